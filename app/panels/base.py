@@ -1,0 +1,81 @@
+"""What a panel is: a header of one line, a picture, and three verbs the window calls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+
+from PySide6.QtWidgets import QWidget
+
+from app.selection import Selected, Selection
+from engine.decode.settings import Probe
+from engine.session.store import Session
+
+
+class EngineControl(Protocol):
+    """What a panel may ask of the running engine (the feed answers it)."""
+
+    def set_switches(self, changes: dict[str, Any]) -> None:
+        """Flip switches at the next step."""
+
+    def set_probe(self, probe: Probe | None) -> None:
+        """Record the attention of this layer and head from the next step on."""
+
+
+@dataclass(frozen=True, slots=True)
+class PanelContext:
+    """What every panel is given."""
+
+    selection: Selection
+    control: EngineControl
+
+
+class Panel(QWidget):
+    """One panel. `name` is its name on the command line and never changes; `title()` is what a person reads.
+
+    The window calls `show_session` when another session is looked at, `refresh` when there is news *and* the panel can
+    be seen (so a hidden panel costs nothing), `select` when the selection changed, `restyle` when the theme did. A
+    panel reads only its Session; it keeps its own counters of what it has drawn. `is_empty` makes the frame
+    show `empty_text()` in place of the picture.
+    """
+
+    name: ClassVar[str]
+
+    def __init__(self, context: PanelContext, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.context = context
+        self.session: Session | None = None
+
+    def title(self) -> str:
+        """What a person reads in the header and the menu, translated."""
+        raise NotImplementedError
+
+    def figures(self) -> str:
+        """The two or three figures that matter, for the header; units included."""
+        return ""
+
+    def empty_text(self) -> str:
+        """One sentence: what will appear here, and how to make it appear."""
+        raise NotImplementedError
+
+    @property
+    def is_empty(self) -> bool:
+        return self.session is None or len(self.session.steps) == 0
+
+    def show_session(self, session: Session | None) -> None:
+        """Look at another session; subclasses drop what they have drawn and call this."""
+        self.session = session
+
+    def refresh(self) -> None:
+        """Draw what came since the last call."""
+        raise NotImplementedError
+
+    def select(self, selected: Selected) -> None:
+        """Follow the selection."""
+
+    def restyle(self) -> None:
+        """Take the theme's colours again."""
+
+    def rows(self) -> tuple[list[str], list[tuple[object, ...]]]:
+        """(column names with units, rows) of what is shown, for "copy as CSV"."""
+        raise NotImplementedError

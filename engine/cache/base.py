@@ -1,0 +1,45 @@
+"""The one interface of the KV caches; `none`, `contiguous` and `paged` stand behind it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from torch import Tensor
+
+from engine.model.batch import Batch, Span
+
+
+class KVCache(Protocol):
+    """Holds K and V of the positions that were computed, for every layer.
+
+    A step calls `begin(batch)` once, then per layer `write` and any number of `keys_values`. What `length` says is
+    held need not be computed again; the scheduler computes what is known and not held, so a cache that was just
+    switched to, and holds nothing, fills itself.
+    """
+
+    name: str
+
+    def length(self, request_id: int) -> int:
+        """Positions held for a request: indices [0, length)."""
+
+    def begin(self, batch: Batch) -> None:
+        """Make room for the batch's spans; raises OutOfKvMemory where there is none."""
+
+    def write(self, layer: int, k: Tensor, v: Tensor) -> None:
+        """Store K and V of the batch's rows, each [P, kv_heads, head_dim] (rotated K)."""
+
+    def keys_values(self, layer: int, span: Span) -> tuple[Tensor, Tensor]:
+        """K and V of indices [0, span.end) of a span's request, each [kv_heads, span.end, head_dim]."""
+
+    def truncate(self, request_id: int, length: int) -> None:
+        """Forget indices from `length` on (rejected drafts)."""
+
+    def free(self, request_id: int) -> None:
+        """Forget a request."""
+
+    def layer_bytes(self) -> list[tuple[int, int]]:
+        """(used, reserved) bytes of each layer, counted from the tensors themselves."""
+
+    @property
+    def evictable_bytes(self) -> int:
+        """Bytes held only for possible reuse, all layers together."""

@@ -1,0 +1,147 @@
+"""What a user chooses: the switches, sampling, requests, and how a model is loaded. Imports no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Literal, get_args, get_type_hints
+
+from engine.errors import InputError
+
+Kv = Literal["none", "contiguous", "paged"]
+Attention = Literal["reference", "sdpa", "triton"]
+Speculate = Literal["off", "draft", "ngram"]
+Batching = Literal["single", "static", "continuous"]
+Detail = Literal["off", "step", "phase", "layer"]
+Dtype = Literal["auto", "float32", "bfloat16", "float16"]
+
+
+@dataclass(frozen=True, slots=True)
+class Switches:
+    """Every optimisation that can be flipped while a generation runs.
+
+    `kv_memory` is the limit of the KV cache in bytes (None: what the device has to give); `k` is the number of tokens
+    a proposer drafts; `max_batch` the most requests in one step.
+    """
+
+    kv: Kv = "contiguous"
+    attention: Attention = "sdpa"
+    speculate: Speculate = "off"
+    k: int = 4
+    batching: Batching = "single"
+    max_batch: int = 8
+    block_size: int = 16
+    kv_memory: int | None = None
+    graphs: bool = False
+
+    def __post_init__(self) -> None:
+        hints = get_type_hints(type(self))
+        for name in ("kv", "attention", "speculate", "batching"):
+            allowed = get_args(hints[name])
+            if getattr(self, name) not in allowed:
+                raise InputError(f"{name} must be one of {', '.join(allowed)}, not {getattr(self, name)!r}.")
+        for name, low, high in (("k", 1, 64), ("max_batch", 1, 4096), ("block_size", 1, 1024)):
+            check_range(name, getattr(self, name), low, high)
+        if self.kv_memory is not None and self.kv_memory < 1:
+            raise InputError(f"kv_memory must be at least 1 byte, not {self.kv_memory}.")
+
+    def changed(self, **changes: Any) -> Switches:
+        """These switches with some of them changed; raises InputError for an unknown name or value."""
+        known = {f.name for f in fields(self)}
+        for name in changes:
+            if name not in known:
+                raise InputError(f"There is no switch {name!r}; the switches are {', '.join(sorted(known))}.")
+        return replace(self, **changes)
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How the next token is drawn. Applied in this order: temperature, min-p, top-k, top-p.
+
+    A temperature under 1e-5 is greedy; `top_k` 0 and `top_p` 1 and `min_p` 0 mean off. Request i draws from a stream
+    seeded by (seed, i), whatever it is batched with.
+    """
+
+    temperature: float = 0.0
+    top_k: int = 0
+    top_p: float = 1.0
+    min_p: float = 0.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_range("temperature", self.temperature, 0.0, 100.0)
+        check_range("top_k", self.top_k, 0, 2**31)
+        if not 0.0 < self.top_p <= 1.0:
+            raise InputError(f"top_p must be above 0 and at most 1, not {self.top_p}.")
+        check_range("min_p", self.min_p, 0.0, 1.0)
+        check_range("seed", self.seed, 0, 2**63 - 1)
+
+    @property
+    def greedy(self) -> bool:
+        return self.temperature < 1e-5
+
+
+@dataclass(frozen=True, slots=True)
+class RequestSpec:
+    """One request as the user states it; `arrival_s` counts from the start of the run."""
+
+    prompt: str
+    max_new_tokens: int = 128
+    arrival_s: float = 0.0
+    ignore_eos: bool = False
+    stop: tuple[str, ...] = ()
+    sampling: Sampling = field(default_factory=Sampling)
+
+    def __post_init__(self) -> None:
+        check_range("max_new_tokens", self.max_new_tokens, 1, 10_000_000)
+        check_range("arrival_s", self.arrival_s, 0.0, 1e9)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadSpec:
+    """Which model, where and in what precision. `model` is a folder or "demo"; `threads` 0 lets the engine choose."""
+
+    model: str = "demo"
+    draft_model: str | None = None
+    device: str = "auto"
+    dtype: Dtype = "auto"
+    threads: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """Which attention is recorded: one layer, and one head of it (None: every head)."""
+
+    layer: int = 0
+    head: int | None = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """How much is observed. `probe` None records no attention."""
+
+    detail: Detail = "phase"
+    probe: Probe | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchChange:
+    """Switches that flip just before step `step` (counted from 0 within the run): {name: value}."""
+
+    step: int
+    changes: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class RunSpec:
+    """One run: the requests, how it starts, what changes on the way, and what is observed."""
+
+    requests: tuple[RequestSpec, ...]
+    switches: Switches = field(default_factory=Switches)
+    observation: Observation = field(default_factory=Observation)
+    switch_at: tuple[SwitchChange, ...] = ()
+
+
+def check_range(name: str, value: float, low: float, high: float) -> None:
+    """Raise InputError unless low <= value <= high."""
+    if not low <= value <= high:
+        raise InputError(f"{name} must be between {low} and {high}, not {value}.")

@@ -1,0 +1,68 @@
+"""A growing table kept as numpy columns, for one writing thread and any number of reading threads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+
+class Columns:
+    """Struct of arrays: `table["start_ns"]` is a view of the rows there are now, never a copy.
+
+    One thread appends. Rows already there never change, and the length is published after the values, so a reader
+    that takes `len(table)` once and slices its columns to it sees a consistent prefix without a lock. Growing swaps in
+    a larger array; views taken before keep the old one alive.
+    """
+
+    def __init__(self, dtypes: Mapping[str, DTypeLike], capacity: int = 1024) -> None:
+        self._columns: dict[str, NDArray[Any]] = {name: np.empty(capacity, dtype) for name, dtype in dtypes.items()}
+        self._capacity = capacity
+        self._length = 0
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        length = self._length
+        return self._columns[name][:length]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self._columns)
+
+    def append(self, row: Sequence[Any]) -> None:
+        """Add one row, its values in the order of the columns."""
+        self.extend((row,))
+
+    def extend(self, rows: Iterable[Sequence[Any]]) -> None:
+        """Add rows, each with its values in the order of the columns."""
+        rows = list(rows)
+        if not rows:
+            return
+        start, end = self._length, self._length + len(rows)
+        self._reserve(end)
+        for column, values in zip(self._columns.values(), zip(*rows, strict=True), strict=True):
+            column[start:end] = values
+        self._length = end
+
+    def extend_columns(self, columns: Mapping[str, NDArray[Any]]) -> None:
+        """Add rows given as one array a column, all of one length."""
+        count = len(next(iter(columns.values())))
+        start, end = self._length, self._length + count
+        self._reserve(end)
+        for name, column in self._columns.items():
+            column[start:end] = columns[name]
+        self._length = end
+
+    def _reserve(self, length: int) -> None:
+        if length <= self._capacity:
+            return
+        capacity = max(length, 2 * self._capacity)
+        for name, column in self._columns.items():
+            larger = np.empty(capacity, column.dtype)
+            larger[: self._length] = column[: self._length]
+            self._columns[name] = larger
+        self._capacity = capacity

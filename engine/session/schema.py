@@ -1,0 +1,271 @@
+"""The one event schema: what the engine says, what a Session stores, what every panel and exporter reads.
+
+Times end in `_ns` and count from the session's zero on one monotonic clock; sizes end in `_bytes`. Events are
+msgspec structures: they cross the process boundary as MessagePack and are never pickled. Imports no torch, no Qt.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, Literal
+
+import msgspec
+
+PHASES: Final = (
+    "schedule", "prepare", "embed", "norm", "qkv", "rope", "kv_write", "attention",
+    "attn_out", "ffn", "lm_head", "sample", "detokenize", "draft", "verify", "other",
+)  # fmt: skip
+"""The leaves of the time breakdown, in the order of the columns of `Step.phases`."""
+
+GROUPS: Final = ("prepare", "attention", "ffn", "norm", "sampling", "other")
+"""The groups of the brief's latency table, in the order they are stacked."""
+
+GROUP_OF: Final[dict[str, str]] = {
+    "schedule": "prepare", "prepare": "prepare", "embed": "prepare",
+    "norm": "norm",
+    "qkv": "attention", "rope": "attention", "kv_write": "attention", "attention": "attention", "attn_out": "attention",
+    "ffn": "ffn",
+    "lm_head": "sampling", "sample": "sampling", "detokenize": "sampling", "verify": "sampling",
+    "draft": "other", "other": "other",
+}  # fmt: skip
+"""Phase to group. The LM head turns hidden states into the distribution that is sampled, so it counts as sampling."""
+
+StepKind = Literal["prefill", "decode", "mixed", "verify", "teacher"]
+TokenSource = Literal["target", "draft", "bonus"]
+FinishReason = Literal["length", "eos", "stop", "cancelled"]
+BlockEventKind = Literal["allocate", "share", "free", "evict"]
+
+
+class Event(msgspec.Struct, frozen=True, tag=True, array_like=True):
+    """Anything the engine says."""
+
+
+# --- events that are stored -----------------------------------------------------------------------------------------
+
+
+class SessionStarted(Event, frozen=True, tag=True, array_like=True):
+    """A run begins: its facts, as `meta` rows.
+
+    Keys: epoch_ns (the session's zero as UTC ns since 1970), model (folder name), model_path, model_config (JSON:
+    architecture, layers, hidden, heads, kv_heads, head_dim, ffn, vocab, max_positions, parameters, weight_bytes,
+    itemsize), device, device_name, dtype, threads, versions (JSON), command, detail, ceilings (JSON or "").
+    """
+
+    meta: dict[str, str]
+
+
+class ConfigChanged(Event, frozen=True, tag=True, array_like=True):
+    """The switches in force from step `step_id` on; `json` holds all of them."""
+
+    id: int
+    step_id: int
+    json: str
+
+
+class RequestArrived(Event, frozen=True, tag=True, array_like=True):
+    """A request entered the queue. `params` is the JSON of its RequestSpec; texts name the prompt's tokens."""
+
+    id: int
+    prompt: str
+    prompt_token_ids: list[int]
+    prompt_token_texts: list[str]
+    params: str
+    arrived_ns: int
+
+
+class RequestScheduled(Event, frozen=True, tag=True, array_like=True):
+    """A request was computed for the first time."""
+
+    id: int
+    scheduled_ns: int
+
+
+class RequestFinished(Event, frozen=True, tag=True, array_like=True):
+    """A request ended; its first token's time is that of its first Token event."""
+
+    id: int
+    finished_ns: int
+    finish_reason: FinishReason
+
+
+class Work(Event, frozen=True, tag=True, array_like=True):
+    """What one step computed for one request: indices [first, end), of which [first, new_from) had been computed
+    before and the last `rejected` were thrown away. `request_id` -1 is padding. `reused` indices came from a cache.
+    `slot` is the row of the batch.
+    """
+
+    step_id: int
+    request_id: int
+    slot: int
+    first: int
+    new_from: int
+    end: int
+    rejected: int
+    reused: int
+
+
+class Step(Event, frozen=True, tag=True, array_like=True):
+    """One pass of the scheduler. positions_computed = new + recomputed + padding + rejected, always.
+
+    `phases` is float32 [layers + 1, len(PHASES)] in µs, row-major: a row a layer, and last what belongs to no layer
+    (at detail `phase` everything stands in the last row; empty below that). `kv_layers` is int64 [layers, 2]: bytes
+    used and reserved. `device_ns` is the time the device was busy, -1 where it is not told apart from host time.
+    """
+
+    id: int
+    config_id: int
+    kind: StepKind
+    start_ns: int
+    end_ns: int
+    device_ns: int
+    positions_computed: int
+    positions_new: int
+    positions_recomputed: int
+    positions_padding: int
+    positions_rejected: int
+    positions_reused: int
+    tokens_out: int
+    flops: int
+    bytes_moved: int
+    kv_used_bytes: int
+    kv_reserved_bytes: int
+    kv_evictable_bytes: int
+    running: int
+    waiting: int
+    attention_kernel: str
+    phases: bytes
+    kv_layers: bytes
+
+
+class Token(Event, frozen=True, tag=True, array_like=True):
+    """An emitted token. `position` is its index in the request (prompt included), `entropy` in nats of the target's
+    distribution before filtering; `alternatives` is int32 [n] token ids then float32 [n] logprobs, best first.
+    """
+
+    id: int
+    request_id: int
+    step_id: int
+    position: int
+    token_id: int
+    text: str
+    logprob: float
+    entropy: float
+    source: TokenSource
+    emitted_ns: int
+    alternatives: bytes
+
+
+class Speculation(Event, frozen=True, tag=True, array_like=True):
+    """A verified proposal: how many tokens were drafted and how many accepted."""
+
+    step_id: int
+    request_id: int
+    proposed: int
+    accepted: int
+
+
+class KvBlock(Event, frozen=True, tag=True, array_like=True):
+    """Something happened to a block of the paged cache."""
+
+    step_id: int
+    t_ns: int
+    block: int
+    event: BlockEventKind
+    request_id: int
+
+
+class AttentionRow(Event, frozen=True, tag=True, array_like=True):
+    """One row of a map: the probabilities with which `position` attends to 0..position, float16 [position + 1]."""
+
+    step_id: int
+    request_id: int
+    layer: int
+    head: int
+    position: int
+    probs: bytes
+
+
+class DeviceSample(Event, frozen=True, tag=True, array_like=True):
+    """A reading of a device: name is one of `measure.device.READINGS` and carries its unit (`utilisation_percent`)."""
+
+    t_ns: int
+    device: str
+    name: str
+    value: float
+
+
+class Mark(Event, frozen=True, tag=True, array_like=True):
+    """A note on the timeline: kind is switch, user, pause, resume, stop, fault."""
+
+    t_ns: int
+    kind: str
+    label: str
+
+
+class Dropped(Event, frozen=True, tag=True, array_like=True):
+    """Detail that the bounded queue let go, as totals since the run began."""
+
+    attention_rows: int
+    layer_rows: int
+
+
+# --- events of state, not stored ------------------------------------------------------------------------------------
+
+
+class Loading(Event, frozen=True, tag=True, array_like=True):
+    """A model is being loaded; `fraction` runs from 0 to 1."""
+
+    stage: str
+    fraction: float
+
+
+class ModelReady(Event, frozen=True, tag=True, array_like=True):
+    """A model is loaded. `unavailable` maps "switch=value" to the reason it cannot run here."""
+
+    meta: dict[str, str]
+    unavailable: dict[str, str]
+
+
+class StateChanged(Event, frozen=True, tag=True, array_like=True):
+    """What the engine does now."""
+
+    state: Literal["idle", "running", "paused"]
+
+
+class Refused(Event, frozen=True, tag=True, array_like=True):
+    """A command was not carried out; `error` is the class name in engine.errors, `message` one sentence."""
+
+    command: str
+    error: str
+    message: str
+
+
+class RunEnded(Event, frozen=True, tag=True, array_like=True):
+    """The run is over: every request finished, or it was stopped."""
+
+    reason: Literal["finished", "stopped", "failed"]
+
+
+class Overhead(Event, frozen=True, tag=True, array_like=True):
+    """The instrumentation's own cost, as a share of the steps' wall time."""
+
+    share: float
+
+
+StoredEvent = (
+    SessionStarted | ConfigChanged | RequestArrived | RequestScheduled | RequestFinished | Work | Step | Token
+    | Speculation | KvBlock | AttentionRow | DeviceSample | Mark | Dropped
+)  # fmt: skip
+AnyEvent = StoredEvent | Loading | ModelReady | StateChanged | Refused | RunEnded | Overhead
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder: msgspec.msgpack.Decoder[list[AnyEvent]] = msgspec.msgpack.Decoder(list[AnyEvent])
+
+
+def encode(events: list[Any]) -> bytes:
+    """A batch of events as MessagePack."""
+    return _encoder.encode(events)
+
+
+def decode(data: bytes) -> list[AnyEvent]:
+    """The batch that `encode` wrote; raises msgspec.ValidationError on anything else."""
+    return _decoder.decode(data)

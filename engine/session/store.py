@@ -1,0 +1,282 @@
+"""The Session: everything one run said, as columns in memory; live view and replay read the same object.
+
+Panels, exporters, comparison and the command line read Sessions and nothing else. The big blobs (layer × phase, KV per
+layer, attention rows) are kept for the newest part and read back from the session file for the rest.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.session import schema
+from engine.session.columns import Columns
+from engine.session.schema import PHASES
+
+DETAIL_STEPS: Final = 4096
+"""How many steps keep their layer detail in memory; older ones are read from the file."""
+ATTENTION_BYTES: Final = 128 * 2**20
+"""How much attention is kept in memory; older maps are read from the file."""
+
+STEP_KINDS: Final = ("prefill", "decode", "mixed", "verify", "teacher")
+TOKEN_SOURCES: Final = ("target", "draft", "bonus")
+BLOCK_EVENTS: Final = ("allocate", "share", "free", "evict")
+
+STEP_INTS: Final = (
+    "id", "config_id", "start_ns", "end_ns", "device_ns", "positions_computed", "positions_new",
+    "positions_recomputed", "positions_padding", "positions_rejected", "positions_reused", "tokens_out", "flops",
+    "bytes_moved", "kv_used_bytes", "kv_reserved_bytes", "kv_evictable_bytes", "running", "waiting",
+)  # fmt: skip
+
+
+@dataclass(slots=True)
+class Request:
+    """One request; times are ns from the session's zero, None until they happen."""
+
+    id: int
+    prompt: str
+    prompt_token_ids: list[int]
+    prompt_token_texts: list[str]
+    params: dict[str, Any]
+    arrived_ns: int
+    scheduled_ns: int | None = None
+    first_token_ns: int | None = None
+    finished_ns: int | None = None
+    finish_reason: str | None = None
+    token_rows: list[int] = field(default_factory=list)
+    """Rows of `Session.tokens` that belong to this request, in order of position."""
+
+    @property
+    def prompt_tokens(self) -> int:
+        return len(self.prompt_token_ids)
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The switches in force from a step on."""
+
+    id: int
+    step_id: int
+    switches: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A note on the timeline."""
+
+    t_ns: int
+    kind: str
+    label: str
+
+
+class DetailSource(Protocol):
+    """Where blobs that are no longer in memory are read from (the session file)."""
+
+    def step_blobs(self, step_id: int) -> tuple[bytes, bytes] | None:
+        """`phases` and `kv_layers` of a step."""
+
+    def attention_rows(self, request_id: int, layer: int, head: int) -> list[tuple[int, int, bytes]]:
+        """(step_id, position, probs) of one map, by position."""
+
+    def alternatives(self, token_id: int) -> bytes:
+        """`alternatives` of the token with this row id."""
+
+
+class Session:
+    """Columns of one run. One thread calls `apply`; any thread reads (see Columns for what a reader may rely on)."""
+
+    def __init__(self, source: DetailSource | None = None) -> None:
+        self.source = source
+        self.meta: dict[str, str] = {}
+        self.configs: list[Config] = []
+        self.requests: dict[int, Request] = {}
+        self.steps = Columns({**dict.fromkeys(STEP_INTS, np.int64), "kind": np.uint8, "attention_kernel": np.int16})
+        """A row a step, in order of id, ids from 0 without gaps: row index == step id."""
+        self.phases = Columns({"us": np.dtype((np.float32, (len(PHASES),)))})
+        """A row a step: µs by phase over all layers, float32 [steps, len(PHASES)]."""
+        self.attention_kernels: list[str] = []
+        """Names that the column `attention_kernel` of `steps` indexes."""
+        self.tokens = Columns(
+            {
+                **dict.fromkeys(("id", "request_id", "step_id", "position", "token_id", "emitted_ns"), np.int64),
+                "logprob": np.float32,
+                "entropy": np.float32,
+                "source": np.uint8,
+                "text": np.object_,
+            }
+        )
+        self.work = Columns(
+            dict.fromkeys(("step_id", "request_id", "slot", "first", "new_from", "end", "rejected", "reused"), np.int64)
+        )
+        self.speculation = Columns(dict.fromkeys(("step_id", "request_id", "proposed", "accepted"), np.int64))
+        self.kv_blocks = Columns(
+            {**dict.fromkeys(("step_id", "t_ns", "block", "request_id"), np.int64), "event": np.uint8}
+        )
+        self.device_samples = Columns(
+            {"t_ns": np.int64, "device": np.object_, "name": np.object_, "value": np.float64}, capacity=256
+        )
+        self.marks: list[Mark] = []
+        self.dropped = {"attention_rows": 0, "layer_rows": 0}
+        self.revision = 0
+        """Grows with every batch applied; a reader that saw this number has nothing to redraw."""
+        self._step_blobs: OrderedDict[int, tuple[bytes, bytes]] = OrderedDict()
+        self._attention: OrderedDict[tuple[int, int, int], list[tuple[int, int, bytes]]] = OrderedDict()
+        self._attention_bytes = 0
+        self._spilled: set[tuple[int, int, int]] = set()
+        self._alternatives: OrderedDict[int, bytes] = OrderedDict()
+
+    # --- writing ----------------------------------------------------------------------------------------------------
+
+    def apply(self, events: Iterable[schema.AnyEvent]) -> None:
+        """Take a batch of events; events of state that are not stored are ignored."""
+        steps: list[schema.Step] = []
+        tokens: list[schema.Token] = []
+        work: list[schema.Work] = []
+        for event in events:
+            match event:
+                case schema.Step():
+                    steps.append(event)
+                case schema.Token():
+                    tokens.append(event)
+                case schema.Work():
+                    work.append(event)
+                case schema.AttentionRow():
+                    self._add_attention(event)
+                case schema.KvBlock():
+                    self.kv_blocks.append(
+                        (event.step_id, event.t_ns, event.block, event.request_id, BLOCK_EVENTS.index(event.event))
+                    )
+                case schema.Speculation():
+                    self.speculation.append((event.step_id, event.request_id, event.proposed, event.accepted))
+                case schema.DeviceSample():
+                    self.device_samples.append((event.t_ns, event.device, event.name, event.value))
+                case _:
+                    self._apply_rare(event)
+        self._add_work(work)
+        self._add_steps(steps)
+        self._add_tokens(tokens)
+        self.revision += 1
+
+    def _apply_rare(self, event: schema.AnyEvent) -> None:
+        match event:
+            case schema.SessionStarted():
+                self.meta.update(event.meta)
+            case schema.ConfigChanged():
+                self.configs.append(Config(event.id, event.step_id, json.loads(event.json)))
+            case schema.RequestArrived():
+                self.requests[event.id] = Request(
+                    event.id, event.prompt, event.prompt_token_ids, event.prompt_token_texts,
+                    json.loads(event.params), event.arrived_ns,
+                )  # fmt: skip
+            case schema.RequestScheduled():
+                self.requests[event.id].scheduled_ns = event.scheduled_ns
+            case schema.RequestFinished():
+                request = self.requests[event.id]
+                request.finished_ns, request.finish_reason = event.finished_ns, event.finish_reason
+            case schema.Mark():
+                self.marks.append(Mark(event.t_ns, event.kind, event.label))
+            case schema.Dropped():
+                self.dropped = {"attention_rows": event.attention_rows, "layer_rows": event.layer_rows}
+
+    def _add_work(self, work: list[schema.Work]) -> None:
+        self.work.extend(
+            (w.step_id, w.request_id, w.slot, w.first, w.new_from, w.end, w.rejected, w.reused) for w in work
+        )
+
+    def _add_steps(self, steps: list[schema.Step]) -> None:
+        rows, totals = [], []
+        for step in steps:
+            if step.attention_kernel not in self.attention_kernels:
+                self.attention_kernels.append(step.attention_kernel)
+            kernel = self.attention_kernels.index(step.attention_kernel)
+            rows.append((*(getattr(step, name) for name in STEP_INTS), STEP_KINDS.index(step.kind), kernel))
+            totals.append((phase_totals(step.phases),))
+            self._step_blobs[step.id] = (step.phases, step.kv_layers)
+            if len(self._step_blobs) > DETAIL_STEPS:
+                self._step_blobs.popitem(last=False)
+        self.phases.extend(totals)  # before `steps`, so that a reader who sees a step sees its phases
+        self.steps.extend(rows)
+
+    def _add_tokens(self, tokens: list[schema.Token]) -> None:
+        first_row = len(self.tokens)
+        self.tokens.extend(
+            (t.id, t.request_id, t.step_id, t.position, t.token_id, t.emitted_ns, t.logprob, t.entropy,
+             TOKEN_SOURCES.index(t.source), t.text)
+            for t in tokens
+        )  # fmt: skip
+        for row, token in enumerate(tokens, first_row):
+            request = self.requests[token.request_id]
+            if request.first_token_ns is None:
+                request.first_token_ns = token.emitted_ns
+            request.token_rows.append(row)
+            self._alternatives[token.id] = token.alternatives
+            if len(self._alternatives) > DETAIL_STEPS:
+                self._alternatives.popitem(last=False)
+
+    def _add_attention(self, row: schema.AttentionRow) -> None:
+        key = (row.request_id, row.layer, row.head)
+        if key not in self._spilled:
+            self._attention.setdefault(key, []).append((row.step_id, row.position, row.probs))
+            self._attention_bytes += len(row.probs)
+        while self._attention_bytes > ATTENTION_BYTES and self._attention:
+            oldest, rows = self._attention.popitem(last=False)
+            self._spilled.add(oldest)
+            self._attention_bytes -= sum(len(probs) for _, _, probs in rows)
+
+    # --- reading ----------------------------------------------------------------------------------------------------
+
+    @property
+    def model_config(self) -> dict[str, Any]:
+        """The architecture facts of the run (layers, kv_heads, head_dim, ...); empty before a run started."""
+        facts: dict[str, Any] = json.loads(self.meta.get("model_config", "{}"))
+        return facts
+
+    @property
+    def layers(self) -> int:
+        return int(self.model_config.get("layers", 0))
+
+    def step_detail(self, step_id: int) -> tuple[NDArray[np.float32], NDArray[np.int64]] | None:
+        """(phases [layers + 1, len(PHASES)] in µs, kv_layers [layers, 2] in bytes) of a step; None where not kept."""
+        blobs = self._step_blobs.get(step_id)
+        if blobs is None and self.source is not None:
+            blobs = self.source.step_blobs(step_id)
+        if blobs is None:
+            return None
+        phases = np.frombuffer(blobs[0], np.float32).reshape(-1, len(PHASES))
+        return phases, np.frombuffer(blobs[1], np.int64).reshape(-1, 2)
+
+    def attention_maps(self) -> list[tuple[int, int, int]]:
+        """(request, layer, head) of every map that was recorded in this process or loaded."""
+        return sorted({*self._attention, *self._spilled})
+
+    def attention_map(self, request_id: int, layer: int, head: int) -> list[tuple[int, int, bytes]]:
+        """Rows (step_id, position, probs as float16 bytes) of one map, in the order they were recorded."""
+        key = (request_id, layer, head)
+        if key in self._spilled and self.source is not None:
+            return self.source.attention_rows(*key)
+        return self._attention.get(key, [])
+
+    def alternatives(self, token_id: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        """(token ids, logprobs) of the best alternatives for the token with this id, best first."""
+        blob = self._alternatives.get(token_id)
+        if blob is None:
+            blob = self.source.alternatives(token_id) if self.source is not None else b""
+        half = len(blob) // 2
+        return np.frombuffer(blob[:half], np.int32), np.frombuffer(blob[half:], np.float32)
+
+    def know_attention(self, maps: Iterable[tuple[int, int, int]]) -> None:
+        """Say which maps lie in the file, for a session that is opened rather than recorded."""
+        self._spilled.update(maps)
+
+
+def phase_totals(blob: bytes) -> NDArray[np.float32]:
+    """µs by phase over all layers, float32 [len(PHASES)], from a `phases` blob (zeros where it is empty)."""
+    layers = np.frombuffer(blob, np.float32).reshape(-1, len(PHASES))
+    totals: NDArray[np.float32] = layers.sum(axis=0, dtype=np.float64).astype(np.float32)
+    return totals

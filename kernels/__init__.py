@@ -1,0 +1,1 @@
+"""Kernels: one operation a file, with its Triton kernel, its PyTorch reference and the function that picks."""
