@@ -9,6 +9,10 @@ from torch import Tensor
 from engine.model.batch import Batch, Span
 
 
+class OutOfKvMemory(Exception):  # noqa: N818 - the scheduler's signal to preempt, not a failure
+    """The cache has no room for a step's batch within its limit."""
+
+
 class KVCache(Protocol):
     """Holds K and V of the positions that were computed, for every layer.
 
@@ -21,6 +25,9 @@ class KVCache(Protocol):
 
     def length(self, request_id: int) -> int:
         """Positions held for a request: indices [0, length)."""
+
+    def admit(self, request_id: int, capacity: int) -> None:
+        """A request enters; it will hold at most `capacity` positions (what `contiguous` sets aside at once)."""
 
     def begin(self, batch: Batch) -> None:
         """Make room for the batch's spans; raises OutOfKvMemory where there is none."""
