@@ -1,0 +1,146 @@
+"""The visual language as tokens: every colour, font and margin of the program, in dark and in light.
+
+No other file names a colour, a font size or a margin. Widgets ask `theme()` when they draw and take it again when
+`Panel.restyle` is called.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QColor, QFont, QFontDatabase, QGuiApplication, QPalette
+from PySide6.QtWidgets import QApplication
+
+Scheme = Literal["system", "dark", "light"]
+
+GRID: Final = 4
+"""Everything stands on a grid of 4 logical pixels."""
+PANEL_PADDING: Final = 3 * GRID
+GROUP_GAP: Final = 4 * GRID
+ROW_GAP: Final = 2 * GRID
+CAPTION_SCALE: Final = 0.85
+TITLE_SCALE: Final = 1.15
+
+
+@dataclass(frozen=True, slots=True)
+class Theme:
+    """One set of colours, all as `#rrggbb`."""
+
+    name: Literal["dark", "light"]
+    window: str
+    panel: str
+    line: str
+    text: str
+    muted: str
+    accent: str
+    on_accent: str
+    warn: str
+    error: str
+    groups: dict[str, str]
+    """Time groups of schema.GROUPS, and `draft`."""
+    positions: dict[str, str]
+    """Position classes new, recomputed, padding, rejected, reused; always drawn with their texture too."""
+    heatmap: str
+    """pyqtgraph colour map for values from 0 up."""
+    requests: tuple[str, ...] = field(
+        default=("#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#9a86e0", "#d55e00", "#8a93a0", "#b8a800")
+    )
+
+    @property
+    def dark(self) -> bool:
+        return self.name == "dark"
+
+    def request(self, request_id: int) -> str:
+        """The colour of a request; always shown with its number."""
+        return self.requests[request_id % len(self.requests)]
+
+
+DARK: Final = Theme(
+    name="dark",
+    window="#15181d", panel="#1c2027", line="#39414d", text="#e6e9ef", muted="#a3acba",
+    accent="#56b4e9", on_accent="#10131a", warn="#e69f00", error="#ff8a66",
+    groups={"prepare": "#f0e442", "attention": "#56b4e9", "ffn": "#e69f00", "norm": "#009e73", "sampling": "#cc79a7",
+            "draft": "#9a86e0", "other": "#8a93a0"},
+    positions={"new": "#56b4e9", "recomputed": "#e69f00", "padding": "#8a93a0", "rejected": "#9a86e0",
+               "reused": "#009e73"},
+    heatmap="viridis",
+)  # fmt: skip
+
+LIGHT: Final = Theme(
+    name="light",
+    window="#f3f4f7", panel="#ffffff", line="#c9cfd8", text="#1b1f26", muted="#5a6472",
+    accent="#00629b", on_accent="#ffffff", warn="#8a5a00", error="#b3361b",
+    groups={"prepare": "#a89a00", "attention": "#1f78b4", "ffn": "#b36b00", "norm": "#00795a", "sampling": "#a8447b",
+            "draft": "#6a4fc0", "other": "#767f8c"},
+    positions={"new": "#1f78b4", "recomputed": "#b36b00", "padding": "#767f8c", "rejected": "#6a4fc0",
+               "reused": "#00795a"},
+    heatmap="CET-L17",
+    requests=("#1f78b4", "#b36b00", "#00795a", "#a8447b", "#6a4fc0", "#a34700", "#767f8c", "#857a00"),
+)  # fmt: skip
+
+
+def theme() -> Theme:
+    """The theme in force: that of the application's palette, whoever set it."""
+    return DARK if QGuiApplication.palette().color(QPalette.ColorRole.Window).lightness() < 128 else LIGHT
+
+
+def apply(scheme: Scheme) -> None:
+    """Dress the application in dark, light, or what the system says."""
+    app = QApplication.instance()
+    if not isinstance(app, QApplication):
+        return
+    if scheme == "system":
+        dark = QGuiApplication.styleHints().colorScheme() == Qt.ColorScheme.Dark
+        chosen = DARK if dark else LIGHT
+    else:
+        chosen = DARK if scheme == "dark" else LIGHT
+    app.setStyle("Fusion")
+    app.setPalette(palette(chosen))
+    app.setStyleSheet(style_sheet(chosen))
+
+
+def palette(colours: Theme) -> QPalette:
+    """The Qt palette of a theme, disabled states included."""
+    role = QPalette.ColorRole
+    result = QPalette()
+    for roles, colour in (
+        ((role.Window, role.Button, role.AlternateBase), colours.window),
+        ((role.Base, role.ToolTipBase), colours.panel),
+        ((role.Text, role.WindowText, role.ButtonText, role.ToolTipText, role.BrightText), colours.text),
+        ((role.Highlight, role.Link, role.Accent), colours.accent),
+        ((role.HighlightedText,), colours.on_accent),
+        ((role.PlaceholderText,), colours.muted),
+        ((role.Mid, role.Midlight, role.Dark), colours.line),
+    ):
+        for one in roles:
+            result.setColor(one, QColor(colour))
+    for one in (role.Text, role.WindowText, role.ButtonText):
+        result.setColor(QPalette.ColorGroup.Disabled, one, QColor(colours.muted))
+    return result
+
+
+def style_sheet(colours: Theme) -> str:
+    """The few rules a palette cannot express."""
+    return f"""
+    QToolTip {{ color: {colours.text}; background: {colours.panel}; border: 1px solid {colours.line}; padding: 4px; }}
+    QMainWindow::separator {{ background: {colours.window}; width: {GRID}px; height: {GRID}px; }}
+    QMainWindow::separator:hover {{ background: {colours.accent}; }}
+    QDockWidget {{ titlebar-close-icon: none; }}
+    """
+
+
+def ui_font(scale: float = 1.0) -> QFont:
+    """The system's font at caption (0.85), body (1) or title (1.15) size, with figures of one width."""
+    font = QFont(QApplication.font())
+    font.setPointSizeF(font.pointSizeF() * scale)
+    font.setFeature(QFont.Tag("tnum"), 1)
+    return font
+
+
+def mono_font(scale: float = 1.0) -> QFont:
+    """The system's monospace font, for code and tokens."""
+    font = QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont)
+    font.setPointSizeF(QApplication.font().pointSizeF() * scale)
+    return font

@@ -1,0 +1,69 @@
+"""Numbers as a person reads them: three significant figures, a thin space before the unit, "—" for not applicable."""
+
+from __future__ import annotations
+
+import math
+
+THIN_SPACE = "\u2009"
+NOT_APPLICABLE = "—"
+
+_TIME_STEPS = ((1e-9, "ns"), (1e-6, "µs"), (1e-3, "ms"), (1.0, "s"))
+_MEMORY_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
+_SI_PREFIXES = ("", "k", "M", "G", "T", "P", "E")
+
+
+def significant(value: float, digits: int = 3) -> str:
+    """A number with so many significant figures, never in exponent form: 0.0512, 5.12, 51.2, 512, 5120."""
+    if value == 0:
+        return "0"
+    decimals = digits - 1 - math.floor(math.log10(abs(value)))
+    rounded = round(value, decimals)
+    return f"{rounded:.{max(0, digits - 1 - math.floor(math.log10(abs(rounded))))}f}"
+
+
+def seconds(value: float | None) -> str:
+    """A duration given in seconds: `3.21 ms`."""
+    if value is None or not math.isfinite(value):
+        return NOT_APPLICABLE
+    if value == 0:
+        return f"0{THIN_SPACE}s"
+    scale, unit = next((pair for pair in reversed(_TIME_STEPS) if abs(value) >= 0.9995 * pair[0]), _TIME_STEPS[0])
+    return f"{significant(value / scale)}{THIN_SPACE}{unit}"
+
+
+def memory(value: float | None) -> str:
+    """A size given in bytes, in IEC units: `1.50 MiB`."""
+    if value is None:
+        return NOT_APPLICABLE
+    index = 0
+    while abs(value) >= 1023.5 and index < len(_MEMORY_UNITS) - 1:
+        value /= 1024
+        index += 1
+    text = f"{value:.0f}" if index == 0 else significant(value)
+    return f"{text}{THIN_SPACE}{_MEMORY_UNITS[index]}"
+
+
+def rate(value: float | None, unit: str) -> str:
+    """A rate or a count with an SI prefix: `412 tokens/s`, `1.20 GFLOP`."""
+    if value is None or not math.isfinite(value):
+        return NOT_APPLICABLE
+    index = 0
+    while abs(value) >= 999.5 and index < len(_SI_PREFIXES) - 1:
+        value /= 1000
+        index += 1
+    return f"{significant(value)}{THIN_SPACE}{_SI_PREFIXES[index]}{unit}"
+
+
+def percent(share: float | None) -> str:
+    """A share of 1 as a percentage: `12.3 %`."""
+    return NOT_APPLICABLE if share is None or not math.isfinite(share) else f"{significant(100 * share)}{THIN_SPACE}%"
+
+
+def count(value: int | None) -> str:
+    """A whole number with thin spaces between thousands: `12 345`."""
+    return NOT_APPLICABLE if value is None else f"{value:,}".replace(",", THIN_SPACE)
+
+
+def visible_token(text: str) -> str:
+    """A token with its white space drawn: · for a space, ↵ for a newline, → for a tab."""
+    return text.replace(" ", "·").replace("\n", "↵").replace("\t", "→")
