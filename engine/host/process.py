@@ -1,0 +1,171 @@
+"""The engine process as its owner sees it: start, send commands, receive events, close. Imports no torch, no Qt."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from multiprocessing.connection import Connection, Pipe
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Final, Self
+
+import msgspec
+
+from engine.errors import EngineStoppedError
+from engine.host import protocol
+from engine.session import schema
+
+STDERR_TAIL_BYTES: Final = 8192
+FRAMES_A_CALL: Final = 256
+"""Most frames one `receive` takes, so that a caller who must also repaint gets its turn."""
+
+
+class EngineProcess:
+    """A running engine process; `with EngineProcess() as engine:` starts it and leaves nothing behind.
+
+    `send` may be called from any thread, `receive` and `close` from one. The engine ends by itself when this process
+    dies, however it dies: it reads the end of the file on its pipe.
+    """
+
+    def __init__(self) -> None:
+        ours, theirs = Pipe(duplex=True)
+        self._connection = ours
+        self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
+        self._send_lock = threading.Lock()
+        self._closed = False
+        try:
+            self._process = _spawn(theirs, self._stderr)
+        except OSError as error:
+            ours.close()
+            self._stderr.close()
+            raise EngineStoppedError(f"The engine process could not be started: {error}.") from error
+        finally:
+            theirs.close()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def send(self, command: protocol.AnyCommand) -> None:
+        """Hand a command over; raises EngineStoppedError where the engine is gone."""
+        try:
+            with self._send_lock:
+                self._connection.send_bytes(protocol.encode(command))
+        except OSError as error:
+            raise self._stopped() from error
+
+    def receive(self, timeout_s: float) -> list[schema.AnyEvent]:
+        """Every event that has arrived, waiting up to `timeout_s` for the first; an empty list when none came.
+
+        Raises EngineStoppedError, with a sentence how the engine ended, once everything it said has been received.
+        """
+        events: list[schema.AnyEvent] = []
+        try:
+            wait_s = timeout_s
+            for _ in range(FRAMES_A_CALL):
+                if not self._connection.poll(wait_s):
+                    break
+                events += schema.decode(self._connection.recv_bytes())
+                wait_s = 0.0
+        except (EOFError, OSError) as error:
+            if not events:
+                raise self._stopped() from error
+        except msgspec.ValidationError as error:
+            raise EngineStoppedError("The engine process sent something that is no event.") from error
+        return events
+
+    @property
+    def stderr_tail(self) -> str:
+        """The last lines the engine wrote on its standard error (for a report, not for a sentence)."""
+        if self._stderr.closed:
+            return ""
+        # pread leaves the offset alone, which the child shares and writes at.
+        size = os.fstat(self._stderr.fileno()).st_size
+        if hasattr(os, "pread"):
+            tail = os.pread(self._stderr.fileno(), STDERR_TAIL_BYTES, max(0, size - STDERR_TAIL_BYTES))
+        else:
+            self._stderr.seek(max(0, size - STDERR_TAIL_BYTES))
+            tail = self._stderr.read()
+        return tail.decode("utf-8", "replace")
+
+    def close(self, timeout_s: float = 2.0) -> None:
+        """End the engine: ask, then terminate, then kill; returns when it is gone. Calling it again does nothing."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            with self._send_lock:
+                self._connection.send_bytes(protocol.encode(protocol.Shutdown()))
+            self._drain(time.monotonic() + timeout_s)
+        except (OSError, EOFError):
+            pass  # it is gone, or about to be
+        self._connection.close()
+        for end in (self._process.terminate, self._process.kill):
+            try:
+                self._process.wait(timeout_s if end == self._process.terminate else 1.0)
+                break
+            except subprocess.TimeoutExpired:
+                end()
+        self._process.wait()
+        self._stderr.close()
+
+    def _drain(self, deadline: float) -> None:
+        """Read and forget until the engine closes its end, so that it can flush and leave; raises EOFError then."""
+        while (left := deadline - time.monotonic()) > 0:
+            if self._connection.poll(left):
+                self._connection.recv_bytes()
+
+    def _stopped(self) -> EngineStoppedError:
+        if self._closed:
+            return EngineStoppedError("The engine process was closed.")
+        try:
+            status = self._process.wait(1.0)
+        except subprocess.TimeoutExpired:
+            return EngineStoppedError("The engine process closed its connection.")
+        return EngineStoppedError(_how_it_ended(status))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _spawn(theirs: Connection, stderr: IO[bytes]) -> subprocess.Popen[bytes]:
+    """Start the child with its end of the pipe inherited, in a process group of its own (Ctrl-C is the parent's)."""
+    handle = theirs.fileno()
+    # PR_SET_PDEATHSIG fires when the *thread* that started the child ends, so only the main thread may ask for it.
+    die_with_parent = threading.current_thread() is threading.main_thread()
+    arguments = [
+        sys.executable,
+        "-P",
+        "-m",
+        "engine.host.child",
+        str(handle),
+        str(os.getpid() if die_with_parent else 0),
+    ]
+    root = str(Path(__file__).resolve().parents[2])
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))}
+    options: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": stderr, "stderr": stderr, "env": environment}
+    if sys.platform == "win32":
+        os.set_handle_inheritable(handle, True)
+        options |= {"close_fds": False, "creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+    else:
+        options |= {"pass_fds": (handle,), "process_group": 0}
+    process: subprocess.Popen[bytes] = subprocess.Popen(arguments, **options)
+    return process
+
+
+def _how_it_ended(status: int) -> str:
+    if status >= 0:
+        return f"The engine process ended (exit status {status})."
+    if -status in (signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE, signal.SIGILL):
+        return f"The engine process crashed (signal {-status}, {signal.Signals(-status).name})."
+    return f"The engine process was killed (signal {-status})."
