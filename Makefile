@@ -1,0 +1,51 @@
+# Each target does its own set-up: `make run` and `make test` are all a fresh machine needs.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: help install run test lint format bench clean
+
+help:
+	@echo "make run      install, then open DecodeScope on the bundled demo model"
+	@echo "make test     install, then run the whole test suite (no display, no GPU, no network needed)"
+	@echo "make lint     ruff and mypy --strict"
+	@echo "make format   rewrite the code in the project's format"
+	@echo "make bench    print the benchmarks' tables (minutes; never part of the tests)"
+	@echo "make clean    remove the virtual environment and caches"
+
+install: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "DecodeScope needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version). Set PYTHON=... to another."; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
+		{ echo "$(PYTHON) cannot make virtual environments: install the system package python3-venv."; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+run: install
+	@$(BIN)/python -m app.system_check --window
+	$(BIN)/decodescope
+
+test: install
+	@$(BIN)/python -m app.system_check
+	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: install
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: install
+	$(BIN)/python -m tests.benchmarks
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache build dist

@@ -1,0 +1,53 @@
+"""Numbers as a person reads them."""
+
+from __future__ import annotations
+
+import pytest
+
+from app import units
+
+T = units.THIN_SPACE
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.00321, f"3.21{T}ms"),
+        (5.06, f"5.06{T}s"),
+        (0.0, f"0{T}s"),
+        (0.0009999, f"1.00{T}ms"),
+        (0.09996, f"100{T}ms"),
+        (2e-10, f"0.200{T}ns"),
+        (1234.0, f"1230{T}s"),
+        (None, "—"),
+        (float("nan"), "—"),
+    ],
+)
+def test_seconds(value: float | None, text: str) -> None:
+    assert units.seconds(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0, f"0{T}B"),
+        (12, f"12{T}B"),
+        (1.5 * 2**20, f"1.50{T}MiB"),
+        (2**30, f"1.00{T}GiB"),
+        (1023.9 * 1024, f"1.00{T}MiB"),
+    ],
+)
+def test_memory(value: float, text: str) -> None:
+    assert units.memory(value) == text
+
+
+def test_rate_percent_and_count() -> None:
+    assert units.rate(412.3, "tokens/s") == f"412{T}tokens/s"
+    assert units.rate(1.2e9, "FLOP") == f"1.20{T}GFLOP"
+    assert units.percent(0.1234) == f"12.3{T}%"
+    assert units.percent(0) == f"0{T}%"
+    assert units.count(1234567) == f"1{T}234{T}567"
+
+
+def test_white_space_in_tokens_is_drawn() -> None:
+    assert units.visible_token(" the\n") == "·the↵"

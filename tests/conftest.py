@@ -1,0 +1,47 @@
+"""What every test must leave behind: nothing. Threads and child processes that outlive a test fail it."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+
+import psutil
+import pytest
+from hypothesis import settings
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("TRITON_INTERPRET", "1")
+
+settings.register_profile("project", deadline=None, derandomize=True)
+settings.load_profile("project")
+
+GRACE_S = 5.0
+
+
+def _threads() -> set[threading.Thread]:
+    return {thread for thread in threading.enumerate() if thread.is_alive()}
+
+
+def _children() -> set[int]:
+    me = psutil.Process()
+    return {child.pid for child in me.children(recursive=True) if child.status() != psutil.STATUS_ZOMBIE}
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_behind() -> Iterator[None]:
+    """Fail a test that leaves a thread or a process alive (those that are ending get a moment)."""
+    threads, children = _threads(), _children()
+    yield
+    deadline = time.monotonic() + GRACE_S
+    for thread in _threads() - threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
+    left = _children() - children
+    gone, _ = psutil.wait_procs(
+        [psutil.Process(pid) for pid in left if psutil.pid_exists(pid)], timeout=max(0.0, deadline - time.monotonic())
+    )
+    left -= {process.pid for process in gone}
+    assert not (_threads() - threads), f"threads left behind: {_threads() - threads}"
+    assert not left, f"processes left behind: {left}"
