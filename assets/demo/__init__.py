@@ -1,0 +1,1 @@
+"""The demo pair: a small target model and its draft, and the program that trained them."""

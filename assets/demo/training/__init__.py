@@ -1,0 +1,1 @@
+"""How the demo pair was trained: tokenizer, corpus, decoder, loss, optimiser, training, distillation, evaluation."""
