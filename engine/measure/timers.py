@@ -1,9 +1,20 @@
-"""Phase timers: `with timer("ffn"):` around each leaf of a step. Here: the interface, and the one that does nothing."""
+"""Phase timers: `with timer("ffn"):` around each leaf of a step; by the host's clock, device events, or not at all."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import Protocol
+from time import perf_counter_ns
+from typing import Any, Final, Protocol, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.session.schema import PHASES
+
+OTHER: Final = PHASES.index("other")
+HOST_PHASES: Final = frozenset({"schedule", "prepare", "detokenize"})
+"""Phases in which the host works and launches nothing on a device that would be worth an event."""
 
 
 class PhaseTimer(Protocol):
@@ -16,13 +27,219 @@ class PhaseTimer(Protocol):
         """What follows belongs to layer `index`; `layers` (one past the last) stands for no layer."""
 
 
+class StepTimer(PhaseTimer, Protocol):
+    """A phase timer that a whole step can be read from."""
+
+    spans: int
+    """How many spans one step had, for the estimate of what timing it cost."""
+
+    def begin(self) -> None:
+        """Forget the step before."""
+
+    def finish(self) -> None:
+        """The device's work of the step is launched; call it before the copy that waits for the step's tokens."""
+
+    def read_us(self, wall_us: float) -> NDArray[np.float32]:
+        """µs by phase, float32 [rows, len(PHASES)]; `other` of the last row is what `wall_us` has left (at least 0)."""
+
+    @property
+    def device_ns(self) -> int:
+        """The time the device was busy, -1 where it is not told apart from the host's."""
+
+
 class NoTimer:
     """Observes nothing and costs next to nothing."""
 
     _span = nullcontext()
+    spans = 0
+    device_ns = -1
 
     def __call__(self, phase: str) -> AbstractContextManager[None]:
         return self._span
 
     def layer(self, index: int) -> None:
         pass
+
+    def begin(self) -> None:
+        pass
+
+    def finish(self) -> None:
+        pass
+
+    def read_us(self, wall_us: float) -> NDArray[np.float32]:
+        return np.empty((0, len(PHASES)), np.float32)
+
+
+class _HostSpan:
+    """One (row, phase) of a HostTimer; entered again and again, it adds up what it saw."""
+
+    __slots__ = ("count", "start", "total")
+
+    def __init__(self) -> None:
+        self.start = 0
+        self.total = 0
+        self.count = 0
+
+    def __enter__(self) -> None:
+        self.start = perf_counter_ns()
+
+    def __exit__(self, kind: object, error: object, traceback: object) -> None:
+        self.total += perf_counter_ns() - self.start
+        self.count += 1
+
+
+class HostTimer:
+    """Times phases by the host's clock; `by_layer` gives each layer a row, else everything stands in one.
+
+    Rows are [layers + 1] or [1], the last for what belongs to no layer.
+    """
+
+    device_ns = -1
+
+    def __init__(self, layers: int, by_layer: bool) -> None:
+        self._rows = [{phase: _HostSpan() for phase in PHASES} for _ in range(layers + 1 if by_layer else 1)]
+        self._by_layer = by_layer
+        self._row = self._rows[-1]
+        self.spans = 0
+
+    def __call__(self, phase: str) -> AbstractContextManager[None]:
+        return self._row[phase]
+
+    def layer(self, index: int) -> None:
+        if self._by_layer:
+            self._row = self._rows[index]
+
+    def begin(self) -> None:
+        self._row = self._rows[-1]
+        for row in self._rows:
+            for span in row.values():
+                span.total = span.count = 0
+
+    def finish(self) -> None:
+        pass
+
+    def read_us(self, wall_us: float) -> NDArray[np.float32]:
+        self.spans = sum(span.count for row in self._rows for span in row.values())
+        spent = np.array([[span.total for span in row.values()] for row in self._rows], np.float64) / 1e3
+        return with_other(spent, wall_us)
+
+
+class DeviceEvent(Protocol):
+    """What the device timer needs of `torch.cuda.Event(enable_timing=True)`."""
+
+    def record(self) -> None:
+        """Put the event at the end of the stream."""
+
+    def elapsed_time(self, end_event: Any, /) -> float:
+        """ms from this event to another, both reached by the device."""
+
+    def synchronize(self) -> None:
+        """Wait until the device has reached the event."""
+
+
+class _DeviceSpan:
+    """Marks the boundary at which a phase begins on the device; it ends where the next one begins."""
+
+    __slots__ = ("_phase", "_timer")
+
+    def __init__(self, timer: DeviceTimer, phase: int) -> None:
+        self._timer = timer
+        self._phase = phase
+
+    def __enter__(self) -> None:
+        self._timer.mark(self._phase)
+
+    def __exit__(self, kind: object, error: object, traceback: object) -> None:
+        pass
+
+
+class DeviceTimer:
+    """Times phases on a device by one event at each boundary, read after the step has waited for its tokens anyway.
+
+    Kernels of a stream run in order, so a phase lasts from its own event to the next boundary's; the span in which the
+    host only works (HOST_PHASES) is timed by the host's clock. Nothing waits for the device while the step is launched.
+    Events are made once and used again. The caller marks the end of the device's work by `finish`, before it copies
+    the tokens to the host.
+    """
+
+    def __init__(self, layers: int, by_layer: bool, make_event: Callable[[], DeviceEvent]) -> None:
+        self._layers = layers
+        self._by_layer = by_layer
+        self._make_event = make_event
+        self._pool: list[DeviceEvent] = []
+        self._boundaries: list[tuple[int, int]] = []
+        self._host = HostTimer(layers, by_layer=False)
+        self._spans = {phase: _DeviceSpan(self, index) for index, phase in enumerate(PHASES)}
+        self._current = self._last_row = layers if by_layer else 0
+        self.device_ns = -1
+        self.spans = 0
+
+    def __call__(self, phase: str) -> AbstractContextManager[None]:
+        return self._host(phase) if phase in HOST_PHASES else self._spans[phase]
+
+    def layer(self, index: int) -> None:
+        if self._by_layer:
+            self._current = index
+
+    def mark(self, phase: int) -> None:
+        """Record the boundary at which `phase` begins."""
+        used = len(self._boundaries)
+        if used == len(self._pool):
+            self._pool.append(self._make_event())
+        self._pool[used].record()
+        self._boundaries.append((self._current, phase))
+
+    def finish(self) -> None:
+        self.mark(OTHER)
+
+    def begin(self) -> None:
+        self._boundaries.clear()
+        self._current = self._last_row
+        self._host.begin()
+
+    def read_us(self, wall_us: float) -> NDArray[np.float32]:
+        spent = np.zeros((self._last_row + 1, len(PHASES)), np.float64)
+        boundaries = self._boundaries
+        if boundaries:
+            self._pool[len(boundaries) - 1].synchronize()
+        for index, (row, phase) in enumerate(boundaries[:-1]):
+            if phase != OTHER:
+                spent[row, phase] += 1e3 * self._pool[index].elapsed_time(self._pool[index + 1])
+        self.device_ns = round(1e3 * spent.sum()) if boundaries else -1
+        spent[-1] += self._host.read_us(0.0)[0]
+        spent[-1, OTHER] = 0.0
+        self.spans = len(boundaries)
+        return with_other(spent, wall_us)
+
+
+def with_other(spent_us: NDArray[np.float64], wall_us: float) -> NDArray[np.float32]:
+    """`spent_us` [rows, phases] with `other` of the last row set to what the wall time has left (at least 0)."""
+    spent_us[-1, OTHER] += max(0.0, wall_us - float(spent_us.sum()))
+    return spent_us.astype(np.float32)
+
+
+def make_timer(detail: str, layers: int, device_type: str) -> StepTimer:
+    """The timer for a level of detail: nothing below `phase`, device events on CUDA, the host's clock elsewhere."""
+    if detail in ("off", "step"):
+        return NoTimer()
+    if device_type == "cuda":
+        import torch  # noqa: PLC0415 - only where there is a device to time
+
+        def make_event() -> DeviceEvent:
+            return cast(DeviceEvent, cast(Any, torch.cuda.Event)(enable_timing=True))
+
+        return DeviceTimer(layers, detail == "layer", make_event)
+    return HostTimer(layers, detail == "layer")
+
+
+def span_cost_ns(spans: int = 2000) -> float:
+    """What one timed span costs on this machine, in ns: the median of short runs of an empty span."""
+    timer = HostTimer(1, by_layer=True)
+    runs = []
+    for _ in range(7):
+        start = perf_counter_ns()
+        for _ in range(spans):
+            with timer("ffn"):
+                pass
+        runs.append((perf_counter_ns() - start) / spans)
+    return sorted(runs)[len(runs) // 2]

@@ -1,0 +1,344 @@
+"""The engine: one run of requests through one model. `Engine.step()` is its one verb and reads as the algorithm."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from time import perf_counter_ns
+from typing import Any, Final
+
+import msgspec
+import torch
+
+from engine.attention.build import make_attention
+from engine.cache.build import make_cache
+from engine.decode.capabilities import check_available
+from engine.decode.request import Queue, Request, stream_of
+from engine.decode.sampler import ALTERNATIVES, Choice, choices, sample
+from engine.decode.scheduler import Scheduler, Share, make_scheduler
+from engine.decode.settings import Observation, RequestSpec, RunSpec, Switches
+from engine.errors import InputError
+from engine.measure.account import StepFacts, kv_state, record_step
+from engine.measure.cost import CostModel
+from engine.measure.positions import padding_of, work_of
+from engine.measure.timers import make_timer
+from engine.model.batch import PADDING_REQUEST, Batch
+from engine.model.loader import LoadedModel
+from engine.session import schema
+from engine.session.schema import AnyEvent, FinishReason, StepKind
+
+PADDING_TOKEN: Final = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Emission:
+    """A token that a request got in a step, and the text it completed."""
+
+    request: Request
+    choice: Choice
+    text: str
+
+
+class Engine:
+    """One run: `begin()`, then `step()` until `done`; switches, observation and requests may change between steps.
+
+    `emit` takes events in the order in which they happened. Raises InputError or UnavailableError for a run that
+    cannot be: a prompt longer than the context, a switch that is not to be had here.
+    """
+
+    def __init__(
+        self,
+        model: LoadedModel,
+        run: RunSpec,
+        unavailable: dict[str, str],
+        emit: Callable[[list[AnyEvent]], None],
+        clock: Callable[[], int] = perf_counter_ns,
+    ) -> None:
+        self._model = model
+        self._unavailable = unavailable
+        self._emit = emit
+        self._clock = clock
+        self._cost = CostModel(model.config, model.dtype.itemsize)
+        self._queue = Queue()
+        self._steps = self._tokens = self._requests = 0
+        self._config_id = -1
+        self._pending: list[dict[str, Any]] = []
+        self._switch_at = sorted(run.switch_at, key=lambda change: change.step)
+        self._switches = run.switches
+        self._check_switches(run)
+        self._queue.coming.extend(self._in_order(self._make_request(spec, 0) for spec in run.requests))
+        self._cache = make_cache(run.switches, model.config, model.device, model.dtype)
+        self._attention = make_attention(run.switches.attention)
+        self._scheduler: Scheduler = make_scheduler(run.switches)
+        self.observe(run.observation)
+        self._zero_ns = 0
+
+    def begin(self, zero_ns: int) -> None:
+        """The run's clock starts: event times count from `zero_ns` of the engine's clock."""
+        self._zero_ns = zero_ns
+        self._log_config()
+
+    # --- what a user asks for, between steps --------------------------------------------------------------------------
+
+    @property
+    def done(self) -> bool:
+        """Whether every request has finished."""
+        return self._queue.empty
+
+    @property
+    def next_arrival_s(self) -> float | None:
+        """Seconds until a request arrives that the engine must wait for; None where it has work now, or none at all."""
+        if self._queue.waiting or self._queue.running or not self._queue.coming:
+            return None
+        return max(0.0, (self._queue.coming[0].arrived_ns - self._now()) / 1e9)
+
+    @property
+    def switches(self) -> Switches:
+        return self._switches
+
+    def add(self, specs: tuple[RequestSpec, ...]) -> None:
+        """Queue requests, their arrival counted from now; raises InputError for a prompt that does not fit."""
+        start_ns = self._now()
+        requests = [self._make_request(spec, start_ns) for spec in specs]
+        self._queue.coming = deque(self._in_order((*self._queue.coming, *requests)))
+
+    def set_switches(self, changes: dict[str, Any]) -> None:
+        """Flip switches at the next step; raises InputError or UnavailableError and changes nothing."""
+        wanted = self._switches
+        for earlier in self._pending:
+            wanted = wanted.changed(**earlier)
+        check_available(wanted.changed(**changes), self._unavailable)
+        self._pending.append(changes)
+
+    def observe(self, observation: Observation) -> None:
+        """Observe more or less from the next step on."""
+        self._observation = observation
+        self._timer = make_timer(observation.detail, self._model.config.layers, self._model.device.type)
+
+    def mark(self, kind: str, label: str) -> None:
+        """Put a note on the timeline, now."""
+        self._emit([schema.Mark(self._now(), kind, label)])
+
+    def cancel(self) -> None:
+        """End every request that has arrived and is not finished; the others never happened."""
+        for request in (*self._queue.running, *self._queue.waiting):
+            if not request.finished:
+                request.finish_reason = "cancelled"
+                self._emit([schema.RequestFinished(request.id, self._now(), "cancelled")])
+        self._queue = Queue()
+
+    # --- the step -----------------------------------------------------------------------------------------------------
+
+    @torch.inference_mode()
+    def step(self) -> bool:
+        """Run one step: schedule, prepare, forward, sample, detokenise, account; False where nothing is to do now."""
+        timer = self._timer
+        timer.begin()
+        start_ns = self._now()
+        with timer("prepare"):
+            self._apply_switches()
+        with timer("schedule"):
+            self._arrive()
+            shares = self._scheduler.schedule(self._queue, self._cache)
+        if not shares:
+            return False
+        with timer("prepare"):
+            batch = self._make_batch(shares)
+            self._cache.begin(batch)
+        self._log_scheduled(shares, start_ns)
+        logits = self._model.decoder.forward(batch, self._cache, self._attention, timer)  # [R, vocab]
+        with timer("sample"):
+            ready = [share.request for share in shares if share.request is not None and share.complete]
+            drawn = self._sample(logits, ready)
+        with timer("detokenize"):
+            emissions = [self._append(request, choice) for request, choice in zip(ready, drawn, strict=True)]
+        self._account(start_ns, shares, batch, emissions)
+        self._scheduler.retire(self._queue, self._cache)
+        return True
+
+    def _apply_switches(self) -> None:
+        while self._switch_at and self._switch_at[0].step <= self._steps:
+            self._pending.append(self._switch_at.pop(0).changes)
+        for changes in self._pending:
+            self._switch(self._switches.changed(**changes))
+        self._pending.clear()
+
+    def _switch(self, wanted: Switches) -> None:
+        """Put other switches in force: a cache that is new holds nothing, so what is known is computed again."""
+        before, after = asdict(self._switches), asdict(wanted)
+        changed = [name for name in after if before[name] != after[name]]
+        if not changed:
+            return
+        if {"kv", "block_size", "kv_memory"} & set(changed):
+            self._cache = make_cache(wanted, self._model.config, self._model.device, self._model.dtype)
+            for request in self._queue.running:
+                self._cache.admit(request.id, request.limit)
+        if "attention" in changed:
+            self._attention = make_attention(wanted.attention)
+        if {"batching", "max_batch"} & set(changed):
+            self._scheduler = make_scheduler(wanted)
+        self._switches = wanted
+        self._log_config()
+        for name in changed:
+            self.mark("switch", f"{name}: {before[name]} → {after[name]}")
+
+    def _arrive(self) -> None:
+        for request in self._queue.arrive(self._now()):
+            request.tokens = list(self._model.tokenizer.encode(request.spec.prompt))
+            texts = [self._model.tokenizer.token_text(token) for token in request.tokens]
+            params = msgspec.json.encode(request.spec).decode()
+            arrived = schema.RequestArrived(
+                request.id, request.spec.prompt, list(request.tokens), texts, params, request.arrived_ns
+            )
+            self._emit([arrived])
+
+    def _make_batch(self, shares: list[Share]) -> Batch:
+        parts: list[tuple[int, int, list[int]]] = []
+        logits_rows: list[int] = []
+        rows = 0
+        for share in shares:
+            request = share.request
+            if request is None:
+                parts.append((PADDING_REQUEST, 0, [PADDING_TOKEN] * share.length))
+            else:
+                parts.append((request.id, share.first, request.tokens[share.first : share.end]))
+            rows += share.length
+            if share.complete:
+                logits_rows.append(rows - 1)
+        return Batch.of(parts, logits_rows, str(self._model.device))
+
+    def _sample(self, logits: torch.Tensor, ready: list[Request]) -> list[Choice]:
+        if not ready:
+            self._timer.finish()
+            return []
+        params = [request.spec.sampling for request in ready]
+        uniforms = [0.0 if request.spec.sampling.greedy else float(request.stream.random()) for request in ready]
+        wanted = 0 if self._observation.detail == "off" else ALTERNATIVES
+        sampled = sample(logits, params, uniforms, wanted)
+        self._timer.finish()
+        return choices(sampled)
+
+    def _append(self, request: Request, choice: Choice) -> Emission:
+        """Make a drawn token known, with the text it completes; sets `finish_reason` where it was the last."""
+        request.tokens.append(choice.token_id)
+        text = request.detokenizer.push(choice.token_id)
+        request.text += text
+        request.finish_reason = self._finish_reason(request, choice.token_id)
+        if request.finished:
+            text += request.detokenizer.flush()
+        return Emission(request, choice, text)
+
+    def _finish_reason(self, request: Request, token_id: int) -> FinishReason | None:
+        if not request.spec.ignore_eos and token_id in self._model.tokenizer.eos_token_ids:
+            return "eos"
+        if any(stop in request.text for stop in request.spec.stop):
+            return "stop"
+        return "length" if request.known >= request.limit else None
+
+    # --- the account of it --------------------------------------------------------------------------------------------
+
+    def _account(self, start_ns: int, shares: list[Share], batch: Batch, emissions: list[Emission]) -> None:
+        emitted_ns = self._now()
+        work = [self._work(share) for share in shares]
+        tokens: list[AnyEvent] = [self._token_event(emission, emitted_ns) for emission in emissions]
+        finished: list[AnyEvent] = [
+            schema.RequestFinished(emission.request.id, emitted_ns, emission.request.finish_reason)
+            for emission in emissions
+            if emission.request.finish_reason is not None
+        ]
+        facts = StepFacts(
+            id=self._steps,
+            config_id=self._config_id,
+            kind=kind_of(shares),
+            start_ns=start_ns,
+            batch=batch,
+            work=work,
+            kv=kv_state(self._cache),
+            tokens_out=len(tokens),
+            running=len(self._queue.running),
+            waiting=len(self._queue.waiting),
+            attention_kernel=self._attention.kernel,
+        )
+        self._steps += 1
+        step = record_step(facts, self._cost, self._timer, self._now)
+        self._emit([*work, step, *tokens, *finished])
+
+    def _work(self, share: Share) -> schema.Work:
+        request = share.request
+        if request is None:
+            return padding_of(self._steps, share.slot, share.length)
+        work = work_of(self._steps, request.id, share.slot, (share.first, share.end), request.seen)
+        request.seen = max(request.seen, share.end)
+        return work
+
+    def _token_event(self, emission: Emission, emitted_ns: int) -> schema.Token:
+        choice, request = emission.choice, emission.request
+        event = schema.Token(
+            id=self._tokens,
+            request_id=request.id,
+            step_id=self._steps,
+            position=request.known - 1,
+            token_id=choice.token_id,
+            text=emission.text,
+            logprob=choice.logprob,
+            entropy=choice.entropy,
+            source="target",
+            emitted_ns=emitted_ns,
+            alternatives=choice.alternatives,
+        )
+        self._tokens += 1
+        return event
+
+    def _log_config(self) -> None:
+        self._config_id += 1
+        switches = msgspec.json.encode(self._switches).decode()
+        self._emit([schema.ConfigChanged(self._config_id, self._steps, switches)])
+
+    def _log_scheduled(self, shares: list[Share], now_ns: int) -> None:
+        for share in shares:
+            if share.request is not None and not share.request.scheduled:
+                share.request.scheduled = True
+                self._emit([schema.RequestScheduled(share.request.id, max(now_ns, share.request.arrived_ns))])
+
+    # --- helpers ------------------------------------------------------------------------------------------------------
+
+    def _now(self) -> int:
+        return self._clock() - self._zero_ns
+
+    def _check_switches(self, run: RunSpec) -> None:
+        switches = run.switches
+        check_available(switches, self._unavailable)
+        for change in self._switch_at:
+            switches = switches.changed(**change.changes)
+            check_available(switches, self._unavailable)
+
+    @staticmethod
+    def _in_order(requests: Iterable[Request]) -> list[Request]:
+        return sorted(requests, key=lambda request: (request.arrived_ns, request.id))
+
+    def _make_request(self, spec: RequestSpec, start_ns: int) -> Request:
+        tokens = len(self._model.tokenizer.encode(spec.prompt))
+        context = self._model.config.max_positions
+        if tokens >= context:
+            raise InputError(
+                f"The prompt has {tokens} tokens, and the model's context of {context} leaves no room for a new one."
+            )
+        request = Request(
+            id=self._requests,
+            spec=spec,
+            tokens=[],
+            prompt_tokens=tokens,
+            limit=min(tokens + spec.max_new_tokens, context),
+            arrived_ns=start_ns + round(spec.arrival_s * 1e9),
+            detokenizer=self._model.tokenizer.detokenizer(),
+            stream=stream_of(spec.sampling.seed, self._requests),
+        )
+        self._requests += 1
+        return request
+
+
+def kind_of(shares: list[Share]) -> StepKind:
+    """prefill where every share computes prompt up to its end, decode where none does, else mixed."""
+    prefill = {share.end <= share.request.prompt_tokens for share in shares if share.request is not None}
+    return "mixed" if len(prefill) > 1 else "prefill" if prefill == {True} else "decode"

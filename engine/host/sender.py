@@ -1,0 +1,48 @@
+"""The thread that sends what the outbox holds, every few milliseconds, so that the engine never waits for the app."""
+
+from __future__ import annotations
+
+import threading
+from typing import Protocol
+
+from engine.host.outbox import Outbox
+from engine.session import schema
+
+
+class Pipe(Protocol):
+    """The end of a pipe that takes frames of bytes."""
+
+    def send_bytes(self, data: bytes, /) -> None:
+        """Write one frame; may wait for the reader."""
+
+
+class Sender:
+    """Takes batches out of an outbox and writes them to a pipe until `stop`."""
+
+    def __init__(self, outbox: Outbox, pipe: Pipe, every_s: float) -> None:
+        self._outbox = outbox
+        self._pipe = pipe
+        self._every_s = every_s
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="events", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self, timeout_s: float) -> None:
+        """Send what is left and end; gives up after `timeout_s` where nobody reads."""
+        self._stopping.set()
+        self._thread.join(timeout_s)
+
+    def _run(self) -> None:
+        try:
+            while not self._stopping.wait(self._every_s):
+                self._send()
+            self._send()
+        except OSError:
+            pass  # nobody reads any more; the reader of commands ends the process
+
+    def _send(self) -> None:
+        events = self._outbox.take()
+        if events:
+            self._pipe.send_bytes(schema.encode(list(events)))

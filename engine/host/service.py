@@ -1,0 +1,198 @@
+"""What the engine process does with commands: load, run, pause, switch, stop; it knows nothing of pipes or threads."""
+
+from __future__ import annotations
+
+import json
+import platform
+import time
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import msgspec
+import torch
+
+from engine.decode.capabilities import unavailable_switches
+from engine.decode.engine import Engine
+from engine.errors import DecodeScopeError, InputError
+from engine.host import protocol
+from engine.model.loader import LoadedModel, load_model
+from engine.session.schema import AnyEvent, Loading, ModelReady, Refused, RunEnded, SessionStarted, StateChanged
+
+
+class Service:
+    """Carries out one command after the other, and steps the engine in between.
+
+    A command that cannot be carried out is answered by Refused with one sentence; a step that fails ends its run and
+    leaves the service able to start another.
+    """
+
+    def __init__(self, emit: Callable[[list[AnyEvent]], None], start_run: Callable[[], None] = lambda: None) -> None:
+        self._emit = emit
+        self._start_run = start_run
+        self._model: LoadedModel | None = None
+        self._unavailable: dict[str, str] = {}
+        self._engine: Engine | None = None
+        self._paused = False
+        self._steps_wanted = 0
+        self.ended = False
+
+    def receive(self, message: bytes) -> None:
+        """Carry out one encoded command; one that cannot be read is refused."""
+        try:
+            command = protocol.decode(message)
+        except (DecodeScopeError, msgspec.ValidationError) as error:
+            self._emit([Refused("", "InputError", sentence_of(error))])
+        else:
+            self.handle(command)
+
+    def handle(self, command: protocol.AnyCommand) -> None:
+        """Carry out one command; every failure is told, none is raised."""
+        name = type(command).__name__
+        try:
+            self._carry_out(command)
+        except DecodeScopeError as error:
+            self._emit([Refused(name, type(error).__name__, str(error))])
+        except (MemoryError, torch.OutOfMemoryError, RuntimeError, OSError, ValueError) as error:
+            self._emit([Refused(name, "DecodeScopeError", f"{name} failed: {sentence_of(error)}")])
+
+    def work(self) -> float | None:
+        """Run one step if there is one to run.
+
+        Returns the seconds until there may be another: 0 at once, None only after a command.
+        """
+        engine = self._engine
+        if engine is None or (self._paused and self._steps_wanted == 0):
+            return None
+        try:
+            stepped = engine.step()
+        except Exception as error:  # a step may fail in any way a model or a device can; the run ends, not the process
+            self._fail(engine, error)
+            return None
+        if stepped and self._steps_wanted:
+            self._steps_wanted -= 1
+        if engine.done:
+            self._end("finished")
+            return None
+        return 0.0 if stepped else engine.next_arrival_s
+
+    def _carry_out(self, command: protocol.AnyCommand) -> None:  # noqa: PLR0912 - one case a command
+        match command:
+            case protocol.Load():
+                self._load(command)
+            case protocol.Start():
+                self._start(command)
+            case protocol.Shutdown():
+                self.ended = True
+            case protocol.AddMark():
+                self._running().mark("user", command.label)
+            case protocol.AddRequests():
+                self._running().add(command.run.requests)
+            case protocol.SetSwitches():
+                self._running().set_switches(command.changes)
+            case protocol.SetObservation():
+                self._running().observe(command.observation)
+            case protocol.Stop():
+                engine = self._running()
+                engine.mark("stop", "")
+                engine.cancel()
+                self._end("stopped")
+            case protocol.Pause():
+                self._pause(self._running())
+            case protocol.StepOnce():
+                engine = self._running()
+                if not self._paused:
+                    self._pause(engine)
+                self._steps_wanted += 1
+            case protocol.Resume():
+                engine = self._running()
+                if self._paused:
+                    self._paused, self._steps_wanted = False, 0
+                    engine.mark("resume", "")
+                    self._emit([StateChanged("running")])
+
+    def _running(self) -> Engine:
+        if self._engine is None:
+            raise InputError("There is no run going on.")
+        return self._engine
+
+    def _pause(self, engine: Engine) -> None:
+        if not self._paused:
+            self._paused = True
+            engine.mark("pause", "")
+            self._emit([StateChanged("paused")])
+
+    def _load(self, command: protocol.Load) -> None:
+        if self._engine is not None:
+            raise InputError("A run is going on; stop it before another model is loaded.")
+        self._model = None  # the one before makes room first
+        model = load_model(command.spec, lambda stage, fraction: self._emit([Loading(stage, fraction)]))
+        self._unavailable = unavailable_switches(model.device.type, has_draft=False)
+        self._model = model
+        self._emit([ModelReady(model_meta(model), self._unavailable), StateChanged("idle")])
+
+    def _start(self, command: protocol.Start) -> None:
+        if self._model is None:
+            raise InputError("No model is loaded.")
+        if self._engine is not None:
+            raise InputError("A run is going on; stop it before another one starts.")
+        if not command.run.requests:
+            raise InputError("A run needs at least one request.")
+        engine = Engine(self._model, command.run, self._unavailable, self._emit)
+        self._start_run()
+        meta = model_meta(self._model)
+        meta |= {"command": command.command_line, "detail": command.run.observation.detail}
+        zero_ns = time.perf_counter_ns()
+        meta["epoch_ns"] = str(time.time_ns())
+        self._emit([SessionStarted(meta)])
+        engine.begin(zero_ns)
+        self._engine, self._paused, self._steps_wanted = engine, command.paused, 0
+        self._emit([StateChanged("paused" if command.paused else "running")])
+
+    def _end(self, reason: Any) -> None:
+        self._engine = None
+        self._emit([RunEnded(reason), StateChanged("idle")])
+
+    def _fail(self, engine: Engine, error: Exception) -> None:
+        message = f"The step failed: {sentence_of(error)}"
+        kind = type(error).__name__ if isinstance(error, DecodeScopeError) else "DecodeScopeError"
+        engine.mark("fault", message)
+        engine.cancel()
+        self._emit([Refused("Step", kind, message)])
+        self._end("failed")
+
+
+def sentence_of(error: BaseException) -> str:
+    """The first line of an error's text, as a sentence."""
+    lines = str(error).strip().splitlines()
+    text = lines[0].rstrip(".") if lines else type(error).__name__
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+        return f"not enough memory ({text})."
+    return f"{text}."
+
+
+def model_meta(model: LoadedModel) -> dict[str, str]:
+    """What a session keeps about the model, the machine and the program."""
+    return {
+        "model": model.name,
+        "model_path": str(model.path),
+        "model_config": json.dumps(model.config.facts(model.dtype, model.weight_bytes)),
+        "device": str(model.device),
+        "device_name": model.device_name,
+        "dtype": str(model.dtype).removeprefix("torch."),
+        "threads": str(torch.get_num_threads()),
+        "versions": json.dumps(versions()),
+        "ceilings": "",
+    }
+
+
+def versions() -> dict[str, str]:
+    """What runs here, by name."""
+    try:
+        own = version("decodescope")
+    except PackageNotFoundError:
+        own = "unknown"
+    found = {"decodescope": own, "python": platform.python_version(), "torch": torch.__version__}
+    if torch.version.cuda is not None:
+        found["cuda"] = torch.version.cuda
+    return found

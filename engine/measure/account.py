@@ -1,0 +1,86 @@
+"""What one step is recorded as: positions by class, cost, KV memory and phases, put together from what happened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.cache.base import KVCache
+from engine.measure.cost import CostModel
+from engine.measure.positions import count_positions
+from engine.measure.timers import StepTimer
+from engine.model.batch import Batch
+from engine.session.schema import Step, StepKind, Work
+
+
+@dataclass(frozen=True, slots=True)
+class KvState:
+    """Bytes of the KV cache after a pass: int64 [layers, 2] (used, reserved), and what is kept for reuse only."""
+
+    layers: bytes
+    used_bytes: int
+    reserved_bytes: int
+    evictable_bytes: int
+
+
+def kv_state(cache: KVCache) -> KvState:
+    """Read a cache's memory, layer by layer."""
+    layers = cache.layer_bytes()
+    return KvState(
+        np.array(layers, np.int64).tobytes(),
+        sum(used for used, _ in layers),
+        sum(reserved for _, reserved in layers),
+        cache.evictable_bytes,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class StepFacts:
+    """What the engine knows about a step that was just computed."""
+
+    id: int
+    config_id: int
+    kind: StepKind
+    start_ns: int
+    batch: Batch
+    work: list[Work]
+    kv: KvState
+    tokens_out: int
+    running: int
+    waiting: int
+    attention_kernel: str
+
+
+def record_step(facts: StepFacts, cost: CostModel, timer: StepTimer, clock: Callable[[], int]) -> Step:
+    """The step's event; its wall time ends here, so that accounting for it is part of it (in `other`)."""
+    positions = count_positions(facts.work)
+    flops, moved = cost.of(((s.first, s.end) for s in facts.batch.spans), int(facts.batch.logits_rows.shape[0]))
+    end_ns = clock()
+    phases = timer.read_us((end_ns - facts.start_ns) / 1e3)
+    return Step(
+        id=facts.id,
+        config_id=facts.config_id,
+        kind=facts.kind,
+        start_ns=facts.start_ns,
+        end_ns=end_ns,
+        device_ns=timer.device_ns,
+        positions_computed=positions.computed,
+        positions_new=positions.new,
+        positions_recomputed=positions.recomputed,
+        positions_padding=positions.padding,
+        positions_rejected=positions.rejected,
+        positions_reused=positions.reused,
+        tokens_out=facts.tokens_out,
+        flops=flops,
+        bytes_moved=moved,
+        kv_used_bytes=facts.kv.used_bytes,
+        kv_reserved_bytes=facts.kv.reserved_bytes,
+        kv_evictable_bytes=facts.kv.evictable_bytes,
+        running=facts.running,
+        waiting=facts.waiting,
+        attention_kernel=facts.attention_kernel,
+        phases=phases.tobytes(),
+        kv_layers=facts.kv.layers,
+    )
