@@ -21,7 +21,9 @@ from engine.decode.settings import Observation, RequestSpec, RunSpec, Switches
 from engine.errors import InputError
 from engine.measure.account import StepFacts, kv_state, record_step
 from engine.measure.cost import CostModel
+from engine.measure.overhead import OverheadMeter
 from engine.measure.positions import padding_of, work_of
+from engine.measure.probe import make_probe
 from engine.measure.timers import make_timer
 from engine.model.batch import PADDING_REQUEST, Batch
 from engine.model.loader import LoadedModel
@@ -72,12 +74,17 @@ class Engine:
         self._attention = make_attention(run.switches.attention)
         self._scheduler: Scheduler = make_scheduler(run.switches)
         self.observe(run.observation)
+        self._overhead = OverheadMeter()
         self._zero_ns = 0
 
     def begin(self, zero_ns: int) -> None:
         """The run's clock starts: event times count from `zero_ns` of the engine's clock."""
         self._zero_ns = zero_ns
         self._log_config()
+
+    def now_ns(self) -> int:
+        """ns since the run began."""
+        return self._clock() - self._zero_ns
 
     # --- what a user asks for, between steps --------------------------------------------------------------------------
 
@@ -91,7 +98,7 @@ class Engine:
         """Seconds until a request arrives that the engine must wait for; None where it has work now, or none at all."""
         if self._queue.waiting or self._queue.running or not self._queue.coming:
             return None
-        return max(0.0, (self._queue.coming[0].arrived_ns - self._now()) / 1e9)
+        return max(0.0, (self._queue.coming[0].arrived_ns - self.now_ns()) / 1e9)
 
     @property
     def switches(self) -> Switches:
@@ -99,7 +106,7 @@ class Engine:
 
     def add(self, specs: tuple[RequestSpec, ...]) -> None:
         """Queue requests, their arrival counted from now; raises InputError for a prompt that does not fit."""
-        start_ns = self._now()
+        start_ns = self.now_ns()
         requests = [self._make_request(spec, start_ns) for spec in specs]
         self._queue.coming = deque(self._in_order((*self._queue.coming, *requests)))
 
@@ -112,20 +119,21 @@ class Engine:
         self._pending.append(changes)
 
     def observe(self, observation: Observation) -> None:
-        """Observe more or less from the next step on."""
+        """Observe more or less from the next step on; raises InputError for a layer or head there is not."""
+        self._probe = None if observation.probe is None else make_probe(observation.probe, self._model.config)
         self._observation = observation
         self._timer = make_timer(observation.detail, self._model.config.layers, self._model.device.type)
 
     def mark(self, kind: str, label: str) -> None:
         """Put a note on the timeline, now."""
-        self._emit([schema.Mark(self._now(), kind, label)])
+        self._emit([schema.Mark(self.now_ns(), kind, label)])
 
     def cancel(self) -> None:
         """End every request that has arrived and is not finished; the others never happened."""
         for request in (*self._queue.running, *self._queue.waiting):
             if not request.finished:
                 request.finish_reason = "cancelled"
-                self._emit([schema.RequestFinished(request.id, self._now(), "cancelled")])
+                self._emit([schema.RequestFinished(request.id, self.now_ns(), "cancelled")])
         self._queue = Queue()
 
     # --- the step -----------------------------------------------------------------------------------------------------
@@ -135,7 +143,7 @@ class Engine:
         """Run one step: schedule, prepare, forward, sample, detokenise, account; False where nothing is to do now."""
         timer = self._timer
         timer.begin()
-        start_ns = self._now()
+        start_ns = self.now_ns()
         with timer("prepare"):
             self._apply_switches()
         with timer("schedule"):
@@ -147,7 +155,9 @@ class Engine:
             batch = self._make_batch(shares)
             self._cache.begin(batch)
         self._log_scheduled(shares, start_ns)
-        logits = self._model.decoder.forward(batch, self._cache, self._attention, timer)  # [R, vocab]
+        if self._probe is not None:
+            self._probe.begin({share.request.id: share.request.seen for share in shares if share.request is not None})
+        logits = self._model.decoder.forward(batch, self._cache, self._attention, timer, self._probe)  # [R, vocab]
         with timer("sample"):
             ready = [share.request for share in shares if share.request is not None and share.complete]
             drawn = self._sample(logits, ready)
@@ -184,7 +194,7 @@ class Engine:
             self.mark("switch", f"{name}: {before[name]} → {after[name]}")
 
     def _arrive(self) -> None:
-        for request in self._queue.arrive(self._now()):
+        for request in self._queue.arrive(self.now_ns()):
             request.tokens = list(self._model.tokenizer.encode(request.spec.prompt))
             texts = [self._model.tokenizer.token_text(token) for token in request.tokens]
             params = msgspec.json.encode(request.spec).decode()
@@ -239,7 +249,7 @@ class Engine:
     # --- the account of it --------------------------------------------------------------------------------------------
 
     def _account(self, start_ns: int, shares: list[Share], batch: Batch, emissions: list[Emission]) -> None:
-        emitted_ns = self._now()
+        emitted_ns = self.now_ns()
         work = [self._work(share) for share in shares]
         tokens: list[AnyEvent] = [self._token_event(emission, emitted_ns) for emission in emissions]
         finished: list[AnyEvent] = [
@@ -260,9 +270,17 @@ class Engine:
             waiting=len(self._queue.waiting),
             attention_kernel=self._attention.kernel,
         )
+        rows: list[AnyEvent] = [] if self._probe is None else list(self._probe.take(self._steps))
+        step = record_step(facts, self._cost, self._timer, self.now_ns)
         self._steps += 1
-        step = record_step(facts, self._cost, self._timer, self._now)
-        self._emit([*work, step, *tokens, *finished])
+        self._emit([*work, step, *tokens, *rows, *finished])
+        self._tell_overhead(step, emitted_ns)
+
+    def _tell_overhead(self, step: schema.Step, accounting_from_ns: int) -> None:
+        spent_ns = self.now_ns() - accounting_from_ns + (0 if self._probe is None else self._probe.observing_ns)
+        overhead = self._overhead.add(step.end_ns - step.start_ns, self._timer.spans, spent_ns)
+        if overhead is not None:
+            self._emit([overhead])
 
     def _work(self, share: Share) -> schema.Work:
         request = share.request
@@ -302,9 +320,6 @@ class Engine:
                 self._emit([schema.RequestScheduled(share.request.id, max(now_ns, share.request.arrived_ns))])
 
     # --- helpers ------------------------------------------------------------------------------------------------------
-
-    def _now(self) -> int:
-        return self._clock() - self._zero_ns
 
     def _check_switches(self, run: RunSpec) -> None:
         switches = run.switches

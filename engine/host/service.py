@@ -16,6 +16,8 @@ from engine.decode.capabilities import unavailable_switches
 from engine.decode.engine import Engine
 from engine.errors import DecodeScopeError, InputError
 from engine.host import protocol
+from engine.measure.ceilings import ceilings_of
+from engine.measure.device import DeviceSampler, open_devices
 from engine.model.loader import LoadedModel, load_model
 from engine.session.schema import AnyEvent, Loading, ModelReady, Refused, RunEnded, SessionStarted, StateChanged
 
@@ -33,6 +35,7 @@ class Service:
         self._model: LoadedModel | None = None
         self._unavailable: dict[str, str] = {}
         self._engine: Engine | None = None
+        self._sampler: DeviceSampler | None = None
         self._paused = False
         self._steps_wanted = 0
         self.ended = False
@@ -139,18 +142,25 @@ class Service:
         if not command.run.requests:
             raise InputError("A run needs at least one request.")
         engine = Engine(self._model, command.run, self._unavailable, self._emit)
+        ceilings = ceilings_of(self._model.device, self._model.dtype, self._model.device_name)
         self._start_run()
         meta = model_meta(self._model)
+        meta["ceilings"] = msgspec.json.encode(ceilings).decode()
         meta |= {"command": command.command_line, "detail": command.run.observation.detail}
         zero_ns = time.perf_counter_ns()
         meta["epoch_ns"] = str(time.time_ns())
         self._emit([SessionStarted(meta)])
         engine.begin(zero_ns)
         self._engine, self._paused, self._steps_wanted = engine, command.paused, 0
+        self._sampler = DeviceSampler(open_devices(cuda_uuid(self._model.device)), self._emit, engine.now_ns)
+        self._sampler.start()
         self._emit([StateChanged("paused" if command.paused else "running")])
 
     def _end(self, reason: Any) -> None:
         self._engine = None
+        if self._sampler is not None:
+            self._sampler.stop()
+            self._sampler = None
         self._emit([RunEnded(reason), StateChanged("idle")])
 
     def _fail(self, engine: Engine, error: Exception) -> None:
@@ -184,6 +194,11 @@ def model_meta(model: LoadedModel) -> dict[str, str]:
         "versions": json.dumps(versions()),
         "ceilings": "",
     }
+
+
+def cuda_uuid(device: torch.device) -> str | None:
+    """The UUID by which NVML knows a CUDA device; None for any other."""
+    return f"GPU-{torch.cuda.get_device_properties(device).uuid}" if device.type == "cuda" else None
 
 
 def versions() -> dict[str, str]:

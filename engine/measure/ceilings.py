@@ -1,0 +1,85 @@
+"""This device's own ceilings: how fast it reads memory and multiplies matrices, measured once and kept on disk.
+
+Reading is timed by `torch.sum` of a large array. A copy (`copy_`) would not do: it writes as much as it reads and on a
+CPU first fetches the lines it writes, so it shows a third of what a step that only reads weights can reach, and MBU
+would pass 100 %.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from time import perf_counter
+from typing import Final
+
+import msgspec
+import torch
+from platformdirs import user_cache_dir
+
+REPEATS: Final = 30
+SECONDS: Final = 0.3
+"""About how long each of the two measurements may take."""
+BYTES: Final = {"cpu": 128 * 2**20, "cuda": 2 * 2**30}
+SIDE: Final = {"cpu": 1024, "cuda": 8192}
+
+
+class Ceilings(msgspec.Struct, frozen=True):
+    """Measured peaks: bytes read a second, FLOPs a second of a square matrix product in the model's dtype."""
+
+    read_bytes_per_s: float
+    flops_per_s: float
+
+
+def ceilings_of(device: torch.device, dtype: torch.dtype, device_name: str, folder: Path | None = None) -> Ceilings:
+    """The ceilings of a device and dtype at this number of threads: from the cache on disk, else measured now."""
+    file = (folder or Path(user_cache_dir("decodescope"))) / "ceilings.json"
+    key = f"{device_name} {device.type} {dtype} {torch.get_num_threads()} threads torch {torch.__version__}"
+    known = _read(file)
+    if key not in known:
+        known[key] = measure(device, dtype)
+        _write(file, known)
+    return known[key]
+
+
+def measure(device: torch.device, dtype: torch.dtype) -> Ceilings:
+    """Measure both ceilings; the best of a few runs counts, for a ceiling is what can be reached."""
+    size = BYTES[device.type]
+    array = torch.ones(size // 4, dtype=torch.float32, device=device)
+    read_s = best_s(array.sum, device)
+    del array
+    side = SIDE[device.type]
+    a = torch.ones(side, side, dtype=dtype, device=device)
+    out = torch.empty_like(a)
+    multiply_s = best_s(lambda: torch.mm(a, a, out=out), device)
+    return Ceilings(size / read_s, 2 * side**3 / multiply_s)
+
+
+def best_s(run: Callable[[], object], device: torch.device) -> float:
+    """The shortest of several runs, in seconds; stops early where one takes long."""
+    times: list[float] = []
+    while len(times) <= REPEATS and sum(times) < SECONDS:
+        start = perf_counter()
+        run()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        times.append(perf_counter() - start)
+    return min(times)
+
+
+def _read(file: Path) -> dict[str, Ceilings]:
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=dict[str, Ceilings])
+    except (OSError, msgspec.DecodeError):
+        return {}  # never measured, or not readable: measure again
+
+
+def _write(file: Path, known: dict[str, Ceilings]) -> None:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        partial = file.with_suffix(f".{os.getpid()}")
+        partial.write_text(json.dumps({key: msgspec.to_builtins(value) for key, value in known.items()}, indent=1))
+        partial.replace(file)
+    except OSError:
+        return  # a cache that cannot be written costs a measurement next time, nothing else

@@ -1,0 +1,132 @@
+"""What the devices report while a run goes on: NVML where there is an NVIDIA GPU, the system's counters everywhere."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, Final, Protocol
+
+import psutil
+
+from engine.session.schema import AnyEvent, DeviceSample
+
+READINGS: Final[dict[str, str]] = {
+    "utilisation_percent": "%",
+    "memory_utilisation_percent": "%",
+    "memory_used_bytes": "B",
+    "power_watts": "W",
+    "temperature_celsius": "°C",
+    "sm_clock_mhz": "MHz",
+    "memory_clock_mhz": "MHz",
+    "energy_joules": "J",
+    "process_cpu_percent": "%",
+    "system_cpu_percent": "%",
+    "process_rss_bytes": "B",
+    "system_memory_used_bytes": "B",
+}
+"""Every reading and its unit. `process_cpu_percent` is of one core (2 busy cores are 200); the rest of the machine."""
+
+EVERY_S: Final = 0.2
+
+
+class Device(Protocol):
+    """Something that can be asked for readings."""
+
+    name: str
+
+    def read(self) -> dict[str, float]:
+        """Readings by name (of READINGS); what the device does not report is left out, never 0."""
+
+
+class HostDevice:
+    """The CPU and the memory, of this process and of the machine."""
+
+    name = "cpu"
+
+    def __init__(self) -> None:
+        self._process = psutil.Process()
+        self._process.cpu_percent()  # the first call only starts the counting
+        psutil.cpu_percent()
+
+    def read(self) -> dict[str, float]:
+        memory = psutil.virtual_memory()
+        return {
+            "process_cpu_percent": self._process.cpu_percent(),
+            "system_cpu_percent": psutil.cpu_percent(),
+            "process_rss_bytes": float(self._process.memory_info().rss),
+            "system_memory_used_bytes": float(memory.total - memory.available),
+        }
+
+
+class NvmlDevice:
+    """An NVIDIA GPU, through NVML; each reading that this GPU (or its MIG slice) does not have is left out."""
+
+    def __init__(self, nvml: Any, handle: Any, name: str) -> None:
+        self.name = name
+        self._readers: dict[str, Callable[[], float]] = {
+            "utilisation_percent": lambda: float(nvml.nvmlDeviceGetUtilizationRates(handle).gpu),
+            "memory_utilisation_percent": lambda: float(nvml.nvmlDeviceGetUtilizationRates(handle).memory),
+            "memory_used_bytes": lambda: float(nvml.nvmlDeviceGetMemoryInfo(handle).used),
+            "power_watts": lambda: nvml.nvmlDeviceGetPowerUsage(handle) / 1e3,
+            "temperature_celsius": lambda: float(nvml.nvmlDeviceGetTemperature(handle, nvml.NVML_TEMPERATURE_GPU)),
+            "sm_clock_mhz": lambda: float(nvml.nvmlDeviceGetClockInfo(handle, nvml.NVML_CLOCK_SM)),
+            "memory_clock_mhz": lambda: float(nvml.nvmlDeviceGetClockInfo(handle, nvml.NVML_CLOCK_MEM)),
+            "energy_joules": lambda: nvml.nvmlDeviceGetTotalEnergyConsumption(handle) / 1e3,
+        }
+        self._error: type[Exception] = nvml.NVMLError
+
+    def read(self) -> dict[str, float]:
+        values = {}
+        for name, reader in self._readers.items():
+            with suppress(self._error):
+                values[name] = reader()
+        return values
+
+
+def open_devices(cuda_uuid: str | None) -> list[Device]:
+    """The host, and the GPU with this UUID where NVML knows it."""
+    devices: list[Device] = [HostDevice()]
+    if cuda_uuid is not None:
+        import pynvml  # noqa: PLC0415 - only where there is a GPU
+
+        with suppress(pynvml.NVMLError):
+            pynvml.nvmlInit()
+            handle = pynvml.nvmlDeviceGetHandleByUUID(cuda_uuid.encode())
+            devices.append(NvmlDevice(pynvml, handle, "cuda"))
+    return devices
+
+
+class DeviceSampler:
+    """A thread that reads devices a few times a second, only between `start` and `stop`."""
+
+    def __init__(
+        self,
+        devices: list[Device],
+        emit: Callable[[list[AnyEvent]], None],
+        clock: Callable[[], int],
+        every_s: float = EVERY_S,
+    ) -> None:
+        self._devices = devices
+        self._emit = emit
+        self._clock = clock
+        self._every_s = every_s
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="device samples", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread and wait for it."""
+        self._stopping.set()
+        self._thread.join()
+
+    def sample(self) -> None:
+        """Read every device once."""
+        t_ns = self._clock()
+        self._emit([DeviceSample(t_ns, d.name, name, value) for d in self._devices for name, value in d.read().items()])
+
+    def _run(self) -> None:
+        while not self._stopping.wait(self._every_s):
+            self.sample()

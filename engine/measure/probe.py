@@ -1,0 +1,92 @@
+"""The attention probe: the probabilities of one layer, computed again from what the kernel was given."""
+
+from __future__ import annotations
+
+from time import perf_counter_ns
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from engine.cache.base import KVCache
+from engine.decode.settings import Probe, check_range
+from engine.model.batch import PADDING_REQUEST, Batch
+from engine.model.config import ModelConfig
+from engine.session.schema import AttentionRow
+
+ROWS_A_SPAN: Final = 1024
+"""Most rows recorded of one span: the last ones of a longer prefill."""
+
+
+class RowProbe:
+    """Records softmax(q·kᵀ/√d) of one layer and one head (or all) for the positions a step computes the first time.
+
+    `seen` of `begin` says how far each request had been computed before, so that what is computed again is not
+    recorded again. Rows stay on the device until `take`.
+    """
+
+    def __init__(self, spec: Probe, config: ModelConfig) -> None:
+        self._layer = spec.layer
+        self._heads = range(config.heads) if spec.head is None else range(spec.head, spec.head + 1)
+        self._config = config
+        self._seen: dict[int, int] = {}
+        self._maps: list[tuple[int, int, Tensor]] = []
+        self.observing_ns = 0
+        """What observing cost the forward pass of the step."""
+
+    def begin(self, seen: dict[int, int]) -> None:
+        """A step begins: {request: how many of its indices had been computed before}."""
+        self._seen = seen
+        self._maps.clear()
+        self.observing_ns = 0
+
+    def wants(self, layer: int) -> bool:
+        return layer == self._layer
+
+    def observe(self, layer: int, q: Tensor, cache: KVCache, batch: Batch) -> None:
+        """q [P, heads, head_dim] of a layer whose K is already written."""
+        start_ns = perf_counter_ns()
+        for span in batch.spans:
+            if span.request_id == PADDING_REQUEST:
+                continue
+            first = max(span.first, self._seen.get(span.request_id, 0), span.end - ROWS_A_SPAN)
+            if first < span.end:
+                rows = q[span.row + first - span.first : span.row + span.length]  # [n, heads, head_dim]
+                keys, _ = cache.keys_values(layer, span)  # [kv_heads, end, head_dim]
+                self._maps.append((span.request_id, first, self._probabilities(rows, keys, first)))
+        self.observing_ns += perf_counter_ns() - start_ns
+
+    def take(self, step_id: int) -> list[AttentionRow]:
+        """The rows of the step as events; this waits for the device."""
+        events = []
+        for request_id, first, maps in self._maps:
+            host = maps.cpu().numpy()  # [heads recorded, n, end]
+            for index, head in enumerate(self._heads):
+                for row in range(host.shape[1]):
+                    probs = host[index, row, : first + row + 1].tobytes()
+                    events.append(AttentionRow(step_id, request_id, self._layer, head, first + row, probs))
+        self._maps.clear()
+        return events
+
+    def _probabilities(self, q: Tensor, keys: Tensor, first: int) -> Tensor:
+        """float16 [heads recorded, n, end] for rows of positions `first`.. ."""
+        config = self._config
+        wanted = torch.tensor(list(self._heads), device=q.device)
+        queries = q[:, wanted].transpose(0, 1).float()  # [h, n, head_dim]
+        k = keys[wanted // config.group].float()  # [h, end, head_dim]
+        scores = queries @ k.transpose(1, 2) * config.scale  # [h, n, end]
+        rows = torch.arange(first, first + q.shape[0], device=q.device)[:, None]
+        columns = torch.arange(keys.shape[1], device=q.device)[None, :]
+        hidden = columns > rows
+        window = config.window(self._layer)
+        if window is not None:
+            hidden |= columns <= rows - window
+        return scores.masked_fill(hidden, -torch.inf).softmax(-1).half()
+
+
+def make_probe(spec: Probe, config: ModelConfig) -> RowProbe:
+    """The probe a user asked for; raises InputError where the model has no such layer or head."""
+    check_range("The attention layer", spec.layer, 0, config.layers - 1)
+    if spec.head is not None:
+        check_range("The attention head", spec.head, 0, config.heads - 1)
+    return RowProbe(spec, config)
