@@ -10,10 +10,13 @@ from collections.abc import Iterator
 import psutil
 import pytest
 from hypothesis import settings
+from tqdm import tqdm
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TRITON_INTERPRET", "1")
+
+tqdm.monitor_interval = 0  # transformers' progress bars start a thread otherwise
 
 settings.register_profile("project", deadline=None, derandomize=True)
 settings.load_profile("project")
