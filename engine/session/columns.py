@@ -62,7 +62,7 @@ class Columns:
             return
         capacity = max(length, 2 * self._capacity)
         for name, column in self._columns.items():
-            larger = np.empty(capacity, column.dtype)
+            larger = np.empty((capacity, *column.shape[1:]), column.dtype)
             larger[: self._length] = column[: self._length]
             self._columns[name] = larger
         self._capacity = capacity

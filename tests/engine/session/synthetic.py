@@ -1,7 +1,7 @@
 """Deterministic runs made of events, for tests and benchmarks of whatever reads a Session: no model, no engine.
 
-One token a step and a request, each request decoding from a prompt of `PROMPT` tokens; times, phases and KV sizes are of
-the order of the demo model's. Positions follow DESIGN's arithmetic exactly, so tests can compute what they expect.
+One token a step and a request, each request decoding from a prompt of `PROMPT` tokens; times, phases and KV sizes are
+of the order of the demo model's. Positions follow DESIGN's arithmetic exactly, so tests can compute what they expect.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ KV_HEADS, HEAD_DIM, ITEMSIZE = 4, 32, 4
 WORDS = (" the", " king", " had", " a", " daughter", ",", " and", " she", " said", ".", "\n", " cat", " sat", " on")
 SHARE_OF_PHASE = {
     "schedule": 0.01, "prepare": 0.02, "embed": 0.01, "norm": 0.12, "qkv": 0.14, "rope": 0.06, "kv_write": 0.05,
-    "attention": 0.15, "attn_out": 0.08, "ffn": 0.22, "lm_head": 0.06, "sample": 0.04, "detokenize": 0.01, "other": 0.03,
+    "attention": 0.15, "attn_out": 0.08, "ffn": 0.22, "lm_head": 0.06, "sample": 0.04, "detokenize": 0.01,
+    "other": 0.03,
 }  # fmt: skip
 OUTSIDE_LAYERS = {"schedule", "prepare", "embed", "lm_head", "sample", "detokenize", "other"}
 
@@ -83,14 +84,14 @@ def synthetic_events(
         cached = 0 if kv == "none" else known
         used_layer = 2 * cached * KV_HEADS * HEAD_DIM * ITEMSIZE * requests
         reserved_layer = 0 if kv == "none" else 2 * (PROMPT + steps) * KV_HEADS * HEAD_DIM * ITEMSIZE * requests
-        for request in range(requests):
-            batch.append(schema.Work(step, request, request, first, new_from, known, 0, first if kv != "none" else 0))
+        reused = 0 if kv == "none" else first
+        batch += [schema.Work(step, r, r, first, new_from, known, 0, reused) for r in range(requests)]
         batch.append(
             schema.Step(
                 id=step, config_id=0, kind="prefill" if step == 0 else "decode", start_ns=now_ns, end_ns=end_ns,
                 device_ns=-1, positions_computed=computed * requests, positions_new=new * requests,
                 positions_recomputed=(computed - new) * requests, positions_padding=0, positions_rejected=0,
-                positions_reused=(first if kv != "none" else 0) * requests, tokens_out=requests,
+                positions_reused=reused * requests, tokens_out=requests,
                 flops=2 * 6_850_000 * computed * requests, bytes_moved=27_400_000 + layers * used_layer,
                 kv_used_bytes=layers * used_layer, kv_reserved_bytes=layers * reserved_layer, kv_evictable_bytes=0,
                 running=requests, waiting=0, attention_kernel="sdpa",
