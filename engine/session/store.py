@@ -262,6 +262,10 @@ class Session:
             return self.source.attention_rows(*key)
         return self._attention.get(key, [])
 
+    def attention_in_memory(self, request_id: int, layer: int, head: int) -> bool:
+        """Whether `attention_map` gives a map without reading the file: one growing list, in the order recorded."""
+        return (request_id, layer, head) not in self._spilled
+
     def alternatives(self, token_id: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """(token ids, logprobs) of the best alternatives for the token with this id, best first."""
         blob = self._alternatives.get(token_id)
