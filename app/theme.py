@@ -131,10 +131,11 @@ def style_sheet(colours: Theme) -> str:
     """
 
 
-def ui_font(scale: float = 1.0) -> QFont:
+def ui_font(scale: float = 1.0, bold: bool = False) -> QFont:
     """The system's font at caption (0.85), body (1) or title (1.15) size, with figures of one width."""
     font = QFont(QApplication.font())
     font.setPointSizeF(font.pointSizeF() * scale)
+    font.setBold(bold)
     font.setFeature(QFont.Tag("tnum"), 1)
     return font
 

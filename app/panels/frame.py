@@ -1,0 +1,271 @@
+"""The dock around a panel: a header of one line, then the panel, or one sentence where there is nothing to show yet."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtGui import QShowEvent
+from PySide6.QtWidgets import (
+    QDockWidget,
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QPushButton,
+    QStackedWidget,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.icons import icon
+from app.panels.base import Panel, PanelContext
+from app.panels.registry import PanelEntry
+from app.selection import Selected
+from app.theme import CAPTION_SCALE, GRID, PANEL_PADDING, ROW_GAP, theme, ui_font
+from app.units import count
+from app.widgets.elided_label import ElidedLabel
+from engine.session.store import Session
+
+
+class PanelDock(QDockWidget):
+    """Holds one panel, builds it when it is first seen, and keeps its header true.
+
+    The window calls `show_session`, `refresh`, `select` and `restyle` here; what a hidden panel missed is made up for
+    when it appears. `needs_refresh` says whether there is anything to draw.
+    """
+
+    wants_run = Signal()
+    wants_picture = Signal(object)
+    wants_csv = Signal(object)
+    wants_export = Signal(object)
+    wants_help = Signal(object)
+    seen = Signal()
+
+    def __init__(self, entry: PanelEntry, context: PanelContext, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.entry = entry
+        self.panel: Panel | None = None
+        self._context = context
+        self._session: Session | None = None
+        self._drawn_revision = -1
+        self._restyle_due = False
+        self.setObjectName(f"panel-{entry.name}")
+        self.setFeatures(
+            QDockWidget.DockWidgetFeature.DockWidgetClosable
+            | QDockWidget.DockWidgetFeature.DockWidgetMovable
+            | QDockWidget.DockWidgetFeature.DockWidgetFloatable
+        )
+        self._header = PanelHeader(self)
+        self.setTitleBarWidget(self._header)
+        self._body = QStackedWidget()
+        self._empty = EmptyPage()
+        self._empty.button.clicked.connect(self.wants_run)
+        self._body.addWidget(self._empty)
+        self.setWidget(self._body)
+        self.visibilityChanged.connect(self._on_visibility)
+        self.retranslate()
+        self.restyle()
+
+    # --- what the window calls --------------------------------------------------------------------------------------
+
+    def show_session(self, session: Session | None) -> None:
+        """Look at another session."""
+        self._session = session
+        self._drawn_revision = -1
+        if self.panel is not None:
+            self.panel.show_session(session)
+            self._show_what_there_is()
+
+    @property
+    def is_seen(self) -> bool:
+        """Whether the panel is on the screen: not closed, not behind another tab, not minimised."""
+        return self.isVisible() and not self.visibleRegion().isEmpty()
+
+    @property
+    def needs_refresh(self) -> bool:
+        return self._session is not None and self._session.revision != self._drawn_revision
+
+    def refresh(self) -> None:
+        """Draw what came since the last call."""
+        panel = self.build()
+        if self._session is not None:
+            self._drawn_revision = self._session.revision
+        self._show_what_there_is()
+        if not panel.is_empty:
+            panel.refresh()
+        self._header.show_figures(panel.figures() if not panel.is_empty else "")
+
+    def select(self, selected: Selected) -> None:
+        """Follow the selection."""
+        self._header.show_range(selected)
+        if self.panel is not None:
+            self.panel.select(selected)
+            self._header.show_figures(self.panel.figures() if not self.panel.is_empty else "")
+
+    def restyle(self) -> None:
+        """Take the theme's colours again."""
+        self._header.restyle()
+        self._empty.restyle()
+        if self.panel is not None:
+            self.panel.restyle()
+
+    def build(self) -> Panel:
+        """The panel, built now if it was not yet."""
+        if self.panel is None:
+            self.panel = self.entry.make(self._context)
+            self.panel.setAccessibleName(self.panel.title())
+            self._body.addWidget(self.panel)
+            self.panel.show_session(self._session)
+            self.panel.select(self._context.selection.now)
+            self._show_what_there_is()
+        return self.panel
+
+    def rebuild(self) -> None:
+        """Build the panel anew (the language changed, and a panel reads its texts when it is made)."""
+        if self.panel is not None:
+            self._body.removeWidget(self.panel)
+            self.panel.deleteLater()
+            self.panel = None
+            self._drawn_revision = -1
+            if self.is_seen:
+                self.refresh()
+
+    def retranslate(self) -> None:
+        """Take the texts of the language in force."""
+        self.setWindowTitle(self.entry.title())
+        self.toggleViewAction().setText(self.entry.title())
+        self._header.retranslate()
+        self._empty.retranslate()
+
+    # --- inside -----------------------------------------------------------------------------------------------------
+
+    def _show_what_there_is(self) -> None:
+        panel = self.panel
+        if panel is None:
+            return
+        if panel.is_empty:
+            self._empty.sentence.setText(panel.empty_text())
+        self._body.setCurrentWidget(self._empty if panel.is_empty else panel)
+
+    def _on_visibility(self, visible: bool) -> None:
+        if visible:
+            self.seen.emit()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.seen.emit()
+
+    def changeEvent(self, event: QEvent) -> None:
+        if event.type() == QEvent.Type.LanguageChange:
+            self.retranslate()
+        super().changeEvent(event)
+
+
+class PanelHeader(QWidget):
+    """Title, the range shown, the figures that matter, and a menu: the handle by which the dock is moved."""
+
+    def __init__(self, dock: PanelDock) -> None:
+        super().__init__(dock)
+        self._dock = dock
+        self.title = QLabel()
+        self.range = ElidedLabel()
+        self.figures = ElidedLabel()
+        self.figures.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self.menu_button = QToolButton()
+        self.menu_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.close_button = QToolButton()
+        self.close_button.clicked.connect(dock.close)
+        self._menu = QMenu(self)
+        self._copy_picture = self._menu.addAction("", lambda: dock.wants_picture.emit(dock))
+        self._copy_csv = self._menu.addAction("", lambda: dock.wants_csv.emit(dock))
+        self._export = self._menu.addAction("", lambda: dock.wants_export.emit(dock))
+        self._menu.addSeparator()
+        self._float = self._menu.addAction("", lambda: dock.setFloating(not dock.isFloating()))
+        self._menu.addSeparator()
+        self._help = self._menu.addAction("", lambda: dock.wants_help.emit(dock))
+        self.menu_button.setMenu(self._menu)
+        for button in (self.menu_button, self.close_button):
+            button.setAutoRaise(True)
+            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(PANEL_PADDING, GRID, GRID, GRID)
+        layout.setSpacing(ROW_GAP)
+        layout.addWidget(self.title)
+        layout.addWidget(self.range, 1)
+        layout.addWidget(self.figures, 3)
+        layout.addWidget(self.menu_button)
+        layout.addWidget(self.close_button)
+        self._selected = Selected()
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.setObjectName("panel-header")
+
+    def show_figures(self, text: str) -> None:
+        if text != self.figures.text():
+            self.figures.setText(text)
+            self.figures.setToolTip(text)
+
+    def show_range(self, selected: Selected) -> None:
+        self._selected = selected
+        if selected.steps is None:
+            text = ""
+        elif selected.steps[0] == selected.steps[1]:
+            text = self.tr("step {}").format(count(selected.steps[0]))
+        else:
+            text = self.tr("steps {}–{}").format(count(selected.steps[0]), count(selected.steps[1]))
+        self.range.setText(text)
+        self.range.setToolTip(text)
+
+    def retranslate(self) -> None:
+        title = self._dock.entry.title()
+        self.title.setText(title)
+        self._copy_picture.setText(self.tr("Copy as picture"))
+        self._copy_csv.setText(self.tr("Copy as CSV"))
+        self._export.setText(self.tr("Export picture…"))
+        self._float.setText(self.tr("Float or dock"))
+        self._help.setText(self.tr("What does this show?"))
+        for button, text in (
+            (self.menu_button, self.tr("Menu of {}").format(title)),
+            (self.close_button, self.tr("Close {}").format(title)),
+        ):
+            button.setToolTip(text)
+            button.setAccessibleName(text)
+        self.show_range(self._selected)
+
+    def restyle(self) -> None:
+        colours = theme()
+        self.title.setFont(ui_font(bold=True))
+        for label in (self.range, self.figures):
+            label.setFont(ui_font(CAPTION_SCALE))
+            palette = label.palette()
+            palette.setColor(label.foregroundRole(), colours.muted)
+            label.setPalette(palette)
+        self.menu_button.setIcon(icon("menu", colours.muted))
+        self.close_button.setIcon(icon("close", colours.muted))
+
+
+class EmptyPage(QWidget):
+    """One sentence that says what will appear here, and the button that makes it appear."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sentence = QLabel()
+        self.sentence.setWordWrap(True)
+        self.sentence.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.button = QPushButton()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(PANEL_PADDING, PANEL_PADDING, PANEL_PADDING, PANEL_PADDING)
+        layout.addStretch()
+        layout.addWidget(self.sentence)
+        layout.addSpacing(ROW_GAP)
+        layout.addWidget(self.button, 0, Qt.AlignmentFlag.AlignHCenter)
+        layout.addStretch()
+        self.setObjectName("panel-body")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+
+    def retranslate(self) -> None:
+        self.button.setText(self.tr("Run the prompt"))
+        self.button.setToolTip(self.tr("Generate text from the prompt and record every step (Ctrl+Return)"))
+
+    def restyle(self) -> None:
+        palette = self.sentence.palette()
+        palette.setColor(self.sentence.foregroundRole(), theme().muted)
+        self.sentence.setPalette(palette)

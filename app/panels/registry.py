@@ -1,0 +1,48 @@
+"""Every panel of the window: one line a panel. A panel's module is imported when the panel is first seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Final
+
+from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication
+
+from app.panels.base import Panel, PanelContext
+from engine.errors import InputError
+
+CONTEXT: Final = "PanelTitles"
+
+
+@dataclass(frozen=True, slots=True)
+class PanelEntry:
+    """A panel that the window offers: its name on the command line, its English title, and `module:class`."""
+
+    name: str
+    english: str
+    where: str
+
+    def title(self) -> str:
+        """What a person reads in menus and tabs, translated."""
+        return QCoreApplication.translate(CONTEXT, self.english)
+
+    def make(self, context: PanelContext) -> Panel:
+        """Import the panel's module and build the panel."""
+        module, _, cls = self.where.partition(":")
+        panel = getattr(import_module(module), cls)(context)
+        assert isinstance(panel, Panel)
+        return panel
+
+
+PANELS: Final[tuple[PanelEntry, ...]] = (
+    PanelEntry("timeline", str(QT_TRANSLATE_NOOP("PanelTitles", "Timeline")), "app.panels.timeline:TimelinePanel"),
+    PanelEntry("attention", str(QT_TRANSLATE_NOOP("PanelTitles", "Attention")), "app.panels.attention:AttentionPanel"),
+)
+
+
+def entry(name: str) -> PanelEntry:
+    """The panel of this name; raises InputError with the names there are."""
+    for one in PANELS:
+        if one.name == name:
+            return one
+    raise InputError(f"There is no panel {name!r}; the panels are {', '.join(one.name for one in PANELS)}.")

@@ -1,0 +1,111 @@
+"""What the program remembers between two starts: theme, language, layout, and what was opened last."""
+
+from __future__ import annotations
+
+from typing import Final, Literal, cast, get_args
+
+from PySide6.QtCore import QByteArray, QSettings
+
+from app.theme import Scheme
+
+Language = Literal["system", "en", "zh_CN"]
+
+RECENT: Final = 10
+"""How many recent sessions and models are remembered."""
+
+
+class Preferences:
+    """Typed access to the settings file; a value that cannot be read counts as never set."""
+
+    def __init__(self, settings: QSettings) -> None:
+        self._settings = settings
+
+    @classmethod
+    def of_user(cls) -> Preferences:
+        """The settings of the person at this machine, in the place the platform keeps them."""
+        return cls(QSettings(QSettings.Format.IniFormat, QSettings.Scope.UserScope, "DecodeScope", "DecodeScope"))
+
+    def sync(self) -> None:
+        """Write to disk now."""
+        self._settings.sync()
+
+    @property
+    def scheme(self) -> Scheme:
+        value = self._text("view/scheme", "system")
+        return cast(Scheme, value) if value in get_args(Scheme) else "system"
+
+    @scheme.setter
+    def scheme(self, value: Scheme) -> None:
+        self._settings.setValue("view/scheme", value)
+
+    @property
+    def language(self) -> Language:
+        value = self._text("view/language", "system")
+        return cast(Language, value) if value in get_args(Language) else "system"
+
+    @language.setter
+    def language(self, value: Language) -> None:
+        self._settings.setValue("view/language", value)
+
+    @property
+    def geometry(self) -> QByteArray | None:
+        return self._bytes("window/geometry")
+
+    @geometry.setter
+    def geometry(self, value: QByteArray) -> None:
+        self._settings.setValue("window/geometry", value)
+
+    @property
+    def layout(self) -> QByteArray | None:
+        return self._bytes("window/layout")
+
+    @layout.setter
+    def layout(self, value: QByteArray | None) -> None:
+        if value is None:
+            self._settings.remove("window/layout")
+        else:
+            self._settings.setValue("window/layout", value)
+
+    @property
+    def recent_sessions(self) -> list[str]:
+        return self._list("recent/sessions")
+
+    def remember_session(self, path: str) -> None:
+        """Put this session file first in the list of recent ones."""
+        self._remember("recent/sessions", path)
+
+    def forget_sessions(self) -> None:
+        """Empty the list of recent session files; the files stay."""
+        self._settings.remove("recent/sessions")
+
+    @property
+    def recent_models(self) -> list[str]:
+        return self._list("recent/models")
+
+    def remember_model(self, path: str) -> None:
+        """Put this model folder first in the list of recent ones."""
+        self._remember("recent/models", path)
+
+    def folder(self, purpose: str) -> str:
+        """The folder that was used last for this purpose ("open", "save", "export", "model", "requests")."""
+        return self._text(f"folders/{purpose}", "")
+
+    def remember_folder(self, purpose: str, folder: str) -> None:
+        self._settings.setValue(f"folders/{purpose}", folder)
+
+    def _remember(self, key: str, path: str) -> None:
+        self._settings.setValue(key, [path, *(one for one in self._list(key) if one != path)][:RECENT])
+
+    def _text(self, key: str, default: str) -> str:
+        value = self._settings.value(key, default)
+        return value if isinstance(value, str) else default
+
+    def _bytes(self, key: str) -> QByteArray | None:
+        value = self._settings.value(key)
+        return value if isinstance(value, QByteArray) and not value.isEmpty() else None
+
+    def _list(self, key: str) -> list[str]:
+        value = self._settings.value(key, [])
+        if isinstance(value, str):  # an INI file cannot tell a list of one from a text
+            value = [value]
+        return [str(one) for one in value] if isinstance(value, list) else []
