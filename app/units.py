@@ -7,6 +7,9 @@ import math
 THIN_SPACE = "\u2009"
 NOT_APPLICABLE = "—"
 
+MEASURED, DERIVED, PREDICTED = "●", "ƒ", "~"
+"""The provenance marks: a clock or a counter, arithmetic on measured counts and shapes, a formula."""
+
 _TIME_STEPS = ((1e-9, "ns"), (1e-6, "µs"), (1e-3, "ms"), (1.0, "s"))
 _MEMORY_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 _SI_PREFIXES = ("", "k", "M", "G", "T", "P", "E")

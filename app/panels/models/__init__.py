@@ -1,0 +1,1 @@
+"""What panels show, as plain numbers: no widget, no Qt, tested alone."""

@@ -1,0 +1,64 @@
+"""What a KV cache holds and what it should hold: the formula, its presets, and the positions that are alive."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from engine.session.store import Session
+
+ITEMSIZES: Final = {"float32": 4, "bfloat16": 2, "float16": 2, "float8": 1, "int8": 1}
+
+
+@dataclass(frozen=True, slots=True)
+class KvShape:
+    """What decides the size of a cache: layers, KV heads, head dimension, and bytes an element."""
+
+    layers: int
+    kv_heads: int
+    head_dim: int
+    itemsize: int
+
+    def layer_bytes(self, positions: int) -> int:
+        """Bytes of one layer: K and V of every position."""
+        return 2 * positions * self.kv_heads * self.head_dim * self.itemsize
+
+    def total_bytes(self, positions: int) -> int:
+        """The formula of the whole cache: 2 · layers · positions · kv_heads · head_dim · itemsize."""
+        return self.layers * self.layer_bytes(positions)
+
+
+LLAMA_7B: Final = KvShape(layers=32, kv_heads=32, head_dim=128, itemsize=2)
+LLAMA_7B_POSITIONS: Final = 2048
+
+
+def shape_of(model_config: dict[str, Any]) -> KvShape | None:
+    """The shape of the session's model; None where its facts are not known."""
+    try:
+        return KvShape(*(int(model_config[name]) for name in ("layers", "kv_heads", "head_dim", "itemsize")))
+    except KeyError:
+        return None
+
+
+def live_positions(session: Session, step: int) -> int:
+    """Positions whose keys and values are needed at the end of a step, over all requests it ran.
+
+    A request's context ends where its work ended, less what was rejected; padding belongs to nobody.
+    """
+    ids = session.work["step_id"]
+    first, end = np.searchsorted(ids, (step, step + 1))
+    part = slice(int(first), int(end))
+    work = session.work
+    kept = work["end"][part] - work["rejected"][part]
+    return int(kept[work["request_id"][part] >= 0].sum())
+
+
+def kv_switch(session: Session, step: int) -> str:
+    """The value of the `kv` switch in force at a step; empty where the session does not say."""
+    config_id = int(session.steps["config_id"][step])
+    for config in reversed(session.configs):
+        if config.id == config_id:
+            return str(config.switches.get("kv", ""))
+    return ""

@@ -1,0 +1,153 @@
+"""The timeline: what happened when, a lane for the host, one for the device and one for each request."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QPushButton, QToolButton, QVBoxLayout, QWidget
+
+from app.panels.base import Panel, PanelContext
+from app.panels.models.timeline import TimelineModel
+from app.panels.timeline_canvas import TimelineCanvas
+from app.selection import Selected
+from app.theme import CAPTION_SCALE, GRID, ui_font
+from app.units import MEASURED, count, seconds
+from app.widgets.line_chart import GUTTER
+from engine.session.store import STEP_KINDS, TOKEN_SOURCES, Session
+
+MOST_CSV_ROWS: Final = 100_000
+
+
+class TimelinePanel(Panel):
+    """Answers "what happened when"; see TimelineCanvas for what the pointer and the keys do."""
+
+    name = "timeline"
+
+    def __init__(self, context: PanelContext, parent: QWidget | None = None) -> None:
+        super().__init__(context, parent)
+        self.canvas = TimelineCanvas(context.selection, self)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.canvas)
+        self.axis_button = QToolButton(self)
+        self.axis_button.setCheckable(True)
+        self.axis_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.axis_button.toggled.connect(self._set_axis)
+        self.follow_button = QPushButton(self.tr("Follow (L)"), self)
+        self.follow_button.setToolTip(self.tr("Keep the newest steps in view (L)"))
+        self.follow_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.follow_button.clicked.connect(self.canvas.follow)
+        self.follow_button.hide()
+        self.canvas.following.connect(self._on_following)
+        self.setFocusProxy(self.canvas)
+        self._name_axis()
+        self.restyle()
+
+    def title(self) -> str:
+        return self.tr("Timeline")
+
+    def empty_text(self) -> str:
+        return self.tr("Every step, token and pause appears here as soon as a generation runs.")
+
+    def figures(self) -> str:
+        """Steps and tokens of the selected range (or of all), and the share of time between steps."""
+        session = self.session
+        n = len(session.steps) if session is not None else 0
+        if session is None or n == 0:
+            return ""
+        first, last = self.selected_steps()
+        if last < first:
+            return ""
+        starts, ends = session.steps["start_ns"], session.steps["end_ns"]
+        span = int(ends[last] - starts[first])
+        tokens = int(session.steps["tokens_out"][first : last + 1].sum())
+        model = self.canvas.model
+        if model is None or model.n <= last:
+            return ""
+        busy = model.wall_between(first, last)
+        return self.tr("{steps} steps · {tokens} tokens · {span} {mark} · idle {idle} {mark}").format(
+            steps=count(last - first + 1), tokens=count(tokens), span=seconds(span / 1e9),
+            idle=seconds(max(span - busy, 0.0) / 1e9), mark=MEASURED,
+        )  # fmt: skip
+
+    def selected_steps(self) -> tuple[int, int]:
+        """First and last step of the selected range, or of the session."""
+        n = self.canvas.model.n if self.canvas.model is not None else 0
+        chosen = self.context.selection.now.steps
+        if chosen is None:
+            return 0, n - 1
+        return max(chosen[0], 0), min(chosen[1], n - 1)
+
+    def show_session(self, session: Session | None) -> None:
+        super().show_session(session)
+        self.canvas.show_model(TimelineModel(session) if session is not None else None)
+
+    def refresh(self) -> None:
+        self.canvas.advance()
+
+    def select(self, selected: Selected) -> None:
+        self.canvas.select(selected)
+
+    def restyle(self) -> None:
+        for button in (self.axis_button, self.follow_button):
+            button.setFont(ui_font(CAPTION_SCALE))
+        self._place_buttons()
+        self.canvas.update()
+
+    def rows(self) -> tuple[list[str], list[tuple[object, ...]]]:
+        """The tokens in view (of the selected range where there is one), a row each."""
+        names = ["token", "request", "step", "step_kind", "position", "token_id", "text", "source", "emitted_ns",
+                 "step_start_ns", "step_end_ns"]  # fmt: skip
+        session, model = self.session, self.canvas.model
+        if session is None or model is None or model.n == 0:
+            return names, []
+        first, end = model.visible(self.canvas.axis, self.canvas.view.lo, self.canvas.view.hi)
+        if self.context.selection.now.steps is not None:
+            low, high = self.selected_steps()
+            first, end = low, high + 1
+        tokens, steps = session.tokens, session.steps
+        a, b = tokens["step_id"].searchsorted((first, end))
+        rows: list[tuple[object, ...]] = []
+        for row in range(int(a), min(int(b), int(a) + MOST_CSV_ROWS)):
+            step = int(tokens["step_id"][row])
+            rows.append(
+                (int(tokens["id"][row]), int(tokens["request_id"][row]), step, STEP_KINDS[steps["kind"][step]],
+                 int(tokens["position"][row]), int(tokens["token_id"][row]), tokens["text"][row],
+                 TOKEN_SOURCES[tokens["source"][row]], int(tokens["emitted_ns"][row]),
+                 int(steps["start_ns"][step]), int(steps["end_ns"][step]))
+            )  # fmt: skip
+        return names, rows
+
+    # --- inside -----------------------------------------------------------------------------------------------------
+
+    def _set_axis(self, steps: bool) -> None:
+        self.canvas.set_axis("steps" if steps else "time")
+        self._name_axis()
+
+    def _name_axis(self) -> None:
+        steps = self.axis_button.isChecked()
+        self.axis_button.setText(self.tr("steps") if steps else self.tr("time"))
+        text = (
+            self.tr("The axis counts steps; press for time") if steps else self.tr("The axis is time; press for steps")
+        )
+        self.axis_button.setToolTip(text)
+        self.axis_button.setAccessibleName(text)
+
+    def _on_following(self, following: bool) -> None:
+        self.follow_button.setVisible(not following)
+        self._place_buttons()
+
+    def _place_buttons(self) -> None:
+        axis = self.canvas.lanes().axis
+        self.axis_button.setGeometry(2, 2, GUTTER - 3 * GRID, int(axis.height()) - 2)
+        size = self.follow_button.sizeHint()
+        self.follow_button.resize(size)
+        self.follow_button.move(self.width() - size.width() - 5 * GRID, self.height() - size.height() - 2 * GRID)
+        self.axis_button.raise_()
+        self.follow_button.raise_()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._place_buttons()

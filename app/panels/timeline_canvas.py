@@ -1,0 +1,524 @@
+"""The picture of the timeline and everything the pointer and the keys do in it."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass
+from typing import Final
+
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import (
+    QColor,
+    QFocusEvent,
+    QFontMetricsF,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QResizeEvent,
+    QWheelEvent,
+)
+from PySide6.QtWidgets import QScrollBar, QSizePolicy, QToolTip, QWidget
+
+from app.panels import timeline_paint as paint
+from app.panels.models.axis_view import AxisView
+from app.panels.models.timeline import Axis, TimelineModel
+from app.panels.timeline_text import request_text, step_text, token_text
+from app.selection import Selected, Selection
+from app.theme import CAPTION_SCALE, GRID, theme, ui_font
+from app.widgets.line_chart import GUTTER
+
+NEWEST_STEPS: Final = 48
+"""How many steps a live timeline shows when it follows."""
+ZOOM: Final = 1.25
+SHORTEST: Final[dict[Axis, float]] = {"time": 2000.0, "steps": 1.0}
+"""The smallest span that can be zoomed to: 2 µs, or one step."""
+KEYS: Final = frozenset(
+    {
+        Qt.Key.Key_W, Qt.Key.Key_A, Qt.Key.Key_S, Qt.Key.Key_D, Qt.Key.Key_F, Qt.Key.Key_L,
+        Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_Home, Qt.Key.Key_End,
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """What lies at a place: a step, a token (row of Session.tokens), a request, or nothing."""
+
+    step: int | None = None
+    token: int | None = None
+    request: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lanes:
+    """Where the lanes lie; request i begins at `requests.top() + i * request_height − scroll`."""
+
+    axis: QRectF
+    marks: QRectF
+    host: QRectF
+    device: QRectF
+    requests: QRectF
+    request_height: float
+
+
+class TimelineCanvas(QWidget):
+    """Lanes over one axis; `following` says when follow mode starts or ends."""
+
+    following = Signal(bool)
+
+    def __init__(self, selection: Selection, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.selection = selection
+        self.model: TimelineModel | None = None
+        self.axis: Axis = "time"
+        self.view = AxisView(shortest=SHORTEST["time"])
+        self.selected = Selected()
+        self._drag: tuple[QPointF, float, bool] | None = None
+        self._framed: tuple[float, float] | None = None
+        self._scroll = QScrollBar(Qt.Orientation.Vertical, self)
+        self._scroll.setAccessibleName(self.tr("Scroll the requests"))
+        self._scroll.valueChanged.connect(self.update)
+        self._scroll.hide()
+        self.setMouseTracking(True)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setMinimumSize(240, 120)
+        self.setAccessibleName(self.tr("Timeline of steps, tokens and requests"))
+        self.setAccessibleDescription(
+            self.tr("Left and right walk through tokens, up and down through requests; W and S zoom, A and D pan.")
+        )
+
+    def sizeHint(self) -> QSize:
+        return QSize(900, 320)
+
+    # --- what the panel calls ---------------------------------------------------------------------------------------
+
+    def show_model(self, model: TimelineModel | None) -> None:
+        """Draw another session: a short one is followed, a long one is shown whole."""
+        self.model = model
+        self.view = AxisView(shortest=SHORTEST[self.axis])
+        if model is not None:
+            model.update()
+            self.view.advance(*model.extent(self.axis))
+            if model.n <= NEWEST_STEPS:
+                self.follow()
+        self._place_scroll()
+        self.update()
+
+    def advance(self) -> None:
+        """Take in the steps that are new."""
+        if self.model is None:
+            return
+        n_before = self.model.n
+        if not self.model.update() and n_before:
+            return
+        if self.view.mode == "follow" and n_before < NEWEST_STEPS:
+            self.follow()
+        else:
+            self.view.advance(*self.model.extent(self.axis))
+        self._place_scroll()
+        self.update()
+
+    def set_axis(self, axis: Axis) -> None:
+        """Change between time and steps, looking at the same steps."""
+        if axis == self.axis:
+            return
+        old, self.axis = self.axis, axis
+        self.view.shortest = SHORTEST[axis]
+        if self.model is not None:
+            lo, hi = (self.model.convert(x, old, axis) for x in (self.view.lo, self.view.hi))
+            mode = self.view.mode
+            self.view.first, self.view.last = self.model.extent(axis)
+            self.view.show(lo, hi)
+            self.view.mode = mode
+            self.view.advance(*self.model.extent(axis))
+        self.update()
+
+    def follow(self) -> None:
+        """Keep the newest steps in view."""
+        if self.model is not None:
+            first, last = self.model.extent(self.axis)
+            self.view.advance(first, last)
+            start = first
+            if self.model.n > NEWEST_STEPS:
+                start = float(self.model.span_of(self.axis, self.model.n - NEWEST_STEPS, self.model.n)[0][0])
+            self.view.follow(max(last - start, self.view.shortest))
+        self.following.emit(True)
+        self.update()
+
+    def frame(self) -> None:
+        """Show what is selected; if that is what is shown, show all."""
+        target = self._selected_span()
+        if target is not None and self._framed != target:
+            self.view.show(*target, margin=1.0 if self.selected.steps is None else 0.02)
+            self._framed = target
+        else:
+            self.view.fit()
+            self._framed = None
+        self._announce()
+
+    def select(self, selected: Selected) -> None:
+        """Follow the selection."""
+        self.selected = selected
+        self._framed = None
+        self.update()
+
+    def _selected_span(self) -> tuple[float, float] | None:
+        if self.model is None or self.model.n == 0:
+            return None
+        chosen = self.selected
+        steps = chosen.steps or ((chosen.step, chosen.step) if chosen.step is not None else None)
+        if steps is None:
+            return None
+        first = min(max(steps[0], 0), self.model.n - 1)
+        last = min(max(steps[1], first), self.model.n - 1)
+        return (
+            float(self.model.span_of(self.axis, first, first + 1)[0][0]),
+            float(self.model.span_of(self.axis, last, last + 1)[1][0]),
+        )
+
+    def _announce(self) -> None:
+        self.following.emit(self.view.mode != "free")
+        self.update()
+
+    # --- geometry ---------------------------------------------------------------------------------------------------
+
+    def scene(self) -> paint.Scene | None:
+        """The part of the session that is drawn now."""
+        if self.model is None:
+            return None
+        right = self._scroll.width() if self._scroll.isVisibleTo(self) else 2 * GRID
+        width = max(float(self.width() - GUTTER - right), 1.0)
+        return paint.Scene(
+            self.model, self.axis, self.view.lo, self.view.hi, float(GUTTER), width, self.devicePixelRatioF(), theme()
+        )
+
+    def lanes(self) -> Lanes:
+        """Where the lanes lie: the picture's height is shared, and many requests scroll."""
+        line = QFontMetricsF(ui_font(CAPTION_SCALE)).height()
+        n = len(self.model.session.requests) if self.model is not None else 0
+        width = float(self.width())
+        axis = QRectF(0, 0, width, line + 2 * GRID)
+        has_marks = self.model is not None and bool(self.model.session.marks)
+        marks = QRectF(0, axis.bottom(), width, line if has_marks else 0)
+        room = self.height() - marks.bottom() - 3 * GRID
+        host = QRectF(0, marks.bottom() + GRID, width, min(max(0.26 * room, 24), 120))
+        device = QRectF(0, host.bottom() + GRID, width, min(max(0.12 * room, line), 48))
+        requests = QRectF(0, device.bottom() + GRID, width, max(self.height() - device.bottom() - 2 * GRID, 8))
+        height = min(max(requests.height() / max(n, 1), line + 14), 64)
+        return Lanes(axis, marks, host, device, requests, height)
+
+    def request_box(self, index: int, lanes: Lanes) -> QRectF:
+        """The lane of the index-th request."""
+        top = lanes.requests.top() + index * lanes.request_height - self._scroll.value()
+        return QRectF(0, top, self.width(), lanes.request_height - GRID)
+
+    def _place_scroll(self) -> None:
+        lanes = self.lanes()
+        n = len(self.model.session.requests) if self.model is not None else 0
+        hidden = int(n * lanes.request_height - lanes.requests.height())
+        self._scroll.setVisible(hidden > 0)
+        if hidden > 0:
+            width = self._scroll.sizeHint().width()
+            self._scroll.setGeometry(
+                self.width() - width, int(lanes.requests.top()), width, int(lanes.requests.height())
+            )
+            self._scroll.setPageStep(int(lanes.requests.height()))
+            self._scroll.setSingleStep(int(lanes.request_height))
+        self._scroll.setMaximum(max(hidden, 0))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self._place_scroll()
+        super().resizeEvent(event)
+
+    # --- drawing ----------------------------------------------------------------------------------------------------
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        colours = theme()
+        painter.fillRect(self.rect(), QColor(colours.panel))
+        scene = self.scene()
+        if scene is not None and scene.model.n:
+            self._draw(painter, scene, self.lanes())
+        if self.hasFocus():
+            painter.setPen(QColor(colours.accent))
+            painter.drawRect(self.rect().adjusted(0, 0, -1, -1))
+        painter.end()
+
+    def _draw(self, painter: QPainter, scene: paint.Scene, lanes: Lanes) -> None:
+        requests = list(scene.model.session.requests.values())
+        bottom = lanes.requests.top() + min(len(requests) * lanes.request_height, lanes.requests.height())
+        plot = QRectF(scene.left, 0, scene.width, self.height())
+        for box in (lanes.host, lanes.device):
+            painter.fillRect(box.intersected(plot), QColor(scene.colours.window))
+        self._label(painter, lanes.host, self.tr("host"), scene.colours.muted)
+        self._label(painter, lanes.device, self.tr("device"), scene.colours.muted)
+        painter.save()
+        painter.setClipRect(plot)
+        paint.draw_axis(painter, scene, lanes.axis, bottom)
+        paint.draw_host(painter, scene, lanes.host, self.tr("idle {}"))
+        paint.draw_device(painter, scene, lanes.device.intersected(plot), self.tr("not reported by this device"))
+        painter.restore()
+        painter.save()
+        painter.setClipRect(lanes.requests)
+        first = int(self._scroll.value() // lanes.request_height)
+        last = int((self._scroll.value() + lanes.requests.height()) // lanes.request_height) + 1
+        for index, request in list(enumerate(requests))[first:last]:
+            self._draw_request(painter, scene, lanes, index, request.id)
+        painter.restore()
+        painter.setClipRect(plot)
+        if self.selected.steps is not None:
+            paint.draw_range(painter, scene, self.selected.steps, lanes.axis.bottom(), bottom)
+        if self.selected.step is not None:
+            paint.draw_step(painter, scene, self.selected.step, lanes.host)
+        paint.draw_marks(painter, scene, lanes.marks, bottom)
+        painter.setClipping(False)
+
+    def _draw_request(self, painter: QPainter, scene: paint.Scene, lanes: Lanes, index: int, request_id: int) -> None:
+        request = scene.model.session.requests[request_id]
+        box = self.request_box(index, lanes)
+        colour = scene.colours.request(request_id)
+        if request_id == self.selected.request:
+            painter.fillRect(QRectF(0, box.top(), 3, box.height()), QColor(colour))
+        self._label(painter, box, self.tr("req {}").format(request_id), colour)
+        token = self.selected.token
+        owns = token is not None and token < len(scene.model.session.tokens)
+        if owns and int(scene.model.session.tokens["request_id"][token]) != request_id:
+            owns = False
+        painter.save()
+        plot = QRectF(scene.left, box.top() - 1, scene.width, box.height() + 2)
+        painter.setClipRect(plot.intersected(lanes.requests))
+        paint.draw_request(painter, scene, box, request, self.tr("waits {}"), token if owns else None)
+        painter.restore()
+
+    def _label(self, painter: QPainter, box: QRectF, text: str, colour: str) -> None:
+        painter.setFont(ui_font(CAPTION_SCALE))
+        painter.setPen(QColor(colour))
+        area = QRectF(2 * GRID, box.top(), GUTTER - 3 * GRID, box.height())
+        painter.drawText(area, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, text)
+
+    # --- finding ----------------------------------------------------------------------------------------------------
+
+    def hit(self, place: QPointF) -> Hit:
+        """What lies at a place of the widget."""
+        scene = self.scene()
+        if scene is None or scene.model.n == 0:
+            return Hit()
+        lanes = self.lanes()
+        request = self._request_at(place, lanes)
+        if place.x() < scene.left or place.x() > scene.left + scene.width:
+            return Hit(request=request)
+        step = self._step_near(scene, place.x())
+        if request is None or step is None or request not in scene.model.lanes:
+            return Hit(step, None, request)
+        cells = [cell for cell in paint.token_cells(scene, request, step, step + 1) if cell[0] >= 0]
+        if not cells:
+            return Hit(step, None, request)
+        token = min(cells, key=lambda cell: max(cell[1] - place.x(), place.x() - cell[2], 0.0))[0]
+        return Hit(step, token, request)
+
+    def _request_at(self, place: QPointF, lanes: Lanes) -> int | None:
+        assert self.model is not None
+        if not lanes.requests.contains(place):
+            return None
+        index = int((place.y() - lanes.requests.top() + self._scroll.value()) // lanes.request_height)
+        ids = list(self.model.session.requests)
+        return ids[index] if index < len(ids) else None
+
+    def _step_near(self, scene: paint.Scene, x: float) -> int | None:
+        """The step under a pixel; a step narrower than its pixel counts as found anywhere in it."""
+        step = scene.model.step_at(scene.axis, scene.value(x))
+        if step is not None:
+            return step
+        first, end = scene.model.visible(scene.axis, scene.value(x - 2), scene.value(x + 2))
+        return first if first < end else None
+
+    def tooltip(self, place: QPointF) -> str:
+        """What is said about the thing at a place; empty where there is nothing."""
+        if self.model is None:
+            return ""
+        hit = self.hit(place)
+        if hit.token is not None:
+            return token_text(self.model, hit.token)
+        if hit.request is not None:
+            return request_text(self.model.session.requests[hit.request], self.model.extent("time")[1])
+        if hit.step is not None and place.y() > self.lanes().axis.bottom():
+            return step_text(self.model, hit.step)
+        return ""
+
+    # --- pointer ----------------------------------------------------------------------------------------------------
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        scene = self.scene()
+        if scene is None:
+            return
+        turn, modifiers = event.angleDelta(), event.modifiers()
+        if modifiers & Qt.KeyboardModifier.ShiftModifier or abs(turn.x()) > abs(turn.y()):
+            self._pan_pixels(scene, -(turn.x() or turn.y()) / 2)
+        elif modifiers & Qt.KeyboardModifier.AltModifier:
+            self._scroll.setValue(self._scroll.value() - (turn.y() or turn.x()) // 3)
+        else:
+            self.view.zoom(ZOOM ** (-turn.y() / 120), scene.value(event.position().x()))
+            self._announce()
+        event.accept()
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.LeftButton:
+            self._drag = (event.position(), self.view.lo, False)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        scene = self.scene()
+        if scene is None:
+            return
+        if self._drag is not None:
+            start, lo, moved = self._drag
+            way = event.position().x() - start.x()
+            if moved or abs(way) >= 4:
+                self._drag = (start, lo, True)
+                self.view.pan(lo - way / scene.width * self.view.span - self.view.lo)
+                self._announce()
+            return
+        text = self.tooltip(event.position())
+        if text:
+            body = html.escape(text).replace("\n", "<br>")
+            QToolTip.showText(event.globalPosition().toPoint(), f"<p style='white-space:pre'>{body}</p>", self)
+        else:
+            QToolTip.hideText()
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        if self._drag is None or event.button() != Qt.MouseButton.LeftButton:
+            return
+        moved = self._drag[2]
+        self._drag = None
+        if not moved:
+            self._select_hit(self.hit(event.position()))
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        self.frame()
+
+    def _select_hit(self, hit: Hit) -> None:
+        assert self.model is not None or hit == Hit()
+        changes: dict[str, object] = {}
+        if hit.request is not None:
+            changes["request"] = hit.request
+        if hit.step is not None:
+            changes["step"] = hit.step
+            changes["token"] = hit.token
+        if changes:
+            self.selection.change(**changes)
+
+    def _pan_pixels(self, scene: paint.Scene, pixels: float) -> None:
+        self.view.pan(pixels / scene.width * self.view.span)
+        self._announce()
+
+    # --- keys -------------------------------------------------------------------------------------------------------
+
+    def event(self, event: QEvent) -> bool:
+        plain = Qt.KeyboardModifier.NoModifier
+        if (
+            event.type() == QEvent.Type.ShortcutOverride
+            and isinstance(event, QKeyEvent)
+            and event.key() in KEYS
+            and event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier == plain
+        ):
+            event.accept()  # these keys belong to the axis that has the focus, not to a menu
+            return True
+        return super().event(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        scene = self.scene()
+        if scene is None or scene.model.n == 0 or event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+            super().keyPressEvent(event)
+            return
+        middle = (self.view.lo + self.view.hi) / 2
+        match event.key():
+            case Qt.Key.Key_W:
+                self.view.zoom(1 / ZOOM**2, middle)
+                self._announce()
+            case Qt.Key.Key_S:
+                self.view.zoom(ZOOM**2, middle)
+                self._announce()
+            case Qt.Key.Key_A:
+                self._pan_pixels(scene, -scene.width / 8)
+            case Qt.Key.Key_D:
+                self._pan_pixels(scene, scene.width / 8)
+            case Qt.Key.Key_F:
+                self.frame()
+            case Qt.Key.Key_L:
+                self.follow()
+            case Qt.Key.Key_Left:
+                self._walk(scene.model, -1)
+            case Qt.Key.Key_Right:
+                self._walk(scene.model, 1)
+            case Qt.Key.Key_Home:
+                self._walk(scene.model, -(1 << 60))
+            case Qt.Key.Key_End:
+                self._walk(scene.model, 1 << 60)
+            case Qt.Key.Key_Up:
+                self._walk_requests(scene.model, -1)
+            case Qt.Key.Key_Down:
+                self._walk_requests(scene.model, 1)
+            case _:
+                super().keyPressEvent(event)
+
+    def _walk(self, model: TimelineModel, by: int) -> None:
+        """Go to another token of the request; the newest in view is where a walk begins."""
+        token = self.selected.token
+        request = self.selected.request
+        if token is not None and token < len(model.session.tokens):
+            request = int(model.session.tokens["request_id"][token])
+        elif request is None or request not in model.lanes:
+            request = next((i for i, lane in model.lanes.items() if len(lane.rows)), None)
+        if request is None or not len(model.lanes[request].rows):
+            return
+        lane = model.lanes[request]
+        if token is None:
+            end = model.visible(self.axis, self.view.lo, self.view.hi)[1]
+            place = int(lane.steps.searchsorted(end)) - 1
+        else:
+            place = int(lane.rows.searchsorted(token)) + by
+        place = min(max(place, 0), len(lane.rows) - 1)
+        step = int(lane.steps[place])
+        self.selection.change(token=int(lane.rows[place]), request=request, step=step)
+        self._reveal_step(model, step)
+
+    def _walk_requests(self, model: TimelineModel, by: int) -> None:
+        """Go to the request above or below, to its token of the same step if it has one."""
+        ids = list(model.session.requests)
+        if not ids:
+            return
+        now = self.selected.request
+        place = min(max(ids.index(now) + by, 0), len(ids) - 1) if now in ids else 0
+        request = ids[place]
+        changes: dict[str, object] = {"request": request}
+        lane = model.lanes.get(request)
+        if lane is not None and len(lane.rows):
+            wanted = self.selected.step if self.selected.step is not None else int(lane.steps[-1])
+            nearest = min(int(lane.steps.searchsorted(wanted)), len(lane.rows) - 1)
+            step = int(lane.steps[nearest])
+            changes |= {"token": int(lane.rows[nearest]), "step": step}
+            self._reveal_step(model, step)
+        self.selection.change(**changes)
+        box = self.request_box(place, self.lanes())
+        area = self.lanes().requests
+        if box.top() < area.top():
+            self._scroll.setValue(self._scroll.value() - int(area.top() - box.top()))
+        elif box.bottom() > area.bottom():
+            self._scroll.setValue(self._scroll.value() + int(box.bottom() - area.bottom()) + GRID)
+
+    def _reveal_step(self, model: TimelineModel, step: int) -> None:
+        left, right = model.span_of(self.axis, step, step + 1)
+        lo, hi = float(left[0]), float(right[0])
+        if lo < self.view.lo or hi > self.view.hi:
+            self.view.reveal(lo, hi)
+            self._announce()
+        self.update()
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        super().focusInEvent(event)
+        self.update()
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        super().focusOutEvent(event)
+        self.update()

@@ -1,0 +1,402 @@
+"""How the lanes of the timeline are drawn: bars where there is room, a density where there is not, nothing dropped."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QBrush, QColor, QFontMetricsF, QPainter, QPen, QPolygonF
+
+from app.panels.models.ticks import round_ticks
+from app.panels.models.timeline import BAND_OF, BANDS, Axis, TimelineModel
+from app.theme import CAPTION_SCALE, GRID, Theme, mono_font, ui_font
+from app.units import percent, seconds, visible_token
+from app.widgets.pixels import blend, image, stacked_columns
+from engine.session.schema import PHASES
+from engine.session.store import TOKEN_SOURCES, Request
+
+CELL_PIXELS: Final = 3.0
+"""Mean width of a step from which its tokens and its bar are drawn one by one."""
+PHASE_PIXELS: Final = 28.0
+"""Width of a step from which its phases are laid side by side; narrower ones are stacked."""
+GAP_PIXELS: Final = 48.0
+"""Width of an idle gap from which its length is written into it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What is being drawn: the model, the part of the axis that is looked at, and where it lies on the widget."""
+
+    model: TimelineModel
+    axis: Axis
+    lo: float
+    hi: float
+    left: float
+    width: float
+    ratio: float
+    colours: Theme
+
+    def x(self, value: float) -> float:
+        """The pixel of a value on the axis."""
+        return self.left + (value - self.lo) / (self.hi - self.lo) * self.width
+
+    def value(self, x: float) -> float:
+        """The value on the axis at a pixel."""
+        return self.lo + (x - self.left) / self.width * (self.hi - self.lo)
+
+    def time_x(self, t_ns: float) -> float:
+        """The pixel of a moment, on either axis."""
+        return self.x(self.model.convert(t_ns, "time", self.axis))
+
+    def edges(self) -> NDArray[np.float64]:
+        """The edges of the device pixel columns, in values of the axis."""
+        return np.linspace(self.lo, self.hi, max(1, round(self.width * self.ratio)) + 1)
+
+    def visible(self) -> tuple[int, int]:
+        return self.model.visible(self.axis, self.lo, self.hi)
+
+    def pixels(self, first: int, end: int) -> list[tuple[float, float]]:
+        """Left and right pixel of the steps [first, end)."""
+        left, right = self.model.span_of(self.axis, first, end)
+        scale = self.width / (self.hi - self.lo)
+        lefts, rights = self.left + (left - self.lo) * scale, self.left + (right - self.lo) * scale
+        return list(zip(lefts.tolist(), rights.tolist(), strict=True))
+
+    @property
+    def dense(self) -> bool:
+        """Whether there are too many steps in view to draw them one by one."""
+        first, end = self.visible()
+        return (end - first) * CELL_PIXELS > self.width
+
+
+def draw_axis(painter: QPainter, scene: Scene, box: QRectF, bottom: float) -> None:
+    """Round ticks with their numbers in `box`, and faint lines down to `bottom`."""
+    painter.setFont(ui_font(CAPTION_SCALE))
+    metrics = QFontMetricsF(painter.font())
+    most = max(2, int(scene.width / 88))
+    ticks = round_ticks(scene.lo, scene.hi, most, smallest=1.0)
+    step = ticks[1] - ticks[0] if len(ticks) > 1 else scene.hi - scene.lo
+    edge = scene.left - GRID
+    for value in ticks:
+        x = round(scene.x(value))
+        painter.setPen(QColor(scene.colours.line))
+        painter.drawLine(QPointF(x, box.bottom() - GRID), QPointF(x, bottom))
+        text = step_tick(value) if scene.axis == "steps" else time_tick(value, step, scene.hi)
+        width = metrics.horizontalAdvance(text)
+        left = min(max(x - width / 2, scene.left), scene.left + scene.width - width)
+        if left < edge:
+            continue
+        painter.setPen(QColor(scene.colours.muted))
+        painter.drawText(QRectF(left, box.top(), width + 2, box.height() - GRID), Qt.AlignmentFlag.AlignCenter, text)
+        edge = left + width + 3 * GRID
+
+
+def time_tick(value_ns: float, step_ns: float, largest_ns: float) -> str:
+    """A moment written in the unit of the axis, with as many decimals as the ticks need."""
+    scale, unit = next(
+        (pair for pair in ((1e9, "s"), (1e6, "ms"), (1e3, "µs")) if abs(largest_ns) >= pair[0]), (1.0, "ns")
+    )
+    decimals = max(0, math.ceil(-math.log10(max(step_ns, 1e-3) / scale) - 1e-9))
+    return f"{value_ns / scale:.{decimals}f}\u2009{unit}"
+
+
+def step_tick(value: float) -> str:
+    return f"{value:,.0f}".replace(",", "\u2009")
+
+
+def draw_host(painter: QPainter, scene: Scene, box: QRectF, idle_text: str) -> None:
+    """Steps by what they spend their time on: phases side by side, stacked bars, or a density; gaps stay empty."""
+    if scene.dense:
+        columns = scene.model.band_columns(scene.axis, scene.edges())
+        height = max(1, round(box.height() * scene.ratio))
+        picture = stacked_columns(columns, [scene.colours.groups[band] for band in BANDS], height)
+        painter.drawImage(QPointF(scene.left, box.top()), image(picture, scene.ratio))
+        return
+    first, end = scene.visible()
+    colours = {band: QColor(scene.colours.groups[band]) for band in BANDS}
+    ground = QColor(scene.colours.panel)
+    before: float | None = None
+    for step, (left, right) in enumerate(scene.pixels(first, end), first):
+        right = max(right, left + 1)
+        if scene.axis == "time" and before is not None and left - before >= GAP_PIXELS:
+            gap = seconds(scene.model.idle_before(step) / 1e9)
+            painter.setPen(QColor(scene.colours.muted))
+            painter.setFont(ui_font(CAPTION_SCALE))
+            _text_in(painter, QRectF(before, box.top(), left - before, box.height()), idle_text.format(gap))
+        before = right
+        area = QRectF(left, box.top(), right - left, box.height())
+        if right - left >= PHASE_PIXELS:
+            _draw_phases(painter, scene, step, area, colours)
+        else:
+            _draw_stack(painter, scene.model.band_ns(step), area, colours)
+        if right - left >= 4:
+            painter.fillRect(QRectF(right - 1, box.top(), 1, box.height()), ground)
+
+
+def _draw_phases(painter: QPainter, scene: Scene, step: int, area: QRectF, colours: dict[str, QColor]) -> None:
+    """The phases of one step side by side, in proportion to their time and in the order of their kinds."""
+    us = scene.model.session.phases["us"][step].astype(float)
+    wall = float(scene.model.band_ns(step).sum()) / 1000
+    if wall <= 0:
+        painter.fillRect(area, colours["other"])
+        return
+    us[PHASES.index("other")] += max(0.0, wall - float(us.sum()))
+    scale = area.width() / max(wall, float(us.sum()))
+    painter.setFont(ui_font(CAPTION_SCALE))
+    metrics = QFontMetricsF(painter.font())
+    x = area.left()
+    for phase, share in zip(PHASES, us.tolist(), strict=True):
+        width = share * scale
+        if width <= 0:
+            continue
+        part = QRectF(x, area.top(), width, area.height())
+        painter.fillRect(part, colours[BAND_OF[phase]])
+        if width >= 6:
+            painter.fillRect(QRectF(x, area.top(), 1, area.height()), QColor(scene.colours.panel))
+        if width >= metrics.horizontalAdvance(phase) + 2 * GRID and area.height() >= metrics.height():
+            painter.setPen(QColor(scene.colours.on_accent))
+            painter.drawText(part, Qt.AlignmentFlag.AlignCenter, phase)
+        x += width
+
+
+def _draw_stack(painter: QPainter, ns: NDArray[np.float64], area: QRectF, colours: dict[str, QColor]) -> None:
+    total = float(ns.sum())
+    if total <= 0:
+        painter.fillRect(area, colours["other"])
+        return
+    bottom = area.bottom()
+    for band, share in zip(BANDS, (ns / total).tolist(), strict=True):
+        height = share * area.height()
+        painter.fillRect(QRectF(area.left(), bottom - height, area.width(), height), colours[band])
+        bottom -= height
+
+
+def draw_device(painter: QPainter, scene: Scene, box: QRectF, not_reported: str) -> None:
+    """How busy the device was in each step, as a bar from the bottom; a sentence where the device does not say."""
+    painter.setFont(ui_font(CAPTION_SCALE))
+    if not scene.model.device_reported:
+        painter.setPen(QColor(scene.colours.muted))
+        _text_in(painter, box, not_reported)
+        return
+    colour = scene.colours.positions["new"]
+    if scene.dense:
+        share = scene.model.device_columns(scene.axis, scene.edges())[:, None]
+        picture = stacked_columns(share, [colour], max(1, round(box.height() * scene.ratio)))
+        painter.drawImage(QPointF(scene.left, box.top()), image(picture, scene.ratio))
+        return
+    first, end = scene.visible()
+    steps = scene.model.session.steps
+    device = steps["device_ns"][first:end].tolist()
+    wall = (steps["end_ns"][first:end] - steps["start_ns"][first:end]).tolist()
+    track = QColor(blend(colour, scene.colours.panel, 0.18))
+    for (left, right), busy, whole in zip(scene.pixels(first, end), device, wall, strict=True):
+        width = max(right - left - (1 if right - left >= 4 else 0), 1)
+        if busy < 0:
+            continue
+        share = min(busy / max(whole, 1), 1.0)
+        painter.fillRect(QRectF(left, box.top(), width, box.height()), track)
+        painter.fillRect(QRectF(left, box.bottom() - share * box.height(), width, share * box.height()), QColor(colour))
+        text = percent(share)
+        if width >= painter.fontMetrics().horizontalAdvance(text) + 2 * GRID:
+            painter.setPen(QColor(scene.colours.on_accent if share > 0.6 else scene.colours.text))
+            painter.drawText(QRectF(left, box.top(), width, box.height()), Qt.AlignmentFlag.AlignCenter, text)
+
+
+def draw_request(
+    painter: QPainter, scene: Scene, box: QRectF, request: Request, waiting_text: str, chosen: int | None
+) -> None:
+    """One request: hatched while it waits, then its tokens; `chosen` is the row of the selected token."""
+    colour = scene.colours.request(request.id)
+    end_of_data = scene.model.extent("time")[1]
+    scheduled = request.scheduled_ns
+    if scheduled is None or scheduled > request.arrived_ns:
+        left = max(scene.time_x(request.arrived_ns), scene.left)
+        right = min(scene.time_x(end_of_data if scheduled is None else scheduled), scene.left + scene.width)
+        if right - left >= 1:
+            area = QRectF(left, box.top(), right - left, box.height())
+            painter.fillRect(area, QBrush(QColor(scene.colours.muted), Qt.BrushStyle.BDiagPattern))
+            if scheduled is not None:
+                painter.setPen(QColor(scene.colours.text))
+                painter.setFont(ui_font(CAPTION_SCALE))
+                text = waiting_text.format(seconds((scheduled - request.arrived_ns) / 1e9))
+                _text_in(painter, area, text, scene.colours.panel)
+    if scheduled is not None:
+        left = max(scene.time_x(scheduled), scene.left)
+        right = scene.time_x(end_of_data if request.finished_ns is None else request.finished_ns)
+        right = min(right, scene.left + scene.width)
+        if right >= left:
+            painter.fillRect(QRectF(left, box.bottom() - 2, max(right - left, 1.0), 2), QColor(colour))
+    if request.id not in scene.model.lanes:
+        return
+    cells = box.adjusted(0, 0, 0, -3)
+    if scene.dense:
+        _draw_token_density(painter, scene, cells, request.id, colour)
+    else:
+        _draw_tokens(painter, scene, cells, request.id, colour)
+    if chosen is not None:
+        outline_token(painter, scene, cells, request.id, chosen)
+
+
+def _draw_token_density(painter: QPainter, scene: Scene, box: QRectF, request_id: int, colour: str) -> None:
+    """Tokens a pixel column, as bars up to the most there are in view."""
+    counts = scene.model.token_columns(request_id, scene.axis, scene.edges())
+    most = int(counts.max(initial=0))
+    if most == 0:
+        return
+    shares = np.where(counts > 0, 0.25 + 0.75 * counts / most, 0.0)[:, None]
+    picture = stacked_columns(
+        shares, [blend(colour, scene.colours.panel, 0.75)], max(1, round(box.height() * scene.ratio))
+    )
+    painter.drawImage(QPointF(scene.left, box.top()), image(picture, scene.ratio))
+
+
+def token_cells(scene: Scene, request_id: int, first: int, end: int) -> list[tuple[int, float, float]]:
+    """(row of the token, left, right) for the tokens that the steps [first, end) emitted for a request.
+
+    Several tokens of a step share its width; tokens that were drafted and rejected take their part at its end and are
+    given with row −1.
+    """
+    lane = scene.model.lanes[request_id]
+    a, b = np.searchsorted(lane.steps, (first, end))
+    rows, steps = lane.rows[a:b].tolist(), lane.steps[a:b].tolist()
+    pixels = scene.pixels(first, end)
+    cells: list[tuple[int, float, float]] = []
+    index = 0
+    while index < len(rows):
+        step, start = steps[index], index
+        while index < len(rows) and steps[index] == step:
+            index += 1
+        proposed, accepted = scene.model.rejected.get((request_id, step), (0, 0))
+        parts = index - start + proposed - accepted
+        left, right = pixels[step - first]
+        width = (right - left) / parts
+        for part in range(parts):
+            row = rows[start + part] if part < index - start else -1
+            cells.append((row, left + part * width, left + (part + 1) * width))
+    return cells
+
+
+def _draw_tokens(painter: QPainter, scene: Scene, box: QRectF, request_id: int, colour: str) -> None:
+    first, end = scene.visible()
+    fill = QColor(blend(colour, scene.colours.panel, 0.32))
+    solid = QColor(blend(colour, scene.colours.panel, 0.75))
+    rejected = QColor(scene.colours.positions["rejected"])
+    texts, sources = scene.model.session.tokens["text"], scene.model.session.tokens["source"]
+    font = mono_font()
+    painter.setFont(font)
+    metrics = QFontMetricsF(font)
+    for row, left, right in token_cells(scene, request_id, first, end):
+        width = max(right - left - (1 if right - left >= 4 else 0), 1.0)
+        area = QRectF(left, box.top(), width, box.height())
+        if row < 0:
+            painter.fillRect(area, QBrush(rejected, Qt.BrushStyle.DiagCrossPattern))
+            if width >= 8:
+                painter.setPen(rejected)
+                painter.drawRect(area.adjusted(0, 0, -1, -1))
+            continue
+        if width < 7:
+            painter.fillRect(area, solid)
+            continue
+        painter.fillRect(area, fill)
+        painter.fillRect(QRectF(left, box.top(), 1, box.height()), solid)
+        source = TOKEN_SOURCES[sources[row]]
+        if source != "target":
+            _draw_source(painter, area, source, QColor(scene.colours.groups["draft"]))
+        if width >= 12 and box.height() >= metrics.height():
+            painter.setPen(QColor(scene.colours.text))
+            text = visible_token(texts[row])
+            if metrics.horizontalAdvance(text) > width - 4:
+                text = metrics.elidedText(text, Qt.TextElideMode.ElideRight, width - 3)
+            if text and text != "…":
+                painter.drawText(area, Qt.AlignmentFlag.AlignCenter, text)
+
+
+def _draw_source(painter: QPainter, area: QRectF, source: str, colour: QColor) -> None:
+    """▲ in the corner of an accepted draft, ◆ in that of a bonus token."""
+    x, y = area.left() + 3, area.top() + 2
+    points = [(0, 6), (3, 0), (6, 6)] if source == "draft" else [(3, 0), (6, 3), (3, 6), (0, 3)]
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(colour)
+    painter.drawPolygon(QPolygonF([QPointF(x + dx, y + dy) for dx, dy in points]))
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+
+
+def outline_token(painter: QPainter, scene: Scene, box: QRectF, request_id: int, row: int) -> None:
+    """A frame around the selected token, at least three pixels wide."""
+    step = int(scene.model.session.tokens["step_id"][row])
+    for candidate, left, right in token_cells(scene, request_id, step, step + 1):
+        if candidate == row:
+            painter.setPen(QPen(QColor(scene.colours.accent), 2))
+            painter.drawRect(QRectF(left, box.top() + 1, max(right - left - 1, 3), box.height() - 2))
+
+
+def draw_marks(painter: QPainter, scene: Scene, row: QRectF, bottom: float) -> None:
+    """A line for each mark, at most one a pixel column, with its label where it fits and a count where several share."""
+    painter.setFont(ui_font(CAPTION_SCALE))
+    metrics = QFontMetricsF(painter.font())
+    columns: dict[int, list[str]] = {}
+    for mark in list(scene.model.session.marks):
+        x = round(scene.time_x(mark.t_ns))
+        if scene.left <= x <= scene.left + scene.width:
+            columns.setdefault(x, []).append(mark.label or mark.kind)
+    places = sorted(columns)
+    limit = scene.left + scene.width
+    for index, x in enumerate(places):
+        painter.setPen(QPen(QColor(scene.colours.warn), 1, Qt.PenStyle.DashLine))
+        painter.drawLine(QPointF(x, row.top()), QPointF(x, bottom))
+        labels = columns[x]
+        text = labels[0] if len(labels) == 1 else f"{labels[-1]} (+{len(labels) - 1})"
+        room = (places[index + 1] if index + 1 < len(places) else limit) - x - 2 * GRID
+        if index + 1 == len(places) and room < metrics.horizontalAdvance(text):
+            before = places[index - 1] if index else scene.left
+            if x - before - 2 * GRID >= metrics.horizontalAdvance(text):  # the last label may stand left of its line
+                left = x - GRID - metrics.horizontalAdvance(text)
+                painter.drawText(QPointF(left, row.top() + metrics.ascent()), text)
+                continue
+        if room >= 24:
+            shown = metrics.elidedText(text, Qt.TextElideMode.ElideRight, room)
+            painter.drawText(QPointF(x + GRID, row.top() + metrics.ascent()), shown)
+
+
+def draw_range(painter: QPainter, scene: Scene, steps: tuple[int, int], top: float, bottom: float) -> None:
+    """The selected range of steps: what lies outside it is dimmed, its edges are lines."""
+    first, last = max(steps[0], 0), min(steps[1], scene.model.n - 1)
+    if last < first:
+        return
+    (left, _), (_, right) = scene.pixels(first, first + 1)[0], scene.pixels(last, last + 1)[0]
+    right_edge = scene.left + scene.width
+    left, right = min(max(left, scene.left), right_edge), min(max(right, scene.left), right_edge)
+    shade = QColor(scene.colours.accent)
+    shade.setAlpha(30)
+    painter.fillRect(QRectF(left, top, right - left, bottom - top), shade)
+    painter.setPen(QColor(scene.colours.accent))
+    for x in (left, right):
+        painter.drawLine(QPointF(round(x), top), QPointF(round(x), bottom))
+
+
+def draw_step(painter: QPainter, scene: Scene, step: int, box: QRectF) -> None:
+    """A frame around the selected step in the host lane."""
+    if not 0 <= step < scene.model.n:
+        return
+    left, right = scene.pixels(step, step + 1)[0]
+    if right < scene.left or left > scene.left + scene.width:
+        return
+    painter.setPen(QPen(QColor(scene.colours.text), 1))
+    painter.drawRect(QRectF(round(left) - 1, box.top() - 1, max(round(right - left), 1) + 1, box.height() + 1))
+
+
+def _text_in(painter: QPainter, area: QRectF, text: str, ground: str | None = None) -> None:
+    """Text in the middle of an area, left out where it does not fit; on a patch of `ground` where that is given."""
+    metrics = QFontMetricsF(painter.font())
+    width = metrics.horizontalAdvance(text)
+    if width + 2 * GRID > area.width() or metrics.height() > area.height() + 2:
+        return
+    if ground is not None:
+        patch = QRectF(0, 0, width + 2 * GRID, metrics.height())
+        patch.moveCenter(area.center())
+        painter.fillRect(patch, QColor(ground))
+    painter.drawText(area, Qt.AlignmentFlag.AlignCenter, text)

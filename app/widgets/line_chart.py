@@ -1,0 +1,242 @@
+"""A small chart of lines from zero, drawn at once from arrays already brought down to the screen's width."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QFontMetricsF, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
+from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
+
+from app.panels.models.ticks import round_ticks
+from app.theme import CAPTION_SCALE, GRID, theme, ui_font
+
+GUTTER: Final = 64
+"""Width of the left axis, the same in every panel, so that stacked plots line up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line: x ascending, y in the unit that the chart's `number` writes."""
+
+    label: str
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    colour: str
+    dashed: bool = False
+    filled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A vertical line with a word, such as a change of a switch."""
+
+    x: float
+    label: str
+
+
+class LineChart(QWidget):
+    """Lines over one x axis, each labelled at its right end; `clicked` carries the x that was clicked."""
+
+    clicked = Signal(float)
+
+    def __init__(self, number: Callable[[float], str], parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._number = number
+        self._tick_base = 10
+        self.title = ""
+        self.x_title = ""
+        self.describe: Callable[[float], str] | None = None
+        self.lines: list[Line] = []
+        self.notes: list[Note] = []
+        self.x_range = (0.0, 1.0)
+        self.marker: float | None = None
+        self.region: tuple[float, float] | None = None
+        self._hover: float | None = None
+        self.setMouseTracking(True)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setMinimumSize(120, 72)
+
+    def sizeHint(self) -> QSize:
+        return QSize(360, 160)
+
+    def use_binary_ticks(self) -> None:
+        """Put the ticks of the y axis at round numbers of 1024 (for memory)."""
+        self._tick_base = 1024
+
+    def show_lines(self, lines: list[Line], x_range: tuple[float, float]) -> None:
+        """Draw these lines over this range of x."""
+        self.lines, self.x_range = lines, (x_range[0], max(x_range[1], x_range[0] + 1e-9))
+        self.update()
+
+    # --- geometry ---------------------------------------------------------------------------------------------------
+
+    def _line_height(self) -> float:
+        return QFontMetricsF(ui_font(CAPTION_SCALE)).height()
+
+    def plot_box(self) -> QRectF:
+        """Where the lines lie, in the widget's coordinates."""
+        metrics = QFontMetricsF(ui_font(CAPTION_SCALE))
+        widest = max((metrics.horizontalAdvance(line.label) for line in self.lines), default=0.0)
+        right = min(widest + 3 * GRID, 0.42 * self.width())
+        top, bottom = metrics.height() + GRID, metrics.height() + 2 * GRID
+        return QRectF(GUTTER, top, max(self.width() - GUTTER - right, 8.0), max(self.height() - top - bottom, 8.0))
+
+    def top_value(self) -> float:
+        """The value at the upper edge: the highest there is, with a little air."""
+        highest = max((float(line.y.max()) for line in self.lines if len(line.y)), default=0.0)
+        return 1.06 * highest if highest > 0 else 1.0
+
+    def _x_at(self, pixel: float) -> float:
+        box = self.plot_box()
+        lo, hi = self.x_range
+        return lo + (pixel - box.left()) / box.width() * (hi - lo)
+
+    def _to_x(self, x: float, box: QRectF) -> float:
+        lo, hi = self.x_range
+        return box.left() + (x - lo) / (hi - lo) * box.width()
+
+    # --- drawing ----------------------------------------------------------------------------------------------------
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        colours = theme()
+        painter.fillRect(self.rect(), QColor(colours.panel))
+        painter.setFont(ui_font(CAPTION_SCALE))
+        box = self.plot_box()
+        self._draw_axes(painter, box)
+        if self.region is not None:
+            left, right = (min(max(self._to_x(x, box), box.left()), box.right()) for x in self.region)
+            shade = QColor(colours.accent)
+            shade.setAlpha(36)
+            painter.fillRect(QRectF(left, box.top(), right - left, box.height()), shade)
+        for line in self.lines:
+            self._draw_line(painter, box, line)
+        self._draw_notes(painter, box)
+        for x, style in ((self.marker, Qt.PenStyle.SolidLine), (self._hover, Qt.PenStyle.DotLine)):
+            if x is not None and self.x_range[0] <= x <= self.x_range[1]:
+                painter.setPen(QPen(QColor(colours.accent), 1, style))
+                at = round(self._to_x(x, box))
+                painter.drawLine(QPointF(at, box.top()), QPointF(at, box.bottom()))
+        self._draw_labels(painter, box)
+        painter.end()
+
+    def _draw_axes(self, painter: QPainter, box: QRectF) -> None:
+        colours, height = theme(), self._line_height()
+        top = self.top_value()
+        for value in self._y_ticks(top, max(2, int(box.height() / (2.2 * height)))):
+            y = round(box.bottom() - value / top * box.height())
+            painter.setPen(QColor(colours.line))
+            painter.drawLine(QPointF(box.left(), y), QPointF(box.right(), y))
+            painter.setPen(QColor(colours.muted))
+            area = QRectF(0, y - height / 2, GUTTER - 2 * GRID, height)
+            painter.drawText(area, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, self._number(value))
+        below = box.bottom() + GRID
+        edge = -1.0
+        for value in round_ticks(*self.x_range, max(2, int(box.width() / 72)), smallest=1.0):
+            text = f"{value:,.0f}".replace(",", "\u2009")
+            width = painter.fontMetrics().horizontalAdvance(text)
+            x = self._to_x(value, box)
+            if x - width / 2 < edge:
+                continue
+            painter.drawLine(QPointF(round(x), box.bottom()), QPointF(round(x), box.bottom() + GRID))
+            painter.drawText(QRectF(x - width, below, 2 * width, height), Qt.AlignmentFlag.AlignCenter, text)
+            edge = x + width / 2 + 2 * GRID
+        painter.drawText(
+            QRectF(box.right(), below, self.width() - box.right() - GRID, height), Qt.AlignmentFlag.AlignRight,
+            self.x_title,
+        )  # fmt: skip
+        painter.setPen(QColor(colours.text))
+        title = painter.fontMetrics().elidedText(self.title, Qt.TextElideMode.ElideRight, self.width() - 3 * GRID)
+        painter.drawText(QRectF(3 * GRID, 0, self.width(), height), Qt.AlignmentFlag.AlignLeft, title)
+
+    def _y_ticks(self, top: float, most: int) -> list[float]:
+        if self._tick_base == 10:
+            return round_ticks(0.0, top, most)
+        unit = 1.0
+        while top >= 1024 * unit:
+            unit *= 1024
+        if top / unit > 512:  # 0.5 of the next unit is rounder than 512 of this one
+            unit *= 1024
+        return [unit * tick for tick in round_ticks(0.0, top / unit, most)]
+
+    def _draw_line(self, painter: QPainter, box: QRectF, line: Line) -> None:
+        if not len(line.x):
+            return
+        lo, hi = self.x_range
+        xs = box.left() + (line.x - lo) / (hi - lo) * box.width()
+        ys = box.bottom() - line.y / self.top_value() * box.height()
+        points = [QPointF(x, y) for x, y in zip(xs.tolist(), ys.tolist(), strict=True)]
+        if line.filled:
+            fill = QColor(line.colour)
+            fill.setAlpha(56)
+            ground = [QPointF(points[-1].x(), box.bottom()), QPointF(points[0].x(), box.bottom())]
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(fill)
+            painter.drawPolygon(QPolygonF(points + ground))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.setPen(QPen(QColor(line.colour), 1, Qt.PenStyle.DashLine if line.dashed else Qt.PenStyle.SolidLine))
+        painter.drawPolyline(points)
+        if len(points) == 1:
+            painter.fillRect(QRectF(points[0].x() - 1, points[0].y() - 1, 3, 3), QColor(line.colour))
+
+    def _draw_notes(self, painter: QPainter, box: QRectF) -> None:
+        colours = theme()
+        edge = -1.0
+        for note in self.notes:
+            x = round(self._to_x(note.x, box))
+            if not box.left() <= x <= box.right():
+                continue
+            painter.setPen(QPen(QColor(colours.warn), 1, Qt.PenStyle.DashLine))
+            painter.drawLine(QPointF(x, box.top()), QPointF(x, box.bottom()))
+            width = painter.fontMetrics().horizontalAdvance(note.label)
+            left = x + GRID if x + GRID + width <= box.right() else x - GRID - width
+            if left >= edge:
+                painter.drawText(QPointF(left, box.top() + painter.fontMetrics().ascent()), note.label)
+                edge = left + width + GRID
+
+    def _draw_labels(self, painter: QPainter, box: QRectF) -> None:
+        """Names at the right ends, pushed apart so that none covers another."""
+        height, top = self._line_height(), self.top_value()
+        wanted = [(box.bottom() - float(line.y[-1]) / top * box.height(), line) for line in self.lines if len(line.y)]
+        wanted.sort(key=lambda pair: pair[0])
+        places: list[float] = []
+        for y, _ in wanted:
+            places.append(max(y, places[-1] + height if places else 0.0))
+        limit = box.bottom() + height / 2
+        for index in range(len(places) - 1, -1, -1):
+            places[index] = min(places[index], limit)
+            limit = places[index] - height
+        room = self.width() - box.right() - 2 * GRID
+        for place, (_, line) in zip(places, wanted, strict=True):
+            painter.setPen(QColor(line.colour))
+            text = painter.fontMetrics().elidedText(line.label, Qt.TextElideMode.ElideRight, int(room))
+            painter.drawText(
+                QRectF(box.right() + GRID, place - height / 2, room + GRID, height),
+                Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, text,
+            )  # fmt: skip
+
+    # --- the pointer ------------------------------------------------------------------------------------------------
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        x = self._x_at(event.position().x())
+        inside = self.x_range[0] <= x <= self.x_range[1] and bool(self.lines)
+        self._hover = x if inside else None
+        if inside and self.describe is not None:
+            QToolTip.showText(event.globalPosition().toPoint(), self.describe(x), self)
+        else:
+            QToolTip.hideText()
+        self.update()
+
+    def leaveEvent(self, event: QEvent) -> None:
+        self._hover = None
+        self.update()
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        x = self._x_at(event.position().x())
+        if event.button() == Qt.MouseButton.LeftButton and self.x_range[0] <= x <= self.x_range[1]:
+            self.clicked.emit(x)
