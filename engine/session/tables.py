@@ -1,0 +1,75 @@
+"""The session file's tables, version 1: SQL, and how each stored event becomes rows. FORMAT.md tells it to users."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from engine.session.schema import Step, Token
+
+APPLICATION_ID: Final = 0x44534350
+"""`DSCP`: what SQLite's header says of a file that is a session."""
+VERSION: Final = 1
+
+STEP_COLUMNS: Final = Step.__struct_fields__
+TOKEN_COLUMNS: Final = Token.__struct_fields__
+
+CREATE: Final = (
+    "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)",
+    "CREATE TABLE configs (id INTEGER PRIMARY KEY, step_id INTEGER NOT NULL, json TEXT NOT NULL)",
+    """CREATE TABLE requests (
+        id INTEGER PRIMARY KEY, prompt TEXT NOT NULL, prompt_tokens INTEGER NOT NULL, params TEXT NOT NULL,
+        arrived_ns INTEGER NOT NULL, scheduled_ns INTEGER, first_token_ns INTEGER, finished_ns INTEGER,
+        finish_reason TEXT, prompt_token_ids BLOB NOT NULL, prompt_token_texts TEXT NOT NULL)""",
+    """CREATE TABLE steps (
+        id INTEGER PRIMARY KEY, config_id INTEGER NOT NULL, kind TEXT NOT NULL, start_ns INTEGER NOT NULL,
+        end_ns INTEGER NOT NULL, device_ns INTEGER NOT NULL, positions_computed INTEGER NOT NULL,
+        positions_new INTEGER NOT NULL, positions_recomputed INTEGER NOT NULL, positions_padding INTEGER NOT NULL,
+        positions_rejected INTEGER NOT NULL, positions_reused INTEGER NOT NULL, tokens_out INTEGER NOT NULL,
+        flops INTEGER NOT NULL, bytes_moved INTEGER NOT NULL, kv_used_bytes INTEGER NOT NULL,
+        kv_reserved_bytes INTEGER NOT NULL, kv_evictable_bytes INTEGER NOT NULL, running INTEGER NOT NULL,
+        waiting INTEGER NOT NULL, attention_kernel TEXT NOT NULL, phases BLOB NOT NULL, kv_layers BLOB NOT NULL)""",
+    """CREATE TABLE tokens (
+        id INTEGER PRIMARY KEY, request_id INTEGER NOT NULL, step_id INTEGER NOT NULL, position INTEGER NOT NULL,
+        token_id INTEGER NOT NULL, text TEXT NOT NULL, logprob REAL, entropy REAL, source TEXT NOT NULL,
+        emitted_ns INTEGER NOT NULL, alternatives BLOB NOT NULL)""",
+    """CREATE TABLE work (
+        step_id INTEGER NOT NULL, request_id INTEGER NOT NULL, slot INTEGER NOT NULL, first INTEGER NOT NULL,
+        new_from INTEGER NOT NULL, "end" INTEGER NOT NULL, rejected INTEGER NOT NULL, reused INTEGER NOT NULL)""",
+    """CREATE TABLE speculation (
+        step_id INTEGER NOT NULL, request_id INTEGER NOT NULL, proposed INTEGER NOT NULL, accepted INTEGER NOT NULL)""",
+    """CREATE TABLE kv_blocks (
+        step_id INTEGER NOT NULL, t_ns INTEGER NOT NULL, block INTEGER NOT NULL, event TEXT NOT NULL,
+        request_id INTEGER NOT NULL)""",
+    """CREATE TABLE attention (
+        step_id INTEGER NOT NULL, request_id INTEGER NOT NULL, layer INTEGER NOT NULL, head INTEGER NOT NULL,
+        position INTEGER NOT NULL, probs BLOB NOT NULL)""",
+    "CREATE INDEX attention_map ON attention (request_id, layer, head)",
+    """CREATE TABLE device_samples (
+        t_ns INTEGER NOT NULL, device TEXT NOT NULL, name TEXT NOT NULL, value REAL NOT NULL)""",
+    "CREATE TABLE marks (t_ns INTEGER NOT NULL, kind TEXT NOT NULL, label TEXT NOT NULL)",
+)
+
+
+def insert(table: str, columns: tuple[str, ...]) -> str:
+    """The INSERT statement for all columns of a table."""
+    names = ", ".join(f'"{column}"' for column in columns)
+    return f"INSERT INTO {table} ({names}) VALUES ({', '.join('?' * len(columns))})"
+
+
+INSERT: Final = {
+    table: insert(table, columns)
+    for table, columns in {
+        "configs": ("id", "step_id", "json"),
+        "steps": STEP_COLUMNS,
+        "tokens": TOKEN_COLUMNS,
+        "work": ("step_id", "request_id", "slot", "first", "new_from", "end", "rejected", "reused"),
+        "speculation": ("step_id", "request_id", "proposed", "accepted"),
+        "kv_blocks": ("step_id", "t_ns", "block", "event", "request_id"),
+        "attention": ("step_id", "request_id", "layer", "head", "position", "probs"),
+        "device_samples": ("t_ns", "device", "name", "value"),
+        "marks": ("t_ns", "kind", "label"),
+        "requests": (
+            "id", "prompt", "prompt_tokens", "params", "arrived_ns", "prompt_token_ids", "prompt_token_texts",
+        ),
+    }.items()
+}  # fmt: skip

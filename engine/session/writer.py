@@ -1,0 +1,177 @@
+"""Writes a session file while the run goes on: what was committed can be opened, whatever happens to the writer."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import time
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+import msgspec
+import numpy as np
+
+from engine.errors import SessionFileError
+from engine.session import schema
+from engine.session.tables import APPLICATION_ID, CREATE, INSERT, VERSION
+
+COMMIT_EVERY_S: Final = 0.08
+"""Under the 100 ms that the format promises, so that a late call still keeps the promise."""
+
+TABLE_OF: Final[dict[type, str]] = {
+    schema.ConfigChanged: "configs",
+    schema.Step: "steps",
+    schema.Token: "tokens",
+    schema.Work: "work",
+    schema.Speculation: "speculation",
+    schema.KvBlock: "kv_blocks",
+    schema.AttentionRow: "attention",
+    schema.DeviceSample: "device_samples",
+    schema.Mark: "marks",
+}
+"""Events that are one row as they are."""
+
+
+class SessionWriter:
+    """Takes batches of events and writes them; commits at least every 100 ms as long as `append` or `tick` is called.
+
+    An existing session at `path` is replaced, any other existing file is refused. Used by one thread. Raises
+    SessionFileError where the file cannot be made, and from `append`, `tick` and `close` where the disk is full or the
+    file became unwritable; what was committed before stays.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self._make_room()
+        try:
+            self._db = sqlite3.connect(self.path, isolation_level=None)
+            self._db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            self._db.execute(f"PRAGMA user_version = {VERSION}")
+            for statement in CREATE:
+                self._db.execute(statement)
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA synchronous = NORMAL")
+            self._db.execute("BEGIN")
+        except sqlite3.Error as error:
+            raise SessionFileError(f"The session file {self.path} cannot be written: {error}.") from error
+        self._committed_at = time.monotonic()
+        self._changed = False
+        self._with_first_token: set[int] = set()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def append(self, events: Iterable[schema.AnyEvent]) -> None:
+        """Write a batch; events of state that are not stored are passed over."""
+        rows: dict[str, list[Any]] = defaultdict(list)
+        rare: list[schema.AnyEvent] = []
+        for event in events:
+            table = TABLE_OF.get(type(event))
+            if table is None:
+                rare.append(event)
+            else:
+                rows[table].append(msgspec.structs.astuple(event))
+                if type(event) is schema.Token and event.request_id not in self._with_first_token:
+                    self._with_first_token.add(event.request_id)
+                    rare.append(event)
+        try:
+            for event in rare:
+                self._write_rare(event)
+            for table, values in rows.items():
+                self._db.executemany(INSERT[table], values)
+        except sqlite3.Error as error:
+            raise self._failure(error) from error
+        self._changed = self._changed or bool(rows or rare)
+        self.tick()
+
+    def tick(self) -> None:
+        """Commit if it is time."""
+        if self._changed and time.monotonic() - self._committed_at >= COMMIT_EVERY_S:
+            self.commit()
+
+    def commit(self) -> None:
+        """Commit now."""
+        try:
+            self._db.execute("COMMIT")
+            self._db.execute("BEGIN")
+        except sqlite3.Error as error:
+            raise self._failure(error) from error
+        self._changed = False
+        self._committed_at = time.monotonic()
+
+    def close(self) -> None:
+        """Commit, and leave one file that needs no companions; safe to call twice."""
+        try:
+            if self._db.in_transaction:
+                self._db.execute("COMMIT")
+            self._db.execute("PRAGMA journal_mode = DELETE")
+        except sqlite3.ProgrammingError:
+            return  # closed before
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error):  # somebody reads it: the WAL stays beside it until they close
+                raise self._failure(error) from error
+        finally:
+            self._db.close()
+
+    def _write_rare(self, event: schema.AnyEvent) -> None:
+        match event:
+            case schema.SessionStarted():
+                self._write_meta(event.meta)
+            case schema.Dropped():
+                self._write_meta({"dropped": json.dumps(msgspec.structs.asdict(event))})
+            case schema.RequestArrived():
+                self._db.execute(
+                    INSERT["requests"],
+                    (event.id, event.prompt, len(event.prompt_token_ids), event.params, event.arrived_ns,
+                     np.array(event.prompt_token_ids, np.int32).tobytes(), json.dumps(event.prompt_token_texts)),
+                )  # fmt: skip
+            case schema.RequestScheduled():
+                self._update_request(event.id, scheduled_ns=event.scheduled_ns)
+            case schema.RequestFinished():
+                self._update_request(event.id, finished_ns=event.finished_ns, finish_reason=event.finish_reason)
+            case schema.Token():
+                self._update_request(event.request_id, first_token_ns=event.emitted_ns)
+
+    def _write_meta(self, facts: dict[str, str]) -> None:
+        self._db.executemany("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", facts.items())
+
+    def _update_request(self, request_id: int, **values: object) -> None:
+        assignments = ", ".join(f"{name} = ?" for name in values)
+        self._db.execute(f"UPDATE requests SET {assignments} WHERE id = ?", (*values.values(), request_id))
+
+    def _make_room(self) -> None:
+        """Remove an older session at this path; refuse to overwrite anything else."""
+        try:
+            if self.path.is_dir():
+                raise SessionFileError(f"{self.path} is a folder; name a file to write the session to.")
+            if not self.path.parent.is_dir():
+                raise SessionFileError(f"The folder {self.path.parent} does not exist; the session cannot be written.")
+            if self.path.exists():
+                with self.path.open("rb") as file:
+                    head = file.read(72)
+                if head and not is_session(head):
+                    raise SessionFileError(f"{self.path} exists and is not a session file; it was left as it is.")
+                self.path.unlink()
+            for companion in ("-wal", "-shm", "-journal"):
+                Path(f"{self.path}{companion}").unlink(missing_ok=True)
+            with self.path.open("xb"):
+                pass
+        except OSError as error:
+            raise SessionFileError(f"The session file {self.path} cannot be written: {error.strerror}.") from error
+
+    def _failure(self, error: sqlite3.Error) -> SessionFileError:
+        return SessionFileError(f"Recording to {self.path} stopped: {error}. What was written until then is kept.")
+
+
+def is_session(head: bytes) -> bool:
+    """Whether these first 72 bytes of a file are those of a session file."""
+    return head.startswith(b"SQLite format 3\0") and int.from_bytes(head[68:72], "big") == APPLICATION_ID
