@@ -71,7 +71,7 @@ class Engine:
         self._check_switches(run)
         self._queue.coming.extend(self._in_order(self._make_request(spec, 0) for spec in run.requests))
         self._cache = make_cache(run.switches, model.config, model.device, model.dtype)
-        self._attention = make_attention(run.switches.attention)
+        self._attention = make_attention(run.switches.attention, model.config)
         self._scheduler: Scheduler = make_scheduler(run.switches)
         self.observe(run.observation)
         self._overhead = OverheadMeter()
@@ -185,7 +185,7 @@ class Engine:
             for request in self._queue.running:
                 self._cache.admit(request.id, request.limit)
         if "attention" in changed:
-            self._attention = make_attention(wanted.attention)
+            self._attention = make_attention(wanted.attention, self._model.config)
         if {"batching", "max_batch"} & set(changed):
             self._scheduler = make_scheduler(wanted)
         self._switches = wanted

@@ -7,6 +7,7 @@ be its own (0 to rely on the pipe alone).
 from __future__ import annotations
 
 import ctypes
+import faulthandler
 import os
 import signal
 import sys
@@ -40,6 +41,7 @@ class Inbox:
 def main() -> None:
     """Serve the app at the other end of the pipe until it says Shutdown or goes away."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the app's to handle
+    faulthandler.enable()  # a crash in native code says where, on standard error
     handle, parent = int(sys.argv[1]), int(sys.argv[2])
     die_with(parent)
     connection = open_connection(handle)

@@ -1,0 +1,23 @@
+"""What the engine's tests share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engine.decode.settings import LoadSpec
+from engine.model.loader import LoadedModel, load_model
+from tests.engine.tiny import save_tiny_llama
+
+
+@pytest.fixture(scope="session")
+def tiny_llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random two-layer Llama with a context of 256."""
+    return save_tiny_llama(tmp_path_factory.mktemp("tiny") / "llama")
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tiny_llama: Path) -> LoadedModel:
+    """The tiny Llama in float32 on the CPU."""
+    return load_model(LoadSpec(str(tiny_llama), device="cpu", dtype="float32"), lambda stage, fraction: None)
