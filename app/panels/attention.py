@@ -1,0 +1,401 @@
+"""Attention panel: who looks at whom, for one layer and one head (or the mean of those recorded), row by row."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Final
+
+import numpy as np
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QHBoxLayout,
+    QLabel,
+    QSpinBox,
+    QSplitter,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.panels.attention_map import AttentionMap
+from app.panels.base import Panel, PanelContext
+from app.panels.models.attention_feed import AttentionFeed
+from app.panels.models.request_text import RequestText
+from app.selection import Selected
+from app.theme import GRID, PANEL_PADDING, ROW_GAP, theme
+from app.units import count, percent, significant
+from app.widgets.elided_label import ElidedLabel
+from app.widgets.token_flow import NO_WEIGHTS, TokenFlow
+from engine.decode.settings import Probe
+from engine.session.store import Session
+
+LOW: Final = 320
+"""Height in pixels under which the axis gives up its label."""
+
+
+class AttentionPanel(Panel):
+    """The map of one head growing with the text, and the row of the selected token over the text itself."""
+
+    name: ClassVar[str] = "attention"
+
+    def __init__(self, context: PanelContext, parent: QWidget | None = None) -> None:
+        super().__init__(context, parent)
+        self._feed: AttentionFeed | None = None
+        self._text: RequestText | None = None
+        self._query: int | None = None
+        self._chosen = False
+        """Whether the person chose what is looked at; until then the panel goes where something was recorded."""
+        self._flow_shown: RequestText | None = None
+        self._split_is_mine = True
+        self._build()
+        self.restyle()
+
+    # --- widgets ----------------------------------------------------------------------------------------------------
+
+    def _build(self) -> None:
+        self.splitter = QSplitter(Qt.Orientation.Vertical)
+        self.splitter.setChildrenCollapsible(False)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(PANEL_PADDING, ROW_GAP, PANEL_PADDING, ROW_GAP)
+        layout.setSpacing(GRID)
+        layout.addLayout(self._build_tools())
+        layout.addWidget(self.splitter, 1)
+        self.map = AttentionMap()
+        self.splitter.addWidget(self.map)
+        self.splitter.addWidget(self._build_text())
+        self.splitter.splitterMoved.connect(self._split_by_hand)
+        self.map.describe = self.describe
+        self.map.clicked.connect(self.choose_query)
+        self.map.moved.connect(self._move)
+        self.map.left.connect(self.fit_button.show)
+
+    def _build_tools(self) -> QHBoxLayout:
+        self.layer_picker = QSpinBox()
+        self.layer_picker.setAccessibleName(self.tr("Layer"))
+        self.layer_picker.setToolTip(self.tr("The layer whose attention is recorded and shown; layers count from 0."))
+        self.head_picker = QComboBox()
+        self.head_picker.setAccessibleName(self.tr("Head"))
+        self.head_picker.setToolTip(
+            self.tr("The head whose attention is recorded and shown, or the mean of all heads.")
+        )
+        self.log_box = QCheckBox(self.tr("Lo&g"))
+        self.log_box.setAccessibleName(self.tr("Logarithmic scale"))
+        self.log_box.setToolTip(self.tr("Colours follow the logarithm of the probability, so that small ones show."))
+        self.fit_button = QToolButton()
+        self.fit_button.setText(self.tr("Follow"))
+        self.fit_button.setAccessibleName(self.tr("Follow the map as it grows"))
+        self.fit_button.setToolTip(self.tr("Show the whole map again and follow it as it grows (F)."))
+        self.fit_button.hide()
+        self.note = ElidedLabel()
+        self.note.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        tools = QHBoxLayout()
+        tools.setSpacing(ROW_GAP)
+        for text, field in ((self.tr("&Layer"), self.layer_picker), (self.tr("&Head"), self.head_picker)):
+            label = QLabel(text)
+            label.setBuddy(field)
+            tools.addWidget(label)
+            tools.addWidget(field)
+        tools.addWidget(self.log_box)
+        tools.addWidget(self.fit_button)
+        tools.addWidget(self.note, 1)
+        self.layer_picker.valueChanged.connect(self._pick)
+        self.head_picker.currentIndexChanged.connect(self._pick)
+        self.log_box.toggled.connect(self._scale_changed)
+        self.fit_button.clicked.connect(self._fit)
+        return tools
+
+    def _build_text(self) -> QWidget:
+        self.row_label = ElidedLabel()
+        self.flow = TokenFlow()
+        self.flow.clicked.connect(self.choose_query)
+        below = QWidget()
+        stack = QVBoxLayout(below)
+        stack.setContentsMargins(0, GRID, 0, 0)
+        stack.setSpacing(GRID)
+        stack.addWidget(self.row_label)
+        stack.addWidget(self.flow, 1)
+        return below
+
+    # --- Panel ------------------------------------------------------------------------------------------------------
+
+    def title(self) -> str:
+        return self.tr("Attention")
+
+    def figures(self) -> str:
+        feed = self._feed
+        if feed is None or feed.grid.positions == 0:
+            return ""
+        text = self.tr("layer {layer} · {head} · {rows} rows ●").format(
+            layer=feed.layer, head=self._head_name(feed.head), rows=count(feed.rows)
+        )
+        return f"{text} · {self._pooling()}" if feed.grid.factor > 1 else text
+
+    def empty_text(self) -> str:
+        return self.tr("Run a prompt and the attention of one head appears here, a row a token.")
+
+    def show_session(self, session: Session | None) -> None:
+        super().show_session(session)
+        self._feed = self._text = self._query = None
+        self._chosen = False
+        self._fill_pickers()
+        self._fit()
+        if session is not None:
+            self.refresh()
+
+    def refresh(self) -> None:
+        session = self.session
+        if session is None:
+            return
+        if self.layer_picker.maximum() != max(0, session.layers - 1) or self.head_picker.count() <= 1:
+            self._fill_pickers()
+        self._go_where_recorded(session)
+        self._attach(session)
+        dirty = self._feed.update() if self._feed is not None else None
+        if self._text is not None:
+            self._text.update()
+            self.map.name_cells(self._text.texts if len(self._text.texts) <= 128 else [])
+        self._draw_map(dirty)
+        self._draw_row()
+
+    def select(self, selected: Selected) -> None:
+        if self.session is None:
+            return
+        self._set_pickers(selected)
+        if selected.token is not None and selected.token < len(self.session.tokens):
+            self._query = int(self.session.tokens["position"][selected.token])
+        elif self._text is not None and self._query is not None and self._text.token_row(self._query) is not None:
+            self._query = None
+        self.refresh()
+
+    def restyle(self) -> None:
+        self.map.restyle()
+        self.flow.restyle()
+        for label in (self.note, self.row_label):
+            palette = label.palette()
+            palette.setColor(label.foregroundRole(), theme().muted)
+            label.setPalette(palette)
+
+    def rows(self) -> tuple[list[str], list[tuple[object, ...]]]:
+        header = ["query position", "query", "key position", "key", "probability"]
+        if self._feed is None or self._text is None:
+            return header, []
+        texts = self._text.texts
+
+        def text(position: int) -> str:
+            return texts[position] if position < len(texts) else ""
+
+        shown, _ = self._shown_query()
+        if shown is None:
+            return header, []
+        weights = self._feed.row(shown)
+        return header, [(shown, text(shown), key, text(key), float(p)) for key, p in enumerate(weights)]
+
+    # --- choosing ---------------------------------------------------------------------------------------------------
+
+    def _fill_pickers(self) -> None:
+        config = self.session.model_config if self.session is not None else {}
+        heads = int(config.get("heads", 0))
+        self.layer_picker.blockSignals(True)
+        self.head_picker.blockSignals(True)
+        self.layer_picker.setMaximum(max(0, int(config.get("layers", 0)) - 1))
+        self.head_picker.clear()
+        self.head_picker.addItem(self.tr("mean"))
+        self.head_picker.addItems([str(head) for head in range(heads)])
+        self.layer_picker.blockSignals(False)
+        self.head_picker.blockSignals(False)
+        self._set_pickers(self.context.selection.now)
+
+    def _set_pickers(self, selected: Selected) -> None:
+        for picker in (self.layer_picker, self.head_picker):
+            picker.blockSignals(True)
+        self.layer_picker.setValue(selected.layer)
+        self.head_picker.setCurrentIndex(0 if selected.head is None else selected.head + 1)
+        for picker in (self.layer_picker, self.head_picker):
+            picker.blockSignals(False)
+
+    def _pick(self, _: int) -> None:
+        """The person chose a layer or a head: record it from now on, and show it."""
+        self._chosen = True
+        layer, index = self.layer_picker.value(), self.head_picker.currentIndex()
+        head = index - 1 if index > 0 else None
+        self.context.control.set_probe(Probe(layer, head))
+        self.context.selection.change(layer=layer, head=head)
+        self.refresh()
+
+    def _go_where_recorded(self, session: Session) -> None:
+        """Look at a map that exists, as long as the person has not chosen one."""
+        maps = session.attention_maps() if not self._chosen else []
+        if not maps:
+            return
+        self._chosen = True
+        now = self.context.selection.now
+        shown = {(layer, head) for _, layer, head in maps}
+        if (now.layer, now.head) not in shown and not (now.head is None and any(now.layer == one for one, _ in shown)):
+            self.context.selection.change(layer=maps[-1][1], head=maps[-1][2])
+
+    def _attach(self, session: Session) -> None:
+        """Make the feed that of the chosen request, layer and head."""
+        now = self.context.selection.now
+        request = self._request(session, now)
+        if request is None:
+            self._feed = self._text = None
+            return
+        feed = self._feed
+        if feed is None or (feed.session, feed.request_id, feed.layer, feed.head) != (
+            session, request, now.layer, now.head,
+        ):  # fmt: skip
+            self._feed = AttentionFeed(session, request, now.layer, now.head)
+        if self._text is None or self._text.request is not session.requests[request]:
+            self._text = RequestText(session, session.requests[request])
+
+    def _request(self, session: Session, now: Selected) -> int | None:
+        """The request to show: the selected one, that of the selected token, or the newest with a map."""
+        if now.request is not None and now.request in session.requests:
+            return now.request
+        if now.token is not None and now.token < len(session.tokens):
+            return int(session.tokens["request_id"][now.token])
+        recorded = [
+            request for request, layer, head in session.attention_maps()
+            if layer == now.layer and now.head in (None, head) and request in session.requests
+        ]  # fmt: skip
+        return max(recorded or session.requests, default=None)
+
+    # --- drawing ----------------------------------------------------------------------------------------------------
+
+    def _scale_changed(self, log: bool) -> None:
+        self.map.colour_bar.set_log(log)
+        self.refresh()
+
+    def _draw_map(self, dirty: tuple[int, int] | None) -> None:
+        feed = self._feed
+        if feed is None or feed.grid.positions == 0:
+            self.map.show_message(self._nothing_text())
+        else:
+            self.map.show_grid(feed.grid, dirty, self.log_box.isChecked())
+        self.note.setText(self._note_text())
+
+    def _note_text(self) -> str:
+        feed = self._feed
+        if feed is None or feed.grid.positions == 0:
+            return ""
+        parts = [self.tr("request {id}").format(id=feed.request_id)]
+        if feed.head is None:
+            parts.append(self.tr("mean of {n} heads ƒ").format(n=feed.heads))
+        if feed.grid.factor > 1:
+            parts.append(self._pooling())
+        return " · ".join(parts)
+
+    def _pooling(self) -> str:
+        factor = self._feed.grid.factor if self._feed is not None else 1
+        return self.tr("a cell is the largest of {n} × {n} positions").format(n=factor)
+
+    def _nothing_text(self) -> str:
+        now = self.context.selection.now
+        head = self._head_name(now.head)
+        text = self.tr(
+            "No attention of layer {layer}, {head} is recorded yet; once it is chosen above, rows appear with the "
+            "engine's next steps."
+        ).format(layer=now.layer, head=head)
+        maps = self.session.attention_maps() if self.session is not None else []
+        if maps:
+            known = sorted({(layer, its_head) for _, layer, its_head in maps})
+            shown = ", ".join(f"L{layer} H{its_head}" for layer, its_head in known[:8])
+            text += " " + self.tr("Recorded: {maps}.").format(maps=shown + (" …" if len(known) > 8 else ""))
+        return text
+
+    def _head_name(self, head: int | None) -> str:
+        return self.tr("mean of the heads") if head is None else self.tr("head {n}").format(n=head)
+
+    def _shown_query(self) -> tuple[int | None, str]:
+        """(the query whose row is shown, what to say about it)."""
+        feed, text = self._feed, self._text
+        if feed is None or text is None or feed.grid.positions == 0:
+            return None, ""
+        wanted = self._query
+        if wanted is None:
+            newest = feed.newest
+            return newest, self.tr("Newest row: {token} looks at").format(token=text.name(newest))
+        if feed.has(wanted):
+            return wanted, self.tr("{token} looks at").format(token=text.name(wanted))
+        if wanted > 0 and feed.has(wanted - 1):
+            return wanted - 1, self.tr("{token} has not been a query; {before}, which chose it, looks at").format(
+                token=text.name(wanted), before=text.name(wanted - 1)
+            )
+        return None, self.tr("No row of {token} is recorded.").format(token=text.name(wanted))
+
+    def _draw_row(self) -> None:
+        feed, text = self._feed, self._text
+        shown, sentence = self._shown_query()
+        weights = NO_WEIGHTS if feed is None or shown is None else feed.row(shown)
+        if len(weights):
+            best = int(weights.argmax())
+            entropy = float(-(weights[weights > 0] * np.log(weights[weights > 0])).sum())
+            sentence += " " + self.tr("most at {token}, {share} · entropy {nats} nats ƒ").format(
+                token=text.name(best) if text is not None else best, share=percent(float(weights[best])),
+                nats=significant(max(0.0, entropy)),
+            )  # fmt: skip
+        self.row_label.setText(sentence)
+        self.row_label.setToolTip(sentence)
+        grown = text is not None and text is self._flow_shown
+        self._flow_shown = text
+        texts = text.texts if text is not None else []
+        self.flow.show_row(texts, weights, shown, self.log_box.isChecked(), grown)
+        self.map.mark_row(shown if self._query is not None else None)
+
+    def _fit(self) -> None:
+        """Show the whole map and follow its growth."""
+        self.fit_button.hide()
+        self.map.fit()
+
+    def _split_by_hand(self) -> None:
+        self._split_is_mine = False
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """A fifth of the height for the text, four lines at most; a low panel keeps its pixels for the map."""
+        super().resizeEvent(event)
+        self.map.label_keys(event.size().height() >= LOW)
+        if self._split_is_mine:
+            lines = min(max(event.size().height() // 5, 2 * self.flow.compact_height), 4 * self.flow.line_height)
+            text = lines + self.row_label.sizeHint().height() + 4 * GRID
+            self.splitter.setSizes([max(1, self.splitter.height() - text), text])
+
+    # --- mouse and keys ---------------------------------------------------------------------------------------------
+
+    def describe(self, query: int, key: int) -> str:
+        """What a cell of the map says: both tokens and the probability; "" where nothing was recorded."""
+        feed, text = self._feed, self._text
+        if feed is None or text is None or not 0 <= key <= query < feed.grid.positions:
+            return ""
+        factor = feed.grid.factor
+        if factor > 1:
+            value = float(feed.grid.cells[query // factor, key // factor])
+            first, other = query // factor * factor, key // factor * factor
+            return self.tr("queries {a}-{b} look at keys {c}-{d}: at most {share}  ● measured").format(
+                a=first, b=first + factor - 1, c=other, d=other + factor - 1, share=percent(max(0.0, value))
+            )
+        value = float(feed.grid.cells[query, key])
+        if value < 0:
+            return ""
+        mark = self.tr("● measured") if feed.head is not None else self.tr("ƒ mean of measured heads")
+        return self.tr("{query} looks at {key}: {share}  {mark}").format(
+            query=text.name(query), key=text.name(key), share=percent(value), mark=mark
+        )
+
+    def choose_query(self, position: int) -> None:
+        """Show the row of this position, and select its token everywhere (a prompt token has no row of its own)."""
+        if self._feed is None or self._text is None or not 0 <= position < len(self._text.texts):
+            return
+        self._query = position
+        self.context.selection.change(token=self._text.token_row(position), request=self._feed.request_id)
+        self._query = position
+        self.refresh()
+
+    def _move(self, queries: int, layers: int) -> None:
+        """Arrow keys in the map: the row before or after, the layer above or below."""
+        if layers:
+            self.layer_picker.stepBy(layers)
+        elif self._feed is not None and self._feed.grid.positions:
+            shown = self._query if self._query is not None else self._feed.newest
+            self.choose_query(max(0, shown + queries))

@@ -1,0 +1,184 @@
+"""The picture of the attention panel: an image of the grid, its axes, its colour bar, and the row that is marked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pyqtgraph as pg
+from numpy.typing import NDArray
+from PySide6.QtCore import QEvent, QObject, QPointF, QRectF, Qt, Signal
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QGraphicsRectItem, QHBoxLayout, QLabel, QToolTip, QWidget
+
+from app.panels.models.attention_grid import AttentionGrid
+from app.theme import ROW_GAP, theme
+from app.widgets.axes import CountAxis, use_count_axes
+from app.widgets.heatmap import ColourBar, lookup_table, shade
+from app.widgets.plot import make_plot, pen, style_plot
+
+ARROWS = {Qt.Key.Key_Left: (-1, 0), Qt.Key.Key_Right: (1, 0), Qt.Key.Key_Up: (0, -1), Qt.Key.Key_Down: (0, 1)}
+
+
+class AttentionMap(QWidget):
+    """Queries downwards, keys to the right. `clicked` carries the query under the pointer.
+
+    `moved` carries (rows, layers) for the arrow keys; `left` says that the person zoomed or panned, which ends
+    following until `fit` is called. `describe` gives the tool tip of (query, key).
+    """
+
+    clicked = Signal(int)
+    moved = Signal(int, int)
+    left = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.describe: Callable[[int, int], str] = lambda query, key: ""
+        self.shades: NDArray[np.uint8] = np.zeros((0, 0), np.uint8)
+        """What the image shows, uint8 [cells, cells], shades of `widgets.heatmap`."""
+        self._shown: tuple[object, ...] = ()
+        self._grid: AttentionGrid | None = None
+        self._following = True
+        self.plot = make_plot(self.tr("← query position"), None, self.tr("key position →"))
+        self.plot.setAccessibleName(self.tr("Attention map: rows are queries, columns are keys"))
+        self.plot.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.plot.installEventFilter(self)
+        self._axes = (CountAxis("left"), CountAxis("bottom"))
+        use_count_axes(self.plot, left=self._axes[0], bottom=self._axes[1])
+        self.view = self.plot.getPlotItem().getViewBox()
+        self.view.invertY(True)
+        self.image = pg.ImageItem(axisOrder="row-major")
+        self.plot.addItem(self.image)
+        self._mark = QGraphicsRectItem()
+        self._mark.setZValue(1)
+        self.plot.addItem(self._mark)
+        self.message = QLabel(self.plot)
+        self.message.setWordWrap(True)
+        self.message.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.colour_bar = ColourBar()
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(ROW_GAP)
+        layout.addWidget(self.plot, 1)
+        layout.addWidget(self.colour_bar)
+        self.view.sigRangeChangedManually.connect(self._moved_by_hand)
+        self.plot.scene().sigMouseMoved.connect(self._hover)
+        self.plot.scene().sigMouseClicked.connect(self._click)
+        self.restyle()
+
+    # --- what is shown ----------------------------------------------------------------------------------------------
+
+    def show_grid(self, grid: AttentionGrid, dirty: tuple[int, int] | None, log: bool) -> None:
+        """Draw a grid; `dirty` names the rows of cells [first, end) that changed since the last call (None: none)."""
+        shown = (grid, grid.factor, log)
+        if shown != self._shown:
+            self.shades = shade(grid.cells, log)
+        elif dirty is not None:
+            self._grow(grid.cells, dirty, log)
+        else:
+            return
+        self._shown, self._grid = shown, grid
+        self.message.hide()
+        self.image.show()
+        self.image.setImage(self.shades, autoLevels=False, levels=(0, 255))
+        side = float(grid.size * grid.factor)
+        self.image.setRect(QRectF(0, 0, side, side))
+        if self._following:
+            self.fit()
+
+    def show_message(self, text: str) -> None:
+        """Say why there is no picture."""
+        self.image.hide()
+        self._mark.hide()
+        self._shown, self._grid = (), None
+        self.message.setText(text)
+        self._place_message()
+        self.message.show()
+
+    def mark_row(self, query: int | None) -> None:
+        """Frame the row of a query."""
+        grid = self._grid
+        self._mark.setVisible(query is not None and grid is not None)
+        if query is not None and grid is not None:
+            factor = grid.factor
+            self._mark.setRect(QRectF(0, query // factor * factor, grid.size * factor, factor))
+
+    def name_cells(self, names: list[str]) -> None:
+        """Write these names on the axes where each has room."""
+        for axis in self._axes:
+            axis.set_names(list(names))
+
+    def label_keys(self, wanted: bool) -> None:
+        """Show or drop the label under the axis of keys."""
+        self.plot.getPlotItem().showLabel("bottom", wanted)
+
+    def fit(self) -> None:
+        """Show the whole map and follow its growth."""
+        self._following = True
+        side = max(4, self._grid.positions) if self._grid is not None else 4
+        self.view.setLimits(xMin=0, xMax=side, yMin=0, yMax=side)
+        self.view.setRange(QRectF(0, 0, side, side), padding=0, disableAutoRange=True)
+
+    def restyle(self) -> None:
+        """Take the theme's colours again."""
+        style_plot(self.plot)
+        self.plot.showGrid(x=False, y=False)
+        self.image.setLookupTable(lookup_table())
+        self._mark.setPen(pen(theme().accent))
+        self.colour_bar.restyle()
+        palette = self.message.palette()
+        palette.setColor(self.message.foregroundRole(), theme().muted)
+        self.message.setPalette(palette)
+
+    def _grow(self, cells: NDArray[np.float32], dirty: tuple[int, int], log: bool) -> None:
+        """Shade only the rows that changed; what was there is copied as it is."""
+        first, end = dirty
+        if len(cells) != len(self.shades):
+            grown = np.zeros((len(cells), len(cells)), np.uint8)
+            old = len(self.shades)
+            grown[:old, :old] = self.shades
+            self.shades = grown
+        self.shades[first:end] = shade(cells[first:end], log)
+
+    def _place_message(self) -> None:
+        self.message.setGeometry(self.plot.rect().adjusted(80, 8, -16, -48))
+
+    # --- mouse and keys ---------------------------------------------------------------------------------------------
+
+    def _moved_by_hand(self, _: Any) -> None:
+        self._following = False
+        self.left.emit()
+
+    def _cell_at(self, scene_point: QPointF) -> tuple[int, int] | None:
+        """(query, key) under a point of the scene."""
+        if not self.view.sceneBoundingRect().contains(scene_point):
+            return None
+        point = self.view.mapSceneToView(scene_point)
+        return int(point.y()), int(point.x())
+
+    def _hover(self, scene_point: QPointF) -> None:
+        cell = self._cell_at(scene_point)
+        text = self.describe(*cell) if cell is not None else ""
+        if text:
+            QToolTip.showText(self.plot.mapToGlobal(self.plot.mapFromScene(scene_point)), text, self.plot)
+        else:
+            QToolTip.hideText()
+
+    def _click(self, event: Any) -> None:
+        cell = self._cell_at(event.scenePos())
+        if cell is not None and event.button() == Qt.MouseButton.LeftButton:
+            self.clicked.emit(cell[0])
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if watched is self.plot and event.type() == QEvent.Type.Resize:
+            self._place_message()
+        if watched is self.plot and isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
+            key = Qt.Key(event.key())
+            if key in ARROWS:
+                self.moved.emit(*ARROWS[key])
+                return True
+            if key == Qt.Key.Key_F:
+                self.fit()
+                return True
+        return super().eventFilter(watched, event)

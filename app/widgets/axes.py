@@ -1,0 +1,79 @@
+"""Axes that count things: whole numbers, set at the middle of what they number, with names where there is room."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Final
+
+import pyqtgraph as pg
+from PySide6.QtGui import QFontMetrics
+
+from app.theme import CAPTION_SCALE, ui_font
+
+NAME_PIXELS: Final = 44
+"""Narrowest cell, in pixels along a horizontal axis, that gets its name written."""
+
+
+class CountAxis(pg.AxisItem):  # type: ignore[misc]
+    """An axis whose unit is a thing: thing i lies in [i, i + 1] and its tick stands in the middle.
+
+    `names` are shown instead of numbers where each thing has room for one.
+    """
+
+    def __init__(self, orientation: str) -> None:
+        super().__init__(orientation)
+        self.names: list[str] = []
+        self._spacing = 1
+        self._named = False
+
+    def set_names(self, names: list[str]) -> None:
+        """Give things their names (a token's text, a phase)."""
+        if names != self.names:
+            self.names = names
+            self.picture = None
+            self.update()
+
+    def tickValues(self, low: float, high: float, size: float) -> list[tuple[float, list[float]]]:
+        low, high = sorted((low, high))
+        things = high - low
+        if things <= 0 or size <= 0:
+            return []
+        metrics = QFontMetrics(ui_font(CAPTION_SCALE))
+        vertical = self.orientation in ("left", "right")
+        wanted = 1.4 * metrics.height() if vertical else metrics.horizontalAdvance(f"{int(high)}") + 20
+        self._spacing = round_step(things * wanted / size)
+        room = size / things
+        self._named = bool(self.names) and room >= (metrics.height() if vertical else NAME_PIXELS)
+        if self._named:
+            self._spacing = 1
+        first = max(0, math.ceil((low - 0.5) / self._spacing)) * self._spacing
+        return [
+            (self._spacing, [i + 0.5 for i in range(first, math.floor(high) + 1, self._spacing) if i + 0.5 <= high])
+        ]
+
+    def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:
+        if not self._named:
+            return [f"{int(value):d}" for value in values]
+        return [self._name(int(value)) for value in values]
+
+    def _name(self, index: int) -> str:
+        text = self.names[index] if 0 <= index < len(self.names) else str(index)
+        return text if len(text) <= 9 else text[:8] + "…"
+
+
+def round_step(least: float) -> int:
+    """The smallest of 1, 2, 5, 10, 20, 50, ... that is not below `least`."""
+    if least <= 1:
+        return 1
+    power: int = 10 ** math.floor(math.log10(least))
+    return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= least)
+
+
+def use_count_axes(plot: Any, **axes: CountAxis) -> None:
+    """Put count axes on a plot made by `make_plot`, keeping its labels and the width of its left axis."""
+    for side, axis in axes.items():
+        label = plot.getAxis(side).labelText
+        plot.getPlotItem().setAxisItems({side: axis})
+        axis.setLabel(label)
+        if side == "left":
+            axis.setWidth(64)

@@ -1,0 +1,99 @@
+"""Probabilities as colours: the theme's heat map as a look-up table, the two scales, and a colour bar with numbers."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import pyqtgraph as pg
+from numpy.typing import NDArray
+from PySide6.QtCore import QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QImage, QPainter, QPaintEvent
+from PySide6.QtWidgets import QWidget
+
+from app.theme import CAPTION_SCALE, GRID, theme, ui_font
+
+LOG_FLOOR: Final = 1e-4
+"""The smallest probability that the logarithmic scale tells from zero."""
+NOT_RECORDED: Final = 0
+"""Shade of a cell that holds no value."""
+SHADES: Final = 255
+"""Shades of a cell that holds one: 1 (nothing) to 255 (everything)."""
+
+
+def shade(values: NDArray[np.float32], log: bool) -> NDArray[np.uint8]:
+    """Probabilities to shades: uint8 of the same shape, 0 where a value is negative (not recorded), else 1 to 255."""
+    if log:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            scaled = 1.0 - np.log10(np.maximum(values, LOG_FLOOR)) / np.log10(LOG_FLOOR)
+    else:
+        scaled = values
+    shades: NDArray[np.uint8] = np.clip(np.rint(scaled * (SHADES - 1)) + 1, 1, SHADES).astype(np.uint8)
+    shades[values < 0] = NOT_RECORDED
+    return shades
+
+
+def lookup_table() -> NDArray[np.uint8]:
+    """The theme's heat map for shades, uint8 [256, 3]; shade 0 is the window's background, which no value has."""
+    colours = theme()
+    table = np.empty((SHADES + 1, 3), np.uint8)
+    table[1:] = pg.colormap.get(colours.heatmap).getLookupTable(nPts=SHADES, alpha=False)
+    table[NOT_RECORDED] = np.array(QColor(colours.window).getRgb(), np.uint8)[:3]
+    return table
+
+
+class ColourBar(QWidget):
+    """A vertical bar of the heat map with its numbers, linear (0 to 1) or logarithmic (0.0001 to 1)."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._log = False
+        self._image = QImage()
+        self.setAccessibleName(self.tr("Colour scale of the attention probability"))
+        self.setToolTip(self.tr("Attention probability: how much of its attention a query gives to a key (0 to 1)."))
+        self.restyle()
+
+    def set_log(self, log: bool) -> None:
+        self._log = log
+        self.update()
+
+    def restyle(self) -> None:
+        """Take the theme's heat map again."""
+        column = np.ascontiguousarray(lookup_table()[:0:-1]).reshape(-1, 1, 3)
+        padded = np.zeros((len(column), 4), np.uint8)  # rows of an image are aligned to 4 bytes
+        padded[:, :3] = column[:, 0]
+        self._image = QImage(padded.data, 1, len(column), 4, QImage.Format.Format_RGB888).copy()
+        self.update()
+
+    def ticks(self) -> list[tuple[float, str]]:
+        """(height from 0 to 1, label) of each number beside the bar."""
+        if self._log:
+            return [(0.0, "≤0.0001"), (0.25, "0.001"), (0.5, "0.01"), (0.75, "0.1"), (1.0, "1")]
+        return [(0.0, "0"), (0.25, "0.25"), (0.5, "0.5"), (0.75, "0.75"), (1.0, "1")]
+
+    def sizeHint(self) -> QSize:
+        metrics = self.fontMetrics()
+        return QSize(4 * GRID + metrics.horizontalAdvance("≤0.0001") + GRID, 100)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(self.sizeHint().width(), 8 * GRID)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setFont(ui_font(CAPTION_SCALE))
+        metrics = painter.fontMetrics()
+        top, height = metrics.height() / 2, self.height() - metrics.height()
+        painter.drawImage(QRectF(0, top, 3 * GRID, height), self._image)
+        painter.setPen(QColor(theme().line))
+        painter.drawRect(QRectF(0, top, 3 * GRID, height))
+        painter.setPen(QColor(theme().muted))
+        ticks = self.ticks()
+        if height < 2.2 * metrics.height() * (len(ticks) - 1) / 2:
+            ticks = [ticks[0], ticks[2], ticks[-1]]
+        if height < 2.2 * metrics.height():
+            ticks = [ticks[0], ticks[-1]]
+        for share, label in ticks:
+            y = top + (1 - share) * height
+            box = QRectF(4 * GRID, y - metrics.height() / 2, self.width() - 4 * GRID, metrics.height())
+            painter.drawText(box, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, label)
+        painter.end()
