@@ -56,9 +56,11 @@ def main() -> None:
     sender = Sender(outbox, connection, SEND_EVERY_S)
     sender.start()
     service = Service(outbox.put, outbox.start_run)
-    while not service.ended:
+    while True:
         while inbox.commands and not service.ended:
             service.receive(inbox.commands.popleft())
+        if service.ended:
+            break
         wait_s = service.work()
         if wait_s != 0.0 and not inbox.commands:
             inbox.bell.wait(wait_s)

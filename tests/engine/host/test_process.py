@@ -87,6 +87,14 @@ def test_ctrl_c_is_the_owners_to_handle(engine: EngineProcess, tiny_llama: Path)
     assert sum(isinstance(event, Token) for event in events) == 3
 
 
+def test_an_idle_engine_leaves_when_it_is_told_to(tmp_path: Path) -> None:
+    process = EngineProcess()
+    receive_until_alive(process, tmp_path)
+    start = time.monotonic()
+    process.close(timeout_s=30.0)
+    assert time.monotonic() - start < 10
+
+
 def test_close_leaves_no_process_no_thread_and_no_descriptor(tiny_llama: Path) -> None:
     threads = threading.active_count()
     descriptors = psutil.Process().num_fds()
