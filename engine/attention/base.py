@@ -21,3 +21,13 @@ class Attention(Protocol):
 
     def __call__(self, q: Tensor, cache: KVCache, layer: int, batch: Batch) -> Tensor:
         """q [P, heads, head_dim] (rotated) to [P, heads, head_dim]; each row sees indices 0..its own position."""
+
+
+class AttentionProbe(Protocol):
+    """Looks at what one layer's attention is given, outside every phase."""
+
+    def wants(self, layer: int) -> bool:
+        """Whether this layer is observed in this step."""
+
+    def observe(self, layer: int, q: Tensor, cache: KVCache, batch: Batch) -> None:
+        """q [P, heads, head_dim] (rotated), after the layer's K and V of the batch were written to the cache."""

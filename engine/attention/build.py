@@ -1,0 +1,18 @@
+"""The attention back end that the switches ask for."""
+
+from __future__ import annotations
+
+from engine.attention.base import Attention
+from engine.attention.reference import ReferenceAttention
+from engine.attention.sdpa import SdpaAttention
+from engine.errors import UnavailableError
+from engine.model.config import ModelConfig
+
+
+def make_attention(name: str, config: ModelConfig | None = None) -> Attention:
+    """The back end `name`; `config` says which layers slide a window (None: no layer does)."""
+    if name == "reference":
+        return ReferenceAttention(config)
+    if name == "sdpa":
+        return SdpaAttention(config)
+    raise UnavailableError(f"attention={name} cannot run here: it is not part of this version yet.")

@@ -1,0 +1,115 @@
+"""A contiguous cache: one block of memory a request, as long as the request can get, set aside when it enters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from engine.cache.base import OutOfKvMemory
+from engine.model.batch import PADDING_REQUEST, Batch, Span
+from engine.model.config import ModelConfig
+
+
+@dataclass(slots=True)
+class Region:
+    """A request's memory, [layers, 2, kv_heads, capacity, head_dim], and how many positions of it are held."""
+
+    memory: Tensor
+    length: int = 0
+
+    @property
+    def capacity(self) -> int:
+        return self.memory.shape[3]
+
+    def layers(self, first: int, end: int) -> tuple[Tensor, ...]:
+        """K and V of indices [first, end) as K0, V0, K1, V1, ..., each [kv_heads, end - first, head_dim]."""
+        return self.memory[:, :, :, first:end].flatten(0, 1).unbind(0)
+
+
+class ContiguousCache:
+    """Memory is reserved for `capacity` positions on admission: no request ever has to wait for room in mid-way."""
+
+    name = "contiguous"
+
+    def __init__(self, config: ModelConfig, device: torch.device, dtype: torch.dtype, limit: int | None = None) -> None:
+        self._shape = (config.layers, 2, config.kv_heads, config.head_dim)
+        self._device = device
+        self._dtype = dtype
+        self._limit = limit
+        self._position_bytes = config.kv_bytes_per_position(dtype.itemsize)
+        self._regions: dict[int, Region] = {}
+        self._batch: Batch | None = None
+        self._targets: list[tuple[Span, tuple[Tensor, ...]]] = []
+        self._sources: dict[int, tuple[Tensor, ...]] = {}
+        self._padding: tuple[Tensor, Tensor] | None = None
+
+    def length(self, request_id: int) -> int:
+        region = self._regions.get(request_id)
+        return 0 if region is None else region.length
+
+    def admit(self, request_id: int, capacity: int) -> None:
+        """Set memory aside; raises OutOfKvMemory where the limit leaves no room for `capacity` positions."""
+        reserved = sum(region.memory.nbytes for region in self._regions.values())
+        needed = capacity * self._position_bytes
+        if self._limit is not None and reserved + needed > self._limit:
+            raise OutOfKvMemory(
+                f"{capacity} positions need {needed} bytes, and {self._limit - reserved} of {self._limit} are free."
+            )
+        layers, two, kv_heads, head_dim = self._shape
+        memory = torch.empty(layers, two, kv_heads, capacity, head_dim, device=self._device, dtype=self._dtype)
+        self._regions[request_id] = Region(memory)
+
+    def begin(self, batch: Batch) -> None:
+        # One slice and one unbind give the views of all layers; slicing in every layer would cost several times that.
+        self._batch = batch
+        self._targets.clear()
+        self._sources.clear()
+        for span in batch.spans:
+            if span.request_id == PADDING_REQUEST:
+                continue
+            region = self._regions[span.request_id]
+            if span.end > region.capacity or span.first > region.length:
+                raise ValueError(f"indices [{span.first}, {span.end}) do not follow the {region.length} that are held")
+            self._targets.append((span, region.layers(span.first, span.end)))
+            self._sources[span.request_id] = region.layers(0, span.end)
+
+    def write(self, layer: int, k: Tensor, v: Tensor) -> None:
+        k, v = k.transpose(0, 1), v.transpose(0, 1)  # [kv_heads, P, head_dim]
+        self._padding = k, v
+        for span, target in self._targets:
+            target[2 * layer].copy_(k if span.length == k.shape[1] else k[:, span.rows])
+            target[2 * layer + 1].copy_(v if span.length == v.shape[1] else v[:, span.rows])
+        if layer == self._shape[0] - 1:
+            for span, _ in self._targets:
+                self._regions[span.request_id].length = span.end
+
+    def keys_values(self, layer: int, span: Span) -> tuple[Tensor, Tensor]:
+        if span.request_id == PADDING_REQUEST:
+            assert self._padding is not None
+            k, v = self._padding
+            return k[:, span.rows], v[:, span.rows]
+        source = self._sources[span.request_id]
+        return source[2 * layer], source[2 * layer + 1]
+
+    def truncate(self, request_id: int, length: int) -> None:
+        region = self._regions[request_id]
+        region.length = min(region.length, length)
+
+    def free(self, request_id: int) -> None:
+        self._regions.pop(request_id, None)
+        self._sources.pop(request_id, None)
+        self._targets = [(span, target) for span, target in self._targets if span.request_id != request_id]
+
+    def layer_bytes(self) -> list[tuple[int, int]]:
+        used = reserved = 0
+        for region in self._regions.values():
+            layer = region.memory[0]  # [2, kv_heads, capacity, head_dim]; every layer has the same shape
+            used += layer[:, :, : region.length].nbytes
+            reserved += layer.nbytes
+        return [(used, reserved)] * self._shape[0]
+
+    @property
+    def evictable_bytes(self) -> int:
+        return 0

@@ -1,0 +1,48 @@
+"""No cache: every step computes the whole history again, and its K and V last as long as their layer does."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from engine.model.batch import Batch, Span
+
+
+class NoCache:
+    """Keeps nothing between steps, so `length` is always 0 and every span starts at index 0."""
+
+    name = "none"
+
+    def __init__(self, layers: int) -> None:
+        self._layers = layers
+        self._k: Tensor | None = None  # [kv_heads, P, head_dim] of the layer written last
+        self._v: Tensor | None = None
+
+    def length(self, request_id: int) -> int:
+        return 0
+
+    def admit(self, request_id: int, capacity: int) -> None:
+        pass
+
+    def begin(self, batch: Batch) -> None:
+        self._k = self._v = None
+
+    def write(self, layer: int, k: Tensor, v: Tensor) -> None:
+        self._k, self._v = k.transpose(0, 1), v.transpose(0, 1)
+
+    def keys_values(self, layer: int, span: Span) -> tuple[Tensor, Tensor]:
+        assert self._k is not None
+        assert self._v is not None
+        return self._k[:, span.rows], self._v[:, span.rows]
+
+    def truncate(self, request_id: int, length: int) -> None:
+        pass
+
+    def free(self, request_id: int) -> None:
+        pass
+
+    def layer_bytes(self) -> list[tuple[int, int]]:
+        return [(0, 0)] * self._layers
+
+    @property
+    def evictable_bytes(self) -> int:
+        return 0

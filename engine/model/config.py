@@ -1,0 +1,122 @@
+"""What a decoder-only model is made of, read from a Hugging Face `config.json`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+
+RopeKind = Literal["none", "linear", "llama3"]
+NormKind = Literal["rmsnorm", "layernorm"]
+PositionKind = Literal["rope", "learned"]
+MlpKind = Literal["swiglu", "gelu"]
+Activation = Literal["silu", "gelu", "gelu_tanh"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rope:
+    """Rotary positions: the base frequency, and how frequencies are scaled for long contexts.
+
+    `linear` divides every frequency by `factor`; `llama3` does so for the slow ones only and blends in between
+    (Llama 3.1, `low_freq_factor`, `high_freq_factor` and `original_max_positions` set the limits).
+    """
+
+    theta: float = 10_000.0
+    scaling: RopeKind = "none"
+    factor: float = 1.0
+    low_freq_factor: float = 1.0
+    high_freq_factor: float = 4.0
+    original_max_positions: int = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class ModelConfig:
+    """The shape of a model; everything that the decoder, the caches and the cost formulas need to know.
+
+    `sliding_window` None means that every position sees all before it; otherwise it sees the last `sliding_window`
+    ones, itself included, in the layers of `window_layers`.
+    """
+
+    architecture: str
+    layers: int
+    hidden: int
+    heads: int
+    kv_heads: int
+    head_dim: int
+    ffn: int
+    vocab: int
+    max_positions: int
+    norm_eps: float = 1e-6
+    norm: NormKind = "rmsnorm"
+    positions: PositionKind = "rope"
+    rope: Rope = Rope()
+    mlp: MlpKind = "swiglu"
+    activation: Activation = "silu"
+    tied: bool = False
+    qkv_bias: bool = False
+    o_bias: bool = False
+    mlp_bias: bool = False
+    qk_norm: bool = False
+    sliding_window: int | None = None
+    window_layers: tuple[int, ...] = ()
+    bos_token_id: int | None = None
+    eos_token_ids: tuple[int, ...] = ()
+    dtype: torch.dtype = torch.float32
+
+    @property
+    def group(self) -> int:
+        """Query heads that share one key/value head."""
+        return self.heads // self.kv_heads
+
+    @property
+    def scale(self) -> float:
+        """What q·k is multiplied by before the softmax."""
+        return float(self.head_dim**-0.5)
+
+    def window(self, layer: int) -> int | None:
+        """How many positions a row of this layer sees, itself included; None: all of them."""
+        return self.sliding_window if layer in self.window_layers else None
+
+    @property
+    def layer_parameters(self) -> int:
+        """Weights of one layer."""
+        q, kv = self.heads * self.head_dim, self.kv_heads * self.head_dim
+        norms = 2 * self.hidden * (2 if self.norm == "layernorm" else 1) + (2 * self.head_dim if self.qk_norm else 0)
+        attention = self.hidden * (2 * q + 2 * kv) + (q + 2 * kv if self.qkv_bias else 0)
+        attention += self.hidden if self.o_bias else 0
+        wide = self.ffn * (2 if self.mlp == "swiglu" else 1)
+        mlp = self.hidden * (wide + self.ffn) + (wide + self.hidden if self.mlp_bias else 0)
+        return norms + attention + mlp
+
+    @property
+    def parameters(self) -> int:
+        """Weights of the whole model, a tied embedding counted once."""
+        embeddings = self.vocab * self.hidden * (1 if self.tied else 2)
+        embeddings += self.max_positions * self.hidden if self.positions == "learned" else 0
+        final_norm = self.hidden * (2 if self.norm == "layernorm" else 1)
+        return self.layers * self.layer_parameters + embeddings + final_norm
+
+    def kv_bytes_per_position(self, itemsize: int) -> int:
+        """Bytes one position takes in a KV cache, all layers: 2 · layers · kv_heads · head_dim · itemsize."""
+        return 2 * self.layers * self.kv_heads * self.head_dim * itemsize
+
+    def facts(self, dtype: torch.dtype, weight_bytes: int) -> dict[str, Any]:
+        """What a session keeps about the model (SessionStarted.meta["model_config"]), ready for JSON."""
+        return {
+            "architecture": self.architecture,
+            "layers": self.layers,
+            "hidden": self.hidden,
+            "heads": self.heads,
+            "kv_heads": self.kv_heads,
+            "head_dim": self.head_dim,
+            "ffn": self.ffn,
+            "vocab": self.vocab,
+            "max_positions": self.max_positions,
+            "parameters": self.parameters,
+            "weight_bytes": weight_bytes,
+            "itemsize": dtype.itemsize,
+            "mlp": self.mlp,
+            "tied": self.tied,
+            "sliding_window": self.sliding_window,
+        }

@@ -1,0 +1,184 @@
+"""The forward pass of a decoder-only transformer over a flat batch of positions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from engine.attention.base import Attention, AttentionProbe
+from engine.cache.base import KVCache
+from engine.measure.timers import PhaseTimer
+from engine.model.batch import Batch
+from engine.model.config import Activation, ModelConfig
+from engine.model.families import Affine, Family, LayerWeights, Read
+from engine.model.linear import Linear, make_linear
+from engine.model.norm import Norm, layer_norm, rms_norm
+from engine.model.rope import rotate_, rotations
+
+ACTIVATIONS: Final[dict[Activation, Callable[[Tensor], Tensor]]] = {
+    "silu": functional.silu,
+    "gelu": functional.gelu,
+    "gelu_tanh": lambda x: functional.gelu(x, approximate="tanh"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Mlp:
+    """Two projections with an activation between them; gated, the first one gives gate and up side by side."""
+
+    up: Linear
+    down: Linear
+    activation: Callable[[Tensor], Tensor]
+    gated: bool
+
+    def add_to(self, residual: Tensor, x: Tensor) -> Tensor:
+        """residual [P, hidden] + mlp(x [P, hidden])."""
+        wide = self.up(x)  # [P, 2 · ffn], or [P, ffn] without a gate
+        if self.gated:
+            gate, up = wide.chunk(2, -1)
+            return self.down.add_to(residual, self.activation(gate).mul_(up))
+        return self.down.add_to(residual, self.activation(wide))
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One transformer layer, its weights in the form that multiplies fastest here."""
+
+    attention_norm: Norm
+    qkv: Linear
+    qk_norm: Norm | None
+    out: Linear
+    ffn_norm: Norm
+    mlp: Mlp
+
+    @property
+    def linears(self) -> tuple[Linear, ...]:
+        return self.qkv, self.out, self.mlp.up, self.mlp.down
+
+
+class Decoder:
+    """The layers of a model and what stands before and after them; `forward` is the whole pass."""
+
+    def __init__(
+        self, config: ModelConfig, embedding: Tensor, positions: Tensor | None,
+        layers: list[Layer], final_norm: Norm, head: Linear, dtype: torch.dtype,
+    ) -> None:  # fmt: skip
+        self.config = config
+        self.dtype = dtype
+        self._embedding = embedding  # [vocab, hidden], in the stored dtype
+        self._positions = positions  # [max_positions, hidden] where positions are learned
+        self._layers = layers
+        self._final_norm = final_norm
+        self._head = head
+        self._rotations = rotations(config, embedding.device) if config.positions == "rope" else None
+
+    @property
+    def weight_bytes(self) -> int:
+        """What the projections and the LM head take as they are stored here, and the embedding where it is apart."""
+        linears = sum(linear.bytes for layer in self._layers for linear in layer.linears) + self._head.bytes
+        shared = self.config.tied and self._embedding.device.type != "cpu"
+        positions = 0 if self._positions is None else self._positions.nbytes
+        return linears + positions + (0 if shared else self._embedding.nbytes)
+
+    @torch.inference_mode()
+    def forward(
+        self, batch: Batch, cache: KVCache, attention: Attention, timer: PhaseTimer, probe: AttentionProbe | None = None
+    ) -> Tensor:
+        """Logits float32 [R, vocab] of `batch.logits_rows`; `cache.begin(batch)` has been called by the step.
+
+        P is the number of positions of the batch, R the number of rows whose logits are wanted.
+        """
+        config = self.config
+        heads, kv_heads, head_dim = config.heads, config.kv_heads, config.head_dim
+        rows = batch.token_ids.shape[0]
+
+        timer.layer(config.layers)
+        with timer("embed"):
+            x = self._embed(batch)  # [P, hidden]
+            rotation = None if self._rotations is None else self._rotations[batch.positions]  # [P, 1, head_dim / 2]
+
+        for index, layer in enumerate(self._layers):
+            timer.layer(index)
+            with timer("norm"):
+                h = layer.attention_norm(x)  # [P, hidden]
+            with timer("qkv"):
+                qkv = layer.qkv(h).view(rows, heads + 2 * kv_heads, head_dim)
+            if layer.qk_norm is not None:
+                with timer("norm"):
+                    qkv[:, : heads + kv_heads] = layer.qk_norm(qkv[:, : heads + kv_heads])
+            with timer("rope"):
+                if rotation is not None:
+                    rotate_(qkv[:, : heads + kv_heads], rotation)
+                q, k, v = torch.split(qkv, [heads, kv_heads, kv_heads], 1)  # [P, heads or kv_heads, head_dim]
+            with timer("kv_write"):
+                cache.write(index, k, v)
+            if probe is not None and probe.wants(index):
+                probe.observe(index, q, cache, batch)
+            with timer("attention"):
+                mixed = attention(q, cache, index, batch)  # [P, heads, head_dim]
+            with timer("attn_out"):
+                x = layer.out.add_to(x, mixed.reshape(rows, heads * head_dim))  # [P, hidden]
+            with timer("norm"):
+                h = layer.ffn_norm(x)  # [P, hidden]
+            with timer("ffn"):
+                x = layer.mlp.add_to(x, h)  # [P, hidden]
+
+        timer.layer(config.layers)
+        with timer("norm"):
+            x = self._final_norm(x[batch.logits_rows])  # [R, hidden]
+        with timer("lm_head"):
+            return self._head(x).float()  # [R, vocab]
+
+    def _embed(self, batch: Batch) -> Tensor:
+        x = functional.embedding(batch.token_ids, self._embedding).to(self.dtype)  # [P, hidden]
+        if self._positions is not None:
+            x = x + self._positions[batch.positions]
+        return x
+
+
+def build_decoder(
+    family: Family, config: ModelConfig, read: Read, device: torch.device, dtype: torch.dtype
+) -> Iterator[float | Decoder]:
+    """Read and place the weights layer by layer; yields the fraction done, and last the decoder."""
+
+    def place(weight: Tensor) -> Tensor:
+        return weight.to(device=device, dtype=dtype)
+
+    def linear(affine: Affine) -> Linear:
+        weight, bias = affine
+        return make_linear(place(weight), None if bias is None else place(bias))
+
+    def norm(affine: Affine) -> Norm:
+        weight, bias = affine
+        if bias is None:
+            return rms_norm(place(weight), config.norm_eps)
+        return layer_norm(place(weight), place(bias), config.norm_eps)
+
+    def heads_norm(weights: tuple[Tensor, Tensor]) -> Norm:
+        q, k = weights
+        each = torch.cat([q.expand(config.heads, -1), k.expand(config.kv_heads, -1)])  # [heads + kv_heads, head_dim]
+        return rms_norm(place(each), config.norm_eps)
+
+    def layer(weights: LayerWeights) -> Layer:
+        mlp = Mlp(linear(weights.up), linear(weights.down), ACTIVATIONS[config.activation], config.mlp == "swiglu")
+        qk_norm = None if weights.qk_norm is None else heads_norm(weights.qk_norm)
+        return Layer(
+            norm(weights.attention_norm), linear(weights.qkv), qk_norm, linear(weights.out),
+            norm(weights.ffn_norm), mlp,
+        )  # fmt: skip
+
+    layers: list[Layer] = []
+    for index in range(config.layers):
+        layers.append(layer(family.layer(read, config, index)))
+        yield (index + 1) / (config.layers + 1)
+    weights = family.model(read, config)
+    # On a CPU the embedding stays mapped from the file: a step reads a few of its rows, and so a tied one is held once.
+    embedding = weights.embedding if device.type == "cpu" else place(weights.embedding)
+    head = linear((embedding if weights.head is None else weights.head, None))
+    positions = None if weights.positions is None else place(weights.positions)
+    yield Decoder(config, embedding, positions, layers, norm(weights.final_norm), head, dtype)

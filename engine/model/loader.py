@@ -1,0 +1,129 @@
+"""From what a user asks for (a folder, a device, a precision) to a model that is ready to run."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Final
+
+import psutil
+import torch
+
+from engine.decode.settings import Dtype, LoadSpec
+from engine.errors import UnavailableError
+from engine.model.checkpoint import open_checkpoint
+from engine.model.config import ModelConfig
+from engine.model.decoder import Decoder, build_decoder
+from engine.model.families import family_of
+from engine.model.tokenizer import Tokenizer, load_tokenizer
+
+Progress = Callable[[str, float], None]
+
+DTYPES: Final[dict[Dtype, torch.dtype]] = {
+    "float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """A model ready to run. `weight_bytes` is what its weights take on the device, as they are stored there."""
+
+    config: ModelConfig
+    decoder: Decoder
+    tokenizer: Tokenizer
+    path: Path
+    name: str
+    device: torch.device
+    dtype: torch.dtype
+    weight_bytes: int
+    device_name: str
+
+
+def load_model(spec: LoadSpec, progress: Progress) -> LoadedModel:
+    """Load the checkpoint that `spec` names; `progress` hears what is being done and the fraction done, 0 to 1.
+
+    Raises CheckpointError for a folder that cannot be loaded, UnavailableError for a device that is not there or has
+    too little memory.
+    """
+    device = choose_device(spec.device)
+    path = model_path(spec.model)
+    progress("Reading the checkpoint", 0.0)
+    checkpoint = open_checkpoint(path)
+    _, family = family_of(checkpoint.config)
+    config = family.config(checkpoint.config)
+    tokenizer = load_tokenizer(checkpoint)
+    dtype = choose_dtype(spec.dtype, device, config)
+    check_memory(config, device, dtype)
+    if spec.threads:
+        torch.set_num_threads(spec.threads)
+    decoder: Decoder | None = None
+    for stage in build_decoder(family, config, checkpoint.tensor, device, dtype):
+        if isinstance(stage, Decoder):
+            decoder = stage
+        else:
+            progress("Loading weights", stage)
+    assert decoder is not None
+    progress("Ready", 1.0)
+    return LoadedModel(
+        config, decoder, tokenizer, path, path.name, device, dtype, decoder.weight_bytes, device_name(device)
+    )
+
+
+def model_path(model: str) -> Path:
+    """The folder of a model; "demo" is the bundled one."""
+    if model == "demo":
+        return Path(str(resources.files("assets") / "demo" / "target"))
+    return Path(model).expanduser()
+
+
+def choose_device(name: str) -> torch.device:
+    """The device that `auto`, `cpu`, `cuda` or `cuda:i` means here; raises UnavailableError where it is not there."""
+    if name == "auto":
+        return torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
+    kind, _, index = name.partition(":")
+    if kind == "cpu" and not index:
+        return torch.device("cpu")
+    if kind != "cuda" or (index and not index.isdecimal()):
+        raise UnavailableError(f"The device must be auto, cpu, cuda or cuda:N, not {name!r}.")
+    if not torch.cuda.is_available():
+        why = "PyTorch was built without CUDA" if torch.version.cuda is None else "no CUDA device was found"
+        raise UnavailableError(f"The device {name} cannot be used here: {why}; choose cpu.")
+    number = int(index or 0)
+    if number >= torch.cuda.device_count():
+        raise UnavailableError(
+            f"There is no device {name}; this machine has {torch.cuda.device_count()} CUDA device(s)."
+        )
+    return torch.device("cuda", number)
+
+
+def choose_dtype(name: Dtype, device: torch.device, config: ModelConfig) -> torch.dtype:
+    """The precision to run in: as asked, else float32 on a CPU and the checkpoint's own on a GPU."""
+    if name != "auto":
+        return DTYPES[name]
+    return torch.float32 if device.type == "cpu" else config.dtype
+
+
+def check_memory(config: ModelConfig, device: torch.device, dtype: torch.dtype) -> None:
+    """Raise UnavailableError, saying how much is needed, where the weights alone do not fit into free memory."""
+    needed = config.parameters * dtype.itemsize
+    free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else psutil.virtual_memory().available
+    if needed > free:
+        raise UnavailableError(
+            f"The weights need {needed / 2**30:.1f} GiB in {str(dtype).removeprefix('torch.')}, "
+            f"and {device} has {free / 2**30:.1f} GiB free; choose a smaller model or precision."
+        )
+
+
+def device_name(device: torch.device) -> str:
+    """What the device calls itself."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, platform.processor() or platform.machine())

@@ -1,0 +1,58 @@
+"""Rotary position embedding: each pair of a head's channels is a complex number that turns with its position.
+
+Method: Su et al. 2021, "RoFormer"; scaling for long contexts as in Llama 3.1.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from engine.model.config import ModelConfig, Rope
+
+
+def frequencies(rope: Rope, head_dim: int) -> Tensor:
+    """Radians a position, for each of the pairs: float64 [head_dim / 2]."""
+    exponent = torch.arange(0, head_dim, 2, dtype=torch.float64) / head_dim
+    frequency = rope.theta**-exponent
+    if rope.scaling == "linear":
+        return frequency / rope.factor
+    if rope.scaling == "llama3":
+        # Waves shorter than `short` stay, longer than `long` are slowed by `factor`, and in between the two blend.
+        wavelength = 2 * math.pi / frequency
+        long = rope.original_max_positions / rope.low_freq_factor
+        short = rope.original_max_positions / rope.high_freq_factor
+        keep = (rope.original_max_positions / wavelength - rope.low_freq_factor) / (
+            rope.high_freq_factor - rope.low_freq_factor
+        )
+        keep = torch.where(wavelength > long, 0.0, torch.where(wavelength < short, 1.0, keep))
+        return keep * frequency + (1 - keep) * frequency / rope.factor
+    return frequency
+
+
+def rotations(config: ModelConfig, device: torch.device) -> Tensor:
+    """e^(i · position · frequency) for every position there can be: complex64 [max_positions, 1, head_dim / 2]."""
+    position = torch.arange(config.max_positions, dtype=torch.float64)
+    angle = torch.outer(position, frequencies(config.rope, config.head_dim))
+    return torch.polar(torch.ones_like(angle), angle).to(torch.complex64).unsqueeze(1).to(device)
+
+
+def rotate_(x: Tensor, rotation: Tensor) -> None:
+    """Turn x [P, heads, head_dim] in place by rotation [P, 1, head_dim / 2]; channels (2i, 2i + 1) are a pair."""
+    pairs = x.view(*x.shape[:-1], -1, 2)  # [P, heads, head_dim / 2, 2]
+    if x.dtype == torch.float32:
+        torch.view_as_complex(pairs).mul_(rotation)
+    else:
+        pairs.copy_(torch.view_as_real(torch.view_as_complex(pairs.float()).mul_(rotation)))
+
+
+def interleave_pairs(weight: Tensor, head_dim: int) -> Tensor:
+    """Reorder the rows [heads · head_dim, ...] of a q or k projection so that rotated channels stand side by side.
+
+    Checkpoints pair channel i with i + head_dim / 2. q·k does not change when both are reordered alike, and
+    neighbours can be turned as complex numbers, in place.
+    """
+    rows, rest = weight.shape[0], weight.shape[1:]
+    return weight.reshape(rows // head_dim, 2, head_dim // 2, *rest).transpose(1, 2).reshape(rows, *rest)

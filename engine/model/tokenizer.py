@@ -1,0 +1,157 @@
+"""Text to token ids and back, from a checkpoint's `tokenizer.json`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from tokenizers import Tokenizer as FastTokenizer
+
+from engine.errors import CheckpointError, InputError
+from engine.model.checkpoint import Checkpoint, read_json
+
+UNFINISHED: Final = "\ufffd"
+"""What a decoder writes for bytes that are no whole character (yet)."""
+END_OF_TEXT: Final = ("<|endoftext|>", "<|end_of_text|>", "</s>", "<eos>")
+
+
+@dataclass(frozen=True, slots=True)
+class Tokenizer:
+    """Encodes as the checkpoint's own tokenizer does; `bos_token_id` None where a family has none."""
+
+    fast: FastTokenizer
+    bos_token_id: int | None
+    end_of_text_id: int | None
+    eos_token_ids: frozenset[int]
+    add_bos: bool | None
+    """What tokenizer_config.json says; None leaves it to the post-processor."""
+
+    def encode(self, prompt: str) -> list[int]:
+        """Token ids of a prompt, special tokens added as the checkpoint asks; an empty one is BOS or end-of-text alone.
+
+        Raises InputError for an empty prompt where the tokenizer has neither.
+        """
+        if not prompt:
+            return [self._first_of_nothing()]
+        ids: list[int] = list(self.fast.encode(prompt).ids)
+        bos = self.bos_token_id
+        if self.add_bos is True and bos is not None and ids[:1] != [bos]:
+            ids.insert(0, bos)
+        if not ids:
+            raise InputError("The tokenizer makes no token of this prompt.")
+        return ids
+
+    def decode(self, ids: list[int]) -> str:
+        """The text of token ids, special tokens left out."""
+        text: str = self.fast.decode(ids, skip_special_tokens=True)
+        return text
+
+    def token_text(self, token_id: int) -> str:
+        """One token as a person reads it: its text, a special token's name, or `<0xE4>` for bytes of a character."""
+        piece: str | None = self.fast.id_to_token(token_id)
+        if piece is None:
+            return f"<{token_id}>"
+        text: str = self.fast.decode([token_id], skip_special_tokens=False)
+        if UNFINISHED in text:
+            return "".join(f"<0x{byte:02X}>" for byte in byte_level_bytes(piece)) or text
+        if piece.startswith("▁"):  # SentencePiece marks a leading space, which decoding one token alone strips
+            return " " * (len(piece) - len(piece.lstrip("▁"))) + text.lstrip(" ")
+        return text or piece
+
+    def detokenizer(self) -> Detokenizer:
+        """Turns one request's tokens into text, one by one."""
+        return Detokenizer(self.fast)
+
+    def _first_of_nothing(self) -> int:
+        first = self.bos_token_id if self.bos_token_id is not None else self.end_of_text_id
+        if first is None:
+            raise InputError(
+                "An empty prompt needs a BOS or end-of-text token, and this tokenizer has neither; give some text."
+            )
+        return first
+
+
+class Detokenizer:
+    """Incremental: what each token adds to the text, held back while it ends within a character.
+
+    A token's text can depend on the tokens before it (leading spaces, bytes that join), so two tails of the sequence
+    are compared: the tokens last given out, and these with the new ones.
+    """
+
+    def __init__(self, fast: FastTokenizer) -> None:
+        self._fast = fast
+        self._ids: list[int] = []
+        self._given = 0
+        """How many of `_ids` have been given out."""
+        self._given_text = ""
+        """What those alone decode to."""
+
+    def push(self, token_id: int) -> str:
+        """The text that this token completes, perhaps none."""
+        self._ids.append(token_id)
+        text: str = self._fast.decode(self._ids, skip_special_tokens=True)
+        if text.endswith(UNFINISHED):
+            return ""
+        return self._give(text)
+
+    def flush(self) -> str:
+        """What is left when no token follows: unfinished characters as the replacement character."""
+        return self._give(self._fast.decode(self._ids, skip_special_tokens=True)) if self._ids else ""
+
+    def _give(self, text: str) -> str:
+        new = text[len(self._given_text) :]
+        del self._ids[: self._given]
+        self._given = len(self._ids)
+        self._given_text = self._fast.decode(self._ids, skip_special_tokens=True)
+        return new
+
+
+def load_tokenizer(checkpoint: Checkpoint) -> Tokenizer:
+    """The tokenizer of a checkpoint; raises CheckpointError where there is no usable `tokenizer.json`."""
+    file = checkpoint.path / "tokenizer.json"
+    if not file.exists():
+        also = " (a tokenizer.model alone cannot be read)" if (checkpoint.path / "tokenizer.model").exists() else ""
+        raise CheckpointError(f"{checkpoint.path} has no tokenizer.json{also}.")
+    try:
+        fast = FastTokenizer.from_file(str(file))
+    except Exception as error:  # tokenizers raises bare Exception for whatever is wrong
+        raise CheckpointError(f"{file} cannot be read: {error}.") from error
+    fast.no_truncation()
+    fast.no_padding()
+    config_file = checkpoint.path / "tokenizer_config.json"
+    config = read_json(config_file) if config_file.exists() else {}
+    bos = named_token(fast, config.get("bos_token"))
+    if bos is None and "bos_token" not in config:
+        bos = checkpoint.generation.get("bos_token_id", checkpoint.config.get("bos_token_id"))
+    eos = eos_ids(checkpoint, named_token(fast, config.get("eos_token")))
+    end_of_text = next((i for name in END_OF_TEXT if (i := fast.token_to_id(name)) is not None), None)
+    if end_of_text is None and eos:
+        end_of_text = min(eos)
+    return Tokenizer(fast, bos, end_of_text, eos, config.get("add_bos_token"))
+
+
+def named_token(fast: FastTokenizer, name: Any) -> int | None:
+    """The id of a token that tokenizer_config.json names, as a string or as {"content": ...}."""
+    content = name.get("content") if isinstance(name, dict) else name
+    return fast.token_to_id(content) if isinstance(content, str) else None
+
+
+def eos_ids(checkpoint: Checkpoint, tokenizers_own: int | None) -> frozenset[int]:
+    """Every id that ends a text: of generation_config.json, else of config.json, and the tokenizer's own."""
+    given = checkpoint.generation.get("eos_token_id", checkpoint.config.get("eos_token_id"))
+    ids = given if isinstance(given, list) else [] if given is None else [given]
+    return frozenset(int(i) for i in ids) | (frozenset() if tokenizers_own is None else {tokenizers_own})
+
+
+def byte_level_bytes(piece: str) -> bytes:
+    """The bytes behind a piece of a byte-level vocabulary, or of a `<0xE4>` piece; empty where it is neither.
+
+    Such vocabularies write each byte as one printable character (GPT-2's `bytes_to_unicode`): printable Latin-1 as
+    itself, the others as U+0100 onwards in order.
+    """
+    if piece.startswith("<0x") and piece.endswith(">"):
+        return bytes.fromhex(piece[3:-1])
+    printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    others = [byte for byte in range(256) if byte not in printable]
+    table = {chr(byte): byte for byte in printable} | {chr(0x100 + n): byte for n, byte in enumerate(others)}
+    return bytes(table[char] for char in piece) if all(char in table for char in piece) else b""
