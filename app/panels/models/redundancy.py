@@ -140,8 +140,13 @@ class RunningTotals:
     def __init__(self, session: Session) -> None:
         self.session = session
         self.n = 0
-        self._table = Columns(dict.fromkeys((*self.NAMES, "without_cache", "with_cache"), np.int64))
+        self._table = Columns(dict.fromkeys(self.columns, np.int64))
         self._work_seen = 0
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of all running totals, the two theories among them."""
+        return (*self.NAMES, "without_cache", "with_cache")
 
     def __getitem__(self, name: str) -> NDArray[np.int64]:
         """Running total after each step, int64 [steps]."""

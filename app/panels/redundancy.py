@@ -1,0 +1,330 @@
+"""The redundancy panel: which positions were computed twice, and what that adds up to."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QGridLayout, QWidget
+
+from app.panels.base import Panel, PanelContext
+from app.panels.models.pooling import thin
+from app.panels.models.redundancy import ClassMap, RunningTotals, WorkRows
+from app.panels.redundancy_map import LEGEND, RedundancyMap
+from app.selection import Selected
+from app.theme import theme
+from app.units import DERIVED, MEASURED, PREDICTED, count, percent, rate
+from app.widgets.line_chart import Line, LineChart, Note
+from engine.session.store import Session
+
+MOST_CSV_ROWS: Final = 100_000
+FLOPS_HEIGHT: Final = 300
+"""Panel height from which the FLOPs get a chart of their own."""
+
+
+class RedundancyPanel(Panel):
+    """Answers "what was computed twice" with a map, and the running totals against the two theories."""
+
+    name = "redundancy"
+
+    def __init__(self, context: PanelContext, parent: QWidget | None = None) -> None:
+        super().__init__(context, parent)
+        self.totals: RunningTotals | None = None
+        self.map = RedundancyMap(self)
+        self.map.describe = self.cell_text
+        self.map.clicked.connect(self._select_cell)
+        self.positions = LineChart(lambda value: rate(value, ""), self)
+        self.positions.setAccessibleName(self.tr("Positions computed so far, against theory"))
+        self.positions.describe = self.totals_text
+        self.flops = LineChart(lambda value: rate(value, "FLOP"), self)
+        self.flops.setAccessibleName(self.tr("Floating-point operations so far"))
+        self.flops.describe = self.totals_text
+        for chart in (self.positions, self.flops):
+            chart.clicked.connect(lambda x: self._select_step(int(x)))
+        self._layout = QGridLayout(self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+        self._layout.setSpacing(0)
+        self._arrange()
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+
+    def title(self) -> str:
+        return self.tr("Redundancy")
+
+    def empty_text(self) -> str:
+        return self.tr("Every position that a step computes appears here: new ones once, repeated ones again and again.")
+
+    # --- the numbers ------------------------------------------------------------------------------------------------
+
+    def counts(self) -> dict[str, int]:
+        """Positions by class, `computed` and FLOPs of the selected range, or of the session."""
+        if self.totals is None:
+            return dict.fromkeys(RunningTotals.NAMES, 0)
+        first, last = self.shown_steps()
+        return {name: self.totals.between(name, first, last) for name in RunningTotals.NAMES}
+
+    def shown_steps(self) -> tuple[int, int]:
+        """First and last step that the panel shows."""
+        n = self.totals.n if self.totals is not None else 0
+        chosen = self.context.selection.now.steps
+        if chosen is None:
+            return 0, n - 1
+        return max(chosen[0], 0), min(chosen[1], n - 1)
+
+    def figures(self) -> str:
+        counts = self.counts()
+        computed = counts["computed"]
+        if computed == 0:
+            return ""
+        text = self.tr("{computed} computed · {new} new · {recomputed} recomputed ({share}) {mark}").format(
+            computed=count(computed), new=count(counts["new"]), recomputed=count(counts["recomputed"]),
+            share=percent(counts["recomputed"] / computed), mark=MEASURED,
+        )  # fmt: skip
+        shown = self.map.map
+        if shown is not None and shown.pooled:
+            text += self.tr(" · pooled: a cell is {steps} × {positions} (steps × positions)").format(
+                steps=shown.step_pool, positions=shown.position_pool
+            )
+        return text
+
+    # --- the window's verbs -----------------------------------------------------------------------------------------
+
+    def show_session(self, session: Session | None) -> None:
+        super().show_session(session)
+        self.totals = RunningTotals(session) if session is not None else None
+        self._new_map()
+
+    def refresh(self) -> None:
+        if self.session is None or self.totals is None:
+            return
+        news = self.totals.update()
+        if self.map.map is not None and self.map.map.update():
+            self.map.show_map(self.map.map)
+            news = True
+        if news:
+            self._show()
+
+    def select(self, selected: Selected) -> None:
+        self.map.step = self.positions.marker = self.flops.marker = None
+        if selected.step is not None:
+            self.map.step = selected.step
+            self.positions.marker = self.flops.marker = selected.step + 0.5
+        shown = self.map.map
+        if shown is not None and (shown.steps, shown.request) != (selected.steps, self._request_shown(selected)):
+            self._new_map()
+            self.refresh()
+        for chart in (self.positions, self.flops):
+            chart.region = (selected.steps[0], selected.steps[1] + 1) if selected.steps is not None else None
+        self._show()
+
+    def restyle(self) -> None:
+        self.map.restyle()
+        self._show()
+
+    def rows(self) -> tuple[list[str], list[tuple[object, ...]]]:
+        """Positions by class, a row a step of what is shown."""
+        names = ["step", "computed", "new", "recomputed", "padding", "rejected", "reused", "flops"]
+        if self.session is None or self.totals is None:
+            return names, []
+        first, last = self.shown_steps()
+        steps = self.session.steps
+        part = slice(first, min(last + 1, first + MOST_CSV_ROWS))
+        columns = [steps["id"][part], *(steps[f"positions_{name}"][part] for name in names[1:7]), steps["flops"][part]]
+        return names, list(zip(*(column.tolist() for column in columns), strict=True))
+
+    # --- inside -----------------------------------------------------------------------------------------------------
+
+    def _request_shown(self, selected: Selected) -> int | None:
+        """With several requests, the map shows the selected one; None stands for all of them."""
+        if self.session is None or len(self.session.requests) < 2 or selected.request not in self.session.requests:
+            return None
+        return selected.request
+
+    def _new_map(self) -> None:
+        if self.session is None:
+            self.map.show_map(None)
+            return
+        now = self.context.selection.now
+        self.map.show_map(ClassMap(self.session, now.steps, self._request_shown(now)))
+
+    def _show(self) -> None:
+        """Bring the drawings up to date with totals and map."""
+        if self.session is None or self.totals is None or self.totals.n == 0:
+            return
+        counts = self.counts()
+        words = {
+            "new": self.tr("new {}"), "recomputed": self.tr("recomputed {}"), "reused": self.tr("reused {}"),
+            "padding": self.tr("padding {}"), "rejected": self.tr("rejected {}"),
+        }  # fmt: skip
+        self.map.legend = [(name, words[name].format(count(counts[name]))) for name in LEGEND if counts[name]]
+        self.map.names = self._names()
+        notes = switch_notes(self.session)
+        self.map.notes = notes
+        self.map.update()
+        self._show_charts(self.totals, notes)
+
+    def _show_charts(self, totals: RunningTotals, notes: list[Note]) -> None:
+        colours = theme()
+        places = thin(totals.n, max(256, self.positions.width()))
+        x = np.concatenate([[0.0], places + 1.0])
+
+        def line(name: str, label: str, colour: str, dashed: bool = False) -> Line:
+            values = totals[name]
+            return Line(label, x, np.concatenate([[0.0], values[places].astype(np.float64)]), colour, dashed)
+
+        last = {name: int(totals[name][-1]) for name in ("computed", "without_cache", "with_cache", "flops")}
+        self.positions.title = self.tr("positions computed so far, against theory")
+        self.positions.x_title = self.flops.x_title = self.tr("step")
+        self.positions.show_lines(
+            [
+                line("without_cache", self.tr("no cache, T(T+1)/2: {} {}").format(count(last["without_cache"]), PREDICTED),
+                     colours.positions["recomputed"], dashed=True),
+                line("with_cache", self.tr("cache, T: {} {}").format(count(last["with_cache"]), PREDICTED),
+                     colours.positions["reused"], dashed=True),
+                line("computed", self.tr("computed: {} {}").format(count(last["computed"]), MEASURED),
+                     colours.text),
+            ],
+            (0.0, float(totals.n)),
+        )  # fmt: skip
+        self.flops.title = self.tr("FLOPs so far")
+        self.flops.show_lines(
+            [line("flops", f"{rate(last['flops'], 'FLOP')} {DERIVED}", colours.groups["ffn"])], (0.0, float(totals.n))
+        )
+        self.positions.notes = self.flops.notes = [Note(note.x, "") for note in notes]
+
+    def _names(self) -> list[str]:
+        """Texts of the positions, where all that is shown belongs to one request."""
+        session = self.session
+        if session is None or self.map.map is None:
+            return []
+        request_id = self.map.map.request
+        if request_id is None:
+            if len(session.requests) != 1:
+                return []
+            request_id = next(iter(session.requests))
+        request = session.requests[request_id]
+        if self.map.map.positions > 80:  # too many to be written
+            return []
+        texts = session.tokens["text"]
+        generated = [str(texts[row]) for row in request.token_rows[: self.map.map.positions]]
+        return [*request.prompt_token_texts, *generated][: self.map.map.positions]
+
+    def cell_text(self, step: int, position: int) -> str:
+        """What the tooltip says about one step and position."""
+        session, shown = self.session, self.map.map
+        if session is None or shown is None or step >= len(session.steps):
+            return ""
+        steps = session.steps
+        lines = [self.tr("step {}, position {}").format(count(step), count(position))]
+        for request, name in classes_at(session, step, position, shown.request):
+            if request < 0:
+                lines.append(self.tr("padding: belongs to no request"))
+            else:
+                lines.append(self.tr("request {}: {}").format(request, self._class_word(name)))
+        lines.append(
+            self.tr("this step: {computed} computed, {new} new, {again} recomputed, {reused} reused {mark}").format(
+                computed=count(int(steps["positions_computed"][step])), new=count(int(steps["positions_new"][step])),
+                again=count(int(steps["positions_recomputed"][step])),
+                reused=count(int(steps["positions_reused"][step])), mark=MEASURED,
+            )
+        )  # fmt: skip
+        return "\n".join(lines)
+
+    def _class_word(self, name: str) -> str:
+        return {
+            "new": self.tr("new: never computed before"),
+            "recomputed": self.tr("recomputed: an earlier step computed it already"),
+            "rejected": self.tr("rejected: proposed, computed, thrown away"),
+            "reused": self.tr("reused: its keys and values came from the cache"),
+        }[name]
+
+    def totals_text(self, x: float) -> str:
+        """What the charts say about the end of one step."""
+        totals = self.totals
+        if totals is None or totals.n == 0:
+            return ""
+        step = min(max(int(x), 0), totals.n - 1)
+        values: dict[str, Any] = {name: int(totals[name][step]) for name in totals.columns}
+        return self.tr(
+            "after step {step}: {computed} positions computed {measured}, {flops} {derived}\n"
+            "no cache would need {without} {predicted}, a cache {with_} {predicted}"
+        ).format(
+            step=count(step), computed=count(values["computed"]), flops=rate(values["flops"], "FLOP"),
+            without=count(values["without_cache"]), with_=count(values["with_cache"]),
+            measured=MEASURED, derived=DERIVED, predicted=PREDICTED,
+        )  # fmt: skip
+
+    def _select_cell(self, step: int, position: int) -> None:
+        if self.session is None:
+            return
+        changes: dict[str, object] = {"step": step}
+        owners = [request for request, _ in classes_at(self.session, step, position, self._request_of_map())]
+        if owners and owners[0] >= 0:
+            request = self.session.requests[owners[0]]
+            changes["request"] = request.id
+            index = position - request.prompt_tokens
+            if 0 <= index < len(request.token_rows):
+                changes["token"] = request.token_rows[index]
+        self.context.selection.change(**changes)
+
+    def _request_of_map(self) -> int | None:
+        return self.map.map.request if self.map.map is not None else None
+
+    def _select_step(self, step: int) -> None:
+        if self.totals is not None and 0 <= step < self.totals.n:
+            self.context.selection.change(step=step)
+
+    def _arrange(self) -> None:
+        """Map beside the charts where the panel is wide, above them where it is high."""
+        tall = self.height() >= FLOPS_HEIGHT
+        self.flops.setVisible(tall)
+        beside = self.width() >= 1.2 * self.height()
+        for widget in (self.map, self.positions, self.flops):
+            self._layout.removeWidget(widget)
+        for index in range(3):
+            self._layout.setRowStretch(index, 0)
+            self._layout.setColumnStretch(index, 0)
+        if beside:
+            self._layout.addWidget(self.map, 0, 0, 2, 1)
+            self._layout.addWidget(self.positions, 0, 1)
+            if tall:
+                self._layout.addWidget(self.flops, 1, 1)
+                self._layout.setRowStretch(1, 2)
+            self._layout.setRowStretch(0, 3)
+            self._layout.setColumnStretch(0, 6)
+            self._layout.setColumnStretch(1, 5)
+        else:
+            for row, (widget, stretch) in enumerate(((self.map, 5), (self.positions, 3), (self.flops, 2))):
+                self._layout.addWidget(widget, row, 0)
+                self._layout.setRowStretch(row, stretch)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._arrange()
+
+
+def switch_notes(session: Session) -> list[Note]:
+    """Where `kv` was switched, and from what to what."""
+    notes = []
+    before: str | None = None
+    for config in list(session.configs):
+        kv = str(config.switches.get("kv", ""))
+        if before is not None and kv != before:
+            notes.append(Note(float(config.step_id), f"kv {before} → {kv}"))
+        before = kv
+    return notes
+
+
+def classes_at(session: Session, step: int, position: int, request: int | None) -> list[tuple[int, str]]:
+    """(request, class) of everything that a step did at a position; request −1 is padding."""
+    first, end = session.work["step_id"].searchsorted((step, step + 1))
+    work = WorkRows(session, int(first), int(end))
+    found = []
+    for name in LEGEND:
+        low, high = work.interval(name)
+        for row in np.nonzero((low <= position) & (position < high))[0].tolist():
+            owner = int(work.request[row])
+            if request is None or owner == request:
+                found.append((owner, name))
+    return found

@@ -1,0 +1,268 @@
+"""The step × position map: a column a step, as high as the positions it touched, each drawn in its class's texture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QFontMetricsF, QImage, QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
+
+from app.panels.models.redundancy import ClassMap
+from app.panels.models.ticks import round_ticks
+from app.theme import CAPTION_SCALE, GRID, mono_font, theme, ui_font
+from app.units import count, visible_token
+from app.widgets.line_chart import GUTTER, Note
+from app.widgets.textures import draw_swatch, edges_between, texture_pixels
+
+GRID_PIXELS: Final = 8.0
+"""Cell size from which the cells are separated by lines."""
+LEGEND: Final = ("new", "recomputed", "reused", "padding", "rejected")
+
+
+class RedundancyMap(QWidget):
+    """Draws a ClassMap; `clicked` carries (step, position)."""
+
+    clicked = Signal(int, int)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.map: ClassMap | None = None
+        self.notes: list[Note] = []
+        self.legend: list[tuple[str, str]] = []
+        """(class, words) of the classes there are."""
+        self.names: list[str] = []
+        """Texts of the positions, where one request is shown."""
+        self.step: int | None = None
+        self.describe: Callable[[int, int], str] | None = None
+        self._picture: QImage | None = None
+        self._key: tuple[object, ...] = ()
+        self.setMouseTracking(True)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setMinimumSize(160, 100)
+        self.setAccessibleName(self.tr("Map of steps and positions by class"))
+
+    def sizeHint(self) -> QSize:
+        return QSize(480, 320)
+
+    def show_map(self, shown: ClassMap | None) -> None:
+        """Draw this map; called again whenever it has grown."""
+        self.map = shown
+        self._picture = None
+        self.update()
+
+    def restyle(self) -> None:
+        """Take the theme's colours again."""
+        self._picture = None
+        self.update()
+
+    # --- geometry ---------------------------------------------------------------------------------------------------
+
+    def plot_box(self) -> QRectF:
+        """Where the cells lie, in the widget's coordinates."""
+        line = QFontMetricsF(ui_font(CAPTION_SCALE)).height()
+        top = line * self._legend_rows() + 2 * GRID
+        return QRectF(
+            GUTTER, top, max(self.width() - GUTTER - 3 * GRID, 8), max(self.height() - top - line - 2 * GRID, 8)
+        )
+
+    def _legend_places(self) -> list[tuple[int, float, str, str]]:
+        """(row, x, class, words) of the legend's entries, in as many rows as they need."""
+        metrics = QFontMetricsF(ui_font(CAPTION_SCALE))
+        places, row, x = [], 0, 3.0 * GRID
+        for name, words in self.legend:
+            width = metrics.height() + GRID + metrics.horizontalAdvance(words)
+            if x + width > self.width() - GRID and x > 3 * GRID:
+                row, x = row + 1, 3.0 * GRID
+            places.append((row, x, name, words))
+            x += width + 4 * GRID
+        return places
+
+    def _legend_rows(self) -> int:
+        places = self._legend_places()
+        return places[-1][0] + 1 if places else 1
+
+    def _extent(self) -> tuple[int, int, int]:
+        """First step, steps and positions that the plot spans."""
+        assert self.map is not None
+        return self.map.first_step, max(self.map.end_step - self.map.first_step, 1), max(self.map.positions, 1)
+
+    def cell_at(self, place: QPointF) -> tuple[int, int] | None:
+        """(step, position) at a place of the widget."""
+        if self.map is None:
+            return None
+        box = self.plot_box()
+        if not box.contains(place):
+            return None
+        first, steps, positions = self._extent()
+        step = first + int((place.x() - box.left()) / box.width() * steps)
+        position = int((box.bottom() - place.y()) / box.height() * positions)
+        return min(step, first + steps - 1), min(max(position, 0), positions - 1)
+
+    # --- drawing ----------------------------------------------------------------------------------------------------
+
+    def pixel_flags(self, width: int, height: int) -> tuple[NDArray[np.uint8], NDArray[np.intp], NDArray[np.intp]]:
+        """The map at the screen's resolution: flags uint8 [height, width] from the top, and each pixel's column and row.
+
+        Where several cells fall into a pixel, it holds the flags of all of them.
+        """
+        assert self.map is not None
+        _, steps, positions = self._extent()
+        columns, across = _spread(self.map.cells, 0, steps / self.map.step_pool, width)
+        rows, both = _spread(across, 1, positions / self.map.position_pool, height)
+        return np.ascontiguousarray(both.T[::-1]), columns, rows[::-1]
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        colours = theme()
+        painter.fillRect(self.rect(), QColor(colours.panel))
+        painter.setFont(ui_font(CAPTION_SCALE))
+        if self.map is not None and self.map.positions:
+            box = self.plot_box()
+            self._draw_legend(painter)
+            self._draw_cells(painter, box)
+            self._draw_axes(painter, box)
+            self._draw_notes(painter, box)
+            self._draw_selected(painter, box)
+        painter.end()
+
+    def _draw_cells(self, painter: QPainter, box: QRectF) -> None:
+        assert self.map is not None
+        colours, ratio = theme(), self.devicePixelRatioF()
+        width, height = max(1, round(box.width() * ratio)), max(1, round(box.height() * ratio))
+        key = (width, height, colours.name, self.map.end_step, self.map.positions)
+        if self._picture is None or key != self._key:
+            flags, columns, rows = self.pixel_flags(width, height)
+            border = edges_between(flags, columns, rows)
+            self._picture, self._key = texture_pixels(flags, colours, border, ratio), key
+        painter.drawImage(box.topLeft(), self._picture)
+        _, steps, positions = self._extent()
+        painter.setPen(QColor(colours.panel))
+        if box.width() / steps >= GRID_PIXELS:
+            for i in range(1, steps):
+                x = round(box.left() + i * box.width() / steps)
+                painter.drawLine(QPointF(x, box.top()), QPointF(x, box.bottom()))
+        if box.height() / positions >= GRID_PIXELS:
+            for i in range(1, positions):
+                y = round(box.bottom() - i * box.height() / positions)
+                painter.drawLine(QPointF(box.left(), y), QPointF(box.right(), y))
+
+    def _draw_legend(self, painter: QPainter) -> None:
+        metrics = QFontMetricsF(painter.font())
+        line = metrics.height()
+        for row, x, name, words in self._legend_places():
+            side = int(line) - 3
+            draw_swatch(painter, QRect(int(x), int(GRID / 2 + row * line + 2), side, side), name, theme())
+            painter.setPen(QColor(theme().text))
+            painter.drawText(QPointF(x + line + GRID, GRID / 2 + row * line + metrics.ascent()), words)
+
+    def _draw_axes(self, painter: QPainter, box: QRectF) -> None:
+        colours = theme()
+        metrics = QFontMetricsF(painter.font())
+        line = metrics.height()
+        first, steps, positions = self._extent()
+        painter.setPen(QColor(colours.line))
+        painter.drawLine(box.bottomLeft(), box.bottomRight())
+        painter.drawLine(box.bottomLeft(), box.topLeft())
+        painter.setPen(QColor(colours.muted))
+        title = self.tr("step")
+        title_width = metrics.horizontalAdvance(title)
+        right = self.width() - title_width - 4 * GRID
+        edge = box.left() - GRID
+        for value in round_ticks(first, first + steps - 1, max(2, int(box.width() / 72)), smallest=1.0):
+            x = box.left() + (value - first + 0.5) / steps * box.width()
+            text = count(int(value))
+            width = metrics.horizontalAdvance(text)
+            left = max(x - width / 2, box.left())
+            if left < edge or left + width > right:
+                continue
+            painter.drawLine(QPointF(round(x), box.bottom() + 1), QPointF(round(x), box.bottom() + GRID))
+            painter.drawText(QPointF(left, box.bottom() + GRID + metrics.ascent()), text)
+            edge = left + width + 2 * GRID
+        painter.drawText(
+            QPointF(self.width() - title_width - 2 * GRID, box.bottom() + GRID + metrics.ascent()), title
+        )
+        cell = box.height() / positions
+        if self.names and cell >= QFontMetricsF(mono_font(CAPTION_SCALE)).height():
+            self._draw_names(painter, box, cell)
+            return
+        for value in round_ticks(0, positions - 1, max(2, int(box.height() / (2.2 * line))), smallest=1.0):
+            y = box.bottom() - (value + 0.5) * cell
+            painter.drawLine(QPointF(box.left() - GRID, round(y)), QPointF(box.left() - 1, round(y)))
+            area = QRectF(0, y - line / 2, GUTTER - 2 * GRID, line)
+            painter.drawText(area, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, count(int(value)))
+
+    def _draw_names(self, painter: QPainter, box: QRectF, cell: float) -> None:
+        """The tokens themselves on the axis of positions."""
+        painter.save()
+        painter.setFont(mono_font(CAPTION_SCALE))
+        metrics = QFontMetricsF(painter.font())
+        painter.setPen(QColor(theme().text))
+        for position, name in enumerate(self.names):
+            y = box.bottom() - (position + 0.5) * cell
+            text = metrics.elidedText(visible_token(name), Qt.TextElideMode.ElideRight, GUTTER - 3 * GRID)
+            area = QRectF(0, y - metrics.height() / 2, GUTTER - 2 * GRID, metrics.height())
+            if area.top() >= 0:
+                painter.drawText(area, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, text)
+        painter.restore()
+
+    def _draw_notes(self, painter: QPainter, box: QRectF) -> None:
+        colours = theme()
+        metrics = QFontMetricsF(painter.font())
+        first, steps, _ = self._extent()
+        edge = -1.0
+        for note in self.notes:
+            x = round(box.left() + (note.x - first) / steps * box.width())
+            if not box.left() <= x <= box.right():
+                continue
+            painter.setPen(QPen(QColor(colours.warn), 1, Qt.PenStyle.DashLine))
+            painter.drawLine(QPointF(x, box.top()), QPointF(x, box.bottom()))
+            width = metrics.horizontalAdvance(note.label)
+            left = x + GRID if x + GRID + width <= box.right() else x - GRID - width
+            if left < edge:
+                continue
+            painter.fillRect(QRectF(left - 2, box.top(), width + 4, metrics.height()), QColor(colours.panel))
+            painter.drawText(QPointF(left, box.top() + metrics.ascent()), note.label)
+            edge = left + width + GRID
+
+    def _draw_selected(self, painter: QPainter, box: QRectF) -> None:
+        first, steps, _ = self._extent()
+        if self.step is None or not first <= self.step < first + steps:
+            return
+        left = box.left() + (self.step - first) / steps * box.width()
+        painter.setPen(QPen(QColor(theme().accent), 1))
+        painter.drawRect(QRectF(round(left), box.top(), max(round(box.width() / steps), 1), box.height()))
+
+    # --- the pointer ------------------------------------------------------------------------------------------------
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        cell = self.cell_at(event.position())
+        if cell is not None and self.describe is not None:
+            QToolTip.showText(event.globalPosition().toPoint(), self.describe(*cell), self)
+        else:
+            QToolTip.hideText()
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        cell = self.cell_at(event.position())
+        if cell is not None and event.button() == Qt.MouseButton.LeftButton:
+            self.clicked.emit(*cell)
+
+    def leaveEvent(self, event: QEvent) -> None:
+        QToolTip.hideText()
+
+
+def _spread(
+    cells: NDArray[np.uint8], axis: int, length: float, pixels: int
+) -> tuple[NDArray[np.intp], NDArray[np.uint8]]:
+    """Bring one axis of cells, of which `length` are in use (the last maybe in part), to so many pixels.
+
+    Returns (the first cell of each pixel, the cells by pixel); a pixel over several cells holds the flags of all.
+    """
+    size = cells.shape[axis]
+    starts = np.minimum((np.arange(pixels) * length / pixels).astype(np.intp), size - 1)
+    if length <= pixels:
+        return starts, cells.take(starts, axis)
+    return starts, np.bitwise_or.reduceat(cells, starts, axis)
