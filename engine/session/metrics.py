@@ -1,0 +1,332 @@
+"""The one place where figures are computed: panels, `info --json`, `compare` and reports all call this.
+
+Arithmetic is on integer nanoseconds and float64. Percentiles interpolate linearly between the two nearest values
+(numpy's default). Everything can be limited to a range of steps; a token belongs to the step that emitted it.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.session.schema import GROUP_OF, GROUPS, PHASES
+from engine.session.store import Request, Session
+
+CLASSES: Final = ("computed", "new", "recomputed", "padding", "rejected", "reused")
+OTHER: Final = PHASES.index("other")
+
+StepRange = tuple[int, int] | None
+"""First and last step, both included; None stands for all."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestFigures:
+    """One request, seconds: TTFT from arrival to first token, TPOT = (latency - TTFT) / (n - 1), latency to the end."""
+
+    id: int
+    prompt_tokens: int
+    token_ids: list[int]
+    text: str
+    finish_reason: str | None
+    ttft_s: float | None
+    tpot_s: float | None
+    latency_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The figures of a session, or of a range of its steps; field names are the keys of `info --json`."""
+
+    requests: list[RequestFigures]
+    steps: int
+    tokens: int
+    wall_s: float
+    tokens_per_s: float | None
+    positions: dict[str, int]
+    kv: dict[str, int]
+    phases_s: dict[str, float]
+    groups_s: dict[str, float]
+    itl_s: dict[str, float | None]
+    speculation: dict[str, float | None]
+    mbu: float | None
+    mfu: float | None
+    settings: dict[str, Any]
+    model: str
+    device: str
+    dropped: dict[str, int]
+    attention_kernels: dict[str, int]
+    """Kernel that really ran, to number of steps."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, as `record --json` and `info --json` print them."""
+        return asdict(self)
+
+
+def step_slice(session: Session, steps: StepRange = None) -> slice:
+    """The rows of `session.steps` in a range, cut to the steps there are now."""
+    count = min(len(session.steps), len(session.phases))
+    if steps is None:
+        return slice(0, count)
+    return slice(min(max(steps[0], 0), count), min(steps[1] + 1, count))
+
+
+def summarise(session: Session, steps: StepRange = None) -> Summary:
+    """All figures of section 6 of the design, for the whole session or a range of steps."""
+    rows = step_slice(session, steps)
+    table = session.steps
+    tokens = token_rows(session, steps)
+    phases = phases_s(session, steps)
+    wall_s = run_wall_s(session, steps)
+    return Summary(
+        requests=[request_figures(session, request, tokens) for request in session.requests.values()],
+        steps=rows.stop - rows.start,
+        tokens=len(tokens),
+        wall_s=wall_s,
+        tokens_per_s=len(tokens) / wall_s if wall_s > 0 else None,
+        positions={name: int(table[f"positions_{name}"][rows].sum()) for name in CLASSES},
+        kv=kv_figures(session, steps),
+        phases_s=phases,
+        groups_s=groups_s(phases),
+        itl_s=percentiles(itl_seconds(session, tokens)),
+        speculation=speculation_figures(session, steps),
+        mbu=utilisation(session, "bytes_moved", "read_bytes_per_s", steps),
+        mfu=utilisation(session, "flops", "flops_per_s", steps),
+        settings=settings(session),
+        model=session.meta.get("model", ""),
+        device=session.meta.get("device_name", session.meta.get("device", "")),
+        dropped=dict(session.dropped),
+        attention_kernels=kernel_counts(session, steps),
+    )
+
+
+# --- time -----------------------------------------------------------------------------------------------------------
+
+
+def step_walls_s(session: Session, steps: StepRange = None) -> NDArray[np.float64]:
+    """Wall time of each step, seconds."""
+    rows = step_slice(session, steps)
+    walls: NDArray[np.float64] = (session.steps["end_ns"][rows] - session.steps["start_ns"][rows]) / 1e9
+    return walls
+
+
+def phase_table_s(session: Session, steps: StepRange = None) -> NDArray[np.float64]:
+    """Seconds by step and phase, float64 [steps, len(PHASES)]; a row sums to its step's wall time.
+
+    What no timer claimed is `other`; where the run was not observed by phase, `other` is all there is.
+    """
+    rows = step_slice(session, steps)
+    table = session.phases["us"][rows].astype(np.float64) / 1e6
+    table[:, OTHER] = 0.0
+    table[:, OTHER] = np.maximum(step_walls_s(session, steps) - table.sum(axis=1), 0.0)
+    return table
+
+
+def phases_s(session: Session, steps: StepRange = None) -> dict[str, float]:
+    """Seconds by phase; they sum to the steps' wall time."""
+    totals = phase_table_s(session, steps).sum(axis=0)
+    return dict(zip(PHASES, totals.tolist(), strict=True))
+
+
+def groups_s(phases: dict[str, float]) -> dict[str, float]:
+    """Seconds by the brief's groups, from seconds by phase."""
+    groups = dict.fromkeys(GROUPS, 0.0)
+    for phase, value in phases.items():
+        groups[GROUP_OF[phase]] += value
+    return groups
+
+
+def group_table_s(session: Session, steps: StepRange = None) -> NDArray[np.float64]:
+    """Seconds by step and group, float64 [steps, len(GROUPS)]."""
+    table = phase_table_s(session, steps)
+    return np.stack([table[:, [GROUP_OF[p] == group for p in PHASES]].sum(axis=1) for group in GROUPS], axis=1)
+
+
+def gaps_s(session: Session, steps: StepRange = None) -> NDArray[np.float64]:
+    """Host time between the end of each step and the start of the next, seconds [steps - 1]."""
+    rows = step_slice(session, steps)
+    starts, ends = session.steps["start_ns"][rows], session.steps["end_ns"][rows]
+    gaps: NDArray[np.float64] = (starts[1:] - ends[:-1]) / 1e9
+    return gaps
+
+
+def run_wall_s(session: Session, steps: StepRange = None) -> float:
+    """From the first arrival to the last emission; of a range, from its first step's start to its last one's end."""
+    rows = step_slice(session, steps)
+    if steps is not None:
+        if rows.start >= rows.stop:
+            return 0.0
+        return float(session.steps["end_ns"][rows.stop - 1] - session.steps["start_ns"][rows.start]) / 1e9
+    if len(session.tokens) == 0 or not session.requests:
+        return 0.0
+    arrived = min(request.arrived_ns for request in session.requests.values())
+    return float(session.tokens["emitted_ns"].max() - arrived) / 1e9
+
+
+def projection_s(session: Session, tokens: int, steps: StepRange = None) -> float | None:
+    """Predicted time of so many tokens at the measured rate of the steps (wall time of the steps per token)."""
+    rows = step_slice(session, steps)
+    emitted = int(session.steps["tokens_out"][rows].sum())
+    return float(step_walls_s(session, steps).sum()) / emitted * tokens if emitted else None
+
+
+def percentiles(values: NDArray[np.float64]) -> dict[str, float | None]:
+    """p50, p90 and p99, None where there is no value."""
+    if len(values) == 0:
+        return {"p50": None, "p90": None, "p99": None}
+    return dict(zip(("p50", "p90", "p99"), np.percentile(values, (50, 90, 99)).tolist(), strict=True))
+
+
+# --- tokens ---------------------------------------------------------------------------------------------------------
+
+
+def token_rows(session: Session, steps: StepRange = None) -> NDArray[np.int64]:
+    """Rows of `session.tokens` that a range of steps emitted."""
+    step_ids = session.tokens["step_id"]
+    if steps is None:
+        return np.arange(len(step_ids))
+    return np.flatnonzero((step_ids >= steps[0]) & (step_ids <= steps[1]))
+
+
+def itl_seconds(session: Session, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Each gap between two emissions of one request, seconds; both tokens among `rows`."""
+    requests = session.tokens["request_id"][rows]
+    emitted = session.tokens["emitted_ns"][rows]
+    order = np.argsort(requests, kind="stable")
+    same = np.diff(requests[order]) == 0
+    gaps: NDArray[np.float64] = np.diff(emitted[order])[same] / 1e9
+    return gaps
+
+
+def request_figures(session: Session, request: Request, among: NDArray[np.int64]) -> RequestFigures:
+    """One request's figures; its tokens are those among the given rows, its times those of the whole request."""
+    wanted = set(among.tolist()) if len(among) < len(session.tokens) else None
+    rows = [row for row in list(request.token_rows) if wanted is None or row in wanted]
+    times = session.tokens["emitted_ns"]
+    ttft = latency = tpot = None
+    if request.first_token_ns is not None:
+        ttft = (request.first_token_ns - request.arrived_ns) / 1e9
+        last_row = request.token_rows[-1]
+        latency = (int(times[last_row]) - request.arrived_ns) / 1e9
+        if len(request.token_rows) > 1:
+            tpot = (latency - ttft) / (len(request.token_rows) - 1)
+    return RequestFigures(
+        id=request.id,
+        prompt_tokens=request.prompt_tokens,
+        token_ids=session.tokens["token_id"][rows].tolist(),
+        text="".join(session.tokens["text"][rows].tolist()),
+        finish_reason=request.finish_reason,
+        ttft_s=ttft,
+        tpot_s=tpot,
+        latency_s=latency,
+    )
+
+
+def speculation_figures(session: Session, steps: StepRange = None) -> dict[str, float | None]:
+    """drafted, accepted; rate = accepted / drafted; length = 1 + accepted / drafts."""
+    table = session.speculation
+    count = len(table)
+    step_ids = table["step_id"][:count]
+    inside = np.ones(count, bool) if steps is None else (step_ids >= steps[0]) & (step_ids <= steps[1])
+    drafted, accepted = int(table["proposed"][:count][inside].sum()), int(table["accepted"][:count][inside].sum())
+    drafts = int(inside.sum())
+    return {
+        "drafted": drafted,
+        "accepted": accepted,
+        "rate": accepted / drafted if drafted else None,
+        "length": 1 + accepted / drafts if drafts else None,
+    }
+
+
+# --- memory and work ------------------------------------------------------------------------------------------------
+
+
+def kv_formula_bytes(layers: int, positions: int, kv_heads: int, head_dim: int, itemsize: int) -> int:
+    """2 · layers · positions · kv_heads · head_dim · itemsize: K and V of that many positions."""
+    return 2 * layers * positions * kv_heads * head_dim * itemsize
+
+
+def cached_positions(session: Session, steps: StepRange = None) -> NDArray[np.int64]:
+    """Positions live in the cache at the end of each step [steps], counted from what was computed and reused.
+
+    With `kv=none` nothing is held. A position that two requests share counts once for each.
+    """
+    rows = step_slice(session, steps)
+    table = session.steps
+    live = table["positions_reused"][rows] + table["positions_new"][rows] + table["positions_recomputed"][rows]
+    cached = np.array([config.switches.get("kv") != "none" for config in session.configs] or [True])
+    counts: NDArray[np.int64] = np.where(cached[table["config_id"][rows]], live, 0)
+    return counts
+
+
+def kv_figures(session: Session, steps: StepRange = None) -> dict[str, int]:
+    """Peaks of what the cache used and reserved (measured), and of the formula for the positions it held."""
+    rows = step_slice(session, steps)
+    if rows.start >= rows.stop:
+        return {"used_peak_bytes": 0, "reserved_peak_bytes": 0, "predicted_bytes": 0}
+    facts = session.model_config
+    positions = int(cached_positions(session, steps).max())
+    predicted = 0
+    if facts:
+        predicted = kv_formula_bytes(
+            facts["layers"], positions, facts["kv_heads"], facts["head_dim"], facts["itemsize"]
+        )
+    return {
+        "used_peak_bytes": int(session.steps["kv_used_bytes"][rows].max()),
+        "reserved_peak_bytes": int(session.steps["kv_reserved_bytes"][rows].max()),
+        "predicted_bytes": predicted,
+    }
+
+
+def ceilings(session: Session) -> dict[str, float]:
+    """This device's measured ceilings, `read_bytes_per_s` and `flops_per_s`; empty where they were not measured."""
+    facts: dict[str, float] = json.loads(session.meta.get("ceilings") or "{}")
+    return facts
+
+
+def utilisation(session: Session, counted: str, ceiling: str, steps: StepRange = None) -> float | None:
+    """MBU (`bytes_moved` against `read_bytes_per_s`) or MFU (`flops` against `flops_per_s`) over the steps."""
+    peak = ceilings(session).get(ceiling)
+    wall_s = float(step_walls_s(session, steps).sum())
+    if not peak or not wall_s:
+        return None
+    return float(session.steps[counted][step_slice(session, steps)].sum()) / wall_s / peak
+
+
+def cumulative_positions(session: Session, steps: StepRange = None) -> NDArray[np.int64]:
+    """Positions computed up to and including each step [steps]."""
+    total: NDArray[np.int64] = np.cumsum(session.steps["positions_computed"][step_slice(session, steps)])
+    return total
+
+
+def recompute_curve(tokens: NDArray[np.int64]) -> NDArray[np.int64]:
+    """T(T + 1) / 2: what T tokens cost from a prompt of one token when every step computes all positions."""
+    curve: NDArray[np.int64] = tokens * (tokens + 1) // 2
+    return curve
+
+
+# --- facts ----------------------------------------------------------------------------------------------------------
+
+
+def settings(session: Session) -> dict[str, Any]:
+    """The switches at the start, how the requests were drawn, and the changes on the way."""
+    if not session.configs:
+        return {}
+    first, *later = session.configs
+    changes = []
+    before = first.switches
+    for config in later:
+        changed = {name: value for name, value in config.switches.items() if before.get(name) != value}
+        changes.append({"step": config.step_id, **changed})
+        before = config.switches
+    sampling = next((request.params.get("sampling") for request in session.requests.values()), None)
+    return {**first.switches, "sampling": sampling, "changes": changes}
+
+
+def kernel_counts(session: Session, steps: StepRange = None) -> dict[str, int]:
+    """Attention kernel that really ran, to number of steps."""
+    codes, counts = np.unique(session.steps["attention_kernel"][step_slice(session, steps)], return_counts=True)
+    return {session.attention_kernels[code]: int(n) for code, n in zip(codes, counts, strict=True)}

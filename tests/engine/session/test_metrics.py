@@ -1,0 +1,130 @@
+"""Figures against hand computation, against each other, and against plain SQL over the file."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine.session import metrics, schema
+from engine.session.schema import PHASES
+from engine.session.store import Session
+from engine.session.writer import SessionWriter
+from tests.engine.session.synthetic import HEAD_DIM, ITEMSIZE, KV_HEADS, PROMPT, synthetic_events, synthetic_session
+
+
+def test_positions_follow_the_arithmetic_of_the_brief() -> None:
+    none, cached = synthetic_session(60, kv="none"), synthetic_session(60)
+    total = sum(PROMPT + t for t in range(60))
+    assert metrics.summarise(none).positions["computed"] == total
+    assert metrics.summarise(none).positions["recomputed"] == total - (PROMPT + 59)
+    assert metrics.summarise(cached).positions == {
+        "computed": PROMPT + 59, "new": PROMPT + 59, "recomputed": 0, "padding": 0, "rejected": 0,
+        "reused": total - (PROMPT + 59),
+    }  # fmt: skip
+
+
+def test_measured_kv_bytes_equal_the_formula_and_none_caches_nothing() -> None:
+    kv = metrics.summarise(synthetic_session(60, layers=5)).kv
+    assert kv["used_peak_bytes"] == kv["predicted_bytes"] == 2 * 5 * (PROMPT + 59) * KV_HEADS * HEAD_DIM * ITEMSIZE
+    assert kv["reserved_peak_bytes"] >= kv["used_peak_bytes"]
+    assert set(metrics.summarise(synthetic_session(60, kv="none")).kv.values()) == {0}
+
+
+def test_the_capacity_of_the_brief() -> None:
+    assert metrics.kv_formula_bytes(32, 2048, 32, 128, 2) == 2**30  # LLaMA-7B, T=2048, fp16: 1 GiB
+
+
+def test_phases_and_groups_sum_to_the_steps_wall_time() -> None:
+    session = synthetic_session(200)
+    summary = metrics.summarise(session)
+    wall = metrics.step_walls_s(session).sum()
+    assert sum(summary.phases_s.values()) == pytest.approx(wall, rel=1e-9)
+    assert sum(summary.groups_s.values()) == pytest.approx(wall, rel=1e-9)
+    assert metrics.group_table_s(session).sum(axis=1) == pytest.approx(metrics.step_walls_s(session))
+
+
+def test_a_range_of_steps_limits_every_figure() -> None:
+    session = synthetic_session(100, requests=2)
+    part = metrics.summarise(session, (10, 19))
+    assert (part.steps, part.tokens) == (10, 20)
+    assert part.positions["new"] == 20
+    assert part.wall_s == (session.steps["end_ns"][19] - session.steps["start_ns"][10]) / 1e9
+    assert len(part.requests[1].token_ids) == 10
+    assert metrics.summarise(session, (500, 600)).steps == 0
+
+
+def test_latencies_by_their_definitions() -> None:
+    session = synthetic_session(50, requests=2)
+    figures = metrics.summarise(session).requests[1]
+    times = session.tokens["emitted_ns"][session.tokens["request_id"] == 1] / 1e9
+    assert figures.ttft_s == times[0]
+    assert figures.latency_s == times[-1]
+    assert figures.tpot_s == pytest.approx((times[-1] - times[0]) / 49)
+    gaps = np.concatenate([np.diff(session.tokens["emitted_ns"][session.tokens["request_id"] == r]) for r in (0, 1)])
+    itl = metrics.summarise(session).itl_s
+    assert [itl["p50"], itl["p90"], itl["p99"]] == pytest.approx(np.percentile(gaps / 1e9, (50, 90, 99)))
+
+
+def test_speculation_rate_and_length() -> None:
+    session = synthetic_session(3)
+    session.apply([schema.Speculation(0, 0, 4, 3), schema.Speculation(1, 0, 4, 4), schema.Speculation(2, 0, 2, 0)])
+    assert metrics.summarise(session).speculation == {"drafted": 10, "accepted": 7, "rate": 0.7, "length": 1 + 7 / 3}
+    assert metrics.summarise(session, (0, 1)).speculation["length"] == 4.5
+    assert metrics.summarise(synthetic_session(3)).speculation["rate"] is None
+
+
+def test_mbu_and_mfu_against_measured_ceilings() -> None:
+    session = synthetic_session(40)
+    wall = metrics.step_walls_s(session).sum()
+    summary = metrics.summarise(session)
+    assert summary.mbu == pytest.approx(session.steps["bytes_moved"].sum() / wall / 3.0e10)
+    assert summary.mfu == pytest.approx(session.steps["flops"].sum() / wall / 2.0e11)
+    session.meta["ceilings"] = ""
+    assert metrics.summarise(session).mbu is None
+
+
+def test_projection_scales_the_measured_rate() -> None:
+    session = synthetic_session(25)
+    expected = metrics.step_walls_s(session).sum() / 25 * 100
+    assert metrics.projection_s(session, 100) == pytest.approx(expected)
+    assert metrics.projection_s(Session(), 100) is None
+
+
+def test_changes_of_switches_are_told_with_their_step() -> None:
+    session = synthetic_session(5)
+    switches = {**session.configs[0].switches, "kv": "none"}
+    session.apply([schema.ConfigChanged(1, 3, json.dumps(switches))])
+    assert metrics.settings(session)["changes"] == [{"step": 3, "kv": "none"}]
+
+
+def test_a_session_without_a_step_has_figures_too() -> None:
+    summary = metrics.summarise(Session())
+    assert (summary.steps, summary.tokens, summary.wall_s, summary.tokens_per_s) == (0, 0, 0.0, None)
+    json.dumps(summary.to_json())
+
+
+def test_plain_sql_over_the_file_gives_the_same_figures(tmp_path: Path) -> None:
+    with SessionWriter(tmp_path / "run.dscope") as writer:
+        for batch in synthetic_events(80, requests=2):
+            writer.append(batch)
+    summary = metrics.summarise(synthetic_session(80, requests=2))
+    db = sqlite3.connect(tmp_path / "run.dscope")
+    assert db.execute("SELECT count(*) FROM tokens").fetchone()[0] == summary.tokens
+    wall = db.execute(
+        "SELECT ((SELECT max(emitted_ns) FROM tokens) - (SELECT min(arrived_ns) FROM requests)) / 1e9"
+    ).fetchone()[0]
+    assert wall == summary.wall_s
+    for name, value in summary.positions.items():
+        assert db.execute(f"SELECT sum(positions_{name}) FROM steps").fetchone()[0] == value
+    assert db.execute("SELECT max(kv_used_bytes) FROM steps").fetchone()[0] == summary.kv["used_peak_bytes"]
+    phases = sum(
+        np.frombuffer(blob, np.float32).reshape(-1, len(PHASES)).sum(axis=0, dtype=np.float64)
+        for (blob,) in db.execute("SELECT phases FROM steps")
+    )
+    for name, value in zip(PHASES, phases / 1e6, strict=True):
+        assert summary.phases_s[name] == pytest.approx(value, rel=1e-4, abs=1e-6)
+    db.close()
