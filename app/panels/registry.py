@@ -36,6 +36,10 @@ class PanelEntry:
 
 PANELS: Final[tuple[PanelEntry, ...]] = (
     PanelEntry("timeline", str(QT_TRANSLATE_NOOP("PanelTitles", "Timeline")), "app.panels.timeline:TimelinePanel"),
+    PanelEntry(
+        "redundancy", str(QT_TRANSLATE_NOOP("PanelTitles", "Redundancy")), "app.panels.redundancy:RedundancyPanel"
+    ),
+    PanelEntry("kv-memory", str(QT_TRANSLATE_NOOP("PanelTitles", "KV memory")), "app.panels.kv_memory:KvMemoryPanel"),
     PanelEntry("attention", str(QT_TRANSLATE_NOOP("PanelTitles", "Attention")), "app.panels.attention:AttentionPanel"),
 )
 

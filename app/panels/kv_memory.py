@@ -1,0 +1,255 @@
+"""The KV memory panel: what every layer's cache holds, measured beside the formula, now and over the run."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QGridLayout, QWidget
+
+from app.panels.base import Panel, PanelContext
+from app.panels.kv_memory_bars import LayerBars, LayerKv
+from app.panels.kv_memory_calculator import KvCalculator
+from app.panels.models.kv_memory import KvShape, kv_switch, live_positions, shape_of
+from app.panels.models.pooling import envelope
+from app.panels.redundancy import switch_notes
+from app.selection import Selected
+from app.theme import theme
+from app.units import DERIVED, MEASURED, PREDICTED, count, memory, percent
+from app.widgets.line_chart import Line, LineChart
+from engine.session.store import Session
+
+CHART_HEIGHT: Final = 240
+"""Panel height from which the chart over the run is shown."""
+
+
+class KvMemoryPanel(Panel):
+    """Answers "where does memory go" for the cache: bars by layer, a chart over the steps, a calculator."""
+
+    name = "kv-memory"
+
+    def __init__(self, context: PanelContext, parent: QWidget | None = None) -> None:
+        super().__init__(context, parent)
+        self._shape: KvShape | None = None
+        self._drawn_steps = -1
+        self.bars = LayerBars(self)
+        self.bars.describe = self.layer_text
+        self.bars.clicked.connect(lambda layer: context.selection.change(layer=layer))
+        self.chart = LineChart(memory, self)
+        self.chart.use_binary_ticks()
+        self.chart.setAccessibleName(self.tr("KV memory over the steps"))
+        self.chart.describe = self.step_text
+        self.chart.clicked.connect(self._select_step)
+        self.calculator = KvCalculator(self)
+        self._layout = QGridLayout(self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+        self._layout.setSpacing(0)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self._arrange()
+
+    def title(self) -> str:
+        return self.tr("KV memory")
+
+    def empty_text(self) -> str:
+        return self.tr("What each layer keeps of the past appears here as soon as a generation runs.")
+
+    def figures(self) -> str:
+        """Used and reserved at the shown step, their ratio, and the formula's value."""
+        session, step = self.session, self.step_shown()
+        if session is None or step is None:
+            return ""
+        used, reserved = (int(session.steps[name][step]) for name in ("kv_used_bytes", "kv_reserved_bytes"))
+        predicted = self._shape.total_bytes(live_positions(session, step)) if self._shape is not None else None
+        if self.nothing_is_cached(step):
+            return self.tr("nothing cached · a cache would hold {} {}").format(memory(predicted), PREDICTED)
+        share = percent(used / reserved) if reserved else percent(None)
+        return self.tr(
+            "{used} used {measured} of {reserved} reserved {measured} ({share} {derived}) · formula {predicted} {mark}"
+        ).format(
+            used=memory(used), reserved=memory(reserved), share=share, predicted=memory(predicted),
+            measured=MEASURED, derived=DERIVED, mark=PREDICTED,
+        )  # fmt: skip
+
+    def step_shown(self) -> int | None:
+        """The selected step, the last of the selected range, or the newest."""
+        n = len(self.session.steps) if self.session is not None else 0
+        if n == 0:
+            return None
+        now = self.context.selection.now
+        if now.step is not None and 0 <= now.step < n:
+            return now.step
+        if now.steps is not None:
+            return min(max(now.steps[1], 0), n - 1)
+        return n - 1
+
+    def nothing_is_cached(self, step: int) -> bool:
+        """Whether a step ran without a cache."""
+        assert self.session is not None
+        return kv_switch(self.session, step) == "none" and int(self.session.steps["kv_reserved_bytes"][step]) == 0
+
+    def layers_at(self, step: int) -> list[LayerKv]:
+        """Measured and predicted bytes of each layer at a step."""
+        session, shape = self.session, self._shape
+        assert session is not None
+        predicted = shape.layer_bytes(live_positions(session, step)) if shape is not None else None
+        detail = session.step_detail(step)
+        if detail is None or not len(detail[1]):
+            return [LayerKv(None, None, predicted) for _ in range(session.layers)]
+        return [LayerKv(used, reserved, predicted) for used, reserved in detail[1].tolist()]
+
+    # --- the window's verbs -----------------------------------------------------------------------------------------
+
+    def show_session(self, session: Session | None) -> None:
+        super().show_session(session)
+        self._shape = None
+        self._drawn_steps = -1
+        self.calculator.withdraw_current()
+
+    def refresh(self) -> None:
+        session, step = self.session, self.step_shown()
+        if session is None or step is None:
+            return
+        if self._shape is None:
+            self._shape = shape_of(session.model_config)
+        self._show_step(session, step)
+        if len(session.steps) != self._drawn_steps:
+            self._show_chart(session)
+
+    def select(self, selected: Selected) -> None:
+        self.bars.selected = selected.layer
+        self.chart.marker = selected.step + 0.5 if selected.step is not None else None
+        self.chart.region = (selected.steps[0], selected.steps[1] + 1) if selected.steps is not None else None
+        self.chart.update()
+        step = self.step_shown()
+        if self.session is not None and step is not None:
+            self._show_step(self.session, step)
+
+    def restyle(self) -> None:
+        self.calculator.restyle()
+        self.bars.update()
+        if self.session is not None and len(self.session.steps):
+            self._show_chart(self.session)
+
+    def rows(self) -> tuple[list[str], list[tuple[object, ...]]]:
+        """The layers of the step that is shown."""
+        names = ["step", "layer", "used_bytes", "reserved_bytes", "predicted_bytes"]
+        step = self.step_shown()
+        if step is None:
+            return names, []
+        return names, [
+            (step, layer, one.used, one.reserved, one.predicted) for layer, one in enumerate(self.layers_at(step))
+        ]
+
+    # --- inside -----------------------------------------------------------------------------------------------------
+
+    def _show_step(self, session: Session, step: int) -> None:
+        positions = live_positions(session, step)
+        cached = not self.nothing_is_cached(step)
+        if not cached:
+            total = self._shape.total_bytes(positions) if self._shape is not None else None
+            sentence = self.tr(
+                "Nothing is cached: kv = none computes everything again; a cache would hold {size} {mark} for "
+                "{positions} positions."
+            ).format(size=memory(total), mark=PREDICTED, positions=count(positions))
+        else:
+            sentence = self.tr("step {step}: {positions} positions alive {mark}").format(
+                step=count(step), positions=count(positions), mark=MEASURED
+            )
+        self.bars.show_layers(self.layers_at(step), not cached, sentence)
+        if self._shape is not None:
+            self.calculator.offer_current(self._shape, positions, session.meta.get("model", ""))
+
+    def _show_chart(self, session: Session) -> None:
+        n = self._drawn_steps = len(session.steps)
+        colours = theme()
+        series = (
+            ("kv_reserved_bytes", self.tr("reserved {} {}"), colours.muted, False),
+            ("kv_used_bytes", self.tr("used {} {}"), colours.positions["new"], True),
+            ("kv_evictable_bytes", self.tr("evictable {} {}"), colours.positions["reused"], False),
+        )
+        lines = []
+        for name, label, colour, filled in series:
+            values = session.steps[name][:n]
+            if name == "kv_evictable_bytes" and not values.any():
+                continue
+            at, pooled = envelope(values, max(128, self.chart.width() // 2))
+            words = label.format(memory(int(values[-1])), MEASURED)
+            lines.append(Line(words, at + 0.5, pooled, colour, filled=filled))
+        self.chart.title = self.tr("KV memory over the steps")
+        self.chart.x_title = self.tr("step")
+        self.chart.notes = switch_notes(session)
+        self.chart.show_lines(lines, (0.0, float(n)))
+
+    def layer_text(self, layer: int) -> str:
+        """What the tooltip says about a layer."""
+        step = self.step_shown()
+        if step is None or self.session is None:
+            return ""
+        one = self.layers_at(step)[layer]
+        lines = [self.tr("layer {} at step {}").format(layer, count(step))]
+        if one.used is None:
+            lines.append(self.tr("not kept for this step (detail below “layer”, or no longer in memory)"))
+        elif not self.nothing_is_cached(step):
+            lines.append(
+                self.tr("used {used} B {mark}, reserved {reserved} B {mark}").format(
+                    used=count(one.used), reserved=count(one.reserved), mark=MEASURED
+                )
+            )
+        shape = self._shape
+        if shape is not None:
+            lines.append(
+                self.tr("formula 2 · {positions} · {heads} · {dim} · {size} = {result} B {mark}").format(
+                    positions=count(live_positions(self.session, step)), heads=shape.kv_heads, dim=shape.head_dim,
+                    size=shape.itemsize, result=count(one.predicted), mark=PREDICTED,
+                )
+            )  # fmt: skip
+        return "\n".join(lines)
+
+    def step_text(self, x: float) -> str:
+        """What the chart says about a step."""
+        if self.session is None or len(self.session.steps) == 0:
+            return ""
+        step = min(max(int(x), 0), len(self.session.steps) - 1)
+        used, reserved, evictable = (
+            int(self.session.steps[f"kv_{name}_bytes"][step]) for name in ("used", "reserved", "evictable")
+        )
+        return self.tr(
+            "step {step}: used {used}, reserved {reserved}, evictable {evictable} {mark}\n"
+            "internal fragmentation {fragmentation} {derived}"
+        ).format(
+            step=count(step), used=memory(used), reserved=memory(reserved), evictable=memory(evictable),
+            mark=MEASURED, fragmentation=percent(1 - used / reserved if reserved else None), derived=DERIVED,
+        )  # fmt: skip
+
+    def _select_step(self, x: float) -> None:
+        if self.session is not None and 0 <= int(x) < len(self.session.steps):
+            self.context.selection.change(step=int(x))
+
+    def _arrange(self) -> None:
+        """Bars beside the chart where the panel is wide, above it where it is high; the calculator below both."""
+        beside = self.width() >= 1.4 * self.height() and self.width() >= 720
+        self.chart.setVisible(beside or self.height() >= CHART_HEIGHT + 120)
+        for widget in (self.bars, self.chart, self.calculator):
+            self._layout.removeWidget(widget)
+        for index in range(3):
+            self._layout.setRowStretch(index, 0)
+            self._layout.setColumnStretch(index, 0)
+        if beside:
+            self._layout.addWidget(self.bars, 0, 0)
+            self._layout.addWidget(self.chart, 0, 1)
+            self._layout.setColumnStretch(0, 1)
+            self._layout.setColumnStretch(1, 1)
+            self._layout.setRowStretch(0, 1)
+            self._layout.addWidget(self.calculator, 1, 0, 1, 2)
+        else:
+            self._layout.addWidget(self.bars, 0, 0)
+            self._layout.addWidget(self.chart, 1, 0)
+            self._layout.addWidget(self.calculator, 2, 0)
+            self._layout.setRowStretch(0, 3)
+            self._layout.setRowStretch(1, 2)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._arrange()

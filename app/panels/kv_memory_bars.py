@@ -1,0 +1,201 @@
+"""A row a layer: bytes used in bytes reserved, with a marker where the formula says the use should end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QFontMetricsF, QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
+
+from app.theme import CAPTION_SCALE, GRID, theme, ui_font
+from app.units import MEASURED, PREDICTED, memory
+from app.widgets.line_chart import GUTTER
+from app.widgets.pixels import blend
+from app.widgets.textures import hatch
+
+TALLEST_ROW: Final = 40.0
+
+
+@dataclass(frozen=True, slots=True)
+class LayerKv:
+    """One layer's cache in bytes; measured values None where the step kept no detail."""
+
+    used: int | None
+    reserved: int | None
+    predicted: int | None
+
+
+class LayerBars(QWidget):
+    """Draws a list of LayerKv; `clicked` carries the layer. `hypothetical` draws the prediction as what would be held."""
+
+    clicked = Signal(int)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.layers: list[LayerKv] = []
+        self.hypothetical = False
+        self.selected = -1
+        self.sentence = ""
+        self.describe: Callable[[int], str] | None = None
+        self._hover = -1
+        self.setMouseTracking(True)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setMinimumSize(200, 80)
+        self.setAccessibleName(self.tr("KV memory by layer: used, reserved and predicted"))
+
+    def sizeHint(self) -> QSize:
+        return QSize(420, 260)
+
+    def show_layers(self, layers: list[LayerKv], hypothetical: bool, sentence: str) -> None:
+        """Draw these layers under this sentence."""
+        self.layers, self.hypothetical, self.sentence = layers, hypothetical, sentence
+        self.update()
+
+    # --- geometry ---------------------------------------------------------------------------------------------------
+
+    def _line(self) -> float:
+        return QFontMetricsF(ui_font(CAPTION_SCALE)).height()
+
+    def _top(self) -> float:
+        line = self._line()
+        return (2 if self.sentence else 1) * line + 2 * GRID
+
+    def row_height(self) -> float:
+        """Height of a layer's row; below the height of the text only some rows are labelled."""
+        room = self.height() - self._top() - GRID
+        return min(room / max(len(self.layers), 1), TALLEST_ROW)
+
+    def layer_at(self, y: float) -> int:
+        """The layer at this height, −1 outside."""
+        layer = int((y - self._top()) // max(self.row_height(), 0.1))
+        return layer if y >= self._top() and 0 <= layer < len(self.layers) else -1
+
+    def full_scale(self) -> int:
+        """Bytes that the whole width stands for."""
+        values = [value for one in self.layers for value in (one.used, one.reserved, one.predicted) if value]
+        return max(values, default=1)
+
+    def columns(self) -> list[tuple[str, float, float]]:
+        """(heading, left, width) of the figures at the right: used, reserved, predicted; fewer where it is narrow."""
+        metrics = QFontMetricsF(ui_font(CAPTION_SCALE))
+        headings = [self.tr("used {}").format(MEASURED), self.tr("reserved {}").format(MEASURED)]
+        headings.append(self.tr("formula {}").format(PREDICTED))
+        if self.hypothetical:
+            headings = headings[2:]
+        widest = metrics.horizontalAdvance("88.8 MiB")
+        widths = [max(metrics.horizontalAdvance(heading), widest) + 3 * GRID for heading in headings]
+        while len(widths) > 1 and sum(widths) > 0.55 * self.width():
+            del headings[1:2], widths[1:2]  # reserved goes first: its bar says it too
+        left = self.width() - sum(widths) - GRID
+        result = []
+        for heading, width in zip(headings, widths, strict=True):
+            result.append((heading, left, width))
+            left += width
+        return result
+
+    # --- drawing ----------------------------------------------------------------------------------------------------
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        colours = theme()
+        painter.fillRect(self.rect(), QColor(colours.panel))
+        painter.setFont(ui_font(CAPTION_SCALE))
+        if self.layers:
+            columns = self.columns()
+            self._draw_heading(painter, columns)
+            left, right = float(GUTTER), columns[0][1] - GRID
+            for layer, one in enumerate(self.layers):
+                self._draw_row(painter, layer, one, left, right, columns)
+        elif self.sentence:
+            painter.setPen(QColor(colours.text))
+            painter.drawText(self.rect().adjusted(12, 4, -12, -4), Qt.TextFlag.TextWordWrap, self.sentence)
+        painter.end()
+
+    def _draw_heading(self, painter: QPainter, columns: list[tuple[str, float, float]]) -> None:
+        colours, line = theme(), self._line()
+        y = GRID / 2
+        if self.sentence:
+            painter.setPen(QColor(colours.text))
+            text = painter.fontMetrics().elidedText(self.sentence, Qt.TextElideMode.ElideRight, self.width() - 6 * GRID)
+            painter.drawText(QRectF(3 * GRID, y, self.width() - 4 * GRID, line), Qt.AlignmentFlag.AlignVCenter, text)
+            y += line
+        painter.setPen(QColor(colours.muted))
+        painter.drawText(QRectF(3 * GRID, y, GUTTER, line), Qt.AlignmentFlag.AlignVCenter, self.tr("layer"))
+        for heading, left, width in columns:
+            area = QRectF(left, y, width - 2 * GRID, line)
+            painter.drawText(area, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, heading)
+
+    def _draw_row(
+        self, painter: QPainter, layer: int, one: LayerKv, left: float, right: float,
+        columns: list[tuple[str, float, float]],
+    ) -> None:  # fmt: skip
+        colours, line, height = theme(), self._line(), self.row_height()
+        top = self._top() + layer * height
+        if layer in (self.selected, self._hover):
+            shade = QColor(colours.accent)
+            shade.setAlpha(44 if layer == self.selected else 22)
+            painter.fillRect(QRectF(0, top, self.width(), height), shade)
+        inset = 3 if height >= 14 else (1 if height >= 4 else 0)
+        box = QRectF(left, top + inset, max(right - left, 1), max(height - 2 * inset, 1))
+        self._draw_bar(painter, one, box)
+        every = max(1, -int(-line // max(height, 0.1)))
+        if layer % every:
+            return
+        area_top = top + (height - line) / 2 if height >= line else top
+        painter.setPen(QColor(colours.text if layer == self.selected else colours.muted))
+        number = QRectF(0, area_top, GUTTER - 2 * GRID, line)
+        painter.drawText(number, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, str(layer))
+        painter.setPen(QColor(colours.text))
+        by_name = {"used": one.used, "reserved": one.reserved, "formula": one.predicted}
+        names = ["formula"] if self.hypothetical else ["used", "reserved", "formula"]
+        if len(columns) == 2:
+            names.remove("reserved")
+        names = names[: len(columns)] if len(columns) == 1 else names
+        for name, (_, at, width) in zip(names, columns, strict=True):
+            area = QRectF(at, area_top, width - 2 * GRID, line)
+            painter.drawText(area, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, memory(by_name[name]))
+
+    def _draw_bar(self, painter: QPainter, one: LayerKv, box: QRectF) -> None:
+        colours, scale = theme(), box.width() / self.full_scale()
+        colour = colours.positions["new"]
+        if self.hypothetical:
+            if one.predicted:
+                area = QRectF(box.left(), box.top(), one.predicted * scale, box.height())
+                painter.fillRect(area, hatch(colours.muted))
+                painter.setPen(QPen(QColor(colours.muted), 1, Qt.PenStyle.DashLine))
+                painter.drawRect(area.adjusted(0, 0, -1, -1))
+            return
+        if one.reserved:
+            area = QRectF(box.left(), box.top(), one.reserved * scale, box.height())
+            painter.fillRect(area, QColor(blend(colour, colours.panel, 0.18)))
+            if box.height() >= 5:
+                painter.setPen(QColor(blend(colour, colours.panel, 0.6)))
+                painter.drawRect(area.adjusted(0, 0, -1, -1))
+        if one.used:
+            painter.fillRect(QRectF(box.left(), box.top(), one.used * scale, box.height()), QColor(colour))
+        if one.predicted:
+            x = round(box.left() + one.predicted * scale)
+            painter.setPen(QPen(QColor(colours.text), 2 if box.height() >= 8 else 1))
+            painter.drawLine(QPointF(x, box.top() - 1), QPointF(x, box.bottom() + 1))
+
+    # --- the pointer ------------------------------------------------------------------------------------------------
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        self._hover = self.layer_at(event.position().y())
+        if self._hover >= 0 and self.describe is not None:
+            QToolTip.showText(event.globalPosition().toPoint(), self.describe(self._hover), self)
+        else:
+            QToolTip.hideText()
+        self.update()
+
+    def leaveEvent(self, event: QEvent) -> None:
+        self._hover = -1
+        self.update()
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        layer = self.layer_at(event.position().y())
+        if layer >= 0 and event.button() == Qt.MouseButton.LeftButton:
+            self.clicked.emit(layer)

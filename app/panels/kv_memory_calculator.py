@@ -1,0 +1,132 @@
+"""The capacity calculator: how much memory a cache takes, for any model, length and precision."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSpinBox, QWidget
+
+from app.panels.models.kv_memory import ITEMSIZES, LLAMA_7B, LLAMA_7B_POSITIONS, KvShape
+from app.theme import CAPTION_SCALE, GRID, PANEL_PADDING, ui_font
+from app.units import PREDICTED, memory
+from app.widgets.flow_layout import FlowLayout
+
+CUSTOM: Final = "custom"
+CURRENT: Final = "current"
+LLAMA: Final = "llama-7b"
+
+
+class KvCalculator(QWidget):
+    """Editable fields, presets, and the size that the formula gives for them."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._current: tuple[KvShape, int] | None = None
+        self._filling = False
+        self.preset = QComboBox()
+        self.preset.addItem(self.tr("LLaMA-7B, T = 2048, fp16"), LLAMA)
+        self.preset.addItem(self.tr("custom"), CUSTOM)
+        self.fields = {name: QSpinBox() for name in ("layers", "kv_heads", "head_dim", "positions")}
+        self.dtype = QComboBox()
+        for name, size in ITEMSIZES.items():
+            self.dtype.addItem(name, size)
+        self.result = QLabel()
+        self._captions: list[QLabel] = []
+        layout = FlowLayout(self, spacing=2 * GRID)
+        layout.setContentsMargins(PANEL_PADDING, GRID, PANEL_PADDING, GRID)
+        layout.addWidget(self._captioned(self.tr("a cache for"), self.preset, self.tr("Preset of the calculator")))
+        captions = {
+            "layers": self.tr("layers"), "kv_heads": self.tr("KV heads"), "head_dim": self.tr("head dim"),
+            "positions": self.tr("positions"),
+        }  # fmt: skip
+        for name, field in self.fields.items():
+            field.setRange(1, 100_000_000 if name == "positions" else 65_536)
+            field.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
+            field.setGroupSeparatorShown(False)
+            field.setMaximumWidth(84 if name == "positions" else 52)
+            layout.addWidget(self._captioned(captions[name], field, captions[name]))
+            field.valueChanged.connect(self._edited)
+        layout.addWidget(self._captioned(self.tr("of"), self.dtype, self.tr("Number format of the cache")))
+        layout.addWidget(self.result)
+        self.dtype.currentIndexChanged.connect(self._edited)
+        self.preset.currentIndexChanged.connect(self._chosen)
+        self.result.setAccessibleName(self.tr("Predicted size of the cache"))
+        self.result.setToolTip(self.tr("2 · layers · positions · KV heads · head dim · bytes an element"))
+        self._fill(LLAMA_7B, LLAMA_7B_POSITIONS, "float16")
+        self.restyle()
+
+    def _captioned(self, caption: str, field: QWidget, name: str) -> QWidget:
+        """A field with its caption before it, that wraps as one."""
+        both = QWidget()
+        row = QHBoxLayout(both)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(GRID)
+        label = QLabel(caption)
+        label.setBuddy(field)
+        self._captions.append(label)
+        field.setAccessibleName(name)
+        row.addWidget(label)
+        row.addWidget(field)
+        return both
+
+    # --- the value --------------------------------------------------------------------------------------------------
+
+    @property
+    def shape(self) -> KvShape:
+        """What the fields say."""
+        values = {name: field.value() for name, field in self.fields.items()}
+        return KvShape(values["layers"], values["kv_heads"], values["head_dim"], int(self.dtype.currentData()))
+
+    @property
+    def predicted_bytes(self) -> int:
+        return self.shape.total_bytes(self.fields["positions"].value())
+
+    def offer_current(self, shape: KvShape, positions: int, name: str) -> None:
+        """Offer the session's own model as a preset; its numbers follow the run while it is chosen."""
+        known = self._current is not None
+        self._current = (shape, positions)
+        if not known:
+            self.preset.insertItem(1, self.tr("current model"), CURRENT)
+        if self.preset.currentData() == CURRENT:
+            self._fill(*self._current, None)
+        self.preset.setItemText(self.preset.findData(CURRENT), self.tr("current: {}").format(name))
+
+    def withdraw_current(self) -> None:
+        """There is no session whose model could be offered."""
+        self._current = None
+        index = self.preset.findData(CURRENT)
+        if index >= 0:
+            self.preset.removeItem(index)
+
+    def restyle(self) -> None:
+        """Take the theme's fonts again."""
+        for widget in (*self._captions, *self.fields.values(), self.dtype, self.preset):
+            widget.setFont(ui_font(CAPTION_SCALE))
+        font = ui_font()
+        font.setBold(True)
+        self.result.setFont(font)
+
+    def _chosen(self) -> None:
+        match self.preset.currentData():
+            case "llama-7b":
+                self._fill(LLAMA_7B, LLAMA_7B_POSITIONS, "float16")
+            case "current" if self._current is not None:
+                self._fill(*self._current, None)
+
+    def _fill(self, shape: KvShape, positions: int, dtype: str | None) -> None:
+        self._filling = True
+        for name, value in (("layers", shape.layers), ("kv_heads", shape.kv_heads), ("head_dim", shape.head_dim)):
+            self.fields[name].setValue(value)
+        self.fields["positions"].setValue(max(positions, 1))
+        index = self.dtype.findText(dtype) if dtype else self.dtype.findData(shape.itemsize)
+        self.dtype.setCurrentIndex(max(index, 0))
+        self._filling = False
+        self._write()
+
+    def _edited(self) -> None:
+        if not self._filling:
+            self.preset.setCurrentIndex(self.preset.findData(CUSTOM))
+            self._write()
+
+    def _write(self) -> None:
+        self.result.setText(f"= {memory(self.predicted_bytes)} {PREDICTED}")
