@@ -75,7 +75,7 @@ class EngineProcess:
         except (EOFError, OSError) as error:
             if not events:
                 raise self._stopped() from error
-        except msgspec.ValidationError as error:
+        except msgspec.DecodeError as error:
             raise EngineStoppedError("The engine process sent something that is no event.") from error
         return events
 

@@ -44,7 +44,7 @@ class Service:
         """Carry out one encoded command; one that cannot be read is refused."""
         try:
             command = protocol.decode(message)
-        except (DecodeScopeError, msgspec.ValidationError) as error:
+        except (DecodeScopeError, msgspec.DecodeError) as error:
             self._emit([Refused("", "InputError", sentence_of(error))])
         else:
             self.handle(command)

@@ -147,7 +147,7 @@ from engine.session.schema import Token
 def own():
     process = EngineProcess()
     process.send(protocol.Load(LoadSpec(sys.argv[1], dtype="float32", threads=1)))
-    process.send(protocol.Start(RunSpec((RequestSpec("a", 200, ignore_eos=True),) * 100000)))
+    process.send(protocol.Start(RunSpec((RequestSpec("a", 200, ignore_eos=True),) * 500)))
     while True:
         for event in process.receive(1.0):
             if isinstance(event, Token) and event.id == 3:

@@ -1,0 +1,257 @@
+"""Commands and what they are answered with, without a process."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from engine.decode.engine import Engine
+from engine.decode.settings import LoadSpec, Observation, Probe, RequestSpec, RunSpec, Switches
+from engine.host import protocol
+from engine.host.service import Service
+from engine.session.schema import (
+    AnyEvent,
+    AttentionRow,
+    ConfigChanged,
+    DeviceSample,
+    Loading,
+    Mark,
+    ModelReady,
+    Refused,
+    RequestArrived,
+    RequestFinished,
+    RunEnded,
+    SessionStarted,
+    StateChanged,
+    Step,
+    Token,
+)
+
+
+class Bench:
+    """A service with what it said."""
+
+    def __init__(self) -> None:
+        self.events: list[AnyEvent] = []
+        self.service = Service(self.events.extend)
+
+    def send(self, command: protocol.AnyCommand) -> list[AnyEvent]:
+        """What a command was answered with at once."""
+        before = len(self.events)
+        self.service.receive(protocol.encode(command))
+        return self.events[before:]
+
+    def steps(self, count: int) -> list[float | None]:
+        return [self.service.work() for _ in range(count)]
+
+    def finish(self) -> None:
+        """Step until the run is over."""
+        for _ in range(10_000):
+            if isinstance(self.events[-1], StateChanged) and self.events[-1].state == "idle":
+                return
+            self.service.work()
+        raise AssertionError("The run does not end.")
+
+    def count(self, kind: type) -> int:
+        return sum(isinstance(event, kind) for event in self.events)
+
+    def refusal(self, command: protocol.AnyCommand) -> Refused:
+        (refused,) = self.send(command)
+        assert isinstance(refused, Refused)
+        assert refused.command == type(command).__name__
+        return refused
+
+
+@pytest.fixture(scope="module")
+def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def bench(tiny_llama: Path, cache_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    """A service that has the tiny model; its ceilings are kept in a folder of these tests."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache_folder))
+    bench = Bench()
+    bench.send(protocol.Load(LoadSpec(str(tiny_llama), device="cpu", dtype="float32")))
+    yield bench
+    bench.send(protocol.Stop())
+
+
+def run_of(tokens: int = 6, prompt: str = "ab", **switches: str) -> RunSpec:
+    return RunSpec((RequestSpec(prompt, tokens, ignore_eos=True),), Switches(**switches))  # type: ignore[arg-type]
+
+
+def test_loading_tells_progress_and_what_cannot_run_here(bench: Bench, tiny_llama: Path) -> None:
+    fractions = [event.fraction for event in bench.events if isinstance(event, Loading)]
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1.0
+    ready = next(event for event in bench.events if isinstance(event, ModelReady))
+    assert ready.meta["model"] == tiny_llama.name
+    assert ready.unavailable["graphs=True"] == "CUDA graphs need a CUDA device."
+    assert bench.events[-1] == StateChanged("idle")
+
+
+def test_the_sessions_facts(bench: Bench) -> None:
+    events = bench.send(protocol.Start(run_of(), command_line="decodescope record --kv none"))
+    started = events[0]
+    assert isinstance(started, SessionStarted)
+    facts = json.loads(started.meta["model_config"])
+    shape = {name: facts[name] for name in ("layers", "hidden", "heads", "kv_heads", "head_dim", "vocab", "itemsize")}
+    assert shape == {
+        "layers": 2, "hidden": 32, "heads": 4, "kv_heads": 2, "head_dim": 8, "vocab": 260, "itemsize": 4,
+    }  # fmt: skip
+    assert started.meta["command"] == "decodescope record --kv none"
+    assert started.meta["dtype"] == "float32"
+    assert int(started.meta["epoch_ns"]) > 1.7e18
+    assert json.loads(started.meta["ceilings"])["read_bytes_per_s"] > 1e8
+    assert events[1:] == [ConfigChanged(0, 0, events[1].json), StateChanged("running")]  # type: ignore[union-attr]
+
+
+def test_a_run_ends_and_another_begins_from_zero(bench: Bench) -> None:
+    for _ in range(2):
+        bench.events.clear()
+        bench.send(protocol.Start(run_of(5)))
+        bench.finish()
+        assert [event.id for event in bench.events if isinstance(event, Step)] == list(range(5))
+        assert [event.id for event in bench.events if isinstance(event, RequestArrived)] == [0]
+        assert bench.events[-2:] == [RunEnded("finished"), StateChanged("idle")]
+
+
+def test_pause_step_resume(bench: Bench) -> None:
+    bench.send(protocol.Start(run_of(8)))
+    bench.steps(2)
+    assert bench.send(protocol.Pause())[-1] == StateChanged("paused")
+    assert bench.steps(3) == [None, None, None]
+    assert bench.count(Step) == 2
+    assert bench.send(protocol.Pause()) == []
+    bench.send(protocol.StepOnce())
+    bench.send(protocol.StepOnce())
+    assert bench.steps(4) == [0.0, 0.0, None, None]
+    assert bench.count(Step) == 4
+    assert bench.send(protocol.Resume())[-1] == StateChanged("running")
+    bench.finish()
+    assert bench.count(Step) == bench.count(Token) == 8
+    assert [event.kind for event in bench.events if isinstance(event, Mark)] == ["pause", "resume"]
+
+
+def test_step_once_pauses_a_run_that_goes(bench: Bench) -> None:
+    bench.send(protocol.Start(run_of(8)))
+    bench.steps(1)
+    assert StateChanged("paused") in bench.send(protocol.StepOnce())
+    bench.steps(3)
+    assert bench.count(Step) == 2
+
+
+def test_a_run_may_start_paused(bench: Bench) -> None:
+    assert bench.send(protocol.Start(run_of(3), paused=True))[-1] == StateChanged("paused")
+    assert bench.steps(2) == [None, None]
+    bench.send(protocol.Resume())
+    bench.finish()
+    assert bench.count(Step) == 3
+
+
+def test_stop_cancels_what_is_left_and_the_session_is_complete(bench: Bench) -> None:
+    bench.send(protocol.Start(RunSpec((RequestSpec("ab", 50, ignore_eos=True), RequestSpec("cd", 50)))))
+    bench.steps(3)
+    bench.send(protocol.Stop())
+    ended = [(event.id, event.finish_reason) for event in bench.events if isinstance(event, RequestFinished)]
+    assert ended == [(0, "cancelled"), (1, "cancelled")]
+    assert bench.events[-2:] == [RunEnded("stopped"), StateChanged("idle")]
+    assert bench.steps(1) == [None]
+
+
+def test_a_command_without_a_run_is_refused(bench: Bench) -> None:
+    for command in (protocol.Pause(), protocol.Resume(), protocol.StepOnce(), protocol.Stop(), protocol.AddMark("x")):
+        assert bench.refusal(command).message == "There is no run going on."
+
+
+def test_starting_without_a_model_or_twice_is_refused(bench: Bench, tiny_llama: Path) -> None:
+    assert Bench().refusal(protocol.Start(run_of())).message == "No model is loaded."
+    bench.send(protocol.Start(run_of()))
+    assert "stop it before another one starts" in bench.refusal(protocol.Start(run_of())).message
+    assert "stop it before" in bench.refusal(protocol.Load(LoadSpec(str(tiny_llama)))).message
+
+
+def test_what_is_wrong_with_a_run_is_said_and_another_can_start(bench: Bench) -> None:
+    refused = bench.refusal(protocol.Start(run_of(prompt="x" * 300)))
+    assert (refused.error, refused.message[:28]) == ("InputError", "The prompt has 301 tokens, a")
+    assert bench.refusal(protocol.Start(run_of(attention="triton"))).error == "UnavailableError"
+    assert bench.refusal(protocol.Start(RunSpec(()))).message == "A run needs at least one request."
+    bench.send(protocol.Start(run_of(2)))
+    bench.finish()
+    assert bench.count(Token) == 2
+
+
+def test_a_message_that_is_no_command_is_refused(bench: Bench) -> None:
+    bench.events.clear()
+    bench.service.receive(b"\xc1 nonsense")
+    (refused,) = bench.events
+    assert isinstance(refused, Refused)
+    assert refused.error == "InputError"
+
+
+def test_switches_and_observation_change_while_it_runs(bench: Bench) -> None:
+    bench.send(protocol.Start(run_of(6)))
+    bench.steps(2)
+    assert bench.send(protocol.SetSwitches({"kv": "none"})) == []
+    assert bench.send(protocol.SetObservation(Observation("layer", Probe(0, 1)))) == []
+    bench.send(protocol.AddMark("look here"))
+    bench.finish()
+    marks = [(event.kind, event.label) for event in bench.events if isinstance(event, Mark)]
+    assert marks == [("user", "look here"), ("switch", "kv: contiguous → none")]
+    steps = [event for event in bench.events if isinstance(event, Step)]
+    assert [len(step.phases) // 64 for step in steps] == [1, 1, 3, 3, 3, 3]
+    assert [row.step_id for row in bench.events if isinstance(row, AttentionRow)] == [2, 3, 4, 5]
+    assert bench.count(Token) == 6
+
+
+def test_requests_may_be_added_to_a_run(bench: Bench) -> None:
+    bench.send(protocol.Start(run_of(4)))
+    bench.steps(2)
+    bench.send(protocol.AddRequests(run_of(3)))
+    bench.finish()
+    assert [event.id for event in bench.events if isinstance(event, RequestFinished)] == [0, 1]
+    assert bench.count(Token) == 7
+
+
+def test_a_failing_step_ends_the_run_and_not_the_process(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.send(protocol.Start(run_of(9)))
+    bench.steps(3)
+
+    def fail(engine: Engine) -> bool:
+        raise MemoryError("tried to allocate 9000000000000 bytes")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Engine, "step", fail)
+        assert bench.steps(1) == [None]
+    told = bench.events[-5:]
+    message = "The step failed: not enough memory (tried to allocate 9000000000000 bytes)."
+    assert isinstance(told[0], Mark)
+    assert (told[0].kind, told[0].label) == ("fault", message)
+    assert isinstance(told[1], RequestFinished)
+    assert told[2:] == [Refused("Step", "DecodeScopeError", message), RunEnded("failed"), StateChanged("idle")]
+    bench.send(protocol.Start(run_of(2)))
+    bench.finish()
+    assert bench.events[-2] == RunEnded("finished")
+
+
+def test_memory_that_a_limit_denies_is_told(bench: Bench) -> None:
+    bench.send(protocol.Start(RunSpec((RequestSpec("ab", 50),), Switches(kv_memory=1000))))
+    bench.steps(1)
+    refused = next(event for event in bench.events if isinstance(event, Refused))
+    assert "bytes" in refused.message
+    assert RunEnded("failed") in bench.events
+
+
+def test_devices_are_sampled_during_a_run_only(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.send(protocol.Start(run_of(2)))
+    sampler = bench.service._sampler
+    assert sampler is not None
+    sampler.sample()
+    names = {event.name for event in bench.events if isinstance(event, DeviceSample)}
+    assert {"process_cpu_percent", "process_rss_bytes"} <= names
+    bench.finish()
+    assert bench.service._sampler is None

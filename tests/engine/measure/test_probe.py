@@ -1,0 +1,70 @@
+"""The probe's rows equal softmax(q·kᵀ/√d) with the causal and the sliding window, for a prefill longer than its cap."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from engine.cache.none import NoCache
+from engine.decode.settings import Probe
+from engine.measure.probe import ROWS_A_SPAN, RowProbe
+from engine.model.batch import PADDING_REQUEST, Batch
+from engine.model.config import ModelConfig
+from engine.session.schema import AttentionRow
+
+CONFIG = ModelConfig(
+    architecture="LlamaForCausalLM", layers=2, hidden=32, heads=4, kv_heads=2, head_dim=8, ffn=48, vocab=100,
+    max_positions=4096,
+)  # fmt: skip
+
+
+def observe(probe: RowProbe, batch: Batch, seen: dict[int, int]) -> tuple[Tensor, Tensor, list[AttentionRow]]:
+    torch.manual_seed(0)
+    rows = batch.token_ids.shape[0]
+    q, k = torch.randn(rows, 4, 8), torch.randn(rows, 2, 8)
+    cache = NoCache(2)
+    cache.begin(batch)
+    cache.write(1, k, k)
+    probe.begin(seen)
+    probe.observe(1, q, cache, batch)
+    return q, k, probe.take(5)
+
+
+def expected(q: Tensor, k: Tensor, head: int, row: int, position: int, window: int | None) -> list[float]:
+    scores = [float(q[row, head] @ k[row - position + j, head // 2]) / math.sqrt(8) for j in range(position + 1)]
+    first = 0 if window is None else max(0, position + 1 - window)
+    weights = [math.exp(score) if j >= first else 0.0 for j, score in enumerate(scores)]
+    return [weight / sum(weights) for weight in weights]
+
+
+@pytest.mark.parametrize("window", [None, 3])
+def test_rows_of_two_requests_and_padding(window: int | None) -> None:
+    config = replace(CONFIG, sliding_window=window, window_layers=(1,))
+    batch = Batch.of([(7, 0, [1] * 6), (PADDING_REQUEST, 0, [0] * 2), (9, 0, [2] * 4)])
+    q, k, rows = observe(RowProbe(Probe(1, None), config), batch, {9: 3})
+    assert {(row.request_id, row.position, row.head) for row in rows} == {
+        *((7, position, head) for position in range(6) for head in range(4)),
+        *((9, 3, head) for head in range(4)),
+    }
+    for row in rows:
+        at = row.position + (8 if row.request_id == 9 else 0)
+        probs = np.frombuffer(row.probs, np.float16)
+        assert (row.step_id, row.layer) == (5, 1)
+        assert probs == pytest.approx(expected(q, k, row.head, at, row.position, window), abs=1e-3)
+
+
+def test_a_long_prefill_keeps_its_last_rows() -> None:
+    length = ROWS_A_SPAN + 10
+    _, _, rows = observe(RowProbe(Probe(1, 2), CONFIG), Batch.of([(0, 0, [1] * length)]), {})
+    assert [row.position for row in rows] == list(range(10, length))
+    assert {row.head for row in rows} == {2}
+
+
+def test_only_its_layer_is_wanted() -> None:
+    probe = RowProbe(Probe(1, 0), CONFIG)
+    assert [probe.wants(layer) for layer in range(2)] == [False, True]
