@@ -42,6 +42,8 @@ class Theme:
     """Time groups of schema.GROUPS, and `draft`."""
     positions: dict[str, str]
     """Position classes new, recomputed, padding, rejected, reused; always drawn with their texture too."""
+    kinds: dict[str, str]
+    """Kinds of step, as in schema.StepKind."""
     heatmap: str
     """pyqtgraph colour map for values from 0 up."""
     requests: tuple[str, ...] = field(
@@ -65,6 +67,7 @@ DARK: Final = Theme(
             "draft": "#9a86e0", "other": "#8a93a0"},
     positions={"new": "#56b4e9", "recomputed": "#e69f00", "padding": "#8a93a0", "rejected": "#9a86e0",
                "reused": "#009e73"},
+    kinds={"prefill": "#d0885a", "decode": "#6f9fd0", "mixed": "#c9b15c", "verify": "#9a86e0", "teacher": "#4fb59c"},
     heatmap="viridis",
 )  # fmt: skip
 
@@ -76,6 +79,7 @@ LIGHT: Final = Theme(
             "draft": "#6a4fc0", "other": "#767f8c"},
     positions={"new": "#1f78b4", "recomputed": "#b36b00", "padding": "#767f8c", "rejected": "#6a4fc0",
                "reused": "#00795a"},
+    kinds={"prefill": "#b0602c", "decode": "#3f76ad", "mixed": "#8f7a1a", "verify": "#6a4fc0", "teacher": "#1f7f69"},
     heatmap="CET-L17",
     requests=("#1f78b4", "#b36b00", "#00795a", "#a8447b", "#6a4fc0", "#a34700", "#767f8c", "#857a00"),
 )  # fmt: skip
@@ -123,11 +127,45 @@ def palette(colours: Theme) -> QPalette:
 
 def style_sheet(colours: Theme) -> str:
     """The few rules a palette cannot express."""
+    hover = colours.line
     return f"""
     QToolTip {{ color: {colours.text}; background: {colours.panel}; border: 1px solid {colours.line}; padding: 4px; }}
     QMainWindow::separator {{ background: {colours.window}; width: {GRID}px; height: {GRID}px; }}
     QMainWindow::separator:hover {{ background: {colours.accent}; }}
-    QDockWidget {{ titlebar-close-icon: none; }}
+    #panel-header {{ background: {colours.panel}; border-bottom: 1px solid {colours.line}; }}
+    #panel-body {{ background: {colours.panel}; }}
+    QStatusBar {{ border-top: 1px solid {colours.line}; }}
+    QStatusBar::item {{ border: none; }}
+    QMenuBar {{ border-bottom: 1px solid {colours.line}; padding: 2px; }}
+    QToolBar {{ border: none; padding: 0; spacing: 0; }}
+    QTabBar {{ qproperty-drawBase: 0; }}
+    QTabBar::tab {{ color: {colours.muted}; background: {colours.window}; border: none; padding: 6px 12px;
+                    border-bottom: 2px solid transparent; }}
+    QTabBar::tab:selected {{ color: {colours.text}; border-bottom: 2px solid {colours.accent}; }}
+    QTabBar::tab:hover {{ color: {colours.text}; }}
+    QTabBar::tab:focus {{ background: {colours.line}; }}
+    QToolButton {{ border: 1px solid transparent; border-radius: 4px; padding: 3px; }}
+    QToolButton:hover {{ background: {hover}; }}
+    QToolButton:focus {{ border-color: {colours.accent}; }}
+    QToolButton::menu-indicator {{ image: none; }}
+    QPushButton {{ border: 1px solid {colours.line}; border-radius: 4px; padding: 5px 12px;
+                   background: {colours.panel}; }}
+    QPushButton:hover {{ border-color: {colours.muted}; }}
+    QPushButton:pressed {{ background: {colours.line}; }}
+    QPushButton:focus {{ border-color: {colours.accent}; }}
+    QPushButton:disabled {{ color: {colours.muted}; background: {colours.window}; }}
+    QPushButton#primary {{ background: {colours.accent}; color: {colours.on_accent}; border-color: {colours.accent};
+                           font-weight: bold; }}
+    QPushButton#primary:hover {{ border-color: {colours.text}; }}
+    QPushButton#primary:focus {{ border: 2px solid {colours.text}; padding: 4px 11px; }}
+    QPushButton#primary:disabled {{ background: {colours.line}; color: {colours.muted}; border-color: {colours.line}; }}
+    QPlainTextEdit, QTextBrowser, QLineEdit, QListView {{ border: 1px solid {colours.line}; border-radius: 4px;
+                     background: {colours.panel}; selection-background-color: {colours.accent};
+                     selection-color: {colours.on_accent}; }}
+    QPlainTextEdit:focus, QTextBrowser:focus, QLineEdit:focus, QListView:focus {{ border-color: {colours.accent}; }}
+    QProgressBar {{ border: 1px solid {colours.line}; border-radius: 4px; background: {colours.panel};
+                    text-align: center; }}
+    QProgressBar::chunk {{ background: {colours.accent}; border-radius: 3px; }}
     """
 
 

@@ -1,0 +1,339 @@
+"""The worker thread: owns the engine process, fills the Session from what it says, and writes the session file.
+
+The window posts commands and reads the Session; signals tell it of changes of state only. Nothing here touches a
+widget, and nothing in the window touches the engine process.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from PySide6.QtCore import QObject, QThread, Signal
+
+from app.recordings import RecordedDetail, Recordings
+from engine.decode.settings import LoadSpec, Observation, Probe, RunSpec
+from engine.errors import DecodeScopeError, EngineStoppedError
+from engine.host import protocol
+from engine.session import schema
+from engine.session.store import Session
+
+BUSY_WAIT_S: Final = 0.02
+IDLE_WAIT_S: Final = 0.05
+"""How long the thread waits for events before it looks for commands, while a run goes on and while none does."""
+STOP_WAIT_S: Final = 2.0
+"""How long a run is given to end by itself when the program is closed."""
+
+_RUN_COMMANDS: Final = (
+    protocol.Pause, protocol.Resume, protocol.StepOnce, protocol.Stop, protocol.SetSwitches, protocol.SetObservation,
+    protocol.AddMark, protocol.AddRequests,
+)  # fmt: skip
+_RUN_COMMAND_NAMES: Final = frozenset(one.__name__ for one in _RUN_COMMANDS)
+
+
+class Engine(Protocol):
+    """What the feed needs of an engine process (`engine.host.process.EngineProcess`)."""
+
+    @property
+    def pid(self) -> int: ...
+
+    def send(self, command: protocol.AnyCommand) -> None: ...
+
+    def receive(self, timeout_s: float) -> list[schema.AnyEvent]: ...
+
+    def close(self) -> None: ...
+
+
+class Writer(Protocol):
+    """What the feed needs of a session file that is being written (`engine.session.file.SessionWriter`)."""
+
+    def append(self, events: list[schema.AnyEvent]) -> None: ...
+
+    def tick(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Feed(QThread):
+    """Runs the engine process and keeps the Session of the run that goes on.
+
+    `state` is one of starting, loading, idle, running, paused, stopped. Commands may be posted from any thread at any
+    time: a run that is started before its model is there waits for it, and one that is started while another goes on
+    ends that one first.
+    """
+
+    state_changed = Signal(str)
+    loading = Signal(str, float)
+    model_ready = Signal(object)
+    session_started = Signal(object, str)
+    """(Session, path of its file or "")."""
+    run_ended = Signal(str)
+    refused = Signal(str, str)
+    """(name of the command, sentence)."""
+    engine_died = Signal(str)
+    recording_failed = Signal(str)
+
+    def __init__(
+        self,
+        start_engine: Callable[[], Engine],
+        open_writer: Callable[[Path], Writer],
+        recordings: Recordings,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.setObjectName("feed")
+        self._start_engine = start_engine
+        self._open_writer = open_writer
+        self._recordings = recordings
+        self._commands: deque[protocol.AnyCommand] = deque()
+        self._closing = False
+        self._engine: Engine | None = None
+        self._model: protocol.Load | None = None
+        self._model_is_ready = False
+        self._waiting: list[protocol.AnyCommand] = []
+        self._active = False
+        self._observation = Observation()
+        self._session: Session | None = None
+        self._writer: Writer | None = None
+        self._deaths = 0
+        self.state = "starting"
+        self.overhead: float | None = None
+        """The instrumentation's own cost as a share of the steps' wall time, as the engine said last."""
+
+    # --- called from the window -------------------------------------------------------------------------------------
+
+    @property
+    def engine_pid(self) -> int | None:
+        return None if self._engine is None else self._engine.pid
+
+    def load(self, spec: LoadSpec) -> None:
+        """Load this model; a run that goes on is ended first."""
+        self._commands.append(protocol.Load(spec))
+
+    def start_run(self, run: RunSpec, paused: bool = False) -> None:
+        """Start a run, and with it a new Session and a new recording."""
+        self._observation = run.observation
+        self._commands.append(protocol.Start(run, "window", paused))
+
+    def pause(self) -> None:
+        self._commands.append(protocol.Pause())
+
+    def resume(self) -> None:
+        self._commands.append(protocol.Resume())
+
+    def step_once(self) -> None:
+        self._commands.append(protocol.StepOnce())
+
+    def stop_run(self) -> None:
+        self._commands.append(protocol.Stop())
+
+    def set_switches(self, changes: dict[str, Any]) -> None:
+        """Flip switches at the next step."""
+        self._commands.append(protocol.SetSwitches(changes))
+
+    def set_probe(self, probe: Probe | None) -> None:
+        """Record the attention of this layer and head from the next step on."""
+        if probe != self._observation.probe:
+            self.set_observation(replace(self._observation, probe=probe))
+
+    def set_observation(self, observation: Observation) -> None:
+        """Observe more or less from the next step on."""
+        self._observation = observation
+        self._commands.append(protocol.SetObservation(observation))
+
+    def add_mark(self, label: str) -> None:
+        """Put a note on the timeline, now."""
+        self._commands.append(protocol.AddMark(label))
+
+    def close(self) -> None:
+        """End the run, the engine process and this thread; returns when they are gone."""
+        self._closing = True
+        self.wait()
+
+    # --- the thread -------------------------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Serve one engine process after another until the program is closed."""
+        try:
+            while not self._closing:
+                try:
+                    self._serve(self._start_engine())
+                except EngineStoppedError as error:
+                    self._bury(str(error))
+        finally:
+            self._end_session()
+
+    def _serve(self, engine: Engine) -> None:
+        self._engine = engine
+        try:
+            if self._model is not None:
+                self._set_state("loading")
+                engine.send(self._model)
+            else:
+                self._set_state("idle")
+            while not self._closing:
+                while self._commands:
+                    self._obey(engine, self._commands.popleft())
+                self._take(engine.receive(BUSY_WAIT_S if self._active or self._commands else IDLE_WAIT_S))
+            self._finish_run(engine)
+        finally:
+            self._engine = None
+            engine.close()
+
+    def _obey(self, engine: Engine, command: protocol.AnyCommand) -> None:
+        if isinstance(command, _RUN_COMMANDS):
+            if self._active:  # what comes after the end of a run has nothing to act on
+                engine.send(command)
+            return
+        if isinstance(command, protocol.Load):
+            self._waiting = [one for one in self._waiting if not isinstance(one, protocol.Load)]
+        if isinstance(command, protocol.Start):
+            self._waiting = [one for one in self._waiting if not isinstance(one, protocol.Start)]
+        if self._active:
+            self._waiting.append(command)
+            engine.send(protocol.Stop())
+        elif isinstance(command, protocol.Load):
+            self._model, self._model_is_ready = command, False
+            self._set_state("loading")
+            engine.send(command)
+        elif isinstance(command, protocol.Start) and not self._model_is_ready:
+            self._waiting.append(command)
+        else:
+            self._active = True
+            engine.send(command)
+
+    def _obey_waiting(self) -> None:
+        self._commands.extendleft(reversed(self._waiting))
+        self._waiting = []
+
+    def _take(self, events: list[schema.AnyEvent]) -> None:
+        """Put what is stored into the Session and the file, and tell the window what changes its state."""
+        stored: list[schema.AnyEvent] = []
+        for event in events:
+            match event:
+                case schema.SessionStarted():
+                    self._record(stored)
+                    stored = []
+                    self._begin_session(event)
+                case schema.Loading():
+                    self.loading.emit(event.stage, event.fraction)
+                case schema.ModelReady():
+                    self._model_is_ready, self._deaths = True, 0
+                    self.model_ready.emit(event)
+                    self._obey_waiting()
+                case schema.StateChanged():
+                    if not (event.state == "idle" and self._waiting):
+                        self._set_state(event.state)
+                case schema.Refused():
+                    self._on_refused(event)
+                case schema.RunEnded():
+                    self._record(stored)
+                    stored = []
+                    self._end_session()
+                    self.run_ended.emit(event.reason)
+                    self._obey_waiting()
+                case schema.Overhead():
+                    self.overhead = event.share
+                case _:
+                    stored.append(event)
+        self._record(stored)
+
+    def _on_refused(self, event: schema.Refused) -> None:
+        if event.command == "Load":
+            self._model = None
+            self._waiting = []
+            self._set_state("idle")
+        elif event.command == "Start":
+            self._active = False
+            self._set_state("idle")
+        elif event.command in _RUN_COMMAND_NAMES and not self._active:
+            return  # the run ended before the command came
+        self.refused.emit(event.command, event.message)
+
+    def _begin_session(self, started: schema.SessionStarted) -> None:
+        self._end_session()
+        session, path = Session(), ""
+        try:
+            new_path = self._recordings.new_path(started.meta.get("model", ""))
+            self._writer = self._open_writer(new_path)
+            session.source = RecordedDetail(new_path)
+            path = str(new_path)
+        except (OSError, DecodeScopeError) as error:
+            self.recording_failed.emit(str(error))
+        self._session = session
+        self._active = True
+        self._record([started])
+        self.session_started.emit(session, path)
+
+    def _record(self, stored: list[schema.AnyEvent]) -> None:
+        if self._session is None:
+            return
+        if self._writer is not None:
+            try:
+                self._writer.append(stored) if stored else self._writer.tick()
+            except (OSError, DecodeScopeError) as error:
+                self._abandon_file(str(error))
+        if stored:
+            self._session.apply(stored)
+
+    def _abandon_file(self, reason: str) -> None:
+        """The file cannot be written any more: say so, and go on with the Session in memory."""
+        writer, self._writer = self._writer, None
+        self.recording_failed.emit(reason)
+        if writer is not None:
+            try:
+                writer.close()
+            except (OSError, DecodeScopeError):
+                pass  # what could be written is in the file already
+
+    def _end_session(self) -> None:
+        self._active = False
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            try:
+                writer.close()
+            except (OSError, DecodeScopeError) as error:
+                self.recording_failed.emit(str(error))
+
+    def _finish_run(self, engine: Engine) -> None:
+        """The program is closed: let the run that goes on end, so that its recording is whole."""
+        if not self._active:
+            return
+        self._waiting = []
+        engine.send(protocol.Stop())
+        deadline = time.monotonic() + STOP_WAIT_S
+        while self._active and time.monotonic() < deadline:
+            self._take(engine.receive(BUSY_WAIT_S))
+
+    def _bury(self, sentence: str) -> None:
+        """The engine process is gone: close its recording with a mark, say so, and go on with a new one."""
+        if self._closing:
+            return
+        if self._active and self._session is not None:
+            self._record([schema.Mark(_now_ns(self._session), "fault", sentence)])
+        self._end_session()
+        self._model_is_ready = False
+        self._waiting = []
+        self._deaths += 1
+        self.engine_died.emit(sentence)
+        if self._deaths > 1:  # a model that kills the engine when it is loaded is not tried again and again
+            self._model = None
+            self._set_state("stopped")
+            while not self._commands and not self._closing:
+                self.msleep(int(1000 * IDLE_WAIT_S))
+
+    def _set_state(self, state: str) -> None:
+        if state != self.state:
+            self.state = state
+            self.state_changed.emit(state)
+
+
+def _now_ns(session: Session) -> int:
+    """Now on the session's clock, never before what it holds already."""
+    elapsed = time.time_ns() - int(session.meta.get("epoch_ns", time.time_ns()))
+    last = int(session.steps["end_ns"][-1]) if len(session.steps) else 0
+    return max(elapsed, last)

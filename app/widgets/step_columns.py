@@ -1,0 +1,95 @@
+"""Steps as columns of pixels: at most one mark a column, the slowest step of those that share it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.session.store import Session
+
+KIND_BITS: Final = 3
+OUTLIER: Final = 3.0
+"""A step this many times slower than nearly all of those shown is cut off, so that the others keep their height."""
+
+
+class StepLatencies:
+    """Latency and kind of every step in one growing array of integers: `latency_ns << 3 | kind`.
+
+    The order of these integers is the order of latencies, so one maximum finds a column's slowest step and its kind.
+    """
+
+    def __init__(self) -> None:
+        self._keys = np.empty(1024, np.int64)
+        self._length = 0
+
+    def __len__(self) -> int:
+        return self._length
+
+    def clear(self) -> None:
+        self._length = 0
+
+    def update(self, session: Session) -> None:
+        """Take the steps that came since the last call."""
+        length = len(session.steps)
+        start = self._length
+        if length <= start:
+            return
+        if length > len(self._keys):
+            larger = np.empty(max(length, 2 * len(self._keys)), np.int64)
+            larger[:start] = self._keys[:start]
+            self._keys = larger
+        steps = session.steps
+        latency = steps["end_ns"][start:length] - steps["start_ns"][start:length]
+        self._keys[start:length] = latency << KIND_BITS | steps["kind"][start:length]
+        self._length = length
+
+    def latency_ns(self, first: int, last: int) -> NDArray[np.int64]:
+        """int64 [last - first]: latencies of the steps [first, last)."""
+        result: NDArray[np.int64] = self._keys[first:last] >> KIND_BITS
+        return result
+
+    def columns(self, first: float, last: float, width: int) -> StepColumns:
+        """The steps [first, last) over `width` pixels; fractions of a step are shown when the view is between two."""
+        low, high = max(0, int(first)), min(self._length, int(np.ceil(last)))
+        span = last - first
+        if high <= low or span <= 0 or width <= 0:
+            nothing = np.empty(0, np.int64)
+            return StepColumns(nothing, nothing.astype(np.float64), 0.0, nothing, nothing)
+        keys = self._keys[low:high]
+        if span <= width:
+            bar = width / span
+            steps = np.arange(low, high)
+            left = (steps - first) * bar
+        else:
+            bar = 1.0
+            pixel = np.floor((np.arange(low, high) - first) * (width / span)).astype(np.int64)
+            starts = np.flatnonzero(np.diff(pixel, prepend=-1))
+            keys = np.maximum.reduceat(keys, starts)
+            steps = starts + low
+            left = pixel[starts].astype(np.float64)
+        return StepColumns(steps, left, bar, keys >> KIND_BITS, keys & ((1 << KIND_BITS) - 1))
+
+
+@dataclass(frozen=True, slots=True)
+class StepColumns:
+    """What is drawn: one entry a mark."""
+
+    first_step: NDArray[np.int64]
+    """The first step of each mark."""
+    left: NDArray[np.float64]
+    """Pixels from the left edge."""
+    bar: float
+    """Pixels a mark is wide."""
+    latency_ns: NDArray[np.int64]
+    kind: NDArray[np.int64]
+
+    def ceiling_ns(self) -> int:
+        """The latency at full height: the largest there is, outliers aside."""
+        if len(self.latency_ns) == 0:
+            return 0
+        largest = int(self.latency_ns.max())
+        usual = float(np.quantile(self.latency_ns, 0.95))
+        return round(1.25 * usual) if largest > OUTLIER * usual > 0 else largest
