@@ -149,27 +149,37 @@ class SessionWriter:
         self._db.execute(f"UPDATE requests SET {assignments} WHERE id = ?", (*values.values(), request_id))
 
     def _make_room(self) -> None:
-        """Remove an older session at this path; refuse to overwrite anything else."""
+        """Remove an older session at this path and make an empty file in its place."""
+        check_destination(self.path)
         try:
-            if self.path.is_dir():
-                raise SessionFileError(f"{self.path} is a folder; name a file to write the session to.")
-            if not self.path.parent.is_dir():
-                raise SessionFileError(f"The folder {self.path.parent} does not exist; the session cannot be written.")
-            if self.path.exists():
-                with self.path.open("rb") as file:
-                    head = file.read(72)
-                if head and not is_session(head):
-                    raise SessionFileError(f"{self.path} exists and is not a session file; it was left as it is.")
-                self.path.unlink()
+            self.path.unlink(missing_ok=True)
             for companion in ("-wal", "-shm", "-journal"):
                 Path(f"{self.path}{companion}").unlink(missing_ok=True)
-            with self.path.open("xb"):
-                pass
+            self.path.touch(exist_ok=False)
         except OSError as error:
             raise SessionFileError(f"The session file {self.path} cannot be written: {error.strerror}.") from error
 
     def _failure(self, error: sqlite3.Error) -> SessionFileError:
         return SessionFileError(f"Recording to {self.path} stopped: {error}. What was written until then is kept.")
+
+
+def check_destination(path: Path) -> None:
+    """Raise SessionFileError where a session cannot be written to `path`; an older session there is left as it is."""
+    if path.is_dir():
+        raise SessionFileError(f"{path} is a folder; name a file to write the session to.")
+    if not path.parent.is_dir():
+        raise SessionFileError(f"The folder {path.parent} does not exist; the session cannot be written.")
+    try:
+        existed = path.exists()
+        with path.open("a+b") as file:
+            file.seek(0)
+            head = file.read(72)
+        if not existed:
+            path.unlink()
+    except OSError as error:
+        raise SessionFileError(f"The session file {path} cannot be written: {error.strerror}.") from error
+    if head and not is_session(head):
+        raise SessionFileError(f"{path} exists and is not a session file; it was left as it is.")
 
 
 def is_session(head: bytes) -> bool:

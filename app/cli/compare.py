@@ -1,0 +1,56 @@
+"""`decodescope compare`: two sessions side by side, B against A."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from typing import Any
+
+from app.cli.table import columns
+from app.units import NOT_APPLICABLE, count, memory, percent, rate, seconds
+from engine.session.file import open_session
+from engine.session.metrics import Summary, summarise
+
+Format = Callable[[Any], str]
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the main figures of both, with B / A, and whether they generated the same tokens."""
+    a, b = summarise(open_session(options.a)), summarise(open_session(options.b))
+    same = [r.token_ids for r in a.requests] == [r.token_ids for r in b.requests]
+    rows = figures(a, b)
+    if options.json:
+        figure = {name: {"a": x, "b": y, "ratio": ratio(x, y)} for name, x, y, _ in rows}
+        changed = {k: [a.settings.get(k), b.settings.get(k)] for k in sorted({*a.settings, *b.settings})
+                   if a.settings.get(k) != b.settings.get(k)}  # fmt: skip
+        print(json.dumps({"a": options.a, "b": options.b, "same_tokens": same, "settings": changed, "figures": figure}))
+        return 0
+    lines = [("", "A", "B", "B / A")]
+    for name, x, y, form in rows:
+        quotient = ratio(x, y)
+        lines.append((name, form(x), form(y), NOT_APPLICABLE if quotient is None else f"{quotient:.3f}"))
+    print(columns(lines))
+    print(f"\nThe generated tokens are {'the same' if same else 'different'}.")
+    return 0
+
+
+def ratio(a: float | None, b: float | None) -> float | None:
+    """b / a where both are there and a is not zero."""
+    return None if a is None or b is None or not a else b / a
+
+
+def figures(a: Summary, b: Summary) -> list[tuple[str, Any, Any, Format]]:
+    """(name, value of A, value of B, how it is written)."""
+    rows: list[tuple[str, Any, Any, Format]] = [
+        ("tokens", a.tokens, b.tokens, count),
+        ("steps", a.steps, b.steps, count),
+        ("wall time", a.wall_s, b.wall_s, seconds),
+        ("rate", a.tokens_per_s, b.tokens_per_s, lambda v: rate(v, "tokens/s")),
+    ]
+    rows += [(f"gap between tokens {p}", a.itl_s[p], b.itl_s[p], seconds) for p in a.itl_s]
+    rows += [(f"positions {name}", a.positions[name], b.positions[name], count) for name in a.positions]
+    rows += [(f"KV {name.removesuffix('_bytes')}", a.kv[name], b.kv[name], memory) for name in a.kv]
+    rows += [(f"time: {group}", a.groups_s[group], b.groups_s[group], seconds) for group in a.groups_s]
+    rows += [("MBU", a.mbu, b.mbu, percent), ("MFU", a.mfu, b.mfu, percent)]
+    return rows

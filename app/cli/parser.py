@@ -1,0 +1,201 @@
+"""The command line's words; each command lives in a module of its own that is imported when it runs."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import re
+import sys
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final, NoReturn, get_args
+
+from engine.decode.settings import (
+    Attention,
+    Batching,
+    Detail,
+    Dtype,
+    Kv,
+    RequestSpec,
+    Sampling,
+    Speculate,
+    SwitchChange,
+    Switches,
+)
+from engine.errors import InputError
+
+Command = Callable[[argparse.Namespace], int]
+
+COMMANDS: Final = ("record", "info", "export", "compare", "screenshot", "bench")
+PANELS: Final = (
+    "timeline", "inspector", "redundancy", "kv-memory", "attention", "latency", "utilisation", "batch", "parallel",
+    "before-after", "summary", "roofline",
+)  # fmt: skip
+FORMATS: Final = ("chrome", "perfetto", "csv", "html", "png", "svg")
+DEFAULT_PROMPT: Final = "The cat sits on"
+
+_UNITS: Final = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
+
+
+class Parser(argparse.ArgumentParser):
+    """Says in one line what is wrong, and exits with 2."""
+
+    def error(self, message: str) -> NoReturn:
+        print(f"{self.prog}: {message} (see `{self.prog} --help`).", file=sys.stderr)
+        sys.exit(2)
+
+
+def parse_command(arguments: list[str]) -> tuple[Command, argparse.Namespace]:
+    """The command and its options; exits with 2 where they cannot be understood."""
+    name, *rest = arguments
+    parser = Parser(prog=f"decodescope {name}", allow_abbrev=False)
+    {
+        "record": _record, "info": _info, "export": _export, "compare": _compare,
+        "screenshot": _screenshot, "bench": _bench,
+    }[name](parser)  # fmt: skip
+    command: Command = importlib.import_module(f"app.cli.{name}").run
+    return command, parser.parse_args(rest)
+
+
+def parse_window(arguments: list[str]) -> tuple[str | None, str | None]:
+    """(session file, model folder) to open the window on; raises InputError for a path that is not there."""
+    parser = Parser(
+        prog="decodescope",
+        description="Shows a language model generating text, token by token. Without arguments, opens the window on "
+        f"the demo model. Commands that need no display: {', '.join(COMMANDS)} (each has --help).",
+    )
+    parser.add_argument("--version", action="version", version=f"decodescope {version('decodescope')}")
+    parser.add_argument("path", nargs="?", metavar="SESSION | MODEL_DIR", help="a recorded session, or a model folder")
+    path = parser.parse_args(arguments).path
+    if path is None:
+        return None, None
+    if not Path(path).exists():
+        raise InputError(f"There is no file or folder {path}.")
+    return (None, path) if Path(path).is_dir() else (path, None)
+
+
+def switch_change(text: str) -> SwitchChange:
+    """`STEP:NAME=VALUE[,NAME=VALUE...]` as it stands on the command line; values are checked as switches are."""
+    match = re.fullmatch(r"(\d+):(.+)", text)
+    if not match:
+        raise argparse.ArgumentTypeError(f"{text!r} is not STEP:NAME=VALUE, for example 20:kv=paged")
+    changes: dict[str, Any] = {}
+    for part in match[2].split(","):
+        name, equals, value = part.partition("=")
+        if not equals:
+            raise argparse.ArgumentTypeError(f"{part!r} is not NAME=VALUE")
+        changes[name.strip()] = _switch_value(name.strip(), value.strip())
+    try:
+        Switches().changed(**changes)
+    except InputError as error:
+        raise argparse.ArgumentTypeError(str(error).rstrip(".")) from None
+    return SwitchChange(int(match[1]), changes)
+
+
+def byte_size(text: str) -> int:
+    """`1500000`, `512MiB`, `2G`: a number of bytes."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmg]i?)?b?", text.strip(), re.IGNORECASE)
+    if not match:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size, for example 512MiB")
+    return int(float(match[1]) * _UNITS[(match[2] or "").lower()])
+
+
+def window_size(text: str) -> tuple[int, int]:
+    """`1600x1000` as (width, height) in logical pixels."""
+    match = re.fullmatch(r"(\d+)x(\d+)", text.lower())
+    if not match or not all(200 <= int(side) <= 16_384 for side in match.groups()):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size such as 1600x1000 (200 to 16384 a side)")
+    return int(match[1]), int(match[2])
+
+
+def _switch_value(name: str, value: str) -> str | int | bool | None:
+    if name in ("k", "max_batch", "block_size"):
+        if not re.fullmatch(r"-?\d+", value):
+            raise argparse.ArgumentTypeError(f"{name} must be a whole number, not {value!r}")
+        return int(value)
+    if name == "kv_memory":
+        return byte_size(value)
+    if name == "graphs":
+        if value not in ("on", "off"):
+            raise argparse.ArgumentTypeError(f"graphs must be on or off, not {value!r}")
+        return value == "on"
+    return value
+
+
+def _record(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Run prompts through a model and record what every step computed and cost."
+    switches, sampling = Switches(), Sampling()
+    model = parser.add_argument_group("model")
+    model.add_argument("--model", default="demo", metavar="DIR", help='checkpoint folder, or "demo" (default)')
+    model.add_argument("--draft-model", metavar="DIR", help="smaller checkpoint that proposes tokens")
+    model.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
+    model.add_argument("--dtype", default="auto", choices=get_args(Dtype), help="default: auto (float32 on a CPU)")
+    model.add_argument("--threads", type=int, default=0, metavar="N", help="CPU threads (default: the engine chooses)")
+    what = parser.add_argument_group("requests")
+    what.add_argument("--prompt", action="append", metavar="TEXT", help=f"repeatable (default: {DEFAULT_PROMPT!r})")
+    what.add_argument("--requests", metavar="FILE.jsonl", help='lines {"prompt", "max_new_tokens", "arrival_s"}')
+    limit = RequestSpec("").max_new_tokens
+    what.add_argument("--max-new-tokens", type=int, default=limit, metavar="N", help=f"default: {limit}")
+    what.add_argument("--ignore-eos", action="store_true", help="go on after an end-of-text token")
+    what.add_argument("--temperature", type=float, default=sampling.temperature, metavar="T", help="0 is greedy")
+    what.add_argument("--top-p", type=float, default=sampling.top_p, metavar="P")
+    what.add_argument("--top-k", type=int, default=sampling.top_k, metavar="K")
+    what.add_argument("--min-p", type=float, default=sampling.min_p, metavar="M")
+    what.add_argument("--seed", type=int, default=sampling.seed, metavar="S")
+    how = parser.add_argument_group("switches")
+    how.add_argument("--kv", default=switches.kv, choices=get_args(Kv))
+    how.add_argument("--block-size", type=int, default=switches.block_size, metavar="B")
+    how.add_argument("--kv-memory", type=byte_size, metavar="BYTES", help="limit of the KV cache, for example 512MiB")
+    how.add_argument("--attention", default=switches.attention, choices=get_args(Attention))
+    how.add_argument("--speculate", default=switches.speculate, choices=get_args(Speculate))
+    how.add_argument("--k", type=int, default=switches.k, metavar="K", help="tokens a proposer drafts")
+    how.add_argument("--batching", default=switches.batching, choices=get_args(Batching))
+    how.add_argument("--max-batch", type=int, default=switches.max_batch, metavar="N")
+    how.add_argument("--graphs", default="off", choices=("on", "off"), help="CUDA graphs")
+    how.add_argument(
+        "--switch-at", action="append", type=switch_change, default=[], metavar="STEP:NAME=VALUE[,NAME=VALUE...]",
+        help="flip switches before this step; repeatable",
+    )  # fmt: skip
+    observed = parser.add_argument_group("observation and output")
+    observed.add_argument("--detail", default="phase", choices=get_args(Detail))
+    observed.add_argument("--attention-layer", type=int, metavar="L", help="record the attention of this layer")
+    observed.add_argument("--attention-head", type=int, metavar="H", help="... of this head only (default: every head)")
+    observed.add_argument("-o", "--output", metavar="FILE.dscope", help="default: decodescope-DATE-TIME.dscope here")
+    observed.add_argument("--json", action="store_true", help="one JSON object instead of a table; no file without -o")
+
+
+def _info(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Print the figures of a recorded session."
+    parser.add_argument("session", metavar="SESSION")
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
+
+
+def _export(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Write a session in a format that other programs read."
+    parser.add_argument("session", metavar="SESSION")
+    parser.add_argument("--to", required=True, choices=FORMATS)
+    parser.add_argument("-o", "--output", required=True, metavar="OUT", help="file; for csv a folder")
+    parser.add_argument("--panel", choices=PANELS, help="for png and svg: one panel instead of the window")
+    parser.add_argument("--size", type=window_size, default=(1600, 1000), metavar="WxH", help="for png and svg")
+
+
+def _compare(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Put two sessions side by side."
+    parser.add_argument("a", metavar="A")
+    parser.add_argument("b", metavar="B")
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
+
+
+def _screenshot(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Draw the window, or one panel, of a recorded session without a display."
+    parser.add_argument("session", metavar="SESSION")
+    parser.add_argument("-o", "--output", required=True, metavar="OUT.png", help="a .png or .svg file")
+    parser.add_argument("--panel", choices=PANELS, help="one panel instead of the window")
+    parser.add_argument("--size", type=window_size, default=(1600, 1000), metavar="WxH", help="default: 1600x1000")
+
+
+def _bench(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Measure this machine on the demo model and print a table."
+    parser.add_argument("--suite", default="decode", help="decode (default): tokens/s of each cache and attention")
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")

@@ -1,0 +1,61 @@
+"""Progress on standard error: one line that moves in a terminal, a line now and then elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Final, TextIO
+
+from app.units import NOT_APPLICABLE, rate, seconds
+from engine.session import schema
+from engine.session.schema import AnyEvent
+from engine.session.store import Session
+
+TERMINAL_EVERY_S: Final = 0.1
+LOG_EVERY_S: Final = 5.0
+
+
+class Progress:
+    """Tells of loading and of tokens: how many of how many, how fast, how long still."""
+
+    def __init__(self, tokens_wanted: int, stream: TextIO = sys.stderr) -> None:
+        self._wanted = tokens_wanted
+        self._stream = stream
+        self._terminal = stream.isatty()
+        self._every_s = TERMINAL_EVERY_S if self._terminal else LOG_EVERY_S
+        self._told_at = time.monotonic()
+        self._width = 0
+
+    def watch(self, session: Session, events: list[AnyEvent]) -> None:
+        """Take note of a batch, and say something if it is time."""
+        if time.monotonic() - self._told_at < self._every_s:
+            return
+        loading = next((e for e in reversed(events) if isinstance(e, schema.Loading)), None)
+        if loading is not None:
+            self._tell(f"loading: {loading.stage} {round(100 * loading.fraction)} %")
+        elif session.meta:
+            self._tell(self.line(session))
+
+    def line(self, session: Session) -> str:
+        """`64/128 tokens, 412 tokens/s, 155 ms left`."""
+        count = len(session.tokens)
+        if count < 2:
+            return f"{count}/{self._wanted} tokens"
+        times = session.tokens["emitted_ns"]
+        elapsed_s = float(times[count - 1] - times[0]) / 1e9
+        speed = (count - 1) / elapsed_s if elapsed_s > 0 else None
+        left = seconds((self._wanted - count) / speed) if speed else NOT_APPLICABLE
+        return f"{count}/{self._wanted} tokens, {rate(speed, 'tokens/s')}, {left} left"
+
+    def done(self) -> None:
+        """Take the moving line away."""
+        if self._terminal and self._width:
+            print("\r" + " " * self._width, end="\r", file=self._stream, flush=True)
+
+    def _tell(self, text: str) -> None:
+        self._told_at = time.monotonic()
+        if self._terminal:
+            print("\r" + text.ljust(self._width), end="", file=self._stream, flush=True)
+            self._width = len(text)
+        else:
+            print(text, file=self._stream, flush=True)

@@ -1,0 +1,83 @@
+"""`decodescope record`: run prompts, keep the session, print its figures."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import sys
+import time
+from pathlib import Path
+
+from app.cli.parser import DEFAULT_PROMPT
+from app.cli.progress import Progress
+from app.cli.recording import Recording
+from app.cli.requests_file import read_requests
+from app.cli.table import summary_text
+from engine.decode.settings import LoadSpec, Observation, Probe, RequestSpec, RunSpec, Sampling, Switches, check_range
+from engine.errors import InputError
+from engine.session.metrics import summarise
+from engine.session.writer import check_destination
+
+
+def run(options: argparse.Namespace) -> int:
+    """Record one run; without -o, `--json` leaves no file and a table leaves one in the current folder."""
+    spec, load = run_spec(options), load_spec(options)
+    path = output_path(options)
+    if path is not None:
+        check_destination(path)
+    progress = Progress(sum(request.max_new_tokens for request in spec.requests))
+    try:
+        with Recording(load, progress.watch) as recording:
+            recording.load()
+            session = recording.run(spec, path, shlex.join(["decodescope", *sys.argv[1:]]))
+    except KeyboardInterrupt:
+        progress.done()
+        kept = f"; the session until then is in {path}" if path and path.exists() else ""
+        print(f"decodescope: interrupted{kept}.", file=sys.stderr)
+        raise
+    finally:
+        progress.done()
+    summary = summarise(session)
+    if options.json:
+        print(json.dumps({**summary.to_json(), "session": str(path) if path else None}, ensure_ascii=False))
+    else:
+        print(summary_text(summary))
+        print(f"\nRecorded to {path}")
+    return 0
+
+
+def output_path(options: argparse.Namespace) -> Path | None:
+    """Where the session goes: -o, else a dated file here, else (with --json) nowhere."""
+    if options.output is not None:
+        return Path(options.output)
+    return None if options.json else Path(time.strftime("decodescope-%Y%m%d-%H%M%S.dscope"))
+
+
+def load_spec(options: argparse.Namespace) -> LoadSpec:
+    """The model as the options name it."""
+    check_range("threads", options.threads, 0, 4096)
+    return LoadSpec(options.model, options.draft_model, options.device, options.dtype, options.threads)
+
+
+def run_spec(options: argparse.Namespace) -> RunSpec:
+    """The run as the options describe it; raises InputError for a value out of range."""
+    sampling = Sampling(options.temperature, options.top_k, options.top_p, options.min_p, options.seed)
+    if options.requests and options.prompt:
+        raise InputError("Give either --prompt or --requests, not both.")
+    if options.requests:
+        requests = read_requests(options.requests, options.max_new_tokens, options.ignore_eos, sampling)
+    else:
+        requests = tuple(
+            RequestSpec(prompt, options.max_new_tokens, ignore_eos=options.ignore_eos, sampling=sampling)
+            for prompt in options.prompt or [DEFAULT_PROMPT]
+        )
+    switches = Switches(
+        kv=options.kv, attention=options.attention, speculate=options.speculate, k=options.k,
+        batching=options.batching, max_batch=options.max_batch, block_size=options.block_size,
+        kv_memory=options.kv_memory, graphs=options.graphs == "on",
+    )  # fmt: skip
+    probe = None
+    if options.attention_layer is not None or options.attention_head is not None:
+        probe = Probe(options.attention_layer or 0, options.attention_head)
+    return RunSpec(requests, switches, Observation(options.detail, probe), tuple(options.switch_at))

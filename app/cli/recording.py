@@ -1,0 +1,116 @@
+"""Drives the engine process through one run without a window: load, start, keep, until it ends."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from engine import errors
+from engine.decode.settings import LoadSpec, RunSpec
+from engine.errors import DecodeScopeError, EngineStoppedError
+from engine.host import protocol
+from engine.host.process import EngineProcess
+from engine.session import schema
+from engine.session.schema import AnyEvent
+from engine.session.store import Session
+from engine.session.writer import SessionWriter
+
+POLL_S: Final = 0.05
+STOP_WITHIN_S: Final = 5.0
+
+Watch = Callable[[Session, list[AnyEvent]], None]
+"""Called after each batch, also an empty one."""
+
+
+class Recording:
+    """An engine process with a model, and the sessions it records; use as a context manager."""
+
+    def __init__(self, spec: LoadSpec, watch: Watch = lambda session, events: None) -> None:
+        self._spec = spec
+        self._watch = watch
+        self._engine = EngineProcess()
+
+    def __enter__(self) -> Recording:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._engine.close()
+
+    def load(self) -> None:
+        """Load the model; raises what the engine refused it with."""
+        self._engine.send(protocol.Load(self._spec))
+        nothing = Session()
+        while True:
+            events = self._engine.receive(POLL_S)
+            self._watch(nothing, events)
+            for event in events:
+                if isinstance(event, schema.Refused):
+                    raise error_of(event)
+                if isinstance(event, schema.ModelReady):
+                    return
+
+    def run(self, run: RunSpec, path: Path | None, command_line: str = "") -> Session:
+        """Record one run into `path` (None: in memory only) and return its Session.
+
+        Raises what the engine refused the run with. Ctrl-C ends the run, keeps what was recorded and raises
+        KeyboardInterrupt; so do a failing step, a full disk and a dying engine, each with its own error.
+        """
+        session = Session()
+        writer: SessionWriter | None = None
+        self._engine.send(protocol.Start(run, command_line))
+        failure: DecodeScopeError | None = None
+        try:
+            writer = SessionWriter(path) if path else None
+            while True:
+                events = self._engine.receive(POLL_S)
+                _keep(events, session, writer)
+                self._watch(session, events)
+                for event in events:
+                    if isinstance(event, schema.Refused):
+                        failure = error_of(event)
+                        if not session.meta:
+                            raise failure
+                    if isinstance(event, schema.RunEnded):
+                        if event.reason == "failed":
+                            raise failure or DecodeScopeError("The run failed.")
+                        return session
+        except KeyboardInterrupt:
+            self._stop(session, writer)
+            raise
+        except EngineStoppedError as error:
+            if writer is not None and len(session.steps):
+                writer.append([schema.Mark(int(session.steps["end_ns"][-1]), "fault", str(error))])
+            raise
+        finally:
+            if writer is not None:
+                writer.close()
+                if not session.meta:
+                    writer.path.unlink(missing_ok=True)  # the run never began: leave nothing behind
+
+    def _stop(self, session: Session, writer: SessionWriter | None) -> None:
+        """Ask for the end of the run and keep what is still said until then."""
+        try:
+            self._engine.send(protocol.Stop())
+            deadline = time.monotonic() + STOP_WITHIN_S
+            while time.monotonic() < deadline:
+                events = self._engine.receive(POLL_S)
+                _keep(events, session, writer)
+                if any(isinstance(event, schema.RunEnded | schema.Refused) for event in events):
+                    return
+        except EngineStoppedError:
+            return
+
+
+def error_of(refused: schema.Refused) -> DecodeScopeError:
+    """The exception that a Refused event names, with its sentence."""
+    kind = getattr(errors, refused.error, DecodeScopeError)
+    error: DecodeScopeError = kind(refused.message)
+    return error
+
+
+def _keep(events: list[AnyEvent], session: Session, writer: SessionWriter | None) -> None:
+    session.apply(events)
+    if writer is not None:
+        writer.append(events)

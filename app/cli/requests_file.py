@@ -1,0 +1,49 @@
+"""Reads a file of requests: one JSON object a line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from engine.decode.settings import RequestSpec, Sampling
+from engine.errors import InputError
+
+KNOWN = {"prompt", "max_new_tokens", "arrival_s"}
+
+
+def read_requests(path: str, max_new_tokens: int, ignore_eos: bool, sampling: Sampling) -> tuple[RequestSpec, ...]:
+    """The requests of a JSONL file, in its order; raises InputError that names the line that is wrong."""
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise InputError(f"The requests file {path} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"The requests file {path} is not UTF-8 text.") from error
+    requests = []
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            try:
+                requests.append(_request(line, max_new_tokens, ignore_eos, sampling))
+            except (ValueError, InputError) as error:
+                raise InputError(f"Line {number} of {path} is wrong: {str(error).rstrip('.')}.") from error
+    if not requests:
+        raise InputError(f"The requests file {path} holds no request.")
+    return tuple(requests)
+
+
+def _request(line: str, max_new_tokens: int, ignore_eos: bool, sampling: Sampling) -> RequestSpec:
+    value = json.loads(line)
+    if not isinstance(value, dict):
+        raise InputError('it is not an object such as {"prompt": "..."}')
+    if unknown := set(value) - KNOWN:
+        raise InputError(f"it has the unknown key {sorted(unknown)[0]!r}; known are {', '.join(sorted(KNOWN))}")
+    prompt = value.get("prompt")
+    if not isinstance(prompt, str):
+        raise InputError('"prompt" must be a text')
+    count = value.get("max_new_tokens", max_new_tokens)
+    arrival_s = value.get("arrival_s", 0.0)
+    if not isinstance(count, int) or isinstance(count, bool):
+        raise InputError('"max_new_tokens" must be a whole number')
+    if not isinstance(arrival_s, int | float) or isinstance(arrival_s, bool):
+        raise InputError('"arrival_s" must be a number of seconds')
+    return RequestSpec(prompt, count, float(arrival_s), ignore_eos, sampling=sampling)

@@ -1,0 +1,78 @@
+"""Tables on standard output: a summary as people read it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from app.units import NOT_APPLICABLE, count, memory, percent, rate, seconds
+from engine.session.metrics import Summary
+
+SUMMARY_TEXT_LIMIT = 400
+
+
+def columns(rows: Iterable[Sequence[str]], gap: int = 2) -> str:
+    """Rows of words as aligned columns; the first column stands left, the others right."""
+    rows = list(rows)
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = []
+    for row in rows:
+        cells = [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
+        lines.append((" " * gap).join(cells).rstrip())
+    return "\n".join(lines)
+
+
+def figures(summary: Summary) -> list[tuple[str, str]]:
+    """(name, value with its unit) of everything worth a line."""
+    positions, kv, speculation, itl = summary.positions, summary.kv, summary.speculation, summary.itl_s
+    first = summary.requests[0] if summary.requests else None
+    rows = [
+        ("model", summary.model),
+        ("device", summary.device),
+        ("tokens", count(summary.tokens)),
+        ("steps", count(summary.steps)),
+        ("wall time", seconds(summary.wall_s)),
+        ("rate", rate(summary.tokens_per_s, "tokens/s")),
+        ("time to first token", seconds(first.ttft_s if first else None)),
+        ("gap between tokens p50", seconds(itl["p50"])),
+        ("gap between tokens p90", seconds(itl["p90"])),
+        ("gap between tokens p99", seconds(itl["p99"])),
+        ("positions computed", count(positions["computed"])),
+        ("  new", count(positions["new"])),
+        ("  recomputed", count(positions["recomputed"])),
+        ("  padding", count(positions["padding"])),
+        ("  rejected", count(positions["rejected"])),
+        ("positions reused", count(positions["reused"])),
+        ("KV used, peak", memory(kv["used_peak_bytes"])),
+        ("KV reserved, peak", memory(kv["reserved_peak_bytes"])),
+        ("KV by the formula", memory(kv["predicted_bytes"])),
+        ("MBU", percent(summary.mbu)),
+        ("MFU", percent(summary.mfu)),
+    ]
+    if speculation["drafted"]:
+        rows.append(("drafts accepted", percent(speculation["rate"])))
+        length = speculation["length"]
+        rows.append(("acceptance length", NOT_APPLICABLE if length is None else f"{length:.2f}"))
+    total = sum(summary.groups_s.values())
+    for group, value in summary.groups_s.items():
+        share = percent(value / total) if total else NOT_APPLICABLE
+        rows.append((f"time: {group}", f"{seconds(value)} ({share})"))
+    rows.append(("attention kernels", ", ".join(f"{k} ×{n}" for k, n in summary.attention_kernels.items())))
+    if any(summary.dropped.values()):
+        rows.append(
+            ("detail dropped", ", ".join(f"{n} {k.replace('_', ' ')}" for k, n in summary.dropped.items() if n))
+        )
+    return rows
+
+
+def texts(summary: Summary) -> str:
+    """What each request generated, shortened where it is long."""
+    lines = []
+    for request in summary.requests:
+        text = request.text if len(request.text) <= SUMMARY_TEXT_LIMIT else request.text[:SUMMARY_TEXT_LIMIT] + " …"
+        lines.append(f"[{request.id}] {text!r} ({request.finish_reason or 'unfinished'})")
+    return "\n".join(lines)
+
+
+def summary_text(summary: Summary) -> str:
+    """The figures as a table, then the generated texts."""
+    return f"{columns(figures(summary))}\n\n{texts(summary)}"

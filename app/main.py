@@ -1,0 +1,40 @@
+"""The console script: `decodescope` opens the window, `decodescope COMMAND` needs no display."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from app.cli.parser import COMMANDS, parse_command, parse_window
+from engine.errors import DecodeScopeError
+
+INTERRUPTED = 130
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the program; returns the exit status: 0 done, 2 wrong input, 130 interrupted, 1 anything else."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        if arguments and arguments[0] in COMMANDS:
+            command, options = parse_command(arguments)
+            return command(options)
+        return _window(arguments)
+    except DecodeScopeError as error:
+        print(f"decodescope: {error}", file=sys.stderr)
+        return error.exit_status
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read our output has gone
+        return 1
+
+
+def _window(arguments: list[str]) -> int:
+    session, model = parse_window(arguments)
+    from app.gui import run_window
+
+    return run_window(session, model)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
