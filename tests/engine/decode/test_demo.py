@@ -1,0 +1,44 @@
+"""The bundled model: the tokens transformers generates, and where the time of a realistic step goes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from transformers import AutoModelForCausalLM
+
+from engine.decode.settings import LoadSpec, Observation, RequestSpec, RunSpec, Switches
+from engine.measure.timers import OTHER
+from engine.model.loader import LoadedModel, load_model
+from engine.session.schema import PHASES, Step
+from tests.engine.drive import drive, tokens_of
+
+
+@pytest.fixture(scope="module")
+def demo() -> LoadedModel:
+    return load_model(LoadSpec("demo", device="cpu", dtype="float32"), lambda stage, fraction: None)
+
+
+@pytest.mark.parametrize("kv", ["none", "contiguous"])
+def test_greedy_tokens_are_those_of_transformers(demo: LoadedModel, kv: str) -> None:
+    run = RunSpec((RequestSpec("The cat sits on", 48, ignore_eos=True),), Switches(kv=kv))  # type: ignore[arg-type]
+    reference = AutoModelForCausalLM.from_pretrained(demo.path, dtype=torch.float32).eval()
+    reference.generation_config.eos_token_id = None
+    prompt = torch.tensor([demo.tokenizer.encode("The cat sits on")])
+    expected = reference.generate(
+        prompt, attention_mask=torch.ones_like(prompt), max_new_tokens=48, do_sample=False, pad_token_id=0
+    )
+    assert tokens_of(drive(demo, run))[0] == expected[0, prompt.shape[1] :].tolist()
+
+
+def test_other_is_under_15_percent_of_a_step(demo: LoadedModel) -> None:
+    run = RunSpec((RequestSpec("The cat sits on", 64, ignore_eos=True),), observation=Observation("layer"))
+    shares = []
+    for event in drive(demo, run):
+        if isinstance(event, Step) and event.kind == "decode":
+            phases = np.frombuffer(event.phases, np.float32).reshape(-1, len(PHASES))
+            wall_us = (event.end_ns - event.start_ns) / 1e3
+            assert phases.sum() == pytest.approx(wall_us, rel=1e-4)
+            shares.append(phases[-1, OTHER] / wall_us)
+    assert len(shares) == 63
+    assert np.median(shares) < 0.15
