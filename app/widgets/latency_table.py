@@ -1,0 +1,141 @@
+"""The brief's latency table with the measured rows beside it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QColor, QIcon, QPixmap
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QSizePolicy, QTableWidget, QTableWidgetItem, QWidget
+
+from app.panels.models.latency import BRIEF_S, PARTS, RangeFigures
+from app.theme import GRID, theme, ui_font
+from app.units import NOT_APPLICABLE, percent, seconds
+
+COLUMNS: Final = ("part", "brief", "mean", "p50", "p90", "p99", "share")
+NARROW: Final = ("brief", "p50", "p90")
+"""Columns that a narrow table drops."""
+
+
+class LatencyTable(QTableWidget):
+    """A row a part of a token's time; every cell a number with its unit."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(len(PARTS), len(COLUMNS), parent)
+        self.setAccessibleName(self.tr("Time a token by part"))
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
+        self.setFrameShape(self.Shape.NoFrame)
+        self.setShowGrid(False)
+        self.setTabKeyNavigation(False)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.verticalHeader().hide()
+        self.verticalHeader().setMinimumSectionSize(4 * GRID)
+        self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        self.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
+        self.horizontalHeader().setHighlightSections(False)
+        self.horizontalHeader().setMinimumSectionSize(8 * GRID)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self._fill_fixed()
+        self.restyle()
+
+    def part_name(self, part: str) -> str:
+        """A part as a person reads it."""
+        return {
+            "prepare": self.tr("Prepare input"),
+            "attention": self.tr("Attention"),
+            "ffn": self.tr("FFN"),
+            "norm": self.tr("Norm"),
+            "sampling": self.tr("Sampling"),
+            "other": self.tr("Other"),
+            "total": self.tr("Total"),
+        }[part]
+
+    def show_figures(self, figures: RangeFigures) -> None:
+        """Write the measured columns."""
+        for row, part in enumerate(figures.parts):
+            times = (part.mean_s, part.p50_s, part.p90_s, part.p99_s)
+            for column, value in enumerate(times, 2):
+                self._write(row, column, seconds(value))
+            self._write(row, 6, percent(part.share))
+
+    def show_all_columns(self, wanted: bool) -> None:
+        """A narrow table drops the brief's column and the middle percentiles."""
+        for index, name in enumerate(COLUMNS):
+            self.setColumnHidden(index, not wanted and name in NARROW)
+        self.updateGeometry()
+
+    def cell(self, part: str, column: str) -> str:
+        """What a cell says."""
+        item = self.item(PARTS.index(part), COLUMNS.index(column))
+        return item.text() if item is not None else ""
+
+    def restyle(self) -> None:
+        """Take the theme's colours and fonts again."""
+        colours = theme()
+        self.setFont(ui_font())
+        self.setStyleSheet(
+            f"QTableWidget {{ background: {colours.panel}; outline: 0; }}"
+            f"QTableWidget::item {{ padding: 0 {GRID}px; }}"
+            f"QHeaderView::section {{ background: {colours.panel}; color: {colours.muted}; border: 0;"
+            f" border-bottom: 1px solid {colours.line}; padding: 0 {GRID}px; }}"
+        )
+        for row, part in enumerate(PARTS):
+            item = self.item(row, 0)
+            if item is not None and part in colours.groups:
+                swatch = QPixmap(3 * GRID, 3 * GRID)
+                swatch.fill(QColor(colours.groups[part]))
+                item.setIcon(QIcon(swatch))
+            for column in range(len(COLUMNS)):
+                cell = self.item(row, column)
+                if cell is not None:
+                    cell.setForeground(QColor(colours.muted if column == 1 else colours.text))
+                    cell.setFont(ui_font(bold=part == "total"))
+        height = self.fontMetrics().height() + GRID
+        self.verticalHeader().setDefaultSectionSize(height)
+        for row in range(self.rowCount()):
+            self.setRowHeight(row, height)
+        self.updateGeometry()
+
+    def sizeHint(self) -> QSize:
+        height = self.horizontalHeader().sizeHint().height() + sum(
+            self.rowHeight(row) for row in range(self.rowCount())
+        )
+        return QSize(560, height + 2)
+
+    def minimumSizeHint(self) -> QSize:
+        shown = sum(not self.isColumnHidden(column) for column in range(1, len(COLUMNS)))
+        number = self.fontMetrics().horizontalAdvance("9.999 ms") + 2 * GRID
+        return QSize(self.sizeHintForColumn(0) + shown * number, self.sizeHint().height())
+
+    def _fill_fixed(self) -> None:
+        heads = {
+            "part": (self.tr("A token's time"), self.tr("Part of a step; every phase belongs to exactly one.")),
+            "brief": (self.tr("Brief ~"), self.tr("What the brief expects of a token, predicted.")),
+            "mean": (self.tr("Mean ●"), self.tr("Measured time of the steps over the tokens they emitted.")),
+            "p50": (self.tr("p50 ●"), self.tr("Half of the steps took no longer a token, measured.")),
+            "p90": (self.tr("p90 ●"), self.tr("Nine steps of ten took no longer a token, measured.")),
+            "p99": (self.tr("p99 ●"), self.tr("99 steps of 100 took no longer a token, measured.")),
+            "share": (self.tr("Share ƒ"), self.tr("Share of the steps' wall time, derived.")),
+        }
+        right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        left = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+        for column, name in enumerate(COLUMNS):
+            head = QTableWidgetItem(heads[name][0])
+            head.setToolTip(heads[name][1])
+            head.setTextAlignment(left if column == 0 else right)
+            self.setHorizontalHeaderItem(column, head)
+            for row, part in enumerate(PARTS):
+                text = NOT_APPLICABLE
+                if name == "part":
+                    text = self.part_name(part)
+                elif name == "brief":
+                    text = seconds(BRIEF_S.get(part))
+                cell = QTableWidgetItem(text)
+                cell.setTextAlignment(left if column == 0 else right)
+                self.setItem(row, column, cell)
+
+    def _write(self, row: int, column: int, text: str) -> None:
+        item = self.item(row, column)
+        if item is not None and item.text() != text:
+            item.setText(text)

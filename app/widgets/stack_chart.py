@@ -1,0 +1,279 @@
+"""Stacked bars, a bar a step: at most one a pixel column, where many share a column the slowest stands for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from pyqtgraph.Qt.internals import PrimitiveArray
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QFontMetricsF, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QWheelEvent
+from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
+
+from app.panels.models.axis_view import AxisView
+from app.panels.models.latency import slowest_of_each
+from app.panels.models.ticks import round_ticks
+from app.theme import CAPTION_SCALE, GRID, theme, ui_font
+from app.units import count, seconds
+from app.widgets.line_chart import GUTTER
+
+CUT_ABOVE: Final = 3.0
+"""A bar more than this many times as high as most (95 %) is cut at the top and marked, so that the others show."""
+MOST: Final = 95.0
+
+
+class StackChart(QWidget):
+    """Bars of µs by part over steps. `clicked` carries the step under the pointer.
+
+    Wheel or W and S zoom, dragging or A and D pan, F shows everything; the arrow keys walk steps.
+    """
+
+    clicked = Signal(int)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.describe: Callable[[int], str] | None = None
+        self.colours: list[str] = []
+        self.lines: list[tuple[float, str]] = []
+        """(µs, label) of thin dashed lines across the chart."""
+        self.marker: int | None = None
+        self.stride = 1
+        """How many steps share a bar."""
+        self.cut = 0
+        """How many bars are cut at the top."""
+        self._us: NDArray[np.float32] = np.empty((0, 1), np.float32)
+        self._totals: NDArray[np.float32] = np.empty(0, np.float32)
+        self._first = 0
+        self._axis = AxisView()
+        self._hover: int | None = None
+        self._drag_from: float | None = None
+        self._dragged = False
+        self.setMouseTracking(True)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setMinimumSize(140, 88)
+
+    def sizeHint(self) -> QSize:
+        return QSize(480, 200)
+
+    def show_steps(self, us: NDArray[np.float32], totals: NDArray[np.float32], first: int) -> None:
+        """Draw float32 [steps, parts] µs, the parts stacked from the bottom; the first row is step `first`."""
+        moved = first != self._first or len(us) < len(self._us)
+        self._us, self._totals, self._first = us, totals, first
+        if moved:
+            self._axis = AxisView()
+        self._axis.advance(float(first), float(first + len(us)))
+        self.update()
+
+    def bars(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """(step of each bar, its x edges in pixels [bars + 1]) of what is in sight."""
+        box = self.plot_box()
+        lo = max(self._first, int(np.floor(self._axis.lo)))
+        hi = min(self._first + len(self._us), int(np.ceil(self._axis.hi)))
+        if hi <= lo:
+            return np.empty(0, np.int64), np.empty(0, np.float64)
+        stride = max(1, -(-(hi - lo) // max(1, int(box.width()))))
+        lo -= (lo - self._first) % stride  # so that a bar keeps its steps while the view moves
+        chosen, self.stride = slowest_of_each(
+            self._totals[lo - self._first : hi - self._first], -(-(hi - lo) // stride)
+        )
+        edges = np.minimum(lo + np.arange(len(chosen) + 1) * self.stride, hi)
+        return chosen + lo, self._pixels(edges.astype(np.float64), box)
+
+    # --- geometry ---------------------------------------------------------------------------------------------------
+
+    def plot_box(self) -> QRectF:
+        """Where the bars lie, in the widget's coordinates."""
+        metrics = QFontMetricsF(ui_font(CAPTION_SCALE))
+        right = metrics.horizontalAdvance("p99") + 2 * GRID if self.lines else 2 * GRID
+        top, bottom = metrics.height() + GRID, metrics.height() + 2 * GRID
+        return QRectF(GUTTER, top, max(self.width() - GUTTER - right, 8.0), max(self.height() - top - bottom, 8.0))
+
+    def _pixels(self, steps: NDArray[np.float64], box: QRectF) -> NDArray[np.float64]:
+        return box.left() + (steps - self._axis.lo) / self._axis.span * box.width()
+
+    def step_at(self, x: float) -> int | None:
+        """The step whose bar lies at a pixel column."""
+        steps, edges = self.bars()
+        index = int(np.searchsorted(edges, x, "right")) - 1
+        return int(steps[index]) if 0 <= index < len(steps) else None
+
+    def top_us(self, totals: NDArray[np.float32]) -> float:
+        """The value at the upper edge: the highest there is, unless few bars are far above all others."""
+        if not len(totals):
+            return 1.0
+        highest, most = float(totals.max()), float(np.percentile(totals, MOST))
+        return 1.06 * (CUT_ABOVE * most / 2 if len(totals) >= 4 and highest > CUT_ABOVE * most > 0 else highest or 1.0)
+
+    # --- drawing ----------------------------------------------------------------------------------------------------
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        colours = theme()
+        painter.fillRect(self.rect(), QColor(colours.panel))
+        painter.setFont(ui_font(CAPTION_SCALE))
+        box = self.plot_box()
+        steps, edges = self.bars()
+        rows = self._us[steps - self._first]
+        totals = self._totals[steps - self._first]
+        top = self.top_us(totals)
+        self.cut = int((totals > top).sum())
+        self._draw_grid(painter, box, top)
+        if len(steps):
+            painter.setClipRect(box.adjusted(0, 0, 1, 1))
+            self._draw_bars(painter, box, rows, edges, top)
+            self._draw_cuts(painter, box, totals, edges, top)
+            painter.setClipping(False)
+            self._draw_lines(painter, box, top)
+            for step, style in ((self.marker, Qt.PenStyle.SolidLine), (self._hover, Qt.PenStyle.DotLine)):
+                if step is not None:
+                    self._draw_marker(painter, box, step, style)
+        self._draw_steps(painter, box)
+        self._draw_note(painter)
+        if self.hasFocus():
+            painter.setPen(QColor(colours.accent))
+            painter.drawRect(self.rect().adjusted(0, 0, -1, -1))
+        painter.end()
+
+    def _draw_bars(
+        self, painter: QPainter, box: QRectF, rows: NDArray[np.float32], edges: NDArray[np.float64], top: float
+    ) -> None:
+        """The rectangles of one part at a time: one brush, one call (a polygon of many steps takes seconds)."""
+        left, right = np.round(edges[:-1]), np.round(edges[1:])
+        right = np.maximum(right - (1 if (edges[-1] - edges[0]) / len(rows) >= 4 else 0), left + 1)
+        tops = np.round(box.bottom() - np.cumsum(rows, axis=1) / top * box.height())
+        floor = np.full(len(rows), round(box.bottom()), np.float64)
+        painter.setPen(Qt.PenStyle.NoPen)
+        for part, colour in enumerate(self.colours[: rows.shape[1]]):
+            rectangles = PrimitiveArray(QRectF, 4)
+            rectangles.resize(len(rows))
+            rectangles.ndarray()[:] = np.stack([left, tops[:, part], right - left, floor - tops[:, part]], axis=1)
+            painter.setBrush(QColor(colour))
+            painter.drawRects(*rectangles.drawargs())
+            floor = tops[:, part]
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+
+    def _draw_cuts(
+        self, painter: QPainter, box: QRectF, totals: NDArray[np.float32], edges: NDArray[np.float64], top: float
+    ) -> None:
+        """A small arrow over each bar that goes on beyond the top."""
+        if not self.cut:
+            return
+        painter.setBrush(QColor(theme().warn))
+        painter.setPen(QColor(theme().panel))
+        for index in np.flatnonzero(totals > top)[:256]:
+            x = (edges[index] + edges[index + 1]) / 2
+            painter.drawPolygon([QPointF(x - 5, box.top() + 8), QPointF(x + 5, box.top() + 8), QPointF(x, box.top())])
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+
+    def _draw_grid(self, painter: QPainter, box: QRectF, top: float) -> None:
+        colours, height = theme(), painter.fontMetrics().height()
+        for value in round_ticks(0.0, top, max(2, int(box.height() / (2.2 * height)))):
+            y = round(box.bottom() - value / top * box.height())
+            painter.setPen(QColor(colours.line))
+            painter.drawLine(QPointF(box.left(), y), QPointF(box.right(), y))
+            painter.setPen(QColor(colours.muted))
+            area = QRectF(0, y - height / 2, GUTTER - 2 * GRID, height)
+            text = seconds(value / 1e6) if value else "0"
+            painter.drawText(area, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, text)
+
+    def _draw_lines(self, painter: QPainter, box: QRectF, top: float) -> None:
+        colours, height = theme(), painter.fontMetrics().height()
+        lowest = box.bottom() + height
+        for value, label in sorted(self.lines):
+            y = round(box.bottom() - value / top * box.height())
+            if y < box.top():
+                continue
+            painter.setPen(QPen(QColor(colours.text), 1, Qt.PenStyle.DashLine))
+            painter.drawLine(QPointF(box.left(), y), QPointF(box.right(), y))
+            lowest = min(lowest - height, y + height / 2 - height / 2)
+            painter.setPen(QColor(colours.muted))
+            painter.drawText(QPointF(box.right() + GRID, lowest + painter.fontMetrics().ascent() / 2), label)
+
+    def _draw_marker(self, painter: QPainter, box: QRectF, step: int, style: Qt.PenStyle) -> None:
+        if not self._axis.lo <= step <= self._axis.hi:
+            return
+        left, right = (round(x) for x in self._pixels(np.array([step, step + 1.0]), box))
+        painter.setPen(QPen(QColor(theme().accent), 1, style))
+        painter.drawRect(QRectF(left - 1, box.top(), max(right - left, 2), box.height()))
+
+    def _draw_steps(self, painter: QPainter, box: QRectF) -> None:
+        painter.setPen(QColor(theme().muted))
+        edge, below = -1.0, box.bottom() + GRID
+        for value in round_ticks(self._axis.lo, self._axis.hi, max(2, int(box.width() / 72)), smallest=1.0):
+            text = count(int(value))
+            width = painter.fontMetrics().horizontalAdvance(text)
+            x = float(self._pixels(np.array([value + 0.5]), box)[0])
+            if x - width / 2 < edge or x + width / 2 > self.width() or not box.left() <= x <= box.right():
+                continue
+            painter.drawLine(QPointF(round(x), box.bottom()), QPointF(round(x), box.bottom() + GRID))
+            painter.drawText(QRectF(x - width, below, 2 * width, 3 * below), Qt.AlignmentFlag.AlignHCenter, text)
+            edge = x + width / 2 + 2 * GRID
+        area = QRectF(0, below, GUTTER - 2 * GRID, self.height() - below)
+        painter.drawText(area, Qt.AlignmentFlag.AlignRight, self.tr("step"))
+
+    def _draw_note(self, painter: QPainter) -> None:
+        parts = [self.tr("Time of each step, by part")]
+        if self.stride > 1:
+            parts = [self.tr("Time by part · a bar is the slowest of {n} steps").format(n=self.stride)]
+        if self.cut:
+            parts.append(self.tr("▲ {n} cut").format(n=self.cut))
+        text = painter.fontMetrics().elidedText(" · ".join(parts), Qt.TextElideMode.ElideRight, self.width() - 4 * GRID)
+        painter.setPen(QColor(theme().muted))
+        painter.drawText(QRectF(3 * GRID, 0, self.width(), 5 * GRID), Qt.AlignmentFlag.AlignLeft, text)
+
+    # --- mouse and keys ---------------------------------------------------------------------------------------------
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        self._zoom(0.8 ** (event.angleDelta().y() / 120), event.position().x())
+        event.accept()
+
+    def _zoom(self, factor: float, x: float) -> None:
+        box = self.plot_box()
+        self._axis.zoom(factor, self._axis.lo + (x - box.left()) / box.width() * self._axis.span)
+        self.update()
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.LeftButton:
+            self._drag_from, self._dragged = event.position().x(), False
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        x = event.position().x()
+        if self._drag_from is not None and (self._dragged or abs(x - self._drag_from) > 3):
+            self._axis.pan((self._drag_from - x) / self.plot_box().width() * self._axis.span)
+            self._drag_from, self._dragged = x, True
+        self._hover = self.step_at(x)
+        if self._hover is not None and self.describe is not None:
+            QToolTip.showText(event.globalPosition().toPoint(), self.describe(self._hover), self)
+        else:
+            QToolTip.hideText()
+        self.update()
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        step = self.step_at(event.position().x())
+        if self._drag_from is not None and not self._dragged and step is not None:
+            self.clicked.emit(step)
+        self._drag_from = None
+
+    def leaveEvent(self, event: QEvent) -> None:
+        self._hover = None
+        self.update()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        key, middle = event.key(), self.plot_box().center().x()
+        if key in (Qt.Key.Key_W, Qt.Key.Key_S):
+            self._zoom(0.8 if key == Qt.Key.Key_W else 1.25, middle)
+        elif key in (Qt.Key.Key_A, Qt.Key.Key_D):
+            self._axis.pan((-0.15 if key == Qt.Key.Key_A else 0.15) * self._axis.span)
+        elif key == Qt.Key.Key_F:
+            self._axis.fit()
+        elif key in (Qt.Key.Key_Left, Qt.Key.Key_Right) and len(self._us):
+            last = self._first + len(self._us) - 1
+            now = self.marker if self.marker is not None else last
+            self.clicked.emit(min(max(now + (1 if key == Qt.Key.Key_Right else -1), self._first), last))
+        else:
+            super().keyPressEvent(event)
+            return
+        self.update()
