@@ -52,6 +52,8 @@ class Checkpoint:
         Each call maps the file anew and the mapping goes with the tensor, so weights that were converted or packed
         leave nothing of the file in memory. Raises CheckpointError where it is missing or not of this shape.
         """
+        if name not in self.entries:  # a checkpoint of the model without its head lacks the first part of the names
+            name = name.partition(".")[2] if name.partition(".")[2] in self.entries else name
         entry = self.entries.get(name)
         if entry is None:
             raise CheckpointError(f"The checkpoint {self.path} lacks the tensor {name!r}.")

@@ -84,7 +84,31 @@ def llama_config(raw: Raw, **own: Any) -> ModelConfig:
         "sliding_window": window,
         "window_layers": tuple(range(layers)) if window is not None else (),
     }
-    return ModelConfig(**common(raw), **{**values, **own})
+    return ModelConfig(**{**common(raw), **values, **own})
+
+
+def mistral_config(raw: Raw) -> ModelConfig:
+    """Mistral: every layer slides a window, in the versions that have one."""
+    return llama_config(raw, sliding_window=raw.get("sliding_window"))
+
+
+def qwen2_config(raw: Raw, **own: Any) -> ModelConfig:
+    """Qwen2 and 2.5: biases on q, k and v only; the layers from `max_window_layers` on may slide a window."""
+    window = raw.get("sliding_window") if raw.get("use_sliding_window", False) else None
+    layers = integer(raw, "num_hidden_layers")
+    kinds = raw.get("layer_types") or [
+        "sliding_attention" if index >= int(raw.get("max_window_layers", 28)) else "full_attention"
+        for index in range(layers)
+    ]
+    sliding = tuple(index for index, kind in enumerate(kinds) if kind == "sliding_attention")
+    own = {"qkv_bias": True, "o_bias": False, "window_layers": () if window is None else sliding, **own}
+    return llama_config(raw, sliding_window=window, **own)
+
+
+def qwen3_config(raw: Raw) -> ModelConfig:
+    """Qwen3: RMSNorm over each head of q and k, before they are rotated."""
+    bias = bool(raw.get("attention_bias", False))
+    return qwen2_config(raw, qk_norm=True, qkv_bias=bias, o_bias=bias)
 
 
 def llama_model(read: Read, config: ModelConfig) -> ModelWeights:
@@ -126,10 +150,93 @@ def llama_layer(read: Read, config: ModelConfig, index: int) -> LayerWeights:
     )
 
 
+def phi3_layer(read: Read, config: ModelConfig, index: int) -> LayerWeights:
+    """Phi-3: as Llama, with q, k, v and gate, up stored as one."""
+    prefix = f"model.layers.{index}"
+    hidden, head_dim, ffn = config.hidden, config.head_dim, config.ffn
+    q_rows, kv_rows = config.heads * head_dim, config.kv_heads * head_dim
+    qkv = read(f"{prefix}.self_attn.qkv_proj.weight", q_rows + 2 * kv_rows, hidden)
+    rotated, v = qkv[: q_rows + kv_rows], qkv[q_rows + kv_rows :]
+    return LayerWeights(
+        attention_norm=(read(f"{prefix}.input_layernorm.weight", hidden), None),
+        qkv=fused((interleave_pairs(rotated, head_dim), None), (v, None)),
+        qk_norm=None,
+        out=(read(f"{prefix}.self_attn.o_proj.weight", hidden, q_rows), None),
+        ffn_norm=(read(f"{prefix}.post_attention_layernorm.weight", hidden), None),
+        up=(read(f"{prefix}.mlp.gate_up_proj.weight", 2 * ffn, hidden), None),
+        down=(read(f"{prefix}.mlp.down_proj.weight", hidden, ffn), None),
+    )
+
+
+# --- GPT-2 ----------------------------------------------------------------------------------------------------------
+
+
+def gpt2_config(raw: Raw) -> ModelConfig:
+    """GPT-2: learned positions, LayerNorm, biases everywhere, no gate in the feed-forward part."""
+    if raw.get("scale_attn_by_inverse_layer_idx", False) or not raw.get("scale_attn_weights", True):
+        raise CheckpointError(
+            "GPT-2 with scale_attn_by_inverse_layer_idx or without scale_attn_weights is not supported."
+        )
+    heads, hidden = integer(raw, "n_head"), integer(raw, "n_embd")
+    return ModelConfig(
+        **common(raw, positions="n_positions", tied=True),
+        layers=integer(raw, "n_layer"),
+        hidden=hidden,
+        heads=heads,
+        kv_heads=heads,
+        head_dim=hidden // heads,
+        ffn=int(raw.get("n_inner") or 4 * hidden),
+        norm_eps=float(raw.get("layer_norm_epsilon", 1e-5)),
+        norm="layernorm",
+        positions="learned",
+        mlp="gelu",
+        activation=activation_of(raw.get("activation_function", "gelu_new")),
+        qkv_bias=True,
+        o_bias=True,
+        mlp_bias=True,
+    )
+
+
+def gpt2_model(read: Read, config: ModelConfig) -> ModelWeights:
+    hidden = config.hidden
+    return ModelWeights(
+        embedding=read("transformer.wte.weight", config.vocab, hidden),
+        positions=read("transformer.wpe.weight", config.max_positions, hidden),
+        final_norm=(read("transformer.ln_f.weight", hidden), read("transformer.ln_f.bias", hidden)),
+        head=None if config.tied else read("lm_head.weight", config.vocab, hidden),
+    )
+
+
+def gpt2_layer(read: Read, config: ModelConfig, index: int) -> LayerWeights:
+    prefix = f"transformer.h.{index}"
+    hidden, ffn = config.hidden, config.ffn
+
+    def norm(name: str) -> Affine:
+        return read(f"{prefix}.{name}.weight", hidden), read(f"{prefix}.{name}.bias", hidden)
+
+    def conv1d(name: str, rows: int, columns: int) -> Affine:  # stored as [in, out]
+        return read(f"{prefix}.{name}.weight", columns, rows).t(), read(f"{prefix}.{name}.bias", rows)
+
+    return LayerWeights(
+        attention_norm=norm("ln_1"),
+        qkv=conv1d("attn.c_attn", 3 * hidden, hidden),
+        qk_norm=None,
+        out=conv1d("attn.c_proj", hidden, hidden),
+        ffn_norm=norm("ln_2"),
+        up=conv1d("mlp.c_fc", ffn, hidden),
+        down=conv1d("mlp.c_proj", hidden, ffn),
+    )
+
+
 # --- the entries ----------------------------------------------------------------------------------------------------
 
 FAMILIES: Final[dict[str, Family]] = {
+    "GPT2LMHeadModel": Family(gpt2_config, gpt2_model, gpt2_layer),
     "LlamaForCausalLM": Family(llama_config, llama_model, llama_layer),
+    "MistralForCausalLM": Family(mistral_config, llama_model, llama_layer),
+    "Phi3ForCausalLM": Family(mistral_config, llama_model, phi3_layer),
+    "Qwen2ForCausalLM": Family(qwen2_config, llama_model, llama_layer),
+    "Qwen3ForCausalLM": Family(qwen3_config, llama_model, llama_layer),
 }
 
 
@@ -151,15 +258,15 @@ def family_of(raw: Raw) -> tuple[str, Family]:
 # --- reading config.json --------------------------------------------------------------------------------------------
 
 
-def common(raw: Raw) -> dict[str, Any]:
-    """The fields every family spells alike."""
+def common(raw: Raw, positions: str = "max_position_embeddings", tied: bool = False) -> dict[str, Any]:
+    """The fields every family has; `tied` is what its config means where it does not say."""
     eos = raw.get("eos_token_id")
     dtype = str(raw.get("dtype") or raw.get("torch_dtype") or "float32")
     return {
         "architecture": str(raw["architectures"][0]),
         "vocab": integer(raw, "vocab_size"),
-        "max_positions": integer(raw, "max_position_embeddings"),
-        "tied": bool(raw.get("tie_word_embeddings", False)),
+        "max_positions": integer(raw, positions),
+        "tied": bool(raw.get("tie_word_embeddings", tied)),
         "bos_token_id": raw.get("bos_token_id"),
         "eos_token_ids": tuple(eos) if isinstance(eos, list) else () if eos is None else (int(eos),),
         "dtype": {"bfloat16": torch.bfloat16, "float16": torch.float16}.get(dtype, torch.float32),

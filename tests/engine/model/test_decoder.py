@@ -1,0 +1,179 @@
+"""The forward pass gives what transformers gives, for every family, cache, attention and way to cut the prompt."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from engine.attention.build import make_attention
+from engine.model.batch import PADDING_REQUEST, Batch
+from engine.model.loader import LoadedModel
+from tests.engine.model.checkpoints import (
+    KINDS,
+    VOCAB,
+    edit_config,
+    reference_greedy,
+    reference_logits,
+    reference_model,
+    save_checkpoint,
+)
+from tests.engine.model.forward import cache_of, greedy, load, logits_in_chunks, run
+
+CACHES = ("none", "contiguous")
+ATTENTIONS = ("reference", "sdpa")
+WAYS = list(itertools.product(CACHES, ATTENTIONS))
+TOLERANCE = 1e-4
+
+PROMPT = torch.randint(3, VOCAB, (30,), generator=torch.Generator().manual_seed(7)).tolist()
+
+
+@pytest.fixture(scope="module", params=sorted(KINDS))
+def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[LoadedModel, Any]:
+    folder = save_checkpoint(tmp_path_factory.mktemp(request.param), request.param)
+    return load(folder), reference_model(folder)
+
+
+def close(mine: torch.Tensor, theirs: torch.Tensor) -> bool:
+    return mine.shape == theirs.shape and bool((mine - theirs).abs().max() < TOLERANCE)
+
+
+@pytest.mark.parametrize("chunks", [[30], [1] * 30, [7, 1, 12, 10]], ids=["whole", "one by one", "chunked"])
+def test_logits_are_those_of_transformers(pair: tuple[LoadedModel, Any], chunks: list[int]) -> None:
+    model, reference = pair
+    theirs = reference_logits(reference, PROMPT)
+    for kv, attention in WAYS:
+        mine = logits_in_chunks(model, cache_of(model, kv), attention, PROMPT, chunks)
+        assert mine.dtype == torch.float32
+        assert close(mine, theirs), (kv, attention, float((mine - theirs).abs().max()))
+
+
+def test_greedy_tokens_are_those_of_transformers_over_64_steps(pair: tuple[LoadedModel, Any]) -> None:
+    model, reference = pair
+    theirs = reference_greedy(reference, PROMPT[:5], 64)
+    assert len(set(theirs)) > 4  # a text that repeats one token would prove little
+    for kv, attention in WAYS:
+        assert greedy(model, cache_of(model, kv), attention, PROMPT[:5], 64) == theirs, (kv, attention)
+
+
+def test_parameters_are_counted_exactly(pair: tuple[LoadedModel, Any]) -> None:
+    model, reference = pair
+    assert model.config.parameters == sum(p.numel() for p in reference.parameters())
+
+
+def test_sharded_weights_are_read(tmp_path: Path) -> None:
+    folder = save_checkpoint(tmp_path, "llama", max_shard_size="60KB")
+    assert len(list(folder.glob("*.safetensors"))) > 2
+    model = load(folder)
+    mine = run(model, cache_of(model, "contiguous"), "sdpa", Batch.of([(0, 0, PROMPT)], list(range(len(PROMPT)))))
+    assert close(mine, reference_logits(reference_model(folder), PROMPT))
+
+
+@pytest.mark.parametrize("kind", ["llama-linear-rope", "llama-llama3-rope"])
+def test_the_older_spelling_of_the_config_means_the_same(kind: str, tmp_path: Path) -> None:
+    def older(config: dict[str, Any]) -> None:
+        rope = config.pop("rope_parameters")
+        config["rope_theta"] = rope.pop("rope_theta")
+        config["rope_scaling"] = {"type": rope.pop("rope_type"), **rope}
+        config["torch_dtype"] = config.pop("dtype")
+
+    folder = save_checkpoint(tmp_path, kind)
+    batch = Batch.of([(0, 0, PROMPT)], list(range(len(PROMPT))))
+    new = load(folder)
+    edit_config(folder, older)
+    old = load(folder)
+    assert old.config == new.config
+    assert torch.equal(run(new, cache_of(new, "none"), "sdpa", batch), run(old, cache_of(old, "none"), "sdpa", batch))
+
+
+def test_a_checkpoint_without_the_first_part_of_its_names_is_read(tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    folder = save_checkpoint(tmp_path, "gpt2")
+    whole = run(load(folder), cache_of(load(folder), "none"), "sdpa", Batch.of([(0, 0, PROMPT)]))
+    file = folder / "model.safetensors"
+    save_file({name.removeprefix("transformer."): tensor for name, tensor in load_file(file).items()}, file)
+    assert torch.equal(whole, run(load(folder), cache_of(load(folder), "none"), "sdpa", Batch.of([(0, 0, PROMPT)])))
+
+
+@pytest.mark.parametrize(("kv", "attention"), WAYS)
+def test_requests_in_one_batch_do_not_see_each_other_nor_padding(kv: str, attention: str, tmp_path: Path) -> None:
+    model = load(save_checkpoint(tmp_path, "mistral-window"))
+    texts = {0: PROMPT[:13], 1: PROMPT[13:20], 2: PROMPT[20:30]}
+    alone = {
+        number: logits_in_chunks(model, cache_of(model, "none"), "reference", ids, [len(ids)])
+        for number, ids in texts.items()
+    }
+    cache = cache_of(model, kv)
+    cache.admit(1, 20)
+    cache.admit(2, 20)
+    run(model, cache, attention, Batch.of([(0, 0, texts[0][:6]), (1, 0, texts[1][:4])]))
+    first = {number: cache.length(number) for number in texts}
+    parts = [(number, first[number], ids[first[number] :]) for number, ids in texts.items()]
+    parts.insert(1, (PADDING_REQUEST, 0, [0, 0, 0]))
+    batch = Batch.of(parts, [span.row + span.length - 1 for span in Batch.of(parts).spans if span.request_id >= 0])
+    mine = run(model, cache, attention, batch)
+    assert close(mine, torch.stack([alone[number][-1] for number in texts]))
+
+
+def test_every_phase_is_timed_and_belongs_to_its_layer(tmp_path: Path) -> None:
+    from contextlib import AbstractContextManager, nullcontext
+
+    class Log:
+        def __init__(self) -> None:
+            self.row = -1
+            self.seen: list[tuple[int, str]] = []
+
+        def __call__(self, phase: str) -> AbstractContextManager[None]:
+            self.seen.append((self.row, phase))
+            return nullcontext()
+
+        def layer(self, index: int) -> None:
+            self.row = index
+
+    model = load(save_checkpoint(tmp_path, "llama"))
+    cache, log = cache_of(model, "contiguous"), Log()
+    batch = Batch.of([(0, 0, PROMPT)])
+    cache.begin(batch)
+    model.decoder.forward(batch, cache, make_attention("sdpa", model.config), log)
+    layer = ["norm", "qkv", "rope", "kv_write", "attention", "attn_out", "norm", "ffn"]
+    assert log.seen == [
+        (3, "embed"),
+        *((index, phase) for index in range(3) for phase in layer),
+        (3, "norm"),
+        (3, "lm_head"),
+    ]
+
+
+def test_the_probe_sees_rotated_queries_of_the_layer_it_wants(tmp_path: Path) -> None:
+    class Probe:
+        def __init__(self) -> None:
+            self.seen: list[tuple[int, torch.Tensor, torch.Tensor]] = []
+
+        def wants(self, layer: int) -> bool:
+            return layer == 1
+
+        def observe(self, layer: int, q: torch.Tensor, cache: Any, batch: Batch) -> None:
+            self.seen.append((layer, q.clone(), cache.keys_values(layer, batch.spans[0])[0].clone()))
+
+    from engine.measure.timers import NoTimer
+
+    folder = save_checkpoint(tmp_path, "qwen3")
+    model, probe = load(folder), Probe()
+    cache = cache_of(model, "contiguous")
+    batch = Batch.of([(0, 0, PROMPT)])
+    cache.begin(batch)
+    model.decoder.forward(batch, cache, make_attention("sdpa", model.config), NoTimer(), probe)
+    [(layer, q, k)] = probe.seen
+    config = model.config
+    assert layer == 1
+    assert q.shape == (30, config.heads, config.head_dim)
+    assert k.shape == (config.kv_heads, 30, config.head_dim)
+    scores = torch.einsum("qhd,hkd->hqk", q, k.repeat_interleave(config.group, 0)) * config.scale
+    mine = scores.masked_fill(torch.ones(30, 30).triu(1).bool(), -torch.inf).softmax(-1)
+    with torch.no_grad():
+        theirs = reference_model(folder)(torch.tensor([PROMPT]), output_attentions=True).attentions[1][0]
+    assert torch.allclose(mine, theirs, atol=1e-5)
