@@ -109,7 +109,7 @@ class LatencyPanel(Panel):
         ]
         end = end + 1 if steps is not None else end
         us = series.us[first:end]
-        self.chart.show_steps(us[:, :-1] if us[:, :-1].any() else us[:, -1:], us[:, -1], first)
+        self.chart.show_steps(us[:, :-1], us[:, -1], first)
         self._write_lines()
         self._show_strip()
 
@@ -131,7 +131,7 @@ class LatencyPanel(Panel):
 
     def rows(self) -> tuple[list[str], list[tuple[object, ...]]]:
         header = ["part", "brief_s", "mean_s", "p50_s", "p90_s", "p99_s", "share"]
-        parts = self._figures.parts if self._figures is not None else ()
+        parts = (*self._figures.parts, self._figures.itl) if self._figures is not None else ()
         return header, [
             (one.part, BRIEF_S.get(one.part), one.mean_s, one.p50_s, one.p90_s, one.p99_s, one.share) for one in parts
         ]
@@ -228,7 +228,9 @@ class LatencyPanel(Panel):
             self._arrange("wide")
         else:
             self._arrange("tall" if height >= TALL else "short")
-        self.table.show_all_columns(self._arrangement != "low" or width >= WIDE)
+        narrow = self._arrangement == "low" and width < WIDE
+        self.table.show_all_columns(not narrow)
+        self.table.setMinimumWidth(min(self.table.narrow_width(), 2 * width // 3) if narrow else 0)
 
     def _arrange(self, arrangement: Literal["low", "wide", "tall", "short"]) -> None:
         """Low: table beside chart. Wide: table and strip above the chart. Tall: one under the other."""

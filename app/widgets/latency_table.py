@@ -13,6 +13,7 @@ from app.theme import GRID, theme, ui_font
 from app.units import NOT_APPLICABLE, percent, seconds
 
 COLUMNS: Final = ("part", "brief", "mean", "p50", "p90", "p99", "share")
+ROWS: Final = (*PARTS, "itl")
 NARROW: Final = ("brief", "p50", "p90")
 """Columns that a narrow table drops."""
 
@@ -21,7 +22,7 @@ class LatencyTable(QTableWidget):
     """A row a part of a token's time; every cell a number with its unit."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(len(PARTS), len(COLUMNS), parent)
+        super().__init__(len(ROWS), len(COLUMNS), parent)
         self.setAccessibleName(self.tr("Time a token by part"))
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
@@ -49,11 +50,12 @@ class LatencyTable(QTableWidget):
             "sampling": self.tr("Sampling"),
             "other": self.tr("Other"),
             "total": self.tr("Total"),
+            "itl": self.tr("Token to token"),
         }[part]
 
     def show_figures(self, figures: RangeFigures) -> None:
         """Write the measured columns."""
-        for row, part in enumerate(figures.parts):
+        for row, part in enumerate((*figures.parts, figures.itl)):
             times = (part.mean_s, part.p50_s, part.p90_s, part.p99_s)
             for column, value in enumerate(times, 2):
                 self._write(row, column, seconds(value))
@@ -67,7 +69,7 @@ class LatencyTable(QTableWidget):
 
     def cell(self, part: str, column: str) -> str:
         """What a cell says."""
-        item = self.item(PARTS.index(part), COLUMNS.index(column))
+        item = self.item(ROWS.index(part), COLUMNS.index(column))
         return item.text() if item is not None else ""
 
     def restyle(self) -> None:
@@ -76,11 +78,11 @@ class LatencyTable(QTableWidget):
         self.setFont(ui_font())
         self.setStyleSheet(
             f"QTableWidget {{ background: {colours.panel}; outline: 0; }}"
-            f"QTableWidget::item {{ padding: 0 {GRID}px; }}"
+            f"QTableWidget::item {{ padding: 0 1px; }}"
             f"QHeaderView::section {{ background: {colours.panel}; color: {colours.muted}; border: 0;"
             f" border-bottom: 1px solid {colours.line}; padding: 0 {GRID}px; }}"
         )
-        for row, part in enumerate(PARTS):
+        for row, part in enumerate(ROWS):
             item = self.item(row, 0)
             if item is not None and part in colours.groups:
                 swatch = QPixmap(3 * GRID, 3 * GRID)
@@ -104,9 +106,12 @@ class LatencyTable(QTableWidget):
         return QSize(560, height + 2)
 
     def minimumSizeHint(self) -> QSize:
-        shown = sum(not self.isColumnHidden(column) for column in range(1, len(COLUMNS)))
-        number = self.fontMetrics().horizontalAdvance("9.999 ms") + 2 * GRID
-        return QSize(self.sizeHintForColumn(0) + shown * number, self.sizeHint().height())
+        return QSize(160, self.sizeHint().height())
+
+    def narrow_width(self) -> int:
+        """Pixels that the columns of a narrow table need."""
+        numbers = len(COLUMNS) - 1 - len(NARROW)
+        return self.sizeHintForColumn(0) + numbers * (self.fontMetrics().horizontalAdvance("99.9 ms") + 4 * GRID)
 
     def _fill_fixed(self) -> None:
         heads = {
@@ -125,7 +130,7 @@ class LatencyTable(QTableWidget):
             head.setToolTip(heads[name][1])
             head.setTextAlignment(left if column == 0 else right)
             self.setHorizontalHeaderItem(column, head)
-            for row, part in enumerate(PARTS):
+            for row, part in enumerate(ROWS):
                 text = NOT_APPLICABLE
                 if name == "part":
                     text = self.part_name(part)

@@ -43,8 +43,8 @@ class StackChart(QWidget):
         """How many steps share a bar."""
         self.cut = 0
         """How many bars are cut at the top."""
-        self._us: NDArray[np.float32] = np.empty((0, 1), np.float32)
-        self._totals: NDArray[np.float32] = np.empty(0, np.float32)
+        self._us: NDArray[np.float64] = np.empty((0, 1))
+        self._totals: NDArray[np.float64] = np.empty(0)
         self._first = 0
         self._axis = AxisView()
         self._hover: int | None = None
@@ -58,8 +58,8 @@ class StackChart(QWidget):
     def sizeHint(self) -> QSize:
         return QSize(480, 200)
 
-    def show_steps(self, us: NDArray[np.float32], totals: NDArray[np.float32], first: int) -> None:
-        """Draw float32 [steps, parts] µs, the parts stacked from the bottom; the first row is step `first`."""
+    def show_steps(self, us: NDArray[np.float64], totals: NDArray[np.float64], first: int) -> None:
+        """Draw float64 [steps, parts] µs, the parts stacked from the bottom; the first row is step `first`."""
         moved = first != self._first or len(us) < len(self._us)
         self._us, self._totals, self._first = us, totals, first
         if moved:
@@ -100,7 +100,7 @@ class StackChart(QWidget):
         index = int(np.searchsorted(edges, x, "right")) - 1
         return int(steps[index]) if 0 <= index < len(steps) else None
 
-    def top_us(self, totals: NDArray[np.float32]) -> float:
+    def top_us(self, totals: NDArray[np.float64]) -> float:
         """The value at the upper edge: the highest there is, unless few bars are far above all others."""
         if not len(totals):
             return 1.0
@@ -138,7 +138,7 @@ class StackChart(QWidget):
         painter.end()
 
     def _draw_bars(
-        self, painter: QPainter, box: QRectF, rows: NDArray[np.float32], edges: NDArray[np.float64], top: float
+        self, painter: QPainter, box: QRectF, rows: NDArray[np.float64], edges: NDArray[np.float64], top: float
     ) -> None:
         """The rectangles of one part at a time: one brush, one call (a polygon of many steps takes seconds)."""
         left, right = np.round(edges[:-1]), np.round(edges[1:])
@@ -156,7 +156,7 @@ class StackChart(QWidget):
         painter.setBrush(Qt.BrushStyle.NoBrush)
 
     def _draw_cuts(
-        self, painter: QPainter, box: QRectF, totals: NDArray[np.float32], edges: NDArray[np.float64], top: float
+        self, painter: QPainter, box: QRectF, totals: NDArray[np.float64], edges: NDArray[np.float64], top: float
     ) -> None:
         """A small arrow over each bar that goes on beyond the top."""
         if not self.cut:

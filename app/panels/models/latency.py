@@ -8,7 +8,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.session.schema import GROUP_OF, GROUPS, PHASES
+from engine.session import metrics
+from engine.session.schema import GROUPS
 from engine.session.store import Session
 
 BRIEF_S: Final[dict[str, float]] = {
@@ -21,8 +22,6 @@ BRIEF_S: Final[dict[str, float]] = {
 }
 """Section 6 of the brief: seconds a token by group."""
 PERCENTILES: Final = (50.0, 90.0, 99.0)
-MEMBERSHIP: Final = np.array([[GROUP_OF[phase] == group for group in GROUPS] for phase in PHASES], np.float32)
-"""Which group each phase belongs to, float32 [phases, groups]."""
 PARTS: Final = (*GROUPS, "total")
 """What a row of the table is: a group, or the whole step."""
 
@@ -47,6 +46,8 @@ class RangeFigures:
     steps: int
     tokens: int
     parts: tuple[PartFigures, ...]
+    itl: PartFigures
+    """Gaps between two emissions of one request, seconds."""
     busy_s: float
     """Wall time inside steps."""
     gap_s: float
@@ -65,84 +66,113 @@ class RangeFigures:
 
 
 class LatencySeries:
-    """Keeps, beside a growing Session, the µs by part of every step and their sorted per-token values.
+    """Keeps, beside a growing Session, the µs by part of every step and the sorted values behind the percentiles.
 
-    `us` is float32 [steps, parts]: the groups in the order of GROUPS, then the step's wall time. A step's time a token
-    is its time divided by the tokens it emitted; steps that emitted none (a prefill in pieces) count in means and
-    shares, not in percentiles.
+    `us` is float64 [steps, parts]: the groups in the order of GROUPS, as `metrics.group_table_s` gives them, then the
+    step's wall time. A step's time a token is its time divided by the tokens it emitted; steps that emitted none (a
+    prefill in pieces) count in means and shares, not in percentiles. `update` costs only what is new.
     """
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        self._us = np.empty((1024, len(PARTS)), np.float32)
+        self._us = np.empty((1024, len(PARTS)))
         self._length = 0
-        self._sorted = [np.empty(0, np.float32) for _ in PARTS]
+        self._ordered = [np.empty(0) for _ in PARTS]
         self._sums = np.zeros(len(PARTS))
         self._tokens = 0
+        self._gaps_s = np.empty(0)
+        self._token_rows = 0
+        self._last_row: dict[int, int] = {}
 
     def __len__(self) -> int:
         return self._length
 
     @property
-    def us(self) -> NDArray[np.float32]:
+    def us(self) -> NDArray[np.float64]:
         return self._us[: self._length]
 
     def update(self) -> bool:
-        """Take the steps that came since the last call; whether there were any."""
-        first, end = self._length, len(self.session.steps)
+        """Take the steps and tokens that came since the last call; whether there were any."""
+        emitted = self._take_tokens()
+        first, end = self._length, metrics.step_slice(self.session).stop
         if end == first:
-            return False
+            return emitted
         if end > len(self._us):
-            larger = np.empty((max(end, 2 * len(self._us)), len(PARTS)), np.float32)
+            larger = np.empty((max(end, 2 * len(self._us)), len(PARTS)))
             larger[:first] = self._us[:first]
             self._us = larger
         new = self._us[first:end]
-        new[:, :-1] = self.session.phases["us"][first:end] @ MEMBERSHIP
-        steps = self.session.steps
-        new[:, -1] = (steps["end_ns"][first:end] - steps["start_ns"][first:end]) / 1e3
+        new[:, :-1] = 1e6 * metrics.group_table_s(self.session, (first, end - 1))
+        new[:, -1] = 1e6 * metrics.step_walls_s(self.session, (first, end - 1))
         self._length = end
-        self._sums += new.sum(axis=0, dtype=np.float64)
-        tokens = steps["tokens_out"][first:end]
-        self._tokens += int(tokens.sum())
+        self._sums += new.sum(axis=0)
+        self._tokens += int(self.session.steps["tokens_out"][first:end].sum())
         for index, values in enumerate(self._per_token(first, end)):
-            self._sorted[index] = merged(self._sorted[index], values)
+            self._ordered[index] = merged(self._ordered[index], values)
         return True
 
     def figures(self, steps: tuple[int, int] | None = None) -> RangeFigures:
         """The figures of steps [first, last] (None: all)."""
-        first, end = (0, self._length) if steps is None else (steps[0], min(steps[1] + 1, self._length))
-        if first == 0 and end == self._length:
-            return self._figures(first, end, self._sums, self._tokens, self._sorted)
-        sums = self._us[first:end].sum(axis=0, dtype=np.float64)
+        if steps is None:
+            return self._figures(0, self._length, self._sums, self._tokens, self._ordered, self._gaps_s)
+        first, end = steps[0], min(steps[1] + 1, self._length)
+        sums = self._us[first:end].sum(axis=0)
         tokens = int(self.session.steps["tokens_out"][first:end].sum())
-        return self._figures(first, end, sums, tokens, self._per_token(first, end))
+        rows = metrics.token_rows(self.session, steps)
+        gaps = np.sort(metrics.itl_seconds(self.session, rows))
+        return self._figures(first, end, sums, tokens, self._per_token(first, end), gaps)
 
-    def _per_token(self, first: int, end: int) -> list[NDArray[np.float32]]:
+    def _take_tokens(self) -> bool:
+        """Keep the gaps between emissions sorted: those among the new tokens, and those that lead to them."""
+        first, end = self._token_rows, len(self.session.tokens)
+        if end == first:
+            return False
+        requests = self.session.tokens["request_id"][first:end]
+        present, backwards = np.unique(requests[::-1], return_index=True)
+        before = [self._last_row[request] for request in present.tolist() if request in self._last_row]
+        rows = np.concatenate([np.array(before, np.int64), np.arange(first, end)])
+        self._gaps_s = merged(self._gaps_s, np.sort(metrics.itl_seconds(self.session, rows)))
+        self._last_row.update(zip(present.tolist(), (end - 1 - backwards).tolist(), strict=True))
+        self._token_rows = end
+        return True
+
+    def _per_token(self, first: int, end: int) -> list[NDArray[np.float64]]:
         """Sorted µs a token of the steps that emitted any, one array a part."""
         tokens = self.session.steps["tokens_out"][first:end]
         emitting = tokens > 0
-        values = self._us[first:end][emitting] / tokens[emitting, None].astype(np.float32)
-        return list(np.sort(values.T, axis=1))
+        return list(np.sort((self._us[first:end][emitting] / tokens[emitting, None]).T, axis=1))
 
     def _figures(
-        self, first: int, end: int, sums_us: NDArray[np.float64], tokens: int, ordered: list[NDArray[np.float32]]
+        self,
+        first: int,
+        end: int,
+        sums_us: NDArray[np.float64],
+        tokens: int,
+        ordered: list[NDArray[np.float64]],
+        gaps_s: NDArray[np.float64],
     ) -> RangeFigures:
         wall_us = float(sums_us[-1])
-        split = bool(sums_us[:-1].any())  # below detail `phase` only the wall time is known
+        split = bool(sums_us[: GROUPS.index("other")].any())  # below detail `phase` nothing but `other` was timed
         parts = []
         for index, part in enumerate(PARTS):
-            known = split or part == "total"
-            mean = float(sums_us[index]) / tokens / 1e6 if tokens and known else None
-            ranks = (
-                [quantile(ordered[index], q) / 1e6 for q in PERCENTILES]
-                if known and len(ordered[index])
-                else [None] * 3
-            )
-            share = float(sums_us[index]) / wall_us if wall_us and known else None
-            parts.append(PartFigures(part, mean, ranks[0], ranks[1], ranks[2], share))
+            if not split and part not in ("other", "total"):
+                parts.append(PartFigures(part, None, None, None, None, None))
+                continue
+            mean = float(sums_us[index]) / tokens / 1e6 if tokens else None
+            ranks = [None if q is None else q / 1e6 for q in quantiles(ordered[index])]
+            share = float(sums_us[index]) / wall_us if wall_us else None
+            parts.append(PartFigures(part, mean, *ranks, share))
+        mean_gap = float(gaps_s.mean()) if len(gaps_s) else None
         device_ns = self.session.steps["device_ns"][first:end]
-        device_s = float(device_ns.sum()) / 1e9 if len(device_ns) and int(device_ns.min()) >= 0 else None
-        return RangeFigures(max(0, end - first), tokens, tuple(parts), wall_us / 1e6, self._gap_s(first, end), device_s)
+        return RangeFigures(
+            steps=max(0, end - first),
+            tokens=tokens,
+            parts=tuple(parts),
+            itl=PartFigures("itl", mean_gap, *quantiles(gaps_s), None),
+            busy_s=wall_us / 1e6,
+            gap_s=self._gap_s(first, end),
+            device_s=float(device_ns.sum()) / 1e9 if len(device_ns) and int(device_ns.min()) >= 0 else None,
+        )
 
     def _gap_s(self, first: int, end: int) -> float:
         """Seconds between the steps of a range; a gap in which the run was paused or stopped does not count."""
@@ -156,29 +186,37 @@ class LatencySeries:
         return max(0, total) / 1e9
 
 
-def merged(ordered: NDArray[np.float32], new: NDArray[np.float32]) -> NDArray[np.float32]:
+def merged(ordered: NDArray[np.float64], new: NDArray[np.float64]) -> NDArray[np.float64]:
     """Two sorted arrays as one; cheap where `new` is short."""
     if not len(ordered):
         return new.copy()
     return np.insert(ordered, np.searchsorted(ordered, new), new)
 
 
-def quantile(ordered: NDArray[np.float32], percent: float) -> float:
-    """A percentile of a sorted array, linear between neighbours (numpy's default)."""
+def quantiles(ordered: NDArray[np.float64]) -> tuple[float | None, float | None, float | None]:
+    """p50, p90 and p99 of a sorted array, linear between neighbours (numpy's default); None where it is empty."""
+    if not len(ordered):
+        return None, None, None
+    p50, p90, p99 = (quantile(ordered, percent) for percent in PERCENTILES)
+    return p50, p90, p99
+
+
+def quantile(ordered: NDArray[np.float64], percent: float) -> float:
+    """One percentile of a sorted array that is not empty."""
     place = percent / 100 * (len(ordered) - 1)
     low = int(place)
     high = min(low + 1, len(ordered) - 1)
     return float(ordered[low]) + (place - low) * (float(ordered[high]) - float(ordered[low]))
 
 
-def slowest_of_each(totals: NDArray[np.float32], columns: int) -> tuple[NDArray[np.int64], int]:
+def slowest_of_each(totals: NDArray[np.float64], columns: int) -> tuple[NDArray[np.int64], int]:
     """(the index of the slowest step of each column, steps a column), at most `columns` of them."""
     n = len(totals)
     stride = max(1, -(-n // max(1, columns)))
     if stride == 1:
         return np.arange(n, dtype=np.int64), 1
     count = -(-n // stride)
-    padded = np.full(count * stride, -1.0, np.float32)
+    padded = np.full(count * stride, -1.0)
     padded[:n] = totals
     slowest = padded.reshape(count, stride).argmax(axis=1) + np.arange(count, dtype=np.int64) * stride
     return slowest, stride
