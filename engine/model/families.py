@@ -255,6 +255,18 @@ def family_of(raw: Raw) -> tuple[str, Family]:
     return architecture, FAMILIES[architecture]
 
 
+def check_shape(config: ModelConfig) -> ModelConfig:
+    """Raise CheckpointError for heads that cannot be shared or rotated."""
+    if config.heads % config.kv_heads:
+        raise CheckpointError(
+            f"config.json gives {config.heads} attention heads, which {config.kv_heads} key/value heads "
+            "cannot be shared among."
+        )
+    if config.positions == "rope" and config.head_dim % 2:
+        raise CheckpointError(f"config.json gives a head_dim of {config.head_dim}; rotary positions need an even one.")
+    return config
+
+
 # --- reading config.json --------------------------------------------------------------------------------------------
 
 

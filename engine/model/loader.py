@@ -17,7 +17,7 @@ from engine.errors import UnavailableError
 from engine.model.checkpoint import open_checkpoint
 from engine.model.config import ModelConfig
 from engine.model.decoder import Decoder, build_decoder
-from engine.model.families import family_of
+from engine.model.families import check_shape, family_of
 from engine.model.tokenizer import Tokenizer, load_tokenizer
 
 Progress = Callable[[str, float], None]
@@ -53,7 +53,7 @@ def load_model(spec: LoadSpec, progress: Progress) -> LoadedModel:
     progress("Reading the checkpoint", 0.0)
     checkpoint = open_checkpoint(path)
     _, family = family_of(checkpoint.config)
-    config = family.config(checkpoint.config)
+    config = check_shape(family.config(checkpoint.config))
     tokenizer = load_tokenizer(checkpoint)
     dtype = choose_dtype(spec.dtype, device, config)
     check_memory(config, device, dtype)

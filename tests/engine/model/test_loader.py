@@ -1,0 +1,98 @@
+"""What `--model`, `--device` and `--dtype` come to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import psutil
+import pytest
+import torch
+
+from engine.decode.settings import LoadSpec
+from engine.errors import UnavailableError
+from engine.model.loader import choose_device, load_model, model_path
+from tests.engine.model.checkpoints import save_checkpoint
+from tests.engine.model.forward import load
+
+without_cuda = pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_checkpoint(tmp_path_factory.mktemp("loader") / "tiny-llama", "llama", max_shard_size="60KB")
+
+
+def test_a_loaded_model_says_what_it_is(folder: Path) -> None:
+    heard: list[tuple[str, float]] = []
+    model = load_model(LoadSpec(str(folder), device="cpu"), lambda stage, fraction: heard.append((stage, fraction)))
+    assert (model.name, model.path, model.device.type, model.dtype) == ("tiny-llama", folder, "cpu", torch.float32)
+    assert model.device_name
+    fractions = [fraction for _, fraction in heard]
+    assert fractions == sorted(fractions)
+    assert (fractions[0], fractions[-1]) == (0.0, 1.0)
+    norms = (2 * model.config.layers + 1) * model.config.hidden
+    assert model.weight_bytes == 4 * (model.config.parameters - norms)
+    facts = model.config.facts(model.dtype, model.weight_bytes)
+    wanted = ("layers", "hidden", "heads", "kv_heads", "head_dim", "ffn", "vocab", "max_positions", "itemsize")
+    assert [facts[name] for name in wanted] == [3, 48, 6, 2, 8, 88, 97, 192, 4]
+
+
+def test_demo_is_the_bundled_target() -> None:
+    path = model_path("demo")
+    assert path.parts[-3:] == ("assets", "demo", "target")
+    assert (path / "config.json").exists()
+
+
+@without_cuda
+def test_auto_is_the_cpu_where_there_is_no_gpu() -> None:
+    assert choose_device("auto") == torch.device("cpu")
+
+
+@without_cuda
+@pytest.mark.parametrize("name", ["cuda", "cuda:0", "cuda:3"])
+def test_a_gpu_that_is_not_there(name: str) -> None:
+    with pytest.raises(UnavailableError, match=f"^The device {name} cannot be used here: .*; choose cpu.$") as caught:
+        choose_device(name)
+    assert caught.value.exit_status == 2
+
+
+@pytest.mark.parametrize("name", ["gpu", "cuda:x", "cpu:1", ""])
+def test_a_device_there_is_no_such_thing_as(name: str) -> None:
+    with pytest.raises(UnavailableError, match="The device must be auto, cpu, cuda or cuda:N"):
+        choose_device(name)
+
+
+def test_too_little_memory_says_how_much_is_needed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Memory:
+        available = 1000
+
+    monkeypatch.setattr(psutil, "virtual_memory", Memory)
+    with pytest.raises(UnavailableError, match=r"^The weights need 0\.0 GiB in float32, and cpu has 0\.0 GiB free; "):
+        load(folder)
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_a_lower_precision_halves_the_weights_and_stays_close(folder: Path, dtype: str) -> None:
+    from typing import Any
+
+    from engine.model.batch import Batch
+    from tests.engine.model.forward import cache_of, run
+
+    def last(model: Any) -> torch.Tensor:
+        return run(model, cache_of(model, "contiguous"), "sdpa", Batch.of([(0, 0, [3, 4, 5, 6, 7, 8])]))
+
+    full, half = load(folder), load(folder, dtype)  # type: ignore[arg-type]
+    assert half.dtype == getattr(torch, dtype)
+    reference, mine = last(full), last(half)
+    assert mine.dtype == torch.float32
+    error = (mine - reference).norm() / reference.norm()
+    assert error < (0.03 if dtype == "bfloat16" else 0.004)
+
+
+def test_threads_are_set_as_asked(folder: Path) -> None:
+    before = torch.get_num_threads()
+    try:
+        load_model(LoadSpec(str(folder), device="cpu", threads=1), lambda stage, fraction: None)
+        assert torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(before)
