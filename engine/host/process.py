@@ -127,7 +127,7 @@ class EngineProcess:
             status = self._process.wait(1.0)
         except subprocess.TimeoutExpired:
             return EngineStoppedError("The engine process closed its connection.")
-        return EngineStoppedError(_how_it_ended(status))
+        return EngineStoppedError(_how_it_ended(status, self.stderr_tail.strip().rpartition("\n")[2]))
 
     def __enter__(self) -> Self:
         return self
@@ -163,9 +163,9 @@ def _spawn(theirs: Connection, stderr: IO[bytes]) -> subprocess.Popen[bytes]:
     return process
 
 
-def _how_it_ended(status: int) -> str:
+def _how_it_ended(status: int, last_words: str) -> str:
     if status >= 0:
-        return f"The engine process ended (exit status {status})."
+        return f"The engine process ended (exit status {status}){': ' + last_words if last_words else ''}."
     if -status in (signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE, signal.SIGILL):
         return f"The engine process crashed (signal {-status}, {signal.Signals(-status).name})."
     return f"The engine process was killed (signal {-status})."
