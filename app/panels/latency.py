@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Final, Literal
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QSpinBox, QWidget
 
@@ -65,6 +65,7 @@ class LatencyPanel(Panel):
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(PANEL_PADDING, ROW_GAP, PANEL_PADDING, ROW_GAP)
         self._grid.setSpacing(ROW_GAP)
+        self._grid.setSizeConstraint(QGridLayout.SizeConstraint.SetNoConstraint)  # a smaller panel re-arranges
         self._arrange("wide")
         self.restyle()
 
@@ -218,6 +219,9 @@ class LatencyPanel(Panel):
         return "\n".join(lines)
 
     # --- arrangement ------------------------------------------------------------------------------------------------
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(320, 200)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

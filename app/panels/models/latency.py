@@ -159,9 +159,9 @@ class LatencySeries:
                 parts.append(PartFigures(part, None, None, None, None, None))
                 continue
             mean = float(sums_us[index]) / tokens / 1e6 if tokens else None
-            ranks = [None if q is None else q / 1e6 for q in quantiles(ordered[index])]
+            p50, p90, p99 = quantiles(ordered[index], 1e-6)
             share = float(sums_us[index]) / wall_us if wall_us else None
-            parts.append(PartFigures(part, mean, *ranks, share))
+            parts.append(PartFigures(part, mean, p50, p90, p99, share))
         mean_gap = float(gaps_s.mean()) if len(gaps_s) else None
         device_ns = self.session.steps["device_ns"][first:end]
         return RangeFigures(
@@ -193,11 +193,11 @@ def merged(ordered: NDArray[np.float64], new: NDArray[np.float64]) -> NDArray[np
     return np.insert(ordered, np.searchsorted(ordered, new), new)
 
 
-def quantiles(ordered: NDArray[np.float64]) -> tuple[float | None, float | None, float | None]:
-    """p50, p90 and p99 of a sorted array, linear between neighbours (numpy's default); None where it is empty."""
+def quantiles(ordered: NDArray[np.float64], unit: float = 1.0) -> tuple[float | None, float | None, float | None]:
+    """p50, p90 and p99 of a sorted array, times `unit`, linear between neighbours (numpy's default); None if empty."""
     if not len(ordered):
         return None, None, None
-    p50, p90, p99 = (quantile(ordered, percent) for percent in PERCENTILES)
+    p50, p90, p99 = (unit * quantile(ordered, percent) for percent in PERCENTILES)
     return p50, p90, p99
 
 
