@@ -1,0 +1,186 @@
+"""Chrome trace events (JSON, gzipped where the name ends in .gz): for chrome://tracing, Perfetto's UI, Speedscope.
+
+Times are µs from the session's zero. Rules kept (tested by a parser): slices of one thread nest; overlapping requests
+are async pairs; counters are numeric; flows start and end inside slices. Reference: the "Trace Event Format" document.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, Any, Final
+
+import numpy as np
+
+from engine.errors import SessionFileError
+from engine.session.metrics import OTHER, phase_table_s, step_slice
+from engine.session.schema import GROUP_OF, PHASES
+from engine.session.store import STEP_KINDS, TOKEN_SOURCES, Session
+
+ENGINE, REQUESTS, DEVICE = 1, 2, 3
+"""Process ids: the engine's lanes, the requests, the devices."""
+STEPS, PHASE_LANE, TOKENS = 1, 2, 3
+"""Thread ids inside the engine's process."""
+STEPS_AT_ONCE: Final = 4096
+
+Json = dict[str, Any]
+
+
+def write_chrome(session: Session, path: str | os.PathLike[str]) -> None:
+    """Write a session as a Chrome trace, event by event; raises SessionFileError where `path` cannot be written."""
+    try:
+        with _open(path) as file:
+            file.write('{"displayTimeUnit":"ms","otherData":')
+            file.write(json.dumps(session.meta))
+            file.write(',"traceEvents":[\n')
+            separator = ""
+            for event in events(session):
+                file.write(separator + json.dumps(event, separators=(",", ":")))
+                separator = ",\n"
+            file.write("\n]}\n")
+    except OSError as error:
+        raise SessionFileError(f"The trace {path} cannot be written: {error.strerror}.") from error
+
+
+def events(session: Session) -> Iterator[Json]:
+    """Every trace event of a session; metadata first."""
+    yield from _metadata(session)
+    for start in range(0, step_slice(session).stop, STEPS_AT_ONCE):
+        yield from _steps(session, start, min(start + STEPS_AT_ONCE, step_slice(session).stop) - 1)
+    yield from _tokens(session)
+    yield from _requests(session)
+    yield from _samples(session)
+    for mark in session.marks:
+        name = f"{mark.kind}: {mark.label}" if mark.label else mark.kind
+        yield {"ph": "i", "s": "g", "name": name, "cat": "mark", "pid": ENGINE, "tid": STEPS, "ts": mark.t_ns / 1e3}
+
+
+def _metadata(session: Session) -> Iterator[Json]:
+    device = session.meta.get("device_name") or session.meta.get("device") or "device"
+    for pid, name in ((ENGINE, f"engine: {session.meta.get('model', '')}"), (REQUESTS, "requests"), (DEVICE, device)):
+        yield {"ph": "M", "name": "process_name", "pid": pid, "tid": 0, "args": {"name": name}}
+        yield {"ph": "M", "name": "process_sort_index", "pid": pid, "tid": 0, "args": {"sort_index": pid}}
+    for tid, name in ((STEPS, "steps"), (PHASE_LANE, "phases"), (TOKENS, "tokens")):
+        yield {"ph": "M", "name": "thread_name", "pid": ENGINE, "tid": tid, "args": {"name": name}}
+        yield {"ph": "M", "name": "thread_sort_index", "pid": ENGINE, "tid": tid, "args": {"sort_index": tid}}
+
+
+def _steps(session: Session, first: int, last: int) -> Iterator[Json]:
+    """Slices and counters of steps first..last, both included."""
+    table = session.steps
+    phases_us = phase_table_s(session, (first, last)) * 1e6
+    for row, step in enumerate(range(first, last + 1)):
+        start_us, end_us = float(table["start_ns"][step]) / 1e3, float(table["end_ns"][step]) / 1e3
+        positions = {
+            name: int(table[f"positions_{name}"][step]) for name in ("new", "recomputed", "padding", "rejected")
+        }
+        yield {
+            "ph": "X", "name": f"step {step}", "cat": STEP_KINDS[table["kind"][step]], "pid": ENGINE, "tid": STEPS,
+            "ts": start_us, "dur": end_us - start_us,
+            "args": {
+                **positions, "reused": int(table["positions_reused"][step]), "tokens": int(table["tokens_out"][step]),
+                "attention kernel": session.attention_kernels[table["attention_kernel"][step]],
+                "flops": int(table["flops"][step]), "bytes moved": int(table["bytes_moved"][step]),
+            },
+        }  # fmt: skip
+        yield {"ph": "s", "id": step, "name": "emits", "cat": "token", "pid": ENGINE, "tid": STEPS, "ts": start_us}
+        yield from _phases(phases_us[row], start_us, end_us)
+        yield _counter("positions", ENGINE, start_us, positions)
+        kv = {"used": int(table["kv_used_bytes"][step]), "reserved": int(table["kv_reserved_bytes"][step])}
+        yield _counter("KV cache (bytes)", ENGINE, end_us, kv)
+        load = {"running": int(table["running"][step]), "waiting": int(table["waiting"][step])}
+        yield _counter("requests", ENGINE, start_us, load)
+        wall_us = end_us - start_us
+        speed = float(table["tokens_out"][step]) / wall_us * 1e6 if wall_us > 0 else 0.0
+        yield _counter("tokens/s", ENGINE, start_us, {"tokens/s": speed})
+
+
+def _phases(phases_us: np.ndarray, start_us: float, end_us: float) -> Iterator[Json]:
+    """A step's phases end to end in the order of PHASES: their durations are measured, their order is schematic."""
+    at = start_us
+    for index, phase_us in enumerate(phases_us.tolist()):
+        duration = min(phase_us, end_us - at)
+        if duration <= 0 or index == OTHER:
+            continue
+        phase = PHASES[index]
+        yield {
+            "ph": "X", "name": phase, "cat": GROUP_OF[phase], "pid": ENGINE, "tid": PHASE_LANE, "ts": at,
+            "dur": duration, "args": {"order": "schematic: the phase's whole time in this step, all layers"},
+        }  # fmt: skip
+        at += duration
+
+
+def _tokens(session: Session) -> Iterator[Json]:
+    """A slice of a step's length for each step that emitted, and the flow from the step that ends in it."""
+    table = session.tokens
+    count = min(len(table), len(table["step_id"]))
+    step_of = table["step_id"][:count]
+    for step in np.unique(step_of[step_of < len(session.steps)]).tolist():
+        rows = range(*np.searchsorted(step_of, (step, step + 1)).tolist())  # tokens stand in the order of their steps
+        start_us, end_us = (float(session.steps[name][step]) / 1e3 for name in ("start_ns", "end_ns"))
+        yield {
+            "ph": "X", "name": "".join(table["text"][rows.start : rows.stop].tolist()), "cat": "token", "pid": ENGINE, "tid": TOKENS,
+            "ts": start_us, "dur": end_us - start_us,
+            "args": {
+                "tokens": [
+                    {
+                        "request": int(table["request_id"][row]), "id": int(table["token_id"][row]),
+                        "text": table["text"][row], "position": int(table["position"][row]),
+                        "logprob": _finite(table["logprob"][row]), "entropy": _finite(table["entropy"][row]),
+                        "source": TOKEN_SOURCES[table["source"][row]],
+                    }
+                    for row in rows
+                ]
+            },
+        }  # fmt: skip
+        yield {
+            "ph": "f", "bp": "e", "id": step, "name": "emits", "cat": "token", "pid": ENGINE, "tid": TOKENS,
+            "ts": start_us,
+        }  # fmt: skip
+
+
+def _requests(session: Session) -> Iterator[Json]:
+    """Each request as an async pair from arrival to its end, with its wait for the scheduler nested inside."""
+    last_ns = int(session.steps["end_ns"].max()) if len(session.steps) else 0
+    for request in session.requests.values():
+        end_ns = request.finished_ns if request.finished_ns is not None else max(last_ns, request.arrived_ns)
+        common = {"cat": "request", "id": request.id, "pid": REQUESTS, "tid": 0}
+        name = f"request {request.id}"
+        arguments = {
+            "prompt": request.prompt, "prompt tokens": request.prompt_tokens,
+            "tokens": len(request.token_rows), "finish reason": request.finish_reason or "unfinished",
+        }  # fmt: skip
+        yield {"ph": "b", "name": name, "ts": request.arrived_ns / 1e3, "args": arguments, **common}
+        if request.scheduled_ns is not None:
+            yield {"ph": "b", "name": "waiting", "ts": request.arrived_ns / 1e3, **common}
+            yield {"ph": "e", "name": "waiting", "ts": request.scheduled_ns / 1e3, **common}
+        yield {"ph": "e", "name": name, "ts": end_ns / 1e3, **common}
+
+
+def _samples(session: Session) -> Iterator[Json]:
+    table = session.device_samples
+    for t_ns, device, name, value in zip(
+        *(table[c].tolist() for c in ("t_ns", "device", "name", "value")), strict=True
+    ):
+        yield _counter(f"{device}: {name}", DEVICE, t_ns / 1e3, {name: value})
+
+
+def _counter(name: str, pid: int, ts: float, values: dict[str, float]) -> Json:
+    return {"ph": "C", "name": name, "pid": pid, "tid": 0, "ts": ts, "args": values}
+
+
+def _finite(value: float) -> float | None:
+    return round(float(value), 6) if np.isfinite(value) else None
+
+
+@contextmanager
+def _open(path: str | os.PathLike[str]) -> Iterator[IO[str]]:
+    if str(path).endswith(".gz"):
+        with gzip.open(path, "wt", encoding="utf-8", compresslevel=5) as file:
+            yield file
+    else:
+        with open(path, "w", encoding="utf-8") as file:
+            yield file

@@ -1,0 +1,99 @@
+"""CSV: a folder with one file a table of the session, blobs spelled out as columns or rows."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engine.errors import SessionFileError
+from engine.session.columns import Columns
+from engine.session.metrics import phase_table_s
+from engine.session.schema import PHASES
+from engine.session.store import BLOCK_EVENTS, STEP_INTS, STEP_KINDS, TOKEN_SOURCES, Session
+
+
+def write_tables(session: Session, folder: str | os.PathLike[str]) -> None:
+    """Write every table of a session into `folder`; raises SessionFileError where it cannot be written.
+
+    `steps.csv` has a column a phase (µs, summing to the step's wall time); `step_layers.csv` a row a step and layer;
+    `attention.csv` a row a map and query position, its probabilities in one cell, separated by spaces.
+    """
+    target = Path(folder)
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        for name, header, rows in _tables(session):
+            with (target / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
+                writer = csv.writer(file)
+                writer.writerow(header)
+                writer.writerows(rows)
+    except OSError as error:
+        raise SessionFileError(f"The tables cannot be written to {folder}: {error.strerror}.") from error
+
+
+def _tables(session: Session) -> Iterator[tuple[str, Sequence[str], Iterable[Sequence[Any]]]]:
+    yield "meta", ("key", "value"), session.meta.items()
+    yield "configs", ("id", "step_id", "switches"), ((c.id, c.step_id, c.switches) for c in session.configs)
+    yield (
+        "requests",
+        REQUEST_COLUMNS,
+        ([getattr(r, name) for name in REQUEST_COLUMNS] for r in session.requests.values()),
+    )
+    yield "steps", (*STEP_INTS, "kind", "attention_kernel", *(f"{p}_us" for p in PHASES)), _steps(session)
+    yield (
+        "step_layers",
+        ("step_id", "layer", "kv_used_bytes", "kv_reserved_bytes", *(f"{p}_us" for p in PHASES)),
+        (_step_layers(session)),
+    )
+    yield "tokens", session.tokens.names, _plain(session.tokens, {"source": TOKEN_SOURCES})
+    yield "work", session.work.names, _plain(session.work)
+    yield "speculation", session.speculation.names, _plain(session.speculation)
+    yield "kv_blocks", session.kv_blocks.names, _plain(session.kv_blocks, {"event": BLOCK_EVENTS})
+    yield "attention", ("request_id", "layer", "head", "step_id", "position", "probs"), _attention(session)
+    yield "device_samples", session.device_samples.names, _plain(session.device_samples)
+    yield "marks", ("t_ns", "kind", "label"), ((m.t_ns, m.kind, m.label) for m in session.marks)
+
+
+REQUEST_COLUMNS = (
+    "id", "prompt", "prompt_tokens", "params", "arrived_ns", "scheduled_ns", "first_token_ns", "finished_ns",
+    "finish_reason",
+)  # fmt: skip
+
+
+def _plain(table: Columns, words: dict[str, tuple[str, ...]] | None = None) -> Iterator[Sequence[Any]]:
+    columns = []
+    for name in table.names:
+        values = table[name].tolist()
+        columns.append([words[name][v] for v in values] if words and name in words else values)
+    return zip(*columns, strict=True)
+
+
+def _steps(session: Session) -> Iterator[Sequence[Any]]:
+    phases_us = np.round(phase_table_s(session) * 1e6, 3).tolist()
+    ints = [session.steps[name].tolist() for name in STEP_INTS]
+    kinds, kernels = session.steps["kind"].tolist(), session.steps["attention_kernel"].tolist()
+    for row, phases in enumerate(phases_us):
+        kernel = session.attention_kernels[kernels[row]]
+        yield (*(column[row] for column in ints), STEP_KINDS[kinds[row]], kernel, *phases)
+
+
+def _step_layers(session: Session) -> Iterator[Sequence[Any]]:
+    for step in range(len(session.steps)):
+        detail = session.step_detail(step)
+        if detail is None:
+            continue
+        phases, kv = detail
+        for layer, (used, reserved) in enumerate(kv.tolist()):
+            times = np.round(phases[layer], 3).tolist() if layer < len(phases) else [""] * len(PHASES)
+            yield (step, layer, used, reserved, *times)
+
+
+def _attention(session: Session) -> Iterator[Sequence[Any]]:
+    for request_id, layer, head in session.attention_maps():
+        for step_id, position, probs in session.attention_map(request_id, layer, head):
+            words = " ".join(f"{p:.5g}" for p in np.frombuffer(probs, np.float16).tolist())
+            yield request_id, layer, head, step_id, position, words

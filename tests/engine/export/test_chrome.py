@@ -1,0 +1,125 @@
+"""The Chrome trace obeys the rules of its format, and says what the session says."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.errors import SessionFileError
+from engine.export.chrome import write_chrome
+from engine.session import schema
+from engine.session.schema import GROUP_OF, PHASES
+from engine.session.store import Session
+from tests.engine.session.synthetic import synthetic_session
+
+EPSILON_US = 1e-3
+
+
+def trace_of(session: Session, path: Path) -> list[dict[str, Any]]:
+    write_chrome(session, path)
+    data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    events: list[dict[str, Any]] = json.loads(data)["traceEvents"]
+    return events
+
+
+@pytest.fixture(scope="module")
+def session() -> Session:
+    session = synthetic_session(60, requests=3)
+    session.apply([schema.Mark(5_000_000, "switch", 'kv: none → "contiguous"')])
+    return session
+
+
+@pytest.fixture(scope="module")
+def trace(session: Session, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    return trace_of(session, tmp_path_factory.mktemp("trace") / "run.json.gz")
+
+
+def test_slices_of_one_thread_nest(trace: list[dict[str, Any]]) -> None:
+    lanes = defaultdict(list)
+    for event in trace:
+        if event["ph"] == "X":
+            assert event["dur"] >= 0
+            lanes[event["pid"], event["tid"]].append((event["ts"], event["ts"] + event["dur"]))
+    assert len(lanes) == 3
+    for slices in lanes.values():
+        open_ends: list[float] = []
+        for start, end in sorted(slices, key=lambda s: (s[0], -s[1])):
+            while open_ends and open_ends[-1] <= start + EPSILON_US:
+                open_ends.pop()
+            assert not open_ends or end <= open_ends[-1] + EPSILON_US
+            open_ends.append(end)
+
+
+def test_async_pairs_close_in_order(trace: list[dict[str, Any]]) -> None:
+    open_names: dict[Any, list[str]] = defaultdict(list)
+    for event in trace:
+        if event["ph"] in "be":
+            key = (event["cat"], event["id"], event["pid"])
+            if event["ph"] == "b":
+                open_names[key].append(event["name"])
+            else:
+                assert open_names[key].pop() == event["name"]
+    assert len(open_names) == 3
+    assert not any(open_names.values())
+
+
+def test_flows_run_from_a_step_to_its_tokens(trace: list[dict[str, Any]]) -> None:
+    starts = {event["id"]: event for event in trace if event["ph"] == "s"}
+    ends = [event for event in trace if event["ph"] == "f"]
+    assert len(ends) == 60
+    for end in ends:
+        start = starts[end["id"]]
+        assert (start["name"], start["cat"], end["bp"]) == (end["name"], end["cat"], "e")
+        assert start["ts"] <= end["ts"]
+        for event in (start, end):
+            assert any(
+                s["ph"] == "X"
+                and (s["pid"], s["tid"]) == (event["pid"], event["tid"])
+                and s["ts"] <= event["ts"] <= s["ts"] + s["dur"]
+                for s in trace
+            )
+
+
+def test_counters_are_numbers(trace: list[dict[str, Any]]) -> None:
+    counters = [event for event in trace if event["ph"] == "C"]
+    assert {"positions", "KV cache (bytes)", "requests", "tokens/s"} <= {event["name"] for event in counters}
+    assert all(isinstance(v, int | float) for event in counters for v in event["args"].values())
+
+
+def test_every_lane_has_a_name_and_a_place(trace: list[dict[str, Any]]) -> None:
+    named = {(e["pid"], e["tid"]) for e in trace if e["ph"] == "M" and e["name"] == "thread_name"}
+    assert {(e["pid"], e["tid"]) for e in trace if e["ph"] == "X"} == named
+    processes = {e["pid"] for e in trace if e["ph"] == "M" and e["name"] == "process_name"}
+    assert {e["pid"] for e in trace} == processes
+
+
+def test_it_says_what_the_session_says(session: Session, trace: list[dict[str, Any]]) -> None:
+    steps = [e for e in trace if e["ph"] == "X" and e["name"].startswith("step ")]
+    assert len(steps) == 60
+    assert steps[7]["ts"] == session.steps["start_ns"][7] / 1e3
+    assert steps[7]["args"]["new"] == session.steps["positions_new"][7]
+    phases = [e for e in trace if e["ph"] == "X" and e["name"] in PHASES]
+    assert all(e["cat"] == GROUP_OF[e["name"]] for e in phases)
+    ffn = sum(e["dur"] for e in phases if e["name"] == "ffn")
+    assert ffn == pytest.approx(float(session.phases["us"][:, PHASES.index("ffn")].sum()), rel=1e-4)
+    tokens = [t for e in trace if e.get("cat") == "token" and e["ph"] == "X" for t in e["args"]["tokens"]]
+    assert len(tokens) == 180
+    marks = [e for e in trace if e["ph"] == "i"]
+    assert [(m["name"], m["ts"]) for m in marks] == [('switch: kv: none → "contiguous"', 5000.0)]
+
+
+def test_a_session_that_was_cut_short_still_gives_a_whole_trace(tmp_path: Path) -> None:
+    session = Session()
+    session.apply([schema.RequestArrived(0, "x", [1], ["x"], "{}", 5)])
+    trace = trace_of(session, tmp_path / "t.json")
+    assert [e["ph"] for e in trace if e["ph"] in "be"] == ["b", "e"]
+
+
+def test_where_it_cannot_be_written_it_says_so(session: Session, tmp_path: Path) -> None:
+    with pytest.raises(SessionFileError, match="cannot be written"):
+        write_chrome(session, tmp_path / "no" / "t.json")

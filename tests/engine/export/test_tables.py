@@ -1,0 +1,37 @@
+"""CSV tables, read back by the csv module."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from engine.export.tables import write_tables
+from engine.session.schema import PHASES
+from tests.engine.session.synthetic import synthetic_session
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_every_table_is_a_file_and_the_blobs_are_spelled_out(tmp_path: Path) -> None:
+    session = synthetic_session(20, layers=3, requests=2)
+    write_tables(session, tmp_path / "out")
+    assert {p.stem for p in (tmp_path / "out").iterdir()} == {
+        "meta", "configs", "requests", "steps", "step_layers", "tokens", "work", "speculation", "kv_blocks",
+        "attention", "device_samples", "marks",
+    }  # fmt: skip
+    steps = read(tmp_path / "out" / "steps.csv")
+    assert len(steps) == 20
+    wall_us = (int(steps[4]["end_ns"]) - int(steps[4]["start_ns"])) / 1e3
+    assert sum(float(steps[4][f"{p}_us"]) for p in PHASES) == pytest.approx(wall_us, abs=0.02)
+    layers = read(tmp_path / "out" / "step_layers.csv")
+    assert len(layers) == 60
+    assert sum(int(r["kv_used_bytes"]) for r in layers if r["step_id"] == "7") == session.steps["kv_used_bytes"][7]
+    tokens = read(tmp_path / "out" / "tokens.csv")
+    assert [t["text"] for t in tokens] == session.tokens["text"].tolist()
+    attention = read(tmp_path / "out" / "attention.csv")
+    assert sum(float(p) for p in attention[3]["probs"].split()) == pytest.approx(1, abs=0.01)
