@@ -12,15 +12,14 @@ from engine.errors import UnavailableError
 def unavailable_switches(device_type: str, has_draft: bool) -> dict[str, str]:
     """{"switch=value": the reason it cannot run on this device with these models}."""
     cuda = device_type == "cuda"
-    return {
+    reasons = {
         "kv=paged": "The paged cache is not part of this version yet.",
         "attention=triton": "The Triton kernels are not part of this version yet.",
-        "speculate=draft": "Speculation is not part of this version yet.",
-        "speculate=ngram": "Speculation is not part of this version yet.",
-        "batching=static": "Static batching is not part of this version yet.",
-        "batching=continuous": "Continuous batching is not part of this version yet.",
         "graphs=True": "CUDA graphs are not part of this version yet." if cuda else "CUDA graphs need a CUDA device.",
     }
+    if not has_draft:
+        reasons["speculate=draft"] = "No draft model is loaded."
+    return reasons
 
 
 def check_available(switches: Switches, unavailable: dict[str, str]) -> None:

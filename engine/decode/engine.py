@@ -4,20 +4,27 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, replace
 from time import perf_counter_ns
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 import torch
 
 from engine.attention.build import make_attention
+from engine.cache.base import OutOfKvMemory
 from engine.cache.build import make_cache
+from engine.decode.batching import make_scheduler
 from engine.decode.capabilities import check_available
+from engine.decode.decide import Drawn, decide
+from engine.decode.emission import Emission, emit_tokens
+from engine.decode.preparing import make_batch
+from engine.decode.proposing import make_proposer
 from engine.decode.request import Queue, Request, stream_of
-from engine.decode.sampler import ALTERNATIVES, Choice, choices, sample
-from engine.decode.scheduler import Scheduler, Share, make_scheduler
+from engine.decode.sampler import ALTERNATIVES
+from engine.decode.scheduler import Share, preempt, retire_finished
 from engine.decode.settings import Observation, RequestSpec, RunSpec, Switches
+from engine.decode.speculation import NO_PROPOSAL, Proposal
 from engine.errors import InputError
 from engine.measure.account import StepFacts, kv_state, record_step
 from engine.measure.cost import CostModel
@@ -25,21 +32,10 @@ from engine.measure.overhead import OverheadMeter
 from engine.measure.positions import padding_of, work_of
 from engine.measure.probe import make_probe
 from engine.measure.timers import make_timer
-from engine.model.batch import PADDING_REQUEST, Batch
+from engine.model.batch import Batch
 from engine.model.loader import LoadedModel
 from engine.session import schema
-from engine.session.schema import AnyEvent, FinishReason, StepKind
-
-PADDING_TOKEN: Final = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Emission:
-    """A token that a request got in a step, and the text it completed."""
-
-    request: Request
-    choice: Choice
-    text: str
+from engine.session.schema import AnyEvent, StepKind
 
 
 class Engine:
@@ -55,13 +51,18 @@ class Engine:
         run: RunSpec,
         unavailable: dict[str, str],
         emit: Callable[[list[AnyEvent]], None],
+        *,
+        draft: LoadedModel | None = None,
         clock: Callable[[], int] = perf_counter_ns,
     ) -> None:
         self._model = model
+        self._draft = draft
         self._unavailable = unavailable
         self._emit = emit
         self._clock = clock
+        self._zero_ns = 0
         self._cost = CostModel(model.config, model.dtype.itemsize)
+        self._overhead = OverheadMeter()
         self._queue = Queue()
         self._steps = self._tokens = self._requests = 0
         self._config_id = -1
@@ -69,13 +70,12 @@ class Engine:
         self._switch_at = sorted(run.switch_at, key=lambda change: change.step)
         self._switches = run.switches
         self._check_switches(run)
-        self._queue.coming.extend(self._in_order(self._make_request(spec, 0) for spec in run.requests))
+        self._queue.coming.extend(in_order(self._make_request(spec, 0) for spec in run.requests))
         self._cache = make_cache(run.switches, model.config, model.device, model.dtype)
         self._attention = make_attention(run.switches.attention, model.config)
-        self._scheduler: Scheduler = make_scheduler(run.switches)
+        self._scheduler = make_scheduler(run.switches)
+        self._proposer = make_proposer(run.switches, draft)
         self.observe(run.observation)
-        self._overhead = OverheadMeter()
-        self._zero_ns = 0
 
     def begin(self, zero_ns: int) -> None:
         """The run's clock starts: event times count from `zero_ns` of the engine's clock."""
@@ -108,7 +108,7 @@ class Engine:
         """Queue requests, their arrival counted from now; raises InputError for a prompt that does not fit."""
         start_ns = self.now_ns()
         requests = [self._make_request(spec, start_ns) for spec in specs]
-        self._queue.coming = deque(self._in_order((*self._queue.coming, *requests)))
+        self._queue.coming = deque(in_order((*self._queue.coming, *requests)))
 
     def set_switches(self, changes: dict[str, Any]) -> None:
         """Flip switches at the next step; raises InputError or UnavailableError and changes nothing."""
@@ -140,7 +140,7 @@ class Engine:
 
     @torch.inference_mode()
     def step(self) -> bool:
-        """Run one step: schedule, prepare, forward, sample, detokenise, account; False where nothing is to do now."""
+        """Run one step: schedule, draft, prepare, forward, decide, emit, account; False where nothing is to do now."""
         timer = self._timer
         timer.begin()
         start_ns = self.now_ns()
@@ -151,20 +151,27 @@ class Engine:
             shares = self._scheduler.schedule(self._queue, self._cache)
         if not shares:
             return False
+        if self._proposer is not None:
+            with timer("draft"):
+                shares = self._propose(shares)
         with timer("prepare"):
-            batch = self._make_batch(shares)
-            self._cache.begin(batch)
+            shares, batch = self._prepare(shares)
         self._log_scheduled(shares, start_ns)
         if self._probe is not None:
             self._probe.begin({share.request.id: share.request.seen for share in shares if share.request is not None})
         logits = self._model.decoder.forward(batch, self._cache, self._attention, timer, self._probe)  # [R, vocab]
-        with timer("sample"):
-            ready = [share.request for share in shares if share.request is not None and share.complete]
-            drawn = self._sample(logits, ready)
+        wanted = 0 if self._observation.detail == "off" else ALTERNATIVES
+        drawn = decide(logits, [share for share in shares if share.complete], wanted, timer)
         with timer("detokenize"):
-            emissions = [self._append(request, choice) for request, choice in zip(ready, drawn, strict=True)]
-        self._account(start_ns, shares, batch, emissions)
+            emissions = [
+                emission for one in drawn for emission in emit_tokens(one, self._model.tokenizer.eos_token_ids)
+            ]
+        self._account(start_ns, shares, batch, drawn, emissions)
         self._scheduler.retire(self._queue, self._cache)
+        if self._proposer is not None:
+            for one in drawn:
+                if one.request.finished:
+                    self._proposer.forget(one.request.id)
         return True
 
     def _apply_switches(self) -> None:
@@ -182,16 +189,28 @@ class Engine:
             return
         if {"kv", "block_size", "kv_memory"} & set(changed):
             self._cache = make_cache(wanted, self._model.config, self._model.device, self._model.dtype)
-            for request in self._queue.running:
-                self._cache.admit(request.id, request.limit)
+            self._readmit()
         if "attention" in changed:
             self._attention = make_attention(wanted.attention, self._model.config)
         if {"batching", "max_batch"} & set(changed):
             self._scheduler = make_scheduler(wanted)
+        if "speculate" in changed:
+            self._proposer = make_proposer(wanted, self._draft)
         self._switches = wanted
         self._log_config()
         for name in changed:
             self.mark("switch", f"{name}: {before[name]} → {after[name]}")
+
+    def _readmit(self) -> None:
+        """Move the running requests into a cache that is new; those it has no room for wait."""
+        retire_finished(self._queue, self._cache)
+        admitted = 0
+        try:
+            for request in self._queue.running:
+                self._cache.admit(request.id, request.limit)
+                admitted += 1
+        except OutOfKvMemory:
+            preempt(self._queue, self._cache, reversed(self._queue.running[admitted:]))
 
     def _arrive(self) -> None:
         for request in self._queue.arrive(self.now_ns()):
@@ -203,60 +222,62 @@ class Engine:
             )
             self._emit([arrived])
 
-    def _make_batch(self, shares: list[Share]) -> Batch:
-        parts: list[tuple[int, int, list[int]]] = []
-        logits_rows: list[int] = []
-        rows = 0
-        for share in shares:
-            request = share.request
-            if request is None:
-                parts.append((PADDING_REQUEST, 0, [PADDING_TOKEN] * share.length))
-            else:
-                parts.append((request.id, share.first, request.tokens[share.first : share.end]))
-            rows += share.length
-            if share.complete:
-                logits_rows.append(rows - 1)
-        return Batch.of(parts, logits_rows, str(self._model.device))
+    def _propose(self, shares: list[Share]) -> list[Share]:
+        """Let the proposer draft for every request that decodes, never past the end the request may come to."""
+        assert self._proposer is not None
+        requests = [
+            share.request
+            for share in shares
+            if share.request is not None and share.complete and share.request.generated
+        ]
+        counts = [min(self._switches.k, request.limit - request.known - 1) for request in requests]
+        proposals = self._proposer.propose(requests, counts)
+        return with_proposals(shares, dict(zip((request.id for request in requests), proposals, strict=True)))
 
-    def _sample(self, logits: torch.Tensor, ready: list[Request]) -> list[Choice]:
-        if not ready:
-            self._timer.finish()
-            return []
-        params = [request.spec.sampling for request in ready]
-        uniforms = [0.0 if request.spec.sampling.greedy else float(request.stream.random()) for request in ready]
-        wanted = 0 if self._observation.detail == "off" else ALTERNATIVES
-        sampled = sample(logits, params, uniforms, wanted)
-        self._timer.finish()
-        return choices(sampled)
+    def _prepare(self, shares: list[Share]) -> tuple[list[Share], Batch]:
+        """The batch, and room for it in the cache: while memory runs out, the newest request gives way."""
+        while True:
+            padded = self._scheduler.pad(self._queue, shares)
+            batch = make_batch(padded, self._model.device)
+            try:
+                self._cache.begin(batch)
+                return padded, batch
+            except OutOfKvMemory:
+                if not self._give_way():
+                    raise
+                proposals = {share.request.id: share.proposal for share in shares if share.request is not None}
+                shares = self._scheduler.schedule(self._queue, self._cache, admit=False)
+                shares = with_proposals(shares, proposals)
 
-    def _append(self, request: Request, choice: Choice) -> Emission:
-        """Make a drawn token known, with the text it completes; sets `finish_reason` where it was the last."""
-        request.tokens.append(choice.token_id)
-        text = request.detokenizer.push(choice.token_id)
-        request.text += text
-        request.finish_reason = self._finish_reason(request, choice.token_id)
-        if request.finished:
-            text += request.detokenizer.flush()
-        return Emission(request, choice, text)
-
-    def _finish_reason(self, request: Request, token_id: int) -> FinishReason | None:
-        if not request.spec.ignore_eos and token_id in self._model.tokenizer.eos_token_ids:
-            return "eos"
-        if any(stop in request.text for stop in request.spec.stop):
-            return "stop"
-        return "length" if request.known >= request.limit else None
+    def _give_way(self) -> bool:
+        """Free what finished requests still hold, else preempt the newest; False where one request runs alone."""
+        running = len(self._queue.running)
+        retire_finished(self._queue, self._cache)
+        if len(self._queue.running) == running:
+            if running <= 1:
+                return False
+            newest = max(self._queue.running, key=lambda request: (request.arrived_ns, request.id))
+            preempt(self._queue, self._cache, [newest])
+        return True
 
     # --- the account of it --------------------------------------------------------------------------------------------
 
-    def _account(self, start_ns: int, shares: list[Share], batch: Batch, emissions: list[Emission]) -> None:
+    def _account(
+        self, start_ns: int, shares: list[Share], batch: Batch, drawn: list[Drawn], emissions: list[Emission]
+    ) -> None:
         emitted_ns = self.now_ns()
-        work = [self._work(share) for share in shares]
-        tokens: list[AnyEvent] = [self._token_event(emission, emitted_ns) for emission in emissions]
-        finished: list[AnyEvent] = [
-            schema.RequestFinished(emission.request.id, emitted_ns, emission.request.finish_reason)
-            for emission in emissions
-            if emission.request.finish_reason is not None
+        kept = self._settle(shares, emissions)
+        work = [self._work(share, kept) for share in shares]
+        tokens = [self._token_event(emission, emitted_ns) for emission in emissions]
+        speculation = [
+            schema.Speculation(self._steps, one.request.id, one.proposed, one.accepted) for one in drawn if one.proposed
         ]
+        finished = [
+            schema.RequestFinished(one.request.id, emitted_ns, one.request.finish_reason)
+            for one in drawn
+            if one.request.finish_reason is not None
+        ]
+        rows = [] if self._probe is None else self._probe.take(self._steps)
         facts = StepFacts(
             id=self._steps,
             config_id=self._config_id,
@@ -269,44 +290,56 @@ class Engine:
             running=len(self._queue.running),
             waiting=len(self._queue.waiting),
             attention_kernel=self._attention.kernel,
+            drafting=(0, 0) if self._proposer is None else self._proposer.take_cost(),
         )
-        rows: list[AnyEvent] = [] if self._probe is None else list(self._probe.take(self._steps))
         step = record_step(facts, self._cost, self._timer, self.now_ns)
         self._steps += 1
-        self._emit([*work, step, *tokens, *rows, *finished])
+        self._emit([*work, step, *tokens, *speculation, *rows, *finished])
         self._tell_overhead(step, emitted_ns)
+
+    def _settle(self, shares: list[Share], emissions: list[Emission]) -> dict[int, int]:
+        """Roll the cache back over drafts that did not become tokens; {request: drafts that did}."""
+        kept = {share.request.id: 0 for share in shares if share.request is not None}
+        for emission in emissions:
+            kept[emission.request.id] += emission.source == "draft"
+        for share in shares:
+            if share.request is not None and kept[share.request.id] < len(share.drafts):
+                self._cache.truncate(share.request.id, share.end + kept[share.request.id])
+        return kept
+
+    def _work(self, share: Share, kept: dict[int, int]) -> schema.Work:
+        request = share.request
+        if request is None:
+            return padding_of(self._steps, share.slot, share.length)
+        rejected = len(share.drafts) - kept[request.id]
+        indices = (share.first, share.first + share.length)
+        work = work_of(self._steps, request.id, share.slot, indices, request.seen, rejected=rejected)
+        request.seen = max(request.seen, indices[1] - rejected)
+        return work
+
+    def _token_event(self, emission: Emission, emitted_ns: int) -> schema.Token:
+        choice = emission.choice
+        event = schema.Token(
+            id=self._tokens,
+            request_id=emission.request.id,
+            step_id=self._steps,
+            position=emission.position,
+            token_id=choice.token_id,
+            text=emission.text,
+            logprob=choice.logprob,
+            entropy=choice.entropy,
+            source=emission.source,
+            emitted_ns=emitted_ns,
+            alternatives=choice.alternatives,
+        )
+        self._tokens += 1
+        return event
 
     def _tell_overhead(self, step: schema.Step, accounting_from_ns: int) -> None:
         spent_ns = self.now_ns() - accounting_from_ns + (0 if self._probe is None else self._probe.observing_ns)
         overhead = self._overhead.add(step.end_ns - step.start_ns, self._timer.spans, spent_ns)
         if overhead is not None:
             self._emit([overhead])
-
-    def _work(self, share: Share) -> schema.Work:
-        request = share.request
-        if request is None:
-            return padding_of(self._steps, share.slot, share.length)
-        work = work_of(self._steps, request.id, share.slot, (share.first, share.end), request.seen)
-        request.seen = max(request.seen, share.end)
-        return work
-
-    def _token_event(self, emission: Emission, emitted_ns: int) -> schema.Token:
-        choice, request = emission.choice, emission.request
-        event = schema.Token(
-            id=self._tokens,
-            request_id=request.id,
-            step_id=self._steps,
-            position=request.known - 1,
-            token_id=choice.token_id,
-            text=emission.text,
-            logprob=choice.logprob,
-            entropy=choice.entropy,
-            source="target",
-            emitted_ns=emitted_ns,
-            alternatives=choice.alternatives,
-        )
-        self._tokens += 1
-        return event
 
     def _log_config(self) -> None:
         self._config_id += 1
@@ -327,10 +360,6 @@ class Engine:
         for change in self._switch_at:
             switches = switches.changed(**change.changes)
             check_available(switches, self._unavailable)
-
-    @staticmethod
-    def _in_order(requests: Iterable[Request]) -> list[Request]:
-        return sorted(requests, key=lambda request: (request.arrived_ns, request.id))
 
     def _make_request(self, spec: RequestSpec, start_ns: int) -> Request:
         tokens = len(self._model.tokenizer.encode(spec.prompt))
@@ -353,7 +382,24 @@ class Engine:
         return request
 
 
+def in_order(requests: Iterable[Request]) -> list[Request]:
+    """Requests by arrival, then as they were stated."""
+    return sorted(requests, key=lambda request: (request.arrived_ns, request.id))
+
+
+def with_proposals(shares: list[Share], proposals: dict[int, Proposal]) -> list[Share]:
+    """The shares, those that are complete with the proposal of their request."""
+    return [
+        replace(share, proposal=proposals.get(share.request.id, NO_PROPOSAL))
+        if share.request is not None and share.complete
+        else share
+        for share in shares
+    ]
+
+
 def kind_of(shares: list[Share]) -> StepKind:
-    """prefill where every share computes prompt up to its end, decode where none does, else mixed."""
+    """verify where drafts are tested; else prefill or decode by what every share computes, or mixed."""
+    if any(share.drafts for share in shares):
+        return "verify"
     prefill = {share.end <= share.request.prompt_tokens for share in shares if share.request is not None}
     return "mixed" if len(prefill) > 1 else "prefill" if prefill == {True} else "decode"

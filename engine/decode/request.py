@@ -48,6 +48,8 @@ class Request:
     """The generated text so far."""
     finish_reason: FinishReason | None = None
     scheduled: bool = False
+    slot: int = 0
+    """Its row in the batch, from admission until it leaves."""
 
     @property
     def known(self) -> int:

@@ -29,13 +29,19 @@ class Choice:
 
 
 def sample(logits: Tensor, params: Sequence[Sampling], uniforms: Sequence[float], alternatives: int) -> Tensor:
-    """Draw one token a row: logits float32 [R, vocab] to float64 [R, 3 + 2 · alternatives], still on the device.
+    """Draw one token a row from logits float32 [R, vocab] and `describe` it.
 
-    `uniforms` are one number in [0, 1) a row, which a greedy row does not use. A row of the result is token id,
-    logprob, entropy, then the ids and the logprobs of the best alternatives; `choices` reads it.
+    `uniforms` are one number in [0, 1) a row, which a greedy row does not use.
+    """
+    return describe(logits, draw_rows(logits, params, uniforms), alternatives)
+
+
+def describe(logits: Tensor, tokens: Tensor, alternatives: int) -> Tensor:
+    """How likely `tokens` [R] were: float64 [R, 3 + 2 · alternatives], still on the device; `choices` reads it.
+
+    A row is token id, logprob, entropy, then the ids and the logprobs of the best alternatives.
     """
     logprobs = torch.log_softmax(logits, -1)  # [R, V]
-    tokens = draw_rows(logits, params, uniforms)  # [R]
     entropy = (logprobs.exp() * logprobs).sum(-1, keepdim=True).neg_()  # [R, 1]
     columns = [tokens[:, None].double(), logprobs.gather(-1, tokens[:, None]).double(), entropy.double()]
     if alternatives:

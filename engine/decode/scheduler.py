@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from engine.cache.base import KVCache
+from engine.cache.base import KVCache, OutOfKvMemory
 from engine.decode.request import Queue, Request
-from engine.decode.settings import Switches
+from engine.decode.speculation import NO_PROPOSAL, Proposal
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """One request's share of a step: indices [first, end) of its known tokens, in row `slot` of the batch.
+    """One request's share of a step: indices [first, end) of its known tokens, then its drafts, in row `slot`.
 
-    `request` None is padding: rows computed for no token.
+    `request` None is padding: `end` - `first` positions computed for no token.
     """
 
     request: Request | None
     first: int
     end: int
     slot: int
+    proposal: Proposal = NO_PROPOSAL
+
+    @property
+    def drafts(self) -> tuple[int, ...]:
+        return self.proposal.tokens
 
     @property
     def length(self) -> int:
-        return self.end - self.first
+        return self.end - self.first + len(self.drafts)
 
     @property
     def complete(self) -> bool:
@@ -37,30 +43,41 @@ class Scheduler(Protocol):
 
     name: str
 
-    def schedule(self, queue: Queue, cache: KVCache) -> list[Share]:
-        """The shares of the next step; empty when nothing waits or runs. Never computes what the cache holds."""
+    def schedule(self, queue: Queue, cache: KVCache, admit: bool = True) -> list[Share]:
+        """The shares of the next step; empty when nothing waits or runs. Never computes what the cache holds.
+
+        With `admit` False nobody enters: memory has just run out. Raises OutOfKvMemory where a request that is alone
+        cannot be admitted.
+        """
+
+    def pad(self, queue: Queue, shares: list[Share]) -> list[Share]:
+        """The shares, and the padding that the policy computes beside them."""
 
     def retire(self, queue: Queue, cache: KVCache) -> None:
         """Let requests that have finished leave, and free what they held, as soon as the policy allows."""
 
 
-class SingleScheduler:
-    """One request at a time, first come first served."""
+def share_of(request: Request, cache: KVCache) -> Share:
+    """All that is known of a request and not held."""
+    return Share(request, cache.length(request.id), request.known, request.slot)
 
-    name = "single"
 
-    def schedule(self, queue: Queue, cache: KVCache) -> list[Share]:
+def admit_next(queue: Queue, cache: KVCache) -> bool:
+    """Let the first waiting request in, at the lowest free slot; False where there is no room for it beside others.
+
+    Raises OutOfKvMemory where it has no room for it alone.
+    """
+    request = queue.waiting[0]
+    try:
+        cache.admit(request.id, request.limit)
+    except OutOfKvMemory:
         if not queue.running:
-            if not queue.waiting:
-                return []
-            request = queue.waiting.popleft()
-            cache.admit(request.id, request.limit)
-            queue.running.append(request)
-        request = queue.running[0]
-        return [Share(request, cache.length(request.id), request.known, 0)]
-
-    def retire(self, queue: Queue, cache: KVCache) -> None:
-        retire_finished(queue, cache)
+            raise
+        return False
+    taken = {running.slot for running in queue.running}
+    request.slot = next(slot for slot in range(len(taken) + 1) if slot not in taken)
+    queue.running.append(queue.waiting.popleft())
+    return True
 
 
 def retire_finished(queue: Queue, cache: KVCache) -> None:
@@ -71,6 +88,12 @@ def retire_finished(queue: Queue, cache: KVCache) -> None:
     queue.running = [request for request in queue.running if not request.finished]
 
 
-def make_scheduler(switches: Switches) -> Scheduler:
-    """The scheduler the switches ask for."""
-    return SingleScheduler()
+def preempt(queue: Queue, cache: KVCache, requests: Iterable[Request]) -> None:
+    """Take running requests' memory, keep their tokens, and put them back at the head of the queue.
+
+    What they had computed will be computed again (preemption by recompute). Requests are given newest first.
+    """
+    for request in requests:
+        cache.free(request.id)
+        queue.running.remove(request)
+        queue.waiting.appendleft(request)

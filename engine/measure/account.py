@@ -51,6 +51,8 @@ class StepFacts:
     running: int
     waiting: int
     attention_kernel: str
+    drafting: tuple[int, int]
+    """FLOPs and bytes of the draft passes that fed the step."""
 
 
 def record_step(facts: StepFacts, cost: CostModel, timer: StepTimer, clock: Callable[[], int]) -> Step:
@@ -73,8 +75,8 @@ def record_step(facts: StepFacts, cost: CostModel, timer: StepTimer, clock: Call
         positions_rejected=positions.rejected,
         positions_reused=positions.reused,
         tokens_out=facts.tokens_out,
-        flops=flops,
-        bytes_moved=moved,
+        flops=flops + facts.drafting[0],
+        bytes_moved=moved + facts.drafting[1],
         kv_used_bytes=facts.kv.used_bytes,
         kv_reserved_bytes=facts.kv.reserved_bytes,
         kv_evictable_bytes=facts.kv.evictable_bytes,

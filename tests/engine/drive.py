@@ -23,11 +23,17 @@ class Clock:
         return perf_counter_ns() + self.skipped_ns
 
 
-def drive(model: LoadedModel, run: RunSpec, before_step: Callable[[Engine, int], None] | None = None) -> list[AnyEvent]:
+def drive(
+    model: LoadedModel,
+    run: RunSpec,
+    before_step: Callable[[Engine, int], None] | None = None,
+    draft: LoadedModel | None = None,
+) -> list[AnyEvent]:
     """Every event of a run; `before_step(engine, n)` is called before the n-th call of `step`."""
     events: list[AnyEvent] = []
     clock = Clock()
-    engine = Engine(model, run, unavailable_switches("cpu", has_draft=False), events.extend, clock)
+    unavailable = unavailable_switches("cpu", has_draft=draft is not None)
+    engine = Engine(model, run, unavailable, events.extend, draft=draft, clock=clock)
     engine.begin(clock())
     calls = 0
     while not engine.done:

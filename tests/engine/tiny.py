@@ -47,3 +47,15 @@ def greedy_tokens(folder: Path, prompt_ids: list[int], count: int) -> list[int]:
     )  # fmt: skip
     tokens: list[int] = out[0, len(prompt_ids) :].tolist()
     return tokens
+
+
+def disturb(source: Path, folder: Path, amount: float) -> None:
+    """Save a copy of a checkpoint whose weights have noise of `amount` added."""
+    model = LlamaForCausalLM.from_pretrained(source, dtype=torch.float32)
+    torch.manual_seed(1)
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.add_(amount * torch.randn_like(weight))
+    model.save_pretrained(folder)
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        (folder / name).write_bytes((source / name).read_bytes())

@@ -1,0 +1,118 @@
+"""A smaller model proposes: it runs ahead of the target, one token at a time, with a cache of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engine.attention.build import make_attention
+from engine.cache.build import make_cache
+from engine.decode.request import Request
+from engine.decode.sampler import distribution, draw
+from engine.decode.settings import Switches
+from engine.decode.speculation import Proposal
+from engine.measure.cost import CostModel
+from engine.measure.timers import NoTimer
+from engine.model.batch import Batch
+from engine.model.loader import LoadedModel
+
+
+@dataclass(slots=True)
+class Run:
+    """A request as the draft model knows it."""
+
+    request: Request
+    stream: np.random.Generator
+    fed: list[int] = field(default_factory=list)
+    """The tokens its cache holds, some of them drafts that the target may have thrown away since."""
+    sure: int = 0
+    """The first `sure` of them were known tokens when they were fed."""
+    drafts: list[int] = field(default_factory=list)
+    probs: list[Tensor] = field(default_factory=list)
+    wanted: int = 0
+
+    def held(self) -> int:
+        """How many tokens fed are the request's own still; at least one known token is left to feed."""
+        tokens, count = self.request.tokens, self.sure
+        while count < min(len(self.fed), len(tokens)) and self.fed[count] == tokens[count]:
+            count += 1
+        return min(count, len(tokens) - 1)
+
+
+class DraftProposer:
+    """Draws up to k tokens a request from a draft model that shares the target's vocabulary, all requests in one batch.
+
+    A draft is drawn with the request's own sampling parameters from a stream of its own, so that the target's test is
+    independent of it. The cache is rolled back to the tokens that became known before it goes on.
+    """
+
+    name = "draft"
+
+    def __init__(self, model: LoadedModel) -> None:
+        self._model = model
+        self._cache = make_cache(Switches(kv="contiguous"), model.config, model.device, model.dtype)
+        self._attention = make_attention("sdpa", model.config)
+        self._cost = CostModel(model.config, model.dtype.itemsize)
+        self._spent = (0, 0)
+        self._runs: dict[int, Run] = {}
+
+    def propose(self, requests: Sequence[Request], counts: Sequence[int]) -> list[Proposal]:
+        runs = [self._run_of(request) for request in requests]
+        context = self._model.config.max_positions
+        for run, count in zip(runs, counts, strict=True):
+            run.wanted = count if run.request.known + count <= min(context, run.request.limit) else 0
+            run.drafts, run.probs = [], []
+            held = run.held()
+            self._cache.truncate(run.request.id, held)
+            del run.fed[held:]
+            run.sure = run.request.known
+        for index in range(max(counts, default=0)):
+            active = [run for run in runs if run.wanted > index]
+            if active:
+                self._draft_one(active)
+        return [Proposal(tuple(run.drafts), torch.stack(run.probs) if run.probs else None) for run in runs]
+
+    def forget(self, request_id: int) -> None:
+        if self._runs.pop(request_id, None) is not None:
+            self._cache.free(request_id)
+
+    def take_cost(self) -> tuple[int, int]:
+        spent, self._spent = self._spent, (0, 0)
+        return spent
+
+    def _run_of(self, request: Request) -> Run:
+        run = self._runs.get(request.id)
+        if run is None:
+            seed = np.random.SeedSequence((request.spec.sampling.seed, request.id, 1))
+            run = self._runs[request.id] = Run(request, np.random.Generator(np.random.Philox(seed)))
+            self._cache.admit(request.id, min(request.limit, self._model.config.max_positions))
+        return run
+
+    def _draft_one(self, runs: list[Run]) -> None:
+        """One pass of the draft model: each run is fed what it lacks and draws one more token."""
+        parts = []
+        for run in runs:
+            text = [*run.request.tokens, *run.drafts]
+            first = len(run.fed)
+            parts.append((run.request.id, first, text[first:]))
+            run.fed = text
+        batch = Batch.of(parts, device=str(self._model.device))
+        self._cache.begin(batch)
+        logits = self._model.decoder.forward(batch, self._cache, self._attention, NoTimer())  # [R, V]
+        flops, moved = self._cost.of(((span.first, span.end) for span in batch.spans), len(runs))
+        self._spent = (self._spent[0] + flops, self._spent[1] + moved)
+        params = [run.request.spec.sampling for run in runs]
+        if all(p.greedy for p in params):
+            tokens = logits.argmax(-1).tolist()
+        else:
+            probs = distribution(logits, params)
+            uniforms = [float(run.stream.random()) for run in runs]
+            tokens = draw(probs, torch.tensor(uniforms, dtype=torch.float64, device=logits.device)).tolist()
+            for run, row in zip(runs, probs, strict=True):
+                run.probs.append(row)
+        for run, token in zip(runs, tokens, strict=True):
+            run.drafts.append(int(token))

@@ -1,0 +1,173 @@
+"""Static and continuous batching: what they waste, and that they change no token."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from engine.decode.continuous import ContinuousScheduler
+from engine.decode.settings import RequestSpec, RunSpec, Sampling, SwitchChange, Switches
+from engine.model.loader import LoadedModel
+from engine.session.schema import AnyEvent, RequestFinished, Step, Work
+from tests.engine.drive import drive, session_of, tokens_of
+
+LENGTHS = (20, 10, 24, 7)
+
+
+def requests_of(lengths: tuple[int, ...], prompt: str = "") -> tuple[RequestSpec, ...]:
+    return tuple(RequestSpec(prompt, length, ignore_eos=True) for length in lengths)
+
+
+def steps_of(events: list[AnyEvent]) -> list[Step]:
+    return [event for event in events if isinstance(event, Step)]
+
+
+def test_static_batching_computes_96_slot_steps_of_which_61_are_useful(tiny_model: LoadedModel) -> None:
+    events = drive(tiny_model, RunSpec(requests_of(LENGTHS), Switches(batching="static")))
+    steps = steps_of(events)
+    assert len(steps) == 24
+    assert sum(step.positions_computed for step in steps) == 96
+    assert sum(step.positions_new for step in steps) == 61 == sum(LENGTHS)
+    assert sum(step.positions_padding for step in steps) == 35
+    assert all(step.running == 4 for step in steps)
+    slots = {work.slot for work in events if isinstance(work, Work)}
+    assert slots == {0, 1, 2, 3}
+
+
+def test_continuous_batching_pads_nothing_and_lets_the_next_in(tiny_model: LoadedModel) -> None:
+    run = RunSpec(requests_of((*LENGTHS, 9, 3)), Switches(batching="continuous", max_batch=4))
+    events = drive(tiny_model, run)
+    steps = steps_of(events)
+    assert sum(step.positions_padding for step in steps) == 0
+    assert sum(step.positions_computed for step in steps) == sum(LENGTHS) + 12
+    assert len(steps) == 24  # the shortest finishes at 7, its successor at 16; nobody waits for the slowest
+    assert max(step.running for step in steps) == 4
+    session = session_of(events)
+    assert session.requests[4].scheduled_ns is not None
+    at = int(np.flatnonzero(session.work["request_id"] == 4)[0])
+    assert session.work["step_id"][at] == 7
+    assert session.work["slot"][at] == 3
+
+
+def test_static_batching_admits_nobody_before_the_slowest_has_finished(tiny_model: LoadedModel) -> None:
+    run = RunSpec(requests_of((*LENGTHS, 9, 3)), Switches(batching="static", max_batch=4))
+    session = session_of(drive(tiny_model, run))
+    first_of_5 = int(np.flatnonzero(session.work["request_id"] == 4)[0])
+    assert session.work["step_id"][first_of_5] == 24
+    assert len(session.steps) == 24 + 9
+
+
+def test_static_batching_pads_prompts_to_the_longest(tiny_model: LoadedModel) -> None:
+    requests = tuple(RequestSpec(prompt, 2, ignore_eos=True) for prompt in ("abcdefgh", "ab", "abcd"))
+    first = steps_of(drive(tiny_model, RunSpec(requests, Switches(batching="static"))))[0]
+    assert (first.positions_new, first.positions_padding, first.positions_computed) == (9 + 3 + 5, 6 + 4, 27)
+
+
+@pytest.mark.parametrize("batching", ["static", "continuous"])
+@pytest.mark.parametrize("kv", ["none", "contiguous"])
+@pytest.mark.parametrize("attention", ["reference", "sdpa"])
+def test_batches_give_the_tokens_of_single_requests(
+    tiny_model: LoadedModel, batching: Any, kv: Any, attention: Any
+) -> None:
+    sampling = Sampling(temperature=0.8, top_k=20, seed=5)
+    prompts = ("one", "two and a half", "", "three")
+    requests = tuple(
+        RequestSpec(prompt, 6 + 3 * index, ignore_eos=True, sampling=sampling if index % 2 else Sampling())
+        for index, prompt in enumerate(prompts)
+    )
+    plain = tokens_of(drive(tiny_model, RunSpec(requests)))
+    batched = drive(tiny_model, RunSpec(requests, Switches(kv=kv, attention=attention, batching=batching, max_batch=3)))
+    assert tokens_of(batched) == plain
+
+
+def test_a_long_prompt_is_computed_in_chunks_beside_those_who_decode(
+    tiny_model: LoadedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.decode.engine.make_scheduler", lambda _: ContinuousScheduler(8, token_budget=16))
+    requests = (RequestSpec("a", 12, ignore_eos=True), RequestSpec("x" * 60, 4, ignore_eos=True))
+    events = drive(tiny_model, RunSpec(requests, Switches(batching="continuous")))
+    steps = steps_of(events)
+    assert max(step.positions_computed for step in steps) == 16
+    of_long = [work.end - work.first for work in events if isinstance(work, Work) and work.request_id == 1]
+    assert of_long == [14, 15, 15, 15, 2, 1, 1, 1]
+    assert [step.kind for step in steps[:6]] == ["prefill", "mixed", "mixed", "mixed", "mixed", "decode"]
+    assert [step.tokens_out for step in steps[:6]] == [1, 1, 1, 1, 2, 2]
+    monkeypatch.undo()
+    assert tokens_of(events) == tokens_of(drive(tiny_model, RunSpec(requests)))
+
+
+def test_without_room_for_all_requests_wait_and_finish(tiny_model: LoadedModel) -> None:
+    config = tiny_model.config
+    room = config.kv_bytes_per_position(4) * 2 * (1 + 10)
+    run = RunSpec(requests_of((10,) * 5), Switches(batching="continuous", kv_memory=room))
+    events = drive(tiny_model, run)
+    assert max(step.running for step in steps_of(events)) == 2
+    assert sum(isinstance(event, RequestFinished) for event in events) == 5
+    assert tokens_of(events) == tokens_of(drive(tiny_model, RunSpec(requests_of((10,) * 5))))
+
+
+CHANGES = st.fixed_dictionaries(
+    {},
+    optional={
+        "kv": st.sampled_from(["none", "contiguous"]),
+        "attention": st.sampled_from(["reference", "sdpa"]),
+        "batching": st.sampled_from(["single", "static", "continuous"]),
+        "max_batch": st.integers(1, 4),
+        "speculate": st.sampled_from(["off", "ngram", "draft"]),
+        "k": st.integers(1, 6),
+        "kv_memory": st.sampled_from([None, 40_000]),
+    },
+)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    requests=st.lists(
+        st.tuples(st.text("abc ", max_size=12), st.integers(1, 14), st.floats(0, 0.02)), min_size=1, max_size=5
+    ),
+    plan=st.lists(st.tuples(st.integers(0, 40), CHANGES), max_size=6),
+)
+def test_any_switches_at_any_steps_change_no_greedy_token(
+    tiny_model: LoadedModel,
+    tiny_draft: LoadedModel,
+    requests: list[tuple[str, int, float]],
+    plan: list[tuple[int, dict[str, Any]]],
+) -> None:
+    specs = tuple(RequestSpec(prompt, count, arrival_s=at, ignore_eos=True) for prompt, count, at in requests)
+    changes = tuple(SwitchChange(step, change) for step, change in plan)
+    events = drive(tiny_model, RunSpec(specs, switch_at=changes), draft=tiny_draft)
+    assert tokens_of(events) == tokens_of(drive(tiny_model, RunSpec(specs)))
+    check_accounts(tiny_model, events, [len(tiny_model.tokenizer.encode(spec.prompt)) for spec in specs])
+
+
+def check_accounts(model: LoadedModel, events: list[AnyEvent], prompt_tokens: list[int]) -> None:
+    """Classes add up, each position is new once, and the KV bytes are those of the formula."""
+    per_position = model.config.kv_bytes_per_position(model.dtype.itemsize)
+    new: dict[int, list[int]] = {}
+    work_of_step: dict[int, list[Work]] = {}
+    for event in events:
+        if isinstance(event, Work):
+            work_of_step.setdefault(event.step_id, []).append(event)
+            if event.request_id >= 0:
+                new.setdefault(event.request_id, []).extend(range(event.new_from, event.end - event.rejected))
+        if isinstance(event, Step):
+            work = work_of_step[event.id]
+            classes = (
+                event.positions_new,
+                event.positions_recomputed,
+                event.positions_padding,
+                event.positions_rejected,
+            )
+            assert event.positions_computed == sum(classes) == sum(w.end - w.first for w in work)
+            assert event.kv_used_bytes <= event.kv_reserved_bytes
+            assert event.kv_used_bytes % per_position == 0
+    generated = {request: len(tokens) for request, tokens in tokens_of(events).items()}
+    for request, indices in new.items():
+        assert len(indices) == len(set(indices))
+        assert sorted(indices) == list(range(len(indices)))
+        known = prompt_tokens[request] + generated[request]
+        assert len(indices) in (known - 1, known)  # the last token is computed only where it was a draft
