@@ -42,6 +42,9 @@ PANELS: Final[tuple[PanelEntry, ...]] = (
     PanelEntry("kv-memory", str(QT_TRANSLATE_NOOP("PanelTitles", "KV memory")), "app.panels.kv_memory:KvMemoryPanel"),
     PanelEntry("attention", str(QT_TRANSLATE_NOOP("PanelTitles", "Attention")), "app.panels.attention:AttentionPanel"),
     PanelEntry("latency", str(QT_TRANSLATE_NOOP("PanelTitles", "Latency")), "app.panels.latency:LatencyPanel"),
+    PanelEntry(
+        "utilisation", str(QT_TRANSLATE_NOOP("PanelTitles", "Utilisation")), "app.panels.utilisation:UtilisationPanel"
+    ),
 )
 
 

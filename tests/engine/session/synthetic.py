@@ -115,8 +115,8 @@ def synthetic_events(
             probs = np.exp(scores) / np.exp(scores).sum()
             batch.append(schema.AttentionRow(step, 0, 0, 0, known - 1, probs.astype(np.float16).tobytes()))
         if step % 50 == 0:
-            for name, value in (("cpu_percent", 150 + 20 * draw.random()), ("rss_bytes", 4.0e8 + 1e4 * step)):
-                batch.append(schema.DeviceSample(end_ns, "cpu", name, float(value)))
+            readings = {"process_cpu_percent": 150 + 20 * draw.random(), "process_rss_bytes": 4.0e8 + 1e4 * step}
+            batch += [schema.DeviceSample(end_ns, "cpu", name, float(value)) for name, value in readings.items()]
         now_ns = end_ns + 20_000
         if len(batch) >= 500:
             yield batch

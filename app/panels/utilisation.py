@@ -1,0 +1,309 @@
+"""Utilisation panel: how busy the device is, as it reports it, and how much of its ceilings the steps use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
+
+from app.panels.base import Panel, PanelContext
+from app.panels.models.device_series import DeviceSeries, extremes, in_range, joules_per_token, rates, steps_at
+from app.panels.models.ticks import binary_ticks
+from app.selection import Selected
+from app.theme import GRID, PANEL_PADDING, ROW_GAP, theme
+from app.units import DERIVED, MEASURED, THIN_SPACE, count, memory, percent, rate, significant
+from app.widgets.elided_label import ElidedLabel
+from app.widgets.lane_chart import Lane, LaneChart, decimal_ticks
+from engine.session import metrics
+from engine.session.store import Session
+
+GPU_READINGS: Final = (
+    "utilisation_percent",
+    "memory_utilisation_percent",
+    "memory_used_bytes",
+    "power_watts",
+    "temperature_celsius",
+    "sm_clock_mhz",
+    "memory_clock_mhz",
+)
+HOST_READINGS: Final = ("process_cpu_percent", "system_cpu_percent", "process_rss_bytes")
+OF_STEPS: Final = (("bytes_moved", "read_bytes_per_s", "B/s"), ("flops", "flops_per_s", "FLOP/s"))
+"""(what a step counts, the ceiling it is held against, its unit)."""
+
+
+class UtilisationPanel(Panel):
+    """A lane a reading, over steps or time, then MBU and MFU of the steps."""
+
+    name: ClassVar[str] = "utilisation"
+
+    def __init__(self, context: PanelContext, parent: QWidget | None = None) -> None:
+        super().__init__(context, parent)
+        self._series: DeviceSeries | None = None
+        self._seen = (-1, -1)
+        self._stale = True
+        self.axis_picker = QComboBox()
+        self.axis_picker.addItems([self.tr("steps"), self.tr("time")])
+        self.axis_picker.setAccessibleName(self.tr("Axis"))
+        self.axis_picker.setToolTip(self.tr("What the lanes share: an axis of steps, or of seconds."))
+        self.axis_picker.currentIndexChanged.connect(self._axis_changed)
+        self.note = ElidedLabel()
+        self.note.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self._axis_label = QLabel(self.tr("&Over"))
+        self._axis_label.setBuddy(self.axis_picker)
+        tools = QHBoxLayout()
+        tools.setSpacing(ROW_GAP)
+        tools.addWidget(self._axis_label)
+        tools.addWidget(self.axis_picker)
+        tools.addWidget(self.note, 1)
+        self.chart = LaneChart()
+        self.chart.setAccessibleName(self.tr("Device readings and utilisation over the run"))
+        self.chart.clicked.connect(self._click)
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setWidget(self.chart)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(PANEL_PADDING, ROW_GAP, PANEL_PADDING, ROW_GAP)
+        layout.setSpacing(GRID)
+        layout.addLayout(tools)
+        layout.addWidget(scroll, 1)
+        self.restyle()
+
+    # --- Panel ------------------------------------------------------------------------------------------------------
+
+    def title(self) -> str:
+        return self.tr("Utilisation")
+
+    def figures(self) -> str:
+        session, series = self.session, self._series
+        if session is None or series is None:
+            return ""
+        steps = self._range()
+        parts = []
+        for device in series.devices[:1]:
+            name = "process_cpu_percent" if device == "cpu" else "utilisation_percent"
+            _, values = in_range(series.reading(device, name), session, steps)
+            if len(values):
+                busy = self.tr("CPU") if device == "cpu" else self.tr("GPU busy")
+                parts.append(f"{busy} {self._number(name)(float(values.mean()))} {MEASURED}")
+        for label, (counted, ceiling, _) in zip(("MBU", "MFU"), OF_STEPS, strict=True):
+            value = metrics.utilisation(session, counted, ceiling, steps)
+            text = self.tr("not reported") if value is None else f"{percent(value)} {DERIVED}"
+            parts.append(f"{label} {text}")
+        joules = joules_per_token(series, steps)
+        if joules is not None:
+            parts.append(self.tr("{joules} a token {mark}").format(joules=rate(joules, "J"), mark=DERIVED))
+        return " · ".join(parts)
+
+    def empty_text(self) -> str:
+        return self.tr("Run a prompt and what the device reports appears here, beside how much of it the steps use.")
+
+    def show_session(self, session: Session | None) -> None:
+        super().show_session(session)
+        self._series = DeviceSeries(session) if session is not None else None
+        self._seen, self._stale = (-1, -1), True
+        self.chart.axis.fit()
+        if session is not None:
+            self.refresh()
+
+    def refresh(self) -> None:
+        session, series = self.session, self._series
+        if session is None or series is None:
+            return
+        series.update()
+        seen = (len(session.steps), len(session.device_samples))
+        if seen == self._seen and not self._stale:
+            return
+        self._seen, self._stale = seen, False
+        chart = self.chart
+        by_step = self._by_step
+        chart.x_title = self.tr("step") if by_step else self.tr("time")
+        chart.x_number = (lambda x: count(int(x))) if by_step else (lambda x: f"{x:g}{THIN_SPACE}s")
+        chart.x_smallest = 1.0 if by_step else 0.0
+        lanes = [
+            self._reading_lane(device, name)
+            for device in series.devices
+            for name in (HOST_READINGS if device == "cpu" else GPU_READINGS)
+        ]
+        lanes += [self._step_lane(counted, ceiling, unit) for counted, ceiling, unit in OF_STEPS]
+        last = float(seen[0]) if by_step else self._last_s()
+        steps = self._range()
+        chart.region = self._x_of_steps(steps) if steps is not None else None
+        chosen = self.context.selection.now.step
+        chart.marker = self._x_of_steps((chosen, chosen))[0] if chosen is not None and chosen < seen[0] else None
+        chart.show_lanes(lanes, 0.0, max(last, 1e-3))
+        self._write_note(steps)
+
+    def select(self, selected: Selected) -> None:
+        self._stale = True
+        self.refresh()
+
+    def restyle(self) -> None:
+        for label in (self.note, self._axis_label):
+            palette = label.palette()
+            palette.setColor(label.foregroundRole(), theme().muted)
+            label.setPalette(palette)
+        self._stale = True
+        self.refresh()
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(280, 160)
+
+    def rows(self) -> tuple[list[str], list[tuple[object, ...]]]:
+        rows: list[tuple[object, ...]] = []
+        if self._series is not None and self.session is not None:
+            steps = self._range()
+            for device in self._series.devices:
+                for name in HOST_READINGS if device == "cpu" else GPU_READINGS:
+                    times, values = in_range(self._series.reading(device, name), self.session, steps)
+                    rows += [(t, device, name, v) for t, v in zip(times.tolist(), values.tolist(), strict=True)]
+        return ["t_ns", "device", "name", "value"], rows
+
+    # --- lanes ------------------------------------------------------------------------------------------------------
+
+    @property
+    def _by_step(self) -> bool:
+        return self.axis_picker.currentIndex() == 0
+
+    def _range(self) -> tuple[int, int] | None:
+        steps = self.context.selection.now.steps
+        if steps is None or self.session is None or steps[0] >= len(self.session.steps):
+            return None
+        return steps[0], min(steps[1], len(self.session.steps) - 1)
+
+    def _last_s(self) -> float:
+        """The newest moment of the session, seconds."""
+        session = self.session
+        if session is None:
+            return 0.0
+        ends = [
+            float(column[-1]) for column in (session.steps["end_ns"], session.device_samples["t_ns"]) if len(column)
+        ]
+        return max(ends, default=0.0) / 1e9
+
+    def _x_of_steps(self, steps: tuple[int, int]) -> tuple[float, float]:
+        """A range of steps on the axis in force."""
+        if self._by_step or self.session is None:
+            return float(steps[0]), float(steps[1] + 1)
+        table = self.session.steps
+        return float(table["start_ns"][steps[0]]) / 1e9, float(table["end_ns"][steps[1]]) / 1e9
+
+    def _x(self, t_ns: NDArray[np.int64]) -> NDArray[np.float64]:
+        assert self.session is not None
+        return steps_at(self.session, t_ns) if self._by_step else t_ns / 1e9
+
+    def _reading_lane(self, device: str, name: str) -> Lane:
+        assert self._series is not None
+        assert self.session is not None
+        number = self._number(name)
+        times, values = self._series.reading(device, name)
+        title = self._name(name)
+        if not len(values):
+            heading = self.tr("{title}: not reported by {device}").format(title=title, device=device)
+            return Lane(title, heading, np.empty(0), np.empty(0), theme().muted, number)
+        _, chosen = in_range((times, values), self.session, self._range())
+        shown = extremes(values, int(self.chart.plot_width))
+        return Lane(
+            title,
+            self._heading(title, number, chosen, MEASURED),
+            self._x(times[shown]),
+            values[shown],
+            theme().accent,
+            number,
+            top=100.0 if name in ("utilisation_percent", "memory_utilisation_percent", "system_cpu_percent") else None,
+            ticks=binary_ticks if name.endswith("_bytes") else decimal_ticks,
+        )
+
+    def _step_lane(self, counted: str, ceiling: str, unit: str) -> Lane:
+        """MBU or MFU by step where the ceiling is known, else the rate it would be held against."""
+        session = self.session
+        assert session is not None
+        last = len(session.steps) - 1
+        first_steps, values = rates(session, counted, (0, last), int(self.chart.plot_width))
+        x: NDArray[np.float64] = first_steps + 0.5
+        if not self._by_step:
+            x = session.steps["start_ns"][first_steps].astype(np.float64) / 1e9
+        peak = metrics.ceilings(session).get(ceiling)
+        title = self._name(counted)
+        steps = self._range()
+        rows = metrics.step_slice(session, steps)
+        wall_s = float(metrics.step_walls_s(session, steps).sum())
+        mean = float(session.steps[counted][rows].sum()) / wall_s if wall_s else 0.0
+        colour = theme().groups["ffn"]
+
+        def as_rate(value: float) -> str:
+            return rate(value, unit)
+
+        if not peak:
+            heading = self.tr("{title}: not reported, no ceiling was measured; {rate} {mark}").format(
+                title=title, rate=as_rate(mean), mark=DERIVED
+            )
+            return Lane(title, heading, x, values, colour, as_rate)
+        heading = self.tr("{title}  {share} {mark} · {rate} of {peak} measured").format(
+            title=title, share=percent(mean / peak), mark=DERIVED, rate=as_rate(mean), peak=as_rate(peak)
+        )
+        return Lane(title, heading, x, 100 * values / peak, colour, lambda value: percent(value / 100))
+
+    def _heading(self, title: str, number: Callable[[float], str], values: NDArray[np.float64], mark: str) -> str:
+        if not len(values):
+            return self.tr("{title}: no reading in the selected steps").format(title=title)
+        return self.tr("{title}  {now} {mark} · mean {mean} · max {most}").format(
+            title=title, now=number(float(values[-1])), mark=mark, mean=number(float(values.mean())),
+            most=number(float(values.max())),
+        )  # fmt: skip
+
+    def _name(self, reading: str) -> str:
+        return {
+            "utilisation_percent": self.tr("GPU busy"),
+            "memory_utilisation_percent": self.tr("GPU memory busy"),
+            "memory_used_bytes": self.tr("GPU memory used"),
+            "power_watts": self.tr("Power"),
+            "temperature_celsius": self.tr("Temperature"),
+            "sm_clock_mhz": self.tr("SM clock"),
+            "memory_clock_mhz": self.tr("Memory clock"),
+            "process_cpu_percent": self.tr("CPU of the engine (100 % is one core)"),
+            "system_cpu_percent": self.tr("CPU of the machine"),
+            "process_rss_bytes": self.tr("Memory of the engine (RSS)"),
+            "bytes_moved": self.tr("Memory bandwidth used (MBU)"),
+            "flops": self.tr("Arithmetic used (MFU)"),
+        }[reading]
+
+    def _number(self, reading: str) -> Callable[[float], str]:
+        """How a reading is written; its name ends in its unit."""
+        if reading.endswith("_percent"):
+            return lambda value: percent(value / 100)
+        if reading.endswith("_bytes"):
+            return memory
+        unit = {"watts": "W", "celsius": "°C", "mhz": "MHz"}[reading.rsplit("_", 1)[1]]
+        return lambda value: f"{significant(value)}{THIN_SPACE}{unit}"
+
+    def _write_note(self, steps: tuple[int, int] | None) -> None:
+        assert self._series is not None
+        parts = []
+        if steps is not None:
+            parts.append(self.tr("figures of steps {first}–{last}").format(first=count(steps[0]), last=count(steps[1])))
+        if not self._series.devices:
+            parts.append(self.tr("no device reading yet"))
+        elif self._series.devices == ["cpu"]:
+            parts.append(self.tr("GPU and power: not reported"))
+        self.note.setText(" · ".join(parts))
+        self.note.setToolTip(self.note.text())
+
+    # --- inside -----------------------------------------------------------------------------------------------------
+
+    def _axis_changed(self, _: int) -> None:
+        self._stale = True
+        self.chart.axis.fit()
+        self.refresh()
+
+    def _click(self, x: float) -> None:
+        session = self.session
+        if session is None or not len(session.steps):
+            return
+        step = int(x) if self._by_step else int(np.searchsorted(session.steps["start_ns"], x * 1e9, "right")) - 1
+        self.context.selection.change(step=min(max(step, 0), len(session.steps) - 1))

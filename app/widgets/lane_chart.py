@@ -1,0 +1,246 @@
+"""Small multiples: one lane a quantity, one under the other, over one shared axis."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QFontMetrics, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QWheelEvent
+from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
+
+from app.panels.models.axis_view import AxisView
+from app.panels.models.ticks import round_ticks
+from app.theme import CAPTION_SCALE, GRID, theme, ui_font
+from app.widgets.line_chart import GUTTER
+
+LANE_PIXELS: Final = 46
+"""Least height of a lane, its heading included."""
+
+
+def decimal_ticks(top: float, most: int) -> list[float]:
+    """Round numbers from zero up."""
+    return round_ticks(0.0, top, most)
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """One quantity: a heading with its figures, and a line (x ascending; y in the unit that `number` writes).
+
+    `top` is the value at the upper edge, None for the highest there is; a lane without points says so in its heading.
+    """
+
+    title: str
+    heading: str
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    colour: str
+    number: Callable[[float], str]
+    top: float | None = None
+    ticks: Callable[[float, int], list[float]] = decimal_ticks
+
+
+class LaneChart(QWidget):
+    """Lanes over one axis; `clicked` carries the x that was clicked, `panned` says that the view was moved by hand."""
+
+    clicked = Signal(float)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.lanes: list[Lane] = []
+        self.x_title = ""
+        self.x_number: Callable[[float], str] = lambda value: f"{value:g}"
+        self.x_smallest = 0.0
+        """Smallest distance between two ticks of the axis (1 where it counts things)."""
+        self.axis = AxisView(shortest=1e-3)
+        self.region: tuple[float, float] | None = None
+        self.marker: float | None = None
+        self._hover: float | None = None
+        self._drag_from: float | None = None
+        self._dragged = False
+        self.setMouseTracking(True)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+
+    def sizeHint(self) -> QSize:
+        return QSize(480, max(120, self.minimumHeight()))
+
+    def show_lanes(self, lanes: list[Lane], first: float, last: float) -> None:
+        """Draw these lanes over an axis whose data lie in [first, last]."""
+        self.lanes = lanes
+        self.axis.advance(first, last)
+        least = sum(LANE_PIXELS if len(lane.x) else self._heading_height for lane in lanes)
+        least += self._line_height() + 2 * GRID
+        if least != self.minimumHeight():
+            self.setMinimumHeight(least)
+        self.update()
+
+    # --- geometry ---------------------------------------------------------------------------------------------------
+
+    def _line_height(self) -> int:
+        return QFontMetrics(ui_font(CAPTION_SCALE)).height()
+
+    @property
+    def plot_width(self) -> float:
+        """Width of the lanes in pixels: more points than this are not worth handing over."""
+        return max(8.0, self.width() - GUTTER - 3 * GRID)
+
+    @property
+    def _heading_height(self) -> int:
+        return self._line_height() + 2
+
+    def lane_box(self, index: int) -> QRectF:
+        """Where the line of a lane lies, under its heading; a lane without points is no more than its heading."""
+        empty = sum(not len(lane.x) for lane in self.lanes)
+        room = self.height() - self._line_height() - 2 * GRID - empty * self._heading_height
+        height = room / max(1, len(self.lanes) - empty)
+        top = sum(height if len(lane.x) else self._heading_height for lane in self.lanes[:index])
+        lane_height = max(8.0, height - self._heading_height - GRID) if len(self.lanes[index].x) else 0.0
+        return QRectF(GUTTER, top + self._heading_height, self.plot_width, lane_height)
+
+    def _x_at(self, pixel: float) -> float:
+        return self.axis.lo + (pixel - GUTTER) / self.plot_width * self.axis.span
+
+    def _pixel(self, x: float) -> float:
+        return GUTTER + (x - self.axis.lo) / self.axis.span * self.plot_width
+
+    def describe(self, x: float) -> str:
+        """The value of every lane at x, for the tool tip."""
+        lines = [f"{self.x_title} {self.x_number(x)}"]
+        for lane in self.lanes:
+            if len(lane.x):
+                index = min(max(int(np.searchsorted(lane.x, x, "right")) - 1, 0), len(lane.x) - 1)
+                lines.append(f"{lane.title}: {lane.number(float(lane.y[index]))}")
+        return "\n".join(lines)
+
+    # --- drawing ----------------------------------------------------------------------------------------------------
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        colours = theme()
+        painter.fillRect(self.rect(), QColor(colours.panel))
+        painter.setFont(ui_font(CAPTION_SCALE))
+        for index, lane in enumerate(self.lanes):
+            self._draw_lane(painter, self.lane_box(index), lane)
+        if self.lanes:
+            bottom = self.lane_box(len(self.lanes) - 1).bottom()
+            self._draw_axis(painter, bottom)
+            for x, style in ((self.marker, Qt.PenStyle.SolidLine), (self._hover, Qt.PenStyle.DotLine)):
+                if x is not None and self.axis.lo <= x <= self.axis.hi:
+                    painter.setPen(QPen(QColor(colours.accent), 1, style))
+                    at = round(self._pixel(x))
+                    painter.drawLine(QPointF(at, self._line_height()), QPointF(at, bottom))
+        if self.hasFocus():
+            painter.setPen(QColor(colours.accent))
+            painter.drawRect(self.rect().adjusted(0, 0, -1, -1))
+        painter.end()
+
+    def _draw_lane(self, painter: QPainter, box: QRectF, lane: Lane) -> None:
+        colours, height = theme(), self._line_height()
+        painter.fillRect(QRectF(3 * GRID, box.top() - height + height / 2 - 5, 8, 8), QColor(lane.colour))
+        painter.setPen(QColor(colours.text))
+        room = int(self.width() - 8 * GRID)
+        painter.drawText(
+            QRectF(6 * GRID, box.top() - height - 2, room, height), Qt.AlignmentFlag.AlignVCenter,
+            painter.fontMetrics().elidedText(lane.heading, Qt.TextElideMode.ElideRight, room),
+        )  # fmt: skip
+        if not len(lane.x):
+            return
+        highest = float(lane.y.max())
+        top = lane.top if lane.top is not None and lane.top >= highest else 1.08 * highest or 1.0
+        for value in lane.ticks(top, max(2, int(box.height() / (2 * height)))):
+            y = round(box.bottom() - value / top * box.height())
+            painter.setPen(QColor(colours.line))
+            painter.drawLine(QPointF(box.left(), y), QPointF(box.right(), y))
+            painter.setPen(QColor(colours.muted))
+            area = QRectF(0, min(y - height / 2, box.bottom() - height + 2), GUTTER - 2 * GRID, height)
+            text = lane.number(value) if value else "0"
+            painter.drawText(area, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, text)
+        painter.save()
+        painter.setClipRect(box.adjusted(0, -1, 1, 1))
+        if self.region is not None:
+            shade = QColor(colours.accent)
+            shade.setAlpha(36)
+            left, right = self._pixel(self.region[0]), self._pixel(self.region[1])
+            painter.fillRect(QRectF(left, box.top(), max(1.0, right - left), box.height()), shade)
+        self._draw_line(painter, box, lane, top)
+        painter.restore()
+
+    def _draw_line(self, painter: QPainter, box: QRectF, lane: Lane, top: float) -> None:
+        xs = GUTTER + (lane.x - self.axis.lo) / self.axis.span * self.plot_width
+        ys = box.bottom() - lane.y / top * box.height()
+        points = [QPointF(x, y) for x, y in zip(xs.tolist(), ys.tolist(), strict=True)]
+        painter.setPen(QPen(QColor(lane.colour), 1))
+        painter.drawPolyline(points)
+        if len(points) <= box.width() / 16:
+            for point in points:
+                painter.fillRect(QRectF(point.x() - 1, point.y() - 1, 3, 3), QColor(lane.colour))
+
+    def _draw_axis(self, painter: QPainter, bottom: float) -> None:
+        painter.setPen(QColor(theme().muted))
+        height, edge = self._line_height(), 0.0
+        ticks = round_ticks(self.axis.lo, self.axis.hi, max(2, int(self.plot_width / 80)), smallest=self.x_smallest)
+        for value in ticks:
+            text, x = self.x_number(value), self._pixel(value)
+            width = painter.fontMetrics().horizontalAdvance(text)
+            if x - width / 2 < edge or not GUTTER <= x <= GUTTER + self.plot_width:
+                continue
+            painter.drawLine(QPointF(round(x), bottom), QPointF(round(x), bottom + GRID))
+            left = min(x - width / 2, self.width() - width - 2)
+            painter.drawText(QRectF(left, bottom + GRID, width + 2, height), Qt.AlignmentFlag.AlignLeft, text)
+            edge = left + width + 2 * GRID
+        area = QRectF(0, bottom + GRID, GUTTER - 3 * GRID, height)
+        painter.drawText(area, Qt.AlignmentFlag.AlignRight, self.x_title)
+
+    # --- mouse and keys ---------------------------------------------------------------------------------------------
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        if event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+            self.axis.zoom(0.8 ** (event.angleDelta().y() / 120), self._x_at(event.position().x()))
+            self.update()
+            event.accept()
+        else:
+            event.ignore()  # the lanes scroll
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.LeftButton:
+            self._drag_from, self._dragged = event.position().x(), False
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        pixel = event.position().x()
+        if self._drag_from is not None and (self._dragged or abs(pixel - self._drag_from) > 3):
+            self.axis.pan((self._drag_from - pixel) / self.plot_width * self.axis.span)
+            self._drag_from, self._dragged = pixel, True
+        x = self._x_at(pixel)
+        self._hover = x if self.axis.lo <= x <= self.axis.hi and self.lanes else None
+        if self._hover is not None:
+            QToolTip.showText(event.globalPosition().toPoint(), self.describe(x), self)
+        else:
+            QToolTip.hideText()
+        self.update()
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        x = self._x_at(event.position().x())
+        if self._drag_from is not None and not self._dragged and self.axis.lo <= x <= self.axis.hi:
+            self.clicked.emit(x)
+        self._drag_from = None
+
+    def leaveEvent(self, event: QEvent) -> None:
+        self._hover = None
+        self.update()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        key, middle = event.key(), (self.axis.lo + self.axis.hi) / 2
+        if key in (Qt.Key.Key_W, Qt.Key.Key_S):
+            self.axis.zoom(0.8 if key == Qt.Key.Key_W else 1.25, middle)
+        elif key in (Qt.Key.Key_A, Qt.Key.Key_D):
+            self.axis.pan((-0.15 if key == Qt.Key.Key_A else 0.15) * self.axis.span)
+        elif key == Qt.Key.Key_F:
+            self.axis.fit()
+        else:
+            super().keyPressEvent(event)
+            return
+        self.update()
