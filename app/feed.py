@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -137,13 +138,13 @@ class Feed(QThread):
 
     def set_probe(self, probe: Probe | None) -> None:
         """Record the attention of this layer and head from the next step on."""
-        if probe != self._observation.probe:
-            self.set_observation(replace(self._observation, probe=probe))
+        self.set_observation(replace(self._observation, probe=probe))
 
     def set_observation(self, observation: Observation) -> None:
         """Observe more or less from the next step on."""
-        self._observation = observation
-        self._commands.append(protocol.SetObservation(observation))
+        if observation != self._observation:
+            self._observation = observation
+            self._commands.append(protocol.SetObservation(observation))
 
     def add_mark(self, label: str) -> None:
         """Put a note on the timeline, now."""
@@ -285,10 +286,8 @@ class Feed(QThread):
         writer, self._writer = self._writer, None
         self.recording_failed.emit(reason)
         if writer is not None:
-            try:
+            with suppress(OSError, DecodeScopeError):  # what could be written is in the file already
                 writer.close()
-            except (OSError, DecodeScopeError):
-                pass  # what could be written is in the file already
 
     def _end_session(self) -> None:
         self._active = False

@@ -288,7 +288,9 @@ class StepStrip(QWidget):
         for kind in np.unique(columns.kind).tolist():
             name = names[STEP_KINDS[kind]]
             side = metrics.height() * 0.6
-            painter.fillRect(QRectF(x, (metrics.height() - side) / 2 + 2, side, side), QColor(colours.kinds[STEP_KINDS[kind]]))
+            painter.fillRect(
+                QRectF(x, (metrics.height() - side) / 2 + 2, side, side), QColor(colours.kinds[STEP_KINDS[kind]])
+            )
             painter.setPen(QColor(colours.muted))
             painter.drawText(QPointF(x + side + GRID, metrics.ascent() + 2), name)
             x += side + GRID + metrics.horizontalAdvance(name) + 2 * ROW_GAP
@@ -309,7 +311,10 @@ class StepStrip(QWidget):
         wall_s = (int(steps["end_ns"][last]) - int(steps["start_ns"][first])) / 1e9
         tokens = int(steps["tokens_out"][first : last + 1].sum())
         facts = self.tr("{} steps · {} · {} tokens · {}").format(
-            count(last - first + 1), seconds(wall_s), count(tokens), rate(tokens / wall_s if wall_s else None, "tokens/s")
+            count(last - first + 1),
+            seconds(wall_s),
+            count(tokens),
+            rate(tokens / wall_s if wall_s else None, "tokens/s"),
         )
         return facts if chosen is None else self.tr("selected {}–{}: {}").format(count(first), count(last), facts)
 

@@ -34,6 +34,8 @@ class Theme:
     line: str
     text: str
     muted: str
+    faint: str
+    """What cannot be used: less than the contrast that text needs, on purpose."""
     accent: str
     on_accent: str
     warn: str
@@ -61,7 +63,7 @@ class Theme:
 
 DARK: Final = Theme(
     name="dark",
-    window="#15181d", panel="#1c2027", line="#39414d", text="#e6e9ef", muted="#a3acba",
+    window="#15181d", panel="#1c2027", line="#39414d", text="#e6e9ef", muted="#a3acba", faint="#5f6875",
     accent="#56b4e9", on_accent="#10131a", warn="#e69f00", error="#ff8a66",
     groups={"prepare": "#f0e442", "attention": "#56b4e9", "ffn": "#e69f00", "norm": "#009e73", "sampling": "#cc79a7",
             "draft": "#9a86e0", "other": "#8a93a0"},
@@ -73,7 +75,7 @@ DARK: Final = Theme(
 
 LIGHT: Final = Theme(
     name="light",
-    window="#f3f4f7", panel="#ffffff", line="#c9cfd8", text="#1b1f26", muted="#5a6472",
+    window="#f3f4f7", panel="#ffffff", line="#c9cfd8", text="#1b1f26", muted="#5a6472", faint="#a2aab5",
     accent="#00629b", on_accent="#ffffff", warn="#8a5a00", error="#b3361b",
     groups={"prepare": "#a89a00", "attention": "#1f78b4", "ffn": "#b36b00", "norm": "#00795a", "sampling": "#a8447b",
             "draft": "#6a4fc0", "other": "#767f8c"},
@@ -159,6 +161,14 @@ def style_sheet(colours: Theme) -> str:
     QPushButton#primary:hover {{ border-color: {colours.text}; }}
     QPushButton#primary:focus {{ border: 2px solid {colours.text}; padding: 4px 11px; }}
     QPushButton#primary:disabled {{ background: {colours.line}; color: {colours.muted}; border-color: {colours.line}; }}
+    QPushButton[segment] {{ padding: 4px 2px; border-radius: 0; background: {colours.panel}; }}
+    QPushButton[segment="first"] {{ border-top-left-radius: 4px; border-bottom-left-radius: 4px; }}
+    QPushButton[segment="last"] {{ border-top-right-radius: 4px; border-bottom-right-radius: 4px; }}
+    QPushButton[segment="middle"], QPushButton[segment="first"] {{ border-right: none; }}
+    QPushButton[segment]:hover {{ background: {colours.line}; }}
+    QPushButton[segment]:checked {{ background: {colours.accent}; color: {colours.on_accent}; }}
+    QPushButton[segment]:disabled {{ background: {colours.window}; color: {colours.faint}; }}
+    QPushButton[segment]:focus {{ border: 1px solid {colours.text}; }}
     QPlainTextEdit, QTextBrowser, QLineEdit, QListView {{ border: 1px solid {colours.line}; border-radius: 4px;
                      background: {colours.panel}; selection-background-color: {colours.accent};
                      selection-color: {colours.on_accent}; }}

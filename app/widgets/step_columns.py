@@ -62,7 +62,7 @@ class StepLatencies:
         if span <= width:
             bar = width / span
             steps = np.arange(low, high)
-            left = (steps - first) * bar
+            left = np.asarray((steps - first) * bar, np.float64)
         else:
             bar = 1.0
             pixel = np.floor((np.arange(low, high) - first) * (width / span)).astype(np.int64)

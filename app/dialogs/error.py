@@ -1,0 +1,26 @@
+"""An error as one sentence that can be read, selected and copied."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QCoreApplication, Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QMessageBox, QWidget
+
+
+def show_error(parent: QWidget, sentence: str, details: str = "") -> QMessageBox:
+    """Open a dialog with this sentence and return at once; the dialog deletes itself when it is closed."""
+    box = QMessageBox(QMessageBox.Icon.Warning, "DecodeScope", sentence, QMessageBox.StandardButton.Close, parent)
+    box.setObjectName("error-dialog")
+    box.setTextFormat(Qt.TextFormat.PlainText)
+    box.setTextInteractionFlags(
+        Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
+    )
+    if details:
+        box.setDetailedText(details)
+    copy = box.addButton(QCoreApplication.translate("ErrorDialog", "Copy text"), QMessageBox.ButtonRole.ActionRole)
+    copy.clicked.disconnect()  # copying does not close the dialog
+    copy.clicked.connect(lambda: QGuiApplication.clipboard().setText("\n\n".join(filter(None, (sentence, details)))))
+    box.setDefaultButton(QMessageBox.StandardButton.Close)
+    box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    box.open()
+    return box

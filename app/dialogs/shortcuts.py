@@ -1,0 +1,74 @@
+"""The shortcut sheet: every key of the menus, by menu, in columns."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtWidgets import QDialog, QDialogButtonBox, QGridLayout, QLabel, QMenu, QVBoxLayout, QWidget
+
+from app.theme import GROUP_GAP, PANEL_PADDING, ROW_GAP, mono_font, ui_font
+
+COLUMNS = 2
+
+
+class ShortcutSheet(QDialog):
+    """Lists what the menus offer and by which key."""
+
+    def __init__(self, menus: list[QMenu], parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("shortcut-sheet")
+        self.setWindowTitle(self.tr("Keys"))
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        columns = QGridLayout()
+        columns.setHorizontalSpacing(2 * GROUP_GAP)
+        columns.setVerticalSpacing(GROUP_GAP)
+        heights = [0] * COLUMNS
+        for menu in menus:
+            actions = [action for action in all_actions(menu) if action.shortcuts()]
+            if actions:
+                column = heights.index(min(heights))
+                columns.addLayout(_section(menu.title().replace("&", ""), actions), heights[column], column)
+                columns.setAlignment(Qt.AlignmentFlag.AlignTop)
+                heights[column] += len(actions) + 1
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        buttons.rejected.connect(self.reject)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(GROUP_GAP, GROUP_GAP, GROUP_GAP, PANEL_PADDING)
+        layout.addLayout(columns)
+        layout.addStretch()
+        layout.addWidget(buttons)
+
+
+def all_actions(menu: QMenu) -> list[QAction]:
+    """The entries of a menu and of the menus in it, separators left out."""
+    found: list[QAction] = []
+    for action in menu.actions():
+        inner = action.menu()
+        if isinstance(inner, QMenu):
+            found += all_actions(inner)
+        elif not action.isSeparator():
+            found.append(action)
+    return found
+
+
+def keys_text(action: QAction) -> str:
+    """The keys of an action as the platform writes them."""
+    native = QKeySequence.SequenceFormat.NativeText
+    return "  ".join(keys.toString(native) for keys in action.shortcuts())
+
+
+def _section(title: str, actions: list[QAction]) -> QGridLayout:
+    grid = QGridLayout()
+    grid.setVerticalSpacing(ROW_GAP // 2)
+    grid.setHorizontalSpacing(GROUP_GAP)
+    heading = QLabel(title)
+    heading.setFont(ui_font(bold=True))
+    grid.addWidget(heading, 0, 0, 1, 2)
+    for row, action in enumerate(actions, 1):
+        keys = QLabel(keys_text(action))
+        keys.setFont(mono_font())
+        grid.addWidget(keys, row, 0)
+        grid.addWidget(QLabel(action.text().replace("&", "").rstrip("…")), row, 1)
+    grid.setColumnStretch(1, 1)
+    grid.setRowStretch(len(actions) + 1, 1)
+    return grid

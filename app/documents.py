@@ -1,0 +1,195 @@
+"""What the File menu does: open, save, export and copy. Long work runs in the background, errors become sentences."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QFileDialog, QWidget
+
+from app.background import Background
+from app.panels.frame import PanelDock
+from app.pictures import Format, copy_picture, save_picture
+from app.preferences import Preferences
+from app.recordings import SUFFIX
+from engine.errors import DecodeScopeError
+from engine.session.store import Session
+
+
+class Documents(QObject):
+    """Knows the session that is shown and the file it lies in."""
+
+    opened = Signal(object, str)
+    saved = Signal(str)
+    failed = Signal(str)
+    said = Signal(str)
+    busy = Signal(bool)
+
+    def __init__(self, window: QWidget, preferences: Preferences) -> None:
+        super().__init__(window)
+        self._window = window
+        self._preferences = preferences
+        self._tasks: list[Background] = []
+        self.session: Session | None = None
+        self.path = ""
+        self.save_to: Path | None = None
+        """Where the user saved the run that goes on; it is saved there again when it ends."""
+
+    # --- open and save ----------------------------------------------------------------------------------------------
+
+    def ask_open(self) -> None:
+        """Ask for a session file and open it."""
+        path, _ = QFileDialog.getOpenFileName(
+            self._window, self.tr("Open session"), self._preferences.folder("open"), self._session_filter()
+        )
+        if path:
+            self._preferences.remember_folder("open", str(Path(path).parent))
+            self.open(path)
+
+    def open(self, path: str) -> None:
+        """Read a session file; `opened` follows, or `failed`."""
+        from engine.session.file import open_session
+
+        def show(session: object) -> None:
+            self._preferences.remember_session(path)
+            self.opened.emit(session, path)
+
+        self._start(lambda: open_session(path), show)
+
+    def ask_save(self) -> None:
+        """Ask where to save the session that is shown, and save it there."""
+        if self.session is None or not self.path:
+            self.failed.emit(self.tr("There is no recording to save yet: run a prompt first."))
+            return
+        folder = self._preferences.folder("save") or str(Path.home())
+        path, _ = QFileDialog.getSaveFileName(
+            self._window, self.tr("Save session"), str(Path(folder) / Path(self.path).name), self._session_filter()
+        )
+        if path:
+            self.save(with_suffix(path, SUFFIX))
+
+    def save(self, target: Path) -> None:
+        """Copy the session's file; `saved` follows, or `failed`."""
+        from engine.session.file import save_as
+
+        source = self.path
+
+        def finish(_: object) -> None:
+            self._preferences.remember_folder("save", str(target.parent))
+            self._preferences.remember_session(str(target))
+            self.saved.emit(str(target))
+            self.said.emit(self.tr("Saved {}").format(target))
+
+        self._start(lambda: save_as(source, target), finish)
+
+    # --- export and copy --------------------------------------------------------------------------------------------
+
+    def ask_export(self, widget: QWidget, name: str) -> None:
+        """Ask where to put a picture of a widget, and draw it."""
+        png, svg = self.tr("PNG picture (*.png)"), self.tr("SVG picture (*.svg)")
+        folder = self._preferences.folder("export") or str(Path.home())
+        path, chosen = QFileDialog.getSaveFileName(
+            self._window, self.tr("Export picture"), str(Path(folder) / f"{name}.png"), f"{png};;{svg}"
+        )
+        if path:
+            form: Format = "svg" if path.lower().endswith(".svg") or chosen == svg else "png"
+            self.export_picture(widget, with_suffix(path, f".{form}"), form)
+
+    def export_picture(self, widget: QWidget, path: Path, form: Format) -> None:
+        """Draw a widget into a file."""
+        try:
+            save_picture(widget, path, form)
+        except DecodeScopeError as error:
+            self.failed.emit(str(error))
+            return
+        self._preferences.remember_folder("export", str(path.parent))
+        self.said.emit(self.tr("Exported {}").format(path))
+
+    def ask_export_chrome(self) -> None:
+        """Ask where to put a trace for Perfetto and chrome://tracing, and write it."""
+        if self.session is None:
+            self.failed.emit(self.tr("There is nothing to export yet: run a prompt or open a session first."))
+            return
+        folder = self._preferences.folder("export") or str(Path.home())
+        path, _ = QFileDialog.getSaveFileName(
+            self._window,
+            self.tr("Export Chrome trace"),
+            str(Path(folder) / f"{Path(self.path).stem or 'session'}.json.gz"),
+            self.tr("Chrome trace (*.json.gz *.json)"),
+        )
+        if path:
+            self.export_chrome(Path(path))
+
+    def export_chrome(self, path: Path) -> None:
+        """Write a Chrome trace of the session; gzipped where the name ends in .gz."""
+        from engine.export.chrome import write_chrome
+
+        session = self.session
+        if session is not None:
+            self._preferences.remember_folder("export", str(path.parent))
+            self._start(
+                lambda: write_chrome(session, str(path)), lambda _: self.said.emit(self.tr("Exported {}").format(path))
+            )
+
+    def copy_picture(self, dock: PanelDock) -> None:
+        """Put a picture of a panel on the clipboard."""
+        copy_picture(dock)
+        self.said.emit(self.tr("Copied a picture of {}").format(dock.entry.title()))
+
+    def copy_csv(self, dock: PanelDock) -> None:
+        """Put what a panel shows on the clipboard as CSV."""
+        panel = dock.build()
+        if panel.is_empty:
+            self.said.emit(panel.empty_text())
+            return
+        names, rows = panel.rows()
+        QGuiApplication.clipboard().setText(csv_text(names, rows))
+        self.said.emit(self.tr("Copied {} rows of {}").format(len(rows), dock.entry.title()))
+
+    # --- inside -----------------------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Wait for what still runs."""
+        for task in self._tasks:
+            task.wait()
+
+    def _start(self, work: Callable[[], object], then: Callable[[object], None]) -> None:
+        task = Background(work, then, self)
+        task.finished.connect(self._on_finished)
+        self._tasks.append(task)
+        self.busy.emit(True)
+        task.start()
+
+    @Slot()
+    def _on_finished(self) -> None:
+        over = [task for task in self._tasks if task.isFinished()]
+        self._tasks = [task for task in self._tasks if task not in over]
+        self.busy.emit(bool(self._tasks))
+        for task in over:
+            task.wait()
+            task.deleteLater()
+            if task.failure is not None:
+                self.failed.emit(task.failure)
+            else:
+                task.then(task.result)
+
+    def _session_filter(self) -> str:
+        return self.tr("DecodeScope sessions (*{});;All files (*)").format(SUFFIX)
+
+
+def with_suffix(path: str, suffix: str) -> Path:
+    """The path, with the suffix added where the user left it out."""
+    return Path(path) if path.lower().endswith(suffix) else Path(path + suffix)
+
+
+def csv_text(names: list[str], rows: list[tuple[object, ...]]) -> str:
+    """A table as CSV."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(names)
+    writer.writerows(rows)
+    return text.getvalue()

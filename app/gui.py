@@ -1,0 +1,169 @@
+"""Starts the window, and draws a session without one; the only place where the parts are put together."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from PySide6.QtCore import QCoreApplication, QSettings, Qt, QTimer
+from PySide6.QtWidgets import QApplication
+
+from app import theme
+from app.preferences import Preferences
+from engine.errors import InputError
+
+if TYPE_CHECKING:
+    from app.feed import Engine, Feed, Writer
+    from app.window import MainWindow
+    from engine.session.store import Session
+
+
+def run_window(path: str | None, model: str | None) -> int:
+    """Open the window, with a session file or a model if one is named, and run until it is closed."""
+    app = make_application()
+    preferences = Preferences.of_user()
+    window = make_window(preferences)
+    window.show()
+    load_after_first_paint(window, path, model)
+    return app.exec()
+
+
+def make_application() -> QApplication:
+    """The application with its name and icon; the one there is where there is one."""
+    existing = QApplication.instance()
+    if isinstance(existing, QApplication):
+        return existing
+    if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    QApplication.setHighDpiScaleFactorRoundingPolicy(Qt.HighDpiScaleFactorRoundingPolicy.PassThrough)
+    QCoreApplication.setOrganizationName("DecodeScope")
+    QCoreApplication.setApplicationName("DecodeScope")
+    app = QApplication(sys.argv[:1])
+    app.setApplicationDisplayName("DecodeScope")
+    app.setDesktopFileName("decodescope")
+    return app
+
+
+def make_window(preferences: Preferences, feed: Feed | None = None) -> MainWindow:
+    """The window in the user's theme and language; `feed` is that of the real engine unless another is given."""
+    from app.icons import application_icon
+    from app.translation import Translation
+    from app.window import MainWindow
+
+    app = make_application()
+    theme.apply(preferences.scheme)
+    translation = Translation(app)
+    translation.use(preferences.language)
+    app.setWindowIcon(application_icon())
+    return MainWindow(feed or make_feed(), preferences, translation)
+
+
+def make_feed() -> Feed:
+    """The feed of the real engine process, recording into the user's folder."""
+    from app.feed import Feed
+    from app.recordings import Recordings, user_folder
+
+    return Feed(_start_engine, _open_writer, Recordings(user_folder()))
+
+
+def load_after_first_paint(window: MainWindow, path: str | None, model: str | None) -> None:
+    """Start the engine process, load the model and open the session as soon as the window can be seen."""
+
+    def begin() -> None:
+        window.start(model or "demo")
+        if path is not None:
+            window.documents.open(path)
+
+    window.first_painted.connect(begin)
+
+
+def render(session_path: str, out: str, panel: str | None, size: tuple[int, int], fmt: Literal["png", "svg"]) -> None:
+    """Draw the window or one panel with a recorded session into a file; needs no display.
+
+    `size` is in logical pixels. Raises InputError for an unknown panel, a panel with nothing to show, or a file that
+    cannot be written, SessionFileError where the session cannot be read.
+    """
+    from engine.session.file import open_session
+
+    if sys.platform == "linux":
+        os.environ["QT_QPA_PLATFORM"] = "offscreen"
+    if not Path(out).absolute().parent.is_dir():
+        raise InputError(f"The folder {Path(out).absolute().parent} does not exist; the picture cannot be written.")
+    session = open_session(session_path)
+    make_application()
+    theme.apply(Preferences.of_user().scheme)
+    try:
+        if panel is None:
+            _render_window(session, session_path, Path(out), size, fmt)
+        else:
+            _render_panel(session, Path(out), panel, size, fmt)
+    finally:
+        close = getattr(session.source, "close", None)
+        if close is not None:
+            close()
+
+
+def _render_window(
+    session: Session, session_path: str, out: Path, size: tuple[int, int], fmt: Literal["png", "svg"]
+) -> None:
+    from app.pictures import save_picture
+
+    # A picture must not depend on how somebody arranged their window, nor change it.
+    window = make_window(Preferences(QSettings()))
+    window.setAttribute(Qt.WidgetAttribute.WA_DontShowOnScreen)
+    window.resize(*size)
+    window.restore_layout()
+    window.show()
+    _settle()
+    window.documents.opened.emit(session, session_path)
+    window.status.show_state("recorded", recorded=False)
+    _settle()
+    save_picture(window, out, fmt)
+    window.close()
+
+
+def _render_panel(session: Session, out: Path, name: str, size: tuple[int, int], fmt: Literal["png", "svg"]) -> None:
+    from app.panels.base import PanelContext
+    from app.panels.frame import PanelDock
+    from app.panels.registry import entry
+    from app.pictures import save_picture
+    from app.selection import Selection
+
+    dock = PanelDock(entry(name), PanelContext(Selection(), make_feed()))
+    dock.setAttribute(Qt.WidgetAttribute.WA_DontShowOnScreen)
+    dock.show_session(session)
+    panel = dock.build()
+    if panel.is_empty:
+        raise InputError(f"The panel {name} has nothing to show of this session.")
+    dock.resize(*size)
+    dock.show()
+    _settle()
+    dock.refresh()
+    _settle()
+    save_picture(dock, out, fmt)
+    dock.close()
+
+
+def _settle() -> None:
+    """Let layouts and queued drawing finish."""
+    for _ in range(5):
+        QCoreApplication.processEvents()
+    timer = QTimer()
+    timer.setSingleShot(True)
+    timer.start(0)
+    while timer.isActive():
+        QCoreApplication.processEvents()
+
+
+def _start_engine() -> Engine:
+    from engine.host.process import EngineProcess
+
+    return EngineProcess()
+
+
+def _open_writer(path: Path) -> Writer:
+    from engine.session.file import SessionWriter
+
+    return SessionWriter(path)

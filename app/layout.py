@@ -1,0 +1,101 @@
+"""Where the docks stand by default, for the room there is, and how the user's own arrangement is kept."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Final
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtWidgets import QDockWidget, QMainWindow, QTabWidget
+
+Row = tuple[tuple[str, ...], ...]
+"""A row of cells; a cell holds one panel or several as tabs, the first in front."""
+
+SMALL: Final[tuple[Row, ...]] = (
+    (("timeline",),),
+    (("redundancy", "attention"), ("latency", "kv-memory", "utilisation")),
+)
+MEDIUM: Final[tuple[Row, ...]] = (
+    (("timeline",),),
+    (("redundancy",), ("attention",), ("latency", "utilisation", "kv-memory")),
+)
+LARGE: Final[tuple[Row, ...]] = (
+    (("timeline",),),
+    (("redundancy",), ("attention",), ("kv-memory",)),
+    (("latency",), ("utilisation",)),
+)
+TIMELINE_SHARE: Final = 0.3
+"""How much of the height the first row takes."""
+
+
+def rows_for(size: QSize) -> tuple[Row, ...]:
+    """The default arrangement for a window of this size."""
+    if size.width() >= 1800 and size.height() >= 960:
+        return LARGE
+    return MEDIUM if size.width() >= 1480 else SMALL
+
+
+def arrange(window: QMainWindow, side: QDockWidget, docks: Mapping[str, QDockWidget], rows: Sequence[Row]) -> None:
+    """Put `side` on the left, the docks in rows on the right; those that no row names become tabs of the last cell."""
+    present = [
+        [[name for name in cell if name in docks] for cell in row]
+        for row in rows
+        if any(n in docks for c in row for n in c)
+    ]
+    grid = [[cell for cell in row if cell] for row in present]
+    named = {name for row in grid for cell in row for name in cell}
+    rest = [name for name in docks if name not in named]
+    for dock in (side, *docks.values()):
+        window.removeDockWidget(dock)
+        dock.setFloating(False)
+    window.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, side)
+    side.show()
+    if not grid:
+        if not rest:
+            return
+        grid = [[[rest.pop(0)]]]
+    grid[-1][-1] += rest
+    area = Qt.DockWidgetArea.RightDockWidgetArea
+    for index, row in enumerate(grid):
+        first = docks[row[0][0]]
+        if index == 0:
+            window.addDockWidget(area, first)
+        else:
+            window.splitDockWidget(docks[grid[index - 1][0][0]], first, Qt.Orientation.Vertical)
+    for row in grid:
+        for before, cell in pairwise(row):
+            window.splitDockWidget(docks[before[0]], docks[cell[0]], Qt.Orientation.Horizontal)
+    for row in grid:
+        for cell in row:
+            for name in cell[1:]:
+                window.tabifyDockWidget(docks[cell[0]], docks[name])
+            for name in cell:
+                docks[name].show()
+            docks[cell[0]].raise_()
+    window.setTabPosition(Qt.DockWidgetArea.AllDockWidgetAreas, QTabWidget.TabPosition.North)
+
+
+def proportion(
+    window: QMainWindow, side: QDockWidget, docks: Mapping[str, QDockWidget], rows: Sequence[Row], side_width: int
+) -> None:
+    """Give the rows and columns of `arrange` their share of the room; works once the window has its size."""
+    grid = [[cell for cell in ([n for n in cell if n in docks] for cell in row) if cell] for row in rows]
+    grid = [row for row in grid if row]
+    if not grid:
+        return
+    firsts = [docks[row[0][0]] for row in grid]
+    height = window.height()
+    shares = [TIMELINE_SHARE, *([(1 - TIMELINE_SHARE) / max(1, len(grid) - 1)] * (len(grid) - 1))]
+    window.resizeDocks(firsts, [round(share * height) for share in shares], Qt.Orientation.Vertical)
+    for row in grid:
+        if len(row) > 1:
+            width = (window.width() - side_width) // len(row)
+            window.resizeDocks([docks[cell[0]] for cell in row], [width] * len(row), Qt.Orientation.Horizontal)
+    window.resizeDocks([side, firsts[0]], [side_width, window.width() - side_width], Qt.Orientation.Horizontal)
+
+
+def version_of(docks: Mapping[str, QDockWidget]) -> int:
+    """A number for this set of panels: a kept arrangement of another set is not taken over."""
+    return zlib.crc32(",".join(sorted(docks)).encode()) & 0x7FFF

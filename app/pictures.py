@@ -1,0 +1,42 @@
+"""Pictures of widgets: PNG at the resolution of the screen, SVG as vectors, and the clipboard."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from PySide6.QtCore import QPoint, QRect
+from PySide6.QtGui import QGuiApplication, QPainter
+from PySide6.QtWidgets import QWidget
+
+from engine.errors import InputError
+
+Format = Literal["png", "svg"]
+
+
+def save_picture(widget: QWidget, path: Path, form: Format) -> None:
+    """Draw a widget into a file; raises InputError where the file cannot be written."""
+    if form == "svg":
+        _save_svg(widget, path)
+    elif not widget.grab().save(str(path), "PNG"):
+        raise InputError(f"{path} cannot be written.")
+
+
+def copy_picture(widget: QWidget) -> None:
+    """Put a picture of a widget on the clipboard."""
+    QGuiApplication.clipboard().setPixmap(widget.grab())
+
+
+def _save_svg(widget: QWidget, path: Path) -> None:
+    from PySide6.QtSvg import QSvgGenerator
+
+    generator = QSvgGenerator()
+    generator.setFileName(str(path))
+    generator.setSize(widget.size())
+    generator.setViewBox(QRect(QPoint(0, 0), widget.size()))
+    generator.setTitle("DecodeScope")
+    painter = QPainter()
+    if not painter.begin(generator):
+        raise InputError(f"{path} cannot be written.")
+    widget.render(painter, QPoint(0, 0))
+    painter.end()

@@ -1,0 +1,131 @@
+"""The bottom line: state, tokens a second, device, recording, what was dropped, and what the profiler itself costs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import QEvent, Qt
+from PySide6.QtWidgets import QLabel, QProgressBar, QStatusBar, QWidget
+
+from app.theme import CAPTION_SCALE, GRID, theme, ui_font
+from app.units import count, percent, rate
+from app.widgets.elided_label import ElidedLabel
+from engine.session.store import Session
+
+WINDOW_NS = 1_000_000_000
+"""The live rate is that of the last second."""
+
+
+class StatusBar(QStatusBar):
+    """Figures of the session that is shown; messages come and go over them."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setSizeGripEnabled(False)
+        self._state, self._rate, self._device = QLabel(), QLabel(), QLabel()
+        self._file = ElidedLabel(mode=Qt.TextElideMode.ElideMiddle)
+        self._dropped, self._overhead = QLabel(), QLabel()
+        self._busy = QProgressBar()
+        self._busy.setRange(0, 0)
+        self._busy.setMaximumWidth(30 * GRID)
+        self._busy.setTextVisible(False)
+        self._busy.hide()
+        self.addWidget(self._state)
+        self.addWidget(self._rate)
+        self.addWidget(self._busy)
+        self.addPermanentWidget(self._file, 1)
+        for label in (self._dropped, self._overhead, self._device):
+            self.addPermanentWidget(label)
+        for label in (self._state, self._rate, self._device, self._file, self._dropped, self._overhead):
+            label.setContentsMargins(GRID, 0, GRID, 0)
+        self._now = "starting"
+        self._path = ""
+        self.restyle()
+        self.retranslate()
+
+    def show_state(self, state: str, recorded: bool) -> None:
+        """What the engine does, or that a recorded session is looked at."""
+        self._now = state
+        colours = theme()
+        words = {
+            "starting": self.tr("starting the engine"),
+            "loading": self.tr("loading the model"),
+            "idle": self.tr("ready"),
+            "running": self.tr("running"),
+            "paused": self.tr("paused"),
+            "stopped": self.tr("engine stopped"),
+        }
+        colour = {"running": colours.accent, "paused": colours.warn, "stopped": colours.error}.get(state, colours.muted)
+        text = words.get(state, state)
+        if recorded:
+            text = self.tr("recorded session, engine {}").format(text)
+        self._state.setText(f'<span style="color:{colour}">●</span> {text}')
+
+    def show_busy(self, busy: bool) -> None:
+        """Show that something is being read or written."""
+        self._busy.setVisible(busy)
+
+    def show_file(self, path: str, saved: bool) -> None:
+        """Name the session's file."""
+        self._path = path
+        name = Path(path).name
+        self._file.setText("" if not path else name if saved else self.tr("{} (not saved elsewhere)").format(name))
+        self._file.setToolTip(path)
+
+    def refresh(self, session: Session | None, live: bool, overhead: float | None) -> None:
+        """Show the session's figures as they are now."""
+        if session is None:
+            for label in (self._rate, self._device, self._dropped, self._overhead):
+                label.setText("")
+            return
+        self._rate.setText(rate(tokens_per_s(session, live), "tokens/s"))
+        device = session.meta.get("device_name") or session.meta.get("device", "")
+        dtype, threads = session.meta.get("dtype", ""), session.meta.get("threads", "")
+        cpu = session.meta.get("device", "").startswith("cpu")
+        parts = [device, dtype, self.tr("{} threads").format(threads) if cpu and threads else ""]
+        self._device.setText(" · ".join(part for part in parts if part))
+        dropped = sum(session.dropped.values())
+        self._dropped.setText(
+            self.tr("{} rows dropped").format(count(dropped)) if dropped else self.tr("nothing dropped")
+        )
+        self._overhead.setText("" if overhead is None else self.tr("profiler {}").format(percent(overhead)))
+
+    def retranslate(self) -> None:
+        """Take the texts of the language in force."""
+        for label, name, tip in (
+            (self._state, self.tr("State of the engine"), self.tr("What the engine does now")),
+            (self._rate, self.tr("Tokens a second"),
+             self.tr("● measured: over the last second, or the whole run when it is over")),
+            (self._device, self.tr("Device"), self.tr("Where the model runs, in what precision")),
+            (self._dropped, self.tr("Dropped detail"),
+             self.tr("● measured: attention and layer rows the event queue had no room for; never steps or tokens")),
+            (self._overhead, self.tr("Cost of the profiler"),
+             self.tr("● measured: share of the steps' time that observing them takes")),
+        ):  # fmt: skip
+            label.setAccessibleName(name)
+            label.setToolTip(tip)
+        self._file.setAccessibleName(self.tr("Recording"))
+        self._busy.setAccessibleName(self.tr("Busy"))
+
+    def restyle(self) -> None:
+        """Take the theme's fonts again."""
+        for label in (self._state, self._rate, self._device, self._file, self._dropped, self._overhead):
+            label.setFont(ui_font(CAPTION_SCALE))
+
+    def changeEvent(self, event: QEvent) -> None:
+        if event.type() == QEvent.Type.LanguageChange:
+            self.retranslate()
+        super().changeEvent(event)
+
+
+def tokens_per_s(session: Session, live: bool) -> float | None:
+    """Emitted tokens a second: of the last second of a live session, of the whole of one that is over."""
+    emitted = session.tokens["emitted_ns"]
+    if len(emitted) == 0:
+        return None
+    end = int(emitted[-1])
+    start = min((request.arrived_ns for request in list(session.requests.values())), default=0)
+    if live and end - start > WINDOW_NS:
+        start = end - WINDOW_NS
+        emitted = emitted[int(emitted.searchsorted(start, side="right")) :]
+    return len(emitted) / ((end - start) / 1e9) if end > start else None

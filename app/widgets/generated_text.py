@@ -1,0 +1,167 @@
+"""The text of one request as it grows: the prompt muted, what was generated in the text colour."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent, Qt
+from PySide6.QtGui import QColor, QTextCharFormat, QTextCursor
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPlainTextEdit, QToolButton, QVBoxLayout, QWidget
+
+from app.icons import icon
+from app.selection import Selected, Selection
+from app.theme import CAPTION_SCALE, GRID, theme, ui_font
+from app.units import count
+from app.widgets.elided_label import ElidedLabel
+from engine.session.store import Request, Session
+
+
+class GeneratedText(QWidget):
+    """Shows the selected request, or else the newest that has a token; arrows go through the requests."""
+
+    def __init__(self, selection: Selection, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._selection = selection
+        self._session: Session | None = None
+        self._request: int | None = None
+        self._shown_tokens = 0
+        self._caption = QLabel()
+        self._facts = ElidedLabel()
+        self._facts.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self._previous, self._next = QToolButton(), QToolButton()
+        self._previous.clicked.connect(lambda: self._go(-1))
+        self._next.clicked.connect(lambda: self._go(1))
+        self._text = QPlainTextEdit()
+        self._text.setReadOnly(True)
+        self._text.setUndoRedoEnabled(False)
+        self._text.setTabChangesFocus(True)
+        head = QHBoxLayout()
+        head.setSpacing(GRID)
+        head.addWidget(self._caption)
+        head.addWidget(self._facts, 1)
+        head.addWidget(self._previous)
+        head.addWidget(self._next)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(GRID)
+        layout.addLayout(head)
+        layout.addWidget(self._text, 1)
+        selection.changed.connect(self._on_selected)
+        self.restyle()
+        self.retranslate()
+
+    @property
+    def text(self) -> str:
+        """What is shown, prompt included."""
+        return self._text.toPlainText()
+
+    def show_session(self, session: Session | None) -> None:
+        """Show another session's text."""
+        self._session = session
+        self._show_request(None)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Append the tokens that came since the last call."""
+        session = self._session
+        if session is None:
+            return
+        if self._request is None:
+            self._show_request(
+                self._selection.now.request if self._selection.now.request is not None else _first(session)
+            )
+        request = None if self._request is None else session.requests.get(self._request)
+        if request is None:
+            return
+        rows = request.token_rows[self._shown_tokens :]
+        if rows:
+            texts = session.tokens["text"]
+            self._append("".join(str(texts[row]) for row in rows), theme().text)
+            self._shown_tokens += len(rows)
+        self._show_facts(session, request)
+
+    def retranslate(self) -> None:
+        """Take the texts of the language in force."""
+        self._caption.setText(self.tr("Generated text"))
+        self._text.setAccessibleName(self.tr("Generated text"))
+        self._text.setPlaceholderText(self.tr("The text appears here token by token."))
+        for button, text in ((self._previous, self.tr("Previous request")), (self._next, self.tr("Next request"))):
+            button.setToolTip(text)
+            button.setAccessibleName(text)
+        if self._session is not None:
+            self.refresh()
+
+    def restyle(self) -> None:
+        """Take the theme's colours again."""
+        self._caption.setFont(ui_font(bold=True))
+        self._facts.setFont(ui_font(CAPTION_SCALE))
+        self._previous.setIcon(icon("left"))
+        self._next.setIcon(icon("right"))
+        self._text.document().setDocumentMargin(2 * GRID)
+        request, self._request = self._request, None
+        self._show_request(request)
+        self.refresh()
+
+    def changeEvent(self, event: QEvent) -> None:
+        if event.type() == QEvent.Type.LanguageChange:
+            self.retranslate()
+        super().changeEvent(event)
+
+    def _show_request(self, request_id: int | None) -> None:
+        self._request = request_id
+        self._shown_tokens = 0
+        self._text.clear()
+        self._facts.setText("")
+        several = self._session is not None and len(self._session.requests) > 1
+        self._previous.setVisible(several)
+        self._next.setVisible(several)
+        request = self._session.requests.get(request_id) if self._session and request_id is not None else None
+        if request is not None:
+            self._append(request.prompt, theme().muted)
+
+    def _append(self, text: str, colour: str) -> None:
+        """Add text at the end; the view follows it unless the user has scrolled up."""
+        bar = self._text.verticalScrollBar()
+        at_end = bar.value() >= bar.maximum() - 2
+        style = QTextCharFormat()
+        style.setForeground(QColor(colour))
+        cursor = QTextCursor(self._text.document())
+        cursor.movePosition(QTextCursor.MoveOperation.End)
+        cursor.insertText(text, style)
+        if at_end:
+            bar.setValue(bar.maximum())
+
+    def _show_facts(self, session: Session, request: Request) -> None:
+        facts = self.tr("{} tokens").format(count(len(request.token_rows)))
+        if request.finish_reason is not None:
+            facts = f"{facts} · {self._reason(request.finish_reason)}"
+        if len(session.requests) > 1:
+            facts = self.tr("request {} of {} · {}").format(request.id + 1, len(session.requests), facts)
+            self._previous.show()
+            self._next.show()
+        if facts != self._facts.text():
+            self._facts.setText(facts)
+
+    def _reason(self, reason: str) -> str:
+        return {
+            "length": self.tr("length reached"),
+            "eos": self.tr("end of text"),
+            "stop": self.tr("stop string"),
+            "cancelled": self.tr("stopped"),
+        }.get(reason, reason)
+
+    def _go(self, by: int) -> None:
+        if self._session is None or not self._session.requests:
+            return
+        known = sorted(self._session.requests)
+        now = known.index(self._request) if self._request in known else 0
+        self._selection.change(request=known[(now + by) % len(known)])
+
+    def _on_selected(self, selected: Selected) -> None:
+        if self._session is None or selected.request is None or selected.request == self._request:
+            return
+        if selected.request in self._session.requests:
+            self._show_request(selected.request)
+            self.refresh()
+
+
+def _first(session: Session) -> int | None:
+    return min(session.requests, default=None)

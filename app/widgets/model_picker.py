@@ -1,0 +1,121 @@
+"""Picks a model: the bundled demo, what was used lately, the local Hugging Face cache, or any folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QToolButton, QWidget
+
+from app.icons import icon
+from app.local_models import LocalModel, cached_models
+from app.preferences import Preferences
+from app.theme import GRID
+
+DEMO = "demo"
+PATH = Qt.ItemDataRole.UserRole
+
+
+class ModelPicker(QWidget):
+    """Shows one model, "demo" or a folder; `picked` is emitted when the user picks another."""
+
+    picked = Signal(str)
+
+    def __init__(self, preferences: Preferences, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._preferences = preferences
+        self._cached: list[LocalModel] | None = None
+        self._model = DEMO
+        self._box = QComboBox()
+        self._box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self._box.setMinimumContentsLength(12)
+        self._box.activated.connect(self._on_activated)
+        self._folder = QToolButton()
+        self._folder.clicked.connect(self.choose_folder)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(GRID)
+        layout.addWidget(self._box, 1)
+        layout.addWidget(self._folder)
+        self.setFocusProxy(self._box)
+        self.retranslate()
+        self.restyle()
+
+    @property
+    def model(self) -> str:
+        return self._model
+
+    def set_model(self, model: str) -> None:
+        """Show this model without telling anyone; a folder is remembered."""
+        self._model = model
+        if model != DEMO:
+            self._preferences.remember_model(model)
+        self._fill()
+
+    def look_for_models(self) -> None:
+        """Read the Hugging Face cache (a few file names a model)."""
+        self._cached = cached_models()
+        self._fill()
+
+    def choose_folder(self) -> None:
+        """Ask for a folder."""
+        folder = QFileDialog.getExistingDirectory(
+            self, self.tr("Model folder"), self._preferences.folder("model"), QFileDialog.Option.ShowDirsOnly
+        )
+        if folder:
+            self._preferences.remember_folder("model", str(Path(folder).parent))
+            self.pick(folder)
+
+    def pick(self, model: str) -> None:
+        """Show this model and tell the window."""
+        self.set_model(model)
+        self.picked.emit(model)
+
+    def retranslate(self) -> None:
+        """Take the texts of the language in force."""
+        self._box.setAccessibleName(self.tr("Model"))
+        self._folder.setToolTip(self.tr("Choose a model folder (config.json, safetensors, tokenizer.json)"))
+        self._folder.setAccessibleName(self.tr("Choose a model folder"))
+        self._fill()
+
+    def restyle(self) -> None:
+        """Take the theme's colours again."""
+        self._folder.setIcon(icon("folder"))
+
+    def changeEvent(self, event: QEvent) -> None:
+        if event.type() == QEvent.Type.LanguageChange:
+            self.retranslate()
+        super().changeEvent(event)
+
+    def _fill(self) -> None:
+        self._box.clear()
+        self._box.addItem(self.tr("Demo model (bundled)"), DEMO)
+        shown = {DEMO}
+        for path in self._preferences.recent_models:
+            if path not in shown:
+                self._add(short_name(path), path)
+                shown.add(path)
+        cached = [one for one in self._cached or [] if one.path not in shown]
+        if cached:
+            self._box.insertSeparator(self._box.count())
+            for one in cached:
+                self._add(one.name, one.path)
+        self._box.setCurrentIndex(max(0, self._box.findData(self._model, PATH)))
+        self._box.setToolTip(self._model)
+
+    def _add(self, name: str, path: str) -> None:
+        self._box.addItem(name, path)
+        self._box.setItemData(self._box.count() - 1, path, Qt.ItemDataRole.ToolTipRole)
+
+    def _on_activated(self, index: int) -> None:
+        model = self._box.itemData(index, PATH)
+        if isinstance(model, str) and model != self._model:
+            self.pick(model)
+
+
+def short_name(path: str) -> str:
+    """What a person calls a model folder: its name, or that of the repository for a snapshot of the cache."""
+    folder = Path(path)
+    if folder.parent.name == "snapshots":
+        return folder.parent.parent.name.removeprefix("models--").replace("--", "/")
+    return folder.name or path

@@ -1,0 +1,114 @@
+"""How the next token is drawn: five numbers, folded into one line that says what they amount to."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent, Qt
+from PySide6.QtWidgets import QDoubleSpinBox, QFormLayout, QLabel, QSpinBox, QToolButton, QVBoxLayout, QWidget
+
+from app.theme import GRID, ROW_GAP
+from engine.decode.settings import Sampling
+
+
+class SamplingControls(QWidget):
+    """Edits one `Sampling` value."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._fold = QToolButton()
+        self._fold.setCheckable(True)
+        self._fold.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self._fold.toggled.connect(self._on_fold)
+        self._temperature = _decimal(0.0, 5.0, 0.1, 0.0)
+        self._top_k = QSpinBox()
+        self._top_k.setRange(0, 1_000_000)
+        self._top_p = _decimal(0.01, 1.0, 0.05, 1.0)
+        self._min_p = _decimal(0.0, 1.0, 0.01, 0.0)
+        self._seed = QSpinBox()
+        self._seed.setRange(0, 2**31 - 1)
+        self._rows = QWidget()
+        form = QFormLayout(self._rows)
+        form.setContentsMargins(4 * GRID, 0, 0, 0)
+        form.setVerticalSpacing(GRID)
+        self._fields: dict[str, tuple[QLabel, QWidget]] = {}
+        for name, field in (
+            ("temperature", self._temperature),
+            ("top_k", self._top_k),
+            ("top_p", self._top_p),
+            ("min_p", self._min_p),
+            ("seed", self._seed),
+        ):
+            label = QLabel()
+            label.setBuddy(field)
+            form.addRow(label, field)
+            self._fields[name] = (label, field)
+            field.valueChanged.connect(self._summarise)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(ROW_GAP)
+        layout.addWidget(self._fold)
+        layout.addWidget(self._rows)
+        self._rows.hide()
+        self.retranslate()
+
+    @property
+    def sampling(self) -> Sampling:
+        return Sampling(
+            temperature=round(self._temperature.value(), 2),
+            top_k=self._top_k.value(),
+            top_p=round(self._top_p.value(), 2),
+            min_p=round(self._min_p.value(), 2),
+            seed=self._seed.value(),
+        )
+
+    def retranslate(self) -> None:
+        """Take the texts of the language in force."""
+        texts = {
+            "temperature": (self.tr("Temperature"), self.tr("0 is greedy: always the most likely token")),
+            "top_k": (self.tr("Top-k"), self.tr("Draw among the k most likely tokens; 0 is off")),
+            "top_p": (self.tr("Top-p"), self.tr("Draw among the fewest tokens with this much probability; 1 is off")),
+            "min_p": (self.tr("Min-p"), self.tr("Drop what is less likely than this share of the likeliest; 0 is off")),
+            "seed": (self.tr("Seed"), self.tr("The same seed draws the same tokens")),
+        }  # fmt: skip
+        for name, (text, tip) in texts.items():
+            label, field = self._fields[name]
+            label.setText(text)
+            field.setToolTip(tip)
+            field.setAccessibleName(text)
+        self._top_k.setSpecialValueText(self.tr("off"))
+        self._summarise()
+
+    def changeEvent(self, event: QEvent) -> None:
+        if event.type() == QEvent.Type.LanguageChange:
+            self.retranslate()
+        super().changeEvent(event)
+
+    def _on_fold(self, open_: bool) -> None:
+        self._rows.setVisible(open_)
+        self._summarise()
+
+    def _summarise(self) -> None:
+        sampling = self.sampling
+        if sampling.greedy:
+            text = self.tr("Sampling: greedy")
+        else:
+            parts = [self.tr("temperature {}").format(f"{sampling.temperature:g}")]
+            if sampling.top_k:
+                parts.append(f"top-k {sampling.top_k}")
+            if sampling.top_p < 1:
+                parts.append(f"top-p {sampling.top_p:g}")
+            if sampling.min_p > 0:
+                parts.append(f"min-p {sampling.min_p:g}")
+            text = self.tr("Sampling: {}").format(", ".join(parts))
+        self._fold.setText(text)
+        self._fold.setArrowType(Qt.ArrowType.DownArrow if self._fold.isChecked() else Qt.ArrowType.RightArrow)
+        self._fold.setAccessibleName(text)
+        self._fold.setToolTip(self.tr("How the next token is drawn; takes effect with the next run"))
+
+
+def _decimal(low: float, high: float, step: float, value: float) -> QDoubleSpinBox:
+    box = QDoubleSpinBox()
+    box.setRange(low, high)
+    box.setSingleStep(step)
+    box.setDecimals(2)
+    box.setValue(value)
+    return box

@@ -1,0 +1,70 @@
+"""A row of buttons of which one is down: the values of a switch at a glance, the unavailable ones with their reason."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QPushButton, QSizePolicy, QWidget
+
+
+class Segments(QWidget):
+    """Picks one of a few values; `picked` is emitted when the user picks, not when `set_value` does."""
+
+    picked = Signal(str)
+
+    def __init__(self, values: Sequence[str], value: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._group = QButtonGroup(self)
+        self._buttons: dict[str, QPushButton] = {}
+        self._tips: dict[str, str] = {}
+        self._reasons: dict[str, str] = {}
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        for place, one in enumerate(values):
+            button = QPushButton(one)
+            button.setCheckable(True)
+            button.setChecked(one == value)
+            button.setProperty("segment", _place(place, len(values)))
+            button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+            button.clicked.connect(lambda _checked=False, one=one: self.picked.emit(one))
+            self._group.addButton(button)
+            self._buttons[one] = button
+            layout.addWidget(button, len(one) + 3)
+        self.setFocusProxy(self._buttons[value])
+
+    @property
+    def value(self) -> str:
+        return next(one for one, button in self._buttons.items() if button.isChecked())
+
+    def set_value(self, value: str) -> None:
+        """Show this value without telling anyone."""
+        self._buttons[value].setChecked(True)
+
+    def name(self, name: str, labels: dict[str, str], tips: dict[str, str]) -> None:
+        """What the switch and its values are called, and what each does."""
+        self._tips = tips
+        for value, button in self._buttons.items():
+            button.setText(labels.get(value, value))
+            button.setAccessibleName(f"{name}: {button.text()}")
+        self._show_tips()
+
+    def set_unavailable(self, reasons: dict[str, str]) -> None:
+        """Grey out these values; their tooltip gives the reason."""
+        self._reasons = reasons
+        for value, button in self._buttons.items():
+            button.setEnabled(value not in reasons)
+        self._show_tips()
+
+    def _show_tips(self) -> None:
+        for value, button in self._buttons.items():
+            tip = "\n".join(filter(None, (self._tips.get(value), self._reasons.get(value))))
+            button.setToolTip(tip)
+            button.setAccessibleDescription(tip)
+
+
+def _place(index: int, count: int) -> str:
+    if count == 1:
+        return "only"
+    return "first" if index == 0 else "last" if index == count - 1 else "middle"

@@ -1,0 +1,592 @@
+"""The window: run panel, step strip, docks and status bar around one Selection and one Session; no panel's logic."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, cast, get_args
+
+from PySide6.QtCore import QEvent, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import (
+    QCloseEvent,
+    QDragEnterEvent,
+    QDropEvent,
+    QGuiApplication,
+    QKeyEvent,
+    QPaintEvent,
+)
+from PySide6.QtWidgets import QApplication, QDockWidget, QMainWindow, QToolBar, QWidget
+
+from app import layout, theme
+from app.dialogs.error import show_error
+from app.documents import Documents
+from app.feed import Feed
+from app.local_models import is_checkpoint
+from app.menus import Menus
+from app.navigation import needs_key, send_key, walk_requests, walk_steps
+from app.panels.base import PanelContext
+from app.panels.frame import PanelDock
+from app.panels.registry import PANELS
+from app.preferences import Language, Preferences
+from app.recordings import SUFFIX
+from app.refresher import Refresher
+from app.run_panel import WIDTH, RunActions, RunPanel
+from app.selection import Selected, Selection
+from app.status_bar import StatusBar
+from app.step_strip import StepStrip
+from app.translation import Translation
+from app.units import count
+from engine.decode.settings import LoadSpec
+from engine.errors import DecodeScopeError
+from engine.session.schema import ModelReady
+from engine.session.store import Session
+
+DEFAULT_SIZE = (1600, 1000)
+
+
+class MainWindow(QMainWindow):
+    """One window on one Session, live or recorded."""
+
+    first_painted = Signal()
+
+    def __init__(self, feed: Feed, preferences: Preferences, translation: Translation) -> None:
+        super().__init__()
+        self._feed = feed
+        self._preferences = preferences
+        self._translation = translation
+        self._session: Session | None = None
+        self._live: tuple[Session, str] | None = None
+        """The Session of the newest run and its file, also while another one is looked at."""
+        self._model = "demo"
+        self._painted = False
+        self._drawn_revision = -1
+        self._model_line = ""
+        self.setObjectName("main-window")
+        self.setAcceptDrops(True)
+        self.setDockNestingEnabled(True)
+
+        self.selection = Selection(self)
+        self.documents = Documents(self, preferences)
+        self.menus = Menus(self, self._slots(), self._choose, self.show_panel)
+        actions = self.menus.actions
+        self._run_actions = RunActions(actions["run"], actions["step"], actions["stop"])
+        self.run_panel = RunPanel(preferences, self.selection, self._run_actions)
+        self.strip = StepStrip(self.selection)
+        self.status = StatusBar()
+        self.setStatusBar(self.status)
+        self._build_side()
+        self.docks = self._build_docks()
+        self.refresher = Refresher(self._draw, self)
+        self._connect()
+        self.retranslate()
+        self._show_choices()
+        self._place()
+        self._set_state(feed.state)
+        self._show_session(None, "")
+
+    # --- building ---------------------------------------------------------------------------------------------------
+
+    def _build_side(self) -> None:
+        self.side = QDockWidget()
+        self.side.setObjectName("run-panel")
+        self.side.setFeatures(QDockWidget.DockWidgetFeature.NoDockWidgetFeatures)
+        self.side.setTitleBarWidget(QWidget())  # no title bar: the panel says itself what it is
+        self.side.setWidget(self.run_panel)
+        self._strip_bar = QToolBar()
+        self._strip_bar.setObjectName("step-strip-bar")
+        self._strip_bar.setMovable(False)
+        self._strip_bar.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
+        self._strip_bar.addWidget(self.strip)
+        self.addToolBar(self._strip_bar)
+        for corner in (Qt.Corner.TopLeftCorner, Qt.Corner.BottomLeftCorner):
+            self.setCorner(corner, Qt.DockWidgetArea.LeftDockWidgetArea)
+
+    def _build_docks(self) -> dict[str, PanelDock]:
+        context = PanelContext(self.selection, self._feed)
+        docks = {}
+        for entry in PANELS:
+            dock = docks[entry.name] = PanelDock(entry, context, self)
+            dock.seen.connect(self._on_dock_seen)
+            dock.wants_run.connect(self.menus.actions["run_prompt"].trigger)
+            dock.wants_picture.connect(self.documents.copy_picture)
+            dock.wants_csv.connect(self.documents.copy_csv)
+            dock.wants_export.connect(lambda dock: self.documents.ask_export(dock, dock.entry.name))
+            dock.wants_help.connect(self._on_panel_help)
+        return docks
+
+    def _connect(self) -> None:
+        feed, documents, panel = self._feed, self.documents, self.run_panel
+        feed.state_changed.connect(self._set_state)
+        feed.loading.connect(self._on_loading)
+        feed.model_ready.connect(self._on_model_ready)
+        feed.session_started.connect(self._on_session_started)
+        feed.run_ended.connect(self._on_run_ended)
+        feed.refused.connect(self._on_refused)
+        feed.engine_died.connect(self._on_engine_died)
+        feed.recording_failed.connect(self._on_recording_failed)
+        documents.opened.connect(self._on_opened)
+        documents.saved.connect(self._on_saved)
+        documents.failed.connect(self.show_error)
+        documents.said.connect(lambda text: self.status.showMessage(text, 6000))
+        documents.busy.connect(self.status.show_busy)
+        panel.model_picked.connect(self.load_model)
+        panel.switches_flipped.connect(feed.set_switches)
+        panel.observation_changed.connect(feed.set_observation)
+        self.selection.changed.connect(self._on_selected)
+        self.strip.follow_changed.connect(lambda on: self.menus.actions["follow"].setEnabled(not on))
+        QGuiApplication.styleHints().colorSchemeChanged.connect(self._on_system_scheme)
+
+    def _slots(self) -> dict[str, Any]:
+        key = Qt.Key
+        return {
+            "open": self.documents.ask_open,
+            "save": self.documents.ask_save,
+            "model_folder": self._choose_model,
+            "requests": self._choose_requests,
+            "export": lambda: self.documents.ask_export(self, "decodescope"),
+            "export_panel": self._export_panel,
+            "export_chrome": self.documents.ask_export_chrome,
+            "copy_picture": lambda: self._with_dock(self.documents.copy_picture),
+            "copy_csv": lambda: self._with_dock(self.documents.copy_csv),
+            "quit": self.close,
+            "run": self.run_or_pause,
+            "run_prompt": self.run_prompt,
+            "step": self.step,
+            "stop": self._feed.stop_run,
+            "mark": self._mark,
+            "clear": self._clear_or_stop,
+            "back": self.selection.back,
+            "forward": self.selection.forward,
+            "previous": lambda: self._key(key.Key_Left),
+            "next": lambda: self._key(key.Key_Right),
+            "up": lambda: self._key(key.Key_Up),
+            "down": lambda: self._key(key.Key_Down),
+            "frame": lambda: self._key(key.Key_F),
+            "zoom_in": lambda: self._key(key.Key_W),
+            "zoom_out": lambda: self._key(key.Key_S),
+            "pan_left": lambda: self._key(key.Key_A),
+            "pan_right": lambda: self._key(key.Key_D),
+            "follow": self._follow,
+            "show_live": self._show_live,
+            "restore_layout": self.restore_layout,
+            "full_screen": self._full_screen,
+            "palette": self._palette,
+            "keys": self._shortcut_sheet,
+            "about": self._about,
+        }
+
+    # --- the run ----------------------------------------------------------------------------------------------------
+
+    def load_model(self, model: str) -> None:
+        """Load a model: "demo" or a folder."""
+        self._model = model
+        self.run_panel.model.set_model(model)
+        self._feed.load(LoadSpec(model))
+
+    def start(self, model: str) -> None:
+        """Start the engine process and load a model; called once, when the window can be seen."""
+        self._feed.start()
+        self.load_model(model)
+        self.run_panel.model.look_for_models()
+
+    def run_prompt(self, paused: bool = False) -> None:
+        """Start a new run from the run panel's settings."""
+        try:
+            spec = self.run_panel.run_spec()
+        except DecodeScopeError as error:
+            self.show_error(str(error))
+            return
+        self._feed.start_run(spec, paused)
+
+    def run_or_pause(self) -> None:
+        """Run, pause or go on, whichever can be done now."""
+        if self._feed.state == "running":
+            self._feed.pause()
+        elif self._feed.state == "paused":
+            self._feed.resume()
+        else:
+            if self._feed.state == "stopped":
+                self._feed.load(LoadSpec(self._model))
+            self.run_prompt()
+
+    def step(self) -> None:
+        """Run one step, of a new run where none goes on."""
+        if self._feed.state == "idle":
+            self.run_prompt(paused=True)
+        self._feed.step_once()
+
+    def _choose_model(self) -> None:
+        self.run_panel.model.choose_folder()
+
+    def _choose_requests(self) -> None:
+        self.run_panel.choose_requests()
+
+    def _mark(self) -> None:
+        number = 1 + sum(mark.kind == "user" for mark in self._session.marks) if self._session else 1
+        self._feed.add_mark(self.tr("mark {}").format(number))
+
+    def _clear_or_stop(self) -> None:
+        now = self.selection.now
+        if now.steps is not None or now.step is not None or now.token is not None:
+            self.selection.change(steps=None, step=None, token=None)
+        elif self._feed.state in ("running", "paused"):
+            self._feed.stop_run()
+
+    @Slot(str)
+    def _set_state(self, state: str) -> None:
+        self._run_actions.running = state == "running"
+        self.menus.show_run(state)
+        self._show_state()
+        self._follow_news()
+
+    @Slot(str, float)
+    def _on_loading(self, stage: str, fraction: float) -> None:
+        self.run_panel.show_loading(stage, fraction)
+
+    @Slot(object)
+    def _on_model_ready(self, ready: ModelReady) -> None:
+        self.run_panel.show_model(ready)
+        self._model_line = model_line(ready.meta)
+        self.run_panel.show_facts(self._model_line)
+
+    @Slot(object, str)
+    def _on_session_started(self, session: Session, path: str) -> None:
+        self._live = (session, path)
+        self.documents.save_to = None
+        self._show_session(session, path)
+
+    @Slot(str)
+    def _on_run_ended(self, _reason: str) -> None:
+        self._follow_news()
+        if self._live is not None and self._live[1]:
+            self._preferences.remember_session(self._live[1])
+            self._show_recent()
+        if self.documents.save_to is not None:
+            self.documents.save(self.documents.save_to)
+            self.documents.save_to = None
+
+    @Slot(str, str)
+    def _on_refused(self, command: str, sentence: str) -> None:
+        if command == "Load":
+            self.run_panel.show_facts(sentence)
+        elif command == "SetSwitches" and self._session is not None and self._session.configs:
+            self.run_panel.switches.show_switches(
+                self.run_panel.switches.switches.changed(**self._session.configs[-1].switches)
+            )
+        self.show_error(sentence)
+
+    @Slot(str)
+    def _on_engine_died(self, sentence: str) -> None:
+        kept = self.tr("What it had recorded until then is kept.") if self._live is not None else ""
+        self.show_error("\n\n".join(filter(None, (sentence, kept, self.tr("The engine is being started again.")))))
+        self._follow_news()
+
+    @Slot(str)
+    def _on_recording_failed(self, sentence: str) -> None:
+        self.show_error(sentence)
+        if self._session_is_live():
+            self.status.show_file("", saved=False)
+
+    # --- the session that is shown ----------------------------------------------------------------------------------
+
+    def _session_is_live(self) -> bool:
+        return self._live is not None and self._session is self._live[0]
+
+    def _show_session(self, session: Session | None, path: str) -> None:
+        self._close_source()
+        self._session = session
+        self.documents.session, self.documents.path = session, path
+        self.selection.reset()
+        self.strip.show_session(session)
+        self.run_panel.show_session(session)
+        for dock in self.docks.values():
+            dock.show_session(session)
+        live = self._session_is_live()
+        self.status.show_file(path, saved=not live or session is None)
+        name = Path(path).name
+        self.setWindowTitle(f"{name} — DecodeScope" if name else "DecodeScope")
+        self.menus.actions["show_live"].setEnabled(self._live is not None and not live)
+        self._show_state()
+        self._draw(everything=True)
+        self._follow_news()
+
+    def _close_source(self) -> None:
+        """A recorded session holds its file open; let it go when another one is shown."""
+        close = getattr(self._session.source, "close", None) if self._session is not None else None
+        if close is not None and not self._session_is_live():
+            close()
+
+    def _follow_news(self) -> None:
+        self.refresher.follow(self._session_is_live() and self._feed.state in ("running", "paused"))
+
+    def _draw(self, everything: bool = False) -> bool:
+        """Draw what came since the last time in whatever can be seen; returns whether anything was drawn."""
+        due = [dock for dock in self.docks.values() if dock.needs_refresh and dock.is_seen] if self._painted else []
+        session = self._session
+        revision = session.revision if session is not None else -1
+        if not due and revision == self._drawn_revision and not everything:
+            return False
+        self._drawn_revision = revision
+        self.strip.refresh()
+        self.run_panel.refresh()
+        running = self._session_is_live() and self._feed.state == "running"
+        self.status.refresh(session, running, self._feed.overhead if self._session_is_live() else None)
+        for dock in due:
+            dock.refresh()
+        return True
+
+    def _show_state(self) -> None:
+        recorded = self._session is not None and not self._session_is_live()
+        self.status.show_state(self._feed.state, recorded)
+
+    @Slot(object, str)
+    def _on_opened(self, session: Session, path: str) -> None:
+        self._show_session(session, path)
+        self._show_recent()
+
+    @Slot(str)
+    def _on_saved(self, path: str) -> None:
+        if self._session_is_live() and self._feed.state in ("running", "paused"):
+            self.documents.save_to = Path(path)
+        self.status.show_file(path, saved=True)
+        self.setWindowTitle(f"{Path(path).name} — DecodeScope")
+        self._show_recent()
+
+    def _show_live(self) -> None:
+        if self._live is not None:
+            self._show_session(*self._live)
+
+    def _on_selected(self, selected: Selected) -> None:
+        for dock in self.docks.values():
+            dock.select(selected)
+
+    # --- docks ------------------------------------------------------------------------------------------------------
+
+    def show_panel(self, name: str) -> None:
+        """Bring a panel to the front and give it the keyboard."""
+        dock = self.docks[name]
+        dock.show()
+        dock.raise_()
+        (dock.panel or dock).setFocus(Qt.FocusReason.ShortcutFocusReason)
+
+    def restore_layout(self) -> None:
+        """Put everything back to the default for the size the window has."""
+        rows = layout.rows_for(self.size())
+        layout.arrange(self, self.side, self.docks, rows)
+        layout.proportion(self, self.side, self.docks, rows, WIDTH)
+        QTimer.singleShot(0, lambda: layout.proportion(self, self.side, self.docks, rows, WIDTH))
+
+    def _place(self) -> None:
+        """The size and arrangement of last time, or the default."""
+        geometry = self._preferences.geometry
+        if geometry is None or not self.restoreGeometry(geometry):
+            room = self.screen().availableSize()
+            self.resize(min(DEFAULT_SIZE[0], room.width()), min(DEFAULT_SIZE[1], room.height()))
+        rows = layout.rows_for(self.size())
+        layout.arrange(self, self.side, self.docks, rows)
+        kept = self._preferences.layout
+        self._default_layout = kept is None or not self.restoreState(kept, layout.version_of(self.docks))
+
+    @Slot()
+    def _on_dock_seen(self) -> None:
+        if self._painted:
+            self._draw()
+
+    def focused_dock(self) -> PanelDock | None:
+        """The panel that has the keyboard, or else the first that can be seen."""
+        widget = QApplication.focusWidget()
+        while widget is not None:
+            if isinstance(widget, PanelDock):
+                return widget
+            widget = widget.parentWidget()
+        return next((dock for dock in self.docks.values() if dock.is_seen), None)
+
+    def _with_dock(self, do: Any) -> None:
+        dock = self.focused_dock()
+        if dock is not None:
+            do(dock)
+
+    def _export_panel(self) -> None:
+        self._with_dock(lambda dock: self.documents.ask_export(dock, dock.entry.name))
+
+    def _on_panel_help(self, dock: PanelDock) -> None:
+        panel = dock.build()
+        text = panel.__class__.__doc__ if not hasattr(panel, "help_text") else panel.help_text()
+        self.status.showMessage(str(text).splitlines()[0], 10000)
+
+    # --- keys -------------------------------------------------------------------------------------------------------
+
+    def _key(self, key: Qt.Key) -> None:
+        """Give a key to the panel with the focus, then to the timeline or the strip; else walk the session."""
+        focus = QApplication.focusWidget()
+        dock = self.focused_dock()
+        if focus is not None and dock is not None and dock.isAncestorOf(focus) and send_key(focus, key, dock):
+            return
+        if key in (Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Up, Qt.Key.Key_Down):
+            if self._session is not None:
+                walk = walk_steps if key in (Qt.Key.Key_Left, Qt.Key.Key_Right) else walk_requests
+                walk(self.selection, self._session, -1 if key in (Qt.Key.Key_Left, Qt.Key.Key_Up) else 1)
+            return
+        timeline = self.docks.get("timeline")
+        if timeline is not None and timeline.is_seen and not self.strip.hasFocus():
+            target = timeline.build().focusProxy() or timeline.build()
+            if send_key(target, key, timeline):
+                return
+        send_key(self.strip, key, self.strip)
+
+    def _follow(self) -> None:
+        self.strip.set_following(True)
+        timeline = self.docks.get("timeline")
+        if timeline is not None and timeline.panel is not None:
+            send_key(timeline.panel.focusProxy() or timeline.panel, Qt.Key.Key_L, timeline)
+
+    def event(self, event: QEvent) -> bool:
+        if (
+            event.type() == QEvent.Type.ShortcutOverride
+            and isinstance(event, QKeyEvent)
+            and needs_key(QApplication.focusWidget(), event)
+        ):
+            event.accept()
+            return True
+        return super().event(event)
+
+    # --- theme, language, dialogs -----------------------------------------------------------------------------------
+
+    def _choose(self, what: str, value: str) -> None:
+        if what == "theme" and value in get_args(theme.Scheme):
+            self._preferences.scheme = cast(theme.Scheme, value)
+            theme.apply(self._preferences.scheme)
+            self.restyle()
+        elif what == "language" and value in get_args(Language):
+            self._preferences.language = cast(Language, value)
+            self._translation.use(self._preferences.language)
+        self._show_choices()
+
+    def _show_choices(self) -> None:
+        self.menus.choices["theme"][self._preferences.scheme].setChecked(True)
+        self.menus.choices["language"][self._preferences.language].setChecked(True)
+        self._show_recent()
+
+    def _show_recent(self) -> None:
+        paths = [path for path in self._preferences.recent_sessions if Path(path).exists()]
+        self.menus.show_recent(paths, self.documents.open, self._forget_recent)
+
+    def _forget_recent(self) -> None:
+        self._preferences.forget_sessions()
+        self._show_recent()
+
+    @Slot()
+    def _on_system_scheme(self) -> None:
+        if self._preferences.scheme == "system":
+            theme.apply("system")
+            self.restyle()
+
+    def restyle(self) -> None:
+        """Take the theme's colours everywhere."""
+        self.run_panel.restyle()
+        self.status.restyle()
+        self._show_state()
+        self.strip.refresh()
+        for dock in self.docks.values():
+            dock.restyle()
+
+    def retranslate(self) -> None:
+        """Take the texts of the language in force."""
+        self.menus.retranslate(self._feed.state)
+        self._strip_bar.setWindowTitle(self.tr("Step strip"))
+        self.side.setWindowTitle(self.tr("Run"))
+        self._show_state()
+        for dock in self.docks.values():
+            dock.rebuild()
+
+    def changeEvent(self, event: QEvent) -> None:
+        if event.type() == QEvent.Type.LanguageChange:
+            self.retranslate()
+        super().changeEvent(event)
+
+    def show_error(self, sentence: str) -> None:
+        """Say in a dialog what went wrong."""
+        show_error(self, sentence)
+
+    def _palette(self) -> None:
+        from app.dialogs.palette import CommandPalette
+
+        CommandPalette(self.menus.top, self).open()
+
+    def _shortcut_sheet(self) -> None:
+        from app.dialogs.shortcuts import ShortcutSheet
+
+        ShortcutSheet(self.menus.top, self).open()
+
+    def _about(self) -> None:
+        from app.dialogs.about import show_about
+
+        show_about(self)
+
+    def _full_screen(self) -> None:
+        self.setWindowState(self.windowState() ^ Qt.WindowState.WindowFullScreen)
+
+    def createPopupMenu(self) -> None:
+        """No menu of docks on the right button: the View menu shows panels."""
+
+    # --- the window's life ------------------------------------------------------------------------------------------
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        if not self._painted:
+            self._painted = True
+            QTimer.singleShot(0, self._after_first_paint)
+
+    def _after_first_paint(self) -> None:
+        if self._default_layout:
+            layout.proportion(self, self.side, self.docks, layout.rows_for(self.size()), WIDTH)
+        self.first_painted.emit()
+        self._draw(everything=True)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if any(self._droppable(url.toLocalFile()) for url in event.mimeData().urls()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        for url in event.mimeData().urls():
+            if self._droppable(url.toLocalFile()):
+                self.open_path(url.toLocalFile())
+                event.acceptProposedAction()
+                return
+
+    def _droppable(self, path: str) -> bool:
+        return path.endswith((SUFFIX, ".jsonl")) or is_checkpoint(Path(path))
+
+    def open_path(self, path: str) -> None:
+        """Open whatever this is: a model folder, a request list or a session file."""
+        if Path(path).is_dir():
+            self.load_model(path)
+        elif path.endswith(".jsonl"):
+            self.run_panel.set_requests_file(Path(path))
+        else:
+            self.documents.open(path)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        self._preferences.geometry = self.saveGeometry()
+        self._preferences.layout = self.saveState(layout.version_of(self.docks))
+        self._preferences.sync()
+        self.refresher.follow(False)
+        self._feed.close()
+        self.documents.close()
+        self._close_source()
+        super().closeEvent(event)
+
+
+def model_line(meta: dict[str, str]) -> str:
+    """One line about a loaded model: name, size, precision, device."""
+    import json
+
+    facts = json.loads(meta.get("model_config", "{}"))
+    parameters = facts.get("parameters")
+    parts = [
+        meta.get("model", ""),
+        f"{parameters / 1e6:.3g} M parameters" if parameters else "",
+        f"{count(facts['layers'])} layers" if "layers" in facts else "",
+        meta.get("dtype", ""),
+        meta.get("device", ""),
+    ]
+    return " · ".join(part for part in parts if part)
