@@ -9,7 +9,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import IO, Any, Final
 
@@ -122,7 +122,8 @@ def _tokens(session: Session) -> Iterator[Json]:
         rows = range(*np.searchsorted(step_of, (step, step + 1)).tolist())  # tokens stand in the order of their steps
         start_us, end_us = (float(session.steps[name][step]) / 1e3 for name in ("start_ns", "end_ns"))
         yield {
-            "ph": "X", "name": "".join(table["text"][rows.start : rows.stop].tolist()), "cat": "token", "pid": ENGINE, "tid": TOKENS,
+            "ph": "X", "name": "".join(table["text"][rows.start : rows.stop].tolist()), "cat": "token",
+            "pid": ENGINE, "tid": TOKENS,
             "ts": start_us, "dur": end_us - start_us,
             "args": {
                 "tokens": [
@@ -168,7 +169,7 @@ def _samples(session: Session) -> Iterator[Json]:
         yield _counter(f"{device}: {name}", DEVICE, t_ns / 1e3, {name: value})
 
 
-def _counter(name: str, pid: int, ts: float, values: dict[str, float]) -> Json:
+def _counter(name: str, pid: int, ts: float, values: Mapping[str, float]) -> Json:
     return {"ph": "C", "name": name, "pid": pid, "tid": 0, "ts": ts, "args": values}
 
 

@@ -1,0 +1,71 @@
+"""`decodescope bench`: measures this machine, each combination several times in turn, and prints medians."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+from dataclasses import replace
+from typing import Any, Final
+
+from app.cli.recording import Recording
+from app.cli.table import columns
+from app.units import NOT_APPLICABLE, percent, rate, seconds
+from engine.decode.settings import LoadSpec, Observation, RequestSpec, RunSpec, Switches
+from engine.errors import InputError
+from engine.session.metrics import Summary, summarise
+
+TOKENS: Final = 128
+ROUNDS: Final = 3
+COMBINATIONS: Final = [
+    Switches(kv=kv, attention=attention)
+    for kv in ("none", "contiguous")
+    for attention in ("reference", "sdpa")
+]  # fmt: skip
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print tokens/s of each cache and attention on the demo model, greedy, one request."""
+    if options.suite != "decode":
+        raise InputError(f"There is no suite {options.suite!r}; there is: decode.")
+    rows = decode_rows()
+    if options.json:
+        print(json.dumps({"suite": "decode", "tokens": TOKENS, "rounds": ROUNDS, "rows": rows}))
+        return 0
+    slowest = min(row["tokens_per_s"] for row in rows)
+    lines = [("kv", "attention", "rate", "least", "most", "per token", "MBU", "against slowest")]
+    lines += [
+        (row["kv"], row["attention"], *(rate(row[k], "tokens/s") for k in ("tokens_per_s", "least", "most")),
+         seconds(1 / row["tokens_per_s"]), percent(row["mbu"]) if row["mbu"] else NOT_APPLICABLE,
+         f"{row['tokens_per_s'] / slowest:.2f}×")
+        for row in rows
+    ]  # fmt: skip
+    print(columns(lines))
+    return 0
+
+
+def decode_rows() -> list[dict[str, Any]]:
+    """Medians over the rounds; the combinations take turns within a round, so that a slow moment hits all of them."""
+    base = RunSpec((RequestSpec("The cat sits on", TOKENS, ignore_eos=True),), observation=Observation("phase"))
+    found: dict[int, list[Summary]] = {index: [] for index in range(len(COMBINATIONS))}
+    with Recording(LoadSpec()) as recording:
+        recording.load()
+        for number in range(ROUNDS + 1):
+            for index, switches in enumerate(COMBINATIONS):
+                summary = summarise(recording.run(replace(base, switches=switches), None))
+                if number:  # the first round warms up
+                    found[index].append(summary)
+            print(f"round {number} of {ROUNDS}", file=sys.stderr)
+    return [
+        {
+            "kv": switches.kv, "attention": switches.attention,
+            "tokens_per_s": statistics.median(_rates(found[index])),
+            "least": min(_rates(found[index])), "most": max(_rates(found[index])), "mbu": found[index][-1].mbu,
+        }
+        for index, switches in enumerate(COMBINATIONS)
+    ]  # fmt: skip
+
+
+def _rates(summaries: list[Summary]) -> list[float]:
+    return [summary.tokens_per_s or 0.0 for summary in summaries]

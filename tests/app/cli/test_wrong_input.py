@@ -1,0 +1,82 @@
+"""Every wrong input ends in one sentence on standard error and exit status 2, without a traceback."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.app.cli.conftest import ROOT, Run
+
+DEMO = ROOT / "assets" / "demo" / "target"
+
+
+def broken_model(folder: Path, kind: str) -> None:
+    folder.mkdir()
+    for name in ("tokenizer.json", "generation_config.json"):
+        (folder / name).write_bytes((DEMO / name).read_bytes())
+    config = json.loads((DEMO / "config.json").read_text())
+    weights = (DEMO / "model.safetensors").read_bytes()
+    if kind == "architecture":
+        config["architectures"], config["model_type"] = ["MambaForCausalLM"], "mamba"
+    if kind == "truncated":
+        weights = weights[: len(weights) // 2]
+    if kind == "tokenizer":
+        (folder / "tokenizer.json").unlink()
+    if kind != "config":
+        (folder / "config.json").write_text(json.dumps(config))
+    if kind != "weights":
+        (folder / "model.safetensors").write_bytes(weights)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["record", "--model", "no/such/folder"], "no/such/folder"),
+        (["record", "--model", "config"], "config.json"),
+        (["record", "--model", "architecture"], "MambaForCausalLM"),
+        (["record", "--model", "truncated"], "safetensors"),
+        (["record", "--model", "weights"], "safetensors"),
+        (["record", "--model", "tokenizer"], "tokenizer.json"),
+        (["record", "--max-new-tokens", "-3"], "max_new_tokens must be between"),
+        (["record", "--max-new-tokens", "many"], "invalid int value"),
+        (["record", "--kv", "magic"], "--kv: invalid choice: 'magic'"),
+        (["record", "--temperature", "-1"], "temperature must be between"),
+        (["record", "--top-p", "1.5"], "top_p must be above 0"),
+        (["record", "--switch-at", "5:kv=magic"], "kv must be one of none, contiguous, paged"),
+        (["record", "--switch-at", "5:nothing=1"], "There is no switch 'nothing'"),
+        (["record", "--switch-at", "now"], "is not STEP:NAME=VALUE"),
+        (["record", "--device", "cuda"], "cuda"),
+        (["record", "--device", "abacus"], "abacus"),
+        (["record", "--graphs", "on"], "graphs"),
+        (["record", "--attention-layer", "99"], "layer"),
+        (["record", "--prompt", "word " * 3000], "1024"),
+        (["record", "-o", "no/where/run.dscope"], "no/where"),
+        (["record", "-o", "/proc/run.dscope"], "/proc"),
+        (["record", "-o", "notes.txt"], "left as it is"),
+        (["record", "--requests", "absent.jsonl"], "absent.jsonl"),
+        (["record", "--requests", "bad.jsonl"], "Line 2 of bad.jsonl"),
+        (["record", "--requests", "bad.jsonl", "--prompt", "x"], "either --prompt or --requests"),
+        (["info", "absent.dscope"], "There is no file absent.dscope"),
+        (["info", "notes.txt"], "not an SQLite database"),
+        (["export", "notes.txt", "--to", "chrome", "-o", "x.json"], "not an SQLite database"),
+        (["export", "notes.txt", "--to", "gif", "-o", "x.gif"], "invalid choice"),
+        (["bench", "--suite", "nothing"], "There is no suite 'nothing'"),
+        (["screenshot", "notes.txt", "-o", "x.bmp"], ".png or .svg"),
+        (["absent.dscope"], "There is no file or folder absent.dscope"),
+    ],
+)
+def test_wrong_input(decodescope: Run, tmp_path: Path, arguments: list[str], words: str) -> None:
+    (tmp_path / "notes.txt").write_text("these are not yours\n")
+    (tmp_path / "bad.jsonl").write_text('{"prompt": "fine"}\n{"prompt": 5}\n')
+    if "--model" in arguments and "/" not in arguments[2]:
+        broken_model(tmp_path / arguments[2], arguments[2])
+    done = decodescope(*arguments)
+    assert done.returncode == 2, done
+    assert done.stdout == ""
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+    assert (tmp_path / "notes.txt").read_text() == "these are not yours\n"
+    assert not list(tmp_path.glob("*.dscope"))
