@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QResizeEvent
+from PySide6.QtCore import QEvent, Qt
+from PySide6.QtGui import QKeyEvent, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QWidget
 
 from app.panels.base import Panel, PanelContext
+from app.panels.focus import STEP_KEYS, claims_key, draw_focus, walk_steps
 from app.panels.kv_memory_bars import LayerBars, LayerKv
 from app.panels.kv_memory_calculator import KvCalculator
 from app.panels.models.kv_memory import KvShape, kv_switch, live_positions, shape_of
@@ -24,6 +25,8 @@ from engine.session.store import Session
 CHART_HEIGHT: Final = 240
 """Panel height from which the chart over the run is shown."""
 
+KEYS: Final = frozenset({*STEP_KEYS, Qt.Key.Key_Up, Qt.Key.Key_Down})
+
 
 class KvMemoryPanel(Panel):
     """Answers "where does memory go" for the cache: bars by layer, a chart over the steps, a calculator."""
@@ -32,6 +35,8 @@ class KvMemoryPanel(Panel):
 
     def __init__(self, context: PanelContext, parent: QWidget | None = None) -> None:
         super().__init__(context, parent)
+        self.setObjectName("panel-body")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._shape: KvShape | None = None
         self._drawn_steps = -1
         self.bars = LayerBars(self)
@@ -44,7 +49,7 @@ class KvMemoryPanel(Panel):
         self.chart.clicked.connect(self._select_step)
         self.calculator = KvCalculator(self)
         self._layout = QGridLayout(self)
-        self._layout.setContentsMargins(0, 0, 0, 0)
+        self._layout.setContentsMargins(1, 1, 1, 1)
         self._layout.setSpacing(0)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._arrange()
@@ -176,7 +181,7 @@ class KvMemoryPanel(Panel):
                 continue
             at, pooled = envelope(values, max(128, self.chart.width() // 2))
             words = label.format(memory(int(values[-1])), MEASURED)
-            lines.append(Line(words, at + 0.5, pooled, colour, filled=filled))
+            lines.append(Line(words, at.astype(np.float64) + 0.5, pooled, colour, filled=filled))
         self.chart.title = self.tr("KV memory over the steps")
         self.chart.x_title = self.tr("step")
         self.chart.notes = switch_notes(session)
@@ -248,8 +253,27 @@ class KvMemoryPanel(Panel):
             self._layout.addWidget(self.chart, 1, 0)
             self._layout.addWidget(self.calculator, 2, 0)
             self._layout.setRowStretch(0, 3)
-            self._layout.setRowStretch(1, 2)
+            self._layout.setRowStretch(1, 2 if self.chart.isVisibleTo(self) else 0)
+
+    def event(self, event: QEvent) -> bool:
+        return claims_key(event, KEYS) or super().event(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        layers = self.session.layers if self.session is not None else 0
+        if event.key() in (Qt.Key.Key_Up, Qt.Key.Key_Down) and layers:
+            by = 1 if event.key() == Qt.Key.Key_Down else -1
+            layer = min(max(self.context.selection.now.layer + by, 0), layers - 1)
+            self.context.selection.change(layer=layer)
+            return
+        steps = len(self.session.steps) if self.session is not None else 0
+        if not walk_steps(self.context.selection, steps, event.key()):
+            super().keyPressEvent(event)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        draw_focus(self)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._arrange()
+        self.calculator.setFixedHeight(self.calculator.heightForWidth(self.width()))

@@ -16,7 +16,7 @@ from app.widgets.line_chart import GUTTER
 from app.widgets.pixels import blend
 from app.widgets.textures import hatch
 
-TALLEST_ROW: Final = 40.0
+TALLEST_ROW: Final = 56.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class LayerKv:
 
 
 class LayerBars(QWidget):
-    """Draws a list of LayerKv; `clicked` carries the layer. `hypothetical` draws the prediction as what would be held."""
+    """Draws a list of LayerKv; `clicked` carries the layer. `hypothetical` draws what a cache would hold."""
 
     clicked = Signal(int)
 
@@ -82,7 +82,7 @@ class LayerBars(QWidget):
         """(heading, left, width) of the figures at the right: used, reserved, predicted; fewer where it is narrow."""
         metrics = QFontMetricsF(ui_font(CAPTION_SCALE))
         headings = [self.tr("used {}").format(MEASURED), self.tr("reserved {}").format(MEASURED)]
-        headings.append(self.tr("formula {}").format(PREDICTED))
+        headings.append(self.tr("| formula {}").format(PREDICTED))
         if self.hypothetical:
             headings = headings[2:]
         widest = metrics.horizontalAdvance("88.8 MiB")
@@ -100,6 +100,12 @@ class LayerBars(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
+        try:
+            self._paint(painter)
+        finally:
+            painter.end()  # Qt crashes when a painter outlives its paint event
+
+    def _paint(self, painter: QPainter) -> None:
         colours = theme()
         painter.fillRect(self.rect(), QColor(colours.panel))
         painter.setFont(ui_font(CAPTION_SCALE))
@@ -112,7 +118,6 @@ class LayerBars(QWidget):
         elif self.sentence:
             painter.setPen(QColor(colours.text))
             painter.drawText(self.rect().adjusted(12, 4, -12, -4), Qt.TextFlag.TextWordWrap, self.sentence)
-        painter.end()
 
     def _draw_heading(self, painter: QPainter, columns: list[tuple[str, float, float]]) -> None:
         colours, line = theme(), self._line()

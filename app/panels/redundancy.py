@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any, Final
 
 import numpy as np
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QResizeEvent
+from PySide6.QtCore import QEvent, Qt
+from PySide6.QtGui import QKeyEvent, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QWidget
 
 from app.panels.base import Panel, PanelContext
+from app.panels.focus import STEP_KEYS, claims_key, draw_focus, walk_steps
 from app.panels.models.pooling import thin
 from app.panels.models.redundancy import ClassMap, RunningTotals, WorkRows
 from app.panels.redundancy_map import LEGEND, RedundancyMap
@@ -23,6 +24,8 @@ MOST_CSV_ROWS: Final = 100_000
 FLOPS_HEIGHT: Final = 300
 """Panel height from which the FLOPs get a chart of their own."""
 
+KEYS: Final = frozenset(STEP_KEYS)
+
 
 class RedundancyPanel(Panel):
     """Answers "what was computed twice" with a map, and the running totals against the two theories."""
@@ -31,6 +34,8 @@ class RedundancyPanel(Panel):
 
     def __init__(self, context: PanelContext, parent: QWidget | None = None) -> None:
         super().__init__(context, parent)
+        self.setObjectName("panel-body")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.totals: RunningTotals | None = None
         self.map = RedundancyMap(self)
         self.map.describe = self.cell_text
@@ -44,7 +49,7 @@ class RedundancyPanel(Panel):
         for chart in (self.positions, self.flops):
             chart.clicked.connect(lambda x: self._select_step(int(x)))
         self._layout = QGridLayout(self)
-        self._layout.setContentsMargins(0, 0, 0, 0)
+        self._layout.setContentsMargins(1, 1, 1, 1)
         self._layout.setSpacing(0)
         self._arrange()
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -53,7 +58,9 @@ class RedundancyPanel(Panel):
         return self.tr("Redundancy")
 
     def empty_text(self) -> str:
-        return self.tr("Every position that a step computes appears here: new ones once, repeated ones again and again.")
+        return self.tr(
+            "Every position that a step computes appears here: new ones once, repeated ones again and again."
+        )
 
     # --- the numbers ------------------------------------------------------------------------------------------------
 
@@ -162,31 +169,34 @@ class RedundancyPanel(Panel):
         notes = switch_notes(self.session)
         self.map.notes = notes
         self.map.update()
-        self._show_charts(self.totals, notes)
+        self._show_charts(self.session, self.totals, notes)
 
-    def _show_charts(self, totals: RunningTotals, notes: list[Note]) -> None:
+    def _show_charts(self, session: Session, totals: RunningTotals, notes: list[Note]) -> None:
         colours = theme()
         places = thin(totals.n, max(256, self.positions.width()))
         x = np.concatenate([[0.0], places + 1.0])
 
-        def line(name: str, label: str, colour: str, dashed: bool = False) -> Line:
-            values = totals[name]
-            return Line(label, x, np.concatenate([[0.0], values[places].astype(np.float64)]), colour, dashed)
+        def line(name: str, label: str, colour: str, dashed: bool = False, short: str = "") -> Line:
+            values = np.concatenate([[0.0], totals[name][places].astype(np.float64)])
+            return Line(label, x, values, colour, dashed, short=short)
 
         last = {name: int(totals[name][-1]) for name in ("computed", "without_cache", "with_cache", "flops")}
         self.positions.title = self.tr("positions computed so far, against theory")
         self.positions.x_title = self.flops.x_title = self.tr("step")
-        self.positions.show_lines(
-            [
-                line("without_cache", self.tr("no cache, T(T+1)/2: {} {}").format(count(last["without_cache"]), PREDICTED),
-                     colours.positions["recomputed"], dashed=True),
-                line("with_cache", self.tr("cache, T: {} {}").format(count(last["with_cache"]), PREDICTED),
-                     colours.positions["reused"], dashed=True),
-                line("computed", self.tr("computed: {} {}").format(count(last["computed"]), MEASURED),
-                     colours.text),
-            ],
-            (0.0, float(totals.n)),
+        # With a prompt of one token this is T(T+1)/2; a longer prompt begins the sum at its own length P.
+        alone = all(request.prompt_tokens <= 1 for request in list(session.requests.values()))
+        without = self.tr("no cache, T(T+1)/2") if alone else self.tr("no cache, P + … + T")
+        computed = line(
+            "computed", self.tr("computed: {} {}").format(count(last["computed"]), MEASURED), colours.text,
+            short=self.tr("computed {}").format(MEASURED),
         )  # fmt: skip
+        theory = [
+            line("without_cache", f"{without}: {count(last['without_cache'])} {PREDICTED}",
+                 colours.positions["recomputed"], True, f"T(T+1)/2 {PREDICTED}" if alone else f"P+…+T {PREDICTED}"),
+            line("with_cache", self.tr("cache, T: {} {}").format(count(last["with_cache"]), PREDICTED),
+                 colours.positions["reused"], True, f"T {PREDICTED}"),
+        ]  # fmt: skip
+        self.positions.show_lines([computed, *theory], (0.0, float(totals.n)))
         self.flops.title = self.tr("FLOPs so far")
         self.flops.show_lines(
             [line("flops", f"{rate(last['flops'], 'FLOP')} {DERIVED}", colours.groups["ffn"])], (0.0, float(totals.n))
@@ -295,9 +305,23 @@ class RedundancyPanel(Panel):
             self._layout.setColumnStretch(0, 6)
             self._layout.setColumnStretch(1, 5)
         else:
-            for row, (widget, stretch) in enumerate(((self.map, 5), (self.positions, 3), (self.flops, 2))):
-                self._layout.addWidget(widget, row, 0)
+            self._layout.addWidget(self.map, 0, 0)
+            self._layout.addWidget(self.positions, 1, 0)
+            self._layout.addWidget(self.flops, 2, 0)
+            for row, stretch in enumerate((5, 3, 2 if tall else 0)):
                 self._layout.setRowStretch(row, stretch)
+
+    def event(self, event: QEvent) -> bool:
+        return claims_key(event, KEYS) or super().event(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        steps = len(self.session.steps) if self.session is not None else 0
+        if not walk_steps(self.context.selection, steps, event.key()):
+            super().keyPressEvent(event)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        draw_focus(self)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

@@ -16,7 +16,7 @@ from app.panels.models.ticks import round_ticks
 from app.theme import CAPTION_SCALE, GRID, mono_font, theme, ui_font
 from app.units import count, visible_token
 from app.widgets.line_chart import GUTTER, Note
-from app.widgets.textures import draw_swatch, edges_between, texture_pixels
+from app.widgets.textures import borders, draw_swatch, texture_pixels
 
 GRID_PIXELS: Final = 8.0
 """Cell size from which the cells are separated by lines."""
@@ -105,7 +105,7 @@ class RedundancyMap(QWidget):
     # --- drawing ----------------------------------------------------------------------------------------------------
 
     def pixel_flags(self, width: int, height: int) -> tuple[NDArray[np.uint8], NDArray[np.intp], NDArray[np.intp]]:
-        """The map at the screen's resolution: flags uint8 [height, width] from the top, and each pixel's column and row.
+        """The map at the screen's resolution: (flags uint8 [height, width] from the top, each pixel's column, its row).
 
         Where several cells fall into a pixel, it holds the flags of all of them.
         """
@@ -117,6 +117,12 @@ class RedundancyMap(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
+        try:
+            self._paint(painter)
+        finally:
+            painter.end()  # Qt crashes when a painter outlives its paint event
+
+    def _paint(self, painter: QPainter) -> None:
         colours = theme()
         painter.fillRect(self.rect(), QColor(colours.panel))
         painter.setFont(ui_font(CAPTION_SCALE))
@@ -127,7 +133,6 @@ class RedundancyMap(QWidget):
             self._draw_axes(painter, box)
             self._draw_notes(painter, box)
             self._draw_selected(painter, box)
-        painter.end()
 
     def _draw_cells(self, painter: QPainter, box: QRectF) -> None:
         assert self.map is not None
@@ -136,19 +141,9 @@ class RedundancyMap(QWidget):
         key = (width, height, colours.name, self.map.end_step, self.map.positions)
         if self._picture is None or key != self._key:
             flags, columns, rows = self.pixel_flags(width, height)
-            border = edges_between(flags, columns, rows)
-            self._picture, self._key = texture_pixels(flags, colours, border, ratio), key
+            outline, gaps = borders(flags, columns, rows, GRID_PIXELS * ratio)
+            self._picture, self._key = texture_pixels(flags, colours, outline, ratio, gaps), key
         painter.drawImage(box.topLeft(), self._picture)
-        _, steps, positions = self._extent()
-        painter.setPen(QColor(colours.panel))
-        if box.width() / steps >= GRID_PIXELS:
-            for i in range(1, steps):
-                x = round(box.left() + i * box.width() / steps)
-                painter.drawLine(QPointF(x, box.top()), QPointF(x, box.bottom()))
-        if box.height() / positions >= GRID_PIXELS:
-            for i in range(1, positions):
-                y = round(box.bottom() - i * box.height() / positions)
-                painter.drawLine(QPointF(box.left(), y), QPointF(box.right(), y))
 
     def _draw_legend(self, painter: QPainter) -> None:
         metrics = QFontMetricsF(painter.font())
@@ -182,14 +177,12 @@ class RedundancyMap(QWidget):
             painter.drawLine(QPointF(round(x), box.bottom() + 1), QPointF(round(x), box.bottom() + GRID))
             painter.drawText(QPointF(left, box.bottom() + GRID + metrics.ascent()), text)
             edge = left + width + 2 * GRID
-        painter.drawText(
-            QPointF(self.width() - title_width - 2 * GRID, box.bottom() + GRID + metrics.ascent()), title
-        )
+        painter.drawText(QPointF(self.width() - title_width - 2 * GRID, box.bottom() + GRID + metrics.ascent()), title)
         cell = box.height() / positions
         if self.names and cell >= QFontMetricsF(mono_font(CAPTION_SCALE)).height():
             self._draw_names(painter, box, cell)
             return
-        for value in round_ticks(0, positions - 1, max(2, int(box.height() / (2.2 * line))), smallest=1.0):
+        for value in round_ticks(0, positions - 1, min(max(2, int(box.height() / (2.6 * line))), 16), smallest=1.0):
             y = box.bottom() - (value + 0.5) * cell
             painter.drawLine(QPointF(box.left() - GRID, round(y)), QPointF(box.left() - 1, round(y)))
             area = QRectF(0, y - line / 2, GUTTER - 2 * GRID, line)

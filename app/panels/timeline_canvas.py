@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,6 +22,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QScrollBar, QSizePolicy, QToolTip, QWidget
 
 from app.panels import timeline_paint as paint
+from app.panels.focus import claims_key
 from app.panels.models.axis_view import AxisView
 from app.panels.models.timeline import Axis, TimelineModel
 from app.panels.timeline_text import request_text, step_text, token_text
@@ -31,6 +33,8 @@ from app.widgets.line_chart import GUTTER
 NEWEST_STEPS: Final = 48
 """How many steps a live timeline shows when it follows."""
 ZOOM: Final = 1.25
+LEGEND_HEIGHT: Final = 190
+"""Height of the picture from which there is room for the legend."""
 SHORTEST: Final[dict[Axis, float]] = {"time": 2000.0, "steps": 1.0}
 """The smallest span that can be zoomed to: 2 µs, or one step."""
 KEYS: Final = frozenset(
@@ -60,6 +64,7 @@ class Lanes:
     device: QRectF
     requests: QRectF
     request_height: float
+    legend: QRectF
 
 
 class TimelineCanvas(QWidget):
@@ -202,12 +207,14 @@ class TimelineCanvas(QWidget):
         axis = QRectF(0, 0, width, line + 2 * GRID)
         has_marks = self.model is not None and bool(self.model.session.marks)
         marks = QRectF(0, axis.bottom(), width, line if has_marks else 0)
-        room = self.height() - marks.bottom() - 3 * GRID
-        host = QRectF(0, marks.bottom() + GRID, width, min(max(0.26 * room, 24), 120))
-        device = QRectF(0, host.bottom() + GRID, width, min(max(0.12 * room, line), 48))
-        requests = QRectF(0, device.bottom() + GRID, width, max(self.height() - device.bottom() - 2 * GRID, 8))
-        height = min(max(requests.height() / max(n, 1), line + 14), 64)
-        return Lanes(axis, marks, host, device, requests, height)
+        foot = line + 2 * GRID if self.height() >= LEGEND_HEIGHT else 0.0
+        legend = QRectF(0, self.height() - foot, width, foot)
+        room = legend.top() - marks.bottom() - 3 * GRID
+        host = QRectF(0, marks.bottom() + GRID, width, min(max(0.26 * room, 24), 200))
+        device = QRectF(0, host.bottom() + GRID, width, min(max(0.12 * room, line), 64))
+        requests = QRectF(0, device.bottom() + GRID, width, max(legend.top() - device.bottom() - 2 * GRID, 8))
+        height = min(max(requests.height() / max(n, 1), line + 14), 96)
+        return Lanes(axis, marks, host, device, requests, height, legend)
 
     def request_box(self, index: int, lanes: Lanes) -> QRectF:
         """The lane of the index-th request."""
@@ -236,6 +243,12 @@ class TimelineCanvas(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
+        try:
+            self._paint(painter)
+        finally:
+            painter.end()  # Qt crashes when a painter outlives its paint event
+
+    def _paint(self, painter: QPainter) -> None:
         colours = theme()
         painter.fillRect(self.rect(), QColor(colours.panel))
         scene = self.scene()
@@ -244,7 +257,6 @@ class TimelineCanvas(QWidget):
         if self.hasFocus():
             painter.setPen(QColor(colours.accent))
             painter.drawRect(self.rect().adjusted(0, 0, -1, -1))
-        painter.end()
 
     def _draw(self, painter: QPainter, scene: paint.Scene, lanes: Lanes) -> None:
         requests = list(scene.model.session.requests.values())
@@ -274,6 +286,10 @@ class TimelineCanvas(QWidget):
             paint.draw_step(painter, scene, self.selected.step, lanes.host)
         paint.draw_marks(painter, scene, lanes.marks, bottom)
         painter.setClipping(False)
+        if lanes.legend.height():
+            first_step, end_step = scene.visible()
+            bands = scene.model.bands_present(first_step, end_step)
+            paint.draw_legend(painter, scene, lanes.legend, bands)
 
     def _draw_request(self, painter: QPainter, scene: paint.Scene, lanes: Lanes, index: int, request_id: int) -> None:
         request = scene.model.session.requests[request_id]
@@ -359,8 +375,7 @@ class TimelineCanvas(QWidget):
         elif modifiers & Qt.KeyboardModifier.AltModifier:
             self._scroll.setValue(self._scroll.value() - (turn.y() or turn.x()) // 3)
         else:
-            self.view.zoom(ZOOM ** (-turn.y() / 120), scene.value(event.position().x()))
-            self._announce()
+            self._zoom(ZOOM ** (-turn.y() / 120), scene.value(event.position().x()))
         event.accept()
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
@@ -415,16 +430,7 @@ class TimelineCanvas(QWidget):
     # --- keys -------------------------------------------------------------------------------------------------------
 
     def event(self, event: QEvent) -> bool:
-        plain = Qt.KeyboardModifier.NoModifier
-        if (
-            event.type() == QEvent.Type.ShortcutOverride
-            and isinstance(event, QKeyEvent)
-            and event.key() in KEYS
-            and event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier == plain
-        ):
-            event.accept()  # these keys belong to the axis that has the focus, not to a menu
-            return True
-        return super().event(event)
+        return claims_key(event, KEYS) or super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         scene = self.scene()
@@ -432,35 +438,29 @@ class TimelineCanvas(QWidget):
             super().keyPressEvent(event)
             return
         middle = (self.view.lo + self.view.hi) / 2
-        match event.key():
-            case Qt.Key.Key_W:
-                self.view.zoom(1 / ZOOM**2, middle)
-                self._announce()
-            case Qt.Key.Key_S:
-                self.view.zoom(ZOOM**2, middle)
-                self._announce()
-            case Qt.Key.Key_A:
-                self._pan_pixels(scene, -scene.width / 8)
-            case Qt.Key.Key_D:
-                self._pan_pixels(scene, scene.width / 8)
-            case Qt.Key.Key_F:
-                self.frame()
-            case Qt.Key.Key_L:
-                self.follow()
-            case Qt.Key.Key_Left:
-                self._walk(scene.model, -1)
-            case Qt.Key.Key_Right:
-                self._walk(scene.model, 1)
-            case Qt.Key.Key_Home:
-                self._walk(scene.model, -(1 << 60))
-            case Qt.Key.Key_End:
-                self._walk(scene.model, 1 << 60)
-            case Qt.Key.Key_Up:
-                self._walk_requests(scene.model, -1)
-            case Qt.Key.Key_Down:
-                self._walk_requests(scene.model, 1)
-            case _:
-                super().keyPressEvent(event)
+        model = scene.model
+        actions: dict[int, Callable[[], None]] = {
+            Qt.Key.Key_W: lambda: self._zoom(1 / ZOOM**2, middle),
+            Qt.Key.Key_S: lambda: self._zoom(ZOOM**2, middle),
+            Qt.Key.Key_A: lambda: self._pan_pixels(scene, -scene.width / 8),
+            Qt.Key.Key_D: lambda: self._pan_pixels(scene, scene.width / 8),
+            Qt.Key.Key_F: self.frame,
+            Qt.Key.Key_L: self.follow,
+            Qt.Key.Key_Left: lambda: self._walk(model, -1),
+            Qt.Key.Key_Right: lambda: self._walk(model, 1),
+            Qt.Key.Key_Home: lambda: self._walk(model, -(1 << 60)),
+            Qt.Key.Key_End: lambda: self._walk(model, 1 << 60),
+            Qt.Key.Key_Up: lambda: self._walk_requests(model, -1),
+            Qt.Key.Key_Down: lambda: self._walk_requests(model, 1),
+        }
+        if event.key() in actions:
+            actions[event.key()]()
+        else:
+            super().keyPressEvent(event)
+
+    def _zoom(self, factor: float, at: float) -> None:
+        self.view.zoom(factor, at)
+        self._announce()
 
     def _walk(self, model: TimelineModel, by: int) -> None:
         """Go to another token of the request; the newest in view is where a walk begins."""

@@ -120,8 +120,8 @@ def draw_host(painter: QPainter, scene: Scene, box: QRectF, idle_text: str) -> N
     colours = {band: QColor(scene.colours.groups[band]) for band in BANDS}
     ground = QColor(scene.colours.panel)
     before: float | None = None
-    for step, (left, right) in enumerate(scene.pixels(first, end), first):
-        right = max(right, left + 1)
+    for step, (left, true_right) in enumerate(scene.pixels(first, end), first):
+        right = max(true_right, left + 1)
         if scene.axis == "time" and before is not None and left - before >= GAP_PIXELS:
             gap = seconds(scene.model.idle_before(step) / 1e9)
             painter.setPen(QColor(scene.colours.muted))
@@ -133,7 +133,7 @@ def draw_host(painter: QPainter, scene: Scene, box: QRectF, idle_text: str) -> N
             _draw_phases(painter, scene, step, area, colours)
         else:
             _draw_stack(painter, scene.model.band_ns(step), area, colours)
-        if right - left >= 4:
+        if right - left >= 8:
             painter.fillRect(QRectF(right - 1, box.top(), 1, box.height()), ground)
 
 
@@ -180,7 +180,7 @@ def draw_device(painter: QPainter, scene: Scene, box: QRectF, not_reported: str)
     painter.setFont(ui_font(CAPTION_SCALE))
     if not scene.model.device_reported:
         painter.setPen(QColor(scene.colours.muted))
-        _text_in(painter, box, not_reported)
+        _text_in(painter, box, not_reported, scene.colours.window)
         return
     colour = scene.colours.positions["new"]
     if scene.dense:
@@ -193,17 +193,21 @@ def draw_device(painter: QPainter, scene: Scene, box: QRectF, not_reported: str)
     device = steps["device_ns"][first:end].tolist()
     wall = (steps["end_ns"][first:end] - steps["start_ns"][first:end]).tolist()
     track = QColor(blend(colour, scene.colours.panel, 0.18))
-    for (left, right), busy, whole in zip(scene.pixels(first, end), device, wall, strict=True):
+    spans = zip(scene.pixels(first, end), device, wall, strict=True)
+    for (left, right), busy, whole in spans:
         width = max(right - left - (1 if right - left >= 4 else 0), 1)
         if busy < 0:
             continue
-        share = min(busy / max(whole, 1), 1.0)
+        part = min(busy / max(whole, 1), 1.0)
         painter.fillRect(QRectF(left, box.top(), width, box.height()), track)
-        painter.fillRect(QRectF(left, box.bottom() - share * box.height(), width, share * box.height()), QColor(colour))
-        text = percent(share)
-        if width >= painter.fontMetrics().horizontalAdvance(text) + 2 * GRID:
-            painter.setPen(QColor(scene.colours.on_accent if share > 0.6 else scene.colours.text))
-            painter.drawText(QRectF(left, box.top(), width, box.height()), Qt.AlignmentFlag.AlignCenter, text)
+        painter.fillRect(QRectF(left, box.bottom() - part * box.height(), width, part * box.height()), QColor(colour))
+        text = percent(part)
+        metrics = QFontMetricsF(painter.font())
+        high = max(part, 1 - part) * box.height()  # the text stands in the larger of the two, busy or not
+        if width >= metrics.horizontalAdvance(text) + 2 * GRID and high >= metrics.height() - 2:
+            top = box.bottom() - high if part >= 0.5 else box.top()
+            painter.setPen(QColor(scene.colours.on_accent if part >= 0.5 else scene.colours.text))
+            painter.drawText(QRectF(left, top, width, high), Qt.AlignmentFlag.AlignCenter, text)
 
 
 def draw_request(
@@ -248,9 +252,8 @@ def _draw_token_density(painter: QPainter, scene: Scene, box: QRectF, request_id
     if most == 0:
         return
     shares = np.where(counts > 0, 0.25 + 0.75 * counts / most, 0.0)[:, None]
-    picture = stacked_columns(
-        shares, [blend(colour, scene.colours.panel, 0.75)], max(1, round(box.height() * scene.ratio))
-    )
+    height = max(1, round(box.height() * scene.ratio))
+    picture = stacked_columns(shares, [blend(colour, scene.colours.panel, 0.75)], height)
     painter.drawImage(QPointF(scene.left, box.top()), image(picture, scene.ratio))
 
 
@@ -270,7 +273,7 @@ def token_cells(scene: Scene, request_id: int, first: int, end: int) -> list[tup
         step, start = steps[index], index
         while index < len(rows) and steps[index] == step:
             index += 1
-        proposed, accepted = scene.model.rejected.get((request_id, step), (0, 0))
+        proposed, accepted = scene.model.proposals.get((request_id, step), (0, 0))
         parts = index - start + proposed - accepted
         left, right = pixels[step - first]
         width = (right - left) / parts
@@ -307,12 +310,47 @@ def _draw_tokens(painter: QPainter, scene: Scene, box: QRectF, request_id: int, 
         if source != "target":
             _draw_source(painter, area, source, QColor(scene.colours.groups["draft"]))
         if width >= 12 and box.height() >= metrics.height():
-            painter.setPen(QColor(scene.colours.text))
-            text = visible_token(texts[row])
-            if metrics.horizontalAdvance(text) > width - 4:
-                text = metrics.elidedText(text, Qt.TextElideMode.ElideRight, width - 3)
-            if text and text != "…":
-                painter.drawText(area, Qt.AlignmentFlag.AlignCenter, text)
+            _draw_token_text(painter, scene, area, row, visible_token(texts[row]))
+
+
+def _draw_token_text(painter: QPainter, scene: Scene, area: QRectF, row: int, text: str) -> None:
+    """The token, upright or, where only so it fits, turned; in high and wide cells the length of its step below."""
+    token_font = painter.font()
+    metrics = QFontMetricsF(token_font)
+    line, width = metrics.height(), metrics.horizontalAdvance(text)
+    painter.setPen(QColor(scene.colours.text))
+    if width > area.width() - 4:
+        if area.width() >= line and area.height() > 3 * area.width() / 2:
+            _draw_turned(painter, area, metrics.elidedText(text, Qt.TextElideMode.ElideRight, area.height() - 6))
+            return
+        text = metrics.elidedText(text, Qt.TextElideMode.ElideRight, area.width() - 3)
+        if text == "…":
+            return
+    small = ui_font(CAPTION_SCALE)
+    below = QFontMetricsF(small)
+    wall = scene.model.wall_of_token(row)
+    latency = "" if wall is None else seconds(wall / 1e9)
+    fits = area.height() >= line + below.height() + 2 * GRID
+    if not latency or not fits or area.width() < below.horizontalAdvance(latency) + GRID:
+        painter.drawText(area, Qt.AlignmentFlag.AlignCenter, text)
+        return
+    top = area.center().y() - (line + below.height()) / 2
+    painter.drawText(QRectF(area.left(), top, area.width(), line), Qt.AlignmentFlag.AlignCenter, text)
+    painter.setFont(small)
+    painter.setPen(QColor(scene.colours.muted))
+    under = QRectF(area.left(), top + line, area.width(), below.height())
+    painter.drawText(under, Qt.AlignmentFlag.AlignCenter, latency)
+    painter.setFont(token_font)
+
+
+def _draw_turned(painter: QPainter, area: QRectF, text: str) -> None:
+    """Text that reads from the bottom to the top."""
+    painter.save()
+    painter.translate(area.center())
+    painter.rotate(-90)
+    turned = QRectF(-area.height() / 2, -area.width() / 2, area.height(), area.width())
+    painter.drawText(turned, Qt.AlignmentFlag.AlignCenter, text)
+    painter.restore()
 
 
 def _draw_source(painter: QPainter, area: QRectF, source: str, colour: QColor) -> None:
@@ -334,8 +372,25 @@ def outline_token(painter: QPainter, scene: Scene, box: QRectF, request_id: int,
             painter.drawRect(QRectF(left, box.top() + 1, max(right - left - 1, 3), box.height() - 2))
 
 
+def draw_legend(painter: QPainter, scene: Scene, box: QRectF, bands: list[str]) -> None:
+    """The colours of the host lane with their names, as many as fit."""
+    painter.setFont(ui_font(CAPTION_SCALE))
+    metrics = QFontMetricsF(painter.font())
+    side = metrics.height() - 4
+    x = scene.left
+    for band in bands:
+        width = side + GRID + metrics.horizontalAdvance(band)
+        if x + width > scene.left + scene.width - 24 * GRID:  # the Follow button stands there
+            break
+        painter.fillRect(QRectF(x, box.center().y() - side / 2, side, side), QColor(scene.colours.groups[band]))
+        painter.setPen(QColor(scene.colours.muted))
+        baseline = box.center().y() + (metrics.ascent() - metrics.descent()) / 2
+        painter.drawText(QPointF(x + side + GRID, baseline), band)
+        x += width + 4 * GRID
+
+
 def draw_marks(painter: QPainter, scene: Scene, row: QRectF, bottom: float) -> None:
-    """A line for each mark, at most one a pixel column, with its label where it fits and a count where several share."""
+    """A line for each mark, at most one a pixel column, with its label where it fits; several in one are counted."""
     painter.setFont(ui_font(CAPTION_SCALE))
     metrics = QFontMetricsF(painter.font())
     columns: dict[int, list[str]] = {}

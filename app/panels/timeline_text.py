@@ -33,7 +33,7 @@ def token_text(model: TimelineModel, row: int) -> str:
         lines.append(tr("Timeline", "▲ proposed by the draft and accepted"))
     elif source == "bonus":
         lines.append(tr("Timeline", "◆ bonus: drawn after every draft was accepted"))
-    proposal = model.rejected.get((request_id, step))
+    proposal = model.proposals.get((request_id, step))
     if proposal is not None:
         text = tr("Timeline", "this step accepted {accepted} of {proposed} drafts {mark}")
         lines.append(text.format(accepted=proposal[1], proposed=proposal[0], mark=MEASURED))

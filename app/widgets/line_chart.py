@@ -12,7 +12,7 @@ from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFontMetricsF, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
-from app.panels.models.ticks import round_ticks
+from app.panels.models.ticks import binary_ticks, round_ticks, short_number
 from app.theme import CAPTION_SCALE, GRID, theme, ui_font
 
 GUTTER: Final = 64
@@ -29,6 +29,8 @@ class Line:
     colour: str
     dashed: bool = False
     filled: bool = False
+    short: str = ""
+    """The label where the chart is narrow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,10 @@ class Note:
     label: str
 
 
+NARROW: Final = 440
+"""Width below which the short labels are used."""
+
+
 class LineChart(QWidget):
     """Lines over one x axis, each labelled at its right end; `clicked` carries the x that was clicked."""
 
@@ -47,7 +53,7 @@ class LineChart(QWidget):
     def __init__(self, number: Callable[[float], str], parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._number = number
-        self._tick_base = 10
+        self._binary = False
         self.title = ""
         self.x_title = ""
         self.describe: Callable[[float], str] | None = None
@@ -66,7 +72,7 @@ class LineChart(QWidget):
 
     def use_binary_ticks(self) -> None:
         """Put the ticks of the y axis at round numbers of 1024 (for memory)."""
-        self._tick_base = 1024
+        self._binary = True
 
     def show_lines(self, lines: list[Line], x_range: tuple[float, float]) -> None:
         """Draw these lines over this range of x."""
@@ -81,10 +87,13 @@ class LineChart(QWidget):
     def plot_box(self) -> QRectF:
         """Where the lines lie, in the widget's coordinates."""
         metrics = QFontMetricsF(ui_font(CAPTION_SCALE))
-        widest = max((metrics.horizontalAdvance(line.label) for line in self.lines), default=0.0)
+        widest = max((metrics.horizontalAdvance(self._label_of(line)) for line in self.lines), default=0.0)
         right = min(widest + 3 * GRID, 0.42 * self.width())
         top, bottom = metrics.height() + GRID, metrics.height() + 2 * GRID
         return QRectF(GUTTER, top, max(self.width() - GUTTER - right, 8.0), max(self.height() - top - bottom, 8.0))
+
+    def _label_of(self, line: Line) -> str:
+        return line.short if line.short and self.width() < NARROW else line.label
 
     def top_value(self) -> float:
         """The value at the upper edge: the highest there is, with a little air."""
@@ -104,6 +113,12 @@ class LineChart(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
+        try:
+            self._paint(painter)
+        finally:
+            painter.end()  # Qt crashes when a painter outlives its paint event
+
+    def _paint(self, painter: QPainter) -> None:
         colours = theme()
         painter.fillRect(self.rect(), QColor(colours.panel))
         painter.setFont(ui_font(CAPTION_SCALE))
@@ -123,18 +138,19 @@ class LineChart(QWidget):
                 at = round(self._to_x(x, box))
                 painter.drawLine(QPointF(at, box.top()), QPointF(at, box.bottom()))
         self._draw_labels(painter, box)
-        painter.end()
 
     def _draw_axes(self, painter: QPainter, box: QRectF) -> None:
         colours, height = theme(), self._line_height()
         top = self.top_value()
-        for value in self._y_ticks(top, max(2, int(box.height() / (2.2 * height)))):
+        for value in self._y_ticks(top, min(max(2, int(box.height() / (2.6 * height))), 10)):
             y = round(box.bottom() - value / top * box.height())
             painter.setPen(QColor(colours.line))
             painter.drawLine(QPointF(box.left(), y), QPointF(box.right(), y))
             painter.setPen(QColor(colours.muted))
             area = QRectF(0, y - height / 2, GUTTER - 2 * GRID, height)
-            painter.drawText(area, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, self._number(value))
+            painter.drawText(
+                area, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, short_number(self._number(value))
+            )
         below = box.bottom() + GRID
         edge = -1.0
         for value in round_ticks(*self.x_range, max(2, int(box.width() / 72)), smallest=1.0):
@@ -155,14 +171,7 @@ class LineChart(QWidget):
         painter.drawText(QRectF(3 * GRID, 0, self.width(), height), Qt.AlignmentFlag.AlignLeft, title)
 
     def _y_ticks(self, top: float, most: int) -> list[float]:
-        if self._tick_base == 10:
-            return round_ticks(0.0, top, most)
-        unit = 1.0
-        while top >= 1024 * unit:
-            unit *= 1024
-        if top / unit > 512:  # 0.5 of the next unit is rounder than 512 of this one
-            unit *= 1024
-        return [unit * tick for tick in round_ticks(0.0, top / unit, most)]
+        return binary_ticks(top, most) if self._binary else round_ticks(0.0, top, most)
 
     def _draw_line(self, painter: QPainter, box: QRectF, line: Line) -> None:
         if not len(line.x):
@@ -207,14 +216,14 @@ class LineChart(QWidget):
         places: list[float] = []
         for y, _ in wanted:
             places.append(max(y, places[-1] + height if places else 0.0))
-        limit = box.bottom() + height / 2
+        limit = box.bottom() + GRID - height / 2
         for index in range(len(places) - 1, -1, -1):
             places[index] = min(places[index], limit)
             limit = places[index] - height
         room = self.width() - box.right() - 2 * GRID
         for place, (_, line) in zip(places, wanted, strict=True):
             painter.setPen(QColor(line.colour))
-            text = painter.fontMetrics().elidedText(line.label, Qt.TextElideMode.ElideRight, int(room))
+            text = painter.fontMetrics().elidedText(self._label_of(line), Qt.TextElideMode.ElideRight, int(room))
             painter.drawText(
                 QRectF(box.right() + GRID, place - height / 2, room + GRID, height),
                 Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, text,

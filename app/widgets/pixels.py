@@ -46,8 +46,10 @@ def stacked_columns(
         small = (total > 0) & (total < 1)
         tops[small] *= (1.0 / total[small])[:, None]
     palette = np.array([*(argb(colour) for colour in colours), 0], np.uint32)
-    levels = height - 0.5 - np.arange(height)
-    band = np.zeros((height, len(shares)), np.intp)
-    for top in tops.T:
-        band += levels[:, None] >= top[None, :]
-    return palette[band]
+    # A pixel belongs to the band whose number is how many tops lie at or below its middle.
+    ends = np.zeros((height, len(shares)), np.uint8)
+    highest = np.floor(height - 0.5 - tops).astype(np.intp)  # the uppermost row is 0, and rows above it count
+    for column_ends in highest.T:
+        (inside,) = np.nonzero(column_ends >= 0)
+        ends[column_ends[inside], inside] += 1
+    return palette[np.cumsum(ends[::-1], axis=0, dtype=np.uint8)[::-1]]

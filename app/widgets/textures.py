@@ -33,10 +33,17 @@ def _choices() -> NDArray[np.intp]:
 _CHOICE: Final = _choices()
 
 
-def texture_pixels(flags: NDArray[np.uint8], colours: Theme, outline: NDArray[np.bool_], ratio: float) -> QImage:
+def texture_pixels(
+    flags: NDArray[np.uint8],
+    colours: Theme,
+    outline: NDArray[np.bool_],
+    ratio: float,
+    gaps: NDArray[np.bool_] | None = None,
+) -> QImage:
     """The picture of a map of BIT flags, uint8 [height, width], one flag set a device pixel.
 
-    `outline` marks the pixels where a reused cell draws its border; `ratio` is device pixels a logical pixel.
+    `outline` marks the pixels where a reused cell draws its border, `gaps` those that part the cells; `ratio` is
+    device pixels a logical pixel.
     """
     height, width = flags.shape
     scale = max(1, round(ratio))
@@ -54,7 +61,10 @@ def texture_pixels(flags: NDArray[np.uint8], colours: Theme, outline: NDArray[np
     }
     for index, name in enumerate(CLASSES):
         np.logical_or(strong, (shown == index) & masks[name], out=strong)
-    return image(np.where(strong, ink[shown], ground[shown]), ratio)
+    pixels = np.where(strong, ink[shown], ground[shown])
+    if gaps is not None:
+        pixels[gaps] = 0
+    return image(pixels, ratio)
 
 
 def _palettes(colours: Theme) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
@@ -67,26 +77,38 @@ def _palettes(colours: Theme) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
     return np.array([*ink, 0], np.uint32), np.array([*ground, 0], np.uint32)
 
 
-def edges_between(flags: NDArray[np.uint8], columns: NDArray[np.intp], rows: NDArray[np.intp]) -> NDArray[np.bool_]:
-    """Where a reused cell has its border, bool [height, width].
+def borders(
+    flags: NDArray[np.uint8], columns: NDArray[np.intp], rows: NDArray[np.intp], cell_pixels: float
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """(outline, gaps), both bool [height, width]: where a reused cell has its border, and what parts the cells.
 
-    `columns` and `rows` name the cell of each pixel. Cells of four pixels and more get a border each, smaller ones
-    only where the class changes.
+    `columns` and `rows` name the cell of each pixel. Along an axis whose cells have `cell_pixels` and more, each cell
+    has its own border within a gap; along the other there is a border only where the class changes, and no gap.
     """
     height, width = flags.shape
-    border = np.zeros((height, width), bool)
-    if width and columns[-1] - columns[0] + 1 <= width // 4:
-        border[:, 1:] |= (columns[1:] != columns[:-1])[None, :]
-    else:
-        border[:, 1:] |= flags[:, 1:] != flags[:, :-1]
-        border[:, :-1] |= flags[:, 1:] != flags[:, :-1]
-    if height and abs(int(rows[-1]) - int(rows[0])) + 1 <= height // 4:
-        border[1:, :] |= (rows[1:] != rows[:-1])[:, None]
-    else:
-        border[1:, :] |= flags[1:, :] != flags[:-1, :]
-        border[:-1, :] |= flags[1:, :] != flags[:-1, :]
-    border[:, :1] = border[:, -1:] = border[:1, :] = border[-1:, :] = True
-    return border
+    outline, gaps = np.zeros((height, width), bool), np.zeros((height, width), bool)
+    for axis, cells in ((1, columns), (0, rows)):
+        size = flags.shape[axis]
+        if size < 2:
+            continue
+        if size >= cell_pixels * (abs(int(cells[-1]) - int(cells[0])) + 1):
+            parted = np.flatnonzero(cells[1:] != cells[:-1]) + 1
+            ring = np.concatenate([[0], parted - 1, np.minimum(parted + 1, size - 1), [size - 1]])
+            if axis:
+                gaps[:, parted], outline[:, ring] = True, True
+            else:
+                gaps[parted, :], outline[ring, :] = True, True
+        elif axis:
+            change = flags[:, 1:] != flags[:, :-1]
+            outline[:, 1:] |= change
+            outline[:, :-1] |= change
+            outline[:, [0, -1]] = True
+        else:
+            change = flags[1:, :] != flags[:-1, :]
+            outline[1:, :] |= change
+            outline[:-1, :] |= change
+            outline[[0, -1], :] = True
+    return outline, gaps
 
 
 def draw_swatch(painter: QPainter, box: QRect, name: str, colours: Theme) -> None:

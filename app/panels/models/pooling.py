@@ -25,7 +25,7 @@ def envelope(values: NDArray[np.int64], bins: int) -> tuple[NDArray[np.int64], N
 
 
 def thin(n: int, points: int) -> NDArray[np.int64]:
-    """At most `points` indices of 0..n-1, evenly spread, the first and the last among them; for series that only grow."""
+    """At most `points` indices of 0..n-1, evenly spread, first and last included, for series that only grow."""
     if n <= points:
         return np.arange(n, dtype=np.int64)
     return np.unique(np.linspace(0, n - 1, points).astype(np.int64))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 
 def round_step(span: float, most: int) -> float:
@@ -23,3 +24,14 @@ def round_ticks(lo: float, hi: float, most: int, smallest: float = 0.0) -> list[
     first = math.ceil(lo / step - 1e-9)
     last = math.floor(hi / step + 1e-9)
     return [index * step for index in range(first, last + 1)]
+
+
+def binary_ticks(top: float, most: int) -> list[float]:
+    """Multiples of a power of two within [0, top], at most about `most`: round numbers of bytes."""
+    step = 2.0 ** max(0, math.ceil(math.log2(max(top, 1.0) / max(1, most)) - 1e-9))
+    return [index * step for index in range(int(top / step + 1e-9) + 1)]
+
+
+def short_number(text: str) -> str:
+    """A written number without the zeros that end its decimals: `2.40 k` as `2.4 k`."""
+    return re.sub(r"(\d)(?:\.0+|(\.\d*?[1-9])0+)(?!\d)", r"\1\2", text)

@@ -51,7 +51,7 @@ class TimelineModel:
         self._sums.append((np.zeros(len(BANDS)), 0.0))
         self.device_reported = False
         self.lanes: dict[int, TokenLane] = {}
-        self.rejected: dict[tuple[int, int], tuple[int, int]] = {}
+        self.proposals: dict[tuple[int, int], tuple[int, int]] = {}
         """(request, step) → (proposed, accepted) of each verified proposal."""
         self._speculation_seen = 0
 
@@ -101,7 +101,7 @@ class TimelineModel:
         part = slice(self._speculation_seen, end)
         keys = zip(table["request_id"][part].tolist(), table["step_id"][part].tolist(), strict=True)
         values = zip(table["proposed"][part].tolist(), table["accepted"][part].tolist(), strict=True)
-        self.rejected.update(zip(keys, values, strict=True))
+        self.proposals.update(zip(keys, values, strict=True))
         self._speculation_seen = end
         return True
 
@@ -165,14 +165,16 @@ class TimelineModel:
         """
         taken = np.diff(self._cumulative("bands", axis, edges), axis=0)
         if axis == "time":
-            return taken / np.diff(edges)[:, None]
+            shares: NDArray[np.float64] = taken / np.diff(edges)[:, None]
+            return shares
         return taken / np.maximum(taken.sum(axis=1, keepdims=True), 1.0)
 
     def device_columns(self, axis: Axis, edges: NDArray[np.float64]) -> NDArray[np.float64]:
         """Share of each pixel column in which the device was busy, float64 [len(edges) - 1]."""
         busy = np.diff(self._cumulative("device", axis, edges))
         if axis == "time":
-            return np.clip(busy / np.diff(edges), 0.0, 1.0)
+            share: NDArray[np.float64] = np.clip(busy / np.diff(edges), 0.0, 1.0)
+            return share
         wall = np.diff(self._cumulative("bands", axis, edges), axis=0).sum(axis=1)
         return np.clip(busy / np.maximum(wall, 1.0), 0.0, 1.0)
 
@@ -217,6 +219,21 @@ class TimelineModel:
         """ns that the steps [first, last] took, gaps between them left out."""
         sums = self._sums["bands"]
         return float((sums[last + 1] - sums[first]).sum())
+
+    def wall_of_token(self, row: int) -> float | None:
+        """ns of the step that emitted this token; None where it proposed or emitted several for the request."""
+        tokens = self.session.tokens
+        request, step = int(tokens["request_id"][row]), int(tokens["step_id"][row])
+        if (request, step) in self.proposals or len(self.tokens_of_step(request, step)) != 1:
+            return None
+        return self.wall_between(step, step)
+
+    def bands_present(self, first: int, end: int) -> list[str]:
+        """The bands on which the steps [first, end) spent time, in stacking order."""
+        if end <= first:
+            return []
+        sums = self._sums["bands"]
+        return [band for band, ns in zip(BANDS, (sums[end] - sums[first]).tolist(), strict=True) if ns > 0]
 
     def tokens_of_step(self, request_id: int, step: int) -> NDArray[np.int64]:
         """Rows of Session.tokens that a step emitted for a request."""
