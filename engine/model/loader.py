@@ -112,9 +112,14 @@ def check_memory(config: ModelConfig, device: torch.device, dtype: torch.dtype) 
     free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else psutil.virtual_memory().available
     if needed > free:
         raise UnavailableError(
-            f"The weights need {needed / 2**30:.1f} GiB in {str(dtype).removeprefix('torch.')}, "
-            f"and {device} has {free / 2**30:.1f} GiB free; choose a smaller model or precision."
+            f"The weights need {size_text(needed)} in {str(dtype).removeprefix('torch.')}, "
+            f"and {device} has {size_text(free)} free; choose a smaller model or precision."
         )
+
+
+def size_text(size: int) -> str:
+    """Bytes as a person reads them: MiB below one GiB."""
+    return f"{size / 2**30:.1f} GiB" if size >= 2**30 else f"{size / 2**20:.1f} MiB"
 
 
 def device_name(device: torch.device) -> str:

@@ -12,6 +12,8 @@ from engine.model.checkpoint import Checkpoint, read_json
 
 UNFINISHED: Final = "\ufffd"
 """What a decoder writes for bytes that are no whole character (yet)."""
+HELD_BACK: Final = 64
+"""How many tokens wait at most for a character to be finished: bytes that never become one come out all the same."""
 END_OF_TEXT: Final = ("<|endoftext|>", "<|end_of_text|>", "</s>", "<eos>")
 
 
@@ -23,20 +25,15 @@ class Tokenizer:
     bos_token_id: int | None
     end_of_text_id: int | None
     eos_token_ids: frozenset[int]
-    add_bos: bool | None
-    """What tokenizer_config.json says; None leaves it to the post-processor."""
 
     def encode(self, prompt: str) -> list[int]:
-        """Token ids of a prompt, special tokens added as the checkpoint asks; an empty one is BOS or end-of-text alone.
+        """Token ids of a prompt, special tokens added by the tokenizer's post-processor; an empty one is BOS or end-of-text alone.
 
         Raises InputError for an empty prompt where the tokenizer has neither.
         """
         if not prompt:
             return [self._first_of_nothing()]
         ids: list[int] = list(self.fast.encode(prompt).ids)
-        bos = self.bos_token_id
-        if self.add_bos is True and bos is not None and ids[:1] != [bos]:
-            ids.insert(0, bos)
         if not ids:
             raise InputError("The tokenizer makes no token of this prompt.")
         return ids
@@ -90,7 +87,7 @@ class Detokenizer:
         """The text that this token completes, perhaps none."""
         self._ids.append(token_id)
         text: str = self._fast.decode(self._ids, skip_special_tokens=True)
-        if text.endswith(UNFINISHED):
+        if text.endswith(UNFINISHED) and len(self._ids) - self._given < HELD_BACK:
             return ""
         return self._give(text)
 
@@ -127,7 +124,7 @@ def load_tokenizer(checkpoint: Checkpoint) -> Tokenizer:
     end_of_text = next((i for name in END_OF_TEXT if (i := fast.token_to_id(name)) is not None), None)
     if end_of_text is None and eos:
         end_of_text = min(eos)
-    return Tokenizer(fast, bos, end_of_text, eos, config.get("add_bos_token"))
+    return Tokenizer(fast, bos, end_of_text, eos)
 
 
 def named_token(fast: FastTokenizer, name: Any) -> int | None:

@@ -67,7 +67,7 @@ def test_too_little_memory_says_how_much_is_needed(folder: Path, monkeypatch: py
         available = 1000
 
     monkeypatch.setattr(psutil, "virtual_memory", Memory)
-    with pytest.raises(UnavailableError, match=r"^The weights need 0\.0 GiB in float32, and cpu has 0\.0 GiB free; "):
+    with pytest.raises(UnavailableError, match=r"^The weights need 0\.3 MiB in float32, and cpu has 0\.0 MiB free; "):
         load(folder)
 
 
