@@ -225,7 +225,7 @@ class UtilisationPanel(Panel):
         assert session is not None
         last = len(session.steps) - 1
         first_steps, values = rates(session, counted, (0, last), int(self.chart.plot_width))
-        x: NDArray[np.float64] = first_steps + 0.5
+        x = first_steps.astype(np.float64) + 0.5
         if not self._by_step:
             x = session.steps["start_ns"][first_steps].astype(np.float64) / 1e9
         peak = metrics.ceilings(session).get(ceiling)

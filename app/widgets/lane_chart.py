@@ -151,7 +151,9 @@ class LaneChart(QWidget):
             return
         highest = float(lane.y.max())
         top = lane.top if lane.top is not None and lane.top >= highest else 1.08 * highest or 1.0
-        for value in lane.ticks(top, max(2, int(box.height() / (2 * height)))):
+        most = max(2, int(box.height() / (2 * height)))
+        ticks = next((found for extra in range(4) if len(found := lane.ticks(top, most + extra)) > 1), [0.0])
+        for value in ticks:
             y = round(box.bottom() - value / top * box.height())
             painter.setPen(QColor(colours.line))
             painter.drawLine(QPointF(box.left(), y), QPointF(box.right(), y))
