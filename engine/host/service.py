@@ -13,6 +13,7 @@ import msgspec
 import torch
 
 from engine.decode.capabilities import unavailable_switches
+from engine.decode.draft_model import load_draft
 from engine.decode.engine import Engine
 from engine.errors import DecodeScopeError, InputError
 from engine.host import protocol
@@ -33,6 +34,7 @@ class Service:
         self._emit = emit
         self._start_run = start_run
         self._model: LoadedModel | None = None
+        self._draft: LoadedModel | None = None
         self._unavailable: dict[str, str] = {}
         self._engine: Engine | None = None
         self._sampler: DeviceSampler | None = None
@@ -128,9 +130,14 @@ class Service:
     def _load(self, command: protocol.Load) -> None:
         if self._engine is not None:
             raise InputError("A run is going on; stop it before another model is loaded.")
-        self._model = None  # the one before makes room first
-        model = load_model(command.spec, lambda stage, fraction: self._emit([Loading(stage, fraction)]))
-        self._unavailable = unavailable_switches(model.device.type, has_draft=False)
+        self._model = self._draft = None  # the ones before make room first
+
+        def tell(stage: str, fraction: float) -> None:
+            self._emit([Loading(stage, fraction)])
+
+        model = load_model(command.spec, tell)
+        self._draft = load_draft(command.spec, model, tell)
+        self._unavailable = unavailable_switches(model.device.type, has_draft=self._draft is not None)
         self._model = model
         self._emit([ModelReady(model_meta(model), self._unavailable), StateChanged("idle")])
 
@@ -141,7 +148,7 @@ class Service:
             raise InputError("A run is going on; stop it before another one starts.")
         if not command.run.requests:
             raise InputError("A run needs at least one request.")
-        engine = Engine(self._model, command.run, self._unavailable, self._emit)
+        engine = Engine(self._model, command.run, self._unavailable, self._emit, draft=self._draft)
         ceilings = ceilings_of(self._model.device, self._model.dtype, self._model.device_name)
         self._start_run()
         meta = model_meta(self._model)

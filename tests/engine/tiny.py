@@ -14,14 +14,14 @@ VOCAB = 260
 
 
 def save_tiny_llama(
-    folder: Path, *, layers: int = 2, hidden: int = 32, seed: int = 0, max_positions: int = 256, eos: int = EOS
+    folder: Path, *, layers: int = 2, hidden: int = 32, seed: int = 0, max_positions: int = 256, vocab: int = VOCAB
 ) -> Path:
     """A Llama of `layers` layers with 4 query and 2 KV heads, random weights wide enough that text varies."""
     torch.manual_seed(seed)
     config = LlamaConfig(
-        vocab_size=VOCAB, hidden_size=hidden, intermediate_size=3 * hidden, num_hidden_layers=layers,
+        vocab_size=vocab, hidden_size=hidden, intermediate_size=3 * hidden, num_hidden_layers=layers,
         num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=max_positions, bos_token_id=BOS,
-        eos_token_id=eos, tie_word_embeddings=True, initializer_range=0.3,
+        eos_token_id=EOS, tie_word_embeddings=True, initializer_range=0.3,
     )  # fmt: skip
     LlamaForCausalLM(config).save_pretrained(folder)
     byte_level = sorted(pre_tokenizers.ByteLevel.alphabet())

@@ -12,6 +12,7 @@ from engine.decode.engine import Engine
 from engine.decode.settings import LoadSpec, Observation, Probe, RequestSpec, RunSpec, Switches
 from engine.host import protocol
 from engine.host.service import Service
+from engine.model.loader import LoadedModel
 from engine.session.schema import (
     AnyEvent,
     AttentionRow,
@@ -29,6 +30,7 @@ from engine.session.schema import (
     Step,
     Token,
 )
+from tests.engine.tiny import save_tiny_llama
 
 
 class Bench:
@@ -255,3 +257,22 @@ def test_devices_are_sampled_during_a_run_only(bench: Bench, monkeypatch: pytest
     assert {"process_cpu_percent", "process_rss_bytes"} <= names
     bench.finish()
     assert bench.service._sampler is None
+
+
+def test_a_draft_model_is_loaded_beside_its_target(tiny_llama: Path, tiny_draft: LoadedModel, tmp_path: Path) -> None:
+    bench = Bench()
+    bench.send(protocol.Load(LoadSpec(str(tiny_llama), str(tiny_draft.path), device="cpu", dtype="float32")))
+    ready = next(event for event in bench.events if isinstance(event, ModelReady))
+    assert "speculate=draft" not in ready.unavailable
+    other = save_tiny_llama(tmp_path / "other", vocab=300)
+    refused = [
+        event
+        for event in bench.send(protocol.Load(LoadSpec(str(tiny_llama), str(other))))
+        if isinstance(event, Refused)
+    ]
+    assert [event.message for event in refused] == ["The draft model other does not share the vocabulary of llama."]
+
+
+def test_without_a_draft_model_drafting_is_refused(bench: Bench) -> None:
+    refused = bench.refusal(protocol.Start(run_of(speculate="draft")))
+    assert refused.message == "speculate=draft cannot run here: No draft model is loaded."

@@ -1,0 +1,35 @@
+"""The draft model that belongs to a target: the one the user names, or the bundled one beside the demo target."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from engine.decode.settings import LoadSpec
+from engine.errors import InputError
+from engine.model.loader import LoadedModel, Progress, load_model, model_path
+
+
+def load_draft(spec: LoadSpec, target: LoadedModel, progress: Progress) -> LoadedModel | None:
+    """Load the draft of `spec`, on the target's device and in its precision; None where there is none.
+
+    Raises InputError where its tokens are not the target's.
+    """
+    name = spec.draft_model
+    if name is None and spec.model == "demo":
+        bundled = model_path("demo").parent / "draft"
+        name = str(bundled) if bundled.exists() else None
+    if name is None:
+        return None
+    own = replace(spec, model=name, draft_model=None, device=str(target.device))
+    draft = load_model(own, lambda stage, fraction: progress(f"{stage} (draft)", fraction))
+    if not same_tokens(draft, target):
+        raise InputError(f"The draft model {draft.name} does not share the vocabulary of {target.name}.")
+    return draft
+
+
+def same_tokens(draft: LoadedModel, target: LoadedModel) -> bool:
+    """Whether a token id means the same text to both models."""
+    if draft.config.vocab != target.config.vocab:
+        return False
+    vocabulary: dict[str, int] = draft.tokenizer.fast.get_vocab()
+    return bool(vocabulary == target.tokenizer.fast.get_vocab())

@@ -1,0 +1,277 @@
+"""Speculation is exact: what comes out is distributed as the target alone would have it, draft by draft and the bonus.
+
+χ² tests use fixed seeds and alarm at p < 1e-4: with other seeds one in ten thousand would alarm falsely.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+
+from engine.decode.draft import DraftProposer
+from engine.decode.ngram import NgramProposer
+from engine.decode.request import Request, stream_of
+from engine.decode.sampler import distribution, draw
+from engine.decode.settings import RequestSpec, RunSpec, Sampling, Switches
+from engine.decode.speculation import Proposal, Trial, residual, verify
+from engine.model.batch import Batch
+from engine.model.loader import LoadedModel
+from engine.session.schema import RequestFinished, Speculation, Step, Token, Work
+from tests.engine.drive import drive, session_of, tokens_of
+
+ALARM = 1e-4
+COUNT = 20_000
+TARGET = torch.tensor([[2.0, 1.0, 0.5, 0.0, -1.0], [0.0, 0.3, 2.0, 1.0, 0.1], [1.0, 1.0, 1.0, 0.0, 0.5]])
+DRAFT = torch.tensor([[1.0, 2.0, 0.0, 0.5, -2.0], [0.0, 0.0, 0.0, 3.0, 0.0]])
+SAMPLINGS = [
+    Sampling(temperature=1.0),
+    Sampling(temperature=0.7, top_p=0.8),
+    Sampling(temperature=1.5, top_k=3),
+    Sampling(temperature=1.0, min_p=0.2, top_p=0.9),
+]
+
+
+def alarms(seen: np.ndarray, probs: np.ndarray) -> bool:
+    """Whether counts `seen` do not fit `probs`; what the target cannot give must not have come at all."""
+    assert seen[probs == 0].sum() == 0
+    kept = probs > 0
+    if kept.sum() == 1:
+        return False
+    return bool(stats.chisquare(seen[kept], seen.sum() * probs[kept]).pvalue < ALARM)
+
+
+def trials_of(sampling: Sampling, deterministic: bool) -> list[Trial]:
+    """COUNT proposals of two tokens, from the draft's distribution or always the same."""
+    numbers = np.random.default_rng(11)
+    q = distribution(DRAFT, [sampling] * 2)
+    drafts = torch.stack([draw(q[i].expand(COUNT, -1), torch.tensor(numbers.random(COUNT))) for i in range(2)], -1)
+    trials = []
+    for tokens, uniforms in zip(drafts.tolist(), numbers.random((COUNT, 3)).tolist(), strict=True):
+        proposal = Proposal((1, 2)) if deterministic else Proposal(tuple(tokens), q)
+        trials.append(Trial(sampling, proposal, uniforms))
+    return trials
+
+
+@pytest.mark.parametrize("sampling", SAMPLINGS, ids=str)
+@pytest.mark.parametrize("deterministic", [False, True], ids=["draft", "ngram"])
+def test_every_position_follows_the_target(sampling: Sampling, deterministic: bool) -> None:
+    verdicts = verify(TARGET.repeat(COUNT, 1), trials_of(sampling, deterministic))
+    probs = distribution(TARGET, [sampling] * 3).numpy()
+    for position in range(3):  # the last is the bonus, there where both drafts passed
+        came = [verdict.tokens[position] for verdict in verdicts if len(verdict.tokens) > position]
+        assert len(came) > 100 or probs[:position].min() == 0
+        if came:
+            assert not alarms(np.bincount(came, minlength=5), probs[position])
+    assert all(len(verdict.tokens) == verdict.accepted + 1 for verdict in verdicts)
+
+
+def test_drafts_pass_as_often_as_the_distributions_overlap() -> None:
+    sampling = Sampling(temperature=1.0)
+    verdicts = verify(TARGET.repeat(COUNT, 1), trials_of(sampling, deterministic=False))
+    p, q = distribution(TARGET[:2], [sampling] * 2), distribution(DRAFT, [sampling] * 2)
+    overlap = torch.minimum(p, q).sum(-1).tolist()
+    first = sum(verdict.accepted >= 1 for verdict in verdicts)
+    both = sum(verdict.accepted == 2 for verdict in verdicts)
+    assert stats.binomtest(first, COUNT, overlap[0]).pvalue > ALARM
+    assert stats.binomtest(both, first, overlap[1]).pvalue > ALARM
+
+
+def test_greedy_accepts_what_greedy_would_have_given() -> None:
+    greedy = Sampling()
+    proposals = [Proposal((0, 2)), Proposal((0, 1)), Proposal((3, 2)), Proposal(())]
+    rows = [3, 3, 3, 1]
+    logits = torch.cat([TARGET[:count] for count in rows])
+    verdicts = verify(logits, [Trial(greedy, proposal, [0.5] * 3) for proposal in proposals])
+    assert [verdict.tokens for verdict in verdicts] == [[0, 2, 0], [0, 2], [0], [0]]
+    assert [verdict.accepted for verdict in verdicts] == [2, 1, 0, 0]
+    mixed = verify(
+        torch.cat([logits, TARGET[:1]]),
+        [*(Trial(greedy, proposal, [0.5] * 3) for proposal in proposals), Trial(SAMPLINGS[0], Proposal(()), [0.0])],
+    )
+    assert [verdict.tokens for verdict in mixed] == [[0, 2, 0], [0, 2], [0], [0], [0]]
+
+
+def test_a_residual_with_nothing_left_falls_back_to_the_target() -> None:
+    p = torch.tensor([0.25, 0.75], dtype=torch.float64)
+    assert residual(p, Proposal((1,), p[None]), 0).tolist() == [0.25, 0.75]
+    assert residual(p, Proposal((1,)), 0).tolist() == [0.25, 0.0]
+
+
+def test_what_the_target_cannot_give_never_passes() -> None:
+    logits = torch.tensor([[0.0, -torch.inf], [0.0, 0.0]])
+    (verdict,) = verify(logits, [Trial(Sampling(temperature=1.0), Proposal((1,)), [0.0, 0.0])])
+    assert verdict.tokens == [0]
+
+
+# --- whole runs -------------------------------------------------------------------------------------------------------
+
+
+class Stubborn:
+    """Proposes the same tokens always, as sure of them as look-up is."""
+
+    name = "stubborn"
+
+    def __init__(self, tokens: tuple[int, ...]) -> None:
+        self._tokens = tokens
+
+    def propose(self, requests: Sequence[Request], counts: Sequence[int]) -> list[Proposal]:
+        return [Proposal(self._tokens[:count]) for count in counts]
+
+    def forget(self, request_id: int) -> None:
+        pass
+
+    def take_cost(self) -> tuple[int, int]:
+        return 0, 0
+
+
+def next_token(model: LoadedModel, prefixes: list[list[int]], sampling: Sampling) -> np.ndarray:
+    """The target's distribution after each prefix, [prefixes, vocab]."""
+    from engine.attention.build import make_attention
+    from engine.cache.build import make_cache
+    from engine.measure.timers import NoTimer
+
+    cache = make_cache(Switches(kv="none"), model.config, model.device, model.dtype)
+    batch = Batch.of([(index, 0, prefix) for index, prefix in enumerate(prefixes)])
+    cache.begin(batch)
+    logits = model.decoder.forward(batch, cache, make_attention("reference", model.config), NoTimer())
+    return distribution(logits, [sampling] * len(prefixes)).numpy()
+
+
+@pytest.mark.parametrize("how", ["draft", "stubborn"])
+def test_sampled_runs_follow_the_target(
+    tiny_model: LoadedModel, tiny_draft: LoadedModel, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """The second and third token of many requests, whose drafts a whole engine proposed, tested and rolled back."""
+    sampling = Sampling(temperature=0.6, top_p=0.9, top_k=6, seed=1)
+    prompt = tiny_model.tokenizer.encode("")
+    first = next_token(tiny_model, [prompt], sampling)[0]
+    likely = np.flatnonzero(first)
+    after_first = next_token(tiny_model, [[*prompt, int(t)] for t in likely], sampling)
+    second = first[likely] @ after_first
+    pairs = [(int(t), int(u)) for t, row in zip(likely, after_first, strict=True) for u in np.flatnonzero(row)]
+    after_pair = next_token(tiny_model, [[*prompt, t, u] for t, u in pairs], sampling)
+    weights = np.array([first[t] * after_first[list(likely).index(t), u] for t, u in pairs])
+    third = weights @ after_pair
+    best = int(second.argmax())
+    if how == "stubborn":
+        monkeypatch.setattr("engine.decode.engine.make_proposer", lambda *_: Stubborn((best, int(third.argmax()))))
+    requests = (RequestSpec("", 4, ignore_eos=True, sampling=sampling),) * 3000
+    switches = Switches(batching="continuous", max_batch=100, speculate="draft", k=2)
+    events = drive(tiny_model, RunSpec(requests, switches), draft=tiny_draft)
+    tokens = np.array(list(tokens_of(events).values()))
+    for position, probs in enumerate((first, second, third)):
+        seen = np.bincount(tokens[:, position], minlength=len(probs))
+        assert seen[probs < 1e-12].sum() == 0
+        common = probs * len(requests) >= 5
+        pooled = np.append(seen[common], seen[~common].sum())
+        expected = np.append(probs[common], probs[~common].sum())
+        if expected[-1] * len(requests) < 1:
+            pooled, expected = pooled[:-1], expected[:-1]
+        assert stats.chisquare(pooled, pooled.sum() * expected / expected.sum()).pvalue > ALARM
+    trials = [event for event in events if isinstance(event, Speculation)]
+    assert 0 < sum(event.accepted for event in trials) < sum(event.proposed for event in trials)
+
+
+@pytest.mark.parametrize("speculate", ["draft", "ngram"])
+@pytest.mark.parametrize("batching", ["single", "static", "continuous"])
+@pytest.mark.parametrize("kv", ["none", "contiguous"])
+@pytest.mark.parametrize("k", [1, 4, 7])
+def test_greedy_text_is_unchanged_and_the_account_is_right(
+    tiny_model: LoadedModel, tiny_draft: LoadedModel, speculate: str, batching: str, kv: str, k: int
+) -> None:
+    requests = tuple(RequestSpec(text, 20, ignore_eos=True) for text in ("abcabcabcab", "the the the", "x"))
+    switches = Switches(kv=kv, speculate=speculate, batching=batching, k=k)  # type: ignore[arg-type]
+    events = drive(tiny_model, RunSpec(requests, switches), draft=tiny_draft)
+    assert tokens_of(events) == tokens_of(drive(tiny_model, RunSpec(requests)))
+    trials = {(event.step_id, event.request_id): event for event in events if isinstance(event, Speculation)}
+    sources: dict[tuple[int, int], list[str]] = {}
+    for event in events:
+        if isinstance(event, Token):
+            sources.setdefault((event.step_id, event.request_id), []).append(event.source)
+    rejected: dict[int, int] = {}
+    for event in events:
+        if isinstance(event, Work) and event.request_id >= 0:
+            rejected[event.step_id] = rejected.get(event.step_id, 0) + event.rejected
+            trial = trials.get((event.step_id, event.request_id))
+            assert event.rejected == (trial.proposed - trial.accepted if trial else 0)
+    assert trials
+    for key, trial in trials.items():
+        assert 0 <= trial.accepted <= trial.proposed <= k
+        last = "bonus" if trial.accepted == trial.proposed else "target"
+        assert sources[key] == ["draft"] * trial.accepted + [last]
+    for event in events:
+        if isinstance(event, Step):
+            assert event.positions_rejected == rejected[event.id]
+            assert (event.kind == "verify") == any(step == event.id for step, _ in trials)
+
+
+def test_a_draft_that_is_the_target_is_always_right(tiny_model: LoadedModel) -> None:
+    run = RunSpec((RequestSpec("hello", 21, ignore_eos=True),), Switches(speculate="draft", k=4))
+    events = drive(tiny_model, run, draft=tiny_model)
+    assert all(event.accepted == event.proposed for event in events if isinstance(event, Speculation))
+    assert sum(isinstance(event, Step) for event in events) == 1 + 4  # one token, then five a step
+    session = session_of(events)
+    assert int(session.steps["positions_rejected"].sum()) == 0
+    target_alone = session_of(drive(tiny_model, RunSpec(run.requests)))
+    assert session.steps["flops"].sum() > target_alone.steps["flops"].sum()  # the draft's passes are counted
+
+
+def test_kv_memory_after_a_rejection_holds_known_positions_only(
+    tiny_model: LoadedModel, tiny_draft: LoadedModel
+) -> None:
+    run = RunSpec((RequestSpec("hello", 30, ignore_eos=True),), Switches(speculate="draft", k=6))
+    events = drive(tiny_model, run, draft=tiny_draft)
+    per_position = tiny_model.config.kv_bytes_per_position(4)
+    known = len(tiny_model.tokenizer.encode("hello"))
+    for step in (event for event in events if isinstance(event, Step)):
+        known += step.tokens_out
+        assert step.kv_used_bytes == (known - 1) * per_position
+
+
+def test_end_of_text_among_the_drafts_ends_the_request_there(tiny_model: LoadedModel) -> None:
+    from dataclasses import replace
+
+    free = tokens_of(drive(tiny_model, RunSpec((RequestSpec("hello", 21, ignore_eos=True),))))[0]
+    eos = next(token for index, token in enumerate(free) if index >= 7 and token not in free[:index])
+    model = replace(tiny_model, tokenizer=replace(tiny_model.tokenizer, eos_token_ids=frozenset({eos})))
+    run = RunSpec((RequestSpec("hello", 21),), Switches(speculate="draft", k=5))
+    events = drive(model, run, draft=tiny_model)
+    assert tokens_of(events)[0] == free[: free.index(eos) + 1]
+    assert [event.finish_reason for event in events if isinstance(event, RequestFinished)] == ["eos"]
+
+
+# --- proposers --------------------------------------------------------------------------------------------------------
+
+
+def request_of(tokens: list[int], sampling: Sampling | None = None, id_: int = 0) -> Request:
+    spec = RequestSpec("", sampling=sampling or Sampling())
+    return Request(id_, spec, tokens, 1, 200, 0, detokenizer=None, stream=stream_of(0, id_))  # type: ignore[arg-type]
+
+
+def test_look_up_continues_the_longest_and_latest_match() -> None:
+    proposer = NgramProposer()
+    request = request_of([1, 2, 3, 9, 2, 3, 7, 8, 1, 2, 3])
+    assert proposer.propose([request], [3])[0].tokens == (9, 2, 3)  # 1 2 3 stood at the start
+    request.tokens.append(5)
+    assert proposer.propose([request], [3])[0].tokens == ()
+    request.tokens += [2, 3]
+    assert proposer.propose([request], [2])[0].tokens == (5, 2)  # of two places with 2 3, the later
+    assert proposer.propose([request], [0])[0].tokens == ()
+
+
+def test_a_drafts_cache_is_rolled_back_to_what_became_known(tiny_draft: LoadedModel) -> None:
+    proposer = DraftProposer(tiny_draft)
+    request = request_of([256, 10, 20])
+    drafted = proposer.propose([request], [4])[0].tokens
+    request.tokens += [drafted[0], drafted[1], (drafted[2] + 1) % 256]
+    again = proposer.propose([request], [4])[0].tokens
+    fresh = DraftProposer(tiny_draft).propose([request_of(list(request.tokens))], [4])[0].tokens
+    assert again == fresh
+    flops, moved = proposer.take_cost()
+    assert flops > 0
+    assert moved > 0
+    assert proposer.take_cost() == (0, 0)
