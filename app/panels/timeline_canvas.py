@@ -11,7 +11,6 @@ from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QColor,
     QFocusEvent,
-    QFontMetricsF,
     QKeyEvent,
     QMouseEvent,
     QPainter,
@@ -25,6 +24,8 @@ from app.panels import timeline_paint as paint
 from app.panels.focus import claims_key
 from app.panels.models.axis_view import AxisView
 from app.panels.models.timeline import Axis, TimelineModel
+from app.panels.timeline_lanes import Lanes, lanes_in
+from app.panels.timeline_requests import draw_request, token_cells
 from app.panels.timeline_text import request_text, step_text, token_text
 from app.selection import Selected, Selection
 from app.theme import CAPTION_SCALE, GRID, theme, ui_font
@@ -33,8 +34,6 @@ from app.widgets.line_chart import GUTTER
 NEWEST_STEPS: Final = 48
 """How many steps a live timeline shows when it follows."""
 ZOOM: Final = 1.25
-LEGEND_HEIGHT: Final = 190
-"""Height of the picture from which there is room for the legend."""
 SHORTEST: Final[dict[Axis, float]] = {"time": 2000.0, "steps": 1.0}
 """The smallest span that can be zoomed to: 2 µs, or one step."""
 KEYS: Final = frozenset(
@@ -52,19 +51,6 @@ class Hit:
     step: int | None = None
     token: int | None = None
     request: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Lanes:
-    """Where the lanes lie; request i begins at `requests.top() + i * request_height − scroll`."""
-
-    axis: QRectF
-    marks: QRectF
-    host: QRectF
-    device: QRectF
-    requests: QRectF
-    request_height: float
-    legend: QRectF
 
 
 class TimelineCanvas(QWidget):
@@ -200,21 +186,10 @@ class TimelineCanvas(QWidget):
         )
 
     def lanes(self) -> Lanes:
-        """Where the lanes lie: the picture's height is shared, and many requests scroll."""
-        line = QFontMetricsF(ui_font(CAPTION_SCALE)).height()
-        n = len(self.model.session.requests) if self.model is not None else 0
-        width = float(self.width())
-        axis = QRectF(0, 0, width, line + 2 * GRID)
-        has_marks = self.model is not None and bool(self.model.session.marks)
-        marks = QRectF(0, axis.bottom(), width, line if has_marks else 0)
-        foot = line + 2 * GRID if self.height() >= LEGEND_HEIGHT else 0.0
-        legend = QRectF(0, self.height() - foot, width, foot)
-        room = legend.top() - marks.bottom() - 3 * GRID
-        host = QRectF(0, marks.bottom() + GRID, width, min(max(0.26 * room, 24), 200))
-        device = QRectF(0, host.bottom() + GRID, width, min(max(0.12 * room, line), 64))
-        requests = QRectF(0, device.bottom() + GRID, width, max(legend.top() - device.bottom() - 2 * GRID, 8))
-        height = min(max(requests.height() / max(n, 1), line + 14), 96)
-        return Lanes(axis, marks, host, device, requests, height, legend)
+        """Where the lanes lie now."""
+        session = self.model.session if self.model is not None else None
+        requests, marks = (len(session.requests), bool(session.marks)) if session is not None else (0, False)
+        return lanes_in(float(self.width()), float(self.height()), requests, marks)
 
     def request_box(self, index: int, lanes: Lanes) -> QRectF:
         """The lane of the index-th request."""
@@ -305,7 +280,7 @@ class TimelineCanvas(QWidget):
         painter.save()
         plot = QRectF(scene.left, box.top() - 1, scene.width, box.height() + 2)
         painter.setClipRect(plot.intersected(lanes.requests))
-        paint.draw_request(painter, scene, box, request, self.tr("waits {}"), token if owns else None)
+        draw_request(painter, scene, box, request, self.tr("waits {}"), token if owns else None)
         painter.restore()
 
     def _label(self, painter: QPainter, box: QRectF, text: str, colour: str) -> None:
@@ -328,7 +303,7 @@ class TimelineCanvas(QWidget):
         step = self._step_near(scene, place.x())
         if request is None or step is None or request not in scene.model.lanes:
             return Hit(step, None, request)
-        cells = [cell for cell in paint.token_cells(scene, request, step, step + 1) if cell[0] >= 0]
+        cells = [cell for cell in token_cells(scene, request, step, step + 1) if cell[0] >= 0]
         if not cells:
             return Hit(step, None, request)
         token = min(cells, key=lambda cell: max(cell[1] - place.x(), place.x() - cell[2], 0.0))[0]

@@ -167,7 +167,8 @@ class TimelineModel:
         if axis == "time":
             shares: NDArray[np.float64] = taken / np.diff(edges)[:, None]
             return shares
-        return taken / np.maximum(taken.sum(axis=1, keepdims=True), 1.0)
+        of_wall: NDArray[np.float64] = taken / np.maximum(taken.sum(axis=1, keepdims=True), 1.0)
+        return of_wall
 
     def device_columns(self, axis: Axis, edges: NDArray[np.float64]) -> NDArray[np.float64]:
         """Share of each pixel column in which the device was busy, float64 [len(edges) - 1]."""
@@ -176,7 +177,8 @@ class TimelineModel:
             share: NDArray[np.float64] = np.clip(busy / np.diff(edges), 0.0, 1.0)
             return share
         wall = np.diff(self._cumulative("bands", axis, edges), axis=0).sum(axis=1)
-        return np.clip(busy / np.maximum(wall, 1.0), 0.0, 1.0)
+        of_wall: NDArray[np.float64] = np.clip(busy / np.maximum(wall, 1.0), 0.0, 1.0)
+        return of_wall
 
     def token_columns(self, request_id: int, axis: Axis, edges: NDArray[np.float64]) -> NDArray[np.int64]:
         """How many tokens of the request were emitted by steps that end in each pixel column, int64."""
