@@ -25,6 +25,7 @@ from engine.decode.sampler import ALTERNATIVES
 from engine.decode.scheduler import Share, preempt, retire_finished
 from engine.decode.settings import Observation, RequestSpec, RunSpec, Switches
 from engine.decode.speculation import NO_PROPOSAL, Proposal
+from engine.decode.teacher import teacher_pass
 from engine.errors import InputError
 from engine.measure.account import StepFacts, kv_state, record_step
 from engine.measure.cost import CostModel
@@ -67,6 +68,8 @@ class Engine:
         self._steps = self._tokens = self._requests = 0
         self._config_id = -1
         self._pending: list[dict[str, Any]] = []
+        self._teaches = run.teacher_pass
+        self._to_teach: deque[Request] = deque()
         self._switch_at = sorted(run.switch_at, key=lambda change: change.step)
         self._switches = run.switches
         self._check_switches(run)
@@ -90,8 +93,8 @@ class Engine:
 
     @property
     def done(self) -> bool:
-        """Whether every request has finished."""
-        return self._queue.empty
+        """Whether every request has finished, and was passed once more where that was asked for."""
+        return self._queue.empty and not self._to_teach
 
     @property
     def next_arrival_s(self) -> float | None:
@@ -135,12 +138,16 @@ class Engine:
                 request.finish_reason = "cancelled"
                 self._emit([schema.RequestFinished(request.id, self.now_ns(), "cancelled")])
         self._queue = Queue()
+        self._to_teach.clear()
 
     # --- the step -----------------------------------------------------------------------------------------------------
 
     @torch.inference_mode()
     def step(self) -> bool:
         """Run one step: schedule, draft, prepare, forward, decide, emit, account; False where nothing is to do now."""
+        if self._queue.empty and self._to_teach:
+            self._teach(self._to_teach.popleft())
+            return True
         timer = self._timer
         timer.begin()
         start_ns = self.now_ns()
@@ -167,12 +174,41 @@ class Engine:
                 emission for one in drawn for emission in emit_tokens(one, self._model.tokenizer.eos_token_ids)
             ]
         self._account(start_ns, shares, batch, drawn, emissions)
+        self._retire([one.request for one in drawn if one.request.finished])
+        return True
+
+    def _retire(self, finished: list[Request]) -> None:
+        """Let finished requests leave, and whatever was kept for them."""
         self._scheduler.retire(self._queue, self._cache)
         if self._proposer is not None:
-            for one in drawn:
-                if one.request.finished:
-                    self._proposer.forget(one.request.id)
-        return True
+            for request in finished:
+                self._proposer.forget(request.id)
+        if self._teaches:
+            self._to_teach.extend(finished)
+
+    def _teach(self, request: Request) -> None:
+        """Pass a finished request's text through the model at once, as a step of its own."""
+        timer = self._timer
+        timer.begin()
+        start_ns = self.now_ns()
+        passed = teacher_pass(self._model, self._attention, request, timer)
+        facts = StepFacts(
+            id=self._steps,
+            config_id=self._config_id,
+            kind="teacher",
+            start_ns=start_ns,
+            batch=passed.batch,
+            work=[work_of(self._steps, request.id, request.slot, (0, request.known - 1), request.seen)],
+            kv=passed.kv,
+            tokens_out=0,
+            running=1,
+            waiting=0,
+            attention_kernel=self._attention.kernel,
+        )
+        step = record_step(facts, self._cost, timer, self.now_ns)
+        self._steps += 1
+        self._emit([*facts.work, step])
+        self.mark("teacher", f"request {request.id}: {passed.agreeing} of {passed.tokens} tokens agree")
 
     def _apply_switches(self) -> None:
         while self._switch_at and self._switch_at[0].step <= self._steps:

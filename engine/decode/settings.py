@@ -133,12 +133,17 @@ class SwitchChange:
 
 @dataclass(frozen=True, slots=True)
 class RunSpec:
-    """One run: the requests, how it starts, what changes on the way, and what is observed."""
+    """One run: the requests, how it starts, what changes on the way, and what is observed.
+
+    With `teacher_pass`, each finished request's text goes through the model once more at the end, all positions at
+    once: a step of kind `teacher`, and a mark of that kind which says how many tokens agree.
+    """
 
     requests: tuple[RequestSpec, ...]
     switches: Switches = field(default_factory=Switches)
     observation: Observation = field(default_factory=Observation)
     switch_at: tuple[SwitchChange, ...] = ()
+    teacher_pass: bool = False
 
 
 def check_range(name: str, value: float, low: float, high: float) -> None:

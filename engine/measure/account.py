@@ -51,7 +51,7 @@ class StepFacts:
     running: int
     waiting: int
     attention_kernel: str
-    drafting: tuple[int, int]
+    drafting: tuple[int, int] = (0, 0)
     """FLOPs and bytes of the draft passes that fed the step."""
 
 
