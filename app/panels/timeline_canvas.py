@@ -450,7 +450,7 @@ class TimelineCanvas(QWidget):
         lane = model.lanes[request]
         if token is None:
             end = model.visible(self.axis, self.view.lo, self.view.hi)[1]
-            place = int(lane.steps.searchsorted(end)) - 1
+            place = int(lane.steps.searchsorted(end)) - 1 + (by if abs(by) > 1 else 0)
         else:
             place = int(lane.rows.searchsorted(token)) + by
         place = min(max(place, 0), len(lane.rows) - 1)

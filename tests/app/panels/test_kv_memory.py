@@ -1,0 +1,141 @@
+"""The KV memory panel: measured beside the formula, layer by layer."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import pytest
+from PySide6.QtCore import Qt
+from pytestqt.qtbot import QtBot
+
+from app.panels.kv_memory import KvMemoryPanel
+from app.panels.kv_memory_bars import LayerKv
+from app.theme import theme
+from engine.session.store import Session
+from tests.app.panels.helpers import click, colour_at, show
+from tests.app.panels.sessions import Recorder, busy_run, decode_run
+
+A_POSITION = 2 * 2 * 16 * 2
+"""Bytes of one position in one layer of the recorder's model: K and V, 2 heads of 16 numbers of 2 bytes."""
+
+
+def shown(qtbot: QtBot, session: Session, width: int = 1000, height: int = 420) -> KvMemoryPanel:
+    return cast(KvMemoryPanel, show(qtbot, KvMemoryPanel, session, width, height))
+
+
+def test_every_layer_shows_what_was_measured_beside_the_formula(qtbot: QtBot) -> None:
+    panel = shown(qtbot, decode_run(20, "contiguous").session)
+    assert panel.bars.layers == [LayerKv(20 * A_POSITION, 40 * A_POSITION, 20 * A_POSITION)] * 2
+    assert panel.figures().replace("\u2009", " ") == (
+        "5.00 KiB used ● of 10.0 KiB reserved ● (50.0 % ƒ) · formula 5.00 KiB ~"
+    )
+    assert panel.rows()[1] == [(19, layer, 2560, 5120, 2560) for layer in range(2)]
+    text = panel.layer_text(1).replace("\u2009", " ")
+    assert "used 2 560 B ●, reserved 5 120 B ●" in text
+    assert "formula 2 · 20 · 2 · 16 · 2 = 2 560 B ~" in text
+
+
+def test_bars_are_as_long_as_their_bytes(qtbot: QtBot) -> None:
+    panel = shown(qtbot, decode_run(20, "contiguous").session)
+    bars = panel.bars
+    left, right = 64.0, bars.columns()[0][1] - 4
+    y = bars._top() + bars.row_height() / 2
+    used = theme().positions["new"]
+    assert colour_at(bars, left + 0.48 * (right - left), y) == used
+    assert colour_at(bars, left + 0.52 * (right - left), y) != used
+    middle = round(left + 0.5 * (right - left))
+    assert theme().text in {colour_at(bars, x, y) for x in (middle - 1, middle, middle + 1)}  # the formula's marker
+
+
+def test_the_selected_step_is_shown(qtbot: QtBot) -> None:
+    panel = shown(qtbot, decode_run(20, "contiguous").session)
+    panel.context.selection.change(step=4)
+    assert panel.bars.layers[0].used == 5 * A_POSITION
+    assert panel.chart.marker == 4.5
+    panel.context.selection.change(step=None, steps=(3, 9))
+    assert panel.bars.layers[0].used == 10 * A_POSITION
+    assert panel.chart.region == (3, 10)
+
+
+def test_without_a_cache_it_says_so_and_what_one_would_hold(qtbot: QtBot) -> None:
+    panel = shown(qtbot, decode_run(16, "none").session)
+    assert panel.bars.hypothetical
+    sentence = panel.bars.sentence.replace("\u2009", " ")
+    assert sentence.startswith("Nothing is cached")
+    assert "would hold 4.00 KiB ~ for 16 positions" in sentence
+    assert panel.bars.layers[0] == LayerKv(0, 0, 16 * A_POSITION)
+    assert panel.figures().replace("\u2009", " ") == "nothing cached · a cache would hold 4.00 KiB ~"
+
+
+def test_curves_end_at_the_last_step_and_a_switch_is_noted(qtbot: QtBot) -> None:
+    panel = shown(qtbot, decode_run(20, "none", switch_at=10).session)
+    ends = {line.label.split()[0]: float(line.y[-1]) for line in panel.chart.lines}
+    assert ends == {"reserved": 2 * 2 * 20 * A_POSITION, "used": 2 * 20 * A_POSITION}
+    assert [(note.x, note.label) for note in panel.chart.notes] == [(10.0, "kv none → contiguous")]
+    assert not panel.bars.hypothetical
+    assert "fragmentation 50.0" in panel.step_text(19.5)
+
+
+def test_evictable_memory_has_its_own_line(qtbot: QtBot) -> None:
+    panel = shown(qtbot, busy_run().session)
+    ends = {line.label.split()[0]: float(line.y[-1]) for line in panel.chart.lines}
+    assert ends["evictable"] == 512
+
+
+def test_a_peak_survives_a_long_run(qtbot: QtBot) -> None:
+    recorder = Recorder()
+    recorder.request(0, ["a"])
+    for step in range(3000):
+        recorder.step([(0, 0, 0, 1, 0, 0)], kv=900 if step == 1234 else 1)
+    panel = shown(qtbot, recorder.session)
+    used = next(line for line in panel.chart.lines if line.label.startswith("used"))
+    assert used.y.max() == 2 * 900 * A_POSITION
+    assert len(used.x) < 1500
+
+
+def test_the_calculator_begins_with_one_gibibyte_and_follows_its_fields(qtbot: QtBot) -> None:
+    panel = shown(qtbot, decode_run(20, "contiguous").session)
+    calculator = panel.calculator
+    assert calculator.predicted_bytes == 2**30
+    assert calculator.result.text().replace("\u2009", " ") == "= 1.00 GiB ~"
+    calculator.fields["positions"].setValue(4096)
+    assert calculator.predicted_bytes == 2**31
+    assert calculator.preset.currentData() == "custom"
+    calculator.preset.setCurrentIndex(calculator.preset.findData("current"))
+    assert calculator.predicted_bytes == 2 * 20 * A_POSITION
+    assert calculator.preset.currentData() == "current"
+    calculator.preset.setCurrentIndex(calculator.preset.findData("llama-7b"))
+    assert calculator.predicted_bytes == 2**30
+    calculator.dtype.setCurrentText("float32")
+    assert calculator.predicted_bytes == 2**31
+
+
+def test_the_current_model_follows_the_run(qtbot: QtBot) -> None:
+    recorder = decode_run(20, "contiguous")
+    panel = shown(qtbot, recorder.session)
+    panel.calculator.preset.setCurrentIndex(panel.calculator.preset.findData("current"))
+    recorder.step([(0, 20, 20, 21, 0, 20)], [(0, "x", "target")], kv=21)
+    panel.refresh()
+    assert panel.calculator.predicted_bytes == 2 * 21 * A_POSITION
+
+
+def test_clicks_and_keys_select_layer_and_step(qtbot: QtBot) -> None:
+    panel = shown(qtbot, decode_run(20, "contiguous").session)
+    click(panel.bars, 100, panel.bars._top() + 1.5 * panel.bars.row_height())
+    assert panel.context.selection.now.layer == 1
+    panel.setFocus()
+    qtbot.keyClick(panel, Qt.Key.Key_Up)
+    assert panel.context.selection.now.layer == 0
+    box = panel.chart.plot_box()
+    click(panel.chart, box.left() + 7.5 / 20 * box.width(), box.center().y())
+    assert panel.context.selection.now.step == 7
+
+
+@pytest.mark.parametrize("size", [(500, 260), (1600, 900), (300, 700)])
+def test_it_fits_every_size(qtbot: QtBot, size: tuple[int, int]) -> None:
+    panel = shown(qtbot, decode_run(20, "contiguous").session, *size)
+    for widget in (panel.bars, panel.calculator):
+        assert panel.rect().contains(widget.geometry())
+    assert panel.calculator.geometry().top() >= panel.bars.geometry().bottom()
+    last = panel.calculator.result.geometry()
+    assert panel.calculator.rect().contains(last)
