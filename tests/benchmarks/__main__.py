@@ -1,0 +1,46 @@
+"""Prints tables of measured figures: `python -m tests.benchmarks [SUITE ...] [--json FILE]`. Never part of tests."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from tests.benchmarks.machine import facts
+
+SUITES = ("decode_speed", "detail_cost", "first_paint", "window_cost")
+
+
+def main() -> int:
+    """Run the suites named, or all of them."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("suites", nargs="*", metavar="SUITE", help=f"of {', '.join(SUITES)}; all where none is named")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write machine, versions, date and rows there")
+    options = parser.parse_args()
+    unknown = set(options.suites) - set(SUITES)
+    if unknown:
+        parser.error(f"there is no suite {sorted(unknown)[0]!r}; there are {', '.join(SUITES)}")
+    result: dict[str, Any] = {"machine": facts(), "suites": {}}
+    print(", ".join(f"{name} {value}" for name, value in facts().items()))
+    for name in options.suites or SUITES:
+        module = importlib.import_module(f"tests.benchmarks.{name}")
+        print(f"\n{name}: {module.__doc__.splitlines()[0]}", flush=True)
+        rows = result["suites"][name] = module.run()
+        _print(rows)
+    if options.json:
+        options.json.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return 0
+
+
+def _print(rows: list[dict[str, Any]]) -> None:
+    table = [list(rows[0]), *([str(value) for value in row.values()] for row in rows)]
+    widths = [max(len(row[i]) for row in table) for i in range(len(table[0]))]
+    for row in table:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip(), flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

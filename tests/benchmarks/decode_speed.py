@@ -1,0 +1,61 @@
+"""Greedy decoding against `transformers.generate`: same weights, dtype, threads and prompt, in turn, in one process."""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from engine.decode.engine import Engine
+from engine.decode.settings import LoadSpec, Observation, RequestSpec, RunSpec
+from engine.model.loader import LoadedModel, load_model
+from tests.benchmarks.shapes import DEMO, half_billion
+
+ROUNDS = 5
+PROMPT = "The cat sits on the"
+
+
+def run() -> list[dict[str, Any]]:
+    """Tokens/s of both and the ratio (budgets: demo 1.5; 0.5 B shape 1.8 in float32, 2.0 in bfloat16)."""
+    rows = [_row("demo", DEMO, "float32", 200)]
+    with tempfile.TemporaryDirectory() as folder:
+        rows += [_row("0.5 B shape", half_billion(Path(folder), dtype), dtype, 20) for dtype in ("float32", "bfloat16")]
+    return rows
+
+
+def _row(name: str, folder: Path, dtype: str, tokens: int) -> dict[str, Any]:
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    theirs = AutoModelForCausalLM.from_pretrained(folder, dtype=getattr(torch, dtype)).eval()
+    ids = AutoTokenizer.from_pretrained(folder)(PROMPT, return_tensors="pt", add_special_tokens=False)["input_ids"]
+    ours = load_model(LoadSpec(str(folder), dtype=dtype), lambda stage, fraction: None)  # type: ignore[arg-type]
+    threads = torch.get_num_threads()
+    speeds: dict[str, list[float]] = {"ours": [], "theirs": []}
+    for _ in range(ROUNDS + 1):
+        start = time.perf_counter()
+        with torch.inference_mode():
+            theirs.generate(ids, max_new_tokens=tokens, min_new_tokens=tokens, do_sample=False)
+        speeds["theirs"].append(tokens / (time.perf_counter() - start))
+        speeds["ours"].append(tokens / _seconds(ours, tokens))
+    ratios = [a / b for a, b in zip(speeds["ours"][1:], speeds["theirs"][1:], strict=True)]
+    return {
+        "model": name, "dtype": dtype, "threads": threads,
+        "DecodeScope tokens/s": round(statistics.median(speeds["ours"][1:]), 2),
+        "generate tokens/s": round(statistics.median(speeds["theirs"][1:]), 2),
+        "ratio": round(statistics.median(ratios), 3), "least": round(min(ratios), 3), "most": round(max(ratios), 3),
+    }  # fmt: skip
+
+
+def _seconds(model: LoadedModel, tokens: int) -> float:
+    """Wall time of one greedy run in this process, watched at detail `phase`."""
+    spec = RunSpec((RequestSpec(PROMPT, tokens, ignore_eos=True),), observation=Observation("phase"))
+    start = time.perf_counter()
+    engine = Engine(model, spec, {}, lambda events: None)
+    engine.begin(time.perf_counter_ns())
+    while not engine.done:
+        engine.step()
+    return time.perf_counter() - start

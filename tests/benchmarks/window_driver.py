@@ -1,0 +1,60 @@
+"""Opens the real window, runs a prompt under it and prints what the run measured; the other files here call it."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+
+import psutil
+
+STARTED_S = psutil.Process().create_time()
+
+
+def main() -> int:
+    """Print {"first_paint_s", "tokens_per_s"} of one run of so many tokens (0: only the first paint)."""
+    from PySide6.QtWidgets import QApplication
+
+    from app.gui import load_after_first_paint, make_application, make_feed, make_window
+    from app.preferences import Preferences
+    from engine.decode.settings import Observation, Probe, RequestSpec, RunSpec
+    from engine.session.metrics import summarise
+    from engine.session.store import Session
+
+    tokens = int(sys.argv[1])
+    app = make_application()
+    feed = make_feed()
+    window = make_window(Preferences.of_user(), feed)
+    sessions: list[Session] = []
+    result: dict[str, object] = {}
+
+    def painted() -> None:
+        result["first_paint_s"] = time.time() - STARTED_S
+        if tokens == 0:
+            window.close()
+            QApplication.quit()
+
+    def ready(*_: object) -> None:
+        request = RequestSpec("The cat sits on", tokens, ignore_eos=True)
+        feed.start_run(RunSpec((request,), observation=Observation("layer", Probe(0, 0))))
+
+    def ended(*_: object) -> None:
+        result["tokens_per_s"] = summarise(sessions[-1]).tokens_per_s
+        result["refresh_ms"] = 1000 * window.refresher.cost_s
+        window.close()
+        QApplication.quit()
+
+    window.first_painted.connect(painted)
+    feed.model_ready.connect(ready)
+    feed.session_started.connect(lambda session, path: sessions.append(session))
+    feed.run_ended.connect(ended)
+    window.show()
+    if tokens:
+        load_after_first_paint(window, None, None)
+    app.exec()
+    print(json.dumps(result))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
