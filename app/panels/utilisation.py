@@ -97,7 +97,7 @@ class UtilisationPanel(Panel):
             parts.append(f"{label} {text}")
         joules = joules_per_token(series, steps)
         if joules is not None:
-            parts.append(self.tr("{joules} a token {mark}").format(joules=rate(joules, "J"), mark=DERIVED))
+            parts.append(self.tr("{joules} a token {mark}").format(joules=_energy(joules), mark=DERIVED))
         return " · ".join(parts)
 
     def empty_text(self) -> str:
@@ -307,3 +307,8 @@ class UtilisationPanel(Panel):
             return
         step = int(x) if self._by_step else int(np.searchsorted(session.steps["start_ns"], x * 1e9, "right")) - 1
         self.context.selection.change(step=min(max(step, 0), len(session.steps) - 1))
+
+
+def _energy(joules: float) -> str:
+    """An energy of one token: `78.8 mJ`, `1.20 J`."""
+    return f"{significant(1000 * joules)}{THIN_SPACE}mJ" if abs(joules) < 1 else rate(joules, "J")

@@ -1,0 +1,244 @@
+"""Attention panel: the picture holds the recorded probabilities, and choosing asks the engine for others."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QPoint, Qt
+from pytestqt.qtbot import QtBot
+
+from app import theme
+from app.panels.attention import AttentionPanel
+from app.panels.models.attention_grid import CELLS
+from app.selection import Selected
+from app.widgets.heatmap import LOG_FLOOR, lookup_table, shade
+from engine.decode.settings import Probe
+from engine.session import schema
+from engine.session.store import Session
+from tests.app.panels.acting import RecordingControl, shown
+from tests.engine.session.synthetic import PROMPT, synthetic_events, synthetic_session
+
+
+@pytest.fixture
+def panel(qtbot: QtBot) -> AttentionPanel:
+    made = shown(AttentionPanel, synthetic_session(20))
+    assert isinstance(made, AttentionPanel)
+    qtbot.addWidget(made)
+    return made
+
+
+def control(panel: AttentionPanel) -> RecordingControl:
+    assert isinstance(panel.context.control, RecordingControl)
+    return panel.context.control
+
+
+def recorded(session: Session, position: int) -> np.ndarray:
+    rows = {row[1]: row[2] for row in session.attention_map(0, 0, 0)}
+    return np.frombuffer(rows[position], np.float16).astype(np.float32)
+
+
+def test_the_picture_holds_the_recorded_probabilities(panel: AttentionPanel) -> None:
+    assert panel.session is not None
+    assert panel.map.shades.shape == (23, 23)
+    for position in (PROMPT - 1, 10, 22):
+        expected = 1 + np.rint(254 * recorded(panel.session, position))
+        np.testing.assert_array_equal(panel.map.shades[position, : position + 1], expected)
+        assert (panel.map.shades[position, position + 1 :] == 0).all()
+    assert (panel.map.shades[: PROMPT - 1] == 0).all()  # the prompt's first rows were not recorded
+    np.testing.assert_array_equal(panel.map.image.image, panel.map.shades)
+
+
+def test_the_logarithmic_scale(panel: AttentionPanel) -> None:
+    panel.log_box.setChecked(True)
+    probs = recorded(panel.session, 22)  # type: ignore[arg-type]
+    scaled = 1 + np.log10(np.maximum(probs, LOG_FLOOR)) / 4
+    np.testing.assert_array_equal(panel.map.shades[22], 1 + np.rint(254 * scaled))
+    assert [label for _, label in panel.map.colour_bar.ticks()] == ["≤0.0001", "0.001", "0.01", "0.1", "1"]
+
+
+def test_shades_tell_not_recorded_from_zero() -> None:
+    values = np.array([-1, 0, 1e-4, 1e-2, 1], np.float32)
+    assert shade(values, log=False).tolist() == [0, 1, 1, 4, 255]
+    assert shade(values, log=True).tolist() == [0, 1, 1, 128, 255]
+    table = lookup_table()
+    assert table.shape == (256, 3)
+    assert len({tuple(table[0]), tuple(table[1]), tuple(table[255])}) == 3
+
+
+def test_it_grows_with_the_session_as_if_drawn_at_once(qtbot: QtBot) -> None:
+    live = Session()
+    panel = shown(AttentionPanel, live)
+    qtbot.addWidget(panel)
+    assert isinstance(panel, AttentionPanel)
+    for batch in synthetic_events(60):
+        for start in range(0, len(batch), 7):
+            live.apply(batch[start : start + 7])
+            panel.refresh()
+    whole = shown(AttentionPanel, synthetic_session(60))
+    qtbot.addWidget(whole)
+    assert isinstance(whole, AttentionPanel)
+    np.testing.assert_array_equal(panel.map.shades, whole.map.shades)
+    assert panel.figures() == whole.figures()
+    assert "60" in panel.figures()
+
+
+def test_a_long_context_is_pooled_and_says_so(qtbot: QtBot) -> None:
+    session = Session()
+    session.apply(next(synthetic_events(1)))
+    n = CELLS + 300
+    probs = np.zeros(n, np.float16)
+    probs[[5, 6, 700]] = 0.25, 0.5, 0.125
+    session.apply([schema.AttentionRow(0, 0, 0, 0, n - 1, probs.tobytes())])
+    panel = shown(AttentionPanel, session)
+    qtbot.addWidget(panel)
+    assert isinstance(panel, AttentionPanel)
+    row = panel.map.shades[(n - 1) // 2]
+    assert panel.map.shades.shape == (n // 2, n // 2)
+    assert row[2] == 1 + round(254 * 0.25)
+    assert row[3] == 1 + round(254 * 0.5)
+    assert row[350] == 1 + round(254 * 0.125)
+    assert "2 × 2" in panel.figures()
+    assert "2 × 2" in panel.note.text()
+    assert "50" in panel.describe(n - 1, 6)
+    assert f"{n - 2}-{n - 1}" in panel.describe(n - 1, 6)
+
+
+def test_choosing_a_layer_and_a_head_asks_the_engine_and_selects(panel: AttentionPanel) -> None:
+    panel.layer_picker.setValue(3)
+    assert control(panel).probes == [Probe(3, 0)]
+    panel.head_picker.setCurrentIndex(6)
+    assert control(panel).probes[-1] == Probe(3, 5)
+    assert (panel.context.selection.now.layer, panel.context.selection.now.head) == (3, 5)
+    panel.head_picker.setCurrentIndex(0)
+    assert control(panel).probes[-1] == Probe(3, None)
+    assert panel.context.selection.now.head is None
+
+
+def test_what_is_not_recorded_says_so_and_appears_when_it_is(panel: AttentionPanel) -> None:
+    panel.layer_picker.setValue(3)
+    assert not panel.map.message.isHidden()
+    assert "layer 3" in panel.map.message.text()
+    assert "L0 H0" in panel.map.message.text()
+    assert panel.session is not None
+    panel.session.apply([schema.AttentionRow(19, 0, 3, 0, 2, np.array([0, 0.5, 0.5], np.float16).tobytes())])
+    panel.refresh()
+    assert panel.map.message.isHidden()
+    assert panel.map.shades[2].tolist() == [1, 128, 128]
+
+
+def test_a_selection_from_elsewhere_moves_the_pickers_without_asking_the_engine(panel: AttentionPanel) -> None:
+    panel.context.selection.change(layer=2, head=None)
+    assert (panel.layer_picker.value(), panel.head_picker.currentIndex()) == (2, 0)
+    assert control(panel).probes == []
+
+
+def test_a_recording_opens_where_something_was_recorded(qtbot: QtBot) -> None:
+    session = synthetic_session(5, attention_rows=0)
+    session.apply([schema.AttentionRow(0, 0, 5, 2, 0, np.ones(1, np.float16).tobytes())])
+    panel = shown(AttentionPanel, session)
+    qtbot.addWidget(panel)
+    assert panel.context.selection.now == Selected(layer=5, head=2)
+    assert isinstance(panel, AttentionPanel)
+    assert panel.map.message.isHidden()
+
+
+def test_hover_names_both_tokens_and_the_probability(panel: AttentionPanel) -> None:
+    assert panel.session is not None
+    texts = panel.session.requests[0].prompt_token_texts
+    probs = recorded(panel.session, 3)
+    text = panel.describe(3, 1)
+    assert texts[3].replace(" ", "·") in text
+    assert texts[1].replace(" ", "·") in text
+    assert f"{100 * probs[1]:.3g}"[:3] in text
+    assert "●" in text
+    assert panel.describe(1, 3) == ""  # nobody looks ahead
+    assert panel.describe(0, 0) == ""  # was not recorded
+
+
+def test_a_click_in_the_map_selects_the_query_token(panel: AttentionPanel, qtbot: QtBot) -> None:
+    panel.map.clicked.emit(10)
+    assert panel.context.selection.now.token == 10 - PROMPT
+    assert panel.context.selection.now.request == 0
+    np.testing.assert_allclose(panel.flow.weights, recorded(panel.session, 10))  # type: ignore[arg-type]
+    assert panel.flow.query == 10
+    panel.flow.resize(600, 200)
+    qtbot.mouseClick(panel.flow.viewport(), Qt.MouseButton.LeftButton, pos=panel.flow.chip_rect(5).center())
+    assert panel.context.selection.now.token == 5 - PROMPT
+    assert panel.rows()[1][2] == (5, panel.flow.texts[5], 2, panel.flow.texts[2], float(recorded(panel.session, 5)[2]))  # type: ignore[arg-type]
+
+
+def test_a_real_click_on_a_cell_reaches_its_row(panel: AttentionPanel, qtbot: QtBot) -> None:
+    panel.show()
+    qtbot.waitExposed(panel)
+    view = panel.map.view
+    point = panel.map.plot.mapFromScene(view.mapViewToScene(pg_point(4.5, 12.5)))
+    qtbot.mouseClick(panel.map.plot.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(point.x(), point.y()))
+    assert panel.context.selection.now.token == 12 - PROMPT
+
+
+def pg_point(x: float, y: float):  # type: ignore[no-untyped-def]
+    from PySide6.QtCore import QPointF
+
+    return QPointF(x, y)
+
+
+def test_a_token_that_was_no_query_yet_shows_the_row_that_chose_it(panel: AttentionPanel) -> None:
+    panel.context.selection.change(token=19)  # position 23; the last recorded row is 22
+    assert panel.flow.query == 22
+    assert "(23)" in panel.row_label.text()
+    assert "(22)" in panel.row_label.text()
+
+
+def test_the_arrow_keys_walk_rows_and_layers(panel: AttentionPanel, qtbot: QtBot) -> None:
+    panel.map.clicked.emit(10)
+    qtbot.keyClick(panel.map.plot, Qt.Key.Key_Right)
+    assert panel.context.selection.now.token == 11 - PROMPT
+    qtbot.keyClick(panel.map.plot, Qt.Key.Key_Left)
+    qtbot.keyClick(panel.map.plot, Qt.Key.Key_Left)
+    assert panel.context.selection.now.token == 9 - PROMPT
+    qtbot.keyClick(panel.map.plot, Qt.Key.Key_Down)
+    assert panel.context.selection.now.layer == 1
+
+
+def test_the_mean_of_the_heads(qtbot: QtBot) -> None:
+    session = synthetic_session(3, attention_rows=0)
+    for head, probs in ((0, [0.25, 0.75]), (1, [0.75, 0.25])):
+        session.apply([schema.AttentionRow(0, 0, 0, head, 1, np.array(probs, np.float16).tobytes())])
+    panel = shown(AttentionPanel, session)
+    qtbot.addWidget(panel)
+    panel.context.selection.change(head=None)
+    assert isinstance(panel, AttentionPanel)
+    assert panel.map.shades[1].tolist() == [128, 128]
+    assert "2 heads ƒ" in panel.note.text()
+
+
+def test_another_session_starts_over(panel: AttentionPanel) -> None:
+    panel.map.clicked.emit(10)
+    panel.show_session(None)
+    assert panel.is_empty
+    assert panel.figures() == ""
+    assert panel.empty_text().endswith(".")
+    panel.context.selection.reset()
+    panel.show_session(synthetic_session(6))
+    assert panel.map.shades.shape == (9, 9)
+
+
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+def test_the_theme_changes_every_colour(panel: AttentionPanel, scheme: theme.Scheme) -> None:
+    theme.apply(scheme)
+    panel.restyle()
+    np.testing.assert_array_equal(panel.map.image.lut, lookup_table())
+    assert panel.map.plot.backgroundBrush().color().name() == (theme.DARK if scheme == "dark" else theme.LIGHT).panel
+
+
+def test_everything_has_an_accessible_name(panel: AttentionPanel) -> None:
+    for widget in (
+        panel.layer_picker,
+        panel.head_picker,
+        panel.log_box,
+        panel.map.plot,
+        panel.flow,
+        panel.map.colour_bar,
+    ):
+        assert widget.accessibleName()
+        assert widget.focusPolicy() != Qt.FocusPolicy.NoFocus or widget is panel.map.colour_bar
