@@ -51,7 +51,6 @@ class RedundancyMap(QWidget):
     def show_map(self, shown: ClassMap | None) -> None:
         """Draw this map; called again whenever it has grown."""
         self.map = shown
-        self._picture = None
         self.update()
 
     def restyle(self) -> None:
@@ -88,7 +87,7 @@ class RedundancyMap(QWidget):
     def _extent(self) -> tuple[int, int, int]:
         """First step, steps and positions that the plot spans."""
         assert self.map is not None
-        return self.map.first_step, max(self.map.end_step - self.map.first_step, 1), max(self.map.positions, 1)
+        return (self.map.first_step, *self.map.extent)
 
     def cell_at(self, place: QPointF) -> tuple[int, int] | None:
         """(step, position) at a place of the widget."""
@@ -100,7 +99,8 @@ class RedundancyMap(QWidget):
         first, steps, positions = self._extent()
         step = first + int((place.x() - box.left()) / box.width() * steps)
         position = int((box.bottom() - place.y()) / box.height() * positions)
-        return min(step, first + steps - 1), min(max(position, 0), positions - 1)
+        last = max(self.map.end_step - 1, first)
+        return min(step, last), min(max(position, 0), positions - 1)
 
     # --- drawing ----------------------------------------------------------------------------------------------------
 
@@ -138,7 +138,7 @@ class RedundancyMap(QWidget):
         assert self.map is not None
         colours, ratio = theme(), self.devicePixelRatioF()
         width, height = max(1, round(box.width() * ratio)), max(1, round(box.height() * ratio))
-        key = (width, height, colours.name, self.map.end_step, self.map.positions)
+        key = (width, height, colours.name, id(self.map), self.map.version, *self._extent())
         if self._picture is None or key != self._key:
             flags, columns, rows = self.pixel_flags(width, height)
             outline, gaps = borders(flags, columns, rows, GRID_PIXELS * ratio)

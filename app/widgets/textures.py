@@ -47,34 +47,39 @@ def texture_pixels(
     """
     height, width = flags.shape
     scale = max(1, round(ratio))
-    x = (np.arange(width) // scale)[None, :]
-    y = (np.arange(height) // scale)[:, None]
-    shown = _CHOICE[flags, ((x + y) // STRIPE) % _PHASES]
-    ink, ground = _palettes(colours)
-    strong = np.zeros((height, width), bool)
-    masks = {
-        "new": np.True_,
-        "recomputed": (x + y) % 6 < 2,
-        "padding": (x % 4 < 1) & (y % 4 < 1),
-        "rejected": ((x + y) % 8 < 1) | ((x - y) % 8 < 1),
-        "reused": outline,
-    }
-    for index, name in enumerate(CLASSES):
-        np.logical_or(strong, (shown == index) & masks[name], out=strong)
-    pixels = np.where(strong, ink[shown], ground[shown])
+    pixels = np.zeros((height, width), np.uint32)
+    for value in np.flatnonzero(np.bincount(flags.ravel(), minlength=1 << len(CLASSES))[1:]) + 1:
+        here = flags == value
+        if value == BIT["reused"]:
+            pixels[here & outline] = argb(colours.positions["reused"])
+            continue
+        tile = _tile(int(value), colours, scale)
+        copies = (-(-height // len(tile)), -(-width // len(tile)))
+        np.copyto(pixels, np.tile(tile, copies)[:height, :width], where=here)
     if gaps is not None:
         pixels[gaps] = 0
     return image(pixels, ratio)
 
 
-def _palettes(colours: Theme) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
-    strength = {"rejected": 0.3, "new": 1.0, "padding": 0.18, "recomputed": 0.42}
-    ink = [argb(colours.positions[name]) for name in CLASSES]
-    ground = [
-        argb(blend(colours.positions[name], colours.panel, strength[name])) if name in strength else np.uint32(0)
-        for name in CLASSES
-    ]
-    return np.array([*ink, 0], np.uint32), np.array([*ground, 0], np.uint32)
+def _tile(flags: int, colours: Theme, scale: int) -> NDArray[np.uint32]:
+    """The texture of one set of flags, uint32 [side, side], that repeats without a seam."""
+    side = STRIPE * _PHASES  # a multiple of every period below
+    at = np.arange(side)
+    x, y = at[None, :], at[:, None]
+    shown = _CHOICE[flags, (x + y) // STRIPE % _PHASES]
+    masks = {
+        "new": np.ones((side, side), bool),
+        "recomputed": (x + y) % 6 < 2,
+        "padding": (x % 4 < 1) & (y % 4 < 1),
+        "rejected": ((x + y) % 8 < 1) | ((x - y) % 8 < 1),
+    }
+    strength = {"new": 1.0, "recomputed": 0.42, "padding": 0.18, "rejected": 0.3}
+    tile = np.zeros((side, side), np.uint32)
+    for name, strong in masks.items():
+        colour, here = colours.positions[name], shown == CLASSES.index(name)
+        tile[here] = argb(blend(colour, colours.panel, strength[name]))
+        tile[here & strong] = argb(colour)
+    return tile.repeat(scale, 0).repeat(scale, 1)
 
 
 def borders(

@@ -62,6 +62,8 @@ class ClassMap:
         self.end_step = self.first_step
         self.positions = 0
         """How many positions the map reaches up to."""
+        self.version = 0
+        """Grows whenever a cell changed, so that a picture of the map need not be made again otherwise."""
         self._cells = np.zeros((64, 64), np.uint8)
         self._seen = 0
         if steps is not None:
@@ -72,6 +74,14 @@ class ClassMap:
         columns = -(-(self.end_step - self.first_step) // self.step_pool)
         rows = -(-self.positions // self.position_pool)
         return self._cells[:columns, :rows]
+
+    @property
+    def extent(self) -> tuple[int, int]:
+        """(steps, positions) that the cells stand for; those of a pooled map may reach past the newest."""
+        columns, rows = self.cells.shape
+        if not self.pooled:
+            return max(self.end_step - self.first_step, 1), max(self.positions, 1)
+        return max(columns, 1) * self.step_pool, max(rows, 1) * self.position_pool
 
     @property
     def pooled(self) -> bool:
@@ -125,7 +135,10 @@ class ClassMap:
         size = (right - left) * (rows + 1)
         change = np.bincount(base + bottom, minlength=size) - np.bincount(base + top, minlength=size)
         covered = np.cumsum(change.reshape(right - left, rows + 1).astype(np.int32), axis=1)[:, :rows] > 0
-        self._cells[left:right] |= covered.astype(np.uint8) * bit
+        painted = self._cells[left:right] | (covered.astype(np.uint8) * bit)
+        if not np.array_equal(painted, self._cells[left:right]):
+            self._cells[left:right] = painted
+            self.version += 1
 
 
 class RunningTotals:
