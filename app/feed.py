@@ -259,7 +259,7 @@ class Feed(QThread):
         self._end_session()
         session, path = Session(), ""
         try:
-            new_path = self._recordings.new_path(started.meta.get("model", ""))
+            new_path = self._recordings.new_path(self._model_name(started))
             self._writer = self._open_writer(new_path)
             session.source = RecordedDetail(new_path)
             path = str(new_path)
@@ -269,6 +269,12 @@ class Feed(QThread):
         self._active = True
         self._record([started])
         self.session_started.emit(session, path)
+
+    def _model_name(self, started: schema.SessionStarted) -> str:
+        """What the recording is named for: "demo", or the model's own name."""
+        if self._model is not None and self._model.spec.model == "demo":
+            return "demo"
+        return started.meta.get("model", "")
 
     def _record(self, stored: list[schema.AnyEvent]) -> None:
         if self._session is None:

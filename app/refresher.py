@@ -1,45 +1,50 @@
-"""The window's one timer: draws news at most some twenty times a second and keeps drawing under its share of a core."""
+"""The window's one timer: draws news a piece at a time and keeps drawing under its share of a core."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 from PySide6.QtCore import QObject, Qt, QTimer
 
-FASTEST_MS: Final = 50
-SLOWEST_MS: Final = 500
+TICK_MS: Final = 25
+FASTEST_S: Final = 0.05
+SLOWEST_S: Final = 1.0
 SHARE: Final = 0.10
 """The most of one core that drawing live data may take, so that the profiler does not slow down what it measures."""
 
 
-class Refresher(QObject):
-    """Calls `draw` while `active`, as often as its measured cost allows; `draw` returns whether there was news.
+@dataclass(slots=True)
+class Piece:
+    """One part of the window that is drawn by itself."""
 
-    The cost is the processor time of the window's thread from one tick to the next (so painting counts, not only what
-    `draw` does itself). With nothing to follow the timer stops.
+    name: str
+    draw: Callable[[], bool]
+    """Draws what is new; returns whether there was anything."""
+    cost_s: float = 0.0
+    """Processor time one drawing has cost lately, painting included."""
+    due_s: float = 0.0
+
+
+class Refresher(QObject):
+    """Draws at most one piece a tick, so that each one's cost can be told: the processor time of the window's thread
+    until the next tick, in which Qt paints it.
+
+    Every piece has an equal part of `SHARE`: what costs little is drawn up to 20 times a second, what costs much less
+    often. With nothing to follow the timer stops.
     """
 
-    def __init__(self, draw: Callable[[], bool], parent: QObject | None = None) -> None:
+    def __init__(self, pieces: list[Piece], parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._draw = draw
+        self.pieces = pieces
         self._timer = QTimer(self)
         self._timer.setTimerType(Qt.TimerType.CoarseTimer)
-        self._timer.setInterval(FASTEST_MS)
+        self._timer.setInterval(TICK_MS)
         self._timer.timeout.connect(self.tick)
-        self._cost_s = 0.0
-        self._last_cpu_s = 0.0
-        self._drew = False
-
-    @property
-    def cost_s(self) -> float:
-        """Seconds of processor time one refresh has cost lately, painting included."""
-        return self._cost_s
-
-    @property
-    def interval_ms(self) -> int:
-        return self._timer.interval()
+        self._drawn: Piece | None = None
+        self._cpu_s = 0.0
 
     @property
     def active(self) -> bool:
@@ -48,24 +53,36 @@ class Refresher(QObject):
     def follow(self, live: bool) -> None:
         """Start drawing a live session, or draw what is left of it and rest."""
         if live and not self._timer.isActive():
-            self._drew = False
+            self._drawn = None
             self._timer.start()
         elif not live:
             self._timer.stop()
-            self._draw()
+            self.draw_all()
+
+    def draw_all(self) -> None:
+        """Draw every piece now."""
+        self._drawn = None
+        for piece in self.pieces:
+            piece.draw()
 
     def tick(self) -> None:
-        """Draw once, and set the pace by what the previous tick and its painting cost."""
-        now = time.thread_time()
-        if self._drew:
-            self._cost_s += 0.3 * (now - self._last_cpu_s - self._cost_s)
-            interval = pace_ms(self._cost_s)
-            if abs(interval - self._timer.interval()) > 5:
-                self._timer.setInterval(interval)
-        self._last_cpu_s = now
-        self._drew = self._draw()
+        """Note what the piece drawn last has cost, then draw the one that has been due for longest."""
+        now, cpu = time.monotonic(), time.thread_time()
+        if self._drawn is not None:
+            piece, cost = self._drawn, cpu - self._cpu_s
+            piece.cost_s = cost if piece.cost_s == 0.0 else piece.cost_s + 0.3 * (cost - piece.cost_s)
+            shares = sum(one.cost_s > 0.0 for one in self.pieces)
+            piece.due_s = now - TICK_MS / 1000 + pace_s(piece.cost_s, shares)
+            self._drawn = None
+        for piece in sorted(self.pieces, key=lambda one: one.due_s):
+            if piece.due_s > now:
+                break
+            self._cpu_s = time.thread_time()
+            if piece.draw():
+                self._drawn = piece
+                break
 
 
-def pace_ms(cost_s: float) -> int:
-    """The interval at which refreshes of this cost take `SHARE` of a core, within what looks alive."""
-    return round(min(SLOWEST_MS, max(FASTEST_MS, 1000 * cost_s / SHARE)))
+def pace_s(cost_s: float, shares: int) -> float:
+    """Seconds between two drawings of this cost that keep to one of `shares` equal parts of `SHARE`."""
+    return min(SLOWEST_S, max(FASTEST_S, cost_s * shares / SHARE))

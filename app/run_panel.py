@@ -10,16 +10,13 @@ from PySide6.QtWidgets import (
     QCheckBox,
     QFileDialog,
     QFormLayout,
-    QFrame,
     QHBoxLayout,
     QLabel,
     QPlainTextEdit,
     QProgressBar,
     QPushButton,
-    QScrollArea,
     QSizePolicy,
     QSpinBox,
-    QSplitter,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -35,6 +32,7 @@ from app.widgets.model_picker import ModelPicker
 from app.widgets.sampling_controls import SamplingControls
 from app.widgets.segments import Segments
 from app.widgets.switch_controls import SwitchControls
+from app.widgets.tall_scroll_area import TallScrollArea
 from engine.decode.settings import Detail, Observation, Probe, RequestSpec, RunSpec
 from engine.session.schema import ModelReady
 from engine.session.store import Session
@@ -42,7 +40,9 @@ from engine.session.store import Session
 DEFAULT_PROMPT = "The cat sits on"
 DEFAULT_TOKENS = 128
 PROMPT_LINES = 3
-WIDTH = 80 * GRID
+LEAST_OUTPUT = 55 * GRID
+"""Pixels that the buttons and the text keep in a low window; the settings scroll then."""
+WIDTH = 85 * GRID
 DETAILS: tuple[Detail, ...] = ("off", "step", "phase", "layer")
 
 
@@ -75,6 +75,7 @@ class RunPanel(QWidget):
         self._progress.setRange(0, 1000)
         self._progress.hide()
         self._facts = ElidedLabel()
+        self._facts.hide()
         self.prompt = QPlainTextEdit(DEFAULT_PROMPT)
         self.prompt.setTabChangesFocus(True)
         self.prompt.setWordWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
@@ -153,7 +154,7 @@ class RunPanel(QWidget):
     def show_facts(self, facts: str) -> None:
         """Show one line about the model that is loaded, or why none is."""
         self._progress.hide()
-        self._facts.show()
+        self._facts.setVisible(bool(facts))
         self._facts.setText(facts)
         self._facts.setToolTip(facts)
 
@@ -205,7 +206,7 @@ class RunPanel(QWidget):
         self._requests_clear.setAccessibleName(self.tr("Back to the prompt"))
         self.tokens.setAccessibleName(texts["tokens"])
         self.tokens.setToolTip(self.tr("The most tokens that are generated for a request"))
-        self.ignore_eos.setText(self.tr("Ignore end of text"))
+        self.ignore_eos.setText(self.tr("Ignore EOS"))
         self.ignore_eos.setToolTip(self.tr("Go on past the end-of-text token until all tokens are generated"))
         self.probe.setText(self.tr("Record attention of the selected head"))
         self.probe.setToolTip(self.tr("Keeps the attention rows of the layer and head picked in the Attention panel"))
@@ -229,21 +230,13 @@ class RunPanel(QWidget):
     # --- inside -----------------------------------------------------------------------------------------------------
 
     def _build(self) -> None:
-        scroll = QScrollArea()
-        scroll.setWidget(self._build_settings())
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        splitter = QSplitter(Qt.Orientation.Vertical)
-        splitter.setChildrenCollapsible(False)
-        splitter.addWidget(scroll)
-        splitter.addWidget(self._build_output())
-        splitter.setStretchFactor(0, 0)
-        splitter.setStretchFactor(1, 1)
+        output = self._build_output()
+        output.setMinimumHeight(LEAST_OUTPUT)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(splitter)
+        layout.setSpacing(0)
+        layout.addWidget(TallScrollArea(self._build_settings()))
+        layout.addWidget(output, 1)
         self.setMinimumWidth(WIDTH - 8 * GRID)
         self.setMaximumWidth(2 * WIDTH)
         self.set_requests_file(None)

@@ -7,7 +7,7 @@ from pathlib import Path
 from PySide6.QtCore import QEvent, Qt
 from PySide6.QtWidgets import QLabel, QProgressBar, QStatusBar, QWidget
 
-from app.theme import CAPTION_SCALE, GRID, theme, ui_font
+from app.theme import CAPTION_SCALE, GRID, ROW_GAP, theme, ui_font
 from app.units import count, percent, rate
 from app.widgets.elided_label import ElidedLabel
 from engine.session.store import Session
@@ -30,6 +30,7 @@ class StatusBar(QStatusBar):
         self._busy.setMaximumWidth(30 * GRID)
         self._busy.setTextVisible(False)
         self._busy.hide()
+        self.setContentsMargins(ROW_GAP, 0, ROW_GAP, 0)
         self.addWidget(self._state)
         self.addWidget(self._rate)
         self.addWidget(self._busy)
@@ -48,7 +49,7 @@ class StatusBar(QStatusBar):
         self._now = state
         colours = theme()
         words = {
-            "starting": self.tr("starting the engine"),
+            "starting": self.tr("engine not started"),
             "loading": self.tr("loading the model"),
             "idle": self.tr("ready"),
             "running": self.tr("running"),
@@ -58,7 +59,7 @@ class StatusBar(QStatusBar):
         colour = {"running": colours.accent, "paused": colours.warn, "stopped": colours.error}.get(state, colours.muted)
         text = words.get(state, state)
         if recorded:
-            text = self.tr("recorded session, engine {}").format(text)
+            text = self.tr("recorded session · {}").format(text)
         self._state.setText(f'<span style="color:{colour}">●</span> {text}')
 
     def show_busy(self, busy: bool) -> None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QColor,
     QFontMetricsF,
     QHelpEvent,
+    QImage,
     QKeyEvent,
     QMouseEvent,
+    QPaintEngine,
     QPainter,
     QPaintEvent,
     QPen,
@@ -191,21 +194,31 @@ class StepStrip(QWidget):
         ceiling = columns.ceiling_ns()
         if ceiling == 0:
             return
-        heights = np.minimum(columns.latency_ns / ceiling, 1.0) * plot.height()
+        heights = np.minimum(columns.latency_ns / ceiling, 1.0)
         gap = 1.0 if columns.bar >= 3 else 0.0
         width = max(1.0, columns.bar - gap)
-        painter.setPen(Qt.PenStyle.NoPen)
+        colour_of = [QColor(colours.kinds[kind]) for kind in STEP_KINDS]
         painter.save()
         painter.setClipRect(plot)
-        for kind in np.unique(columns.kind):
-            chosen = columns.kind == kind
-            painter.setBrush(QColor(colours.kinds[STEP_KINDS[kind]]))
-            painter.drawRects(
-                [
-                    QRectF(plot.left() + left, plot.bottom() - height, width, height)
-                    for left, height in zip(columns.left[chosen].tolist(), heights[chosen].tolist(), strict=True)
-                ]
+        painter.setPen(Qt.PenStyle.NoPen)
+        if painter.paintEngine().type() == QPaintEngine.Type.Raster:
+            scale = self.devicePixelRatioF()
+            image = bars_image(
+                columns,
+                heights,
+                width,
+                round(plot.width() * scale),
+                round(plot.height() * scale),
+                scale,
+                [c.rgb() for c in colour_of],
             )
+            image.setDevicePixelRatio(scale)
+            painter.drawImage(plot.topLeft(), image)
+        else:  # a picture of vectors
+            for left, height, kind in zip(columns.left.tolist(), heights.tolist(), columns.kind.tolist(), strict=True):
+                painter.setBrush(colour_of[kind])
+                tall = height * plot.height()
+                painter.drawRect(QRectF(plot.left() + left, plot.bottom() - tall, width, tall))
         painter.setBrush(QColor(colours.text))  # a bar that is cut off says so with a tip
         for left in columns.left[columns.latency_ns > ceiling].tolist()[:200]:
             middle = plot.left() + left + width / 2
@@ -446,6 +459,34 @@ class StepStrip(QWidget):
         return self.tr("Step {}: {}\n{} (measured)\n{} positions computed").format(
             count(step), kind, seconds(latency_s), count(int(steps["positions_computed"][step]))
         )
+
+
+def bars_image(
+    columns: StepColumns,
+    heights: NDArray[np.float64],
+    bar_width: float,
+    width: int,
+    height: int,
+    scale: float,
+    colours: list[int],
+) -> QImage:
+    """The bars as one image of `width` x `height` device pixels: one operation on an array instead of one call a bar.
+
+    `heights` are shares of the full height, `bar_width` is in logical pixels, `scale` device pixels a logical one.
+    """
+    left = np.round(columns.left * scale).astype(np.int64)
+    right = np.maximum(np.round((columns.left + bar_width) * scale).astype(np.int64), left + 1)
+    lengths = right - left
+    mark = np.repeat(np.arange(len(left)), lengths)
+    pixel = np.arange(len(mark)) - np.repeat(np.cumsum(lengths) - lengths, lengths) + left[mark]
+    inside = (pixel >= 0) & (pixel < width)
+    mark, pixel = mark[inside], pixel[inside]
+    top = np.full(width, height, np.int64)
+    top[pixel] = height - np.maximum(1, np.round(heights[mark] * height)).astype(np.int64)
+    colour = np.zeros(width, np.uint32)
+    colour[pixel] = np.array(colours, np.uint32)[columns.kind[mark]]
+    pixels = np.where(np.arange(height)[:, None] >= top, colour, np.uint32(0))  # [height, width], ARGB
+    return QImage(pixels.tobytes(), width, height, 4 * width, QImage.Format.Format_ARGB32_Premultiplied).copy()
 
 
 def switch_marks(session: Session) -> list[tuple[int, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast, get_args
 
@@ -28,7 +29,7 @@ from app.panels.frame import PanelDock
 from app.panels.registry import PANELS
 from app.preferences import Language, Preferences
 from app.recordings import SUFFIX
-from app.refresher import Refresher
+from app.refresher import Piece, Refresher
 from app.run_panel import WIDTH, RunActions, RunPanel
 from app.selection import Selected, Selection
 from app.status_bar import StatusBar
@@ -58,7 +59,8 @@ class MainWindow(QMainWindow):
         """The Session of the newest run and its file, also while another one is looked at."""
         self._model = "demo"
         self._painted = False
-        self._drawn_revision = -1
+        self._drawn: dict[str, int] = {}
+        """The revision of the Session that each part of the window shows."""
         self._model_line = ""
         self.setObjectName("main-window")
         self.setAcceptDrops(True)
@@ -75,11 +77,12 @@ class MainWindow(QMainWindow):
         self.setStatusBar(self.status)
         self._build_side()
         self.docks = self._build_docks()
-        self.refresher = Refresher(self._draw, self)
+        self.refresher = Refresher(self._pieces(), self)
         self._connect()
         self.retranslate()
         self._show_choices()
         self._place()
+        self.run_panel.restyle()  # a style sheet takes fonts back from labels that are moved to another parent
         self._set_state(feed.state)
         self._show_session(None, "")
 
@@ -245,7 +248,7 @@ class MainWindow(QMainWindow):
     @Slot(object)
     def _on_model_ready(self, ready: ModelReady) -> None:
         self.run_panel.show_model(ready)
-        self._model_line = model_line(ready.meta)
+        self._model_line = model_line(ready.meta, self._model)
         self.run_panel.show_facts(self._model_line)
 
     @Slot(object, str)
@@ -306,7 +309,7 @@ class MainWindow(QMainWindow):
         self.setWindowTitle(f"{name} — DecodeScope" if name else "DecodeScope")
         self.menus.actions["show_live"].setEnabled(self._live is not None and not live)
         self._show_state()
-        self._draw(everything=True)
+        self._drawn.clear()
         self._follow_news()
 
     def _close_source(self) -> None:
@@ -318,21 +321,36 @@ class MainWindow(QMainWindow):
     def _follow_news(self) -> None:
         self.refresher.follow(self._session_is_live() and self._feed.state in ("running", "paused"))
 
-    def _draw(self, everything: bool = False) -> bool:
-        """Draw what came since the last time in whatever can be seen; returns whether anything was drawn."""
-        due = [dock for dock in self.docks.values() if dock.needs_refresh and dock.is_seen] if self._painted else []
-        session = self._session
-        revision = session.revision if session is not None else -1
-        if not due and revision == self._drawn_revision and not everything:
-            return False
-        self._drawn_revision = revision
-        self.strip.refresh()
-        self.run_panel.refresh()
-        running = self._session_is_live() and self._feed.state == "running"
-        self.status.refresh(session, running, self._feed.overhead if self._session_is_live() else None)
-        for dock in due:
+    def _pieces(self) -> list[Piece]:
+        """The parts of the window that are drawn by themselves when there is news."""
+        parts = {"strip": self.strip.refresh, "text": self.run_panel.refresh, "status": self._refresh_status}
+        pieces = [Piece(name, self._when_news(name, refresh)) for name, refresh in parts.items()]
+        return pieces + [Piece(name, self._when_seen(dock)) for name, dock in self.docks.items()]
+
+    def _when_news(self, name: str, refresh: Callable[[], None]) -> Callable[[], bool]:
+        def draw() -> bool:
+            revision = self._session.revision if self._session is not None else -1
+            if self._drawn.get(name) == revision:
+                return False
+            self._drawn[name] = revision
+            refresh()
+            return True
+
+        return draw
+
+    def _when_seen(self, dock: PanelDock) -> Callable[[], bool]:
+        def draw() -> bool:
+            if not (self._painted and dock.needs_refresh and dock.is_seen):
+                return False
             dock.refresh()
-        return True
+            return True
+
+        return draw
+
+    def _refresh_status(self) -> None:
+        live = self._session_is_live()
+        running = live and self._feed.state == "running"
+        self.status.refresh(self._session, running, self._feed.overhead if live else None)
 
     def _show_state(self) -> None:
         recorded = self._session is not None and not self._session_is_live()
@@ -389,7 +407,7 @@ class MainWindow(QMainWindow):
     @Slot()
     def _on_dock_seen(self) -> None:
         if self._painted:
-            self._draw()
+            self.refresher.draw_all()
 
     def focused_dock(self) -> PanelDock | None:
         """The panel that has the keyboard, or else the first that can be seen."""
@@ -540,7 +558,7 @@ class MainWindow(QMainWindow):
         if self._default_layout:
             layout.proportion(self, self.side, self.docks, layout.rows_for(self.size()), WIDTH)
         self.first_painted.emit()
-        self._draw(everything=True)
+        self.refresher.draw_all()
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         if any(self._droppable(url.toLocalFile()) for url in event.mimeData().urls()):
@@ -576,14 +594,14 @@ class MainWindow(QMainWindow):
         super().closeEvent(event)
 
 
-def model_line(meta: dict[str, str]) -> str:
+def model_line(meta: dict[str, str], model: str) -> str:
     """One line about a loaded model: name, size, precision, device."""
     import json
 
     facts = json.loads(meta.get("model_config", "{}"))
     parameters = facts.get("parameters")
     parts = [
-        meta.get("model", ""),
+        "demo" if model == "demo" else meta.get("model", ""),
         f"{parameters / 1e6:.3g} M parameters" if parameters else "",
         f"{count(facts['layers'])} layers" if "layers" in facts else "",
         meta.get("dtype", ""),
