@@ -26,6 +26,8 @@ DTYPES: Final[dict[Dtype, torch.dtype]] = {
     "float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16,
 }  # fmt: skip
 
+SMALL_MODEL_BYTES: Final = 64 * 2**20
+
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
@@ -57,8 +59,7 @@ def load_model(spec: LoadSpec, progress: Progress) -> LoadedModel:
     tokenizer = load_tokenizer(checkpoint)
     dtype = choose_dtype(spec.dtype, device, config)
     check_memory(config, device, dtype)
-    if spec.threads:
-        torch.set_num_threads(spec.threads)
+    torch.set_num_threads(spec.threads or choose_threads(config.parameters * dtype.itemsize))
     decoder: Decoder | None = None
     for stage in build_decoder(family, config, checkpoint.tensor, device, dtype):
         if isinstance(stage, Decoder):
@@ -68,8 +69,9 @@ def load_model(spec: LoadSpec, progress: Progress) -> LoadedModel:
     assert decoder is not None
     progress("Ready", 1.0)
     return LoadedModel(
-        config, decoder, tokenizer, path, path.name, device, dtype, decoder.weight_bytes, device_name(device)
-    )
+        config, decoder, tokenizer, path, "demo" if spec.model == "demo" else path.name, device, dtype,
+        decoder.weight_bytes, device_name(device),
+    )  # fmt: skip
 
 
 def model_path(model: str) -> Path:
@@ -104,6 +106,15 @@ def choose_dtype(name: Dtype, device: torch.device, config: ModelConfig) -> torc
     if name != "auto":
         return DTYPES[name]
     return torch.float32 if device.type == "cpu" else config.dtype
+
+
+def choose_threads(weight_bytes: int) -> int:
+    """CPU threads for a model of so many bytes: one where dispatch dominates, else one a core.
+
+    A small model's matrix products are too short to share: a second thread gains little on an idle machine, and costs
+    most of the speed on a busy one, where each product waits for whichever thread was held up.
+    """
+    return 1 if weight_bytes <= SMALL_MODEL_BYTES else (psutil.cpu_count(logical=False) or 1)
 
 
 def check_memory(config: ModelConfig, device: torch.device, dtype: torch.dtype) -> None:
