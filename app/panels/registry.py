@@ -36,6 +36,7 @@ class PanelEntry:
 
 PANELS: Final[tuple[PanelEntry, ...]] = (
     PanelEntry("timeline", str(QT_TRANSLATE_NOOP("PanelTitles", "Timeline")), "app.panels.timeline:TimelinePanel"),
+    PanelEntry("inspector", str(QT_TRANSLATE_NOOP("PanelTitles", "Inspector")), "app.panels.inspector:InspectorPanel"),
     PanelEntry(
         "redundancy", str(QT_TRANSLATE_NOOP("PanelTitles", "Redundancy")), "app.panels.redundancy:RedundancyPanel"
     ),

@@ -1,0 +1,346 @@
+"""Inspector panel: everything about one token, from its probability to what its step cost."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Final
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QKeyEvent, QResizeEvent
+from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
+
+from app.panels.base import Panel, PanelContext
+from app.panels.models.attention_feed import AttentionFeed
+from app.panels.models.request_text import RequestText
+from app.panels.models.token_facts import TokenFacts, TokenNames, token_facts
+from app.selection import Selected
+from app.theme import CAPTION_SCALE, GRID, GROUP_GAP, PANEL_PADDING, ROW_GAP, TITLE_SCALE, mono_font, theme, ui_font
+from app.units import DERIVED, MEASURED, NOT_APPLICABLE, count, percent, seconds, significant, visible_token
+from app.widgets.bar_list import Bar, BarList
+from app.widgets.elided_label import ElidedLabel
+from app.widgets.token_flow import NO_WEIGHTS, TokenFlow
+from engine.session.schema import GROUP_OF
+from engine.session.store import Request, Session
+
+COLUMN: Final = 230
+"""Least width of one of the three columns of bars, in pixels."""
+PATTERNS: Final = {
+    "new": Qt.BrushStyle.SolidPattern,
+    "recomputed": Qt.BrushStyle.BDiagPattern,
+    "padding": Qt.BrushStyle.Dense6Pattern,
+    "rejected": Qt.BrushStyle.DiagCrossPattern,
+    "reused": Qt.BrushStyle.NoBrush,
+}
+
+
+class InspectorPanel(Panel):
+    """The selected token, or the newest one while none is selected."""
+
+    name: ClassVar[str] = "inspector"
+
+    def __init__(self, context: PanelContext, parent: QWidget | None = None) -> None:
+        super().__init__(context, parent)
+        self.facts: TokenFacts | None = None
+        self._names: TokenNames | None = None
+        self._text: RequestText | None = None
+        self._feed: AttentionFeed | None = None
+        self._flow_text: RequestText | None = None
+        self._drawn: tuple[int, int, int] = (-1, -1, -1)
+        self.token_label = QLabel()
+        self.token_label.setTextFormat(Qt.TextFormat.PlainText)
+        self.chance_label = ElidedLabel()
+        self.fact_labels: dict[str, ElidedLabel] = {}
+        self._fact_captions: list[QLabel] = []
+        self.alternatives = BarList(self.tr("Likeliest tokens here ●"))
+        self.phases = BarList(self.tr("Time of its step by phase ●"))
+        self.positions = BarList(self.tr("Positions of its step by class ●"))
+        self.row_label = ElidedLabel()
+        self.flow = TokenFlow()
+        self.flow.clicked.connect(self._choose)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self._column_count = 0
+        self._build()
+        self.restyle()
+
+    def _build(self) -> None:
+        body = QWidget()
+        column = QVBoxLayout(body)
+        column.setContentsMargins(PANEL_PADDING, ROW_GAP, PANEL_PADDING, ROW_GAP)
+        column.setSpacing(ROW_GAP)
+        column.addWidget(self.token_label)
+        column.addWidget(self.chance_label)
+        facts = QGridLayout()
+        facts.setHorizontalSpacing(ROW_GAP)
+        facts.setVerticalSpacing(GRID)
+        facts.setColumnStretch(1, 1)
+        for row, (key, name) in enumerate(self._fact_names().items()):
+            caption = QLabel(name)
+            self._fact_captions.append(caption)
+            self.fact_labels[key] = ElidedLabel()
+            self.fact_labels[key].setAccessibleName(name)
+            facts.addWidget(caption, row, 0)
+            facts.addWidget(self.fact_labels[key], row, 1)
+        column.addLayout(facts)
+        self._columns = QGridLayout()
+        self._columns.setHorizontalSpacing(GROUP_GAP)
+        column.addLayout(self._columns)
+        column.addWidget(self.row_label)
+        column.addWidget(self.flow, 1)
+        self._scroll = QScrollArea()
+        self._scroll.setWidgetResizable(True)
+        self._scroll.setFrameShape(QFrame.Shape.NoFrame)
+        self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._scroll.setWidget(body)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._scroll)
+
+    def _fact_names(self) -> dict[str, str]:
+        return {
+            "token": self.tr("Token"),
+            "step": self.tr("Step"),
+            "request": self.tr("Request"),
+        }
+
+    # --- Panel ------------------------------------------------------------------------------------------------------
+
+    def title(self) -> str:
+        return self.tr("Inspector")
+
+    def figures(self) -> str:
+        facts = self.facts
+        if facts is None:
+            return ""
+        return self.tr("“{text}” · {share} {mark} · step {step}, {time} {mark}").format(
+            text=visible_token(facts.text), share=percent(facts.probability), step=count(facts.step),
+            time=seconds(facts.step_s), mark=MEASURED,
+        )  # fmt: skip
+
+    def empty_text(self) -> str:
+        return self.tr("Run a prompt, then click a token anywhere to see here what it cost and why it was chosen.")
+
+    @property
+    def is_empty(self) -> bool:
+        return self.session is None or len(self.session.tokens) == 0
+
+    def show_session(self, session: Session | None) -> None:
+        super().show_session(session)
+        self._names = TokenNames(session) if session is not None else None
+        self.facts = self._text = self._feed = self._flow_text = None
+        self._drawn = (-1, -1, -1)
+        if session is not None:
+            self.refresh()
+
+    def refresh(self) -> None:
+        session, names = self.session, self._names
+        if session is None or names is None or self.is_empty:
+            return
+        now = self.context.selection.now
+        row = now.token if now.token is not None and now.token < len(session.tokens) else len(session.tokens) - 1
+        drawn = (
+            row,
+            session.revision if now.token is None or not self._is_settled(row) else -1,
+            hash((now.layer, now.head)),
+        )
+        if drawn == self._drawn:
+            return
+        self._drawn = drawn
+        names.update()
+        self.facts = token_facts(session, row, names.names)
+        self._write_facts(self.facts, followed=now.token is None)
+        self._show_bars(self.facts)
+        self._show_attention(session, self.facts)
+
+    def select(self, selected: Selected) -> None:
+        self.refresh()
+
+    def restyle(self) -> None:
+        colours = theme()
+        self.token_label.setFont(mono_font(TITLE_SCALE * TITLE_SCALE))
+        self.chance_label.setFont(ui_font())
+        muted = [*self._fact_captions, self.row_label]
+        for label in (self.token_label, self.chance_label, *self.fact_labels.values(), *muted):
+            palette = label.palette()
+            palette.setColor(label.foregroundRole(), colours.muted if label in muted else colours.text)
+            label.setPalette(palette)
+        for label in (*self._fact_captions, *self.fact_labels.values(), self.row_label):
+            label.setFont(ui_font(CAPTION_SCALE))
+        self.flow.restyle()
+        if self.facts is not None:
+            self._show_bars(self.facts)
+
+    def rows(self) -> tuple[list[str], list[tuple[object, ...]]]:
+        facts = self.facts
+        rows: list[tuple[object, ...]] = []
+        if facts is not None:
+            rows += [
+                ("token", "id", facts.token_id),
+                ("token", "text", facts.text),
+                ("token", "position", facts.position),
+            ]
+            rows += [("token", "logprob_nats", facts.logprob), ("token", "entropy_nats", facts.entropy_nats)]
+            rows += [("step", "id", facts.step), ("step", "wall_s", facts.step_s)]
+            rows += [("phase_s", name, value) for name, value in facts.phases_s]
+            rows += [("positions", name, value) for name, value in facts.positions.items()]
+            rows += [("alternative_logprob", one.token_id, one.logprob) for one in facts.alternatives]
+        return ["of", "what", "value"], rows
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(240, 160)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """The lists of bars stand in one, two or three columns, as there is room."""
+        super().resizeEvent(event)
+        columns = min(3, max(1, event.size().width() // COLUMN))
+        if columns == self._column_count:
+            return
+        self._column_count = columns
+        places = {1: ((0, 0), (1, 0), (2, 0)), 2: ((0, 0), (0, 1), (1, 0)), 3: ((0, 0), (0, 1), (0, 2))}[columns]
+        for widget, (row, column) in zip((self.alternatives, self.phases, self.positions), places, strict=True):
+            self._columns.removeWidget(widget)
+            span = 2 if columns == 2 and widget is self.phases else 1
+            self._columns.addWidget(widget, row, column, span, 1, Qt.AlignmentFlag.AlignTop)
+        for column in range(3):
+            self._columns.setColumnStretch(column, 1 if column < columns else 0)
+
+    # --- what is shown ----------------------------------------------------------------------------------------------
+
+    def _is_settled(self, row: int) -> bool:
+        """Whether nothing more will be known about a token: its step is there and it has been a query."""
+        return self.session is not None and row + 64 < len(self.session.tokens)
+
+    def _write_facts(self, facts: TokenFacts, followed: bool) -> None:
+        text = f"“{visible_token(facts.text)}”"
+        self.token_label.setText(text + (self.tr("  newest") if followed else ""))
+        self.chance_label.setText(
+            self.tr("probability {share} ● · logprob {logprob} nats · entropy {entropy} nats ●").format(
+                share=percent(facts.probability), logprob=significant(facts.logprob),
+                entropy=significant(facts.entropy_nats),
+            )
+        )  # fmt: skip
+        values = {
+            "token": self.tr("id {id} · position {position} · from {source}").format(
+                id=facts.token_id, position=count(facts.position), source=self._source(facts.source)
+            ),
+            "step": self.tr("{step}, {kind} · {time} ● · {gap} after the token before · {kernel}").format(
+                step=count(facts.step),
+                kind=facts.step_kind,
+                time=seconds(facts.step_s),
+                gap=seconds(facts.gap_s),
+                kernel=facts.kernel or NOT_APPLICABLE,
+            ),
+            "request": self._request_line(facts.request),
+        }
+        for key, value in values.items():
+            self.fact_labels[key].setText(value)
+            self.fact_labels[key].setToolTip(value)
+
+    def _request_line(self, request: Request) -> str:
+        first_ns = request.first_token_ns
+        template = self.tr("{id} · {prompt} prompt tokens, {out} generated · first token after {ttft} ● · {state}")
+        return template.format(
+            id=request.id,
+            prompt=count(request.prompt_tokens),
+            out=count(len(request.token_rows)),
+            ttft=NOT_APPLICABLE if first_ns is None else seconds((first_ns - request.arrived_ns) / 1e9),
+            state=request.finish_reason or self.tr("running"),
+        )
+
+    def _source(self, source: str) -> str:
+        return {
+            "target": self.tr("the model"),
+            "draft": self.tr("an accepted draft"),
+            "bonus": self.tr("the model, after its drafts"),
+        }[source]
+
+    def _show_bars(self, facts: TokenFacts) -> None:
+        colours = theme()
+        best = max((one.probability for one in facts.alternatives), default=1.0) or 1.0
+        self.alternatives.show_bars(
+            [
+                Bar(
+                    visible_token(one.text) if one.text is not None else f"#{one.token_id}", one.probability / best,
+                    percent(one.probability), colours.accent, strong=one.chosen, code=True,
+                )
+                for one in facts.alternatives
+            ],
+            self.tr("not recorded"),
+        )  # fmt: skip
+        longest = max((value for _, value in facts.phases_s), default=1.0)
+        self.phases.show_bars(
+            [
+                Bar(
+                    name,
+                    value / longest,
+                    seconds(value),
+                    colours.groups["draft" if name == "draft" else GROUP_OF[name]],
+                )
+                for name, value in facts.phases_s
+            ],
+            self.tr("not recorded below detail “phase”"),
+        )
+        classes = {name: n for name, n in facts.positions.items() if name != "computed"}
+        most = max(classes.values(), default=0) or 1
+        self.positions.show_bars(
+            [
+                Bar(self._class(name), n / most, count(n), colours.positions[name], pattern=PATTERNS[name])
+                for name, n in classes.items()
+            ]
+        )
+
+    def _class(self, name: str) -> str:
+        return {
+            "new": self.tr("new"),
+            "recomputed": self.tr("recomputed"),
+            "padding": self.tr("padding"),
+            "rejected": self.tr("rejected"),
+            "reused": self.tr("reused from the cache"),
+        }[name]
+
+    def _show_attention(self, session: Session, facts: TokenFacts) -> None:
+        """The row with which the token was chosen: that of the token before it, over the text."""
+        now, request = self.context.selection.now, facts.request
+        if self._text is None or self._text.request is not request:
+            self._text = RequestText(session, request)
+        self._text.update()
+        feed = self._feed
+        if feed is None or (feed.request_id, feed.layer, feed.head) != (request.id, now.layer, now.head):
+            feed = self._feed = AttentionFeed(session, request.id, now.layer, now.head)
+        feed.update()
+        where = self.tr("layer {layer}, {head}").format(
+            layer=now.layer,
+            head=self.tr("mean of the heads") if now.head is None else self.tr("head {n}").format(n=now.head),
+        )
+        query = facts.position - 1
+        weights = feed.row(query) if query >= 0 else NO_WEIGHTS
+        if len(weights):
+            self.row_label.setText(
+                self.tr("Where {query} looked to choose it ({where}) {mark}").format(
+                    query=self._text.name(query), where=where, mark=MEASURED if now.head is not None else DERIVED
+                )
+            )
+        else:
+            self.row_label.setText(
+                self.tr("Its attention row was not recorded for {where}; choose it in the Attention panel.").format(
+                    where=where
+                )
+            )
+        self.row_label.setToolTip(self.row_label.text())
+        grown = self._flow_text is self._text
+        self._flow_text = self._text
+        self.flow.show_row(self._text.texts, weights, facts.position, False, grown)
+
+    # --- mouse and keys ---------------------------------------------------------------------------------------------
+
+    def _choose(self, position: int) -> None:
+        row = self._text.token_row(position) if self._text is not None else None
+        if row is not None and self.facts is not None:
+            self.context.selection.change(token=row, request=self.facts.request.id)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        moves = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}
+        move = moves.get(Qt.Key(event.key()))
+        if move is None or self.facts is None:
+            super().keyPressEvent(event)
+            return
+        self._choose(self.facts.position + move)

@@ -1,0 +1,99 @@
+"""Rows of a name, a bar and a number: the small chart of the inspector."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from PySide6.QtCore import QRectF, QSize, Qt
+from PySide6.QtGui import QBrush, QColor, QFontMetrics, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from app.theme import CAPTION_SCALE, GRID, mono_font, theme, ui_font
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One row: `share` of the full width, 0 to 1; `strong` for the row that is the chosen one.
+
+    A `pattern` tells the bar apart without its colour.
+    """
+
+    name: str
+    share: float
+    number: str
+    colour: str
+    strong: bool = False
+    code: bool = False
+    pattern: Qt.BrushStyle = Qt.BrushStyle.SolidPattern
+
+
+class BarList(QWidget):
+    """A title, then the bars; as high as its rows."""
+
+    def __init__(self, title: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.title = title
+        self.bars: list[Bar] = []
+        self.note = ""
+        """Said instead of bars where there are none."""
+        self.setAccessibleName(title)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+
+    def show_bars(self, bars: list[Bar], note: str = "") -> None:
+        """Draw these rows; `note` where there are none."""
+        changed = len(bars) != len(self.bars)
+        self.bars, self.note = bars, note
+        self.setAccessibleDescription(", ".join(f"{bar.name} {bar.number}" for bar in bars) or note)
+        if changed:
+            self.updateGeometry()
+        self.update()
+
+    @property
+    def row_height(self) -> int:
+        return QFontMetrics(ui_font(CAPTION_SCALE)).height() + GRID
+
+    def sizeHint(self) -> QSize:
+        return QSize(220, self.row_height * (1 + max(1, len(self.bars))) + GRID)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(160, self.sizeHint().height())
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        colours = theme()
+        caption = ui_font(CAPTION_SCALE)
+        painter.setFont(caption)
+        painter.setPen(QColor(colours.muted))
+        vertical = Qt.AlignmentFlag.AlignVCenter
+        painter.drawText(QRectF(0, 0, self.width(), self.row_height), vertical, self.title)
+        if not self.bars:
+            painter.drawText(QRectF(0, self.row_height, self.width(), self.row_height), vertical, self.note)
+            painter.end()
+            return
+        metrics, code_metrics = QFontMetrics(caption), QFontMetrics(mono_font(CAPTION_SCALE))
+        names = [(code_metrics if bar.code else metrics).horizontalAdvance(bar.name) for bar in self.bars]
+        name_width = min(max(names) + 2 * GRID, int(0.42 * self.width()))
+        number_width = max(metrics.horizontalAdvance(bar.number) for bar in self.bars) + GRID
+        room = max(GRID, self.width() - name_width - number_width - GRID)
+        for index, bar in enumerate(self.bars, 1):
+            top = index * self.row_height
+            painter.setFont(mono_font(CAPTION_SCALE) if bar.code else caption)
+            painter.setPen(QColor(colours.accent if bar.strong else colours.text))
+            name = painter.fontMetrics().elidedText(bar.name, Qt.TextElideMode.ElideRight, name_width - GRID)
+            painter.drawText(QRectF(0, top, name_width, self.row_height), vertical, ("▸" if bar.strong else "") + name)
+            rect = QRectF(name_width, top + 2, max(1.0, room * min(1.0, bar.share)), self.row_height - GRID)
+            if bar.share > 0:
+                self._draw_bar(painter, rect, bar)
+            painter.setFont(caption)
+            painter.setPen(QColor(colours.text))
+            area = QRectF(self.width() - number_width, top, number_width, self.row_height)
+            painter.drawText(area, vertical | Qt.AlignmentFlag.AlignRight, bar.number)
+        painter.end()
+
+    def _draw_bar(self, painter: QPainter, rect: QRectF, bar: Bar) -> None:
+        if bar.pattern == Qt.BrushStyle.SolidPattern:
+            painter.fillRect(rect, QColor(bar.colour))
+            return
+        painter.fillRect(rect, QBrush(QColor(bar.colour), bar.pattern))
+        painter.setPen(QPen(QColor(bar.colour), 1))
+        painter.drawRect(rect.adjusted(0, 0, -1, -1))

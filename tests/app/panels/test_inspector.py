@@ -1,0 +1,146 @@
+"""Inspector panel: what it says of a token is what the session holds of it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PySide6.QtCore import Qt
+from pytestqt.qtbot import QtBot
+
+from app.panels.inspector import InspectorPanel
+from app.panels.models.token_facts import TokenNames, token_facts
+from app.units import percent, seconds, significant
+from engine.session import schema
+from engine.session.schema import PHASES
+from engine.session.store import Session
+from tests.app.panels.acting import shown
+from tests.app.panels.sessions import MS, busy_run
+from tests.engine.session.synthetic import PROMPT, synthetic_session
+
+
+def inspector(qtbot: QtBot, session: Session, token: int | None = None, width: int = 900) -> InspectorPanel:
+    panel = shown(InspectorPanel, session, width)
+    qtbot.addWidget(panel)
+    assert isinstance(panel, InspectorPanel)
+    if token is not None:
+        panel.context.selection.change(token=token)
+    return panel
+
+
+def test_facts_of_a_token_by_hand() -> None:
+    session = busy_run().session
+    names = TokenNames(session)
+    names.update()
+    facts = token_facts(session, 3, names.names)  # " the", the second token of request 0 in step 1
+    assert (facts.text, facts.source, facts.step, facts.step_kind) == (" the", "target", 1, "decode")
+    assert facts.position == 4
+    assert facts.step_s == pytest.approx(10e-3)
+    assert facts.gap_s == 0.0
+    assert token_facts(session, 2, names.names).gap_s == pytest.approx(30e-3)
+    assert token_facts(session, 0, names.names).gap_s is None
+    assert dict(facts.phases_s)["attention"] == pytest.approx(3e-3)
+    assert dict(facts.phases_s)["draft"] == pytest.approx(1.5e-3)
+    assert sum(value for _, value in facts.phases_s) == pytest.approx(10 * MS / 1e9)
+    assert facts.positions["computed"] == sum(facts.positions[n] for n in ("new", "recomputed", "padding", "rejected"))
+    assert facts.positions["rejected"] == 3
+    assert facts.probability == pytest.approx(np.exp(-0.5))
+    assert facts.alternatives == ()
+
+
+def test_the_panel_says_what_the_session_holds(qtbot: QtBot) -> None:
+    session = synthetic_session(64)
+    panel = inspector(qtbot, session, 10)
+    logprob = float(session.tokens["logprob"][10])
+    assert session.tokens["text"][10].strip() in panel.token_label.text()
+    assert f"probability {percent(np.exp(logprob))} ●" in panel.chance_label.text()
+    assert f"entropy {significant(float(session.tokens['entropy'][10]))} nats" in panel.chance_label.text()
+    assert f"position {PROMPT + 10}" in panel.fact_labels["token"].text()
+    wall = float(session.steps["end_ns"][10] - session.steps["start_ns"][10]) / 1e9
+    assert seconds(wall) in panel.fact_labels["step"].text()
+    assert f"{PROMPT} prompt tokens, 64 generated" in panel.fact_labels["request"].text()
+    phases = {bar.name: bar.number for bar in panel.phases.bars}
+    assert phases["ffn"] == seconds(float(session.phases["us"][10][PHASES.index("ffn")]) / 1e6)
+    positions = {bar.name: bar.number for bar in panel.positions.bars}
+    assert positions == {"new": "1", "recomputed": "0", "padding": "0", "rejected": "0", "reused from the cache": "13"}
+    ids, logprobs = session.alternatives(10)
+    assert len(panel.alternatives.bars) == len(ids)
+    assert panel.alternatives.bars[0].number == percent(float(np.exp(logprobs[0])))
+    assert panel.alternatives.bars[0].share == 1.0
+
+
+def test_the_chosen_alternative_is_marked_and_known_ids_are_named(qtbot: QtBot) -> None:
+    session = synthetic_session(3)
+    chosen, other = int(session.tokens["token_id"][2]), 4090
+    ids = np.array([other, chosen], np.int32).tobytes() + np.log(np.array([0.75, 0.25], np.float32)).tobytes()
+    session.apply([schema.Token(3, 0, 2, 7, chosen, " end", np.log(0.25), 0.56, "target", 10**8, ids)])
+    panel = inspector(qtbot, session, 3)
+    first, second = panel.alternatives.bars
+    assert (first.name, first.strong, first.number) == ("#4090", False, percent(0.75))
+    assert (second.name, second.strong) == ("·end", True)
+
+
+def test_the_attention_row_is_that_of_the_query_that_chose_it(qtbot: QtBot) -> None:
+    session = synthetic_session(20)
+    panel = inspector(qtbot, session, 10)
+    row = {position: probs for _, position, probs in session.attention_map(0, 0, 0)}[PROMPT + 9]
+    np.testing.assert_allclose(panel.flow.weights, np.frombuffer(row, np.float16))
+    assert panel.flow.query == PROMPT + 10
+    assert f"({PROMPT + 9})" in panel.row_label.text()
+    panel.context.selection.change(layer=4)
+    assert len(panel.flow.weights) == 0
+    assert "Attention panel" in panel.row_label.text()
+
+
+def test_without_a_selection_it_follows_the_newest_token(qtbot: QtBot) -> None:
+    session = synthetic_session(5)
+    panel = inspector(qtbot, session)
+    assert panel.facts is not None
+    assert panel.facts.row == 4
+    assert "newest" in panel.token_label.text()
+    last = int(session.tokens["emitted_ns"][-1])
+    session.apply([schema.Token(5, 0, 4, PROMPT + 5, 9, " more", -0.1, 0.2, "target", last + 1000, b"")])
+    panel.refresh()
+    assert panel.facts.row == 5
+    assert panel.alternatives.note == "not recorded"
+    assert panel.alternatives.bars == []
+
+
+def test_arrows_and_chips_walk_the_tokens(qtbot: QtBot) -> None:
+    panel = inspector(qtbot, synthetic_session(20), 10)
+    qtbot.keyClick(panel, Qt.Key.Key_Right)
+    assert panel.context.selection.now.token == 11
+    qtbot.keyClick(panel, Qt.Key.Key_Left)
+    qtbot.keyClick(panel, Qt.Key.Key_Left)
+    assert panel.context.selection.now.token == 9
+    panel.flow.clicked.emit(PROMPT + 2)
+    assert panel.context.selection.now.token == 2
+    panel.flow.clicked.emit(0)  # a token of the prompt has no row of its own
+    assert panel.context.selection.now.token == 2
+
+
+def test_rows_for_the_clipboard(qtbot: QtBot) -> None:
+    session = synthetic_session(12)
+    panel = inspector(qtbot, session, 4)
+    header, rows = panel.rows()
+    assert header == ["of", "what", "value"]
+    assert ("token", "id", int(session.tokens["token_id"][4])) in rows
+    assert ("positions", "computed", 1) in rows
+
+
+@pytest.mark.parametrize(("width", "columns"), [(300, 1), (500, 2), (1600, 3)])
+def test_columns_follow_the_width(qtbot: QtBot, width: int, columns: int) -> None:
+    panel = inspector(qtbot, synthetic_session(6), 2, width)
+    panel.show()
+    qtbot.waitExposed(panel)
+    lists = (panel.alternatives, panel.phases, panel.positions)
+    assert len({bars.x() for bars in lists}) == columns
+    for one in lists:
+        for other in lists:
+            assert one is other or not one.geometry().intersects(other.geometry())
+
+
+def test_an_empty_session_says_what_will_come(qtbot: QtBot) -> None:
+    panel = inspector(qtbot, Session())
+    assert panel.is_empty
+    assert panel.figures() == ""
+    assert panel.empty_text().endswith(".")
