@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from torch import Tensor
 
 from engine.model.batch import Batch, Span
+from engine.session.schema import BlockEventKind
 
 
 class OutOfKvMemory(Exception):  # noqa: N818 - the scheduler's signal to preempt, not a failure
     """The cache has no room for a step's batch within its limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class BlockEvent:
+    """Something happened to a block of the paged cache.
+
+    `allocate` and `share` make the request one of the block's owners, `free` ends that; `evict` throws away content
+    that nobody owned, for the sake of the request that needs the room.
+    """
+
+    event: BlockEventKind
+    block: int
+    request_id: int
 
 
 class KVCache(Protocol):
@@ -26,8 +42,12 @@ class KVCache(Protocol):
     def length(self, request_id: int) -> int:
         """Positions held for a request: indices [0, length)."""
 
-    def admit(self, request_id: int, capacity: int) -> None:
-        """A request enters; it will hold at most `capacity` positions (what `contiguous` sets aside at once)."""
+    def admit(self, request_id: int, capacity: int, tokens: Sequence[int] = ()) -> None:
+        """A request enters; it will hold at most `capacity` positions (what `contiguous` sets aside at once).
+
+        `tokens` are those known of it: what a cache holds of their beginning, it may share, and then `length` is not 0.
+        Raises OutOfKvMemory where there is no room for it now.
+        """
 
     def begin(self, batch: Batch) -> None:
         """Make room for the batch's spans; raises OutOfKvMemory where there is none."""
@@ -50,3 +70,6 @@ class KVCache(Protocol):
     @property
     def evictable_bytes(self) -> int:
         """Bytes held only for possible reuse, all layers together."""
+
+    def drain_events(self) -> list[BlockEvent]:
+        """What happened to blocks since the last call, in order (nothing where there are no blocks)."""

@@ -7,8 +7,8 @@ import torch
 from engine.cache.base import KVCache
 from engine.cache.contiguous import ContiguousCache
 from engine.cache.none import NoCache
+from engine.cache.paged import PagedCache
 from engine.decode.settings import Switches
-from engine.errors import UnavailableError
 from engine.model.config import ModelConfig
 
 
@@ -18,4 +18,4 @@ def make_cache(switches: Switches, config: ModelConfig, device: torch.device, dt
         return NoCache(config.layers)
     if switches.kv == "contiguous":
         return ContiguousCache(config, device, dtype, switches.kv_memory)
-    raise UnavailableError("kv=paged cannot run here: the paged cache is not part of this version yet.")
+    return PagedCache(config, device, dtype, switches.block_size, switches.kv_memory)

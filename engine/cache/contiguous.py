@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from engine.cache.base import OutOfKvMemory
+from engine.cache.base import BlockEvent, OutOfKvMemory
 from engine.model.batch import PADDING_REQUEST, Batch, Span
 from engine.model.config import ModelConfig
 
@@ -49,7 +50,7 @@ class ContiguousCache:
         region = self._regions.get(request_id)
         return 0 if region is None else region.length
 
-    def admit(self, request_id: int, capacity: int) -> None:
+    def admit(self, request_id: int, capacity: int, tokens: Sequence[int] = ()) -> None:
         """Set memory aside; raises OutOfKvMemory where the limit leaves no room for `capacity` positions."""
         reserved = sum(region.memory.nbytes for region in self._regions.values())
         needed = capacity * self._position_bytes
@@ -113,3 +114,6 @@ class ContiguousCache:
     @property
     def evictable_bytes(self) -> int:
         return 0
+
+    def drain_events(self) -> list[BlockEvent]:
+        return []

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from torch import Tensor
 
+from engine.cache.base import BlockEvent
 from engine.model.batch import Batch, Span
 
 
@@ -20,7 +23,7 @@ class NoCache:
     def length(self, request_id: int) -> int:
         return 0
 
-    def admit(self, request_id: int, capacity: int) -> None:
+    def admit(self, request_id: int, capacity: int, tokens: Sequence[int] = ()) -> None:
         pass
 
     def begin(self, batch: Batch) -> None:
@@ -46,3 +49,6 @@ class NoCache:
     @property
     def evictable_bytes(self) -> int:
         return 0
+
+    def drain_events(self) -> list[BlockEvent]:
+        return []

@@ -27,7 +27,7 @@ class Tokenizer:
     eos_token_ids: frozenset[int]
 
     def encode(self, prompt: str) -> list[int]:
-        """Token ids of a prompt, with the special tokens the checkpoint asks for; an empty one is BOS or end-of-text alone.
+        """Token ids of a prompt, with the special tokens the checkpoint asks for; BOS or end-of-text where it is empty.
 
         Raises InputError for an empty prompt where the tokenizer has neither.
         """

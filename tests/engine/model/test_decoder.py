@@ -23,7 +23,7 @@ from tests.engine.model.checkpoints import (
 )
 from tests.engine.model.forward import cache_of, greedy, load, logits_in_chunks, run
 
-CACHES = ("none", "contiguous")
+CACHES = ("none", "contiguous", "paged")
 ATTENTIONS = ("reference", "sdpa")
 WAYS = list(itertools.product(CACHES, ATTENTIONS))
 TOLERANCE = 1e-4

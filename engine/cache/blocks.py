@@ -1,0 +1,216 @@
+"""The bookkeeping of a paged cache: who holds which block, what may be shared, what goes first. No tensors.
+
+A block is *held* (by one or more requests), *cached* (by nobody, its content kept for whoever starts with the same
+tokens) or *free*. Only full blocks are shared. A block's key is the hash of its tokens and of the key of the block
+before it: equal keys mean equal prefixes, and tokens are compared all the same. The least recently used is evicted
+first. Method: Kwon et al. 2023, PagedAttention.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from engine.cache.base import BlockEvent, OutOfKvMemory
+from engine.session.schema import BlockEventKind
+
+ROOT = 0
+"""The key before the first block."""
+
+
+@dataclass(slots=True)
+class Block:
+    """One block's state; `key` is set while its content can be found by its tokens."""
+
+    owners: int = 0
+    filled: int = 0
+    """Positions written, 0 to the block size."""
+    key: int | None = None
+    parent: int = ROOT
+    tokens: tuple[int, ...] = ()
+
+
+@dataclass(slots=True)
+class Table:
+    """A request's blocks in order, its tokens as far as they are held, and the key of its last full block."""
+
+    blocks: list[int] = field(default_factory=list)
+    tokens: list[int] = field(default_factory=list)
+    keys: list[int] = field(default_factory=list)
+    """Keys of the full blocks."""
+
+    @property
+    def length(self) -> int:
+        return len(self.tokens)
+
+    @property
+    def last_key(self) -> int:
+        return self.keys[-1] if self.keys else ROOT
+
+
+class BlockPool:
+    """Gives blocks to requests, up to `limit` blocks of `block_size` positions; records every change."""
+
+    def __init__(self, block_size: int, limit: int) -> None:
+        self.block_size = block_size
+        self.limit = limit
+        self.blocks: list[Block] = []
+        """Every block there has been; grows up to `limit`."""
+        self.live = 0
+        """Positions held by requests, shared ones counted once."""
+        self.events: list[BlockEvent] = []
+        self._free: list[int] = []
+        self._cached: OrderedDict[int, None] = OrderedDict()
+        self._by_key: dict[int, int] = {}
+
+    # --- what there is ----------------------------------------------------------------------------------------------
+
+    @property
+    def available(self) -> int:
+        """Blocks that could be given out now."""
+        return self.limit - len(self.blocks) + len(self._free) + len(self._cached)
+
+    @property
+    def cached(self) -> int:
+        """Blocks kept only for possible reuse."""
+        return len(self._cached)
+
+    def missing(self, table: Table, end: int) -> int:
+        """How many more blocks a table needs to hold indices [0, end)."""
+        return max(0, -(-end // self.block_size) - len(table.blocks))
+
+    # --- what happens to it -----------------------------------------------------------------------------------------
+
+    def share(self, request_id: int, tokens: Sequence[int]) -> Table:
+        """A table that starts with the blocks already computed for a prefix of `tokens`, one token short of all.
+
+        The last token is never served from here: it must be computed to give logits.
+        """
+        table = Table()
+        size = self.block_size
+        for start in range(0, max(0, len(tokens) - 1) // size * size, size):
+            part = tuple(tokens[start : start + size])
+            found = self._find(table.last_key, part)
+            if found is None:
+                break
+            block = self.blocks[found]
+            if block.owners == 0:
+                del self._cached[found]
+                self.live += block.filled
+            block.owners += 1
+            table.blocks.append(found)
+            table.tokens += part
+            table.keys.append(key_of(block.parent, part))
+            self._log("share", found, request_id)
+        return table
+
+    def extend(self, request_id: int, table: Table, end: int) -> None:
+        """Give a table blocks for indices [0, end); raises OutOfKvMemory, and gives none, where there are too few."""
+        missing = self.missing(table, end)
+        if missing > self.available:
+            raise OutOfKvMemory(f"{missing} more blocks are needed, and {self.available} of {self.limit} are left.")
+        for _ in range(missing):
+            table.blocks.append(self._allocate(request_id))
+
+    def commit(self, table: Table, tokens: Sequence[int]) -> None:
+        """`tokens` have been written after those a table holds; blocks that are full now can be shared."""
+        size = self.block_size
+        first, end = table.length, table.length + len(tokens)
+        table.tokens += tokens
+        for index in range(first // size, -(-end // size)):
+            block = self.blocks[table.blocks[index]]
+            filled = min(size, end - index * size)
+            self.live += filled - block.filled
+            block.filled = filled
+            if filled == size:
+                self._offer(table.blocks[index], table.last_key, tuple(table.tokens[index * size : (index + 1) * size]))
+                table.keys.append(key_of(table.last_key, tuple(table.tokens[index * size : (index + 1) * size])))
+
+    def truncate(self, request_id: int, table: Table, length: int) -> None:
+        """Forget a table's indices from `length` on.
+
+        A shared block that would be kept in part is let go whole, as what comes next must not be written into it; so
+        less than `length` may be left.
+        """
+        size = self.block_size
+        if length >= table.length:
+            length = table.length
+        elif length % size and self.blocks[table.blocks[length // size]].owners > 1:
+            length = length // size * size
+        self._release(request_id, table, -(-length // size))
+        del table.tokens[length:]
+        del table.keys[length // size :]
+        if length % size:
+            last = table.blocks[-1]
+            self._withdraw(last)
+            self.live += length % size - self.blocks[last].filled
+            self.blocks[last].filled = length % size
+
+    def release(self, request_id: int, table: Table) -> None:
+        """Take all of a table's blocks back."""
+        self._release(request_id, table, 0)
+        table.tokens.clear()
+        table.keys.clear()
+
+    # --- blocks one by one ------------------------------------------------------------------------------------------
+
+    def _find(self, parent: int, tokens: tuple[int, ...]) -> int | None:
+        found = self._by_key.get(key_of(parent, tokens))
+        if found is None:
+            return None
+        block = self.blocks[found]
+        return found if (block.parent, block.tokens) == (parent, tokens) else None
+
+    def _allocate(self, request_id: int) -> int:
+        if self._free:
+            index = self._free.pop()
+        elif len(self.blocks) < self.limit:
+            index = len(self.blocks)
+            self.blocks.append(Block())
+        else:
+            index, _ = self._cached.popitem(last=False)
+            self._withdraw(index)
+            self.blocks[index].filled = 0
+            self._log("evict", index, request_id)
+        self.blocks[index].owners = 1
+        self._log("allocate", index, request_id)
+        return index
+
+    def _release(self, request_id: int, table: Table, keep: int) -> None:
+        """Let go of a table's blocks after the first `keep`, last one first: the beginning of a text lives longest."""
+        for index in reversed(table.blocks[keep:]):
+            block = self.blocks[index]
+            block.owners -= 1
+            self._log("free", index, request_id)
+            if block.owners:
+                continue
+            self.live -= block.filled
+            if block.key is not None:
+                self._cached[index] = None
+            else:
+                block.filled = 0
+                self._free.append(index)
+        del table.blocks[keep:]
+
+    def _offer(self, index: int, parent: int, tokens: tuple[int, ...]) -> None:
+        """Let a full block be found by its tokens, unless another one with the same content already is."""
+        key = key_of(parent, tokens)
+        if key not in self._by_key:
+            block = self.blocks[index]
+            block.key, block.parent, block.tokens = key, parent, tokens
+            self._by_key[key] = index
+
+    def _withdraw(self, index: int) -> None:
+        block = self.blocks[index]
+        if block.key is not None:
+            del self._by_key[block.key]
+            block.key = None
+
+    def _log(self, event: BlockEventKind, block: int, request_id: int) -> None:
+        self.events.append(BlockEvent(event, block, request_id))
+
+
+def key_of(parent: int, tokens: tuple[int, ...]) -> int:
+    """The key of a full block after the block with the key `parent`."""
+    return hash((parent, tokens))

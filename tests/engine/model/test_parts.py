@@ -1,0 +1,83 @@
+"""Linear layers in every stored form, norms, and rotary positions give what PyTorch's own functions give."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch.nn import functional
+
+from engine.model.config import Rope
+from engine.model.linear import PackedLinear, PlainLinear, TransposedLinear, make_linear
+from engine.model.norm import layer_norm, rms_norm
+from engine.model.rope import frequencies, interleave_pairs, rotate_
+
+FORMS = (PlainLinear, TransposedLinear, PackedLinear)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("rows", [1, 5, 70])
+@pytest.mark.parametrize("biased", [False, True])
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_of_a_linear_layer_multiplies_alike(form: type, biased: bool, rows: int, dtype: torch.dtype) -> None:
+    torch.manual_seed(1)
+    weight, x = torch.randn(24, 40).to(dtype), torch.randn(rows, 40).to(dtype)
+    bias = torch.randn(24).to(dtype) if biased else None
+    residual = torch.randn(rows, 24).to(dtype)
+    linear = form(weight, bias)
+    exact = functional.linear(x.float(), weight.float(), None if bias is None else bias.float())
+    tolerance = {"atol": 1e-5, "rtol": 1e-5} if dtype == torch.float32 else {"atol": 0.15, "rtol": 0.02}
+    assert torch.allclose(linear(x).float(), exact, **tolerance)
+    before = residual.clone()
+    assert torch.allclose(linear.add_to(residual, x).float(), residual.float() + exact, **tolerance)
+    assert torch.equal(residual, before)
+    assert linear.bytes == weight.nbytes + (0 if bias is None else bias.nbytes)
+
+
+def test_only_large_weights_are_packed() -> None:
+    assert isinstance(make_linear(torch.randn(8, 8)), TransposedLinear)
+    assert isinstance(make_linear(torch.randn(2048, 2048)), PackedLinear)
+
+
+@pytest.mark.parametrize("rows", [1, 9])
+def test_norms_are_pytorchs(rows: int) -> None:
+    torch.manual_seed(2)
+    x, weight, bias = torch.randn(rows, 48) * 5, torch.randn(48), torch.randn(48)
+    assert torch.allclose(rms_norm(weight, 1e-5)(x), functional.rms_norm(x, (48,), weight, 1e-5), atol=1e-6)
+    assert torch.allclose(layer_norm(weight, bias, 1e-5)(x), functional.layer_norm(x, (48,), weight, bias, 1e-5))
+    half = x.bfloat16()
+    assert rms_norm(weight.bfloat16(), 1e-5)(half).dtype == torch.bfloat16
+
+
+def test_a_norm_of_zeros_is_zero() -> None:
+    assert torch.equal(rms_norm(torch.ones(8), 1e-5)(torch.zeros(2, 8)), torch.zeros(2, 8))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+def test_rotating_neighbours_is_rotating_halves(dtype: torch.dtype) -> None:
+    torch.manual_seed(3)
+    x = torch.randn(4, 3, 8)
+    angle = torch.arange(4)[:, None] * frequencies(Rope(), 8)
+    cos, sin = (torch.cat([f(angle), f(angle)], -1)[:, None].float() for f in (torch.cos, torch.sin))
+    halves = x * cos + torch.cat([-x[..., 4:], x[..., :4]], -1) * sin
+
+    def neighbours(t: torch.Tensor) -> torch.Tensor:
+        return torch.stack([interleave_pairs(head, 8) for head in t.flatten(0, 1)]).view(t.shape)
+
+    mine = neighbours(x).to(dtype)
+    rotate_(mine, torch.polar(torch.ones_like(angle), angle).to(torch.complex64)[:, None])
+    assert mine.dtype == dtype
+    assert torch.allclose(mine.float(), neighbours(halves), atol=1e-5 if dtype == torch.float32 else 0.03)
+
+
+def test_scaled_frequencies() -> None:
+    plain = frequencies(Rope(theta=500_000.0), 64)
+    assert torch.equal(frequencies(Rope(500_000.0, "linear", 4.0), 64), plain / 4)
+    scaled = frequencies(Rope(500_000.0, "llama3", 8.0, 1.0, 4.0, 8192), 64)
+    wavelength = 2 * math.pi / plain
+    assert torch.allclose(scaled[wavelength < 2048], plain[wavelength < 2048])
+    assert torch.allclose(scaled[wavelength > 8192], plain[wavelength > 8192] / 8)
+    between = (wavelength > 2048) & (wavelength < 8192)
+    assert bool(((scaled < plain) & (scaled > plain / 8))[between].all())
+    assert bool(between.any())
