@@ -13,7 +13,7 @@ from app.panels.base import Panel, PanelContext
 from app.panels.focus import STEP_KEYS, claims_key, draw_focus, walk_steps
 from app.panels.kv_memory_bars import LayerBars, LayerKv
 from app.panels.kv_memory_calculator import KvCalculator
-from app.panels.models.kv_memory import KvShape, kv_switch, live_positions, shape_of
+from app.panels.models.kv_memory import KvShape, LivePositions, kv_switch, live_positions, shape_of
 from app.panels.models.pooling import envelope
 from app.panels.redundancy import switch_notes
 from app.selection import Selected
@@ -38,6 +38,7 @@ class KvMemoryPanel(Panel):
         self.setObjectName("panel-body")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._shape: KvShape | None = None
+        self._live: LivePositions | None = None
         self._drawn_steps = -1
         self.bars = LayerBars(self)
         self.bars.describe = self.layer_text
@@ -109,6 +110,7 @@ class KvMemoryPanel(Panel):
     def show_session(self, session: Session | None) -> None:
         super().show_session(session)
         self._shape = None
+        self._live = LivePositions(session) if session is not None else None
         self._drawn_steps = -1
         self.calculator.withdraw_current()
 
@@ -155,8 +157,8 @@ class KvMemoryPanel(Panel):
         if not cached:
             total = self._shape.total_bytes(positions) if self._shape is not None else None
             sentence = self.tr(
-                "Nothing is cached: kv = none computes everything again; a cache would hold {size} {mark} for "
-                "{positions} positions."
+                "Nothing is cached, because kv is none; "
+                "for these {positions} positions a cache would hold {size} {mark}."
             ).format(size=memory(total), mark=PREDICTED, positions=count(positions))
         else:
             sentence = self.tr("step {step}: {positions} positions alive {mark}").format(
@@ -182,6 +184,11 @@ class KvMemoryPanel(Panel):
             at, pooled = envelope(values, max(128, self.chart.width() // 2))
             words = label.format(memory(int(values[-1])), MEASURED)
             lines.append(Line(words, at.astype(np.float64) + 0.5, pooled, colour, filled=filled))
+        if self._shape is not None and self._live is not None:
+            at, pooled = envelope(self._live.update()[:n], max(128, self.chart.width() // 2))
+            formula = pooled * self._shape.total_bytes(1)
+            words = self.tr("formula {} {}").format(memory(float(formula[-1])), PREDICTED)
+            lines.append(Line(words, at.astype(np.float64) + 0.5, formula, colours.text, dashed=True))
         self.chart.title = self.tr("KV memory over the steps")
         self.chart.x_title = self.tr("step")
         self.chart.notes = switch_notes(session)

@@ -61,7 +61,16 @@ class LayerBars(QWidget):
 
     def _top(self) -> float:
         line = self._line()
-        return (2 if self.sentence else 1) * line + 2 * GRID
+        return self._sentence_height() + line + 2 * GRID
+
+    def _sentence_height(self) -> float:
+        """What the sentence needs, wrapped at the width of the widget."""
+        if not self.sentence:
+            return 0.0
+        room = QRectF(0, 0, self.width() - 5 * GRID, 1000)
+        return (
+            QFontMetricsF(ui_font(CAPTION_SCALE)).boundingRect(room, Qt.TextFlag.TextWordWrap, self.sentence).height()
+        )
 
     def row_height(self) -> float:
         """Height of a layer's row; below the height of the text only some rows are labelled."""
@@ -124,9 +133,10 @@ class LayerBars(QWidget):
         y = GRID / 2
         if self.sentence:
             painter.setPen(QColor(colours.text))
-            text = painter.fontMetrics().elidedText(self.sentence, Qt.TextElideMode.ElideRight, self.width() - 6 * GRID)
-            painter.drawText(QRectF(3 * GRID, y, self.width() - 4 * GRID, line), Qt.AlignmentFlag.AlignVCenter, text)
-            y += line
+            height = self._sentence_height()
+            area = QRectF(3 * GRID, y, self.width() - 5 * GRID, height)
+            painter.drawText(area, Qt.TextFlag.TextWordWrap, self.sentence)
+            y += height
         painter.setPen(QColor(colours.muted))
         painter.drawText(QRectF(3 * GRID, y, GUTTER, line), Qt.AlignmentFlag.AlignVCenter, self.tr("layer"))
         for heading, left, width in columns:

@@ -123,8 +123,12 @@ def _draw_token_text(painter: QPainter, scene: Scene, area: QRectF, row: int, te
     line, width = metrics.height(), metrics.horizontalAdvance(text)
     painter.setPen(QColor(scene.colours.text))
     if width > area.width() - 4:
-        if area.width() >= line and area.height() > 3 * area.width() / 2:
-            _draw_turned(painter, area, metrics.elidedText(text, Qt.TextElideMode.ElideRight, area.height() - 6))
+        small_mono = mono_font(CAPTION_SCALE)
+        turned = QFontMetricsF(small_mono)
+        if area.width() >= 0.8 * turned.height() and area.height() > 3 * area.width() / 2:
+            painter.setFont(small_mono)
+            _draw_turned(painter, area, turned.elidedText(text, Qt.TextElideMode.ElideRight, area.height() - 6))
+            painter.setFont(token_font)
             return
         text = metrics.elidedText(text, Qt.TextElideMode.ElideRight, area.width() - 3)
         if text == "…":

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
+from engine.session.columns import Columns
 from engine.session.store import Session
 
 ITEMSIZES: Final = {"float32": 4, "bfloat16": 2, "float16": 2, "float8": 1, "int8": 1}
@@ -53,6 +55,28 @@ def live_positions(session: Session, step: int) -> int:
     work = session.work
     kept = work["end"][part] - work["rejected"][part]
     return int(kept[work["request_id"][part] >= 0].sum())
+
+
+class LivePositions:
+    """`live_positions` of every step, kept up to date by reading only the work that is new."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self._table = Columns({"positions": np.int64})
+        self._work_seen = 0
+
+    def update(self) -> NDArray[np.int64]:
+        """Positions alive at the end of each step, int64 [steps]."""
+        session, first, end = self.session, len(self._table), len(self.session.steps)
+        if end > first:
+            stop = int(np.searchsorted(session.work["step_id"], end))
+            part = slice(self._work_seen, stop)
+            kept = session.work["end"][part] - session.work["rejected"][part]
+            kept = np.where(session.work["request_id"][part] >= 0, kept, 0)
+            counts = np.bincount(session.work["step_id"][part] - first, kept, end - first)
+            self._table.extend_columns({"positions": np.rint(counts).astype(np.int64)})
+            self._work_seen = stop
+        return self._table["positions"]
 
 
 def kv_switch(session: Session, step: int) -> str:

@@ -62,7 +62,7 @@ def test_without_a_cache_it_says_so_and_what_one_would_hold(qtbot: QtBot) -> Non
     assert panel.bars.hypothetical
     sentence = panel.bars.sentence.replace("\u2009", " ")
     assert sentence.startswith("Nothing is cached")
-    assert "would hold 4.00 KiB ~ for 16 positions" in sentence
+    assert "for these 16 positions a cache would hold 4.00 KiB ~" in sentence
     assert panel.bars.layers[0] == LayerKv(0, 0, 16 * A_POSITION)
     assert panel.figures().replace("\u2009", " ") == "nothing cached · a cache would hold 4.00 KiB ~"
 
@@ -70,7 +70,11 @@ def test_without_a_cache_it_says_so_and_what_one_would_hold(qtbot: QtBot) -> Non
 def test_curves_end_at_the_last_step_and_a_switch_is_noted(qtbot: QtBot) -> None:
     panel = shown(qtbot, decode_run(20, "none", switch_at=10).session)
     ends = {line.label.split()[0]: float(line.y[-1]) for line in panel.chart.lines}
-    assert ends == {"reserved": 2 * 2 * 20 * A_POSITION, "used": 2 * 20 * A_POSITION}
+    used = 2 * 20 * A_POSITION
+    assert ends == {"reserved": 2 * used, "used": used, "formula": used}
+    formula = panel.chart.lines[-1]
+    assert formula.dashed
+    assert formula.y.tolist() == [2 * (step + 1) * A_POSITION for step in range(20)]  # also while nothing was cached
     assert [(note.x, note.label) for note in panel.chart.notes] == [(10.0, "kv none → contiguous")]
     assert not panel.bars.hypothetical
     assert "fragmentation 50.0" in panel.step_text(19.5)
