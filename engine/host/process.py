@@ -142,7 +142,8 @@ def _spawn(theirs: Connection, stderr: IO[bytes]) -> subprocess.Popen[bytes]:
     """Start the child with its end of the pipe inherited, in a process group of its own (Ctrl-C is the parent's)."""
     handle = theirs.fileno()
     # PR_SET_PDEATHSIG fires when the *thread* that started the child ends, so only the main thread may ask for it.
-    die_with_parent = threading.current_thread() is threading.main_thread()
+    # (Asked by number: `current_thread()` would leave a dummy object behind for a thread that Qt started.)
+    die_with_parent = threading.get_ident() == threading.main_thread().ident
     arguments = [
         sys.executable,
         "-P",
