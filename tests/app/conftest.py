@@ -1,0 +1,201 @@
+"""The window under test: settings and recordings in a temporary folder, an engine played by a script or the real one."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QObject, QSettings, QTimer
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from app.feed import Feed
+from app.gui import _open_writer, _start_engine, make_window
+from app.preferences import Preferences
+from app.recordings import Recordings
+from app.window import MainWindow
+from engine.errors import EngineStoppedError
+from engine.host import protocol
+from engine.session import schema
+from tests.engine.session.synthetic import synthetic_events
+
+READY = schema.ModelReady(
+    {"model": "scripted", "model_config": json.dumps({"layers": 8, "parameters": 1_000_000}), "dtype": "float32",
+     "device": "cpu"},
+    {"attention=triton": "Triton needs a CUDA device."},
+)  # fmt: skip
+
+
+class ScriptedEngine:
+    """An engine process whose answers are synthetic: a run is given out batch by batch while it is not paused."""
+
+    pid = 0
+
+    def __init__(self, steps: int = 60) -> None:
+        self.sent: list[protocol.AnyCommand] = []
+        self.closed = False
+        self.dead = ""
+        self._answers: deque[list[schema.AnyEvent]] = deque()
+        self._bell = threading.Event()
+        self._steps = steps
+        self._run: Iterator[list[schema.AnyEvent]] | None = None
+        self._paused = False
+        self._wanted = 0
+
+    def send(self, command: protocol.AnyCommand) -> None:
+        if self.dead:
+            raise EngineStoppedError(self.dead)
+        self.sent.append(command)
+        match command:
+            case protocol.Load():
+                if command.spec.model == "refused":
+                    self._answer(schema.Refused("Load", "CheckpointError", "This folder has no config.json."))
+                else:
+                    self._answer(schema.Loading("Loading weights", 0.5), READY, schema.StateChanged("idle"))
+            case protocol.Start():
+                self._run = synthetic_events(self._steps, attention_rows=8)
+                self._paused, self._wanted = command.paused, 0
+                self._answer(schema.StateChanged("paused" if command.paused else "running"))
+            case protocol.Pause():
+                self._paused = True
+                self._answer(schema.StateChanged("paused"))
+            case protocol.Resume():
+                self._paused = False
+                self._answer(schema.StateChanged("running"))
+            case protocol.StepOnce():
+                self._wanted += 1
+            case protocol.Stop():
+                self._end("stopped")
+            case protocol.SetSwitches(changes) if changes.get("kv") == "paged":
+                self._answer(schema.Refused("SetSwitches", "UnavailableError", "kv=paged cannot run here."))
+        self._bell.set()
+
+    def receive(self, timeout_s: float) -> list[schema.AnyEvent]:
+        if not self._answers and self._run is not None and (not self._paused or self._wanted):
+            self._wanted = 0
+            batch = next(self._run, None)
+            if batch is None:
+                self._end("finished")
+            else:
+                return batch
+        if not self._answers:
+            self._bell.clear()
+            self._bell.wait(timeout_s)
+        if self._answers:
+            return self._answers.popleft()
+        if self.dead:
+            raise EngineStoppedError(self.dead)
+        return []
+
+    def close(self) -> None:
+        self.closed = True
+
+    def die(self, sentence: str) -> None:
+        self.dead = sentence
+        self._run = None
+        self._bell.set()
+
+    def _answer(self, *events: schema.AnyEvent) -> None:
+        self._answers.append(list(events))
+
+    def _end(self, reason: str) -> None:
+        self._run = None
+        self._answer(schema.RunEnded(reason), schema.StateChanged("idle"))  # type: ignore[arg-type]
+
+
+class Engines:
+    """Starts scripted engines and remembers them."""
+
+    def __init__(self) -> None:
+        self.started: list[ScriptedEngine] = []
+        self.steps = 60
+
+    def __call__(self) -> ScriptedEngine:
+        self.started.append(ScriptedEngine(self.steps))
+        return self.started[-1]
+
+    @property
+    def now(self) -> ScriptedEngine:
+        return self.started[-1]
+
+    def commands(self, kind: type[protocol.Command]) -> list[protocol.AnyCommand]:
+        return [command for engine in self.started for command in engine.sent if isinstance(command, kind)]
+
+
+@pytest.fixture()
+def preferences(tmp_path: Path) -> Preferences:
+    kept = Preferences(QSettings(str(tmp_path / "settings.ini"), QSettings.Format.IniFormat))
+    kept.scheme = "dark"
+    kept.language = "en"
+    return kept
+
+
+@pytest.fixture()
+def recordings(tmp_path: Path) -> Recordings:
+    return Recordings(tmp_path / "recordings")
+
+
+@pytest.fixture()
+def engines() -> Engines:
+    return Engines()
+
+
+WindowMaker = Callable[[Feed], MainWindow]
+
+
+@pytest.fixture()
+def make(qtbot: QtBot, preferences: Preferences) -> Iterator[WindowMaker]:
+    """Makes windows that are shown, started, and closed after the test with nothing left behind."""
+    made: list[MainWindow] = []
+
+    def make_one(feed: Feed) -> MainWindow:
+        window = make_window(preferences, feed)
+        made.append(window)
+        window.resize(1280, 800)
+        with qtbot.waitSignal(window.first_painted):
+            window.show()
+        return window
+
+    yield make_one
+    for window in made:
+        window.close()
+        window.deleteLater()
+    QApplication.sendPostedEvents(None, 52)  # DeferredDelete
+    assert not [timer for timer in _timers() if timer.isActive()], "a timer was left running"
+
+
+@pytest.fixture()
+def window(qtbot: QtBot, make: WindowMaker, engines: Engines, recordings: Recordings) -> MainWindow:
+    """A window whose scripted engine has loaded the demo model."""
+    feed = Feed(engines, _open_writer, recordings)
+    shown = make(feed)
+    with qtbot.waitSignal(feed.model_ready):
+        shown.start("demo")
+    qtbot.waitUntil(lambda: feed.state == "idle")
+    return shown
+
+
+@pytest.fixture()
+def real_feed(recordings: Recordings) -> Feed:
+    """A feed of the real engine process."""
+    return Feed(_start_engine, _open_writer, recordings)
+
+
+def switches_sent(engines: Engines) -> list[dict[str, object]]:
+    return [command.changes for command in engines.commands(protocol.SetSwitches)]  # type: ignore[attr-defined]
+
+
+def loads_sent(engines: Engines) -> list[str]:
+    return [asdict(command.spec)["model"] for command in engines.commands(protocol.Load)]  # type: ignore[attr-defined]
+
+
+def _timers() -> list[QTimer]:
+    app = QApplication.instance()
+    assert isinstance(app, QObject)
+    tops = QApplication.topLevelWidgets()
+    return [timer for top in (app, *tops) for timer in top.findChildren(QTimer)]

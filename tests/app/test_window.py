@@ -1,0 +1,310 @@
+"""The window as a person uses it, with an engine that is played by a script."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QDropEvent, QGuiApplication
+from PySide6.QtWidgets import QDialog, QLineEdit, QMessageBox, QPushButton
+from pytestqt.qtbot import QtBot
+
+from app import theme
+from app.feed import Feed
+from app.gui import _open_writer
+from app.preferences import Preferences
+from app.recordings import Recordings
+from app.window import MainWindow
+from engine.host import protocol
+from engine.session.file import open_session
+from engine.session.writer import SessionWriter
+from tests.app.conftest import Engines, WindowMaker, loads_sent, switches_sent
+from tests.engine.session.synthetic import synthetic_events
+
+
+def press(window: MainWindow, text: str) -> None:
+    button = next(one for one in window.run_panel.findChildren(QPushButton) if one.text() == text)
+    assert button.isEnabled()
+    button.click()
+
+
+def run_to_the_end(qtbot: QtBot, window: MainWindow) -> None:
+    with qtbot.waitSignal(window._feed.run_ended):
+        press(window, "Run")
+
+
+def error_text(window: MainWindow) -> str:
+    box = window.findChild(QMessageBox, "error-dialog")
+    assert box is not None
+    text = box.text()
+    box.close()
+    return text
+
+
+def a_recording(path: Path, steps: int = 50) -> Path:
+    with SessionWriter(path) as writer:
+        for batch in synthetic_events(steps, attention_rows=8):
+            writer.append(batch)
+    return path
+
+
+def test_run_writes_text_panels_and_a_recording(qtbot: QtBot, window: MainWindow, recordings: Recordings) -> None:
+    run_to_the_end(qtbot, window)
+    assert window._session is not None
+    assert len(window._session.steps) == 60
+    shown = "".join(str(text) for text in window._session.tokens["text"])
+    assert window.run_panel.text.text.endswith(shown)
+    (path,) = recordings.paths()
+    assert len(open_session(path).steps) == 60
+    assert str(path) in window._preferences.recent_sessions
+
+
+def test_each_run_is_a_new_session_and_a_new_recording(
+    qtbot: QtBot, window: MainWindow, recordings: Recordings
+) -> None:
+    run_to_the_end(qtbot, window)
+    first = window._session
+    run_to_the_end(qtbot, window)
+    assert window._session is not first
+    assert len(recordings.paths()) == 2
+
+
+def test_pause_step_resume_stop(qtbot: QtBot, window: MainWindow, engines: Engines) -> None:
+    engines.now._steps = 50_000
+    press(window, "Run")
+    qtbot.waitUntil(lambda: window._feed.state == "running")
+    press(window, "Pause")
+    qtbot.waitUntil(lambda: window._feed.state == "paused")
+    steps = len(window._session.steps) if window._session else 0
+    press(window, "Step")
+    qtbot.waitUntil(lambda: window._session is not None and len(window._session.steps) > steps)
+    press(window, "Resume")
+    qtbot.waitUntil(lambda: window._feed.state == "running")
+    with qtbot.waitSignal(window._feed.run_ended) as ended:
+        press(window, "Stop")
+    assert ended.args == ["stopped"]
+    assert not window.menus.actions["stop"].isEnabled()
+
+
+def test_step_while_idle_starts_a_paused_run(qtbot: QtBot, window: MainWindow, engines: Engines) -> None:
+    press(window, "Step")
+    qtbot.waitUntil(lambda: window._feed.state == "paused")
+    (start,) = engines.commands(protocol.Start)
+    assert isinstance(start, protocol.Start)
+    assert start.paused
+    qtbot.waitUntil(lambda: bool(engines.commands(protocol.StepOnce)))
+
+
+def test_a_switch_is_sent_at_once_and_falls_back_when_it_is_refused(
+    qtbot: QtBot, window: MainWindow, engines: Engines
+) -> None:
+    engines.now._steps = 50_000
+    press(window, "Run")
+    qtbot.waitUntil(lambda: window._session is not None and bool(window._session.configs))
+    press(window, "none")
+    qtbot.waitUntil(lambda: switches_sent(engines) == [{"kv": "none"}])
+    with qtbot.waitSignal(window._feed.refused):
+        press(window, "paged")
+    assert error_text(window) == "kv=paged cannot run here."
+    assert window.run_panel.switches.switches.kv == "contiguous"  # what the session says is in force
+
+
+def test_what_cannot_run_is_greyed_out_with_its_reason(window: MainWindow) -> None:
+    triton = next(one for one in window.run_panel.findChildren(QPushButton) if one.text() == "triton")
+    assert not triton.isEnabled()
+    assert "Triton needs a CUDA device." in triton.toolTip()
+
+
+def test_a_killed_engine_is_told_kept_and_started_again(
+    qtbot: QtBot, window: MainWindow, engines: Engines, recordings: Recordings
+) -> None:
+    engines.now._steps = 50_000
+    press(window, "Run")
+    qtbot.waitUntil(lambda: window._session is not None and len(window._session.steps) > 100)
+    with qtbot.waitSignals([window._feed.engine_died, window._feed.model_ready]):
+        engines.now.die("The engine process was killed (signal 9).")
+    assert "killed (signal 9)" in error_text(window)
+    assert loads_sent(engines) == ["demo", "demo"]
+    assert engines.started[0].closed
+    (path,) = recordings.paths()
+    kept = open_session(path)
+    assert len(kept.steps) > 100
+    assert [mark.kind for mark in kept.marks][-1] == "fault"
+    qtbot.waitUntil(lambda: window._feed.state == "idle")
+    run_to_the_end(qtbot, window)
+    assert len(recordings.paths()) == 2
+
+
+def test_a_model_that_is_refused_is_told(qtbot: QtBot, window: MainWindow) -> None:
+    with qtbot.waitSignal(window._feed.refused):
+        window.load_model("refused")
+    assert error_text(window) == "This folder has no config.json."
+
+
+def test_run_before_the_model_is_there_waits_for_it(
+    qtbot: QtBot, make: WindowMaker, engines: Engines, recordings: Recordings
+) -> None:
+    feed = Feed(engines, _open_writer, recordings)
+    window = make(feed)
+    window.start("demo")
+    with qtbot.waitSignal(feed.run_ended):
+        window.run_prompt()
+    assert loads_sent(engines) == ["demo"]
+
+
+def test_selection_goes_back_and_forward_by_keys(qtbot: QtBot, window: MainWindow) -> None:
+    run_to_the_end(qtbot, window)
+    window.selection.change(step=3)
+    window.selection.change(steps=(5, 9))
+    window.run_panel.setFocus()
+    qtbot.keyClick(window, Qt.Key.Key_Left, Qt.KeyboardModifier.AltModifier)
+    assert window.selection.now.steps is None
+    assert window.selection.now.step == 3
+    qtbot.keyClick(window, Qt.Key.Key_Right, Qt.KeyboardModifier.AltModifier)
+    assert window.selection.now.steps == (5, 9)
+    window.menus.actions["clear"].trigger()
+    assert window.selection.now.steps is None
+    assert window.selection.now.step is None
+
+
+def test_dragging_over_the_strip_selects_steps_and_clicking_one(qtbot: QtBot, window: MainWindow) -> None:
+    run_to_the_end(qtbot, window)
+    strip = window.strip
+    y = strip.height() // 2
+    xs = [round(strip._x_of(step + 0.5)) for step in (10, 20)]
+    qtbot.mousePress(strip, Qt.MouseButton.LeftButton, pos=QPoint(xs[0], y))
+    qtbot.mouseMove(strip, QPoint(xs[1], y))
+    qtbot.mouseRelease(strip, Qt.MouseButton.LeftButton, pos=QPoint(xs[1], y))
+    assert window.selection.now.steps == (10, 20)
+    qtbot.mouseClick(strip, Qt.MouseButton.LeftButton, pos=QPoint(xs[0], y))
+    assert window.selection.now.step == 10
+    qtbot.mouseDClick(strip, Qt.MouseButton.LeftButton, pos=QPoint(xs[0], y))
+    assert window.selection.now.steps is None
+
+
+def test_the_attention_probe_follows_the_selected_layer(qtbot: QtBot, window: MainWindow, engines: Engines) -> None:
+    engines.now._steps = 50_000
+    press(window, "Run")
+    qtbot.waitUntil(lambda: window._feed.state == "running")
+    window.selection.change(layer=3, head=2)
+    qtbot.waitUntil(lambda: bool(engines.commands(protocol.SetObservation)))
+    last = engines.commands(protocol.SetObservation)[-1]
+    assert isinstance(last, protocol.SetObservation)
+    assert last.observation.probe is not None
+    assert (last.observation.probe.layer, last.observation.probe.head) == (3, 2)
+
+
+def test_the_layout_is_kept_and_restored(
+    window: MainWindow, make: WindowMaker, engines: Engines, recordings: Recordings, preferences: Preferences
+) -> None:
+    window.docks["timeline"].close()
+    window.close()
+    assert preferences.layout is not None
+    again = make(Feed(engines, _open_writer, recordings))
+    assert not again.docks["timeline"].isVisible()
+    again.restore_layout()
+    assert again.docks["timeline"].isVisible()
+
+
+def test_the_theme_is_switched_everywhere_and_kept(window: MainWindow, preferences: Preferences) -> None:
+    window.menus.choices["theme"]["light"].trigger()
+    assert theme.theme() is theme.LIGHT
+    assert preferences.scheme == "light"
+    corner = window.run_panel.grab().toImage().pixelColor(2, 2).name()
+    assert corner == theme.LIGHT.panel
+    window.menus.choices["theme"]["dark"].trigger()
+    assert theme.theme() is theme.DARK
+    assert window.run_panel.grab().toImage().pixelColor(2, 2).name() == theme.DARK.panel
+
+
+def test_a_recorded_session_is_opened_saved_and_exported(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> None:
+    path = a_recording(tmp_path / "a.dscope")
+    with qtbot.waitSignal(window.documents.opened):
+        window.open_path(str(path))
+    assert window._session is not None
+    assert len(window._session.steps) == 50
+    assert window.windowTitle() == "a.dscope — DecodeScope"
+    assert window._preferences.recent_sessions[0] == str(path)
+    with qtbot.waitSignal(window.documents.saved):
+        window.documents.save(tmp_path / "copy.dscope")
+    assert len(open_session(tmp_path / "copy.dscope").steps) == 50
+    window.documents.export_picture(window, tmp_path / "a.png", "png")
+    window.documents.export_picture(window.docks["timeline"], tmp_path / "a.svg", "svg")
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+    assert "<svg" in (tmp_path / "a.svg").read_text()
+    with qtbot.waitSignal(window.documents.said):
+        window.documents.export_chrome(tmp_path / "a.json.gz")
+    assert (tmp_path / "a.json.gz").read_bytes().startswith(b"\x1f\x8b")
+
+
+def test_a_file_that_is_no_session_is_one_sentence(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.dscope"
+    bad.write_text("no session")
+    with qtbot.waitSignal(window.documents.failed):
+        window.open_path(str(bad))
+    assert error_text(window) == f"{bad} is not a session file: it is not an SQLite database."
+
+
+def test_the_live_run_can_be_gone_back_to(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> None:
+    run_to_the_end(qtbot, window)
+    live = window._session
+    with qtbot.waitSignal(window.documents.opened):
+        window.open_path(str(a_recording(tmp_path / "a.dscope")))
+    assert window._session is not live
+    window.menus.actions["show_live"].trigger()
+    assert window._session is live
+
+
+def test_a_session_dropped_on_the_window_is_opened(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> None:
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(a_recording(tmp_path / "a.dscope")))])
+    drop = QDropEvent(
+        QPointF(10, 10), Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    )
+    with qtbot.waitSignal(window.documents.opened):
+        window.dropEvent(drop)
+
+
+def test_copying_a_panel_gives_a_picture_and_a_table(qtbot: QtBot, window: MainWindow) -> None:
+    run_to_the_end(qtbot, window)
+    window.documents.copy_picture(window.docks["timeline"])
+    assert not QGuiApplication.clipboard().pixmap().isNull()
+    window.documents.copy_csv(window.docks["timeline"])
+    rows = list(csv.reader(io.StringIO(QGuiApplication.clipboard().text())))
+    assert rows[0][:3] == ["token", "request", "step"]
+    assert len(rows) == 1 + 60
+
+
+def test_the_palette_runs_what_is_typed(qtbot: QtBot, window: MainWindow) -> None:
+    window.menus.actions["palette"].trigger()
+    palette = window.findChild(QDialog, "command-palette")
+    assert palette is not None
+    typed = palette.findChild(QLineEdit)
+    assert typed is not None
+    qtbot.keyClicks(typed, "run from")
+    with qtbot.waitSignal(window._feed.run_ended):
+        qtbot.keyClick(typed, Qt.Key.Key_Return)
+
+
+def test_every_command_has_a_name_and_no_key_is_given_twice(window: MainWindow) -> None:
+    from app.dialogs.shortcuts import all_actions
+
+    actions = [action for menu in window.menus.top for action in all_actions(menu)]
+    assert all(action.text() for action in actions)
+    keys = [keys.toString() for action in actions for keys in action.shortcuts()]
+    assert len(keys) == len(set(keys))
+
+
+def test_closing_while_running_keeps_the_recording_and_asks_nothing(
+    qtbot: QtBot, window: MainWindow, engines: Engines, recordings: Recordings
+) -> None:
+    engines.now._steps = 50_000
+    press(window, "Run")
+    qtbot.waitUntil(lambda: window._session is not None and len(window._session.steps) > 100)
+    window.close()
+    assert window._feed.isFinished()
+    assert engines.now.closed
+    (path,) = recordings.paths()
+    assert len(open_session(path).steps) == len(window._session.steps if window._session else [])
