@@ -21,7 +21,7 @@ from engine.session.schema import PHASES
 CELL_PIXELS: Final = 3.0
 """Mean width of a step from which its tokens and its bar are drawn one by one."""
 PHASE_PIXELS: Final = 28.0
-"""Width of a step from which its phases are laid side by side; narrower ones are stacked."""
+"""Mean width of the steps in view from which their phases are laid side by side; narrower ones are stacked."""
 GAP_PIXELS: Final = 48.0
 """Width of an idle gap from which its length is written into it."""
 
@@ -118,8 +118,10 @@ def draw_host(painter: QPainter, scene: Scene, box: QRectF, idle_text: str) -> N
     first, end = scene.visible()
     colours = {band: QColor(scene.colours.groups[band]) for band in BANDS}
     ground = QColor(scene.colours.panel)
+    pixels = scene.pixels(first, end)
+    wide = sum(right - left for left, right in pixels) >= PHASE_PIXELS * len(pixels)  # one way for all that is in view
     before: float | None = None
-    for step, (left, true_right) in enumerate(scene.pixels(first, end), first):
+    for step, (left, true_right) in enumerate(pixels, first):
         right = max(true_right, left + 1)
         if scene.axis == "time" and before is not None and left - before >= GAP_PIXELS:
             gap = seconds(scene.model.idle_before(step) / 1e9)
@@ -128,7 +130,7 @@ def draw_host(painter: QPainter, scene: Scene, box: QRectF, idle_text: str) -> N
             text_in(painter, QRectF(before, box.top(), left - before, box.height()), idle_text.format(gap))
         before = right
         area = QRectF(left, box.top(), right - left, box.height())
-        if right - left >= PHASE_PIXELS:
+        if wide:
             _draw_phases(painter, scene, step, area, colours)
         else:
             _draw_stack(painter, scene.model.band_ns(step), area, colours)
