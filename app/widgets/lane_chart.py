@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from pyqtgraph.functions import arrayToQPolygonF
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFontMetrics, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QWheelEvent
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
@@ -174,12 +175,11 @@ class LaneChart(QWidget):
     def _draw_line(self, painter: QPainter, box: QRectF, lane: Lane, top: float) -> None:
         xs = GUTTER + (lane.x - self.axis.lo) / self.axis.span * self.plot_width
         ys = box.bottom() - lane.y / top * box.height()
-        points = [QPointF(x, y) for x, y in zip(xs.tolist(), ys.tolist(), strict=True)]
         painter.setPen(QPen(QColor(lane.colour), 1))
-        painter.drawPolyline(points)
-        if len(points) <= box.width() / 16:
-            for point in points:
-                painter.fillRect(QRectF(point.x() - 1, point.y() - 1, 3, 3), QColor(lane.colour))
+        painter.drawPolyline(arrayToQPolygonF(xs, ys))
+        if len(xs) <= box.width() / 16:
+            for x, y in zip(xs.tolist(), ys.tolist(), strict=True):
+                painter.fillRect(QRectF(x - 1, y - 1, 3, 3), QColor(lane.colour))
 
     def _draw_axis(self, painter: QPainter, bottom: float) -> None:
         painter.setPen(QColor(theme().muted))

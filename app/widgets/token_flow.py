@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from typing import Final
 
 import numpy as np
@@ -35,8 +36,10 @@ class TokenFlow(QAbstractScrollArea):
         self.query: int | None = None
         self._log = False
         self._named: set[int] = set()
-        self._chips: list[tuple[int, int, int]] = []
-        """(x, line, width) of each token, in pixels and lines."""
+        self._offsets: NDArray[np.int64] = np.zeros(1, np.int64)
+        """Where each token would start if the text were one line, in pixels, and where the last one ends."""
+        self._line_starts: list[int] = []
+        """The first token of each line."""
         self._table = lookup_table()
         self._widths: dict[str, int] = {}
         self.setFrameShape(self.Shape.NoFrame)
@@ -56,7 +59,7 @@ class TokenFlow(QAbstractScrollArea):
         """
         moved = query != self.query
         if not grown:
-            self._chips.clear()
+            self._forget_layout()
         self.texts, self.weights, self.query, self._log = texts, weights, query, log
         largest = np.argsort(weights)[::-1][:NAMED_WEIGHTS] if len(weights) else ()
         self._named = {int(index) for index in largest if weights[index] >= 0.005}
@@ -69,20 +72,23 @@ class TokenFlow(QAbstractScrollArea):
         """Take the theme's colours and fonts again."""
         self._table = lookup_table()
         self._font, self._caption = mono_font(), ui_font(CAPTION_SCALE)
+        caption = QFontMetrics(self._caption)
+        self._text_height, self._caption_height = QFontMetrics(self._font).height(), caption.height()
+        self._number_width = caption.horizontalAdvance(short_percent(0.99)) + GRID
         self.viewport().setAutoFillBackground(True)
         palette = self.viewport().palette()
         palette.setColor(self.viewport().backgroundRole(), QColor(theme().panel))
         self.viewport().setPalette(palette)
         self._widths.clear()
-        self._chips.clear()
+        self._forget_layout()
         self._lay_out()
         self.viewport().update()
 
     def reveal(self, position: int) -> None:
         """Scroll so that a token is in sight."""
-        if not 0 <= position < len(self._chips):
+        if not 0 <= position < len(self._offsets) - 1:
             return
-        top = self._chips[position][1] * self.line_height
+        top = (bisect_right(self._line_starts, position) - 1) * self.line_height
         bar = self.verticalScrollBar()
         if not bar.value() <= top <= bar.value() + self.viewport().height() - self.line_height:
             bar.setValue(max(0, top - self.viewport().height() + self.line_height + GRID))
@@ -92,32 +98,41 @@ class TokenFlow(QAbstractScrollArea):
     @property
     def compact_height(self) -> int:
         """Height of a line of chips without room for numbers, the gap under it included."""
-        return QFontMetrics(self._font).height() + 2 + 2 * GRID
+        return self._text_height + 2 + 2 * GRID
 
     @property
     def line_height(self) -> int:
         """Height of a line of chips, the gap under it included; where two full lines do not fit, without numbers."""
-        full = self.compact_height + QFontMetrics(self._caption).height()
+        full = self.compact_height + self._caption_height
         return full if self.viewport().height() >= 2 * full else self.compact_height
 
+    def _forget_layout(self) -> None:
+        self._offsets = np.zeros(1, np.int64)
+        self._line_starts.clear()
+
+    def _lines(self, first: int, end: int) -> range:
+        """The tokens of lines [first, end)."""
+        starts = self._line_starts
+        if first >= len(starts) or end <= 0:
+            return range(0)
+        return range(starts[max(first, 0)], starts[end] if end < len(starts) else len(self._offsets) - 1)
+
     def _lay_out(self) -> None:
-        """Place the chips that are not placed yet."""
-        width = max(1, self.viewport().width() - GRID)
+        """Place the chips that are not placed yet: a look-up a token, a search a line."""
         metrics = QFontMetrics(self._font)
-        number = QFontMetrics(self._caption).horizontalAdvance(short_percent(0.99)) + GRID
-        x, line = GRID, 0
-        if self._chips:
-            last_x, line, last_width = self._chips[-1]
-            x = last_x + last_width + GRID
-        for text in self.texts[len(self._chips) :]:
-            if text not in self._widths:
-                self._widths[text] = metrics.horizontalAdvance(text) + 2 * GRID
-            chip = max(self._widths[text], number)
-            if x + chip > width and x > GRID:
-                x, line = GRID, line + 1
-            self._chips.append((x, line, chip))
-            x += chip + GRID
-        height = (line + 1) * self.line_height + GRID
+        new = self.texts[len(self._offsets) - 1 :]
+        for text in set(new) - self._widths.keys():
+            self._widths[text] = max(metrics.horizontalAdvance(text) + 2 * GRID, self._number_width) + GRID
+        if new:
+            widths = np.fromiter((self._widths[text] for text in new), np.int64, len(new))
+            self._offsets = np.concatenate([self._offsets, self._offsets[-1] + np.cumsum(widths)])
+        room = max(1, self.viewport().width() - GRID)
+        start = self._line_starts.pop() if self._line_starts else 0
+        while start < len(self._offsets) - 1:
+            self._line_starts.append(start)
+            fits = int(np.searchsorted(self._offsets, self._offsets[start] + room, "right")) - 1
+            start = max(fits, start + 1)
+        height = max(1, len(self._line_starts)) * self.line_height + GRID
         bar = self.verticalScrollBar()
         bar.setRange(0, max(0, height - self.viewport().height()))
         bar.setPageStep(self.viewport().height())
@@ -125,21 +140,18 @@ class TokenFlow(QAbstractScrollArea):
 
     def chip_rect(self, position: int) -> QRect:
         """Where a token stands in the viewport."""
-        x, line, width = self._chips[position]
+        line = bisect_right(self._line_starts, position) - 1
+        x = GRID + int(self._offsets[position] - self._offsets[self._line_starts[line]])
         top = line * self.line_height - self.verticalScrollBar().value() + GRID
+        width = int(self._offsets[position + 1] - self._offsets[position]) - GRID
         return QRect(x, top, width, self.line_height - GRID)
 
     def position_at(self, point: QPoint) -> int | None:
         """The token under a point of the viewport."""
         line = (point.y() + self.verticalScrollBar().value() - GRID) // self.line_height
-        first = int(np.searchsorted([chip[1] for chip in self._chips], line))
-        for position in range(first, len(self._chips)):
-            x, its_line, width = self._chips[position]
-            if its_line != line:
-                return None
-            if x <= point.x() <= x + width:
-                return position
-        return None
+        return next(
+            (position for position in self._lines(line, line + 1) if self.chip_rect(position).contains(point)), None
+        )
 
     def describe(self, position: int) -> str:
         """One token and its exact weight, for the tool tip."""
@@ -161,7 +173,7 @@ class TokenFlow(QAbstractScrollArea):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         if event.size().width() != event.oldSize().width():
-            self._chips.clear()
+            self._forget_layout()
         self._lay_out()
         if self.query is not None:
             self.reveal(self.query)
@@ -181,15 +193,14 @@ class TokenFlow(QAbstractScrollArea):
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self.viewport())
         colours = theme()
-        top = self.verticalScrollBar().value() // self.line_height - 1
-        bottom = top + self.viewport().height() // self.line_height + 3
-        shades = shade(self.weights, self._log)
+        first = self.verticalScrollBar().value() // self.line_height
+        visible = self._lines(first, first + self.viewport().height() // self.line_height + 2)
+        shades = shade(self.weights[visible.start : visible.stop], self._log)
         largest = float(self.weights.max()) if len(self.weights) else 0.0
-        lines = [chip[1] for chip in self._chips]
-        for position in range(int(np.searchsorted(lines, top)), int(np.searchsorted(lines, bottom))):
+        for position in visible:
             rect = self.chip_rect(position)
             known = position < len(self.weights)
-            self._paint_chip(painter, rect, position, int(shades[position]) if known else NOT_RECORDED)
+            self._paint_chip(painter, rect, position, int(shades[position - visible.start]) if known else NOT_RECORDED)
             if known and largest > 0:
                 share = float(self.weights[position]) / largest
                 bar = QRectF(rect.left(), rect.bottom() - 2, rect.width() * share, 3)
@@ -212,11 +223,11 @@ class TokenFlow(QAbstractScrollArea):
             painter.fillRect(rect, fill)
             painter.setPen(QColor(LIGHT.text if luminance(fill) > 0.45 else DARK.text))
         painter.setFont(self._font)
-        upper = QRect(rect.left(), rect.top() + 2, rect.width(), QFontMetrics(self._font).height())
+        upper = QRect(rect.left(), rect.top() + 2, rect.width(), self._text_height)
         painter.drawText(upper, Qt.AlignmentFlag.AlignCenter, self.texts[position])
         if position in self._named and self.line_height > self.compact_height:
             painter.setFont(self._caption)
-            lower = QRect(rect.left(), upper.bottom() + 1, rect.width(), QFontMetrics(self._caption).height())
+            lower = QRect(rect.left(), upper.bottom() + 1, rect.width(), self._caption_height)
             painter.drawText(lower, Qt.AlignmentFlag.AlignCenter, short_percent(float(self.weights[position])))
 
 

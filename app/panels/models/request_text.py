@@ -13,13 +13,19 @@ class RequestText:
         self.request = request
         self.texts: list[str] = [visible_token(text) or "∅" for text in request.prompt_token_texts]
         self._session = session
+        self._visible: dict[str, str] = {}
 
     def update(self) -> None:
         """Append the tokens emitted since the last call."""
         rows = self.request.token_rows
         column = self._session.tokens["text"]
-        for row in rows[len(self.texts) - self.request.prompt_tokens : len(rows)]:
-            self.texts.append(visible_token(str(column[row])) or "∅")
+        first = len(self.texts) - self.request.prompt_tokens
+        if first >= len(rows):
+            return
+        new = [str(text) for text in column[rows[first:]]]
+        for text in set(new) - self._visible.keys():
+            self._visible[text] = visible_token(text) or "∅"
+        self.texts += [self._visible[text] for text in new]
 
     def token_row(self, position: int) -> int | None:
         """The row of Session.tokens that stands at `position`; None in the prompt and beyond the end."""
