@@ -70,6 +70,7 @@ class AttentionPanel(Panel):
         self.map.clicked.connect(self.choose_query)
         self.map.moved.connect(self._move)
         self.map.left.connect(self.fit_button.show)
+        self.map.pooled.connect(lambda: self.note.setText(self._note_text()))
 
     def _build_tools(self) -> QHBoxLayout:
         self.layer_picker = QSpinBox()
@@ -130,7 +131,7 @@ class AttentionPanel(Panel):
         text = self.tr("layer {layer} · {head} · {rows} rows ●").format(
             layer=feed.layer, head=self._head_name(feed.head), rows=count(feed.rows)
         )
-        return f"{text} · {self._pooling()}" if feed.grid.factor > 1 else text
+        return f"{text} · {self._pooling()}" if feed.grid.factor * self.map.coarseness > 1 else text
 
     def empty_text(self) -> str:
         return self.tr("Run a prompt and the attention of one head appears here, a row a token.")
@@ -283,12 +284,12 @@ class AttentionPanel(Panel):
         parts = [self.tr("request {id}").format(id=feed.request_id)]
         if feed.head is None:
             parts.append(self.tr("mean of {n} heads ƒ").format(n=feed.heads))
-        if feed.grid.factor > 1:
+        if feed.grid.factor * self.map.coarseness > 1:
             parts.append(self._pooling())
         return " · ".join(parts)
 
     def _pooling(self) -> str:
-        factor = self._feed.grid.factor if self._feed is not None else 1
+        factor = self.map.coarseness * (self._feed.grid.factor if self._feed is not None else 1)
         return self.tr("a cell is the largest of {n} × {n} positions").format(n=factor)
 
     def _nothing_text(self) -> str:

@@ -25,18 +25,21 @@ class AttentionMap(QWidget):
     """Queries downwards, keys to the right. `clicked` carries the query under the pointer.
 
     `moved` carries (rows, layers) for the arrow keys; `left` says that the person zoomed or panned, which ends
-    following until `fit` is called. `describe` gives the tool tip of (query, key).
+    following until `fit` is called. `describe` gives the tool tip of (query, key). Where cells are smaller than pixels
+    the image shows the largest of `coarseness` × `coarseness` of them; `pooled` says that this number changed.
     """
 
     clicked = Signal(int)
     moved = Signal(int, int)
     left = Signal()
+    pooled = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.describe: Callable[[int, int], str] = lambda query, key: ""
         self.shades: NDArray[np.uint8] = np.zeros((0, 0), np.uint8)
         """What the image shows, uint8 [cells, cells], shades of `widgets.heatmap`."""
+        self.coarseness = 1
         self._shown: tuple[object, ...] = ()
         self._grid: AttentionGrid | None = None
         self._following = True
@@ -63,6 +66,8 @@ class AttentionMap(QWidget):
         layout.addWidget(self.plot, 1)
         layout.addWidget(self.colour_bar)
         self.view.sigRangeChangedManually.connect(self._moved_by_hand)
+        self.view.sigRangeChanged.connect(self._view_changed)
+        self.view.sigResized.connect(self._view_changed)
         self.plot.scene().sigMouseMoved.connect(self._hover)
         self.plot.scene().sigMouseClicked.connect(self._click)
         self.restyle()
@@ -81,11 +86,10 @@ class AttentionMap(QWidget):
         self._shown, self._grid = shown, grid
         self.message.hide()
         self.image.show()
-        self.image.setImage(self.shades, autoLevels=False, levels=(0, 255))
-        side = float(grid.size * grid.factor)
-        self.image.setRect(QRectF(0, 0, side, side))
         if self._following:
             self.fit()
+        self.coarseness = self._wanted_coarseness()
+        self._draw()
 
     def show_message(self, text: str) -> None:
         """Say why there is no picture."""
@@ -130,6 +134,33 @@ class AttentionMap(QWidget):
         palette = self.message.palette()
         palette.setColor(self.message.foregroundRole(), theme().muted)
         self.message.setPalette(palette)
+
+    def _wanted_coarseness(self) -> int:
+        """How many cells fall on a pixel, as a power of two, in the part that is looked at."""
+        if self._grid is None:
+            return 1
+        width, height = self.view.width(), self.view.height()
+        (x0, x1), (y0, y1) = self.view.viewRange()
+        ratio = self.plot.devicePixelRatioF() * self._grid.factor
+        cells_a_pixel = max((x1 - x0) / max(1.0, width), (y1 - y0) / max(1.0, height)) / ratio
+        return 1 if cells_a_pixel <= 1 else int(2 ** np.ceil(np.log2(min(cells_a_pixel, len(self.shades)))))
+
+    def _draw(self) -> None:
+        """Hand the shades to the image, the largest of several where they would share a pixel."""
+        grid = self._grid
+        if grid is None:
+            return
+        shown = largest_of(self.shades, self.coarseness)
+        self.image.setImage(shown, autoLevels=False, levels=(0, 255))
+        side = float(len(shown) * self.coarseness * grid.factor)
+        self.image.setRect(QRectF(0, 0, side, side))
+
+    def _view_changed(self, *_: Any) -> None:
+        wanted = self._wanted_coarseness()
+        if wanted != self.coarseness:
+            self.coarseness = wanted
+            self._draw()
+            self.pooled.emit()
 
     def _grow(self, cells: NDArray[np.float32], dirty: tuple[int, int], log: bool) -> None:
         """Shade only the rows that changed; what was there is copied as it is."""
@@ -182,3 +213,14 @@ class AttentionMap(QWidget):
                 self.fit()
                 return True
         return super().eventFilter(watched, event)
+
+
+def largest_of(shades: NDArray[np.uint8], coarseness: int) -> NDArray[np.uint8]:
+    """The largest of each `coarseness` × `coarseness` shades, uint8 [ceil(n / coarseness)] squared."""
+    if coarseness == 1:
+        return shades
+    side = -(-len(shades) // coarseness)
+    extra = side * coarseness - len(shades)
+    padded = np.pad(shades, ((0, extra), (0, extra)))
+    pooled: NDArray[np.uint8] = padded.reshape(side, coarseness, side, coarseness).max(axis=(1, 3))
+    return pooled

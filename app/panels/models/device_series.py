@@ -60,9 +60,8 @@ def in_range(series: Series, session: Session, steps: metrics.StepRange) -> Seri
     rows = metrics.step_slice(session, steps)
     if steps is None or rows.start >= rows.stop:
         return series
-    first, end = np.searchsorted(
-        series[0], (session.steps["start_ns"][rows.start], session.steps["end_ns"][rows.stop - 1]), "left"
-    )
+    first = np.searchsorted(series[0], session.steps["start_ns"][rows.start], "left")
+    end = np.searchsorted(series[0], session.steps["end_ns"][rows.stop - 1], "right")
     return series[0][first:end], series[1][first:end]
 
 

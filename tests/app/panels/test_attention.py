@@ -82,16 +82,23 @@ def test_it_grows_with_the_session_as_if_drawn_at_once(qtbot: QtBot) -> None:
     assert "60" in panel.figures()
 
 
-def test_a_long_context_is_pooled_and_says_so(qtbot: QtBot) -> None:
+def long_context(n: int) -> Session:
+    """One recorded row of query n - 1, with three probabilities that are not zero."""
     session = Session()
     session.apply(next(synthetic_events(1)))
-    n = CELLS + 300
     probs = np.zeros(n, np.float16)
     probs[[5, 6, 700]] = 0.25, 0.5, 0.125
     session.apply([schema.AttentionRow(0, 0, 0, 0, n - 1, probs.tobytes())])
-    panel = shown(AttentionPanel, session)
+    return session
+
+
+def test_a_long_context_is_pooled_and_says_so(qtbot: QtBot) -> None:
+    n = CELLS + 300
+    panel = shown(AttentionPanel, long_context(n), 1600, 1200)
     qtbot.addWidget(panel)
     assert isinstance(panel, AttentionPanel)
+    panel.show()
+    qtbot.waitExposed(panel)
     row = panel.map.shades[(n - 1) // 2]
     assert panel.map.shades.shape == (n // 2, n // 2)
     assert row[2] == 1 + round(254 * 0.25)
@@ -101,6 +108,24 @@ def test_a_long_context_is_pooled_and_says_so(qtbot: QtBot) -> None:
     assert "2 × 2" in panel.note.text()
     assert "50" in panel.describe(n - 1, 6)
     assert f"{n - 2}-{n - 1}" in panel.describe(n - 1, 6)
+
+
+def test_no_cell_is_lost_where_cells_are_smaller_than_pixels(qtbot: QtBot) -> None:
+    panel = shown(AttentionPanel, long_context(1000), 500, 260)
+    qtbot.addWidget(panel)
+    assert isinstance(panel, AttentionPanel)
+    panel.show()
+    qtbot.waitExposed(panel)
+    k = panel.map.coarseness
+    assert k >= 8
+    assert f"{k} × {k}" in panel.note.text()
+    picture = panel.map.image.image
+    assert len(picture) == -(-1000 // k)
+    assert picture[999 // k, 6 // k] == 1 + round(254 * 0.5)
+    assert picture[999 // k, 700 // k] == 1 + round(254 * 0.125)
+    panel.map.view.setRange(xRange=(0, 20), yRange=(980, 1000), padding=0)  # zooming in shows every position again
+    assert panel.map.coarseness == 1
+    assert len(panel.map.image.image) == 1000
 
 
 def test_choosing_a_layer_and_a_head_asks_the_engine_and_selects(panel: AttentionPanel) -> None:

@@ -46,7 +46,7 @@ def test_a_range_keeps_the_readings_taken_while_its_steps_ran() -> None:
     series = DeviceSeries(session)
     series.update()
     _, values = in_range(series.reading("cuda", "power_watts"), session, (1, 1))  # 150 to 350 µs
-    assert values.tolist() == [150.0, 200.0, 250.0, 300.0]
+    assert values.tolist() == [150.0, 200.0, 250.0, 300.0, 350.0]
 
 
 def test_moments_stand_on_the_step_axis() -> None:
