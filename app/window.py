@@ -57,6 +57,8 @@ class MainWindow(QMainWindow):
         self._session: Session | None = None
         self._live: tuple[Session, str] | None = None
         """The Session of the newest run and its file, also while another one is looked at."""
+        self.state = feed.state
+        """The engine's state as the window has heard of it: what buttons say and do goes by this one."""
         self._model = "demo"
         self._painted = False
         self._drawn: dict[str, int] = {}
@@ -202,18 +204,18 @@ class MainWindow(QMainWindow):
 
     def run_or_pause(self) -> None:
         """Run, pause or go on, whichever can be done now."""
-        if self._feed.state == "running":
+        if self.state == "running":
             self._feed.pause()
-        elif self._feed.state == "paused":
+        elif self.state == "paused":
             self._feed.resume()
         else:
-            if self._feed.state == "stopped":
+            if self.state == "stopped":
                 self._feed.load(LoadSpec(self._model))
             self.run_prompt()
 
     def step(self) -> None:
         """Run one step, of a new run where none goes on."""
-        if self._feed.state == "idle":
+        if self.state == "idle":
             self.run_prompt(paused=True)
         self._feed.step_once()
 
@@ -231,11 +233,12 @@ class MainWindow(QMainWindow):
         now = self.selection.now
         if now.steps is not None or now.step is not None or now.token is not None:
             self.selection.change(steps=None, step=None, token=None)
-        elif self._feed.state in ("running", "paused"):
+        elif self.state in ("running", "paused"):
             self._feed.stop_run()
 
     @Slot(str)
     def _set_state(self, state: str) -> None:
+        self.state = state
         self._run_actions.running = state == "running"
         self.menus.show_run(state)
         self._show_state()
@@ -319,7 +322,7 @@ class MainWindow(QMainWindow):
             close()
 
     def _follow_news(self) -> None:
-        self.refresher.follow(self._session_is_live() and self._feed.state in ("running", "paused"))
+        self.refresher.follow(self._session_is_live() and self.state in ("running", "paused"))
 
     def _pieces(self) -> list[Piece]:
         """The parts of the window that are drawn by themselves when there is news."""
@@ -349,12 +352,12 @@ class MainWindow(QMainWindow):
 
     def _refresh_status(self) -> None:
         live = self._session_is_live()
-        running = live and self._feed.state == "running"
+        running = live and self.state == "running"
         self.status.refresh(self._session, running, self._feed.overhead if live else None)
 
     def _show_state(self) -> None:
         recorded = self._session is not None and not self._session_is_live()
-        self.status.show_state(self._feed.state, recorded)
+        self.status.show_state(self.state, recorded)
 
     @Slot(object, str)
     def _on_opened(self, session: Session, path: str) -> None:
@@ -363,7 +366,7 @@ class MainWindow(QMainWindow):
 
     @Slot(str)
     def _on_saved(self, path: str) -> None:
-        if self._session_is_live() and self._feed.state in ("running", "paused"):
+        if self._session_is_live() and self.state in ("running", "paused"):
             self.documents.save_to = Path(path)
         self.status.show_file(path, saved=True)
         self.setWindowTitle(f"{Path(path).name} — DecodeScope")
@@ -509,7 +512,7 @@ class MainWindow(QMainWindow):
 
     def retranslate(self) -> None:
         """Take the texts of the language in force."""
-        self.menus.retranslate(self._feed.state)
+        self.menus.retranslate(self.state)
         self._strip_bar.setWindowTitle(self.tr("Step strip"))
         self.side.setWindowTitle(self.tr("Run"))
         self._show_state()

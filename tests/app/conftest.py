@@ -1,4 +1,4 @@
-"""The window under test: settings and recordings in a temporary folder, an engine played by a script or the real one."""
+"""The window under test: settings and recordings in a temporary folder, an engine played by a script or real."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ class Engines:
         return [command for engine in self.started for command in engine.sent if isinstance(command, kind)]
 
 
-@pytest.fixture()
+@pytest.fixture
 def preferences(tmp_path: Path) -> Preferences:
     kept = Preferences(QSettings(str(tmp_path / "settings.ini"), QSettings.Format.IniFormat))
     kept.scheme = "dark"
@@ -135,12 +135,12 @@ def preferences(tmp_path: Path) -> Preferences:
     return kept
 
 
-@pytest.fixture()
+@pytest.fixture
 def recordings(tmp_path: Path) -> Recordings:
     return Recordings(tmp_path / "recordings")
 
 
-@pytest.fixture()
+@pytest.fixture
 def engines() -> Engines:
     return Engines()
 
@@ -148,7 +148,7 @@ def engines() -> Engines:
 WindowMaker = Callable[[Feed], MainWindow]
 
 
-@pytest.fixture()
+@pytest.fixture
 def make(qtbot: QtBot, preferences: Preferences) -> Iterator[WindowMaker]:
     """Makes windows that are shown, started, and closed after the test with nothing left behind."""
     made: list[MainWindow] = []
@@ -169,18 +169,18 @@ def make(qtbot: QtBot, preferences: Preferences) -> Iterator[WindowMaker]:
     assert not [timer for timer in _timers() if timer.isActive()], "a timer was left running"
 
 
-@pytest.fixture()
+@pytest.fixture
 def window(qtbot: QtBot, make: WindowMaker, engines: Engines, recordings: Recordings) -> MainWindow:
     """A window whose scripted engine has loaded the demo model."""
     feed = Feed(engines, _open_writer, recordings)
     shown = make(feed)
     with qtbot.waitSignal(feed.model_ready):
         shown.start("demo")
-    qtbot.waitUntil(lambda: feed.state == "idle")
+    qtbot.waitUntil(lambda: shown.state == "idle")
     return shown
 
 
-@pytest.fixture()
+@pytest.fixture
 def real_feed(recordings: Recordings) -> Feed:
     """A feed of the real engine process."""
     return Feed(_start_engine, _open_writer, recordings)

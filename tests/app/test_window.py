@@ -74,14 +74,14 @@ def test_each_run_is_a_new_session_and_a_new_recording(
 def test_pause_step_resume_stop(qtbot: QtBot, window: MainWindow, engines: Engines) -> None:
     engines.now._steps = 50_000
     press(window, "Run")
-    qtbot.waitUntil(lambda: window._feed.state == "running")
+    qtbot.waitUntil(lambda: window.state == "running")
     press(window, "Pause")
-    qtbot.waitUntil(lambda: window._feed.state == "paused")
+    qtbot.waitUntil(lambda: window.state == "paused")
     steps = len(window._session.steps) if window._session else 0
     press(window, "Step")
     qtbot.waitUntil(lambda: window._session is not None and len(window._session.steps) > steps)
     press(window, "Resume")
-    qtbot.waitUntil(lambda: window._feed.state == "running")
+    qtbot.waitUntil(lambda: window.state == "running")
     with qtbot.waitSignal(window._feed.run_ended) as ended:
         press(window, "Stop")
     assert ended.args == ["stopped"]
@@ -90,7 +90,7 @@ def test_pause_step_resume_stop(qtbot: QtBot, window: MainWindow, engines: Engin
 
 def test_step_while_idle_starts_a_paused_run(qtbot: QtBot, window: MainWindow, engines: Engines) -> None:
     press(window, "Step")
-    qtbot.waitUntil(lambda: window._feed.state == "paused")
+    qtbot.waitUntil(lambda: window.state == "paused")
     (start,) = engines.commands(protocol.Start)
     assert isinstance(start, protocol.Start)
     assert start.paused
@@ -132,7 +132,7 @@ def test_a_killed_engine_is_told_kept_and_started_again(
     kept = open_session(path)
     assert len(kept.steps) > 100
     assert [mark.kind for mark in kept.marks][-1] == "fault"
-    qtbot.waitUntil(lambda: window._feed.state == "idle")
+    qtbot.waitUntil(lambda: window.state == "idle")
     run_to_the_end(qtbot, window)
     assert len(recordings.paths()) == 2
 
@@ -187,7 +187,7 @@ def test_dragging_over_the_strip_selects_steps_and_clicking_one(qtbot: QtBot, wi
 def test_the_attention_probe_follows_the_selected_layer(qtbot: QtBot, window: MainWindow, engines: Engines) -> None:
     engines.now._steps = 50_000
     press(window, "Run")
-    qtbot.waitUntil(lambda: window._feed.state == "running")
+    qtbot.waitUntil(lambda: window.state == "running")
     window.selection.change(layer=3, head=2)
     qtbot.waitUntil(lambda: bool(engines.commands(protocol.SetObservation)))
     last = engines.commands(protocol.SetObservation)[-1]

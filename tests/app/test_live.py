@@ -1,0 +1,119 @@
+"""The window with the real engine process and the demo model."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pytestqt.qtbot import QtBot
+
+from app.feed import Feed
+from app.recordings import Recordings
+from app.window import MainWindow
+from engine.session.file import open_session
+from tests.app.conftest import WindowMaker
+from tests.app.test_window import error_text, press
+
+WAIT_MS = 60_000
+MANY = 900
+
+
+@pytest.fixture
+def live(qtbot: QtBot, make: WindowMaker, real_feed: Feed, monkeypatch: pytest.MonkeyPatch) -> Iterator[MainWindow]:
+    """A window whose engine has loaded the demo model, asked for 24 tokens."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    window = make(real_feed)
+    with qtbot.waitSignal(real_feed.model_ready, timeout=WAIT_MS):
+        window.start("demo")
+    qtbot.waitUntil(lambda: window.state == "idle")
+    window.run_panel.ignore_eos.setChecked(True)
+    window.run_panel.tokens.setValue(24)
+    return window
+
+
+def tokens_of(window: MainWindow) -> list[int]:
+    assert window._session is not None
+    return [int(token) for token in window._session.tokens["token_id"]]
+
+
+def test_every_panel_shows_a_real_run(qtbot: QtBot, live: MainWindow, recordings: Recordings) -> None:
+    with qtbot.waitSignal(live._feed.run_ended, timeout=WAIT_MS):
+        press(live, "Run")
+    assert len(tokens_of(live)) == 24
+    assert live._session is not None
+    assert live.run_panel.text.text.startswith("The cat sits on")
+    for dock in live.docks.values():
+        live.show_panel(dock.entry.name)
+        dock.refresh()
+        panel = dock.build()
+        assert not panel.is_empty, dock.entry.name
+        assert panel.figures(), dock.entry.name
+        names, rows = panel.rows()
+        assert all(len(row) == len(names) for row in rows), dock.entry.name
+        if dock.entry.name != "utilisation" or len(live._session.device_samples):  # a run may end before a reading
+            assert rows, dock.entry.name
+    (path,) = recordings.paths()
+    kept = open_session(path)
+    assert kept.tokens["token_id"].tolist() == tokens_of(live)
+    assert np.array_equal(kept.steps["end_ns"], live._session.steps["end_ns"])
+    assert np.array_equal(kept.phases["us"], live._session.phases["us"])
+
+
+def test_switches_flipped_while_it_runs_leave_the_text_as_it_was(qtbot: QtBot, live: MainWindow) -> None:
+    live.run_panel.tokens.setValue(60)
+    with qtbot.waitSignal(live._feed.run_ended, timeout=WAIT_MS):
+        press(live, "Run")
+    plain = tokens_of(live)
+    press(live, "Step")
+    qtbot.waitUntil(lambda: live.state == "paused", timeout=WAIT_MS)
+    for switch in ("none", "reference"):
+        press(live, switch)
+    steps = len(live._session.steps) if live._session else 0
+    press(live, "Step")
+    qtbot.waitUntil(lambda: live._session is not None and len(live._session.steps) > steps, timeout=WAIT_MS)
+    press(live, "contiguous")
+    with qtbot.waitSignal(live._feed.run_ended, timeout=WAIT_MS):
+        press(live, "Resume")
+    assert tokens_of(live) == plain
+    assert live._session is not None
+    assert [config.switches["kv"] for config in live._session.configs][-1] == "contiguous"
+    assert int(live._session.steps["positions_recomputed"].sum()) > 0
+
+
+def test_kill_9_in_mid_run_is_told_and_run_works_again(qtbot: QtBot, live: MainWindow, recordings: Recordings) -> None:
+    live.run_panel.tokens.setValue(MANY)
+    press(live, "Run")
+    qtbot.waitUntil(lambda: live._session is not None and len(live._session.tokens) >= 10, timeout=WAIT_MS)
+    pid = live._feed.engine_pid
+    assert pid is not None
+    with qtbot.waitSignals([live._feed.engine_died, live._feed.model_ready], timeout=WAIT_MS):
+        os.kill(pid, signal.SIGKILL)
+    assert "killed (signal 9)" in error_text(live)
+    (path,) = recordings.paths()
+    kept = open_session(path)
+    assert len(kept.tokens) == len(tokens_of(live)) >= 10
+    assert [mark.kind for mark in kept.marks][-1] == "fault"
+    live.run_panel.tokens.setValue(12)
+    qtbot.waitUntil(lambda: live.state == "idle")
+    with qtbot.waitSignal(live._feed.run_ended, timeout=WAIT_MS):
+        press(live, "Run")
+    assert len(tokens_of(live)) == 12
+
+
+def test_stop_ends_a_run_at_once_and_closing_ends_the_engine(qtbot: QtBot, live: MainWindow, tmp_path: Path) -> None:
+    live.run_panel.tokens.setValue(MANY)
+    press(live, "Run")
+    qtbot.waitUntil(lambda: live.state == "running" and len(tokens_of(live)) >= 3, timeout=WAIT_MS)
+    with qtbot.waitSignal(live._feed.run_ended, timeout=WAIT_MS):
+        press(live, "Stop")
+    assert live._session is not None
+    assert live._session.requests[0].finish_reason == "cancelled"
+    pid = live._feed.engine_pid
+    live.close()
+    assert pid is not None
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
