@@ -79,11 +79,10 @@ class Decoder:
 
     @property
     def weight_bytes(self) -> int:
-        """What the projections and the LM head take as they are stored here, and the embedding where it is apart."""
+        """What the projections and the LM head take as they are stored here, and the embedding where it is not tied."""
         linears = sum(linear.bytes for layer in self._layers for linear in layer.linears) + self._head.bytes
-        shared = self.config.tied and self._embedding.device.type != "cpu"
         positions = 0 if self._positions is None else self._positions.nbytes
-        return linears + positions + (0 if shared else self._embedding.nbytes)
+        return linears + positions + (0 if self.config.tied else self._embedding.nbytes)
 
     @torch.inference_mode()
     def forward(
@@ -172,13 +171,19 @@ def build_decoder(
             norm(weights.ffn_norm), mlp,
         )  # fmt: skip
 
+    # The head comes first: it is the largest weight, and converting it takes memory that later holds the layers.
+    weights = family.model(read, config)
+    embedding = None if device.type == "cpu" else place(weights.embedding)
+    tied_to = weights.embedding if embedding is None else embedding
+    head = linear((tied_to if weights.head is None else weights.head, None))
+    positions = None if weights.positions is None else place(weights.positions)
+    final_norm = norm(weights.final_norm)
+    del weights, tied_to
     layers: list[Layer] = []
     for index in range(config.layers):
+        yield index / config.layers
         layers.append(layer(family.layer(read, config, index)))
-        yield (index + 1) / (config.layers + 1)
-    weights = family.model(read, config)
-    # On a CPU the embedding stays mapped from the file: a step reads a few of its rows, and so a tied one is held once.
-    embedding = weights.embedding if device.type == "cpu" else place(weights.embedding)
-    head = linear((embedding if weights.head is None else weights.head, None))
-    positions = None if weights.positions is None else place(weights.positions)
-    yield Decoder(config, embedding, positions, layers, norm(weights.final_norm), head, dtype)
+    if embedding is None:
+        # On a CPU the embedding is mapped from the file: a step touches a few of its rows, the head has the one copy.
+        embedding = family.model(read, config).embedding
+    yield Decoder(config, embedding, positions, layers, final_norm, head, dtype)

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 PACK_BYTES: Final = 8 * 2**20
-"""From this size on a weight is packed; below it lives in the CPU's caches, where the packed call's own cost shows."""
+"""From this size on a float32 weight is packed; below it, the packed call's own cost shows."""
 
 
 class Linear(Protocol):
@@ -73,9 +73,22 @@ class PackedLinear:
 
 
 def make_linear(weight: Tensor, bias: Tensor | None = None) -> Linear:
-    """The fastest form of a linear layer for this weight [out, in], by its device, dtype and size."""
+    """The form of a linear layer that was fastest for such a weight [out, in], by its device, dtype and size.
+
+    On a CPU, one row, µs plain / transposed / packed: float32 1376×256 24 / 15 / 80, and 9728×896 from memory with two
+    threads 12 / 20 / 25 GB/s; bfloat16 1376×256 100 / 69 / 29; float16 55 / 66 / 66. With more rows packing gains more.
+    """
     if weight.device.type != "cpu":
         return PlainLinear(weight, bias)
-    if weight.nbytes >= PACK_BYTES and torch._C._has_mkldnn:
+    if weight.dtype == torch.float32:
+        return (
+            PackedLinear(weight, bias) if can_pack() and weight.nbytes >= PACK_BYTES else TransposedLinear(weight, bias)
+        )
+    if weight.dtype == torch.bfloat16 and can_pack() and torch.ops.mkldnn._is_mkldnn_bf16_supported():
         return PackedLinear(weight, bias)
-    return TransposedLinear(weight, bias)
+    return PlainLinear(weight, bias)
+
+
+def can_pack() -> bool:
+    """Whether this PyTorch has oneDNN."""
+    return bool(torch._C._has_mkldnn)

@@ -35,9 +35,12 @@ def test_every_form_of_a_linear_layer_multiplies_alike(form: type, biased: bool,
     assert linear.bytes == weight.nbytes + (0 if bias is None else bias.nbytes)
 
 
-def test_only_large_weights_are_packed() -> None:
+def test_the_form_follows_dtype_and_size() -> None:
     assert isinstance(make_linear(torch.randn(8, 8)), TransposedLinear)
     assert isinstance(make_linear(torch.randn(2048, 2048)), PackedLinear)
+    assert isinstance(make_linear(torch.randn(8, 8).half()), PlainLinear)
+    packs = torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    assert isinstance(make_linear(torch.randn(8, 8).bfloat16()), PackedLinear if packs else PlainLinear)
 
 
 @pytest.mark.parametrize("rows", [1, 9])
