@@ -13,7 +13,6 @@ def unavailable_switches(device_type: str, has_draft: bool) -> dict[str, str]:
     """{"switch=value": the reason it cannot run on this device with these models}."""
     cuda = device_type == "cuda"
     reasons = {
-        "kv=paged": "The paged cache is not part of this version yet.",
         "attention=triton": "The Triton kernels are not part of this version yet.",
         "graphs=True": "CUDA graphs are not part of this version yet." if cuda else "CUDA graphs need a CUDA device.",
     }

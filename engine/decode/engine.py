@@ -165,7 +165,7 @@ class Engine:
             shares, batch = self._prepare(shares)
         self._log_scheduled(shares, start_ns)
         if self._probe is not None:
-            self._probe.begin({share.request.id: share.request.seen for share in shares if share.request is not None})
+            self._probe.begin({one.request.id: one.request.computed.end for one in shares if one.request is not None})
         logits = self._model.decoder.forward(batch, self._cache, self._attention, timer, self._probe)  # [R, vocab]
         wanted = 0 if self._observation.detail == "off" else ALTERNATIVES
         drawn = decide(logits, [share for share in shares if share.complete], wanted, timer)
@@ -198,7 +198,7 @@ class Engine:
             kind="teacher",
             start_ns=start_ns,
             batch=passed.batch,
-            work=[work_of(self._steps, request.id, request.slot, (0, request.known - 1), request.seen)],
+            work=work_of(self._steps, request.id, request.slot, (0, request.known - 1), request.computed),
             kv=passed.kv,
             tokens_out=0,
             running=1,
@@ -243,7 +243,7 @@ class Engine:
         admitted = 0
         try:
             for request in self._queue.running:
-                self._cache.admit(request.id, request.limit)
+                self._cache.admit(request.id, request.limit, request.tokens)
                 admitted += 1
         except OutOfKvMemory:
             preempt(self._queue, self._cache, reversed(self._queue.running[admitted:]))
@@ -303,7 +303,7 @@ class Engine:
     ) -> None:
         emitted_ns = self.now_ns()
         kept = self._settle(shares, emissions)
-        work = [self._work(share, kept) for share in shares]
+        work = [row for share in shares for row in self._work(share, kept)]
         tokens = [self._token_event(emission, emitted_ns) for emission in emissions]
         speculation = [
             schema.Speculation(self._steps, one.request.id, one.proposed, one.accepted) for one in drawn if one.proposed
@@ -314,6 +314,7 @@ class Engine:
             if one.request.finish_reason is not None
         ]
         rows = [] if self._probe is None else self._probe.take(self._steps)
+        blocks = self._block_events()
         facts = StepFacts(
             id=self._steps,
             config_id=self._config_id,
@@ -330,7 +331,7 @@ class Engine:
         )
         step = record_step(facts, self._cost, self._timer, self.now_ns)
         self._steps += 1
-        self._emit([*work, step, *tokens, *speculation, *rows, *finished])
+        self._emit([*work, step, *tokens, *speculation, *blocks, *rows, *finished])
         self._tell_overhead(step, emitted_ns)
 
     def _settle(self, shares: list[Share], emissions: list[Emission]) -> dict[int, int]:
@@ -343,15 +344,18 @@ class Engine:
                 self._cache.truncate(share.request.id, share.end + kept[share.request.id])
         return kept
 
-    def _work(self, share: Share, kept: dict[int, int]) -> schema.Work:
+    def _work(self, share: Share, kept: dict[int, int]) -> list[schema.Work]:
         request = share.request
         if request is None:
-            return padding_of(self._steps, share.slot, share.length)
+            return [padding_of(self._steps, share.slot, share.length)]
         rejected = len(share.drafts) - kept[request.id]
         indices = (share.first, share.first + share.length)
-        work = work_of(self._steps, request.id, share.slot, indices, request.seen, rejected=rejected)
-        request.seen = max(request.seen, indices[1] - rejected)
-        return work
+        return work_of(self._steps, request.id, share.slot, indices, request.computed, rejected=rejected)
+
+    def _block_events(self) -> list[schema.KvBlock]:
+        now_ns = self.now_ns()
+        events = self._cache.drain_events()
+        return [schema.KvBlock(self._steps, now_ns, e.block, e.event, e.request_id) for e in events]
 
     def _token_event(self, emission: Emission, emitted_ns: int) -> schema.Token:
         choice = emission.choice

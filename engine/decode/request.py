@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from engine.decode.settings import RequestSpec
+from engine.measure.positions import Computed
 from engine.session.schema import FinishReason
 
 
@@ -42,8 +43,8 @@ class Request:
     detokenizer: Detokenizer
     stream: np.random.Generator
     """Uniforms of this request alone, seeded by (seed, id): what it is batched with changes nothing."""
-    seen: int = 0
-    """Indices [0, seen) have been computed at least once (rejected drafts aside)."""
+    computed: Computed = field(default_factory=Computed)
+    """Indices that have been computed at least once (rejected drafts aside)."""
     text: str = ""
     """The generated text so far."""
     finish_reason: FinishReason | None = None

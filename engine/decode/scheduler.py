@@ -69,7 +69,7 @@ def admit_next(queue: Queue, cache: KVCache) -> bool:
     """
     request = queue.waiting[0]
     try:
-        cache.admit(request.id, request.limit)
+        cache.admit(request.id, request.limit, request.tokens)
     except OutOfKvMemory:
         if not queue.running:
             raise

@@ -10,10 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.decode.continuous import ContinuousScheduler
-from engine.decode.settings import RequestSpec, RunSpec, Sampling, SwitchChange, Switches
-from engine.model.loader import LoadedModel
+from engine.decode.settings import LoadSpec, RequestSpec, RunSpec, Sampling, SwitchChange, Switches
+from engine.model.loader import LoadedModel, load_model
 from engine.session.schema import AnyEvent, RequestFinished, Step, Work
 from tests.engine.drive import drive, session_of, tokens_of
+from tests.engine.tiny import save_tiny_llama
 
 LENGTHS = (20, 10, 24, 7)
 
@@ -68,7 +69,7 @@ def test_static_batching_pads_prompts_to_the_longest(tiny_model: LoadedModel) ->
 
 
 @pytest.mark.parametrize("batching", ["static", "continuous"])
-@pytest.mark.parametrize("kv", ["none", "contiguous"])
+@pytest.mark.parametrize("kv", ["none", "contiguous", "paged"])
 @pytest.mark.parametrize("attention", ["reference", "sdpa"])
 def test_batches_give_the_tokens_of_single_requests(
     tiny_model: LoadedModel, batching: Any, kv: Any, attention: Any
@@ -110,10 +111,42 @@ def test_without_room_for_all_requests_wait_and_finish(tiny_model: LoadedModel) 
     assert tokens_of(events) == tokens_of(drive(tiny_model, RunSpec(requests_of((10,) * 5))))
 
 
+def test_64_requests_hold_their_common_prefix_once_and_finish_with_memory_for_16(long_model: LoadedModel) -> None:
+    prefix = "x" * 511  # and BOS: 512 tokens
+    requests = tuple(RequestSpec(prefix + chr(97 + i % 26), 20 + i % 5, ignore_eos=True) for i in range(64))
+    config = long_model.config
+    block = 16 * config.kv_bytes_per_position(4)
+    roomy = Switches(kv="paged", batching="continuous", max_batch=64)
+    events = drive(long_model, RunSpec(requests, roomy))
+    plain = tokens_of(drive(long_model, RunSpec(requests)))
+    assert tokens_of(events) == plain
+    steps = steps_of(events)
+    assert max(step.running for step in steps) == 64
+    assert sum(step.positions_new for step in steps) == 512 + sum(1 + r.max_new_tokens - 1 for r in requests)
+    assert max(step.kv_used_bytes for step in steps) <= 32 * block + 64 * 24 * config.kv_bytes_per_position(4)
+    check_accounts(long_model, events, None)
+
+    tight = roomy.changed(kv_memory=(32 + 16 * 2) * block)
+    events = drive(long_model, RunSpec(requests, tight))
+    assert tokens_of(events) == plain
+    assert sum(isinstance(event, RequestFinished) for event in events) == 64
+    steps = steps_of(events)
+    assert max(step.kv_reserved_bytes for step in steps) <= tight.kv_memory  # type: ignore[operator]
+    assert sum(step.positions_recomputed for step in steps) > 0  # somebody gave way and came back
+    check_accounts(long_model, events, None)
+
+
+@pytest.fixture(scope="module")
+def long_model(tmp_path_factory: pytest.TempPathFactory) -> LoadedModel:
+    folder = save_tiny_llama(tmp_path_factory.mktemp("long") / "llama", max_positions=600)
+    return load_model(LoadSpec(str(folder), device="cpu", dtype="float32"), lambda stage, fraction: None)
+
+
 CHANGES = st.fixed_dictionaries(
     {},
     optional={
-        "kv": st.sampled_from(["none", "contiguous"]),
+        "kv": st.sampled_from(["none", "contiguous", "paged"]),
+        "block_size": st.sampled_from([1, 4, 16]),
         "attention": st.sampled_from(["reference", "sdpa"]),
         "batching": st.sampled_from(["single", "static", "continuous"]),
         "max_batch": st.integers(1, 4),
@@ -141,11 +174,17 @@ def test_any_switches_at_any_steps_change_no_greedy_token(
     changes = tuple(SwitchChange(step, change) for step, change in plan)
     events = drive(tiny_model, RunSpec(specs, switch_at=changes), draft=tiny_draft)
     assert tokens_of(events) == tokens_of(drive(tiny_model, RunSpec(specs)))
-    check_accounts(tiny_model, events, [len(tiny_model.tokenizer.encode(spec.prompt)) for spec in specs])
+    shares = any(change.get("kv") == "paged" for _, change in plan)
+    check_accounts(
+        tiny_model, events, None if shares else [len(tiny_model.tokenizer.encode(spec.prompt)) for spec in specs]
+    )
 
 
-def check_accounts(model: LoadedModel, events: list[AnyEvent], prompt_tokens: list[int]) -> None:
-    """Classes add up, each position is new once, and the KV bytes are those of the formula."""
+def check_accounts(model: LoadedModel, events: list[AnyEvent], prompt_tokens: list[int] | None) -> None:
+    """Classes add up, no position is new twice, and the KV bytes are whole positions.
+
+    With `prompt_tokens`, of requests that shared no prefix, every position is new once.
+    """
     per_position = model.config.kv_bytes_per_position(model.dtype.itemsize)
     new: dict[int, list[int]] = {}
     work_of_step: dict[int, list[Work]] = {}
@@ -156,18 +195,16 @@ def check_accounts(model: LoadedModel, events: list[AnyEvent], prompt_tokens: li
                 new.setdefault(event.request_id, []).extend(range(event.new_from, event.end - event.rejected))
         if isinstance(event, Step):
             work = work_of_step[event.id]
-            classes = (
-                event.positions_new,
-                event.positions_recomputed,
-                event.positions_padding,
-                event.positions_rejected,
-            )
-            assert event.positions_computed == sum(classes) == sum(w.end - w.first for w in work)
+            kept = event.positions_new + event.positions_recomputed
+            classes = kept + event.positions_padding + event.positions_rejected
+            assert event.positions_computed == classes == sum(w.end - w.first for w in work)
             assert event.kv_used_bytes <= event.kv_reserved_bytes
             assert event.kv_used_bytes % per_position == 0
-    generated = {request: len(tokens) for request, tokens in tokens_of(events).items()}
-    for request, indices in new.items():
+    for indices in new.values():
         assert len(indices) == len(set(indices))
-        assert sorted(indices) == list(range(len(indices)))
-        known = prompt_tokens[request] + generated[request]
-        assert len(indices) in (known - 1, known)  # the last token is computed only where it was a draft
+    if prompt_tokens is not None:
+        generated = {request: len(tokens) for request, tokens in tokens_of(events).items()}
+        for request, indices in new.items():
+            known = prompt_tokens[request] + generated[request]
+            assert sorted(indices) == list(range(len(indices)))
+            assert len(indices) in (known - 1, known)  # the last token is computed only where it was a draft

@@ -19,7 +19,7 @@ def demo() -> LoadedModel:
     return load_model(LoadSpec("demo", device="cpu", dtype="float32"), lambda stage, fraction: None)
 
 
-@pytest.mark.parametrize("kv", ["none", "contiguous"])
+@pytest.mark.parametrize("kv", ["none", "contiguous", "paged"])
 def test_greedy_tokens_are_those_of_transformers(demo: LoadedModel, kv: str) -> None:
     run = RunSpec((RequestSpec("The cat sits on", 48, ignore_eos=True),), Switches(kv=kv))  # type: ignore[arg-type]
     reference = AutoModelForCausalLM.from_pretrained(demo.path, dtype=torch.float32).eval()

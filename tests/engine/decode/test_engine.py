@@ -32,7 +32,7 @@ from engine.session.schema import (
 from tests.engine.drive import drive, session_of, tokens_of
 from tests.engine.tiny import BOS, greedy_tokens
 
-ALL_PAIRS = [(kv, attention) for kv in ("none", "contiguous") for attention in ("reference", "sdpa")]
+ALL_PAIRS = [(kv, attention) for kv in ("none", "contiguous", "paged") for attention in ("reference", "sdpa")]
 
 
 def run_of(
@@ -63,7 +63,9 @@ def test_one_bos_and_64_tokens(tiny_model: LoadedModel, greedy_64: list[int], kv
 def test_switching_at_random_steps_changes_no_token(tiny_model: LoadedModel, tiny_llama: Path, seed: int) -> None:
     rng = random.Random(seed)
     changes = [
-        SwitchChange(step, {"kv": rng.choice(("none", "contiguous")), "attention": rng.choice(("reference", "sdpa"))})
+        SwitchChange(
+            step, {"kv": rng.choice(("none", "contiguous", "paged")), "attention": rng.choice(("reference", "sdpa"))}
+        )
         for step in sorted(rng.sample(range(40), 8))
     ]
     run = RunSpec((RequestSpec("once upon", 40, ignore_eos=True),), switch_at=tuple(changes))
@@ -161,7 +163,7 @@ def test_phases_by_detail(tiny_model: LoadedModel, detail: str, rows: int) -> No
             assert len(event.alternatives) == (0 if detail == "off" else 64)
 
 
-@pytest.mark.parametrize("kv", ["none", "contiguous"])
+@pytest.mark.parametrize("kv", ["none", "contiguous", "paged"])
 def test_kv_bytes_equal_the_formula_layer_by_layer(tiny_model: LoadedModel, kv: str) -> None:
     config = tiny_model.config
     session = session_of(drive(tiny_model, run_of("hello", tokens=10, kv=kv)))

@@ -178,8 +178,8 @@ def test_sampled_runs_follow_the_target(
 
 @pytest.mark.parametrize("speculate", ["draft", "ngram"])
 @pytest.mark.parametrize("batching", ["single", "static", "continuous"])
-@pytest.mark.parametrize("kv", ["none", "contiguous"])
-@pytest.mark.parametrize("k", [1, 4, 7])
+@pytest.mark.parametrize("kv", ["none", "contiguous", "paged"])
+@pytest.mark.parametrize("k", [1, 6])
 def test_greedy_text_is_unchanged_and_the_account_is_right(
     tiny_model: LoadedModel, tiny_draft: LoadedModel, speculate: str, batching: str, kv: str, k: int
 ) -> None:
