@@ -234,7 +234,7 @@ class LatencyPanel(Panel):
             self._arrange("tall" if height >= TALL else "short")
         narrow = self._arrangement == "low" and width < WIDE
         self.table.show_all_columns(not narrow)
-        self.table.setMinimumWidth(min(self.table.narrow_width(), 2 * width // 3) if narrow else 0)
+        self.table.setMinimumWidth(min(self.table.needed_width(), 2 * width // 3))
 
     def _arrange(self, arrangement: Literal["low", "wide", "tall", "short"]) -> None:
         """Low: table beside chart. Wide: table and strip above the chart. Tall: one under the other."""

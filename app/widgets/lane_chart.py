@@ -159,7 +159,8 @@ class LaneChart(QWidget):
             painter.setPen(QColor(colours.line))
             painter.drawLine(QPointF(box.left(), y), QPointF(box.right(), y))
             painter.setPen(QColor(colours.muted))
-            area = QRectF(0, min(y - height / 2, box.bottom() - height + 2), GUTTER - 2 * GRID, height)
+            middle = min(max(y, box.top() + height / 2 - 3), box.bottom() - height / 2 + 2)
+            area = QRectF(0, middle - height / 2, GUTTER - 2 * GRID, height)
             text = lane.number(value) if value else "0"
             painter.drawText(area, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, text)
         painter.save()

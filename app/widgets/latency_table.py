@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QColor, QIcon, QPixmap
+from PySide6.QtGui import QColor, QFontMetrics, QIcon, QPixmap
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QSizePolicy, QTableWidget, QTableWidgetItem, QWidget
 
 from app.panels.models.latency import BRIEF_S, PARTS, RangeFigures
@@ -108,10 +108,11 @@ class LatencyTable(QTableWidget):
     def minimumSizeHint(self) -> QSize:
         return QSize(160, self.sizeHint().height())
 
-    def narrow_width(self) -> int:
-        """Pixels that the columns of a narrow table need."""
-        numbers = len(COLUMNS) - 1 - len(NARROW)
-        return self.sizeHintForColumn(0) + numbers * (self.fontMetrics().horizontalAdvance("99.9 ms") + 4 * GRID)
+    def needed_width(self) -> int:
+        """Pixels in which no number of the columns shown is cut."""
+        numbers = sum(not self.isColumnHidden(column) for column in range(1, len(COLUMNS)))
+        widest = QFontMetrics(ui_font(bold=True)).horizontalAdvance("99.9 ms") + 3 * GRID
+        return self.sizeHintForColumn(0) + numbers * widest
 
     def _fill_fixed(self) -> None:
         heads = {
