@@ -12,7 +12,7 @@ import msgspec
 import torch
 
 from engine.attention.build import make_attention
-from engine.cache.base import OutOfKvMemory
+from engine.cache.base import BlockEvent, OutOfKvMemory
 from engine.cache.build import make_cache
 from engine.decode.batching import make_scheduler
 from engine.decode.capabilities import check_available
@@ -68,6 +68,8 @@ class Engine:
         self._steps = self._tokens = self._requests = 0
         self._config_id = -1
         self._pending: list[dict[str, Any]] = []
+        self._left_blocks: list[BlockEvent] = []
+        """What happened to the blocks of a cache that was switched away from, until the next step tells it."""
         self._teaches = run.teacher_pass
         self._to_teach: deque[Request] = deque()
         self._switch_at = sorted(run.switch_at, key=lambda change: change.step)
@@ -137,6 +139,9 @@ class Engine:
             if not request.finished:
                 request.finish_reason = "cancelled"
                 self._emit([schema.RequestFinished(request.id, self.now_ns(), "cancelled")])
+        for request in self._queue.running:
+            self._cache.free(request.id)
+        self._emit(list(self._block_events()))
         self._queue = Queue()
         self._to_teach.clear()
 
@@ -174,7 +179,6 @@ class Engine:
                 emission for one in drawn for emission in emit_tokens(one, self._model.tokenizer.eos_token_ids)
             ]
         self._account(start_ns, shares, batch, drawn, emissions)
-        self._retire([one.request for one in drawn if one.request.finished])
         return True
 
     def _retire(self, finished: list[Request]) -> None:
@@ -224,6 +228,9 @@ class Engine:
         if not changed:
             return
         if {"kv", "block_size", "kv_memory"} & set(changed):
+            for request in self._queue.running:
+                self._cache.free(request.id)
+            self._left_blocks += self._cache.drain_events()
             self._cache = make_cache(wanted, self._model.config, self._model.device, self._model.dtype)
             self._readmit()
         if "attention" in changed:
@@ -313,8 +320,6 @@ class Engine:
             for one in drawn
             if one.request.finish_reason is not None
         ]
-        rows = [] if self._probe is None else self._probe.take(self._steps)
-        blocks = self._block_events()
         facts = StepFacts(
             id=self._steps,
             config_id=self._config_id,
@@ -329,6 +334,9 @@ class Engine:
             attention_kernel=self._attention.kernel,
             drafting=(0, 0) if self._proposer is None else self._proposer.take_cost(),
         )
+        rows = [] if self._probe is None else self._probe.take(self._steps)
+        self._retire([one.request for one in drawn if one.request.finished])
+        blocks = self._block_events()
         step = record_step(facts, self._cost, self._timer, self.now_ns)
         self._steps += 1
         self._emit([*work, step, *tokens, *speculation, *blocks, *rows, *finished])
@@ -354,7 +362,8 @@ class Engine:
 
     def _block_events(self) -> list[schema.KvBlock]:
         now_ns = self.now_ns()
-        events = self._cache.drain_events()
+        events = [*self._left_blocks, *self._cache.drain_events()]
+        self._left_blocks.clear()
         return [schema.KvBlock(self._steps, now_ns, e.block, e.event, e.request_id) for e in events]
 
     def _token_event(self, emission: Emission, emitted_ns: int) -> schema.Token:

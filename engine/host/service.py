@@ -6,6 +6,7 @@ import json
 import platform
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -174,7 +175,8 @@ class Service:
         message = f"The step failed: {sentence_of(error)}"
         kind = type(error).__name__ if isinstance(error, DecodeScopeError) else "DecodeScopeError"
         engine.mark("fault", message)
-        engine.cancel()
+        with suppress(Exception):  # what failed may have left the cache in pieces, and it is dropped anyway
+            engine.cancel()
         self._emit([Refused("Step", kind, message)])
         self._end("failed")
 

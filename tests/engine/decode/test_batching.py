@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from engine.decode.continuous import ContinuousScheduler
 from engine.decode.settings import LoadSpec, RequestSpec, RunSpec, Sampling, SwitchChange, Switches
 from engine.model.loader import LoadedModel, load_model
-from engine.session.schema import AnyEvent, RequestFinished, Step, Work
+from engine.session.schema import AnyEvent, KvBlock, RequestFinished, Step, Work
 from tests.engine.drive import drive, session_of, tokens_of
 from tests.engine.tiny import save_tiny_llama
 
@@ -202,6 +202,8 @@ def check_accounts(model: LoadedModel, events: list[AnyEvent], prompt_tokens: li
             assert event.kv_used_bytes % per_position == 0
     for indices in new.values():
         assert len(indices) == len(set(indices))
+    owners = {"allocate": 1, "share": 1, "free": -1, "evict": 0}
+    assert sum(owners[event.event] for event in events if isinstance(event, KvBlock)) == 0  # no block leaks
     if prompt_tokens is not None:
         generated = {request: len(tokens) for request, tokens in tokens_of(events).items()}
         for request, indices in new.items():

@@ -62,10 +62,9 @@ def test_one_bos_and_64_tokens(tiny_model: LoadedModel, greedy_64: list[int], kv
 @pytest.mark.parametrize("seed", range(8))
 def test_switching_at_random_steps_changes_no_token(tiny_model: LoadedModel, tiny_llama: Path, seed: int) -> None:
     rng = random.Random(seed)
+    caches = ("none", "contiguous", "paged")
     changes = [
-        SwitchChange(
-            step, {"kv": rng.choice(("none", "contiguous", "paged")), "attention": rng.choice(("reference", "sdpa"))}
-        )
+        SwitchChange(step, {"kv": rng.choice(caches), "attention": rng.choice(("reference", "sdpa"))})
         for step in sorted(rng.sample(range(40), 8))
     ]
     run = RunSpec((RequestSpec("once upon", 40, ignore_eos=True),), switch_at=tuple(changes))
