@@ -28,6 +28,8 @@ LARGE: Final[tuple[Row, ...]] = (
 )
 TIMELINE_SHARE: Final = 0.3
 """How much of the height the first row takes."""
+LAST_COLUMN: Final = 1.25
+"""How much wider the last of three columns is than the others: it holds the tables."""
 
 
 def rows_for(size: QSize) -> tuple[Row, ...]:
@@ -91,8 +93,9 @@ def proportion(
     window.resizeDocks(firsts, [round(share * height) for share in shares], Qt.Orientation.Vertical)
     for row in grid:
         if len(row) > 1:
-            width = (window.width() - side_width) // len(row)
-            window.resizeDocks([docks[cell[0]] for cell in row], [width] * len(row), Qt.Orientation.Horizontal)
+            weights = [1.0] * (len(row) - 1) + [LAST_COLUMN if len(row) == 3 else 1.0]
+            widths = [round(weight / sum(weights) * (window.width() - side_width)) for weight in weights]
+            window.resizeDocks([docks[cell[0]] for cell in row], widths, Qt.Orientation.Horizontal)
     window.resizeDocks([side, firsts[0]], [side_width, window.width() - side_width], Qt.Orientation.Horizontal)
 
 

@@ -37,7 +37,7 @@ KEYS: Final[dict[str, tuple[str | QKeySequence.StandardKey, ...]]] = {
     "model_folder": ("Ctrl+Shift+O",),
     "export": ("Ctrl+E",),
     "copy_picture": ("Ctrl+Shift+C",),
-    "quit": (Standard.Quit, "Ctrl+Q"),
+    "quit": ("Ctrl+Q",),
     "run": ("Space",),
     "run_prompt": ("Ctrl+Return",),
     "step": ("F10", "."),

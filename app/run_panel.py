@@ -39,8 +39,8 @@ from engine.session.store import Session
 
 DEFAULT_PROMPT = "The cat sits on"
 DEFAULT_TOKENS = 128
-PROMPT_LINES = 3
-LEAST_OUTPUT = 55 * GRID
+PROMPT_LINES = 2
+LEAST_OUTPUT = 40 * GRID
 """Pixels that the buttons and the text keep in a low window; the settings scroll then."""
 WIDTH = 85 * GRID
 DETAILS: tuple[Detail, ...] = ("off", "step", "phase", "layer")
@@ -98,7 +98,7 @@ class RunPanel(QWidget):
         self.probe.toggled.connect(self._on_observation)
         self.text = GeneratedText(selection)
         self._labels = {name: QLabel() for name in ("model", "prompt", "tokens", "switches", "detail")}
-        self._run, self._step, self._stop = QPushButton(), QPushButton(), QPushButton()
+        self.run_button, self._step, self._stop = QPushButton(), QPushButton(), QPushButton()
         self._build()
         selection.changed.connect(self._on_selection)
         for action in (actions.run, actions.step, actions.stop):
@@ -286,16 +286,16 @@ class RunPanel(QWidget):
         column.setSpacing(ROW_GAP)
         buttons = QHBoxLayout()
         buttons.setSpacing(ROW_GAP)
-        self._run.setObjectName("primary")
+        self.run_button.setObjectName("primary")
         for button, action in (
-            (self._run, self._actions.run),
+            (self.run_button, self._actions.run),
             (self._step, self._actions.step),
             (self._stop, self._actions.stop),
         ):
             button.clicked.connect(action.trigger)
             button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
             button.setMinimumHeight(9 * GRID)
-            buttons.addWidget(button, 2 if button is self._run else 1)
+            buttons.addWidget(button, 2 if button is self.run_button else 1)
         column.addLayout(buttons)
         column.addWidget(self.text, 1)
         return output
@@ -322,7 +322,7 @@ class RunPanel(QWidget):
     def _show_actions(self) -> None:
         colours = theme()
         for button, action, name in (
-            (self._run, self._actions.run, "pause" if self._actions.running else "run"),
+            (self.run_button, self._actions.run, "pause" if self._actions.running else "run"),
             (self._step, self._actions.step, "step"),
             (self._stop, self._actions.stop, "stop"),
         ):
@@ -332,7 +332,7 @@ class RunPanel(QWidget):
             button.setToolTip(f"{action.toolTip()} ({keys})" if keys else action.toolTip())
             button.setAccessibleName(action.text())
             button.setAccessibleDescription(action.toolTip())
-            button.setIcon(icon(name, colours.on_accent if button is self._run else colours.text))
+            button.setIcon(icon(name, colours.on_accent if button is self.run_button else colours.text))
 
 
 class RunActions:

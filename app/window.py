@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast, get_args
 
-from PySide6.QtCore import QEvent, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QEvent, QMargins, QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import (
     QCloseEvent,
     QDragEnterEvent,
@@ -41,7 +41,9 @@ from engine.errors import DecodeScopeError
 from engine.session.schema import ModelReady
 from engine.session.store import Session
 
-DEFAULT_SIZE = (1600, 1000)
+DEFAULT_SIZE = QSize(1600, 1000)
+ROOM_FOR_FRAME = QMargins(2, 16, 2, 16)
+"""What a window manager adds around the window."""
 
 
 class MainWindow(QMainWindow):
@@ -84,6 +86,7 @@ class MainWindow(QMainWindow):
         self.retranslate()
         self._show_choices()
         self._place()
+        self.run_panel.run_button.setFocus()
         self.run_panel.restyle()  # a style sheet takes fonts back from labels that are moved to another parent
         self._set_state(feed.state)
         self._show_session(None, "")
@@ -400,8 +403,8 @@ class MainWindow(QMainWindow):
         """The size and arrangement of last time, or the default."""
         geometry = self._preferences.geometry
         if geometry is None or not self.restoreGeometry(geometry):
-            room = self.screen().availableSize()
-            self.resize(min(DEFAULT_SIZE[0], room.width()), min(DEFAULT_SIZE[1], room.height()))
+            room = self.screen().availableSize().shrunkBy(ROOM_FOR_FRAME)
+            self.resize(DEFAULT_SIZE.boundedTo(room))
         rows = layout.rows_for(self.size())
         layout.arrange(self, self.side, self.docks, rows)
         kept = self._preferences.layout

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QKeySequence
-from PySide6.QtWidgets import QDialog, QDialogButtonBox, QGridLayout, QLabel, QMenu, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QDialogButtonBox, QGridLayout, QHBoxLayout, QLabel, QMenu, QVBoxLayout, QWidget
 
 from app.theme import GROUP_GAP, PANEL_PADDING, ROW_GAP, mono_font, ui_font
 
@@ -19,23 +19,25 @@ class ShortcutSheet(QDialog):
         self.setObjectName("shortcut-sheet")
         self.setWindowTitle(self.tr("Keys"))
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        columns = QGridLayout()
-        columns.setHorizontalSpacing(2 * GROUP_GAP)
-        columns.setVerticalSpacing(GROUP_GAP)
+        columns = [QVBoxLayout() for _ in range(COLUMNS)]
         heights = [0] * COLUMNS
         for menu in menus:
             actions = [action for action in all_actions(menu) if action.shortcuts()]
             if actions:
                 column = heights.index(min(heights))
-                columns.addLayout(_section(menu.title().replace("&", ""), actions), heights[column], column)
-                columns.setAlignment(Qt.AlignmentFlag.AlignTop)
-                heights[column] += len(actions) + 1
+                columns[column].addLayout(_section(menu.title().replace("&", ""), actions))
+                heights[column] += len(actions) + 2
+        side_by_side = QHBoxLayout()
+        side_by_side.setSpacing(2 * GROUP_GAP)
+        for column_layout in columns:
+            column_layout.setSpacing(GROUP_GAP)
+            column_layout.addStretch()
+            side_by_side.addLayout(column_layout)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         buttons.rejected.connect(self.reject)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(GROUP_GAP, GROUP_GAP, GROUP_GAP, PANEL_PADDING)
-        layout.addLayout(columns)
-        layout.addStretch()
+        layout.addLayout(side_by_side)
         layout.addWidget(buttons)
 
 

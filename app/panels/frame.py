@@ -82,6 +82,9 @@ class PanelDock(QDockWidget):
 
     @property
     def needs_refresh(self) -> bool:
+        """Whether there is anything to draw: news, or the panel itself."""
+        if self.panel is None:
+            return True
         return self._session is not None and self._session.revision != self._drawn_revision
 
     def refresh(self) -> None:
