@@ -24,9 +24,9 @@ from app.panels.base import Panel, PanelContext
 from app.panels.models.attention_feed import AttentionFeed
 from app.panels.models.request_text import RequestText
 from app.selection import Selected
-from app.theme import GRID, PANEL_PADDING, ROW_GAP, theme
+from app.theme import GRID, PANEL_PADDING, ROW_GAP
 from app.units import count, percent, significant
-from app.widgets.elided_label import ElidedLabel
+from app.widgets.themed_label import ThemedLabel
 from app.widgets.token_flow import NO_WEIGHTS, TokenFlow
 from engine.decode.settings import Probe
 from engine.session.store import Session
@@ -89,7 +89,7 @@ class AttentionPanel(Panel):
         self.fit_button.setAccessibleName(self.tr("Follow the map as it grows"))
         self.fit_button.setToolTip(self.tr("Show the whole map again and follow it as it grows (F)."))
         self.fit_button.hide()
-        self.note = ElidedLabel()
+        self.note = ThemedLabel()
         self.note.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         tools = QHBoxLayout()
         tools.setSpacing(ROW_GAP)
@@ -108,7 +108,7 @@ class AttentionPanel(Panel):
         return tools
 
     def _build_text(self) -> QWidget:
-        self.row_label = ElidedLabel()
+        self.row_label = ThemedLabel()
         self.flow = TokenFlow()
         self.flow.clicked.connect(self.choose_query)
         below = QWidget()
@@ -173,10 +173,6 @@ class AttentionPanel(Panel):
     def restyle(self) -> None:
         self.map.restyle()
         self.flow.restyle()
-        for label in (self.note, self.row_label):
-            palette = label.palette()
-            palette.setColor(label.foregroundRole(), theme().muted)
-            label.setPalette(palette)
 
     def rows(self) -> tuple[list[str], list[tuple[object, ...]]]:
         header = ["query position", "query", "key position", "key", "probability"]

@@ -10,13 +10,14 @@ import pyqtgraph as pg
 from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, QObject, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QGraphicsRectItem, QHBoxLayout, QLabel, QToolTip, QWidget
+from PySide6.QtWidgets import QGraphicsRectItem, QHBoxLayout, QToolTip, QWidget
 
 from app.panels.models.attention_grid import AttentionGrid
 from app.theme import ROW_GAP, theme
 from app.widgets.axes import CountAxis, use_count_axes
 from app.widgets.heatmap import ColourBar, lookup_table, shade
 from app.widgets.plot import make_plot, pen, style_plot
+from app.widgets.themed_label import ThemedLabel
 
 ARROWS = {Qt.Key.Key_Left: (-1, 0), Qt.Key.Key_Right: (1, 0), Qt.Key.Key_Up: (0, -1), Qt.Key.Key_Down: (0, 1)}
 
@@ -56,8 +57,7 @@ class AttentionMap(QWidget):
         self._mark = QGraphicsRectItem()
         self._mark.setZValue(1)
         self.plot.addItem(self._mark)
-        self.message = QLabel(self.plot)
-        self.message.setWordWrap(True)
+        self.message = ThemedLabel(self.plot, wrap=True)
         self.message.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.colour_bar = ColourBar()
         layout = QHBoxLayout(self)
@@ -131,9 +131,7 @@ class AttentionMap(QWidget):
         self.image.setLookupTable(lookup_table())
         self._mark.setPen(pen(theme().accent))
         self.colour_bar.restyle()
-        palette = self.message.palette()
-        palette.setColor(self.message.foregroundRole(), theme().muted)
-        self.message.setPalette(palette)
+        self.message.update()
 
     def _wanted_coarseness(self) -> int:
         """How many cells fall on a pixel, as a power of two, in the part that is looked at."""

@@ -6,17 +6,17 @@ from typing import ClassVar, Final
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QKeyEvent, QResizeEvent
-from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QGridLayout, QScrollArea, QVBoxLayout, QWidget
 
 from app.panels.base import Panel, PanelContext
 from app.panels.models.attention_feed import AttentionFeed
 from app.panels.models.request_text import RequestText
 from app.panels.models.token_facts import TokenFacts, TokenNames, token_facts
 from app.selection import Selected
-from app.theme import CAPTION_SCALE, GRID, GROUP_GAP, PANEL_PADDING, ROW_GAP, TITLE_SCALE, mono_font, theme, ui_font
+from app.theme import CAPTION_SCALE, GRID, GROUP_GAP, PANEL_PADDING, ROW_GAP, TITLE_SCALE, theme
 from app.units import DERIVED, MEASURED, NOT_APPLICABLE, count, percent, seconds, significant, visible_token
 from app.widgets.bar_list import Bar, BarList
-from app.widgets.elided_label import ElidedLabel
+from app.widgets.themed_label import ThemedLabel
 from app.widgets.token_flow import NO_WEIGHTS, TokenFlow
 from engine.session.schema import GROUP_OF
 from engine.session.store import Request, Session
@@ -45,15 +45,13 @@ class InspectorPanel(Panel):
         self._feed: AttentionFeed | None = None
         self._flow_text: RequestText | None = None
         self._drawn: tuple[int, int, int] = (-1, -1, -1)
-        self.token_label = QLabel()
-        self.token_label.setTextFormat(Qt.TextFormat.PlainText)
-        self.chance_label = ElidedLabel()
-        self.fact_labels: dict[str, ElidedLabel] = {}
-        self._fact_captions: list[QLabel] = []
+        self.token_label = ThemedLabel(muted=False, scale=TITLE_SCALE * TITLE_SCALE, code=True)
+        self.chance_label = ThemedLabel(muted=False)
+        self.fact_labels: dict[str, ThemedLabel] = {}
         self.alternatives = BarList(self.tr("Likeliest tokens here ●"))
         self.phases = BarList(self.tr("Time of its step by phase ●"))
         self.positions = BarList(self.tr("Positions of its step by class ●"))
-        self.row_label = ElidedLabel()
+        self.row_label = ThemedLabel(scale=CAPTION_SCALE)
         self.flow = TokenFlow()
         self.flow.clicked.connect(self._choose)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -73,9 +71,9 @@ class InspectorPanel(Panel):
         facts.setVerticalSpacing(GRID)
         facts.setColumnStretch(1, 1)
         for row, (key, name) in enumerate(self._fact_names().items()):
-            caption = QLabel(name)
-            self._fact_captions.append(caption)
-            self.fact_labels[key] = ElidedLabel()
+            caption = ThemedLabel(scale=CAPTION_SCALE)
+            caption.setText(name)
+            self.fact_labels[key] = ThemedLabel(muted=False, scale=CAPTION_SCALE)
             self.fact_labels[key].setAccessibleName(name)
             facts.addWidget(caption, row, 0)
             facts.addWidget(self.fact_labels[key], row, 1)
@@ -155,16 +153,6 @@ class InspectorPanel(Panel):
         self.refresh()
 
     def restyle(self) -> None:
-        colours = theme()
-        self.token_label.setFont(mono_font(TITLE_SCALE * TITLE_SCALE))
-        self.chance_label.setFont(ui_font())
-        muted = [*self._fact_captions, self.row_label]
-        for label in (self.token_label, self.chance_label, *self.fact_labels.values(), *muted):
-            palette = label.palette()
-            palette.setColor(label.foregroundRole(), colours.muted if label in muted else colours.text)
-            label.setPalette(palette)
-        for label in (*self._fact_captions, *self.fact_labels.values(), self.row_label):
-            label.setFont(ui_font(CAPTION_SCALE))
         self.flow.restyle()
         if self.facts is not None:
             self._show_bars(self.facts)
@@ -299,24 +287,23 @@ class InspectorPanel(Panel):
 
     def _show_attention(self, session: Session, facts: TokenFacts) -> None:
         """The row with which the token was chosen: that of the token before it, over the text."""
-        now, request = self.context.selection.now, facts.request
+        request = facts.request
+        layer, head = self._recorded_map(session, request.id)
         if self._text is None or self._text.request is not request:
             self._text = RequestText(session, request)
         self._text.update()
         feed = self._feed
-        if feed is None or (feed.request_id, feed.layer, feed.head) != (request.id, now.layer, now.head):
-            feed = self._feed = AttentionFeed(session, request.id, now.layer, now.head)
+        if feed is None or (feed.request_id, feed.layer, feed.head) != (request.id, layer, head):
+            feed = self._feed = AttentionFeed(session, request.id, layer, head)
         feed.update()
-        where = self.tr("layer {layer}, {head}").format(
-            layer=now.layer,
-            head=self.tr("mean of the heads") if now.head is None else self.tr("head {n}").format(n=now.head),
-        )
+        heads = self.tr("mean of the heads") if head is None else self.tr("head {n}").format(n=head)
+        where = self.tr("layer {layer}, {head}").format(layer=layer, head=heads)
         query = facts.position - 1
         weights = feed.row(query) if query >= 0 else NO_WEIGHTS
         if len(weights):
             self.row_label.setText(
                 self.tr("Where {query} looked to choose it ({where}) {mark}").format(
-                    query=self._text.name(query), where=where, mark=MEASURED if now.head is not None else DERIVED
+                    query=self._text.name(query), where=where, mark=MEASURED if head is not None else DERIVED
                 )
             )
         else:
@@ -329,6 +316,14 @@ class InspectorPanel(Panel):
         grown = self._flow_text is self._text
         self._flow_text = self._text
         self.flow.show_row(self._text.texts, weights, facts.position, False, grown)
+
+    def _recorded_map(self, session: Session, request_id: int) -> tuple[int, int | None]:
+        """(layer, head) of the selection; where nothing was recorded of it, of the newest map there is."""
+        now = self.context.selection.now
+        maps = [(layer, head) for request, layer, head in session.attention_maps() if request == request_id]
+        if not maps or any(layer == now.layer and now.head in (None, head) for layer, head in maps):
+            return now.layer, now.head
+        return maps[-1]
 
     # --- mouse and keys ---------------------------------------------------------------------------------------------
 

@@ -13,10 +13,10 @@ from app.panels.models.latency import BRIEF_S, PARTS, LatencySeries, RangeFigure
 from app.selection import Selected
 from app.theme import PANEL_PADDING, ROW_GAP, theme
 from app.units import DERIVED, MEASURED, count, percent, rate, seconds
-from app.widgets.elided_label import ElidedLabel
 from app.widgets.latency_table import LatencyTable
 from app.widgets.layer_strip import LayerStrip
 from app.widgets.stack_chart import StackChart
+from app.widgets.themed_label import ThemedLabel
 from engine.session.schema import GROUPS
 from engine.session.store import Session
 
@@ -51,8 +51,8 @@ class LatencyPanel(Panel):
         self.tokens_field.setAccessibleName(self.tr("Tokens to project to"))
         self.tokens_field.setToolTip(self.tr("How many tokens to project to: this many times the mean time of one."))
         self.tokens_field.valueChanged.connect(self._write_lines)
-        self.projection = ElidedLabel()
-        self.range_line = ElidedLabel()
+        self.projection = ThemedLabel()
+        self.range_line = ThemedLabel()
         self._line = QWidget()
         line = QHBoxLayout(self._line)
         line.setContentsMargins(0, 0, 0, 0)
@@ -123,10 +123,6 @@ class LatencyPanel(Panel):
         colours = theme()
         self.table.restyle()
         self.chart.colours = [colours.groups[group] for group in GROUPS]
-        for label in (self.projection, self.range_line, self._rate_label):
-            palette = label.palette()
-            palette.setColor(label.foregroundRole(), colours.muted)
-            label.setPalette(palette)
         self.chart.update()
         self.strip.update()
 

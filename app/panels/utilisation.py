@@ -16,8 +16,8 @@ from app.panels.models.ticks import binary_ticks
 from app.selection import Selected
 from app.theme import GRID, PANEL_PADDING, ROW_GAP, theme
 from app.units import DERIVED, MEASURED, THIN_SPACE, count, memory, percent, rate, significant
-from app.widgets.elided_label import ElidedLabel
 from app.widgets.lane_chart import Lane, LaneChart, decimal_ticks
+from app.widgets.themed_label import ThemedLabel
 from engine.session import metrics
 from engine.session.store import Session
 
@@ -50,7 +50,7 @@ class UtilisationPanel(Panel):
         self.axis_picker.setAccessibleName(self.tr("Axis"))
         self.axis_picker.setToolTip(self.tr("What the lanes share: an axis of steps, or of seconds."))
         self.axis_picker.currentIndexChanged.connect(self._axis_changed)
-        self.note = ElidedLabel()
+        self.note = ThemedLabel()
         self.note.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self._axis_label = QLabel(self.tr("&Over"))
         self._axis_label.setBuddy(self.axis_picker)
@@ -144,10 +144,6 @@ class UtilisationPanel(Panel):
         self.refresh()
 
     def restyle(self) -> None:
-        for label in (self.note, self._axis_label):
-            palette = label.palette()
-            palette.setColor(label.foregroundRole(), theme().muted)
-            label.setPalette(palette)
         self._stale = True
         self.refresh()
 

@@ -75,10 +75,6 @@ class TokenFlow(QAbstractScrollArea):
         caption = QFontMetrics(self._caption)
         self._text_height, self._caption_height = QFontMetrics(self._font).height(), caption.height()
         self._number_width = caption.horizontalAdvance(short_percent(0.99)) + GRID
-        self.viewport().setAutoFillBackground(True)
-        palette = self.viewport().palette()
-        palette.setColor(self.viewport().backgroundRole(), QColor(theme().panel))
-        self.viewport().setPalette(palette)
         self._widths.clear()
         self._forget_layout()
         self._lay_out()
@@ -193,6 +189,7 @@ class TokenFlow(QAbstractScrollArea):
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self.viewport())
         colours = theme()
+        painter.fillRect(self.viewport().rect(), QColor(colours.panel))
         first = self.verticalScrollBar().value() // self.line_height
         visible = self._lines(first, first + self.viewport().height() // self.line_height + 2)
         shades = shade(self.weights[visible.start : visible.stop], self._log)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QStackedWidget
 from pytestqt.qtbot import QtBot
 
+from app import theme
 from app.panels.inspector import InspectorPanel
 from app.panels.models.token_facts import TokenNames, token_facts
 from app.units import percent, seconds, significant
@@ -86,9 +88,31 @@ def test_the_attention_row_is_that_of_the_query_that_chose_it(qtbot: QtBot) -> N
     np.testing.assert_allclose(panel.flow.weights, np.frombuffer(row, np.float16))
     assert panel.flow.query == PROMPT + 10
     assert f"({PROMPT + 9})" in panel.row_label.text()
-    panel.context.selection.change(layer=4)
+    panel.context.selection.change(layer=4)  # nothing was recorded there: it shows, and names, what there is
+    assert "layer 0, head 0" in panel.row_label.text()
+    np.testing.assert_allclose(panel.flow.weights, np.frombuffer(row, np.float16))
+
+
+def test_without_any_attention_row_it_says_where_to_ask_for_one(qtbot: QtBot) -> None:
+    panel = inspector(qtbot, synthetic_session(20, attention_rows=0), 10)
     assert len(panel.flow.weights) == 0
     assert "Attention panel" in panel.row_label.text()
+
+
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+def test_labels_keep_their_dress_when_the_panel_moves(qtbot: QtBot, scheme: theme.Scheme) -> None:
+    theme.apply(scheme)
+    panel = inspector(qtbot, synthetic_session(20), 10)
+    holder = QStackedWidget()
+    qtbot.addWidget(holder)
+    holder.addWidget(panel)
+    colours = theme.DARK if scheme == "dark" else theme.LIGHT
+    assert panel.row_label.drawing_colour() == colours.muted
+    assert panel.token_label.drawing_colour() == colours.text
+    assert panel.token_label.drawing_font().pointSizeF() > 1.2 * panel.row_label.drawing_font().pointSizeF()
+    picture = panel.row_label.grab().toImage()
+    drawn = {picture.pixelColor(x, y).name() for x in range(picture.width()) for y in range(picture.height())}
+    assert colours.text not in drawn
 
 
 def test_without_a_selection_it_follows_the_newest_token(qtbot: QtBot) -> None:

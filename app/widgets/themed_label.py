@@ -1,0 +1,56 @@
+"""A label that asks the theme when it draws.
+
+Under a style sheet, Qt drops a font or a palette set on a widget as soon as one of its ancestors gets another parent
+(a panel that enters its dock, a dock that floats); so nothing is set here, and nothing can be dropped.
+"""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPaintEvent
+from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
+
+from app.theme import mono_font, theme, ui_font
+
+
+class ThemedLabel(QLabel):
+    """Plain text in the theme's text or muted colour, at a scale; what does not fit one line is elided, or wrapped."""
+
+    def __init__(
+        self,
+        parent: QWidget | None = None,
+        muted: bool = True,
+        scale: float = 1.0,
+        code: bool = False,
+        wrap: bool = False,
+    ) -> None:
+        super().__init__(parent)
+        self._muted, self._scale, self._code, self._wrap = muted, scale, code, wrap
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+
+    def drawing_font(self) -> QFont:
+        """The font of the theme that the text is drawn in."""
+        return mono_font(self._scale) if self._code else ui_font(self._scale)
+
+    def drawing_colour(self) -> str:
+        """The colour of the theme that the text is drawn in."""
+        return theme().muted if self._muted else theme().text
+
+    def sizeHint(self) -> QSize:
+        metrics = QFontMetrics(self.drawing_font())
+        return QSize(metrics.horizontalAdvance(self.text()) + 2, metrics.height() + 2)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(0, self.sizeHint().height())
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setFont(self.drawing_font())
+        painter.setPen(QColor(self.drawing_colour()))
+        if self._wrap:
+            painter.drawText(self.rect(), self.alignment().value | Qt.TextFlag.TextWordWrap.value, self.text())
+        else:
+            text = painter.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, self.width())
+            painter.drawText(self.rect(), self.alignment().value | Qt.TextFlag.TextSingleLine.value, text)
+        painter.end()
