@@ -5,9 +5,18 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Literal
 
-from PySide6.QtCore import QCoreApplication, QSettings, Qt, QTimer
+from PySide6.QtCore import (
+    QCoreApplication,
+    QMessageLogContext,
+    QSettings,
+    Qt,
+    QTimer,
+    QtMsgType,
+    qInstallMessageHandler,
+)
 from PySide6.QtWidgets import QApplication
 
 from app import theme
@@ -92,14 +101,16 @@ def render(session_path: str, out: str, panel: str | None, size: tuple[int, int]
     if not Path(out).absolute().parent.is_dir():
         raise InputError(f"The folder {Path(out).absolute().parent} does not exist; the picture cannot be written.")
     session = open_session(session_path)
-    make_application()
-    theme.apply(Preferences.of_user().scheme)
+    before = qInstallMessageHandler(_say_unless_offscreen)
     try:
+        make_application()
+        theme.apply(Preferences.of_user().scheme)
         if panel is None:
             _render_window(session, session_path, Path(out), size, fmt)
         else:
             _render_panel(session, Path(out), panel, size, fmt)
     finally:
+        qInstallMessageHandler(before)
         close = getattr(session.source, "close", None)
         if close is not None:
             close()
@@ -108,10 +119,24 @@ def render(session_path: str, out: str, panel: str | None, size: tuple[int, int]
 def _render_window(
     session: Session, session_path: str, out: Path, size: tuple[int, int], fmt: Literal["png", "svg"]
 ) -> None:
+    # A picture must not depend on how somebody arranged their window, nor change it.
+    with TemporaryDirectory() as folder:
+        preferences = Preferences(QSettings(str(Path(folder) / "settings.ini"), QSettings.Format.IniFormat))
+        preferences.scheme = "dark" if theme.theme().dark else "light"
+        window = make_window(preferences)
+        _draw_window(window, session, session_path, out, size, fmt)
+
+
+def _draw_window(
+    window: MainWindow,
+    session: Session,
+    session_path: str,
+    out: Path,
+    size: tuple[int, int],
+    fmt: Literal["png", "svg"],
+) -> None:
     from app.pictures import save_picture
 
-    # A picture must not depend on how somebody arranged their window, nor change it.
-    window = make_window(Preferences(QSettings()))
     window.setAttribute(Qt.WidgetAttribute.WA_DontShowOnScreen)
     window.resize(*size)
     window.restore_layout()
@@ -155,6 +180,12 @@ def _settle() -> None:
     timer.start(0)
     while timer.isActive():
         QCoreApplication.processEvents()
+
+
+def _say_unless_offscreen(_kind: QtMsgType, _context: QMessageLogContext, message: str) -> None:
+    """Pass on what Qt says, but not that a drawing without a screen has nothing to raise or to give size hints to."""
+    if not message.startswith("This plugin does not support"):
+        print(message, file=sys.stderr)
 
 
 def _start_engine() -> Engine:

@@ -33,6 +33,7 @@ def _save_svg(widget: QWidget, path: Path) -> None:
     generator = QSvgGenerator()
     generator.setFileName(str(path))
     generator.setSize(widget.size())
+    generator.setResolution(widget.logicalDpiX())  # so that text has the size it has on the screen
     generator.setViewBox(QRect(QPoint(0, 0), widget.size()))
     generator.setTitle("DecodeScope")
     painter = QPainter()

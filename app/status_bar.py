@@ -55,6 +55,7 @@ class StatusBar(QStatusBar):
             "running": self.tr("running"),
             "paused": self.tr("paused"),
             "stopped": self.tr("engine stopped"),
+            "recorded": self.tr("recorded session"),
         }
         colour = {"running": colours.accent, "paused": colours.warn, "stopped": colours.error}.get(state, colours.muted)
         text = words.get(state, state)

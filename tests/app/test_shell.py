@@ -1,0 +1,158 @@
+"""Smaller parts of the shell: preferences, recordings, pace, navigation, local models, default layouts."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QSettings, QSize, Qt
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QLineEdit, QPushButton
+from pytestqt.qtbot import QtBot
+
+from app.layout import LARGE, MEDIUM, SMALL, rows_for
+from app.local_models import cached_models
+from app.navigation import needs_key, walk_requests, walk_steps
+from app.panels.registry import PANELS, entry
+from app.preferences import RECENT, Preferences
+from app.recordings import RecordedDetail, Recordings
+from app.refresher import FASTEST_S, SHARE, SLOWEST_S, Piece, Refresher, pace_s
+from app.selection import Selection
+from engine.errors import InputError
+from engine.session.writer import SessionWriter
+from tests.engine.session.synthetic import synthetic_events, synthetic_session
+
+
+def test_preferences_survive_a_restart(tmp_path: Path) -> None:
+    path = str(tmp_path / "s.ini")
+    one = Preferences(QSettings(path, QSettings.Format.IniFormat))
+    one.scheme, one.language = "dark", "zh_CN"
+    for number in range(RECENT + 3):
+        one.remember_session(f"/{number}.dscope")
+    one.remember_session("/5.dscope")
+    one.sync()
+    two = Preferences(QSettings(path, QSettings.Format.IniFormat))
+    assert (two.scheme, two.language) == ("dark", "zh_CN")
+    assert two.recent_sessions[:2] == ["/5.dscope", f"/{RECENT + 2}.dscope"]
+    assert len(two.recent_sessions) == RECENT
+
+
+def test_nonsense_in_the_settings_file_counts_as_never_set(tmp_path: Path) -> None:
+    (tmp_path / "s.ini").write_text("[view]\nscheme=purple\nlanguage=7\n[window]\nlayout=text\n")
+    kept = Preferences(QSettings(str(tmp_path / "s.ini"), QSettings.Format.IniFormat))
+    assert (kept.scheme, kept.language, kept.layout) == ("system", "system", None)
+
+
+def test_recordings_have_names_of_their_own_and_only_the_newest_stay(tmp_path: Path) -> None:
+    recordings = Recordings(tmp_path / "r", kept=3)
+    now = datetime(2026, 11, 23, 9, 0, 0)
+    paths = []
+    for _ in range(5):
+        paths.append(recordings.new_path("/models/My model!", now))
+        paths[-1].touch()
+    assert paths[0].name == "2026-11-23_09-00-00_My-model.dscope"
+    assert len(recordings.paths()) == 3
+
+
+def test_detail_of_a_recording_is_read_without_keeping_it_open(tmp_path: Path) -> None:
+    path = tmp_path / "a.dscope"
+    detail = RecordedDetail(path)
+    assert detail.step_blobs(0) is None
+    with SessionWriter(path) as writer:
+        for batch in synthetic_events(20, attention_rows=5):
+            writer.append(batch)
+        writer.commit()
+        assert detail.step_blobs(3) is not None
+        assert len(detail.attention_rows(0, 0, 0)) > 0
+        assert len(detail.alternatives(3)) > 0
+    assert [one.name for one in tmp_path.iterdir()] == ["a.dscope"]  # no reader kept its companions alive
+
+
+def test_every_piece_keeps_to_its_part_of_the_share() -> None:
+    assert pace_s(0.0001, 5) == FASTEST_S
+    assert pace_s(0.004, 5) == pytest.approx(0.2)
+    assert 5 * 0.004 / pace_s(0.004, 5) == pytest.approx(SHARE)
+    assert pace_s(5.0, 5) == SLOWEST_S
+
+
+def test_what_is_new_is_drawn_and_what_is_not_costs_nothing(qtbot: QtBot) -> None:
+    drawn: list[str] = []
+    news = {"a": True, "b": False}
+
+    def draw(name: str) -> bool:
+        if news[name]:
+            drawn.append(name)
+        return news[name]
+
+    refresher = Refresher([Piece("b", lambda: draw("b")), Piece("a", lambda: draw("a"))])
+    refresher.tick()
+    assert drawn == ["a"]
+    refresher.tick()
+    assert drawn == ["a"]  # it has just been drawn
+    news["b"] = True
+    refresher.tick()
+    assert drawn == ["a", "b"]
+    assert not refresher.active
+    refresher.follow(True)
+    assert refresher.active
+    refresher.follow(False)
+    assert drawn[-2:] == ["b", "a"]  # what was left is drawn at the end
+
+
+def key(which: Qt.Key, modifier: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> QKeyEvent:
+    return QKeyEvent(QKeyEvent.Type.ShortcutOverride, which, modifier)
+
+
+def test_no_menu_key_is_taken_from_a_widget_that_works_by_it(qtbot: QtBot) -> None:
+    button, line = QPushButton(), QLineEdit()
+    qtbot.addWidget(button)
+    qtbot.addWidget(line)
+    assert needs_key(button, key(Qt.Key.Key_Space))
+    assert not needs_key(button, key(Qt.Key.Key_W))
+    assert needs_key(line, key(Qt.Key.Key_W))
+    assert not needs_key(line, key(Qt.Key.Key_S, Qt.KeyboardModifier.ControlModifier))
+    assert not needs_key(None, key(Qt.Key.Key_Space))
+
+
+def test_arrows_walk_steps_and_requests_within_the_session() -> None:
+    selection, session = Selection(), synthetic_session(10, requests=3, attention_rows=0)
+    walk_steps(selection, session, -1)
+    assert selection.now.step == 9
+    walk_steps(selection, session, -1)
+    walk_steps(selection, session, 5)
+    assert selection.now.step == 9
+    walk_requests(selection, session, 1)
+    walk_requests(selection, session, 1)
+    assert selection.now.request == 1
+    alone = synthetic_session(3, requests=1, attention_rows=0)
+    selection.reset()
+    walk_requests(selection, alone, 1)
+    assert selection.now.layer == 1
+
+
+def test_the_hugging_face_cache_is_listed_by_name(tmp_path: Path) -> None:
+    good = tmp_path / "models--org--good" / "snapshots" / "abc"
+    good.mkdir(parents=True)
+    (good / "config.json").touch()
+    (good / "model.safetensors").touch()
+    (tmp_path / "models--org--empty" / "snapshots" / "abc").mkdir(parents=True)
+    assert [(one.name, one.path) for one in cached_models(tmp_path)] == [("org/good", str(good))]
+    assert cached_models(tmp_path / "nowhere") == []
+
+
+def test_the_default_layout_goes_by_the_room_there_is() -> None:
+    assert rows_for(QSize(1280, 800)) is SMALL
+    assert rows_for(QSize(1600, 1000)) is MEDIUM
+    assert rows_for(QSize(2560, 1440)) is LARGE
+    for rows in (SMALL, MEDIUM, LARGE):
+        names = [name for row in rows for cell in row for name in cell]
+        assert len(names) == len(set(names))
+
+
+def test_the_registry_knows_each_panel_once_and_refuses_others() -> None:
+    names = [one.name for one in PANELS]
+    assert len(names) == len(set(names))
+    assert entry("timeline").name == "timeline"
+    with pytest.raises(InputError, match="no panel 'x'; the panels are timeline"):
+        entry("x")

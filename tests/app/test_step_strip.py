@@ -1,0 +1,115 @@
+"""The step strip's arithmetic: marks, image, view, and its cost with very many steps."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+from PySide6.QtCore import Qt
+from pytestqt.qtbot import QtBot
+
+from app.selection import Selection
+from app.step_strip import StepStrip, bars_image, switch_marks
+from app.widgets.step_columns import StepLatencies
+from engine.session import schema
+from engine.session.store import Session
+from tests.engine.session.synthetic import synthetic_session
+
+
+@pytest.fixture(scope="module")
+def session() -> Session:
+    return synthetic_session(2000, attention_rows=0)
+
+
+@pytest.fixture
+def strip(qtbot: QtBot, session: Session) -> StepStrip:
+    strip = StepStrip(Selection())
+    qtbot.addWidget(strip)
+    strip.resize(1000, strip.sizeHint().height())
+    strip.show_session(session)
+    return strip
+
+
+def test_few_steps_have_a_bar_each(session: Session) -> None:
+    latencies = StepLatencies()
+    latencies.update(session)
+    columns = latencies.columns(10, 20, 100)
+    assert columns.first_step.tolist() == list(range(10, 20))
+    assert columns.left.tolist() == [10.0 * i for i in range(10)]
+    wall = (session.steps["end_ns"] - session.steps["start_ns"])[10:20]
+    assert columns.latency_ns.tolist() == wall.tolist()
+
+
+def test_many_steps_share_columns_and_the_slowest_is_shown(session: Session) -> None:
+    latencies = StepLatencies()
+    latencies.update(session)
+    columns = latencies.columns(0, 2000, 100)
+    assert len(columns.first_step) == 100
+    wall = session.steps["end_ns"] - session.steps["start_ns"]
+    assert columns.latency_ns.tolist() == wall.reshape(100, 20).max(axis=1).tolist()
+
+
+def test_an_outlier_does_not_flatten_the_rest(session: Session) -> None:
+    latencies = StepLatencies()
+    latencies.update(session)
+    latencies._keys[5] = (10**12) << 3
+    columns = latencies.columns(0, 100, 100)
+    assert columns.ceiling_ns() < 2 * int(np.median(columns.latency_ns))
+
+
+def test_the_image_has_each_bar_at_its_place_and_height(session: Session) -> None:
+    latencies = StepLatencies()
+    latencies.update(session)
+    columns = latencies.columns(0, 4, 40)
+    heights = np.array([1.0, 0.5, 0.25, 0.0])
+    image = bars_image(columns, heights, 9.0, 40, 20, 1.0, [0xFF112233] * 5)
+    filled = [[image.pixel(x, y) == 0xFF112233 for y in range(20)] for x in range(40)]
+    assert [sum(column) for column in filled] == [20] * 9 + [0] + [10] * 9 + [0] + [5] * 9 + [0] + [1] * 9 + [0]
+    assert filled[10][10:] == [True] * 10  # bars stand on the ground
+
+
+def test_zooming_out_follows_and_panning_back_stops_following(qtbot: QtBot, strip: StepStrip) -> None:
+    assert strip.view == (0.0, 2000.0)
+    strip._zoom(0.1, strip._x_of(1000))
+    assert not strip.following
+    first, last = strip.view
+    assert last - first == pytest.approx(200)
+    assert (first + last) / 2 == pytest.approx(1000, abs=1)
+    qtbot.keyClick(strip, Qt.Key.Key_D)
+    assert strip.view[0] == pytest.approx(first + 20)
+    strip.set_following(True)
+    assert strip.view[1] == pytest.approx(2000)
+    strip._zoom(100, strip._x_of(1000))
+    assert strip.view == (0.0, 2000.0)
+
+
+def test_framing_shows_the_selected_range_then_all(strip: StepStrip) -> None:
+    strip._selection.change(steps=(100, 299))
+    strip.frame()
+    assert strip.view == (100.0, 300.0)
+    strip.frame()
+    assert strip.view == (0.0, 2000.0)
+
+
+def test_switch_changes_are_marked_with_what_changed() -> None:
+    session = Session()
+    session.apply([schema.ConfigChanged(0, 0, '{"kv": "none", "k": 4}')])
+    session.apply([schema.ConfigChanged(1, 7, '{"kv": "contiguous", "k": 4}')])
+    assert switch_marks(session) == [(7, "kv=contiguous")]
+
+
+def test_a_hundred_thousand_steps_are_drawn_in_a_moment(qtbot: QtBot) -> None:
+    large = synthetic_session(100_000, layers=1, attention_rows=0, alternatives=0)
+    strip = StepStrip(Selection())
+    qtbot.addWidget(strip)
+    strip.resize(1600, strip.sizeHint().height())
+    strip.show_session(large)
+    strip.grab()
+    costs = []
+    for _ in range(15):
+        start = time.thread_time()
+        strip.refresh()
+        strip.grab()
+        costs.append(time.thread_time() - start)
+    assert np.median(costs) < 0.005
