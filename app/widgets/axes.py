@@ -58,7 +58,7 @@ class CountAxis(pg.AxisItem):  # type: ignore[misc]
 
     def _name(self, index: int) -> str:
         text = self.names[index] if 0 <= index < len(self.names) else str(index)
-        return text if len(text) <= 9 else text[:8] + "…"
+        return text if len(text) <= 7 else text[:6] + "…"
 
 
 def round_step(least: float) -> int:
