@@ -53,7 +53,7 @@ class PagedCache:
         self.pool = BlockPool(block_size, memory // self._block_bytes)
         self._kv = [torch.empty(2, 0, *self._shape, device=device, dtype=dtype) for _ in range(config.layers)]
         self._tables: dict[int, Table] = {}
-        self._batch: Batch | None = None
+        self._token_ids: list[int] = []
         self._spans: list[Span] = []
         self._rows: Tensor | None = None
         self._slots: Tensor | None = None
@@ -79,7 +79,6 @@ class PagedCache:
         self._tables[request_id] = table
 
     def begin(self, batch: Batch) -> None:
-        self._batch = batch
         self._spans = [span for span in batch.spans if span.request_id != PADDING_REQUEST]
         missing = sum(self.pool.missing(self._tables[span.request_id], span.end) for span in self._spans)
         if missing > self.pool.available:
@@ -92,6 +91,7 @@ class PagedCache:
                 self.pool.truncate(span.request_id, table, span.first)
             self.pool.extend(span.request_id, table, span.end)
         self._grow()
+        self._token_ids = batch.token_ids.tolist()  # here, where a GPU has nothing queued that this would wait for
         self._locate(batch)
 
     def write(self, layer: int, k: Tensor, v: Tensor) -> None:
@@ -182,10 +182,8 @@ class PagedCache:
         self._rows = torch.tensor(rows, dtype=torch.int64, device=self._device) if padded else None
 
     def _commit(self) -> None:
-        assert self._batch is not None
-        ids: list[int] = self._batch.token_ids.tolist()
         for span in self._spans:
-            self.pool.commit(self._tables[span.request_id], ids[span.rows])
+            self.pool.commit(self._tables[span.request_id], self._token_ids[span.rows])
 
 
 def free_memory(device: torch.device) -> int:

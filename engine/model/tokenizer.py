@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from tokenizers import Tokenizer as FastTokenizer
 
 from engine.errors import CheckpointError, InputError
+from engine.model.chat import ChatTemplate, load_chat_template
 from engine.model.checkpoint import Checkpoint, read_json
 
 UNFINISHED: Final = "\ufffd"
@@ -25,6 +27,7 @@ class Tokenizer:
     bos_token_id: int | None
     end_of_text_id: int | None
     eos_token_ids: frozenset[int]
+    chat: ChatTemplate | None = None
 
     def encode(self, prompt: str) -> list[int]:
         """Token ids of a prompt, with the special tokens the checkpoint asks for; BOS or end-of-text where it is empty.
@@ -54,6 +57,16 @@ class Tokenizer:
         if piece.startswith("▁"):  # SentencePiece marks a leading space, which decoding one token alone strips
             return " " * (len(piece) - len(piece.lstrip("▁"))) + text.lstrip(" ")
         return text or piece
+
+    def encode_chat(self, messages: Sequence[Mapping[str, str]]) -> list[int]:
+        """Token ids of a conversation, up to where the model's answer begins.
+
+        Raises InputError where the checkpoint has no chat template, or its template refuses these messages.
+        """
+        if self.chat is None:
+            raise InputError("This checkpoint has no chat template; give the prompt as plain text.")
+        ids: list[int] = self.fast.encode(self.chat.render(messages), add_special_tokens=False).ids
+        return ids
 
     def detokenizer(self) -> Detokenizer:
         """Turns one request's tokens into text, one by one."""
@@ -124,7 +137,7 @@ def load_tokenizer(checkpoint: Checkpoint) -> Tokenizer:
     end_of_text = next((i for name in END_OF_TEXT if (i := fast.token_to_id(name)) is not None), None)
     if end_of_text is None and eos:
         end_of_text = min(eos)
-    return Tokenizer(fast, bos, end_of_text, eos)
+    return Tokenizer(fast, bos, end_of_text, eos, load_chat_template(checkpoint.path, config))
 
 
 def named_token(fast: FastTokenizer, name: Any) -> int | None:

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from engine.attention.build import make_attention
+from engine.decode.settings import Dtype
 from engine.model.batch import PADDING_REQUEST, Batch
 from engine.model.loader import LoadedModel
 from tests.engine.model.checkpoints import (
@@ -177,3 +178,16 @@ def test_the_probe_sees_rotated_queries_of_the_layer_it_wants(tmp_path: Path) ->
     with torch.no_grad():
         theirs = reference_model(folder)(torch.tensor([PROMPT]), output_attentions=True).attentions[1][0]
     assert torch.allclose(mine, theirs, atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_lower_precision_is_as_close_to_float32_as_transformers_is(kind: str, dtype: Dtype, tmp_path: Path) -> None:
+    folder = save_checkpoint(tmp_path, kind)
+    reference = reference_model(folder)
+    exact = reference_logits(reference, PROMPT)
+    theirs = reference_logits(reference.to(getattr(torch, dtype)), PROMPT).float()
+    model = load(folder, dtype)
+    for kv, attention in WAYS:
+        mine = logits_in_chunks(model, cache_of(model, kv), attention, PROMPT, [20, 1, 9])
+        assert (mine - exact).norm() < 1.5 * (theirs - exact).norm(), (kv, attention)

@@ -1,0 +1,75 @@
+"""A conversation is written as transformers writes it, and a template can do nothing but write."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.errors import InputError
+from engine.model.tokenizer import Tokenizer, load_tokenizer
+from tests.engine.model.test_tokenizer import byte_level, save
+
+CHATML = (
+    "{{ bos_token }}{% for message in messages %}\n    {%- if message.role == 'tool' %}{% continue %}{% endif %}"
+    "<|{{ message.role }}|>{{ message.content | trim }}{{ eos_token }}\n{% endfor %}"
+    "{% if add_generation_prompt %}<|assistant|>{% endif %}{{ messages | tojson }}"
+)
+MESSAGES = [
+    {"role": "user", "content": " The cat sits on "},
+    {"role": "tool", "content": "x"},
+    {"role": "assistant", "content": "the mat <é>"},
+]
+
+
+def tokenizer_with(folder: Path, template: Any, **config: Any) -> Tokenizer:
+    return load_tokenizer(save(folder, byte_level(), True, chat_template=template, **config))
+
+
+@pytest.mark.parametrize("where", ["config", "list", "file"])
+def test_a_conversation_is_written_as_transformers_writes_it(where: str, tmp_path: Path) -> None:
+    from transformers import AutoTokenizer
+
+    several = [{"name": "tool_use", "template": "no"}, {"name": "default", "template": CHATML}]
+    mine = tokenizer_with(tmp_path, {"config": CHATML, "list": several, "file": None}[where])
+    if where == "file":
+        (tmp_path / "chat_template.jinja").write_text(CHATML)
+        config = json.loads((tmp_path / "tokenizer_config.json").read_text())
+        del config["chat_template"]
+        (tmp_path / "tokenizer_config.json").write_text(json.dumps(config))
+        mine = load_tokenizer(save_nothing(tmp_path))
+    theirs = AutoTokenizer.from_pretrained(tmp_path)
+    assert mine.chat is not None
+    assert mine.chat.render(MESSAGES) == theirs.apply_chat_template(
+        MESSAGES, tokenize=False, add_generation_prompt=True
+    )
+    ids = theirs.apply_chat_template(MESSAGES, tokenize=True, add_generation_prompt=True, return_dict=True)
+    assert mine.encode_chat(MESSAGES) == ids["input_ids"]
+
+
+def save_nothing(folder: Path) -> Any:
+    from engine.model.checkpoint import Checkpoint
+
+    return Checkpoint(folder, {}, {}, {})
+
+
+def test_without_a_template_a_chat_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="has no chat template"):
+        tokenizer_with(tmp_path, None).encode_chat(MESSAGES)
+
+
+@pytest.mark.parametrize(
+    ("template", "why"),
+    [
+        ("{{ raise_exception('roles must alternate') }}", "roles must alternate"),
+        ("{% for %}", "does not take these messages"),
+        ("{{ messages.__class__.__mro__ }}", "unsafe"),
+        ("{{ messages.append(1) }}", "does not take these messages"),
+    ],
+)
+def test_a_template_that_refuses_or_reaches_out_ends_in_a_sentence(template: str, why: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=why) as caught:
+        tokenizer_with(tmp_path, template).encode_chat(MESSAGES)
+    assert "\n" not in str(caught.value)
