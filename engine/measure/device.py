@@ -47,16 +47,30 @@ class HostDevice:
     def __init__(self) -> None:
         self._process = psutil.Process()
         self._process.cpu_percent()  # the first call only starts the counting
-        psutil.cpu_percent()
+        self._idle_s, self._total_s = machine_seconds()
 
     def read(self) -> dict[str, float]:
         memory = psutil.virtual_memory()
-        return {
+        values = {
             "process_cpu_percent": self._process.cpu_percent(),
-            "system_cpu_percent": psutil.cpu_percent(),
             "process_rss_bytes": float(self._process.memory_info().rss),
             "system_memory_used_bytes": float(memory.total - memory.available),
         }
+        idle_s, total_s = machine_seconds()
+        if total_s > self._total_s:
+            values["system_cpu_percent"] = 100 * (1 - (idle_s - self._idle_s) / (total_s - self._total_s))
+        self._idle_s, self._total_s = idle_s, total_s
+        return values
+
+
+def machine_seconds() -> tuple[float, float]:
+    """(idle, all) processor seconds of the machine so far.
+
+    `psutil.cpu_percent` would not do: it remembers its last call per thread, and says 0 on the first one of each.
+    """
+    times = psutil.cpu_times()
+    total = sum(times) - getattr(times, "guest", 0.0) - getattr(times, "guest_nice", 0.0)  # Linux counts guests twice
+    return times.idle + getattr(times, "iowait", 0.0), total
 
 
 class NvmlDevice:

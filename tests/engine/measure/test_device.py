@@ -6,7 +6,7 @@ import threading
 from types import SimpleNamespace
 from typing import Any
 
-from engine.measure.device import READINGS, DeviceSampler, HostDevice, NvmlDevice
+from engine.measure.device import READINGS, DeviceSampler, HostDevice, NvmlDevice, machine_seconds
 from engine.session.schema import AnyEvent, DeviceSample
 
 
@@ -80,3 +80,15 @@ def test_a_sampler_reads_between_start_and_stop() -> None:
     assert all(isinstance(event, DeviceSample) and event.t_ns == 42 and event.device == "cpu" for event in events)
     assert threading.active_count() == 1 or not any(t.name == "device samples" for t in threading.enumerate())
     assert len(events) == count
+
+
+def test_the_machines_load_is_told_from_the_first_reading_on_whatever_thread_reads() -> None:
+    device = HostDevice()
+    _, before = machine_seconds()
+    while machine_seconds()[1] - before < 0.05:
+        pass  # keep this core busy until the system's counters have moved
+    found: list[dict[str, float]] = []
+    thread = threading.Thread(target=lambda: found.append(device.read()))
+    thread.start()
+    thread.join()
+    assert 0 < found[0]["system_cpu_percent"] <= 100
