@@ -57,10 +57,16 @@ class Columns:
             column[start:end] = columns[name]
         self._length = end
 
+    def reserve(self, length: int) -> None:
+        """Make room for this many rows at once, where their number is known."""
+        if length > self._capacity:
+            self._grow(length)
+
     def _reserve(self, length: int) -> None:
-        if length <= self._capacity:
-            return
-        capacity = max(length, 2 * self._capacity)
+        if length > self._capacity:
+            self._grow(max(length, 2 * self._capacity))
+
+    def _grow(self, capacity: int) -> None:
         for name, column in self._columns.items():
             larger = np.empty((capacity, *column.shape[1:]), column.dtype)
             larger[: self._length] = column[: self._length]

@@ -10,13 +10,16 @@ import json
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any, Final, Protocol
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.session import schema
 from engine.session.columns import Columns
+from engine.session.phases import phase_totals
 from engine.session.schema import PHASES
 
 DETAIL_STEPS: Final = 4096
@@ -33,6 +36,7 @@ STEP_INTS: Final = (
     "positions_recomputed", "positions_padding", "positions_rejected", "positions_reused", "tokens_out", "flops",
     "bytes_moved", "kv_used_bytes", "kv_reserved_bytes", "kv_evictable_bytes", "running", "waiting",
 )  # fmt: skip
+step_ints = attrgetter(*STEP_INTS)
 
 
 @dataclass(slots=True)
@@ -130,6 +134,8 @@ class Session:
         self._attention_bytes = 0
         self._spilled: set[tuple[int, int, int]] = set()
         self._alternatives: OrderedDict[int, bytes] = OrderedDict()
+        self._texts: dict[str, str] = {}
+        """Each different text once: a million tokens are made of a few thousand."""
 
     # --- writing ----------------------------------------------------------------------------------------------------
 
@@ -185,29 +191,27 @@ class Session:
                 self.dropped = {"attention_rows": event.attention_rows, "layer_rows": event.layer_rows}
 
     def _add_work(self, work: list[schema.Work]) -> None:
-        self.work.extend(
-            (w.step_id, w.request_id, w.slot, w.first, w.new_from, w.end, w.rejected, w.reused) for w in work
-        )
+        self.work.extend(map(msgspec.structs.astuple, work))  # the columns stand in the order of the event's fields
 
     def _add_steps(self, steps: list[schema.Step]) -> None:
-        rows, totals = [], []
+        rows = []
         for step in steps:
             if step.attention_kernel not in self.attention_kernels:
                 self.attention_kernels.append(step.attention_kernel)
             kernel = self.attention_kernels.index(step.attention_kernel)
-            rows.append((*(getattr(step, name) for name in STEP_INTS), STEP_KINDS.index(step.kind), kernel))
-            totals.append((phase_totals(step.phases),))
+            rows.append((*step_ints(step), STEP_KINDS.index(step.kind), kernel))
             self._step_blobs[step.id] = (step.phases, step.kv_layers)
             if len(self._step_blobs) > DETAIL_STEPS:
                 self._step_blobs.popitem(last=False)
-        self.phases.extend(totals)  # before `steps`, so that a reader who sees a step sees its phases
+        totals = phase_totals([step.phases for step in steps])
+        self.phases.extend_columns({"us": totals})  # before `steps`, so that a reader who sees a step sees its phases
         self.steps.extend(rows)
 
     def _add_tokens(self, tokens: list[schema.Token]) -> None:
         first_row = len(self.tokens)
         self.tokens.extend(
             (t.id, t.request_id, t.step_id, t.position, t.token_id, t.emitted_ns, t.logprob, t.entropy,
-             TOKEN_SOURCES.index(t.source), t.text)
+             TOKEN_SOURCES.index(t.source), self._texts.setdefault(t.text, t.text))
             for t in tokens
         )  # fmt: skip
         for row, token in enumerate(tokens, first_row):
@@ -277,10 +281,3 @@ class Session:
     def know_attention(self, maps: Iterable[tuple[int, int, int]]) -> None:
         """Say which maps lie in the file, for a session that is opened rather than recorded."""
         self._spilled.update(maps)
-
-
-def phase_totals(blob: bytes) -> NDArray[np.float32]:
-    """µs by phase over all layers, float32 [len(PHASES)], from a `phases` blob (zeros where it is empty)."""
-    layers = np.frombuffer(blob, np.float32).reshape(-1, len(PHASES))
-    totals: NDArray[np.float32] = layers.sum(axis=0, dtype=np.float64).astype(np.float32)
-    return totals

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from engine.session.schema import Step, Token
+from engine.session.schema import AttentionRow, DeviceSample, KvBlock, Speculation, Step, Token, Work
 
 APPLICATION_ID: Final = 0x44534350
 """`DSCP`: what SQLite's header says of a file that is a session."""
 VERSION: Final = 1
-
-STEP_COLUMNS: Final = Step.__struct_fields__
-TOKEN_COLUMNS: Final = Token.__struct_fields__
+MIGRATIONS: Final[dict[int, tuple[str, ...]]] = {}
+"""From a version to the next: the statements that bring a copy of a file up to date."""
 
 CREATE: Final = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)",
@@ -47,6 +46,14 @@ CREATE: Final = (
     """CREATE TABLE device_samples (
         t_ns INTEGER NOT NULL, device TEXT NOT NULL, name TEXT NOT NULL, value REAL NOT NULL)""",
     "CREATE TABLE marks (t_ns INTEGER NOT NULL, kind TEXT NOT NULL, label TEXT NOT NULL)",
+    """CREATE TABLE packs (
+        of TEXT NOT NULL, last INTEGER NOT NULL, count INTEGER NOT NULL, columns BLOB NOT NULL,
+        PRIMARY KEY (of, last))""",
+    *(
+        f"CREATE TRIGGER {table}_{event} AFTER {event} ON {table} BEGIN DELETE FROM packs WHERE of = '{table}'; END"
+        for table in ("steps", "tokens", "work", "speculation", "kv_blocks", "device_samples")
+        for event in ("UPDATE", "DELETE")
+    ),
 )
 
 
@@ -56,20 +63,19 @@ def insert(table: str, columns: tuple[str, ...]) -> str:
     return f"INSERT INTO {table} ({names}) VALUES ({', '.join('?' * len(columns))})"
 
 
-INSERT: Final = {
-    table: insert(table, columns)
-    for table, columns in {
-        "configs": ("id", "step_id", "json"),
-        "steps": STEP_COLUMNS,
-        "tokens": TOKEN_COLUMNS,
-        "work": ("step_id", "request_id", "slot", "first", "new_from", "end", "rejected", "reused"),
-        "speculation": ("step_id", "request_id", "proposed", "accepted"),
-        "kv_blocks": ("step_id", "t_ns", "block", "event", "request_id"),
-        "attention": ("step_id", "request_id", "layer", "head", "position", "probs"),
-        "device_samples": ("t_ns", "device", "name", "value"),
-        "marks": ("t_ns", "kind", "label"),
-        "requests": (
-            "id", "prompt", "prompt_tokens", "params", "arrived_ns", "prompt_token_ids", "prompt_token_texts",
-        ),
-    }.items()
-}  # fmt: skip
+COLUMNS: Final[dict[str, tuple[str, ...]]] = {
+    "configs": ("id", "step_id", "json"),
+    "steps": Step.__struct_fields__,
+    "tokens": Token.__struct_fields__,
+    "work": Work.__struct_fields__,
+    "speculation": Speculation.__struct_fields__,
+    "kv_blocks": KvBlock.__struct_fields__,
+    "attention": AttentionRow.__struct_fields__,
+    "device_samples": DeviceSample.__struct_fields__,
+    "marks": ("t_ns", "kind", "label"),
+    "requests": ("id", "prompt", "prompt_tokens", "params", "arrived_ns", "prompt_token_ids", "prompt_token_texts"),
+    "packs": ("of", "last", "count", "columns"),
+}
+"""The columns that a row is inserted with; those of events stand in the order of the event's fields."""
+
+INSERT: Final = {table: insert(table, columns) for table, columns in COLUMNS.items()}

@@ -17,10 +17,14 @@ import numpy as np
 
 from engine.errors import SessionFileError
 from engine.session import schema
-from engine.session.tables import APPLICATION_ID, CREATE, INSERT, VERSION
+from engine.session.packs import PACK_ROWS, PACKED, columns_of, pack
+from engine.session.tables import APPLICATION_ID, COLUMNS, CREATE, INSERT, VERSION
 
 COMMIT_EVERY_S: Final = 0.08
 """Under the 100 ms that the format promises, so that a late call still keeps the promise."""
+
+HEADER_BYTES: Final = 100
+"""SQLite's header at the start of a file."""
 
 TABLE_OF: Final[dict[type, str]] = {
     schema.ConfigChanged: "configs",
@@ -34,6 +38,9 @@ TABLE_OF: Final[dict[type, str]] = {
     schema.Mark: "marks",
 }
 """Events that are one row as they are."""
+
+NUMBERED: Final = frozenset({"steps", "tokens"})
+"""Tables whose rowid is the id that the engine gave; the others count from 1."""
 
 
 class SessionWriter:
@@ -54,13 +61,16 @@ class SessionWriter:
             for statement in CREATE:
                 self._db.execute(statement)
             self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = NORMAL")
+            self._db.execute("PRAGMA synchronous = FULL")  # a commit is on the disk, also if the power goes
             self._db.execute("BEGIN")
         except sqlite3.Error as error:
             raise SessionFileError(f"The session file {self.path} cannot be written: {error}.") from error
         self._committed_at = time.monotonic()
         self._changed = False
         self._with_first_token: set[int] = set()
+        self._unpacked: dict[str, list[tuple[Any, ...]]] = {table: [] for table in PACKED}
+        self._packed = dict.fromkeys(PACKED, 0)
+        self._failed: SessionFileError | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -72,6 +82,8 @@ class SessionWriter:
 
     def append(self, events: Iterable[schema.AnyEvent]) -> None:
         """Write a batch; events of state that are not stored are passed over."""
+        if self._failed is not None:
+            raise self._failed
         rows: dict[str, list[Any]] = defaultdict(list)
         rare: list[schema.AnyEvent] = []
         for event in events:
@@ -88,6 +100,10 @@ class SessionWriter:
                 self._write_rare(event)
             for table, values in rows.items():
                 self._db.executemany(INSERT[table], values)
+            for table in PACKED:
+                self._unpacked[table] += rows.get(table, ())
+                while len(self._unpacked[table]) >= PACK_ROWS:
+                    self._write_pack(table)
         except sqlite3.Error as error:
             raise self._failure(error) from error
         self._changed = self._changed or bool(rows or rare)
@@ -113,6 +129,8 @@ class SessionWriter:
         try:
             if self._db.in_transaction:
                 self._db.execute("COMMIT")
+            if self._failed is None:
+                self._pack_the_rest()
             self._db.execute("PRAGMA journal_mode = DELETE")
         except sqlite3.ProgrammingError:
             return  # closed before
@@ -121,6 +139,13 @@ class SessionWriter:
                 raise self._failure(error) from error
         finally:
             self._db.close()
+
+    def _pack_the_rest(self) -> None:
+        self._db.execute("BEGIN")
+        for table in PACKED:
+            if self._unpacked[table]:
+                self._write_pack(table)
+        self._db.execute("COMMIT")
 
     def _write_rare(self, event: schema.AnyEvent) -> None:
         match event:
@@ -141,6 +166,15 @@ class SessionWriter:
             case schema.Token():
                 self._update_request(event.request_id, first_token_ns=event.emitted_ns)
 
+    def _write_pack(self, table: str) -> None:
+        """Write the oldest rows that are in no pack as one; `last` is the rowid of the last of them."""
+        rows = self._unpacked[table][:PACK_ROWS]
+        del self._unpacked[table][:PACK_ROWS]
+        self._packed[table] += len(rows)
+        last = rows[-1][0] if table in NUMBERED else self._packed[table]
+        packed = pack(columns_of(table, COLUMNS[table], rows))
+        self._db.execute(INSERT["packs"], (table, last, len(rows), packed))
+
     def _write_meta(self, facts: dict[str, str]) -> None:
         self._db.executemany("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", facts.items())
 
@@ -160,7 +194,10 @@ class SessionWriter:
             raise SessionFileError(f"The session file {self.path} cannot be written: {error.strerror}.") from error
 
     def _failure(self, error: sqlite3.Error) -> SessionFileError:
-        return SessionFileError(f"Recording to {self.path} stopped: {error}. What was written until then is kept.")
+        self._failed = SessionFileError(
+            f"Recording to {self.path} stopped: {error}. What was written until then is kept."
+        )
+        return self._failed
 
 
 def check_destination(path: Path) -> None:
@@ -173,15 +210,31 @@ def check_destination(path: Path) -> None:
         existed = path.exists()
         with path.open("a+b") as file:
             file.seek(0)
-            head = file.read(72)
+            head = file.read(HEADER_BYTES)
         if not existed:
             path.unlink()
     except OSError as error:
         raise SessionFileError(f"The session file {path} cannot be written: {error.strerror}.") from error
     if head and not is_session(head):
         raise SessionFileError(f"{path} exists and is not a session file; it was left as it is.")
+    if head and in_use(path):
+        raise SessionFileError(f"{path} is being recorded or read by another program; it was left as it is.")
 
 
 def is_session(head: bytes) -> bool:
-    """Whether these first 72 bytes of a file are those of a session file."""
+    """Whether the first bytes of a file are those of a session file."""
     return head.startswith(b"SQLite format 3\0") and int.from_bytes(head[68:72], "big") == APPLICATION_ID
+
+
+def in_use(path: Path) -> bool:
+    """Whether a program writes this session file, or reads one that was not closed by its writer."""
+    db = sqlite3.connect(path, timeout=0, isolation_level=None)
+    try:
+        db.execute("PRAGMA journal_mode = DELETE")  # takes the file for itself alone
+    except sqlite3.OperationalError as error:
+        return "locked" in str(error)
+    except sqlite3.DatabaseError:
+        return False  # damaged, so nobody's
+    finally:
+        db.close()
+    return False

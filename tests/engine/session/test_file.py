@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sqlite3
 import subprocess
 import sys
 import time
+from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import SessionFileError
-from engine.session import schema
+from engine.session import schema, writer
 from engine.session.file import SessionFile, SessionWriter, open_session, save_as
 from engine.session.schema import PHASES
-from engine.session.store import Session
+from engine.session.store import BLOCK_EVENTS, STEP_KINDS, TOKEN_SOURCES, Session
 from tests.engine.session.synthetic import synthetic_events, synthetic_session
 
 TABLES = ("steps", "phases", "tokens", "work", "speculation", "kv_blocks", "device_samples")
@@ -109,15 +113,69 @@ def runs(draw: Any) -> list[schema.AnyEvent]:
     return events
 
 
-@given(events=runs(), cut=st.integers(0, 30))
-def test_any_run_comes_back(tmp_path_factory: pytest.TempPathFactory, events: list[schema.AnyEvent], cut: int) -> None:
+def rows_of(table: Any, names: Iterable[str]) -> list[tuple[Any, ...]]:
+    return list(zip(*(table[name].tolist() for name in names), strict=True))
+
+
+def assert_is(session: Session, events: list[schema.AnyEvent]) -> None:
+    """Every value of every stored event stands in the Session."""
+    by_type: dict[type, list[Any]] = defaultdict(list)
+    for event in events:
+        by_type[type(event)].append(msgspec.structs.asdict(event))
+    for step, row in zip(by_type[schema.Step], rows_of(session.steps, session.steps.names), strict=True):
+        values = dict(zip(session.steps.names, row, strict=True))
+        values["kind"] = STEP_KINDS[values["kind"]]
+        values["attention_kernel"] = session.attention_kernels[values["attention_kernel"]]
+        detail = session.step_detail(step["id"])
+        assert detail is not None
+        assert step == {**values, "phases": detail[0].tobytes(), "kv_layers": detail[1].tobytes()}
+    for token, row in zip(by_type[schema.Token], rows_of(session.tokens, session.tokens.names), strict=True):
+        values = dict(zip(session.tokens.names, row, strict=True))
+        values["source"] = TOKEN_SOURCES[values["source"]]
+        ids, logprobs = session.alternatives(token["id"])
+        assert token == {**values, "alternatives": ids.tobytes() + logprobs.tobytes()}
+    for kind, table in (
+        (schema.Work, session.work), (schema.Speculation, session.speculation),
+        (schema.DeviceSample, session.device_samples), (schema.KvBlock, session.kv_blocks),
+    ):  # fmt: skip
+        found = [dict(zip(table.names, row, strict=True)) for row in rows_of(table, table.names)]
+        if kind is schema.KvBlock:
+            found = [{**row, "event": BLOCK_EVENTS[row["event"]]} for row in found]
+        assert by_type[kind] == found
+    for row in by_type[schema.AttentionRow]:
+        held = session.attention_map(row["request_id"], row["layer"], row["head"])
+        assert (row["step_id"], row["position"], row["probs"]) in held
+    for arrived in by_type[schema.RequestArrived]:
+        request = session.requests[arrived["id"]]
+        assert arrived == {name: getattr(request, name) for name in arrived} | {"params": json.dumps(request.params)}
+        own = [token for token in by_type[schema.Token] if token["request_id"] == request.id]
+        assert session.tokens["id"][request.token_rows].tolist() == [token["id"] for token in own]
+        assert request.first_token_ns == (own[0]["emitted_ns"] if own else None)
+    for scheduled in by_type[schema.RequestScheduled]:
+        assert session.requests[scheduled["id"]].scheduled_ns == scheduled["scheduled_ns"]
+    for finished in by_type[schema.RequestFinished]:
+        request = session.requests[finished["id"]]
+        assert (request.finished_ns, request.finish_reason) == (finished["finished_ns"], finished["finish_reason"])
+    assert session.meta == by_type[schema.SessionStarted][0]["meta"]
+    assert session.dropped == by_type[schema.Dropped][0]
+
+
+@settings(max_examples=60)
+@given(events=runs(), cut=st.integers(0, 30), pack_rows=st.sampled_from([1, 2, 3, 4096]))
+def test_any_run_comes_back(
+    tmp_path_factory: pytest.TempPathFactory, events: list[schema.AnyEvent], cut: int, pack_rows: int
+) -> None:
     path = tmp_path_factory.mktemp("any") / "run.dscope"
-    record(path, [events[:cut], events[cut:]])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(writer, "PACK_ROWS", pack_rows)
+        record(path, [events[:cut], events[cut:]])
     live = Session()
     live.apply(schema.decode(schema.encode(events[:cut])))
     live.apply(schema.decode(schema.encode(events[cut:])))
+    assert_is(live, events)
     opened = open_session(path)
     assert_same(live, opened)
+    assert_is(opened, events)
     assert isinstance(opened.source, SessionFile)
     opened.source.close()
 
@@ -135,17 +193,17 @@ while True:
 
 def test_a_killed_writer_loses_at_most_200_ms(tmp_path: Path) -> None:
     path = tmp_path / "run.dscope"
-    writer = subprocess.Popen([sys.executable, "-c", WRITE_UNTIL_KILLED, str(path)], stdout=subprocess.PIPE)
-    assert writer.stdout is not None
-    writer.stdout.readline()
+    process = subprocess.Popen([sys.executable, "-c", WRITE_UNTIL_KILLED, str(path)], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.readline()
     reader = SessionFile(path)
     while reader.query("SELECT count(*) FROM marks")[0][0] < 300:
         os.sched_yield()
     reader.close()
     killed_ns = time.monotonic_ns()
-    writer.send_signal(signal.SIGKILL)
-    writer.wait()
-    writer.stdout.close()
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
     session = open_session(path)
     assert isinstance(session.source, SessionFile)
     session.source.close()
@@ -174,48 +232,6 @@ def test_the_header_says_what_it_is(tmp_path: Path) -> None:
     db.close()
 
 
-def broken(kind: str, path: Path) -> None:
-    if kind == "folder":
-        path.mkdir()
-    elif kind == "text":
-        path.write_text("hello\n" * 100)
-    elif kind == "empty":
-        path.touch()
-    elif kind == "other database":
-        db = sqlite3.connect(path)
-        db.execute("CREATE TABLE t (x)")
-        db.close()
-    elif kind in ("newer", "truncated"):
-        record(path, list(synthetic_events(400)))
-        if kind == "newer":
-            db = sqlite3.connect(path)
-            db.execute("PRAGMA user_version = 7")
-            db.close()
-        else:
-            with path.open("r+b") as file:
-                file.truncate(path.stat().st_size // 2)
-
-
-@pytest.mark.parametrize(
-    ("kind", "words"),
-    [
-        ("absent", "There is no file"),
-        ("folder", "is a folder"),
-        ("text", "not an SQLite database"),
-        ("empty", "not an SQLite database"),
-        ("other database", "not a session of DecodeScope"),
-        ("newer", "format version 7; this DecodeScope reads up to version 1"),
-        ("truncated", "damaged or cut short"),
-    ],
-)
-def test_what_is_no_session_is_refused_in_one_sentence(tmp_path: Path, kind: str, words: str) -> None:
-    path = tmp_path / "x.dscope"
-    broken(kind, path)
-    with pytest.raises(SessionFileError, match=words) as caught:
-        open_session(path)
-    assert "\n" not in str(caught.value)
-
-
 def test_other_peoples_files_are_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(SessionFileError, match="left as it is"):
@@ -223,6 +239,37 @@ def test_other_peoples_files_are_not_overwritten(tmp_path: Path) -> None:
     assert (tmp_path / "notes.txt").read_text() == "mine"
     with pytest.raises(SessionFileError, match="does not exist"):
         SessionWriter(tmp_path / "no" / "where.dscope")
+
+
+def test_a_recording_that_goes_on_is_not_overwritten(tmp_path: Path) -> None:
+    with SessionWriter(tmp_path / "run.dscope") as first:
+        first.append(next(synthetic_events(5)))
+        with pytest.raises(SessionFileError, match="being recorded or read"):
+            SessionWriter(tmp_path / "run.dscope")
+    with SessionWriter(tmp_path / "run.dscope"):
+        pass
+
+
+def test_a_copy_that_fails_leaves_the_destination_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    record(tmp_path / "new.dscope", list(synthetic_events(9)))
+    record(tmp_path / "old.dscope", list(synthetic_events(2)))
+
+    def fail(self: SessionFile, destination: Path) -> None:
+        destination.write_bytes(b"half")
+        raise sqlite3.OperationalError("database or disk is full")
+
+    before = (tmp_path / "old.dscope").read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr(SessionFile, "backup", fail)
+        with pytest.raises(SessionFileError, match=r"could not be saved as .*old\.dscope: database or disk is full"):
+            save_as(tmp_path / "new.dscope", tmp_path / "old.dscope")
+    assert (tmp_path / "old.dscope").read_bytes() == before
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["new.dscope", "old.dscope"]
+    save_as(tmp_path / "new.dscope", tmp_path / "old.dscope")
+    session = open_session(tmp_path / "old.dscope")
+    assert len(session.steps) == 9
+    assert isinstance(session.source, SessionFile)
+    session.source.close()
 
 
 def test_an_older_recording_is_replaced(tmp_path: Path) -> None:
@@ -235,17 +282,18 @@ def test_an_older_recording_is_replaced(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_ends_the_recording_and_keeps_what_was_written(tmp_path: Path) -> None:
-    writer = SessionWriter(tmp_path / "run.dscope")
+    full = SessionWriter(tmp_path / "run.dscope")
     batches = list(synthetic_events(2000))
-    writer.append(batches[0])
-    writer.append(batches[1])
-    writer.commit()
-    pages = writer._db.execute("PRAGMA page_count").fetchone()[0]
-    writer._db.execute(f"PRAGMA max_page_count = {pages}")
+    full.append(batches[0])
+    full.append(batches[1])
+    full.commit()
+    pages = full._db.execute("PRAGMA page_count").fetchone()[0]
+    full._db.execute(f"PRAGMA max_page_count = {pages}")
     rest = [event for batch in batches[2:] for event in batch]
-    with pytest.raises(SessionFileError, match=r"full\. What was written until then is kept"):
-        writer.append(rest)
-    writer.close()
+    for events in (rest, rest[:3]):
+        with pytest.raises(SessionFileError, match=r"full\. What was written until then is kept"):
+            full.append(events)
+    full.close()
     session = open_session(tmp_path / "run.dscope")
     assert len(session.steps) >= len([e for e in batches[1] if isinstance(e, schema.Step)])
     assert isinstance(session.source, SessionFile)

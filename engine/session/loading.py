@@ -1,0 +1,103 @@
+"""Fills a Session from a session file: the columns in bulk, and the file itself as the source of the blobs."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.session.packs import TOTALS, Column, Words
+from engine.session.reader import SessionFile
+from engine.session.store import (
+    BLOCK_EVENTS,
+    STEP_INTS,
+    STEP_KINDS,
+    TOKEN_SOURCES,
+    Config,
+    Mark,
+    Request,
+    Session,
+)
+
+CODES = {"source": TOKEN_SOURCES, "event": BLOCK_EVENTS}
+"""Columns of words that a Session keeps as numbers, and what the numbers stand for."""
+
+
+def load(file: SessionFile) -> Session:
+    """The Session of a file, as it was committed at one moment.
+
+    Raises SessionFileError, and KeyError, ValueError or TypeError where the content makes no sense.
+    """
+    session = Session(file)
+    file.query("BEGIN")  # one moment for all tables, also while the file is being written
+    try:
+        session.meta.update(file.query("SELECT key, value FROM meta"))
+        session.dropped.update(json.loads(session.meta.pop("dropped", "{}")))
+        configs = file.query("SELECT id, step_id, json FROM configs ORDER BY id")
+        session.configs += [Config(id, step_id, json.loads(switches)) for id, step_id, switches in configs]
+        session.marks += [Mark(*row) for row in file.query("SELECT t_ns, kind, label FROM marks ORDER BY rowid")]
+        _load_requests(file, session)
+        _load_steps(file, session)
+        _load_tokens(file, session)
+        for name in ("work", "speculation", "kv_blocks", "device_samples"):
+            _load_plain(file, session, name)
+        session.know_attention(file.attention_maps())
+    finally:
+        file.query("COMMIT")
+    session.revision += 1
+    return session
+
+
+def _load_requests(file: SessionFile, session: Session) -> None:
+    for row in file.query(
+        "SELECT id, prompt, prompt_token_ids, prompt_token_texts, params, arrived_ns, scheduled_ns, first_token_ns, "
+        "finished_ns, finish_reason FROM requests ORDER BY rowid"
+    ):
+        ids = np.frombuffer(row[2], np.int32).tolist()
+        session.requests[row[0]] = Request(row[0], row[1], ids, json.loads(row[3]), json.loads(row[4]), *row[5:])
+
+
+def _load_steps(file: SessionFile, session: Session) -> None:
+    packed = file.packed_rows("steps")
+    session.steps.reserve(packed)
+    session.phases.reserve(packed)
+    for columns in file.columns("steps"):
+        kind, kernel = cast(Words, columns["kind"]), cast(Words, columns["attention_kernel"])
+        session.attention_kernels += [word for word in kernel.words if word not in session.attention_kernels]
+        session.phases.extend_columns({"us": cast("NDArray[Any]", columns[TOTALS])})
+        session.steps.extend_columns(
+            {name: cast("NDArray[Any]", columns[name]) for name in STEP_INTS}
+            | {"kind": kind.as_codes(STEP_KINDS), "attention_kernel": kernel.as_codes(session.attention_kernels)}
+        )
+
+
+def _load_tokens(file: SessionFile, session: Session) -> None:
+    session.tokens.reserve(file.packed_rows("tokens"))
+    texts: dict[str, str] = {}
+    for columns in file.columns("tokens"):
+        first_row = len(session.tokens)
+        session.tokens.extend_columns({name: _array(name, column, texts) for name, column in columns.items()})
+        requests = cast("NDArray[Any]", columns["request_id"])
+        rows = np.argsort(requests, kind="stable")  # rows of one request stay in the order they were emitted in
+        ids, starts = np.unique(requests[rows], return_index=True)
+        for request_id, part in zip(ids.tolist(), np.split(rows + first_row, starts[1:]), strict=True):
+            if request_id not in session.requests:
+                raise ValueError(f"its tokens belong to request {request_id}, which is not there")
+            session.requests[request_id].token_rows += part.tolist()
+
+
+def _load_plain(file: SessionFile, session: Session, name: str) -> None:
+    table = getattr(session, name)
+    table.reserve(file.packed_rows(name))
+    known: dict[str, str] = {}
+    for columns in file.columns(name):
+        table.extend_columns({column: _array(column, values, known) for column, values in columns.items()})
+
+
+def _array(name: str, column: Column, known: dict[str, str]) -> NDArray[Any]:
+    """A column as a Session keeps it."""
+    if not isinstance(column, Words):
+        return column
+    return column.as_codes(CODES[name]) if name in CODES else column.as_objects(known)

@@ -1,0 +1,141 @@
+"""Packs: rows of a table once more, column by column and small, so that a session of a million tokens opens at once.
+
+SQLite hands out rows at some hundred nanoseconds a value, which is many seconds for a long session; whole columns come
+at the speed of memory. A pack holds some thousand rows of one table: whole numbers as what they have above their least
+one, in as few bytes as that takes; words as numbers into a list of the different ones. The rows stay the truth: a pack
+is written after the last of its rows, and any UPDATE or DELETE throws the packs of the table away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.session.phases import phase_totals
+from engine.session.schema import PHASES
+from engine.session.tables import COLUMNS
+
+PACK_ROWS: Final = 4096
+"""Rows of a pack; as many may have to be read one by one after a crash."""
+
+FLOATS: Final = {"logprob": np.float32, "entropy": np.float32, "value": np.float64}
+WORDS: Final = frozenset({"kind", "attention_kernel", "text", "source", "event", "device", "name"})
+TOTALS: Final = "phases"
+"""A column of blobs in the file, of totals over the layers in memory: float32 [rows, len(PHASES)], µs."""
+LEFT_OUT: Final = frozenset({"kv_layers", "alternatives"})
+"""Blobs that are read one at a time, when they are asked for."""
+
+PACKED: Final = {
+    table: tuple(name for name in COLUMNS[table] if name not in LEFT_OUT)
+    for table in ("steps", "tokens", "work", "speculation", "kv_blocks", "device_samples")
+}
+"""The tables that are kept in packs, and which of their columns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A column of words: `words` are the different ones, `codes` [rows] says which stands where."""
+
+    words: list[str]
+    codes: NDArray[np.unsignedinteger[Any]]
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def as_objects(self, known: dict[str, str]) -> NDArray[np.object_]:
+        """The words themselves, one object for each different one of all that share `known`."""
+        objects: NDArray[np.object_] = np.array([known.setdefault(word, word) for word in self.words], np.object_)
+        return objects.take(self.codes)
+
+    def as_codes(self, words: Sequence[str]) -> NDArray[np.int16]:
+        """Indices into another list of words; raises ValueError for a word that is not in it."""
+        for word in self.words:
+            if word not in words:
+                raise ValueError(f"{word!r} is none of {', '.join(words)}")
+        indices: NDArray[np.int16] = np.array([words.index(word) for word in self.words], np.int16)
+        return indices.take(self.codes)
+
+
+Column: TypeAlias = NDArray[Any] | Words
+
+
+class _Part(msgspec.Struct, frozen=True, array_like=True):
+    """One column: `dtype` of the bytes in `data`, to which `base` is added; no data where every row equals `base`."""
+
+    name: str
+    dtype: str
+    base: int
+    data: memoryview
+    words: list[str]
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder: msgspec.msgpack.Decoder[list[_Part]] = msgspec.msgpack.Decoder(list[_Part])
+
+
+def columns_of(table: str, names: Sequence[str], rows: Iterable[Sequence[Any]]) -> dict[str, Column]:
+    """Rows as they stand in the file (values in the order of `names`) as columns; columns not in packs are left out."""
+    wanted = PACKED[table]
+    return {
+        name: _column(name, values)
+        for name, values in zip(names, zip(*rows, strict=True), strict=True)
+        if name in wanted
+    }
+
+
+def _column(name: str, values: tuple[Any, ...]) -> Column:
+    if name == TOTALS:
+        return phase_totals(values)
+    if name in WORDS:
+        index: dict[str, int] = {}
+        codes = [index.setdefault(value, len(index)) for value in values]
+        return Words(list(index), np.array(codes, np.uint32))
+    return np.array(values, FLOATS.get(name, np.int64))
+
+
+def pack(columns: Mapping[str, Column]) -> bytes:
+    """Columns of one length as the bytes of a pack."""
+    return _encoder.encode([_part(name, column) for name, column in columns.items()])
+
+
+def _part(name: str, column: Column) -> _Part:
+    values, words = (column.codes, column.words) if isinstance(column, Words) else (column, [])
+    base = 0
+    if values.dtype.kind in "iu":
+        base, most = int(values.min()), int(values.max())
+        values = _narrow(values, base, most)
+        if most - base >= 2**32:
+            base = 0
+    return _Part(name, values.dtype.str, base, memoryview(values.tobytes()), words)
+
+
+def _narrow(values: NDArray[Any], base: int, most: int) -> NDArray[Any]:
+    """The values above `base` in the fewest bytes: none where all are `base`; as they are where it would take eight."""
+    if most == base:
+        return np.empty(0, np.uint8)
+    for dtype in (np.uint8, np.uint16, np.uint32):
+        if most - base <= np.iinfo(dtype).max:
+            return (values.astype(np.int64) - base).astype(dtype)
+    return values.astype(np.int64)
+
+
+def unpack(blob: bytes, count: int) -> dict[str, Column]:
+    """The columns of a pack of `count` rows; raises ValueError or msgspec.DecodeError where it is damaged."""
+    return {part.name: _unpack(part, count) for part in _decoder.decode(blob)}
+
+
+def _unpack(part: _Part, count: int) -> Column:
+    values = np.frombuffer(part.data, part.dtype)
+    if part.name in WORDS:
+        codes = values + np.uint32(part.base) if len(values) else np.full(count, part.base, np.uint32)
+        return Words(part.words, codes)
+    if part.name == TOTALS:
+        return values.reshape(count, len(PHASES))
+    if part.name in FLOATS:
+        return values
+    return values.astype(np.int64) + part.base if len(values) else np.full(count, part.base, np.int64)

@@ -1,0 +1,23 @@
+"""Sums over the layers of what a step's `phases` blob holds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.session.schema import PHASES
+
+
+def phase_totals(blobs: Sequence[bytes]) -> NDArray[np.float32]:
+    """µs by phase over all layers, float32 [blobs, len(PHASES)], from `phases` blobs (zeros where one is empty)."""
+    totals = np.zeros((len(blobs), len(PHASES)), np.float32)
+    by_length: dict[int, list[int]] = {}
+    for row, blob in enumerate(blobs):
+        by_length.setdefault(len(blob), []).append(row)
+    for length, rows in by_length.items():
+        if length:
+            layers = np.frombuffer(b"".join([blobs[row] for row in rows]), np.float32)
+            totals[rows] = layers.reshape(len(rows), -1, len(PHASES)).sum(axis=1, dtype=np.float64)
+    return totals

@@ -1,0 +1,202 @@
+"""What can be read of a file is read, whatever happened to it; what cannot is refused in one sentence."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine.errors import SessionFileError
+from engine.session import reader
+from engine.session.file import SessionFile, SessionWriter, open_session
+from engine.session.store import Session
+from tests.engine.session.synthetic import synthetic_events, synthetic_session
+
+STATEMENTS = {
+    "newer": "PRAGMA user_version = 7",
+    "older": "PRAGMA user_version = 0",
+    "nonsense": "UPDATE steps SET kind = 'sideways' WHERE id = 3",
+    "broken pack": "UPDATE packs SET columns = x'9301'",
+    "lost table": "DROP TABLE tokens",
+    "lost request": "DELETE FROM requests",
+}
+
+
+def record(path: Path, steps: int) -> None:
+    with SessionWriter(path) as writer:
+        for batch in synthetic_events(steps):
+            writer.append(batch)
+
+
+def edit(path: Path, statement: str) -> None:
+    db = sqlite3.connect(path)
+    with db:
+        db.execute(statement)
+    db.close()
+
+
+def close(session: Session) -> None:
+    assert isinstance(session.source, SessionFile)
+    session.source.close()
+
+
+def broken(kind: str, path: Path) -> None:
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "text":
+        path.write_text("hello\n" * 100)
+    elif kind == "empty":
+        path.touch()
+    elif kind == "other database":
+        db = sqlite3.connect(path)
+        db.execute("CREATE TABLE t (x)")
+        db.close()
+    elif kind != "absent":
+        record(path, 400)
+        if kind == "truncated":
+            with path.open("r+b") as file:
+                file.truncate(path.stat().st_size // 2)
+        elif kind == "overwritten":
+            size = path.stat().st_size
+            with path.open("r+b") as file:
+                file.seek(4096)
+                file.write(b"\xff" * (size - 4096))
+        else:
+            edit(path, STATEMENTS[kind])
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("absent", "There is no file"),
+        ("folder", "is a folder"),
+        ("text", "not an SQLite database"),
+        ("empty", "not an SQLite database"),
+        ("other database", "not a session of DecodeScope"),
+        ("newer", "format version 7; this DecodeScope reads up to version 1"),
+        ("older", "format version 0, which never was"),
+        ("nonsense", "damaged or cut short and cannot be read to the end: .*sideways"),
+        ("broken pack", "damaged or cut short"),
+        ("lost table", "damaged or cut short .* no such table: tokens"),
+        ("lost request", "its tokens belong to request 0, which is not there"),
+        ("overwritten", "damaged or cut short"),
+        ("truncated", "of its [0-9]+ bytes are missing"),
+    ],
+)
+def test_what_is_no_session_is_refused_in_one_sentence(tmp_path: Path, kind: str, words: str) -> None:
+    path = tmp_path / "x.dscope"
+    broken(kind, path)
+    with pytest.raises(SessionFileError, match=words) as caught:
+        open_session(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_rows_that_were_edited_are_what_is_opened(tmp_path: Path) -> None:
+    path = tmp_path / "run.dscope"
+    record(path, 50)
+    edit(path, "UPDATE steps SET flops = 7 WHERE id = 30")
+    edit(path, "DELETE FROM work WHERE step_id = 4")
+    session = open_session(path)
+    expected = synthetic_session(50)
+    flops = expected.steps["flops"].copy()
+    flops[30] = 7
+    np.testing.assert_array_equal(session.steps["flops"], flops)
+    assert 4 not in session.work["step_id"]
+    assert len(session.work) == len(expected.work) - 1
+    close(session)
+
+
+def test_a_file_without_packs_says_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "run.dscope"
+    record(path, 50)
+    db = sqlite3.connect(path)
+    for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+        db.execute(f"DROP TRIGGER {name}")
+    db.execute("DROP TABLE packs")
+    db.close()
+    session, expected = open_session(path), synthetic_session(50)
+    for column in expected.steps.names:
+        np.testing.assert_array_equal(session.steps[column], expected.steps[column])
+    np.testing.assert_array_equal(session.phases["us"], expected.phases["us"])
+    assert session.tokens["text"].tolist() == expected.tokens["text"].tolist()
+    assert session.requests == expected.requests
+    close(session)
+
+
+def crashed(folder: Path, steps: int) -> Path:
+    """A session whose writer is gone, everything still in the write-ahead log, its shared memory lost."""
+    writer = SessionWriter(folder / "live.dscope")
+    for batch in synthetic_events(steps):
+        writer.append(batch)
+    writer.commit()
+    for suffix in ("", "-wal"):
+        shutil.copyfile(folder / f"live.dscope{suffix}", folder / f"crashed.dscope{suffix}")
+    writer.close()
+    return folder / "crashed.dscope"
+
+
+def test_a_log_left_by_a_crash_is_replayed_in_a_folder_that_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = crashed(tmp_path, 60)
+    before = {name: Path(f"{path}{name}").read_bytes() for name in ("", "-wal")}
+    open_it = SessionFile._open
+
+    def refuse_beside(self: SessionFile, at: Path, mode: str) -> sqlite3.Connection:
+        if at == path and mode == "mode=ro":
+            raise sqlite3.OperationalError("unable to open database file")
+        return open_it(self, at, mode)
+
+    monkeypatch.setattr(SessionFile, "_open", refuse_beside)
+    session = open_session(path)
+    assert len(session.steps) == 60
+    assert session.step_detail(59) is not None
+    assert isinstance(session.source, SessionFile)
+    assert session.source._copy is not None
+    copy = Path(session.source._copy.name)
+    close(session)
+    assert not copy.exists()
+    assert before == {name: Path(f"{path}{name}").read_bytes() for name in ("", "-wal")}
+
+
+def test_a_session_in_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    record(tmp_path / "there" / "run.dscope", 20)
+    (tmp_path / "there" / "run.dscope").chmod(0o444)
+    (tmp_path / "there").chmod(0o555)
+    session = open_session(tmp_path / "there" / "run.dscope")
+    assert len(session.steps) == 20
+    close(session)
+    (tmp_path / "there").chmod(0o755)
+
+
+def test_an_older_version_is_brought_up_to_date_on_a_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "run.dscope"
+    record(path, 5)
+    before = path.read_bytes()
+    monkeypatch.setattr(reader, "VERSION", 2)
+    monkeypatch.setattr(reader, "MIGRATIONS", {1: ("UPDATE meta SET value = 'two' WHERE key = 'model'",)})
+    session = open_session(path)
+    assert session.meta["model"] == "two"
+    assert len(session.steps) == 5
+    close(session)
+    assert path.read_bytes() == before
+
+
+def test_every_map_is_found_in_the_index(tmp_path: Path) -> None:
+    path = tmp_path / "run.dscope"
+    record(path, 3)
+    db = sqlite3.connect(path)
+    maps = [(r, layer, head) for r in range(3) for layer in (0, 5) for head in (-1, 0, 7)]
+    with db:
+        row: Any
+        for row in [*maps, *maps[::2]]:
+            db.execute("INSERT INTO attention VALUES (0, ?, ?, ?, 9, x'0000')", row)
+    db.close()
+    file = SessionFile(path)
+    assert file.attention_maps() == sorted({*maps, (0, 0, 0)})
+    file.close()
