@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install run test lint format bench clean
+.PHONY: help install run test lint format bench translations clean
 
 help:
 	@echo "make run      install, then open DecodeScope on the bundled demo model"
@@ -13,6 +13,7 @@ help:
 	@echo "make lint     ruff and mypy --strict"
 	@echo "make format   rewrite the code in the project's format"
 	@echo "make bench    print the benchmarks' tables (minutes; never part of the tests)"
+	@echo "make translations  collect the strings of the window and compile assets/translations"
 	@echo "make clean    remove the virtual environment and caches"
 
 install: $(STAMP)
@@ -46,6 +47,12 @@ format: install
 
 bench: install
 	$(BIN)/python -m tests.benchmarks
+
+TRANSLATIONS := assets/translations/decodescope_zh_CN
+
+translations: install
+	$(BIN)/pyside6-lupdate $$(find app -name '*.py' | sort) -locations none -ts $(TRANSLATIONS).ts
+	$(BIN)/pyside6-lrelease $(TRANSLATIONS).ts -qm $(TRANSLATIONS).qm
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache build dist

@@ -12,30 +12,30 @@ from engine.session.store import STEP_KINDS, TOKEN_SOURCES, Request
 
 def token_text(model: TimelineModel, row: int) -> str:
     """The lines of the tooltip of a token: its text, what it cost, and where it came from."""
-    tr = QCoreApplication.translate
+    translate = QCoreApplication.translate
     tokens = model.session.tokens
     request_id, step = int(tokens["request_id"][row]), int(tokens["step_id"][row])
     lines = [
-        tr("Timeline", "“{text}”  token {id}, position {position} of request {request}").format(
+        translate("Timeline", "“{text}”  token {id}, position {position} of request {request}").format(
             text=visible_token(tokens["text"][row]), id=count(int(tokens["token_id"][row])),
             position=count(int(tokens["position"][row])), request=request_id,
         ),
-        tr("Timeline", "log-probability {logprob} {mark}   entropy {entropy} nats {mark}").format(
+        translate("Timeline", "log-probability {logprob} {mark}   entropy {entropy} nats {mark}").format(
             logprob=_signed(float(tokens["logprob"][row])), entropy=_signed(float(tokens["entropy"][row])),
             mark=MEASURED,
         ),
     ]  # fmt: skip
     gap = gap_before(model, row)
     if gap is not None:
-        lines.append(tr("Timeline", "{} after the token before {}").format(seconds(gap / 1e9), MEASURED))
+        lines.append(translate("Timeline", "{} after the token before {}").format(seconds(gap / 1e9), MEASURED))
     source = TOKEN_SOURCES[tokens["source"][row]]
     if source == "draft":
-        lines.append(tr("Timeline", "▲ proposed by the draft and accepted"))
+        lines.append(translate("Timeline", "▲ proposed by the draft and accepted"))
     elif source == "bonus":
-        lines.append(tr("Timeline", "◆ bonus: drawn after every draft was accepted"))
+        lines.append(translate("Timeline", "◆ bonus: drawn after every draft was accepted"))
     proposal = model.proposals.get((request_id, step))
     if proposal is not None:
-        text = tr("Timeline", "this step accepted {accepted} of {proposed} drafts {mark}")
+        text = translate("Timeline", "this step accepted {accepted} of {proposed} drafts {mark}")
         lines.append(text.format(accepted=proposal[1], proposed=proposal[0], mark=MEASURED))
     return "\n".join([*lines, step_text(model, step)])
 
@@ -52,12 +52,12 @@ def gap_before(model: TimelineModel, row: int) -> int | None:
 
 def step_text(model: TimelineModel, step: int) -> str:
     """The lines of the tooltip of a step: its length, its groups of phases, its positions, its device."""
-    tr = QCoreApplication.translate
+    translate = QCoreApplication.translate
     steps = model.session.steps
     wall = int(steps["end_ns"][step] - steps["start_ns"][step])
     kind = STEP_KINDS[steps["kind"][step]]
     lines = [
-        tr("Timeline", "step {step} ({kind}, {kernel}): {wall} {mark}").format(
+        translate("Timeline", "step {step} ({kind}, {kernel}): {wall} {mark}").format(
             step=count(step), kind=kind, kernel=model.session.attention_kernels[steps["attention_kernel"][step]],
             wall=seconds(wall / 1e9), mark=MEASURED,
         )
@@ -66,41 +66,41 @@ def step_text(model: TimelineModel, step: int) -> str:
     parts = [f"{band} {seconds(value / 1e9)}" for band, value in zip(BANDS, ns.tolist(), strict=True) if value > 0]
     lines.extend("   " + " · ".join(parts[i : i + 3]) for i in range(0, len(parts), 3))
     classes = {
-        tr("Timeline", "new"): "new",
-        tr("Timeline", "recomputed"): "recomputed",
-        tr("Timeline", "padding"): "padding",
-        tr("Timeline", "rejected"): "rejected",
-        tr("Timeline", "reused"): "reused",
+        translate("Timeline", "new"): "new",
+        translate("Timeline", "recomputed"): "recomputed",
+        translate("Timeline", "padding"): "padding",
+        translate("Timeline", "rejected"): "rejected",
+        translate("Timeline", "reused"): "reused",
     }
     counts = [(word, int(steps[f"positions_{name}"][step])) for word, name in classes.items()]
     positions = " · ".join(f"{count(value)} {word}" for word, value in counts if value)
-    lines.append(tr("Timeline", "positions: {} {}").format(positions or "0", MEASURED))
+    lines.append(translate("Timeline", "positions: {} {}").format(positions or "0", MEASURED))
     device = int(steps["device_ns"][step])
     if device >= 0:
-        text = tr("Timeline", "device busy {time} ({share}) {mark}")
+        text = translate("Timeline", "device busy {time} ({share}) {mark}")
         lines.append(text.format(time=seconds(device / 1e9), share=percent(device / max(wall, 1)), mark=MEASURED))
     idle = model.idle_before(step)
     if idle:
-        lines.append(tr("Timeline", "{} idle before it {}").format(seconds(idle / 1e9), MEASURED))
+        lines.append(translate("Timeline", "{} idle before it {}").format(seconds(idle / 1e9), MEASURED))
     return "\n".join(lines)
 
 
 def request_text(request: Request, end_ns: float) -> str:
     """The lines of the tooltip of a request's lane."""
-    tr = QCoreApplication.translate
+    translate = QCoreApplication.translate
     waited = (request.scheduled_ns if request.scheduled_ns is not None else end_ns) - request.arrived_ns
     lines = [
-        tr("Timeline", "request {}: “{}”").format(request.id, visible_token(request.prompt[:60])),
-        tr("Timeline", "{prompt} prompt tokens, {out} generated").format(
+        translate("Timeline", "request {}: “{}”").format(request.id, visible_token(request.prompt[:60])),
+        translate("Timeline", "{prompt} prompt tokens, {out} generated").format(
             prompt=count(request.prompt_tokens), out=count(len(request.token_rows))
         ),
-        tr("Timeline", "waited {} {}").format(seconds(waited / 1e9), MEASURED),
+        translate("Timeline", "waited {} {}").format(seconds(waited / 1e9), MEASURED),
     ]
     if request.first_token_ns is not None:
         ttft = (request.first_token_ns - request.arrived_ns) / 1e9
-        lines.append(tr("Timeline", "first token after {} {}").format(seconds(ttft), MEASURED))
+        lines.append(translate("Timeline", "first token after {} {}").format(seconds(ttft), MEASURED))
     if request.finish_reason is not None:
-        lines.append(tr("Timeline", "finished: {}").format(request.finish_reason))
+        lines.append(translate("Timeline", "finished: {}").format(request.finish_reason))
     return "\n".join(lines)
 
 

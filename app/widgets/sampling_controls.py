@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from PySide6.QtCore import QEvent, Qt
 from PySide6.QtWidgets import QDoubleSpinBox, QFormLayout, QLabel, QSpinBox, QToolButton, QVBoxLayout, QWidget
 
 from app.theme import GRID, ROW_GAP
 from engine.decode.settings import Sampling
+
+DEFAULT: Final = Sampling(temperature=0.8, top_p=0.95)
+"""What the window starts with: small models repeat themselves under greedy decoding."""
 
 
 class SamplingControls(QWidget):
@@ -18,10 +23,10 @@ class SamplingControls(QWidget):
         self._fold.setCheckable(True)
         self._fold.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self._fold.toggled.connect(self._on_fold)
-        self._temperature = _decimal(0.0, 5.0, 0.1, 0.0)
+        self._temperature = _decimal(0.0, 5.0, 0.1, DEFAULT.temperature)
         self._top_k = QSpinBox()
         self._top_k.setRange(0, 1_000_000)
-        self._top_p = _decimal(0.01, 1.0, 0.05, 1.0)
+        self._top_p = _decimal(0.01, 1.0, 0.05, DEFAULT.top_p)
         self._min_p = _decimal(0.0, 1.0, 0.01, 0.0)
         self._seed = QSpinBox()
         self._seed.setRange(0, 2**31 - 1)

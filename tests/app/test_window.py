@@ -17,6 +17,7 @@ from app.gui import _open_writer
 from app.preferences import Preferences
 from app.recordings import Recordings
 from app.window import MainWindow
+from engine.decode.settings import Probe
 from engine.host import protocol
 from engine.session.file import open_session
 from engine.session.writer import SessionWriter
@@ -31,8 +32,10 @@ def press(window: MainWindow, text: str) -> None:
 
 
 def run_to_the_end(qtbot: QtBot, window: MainWindow) -> None:
+    """Press Run and wait until the window has heard of the end and drawn what was left."""
     with qtbot.waitSignal(window._feed.run_ended):
         press(window, "Run")
+    qtbot.waitUntil(lambda: window.state == "idle" and not window.refresher.active)
 
 
 def error_text(window: MainWindow) -> str:
@@ -189,11 +192,9 @@ def test_the_attention_probe_follows_the_selected_layer(qtbot: QtBot, window: Ma
     press(window, "Run")
     qtbot.waitUntil(lambda: window.state == "running")
     window.selection.change(layer=3, head=2)
-    qtbot.waitUntil(lambda: bool(engines.commands(protocol.SetObservation)))
-    last = engines.commands(protocol.SetObservation)[-1]
-    assert isinstance(last, protocol.SetObservation)
-    assert last.observation.probe is not None
-    assert (last.observation.probe.layer, last.observation.probe.head) == (3, 2)
+    wanted = protocol.SetObservation(window.run_panel.observation())
+    assert wanted.observation.probe == Probe(3, 2)
+    qtbot.waitUntil(lambda: engines.commands(protocol.SetObservation)[-1:] == [wanted])
 
 
 def test_the_layout_is_kept_and_restored(
@@ -271,6 +272,7 @@ def test_copying_a_panel_gives_a_picture_and_a_table(qtbot: QtBot, window: MainW
     run_to_the_end(qtbot, window)
     window.documents.copy_picture(window.docks["timeline"])
     assert not QGuiApplication.clipboard().pixmap().isNull()
+    window.selection.change(steps=(0, 59))  # without a selection the table holds what is in view
     window.documents.copy_csv(window.docks["timeline"])
     rows = list(csv.reader(io.StringIO(QGuiApplication.clipboard().text())))
     assert rows[0][:3] == ["token", "request", "step"]

@@ -69,12 +69,13 @@ def test_it_reads_a_tale_far_better_than_chance(loaded: tuple[str, Any, Any]) ->
     assert math.exp(loss) < (100 if name == "target" else 300)
 
 
-def test_the_target_writes_words_greedily(loaded: tuple[str, Any, Any]) -> None:
+def test_the_target_writes_words(loaded: tuple[str, Any, Any]) -> None:
     name, model, tokenizer = loaded
     if name == "draft":
         return
     ids = tokenizer("The cat sits on", return_tensors="pt", add_special_tokens=False)["input_ids"]
-    out = model.generate(ids, max_new_tokens=48, do_sample=False)
+    torch.manual_seed(0)
+    out = model.generate(ids, max_new_tokens=60, do_sample=True, temperature=0.8, top_p=0.95, top_k=0)
     words = tokenizer.decode(out[0]).split()
-    assert len(words) > 20
-    assert len(set(words)) > 12
+    assert len(words) > 30
+    assert len(set(words)) > 20

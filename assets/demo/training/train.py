@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from assets.demo.training.checkpoint import export
+from assets.demo.training.checkpoint import export, load_decoder
 from assets.demo.training.corpus import Batches, Corpus, fixed_windows, read_stories
 from assets.demo.training.decoder import TARGET, Decoder, Shape
 from assets.demo.training.loop import Forward, Report, Settings, run
@@ -43,10 +43,16 @@ def train(
     *,
     report: Report = lambda line: None,
     stop_at: int | None = None,
+    start: Path | None = None,
 ) -> Decoder:
-    """Train, or go on training, a decoder of `shape` on `corpus`, with its state in `folder`."""
+    """Train, or go on training, a decoder of `shape` on `corpus`, with its state in `folder`.
+
+    It begins with random weights, or with those of the checkpoint folder `start`.
+    """
     torch.manual_seed(settings.seed)
     model = Decoder(shape, settings.dropout)
+    if start is not None:
+        model.load_state_dict(load_decoder(start).state_dict())
     short, long = (
         Batches(corpus.train, length, max(1, settings.batch // length), settings.seed)
         for length in (settings.length, settings.long_length)
@@ -90,13 +96,15 @@ def parsed_settings(options: argparse.Namespace) -> Settings:
 
 def main(arguments: list[str] | None = None) -> int:
     """The command line."""
-    options = settings_parser(__doc__, Settings()).parse_args(arguments)
+    parser = settings_parser(__doc__, Settings())
+    parser.add_argument("--start", type=Path, help="checkpoint folder to begin with, for a second stage of training")
+    options = parser.parse_args(arguments)
     settings, folder = parsed_settings(options), options.run
     if not (folder / "tokenizer.json").exists():
         stories = read_stories(options.corpus / "fairy-tales-train.txt")
         train_tokenizer(stories, TARGET.vocab_size, TARGET.max_position_embeddings, folder)
     corpus = Corpus.read(options.corpus, load_tokenizer(folder))
-    model = train(TARGET, settings, corpus, folder, report=lambda line: print(line, flush=True))
+    model = train(TARGET, settings, corpus, folder, report=lambda line: print(line, flush=True), start=options.start)
     export(folder / "target", model, folder)
     for length in (settings.length, settings.long_length):
         loss = mean_loss(model, corpus.valid, length)

@@ -1,0 +1,1935 @@
+<?xml version="1.0" encoding="utf-8"?>
+<!DOCTYPE TS>
+<TS version="2.1" language="zh_CN">
+<context>
+    <name>About</name>
+    <message>
+        <source>About DecodeScope</source>
+        <translation>关于 DecodeScope</translation>
+    </message>
+    <message>
+        <source>Shows a language model generating text, token by token, on your own hardware.
+Nothing leaves this machine. Apache License 2.0.</source>
+        <translation>逐个 token 地展示语言模型在你自己的硬件上生成文本的过程。
+任何数据都不会离开这台机器。Apache License 2.0。</translation>
+    </message>
+</context>
+<context>
+    <name>AttentionMap</name>
+    <message>
+        <source>← query position</source>
+        <translation>← 查询位置</translation>
+    </message>
+    <message>
+        <source>key position →</source>
+        <translation>键位置 →</translation>
+    </message>
+    <message>
+        <source>Attention map: rows are queries, columns are keys</source>
+        <translation>注意力图：行是查询，列是键</translation>
+    </message>
+</context>
+<context>
+    <name>AttentionPanel</name>
+    <message>
+        <source>Layer</source>
+        <translation>层</translation>
+    </message>
+    <message>
+        <source>The layer whose attention is recorded and shown; layers count from 0.</source>
+        <translation>记录并显示其注意力的层；层从 0 开始计数。</translation>
+    </message>
+    <message>
+        <source>Head</source>
+        <translation>头</translation>
+    </message>
+    <message>
+        <source>The head whose attention is recorded and shown, or the mean of all heads.</source>
+        <translation>记录并显示其注意力的头，或所有头的平均。</translation>
+    </message>
+    <message>
+        <source>Lo&amp;g</source>
+        <translation>对数(&amp;G)</translation>
+    </message>
+    <message>
+        <source>Logarithmic scale</source>
+        <translation>对数刻度</translation>
+    </message>
+    <message>
+        <source>Colours follow the logarithm of the probability, so that small ones show.</source>
+        <translation>颜色取概率的对数，使小概率也能看见。</translation>
+    </message>
+    <message>
+        <source>Follow</source>
+        <translation>跟随</translation>
+    </message>
+    <message>
+        <source>Follow the map as it grows</source>
+        <translation>随图的增长而跟随</translation>
+    </message>
+    <message>
+        <source>Show the whole map again and follow it as it grows (F).</source>
+        <translation>重新显示整张图并随其增长而跟随（F）。</translation>
+    </message>
+    <message>
+        <source>&amp;Layer</source>
+        <translation>层(&amp;L)</translation>
+    </message>
+    <message>
+        <source>&amp;Head</source>
+        <translation>头(&amp;H)</translation>
+    </message>
+    <message>
+        <source>Attention</source>
+        <translation>注意力</translation>
+    </message>
+    <message>
+        <source>layer {layer} · {head} · {rows} rows ●</source>
+        <translation>第 {layer} 层 · {head} · {rows} 行 ●</translation>
+    </message>
+    <message>
+        <source>Run a prompt and the attention of one head appears here, a row a token.</source>
+        <translation>运行提示词后，一个注意力头的注意力会在此出现，每个 token 一行。</translation>
+    </message>
+    <message>
+        <source>mean</source>
+        <translation>平均</translation>
+    </message>
+    <message>
+        <source>request {id}</source>
+        <translation>请求 {id}</translation>
+    </message>
+    <message>
+        <source>mean of {n} heads ƒ</source>
+        <translation>{n} 个头的平均 ƒ</translation>
+    </message>
+    <message>
+        <source>a cell is the largest of {n} × {n} positions</source>
+        <translation>每格取 {n} × {n} 个位置中的最大值</translation>
+    </message>
+    <message>
+        <source>No attention of layer {layer}, {head} is recorded yet; once it is chosen above, rows appear with the engine&apos;s next steps.</source>
+        <translation>尚未记录第 {layer} 层、{head} 的注意力；在上方选定后，引擎后续各步会给出新行。</translation>
+    </message>
+    <message>
+        <source>Recorded: {maps}.</source>
+        <translation>已记录：{maps}。</translation>
+    </message>
+    <message>
+        <source>mean of the heads</source>
+        <translation>各头平均</translation>
+    </message>
+    <message>
+        <source>head {n}</source>
+        <translation>头 {n}</translation>
+    </message>
+    <message>
+        <source>Newest row: {token} looks at</source>
+        <translation>最新一行：{token} 关注</translation>
+    </message>
+    <message>
+        <source>{token} looks at</source>
+        <translation>{token} 关注</translation>
+    </message>
+    <message>
+        <source>{token} has not been a query; {before}, which chose it, looks at</source>
+        <translation>{token} 还没有作为查询；选出它的 {before} 关注</translation>
+    </message>
+    <message>
+        <source>No row of {token} is recorded.</source>
+        <translation>没有记录 {token} 的行。</translation>
+    </message>
+    <message>
+        <source>most at {token}, {share} · entropy {nats} nats ƒ</source>
+        <translation>最关注 {token}，{share} · 熵 {nats} nats ƒ</translation>
+    </message>
+    <message>
+        <source>queries {a}-{b} look at keys {c}-{d}: at most {share}  ● measured</source>
+        <translation>查询 {a}-{b} 对键 {c}-{d}：最多 {share}  ● 实测</translation>
+    </message>
+    <message>
+        <source>● measured</source>
+        <translation>● 实测</translation>
+    </message>
+    <message>
+        <source>ƒ mean of measured heads</source>
+        <translation>ƒ 实测各头的平均</translation>
+    </message>
+    <message>
+        <source>{query} looks at {key}: {share}  {mark}</source>
+        <translation>{query} 关注 {key}：{share}  {mark}</translation>
+    </message>
+</context>
+<context>
+    <name>ColourBar</name>
+    <message>
+        <source>Colour scale of the attention probability</source>
+        <translation>注意力概率的色标</translation>
+    </message>
+    <message>
+        <source>Attention probability: how much of its attention a query gives to a key (0 to 1).</source>
+        <translation>注意力概率：查询分给某个键的注意力（0 到 1）。</translation>
+    </message>
+</context>
+<context>
+    <name>CommandPalette</name>
+    <message>
+        <source>Type a command</source>
+        <translation>输入命令</translation>
+    </message>
+    <message>
+        <source>Command</source>
+        <translation>命令</translation>
+    </message>
+</context>
+<context>
+    <name>Documents</name>
+    <message>
+        <source>Open session</source>
+        <translation>打开会话</translation>
+    </message>
+    <message>
+        <source>There is no recording to save yet: run a prompt first.</source>
+        <translation>还没有可保存的记录：请先运行提示词。</translation>
+    </message>
+    <message>
+        <source>Save session</source>
+        <translation>保存会话</translation>
+    </message>
+    <message>
+        <source>Saved {}</source>
+        <translation>已保存 {}</translation>
+    </message>
+    <message>
+        <source>PNG picture (*.png)</source>
+        <translation>PNG 图片 (*.png)</translation>
+    </message>
+    <message>
+        <source>SVG picture (*.svg)</source>
+        <translation>SVG 图片 (*.svg)</translation>
+    </message>
+    <message>
+        <source>Export picture</source>
+        <translation>导出图片</translation>
+    </message>
+    <message>
+        <source>Exported {}</source>
+        <translation>已导出 {}</translation>
+    </message>
+    <message>
+        <source>There is nothing to export yet: run a prompt or open a session first.</source>
+        <translation>还没有可导出的内容：请先运行提示词或打开会话。</translation>
+    </message>
+    <message>
+        <source>Export Chrome trace</source>
+        <translation>导出 Chrome trace</translation>
+    </message>
+    <message>
+        <source>Chrome trace (*.json.gz *.json)</source>
+        <translation>Chrome trace (*.json.gz *.json)</translation>
+    </message>
+    <message>
+        <source>Copied a picture of {}</source>
+        <translation>已复制“{}”的图片</translation>
+    </message>
+    <message>
+        <source>Copied {} rows of {}</source>
+        <translation>已复制 {} 行（{}）</translation>
+    </message>
+    <message>
+        <source>DecodeScope sessions (*{});;All files (*)</source>
+        <translation>DecodeScope 会话 (*{});;所有文件 (*)</translation>
+    </message>
+</context>
+<context>
+    <name>EmptyPage</name>
+    <message>
+        <source>Run the prompt</source>
+        <translation>运行提示词</translation>
+    </message>
+    <message>
+        <source>Generate text from the prompt and record every step (Ctrl+Return)</source>
+        <translation>由提示词生成文本并记录每一步（Ctrl+Return）</translation>
+    </message>
+</context>
+<context>
+    <name>ErrorDialog</name>
+    <message>
+        <source>Copy text</source>
+        <translation>复制文本</translation>
+    </message>
+</context>
+<context>
+    <name>GeneratedText</name>
+    <message>
+        <source>Generated text</source>
+        <translation>生成的文本</translation>
+    </message>
+    <message>
+        <source>The text appears here token by token.</source>
+        <translation>文本会逐个 token 出现在这里。</translation>
+    </message>
+    <message>
+        <source>Previous request</source>
+        <translation>上一个请求</translation>
+    </message>
+    <message>
+        <source>Next request</source>
+        <translation>下一个请求</translation>
+    </message>
+    <message>
+        <source>{} tokens</source>
+        <translation>{} 个 token</translation>
+    </message>
+    <message>
+        <source>request {} of {} · {}</source>
+        <translation>第 {} 个请求，共 {} 个 · {}</translation>
+    </message>
+    <message>
+        <source>length reached</source>
+        <translation>达到长度上限</translation>
+    </message>
+    <message>
+        <source>end of text</source>
+        <translation>文本结束</translation>
+    </message>
+    <message>
+        <source>stop string</source>
+        <translation>停止串</translation>
+    </message>
+    <message>
+        <source>stopped</source>
+        <translation>已停止</translation>
+    </message>
+</context>
+<context>
+    <name>InspectorPanel</name>
+    <message>
+        <source>Likeliest tokens here ●</source>
+        <translation>此处最可能的 token ●</translation>
+    </message>
+    <message>
+        <source>Time of its step by phase ●</source>
+        <translation>所在步的时间（按阶段）●</translation>
+    </message>
+    <message>
+        <source>Positions of its step by class ●</source>
+        <translation>所在步的位置（按类别）●</translation>
+    </message>
+    <message>
+        <source>Token</source>
+        <translation>Token</translation>
+    </message>
+    <message>
+        <source>Step</source>
+        <translation>步</translation>
+    </message>
+    <message>
+        <source>Request</source>
+        <translation>请求</translation>
+    </message>
+    <message>
+        <source>Inspector</source>
+        <translation>检查器</translation>
+    </message>
+    <message>
+        <source>“{text}” · {share} {mark} · step {step}, {time} {mark}</source>
+        <translation>“{text}” · {share} {mark} · 第 {step} 步，{time} {mark}</translation>
+    </message>
+    <message>
+        <source>Run a prompt, then click a token anywhere to see here what it cost and why it was chosen.</source>
+        <translation>运行提示词，然后在任意处点击一个 token，即可在此看到它的代价和被选中的原因。</translation>
+    </message>
+    <message>
+        <source>  newest</source>
+        <translation>  最新</translation>
+    </message>
+    <message>
+        <source>probability {share} ● · logprob {logprob} nats · entropy {entropy} nats ●</source>
+        <translation>概率 {share} ● · 对数概率 {logprob} nats · 熵 {entropy} nats ●</translation>
+    </message>
+    <message>
+        <source>id {id} · position {position} · from {source}</source>
+        <translation>id {id} · 位置 {position} · 来自 {source}</translation>
+    </message>
+    <message>
+        <source>{step}, {kind} · {time} ● · {gap} after the token before · {kernel}</source>
+        <translation>{step}，{kind} · {time} ● · 距上一个 token {gap} · {kernel}</translation>
+    </message>
+    <message>
+        <source>{id} · {prompt} prompt tokens, {out} generated · first token after {ttft} ● · {state}</source>
+        <translation>{id} · 提示词 {prompt} 个 token，已生成 {out} 个 · 首 token 用时 {ttft} ● · {state}</translation>
+    </message>
+    <message>
+        <source>running</source>
+        <translation>运行中</translation>
+    </message>
+    <message>
+        <source>the model</source>
+        <translation>模型</translation>
+    </message>
+    <message>
+        <source>an accepted draft</source>
+        <translation>被接受的草稿</translation>
+    </message>
+    <message>
+        <source>the model, after its drafts</source>
+        <translation>模型（草稿之后）</translation>
+    </message>
+    <message>
+        <source>not recorded</source>
+        <translation>未记录</translation>
+    </message>
+    <message>
+        <source>not recorded below detail “phase”</source>
+        <translation>细节低于“phase”时不记录</translation>
+    </message>
+    <message>
+        <source>new</source>
+        <translation>新计算</translation>
+    </message>
+    <message>
+        <source>recomputed</source>
+        <translation>重复计算</translation>
+    </message>
+    <message>
+        <source>padding</source>
+        <translation>填充</translation>
+    </message>
+    <message>
+        <source>rejected</source>
+        <translation>被拒绝</translation>
+    </message>
+    <message>
+        <source>reused from the cache</source>
+        <translation>取自缓存</translation>
+    </message>
+    <message>
+        <source>mean of the heads</source>
+        <translation>各头平均</translation>
+    </message>
+    <message>
+        <source>head {n}</source>
+        <translation>头 {n}</translation>
+    </message>
+    <message>
+        <source>layer {layer}, {head}</source>
+        <translation>第 {layer} 层，{head}</translation>
+    </message>
+    <message>
+        <source>Where {query} looked to choose it ({where}) {mark}</source>
+        <translation>{query} 选择它时关注的位置（{where}）{mark}</translation>
+    </message>
+    <message>
+        <source>Its attention row was not recorded for {where}; choose it in the Attention panel.</source>
+        <translation>没有记录它在 {where} 的注意力行；请在“注意力”面板中选择。</translation>
+    </message>
+</context>
+<context>
+    <name>KvCalculator</name>
+    <message>
+        <source>LLaMA-7B, T = 2048, fp16</source>
+        <translation>LLaMA-7B，T = 2048，fp16</translation>
+    </message>
+    <message>
+        <source>custom</source>
+        <translation>自定义</translation>
+    </message>
+    <message>
+        <source>a cache for</source>
+        <translation>缓存容量：</translation>
+    </message>
+    <message>
+        <source>Preset of the calculator</source>
+        <translation>计算器预设</translation>
+    </message>
+    <message>
+        <source>layers</source>
+        <translation>层数</translation>
+    </message>
+    <message>
+        <source>KV heads</source>
+        <translation>KV 头数</translation>
+    </message>
+    <message>
+        <source>head dim</source>
+        <translation>头维度</translation>
+    </message>
+    <message>
+        <source>positions</source>
+        <translation>位置数</translation>
+    </message>
+    <message>
+        <source>of</source>
+        <translation>格式</translation>
+    </message>
+    <message>
+        <source>Number format of the cache</source>
+        <translation>缓存的数值格式</translation>
+    </message>
+    <message>
+        <source>Predicted size of the cache</source>
+        <translation>缓存的预测大小</translation>
+    </message>
+    <message>
+        <source>2 · layers · positions · KV heads · head dim · bytes an element</source>
+        <translation>2 · 层数 · 位置数 · KV 头数 · 头维度 · 每元素字节数</translation>
+    </message>
+    <message>
+        <source>current model</source>
+        <translation>当前模型</translation>
+    </message>
+    <message>
+        <source>current: {}</source>
+        <translation>当前：{}</translation>
+    </message>
+</context>
+<context>
+    <name>KvMemoryPanel</name>
+    <message>
+        <source>KV memory over the steps</source>
+        <translation>各步的 KV 内存</translation>
+    </message>
+    <message>
+        <source>KV memory</source>
+        <translation>KV 内存</translation>
+    </message>
+    <message>
+        <source>What each layer keeps of the past appears here as soon as a generation runs.</source>
+        <translation>开始生成后，每一层保留的历史会显示在这里。</translation>
+    </message>
+    <message>
+        <source>nothing cached · a cache would hold {} {}</source>
+        <translation>无缓存 · 若缓存则占 {} {}</translation>
+    </message>
+    <message>
+        <source>{used} used {measured} of {reserved} reserved {measured} ({share} {derived}) · formula {predicted} {mark}</source>
+        <translation>已用 {used} {measured} / 预留 {reserved} {measured}（{share} {derived}）· 公式 {predicted} {mark}</translation>
+    </message>
+    <message>
+        <source>Nothing is cached, because kv is none; for these {positions} positions a cache would hold {size} {mark}.</source>
+        <translation>kv 为 none，因此没有缓存；这 {positions} 个位置若缓存将占 {size} {mark}。</translation>
+    </message>
+    <message>
+        <source>step {step}: {positions} positions alive {mark}</source>
+        <translation>第 {step} 步：{positions} 个有效位置 {mark}</translation>
+    </message>
+    <message>
+        <source>reserved {} {}</source>
+        <translation>预留 {} {}</translation>
+    </message>
+    <message>
+        <source>used {} {}</source>
+        <translation>已用 {} {}</translation>
+    </message>
+    <message>
+        <source>evictable {} {}</source>
+        <translation>可驱逐 {} {}</translation>
+    </message>
+    <message>
+        <source>formula {} {}</source>
+        <translation>公式 {} {}</translation>
+    </message>
+    <message>
+        <source>step</source>
+        <translation>步</translation>
+    </message>
+    <message>
+        <source>layer {} at step {}</source>
+        <translation>第 {} 层，第 {} 步</translation>
+    </message>
+    <message>
+        <source>not kept for this step (detail below “layer”, or no longer in memory)</source>
+        <translation>此步未保留（细节低于“layer”，或已不在内存中）</translation>
+    </message>
+    <message>
+        <source>used {used} B {mark}, reserved {reserved} B {mark}</source>
+        <translation>已用 {used} B {mark}，预留 {reserved} B {mark}</translation>
+    </message>
+    <message>
+        <source>formula 2 · {positions} · {heads} · {dim} · {size} = {result} B {mark}</source>
+        <translation>公式 2 · {positions} · {heads} · {dim} · {size} = {result} B {mark}</translation>
+    </message>
+    <message>
+        <source>step {step}: used {used}, reserved {reserved}, evictable {evictable} {mark}
+internal fragmentation {fragmentation} {derived}</source>
+        <translation>第 {step} 步：已用 {used}，预留 {reserved}，可驱逐 {evictable} {mark}
+内部碎片 {fragmentation} {derived}</translation>
+    </message>
+</context>
+<context>
+    <name>LatencyPanel</name>
+    <message>
+        <source>Time of each step, stacked by part</source>
+        <translation>每一步的时间，按部分堆叠</translation>
+    </message>
+    <message>
+        <source>Tokens to project to</source>
+        <translation>推算的 token 数</translation>
+    </message>
+    <message>
+        <source>How many tokens to project to: this many times the mean time of one.</source>
+        <translation>推算多少个 token：单个 token 平均时间乘以此数。</translation>
+    </message>
+    <message>
+        <source>At this &amp;rate</source>
+        <translation>按此速率(&amp;R)</translation>
+    </message>
+    <message>
+        <source>Latency</source>
+        <translation>延迟</translation>
+    </message>
+    <message>
+        <source>{mean} a token {measured} · p99 {p99} {measured} · {rate} {derived}</source>
+        <translation>每 token {mean} {measured} · p99 {p99} {measured} · {rate} {derived}</translation>
+    </message>
+    <message>
+        <source>Run a prompt and the time of every token appears here, part by part.</source>
+        <translation>运行提示词后，每个 token 的时间会按部分显示在这里。</translation>
+    </message>
+    <message>
+        <source>tokens = {time} ƒ   (brief: {brief} ~)</source>
+        <translation>个 token = {time} ƒ   （需求文档：{brief} ~）</translation>
+    </message>
+    <message>
+        <source>all {n} steps</source>
+        <translation>全部 {n} 步</translation>
+    </message>
+    <message>
+        <source>steps {first}–{last}: {n} steps</source>
+        <translation>第 {first}–{last} 步：{n} 步</translation>
+    </message>
+    <message>
+        <source>{n} tokens</source>
+        <translation>{n} 个 token</translation>
+    </message>
+    <message>
+        <source>between steps {gap} ({share}) ƒ</source>
+        <translation>步间空隙 {gap}（{share}）ƒ</translation>
+    </message>
+    <message>
+        <source>device time not reported</source>
+        <translation>未报告设备时间</translation>
+    </message>
+    <message>
+        <source>device busy {time} ({share}) ●</source>
+        <translation>设备忙碌 {time}（{share}）●</translation>
+    </message>
+    <message>
+        <source>Step {step} holds no time by layer; detail “layer” records it.</source>
+        <translation>第 {step} 步没有按层的时间；细节“layer”会记录它。</translation>
+    </message>
+    <message>
+        <source>Step {step}: µs by layer and phase, up to {most} ●</source>
+        <translation>第 {step} 步：按层和阶段的 µs，最大 {most} ●</translation>
+    </message>
+    <message>
+        <source>Step {step}: {time} ● measured</source>
+        <translation>第 {step} 步：{time} ● 实测</translation>
+    </message>
+</context>
+<context>
+    <name>LatencyTable</name>
+    <message>
+        <source>Time a token by part</source>
+        <translation>每个 token 的时间（按部分）</translation>
+    </message>
+    <message>
+        <source>Prepare input</source>
+        <translation>准备输入</translation>
+    </message>
+    <message>
+        <source>Attention</source>
+        <translation>注意力</translation>
+    </message>
+    <message>
+        <source>FFN</source>
+        <translation>FFN</translation>
+    </message>
+    <message>
+        <source>Norm</source>
+        <translation>归一化</translation>
+    </message>
+    <message>
+        <source>Sampling</source>
+        <translation>采样</translation>
+    </message>
+    <message>
+        <source>Other</source>
+        <translation>其他</translation>
+    </message>
+    <message>
+        <source>Total</source>
+        <translation>合计</translation>
+    </message>
+    <message>
+        <source>Token to token</source>
+        <translation>token 间隔</translation>
+    </message>
+    <message>
+        <source>A token&apos;s time</source>
+        <translation>单个 token 的时间</translation>
+    </message>
+    <message>
+        <source>Part of a step; every phase belongs to exactly one.</source>
+        <translation>一步中的部分；每个阶段恰属于其中之一。</translation>
+    </message>
+    <message>
+        <source>Brief ~</source>
+        <translation>需求 ~</translation>
+    </message>
+    <message>
+        <source>What the brief expects of a token, predicted.</source>
+        <translation>需求文档对单个 token 的预期（预测）。</translation>
+    </message>
+    <message>
+        <source>Mean ●</source>
+        <translation>平均 ●</translation>
+    </message>
+    <message>
+        <source>Measured time of the steps over the tokens they emitted.</source>
+        <translation>各步实测时间除以其产生的 token 数。</translation>
+    </message>
+    <message>
+        <source>p50 ●</source>
+        <translation>p50 ●</translation>
+    </message>
+    <message>
+        <source>Half of the steps took no longer a token, measured.</source>
+        <translation>一半的步每 token 不超过此值（实测）。</translation>
+    </message>
+    <message>
+        <source>p90 ●</source>
+        <translation>p90 ●</translation>
+    </message>
+    <message>
+        <source>Nine steps of ten took no longer a token, measured.</source>
+        <translation>十分之九的步每 token 不超过此值（实测）。</translation>
+    </message>
+    <message>
+        <source>p99 ●</source>
+        <translation>p99 ●</translation>
+    </message>
+    <message>
+        <source>99 steps of 100 took no longer a token, measured.</source>
+        <translation>百分之九十九的步每 token 不超过此值（实测）。</translation>
+    </message>
+    <message>
+        <source>Share ƒ</source>
+        <translation>占比 ƒ</translation>
+    </message>
+    <message>
+        <source>Share of the steps&apos; wall time, derived.</source>
+        <translation>占各步墙钟时间的比例（推导）。</translation>
+    </message>
+</context>
+<context>
+    <name>LayerBars</name>
+    <message>
+        <source>KV memory by layer: used, reserved and predicted</source>
+        <translation>各层 KV 内存：已用、预留与预测</translation>
+    </message>
+    <message>
+        <source>used {}</source>
+        <translation>已用 {}</translation>
+    </message>
+    <message>
+        <source>reserved {}</source>
+        <translation>预留 {}</translation>
+    </message>
+    <message>
+        <source>| formula {}</source>
+        <translation>| 公式 {}</translation>
+    </message>
+    <message>
+        <source>layer</source>
+        <translation>层</translation>
+    </message>
+</context>
+<context>
+    <name>LayerStrip</name>
+    <message>
+        <source>Time of one step by layer and phase</source>
+        <translation>一步的时间（按层和阶段）</translation>
+    </message>
+    <message>
+        <source>layer {layer}, {phase}: {time}  ● measured</source>
+        <translation>第 {layer} 层，{phase}：{time}  ● 实测</translation>
+    </message>
+    <message>
+        <source>layer</source>
+        <translation>层</translation>
+    </message>
+</context>
+<context>
+    <name>MainWindow</name>
+    <message>
+        <source>mark {}</source>
+        <translation>标记 {}</translation>
+    </message>
+    <message>
+        <source>What it had recorded until then is kept.</source>
+        <translation>此前的记录已保留。</translation>
+    </message>
+    <message>
+        <source>The engine is being started again.</source>
+        <translation>正在重新启动引擎。</translation>
+    </message>
+    <message>
+        <source>Step strip</source>
+        <translation>步条</translation>
+    </message>
+    <message>
+        <source>Run</source>
+        <translation>运行</translation>
+    </message>
+</context>
+<context>
+    <name>Menus</name>
+    <message>
+        <source>Clear this list</source>
+        <translation>清空此列表</translation>
+    </message>
+    <message>
+        <source>Pause</source>
+        <translation>暂停</translation>
+    </message>
+    <message>
+        <source>Resume</source>
+        <translation>继续</translation>
+    </message>
+    <message>
+        <source>Run</source>
+        <translation>运行</translation>
+    </message>
+    <message>
+        <source>Stop after the step in progress, and go on later</source>
+        <translation>完成当前步后停下，稍后可继续</translation>
+    </message>
+    <message>
+        <source>Go on</source>
+        <translation>继续运行</translation>
+    </message>
+    <message>
+        <source>Generate text from the prompt and record every step</source>
+        <translation>由提示词生成文本并记录每一步</translation>
+    </message>
+    <message>
+        <source>Run one step, then pause</source>
+        <translation>运行一步，然后暂停</translation>
+    </message>
+    <message>
+        <source>End the run; its recording is kept</source>
+        <translation>结束运行；记录会保留</translation>
+    </message>
+    <message>
+        <source>As the system</source>
+        <translation>跟随系统</translation>
+    </message>
+    <message>
+        <source>Dark</source>
+        <translation>深色</translation>
+    </message>
+    <message>
+        <source>Light</source>
+        <translation>浅色</translation>
+    </message>
+    <message>
+        <source>&amp;File</source>
+        <translation>文件(&amp;F)</translation>
+    </message>
+    <message>
+        <source>&amp;Run</source>
+        <translation>运行(&amp;R)</translation>
+    </message>
+    <message>
+        <source>&amp;Selection</source>
+        <translation>选择(&amp;S)</translation>
+    </message>
+    <message>
+        <source>&amp;View</source>
+        <translation>视图(&amp;V)</translation>
+    </message>
+    <message>
+        <source>&amp;Help</source>
+        <translation>帮助(&amp;H)</translation>
+    </message>
+    <message>
+        <source>Open recent</source>
+        <translation>最近打开</translation>
+    </message>
+    <message>
+        <source>Theme</source>
+        <translation>主题</translation>
+    </message>
+    <message>
+        <source>Language</source>
+        <translation>语言</translation>
+    </message>
+    <message>
+        <source>Open session…</source>
+        <translation>打开会话…</translation>
+    </message>
+    <message>
+        <source>Save session as…</source>
+        <translation>会话另存为…</translation>
+    </message>
+    <message>
+        <source>Open model folder…</source>
+        <translation>打开模型文件夹…</translation>
+    </message>
+    <message>
+        <source>Open request list…</source>
+        <translation>打开请求列表…</translation>
+    </message>
+    <message>
+        <source>Export picture of the window…</source>
+        <translation>导出窗口图片…</translation>
+    </message>
+    <message>
+        <source>Export picture of the panel…</source>
+        <translation>导出面板图片…</translation>
+    </message>
+    <message>
+        <source>Export Chrome trace…</source>
+        <translation>导出 Chrome trace…</translation>
+    </message>
+    <message>
+        <source>Copy panel as picture</source>
+        <translation>将面板复制为图片</translation>
+    </message>
+    <message>
+        <source>Copy panel as CSV</source>
+        <translation>将面板复制为 CSV</translation>
+    </message>
+    <message>
+        <source>Quit</source>
+        <translation>退出</translation>
+    </message>
+    <message>
+        <source>Run from the start</source>
+        <translation>从头运行</translation>
+    </message>
+    <message>
+        <source>Step</source>
+        <translation>步</translation>
+    </message>
+    <message>
+        <source>Stop</source>
+        <translation>停止</translation>
+    </message>
+    <message>
+        <source>Put a mark here</source>
+        <translation>在此处做标记</translation>
+    </message>
+    <message>
+        <source>Clear selection, else stop</source>
+        <translation>清除选择，否则停止</translation>
+    </message>
+    <message>
+        <source>Back</source>
+        <translation>后退</translation>
+    </message>
+    <message>
+        <source>Forward</source>
+        <translation>前进</translation>
+    </message>
+    <message>
+        <source>Previous token or step</source>
+        <translation>上一个 token 或步</translation>
+    </message>
+    <message>
+        <source>Next token or step</source>
+        <translation>下一个 token 或步</translation>
+    </message>
+    <message>
+        <source>Previous request or layer</source>
+        <translation>上一个请求或层</translation>
+    </message>
+    <message>
+        <source>Next request or layer</source>
+        <translation>下一个请求或层</translation>
+    </message>
+    <message>
+        <source>Frame the selection, then all</source>
+        <translation>显示所选范围，再按显示全部</translation>
+    </message>
+    <message>
+        <source>Zoom in</source>
+        <translation>放大</translation>
+    </message>
+    <message>
+        <source>Zoom out</source>
+        <translation>缩小</translation>
+    </message>
+    <message>
+        <source>Pan left</source>
+        <translation>左移</translation>
+    </message>
+    <message>
+        <source>Pan right</source>
+        <translation>右移</translation>
+    </message>
+    <message>
+        <source>Follow live</source>
+        <translation>跟随实时</translation>
+    </message>
+    <message>
+        <source>Back to the live run</source>
+        <translation>回到实时运行</translation>
+    </message>
+    <message>
+        <source>Restore layout</source>
+        <translation>恢复布局</translation>
+    </message>
+    <message>
+        <source>Full screen</source>
+        <translation>全屏</translation>
+    </message>
+    <message>
+        <source>Command palette…</source>
+        <translation>命令面板…</translation>
+    </message>
+    <message>
+        <source>Keys…</source>
+        <translation>按键…</translation>
+    </message>
+    <message>
+        <source>About DecodeScope…</source>
+        <translation>关于 DecodeScope…</translation>
+    </message>
+</context>
+<context>
+    <name>ModelPicker</name>
+    <message>
+        <source>Model folder</source>
+        <translation>模型文件夹</translation>
+    </message>
+    <message>
+        <source>Model</source>
+        <translation>模型</translation>
+    </message>
+    <message>
+        <source>Choose a model folder (config.json, safetensors, tokenizer.json)</source>
+        <translation>选择模型文件夹（config.json、safetensors、tokenizer.json）</translation>
+    </message>
+    <message>
+        <source>Choose a model folder</source>
+        <translation>选择模型文件夹</translation>
+    </message>
+    <message>
+        <source>Demo model (bundled)</source>
+        <translation>演示模型（内置）</translation>
+    </message>
+</context>
+<context>
+    <name>PanelHeader</name>
+    <message>
+        <source>step {}</source>
+        <translation>第 {} 步</translation>
+    </message>
+    <message>
+        <source>steps {}–{}</source>
+        <translation>第 {}–{} 步</translation>
+    </message>
+    <message>
+        <source>Copy as picture</source>
+        <translation>复制为图片</translation>
+    </message>
+    <message>
+        <source>Copy as CSV</source>
+        <translation>复制为 CSV</translation>
+    </message>
+    <message>
+        <source>Export picture…</source>
+        <translation>导出图片…</translation>
+    </message>
+    <message>
+        <source>Float or dock</source>
+        <translation>浮动或停靠</translation>
+    </message>
+    <message>
+        <source>What does this show?</source>
+        <translation>这里显示什么？</translation>
+    </message>
+    <message>
+        <source>Menu of {}</source>
+        <translation>“{}”菜单</translation>
+    </message>
+    <message>
+        <source>Close {}</source>
+        <translation>关闭“{}”</translation>
+    </message>
+</context>
+<context>
+    <name>PanelTitles</name>
+    <message>
+        <source>Timeline</source>
+        <translation>时间线</translation>
+    </message>
+    <message>
+        <source>Inspector</source>
+        <translation>检查器</translation>
+    </message>
+    <message>
+        <source>Redundancy</source>
+        <translation>冗余</translation>
+    </message>
+    <message>
+        <source>KV memory</source>
+        <translation>KV 内存</translation>
+    </message>
+    <message>
+        <source>Attention</source>
+        <translation>注意力</translation>
+    </message>
+    <message>
+        <source>Latency</source>
+        <translation>延迟</translation>
+    </message>
+    <message>
+        <source>Utilisation</source>
+        <translation>利用率</translation>
+    </message>
+</context>
+<context>
+    <name>RedundancyMap</name>
+    <message>
+        <source>Map of steps and positions by class</source>
+        <translation>步与位置的分类图</translation>
+    </message>
+    <message>
+        <source>step</source>
+        <translation>步</translation>
+    </message>
+</context>
+<context>
+    <name>RedundancyPanel</name>
+    <message>
+        <source>Positions computed so far, against theory</source>
+        <translation>累计计算的位置数与理论对比</translation>
+    </message>
+    <message>
+        <source>Floating-point operations so far</source>
+        <translation>累计浮点运算次数</translation>
+    </message>
+    <message>
+        <source>Redundancy</source>
+        <translation>冗余</translation>
+    </message>
+    <message>
+        <source>Every position that a step computes appears here: new ones once, repeated ones again and again.</source>
+        <translation>每一步计算的位置都会显示在这里：新位置一次，重复的位置一再出现。</translation>
+    </message>
+    <message>
+        <source>{computed} computed · {new} new · {recomputed} recomputed ({share}) {mark}</source>
+        <translation>计算 {computed} · 新 {new} · 重复 {recomputed}（{share}）{mark}</translation>
+    </message>
+    <message>
+        <source> · pooled: a cell is {steps} × {positions} (steps × positions)</source>
+        <translation> · 已合并：每格 {steps} × {positions}（步 × 位置）</translation>
+    </message>
+    <message>
+        <source>new {}</source>
+        <translation>新计算 {}</translation>
+    </message>
+    <message>
+        <source>recomputed {}</source>
+        <translation>重复计算 {}</translation>
+    </message>
+    <message>
+        <source>reused {}</source>
+        <translation>复用 {}</translation>
+    </message>
+    <message>
+        <source>padding {}</source>
+        <translation>填充 {}</translation>
+    </message>
+    <message>
+        <source>rejected {}</source>
+        <translation>被拒绝 {}</translation>
+    </message>
+    <message>
+        <source>positions computed so far, against theory</source>
+        <translation>累计计算的位置数与理论对比</translation>
+    </message>
+    <message>
+        <source>step</source>
+        <translation>步</translation>
+    </message>
+    <message>
+        <source>no cache, T(T+1)/2</source>
+        <translation>无缓存，T(T+1)/2</translation>
+    </message>
+    <message>
+        <source>no cache, P + … + T</source>
+        <translation>无缓存，P + … + T</translation>
+    </message>
+    <message>
+        <source>computed: {} {}</source>
+        <translation>实际计算：{} {}</translation>
+    </message>
+    <message>
+        <source>computed {}</source>
+        <translation>实际计算 {}</translation>
+    </message>
+    <message>
+        <source>cache, T: {} {}</source>
+        <translation>有缓存，T：{} {}</translation>
+    </message>
+    <message>
+        <source>FLOPs so far</source>
+        <translation>累计 FLOPs</translation>
+    </message>
+    <message>
+        <source>step {}, position {}</source>
+        <translation>第 {} 步，位置 {}</translation>
+    </message>
+    <message>
+        <source>padding: belongs to no request</source>
+        <translation>填充：不属于任何请求</translation>
+    </message>
+    <message>
+        <source>request {}: {}</source>
+        <translation>请求 {}：{}</translation>
+    </message>
+    <message>
+        <source>this step: {computed} computed, {new} new, {again} recomputed, {reused} reused {mark}</source>
+        <translation>此步：计算 {computed}，新 {new}，重复 {again}，复用 {reused} {mark}</translation>
+    </message>
+    <message>
+        <source>new: never computed before</source>
+        <translation>新计算：以前从未计算过</translation>
+    </message>
+    <message>
+        <source>recomputed: an earlier step computed it already</source>
+        <translation>重复计算：先前的步已经计算过</translation>
+    </message>
+    <message>
+        <source>rejected: proposed, computed, thrown away</source>
+        <translation>被拒绝：提出、计算、然后丢弃</translation>
+    </message>
+    <message>
+        <source>reused: its keys and values came from the cache</source>
+        <translation>复用：其键和值取自缓存</translation>
+    </message>
+    <message>
+        <source>after step {step}: {computed} positions computed {measured}, {flops} {derived}
+no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
+        <translation>第 {step} 步之后：已计算 {computed} 个位置 {measured}，{flops} {derived}
+无缓存需要 {without} {predicted}，有缓存需要 {with_} {predicted}</translation>
+    </message>
+</context>
+<context>
+    <name>RunPanel</name>
+    <message>
+        <source>Request list</source>
+        <translation>请求列表</translation>
+    </message>
+    <message>
+        <source>Request lists (*.jsonl);;All files (*)</source>
+        <translation>请求列表 (*.jsonl);;所有文件 (*)</translation>
+    </message>
+    <message>
+        <source>Starting the engine</source>
+        <translation>正在启动引擎</translation>
+    </message>
+    <message>
+        <source>Model</source>
+        <translation>模型</translation>
+    </message>
+    <message>
+        <source>Prompt</source>
+        <translation>提示词</translation>
+    </message>
+    <message>
+        <source>New tokens</source>
+        <translation>新 token 数</translation>
+    </message>
+    <message>
+        <source>Switches</source>
+        <translation>开关</translation>
+    </message>
+    <message>
+        <source>Detail</source>
+        <translation>细节</translation>
+    </message>
+    <message>
+        <source>Empty: the model starts from its beginning-of-text token</source>
+        <translation>留空：模型从文本起始 token 开始</translation>
+    </message>
+    <message>
+        <source>Take the requests from a .jsonl file instead</source>
+        <translation>改为从 .jsonl 文件读取请求</translation>
+    </message>
+    <message>
+        <source>Choose a request list</source>
+        <translation>选择请求列表</translation>
+    </message>
+    <message>
+        <source>Back to the prompt</source>
+        <translation>回到提示词</translation>
+    </message>
+    <message>
+        <source>The most tokens that are generated for a request</source>
+        <translation>每个请求最多生成的 token 数</translation>
+    </message>
+    <message>
+        <source>Ignore EOS</source>
+        <translation>忽略 EOS</translation>
+    </message>
+    <message>
+        <source>Go on past the end-of-text token until all tokens are generated</source>
+        <translation>越过文本结束 token，直到生成全部 token</translation>
+    </message>
+    <message>
+        <source>Record attention of the selected head</source>
+        <translation>记录所选头的注意力</translation>
+    </message>
+    <message>
+        <source>Keeps the attention rows of the layer and head picked in the Attention panel</source>
+        <translation>保留“注意力”面板中所选层和头的注意力行</translation>
+    </message>
+    <message>
+        <source>Steps and tokens only, without phase times</source>
+        <translation>只记录步和 token，不含阶段时间</translation>
+    </message>
+    <message>
+        <source>The time of each step</source>
+        <translation>每一步的时间</translation>
+    </message>
+    <message>
+        <source>The time of each phase of each step</source>
+        <translation>每一步中各阶段的时间</translation>
+    </message>
+    <message>
+        <source>The time of each phase in each layer of each step</source>
+        <translation>每一步中各层各阶段的时间</translation>
+    </message>
+</context>
+<context>
+    <name>SamplingControls</name>
+    <message>
+        <source>Temperature</source>
+        <translation>温度</translation>
+    </message>
+    <message>
+        <source>0 is greedy: always the most likely token</source>
+        <translation>0 为贪心：总取最可能的 token</translation>
+    </message>
+    <message>
+        <source>Top-k</source>
+        <translation>Top-k</translation>
+    </message>
+    <message>
+        <source>Draw among the k most likely tokens; 0 is off</source>
+        <translation>在最可能的 k 个 token 中抽取；0 为关闭</translation>
+    </message>
+    <message>
+        <source>Top-p</source>
+        <translation>Top-p</translation>
+    </message>
+    <message>
+        <source>Draw among the fewest tokens with this much probability; 1 is off</source>
+        <translation>在累计概率达到此值的最少 token 中抽取；1 为关闭</translation>
+    </message>
+    <message>
+        <source>Min-p</source>
+        <translation>Min-p</translation>
+    </message>
+    <message>
+        <source>Drop what is less likely than this share of the likeliest; 0 is off</source>
+        <translation>去掉概率低于最大概率此比例的 token；0 为关闭</translation>
+    </message>
+    <message>
+        <source>Seed</source>
+        <translation>种子</translation>
+    </message>
+    <message>
+        <source>The same seed draws the same tokens</source>
+        <translation>相同的种子抽取相同的 token</translation>
+    </message>
+    <message>
+        <source>off</source>
+        <translation>关</translation>
+    </message>
+    <message>
+        <source>Sampling: greedy</source>
+        <translation>采样：贪心</translation>
+    </message>
+    <message>
+        <source>temperature {}</source>
+        <translation>温度 {}</translation>
+    </message>
+    <message>
+        <source>Sampling: {}</source>
+        <translation>采样：{}</translation>
+    </message>
+    <message>
+        <source>How the next token is drawn; takes effect with the next run</source>
+        <translation>下一个 token 的抽取方式；下次运行时生效</translation>
+    </message>
+</context>
+<context>
+    <name>ShortcutSheet</name>
+    <message>
+        <source>Keys</source>
+        <translation>按键</translation>
+    </message>
+</context>
+<context>
+    <name>StackChart</name>
+    <message>
+        <source>step</source>
+        <translation>步</translation>
+    </message>
+    <message>
+        <source>Time of each step, by part</source>
+        <translation>每一步的时间（按部分）</translation>
+    </message>
+    <message>
+        <source>Time by part · a bar is the slowest of {n} steps</source>
+        <translation>按部分的时间 · 每条取 {n} 步中最慢的一步</translation>
+    </message>
+    <message>
+        <source>▲ {n} cut</source>
+        <translation>▲ 截去 {n} 个</translation>
+    </message>
+</context>
+<context>
+    <name>StatusBar</name>
+    <message>
+        <source>engine not started</source>
+        <translation>引擎未启动</translation>
+    </message>
+    <message>
+        <source>loading the model</source>
+        <translation>正在加载模型</translation>
+    </message>
+    <message>
+        <source>ready</source>
+        <translation>就绪</translation>
+    </message>
+    <message>
+        <source>running</source>
+        <translation>运行中</translation>
+    </message>
+    <message>
+        <source>paused</source>
+        <translation>已暂停</translation>
+    </message>
+    <message>
+        <source>engine stopped</source>
+        <translation>引擎已停止</translation>
+    </message>
+    <message>
+        <source>recorded session</source>
+        <translation>已记录的会话</translation>
+    </message>
+    <message>
+        <source>recorded session · {}</source>
+        <translation>已记录的会话 · {}</translation>
+    </message>
+    <message>
+        <source>{} (not saved elsewhere)</source>
+        <translation>{}（未另存）</translation>
+    </message>
+    <message>
+        <source>{} threads</source>
+        <translation>{} 个线程</translation>
+    </message>
+    <message>
+        <source>{} rows dropped</source>
+        <translation>丢弃 {} 行</translation>
+    </message>
+    <message>
+        <source>nothing dropped</source>
+        <translation>无丢弃</translation>
+    </message>
+    <message>
+        <source>profiler {}</source>
+        <translation>分析开销 {}</translation>
+    </message>
+    <message>
+        <source>State of the engine</source>
+        <translation>引擎状态</translation>
+    </message>
+    <message>
+        <source>What the engine does now</source>
+        <translation>引擎正在做什么</translation>
+    </message>
+    <message>
+        <source>Tokens a second</source>
+        <translation>每秒 token 数</translation>
+    </message>
+    <message>
+        <source>● measured: over the last second, or the whole run when it is over</source>
+        <translation>● 实测：最近一秒；运行结束后为整次运行</translation>
+    </message>
+    <message>
+        <source>Device</source>
+        <translation>设备</translation>
+    </message>
+    <message>
+        <source>Where the model runs, in what precision</source>
+        <translation>模型在哪里、以何种精度运行</translation>
+    </message>
+    <message>
+        <source>Dropped detail</source>
+        <translation>丢弃的细节</translation>
+    </message>
+    <message>
+        <source>● measured: attention and layer rows the event queue had no room for; never steps or tokens</source>
+        <translation>● 实测：事件队列容不下的注意力行和层行；步与 token 从不丢弃</translation>
+    </message>
+    <message>
+        <source>Cost of the profiler</source>
+        <translation>分析器的开销</translation>
+    </message>
+    <message>
+        <source>● measured: share of the steps&apos; time that observing them takes</source>
+        <translation>● 实测：观测所占各步时间的比例</translation>
+    </message>
+    <message>
+        <source>Recording</source>
+        <translation>记录</translation>
+    </message>
+    <message>
+        <source>Busy</source>
+        <translation>忙碌</translation>
+    </message>
+</context>
+<context>
+    <name>StepStrip</name>
+    <message>
+        <source>Step strip</source>
+        <translation>步条</translation>
+    </message>
+    <message>
+        <source>One bar a step, its height the latency. Drag selects a range, a click one step, Esc clears.</source>
+        <translation>每步一条，高度为延迟。拖动选择范围，单击选择一步，Esc 清除。</translation>
+    </message>
+    <message>
+        <source>Each step of a run becomes a bar here: its height the latency, its colour the kind of step.</source>
+        <translation>运行的每一步在这里成为一条：高度是延迟，颜色是步的种类。</translation>
+    </message>
+    <message>
+        <source>step {}</source>
+        <translation>第 {} 步</translation>
+    </message>
+    <message>
+        <source>{} steps · {} · {} tokens · {}</source>
+        <translation>{} 步 · {} · {} 个 token · {}</translation>
+    </message>
+    <message>
+        <source>selected {}–{}: {}</source>
+        <translation>已选 {}–{}：{}</translation>
+    </message>
+    <message>
+        <source>prefill</source>
+        <translation>预填充</translation>
+    </message>
+    <message>
+        <source>decode</source>
+        <translation>解码</translation>
+    </message>
+    <message>
+        <source>prefill and decode</source>
+        <translation>预填充与解码</translation>
+    </message>
+    <message>
+        <source>verify</source>
+        <translation>验证</translation>
+    </message>
+    <message>
+        <source>teacher-forced</source>
+        <translation>教师强制</translation>
+    </message>
+    <message>
+        <source>Step {}: {}
+{} (measured)
+{} positions computed</source>
+        <translation>第 {} 步：{}
+{}（实测）
+计算了 {} 个位置</translation>
+    </message>
+</context>
+<context>
+    <name>SwitchControls</name>
+    <message>
+        <source>KV cache</source>
+        <translation>KV 缓存</translation>
+    </message>
+    <message>
+        <source>Attention</source>
+        <translation>注意力</translation>
+    </message>
+    <message>
+        <source>Speculate</source>
+        <translation>推测</translation>
+    </message>
+    <message>
+        <source>Batching</source>
+        <translation>批处理</translation>
+    </message>
+    <message>
+        <source>Recompute every position in every step</source>
+        <translation>每一步都重新计算所有位置</translation>
+    </message>
+    <message>
+        <source>Keep keys and values in one buffer a request</source>
+        <translation>每个请求用一个缓冲区保存键和值</translation>
+    </message>
+    <message>
+        <source>Keep keys and values in blocks that requests can share</source>
+        <translation>以请求之间可共享的块保存键和值</translation>
+    </message>
+    <message>
+        <source>Softmax of QKᵀ times V, written out</source>
+        <translation>逐步写出的 softmax(QKᵀ)·V</translation>
+    </message>
+    <message>
+        <source>PyTorch&apos;s fused kernels</source>
+        <translation>PyTorch 的融合内核</translation>
+    </message>
+    <message>
+        <source>This project&apos;s tiled kernels</source>
+        <translation>本项目的分块内核</translation>
+    </message>
+    <message>
+        <source>One token a pass</source>
+        <translation>每次前向一个 token</translation>
+    </message>
+    <message>
+        <source>A smaller model proposes k tokens, this one verifies them in one pass</source>
+        <translation>较小的模型提出 k 个 token，本模型一次前向验证</translation>
+    </message>
+    <message>
+        <source>The text so far proposes k tokens, the model verifies them in one pass</source>
+        <translation>由已有文本提出 k 个 token，模型一次前向验证</translation>
+    </message>
+    <message>
+        <source>One request at a time</source>
+        <translation>一次一个请求</translation>
+    </message>
+    <message>
+        <source>Pad to the longest request, wait for the slowest</source>
+        <translation>填充到最长的请求，等待最慢的请求</translation>
+    </message>
+    <message>
+        <source>Requests join and leave at every step</source>
+        <translation>请求可在每一步加入和离开</translation>
+    </message>
+    <message>
+        <source>Tokens proposed at a time</source>
+        <translation>每次提出的 token 数</translation>
+    </message>
+    <message>
+        <source>How many tokens are proposed at a time</source>
+        <translation>每次提出多少个 token</translation>
+    </message>
+</context>
+<context>
+    <name>Timeline</name>
+    <message>
+        <source>“{text}”  token {id}, position {position} of request {request}</source>
+        <translation>“{text}”  token {id}，请求 {request} 的位置 {position}</translation>
+    </message>
+    <message>
+        <source>log-probability {logprob} {mark}   entropy {entropy} nats {mark}</source>
+        <translation>对数概率 {logprob} {mark}   熵 {entropy} nats {mark}</translation>
+    </message>
+    <message>
+        <source>{} after the token before {}</source>
+        <translation>距上一个 token {} {}</translation>
+    </message>
+    <message>
+        <source>▲ proposed by the draft and accepted</source>
+        <translation>▲ 由草稿提出并被接受</translation>
+    </message>
+    <message>
+        <source>◆ bonus: drawn after every draft was accepted</source>
+        <translation>◆ 奖励 token：草稿全部被接受后抽取</translation>
+    </message>
+    <message>
+        <source>this step accepted {accepted} of {proposed} drafts {mark}</source>
+        <translation>此步接受 {accepted} / {proposed} 个草稿 {mark}</translation>
+    </message>
+    <message>
+        <source>step {step} ({kind}, {kernel}): {wall} {mark}</source>
+        <translation>第 {step} 步（{kind}，{kernel}）：{wall} {mark}</translation>
+    </message>
+    <message>
+        <source>new</source>
+        <translation>新计算</translation>
+    </message>
+    <message>
+        <source>recomputed</source>
+        <translation>重复计算</translation>
+    </message>
+    <message>
+        <source>padding</source>
+        <translation>填充</translation>
+    </message>
+    <message>
+        <source>rejected</source>
+        <translation>被拒绝</translation>
+    </message>
+    <message>
+        <source>reused</source>
+        <translation>复用</translation>
+    </message>
+    <message>
+        <source>positions: {} {}</source>
+        <translation>位置：{} {}</translation>
+    </message>
+    <message>
+        <source>device busy {time} ({share}) {mark}</source>
+        <translation>设备忙碌 {time}（{share}）{mark}</translation>
+    </message>
+    <message>
+        <source>{} idle before it {}</source>
+        <translation>之前空闲 {} {}</translation>
+    </message>
+    <message>
+        <source>request {}: “{}”</source>
+        <translation>请求 {}：“{}”</translation>
+    </message>
+    <message>
+        <source>{prompt} prompt tokens, {out} generated</source>
+        <translation>提示词 {prompt} 个 token，已生成 {out} 个</translation>
+    </message>
+    <message>
+        <source>waited {} {}</source>
+        <translation>等待 {} {}</translation>
+    </message>
+    <message>
+        <source>first token after {} {}</source>
+        <translation>首 token 用时 {} {}</translation>
+    </message>
+    <message>
+        <source>finished: {}</source>
+        <translation>结束：{}</translation>
+    </message>
+</context>
+<context>
+    <name>TimelineCanvas</name>
+    <message>
+        <source>Scroll the requests</source>
+        <translation>滚动请求</translation>
+    </message>
+    <message>
+        <source>Timeline of steps, tokens and requests</source>
+        <translation>步、token 与请求的时间线</translation>
+    </message>
+    <message>
+        <source>Left and right walk through tokens, up and down through requests; W and S zoom, A and D pan.</source>
+        <translation>左右键逐个 token，上下键逐个请求；W 和 S 缩放，A 和 D 平移。</translation>
+    </message>
+    <message>
+        <source>host</source>
+        <translation>主机</translation>
+    </message>
+    <message>
+        <source>device</source>
+        <translation>设备</translation>
+    </message>
+    <message>
+        <source>idle {}</source>
+        <translation>空闲 {}</translation>
+    </message>
+    <message>
+        <source>not reported by this device</source>
+        <translation>此设备未报告</translation>
+    </message>
+    <message>
+        <source>req {}</source>
+        <translation>请求 {}</translation>
+    </message>
+    <message>
+        <source>waits {}</source>
+        <translation>等待 {}</translation>
+    </message>
+</context>
+<context>
+    <name>TimelinePanel</name>
+    <message>
+        <source>Follow (L)</source>
+        <translation>跟随（L）</translation>
+    </message>
+    <message>
+        <source>Keep the newest steps in view (L)</source>
+        <translation>保持最新的步可见（L）</translation>
+    </message>
+    <message>
+        <source>Timeline</source>
+        <translation>时间线</translation>
+    </message>
+    <message>
+        <source>Every step, token and pause appears here as soon as a generation runs.</source>
+        <translation>开始生成后，每一步、每个 token 和停顿都会显示在这里。</translation>
+    </message>
+    <message>
+        <source>{steps} steps · {tokens} tokens · {span} {mark} · idle {idle} {mark}</source>
+        <translation>{steps} 步 · {tokens} 个 token · {span} {mark} · 空闲 {idle} {mark}</translation>
+    </message>
+    <message>
+        <source>steps</source>
+        <translation>步</translation>
+    </message>
+    <message>
+        <source>time</source>
+        <translation>时间</translation>
+    </message>
+    <message>
+        <source>The axis counts steps; press for time</source>
+        <translation>横轴按步计数；按下切换为时间</translation>
+    </message>
+    <message>
+        <source>The axis is time; press for steps</source>
+        <translation>横轴为时间；按下切换为步</translation>
+    </message>
+</context>
+<context>
+    <name>TokenFlow</name>
+    <message>
+        <source>Attention over the text</source>
+        <translation>文本上的注意力</translation>
+    </message>
+    <message>
+        <source>{name}: attention {share}  ● measured</source>
+        <translation>{name}：注意力 {share}  ● 实测</translation>
+    </message>
+</context>
+<context>
+    <name>UtilisationPanel</name>
+    <message>
+        <source>steps</source>
+        <translation>步</translation>
+    </message>
+    <message>
+        <source>time</source>
+        <translation>时间</translation>
+    </message>
+    <message>
+        <source>Axis</source>
+        <translation>横轴</translation>
+    </message>
+    <message>
+        <source>What the lanes share: an axis of steps, or of seconds.</source>
+        <translation>各泳道共用的横轴：步或秒。</translation>
+    </message>
+    <message>
+        <source>&amp;Over</source>
+        <translation>按(&amp;O)</translation>
+    </message>
+    <message>
+        <source>Device readings and utilisation over the run</source>
+        <translation>运行期间的设备读数与利用率</translation>
+    </message>
+    <message>
+        <source>Utilisation</source>
+        <translation>利用率</translation>
+    </message>
+    <message>
+        <source>CPU</source>
+        <translation>CPU</translation>
+    </message>
+    <message>
+        <source>GPU busy</source>
+        <translation>GPU 忙碌</translation>
+    </message>
+    <message>
+        <source>not reported</source>
+        <translation>未报告</translation>
+    </message>
+    <message>
+        <source>{joules} a token {mark}</source>
+        <translation>每 token {joules} {mark}</translation>
+    </message>
+    <message>
+        <source>Run a prompt and what the device reports appears here, beside how much of it the steps use.</source>
+        <translation>运行提示词后，设备报告的读数及各步的使用程度会显示在这里。</translation>
+    </message>
+    <message>
+        <source>step</source>
+        <translation>步</translation>
+    </message>
+    <message>
+        <source>{title}: not reported by {device}</source>
+        <translation>{title}：{device} 未报告</translation>
+    </message>
+    <message>
+        <source>{title}: not reported, no ceiling was measured; {rate} {mark}</source>
+        <translation>{title}：未报告，没有测量上限；{rate} {mark}</translation>
+    </message>
+    <message>
+        <source>{title}  {share} {mark} · {rate} of {peak} measured</source>
+        <translation>{title}  {share} {mark} · {rate}，实测上限 {peak}</translation>
+    </message>
+    <message>
+        <source>{title}: no reading in the selected steps</source>
+        <translation>{title}：所选步内没有读数</translation>
+    </message>
+    <message>
+        <source>{title}  {now} {mark} · mean {mean} · max {most}</source>
+        <translation>{title}  {now} {mark} · 平均 {mean} · 最大 {most}</translation>
+    </message>
+    <message>
+        <source>GPU memory busy</source>
+        <translation>GPU 显存忙碌</translation>
+    </message>
+    <message>
+        <source>GPU memory used</source>
+        <translation>GPU 显存已用</translation>
+    </message>
+    <message>
+        <source>Power</source>
+        <translation>功耗</translation>
+    </message>
+    <message>
+        <source>Temperature</source>
+        <translation>温度</translation>
+    </message>
+    <message>
+        <source>SM clock</source>
+        <translation>SM 时钟</translation>
+    </message>
+    <message>
+        <source>Memory clock</source>
+        <translation>显存时钟</translation>
+    </message>
+    <message>
+        <source>CPU of the engine (100 % is one core)</source>
+        <translation>引擎 CPU（100 % 为一个核）</translation>
+    </message>
+    <message>
+        <source>CPU of the machine</source>
+        <translation>整机 CPU</translation>
+    </message>
+    <message>
+        <source>Memory of the engine (RSS)</source>
+        <translation>引擎内存（RSS）</translation>
+    </message>
+    <message>
+        <source>Memory bandwidth used (MBU)</source>
+        <translation>内存带宽利用率（MBU）</translation>
+    </message>
+    <message>
+        <source>Arithmetic used (MFU)</source>
+        <translation>算力利用率（MFU）</translation>
+    </message>
+    <message>
+        <source>figures of steps {first}–{last}</source>
+        <translation>第 {first}–{last} 步的数值</translation>
+    </message>
+    <message>
+        <source>no device reading yet</source>
+        <translation>还没有设备读数</translation>
+    </message>
+    <message>
+        <source>GPU and power: not reported</source>
+        <translation>GPU 与功耗：未报告</translation>
+    </message>
+</context>
+</TS>
