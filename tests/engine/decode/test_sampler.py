@@ -13,7 +13,7 @@ import torch
 from scipy import stats
 
 from engine.decode.request import stream_of
-from engine.decode.sampler import choices, distribution, draw, draw_rows, sample
+from engine.decode.sampler import best_few, choices, distribution, draw, draw_rows, likeliest, sample
 from engine.decode.settings import Sampling
 
 ALARM = 1e-4
@@ -142,3 +142,17 @@ def test_streams_differ_by_seed_and_by_request_and_repeat() -> None:
     assert stream_of(3, 1).random(8).tolist() == first
     assert stream_of(3, 2).random(8).tolist() != first
     assert stream_of(4, 1).random(8).tolist() != first
+
+
+@pytest.mark.parametrize("columns", [10, 16384, 16411, 151_936])
+def test_the_best_few_of_a_row_however_wide(columns: int) -> None:
+    values = torch.randn(3, columns, generator=torch.Generator().manual_seed(2))
+    values[1, -3:] = torch.tensor([9.0, 11.0, 10.0])  # the best stand at the very end
+    best, ids = best_few(values, 8)
+    expected = values.topk(8, -1)
+    assert torch.equal(best, expected.values)
+    assert torch.equal(ids, expected.indices)
+
+
+def test_the_likeliest_is_the_first_of_equals() -> None:
+    assert likeliest(torch.tensor([[1.0, 3.0, 3.0], [2.0, 2.0, 0.0]])).tolist() == [1, 0]
