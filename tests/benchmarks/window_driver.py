@@ -40,7 +40,6 @@ def main() -> int:
 
     def ended(*_: object) -> None:
         result["tokens_per_s"] = summarise(sessions[-1]).tokens_per_s
-        result["refresh_ms"] = 1000 * window.refresher.cost_s
         window.close()
         QApplication.quit()
 
