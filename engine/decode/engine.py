@@ -236,6 +236,7 @@ class Engine:
         if "attention" in changed:
             self._attention = make_attention(wanted.attention, self._model.config)
         if {"batching", "max_batch"} & set(changed):
+            retire_finished(self._queue, self._cache)  # a static batch keeps them, and no other policy expects them
             self._scheduler = make_scheduler(wanted)
         if "speculate" in changed:
             self._proposer = make_proposer(wanted, self._draft)
@@ -246,14 +247,14 @@ class Engine:
 
     def _readmit(self) -> None:
         """Move the running requests into a cache that is new; those it has no room for wait."""
-        retire_finished(self._queue, self._cache)
+        going_on = [request for request in self._queue.running if not request.finished]
         admitted = 0
         try:
-            for request in self._queue.running:
+            for request in going_on:
                 self._cache.admit(request.id, request.limit, request.tokens)
                 admitted += 1
         except OutOfKvMemory:
-            preempt(self._queue, self._cache, reversed(self._queue.running[admitted:]))
+            preempt(self._queue, self._cache, reversed(going_on[admitted:]))
 
     def _arrive(self) -> None:
         for request in self._queue.arrive(self.now_ns()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import numpy as np
@@ -66,6 +67,26 @@ def test_static_batching_pads_prompts_to_the_longest(tiny_model: LoadedModel) ->
     requests = tuple(RequestSpec(prompt, 2, ignore_eos=True) for prompt in ("abcdefgh", "ab", "abcd"))
     first = steps_of(drive(tiny_model, RunSpec(requests, Switches(batching="static"))))[0]
     assert (first.positions_new, first.positions_padding, first.positions_computed) == (9 + 3 + 5, 6 + 4, 27)
+
+
+@pytest.mark.parametrize("batching", ["single", "continuous"])
+def test_who_has_finished_in_a_static_batch_gets_nothing_more_after_a_switch(
+    tiny_model: LoadedModel, batching: str
+) -> None:
+    change = SwitchChange(12, {"batching": batching})
+    events = drive(tiny_model, RunSpec(requests_of(LENGTHS), Switches(batching="static"), switch_at=(change,)))
+    assert tokens_of(events) == tokens_of(drive(tiny_model, RunSpec(requests_of(LENGTHS))))
+    assert sum(isinstance(event, RequestFinished) for event in events) == 4
+
+
+def test_a_static_batch_keeps_its_slots_when_the_cache_is_switched(tiny_model: LoadedModel) -> None:
+    change = SwitchChange(12, {"kv": "paged"})
+    events = drive(tiny_model, RunSpec(requests_of(LENGTHS), Switches(batching="static"), switch_at=(change,)))
+    steps = steps_of(events)
+    assert all(step.running == 4 for step in steps)
+    assert sum(step.positions_new for step in steps) == 61
+    assert [step.positions_padding for step in steps[11:14]] == [2, 2 * 13, 2]
+    assert tokens_of(events) == tokens_of(drive(tiny_model, RunSpec(requests_of(LENGTHS))))
 
 
 @pytest.mark.parametrize("batching", ["static", "continuous"])
@@ -178,6 +199,31 @@ def test_any_switches_at_any_steps_change_no_greedy_token(
     check_accounts(
         tiny_model, events, None if shares else [len(tiny_model.tokenizer.encode(spec.prompt)) for spec in specs]
     )
+
+
+FLIPS: dict[str, tuple[str, ...]] = {
+    "kv": ("none", "contiguous", "paged"),
+    "attention": ("reference", "sdpa"),
+    "speculate": ("off", "draft", "ngram"),
+    "batching": ("single", "static", "continuous"),
+}
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_six_flips_over_four_concurrent_requests_change_no_greedy_token(
+    tiny_model: LoadedModel, tiny_draft: LoadedModel, seed: int
+) -> None:
+    rng = random.Random(seed)
+    specs = tuple(
+        RequestSpec("".join(rng.choices("abc ", k=rng.randint(0, 40))), rng.randint(5, 40), ignore_eos=True)
+        for _ in range(4)
+    )
+    names = rng.choices(list(FLIPS), k=6)
+    changes = tuple(SwitchChange(rng.randint(0, 60), {name: rng.choice(FLIPS[name])}) for name in names)
+    run = RunSpec(specs, Switches(batching="continuous", k=rng.randint(1, 6)), switch_at=changes)
+    events = drive(tiny_model, run, draft=tiny_draft)
+    assert tokens_of(events) == tokens_of(drive(tiny_model, RunSpec(specs)))
+    check_accounts(tiny_model, events, None)
 
 
 def check_accounts(model: LoadedModel, events: list[AnyEvent], prompt_tokens: list[int] | None) -> None:
