@@ -12,6 +12,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from app.background import Background
+from app.local_models import is_checkpoint
 from app.panels.frame import PanelDock
 from app.pictures import Format, copy_picture, save_picture
 from app.preferences import Preferences
@@ -179,6 +180,11 @@ class Documents(QObject):
 
     def _session_filter(self) -> str:
         return self.tr("DecodeScope sessions (*{});;All files (*)").format(SUFFIX)
+
+
+def droppable(path: str) -> bool:
+    """Whether this can be opened by dropping it on the window: a session, a request list or a model folder."""
+    return path.endswith((SUFFIX, ".jsonl")) or is_checkpoint(Path(path))
 
 
 def with_suffix(path: str, suffix: str) -> Path:

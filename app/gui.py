@@ -81,7 +81,7 @@ def load_after_first_paint(window: MainWindow, path: str | None, model: str | No
     """Start the engine process, load the model and open the session as soon as the window can be seen."""
 
     def begin() -> None:
-        window.start(model or "demo")
+        window.control.start(model or "demo")
         if path is not None:
             window.documents.open(path)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast, get_args
 
-from PySide6.QtCore import QEvent, QMargins, QSize, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QEvent, QMargins, QPoint, QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import (
     QCloseEvent,
     QDragEnterEvent,
@@ -15,30 +15,26 @@ from PySide6.QtGui import (
     QKeyEvent,
     QPaintEvent,
 )
-from PySide6.QtWidgets import QApplication, QDockWidget, QMainWindow, QToolBar, QWidget
+from PySide6.QtWidgets import QApplication, QDockWidget, QMainWindow, QToolBar, QToolTip, QWidget
 
 from app import layout, theme
 from app.dialogs.error import show_error
-from app.documents import Documents
+from app.documents import Documents, droppable
 from app.feed import Feed
-from app.local_models import is_checkpoint
 from app.menus import Menus
 from app.navigation import needs_key, send_key, walk_requests, walk_steps
 from app.panels.base import PanelContext
-from app.panels.frame import PanelDock
+from app.panels.frame import PanelDock, focused_dock
 from app.panels.registry import PANELS
 from app.preferences import Language, Preferences
-from app.recordings import SUFFIX
 from app.refresher import Piece, Refresher
+from app.run_control import RunControl
 from app.run_panel import WIDTH, RunActions, RunPanel
 from app.selection import Selected, Selection
 from app.status_bar import StatusBar
 from app.step_strip import StepStrip
+from app.theme import PANEL_PADDING
 from app.translation import Translation
-from app.units import count
-from engine.decode.settings import LoadSpec
-from engine.errors import DecodeScopeError
-from engine.session.schema import ModelReady
 from engine.session.store import Session
 
 DEFAULT_SIZE = QSize(1600, 1000)
@@ -57,25 +53,21 @@ class MainWindow(QMainWindow):
         self._preferences = preferences
         self._translation = translation
         self._session: Session | None = None
-        self._live: tuple[Session, str] | None = None
-        """The Session of the newest run and its file, also while another one is looked at."""
-        self.state = feed.state
-        """The engine's state as the window has heard of it: what buttons say and do goes by this one."""
-        self._model = "demo"
         self._painted = False
         self._drawn: dict[str, int] = {}
         """The revision of the Session that each part of the window shows."""
-        self._model_line = ""
         self.setObjectName("main-window")
         self.setAcceptDrops(True)
         self.setDockNestingEnabled(True)
 
         self.selection = Selection(self)
         self.documents = Documents(self, preferences)
+        self.control = RunControl(feed, self)
         self.menus = Menus(self, self._slots(), self._choose, self.show_panel)
         actions = self.menus.actions
-        self._run_actions = RunActions(actions["run"], actions["step"], actions["stop"])
-        self.run_panel = RunPanel(preferences, self.selection, self._run_actions)
+        buttons = RunActions(actions["run"], actions["step"], actions["stop"])
+        self.run_panel = RunPanel(preferences, self.selection, buttons)
+        self.control.serve(self.menus, self.run_panel, buttons)
         self.strip = StepStrip(self.selection)
         self.status = StatusBar()
         self.setStatusBar(self.status)
@@ -88,7 +80,6 @@ class MainWindow(QMainWindow):
         self._place()
         self.run_panel.run_button.setFocus()
         self.run_panel.restyle()  # a style sheet takes fonts back from labels that are moved to another parent
-        self._set_state(feed.state)
         self._show_session(None, "")
 
     # --- building ---------------------------------------------------------------------------------------------------
@@ -122,23 +113,17 @@ class MainWindow(QMainWindow):
         return docks
 
     def _connect(self) -> None:
-        feed, documents, panel = self._feed, self.documents, self.run_panel
-        feed.state_changed.connect(self._set_state)
-        feed.loading.connect(self._on_loading)
-        feed.model_ready.connect(self._on_model_ready)
-        feed.session_started.connect(self._on_session_started)
-        feed.run_ended.connect(self._on_run_ended)
-        feed.refused.connect(self._on_refused)
-        feed.engine_died.connect(self._on_engine_died)
-        feed.recording_failed.connect(self._on_recording_failed)
+        control, documents = self.control, self.documents
+        control.state_changed.connect(self._on_state)
+        control.session_started.connect(self._on_session_started)
+        control.run_ended.connect(self._on_run_ended)
+        control.file_lost.connect(self._on_file_lost)
+        control.failed.connect(self.show_error)
         documents.opened.connect(self._on_opened)
         documents.saved.connect(self._on_saved)
         documents.failed.connect(self.show_error)
         documents.said.connect(lambda text: self.status.showMessage(text, 6000))
         documents.busy.connect(self.status.show_busy)
-        panel.model_picked.connect(self.load_model)
-        panel.switches_flipped.connect(feed.set_switches)
-        panel.observation_changed.connect(feed.set_observation)
         self.selection.changed.connect(self._on_selected)
         self.strip.follow_changed.connect(lambda on: self.menus.actions["follow"].setEnabled(not on))
         QGuiApplication.styleHints().colorSchemeChanged.connect(self._on_system_scheme)
@@ -156,11 +141,11 @@ class MainWindow(QMainWindow):
             "copy_picture": lambda: self._with_dock(self.documents.copy_picture),
             "copy_csv": lambda: self._with_dock(self.documents.copy_csv),
             "quit": self.close,
-            "run": self.run_or_pause,
-            "run_prompt": self.run_prompt,
-            "step": self.step,
-            "stop": self._feed.stop_run,
-            "mark": self._mark,
+            "run": self.control.run_or_pause,
+            "run_prompt": self.control.run_prompt,
+            "step": self.control.step,
+            "stop": self.control.stop,
+            "mark": self.control.mark,
             "clear": self._clear_or_stop,
             "back": self.selection.back,
             "forward": self.selection.forward,
@@ -184,43 +169,38 @@ class MainWindow(QMainWindow):
 
     # --- the run ----------------------------------------------------------------------------------------------------
 
-    def load_model(self, model: str) -> None:
-        """Load a model: "demo" or a folder."""
-        self._model = model
-        self.run_panel.model.set_model(model)
-        self._feed.load(LoadSpec(model))
-
-    def start(self, model: str) -> None:
-        """Start the engine process and load a model; called once, when the window can be seen."""
-        self._feed.start()
-        self.load_model(model)
-        self.run_panel.model.look_for_models()
-
-    def run_prompt(self, paused: bool = False) -> None:
-        """Start a new run from the run panel's settings."""
-        try:
-            spec = self.run_panel.run_spec()
-        except DecodeScopeError as error:
-            self.show_error(str(error))
-            return
-        self._feed.start_run(spec, paused)
-
-    def run_or_pause(self) -> None:
-        """Run, pause or go on, whichever can be done now."""
-        if self.state == "running":
-            self._feed.pause()
-        elif self.state == "paused":
-            self._feed.resume()
+    def _clear_or_stop(self) -> None:
+        now = self.selection.now
+        if now.steps is not None or now.step is not None or now.token is not None:
+            self.selection.change(steps=None, step=None, token=None)
         else:
-            if self.state == "stopped":
-                self._feed.load(LoadSpec(self._model))
-            self.run_prompt()
+            self.control.stop()
 
-    def step(self) -> None:
-        """Run one step, of a new run where none goes on."""
-        if self.state == "idle":
-            self.run_prompt(paused=True)
-        self._feed.step_once()
+    @Slot(str)
+    def _on_state(self, _state: str) -> None:
+        self._show_state()
+        self._follow_news()
+
+    @Slot()
+    def _on_session_started(self) -> None:
+        self.documents.save_to = None
+        self._show_live()
+
+    @Slot()
+    def _on_run_ended(self) -> None:
+        self._follow_news()
+        live = self.control.live
+        if live is not None and live[1]:
+            self._preferences.remember_session(live[1])
+            self._show_recent()
+        if self.documents.save_to is not None:
+            self.documents.save(self.documents.save_to)
+            self.documents.save_to = None
+
+    @Slot()
+    def _on_file_lost(self) -> None:
+        if self._session_is_live():
+            self.status.show_file("", saved=False)
 
     def _choose_model(self) -> None:
         self.run_panel.model.choose_folder()
@@ -228,77 +208,10 @@ class MainWindow(QMainWindow):
     def _choose_requests(self) -> None:
         self.run_panel.choose_requests()
 
-    def _mark(self) -> None:
-        number = 1 + sum(mark.kind == "user" for mark in self._session.marks) if self._session else 1
-        self._feed.add_mark(self.tr("mark {}").format(number))
-
-    def _clear_or_stop(self) -> None:
-        now = self.selection.now
-        if now.steps is not None or now.step is not None or now.token is not None:
-            self.selection.change(steps=None, step=None, token=None)
-        elif self.state in ("running", "paused"):
-            self._feed.stop_run()
-
-    @Slot(str)
-    def _set_state(self, state: str) -> None:
-        self.state = state
-        self._run_actions.running = state == "running"
-        self.menus.show_run(state)
-        self._show_state()
-        self._follow_news()
-
-    @Slot(str, float)
-    def _on_loading(self, stage: str, fraction: float) -> None:
-        self.run_panel.show_loading(stage, fraction)
-
-    @Slot(object)
-    def _on_model_ready(self, ready: ModelReady) -> None:
-        self.run_panel.show_model(ready)
-        self._model_line = model_line(ready.meta, self._model)
-        self.run_panel.show_facts(self._model_line)
-
-    @Slot(object, str)
-    def _on_session_started(self, session: Session, path: str) -> None:
-        self._live = (session, path)
-        self.documents.save_to = None
-        self._show_session(session, path)
-
-    @Slot(str)
-    def _on_run_ended(self, _reason: str) -> None:
-        self._follow_news()
-        if self._live is not None and self._live[1]:
-            self._preferences.remember_session(self._live[1])
-            self._show_recent()
-        if self.documents.save_to is not None:
-            self.documents.save(self.documents.save_to)
-            self.documents.save_to = None
-
-    @Slot(str, str)
-    def _on_refused(self, command: str, sentence: str) -> None:
-        if command == "Load":
-            self.run_panel.show_facts(sentence)
-        elif command == "SetSwitches" and self._session is not None and self._session.configs:
-            self.run_panel.switches.show_switches(
-                self.run_panel.switches.switches.changed(**self._session.configs[-1].switches)
-            )
-        self.show_error(sentence)
-
-    @Slot(str)
-    def _on_engine_died(self, sentence: str) -> None:
-        kept = self.tr("What it had recorded until then is kept.") if self._live is not None else ""
-        self.show_error("\n\n".join(filter(None, (sentence, kept, self.tr("The engine is being started again.")))))
-        self._follow_news()
-
-    @Slot(str)
-    def _on_recording_failed(self, sentence: str) -> None:
-        self.show_error(sentence)
-        if self._session_is_live():
-            self.status.show_file("", saved=False)
-
     # --- the session that is shown ----------------------------------------------------------------------------------
 
     def _session_is_live(self) -> bool:
-        return self._live is not None and self._session is self._live[0]
+        return self.control.live is not None and self._session is self.control.live[0]
 
     def _show_session(self, session: Session | None, path: str) -> None:
         self._close_source()
@@ -313,7 +226,7 @@ class MainWindow(QMainWindow):
         self.status.show_file(path, saved=not live or session is None)
         name = Path(path).name
         self.setWindowTitle(f"{name} — DecodeScope" if name else "DecodeScope")
-        self.menus.actions["show_live"].setEnabled(self._live is not None and not live)
+        self.menus.actions["show_live"].setEnabled(self.control.live is not None and not live)
         self._show_state()
         self._drawn.clear()
         self._follow_news()
@@ -325,7 +238,7 @@ class MainWindow(QMainWindow):
             close()
 
     def _follow_news(self) -> None:
-        self.refresher.follow(self._session_is_live() and self.state in ("running", "paused"))
+        self.refresher.follow(self._session_is_live() and self.control.active)
 
     def _pieces(self) -> list[Piece]:
         """The parts of the window that are drawn by themselves when there is news."""
@@ -355,12 +268,12 @@ class MainWindow(QMainWindow):
 
     def _refresh_status(self) -> None:
         live = self._session_is_live()
-        running = live and self.state == "running"
+        running = live and self.control.state == "running"
         self.status.refresh(self._session, running, self._feed.overhead if live else None)
 
     def _show_state(self) -> None:
         recorded = self._session is not None and not self._session_is_live()
-        self.status.show_state(self.state, recorded)
+        self.status.show_state(self.control.state, recorded)
 
     @Slot(object, str)
     def _on_opened(self, session: Session, path: str) -> None:
@@ -369,15 +282,15 @@ class MainWindow(QMainWindow):
 
     @Slot(str)
     def _on_saved(self, path: str) -> None:
-        if self._session_is_live() and self.state in ("running", "paused"):
+        if self._session_is_live() and self.control.active:
             self.documents.save_to = Path(path)
         self.status.show_file(path, saved=True)
         self.setWindowTitle(f"{Path(path).name} — DecodeScope")
         self._show_recent()
 
     def _show_live(self) -> None:
-        if self._live is not None:
-            self._show_session(*self._live)
+        if self.control.live is not None:
+            self._show_session(*self.control.live)
 
     def _on_selected(self, selected: Selected) -> None:
         for dock in self.docks.values():
@@ -415,17 +328,8 @@ class MainWindow(QMainWindow):
         if self._painted:
             self.refresher.draw_all()
 
-    def focused_dock(self) -> PanelDock | None:
-        """The panel that has the keyboard, or else the first that can be seen."""
-        widget = QApplication.focusWidget()
-        while widget is not None:
-            if isinstance(widget, PanelDock):
-                return widget
-            widget = widget.parentWidget()
-        return next((dock for dock in self.docks.values() if dock.is_seen), None)
-
     def _with_dock(self, do: Any) -> None:
-        dock = self.focused_dock()
+        dock = focused_dock(self.docks.values())
         if dock is not None:
             do(dock)
 
@@ -433,16 +337,14 @@ class MainWindow(QMainWindow):
         self._with_dock(lambda dock: self.documents.ask_export(dock, dock.entry.name))
 
     def _on_panel_help(self, dock: PanelDock) -> None:
-        panel = dock.build()
-        text = panel.__class__.__doc__ if not hasattr(panel, "help_text") else panel.help_text()
-        self.status.showMessage(str(text).splitlines()[0], 10000)
+        QToolTip.showText(dock.mapToGlobal(QPoint(PANEL_PADDING, 0)), dock.entry.help(), dock)
 
     # --- keys -------------------------------------------------------------------------------------------------------
 
     def _key(self, key: Qt.Key) -> None:
         """Give a key to the panel with the focus, then to the timeline or the strip; else walk the session."""
         focus = QApplication.focusWidget()
-        dock = self.focused_dock()
+        dock = focused_dock(self.docks.values())
         if focus is not None and dock is not None and dock.isAncestorOf(focus) and send_key(focus, key, dock):
             return
         if key in (Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Up, Qt.Key.Key_Down):
@@ -515,7 +417,7 @@ class MainWindow(QMainWindow):
 
     def retranslate(self) -> None:
         """Take the texts of the language in force."""
-        self.menus.retranslate(self.state)
+        self.menus.retranslate(self.control.state)
         self._strip_bar.setWindowTitle(self.tr("Step strip"))
         self.side.setWindowTitle(self.tr("Run"))
         self._show_state()
@@ -567,23 +469,20 @@ class MainWindow(QMainWindow):
         self.refresher.draw_all()
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if any(self._droppable(url.toLocalFile()) for url in event.mimeData().urls()):
+        if any(droppable(url.toLocalFile()) for url in event.mimeData().urls()):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
         for url in event.mimeData().urls():
-            if self._droppable(url.toLocalFile()):
+            if droppable(url.toLocalFile()):
                 self.open_path(url.toLocalFile())
                 event.acceptProposedAction()
                 return
 
-    def _droppable(self, path: str) -> bool:
-        return path.endswith((SUFFIX, ".jsonl")) or is_checkpoint(Path(path))
-
     def open_path(self, path: str) -> None:
         """Open whatever this is: a model folder, a request list or a session file."""
         if Path(path).is_dir():
-            self.load_model(path)
+            self.control.load_model(path)
         elif path.endswith(".jsonl"):
             self.run_panel.set_requests_file(Path(path))
         else:
@@ -598,19 +497,3 @@ class MainWindow(QMainWindow):
         self.documents.close()
         self._close_source()
         super().closeEvent(event)
-
-
-def model_line(meta: dict[str, str], model: str) -> str:
-    """One line about a loaded model: name, size, precision, device."""
-    import json
-
-    facts = json.loads(meta.get("model_config", "{}"))
-    parameters = facts.get("parameters")
-    parts = [
-        "demo" if model == "demo" else meta.get("model", ""),
-        f"{parameters / 1e6:.3g} M parameters" if parameters else "",
-        f"{count(facts['layers'])} layers" if "layers" in facts else "",
-        meta.get("dtype", ""),
-        meta.get("device", ""),
-    ]
-    return " · ".join(part for part in parts if part)

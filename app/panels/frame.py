@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
+    QApplication,
     QDockWidget,
     QHBoxLayout,
     QLabel,
@@ -163,6 +166,16 @@ class PanelDock(QDockWidget):
         super().changeEvent(event)
 
 
+def focused_dock(docks: Iterable[PanelDock]) -> PanelDock | None:
+    """The dock that has the keyboard, or else the first of these that can be seen."""
+    widget = QApplication.focusWidget()
+    while widget is not None:
+        if isinstance(widget, PanelDock):
+            return widget
+        widget = widget.parentWidget()
+    return next((dock for dock in docks if dock.is_seen), None)
+
+
 class PanelHeader(QWidget):
     """Title, the range shown, the figures that matter, and a menu: the handle by which the dock is moved."""
 
@@ -220,6 +233,7 @@ class PanelHeader(QWidget):
     def retranslate(self) -> None:
         title = self._dock.entry.title()
         self.title.setText(title)
+        self.title.setToolTip(self._dock.entry.help())
         self._copy_picture.setText(self.tr("Copy as picture"))
         self._copy_csv.setText(self.tr("Copy as CSV"))
         self._export.setText(self.tr("Export picture…"))

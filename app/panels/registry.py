@@ -16,15 +16,22 @@ CONTEXT: Final = "PanelTitles"
 
 @dataclass(frozen=True, slots=True)
 class PanelEntry:
-    """A panel that the window offers: its name on the command line, its English title, and `module:class`."""
+    """A panel that the window offers: its name on the command line, its English title, the question it answers in a
+    sentence, and `module:class`.
+    """
 
     name: str
     english: str
+    english_help: str
     where: str
 
     def title(self) -> str:
         """What a person reads in menus and tabs, translated."""
         return QCoreApplication.translate(CONTEXT, self.english)
+
+    def help(self) -> str:
+        """What the panel shows, in a sentence, translated."""
+        return QCoreApplication.translate(CONTEXT, self.english_help)
 
     def make(self, context: PanelContext) -> Panel:
         """Import the panel's module and build the panel."""
@@ -35,16 +42,60 @@ class PanelEntry:
 
 
 PANELS: Final[tuple[PanelEntry, ...]] = (
-    PanelEntry("timeline", str(QT_TRANSLATE_NOOP("PanelTitles", "Timeline")), "app.panels.timeline:TimelinePanel"),
-    PanelEntry("inspector", str(QT_TRANSLATE_NOOP("PanelTitles", "Inspector")), "app.panels.inspector:InspectorPanel"),
     PanelEntry(
-        "redundancy", str(QT_TRANSLATE_NOOP("PanelTitles", "Redundancy")), "app.panels.redundancy:RedundancyPanel"
+        "timeline",
+        str(QT_TRANSLATE_NOOP("PanelTitles", "Timeline")),
+        str(
+            QT_TRANSLATE_NOOP(
+                "PanelTitles",
+                "When each step, token and pause happened, and what host and device did meanwhile.",
+            )
+        ),
+        "app.panels.timeline:TimelinePanel",
     ),
-    PanelEntry("kv-memory", str(QT_TRANSLATE_NOOP("PanelTitles", "KV memory")), "app.panels.kv_memory:KvMemoryPanel"),
-    PanelEntry("attention", str(QT_TRANSLATE_NOOP("PanelTitles", "Attention")), "app.panels.attention:AttentionPanel"),
-    PanelEntry("latency", str(QT_TRANSLATE_NOOP("PanelTitles", "Latency")), "app.panels.latency:LatencyPanel"),
     PanelEntry(
-        "utilisation", str(QT_TRANSLATE_NOOP("PanelTitles", "Utilisation")), "app.panels.utilisation:UtilisationPanel"
+        "inspector",
+        str(QT_TRANSLATE_NOOP("PanelTitles", "Inspector")),
+        str(QT_TRANSLATE_NOOP("PanelTitles", "What the selected token cost, and why it was chosen.")),
+        "app.panels.inspector:InspectorPanel",
+    ),
+    PanelEntry(
+        "redundancy",
+        str(QT_TRANSLATE_NOOP("PanelTitles", "Redundancy")),
+        str(
+            QT_TRANSLATE_NOOP(
+                "PanelTitles", "Which positions each step computed, and which of them had been computed before."
+            )
+        ),
+        "app.panels.redundancy:RedundancyPanel",
+    ),
+    PanelEntry(
+        "kv-memory",
+        str(QT_TRANSLATE_NOOP("PanelTitles", "KV memory")),
+        str(QT_TRANSLATE_NOOP("PanelTitles", "What the KV cache of every layer holds, beside the formula.")),
+        "app.panels.kv_memory:KvMemoryPanel",
+    ),
+    PanelEntry(
+        "attention",
+        str(QT_TRANSLATE_NOOP("PanelTitles", "Attention")),
+        str(QT_TRANSLATE_NOOP("PanelTitles", "Which earlier tokens a head looks at, a row a token.")),
+        "app.panels.attention:AttentionPanel",
+    ),
+    PanelEntry(
+        "latency",
+        str(QT_TRANSLATE_NOOP("PanelTitles", "Latency")),
+        str(
+            QT_TRANSLATE_NOOP(
+                "PanelTitles", "Where the time of a token goes, part by part, beside the figures of the brief."
+            )
+        ),
+        "app.panels.latency:LatencyPanel",
+    ),
+    PanelEntry(
+        "utilisation",
+        str(QT_TRANSLATE_NOOP("PanelTitles", "Utilisation")),
+        str(QT_TRANSLATE_NOOP("PanelTitles", "How busy the device is, and how near to its limits.")),
+        "app.panels.utilisation:UtilisationPanel",
     ),
 )
 

@@ -764,18 +764,6 @@ internal fragmentation {fragmentation} {derived}</source>
 <context>
     <name>MainWindow</name>
     <message>
-        <source>mark {}</source>
-        <translation>标记 {}</translation>
-    </message>
-    <message>
-        <source>What it had recorded until then is kept.</source>
-        <translation>此前的记录已保留。</translation>
-    </message>
-    <message>
-        <source>The engine is being started again.</source>
-        <translation>正在重新启动引擎。</translation>
-    </message>
-    <message>
         <source>Step strip</source>
         <translation>步条</translation>
     </message>
@@ -1068,28 +1056,56 @@ internal fragmentation {fragmentation} {derived}</source>
         <translation>时间线</translation>
     </message>
     <message>
+        <source>When each step, token and pause happened, and what host and device did meanwhile.</source>
+        <translation>每一步、每个词元和每次暂停发生的时刻，以及主机与设备当时在做什么。</translation>
+    </message>
+    <message>
         <source>Inspector</source>
         <translation>检查器</translation>
+    </message>
+    <message>
+        <source>What the selected token cost, and why it was chosen.</source>
+        <translation>所选词元的开销，以及它为何被选中。</translation>
     </message>
     <message>
         <source>Redundancy</source>
         <translation>冗余</translation>
     </message>
     <message>
+        <source>Which positions each step computed, and which of them had been computed before.</source>
+        <translation>每一步计算了哪些位置，其中哪些此前已经计算过。</translation>
+    </message>
+    <message>
         <source>KV memory</source>
         <translation>KV 内存</translation>
+    </message>
+    <message>
+        <source>What the KV cache of every layer holds, beside the formula.</source>
+        <translation>每一层 KV 缓存的占用，并与公式对照。</translation>
     </message>
     <message>
         <source>Attention</source>
         <translation>注意力</translation>
     </message>
     <message>
+        <source>Which earlier tokens a head looks at, a row a token.</source>
+        <translation>一个注意力头关注哪些先前的词元，每个词元一行。</translation>
+    </message>
+    <message>
         <source>Latency</source>
         <translation>延迟</translation>
     </message>
     <message>
+        <source>Where the time of a token goes, part by part, beside the figures of the brief.</source>
+        <translation>一个词元的时间花在哪些部分，并与需求文档中的数字对照。</translation>
+    </message>
+    <message>
         <source>Utilisation</source>
         <translation>利用率</translation>
+    </message>
+    <message>
+        <source>How busy the device is, and how near to its limits.</source>
+        <translation>设备有多忙，离极限还有多远。</translation>
     </message>
 </context>
 <context>
@@ -1218,6 +1234,21 @@ internal fragmentation {fragmentation} {derived}</source>
 no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
         <translation>第 {step} 步之后：已计算 {computed} 个位置 {measured}，{flops} {derived}
 无缓存需要 {without} {predicted}，有缓存需要 {with_} {predicted}</translation>
+    </message>
+</context>
+<context>
+    <name>RunControl</name>
+    <message>
+        <source>mark {}</source>
+        <translation>标记 {}</translation>
+    </message>
+    <message>
+        <source>What it had recorded until then is kept.</source>
+        <translation>此前的记录已保留。</translation>
+    </message>
+    <message>
+        <source>The engine is being started again.</source>
+        <translation>正在重新启动引擎。</translation>
     </message>
 </context>
 <context>

@@ -175,8 +175,8 @@ def window(qtbot: QtBot, make: WindowMaker, engines: Engines, recordings: Record
     feed = Feed(engines, _open_writer, recordings)
     shown = make(feed)
     with qtbot.waitSignal(feed.model_ready):
-        shown.start("demo")
-    qtbot.waitUntil(lambda: shown.state == "idle")
+        shown.control.start("demo")
+    qtbot.waitUntil(lambda: shown.control.state == "idle")
     return shown
 
 

@@ -28,8 +28,8 @@ def live(qtbot: QtBot, make: WindowMaker, real_feed: Feed, monkeypatch: pytest.M
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     window = make(real_feed)
     with qtbot.waitSignal(real_feed.model_ready, timeout=WAIT_MS):
-        window.start("demo")
-    qtbot.waitUntil(lambda: window.state == "idle")
+        window.control.start("demo")
+    qtbot.waitUntil(lambda: window.control.state == "idle")
     window.run_panel.ignore_eos.setChecked(True)
     window.run_panel.tokens.setValue(24)
     return window
@@ -69,7 +69,7 @@ def test_switches_flipped_while_it_runs_leave_the_text_as_it_was(qtbot: QtBot, l
         press(live, "Run")
     plain = tokens_of(live)
     press(live, "Step")
-    qtbot.waitUntil(lambda: live.state == "paused", timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: live.control.state == "paused", timeout=WAIT_MS)
     for switch in ("none", "reference"):
         press(live, switch)
     steps = len(live._session.steps) if live._session else 0
@@ -98,7 +98,7 @@ def test_kill_9_in_mid_run_is_told_and_run_works_again(qtbot: QtBot, live: MainW
     assert len(kept.tokens) == len(tokens_of(live)) >= 10
     assert [mark.kind for mark in kept.marks][-1] == "fault"
     live.run_panel.tokens.setValue(12)
-    qtbot.waitUntil(lambda: live.state == "idle")
+    qtbot.waitUntil(lambda: live.control.state == "idle")
     with qtbot.waitSignal(live._feed.run_ended, timeout=WAIT_MS):
         press(live, "Run")
     assert len(tokens_of(live)) == 12
@@ -107,7 +107,7 @@ def test_kill_9_in_mid_run_is_told_and_run_works_again(qtbot: QtBot, live: MainW
 def test_stop_ends_a_run_at_once_and_closing_ends_the_engine(qtbot: QtBot, live: MainWindow, tmp_path: Path) -> None:
     live.run_panel.tokens.setValue(MANY)
     press(live, "Run")
-    qtbot.waitUntil(lambda: live.state == "running" and len(tokens_of(live)) >= 3, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: live.control.state == "running" and len(tokens_of(live)) >= 3, timeout=WAIT_MS)
     with qtbot.waitSignal(live._feed.run_ended, timeout=WAIT_MS):
         press(live, "Stop")
     assert live._session is not None

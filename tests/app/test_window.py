@@ -35,7 +35,7 @@ def run_to_the_end(qtbot: QtBot, window: MainWindow) -> None:
     """Press Run and wait until the window has heard of the end and drawn what was left."""
     with qtbot.waitSignal(window._feed.run_ended):
         press(window, "Run")
-    qtbot.waitUntil(lambda: window.state == "idle" and not window.refresher.active)
+    qtbot.waitUntil(lambda: window.control.state == "idle" and not window.refresher.active)
 
 
 def error_text(window: MainWindow) -> str:
@@ -77,14 +77,14 @@ def test_each_run_is_a_new_session_and_a_new_recording(
 def test_pause_step_resume_stop(qtbot: QtBot, window: MainWindow, engines: Engines) -> None:
     engines.now._steps = 50_000
     press(window, "Run")
-    qtbot.waitUntil(lambda: window.state == "running")
+    qtbot.waitUntil(lambda: window.control.state == "running")
     press(window, "Pause")
-    qtbot.waitUntil(lambda: window.state == "paused")
+    qtbot.waitUntil(lambda: window.control.state == "paused")
     steps = len(window._session.steps) if window._session else 0
     press(window, "Step")
     qtbot.waitUntil(lambda: window._session is not None and len(window._session.steps) > steps)
     press(window, "Resume")
-    qtbot.waitUntil(lambda: window.state == "running")
+    qtbot.waitUntil(lambda: window.control.state == "running")
     with qtbot.waitSignal(window._feed.run_ended) as ended:
         press(window, "Stop")
     assert ended.args == ["stopped"]
@@ -93,7 +93,7 @@ def test_pause_step_resume_stop(qtbot: QtBot, window: MainWindow, engines: Engin
 
 def test_step_while_idle_starts_a_paused_run(qtbot: QtBot, window: MainWindow, engines: Engines) -> None:
     press(window, "Step")
-    qtbot.waitUntil(lambda: window.state == "paused")
+    qtbot.waitUntil(lambda: window.control.state == "paused")
     (start,) = engines.commands(protocol.Start)
     assert isinstance(start, protocol.Start)
     assert start.paused
@@ -135,14 +135,14 @@ def test_a_killed_engine_is_told_kept_and_started_again(
     kept = open_session(path)
     assert len(kept.steps) > 100
     assert [mark.kind for mark in kept.marks][-1] == "fault"
-    qtbot.waitUntil(lambda: window.state == "idle")
+    qtbot.waitUntil(lambda: window.control.state == "idle")
     run_to_the_end(qtbot, window)
     assert len(recordings.paths()) == 2
 
 
 def test_a_model_that_is_refused_is_told(qtbot: QtBot, window: MainWindow) -> None:
     with qtbot.waitSignal(window._feed.refused):
-        window.load_model("refused")
+        window.control.load_model("refused")
     assert error_text(window) == "This folder has no config.json."
 
 
@@ -151,9 +151,9 @@ def test_run_before_the_model_is_there_waits_for_it(
 ) -> None:
     feed = Feed(engines, _open_writer, recordings)
     window = make(feed)
-    window.start("demo")
+    window.control.start("demo")
     with qtbot.waitSignal(feed.run_ended):
-        window.run_prompt()
+        window.control.run_prompt()
     assert loads_sent(engines) == ["demo"]
 
 
@@ -190,7 +190,7 @@ def test_dragging_over_the_strip_selects_steps_and_clicking_one(qtbot: QtBot, wi
 def test_the_attention_probe_follows_the_selected_layer(qtbot: QtBot, window: MainWindow, engines: Engines) -> None:
     engines.now._steps = 50_000
     press(window, "Run")
-    qtbot.waitUntil(lambda: window.state == "running")
+    qtbot.waitUntil(lambda: window.control.state == "running")
     window.selection.change(layer=3, head=2)
     wanted = protocol.SetObservation(window.run_panel.observation())
     assert wanted.observation.probe == Probe(3, 2)

@@ -1,0 +1,177 @@
+"""What the run's buttons and keys do, and what the window hears back from the feed about the engine."""
+
+from __future__ import annotations
+
+import json
+
+from PySide6.QtCore import QObject, Signal, Slot
+
+from app.feed import Feed
+from app.menus import Menus
+from app.run_panel import RunActions, RunPanel
+from app.units import count
+from engine.decode.settings import LoadSpec
+from engine.errors import DecodeScopeError
+from engine.session.schema import ModelReady
+from engine.session.store import Session
+
+
+class RunControl(QObject):
+    """Turns actions into the feed's commands, and the feed's news into what the run panel and the menus show.
+
+    `state` is the engine's state as the window has heard of it: what buttons say and do goes by this one. `live` is
+    the Session of the newest run and the path of its file ("" where none can be written).
+    """
+
+    state_changed = Signal(str)
+    session_started = Signal()
+    run_ended = Signal()
+    file_lost = Signal()
+    failed = Signal(str)
+
+    def __init__(self, feed: Feed, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._feed = feed
+        self._parts: tuple[Menus, RunPanel, RunActions] | None = None
+        self._model = "demo"
+        self.state = feed.state
+        self.live: tuple[Session, str] | None = None
+        feed.state_changed.connect(self._on_state)
+        feed.loading.connect(self._on_loading)
+        feed.model_ready.connect(self._on_model_ready)
+        feed.session_started.connect(self._on_session_started)
+        feed.run_ended.connect(self._on_run_ended)
+        feed.refused.connect(self._on_refused)
+        feed.engine_died.connect(self._on_engine_died)
+        feed.recording_failed.connect(self._on_recording_failed)
+
+    def serve(self, menus: Menus, panel: RunPanel, actions: RunActions) -> None:
+        """Take the settings from this panel, and show there and in the menus what comes of them."""
+        self._parts = (menus, panel, actions)
+        panel.model_picked.connect(self.load_model)
+        panel.switches_flipped.connect(self._feed.set_switches)
+        panel.observation_changed.connect(self._feed.set_observation)
+        menus.show_run(self.state)
+
+    @property
+    def panel(self) -> RunPanel:
+        assert self._parts is not None
+        return self._parts[1]
+
+    @property
+    def active(self) -> bool:
+        """Whether a run goes on."""
+        return self.state in ("running", "paused")
+
+    # --- what the user wants ----------------------------------------------------------------------------------------
+
+    def start(self, model: str) -> None:
+        """Start the engine process and load a model; called once, when the window can be seen."""
+        self._feed.start()
+        self.load_model(model)
+        self.panel.model.look_for_models()
+
+    def load_model(self, model: str) -> None:
+        """Load a model: "demo" or a folder."""
+        self._model = model
+        self.panel.model.set_model(model)
+        self._feed.load(LoadSpec(model))
+
+    def run_prompt(self, paused: bool = False) -> None:
+        """Start a new run from the run panel's settings."""
+        try:
+            spec = self.panel.run_spec()
+        except DecodeScopeError as error:
+            self.failed.emit(str(error))
+            return
+        self._feed.start_run(spec, paused)
+
+    def run_or_pause(self) -> None:
+        """Run, pause or go on, whichever can be done now."""
+        if self.state == "running":
+            self._feed.pause()
+        elif self.state == "paused":
+            self._feed.resume()
+        else:
+            if self.state == "stopped":
+                self._feed.load(LoadSpec(self._model))
+            self.run_prompt()
+
+    def step(self) -> None:
+        """Run one step, of a new run where none goes on."""
+        if self.state == "idle":
+            self.run_prompt(paused=True)
+        self._feed.step_once()
+
+    def stop(self) -> None:
+        """End the run; its recording is kept."""
+        if self.active:
+            self._feed.stop_run()
+
+    def mark(self) -> None:
+        """Put a numbered mark on the timeline, now."""
+        marks = self.live[0].marks if self.live is not None else []
+        self._feed.add_mark(self.tr("mark {}").format(1 + sum(mark.kind == "user" for mark in marks)))
+
+    # --- what the engine says ---------------------------------------------------------------------------------------
+
+    @Slot(str)
+    def _on_state(self, state: str) -> None:
+        assert self._parts is not None
+        menus, _, actions = self._parts
+        self.state = state
+        actions.running = state == "running"
+        menus.show_run(state)
+        self.state_changed.emit(state)
+
+    @Slot(str, float)
+    def _on_loading(self, stage: str, fraction: float) -> None:
+        self.panel.show_loading(stage, fraction)
+
+    @Slot(object)
+    def _on_model_ready(self, ready: ModelReady) -> None:
+        self.panel.show_model(ready)
+        self.panel.show_facts(model_line(ready.meta, self._model))
+
+    @Slot(object, str)
+    def _on_session_started(self, session: Session, path: str) -> None:
+        self.live = (session, path)
+        self.session_started.emit()
+
+    @Slot(str)
+    def _on_run_ended(self, _reason: str) -> None:
+        self.run_ended.emit()
+
+    @Slot(str, str)
+    def _on_refused(self, command: str, sentence: str) -> None:
+        if command == "Load":
+            self.panel.show_facts(sentence)
+        elif command == "SetSwitches" and self.live is not None and self.live[0].configs:
+            in_force = self.live[0].configs[-1].switches
+            self.panel.switches.show_switches(self.panel.switches.switches.changed(**in_force))
+        self.failed.emit(sentence)
+
+    @Slot(str)
+    def _on_engine_died(self, sentence: str) -> None:
+        kept = self.tr("What it had recorded until then is kept.") if self.live is not None else ""
+        again = self.tr("The engine is being started again.")
+        self.failed.emit("\n\n".join(part for part in (sentence, kept, again) if part))
+
+    @Slot(str)
+    def _on_recording_failed(self, sentence: str) -> None:
+        self.failed.emit(sentence)
+        self.file_lost.emit()
+
+
+def model_line(meta: dict[str, str], model: str) -> str:
+    """One line about a loaded model: name, size, precision, device."""
+    facts = json.loads(meta.get("model_config", "{}"))
+    parameters = facts.get("parameters")
+    parts = [
+        "demo" if model == "demo" else meta.get("model", ""),
+        f"{parameters / 1e6:.3g} M parameters" if parameters else "",
+        f"{count(facts['layers'])} layers" if "layers" in facts else "",
+        meta.get("dtype", ""),
+        meta.get("device", ""),
+    ]
+    return " · ".join(part for part in parts if part)
