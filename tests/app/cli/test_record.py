@@ -9,11 +9,13 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from engine.errors import SessionFileError
 from engine.session.file import SessionFile, open_session
 from engine.session.metrics import summarise
 from tests.app.cli.conftest import ROOT, Run
@@ -114,12 +116,11 @@ def wait_for_steps(process: subprocess.Popen[str], path: Path, wanted: int) -> N
     while time.monotonic() < deadline:
         assert process.poll() is None, process.communicate()
         try:
-            file = SessionFile(path)
-        except Exception:  # not there yet
+            with closing(SessionFile(path)) as file:
+                count = file.query("SELECT count(*) FROM steps")[0][0]
+        except SessionFileError:  # the file, or its tables, are not there yet
             os.sched_yield()
             continue
-        count = file.query("SELECT count(*) FROM steps")[0][0]
-        file.close()
         if count >= wanted:
             return
     raise AssertionError("the recording did not begin")
