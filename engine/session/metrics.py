@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.session.schema import GROUP_OF, GROUPS, PHASES
-from engine.session.store import Request, Session
+from engine.session.store import STEP_KINDS, Request, Session
 
 CLASSES: Final = ("computed", "new", "recomputed", "padding", "rejected", "reused")
 OTHER: Final = PHASES.index("other")
+TEACHER: Final = STEP_KINDS.index("teacher")
 
 StepRange = tuple[int, int] | None
 """First and last step, both included; None stands for all."""
@@ -25,7 +26,7 @@ StepRange = tuple[int, int] | None
 
 @dataclass(frozen=True, slots=True)
 class RequestFigures:
-    """One request, seconds: TTFT from arrival to first token, TPOT = (latency - TTFT) / (n - 1), latency to the end."""
+    """One request, seconds: TTFT from arrival to first token, latency to the last; TPOT = (latency - TTFT)/(n - 1)."""
 
     id: int
     prompt_tokens: int
@@ -82,7 +83,7 @@ def summarise(session: Session, steps: StepRange = None) -> Summary:
     phases = phases_s(session, steps)
     wall_s = run_wall_s(session, steps)
     return Summary(
-        requests=[request_figures(session, request, tokens) for request in session.requests.values()],
+        requests=[request_figures(session, request, steps) for request in session.requests.values()],
         steps=rows.stop - rows.start,
         tokens=len(tokens),
         wall_s=wall_s,
@@ -188,31 +189,39 @@ def token_rows(session: Session, steps: StepRange = None) -> NDArray[np.int64]:
     step_ids = session.tokens["step_id"]
     if steps is None:
         return np.arange(len(step_ids))
-    return np.flatnonzero((step_ids >= steps[0]) & (step_ids <= steps[1]))
+    first, end = np.searchsorted(
+        step_ids, (steps[0], steps[1] + 1)
+    ).tolist()  # tokens stand in the order of their steps
+    return np.arange(first, end)
 
 
 def itl_seconds(session: Session, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Each gap between two emissions of one request, seconds; both tokens among `rows`."""
-    requests = session.tokens["request_id"][rows]
-    emitted = session.tokens["emitted_ns"][rows]
-    order = np.argsort(requests, kind="stable")
-    same = np.diff(requests[order]) == 0
-    gaps: NDArray[np.float64] = np.diff(emitted[order])[same] / 1e9
+    """Each gap between two emissions of one request, seconds; both tokens among `rows`.
+
+    Tokens that came at one moment (accepted drafts) are one emission.
+    """
+    requests, emitted = session.tokens["request_id"][rows], session.tokens["emitted_ns"][rows]
+    if len(rows) and requests.min() != requests.max():
+        order = np.argsort(requests, kind="stable")
+        requests, emitted = requests[order], emitted[order]
+    passed_ns = np.diff(emitted)
+    gaps: NDArray[np.float64] = passed_ns[(np.diff(requests) == 0) & (passed_ns != 0)] / 1e9
     return gaps
 
 
-def request_figures(session: Session, request: Request, among: NDArray[np.int64]) -> RequestFigures:
-    """One request's figures; its tokens are those among the given rows, its times those of the whole request."""
-    wanted = set(among.tolist()) if len(among) < len(session.tokens) else None
-    rows = [row for row in list(request.token_rows) if wanted is None or row in wanted]
+def request_figures(session: Session, request: Request, steps: StepRange = None) -> RequestFigures:
+    """One request's figures; its tokens are those of a range of steps, its times those of the whole request."""
+    rows = np.array(request.token_rows, np.int64)
     times = session.tokens["emitted_ns"]
     ttft = latency = tpot = None
-    if request.first_token_ns is not None:
+    if request.first_token_ns is not None and len(rows):
         ttft = (request.first_token_ns - request.arrived_ns) / 1e9
-        last_row = request.token_rows[-1]
-        latency = (int(times[last_row]) - request.arrived_ns) / 1e9
-        if len(request.token_rows) > 1:
-            tpot = (latency - ttft) / (len(request.token_rows) - 1)
+        latency = (int(times[rows[-1]]) - request.arrived_ns) / 1e9
+        if len(rows) > 1:
+            tpot = (latency - ttft) / (len(rows) - 1)
+    if steps is not None:
+        first, end = np.searchsorted(session.tokens["step_id"][rows], (steps[0], steps[1] + 1)).tolist()
+        rows = rows[first:end]
     return RequestFigures(
         id=request.id,
         prompt_tokens=request.prompt_tokens,
@@ -250,15 +259,32 @@ def kv_formula_bytes(layers: int, positions: int, kv_heads: int, head_dim: int, 
 
 
 def cached_positions(session: Session, steps: StepRange = None) -> NDArray[np.int64]:
-    """Positions live in the cache at the end of each step [steps], counted from what was computed and reused.
+    """Positions of running requests that the cache holds at the end of each step [steps], from what was computed.
 
-    With `kv=none` nothing is held. A position that two requests share counts once for each.
+    A request holds what its work ended with, less what was rejected, and keeps it over steps that computed nothing for
+    it if it then goes on from there. With `kv=none` and in a teacher-forced pass nothing is held. A position that two
+    requests share counts once for each.
     """
-    rows = step_slice(session, steps)
-    table = session.steps
-    live = table["positions_reused"][rows] + table["positions_new"][rows] + table["positions_recomputed"][rows]
-    cached = np.array([config.switches.get("kv") != "none" for config in session.configs] or [True])
-    counts: NDArray[np.int64] = np.where(cached[table["config_id"][rows]], live, 0)
+    table, count = session.steps, step_slice(session).stop
+    cached = [config.switches.get("kv") != "none" for config in session.configs] or [True]
+    caching = np.array(cached)[table["config_id"][:count]] & (table["kind"][:count] != TEACHER)
+    work = session.work
+    rows = np.flatnonzero(work["request_id"] >= 0)
+    rows = rows[work["step_id"][rows] < count]
+    rows = rows[caching[work["step_id"][rows]]]
+    rows = rows[np.argsort(work["request_id"][rows], kind="stable")]  # of each request in the order of its steps
+    request, step = work["request_id"][rows], work["step_id"][rows]
+    begins = np.flatnonzero(np.diff(request, prepend=-1) | np.diff(step, prepend=-1))  # one step may take several rows
+    ends = np.append(begins[1:], len(rows))[: len(begins)] - 1
+    held = (work["end"] - work["rejected"])[rows[ends]]
+    request, step = request[begins], step[begins]
+    goes_on = (request[1:] == request[:-1]) & (work["reused"][rows[begins[1:]]] >= held[:-1])
+    until = step + 1
+    until[:-1] = np.where(goes_on, step[1:], until[:-1])
+    change = np.zeros(count + 1, np.int64)
+    np.add.at(change, step, held)
+    np.add.at(change, until, -held)
+    counts: NDArray[np.int64] = np.cumsum(change)[step_slice(session, steps)]
     return counts
 
 

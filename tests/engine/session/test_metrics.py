@@ -69,6 +69,44 @@ def test_latencies_by_their_definitions() -> None:
     assert [itl["p50"], itl["p90"], itl["p99"]] == pytest.approx(np.percentile(gaps / 1e9, (50, 90, 99)))
 
 
+def step_of(id: int, kind: schema.StepKind = "decode") -> schema.Step:
+    return schema.Step(id, 0, kind, id * 100, id * 100 + 90, *([0] * 15), "sdpa", b"", b"")
+
+
+def test_what_the_cache_holds_is_counted_from_the_work() -> None:
+    session = Session()
+    session.apply([schema.ConfigChanged(0, 0, '{"kv": "paged"}')])
+    session.apply(
+        [
+            step_of(0), schema.Work(0, 0, 0, 0, 0, 8, 0, 0),
+            step_of(1), schema.Work(1, 0, 0, 8, 8, 9, 0, 8), schema.Work(1, 1, 1, 0, 0, 4, 0, 0),
+            step_of(2), schema.Work(2, 1, 1, 4, 4, 9, 3, 4), schema.Work(2, -1, 0, 0, 0, 5, 0, 0),
+            step_of(3), schema.Work(3, 0, 0, 9, 9, 10, 0, 9), schema.Work(3, 1, 1, 6, 6, 7, 0, 6),
+            step_of(4), schema.Work(4, 0, 0, 10, 10, 11, 0, 10),
+            # Preempted, then back with two shared positions, of which it computed only some before.
+            step_of(5), schema.Work(5, 1, 1, 2, 5, 6, 0, 2), schema.Work(5, 1, 1, 6, 7, 8, 0, 0),
+            step_of(6, "teacher"), schema.Work(6, 0, 0, 0, 10, 10, 0, 0),
+        ]
+    )  # fmt: skip
+    # Request 0 sits out step 2 and goes on from where it was; request 1 drops out of step 4 and starts over.
+    assert metrics.cached_positions(session).tolist() == [8, 9 + 4, 9 + 6, 10 + 7, 11, 8, 0]
+    assert metrics.cached_positions(session, (2, 3)).tolist() == [15, 17]
+    session.configs[:] = []
+    session.apply([schema.ConfigChanged(0, 0, '{"kv": "none"}')])
+    assert metrics.cached_positions(session).tolist() == [0] * 7
+
+
+def test_tokens_that_came_at_once_are_one_emission() -> None:
+    session = synthetic_session(2)
+    at = 10**9
+    session.apply(
+        [schema.Token(2 + i, 0, 2 + i // 3, 6 + i, 1, "a", 0, 0, "draft", at * (1 + i // 3), b"") for i in range(6)]
+    )
+    first, second = session.tokens["emitted_ns"][:2].tolist()
+    gaps = metrics.itl_seconds(session, metrics.token_rows(session))
+    assert gaps.tolist() == [(second - first) / 1e9, (at - second) / 1e9, 1.0]
+
+
 def test_speculation_rate_and_length() -> None:
     session = synthetic_session(3)
     session.apply([schema.Speculation(0, 0, 4, 3), schema.Speculation(1, 0, 4, 4), schema.Speculation(2, 0, 2, 0)])
