@@ -1057,7 +1057,7 @@ internal fragmentation {fragmentation} {derived}</source>
     </message>
     <message>
         <source>When each step, token and pause happened, and what host and device did meanwhile.</source>
-        <translation>每一步、每个词元和每次暂停发生的时刻，以及主机与设备当时在做什么。</translation>
+        <translation>每一步、每个 token 和每次暂停发生的时刻，以及主机与设备当时在做什么。</translation>
     </message>
     <message>
         <source>Inspector</source>
@@ -1065,7 +1065,7 @@ internal fragmentation {fragmentation} {derived}</source>
     </message>
     <message>
         <source>What the selected token cost, and why it was chosen.</source>
-        <translation>所选词元的开销，以及它为何被选中。</translation>
+        <translation>所选 token 的开销，以及它为何被选中。</translation>
     </message>
     <message>
         <source>Redundancy</source>
@@ -1089,7 +1089,7 @@ internal fragmentation {fragmentation} {derived}</source>
     </message>
     <message>
         <source>Which earlier tokens a head looks at, a row a token.</source>
-        <translation>一个注意力头关注哪些先前的词元，每个词元一行。</translation>
+        <translation>一个注意力头关注哪些先前的 token，每个 token 一行。</translation>
     </message>
     <message>
         <source>Latency</source>
@@ -1097,7 +1097,7 @@ internal fragmentation {fragmentation} {derived}</source>
     </message>
     <message>
         <source>Where the time of a token goes, part by part, beside the figures of the brief.</source>
-        <translation>一个词元的时间花在哪些部分，并与需求文档中的数字对照。</translation>
+        <translation>一个 token 的时间花在哪些部分，并与需求文档中的数字对照。</translation>
     </message>
     <message>
         <source>Utilisation</source>
