@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
+from app.cli.output import escape_what_cannot_be_shown
 from app.cli.parser import COMMANDS, parse_command, parse_window
 from engine.errors import DecodeScopeError
 
@@ -14,6 +15,7 @@ INTERRUPTED = 130
 def main(arguments: list[str] | None = None) -> int:
     """Run the program; returns the exit status: 0 done, 2 wrong input, 130 interrupted, 1 anything else."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    escape_what_cannot_be_shown()
     try:
         if arguments and arguments[0] in COMMANDS:
             command, options = parse_command(arguments)

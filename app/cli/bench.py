@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import sys
 from dataclasses import replace
 from typing import Any, Final
 
+from app.cli.output import print_json
 from app.cli.recording import Recording
 from app.cli.table import columns
 from app.units import NOT_APPLICABLE, percent, rate, seconds
@@ -31,7 +31,7 @@ def run(options: argparse.Namespace) -> int:
         raise InputError(f"There is no suite {options.suite!r}; there is: decode.")
     rows = decode_rows()
     if options.json:
-        print(json.dumps({"suite": "decode", "tokens": TOKENS, "rounds": ROUNDS, "rows": rows}))
+        print_json({"suite": "decode", "tokens": TOKENS, "rounds": ROUNDS, "rows": rows})
         return 0
     slowest = min(row["tokens_per_s"] for row in rows)
     lines = [("kv", "attention", "rate", "least", "most", "per token", "MBU", "against slowest")]

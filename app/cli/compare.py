@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Callable
 from typing import Any
 
+from app.cli.opening import opened
+from app.cli.output import print_json
 from app.cli.table import columns
 from app.units import NOT_APPLICABLE, count, memory, percent, rate, seconds
-from engine.session.file import open_session
 from engine.session.metrics import Summary, summarise
 
 Format = Callable[[Any], str]
@@ -17,14 +17,15 @@ Format = Callable[[Any], str]
 
 def run(options: argparse.Namespace) -> int:
     """Print the main figures of both, with B / A, and whether they generated the same tokens."""
-    a, b = summarise(open_session(options.a)), summarise(open_session(options.b))
+    with opened(options.a) as one, opened(options.b) as other:
+        a, b = summarise(one), summarise(other)
     same = [r.token_ids for r in a.requests] == [r.token_ids for r in b.requests]
     rows = figures(a, b)
     if options.json:
         figure = {name: {"a": x, "b": y, "ratio": ratio(x, y)} for name, x, y, _ in rows}
         changed = {k: [a.settings.get(k), b.settings.get(k)] for k in sorted({*a.settings, *b.settings})
                    if a.settings.get(k) != b.settings.get(k)}  # fmt: skip
-        print(json.dumps({"a": options.a, "b": options.b, "same_tokens": same, "settings": changed, "figures": figure}))
+        print_json({"a": options.a, "b": options.b, "same_tokens": same, "settings": changed, "figures": figure})
         return 0
     lines = [("", "A", "B", "B / A")]
     for name, x, y, form in rows:

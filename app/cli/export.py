@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from app.cli.opening import opened
 from engine.errors import UnavailableError
-from engine.session.file import open_session
 
 
 def run(options: argparse.Namespace) -> int:
@@ -14,16 +14,16 @@ def run(options: argparse.Namespace) -> int:
         from app.cli.screenshot import draw
 
         return draw(options.session, options.output, options.panel, options.size, options.to)
-    session = open_session(options.session)
-    if options.to == "chrome":
-        from engine.export.chrome import write_chrome
-
-        write_chrome(session, options.output)
-    elif options.to == "csv":
-        from engine.export.tables import write_tables
-
-        write_tables(session, options.output)
-    else:
+    if options.to not in ("chrome", "csv"):
         raise UnavailableError(f"Export to {options.to} is not there yet; there are chrome, csv, png and svg.")
+    with opened(options.session) as session:
+        if options.to == "chrome":
+            from engine.export.chrome import write_chrome
+
+            write_chrome(session, options.output)
+        else:
+            from engine.export.tables import write_tables
+
+            write_tables(session, options.output)
     print(options.output)
     return 0

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import json
 
+from app.cli.opening import opened
+from app.cli.output import print_json
 from app.cli.table import summary_text
-from engine.session.file import open_session
 from engine.session.metrics import summarise
 
 
 def run(options: argparse.Namespace) -> int:
     """Print the figures as a table or as the JSON object that `record --json` prints."""
-    summary = summarise(open_session(options.session))
+    with opened(options.session) as session:
+        summary = summarise(session)
     if options.json:
-        print(json.dumps({**summary.to_json(), "session": options.session}, ensure_ascii=False))
+        print_json({**summary.to_json(), "session": options.session})
     else:
         print(summary_text(summary))
     return 0

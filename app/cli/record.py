@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import json
 import shlex
 import sys
 import time
 from pathlib import Path
 
+from app.cli.output import print_json
 from app.cli.parser import DEFAULT_PROMPT
 from app.cli.progress import Progress
 from app.cli.recording import Recording
-from app.cli.requests_file import read_requests
+from app.cli.requests_file import check_text, read_requests
 from app.cli.table import summary_text
 from engine.decode.settings import LoadSpec, Observation, Probe, RequestSpec, RunSpec, Sampling, Switches, check_range
 from engine.errors import InputError
@@ -26,25 +26,33 @@ def run(options: argparse.Namespace) -> int:
     path = output_path(options)
     if path is not None:
         check_destination(path)
+    kept = ""
     progress = Progress(sum(request.max_new_tokens for request in spec.requests))
     try:
         with Recording(load, progress.watch) as recording:
-            recording.load()
-            session = recording.run(spec, path, shlex.join(["decodescope", *sys.argv[1:]]))
+            try:
+                recording.load()
+                session = recording.run(spec, path, command_line())
+            finally:
+                kept = f"; the session until then is in {recording.path}" if recording.path else ""
     except KeyboardInterrupt:
         progress.done()
-        kept = f"; the session until then is in {path}" if path and path.exists() else ""
         print(f"decodescope: interrupted{kept}.", file=sys.stderr)
         raise
     finally:
         progress.done()
     summary = summarise(session)
     if options.json:
-        print(json.dumps({**summary.to_json(), "session": str(path) if path else None}, ensure_ascii=False))
+        print_json({**summary.to_json(), "session": str(path) if path else None})
     else:
         print(summary_text(summary))
         print(f"\nRecorded to {path}")
     return 0
+
+
+def command_line() -> str:
+    """What was typed, for the session's facts."""
+    return shlex.join(["decodescope", *sys.argv[1:]]).encode("utf-8", "replace").decode()
 
 
 def output_path(options: argparse.Namespace) -> Path | None:
@@ -57,6 +65,8 @@ def output_path(options: argparse.Namespace) -> Path | None:
 def load_spec(options: argparse.Namespace) -> LoadSpec:
     """The model as the options name it."""
     check_range("threads", options.threads, 0, 4096)
+    for path in (options.model, options.draft_model or ""):
+        check_text(f"The model's path {path!r}", path)
     return LoadSpec(options.model, options.draft_model, options.device, options.dtype, options.threads)
 
 
@@ -68,6 +78,8 @@ def run_spec(options: argparse.Namespace) -> RunSpec:
     if options.requests:
         requests = read_requests(options.requests, options.max_new_tokens, options.ignore_eos, sampling)
     else:
+        for prompt in options.prompt or ():
+            check_text(f"The prompt {prompt!r}", prompt)
         requests = tuple(
             RequestSpec(prompt, options.max_new_tokens, ignore_eos=options.ignore_eos, sampling=sampling)
             for prompt in options.prompt or [DEFAULT_PROMPT]

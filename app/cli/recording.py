@@ -17,7 +17,8 @@ from engine.session.schema import AnyEvent
 from engine.session.store import Session
 from engine.session.writer import SessionWriter
 
-POLL_S: Final = 0.05
+POLL_S: Final = 0.02
+"""Short enough that what is written is committed within 100 ms, also while the engine says nothing."""
 STOP_WITHIN_S: Final = 5.0
 
 Watch = Callable[[Session, list[AnyEvent]], None]
@@ -31,6 +32,8 @@ class Recording:
         self._spec = spec
         self._watch = watch
         self._engine = EngineProcess()
+        self.path: Path | None = None
+        """The file of the run that began last."""
 
     def __enter__(self) -> Recording:
         return self
@@ -59,12 +62,13 @@ class Recording:
         """
         session = Session()
         writer: SessionWriter | None = None
-        self._engine.send(protocol.Start(run, command_line))
         failure: DecodeScopeError | None = None
+        self._engine.send(protocol.Start(run, command_line))
         try:
-            writer = SessionWriter(path) if path else None
             while True:
                 events = self._engine.receive(POLL_S)
+                if path is not None and writer is None and any(isinstance(e, schema.SessionStarted) for e in events):
+                    writer, self.path = SessionWriter(path), path  # not before: a refused run replaces no recording
                 _keep(events, session, writer)
                 self._watch(session, events)
                 for event in events:
@@ -86,8 +90,6 @@ class Recording:
         finally:
             if writer is not None:
                 writer.close()
-                if not session.meta:
-                    writer.path.unlink(missing_ok=True)  # the run never began: leave nothing behind
 
     def _stop(self, session: Session, writer: SessionWriter | None) -> None:
         """Ask for the end of the run and keep what is still said until then."""

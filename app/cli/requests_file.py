@@ -14,7 +14,7 @@ KNOWN = {"prompt", "max_new_tokens", "arrival_s"}
 def read_requests(path: str, max_new_tokens: int, ignore_eos: bool, sampling: Sampling) -> tuple[RequestSpec, ...]:
     """The requests of a JSONL file, in its order; raises InputError that names the line that is wrong."""
     try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
+        lines = Path(path).read_text(encoding="utf-8-sig").split("\n")  # no other line ends: JSON may hold them
     except OSError as error:
         raise InputError(f"The requests file {path} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
@@ -24,11 +24,19 @@ def read_requests(path: str, max_new_tokens: int, ignore_eos: bool, sampling: Sa
         if line.strip():
             try:
                 requests.append(_request(line, max_new_tokens, ignore_eos, sampling))
-            except (ValueError, InputError) as error:
+            except (ValueError, RecursionError, InputError) as error:
                 raise InputError(f"Line {number} of {path} is wrong: {str(error).rstrip('.')}.") from error
     if not requests:
         raise InputError(f"The requests file {path} holds no request.")
     return tuple(requests)
+
+
+def check_text(name: str, text: str) -> None:
+    """Raise InputError for text that UTF-8 cannot write (half of a surrogate pair, or bytes that were no UTF-8)."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InputError(f"{name} is not valid Unicode text: character {error.start} cannot be written.") from error
 
 
 def _request(line: str, max_new_tokens: int, ignore_eos: bool, sampling: Sampling) -> RequestSpec:
@@ -40,6 +48,7 @@ def _request(line: str, max_new_tokens: int, ignore_eos: bool, sampling: Samplin
     prompt = value.get("prompt")
     if not isinstance(prompt, str):
         raise InputError('"prompt" must be a text')
+    check_text('"prompt"', prompt)
     count = value.get("max_new_tokens", max_new_tokens)
     arrival_s = value.get("arrival_s", 0.0)
     if not isinstance(count, int) or isinstance(count, bool):

@@ -22,7 +22,7 @@ from engine.session.store import STEP_KINDS, TOKEN_SOURCES, Session
 
 ENGINE, REQUESTS, DEVICE = 1, 2, 3
 """Process ids: the engine's lanes, the requests, the devices."""
-STEPS, PHASE_LANE, TOKENS = 1, 2, 3
+STEPS, PHASE_LANE, TOKENS, DEVICE_LANE = 1, 2, 3, 4
 """Thread ids inside the engine's process."""
 STEPS_AT_ONCE: Final = 4096
 
@@ -63,7 +63,10 @@ def _metadata(session: Session) -> Iterator[Json]:
     for pid, name in ((ENGINE, f"engine: {session.meta.get('model', '')}"), (REQUESTS, "requests"), (DEVICE, device)):
         yield {"ph": "M", "name": "process_name", "pid": pid, "tid": 0, "args": {"name": name}}
         yield {"ph": "M", "name": "process_sort_index", "pid": pid, "tid": 0, "args": {"sort_index": pid}}
-    for tid, name in ((STEPS, "steps"), (PHASE_LANE, "phases"), (TOKENS, "tokens")):
+    lanes = {STEPS: "steps", PHASE_LANE: "phases", TOKENS: "tokens"}
+    if (session.steps["device_ns"] >= 0).any():
+        lanes[DEVICE_LANE] = "device"
+    for tid, name in lanes.items():
         yield {"ph": "M", "name": "thread_name", "pid": ENGINE, "tid": tid, "args": {"name": name}}
         yield {"ph": "M", "name": "thread_sort_index", "pid": ENGINE, "tid": tid, "args": {"sort_index": tid}}
 
@@ -72,6 +75,8 @@ def _steps(session: Session, first: int, last: int) -> Iterator[Json]:
     """Slices and counters of steps first..last, both included."""
     table = session.steps
     phases_us = phase_table_s(session, (first, last)) * 1e6
+    of_tokens = session.tokens["step_id"]  # in order
+    emitting = set(of_tokens[slice(*np.searchsorted(of_tokens, (first, last + 1)).tolist())].tolist())
     for row, step in enumerate(range(first, last + 1)):
         start_us, end_us = float(table["start_ns"][step]) / 1e3, float(table["end_ns"][step]) / 1e3
         positions = {
@@ -86,8 +91,16 @@ def _steps(session: Session, first: int, last: int) -> Iterator[Json]:
                 "flops": int(table["flops"][step]), "bytes moved": int(table["bytes_moved"][step]),
             },
         }  # fmt: skip
-        yield {"ph": "s", "id": step, "name": "emits", "cat": "token", "pid": ENGINE, "tid": STEPS, "ts": start_us}
+        if step in emitting:
+            yield {"ph": "s", "id": step, "name": "emits", "cat": "token", "pid": ENGINE, "tid": STEPS, "ts": start_us}
         yield from _phases(phases_us[row], start_us, end_us)
+        device_us = float(table["device_ns"][step]) / 1e3
+        if device_us >= 0:
+            yield {
+                "ph": "X", "name": "busy", "cat": "device", "pid": ENGINE, "tid": DEVICE_LANE, "ts": start_us,
+                "dur": min(device_us, end_us - start_us),
+                "args": {"place": "schematic: the device's whole time in this step, from the step's start"},
+            }  # fmt: skip
         yield _counter("positions", ENGINE, start_us, positions)
         kv = {"used": int(table["kv_used_bytes"][step]), "reserved": int(table["kv_reserved_bytes"][step])}
         yield _counter("KV cache (bytes)", ENGINE, end_us, kv)

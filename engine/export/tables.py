@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -14,14 +15,15 @@ from engine.errors import SessionFileError
 from engine.session.columns import Columns
 from engine.session.metrics import phase_table_s
 from engine.session.schema import PHASES
-from engine.session.store import BLOCK_EVENTS, STEP_INTS, STEP_KINDS, TOKEN_SOURCES, Session
+from engine.session.store import BLOCK_EVENTS, STEP_INTS, STEP_KINDS, TOKEN_SOURCES, Request, Session
 
 
 def write_tables(session: Session, folder: str | os.PathLike[str]) -> None:
     """Write every table of a session into `folder`; raises SessionFileError where it cannot be written.
 
     `steps.csv` has a column a phase (µs, summing to the step's wall time); `step_layers.csv` a row a step and layer;
-    `attention.csv` a row a map and query position, its probabilities in one cell, separated by spaces.
+    `tokens.csv` holds each token's alternatives as `token id:logprob`, best first; `attention.csv` a row a map and
+    query position, its probabilities in one cell, separated by spaces.
     """
     target = Path(folder)
     try:
@@ -37,19 +39,15 @@ def write_tables(session: Session, folder: str | os.PathLike[str]) -> None:
 
 def _tables(session: Session) -> Iterator[tuple[str, Sequence[str], Iterable[Sequence[Any]]]]:
     yield "meta", ("key", "value"), session.meta.items()
-    yield "configs", ("id", "step_id", "switches"), ((c.id, c.step_id, c.switches) for c in session.configs)
-    yield (
-        "requests",
-        REQUEST_COLUMNS,
-        ([getattr(r, name) for name in REQUEST_COLUMNS] for r in session.requests.values()),
-    )
+    yield "configs", ("id", "step_id", "switches"), ((c.id, c.step_id, json.dumps(c.switches)) for c in session.configs)
+    yield "requests", REQUEST_COLUMNS, map(_request, session.requests.values())
     yield "steps", (*STEP_INTS, "kind", "attention_kernel", *(f"{p}_us" for p in PHASES)), _steps(session)
     yield (
         "step_layers",
         ("step_id", "layer", "kv_used_bytes", "kv_reserved_bytes", *(f"{p}_us" for p in PHASES)),
         (_step_layers(session)),
     )
-    yield "tokens", session.tokens.names, _plain(session.tokens, {"source": TOKEN_SOURCES})
+    yield "tokens", (*session.tokens.names, "alternatives"), _tokens(session)
     yield "work", session.work.names, _plain(session.work)
     yield "speculation", session.speculation.names, _plain(session.speculation)
     yield "kv_blocks", session.kv_blocks.names, _plain(session.kv_blocks, {"event": BLOCK_EVENTS})
@@ -60,8 +58,16 @@ def _tables(session: Session) -> Iterator[tuple[str, Sequence[str], Iterable[Seq
 
 REQUEST_COLUMNS = (
     "id", "prompt", "prompt_tokens", "params", "arrived_ns", "scheduled_ns", "first_token_ns", "finished_ns",
-    "finish_reason",
+    "finish_reason", "prompt_token_ids", "prompt_token_texts",
 )  # fmt: skip
+
+
+def _request(request: Request) -> Sequence[Any]:
+    return (
+        request.id, request.prompt, request.prompt_tokens, json.dumps(request.params), request.arrived_ns,
+        request.scheduled_ns, request.first_token_ns, request.finished_ns, request.finish_reason,
+        " ".join(map(str, request.prompt_token_ids)), json.dumps(request.prompt_token_texts, ensure_ascii=False),
+    )  # fmt: skip
 
 
 def _plain(table: Columns, words: dict[str, tuple[str, ...]] | None = None) -> Iterator[Sequence[Any]]:
@@ -79,6 +85,13 @@ def _steps(session: Session) -> Iterator[Sequence[Any]]:
     for row, phases in enumerate(phases_us):
         kernel = session.attention_kernels[kernels[row]]
         yield (*(column[row] for column in ints), STEP_KINDS[kinds[row]], kernel, *phases)
+
+
+def _tokens(session: Session) -> Iterator[Sequence[Any]]:
+    ids = session.tokens["id"].tolist()
+    for token, row in zip(ids, _plain(session.tokens, {"source": TOKEN_SOURCES}), strict=True):
+        pairs = zip(*(column.tolist() for column in session.alternatives(token)), strict=True)
+        yield (*row, " ".join(f"{other}:{logprob:.5g}" for other, logprob in pairs))
 
 
 def _step_layers(session: Session) -> Iterator[Sequence[Any]]:

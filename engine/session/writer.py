@@ -202,11 +202,11 @@ class SessionWriter:
 
 def check_destination(path: Path) -> None:
     """Raise SessionFileError where a session cannot be written to `path`; an older session there is left as it is."""
-    if path.is_dir():
-        raise SessionFileError(f"{path} is a folder; name a file to write the session to.")
-    if not path.parent.is_dir():
-        raise SessionFileError(f"The folder {path.parent} does not exist; the session cannot be written.")
     try:
+        if path.is_dir():
+            raise SessionFileError(f"{path} is a folder; name a file to write the session to.")
+        if not path.parent.is_dir():
+            raise SessionFileError(f"The folder {path.parent} does not exist; the session cannot be written.")
         existed = path.exists()
         with path.open("a+b") as file:
             file.seek(0)

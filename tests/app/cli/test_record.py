@@ -102,6 +102,33 @@ def test_exports_and_comparison(decodescope: Run, tmp_path: Path) -> None:
     assert "the same" in decodescope("compare", "a.dscope", "b.dscope").stdout
 
 
+def test_a_run_that_is_refused_replaces_no_older_recording(decodescope: Run, tmp_path: Path) -> None:
+    record_json(decodescope, "--max-new-tokens", "2", "-o", "run.dscope")
+    before = (tmp_path / "run.dscope").read_bytes()
+    done = decodescope("record", "-o", "run.dscope", "--attention-layer", "99")
+    assert done.returncode == 2
+    assert (tmp_path / "run.dscope").read_bytes() == before
+
+
+def test_lines_of_requests_end_where_jsonl_says(decodescope: Run, tmp_path: Path) -> None:
+    text = '{"prompt": "one\u2028two", "max_new_tokens": 1}\r\n{"prompt": "three", "max_new_tokens": 1}'
+    (tmp_path / "r.jsonl").write_bytes(b"\xef\xbb\xbf" + text.encode())
+    result = record_json(decodescope, "--requests", "r.jsonl", "-o", "run.dscope")
+    assert result["tokens"] == 2
+    db = sqlite3.connect(tmp_path / "run.dscope")
+    assert [prompt for (prompt,) in db.execute("SELECT prompt FROM requests")] == ["one\u2028two", "three"]
+    db.close()
+
+
+def test_a_terminal_that_cannot_show_a_character_shows_its_escape(
+    decodescope: Run, environment: dict[str, str]
+) -> None:
+    record_json(decodescope, "--max-new-tokens", "1", "--prompt", "猫", "-o", "run.dscope")
+    environment["PYTHONIOENCODING"] = "ascii"
+    assert "tokens/s" in decodescope("info", "run.dscope").stdout
+    assert json.loads(decodescope("info", "run.dscope", "--json").stdout)["requests"][0]["id"] == 0
+
+
 def start(environment: dict[str, str], folder: Path, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "app.main", "record", *arguments],

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.session.file import SessionWriter
 from tests.app.cli.conftest import ROOT, Run
 
 DEMO = ROOT / "assets" / "demo" / "target"
@@ -58,6 +59,12 @@ def broken_model(folder: Path, kind: str) -> None:
         (["record", "--requests", "absent.jsonl"], "absent.jsonl"),
         (["record", "--requests", "bad.jsonl"], "Line 2 of bad.jsonl"),
         (["record", "--requests", "bad.jsonl", "--prompt", "x"], "either --prompt or --requests"),
+        (["record", "--requests", "half.jsonl"], 'Line 1 of half.jsonl is wrong: "prompt" is not valid Unicode'),
+        (["record", "--prompt", "\udcff"], "is not valid Unicode"),
+        (["export", "run.dscope", "--to", "chrome", "-o", "no/t.json"], "cannot be written"),
+        (["export", "run.dscope", "--to", "csv", "-o", "notes.txt"], "cannot be written"),
+        (["export", "run.dscope", "--to", "perfetto", "-o", "x"], "there are chrome, csv, png and svg"),
+        (["compare", "run.dscope", "absent.dscope"], "There is no file absent.dscope"),
         (["info", "absent.dscope"], "There is no file absent.dscope"),
         (["info", "notes.txt"], "not an SQLite database"),
         (["export", "notes.txt", "--to", "chrome", "-o", "x.json"], "not an SQLite database"),
@@ -70,6 +77,9 @@ def broken_model(folder: Path, kind: str) -> None:
 def test_wrong_input(decodescope: Run, tmp_path: Path, arguments: list[str], words: str) -> None:
     (tmp_path / "notes.txt").write_text("these are not yours\n")
     (tmp_path / "bad.jsonl").write_text('{"prompt": "fine"}\n{"prompt": 5}\n')
+    (tmp_path / "half.jsonl").write_text('{"prompt": "half of a pair: \\ud800"}\n')
+    if "run.dscope" in arguments:
+        SessionWriter(tmp_path / "run.dscope").close()
     if "--model" in arguments and "/" not in arguments[2]:
         broken_model(tmp_path / arguments[2], arguments[2])
     done = decodescope(*arguments)
@@ -79,4 +89,4 @@ def test_wrong_input(decodescope: Run, tmp_path: Path, arguments: list[str], wor
     assert "Traceback" not in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1, done.stderr
     assert (tmp_path / "notes.txt").read_text() == "these are not yours\n"
-    assert not list(tmp_path.glob("*.dscope"))
+    assert {path.name for path in tmp_path.glob("*.dscope")} <= {"run.dscope"} & set(arguments)

@@ -72,6 +72,7 @@ def test_flows_run_from_a_step_to_its_tokens(trace: list[dict[str, Any]]) -> Non
     starts = {event["id"]: event for event in trace if event["ph"] == "s"}
     ends = [event for event in trace if event["ph"] == "f"]
     assert len(ends) == 60
+    assert set(starts) == {end["id"] for end in ends}
     for end in ends:
         start = starts[end["id"]]
         assert (start["name"], start["cat"], end["bp"]) == (end["name"], end["cat"], "e")
@@ -111,6 +112,15 @@ def test_it_says_what_the_session_says(session: Session, trace: list[dict[str, A
     assert len(tokens) == 180
     marks = [e for e in trace if e["ph"] == "i"]
     assert [(m["name"], m["ts"]) for m in marks] == [('switch: kv: none → "contiguous"', 5000.0)]
+
+
+def test_a_step_without_a_token_starts_no_flow_and_a_device_has_a_lane(tmp_path: Path) -> None:
+    session = synthetic_session(2)
+    session.apply([schema.Step(2, 0, "prefill", 10**8, 2 * 10**8, 7 * 10**7, *([0] * 14), "sdpa", b"", b"")])
+    trace = trace_of(session, tmp_path / "t.json")
+    assert {e["id"] for e in trace if e["ph"] == "s"} == {e["id"] for e in trace if e["ph"] == "f"} == {0, 1}
+    assert [(e["ts"], e["dur"]) for e in trace if e.get("cat") == "device"] == [(1e5, 7e4)]
+    assert "device" in {e["args"]["name"] for e in trace if e["name"] == "thread_name"}
 
 
 def test_a_session_that_was_cut_short_still_gives_a_whole_trace(tmp_path: Path) -> None:

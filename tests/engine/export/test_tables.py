@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 
 import pytest
@@ -33,5 +34,14 @@ def test_every_table_is_a_file_and_the_blobs_are_spelled_out(tmp_path: Path) -> 
     assert sum(int(r["kv_used_bytes"]) for r in layers if r["step_id"] == "7") == session.steps["kv_used_bytes"][7]
     tokens = read(tmp_path / "out" / "tokens.csv")
     assert [t["text"] for t in tokens] == session.tokens["text"].tolist()
+    ids, logprobs = session.alternatives(11)
+    pairs = [pair.split(":") for pair in tokens[11]["alternatives"].split()]
+    assert [int(token) for token, _ in pairs] == ids.tolist()
+    assert [float(logprob) for _, logprob in pairs] == pytest.approx(logprobs.tolist(), rel=1e-4)
+    request = read(tmp_path / "out" / "requests.csv")[1]
+    assert json.loads(request["params"]) == {"max_new_tokens": 20}
+    assert [int(token) for token in request["prompt_token_ids"].split()] == session.requests[1].prompt_token_ids
+    assert json.loads(request["prompt_token_texts"]) == session.requests[1].prompt_token_texts
+    assert json.loads(read(tmp_path / "out" / "configs.csv")[0]["switches"]) == session.configs[0].switches
     attention = read(tmp_path / "out" / "attention.csv")
     assert sum(float(p) for p in attention[3]["probs"].split()) == pytest.approx(1, abs=0.01)
