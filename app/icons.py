@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from pathlib import Path
 from typing import Final
 
 from PySide6.QtCore import QByteArray, QRectF, Qt
 from PySide6.QtGui import QIcon, QPainter, QPixmap
 
-from app.theme import theme
+from app.theme import ICONS, theme
 
-FOLDER: Final = Path(__file__).resolve().parents[1] / "assets" / "icons"
 SIZES: Final = (16, 24, 32, 48)
 
 
@@ -48,4 +46,4 @@ def picture(name: str, colour: str, size: int) -> QPixmap:
 
 @lru_cache
 def _source(name: str) -> str:
-    return (FOLDER / f"{name}.svg").read_text(encoding="utf-8")
+    return (ICONS / f"{name}.svg").read_text(encoding="utf-8")

@@ -238,7 +238,7 @@ class RunPanel(QWidget):
         layout.addWidget(TallScrollArea(self._build_settings()))
         layout.addWidget(output, 1)
         self.setMinimumWidth(WIDTH - 8 * GRID)
-        self.setMaximumWidth(2 * WIDTH)
+        self.setMaximumWidth(3 * WIDTH // 2)
         self.set_requests_file(None)
 
     def _build_settings(self) -> QWidget:

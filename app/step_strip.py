@@ -32,6 +32,8 @@ from engine.session.store import STEP_KINDS, Session
 PLOT_HEIGHT: Final = 12 * GRID
 GUTTER: Final = 16 * GRID
 """Room for the axis on the left; as wide as that of the plots below."""
+LINE: Final = 1.3
+"""Height of a line of captions, of the font's: glyphs of other scripts come from taller fonts."""
 CLICK_PIXELS: Final = 3
 ZOOM: Final = 1.25
 FEWEST_STEPS: Final = 8
@@ -127,14 +129,14 @@ class StepStrip(QWidget):
     # --- geometry ---------------------------------------------------------------------------------------------------
 
     def sizeHint(self) -> QSize:
-        line = QFontMetricsF(ui_font(CAPTION_SCALE)).height()
+        line = LINE * QFontMetricsF(ui_font(CAPTION_SCALE)).height()
         return QSize(600, round(PLOT_HEIGHT + 2 * line + 2 * GRID))
 
     def minimumSizeHint(self) -> QSize:
         return QSize(240, self.sizeHint().height())
 
     def _plot(self) -> QRectF:
-        line = QFontMetricsF(ui_font(CAPTION_SCALE)).height()
+        line = LINE * QFontMetricsF(ui_font(CAPTION_SCALE)).height()
         return QRectF(
             GUTTER, line + GRID, max(1, self.width() - GUTTER - PANEL_PADDING), self.height() - 2 * line - 2 * GRID
         )
@@ -278,7 +280,7 @@ class StepStrip(QWidget):
 
     def _paint_axis(self, painter: QPainter, plot: QRectF, columns: StepColumns) -> None:
         painter.setPen(QColor(theme().muted))
-        line = painter.fontMetrics().height()
+        line = LINE * painter.fontMetrics().height()
         right = Qt.AlignmentFlag.AlignRight
         gutter = QRectF(0, plot.top() - line / 2 + GRID, GUTTER - GRID, line)
         painter.drawText(gutter, right | Qt.AlignmentFlag.AlignVCenter, seconds(columns.ceiling_ns() / 1e9))
@@ -309,9 +311,9 @@ class StepStrip(QWidget):
             x += side + GRID + metrics.horizontalAdvance(name) + 2 * ROW_GAP
         text = self._range_text()
         painter.setPen(QColor(colours.text if self._shown_range() else colours.muted))
-        room = QRectF(x, 2, plot.right() - x, metrics.height())
+        room = QRectF(x, 0, plot.right() - x, LINE * metrics.height())
         text = metrics.elidedText(text, Qt.TextElideMode.ElideRight, int(room.width()))
-        painter.drawText(room, Qt.AlignmentFlag.AlignRight, text)
+        painter.drawText(room, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, text)
 
     def _range_text(self) -> str:
         chosen = self._shown_range()

@@ -7,12 +7,14 @@ No other file names a colour, a font size or a margin. Widgets ask `theme()` whe
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final, Literal
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QFont, QFontDatabase, QGuiApplication, QPalette
 from PySide6.QtWidgets import QApplication
 
+ICONS: Final = Path(__file__).resolve().parents[1] / "assets" / "icons"
 Scheme = Literal["system", "dark", "light"]
 
 GRID: Final = 4
@@ -130,6 +132,7 @@ def palette(colours: Theme) -> QPalette:
 def style_sheet(colours: Theme) -> str:
     """The few rules a palette cannot express."""
     hover = colours.line
+    check = (ICONS / f"check-{colours.name}.svg").as_posix()
     return f"""
     QToolTip {{ color: {colours.text}; background: {colours.panel}; border: 1px solid {colours.line}; padding: 4px; }}
     QMainWindow::separator {{ background: {colours.window}; width: {GRID}px; height: {GRID}px; }}
@@ -173,6 +176,12 @@ def style_sheet(colours: Theme) -> str:
                      background: {colours.panel}; selection-background-color: {colours.accent};
                      selection-color: {colours.on_accent}; }}
     QPlainTextEdit:focus, QTextBrowser:focus, QLineEdit:focus, QListView:focus {{ border-color: {colours.accent}; }}
+    QCheckBox::indicator {{ width: 14px; height: 14px; border: 1px solid {colours.muted}; border-radius: 3px;
+                            background: {colours.panel}; }}
+    QCheckBox::indicator:checked {{ background: {colours.accent}; border-color: {colours.accent};
+                                    image: url("{check}"); }}
+    QCheckBox::indicator:disabled {{ border-color: {colours.line}; }}
+    QCheckBox:focus::indicator, QCheckBox::indicator:focus {{ border-color: {colours.accent}; }}
     QProgressBar {{ border: 1px solid {colours.line}; border-radius: 4px; background: {colours.panel};
                     text-align: center; }}
     QProgressBar::chunk {{ background: {colours.accent}; border-radius: 3px; }}

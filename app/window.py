@@ -317,7 +317,7 @@ class MainWindow(QMainWindow):
         geometry = self._preferences.geometry
         if geometry is None or not self.restoreGeometry(geometry):
             room = self.screen().availableSize().shrunkBy(ROOM_FOR_FRAME)
-            self.resize(DEFAULT_SIZE.boundedTo(room))
+            self.resize(DEFAULT_SIZE.expandedTo(room * 0.9).boundedTo(room))
         rows = layout.rows_for(self.size())
         layout.arrange(self, self.side, self.docks, rows)
         kept = self._preferences.layout
