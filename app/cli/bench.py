@@ -20,7 +20,7 @@ TOKENS: Final = 128
 ROUNDS: Final = 3
 COMBINATIONS: Final = [
     Switches(kv=kv, attention=attention)
-    for kv in ("none", "contiguous")
+    for kv in ("none", "contiguous", "paged")
     for attention in ("reference", "sdpa")
 ]  # fmt: skip
 
