@@ -84,7 +84,8 @@ class StatusBar(QStatusBar):
         device = session.meta.get("device_name") or session.meta.get("device", "")
         dtype, threads = session.meta.get("dtype", ""), session.meta.get("threads", "")
         cpu = session.meta.get("device", "").startswith("cpu")
-        parts = [device, dtype, self.tr("{} threads").format(threads) if cpu and threads else ""]
+        words = self.tr("1 thread") if threads == "1" else self.tr("{} threads").format(threads)
+        parts = [device, dtype, words if cpu and threads else ""]
         self._device.setText(" · ".join(part for part in parts if part))
         dropped = sum(session.dropped.values())
         self._dropped.setText(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QColor, QFontMetrics, QIcon, QPixmap
+from PySide6.QtGui import QColor, QFontMetrics, QIcon, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QSizePolicy, QTableWidget, QTableWidgetItem, QWidget
 
 from app.panels.models.latency import BRIEF_S, PARTS, RangeFigures
@@ -16,6 +16,8 @@ COLUMNS: Final = ("part", "brief", "mean", "p50", "p90", "p99", "share")
 ROWS: Final = (*PARTS, "itl")
 NARROW: Final = ("brief", "p50", "p90")
 """Columns that a narrow table drops."""
+DROPPED: Final = ("p90", "p50", "brief", "share", "p99")
+"""Columns in the order in which they go where a number would be cut."""
 
 
 class LatencyTable(QTableWidget):
@@ -37,6 +39,7 @@ class LatencyTable(QTableWidget):
         self.horizontalHeader().setHighlightSections(False)
         self.horizontalHeader().setMinimumSectionSize(8 * GRID)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self._narrow = False
         self._fill_fixed()
         self.restyle()
 
@@ -63,9 +66,30 @@ class LatencyTable(QTableWidget):
 
     def show_all_columns(self, wanted: bool) -> None:
         """A narrow table drops the brief's column and the middle percentiles."""
-        for index, name in enumerate(COLUMNS):
-            self.setColumnHidden(index, not wanted and name in NARROW)
+        self._narrow = not wanted
+        self._fit()
         self.updateGeometry()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        """Show the columns that are wanted, less those in which a number would be cut."""
+        shown = self._wanted()
+        for name in DROPPED:
+            if self._width_of(shown) > self.width():
+                shown = [one for one in shown if one != name]
+        for index, name in enumerate(COLUMNS):
+            self.setColumnHidden(index, name not in shown)
+
+    def _wanted(self) -> list[str]:
+        return [name for name in COLUMNS if not (self._narrow and name in NARROW)]
+
+    def _width_of(self, columns: list[str]) -> int:
+        """Pixels in which no number of these columns is cut, in bold as the total is."""
+        widest = QFontMetrics(ui_font(bold=True)).horizontalAdvance("99.9 ms") + 4 * GRID
+        return self.sizeHintForColumn(0) + (len(columns) - 1) * widest
 
     def cell(self, part: str, column: str) -> str:
         """What a cell says."""
@@ -109,10 +133,8 @@ class LatencyTable(QTableWidget):
         return QSize(160, self.sizeHint().height())
 
     def needed_width(self) -> int:
-        """Pixels in which no number of the columns shown is cut."""
-        numbers = sum(not self.isColumnHidden(column) for column in range(1, len(COLUMNS)))
-        widest = QFontMetrics(ui_font(bold=True)).horizontalAdvance("99.9 ms") + 3 * GRID
-        return self.sizeHintForColumn(0) + numbers * widest
+        """Pixels in which no number of the columns that are wanted is cut."""
+        return self._width_of(self._wanted())
 
     def _fill_fixed(self) -> None:
         heads = {

@@ -1470,6 +1470,10 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
         <translation>{} 个线程</translation>
     </message>
     <message>
+        <source>1 thread</source>
+        <translation>1 个线程</translation>
+    </message>
+    <message>
         <source>{} rows dropped</source>
         <translation>丢弃 {} 行</translation>
     </message>

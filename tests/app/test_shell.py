@@ -19,7 +19,10 @@ from app.preferences import RECENT, Preferences
 from app.recordings import RecordedDetail, Recordings
 from app.refresher import FASTEST_S, SHARE, SLOWEST_S, Piece, Refresher, pace_s
 from app.selection import Selection
+from app.status_bar import StatusBar
 from engine.errors import InputError
+from engine.session import schema
+from engine.session.store import Session
 from engine.session.writer import SessionWriter
 from tests.engine.session.synthetic import synthetic_events, synthetic_session
 
@@ -156,3 +159,13 @@ def test_the_registry_knows_each_panel_once_and_refuses_others() -> None:
     assert entry("timeline").name == "timeline"
     with pytest.raises(InputError, match="no panel 'x'; the panels are timeline"):
         entry("x")
+
+
+def test_one_thread_is_one(qtbot: QtBot) -> None:
+    status = StatusBar()
+    qtbot.addWidget(status)
+    for threads, words in (("1", "cpu · float32 · 1 thread"), ("2", "cpu · float32 · 2 threads")):
+        session = Session()
+        session.apply([schema.SessionStarted({"device": "cpu", "dtype": "float32", "threads": threads})])
+        status.refresh(session, False, None)
+        assert status._device.text() == words

@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QFontMetrics
 from pytestqt.qtbot import QtBot
 
 from app import theme
 from app.panels.latency import LatencyPanel
+from app.theme import GRID
 from app.units import percent, seconds
 from app.widgets.latency_table import COLUMNS
 from engine.session import schema
@@ -186,3 +188,22 @@ def test_figures_and_rows(qtbot: QtBot) -> None:
     panel.show_session(None)
     assert panel.is_empty
     assert panel.figures() == ""
+
+
+@pytest.mark.parametrize("width", [320, 420, 560, 900])
+@pytest.mark.parametrize("height", [220, 700])
+def test_no_number_of_the_table_is_cut(qtbot: QtBot, width: int, height: int) -> None:
+    panel = latency_panel(qtbot, synthetic_session(64), width, height)
+    panel.show()
+    qtbot.waitExposed(panel)
+    table = panel.table
+    room = 4 * GRID
+    for column in range(1, len(COLUMNS)):
+        if table.isColumnHidden(column):
+            continue
+        for row in range(table.rowCount()):
+            item = table.item(row, column)
+            assert item is not None
+            needed = QFontMetrics(item.font()).horizontalAdvance(item.text())
+            assert needed + room // 2 <= table.columnWidth(column), item.text()
+    assert not table.isColumnHidden(COLUMNS.index("mean"))
