@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
+from time import perf_counter
 from typing import Final, Protocol
 
 import torch
@@ -9,7 +12,10 @@ from torch import Tensor
 from torch.nn import functional
 
 PACK_BYTES: Final = 8 * 2**20
-"""From this size on a float32 weight is packed; below it, the packed call's own cost shows."""
+"""From this size on a float32 weight may be packed; below it, the packed call's own cost shows."""
+TRIAL_SHAPE: Final = (4096, 2048)
+TRIAL_ROWS: Final = (1, 4)
+TRIAL_REPEATS: Final = 5
 
 
 class Linear(Protocol):
@@ -73,20 +79,42 @@ class PackedLinear:
 
 
 def make_linear(weight: Tensor, bias: Tensor | None = None) -> Linear:
-    """The form of a linear layer that was fastest for such a weight [out, in], by its device, dtype and size.
+    """The form of a linear layer that is fastest for such a weight [out, in], by its device, dtype and size.
 
-    On a CPU, one row, µs plain / transposed / packed: float32 1376×256 24 / 15 / 80, and 9728×896 from memory with two
-    threads 12 / 20 / 25 GB/s; bfloat16 1376×256 100 / 69 / 29; float16 55 / 66 / 66. With more rows packing gains more.
+    On a CPU, one row, µs plain / transposed / packed: float32 1376×256 24 / 15 / 80; bfloat16 1376×256 100 / 69 / 29;
+    float16 55 / 66 / 66. Large float32 weights differ from machine to machine and are tried on this one.
     """
     if weight.device.type != "cpu":
         return PlainLinear(weight, bias)
     if weight.dtype == torch.float32:
-        return (
-            PackedLinear(weight, bias) if can_pack() and weight.nbytes >= PACK_BYTES else TransposedLinear(weight, bias)
-        )
+        packed = can_pack() and weight.nbytes >= PACK_BYTES and packing_pays(torch.get_num_threads())
+        return PackedLinear(weight, bias) if packed else TransposedLinear(weight, bias)
     if weight.dtype == torch.bfloat16 and can_pack() and torch.ops.mkldnn._is_mkldnn_bf16_supported():
         return PackedLinear(weight, bias)
     return PlainLinear(weight, bias)
+
+
+@cache
+def packing_pays(threads: int) -> bool:
+    """Whether a large float32 weight multiplies a few rows faster packed than transposed, tried once a process.
+
+    With two threads, one row and four, GB/s of weights: 25 and 23 packed against 20 and 5.5 transposed on one machine,
+    28 and 17 against 32 and 16 on another.
+    """
+    weight = torch.ones(TRIAL_SHAPE)
+    forms: tuple[Linear, Linear] = PackedLinear(weight, None), TransposedLinear(weight, None)
+    inputs = [torch.ones(rows, weight.shape[1]) for rows in TRIAL_ROWS]
+    packed_s, transposed_s = (sum(_best_s(lambda x=x, form=form: form(x)) for x in inputs) for form in forms)  # type: ignore[misc]
+    return packed_s < transposed_s
+
+
+def _best_s(run: Callable[[], object]) -> float:
+    times = []
+    for _ in range(TRIAL_REPEATS):
+        start = perf_counter()
+        run()
+        times.append(perf_counter() - start)
+    return min(times)
 
 
 def can_pack() -> bool:

@@ -11,7 +11,15 @@ from typing import Any
 
 from tests.benchmarks.machine import facts
 
-SUITES = ("decode_speed", "detail_cost", "first_paint", "panel_refresh", "session_file", "window_cost")
+SUITES = (
+    "batched_decode",
+    "decode_speed",
+    "detail_cost",
+    "first_paint",
+    "panel_refresh",
+    "session_file",
+    "window_cost",
+)
 
 
 def main() -> int:

@@ -1,7 +1,8 @@
-"""Greedy decoding against `transformers.generate`: same weights, dtype, threads and prompt, in turn, in one process."""
+"""Greedy decoding against `transformers.generate` and llama.cpp: same weights, dtype, threads and prompt, in turn."""
 
 from __future__ import annotations
 
+import gc
 import statistics
 import tempfile
 import time
@@ -12,15 +13,22 @@ import torch
 
 from engine.decode.engine import Engine
 from engine.decode.settings import LoadSpec, Observation, RequestSpec, RunSpec
+from engine.measure.ceilings import measure
 from engine.model.loader import LoadedModel, load_model
+from tests.benchmarks import llama_cpp_peer
 from tests.benchmarks.shapes import DEMO, half_billion
 
 ROUNDS = 5
 PROMPT = "The cat sits on the"
+NOT_INSTALLED = "not installed"
 
 
 def run() -> list[dict[str, Any]]:
-    """Tokens/s of both and the ratio (budgets: demo 1.5; 0.5 B shape 1.8 in float32, 2.0 in bfloat16)."""
+    """Tokens/s of all three and the ratio (budgets: demo 1.5; 0.5 B shape 1.8 in float32, 2.0 in bfloat16).
+
+    The machine's reading speed bounds them all: `ceiling` is tokens/s if nothing but the weights were read, as fast as
+    `torch.sum` reads a large array.
+    """
     rows = [_row("demo", DEMO, "float32", 200)]
     with tempfile.TemporaryDirectory() as folder:
         rows += [_row("0.5 B shape", half_billion(Path(folder), dtype), dtype, 20) for dtype in ("float32", "bfloat16")]
@@ -42,12 +50,27 @@ def _row(name: str, folder: Path, dtype: str, tokens: int) -> dict[str, Any]:
         speeds["theirs"].append(tokens / (time.perf_counter() - start))
         speeds["ours"].append(tokens / _seconds(ours, tokens))
     ratios = [a / b for a, b in zip(speeds["ours"][1:], speeds["theirs"][1:], strict=True)]
+    ceiling = measure(torch.device("cpu"), torch.float32).read_bytes_per_s / ours.decoder.weight_bytes
+    del theirs, ours
+    gc.collect()
     return {
         "model": name, "dtype": dtype, "threads": threads,
         "DecodeScope tokens/s": round(statistics.median(speeds["ours"][1:]), 2),
         "generate tokens/s": round(statistics.median(speeds["theirs"][1:]), 2),
         "ratio": round(statistics.median(ratios), 3), "least": round(min(ratios), 3), "most": round(max(ratios), 3),
+        "llama.cpp tokens/s": _llama_cpp(folder, dtype, ids[0].tolist(), tokens, threads),
+        "ceiling tokens/s": round(ceiling, 1),
     }  # fmt: skip
+
+
+def _llama_cpp(folder: Path, dtype: str, prompt: list[int], tokens: int, threads: int) -> float | str:
+    """The peer's rate; the demo model's weights are stored in bfloat16 and would not be the same dtype here."""
+    if folder == DEMO:
+        return "not measured"
+    if not llama_cpp_peer.available():
+        return NOT_INSTALLED
+    rates, _ = llama_cpp_peer.decode(llama_cpp_peer.write_gguf(folder), prompt, tokens, ROUNDS + 1, threads)
+    return round(statistics.median(rates[1:]), 2)
 
 
 def _seconds(model: LoadedModel, tokens: int) -> float:

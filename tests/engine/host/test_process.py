@@ -32,8 +32,11 @@ def engine() -> Iterator[EngineProcess]:
 
 
 def open_descriptors() -> set[str]:
-    """Each open descriptor with what it leads to: a pipe or socket carries a number of its own, so that those which other
-    tests left for the garbage collector cannot hide a new one or count as one."""
+    """Each open descriptor with what it leads to.
+
+    A pipe or socket carries a number of its own, so that those which other tests left for the garbage collector cannot
+    hide a new one or count as one.
+    """
     found = set()
     for number in os.listdir("/proc/self/fd"):
         with contextlib.suppress(FileNotFoundError):  # that of the listing itself
