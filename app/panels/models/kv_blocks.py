@@ -1,0 +1,306 @@
+"""Who held which block of the paged cache after any step, rebuilt from the recorded block events.
+
+Every event adds to a block's count of holders or takes from it, so a stretch of events is laid over a state as sums,
+not one by one. States are kept at intervals (checkpoints); any step is the nearest one before it and a short stretch.
+
+A full block that its last holder lets go is taken for evictable. The pool frees it at once where a block of the same
+content is there already (two requests that computed the same prefix side by side), which no event tells.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.session.columns import Columns
+from engine.session.store import BLOCK_EVENTS, Session
+
+FREE, EVICTABLE, HELD, SHARED = range(4)
+"""What a block is: held by nobody, kept only for possible reuse, held by one request, or by several."""
+SHORTEST: Final = 32_768
+"""Events between two checkpoints, at least."""
+EVENTS_A_BLOCK: Final = 4
+"""With many blocks checkpoints are as many times their number apart, so that they stay smaller than the events."""
+WORK_ROWS: Final = 4096
+"""How many rows of work are looked through at once for the length of a request."""
+DEFAULT_BLOCK_SIZE: Final = 16
+
+_ALLOCATE, _SHARE, _FREE, _EVICT = range(4)
+assert BLOCK_EVENTS == ("allocate", "share", "free", "evict")
+_DELTA: Final = np.array([1, 1, -1, 0], np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class BlockState:
+    """The blocks after a step; every array has one value a block."""
+
+    step: int
+    block_size: int
+    kind: NDArray[np.uint8]
+    """FREE, EVICTABLE, HELD or SHARED."""
+    owner: NDArray[np.int64]
+    """The request that holds a block alone, −1 otherwise."""
+    index: NDArray[np.int64]
+    """Which block of its request's positions it is, from 0; −1 where nothing is in it."""
+    fill: NDArray[np.int64]
+    """Positions written in it, 0 to `block_size`."""
+
+    def __len__(self) -> int:
+        return len(self.kind)
+
+    def counts(self) -> tuple[int, int, int, int]:
+        """How many blocks are free, evictable, held and shared."""
+        free, evictable, held, shared = np.bincount(self.kind, minlength=4).tolist()
+        return free, evictable, held, shared
+
+    @property
+    def fill_share(self) -> float | None:
+        """Positions written over those there is room for in the blocks that requests hold; None without any."""
+        held = self.kind >= HELD
+        return float(self.fill[held].mean()) / self.block_size if held.any() else None
+
+    def owners(self) -> list[tuple[int, int]]:
+        """(request, blocks it holds alone), most blocks first."""
+        requests, counts = np.unique(self.owner[self.owner >= 0], return_counts=True)
+        return sorted(zip(requests.tolist(), counts.tolist(), strict=True), key=lambda pair: (-pair[1], pair[0]))
+
+
+class _Pool:
+    """The sums over events so far, one a block."""
+
+    def __init__(self, blocks: int = 0) -> None:
+        self.holders = np.zeros(blocks, np.int64)
+        self.requests = np.zeros(blocks, np.int64)
+        """Sum of the ids of the requests that hold a block: the id itself where there is one."""
+        self.index = np.full(blocks, -1, np.int64)
+        self.full = np.zeros(blocks, bool)
+        """Whether a block was full when it was last let go, and not thrown away since."""
+
+    def copy(self, blocks: int = 0) -> _Pool:
+        """The same sums, with room for so many blocks."""
+        have = len(self.holders)
+        other = _Pool(max(blocks, have))
+        for name in ("holders", "requests", "index", "full"):
+            getattr(other, name)[:have] = getattr(self, name)
+        return other
+
+
+class BlockHistory:
+    """The block events of a growing Session, and the state they left after each step.
+
+    `update` costs what is new, `at` a few milliseconds at most, however long the session is.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self._facts = Columns({"index": np.int64, "full": np.bool_})
+        """Of each event: which block of its request it is about, and whether it let go of a full one."""
+        self._tip = _Pool()
+        self._checkpoints: list[tuple[int, _Pool]] = [(0, _Pool())]
+        self._work_seen = 0
+        self._held: dict[int, int] = {}
+        self._lengths: dict[int, int] = {}
+        self._configs_seen = 0
+        self._renewals: list[int] = []
+        """Steps from which on the pool is another one, those that are still to come in the events."""
+        self._shown: BlockState | None = None
+
+    def update(self) -> None:
+        """Take the events of the steps that came since the last call."""
+        session, first = self.session, len(self._facts)
+        steps = len(session.steps)
+        # A batch's block events can be seen before its steps are: only those whose step is there are complete.
+        end = int(np.searchsorted(session.kv_blocks["step_id"], steps))
+        self._see_configs()
+        self._take_work(first, end, steps)
+        while first < end:
+            renewal = self._next_renewal(end)
+            if renewal == first:
+                first += self._leading_frees(first, end, self._renewals.pop(0))
+                self._tip = _Pool()
+                self._checkpoints.append((first, _Pool()))
+                continue
+            last = min(renewal, first + self._interval())
+            self._apply(self._tip, first, last)
+            first = last
+            if last - self._checkpoints[-1][0] >= self._interval():
+                self._checkpoints.append((last, self._tip.copy()))
+
+    def at(self, step: int) -> BlockState:
+        """The blocks after a step, as many as the session reserved then."""
+        session = self.session
+        reserved = self._reserved(step)
+        if self._shown is not None and (self._shown.step, len(self._shown)) == (step, reserved):
+            return self._shown
+        end = self._end(step)
+        start, checkpoint = self._checkpoint(end)
+        pool = checkpoint.copy()
+        self._apply(pool, start, end)
+        pool = pool.copy(reserved)
+        size = self.block_size(step)
+        kind = np.where(pool.full, EVICTABLE, FREE).astype(np.uint8)
+        kind[pool.holders == 1], kind[pool.holders > 1] = HELD, SHARED
+        owner = np.where(kind == HELD, pool.requests, -1)
+        fill = np.where((kind == SHARED) | (kind == EVICTABLE), size, 0).astype(np.int64)
+        requests = np.unique(owner[owner >= 0])
+        if len(requests):
+            lengths = lengths_at(session, step, requests)
+            held = np.flatnonzero(kind == HELD)
+            of = lengths[np.searchsorted(requests, owner[held])]
+            fill[held] = np.clip(of - pool.index[held] * size, 0, size)
+        self._shown = BlockState(step, size, kind, owner, np.where(kind == FREE, -1, pool.index), fill)
+        return self._shown
+
+    def holders(self, step: int, block: int) -> list[int]:
+        """The requests that hold a block after a step."""
+        end = self._end(step)
+        start = max((at for at, pool in self._checkpoints if at <= end and not len(pool.holders)), default=0)
+        table = self.session.kv_blocks
+        rows = start + np.flatnonzero(table["block"][start:end] == block)
+        counts: dict[int, int] = {}
+        for request, event in zip(table["request_id"][rows].tolist(), table["event"][rows].tolist(), strict=True):
+            counts[request] = counts.get(request, 0) + int(_DELTA[event])
+        return sorted(request for request, held in counts.items() if held > 0)
+
+    def block_size(self, step: int) -> int:
+        """Positions a block at a step."""
+        return int(switches_at(self.session, step).get("block_size", DEFAULT_BLOCK_SIZE))
+
+    # --- inside -----------------------------------------------------------------------------------------------------
+
+    def _end(self, step: int) -> int:
+        """How many events there were up to the end of a step."""
+        return min(int(np.searchsorted(self.session.kv_blocks["step_id"], step + 1)), len(self._facts))
+
+    def _checkpoint(self, end: int) -> tuple[int, _Pool]:
+        place = bisect_right(self._checkpoints, end, key=lambda one: one[0]) - 1
+        return self._checkpoints[place]
+
+    def _interval(self) -> int:
+        return max(SHORTEST, EVENTS_A_BLOCK * len(self._tip.holders))
+
+    def _reserved(self, step: int) -> int:
+        """Blocks the pool has: those there is memory for, those any event named at the least."""
+        session = self.session
+        facts = session.model_config
+        block = self.block_size(step) * 2
+        for name in ("layers", "kv_heads", "head_dim", "itemsize"):
+            block *= int(facts.get(name, 0))
+        return int(session.steps["kv_reserved_bytes"][step]) // block if block else 0
+
+    def _see_configs(self) -> None:
+        """Note the steps at which the cache was made anew."""
+        configs = self.session.configs
+        for index in range(max(1, self._configs_seen), len(configs)):
+            before, after = configs[index - 1].switches, configs[index].switches
+            if any(before.get(name) != after.get(name) for name in ("kv", "block_size", "kv_memory")):
+                self._renewals.append(configs[index].step_id)
+        self._configs_seen = len(configs)
+
+    def _next_renewal(self, end: int) -> int:
+        """The first event from which on the pool is another one; `end` where there is none yet."""
+        if not self._renewals:
+            return end
+        return int(np.searchsorted(self.session.kv_blocks["step_id"][:end], self._renewals[0]))
+
+    def _leading_frees(self, first: int, end: int, step: int) -> int:
+        """How many events at the head of a step still belong to the pool that was given up."""
+        table = self.session.kv_blocks
+        last = int(np.searchsorted(table["step_id"][:end], step + 1))
+        others = np.flatnonzero(table["event"][first:last] != _FREE)
+        return int(others[0]) if len(others) else max(0, last - first)
+
+    def _take_work(self, first: int, end: int, steps: int) -> None:
+        """Write what must be known of the events [first, end): the place of their block, and whether it was full."""
+        table = self.session.kv_blocks
+        step, request, event = (table[name][first:end] for name in ("step_id", "request_id", "event"))
+        order = np.argsort(request, kind="stable")
+        delta = _DELTA[event[order]]
+        before = np.cumsum(delta) - delta
+        requests, starts = np.unique(request[order], return_index=True)
+        counts = np.diff(np.append(starts, len(order)))
+        base = np.array([self._held.get(one, 0) for one in requests.tolist()], np.int64)
+        place = before - np.repeat(before[starts] - base, counts)
+        for one, begin, count in zip(requests.tolist(), starts.tolist(), counts.tolist(), strict=True):
+            self._held[one] = int(place[begin + count - 1] + delta[begin + count - 1])
+        index = np.empty(len(order), np.int64)
+        index[order] = place - (event[order] == _FREE)  # a table is let go from its end
+        full = np.zeros(len(order), bool)
+        frees = np.flatnonzero(event == _FREE)
+        lengths = self._lengths_of(request[frees], step[frees], steps)
+        full[frees] = (index[frees] + 1) * self._sizes(step[frees]) <= lengths
+        self._facts.extend_columns({"index": index, "full": full})
+
+    def _sizes(self, steps: NDArray[np.int64]) -> NDArray[np.int64]:
+        distinct, inverse = np.unique(self.session.steps["config_id"][steps], return_inverse=True)
+        by_id = {config.id: int(config.switches.get("block_size", DEFAULT_BLOCK_SIZE)) for config in
+                 self.session.configs}  # fmt: skip
+        return np.array([by_id.get(one, DEFAULT_BLOCK_SIZE) for one in distinct.tolist()], np.int64)[inverse]
+
+    def _lengths_of(
+        self, requests: NDArray[np.int64], at: NDArray[np.int64], steps: int
+    ) -> NDArray[np.int64]:  # fmt: skip
+        """How many positions each request held by the end of each step, from its newest work until then."""
+        work = self.session.work
+        stop = int(np.searchsorted(work["step_id"], steps))
+        part = slice(self._work_seen, stop)
+        self._work_seen = stop
+        owner, step = work["request_id"][part], work["step_id"][part]
+        kept = work["end"][part] - work["rejected"][part]
+        order = np.argsort(owner, kind="stable")
+        keys = (owner[order] << 40) | step[order]
+        found = np.searchsorted(keys, (requests << 40) | at, "right") - 1
+        known = (found >= 0) & (len(keys) > 0)
+        known[known] = owner[order][found[known]] == requests[known]
+        lengths = np.array([self._lengths.get(one, 0) for one in requests.tolist()], np.int64)
+        lengths[known] = kept[order][found[known]]
+        ends = np.flatnonzero(np.diff(owner[order], append=-2))
+        self._lengths.update(zip(owner[order][ends].tolist(), kept[order][ends].tolist(), strict=True))
+        return lengths
+
+    def _apply(self, pool: _Pool, first: int, end: int) -> None:
+        """Lay the events [first, end) over a pool."""
+        if end <= first:
+            return
+        table = self.session.kv_blocks
+        block, request, event = (table[name][first:end] for name in ("block", "request_id", "event"))
+        blocks = int(block.max()) + 1
+        if blocks > len(pool.holders):
+            larger = pool.copy(blocks)
+            pool.holders, pool.requests, pool.index, pool.full = (
+                larger.holders, larger.requests, larger.index, larger.full,
+            )  # fmt: skip
+        delta = _DELTA[event]
+        np.add.at(pool.holders, block, delta)
+        np.add.at(pool.requests, block, delta * request)
+        gained = event <= _SHARE
+        pool.index[block[gained]] = self._facts["index"][first:end][gained]  # the last of a block's events stays
+        pool.full[block] = self._facts["full"][first:end]
+
+
+def switches_at(session: Session, step: int) -> dict[str, object]:
+    """The switches in force at a step; empty where the session does not say."""
+    config_id = int(session.steps["config_id"][step])
+    return next((config.switches for config in reversed(session.configs) if config.id == config_id), {})
+
+
+def lengths_at(session: Session, step: int, requests: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Positions that each of these requests (ascending) held after a step: where its newest work ended."""
+    work = session.work
+    end = int(np.searchsorted(work["step_id"], step + 1))
+    lengths = np.full(len(requests), -1, np.int64)
+    rows = WORK_ROWS
+    while end > 0 and (lengths < 0).any():
+        part = slice(max(0, end - rows), end)
+        owner, kept = work["request_id"][part], work["end"][part] - work["rejected"][part]
+        place = np.minimum(np.searchsorted(requests, owner), len(requests) - 1)
+        known = requests[place] == owner
+        newest = np.full(len(requests), -1, np.int64)
+        newest[place[known]] = kept[known]  # the last of a request's rows stays
+        lengths = np.where(lengths < 0, newest, lengths)
+        end, rows = part.start, 4 * rows
+    return np.maximum(lengths, 0)
