@@ -7,23 +7,27 @@ from typing import Final
 import numpy as np
 from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QKeyEvent, QPaintEvent, QResizeEvent
-from PySide6.QtWidgets import QGridLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from app.panels.base import Panel, PanelContext
 from app.panels.focus import STEP_KEYS, claims_key, draw_focus, walk_steps
 from app.panels.kv_memory_bars import LayerBars, LayerKv
+from app.panels.kv_memory_blocks import BlockPage
 from app.panels.kv_memory_calculator import KvCalculator
 from app.panels.models.kv_memory import KvShape, LivePositions, kv_switch, live_positions, shape_of
 from app.panels.models.pooling import envelope
 from app.panels.redundancy import switch_notes
 from app.selection import Selected
-from app.theme import theme
+from app.theme import GRID, theme
 from app.units import DERIVED, MEASURED, PREDICTED, count, memory, percent
 from app.widgets.line_chart import Line, LineChart
+from app.widgets.segments import Segments
 from engine.session.store import Session
 
 CHART_HEIGHT: Final = 240
 """Panel height from which the chart over the run is shown."""
+
+PAGES: Final = ("layers", "blocks")
 
 KEYS: Final = frozenset({*STEP_KEYS, Qt.Key.Key_Up, Qt.Key.Key_Down})
 
@@ -49,9 +53,24 @@ class KvMemoryPanel(Panel):
         self.chart.describe = self.step_text
         self.chart.clicked.connect(self._select_step)
         self.calculator = KvCalculator(self)
-        self._layout = QGridLayout(self)
-        self._layout.setContentsMargins(1, 1, 1, 1)
+        self.blocks = BlockPage(self)
+        self.blocks.request_clicked.connect(lambda request: context.selection.change(request=request))
+        self.blocks.step_clicked.connect(lambda step: context.selection.change(step=step))
+        self.pages = Segments(PAGES, PAGES[0], self)
+        self.pages.picked.connect(self.show_page)
+        self._layers = QWidget()
+        self._layout = QGridLayout(self._layers)
+        self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(0)
+        self._stack = QStackedWidget(self)
+        self._stack.addWidget(self._layers)
+        self._stack.addWidget(self.blocks)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(1, GRID, 1, 1)
+        column.setSpacing(GRID)
+        column.addWidget(self.pages, 0, Qt.AlignmentFlag.AlignHCenter)
+        column.addWidget(self._stack, 1)
+        self._name_pages()
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._arrange()
 
@@ -105,6 +124,13 @@ class KvMemoryPanel(Panel):
             return [LayerKv(None, None, predicted) for _ in range(session.layers)]
         return [LayerKv(used, reserved, predicted) for used, reserved in detail[1].tolist()]
 
+    def show_page(self, page: str) -> None:
+        """Show the layers or the blocks."""
+        self.pages.set_value(page)
+        self._stack.setCurrentWidget(self.blocks if page == "blocks" else self._layers)
+        if self.session is not None and len(self.session.steps):
+            self.refresh()
+
     # --- the window's verbs -----------------------------------------------------------------------------------------
 
     def show_session(self, session: Session | None) -> None:
@@ -113,6 +139,7 @@ class KvMemoryPanel(Panel):
         self._live = LivePositions(session) if session is not None else None
         self._drawn_steps = -1
         self.calculator.withdraw_current()
+        self.blocks.show_session(session)
 
     def refresh(self) -> None:
         session, step = self.session, self.step_shown()
@@ -120,6 +147,10 @@ class KvMemoryPanel(Panel):
             return
         if self._shape is None:
             self._shape = shape_of(session.model_config)
+            self.calculator.offer_device(session.meta, session.model_config)
+        if self.pages.value == "blocks":
+            self.blocks.refresh(step)
+            return
         self._show_step(session, step)
         if len(session.steps) != self._drawn_steps:
             self._show_chart(session)
@@ -129,18 +160,25 @@ class KvMemoryPanel(Panel):
         self.chart.marker = selected.step + 0.5 if selected.step is not None else None
         self.chart.region = (selected.steps[0], selected.steps[1] + 1) if selected.steps is not None else None
         self.chart.update()
+        self.blocks.select(selected.step, selected.steps, selected.request)
         step = self.step_shown()
         if self.session is not None and step is not None:
-            self._show_step(self.session, step)
+            if self.pages.value == "blocks":
+                self.blocks.refresh(step)
+            else:
+                self._show_step(self.session, step)
 
     def restyle(self) -> None:
         self.calculator.restyle()
         self.bars.update()
+        self.blocks.restyle()
         if self.session is not None and len(self.session.steps):
             self._show_chart(self.session)
 
     def rows(self) -> tuple[list[str], list[tuple[object, ...]]]:
-        """The layers of the step that is shown."""
+        """The layers, or the blocks, of the step that is shown."""
+        if self.pages.value == "blocks":
+            return self.blocks.rows()
         names = ["step", "layer", "used_bytes", "reserved_bytes", "predicted_bytes"]
         step = self.step_shown()
         if step is None:
@@ -150,6 +188,16 @@ class KvMemoryPanel(Panel):
         ]
 
     # --- inside -----------------------------------------------------------------------------------------------------
+
+    def _name_pages(self) -> None:
+        self.pages.name(
+            self.tr("Show"),
+            {"layers": self.tr("By layer"), "blocks": self.tr("Blocks")},
+            {
+                "layers": self.tr("What each layer's cache holds beside the formula, and how much fits"),
+                "blocks": self.tr("Who holds each block of the paged cache, and how much of it lies idle"),
+            },
+        )
 
     def _show_step(self, session: Session, step: int) -> None:
         positions = live_positions(session, step)

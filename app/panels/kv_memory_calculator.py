@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSpinBox, QWidget
+from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QHBoxLayout, QLabel, QSpinBox, QWidget
 
-from app.panels.models.kv_memory import ITEMSIZES, LLAMA_7B, LLAMA_7B_POSITIONS, KvShape
+from app.panels.models.kv_memory import ITEMSIZES, LLAMA_7B, LLAMA_7B_PARAMETERS, LLAMA_7B_POSITIONS, KvShape
 from app.theme import CAPTION_SCALE, GRID, PANEL_PADDING, ui_font
-from app.units import PREDICTED, memory
+from app.units import PREDICTED, count, memory
 from app.widgets.flow_layout import FlowLayout
+from engine.session.metrics import requests_that_fit
 
 CUSTOM: Final = "custom"
 CURRENT: Final = "current"
 LLAMA: Final = "llama-7b"
+GIB: Final = 2**30
 
 
 class KvCalculator(QWidget):
@@ -22,6 +24,7 @@ class KvCalculator(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._current: tuple[KvShape, int] | None = None
+        self._weight_bytes = 0
         self._filling = False
         self.preset = QComboBox()
         self.preset.addItem(self.tr("LLaMA-7B, T = 2048, fp16"), LLAMA)
@@ -48,11 +51,32 @@ class KvCalculator(QWidget):
             field.valueChanged.connect(self._edited)
         layout.addWidget(self._captioned(self.tr("of"), self.dtype, self.tr("Number format of the cache")))
         layout.addWidget(self.result)
+        self.device, self.weights = QDoubleSpinBox(), QDoubleSpinBox()
+        for box, caption, name, tip in (
+            (self.device, self.tr("device"), self.tr("Memory of the device"),
+             self.tr("Memory of the device; that of the session's own device to begin with.")),
+            (self.weights, self.tr("weights"), self.tr("Memory of the weights"),
+             self.tr("What the weights take of it before any cache; those of the preset to begin with.")),
+        ):  # fmt: skip
+            box.setRange(0, 1_000_000)
+            box.setDecimals(2)
+            box.setSuffix("\u2009GiB")
+            box.setMaximumWidth(96)
+            box.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
+            box.setToolTip(tip)
+            box.valueChanged.connect(self._write)
+            layout.addWidget(self._captioned(caption, box, name))
+        self.device.setSpecialValueText(self.tr("not reported"))
+        self.fit = QLabel()
+        self.fit.setAccessibleName(self.tr("How many requests fit"))
+        self.fit.setToolTip(self.tr("(memory of the device − weights) / one request's cache, rounded down"))
+        layout.addWidget(self.fit)
         self.dtype.currentIndexChanged.connect(self._edited)
         self.preset.currentIndexChanged.connect(self._chosen)
         self.result.setAccessibleName(self.tr("Predicted size of the cache"))
         self.result.setToolTip(self.tr("2 · layers · positions · KV heads · head dim · bytes an element"))
         self._fill(LLAMA_7B, LLAMA_7B_POSITIONS, "float16")
+        self.weights.setValue(LLAMA_7B_PARAMETERS * LLAMA_7B.itemsize / GIB)
         self.restyle()
 
     def _captioned(self, caption: str, field: QWidget, name: str) -> QWidget:
@@ -81,6 +105,22 @@ class KvCalculator(QWidget):
     def predicted_bytes(self) -> int:
         return self.shape.total_bytes(self.fields["positions"].value())
 
+    @property
+    def requests_fit(self) -> int | None:
+        """How many requests of so many positions fit beside the weights; None where the device is not known."""
+        device = round(self.device.value() * GIB)
+        if device <= 0:
+            return None
+        return requests_that_fit(device, round(self.weights.value() * GIB), self.predicted_bytes)
+
+    def offer_device(self, meta: dict[str, str], model_config: dict[str, Any]) -> None:
+        """Take the session's own device, and the weights of its model for the preset that is its model."""
+        self._weight_bytes = int(model_config.get("weight_bytes", 0))
+        if meta.get("device_memory_bytes"):
+            self.device.setValue(int(meta["device_memory_bytes"]) / GIB)
+        if self.preset.currentData() == CURRENT:
+            self.weights.setValue(self._weight_bytes / GIB)
+
     def offer_current(self, shape: KvShape, positions: int, name: str) -> None:
         """Offer the session's own model as a preset; its numbers follow the run while it is chosen."""
         known = self._current is not None
@@ -100,18 +140,21 @@ class KvCalculator(QWidget):
 
     def restyle(self) -> None:
         """Take the theme's fonts again."""
-        for widget in (*self._captions, *self.fields.values(), self.dtype, self.preset):
+        for widget in (*self._captions, *self.fields.values(), self.dtype, self.preset, self.device, self.weights):
             widget.setFont(ui_font(CAPTION_SCALE))
         font = ui_font()
         font.setBold(True)
         self.result.setFont(font)
+        self.fit.setFont(font)
 
     def _chosen(self) -> None:
         match self.preset.currentData():
             case "llama-7b":
                 self._fill(LLAMA_7B, LLAMA_7B_POSITIONS, "float16")
+                self.weights.setValue(LLAMA_7B_PARAMETERS * LLAMA_7B.itemsize / GIB)
             case "current" if self._current is not None:
                 self._fill(*self._current, None)
+                self.weights.setValue(self._weight_bytes / GIB)
 
     def _fill(self, shape: KvShape, positions: int, dtype: str | None) -> None:
         self._filling = True
@@ -130,3 +173,4 @@ class KvCalculator(QWidget):
 
     def _write(self) -> None:
         self.result.setText(f"= {memory(self.predicted_bytes)} {PREDICTED}")
+        self.fit.setText(self.tr("{n} such requests fit {mark}").format(n=count(self.requests_fit), mark=PREDICTED))

@@ -161,6 +161,92 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
 </context>
 <context>
+    <name>BlockMap</name>
+    <message>
+        <source>Block map of the paged cache</source>
+        <translation>分页缓存的块图</translation>
+    </message>
+    <message>
+        <source>a cell is the busiest of {n} blocks</source>
+        <translation>每格代表 {n} 个块中最忙的一个</translation>
+    </message>
+    <message>
+        <source>request {id}: {n}</source>
+        <translation>请求 {id}：{n}</translation>
+    </message>
+    <message>
+        <source>shared: {}</source>
+        <translation>共享：{}</translation>
+    </message>
+    <message>
+        <source>evictable: {}</source>
+        <translation>可回收：{}</translation>
+    </message>
+    <message>
+        <source>free: {}</source>
+        <translation>空闲：{}</translation>
+    </message>
+    <message>
+        <source>and {} more</source>
+        <translation>另有 {} 项</translation>
+    </message>
+</context>
+<context>
+    <name>BlockPage</name>
+    <message>
+        <source>Internal fragmentation over the steps</source>
+        <translation>各步的内部碎片</translation>
+    </message>
+    <message>
+        <source>Internal fragmentation: the share of the reserved memory that holds no live position.</source>
+        <translation>内部碎片：已预留内存中没有存放有效位置的比例。</translation>
+    </message>
+    <message>
+        <source>Step {step} ran without blocks (kv is {kv}). Choose kv = paged in the run panel, and the map of its blocks appears here.</source>
+        <translation>第 {step} 步没有使用块（kv 为 {kv}）。在运行面板中选择 kv = paged，块图就会显示在这里。</translation>
+    </message>
+    <message>
+        <source>after step {step}: {blocks} blocks of {size} positions {measured} · {held} held, {shared} of them shared · {evictable} evictable · {free} free · held blocks {fill} full {derived}</source>
+        <translation>第 {step} 步之后：{blocks} 个块，每块 {size} 个位置 {measured} · 占用 {held}，其中共享 {shared} · 可回收 {evictable} · 空闲 {free} · 占用的块填充 {fill} {derived}</translation>
+    </message>
+    <message>
+        <source>block {block}: free {mark}</source>
+        <translation>块 {block}：空闲 {mark}</translation>
+    </message>
+    <message>
+        <source>positions {first}–{last}, {fill} of {size} written {mark}</source>
+        <translation>位置 {first}–{last}，已写入 {fill}/{size} {mark}</translation>
+    </message>
+    <message>
+        <source>block {block}: evictable, kept in case its text comes again</source>
+        <translation>块 {block}：可回收，保留以备同样的文本再次出现</translation>
+    </message>
+    <message>
+        <source>block {block}: request {request}</source>
+        <translation>块 {block}：请求 {request}</translation>
+    </message>
+    <message>
+        <source>block {block}: shared by requests {requests}</source>
+        <translation>块 {block}：由请求 {requests} 共享</translation>
+    </message>
+    <message>
+        <source>step {step}: internal fragmentation {share} {mark}</source>
+        <translation>第 {step} 步：内部碎片 {share} {mark}</translation>
+    </message>
+    <message>
+        <source>1 − used/reserved {} {}</source>
+        <translation>1 − 已用/预留 {} {}</translation>
+    </message>
+    <message>
+        <source>internal fragmentation over the steps</source>
+        <translation>各步的内部碎片</translation>
+    </message>
+    <message>
+        <source>step</source>
+        <translation>步</translation>
+    </message>
+</context>
+<context>
     <name>ColourBar</name>
     <message>
         <source>Colour scale of the attention probability</source>
@@ -468,6 +554,42 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>缓存的数值格式</translation>
     </message>
     <message>
+        <source>device</source>
+        <translation>设备</translation>
+    </message>
+    <message>
+        <source>Memory of the device</source>
+        <translation>设备内存</translation>
+    </message>
+    <message>
+        <source>Memory of the device; that of the session&apos;s own device to begin with.</source>
+        <translation>设备内存；初始值为本会话所用设备的内存。</translation>
+    </message>
+    <message>
+        <source>weights</source>
+        <translation>权重</translation>
+    </message>
+    <message>
+        <source>Memory of the weights</source>
+        <translation>权重占用的内存</translation>
+    </message>
+    <message>
+        <source>What the weights take of it before any cache; those of the preset to begin with.</source>
+        <translation>在任何缓存之前权重占用的部分；初始值为预设模型的权重。</translation>
+    </message>
+    <message>
+        <source>not reported</source>
+        <translation>未报告</translation>
+    </message>
+    <message>
+        <source>How many requests fit</source>
+        <translation>可容纳的请求数</translation>
+    </message>
+    <message>
+        <source>(memory of the device − weights) / one request&apos;s cache, rounded down</source>
+        <translation>（设备内存 − 权重）/ 单个请求的缓存，向下取整</translation>
+    </message>
+    <message>
         <source>Predicted size of the cache</source>
         <translation>缓存的预测大小</translation>
     </message>
@@ -482,6 +604,10 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>current: {}</source>
         <translation>当前：{}</translation>
+    </message>
+    <message>
+        <source>{n} such requests fit {mark}</source>
+        <translation>可容纳 {n} 个这样的请求 {mark}</translation>
     </message>
 </context>
 <context>
@@ -505,6 +631,26 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>{used} used {measured} of {reserved} reserved {measured} ({share} {derived}) · formula {predicted} {mark}</source>
         <translation>已用 {used} {measured} / 预留 {reserved} {measured}（{share} {derived}）· 公式 {predicted} {mark}</translation>
+    </message>
+    <message>
+        <source>Show</source>
+        <translation>显示</translation>
+    </message>
+    <message>
+        <source>By layer</source>
+        <translation>按层</translation>
+    </message>
+    <message>
+        <source>Blocks</source>
+        <translation>块</translation>
+    </message>
+    <message>
+        <source>What each layer&apos;s cache holds beside the formula, and how much fits</source>
+        <translation>每层缓存的内容与公式对照，以及能容纳多少</translation>
+    </message>
+    <message>
+        <source>Who holds each block of the paged cache, and how much of it lies idle</source>
+        <translation>分页缓存的每个块由谁占用，以及有多少闲置</translation>
     </message>
     <message>
         <source>Nothing is cached, because kv is none; for these {positions} positions a cache would hold {size} {mark}.</source>

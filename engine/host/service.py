@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import msgspec
+import psutil
 import torch
 
 from engine.decode.capabilities import unavailable_switches
@@ -198,11 +199,19 @@ def model_meta(model: LoadedModel) -> dict[str, str]:
         "model_config": json.dumps(model.config.facts(model.dtype, model.weight_bytes)),
         "device": str(model.device),
         "device_name": model.device_name,
+        "device_memory_bytes": str(memory_of(model.device)),
         "dtype": str(model.dtype).removeprefix("torch."),
         "threads": str(torch.get_num_threads()),
         "versions": json.dumps(versions()),
         "ceilings": "",
     }
+
+
+def memory_of(device: torch.device) -> int:
+    """Bytes of memory a device has: a GPU's own, or the machine's."""
+    if device.type == "cuda":
+        return int(torch.cuda.get_device_properties(device).total_memory)
+    return int(psutil.virtual_memory().total)
 
 
 def cuda_uuid(device: torch.device) -> str | None:

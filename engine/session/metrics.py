@@ -307,6 +307,20 @@ def kv_figures(session: Session, steps: StepRange = None) -> dict[str, int]:
     }
 
 
+def kv_fragmentation(session: Session, steps: StepRange = None) -> NDArray[np.float64]:
+    """Internal fragmentation 1 − used/reserved of each step, float64 [steps]; NaN where nothing was reserved."""
+    rows = step_slice(session, steps)
+    used, reserved = (session.steps[name][rows].astype(np.float64) for name in ("kv_used_bytes", "kv_reserved_bytes"))
+    shares = np.full(len(used), np.nan)
+    np.divide(reserved - used, reserved, out=shares, where=reserved > 0)
+    return shares
+
+
+def requests_that_fit(device_bytes: int, weight_bytes: int, request_bytes: int) -> int:
+    """How many caches of `request_bytes` a device holds beside the weights."""
+    return max(0, device_bytes - weight_bytes) // request_bytes if request_bytes > 0 else 0
+
+
 def ceilings(session: Session) -> dict[str, float]:
     """This device's measured ceilings, `read_bytes_per_s` and `flops_per_s`; empty where they were not measured."""
     facts: dict[str, float] = json.loads(session.meta.get("ceilings") or "{}")

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -152,8 +152,8 @@ class BlockHistory:
             held = np.flatnonzero(kind == HELD)
             of = lengths[np.searchsorted(requests, owner[held])]
             fill[held] = np.clip(of - pool.index[held] * size, 0, size)
-        self._shown = BlockState(step, size, kind, owner, np.where(kind == FREE, -1, pool.index), fill)
-        return self._shown
+        shown = self._shown = BlockState(step, size, kind, owner, np.where(kind == FREE, -1, pool.index), fill)
+        return shown
 
     def holders(self, step: int, block: int) -> list[int]:
         """The requests that hold a block after a step."""
@@ -282,7 +282,7 @@ class BlockHistory:
         pool.full[block] = self._facts["full"][first:end]
 
 
-def switches_at(session: Session, step: int) -> dict[str, object]:
+def switches_at(session: Session, step: int) -> dict[str, Any]:
     """The switches in force at a step; empty where the session does not say."""
     config_id = int(session.steps["config_id"][step])
     return next((config.switches for config in reversed(session.configs) if config.id == config_id), {})

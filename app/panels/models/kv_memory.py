@@ -34,6 +34,8 @@ class KvShape:
 
 LLAMA_7B: Final = KvShape(layers=32, kv_heads=32, head_dim=128, itemsize=2)
 LLAMA_7B_POSITIONS: Final = 2048
+LLAMA_7B_PARAMETERS: Final = 6_738_415_616
+"""Touvron et al. 2023: 32 layers of 4096, feed-forward of 11008, vocabulary of 32000, embeddings not tied."""
 
 
 def shape_of(model_config: dict[str, Any]) -> KvShape | None:

@@ -1,0 +1,330 @@
+"""The block map of the paged cache: one texture, a cell a block, in the colour of its request and as full as it is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import (
+    QColor,
+    QFontMetricsF,
+    QHelpEvent,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QResizeEvent,
+)
+from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
+
+from app.panels.focus import claims_key
+from app.panels.models.kv_blocks import EVICTABLE, FREE, HELD, SHARED, BlockState
+from app.theme import CAPTION_SCALE, GRID, Theme, theme, ui_font
+from app.units import count
+from app.widgets.pixels import argb, blend, image
+
+LARGEST: Final = 28
+"""Pixels of a cell's side, at most."""
+GAP_FROM: Final = 5
+"""Side in pixels from which cells are parted by a line."""
+TEXTURE_FROM: Final = 4
+"""Side in pixels from which sharing and reuse show as a texture, and fill as a height."""
+KEYS: Final = frozenset({Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_Home,
+                         Qt.Key.Key_End})  # fmt: skip
+
+
+class BlockMap(QWidget):
+    """Draws a BlockState; `clicked` carries the block. Arrow keys move from block to block and say what each is."""
+
+    clicked = Signal(int)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.state: BlockState | None = None
+        self.sentence = ""
+        self.describe: Callable[[int], str] | None = None
+        self.highlighted: int | None = None
+        """The request whose blocks are outlined."""
+        self.pointed = -1
+        self._side, self._columns, self._together = 1, 1, 1
+        self._image = image(np.zeros((1, 1), np.uint32))
+        self._hover = -1
+        self.setMouseTracking(True)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setMinimumSize(160, 96)
+        self.setAccessibleName(self.tr("Block map of the paged cache"))
+
+    def sizeHint(self) -> QSize:
+        return QSize(420, 260)
+
+    def show_state(self, state: BlockState | None, sentence: str) -> None:
+        """Draw these blocks under this sentence; None draws the sentence alone."""
+        if state is self.state and sentence == self.sentence:
+            return
+        self.state, self.sentence = state, sentence
+        self.setAccessibleDescription(sentence)
+        self._draw_texture()
+
+    def restyle(self) -> None:
+        """Take the theme's colours again."""
+        self._draw_texture()
+
+    # --- geometry ---------------------------------------------------------------------------------------------------
+
+    @property
+    def together(self) -> int:
+        """How many blocks one cell stands for; above 1 only where there are more blocks than pixels."""
+        return self._together
+
+    @property
+    def side(self) -> int:
+        """Logical pixels of a cell's side."""
+        return self._side
+
+    def text(self) -> str:
+        """The sentence, and what a cell stands for where it is more than one block."""
+        if self._together == 1:
+            return self.sentence
+        return f"{self.sentence} · " + self.tr("a cell is the busiest of {n} blocks").format(n=self._together)
+
+    def map_box(self) -> QRectF:
+        """Where the cells lie."""
+        top = self._sentence_height() + GRID
+        below = self._line() + 2 * GRID
+        return QRectF(3 * GRID, top, max(8.0, self.width() - 5 * GRID), max(8.0, self.height() - top - below))
+
+    def cell_box(self, block: int) -> QRectF:
+        """Where a block is drawn."""
+        row, column = divmod(block // self._together, self._columns)
+        box = self.map_box()
+        return QRectF(box.left() + column * self._side, box.top() + row * self._side, self._side, self._side)
+
+    def block_at(self, x: float, y: float) -> int:
+        """The block at a place, −1 where there is none."""
+        if self.state is None:
+            return -1
+        box = self.map_box()
+        column, row = int((x - box.left()) // self._side), int((y - box.top()) // self._side)
+        if not (0 <= column < self._columns and row >= 0 and x >= box.left()):
+            return -1
+        block = (row * self._columns + column) * self._together
+        return block if block < len(self.state) else -1
+
+    def _line(self) -> float:
+        return QFontMetricsF(ui_font(CAPTION_SCALE)).height()
+
+    def _sentence_height(self) -> float:
+        room = QRectF(0, 0, self.width() - 5 * GRID, 1000)
+        metrics = QFontMetricsF(ui_font(CAPTION_SCALE))
+        return metrics.boundingRect(room, Qt.TextFlag.TextWordWrap, self.text()).height()
+
+    def _lay_out(self, blocks: int) -> None:
+        """The largest cell with which all blocks fit; several blocks a cell where one pixel each is too much."""
+        box = self.map_box()
+        width, height = int(box.width()), int(box.height())
+        for side in range(LARGEST, 0, -1):
+            if (width // side) * (height // side) >= blocks:
+                self._side, self._columns, self._together = side, width // side, 1
+                return
+        self._side, self._columns = 1, max(1, width)
+        self._together = -(-blocks // max(1, width * height))
+
+    # --- the texture ------------------------------------------------------------------------------------------------
+
+    def _draw_texture(self) -> None:
+        state = self.state
+        if state is not None and len(state):
+            self._lay_out(len(state))
+            if self._together > 1:  # the note about it takes room of its own
+                self._lay_out(len(state))
+            cells = math.ceil(len(state) / self._together)
+            rows = math.ceil(cells / self._columns)
+            scale = max(1, round(self.devicePixelRatioF()))
+            self._image = image(
+                block_pixels(state, self._columns, rows, self._side * scale, self._together, theme()), scale
+            )
+        self.update()
+
+    # --- drawing ----------------------------------------------------------------------------------------------------
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        try:
+            self._paint(painter)
+        finally:
+            painter.end()  # Qt crashes when a painter outlives its paint event
+
+    def _paint(self, painter: QPainter) -> None:
+        colours = theme()
+        painter.fillRect(self.rect(), QColor(colours.panel))
+        painter.setFont(ui_font(CAPTION_SCALE))
+        painter.setPen(QColor(colours.text))
+        area = QRectF(3 * GRID, 0, self.width() - 5 * GRID, self.height())
+        painter.drawText(area, Qt.TextFlag.TextWordWrap, self.text())
+        if self.state is None or not len(self.state):
+            return
+        painter.drawImage(self.map_box().topLeft(), self._image)
+        if self.highlighted is not None and self._side >= TEXTURE_FROM:
+            painter.setPen(QPen(QColor(colours.text), 1))
+            for block in np.flatnonzero(self.state.owner == self.highlighted).tolist():
+                painter.drawRect(self.cell_box(block).adjusted(0, 0, -1, -1))
+        for block, width in ((self._hover, 1), (self.pointed if self.hasFocus() else -1, 2)):
+            if 0 <= block < len(self.state):
+                painter.setPen(QPen(QColor(colours.accent), width))
+                painter.drawRect(self.cell_box(block).adjusted(-1, -1, 1, 1))
+        self._draw_legend(painter)
+
+    def legend(self) -> list[tuple[str, int, int]]:
+        """(label, kind, request) of each entry: the requests with most blocks, then what is no single request's."""
+        assert self.state is not None
+        free, evictable, _, shared = self.state.counts()
+        entries = [
+            (self.tr("request {id}: {n}").format(id=request, n=count(blocks)), HELD, request)
+            for request, blocks in self.state.owners()
+        ]
+        others = [
+            (self.tr("shared: {}").format(count(shared)), SHARED, -1),
+            (self.tr("evictable: {}").format(count(evictable)), EVICTABLE, -1),
+            (self.tr("free: {}").format(count(free)), FREE, -1),
+        ]
+        return [*others, *entries]
+
+    def _draw_legend(self, painter: QPainter) -> None:
+        colours, metrics, line = theme(), painter.fontMetrics(), self._line()
+        y, x, swatch = self.height() - line - GRID, 3.0 * GRID, int(line) - 4
+        entries = self.legend()
+        for place, (label, kind, request) in enumerate(entries):
+            width = swatch + GRID + metrics.horizontalAdvance(label) + 4 * GRID
+            rest = self.tr("and {} more").format(count(len(entries) - place))
+            if x + width + (metrics.horizontalAdvance(rest) if place < len(entries) - 1 else 0) > self.width():
+                painter.setPen(QColor(colours.muted))
+                painter.drawText(QPointF(x, y + metrics.ascent()), rest)
+                return
+            sample = image(swatch_pixels(kind, request, swatch, colours))
+            painter.drawImage(QPointF(x, y + 2), sample)
+            painter.setPen(QColor(colours.muted))
+            painter.drawText(QPointF(x + swatch + GRID, y + metrics.ascent()), label)
+            x += width
+
+    # --- pointer and keys -------------------------------------------------------------------------------------------
+
+    def event(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
+            return True  # the pointer's own tip says more
+        return claims_key(event, KEYS) or super().event(event)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        self._hover = self.block_at(event.position().x(), event.position().y())
+        if self._hover >= 0 and self.describe is not None:
+            QToolTip.showText(event.globalPosition().toPoint(), self.describe(self._hover), self)
+        else:
+            QToolTip.hideText()
+        self.update()
+
+    def leaveEvent(self, event: QEvent) -> None:
+        self._hover = -1
+        self.update()
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        block = self.block_at(event.position().x(), event.position().y())
+        if block >= 0 and event.button() == Qt.MouseButton.LeftButton:
+            self.pointed = block
+            self.clicked.emit(block)
+        self.setFocus(Qt.FocusReason.MouseFocusReason)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        blocks = len(self.state) if self.state is not None else 0
+        by = {
+            Qt.Key.Key_Left: -self._together, Qt.Key.Key_Right: self._together,
+            Qt.Key.Key_Up: -self._columns * self._together, Qt.Key.Key_Down: self._columns * self._together,
+            Qt.Key.Key_Home: -blocks, Qt.Key.Key_End: blocks,
+        }.get(Qt.Key(event.key()))  # fmt: skip
+        if by is None or not blocks:
+            if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and 0 <= self.pointed < blocks:
+                self.clicked.emit(self.pointed)
+            else:
+                super().keyPressEvent(event)
+            return
+        self.pointed = min(max(self.pointed + by, 0), blocks - 1)
+        if self.describe is not None:
+            words = self.describe(self.pointed)
+            self.setAccessibleDescription(words)
+            QToolTip.showText(self.mapToGlobal(self.cell_box(self.pointed).bottomRight().toPoint()), words, self)
+        self.update()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._draw_texture()
+
+
+def block_pixels(
+    state: BlockState, columns: int, rows: int, side: int, together: int, colours: Theme
+) -> NDArray[np.uint32]:
+    """The texture, uint32 [rows · side, columns · side]: a cell a block, or the busiest of `together` blocks.
+
+    A request's colour fills its block from below as far as it is written. Shared blocks are striped, evictable ones
+    outlined in the colour of what is reused, free ones empty.
+    """
+    kind, owner, share = state.kind, state.owner, state.fill / max(1, state.block_size)
+    if together > 1:
+        padded = np.full(-(-len(kind) // together) * together, -1, np.int64)
+        padded[: len(kind)] = kind
+        at = padded.reshape(-1, together).argmax(axis=1) + np.arange(len(padded) // together) * together
+        kind, owner, share = kind[at], owner[at], share[at]
+    cells = columns * rows
+    codes = np.full(cells, -1, np.int64)
+    n_colours = len(colours.requests)
+    codes[: len(kind)] = np.where(kind == HELD, 3 + owner % n_colours, kind.astype(np.int64) % 3)
+    codes[: len(kind)][kind == SHARED] = 2
+    strong, pale = _colours(colours)
+    shares = np.zeros(cells)
+    shares[: len(kind)] = share
+    if side < TEXTURE_FROM:
+        half = np.where(shares >= 0.5, strong[codes], pale[codes])  # too small for a height: strong from half full
+        half[codes < 0] = 0
+        grid: NDArray[np.uint32] = half.reshape(rows, columns).repeat(side, 0).repeat(side, 1)
+        return grid
+    gap = 1 if side >= GAP_FROM else 0
+    inner = side - gap
+    y, x = np.arange(inner)[:, None], np.arange(inner)[None, :]
+    filled = np.ceil(shares * inner).astype(np.int64)
+    pixels = np.zeros((rows, side, columns, side), np.uint32)
+    by_cell = codes.reshape(rows, columns)
+    level = (inner - filled).reshape(rows, columns)
+    body = np.where(
+        np.arange(inner)[None, :, None] >= level[:, None, :], strong[by_cell][:, None, :], pale[by_cell][:, None, :]
+    )  # [rows, inner, columns]
+    body[np.broadcast_to((by_cell < 0)[:, None, :], body.shape)] = 0
+    pixels[:, :inner, :, :inner] = body[:, :, :, None]
+    border = (y == 0) | (y == inner - 1) | (x == 0) | (x == inner - 1)
+    stripes = (x + y) % 4 < 2
+    for code, mask in ((0, ~border), (1, ~border), (2, ~stripes)):
+        where = np.argwhere(by_cell == code)
+        if len(where):
+            faint = argb(colours.panel) if code < 2 else pale[2]
+            some = pixels[where[:, 0], :inner, where[:, 1], :inner]
+            some[:, mask] = faint
+            pixels[where[:, 0], :inner, where[:, 1], :inner] = some
+    return pixels.reshape(rows * side, columns * side)
+
+
+def swatch_pixels(kind: int, request: int, side: int, colours: Theme) -> NDArray[np.uint32]:
+    """A sample of one kind of block for the legend, uint32 [side, side]."""
+    state = BlockState(
+        0, 1, np.array([kind], np.uint8), np.array([request]), np.array([0]), np.array([0 if kind == FREE else 1])
+    )
+    return block_pixels(state, 1, 1, max(side, TEXTURE_FROM), 1, colours)
+
+
+def _colours(colours: Theme) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+    """(where written, where not) by code: free, evictable, shared, then the requests' cycle."""
+    strong = [colours.line, colours.positions["reused"], colours.text, *colours.requests]
+    pale = [colours.line, colours.positions["reused"], blend(colours.text, colours.panel, 0.35),
+            *(blend(one, colours.panel, 0.25) for one in colours.requests)]  # fmt: skip
+    return np.array([argb(one) for one in strong], np.uint32), np.array([argb(one) for one in pale], np.uint32)

@@ -1,0 +1,200 @@
+"""The page of the KV memory panel about the paged cache: its block map after a step, and fragmentation over the run."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from PySide6.QtCore import Signal
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QGridLayout, QWidget
+
+from app.panels.kv_blocks_map import BlockMap
+from app.panels.models.kv_blocks import EVICTABLE, FREE, HELD, BlockHistory, BlockState
+from app.panels.models.kv_memory import kv_switch
+from app.panels.models.pooling import envelope
+from app.theme import theme
+from app.units import DERIVED, MEASURED, count, percent
+from app.widgets.line_chart import Line, LineChart
+from engine.session import metrics
+from engine.session.store import Session
+
+CHART_HEIGHT: Final = 300
+"""Page height from which the chart stands under the map."""
+WIDE: Final = 720
+
+
+class BlockPage(QWidget):
+    """Shows `BlockHistory` of a session; `request_clicked` carries a block's request, `step_clicked` a step."""
+
+    request_clicked = Signal(int)
+    step_clicked = Signal(int)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session: Session | None = None
+        self._history: BlockHistory | None = None
+        self._step = 0
+        self.map = BlockMap(self)
+        self.map.describe = self.block_text
+        self.map.clicked.connect(self._clicked)
+        self.chart = LineChart(percent, self)
+        self.chart.setAccessibleName(self.tr("Internal fragmentation over the steps"))
+        self.chart.setToolTip(
+            self.tr("Internal fragmentation: the share of the reserved memory that holds no live position.")
+        )
+        self.chart.describe = self.step_text
+        self.chart.clicked.connect(self._step_clicked)
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setSpacing(0)
+
+    def show_session(self, session: Session | None) -> None:
+        """Look at another session."""
+        self._session = session
+        self._history = BlockHistory(session) if session is not None else None
+        self.map.show_state(None, "")
+        self.map.pointed = -1
+
+    def refresh(self, step: int) -> None:
+        """Show the blocks after a step, and the curve as far as it goes."""
+        session, history = self._session, self._history
+        if session is None or history is None:
+            return
+        self._step = step
+        history.update()
+        if kv_switch(session, step) != "paged":
+            kv = kv_switch(session, step) or "?"
+            self.map.show_state(
+                None,
+                self.tr(
+                    "Step {step} ran without blocks (kv is {kv}). Choose kv = paged in the run panel, and the map "
+                    "of its blocks appears here."
+                ).format(step=count(step), kv=kv),
+            )
+        else:
+            state = history.at(step)
+            self.map.show_state(state, self._sentence(state))
+        self._show_chart(session)
+
+    def select(self, step: int | None, steps: tuple[int, int] | None, request: int | None) -> None:
+        """Mark what is selected."""
+        self.chart.marker = step + 0.5 if step is not None else None
+        self.chart.region = (steps[0], steps[1] + 1) if steps is not None else None
+        self.chart.update()
+        self.map.highlighted = request
+        self.map.update()
+
+    def restyle(self) -> None:
+        """Take the theme's colours again."""
+        self.map.restyle()
+        if self._session is not None and len(self._session.steps):
+            self._show_chart(self._session)
+
+    def rows(self) -> tuple[list[str], list[tuple[object, ...]]]:
+        """The blocks after the step that is shown."""
+        names = ["step", "block", "state", "request", "first_position", "end_position"]
+        state = self.map.state
+        if state is None:
+            return names, []
+        words = ("free", "evictable", "held", "shared")
+        result: list[tuple[object, ...]] = []
+        for block in range(len(state)):
+            first = int(state.index[block]) * state.block_size
+            owner = int(state.owner[block])
+            inside = int(state.kind[block]) != FREE
+            result.append(
+                (self._step, block, words[int(state.kind[block])], owner if owner >= 0 else None,
+                 first if inside else None, first + int(state.fill[block]) if inside else None)
+            )  # fmt: skip
+        return names, result
+
+    # --- words ------------------------------------------------------------------------------------------------------
+
+    def _sentence(self, state: BlockState) -> str:
+        free, evictable, held, shared = state.counts()
+        return self.tr(
+            "after step {step}: {blocks} blocks of {size} positions {measured} · {held} held, {shared} of them shared "
+            "· {evictable} evictable · {free} free · held blocks {fill} full {derived}"
+        ).format(
+            step=count(state.step), blocks=count(len(state)), size=count(state.block_size), measured=MEASURED,
+            held=count(held + shared), shared=count(shared), evictable=count(evictable), free=count(free),
+            fill=percent(state.fill_share), derived=DERIVED,
+        )  # fmt: skip
+
+    def block_text(self, block: int) -> str:
+        """What the tooltip says about a block: what it is, whose, and which positions lie in it."""
+        state, history = self.map.state, self._history
+        if state is None or history is None or not 0 <= block < len(state):
+            return ""
+        kind, size = int(state.kind[block]), state.block_size
+        if kind == FREE:
+            return self.tr("block {block}: free {mark}").format(block=count(block), mark=DERIVED)
+        first = int(state.index[block]) * size
+        positions = self.tr("positions {first}–{last}, {fill} of {size} written {mark}").format(
+            first=count(first), last=count(first + max(0, int(state.fill[block]) - 1)),
+            fill=count(int(state.fill[block])), size=count(size), mark=DERIVED,
+        )  # fmt: skip
+        if kind == EVICTABLE:
+            return self.tr("block {block}: evictable, kept in case its text comes again").format(
+                block=count(block)
+            ) + f"\n{positions}"  # fmt: skip
+        holders = history.holders(state.step, block)
+        names = ", ".join(str(one) for one in holders[:12]) + (" …" if len(holders) > 12 else "")
+        if kind == HELD:
+            title = self.tr("block {block}: request {request}").format(block=count(block), request=names)
+        else:
+            title = self.tr("block {block}: shared by requests {requests}").format(block=count(block), requests=names)
+        return f"{title}\n{positions}"
+
+    def step_text(self, x: float) -> str:
+        """What the chart says about a step."""
+        if self._session is None or not len(self._session.steps):
+            return ""
+        step = min(max(int(x), 0), len(self._session.steps) - 1)
+        value = metrics.kv_fragmentation(self._session, (step, step))
+        return self.tr("step {step}: internal fragmentation {share} {mark}").format(
+            step=count(step), share=percent(float(value[0])), mark=DERIVED
+        )
+
+    # --- inside -----------------------------------------------------------------------------------------------------
+
+    def _show_chart(self, session: Session) -> None:
+        if self.chart.isHidden():
+            return
+        values = metrics.kv_fragmentation(session)
+        at, pooled = envelope(np.nan_to_num(values), max(128, self.chart.width() // 2))
+        newest = float(values[-1]) if len(values) else float("nan")
+        label = self.tr("1 − used/reserved {} {}").format(percent(newest), DERIVED)
+        self.chart.title = self.tr("internal fragmentation over the steps")
+        self.chart.x_title = self.tr("step")
+        colour = theme().warn
+        self.chart.show_lines(
+            [Line(label, at.astype(np.float64) + 0.5, pooled, colour, filled=True, short=percent(newest))],
+            (0.0, float(len(values))),
+        )
+
+    def _clicked(self, block: int) -> None:
+        state = self.map.state
+        if state is not None and int(state.owner[block]) >= 0:
+            self.request_clicked.emit(int(state.owner[block]))
+
+    def _step_clicked(self, x: float) -> None:
+        if self._session is not None and 0 <= int(x) < len(self._session.steps):
+            self.step_clicked.emit(int(x))
+
+    def _arrange(self) -> None:
+        wide = self.width() >= WIDE and self.width() >= 1.6 * self.height()
+        self.chart.setVisible(wide or self.height() >= CHART_HEIGHT)
+        for widget in (self.map, self.chart):
+            self._grid.removeWidget(widget)
+        self._grid.addWidget(self.map, 0, 0)
+        self._grid.addWidget(self.chart, 0 if wide else 1, 1 if wide else 0)
+        self._grid.setColumnStretch(0, 3)
+        self._grid.setColumnStretch(1, 2 if wide else 0)
+        self._grid.setRowStretch(0, 3)
+        self._grid.setRowStretch(1, 0 if wide else 2)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._arrange()
