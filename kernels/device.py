@@ -1,0 +1,51 @@
+"""Where a Triton kernel can run: on a CUDA device, or in Triton's interpreter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+import torch
+import triton
+from torch import Tensor
+
+INTERPRETED: Final = bool(triton.knobs.runtime.interpret)
+"""Whether kernels run in Triton's interpreter (TRITON_INTERPRET=1 when this was imported)."""
+
+LARGE_SHARED_BYTES: Final = 160 * 1024
+
+
+class KernelUnavailableError(RuntimeError):
+    """A Triton kernel was given tensors of a device on which it cannot run."""
+
+
+def check_device(tensor: Tensor) -> None:
+    """Raise KernelUnavailableError where a Triton kernel cannot run on this tensor's device."""
+    if tensor.device.type != "cuda" and not INTERPRETED:
+        raise KernelUnavailableError(
+            f"The Triton kernels need a CUDA device, or TRITON_INTERPRET=1 set at the start; got a tensor on "
+            f"{tensor.device}."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceFacts:
+    """What the choice of tiles and splits depends on."""
+
+    multiprocessors: int
+    shared_bytes: int
+
+    @property
+    def large_shared(self) -> bool:
+        """Whether a block may take what data-centre GPUs offer (A100, H100, H200), not only what all do."""
+        return self.shared_bytes >= LARGE_SHARED_BYTES
+
+
+@lru_cache(maxsize=16)
+def device_facts(device: torch.device) -> DeviceFacts:
+    """Facts of a device, asked for once; the interpreter has one multiprocessor."""
+    if device.type != "cuda":
+        return DeviceFacts(1, 0)
+    properties = torch.cuda.get_device_properties(device)
+    return DeviceFacts(properties.multi_processor_count, getattr(properties, "shared_memory_per_block_optin", 0))

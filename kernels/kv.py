@@ -1,0 +1,140 @@
+"""Where the attention kernels find K and V: in blocks behind tables, or in one run of memory a sequence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import torch
+import triton
+import triton.language as tl
+from torch import Tensor
+
+VECTOR_BYTES: Final = 16
+"""What one load instruction of a GPU thread reads at best; addresses must then be multiples of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class PagedKV:
+    """K and V of one layer in a pool of blocks.
+
+    pool [2, blocks, block_size, kv_heads, head_dim], contiguous; tables int32 [batch, n]: position p of sequence b lies
+    at `pool[:, tables[b, p // block_size], p % block_size]`. Entries behind a sequence's length are never read.
+    """
+
+    pool: Tensor
+    tables: Tensor
+
+    @property
+    def block_size(self) -> int:
+        return self.pool.shape[2]
+
+    @property
+    def kv_heads(self) -> int:
+        return self.pool.shape[3]
+
+    @property
+    def head_dim(self) -> int:
+        return self.pool.shape[4]
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.pool.dtype
+
+
+@dataclass(frozen=True, slots=True)
+class ContiguousKV:
+    """K and V of one layer, each sequence in a memory of its own.
+
+    places int64 [batch, 3] on the device: the address of a sequence's K, of its V, and the elements between two heads
+    (like the pointer arrays of batched BLAS). Two positions stand `position_stride` elements apart in all of them.
+    `aligned` says that every address and stride is a multiple of 16 bytes. The memory must outlive the launch.
+    """
+
+    places: Tensor
+    position_stride: int
+    kv_heads: int
+    head_dim: int
+    dtype: torch.dtype
+    aligned: bool
+
+    @classmethod
+    def of(cls, keys: Sequence[Tensor], values: Sequence[Tensor]) -> ContiguousKV:
+        """From each sequence's K and V, [kv_heads, T, head_dim] with the same strides in both."""
+        first = keys[0]
+        places = torch.tensor([place_of(k, v) for k, v in zip(keys, values, strict=True)], dtype=torch.int64)
+        step = first.stride(1)
+        aligned = all(is_aligned(tensor) for tensor in (*keys, *values))
+        return cls(places.to(first.device), step, first.shape[0], first.shape[2], first.dtype, aligned)
+
+
+KV = PagedKV | ContiguousKV
+
+
+def place_of(k: Tensor, v: Tensor) -> tuple[int, int, int]:
+    """A row of `ContiguousKV.places` for k and v [kv_heads, T, head_dim]."""
+    return k.data_ptr(), v.data_ptr(), k.stride(0)
+
+
+def is_aligned(tensor: Tensor) -> bool:
+    """Whether the kernel may load this tensor's rows 16 bytes at a time."""
+    strides = (tensor.stride(0), tensor.stride(1))
+    return tensor.data_ptr() % VECTOR_BYTES == 0 and all(s * tensor.itemsize % VECTOR_BYTES == 0 for s in strides)
+
+
+def kv_arguments(kv: KV, q: Tensor) -> dict[str, Any]:
+    """The arguments that every attention kernel takes for its K and V; raises ValueError where they do not fit q."""
+    if kv.dtype != q.dtype or kv.head_dim != q.shape[2] or q.shape[1] % kv.kv_heads != 0:
+        raise ValueError(
+            f"q is {q.dtype} with {q.shape[1]} heads of {q.shape[2]}, which K and V of {kv.dtype} with {kv.kv_heads} "
+            f"heads of {kv.head_dim} do not fit"
+        )
+    if isinstance(kv, PagedKV):
+        pool = kv.pool
+        if pool.stride(4) != 1 or kv.tables.dtype != torch.int32 or kv.tables.stride(1) != 1:
+            raise ValueError("the pool's head_dim must be contiguous, and its tables contiguous int32")
+        return {
+            "kv_ptr": pool, "where_ptr": kv.tables, "stride_where": kv.tables.stride(0), "stride_v": pool.stride(0),
+            "stride_block": pool.stride(1), "stride_pos": pool.stride(2), "stride_head": pool.stride(3),
+            "BLOCK_SIZE": kv.block_size, "ALIGN": 1,
+        }  # fmt: skip
+    return {
+        "kv_ptr": q, "where_ptr": kv.places, "stride_where": kv.places.stride(0), "stride_v": 0,
+        "stride_block": 0, "stride_pos": kv.position_stride, "stride_head": 0,
+        "BLOCK_SIZE": 0, "ALIGN": VECTOR_BYTES if kv.aligned else 1,
+    }  # fmt: skip
+
+
+@triton.jit
+def kv_bases(
+    kv_ptr: tl.tensor, where_ptr: tl.tensor, stride_where: tl.tensor, stride_v: tl.tensor, stride_head: tl.tensor,
+    sequence: tl.tensor, kv_head: tl.tensor,
+    BLOCK_SIZE: tl.constexpr, ALIGN: tl.constexpr,
+) -> tl.tensor:  # fmt: skip
+    """Pointers to K and V of one head of a sequence; in a pool, of the head in block 0."""
+    if BLOCK_SIZE > 0:
+        k_base = kv_ptr + kv_head * stride_head
+        v_base = k_base + stride_v
+    else:
+        place = where_ptr + sequence * stride_where
+        stride = tl.load(place + 2)
+        k_base = tl.multiple_of(tl.load(place).to(kv_ptr.dtype) + kv_head * stride, ALIGN)
+        v_base = tl.multiple_of(tl.load(place + 1).to(kv_ptr.dtype) + kv_head * stride, ALIGN)
+    return k_base, v_base
+
+
+@triton.jit
+def kv_offsets(
+    where_ptr: tl.tensor, stride_where: tl.tensor, stride_block: tl.tensor, stride_pos: tl.tensor,
+    sequence: tl.tensor, positions: tl.tensor, inside: tl.tensor,
+    BLOCK_SIZE: tl.constexpr,
+) -> tl.tensor:  # fmt: skip
+    """Elements from the base to each of `positions` int32 [N]; tables are read only where `inside`."""
+    if BLOCK_SIZE > 0:
+        entries = where_ptr + sequence * stride_where + positions // BLOCK_SIZE
+        blocks = tl.load(entries, mask=inside, other=0).to(tl.int64)
+        offsets = blocks * stride_block + (positions % BLOCK_SIZE) * stride_pos
+    else:
+        offsets = positions.to(tl.int64) * stride_pos
+    return offsets

@@ -1,0 +1,73 @@
+"""The attention kernels, compiled, over the whole grid: `TRITON_INTERPRET=0 python -m pytest tests/gpu`."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from kernels.decode_attention import DecodeWorkspace, decode_attention
+from kernels.device import INTERPRETED
+from kernels.prefill_attention import prefill_reference
+from tests.kernels.attention_cases import (
+    BOUNDS,
+    HEAD_DIMS,
+    Case,
+    check,
+    decode_grid,
+    make_inputs,
+    prefill_grid,
+    relative,
+)
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(
+        not torch.cuda.is_available() or INTERPRETED, reason="needs a CUDA device, and TRITON_INTERPRET=0"
+    ),
+]
+
+
+@pytest.mark.parametrize("dtype", BOUNDS, ids=str)
+@pytest.mark.parametrize("head_dim", HEAD_DIMS)
+def test_prefill_is_the_formula(head_dim: int, dtype: torch.dtype) -> None:
+    for case in prefill_grid():
+        if (case.head_dim, case.dtype) == (head_dim, dtype):
+            check(case, "cuda", "prefill")
+
+
+@pytest.mark.parametrize("dtype", BOUNDS, ids=str)
+@pytest.mark.parametrize("head_dim", HEAD_DIMS)
+def test_decode_is_the_formula(head_dim: int, dtype: torch.dtype) -> None:
+    for case in decode_grid():
+        if (case.head_dim, case.dtype) == (head_dim, dtype):
+            check(case, "cuda", "decode")
+
+
+@pytest.mark.parametrize("dtype", BOUNDS, ids=str)
+def test_long_contexts(dtype: torch.dtype) -> None:
+    check(Case(((3000, 700), (2049, 2049)), (8, 2), 128, 16, None, dtype), "cuda", "prefill")
+    check(Case(((9000, 1), (4097, 5)), (8, 2), 128, 16, None, dtype), "cuda", "decode")
+
+
+def test_a_captured_graph_serves_every_length_below_its_bucket() -> None:
+    inputs = make_inputs(Case(((400, 1), (333, 1)), (4, 2), 64), "cuda")
+    out, workspace = torch.empty_like(inputs.q), DecodeWorkspace.of(4, inputs.q)
+
+    def step() -> None:
+        decode_attention(inputs.q, inputs.kv, inputs.starts, inputs.lengths, max_rows=1, max_length=512, splits=4,
+                         out=out, workspace=workspace)  # fmt: skip
+
+    step()  # compiles
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        step()
+    for length in (400, 17, 1, 0):
+        inputs.lengths[0] = length
+        out.fill_(torch.nan)
+        graph.replay()
+        sequences = [
+            (k[:, :n].double().cpu(), v[:, :n].double().cpu())
+            for (k, v), n in zip(inputs.sequences, (length, 333), strict=True)
+        ]
+        true, _ = prefill_reference(inputs.q.double().cpu(), sequences, [0, 1, 2])
+        assert relative(out, true) <= 1e-5
