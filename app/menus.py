@@ -20,6 +20,7 @@ LAYOUT: Final[dict[str, tuple[str, ...]]] = {
         "copy_picture", "copy_csv", "-", "quit",
     ),
     "run": ("run", "run_prompt", "step", "stop", "-", "mark"),
+    "scenarios": (),
     "selection": (
         "clear", "-", "back", "forward", "-", "previous", "next", "up", "down", "-", "frame",
     ),
@@ -157,7 +158,8 @@ class Menus(QObject):
 
     def _menu_texts(self) -> dict[str, str]:
         return {
-            "file": self.tr("&File"), "run": self.tr("&Run"), "selection": self.tr("&Selection"),
+            "file": self.tr("&File"), "run": self.tr("&Run"),
+            "scenarios": self.tr("S&cenarios"), "selection": self.tr("&Selection"),
             "view": self.tr("&View"), "help": self.tr("&Help"), "recent": self.tr("Open recent"),
             "theme": self.tr("Theme"), "language": self.tr("Language"),
         }  # fmt: skip

@@ -33,7 +33,7 @@ from app.widgets.sampling_controls import SamplingControls
 from app.widgets.segments import Segments
 from app.widgets.switch_controls import SwitchControls
 from app.widgets.tall_scroll_area import TallScrollArea
-from engine.decode.settings import Detail, Observation, Probe, RequestSpec, RunSpec
+from engine.decode.settings import Detail, Observation, Probe, RequestSpec, RunSpec, Switches
 from engine.session.schema import ModelReady
 from engine.session.store import Session
 
@@ -117,6 +117,18 @@ class RunPanel(QWidget):
         now = self._selection.now
         probe = Probe(now.layer, now.head) if self.probe.isChecked() else None
         return Observation(self._detail(), probe)
+
+    def show_settings(
+        self, prompt: str, requests: Path | None, tokens: int, ignore_eos: bool, switches: Switches, detail: Detail
+    ) -> None:
+        """Show these settings for the next run, without telling anyone."""
+        self.set_requests_file(requests)
+        if requests is None:
+            self.prompt.setPlainText(prompt)
+        self.tokens.setValue(tokens)
+        self.ignore_eos.setChecked(ignore_eos)
+        self.switches.show_switches(switches)
+        self.detail.set_value(detail)
 
     def set_requests_file(self, path: Path | None) -> None:
         """Take the requests from this file; None goes back to the prompt."""

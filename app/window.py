@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast, get_args
 
@@ -30,6 +30,7 @@ from app.preferences import Language, Preferences
 from app.refresher import Piece, Refresher
 from app.run_control import RunControl
 from app.run_panel import WIDTH, RunActions, RunPanel
+from app.scenario_control import ScenarioControl
 from app.selection import Selected, Selection
 from app.status_bar import StatusBar
 from app.step_strip import StepStrip
@@ -73,6 +74,9 @@ class MainWindow(QMainWindow):
         self.setStatusBar(self.status)
         self._build_side()
         self.docks = self._build_docks()
+        self.scenarios = ScenarioControl(
+            self, self.menus, self.run_panel, feed, preferences, self.arrange, self.show_error
+        )  # fmt: skip
         self.refresher = Refresher(self._pieces(), self)
         self._connect()
         self.retranslate()
@@ -307,7 +311,10 @@ class MainWindow(QMainWindow):
 
     def restore_layout(self) -> None:
         """Put everything back to the default for the size the window has."""
-        rows = layout.rows_for(self.size())
+        self.arrange(layout.rows_for(self.size()))
+
+    def arrange(self, rows: Sequence[layout.Row]) -> None:
+        """Put the panels in these rows."""
         layout.arrange(self, self.side, self.docks, rows)
         layout.proportion(self, self.side, self.docks, rows, WIDTH)
         QTimer.singleShot(0, lambda: layout.proportion(self, self.side, self.docks, rows, WIDTH))
@@ -322,6 +329,7 @@ class MainWindow(QMainWindow):
         layout.arrange(self, self.side, self.docks, rows)
         kept = self._preferences.layout
         self._default_layout = kept is None or not self.restoreState(kept, layout.version_of(self.docks))
+        self.scenarios.note.hide()  # its words are those of a run that is over
 
     @Slot()
     def _on_dock_seen(self) -> None:
@@ -410,6 +418,7 @@ class MainWindow(QMainWindow):
         """Take the theme's colours everywhere."""
         self.run_panel.restyle()
         self.status.restyle()
+        self.scenarios.note.restyle()
         self._show_state()
         self.strip.refresh()
         for dock in self.docks.values():
@@ -418,6 +427,7 @@ class MainWindow(QMainWindow):
     def retranslate(self) -> None:
         """Take the texts of the language in force."""
         self.menus.retranslate(self.control.state)
+        self.scenarios.retranslate()
         self._strip_bar.setWindowTitle(self.tr("Step strip"))
         self.side.setWindowTitle(self.tr("Run"))
         self._show_state()

@@ -981,6 +981,10 @@ internal fragmentation {fragmentation} {derived}</source>
         <translation>选择(&amp;S)</translation>
     </message>
     <message>
+        <source>S&amp;cenarios</source>
+        <translation>场景(&amp;C)</translation>
+    </message>
+    <message>
         <source>&amp;View</source>
         <translation>视图(&amp;V)</translation>
     </message>
@@ -1545,6 +1549,25 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     <message>
         <source>How the next token is drawn; takes effect with the next run</source>
         <translation>下一个 token 的抽取方式；下次运行时生效</translation>
+    </message>
+</context>
+<context>
+    <name>ScenarioNote</name>
+    <message>
+        <source>What to look at</source>
+        <translation>看什么</translation>
+    </message>
+    <message>
+        <source>What to look at in this scenario</source>
+        <translation>在此场景中看什么</translation>
+    </message>
+    <message>
+        <source>Close these words; the scenario goes on</source>
+        <translation>关闭这段文字；场景继续运行</translation>
+    </message>
+    <message>
+        <source>Close what to look at</source>
+        <translation>关闭说明</translation>
     </message>
 </context>
 <context>
