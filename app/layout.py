@@ -27,7 +27,9 @@ LARGE: Final[tuple[Row, ...]] = (
     (("latency",), ("utilisation",)),
 )
 TIMELINE_SHARE: Final = 0.3
-"""How much of the height the first row takes."""
+"""How much of the height the first row takes, which holds the timeline."""
+SCENARIO_SHARE: Final = 0.52
+"""How much of it the first row of a scenario takes, which holds what the scenario is about."""
 LAST_COLUMN: Final = 1.25
 """How much wider the last of three columns is than the others: it holds the tables."""
 
@@ -80,7 +82,12 @@ def arrange(window: QMainWindow, side: QDockWidget, docks: Mapping[str, QDockWid
 
 
 def proportion(
-    window: QMainWindow, side: QDockWidget, docks: Mapping[str, QDockWidget], rows: Sequence[Row], side_width: int
+    window: QMainWindow,
+    side: QDockWidget,
+    docks: Mapping[str, QDockWidget],
+    rows: Sequence[Row],
+    side_width: int,
+    first_share: float = TIMELINE_SHARE,
 ) -> None:
     """Give the rows and columns of `arrange` their share of the room; works once the window has its size."""
     grid = [[cell for cell in ([n for n in cell if n in docks] for cell in row) if cell] for row in rows]
@@ -89,7 +96,7 @@ def proportion(
         return
     firsts = [docks[row[0][0]] for row in grid]
     height = window.height()
-    shares = [TIMELINE_SHARE, *([(1 - TIMELINE_SHARE) / max(1, len(grid) - 1)] * (len(grid) - 1))]
+    shares = [first_share, *([(1 - first_share) / max(1, len(grid) - 1)] * (len(grid) - 1))]
     window.resizeDocks(firsts, [round(share * height) for share in shares], Qt.Orientation.Vertical)
     for row in grid:
         if len(row) > 1:

@@ -9,7 +9,7 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMainWindow
 
 from app.feed import Feed
-from app.layout import Row
+from app.layout import SCENARIO_SHARE, Row
 from app.menus import Menus, partial_slot
 from app.preferences import Preferences
 from app.run_panel import RunPanel
@@ -29,7 +29,7 @@ class ScenarioControl(QObject):
         panel: RunPanel,
         feed: Feed,
         preferences: Preferences,
-        arrange: Callable[[Sequence[Row]], None],
+        arrange: Callable[[Sequence[Row], float], None],
         fail: Callable[[str], None],
     ) -> None:
         super().__init__(window)
@@ -60,9 +60,7 @@ class ScenarioControl(QObject):
         self.now = scenario
         self.retranslate()
         self.note.say(scenario.title(self._preferences.language), scenario.look(self._preferences.language))
-        self._arrange(scenario.panels)
-        if self._feed.state in ("running", "paused"):
-            self._feed.stop_run()
+        self._arrange(scenario.panels, SCENARIO_SHARE)
         self._feed.start_run(spec)
 
     def retranslate(self) -> None:

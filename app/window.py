@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, cast, get_args
 
@@ -313,11 +314,12 @@ class MainWindow(QMainWindow):
         """Put everything back to the default for the size the window has."""
         self.arrange(layout.rows_for(self.size()))
 
-    def arrange(self, rows: Sequence[layout.Row]) -> None:
-        """Put the panels in these rows."""
+    def arrange(self, rows: Sequence[layout.Row], first_share: float = layout.TIMELINE_SHARE) -> None:
+        """Put the panels in these rows, of which the first takes this share of the height."""
         layout.arrange(self, self.side, self.docks, rows)
-        layout.proportion(self, self.side, self.docks, rows, WIDTH)
-        QTimer.singleShot(0, lambda: layout.proportion(self, self.side, self.docks, rows, WIDTH))
+        share_out = partial(layout.proportion, self, self.side, self.docks, rows, WIDTH, first_share)
+        share_out()
+        QTimer.singleShot(0, share_out)
 
     def _place(self) -> None:
         """The size and arrangement of last time, or the default."""
