@@ -16,6 +16,7 @@ SUITES = (
     "decode_speed",
     "detail_cost",
     "first_paint",
+    "long_session",
     "panel_refresh",
     "session_file",
     "window_cost",
