@@ -1,4 +1,4 @@
-"""A long session in the real window: opening a million tokens, panning and zooming them, and an hour's recording in memory."""
+"""A long session in the real window: opening a million tokens, panning and zooming, an hour's recording in memory."""
 
 from __future__ import annotations
 
@@ -64,7 +64,8 @@ def _open_pan_zoom(folder: Path) -> dict[str, Any]:
     app.processEvents()
     opened_s = time.perf_counter() - start
     canvas = window.docks["timeline"].findChild(TimelineCanvas)
-    assert canvas is not None and canvas.isVisible()
+    assert canvas is not None
+    assert canvas.isVisible()
     middle = QPointF(canvas.rect().center())
 
     def turn(delta: QPoint, keys: Qt.KeyboardModifier) -> float:
