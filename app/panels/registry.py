@@ -97,6 +97,17 @@ PANELS: Final[tuple[PanelEntry, ...]] = (
         str(QT_TRANSLATE_NOOP("PanelTitles", "How busy the device is, and how near to its limits.")),
         "app.panels.utilisation:UtilisationPanel",
     ),
+    PanelEntry(
+        "roofline",
+        str(QT_TRANSLATE_NOOP("PanelTitles", "Roofline")),
+        str(
+            QT_TRANSLATE_NOOP(
+                "PanelTitles",
+                "Whether memory or arithmetic limits prefill, decode and each phase, and by which factor.",
+            )
+        ),
+        "app.panels.roofline:RooflinePanel",
+    ),
 )
 
 

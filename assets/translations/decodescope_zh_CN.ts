@@ -1257,6 +1257,14 @@ internal fragmentation {fragmentation} {derived}</source>
         <source>How busy the device is, and how near to its limits.</source>
         <translation>设备有多忙，离极限还有多远。</translation>
     </message>
+    <message>
+        <source>Roofline</source>
+        <translation>屋顶线</translation>
+    </message>
+    <message>
+        <source>Whether memory or arithmetic limits prefill, decode and each phase, and by which factor.</source>
+        <translation>预填充、解码和每个阶段受内存还是计算限制，以及还差多少倍。</translation>
+    </message>
 </context>
 <context>
     <name>RedundancyMap</name>
@@ -1384,6 +1392,193 @@ internal fragmentation {fragmentation} {derived}</source>
 no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
         <translation>第 {step} 步之后：已计算 {computed} 个位置 {measured}，{flops} {derived}
 无缓存需要 {without} {predicted}，有缓存需要 {with_} {predicted}</translation>
+    </message>
+</context>
+<context>
+    <name>RooflinePanel</name>
+    <message>
+        <source>Steps whose phases are shown</source>
+        <translation>显示其阶段的步骤</translation>
+    </message>
+    <message>
+        <source>The phases of which kind of step are shown as squares.</source>
+        <translation>以方块显示哪一类步骤的各个阶段。</translation>
+    </message>
+    <message>
+        <source>&amp;Phases of</source>
+        <translation>阶段属于(&amp;P)</translation>
+    </message>
+    <message>
+        <source>Arithmetic intensity against arithmetic rate, both logarithmic</source>
+        <translation>算术强度与计算速率，均为对数坐标</translation>
+    </message>
+    <message>
+        <source>arithmetic intensity, FLOP/byte</source>
+        <translation>算术强度，FLOP/byte</translation>
+    </message>
+    <message>
+        <source>arithmetic rate</source>
+        <translation>计算速率</translation>
+    </message>
+    <message>
+        <source>Points under the roof</source>
+        <translation>屋顶线下的各点</translation>
+    </message>
+    <message>
+        <source>Roofline</source>
+        <translation>屋顶线</translation>
+    </message>
+    <message>
+        <source>ceilings: not measured</source>
+        <translation>上限：未测量</translation>
+    </message>
+    <message>
+        <source>{dtype}: {bandwidth} and {peak} {measured} · ridge {ridge} {derived}</source>
+        <translation>{dtype}：{bandwidth} 和 {peak} {measured} · 拐点 {ridge} {derived}</translation>
+    </message>
+    <message>
+        <source>Run a prompt and each kind of step appears here under the ceilings of this device.</source>
+        <translation>运行一个提示，各类步骤会出现在这里，位于本设备的上限之下。</translation>
+    </message>
+    <message>
+        <source>compute, {dtype}: {rate} {mark}</source>
+        <translation>计算，{dtype}：{rate} {mark}</translation>
+    </message>
+    <message>
+        <source>memory: {rate} {mark}</source>
+        <translation>内存：{rate} {mark}</translation>
+    </message>
+    <message>
+        <source>data sheet: {rate} {mark}</source>
+        <translation>数据手册：{rate} {mark}</translation>
+    </message>
+    <message>
+        <source>prefill</source>
+        <translation>预填充</translation>
+    </message>
+    <message>
+        <source>decode</source>
+        <translation>解码</translation>
+    </message>
+    <message>
+        <source>mixed</source>
+        <translation>混合</translation>
+    </message>
+    <message>
+        <source>verify</source>
+        <translation>验证</translation>
+    </message>
+    <message>
+        <source>teacher-forced</source>
+        <translation>教师强制</translation>
+    </message>
+    <message>
+        <source>memory-bound</source>
+        <translation>受内存限制</translation>
+    </message>
+    <message>
+        <source>compute-bound</source>
+        <translation>受计算限制</translation>
+    </message>
+    <message>
+        <source>Point</source>
+        <translation>点</translation>
+    </message>
+    <message>
+        <source>A kind of step (circle), or a phase of the chosen kind (square).</source>
+        <translation>一类步骤（圆），或所选类别的一个阶段（方块）。</translation>
+    </message>
+    <message>
+        <source>FLOP/byte ƒ</source>
+        <translation>FLOP/byte ƒ</translation>
+    </message>
+    <message>
+        <source>Arithmetic intensity: counted operations over counted bytes, derived.</source>
+        <translation>算术强度：计得的运算数除以计得的字节数，推导值。</translation>
+    </message>
+    <message>
+        <source>To the roof ƒ</source>
+        <translation>距屋顶 ƒ</translation>
+    </message>
+    <message>
+        <source>How many times faster the roof would allow it, derived.</source>
+        <translation>屋顶线允许它再快多少倍，推导值。</translation>
+    </message>
+    <message>
+        <source>Limit</source>
+        <translation>限制</translation>
+    </message>
+    <message>
+        <source>Left of the ridge memory is the limit, right of it arithmetic.</source>
+        <translation>拐点左侧受内存限制，右侧受计算限制。</translation>
+    </message>
+    <message>
+        <source>Rate ƒ</source>
+        <translation>速率 ƒ</translation>
+    </message>
+    <message>
+        <source>Counted operations over the measured time, derived.</source>
+        <translation>计得的运算数除以实测时间，推导值。</translation>
+    </message>
+    <message>
+        <source>Roof ●</source>
+        <translation type="vanished">屋顶 ●</translation>
+    </message>
+    <message>
+        <source>The most that the measured ceilings allow at this intensity.</source>
+        <translation>在此强度下，实测上限所允许的最大值。</translation>
+    </message>
+    <message>
+        <source>Roof ƒ</source>
+        <translation>屋顶 ƒ</translation>
+    </message>
+    <message>
+        <source>Time ●</source>
+        <translation>时间 ●</translation>
+    </message>
+    <message>
+        <source>Measured time of these steps or of this phase.</source>
+        <translation>这些步骤或该阶段的实测时间。</translation>
+    </message>
+    <message>
+        <source>This recording holds no measured ceilings: record it anew to measure them.</source>
+        <translation>此记录不含实测上限：重新记录即可测量。</translation>
+    </message>
+    <message>
+        <source>No data sheet is known here for this device.</source>
+        <translation>此处没有该设备的数据手册。</translation>
+    </message>
+    <message>
+        <source>Data sheet: {device}, without sparsity.</source>
+        <translation>数据手册：{device}，不计稀疏。</translation>
+    </message>
+    <message>
+        <source>No phase was timed; detail “phase” records them.</source>
+        <translation>没有阶段被计时；详细程度“phase”会记录它们。</translation>
+    </message>
+    <message>
+        <source>Only matrix products count as operations; every weight is read once a pass.</source>
+        <translation>只有矩阵乘法计为运算；每次前向每个权重读取一次。</translation>
+    </message>
+    <message>
+        <source>{name} is over the roof, {factor}× of it ƒ: what it reads stays in a cache, or the ceilings were measured while the machine was busy</source>
+        <translation>{name} 高于屋顶线，为其 {factor}× ƒ：它读取的内容留在缓存中，或测量上限时机器正忙</translation>
+    </message>
+    <message>
+        <source>{name}: {intensity}, {rate}; without ceilings nothing says what limits it</source>
+        <translation>{name}：{intensity}，{rate}；没有上限就无法说明受什么限制</translation>
+    </message>
+    <message>
+        <source>{name} is memory-bound: {intensity}, under the ridge at {ridge}; {factor}× to the memory ceiling ƒ</source>
+        <translation>{name} 受内存限制：{intensity}，低于拐点 {ridge}；距内存上限 {factor}× ƒ</translation>
+    </message>
+    <message>
+        <source>{name} is compute-bound: {intensity}, over the ridge at {ridge}; {factor}× to the compute ceiling ƒ</source>
+        <translation>{name} 受计算限制：{intensity}，高于拐点 {ridge}；距计算上限 {factor}× ƒ</translation>
+    </message>
+    <message>
+        <source>{flops} ƒ and {bytes} ƒ in {time} ●</source>
+        <translation>{flops} ƒ 和 {bytes} ƒ，用时 {time} ●</translation>
     </message>
 </context>
 <context>

@@ -119,4 +119,5 @@ class ModelConfig:
             "mlp": self.mlp,
             "tied": self.tied,
             "sliding_window": self.sliding_window,
+            "window_layers": len(self.window_layers) if self.sliding_window is not None else 0,
         }

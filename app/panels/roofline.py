@@ -1,0 +1,343 @@
+"""Roofline panel: whether memory or arithmetic limits prefill, decode and each phase, and by which factor."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import ClassVar, Final, Literal
+
+from PySide6.QtCore import QSize
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QLabel, QWidget
+
+from app.panels.base import Panel, PanelContext
+from app.panels.models.roofline import RooflineModel, chart_limits, chosen_kind
+from app.selection import Selected
+from app.theme import PANEL_PADDING, ROW_GAP, theme
+from app.units import DERIVED, MEASURED, NOT_APPLICABLE, PREDICTED, rate, seconds, significant
+from app.widgets.figure_table import Cell, FigureTable
+from app.widgets.roofline_chart import Ceiling, Dot, RooflineChart
+from app.widgets.themed_label import ThemedLabel
+from engine.session.roofline import Point, Roof
+from engine.session.schema import GROUP_OF
+from engine.session.store import STEP_KINDS, Session
+
+WIDE: Final = 1080
+LOW: Final = 420
+"""Pixels at which the panel changes its arrangement."""
+
+
+class RooflinePanel(Panel):
+    """Ceilings and points on two logarithmic axes, the same as a table, and a verdict in words."""
+
+    name: ClassVar[str] = "roofline"
+
+    def __init__(self, context: PanelContext, parent: QWidget | None = None) -> None:
+        super().__init__(context, parent)
+        self._model: RooflineModel | None = None
+        self._seen: tuple[int, object] = (-1, None)
+        self._kind = ""
+        self._kinds: list[Point] = []
+        self._phases: list[Point] = []
+        self._arrangement: Literal["", "wide", "tall", "low"] = ""
+        self.picker = QComboBox()
+        self.picker.setAccessibleName(self.tr("Steps whose phases are shown"))
+        self.picker.setToolTip(self.tr("The phases of which kind of step are shown as squares."))
+        self.picker.activated.connect(self._kind_chosen)
+        self._picker_label = QLabel(self.tr("&Phases of"))
+        self._picker_label.setBuddy(self.picker)
+        self.verdict = ThemedLabel(muted=False)
+        self.note = ThemedLabel()
+        self.chart = RooflineChart()
+        self.chart.setAccessibleName(self.tr("Arithmetic intensity against arithmetic rate, both logarithmic"))
+        self.chart.x_title = self.tr("arithmetic intensity, FLOP/byte")
+        self.chart.y_title = self.tr("arithmetic rate")
+        self.chart.describe = self.describe
+        self.chart.picked.connect(self._picked)
+        self.table = FigureTable(self.tr("Points under the roof"))
+        self._top = QWidget()
+        tools = QHBoxLayout(self._top)
+        tools.setContentsMargins(0, 0, 0, 0)
+        tools.setSpacing(ROW_GAP)
+        tools.addWidget(self.verdict, 1)
+        tools.addWidget(self._picker_label)
+        tools.addWidget(self.picker)
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(PANEL_PADDING, ROW_GAP, PANEL_PADDING, ROW_GAP)
+        self._grid.setSpacing(ROW_GAP)
+        self._grid.setSizeConstraint(QGridLayout.SizeConstraint.SetNoConstraint)  # a smaller panel re-arranges
+        self._arrange("tall")
+
+    # --- Panel ------------------------------------------------------------------------------------------------------
+
+    def title(self) -> str:
+        return self.tr("Roofline")
+
+    def figures(self) -> str:
+        roof = self._model.roof if self._model is not None else None
+        if roof is None:
+            return self.tr("ceilings: not measured") if self._model is not None else ""
+        return self.tr("{dtype}: {bandwidth} and {peak} {measured} · ridge {ridge} {derived}").format(
+            dtype=roof.dtype, bandwidth=rate(roof.bytes_per_s, "B/s"), peak=rate(roof.flops_per_s, "FLOP/s"),
+            measured=MEASURED, ridge=_intensity(roof.ridge), derived=DERIVED,
+        )  # fmt: skip
+
+    def empty_text(self) -> str:
+        return self.tr("Run a prompt and each kind of step appears here under the ceilings of this device.")
+
+    def show_session(self, session: Session | None) -> None:
+        super().show_session(session)
+        self._model = RooflineModel(session) if session is not None else None
+        self._seen, self._kind = (-1, None), ""
+        self._kinds, self._phases = [], []
+        if session is not None:
+            self.refresh()
+
+    def refresh(self) -> None:
+        session, model = self.session, self._model
+        if session is None or model is None:
+            return
+        steps = self._range()
+        seen = (len(session.steps), steps)
+        if seen == self._seen:
+            return
+        self._seen = seen
+        totals = model.totals(steps)
+        self._kinds = totals.kind_points()
+        names = [point.name for point in self._kinds]
+        self._show_kinds(names)
+        kind = chosen_kind(names, self._kind)
+        self._phases = totals.phase_points(kind) if kind else []
+        self._draw(model.roof, kind)
+
+    def select(self, selected: Selected) -> None:
+        self.refresh()
+
+    def restyle(self) -> None:
+        self.table.restyle()
+        self._seen = (-1, None)
+        self.refresh()
+        self.chart.update()
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(300, 200)
+
+    def rows(self) -> tuple[list[str], list[tuple[object, ...]]]:
+        header = ["point", "flops", "bytes", "seconds", "flop_per_byte", "flops_per_s", "bound", "roof_over_rate"]
+        roof = self._model.roof if self._model is not None else None
+        rows: list[tuple[object, ...]] = []
+        for point in (*self._kinds, *self._phases):
+            limits = (None, None) if roof is None else (roof.bound(point.intensity), point.factor(roof))
+            rows.append(
+                (point.name, point.flops, point.moved, point.seconds, point.intensity, point.flops_per_s, *limits)
+            )
+        return header, rows
+
+    # --- what is shown ----------------------------------------------------------------------------------------------
+
+    def _range(self) -> tuple[int, int] | None:
+        steps = self.context.selection.now.steps
+        if steps is None or self.session is None or steps[0] >= len(self.session.steps):
+            return None
+        return steps[0], min(steps[1], len(self.session.steps) - 1)
+
+    def _show_kinds(self, names: list[str]) -> None:
+        if [self.picker.itemData(i) for i in range(self.picker.count())] != names:
+            self.picker.clear()
+            for name in names:
+                self.picker.addItem(self.kind_name(name), name)
+        index = self.picker.findData(chosen_kind(names, self._kind))
+        self.picker.setCurrentIndex(index)
+        self._picker_label.setVisible(bool(names))
+        self.picker.setVisible(bool(names))
+
+    def _draw(self, roof: Roof | None, kind: str) -> None:
+        colours = theme()
+        dots = [
+            Dot(point.name, self.kind_name(point.name), point.intensity, point.flops_per_s, colours.kinds[point.name],
+                square=False)
+            for point in self._kinds
+        ] + [
+            Dot(point.name, point.name, point.intensity, point.flops_per_s, self._phase_colour(point.name), square=True)
+            for point in self._phases
+        ]  # fmt: skip
+        ceilings = []
+        if roof is not None:
+            ceilings.append(
+                Ceiling(
+                    roof.flops_per_s, roof.bytes_per_s,
+                    self.tr("compute, {dtype}: {rate} {mark}").format(
+                        dtype=roof.dtype, rate=rate(roof.flops_per_s, "FLOP/s"), mark=MEASURED
+                    ),
+                    self.tr("memory: {rate} {mark}").format(rate=rate(roof.bytes_per_s, "B/s"), mark=MEASURED),
+                )
+            )  # fmt: skip
+            stated = roof.sheet.flops_per_s(roof.dtype) if roof.sheet is not None else None
+            if roof.sheet is not None and stated is not None:
+                ceilings.append(
+                    Ceiling(
+                        stated, roof.sheet.bytes_per_s,
+                        self.tr("data sheet: {rate} {mark}").format(rate=rate(stated, "FLOP/s"), mark=PREDICTED),
+                        self.tr("data sheet: {rate} {mark}").format(
+                            rate=rate(roof.sheet.bytes_per_s, "B/s"), mark=PREDICTED
+                        ),
+                        dashed=True,
+                    )
+                )  # fmt: skip
+        self.chart.show_dots(dots, ceilings, chart_limits(roof, [*self._kinds, *self._phases]))
+        self._write_table(roof)
+        self._write_words(roof, kind)
+
+    def _phase_colour(self, phase: str) -> str:
+        return theme().groups["draft" if phase == "draft" else GROUP_OF[phase]]
+
+    def kind_name(self, kind: str) -> str:
+        """A kind of step as a person reads it."""
+        return {
+            "prefill": self.tr("prefill"),
+            "decode": self.tr("decode"),
+            "mixed": self.tr("mixed"),
+            "verify": self.tr("verify"),
+            "teacher": self.tr("teacher-forced"),
+        }[kind]
+
+    def bound_name(self, bound: str) -> str:
+        """What limits a point, as a person reads it."""
+        return self.tr("memory-bound") if bound == "memory" else self.tr("compute-bound")
+
+    def _write_table(self, roof: Roof | None) -> None:
+        heads = [
+            (self.tr("Point"), self.tr("A kind of step (circle), or a phase of the chosen kind (square).")),
+            (self.tr("FLOP/byte ƒ"), self.tr("Arithmetic intensity: counted operations over counted bytes, derived.")),
+            (self.tr("To the roof ƒ"), self.tr("How many times faster the roof would allow it, derived.")),
+            (self.tr("Limit"), self.tr("Left of the ridge memory is the limit, right of it arithmetic.")),
+            (self.tr("Rate ƒ"), self.tr("Counted operations over the measured time, derived.")),
+            (self.tr("Roof ƒ"), self.tr("The most that the measured ceilings allow at this intensity.")),
+            (self.tr("Time ●"), self.tr("Measured time of these steps or of this phase.")),
+        ]
+        rows = []
+        for point in (*self._kinds, *self._phases):
+            kind = point.name in STEP_KINDS
+            colour = theme().kinds[point.name] if kind else self._phase_colour(point.name)
+            limits = [Cell(NOT_APPLICABLE)] * 3
+            if roof is not None:
+                limits = [
+                    Cell(f"{significant(point.factor(roof))}×"),
+                    Cell(self.bound_name(roof.bound(point.intensity))),
+                    Cell(rate(roof.limit(point.intensity), "FLOP/s")),
+                ]
+            cells = [
+                Cell(self.kind_name(point.name) if kind else point.name, swatch=colour, bold=kind),
+                Cell(significant(point.intensity)),
+                *limits[:2],
+                Cell(rate(point.flops_per_s, "FLOP/s")),
+                limits[2],
+                Cell(seconds(point.seconds)),
+            ]
+            rows.append([replace(cell, tip=self.describe(point.name)) for cell in cells])
+        self.table.show_rows(heads, rows, keys=[point.name for point in (*self._kinds, *self._phases)])
+
+    def _write_words(self, roof: Roof | None, kind: str) -> None:
+        point = next((point for point in self._kinds if point.name == kind), None)
+        self.verdict.setText(self.sentence(point, roof))
+        self.verdict.setToolTip(self.verdict.text())
+        parts = []
+        if roof is None:
+            parts.append(self.tr("This recording holds no measured ceilings: record it anew to measure them."))
+        elif roof.sheet is None:
+            parts.append(self.tr("No data sheet is known here for this device."))
+        else:
+            parts.append(self.tr("Data sheet: {device}, without sparsity.").format(device=roof.sheet.device))
+        if self._kinds and not self._phases:
+            parts.append(self.tr("No phase was timed; detail “phase” records them."))
+        else:
+            parts.append(self.tr("Only matrix products count as operations; every weight is read once a pass."))
+        self.note.setText(" ".join(parts))
+        self.note.setToolTip(self.note.text())
+
+    def sentence(self, point: Point | None, roof: Roof | None) -> str:
+        """In words: what limits a point, and by which factor it stays under its ceiling."""
+        if point is None:
+            return ""
+        name = self.kind_name(point.name) if point.name in STEP_KINDS else point.name
+        if roof is not None and point.factor(roof) < 1:
+            return self.tr(
+                "{name} is over the roof, {factor}× of it ƒ: what it reads stays in a cache, or the ceilings were "
+                "measured while the machine was busy"
+            ).format(name=name, factor=significant(1 / point.factor(roof)))
+        if roof is None:
+            return self.tr("{name}: {intensity}, {rate}; without ceilings nothing says what limits it").format(
+                name=name, intensity=_intensity(point.intensity), rate=rate(point.flops_per_s, "FLOP/s")
+            )
+        memory_bound = roof.bound(point.intensity) == "memory"
+        form = (
+            self.tr(
+                "{name} is memory-bound: {intensity}, under the ridge at {ridge}; {factor}× to the memory ceiling ƒ"
+            )
+            if memory_bound
+            else self.tr(
+                "{name} is compute-bound: {intensity}, over the ridge at {ridge}; {factor}× to the compute ceiling ƒ"
+            )
+        )
+        return form.format(
+            name=name, intensity=_intensity(point.intensity), ridge=_intensity(roof.ridge),
+            factor=significant(point.factor(roof)),
+        )  # fmt: skip
+
+    def describe(self, key: str) -> str:
+        """All about one point, for the tool tip."""
+        point = next((point for point in (*self._kinds, *self._phases) if point.name == key), None)
+        roof = self._model.roof if self._model is not None else None
+        if point is None:
+            return ""
+        lines = [self.sentence(point, roof)]
+        lines.append(
+            self.tr("{flops} ƒ and {bytes} ƒ in {time} ●").format(
+                flops=rate(point.flops, "FLOP"), bytes=rate(point.moved, "B"), time=seconds(point.seconds)
+            )
+        )
+        return "\n".join(lines)
+
+    # --- acting -----------------------------------------------------------------------------------------------------
+
+    def _kind_chosen(self, index: int) -> None:
+        self._kind = str(self.picker.itemData(index))
+        self._seen = (-1, None)
+        self.refresh()
+
+    def _picked(self, key: str) -> None:
+        self.table.mark_key(key)
+        if key in STEP_KINDS:
+            self._kind = key
+            self._seen = (-1, None)
+            self.refresh()
+
+    # --- arrangement ------------------------------------------------------------------------------------------------
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        width, height = event.size().width(), event.size().height()
+        self._arrange("wide" if width >= WIDE else "tall" if height >= LOW else "low")
+        self.table.setMinimumWidth(min(self.table.sizeHint().width(), 6 * width // 10) if width >= WIDE else 0)
+
+    def _arrange(self, arrangement: Literal["wide", "tall", "low"]) -> None:
+        """Wide: the table beside the chart. Tall: under it. Low: the chart alone; it and its tool tips say it all."""
+        if arrangement == self._arrangement:
+            return
+        self._arrangement = arrangement
+        for widget in (self._top, self.chart, self.table, self.note):
+            self._grid.removeWidget(widget)
+        wide = arrangement == "wide"
+        self._grid.addWidget(self._top, 0, 0, 1, 2)
+        self._grid.addWidget(self.chart, 1, 0, 1, 1 if wide else 2)
+        if arrangement != "low":
+            self._grid.addWidget(self.table, 1 if wide else 2, 1 if wide else 0, 1, 1 if wide else 2)
+        self._grid.addWidget(self.note, 3, 0, 1, 2)
+        self.table.setVisible(arrangement != "low")
+        self.note.setVisible(arrangement != "low")
+        self._grid.setRowStretch(1, 1)
+        self._grid.setColumnStretch(0, 1)
+        self._grid.setColumnStretch(1, 0)
+
+
+def _intensity(value: float) -> str:
+    return rate(value, "FLOP/byte")

@@ -1,0 +1,282 @@
+"""Log-log chart of a device's two ceilings and the points under them, each with its name beside it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import (
+    QColor,
+    QFocusEvent,
+    QFontMetricsF,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QPolygonF,
+)
+from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
+
+from app.panels.focus import claims_key, draw_focus
+from app.panels.models.roofline import decades
+from app.theme import CAPTION_SCALE, GRID, theme, ui_font
+from app.units import rate
+
+GUTTER: Final = 22 * GRID
+REACH: Final = 14
+"""Pixels within which the pointer finds a point."""
+KEYS: Final = frozenset({Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Home, Qt.Key.Key_End})
+
+
+@dataclass(frozen=True, slots=True)
+class Dot:
+    """A point of the chart: its key, its name as it is read, where it lies, and how it is drawn."""
+
+    key: str
+    label: str
+    intensity: float
+    flops_per_s: float
+    colour: str
+    square: bool
+    """A phase is a square, a kind of step a circle."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ceiling:
+    """A pair of limits: FLOP/s at the top and B/s of the slope, with the words beside each."""
+
+    flops_per_s: float
+    bytes_per_s: float
+    flops_label: str
+    bytes_label: str
+    dashed: bool = False
+
+
+class RooflineChart(QWidget):
+    """Draws ceilings and dots; `picked` carries the key of a dot that was clicked or walked to."""
+
+    picked = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.x_title = self.y_title = ""
+        self.describe: Callable[[str], str] | None = None
+        self.dots: list[Dot] = []
+        self.ceilings: list[Ceiling] = []
+        self.current = ""
+        self._x, self._y = (-1, 3), (9, 12)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setMouseTracking(True)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setMinimumSize(160, 100)
+
+    def sizeHint(self) -> QSize:
+        return QSize(520, 340)
+
+    def show_dots(
+        self, dots: list[Dot], ceilings: list[Ceiling], limits: tuple[tuple[int, int], tuple[int, int]]
+    ) -> None:
+        """Draw these dots under these ceilings; `limits` are the decades of both axes."""
+        self.dots, self.ceilings = dots, ceilings
+        self._x, self._y = limits
+        self.update()
+
+    # --- geometry ---------------------------------------------------------------------------------------------------
+
+    def plot_box(self) -> QRectF:
+        """Where the points lie, in the widget's coordinates."""
+        line = QFontMetricsF(ui_font(CAPTION_SCALE)).height()
+        top, bottom = line + 2 * GRID, 2 * line + 2 * GRID
+        return QRectF(GUTTER, top, max(self.width() - GUTTER - 4 * GRID, 8.0), max(self.height() - top - bottom, 8.0))
+
+    def place(self, intensity: float, flops_per_s: float) -> QPointF:
+        """Where a point lies on the widget."""
+        box = self.plot_box()
+        x = (math.log10(intensity) - self._x[0]) / (self._x[1] - self._x[0])
+        y = (math.log10(flops_per_s) - self._y[0]) / (self._y[1] - self._y[0])
+        return QPointF(box.left() + x * box.width(), box.bottom() - y * box.height())
+
+    # --- drawing ----------------------------------------------------------------------------------------------------
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        try:
+            self._paint(painter)
+        finally:
+            painter.end()  # Qt crashes when a painter outlives its paint event
+        draw_focus(self)
+
+    def _paint(self, painter: QPainter) -> None:
+        painter.fillRect(self.rect(), QColor(theme().panel))
+        painter.setFont(ui_font(CAPTION_SCALE))
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        self._draw_axes(painter)
+        taken: list[QRectF] = []
+        for ceiling in self.ceilings:
+            self._draw_ceiling(painter, ceiling, taken)
+        spots = [self.place(dot.intensity, dot.flops_per_s) for dot in self.dots]
+        taken += [QRectF(spot.x() - 5, spot.y() - 5, 10, 10) for spot in spots]
+        for dot, spot in zip(self.dots, spots, strict=True):
+            self._draw_dot(painter, dot, spot)
+        for dot, spot in zip(self.dots, spots, strict=True):
+            self._draw_label(painter, dot, spot, taken)
+
+    def _draw_axes(self, painter: QPainter) -> None:
+        colours, box = theme(), self.plot_box()
+        height = painter.fontMetrics().height()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+        for exponent in decades(*self._y, most=int(box.height() / (1.6 * height))):
+            y = round(self.place(1.0, 10.0**exponent).y())
+            painter.setPen(QColor(colours.line))
+            painter.drawLine(QPointF(box.left(), y), QPointF(box.right(), y))
+            painter.setPen(QColor(colours.muted))
+            area = QRectF(0, y - height / 2, GUTTER - 2 * GRID, height)
+            right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+            painter.drawText(area, right, _plain(rate(10.0**exponent, "FLOP/s")))
+        for exponent in decades(*self._x, most=int(box.width() / 64)):
+            x = round(self.place(10.0**exponent, 10.0 ** self._y[0]).x())
+            painter.setPen(QColor(colours.line))
+            painter.drawLine(QPointF(x, box.top()), QPointF(x, box.bottom()))
+            painter.setPen(QColor(colours.muted))
+            text = f"{10.0**exponent:g}"
+            painter.drawText(QRectF(x - 40, box.bottom() + GRID, 80, height), Qt.AlignmentFlag.AlignCenter, text)
+        painter.setPen(QColor(colours.muted))
+        below = QRectF(box.left(), box.bottom() + GRID + height, box.width(), height)
+        painter.drawText(below, Qt.AlignmentFlag.AlignCenter, self.x_title)
+        painter.drawText(QRectF(3 * GRID, 0, box.width(), height), Qt.AlignmentFlag.AlignLeft, self.y_title)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+
+    def _draw_ceiling(self, painter: QPainter, ceiling: Ceiling, taken: list[QRectF]) -> None:
+        colours, box = theme(), self.plot_box()
+        ridge = ceiling.flops_per_s / ceiling.bytes_per_s
+        left = 10.0 ** self._x[0]
+        if left * ceiling.bytes_per_s < 10.0 ** self._y[0]:
+            left = 10.0 ** self._y[0] / ceiling.bytes_per_s
+        start, knee = self.place(left, left * ceiling.bytes_per_s), self.place(ridge, ceiling.flops_per_s)
+        end = self.place(10.0 ** self._x[1], ceiling.flops_per_s)
+        colour = QColor(colours.muted if ceiling.dashed else colours.text)
+        painter.setPen(QPen(colour, 1, Qt.PenStyle.DashLine if ceiling.dashed else Qt.PenStyle.SolidLine))
+        painter.save()
+        painter.setClipRect(box)
+        painter.drawPolyline(QPolygonF([start, knee, end]))
+        painter.restore()
+        metrics = painter.fontMetrics()
+        width = metrics.horizontalAdvance(ceiling.flops_label) + 2
+        area = QRectF(max(end.x() - width, box.left()), knee.y() - metrics.height() - 2, width, metrics.height())
+        if not any(area.intersects(one) for one in taken) and area.top() >= 0:
+            painter.drawText(area, Qt.AlignmentFlag.AlignRight, ceiling.flops_label)
+            taken.append(area)
+        self._draw_slope_label(painter, ceiling, start, knee)
+
+    def _draw_slope_label(self, painter: QPainter, ceiling: Ceiling, start: QPointF, knee: QPointF) -> None:
+        """The words of the memory ceiling along its slope, near its foot (measured) or its knee (stated)."""
+        metrics = painter.fontMetrics()
+        length = math.hypot(knee.x() - start.x(), knee.y() - start.y())
+        width = metrics.horizontalAdvance(ceiling.bytes_label)
+        if width + 4 * GRID > length:
+            return
+        painter.save()
+        painter.translate(start)
+        painter.rotate(math.degrees(math.atan2(knee.y() - start.y(), knee.x() - start.x())))
+        at = length - width - 3 * GRID if ceiling.dashed else min(3 * GRID + 0.1 * length, length - width)
+        painter.drawText(QPointF(at, -GRID), ceiling.bytes_label)
+        painter.restore()
+
+    def _draw_dot(self, painter: QPainter, dot: Dot, spot: QPointF) -> None:
+        colours = theme()
+        painter.setBrush(QColor(dot.colour))
+        chosen = dot.key == self.current
+        painter.setPen(QPen(QColor(colours.accent if chosen else colours.text), 2 if chosen else 1))
+        size = 5 if chosen else 4
+        if dot.square:
+            painter.drawRect(QRectF(spot.x() - size, spot.y() - size, 2 * size, 2 * size))
+        else:
+            painter.drawEllipse(spot, size + 1.5, size + 1.5)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+
+    def _draw_label(self, painter: QPainter, dot: Dot, spot: QPointF, taken: list[QRectF]) -> None:
+        """A dot's name at the first place around it where it covers nothing; elsewhere with a thin line to it."""
+        metrics = painter.fontMetrics()
+        width, height = metrics.horizontalAdvance(dot.label) + 2, metrics.height()
+        bounds = QRectF(self.rect()).adjusted(GUTTER, 0, 0, 0)
+        x, y = spot.x(), spot.y()
+        near = [
+            QRectF(x + 9, y - height / 2, width, height), QRectF(x - 9 - width, y - height / 2, width, height),
+            QRectF(x - width / 2, y - 9 - height, width, height), QRectF(x - width / 2, y + 9, width, height),
+        ]  # fmt: skip
+        far = [
+            QRectF(x + 18 if side > 0 else x - 18 - width, y + shift * height - height / 2, width, height)
+            for shift in (1, -1, 2, -2, 3, -3, 4, -4)
+            for side in (1, -1)
+        ]
+        for area in [*near, *far]:
+            if bounds.contains(area) and not any(area.intersects(one) for one in taken):
+                break
+        else:
+            return  # the table names it, and so does the tool tip
+        taken.append(area)
+        if area not in near:
+            painter.setPen(QColor(theme().line))
+            painter.drawLine(spot, QPointF(area.left() if area.left() > x else area.right(), area.center().y()))
+        painter.setPen(QColor(theme().text))
+        painter.drawText(area, Qt.AlignmentFlag.AlignCenter, dot.label)
+
+    # --- pointer and keys -------------------------------------------------------------------------------------------
+
+    def dot_at(self, place: QPointF) -> Dot | None:
+        """The dot nearest to a place of the widget, within reach of the pointer."""
+        found, least = None, float(REACH)
+        for dot in self.dots:
+            spot = self.place(dot.intensity, dot.flops_per_s)
+            distance = math.hypot(spot.x() - place.x(), spot.y() - place.y())
+            if distance < least:
+                found, least = dot, distance
+        return found
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        dot = self.dot_at(event.position())
+        if dot is not None and self.describe is not None:
+            QToolTip.showText(event.globalPosition().toPoint(), self.describe(dot.key), self)
+        else:
+            QToolTip.hideText()
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        dot = self.dot_at(event.position())
+        if event.button() == Qt.MouseButton.LeftButton and dot is not None:
+            self._pick(dot)
+
+    def event(self, event: QEvent) -> bool:
+        return claims_key(event, KEYS) or super().event(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        order = sorted(self.dots, key=lambda dot: dot.intensity)
+        if event.key() not in KEYS or not order:
+            super().keyPressEvent(event)
+            return
+        at = next((i for i, dot in enumerate(order) if dot.key == self.current), -1)
+        by = {Qt.Key.Key_Left: at - 1 if at > 0 else 0, Qt.Key.Key_Right: at + 1, Qt.Key.Key_Home: 0,
+              Qt.Key.Key_End: len(order)}[Qt.Key(event.key())]  # fmt: skip
+        dot = order[min(max(by, 0), len(order) - 1)]
+        self._pick(dot)
+        if self.describe is not None:
+            spot = self.place(dot.intensity, dot.flops_per_s).toPoint()
+            QToolTip.showText(self.mapToGlobal(spot + QPoint(GRID, GRID)), self.describe(dot.key), self)
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        super().focusInEvent(event)
+        self.update()
+
+    def _pick(self, dot: Dot) -> None:
+        self.current = dot.key
+        self.update()
+        self.picked.emit(dot.key)
+
+
+def _plain(text: str) -> str:
+    """A round number without the zeros that only show its precision: `1.00 GFLOP/s` as `1 GFLOP/s`."""
+    head, _, tail = text.partition("\u2009")
+    return f"{float(head):g}\u2009{tail}"
