@@ -13,37 +13,41 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from kernels.device import check_device
+from kernels.device import STEP_POINTERS, check_device
 from kernels.kv import KV, kv_arguments, kv_bases, kv_offsets
 from kernels.prefill_attention import padded_dim
 
 BLOCK_KEYS: Final = 64
 
 
-@triton.jit
+@triton.jit(
+    do_not_specialize=["stride_where", "heads", "first_head", "columns", "window"],
+    do_not_specialize_on_alignment=STEP_POINTERS,
+)
 def _row_kernel(
-    q_ptr: tl.tensor, lse_ptr: tl.tensor, probs_ptr: tl.tensor, starts_ptr: tl.tensor, lengths_ptr: tl.tensor,
+    q_ptr: tl.tensor, lse_ptr: tl.tensor, probs_ptr: tl.tensor,
+    starts_ptr: tl.tensor, ends_ptr: tl.tensor, lengths_ptr: tl.tensor,
     stride_q: tl.tensor, stride_q_head: tl.tensor, stride_lse: tl.tensor, stride_row: tl.tensor,
-    stride_row_head: tl.tensor, kv_ptr: tl.tensor, where_ptr: tl.tensor, stride_where: tl.tensor, stride_v: tl.tensor,
+    stride_row_head: tl.tensor, k_ptr: tl.tensor, v_ptr: tl.tensor, where_ptr: tl.tensor, stride_where: tl.tensor,
     stride_block: tl.tensor, stride_pos: tl.tensor, stride_head: tl.tensor, heads: tl.tensor, first_head: tl.tensor,
     columns: tl.tensor, scale: tl.tensor, window: tl.tensor,
     BLOCK_SIZE: tl.constexpr, ALIGN: tl.constexpr, GROUP: tl.constexpr, HEAD_DIM: tl.constexpr,
     BLOCK_D: tl.constexpr, BLOCK_N: tl.constexpr, WINDOWED: tl.constexpr,
 ) -> None:  # fmt: skip
-    row = tl.program_id(1) // heads
-    head = tl.program_id(1) % heads + first_head
+    row = tl.program_id(0) // heads
+    head = tl.program_id(0) % heads + first_head
     sequence = tl.program_id(2)
     token = tl.load(starts_ptr + sequence) + row
-    if token < tl.load(starts_ptr + sequence + 1):
+    if token < tl.load(ends_ptr + sequence):
         length = tl.load(lengths_ptr + sequence)
-        position = length - tl.load(starts_ptr + sequence + 1) + token
+        position = length - tl.load(ends_ptr + sequence) + token
         dims = tl.arange(0, BLOCK_D)
-        columns_here = tl.program_id(0) * BLOCK_N + tl.arange(0, BLOCK_N)
+        columns_here = tl.program_id(1) * BLOCK_N + tl.arange(0, BLOCK_N)
         seen = columns_here <= position
         if WINDOWED:
             seen = seen & (columns_here > position - window)
         k_base, _ = kv_bases(
-            kv_ptr, where_ptr, stride_where, stride_v, stride_head, sequence, head // GROUP, BLOCK_SIZE, ALIGN
+            k_ptr, v_ptr, where_ptr, stride_where, stride_pos, stride_head, sequence, head // GROUP, BLOCK_SIZE, ALIGN
         )
         rows = kv_offsets(where_ptr, stride_where, stride_block, stride_pos, sequence, columns_here, seen, BLOCK_SIZE)
         q_offset = token.to(tl.int64) * stride_q + head * stride_q_head
@@ -58,22 +62,24 @@ def _row_kernel(
 
 def attention_row(
     q: Tensor, kv: KV, lse: Tensor, starts: Tensor, lengths: Tensor, *, max_rows: int, max_length: int,
-    heads: range | None = None, scale: float | None = None, window: int | None = None, out: Tensor | None = None,
+    heads: range | None = None, scale: float | None = None, window: int | None = None, ends: Tensor | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:  # fmt: skip
     """Probabilities of each row over the positions of its sequence, [P, len(heads), max_length], 0 where unseen.
 
-    q, kv, starts, lengths, max_rows, max_length and window as in `decode_attention`; lse float32 [P, heads of q] is
-    what it or `prefill_attention` wrote for the same q. `heads` (all) are neighbours: a range of step 1. `out` may be
-    given, of any float type (float16 otherwise). Raises KernelUnavailableError where the device has no Triton.
+    q, kv, starts, lengths, ends, max_rows, max_length and window as in `decode_attention`; lse float32 [P, heads of q]
+    is what it or `prefill_attention` wrote for the same q. `heads` (all) are neighbours: a range of step 1. `out` may
+    be given, of any float type (float16 otherwise). Raises KernelUnavailableError where the device has no Triton.
     """
     check_device(q)
     heads = range(q.shape[1]) if heads is None else heads
     if out is None:
         out = torch.empty(q.shape[0], len(heads), max_length, dtype=torch.float16, device=q.device)
     arguments = kv_arguments(kv, q)
-    grid = (triton.cdiv(max_length, BLOCK_KEYS), max_rows * len(heads), lengths.shape[0])
+    grid = (max_rows * len(heads), triton.cdiv(max_length, BLOCK_KEYS), lengths.shape[0])
     _row_kernel[grid](
-        q, lse, out, starts, lengths, q.stride(0), q.stride(1), lse.stride(0), out.stride(0), out.stride(1),
+        q, lse, out, starts, starts[1:] if ends is None else ends, lengths,
+        q.stride(0), q.stride(1), lse.stride(0), out.stride(0), out.stride(1),
         **arguments,
         heads=len(heads), first_head=heads.start, columns=max_length,
         scale=q.shape[2] ** -0.5 if scale is None else scale,

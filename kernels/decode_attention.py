@@ -16,7 +16,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from kernels.device import check_device, device_facts
+from kernels.device import STEP_POINTERS, check_device, device_facts
 from kernels.kv import KV, kv_arguments, kv_bases
 from kernels.online_softmax import attend_tiles, finish
 from kernels.prefill_attention import LOG2_E, SMALLEST_TILE, Tiles, dot_precision, padded_dim
@@ -44,12 +44,16 @@ class DecodeWorkspace:
         )
 
 
-@triton.jit
+@triton.jit(
+    do_not_specialize=["stride_where", "kv_heads", "window"],
+    do_not_specialize_on_alignment=STEP_POINTERS,
+)
 def _decode_kernel(
-    q_ptr: tl.tensor, out_ptr: tl.tensor, lse_ptr: tl.tensor, starts_ptr: tl.tensor, lengths_ptr: tl.tensor,
+    q_ptr: tl.tensor, out_ptr: tl.tensor, lse_ptr: tl.tensor,
+    starts_ptr: tl.tensor, ends_ptr: tl.tensor, lengths_ptr: tl.tensor,
     stride_q: tl.tensor, stride_q_head: tl.tensor, stride_split: tl.tensor, stride_out: tl.tensor,
     stride_out_head: tl.tensor, stride_lse_split: tl.tensor, stride_lse: tl.tensor,
-    kv_ptr: tl.tensor, where_ptr: tl.tensor, stride_where: tl.tensor, stride_v: tl.tensor, stride_block: tl.tensor,
+    k_ptr: tl.tensor, v_ptr: tl.tensor, where_ptr: tl.tensor, stride_where: tl.tensor, stride_block: tl.tensor,
     stride_pos: tl.tensor, stride_head: tl.tensor, kv_heads: tl.tensor, scale_log2: tl.tensor, window: tl.tensor,
     BLOCK_SIZE: tl.constexpr, ALIGN: tl.constexpr, GROUP: tl.constexpr, HEAD_DIM: tl.constexpr,
     BLOCK_D: tl.constexpr, BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr,
@@ -61,7 +65,7 @@ def _decode_kernel(
     split = tl.program_id(1)
     sequence = tl.program_id(2)
     token = tl.load(starts_ptr + sequence)
-    count = tl.load(starts_ptr + sequence + 1) - token
+    count = tl.load(ends_ptr + sequence) - token
     length = tl.load(lengths_ptr + sequence)
     if tile * BLOCK_M < count * GROUP:
         rows = tile * BLOCK_M + tl.arange(0, BLOCK_M)
@@ -75,7 +79,7 @@ def _decode_kernel(
         q_offsets = (tokens * stride_q + head * stride_q_head)[:, None] + dims[None, :]
         q = tl.load(q_ptr + q_offsets, mask=wide, other=0.0)  # [M, D]
         k_base, v_base = kv_bases(
-            kv_ptr, where_ptr, stride_where, stride_v, stride_head, sequence, kv_head, BLOCK_SIZE, ALIGN
+            k_ptr, v_ptr, where_ptr, stride_where, stride_pos, stride_head, sequence, kv_head, BLOCK_SIZE, ALIGN
         )
 
         lowest = 0
@@ -91,25 +95,28 @@ def _decode_kernel(
         )  # fmt: skip
 
         o, lse = finish(acc, m, total)  # an empty split leaves 0 and -inf
-        out_offsets = (split * stride_split + tokens * stride_out + head * stride_out_head)[:, None] + dims[None, :]
+        out_offsets = (split.to(tl.int64) * stride_split + tokens * stride_out + head * stride_out_head)[
+            :, None
+        ] + dims[None, :]
         tl.store(out_ptr + out_offsets, o.to(out_ptr.dtype.element_ty), mask=wide)
         if WRITE_LSE:
-            tl.store(lse_ptr + split * stride_lse_split + tokens * stride_lse + head, lse, mask=valid)
+            tl.store(lse_ptr + split.to(tl.int64) * stride_lse_split + tokens * stride_lse + head, lse, mask=valid)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["rows", "splits"], do_not_specialize_on_alignment=STEP_POINTERS)
 def _merge_kernel(
     o_ptr: tl.tensor, part_lse_ptr: tl.tensor, out_ptr: tl.tensor, lse_ptr: tl.tensor, starts_ptr: tl.tensor,
-    batch: tl.tensor, rows: tl.tensor, heads: tl.tensor, stride_out: tl.tensor, stride_out_head: tl.tensor,
-    stride_lse: tl.tensor, splits: tl.tensor,
+    ends_ptr: tl.tensor, rows: tl.tensor, stride_out: tl.tensor, stride_out_head: tl.tensor, stride_lse: tl.tensor,
+    splits: tl.tensor,
     HEAD_DIM: tl.constexpr, BLOCK_D: tl.constexpr, SPLITS: tl.constexpr, WRITE_LSE: tl.constexpr,
 ) -> None:  # fmt: skip
-    row = tl.program_id(0)
+    sequence = tl.program_id(2)
+    row = tl.load(starts_ptr + sequence) + tl.program_id(0)
     head = tl.program_id(1)
-    if row < tl.load(starts_ptr + batch):  # rows behind the last sequence have no partial results
+    if row < tl.load(ends_ptr + sequence):
         dims = tl.arange(0, BLOCK_D)
         parts = tl.arange(0, SPLITS)
-        offsets = (parts.to(tl.int64) * rows + row) * heads + head
+        offsets = (parts.to(tl.int64) * rows + row) * tl.num_programs(1) + head
         lse = tl.load(part_lse_ptr + offsets, mask=parts < splits, other=float("-inf"))  # [S]
         largest = tl.max(lse, 0)
         safe = tl.where(largest == float("-inf"), 0.0, largest)
@@ -128,8 +135,8 @@ def _merge_kernel(
 
 def decode_attention(
     q: Tensor, kv: KV, starts: Tensor, lengths: Tensor, *, max_rows: int, max_length: int, scale: float | None = None,
-    window: int | None = None, out: Tensor | None = None, lse: Tensor | None = None, splits: int | None = None,
-    workspace: DecodeWorkspace | None = None, tiles: Tiles | None = None,
+    window: int | None = None, ends: Tensor | None = None, out: Tensor | None = None, lse: Tensor | None = None,
+    splits: int | None = None, workspace: DecodeWorkspace | None = None, tiles: Tiles | None = None,
 ) -> Tensor:  # fmt: skip
     """What `prefill_attention` computes, for few rows a sequence over many positions.
 
@@ -140,6 +147,7 @@ def decode_attention(
     """
     check_device(q)
     out = torch.empty(q.shape, dtype=q.dtype, device=q.device) if out is None else out
+    ends = starts[1:] if ends is None else ends
     total, heads, head_dim = q.shape
     batch = lengths.shape[0]
     arguments = kv_arguments(kv, q)
@@ -156,7 +164,7 @@ def decode_attention(
         raise ValueError(f"the workspace holds {tuple(partial.o.shape)}, and the step needs {(splits, *q.shape)}")
     to, to_lse = (out, lse) if partial is None else (partial.o[:splits], partial.lse[:splits])
     _decode_kernel[(programs, splits, batch)](
-        q, to, to if to_lse is None else to_lse, starts, lengths,
+        q, to, to if to_lse is None else to_lse, starts, ends, lengths,
         q.stride(0), q.stride(1), 0 if partial is None else to.stride(0), to.stride(-3), to.stride(-2),
         0 if partial is None else partial.lse.stride(0), 0 if to_lse is None else to_lse.stride(-2),
         **arguments,
@@ -167,8 +175,8 @@ def decode_attention(
         num_warps=tiles.warps, num_stages=tiles.stages,
     )  # fmt: skip
     if partial is not None:
-        _merge_kernel[(total, heads)](
-            partial.o, partial.lse, out, out if lse is None else lse, starts, batch, total, heads,
+        _merge_kernel[(max_rows, heads, batch)](
+            partial.o, partial.lse, out, out if lse is None else lse, starts, ends, total,
             out.stride(0), out.stride(1), 0 if lse is None else lse.stride(0), splits,
             HEAD_DIM=head_dim, BLOCK_D=padded_dim(head_dim), SPLITS=int(triton.next_power_of_2(splits)),
             WRITE_LSE=lse is not None, num_warps=4,

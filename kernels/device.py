@@ -13,6 +13,9 @@ from torch import Tensor
 INTERPRETED: Final = bool(triton.knobs.runtime.interpret)
 """Whether kernels run in Triton's interpreter (TRITON_INTERPRET=1 when this was imported)."""
 
+STEP_POINTERS: Final = ("starts_ptr", "ends_ptr", "lengths_ptr", "where_ptr")
+"""Arguments that may lie anywhere in a step's metadata: kernels are compiled once for any alignment of them."""
+
 LARGE_SHARED_BYTES: Final = 160 * 1024
 
 

@@ -1,4 +1,4 @@
-"""Where the attention kernels find K and V: in blocks behind tables, or in one run of memory a sequence."""
+"""Where the attention kernels find K and V: in blocks behind tables, in a memory a sequence, or packed together."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+PLACES: Final = 0
+PACKED: Final = -1
+"""What BLOCK_SIZE says of K and V that lie in no blocks."""
 VECTOR_BYTES: Final = 16
 """What one load instruction of a GPU thread reads at best; addresses must then be multiples of it."""
 
@@ -60,6 +63,26 @@ class ContiguousKV:
     aligned: bool
 
     @classmethod
+    def layers_of(cls, memories: Sequence[Tensor]) -> list[ContiguousKV]:
+        """One for every layer, from each sequence's [layers, 2, kv_heads, capacity, head_dim], contiguous.
+
+        Capacities may differ. This makes one tensor of addresses for all layers and sends it to the device once.
+        """
+        layers, _, kv_heads, _, head_dim = memories[0].shape
+        itemsize = memories[0].itemsize
+        heads = [memory.stride(2) for memory in memories]  # elements between two heads
+        first = torch.tensor([memory.data_ptr() for memory in memories], dtype=torch.int64)  # [batch]
+        step = torch.tensor(heads, dtype=torch.int64)
+        number = torch.arange(2 * layers).view(layers, 2, 1)  # K and V take turns
+        addresses = first + number * (step * kv_heads * itemsize)  # [layers, 2, batch]
+        places = torch.cat([addresses, step.expand(layers, 1, -1)], 1).transpose(1, 2).contiguous()
+        aligned = head_dim * itemsize % VECTOR_BYTES == 0 and bool((first % VECTOR_BYTES == 0).all())
+        return [
+            cls(layer, head_dim, kv_heads, head_dim, memories[0].dtype, aligned)
+            for layer in places.to(memories[0].device).unbind(0)  # [batch, 3]
+        ]
+
+    @classmethod
     def of(cls, keys: Sequence[Tensor], values: Sequence[Tensor]) -> ContiguousKV:
         """From each sequence's K and V, [kv_heads, T, head_dim] with the same strides in both."""
         first = keys[0]
@@ -69,7 +92,32 @@ class ContiguousKV:
         return cls(places.to(first.device), step, first.shape[0], first.shape[2], first.dtype, aligned)
 
 
-KV = PagedKV | ContiguousKV
+@dataclass(frozen=True, slots=True)
+class PackedKV:
+    """K and V of one layer as they were computed, sequence behind sequence: what there is without a cache.
+
+    k and v [P, kv_heads, head_dim] with the same strides, the last 1; sequence b's first position is row `starts[b]`
+    (int32 on the device).
+    """
+
+    k: Tensor
+    v: Tensor
+    starts: Tensor
+
+    @property
+    def kv_heads(self) -> int:
+        return self.k.shape[1]
+
+    @property
+    def head_dim(self) -> int:
+        return self.k.shape[2]
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.k.dtype
+
+
+KV = PagedKV | ContiguousKV | PackedKV
 
 
 def place_of(k: Tensor, v: Tensor) -> tuple[int, int, int]:
@@ -95,32 +143,43 @@ def kv_arguments(kv: KV, q: Tensor) -> dict[str, Any]:
         if pool.stride(4) != 1 or kv.tables.dtype != torch.int32 or kv.tables.stride(1) != 1:
             raise ValueError("the pool's head_dim must be contiguous, and its tables contiguous int32")
         return {
-            "kv_ptr": pool, "where_ptr": kv.tables, "stride_where": kv.tables.stride(0), "stride_v": pool.stride(0),
+            "k_ptr": pool[0], "v_ptr": pool[1], "where_ptr": kv.tables, "stride_where": kv.tables.stride(0),
             "stride_block": pool.stride(1), "stride_pos": pool.stride(2), "stride_head": pool.stride(3),
             "BLOCK_SIZE": kv.block_size, "ALIGN": 1,
         }  # fmt: skip
+    if isinstance(kv, PackedKV):
+        if kv.k.stride() != kv.v.stride() or kv.k.stride(2) != 1:
+            raise ValueError("packed K and V need the same strides, the last 1")
+        return {
+            "k_ptr": kv.k, "v_ptr": kv.v, "where_ptr": kv.starts, "stride_where": kv.starts.stride(0),
+            "stride_block": 0, "stride_pos": kv.k.stride(0), "stride_head": kv.k.stride(1),
+            "BLOCK_SIZE": PACKED, "ALIGN": 1,
+        }  # fmt: skip
     return {
-        "kv_ptr": q, "where_ptr": kv.places, "stride_where": kv.places.stride(0), "stride_v": 0,
+        "k_ptr": q, "v_ptr": q, "where_ptr": kv.places, "stride_where": kv.places.stride(0),
         "stride_block": 0, "stride_pos": kv.position_stride, "stride_head": 0,
-        "BLOCK_SIZE": 0, "ALIGN": VECTOR_BYTES if kv.aligned else 1,
+        "BLOCK_SIZE": PLACES, "ALIGN": VECTOR_BYTES if kv.aligned else 1,
     }  # fmt: skip
 
 
 @triton.jit
 def kv_bases(
-    kv_ptr: tl.tensor, where_ptr: tl.tensor, stride_where: tl.tensor, stride_v: tl.tensor, stride_head: tl.tensor,
-    sequence: tl.tensor, kv_head: tl.tensor,
+    k_ptr: tl.tensor, v_ptr: tl.tensor, where_ptr: tl.tensor, stride_where: tl.tensor, stride_pos: tl.tensor,
+    stride_head: tl.tensor, sequence: tl.tensor, kv_head: tl.tensor,
     BLOCK_SIZE: tl.constexpr, ALIGN: tl.constexpr,
 ) -> tl.tensor:  # fmt: skip
-    """Pointers to K and V of one head of a sequence; in a pool, of the head in block 0."""
-    if BLOCK_SIZE > 0:
-        k_base = kv_ptr + kv_head * stride_head
-        v_base = k_base + stride_v
-    else:
+    """Pointers to K and V of one head at a sequence's position 0; in a pool, at block 0."""
+    if BLOCK_SIZE == 0:  # PLACES
         place = where_ptr + sequence * stride_where
-        stride = tl.load(place + 2)
-        k_base = tl.multiple_of(tl.load(place).to(kv_ptr.dtype) + kv_head * stride, ALIGN)
-        v_base = tl.multiple_of(tl.load(place + 1).to(kv_ptr.dtype) + kv_head * stride, ALIGN)
+        offset = kv_head * tl.load(place + 2)
+        k_base = tl.multiple_of(tl.load(place).to(k_ptr.dtype) + offset, ALIGN)
+        v_base = tl.multiple_of(tl.load(place + 1).to(v_ptr.dtype) + offset, ALIGN)
+    else:
+        offset = kv_head * stride_head
+        if BLOCK_SIZE < 0:  # PACKED
+            offset += tl.load(where_ptr + sequence * stride_where).to(tl.int64) * stride_pos
+        k_base = k_ptr + offset
+        v_base = v_ptr + offset
     return k_base, v_base
 
 

@@ -15,7 +15,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from kernels.device import check_device, device_facts
+from kernels.device import STEP_POINTERS, check_device, device_facts
 from kernels.kv import KV, kv_arguments, kv_bases
 from kernels.online_softmax import attend_tiles, finish
 
@@ -34,11 +34,15 @@ class Tiles:
     stages: int = 2
 
 
-@triton.jit
+@triton.jit(
+    do_not_specialize=["stride_where", "window"],
+    do_not_specialize_on_alignment=STEP_POINTERS,
+)
 def _prefill_kernel(
-    q_ptr: tl.tensor, out_ptr: tl.tensor, lse_ptr: tl.tensor, starts_ptr: tl.tensor, lengths_ptr: tl.tensor,
+    q_ptr: tl.tensor, out_ptr: tl.tensor, lse_ptr: tl.tensor,
+    starts_ptr: tl.tensor, ends_ptr: tl.tensor, lengths_ptr: tl.tensor,
     stride_q: tl.tensor, stride_q_head: tl.tensor, stride_out: tl.tensor, stride_out_head: tl.tensor,
-    stride_lse: tl.tensor, kv_ptr: tl.tensor, where_ptr: tl.tensor, stride_where: tl.tensor, stride_v: tl.tensor,
+    stride_lse: tl.tensor, k_ptr: tl.tensor, v_ptr: tl.tensor, where_ptr: tl.tensor, stride_where: tl.tensor,
     stride_block: tl.tensor, stride_pos: tl.tensor, stride_head: tl.tensor, scale_log2: tl.tensor, window: tl.tensor,
     BLOCK_SIZE: tl.constexpr, ALIGN: tl.constexpr, GROUP: tl.constexpr, HEAD_DIM: tl.constexpr,
     BLOCK_D: tl.constexpr, BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr,
@@ -49,7 +53,7 @@ def _prefill_kernel(
     kv_head = tl.program_id(1)
     sequence = tl.program_id(2)
     token = tl.load(starts_ptr + sequence)
-    count = tl.load(starts_ptr + sequence + 1) - token
+    count = tl.load(ends_ptr + sequence) - token
     length = tl.load(lengths_ptr + sequence)
     if tile * BLOCK_M < count * GROUP:
         rows = tile * BLOCK_M + tl.arange(0, BLOCK_M)
@@ -66,7 +70,7 @@ def _prefill_kernel(
         m = tl.full([BLOCK_M], float("-inf"), tl.float32)
         total = tl.zeros([BLOCK_M], tl.float32)
         k_base, v_base = kv_bases(
-            kv_ptr, where_ptr, stride_where, stride_v, stride_head, sequence, kv_head, BLOCK_SIZE, ALIGN
+            k_ptr, v_ptr, where_ptr, stride_where, stride_pos, stride_head, sequence, kv_head, BLOCK_SIZE, ALIGN
         )
 
         lowest = length - count + tile * BLOCK_M // GROUP
@@ -104,15 +108,17 @@ def _prefill_kernel(
 
 def prefill_attention(
     q: Tensor, kv: KV, starts: Tensor, lengths: Tensor, *, max_rows: int, scale: float | None = None,
-    window: int | None = None, out: Tensor | None = None, lse: Tensor | None = None, tiles: Tiles | None = None,
+    window: int | None = None, ends: Tensor | None = None, out: Tensor | None = None, lse: Tensor | None = None,
+    tiles: Tiles | None = None,
 ) -> Tensor:  # fmt: skip
     """softmax(q kᵀ · scale) v of the last rows of every sequence, each row seeing the positions up to its own.
 
     q [P, heads, head_dim] (any strides, the last 1); sequence b has rows [starts[b], starts[b + 1]), the last among
-    `lengths[b]` positions (`starts` int32 [batch + 1], `lengths` int32 [batch], both on the device). `max_rows` is at
-    least the most rows of a sequence. `window`: a row sees that many positions, its own included. `out` like q, `lse`
-    float32 [P, heads] (natural; written where given). Rows that see nothing (length 0) become 0, with lse -inf.
-    Raises ValueError where shapes do not fit, KernelUnavailableError where the device has no Triton.
+    `lengths[b]` positions (`starts` int32 [batch + 1], `lengths` int32 [batch], both on the device). Where `ends` int32
+    [batch] is given, it says where the rows of each end, and there may be others in between, which are left alone.
+    `max_rows` is at least the most rows of a sequence. `window`: a row sees that many positions, its own included.
+    `out` like q, `lse` float32 [P, heads] (natural; written where given). Rows that see nothing (length 0) become 0,
+    with lse -inf. Raises ValueError where shapes do not fit, KernelUnavailableError where the device has no Triton.
     """
     check_device(q)
     out = torch.empty(q.shape, dtype=q.dtype, device=q.device) if out is None else out
@@ -122,7 +128,7 @@ def prefill_attention(
     tiles = prefill_tiles(q, max_rows * group) if tiles is None else tiles
     grid = (triton.cdiv(max_rows * group, tiles.rows), kv.kv_heads, lengths.shape[0])
     _prefill_kernel[grid](
-        q, out, out if lse is None else lse, starts, lengths,
+        q, out, out if lse is None else lse, starts, starts[1:] if ends is None else ends, lengths,
         q.stride(0), q.stride(1), out.stride(0), out.stride(1), 0 if lse is None else lse.stride(0),
         **arguments,
         scale_log2=(head_dim**-0.5 if scale is None else scale) * LOG2_E, window=0 if window is None else window,

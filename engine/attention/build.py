@@ -5,7 +5,6 @@ from __future__ import annotations
 from engine.attention.base import Attention
 from engine.attention.reference import ReferenceAttention
 from engine.attention.sdpa import SdpaAttention
-from engine.errors import UnavailableError
 from engine.model.config import ModelConfig
 
 
@@ -15,4 +14,6 @@ def make_attention(name: str, config: ModelConfig | None = None) -> Attention:
         return ReferenceAttention(config)
     if name == "sdpa":
         return SdpaAttention(config)
-    raise UnavailableError(f"attention={name} cannot run here: it is not part of this version yet.")
+    from engine.attention.triton import TritonAttention  # noqa: PLC0415 - there is no triton on every system
+
+    return TritonAttention(config)

@@ -117,3 +117,9 @@ class ContiguousCache:
 
     def drain_events(self) -> list[BlockEvent]:
         return []
+
+    # --- for kernels that find requests by their addresses ------------------------------------------------------------
+
+    def memory_of(self, request_id: int) -> Tensor:
+        """All that is set aside for a request, [layers, 2, kv_heads, capacity, head_dim]; it never moves."""
+        return self._regions[request_id].memory

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict
+from importlib.util import find_spec
 from typing import Any
 
 from engine.decode.settings import Switches
@@ -13,9 +15,15 @@ def unavailable_switches(device_type: str, has_draft: bool) -> dict[str, str]:
     """{"switch=value": the reason it cannot run on this device with these models}."""
     cuda = device_type == "cuda"
     reasons = {
-        "attention=triton": "The Triton kernels are not part of this version yet.",
         "graphs=True": "CUDA graphs are not part of this version yet." if cuda else "CUDA graphs need a CUDA device.",
     }
+    if not cuda and os.environ.get("TRITON_INTERPRET") != "1":
+        reasons["attention=triton"] = (
+            "The Triton kernels need a CUDA device; elsewhere they run only in Triton's interpreter, very slowly, "
+            "if TRITON_INTERPRET=1 is set before the program starts."
+        )
+    elif find_spec("triton") is None:
+        reasons["attention=triton"] = "The package triton is not installed; it exists for Linux."
     if not has_draft:
         reasons["speculate=draft"] = "No draft model is loaded."
     return reasons

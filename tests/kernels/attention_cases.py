@@ -12,7 +12,7 @@ from torch import Tensor
 
 from kernels.attention_row import attention_row, attention_row_reference
 from kernels.decode_attention import DecodeWorkspace, decode_attention
-from kernels.kv import KV, ContiguousKV, PagedKV
+from kernels.kv import KV, ContiguousKV, PackedKV, PagedKV
 from kernels.prefill_attention import Tiles, prefill_attention, prefill_reference
 
 BOUNDS: Final = {torch.float32: 1e-5, torch.bfloat16: 1e-2}
@@ -27,13 +27,13 @@ class Case:
     heads: tuple[int, int] = (4, 2)
     head_dim: int = 64
     block_size: int = 16
-    """0: contiguous."""
+    """0: contiguous; -1: packed (every row is computed, as without a cache)."""
     window: int | None = None
     dtype: torch.dtype = torch.float32
     splits: int | None = None
 
     def __str__(self) -> str:
-        where = f"paged{self.block_size}" if self.block_size else "contiguous"
+        where = f"paged{self.block_size}" if self.block_size > 0 else ("contiguous", "packed")[self.block_size]
         sequences = "+".join(f"{length}x{rows}" for length, rows in self.sequences)
         heads = f"{self.heads[0]}on{self.heads[1]}"
         name = f"{sequences}-{heads}-d{self.head_dim}-{where}-{str(self.dtype).removeprefix('torch.')}"
@@ -74,13 +74,15 @@ def make_inputs(case: Case, device: str, seed: int = 0) -> Inputs:
     sequences = [(both[0, :, :n], both[1, :, :n]) for both, (n, _) in zip(memory, case.sequences, strict=True)]
     wide = [(k.double().cpu(), v.double().cpu()) for k, v in sequences]
     true_out, true_lse = prefill_reference(q.double(), wide, starts, window=case.window)
-    kv = (
-        paged(sequences, case.block_size, generator)
-        if case.block_size
-        else ContiguousKV.of(*zip(*sequences, strict=True))
-    )
     lengths = torch.tensor([length for length, _ in case.sequences], dtype=torch.int32, device=device)
     placed = torch.tensor(starts, dtype=torch.int32, device=device)
+    kv: KV
+    if case.block_size > 0:
+        kv = paged(sequences, case.block_size, generator)
+    elif case.block_size == 0:
+        kv = ContiguousKV.of(*zip(*sequences, strict=True))
+    else:
+        kv = packed(sequences)
     on_device = q._base.to(device)[:, :heads] if q._base is not None else q.to(device)
     return Inputs(on_device, kv, placed, lengths, sequences, true_out, true_lse)
 
@@ -99,6 +101,16 @@ def paged(sequences: list[tuple[Tensor, Tensor]], size: int, generator: torch.Ge
             pool[0, block, : part.stop - part.start] = k[:, part].transpose(0, 1)
             pool[1, block, : part.stop - part.start] = v[:, part].transpose(0, 1)
     return PagedKV(pool, tables.to(first.device))
+
+
+def packed(sequences: list[tuple[Tensor, Tensor]]) -> PackedKV:
+    """The same K and V one behind another, side by side in one tensor as a projection leaves them, NaN around them."""
+    k, v = (torch.cat([pair[which] for pair in sequences], 1).transpose(0, 1) for which in (0, 1))
+    around = k.new_full((k.shape[0] + 4, 2 * k.shape[1] + 1, k.shape[2]), torch.nan)
+    around[2:-2, : k.shape[1]], around[2:-2, k.shape[1] : -1] = k, v
+    starts = torch.tensor([0, *(pair[0].shape[1] for pair in sequences)]).cumsum(0)[:-1] + 2
+    heads = slice(0, k.shape[1]), slice(k.shape[1], -1)
+    return PackedKV(around[:, heads[0]], around[:, heads[1]], starts.int().to(k.device))
 
 
 def check(case: Case, device: str, kernel: str, tiles: Tiles | None = None) -> None:
@@ -164,7 +176,7 @@ HEADS: Final = ((4, 2), (3, 1), (4, 4), (8, 1))
 HEAD_DIMS: Final = (64, 80, 96, 128, 256, 24, 33)
 LENGTHS: Final = (1, 15, 16, 17, 63, 64, 65, 129)
 BATCHES: Final = (1, 3, 17)
-BLOCK_SIZES: Final = (16, 0, 5, 1)
+BLOCK_SIZES: Final = (16, 0, -1, 5, 1)
 
 
 def prefill_grid() -> Iterator[Case]:

@@ -27,6 +27,7 @@ PREFILL = [
     Case(((33, 33), (1, 1)), (2, 1), 256, 16),
     Case(batch_of(17, 20, 3), (3, 1), 24, 16, 7),
     Case(((48, 48), (31, 5)), (4, 2), 80, 0, 16, BF16),
+    Case(((21, 21), (1, 1), (40, 40)), (3, 1), 24, -1, 30),
 ]
 
 DECODE = [
@@ -41,6 +42,7 @@ DECODE = [
     Case(((17, 5),), (4, 2), 256, 0, None, BF16, 1),
     Case(((33, 1), (90, 4)), (2, 1), 256, 16, 11, F32, 4),
     Case(batch_of(17, 40, 3), (3, 1), 24, 16, 7, F32, 2),
+    Case(((21, 2), (1, 1), (40, 5)), (4, 2), 24, -1, None, F32, 2),
 ]
 
 
@@ -115,6 +117,24 @@ def test_rows_behind_the_last_sequence_are_left_alone() -> None:
                      out=out)  # fmt: skip
     assert out[2].eq(7.0).all()
     assert torch.allclose(out[:2].double(), inputs.true_out[:2], atol=1e-5)
+
+
+@pytest.mark.parametrize("kernel", ["prefill", "decode"])
+def test_a_launch_may_take_some_sequences_of_a_batch_and_leave_the_others(kernel: str) -> None:
+    inputs = make_inputs(Case(((9, 2), (5, 3), (4, 1)), (2, 1), 16), "cpu")
+    assert isinstance(inputs.kv, PagedKV)
+    kv = PagedKV(inputs.kv.pool, inputs.kv.tables[[2, 0]])
+    starts, ends, lengths = torch.tensor([[5, 0], [6, 2], [4, 9]], dtype=torch.int32)
+    out, lse = torch.full(inputs.q.shape, 7.0), torch.full(inputs.q.shape[:2], 7.0)
+    if kernel == "prefill":
+        prefill_attention(inputs.q, kv, starts, lengths, ends=ends, max_rows=2, out=out, lse=lse)
+    else:
+        decode_attention(inputs.q, kv, starts, lengths, ends=ends, max_rows=2, max_length=9, splits=2, out=out, lse=lse)
+    mine = [0, 1, 5]
+    assert torch.allclose(out[mine].double(), inputs.true_out[mine], atol=1e-5)
+    assert torch.allclose(lse[mine].double(), inputs.true_lse[mine], atol=1e-5)
+    assert out[2:5].eq(7.0).all()
+    assert lse[2:5].eq(7.0).all()
 
 
 def test_one_launch_serves_every_length_below_its_bucket() -> None:

@@ -256,8 +256,9 @@ def test_requests_wait_for_their_arrival(tiny_model: LoadedModel) -> None:
 
 @pytest.mark.parametrize("changes", [{"graphs": True}, {"attention": "triton"}])
 def test_a_switch_that_cannot_run_here_is_refused_with_the_reason(
-    tiny_model: LoadedModel, changes: dict[str, Any]
+    tiny_model: LoadedModel, changes: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.delenv("TRITON_INTERPRET")
     with pytest.raises(UnavailableError, match="cannot run here: "):
         drive(tiny_model, run_of("ab", **changes))
 

@@ -1,0 +1,159 @@
+"""Attention by this project's Triton kernels, which read K and V where the cache keeps them.
+
+Where the rows of a step stand and where their K and V lie is worked out once a step, with one copy to the device, and
+serves all layers. Spans are sorted by kernel: few new positions over a past go to split-KV decode, all others to tiled
+prefill; a step that has both runs both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
+
+from engine.cache.base import KVCache
+from engine.cache.contiguous import ContiguousCache
+from engine.model.batch import PADDING_REQUEST, Batch, Span
+from engine.model.config import ModelConfig
+from kernels.decode_attention import decode_attention
+from kernels.kv import KV, ContiguousKV, PackedKV, PagedKV
+from kernels.prefill_attention import prefill_attention
+
+DECODE_ROWS: Final = 64
+"""Most rows (heads of a group counted) of one span that decode takes; more fill a tile of prefill."""
+
+
+@runtime_checkable
+class TabledCache(Protocol):
+    """A cache whose positions lie in blocks behind tables."""
+
+    def blocks_of(self, layer: int) -> Tensor:
+        """A layer's pool, [2, blocks, block_size, kv_heads, head_dim]."""
+
+    def table(self, request_id: int) -> list[int]:
+        """The blocks of a request, in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """One kernel over some spans of a step: int32 [batch] tensors on the device, and bounds that the host knows."""
+
+    decode: bool
+    starts: Tensor
+    ends: Tensor
+    lengths: Tensor
+    max_rows: int
+    max_length: int
+    kv: Callable[[int], KV]
+    """K and V of a layer, as the kernel takes them."""
+
+    def run(self, q: Tensor, layer: int, window: int | None, out: Tensor) -> None:
+        """Write this launch's rows of `out`."""
+        kv = self.kv(layer)
+        if self.decode:
+            decode_attention(
+                q, kv, self.starts, self.lengths, ends=self.ends, max_rows=self.max_rows, max_length=self.max_length,
+                window=window, out=out,
+            )  # fmt: skip
+        else:
+            prefill_attention(
+                q, kv, self.starts, self.lengths, ends=self.ends, max_rows=self.max_rows, window=window, out=out
+            )
+
+
+class TritonAttention:
+    """Two kernels, and for each step the list of launches that covers its spans."""
+
+    name = "triton"
+
+    def __init__(self, config: ModelConfig | None = None) -> None:
+        self._config = config
+        self._batch: Batch | None = None
+        self._launches: list[Launch] = []
+        self._memories: tuple[tuple[int, int], ...] = ()
+        self._places: list[ContiguousKV] = []
+        self.kernel = "triton"
+
+    def __call__(self, q: Tensor, cache: KVCache, layer: int, batch: Batch) -> Tensor:
+        if self._batch is not batch:
+            self._launches = self._plan(cache, batch, q)
+            self._batch = batch
+            kinds = {"decode" if launch.decode else "prefill" for launch in self._launches}
+            self.kernel = "triton:" + "+".join(sorted(kinds, reverse=True))
+        window = None if self._config is None else self._config.window(layer)
+        out = torch.empty_like(q, memory_format=torch.contiguous_format)
+        for launch in self._launches:
+            launch.run(q, layer, window, out)
+        return out
+
+    # --- once a step --------------------------------------------------------------------------------------------------
+
+    def _plan(self, cache: KVCache, batch: Batch, q: Tensor) -> list[Launch]:
+        """The launches of a step: by kernel, and padding apart where the cache holds nothing of it."""
+        heads = q.shape[1]
+        held = isinstance(cache, TabledCache | ContiguousCache)
+        groups: dict[tuple[bool, bool], list[Span]] = {}
+        for span in batch.spans:
+            kv_heads = heads if self._config is None else self._config.kv_heads
+            decode = decodes(span, heads // kv_heads)
+            groups.setdefault((decode, held and span.request_id != PADDING_REQUEST), []).append(span)
+        return [
+            self._launch(spans, decode, cached, cache, batch, q.device) for (decode, cached), spans in groups.items()
+        ]
+
+    def _launch(
+        self, spans: Sequence[Span], decode: bool, cached: bool, cache: KVCache, batch: Batch, device: torch.device
+    ) -> Launch:
+        count = len(spans)
+        rows = [[span.row for span in spans], [span.row + span.length for span in spans], [span.end for span in spans]]
+        tables: list[list[int]] = []
+        if cached and isinstance(cache, TabledCache):
+            tables = [cache.table(span.request_id) for span in spans]
+        width = max((len(table) for table in tables), default=0)
+        flat = [number for row in rows for number in row]
+        for table in tables:
+            flat += table
+            flat += [0] * (width - len(table))
+        numbers = torch.tensor(flat, dtype=torch.int32, device=device)  # one copy for the whole step
+        starts, ends, lengths = numbers[: 3 * count].view(3, count).unbind(0)
+        kv: Callable[[int], KV]
+        if not cached:
+            kv = packed_kv(cache, batch, starts)
+        elif isinstance(cache, TabledCache):
+            kv = paged_kv(cache, numbers[3 * count :].view(count, width))
+        else:
+            assert isinstance(cache, ContiguousCache)
+            kv = self._places_of([cache.memory_of(span.request_id) for span in spans]).__getitem__
+        max_rows = max(span.length for span in spans)
+        return Launch(decode, starts, ends, lengths, max_rows, max(span.end for span in spans), kv)
+
+    def _places_of(self, memories: Sequence[Tensor]) -> list[ContiguousKV]:
+        """Addresses by layer; requests stay where they are, so they are sent again only when the requests change."""
+        known = tuple((memory.data_ptr(), memory.stride(2)) for memory in memories)
+        if known != self._memories:
+            self._memories, self._places = known, ContiguousKV.layers_of(memories)
+        return self._places
+
+
+def decodes(span: Span, group: int) -> bool:
+    """Whether a span is few new positions over a past: a decode step, a verification, the end of a shared prompt."""
+    return span.length == 1 or (span.first > 0 and span.length * group <= DECODE_ROWS)
+
+
+def paged_kv(cache: TabledCache, tables: Tensor) -> Callable[[int], KV]:
+    """K and V of a layer behind `tables` int32 [batch, n]."""
+    return lambda layer: PagedKV(cache.blocks_of(layer), tables)
+
+
+def packed_kv(cache: KVCache, batch: Batch, starts: Tensor) -> Callable[[int], KV]:
+    """K and V that the step itself computed: all there is without a cache, and what padding has with one."""
+    everything = Span(PADDING_REQUEST, 0, batch.token_ids.shape[0], 0)
+
+    def of(layer: int) -> KV:
+        k, v = cache.keys_values(layer, everything)  # [kv_heads, P, head_dim]
+        return PackedKV(k.transpose(0, 1), v.transpose(0, 1), starts)
+
+    return of
