@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import ClassVar, Final, Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QSpinBox, QWidget
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QSpinBox, QToolButton, QWidget
 
+from app.icons import icon
 from app.panels.base import Panel, PanelContext
 from app.panels.models.latency import BRIEF_S, PARTS, LatencySeries, RangeFigures
+from app.panels.models.latency_histogram import histogram, next_of, outlier_us
 from app.selection import Selected
-from app.theme import PANEL_PADDING, ROW_GAP, theme
+from app.theme import GRID, PANEL_PADDING, ROW_GAP, theme
 from app.units import DERIVED, MEASURED, count, percent, rate, seconds
+from app.widgets.latency_histogram import LatencyHistogram
 from app.widgets.latency_table import LatencyTable
 from app.widgets.layer_strip import LayerStrip
+from app.widgets.segments import Segments
 from app.widgets.stack_chart import StackChart
 from app.widgets.themed_label import ThemedLabel
+from app.widgets.time_split import TimeSplit
 from engine.session.schema import GROUPS
 from engine.session.store import Session
 
@@ -25,6 +33,7 @@ WIDE: Final = 1000
 TALL: Final = 620
 """Pixels at which the panel changes its arrangement."""
 BRIEF_TOKENS: Final = 100
+PICTURES: Final = ("steps", "histogram")
 
 
 class LatencyPanel(Panel):
@@ -44,6 +53,15 @@ class LatencyPanel(Panel):
         self.chart.setAccessibleName(self.tr("Time of each step, stacked by part"))
         self.chart.describe = self.describe_step
         self.chart.clicked.connect(lambda step: self.context.selection.change(step=step))
+        self.histogram = LatencyHistogram()
+        self.histogram.setToolTip(
+            self.tr("Drag over times to see only those steps; N goes to the next of them, or to the next outlier.")
+        )
+        self.histogram.band_changed.connect(self._on_band)
+        self.histogram.wants_next.connect(self.go_to_next)
+        self.picture = Segments(PICTURES, PICTURES[0])
+        self.picture.picked.connect(lambda _: self._rearrange())
+        self.split = TimeSplit()
         self.strip = LayerStrip()
         self.tokens_field = QSpinBox()
         self.tokens_field.setRange(1, 10_000_000)
@@ -52,22 +70,57 @@ class LatencyPanel(Panel):
         self.tokens_field.setToolTip(self.tr("How many tokens to project to: this many times the mean time of one."))
         self.tokens_field.valueChanged.connect(self._write_lines)
         self.projection = ThemedLabel()
+        self.outliers = ThemedLabel()
+        self.previous_button, self.next_button = QToolButton(), QToolButton()
         self.range_line = ThemedLabel()
-        self._line = QWidget()
-        line = QHBoxLayout(self._line)
-        line.setContentsMargins(0, 0, 0, 0)
-        line.setSpacing(ROW_GAP)
-        self._rate_label = QLabel(self.tr("At this &rate"))
-        self._rate_label.setBuddy(self.tokens_field)
-        for widget in (self._rate_label, self.tokens_field):
-            line.addWidget(widget)
-        line.addWidget(self.projection, 1)
+        self._line = self._build_projection()
+        self._range_row = self._build_range()
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(PANEL_PADDING, ROW_GAP, PANEL_PADDING, ROW_GAP)
         self._grid.setSpacing(ROW_GAP)
         self._grid.setSizeConstraint(QGridLayout.SizeConstraint.SetNoConstraint)  # a smaller panel re-arranges
         self._arrange("wide")
         self.restyle()
+
+    def _build_projection(self) -> QWidget:
+        line = QWidget()
+        row = QHBoxLayout(line)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(ROW_GAP)
+        label = QLabel(self.tr("At this &rate"))
+        label.setBuddy(self.tokens_field)
+        row.addWidget(label)
+        row.addWidget(self.tokens_field)
+        row.addWidget(self.projection, 1)
+        return line
+
+    def _build_range(self) -> QWidget:
+        """The line about the range, and what walks through the steps that stand out in it."""
+        line = QWidget()
+        row = QHBoxLayout(line)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(GRID)
+        row.addWidget(self.range_line, 1)
+        row.addWidget(self.outliers)
+        for button, by, name in (
+            (self.previous_button, -1, self.tr("Previous step of the selection, or outlier (Shift+N)")),
+            (self.next_button, 1, self.tr("Next step of the selection, or outlier (N)")),
+        ):
+            button.setAutoRaise(True)
+            button.setToolTip(name)
+            button.setAccessibleName(name)
+            button.clicked.connect(partial(self.go_to_next, by))
+            row.addWidget(button)
+        self.picture.name(
+            self.tr("Picture"),
+            {"steps": self.tr("Steps"), "histogram": self.tr("Histogram")},
+            {
+                "steps": self.tr("The time of each step, stacked by part"),
+                "histogram": self.tr("How many steps took how long"),
+            },
+        )
+        row.addWidget(self.picture)
+        return line
 
     # --- Panel ------------------------------------------------------------------------------------------------------
 
@@ -90,6 +143,7 @@ class LatencyPanel(Panel):
         super().show_session(session)
         self._series = LatencySeries(session) if session is not None else None
         self._figures, self._strip_step, self._stale = None, None, True
+        self.histogram.clear_band()
         if session is not None:
             self.refresh()
 
@@ -101,7 +155,8 @@ class LatencyPanel(Panel):
             return
         self._stale = False
         steps = self._range(series)
-        self._figures = series.figures(steps)
+        band = self.histogram.band
+        self._figures = series.figures(steps) if band is None else series.figures_of(series.steps_within(band, steps))
         self.table.show_figures(self._figures)
         first, end = steps if steps is not None else (0, len(series))
         total = self._figures.parts[-1]
@@ -111,6 +166,7 @@ class LatencyPanel(Panel):
         end = end + 1 if steps is not None else end
         us = series.us[first:end]
         self.chart.show_steps(us[:, :-1], us[:, -1], first)
+        self._show_histogram(us[:, -1])
         self._write_lines()
         self._show_strip()
 
@@ -125,6 +181,9 @@ class LatencyPanel(Panel):
         self.chart.colours = [colours.groups[group] for group in GROUPS]
         self.chart.update()
         self.strip.update()
+        self.histogram.update()
+        self.previous_button.setIcon(icon("left", colours.muted))
+        self.next_button.setIcon(icon("right", colours.muted))
 
     def rows(self) -> tuple[list[str], list[tuple[object, ...]]]:
         header = ["part", "brief_s", "mean_s", "p50_s", "p90_s", "p99_s", "share"]
@@ -132,6 +191,22 @@ class LatencyPanel(Panel):
         return header, [
             (one.part, BRIEF_S.get(one.part), one.mean_s, one.p50_s, one.p90_s, one.p99_s, one.share) for one in parts
         ]
+
+    def go_to_next(self, by: int) -> None:
+        """Select the next (1) or previous (−1) step of the band, or outlier where no band is picked."""
+        step = next_of(self.picked_steps(), self.context.selection.now.step, by)
+        if step is not None:
+            self.context.selection.change(step=step, token=None)
+
+    def picked_steps(self) -> NDArray[np.int64]:
+        """The steps of the band, or the outliers, within the selected range."""
+        series = self._series
+        band = self.histogram.band
+        if band is None and self.histogram.fence_us is not None:
+            band = (self.histogram.fence_us, float("inf"))
+        if series is None or band is None:
+            return np.empty(0, np.int64)
+        return series.steps_within(band, self._range(series))
 
     # --- what is shown ----------------------------------------------------------------------------------------------
 
@@ -142,10 +217,30 @@ class LatencyPanel(Panel):
             return None
         return steps[0], min(steps[1], len(series) - 1)
 
+    def _on_band(self, _band: object) -> None:
+        self._stale = True
+        self.refresh()
+
+    def _show_histogram(self, walls_us: NDArray[np.float64]) -> None:
+        fence = outlier_us(walls_us)
+        if self.histogram.isHidden():
+            self.histogram.fence_us = fence
+        else:
+            self.histogram.show_histogram(histogram(walls_us, self.histogram.bin_count()), fence, [])
+        picked = len(self.picked_steps())
+        within = self.tr("{n} selected") if self.histogram.band is not None else self.tr("{n} outliers ƒ")
+        self.outliers.setText(within.format(n=count(picked)))
+        self.outliers.setToolTip(
+            self.tr("An outlier took longer than the third quartile by three times the distance between the quartiles.")
+        )
+        for button in (self.previous_button, self.next_button):
+            button.setEnabled(picked > 0)
+
     def _write_lines(self) -> None:
         figures = self._figures
         if figures is None:
             return
+        self.split.show_times(figures.busy_s, figures.gap_s, figures.device_s)
         tokens = self.tokens_field.value()
         self.projection.setText(
             self.tr("tokens = {time} ƒ   (brief: {brief} ~)").format(
@@ -155,9 +250,16 @@ class LatencyPanel(Panel):
         self.projection.setToolTip(self.projection.text())
         steps = self._range(self._series) if self._series is not None else None
         where = self.tr("all {n} steps") if steps is None else self.tr("steps {first}–{last}: {n} steps")
+        band = self.histogram.band
+        if band is not None:
+            where = self.tr("{n} steps of {low} to {high}")
         parts = [
             where.format(
-                n=count(figures.steps), first=count(steps[0]) if steps else "", last=count(steps[1]) if steps else ""
+                n=count(figures.steps),
+                first=count(steps[0]) if steps else "",
+                last=count(steps[1]) if steps else "",
+                low=seconds(band[0] / 1e6) if band else "",
+                high=seconds(band[1] / 1e6) if band else "",
             ),
             self.tr("{n} tokens").format(n=count(figures.tokens)),
         ]
@@ -232,30 +334,48 @@ class LatencyPanel(Panel):
         self.table.show_all_columns(not narrow)
         self.table.setMinimumWidth(min(self.table.needed_width(), 2 * width // 3))
 
+    def _rearrange(self) -> None:
+        """Arrange anew where it was arranged already (another picture was picked)."""
+        arrangement, self._arrangement = self._arrangement, ""
+        if arrangement != "":
+            self._arrange(arrangement)
+
     def _arrange(self, arrangement: Literal["low", "wide", "tall", "short"]) -> None:
-        """Low: table beside chart. Wide: table and strip above the chart. Tall: one under the other."""
+        """Low: table beside the picture. Wide: table and strip above both pictures. Tall: one under the other.
+
+        Where there is no room for both, `picture` says whether the steps or the histogram are shown.
+        """
         if arrangement == self._arrangement:
             return
         self._arrangement = arrangement
-        for widget in (self.table, self._line, self.range_line, self.chart, self.strip):
+        both = arrangement in ("wide", "tall")
+        steps = self.picture.value == "steps"
+        picture: QWidget = self.chart if steps else self.histogram
+        for widget in (self.table, self._line, self._range_row, self.split, self.chart, self.histogram, self.strip):
             self._grid.removeWidget(widget)
-        places = {
-            "low": ((self.table, 0, 0, 1), (self.chart, 0, 1, 1), (self._line, 1, 0, 2), (self.range_line, 2, 0, 2)),
-            "wide": ((self.table, 0, 0, 1), (self.strip, 0, 1, 1), (self._line, 1, 0, 1), (self.range_line, 1, 1, 1),
-                     (self.chart, 2, 0, 2)),
-            "tall": ((self.table, 0, 0, 2), (self._line, 1, 0, 2), (self.range_line, 2, 0, 2), (self.chart, 3, 0, 2),
-                     (self.strip, 4, 0, 2)),
-            "short": ((self.table, 0, 0, 2), (self._line, 1, 0, 2), (self.range_line, 2, 0, 2), (self.chart, 3, 0, 2)),
+        places: dict[str, tuple[tuple[QWidget, int, int, int], ...]] = {
+            "low": ((self.table, 0, 0, 1), (picture, 0, 1, 1), (self._line, 1, 0, 2), (self._range_row, 2, 0, 2)),
+            "wide": ((self.table, 0, 0, 1), (self.strip, 0, 1, 1), (self._line, 1, 0, 1), (self._range_row, 1, 1, 1),
+                     (self.split, 2, 0, 2), (self.chart, 3, 0, 1), (self.histogram, 3, 1, 1)),
+            "tall": ((self.table, 0, 0, 2), (self._line, 1, 0, 2), (self._range_row, 2, 0, 2), (self.split, 3, 0, 2),
+                     (self.chart, 4, 0, 2), (self.histogram, 5, 0, 2), (self.strip, 6, 0, 2)),
+            "short": ((self.table, 0, 0, 2), (self._line, 1, 0, 2), (self._range_row, 2, 0, 2), (picture, 3, 0, 2)),
         }  # fmt: skip
         for widget, row, column, span in places[arrangement]:
             self._grid.addWidget(widget, row, column, 1, span)
         self._grid.setAlignment(self.table, Qt.AlignmentFlag.AlignTop)
-        self.strip.setVisible(arrangement in ("wide", "tall"))
-        for row in range(5):
+        self.strip.setVisible(both)
+        self.split.setVisible(both)
+        self.picture.setVisible(not both)
+        self.chart.setVisible(both or steps)
+        self.histogram.setVisible(both or not steps)
+        for row in range(7):
             self._grid.setRowStretch(row, 0)
-        self._grid.setRowStretch({"low": 0, "wide": 2, "tall": 3, "short": 3}[arrangement], 3)
+        self._grid.setRowStretch({"low": 0, "wide": 3, "tall": 4, "short": 3}[arrangement], 3)
         if arrangement == "tall":
-            self._grid.setRowStretch(4, 2)
+            self._grid.setRowStretch(5, 2)
+            self._grid.setRowStretch(6, 2)
         self._grid.setColumnStretch(0, 3)
         self._grid.setColumnStretch(1, 2 if arrangement == "low" else 4)
-        self._show_strip()
+        self._stale = True
+        self.refresh()

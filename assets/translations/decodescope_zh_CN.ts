@@ -704,10 +704,37 @@ internal fragmentation {fragmentation} {derived}</source>
     </message>
 </context>
 <context>
+    <name>LatencyHistogram</name>
+    <message>
+        <source>How many steps took how long</source>
+        <translation>各耗时的步数</translation>
+    </message>
+    <message>
+        <source>Steps by time {} · drag to select</source>
+        <translation>按耗时统计的步数 {} · 拖动以选择</translation>
+    </message>
+    <message>
+        <source>Selected: {low} to {high}</source>
+        <translation>已选：{low} 至 {high}</translation>
+    </message>
+    <message>
+        <source>outliers from here</source>
+        <translation>离群值由此开始</translation>
+    </message>
+    <message>
+        <source>{low} to {high} · steps: {n} {mark} measured</source>
+        <translation>{low} 至 {high} · 步数：{n} {mark} 测量</translation>
+    </message>
+</context>
+<context>
     <name>LatencyPanel</name>
     <message>
         <source>Time of each step, stacked by part</source>
         <translation>每一步的时间，按部分堆叠</translation>
+    </message>
+    <message>
+        <source>Drag over times to see only those steps; N goes to the next of them, or to the next outlier.</source>
+        <translation>在耗时上拖动，只看这些步；按 N 前往其中的下一步，或下一个离群步。</translation>
     </message>
     <message>
         <source>Tokens to project to</source>
@@ -722,6 +749,34 @@ internal fragmentation {fragmentation} {derived}</source>
         <translation>按此速率(&amp;R)</translation>
     </message>
     <message>
+        <source>Previous step of the selection, or outlier (Shift+N)</source>
+        <translation>所选或离群步中的上一步（Shift+N）</translation>
+    </message>
+    <message>
+        <source>Next step of the selection, or outlier (N)</source>
+        <translation>所选或离群步中的下一步（N）</translation>
+    </message>
+    <message>
+        <source>Picture</source>
+        <translation>图</translation>
+    </message>
+    <message>
+        <source>Steps</source>
+        <translation>各步</translation>
+    </message>
+    <message>
+        <source>Histogram</source>
+        <translation>直方图</translation>
+    </message>
+    <message>
+        <source>The time of each step, stacked by part</source>
+        <translation>每一步的时间，按部分堆叠</translation>
+    </message>
+    <message>
+        <source>How many steps took how long</source>
+        <translation>各耗时的步数</translation>
+    </message>
+    <message>
         <source>Latency</source>
         <translation>延迟</translation>
     </message>
@@ -734,6 +789,18 @@ internal fragmentation {fragmentation} {derived}</source>
         <translation>运行提示词后，每个 token 的时间会按部分显示在这里。</translation>
     </message>
     <message>
+        <source>{n} selected</source>
+        <translation>已选 {n} 步</translation>
+    </message>
+    <message>
+        <source>{n} outliers ƒ</source>
+        <translation>{n} 个离群步 ƒ</translation>
+    </message>
+    <message>
+        <source>An outlier took longer than the third quartile by three times the distance between the quartiles.</source>
+        <translation>离群步的耗时超过第三四分位数三倍四分位距。</translation>
+    </message>
+    <message>
         <source>tokens = {time} ƒ   (brief: {brief} ~)</source>
         <translation>个 token = {time} ƒ   （需求文档：{brief} ~）</translation>
     </message>
@@ -744,6 +811,10 @@ internal fragmentation {fragmentation} {derived}</source>
     <message>
         <source>steps {first}–{last}: {n} steps</source>
         <translation>第 {first}–{last} 步：{n} 步</translation>
+    </message>
+    <message>
+        <source>{n} steps of {low} to {high}</source>
+        <translation>{low} 至 {high} 的 {n} 步</translation>
     </message>
     <message>
         <source>{n} tokens</source>
@@ -2026,6 +2097,29 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     <message>
         <source>How many tokens are proposed at a time</source>
         <translation>每次提出多少个 token</translation>
+    </message>
+</context>
+<context>
+    <name>TimeSplit</name>
+    <message>
+        <source>Device busy, host only, and gaps between steps</source>
+        <translation>设备忙、仅主机、步间间隙</translation>
+    </message>
+    <message>
+        <source>device busy {time} ({share}) {mark}</source>
+        <translation>设备忙 {time}（{share}）{mark}</translation>
+    </message>
+    <message>
+        <source>host only {time} ({share}) {mark}</source>
+        <translation>仅主机 {time}（{share}）{mark}</translation>
+    </message>
+    <message>
+        <source>in steps {time} ({share}) {mark}</source>
+        <translation>步内 {time}（{share}）{mark}</translation>
+    </message>
+    <message>
+        <source>between steps {time} ({share}) {mark}</source>
+        <translation>步间 {time}（{share}）{mark}</translation>
     </message>
 </context>
 <context>

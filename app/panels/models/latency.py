@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -110,6 +110,25 @@ class LatencySeries:
         for index, values in enumerate(self._per_token(first, end)):
             self._ordered[index] = merged(self._ordered[index], values)
         return True
+
+    def steps_within(self, band_us: tuple[float, float], steps: tuple[int, int] | None = None) -> NDArray[np.int64]:
+        """The steps of a range (None: all) that took so long, both ends included, ascending."""
+        first, end = (0, self._length) if steps is None else (steps[0], min(steps[1] + 1, self._length))
+        walls = self._us[first:end, -1]
+        return first + np.flatnonzero((walls >= band_us[0]) & (walls <= band_us[1]))
+
+    def figures_of(self, chosen: NDArray[np.int64]) -> RangeFigures:
+        """The figures of these steps alone; between steps that do not follow each other there is no gap to tell."""
+        us = self._us[chosen]
+        tokens = self.session.steps["tokens_out"][chosen]
+        emitting = tokens > 0
+        ordered = list(np.sort((us[emitting] / tokens[emitting, None]).T, axis=1))
+        rows = np.flatnonzero(np.isin(self.session.tokens["step_id"], chosen))
+        gaps = np.sort(metrics.itl_seconds(self.session, rows))
+        whole = self._figures(0, 0, us.sum(axis=0), int(tokens.sum()), ordered, gaps)
+        device_ns = self.session.steps["device_ns"][chosen]
+        device_s = float(device_ns.sum()) / 1e9 if len(device_ns) and int(device_ns.min()) >= 0 else None
+        return replace(whole, steps=len(chosen), device_s=device_s)
 
     def figures(self, steps: tuple[int, int] | None = None) -> RangeFigures:
         """The figures of steps [first, last] (None: all)."""

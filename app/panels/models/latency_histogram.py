@@ -1,0 +1,60 @@
+"""How often a step took how long: bins on a logarithmic axis, and the steps that are far from most."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+FENCE: Final = 3.0
+"""An outlier is longer than the third quartile by this many times the distance between the quartiles (Tukey 1977)."""
+LEAST: Final = 8
+"""Steps from which there can be outliers at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """Counts of steps by time: bin i holds edges_us[i] <= time < edges_us[i + 1], the last one its end too."""
+
+    edges_us: NDArray[np.float64]
+    counts: NDArray[np.int64]
+
+    def bin_of(self, us: float) -> int:
+        """The bin a time belongs to, the nearest one for a time outside."""
+        return int(np.clip(np.searchsorted(self.edges_us, us, "right") - 1, 0, max(0, len(self.counts) - 1)))
+
+
+def histogram(walls_us: NDArray[np.float64], bins: int) -> Histogram:
+    """At most `bins` bins of equal width on a logarithmic axis, from the shortest step to the longest."""
+    walls = walls_us[walls_us > 0]
+    if not len(walls):
+        return Histogram(np.array([1.0, 10.0]), np.zeros(1, np.int64))
+    lowest, highest = float(walls.min()), float(walls.max())
+    if highest / lowest < 1.05:  # all alike: one bin in the middle of a narrow axis
+        middle = (highest * lowest) ** 0.5
+        edges = middle * np.array([1 / 1.1, 1 / 1.04, 1.04, 1.1])
+    else:
+        edges = np.geomspace(lowest, highest, max(2, bins) + 1)
+        edges[0], edges[-1] = lowest, highest
+    counts, _ = np.histogram(walls, edges)
+    return Histogram(edges, counts.astype(np.int64))
+
+
+def outlier_us(walls_us: NDArray[np.float64]) -> float | None:
+    """The time from which on a step is an outlier; None where there are too few steps to say."""
+    if len(walls_us) < LEAST:
+        return None
+    low, high = np.percentile(walls_us, (25, 75))
+    return float(high + FENCE * (high - low))
+
+
+def next_of(steps: NDArray[np.int64], now: int | None, by: int) -> int | None:
+    """The next (by 1) or previous (by −1) of these ascending steps after `now`, round the end; None without any."""
+    if not len(steps):
+        return None
+    if now is None:
+        return int(steps[0 if by > 0 else -1])
+    place = int(np.searchsorted(steps, now, "right")) if by > 0 else int(np.searchsorted(steps, now)) - 1
+    return int(steps[place % len(steps)])

@@ -1,0 +1,262 @@
+"""A histogram of step times on a logarithmic axis; dragging over it picks a band of times."""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+import numpy as np
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QFontMetricsF, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
+
+from app.panels.focus import claims_key
+from app.panels.models.latency_histogram import Histogram
+from app.theme import CAPTION_SCALE, GRID, theme, ui_font
+from app.units import MEASURED, count, seconds
+from app.widgets.line_chart import GUTTER
+
+KEYS: Final = frozenset({Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Home, Qt.Key.Key_End, Qt.Key.Key_N,
+                         Qt.Key.Key_Backspace})  # fmt: skip
+
+
+class LatencyHistogram(QWidget):
+    """Draws a Histogram. `band_changed` carries (from, to) in µs, or None; `wants_next` 1 or −1.
+
+    Dragging picks a band and a click on it gives it up; the arrow keys move through the bins, with Shift they widen the
+    band, Backspace gives it up, N and Shift+N go to the next and the previous step of the band, or outlier.
+    """
+
+    band_changed = Signal(object)
+    wants_next = Signal(int)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.histogram: Histogram | None = None
+        self.band: tuple[float, float] | None = None
+        self.fence_us: float | None = None
+        """From here on a step counts as an outlier."""
+        self.lines: list[tuple[float, str]] = []
+        """(µs, label) of thin dashed lines."""
+        self._first: int | None = None
+        self._last = 0
+        self._dragging = False
+        self._hover = -1
+        self.setMouseTracking(True)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setMinimumSize(140, 88)
+        self.setAccessibleName(self.tr("How many steps took how long"))
+
+    def sizeHint(self) -> QSize:
+        return QSize(360, 200)
+
+    def show_histogram(self, histogram: Histogram, fence_us: float | None, lines: list[tuple[float, str]]) -> None:
+        """Draw this histogram; a band that was picked stays."""
+        self.histogram, self.fence_us, self.lines = histogram, fence_us, lines
+        self.update()
+
+    def clear_band(self) -> None:
+        """Give the band up."""
+        self._first = None
+        if self.band is not None:
+            self.band = None
+            self.band_changed.emit(None)
+        self.update()
+
+    # --- geometry ---------------------------------------------------------------------------------------------------
+
+    def bin_count(self) -> int:
+        """How many bins there is room for."""
+        return int(min(64, max(8, self.plot_box().width() / 8)))
+
+    def plot_box(self) -> QRectF:
+        """Where the bars lie."""
+        line = QFontMetricsF(ui_font(CAPTION_SCALE)).height()
+        top, bottom = line + 2 * GRID, line + 2 * GRID
+        return QRectF(GUTTER, top, max(8.0, self.width() - GUTTER - 4 * GRID), max(8.0, self.height() - top - bottom))
+
+    def x_of(self, us: float) -> float:
+        """The pixel column of a time."""
+        assert self.histogram is not None
+        box, edges = self.plot_box(), self.histogram.edges_us
+        low, high = math.log(edges[0]), math.log(edges[-1])
+        return box.left() + (math.log(max(us, 1e-9)) - low) / max(high - low, 1e-12) * box.width()
+
+    def bin_at(self, x: float) -> int:
+        """The bin at a pixel column, the nearest one outside."""
+        assert self.histogram is not None
+        box, bins = self.plot_box(), len(self.histogram.counts)
+        xs = np.array([self.x_of(edge) for edge in self.histogram.edges_us])
+        return int(np.clip(np.searchsorted(xs, min(max(x, box.left()), box.right()), "right") - 1, 0, bins - 1))
+
+    # --- drawing ----------------------------------------------------------------------------------------------------
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        try:
+            self._paint(painter)
+        finally:
+            painter.end()  # Qt crashes when a painter outlives its paint event
+
+    def _paint(self, painter: QPainter) -> None:
+        colours, box = theme(), self.plot_box()
+        painter.fillRect(self.rect(), QColor(colours.panel))
+        painter.setFont(ui_font(CAPTION_SCALE))
+        metrics = painter.fontMetrics()
+        painter.setPen(QColor(colours.muted))
+        title = self.tr("Steps by time {} · drag to select").format(MEASURED)
+        if self.band is not None:
+            title = self.tr("Selected: {low} to {high}").format(
+                low=seconds(self.band[0] / 1e6), high=seconds(self.band[1] / 1e6)
+            )
+        painter.drawText(QPointF(3 * GRID, metrics.ascent()), title)
+        if self.histogram is None or not self.histogram.counts.any():
+            return
+        self._draw_axes(painter, box)
+        self._draw_bars(painter, box)
+        self._draw_lines(painter, box)
+        if self.hasFocus():
+            painter.setPen(QColor(colours.accent))
+            painter.drawRect(self.rect().adjusted(0, 0, -1, -1))
+
+    def _draw_axes(self, painter: QPainter, box: QRectF) -> None:
+        assert self.histogram is not None
+        colours, metrics = theme(), painter.fontMetrics()
+        most = int(self.histogram.counts.max())
+        for number, y in ((most, box.top()), (0, box.bottom())):
+            painter.setPen(QColor(colours.line))
+            painter.drawLine(QPointF(box.left(), y), QPointF(box.right(), y))
+            painter.setPen(QColor(colours.muted))
+            area = QRectF(0, y - metrics.height() / 2, GUTTER - 2 * GRID, metrics.height())
+            painter.drawText(area, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, count(number))
+        edge = -1.0
+        for value in log_ticks(float(self.histogram.edges_us[0]), float(self.histogram.edges_us[-1])):
+            text, x = seconds(value / 1e6), self.x_of(value)
+            width = metrics.horizontalAdvance(text)
+            if x - width / 2 < edge or x + width / 2 > self.width():
+                continue
+            painter.drawLine(QPointF(round(x), box.bottom()), QPointF(round(x), box.bottom() + GRID))
+            painter.drawText(QPointF(x - width / 2, box.bottom() + GRID + metrics.ascent()), text)
+            edge = x + width / 2 + 2 * GRID
+
+    def _draw_bars(self, painter: QPainter, box: QRectF) -> None:
+        assert self.histogram is not None
+        colours, most = theme(), int(self.histogram.counts.max())
+        edges = self.histogram.edges_us
+        for index, number in enumerate(self.histogram.counts.tolist()):
+            if not number:
+                continue
+            left, right = round(self.x_of(edges[index])), round(self.x_of(edges[index + 1]))
+            height = max(2.0, number / most * box.height())  # one step among many thousands still shows
+            inside = self.band is None or self.band[0] <= edges[index] < self.band[1]
+            far = self.fence_us is not None and edges[index] >= self.fence_us
+            colour = QColor(colours.warn if far else colours.positions["new"])
+            if not inside:
+                colour.setAlpha(80)
+            bar = QRectF(left, box.bottom() - height, max(1, right - left - 1), height)
+            painter.fillRect(bar, colour)
+            if index == self._hover:
+                painter.setPen(QPen(QColor(colours.text), 1))
+                painter.drawRect(bar.adjusted(-1, -1, 0, 0))
+        if self.band is not None:
+            start, end = self.x_of(self.band[0]), self.x_of(self.band[1])
+            shade = QColor(colours.accent)
+            shade.setAlpha(36)
+            painter.fillRect(QRectF(start, box.top(), max(1.0, end - start), box.height()), shade)
+
+    def _draw_lines(self, painter: QPainter, box: QRectF) -> None:
+        colours, metrics = theme(), painter.fontMetrics()
+        lines = list(self.lines)
+        if self.fence_us is not None:
+            lines.append((self.fence_us, self.tr("outliers from here")))
+        edge = -1.0
+        for value, label in sorted(lines):
+            x = round(self.x_of(value))
+            if not box.left() <= x <= box.right():
+                continue
+            painter.setPen(QPen(QColor(colours.text), 1, Qt.PenStyle.DashLine))
+            painter.drawLine(QPointF(x, box.top()), QPointF(x, box.bottom()))
+            width = metrics.horizontalAdvance(label)
+            left = x + GRID if x + GRID + width <= self.width() else x - GRID - width
+            if left >= edge:
+                painter.setPen(QColor(colours.muted))
+                painter.drawText(QPointF(left, box.top() + metrics.ascent()), label)
+                edge = left + width + GRID
+
+    # --- pointer and keys -------------------------------------------------------------------------------------------
+
+    def _pick(self, first: int, last: int) -> None:
+        assert self.histogram is not None
+        self._first, self._last = first, last
+        low, high = min(first, last), max(first, last)
+        edges = self.histogram.edges_us
+        band = (float(edges[low]), float(edges[high + 1]))
+        if band != self.band:
+            self.band = band
+            self.band_changed.emit(band)
+        self.update()
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        if event.button() != Qt.MouseButton.LeftButton or self.histogram is None:
+            return
+        at = self.bin_at(event.position().x())
+        if self.band is not None and self.band[0] <= self.histogram.edges_us[at] < self.band[1]:
+            self.clear_band()
+            return
+        self._dragging = True
+        self._pick(at, at)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        if self.histogram is None:
+            return
+        at = self._hover = self.bin_at(event.position().x())
+        if self._dragging and self._first is not None:
+            self._pick(self._first, at)
+        QToolTip.showText(event.globalPosition().toPoint(), self.describe(at), self)
+        self.update()
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        self._dragging = False
+
+    def leaveEvent(self, event: QEvent) -> None:
+        self._hover = -1
+        self.update()
+
+    def event(self, event: QEvent) -> bool:
+        return claims_key(event, KEYS) or super().event(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if self.histogram is None:
+            super().keyPressEvent(event)
+            return
+        key, wide = event.key(), bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
+        last = len(self.histogram.counts) - 1
+        if key in (Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Home, Qt.Key.Key_End):
+            by = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1, Qt.Key.Key_Home: -last}.get(Qt.Key(key), last)
+            at = min(max(self._last + by, 0), last) if self._first is not None else (last if by < 0 else 0)
+            self._pick(self._first if wide and self._first is not None else at, at)
+            self.setAccessibleDescription(self.describe(at))
+        elif key == Qt.Key.Key_Backspace:
+            self.clear_band()
+        elif key == Qt.Key.Key_N:
+            self.wants_next.emit(-1 if wide else 1)
+        else:
+            super().keyPressEvent(event)
+
+    def describe(self, index: int) -> str:
+        """What a bin says."""
+        assert self.histogram is not None
+        edges = self.histogram.edges_us
+        return self.tr("{low} to {high} · steps: {n} {mark} measured").format(
+            n=count(int(self.histogram.counts[index])), low=seconds(edges[index] / 1e6),
+            high=seconds(edges[index + 1] / 1e6), mark=MEASURED,
+        )  # fmt: skip
+
+
+def log_ticks(low: float, high: float) -> list[float]:
+    """1, 2 and 5 times powers of ten from `low` to `high`."""
+    ticks = []
+    for power in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1):
+        ticks += [factor * 10.0**power for factor in (1, 2, 5) if low <= factor * 10.0**power <= high]
+    return ticks

@@ -1,0 +1,82 @@
+"""One bar of the elapsed time: what the device worked, what only the host did in steps, and the gaps between them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from PySide6.QtCore import QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPaintEvent
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from app.theme import CAPTION_SCALE, GRID, theme, ui_font
+from app.units import DERIVED, MEASURED, percent, seconds
+from app.widgets.textures import hatch
+
+BAR: Final = 3 * GRID
+
+
+class TimeSplit(QWidget):
+    """Shares of the elapsed time, labelled where they fit; the tool tip says all of them."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.parts: list[tuple[str, float]] = []
+        """(kind, seconds): device, host and gap, in this order; without device where it is not told apart."""
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setAccessibleName(self.tr("Device busy, host only, and gaps between steps"))
+
+    def sizeHint(self) -> QSize:
+        return QSize(240, int(QFontMetricsF(ui_font(CAPTION_SCALE)).height()) + BAR + GRID)
+
+    def show_times(self, busy_s: float, gap_s: float, device_s: float | None) -> None:
+        """Draw the time inside steps (of which the device worked so long, None: not reported) and between them."""
+        self.parts = [("host", busy_s), ("gap", gap_s)]
+        if device_s is not None:
+            device_s = min(device_s, busy_s)
+            self.parts = [("device", device_s), ("host", busy_s - device_s), ("gap", gap_s)]
+        words = "\n".join(self._words(kind, value) for kind, value in self.parts)
+        self.setToolTip(words)
+        self.setAccessibleDescription(words)
+        self.update()
+
+    def _words(self, kind: str, value: float) -> str:
+        total = sum(part for _, part in self.parts)
+        share = percent(value / total if total else None)
+        told_apart = self.parts[0][0] == "device"
+        text = {
+            "device": self.tr("device busy {time} ({share}) {mark}"),
+            "host": self.tr("host only {time} ({share}) {mark}")
+            if told_apart
+            else self.tr("in steps {time} ({share}) {mark}"),
+            "gap": self.tr("between steps {time} ({share}) {mark}"),
+        }[kind]
+        mark = DERIVED if kind == "gap" or (kind == "host" and told_apart) else MEASURED
+        return text.format(time=seconds(value), share=share, mark=mark)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        colours = theme()
+        painter.setFont(ui_font(CAPTION_SCALE))
+        metrics = painter.fontMetrics()
+        total = sum(value for _, value in self.parts)
+        x, text_x = 0.0, 0.0
+        fills = {"device": colours.positions["new"], "host": colours.groups["other"], "gap": colours.warn}
+        for kind, value in self.parts:
+            width = value / total * self.width() if total else 0.0
+            box = QRectF(x, metrics.height() + GRID / 2, width, BAR)
+            if kind == "gap":
+                painter.fillRect(box, hatch(fills[kind]))
+            else:
+                painter.fillRect(box, QColor(fills[kind]))
+            painter.setPen(QColor(colours.muted))
+            words = self._words(kind, value)
+            room = self.width() - text_x
+            if metrics.horizontalAdvance("■ " + words) <= room:
+                painter.setPen(QColor(fills[kind]))
+                painter.drawText(QRectF(text_x, 0, room, metrics.height()), Qt.AlignmentFlag.AlignLeft, "■")
+                step = metrics.horizontalAdvance("■ ")
+                painter.setPen(QColor(colours.muted))
+                painter.drawText(QRectF(text_x + step, 0, room, metrics.height()), Qt.AlignmentFlag.AlignLeft, words)
+                text_x += step + metrics.horizontalAdvance(words) + 3 * GRID
+            x += width
+        painter.end()
