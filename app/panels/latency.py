@@ -240,7 +240,8 @@ class LatencyPanel(Panel):
         figures = self._figures
         if figures is None:
             return
-        self.split.show_times(figures.busy_s, figures.gap_s, figures.device_s)
+        band = self.histogram.band
+        self.split.show_times(figures.busy_s, figures.gap_s if band is None else None, figures.device_s)
         tokens = self.tokens_field.value()
         self.projection.setText(
             self.tr("tokens = {time} ƒ   (brief: {brief} ~)").format(
@@ -250,7 +251,6 @@ class LatencyPanel(Panel):
         self.projection.setToolTip(self.projection.text())
         steps = self._range(self._series) if self._series is not None else None
         where = self.tr("all {n} steps") if steps is None else self.tr("steps {first}–{last}: {n} steps")
-        band = self.histogram.band
         if band is not None:
             where = self.tr("{n} steps of {low} to {high}")
         parts = [
@@ -265,11 +265,12 @@ class LatencyPanel(Panel):
         ]
         elapsed = figures.busy_s + figures.gap_s
         if elapsed > 0:
-            parts.append(
-                self.tr("between steps {gap} ({share}) ƒ").format(
-                    gap=seconds(figures.gap_s), share=percent(figures.gap_s / elapsed)
+            if band is None:
+                parts.append(
+                    self.tr("between steps {gap} ({share}) ƒ").format(
+                        gap=seconds(figures.gap_s), share=percent(figures.gap_s / elapsed)
+                    )
                 )
-            )
             if figures.device_s is None:
                 parts.append(self.tr("device time not reported"))
             else:

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from app.panels.focus import claims_key
 from app.panels.models.latency_histogram import Histogram
+from app.panels.models.ticks import round_ticks
 from app.theme import CAPTION_SCALE, GRID, theme, ui_font
 from app.units import MEASURED, count, seconds
 from app.widgets.line_chart import GUTTER
@@ -255,8 +256,8 @@ class LatencyHistogram(QWidget):
 
 
 def log_ticks(low: float, high: float) -> list[float]:
-    """1, 2 and 5 times powers of ten from `low` to `high`."""
+    """1, 2 and 5 times powers of ten from `low` to `high`; where these are fewer than three, evenly spaced ones."""
     ticks = []
     for power in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1):
         ticks += [factor * 10.0**power for factor in (1, 2, 5) if low <= factor * 10.0**power <= high]
-    return ticks
+    return ticks if len(ticks) > 2 else round_ticks(low, high, 5)

@@ -28,12 +28,16 @@ class TimeSplit(QWidget):
     def sizeHint(self) -> QSize:
         return QSize(240, int(QFontMetricsF(ui_font(CAPTION_SCALE)).height()) + BAR + GRID)
 
-    def show_times(self, busy_s: float, gap_s: float, device_s: float | None) -> None:
-        """Draw the time inside steps (of which the device worked so long, None: not reported) and between them."""
-        self.parts = [("host", busy_s), ("gap", gap_s)]
+    def show_times(self, busy_s: float, gap_s: float | None, device_s: float | None) -> None:
+        """Draw the time inside steps (of which the device worked so long, None: not reported) and between them (None:
+        the steps do not follow each other).
+        """
+        self.parts = [("host", busy_s)]
         if device_s is not None:
             device_s = min(device_s, busy_s)
-            self.parts = [("device", device_s), ("host", busy_s - device_s), ("gap", gap_s)]
+            self.parts = [("device", device_s), ("host", busy_s - device_s)]
+        if gap_s is not None:
+            self.parts.append(("gap", gap_s))
         words = "\n".join(self._words(kind, value) for kind, value in self.parts)
         self.setToolTip(words)
         self.setAccessibleDescription(words)
