@@ -108,6 +108,16 @@ PANELS: Final[tuple[PanelEntry, ...]] = (
         ),
         "app.panels.roofline:RooflinePanel",
     ),
+    PanelEntry(
+        "summary",
+        str(QT_TRANSLATE_NOOP("PanelTitles", "Summary")),
+        str(
+            QT_TRANSLATE_NOOP(
+                "PanelTitles", "Training against inference as in the brief's table, filled from this session."
+            )
+        ),
+        "app.panels.summary:SummaryPanel",
+    ),
 )
 
 

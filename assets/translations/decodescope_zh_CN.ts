@@ -1336,6 +1336,14 @@ internal fragmentation {fragmentation} {derived}</source>
         <source>Whether memory or arithmetic limits prefill, decode and each phase, and by which factor.</source>
         <translation>预填充、解码和每个阶段受内存还是计算限制，以及还差多少倍。</translation>
     </message>
+    <message>
+        <source>Summary</source>
+        <translation>总结</translation>
+    </message>
+    <message>
+        <source>Training against inference as in the brief&apos;s table, filled from this session.</source>
+        <translation>按需求中的表格比较训练与推理，由本会话填写。</translation>
+    </message>
 </context>
 <context>
     <name>RedundancyMap</name>
@@ -2022,6 +2030,188 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
         <translation>第 {} 步：{}
 {}（实测）
 计算了 {} 个位置</translation>
+    </message>
+</context>
+<context>
+    <name>Summary</name>
+    <message>
+        <source>Metric</source>
+        <translation>指标</translation>
+    </message>
+    <message>
+        <source>What is compared.</source>
+        <translation>比较的内容。</translation>
+    </message>
+    <message>
+        <source>Training (parallel)</source>
+        <translation>训练（并行）</translation>
+    </message>
+    <message>
+        <source>One teacher-forced pass over the finished text: all its tokens at once.</source>
+        <translation>对已完成文本的一次教师强制前向：一次得到所有 token。</translation>
+    </message>
+    <message>
+        <source>Brief ~</source>
+        <translation>需求 ~</translation>
+    </message>
+    <message>
+        <source>What the brief claims for training.</source>
+        <translation>需求对训练的说法。</translation>
+    </message>
+    <message>
+        <source>Inference (serial)</source>
+        <translation>推理（自回归）</translation>
+    </message>
+    <message>
+        <source>The steps that generated the text: each waits for the one before.</source>
+        <translation>生成文本的各个步骤：每一步都要等待前一步。</translation>
+    </message>
+    <message>
+        <source>What the brief claims for inference.</source>
+        <translation>需求对推理的说法。</translation>
+    </message>
+    <message>
+        <source>Gap</source>
+        <translation>差距</translation>
+    </message>
+    <message>
+        <source>How many times the two differ here, derived from both.</source>
+        <translation>两者在此相差多少倍，由两者推导。</translation>
+    </message>
+    <message>
+        <source>The gap that the brief claims.</source>
+        <translation>需求所说的差距。</translation>
+    </message>
+    <message>
+        <source>Computation</source>
+        <translation>计算量</translation>
+    </message>
+    <message>
+        <source>Positions the model ran its layers over, and their operations; gap a token.</source>
+        <translation>模型各层计算过的位置及其运算数；差距按每个 token 计。</translation>
+    </message>
+    <message>
+        <source>Memory</source>
+        <translation>内存</translation>
+    </message>
+    <message>
+        <source>A pass holds one hidden state a position; generation keeps K and V of every layer; gap a position.</source>
+        <translation>一次前向每个位置保留一个隐藏状态；生成则保留每一层的 K 和 V；差距按每个位置计。</translation>
+    </message>
+    <message>
+        <source>Utilisation (MFU)</source>
+        <translation>利用率（MFU）</translation>
+    </message>
+    <message>
+        <source>Counted operations over the time and the measured peak of this device.</source>
+        <translation>计得的运算数除以时间和本设备的实测峰值。</translation>
+    </message>
+    <message>
+        <source>Device busy</source>
+        <translation>设备忙碌</translation>
+    </message>
+    <message>
+        <source>What the device itself reports while the steps run.</source>
+        <translation>步骤运行期间设备自己报告的数值。</translation>
+    </message>
+    <message>
+        <source>Throughput</source>
+        <translation>吞吐量</translation>
+    </message>
+    <message>
+        <source>Tokens over wall time.</source>
+        <translation>token 数除以墙上时间。</translation>
+    </message>
+    <message>
+        <source>Parallelism</source>
+        <translation>可并行性</translation>
+    </message>
+    <message>
+        <source>Forward passes, and how many tokens each gives.</source>
+        <translation>前向次数，以及每次得到多少 token。</translation>
+    </message>
+    <message>
+        <source>fully parallel</source>
+        <translation>完全并行</translation>
+    </message>
+    <message>
+        <source>serial dependence</source>
+        <translation>串行依赖</translation>
+    </message>
+    <message>
+        <source>not measured: run the scenario “Training against inference” for a teacher-forced pass</source>
+        <translation>未测量：运行场景“训练与推理”以进行教师强制前向</translation>
+    </message>
+    <message>
+        <source>not measured: run a prompt</source>
+        <translation>未测量：请运行一个提示</translation>
+    </message>
+    <message>
+        <source>not measured: record anew to measure this device&apos;s ceilings</source>
+        <translation>未测量：重新记录以测量本设备的上限</translation>
+    </message>
+    <message>
+        <source>not reported: no reading fell into these steps; longer runs hold some</source>
+        <translation>未报告：这些步骤期间没有读数；更长的运行会有</translation>
+    </message>
+    <message>
+        <source>{n} positions</source>
+        <translation>{n} 个位置</translation>
+    </message>
+    <message>
+        <source>{n} passes</source>
+        <translation>{n} 次前向</translation>
+    </message>
+    <message>
+        <source>1 pass</source>
+        <translation>1 次前向</translation>
+    </message>
+    <message>
+        <source>{n} tokens a pass</source>
+        <translation>每次前向 {n} 个 token</translation>
+    </message>
+    <message>
+        <source>{n} a position</source>
+        <translation>每个位置 {n}</translation>
+    </message>
+</context>
+<context>
+    <name>SummaryPanel</name>
+    <message>
+        <source>Training against inference</source>
+        <translation>训练与推理</translation>
+    </message>
+    <message>
+        <source>● measured   ƒ derived from measured counts and shapes   ~ claimed by the brief</source>
+        <translation>● 实测   ƒ 由实测计数和形状推导   ~ 需求所述</translation>
+    </message>
+    <message>
+        <source>Copy as &amp;Markdown</source>
+        <translation>复制为 Markdown(&amp;M)</translation>
+    </message>
+    <message>
+        <source>Put this table on the clipboard as Markdown.</source>
+        <translation>把此表格以 Markdown 放到剪贴板。</translation>
+    </message>
+    <message>
+        <source>Summary</source>
+        <translation>总结</translation>
+    </message>
+    <message>
+        <source>one parallel pass gives tokens {gap} as fast</source>
+        <translation>一次并行前向得到 token 的速度为 {gap}</translation>
+    </message>
+    <message>
+        <source>Run a prompt and the brief&apos;s table appears here with what this machine measured.</source>
+        <translation>运行一个提示，需求中的表格会出现在这里，并填入本机的实测值。</translation>
+    </message>
+    <message>
+        <source>all {n} steps</source>
+        <translation>全部 {n} 步</translation>
+    </message>
+    <message>
+        <source>steps {first}–{last}</source>
+        <translation>第 {first}–{last} 步</translation>
     </message>
 </context>
 <context>

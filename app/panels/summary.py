@@ -1,0 +1,120 @@
+"""Summary panel: the brief's table of training against inference, filled from this session, each figure marked."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from PySide6.QtCore import QCoreApplication, QSize
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+
+from app.panels.base import Panel, PanelContext
+from app.panels.models.summary import CONTEXT, HEADS, NAMES, Line, amount_text, markdown, plain_rows, summary_lines
+from app.selection import Selected
+from app.theme import PANEL_PADDING, ROW_GAP
+from app.units import count
+from app.widgets.claim_table import ClaimCell, ClaimTable
+from app.widgets.themed_label import ThemedLabel
+from engine.session.store import Session
+
+
+class SummaryPanel(Panel):
+    """A table, a line that says what the marks mean, and a button that copies the table as Markdown."""
+
+    name: ClassVar[str] = "summary"
+
+    def __init__(self, context: PanelContext, parent: QWidget | None = None) -> None:
+        super().__init__(context, parent)
+        self._seen: tuple[int, object] = (-1, None)
+        self._lines: list[Line] = []
+        self.table = ClaimTable(self.tr("Training against inference"))
+        self.legend = ThemedLabel()
+        self.legend.setText(self.tr("● measured   ƒ derived from measured counts and shapes   ~ claimed by the brief"))
+        self.legend.setToolTip(self.legend.text())
+        self.range_line = ThemedLabel()
+        self.copy_button = QPushButton(self.tr("Copy as &Markdown"))
+        self.copy_button.setToolTip(self.tr("Put this table on the clipboard as Markdown."))
+        self.copy_button.clicked.connect(self.copy_markdown)
+        below = QHBoxLayout()
+        below.setSpacing(ROW_GAP)
+        below.addWidget(self.legend, 1)
+        below.addWidget(self.copy_button)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(PANEL_PADDING, ROW_GAP, PANEL_PADDING, ROW_GAP)
+        layout.setSpacing(ROW_GAP)
+        layout.addWidget(self.range_line)
+        layout.addWidget(self.table, 1)
+        layout.addLayout(below)
+
+    # --- Panel ------------------------------------------------------------------------------------------------------
+
+    def title(self) -> str:
+        return self.tr("Summary")
+
+    def figures(self) -> str:
+        gaps = {line.row.metric: line.row.gap for line in self._lines}
+        speed = gaps.get("throughput")
+        if speed is None:
+            return ""
+        return self.tr("one parallel pass gives tokens {gap} as fast").format(gap=amount_text(speed))
+
+    def empty_text(self) -> str:
+        return self.tr("Run a prompt and the brief's table appears here with what this machine measured.")
+
+    def show_session(self, session: Session | None) -> None:
+        super().show_session(session)
+        self._seen, self._lines = (-1, None), []
+        if session is not None:
+            self.refresh()
+
+    def refresh(self) -> None:
+        session = self.session
+        if session is None or self.is_empty:
+            return
+        steps = self._range()
+        seen = (session.revision, steps)
+        if seen == self._seen:
+            return
+        self._seen = seen
+        self._lines = summary_lines(session, steps, say)
+        heads = [(say(name), say(definition)) for name, definition in HEADS]
+        rows = [
+            [
+                ClaimCell(cell.text, muted=index in (2, 4, 6) or not (cell.figure or index == 0), bold=index == 0,
+                          tip=say(NAMES[line.row.metric][1]) if index == 0 else cell.text)
+                for index, cell in enumerate(line.cells)
+            ]
+            for line in self._lines
+        ]  # fmt: skip
+        self.table.show_rows(heads, rows)
+        if steps is None:
+            self.range_line.setText(self.tr("all {n} steps").format(n=count(len(session.steps))))
+        else:
+            self.range_line.setText(self.tr("steps {first}–{last}").format(first=count(steps[0]), last=count(steps[1])))
+
+    def select(self, selected: Selected) -> None:
+        self.refresh()
+
+    def restyle(self) -> None:
+        self.table.restyle()
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(320, 180)
+
+    def rows(self) -> tuple[list[str], list[tuple[object, ...]]]:
+        return plain_rows(self._lines)
+
+    def copy_markdown(self) -> None:
+        """Put the table on the clipboard."""
+        QGuiApplication.clipboard().setText(markdown(self._lines, say))
+
+    def _range(self) -> tuple[int, int] | None:
+        steps = self.context.selection.now.steps
+        if steps is None or self.session is None or steps[0] >= len(self.session.steps):
+            return None
+        return steps[0], min(steps[1], len(self.session.steps) - 1)
+
+
+def say(text: str) -> str:
+    """A string of the model, translated."""
+    return QCoreApplication.translate(CONTEXT, text)

@@ -1,0 +1,128 @@
+"""A table of words and figures whose rows grow with their text: measured cells beside what was claimed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QColor, QFontMetrics, QResizeEvent
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
+
+from app.theme import GRID, theme, ui_font
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimCell:
+    """What one cell says, how, and what its tool tip says."""
+
+    text: str
+    muted: bool = False
+    bold: bool = False
+    tip: str = ""
+
+
+class ClaimTable(QTableWidget):
+    """Cells wrap; columns share the width by what they hold; arrow keys walk the rows."""
+
+    def __init__(self, name: str, parent: QWidget | None = None) -> None:
+        super().__init__(0, 0, parent)
+        self._rows: list[list[ClaimCell]] = []
+        self._heads: list[tuple[str, str]] = []
+        self.setAccessibleName(name)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setFrameShape(self.Shape.NoFrame)
+        self.setShowGrid(False)
+        self.setTabKeyNavigation(False)
+        self.setWordWrap(True)
+        self.setTextElideMode(Qt.TextElideMode.ElideNone)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.verticalHeader().hide()
+        self.horizontalHeader().setHighlightSections(False)
+        self.horizontalHeader().setMinimumSectionSize(10 * GRID)
+        self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+        self.restyle()
+
+    def show_rows(self, heads: list[tuple[str, str]], rows: list[list[ClaimCell]]) -> None:
+        """Write the table: (name, definition) a column, a list of cells a row."""
+        if heads == self._heads and rows == self._rows:
+            return
+        self._heads, self._rows = heads, rows
+        self.setRowCount(len(rows))
+        self.setColumnCount(len(heads))
+        for column, (name, definition) in enumerate(heads):
+            head = QTableWidgetItem(name)
+            head.setToolTip(definition)
+            head.setTextAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+            self.setHorizontalHeaderItem(column, head)
+        for row, cells in enumerate(rows):
+            for column, cell in enumerate(cells):
+                self._write(row, column, cell)
+        self._fit()
+
+    def cell(self, row: int, column: int) -> str:
+        """What a cell says."""
+        return self._rows[row][column].text
+
+    def restyle(self) -> None:
+        """Take the theme's colours and fonts again."""
+        colours = theme()
+        self.setFont(ui_font())
+        self.setStyleSheet(
+            f"QTableWidget {{ background: {colours.panel}; outline: 0; }}"
+            f"QTableWidget:focus {{ border: 1px solid {colours.accent}; }}"
+            f"QTableWidget::item {{ padding: {GRID}px; border-bottom: 1px solid {colours.line}; }}"
+            f"QTableWidget::item:selected {{ background: {colours.line}; color: {colours.text}; }}"
+            f"QHeaderView::section {{ background: {colours.panel}; color: {colours.muted}; border: 0;"
+            f" border-bottom: 1px solid {colours.line}; padding: {GRID}px {GRID + 3}px; }}"
+        )
+        for row, cells in enumerate(self._rows):
+            for column, cell in enumerate(cells):
+                self._write(row, column, cell)
+        self._fit()
+
+    def sizeHint(self) -> QSize:
+        return QSize(820, 300)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        """Narrow columns get what they need, wide ones share what is left."""
+        if not self._rows:
+            return
+        metrics = QFontMetrics(ui_font(bold=True))
+        wanted = []
+        for column, (name, _) in enumerate(self._heads):
+            texts = [name, *(cells[column].text for cells in self._rows)]
+            wanted.append(max(metrics.horizontalAdvance(text) for text in texts) + 6 * GRID)
+        room = self.viewport().width()
+        cap = fair_cap(wanted, room)
+        for column, width in enumerate(wanted):
+            self.setColumnWidth(column, int(min(width, cap)))
+        self.resizeRowsToContents()
+
+    def _write(self, row: int, column: int, cell: ClaimCell) -> None:
+        item = self.item(row, column)
+        if item is None:
+            item = QTableWidgetItem()
+            self.setItem(row, column, item)
+        item.setText(cell.text)
+        item.setToolTip(cell.tip or cell.text)
+        item.setTextAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        item.setFont(ui_font(bold=cell.bold))
+        item.setForeground(QColor(theme().muted if cell.muted else theme().text))
+
+
+def fair_cap(wanted: list[int], room: int) -> float:
+    """The width that no column may pass, so that all together fit the room."""
+    left, widths = float(room), sorted(wanted)
+    for index, width in enumerate(widths):
+        cap = left / (len(widths) - index)
+        if width > cap:
+            return cap
+        left -= width
+    return float(max(widths, default=0))
