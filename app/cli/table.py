@@ -57,6 +57,8 @@ def figures(summary: Summary) -> list[tuple[str, str]]:
         share = percent(value / total) if total else NOT_APPLICABLE
         rows.append((f"time: {group}", f"{seconds(value)} ({share})"))
     rows.append(("attention kernels", ", ".join(f"{k} ×{n}" for k, n in summary.attention_kernels.items())))
+    if set(summary.launches) - {"eager"}:
+        rows.append(("launched", ", ".join(f"{how} ×{n}" for how, n in summary.launches.items())))
     if any(summary.dropped.values()):
         rows.append(
             ("detail dropped", ", ".join(f"{n} {k.replace('_', ' ')}" for k, n in summary.dropped.items() if n))

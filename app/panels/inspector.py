@@ -219,6 +219,8 @@ class InspectorPanel(Panel):
             ),
             "request": self._request_line(facts.request),
         }
+        if facts.launch == "graph":
+            values["step"] += self.tr(" · phases of the last timed replay, scaled to this one ƒ")
         for key, value in values.items():
             self.fact_labels[key].setText(value)
             self.fact_labels[key].setToolTip(value)

@@ -6,8 +6,8 @@ import numpy as np
 from PySide6.QtCore import QCoreApplication
 
 from app.panels.models.timeline import BANDS, TimelineModel
-from app.units import MEASURED, count, percent, seconds, significant, visible_token
-from engine.session.store import STEP_KINDS, TOKEN_SOURCES, Request
+from app.units import DERIVED, MEASURED, count, percent, seconds, significant, visible_token
+from engine.session.store import LAUNCHES, STEP_KINDS, TOKEN_SOURCES, Request
 
 
 def token_text(model: TimelineModel, row: int) -> str:
@@ -62,6 +62,8 @@ def step_text(model: TimelineModel, step: int) -> str:
             wall=seconds(wall / 1e9), mark=MEASURED,
         )
     ]  # fmt: skip
+    if LAUNCHES[steps["launch"][step]] == "graph":
+        lines.append(translate("Timeline", "   phases of the last timed replay, scaled to this one {}").format(DERIVED))
     ns = model.band_ns(step)
     parts = [f"{band} {seconds(value / 1e9)}" for band, value in zip(BANDS, ns.tolist(), strict=True) if value > 0]
     lines.extend("   " + " · ".join(parts[i : i + 3]) for i in range(0, len(parts), 3))

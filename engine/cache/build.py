@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from engine.cache.arena import ArenaCache
 from engine.cache.base import KVCache
 from engine.cache.contiguous import ContiguousCache
 from engine.cache.none import NoCache
@@ -13,9 +14,21 @@ from engine.model.config import ModelConfig
 
 
 def make_cache(switches: Switches, config: ModelConfig, device: torch.device, dtype: torch.dtype) -> KVCache:
-    """An empty cache of the kind `switches.kv` names, within `switches.kv_memory` bytes."""
+    """An empty cache of the kind `switches.kv` names, within `switches.kv_memory` bytes.
+
+    With `switches.graphs` its memory is taken at once, for a whole batch of the longest requests or as much as there is.
+    """
     if switches.kv == "none":
         return NoCache(config.layers)
+    if switches.kv == "contiguous" and switches.graphs:
+        return ArenaCache(config, device, dtype, switches.block_size, whole_batch(switches, config), switches.kv_memory)
     if switches.kv == "contiguous":
         return ContiguousCache(config, device, dtype, switches.kv_memory)
-    return PagedCache(config, device, dtype, switches.block_size, switches.kv_memory)
+    reserve = whole_batch(switches, config) if switches.graphs else None
+    return PagedCache(config, device, dtype, switches.block_size, switches.kv_memory, reserve)
+
+
+def whole_batch(switches: Switches, config: ModelConfig) -> int:
+    """Positions of as many requests as run at once, each as long as the context, in whole blocks."""
+    most = 1 if switches.batching == "single" else switches.max_batch
+    return most * -(-config.max_positions // switches.block_size) * switches.block_size

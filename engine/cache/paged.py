@@ -41,9 +41,14 @@ class PagedCache:
     name = "paged"
 
     def __init__(
-        self, config: ModelConfig, device: torch.device, dtype: torch.dtype, block_size: int, limit: int | None = None
-    ) -> None:
-        """`limit` in bytes bounds the pool; None: most of what the device has free now."""
+        self, config: ModelConfig, device: torch.device, dtype: torch.dtype, block_size: int, limit: int | None = None,
+        reserve: int | None = None,
+    ) -> None:  # fmt: skip
+        """`limit` in bytes bounds the pool; None: most of what the device has free now.
+
+        With `reserve` the pool takes blocks for that many positions at once (as many as the limit allows), and one
+        more, the null block, and never moves: what captured steps need.
+        """
         self._layers = config.layers
         self._shape = (block_size, config.kv_heads, config.head_dim)
         self._device = device
@@ -51,7 +56,15 @@ class PagedCache:
         memory = free_memory(device) if limit is None else limit
         self._memory = memory
         self.pool = BlockPool(block_size, memory // self._block_bytes)
-        self._kv = [torch.empty(2, 0, *self._shape, device=device, dtype=dtype) for _ in range(config.layers)]
+        self.block_size = block_size
+        self.null_block = -1
+        taken = 0
+        if reserve is not None:
+            self.pool.limit = max(0, min(self.pool.limit - 1, -(-reserve // block_size)))
+            self.null_block = self.pool.limit
+            taken = self.pool.limit + 1
+        # Zeros, as a captured step multiplies what it masks by 0, and memory that was never written may hold a NaN.
+        self._kv = [torch.zeros(2, taken, *self._shape, device=device, dtype=dtype) for _ in range(config.layers)]
         self._tables: dict[int, Table] = {}
         self._token_ids: list[int] = []
         self._spans: list[Span] = []
@@ -79,6 +92,12 @@ class PagedCache:
         self._tables[request_id] = table
 
     def begin(self, batch: Batch) -> None:
+        self.make_room(batch)
+        self._token_ids = batch.token_ids.tolist()  # here, where a GPU has nothing queued that this would wait for
+        self._locate(batch)
+
+    def make_room(self, batch: Batch) -> None:
+        """Give every span's request the blocks it needs; raises OutOfKvMemory, and gives none, where there are too few."""
         self._spans = [span for span in batch.spans if span.request_id != PADDING_REQUEST]
         missing = sum(self.pool.missing(self._tables[span.request_id], span.end) for span in self._spans)
         if missing > self.pool.available:
@@ -91,8 +110,10 @@ class PagedCache:
                 self.pool.truncate(span.request_id, table, span.first)
             self.pool.extend(span.request_id, table, span.end)
         self._grow()
-        self._token_ids = batch.token_ids.tolist()  # here, where a GPU has nothing queued that this would wait for
-        self._locate(batch)
+
+    def commit(self, request_id: int, tokens: Sequence[int]) -> None:
+        """The next indices of a request are `tokens`, and were written, or will be before anyone reads them."""
+        self.pool.commit(self._tables[request_id], tokens)
 
     def write(self, layer: int, k: Tensor, v: Tensor) -> None:
         self._padding = k.transpose(0, 1), v.transpose(0, 1)
@@ -183,7 +204,7 @@ class PagedCache:
 
     def _commit(self) -> None:
         for span in self._spans:
-            self.pool.commit(self._tables[span.request_id], self._token_ids[span.rows])
+            self.commit(span.request_id, self._token_ids[span.rows])
 
 
 def free_memory(device: torch.device) -> int:

@@ -43,6 +43,9 @@ class ContinuousScheduler:
             budget -= part.length
         return sorted(shares, key=lambda share: share.slot)
 
+    def admits(self, queue: Queue) -> bool:
+        return len(queue.running) < self._max_batch
+
     def pad(self, queue: Queue, shares: list[Share]) -> list[Share]:
         return shares
 

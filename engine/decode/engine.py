@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import asdict, replace
 from time import perf_counter_ns
 from typing import Any
@@ -27,12 +27,17 @@ from engine.decode.settings import Observation, RequestSpec, RunSpec, Switches
 from engine.decode.speculation import NO_PROPOSAL, Proposal
 from engine.decode.teacher import teacher_pass
 from engine.errors import InputError
+from engine.graphs.build import graph_device_of, make_graphed
+from engine.graphs.device import GraphDevice
+from engine.graphs.flight import Flight
+from engine.graphs.memory import FixedMemory
+from engine.graphs.steps import GraphedSteps
 from engine.measure.account import StepFacts, kv_state, record_step
 from engine.measure.cost import CostModel
 from engine.measure.overhead import OverheadMeter
 from engine.measure.positions import padding_of, work_of
 from engine.measure.probe import make_probe
-from engine.measure.timers import make_timer
+from engine.measure.timers import StepTimes, make_timer
 from engine.model.batch import Batch
 from engine.model.loader import LoadedModel
 from engine.session import schema
@@ -55,6 +60,7 @@ class Engine:
         *,
         draft: LoadedModel | None = None,
         clock: Callable[[], int] = perf_counter_ns,
+        graph_device: GraphDevice | None = None,
     ) -> None:
         self._model = model
         self._draft = draft
@@ -80,6 +86,10 @@ class Engine:
         self._attention = make_attention(run.switches.attention, model.config)
         self._scheduler = make_scheduler(run.switches)
         self._proposer = make_proposer(run.switches, draft)
+        self._graph_device = graph_device if graph_device is not None else graph_device_of(model.device)
+        self._graphs = self._make_graphs(run.switches)
+        self._flight: Flight | None = None
+        """A captured step that was launched while the one before it was still running."""
         self.observe(run.observation)
 
     def begin(self, zero_ns: int) -> None:
@@ -96,12 +106,12 @@ class Engine:
     @property
     def done(self) -> bool:
         """Whether every request has finished, and was passed once more where that was asked for."""
-        return self._queue.empty and not self._to_teach
+        return self._queue.empty and not self._to_teach and self._flight is None
 
     @property
     def next_arrival_s(self) -> float | None:
         """Seconds until a request arrives that the engine must wait for; None where it has work now, or none at all."""
-        if self._queue.waiting or self._queue.running or not self._queue.coming:
+        if self._queue.waiting or self._queue.running or self._flight or not self._queue.coming:
             return None
         return max(0.0, (self._queue.coming[0].arrived_ns - self.now_ns()) / 1e9)
 
@@ -139,6 +149,8 @@ class Engine:
             if not request.finished:
                 request.finish_reason = "cancelled"
                 self._emit([schema.RequestFinished(request.id, self.now_ns(), "cancelled")])
+        if self._flight is not None:
+            self._land(self._flight, self.now_ns())
         for request in self._queue.running:
             self._cache.free(request.id)
         self._emit(list(self._block_events()))
@@ -150,12 +162,15 @@ class Engine:
     @torch.inference_mode()
     def step(self) -> bool:
         """Run one step: schedule, draft, prepare, forward, decide, emit, account; False where nothing is to do now."""
-        if self._queue.empty and self._to_teach:
+        if self._queue.empty and self._to_teach and self._flight is None:
             self._teach(self._to_teach.popleft())
             return True
         timer = self._timer
         timer.begin()
         start_ns = self.now_ns()
+        if self._flight is not None:
+            self._land(self._flight, start_ns)
+            return True
         with timer("prepare"):
             self._apply_switches()
         with timer("schedule"):
@@ -167,19 +182,91 @@ class Engine:
             with timer("draft"):
                 shares = self._propose(shares)
         with timer("prepare"):
-            shares, batch = self._prepare(shares)
+            shares, batch, captured = self._prepare(shares)
         self._log_scheduled(shares, start_ns)
+        if captured:
+            self._land(self._launch(shares, batch), start_ns)
+            return True
         if self._probe is not None:
             self._probe.begin({one.request.id: one.request.computed.end for one in shares if one.request is not None})
         logits = self._model.decoder.forward(batch, self._cache, self._attention, timer, self._probe)  # [R, vocab]
-        wanted = 0 if self._observation.detail == "off" else ALTERNATIVES
-        drawn = decide(logits, [share for share in shares if share.complete], wanted, timer)
-        with timer("detokenize"):
-            emissions = [
-                emission for one in drawn for emission in emit_tokens(one, self._model.tokenizer.eos_token_ids)
-            ]
-        self._account(start_ns, shares, batch, drawn, emissions)
+        drawn = decide(logits, [share for share in shares if share.complete], self._alternatives, timer)
+        self._account(start_ns, shares, batch, drawn, self._emissions(drawn), timer)
         return True
+
+    # --- captured steps: launch and landing apart, so that the next one can be launched in between -----------------------
+
+    def _launch(self, shares: list[Share], batch: Batch) -> Flight:
+        """Launch a captured step; what it writes is known now, so the cache takes note of it at once."""
+        assert self._graphs is not None
+        with self._timer("prepare"):
+            variant = self._graphs.variant(shares, self._alternatives, self._observation.detail)
+            flight = self._graphs.launch(shares, batch, variant)
+            self._commit(flight)
+        return flight
+
+    def _launch_next(self, flight: Flight) -> Flight | None:
+        """Launch the step after `flight` while that is running; None where anything depends on what it draws.
+
+        That is a plain decode step of the same requests. Which of them end by their length is known beforehand; one
+        that turns out to end otherwise was computed once more for nothing, and that position counts as rejected.
+        """
+        graphs, queue = self._graphs, self._queue
+        changes = self._pending or (self._switch_at and self._switch_at[0].step <= self._steps + 1)
+        if graphs is None or flight.drawn is None or self._proposer is not None or self._probe is not None or changes:
+            return None
+        with self._timer("schedule"):
+            self._arrive()
+            shares = next_shares(flight.shares)
+            enters = queue.waiting and (self._scheduler.admits(queue) or len(shares) < len(flight.rows))
+            prompts = any(not request.finished and request.id not in flight.rows for request in queue.running)
+            variant = graphs.variant(shares, self._alternatives, self._observation.detail)
+        if not shares or enters or prompts or not graphs.ready(variant):
+            return None
+        with self._timer("prepare"):
+            padded, batch = graphs.fill(self._scheduler.pad(queue, shares))
+            try:
+                self._fixed_memory.make_room(batch)
+            except OutOfKvMemory:
+                return None
+            return graphs.launch(padded, batch, variant, flight)
+
+    def _land(self, flight: Flight, start_ns: int) -> None:
+        """Launch what can follow, then read a flight's tokens, emit them, and account for its step."""
+        assert self._graphs is not None
+        self._flight = self._launch_next(flight)
+        thrown = {r.id for share in flight.shares if (r := share.request) is not None and r.finished}
+        drawn, times = self._graphs.land(flight, self._alternatives, self._timer)
+        emissions = self._emissions(drawn)
+        self._account(start_ns, flight.shares, flight.batch, drawn, emissions, times, flight, thrown)
+        if self._flight is not None:
+            self._commit(self._flight)
+
+    def _commit(self, flight: Flight) -> None:
+        """Tell the cache which tokens a flight computes, once they are known."""
+        for share in flight.shares:
+            request = share.request
+            if request is not None and not request.finished:
+                tokens = (*request.tokens[share.first : share.end], *share.drafts)
+                self._fixed_memory.commit(request.id, tokens)
+
+    @property
+    def _fixed_memory(self) -> FixedMemory:
+        assert isinstance(self._cache, FixedMemory)
+        return self._cache
+
+    def _make_graphs(self, switches: Switches) -> GraphedSteps | None:
+        return make_graphed(self._model, self._cache, switches.attention, switches, self._graph_device)
+
+    # --- parts of a step ------------------------------------------------------------------------------------------------
+
+    @property
+    def _alternatives(self) -> int:
+        return 0 if self._observation.detail == "off" else ALTERNATIVES
+
+    def _emissions(self, drawn: list[Drawn]) -> list[Emission]:
+        with self._timer("detokenize"):
+            return [emission for one in drawn for emission in emit_tokens(one, self._model.tokenizer.eos_token_ids)]
 
     def _retire(self, finished: list[Request]) -> None:
         """Let finished requests leave, and whatever was kept for them."""
@@ -227,7 +314,8 @@ class Engine:
         changed = [name for name in after if before[name] != after[name]]
         if not changed:
             return
-        if {"kv", "block_size", "kv_memory"} & set(changed):
+        sized = {"kv", "block_size", "kv_memory", "graphs"} | ({"batching", "max_batch"} if wanted.graphs else set())
+        if sized & set(changed):
             for request in self._queue.running:
                 self._cache.free(request.id)
             self._left_blocks += self._cache.drain_events()
@@ -240,6 +328,7 @@ class Engine:
             self._scheduler = make_scheduler(wanted)
         if "speculate" in changed:
             self._proposer = make_proposer(wanted, self._draft)
+        self._graphs = self._make_graphs(wanted)
         self._switches = wanted
         self._log_config()
         for name in changed:
@@ -278,14 +367,21 @@ class Engine:
         proposals = self._proposer.propose(requests, counts)
         return with_proposals(shares, dict(zip((request.id for request in requests), proposals, strict=True)))
 
-    def _prepare(self, shares: list[Share]) -> tuple[list[Share], Batch]:
-        """The batch, and room for it in the cache: while memory runs out, the newest request gives way."""
+    def _prepare(self, shares: list[Share]) -> tuple[list[Share], Batch, bool]:
+        """The batch, and room for it in the cache: while memory runs out, the newest request gives way.
+
+        Last, whether it is the batch of a captured step.
+        """
         while True:
             padded = self._scheduler.pad(self._queue, shares)
-            batch = make_batch(padded, self._model.device)
             try:
+                if self._graphs is not None and self._probe is None and self._graphs.fits(padded):
+                    padded, batch = self._graphs.fill(padded)
+                    self._fixed_memory.make_room(batch)
+                    return padded, batch, True
+                batch = make_batch(padded, self._model.device)
                 self._cache.begin(batch)
-                return padded, batch
+                return padded, batch, False
             except OutOfKvMemory:
                 if not self._give_way():
                     raise
@@ -307,10 +403,12 @@ class Engine:
     # --- the account of it --------------------------------------------------------------------------------------------
 
     def _account(
-        self, start_ns: int, shares: list[Share], batch: Batch, drawn: list[Drawn], emissions: list[Emission]
-    ) -> None:
+        self, start_ns: int, shares: list[Share], batch: Batch, drawn: list[Drawn], emissions: list[Emission],
+        times: StepTimes, flight: Flight | None = None, thrown: Collection[int] = (),
+    ) -> None:  # fmt: skip
+        """Settle and record a step; requests in `thrown` had ended before it ran, and all it computed for them is void."""
         emitted_ns = self.now_ns()
-        kept = self._settle(shares, emissions)
+        kept = self._settle([s for s in shares if s.request is None or s.request.id not in thrown], emissions)
         work = [row for share in shares for row in self._work(share, kept)]
         tokens = [self._token_event(emission, emitted_ns) for emission in emissions]
         speculation = [
@@ -332,16 +430,17 @@ class Engine:
             tokens_out=len(tokens),
             running=len(self._queue.running),
             waiting=len(self._queue.waiting),
-            attention_kernel=self._attention.kernel,
+            attention_kernel=self._attention.kernel if flight is None else flight.kernel,
+            launch="eager" if flight is None else flight.launch,
             drafting=(0, 0) if self._proposer is None else self._proposer.take_cost(),
         )
         rows = [] if self._probe is None else self._probe.take(self._steps)
         self._retire([one.request for one in drawn if one.request.finished])
         blocks = self._block_events()
-        step = record_step(facts, self._cost, self._timer, self.now_ns)
+        step = record_step(facts, self._cost, times, self.now_ns)
         self._steps += 1
         self._emit([*work, step, *tokens, *speculation, *blocks, *rows, *finished])
-        self._tell_overhead(step, emitted_ns)
+        self._tell_overhead(step, times.spans, emitted_ns)
 
     def _settle(self, shares: list[Share], emissions: list[Emission]) -> dict[int, int]:
         """Roll the cache back over drafts that did not become tokens; {request: drafts that did}."""
@@ -357,7 +456,7 @@ class Engine:
         request = share.request
         if request is None:
             return [padding_of(self._steps, share.slot, share.length)]
-        rejected = len(share.drafts) - kept[request.id]
+        rejected = len(share.drafts) - kept[request.id] if request.id in kept else share.length
         indices = (share.first, share.first + share.length)
         return work_of(self._steps, request.id, share.slot, indices, request.computed, rejected=rejected)
 
@@ -385,9 +484,9 @@ class Engine:
         self._tokens += 1
         return event
 
-    def _tell_overhead(self, step: schema.Step, accounting_from_ns: int) -> None:
+    def _tell_overhead(self, step: schema.Step, spans: int, accounting_from_ns: int) -> None:
         spent_ns = self.now_ns() - accounting_from_ns + (0 if self._probe is None else self._probe.observing_ns)
-        overhead = self._overhead.add(step.end_ns - step.start_ns, self._timer.spans, spent_ns)
+        overhead = self._overhead.add(step.end_ns - step.start_ns, spans, spent_ns)
         if overhead is not None:
             self._emit([overhead])
 
@@ -445,6 +544,16 @@ def with_proposals(shares: list[Share], proposals: dict[int, Proposal]) -> list[
         else share
         for share in shares
     ]
+
+
+def next_shares(shares: Iterable[Share]) -> list[Share]:
+    """What follows a decode step that is still running: one more position of each request that goes on for sure."""
+    following = []
+    for share in shares:
+        request = share.request
+        if request is not None and not request.finished and share.end + 1 < request.limit:
+            following.append(replace(share, first=share.end, end=share.end + 1))
+    return following
 
 
 def kind_of(shares: list[Share]) -> StepKind:

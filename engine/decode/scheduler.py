@@ -50,6 +50,9 @@ class Scheduler(Protocol):
         cannot be admitted.
         """
 
+    def admits(self, queue: Queue) -> bool:
+        """Whether a waiting request could enter beside those who run now."""
+
     def pad(self, queue: Queue, shares: list[Share]) -> list[Share]:
         """The shares, and the padding that the policy computes beside them."""
 

@@ -17,6 +17,9 @@ class SingleScheduler:
             admit_next(queue, cache)
         return [share_of(queue.running[0], cache)] if queue.running else []
 
+    def admits(self, queue: Queue) -> bool:
+        return not queue.running
+
     def pad(self, queue: Queue, shares: list[Share]) -> list[Share]:
         return shares
 

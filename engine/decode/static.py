@@ -25,6 +25,9 @@ class StaticScheduler:
                     break
         return [share_of(request, cache) for request in queue.running if not request.finished]
 
+    def admits(self, queue: Queue) -> bool:
+        return not queue.running
+
     def pad(self, queue: Queue, shares: list[Share]) -> list[Share]:
         width = max((share.length for share in shares), default=0)
         active = {share.slot: share for share in shares}

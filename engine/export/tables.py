@@ -15,7 +15,7 @@ from engine.errors import SessionFileError
 from engine.session.columns import Columns
 from engine.session.metrics import phase_table_s
 from engine.session.schema import PHASES
-from engine.session.store import BLOCK_EVENTS, STEP_INTS, STEP_KINDS, TOKEN_SOURCES, Request, Session
+from engine.session.store import BLOCK_EVENTS, LAUNCHES, STEP_INTS, STEP_KINDS, TOKEN_SOURCES, Request, Session
 
 
 def write_tables(session: Session, folder: str | os.PathLike[str]) -> None:
@@ -41,7 +41,7 @@ def _tables(session: Session) -> Iterator[tuple[str, Sequence[str], Iterable[Seq
     yield "meta", ("key", "value"), session.meta.items()
     yield "configs", ("id", "step_id", "switches"), ((c.id, c.step_id, json.dumps(c.switches)) for c in session.configs)
     yield "requests", REQUEST_COLUMNS, map(_request, session.requests.values())
-    yield "steps", (*STEP_INTS, "kind", "attention_kernel", *(f"{p}_us" for p in PHASES)), _steps(session)
+    yield "steps", (*STEP_INTS, "kind", "attention_kernel", "launch", *(f"{p}_us" for p in PHASES)), _steps(session)
     yield (
         "step_layers",
         ("step_id", "layer", "kv_used_bytes", "kv_reserved_bytes", *(f"{p}_us" for p in PHASES)),
@@ -82,9 +82,10 @@ def _steps(session: Session) -> Iterator[Sequence[Any]]:
     phases_us = np.round(phase_table_s(session) * 1e6, 3).tolist()
     ints = [session.steps[name].tolist() for name in STEP_INTS]
     kinds, kernels = session.steps["kind"].tolist(), session.steps["attention_kernel"].tolist()
+    launches = session.steps["launch"].tolist()
     for row, phases in enumerate(phases_us):
         kernel = session.attention_kernels[kernels[row]]
-        yield (*(column[row] for column in ints), STEP_KINDS[kinds[row]], kernel, *phases)
+        yield (*(column[row] for column in ints), STEP_KINDS[kinds[row]], kernel, LAUNCHES[launches[row]], *phases)
 
 
 def _tokens(session: Session) -> Iterator[Sequence[Any]]:

@@ -10,9 +10,9 @@ import numpy as np
 from engine.cache.base import KVCache
 from engine.measure.cost import CostModel
 from engine.measure.positions import count_positions
-from engine.measure.timers import StepTimer
+from engine.measure.timers import StepTimes
 from engine.model.batch import Batch
-from engine.session.schema import Step, StepKind, Work
+from engine.session.schema import Launch, Step, StepKind, Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,21 +53,22 @@ class StepFacts:
     attention_kernel: str
     drafting: tuple[int, int] = (0, 0)
     """FLOPs and bytes of the draft passes that fed the step."""
+    launch: Launch = "eager"
 
 
-def record_step(facts: StepFacts, cost: CostModel, timer: StepTimer, clock: Callable[[], int]) -> Step:
+def record_step(facts: StepFacts, cost: CostModel, times: StepTimes, clock: Callable[[], int]) -> Step:
     """The step's event; its wall time ends here, so that accounting for it is part of it (in `other`)."""
     positions = count_positions(facts.work)
     flops, moved = cost.of(((s.first, s.end) for s in facts.batch.spans), int(facts.batch.logits_rows.shape[0]))
     end_ns = clock()
-    phases = timer.read_us((end_ns - facts.start_ns) / 1e3)
+    phases = times.read_us((end_ns - facts.start_ns) / 1e3)
     return Step(
         id=facts.id,
         config_id=facts.config_id,
         kind=facts.kind,
         start_ns=facts.start_ns,
         end_ns=end_ns,
-        device_ns=timer.device_ns,
+        device_ns=times.device_ns,
         positions_computed=positions.computed,
         positions_new=positions.new,
         positions_recomputed=positions.recomputed,
@@ -85,4 +86,5 @@ def record_step(facts: StepFacts, cost: CostModel, timer: StepTimer, clock: Call
         attention_kernel=facts.attention_kernel,
         phases=phases.tobytes(),
         kv_layers=facts.kv.layers,
+        launch=facts.launch,
     )

@@ -27,11 +27,23 @@ class PhaseTimer(Protocol):
         """What follows belongs to layer `index`; `layers` (one past the last) stands for no layer."""
 
 
-class StepTimer(PhaseTimer, Protocol):
-    """A phase timer that a whole step can be read from."""
+class StepTimes(Protocol):
+    """What a step's time is read from when it is over."""
 
-    spans: int
-    """How many spans one step had, for the estimate of what timing it cost."""
+    @property
+    def spans(self) -> int:
+        """How many spans one step had, for the estimate of what timing it cost."""
+
+    @property
+    def device_ns(self) -> int:
+        """The time the device was busy, -1 where it is not told apart from the host's."""
+
+    def read_us(self, wall_us: float) -> NDArray[np.float32]:
+        """µs by phase, float32 [rows, len(PHASES)]; `other` of the last row is what `wall_us` has left (at least 0)."""
+
+
+class StepTimer(PhaseTimer, StepTimes, Protocol):
+    """A phase timer that a whole step can be read from."""
 
     def begin(self) -> None:
         """Forget the step before."""
@@ -39,12 +51,8 @@ class StepTimer(PhaseTimer, Protocol):
     def finish(self) -> None:
         """The device's work of the step is launched; call it before the copy that waits for the step's tokens."""
 
-    def read_us(self, wall_us: float) -> NDArray[np.float32]:
-        """µs by phase, float32 [rows, len(PHASES)]; `other` of the last row is what `wall_us` has left (at least 0)."""
-
-    @property
-    def device_ns(self) -> int:
-        """The time the device was busy, -1 where it is not told apart from the host's."""
+    def spent_us(self) -> NDArray[np.float64]:
+        """µs by phase as they were timed, float64 [rows, len(PHASES)], `other` empty; no rows where nothing is timed."""
 
 
 class NoTimer:
@@ -65,6 +73,9 @@ class NoTimer:
 
     def finish(self) -> None:
         pass
+
+    def spent_us(self) -> NDArray[np.float64]:
+        return np.empty((0, len(PHASES)))
 
     def read_us(self, wall_us: float) -> NDArray[np.float32]:
         return np.empty((0, len(PHASES)), np.float32)
@@ -118,10 +129,12 @@ class HostTimer:
     def finish(self) -> None:
         pass
 
-    def read_us(self, wall_us: float) -> NDArray[np.float32]:
+    def spent_us(self) -> NDArray[np.float64]:
         self.spans = sum(span.count for row in self._rows for span in row.values())
-        spent = np.array([[span.total for span in row.values()] for row in self._rows], np.float64) / 1e3
-        return with_other(spent, wall_us)
+        return np.array([[span.total for span in row.values()] for row in self._rows], np.float64) / 1e3
+
+    def read_us(self, wall_us: float) -> NDArray[np.float32]:
+        return with_other(self.spent_us(), wall_us)
 
 
 class DeviceEvent(Protocol):
@@ -197,7 +210,7 @@ class DeviceTimer:
         self._current = self._last_row
         self._host.begin()
 
-    def read_us(self, wall_us: float) -> NDArray[np.float32]:
+    def spent_us(self) -> NDArray[np.float64]:
         spent = np.zeros((self._last_row + 1, len(PHASES)), np.float64)
         boundaries = self._boundaries
         if boundaries:
@@ -206,10 +219,12 @@ class DeviceTimer:
             if phase != OTHER:
                 spent[row, phase] += 1e3 * self._pool[index].elapsed_time(self._pool[index + 1])
         self.device_ns = round(1e3 * spent.sum()) if boundaries else -1
-        spent[-1] += self._host.read_us(0.0)[0]
-        spent[-1, OTHER] = 0.0
+        spent[-1] += self._host.spent_us()[0]
         self.spans = len(boundaries)
-        return with_other(spent, wall_us)
+        return spent
+
+    def read_us(self, wall_us: float) -> NDArray[np.float32]:
+        return with_other(self.spent_us(), wall_us)
 
 
 def with_other(spent_us: NDArray[np.float64], wall_us: float) -> NDArray[np.float32]:

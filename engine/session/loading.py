@@ -12,6 +12,7 @@ from engine.session.packs import TOTALS, Column, Words
 from engine.session.reader import SessionFile
 from engine.session.store import (
     BLOCK_EVENTS,
+    LAUNCHES,
     STEP_INTS,
     STEP_KINDS,
     TOKEN_SOURCES,
@@ -67,9 +68,11 @@ def _load_steps(file: SessionFile, session: Session) -> None:
         kind, kernel = cast(Words, columns["kind"]), cast(Words, columns["attention_kernel"])
         session.attention_kernels += [word for word in kernel.words if word not in session.attention_kernels]
         session.phases.extend_columns({"us": cast("NDArray[Any]", columns[TOTALS])})
+        launch = cast(Words | None, columns.get("launch"))  # files from before there were graphs have no such column
         session.steps.extend_columns(
             {name: cast("NDArray[Any]", columns[name]) for name in STEP_INTS}
             | {"kind": kind.as_codes(STEP_KINDS), "attention_kernel": kernel.as_codes(session.attention_kernels)}
+            | {"launch": np.zeros(len(kind), np.uint8) if launch is None else launch.as_codes(LAUNCHES)}
         )
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.session.schema import GROUP_OF, GROUPS, PHASES
-from engine.session.store import STEP_KINDS, Request, Session
+from engine.session.store import LAUNCHES, STEP_KINDS, Request, Session
 
 CLASSES: Final = ("computed", "new", "recomputed", "padding", "rejected", "reused")
 OTHER: Final = PHASES.index("other")
@@ -61,6 +61,8 @@ class Summary:
     dropped: dict[str, int]
     attention_kernels: dict[str, int]
     """Kernel that really ran, to number of steps."""
+    launches: dict[str, int]
+    """How steps were launched (eager, graph, twin), to number of steps; those by `graph` have interpolated phases."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, as `record --json` and `info --json` print them."""
@@ -101,6 +103,7 @@ def summarise(session: Session, steps: StepRange = None) -> Summary:
         device=session.meta.get("device_name", session.meta.get("device", "")),
         dropped=dict(session.dropped),
         attention_kernels=kernel_counts(session, steps),
+        launches=launch_counts(session, steps),
     )
 
 
@@ -370,3 +373,9 @@ def kernel_counts(session: Session, steps: StepRange = None) -> dict[str, int]:
     """Attention kernel that really ran, to number of steps."""
     codes, counts = np.unique(session.steps["attention_kernel"][step_slice(session, steps)], return_counts=True)
     return {session.attention_kernels[code]: int(n) for code, n in zip(codes, counts, strict=True)}
+
+
+def launch_counts(session: Session, steps: StepRange = None) -> dict[str, int]:
+    """How the forward pass was launched, to number of steps, for those ways that occur."""
+    codes, counts = np.unique(session.steps["launch"][step_slice(session, steps)], return_counts=True)
+    return {LAUNCHES[code]: int(n) for code, n in zip(codes, counts, strict=True)}

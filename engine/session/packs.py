@@ -24,7 +24,7 @@ PACK_ROWS: Final = 4096
 """Rows of a pack; as many may have to be read one by one after a crash."""
 
 FLOATS: Final = {"logprob": np.float32, "entropy": np.float32, "value": np.float64}
-WORDS: Final = frozenset({"kind", "attention_kernel", "text", "source", "event", "device", "name"})
+WORDS: Final = frozenset({"kind", "attention_kernel", "launch", "text", "source", "event", "device", "name"})
 TOTALS: Final = "phases"
 """A column of blobs in the file, of totals over the layers in memory: float32 [rows, len(PHASES)], µs."""
 LEFT_OUT: Final = frozenset({"kv_layers", "alternatives"})

@@ -72,7 +72,8 @@ class SessionFile:
                 for last_of_pack, count, blob in rows:
                     yield unpack(blob, count)
                     last = last_of_pack
-        names = PACKED[table]
+        there = {row[1] for row in self.query(f"PRAGMA table_info({table})")}
+        names = [name for name in PACKED[table] if name in there]  # columns were added to version 1 since
         listed = ", ".join(f'"{name}"' for name in names)
         for rows in self.chunks(f"SELECT {listed} FROM {table} WHERE rowid > ? ORDER BY rowid", (last,)):
             yield columns_of(table, names, rows)

@@ -31,6 +31,7 @@ GROUP_OF: Final[dict[str, str]] = {
 
 StepKind = Literal["prefill", "decode", "mixed", "verify", "teacher"]
 TokenSource = Literal["target", "draft", "bonus"]
+Launch = Literal["eager", "graph", "twin"]
 FinishReason = Literal["length", "eos", "stop", "cancelled"]
 BlockEventKind = Literal["allocate", "share", "free", "evict"]
 
@@ -110,6 +111,10 @@ class Step(Event, frozen=True, tag=True, array_like=True):
     `phases` is float32 [layers + 1, len(PHASES)] in µs, row-major: a row a layer, and last what belongs to no layer
     (at detail `phase` everything stands in the last row; empty below that). `kv_layers` is int64 [layers, 2]: bytes
     used and reserved. `device_ns` is the time the device was busy, -1 where it is not told apart from host time.
+
+    `launch` says how the forward pass was started, and so what `phases` are: `eager`, operation by operation, phases
+    measured; `twin`, one replay of a captured graph with an event at every phase, phases measured; `graph`, one replay
+    of a captured graph, of which only the whole was timed: its device phases are the last twin's, scaled to that time.
     """
 
     id: int
@@ -135,6 +140,7 @@ class Step(Event, frozen=True, tag=True, array_like=True):
     attention_kernel: str
     phases: bytes
     kv_layers: bytes
+    launch: Launch = "eager"
 
 
 class Token(Event, frozen=True, tag=True, array_like=True):

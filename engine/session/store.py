@@ -28,6 +28,7 @@ ATTENTION_BYTES: Final = 128 * 2**20
 """How much attention is kept in memory; older maps are read from the file."""
 
 STEP_KINDS: Final = ("prefill", "decode", "mixed", "verify", "teacher")
+LAUNCHES: Final = ("eager", "graph", "twin")
 TOKEN_SOURCES: Final = ("target", "draft", "bonus")
 BLOCK_EVENTS: Final = ("allocate", "share", "free", "evict")
 
@@ -100,7 +101,9 @@ class Session:
         self.meta: dict[str, str] = {}
         self.configs: list[Config] = []
         self.requests: dict[int, Request] = {}
-        self.steps = Columns({**dict.fromkeys(STEP_INTS, np.int64), "kind": np.uint8, "attention_kernel": np.int16})
+        self.steps = Columns(
+            {**dict.fromkeys(STEP_INTS, np.int64), "kind": np.uint8, "attention_kernel": np.int16, "launch": np.uint8}
+        )
         """A row a step, in order of id, ids from 0 without gaps: row index == step id."""
         self.phases = Columns({"us": np.dtype((np.float32, (len(PHASES),)))})
         """A row a step: µs by phase over all layers, float32 [steps, len(PHASES)]."""
@@ -199,7 +202,7 @@ class Session:
             if step.attention_kernel not in self.attention_kernels:
                 self.attention_kernels.append(step.attention_kernel)
             kernel = self.attention_kernels.index(step.attention_kernel)
-            rows.append((*step_ints(step), STEP_KINDS.index(step.kind), kernel))
+            rows.append((*step_ints(step), STEP_KINDS.index(step.kind), kernel, LAUNCHES.index(step.launch)))
             self._step_blobs[step.id] = (step.phases, step.kv_layers)
             if len(self._step_blobs) > DETAIL_STEPS:
                 self._step_blobs.popitem(last=False)

@@ -8,6 +8,7 @@ from time import perf_counter_ns
 from engine.decode.capabilities import unavailable_switches
 from engine.decode.engine import Engine
 from engine.decode.settings import RunSpec
+from engine.graphs.device import GraphDevice
 from engine.model.loader import LoadedModel
 from engine.session.schema import AnyEvent, Token
 from engine.session.store import Session
@@ -28,12 +29,18 @@ def drive(
     run: RunSpec,
     before_step: Callable[[Engine, int], None] | None = None,
     draft: LoadedModel | None = None,
+    graph_device: GraphDevice | None = None,
 ) -> list[AnyEvent]:
-    """Every event of a run; `before_step(engine, n)` is called before the n-th call of `step`."""
+    """Every event of a run; `before_step(engine, n)` is called before the n-th call of `step`.
+
+    With `graph_device` graphs can be had, whatever the device.
+    """
     events: list[AnyEvent] = []
     clock = Clock()
     unavailable = unavailable_switches("cpu", has_draft=draft is not None)
-    engine = Engine(model, run, unavailable, events.extend, draft=draft, clock=clock)
+    if graph_device is not None:
+        del unavailable["graphs=True"]
+    engine = Engine(model, run, unavailable, events.extend, draft=draft, clock=clock, graph_device=graph_device)
     engine.begin(clock())
     calls = 0
     while not engine.done:

@@ -8,7 +8,7 @@ import numpy as np
 
 from engine.session.metrics import CLASSES, phase_table_s
 from engine.session.schema import PHASES
-from engine.session.store import STEP_KINDS, TOKEN_SOURCES, Request, Session
+from engine.session.store import LAUNCHES, STEP_KINDS, TOKEN_SOURCES, Request, Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,8 @@ class TokenFacts:
     gap_s: float | None
     """From the emission before it, of the same request; None for the first."""
     kernel: str
+    launch: str
+    """eager, graph or twin; the phases of a step launched by `graph` are interpolated."""
     phases_s: tuple[tuple[str, float], ...]
     """Phases that took any time, in the order of PHASES; they sum to the step's wall time."""
     positions: dict[str, int]
@@ -80,6 +82,7 @@ def token_facts(session: Session, row: int, names: dict[int, str]) -> TokenFacts
         step_s=float(steps["end_ns"][step] - steps["start_ns"][step]) / 1e9 if known else 0.0,
         gap_s=None if before is None else (emitted - int(tokens["emitted_ns"][before])) / 1e9,
         kernel=session.attention_kernels[int(steps["attention_kernel"][step])] if known else "",
+        launch=LAUNCHES[int(steps["launch"][step])] if known else "",
         phases_s=tuple((name, value) for name, value in zip(PHASES, seconds, strict=False) if value > 0),
         positions={name: int(steps[f"positions_{name}"][step]) if known else 0 for name in CLASSES},
         alternatives=tuple(

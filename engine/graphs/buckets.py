@@ -1,0 +1,49 @@
+"""Sizes that steps are captured in: a step runs in the smallest bucket that it fits, its spare rows are padding."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from typing import Final
+
+from engine.decode.scheduler import Share
+
+STEP_OF: Final = ((8, 0), (64, 8), (256, 16))
+"""Buckets double up to 8 rows, then come every 8 rows up to 64 and every 16 up to 256; from there they double again."""
+
+
+def row_buckets(most: int) -> tuple[int, ...]:
+    """Numbers of rows that are captured for batches of up to `most` requests, ascending; `most` is the last one."""
+    sizes = [1]
+    while sizes[-1] < most:
+        last = sizes[-1]
+        step = next((step or last for end, step in STEP_OF if last < end), last)
+        sizes.append(min(last + step, most))
+    return tuple(sizes)
+
+
+def bucket_of(rows: int, sizes: Sequence[int]) -> int | None:
+    """The first size that holds `rows`; None where there is none."""
+    place = bisect_left(sizes, rows)
+    return sizes[place] if 0 < rows and place < len(sizes) else None
+
+
+def fill(shares: Sequence[Share], rows: int, width: int) -> list[Share]:
+    """The shares as `rows` rows of `width` positions: what a row does not need, and rows that nobody has, are padding.
+
+    `shares` come by slot, as a scheduler's `pad` gives them; rows that were added take slots that nobody has.
+    """
+    own: dict[int, Share | None] = {}
+    for share in shares:
+        if share.request is not None or share.slot not in own:
+            own[share.slot] = share if share.request is not None else None
+    free = (slot for slot in range(len(own) + rows) if slot not in own)
+    spare = [next(free) for _ in range(rows - len(own))]
+    filled: list[Share] = []
+    for slot, one in (*own.items(), *((slot, None) for slot in spare)):
+        if one is not None:
+            filled.append(one)
+        missing = width - (0 if one is None else one.length)
+        if missing:
+            filled.append(Share(None, 0, missing, slot))
+    return filled

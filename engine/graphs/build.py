@@ -1,0 +1,33 @@
+"""Captured steps for the switches in force, where they can be had."""
+
+from __future__ import annotations
+
+import torch
+
+from engine.cache.base import KVCache
+from engine.decode.settings import Switches
+from engine.graphs.attention import PaddedSdpa
+from engine.graphs.cuda import CudaDevice
+from engine.graphs.device import GraphDevice
+from engine.graphs.memory import FixedMemory
+from engine.graphs.steps import GraphedSteps
+from engine.model.loader import LoadedModel
+
+
+def graph_device_of(device: torch.device) -> GraphDevice | None:
+    """What captures on a device; None where graphs are not to be had."""
+    return CudaDevice() if device.type == "cuda" else None
+
+
+def make_graphed(
+    model: LoadedModel, cache: KVCache, attention: str, switches: Switches, device: GraphDevice | None
+) -> GraphedSteps | None:
+    """Captured steps for these switches, or None where they are off or this cache and attention cannot be captured.
+
+    Without a cache there is no step of one position; the reference attention stays what it is, to compare with.
+    """
+    if not switches.graphs or device is None or not isinstance(cache, FixedMemory) or cache.null_block < 0:
+        return None
+    if attention != "sdpa":
+        return None
+    return GraphedSteps(model, cache, PaddedSdpa(model.config), switches, device)

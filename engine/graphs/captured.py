@@ -1,0 +1,132 @@
+"""One captured step of one size: the forward pass, the LM head and the draw as one call, and its timed twin."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from engine.attention.base import Attention
+from engine.cache.base import KVCache
+from engine.decode.sampler import describe, likeliest
+from engine.graphs.buffers import Buffers
+from engine.graphs.device import GraphDevice
+from engine.graphs.memory import FixedKv, FixedMemory, Rows
+from engine.graphs.pace import TwinPace
+from engine.graphs.sampling import draw_columns
+from engine.measure.timers import NoTimer, StepTimer
+from engine.model.batch import Batch
+from engine.model.loader import LoadedModel
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """What steps of one kind have in common, whatever their number of rows.
+
+    `width` positions a row: 1 decodes, more verify drafts, and then nothing is drawn inside. `sampled`: some row is
+    not greedy. `alternatives` as `describe` takes them. `timed`: off, phase or layer.
+    """
+
+    width: int
+    sampled: bool
+    alternatives: int
+    timed: str
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What all captured steps of a run share."""
+
+    model: LoadedModel
+    memory: FixedMemory
+    attention: Attention
+    buffers: Buffers
+    logits: Callable[[int], Tensor]
+    """The fixed tensor for the logits of that many rows, float32 [rows, vocab]."""
+
+
+def step_work(parts: Parts, variant: Variant, rows: int, timer: StepTimer) -> Callable[[], None]:
+    """The step as plain code over the buffers: what is captured, and what runs without graphs."""
+    buffers, width = parts.buffers, variant.width
+    tables, firsts, counts = buffers.tables[:rows], buffers.firsts[:rows], buffers.counts[:rows]
+    sources, given = buffers.sources[:rows], buffers.tokens[: rows * width]
+    device = parts.model.device
+    within = torch.arange(width, device=device)
+    all_rows = torch.arange(rows * width, device=device)
+    last_position = parts.model.config.max_positions - 1
+    size, null_slot = parts.memory.block_size, parts.memory.null_block * parts.memory.block_size
+
+    def work() -> None:
+        timer.begin()
+        with timer("embed"):
+            # A row whose token was drawn by the step before takes it from where that step left it.
+            drawn = buffers.drawn[sources.clamp(min=0)].repeat_interleave(width) if width > 1 else None
+            before = buffers.drawn[sources.clamp(min=0)] if drawn is None else drawn
+            tokens = torch.where(sources.repeat_interleave(width) >= 0, before, given)
+            positions = (firsts[:, None] + within).clamp(max=last_position)  # [rows, width]
+            block = tables.gather(1, positions // size).long()
+            slots = torch.where(within < counts[:, None], block * size + positions % size, null_slot).flatten()
+            seen = Rows(width, tables, firsts, (firsts + width).int(), positions.flatten())
+            batch = Batch(tokens, seen.positions, (), all_rows)
+            kv = cast(KVCache, FixedKv(parts.memory, seen, slots))
+        logits = parts.model.decoder.forward(batch, kv, parts.attention, timer)  # [rows · width, vocab]
+        with timer("sample"):
+            if width > 1:
+                parts.logits(rows * width).copy_(logits)
+            else:
+                tokens = draw_columns(logits, buffers.columns[:, :rows]) if variant.sampled else likeliest(logits)
+                described = describe(logits, tokens, variant.alternatives)
+                buffers.out[:rows, : described.shape[1]].copy_(described)
+                buffers.drawn[:rows].copy_(tokens)
+        timer.finish()
+
+    return work
+
+
+class CapturedStep:
+    """A step of `rows` rows: its plain call, the twin that times its phases, and what both were measured to take."""
+
+    def __init__(self, parts: Parts, variant: Variant, rows: int, device: GraphDevice) -> None:
+        self.rows = rows
+        self.variant = variant
+        self._pace = TwinPace()
+        self._twin_us: NDArray[np.float64] | None = None
+        self._plain = device.capture(step_work(parts, variant, rows, NoTimer()))
+        self._timer = self._twin = None
+        if variant.timed != "off":
+            self._timer = device.timer(parts.model.config.layers, variant.timed == "layer")
+            self._twin = device.capture(step_work(parts, variant, rows, self._timer))
+
+    def launch(self) -> bool:
+        """Run the step; True where it was the twin that ran."""
+        if self._twin is not None and self._pace.due():
+            self._twin()
+            return True
+        self._plain()
+        return False
+
+    def phases_us(self, busy_ns: int, timed: bool) -> NDArray[np.float64]:
+        """µs by phase of a run that is over and took `busy_ns`: the twin's own, or the last twin's scaled to that.
+
+        float64 [rows, len(PHASES)] as a timer gives them, no rows where nothing is timed.
+        """
+        self._pace.note(busy_ns, timed)
+        if self._timer is None:
+            return NoTimer().spent_us()
+        if timed:
+            self._twin_us = self._timer.spent_us()
+        assert self._twin_us is not None  # the first run of all is the twin's
+        if timed:
+            return self._twin_us
+        whole: Any = self._twin_us.sum()
+        return self._twin_us * (busy_ns / 1e3 / whole) if whole > 0 else self._twin_us
+
+    @property
+    def spans(self) -> int:
+        """Timed spans of the twin."""
+        return 0 if self._timer is None else self._timer.spans

@@ -1,0 +1,73 @@
+"""A captured step between its launch and its landing, and the times it is recorded with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from engine.decode.scheduler import Share
+from engine.graphs.captured import CapturedStep
+from engine.graphs.device import Moment
+from engine.measure.timers import StepTimer, with_other
+from engine.model.batch import Batch
+from engine.session.schema import Launch
+
+
+@dataclass(frozen=True, slots=True)
+class Flight:
+    """A step that was launched; its device work may still be going on.
+
+    `rows` gives each request's row. `drawn` float64 [rows, OUT] in host memory is valid once `landed` is past; it is
+    None for a step of more than one position a row, whose `logits` [rows · width, vocab] lie on the device.
+    """
+
+    shares: list[Share]
+    batch: Batch
+    rows: dict[int, int]
+    step: CapturedStep
+    launch: Launch
+    kernel: str
+    started: Moment
+    finished: Moment
+    landed: Moment
+    drawn: Tensor | None
+    logits: Tensor | None
+
+
+class FlightTimes:
+    """A landed flight's times as a step's record wants them.
+
+    The host's work for the next step runs beside the device's for this one, and phases may not overlap: host phases
+    are scaled down to what the device's time leaves of the wall time, which is what they really add to it.
+    """
+
+    def __init__(self, device_us: NDArray[np.float64], busy_ns: int, host: StepTimer, *, apart: bool) -> None:
+        """`busy_ns` of the device went into `device_us` [rows, phases]; `host` timed the rest of the step.
+
+        `apart`: the device's time is not the host's, so that it can be told.
+        """
+        self._device_us = device_us
+        self._busy_ns = busy_ns
+        self._host = host
+        self._apart = apart
+        self.spans = host.spans
+        self.device_ns = -1
+
+    def read_us(self, wall_us: float) -> NDArray[np.float32]:
+        host_us = self._host.spent_us()
+        self.spans = self._host.spans
+        if self._apart:
+            self.device_ns = round(min(self._busy_ns + max(0, self._host.device_ns), 1e3 * wall_us))
+        if not len(self._device_us) or not len(host_us):
+            return np.empty((0, host_us.shape[1]), np.float32)
+        timed_us = self._device_us
+        if len(timed_us) != len(host_us):  # the level of detail was changed while it flew
+            timed_us, host_us = timed_us.sum(0, keepdims=True), host_us.sum(0, keepdims=True)
+        device_us = timed_us * min(1.0, wall_us / max(float(timed_us.sum()), 1e-9))
+        left_us = max(0.0, wall_us - float(device_us.sum()))
+        return with_other(device_us + host_us * min(1.0, left_us / max(float(host_us.sum()), 1e-9)), wall_us)
+
+

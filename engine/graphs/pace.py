@@ -1,0 +1,49 @@
+"""How often the timed twin of a graph replays: as often as the budget for watching allows."""
+
+from __future__ import annotations
+
+from collections import deque
+from math import ceil
+from statistics import median
+from typing import Final
+
+BUDGET: Final = 0.02
+"""Share of the steps' device time that timing phases may cost (DESIGN section 9)."""
+LEAST: Final = 4
+MOST: Final = 256
+UNTIL_KNOWN: Final = 16
+KEPT: Final = 15
+
+
+class TwinPace:
+    """Every k-th replay is the twin's, the first one too; k follows from what twins and plain replays took lately.
+
+    A twin costs `twin - plain` more, once in k replays: its share of their time is at most `budget` for
+    k >= (twin - plain) / (budget · plain). Medians are compared, as single replays vary.
+    """
+
+    def __init__(self, budget: float = BUDGET) -> None:
+        self._budget = budget
+        self._plain: deque[int] = deque(maxlen=KEPT)
+        self._twin: deque[int] = deque(maxlen=KEPT)
+        self._since = -1
+
+    @property
+    def every(self) -> int:
+        """k: one replay in how many is the twin's."""
+        if not self._plain or len(self._twin) < 2:  # the very first replay of a graph is slower than any other
+            return UNTIL_KNOWN
+        plain, twin = median(self._plain), median(self._twin)
+        return min(MOST, max(LEAST, ceil((twin - plain) / max(1.0, self._budget * plain))))
+
+    def due(self) -> bool:
+        """Whether the replay that comes now is the twin's; ask once a replay."""
+        self._since += 1
+        if self._since % self.every:
+            return False
+        self._since = 0
+        return True
+
+    def note(self, busy_ns: int, timed: bool) -> None:
+        """A replay took `busy_ns` of the device."""
+        (self._twin if timed else self._plain).append(busy_ns)
