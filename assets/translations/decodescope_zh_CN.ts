@@ -443,6 +443,10 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>{step}，{kind} · {time} ● · 距上一个 token {gap} · {kernel}</translation>
     </message>
     <message>
+        <source> · phases of the last timed replay, scaled to this one ƒ</source>
+        <translation> · 各阶段取自上一次计时重放，按本步时长缩放 ƒ</translation>
+    </message>
+    <message>
         <source>{id} · {prompt} prompt tokens, {out} generated · first token after {ttft} ● · {state}</source>
         <translation>{id} · 提示词 {prompt} 个 token，已生成 {out} 个 · 首 token 用时 {ttft} ● · {state}</translation>
     </message>
@@ -2341,6 +2345,10 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     <message>
         <source>step {step} ({kind}, {kernel}): {wall} {mark}</source>
         <translation>第 {step} 步（{kind}，{kernel}）：{wall} {mark}</translation>
+    </message>
+    <message>
+        <source>   phases of the last timed replay, scaled to this one {}</source>
+        <translation>   各阶段取自上一次计时重放，按本步时长缩放 {}</translation>
     </message>
     <message>
         <source>new</source>

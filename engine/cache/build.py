@@ -16,7 +16,7 @@ from engine.model.config import ModelConfig
 def make_cache(switches: Switches, config: ModelConfig, device: torch.device, dtype: torch.dtype) -> KVCache:
     """An empty cache of the kind `switches.kv` names, within `switches.kv_memory` bytes.
 
-    With `switches.graphs` its memory is taken at once, for a whole batch of the longest requests or as much as there is.
+    With `switches.graphs` its memory is taken at once, for a batch of the longest requests or as much as there is.
     """
     if switches.kv == "none":
         return NoCache(config.layers)

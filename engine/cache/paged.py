@@ -97,7 +97,7 @@ class PagedCache:
         self._locate(batch)
 
     def make_room(self, batch: Batch) -> None:
-        """Give every span's request the blocks it needs; raises OutOfKvMemory, and gives none, where there are too few."""
+        """Give each span's request its blocks; raises OutOfKvMemory, and gives none, where there are too few."""
         self._spans = [span for span in batch.spans if span.request_id != PADDING_REQUEST]
         missing = sum(self.pool.missing(self._tables[span.request_id], span.end) for span in self._spans)
         if missing > self.pool.available:

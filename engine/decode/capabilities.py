@@ -13,11 +13,10 @@ from engine.errors import UnavailableError
 
 def unavailable_switches(device_type: str, has_draft: bool) -> dict[str, str]:
     """{"switch=value": the reason it cannot run on this device with these models}."""
-    cuda = device_type == "cuda"
-    reasons = {
-        "graphs=True": "CUDA graphs are not part of this version yet." if cuda else "CUDA graphs need a CUDA device.",
-    }
-    if not cuda and os.environ.get("TRITON_INTERPRET") != "1":
+    reasons = {}
+    if device_type != "cuda":
+        reasons["graphs=True"] = "CUDA graphs need a CUDA device."
+    if device_type != "cuda" and os.environ.get("TRITON_INTERPRET") != "1":
         reasons["attention=triton"] = (
             "The Triton kernels need a CUDA device; elsewhere they run only in Triton's interpreter, very slowly, "
             "if TRITON_INTERPRET=1 is set before the program starts."

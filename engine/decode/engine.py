@@ -194,7 +194,7 @@ class Engine:
         self._account(start_ns, shares, batch, drawn, self._emissions(drawn), timer)
         return True
 
-    # --- captured steps: launch and landing apart, so that the next one can be launched in between -----------------------
+    # --- captured steps: launch and landing apart, so that the next one is launched in between ------------------------
 
     def _launch(self, shares: list[Share], batch: Batch) -> Flight:
         """Launch a captured step; what it writes is known now, so the cache takes note of it at once."""
@@ -258,7 +258,7 @@ class Engine:
     def _make_graphs(self, switches: Switches) -> GraphedSteps | None:
         return make_graphed(self._model, self._cache, switches.attention, switches, self._graph_device)
 
-    # --- parts of a step ------------------------------------------------------------------------------------------------
+    # --- parts of a step ----------------------------------------------------------------------------------------------
 
     @property
     def _alternatives(self) -> int:
@@ -406,7 +406,7 @@ class Engine:
         self, start_ns: int, shares: list[Share], batch: Batch, drawn: list[Drawn], emissions: list[Emission],
         times: StepTimes, flight: Flight | None = None, thrown: Collection[int] = (),
     ) -> None:  # fmt: skip
-        """Settle and record a step; requests in `thrown` had ended before it ran, and all it computed for them is void."""
+        """Settle and record a step; requests in `thrown` had ended before, and what it computed for them is void."""
         emitted_ns = self.now_ns()
         kept = self._settle([s for s in shares if s.request is None or s.request.id not in thrown], emissions)
         work = [row for share in shares for row in self._work(share, kept)]

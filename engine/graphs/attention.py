@@ -1,4 +1,4 @@
-"""Attention of a captured step by PyTorch's fused kernels, over whole tables: what no row can see is masked."""
+"""Attention of a captured step over tables of blocks: shapes never change, lengths lie on the device."""
 
 from __future__ import annotations
 
@@ -50,6 +50,33 @@ class PaddedSdpa:
             self.kernel = f"{PREFIX}:{BACKENDS.get(backend, backend)}"
         mixed = functional.scaled_dot_product_attention(queries, k, v, mask, enable_gqa=grouped)
         return mixed.transpose(1, 2).reshape(-1, heads, head_dim)
+
+
+class PaddedTriton:
+    """This project's split-KV decode kernel, which follows tables and lengths on the device and reads no more.
+
+    The number of splits is that of the longest context, as a graph serves every length; a split of a short one is
+    short or empty.
+    """
+
+    name = "triton"
+    kernel = "triton:decode"
+
+    def __init__(self, config: ModelConfig) -> None:
+        self._config = config
+
+    def __call__(self, q: Tensor, cache: KVCache, layer: int, batch: Batch) -> Tensor:
+        """q [rows · width, heads, head_dim] to the same; the cache is the FixedKv of a captured step."""
+        from kernels.decode_attention import decode_attention  # noqa: PLC0415 - not everywhere is Triton
+        from kernels.kv import PagedKV  # noqa: PLC0415
+
+        assert isinstance(cache, FixedKv)
+        rows, pool = cache.rows, cache.blocks_of(layer)
+        return decode_attention(
+            q, PagedKV(pool, rows.tables), rows.starts, rows.lengths, max_rows=rows.width,
+            max_length=rows.tables.shape[1] * pool.shape[2], scale=self._config.scale,
+            window=self._config.window(layer),
+        )  # fmt: skip
 
 
 def seen(rows: Rows, columns: int, window: int | None) -> Tensor:

@@ -25,7 +25,7 @@ def row_buckets(most: int) -> tuple[int, ...]:
 def bucket_of(rows: int, sizes: Sequence[int]) -> int | None:
     """The first size that holds `rows`; None where there is none."""
     place = bisect_left(sizes, rows)
-    return sizes[place] if 0 < rows and place < len(sizes) else None
+    return sizes[place] if rows > 0 and place < len(sizes) else None
 
 
 def fill(shares: Sequence[Share], rows: int, width: int) -> list[Share]:

@@ -6,7 +6,7 @@ import torch
 
 from engine.cache.base import KVCache
 from engine.decode.settings import Switches
-from engine.graphs.attention import PaddedSdpa
+from engine.graphs.attention import PaddedSdpa, PaddedTriton
 from engine.graphs.cuda import CudaDevice
 from engine.graphs.device import GraphDevice
 from engine.graphs.memory import FixedMemory
@@ -28,6 +28,7 @@ def make_graphed(
     """
     if not switches.graphs or device is None or not isinstance(cache, FixedMemory) or cache.null_block < 0:
         return None
-    if attention != "sdpa":
+    padded: dict[str, type[PaddedSdpa | PaddedTriton]] = {"sdpa": PaddedSdpa, "triton": PaddedTriton}
+    if attention not in padded:
         return None
-    return GraphedSteps(model, cache, PaddedSdpa(model.config), switches, device)
+    return GraphedSteps(model, cache, padded[attention](model.config), switches, device)

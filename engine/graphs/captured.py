@@ -58,6 +58,7 @@ def step_work(parts: Parts, variant: Variant, rows: int, timer: StepTimer) -> Ca
     device = parts.model.device
     within = torch.arange(width, device=device)
     all_rows = torch.arange(rows * width, device=device)
+    starts = torch.arange(0, rows * width + 1, width, dtype=torch.int32, device=device)
     last_position = parts.model.config.max_positions - 1
     size, null_slot = parts.memory.block_size, parts.memory.null_block * parts.memory.block_size
 
@@ -65,13 +66,12 @@ def step_work(parts: Parts, variant: Variant, rows: int, timer: StepTimer) -> Ca
         timer.begin()
         with timer("embed"):
             # A row whose token was drawn by the step before takes it from where that step left it.
-            drawn = buffers.drawn[sources.clamp(min=0)].repeat_interleave(width) if width > 1 else None
-            before = buffers.drawn[sources.clamp(min=0)] if drawn is None else drawn
-            tokens = torch.where(sources.repeat_interleave(width) >= 0, before, given)
+            before = buffers.drawn[sources.clamp(min=0)]
+            tokens = torch.where(sources >= 0, before, given) if width == 1 else given
             positions = (firsts[:, None] + within).clamp(max=last_position)  # [rows, width]
             block = tables.gather(1, positions // size).long()
             slots = torch.where(within < counts[:, None], block * size + positions % size, null_slot).flatten()
-            seen = Rows(width, tables, firsts, (firsts + width).int(), positions.flatten())
+            seen = Rows(width, tables, firsts, (firsts + width).int(), positions.flatten(), starts)
             batch = Batch(tokens, seen.positions, (), all_rows)
             kv = cast(KVCache, FixedKv(parts.memory, seen, slots))
         logits = parts.model.decoder.forward(batch, kv, parts.attention, timer)  # [rows · width, vocab]

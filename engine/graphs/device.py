@@ -1,4 +1,4 @@
-"""What the captured steps need of a device, and the plain stand-in: the same code without graphs, a call in their place.
+"""What captured steps need of a device, and the plain stand-in: the same code without graphs, a call in their place.
 
 `engine/graphs/cuda.py` is the other side. Nothing else differs between the two, so that what surrounds a graph
 (buckets, padding, fixed buffers, overlap, late reading) is tested where there is no GPU.
@@ -20,7 +20,7 @@ class CapturedCall(Protocol):
     """Work on fixed buffers that can be run again and again."""
 
     def __call__(self) -> None:
-        """Run it once more on what the buffers hold now; returns when it is launched, which may be before it is done."""
+        """Run it once more on what the buffers hold now; returns when it is launched, perhaps before it is done."""
 
 
 class Moment(Protocol):

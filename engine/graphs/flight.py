@@ -69,5 +69,3 @@ class FlightTimes:
         device_us = timed_us * min(1.0, wall_us / max(float(timed_us.sum()), 1e-9))
         left_us = max(0.0, wall_us - float(device_us.sum()))
         return with_other(device_us + host_us * min(1.0, left_us / max(float(host_us.sum()), 1e-9)), wall_us)
-
-

@@ -41,7 +41,8 @@ class Rows:
     """`rows` rows of `width` positions each, as fixed tensors.
 
     `tables` int32 [rows, blocks] (null block where nothing lies), `firsts` int64 [rows]: the index of a row's first
-    position, `lengths` int32 [rows]: firsts + width, `positions` int64 [rows · width].
+    position, `lengths` int32 [rows]: firsts + width, `positions` int64 [rows · width], `starts` int32 [rows + 1]: where
+    each row begins among the positions.
     """
 
     width: int
@@ -49,6 +50,7 @@ class Rows:
     firsts: Tensor
     lengths: Tensor
     positions: Tensor
+    starts: Tensor
 
     @property
     def rows(self) -> int:

@@ -1,4 +1,4 @@
-"""Drawing with parameters that lie on the device: the same draws as `engine.decode.sampler`, without a question to it."""
+"""Drawing with parameters that lie on the device: the draws of `engine.decode.sampler`, without a question to it."""
 
 from __future__ import annotations
 

@@ -46,7 +46,8 @@ class GraphedSteps:
         self._width = 1 if switches.speculate == "off" else 1 + switches.k
         most = 1 if switches.batching == "single" else switches.max_batch
         self._sizes = row_buckets(most)
-        blocks = -(-model.config.max_positions // memory.block_size)
+        # Rows of drafts are read to their full width, also where the last of them would pass the context's end.
+        blocks = -(-(model.config.max_positions + self._width - 1) // memory.block_size)
         buffers = Buffers(most, self._width, blocks, memory.null_block, model.device, device)
         self._parts = Parts(model, memory, attention, buffers, self._logits_of)
         self._logits = torch.empty(0, model.config.vocab, device=model.device)

@@ -52,7 +52,7 @@ class StepTimer(PhaseTimer, StepTimes, Protocol):
         """The device's work of the step is launched; call it before the copy that waits for the step's tokens."""
 
     def spent_us(self) -> NDArray[np.float64]:
-        """µs by phase as they were timed, float64 [rows, len(PHASES)], `other` empty; no rows where nothing is timed."""
+        """µs by phase as timed, float64 [rows, len(PHASES)], `other` empty; no rows where nothing is timed."""
 
 
 class NoTimer:

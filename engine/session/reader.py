@@ -73,7 +73,7 @@ class SessionFile:
                     yield unpack(blob, count)
                     last = last_of_pack
         there = {row[1] for row in self.query(f"PRAGMA table_info({table})")}
-        names = [name for name in PACKED[table] if name in there]  # columns were added to version 1 since
+        names = [name for name in PACKED[table] if name in there or not there]  # version 1 got columns since
         listed = ", ".join(f'"{name}"' for name in names)
         for rows in self.chunks(f"SELECT {listed} FROM {table} WHERE rowid > ? ORDER BY rowid", (last,)):
             yield columns_of(table, names, rows)

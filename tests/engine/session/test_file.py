@@ -24,7 +24,7 @@ from engine.errors import SessionFileError
 from engine.session import schema, writer
 from engine.session.file import SessionFile, SessionWriter, open_session, save_as
 from engine.session.schema import PHASES
-from engine.session.store import BLOCK_EVENTS, STEP_KINDS, TOKEN_SOURCES, Session
+from engine.session.store import BLOCK_EVENTS, LAUNCHES, STEP_KINDS, TOKEN_SOURCES, Session
 from tests.engine.session.synthetic import synthetic_events, synthetic_session
 
 TABLES = ("steps", "phases", "tokens", "work", "speculation", "kv_blocks", "device_samples")
@@ -98,7 +98,8 @@ def runs(draw: Any) -> list[schema.AnyEvent]:
         kv = random.integers(0, 2**40, (layers, 2)).tobytes()
         kind = draw(st.sampled_from(["prefill", "decode", "mixed", "verify", "teacher"]))
         kernel = draw(st.sampled_from(["sdpa", "reference", "triton:split"]))
-        events.append(schema.Step(i, 0, kind, *(number() for _ in range(17)), kernel, phases.tobytes(), kv))
+        launch = draw(st.sampled_from(["eager", "graph", "twin"]))
+        events.append(schema.Step(i, 0, kind, *(number() for _ in range(17)), kernel, phases.tobytes(), kv, launch))
     for i in range(draw(a_few)):
         source = draw(st.sampled_from(["target", "draft", "bonus"]))
         values = (draw(st.floats(-50, 0, width=32)), draw(st.floats(0, 20, width=32)))
@@ -129,6 +130,7 @@ def assert_is(session: Session, events: list[schema.AnyEvent]) -> None:
         values = dict(zip(session.steps.names, row, strict=True))
         values["kind"] = STEP_KINDS[values["kind"]]
         values["attention_kernel"] = session.attention_kernels[values["attention_kernel"]]
+        values["launch"] = LAUNCHES[values["launch"]]
         detail = session.step_detail(step["id"])
         assert detail is not None
         assert step == {**values, "phases": detail[0].tobytes(), "kv_layers": detail[1].tobytes()}

@@ -13,7 +13,10 @@ import pytest
 from engine.errors import SessionFileError
 from engine.session import reader
 from engine.session.file import SessionFile, SessionWriter, open_session
+from engine.session.metrics import launch_counts
+from engine.session.packs import columns_of, pack
 from engine.session.store import Session
+from engine.session.tables import COLUMNS
 from tests.engine.session.synthetic import synthetic_events, synthetic_session
 
 STATEMENTS = {
@@ -200,3 +203,28 @@ def test_every_map_is_found_in_the_index(tmp_path: Path) -> None:
     file = SessionFile(path)
     assert file.attention_maps() == sorted({*maps, (0, 0, 0)})
     file.close()
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_a_file_from_before_there_were_graphs_opens_with_eager_steps(tmp_path: Path, packed: bool) -> None:
+    """Version 1 has got the column `launch` since; a file of that version without it is a session all the same."""
+    path = tmp_path / "before.dscope"
+    with SessionWriter(path) as writer:
+        for batch in synthetic_events(40):
+            writer.append(batch)
+    db = sqlite3.connect(path)
+    if packed:
+        names = tuple(name for name in COLUMNS["steps"] if name != "launch")
+        listed = ", ".join(f'"{name}"' for name in names)
+        columns = columns_of("steps", names, db.execute(f"SELECT {listed} FROM steps ORDER BY id").fetchall())
+        db.execute("UPDATE packs SET columns = ? WHERE of = 'steps'", (pack(columns),))
+    else:
+        db.execute("DELETE FROM packs")
+    db.execute("ALTER TABLE steps DROP COLUMN launch")
+    db.commit()
+    db.close()
+    session = open_session(path)
+    assert len(session.steps) == 40
+    assert launch_counts(session) == {"eager": 40}
+    assert session.source is not None
+    session.source.close()  # type: ignore[attr-defined]
