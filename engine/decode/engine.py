@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterable
-from dataclasses import asdict, replace
+from collections.abc import Callable, Collection
+from dataclasses import asdict
 from time import perf_counter_ns
 from typing import Any
 
@@ -20,17 +20,16 @@ from engine.decode.decide import Drawn, decide
 from engine.decode.emission import Emission, emit_tokens
 from engine.decode.preparing import make_batch
 from engine.decode.proposing import make_proposer
-from engine.decode.request import Queue, Request, stream_of
+from engine.decode.request import Queue, Request, in_order, stream_of
 from engine.decode.sampler import ALTERNATIVES
 from engine.decode.scheduler import Share, preempt, retire_finished
 from engine.decode.settings import Observation, RequestSpec, RunSpec, Switches
-from engine.decode.speculation import NO_PROPOSAL, Proposal
+from engine.decode.shares import kind_of, next_shares, with_proposals
 from engine.decode.teacher import teacher_pass
 from engine.errors import InputError
 from engine.graphs.build import graph_device_of, make_graphed
 from engine.graphs.device import GraphDevice
 from engine.graphs.flight import Flight
-from engine.graphs.memory import FixedMemory
 from engine.graphs.steps import GraphedSteps
 from engine.measure.account import StepFacts, kv_state, record_step
 from engine.measure.cost import CostModel
@@ -41,7 +40,7 @@ from engine.measure.timers import StepTimes, make_timer
 from engine.model.batch import Batch
 from engine.model.loader import LoadedModel
 from engine.session import schema
-from engine.session.schema import AnyEvent, StepKind
+from engine.session.schema import AnyEvent
 
 
 class Engine:
@@ -202,7 +201,7 @@ class Engine:
         with self._timer("prepare"):
             variant = self._graphs.variant(shares, self._alternatives, self._observation.detail)
             flight = self._graphs.launch(shares, batch, variant)
-            self._commit(flight)
+            self._graphs.commit(flight)
         return flight
 
     def _launch_next(self, flight: Flight) -> Flight | None:
@@ -224,9 +223,8 @@ class Engine:
         if not shares or enters or prompts or not graphs.ready(variant):
             return None
         with self._timer("prepare"):
-            padded, batch = graphs.fill(self._scheduler.pad(queue, shares))
             try:
-                self._fixed_memory.make_room(batch)
+                padded, batch = graphs.prepare(self._scheduler.pad(queue, shares))
             except OutOfKvMemory:
                 return None
             return graphs.launch(padded, batch, variant, flight)
@@ -240,20 +238,7 @@ class Engine:
         emissions = self._emissions(drawn)
         self._account(start_ns, flight.shares, flight.batch, drawn, emissions, times, flight, thrown)
         if self._flight is not None:
-            self._commit(self._flight)
-
-    def _commit(self, flight: Flight) -> None:
-        """Tell the cache which tokens a flight computes, once they are known."""
-        for share in flight.shares:
-            request = share.request
-            if request is not None and not request.finished:
-                tokens = (*request.tokens[share.first : share.end], *share.drafts)
-                self._fixed_memory.commit(request.id, tokens)
-
-    @property
-    def _fixed_memory(self) -> FixedMemory:
-        assert isinstance(self._cache, FixedMemory)
-        return self._cache
+            self._graphs.commit(self._flight)
 
     def _make_graphs(self, switches: Switches) -> GraphedSteps | None:
         return make_graphed(self._model, self._cache, switches.attention, switches, self._graph_device)
@@ -376,9 +361,7 @@ class Engine:
             padded = self._scheduler.pad(self._queue, shares)
             try:
                 if self._graphs is not None and self._probe is None and self._graphs.fits(padded):
-                    padded, batch = self._graphs.fill(padded)
-                    self._fixed_memory.make_room(batch)
-                    return padded, batch, True
+                    return *self._graphs.prepare(padded), True
                 batch = make_batch(padded, self._model.device)
                 self._cache.begin(batch)
                 return padded, batch, False
@@ -529,36 +512,3 @@ class Engine:
         )
         self._requests += 1
         return request
-
-
-def in_order(requests: Iterable[Request]) -> list[Request]:
-    """Requests by arrival, then as they were stated."""
-    return sorted(requests, key=lambda request: (request.arrived_ns, request.id))
-
-
-def with_proposals(shares: list[Share], proposals: dict[int, Proposal]) -> list[Share]:
-    """The shares, those that are complete with the proposal of their request."""
-    return [
-        replace(share, proposal=proposals.get(share.request.id, NO_PROPOSAL))
-        if share.request is not None and share.complete
-        else share
-        for share in shares
-    ]
-
-
-def next_shares(shares: Iterable[Share]) -> list[Share]:
-    """What follows a decode step that is still running: one more position of each request that goes on for sure."""
-    following = []
-    for share in shares:
-        request = share.request
-        if request is not None and not request.finished and share.end + 1 < request.limit:
-            following.append(replace(share, first=share.end, end=share.end + 1))
-    return following
-
-
-def kind_of(shares: list[Share]) -> StepKind:
-    """verify where drafts are tested; else prefill or decode by what every share computes, or mixed."""
-    if any(share.drafts for share in shares):
-        return "verify"
-    prefill = {share.end <= share.request.prompt_tokens for share in shares if share.request is not None}
-    return "mixed" if len(prefill) > 1 else "prefill" if prefill == {True} else "decode"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -89,3 +90,8 @@ class Queue:
 def stream_of(seed: int, request_id: int) -> np.random.Generator:
     """The stream of uniforms of one request."""
     return np.random.Generator(np.random.Philox(np.random.SeedSequence((seed, request_id))))
+
+
+def in_order(requests: Iterable[Request]) -> list[Request]:
+    """Requests by arrival, then as they were stated."""
+    return sorted(requests, key=lambda request: (request.arrived_ns, request.id))

@@ -66,8 +66,11 @@ class GraphedSteps:
             and bucket_of(len({share.slot for share in shares}), self._sizes) is not None
         )
 
-    def fill(self, shares: Sequence[Share]) -> tuple[list[Share], Batch]:
-        """The shares with the padding of their bucket, and their batch, for accounts only: it is not on the device."""
+    def prepare(self, shares: Sequence[Share]) -> tuple[list[Share], Batch]:
+        """The shares with the padding of their bucket and room in the cache, and their batch, for accounts only.
+
+        Raises OutOfKvMemory where there is no room.
+        """
         width = self._width if any(share.drafts for share in shares) else 1
         rows = bucket_of(len({share.slot for share in shares}), self._sizes)
         assert rows is not None
@@ -79,7 +82,16 @@ class GraphedSteps:
             spans.append(Span(owner, first, first + share.length, row))
             row += share.length
         positions = torch.empty(row, dtype=torch.int64)
-        return filled, Batch(positions, positions, tuple(spans), positions)
+        batch = Batch(positions, positions, tuple(spans), positions)
+        self._memory.make_room(batch)
+        return filled, batch
+
+    def commit(self, flight: Flight) -> None:
+        """Tell the cache which tokens a flight computes, once they are known."""
+        for share in flight.shares:
+            request = share.request
+            if request is not None and not request.finished:
+                self._memory.commit(request.id, (*request.tokens[share.first : share.end], *share.drafts))
 
     # --- launch and landing -------------------------------------------------------------------------------------------
 
