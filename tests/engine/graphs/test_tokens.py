@@ -55,6 +55,20 @@ def test_tokens_are_those_without_graphs(
         assert step.positions_computed == sum(classes)
 
 
+@pytest.mark.parametrize(("kv", "speculate"), [*product(("contiguous", "paged"), ("off", "ngram"))])
+def test_the_projects_own_kernel_in_captured_steps_gives_the_tokens_of_the_reference(
+    tiny_model: LoadedModel, kv: str, speculate: str
+) -> None:
+    """In Triton's interpreter: tables, lengths and padding as a graph would hand them over."""
+    rest = {"kv": kv, "speculate": speculate, "batching": "continuous", "max_batch": 3, "k": 2}
+    triton = RunSpec(requests_of(7, 5, 6), Switches(attention="triton", graphs=True, **rest))  # type: ignore[arg-type]
+    events = drive(tiny_model, triton, graph_device=PlainDevice())
+    reference = RunSpec(requests_of(7, 5, 6), Switches(attention="reference", **rest))  # type: ignore[arg-type]
+    assert tokens_of(events) == tokens_of(drive(tiny_model, reference))
+    kernels = {step.attention_kernel for step in steps_of(list(events)) if step.launch != "eager"}
+    assert kernels == {"triton:decode"}
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_drawn_tokens_are_those_without_graphs(tiny_model: LoadedModel, seed: int) -> None:
     """The same uniforms are drawn for, whatever the batch and however the step is launched."""
