@@ -14,7 +14,7 @@ from app.panels.focus import STEP_KEYS, claims_key, draw_focus, walk_steps
 from app.panels.kv_memory_bars import LayerBars, LayerKv
 from app.panels.kv_memory_blocks import BlockPage
 from app.panels.kv_memory_calculator import KvCalculator
-from app.panels.models.kv_memory import KvShape, LivePositions, kv_switch, live_positions, shape_of
+from app.panels.models.kv_memory import KvShape, LivePositions, kv_switch, shape_of
 from app.panels.models.pooling import envelope
 from app.panels.redundancy import switch_notes
 from app.selection import Selected
@@ -86,7 +86,7 @@ class KvMemoryPanel(Panel):
         if session is None or step is None:
             return ""
         used, reserved = (int(session.steps[name][step]) for name in ("kv_used_bytes", "kv_reserved_bytes"))
-        predicted = self._shape.total_bytes(live_positions(session, step)) if self._shape is not None else None
+        predicted = self._shape.total_bytes(self._alive(step)) if self._shape is not None else None
         if self.nothing_is_cached(step):
             return self.tr("nothing cached · a cache would hold {} {}").format(memory(predicted), PREDICTED)
         share = percent(used / reserved) if reserved else percent(None)
@@ -109,6 +109,10 @@ class KvMemoryPanel(Panel):
             return min(max(now.steps[1], 0), n - 1)
         return n - 1
 
+    def _alive(self, step: int) -> int:
+        """Positions alive at the end of a step."""
+        return self._live.at(step) if self._live is not None else 0
+
     def nothing_is_cached(self, step: int) -> bool:
         """Whether a step ran without a cache."""
         assert self.session is not None
@@ -118,7 +122,7 @@ class KvMemoryPanel(Panel):
         """Measured and predicted bytes of each layer at a step."""
         session, shape = self.session, self._shape
         assert session is not None
-        predicted = shape.layer_bytes(live_positions(session, step)) if shape is not None else None
+        predicted = shape.layer_bytes(self._alive(step)) if shape is not None else None
         detail = session.step_detail(step)
         if detail is None or not len(detail[1]):
             return [LayerKv(None, None, predicted) for _ in range(session.layers)]
@@ -200,7 +204,7 @@ class KvMemoryPanel(Panel):
         )
 
     def _show_step(self, session: Session, step: int) -> None:
-        positions = live_positions(session, step)
+        positions = self._alive(step)
         cached = not self.nothing_is_cached(step)
         if not cached:
             total = self._shape.total_bytes(positions) if self._shape is not None else None
@@ -232,8 +236,9 @@ class KvMemoryPanel(Panel):
             at, pooled = envelope(values, max(128, self.chart.width() // 2))
             words = label.format(memory(int(values[-1])), MEASURED)
             lines.append(Line(words, at.astype(np.float64) + 0.5, pooled, colour, filled=filled))
-        if self._shape is not None and self._live is not None:
-            at, pooled = envelope(self._live.update()[:n], max(128, self.chart.width() // 2))
+        alive = self._live.update()[:n] if self._live is not None else np.empty(0, np.int64)
+        if self._shape is not None and len(alive):
+            at, pooled = envelope(alive, max(128, self.chart.width() // 2))
             formula = pooled * self._shape.total_bytes(1)
             words = self.tr("formula {} {}").format(memory(float(formula[-1])), PREDICTED)
             lines.append(Line(words, at.astype(np.float64) + 0.5, formula, colours.text, dashed=True))
@@ -261,7 +266,7 @@ class KvMemoryPanel(Panel):
         if shape is not None:
             lines.append(
                 self.tr("formula 2 · {positions} · {heads} · {dim} · {size} = {result} B {mark}").format(
-                    positions=count(live_positions(self.session, step)), heads=shape.kv_heads, dim=shape.head_dim,
+                    positions=count(self._alive(step)), heads=shape.kv_heads, dim=shape.head_dim,
                     size=shape.itemsize, result=count(one.predicted), mark=PREDICTED,
                 )
             )  # fmt: skip

@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Any, Final, Protocol
 
 import psutil
+import torch
 
 from engine.session.schema import AnyEvent, DeviceSample
 
@@ -20,12 +21,19 @@ READINGS: Final[dict[str, str]] = {
     "sm_clock_mhz": "MHz",
     "memory_clock_mhz": "MHz",
     "energy_joules": "J",
+    "allocator_allocated_bytes": "B",
+    "allocator_reserved_bytes": "B",
+    "allocator_peak_bytes": "B",
     "process_cpu_percent": "%",
     "system_cpu_percent": "%",
     "process_rss_bytes": "B",
     "system_memory_used_bytes": "B",
 }
-"""Every reading and its unit. `process_cpu_percent` is of one core (2 busy cores are 200); the rest of the machine."""
+"""Every reading and its unit.
+
+`process_cpu_percent` is of one core (2 busy cores are 200), `system_cpu_percent` of the machine.
+`allocator_*` are PyTorch's on a GPU: handed out, taken from the device, and the most handed out since the last reading.
+"""
 
 EVERY_S: Final = 0.2
 
@@ -98,10 +106,26 @@ class NvmlDevice:
         return values
 
 
+class CudaAllocator:
+    """What PyTorch's allocator holds of the current GPU; counters of the process, read without a sync."""
+
+    name = "cuda"
+
+    def read(self) -> dict[str, float]:
+        values = {
+            "allocator_allocated_bytes": float(torch.cuda.memory_allocated()),
+            "allocator_reserved_bytes": float(torch.cuda.memory_reserved()),
+            "allocator_peak_bytes": float(torch.cuda.max_memory_allocated()),
+        }
+        torch.cuda.reset_peak_memory_stats()
+        return values
+
+
 def open_devices(cuda_uuid: str | None) -> list[Device]:
-    """The host, and the GPU with this UUID where NVML knows it."""
+    """The host, and the GPU with this UUID where NVML knows it, with PyTorch's allocator on it."""
     devices: list[Device] = [HostDevice()]
     if cuda_uuid is not None:
+        devices.append(CudaAllocator())
         import pynvml  # noqa: PLC0415 - only where there is a GPU
 
         with suppress(pynvml.NVMLError):

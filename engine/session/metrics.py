@@ -1,12 +1,14 @@
 """The one place where figures are computed: panels, `info --json`, `compare` and reports all call this.
 
 Arithmetic is on integer nanoseconds and float64. Percentiles interpolate linearly between the two nearest values
-(numpy's default). Everything can be limited to a range of steps; a token belongs to the step that emitted it.
+(numpy's default). Everything can be limited to a range of steps; a token belongs to the step that emitted it. Figures
+of generation leave teacher-forced passes out; `teacher_figures` gives theirs.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -19,6 +21,9 @@ from engine.session.store import LAUNCHES, STEP_KINDS, Request, Session
 CLASSES: Final = ("computed", "new", "recomputed", "padding", "rejected", "reused")
 OTHER: Final = PHASES.index("other")
 TEACHER: Final = STEP_KINDS.index("teacher")
+
+TEACHER_MARK: Final = re.compile(r"request (\d+): (\d+) of \d+ tokens agree")
+"""What the engine's mark of a teacher-forced pass says."""
 
 StepRange = tuple[int, int] | None
 """First and last step, both included; None stands for all."""
@@ -52,7 +57,7 @@ class Summary:
     phases_s: dict[str, float]
     groups_s: dict[str, float]
     itl_s: dict[str, float | None]
-    speculation: dict[str, float | None]
+    speculation: dict[str, Any]
     mbu: float | None
     mfu: float | None
     settings: dict[str, Any]
@@ -77,16 +82,23 @@ def step_slice(session: Session, steps: StepRange = None) -> slice:
     return slice(min(max(steps[0], 0), count), min(steps[1] + 1, count))
 
 
+def generation_rows(session: Session, steps: StepRange = None) -> slice | NDArray[np.int64]:
+    """The rows of `session.steps` in a range that generated: all but teacher-forced passes."""
+    rows = step_slice(session, steps)
+    generating = session.steps["kind"][rows] != TEACHER
+    return rows if generating.all() else rows.start + np.flatnonzero(generating)
+
+
 def summarise(session: Session, steps: StepRange = None) -> Summary:
     """All figures of section 6 of the design, for the whole session or a range of steps."""
-    rows = step_slice(session, steps)
+    rows = generation_rows(session, steps)
     table = session.steps
     tokens = token_rows(session, steps)
     phases = phases_s(session, steps)
     wall_s = run_wall_s(session, steps)
     return Summary(
         requests=[request_figures(session, request, steps) for request in session.requests.values()],
-        steps=rows.stop - rows.start,
+        steps=len(table["id"][rows]),
         tokens=len(tokens),
         wall_s=wall_s,
         tokens_per_s=len(tokens) / wall_s if wall_s > 0 else None,
@@ -130,8 +142,10 @@ def phase_table_s(session: Session, steps: StepRange = None) -> NDArray[np.float
 
 
 def phases_s(session: Session, steps: StepRange = None) -> dict[str, float]:
-    """Seconds by phase; they sum to the steps' wall time."""
-    totals = phase_table_s(session, steps).sum(axis=0)
+    """Seconds by phase of the steps that generated; they sum to those steps' wall time."""
+    rows, first = generation_rows(session, steps), step_slice(session, steps).start
+    table = phase_table_s(session, steps)
+    totals = (table if isinstance(rows, slice) else table[rows - first]).sum(axis=0)
     return dict(zip(PHASES, totals.tolist(), strict=True))
 
 
@@ -172,9 +186,14 @@ def run_wall_s(session: Session, steps: StepRange = None) -> float:
 
 def projection_s(session: Session, tokens: int, steps: StepRange = None) -> float | None:
     """Predicted time of so many tokens at the measured rate of the steps (wall time of the steps per token)."""
-    rows = step_slice(session, steps)
-    emitted = int(session.steps["tokens_out"][rows].sum())
-    return float(step_walls_s(session, steps).sum()) / emitted * tokens if emitted else None
+    emitted = int(session.steps["tokens_out"][step_slice(session, steps)].sum())
+    return busy_s(session, steps) / emitted * tokens if emitted else None
+
+
+def busy_s(session: Session, steps: StepRange = None) -> float:
+    """Wall time inside the steps that generated."""
+    rows = generation_rows(session, steps)
+    return float((session.steps["end_ns"][rows] - session.steps["start_ns"][rows]).sum()) / 1e9
 
 
 def percentiles(values: NDArray[np.float64]) -> dict[str, float | None]:
@@ -237,20 +256,104 @@ def request_figures(session: Session, request: Request, steps: StepRange = None)
     )
 
 
-def speculation_figures(session: Session, steps: StepRange = None) -> dict[str, float | None]:
-    """drafted, accepted; rate = accepted / drafted; length = 1 + accepted / drafts."""
+def speculation_figures(session: Session, steps: StepRange = None) -> dict[str, Any]:
+    """drafted, accepted; rate = accepted / drafted; length = 1 + accepted / drafts; by_position accepted_i / drafts."""
+    every = np.ones(len(session.speculation["step_id"]), bool)
+    return {**_speculation(session, steps, every), "by_position": acceptance_by_position(session, steps).tolist()}
+
+
+def _speculation(session: Session, steps: StepRange, chosen: NDArray[np.bool_]) -> dict[str, float | None]:
     table = session.speculation
-    count = len(table)
-    step_ids = table["step_id"][:count]
-    inside = np.ones(count, bool) if steps is None else (step_ids >= steps[0]) & (step_ids <= steps[1])
-    drafted, accepted = int(table["proposed"][:count][inside].sum()), int(table["accepted"][:count][inside].sum())
-    drafts = int(inside.sum())
+    step_ids = table["step_id"][: len(chosen)]
+    inside = chosen if steps is None else chosen & (step_ids >= steps[0]) & (step_ids <= steps[1])
+    proposed, accepted_of = (table[name][: len(chosen)][inside] for name in ("proposed", "accepted"))
+    drafted, accepted, drafts = int(proposed.sum()), int(accepted_of.sum()), len(proposed)
     return {
         "drafted": drafted,
         "accepted": accepted,
         "rate": accepted / drafted if drafted else None,
         "length": 1 + accepted / drafts if drafts else None,
     }
+
+
+def acceptance_by_position(session: Session, steps: StepRange = None) -> NDArray[np.float64]:
+    """accepted_i / drafts for each place i of a proposal, float64 [longest proposal]: how often it stood.
+
+    Drafts that were shorter than i count too, as in the acceptance length: 1 + the sum of this is that length.
+    """
+    table = session.speculation
+    step_ids = table["step_id"]
+    inside = np.ones(len(step_ids), bool) if steps is None else (step_ids >= steps[0]) & (step_ids <= steps[1])
+    proposed, accepted = table["proposed"][inside], table["accepted"][inside]
+    places = np.arange(1, int(proposed.max()) + 1 if len(proposed) else 1)
+    shares: NDArray[np.float64] = (accepted[None, :] >= places[:, None]).sum(axis=1) / max(1, len(accepted))
+    return shares
+
+
+def acceptance_by_request(session: Session, steps: StepRange = None) -> dict[int, dict[str, float | None]]:
+    """`speculation_figures` of each request that was drafted for."""
+    table = session.speculation
+    return {
+        int(request): _speculation(session, steps, table["request_id"] == request)
+        for request in np.unique(table["request_id"])
+    }
+
+
+# --- the teacher-forced pass -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class TeacherFigures:
+    """One teacher-forced pass beside the steps that made the same text."""
+
+    request_id: int
+    step_id: int
+    positions: int
+    tokens: int
+    """Generated tokens that the pass looked at once more."""
+    agreeing: int | None
+    """Of those, how many it finds likeliest; None where the session does not say."""
+    pass_s: float
+    serial_s: float
+    """Wall time of the steps that computed the request, from the first to the last."""
+    pass_mbu: float | None
+    pass_mfu: float | None
+    serial_mbu: float | None
+    serial_mfu: float | None
+
+
+def teacher_figures(session: Session) -> list[TeacherFigures]:
+    """The teacher-forced passes of a session, in the order in which they ran."""
+    table, work, found = session.steps, session.work, []
+    said = {
+        int(match[1]): int(match[2])
+        for mark in session.marks
+        if mark.kind == "teacher" and (match := TEACHER_MARK.match(mark.label))
+    }
+    for row in np.flatnonzero(table["kind"][: step_slice(session).stop] == TEACHER).tolist():
+        place = int(np.searchsorted(work["step_id"], row))
+        if place == len(work) or int(work["step_id"][place]) != row:
+            continue
+        request_id, end = int(work["request_id"][place]), int(work["end"][place])
+        own = np.unique(work["step_id"][work["request_id"] == request_id])
+        own = own[table["kind"][own] != TEACHER]
+        one, serial = slice(row, row + 1), own.astype(np.int64)
+        found.append(
+            TeacherFigures(
+                request_id=request_id,
+                step_id=row,
+                positions=end,
+                tokens=len(session.requests[request_id].token_rows),
+                agreeing=said.get(request_id),
+                pass_s=float(table["end_ns"][row] - table["start_ns"][row]) / 1e9,
+                serial_s=float((table["end_ns"][serial] - table["start_ns"][serial]).sum()) / 1e9,
+                pass_mbu=_utilisation(session, "bytes_moved", "read_bytes_per_s", one),
+                pass_mfu=_utilisation(session, "flops", "flops_per_s", one),
+                serial_mbu=_utilisation(session, "bytes_moved", "read_bytes_per_s", serial),
+                serial_mfu=_utilisation(session, "flops", "flops_per_s", serial),
+            )
+        )
+    return found
 
 
 # --- memory and work ------------------------------------------------------------------------------------------------
@@ -261,15 +364,15 @@ def kv_formula_bytes(layers: int, positions: int, kv_heads: int, head_dim: int, 
     return 2 * layers * positions * kv_heads * head_dim * itemsize
 
 
-def cached_positions(session: Session, steps: StepRange = None) -> NDArray[np.int64]:
+def cached_positions(session: Session, steps: StepRange = None, would: bool = False) -> NDArray[np.int64]:
     """Positions of running requests that the cache holds at the end of each step [steps], from what was computed.
 
     A request holds what its work ended with, less what was rejected, and keeps it over steps that computed nothing for
     it if it then goes on from there. With `kv=none` and in a teacher-forced pass nothing is held. A position that two
-    requests share counts once for each.
+    requests share counts once for each. With `would`, steps without a cache count what one would hold.
     """
     table, count = session.steps, step_slice(session).stop
-    cached = [config.switches.get("kv") != "none" for config in session.configs] or [True]
+    cached = [would or config.switches.get("kv") != "none" for config in session.configs] or [True]
     caching = np.array(cached)[table["config_id"][:count]] & (table["kind"][:count] != TEACHER)
     work = session.work
     rows = np.flatnonzero(work["request_id"] >= 0)
@@ -331,12 +434,15 @@ def ceilings(session: Session) -> dict[str, float]:
 
 
 def utilisation(session: Session, counted: str, ceiling: str, steps: StepRange = None) -> float | None:
-    """MBU (`bytes_moved` against `read_bytes_per_s`) or MFU (`flops` against `flops_per_s`) over the steps."""
+    """MBU (`bytes_moved` against `read_bytes_per_s`) or MFU (`flops` against `flops_per_s`) of the generating steps."""
+    return _utilisation(session, counted, ceiling, generation_rows(session, steps))
+
+
+def _utilisation(session: Session, counted: str, ceiling: str, rows: slice | NDArray[np.int64]) -> float | None:
     peak = ceilings(session).get(ceiling)
-    wall_s = float(step_walls_s(session, steps).sum())
-    if not peak or not wall_s:
-        return None
-    return float(session.steps[counted][step_slice(session, steps)].sum()) / wall_s / peak
+    table = session.steps
+    wall_s = float((table["end_ns"][rows] - table["start_ns"][rows]).sum()) / 1e9
+    return float(table[counted][rows].sum()) / wall_s / peak if peak and wall_s else None
 
 
 def cumulative_positions(session: Session, steps: StepRange = None) -> NDArray[np.int64]:
@@ -371,7 +477,7 @@ def settings(session: Session) -> dict[str, Any]:
 
 def kernel_counts(session: Session, steps: StepRange = None) -> dict[str, int]:
     """Attention kernel that really ran, to number of steps."""
-    codes, counts = np.unique(session.steps["attention_kernel"][step_slice(session, steps)], return_counts=True)
+    codes, counts = np.unique(session.steps["attention_kernel"][generation_rows(session, steps)], return_counts=True)
     return {session.attention_kernels[code]: int(n) for code, n in zip(codes, counts, strict=True)}
 
 

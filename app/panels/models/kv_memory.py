@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.session.columns import Columns
+from engine.session import metrics
 from engine.session.store import Session
 
 ITEMSIZES: Final = {"float32": 4, "bfloat16": 2, "float16": 2, "float8": 1, "int8": 1}
@@ -46,39 +46,26 @@ def shape_of(model_config: dict[str, Any]) -> KvShape | None:
         return None
 
 
-def live_positions(session: Session, step: int) -> int:
-    """Positions whose keys and values are needed at the end of a step, over all requests it ran.
-
-    A request's context ends where its work ended, less what was rejected; padding belongs to nobody.
-    """
-    ids = session.work["step_id"]
-    first, end = np.searchsorted(ids, (step, step + 1))
-    part = slice(int(first), int(end))
-    work = session.work
-    kept = work["end"][part] - work["rejected"][part]
-    return int(kept[work["request_id"][part] >= 0].sum())
-
-
 class LivePositions:
-    """`live_positions` of every step, kept up to date by reading only the work that is new."""
+    """`metrics.cached_positions` of every step, computed again only when there are more steps.
+
+    Without a cache they are what one would hold.
+    """
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        self._table = Columns({"positions": np.int64})
-        self._work_seen = 0
+        self._counts: NDArray[np.int64] = np.empty(0, np.int64)
 
     def update(self) -> NDArray[np.int64]:
         """Positions alive at the end of each step, int64 [steps]."""
-        session, first, end = self.session, len(self._table), len(self.session.steps)
-        if end > first:
-            stop = int(np.searchsorted(session.work["step_id"], end))
-            part = slice(self._work_seen, stop)
-            kept = session.work["end"][part] - session.work["rejected"][part]
-            kept = np.where(session.work["request_id"][part] >= 0, kept, 0)
-            counts = np.bincount(session.work["step_id"][part] - first, kept, end - first)
-            self._table.extend_columns({"positions": np.rint(counts).astype(np.int64)})
-            self._work_seen = stop
-        return self._table["positions"]
+        if len(self._counts) != metrics.step_slice(self.session).stop:
+            self._counts = metrics.cached_positions(self.session, would=True)
+        return self._counts
+
+    def at(self, step: int) -> int:
+        """Positions alive at the end of one step."""
+        counts = self.update()
+        return int(counts[step]) if step < len(counts) else 0
 
 
 def kv_switch(session: Session, step: int) -> str:

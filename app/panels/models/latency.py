@@ -105,7 +105,7 @@ class LatencySeries:
         new[:, :-1] = 1e6 * metrics.group_table_s(self.session, (first, end - 1))
         new[:, -1] = 1e6 * metrics.step_walls_s(self.session, (first, end - 1))
         self._length = end
-        self._sums += new.sum(axis=0)
+        self._sums += new[self._generating(first, end)].sum(axis=0)
         self._tokens += int(self.session.steps["tokens_out"][first:end].sum())
         for index, values in enumerate(self._per_token(first, end)):
             self._ordered[index] = merged(self._ordered[index], values)
@@ -135,11 +135,17 @@ class LatencySeries:
         if steps is None:
             return self._figures(0, self._length, self._sums, self._tokens, self._ordered, self._gaps_s)
         first, end = steps[0], min(steps[1] + 1, self._length)
-        sums = self._us[first:end].sum(axis=0)
+        generating = self._generating(first, end)
+        sums = self._us[first:end][generating].sum(axis=0)
         tokens = int(self.session.steps["tokens_out"][first:end].sum())
         rows = metrics.token_rows(self.session, steps)
         gaps = np.sort(metrics.itl_seconds(self.session, rows))
         return self._figures(first, end, sums, tokens, self._per_token(first, end), gaps)
+
+    def _generating(self, first: int, end: int) -> NDArray[np.bool_]:
+        """Which steps of [first, end) are not teacher-forced passes, whose time no token took."""
+        generating: NDArray[np.bool_] = self.session.steps["kind"][first:end] != metrics.TEACHER
+        return generating
 
     def _take_tokens(self) -> bool:
         """Keep the gaps between emissions sorted: those among the new tokens, and those that lead to them."""
@@ -184,7 +190,7 @@ class LatencySeries:
         mean_gap = float(gaps_s.mean()) if len(gaps_s) else None
         device_ns = self.session.steps["device_ns"][first:end]
         return RangeFigures(
-            steps=max(0, end - first),
+            steps=int(self._generating(first, end).sum()),
             tokens=tokens,
             parts=tuple(parts),
             itl=PartFigures("itl", mean_gap, *quantiles(gaps_s), None),

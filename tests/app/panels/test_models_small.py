@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.panels.models.axis_view import AxisView
-from app.panels.models.kv_memory import LLAMA_7B, LLAMA_7B_POSITIONS, kv_switch, live_positions, shape_of
+from app.panels.models.kv_memory import LLAMA_7B, LLAMA_7B_POSITIONS, LivePositions, kv_switch, shape_of
 from app.panels.models.pooling import envelope, thin
 from app.panels.models.ticks import binary_ticks, round_ticks, short_number
+from engine.session import schema
 from tests.app.panels.sessions import busy_run, decode_run
 
 
@@ -81,8 +82,24 @@ def test_llama_7b_at_2048_positions_in_half_precision_takes_one_gibibyte() -> No
 
 
 def test_live_positions_leave_out_what_was_rejected_and_padding() -> None:
-    session = busy_run().session
-    assert [live_positions(session, step) for step in range(3)] == [3, 6, 8]
+    live = LivePositions(busy_run().session)
+    assert [live.at(step) for step in range(3)] == [3, 6, 8]
+    assert live.at(99) == 0
+
+
+def test_a_request_with_several_rows_in_a_step_lives_once() -> None:
+    session = decode_run(2, "paged").session
+    live = LivePositions(session)
+    before, step = live.update().tolist(), len(session.steps)
+    first, end = before[-1], before[-1] + 4
+    session.apply(
+        [
+            schema.Work(step, 0, 0, first, first, first + 2, 0, first),
+            schema.Work(step, 0, 0, first + 2, first + 2, end, 0, 0),
+        ]
+    )
+    session.apply([schema.Step(step, 0, "mixed", 10**9, 10**9 + 1, *([0] * 15), "sdpa", b"", b"")])
+    assert live.update().tolist() == [*before, end]
 
 
 def test_the_switch_in_force_is_that_of_the_step() -> None:

@@ -110,9 +110,53 @@ def test_tokens_that_came_at_once_are_one_emission() -> None:
 def test_speculation_rate_and_length() -> None:
     session = synthetic_session(3)
     session.apply([schema.Speculation(0, 0, 4, 3), schema.Speculation(1, 0, 4, 4), schema.Speculation(2, 0, 2, 0)])
-    assert metrics.summarise(session).speculation == {"drafted": 10, "accepted": 7, "rate": 0.7, "length": 1 + 7 / 3}
+    assert metrics.summarise(session).speculation == {
+        "drafted": 10, "accepted": 7, "rate": 0.7, "length": 1 + 7 / 3, "by_position": [2 / 3, 2 / 3, 2 / 3, 1 / 3],
+    }  # fmt: skip
     assert metrics.summarise(session, (0, 1)).speculation["length"] == 4.5
     assert metrics.summarise(synthetic_session(3)).speculation["rate"] is None
+
+
+def test_acceptance_of_each_request_and_of_each_place() -> None:
+    session = synthetic_session(3)
+    session.apply([schema.Speculation(0, 0, 4, 3), schema.Speculation(0, 1, 2, 0), schema.Speculation(1, 1, 3, 1)])
+    assert metrics.acceptance_by_request(session) == {
+        0: {"drafted": 4, "accepted": 3, "rate": 0.75, "length": 4.0},
+        1: {"drafted": 5, "accepted": 1, "rate": 0.2, "length": 1.5},
+    }
+    assert metrics.acceptance_by_request(session, (1, 1))[0]["rate"] is None
+    assert metrics.acceptance_by_position(session).tolist() == [2 / 3, 1 / 3, 1 / 3, 0.0]
+    assert metrics.acceptance_by_position(session, (1, 2)).tolist() == [1.0, 0.0, 0.0]
+    assert metrics.acceptance_by_position(synthetic_session(2)).tolist() == []
+
+
+def test_a_teacher_forced_pass_is_in_no_figure_of_the_generation() -> None:
+    session = synthetic_session(20)
+    before = metrics.summarise(session)
+    projected = metrics.projection_s(session, 100)
+    end = int(session.steps["end_ns"][-1])
+    session.apply(
+        [
+            schema.Work(20, 0, 0, 0, 23, 23, 0, 0),
+            schema.Step(
+                20, 0, "teacher", end + 50, end + 50 + 4 * 10**6, -1, 23, 0, 23, 0, 0, 0, 0, 10**8, 3 * 10**7,
+                0, 0, 0, 1, 0, "sdpa", b"", b"",
+            ),
+            schema.Mark(end + 5 * 10**6, "teacher", "request 0: 17 of 20 tokens agree"),
+        ]
+    )  # fmt: skip
+    after = metrics.summarise(session)
+    assert after.to_json() == before.to_json()
+    assert metrics.projection_s(session, 100) == projected
+    assert metrics.summarise(session, (20, 20)).steps == 0
+    (figures,) = metrics.teacher_figures(session)
+    assert (figures.request_id, figures.step_id, figures.positions) == (0, 20, 23)
+    assert (figures.tokens, figures.agreeing, figures.pass_s) == (20, 17, 4e-3)
+    assert figures.serial_s == pytest.approx(metrics.step_walls_s(session, (0, 19)).sum())
+    assert figures.pass_mbu == pytest.approx(3e7 / 4e-3 / 3e10)
+    assert figures.pass_mfu == pytest.approx(1e8 / 4e-3 / 2e11)
+    assert figures.serial_mbu == before.mbu
+    assert metrics.teacher_figures(synthetic_session(3)) == []
 
 
 def test_mbu_and_mfu_against_measured_ceilings() -> None:
