@@ -115,7 +115,7 @@ class RunPanel(QWidget):
     def observation(self) -> Observation:
         """How much is to be observed; the probe follows the selected layer and head."""
         now = self._selection.now
-        probe = Probe(now.layer, now.head) if self.probe.isChecked() else None
+        probe = Probe(now.layer, None if now.all_heads else now.head) if self.probe.isChecked() else None
         return Observation(self._detail(), probe)
 
     def show_settings(

@@ -15,6 +15,7 @@ from app.preferences import Preferences
 from app.run_panel import RunPanel
 from app.scenario_note import ScenarioNote
 from app.scenarios import Scenario, load_scenarios
+from app.selection import Selection
 from engine.errors import DecodeScopeError
 from engine.session.schema import ModelReady
 
@@ -29,11 +30,12 @@ class ScenarioControl(QObject):
         panel: RunPanel,
         feed: Feed,
         preferences: Preferences,
+        selection: Selection,
         arrange: Callable[[Sequence[Row], float], None],
         fail: Callable[[str], None],
     ) -> None:
         super().__init__(window)
-        self._panel, self._feed, self._preferences = panel, feed, preferences
+        self._panel, self._feed, self._preferences, self._selection = panel, feed, preferences, selection
         self._arrange, self._fail = arrange, fail
         self._unavailable: dict[str, str] = {}
         self.scenarios = load_scenarios()
@@ -58,6 +60,8 @@ class ScenarioControl(QObject):
             self._fail(str(error))
             return
         self.now = scenario
+        if scenario.all_heads:
+            self._selection.change(layer=0, all_heads=True)
         self.retranslate()
         self.note.say(scenario.title(self._preferences.language), scenario.look(self._preferences.language))
         self._arrange(scenario.panels, SCENARIO_SHARE)

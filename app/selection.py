@@ -19,6 +19,8 @@ class Selected:
     layer: int = 0
     head: int | None = 0
     """None stands for the mean of the heads."""
+    all_heads: bool = False
+    """Whether every head of the layer is recorded and shown, not only the one above."""
 
 
 class Selection(QObject):
@@ -47,10 +49,10 @@ class Selection(QObject):
         self._set(new)
 
     def reset(self) -> None:
-        """Another session: nothing is selected and there is no way back."""
+        """Another session: nothing is selected and there is no way back; what is recorded of the next one stays."""
         self._past.clear()
         self._future.clear()
-        self._set(Selected())
+        self._set(Selected(all_heads=self._now.all_heads))
 
     def back(self) -> None:
         if self._past:

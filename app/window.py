@@ -76,7 +76,7 @@ class MainWindow(QMainWindow):
         self._build_side()
         self.docks = self._build_docks()
         self.scenarios = ScenarioControl(
-            self, self.menus, self.run_panel, feed, preferences, self.arrange, self.show_error
+            self, self.menus, self.run_panel, feed, preferences, self.selection, self.arrange, self.show_error
         )  # fmt: skip
         self.refresher = Refresher(self._pieces(), self)
         self._connect()

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Final
 
-import numpy as np
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QCheckBox,
@@ -19,20 +18,31 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.panels.attention_heads import HeadGrid
 from app.panels.attention_map import AttentionMap
 from app.panels.base import Panel, PanelContext
 from app.panels.models.attention_feed import AttentionFeed
+from app.panels.models.head_maps import HeadMaps, widest_tokens
 from app.panels.models.request_text import RequestText
 from app.selection import Selected
 from app.theme import GRID, PANEL_PADDING, ROW_GAP
 from app.units import count, percent, significant
+from app.widgets.heatmap import clamp_at
 from app.widgets.themed_label import ThemedLabel
 from app.widgets.token_flow import NO_WEIGHTS, TokenFlow
 from engine.decode.settings import Probe
+from engine.session.metrics import attention_entropy
 from engine.session.store import Session
 
 LOW: Final = 320
 """Height in pixels under which the axis gives up its label."""
+NARROW: Final = 680
+"""Width under which the line beside the controls is dropped; the header says the same."""
+CLAMPS: Final = (100.0, 99.9, 99.0, 95.0, 90.0)
+"""Percentiles of the map that the last colour may stand for; 100 is a probability of 1."""
+HEADS_AT_ONCE_S: Final = 0.008
+HEADS_PAUSE_MS: Final = 20
+"""A long recording's heads are read for so long at a time, with such pauses."""
 
 
 class AttentionPanel(Panel):
@@ -49,6 +59,13 @@ class AttentionPanel(Panel):
         """Whether the person chose what is looked at; until then the panel goes where something was recorded."""
         self._flow_shown: RequestText | None = None
         self._split_is_mine = True
+        self._maps: HeadMaps | None = None
+        self._clamped: tuple[AttentionFeed | None, int, float] = (None, 0, 1.0)
+        """The feed and its length when the percentile was last taken, and its probability."""
+        self._rest = QTimer(self)
+        self._rest.setSingleShot(True)
+        self._rest.setInterval(HEADS_PAUSE_MS)
+        self._rest.timeout.connect(self._draw_heads)
         self._build()
         self.restyle()
 
@@ -63,7 +80,15 @@ class AttentionPanel(Panel):
         layout.addLayout(self._build_tools())
         layout.addWidget(self.splitter, 1)
         self.map = AttentionMap()
-        self.splitter.addWidget(self.map)
+        self.heads = HeadGrid()
+        self.heads.clicked.connect(lambda head: self.head_picker.setCurrentIndex(head + 1))
+        self.across = QSplitter(Qt.Orientation.Horizontal)
+        self.across.setChildrenCollapsible(False)
+        self.across.addWidget(self.heads)
+        self.across.addWidget(self.map)
+        self.across.setStretchFactor(1, 1)
+        self.heads.hide()
+        self.splitter.addWidget(self.across)
         self.splitter.addWidget(self._build_text())
         self.splitter.splitterMoved.connect(self._split_by_hand)
         self.map.describe = self.describe
@@ -84,6 +109,22 @@ class AttentionPanel(Panel):
         self.log_box = QCheckBox(self.tr("Lo&g"))
         self.log_box.setAccessibleName(self.tr("Logarithmic scale"))
         self.log_box.setToolTip(self.tr("Colours follow the logarithm of the probability, so that small ones show."))
+        self.clamp = QComboBox()
+        for value in CLAMPS:
+            self.clamp.addItem(self.tr("max 1") if value == 100 else self.tr("p{}").format(f"{value:g}"), value)
+        self.clamp.setAccessibleName(self.tr("Percentile that has the last colour"))
+        self.clamp.setToolTip(
+            self.tr(
+                "The last colour stands for this percentile of the map and above, "
+                "so that a few large values do not hide the rest."
+            )
+        )
+        self.heads_box = QCheckBox(self.tr("&All heads"))
+        self.heads_box.setToolTip(
+            self.tr(
+                "Record every head of the layer from the next step on, and show them side by side with their entropy."
+            )
+        )
         self.fit_button = QToolButton()
         self.fit_button.setText(self.tr("Follow"))
         self.fit_button.setAccessibleName(self.tr("Follow the map as it grows"))
@@ -98,12 +139,16 @@ class AttentionPanel(Panel):
             label.setBuddy(field)
             tools.addWidget(label)
             tools.addWidget(field)
+        tools.addWidget(self.heads_box)
         tools.addWidget(self.log_box)
+        tools.addWidget(self.clamp)
         tools.addWidget(self.fit_button)
         tools.addWidget(self.note, 1)
         self.layer_picker.valueChanged.connect(self._pick)
         self.head_picker.currentIndexChanged.connect(self._pick)
         self.log_box.toggled.connect(self._scale_changed)
+        self.clamp.currentIndexChanged.connect(self._scale_changed)
+        self.heads_box.toggled.connect(self._heads_wanted)
         self.fit_button.clicked.connect(self._fit)
         return tools
 
@@ -140,6 +185,9 @@ class AttentionPanel(Panel):
         super().show_session(session)
         self._feed = self._text = self._query = None
         self._chosen = False
+        self._maps = None
+        self._rest.stop()
+        self.heads.show_maps(None, set(), False, 1.0)
         self._fill_pickers()
         self._fit()
         if session is not None:
@@ -159,6 +207,7 @@ class AttentionPanel(Panel):
             self.map.name_cells(self._text.texts if len(self._text.texts) <= 128 else [])
         self._draw_map(dirty)
         self._draw_row()
+        self._draw_heads()
 
     def select(self, selected: Selected) -> None:
         if self.session is None:
@@ -172,6 +221,7 @@ class AttentionPanel(Panel):
 
     def restyle(self) -> None:
         self.map.restyle()
+        self.heads.restyle()
         self.flow.restyle()
 
     def rows(self) -> tuple[list[str], list[tuple[object, ...]]]:
@@ -205,11 +255,14 @@ class AttentionPanel(Panel):
         self._set_pickers(self.context.selection.now)
 
     def _set_pickers(self, selected: Selected) -> None:
-        for picker in (self.layer_picker, self.head_picker):
+        for picker in (self.layer_picker, self.head_picker, self.heads_box):
             picker.blockSignals(True)
+        if selected.all_heads:
+            self.heads_box.setChecked(True)
+            self.heads.show()
         self.layer_picker.setValue(selected.layer)
         self.head_picker.setCurrentIndex(0 if selected.head is None else selected.head + 1)
-        for picker in (self.layer_picker, self.head_picker):
+        for picker in (self.layer_picker, self.head_picker, self.heads_box):
             picker.blockSignals(False)
 
     def _pick(self, _: int) -> None:
@@ -217,7 +270,7 @@ class AttentionPanel(Panel):
         self._chosen = True
         layer, index = self.layer_picker.value(), self.head_picker.currentIndex()
         head = index - 1 if index > 0 else None
-        self.context.control.set_probe(Probe(layer, head))
+        self.context.control.set_probe(Probe(layer, None if self.heads_box.isChecked() else head))
         self.context.selection.change(layer=layer, head=head)
         self.refresh()
 
@@ -228,6 +281,11 @@ class AttentionPanel(Panel):
             return
         self._chosen = True
         now = self.context.selection.now
+        if len({head for _, layer, head in maps if layer == maps[-1][1]}) > 1:
+            self.heads_box.blockSignals(True)
+            self.heads_box.setChecked(True)
+            self.heads_box.blockSignals(False)
+            self.heads.show()
         shown = {(layer, head) for _, layer, head in maps}
         if (now.layer, now.head) not in shown and not (now.head is None and any(now.layer == one for one, _ in shown)):
             self.context.selection.change(layer=maps[-1][1], head=maps[-1][2])
@@ -261,16 +319,51 @@ class AttentionPanel(Panel):
 
     # --- drawing ----------------------------------------------------------------------------------------------------
 
-    def _scale_changed(self, log: bool) -> None:
-        self.map.colour_bar.set_log(log)
+    def _scale_changed(self, _: object) -> None:
+        self._clamped = (None, 0, 1.0)
         self.refresh()
+
+    def _heads_wanted(self, wanted: bool) -> None:
+        """Record and show all heads from now on, or the chosen one alone."""
+        self._chosen = True
+        now = self.context.selection.now
+        self.heads.setVisible(wanted)
+        self.context.control.set_probe(Probe(now.layer, None if wanted else now.head))
+        self.context.selection.change(all_heads=wanted)
+        self.refresh()
+
+    def _top(self) -> float:
+        """The probability with the last colour; a percentile is taken again when the map has grown by a tenth."""
+        feed, percentile = self._feed, float(self.clamp.currentData())
+        if feed is None or percentile >= 100:
+            return 1.0
+        of, positions, top = self._clamped
+        if of is not feed or feed.grid.positions > 1.1 * positions:
+            top = clamp_at(feed.grid.cells, percentile)
+            self._clamped = (feed, feed.grid.positions, top)
+        return top
+
+    def _draw_heads(self) -> None:
+        """The small maps, some milliseconds of rows at a time."""
+        feed = self._feed
+        if feed is None or not self.heads.isVisibleTo(self):
+            return
+        maps = self._maps
+        if maps is None or (maps.session, maps.request_id, maps.layer) != (feed.session, feed.request_id, feed.layer):
+            maps = self._maps = HeadMaps(feed.session, feed.request_id, feed.layer)
+        changed = maps.update(HEADS_AT_ONCE_S)
+        self.heads.selected = feed.head
+        self.heads.query = self._shown_query()[0] if self._query is not None else None
+        self.heads.show_maps(maps, changed, self.log_box.isChecked(), self._top())
+        if maps.behind and self.isVisible():
+            self._rest.start()
 
     def _draw_map(self, dirty: tuple[int, int] | None) -> None:
         feed = self._feed
         if feed is None or feed.grid.positions == 0:
             self.map.show_message(self._nothing_text())
         else:
-            self.map.show_grid(feed.grid, dirty, self.log_box.isChecked())
+            self.map.show_grid(feed.grid, dirty, self.log_box.isChecked(), self._top())
         self.note.setText(self._note_text())
 
     def _note_text(self) -> str:
@@ -328,10 +421,12 @@ class AttentionPanel(Panel):
         weights = NO_WEIGHTS if feed is None or shown is None else feed.row(shown)
         if len(weights):
             best = int(weights.argmax())
-            entropy = float(-(weights[weights > 0] * np.log(weights[weights > 0])).sum())
-            sentence += " " + self.tr("most at {token}, {share} · entropy {nats} nats ƒ").format(
+            sentence += " " + self.tr(
+                "most at {token}, {share} · entropy {nats} nats ƒ · 90 % of it on {few} of the {all} tokens up to it ƒ"
+            ).format(
                 token=text.name(best) if text is not None else best, share=percent(float(weights[best])),
-                nats=significant(max(0.0, entropy)),
+                nats=significant(attention_entropy(weights)), few=count(widest_tokens(weights, 0.9)),
+                all=count(len(weights)),
             )  # fmt: skip
         self.row_label.setText(sentence)
         self.row_label.setToolTip(sentence)
@@ -353,6 +448,9 @@ class AttentionPanel(Panel):
         """A fifth of the height for the text, four lines at most; a low panel keeps its pixels for the map."""
         super().resizeEvent(event)
         self.map.label_keys(event.size().height() >= LOW)
+        self.note.setVisible(event.size().width() >= NARROW)
+        beside = event.size().width() >= event.size().height()
+        self.across.setOrientation(Qt.Orientation.Horizontal if beside else Qt.Orientation.Vertical)
         if self._split_is_mine:
             lines = min(max(event.size().height() // 5, 2 * self.flow.compact_height), 4 * self.flow.line_height)
             text = lines + self.row_label.sizeHint().height() + 4 * GRID

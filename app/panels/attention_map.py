@@ -74,13 +74,16 @@ class AttentionMap(QWidget):
 
     # --- what is shown ----------------------------------------------------------------------------------------------
 
-    def show_grid(self, grid: AttentionGrid, dirty: tuple[int, int] | None, log: bool) -> None:
-        """Draw a grid; `dirty` names the rows of cells [first, end) that changed since the last call (None: none)."""
-        shown = (grid, grid.factor, log)
+    def show_grid(self, grid: AttentionGrid, dirty: tuple[int, int] | None, log: bool, top: float = 1.0) -> None:
+        """Draw a grid, its last shade at probability `top`; `dirty` names the rows of cells [first, end) that changed
+        since the last call (None: none).
+        """
+        shown = (grid, grid.factor, log, top)
         if shown != self._shown:
-            self.shades = shade(grid.cells, log)
+            self.shades = shade(grid.cells, log, top)
+            self.colour_bar.set_scale(log, top)
         elif dirty is not None:
-            self._grow(grid.cells, dirty, log)
+            self._grow(grid.cells, dirty, log, top)
         else:
             return
         self._shown, self._grid = shown, grid
@@ -160,7 +163,7 @@ class AttentionMap(QWidget):
             self._draw()
             self.pooled.emit()
 
-    def _grow(self, cells: NDArray[np.float32], dirty: tuple[int, int], log: bool) -> None:
+    def _grow(self, cells: NDArray[np.float32], dirty: tuple[int, int], log: bool, top: float) -> None:
         """Shade only the rows that changed; what was there is copied as it is."""
         first, end = dirty
         if len(cells) != len(self.shades):
@@ -168,7 +171,7 @@ class AttentionMap(QWidget):
             old = len(self.shades)
             grown[:old, :old] = self.shades
             self.shades = grown
-        self.shades[first:end] = shade(cells[first:end], log)
+        self.shades[first:end] = shade(cells[first:end], log, top)
 
     def _place_message(self) -> None:
         self.message.setGeometry(self.plot.rect().adjusted(80, 8, -16, -48))

@@ -12,6 +12,7 @@ from PySide6.QtGui import QColor, QImage, QPainter, QPaintEvent
 from PySide6.QtWidgets import QWidget
 
 from app.theme import CAPTION_SCALE, GRID, theme, ui_font
+from app.units import significant
 
 LOG_FLOOR: Final = 1e-4
 """The smallest probability that the logarithmic scale tells from zero."""
@@ -21,16 +22,26 @@ SHADES: Final = 255
 """Shades of a cell that holds one: 1 (nothing) to 255 (everything)."""
 
 
-def shade(values: NDArray[np.float32], log: bool) -> NDArray[np.uint8]:
-    """Probabilities to shades: uint8 of the same shape, 0 where a value is negative (not recorded), else 1 to 255."""
+def shade(values: NDArray[np.float32], log: bool, top: float = 1.0) -> NDArray[np.uint8]:
+    """Probabilities to shades: uint8 of the same shape, 0 where a value is negative (not recorded), else 1 to 255.
+
+    `top` is the probability that has the last shade; what lies above it has the same.
+    """
     if log:
+        floor = np.log10(LOG_FLOOR)
         with np.errstate(divide="ignore", invalid="ignore"):
-            scaled = 1.0 - np.log10(np.maximum(values, LOG_FLOOR)) / np.log10(LOG_FLOOR)
+            scaled = (np.log10(np.maximum(values, LOG_FLOOR)) - floor) / max(np.log10(top) - floor, 1e-6)
     else:
-        scaled = values
+        scaled = values / np.float32(top) if top != 1.0 else values
     shades: NDArray[np.uint8] = np.clip(np.rint(scaled * (SHADES - 1)) + 1, 1, SHADES).astype(np.uint8)
     shades[values < 0] = NOT_RECORDED
     return shades
+
+
+def clamp_at(cells: NDArray[np.float32], percentile: float) -> float:
+    """The probability that this percentile of the recorded cells does not exceed; 1 for 100 or without any."""
+    known = cells[cells > 0] if percentile < 100 else cells[:0]
+    return max(10 * LOG_FLOOR, float(np.percentile(known, percentile))) if len(known) else 1.0
 
 
 def lookup_table() -> NDArray[np.uint8]:
@@ -48,13 +59,15 @@ class ColourBar(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._log = False
+        self._top = 1.0
         self._image = QImage()
         self.setAccessibleName(self.tr("Colour scale of the attention probability"))
         self.setToolTip(self.tr("Attention probability: how much of its attention a query gives to a key (0 to 1)."))
         self.restyle()
 
-    def set_log(self, log: bool) -> None:
-        self._log = log
+    def set_scale(self, log: bool, top: float) -> None:
+        """Linear or logarithmic, up to this probability."""
+        self._log, self._top = log, top
         self.update()
 
     def restyle(self) -> None:
@@ -67,6 +80,15 @@ class ColourBar(QWidget):
 
     def ticks(self) -> list[tuple[float, str]]:
         """(height from 0 to 1, label) of each number beside the bar."""
+        if self._top != 1.0:
+            shares = (0.0, 0.25, 0.5, 0.75, 1.0)
+            values = [self._top * share for share in shares]
+            if self._log:
+                values = [LOG_FLOOR * (self._top / LOG_FLOOR) ** share for share in shares]
+            labels = [significant(value, 2) for value in values]
+            labels[-1] = f"≥{labels[-1]}"
+            labels[0] = f"≤{labels[0]}" if self._log else labels[0]
+            return list(zip(shares, labels, strict=True))
         if self._log:
             return [(0.0, "≤0.0001"), (0.25, "0.001"), (0.5, "0.01"), (0.75, "0.1"), (1.0, "1")]
         return [(0.0, "0"), (0.25, "0.25"), (0.5, "0.5"), (0.75, "0.75"), (1.0, "1")]

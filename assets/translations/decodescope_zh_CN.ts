@@ -60,6 +60,30 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>颜色取概率的对数，使小概率也能看见。</translation>
     </message>
     <message>
+        <source>max 1</source>
+        <translation>最大 1</translation>
+    </message>
+    <message>
+        <source>p{}</source>
+        <translation>p{}</translation>
+    </message>
+    <message>
+        <source>Percentile that has the last colour</source>
+        <translation>对应最后一种颜色的百分位</translation>
+    </message>
+    <message>
+        <source>The last colour stands for this percentile of the map and above, so that a few large values do not hide the rest.</source>
+        <translation>最后一种颜色代表图中此百分位及以上的值，使少数大值不会掩盖其余部分。</translation>
+    </message>
+    <message>
+        <source>&amp;All heads</source>
+        <translation>所有头(&amp;A)</translation>
+    </message>
+    <message>
+        <source>Record every head of the layer from the next step on, and show them side by side with their entropy.</source>
+        <translation>从下一步起记录该层的每个头，并将它们与各自的熵并排显示。</translation>
+    </message>
+    <message>
         <source>Follow</source>
         <translation>跟随</translation>
     </message>
@@ -140,8 +164,12 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>没有记录 {token} 的行。</translation>
     </message>
     <message>
+        <source>most at {token}, {share} · entropy {nats} nats ƒ · 90 % of it on {few} of the {all} tokens up to it ƒ</source>
+        <translation>最多关注 {token}，{share} · 熵 {nats} nats ƒ · 其中 90 % 落在截至它的 {all} 个词元中的 {few} 个上 ƒ</translation>
+    </message>
+    <message>
         <source>most at {token}, {share} · entropy {nats} nats ƒ</source>
-        <translation>最关注 {token}，{share} · 熵 {nats} nats ƒ</translation>
+        <translation type="vanished">最关注 {token}，{share} · 熵 {nats} nats ƒ</translation>
     </message>
     <message>
         <source>queries {a}-{b} look at keys {c}-{d}: at most {share}  ● measured</source>
@@ -386,6 +414,41 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>stopped</source>
         <translation>已停止</translation>
+    </message>
+</context>
+<context>
+    <name>HeadGrid</name>
+    <message>
+        <source>All heads of the layer</source>
+        <translation>该层的所有头</translation>
+    </message>
+    <message>
+        <source>The heads of the layer appear here as they are recorded.</source>
+        <translation>该层的各个头在记录后显示在这里。</translation>
+    </message>
+    <message>
+        <source>entropy of the row, nats {}</source>
+        <translation>该行的熵，nats {}</translation>
+    </message>
+    <message>
+        <source>mean entropy, nats {}</source>
+        <translation>平均熵，nats {}</translation>
+    </message>
+    <message>
+        <source>head · {}</source>
+        <translation>头 · {}</translation>
+    </message>
+    <message>
+        <source>a cell is the largest of {n} × {n} positions</source>
+        <translation>每格为 {n} × {n} 个位置中的最大值</translation>
+    </message>
+    <message>
+        <source>layer {layer}, head {head}: {rows} rows, mean entropy {nats} nats ƒ</source>
+        <translation>第 {layer} 层，头 {head}：{rows} 行，平均熵 {nats} nats ƒ</translation>
+    </message>
+    <message>
+        <source>this row {nats} nats ƒ</source>
+        <translation>此行 {nats} nats ƒ</translation>
     </message>
 </context>
 <context>

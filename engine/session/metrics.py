@@ -427,6 +427,12 @@ def requests_that_fit(device_bytes: int, weight_bytes: int, request_bytes: int) 
     return max(0, device_bytes - weight_bytes) // request_bytes if request_bytes > 0 else 0
 
 
+def attention_entropy(probs: NDArray[np.float32]) -> float:
+    """Entropy of one attention row, nats: 0 where it looks at one key, log n where it looks at n alike."""
+    weights = probs[probs > 0]
+    return max(0.0, float(-(weights * np.log(weights)).sum()))
+
+
 def ceilings(session: Session) -> dict[str, float]:
     """This device's measured ceilings, `read_bytes_per_s` and `flops_per_s`; empty where they were not measured."""
     facts: dict[str, float] = json.loads(session.meta.get("ceilings") or "{}")

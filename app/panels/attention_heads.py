@@ -1,0 +1,204 @@
+"""All heads of a layer side by side, each a small map with how wide it looks; a click picks one."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QFontMetricsF, QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
+
+from app.panels.focus import claims_key
+from app.panels.models.head_maps import HeadMaps
+from app.theme import CAPTION_SCALE, GRID, theme, ui_font
+from app.units import DERIVED, count, significant
+from app.widgets.heatmap import lookup_table, shade
+
+KEYS: Final = frozenset({Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Up, Qt.Key.Key_Down})
+
+
+class HeadGrid(QWidget):
+    """Draws HeadMaps; `clicked` carries a head. The arrow keys go from head to head."""
+
+    clicked = Signal(int)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.maps: HeadMaps | None = None
+        self.selected: int | None = None
+        self.query: int | None = None
+        """The query whose entropy stands under each head; None: the mean over all rows."""
+        self._images: dict[int, QImage] = {}
+        self._scale: tuple[bool, float] = (False, 1.0)
+        self._hover: int | None = None
+        self.setMouseTracking(True)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setMinimumSize(120, 80)
+        self.setAccessibleName(self.tr("All heads of the layer"))
+
+    def sizeHint(self) -> QSize:
+        return QSize(280, 280)
+
+    def show_maps(self, maps: HeadMaps | None, changed: set[int], log: bool, top: float) -> None:
+        """Draw these heads; only those that changed are shaded anew."""
+        if maps is not self.maps or (log, top) != self._scale:
+            self._images.clear()
+            changed = set(maps.heads) if maps is not None else set()
+        self.maps, self._scale = maps, (log, top)
+        for head in changed:
+            if maps is not None and maps.heads[head].grid.positions:
+                self._images[head] = self._picture(head, log, top)
+        self.update()
+
+    def restyle(self) -> None:
+        """Take the theme's colours again."""
+        self._images.clear()
+        self.show_maps(self.maps, set(self.maps.heads) if self.maps is not None else set(), *self._scale)
+
+    def _picture(self, head: int, log: bool, top: float) -> QImage:
+        assert self.maps is not None
+        shades = np.ascontiguousarray(shade(self.maps.heads[head].grid.cells, log, top))
+        side = len(shades)
+        picture = QImage(shades.tobytes(), side, side, side, QImage.Format.Format_Indexed8).copy()
+        picture.setColorTable([QColor(*(int(c) for c in one)).rgb() for one in lookup_table()])
+        return picture
+
+    # --- geometry ---------------------------------------------------------------------------------------------------
+
+    @property
+    def heads(self) -> list[int]:
+        """The heads that are shown, in order."""
+        return sorted(self.maps.heads) if self.maps is not None else []
+
+    def _line(self) -> float:
+        return QFontMetricsF(ui_font(CAPTION_SCALE)).height()
+
+    def columns(self) -> int:
+        """How many heads stand in a row, so that the maps are as large as can be."""
+        n, line = max(1, len(self.heads)), self._line()
+        return max(range(1, n + 1), key=lambda c: self._side(c, -(-n // c), line))
+
+    def _side(self, columns: int, rows: int, line: float) -> float:
+        return min(self.width() / columns - 2 * GRID, (self.height() - line) / rows - line - 2 * GRID)
+
+    def map_box(self, head: int) -> QRectF:
+        """Where a head's map is drawn."""
+        place, columns, line = self.heads.index(head), self.columns(), self._line()
+        rows = -(-len(self.heads) // columns)
+        side = max(8.0, self._side(columns, rows, line))
+        row, column = divmod(place, columns)
+        return QRectF(
+            column * (side + 2 * GRID) + GRID, line + row * (side + line + 2 * GRID) + line, side, side
+        )  # fmt: skip
+
+    def head_at(self, x: float, y: float) -> int | None:
+        """The head at a place."""
+        line = self._line()
+        return next((h for h in self.heads if self.map_box(h).adjusted(-GRID, -line, GRID, GRID).contains(x, y)), None)
+
+    # --- drawing ----------------------------------------------------------------------------------------------------
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        try:
+            self._paint(painter)
+        finally:
+            painter.end()  # Qt crashes when a painter outlives its paint event
+
+    def _paint(self, painter: QPainter) -> None:
+        colours, line = theme(), self._line()
+        painter.setFont(ui_font(CAPTION_SCALE))
+        painter.setPen(QColor(colours.muted))
+        metrics = painter.fontMetrics()
+        if self.maps is None or not self.heads:
+            words = self.tr("The heads of the layer appear here as they are recorded.")
+            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, words)
+            return
+        title = metrics.elidedText(self.title(), Qt.TextElideMode.ElideRight, self.width() - 2 * GRID)
+        painter.drawText(QRectF(GRID, 0, self.width(), line), Qt.AlignmentFlag.AlignLeft, title)
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, False)
+        for head in self.heads:
+            box = self.map_box(head)
+            if head in self._images:
+                painter.drawImage(box, self._images[head])
+            chosen = head == self.selected
+            painter.setPen(QPen(QColor(colours.accent if chosen else colours.line), 2 if chosen else 1))
+            painter.drawRect(box.adjusted(-1, -1, 0, 0))
+            if head == self._hover and not chosen:
+                painter.setPen(QPen(QColor(colours.muted), 1))
+                painter.drawRect(box.adjusted(-1, -1, 0, 0))
+            painter.setPen(QColor(colours.text if chosen else colours.muted))
+            area = QRectF(box.left(), box.top() - line, box.width(), line)
+            painter.drawText(area, Qt.AlignmentFlag.AlignLeft, str(head))
+            entropy = self.entropy(head)
+            if entropy is not None and box.width() > metrics.horizontalAdvance("00  0.00"):
+                painter.drawText(area, Qt.AlignmentFlag.AlignRight, significant(entropy))
+        if self.hasFocus():
+            painter.setPen(QColor(colours.accent))
+            painter.drawRect(self.rect().adjusted(0, 0, -1, -1))
+
+    def title(self) -> str:
+        """What the numbers are, and that pictures are pooled where they are."""
+        what = self.tr("entropy of the row, nats {}") if self.query is not None else self.tr("mean entropy, nats {}")
+        parts = [self.tr("head · {}").format(what.format(DERIVED))]
+        factor = max((one.grid.factor for one in self.maps.heads.values()), default=1) if self.maps is not None else 1
+        if factor > 1:
+            parts.append(self.tr("a cell is the largest of {n} × {n} positions").format(n=factor))
+        return " · ".join(parts)
+
+    def entropy(self, head: int) -> float | None:
+        """The number under a head: of the selected query's row, or the mean over its rows."""
+        if self.maps is None:
+            return None
+        if self.query is not None:
+            return self.maps.entropy(head, self.query)
+        return self.maps.heads[head].mean_entropy
+
+    def describe(self, head: int) -> str:
+        """What a small map says."""
+        maps = self.maps
+        if maps is None or head not in maps.heads:
+            return ""
+        one = maps.heads[head]
+        text = self.tr("layer {layer}, head {head}: {rows} rows, mean entropy {nats} nats ƒ").format(
+            layer=maps.layer, head=head, rows=count(len(one.entropies)), nats=significant(one.mean_entropy or 0.0)
+        )
+        here = None if self.query is None else maps.entropy(head, self.query)
+        return text if here is None else f"{text}\n" + self.tr("this row {nats} nats ƒ").format(nats=significant(here))
+
+    # --- pointer and keys -------------------------------------------------------------------------------------------
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        self._hover = self.head_at(event.position().x(), event.position().y())
+        if self._hover is not None:
+            QToolTip.showText(event.globalPosition().toPoint(), self.describe(self._hover), self)
+        else:
+            QToolTip.hideText()
+        self.update()
+
+    def leaveEvent(self, event: QEvent) -> None:
+        self._hover = None
+        self.update()
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        head = self.head_at(event.position().x(), event.position().y())
+        if head is not None and event.button() == Qt.MouseButton.LeftButton:
+            self.clicked.emit(head)
+
+    def event(self, event: QEvent) -> bool:
+        return claims_key(event, KEYS) or super().event(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        by = {
+            Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1, Qt.Key.Key_Up: -self.columns(), Qt.Key.Key_Down: self.columns(),
+        }.get(Qt.Key(event.key()))  # fmt: skip
+        heads = self.heads
+        if by is None or not heads:
+            super().keyPressEvent(event)
+            return
+        now = heads.index(self.selected) if self.selected in heads else 0
+        head = heads[min(max(now + by, 0), len(heads) - 1)]
+        self.setAccessibleDescription(self.describe(head))
+        self.clicked.emit(head)

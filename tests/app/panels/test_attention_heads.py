@@ -1,0 +1,200 @@
+"""All heads of a layer side by side: their maps, their entropies, and what the engine is asked to record for them."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QPoint, Qt
+from pytestqt.qtbot import QtBot
+
+from app import theme
+from app.panels.attention import AttentionPanel
+from app.panels.models.head_maps import CELLS, HeadMaps, widest_tokens
+from app.widgets.heatmap import clamp_at, lookup_table, shade
+from engine.decode.settings import Probe
+from engine.session import schema
+from engine.session.metrics import attention_entropy
+from engine.session.store import Session
+from tests.app.panels.acting import RecordingControl, shown
+from tests.app.panels.helpers import colour_at
+from tests.app.panels.sessions import Recorder
+
+HEADS = 4
+LENGTH = 12
+
+
+def row_of(head: int, position: int) -> np.ndarray:
+    """Head 0 looks at itself, head 1 at all alike, head 2 at the first, head 3 half at the first and half at itself."""
+    row = np.zeros(position + 1, np.float16)
+    match head:
+        case 0:
+            row[position] = 1
+        case 1:
+            row[:] = 1 / (position + 1)
+        case 2:
+            row[0] = 1
+        case _:
+            row[0] += 0.5
+            row[position] += 0.5
+    return row
+
+
+def heads_session(length: int = LENGTH, heads: int = HEADS) -> Session:
+    recorder = Recorder()
+    recorder.request(0, ["<s>"])
+    for step in range(length):
+        recorder.step([(0, step, step, step + 1, 0, step)], [(0, f" t{step}", "target")])
+        recorder.session.apply(
+            [schema.AttentionRow(step, 0, 0, head, step, row_of(head, step).tobytes()) for head in range(heads)]
+        )
+    return recorder.session
+
+
+def attention_panel(qtbot: QtBot, session: Session, width: int = 900, height: int = 600) -> AttentionPanel:
+    panel = shown(AttentionPanel, session, width, height)
+    qtbot.addWidget(panel)
+    assert isinstance(panel, AttentionPanel)
+    return panel
+
+
+def test_entropy_of_known_rows() -> None:
+    assert attention_entropy(np.array([0, 0, 1], np.float32)) == 0
+    assert attention_entropy(np.full(8, 1 / 8, np.float32)) == pytest.approx(math.log(8))
+    assert [widest_tokens(np.full(10, 0.1, np.float32), share) for share in (0.1, 0.9, 1.0)] == [1, 9, 10]
+    assert widest_tokens(np.array([0.04, 0.92, 0.04], np.float32), 0.9) == 1
+    assert widest_tokens(np.empty(0, np.float32), 0.9) == 0
+
+
+def test_the_model_holds_every_head_and_its_entropies() -> None:
+    maps = HeadMaps(heads_session(), 0, 0)
+    assert maps.update() == {0, 1, 2, 3}
+    assert maps.update() == set()
+    for head, one in maps.heads.items():
+        for position in range(LENGTH):
+            np.testing.assert_array_equal(one.grid.cells[position, : position + 1], row_of(head, position))
+    assert maps.entropy(0, 11) == 0
+    assert maps.entropy(1, 11) == pytest.approx(math.log(12), abs=1e-3)
+    assert maps.entropy(3, 11) == pytest.approx(math.log(2), abs=1e-3)
+    assert maps.heads[1].mean_entropy == pytest.approx(np.mean([math.log(n) for n in range(1, 13)]), abs=1e-3)
+
+
+def test_a_long_recording_is_read_in_pieces_to_the_same_end() -> None:
+    session = heads_session(300, 2)
+    pieces, whole = HeadMaps(session, 0, 0), HeadMaps(session, 0, 0)
+    whole.update()
+    assert not whole.behind
+    pieces.update(0.0)
+    assert pieces.behind
+    while pieces.behind:
+        pieces.update(0.001)
+    for head in (0, 1):
+        assert pieces.heads[head].grid.factor == math.ceil(300 / CELLS)
+        np.testing.assert_array_equal(pieces.heads[head].grid.cells, whole.heads[head].grid.cells)
+        assert pieces.heads[head].entropies == whole.heads[head].entropies
+
+
+def test_a_recording_of_several_heads_opens_with_all_of_them(qtbot: QtBot) -> None:
+    panel = attention_panel(qtbot, heads_session())
+    assert panel.heads_box.isChecked()
+    assert panel.heads.heads == [0, 1, 2, 3]
+    assert panel.heads.title() == "head · mean entropy, nats ƒ"
+    assert panel.heads.entropy(2) == 0
+    one = attention_panel(qtbot, heads_session(heads=1))
+    assert not one.heads_box.isChecked()
+    assert one.heads.isHidden()
+
+
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+def test_each_map_is_drawn_in_the_heat_maps_colours(qtbot: QtBot, scheme: theme.Scheme) -> None:
+    theme.apply(scheme)
+    panel = attention_panel(qtbot, heads_session())
+    panel.show()
+    qtbot.waitExposed(panel)
+    panel.refresh()
+    table = lookup_table()
+
+    def colour(head: int, query: int, key: int) -> str:
+        box = panel.heads.map_box(head)
+        cell = box.width() / LENGTH
+        return colour_at(panel.heads, box.left() + (key + 0.5) * cell, box.top() + (query + 0.5) * cell)
+
+    def shown_as(probability: float) -> str:
+        value = int(shade(np.array([probability], np.float32), log=False)[0])
+        return "#{:02x}{:02x}{:02x}".format(*table[value])
+
+    assert colour(0, 11, 11) == shown_as(1.0)
+    assert colour(0, 11, 5) == shown_as(0.0)
+    assert colour(2, 11, 0) == shown_as(1.0)
+    assert colour(3, 11, 11) == shown_as(0.5)
+
+
+def test_a_click_and_the_arrow_keys_pick_a_head(qtbot: QtBot) -> None:
+    panel = attention_panel(qtbot, heads_session())
+    panel.show()
+    qtbot.waitExposed(panel)
+    control = panel.context.control
+    assert isinstance(control, RecordingControl)
+    box = panel.heads.map_box(2)
+    qtbot.mouseClick(
+        panel.heads, Qt.MouseButton.LeftButton, pos=QPoint(round(box.center().x()), round(box.center().y()))
+    )
+    assert panel.context.selection.now.head == 2
+    assert control.probes[-1] == Probe(0, None)  # all heads go on being recorded
+    assert panel.heads.selected == 2
+    qtbot.keyClick(panel.heads, Qt.Key.Key_Right)
+    assert panel.context.selection.now.head == 3
+    assert panel.heads.accessibleDescription().startswith("layer 0, head 3: 12 rows")
+
+
+def test_the_selected_row_has_its_own_entropies(qtbot: QtBot) -> None:
+    panel = attention_panel(qtbot, heads_session())
+    panel.choose_query(7)
+    assert panel.heads.query == 7
+    assert panel.heads.title() == "head · entropy of the row, nats ƒ"
+    assert panel.heads.entropy(1) == pytest.approx(math.log(8), abs=1e-3)
+    assert "this row 2.08 nats" in panel.heads.describe(1)
+
+
+def test_asking_for_all_heads_and_for_one_again(qtbot: QtBot) -> None:
+    panel = attention_panel(qtbot, heads_session(heads=1))
+    control = panel.context.control
+    assert isinstance(control, RecordingControl)
+    panel.heads_box.setChecked(True)
+    assert control.probes == [Probe(0, None)]
+    assert panel.context.selection.now.all_heads
+    assert not panel.heads.isHidden()
+    panel.layer_picker.setValue(1)
+    assert control.probes[-1] == Probe(1, None)
+    panel.heads_box.setChecked(False)
+    assert control.probes[-1] == Probe(1, 0)
+    assert panel.heads.isHidden()
+
+
+def test_a_percentile_takes_the_last_colour(qtbot: QtBot) -> None:
+    panel = attention_panel(qtbot, heads_session())
+    panel.context.selection.change(head=1)
+    cells = np.concatenate([row_of(1, position) for position in range(LENGTH)]).astype(np.float32)
+    panel.clamp.setCurrentIndex(panel.clamp.findData(90.0))
+    top = float(np.percentile(cells, 90))
+    assert clamp_at(cells, 90) == pytest.approx(top)
+    expected = shade(row_of(1, 11).astype(np.float32), False, top)
+    np.testing.assert_array_equal(panel.map.shades[11], expected)
+    assert panel.map.shades[0, 0] == 255
+    assert panel.map.colour_bar.ticks()[-1][1].startswith("≥")
+    panel.log_box.setChecked(True)
+    assert panel.map.colour_bar.ticks()[0][1] == "≤0.00010"
+    panel.clamp.setCurrentIndex(0)
+    panel.log_box.setChecked(False)
+    assert panel.map.colour_bar.ticks()[-1] == (1.0, "1")
+
+
+def test_the_row_says_on_how_few_tokens_it_rests(qtbot: QtBot) -> None:
+    panel = attention_panel(qtbot, heads_session())
+    panel.context.selection.change(head=3)
+    panel.choose_query(9)
+    assert "90 % of it on 2 of the 10 tokens up to it" in panel.row_label.text()
+    panel.context.selection.change(head=1)
+    panel.choose_query(9)
+    assert "90 % of it on 9 of the 10 tokens up to it" in panel.row_label.text()
