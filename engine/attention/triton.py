@@ -18,6 +18,7 @@ from engine.cache.base import KVCache
 from engine.cache.contiguous import ContiguousCache
 from engine.model.batch import PADDING_REQUEST, Batch, Span
 from engine.model.config import ModelConfig
+from kernels.attention_row import attention_row
 from kernels.decode_attention import decode_attention
 from kernels.kv import KV, ContiguousKV, PackedKV, PagedKV
 from kernels.prefill_attention import prefill_attention
@@ -50,18 +51,19 @@ class Launch:
     kv: Callable[[int], KV]
     """K and V of a layer, as the kernel takes them."""
 
-    def run(self, q: Tensor, layer: int, window: int | None, out: Tensor) -> None:
-        """Write this launch's rows of `out`."""
+    def run(self, q: Tensor, layer: int, window: int | None, out: Tensor, lse: Tensor) -> None:
+        """Write this launch's rows of `out` [P, heads, head_dim] and `lse` [P, heads]."""
         kv = self.kv(layer)
         if self.decode:
             decode_attention(
                 q, kv, self.starts, self.lengths, ends=self.ends, max_rows=self.max_rows, max_length=self.max_length,
-                window=window, out=out,
+                window=window, out=out, lse=lse,
             )  # fmt: skip
         else:
             prefill_attention(
-                q, kv, self.starts, self.lengths, ends=self.ends, max_rows=self.max_rows, window=window, out=out
-            )
+                q, kv, self.starts, self.lengths, ends=self.ends, max_rows=self.max_rows, window=window, out=out,
+                lse=lse,
+            )  # fmt: skip
 
 
 class TritonAttention:
@@ -73,6 +75,8 @@ class TritonAttention:
         self._config = config
         self._batch: Batch | None = None
         self._launches: list[Launch] = []
+        self._lse: Tensor | None = None
+        """Of the layer that ran last, float32 [P, heads]."""
         self._memories: tuple[tuple[int, int], ...] = ()
         self._places: list[ContiguousKV] = []
         self.kernel = "triton"
@@ -80,14 +84,37 @@ class TritonAttention:
     def __call__(self, q: Tensor, cache: KVCache, layer: int, batch: Batch) -> Tensor:
         if self._batch is not batch:
             self._launches = self._plan(cache, batch, q)
+            self._lse = torch.empty(q.shape[:2], dtype=torch.float32, device=q.device)
             self._batch = batch
             kinds = {"decode" if launch.decode else "prefill" for launch in self._launches}
             self.kernel = "triton:" + "+".join(sorted(kinds, reverse=True))
-        window = None if self._config is None else self._config.window(layer)
         out = torch.empty_like(q, memory_format=torch.contiguous_format)
+        assert self._lse is not None
         for launch in self._launches:
-            launch.run(q, layer, window, out)
+            launch.run(q, layer, self._window(layer), out, self._lse)
         return out
+
+    def rows(self, q: Tensor, cache: KVCache, layer: int, span: Span, first: int, heads: range) -> Tensor:
+        """See `RowSource`: exp(q · k · scale - lse) from the lse that the call left."""
+        assert self._lse is not None
+        rows = slice(span.row + first - span.first, span.row + span.length)
+        count = rows.stop - rows.start
+        table = cache.table(span.request_id) if isinstance(cache, TabledCache) else []
+        numbers = torch.tensor([0, count, span.end, *table], dtype=torch.int32, device=q.device)
+        starts, ends, lengths = numbers[:1], numbers[1:2], numbers[2:3]
+        kv: KV
+        if isinstance(cache, TabledCache):
+            kv = PagedKV(cache.blocks_of(layer), numbers[3:].unsqueeze(0))
+        else:
+            k, v = cache.keys_values(layer, span)  # [kv_heads, end, head_dim]
+            kv = PackedKV(k.transpose(0, 1), v.transpose(0, 1), starts)
+        return attention_row(
+            q[rows], kv, self._lse[rows], starts, lengths, ends=ends, max_rows=count, max_length=span.end,
+            heads=heads, window=self._window(layer),
+        )  # fmt: skip
+
+    def _window(self, layer: int) -> int | None:
+        return None if self._config is None else self._config.window(layer)
 
     # --- once a step --------------------------------------------------------------------------------------------------
 

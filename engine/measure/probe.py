@@ -1,4 +1,4 @@
-"""The attention probe: the probabilities of one layer, computed again from what the kernel was given."""
+"""The attention probe: the probabilities of one layer, from what the kernel was given and, where it can say, left."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
+from engine.attention.base import Attention, RowSource
 from engine.cache.base import KVCache
 from engine.decode.settings import Probe, check_range
 from engine.model.batch import PADDING_REQUEST, Batch
@@ -43,17 +44,21 @@ class RowProbe:
     def wants(self, layer: int) -> bool:
         return layer == self._layer
 
-    def observe(self, layer: int, q: Tensor, cache: KVCache, batch: Batch) -> None:
-        """q [P, heads, head_dim] of a layer whose K is already written."""
+    def observe(self, layer: int, q: Tensor, cache: KVCache, batch: Batch, attention: Attention) -> None:
+        """q [P, heads, head_dim] of a layer over which `attention` just ran."""
         start_ns = perf_counter_ns()
         for span in batch.spans:
             if span.request_id == PADDING_REQUEST:
                 continue
             first = max(span.first, self._seen.get(span.request_id, 0), span.end - ROWS_A_SPAN)
             if first < span.end:
-                rows = q[span.row + first - span.first : span.row + span.length]  # [n, heads, head_dim]
-                keys, _ = cache.keys_values(layer, span)  # [kv_heads, end, head_dim]
-                self._maps.append((span.request_id, first, self._probabilities(rows, keys, first)))
+                if isinstance(attention, RowSource):
+                    maps = attention.rows(q, cache, layer, span, first, self._heads).transpose(0, 1)
+                else:
+                    rows = q[span.row + first - span.first : span.row + span.length]  # [n, heads, head_dim]
+                    keys, _ = cache.keys_values(layer, span)  # [kv_heads, end, head_dim]
+                    maps = self._probabilities(rows, keys, first)
+                self._maps.append((span.request_id, first, maps))
         self.observing_ns += perf_counter_ns() - start_ns
 
     def take(self, step_id: int) -> list[AttentionRow]:

@@ -116,10 +116,10 @@ class Decoder:
                 q, k, v = torch.split(qkv, [heads, kv_heads, kv_heads], 1)  # [P, heads or kv_heads, head_dim]
             with timer("kv_write"):
                 cache.write(index, k, v)
-            if probe is not None and probe.wants(index):
-                probe.observe(index, q, cache, batch)
             with timer("attention"):
                 mixed = attention(q, cache, index, batch)  # [P, heads, head_dim]
+            if probe is not None and probe.wants(index):
+                probe.observe(index, q, cache, batch, attention)
             with timer("attn_out"):
                 x = layer.out.add_to(x, mixed.reshape(rows, heads * head_dim))  # [P, hidden]
             with timer("norm"):

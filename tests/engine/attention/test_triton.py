@@ -8,6 +8,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -16,11 +17,11 @@ from engine.attention.reference import reference_attention
 from engine.attention.triton import decodes
 from engine.cache.build import make_cache
 from engine.decode.capabilities import unavailable_switches
-from engine.decode.settings import RequestSpec, RunSpec, SwitchChange, Switches
+from engine.decode.settings import Observation, Probe, RequestSpec, RunSpec, SwitchChange, Switches
 from engine.model.batch import PADDING_REQUEST, Batch, Span
 from engine.model.config import ModelConfig
 from engine.model.loader import LoadedModel
-from engine.session.schema import AnyEvent, Step
+from engine.session.schema import AnyEvent, AttentionRow, Step
 from kernels.kv import ContiguousKV
 from tests.engine.drive import drive, tokens_of
 from tests.engine.model.checkpoints import KINDS, VOCAB, save_checkpoint
@@ -177,6 +178,23 @@ def test_addresses_are_those_of_the_tensors_and_are_sent_again_only_for_other_re
         cache.write(0, torch.randn(rows, 2, 8), torch.randn(rows, 2, 8))
         attention(torch.randn(rows, 4, 8), cache, 0, batch)
     assert calls == [1, 2]
+
+
+@pytest.mark.parametrize("kv", CACHES)
+@pytest.mark.parametrize("head", [None, 2])
+def test_the_probes_rows_are_those_that_the_reference_has(tiny_model: LoadedModel, kv: Any, head: int | None) -> None:
+    def rows_of(attention: Any) -> dict[tuple[int, int, int], list[float]]:
+        requests = tuple(RequestSpec(text, 4, ignore_eos=True) for text in TEXTS)
+        switches = Switches(kv=kv, attention=attention, batching="static", block_size=4)
+        events = drive(tiny_model, RunSpec(requests, switches, Observation("step", Probe(1, head))))
+        rows = [event for event in events if isinstance(event, AttentionRow)]
+        return {(r.request_id, r.head, r.position): np.frombuffer(r.probs, np.float16).tolist() for r in rows}
+
+    mine, theirs = rows_of("triton"), rows_of("reference")
+    assert mine.keys() == theirs.keys()
+    assert len(mine) == (1 if head is not None else 4) * sum(len(text) + 4 for text in TEXTS)
+    for key, row in mine.items():
+        assert row == pytest.approx(theirs[key], abs=1e-3)
 
 
 def test_without_a_gpu_it_is_offered_in_the_interpreter_only(monkeypatch: pytest.MonkeyPatch) -> None:

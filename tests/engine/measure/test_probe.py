@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from engine.attention.build import make_attention
 from engine.cache.none import NoCache
 from engine.decode.settings import Probe
 from engine.measure.probe import ROWS_A_SPAN, RowProbe
@@ -23,7 +24,9 @@ CONFIG = ModelConfig(
 )  # fmt: skip
 
 
-def observe(probe: RowProbe, batch: Batch, seen: dict[int, int]) -> tuple[Tensor, Tensor, list[AttentionRow]]:
+def observe(
+    probe: RowProbe, batch: Batch, seen: dict[int, int], config: ModelConfig = CONFIG, name: str = "sdpa"
+) -> tuple[Tensor, Tensor, list[AttentionRow]]:
     torch.manual_seed(0)
     rows = batch.token_ids.shape[0]
     q, k = torch.randn(rows, 4, 8), torch.randn(rows, 2, 8)
@@ -31,7 +34,9 @@ def observe(probe: RowProbe, batch: Batch, seen: dict[int, int]) -> tuple[Tensor
     cache.begin(batch)
     cache.write(1, k, k)
     probe.begin(seen)
-    probe.observe(1, q, cache, batch)
+    attention = make_attention(name, config)
+    attention(q, cache, 1, batch)
+    probe.observe(1, q, cache, batch, attention)
     return q, k, probe.take(5)
 
 
@@ -43,10 +48,11 @@ def expected(q: Tensor, k: Tensor, head: int, row: int, position: int, window: i
 
 
 @pytest.mark.parametrize("window", [None, 3])
-def test_rows_of_two_requests_and_padding(window: int | None) -> None:
+@pytest.mark.parametrize("name", ["sdpa", "triton"])
+def test_rows_of_two_requests_and_padding(name: str, window: int | None) -> None:
     config = replace(CONFIG, sliding_window=window, window_layers=(1,))
     batch = Batch.of([(7, 0, [1] * 6), (PADDING_REQUEST, 0, [0] * 2), (9, 0, [2] * 4)])
-    q, k, rows = observe(RowProbe(Probe(1, None), config), batch, {9: 3})
+    q, k, rows = observe(RowProbe(Probe(1, None), config), batch, {9: 3}, config, name)
     assert {(row.request_id, row.position, row.head) for row in rows} == {
         *((7, position, head) for position in range(6) for head in range(4)),
         *((9, 3, head) for head in range(4)),

@@ -157,7 +157,7 @@ def test_the_probe_sees_rotated_queries_of_the_layer_it_wants(tmp_path: Path) ->
         def wants(self, layer: int) -> bool:
             return layer == 1
 
-        def observe(self, layer: int, q: torch.Tensor, cache: Any, batch: Batch) -> None:
+        def observe(self, layer: int, q: torch.Tensor, cache: Any, batch: Batch, attention: Any) -> None:
             self.seen.append((layer, q.clone(), cache.keys_values(layer, batch.spans[0])[0].clone()))
 
     from engine.measure.timers import NoTimer
