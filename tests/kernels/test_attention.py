@@ -18,10 +18,10 @@ F32, BF16 = torch.float32, torch.bfloat16
 PREFILL = [
     Case(((1, 1),)),
     Case(((15, 15), (16, 16), (17, 17)), (3, 1), 24),
-    Case(((63, 63), (64, 10), (65, 1)), (4, 2), 33, 0),
-    Case(((129, 129),), (3, 1), 80, 16, 40),
+    Case(((63, 20), (64, 10), (129, 5)), (4, 2), 33, 0),
+    Case(((65, 65),), (3, 1), 80, 16, 40),
     Case(((40, 40), (0, 1), (33, 2)), (8, 1), 64, 5, 1),
-    Case(((70, 63),), (4, 4), 96, 1, 7),
+    Case(((70, 33),), (4, 4), 96, 1, 7),
     Case(((65, 65),), (3, 1), 128, 16, None, BF16),
     Case(((17, 17),), (4, 2), 256, 0, None, BF16),
     Case(((33, 33), (1, 1)), (2, 1), 256, 16),
@@ -56,10 +56,10 @@ def test_decode_is_the_formula(case: Case) -> None:
     check(case, "cpu", "decode")
 
 
-@pytest.mark.parametrize("tiles", [Tiles(16, 16), Tiles(16, 64), Tiles(64, 16), Tiles(128, 32)], ids=str)
+@pytest.mark.parametrize("tiles", [Tiles(16, 16), Tiles(16, 64), Tiles(64, 16)], ids=str)
 @pytest.mark.parametrize("window", [None, 9])
 def test_how_the_work_is_cut_changes_nothing(tiles: Tiles, window: int | None) -> None:
-    case = Case(((50, 50), (37, 3)), (3, 1), 32, 8, window)
+    case = Case(((40, 40), (37, 3)), (3, 1), 32, 8, window)
     check(case, "cpu", "prefill", tiles)
     check(case, "cpu", "decode", tiles)
 

@@ -39,9 +39,9 @@ def kernels_of(events: list[AnyEvent]) -> list[str]:
 @pytest.mark.parametrize("kind", sorted(KINDS))
 def test_every_family_says_what_it_says_by_the_reference(kind: str, tmp_path: Path) -> None:
     model = load(save_checkpoint(tmp_path, kind))
-    plain = greedy(model, cache_of(model, "none"), "reference", PROMPT, 4)
+    plain = greedy(model, cache_of(model, "none"), "reference", PROMPT, 3)
     for kv in CACHES:
-        assert greedy(model, cache_of(model, kv, block_size=4), "triton", PROMPT, 4) == plain
+        assert greedy(model, cache_of(model, kv, block_size=4), "triton", PROMPT, 3) == plain
 
 
 @pytest.mark.parametrize("speculate", ["off", "draft", "ngram"])
@@ -50,7 +50,7 @@ def test_every_family_says_what_it_says_by_the_reference(kind: str, tmp_path: Pa
 def test_every_combination_says_what_the_reference_says(
     tiny_model: LoadedModel, tiny_draft: LoadedModel, kv: Any, batching: Any, speculate: Any
 ) -> None:
-    requests = tuple(RequestSpec(text, 3 + 2 * index, ignore_eos=True) for index, text in enumerate(TEXTS))
+    requests = tuple(RequestSpec(text, 2 + 2 * index, ignore_eos=True) for index, text in enumerate(TEXTS))
     switches = Switches(kv=kv, attention="triton", batching=batching, speculate=speculate, k=2, max_batch=2)
     events = drive(tiny_model, RunSpec(requests, switches), draft=tiny_draft)
     plain = drive(tiny_model, RunSpec(requests, Switches(attention="reference")))
@@ -60,7 +60,7 @@ def test_every_combination_says_what_the_reference_says(
     assert "triton:decode" in ran or kv == "none"
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(3))
 def test_flipping_to_it_and_away_changes_no_token(tiny_model: LoadedModel, tiny_draft: LoadedModel, seed: int) -> None:
     rng = random.Random(seed)
     flips: dict[str, tuple[Any, ...]] = {
@@ -180,11 +180,10 @@ def test_addresses_are_those_of_the_tensors_and_are_sent_again_only_for_other_re
     assert calls == [1, 2]
 
 
-@pytest.mark.parametrize("kv", CACHES)
-@pytest.mark.parametrize("head", [None, 2])
+@pytest.mark.parametrize(("kv", "head"), [("none", 2), ("contiguous", 2), ("paged", None)])
 def test_the_probes_rows_are_those_that_the_reference_has(tiny_model: LoadedModel, kv: Any, head: int | None) -> None:
     def rows_of(attention: Any) -> dict[tuple[int, int, int], list[float]]:
-        requests = tuple(RequestSpec(text, 4, ignore_eos=True) for text in TEXTS)
+        requests = tuple(RequestSpec(text, 3, ignore_eos=True) for text in TEXTS)
         switches = Switches(kv=kv, attention=attention, batching="static", block_size=4)
         events = drive(tiny_model, RunSpec(requests, switches, Observation("step", Probe(1, head))))
         rows = [event for event in events if isinstance(event, AttentionRow)]
@@ -192,7 +191,7 @@ def test_the_probes_rows_are_those_that_the_reference_has(tiny_model: LoadedMode
 
     mine, theirs = rows_of("triton"), rows_of("reference")
     assert mine.keys() == theirs.keys()
-    assert len(mine) == (1 if head is not None else 4) * sum(len(text) + 4 for text in TEXTS)
+    assert len(mine) == (1 if head is not None else 4) * sum(len(text) + 3 for text in TEXTS)
     for key, row in mine.items():
         assert row == pytest.approx(theirs[key], abs=1e-3)
 
