@@ -161,6 +161,7 @@ def _record(parser: argparse.ArgumentParser) -> None:
     observed.add_argument("--detail", default="phase", choices=get_args(Detail))
     observed.add_argument("--attention-layer", type=int, metavar="L", help="record the attention of this layer")
     observed.add_argument("--attention-head", type=int, metavar="H", help="... of this head only (default: every head)")
+    observed.add_argument("--nvtx", action="store_true", help="name phases for Nsight Systems (CUDA only)")
     observed.add_argument("-o", "--output", metavar="FILE.dscope", help="default: decodescope-DATE-TIME.dscope here")
     observed.add_argument("--json", action="store_true", help="one JSON object instead of a table; no file without -o")
 

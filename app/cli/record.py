@@ -92,4 +92,4 @@ def run_spec(options: argparse.Namespace) -> RunSpec:
     probe = None
     if options.attention_layer is not None or options.attention_head is not None:
         probe = Probe(options.attention_layer or 0, options.attention_head)
-    return RunSpec(requests, switches, Observation(options.detail, probe), tuple(options.switch_at))
+    return RunSpec(requests, switches, Observation(options.detail, probe, options.nvtx), tuple(options.switch_at))

@@ -209,5 +209,7 @@ class PagedCache:
 
 def free_memory(device: torch.device) -> int:
     """Bytes the pool may take on a device, by what is free there now."""
+    if device.type == "cuda":
+        torch.cuda.empty_cache()  # what PyTorch keeps of tensors that are gone is free as well
     free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else psutil.virtual_memory().available
     return int(FREE_SHARE * free)

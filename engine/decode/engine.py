@@ -12,8 +12,9 @@ import msgspec
 import torch
 
 from engine.attention.build import make_attention
-from engine.cache.base import BlockEvent, OutOfKvMemory
+from engine.cache.base import BlockEvent, KVCache, OutOfKvMemory
 from engine.cache.build import make_cache
+from engine.cache.none import NoCache
 from engine.decode.batching import make_scheduler
 from engine.decode.capabilities import check_available
 from engine.decode.decide import Drawn, decide
@@ -33,10 +34,11 @@ from engine.graphs.flight import Flight
 from engine.graphs.steps import GraphedSteps
 from engine.measure.account import StepFacts, kv_state, record_step
 from engine.measure.cost import CostModel
+from engine.measure.nvtx import NvtxTimer, Ranges
 from engine.measure.overhead import OverheadMeter
 from engine.measure.positions import padding_of, work_of
 from engine.measure.probe import make_probe
-from engine.measure.timers import StepTimes, make_timer
+from engine.measure.timers import StepTimer, StepTimes, make_timer
 from engine.model.batch import Batch
 from engine.model.loader import LoadedModel
 from engine.session import schema
@@ -81,7 +83,7 @@ class Engine:
         self._switches = run.switches
         self._check_switches(run)
         self._queue.coming.extend(in_order(self._make_request(spec, 0) for spec in run.requests))
-        self._cache = make_cache(run.switches, model.config, model.device, model.dtype)
+        self._cache: KVCache = make_cache(run.switches, model.config, model.device, model.dtype)
         self._attention = make_attention(run.switches.attention, model.config)
         self._scheduler = make_scheduler(run.switches)
         self._proposer = make_proposer(run.switches, draft)
@@ -133,10 +135,16 @@ class Engine:
         self._pending.append(changes)
 
     def observe(self, observation: Observation) -> None:
-        """Observe more or less from the next step on; raises InputError for a layer or head there is not."""
+        """Observe more or less from the next step on; raises InputError for what there is not (layer, head, GPU)."""
+        device_type = self._model.device.type
+        if observation.nvtx and device_type != "cuda":
+            raise InputError("NVTX ranges need a CUDA device.")
         self._probe = None if observation.probe is None else make_probe(observation.probe, self._model.config)
         self._observation = observation
-        self._timer = make_timer(observation.detail, self._model.config.layers, self._model.device.type)
+        self._timer: StepTimer = make_timer(observation.detail, self._model.config.layers, device_type)
+        self._ranges: Ranges | None = torch.cuda.nvtx if observation.nvtx else None
+        if self._ranges is not None:
+            self._timer = NvtxTimer(self._timer, self._ranges)
 
     def mark(self, kind: str, label: str) -> None:
         """Put a note on the timeline, now."""
@@ -200,7 +208,11 @@ class Engine:
         assert self._graphs is not None
         with self._timer("prepare"):
             variant = self._graphs.variant(shares, self._alternatives, self._observation.detail)
-            flight = self._graphs.launch(shares, batch, variant)
+            if not self._graphs.ready(variant):
+                since_ns = self.now_ns()
+                captured = self._graphs.capture(variant)
+                self.mark("graphs", f"captured {captured} calls in {(self.now_ns() - since_ns) / 1e9:.2f} s")
+            flight = self._graphs.launch(shares, batch, variant, ranges=self._ranges)
             self._graphs.commit(flight)
         return flight
 
@@ -227,7 +239,7 @@ class Engine:
                 padded, batch = graphs.prepare(self._scheduler.pad(queue, shares))
             except OutOfKvMemory:
                 return None
-            return graphs.launch(padded, batch, variant, flight)
+            return graphs.launch(padded, batch, variant, flight, self._ranges)
 
     def _land(self, flight: Flight, start_ns: int) -> None:
         """Launch what can follow, then read a flight's tokens, emit them, and account for its step."""
@@ -304,6 +316,10 @@ class Engine:
             for request in self._queue.running:
                 self._cache.free(request.id)
             self._left_blocks += self._cache.drain_events()
+            # The old memory goes before the new one looks for room: nothing may hold it any more.
+            self._graphs = None
+            self._attention = make_attention(wanted.attention, self._model.config)
+            self._cache = NoCache(self._model.config.layers)
             self._cache = make_cache(wanted, self._model.config, self._model.device, self._model.dtype)
             self._readmit()
         if "attention" in changed:

@@ -117,10 +117,11 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """How much is observed. `probe` None records no attention."""
+    """How much is observed. `probe` None records no attention; `nvtx` names phases for Nsight Systems (CUDA only)."""
 
     detail: Detail = "phase"
     probe: Probe | None = None
+    nvtx: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,6 +127,11 @@ class CapturedStep:
         return self._twin_us * (busy_ns / 1e3 / whole) if whole > 0 else self._twin_us
 
     @property
+    def calls(self) -> int:
+        """How many calls were captured for it."""
+        return 1 if self._twin is None else 2
+
+    @property
     def spans(self) -> int:
         """Timed spans of the twin."""
         return 0 if self._timer is None else self._timer.spans

@@ -21,6 +21,7 @@ from engine.graphs.device import GraphDevice
 from engine.graphs.flight import Flight, FlightTimes
 from engine.graphs.memory import FixedMemory
 from engine.graphs.sampling import columns_of
+from engine.measure.nvtx import Ranges
 from engine.measure.timers import StepTimer
 from engine.model.batch import PADDING_REQUEST, Batch, Span
 from engine.model.loader import LoadedModel
@@ -106,21 +107,36 @@ class GraphedSteps:
         """Whether this kind of step is captured already."""
         return variant in self._captured
 
-    def launch(self, shares: list[Share], batch: Batch, variant: Variant, after: Flight | None = None) -> Flight:
+    def capture(self, variant: Variant) -> int:
+        """Capture this kind of step in all sizes, largest first, while nothing flies; how many calls that were."""
+        self._parts.buffers.clear()  # captures run on padding only
+        self._logits_of(self._sizes[-1] * variant.width)
+        self._captured[variant] = {
+            rows: CapturedStep(self._parts, variant, rows, self.device) for rows in reversed(self._sizes)
+        }
+        return sum(step.calls for step in self._captured[variant].values())
+
+    def launch(
+        self, shares: list[Share], batch: Batch, variant: Variant, after: Flight | None = None,
+        ranges: Ranges | None = None,
+    ) -> Flight:  # fmt: skip
         """Launch a step of filled shares and wait for nothing.
 
         `after` is a flight that has not landed: what it draws is the input of the requests whose token is not known.
-        Captures this kind of step first, all sizes, largest first, where it never ran before.
+        `ranges` gets a range around the replay.
+        This kind of step has been captured before.
         """
-        if variant not in self._captured:
-            self._capture(variant)
         step = self._captured[variant][batch.token_ids.shape[0] // variant.width]
         inputs, params, uniforms = self._inputs(shares, variant, after)
         columns = columns_of(params, uniforms) if variant.sampled else None
         started, finished, landed = self._moments[next(self._launches) % 2]
         self._parts.buffers.load(inputs, variant.width, columns)
         started.record()
+        if ranges is not None:
+            ranges.range_push(f"replay {step.rows}x{variant.width}")
         timed = step.launch()
+        if ranges is not None:
+            ranges.range_pop()
         finished.record()
         drawn = self._parts.buffers.fetch() if variant.width == 1 else None
         landed.record()
@@ -139,11 +155,9 @@ class GraphedSteps:
         else:
             flight.landed.wait()
             width = 3 + 2 * min(flight.step.variant.alternatives, self._model.config.vocab)
-            drawn = []
-            for share in wanted:
-                assert share.request is not None
-                row = flight.rows[share.request.id]
-                drawn.append(Drawn(share.request, 0, 0, choices(flight.drawn[row : row + 1, :width])))
+            read = choices(flight.drawn[: flight.step.rows, :width])
+            own = [share.request for share in wanted if share.request is not None]
+            drawn = [Drawn(request, 0, 0, [read[flight.rows[request.id]]]) for request in own]
         flight.landed.wait()
         busy_ns = flight.finished.ns_since(flight.started)
         phases = flight.step.phases_us(busy_ns, flight.launch == "twin")
@@ -183,13 +197,6 @@ class GraphedSteps:
             params.append(request.spec.sampling)
             uniforms += uniforms_of(request, 1) if variant.sampled else [0.0]
         return inputs, params, uniforms
-
-    def _capture(self, variant: Variant) -> None:
-        self._parts.buffers.clear()  # captures run on padding only
-        self._logits_of(self._sizes[-1] * variant.width)
-        self._captured[variant] = {
-            rows: CapturedStep(self._parts, variant, rows, self.device) for rows in reversed(self._sizes)
-        }
 
     def _logits_of(self, rows: int) -> Tensor:
         if self._logits.shape[0] < rows:  # only before anything that uses it is captured

@@ -201,7 +201,7 @@ class DeviceSample(Event, frozen=True, tag=True, array_like=True):
 
 
 class Mark(Event, frozen=True, tag=True, array_like=True):
-    """A note on the timeline: kind is switch, user, pause, resume, stop, fault, teacher."""
+    """A note on the timeline: kind is switch, user, pause, resume, stop, fault, teacher, graphs."""
 
     t_ns: int
     kind: str

@@ -10,7 +10,7 @@ from engine.decode.engine import Engine
 from engine.decode.settings import Observation, Probe, RequestSpec, RunSpec, Sampling, SwitchChange, Switches
 from engine.graphs.device import PlainDevice
 from engine.model.loader import LoadedModel
-from engine.session.schema import RequestFinished, Step, Token, Work
+from engine.session.schema import Mark, RequestFinished, Step, Token, Work
 from tests.engine.drive import drive, session_of, tokens_of
 
 PROMPTS = ("the cat sits", "once upon a time", "x", "a longer prompt than the others", "two")
@@ -224,6 +224,33 @@ def test_too_little_memory_preempts_as_without_graphs(tiny_model: LoadedModel) -
         plain = drive(tiny_model, RunSpec(requests_of(40, 30, 40, 20), Switches(kv="paged", batching="continuous")))
         assert tokens_of(events) == tokens_of(plain)
         assert max(step.kv_reserved_bytes for step in steps_of(list(events))) <= memory
+
+
+def test_replays_have_ranges_of_their_own_where_they_are_asked_for(tiny_model: LoadedModel) -> None:
+    class Ranges:
+        def __init__(self) -> None:
+            self.seen: list[str] = []
+
+        def range_push(self, msg: str) -> None:
+            self.seen.append(msg)
+
+        def range_pop(self) -> None:
+            self.seen.append("end")
+
+    ranges = Ranges()
+
+    def before_step(engine: Engine, call: int) -> None:
+        engine._ranges = ranges
+
+    spec = RunSpec(requests_of(4, 4, 4), Switches(kv="paged", batching="continuous", graphs=True))
+    drive(tiny_model, spec, before_step, graph_device=PlainDevice())
+    assert ranges.seen == ["replay 4x1", "end"] * 3
+
+
+def test_capturing_is_marked(tiny_model: LoadedModel) -> None:
+    spec = RunSpec(requests_of(4), Switches(kv="paged", batching="continuous", max_batch=4, graphs=True))
+    marks = [e for e in drive(tiny_model, spec, graph_device=PlainDevice()) if isinstance(e, Mark)]
+    assert [(mark.kind, mark.label.split(" calls in")[0]) for mark in marks] == [("graphs", "captured 6")]
 
 
 def test_cancelling_lands_what_is_in_the_air(tiny_model: LoadedModel) -> None:

@@ -1,0 +1,80 @@
+"""NVTX ranges around phases, so that Nsight Systems shows the names that the panels show.
+
+    nsys profile --trace=cuda,nvtx --cuda-graph-trace=node decodescope record --nvtx ...
+
+Ranges are the host's: a phase that runs operation by operation has one around its launches, and a captured step one
+around its replay (`replay 8x1`), since the phases of a graph are launched as one thing; its kernels are listed there.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.measure.timers import StepTimer
+
+
+class Ranges(Protocol):
+    """What is needed of `torch.cuda.nvtx`."""
+
+    def range_push(self, msg: str) -> object:
+        """Open a range inside of those that are open."""
+
+    def range_pop(self) -> object:
+        """Close the innermost range."""
+
+
+class _Range:
+    """A phase's own span within a range of its name."""
+
+    __slots__ = ("_inner", "_name", "_ranges")
+
+    def __init__(self, inner: AbstractContextManager[None], name: str, ranges: Ranges) -> None:
+        self._inner = inner
+        self._name = name
+        self._ranges = ranges
+
+    def __enter__(self) -> None:
+        self._ranges.range_push(self._name)
+        self._inner.__enter__()
+
+    def __exit__(self, kind: object, error: object, traceback: object) -> None:
+        self._inner.__exit__(None, None, None)
+        self._ranges.range_pop()
+
+
+class NvtxTimer:
+    """Another timer, with a range around every span of it."""
+
+    def __init__(self, inner: StepTimer, ranges: Ranges) -> None:
+        self._inner = inner
+        self._ranges = ranges
+
+    @property
+    def spans(self) -> int:
+        return self._inner.spans
+
+    @property
+    def device_ns(self) -> int:
+        return self._inner.device_ns
+
+    def __call__(self, phase: str) -> AbstractContextManager[None]:
+        return _Range(self._inner(phase), phase, self._ranges)
+
+    def layer(self, index: int) -> None:
+        self._inner.layer(index)
+
+    def begin(self) -> None:
+        self._inner.begin()
+
+    def finish(self) -> None:
+        self._inner.finish()
+
+    def spent_us(self) -> NDArray[np.float64]:
+        return self._inner.spent_us()
+
+    def read_us(self, wall_us: float) -> NDArray[np.float32]:
+        return self._inner.read_us(wall_us)
