@@ -14,6 +14,7 @@ from app.panels.focus import STEP_KEYS, claims_key, draw_focus, walk_steps
 from app.panels.kv_memory_bars import LayerBars, LayerKv
 from app.panels.kv_memory_blocks import BlockPage
 from app.panels.kv_memory_calculator import KvCalculator
+from app.panels.kv_memory_tree import MemoryPage
 from app.panels.models.kv_memory import KvShape, LivePositions, kv_switch, shape_of
 from app.panels.models.pooling import envelope
 from app.panels.redundancy import switch_notes
@@ -27,7 +28,7 @@ from engine.session.store import Session
 CHART_HEIGHT: Final = 240
 """Panel height from which the chart over the run is shown."""
 
-PAGES: Final = ("layers", "blocks")
+PAGES: Final = ("layers", "blocks", "all")
 
 KEYS: Final = frozenset({*STEP_KEYS, Qt.Key.Key_Up, Qt.Key.Key_Down})
 
@@ -65,6 +66,8 @@ class KvMemoryPanel(Panel):
         self._stack = QStackedWidget(self)
         self._stack.addWidget(self._layers)
         self._stack.addWidget(self.blocks)
+        self.memory = MemoryPage(self)
+        self._stack.addWidget(self.memory)
         column = QVBoxLayout(self)
         column.setContentsMargins(1, GRID, 1, 1)
         column.setSpacing(GRID)
@@ -129,9 +132,9 @@ class KvMemoryPanel(Panel):
         return [LayerKv(used, reserved, predicted) for used, reserved in detail[1].tolist()]
 
     def show_page(self, page: str) -> None:
-        """Show the layers or the blocks."""
+        """Show the layers, the blocks, or all of the memory."""
         self.pages.set_value(page)
-        self._stack.setCurrentWidget(self.blocks if page == "blocks" else self._layers)
+        self._stack.setCurrentIndex(PAGES.index(page))
         if self.session is not None and len(self.session.steps):
             self.refresh()
 
@@ -152,8 +155,8 @@ class KvMemoryPanel(Panel):
         if self._shape is None:
             self._shape = shape_of(session.model_config)
             self.calculator.offer_device(session.meta, session.model_config)
-        if self.pages.value == "blocks":
-            self.blocks.refresh(step)
+        if self.pages.value != "layers":
+            self._show_page(session, step)
             return
         self._show_step(session, step)
         if len(session.steps) != self._drawn_steps:
@@ -167,22 +170,25 @@ class KvMemoryPanel(Panel):
         self.blocks.select(selected.step, selected.steps, selected.request)
         step = self.step_shown()
         if self.session is not None and step is not None:
-            if self.pages.value == "blocks":
-                self.blocks.refresh(step)
-            else:
+            if self.pages.value == "layers":
                 self._show_step(self.session, step)
+            else:
+                self._show_page(self.session, step)
 
     def restyle(self) -> None:
         self.calculator.restyle()
         self.bars.update()
         self.blocks.restyle()
+        self.memory.restyle()
         if self.session is not None and len(self.session.steps):
             self._show_chart(self.session)
 
     def rows(self) -> tuple[list[str], list[tuple[object, ...]]]:
-        """The layers, or the blocks, of the step that is shown."""
+        """The layers, the blocks or the parts of the memory, whichever is shown."""
         if self.pages.value == "blocks":
             return self.blocks.rows()
+        if self.pages.value == "all":
+            return self.memory.rows()
         names = ["step", "layer", "used_bytes", "reserved_bytes", "predicted_bytes"]
         step = self.step_shown()
         if step is None:
@@ -193,13 +199,23 @@ class KvMemoryPanel(Panel):
 
     # --- inside -----------------------------------------------------------------------------------------------------
 
+    def _show_page(self, session: Session, step: int) -> None:
+        """The blocks after a step, or the memory at the peak of what is selected."""
+        if self.pages.value == "blocks":
+            self.blocks.refresh(step)
+            return
+        now = self.context.selection.now
+        one = (step, step) if now.step is not None else None
+        self.memory.refresh(session, now.steps if now.steps is not None else one)
+
     def _name_pages(self) -> None:
         self.pages.name(
             self.tr("Show"),
-            {"layers": self.tr("By layer"), "blocks": self.tr("Blocks")},
+            {"layers": self.tr("By layer"), "blocks": self.tr("Blocks"), "all": self.tr("All memory")},
             {
                 "layers": self.tr("What each layer's cache holds beside the formula, and how much fits"),
                 "blocks": self.tr("Who holds each block of the paged cache, and how much of it lies idle"),
+                "all": self.tr("Weights, cache, activations and the rest, at the peak of what is selected"),
             },
         )
 

@@ -712,12 +712,20 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>块</translation>
     </message>
     <message>
+        <source>All memory</source>
+        <translation>全部内存</translation>
+    </message>
+    <message>
         <source>What each layer&apos;s cache holds beside the formula, and how much fits</source>
         <translation>每层缓存的内容与公式对照，以及能容纳多少</translation>
     </message>
     <message>
         <source>Who holds each block of the paged cache, and how much of it lies idle</source>
         <translation>分页缓存的每个块由谁占用，以及有多少闲置</translation>
+    </message>
+    <message>
+        <source>Weights, cache, activations and the rest, at the peak of what is selected</source>
+        <translation>所选范围峰值时的权重、缓存、激活及其余部分</translation>
     </message>
     <message>
         <source>Nothing is cached, because kv is none; for these {positions} positions a cache would hold {size} {mark}.</source>
@@ -1054,6 +1062,108 @@ internal fragmentation {fragmentation} {derived}</source>
     <message>
         <source>Run</source>
         <translation>运行</translation>
+    </message>
+</context>
+<context>
+    <name>MemoryBar</name>
+    <message>
+        <source>Memory by part, in proportion</source>
+        <translation>按比例显示各部分内存</translation>
+    </message>
+</context>
+<context>
+    <name>MemoryPage</name>
+    <message>
+        <source>Part</source>
+        <translation>部分</translation>
+    </message>
+    <message>
+        <source>Size</source>
+        <translation>大小</translation>
+    </message>
+    <message>
+        <source>Share ƒ</source>
+        <translation>占比 ƒ</translation>
+    </message>
+    <message>
+        <source>Memory by part</source>
+        <translation>各部分内存</translation>
+    </message>
+    <message>
+        <source>All of it</source>
+        <translation>全部</translation>
+    </message>
+    <message>
+        <source>Weights</source>
+        <translation>权重</translation>
+    </message>
+    <message>
+        <source>KV cache, reserved</source>
+        <translation>KV 缓存（预留）</translation>
+    </message>
+    <message>
+        <source>used</source>
+        <translation>已用</translation>
+    </message>
+    <message>
+        <source>evictable</source>
+        <translation>可回收</translation>
+    </message>
+    <message>
+        <source>reserved and idle</source>
+        <translation>预留未用</translation>
+    </message>
+    <message>
+        <source>Activations, at most</source>
+        <translation>激活（最大）</translation>
+    </message>
+    <message>
+        <source>Allocator&apos;s reserve</source>
+        <translation>分配器预留</translation>
+    </message>
+    <message>
+        <source>Everything else</source>
+        <translation>其余</translation>
+    </message>
+    <message>
+        <source>What the device has in use (GPU), or the engine process holds (CPU), at its largest.</source>
+        <translation>设备正在使用（GPU）或引擎进程占用（CPU）的内存，取最大值。</translation>
+    </message>
+    <message>
+        <source>The model&apos;s parameters as they are stored on the device.</source>
+        <translation>存放在设备上的模型参数。</translation>
+    </message>
+    <message>
+        <source>What the KV cache took from the device, at its largest.</source>
+        <translation>KV 缓存从设备取得的内存，取最大值。</translation>
+    </message>
+    <message>
+        <source>Holds keys and values of live positions.</source>
+        <translation>存放有效位置的键和值。</translation>
+    </message>
+    <message>
+        <source>Held only for possible reuse by a request that begins alike.</source>
+        <translation>仅为开头相同的请求可能的复用而保留。</translation>
+    </message>
+    <message>
+        <source>Taken by the cache, and nothing is written in it.</source>
+        <translation>已被缓存占用，但尚未写入。</translation>
+    </message>
+    <message>
+        <source>What a forward pass needs beside weights and cache at its widest moment.</source>
+        <translation>一次前向在最宽时刻除权重和缓存外所需的内存。</translation>
+    </message>
+    <message>
+        <source>Taken from the device by the allocator and not handed out.</source>
+        <translation>分配器从设备取得但尚未分配出去的内存。</translation>
+    </message>
+    <message>
+        <source>Libraries, code, and whatever else lies in it; on a GPU other programs too.</source>
+        <translation>库、代码以及其中的其他内容；在 GPU 上还包括其他程序。</translation>
+    </message>
+    <message>
+        <source>not reported</source>
+        <translation>未报告</translation>
     </message>
 </context>
 <context>

@@ -75,18 +75,25 @@ class RowProbe:
 
     def _probabilities(self, q: Tensor, keys: Tensor, first: int) -> Tensor:
         """float16 [heads recorded, n, end] for rows of positions `first`.. ."""
-        config = self._config
-        wanted = torch.tensor(list(self._heads), device=q.device)
-        queries = q[:, wanted].transpose(0, 1).float()  # [h, n, head_dim]
-        k = keys[wanted // config.group].float()  # [h, end, head_dim]
-        scores = queries @ k.transpose(1, 2) * config.scale  # [h, n, end]
-        rows = torch.arange(first, first + q.shape[0], device=q.device)[:, None]
-        columns = torch.arange(keys.shape[1], device=q.device)[None, :]
-        hidden = columns > rows
+        config, rows = self._config, q.shape[0]
+        if len(self._heads) == 1:
+            head = self._heads[0]
+            scores = (q[:, head].float() @ keys[head // config.group].float().T)[None]  # [1, n, end]
+        else:  # the heads of a group stand side by side and share their K
+            grouped = (
+                q.transpose(0, 1).float().reshape(config.kv_heads, -1, q.shape[2])
+            )  # [kv_heads, group · n, head_dim]
+            scores = (grouped @ keys.float().transpose(1, 2)).view(config.heads, rows, -1)  # [heads, n, end]
+        scores *= config.scale
         window = config.window(self._layer)
-        if window is not None:
-            hidden |= columns <= rows - window
-        return scores.masked_fill(hidden, -torch.inf).softmax(-1).half()
+        if rows > 1 or window is not None:  # the last position alone sees everything
+            queries = torch.arange(first, first + rows, device=q.device)[:, None]
+            columns = torch.arange(keys.shape[1], device=q.device)[None, :]
+            hidden = columns > queries
+            if window is not None:
+                hidden |= columns <= queries - window
+            scores.masked_fill_(hidden, -torch.inf)
+        return scores.softmax(-1).half()
 
 
 def make_probe(spec: Probe, config: ModelConfig) -> RowProbe:

@@ -1,0 +1,201 @@
+"""The page of the KV memory panel about all of the memory: weights, cache, activations, allocator and the rest."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from PySide6.QtCore import QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QIcon, QPainter, QPaintEvent, QPixmap
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QHeaderView,
+    QSizePolicy,
+    QTreeWidget,
+    QTreeWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.theme import GRID, PANEL_PADDING, ROW_GAP, theme, ui_font
+from app.units import DERIVED, MEASURED, memory, percent
+from engine.session.memory import MemoryNode, memory_tree
+from engine.session.metrics import StepRange
+from engine.session.store import Session
+
+BAR: Final = 6 * GRID
+MARKS: Final = {"measured": MEASURED, "derived": DERIVED}
+ROW: Final = Qt.ItemDataRole.UserRole
+
+
+class MemoryPage(QWidget):
+    """Shows `memory_tree` of a session: one bar of all parts, and under it each part with its size and share."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.root: MemoryNode | None = None
+        self._drawn: MemoryNode | None = None
+        self.bar = MemoryBar(self)
+        self.tree = QTreeWidget(self)
+        self.tree.setColumnCount(3)
+        self.tree.setHeaderLabels([self.tr("Part"), self.tr("Size"), self.tr("Share ƒ")])
+        self.tree.setAccessibleName(self.tr("Memory by part"))
+        self.tree.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.tree.setFrameShape(QTreeWidget.Shape.NoFrame)
+        self.tree.header().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        for column in (1, 2):
+            self.tree.header().setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
+        self.tree.header().setStretchLastSection(False)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(PANEL_PADDING, 0, PANEL_PADDING, ROW_GAP)
+        layout.setSpacing(ROW_GAP)
+        layout.addWidget(self.bar)
+        layout.addWidget(self.tree, 1)
+        self.restyle()
+
+    def refresh(self, session: Session, steps: StepRange) -> None:
+        """Show the memory at the peak of the cache within these steps."""
+        self.root = memory_tree(session, steps)
+        if self.root != self._drawn:
+            self._drawn = self.root
+            self._fill(self.root)
+
+    def restyle(self) -> None:
+        """Take the theme's colours again."""
+        colours = theme()
+        self.tree.setFont(ui_font())
+        self.tree.setStyleSheet(
+            f"QTreeWidget {{ background: {colours.panel}; }}"
+            f"QHeaderView::section {{ background: {colours.panel}; color: {colours.muted}; border: 0;"
+            f" border-bottom: 1px solid {colours.line}; padding: 0 {GRID}px; }}"
+        )
+        if self._drawn is not None:
+            self._fill(self._drawn)
+
+    def rows(self) -> tuple[list[str], list[tuple[object, ...]]]:
+        """Every part, a path to each."""
+        names = ["part", "bytes", "provenance"]
+        rows: list[tuple[object, ...]] = []
+
+        def walk(node: MemoryNode, path: str) -> None:
+            rows.append((path, node.size, node.provenance))
+            for part in node.parts:
+                walk(part, f"{path}/{part.name}")
+
+        if self.root is not None:
+            walk(self.root, self.root.name)
+        return names, rows
+
+    def label(self, name: str) -> str:
+        """A part as a person reads it."""
+        return {
+            "total": self.tr("All of it"),
+            "weights": self.tr("Weights"),
+            "kv": self.tr("KV cache, reserved"),
+            "used": self.tr("used"),
+            "evictable": self.tr("evictable"),
+            "free": self.tr("reserved and idle"),
+            "activations": self.tr("Activations, at most"),
+            "allocator": self.tr("Allocator's reserve"),
+            "rest": self.tr("Everything else"),
+        }.get(name, name)
+
+    def tip(self, name: str) -> str:
+        """What a part is, in one sentence."""
+        return {
+            "total": self.tr("What the device has in use (GPU), or the engine process holds (CPU), at its largest."),
+            "weights": self.tr("The model's parameters as they are stored on the device."),
+            "kv": self.tr("What the KV cache took from the device, at its largest."),
+            "used": self.tr("Holds keys and values of live positions."),
+            "evictable": self.tr("Held only for possible reuse by a request that begins alike."),
+            "free": self.tr("Taken by the cache, and nothing is written in it."),
+            "activations": self.tr("What a forward pass needs beside weights and cache at its widest moment."),
+            "allocator": self.tr("Taken from the device by the allocator and not handed out."),
+            "rest": self.tr("Libraries, code, and whatever else lies in it; on a GPU other programs too."),
+        }.get(name, "")
+
+    # --- inside -----------------------------------------------------------------------------------------------------
+
+    def _fill(self, root: MemoryNode) -> None:
+        whole = root.size or sum(part.size or 0 for part in root.parts)
+        top = self.tree.topLevelItem(0)
+        if top is None:
+            top = QTreeWidgetItem()
+            self.tree.addTopLevelItem(top)
+            self._write(top, root, whole)
+            self.tree.expandAll()
+        else:  # in place, so that what was folded stays folded
+            self._write(top, root, whole)
+        self.bar.show_parts([(self.label(part.name), part.name, part.size or 0) for part in root.parts])
+
+    def _write(self, item: QTreeWidgetItem, node: MemoryNode, whole: int) -> None:
+        size = self.tr("not reported") if node.size is None else f"{memory(node.size)} {MARKS[node.provenance]}"
+        share = percent(node.size / whole if node.size is not None and whole else None)
+        for column, text in enumerate((self.label(node.name), size, share)):
+            item.setText(column, text)
+            item.setToolTip(column, self.tip(node.name))
+            if column:
+                item.setTextAlignment(column, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        item.setData(0, ROW, node.name)
+        colour = colour_of(node.name)
+        if colour:
+            swatch = QPixmap(3 * GRID, 3 * GRID)
+            swatch.fill(QColor(colour))
+            item.setIcon(0, QIcon(swatch))
+        while item.childCount() < len(node.parts):
+            item.addChild(QTreeWidgetItem())
+        for index, part in enumerate(node.parts):
+            self._write(item.child(index), part, whole)
+
+
+class MemoryBar(QWidget):
+    """All parts in one bar, in proportion, named where the name fits."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.parts: list[tuple[str, str, int]] = []
+        """(label, name, bytes)."""
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setAccessibleName(self.tr("Memory by part, in proportion"))
+
+    def sizeHint(self) -> QSize:
+        return QSize(240, BAR)
+
+    def show_parts(self, parts: list[tuple[str, str, int]]) -> None:
+        """Draw these."""
+        self.parts = parts
+        words = "\n".join(f"{label}: {memory(size)}" for label, _, size in parts)
+        self.setToolTip(words)
+        self.setAccessibleDescription(words)
+        self.update()
+
+    def boxes(self) -> list[QRectF]:
+        """Where each part is drawn."""
+        total = sum(size for _, _, size in self.parts) or 1
+        x, found = 0.0, []
+        for _, _, size in self.parts:
+            width = size / total * self.width()
+            found.append(QRectF(x, 0, width, BAR))
+            x += width
+        return found
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setFont(ui_font())
+        for (label, name, _), box in zip(self.parts, self.boxes(), strict=True):
+            painter.fillRect(box.adjusted(0, 0, -1, 0), QColor(colour_of(name) or theme().line))
+            if painter.fontMetrics().horizontalAdvance(label) + 2 * GRID < box.width():
+                painter.setPen(QColor(theme().on_accent))
+                painter.drawText(box.adjusted(GRID, 0, 0, 0), Qt.AlignmentFlag.AlignVCenter, label)
+        painter.end()
+
+
+def colour_of(name: str) -> str:
+    """The colour of a part; "" for those that have none of their own."""
+    colours = theme()
+    return {
+        "weights": colours.groups["ffn"],
+        "kv": colours.positions["new"],
+        "activations": colours.groups["norm"],
+        "allocator": colours.groups["draft"],
+        "rest": colours.groups["other"],
+    }.get(name, "")

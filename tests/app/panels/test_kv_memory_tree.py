@@ -1,0 +1,100 @@
+"""The page of all memory: every part and figure of `memory_tree`, at the peak of what is selected."""
+
+from __future__ import annotations
+
+import json
+from typing import cast
+
+import pytest
+from PySide6.QtWidgets import QApplication, QTreeWidgetItem
+from pytestqt.qtbot import QtBot
+
+from app import theme
+from app.panels.kv_memory import KvMemoryPanel
+from app.panels.kv_memory_tree import MARKS, ROW, colour_of
+from app.units import memory
+from engine.session import schema
+from engine.session.memory import MemoryNode, memory_tree
+from engine.session.store import Session
+from tests.app.panels.helpers import colour_at, show
+from tests.app.panels.sessions import decode_run
+
+
+def measured_run() -> Session:
+    session = decode_run(20, "contiguous").session
+    facts = {**json.loads(session.meta["model_config"]), "weight_bytes": 300_000, "ffn": 128, "vocab": 512}
+    session.apply(
+        [
+            schema.SessionStarted({"model_config": json.dumps(facts), "device": "cpu"}),
+            schema.DeviceSample(0, "cpu", "process_rss_bytes", 900_000.0),
+        ]
+    )
+    return session
+
+
+def memory_page(qtbot: QtBot, session: Session) -> KvMemoryPanel:
+    panel = cast(KvMemoryPanel, show(qtbot, KvMemoryPanel, session, 700, 420))
+    panel.show_page("all")
+    QApplication.processEvents()
+    return panel
+
+
+def texts(item: QTreeWidgetItem) -> dict[str, str]:
+    found = {item.data(0, ROW): item.text(1)}
+    for index in range(item.childCount()):
+        found |= texts(item.child(index))
+    return found
+
+
+def expected(node: MemoryNode) -> dict[str, str]:
+    found = {node.name: "not reported" if node.size is None else f"{memory(node.size)} {MARKS[node.provenance]}"}
+    for part in node.parts:
+        found |= expected(part)
+    return found
+
+
+def test_every_part_is_that_of_the_tree(qtbot: QtBot) -> None:
+    session = measured_run()
+    panel = memory_page(qtbot, session)
+    root = panel.memory.tree.topLevelItem(0)
+    assert root is not None
+    assert texts(root) == expected(memory_tree(session))
+    assert texts(root)["weights"] == f"{memory(300_000)} ●"
+    assert texts(root)["used"] == f"{memory(2 * 20 * 128)} ●"
+    assert texts(root)["free"] == f"{memory(2 * 20 * 128)} ƒ"
+    assert texts(root)["allocator"] == "not reported"
+    names, rows = panel.rows()
+    assert names == ["part", "bytes", "provenance"]
+    assert ("total/kv/used", 2 * 20 * 128, "measured") in rows
+
+
+def test_the_selection_limits_it(qtbot: QtBot) -> None:
+    session = measured_run()
+    panel = memory_page(qtbot, session)
+    panel.context.selection.change(step=4)
+    root = panel.memory.tree.topLevelItem(0)
+    assert root is not None
+    assert texts(root)["used"] == f"{memory(2 * 5 * 128)} ●"
+    panel.context.selection.change(step=None, steps=(0, 9))
+    root = panel.memory.tree.topLevelItem(0)
+    assert root is not None
+    assert texts(root)["used"] == f"{memory(2 * 10 * 128)} ●"
+
+
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+def test_the_bar_is_in_proportion(qtbot: QtBot, scheme: theme.Scheme) -> None:
+    theme.apply(scheme)
+    panel = memory_page(qtbot, measured_run())
+    bar = panel.memory.bar
+    sizes = {name: size for _, name, size in bar.parts}
+    assert bar.boxes()[0].width() == pytest.approx(bar.width() * sizes["weights"] / sum(sizes.values()))
+    for (_, name, _), box in zip(bar.parts, bar.boxes(), strict=True):
+        if box.width() > 4:
+            assert colour_at(bar, box.left() + 2, 1) == colour_of(name)
+
+
+def test_every_part_says_what_it_is(qtbot: QtBot) -> None:
+    panel = memory_page(qtbot, measured_run())
+    for name in ("total", "weights", "kv", "used", "evictable", "free", "activations", "allocator", "rest"):
+        assert panel.memory.tip(name).endswith(".")
+        assert panel.memory.label(name) != name or name in ("used", "evictable")
