@@ -144,7 +144,9 @@ class MemoryPage(QWidget):
         while item.childCount() < len(node.parts):
             item.addChild(QTreeWidgetItem())
         for index, part in enumerate(node.parts):
-            self._write(item.child(index), part, whole)
+            child = item.child(index)
+            if child is not None:
+                self._write(child, part, whole)
 
 
 class MemoryBar(QWidget):
