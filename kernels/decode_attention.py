@@ -213,4 +213,4 @@ def decode_tiles(q: Tensor, rows: int) -> Tiles:
     if q.dtype == torch.float32:
         return Tiles(SMALLEST_TILE, 32, 8)
     stages = 3 if device_facts(q.device).large_shared else 2
-    return Tiles(min(height, 64), 32 if wide else 64, 4, stages)
+    return Tiles(min(height, 64), 32 if wide else 64, 8 if wide and height >= 64 else 4, stages)

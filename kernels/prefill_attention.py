@@ -169,12 +169,12 @@ def prefill_reference(
 
 def prefill_tiles(q: Tensor, rows: int) -> Tiles:
     """Tiles that fit the device's registers and shared memory; `rows` (heads of a group counted) bound their height."""
-    height = max(SMALLEST_TILE, triton.next_power_of_2(rows))
-    wide = padded_dim(q.shape[2]) > 128
-    if q.dtype == torch.float32:  # exact products run on the ordinary cores: smaller tiles keep them in registers
-        return Tiles(min(height, 16 if wide else 32), 32, 8)
-    if wide:
-        return Tiles(min(height, 64), 32, 4 if height <= 64 else 8)
+    height = max(SMALLEST_TILE, int(triton.next_power_of_2(rows)))
+    width = padded_dim(q.shape[2])
+    if q.dtype == torch.float32:  # exact products run on the ordinary cores: larger tiles would spill their registers
+        return Tiles(min(height, 32 if width <= 64 else 16), 32, 8)
+    if width > 128:
+        return Tiles(min(height, 128), 32, 4 if height < 64 else 8)
     stages = 3 if device_facts(q.device).large_shared else 2
     return Tiles(128, 64, 8, stages) if height >= 128 else Tiles(height, 64, 4, stages)
 
