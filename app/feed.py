@@ -17,6 +17,7 @@ from typing import Any, Final, Protocol
 from PySide6.QtCore import QObject, QThread, Signal
 
 from app.recordings import RecordedDetail, Recordings
+from app.suite import Suite
 from engine.decode.settings import LoadSpec, Observation, Probe, RunSpec
 from engine.errors import DecodeScopeError, EngineStoppedError
 from engine.host import protocol
@@ -101,6 +102,10 @@ class Feed(QThread):
         self._session: Session | None = None
         self._writer: Writer | None = None
         self._deaths = 0
+        self._wanted_suite: tuple[protocol.Start, Suite] | None = None
+        self._suite: Suite | None = None
+        self.unavailable: dict[str, str] = {}
+        """Why values of switches cannot run with the model that is loaded, as the engine said."""
         self.state = "starting"
         self.overhead: float | None = None
         """The instrumentation's own cost as a share of the steps' wall time, as the engine said last."""
@@ -119,6 +124,18 @@ class Feed(QThread):
         """Start a run, and with it a new Session and a new recording."""
         self._observation = run.observation
         self._commands.append(protocol.Start(run, "window", paused))
+
+    def start_suite(self, suite: Suite) -> None:
+        """Run after run of a suite, kept as one Session and one recording."""
+        command = suite.command()
+        self._wanted_suite = (command, suite)
+        self._commands.append(command)
+
+    @property
+    def suite_progress(self) -> tuple[int, int] | None:
+        """(runs that are over, all runs) of the suite that goes on; None where none does."""
+        suite = self._suite
+        return None if suite is None else (suite.done, suite.total)
 
     def pause(self) -> None:
         self._commands.append(protocol.Pause())
@@ -205,6 +222,8 @@ class Feed(QThread):
             self._waiting.append(command)
         else:
             self._active = True
+            wanted = self._wanted_suite
+            self._suite = wanted[1] if wanted is not None and command is wanted[0] else None
             engine.send(command)
 
     def _obey_waiting(self) -> None:
@@ -219,32 +238,68 @@ class Feed(QThread):
                 case schema.SessionStarted():
                     self._record(stored)
                     stored = []
-                    self._begin_session(event)
+                    self._begin_run(event)
                 case schema.Loading():
                     self.loading.emit(event.stage, event.fraction)
                 case schema.ModelReady():
                     self._model_is_ready, self._deaths = True, 0
+                    self.unavailable = event.unavailable
                     self.model_ready.emit(event)
                     self._obey_waiting()
                 case schema.StateChanged():
-                    if not (event.state == "idle" and self._waiting):
+                    if not (event.state == "idle" and (self._waiting or self._suite is not None)):
                         self._set_state(event.state)
                 case schema.Refused():
                     self._on_refused(event)
                 case schema.RunEnded():
                     self._record(stored)
                     stored = []
-                    self._end_session()
-                    self.run_ended.emit(event.reason)
-                    self._obey_waiting()
+                    self._end_run(event.reason)
                 case schema.Overhead():
                     self.overhead = event.share
                 case _:
                     stored.append(event)
         self._record(stored)
 
+    def _begin_run(self, event: schema.SessionStarted) -> None:
+        """A run begins: a session of its own, or the next part of a suite's."""
+        if self._suite is not None and self._suite.begun:
+            self._record([event])
+        else:
+            self._begin_session(event)
+
+    def _end_run(self, reason: str) -> None:
+        if not self._goes_on(reason):
+            self._end_session()
+            self.run_ended.emit(reason)
+            self._obey_waiting()
+
+    def _goes_on(self, reason: str) -> bool:
+        """A run is over; starts the next one of a suite, or ends the suite. Whether a run goes on."""
+        suite, engine = self._suite, self._engine
+        if suite is None or engine is None:
+            return False
+        if reason == "finished" and suite.advance():
+            engine.send(suite.command())
+            return True
+        self._end_suite(suite, reason)
+        return False
+
+    def _end_suite(self, suite: Suite, word: str) -> None:
+        self._suite = None  # before the mark: who draws it sees that the suite is over
+        if suite.begun:
+            self._record([*suite.notes(), suite.end_mark(word)])
+
     def _on_refused(self, event: schema.Refused) -> None:
-        if event.command == "Load":
+        suite, engine = self._suite, self._engine
+        if event.command == "Start" and suite is not None and engine is not None:
+            if suite.skip(event.message):
+                engine.send(suite.command())
+                return
+            self._end_suite(suite, "refused")
+            self._end_session()
+            self._set_state("idle")
+        elif event.command == "Load":
             self._model = None
             self._waiting = []
             self._set_state("idle")
@@ -268,6 +323,8 @@ class Feed(QThread):
         self._session = session
         self._active = True
         self._record([started])
+        if self._suite is not None:
+            self._suite.begun = True
         self.session_started.emit(session, path)
 
     def _model_name(self, started: schema.SessionStarted) -> str:
@@ -279,6 +336,8 @@ class Feed(QThread):
     def _record(self, stored: list[schema.AnyEvent]) -> None:
         if self._session is None:
             return
+        if self._suite is not None and stored:
+            stored = [*self._suite.joiner.rewrite(stored), *self._suite.notes()]
         if self._writer is not None:
             try:
                 self._writer.append(stored) if stored else self._writer.tick()
@@ -320,6 +379,7 @@ class Feed(QThread):
             return
         if self._active and self._session is not None:
             self._record([schema.Mark(_now_ns(self._session), "fault", sentence)])
+        self._suite = None
         self._end_session()
         self._model_is_ready = False
         self._waiting = []

@@ -27,8 +27,12 @@ COMBINATIONS: Final = [
 
 def run(options: argparse.Namespace) -> int:
     """Print tokens/s of each cache and attention on the demo model, greedy, one request."""
+    if options.suite == "switches":
+        from app.cli.bench_switches import run_switches
+
+        return run_switches(options.output, options.json)
     if options.suite != "decode":
-        raise InputError(f"There is no suite {options.suite!r}; there is: decode.")
+        raise InputError(f"There is no suite {options.suite!r}; there are: decode, switches.")
     rows = decode_rows()
     if options.json:
         print_json({"suite": "decode", "tokens": TOKENS, "rounds": ROUNDS, "rows": rows})

@@ -198,5 +198,9 @@ def _screenshot(parser: argparse.ArgumentParser) -> None:
 
 def _bench(parser: argparse.ArgumentParser) -> None:
     parser.description = "Measure this machine on the demo model and print a table."
-    parser.add_argument("--suite", default="decode", help="decode (default): tokens/s of each cache and attention")
+    parser.add_argument(
+        "--suite", default="decode",
+        help="decode (default): tokens/s of each cache and attention; switches: every improvement off and on",
+    )  # fmt: skip
+    parser.add_argument("-o", "--output", metavar="FILE.dscope", help="for switches: keep the runs as one session")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")

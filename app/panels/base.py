@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Protocol
 from PySide6.QtWidgets import QWidget
 
 from app.selection import Selected, Selection
+from app.suite import Suite
 from engine.decode.settings import Probe
 from engine.session.store import Session
 
@@ -20,6 +21,20 @@ class EngineControl(Protocol):
 
     def set_probe(self, probe: Probe | None) -> None:
         """Record the attention of this layer and head from the next step on."""
+
+    @property
+    def unavailable(self) -> dict[str, str]:
+        """Why values of switches cannot run with the model that is loaded: {"switch=value": reason}."""
+
+    @property
+    def suite_progress(self) -> tuple[int, int] | None:
+        """(runs that are over, all runs) of the suite that goes on; None where none does."""
+
+    def start_suite(self, suite: Suite) -> None:
+        """Run after run of a suite, kept as one Session."""
+
+    def stop_run(self) -> None:
+        """End the run that goes on, and the suite it belongs to."""
 
 
 @dataclass(frozen=True, slots=True)

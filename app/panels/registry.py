@@ -118,6 +118,16 @@ PANELS: Final[tuple[PanelEntry, ...]] = (
         ),
         "app.panels.summary:SummaryPanel",
     ),
+    PanelEntry(
+        "before-after",
+        str(QT_TRANSLATE_NOOP("PanelTitles", "Before and after")),
+        str(
+            QT_TRANSLATE_NOOP(
+                "PanelTitles", "What each improvement buys here, off and on, beside what the brief claims for it."
+            )
+        ),
+        "app.panels.before_after:BeforeAfterPanel",
+    ),
 )
 
 

@@ -19,6 +19,8 @@ class ClaimCell:
     muted: bool = False
     bold: bool = False
     tip: str = ""
+    span: int = 1
+    """Columns the cell takes; what stands in those after it is covered."""
 
 
 class ClaimTable(QTableWidget):
@@ -97,8 +99,8 @@ class ClaimTable(QTableWidget):
         metrics = QFontMetrics(ui_font(bold=True))
         wanted = []
         for column, (name, _) in enumerate(self._heads):
-            texts = [name, *(cells[column].text for cells in self._rows)]
-            wanted.append(max(metrics.horizontalAdvance(text) for text in texts) + 6 * GRID)
+            texts = [name, *(cells[column].text for cells in self._rows if cells[column].span == 1)]
+            wanted.append(max(metrics.horizontalAdvance(text) for text in texts) + 8 * GRID)
         room = self.viewport().width()
         cap = fair_cap(wanted, room)
         for column, width in enumerate(wanted):
@@ -115,6 +117,8 @@ class ClaimTable(QTableWidget):
         item.setTextAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         item.setFont(ui_font(bold=cell.bold))
         item.setForeground(QColor(theme().muted if cell.muted else theme().text))
+        if self.columnSpan(row, column) != cell.span:
+            self.setSpan(row, column, 1, cell.span)
 
 
 def fair_cap(wanted: list[int], room: int) -> float:

@@ -189,6 +189,212 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
 </context>
 <context>
+    <name>BeforeAfter</name>
+    <message>
+        <source>KV cache</source>
+        <translation>KV 缓存</translation>
+    </message>
+    <message>
+        <source>Keeps keys and values, so that a step computes the new token only.</source>
+        <translation>保留键和值，使每一步只计算新的 token。</translation>
+    </message>
+    <message>
+        <source>Paged cache</source>
+        <translation>分页缓存</translation>
+    </message>
+    <message>
+        <source>Takes memory block by block as requests grow, instead of all of it at once.</source>
+        <translation>随请求增长逐块取用内存，而不是一次取用全部。</translation>
+    </message>
+    <message>
+        <source>Speculation, draft model</source>
+        <translation>推测解码，草稿模型</translation>
+    </message>
+    <message>
+        <source>A smaller model proposes tokens, and one pass of the large one checks them all.</source>
+        <translation>小模型提出 token，大模型一次前向全部验证。</translation>
+    </message>
+    <message>
+        <source>Speculation, n-grams</source>
+        <translation>推测解码，n-gram</translation>
+    </message>
+    <message>
+        <source>What followed the same words before is proposed, and one pass checks it.</source>
+        <translation>提出先前相同词语之后的内容，并用一次前向验证。</translation>
+    </message>
+    <message>
+        <source>Fused attention (sdpa)</source>
+        <translation>融合注意力（sdpa）</translation>
+    </message>
+    <message>
+        <source>PyTorch&apos;s fused kernels in place of scores, softmax and sum one by one.</source>
+        <translation>用 PyTorch 的融合内核代替逐个进行的打分、softmax 和求和。</translation>
+    </message>
+    <message>
+        <source>FlashAttention kernels (triton)</source>
+        <translation>FlashAttention 内核（triton）</translation>
+    </message>
+    <message>
+        <source>This project&apos;s tiled kernels in place of scores, softmax and sum one by one.</source>
+        <translation>用本项目的分块内核代替逐个进行的打分、softmax 和求和。</translation>
+    </message>
+    <message>
+        <source>Continuous batching</source>
+        <translation>连续批处理</translation>
+    </message>
+    <message>
+        <source>Four requests of different lengths together, joining and leaving at every step.</source>
+        <translation>四个长度不同的请求一起运行，每一步都可加入和离开。</translation>
+    </message>
+    <message>
+        <source>CUDA graphs</source>
+        <translation>CUDA 图</translation>
+    </message>
+    <message>
+        <source>A decode step is launched as one recorded graph of kernels.</source>
+        <translation>一个解码步骤作为一张已记录的内核图启动。</translation>
+    </message>
+    <message>
+        <source>tokens a second</source>
+        <translation>每秒 token 数</translation>
+    </message>
+    <message>
+        <source>KV memory in use, of what is reserved</source>
+        <translation>KV 内存的使用占预留的比例</translation>
+    </message>
+    <message>
+        <source>attention&apos;s time a token</source>
+        <translation>每个 token 的注意力时间</translation>
+    </message>
+    <message>
+        <source>Improvement</source>
+        <translation>改进</translation>
+    </message>
+    <message>
+        <source>What is switched on.</source>
+        <translation>开启的内容。</translation>
+    </message>
+    <message>
+        <source>Measure</source>
+        <translation>度量</translation>
+    </message>
+    <message>
+        <source>What it is expected to improve.</source>
+        <translation>预期改进的内容。</translation>
+    </message>
+    <message>
+        <source>Off ●</source>
+        <translation>关闭 ●</translation>
+    </message>
+    <message>
+        <source>Median of the repeats without it, and the least and most of them, measured.</source>
+        <translation>关闭时各次重复的中位数及其最小和最大值，实测。</translation>
+    </message>
+    <message>
+        <source>On ●</source>
+        <translation>开启 ●</translation>
+    </message>
+    <message>
+        <source>Median of the repeats with it, and the least and most of them, measured.</source>
+        <translation>开启时各次重复的中位数及其最小和最大值，实测。</translation>
+    </message>
+    <message>
+        <source>Factor ƒ</source>
+        <translation>倍数 ƒ</translation>
+    </message>
+    <message>
+        <source>How many times better it is with it; above 1 is better, whatever is measured.</source>
+        <translation>开启后好多少倍；无论度量什么，大于 1 都是更好。</translation>
+    </message>
+    <message>
+        <source>Brief ~</source>
+        <translation>需求 ~</translation>
+    </message>
+    <message>
+        <source>The factor that the brief claims.</source>
+        <translation>需求所说的倍数。</translation>
+    </message>
+    <message>
+        <source>Tokens</source>
+        <translation>Token</translation>
+    </message>
+    <message>
+        <source>Whether every run gave the same tokens, as greedy decoding in float32 must.</source>
+        <translation>每次运行是否得到相同的 token；float32 的贪心解码必须如此。</translation>
+    </message>
+    <message>
+        <source>the same</source>
+        <translation>相同</translation>
+    </message>
+    <message>
+        <source>different</source>
+        <translation>不同</translation>
+    </message>
+    <message>
+        <source>not measured: press “Measure all”</source>
+        <translation>未测量：请按“全部测量”</translation>
+    </message>
+    <message>
+        <source>cannot run here: {reason}</source>
+        <translation>无法在此运行：{reason}</translation>
+    </message>
+</context>
+<context>
+    <name>BeforeAfterPanel</name>
+    <message>
+        <source>&amp;Measure all</source>
+        <translation>全部测量(&amp;M)</translation>
+    </message>
+    <message>
+        <source>Run every improvement off and on, in turn and several times, and keep the runs as one session.</source>
+        <translation>轮流多次运行每项改进的关闭与开启，并把这些运行保存为一个会话。</translation>
+    </message>
+    <message>
+        <source>&amp;Cancel</source>
+        <translation>取消(&amp;C)</translation>
+    </message>
+    <message>
+        <source>End the measurement; what was measured is kept.</source>
+        <translation>结束测量；已测得的结果会保留。</translation>
+    </message>
+    <message>
+        <source>Runs measured</source>
+        <translation>已测量的运行</translation>
+    </message>
+    <message>
+        <source>Improvements, off and on</source>
+        <translation>各项改进，关闭与开启</translation>
+    </message>
+    <message>
+        <source>Measured factors beside those the brief claims</source>
+        <translation>实测倍数与需求所说的倍数</translation>
+    </message>
+    <message>
+        <source>times better, measured ƒ; the brief&apos;s claim as a band ~</source>
+        <translation>好多少倍，实测 ƒ；需求所说的范围以带状表示 ~</translation>
+    </message>
+    <message>
+        <source>Before and after</source>
+        <translation>前后对比</translation>
+    </message>
+    <message>
+        <source>{n} measured · most: {name} {factor}× ƒ</source>
+        <translation>已测 {n} 项 · 最大：{name} {factor}× ƒ</translation>
+    </message>
+    <message>
+        <source>Press “Measure all” and what each improvement buys here appears beside what the brief claims.</source>
+        <translation>按“全部测量”，每项改进在此的效果会与需求的说法并列显示。</translation>
+    </message>
+    <message>
+        <source>%v of %m runs</source>
+        <translation>%v / %m 次运行</translation>
+    </message>
+    <message>
+        <source>“{prompt}” · {tokens} tokens · {repeats} repeats a side after one that warms up, greedy</source>
+        <translation>“{prompt}” · {tokens} 个 token · 预热一次后每侧重复 {repeats} 次，贪心</translation>
+    </message>
+</context>
+<context>
     <name>BlockMap</name>
     <message>
         <source>Block map of the paged cache</source>
@@ -1520,6 +1726,14 @@ internal fragmentation {fragmentation} {derived}</source>
     <message>
         <source>Training against inference as in the brief&apos;s table, filled from this session.</source>
         <translation>按需求中的表格比较训练与推理，由本会话填写。</translation>
+    </message>
+    <message>
+        <source>Before and after</source>
+        <translation>前后对比</translation>
+    </message>
+    <message>
+        <source>What each improvement buys here, off and on, beside what the brief claims for it.</source>
+        <translation>每项改进在此关闭与开启时的效果，以及需求对它的说法。</translation>
     </message>
 </context>
 <context>

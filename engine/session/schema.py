@@ -201,7 +201,9 @@ class DeviceSample(Event, frozen=True, tag=True, array_like=True):
 
 
 class Mark(Event, frozen=True, tag=True, array_like=True):
-    """A note on the timeline: kind is switch, user, pause, resume, stop, fault, teacher, graphs."""
+    """A note on the timeline: its kind is switch, user, pause, resume, stop, fault, teacher, graphs, measure (a run of
+    a suite begins) or measured (the suite ends).
+    """
 
     t_ns: int
     kind: str

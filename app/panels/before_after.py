@@ -1,0 +1,182 @@
+"""Before and after panel: what each improvement of the brief buys here, off and on, beside what the brief claims."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Final
+
+from PySide6.QtCore import QCoreApplication, QSize
+from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
+
+from app.panels.base import Panel, PanelContext
+from app.panels.models.before_after import CONTEXT, HEADS, NAMES, Line, lines_of, pairs_of, plain_rows
+from app.selection import Selected
+from app.suite import Suite
+from app.theme import PANEL_PADDING, ROW_GAP
+from app.units import significant
+from app.widgets.claim_table import ClaimCell, ClaimTable
+from app.widgets.factor_chart import Factor, FactorChart
+from app.widgets.themed_label import ThemedLabel
+from engine.decode.improvements import REPEATS, TOKENS
+from engine.session.store import Session
+
+PROMPT: Final = "The cat sits on"
+"""What is measured on where no session says otherwise."""
+TALL: Final = 480
+"""Pixels from which the factors are drawn too."""
+
+
+class BeforeAfterPanel(Panel):
+    """A table of improvements, the factors as bars beside the claims, and a button that measures all of them."""
+
+    name: ClassVar[str] = "before-after"
+
+    def __init__(self, context: PanelContext, parent: QWidget | None = None) -> None:
+        super().__init__(context, parent)
+        self._seen: object = None
+        self._lines: list[Line] = []
+        self.measure_button = QPushButton(self.tr("&Measure all"))
+        self.measure_button.setToolTip(
+            self.tr("Run every improvement off and on, in turn and several times, and keep the runs as one session.")
+        )
+        self.measure_button.clicked.connect(self.measure)
+        self.cancel_button = QPushButton(self.tr("&Cancel"))
+        self.cancel_button.setToolTip(self.tr("End the measurement; what was measured is kept."))
+        self.cancel_button.clicked.connect(self._cancel)
+        self.progress = QProgressBar()
+        self.progress.setAccessibleName(self.tr("Runs measured"))
+        self.note = ThemedLabel()
+        self.table = ClaimTable(self.tr("Improvements, off and on"))
+        self.chart = FactorChart()
+        self.chart.setAccessibleName(self.tr("Measured factors beside those the brief claims"))
+        self.chart.title = self.tr("times better, measured ƒ; the brief's claim as a band ~")
+        top = QHBoxLayout()
+        top.setSpacing(ROW_GAP)
+        top.addWidget(self.measure_button)
+        top.addWidget(self.cancel_button)
+        top.addWidget(self.progress)
+        top.addWidget(self.note, 1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(PANEL_PADDING, ROW_GAP, PANEL_PADDING, ROW_GAP)
+        layout.setSpacing(ROW_GAP)
+        layout.addLayout(top)
+        layout.addWidget(self.table, 3)
+        layout.addWidget(self.chart, 2)
+        self.refresh()
+
+    # --- Panel ------------------------------------------------------------------------------------------------------
+
+    @property
+    def is_empty(self) -> bool:
+        return False  # the improvements are listed and can be measured before anything ran
+
+    def title(self) -> str:
+        return self.tr("Before and after")
+
+    def figures(self) -> str:
+        found = [(line.pair.factor or 0.0, line.cells[0]) for line in self._lines if line.pair.factor is not None]
+        if not found:
+            return ""
+        factor, name = max(found)
+        return self.tr("{n} measured · most: {name} {factor}× ƒ").format(
+            n=len(found), name=name, factor=significant(factor)
+        )
+
+    def empty_text(self) -> str:
+        return self.tr("Press “Measure all” and what each improvement buys here appears beside what the brief claims.")
+
+    def show_session(self, session: Session | None) -> None:
+        super().show_session(session)
+        self._seen = None
+        self.refresh()
+
+    def refresh(self) -> None:
+        session, control = self.session, self.context.control
+        progress = control.suite_progress
+        seen = (None if session is None else (id(session), session.revision), progress, len(control.unavailable))
+        if seen == self._seen:
+            return
+        self._seen = seen
+        pairs = pairs_of(session, control.unavailable)
+        self._lines = lines_of(pairs, say)
+        heads = [(say(name), say(definition)) for name, definition in HEADS]
+        self.table.show_rows(heads, [self._row(line) for line in self._lines])
+        self.chart.show_factors(
+            [
+                Factor(line.cells[0], line.pair.factor, line.pair.improvement.claim)
+                for line in self._lines
+                if line.pair.factor is not None
+            ]
+        )
+        self._show_progress(progress)
+
+    def select(self, selected: Selected) -> None:
+        """Every run of the suite counts, whatever is selected: the factors belong to whole runs."""
+
+    def restyle(self) -> None:
+        self.table.restyle()
+        self.chart.update()
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(360, 200)
+
+    def rows(self) -> tuple[list[str], list[tuple[object, ...]]]:
+        return plain_rows([line.pair for line in self._lines])
+
+    # --- acting -----------------------------------------------------------------------------------------------------
+
+    @property
+    def prompt(self) -> str:
+        """The prompt of the session that is looked at."""
+        requests = self.session.requests if self.session is not None else {}
+        return next((request.prompt for request in requests.values()), PROMPT)
+
+    def measure(self) -> None:
+        """Measure every improvement that can run here."""
+        control = self.context.control
+        suite = Suite.of_improvements(self.prompt, control.unavailable)
+        if suite.total and control.suite_progress is None:
+            control.start_suite(suite)
+            self._show_progress((0, suite.total))
+
+    def _cancel(self) -> None:
+        self.context.control.stop_run()
+
+    # --- what is shown ----------------------------------------------------------------------------------------------
+
+    def _row(self, line: Line) -> list[ClaimCell]:
+        measured = line.pair.factor is not None
+        return [
+            ClaimCell(
+                text,
+                bold=index in (0, 4),
+                muted=index in (1, 5) or (not measured and index > 0),
+                tip=say(NAMES[line.pair.improvement.key][1]) if index == 0 else text,
+                span=2 if index == 2 and not measured else 1,
+            )
+            for index, text in enumerate(line.cells)
+        ]
+
+    def _show_progress(self, progress: tuple[int, int] | None) -> None:
+        running = progress is not None
+        self.measure_button.setEnabled(not running)
+        self.cancel_button.setVisible(running)
+        self.progress.setVisible(running)
+        if progress is not None:
+            self.progress.setMaximum(progress[1])
+            self.progress.setValue(progress[0])
+            self.progress.setFormat(self.tr("%v of %m runs"))
+        self.note.setText(
+            self.tr("“{prompt}” · {tokens} tokens · {repeats} repeats a side after one that warms up, greedy").format(
+                prompt=self.prompt if len(self.prompt) <= 40 else self.prompt[:39] + "…", tokens=TOKENS, repeats=REPEATS
+            )
+        )
+        self.note.setToolTip(self.note.text())
+
+    def resizeEvent(self, event: object) -> None:
+        super().resizeEvent(event)  # type: ignore[arg-type]
+        self.chart.setVisible(self.height() >= TALL and bool(self.chart.factors))
+
+
+def say(text: str) -> str:
+    """A string of the model, translated."""
+    return QCoreApplication.translate(CONTEXT, text)

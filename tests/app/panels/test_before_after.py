@@ -1,0 +1,132 @@
+"""Before and after panel: its cells are the figures of the runs in the session; what cannot run says why."""
+
+from __future__ import annotations
+
+import pytest
+from PySide6.QtCore import Qt
+from pytestqt.qtbot import QtBot
+
+from app.panels.base import PanelContext
+from app.panels.before_after import BeforeAfterPanel
+from app.panels.models.before_after import NOT_MEASURED
+from app.selection import Selection
+from app.suite import Suite
+from app.units import rate, significant
+from engine.session.before_after import before_after
+from engine.session.joining import Joiner
+from engine.session.store import Session
+from tests.app.panels.acting import RecordingControl
+from tests.engine.session.synthetic import synthetic_events
+
+OFF, ON, FACTOR, CLAIM, TOKENS = 2, 3, 4, 5, 6
+KV, PAGED, DRAFT, NGRAM, SDPA, TRITON, BATCHING, GRAPHS = range(8)
+
+
+class MeasuringControl(RecordingControl):
+    """A control that remembers the suites it was asked for."""
+
+    def __init__(self, unavailable: dict[str, str] | None = None) -> None:
+        super().__init__()
+        self.unavailable = unavailable or {}
+        self.suite_progress: tuple[int, int] | None = None
+        self.suites: list[Suite] = []
+        self.stopped = 0
+
+    def start_suite(self, suite: Suite) -> None:
+        self.suites.append(suite)
+
+    def stop_run(self) -> None:
+        self.stopped += 1
+
+
+def measured() -> Session:
+    session, joiner = Session(), Joiner()
+    for repeat in range(4):
+        for side in ("off", "on"):
+            joiner.begin(f"kv {side} {repeat}")
+            for batch in synthetic_events(8, kv="none" if side == "off" else "contiguous", seed=repeat):
+                session.apply(joiner.rewrite(batch))
+    session.apply([joiner.note("graphs unavailable: CUDA graphs need a CUDA device.")])
+    return session
+
+
+def panel_of(
+    qtbot: QtBot, session: Session | None, control: MeasuringControl, width: int = 1200, height: int = 640
+) -> BeforeAfterPanel:
+    panel = BeforeAfterPanel(PanelContext(Selection(), control))
+    qtbot.addWidget(panel)
+    panel.resize(width, height)
+    panel.show_session(session)
+    panel.show()
+    qtbot.waitExposed(panel)
+    return panel
+
+
+def test_cells_are_the_figures_of_the_runs(qtbot: QtBot) -> None:
+    session = measured()
+    panel = panel_of(qtbot, session, MeasuringControl())
+    kv = before_after(session)[KV]
+    assert kv.off is not None
+    assert kv.factor is not None
+    cell = panel.table.cell
+    assert cell(KV, OFF).startswith(f"{rate(kv.off.median, 'tokens/s')}\u2009● (")
+    assert cell(KV, FACTOR) == f"{significant(kv.factor)}×\u2009ƒ"
+    assert cell(KV, TOKENS) == "the same"
+    assert cell(KV, CLAIM) == "O(T²) → O(T)\u2009~"
+    assert cell(PAGED, CLAIM) == "2–4×\u2009~"
+    assert cell(PAGED, OFF) == NOT_MEASURED
+    assert cell(GRAPHS, OFF) == "cannot run here: CUDA graphs need a CUDA device."
+    assert [one.value for one in panel.chart.factors] == [kv.factor]
+    header, rows = panel.rows()
+    row = dict(zip(header, rows[KV], strict=True))
+    assert (row["off"], row["off_least"], row["off_most"]) == (kv.off.median, kv.off.least, kv.off.most)
+    assert row["factor"] == kv.factor
+    assert panel.figures() == f"1 measured · most: KV cache {significant(kv.factor)}× ƒ"
+
+
+def test_before_anything_ran_the_reasons_are_the_engines(qtbot: QtBot) -> None:
+    panel = panel_of(qtbot, None, MeasuringControl({"attention=triton": "No GPU."}))
+    assert not panel.is_empty
+    assert panel.table.cell(TRITON, OFF) == "cannot run here: No GPU."
+    assert panel.table.cell(KV, OFF) == NOT_MEASURED
+
+
+def test_measure_all_runs_what_can_run_on_the_sessions_prompt(qtbot: QtBot) -> None:
+    control = MeasuringControl({"attention=triton": "No GPU.", "graphs=True": "No GPU.", "speculate=draft": "None."})
+    session = measured()
+    panel = panel_of(qtbot, session, control)
+    qtbot.mouseClick(panel.measure_button, Qt.MouseButton.LeftButton)
+    (suite,) = control.suites
+    assert suite.total == 5 * 2 * 4
+    assert suite.now is not None
+    assert suite.now.run.requests[0].prompt == session.requests[0].prompt
+    assert panel.progress.isVisible()
+    assert not panel.measure_button.isEnabled()
+
+
+def test_progress_is_shown_and_can_be_cancelled(qtbot: QtBot) -> None:
+    control = MeasuringControl()
+    control.suite_progress = (3, 40)
+    panel = panel_of(qtbot, measured(), control)
+    assert (panel.progress.value(), panel.progress.maximum()) == (3, 40)
+    qtbot.mouseClick(panel.cancel_button, Qt.MouseButton.LeftButton)
+    assert control.stopped == 1
+    control.suite_progress = None
+    panel.refresh()
+    assert not panel.cancel_button.isVisible()
+    assert panel.measure_button.isEnabled()
+
+
+@pytest.mark.parametrize(("height", "chart"), [(640, True), (300, False)])
+def test_a_low_panel_keeps_the_table(qtbot: QtBot, height: int, chart: bool) -> None:
+    panel = panel_of(qtbot, measured(), MeasuringControl(), height=height)
+    panel.resize(1200, height + 1)
+    assert panel.chart.isVisible() == chart
+    assert panel.table.isVisible()
+
+
+def test_bars_end_where_their_factor_lies(qtbot: QtBot) -> None:
+    panel = panel_of(qtbot, measured(), MeasuringControl())
+    low, high = panel.chart.limits()
+    assert low < min(1.0, panel.chart.factors[0].value)
+    assert high > max(1.0, panel.chart.factors[0].value)
