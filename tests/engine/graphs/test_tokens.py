@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from itertools import pairwise, product
 
+import numpy as np
 import pytest
 
 from engine.decode.engine import Engine
 from engine.decode.settings import Observation, Probe, RequestSpec, RunSpec, Sampling, SwitchChange, Switches
 from engine.graphs.device import PlainDevice
 from engine.model.loader import LoadedModel
-from engine.session.schema import Mark, RequestFinished, Step, Token, Work
+from engine.session.schema import PHASES, Mark, RequestFinished, Step, Token, Work
 from tests.engine.drive import drive, session_of, tokens_of
 
 PROMPTS = ("the cat sits", "once upon a time", "x", "a longer prompt than the others", "two")
@@ -284,3 +285,27 @@ def test_which_steps_had_measured_phases_is_told(tiny_model: LoadedModel, detail
     walls_us = (session.steps["end_ns"] - session.steps["start_ns"])[: len(launches)] / 1e3
     assert table.sum(axis=1) == pytest.approx(walls_us, rel=1e-3)
     assert (table[1:, 9] > 0).all()  # ffn
+
+
+def test_the_level_of_detail_changes_while_a_step_is_in_the_air(tiny_model: LoadedModel) -> None:
+    def before_step(engine: Engine, call: int) -> None:
+        if call in (4, 8, 12, 16):
+            engine.observe(Observation({4: "layer", 8: "off", 12: "phase", 16: "layer"}[call]))  # type: ignore[arg-type]
+
+    spec = RunSpec(requests_of(24), Switches(kv="paged", graphs=True))
+    events = drive(tiny_model, spec, before_step, graph_device=PlainDevice())
+    assert tokens_of(events) == tokens_of(drive(tiny_model, RunSpec(requests_of(24), Switches(kv="paged"))))
+    steps = steps_of(list(events))
+    for step in steps:
+        phases = np.frombuffer(step.phases, np.float32)
+        assert len(phases) in (0, len(PHASES), (tiny_model.config.layers + 1) * len(PHASES))
+        assert not len(phases) or phases.sum() == pytest.approx((step.end_ns - step.start_ns) / 1e3, rel=1e-3)
+
+
+def test_a_teacher_pass_comes_after_what_is_in_the_air(tiny_model: LoadedModel) -> None:
+    whole = drive(tiny_model, RunSpec(requests_of(20), Switches(kv="paged")))
+    stop = "".join(event.text for event in whole if isinstance(event, Token))[5:7]
+    request = RequestSpec(PROMPTS[0], 20, ignore_eos=True, stop=(stop,))
+    spec = RunSpec((request,), Switches(kv="paged", graphs=True), teacher_pass=True)
+    kinds = [step.kind for step in steps_of(list(drive(tiny_model, spec, graph_device=PlainDevice())))]
+    assert kinds[-2:] == ["decode", "teacher"]
