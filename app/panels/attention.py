@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.panels.attention_heads import HeadGrid
+from app.panels.attention_heads import HeadGrid, HeadsBesideMap
 from app.panels.attention_map import AttentionMap
 from app.panels.base import Panel, PanelContext
 from app.panels.models.attention_feed import AttentionFeed
@@ -52,6 +52,8 @@ class AttentionPanel(Panel):
 
     def __init__(self, context: PanelContext, parent: QWidget | None = None) -> None:
         super().__init__(context, parent)
+        self.setObjectName("panel-body")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._feed: AttentionFeed | None = None
         self._text: RequestText | None = None
         self._query: int | None = None
@@ -82,13 +84,7 @@ class AttentionPanel(Panel):
         self.map = AttentionMap()
         self.heads = HeadGrid()
         self.heads.clicked.connect(lambda head: self.head_picker.setCurrentIndex(head + 1))
-        self.across = QSplitter(Qt.Orientation.Horizontal)
-        self.across.setChildrenCollapsible(False)
-        self.across.addWidget(self.heads)
-        self.across.addWidget(self.map)
-        self.across.setStretchFactor(1, 1)
-        self.heads.hide()
-        self.splitter.addWidget(self.across)
+        self.splitter.addWidget(HeadsBesideMap(self.heads, self.map))
         self.splitter.addWidget(self._build_text())
         self.splitter.splitterMoved.connect(self._split_by_hand)
         self.map.describe = self.describe
@@ -449,8 +445,6 @@ class AttentionPanel(Panel):
         super().resizeEvent(event)
         self.map.label_keys(event.size().height() >= LOW)
         self.note.setVisible(event.size().width() >= NARROW)
-        beside = event.size().width() >= event.size().height()
-        self.across.setOrientation(Qt.Orientation.Horizontal if beside else Qt.Orientation.Vertical)
         if self._split_is_mine:
             lines = min(max(event.size().height() // 5, 2 * self.flow.compact_height), 4 * self.flow.line_height)
             text = lines + self.row_label.sizeHint().height() + 4 * GRID

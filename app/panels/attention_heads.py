@@ -5,9 +5,19 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QFontMetricsF, QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
+from PySide6.QtCore import QEvent, QObject, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import (
+    QColor,
+    QFontMetricsF,
+    QImage,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QResizeEvent,
+)
+from PySide6.QtWidgets import QSizePolicy, QSplitter, QToolTip, QWidget
 
 from app.panels.focus import claims_key
 from app.panels.models.head_maps import HeadMaps
@@ -15,6 +25,8 @@ from app.theme import CAPTION_SCALE, GRID, theme, ui_font
 from app.units import DERIVED, count, significant
 from app.widgets.heatmap import lookup_table, shade
 
+SHARE: Final = 0.36
+"""How much of the room the small maps take."""
 KEYS: Final = frozenset({Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Up, Qt.Key.Key_Down})
 
 
@@ -202,3 +214,40 @@ class HeadGrid(QWidget):
         head = heads[min(max(now + by, 0), len(heads) - 1)]
         self.setAccessibleDescription(self.describe(head))
         self.clicked.emit(head)
+
+
+class HeadsBesideMap(QSplitter):
+    """The small maps beside the large one, or above it where that gives them more room; hidden until `heads` is shown.
+
+    Until the person moves the line between them, they have their share of the room.
+    """
+
+    def __init__(self, heads: HeadGrid, large: QWidget) -> None:
+        super().__init__(Qt.Orientation.Horizontal)
+        self._heads = heads
+        self._moved = False
+        self.setChildrenCollapsible(False)
+        self.addWidget(heads)
+        self.addWidget(large)
+        self.splitterMoved.connect(self._by_hand)
+        heads.installEventFilter(self)
+        heads.hide()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if watched is self._heads and event.type() == QEvent.Type.Show:
+            self._share()
+        return super().eventFilter(watched, event)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._share()
+
+    def _by_hand(self) -> None:
+        self._moved = True
+
+    def _share(self) -> None:
+        beside = self.width() >= self.height()
+        self.setOrientation(Qt.Orientation.Horizontal if beside else Qt.Orientation.Vertical)
+        if not self._moved:
+            room = self.width() if beside else self.height()
+            self.setSizes([round(SHARE * room), round((1 - SHARE) * room)])

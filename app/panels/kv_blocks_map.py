@@ -28,7 +28,7 @@ from app.theme import CAPTION_SCALE, GRID, Theme, theme, ui_font
 from app.units import count
 from app.widgets.pixels import argb, blend, image
 
-LARGEST: Final = 28
+LARGEST: Final = 56
 """Pixels of a cell's side, at most."""
 GAP_FROM: Final = 5
 """Side in pixels from which cells are parted by a line."""

@@ -218,6 +218,7 @@ class KvMemoryPanel(Panel):
                 "all": self.tr("Weights, cache, activations and the rest, at the peak of what is selected"),
             },
         )
+        self.pages.setMinimumWidth(self.pages.sizeHint().width() + 2 * GRID * 2 * len(PAGES))
 
     def _show_step(self, session: Session, step: int) -> None:
         positions = self._alive(step)

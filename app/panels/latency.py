@@ -29,6 +29,7 @@ from engine.session.schema import GROUPS
 from engine.session.store import Session
 
 LOW: Final = 340
+BROAD: Final = 800
 WIDE: Final = 1000
 TALL: Final = 620
 """Pixels at which the panel changes its arrangement."""
@@ -43,9 +44,11 @@ class LatencyPanel(Panel):
 
     def __init__(self, context: PanelContext, parent: QWidget | None = None) -> None:
         super().__init__(context, parent)
+        self.setObjectName("panel-body")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._series: LatencySeries | None = None
         self._figures: RangeFigures | None = None
-        self._arrangement: Literal["", "low", "wide", "tall", "short"] = ""
+        self._arrangement: Literal["", "low", "broad", "wide", "tall", "short"] = ""
         self._stale = False
         self._strip_step: int | None = None
         self.table = LatencyTable()
@@ -119,6 +122,7 @@ class LatencyPanel(Panel):
                 "histogram": self.tr("How many steps took how long"),
             },
         )
+        self.picture.setMinimumWidth(self.picture.sizeHint().width() + 2 * GRID * 2 * len(PICTURES))
         row.addWidget(self.picture)
         return line
 
@@ -326,12 +330,12 @@ class LatencyPanel(Panel):
         super().resizeEvent(event)
         width, height = event.size().width(), event.size().height()
         if height < LOW:
-            self._arrange("low")
+            self._arrange("low" if width < BROAD else "broad")
         elif width >= WIDE:
             self._arrange("wide")
         else:
             self._arrange("tall" if height >= TALL else "short")
-        narrow = self._arrangement == "low" and width < WIDE
+        narrow = self._arrangement in ("low", "broad") and width < WIDE
         self.table.show_all_columns(not narrow)
         self.table.setMinimumWidth(min(self.table.needed_width(), 2 * width // 3))
 
@@ -341,8 +345,8 @@ class LatencyPanel(Panel):
         if arrangement != "":
             self._arrange(arrangement)
 
-    def _arrange(self, arrangement: Literal["low", "wide", "tall", "short"]) -> None:
-        """Low: table beside the picture. Wide: table and strip above both pictures. Tall: one under the other.
+    def _arrange(self, arrangement: Literal["low", "broad", "wide", "tall", "short"]) -> None:
+        """Low, broad: table beside the picture. Wide: table and strip above both pictures. Tall: one under another.
 
         Where there is no room for both, `picture` says whether the steps or the histogram are shown.
         """
@@ -356,6 +360,7 @@ class LatencyPanel(Panel):
             self._grid.removeWidget(widget)
         places: dict[str, tuple[tuple[QWidget, int, int, int], ...]] = {
             "low": ((self.table, 0, 0, 1), (picture, 0, 1, 1), (self._line, 1, 0, 2), (self._range_row, 2, 0, 2)),
+            "broad": ((self.table, 0, 0, 1), (picture, 0, 1, 1), (self._line, 1, 0, 1), (self._range_row, 1, 1, 1)),
             "wide": ((self.table, 0, 0, 1), (self.strip, 0, 1, 1), (self._line, 1, 0, 1), (self._range_row, 1, 1, 1),
                      (self.split, 2, 0, 2), (self.chart, 3, 0, 1), (self.histogram, 3, 1, 1)),
             "tall": ((self.table, 0, 0, 2), (self._line, 1, 0, 2), (self._range_row, 2, 0, 2), (self.split, 3, 0, 2),
@@ -372,11 +377,11 @@ class LatencyPanel(Panel):
         self.histogram.setVisible(both or not steps)
         for row in range(7):
             self._grid.setRowStretch(row, 0)
-        self._grid.setRowStretch({"low": 0, "wide": 3, "tall": 4, "short": 3}[arrangement], 3)
+        self._grid.setRowStretch({"low": 0, "broad": 0, "wide": 3, "tall": 4, "short": 3}[arrangement], 3)
         if arrangement == "tall":
             self._grid.setRowStretch(5, 2)
             self._grid.setRowStretch(6, 2)
         self._grid.setColumnStretch(0, 3)
-        self._grid.setColumnStretch(1, 2 if arrangement == "low" else 4)
+        self._grid.setColumnStretch(1, {"low": 2, "broad": 3}.get(arrangement, 4))
         self._stale = True
         self.refresh()

@@ -198,3 +198,13 @@ def test_the_row_says_on_how_few_tokens_it_rests(qtbot: QtBot) -> None:
     panel.context.selection.change(head=1)
     panel.choose_query(9)
     assert "90 % of it on 9 of the 10 tokens up to it" in panel.row_label.text()
+
+
+def test_the_small_maps_have_their_share_when_they_appear(qtbot: QtBot) -> None:
+    panel = attention_panel(qtbot, heads_session(heads=1), 1200, 600)
+    panel.show()
+    qtbot.waitExposed(panel)
+    panel.heads_box.setChecked(True)
+    assert panel.heads.width() == pytest.approx(0.36 * panel.width(), abs=0.03 * panel.width())
+    panel.resize(400, 900)
+    assert panel.heads.geometry().bottom() < panel.map.geometry().top()  # above where it is high
