@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import random
 from dataclasses import dataclass
-from itertools import cycle, product
+from itertools import product
 from typing import Final
 
 import torch
@@ -17,6 +17,8 @@ from kernels.prefill_attention import Tiles, prefill_attention, prefill_referenc
 
 BOUNDS: Final = {torch.float32: 1e-5, torch.bfloat16: 1e-2}
 """Largest error allowed, as a share of the largest true value."""
+SCORE_BOUNDS: Final = {torch.float32: 1e-5, torch.bfloat16: 1e-4}
+"""The same for lse and probabilities: float32, of products that tensor cores add up with fewer bits."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +142,7 @@ def check(case: Case, device: str, kernel: str, tiles: Tiles | None = None) -> N
     assert torch.equal(lse.cpu() > -torch.inf, seen)
     assert not bool(lse.isnan().any())
     if bool(seen.any()):
-        assert relative(lse.cpu()[seen], inputs.true_lse[seen]) <= 1e-5
+        assert relative(lse.cpu()[seen], inputs.true_lse[seen]) <= SCORE_BOUNDS[case.dtype]
     check_row(case, inputs, lse, max_rows, max_length)
 
 
@@ -156,9 +158,11 @@ def check_row(case: Case, inputs: Inputs, lse: Tensor, max_rows: int, max_length
         inputs.q.double().cpu(), [k.double().cpu() for k, _ in inputs.sequences], inputs.true_lse,
         inputs.starts.tolist(), max_length, heads, window=case.window,
     )  # fmt: skip
-    assert relative(probs, true) <= 1e-5
+    assert relative(probs, true) <= SCORE_BOUNDS[case.dtype]
     sums = probs.double().cpu().sum(-1)
-    assert torch.allclose(sums, torch.isfinite(inputs.true_lse[:, heads.start :]).double(), atol=1e-5)
+    assert torch.allclose(
+        sums, torch.isfinite(inputs.true_lse[:, heads.start :]).double(), atol=SCORE_BOUNDS[case.dtype]
+    )
 
 
 def relative(got: Tensor, true: Tensor) -> float:
@@ -179,18 +183,28 @@ BATCHES: Final = (1, 3, 17)
 BLOCK_SIZES: Final = (16, 0, -1, 5, 1)
 
 
-def prefill_grid() -> Iterator[Case]:
-    """Every length with every head_dim, head grouping and dtype; storage, window and batch take turns."""
-    turns = cycle(product(BLOCK_SIZES, (None, 1, 7, 40), BATCHES))
-    for length, head_dim, heads, dtype in product(LENGTHS, HEAD_DIMS, HEADS, BOUNDS):
-        block_size, window, batch = next(turns)
-        rows = length if batch != 3 else max(1, length - 7)  # batches of 3 continue what was computed before
-        yield Case(batch_of(batch, length, rows), heads, head_dim, block_size, window, dtype)
+def prefill_grid() -> list[Case]:
+    """Every length with every head_dim and dtype; heads, storage, window and batch are drawn, the same ones each time.
+
+    Nearly each case is compiled for itself on a GPU, so not every product is there.
+    """
+    draw = random.Random(1)
+    cases = []
+    for length, head_dim, dtype in product(LENGTHS, HEAD_DIMS, BOUNDS):
+        batch, window = draw.choice(BATCHES), draw.choice((None, None, 1, 7, 40))
+        rows = max(1, length - draw.choice((0, 7)))  # some continue what was computed before
+        where = draw.choice(BLOCK_SIZES)
+        cases.append(Case(batch_of(batch, length, rows), draw.choice(HEADS), head_dim, where, window, dtype))
+    return cases
 
 
-def decode_grid() -> Iterator[Case]:
+def decode_grid() -> list[Case]:
     """One row and verification's rows, one split and many (some of them empty)."""
-    turns = cycle(product(BLOCK_SIZES, (None, 3, 40), BATCHES, (None, 1, 2, 5, 16)))
-    for length, head_dim, heads, dtype, rows in product((*LENGTHS, 700), HEAD_DIMS, HEADS, BOUNDS, (1, 5)):
-        block_size, window, batch, splits = next(turns)
-        yield Case(batch_of(batch, length, min(rows, length)), heads, head_dim, block_size, window, dtype, splits)
+    draw = random.Random(2)
+    cases = []
+    for length, head_dim, dtype, rows in product((*LENGTHS, 700), HEAD_DIMS, BOUNDS, (1, 5)):
+        sequences = batch_of(draw.choice(BATCHES), length, min(rows, length))
+        window, splits = draw.choice((None, None, 3, 40)), draw.choice((None, 1, 2, 5, 16))
+        where = draw.choice(BLOCK_SIZES)
+        cases.append(Case(sequences, draw.choice(HEADS), head_dim, where, window, dtype, splits))
+    return cases
