@@ -23,9 +23,13 @@ from app import theme
 from app.preferences import Preferences
 from engine.errors import InputError
 
+PICTURE_SIZE = (1000, 520)
+"""Logical pixels of a panel in a report."""
+
 if TYPE_CHECKING:
     from app.feed import Engine, Feed, Writer
     from app.window import MainWindow
+    from engine.export.report import Picture
     from engine.session.store import Session
 
 
@@ -114,6 +118,40 @@ def render(session_path: str, out: str, panel: str | None, size: tuple[int, int]
         close = getattr(session.source, "close", None)
         if close is not None:
             close()
+
+
+def panel_pictures(session: Session, size: tuple[int, int] = PICTURE_SIZE) -> list[Picture]:
+    """A PNG picture of every panel that has something to show of a session, in light; needs no display."""
+    from app.panels.base import PanelContext
+    from app.panels.frame import PanelDock
+    from app.panels.registry import PANELS
+    from app.pictures import picture_bytes
+    from app.selection import Selection
+    from engine.export.report import Picture
+
+    if sys.platform == "linux":
+        os.environ["QT_QPA_PLATFORM"] = "offscreen"
+    before = qInstallMessageHandler(_say_unless_offscreen)
+    found = []
+    try:
+        make_application()
+        theme.apply("light")
+        selection, feed = Selection(), make_feed()
+        for one in PANELS:
+            dock = PanelDock(one, PanelContext(selection, feed))
+            dock.setAttribute(Qt.WidgetAttribute.WA_DontShowOnScreen)
+            dock.show_session(session)
+            if not dock.build().is_empty:
+                dock.resize(*size)
+                dock.show()
+                _settle()
+                dock.refresh()
+                _settle()
+                found.append(Picture(one.english, one.english_help, picture_bytes(dock)))
+            dock.close()
+    finally:
+        qInstallMessageHandler(before)
+    return found
 
 
 def _render_window(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from PySide6.QtCore import QPoint, QRect
+from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QPoint, QRect
 from PySide6.QtGui import QGuiApplication, QPainter
 from PySide6.QtWidgets import QWidget
 
@@ -20,6 +20,16 @@ def save_picture(widget: QWidget, path: Path, form: Format) -> None:
         _save_svg(widget, path)
     elif not widget.grab().save(str(path), "PNG"):
         raise InputError(f"{path} cannot be written.")
+
+
+def picture_bytes(widget: QWidget) -> bytes:
+    """A picture of a widget as PNG."""
+    data = QByteArray()
+    buffer = QBuffer(data)
+    buffer.open(QIODevice.OpenModeFlag.WriteOnly)
+    widget.grab().save(buffer, "PNG")
+    buffer.close()
+    return bytes(data.data())
 
 
 def copy_picture(widget: QWidget) -> None:

@@ -52,6 +52,7 @@ class ClaimTable(QTableWidget):
         if heads == self._heads and rows == self._rows:
             return
         self._heads, self._rows = heads, rows
+        self.clearSpans()
         self.setRowCount(len(rows))
         self.setColumnCount(len(heads))
         for column, (name, definition) in enumerate(heads):
@@ -117,7 +118,7 @@ class ClaimTable(QTableWidget):
         item.setTextAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         item.setFont(ui_font(bold=cell.bold))
         item.setForeground(QColor(theme().muted if cell.muted else theme().text))
-        if self.columnSpan(row, column) != cell.span:
+        if cell.span > 1 and self.columnSpan(row, column) != cell.span:
             self.setSpan(row, column, 1, cell.span)
 
 

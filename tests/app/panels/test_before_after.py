@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
@@ -89,6 +91,16 @@ def test_before_anything_ran_the_reasons_are_the_engines(qtbot: QtBot) -> None:
     assert not panel.is_empty
     assert panel.table.cell(TRITON, OFF) == "cannot run here: No GPU."
     assert panel.table.cell(KV, OFF) == NOT_MEASURED
+
+
+def test_a_reason_takes_two_columns_and_gives_them_back(qtbot: QtBot, qtlog: Any) -> None:
+    panel = panel_of(qtbot, None, MeasuringControl())
+    assert panel.table.columnSpan(KV, OFF) == 2
+    panel.show_session(measured())
+    assert panel.table.columnSpan(KV, OFF) == 1
+    assert panel.table.columnSpan(GRAPHS, OFF) == 2
+    panel.restyle()
+    assert [record.message for record in qtlog.records if "span" in record.message] == []
 
 
 def test_measure_all_runs_what_can_run_on_the_sessions_prompt(qtbot: QtBot) -> None:

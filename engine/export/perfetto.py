@@ -1,0 +1,221 @@
+"""Perfetto's own format (protobuf TrackEvent): the Chrome trace's tracks with counters, units, flows and arguments.
+
+Times are ns from the session's zero. Names and categories are interned; slices of one track are written in order, begin
+then end. Reference: Perfetto's documentation of synthetic track events. `engine/export/chrome.py` decides what the
+tracks hold; here it is only written in another form.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import IO, Any, Final
+
+from perfetto.protos.perfetto.trace import perfetto_trace_pb2 as pb
+
+from engine.errors import SessionFileError
+from engine.export.chrome import ENGINE, Json, events
+from engine.session.store import Session
+
+SEQUENCE: Final = 1
+CLEARED, NEEDED = 1, 2
+"""Sequence flags: the interning starts anew; the packet needs what was interned."""
+MARKS: Final = "marks"
+UNITS: Final = {"percent": "%", "watts": "W", "celsius": "°C", "mhz": "MHz", "joules": "J", "tokens/s": "tokens/s"}
+"""Last word of a counter's name to the unit that Perfetto shows; bytes have a unit of their own."""
+
+
+def write_perfetto(session: Session, path: str | os.PathLike[str]) -> None:
+    """Write a session as a Perfetto trace, packet by packet; raises SessionFileError where `path` cannot be written."""
+    try:
+        with open(path, "wb") as file:
+            _Writer(file).write(events(session))
+    except OSError as error:
+        raise SessionFileError(f"The trace {path} cannot be written: {error.strerror}.") from error
+
+
+class _Writer:
+    """Turns trace events into packets; tracks are described when they are first used."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._tracks: dict[tuple[object, ...], int] = {}
+        self._names: dict[str, int] = {}
+        self._categories: dict[str, int] = {}
+        self._processes: dict[int, str] = {}
+        self._started = False
+
+    def write(self, source: Iterator[Json]) -> None:
+        """Write every event; a slice waits for the flow that starts or ends in it, which comes next."""
+        waiting: Json | None = None
+        flows: list[Json] = []
+        for event in source:
+            if event["ph"] in "sf" and waiting is not None:
+                flows.append(event)
+                continue
+            if waiting is not None:
+                self._slice(waiting, flows)
+            waiting, flows = (event, []) if event["ph"] == "X" else (None, [])
+            if waiting is None:
+                self._other(event)
+        if waiting is not None:
+            self._slice(waiting, flows)
+
+    # --- events -----------------------------------------------------------------------------------------------------
+
+    def _other(self, event: Json) -> None:
+        match event["ph"]:
+            case "M" if event["name"] == "process_name":
+                self._processes[event["pid"]] = event["args"]["name"]
+                self._process(event["pid"])
+            case "M" if event["name"] == "thread_name":
+                self._thread(event["pid"], event["tid"], event["args"]["name"])
+            case "C":
+                for key, value in event["args"].items():
+                    self._counter(event, key, value)
+            case "b" | "e":
+                track = self._named(event["pid"], f"request {event['id']}")
+                begin = event["ph"] == "b"
+                packet = self._event(event["ts"], track, "BEGIN" if begin else "END", event if begin else None)
+                self._put(packet)
+            case "i":
+                self._put(self._event(event["ts"], self._named(event["pid"], MARKS), "INSTANT", event))
+
+    def _slice(self, event: Json, flows: list[Json]) -> None:
+        track = self._tracks[("thread", event["pid"], event["tid"])]
+        packet = self._event(event["ts"], track, "BEGIN", event)
+        for flow in flows:
+            ids = packet.track_event.flow_ids if flow["ph"] == "s" else packet.track_event.terminating_flow_ids
+            ids.append(flow["id"] + 1)  # 0 is no flow
+        self._put(packet)
+        self._put(self._event(event["ts"] + event["dur"], track, "END", None))
+
+    def _counter(self, event: Json, key: str, value: float) -> None:
+        name = event["name"] if len(event["args"]) == 1 else f"{event['name']}: {key}"
+        packet = self._packet(event["ts"])
+        packet.track_event.track_uuid = self._counter_track(event["pid"], name)
+        packet.track_event.type = pb.TrackEvent.TYPE_COUNTER
+        if isinstance(value, int):
+            packet.track_event.counter_value = value
+        else:
+            packet.track_event.double_counter_value = value
+        self._put(packet)
+
+    def _event(self, ts_us: float, track: int, kind: str, event: Json | None) -> Any:
+        packet = self._packet(ts_us)
+        packet.track_event.track_uuid = track
+        packet.track_event.type = getattr(pb.TrackEvent, "TYPE_INSTANT" if kind == "INSTANT" else f"TYPE_SLICE_{kind}")
+        if event is not None:
+            self._intern(packet, event["name"], event.get("cat", ""))
+            for name, value in event.get("args", {}).items():
+                _annotate(packet.track_event.debug_annotations.add(), value, name)
+        return packet
+
+    # --- tracks -----------------------------------------------------------------------------------------------------
+
+    def _process(self, pid: int) -> int:
+        key = ("process", pid)
+        if key not in self._tracks:
+            descriptor = self._describe(key)
+            descriptor.process.pid = pid
+            descriptor.process.process_name = self._processes.get(pid, str(pid))
+            descriptor.sibling_order_rank = pid
+            self._put(self._described)
+        return self._tracks[key]
+
+    def _thread(self, pid: int, tid: int, name: str) -> None:
+        parent = self._process(pid)
+        descriptor = self._describe(("thread", pid, tid))
+        descriptor.parent_uuid = parent
+        descriptor.name = name
+        descriptor.sibling_order_rank = tid
+        self._put(self._described)
+
+    def _named(self, pid: int, name: str) -> int:
+        key = ("named", pid, name)
+        if key not in self._tracks:
+            parent = self._process(pid)
+            descriptor = self._describe(key)
+            descriptor.parent_uuid = parent
+            descriptor.name = name
+            self._put(self._described)
+        return self._tracks[key]
+
+    def _counter_track(self, pid: int, name: str) -> int:
+        key = ("counter", pid, name)
+        if key not in self._tracks:
+            parent = self._process(pid)
+            descriptor = self._describe(key)
+            descriptor.parent_uuid = parent
+            descriptor.name = name
+            if "bytes" in name:
+                descriptor.counter.unit = pb.CounterDescriptor.UNIT_SIZE_BYTES
+            else:
+                word = name.rsplit("_", 1)[-1]
+                descriptor.counter.unit_name = UNITS.get(word, "" if pid != ENGINE else "count")
+            self._put(self._described)
+        return self._tracks[key]
+
+    def _describe(self, key: tuple[object, ...]) -> Any:
+        """A new track's descriptor, in a packet that waits in `_described`."""
+        self._tracks[key] = len(self._tracks) + 1
+        self._described = self._packet(0.0)
+        descriptor = self._described.track_descriptor
+        descriptor.uuid = self._tracks[key]
+        return descriptor
+
+    # --- packets ----------------------------------------------------------------------------------------------------
+
+    def _packet(self, ts_us: float) -> Any:
+        packet = pb.TracePacket()
+        packet.timestamp = round(ts_us * 1000)
+        packet.trusted_packet_sequence_id = SEQUENCE
+        return packet
+
+    def _intern(self, packet: Any, name: str, category: str) -> None:
+        if name.startswith("step "):
+            packet.track_event.name = name  # each comes once
+        else:
+            packet.track_event.name_iid = self._iid(packet.interned_data.event_names, self._names, name)
+        if category:
+            iid = self._iid(packet.interned_data.event_categories, self._categories, category)
+            packet.track_event.category_iids.append(iid)
+
+    @staticmethod
+    def _iid(table: Any, known: dict[str, int], text: str) -> int:
+        if text not in known:
+            known[text] = len(known) + 1
+            entry = table.add()
+            entry.iid = known[text]
+            entry.name = text
+        return known[text]
+
+    def _put(self, packet: Any) -> None:
+        packet.sequence_flags = NEEDED if self._started else CLEARED
+        self._started = True
+        trace = pb.Trace()
+        trace.packet.append(packet)  # a trace is the packets of its parts, one after the other
+        self._file.write(trace.SerializeToString())
+
+
+def _annotate(annotation: Any, value: object, name: str = "") -> None:
+    """An argument of an event: a number, a text, or a list or table of them."""
+    if name:
+        annotation.name = name
+    match value:
+        case bool():
+            annotation.bool_value = value
+        case int():
+            annotation.int_value = value
+        case float():
+            annotation.double_value = value
+        case dict():
+            for key, one in value.items():
+                _annotate(annotation.dict_entries.add(), one, str(key))
+        case list():
+            for one in value:
+                _annotate(annotation.array_values.add(), one)
+        case None:
+            annotation.string_value = ""
+        case _:
+            annotation.string_value = str(value)
