@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -73,3 +73,14 @@ class KVCache(Protocol):
 
     def drain_events(self) -> list[BlockEvent]:
         """What happened to blocks since the last call, in order (nothing where there are no blocks)."""
+
+
+@runtime_checkable
+class SlottedCache(Protocol):
+    """A cache in blocks, into which a kernel can write K and V itself."""
+
+    def slots(self, layer: int) -> tuple[Tensor, Tensor] | None:
+        """In place of `write`: a layer's memory [2, slots, kv_heads, head_dim] and the slot of each row, int64 [P].
+
+        None where rows stand between that go nowhere (padding); then `write` takes them.
+        """

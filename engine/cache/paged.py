@@ -124,6 +124,15 @@ class PagedCache:
         if layer == self._layers - 1:
             self._commit()
 
+    def slots(self, layer: int) -> tuple[Tensor, Tensor] | None:
+        """In place of `write`, for a kernel that writes itself (see `SlottedCache`)."""
+        if self._rows is not None:
+            return None
+        assert self._slots is not None
+        if layer == self._layers - 1:
+            self._commit()
+        return self._kv[layer].flatten(1, 2), self._slots
+
     def keys_values(self, layer: int, span: Span) -> tuple[Tensor, Tensor]:
         if span.request_id == PADDING_REQUEST:
             assert self._padding is not None

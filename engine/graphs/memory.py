@@ -68,12 +68,17 @@ class FixedKv:
         self.memory = memory
         self.rows = rows
         self.name = memory.name
+        self._slots = slots
         self.block = slots // memory.block_size
         self.offset = slots % memory.block_size
 
     def blocks_of(self, layer: int) -> Tensor:
         """A layer's blocks, [2, blocks, block_size, kv_heads, head_dim]: K and V."""
         return self.memory.blocks_of(layer)
+
+    def slots(self, layer: int) -> tuple[Tensor, Tensor]:
+        """A layer's memory [2, slots, kv_heads, head_dim] and the slot of each position."""
+        return self.memory.blocks_of(layer).flatten(1, 2), self._slots
 
     def write(self, layer: int, k: Tensor, v: Tensor) -> None:
         """Store k and v, each [rows · width, kv_heads, head_dim]."""

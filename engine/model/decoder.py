@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Final
 
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from engine.attention.base import Attention, AttentionProbe
-from engine.cache.base import KVCache
+from engine.cache.base import KVCache, SlottedCache
 from engine.measure.timers import PhaseTimer
 from engine.model.batch import Batch
 from engine.model.config import Activation, ModelConfig
@@ -33,16 +34,12 @@ class Mlp:
 
     up: Linear
     down: Linear
-    activation: Callable[[Tensor], Tensor]
-    gated: bool
+    activate: Callable[[Tensor], Tensor]
+    """From [P, 2 · ffn], or [P, ffn] without a gate, to [P, ffn]."""
 
-    def add_to(self, residual: Tensor, x: Tensor) -> Tensor:
-        """residual [P, hidden] + mlp(x [P, hidden])."""
-        wide = self.up(x)  # [P, 2 · ffn], or [P, ffn] without a gate
-        if self.gated:
-            gate, up = wide.chunk(2, -1)
-            return self.down.add_to(residual, self.activation(gate).mul_(up))
-        return self.down.add_to(residual, self.activation(wide))
+    def into(self, residual: Tensor, x: Tensor) -> tuple[Tensor, Tensor | None]:
+        """residual [P, hidden] and mlp(x [P, hidden]), added or not (see `Linear.into`)."""
+        return self.down.into(residual, self.activate(self.up(x)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +63,7 @@ class Decoder:
 
     def __init__(
         self, config: ModelConfig, embedding: Tensor, positions: Tensor | None,
-        layers: list[Layer], final_norm: Norm, head: Linear, dtype: torch.dtype,
+        layers: list[Layer], final_norm: Norm, head: Linear, dtype: torch.dtype, kernels: bool = False,
     ) -> None:  # fmt: skip
         self.config = config
         self.dtype = dtype
@@ -75,6 +72,7 @@ class Decoder:
         self._layers = layers
         self._final_norm = final_norm
         self._head = head
+        self._rope_kv_write = rope_kv_write() if kernels else None
         self._rotations = rotations(config, embedding.device) if config.positions == "rope" else None
 
     @property
@@ -101,37 +99,56 @@ class Decoder:
             x = self._embed(batch)  # [P, hidden]
             rotation = None if self._rotations is None else self._rotations[batch.positions]  # [P, 1, head_dim / 2]
 
+        delta: Tensor | None = None  # what a projection left to be added to the residual stream x
         for index, layer in enumerate(self._layers):
             timer.layer(index)
             with timer("norm"):
-                h = layer.attention_norm(x)  # [P, hidden]
+                h, x = layer.attention_norm(x, delta)  # [P, hidden]
             with timer("qkv"):
                 qkv = layer.qkv(h).view(rows, heads + 2 * kv_heads, head_dim)
             if layer.qk_norm is not None:
                 with timer("norm"):
-                    qkv[:, : heads + kv_heads] = layer.qk_norm(qkv[:, : heads + kv_heads])
-            with timer("rope"):
-                if rotation is not None:
-                    rotate_(qkv[:, : heads + kv_heads], rotation)
-                q, k, v = torch.split(qkv, [heads, kv_heads, kv_heads], 1)  # [P, heads or kv_heads, head_dim]
-            with timer("kv_write"):
-                cache.write(index, k, v)
+                    qkv[:, : heads + kv_heads] = layer.qk_norm(qkv[:, : heads + kv_heads])[0]
+            q = self._rotate_and_keep(qkv, rotation, cache, index, timer)  # [P, heads, head_dim]
             with timer("attention"):
                 mixed = attention(q, cache, index, batch)  # [P, heads, head_dim]
             if probe is not None and probe.wants(index):
                 probe.observe(index, q, cache, batch, attention)
             with timer("attn_out"):
-                x = layer.out.add_to(x, mixed.reshape(rows, heads * head_dim))  # [P, hidden]
+                x, delta = layer.out.into(x, mixed.reshape(rows, heads * head_dim))  # [P, hidden]
             with timer("norm"):
-                h = layer.ffn_norm(x)  # [P, hidden]
+                h, x = layer.ffn_norm(x, delta)  # [P, hidden]
             with timer("ffn"):
-                x = layer.mlp.add_to(x, h)  # [P, hidden]
+                x, delta = layer.mlp.into(x, h)  # [P, hidden]
 
         timer.layer(config.layers)
         with timer("norm"):
-            x = self._final_norm(x[batch.logits_rows])  # [R, hidden]
+            wanted = batch.logits_rows
+            x, _ = self._final_norm(x[wanted], None if delta is None else delta[wanted])  # [R, hidden]
         with timer("lm_head"):
             return self._head(x).float()  # [R, vocab]
+
+    def _rotate_and_keep(
+        self, qkv: Tensor, rotation: Tensor | None, cache: KVCache, layer: int, timer: PhaseTimer
+    ) -> Tensor:
+        """Turn q and k of qkv [P, heads + 2 · kv_heads, head_dim], write k and v into the cache, and return q.
+
+        Where a kernel does both in one launch, all of it is timed as `kv_write`.
+        """
+        heads, kv_heads = self.config.heads, self.config.kv_heads
+        slots = cache.slots(layer) if self._rope_kv_write is not None and isinstance(cache, SlottedCache) else None
+        if self._rope_kv_write is not None and slots is not None:
+            with timer("kv_write"):
+                memory, places = slots
+                self._rope_kv_write(qkv, rotation, memory[0], memory[1], places, heads)
+                return qkv[:, :heads]
+        with timer("rope"):
+            if rotation is not None:
+                rotate_(qkv[:, : heads + kv_heads], rotation)
+            q, k, v = torch.split(qkv, [heads, kv_heads, kv_heads], 1)  # [P, heads or kv_heads, head_dim]
+        with timer("kv_write"):
+            cache.write(layer, k, v)
+        return q
 
     def _embed(self, batch: Batch) -> Tensor:
         x = functional.embedding(batch.token_ids, self._embedding).to(self.dtype)  # [P, hidden]
@@ -141,9 +158,15 @@ class Decoder:
 
 
 def build_decoder(
-    family: Family, config: ModelConfig, read: Read, device: torch.device, dtype: torch.dtype
-) -> Iterator[float | Decoder]:
-    """Read and place the weights layer by layer; yields the fraction done, and last the decoder."""
+    family: Family, config: ModelConfig, read: Read, device: torch.device, dtype: torch.dtype,
+    kernels: bool | None = None,
+) -> Iterator[float | Decoder]:  # fmt: skip
+    """Read and place the weights layer by layer; yields the fraction done, and last the decoder.
+
+    With `kernels` (the default on a GPU) norms, rotation, cache writes and SwiGLU are this project's Triton kernels.
+    """
+    if kernels is None:
+        kernels = device.type == "cuda" and find_spec("triton") is not None
 
     def place(weight: Tensor) -> Tensor:
         return weight.to(device=device, dtype=dtype)
@@ -155,22 +178,23 @@ def build_decoder(
     def norm(affine: Affine) -> Norm:
         weight, bias = affine
         if bias is None:
-            return rms_norm(place(weight), config.norm_eps)
+            return rms_norm(place(weight), config.norm_eps, kernels)
         return layer_norm(place(weight), place(bias), config.norm_eps)
 
     def heads_norm(weights: tuple[Tensor, Tensor]) -> Norm:
         q, k = weights
         each = torch.cat([q.expand(config.heads, -1), k.expand(config.kv_heads, -1)])  # [heads + kv_heads, head_dim]
-        return rms_norm(place(each), config.norm_eps)
+        return rms_norm(place(each), config.norm_eps, kernels)
 
     def layer(weights: LayerWeights) -> Layer:
-        mlp = Mlp(linear(weights.up), linear(weights.down), ACTIVATIONS[config.activation], config.mlp == "swiglu")
+        mlp = Mlp(linear(weights.up), linear(weights.down), activate)
         qk_norm = None if weights.qk_norm is None else heads_norm(weights.qk_norm)
         return Layer(
             norm(weights.attention_norm), linear(weights.qkv), qk_norm, linear(weights.out),
             norm(weights.ffn_norm), mlp,
         )  # fmt: skip
 
+    activate = activation_of(config, kernels)
     # The head comes first: it is the largest weight, and converting it takes memory that later holds the layers.
     weights = family.model(read, config)
     embedding = None if device.type == "cpu" else place(weights.embedding)
@@ -186,4 +210,28 @@ def build_decoder(
     if embedding is None:
         # On a CPU the embedding is mapped from the file: a step touches a few of its rows, the head has the one copy.
         embedding = family.model(read, config).embedding
-    yield Decoder(config, embedding, positions, layers, final_norm, head, dtype)
+    yield Decoder(config, embedding, positions, layers, final_norm, head, dtype, kernels)
+
+
+def activation_of(config: ModelConfig, kernels: bool) -> Callable[[Tensor], Tensor]:
+    """What stands between the two projections of the feed-forward (see `Mlp.activate`)."""
+    activation = ACTIVATIONS[config.activation]
+    if config.mlp != "swiglu":
+        return activation
+    if kernels and config.activation == "silu":
+        from kernels.swiglu import swiglu  # noqa: PLC0415 - Triton exists where these kernels run
+
+        return swiglu
+
+    def gated(wide: Tensor) -> Tensor:
+        gate, up = wide.chunk(2, -1)
+        return activation(gate).mul_(up)
+
+    return gated
+
+
+def rope_kv_write() -> Callable[[Tensor, Tensor | None, Tensor, Tensor, Tensor, int], None]:
+    """The kernel that rotates and writes at once."""
+    from kernels.rope_kv_write import rope_kv_write as kernel  # noqa: PLC0415 - Triton exists where it runs
+
+    return kernel

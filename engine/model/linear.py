@@ -26,8 +26,8 @@ class Linear(Protocol):
     def __call__(self, x: Tensor) -> Tensor:
         """x [P, in] to [P, out]."""
 
-    def add_to(self, residual: Tensor, x: Tensor) -> Tensor:
-        """residual [P, out] + x [P, in] Wᵀ + b, [P, out]."""
+    def into(self, residual: Tensor, x: Tensor) -> tuple[Tensor, Tensor | None]:
+        """(residual [P, out] + x [P, in] Wᵀ + b, None), or (residual, x Wᵀ + b): the norm that follows adds them."""
 
 
 class PlainLinear:
@@ -41,8 +41,8 @@ class PlainLinear:
     def __call__(self, x: Tensor) -> Tensor:
         return functional.linear(x, self._weight, self._bias)
 
-    def add_to(self, residual: Tensor, x: Tensor) -> Tensor:
-        return residual + functional.linear(x, self._weight, self._bias)
+    def into(self, residual: Tensor, x: Tensor) -> tuple[Tensor, Tensor | None]:
+        return residual, self(x)
 
 
 class TransposedLinear:
@@ -56,9 +56,9 @@ class TransposedLinear:
     def __call__(self, x: Tensor) -> Tensor:
         return torch.mm(x, self._weight) if self._bias is None else torch.addmm(self._bias, x, self._weight)
 
-    def add_to(self, residual: Tensor, x: Tensor) -> Tensor:
+    def into(self, residual: Tensor, x: Tensor) -> tuple[Tensor, Tensor | None]:
         y = torch.addmm(residual, x, self._weight)
-        return y if self._bias is None else y.add_(self._bias)
+        return y if self._bias is None else y.add_(self._bias), None
 
 
 class PackedLinear:
@@ -73,9 +73,8 @@ class PackedLinear:
         y: Tensor = torch.ops.mkldnn._linear_pointwise(x, self._weight, self._bias, "none", [], "")
         return y
 
-    def add_to(self, residual: Tensor, x: Tensor) -> Tensor:
-        y: Tensor = torch.ops.mkldnn._linear_pointwise.binary(x, residual, self._weight, self._bias, "add")
-        return y
+    def into(self, residual: Tensor, x: Tensor) -> tuple[Tensor, Tensor | None]:
+        return torch.ops.mkldnn._linear_pointwise.binary(x, residual, self._weight, self._bias, "add"), None
 
 
 def make_linear(weight: Tensor, bias: Tensor | None = None) -> Linear:

@@ -44,8 +44,10 @@ class LoadedModel:
     device_name: str
 
 
-def load_model(spec: LoadSpec, progress: Progress) -> LoadedModel:
+def load_model(spec: LoadSpec, progress: Progress, kernels: bool | None = None) -> LoadedModel:
     """Load the checkpoint that `spec` names; `progress` hears what is being done and the fraction done, 0 to 1.
+
+    `kernels` says whether the small operations of a step are this project's Triton kernels; None: on a GPU they are.
 
     Raises CheckpointError for a folder that cannot be loaded, UnavailableError for a device that is not there or has
     too little memory.
@@ -61,7 +63,7 @@ def load_model(spec: LoadSpec, progress: Progress) -> LoadedModel:
     check_memory(config, device, dtype)
     torch.set_num_threads(spec.threads or choose_threads(config.parameters * dtype.itemsize))
     decoder: Decoder | None = None
-    for stage in build_decoder(family, config, checkpoint.tensor, device, dtype):
+    for stage in build_decoder(family, config, checkpoint.tensor, device, dtype, kernels):
         if isinstance(stage, Decoder):
             decoder = stage
         else:

@@ -2,29 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Protocol
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-Norm = Callable[[Tensor], Tensor]
-"""Normalises the last dimension, shape and dtype unchanged."""
+
+class Norm(Protocol):
+    """Normalises the last dimension, shape and dtype unchanged."""
+
+    def __call__(self, x: Tensor, delta: Tensor | None = None, /) -> tuple[Tensor, Tensor]:
+        """(norm of x + delta, x + delta): the residual stream, and what a projection left to be added to it."""
 
 
-def rms_norm(weight: Tensor, eps: float) -> Norm:
-    """x / sqrt(mean(x²) + eps) · weight, over the last dimension (Zhang and Sennrich 2019)."""
+def rms_norm(weight: Tensor, eps: float, kernels: bool = False) -> Norm:
+    """x / sqrt(mean(x²) + eps) · weight, over the last dimension (Zhang and Sennrich 2019).
+
+    With `kernels` it is this project's own (kernels/rmsnorm.py), the sum included.
+    """
+    if kernels:
+        return _kernel_rms_norm(weight, eps)
     shape = (weight.shape[-1],)
     if weight.device.type != "cpu" or weight.dtype != torch.float32 or weight.dim() > 1:
-        return lambda x: functional.rms_norm(x, shape, None, eps).mul_(weight)
+
+        def plain(x: Tensor, delta: Tensor | None = None) -> tuple[Tensor, Tensor]:
+            total = x if delta is None else x + delta
+            return functional.rms_norm(total, shape, None, eps).mul_(weight), total
+
+        return plain
 
     # On a CPU `rms_norm` costs 8 µs for one row, this 5 µs: the mean of squares, plus eps, is one `addmm`.
     averaging = torch.full((*shape, 1), 1.0 / shape[0])  # [hidden, 1]
     epsilon = torch.full((1, 1), eps)
 
-    def norm(x: Tensor) -> Tensor:  # [P, hidden]
-        mean_square = torch.addmm(epsilon, x * x, averaging)  # [P, 1]
-        return (x * mean_square.rsqrt_()).mul_(weight)
+    def norm(x: Tensor, delta: Tensor | None = None) -> tuple[Tensor, Tensor]:  # [P, hidden]
+        total = x if delta is None else x + delta
+        mean_square = torch.addmm(epsilon, total * total, averaging)  # [P, 1]
+        return (total * mean_square.rsqrt_()).mul_(weight), total
 
     return norm
 
@@ -32,4 +47,20 @@ def rms_norm(weight: Tensor, eps: float) -> Norm:
 def layer_norm(weight: Tensor, bias: Tensor, eps: float) -> Norm:
     """(x − mean) / sqrt(variance + eps) · weight + bias, over the last dimension (Ba et al. 2016)."""
     shape = (weight.shape[-1],)
-    return lambda x: functional.layer_norm(x, shape, weight, bias, eps)
+
+    def norm(x: Tensor, delta: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        total = x if delta is None else x + delta
+        return functional.layer_norm(total, shape, weight, bias, eps), total
+
+    return norm
+
+
+def _kernel_rms_norm(weight: Tensor, eps: float) -> Norm:
+    from kernels import rmsnorm  # noqa: PLC0415 - Triton exists where these kernels run
+
+    def norm(x: Tensor, delta: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        if delta is None:
+            return rmsnorm.rms_norm(x, weight, eps), x
+        return rmsnorm.add_rms_norm(x, delta, weight, eps)
+
+    return norm

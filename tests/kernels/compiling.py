@@ -14,11 +14,13 @@ import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
-from kernels import attention_row, decode_attention, prefill_attention
+from kernels import attention_row, decode_attention, prefill_attention, rmsnorm, rope_kv_write, swiglu
 
 HOPPER: Final = GPUTarget("cuda", 90, 32)
-FLOATS: Final = ("q_ptr", "out_ptr", "k_ptr", "v_ptr")
-FLOATS_32: Final = ("lse_ptr", "part_lse_ptr", "o_ptr", "probs_ptr", "scale", "scale_log2")
+FLOATS: Final = (
+    "q_ptr", "out_ptr", "k_ptr", "v_ptr", "x_ptr", "delta_ptr", "weight_ptr", "sum_ptr", "wide_ptr", "qkv_ptr",
+)  # fmt: skip
+FLOATS_32: Final = ("rotation_ptr", "eps", "lse_ptr", "part_lse_ptr", "o_ptr", "probs_ptr", "scale", "scale_log2")
 
 
 def storage(block_size: int, head_dim: int) -> dict[str, Any]:
@@ -51,6 +53,14 @@ KERNELS: Final[dict[str, Callable[[], dict[str, Any]]]] = {
     "merge": lambda: compiled(
         decode_attention._merge_kernel, "bf16", {"HEAD_DIM": 128, "BLOCK_D": 128, "SPLITS": 64, "WRITE_LSE": True}, 4, 2
     ),
+    "rms-norm": lambda: compiled(rmsnorm._rms_norm_kernel, "bf16", {"WIDTH": 896, "BLOCK": 1024, "ADD": False}, 2, 1),
+    "rms-norm-add": lambda: compiled(
+        rmsnorm._rms_norm_kernel, "bf16", {"WIDTH": 4096, "BLOCK": 4096, "ADD": True}, 8, 1
+    ),
+    "rope-kv-write": lambda: compiled(
+        rope_kv_write._rope_kv_write_kernel, "bf16", {"HEAD_DIM": 80, "BLOCK": 128, "ROTATE": True}, 1, 1
+    ),
+    "swiglu": lambda: compiled(swiglu._swiglu_kernel, "bf16", {"BLOCK": swiglu.BLOCK}, 4, 1),
     "row": lambda: compiled(attention_row._row_kernel, "bf16", row_constants(), 4, 2),
 }  # fmt: skip
 
@@ -73,6 +83,8 @@ def compiled(kernel: Any, floats: str, constants: dict[str, Any], warps: int, st
             continue
         if name == "where_ptr":
             signature[name] = "*i64" if constants["BLOCK_SIZE"] == 0 else "*i32"
+        elif name == "slots_ptr":
+            signature[name] = "*i64"
         elif name in FLOATS or name in FLOATS_32:
             signature[name] = f"*{floats}" if name in FLOATS else "*fp32" if name.endswith("_ptr") else "fp32"
         else:

@@ -1,4 +1,4 @@
-"""The attention kernels compile for a GPU, with what makes them fast; no GPU is needed for that."""
+"""The kernels compile for a GPU, with what makes them fast; no GPU is needed for that."""
 
 from __future__ import annotations
 

@@ -16,9 +16,9 @@ from engine.model.batch import Batch
 from engine.model.loader import LoadedModel, load_model
 
 
-def load(folder: Path | str, dtype: Dtype = "float32") -> LoadedModel:
-    """A model on the CPU."""
-    return load_model(LoadSpec(str(folder), device="cpu", dtype=dtype), lambda stage, fraction: None)
+def load(folder: Path | str, dtype: Dtype = "float32", kernels: bool = False) -> LoadedModel:
+    """A model on the CPU, with Triton's interpreter where `kernels` are wanted."""
+    return load_model(LoadSpec(str(folder), device="cpu", dtype=dtype), lambda stage, fraction: None, kernels)
 
 
 def cache_of(model: LoadedModel, kv: str, capacity: int = 160, **switches: object) -> KVCache:

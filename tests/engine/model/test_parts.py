@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from torch.nn import functional
 
 from engine.model.config import Rope
 from engine.model.linear import PackedLinear, PlainLinear, TransposedLinear, make_linear, packing_pays
-from engine.model.norm import layer_norm, rms_norm
+from engine.model.norm import Norm, layer_norm, rms_norm
 from engine.model.rope import frequencies, interleave_pairs, rotate_
 
 FORMS = (PlainLinear, TransposedLinear, PackedLinear)
@@ -30,7 +31,9 @@ def test_every_form_of_a_linear_layer_multiplies_alike(form: type, biased: bool,
     tolerance = {"atol": 1e-5, "rtol": 1e-5} if dtype == torch.float32 else {"atol": 0.15, "rtol": 0.02}
     assert torch.allclose(linear(x).float(), exact, **tolerance)
     before = residual.clone()
-    assert torch.allclose(linear.add_to(residual, x).float(), residual.float() + exact, **tolerance)
+    total, delta = linear.into(residual, x)
+    total = total if delta is None else total + delta
+    assert torch.allclose(total.float(), residual.float() + exact, **tolerance)
     assert torch.equal(residual, before)
     assert linear.bytes == weight.nbytes + (0 if bias is None else bias.nbytes)
 
@@ -48,14 +51,28 @@ def test_the_form_follows_dtype_and_size() -> None:
 def test_norms_are_pytorchs(rows: int) -> None:
     torch.manual_seed(2)
     x, weight, bias = torch.randn(rows, 48) * 5, torch.randn(48), torch.randn(48)
-    assert torch.allclose(rms_norm(weight, 1e-5)(x), functional.rms_norm(x, (48,), weight, 1e-5), atol=1e-6)
-    assert torch.allclose(layer_norm(weight, bias, 1e-5)(x), functional.layer_norm(x, (48,), weight, bias, 1e-5))
+    ours, total = rms_norm(weight, 1e-5)(x)
+    assert torch.allclose(ours, functional.rms_norm(x, (48,), weight, 1e-5), atol=1e-6)
+    assert total is x
+    ours, total = layer_norm(weight, bias, 1e-5)(x)
+    assert torch.allclose(ours, functional.layer_norm(x, (48,), weight, bias, 1e-5))
+    assert total is x
     half = x.bfloat16()
-    assert rms_norm(weight.bfloat16(), 1e-5)(half).dtype == torch.bfloat16
+    assert rms_norm(weight.bfloat16(), 1e-5)(half)[0].dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize("make", [lambda w: rms_norm(w, 1e-5), lambda w: layer_norm(w, w, 1e-5),
+                                  lambda w: rms_norm(w, 1e-5, kernels=True)])  # fmt: skip
+def test_a_norm_adds_what_was_left_to_add(make: Callable[[torch.Tensor], Norm]) -> None:
+    torch.manual_seed(3)
+    norm, x, delta = make(torch.randn(48)), torch.randn(4, 48), torch.randn(4, 48)
+    normed, total = norm(x, delta)
+    assert torch.equal(total, x + delta)
+    assert torch.allclose(normed, norm(x + delta)[0], atol=1e-6)
 
 
 def test_a_norm_of_zeros_is_zero() -> None:
-    assert torch.equal(rms_norm(torch.ones(8), 1e-5)(torch.zeros(2, 8)), torch.zeros(2, 8))
+    assert torch.equal(rms_norm(torch.ones(8), 1e-5)(torch.zeros(2, 8))[0], torch.zeros(2, 8))
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
