@@ -14,6 +14,7 @@ from tests.benchmarks.machine import facts
 
 SUITES = (
     "batched_decode",
+    "block_map",
     "decode_speed",
     "detail_cost",
     "first_paint",
