@@ -40,7 +40,7 @@ class BlockPage(QWidget):
         self.map.clicked.connect(self._clicked)
         self.chart = LineChart(percent, self)
         self.chart.setAccessibleName(self.tr("Internal fragmentation over the steps"))
-        self.chart.setToolTip(
+        self.chart.setAccessibleDescription(  # the pointer's own tip says the figures of a step
             self.tr("Internal fragmentation: the share of the reserved memory that holds no live position.")
         )
         self.chart.describe = self.step_text

@@ -42,7 +42,16 @@ class KvCalculator(QWidget):
             "layers": self.tr("layers"), "kv_heads": self.tr("KV heads"), "head_dim": self.tr("head dim"),
             "positions": self.tr("positions"),
         }  # fmt: skip
+        tips = {
+            "layers": self.tr("Transformer layers, each with a cache of its own"),
+            "kv_heads": self.tr("Heads with keys and values of their own; fewer than query heads in grouped attention"),
+            "head_dim": self.tr("How many numbers a head keeps of a position"),
+            "positions": self.tr("Tokens that a request's cache holds, of prompt and answer together"),
+        }
+        self.preset.setToolTip(self.tr("A known model, the session's own, or any numbers"))
+        self.dtype.setToolTip(self.tr("Number format of the cache"))
         for name, field in self.fields.items():
+            field.setToolTip(tips[name])
             field.setRange(1, 100_000_000 if name == "positions" else 65_536)
             field.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
             field.setGroupSeparatorShown(False)

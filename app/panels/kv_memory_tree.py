@@ -39,6 +39,7 @@ class MemoryPage(QWidget):
         self.tree.setColumnCount(3)
         self.tree.setHeaderLabels([self.tr("Part"), self.tr("Size"), self.tr("Share ƒ")])
         self.tree.setAccessibleName(self.tr("Memory by part"))
+        self.tree.setToolTip(self.tr("Each part with its size and its share of all; ● measured, ƒ derived."))
         self.tree.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.tree.setFrameShape(QTreeWidget.Shape.NoFrame)
         self.tree.header().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)

@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QFontMetricsF, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QColor, QFontMetricsF, QHelpEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from app.panels.focus import claims_key
@@ -225,6 +225,8 @@ class LatencyHistogram(QWidget):
         self.update()
 
     def event(self, event: QEvent) -> bool:
+        if isinstance(event, QHelpEvent) and self.plot_box().contains(QPointF(event.pos())):
+            return True  # the pointer's own tip says more
         return claims_key(event, KEYS) or super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:

@@ -26,6 +26,7 @@ class LatencyTable(QTableWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(len(ROWS), len(COLUMNS), parent)
         self.setAccessibleName(self.tr("Time a token by part"))
+        self.setToolTip(self.tr("Each part of a token's time: measured here, and what the brief expects of it."))
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
         self.setFrameShape(self.Shape.NoFrame)

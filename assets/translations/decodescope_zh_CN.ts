@@ -827,6 +827,26 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>缓存的数值格式</translation>
     </message>
     <message>
+        <source>Transformer layers, each with a cache of its own</source>
+        <translation>Transformer 层，每层各有一个缓存</translation>
+    </message>
+    <message>
+        <source>Heads with keys and values of their own; fewer than query heads in grouped attention</source>
+        <translation>拥有自己的键和值的头；在分组注意力中少于查询头</translation>
+    </message>
+    <message>
+        <source>How many numbers a head keeps of a position</source>
+        <translation>每个头为一个位置保存多少个数</translation>
+    </message>
+    <message>
+        <source>Tokens that a request&apos;s cache holds, of prompt and answer together</source>
+        <translation>一个请求的缓存所容纳的词元，提示与回答合计</translation>
+    </message>
+    <message>
+        <source>A known model, the session&apos;s own, or any numbers</source>
+        <translation>已知模型、本会话的模型，或任意数值</translation>
+    </message>
+    <message>
         <source>device</source>
         <translation>设备</translation>
     </message>
@@ -1133,6 +1153,10 @@ internal fragmentation {fragmentation} {derived}</source>
         <translation>每个 token 的时间（按部分）</translation>
     </message>
     <message>
+        <source>Each part of a token&apos;s time: measured here, and what the brief expects of it.</source>
+        <translation>一个词元时间的各部分：此处的测量值，以及需求所预期的值。</translation>
+    </message>
+    <message>
         <source>Prepare input</source>
         <translation>准备输入</translation>
     </message>
@@ -1294,6 +1318,10 @@ internal fragmentation {fragmentation} {derived}</source>
     <message>
         <source>Memory by part</source>
         <translation>各部分内存</translation>
+    </message>
+    <message>
+        <source>Each part with its size and its share of all; ● measured, ƒ derived.</source>
+        <translation>各部分的大小及其占比；● 测量，ƒ 推导。</translation>
     </message>
     <message>
         <source>All of it</source>
@@ -2873,6 +2901,10 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     <message>
         <source>Attention over the text</source>
         <translation>文本上的注意力</translation>
+    </message>
+    <message>
+        <source>Each token with the weight that the shown query gives it; a click shows another query.</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>{name}: attention {share}  ● measured</source>

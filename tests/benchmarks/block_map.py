@@ -18,7 +18,7 @@ HEADS: Final = 8
 
 
 def run() -> list[dict[str, Any]]:
-    """Processor milliseconds: the history once, then `LOOKS` steps at random, the map's texture and painting included."""
+    """Processor milliseconds: reading it once, then `LOOKS` steps at random, texture and painting included."""
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     from PySide6.QtWidgets import QApplication
 
