@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QAbstractButton, QAbstractSpinBox, QComboBox, QLineEdit, QWidget
+from PySide6.QtWidgets import QAbstractButton, QAbstractScrollArea, QAbstractSpinBox, QComboBox, QLineEdit, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.panels.attention import AttentionPanel
@@ -24,7 +24,7 @@ def controls(panel: Panel) -> list[QWidget]:
         if widget.focusPolicy() & Qt.FocusPolicy.TabFocus
         and not isinstance(widget.parent(), inside)
         and not (isinstance(widget, QLineEdit) and isinstance(widget.parent(), inside))
-        and widget.objectName() not in ("qt_scrollarea_viewport",)
+        and not (isinstance(widget.parent(), QAbstractScrollArea) and type(widget) is QWidget)
         and not widget.isHidden()
         and type(widget).__name__ not in ("QScrollBar", "QComboBoxPrivateContainer", "QHeaderView", "QListView")
     ]
