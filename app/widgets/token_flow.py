@@ -46,9 +46,6 @@ class TokenFlow(QAbstractScrollArea):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName(self.tr("Attention over the text"))
-        self.setToolTip(
-            self.tr("Each token with the weight that the shown query gives it; a click shows another query.")
-        )
         self.restyle()
 
     # --- what is shown ----------------------------------------------------------------------------------------------

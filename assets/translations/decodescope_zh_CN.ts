@@ -2903,10 +2903,6 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
         <translation>文本上的注意力</translation>
     </message>
     <message>
-        <source>Each token with the weight that the shown query gives it; a click shows another query.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
         <source>{name}: attention {share}  ● measured</source>
         <translation>{name}：注意力 {share}  ● 实测</translation>
     </message>
