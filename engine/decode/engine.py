@@ -72,7 +72,7 @@ class Engine:
         self._cost = CostModel(model.config, model.dtype.itemsize)
         self._overhead = OverheadMeter()
         self._queue = Queue()
-        self._steps = self._tokens = self._requests = 0
+        self._steps = self._tokens = self._requests = self._longest = 0
         self._config_id = -1
         self._pending: list[dict[str, Any]] = []
         self._left_blocks: list[BlockEvent] = []
@@ -253,7 +253,7 @@ class Engine:
             self._graphs.commit(self._flight)
 
     def _make_graphs(self, switches: Switches) -> GraphedSteps | None:
-        return make_graphed(self._model, self._cache, switches.attention, switches, self._graph_device)
+        return make_graphed(self._model, self._cache, switches, self._graph_device, self._longest)
 
     # --- parts of a step ----------------------------------------------------------------------------------------------
 
@@ -304,6 +304,8 @@ class Engine:
         for changes in self._pending:
             self._switch(self._switches.changed(**changes))
         self._pending.clear()
+        if self._graphs is not None and self._graphs.longest < self._longest:  # a longer request was added
+            self._graphs = self._make_graphs(self._switches)
 
     def _switch(self, wanted: Switches) -> None:
         """Put other switches in force: a cache that is new holds nothing, so what is known is computed again."""
@@ -527,4 +529,5 @@ class Engine:
             stream=stream_of(spec.sampling.seed, self._requests),
         )
         self._requests += 1
+        self._longest = max(self._longest, request.limit)
         return request

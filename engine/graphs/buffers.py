@@ -39,7 +39,7 @@ class Buffers:
 
     `tokens` int64 [rows · width] (of a step of fewer rows or positions: its first part), `sources`, `firsts`, `counts`
     int64 [rows], `tables` int32 [rows, blocks], `columns` float64 [COLUMNS, rows], `drawn` int64 [rows]: the tokens of
-    the last step, `out` float64 [rows, OUT].
+    the last step, `out` float64 [rows · width, OUT].
     """
 
     def __init__(
@@ -52,13 +52,13 @@ class Buffers:
         self.tables = torch.full((rows, blocks), null_block, dtype=torch.int32, device=device)
         self.columns = torch.zeros(COLUMNS, rows, dtype=torch.float64, device=device)
         self.drawn = torch.zeros(rows, dtype=torch.int64, device=device)
-        self.out = torch.zeros(rows, OUT, dtype=torch.float64, device=device)
+        self.out = torch.zeros(rows * width, OUT, dtype=torch.float64, device=device)
         self.sources, self.firsts, self.counts = self._ints[: 3 * rows].view(3, rows).unbind(0)
         self.tokens = self._ints[3 * rows :]
         self._host_ints = [graphs.host_buffer(ints, dtype=torch.int64) for _ in range(TURNS)]
         self._host_tables = [graphs.host_buffer(rows, blocks, dtype=torch.int32) for _ in range(TURNS)]
         self._host_columns = [graphs.host_buffer(COLUMNS, rows, dtype=torch.float64) for _ in range(TURNS)]
-        self._host_out = [graphs.host_buffer(rows, OUT, dtype=torch.float64) for _ in range(TURNS)]
+        self._host_out = [graphs.host_buffer(rows * width, OUT, dtype=torch.float64) for _ in range(TURNS)]
         self._known_tables: list[list[int]] = [[] for _ in range(rows)]
         self._table_rows = np.full((rows, blocks), null_block, np.int32)
         self._turn = 0
@@ -91,7 +91,7 @@ class Buffers:
             self.columns.copy_(self._host_columns[self._turn], non_blocking=True)
 
     def fetch(self) -> Tensor:
-        """Send what was drawn to the host without waiting: float64 [rows, OUT], to be read when the copy is done."""
+        """Send what was drawn to the host without waiting: float64 [rows · width, OUT], to be read once it is there."""
         host = self._host_out[self._turn]
         host.copy_(self.out, non_blocking=True)
         return host

@@ -20,15 +20,16 @@ def graph_device_of(device: torch.device) -> GraphDevice | None:
 
 
 def make_graphed(
-    model: LoadedModel, cache: KVCache, attention: str, switches: Switches, device: GraphDevice | None
+    model: LoadedModel, cache: KVCache, switches: Switches, device: GraphDevice | None, longest: int
 ) -> GraphedSteps | None:
     """Captured steps for these switches, or None where they are off or this cache and attention cannot be captured.
 
-    Without a cache there is no step of one position; the reference attention stays what it is, to compare with.
+    `longest`: the most tokens that a request may come to. Without a cache there is no step of one position; the
+    reference attention stays what it is, to compare with.
     """
     if not switches.graphs or device is None or not isinstance(cache, FixedMemory) or cache.null_block < 0:
         return None
     padded: dict[str, type[PaddedSdpa | PaddedTriton]] = {"sdpa": PaddedSdpa, "triton": PaddedTriton}
-    if attention not in padded:
+    if switches.attention not in padded:
         return None
-    return GraphedSteps(model, cache, padded[attention](model.config), switches, device)
+    return GraphedSteps(model, cache, padded[switches.attention](model.config), switches, device, longest)

@@ -28,14 +28,24 @@ from engine.model.loader import LoadedModel
 class Variant:
     """What steps of one kind have in common, whatever their number of rows.
 
-    `width` positions a row: 1 decodes, more verify drafts, and then nothing is drawn inside. `sampled`: some row is
-    not greedy. `alternatives` as `describe` takes them. `timed`: off, phase or layer.
+    `width` positions a row: 1 decodes, more verify drafts. `sampled`: some row is not greedy. `alternatives` as
+    `describe` takes them. `timed`: off, phase or layer.
     """
 
     width: int
     sampled: bool
     alternatives: int
     timed: str
+
+    @property
+    def draws(self) -> bool:
+        """Whether tokens are drawn inside; drafts against a sampled target are tested outside, on the logits."""
+        return self.width == 1 or not self.sampled
+
+    @property
+    def columns(self) -> int:
+        """Columns of a drawn row, as `describe` gives them."""
+        return 3 + 2 * self.alternatives
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +56,8 @@ class Parts:
     memory: FixedMemory
     attention: Attention
     buffers: Buffers
-    logits: Callable[[int], Tensor]
-    """The fixed tensor for the logits of that many rows, float32 [rows, vocab]."""
+    logits: Tensor
+    """The logits of steps that are not drawn from inside, float32 [rows · width, vocab]; empty where there are none."""
 
 
 def step_work(parts: Parts, variant: Variant, rows: int, timer: StepTimer) -> Callable[[], None]:
@@ -76,13 +86,14 @@ def step_work(parts: Parts, variant: Variant, rows: int, timer: StepTimer) -> Ca
             kv = cast(KVCache, FixedKv(parts.memory, seen, slots))
         logits = parts.model.decoder.forward(batch, kv, parts.attention, timer)  # [rows · width, vocab]
         with timer("sample"):
-            if width > 1:
-                parts.logits(rows * width).copy_(logits)
+            if not variant.draws:
+                parts.logits[: rows * width].copy_(logits)
             else:
                 tokens = draw_columns(logits, buffers.columns[:, :rows]) if variant.sampled else likeliest(logits)
                 described = describe(logits, tokens, variant.alternatives)
-                buffers.out[:rows, : described.shape[1]].copy_(described)
-                buffers.drawn[:rows].copy_(tokens)
+                buffers.out[: rows * width, : variant.columns].copy_(described)
+                if width == 1:
+                    buffers.drawn[:rows].copy_(tokens)
         timer.finish()
 
     return work

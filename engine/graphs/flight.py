@@ -20,8 +20,8 @@ from engine.session.schema import Launch
 class Flight:
     """A step that was launched; its device work may still be going on.
 
-    `rows` gives each request's row. `drawn` float64 [rows, OUT] in host memory is valid once `landed` is past; it is
-    None for a step of more than one position a row, whose `logits` [rows · width, vocab] lie on the device.
+    `rows` gives each request's row. `drawn` float64 [rows · width, OUT] in host memory is valid once `landed` is past;
+    None for a step that draws nothing inside, whose `logits` [rows · width, vocab] lie on the device.
     """
 
     shares: list[Share]

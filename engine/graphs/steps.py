@@ -7,7 +7,6 @@ from itertools import count
 from typing import Final
 
 import torch
-from torch import Tensor
 
 from engine.attention.base import Attention
 from engine.decode.decide import Drawn, decide, uniforms_of
@@ -38,8 +37,11 @@ class GraphedSteps:
     """
 
     def __init__(
-        self, model: LoadedModel, memory: FixedMemory, attention: Attention, switches: Switches, device: GraphDevice
-    ) -> None:
+        self, model: LoadedModel, memory: FixedMemory, attention: Attention, switches: Switches, device: GraphDevice,
+        longest: int,
+    ) -> None:  # fmt: skip
+        """`longest` is the most tokens that a request may come to: tables are as wide as that needs."""
+        self.longest = longest
         self.device = device
         self._model = model
         self._memory = memory
@@ -48,10 +50,10 @@ class GraphedSteps:
         most = 1 if switches.batching == "single" else switches.max_batch
         self._sizes = row_buckets(most)
         # Rows of drafts are read to their full width, also where the last of them would pass the context's end.
-        blocks = -(-(model.config.max_positions + self._width - 1) // memory.block_size)
+        blocks = -(-(longest + self._width - 1) // memory.block_size)
         buffers = Buffers(most, self._width, blocks, memory.null_block, model.device, device)
-        self._parts = Parts(model, memory, attention, buffers, self._logits_of)
-        self._logits = torch.empty(0, model.config.vocab, device=model.device)
+        logits = torch.empty(most * self._width if self._width > 1 else 0, model.config.vocab, device=model.device)
+        self._parts = Parts(model, memory, attention, buffers, logits)
         self._captured: dict[Variant, dict[int, CapturedStep]] = {}
         self._moments = [[device.moment() for _ in range(3)] for _ in range(2)]
         self._launches = count()
@@ -101,7 +103,8 @@ class GraphedSteps:
         drafts = any(share.drafts for share in shares)
         sampled = any(not share.request.spec.sampling.greedy for share in shares if share.request is not None)
         timed = detail if detail in TIMED else "off"
-        return Variant(self._width if drafts else 1, sampled and not drafts, 0 if drafts else alternatives, timed)
+        few = 0 if drafts and sampled else min(alternatives, self._model.config.vocab)
+        return Variant(self._width if drafts else 1, sampled, few, timed)
 
     def ready(self, variant: Variant) -> bool:
         """Whether this kind of step is captured already."""
@@ -110,7 +113,6 @@ class GraphedSteps:
     def capture(self, variant: Variant) -> int:
         """Capture this kind of step in all sizes, largest first, while nothing flies; how many calls that were."""
         self._parts.buffers.clear()  # captures run on padding only
-        self._logits_of(self._sizes[-1] * variant.width)
         self._captured[variant] = {
             rows: CapturedStep(self._parts, variant, rows, self.device) for rows in reversed(self._sizes)
         }
@@ -128,7 +130,7 @@ class GraphedSteps:
         """
         step = self._captured[variant][batch.token_ids.shape[0] // variant.width]
         inputs, params, uniforms = self._inputs(shares, variant, after)
-        columns = columns_of(params, uniforms) if variant.sampled else None
+        columns = columns_of(params, uniforms) if variant.sampled and variant.draws else None
         started, finished, landed = self._moments[next(self._launches) % 2]
         self._parts.buffers.load(inputs, variant.width, columns)
         started.record()
@@ -138,10 +140,10 @@ class GraphedSteps:
         if ranges is not None:
             ranges.range_pop()
         finished.record()
-        drawn = self._parts.buffers.fetch() if variant.width == 1 else None
+        drawn = self._parts.buffers.fetch() if variant.draws else None
         landed.record()
         rows = {share.request.id: row for row, share in enumerate(by_row(shares)) if share.request is not None}
-        logits = self._logits_of(step.rows * variant.width) if variant.width > 1 else None
+        logits = None if variant.draws else self._parts.logits[: step.rows * variant.width]
         return Flight(
             shares, batch, rows, step, "twin" if timed else "graph", self._attention.kernel,
             started, finished, landed, drawn, logits,
@@ -154,10 +156,18 @@ class GraphedSteps:
             drawn = self._decide(flight, wanted, alternatives, timer)
         else:
             flight.landed.wait()
-            width = 3 + 2 * min(flight.step.variant.alternatives, self._model.config.vocab)
-            read = choices(flight.drawn[: flight.step.rows, :width])
-            own = [share.request for share in wanted if share.request is not None]
-            drawn = [Drawn(request, 0, 0, [read[flight.rows[request.id]]]) for request in own]
+            variant = flight.step.variant
+            read = choices(flight.drawn[: flight.step.rows * variant.width, : variant.columns])
+            drawn = []
+            for share in wanted:
+                assert share.request is not None
+                first = flight.rows[share.request.id] * variant.width
+                own = read[first : first + share.length]
+                # Greedy drafts pass as long as they are what the target drew; a step without drafts has none to test.
+                passed = next(
+                    (i for i, draft in enumerate(share.drafts) if draft != own[i].token_id), len(share.drafts)
+                )
+                drawn.append(Drawn(share.request, len(share.drafts), passed, own[: passed + 1]))
         flight.landed.wait()
         busy_ns = flight.finished.ns_since(flight.started)
         phases = flight.step.phases_us(busy_ns, flight.launch == "twin")
@@ -195,13 +205,8 @@ class GraphedSteps:
             table = self._memory.table(request.id)
             inputs.append(RowInput((*known, *share.drafts), source, share.first, share.length, table))
             params.append(request.spec.sampling)
-            uniforms += uniforms_of(request, 1) if variant.sampled else [0.0]
+            uniforms += uniforms_of(request, 1) if variant.sampled and variant.draws else [0.0]
         return inputs, params, uniforms
-
-    def _logits_of(self, rows: int) -> Tensor:
-        if self._logits.shape[0] < rows:  # only before anything that uses it is captured
-            self._logits = torch.empty(rows, self._model.config.vocab, device=self._model.device)
-        return self._logits[:rows]
 
 
 def by_row(shares: Sequence[Share]) -> list[Share]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from itertools import pairwise, product
 
 import numpy as np
@@ -71,7 +73,10 @@ def test_the_projects_own_kernel_in_captured_steps_gives_the_tokens_of_the_refer
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_drawn_tokens_are_those_without_graphs(tiny_model: LoadedModel, seed: int) -> None:
+@pytest.mark.parametrize("speculate", ["off", "draft", "ngram"])
+def test_drawn_tokens_are_those_without_graphs(
+    tiny_model: LoadedModel, tiny_draft: LoadedModel, seed: int, speculate: str
+) -> None:
     """The same uniforms are drawn for, whatever the batch and however the step is launched."""
     requests = (
         *requests_of(15, 8, temperature=0.9, top_p=0.8, seed=seed),
@@ -80,18 +85,23 @@ def test_drawn_tokens_are_those_without_graphs(tiny_model: LoadedModel, seed: in
     )
 
     def run(graphs: bool) -> dict[int, list[int]]:
-        spec = RunSpec(requests, Switches(kv="paged", batching="continuous", max_batch=4, graphs=graphs))
-        return tokens_of(drive(tiny_model, spec, graph_device=PlainDevice()))
+        switches = Switches(kv="paged", batching="continuous", max_batch=4, speculate=speculate, k=2, graphs=graphs)  # type: ignore[arg-type]
+        return tokens_of(drive(tiny_model, RunSpec(requests, switches), draft=tiny_draft, graph_device=PlainDevice()))
 
     assert run(True) == run(False)
 
 
-def test_logprobs_and_alternatives_are_those_without_graphs(tiny_model: LoadedModel) -> None:
+@pytest.mark.parametrize("speculate", ["off", "draft"])
+def test_logprobs_and_alternatives_are_those_without_graphs(
+    tiny_model: LoadedModel, tiny_draft: LoadedModel, speculate: str
+) -> None:
     def run(graphs: bool) -> list[Token]:
-        spec = RunSpec(requests_of(10), Switches(kv="paged", graphs=graphs))
-        return [e for e in drive(tiny_model, spec, graph_device=PlainDevice()) if isinstance(e, Token)]
+        switches = Switches(kv="paged", speculate=speculate, k=3, graphs=graphs)  # type: ignore[arg-type]
+        events = drive(tiny_model, RunSpec(requests_of(16), switches), draft=tiny_draft, graph_device=PlainDevice())
+        return [event for event in events if isinstance(event, Token)]
 
     for one, other in zip(run(True), run(False), strict=True):
+        assert (one.token_id, one.source) == (other.token_id, other.source)
         assert one.logprob == pytest.approx(other.logprob, abs=1e-4)
         assert one.entropy == pytest.approx(other.entropy, abs=1e-4)
         half = len(one.alternatives) // 2
@@ -252,6 +262,38 @@ def test_capturing_is_marked(tiny_model: LoadedModel) -> None:
     spec = RunSpec(requests_of(4), Switches(kv="paged", batching="continuous", max_batch=4, graphs=True))
     marks = [e for e in drive(tiny_model, spec, graph_device=PlainDevice()) if isinstance(e, Mark)]
     assert [(mark.kind, mark.label.split(" calls in")[0]) for mark in marks] == [("graphs", "captured 6")]
+
+
+def test_a_longer_request_that_is_added_gets_its_room(tiny_model: LoadedModel) -> None:
+    longer = RequestSpec("a longer prompt than the others " * 3, 90, ignore_eos=True)
+
+    def before_step(engine: Engine, call: int) -> None:
+        if call == 5:
+            engine.add((longer,))
+
+    switches = Switches(kv="paged", batching="continuous", max_batch=4, graphs=True)
+    events = drive(tiny_model, RunSpec(requests_of(12), switches), before_step, graph_device=PlainDevice())
+    plain = RunSpec((*requests_of(12), longer), Switches(kv="paged", batching="continuous"))
+    assert tokens_of(events) == tokens_of(drive(tiny_model, plain))
+    assert steps_of(list(events))[-1].launch != "eager"
+
+
+def test_nothing_holds_the_memory_of_a_run_that_is_over(tiny_model: LoadedModel) -> None:
+    """Not even until the garbage collector comes by: on a GPU the next run takes what is free at its start."""
+    engine = Engine(
+        tiny_model, RunSpec(requests_of(8), Switches(kv="paged", graphs=True)), {}, lambda events: None,
+        graph_device=PlainDevice(),
+    )  # fmt: skip
+    engine.begin(0)
+    while not engine.done:
+        engine.step()
+    memory = weakref.ref(engine._cache)
+    gc.disable()
+    try:
+        del engine
+        assert memory() is None
+    finally:
+        gc.enable()
 
 
 def test_cancelling_lands_what_is_in_the_air(tiny_model: LoadedModel) -> None:
