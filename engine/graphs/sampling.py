@@ -45,7 +45,7 @@ def draw_columns(logits: Tensor, columns: Tensor) -> Tensor:
     probs = torch.softmax(x, -1)
     best_first = probs.gather(-1, order)
     before = best_first.cumsum(-1) - best_first  # mass of the better ones
-    before[:, 0] = -1.0
+    before[:, :1].fill_(-1.0)
     probs = torch.zeros_like(probs).scatter_(-1, order, best_first.masked_fill(before >= top_p, 0.0))
     drawn = draw(probs, uniform[:, 0])
     return torch.where(greedy[:, 0] > 0, likeliest(logits), drawn)
