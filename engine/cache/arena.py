@@ -97,8 +97,20 @@ class ArenaCache:
         memory[0].index_copy_(0, self._slots, k if self._rows is None else k[self._rows])
         memory[1].index_copy_(0, self._slots, v if self._rows is None else v[self._rows])
         if layer == self._layers - 1:
-            for span in self._spans:
-                self._runs[span.request_id].length = span.end
+            self._commit()
+
+    def slots(self, layer: int) -> tuple[Tensor, Tensor] | None:
+        """In place of `write`, for a kernel that writes itself (see `SlottedCache`)."""
+        if self._rows is not None:
+            return None
+        assert self._slots is not None
+        if layer == self._layers - 1:
+            self._commit()
+        return self._kv[layer].flatten(1, 2), self._slots
+
+    def _commit(self) -> None:
+        for span in self._spans:
+            self._runs[span.request_id].length = span.end
 
     def keys_values(self, layer: int, span: Span) -> tuple[Tensor, Tensor]:
         if span.request_id == PADDING_REQUEST:

@@ -69,8 +69,6 @@ class FixedKv:
         self.rows = rows
         self.name = memory.name
         self._slots = slots
-        self.block = slots // memory.block_size
-        self.offset = slots % memory.block_size
 
     def blocks_of(self, layer: int) -> Tensor:
         """A layer's blocks, [2, blocks, block_size, kv_heads, head_dim]: K and V."""
@@ -82,6 +80,6 @@ class FixedKv:
 
     def write(self, layer: int, k: Tensor, v: Tensor) -> None:
         """Store k and v, each [rows · width, kv_heads, head_dim]."""
-        blocks = self.memory.blocks_of(layer)
-        blocks[0].index_put_((self.block, self.offset), k)
-        blocks[1].index_put_((self.block, self.offset), v)
+        memory, slots = self.slots(layer)
+        memory[0].index_copy_(0, slots, k)
+        memory[1].index_copy_(0, slots, v)

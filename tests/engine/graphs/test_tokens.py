@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from engine.decode.engine import Engine
-from engine.decode.settings import Observation, Probe, RequestSpec, RunSpec, Sampling, SwitchChange, Switches
+from engine.decode.settings import LoadSpec, Observation, Probe, RequestSpec, RunSpec, Sampling, SwitchChange, Switches
 from engine.graphs.device import PlainDevice
-from engine.model.loader import LoadedModel
+from engine.model.loader import LoadedModel, load_model
 from engine.session.schema import PHASES, Mark, RequestFinished, Step, Token, Work
 from tests.engine.drive import drive, session_of, tokens_of
 
@@ -70,6 +70,17 @@ def test_the_projects_own_kernel_in_captured_steps_gives_the_tokens_of_the_refer
     assert tokens_of(events) == tokens_of(drive(tiny_model, reference))
     kernels = {step.attention_kernel for step in steps_of(list(events)) if step.launch != "eager"}
     assert kernels == {"triton:decode"}
+
+
+@pytest.mark.parametrize("kv", ["contiguous", "paged"])
+def test_all_kernels_together_in_captured_steps_give_the_tokens_of_none(tiny_model: LoadedModel, kv: str) -> None:
+    """As on a GPU: norms, rotation with the cache's write, SwiGLU and attention, prompts eager and decoding captured."""
+    fused = load_model(LoadSpec(str(tiny_model.path), device="cpu"), lambda stage, fraction: None, kernels=True)
+    rest = {"kv": kv, "batching": "continuous", "max_batch": 3}
+    spec = RunSpec(requests_of(5, 4, 6), Switches(attention="triton", graphs=True, **rest))  # type: ignore[arg-type]
+    events = drive(fused, spec, graph_device=PlainDevice())
+    plain = RunSpec(requests_of(5, 4, 6), Switches(attention="reference", **rest))  # type: ignore[arg-type]
+    assert tokens_of(events) == tokens_of(drive(tiny_model, plain))
 
 
 @pytest.mark.parametrize("seed", range(3))
