@@ -21,7 +21,7 @@ BLOCK_KEYS: Final = 64
 
 
 @triton.jit(
-    do_not_specialize=["stride_where", "heads", "first_head", "columns", "window"],
+    do_not_specialize=["stride_where", "stride_row", "stride_row_head", "heads", "first_head", "columns", "window"],
     do_not_specialize_on_alignment=STEP_POINTERS,
 )
 def _row_kernel(

@@ -45,7 +45,7 @@ class DecodeWorkspace:
 
 
 @triton.jit(
-    do_not_specialize=["stride_where", "kv_heads", "window"],
+    do_not_specialize=["stride_where", "stride_lse_split", "kv_heads", "window"],
     do_not_specialize_on_alignment=STEP_POINTERS,
 )
 def _decode_kernel(

@@ -1,6 +1,7 @@
-"""Compiles kernels for an NVIDIA GPU without one: the interpreter takes much that the compiler refuses.
+"""Compiles what a GPU would run, without one: the interpreter takes much that the compiler refuses.
 
-Run as a module with a list of names of `KERNELS` and TRITON_INTERPRET=0; prints a JSON object a line.
+The public functions are called as ever, on CPU tensors; Triton is told of a device that it compiles for and on which it
+launches nothing. Run as a module with TRITON_INTERPRET=0 and names of `CALLS`: prints one JSON object a kernel.
 """
 
 from __future__ import annotations
@@ -10,101 +11,102 @@ import sys
 from collections.abc import Callable
 from typing import Any, Final
 
+import torch
 import triton
+from torch import Tensor
 from triton.backends.compiler import GPUTarget
-from triton.compiler import ASTSource
 
-from kernels import attention_row, decode_attention, prefill_attention, rmsnorm, rope_kv_write, swiglu
+from kernels import attention_row, decode_attention, device, prefill_attention, rmsnorm, rope_kv_write, swiglu
+from tests.kernels.attention_cases import Case, make_inputs
 
-HOPPER: Final = GPUTarget("cuda", 90, 32)
-FLOATS: Final = (
-    "q_ptr", "out_ptr", "k_ptr", "v_ptr", "x_ptr", "delta_ptr", "weight_ptr", "sum_ptr", "wide_ptr", "qkv_ptr",
-)  # fmt: skip
-FLOATS_32: Final = ("rotation_ptr", "eps", "lse_ptr", "part_lse_ptr", "o_ptr", "probs_ptr", "scale", "scale_log2")
+HOPPER: Final = device.DeviceFacts(132, 227 * 1024)
+BF16: Final = torch.bfloat16
 
 
-def storage(block_size: int, head_dim: int) -> dict[str, Any]:
-    """What is compiled for a kind of storage (see kernels/kv.py), 16-byte loads wherever they can be."""
-    return {"BLOCK_SIZE": block_size, "ALIGN": 16 if block_size == 0 else 1, "GROUP": 4, "HEAD_DIM": head_dim,
-            "BLOCK_D": prefill_attention.padded_dim(head_dim), "WINDOWED": False, "WRITE_LSE": True,
-            "PRECISION": "tf32"}  # fmt: skip
+def bf16(*shape: int) -> Tensor:
+    return torch.zeros(*shape, dtype=BF16)
 
 
-def tile(rows: int, keys: int) -> dict[str, Any]:
-    return {"BLOCK_M": rows, "BLOCK_N": keys}
+def rope(head_dim: int, turns: bool) -> None:
+    """Six query heads on two, as `qkv` leaves them."""
+    rotation = torch.ones(5, 1, head_dim // 2, dtype=torch.complex64) if turns else None
+    slots = torch.arange(5)
+    pool = bf16(2, 64, 2, head_dim)
+    rope_kv_write.rope_kv_write(bf16(5, 10, head_dim), rotation, pool[0], pool[1], slots, 6)
 
 
-KERNELS: Final[dict[str, Callable[[], dict[str, Any]]]] = {
-    "prefill-paged": lambda: compiled(
-        prefill_attention._prefill_kernel, "bf16", {**storage(16, 128), **tile(128, 64)}, 8, 3
-    ),
-    "prefill-contiguous": lambda: compiled(
-        prefill_attention._prefill_kernel, "bf16", {**storage(0, 128), **tile(128, 64)}, 8, 3
-    ),
-    "prefill-float32": lambda: compiled(
-        prefill_attention._prefill_kernel, "fp32", {**storage(-1, 64), **tile(32, 32), "PRECISION": "ieee"}, 8, 2
-    ),
-    "decode-paged": lambda: compiled(
-        decode_attention._decode_kernel, "bf16", {**storage(16, 128), **tile(16, 64)}, 4, 3
-    ),
-    "decode-contiguous-windowed": lambda: compiled(
-        decode_attention._decode_kernel, "bf16", {**storage(0, 80), **tile(16, 64), "WINDOWED": True}, 4, 3
-    ),
-    "merge": lambda: compiled(
-        decode_attention._merge_kernel, "bf16", {"HEAD_DIM": 128, "BLOCK_D": 128, "SPLITS": 64, "WRITE_LSE": True}, 4, 2
-    ),
-    "rms-norm": lambda: compiled(rmsnorm._rms_norm_kernel, "bf16", {"WIDTH": 896, "BLOCK": 1024, "ADD": False}, 2, 1),
-    "rms-norm-add": lambda: compiled(
-        rmsnorm._rms_norm_kernel, "bf16", {"WIDTH": 4096, "BLOCK": 4096, "ADD": True}, 8, 1
-    ),
-    "rope-kv-write": lambda: compiled(
-        rope_kv_write._rope_kv_write_kernel, "bf16", {"HEAD_DIM": 80, "BLOCK": 128, "ROTATE": True}, 1, 1
-    ),
-    "swiglu": lambda: compiled(swiglu._swiglu_kernel, "bf16", {"BLOCK": swiglu.BLOCK}, 4, 1),
-    "row": lambda: compiled(attention_row._row_kernel, "bf16", row_constants(), 4, 2),
-}  # fmt: skip
+CALLS: Final[dict[str, Callable[[], object]]] = {
+    "prefill-paged": lambda: attend("prefill", Case(((256, 256),), (8, 2), 128, 16, None, BF16)),
+    "prefill-contiguous": lambda: attend("prefill", Case(((256, 256), (300, 200)), (8, 2), 128, 0, 40, BF16)),
+    "prefill-float32": lambda: attend("prefill", Case(((70, 70),), (3, 1), 80, -1)),
+    "decode-paged": lambda: attend("decode", Case(((1000, 1),), (8, 2), 128, 16, None, BF16, 4)),
+    "decode-contiguous": lambda: attend("decode", Case(((1000, 5), (1, 1)), (8, 2), 64, 0, 40, BF16, 1)),
+    "decode-float32": lambda: attend("decode", Case(((9, 1),), (1, 1), 33, 5, splits=2)),
+    "rms-norm": lambda: rmsnorm.rms_norm(bf16(5, 896), bf16(896), 1e-6),
+    "rms-norm-heads": lambda: rmsnorm.rms_norm(bf16(5, 6, 64), bf16(6, 64), 1e-6),
+    "rms-norm-add": lambda: rmsnorm.add_rms_norm(bf16(5, 4096), bf16(5, 4096), bf16(4096), 1e-6),
+    "rope-kv-write": lambda: rope(80, True),
+    "kv-write": lambda: rope(64, False),
+    "swiglu": lambda: swiglu.swiglu(bf16(5, 2 * 688)),
+}
 
 
-def row_constants() -> dict[str, Any]:
-    constants = {**storage(16, 128), "BLOCK_N": 64, "WINDOWED": True}
-    return {name: value for name, value in constants.items() if name not in ("PRECISION", "WRITE_LSE")}
+class NoDevice:
+    """A driver for a GPU that is not there."""
+
+    def get_current_target(self) -> GPUTarget:
+        return GPUTarget("cuda", 90, 32)
+
+    def get_current_device(self) -> int:
+        return 0
+
+    def get_current_stream(self, index: int) -> int:
+        return 0
 
 
-def compiled(kernel: Any, floats: str, constants: dict[str, Any], warps: int, stages: int) -> dict[str, Any]:
-    """Compile to PTX: shared memory it takes, and whether it multiplies and copies as a GPU does best."""
-    names = kernel.arg_names
-    free = {names[index] for index, param in enumerate(kernel.params) if param.do_not_specialize}
-    anywhere = {names[index] for index, param in enumerate(kernel.params) if param.do_not_specialize_on_alignment}
-    signature: dict[str, str] = {}
-    attributes: dict[tuple[int, ...], Any] = {}
-    for index, name in enumerate(names):
-        if name in constants:
-            signature[name] = "constexpr"
-            continue
-        if name == "where_ptr":
-            signature[name] = "*i64" if constants["BLOCK_SIZE"] == 0 else "*i32"
-        elif name == "slots_ptr":
-            signature[name] = "*i64"
-        elif name in FLOATS or name in FLOATS_32:
-            signature[name] = f"*{floats}" if name in FLOATS else "*fp32" if name.endswith("_ptr") else "fp32"
-        else:
-            signature[name] = "*i32" if name.endswith("_ptr") else "i32"
-        aligned = name not in anywhere if signature[name][0] == "*" else name.startswith("stride_q") or (
-            name in ("stride_block", "stride_pos", "stride_head")
-        )  # fmt: skip
-        if aligned and name not in free:
-            attributes[(index,)] = [["tt.divisibility", 16]]
-    values = {(names.index(name),): value for name, value in constants.items()}
-    options = {"num_warps": warps, "num_stages": stages}
-    built = triton.compile(ASTSource(kernel, signature, values, attributes), target=HOPPER, options=options)
-    ptx = built.asm["ptx"]
-    return {
-        "shared_bytes": built.metadata.shared,
-        "tensor_cores": "wgmma.mma" in ptx or "mma.sync" in ptx,
-        "copies_16_bytes": any("0x10" in line for line in ptx.splitlines() if "cp.async.cg" in line),
-    }
+def compile_only(found: list[dict[str, Any]]) -> None:
+    """From now on every launch in this process compiles and notes what came of it."""
+    triton.runtime.driver.set_active(NoDevice())
+
+    def launch(kernel: Any, grid: Any) -> Any:
+        def run(*args: Any, **kwargs: Any) -> None:
+            built = kernel.run(*args, grid=grid, warmup=True, **kwargs)
+            ptx = built.asm["ptx"]
+            found.append({
+                "kernel": kernel.__name__.strip("_").removesuffix("_kernel"),
+                "shared_bytes": built.metadata.shared,
+                "tensor_cores": "wgmma.mma" in ptx or "mma.sync" in ptx,
+                "copies_16_bytes": any("0x10" in line for line in ptx.splitlines() if "cp.async.cg" in line),
+            })  # fmt: skip
+
+        return run
+
+    triton.runtime.jit.JITFunction.__getitem__ = launch
+    for module in (prefill_attention, decode_attention, attention_row, rmsnorm, rope_kv_write, swiglu):
+        module.check_device = lambda tensor: None  # type: ignore[attr-defined]
+    prefill_attention.device_facts = decode_attention.device_facts = lambda where: HOPPER  # type: ignore[attr-defined]
+
+
+def attend(kernel: str, case: Case) -> None:
+    """Every launch that the case leads to: attention, the merge of its splits, the rows."""
+    inputs = make_inputs(case, "cpu")
+    q, kv, starts, lengths = inputs.q, inputs.kv, inputs.starts, inputs.lengths
+    lse = torch.empty(q.shape[:2])
+    rows, longest = max(rows for _, rows in case.sequences), max(length for length, _ in case.sequences)
+    if kernel == "prefill":
+        prefill_attention.prefill_attention(q, kv, starts, lengths, max_rows=rows, window=case.window, lse=lse)
+    else:
+        decode_attention.decode_attention(
+            q, kv, starts, lengths, max_rows=rows, max_length=longest, window=case.window, lse=lse, splits=case.splits
+        )
+    attention_row.attention_row(q, kv, lse, starts, lengths, max_rows=rows, max_length=longest, window=case.window)
 
 
 if __name__ == "__main__":
-    for wanted in sys.argv[1:]:
-        print(json.dumps({"kernel": wanted, **KERNELS[wanted]()}), flush=True)
+    built: list[dict[str, Any]] = []
+    compile_only(built)
+    for name in sys.argv[1:]:
+        CALLS[name]()
+        for one in built:
+            print(json.dumps({"call": name, **one}), flush=True)
+        built.clear()
