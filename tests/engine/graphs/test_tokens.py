@@ -74,7 +74,7 @@ def test_the_projects_own_kernel_in_captured_steps_gives_the_tokens_of_the_refer
 
 @pytest.mark.parametrize("kv", ["contiguous", "paged"])
 def test_all_kernels_together_in_captured_steps_give_the_tokens_of_none(tiny_model: LoadedModel, kv: str) -> None:
-    """As on a GPU: norms, rotation with the cache's write, SwiGLU and attention, prompts eager and decoding captured."""
+    """As on a GPU: norms, rotation with the write, SwiGLU and attention; prompts eager, decoding captured."""
     fused = load_model(LoadSpec(str(tiny_model.path), device="cpu"), lambda stage, fraction: None, kernels=True)
     rest = {"kv": kv, "batching": "continuous", "max_batch": 3}
     spec = RunSpec(requests_of(5, 4, 6), Switches(attention="triton", graphs=True, **rest))  # type: ignore[arg-type]
