@@ -31,8 +31,12 @@ def run(options: argparse.Namespace) -> int:
         from app.cli.bench_switches import run_switches
 
         return run_switches(options.output, options.json)
+    if options.suite == "kernels":
+        from app.cli.bench_kernels import run_kernels
+
+        return run_kernels(options.json)
     if options.suite != "decode":
-        raise InputError(f"There is no suite {options.suite!r}; there are: decode, switches.")
+        raise InputError(f"There is no suite {options.suite!r}; there are: decode, kernels, switches.")
     rows = decode_rows()
     if options.json:
         print_json({"suite": "decode", "tokens": TOKENS, "rounds": ROUNDS, "rows": rows})

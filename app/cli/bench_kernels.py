@@ -1,0 +1,43 @@
+"""`decodescope bench --suite kernels`: each kernel beside PyTorch's own, timed in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+from app.cli.output import print_json
+from app.cli.table import columns
+from app.units import NOT_APPLICABLE, percent, seconds
+from engine.errors import DecodeScopeError
+
+
+def run_kernels(as_json: bool) -> int:
+    """Print time, GB/s, TFLOP/s, share of the measured ceiling and the ratio to PyTorch's form of every kernel."""
+    command = [sys.executable, "-P", "-m", "engine.measure.kernel_speed"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        raise DecodeScopeError(
+            f"Measuring the kernels ended with exit status {done.returncode}; what it said is above."
+        )
+    found = json.loads(done.stdout)
+    if as_json:
+        print_json({"suite": "kernels", **found})
+        return 0
+    read, flops = (found["ceilings"][name] for name in ("read_bytes_per_s", "flops_per_s"))
+    print(f"{found['device']}, {found['dtype']}; measured ceilings: {read / 1e9:.1f} GB/s, {flops / 1e12:.3g} TFLOP/s")
+    if found["reason"]:
+        print(found["reason"])
+    lines = [
+        ("kernel", "size", "measured", "time", "quartiles", "GB/s", "TFLOP/s", "of ceiling", "bound by", "against")
+    ]
+    for row in found["rows"]:
+        low, high = row["quartiles_s"]
+        ratio = row["against_peer"]
+        lines.append((
+            row["kernel"], row["shape"], row["measured"], seconds(row["time_s"]), f"{seconds(low)} to {seconds(high)}",
+            f"{row['bytes_per_s'] / 1e9:.1f}", f"{row['flops_per_s'] / 1e12:.3g}", percent(row["share"]), row["bound"],
+            NOT_APPLICABLE if ratio is None else f"{ratio:.2f}× {row['peer']}",
+        ))  # fmt: skip
+    print(columns(lines))
+    return 0

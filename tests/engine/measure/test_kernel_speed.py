@@ -1,0 +1,39 @@
+"""The cases of `bench --suite kernels`: both ways of an operation do the same, and a row says what was counted."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from engine.measure.ceilings import Ceilings
+from engine.measure.kernel_speed import Case, Sizes, cases, row_of
+
+TINY = Sizes((1, 3), 24, 40, 4, 2, 8, 20, ((2, 32),))
+
+
+@pytest.mark.parametrize("case", list(cases(TINY, torch.device("cpu"), torch.float32, True)), ids=lambda c: c.kernel)
+def test_the_peer_computes_what_the_kernel_computes(case: Case) -> None:
+    assert case.ours is not None
+    ours, theirs = case.ours(), case.theirs()
+    if isinstance(ours, tuple):  # the norm, and the sum that goes on
+        ours = ours[0]
+    if ours is None:
+        assert case.kernel == "rope_kv_write"  # works in place; tests/kernels compares it
+        return
+    assert isinstance(ours, torch.Tensor)
+    assert isinstance(theirs, torch.Tensor)
+    other = theirs.squeeze(2) if case.kernel == "decode_attention" else theirs
+    other = other[0].transpose(0, 1) if case.kernel == "prefill_attention" else other
+    assert torch.allclose(ours, other, atol=1e-5)
+
+
+def test_a_row_is_arithmetic_on_its_times() -> None:
+    case = Case("k", "1 × 1", 3_000_000, 1000, None, lambda: None, "peer")
+    row = row_of(case, Ceilings(1e9, 1e9), torch.empty(8, dtype=torch.int8))
+    assert row["bytes_per_s"] == pytest.approx(3_000_000 / row["time_s"])
+    assert row["share"] == pytest.approx(3e-3 / row["time_s"])
+    assert (row["bound"], row["measured"], row["against_peer"]) == ("memory", "peer", None)
+    low, high = row["quartiles_s"]
+    assert low <= row["time_s"] <= high
+    row = row_of(case, Ceilings(1e9, 1e3), torch.empty(8, dtype=torch.int8))
+    assert row["bound"] == "compute"
