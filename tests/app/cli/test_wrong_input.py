@@ -63,7 +63,7 @@ def broken_model(folder: Path, kind: str) -> None:
         (["record", "--prompt", "\udcff"], "is not valid Unicode"),
         (["export", "run.dscope", "--to", "chrome", "-o", "no/t.json"], "cannot be written"),
         (["export", "run.dscope", "--to", "csv", "-o", "notes.txt"], "cannot be written"),
-        (["export", "run.dscope", "--to", "perfetto", "-o", "x"], "there are chrome, csv, png and svg"),
+        (["export", "run.dscope", "--to", "pdf", "-o", "x"], "invalid choice: 'pdf'"),
         (["compare", "run.dscope", "absent.dscope"], "There is no file absent.dscope"),
         (["info", "absent.dscope"], "There is no file absent.dscope"),
         (["info", "notes.txt"], "not an SQLite database"),
