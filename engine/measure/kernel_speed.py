@@ -203,15 +203,17 @@ def decode_case(sizes: Sizes, batch: int, context: int, random: Callable[..., to
     heads, kv_heads, head_dim, block = sizes.heads, sizes.kv_heads, sizes.head_dim, 16
     q, pool = random(batch, heads, head_dim), random(2, batch * context // block, block, kv_heads, head_dim)
     ours: Run | None = None
+    held = pool
     if kernels:
         from kernels.decode_attention import decode_attention  # noqa: PLC0415 - Triton exists where these kernels run
         from kernels.kv import PagedKV  # noqa: PLC0415
 
         tables = torch.randperm(batch * context // block, device=q.device).to(torch.int32).view(batch, -1)
         starts = torch.arange(batch + 1, dtype=torch.int32, device=q.device)
+        held = pool[:, tables.flatten().long()]  # what the peer reads, in order
         lengths, kv = torch.full_like(starts[1:], context), PagedKV(pool, tables)
         ours = lambda: decode_attention(q, kv, starts, lengths, max_rows=1, max_length=context)  # noqa: E731
-    k, v = pool.view(2, batch, context, kv_heads, head_dim).transpose(2, 3).unbind(0)
+    k, v = held.view(2, batch, context, kv_heads, head_dim).transpose(2, 3).unbind(0)
     return Case(
         "decode_attention", f"batch {batch}, context {context}, {heads} on {kv_heads} heads of {head_dim}",
         pool.nbytes + 2 * q.nbytes, 4 * batch * heads * head_dim * context, ours,
