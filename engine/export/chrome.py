@@ -18,7 +18,7 @@ import numpy as np
 from engine.errors import SessionFileError
 from engine.session.metrics import OTHER, phase_table_s, step_slice
 from engine.session.schema import GROUP_OF, PHASES
-from engine.session.store import STEP_KINDS, TOKEN_SOURCES, Session
+from engine.session.store import LAUNCHES, STEP_KINDS, TOKEN_SOURCES, Session
 
 ENGINE, REQUESTS, DEVICE = 1, 2, 3
 """Process ids: the engine's lanes, the requests, the devices."""
@@ -88,6 +88,7 @@ def _steps(session: Session, first: int, last: int) -> Iterator[Json]:
             "args": {
                 **positions, "reused": int(table["positions_reused"][step]), "tokens": int(table["tokens_out"][step]),
                 "attention kernel": session.attention_kernels[table["attention_kernel"][step]],
+                "launch": LAUNCHES[table["launch"][step]],
                 "flops": int(table["flops"][step]), "bytes moved": int(table["bytes_moved"][step]),
             },
         }  # fmt: skip
