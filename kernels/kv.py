@@ -77,9 +77,11 @@ class ContiguousKV:
         addresses = first + number * (step * kv_heads * itemsize)  # [layers, 2, batch]
         places = torch.cat([addresses, step.expand(layers, 1, -1)], 1).transpose(1, 2).contiguous()
         aligned = head_dim * itemsize % VECTOR_BYTES == 0 and bool((first % VECTOR_BYTES == 0).all())
+        if memories[0].is_cuda:
+            places = places.pin_memory().to(memories[0].device, non_blocking=True)
         return [
             cls(layer, head_dim, kv_heads, head_dim, memories[0].dtype, aligned)
-            for layer in places.to(memories[0].device).unbind(0)  # [batch, 3]
+            for layer in places.unbind(0)  # [batch, 3]
         ]
 
     @classmethod

@@ -100,7 +100,7 @@ class TritonAttention:
         rows = slice(span.row + first - span.first, span.row + span.length)
         count = rows.stop - rows.start
         table = cache.table(span.request_id) if isinstance(cache, TabledCache) else []
-        numbers = torch.tensor([0, count, span.end, *table], dtype=torch.int32, device=q.device)
+        numbers = sent([0, count, span.end, *table], q.device)
         starts, ends, lengths = numbers[:1], numbers[1:2], numbers[2:3]
         kv: KV
         if isinstance(cache, TabledCache):
@@ -144,7 +144,7 @@ class TritonAttention:
         for table in tables:
             flat += table
             flat += [0] * (width - len(table))
-        numbers = torch.tensor(flat, dtype=torch.int32, device=device)  # one copy for the whole step
+        numbers = sent(flat, device)  # one copy for the whole step
         starts, ends, lengths = numbers[: 3 * count].view(3, count).unbind(0)
         kv: Callable[[int], KV]
         if not cached:
@@ -168,6 +168,11 @@ class TritonAttention:
 def decodes(span: Span, group: int) -> bool:
     """Whether a span is few new positions over a past: a decode step, a verification, the end of a shared prompt."""
     return span.length == 1 or (span.first > 0 and span.length * group <= DECODE_ROWS)
+
+
+def sent(numbers: Sequence[int], device: torch.device) -> Tensor:
+    """int32 on the device; the copy is queued behind what runs there, and the host does not wait for it."""
+    return torch.tensor(numbers, dtype=torch.int32, pin_memory=device.type == "cuda").to(device, non_blocking=True)
 
 
 def paged_kv(cache: TabledCache, tables: Tensor) -> Callable[[int], KV]:

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 
+from engine.attention.build import make_attention
+from engine.decode.settings import LoadSpec
+from engine.measure.timers import NoTimer
+from engine.model.batch import Batch
+from engine.model.loader import LoadedModel, load_model
 from kernels.decode_attention import DecodeWorkspace, decode_attention
 from kernels.device import INTERPRETED
 from kernels.prefill_attention import prefill_reference
+from tests.engine.model.checkpoints import save_checkpoint
+from tests.engine.model.forward import cache_of
 from tests.kernels.attention_cases import (
     BOUNDS,
     HEAD_DIMS,
@@ -71,3 +80,24 @@ def test_a_captured_graph_serves_every_length_below_its_bucket() -> None:
         ]
         true, _ = prefill_reference(inputs.q.double().cpu(), sequences, [0, 1, 2])
         assert relative(out, true) <= 1e-5
+
+
+@pytest.mark.parametrize("kind", ["llama-multi-query", "mistral-window", "qwen3", "gpt2"])
+def test_tokens_are_those_of_the_reference(kind: str, tmp_path: Path) -> None:
+    spec = LoadSpec(str(save_checkpoint(tmp_path, kind)), device="cuda", dtype="float32")
+    model = load_model(spec, lambda stage, fraction: None)
+    plain = greedy_on_gpu(model, "none", "reference")
+    for kv in ("none", "contiguous", "paged"):
+        assert greedy_on_gpu(model, kv, "triton") == plain
+
+
+def greedy_on_gpu(model: LoadedModel, kv: str, name: str) -> list[int]:
+    """24 tokens after a prompt of 40, one request."""
+    cache, attention, tokens = cache_of(model, kv), make_attention(name, model.config), list(range(3, 43))
+    while len(tokens) < 64:
+        first = cache.length(0)
+        batch = Batch.of([(0, first, tokens[first:])], device="cuda")
+        cache.begin(batch)
+        logits = model.decoder.forward(batch, cache, attention, NoTimer())
+        tokens.append(int(logits[0].argmax()))
+    return tokens
