@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, Final
 
 from PySide6.QtCore import QCoreApplication, QSize
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from app.panels.base import Panel, PanelContext
@@ -23,6 +24,9 @@ PROMPT: Final = "The cat sits on"
 """What is measured on where no session says otherwise."""
 TALL: Final = 480
 """Pixels from which the factors are drawn too."""
+NARROW: Final = 760
+"""Pixels below which the measure, the spread and the tokens stand in tool tips only."""
+MEASURE, OFF, ON, TOKENS_COLUMN = 1, 2, 3, 6
 
 
 class BeforeAfterPanel(Panel):
@@ -33,6 +37,7 @@ class BeforeAfterPanel(Panel):
     def __init__(self, context: PanelContext, parent: QWidget | None = None) -> None:
         super().__init__(context, parent)
         self._seen: object = None
+        self._narrow = False
         self._lines: list[Line] = []
         self.measure_button = QPushButton(self.tr("&Measure all"))
         self.measure_button.setToolTip(
@@ -100,6 +105,7 @@ class BeforeAfterPanel(Panel):
         self._lines = lines_of(pairs, say)
         heads = [(say(name), say(definition)) for name, definition in HEADS]
         self.table.show_rows(heads, [self._row(line) for line in self._lines])
+        self.table.show_columns(frozenset({MEASURE, TOKENS_COLUMN}) if self._narrow else frozenset())
         self.chart.show_factors(
             [
                 Factor(line.cells[0], line.pair.factor, line.pair.improvement.claim)
@@ -147,7 +153,7 @@ class BeforeAfterPanel(Panel):
         measured = line.pair.factor is not None
         return [
             ClaimCell(
-                text,
+                text.partition(" (")[0] if self._narrow and index in (OFF, ON) and measured else text,
                 bold=index in (0, 4),
                 muted=index in (1, 5) or (not measured and index > 0),
                 tip=say(NAMES[line.pair.improvement.key][1]) if index == 0 else text,
@@ -172,8 +178,12 @@ class BeforeAfterPanel(Panel):
         )
         self.note.setToolTip(self.note.text())
 
-    def resizeEvent(self, event: object) -> None:
-        super().resizeEvent(event)  # type: ignore[arg-type]
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        narrow = event.size().width() < NARROW
+        if narrow != self._narrow:
+            self._narrow, self._seen = narrow, None
+            self.refresh()
         self.chart.setVisible(self.height() >= TALL and bool(self.chart.factors))
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from PySide6.QtCore import QCoreApplication, QSize
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from app.panels.base import Panel, PanelContext
@@ -16,6 +16,13 @@ from app.units import count
 from app.widgets.claim_table import ClaimCell, ClaimTable
 from app.widgets.themed_label import ThemedLabel
 from engine.session.store import Session
+
+NARROW: Final = 760
+"""Pixels below which two of the claims stand in tool tips only."""
+NARROWEST: Final = 560
+"""Pixels below which all of them do."""
+TRAINING, INFERENCE, GAP = 1, 3, 5
+CLAIMS: Final = frozenset({TRAINING + 1, INFERENCE + 1})
 
 
 class SummaryPanel(Panel):
@@ -81,16 +88,26 @@ class SummaryPanel(Panel):
         rows = [
             [
                 ClaimCell(cell.text, muted=index in (2, 4, 6) or not (cell.figure or index == 0), bold=index == 0,
-                          tip=say(NAMES[line.row.metric][1]) if index == 0 else cell.text)
+                          tip=self._tip(line, index))
                 for index, cell in enumerate(line.cells)
             ]
             for line in self._lines
         ]  # fmt: skip
         self.table.show_rows(heads, rows)
+        self._fit()
         if steps is None:
             self.range_line.setText(self.tr("all {n} steps").format(n=count(len(session.steps))))
         else:
             self.range_line.setText(self.tr("steps {first}–{last}").format(first=count(steps[0]), last=count(steps[1])))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        """A narrow panel keeps the claimed gap beside the measured one; what is hidden stands in tool tips."""
+        narrow = CLAIMS if self.width() < NARROW else frozenset[int]()
+        self.table.show_columns(narrow | {GAP + 1} if self.width() < NARROWEST else narrow)
 
     def select(self, selected: Selected) -> None:
         self.refresh()
@@ -103,6 +120,15 @@ class SummaryPanel(Panel):
 
     def rows(self) -> tuple[list[str], list[tuple[object, ...]]]:
         return plain_rows(self._lines)
+
+    def _tip(self, line: Line, index: int) -> str:
+        if index == 0:
+            return say(NAMES[line.row.metric][1])
+        if index in (TRAINING, INFERENCE, GAP):
+            return self.tr("{cell}\nThe brief: {claim} ~").format(
+                cell=line.cells[index].text, claim=line.cells[index + 1].text
+            )
+        return line.cells[index].text
 
     def copy_markdown(self) -> None:
         """Put the table on the clipboard."""

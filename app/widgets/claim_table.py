@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QColor, QFontMetrics, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
 
 from app.theme import GRID, theme, ui_font
+
+PADDING: Final = 5 * GRID
+"""What a cell adds to the width of its text, in pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +28,7 @@ class ClaimCell:
 
 
 class ClaimTable(QTableWidget):
-    """Cells wrap; columns share the width by what they hold; arrow keys walk the rows."""
+    """Cells wrap between words; columns share the width by what they hold; arrow keys walk the rows."""
 
     def __init__(self, name: str, parent: QWidget | None = None) -> None:
         super().__init__(0, 0, parent)
@@ -39,12 +43,13 @@ class ClaimTable(QTableWidget):
         self.setTabKeyNavigation(False)
         self.setWordWrap(True)
         self.setTextElideMode(Qt.TextElideMode.ElideNone)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.verticalHeader().hide()
         self.horizontalHeader().setHighlightSections(False)
         self.horizontalHeader().setMinimumSectionSize(10 * GRID)
         self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+        self.horizontalHeader().setStretchLastSection(True)
         self.restyle()
 
     def show_rows(self, heads: list[tuple[str, str]], rows: list[list[ClaimCell]]) -> None:
@@ -86,6 +91,13 @@ class ClaimTable(QTableWidget):
                 self._write(row, column, cell)
         self._fit()
 
+    def show_columns(self, hidden: frozenset[int]) -> None:
+        """Show all columns but these."""
+        if any(self.isColumnHidden(column) != (column in hidden) for column in range(self.columnCount())):
+            for column in range(self.columnCount()):
+                self.setColumnHidden(column, column in hidden)
+            self._fit()
+
     def sizeHint(self) -> QSize:
         return QSize(820, 300)
 
@@ -94,19 +106,40 @@ class ClaimTable(QTableWidget):
         self._fit()
 
     def _fit(self) -> None:
-        """Narrow columns get what they need, wide ones share what is left."""
+        """Every column holds its longest word; what is left goes to narrow columns first, wide ones share the rest."""
         if not self._rows:
             return
-        metrics = QFontMetrics(ui_font(bold=True))
-        wanted = []
+        plain, bold = QFontMetrics(ui_font()), QFontMetrics(ui_font(bold=True))
+        wanted, least = [], []
         for column, (name, _) in enumerate(self._heads):
-            texts = [name, *(cells[column].text for cells in self._rows if cells[column].span == 1)]
-            wanted.append(max(metrics.horizontalAdvance(text) for text in texts) + 8 * GRID)
-        room = self.viewport().width()
-        cap = fair_cap(wanted, room)
-        for column, width in enumerate(wanted):
-            self.setColumnWidth(column, int(min(width, cap)))
-        self.resizeRowsToContents()
+            if self.isColumnHidden(column):
+                wanted.append(0)
+                least.append(0)
+                continue
+            cells = [row[column] for row in self._rows if row[column].span == 1]
+            texts = [(plain, name), *((bold if cell.bold else plain, cell.text) for cell in cells)]
+            words = [(plain, name), *((font, word) for font, text in texts[1:] for word in text.split(" "))]
+            wanted.append(max(font.horizontalAdvance(text) for font, text in texts) + PADDING)
+            least.append(max(font.horizontalAdvance(word) for font, word in words) + PADDING)
+        room = self.viewport().width() - sum(least)
+        spare = [most - one for most, one in zip(wanted, least, strict=True)]
+        cap = fair_cap(spare, max(room, 0))
+        for column in range(len(wanted)):
+            self.setColumnWidth(column, int(least[column] + min(spare[column], cap)))
+        for row, cells in enumerate(self._rows):
+            heights = [
+                self._height_of(cell, sum(self.columnWidth(column + i) for i in range(cell.span)))
+                for column, cell in enumerate(cells)
+                if not self.isColumnHidden(column)
+            ]
+            self.setRowHeight(row, max(heights, default=0) + 3 * GRID)
+
+    @staticmethod
+    def _height_of(cell: ClaimCell, width: int) -> int:
+        """Pixels that a cell's words take in a column of this width; Qt's own estimate leaves out the padding."""
+        font = QFontMetrics(ui_font(bold=cell.bold))
+        room = width - PADDING + GRID  # a text that just fits its column does not wrap
+        return font.boundingRect(0, 0, room, 10_000, Qt.TextFlag.TextWordWrap.value, cell.text).height()
 
     def _write(self, row: int, column: int, cell: ClaimCell) -> None:
         item = self.item(row, column)

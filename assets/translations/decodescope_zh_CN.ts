@@ -2632,6 +2632,12 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
         <source>steps {first}–{last}</source>
         <translation>第 {first}–{last} 步</translation>
     </message>
+    <message>
+        <source>{cell}
+The brief: {claim} ~</source>
+        <translation>{cell}
+需求：{claim} ~</translation>
+    </message>
 </context>
 <context>
     <name>SwitchControls</name>

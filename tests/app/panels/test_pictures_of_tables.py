@@ -1,0 +1,58 @@
+"""How Roofline, Summary and Before and after look, in dark and in light."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from app import theme
+from app.panels.base import Panel, PanelContext
+from app.panels.before_after import BeforeAfterPanel
+from app.panels.roofline import RooflinePanel
+from app.panels.summary import SummaryPanel
+from app.selection import Selection
+from engine.session.store import Session
+from tests.app.panels.acting import shown
+from tests.app.panels.test_before_after import MeasuringControl, measured
+from tests.app.pictures import check_picture
+from tests.engine.session.synthetic import synthetic_session
+from tests.engine.session.test_comparison import taught
+
+
+def on_a_gpu() -> Session:
+    session = synthetic_session(60)
+    ceilings = {"read_bytes_per_s": 4.3e12, "flops_per_s": 7.9e14}
+    session.meta |= {"device_name": "NVIDIA H200", "dtype": "bfloat16", "ceilings": json.dumps(ceilings)}
+    return session
+
+
+def before_after() -> Panel:
+    panel = BeforeAfterPanel(PanelContext(Selection(), MeasuringControl()))
+    panel.resize(1100, 640)
+    panel.show_session(measured())
+    return panel
+
+
+PANELS: dict[str, Callable[[], Panel]] = {
+    "roofline": lambda: shown(RooflinePanel, synthetic_session(60), 1200, 560),
+    "roofline-gpu": lambda: shown(RooflinePanel, on_a_gpu(), 800, 600),
+    "summary": lambda: shown(SummaryPanel, taught(), 1100, 400),
+    "before-after": before_after,
+}
+
+
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+@pytest.mark.parametrize("name", sorted(PANELS))
+def test_it_looks_as_it_did(qtbot: QtBot, name: str, scheme: theme.Scheme) -> None:
+    theme.apply(scheme)
+    panel = PANELS[name]()
+    qtbot.addWidget(panel)
+    panel.show()
+    qtbot.waitExposed(panel)
+    QApplication.processEvents()
+    panel.refresh()
+    check_picture(panel, name)
