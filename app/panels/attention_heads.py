@@ -93,7 +93,7 @@ class HeadGrid(QWidget):
         return max(range(1, n + 1), key=lambda c: self._side(c, -(-n // c), line))
 
     def _side(self, columns: int, rows: int, line: float) -> float:
-        return min(self.width() / columns - 2 * GRID, (self.height() - line) / rows - line - 2 * GRID)
+        return min(self.width() / columns - 2 * GRID, (self.height() - line - GRID) / rows - line - 2 * GRID)
 
     def map_box(self, head: int) -> QRectF:
         """Where a head's map is drawn."""
@@ -102,7 +102,7 @@ class HeadGrid(QWidget):
         side = max(8.0, self._side(columns, rows, line))
         row, column = divmod(place, columns)
         return QRectF(
-            column * (side + 2 * GRID) + GRID, line + row * (side + line + 2 * GRID) + line, side, side
+            column * (side + 2 * GRID) + GRID, GRID + line + row * (side + line + 2 * GRID) + line, side, side
         )  # fmt: skip
 
     def head_at(self, x: float, y: float) -> int | None:
@@ -129,7 +129,8 @@ class HeadGrid(QWidget):
             painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, words)
             return
         title = metrics.elidedText(self.title(), Qt.TextElideMode.ElideRight, self.width() - 2 * GRID)
-        painter.drawText(QRectF(GRID, 0, self.width(), line), Qt.AlignmentFlag.AlignLeft, title)
+        at_left = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+        painter.drawText(QRectF(GRID, 0, self.width(), line + GRID), at_left, title)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, False)
         for head in self.heads:
             box = self.map_box(head)

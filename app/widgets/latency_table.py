@@ -72,14 +72,14 @@ class LatencyTable(QTableWidget):
         self.updateGeometry()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
+        self._fit()  # before the header shares the width among the columns
         super().resizeEvent(event)
-        self._fit()
 
     def _fit(self) -> None:
         """Show the columns that are wanted, less those in which a number would be cut."""
         shown = self._wanted()
         for name in DROPPED:
-            if self._width_of(shown) > self.width():
+            if self._width_of(shown) > self.viewport().width():
                 shown = [one for one in shown if one != name]
         for index, name in enumerate(COLUMNS):
             self.setColumnHidden(index, name not in shown)

@@ -168,7 +168,8 @@ class LineChart(QWidget):
         )  # fmt: skip
         painter.setPen(QColor(colours.text))
         title = painter.fontMetrics().elidedText(self.title, Qt.TextElideMode.ElideRight, self.width() - 3 * GRID)
-        painter.drawText(QRectF(3 * GRID, 0, self.width(), height), Qt.AlignmentFlag.AlignLeft, title)
+        at_left = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+        painter.drawText(QRectF(3 * GRID, 0, self.width(), height + GRID), at_left, title)  # room for taller scripts
 
     def _y_ticks(self, top: float, most: int) -> list[float]:
         return binary_ticks(top, most) if self._binary else round_ticks(0.0, top, most)
