@@ -28,6 +28,7 @@ class PaddedSdpa:
     def __init__(self, config: ModelConfig) -> None:
         self._config = config
         self._masks: dict[int | None, Tensor] = {}
+        self._choices: dict[int, str] = {}
         self.kernel = PREFIX
 
     def __call__(self, q: Tensor, cache: KVCache, layer: int, batch: Batch) -> Tensor:
@@ -45,9 +46,10 @@ class PaddedSdpa:
             self._masks[window] = seen(rows, k.shape[2], window)
         mask = self._masks[window]
         grouped = heads != k.shape[1]
-        if self.kernel == PREFIX:
+        if rows.width not in self._choices:
             backend = torch._fused_sdp_choice(queries, k, v, mask, 0.0, False, scale=None, enable_gqa=grouped)
-            self.kernel = f"{PREFIX}:{BACKENDS.get(backend, backend)}"
+            self._choices[rows.width] = f"{PREFIX}:{BACKENDS.get(backend, backend)}"
+        self.kernel = self._choices[rows.width]
         mixed = functional.scaled_dot_product_attention(queries, k, v, mask, enable_gqa=grouped)
         return mixed.transpose(1, 2).reshape(-1, heads, head_dim)
 

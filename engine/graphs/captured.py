@@ -60,7 +60,14 @@ class Parts:
     """The logits of steps that are not drawn from inside, float32 [rows · width, vocab]; empty where there are none."""
 
 
-def step_work(parts: Parts, variant: Variant, rows: int, timer: StepTimer) -> Callable[[], None]:
+@dataclass(slots=True)
+class Heard:
+    """The attention kernel that a step's code ran last: each time without graphs, at the capture with them."""
+
+    kernel: str = ""
+
+
+def step_work(parts: Parts, variant: Variant, rows: int, timer: StepTimer, heard: Heard) -> Callable[[], None]:
     """The step as plain code over the buffers: what is captured, and what runs without graphs."""
     buffers, width = parts.buffers, variant.width
     tables, firsts, counts = buffers.tables[:rows], buffers.firsts[:rows], buffers.counts[:rows]
@@ -85,6 +92,7 @@ def step_work(parts: Parts, variant: Variant, rows: int, timer: StepTimer) -> Ca
             batch = Batch(tokens, seen.positions, (), all_rows)
             kv = cast(KVCache, FixedKv(parts.memory, seen, slots))
         logits = parts.model.decoder.forward(batch, kv, parts.attention, timer)  # [rows · width, vocab]
+        heard.kernel = parts.attention.kernel
         with timer("sample"):
             if not variant.draws:
                 parts.logits[: rows * width].copy_(logits)
@@ -107,11 +115,17 @@ class CapturedStep:
         self.variant = variant
         self._pace = TwinPace()
         self._twin_us: NDArray[np.float64] | None = None
-        self._plain = device.capture(step_work(parts, variant, rows, NoTimer()))
+        self._heard = Heard()  # apart, so that what is captured does not hold this object, which holds it
+        self._plain = device.capture(step_work(parts, variant, rows, NoTimer(), self._heard))
         self._timer = self._twin = None
         if variant.timed != "off":
             self._timer = device.timer(parts.model.config.layers, variant.timed == "layer")
-            self._twin = device.capture(step_work(parts, variant, rows, self._timer))
+            self._twin = device.capture(step_work(parts, variant, rows, self._timer, self._heard))
+
+    @property
+    def kernel(self) -> str:
+        """The attention kernel of this step."""
+        return self._heard.kernel
 
     def launch(self) -> bool:
         """Run the step; True where it was the twin that ran."""

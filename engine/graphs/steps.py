@@ -45,7 +45,6 @@ class GraphedSteps:
         self.device = device
         self._model = model
         self._memory = memory
-        self._attention = attention
         self._width = 1 if switches.speculate == "off" else 1 + switches.k
         most = 1 if switches.batching == "single" else switches.max_batch
         self._sizes = row_buckets(most)
@@ -145,7 +144,7 @@ class GraphedSteps:
         rows = {share.request.id: row for row, share in enumerate(by_row(shares)) if share.request is not None}
         logits = None if variant.draws else self._parts.logits[: step.rows * variant.width]
         return Flight(
-            shares, batch, rows, step, "twin" if timed else "graph", self._attention.kernel,
+            shares, batch, rows, step, "twin" if timed else "graph", step.kernel,
             started, finished, landed, drawn, logits,
         )  # fmt: skip
 

@@ -11,7 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from engine.decode.engine import Engine
 from engine.decode.settings import Observation, RequestSpec, RunSpec, Sampling, Switches
 from engine.graphs import captured, sampling
-from engine.graphs.captured import Variant, step_work
+from engine.graphs.captured import Heard, Variant, step_work
 from engine.graphs.device import PlainDevice
 from engine.measure.timers import HostTimer
 from engine.model.loader import LoadedModel
@@ -61,7 +61,7 @@ def test_a_captured_step_asks_the_device_nothing(
     assert engine._graphs is not None
     parts = engine._graphs._parts
     parts.buffers.clear()
-    work = step_work(parts, Variant(width, sampled, 8, "layer"), 2, HostTimer(2, by_layer=True))
+    work = step_work(parts, Variant(width, sampled, 8, "layer"), 2, HostTimer(2, by_layer=True), Heard())
     with torch.inference_mode():
         work()  # what is chosen once is chosen in the warm-up
         listener = Listener()
