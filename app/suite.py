@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, Protocol
 
-from engine.decode.improvements import IMPROVEMENTS, Trial, reason, trials, unavailable_label
+from engine.decode.improvements import IMPROVEMENTS, reason, trials, unavailable_label
+from engine.decode.settings import RunSpec
 from engine.host import protocol
 from engine.session import schema
 from engine.session.joining import Joiner
@@ -14,10 +15,24 @@ END: Final = "measured"
 """The kind of the mark that ends a suite."""
 
 
+class SuiteRun(Protocol):
+    """One run of a suite; runs of one key stand or fall together."""
+
+    @property
+    def key(self) -> str: ...
+
+    @property
+    def label(self) -> str:
+        """The mark under which a session keeps it: key, side and number, parted by spaces."""
+
+    @property
+    def run(self) -> RunSpec: ...
+
+
 class Suite:
     """Knows which run is next, and moves its events behind those of the runs before."""
 
-    def __init__(self, runs: Sequence[Trial], unavailable: Mapping[str, str]) -> None:
+    def __init__(self, runs: Sequence[SuiteRun], unavailable: Mapping[str, str]) -> None:
         self._left = list(runs)
         self.total = len(self._left)
         self.done = 0
@@ -34,7 +49,7 @@ class Suite:
         return cls(trials(prompt, unavailable), unavailable)
 
     @property
-    def now(self) -> Trial | None:
+    def now(self) -> SuiteRun | None:
         """The run that goes on or comes next; None at the end."""
         return self._left[0] if self._left else None
 

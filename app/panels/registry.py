@@ -119,6 +119,16 @@ PANELS: Final[tuple[PanelEntry, ...]] = (
         "app.panels.summary:SummaryPanel",
     ),
     PanelEntry(
+        "batch",
+        str(QT_TRANSLATE_NOOP("PanelTitles", "Batch")),
+        str(
+            QT_TRANSLATE_NOOP(
+                "PanelTitles", "What batching wastes: who has which slot in each step, padding, idle slots, the queue."
+            )
+        ),
+        "app.panels.batch:BatchPanel",
+    ),
+    PanelEntry(
         "before-after",
         str(QT_TRANSLATE_NOOP("PanelTitles", "Before and after")),
         str(

@@ -189,6 +189,105 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
 </context>
 <context>
+    <name>BatchPanel</name>
+    <message>
+        <source>Slots of the batch over the steps</source>
+        <translation>各步中批次的槽位</translation>
+    </message>
+    <message>
+        <source>Run &amp;both</source>
+        <translation>运行两者(&amp;B)</translation>
+    </message>
+    <message>
+        <source>Run the brief&apos;s four requests of 20, 10, 24 and 7 tokens as one batch: static, then continuous.</source>
+        <translation>把需求中长度为 20、10、24 和 7 个 token 的四个请求作为一个批次运行：先静态，后连续。</translation>
+    </message>
+    <message>
+        <source>&amp;Cancel</source>
+        <translation>取消(&amp;C)</translation>
+    </message>
+    <message>
+        <source>End the run; what was recorded is kept.</source>
+        <translation>结束运行；已记录的内容会保留。</translation>
+    </message>
+    <message>
+        <source>Runs done</source>
+        <translation>已完成的运行</translation>
+    </message>
+    <message>
+        <source>Batch</source>
+        <translation>批次</translation>
+    </message>
+    <message>
+        <source>Press “Run both” and the brief&apos;s four requests run as one batch, static and then continuous: a lane a slot, each request in its colour, padding hatched.</source>
+        <translation>按“运行两者”，需求中的四个请求会作为一个批次先静态、后连续地运行：每个槽位一条泳道，每个请求一种颜色，填充画斜线。</translation>
+    </message>
+    <message>
+        <source>{policy}: {useful} of {computed} slot-steps useful {mark}, {share} wasted {derived}</source>
+        <translation>{policy}：{computed} 个槽步中 {useful} 个有用 {mark}，浪费 {share} {derived}</translation>
+    </message>
+    <message>
+        <source>{policy}, steps {first}–{last}</source>
+        <translation>{policy}，第 {first}–{last} 步</translation>
+    </message>
+    <message>
+        <source>%v of %m runs</source>
+        <translation>第 %v 次，共 %m 次运行</translation>
+    </message>
+    <message>
+        <source>A slot-step is one row of the batch in one step: useful for a request, padding for none, or idle.</source>
+        <translation>槽步是批次的一行在一步中的份额：对某个请求有用、不属于任何请求的填充，或空闲。</translation>
+    </message>
+    <message>
+        <source>step {}: {} waiting {}</source>
+        <translation>第 {} 步：{} 个在等待 {}</translation>
+    </message>
+    <message>
+        <source>requests {}</source>
+        <translation>请求 {}</translation>
+    </message>
+    <message>
+        <source>step {}, slot {}</source>
+        <translation>第 {} 步，槽位 {}</translation>
+    </message>
+    <message>
+        <source>idle: nothing was computed in this slot</source>
+        <translation>空闲：此槽位没有计算任何内容</translation>
+    </message>
+    <message>
+        <source>padding: computed because others in the batch go on, and thrown away</source>
+        <translation>填充：因批次中其他请求仍在继续而计算，结果被丢弃</translation>
+    </message>
+    <message>
+        <source>preempted after this step; it came back in step {}</source>
+        <translation>在此步之后被抢占；在第 {} 步回来</translation>
+    </message>
+    <message>
+        <source>{} positions of padding {}</source>
+        <translation>{} 个填充位置 {}</translation>
+    </message>
+    <message>
+        <source>request {request}: positions {first}–{last}</source>
+        <translation>请求 {request}：位置 {first}–{last}</translation>
+    </message>
+    <message>
+        <source>{} new</source>
+        <translation>新 {}</translation>
+    </message>
+    <message>
+        <source>{} recomputed</source>
+        <translation>重复计算 {}</translation>
+    </message>
+    <message>
+        <source>{} rejected</source>
+        <translation>被拒绝 {}</translation>
+    </message>
+    <message>
+        <source>{} reused</source>
+        <translation>复用 {}</translation>
+    </message>
+</context>
+<context>
     <name>BeforeAfter</name>
     <message>
         <source>KV cache</source>
@@ -1756,6 +1855,14 @@ internal fragmentation {fragmentation} {derived}</source>
         <translation>按需求中的表格比较训练与推理，由本会话填写。</translation>
     </message>
     <message>
+        <source>Batch</source>
+        <translation>批次</translation>
+    </message>
+    <message>
+        <source>What batching wastes: who has which slot in each step, padding, idle slots, the queue.</source>
+        <translation>批处理浪费了什么：每一步中谁占用哪个槽位、填充、空闲槽位和队列。</translation>
+    </message>
+    <message>
         <source>Before and after</source>
         <translation>前后对比</translation>
     </message>
@@ -2268,6 +2375,51 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     <message>
         <source>Keys</source>
         <translation>按键</translation>
+    </message>
+</context>
+<context>
+    <name>SlotChart</name>
+    <message>
+        <source>useful {n} ({share})</source>
+        <translation>有用 {n}（{share}）</translation>
+    </message>
+    <message>
+        <source>padding {n} ({share})</source>
+        <translation>填充 {n}（{share}）</translation>
+    </message>
+    <message>
+        <source>idle {n} ({share})</source>
+        <translation>空闲 {n}（{share}）</translation>
+    </message>
+    <message>
+        <source>{n} slot-steps computed, {share} wasted {mark}</source>
+        <translation>计算了 {n} 个槽步，浪费 {share} {mark}</translation>
+    </message>
+    <message>
+        <source>preempted {}×</source>
+        <translation>被抢占 {} 次</translation>
+    </message>
+    <message>
+        <source>nobody waited</source>
+        <translation>无人等待</translation>
+    </message>
+    <message>
+        <source>request {}</source>
+        <translation>请求 {}</translation>
+    </message>
+    <message>
+        <source>queue
+≤ {}</source>
+        <translation>队列
+≤ {}</translation>
+    </message>
+    <message>
+        <source>slot {}</source>
+        <translation>槽位 {}</translation>
+    </message>
+    <message>
+        <source>step</source>
+        <translation>步</translation>
     </message>
 </context>
 <context>

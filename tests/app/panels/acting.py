@@ -16,6 +16,8 @@ class RecordingControl:
     def __init__(self) -> None:
         self.probes: list[Probe | None] = []
         self.switches: list[dict[str, Any]] = []
+        self.unavailable: dict[str, str] = {}
+        self.suite_progress: tuple[int, int] | None = None
 
     def set_switches(self, changes: dict[str, Any]) -> None:
         self.switches.append(changes)

@@ -17,6 +17,8 @@ from engine.session.store import Session
 class NoEngine:
     """An engine nobody talks to."""
 
+    suite_progress: tuple[int, int] | None = None
+
     def set_switches(self, changes: dict[str, Any]) -> None:
         raise AssertionError("this panel only reads")
 

@@ -1,0 +1,320 @@
+"""The batch panel: what batching wastes. Slots over steps, static beside continuous where the session has both."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from PySide6.QtCore import QEvent, QSize, Qt
+from PySide6.QtGui import QKeyEvent, QPaintEvent, QResizeEvent
+from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
+
+from app.panels.base import Panel, PanelContext
+from app.panels.batch_chart import Shown, SlotChart, owner_words
+from app.panels.focus import STEP_KEYS, claims_key, draw_focus, walk_steps
+from app.panels.models.axis_view import AxisView
+from app.panels.models.batch import (
+    IDLE,
+    PADDING,
+    SlotRuns,
+    preset_runs,
+    shown_parts,
+    waiting_requests,
+)
+from app.selection import Selected
+from app.suite import Suite
+from app.theme import PANEL_PADDING, ROW_GAP
+from app.units import DERIVED, MEASURED, count, percent
+from app.widgets.themed_label import ThemedLabel
+from engine.session.slots import BatchPart, SlotTotals, batch_parts
+from engine.session.store import Session
+
+LOW: Final = 420
+"""Panel height under which two charts stand side by side, where there is width for it."""
+BESIDE: Final = 900
+MOST_CSV_ROWS: Final = 100_000
+ZOOM: Final = {Qt.Key.Key_W: 0.8, Qt.Key.Key_S: 1.25}
+PAN: Final = {Qt.Key.Key_A: -0.1, Qt.Key.Key_D: 0.1}
+WALK: Final = {Qt.Key.Key_Up: -1, Qt.Key.Key_Down: 1}
+KEYS: Final = frozenset([*STEP_KEYS, *ZOOM, *PAN, *WALK, Qt.Key.Key_F])
+
+
+class BatchPanel(Panel):
+    """One chart of slots, or two over one axis, and a button that runs the brief's batch both ways."""
+
+    name = "batch"
+
+    def __init__(self, context: PanelContext, parent: QWidget | None = None) -> None:
+        super().__init__(context, parent)
+        self.totals: SlotTotals | None = None
+        self.runs: SlotRuns | None = None
+        self.view = AxisView(shortest=4.0)
+        self.charts = [SlotChart(self.view, self), SlotChart(self.view, self)]
+        for chart in self.charts:
+            chart.describe = self.cell_text
+            chart.clicked.connect(self._select_cell)
+            chart.moved.connect(self._redraw)
+            chart.setAccessibleName(self.tr("Slots of the batch over the steps"))
+        self.run_button = QPushButton(self.tr("Run &both"))
+        self.run_button.setToolTip(
+            self.tr("Run the brief's four requests of 20, 10, 24 and 7 tokens as one batch: static, then continuous.")
+        )
+        self.run_button.clicked.connect(self.run_both)
+        self.cancel_button = QPushButton(self.tr("&Cancel"))
+        self.cancel_button.setToolTip(self.tr("End the run; what was recorded is kept."))
+        self.cancel_button.clicked.connect(self._cancel)
+        self.progress = QProgressBar()
+        self.progress.setAccessibleName(self.tr("Runs done"))
+        self.note = ThemedLabel()
+        self._words = ThemedLabel(muted=True, wrap=True)
+        self._words.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        tools = QHBoxLayout()
+        tools.setContentsMargins(PANEL_PADDING, 0, PANEL_PADDING, 0)
+        tools.setSpacing(ROW_GAP)
+        for widget in (self.run_button, self.cancel_button, self.progress):
+            tools.addWidget(widget)
+        tools.addWidget(self.note, 1)
+        self._charts_layout = QBoxLayout(QBoxLayout.Direction.TopToBottom)
+        self._charts_layout.setSpacing(ROW_GAP)
+        for chart in self.charts:
+            self._charts_layout.addWidget(chart, 1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(1, ROW_GAP, 1, 1)
+        layout.setSpacing(ROW_GAP)
+        layout.addLayout(tools)
+        layout.addWidget(self._words, 1)
+        layout.addLayout(self._charts_layout, 1)
+        self.setObjectName("panel-body")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.refresh()
+
+    # --- Panel ------------------------------------------------------------------------------------------------------
+
+    @property
+    def is_empty(self) -> bool:
+        return False  # the brief's batch can be run from here before anything was recorded
+
+    def title(self) -> str:
+        return self.tr("Batch")
+
+    def empty_text(self) -> str:
+        return self.tr(
+            "Press “Run both” and the brief's four requests run as one batch, static and then continuous: "
+            "a lane a slot, each request in its colour, padding hatched."
+        )
+
+    def figures(self) -> str:
+        texts = []
+        for part in self.parts():
+            assert self.totals is not None
+            found = self.totals.between(part.first, part.last)
+            texts.append(
+                self.tr("{policy}: {useful} of {computed} slot-steps useful {mark}, {share} wasted {derived}").format(
+                    policy=part.batching, useful=count(found.useful), computed=count(found.computed), mark=MEASURED,
+                    share=percent(found.waste), derived=DERIVED,
+                )
+            )  # fmt: skip
+        return " · ".join(texts)
+
+    def show_session(self, session: Session | None) -> None:
+        super().show_session(session)
+        self.totals = SlotTotals(session) if session is not None else None
+        self.runs = SlotRuns(session) if session is not None else None
+        self.view.fit()
+        self.refresh()
+
+    def refresh(self) -> None:
+        self._show_progress()
+        if self.totals is not None and self.runs is not None:
+            self.totals.update()
+            self.runs.update()
+        self._show()
+
+    def select(self, selected: Selected) -> None:
+        for chart in self.charts:
+            chart.step, chart.request = selected.step, self._request_of(selected)
+        self._show()
+
+    def restyle(self) -> None:
+        self._redraw()
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(300, 200)
+
+    def rows(self) -> tuple[list[str], list[tuple[object, ...]]]:
+        """The runs of every slot: steps first to last, and who had them."""
+        header = ["slot", "first_step", "last_step", "owner"]
+        found: list[tuple[object, ...]] = []
+        for part in self.parts():
+            for slot in range(self.runs.lanes if self.runs is not None else 0):
+                assert self.runs is not None
+                lane = self.runs.lane(slot)
+                inside = np.flatnonzero((lane.end > part.first) & (lane.start <= part.last))
+                for place in inside.tolist():
+                    first = max(int(lane.start[place]), part.first)
+                    last = min(int(lane.end[place]) - 1, part.last)
+                    found.append((slot, first, last, owner_words(int(lane.owner[place]))))
+        return header, found[:MOST_CSV_ROWS]
+
+    # --- what is shown ----------------------------------------------------------------------------------------------
+
+    def parts(self) -> list[BatchPart]:
+        """What is drawn of the session: static and continuous, or all of it; cut to the selected range."""
+        if self.session is None or self.totals is None or self.totals.n == 0:
+            return []
+        steps = self.context.selection.now.steps
+        parts = batch_parts(self.session, steps if steps is not None else (0, self.totals.n - 1))
+        return shown_parts([part for part in parts if part.first < self.totals.n])
+
+    def _show(self) -> None:
+        parts = self.parts()
+        self._words.setVisible(not parts)
+        self._words.setText("" if parts else self.empty_text())
+        longest = max((part.last - part.first + 1 for part in parts), default=1)
+        self.view.advance(0.0, float(longest))
+        for index, chart in enumerate(self.charts):
+            chart.setVisible(index < len(parts))
+            chart.show_part(self._shown(parts[index]) if index < len(parts) else None)
+        self._arrange()
+
+    def _shown(self, part: BatchPart) -> Shown:
+        assert self.session is not None
+        assert self.totals is not None
+        assert self.runs is not None
+        title = self.tr("{policy}, steps {first}–{last}").format(
+            policy=part.batching, first=count(part.first), last=count(part.last)
+        )
+        waiting = self.session.steps["waiting"][part.first : part.last + 1]
+        return Shown(self.runs, part, self.totals.between(part.first, part.last), waiting, title)
+
+    def _request_of(self, selected: Selected) -> int | None:
+        """The selected request, where others are drawn that it should stand out from."""
+        requests = self.session.requests if self.session is not None else {}
+        return selected.request if selected.request in requests and len(requests) > 1 else None
+
+    def _show_progress(self) -> None:
+        progress = self.context.control.suite_progress
+        self.run_button.setEnabled(progress is None)
+        self.cancel_button.setVisible(progress is not None)
+        self.progress.setVisible(progress is not None)
+        if progress is not None:
+            self.progress.setMaximum(progress[1])
+            self.progress.setValue(progress[0])
+            self.progress.setFormat(self.tr("%v of %m runs"))
+        self.note.setText(
+            self.tr("A slot-step is one row of the batch in one step: useful for a request, padding for none, or idle.")
+        )
+        self.note.setToolTip(self.note.text())
+
+    def cell_text(self, step: int, slot: int) -> str:
+        """What the tooltip says about one slot-step, or about the queue (slot -1)."""
+        session, runs = self.session, self.runs
+        if session is None or runs is None or step >= runs.n:
+            return ""
+        if slot < 0:
+            waiting = waiting_requests(session, step)
+            names = ", ".join(str(one) for one in waiting[:8]) + ("…" if len(waiting) > 8 else "")
+            text = self.tr("step {}: {} waiting {}").format(
+                count(step), count(int(session.steps["waiting"][step])), MEASURED
+            )
+            return text + ("\n" + self.tr("requests {}").format(names) if names else "")
+        lines = [self.tr("step {}, slot {}").format(count(step), slot)]
+        owner = runs.lane(slot).owner_at(step)
+        if owner == IDLE:
+            lines.append(self.tr("idle: nothing was computed in this slot"))
+        elif owner == PADDING:
+            lines.append(self.tr("padding: computed because others in the batch go on, and thrown away"))
+        lines += self._work_lines(session, step, slot)
+        lines += [
+            self.tr("preempted after this step; it came back in step {}").format(count(one.back))
+            for one in runs.preemptions
+            if one.slot == slot and one.step == step
+        ]
+        return "\n".join(lines)
+
+    def _work_lines(self, session: Session, step: int, slot: int) -> list[str]:
+        work = session.work
+        begin, end = np.searchsorted(work["step_id"], (step, step + 1)).tolist()
+        lines = []
+        for row in range(begin, end):
+            if int(work["slot"][row]) != slot:
+                continue
+            names = ("request_id", "first", "new_from", "end", "rejected", "reused")
+            request, first, new_from, stop, rejected, reused = (int(work[name][row]) for name in names)
+            if request < 0:
+                lines.append(self.tr("{} positions of padding {}").format(count(stop - first), MEASURED))
+                continue
+            text = self.tr("request {request}: positions {first}–{last}").format(
+                request=request, first=count(first), last=count(stop - 1)
+            )
+            classes = [(self.tr("{} new"), max(stop - rejected - new_from, 0)), (self.tr("{} recomputed"),
+                       max(min(new_from, stop - rejected) - first, 0)), (self.tr("{} rejected"), rejected),
+                       (self.tr("{} reused"), reused)]  # fmt: skip
+            lines.append(f"{text} · " + ", ".join(words.format(count(n)) for words, n in classes if n) + f" {MEASURED}")
+        return lines
+
+    # --- acting -----------------------------------------------------------------------------------------------------
+
+    def run_both(self) -> None:
+        """Run the brief's batch static and then continuous, as one session."""
+        if self.context.control.suite_progress is None:
+            suite = Suite(preset_runs(), {})
+            self.context.control.start_suite(suite)
+            self.run_button.setEnabled(False)
+
+    def _cancel(self) -> None:
+        self.context.control.stop_run()
+
+    def _select_cell(self, step: int, slot: int) -> None:
+        if self.runs is None:
+            return
+        changes: dict[str, object] = {"step": step, "token": None}
+        owner = self.runs.lane(slot).owner_at(step) if slot >= 0 else IDLE
+        if owner >= 0 and self.session is not None:
+            changes["request"] = owner
+            rows = self.session.requests[owner].token_rows
+            steps = self.session.tokens["step_id"]
+            changes["token"] = next((row for row in rows if int(steps[row]) == step), None)
+        self.context.selection.change(**changes)
+
+    def event(self, event: QEvent) -> bool:
+        return claims_key(event, KEYS) or super().event(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        key = Qt.Key(event.key())
+        steps = len(self.session.steps) if self.session is not None else 0
+        if key in ZOOM:
+            self.view.zoom(ZOOM[key], self.view.lo + self.view.span / 2)
+        elif key in PAN:
+            self.view.pan(PAN[key] * self.view.span)
+        elif key == Qt.Key.Key_F:
+            self.view.fit()
+        elif key in WALK and self.session is not None and self.session.requests:
+            ids = sorted(self.session.requests)
+            now = self.context.selection.now.request
+            place = ids.index(now) + WALK[key] if now in ids else 0
+            self.context.selection.change(request=ids[min(max(place, 0), len(ids) - 1)])
+        elif not walk_steps(self.context.selection, steps, key):
+            super().keyPressEvent(event)
+            return
+        self._redraw()
+
+    def _redraw(self) -> None:
+        for chart in self.charts:
+            chart.update()
+
+    def _arrange(self) -> None:
+        both = all(chart.shown is not None for chart in self.charts)
+        beside = both and self.height() < LOW and self.width() >= BESIDE
+        direction = QBoxLayout.Direction.LeftToRight if beside else QBoxLayout.Direction.TopToBottom
+        if self._charts_layout.direction() != direction:
+            self._charts_layout.setDirection(direction)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        draw_focus(self)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._arrange()
