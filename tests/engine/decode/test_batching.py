@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from engine.decode.continuous import ContinuousScheduler
 from engine.decode.settings import LoadSpec, RequestSpec, RunSpec, Sampling, SwitchChange, Switches
 from engine.model.loader import LoadedModel, load_model
+from engine.session import metrics
 from engine.session.schema import AnyEvent, KvBlock, RequestFinished, Step, Work
 from tests.engine.drive import drive, session_of, tokens_of
 from tests.engine.tiny import save_tiny_llama
@@ -256,3 +257,10 @@ def check_accounts(model: LoadedModel, events: list[AnyEvent], prompt_tokens: li
             known = prompt_tokens[request] + generated[request]
             assert sorted(indices) == list(range(len(indices)))
             assert len(indices) in (known - 1, known)  # the last token is computed only where it was a draft
+        session = session_of(events)
+        formula = per_position * metrics.cached_positions(session)
+        used = session.steps["kv_used_bytes"]
+        if any(config.switches["batching"] == "static" for config in session.configs):
+            assert (used >= formula).all()  # who has finished keeps its memory until the batch ends
+        else:
+            assert used.tolist() == formula.tolist()
