@@ -88,6 +88,8 @@ class RunPanel(QWidget):
         self.tokens.setRange(1, 10_000_000)
         self.tokens.setValue(DEFAULT_TOKENS)
         self.ignore_eos = QCheckBox()
+        self.chat = QCheckBox()
+        self.chat.setEnabled(False)
         self.sampling = SamplingControls()
         self.switches = SwitchControls()
         self.switches.flipped.connect(self.switches_flipped)
@@ -174,6 +176,8 @@ class RunPanel(QWidget):
         """Grey out what cannot run with the model that is loaded."""
         self._unavailable = ready.unavailable
         self.switches.set_unavailable(ready.unavailable)
+        self.chat.setEnabled(bool(ready.meta.get("chat_template")))
+        self._explain_chat()
 
     def show_session(self, session: Session | None) -> None:
         """Show another session's text."""
@@ -220,6 +224,8 @@ class RunPanel(QWidget):
         self.tokens.setToolTip(self.tr("The most tokens that are generated for a request"))
         self.ignore_eos.setText(self.tr("Ignore EOS"))
         self.ignore_eos.setToolTip(self.tr("Go on past the end-of-text token until all tokens are generated"))
+        self.chat.setText(self.tr("Chat"))
+        self._explain_chat()
         self.probe.setText(self.tr("Record attention of the selected head"))
         self.probe.setToolTip(self.tr("Keeps the attention rows of the layer and head picked in the Attention panel"))
         self.detail.name(
@@ -271,6 +277,7 @@ class RunPanel(QWidget):
         length.addWidget(self._labels["tokens"])
         length.addWidget(self.tokens, 1)
         length.addWidget(self.ignore_eos)
+        length.addWidget(self.chat)
         observed = QFormLayout()
         observed.setContentsMargins(0, 0, 0, 0)
         observed.setHorizontalSpacing(ROW_GAP)
@@ -314,11 +321,12 @@ class RunPanel(QWidget):
 
     def _requests(self) -> tuple[RequestSpec, ...]:
         tokens, ignore_eos, sampling = self.tokens.value(), self.ignore_eos.isChecked(), self.sampling.sampling
+        chat = self.chat.isEnabled() and self.chat.isChecked()
         if self._requests_file is None:
-            return (RequestSpec(self.prompt.toPlainText(), tokens, 0.0, ignore_eos, (), sampling),)
+            return (RequestSpec(self.prompt.toPlainText(), tokens, 0.0, ignore_eos, (), sampling, chat),)
         from app.cli.requests_file import read_requests
 
-        return read_requests(str(self._requests_file), tokens, ignore_eos, sampling)
+        return read_requests(str(self._requests_file), tokens, ignore_eos, sampling, chat)
 
     def _detail(self) -> Detail:
         value = self.detail.value
@@ -330,6 +338,14 @@ class RunPanel(QWidget):
     def _on_selection(self, _: object) -> None:
         if self.probe.isChecked():
             self._on_observation()
+
+    def _explain_chat(self) -> None:
+        has_one = self.chat.isEnabled()
+        self.chat.setToolTip(
+            self.tr("Put the prompt into the model's chat template, as what the user says")
+            if has_one
+            else self.tr("This model has no chat template")
+        )
 
     def _show_actions(self) -> None:
         colours = theme()

@@ -134,10 +134,13 @@ def _record(parser: argparse.ArgumentParser) -> None:
     model.add_argument("--threads", type=int, default=0, metavar="N", help="CPU threads (default: the engine chooses)")
     what = parser.add_argument_group("requests")
     what.add_argument("--prompt", action="append", metavar="TEXT", help=f"repeatable (default: {DEFAULT_PROMPT!r})")
-    what.add_argument("--requests", metavar="FILE.jsonl", help='lines {"prompt", "max_new_tokens", "arrival_s"}')
+    what.add_argument(
+        "--requests", metavar="FILE.jsonl", help='lines {"prompt", "max_new_tokens", "arrival_s", "chat"}'
+    )
     limit = RequestSpec("").max_new_tokens
     what.add_argument("--max-new-tokens", type=int, default=limit, metavar="N", help=f"default: {limit}")
     what.add_argument("--ignore-eos", action="store_true", help="go on after an end-of-text token")
+    what.add_argument("--chat", action="store_true", help="put each prompt into the model's chat template")
     what.add_argument("--temperature", type=float, default=sampling.temperature, metavar="T", help="0 is greedy")
     what.add_argument("--top-p", type=float, default=sampling.top_p, metavar="P")
     what.add_argument("--top-k", type=int, default=sampling.top_k, metavar="K")

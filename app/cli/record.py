@@ -76,12 +76,14 @@ def run_spec(options: argparse.Namespace) -> RunSpec:
     if options.requests and options.prompt:
         raise InputError("Give either --prompt or --requests, not both.")
     if options.requests:
-        requests = read_requests(options.requests, options.max_new_tokens, options.ignore_eos, sampling)
+        requests = read_requests(options.requests, options.max_new_tokens, options.ignore_eos, sampling, options.chat)
     else:
         for prompt in options.prompt or ():
             check_text(f"The prompt {prompt!r}", prompt)
         requests = tuple(
-            RequestSpec(prompt, options.max_new_tokens, ignore_eos=options.ignore_eos, sampling=sampling)
+            RequestSpec(
+                prompt, options.max_new_tokens, ignore_eos=options.ignore_eos, sampling=sampling, chat=options.chat
+            )
             for prompt in options.prompt or [DEFAULT_PROMPT]
         )
     switches = Switches(

@@ -8,10 +8,12 @@ from pathlib import Path
 from engine.decode.settings import RequestSpec, Sampling
 from engine.errors import InputError
 
-KNOWN = {"prompt", "max_new_tokens", "arrival_s"}
+KNOWN = {"prompt", "max_new_tokens", "arrival_s", "chat"}
 
 
-def read_requests(path: str, max_new_tokens: int, ignore_eos: bool, sampling: Sampling) -> tuple[RequestSpec, ...]:
+def read_requests(
+    path: str, max_new_tokens: int, ignore_eos: bool, sampling: Sampling, chat: bool = False
+) -> tuple[RequestSpec, ...]:
     """The requests of a JSONL file, in its order; raises InputError that names the line that is wrong."""
     try:
         lines = Path(path).read_text(encoding="utf-8-sig").split("\n")  # no other line ends: JSON may hold them
@@ -23,7 +25,7 @@ def read_requests(path: str, max_new_tokens: int, ignore_eos: bool, sampling: Sa
     for number, line in enumerate(lines, 1):
         if line.strip():
             try:
-                requests.append(_request(line, max_new_tokens, ignore_eos, sampling))
+                requests.append(_request(line, max_new_tokens, ignore_eos, sampling, chat))
             except (ValueError, RecursionError, InputError) as error:
                 raise InputError(f"Line {number} of {path} is wrong: {str(error).rstrip('.')}.") from error
     if not requests:
@@ -39,7 +41,7 @@ def check_text(name: str, text: str) -> None:
         raise InputError(f"{name} is not valid Unicode text: character {error.start} cannot be written.") from error
 
 
-def _request(line: str, max_new_tokens: int, ignore_eos: bool, sampling: Sampling) -> RequestSpec:
+def _request(line: str, max_new_tokens: int, ignore_eos: bool, sampling: Sampling, chat: bool) -> RequestSpec:
     value = json.loads(line)
     if not isinstance(value, dict):
         raise InputError('it is not an object such as {"prompt": "..."}')
@@ -55,4 +57,7 @@ def _request(line: str, max_new_tokens: int, ignore_eos: bool, sampling: Samplin
         raise InputError('"max_new_tokens" must be a whole number')
     if not isinstance(arrival_s, int | float) or isinstance(arrival_s, bool):
         raise InputError('"arrival_s" must be a number of seconds')
-    return RequestSpec(prompt, count, float(arrival_s), ignore_eos, sampling=sampling)
+    in_template = value.get("chat", chat)
+    if not isinstance(in_template, bool):
+        raise InputError('"chat" must be true or false')
+    return RequestSpec(prompt, count, float(arrival_s), ignore_eos, sampling=sampling, chat=in_template)

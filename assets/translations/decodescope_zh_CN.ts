@@ -2264,6 +2264,10 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
         <translation>越过文本结束 token，直到生成全部 token</translation>
     </message>
     <message>
+        <source>Chat</source>
+        <translation>对话</translation>
+    </message>
+    <message>
         <source>Record attention of the selected head</source>
         <translation>记录所选头的注意力</translation>
     </message>
@@ -2286,6 +2290,14 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     <message>
         <source>The time of each phase in each layer of each step</source>
         <translation>每一步中各层各阶段的时间</translation>
+    </message>
+    <message>
+        <source>Put the prompt into the model&apos;s chat template, as what the user says</source>
+        <translation>把提示词作为用户所说的话放进模型的对话模板</translation>
+    </message>
+    <message>
+        <source>This model has no chat template</source>
+        <translation>此模型没有对话模板</translation>
     </message>
 </context>
 <context>

@@ -350,7 +350,7 @@ class Engine:
 
     def _arrive(self) -> None:
         for request in self._queue.arrive(self.now_ns()):
-            request.tokens = list(self._model.tokenizer.encode(request.spec.prompt))
+            request.tokens = self._model.tokenizer.encode_prompt(request.spec.prompt, request.spec.chat)
             texts = [self._model.tokenizer.token_text(token) for token in request.tokens]
             params = msgspec.json.encode(request.spec).decode()
             arrived = schema.RequestArrived(
@@ -512,7 +512,7 @@ class Engine:
             check_available(switches, self._unavailable)
 
     def _make_request(self, spec: RequestSpec, start_ns: int) -> Request:
-        tokens = len(self._model.tokenizer.encode(spec.prompt))
+        tokens = len(self._model.tokenizer.encode_prompt(spec.prompt, spec.chat))
         context = self._model.config.max_positions
         if tokens >= context:
             raise InputError(

@@ -82,7 +82,10 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class RequestSpec:
-    """One request as the user states it; `arrival_s` counts from the start of the run."""
+    """One request as the user states it; `arrival_s` counts from the start of the run.
+
+    With `chat` the prompt is what the user says, put into the model's chat template.
+    """
 
     prompt: str
     max_new_tokens: int = 128
@@ -90,6 +93,7 @@ class RequestSpec:
     ignore_eos: bool = False
     stop: tuple[str, ...] = ()
     sampling: Sampling = field(default_factory=Sampling)
+    chat: bool = False
 
     def __post_init__(self) -> None:
         check_range("max_new_tokens", self.max_new_tokens, 1, 10_000_000)

@@ -196,6 +196,7 @@ def model_meta(model: LoadedModel) -> dict[str, str]:
     return {
         "model": model.name,
         "model_path": str(model.path),
+        "chat_template": "yes" if model.tokenizer.chat is not None else "",
         "model_config": json.dumps(model.config.facts(model.dtype, model.weight_bytes)),
         "device": str(model.device),
         "device_name": model.device_name,

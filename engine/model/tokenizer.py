@@ -58,6 +58,10 @@ class Tokenizer:
             return " " * (len(piece) - len(piece.lstrip("▁"))) + text.lstrip(" ")
         return text or piece
 
+    def encode_prompt(self, prompt: str, chat: bool) -> list[int]:
+        """Token ids of a request's prompt, as text or as the one message of a conversation (see `encode_chat`)."""
+        return self.encode_chat([{"role": "user", "content": prompt}]) if chat else list(self.encode(prompt))
+
     def encode_chat(self, messages: Sequence[Mapping[str, str]]) -> list[int]:
         """Token ids of a conversation, up to where the model's answer begins.
 

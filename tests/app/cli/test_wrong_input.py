@@ -57,6 +57,7 @@ def broken_model(folder: Path, kind: str) -> None:
         (["record", "-o", "/proc/run.dscope"], "/proc"),
         (["record", "-o", "notes.txt"], "left as it is"),
         (["record", "--requests", "absent.jsonl"], "absent.jsonl"),
+        (["record", "--chat"], "has no chat template"),
         (["record", "--requests", "bad.jsonl"], "Line 2 of bad.jsonl"),
         (["record", "--requests", "bad.jsonl", "--prompt", "x"], "either --prompt or --requests"),
         (["record", "--requests", "half.jsonl"], 'Line 1 of half.jsonl is wrong: "prompt" is not valid Unicode'),

@@ -73,3 +73,11 @@ def test_a_template_that_refuses_or_reaches_out_ends_in_a_sentence(template: str
     with pytest.raises(InputError, match=why) as caught:
         tokenizer_with(tmp_path, template).encode_chat(MESSAGES)
     assert "\n" not in str(caught.value)
+
+
+def test_a_prompt_is_text_or_the_one_message_of_a_chat(tmp_path: Path) -> None:
+    tokenizer = tokenizer_with(tmp_path, "<|{{ messages[0].role }}|>{{ messages[0].content }}")
+    assert tokenizer.encode_prompt("the cat", chat=False) == list(tokenizer.encode("the cat"))
+    assert tokenizer.encode_prompt("the cat", chat=True) == tokenizer.encode_chat(
+        [{"role": "user", "content": "the cat"}]
+    )
