@@ -15,6 +15,10 @@ PADDING: Final = 5 * GRID
 """What a cell adds to the width of its text, in pixels."""
 
 
+READABLE: Final = 120 * GRID
+"""Pixels of a line of words that is still read with ease."""
+
+
 @dataclass(frozen=True, slots=True)
 class ClaimCell:
     """What one cell says, how, and what its tool tip says."""
@@ -121,6 +125,7 @@ class ClaimTable(QTableWidget):
             words = [(plain, name), *((font, word) for font, text in texts[1:] for word in text.split(" "))]
             wanted.append(max(font.horizontalAdvance(text) for font, text in texts) + PADDING)
             least.append(max(font.horizontalAdvance(word) for font, word in words) + PADDING)
+        self._share_spans(wanted, plain)
         room = self.viewport().width() - sum(least)
         spare = [most - one for most, one in zip(wanted, least, strict=True)]
         cap = fair_cap(spare, max(room, 0))
@@ -133,6 +138,15 @@ class ClaimTable(QTableWidget):
                 if not self.isColumnHidden(column)
             ]
             self.setRowHeight(row, max(heights, default=0) + 3 * GRID)
+
+    def _share_spans(self, wanted: list[int], font: QFontMetrics) -> None:
+        """Columns that a cell spans are wide enough together for its words, up to a width that reads well."""
+        for cells in self._rows:
+            for column, cell in enumerate(cells):
+                if cell.span > 1:
+                    room = min(font.horizontalAdvance(cell.text), READABLE) + PADDING
+                    for spanned in range(column, column + cell.span):
+                        wanted[spanned] = max(wanted[spanned], room // cell.span)
 
     @staticmethod
     def _height_of(cell: ClaimCell, width: int) -> int:

@@ -56,10 +56,12 @@ class SessionWriter:
         self._make_room()
         try:
             self._db = sqlite3.connect(self.path, isolation_level=None)
+            self._db.execute("BEGIN")  # one commit for all tables: each waits for the disk, and the run for this file
             self._db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             self._db.execute(f"PRAGMA user_version = {VERSION}")
             for statement in CREATE:
                 self._db.execute(statement)
+            self._db.execute("COMMIT")
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = FULL")  # a commit is on the disk, also if the power goes
             self._db.execute("BEGIN")
