@@ -337,7 +337,12 @@ class LatencyPanel(Panel):
             self._arrange("tall" if height >= TALL else "short")
         narrow = self._arrangement in ("low", "broad") and width < WIDE
         self.table.show_all_columns(not narrow)
-        self.table.setMinimumWidth(min(self.table.needed_width(), 2 * width // 3))
+        beside = width - 2 * PANEL_PADDING - ROW_GAP - self.chart.minimumWidth()
+        room = self._arrangement != "low" or beside >= self.table.least_width()
+        if self._arrangement == "low":  # where there is no room for both, the numbers stay
+            self.chart.setVisible(room and self.picture.value == "steps")
+            self.histogram.setVisible(room and self.picture.value == "histogram")
+        self.table.setMinimumWidth(min(self.table.needed_width(), 2 * width // 3, beside) if room else 0)
 
     def _rearrange(self) -> None:
         """Arrange anew where it was arranged already (another picture was picked)."""

@@ -133,6 +133,10 @@ class LatencyTable(QTableWidget):
     def minimumSizeHint(self) -> QSize:
         return QSize(160, self.sizeHint().height())
 
+    def least_width(self) -> int:
+        """Pixels in which the names and the means are not cut."""
+        return self._width_of(["part", "mean"])
+
     def needed_width(self) -> int:
         """Pixels in which no number of the columns that are wanted is cut."""
         return self._width_of(self._wanted())

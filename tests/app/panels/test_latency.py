@@ -191,8 +191,8 @@ def test_figures_and_rows(qtbot: QtBot) -> None:
     assert panel.figures() == ""
 
 
-@pytest.mark.parametrize("width", [320, 420, 560, 900])
-@pytest.mark.parametrize("height", [220, 700])
+@pytest.mark.parametrize("width", [320, 420, 450, 560, 900])
+@pytest.mark.parametrize("height", [220, 290, 700])
 def test_no_number_of_the_table_is_cut(qtbot: QtBot, width: int, height: int) -> None:
     panel = latency_panel(qtbot, synthetic_session(64), 1100, 640)
     panel.show()
@@ -211,3 +211,5 @@ def test_no_number_of_the_table_is_cut(qtbot: QtBot, width: int, height: int) ->
             assert needed + room // 2 <= table.columnWidth(column), item.text()
     assert not table.isColumnHidden(COLUMNS.index("mean"))
     assert table.horizontalHeader().length() <= table.viewport().width()
+    shown = [one for one in (panel.chart, panel.histogram, panel.strip) if one.isVisible()]
+    assert not any(one.geometry().intersects(table.geometry()) for one in shown)
