@@ -342,6 +342,7 @@ class LatencyPanel(Panel):
         if self._arrangement == "low":  # where there is no room for both, the numbers stay
             self.chart.setVisible(room and self.picture.value == "steps")
             self.histogram.setVisible(room and self.picture.value == "histogram")
+            self._grid.setColumnStretch(1, 2 if room else 0)
         self.table.setMinimumWidth(min(self.table.needed_width(), 2 * width // 3, beside) if room else 0)
 
     def _rearrange(self) -> None:
