@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtGui import QGuiApplication
@@ -19,6 +20,9 @@ from app.preferences import Preferences
 from app.recordings import SUFFIX
 from engine.errors import DecodeScopeError
 from engine.session.store import Session
+
+PERFETTO: Final = ".pftrace"
+"""How the name of a Perfetto trace ends."""
 
 
 class Documents(QObject):
@@ -110,30 +114,33 @@ class Documents(QObject):
         self._preferences.remember_folder("export", str(path.parent))
         self.said.emit(self.tr("Exported {}").format(path))
 
-    def ask_export_chrome(self) -> None:
-        """Ask where to put a trace for Perfetto and chrome://tracing, and write it."""
+    def ask_export_trace(self) -> None:
+        """Ask where to put a trace for Perfetto or chrome://tracing, and write it."""
         if self.session is None:
             self.failed.emit(self.tr("There is nothing to export yet: run a prompt or open a session first."))
             return
         folder = self._preferences.folder("export") or str(Path.home())
-        path, _ = QFileDialog.getSaveFileName(
+        chrome, perfetto = self.tr("Chrome trace (*.json.gz *.json)"), self.tr("Perfetto trace (*.pftrace)")
+        path, chosen = QFileDialog.getSaveFileName(
             self._window,
-            self.tr("Export Chrome trace"),
+            self.tr("Export trace"),
             str(Path(folder) / f"{Path(self.path).stem or 'session'}.json.gz"),
-            self.tr("Chrome trace (*.json.gz *.json)"),
+            f"{chrome};;{perfetto}",
         )
         if path:
-            self.export_chrome(Path(path))
+            self.export_trace(with_suffix(path, PERFETTO) if chosen == perfetto else Path(path))
 
-    def export_chrome(self, path: Path) -> None:
-        """Write a Chrome trace of the session; gzipped where the name ends in .gz."""
+    def export_trace(self, path: Path) -> None:
+        """Write a trace of the session: Perfetto's own where the name says so, else Chrome's, gzipped for .gz."""
         from engine.export.chrome import write_chrome
+        from engine.export.perfetto import write_perfetto
 
         session = self.session
+        write = write_perfetto if path.suffix == PERFETTO else write_chrome
         if session is not None:
             self._preferences.remember_folder("export", str(path.parent))
             self._start(
-                lambda: write_chrome(session, str(path)), lambda _: self.said.emit(self.tr("Exported {}").format(path))
+                lambda: write(session, str(path)), lambda _: self.said.emit(self.tr("Exported {}").format(path))
             )
 
     def copy_picture(self, dock: PanelDock) -> None:

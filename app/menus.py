@@ -16,7 +16,7 @@ Standard = QKeySequence.StandardKey
 
 LAYOUT: Final[dict[str, tuple[str, ...]]] = {
     "file": (
-        "open", "recent", "save", "-", "model_folder", "requests", "-", "export", "export_panel", "export_chrome", "-",
+        "open", "recent", "save", "-", "model_folder", "requests", "-", "export", "export_panel", "export_trace", "-",
         "copy_picture", "copy_csv", "-", "quit",
     ),
     "run": ("run", "run_prompt", "step", "stop", "-", "mark"),
@@ -172,7 +172,7 @@ class Menus(QObject):
             "requests": self.tr("Open request list…"),
             "export": self.tr("Export picture of the window…"),
             "export_panel": self.tr("Export picture of the panel…"),
-            "export_chrome": self.tr("Export Chrome trace…"),
+            "export_trace": self.tr("Export trace…"),
             "copy_picture": self.tr("Copy panel as picture"),
             "copy_csv": self.tr("Copy panel as CSV"),
             "quit": self.tr("Quit"),

@@ -142,7 +142,7 @@ class MainWindow(QMainWindow):
             "requests": self._choose_requests,
             "export": lambda: self.documents.ask_export(self, "decodescope"),
             "export_panel": self._export_panel,
-            "export_chrome": self.documents.ask_export_chrome,
+            "export_trace": self.documents.ask_export_trace,
             "copy_picture": lambda: self._with_dock(self.documents.copy_picture),
             "copy_csv": lambda: self._with_dock(self.documents.copy_csv),
             "quit": self.close,

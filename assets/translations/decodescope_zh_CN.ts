@@ -641,11 +641,19 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>Export Chrome trace</source>
-        <translation>导出 Chrome trace</translation>
+        <translation type="vanished">导出 Chrome trace</translation>
     </message>
     <message>
         <source>Chrome trace (*.json.gz *.json)</source>
         <translation>Chrome trace (*.json.gz *.json)</translation>
+    </message>
+    <message>
+        <source>Perfetto trace (*.pftrace)</source>
+        <translation>Perfetto 跟踪 (*.pftrace)</translation>
+    </message>
+    <message>
+        <source>Export trace</source>
+        <translation>导出跟踪</translation>
     </message>
     <message>
         <source>Copied a picture of {}</source>
@@ -1610,8 +1618,12 @@ internal fragmentation {fragmentation} {derived}</source>
         <translation>导出面板图片…</translation>
     </message>
     <message>
+        <source>Export trace…</source>
+        <translation>导出跟踪…</translation>
+    </message>
+    <message>
         <source>Export Chrome trace…</source>
-        <translation>导出 Chrome trace…</translation>
+        <translation type="vanished">导出 Chrome trace…</translation>
     </message>
     <message>
         <source>Copy panel as picture</source>

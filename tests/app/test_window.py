@@ -236,8 +236,11 @@ def test_a_recorded_session_is_opened_saved_and_exported(qtbot: QtBot, window: M
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
     assert "<svg" in (tmp_path / "a.svg").read_text()
     with qtbot.waitSignal(window.documents.said):
-        window.documents.export_chrome(tmp_path / "a.json.gz")
+        window.documents.export_trace(tmp_path / "a.json.gz")
     assert (tmp_path / "a.json.gz").read_bytes().startswith(b"\x1f\x8b")
+    with qtbot.waitSignal(window.documents.said):
+        window.documents.export_trace(tmp_path / "a.pftrace")
+    assert b"step 49" in (tmp_path / "a.pftrace").read_bytes()
 
 
 def test_a_file_that_is_no_session_is_one_sentence(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> None:
