@@ -489,5 +489,5 @@ def kernel_counts(session: Session, steps: StepRange = None) -> dict[str, int]:
 
 def launch_counts(session: Session, steps: StepRange = None) -> dict[str, int]:
     """How the forward pass was launched, to number of steps, for those ways that occur."""
-    codes, counts = np.unique(session.steps["launch"][step_slice(session, steps)], return_counts=True)
+    codes, counts = np.unique(session.steps["launch"][generation_rows(session, steps)], return_counts=True)
     return {LAUNCHES[code]: int(n) for code, n in zip(codes, counts, strict=True)}
