@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 
@@ -19,7 +20,9 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if arguments and arguments[0] in COMMANDS:
             command, options = parse_command(arguments)
-            return command(options)
+            status = command(options)
+            sys.stdout.flush()  # here, where a full disk can still be told
+            return status
         return _window(arguments)
     except DecodeScopeError as error:
         print(f"decodescope: {error}", file=sys.stderr)
@@ -27,8 +30,19 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read our output has gone
+        _let_go_of_output()  # whoever read it has gone
         return 1
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        _let_go_of_output()
+        print("decodescope: The output cannot be written: the disk is full.", file=sys.stderr)
+        return 1
+
+
+def _let_go_of_output() -> None:
+    """Send what is left of standard output nowhere, so that nothing fails when the program ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _window(arguments: list[str]) -> int:

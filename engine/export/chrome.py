@@ -16,6 +16,7 @@ from typing import IO, Any, Final
 import numpy as np
 
 from engine.errors import SessionFileError
+from engine.export.whole import replacing
 from engine.session.metrics import OTHER, phase_table_s, step_slice
 from engine.session.schema import GROUP_OF, PHASES
 from engine.session.store import LAUNCHES, STEP_KINDS, TOKEN_SOURCES, Session
@@ -193,9 +194,10 @@ def _finite(value: float) -> float | None:
 
 @contextmanager
 def _open(path: str | os.PathLike[str]) -> Iterator[IO[str]]:
-    if str(path).endswith(".gz"):
-        with gzip.open(path, "wt", encoding="utf-8", compresslevel=5) as file:
-            yield file
-    else:
-        with open(path, "w", encoding="utf-8") as file:
-            yield file
+    with replacing(path) as partial:
+        if str(path).endswith(".gz"):
+            with gzip.open(partial, "wt", encoding="utf-8", compresslevel=5) as file:
+                yield file
+        else:
+            with partial.open("w", encoding="utf-8") as file:
+                yield file

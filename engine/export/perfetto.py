@@ -15,6 +15,7 @@ from perfetto.protos.perfetto.trace import perfetto_trace_pb2 as pb
 
 from engine.errors import SessionFileError
 from engine.export.chrome import ENGINE, Json, events
+from engine.export.whole import replacing
 from engine.session.store import Session
 
 SEQUENCE: Final = 1
@@ -28,7 +29,7 @@ UNITS: Final = {"percent": "%", "watts": "W", "celsius": "°C", "mhz": "MHz", "j
 def write_perfetto(session: Session, path: str | os.PathLike[str]) -> None:
     """Write a session as a Perfetto trace, packet by packet; raises SessionFileError where `path` cannot be written."""
     try:
-        with open(path, "wb") as file:
+        with replacing(path) as partial, partial.open("wb") as file:
             _Writer(file).write(events(session))
     except OSError as error:
         raise SessionFileError(f"The trace {path} cannot be written: {error.strerror}.") from error

@@ -6,12 +6,12 @@ import base64
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from jinja2 import Environment, StrictUndefined
 
 from engine.errors import SessionFileError
+from engine.export.whole import replacing
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +109,7 @@ def report_html(report: Report) -> str:
 def write_report(report: Report, path: str | os.PathLike[str]) -> None:
     """Write the report; raises SessionFileError where `path` cannot be written."""
     try:
-        Path(path).write_text(report_html(report), encoding="utf-8")
+        with replacing(path) as partial:
+            partial.write_text(report_html(report), encoding="utf-8")
     except OSError as error:
         raise SessionFileError(f"The report {path} cannot be written: {error.strerror}.") from error

@@ -13,6 +13,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from engine.errors import SessionFileError
@@ -182,7 +183,8 @@ def test_kill_9_of_record_leaves_a_session_and_no_engine(environment: dict[str, 
     session = open_session(tmp_path / "run.dscope")
     last_ns = int(session.meta["epoch_ns"]) + int(session.steps["end_ns"][-1])
     assert len(session.steps) >= 20
-    assert killed_ns - last_ns < 200e6
+    starved_ns = int(np.diff(session.steps["end_ns"]).max())  # a busy machine holds up the steps as it does the writer
+    assert killed_ns - last_ns < 200e6 + starved_ns
     assert isinstance(session.source, SessionFile)
     session.source.close()
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -91,3 +93,16 @@ def test_wrong_input(decodescope: Run, tmp_path: Path, arguments: list[str], wor
     assert len(done.stderr.strip().splitlines()) == 1, done.stderr
     assert (tmp_path / "notes.txt").read_text() == "these are not yours\n"
     assert {path.name for path in tmp_path.glob("*.dscope")} <= {"run.dscope"} & set(arguments)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_full_disk_behind_the_output_is_one_sentence(environment: dict[str, str], tmp_path: Path) -> None:
+    with SessionWriter(tmp_path / "run.dscope"):
+        pass
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "app.main", "info", "run.dscope"], stdout=full, stderr=subprocess.PIPE, text=True,
+            env={**environment, "PYTHONPATH": str(ROOT)}, cwd=tmp_path, check=False,
+        )  # fmt: skip
+    assert done.stderr == "decodescope: The output cannot be written: the disk is full.\n"
+    assert done.returncode == 1

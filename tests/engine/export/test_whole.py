@@ -1,0 +1,48 @@
+"""A file is there whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from engine.errors import SessionFileError
+from engine.export import chrome
+from engine.export.whole import replacing
+from tests.engine.session.synthetic import synthetic_session
+
+
+def test_it_takes_the_place_of_what_was_there(tmp_path: Path) -> None:
+    target = tmp_path / "a.txt"
+    target.write_text("old")
+    with replacing(target) as partial:
+        partial.write_text("new")
+        assert target.read_text() == "old"
+    assert target.read_text() == "new"
+    assert os.listdir(tmp_path) == ["a.txt"]
+
+
+def test_an_export_that_breaks_off_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "trace.json"
+    target.write_text("old")
+
+    def broken(session: object) -> object:
+        yield {"ph": "M"}
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(chrome, "events", broken)
+    with pytest.raises(KeyboardInterrupt):
+        chrome.write_chrome(synthetic_session(3), target)
+    assert target.read_text() == "old"
+    assert os.listdir(tmp_path) == ["trace.json"]
+
+
+def test_a_device_is_written_directly() -> None:
+    with replacing("/dev/null") as partial:
+        assert partial == Path("/dev/null")
+
+
+def test_a_full_disk_is_an_error_of_the_file() -> None:
+    with pytest.raises(SessionFileError, match="No space left"):
+        chrome.write_chrome(synthetic_session(3), "/dev/full")
