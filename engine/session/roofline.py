@@ -7,7 +7,7 @@ Waterman and Patterson, "Roofline", 2009).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 
@@ -18,6 +18,8 @@ from engine.session.schema import PHASES
 from engine.session.store import STEP_KINDS, Session
 
 Bound = Literal["memory", "compute"]
+STEPS_AT_ONCE: Final = 16_384
+"""Steps that are summed together: few enough that a session of a million steps takes little memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +100,13 @@ class RooflineTotals:
         rows = metrics.step_slice(self.session, self._range)
         if rows.stop <= self._taken:
             return False
-        new = (self._taken, rows.stop - 1)
+        for first in range(self._taken, rows.stop, STEPS_AT_ONCE):
+            self._take((first, min(first + STEPS_AT_ONCE, rows.stop) - 1))
         self._taken = rows.stop
+        return True
+
+    def _take(self, new: tuple[int, int]) -> None:
+        """Add steps, both ends included."""
         part = metrics.step_slice(self.session, new)
         kinds = self.session.steps["kind"][part]
         times = metrics.phase_table_s(self.session, new)
@@ -113,7 +120,6 @@ class RooflineTotals:
         self.step_moved += np.bincount(kinds, table["bytes_moved"][part], len(STEP_KINDS))
         self.step_seconds += np.bincount(kinds, metrics.step_walls_s(self.session, new), len(STEP_KINDS))
         self.steps += np.bincount(kinds, minlength=len(STEP_KINDS))
-        return True
 
     @staticmethod
     def _add(kinds: np.ndarray, total: Table, values: Table) -> None:
