@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QWidget
 
 from app.selection import Selected, Selection
 from app.suite import Suite
-from engine.decode.settings import Probe
+from engine.decode.settings import Probe, RunSpec
 from engine.session.store import Session
 
 
@@ -32,6 +32,9 @@ class EngineControl(Protocol):
 
     def start_suite(self, suite: Suite) -> None:
         """Run after run of a suite, kept as one Session."""
+
+    def start_run(self, run: RunSpec, paused: bool = False) -> None:
+        """Start a run in place of the one that goes on, and with it a new Session."""
 
     def stop_run(self) -> None:
         """End the run that goes on, and the suite it belongs to."""

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from PySide6.QtCore import QEvent, QSize, Qt
 from PySide6.QtGui import QKeyEvent, QPaintEvent, QResizeEvent
-from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QProgressBar, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from app.panels.base import Panel, PanelContext
 from app.panels.batch_chart import Shown, SlotChart, owner_words
@@ -68,6 +68,7 @@ class BatchPanel(Panel):
         self.note = ThemedLabel()
         self._words = ThemedLabel(muted=True, wrap=True)
         self._words.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._words.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         tools = QHBoxLayout()
         tools.setContentsMargins(PANEL_PADDING, 0, PANEL_PADDING, 0)
         tools.setSpacing(ROW_GAP)

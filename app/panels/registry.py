@@ -129,6 +129,17 @@ PANELS: Final[tuple[PanelEntry, ...]] = (
         "app.panels.batch:BatchPanel",
     ),
     PanelEntry(
+        "parallel",
+        str(QT_TRANSLATE_NOOP("PanelTitles", "Parallel vs serial")),
+        str(
+            QT_TRANSLATE_NOOP(
+                "PanelTitles",
+                "What waiting for each token costs: one pass over the text beside the steps that made it.",
+            )
+        ),
+        "app.panels.parallel:ParallelPanel",
+    ),
+    PanelEntry(
         "before-after",
         str(QT_TRANSLATE_NOOP("PanelTitles", "Before and after")),
         str(

@@ -1875,12 +1875,207 @@ internal fragmentation {fragmentation} {derived}</source>
         <translation>批处理浪费了什么：每一步中谁占用哪个槽位、填充、空闲槽位和队列。</translation>
     </message>
     <message>
+        <source>Parallel vs serial</source>
+        <translation>并行与串行</translation>
+    </message>
+    <message>
+        <source>What waiting for each token costs: one pass over the text beside the steps that made it.</source>
+        <translation>逐个等待 token 的代价：对文本的一次前向与生成它的各步对照。</translation>
+    </message>
+    <message>
         <source>Before and after</source>
         <translation>前后对比</translation>
     </message>
     <message>
         <source>What each improvement buys here, off and on, beside what the brief claims for it.</source>
         <translation>每项改进在此关闭与开启时的效果，以及需求对它的说法。</translation>
+    </message>
+</context>
+<context>
+    <name>ParallelPanel</name>
+    <message>
+        <source>Request that is compared</source>
+        <translation>所比较的请求</translation>
+    </message>
+    <message>
+        <source>The request whose pass and steps are compared.</source>
+        <translation>比较其单次前向与各步的请求。</translation>
+    </message>
+    <message>
+        <source>&amp;Request</source>
+        <translation>请求(&amp;R)</translation>
+    </message>
+    <message>
+        <source>Run with a teacher-forced &amp;pass</source>
+        <translation>运行并做一次教师强制前向(&amp;P)</translation>
+    </message>
+    <message>
+        <source>Generate the text of this session&apos;s prompts again, then run all of it through the model at once.</source>
+        <translation>重新生成本会话提示词的文本，然后把全部文本一次性通过模型。</translation>
+    </message>
+    <message>
+        <source>Time of the steps and of the one pass</source>
+        <translation>各步的时间与单次前向的时间</translation>
+    </message>
+    <message>
+        <source>One pass beside the steps</source>
+        <translation>单次前向与各步对照</translation>
+    </message>
+    <message>
+        <source>Parallel vs serial</source>
+        <translation>并行与串行</translation>
+    </message>
+    <message>
+        <source>pass {parallel} · steps {serial} {measured} · {factor}× {derived}</source>
+        <translation>单次前向 {parallel} · 各步 {serial} {measured} · {factor}× {derived}</translation>
+    </message>
+    <message>
+        <source>This session has no teacher-forced pass yet. Run with one, and when the text is there it goes through the model once more, all positions at once: that time appears beside the steps that made the text.</source>
+        <translation>本会话还没有教师强制前向。带上它运行：文本生成后会再次通过模型，所有位置一次完成；其时间会显示在生成该文本的各步旁边。</translation>
+    </message>
+    <message>
+        <source>A model can look at a whole text at once, but must make it token by token. Run with a teacher-forced pass, and the time of both appears here for the same text.</source>
+        <translation>模型可以一次看完整段文本，却必须逐个 token 地生成它。带教师强制前向运行，同一文本两种方式的时间就会显示在这里。</translation>
+    </message>
+    <message>
+        <source>serial: {n} steps, one after the other, {time} {mark}</source>
+        <translation>串行：{n} 步，一步接一步，{time} {mark}</translation>
+    </message>
+    <message>
+        <source>parallel: one pass over {n} positions, {time} {mark}</source>
+        <translation>并行：一次前向覆盖 {n} 个位置，{time} {mark}</translation>
+    </message>
+    <message>
+        <source>request {}</source>
+        <translation>请求 {}</translation>
+    </message>
+    <message>
+        <source>Waiting for each token made the same {n} tokens take {factor}× as long {mark}</source>
+        <translation>逐个等待 token 使同样的 {n} 个 token 用时为 {factor}× {mark}</translation>
+    </message>
+    <message>
+        <source>One pass over the {n} tokens took longer than making them: {factor}× {mark}</source>
+        <translation>对 {n} 个 token 的一次前向比生成它们更久：{factor}× {mark}</translation>
+    </message>
+    <message>
+        <source>how many tokens agree is not recorded</source>
+        <translation>没有记录有多少 token 一致</translation>
+    </message>
+    <message>
+        <source>all {n} tokens agree {mark}</source>
+        <translation>全部 {n} 个 token 一致 {mark}</translation>
+    </message>
+    <message>
+        <source>{some} of {n} tokens agree {mark}</source>
+        <translation>{n} 个 token 中 {some} 个一致 {mark}</translation>
+    </message>
+    <message>
+        <source>How</source>
+        <translation>方式</translation>
+    </message>
+    <message>
+        <source>The one teacher-forced pass, and the steps that made the text.</source>
+        <translation>单次教师强制前向，以及生成文本的各步。</translation>
+    </message>
+    <message>
+        <source>Time ●</source>
+        <translation>时间 ●</translation>
+    </message>
+    <message>
+        <source>Wall time of the pass; of the steps, without the gaps between them.</source>
+        <translation>单次前向的墙钟时间；各步的墙钟时间，不含步间空隙。</translation>
+    </message>
+    <message>
+        <source>Tokens/s ƒ</source>
+        <translation>Token/s ƒ</translation>
+    </message>
+    <message>
+        <source>Generated tokens over that time.</source>
+        <translation>生成的 token 数除以该时间。</translation>
+    </message>
+    <message>
+        <source>MBU ƒ</source>
+        <translation>MBU ƒ</translation>
+    </message>
+    <message>
+        <source>Bytes moved over the time and the measured reading bandwidth of the device.</source>
+        <translation>搬运的字节数除以时间和设备实测的读带宽。</translation>
+    </message>
+    <message>
+        <source>MFU ƒ</source>
+        <translation>MFU ƒ</translation>
+    </message>
+    <message>
+        <source>Counted operations over the time and the measured peak rate of the device.</source>
+        <translation>计得的运算数除以时间和设备实测的峰值速率。</translation>
+    </message>
+    <message>
+        <source>Passes ●</source>
+        <translation>前向次数 ●</translation>
+    </message>
+    <message>
+        <source>How often the model ran its layers.</source>
+        <translation>模型运行其各层的次数。</translation>
+    </message>
+    <message>
+        <source>Tokens a pass ƒ</source>
+        <translation>每次前向的 token ƒ</translation>
+    </message>
+    <message>
+        <source>Generated tokens over passes.</source>
+        <translation>生成的 token 数除以前向次数。</translation>
+    </message>
+    <message>
+        <source>Agree ●</source>
+        <translation>一致 ●</translation>
+    </message>
+    <message>
+        <source>Tokens of the steps that the pass finds likeliest too; sampling may differ.</source>
+        <translation>各步给出的 token 中，单次前向也认为最可能的个数；采样时可能不同。</translation>
+    </message>
+    <message>
+        <source>parallel</source>
+        <translation>并行</translation>
+    </message>
+    <message>
+        <source>serial</source>
+        <translation>串行</translation>
+    </message>
+    <message>
+        <source>factor ƒ</source>
+        <translation>倍数 ƒ</translation>
+    </message>
+    <message>
+        <source>How many times better the one pass is, derived.</source>
+        <translation>单次前向好多少倍，推导值。</translation>
+    </message>
+    <message>
+        <source>step {step}, {kind}: {time}, {n} positions {mark}</source>
+        <translation>第 {step} 步，{kind}：{time}，{n} 个位置 {mark}</translation>
+    </message>
+    <message>
+        <source>gave {}</source>
+        <translation>给出 {}</translation>
+    </message>
+    <message>
+        <source>prefill</source>
+        <translation>预填充</translation>
+    </message>
+    <message>
+        <source>decode</source>
+        <translation>解码</translation>
+    </message>
+    <message>
+        <source>mixed</source>
+        <translation>混合</translation>
+    </message>
+    <message>
+        <source>verify</source>
+        <translation>验证</translation>
+    </message>
+    <message>
+        <source>teacher-forced</source>
+        <translation>教师强制</translation>
     </message>
 </context>
 <context>

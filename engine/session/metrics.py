@@ -316,6 +316,11 @@ class TeacherFigures:
     pass_s: float
     serial_s: float
     """Wall time of the steps that computed the request, from the first to the last."""
+    serial_steps: int
+    factor: float | None
+    """How many times longer the steps took than the pass."""
+    pass_tokens_per_s: float | None
+    serial_tokens_per_s: float | None
     pass_mbu: float | None
     pass_mfu: float | None
     serial_mbu: float | None
@@ -335,18 +340,23 @@ def teacher_figures(session: Session) -> list[TeacherFigures]:
         if place == len(work) or int(work["step_id"][place]) != row:
             continue
         request_id, end = int(work["request_id"][place]), int(work["end"][place])
-        own = np.unique(work["step_id"][work["request_id"] == request_id])
-        own = own[table["kind"][own] != TEACHER]
-        one, serial = slice(row, row + 1), own.astype(np.int64)
+        one, serial = slice(row, row + 1), serial_steps(session, request_id)
+        tokens = len(session.requests[request_id].token_rows)
+        pass_s = float(table["end_ns"][row] - table["start_ns"][row]) / 1e9
+        serial_s = float((table["end_ns"][serial] - table["start_ns"][serial]).sum()) / 1e9
         found.append(
             TeacherFigures(
                 request_id=request_id,
                 step_id=row,
                 positions=end,
-                tokens=len(session.requests[request_id].token_rows),
+                tokens=tokens,
                 agreeing=said.get(request_id),
-                pass_s=float(table["end_ns"][row] - table["start_ns"][row]) / 1e9,
-                serial_s=float((table["end_ns"][serial] - table["start_ns"][serial]).sum()) / 1e9,
+                pass_s=pass_s,
+                serial_s=serial_s,
+                serial_steps=len(serial),
+                factor=serial_s / pass_s if pass_s > 0 else None,
+                pass_tokens_per_s=tokens / pass_s if pass_s > 0 else None,
+                serial_tokens_per_s=tokens / serial_s if serial_s > 0 else None,
                 pass_mbu=_utilisation(session, "bytes_moved", "read_bytes_per_s", one),
                 pass_mfu=_utilisation(session, "flops", "flops_per_s", one),
                 serial_mbu=_utilisation(session, "bytes_moved", "read_bytes_per_s", serial),
@@ -354,6 +364,15 @@ def teacher_figures(session: Session) -> list[TeacherFigures]:
             )
         )
     return found
+
+
+def serial_steps(session: Session, request_id: int) -> NDArray[np.int64]:
+    """The steps that computed a request one after the other, in order: all but its teacher-forced pass."""
+    work = session.work
+    own: NDArray[np.int64] = np.unique(work["step_id"][work["request_id"] == request_id])
+    own = own[own < step_slice(session).stop]
+    serial: NDArray[np.int64] = own[session.steps["kind"][own] != TEACHER]
+    return serial
 
 
 # --- memory and work ------------------------------------------------------------------------------------------------

@@ -1,0 +1,186 @@
+"""Two bars over one time axis: the steps that made a text, end to end, and the one pass that looks at it at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QFontMetricsF, QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
+
+from app.panels.models.parallel import SerialSteps, kind_word
+from app.panels.models.ticks import round_ticks, short_number
+from app.theme import CAPTION_SCALE, GRID, theme, ui_font
+from app.units import seconds
+from app.widgets.pixels import argb, blend, image
+
+Row = Literal["serial", "pass"]
+CELL: Final = 4
+"""Average pixels a step from which steps are parted by a line."""
+MARGIN: Final = 3 * GRID
+THICK: Final = 20 * GRID
+"""Most pixels a bar is high."""
+
+
+class ParallelChart(QWidget):
+    """Draws both; `clicked` carries the step."""
+
+    clicked = Signal(int)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.serial: SerialSteps | None = None
+        self.pass_s = 0.0
+        self.pass_step = -1
+        self.labels: dict[Row, str] = {"serial": "", "pass": ""}
+        """What is written over each bar."""
+        self.step: int | None = None
+        self.describe: Callable[[int], str] | None = None
+        self.setMouseTracking(True)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setMinimumHeight(30 * GRID)
+        self.setMaximumHeight(int(2 * (THICK + 2 * GRID) + 3 * self._line() + 3 * GRID))
+
+    def sizeHint(self) -> QSize:
+        return QSize(480, 45 * GRID)
+
+    def show_bars(self, serial: SerialSteps | None, pass_s: float, pass_step: int, labels: dict[Row, str]) -> None:
+        """Draw these steps and this pass."""
+        self.serial, self.pass_s, self.pass_step, self.labels = serial, pass_s, pass_step, labels
+        self.update()
+
+    # --- geometry ---------------------------------------------------------------------------------------------------
+
+    def _line(self) -> float:
+        return QFontMetricsF(ui_font(CAPTION_SCALE)).height()
+
+    @property
+    def longest_s(self) -> float:
+        """Seconds at the right edge."""
+        return max(self.serial.total_s if self.serial is not None else 0.0, self.pass_s, 1e-9)
+
+    def bar_box(self, row: Row) -> QRectF:
+        """Where a bar lies, at its full length."""
+        line = self._line()
+        room = max((self.height() - line - 2 * GRID) / 2, line + 2 * GRID)
+        top = (0 if row == "serial" else room) + line + GRID
+        return QRectF(MARGIN, top, max(self.width() - 2 * MARGIN, 8), max(min(room - line - 2 * GRID, THICK), 8))
+
+    def x_of(self, moment_s: float) -> float:
+        """Where a moment lies."""
+        box = self.bar_box("serial")
+        return box.left() + moment_s / self.longest_s * box.width()
+
+    def step_at(self, place: QPointF) -> int | None:
+        """The step at a place of the widget."""
+        if self.serial is None:
+            return None
+        box = self.bar_box("serial")
+        at_s = (place.x() - box.left()) / box.width() * self.longest_s
+        if box.contains(place):
+            return self.serial.at_s(at_s)
+        return self.pass_step if self.bar_box("pass").contains(place) and at_s <= self.pass_s else None
+
+    # --- drawing ----------------------------------------------------------------------------------------------------
+
+    def serial_pixels(self, width: int) -> NDArray[np.uint32]:
+        """The steps as one line of so many pixels, uint32 [width]: each in the colour of its kind, none beyond them."""
+        assert self.serial is not None
+        colours = theme()
+        places, begins = self.serial.columns(np.arange(width + 1) / width * self.longest_s)
+        kinds = self.serial.kinds[np.maximum(places, 0)]
+        paint = np.zeros(width, np.uint32)
+        parted = len(self.serial.ids) * CELL <= width
+        for kind in np.unique(kinds).tolist():
+            strong, weak = colours.kinds[kind_word(kind)], blend(colours.kinds[kind_word(kind)], colours.panel, 0.82)
+            here = (kinds == kind) & (places >= 0)
+            # Neighbours differ a little, so that steps can be told apart where no line has room between them.
+            paint[here] = np.where(places[here] % 2 == 0, argb(strong), argb(weak))
+        if parted:
+            paint[begins] = argb(colours.panel)
+        return paint
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        try:
+            painter.fillRect(self.rect(), QColor(theme().panel))
+            if self.serial is not None and len(self.serial.ids):
+                self._paint(painter, self.serial)
+        finally:
+            painter.end()  # Qt crashes when a painter outlives its paint event
+
+    def _paint(self, painter: QPainter, serial: SerialSteps) -> None:
+        colours, ratio = theme(), self.devicePixelRatioF()
+        painter.setFont(ui_font(CAPTION_SCALE))
+        metrics = QFontMetricsF(painter.font())
+        box, other = self.bar_box("serial"), self.bar_box("pass")
+        bottom = other.bottom() + GRID
+        self._draw_axis(painter, box, bottom)
+        line = self.serial_pixels(max(1, round(box.width() * ratio)))
+        pixels = np.repeat(line[None, :], max(1, round(box.height() * ratio)), axis=0)
+        painter.drawImage(box.topLeft(), image(pixels, ratio))
+        width = max(self.x_of(self.pass_s) - other.left(), 1.0)
+        painter.fillRect(QRectF(other.left(), other.top(), width, other.height()), QColor(colours.kinds["teacher"]))
+        painter.setPen(QPen(QColor(colours.kinds["teacher"]), 1, Qt.PenStyle.DashLine))
+        end = self.x_of(self.pass_s)
+        painter.drawLine(QPointF(end, box.top()), QPointF(end, other.bottom()))
+        for row, area in (("serial", box), ("pass", other)):
+            text = self.labels["serial" if row == "serial" else "pass"]
+            room = self.width() - 5 * GRID
+            words = metrics.elidedText(text, Qt.TextElideMode.ElideRight, room)
+            painter.setPen(QColor(colours.text))
+            at = QPointF(MARGIN, area.top() - GRID - metrics.descent())
+            painter.fillRect(
+                QRectF(at.x() - 2, at.y() - metrics.ascent(), metrics.horizontalAdvance(words) + 4, metrics.height()),
+                QColor(colours.panel),
+            )
+            painter.drawText(at, words)
+        self._draw_selected(painter, serial, box, other)
+
+    def _draw_axis(self, painter: QPainter, box: QRectF, bottom: float) -> None:
+        colours, metrics = theme(), QFontMetricsF(painter.font())
+        edge = -1.0
+        for value in round_ticks(0.0, self.longest_s, max(2, int(box.width() / 90))):
+            x = round(self.x_of(value))
+            painter.setPen(QColor(colours.line))
+            painter.drawLine(QPointF(x, box.top()), QPointF(x, bottom))
+            words = short_number(seconds(value))
+            width = metrics.horizontalAdvance(words)
+            left = min(x - width / 2, self.width() - width - GRID)
+            if left > edge:
+                painter.setPen(QColor(colours.muted))
+                painter.drawText(QPointF(left, bottom + metrics.ascent()), words)
+                edge = left + width + 2 * GRID
+
+    def _draw_selected(self, painter: QPainter, serial: SerialSteps, box: QRectF, other: QRectF) -> None:
+        if self.step is None:
+            return
+        place = serial.place_of(self.step)
+        painter.setPen(QPen(QColor(theme().accent), 2))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        if place is not None:
+            low, high = (self.x_of(moment) for moment in serial.span_s(place))
+            painter.drawRect(QRectF(low, box.top() - 1, max(high - low, 2), box.height() + 2))
+        elif self.step == self.pass_step:
+            painter.drawRect(QRectF(other.left(), other.top() - 1, self.x_of(self.pass_s) - other.left(),
+                                    other.height() + 2))  # fmt: skip
+
+    # --- the pointer ------------------------------------------------------------------------------------------------
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        step = self.step_at(event.position())
+        if step is not None and self.describe is not None:
+            QToolTip.showText(event.globalPosition().toPoint(), self.describe(step), self)
+        else:
+            QToolTip.hideText()
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        step = self.step_at(event.position())
+        if step is not None and event.button() == Qt.MouseButton.LeftButton:
+            self.clicked.emit(step)
+
+    def leaveEvent(self, event: QEvent) -> None:
+        QToolTip.hideText()
