@@ -163,10 +163,8 @@ class LatencyPanel(Panel):
         self._figures = series.figures(steps) if band is None else series.figures_of(series.steps_within(band, steps))
         self.table.show_figures(self._figures)
         first, end = steps if steps is not None else (0, len(series))
-        total = self._figures.parts[-1]
-        self.chart.lines = [
-            (1e6 * value, label) for value, label in ((total.p50_s, "p50"), (total.p99_s, "p99")) if value is not None
-        ]
+        of_steps = series.step_percentiles_us(steps)  # of what the bars show: steps, not tokens
+        self.chart.lines = [] if of_steps is None else [(of_steps[0], "p50"), (of_steps[1], "p99")]
         end = end + 1 if steps is not None else end
         us = series.us[first:end]
         self.chart.show_steps(us[:, :-1], us[:, -1], first)

@@ -19,7 +19,7 @@ from engine.decode.draft_model import load_draft
 from engine.decode.engine import Engine
 from engine.errors import DecodeScopeError, InputError
 from engine.host import protocol
-from engine.measure.ceilings import ceilings_of
+from engine.measure.ceilings import Ceilings, ceilings_of
 from engine.measure.device import DeviceSampler, open_devices
 from engine.model.loader import LoadedModel, load_model
 from engine.session.schema import AnyEvent, Loading, ModelReady, Refused, RunEnded, SessionStarted, StateChanged
@@ -36,6 +36,7 @@ class Service:
         self._emit = emit
         self._start_run = start_run
         self._model: LoadedModel | None = None
+        self._ceilings: Ceilings | None = None
         self._draft: LoadedModel | None = None
         self._unavailable: dict[str, str] = {}
         self._engine: Engine | None = None
@@ -132,7 +133,7 @@ class Service:
     def _load(self, command: protocol.Load) -> None:
         if self._engine is not None:
             raise InputError("A run is going on; stop it before another model is loaded.")
-        self._model = self._draft = None  # the ones before make room first
+        self._model = self._draft = self._ceilings = None  # the ones before make room first
 
         def tell(stage: str, fraction: float) -> None:
             self._emit([Loading(stage, fraction)])
@@ -151,10 +152,11 @@ class Service:
         if not command.run.requests:
             raise InputError("A run needs at least one request.")
         engine = Engine(self._model, command.run, self._unavailable, self._emit, draft=self._draft)
-        ceilings = ceilings_of(self._model.device, self._model.dtype, self._model.device_name)
+        if self._ceilings is None:
+            self._ceilings = ceilings_of(self._model.device, self._model.dtype, self._model.device_name)
         self._start_run()
         meta = model_meta(self._model)
-        meta["ceilings"] = msgspec.json.encode(ceilings).decode()
+        meta["ceilings"] = msgspec.json.encode(self._ceilings).decode()
         meta |= {"command": command.command_line, "detail": command.run.observation.detail}
         zero_ns = time.perf_counter_ns()
         meta["epoch_ns"] = str(time.time_ns())

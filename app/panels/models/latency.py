@@ -142,6 +142,15 @@ class LatencySeries:
         gaps = np.sort(metrics.itl_seconds(self.session, rows))
         return self._figures(first, end, sums, tokens, self._per_token(first, end), gaps)
 
+    def step_percentiles_us(self, steps: tuple[int, int] | None = None) -> tuple[float, float] | None:
+        """p50 and p99 of the steps' own wall times, whatever they emitted; None where there is no step."""
+        first, end = (0, self._length) if steps is None else (steps[0], min(steps[1] + 1, self._length))
+        walls = self._us[first:end, -1][self._generating(first, end)]
+        if not len(walls):
+            return None
+        p50, p99 = np.percentile(walls, (PERCENTILES[0], PERCENTILES[-1]))
+        return float(p50), float(p99)
+
     def _generating(self, first: int, end: int) -> NDArray[np.bool_]:
         """Which steps of [first, end) are not teacher-forced passes, whose time no token took."""
         generating: NDArray[np.bool_] = self.session.steps["kind"][first:end] != metrics.TEACHER

@@ -11,6 +11,7 @@ from pytestqt.qtbot import QtBot
 
 from app import theme
 from app.panels.latency import LatencyPanel
+from app.panels.models.latency import LatencySeries
 from app.theme import GRID
 from app.units import percent, seconds
 from app.widgets.latency_table import COLUMNS
@@ -213,3 +214,14 @@ def test_no_number_of_the_table_is_cut(qtbot: QtBot, width: int, height: int) ->
     assert table.horizontalHeader().length() <= table.viewport().width()
     shown = [one for one in (panel.chart, panel.histogram, panel.strip) if one.isVisible()]
     assert not any(one.geometry().intersects(table.geometry()) for one in shown)
+
+
+def test_the_dashed_lines_are_of_the_steps_that_the_bars_show() -> None:
+    """Steps that emit eight tokens each take eight times what a token of theirs takes."""
+    session = synthetic_session(60, requests=8)
+    series = LatencySeries(session)
+    series.update()
+    walls = (session.steps["end_ns"] - session.steps["start_ns"]) / 1e3
+    assert series.step_percentiles_us() == pytest.approx(tuple(np.percentile(walls, (50, 99))))
+    assert series.step_percentiles_us((5, 9)) == pytest.approx(tuple(np.percentile(walls[5:10], (50, 99))))
+    assert series.step_percentiles_us((70, 80)) is None

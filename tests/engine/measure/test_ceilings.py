@@ -18,9 +18,11 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[torch.dtype]:
     """The measurements that were made, none of which takes time."""
     made: list[torch.dtype] = []
 
-    def measure(device: torch.device, dtype: torch.dtype) -> Ceilings:
-        made.append(dtype)
-        return Ceilings(30e9 + len(made), 100e9)
+    def measure(device: torch.device, dtype: torch.dtype, seconds: float = ceilings.SECONDS) -> Ceilings:
+        if seconds == ceilings.SECONDS:
+            made.append(dtype)
+            return Ceilings(30e9 + len(made), 100e9)
+        return Ceilings(1e9, 1e9)
 
     monkeypatch.setattr(ceilings, "measure", measure)
     return made
@@ -32,6 +34,14 @@ def test_measured_once_and_kept(tmp_path: Path, measured: list[torch.dtype]) -> 
     ceilings_of(CPU, torch.bfloat16, "some CPU", tmp_path / "cache")
     ceilings_of(CPU, torch.float32, "another CPU", tmp_path / "cache")
     assert measured == [torch.float32, torch.bfloat16, torch.float32]
+
+
+def test_a_brief_look_raises_what_a_busy_machine_gave(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = iter([Ceilings(10e9, 90e9), Ceilings(30e9, 80e9), Ceilings(20e9, 20e9)])
+    monkeypatch.setattr(ceilings, "measure", lambda *_: next(found))
+    assert ceilings_of(CPU, torch.float32, "some CPU", tmp_path) == Ceilings(10e9, 90e9)
+    for _ in range(2):
+        assert ceilings_of(CPU, torch.float32, "some CPU", tmp_path) == Ceilings(30e9, 90e9)
 
 
 def test_a_broken_cache_is_measured_again(tmp_path: Path, measured: list[torch.dtype]) -> None:
