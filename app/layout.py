@@ -13,18 +13,20 @@ from PySide6.QtWidgets import QDockWidget, QMainWindow, QTabWidget
 Row = tuple[tuple[str, ...], ...]
 """A row of cells; a cell holds one panel or several as tabs, the first in front."""
 
+FIRST: Final[Row] = (("timeline", "batch", "inspector", "summary", "before-after"),)
+"""The widest cell: what runs along the steps, and the tables; so that no tab's title is cut."""
 SMALL: Final[tuple[Row, ...]] = (
-    (("timeline",),),
-    (("redundancy", "attention"), ("latency", "kv-memory", "utilisation")),
+    FIRST,
+    (("redundancy", "attention", "parallel"), ("latency", "kv-memory", "utilisation", "roofline")),
 )
 MEDIUM: Final[tuple[Row, ...]] = (
-    (("timeline",),),
-    (("redundancy",), ("attention",), ("latency", "utilisation", "kv-memory")),
+    FIRST,
+    (("redundancy", "parallel"), ("attention",), ("latency", "utilisation", "kv-memory", "roofline")),
 )
 LARGE: Final[tuple[Row, ...]] = (
-    (("timeline",),),
-    (("redundancy",), ("attention",), ("kv-memory",)),
-    (("latency",), ("utilisation",)),
+    FIRST,
+    (("redundancy", "parallel"), ("attention",), ("kv-memory",)),
+    (("latency",), ("utilisation", "roofline")),
 )
 TIMELINE_SHARE: Final = 0.3
 """How much of the height the first row takes, which holds the timeline."""
