@@ -246,13 +246,13 @@ class BatchPanel(Panel):
             if request < 0:
                 lines.append(self.tr("{} positions of padding {}").format(count(stop - first), MEASURED))
                 continue
-            text = self.tr("request {request}: positions {first}–{last}").format(
-                request=request, first=count(first), last=count(stop - 1)
-            )
+            one = self.tr("request {request}: position {first}")
+            words = one if stop == first + 1 else self.tr("request {request}: positions {first}–{last}")
+            text = words.format(request=request, first=count(first), last=count(stop - 1))
             classes = [(self.tr("{} new"), max(stop - rejected - new_from, 0)), (self.tr("{} recomputed"),
                        max(min(new_from, stop - rejected) - first, 0)), (self.tr("{} rejected"), rejected),
                        (self.tr("{} reused"), reused)]  # fmt: skip
-            lines.append(f"{text} · " + ", ".join(words.format(count(n)) for words, n in classes if n) + f" {MEASURED}")
+            lines.append(f"{text} · " + ", ".join(name.format(count(n)) for name, n in classes if n) + f" {MEASURED}")
         return lines
 
     # --- acting -----------------------------------------------------------------------------------------------------

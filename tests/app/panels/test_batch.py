@@ -177,6 +177,7 @@ def test_preemptions_and_the_queue(qtbot: QtBot) -> None:
     assert panel.runs.preemptions == [Preemption(request=1, slot=1, step=1, back=4)]
     assert "preempted 1×" in words_of(panel, 0)
     assert "preempted after this step; it came back in step 4" in panel.cell_text(1, 1)
+    assert "request 0: position 1 · 1 new, 1 reused ●" in panel.cell_text(1, 0)
     assert plain(panel.cell_text(2, -1)) == "step 2: 2 waiting ●\nrequests 1, 2"
     assert "request 1: positions 0–2 · 1 new, 2 recomputed ●" in panel.cell_text(4, 0)
     chart = panel.charts[0]
