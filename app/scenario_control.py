@@ -16,6 +16,7 @@ from app.run_panel import RunPanel
 from app.scenario_note import ScenarioNote
 from app.scenarios import Scenario, load_scenarios
 from app.selection import Selection
+from engine.decode.settings import Sampling
 from engine.errors import DecodeScopeError
 from engine.session.schema import ModelReady
 
@@ -54,6 +55,8 @@ class ScenarioControl(QObject):
             scenario.prompt, scenario.requests, scenario.max_new_tokens, scenario.ignore_eos, scenario.switches,
             scenario.detail,
         )  # fmt: skip
+        if scenario.greedy:
+            self._panel.sampling.show_sampling(Sampling())
         try:
             spec = scenario.run_spec(self._panel.run_spec())
         except DecodeScopeError as error:

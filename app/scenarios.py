@@ -34,6 +34,8 @@ class Scenario:
     requests: Path | None = None
     max_new_tokens: int = 64
     ignore_eos: bool = False
+    greedy: bool = False
+    """Always the likeliest token, whatever the run panel showed before: two ways are held against each other."""
     detail: Detail = "phase"
     all_heads: bool = False
     """Record the attention of every head of the first layer, not of one."""
@@ -93,6 +95,7 @@ def load_scenario(path: Path) -> Scenario:
             requests=path.parent / str(facts["requests"]) if "requests" in facts else None,
             max_new_tokens=int(facts.get("max_new_tokens", 64)),
             ignore_eos=bool(facts.get("ignore_eos", False)),
+            greedy=bool(facts.get("greedy", False)),
             detail=detail,
             all_heads=bool(facts.get("all_heads", False)),
             teacher_pass=bool(facts.get("teacher_pass", False)),

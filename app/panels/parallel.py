@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QSize
 
 from app.panels.base import Panel, PanelContext
 from app.panels.focus import STEP_KEYS, claims_key, draw_focus, walk_steps
-from app.panels.models.parallel import SerialSteps, serial_of, taught_run
+from app.panels.models.parallel import SerialSteps, serial_of, taught_run, temperature_of
 from app.panels.parallel_chart import ParallelChart
 from app.selection import Selected
 from app.theme import PANEL_PADDING, ROW_GAP, theme
@@ -205,9 +205,11 @@ class ParallelPanel(Panel):
             return self.tr("how many tokens agree is not recorded")
         if shown.agreeing == shown.tokens:
             return self.tr("all {n} tokens agree {mark}").format(n=count(shown.tokens), mark=MEASURED)
-        return self.tr("{some} of {n} tokens agree {mark}").format(
+        text = self.tr("{some} of {n} tokens agree {mark}").format(
             some=count(shown.agreeing), n=count(shown.tokens), mark=MEASURED
         )
+        drawn = temperature_of(self.session, shown.request_id) if self.session is not None else 0.0
+        return text + self.tr(", drawn at temperature {}").format(f"{drawn:g}") if drawn else text
 
     def _write_table(self, shown: TeacherFigures) -> None:
         colours = theme()

@@ -65,6 +65,14 @@ class SamplingControls(QWidget):
             seed=self._seed.value(),
         )
 
+    def show_sampling(self, sampling: Sampling) -> None:
+        """Show these settings."""
+        self._temperature.setValue(sampling.temperature)
+        self._top_k.setValue(sampling.top_k)
+        self._top_p.setValue(sampling.top_p)
+        self._min_p.setValue(sampling.min_p)
+        self._seed.setValue(sampling.seed)
+
     def retranslate(self) -> None:
         """Take the texts of the language in force."""
         texts = {

@@ -267,6 +267,10 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>{} 个填充位置 {}</translation>
     </message>
     <message>
+        <source>request {request}: position {first}</source>
+        <translation>请求 {request}：位置 {first}</translation>
+    </message>
+    <message>
         <source>request {request}: positions {first}–{last}</source>
         <translation>请求 {request}：位置 {first}–{last}</translation>
     </message>
@@ -1968,6 +1972,10 @@ internal fragmentation {fragmentation} {derived}</source>
     <message>
         <source>{some} of {n} tokens agree {mark}</source>
         <translation>{n} 个 token 中 {some} 个一致 {mark}</translation>
+    </message>
+    <message>
+        <source>, drawn at temperature {}</source>
+        <translation>，以温度 {} 采样</translation>
     </message>
     <message>
         <source>How</source>

@@ -91,7 +91,18 @@ def test_a_request_list_all_heads_and_the_parallel_pass(qtbot: QtBot, window: Ma
     assert scenario("4").run_spec(shown).teacher_pass
     with qtbot.waitSignal(window.control.run_ended):
         pick(window, "5")
-    assert [request.max_new_tokens for request in started(engines).requests] == [20, 10, 24, 7]
+    requests = started(engines).requests
+    assert [request.max_new_tokens for request in requests] == [20, 10, 24, 7]
+    assert all(request.ignore_eos for request in requests)
+
+
+def test_what_is_held_against_each_other_is_greedy(qtbot: QtBot, window: MainWindow, engines: Engines) -> None:
+    window.run_panel.sampling.show_sampling(Sampling(temperature=0.8, top_k=5, top_p=0.9, min_p=0.1, seed=3))
+    assert window.run_panel.run_spec().requests[0].sampling == Sampling(0.8, 5, 0.9, 0.1, 3)
+    with qtbot.waitSignal(window.control.run_ended):
+        pick(window, "4")
+    assert started(engines).requests[0].sampling == Sampling()
+    assert window.run_panel.sampling.sampling.greedy
 
 
 def test_it_takes_the_place_of_a_run_that_goes_on(qtbot: QtBot, window: MainWindow, engines: Engines) -> None:

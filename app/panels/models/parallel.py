@@ -59,6 +59,11 @@ def serial_of(session: Session, figures: TeacherFigures) -> SerialSteps:
     return SerialSteps(ids, ends, table["kind"][ids])
 
 
+def temperature_of(session: Session, request_id: int) -> float:
+    """The temperature that a request was drawn at; 0 is greedy."""
+    return float((session.requests[request_id].params.get("sampling") or {}).get("temperature", 0.0))
+
+
 def kind_word(kind: int) -> str:
     """A kind of step, as the theme knows it."""
     return STEP_KINDS[kind]
