@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from engine.decode.decide import Drawn
 from engine.decode.request import Request
 from engine.decode.sampler import Choice
-from engine.session.schema import FinishReason, TokenSource
+from engine.session.schema import FinishReason, Token, TokenSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,24 @@ class Emission:
     choice: Choice
     text: str
     source: TokenSource
+
+
+def token_event(emission: Emission, token: int, step: int, emitted_ns: int) -> Token:
+    """The event of an emission: the `token`-th token of the run, emitted by a step."""
+    choice = emission.choice
+    return Token(
+        id=token,
+        request_id=emission.request.id,
+        step_id=step,
+        position=emission.position,
+        token_id=choice.token_id,
+        text=emission.text,
+        logprob=choice.logprob,
+        entropy=choice.entropy,
+        source=emission.source,
+        emitted_ns=emitted_ns,
+        alternatives=choice.alternatives,
+    )
 
 
 def emit_tokens(drawn: Drawn, eos_token_ids: Collection[int]) -> list[Emission]:

@@ -15,13 +15,14 @@ from engine.attention.build import make_attention
 from engine.cache.base import BlockEvent, KVCache, OutOfKvMemory
 from engine.cache.build import make_cache
 from engine.cache.none import NoCache
+from engine.decode.arriving import make_request
 from engine.decode.batching import make_scheduler
 from engine.decode.capabilities import check_available
 from engine.decode.decide import Drawn, decide
-from engine.decode.emission import Emission, emit_tokens
+from engine.decode.emission import Emission, emit_tokens, token_event
 from engine.decode.preparing import make_batch
 from engine.decode.proposing import make_proposer
-from engine.decode.request import Queue, Request, in_order, stream_of
+from engine.decode.request import Queue, Request, in_order
 from engine.decode.sampler import ALTERNATIVES
 from engine.decode.scheduler import Share, preempt, retire_finished
 from engine.decode.settings import Observation, RequestSpec, RunSpec, Switches
@@ -411,7 +412,8 @@ class Engine:
         emitted_ns = self.now_ns()
         kept = self._settle([s for s in shares if s.request is None or s.request.id not in thrown], emissions)
         work = [row for share in shares for row in self._work(share, kept)]
-        tokens = [self._token_event(emission, emitted_ns) for emission in emissions]
+        tokens = [token_event(one, self._tokens + i, self._steps, emitted_ns) for i, one in enumerate(emissions)]
+        self._tokens += len(tokens)
         speculation = [
             schema.Speculation(self._steps, one.request.id, one.proposed, one.accepted) for one in drawn if one.proposed
         ]
@@ -467,24 +469,6 @@ class Engine:
         self._left_blocks.clear()
         return [schema.KvBlock(self._steps, now_ns, e.block, e.event, e.request_id) for e in events]
 
-    def _token_event(self, emission: Emission, emitted_ns: int) -> schema.Token:
-        choice = emission.choice
-        event = schema.Token(
-            id=self._tokens,
-            request_id=emission.request.id,
-            step_id=self._steps,
-            position=emission.position,
-            token_id=choice.token_id,
-            text=emission.text,
-            logprob=choice.logprob,
-            entropy=choice.entropy,
-            source=emission.source,
-            emitted_ns=emitted_ns,
-            alternatives=choice.alternatives,
-        )
-        self._tokens += 1
-        return event
-
     def _tell_overhead(self, step: schema.Step, spans: int, accounting_from_ns: int) -> None:
         spent_ns = self.now_ns() - accounting_from_ns + (0 if self._probe is None else self._probe.observing_ns)
         overhead = self._overhead.add(step.end_ns - step.start_ns, spans, spent_ns)
@@ -512,22 +496,7 @@ class Engine:
             check_available(switches, self._unavailable)
 
     def _make_request(self, spec: RequestSpec, start_ns: int) -> Request:
-        tokens = len(self._model.tokenizer.encode_prompt(spec.prompt, spec.chat))
-        context = self._model.config.max_positions
-        if tokens >= context:
-            raise InputError(
-                f"The prompt has {tokens} tokens, and the model's context of {context} leaves no room for a new one."
-            )
-        request = Request(
-            id=self._requests,
-            spec=spec,
-            tokens=[],
-            prompt_tokens=tokens,
-            limit=min(tokens + spec.max_new_tokens, context),
-            arrived_ns=start_ns + round(spec.arrival_s * 1e9),
-            detokenizer=self._model.tokenizer.detokenizer(),
-            stream=stream_of(spec.sampling.seed, self._requests),
-        )
+        request = make_request(spec, self._requests, start_ns, self._model)
         self._requests += 1
         self._longest = max(self._longest, request.limit)
         return request
