@@ -91,7 +91,8 @@ def test_the_panel_says_what_the_figures_say(qtbot: QtBot) -> None:
     panel = panel_of(qtbot, session)
     assert plain(panel.figures()) == "pass 4.00 ms · steps 50.0 ms ● · 12.5× ƒ"
     assert panel.verdict.text() == (
-        "Waiting for each token made the same 4 tokens take 12.5× as long ƒ; 3 of 4 tokens agree ●, drawn at temperature 0.5"
+        "Waiting for each token made the same 4 tokens take 12.5× as long ƒ; "
+        "3 of 4 tokens agree ●, drawn at temperature 0.5"
     )
     table = [[plain(panel.table.cell(row, column)) for column in range(8)] for row in range(3)]
     assert table == [
