@@ -247,7 +247,7 @@ class SlotChart(QWidget):
         edges = self.shown.part.first + self.view.lo + np.arange(width + 1) / width * self.view.span
         inside = (edges[:-1] < self.shown.part.last + 1) & (edges[1:] > self.shown.part.first)
         pixels = np.full((height, width), argb(colours.panel), np.uint32)
-        hatch = hatched((height, width), colours)
+        hatch: NDArray[np.uint32] | None = None
         rows = min(self.lanes, max(1, int(height / (LANE_LEAST * ratio))))
         bounds = np.arange(rows + 1) * height // rows
         for row in range(rows):
@@ -267,7 +267,9 @@ class SlotChart(QWidget):
             paint = self._owner_colours(owner, colours)
             lane = pixels[top : top + high]
             np.copyto(lane, paint[None, :], where=place < filled)
-            np.copyto(lane, hatch[:high], where=(place >= filled) & (place < filled + over))
+            if over.any():
+                hatch = hatched((height, width), colours) if hatch is None else hatch
+                np.copyto(lane, hatch[:high], where=(place >= filled) & (place < filled + over))
         if box.width() / self.view.span >= CELL:
             steps = np.floor(edges).astype(np.int64)
             pixels[:, np.flatnonzero(np.diff(steps) > 0)] = argb(colours.panel)
