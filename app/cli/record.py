@@ -16,6 +16,7 @@ from app.cli.requests_file import check_text, read_requests
 from app.cli.table import summary_text
 from engine.decode.settings import LoadSpec, Observation, Probe, RequestSpec, RunSpec, Sampling, Switches, check_range
 from engine.errors import InputError
+from engine.session.json_figures import json_figures
 from engine.session.metrics import summarise
 from engine.session.writer import check_destination
 
@@ -43,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
         progress.done()
     summary = summarise(session)
     if options.json:
-        print_json({**summary.to_json(), "session": str(path) if path else None})
+        print_json({**json_figures(session), "session": str(path) if path else None})
     else:
         print(summary_text(summary))
         print(f"\nRecorded to {path}")

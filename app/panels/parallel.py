@@ -17,8 +17,8 @@ from app.theme import PANEL_PADDING, ROW_GAP, theme
 from app.units import DERIVED, MEASURED, NOT_APPLICABLE, count, percent, rate, seconds, significant, visible_token
 from app.widgets.figure_table import Cell, FigureTable
 from app.widgets.themed_label import ThemedLabel
-from engine.session.metrics import TeacherFigures, teacher_figures
 from engine.session.store import STEP_KINDS, Session
+from engine.session.teacher import TeacherFigures, teacher_figures
 
 KEYS = frozenset(STEP_KEYS)
 

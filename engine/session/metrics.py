@@ -2,13 +2,12 @@
 
 Arithmetic is on integer nanoseconds and float64. Percentiles interpolate linearly between the two nearest values
 (numpy's default). Everything can be limited to a range of steps; a token belongs to the step that emitted it. Figures
-of generation leave teacher-forced passes out; `teacher_figures` gives theirs.
+of generation leave teacher-forced passes out; `teacher.py` gives theirs.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -21,9 +20,6 @@ from engine.session.store import LAUNCHES, STEP_KINDS, Request, Session
 CLASSES: Final = ("computed", "new", "recomputed", "padding", "rejected", "reused")
 OTHER: Final = PHASES.index("other")
 TEACHER: Final = STEP_KINDS.index("teacher")
-
-TEACHER_MARK: Final = re.compile(r"request (\d+): (\d+) of \d+ tokens agree")
-"""What the engine's mark of a teacher-forced pass says."""
 
 StepRange = tuple[int, int] | None
 """First and last step, both included; None stands for all."""
@@ -299,82 +295,6 @@ def acceptance_by_request(session: Session, steps: StepRange = None) -> dict[int
     }
 
 
-# --- the teacher-forced pass -----------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class TeacherFigures:
-    """One teacher-forced pass beside the steps that made the same text."""
-
-    request_id: int
-    step_id: int
-    positions: int
-    tokens: int
-    """Generated tokens that the pass looked at once more."""
-    agreeing: int | None
-    """Of those, how many it finds likeliest; None where the session does not say."""
-    pass_s: float
-    serial_s: float
-    """Wall time of the steps that computed the request, from the first to the last."""
-    serial_steps: int
-    factor: float | None
-    """How many times longer the steps took than the pass."""
-    pass_tokens_per_s: float | None
-    serial_tokens_per_s: float | None
-    pass_mbu: float | None
-    pass_mfu: float | None
-    serial_mbu: float | None
-    serial_mfu: float | None
-
-
-def teacher_figures(session: Session) -> list[TeacherFigures]:
-    """The teacher-forced passes of a session, in the order in which they ran."""
-    table, work, found = session.steps, session.work, []
-    said = {
-        int(match[1]): int(match[2])
-        for mark in session.marks
-        if mark.kind == "teacher" and (match := TEACHER_MARK.match(mark.label))
-    }
-    for row in np.flatnonzero(table["kind"][: step_slice(session).stop] == TEACHER).tolist():
-        place = int(np.searchsorted(work["step_id"], row))
-        if place == len(work) or int(work["step_id"][place]) != row:
-            continue
-        request_id, end = int(work["request_id"][place]), int(work["end"][place])
-        one, serial = slice(row, row + 1), serial_steps(session, request_id)
-        tokens = len(session.requests[request_id].token_rows)
-        pass_s = float(table["end_ns"][row] - table["start_ns"][row]) / 1e9
-        serial_s = float((table["end_ns"][serial] - table["start_ns"][serial]).sum()) / 1e9
-        found.append(
-            TeacherFigures(
-                request_id=request_id,
-                step_id=row,
-                positions=end,
-                tokens=tokens,
-                agreeing=said.get(request_id),
-                pass_s=pass_s,
-                serial_s=serial_s,
-                serial_steps=len(serial),
-                factor=serial_s / pass_s if pass_s > 0 else None,
-                pass_tokens_per_s=tokens / pass_s if pass_s > 0 else None,
-                serial_tokens_per_s=tokens / serial_s if serial_s > 0 else None,
-                pass_mbu=_utilisation(session, "bytes_moved", "read_bytes_per_s", one),
-                pass_mfu=_utilisation(session, "flops", "flops_per_s", one),
-                serial_mbu=_utilisation(session, "bytes_moved", "read_bytes_per_s", serial),
-                serial_mfu=_utilisation(session, "flops", "flops_per_s", serial),
-            )
-        )
-    return found
-
-
-def serial_steps(session: Session, request_id: int) -> NDArray[np.int64]:
-    """The steps that computed a request one after the other, in order: all but its teacher-forced pass."""
-    work = session.work
-    own: NDArray[np.int64] = np.unique(work["step_id"][work["request_id"] == request_id])
-    own = own[own < step_slice(session).stop]
-    serial: NDArray[np.int64] = own[session.steps["kind"][own] != TEACHER]
-    return serial
-
-
 # --- memory and work ------------------------------------------------------------------------------------------------
 
 
@@ -460,10 +380,11 @@ def ceilings(session: Session) -> dict[str, float]:
 
 def utilisation(session: Session, counted: str, ceiling: str, steps: StepRange = None) -> float | None:
     """MBU (`bytes_moved` against `read_bytes_per_s`) or MFU (`flops` against `flops_per_s`) of the generating steps."""
-    return _utilisation(session, counted, ceiling, generation_rows(session, steps))
+    return utilisation_of(session, counted, ceiling, generation_rows(session, steps))
 
 
-def _utilisation(session: Session, counted: str, ceiling: str, rows: slice | NDArray[np.int64]) -> float | None:
+def utilisation_of(session: Session, counted: str, ceiling: str, rows: slice | NDArray[np.int64]) -> float | None:
+    """MBU or MFU, as in `utilisation`, of some rows of `session.steps`."""
     peak = ceilings(session).get(ceiling)
     table = session.steps
     wall_s = float((table["end_ns"][rows] - table["start_ns"][rows]).sum()) / 1e9

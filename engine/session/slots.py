@@ -6,16 +6,15 @@ it computed positions that belong to none, and idle where it computed nothing. T
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.session.columns import Columns
-from engine.session.store import STEP_KINDS, Session
-
-TEACHER: Final = STEP_KINDS.index("teacher")
+from engine.session.metrics import TEACHER
+from engine.session.store import Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +44,10 @@ class SlotFigures:
     def waste(self) -> float | None:
         """Share of the computed slot-steps that was padding; None where nothing was computed."""
         return self.padding / self.computed if self.computed else None
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, the derived ones among them."""
+        return {**asdict(self), "computed": self.computed, "idle": self.idle, "waste": self.waste}
 
 
 @dataclass(frozen=True, slots=True)

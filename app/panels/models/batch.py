@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from app.cli.requests_file import read_requests
 from engine.decode.settings import Observation, RunSpec, Sampling, Switches
 from engine.session.columns import Columns
-from engine.session.slots import TEACHER, BatchPart
+from engine.session.metrics import TEACHER
+from engine.session.slots import BatchPart
 from engine.session.store import Session
 
 PADDING: Final = -1

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from engine.decode.settings import Observation, RequestSpec, RunSpec, Sampling, Switches
 from engine.errors import InputError
-from engine.session.metrics import TeacherFigures, serial_steps
 from engine.session.store import STEP_KINDS, Session
+from engine.session.teacher import TeacherFigures, serial_steps
 
 PROMPT: Final = "The cat sits on"
 TOKENS: Final = 64

@@ -26,6 +26,7 @@ from app.suite import Suite
 from app.theme import theme
 from app.widgets.pixels import argb
 from engine.session import schema
+from engine.session.json_figures import json_figures
 from engine.session.slots import BatchPart, batch_parts, slot_figures
 from engine.session.store import Session
 from tests.app.panels.helpers import click, show
@@ -106,6 +107,8 @@ def test_the_brief_s_batch_static(qtbot: QtBot) -> None:
     assert (figures.lanes, figures.steps, figures.useful, figures.padding, figures.idle) == (4, 24, 61, 35, 0)
     assert figures.waste == 35 / 96
     assert figures.positions_padding == 35
+    said = json_figures(recorder.session)["slots"]
+    assert (said["computed"], said["useful"], said["idle"], said["waste"]) == (96, 61, 0, 35 / 96)
 
 
 def test_static_beside_continuous(qtbot: QtBot) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import Any, cast
 
 import numpy as np
@@ -19,8 +20,9 @@ from app.units import percent, rate
 from app.widgets.pixels import argb
 from engine.decode.settings import RunSpec, Sampling
 from engine.session import schema
-from engine.session.metrics import serial_steps, teacher_figures
+from engine.session.json_figures import json_figures
 from engine.session.store import Session
+from engine.session.teacher import serial_steps, teacher_figures
 from tests.app.panels.acting import RecordingControl
 from tests.app.panels.helpers import click, show
 
@@ -84,6 +86,7 @@ def test_the_figures_of_both() -> None:
     assert found.pass_mbu == pytest.approx(2e6 / 4e-3 / 1e9)
     assert found.serial_mbu == pytest.approx(8e6 / 50e-3 / 1e9)
     assert serial_steps(session, 0).tolist() == [0, 1, 2, 3]
+    assert json_figures(session)["teacher"] == [asdict(found)]
 
 
 def test_the_panel_says_what_the_figures_say(qtbot: QtBot) -> None:

@@ -12,6 +12,7 @@ import pytest
 from engine.session import metrics, schema
 from engine.session.schema import PHASES
 from engine.session.store import Session
+from engine.session.teacher import teacher_figures
 from engine.session.writer import SessionWriter
 from tests.engine.session.synthetic import HEAD_DIM, ITEMSIZE, KV_HEADS, PROMPT, synthetic_events, synthetic_session
 
@@ -149,14 +150,14 @@ def test_a_teacher_forced_pass_is_in_no_figure_of_the_generation() -> None:
     assert after.to_json() == before.to_json()
     assert metrics.projection_s(session, 100) == projected
     assert metrics.summarise(session, (20, 20)).steps == 0
-    (figures,) = metrics.teacher_figures(session)
+    (figures,) = teacher_figures(session)
     assert (figures.request_id, figures.step_id, figures.positions) == (0, 20, 23)
     assert (figures.tokens, figures.agreeing, figures.pass_s) == (20, 17, 4e-3)
     assert figures.serial_s == pytest.approx(metrics.step_walls_s(session, (0, 19)).sum())
     assert figures.pass_mbu == pytest.approx(3e7 / 4e-3 / 3e10)
     assert figures.pass_mfu == pytest.approx(1e8 / 4e-3 / 2e11)
     assert figures.serial_mbu == before.mbu
-    assert metrics.teacher_figures(synthetic_session(3)) == []
+    assert teacher_figures(synthetic_session(3)) == []
 
 
 def test_mbu_and_mfu_against_measured_ceilings() -> None:
