@@ -60,7 +60,7 @@ class BatchPanel(Panel):
             self.tr("Run the brief's four requests of 20, 10, 24 and 7 tokens as one batch: static, then continuous.")
         )
         self.run_button.clicked.connect(self.run_both)
-        self.cancel_button = QPushButton(self.tr("&Cancel"))
+        self.cancel_button = QPushButton(self.tr("Canc&el"))
         self.cancel_button.setToolTip(self.tr("End the run; what was recorded is kept."))
         self.cancel_button.clicked.connect(self._cancel)
         self.progress = QProgressBar()

@@ -37,7 +37,7 @@ class ParallelPanel(Panel):
         self.picker.setAccessibleName(self.tr("Request that is compared"))
         self.picker.setToolTip(self.tr("The request whose pass and steps are compared."))
         self.picker.activated.connect(self._picked)
-        self._picker_label = QLabel(self.tr("&Request"))
+        self._picker_label = QLabel(self.tr("Re&quest"))
         self._picker_label.setBuddy(self.picker)
         self.verdict = ThemedLabel(muted=False)
         self.words = ThemedLabel(wrap=True)
@@ -85,7 +85,7 @@ class ParallelPanel(Panel):
         shown = self.shown
         if shown is None:
             return ""
-        return self.tr("pass {parallel} · steps {serial} {measured} · {factor}× {derived}").format(
+        return self.tr("{factor}× {derived} · pass {parallel}, steps {serial} {measured}").format(
             parallel=seconds(shown.pass_s), serial=seconds(shown.serial_s), measured=MEASURED,
             factor=_number(shown.factor), derived=DERIVED,
         )  # fmt: skip
@@ -188,15 +188,9 @@ class ParallelPanel(Panel):
 
     def sentence(self, shown: TeacherFigures) -> str:
         """What the dependence costs, in words."""
-        factor = shown.factor or 0.0
-        if factor >= 1:
-            text = self.tr("Waiting for each token made the same {n} tokens take {factor}× as long {mark}").format(
-                n=count(shown.tokens), factor=_number(shown.factor), mark=DERIVED
-            )
-        else:
-            text = self.tr("One pass over the {n} tokens took longer than making them: {factor}× {mark}").format(
-                n=count(shown.tokens), factor=_number(shown.factor), mark=DERIVED
-            )
+        text = self.tr("{factor}× as long token by token as in one pass {mark}").format(
+            factor=_number(shown.factor), mark=DERIVED
+        )
         return f"{text}; {self.agreement(shown)}"
 
     def agreement(self, shown: TeacherFigures) -> str:
@@ -219,12 +213,12 @@ class ParallelPanel(Panel):
             (self.tr("Tokens/s ƒ"), self.tr("Generated tokens over that time.")),
             (self.tr("MBU ƒ"), self.tr("Bytes moved over the time and the measured reading bandwidth of the device.")),
             (self.tr("MFU ƒ"), self.tr("Counted operations over the time and the measured peak rate of the device.")),
-            (self.tr("Passes ●"), self.tr("How often the model ran its layers.")),
-            (self.tr("Tokens a pass ƒ"), self.tr("Generated tokens over passes.")),
             (
                 self.tr("Agree ●"),
                 self.tr("Tokens of the steps that the pass finds likeliest too; sampling may differ."),
             ),
+            (self.tr("Passes ●"), self.tr("How often the model ran its layers.")),
+            (self.tr("Tokens a pass ƒ"), self.tr("Generated tokens over passes.")),
         ]
         agree = NOT_APPLICABLE if shown.agreeing is None else f"{count(shown.agreeing)}/{count(shown.tokens)}"
         once, many = (shown.tokens / passes if passes else None for passes in (1, shown.serial_steps))
@@ -236,18 +230,20 @@ class ParallelPanel(Panel):
         ]  # fmt: skip
         rows = [
             [Cell(name, swatch=colour, bold=True), Cell(seconds(time)), Cell(rate(speed, "tokens/s")),
-             Cell(percent(mbu)), Cell(percent(mfu)), Cell(count(passes)), Cell(_number(each)), Cell(same)]
+             Cell(percent(mbu)), Cell(percent(mfu)), Cell(same), Cell(count(passes)), Cell(_number(each))]
             for name, colour, time, speed, mbu, mfu, passes, each, same in lines
         ]  # fmt: skip
         factors = [shown.factor, _ratio(shown.pass_tokens_per_s, shown.serial_tokens_per_s),
-                   _ratio(shown.pass_mbu, shown.serial_mbu), _ratio(shown.pass_mfu, shown.serial_mfu),
+                   _ratio(shown.pass_mbu, shown.serial_mbu), _ratio(shown.pass_mfu, shown.serial_mfu), None,
                    shown.serial_steps, _ratio(once, many)]  # fmt: skip
+        tip = self.tr("How many times as fast, or as much, the one pass is, derived.")
         rows.append(
-            [Cell(self.tr("factor ƒ"), bold=True, tip=self.tr("How many times better the one pass is, derived.")),
-             *(Cell(NOT_APPLICABLE if value is None else f"{_number(value)}×") for value in factors),
-             Cell(NOT_APPLICABLE)]
+            [Cell(self.tr("factor ƒ"), bold=True, tip=tip),
+             *(Cell(NOT_APPLICABLE if value is None else f"{_number(value)}×") for value in factors)]
         )  # fmt: skip
         self.table.show_rows(heads, rows, keys=["pass", "serial", "factor"])
+        bar = self.table.horizontalScrollBar().sizeHint().height()
+        self.table.setMinimumHeight(self.table.sizeHint().height() + bar)  # three rows are worth their room
 
     def step_text(self, step: int) -> str:
         """What the tooltip says about one step."""

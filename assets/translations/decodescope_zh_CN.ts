@@ -168,10 +168,6 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>最多关注 {token}，{share} · 熵 {nats} nats ƒ · 其中 90 % 落在截至它的 {all} 个词元中的 {few} 个上 ƒ</translation>
     </message>
     <message>
-        <source>most at {token}, {share} · entropy {nats} nats ƒ</source>
-        <translation type="vanished">最关注 {token}，{share} · 熵 {nats} nats ƒ</translation>
-    </message>
-    <message>
         <source>queries {a}-{b} look at keys {c}-{d}: at most {share}  ● measured</source>
         <translation>查询 {a}-{b} 对键 {c}-{d}：最多 {share}  ● 实测</translation>
     </message>
@@ -203,8 +199,8 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>把需求中长度为 20、10、24 和 7 个 token 的四个请求作为一个批次运行：先静态，后连续。</translation>
     </message>
     <message>
-        <source>&amp;Cancel</source>
-        <translation>取消(&amp;C)</translation>
+        <source>Canc&amp;el</source>
+        <translation>取消(&amp;E)</translation>
     </message>
     <message>
         <source>End the run; what was recorded is kept.</source>
@@ -642,10 +638,6 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>There is nothing to export yet: run a prompt or open a session first.</source>
         <translation>还没有可导出的内容：请先运行提示词或打开会话。</translation>
-    </message>
-    <message>
-        <source>Export Chrome trace</source>
-        <translation type="vanished">导出 Chrome trace</translation>
     </message>
     <message>
         <source>Chrome trace (*.json.gz *.json)</source>
@@ -1626,10 +1618,6 @@ internal fragmentation {fragmentation} {derived}</source>
         <translation>导出跟踪…</translation>
     </message>
     <message>
-        <source>Export Chrome trace…</source>
-        <translation type="vanished">导出 Chrome trace…</translation>
-    </message>
-    <message>
         <source>Copy panel as picture</source>
         <translation>将面板复制为图片</translation>
     </message>
@@ -1906,10 +1894,6 @@ internal fragmentation {fragmentation} {derived}</source>
         <translation>比较其单次前向与各步的请求。</translation>
     </message>
     <message>
-        <source>&amp;Request</source>
-        <translation>请求(&amp;R)</translation>
-    </message>
-    <message>
         <source>Run with a teacher-forced &amp;pass</source>
         <translation>运行并做一次教师强制前向(&amp;P)</translation>
     </message>
@@ -1930,10 +1914,6 @@ internal fragmentation {fragmentation} {derived}</source>
         <translation>并行与串行</translation>
     </message>
     <message>
-        <source>pass {parallel} · steps {serial} {measured} · {factor}× {derived}</source>
-        <translation>单次前向 {parallel} · 各步 {serial} {measured} · {factor}× {derived}</translation>
-    </message>
-    <message>
         <source>This session has no teacher-forced pass yet. Run with one, and when the text is there it goes through the model once more, all positions at once: that time appears beside the steps that made the text.</source>
         <translation>本会话还没有教师强制前向。带上它运行：文本生成后会再次通过模型，所有位置一次完成；其时间会显示在生成该文本的各步旁边。</translation>
     </message>
@@ -1952,14 +1932,6 @@ internal fragmentation {fragmentation} {derived}</source>
     <message>
         <source>request {}</source>
         <translation>请求 {}</translation>
-    </message>
-    <message>
-        <source>Waiting for each token made the same {n} tokens take {factor}× as long {mark}</source>
-        <translation>逐个等待 token 使同样的 {n} 个 token 用时为 {factor}× {mark}</translation>
-    </message>
-    <message>
-        <source>One pass over the {n} tokens took longer than making them: {factor}× {mark}</source>
-        <translation>对 {n} 个 token 的一次前向比生成它们更久：{factor}× {mark}</translation>
     </message>
     <message>
         <source>how many tokens agree is not recorded</source>
@@ -2038,6 +2010,18 @@ internal fragmentation {fragmentation} {derived}</source>
         <translation>一致 ●</translation>
     </message>
     <message>
+        <source>Re&amp;quest</source>
+        <translation>请求(&amp;Q)</translation>
+    </message>
+    <message>
+        <source>{factor}× {derived} · pass {parallel}, steps {serial} {measured}</source>
+        <translation>{factor}× {derived} · 单次前向 {parallel}，各步 {serial} {measured}</translation>
+    </message>
+    <message>
+        <source>{factor}× as long token by token as in one pass {mark}</source>
+        <translation>逐个 token 用时为单次前向的 {factor}× {mark}</translation>
+    </message>
+    <message>
         <source>Tokens of the steps that the pass finds likeliest too; sampling may differ.</source>
         <translation>各步给出的 token 中，单次前向也认为最可能的个数；采样时可能不同。</translation>
     </message>
@@ -2050,12 +2034,12 @@ internal fragmentation {fragmentation} {derived}</source>
         <translation>串行</translation>
     </message>
     <message>
-        <source>factor ƒ</source>
-        <translation>倍数 ƒ</translation>
+        <source>How many times as fast, or as much, the one pass is, derived.</source>
+        <translation>单次前向快多少倍或多多少倍，推导值。</translation>
     </message>
     <message>
-        <source>How many times better the one pass is, derived.</source>
-        <translation>单次前向好多少倍，推导值。</translation>
+        <source>factor ƒ</source>
+        <translation>倍数 ƒ</translation>
     </message>
     <message>
         <source>step {step}, {kind}: {time}, {n} positions {mark}</source>
@@ -2339,10 +2323,6 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     <message>
         <source>Counted operations over the measured time, derived.</source>
         <translation>计得的运算数除以实测时间，推导值。</translation>
-    </message>
-    <message>
-        <source>Roof ●</source>
-        <translation type="vanished">屋顶 ●</translation>
     </message>
     <message>
         <source>The most that the measured ceilings allow at this intensity.</source>
