@@ -70,7 +70,7 @@ class SlotChart(QWidget):
         self._dragged = False
         self.setMouseTracking(True)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.setMinimumSize(220, 96)
+        self.setMinimumSize(220, 72)
 
     def sizeHint(self) -> QSize:
         return QSize(480, 220)

@@ -333,6 +333,14 @@ def test_run_both_starts_static_and_then_continuous(qtbot: QtBot) -> None:
     assert control.stopped == 1
 
 
+def test_two_charts_fit_the_least_height_of_the_panel(qtbot: QtBot) -> None:
+    panel = panel_of(qtbot, both(), 500, 200)
+    assert panel.charts[0].geometry().bottom() < panel.charts[1].geometry().top()
+    assert panel.charts[1].geometry().bottom() <= panel.height()
+    for chart in panel.charts:
+        assert chart.plot_box().height() >= 8
+
+
 def test_rows_for_other_programs(qtbot: QtBot) -> None:
     panel = panel_of(qtbot, both())
     header, rows = panel.rows()
