@@ -335,6 +335,7 @@ def test_run_both_starts_static_and_then_continuous(qtbot: QtBot) -> None:
 
 def test_two_charts_fit_the_least_height_of_the_panel(qtbot: QtBot) -> None:
     panel = panel_of(qtbot, both(), 500, 200)
+    assert panel.height() == 200
     assert panel.charts[0].geometry().bottom() < panel.charts[1].geometry().top()
     assert panel.charts[1].geometry().bottom() <= panel.height()
     for chart in panel.charts:
