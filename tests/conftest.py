@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
 import pytest
@@ -15,6 +16,9 @@ from tqdm import tqdm
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TRITON_INTERPRET", "1")
+if next(Path("/usr/share/fonts").rglob("DejaVuSans.ttf"), None):
+    # Whatever else is installed: text is as wide, and pictures look, as on the machine that made them.
+    os.environ.setdefault("FONTCONFIG_FILE", str(Path(__file__).parent / "fonts.conf"))
 
 tqdm.monitor_interval = 0  # transformers' progress bars start a thread otherwise
 
