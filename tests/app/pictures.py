@@ -7,6 +7,7 @@ letter shapes do not matter. `UPDATE_PICTURES=1` writes them anew; look at them 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -16,8 +17,10 @@ from numpy.typing import NDArray
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QFontDatabase, QImage
 from PySide6.QtWidgets import QApplication, QWidget
+from pytestqt.qtbot import QtBot
 
-from app.theme import theme
+from app.panels.base import Panel
+from app.theme import Scheme, apply, theme
 
 FOLDER: Final = Path(__file__).parent / "looks"
 FONT, FIXED_FONT = "DejaVu Sans", "DejaVu Sans Mono"
@@ -28,6 +31,18 @@ FAR: Final = 48
 """From here on a pixel is another colour."""
 FAR_SHARE: Final = 0.03
 """Most pixels that may be."""
+
+
+def check_panel(qtbot: QtBot, make: Callable[[], Panel], name: str, scheme: Scheme) -> None:
+    """Assert that a panel, made under this theme and shown, looks as `name` does."""
+    apply(scheme)
+    panel = make()
+    qtbot.addWidget(panel)
+    panel.show()
+    qtbot.waitExposed(panel)
+    QApplication.processEvents()
+    panel.refresh()
+    check_picture(panel, name)
 
 
 def check_picture(widget: QWidget, name: str) -> None:

@@ -7,7 +7,6 @@ from typing import cast
 
 import numpy as np
 import pytest
-from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from app import theme
@@ -20,7 +19,7 @@ from tests.app.panels.models.test_kv_blocks import PooledRun
 from tests.app.panels.test_attention_heads import heads_session
 from tests.app.panels.test_kv_memory_tree import measured_run
 from tests.app.panels.test_latency_histogram import slow_run
-from tests.app.pictures import _pixels, _small, check_picture
+from tests.app.pictures import _pixels, _small, check_panel
 
 SIZE = (960, 560)
 
@@ -56,14 +55,7 @@ PANELS: dict[str, Callable[[], Panel]] = {
 @pytest.mark.parametrize("scheme", ["dark", "light"])
 @pytest.mark.parametrize("name", sorted(PANELS))
 def test_it_looks_as_it_did(qtbot: QtBot, name: str, scheme: theme.Scheme) -> None:
-    theme.apply(scheme)
-    panel = PANELS[name]()
-    qtbot.addWidget(panel)
-    panel.show()
-    qtbot.waitExposed(panel)
-    QApplication.processEvents()
-    panel.refresh()
-    check_picture(panel, name)
+    check_panel(qtbot, PANELS[name], name, scheme)
 
 
 def test_another_look_is_seen(qtbot: QtBot) -> None:

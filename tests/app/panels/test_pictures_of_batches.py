@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from app import theme
@@ -16,7 +15,7 @@ from engine.session.store import Session
 from tests.app.panels.acting import shown
 from tests.app.panels.test_batch import both, queued
 from tests.app.panels.test_parallel import run_of
-from tests.app.pictures import check_picture
+from tests.app.pictures import check_panel
 
 PANELS: dict[str, Callable[[], Panel]] = {
     "batch-both": lambda: shown(BatchPanel, both(), 1000, 560),
@@ -28,11 +27,4 @@ PANELS: dict[str, Callable[[], Panel]] = {
 @pytest.mark.parametrize("scheme", ["dark", "light"])
 @pytest.mark.parametrize("name", sorted(PANELS))
 def test_it_looks_as_it_did(qtbot: QtBot, name: str, scheme: theme.Scheme) -> None:
-    theme.apply(scheme)
-    panel = PANELS[name]()
-    qtbot.addWidget(panel)
-    panel.show()
-    qtbot.waitExposed(panel)
-    QApplication.processEvents()
-    panel.refresh()
-    check_picture(panel, name)
+    check_panel(qtbot, PANELS[name], name, scheme)

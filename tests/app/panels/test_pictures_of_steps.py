@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from app import theme
@@ -17,7 +16,7 @@ from app.panels.utilisation import UtilisationPanel
 from tests.app.panels.acting import shown
 from tests.app.panels.sessions import busy_run, decode_run
 from tests.app.panels.test_utilisation import gpu_session
-from tests.app.pictures import check_picture
+from tests.app.pictures import check_panel
 from tests.engine.session.synthetic import synthetic_session
 
 PANELS: dict[str, Callable[[], Panel]] = {
@@ -32,11 +31,4 @@ PANELS: dict[str, Callable[[], Panel]] = {
 @pytest.mark.parametrize("scheme", ["dark", "light"])
 @pytest.mark.parametrize("name", sorted(PANELS))
 def test_it_looks_as_it_did(qtbot: QtBot, name: str, scheme: theme.Scheme) -> None:
-    theme.apply(scheme)
-    panel = PANELS[name]()
-    qtbot.addWidget(panel)
-    panel.show()
-    qtbot.waitExposed(panel)
-    QApplication.processEvents()
-    panel.refresh()
-    check_picture(panel, name)
+    check_panel(qtbot, PANELS[name], name, scheme)

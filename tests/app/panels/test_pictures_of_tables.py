@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable
 
 import pytest
-from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from app import theme
@@ -18,7 +17,7 @@ from app.selection import Selection
 from engine.session.store import Session
 from tests.app.panels.acting import shown
 from tests.app.panels.test_before_after import MeasuringControl, measured
-from tests.app.pictures import check_picture
+from tests.app.pictures import check_panel
 from tests.engine.session.synthetic import synthetic_session
 from tests.engine.session.test_comparison import taught
 
@@ -48,11 +47,4 @@ PANELS: dict[str, Callable[[], Panel]] = {
 @pytest.mark.parametrize("scheme", ["dark", "light"])
 @pytest.mark.parametrize("name", sorted(PANELS))
 def test_it_looks_as_it_did(qtbot: QtBot, name: str, scheme: theme.Scheme) -> None:
-    theme.apply(scheme)
-    panel = PANELS[name]()
-    qtbot.addWidget(panel)
-    panel.show()
-    qtbot.waitExposed(panel)
-    QApplication.processEvents()
-    panel.refresh()
-    check_picture(panel, name)
+    check_panel(qtbot, PANELS[name], name, scheme)
