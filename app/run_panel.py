@@ -216,6 +216,7 @@ class RunPanel(QWidget):
             self._labels[name].setText(text)
         self.prompt.setAccessibleName(texts["prompt"])
         self.prompt.setPlaceholderText(self.tr("Empty: the model starts from its beginning-of-text token"))
+        self.prompt.setToolTip(self.prompt.placeholderText())
         self._requests_button.setToolTip(self.tr("Take the requests from a .jsonl file instead"))
         self._requests_button.setAccessibleName(self.tr("Choose a request list"))
         self._requests_clear.setToolTip(self.tr("Back to the prompt"))

@@ -67,6 +67,7 @@ class UtilisationPanel(Panel):
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setWidget(self.chart)
+        scroll.setAccessibleName(self.title())
         layout = QVBoxLayout(self)
         layout.setContentsMargins(PANEL_PADDING, ROW_GAP, PANEL_PADDING, ROW_GAP)
         layout.setSpacing(GRID)

@@ -82,6 +82,7 @@ class GeneratedText(QWidget):
         """Take the texts of the language in force."""
         self._caption.setText(self.tr("Generated text"))
         self._text.setAccessibleName(self.tr("Generated text"))
+        self._text.setToolTip(self.tr("The prompt, and what the model has written after it"))
         self._text.setPlaceholderText(self.tr("The text appears here token by token."))
         for button, text in ((self._previous, self.tr("Previous request")), (self._next, self.tr("Next request"))):
             button.setToolTip(text)

@@ -689,6 +689,10 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>生成的文本</translation>
     </message>
     <message>
+        <source>The prompt, and what the model has written after it</source>
+        <translation>提示词，以及模型在其后写出的内容</translation>
+    </message>
+    <message>
         <source>The text appears here token by token.</source>
         <translation>文本会逐个 token 出现在这里。</translation>
     </message>

@@ -15,7 +15,7 @@ from tests.app.panels.acting import shown
 from tests.app.panels.test_attention_heads import heads_session
 
 
-def controls(panel: Panel) -> list[QWidget]:
+def controls(panel: QWidget) -> list[QWidget]:
     """What takes the focus, but for the parts that Qt's own widgets are made of."""
     inside = (QAbstractSpinBox, QComboBox)
     return [
