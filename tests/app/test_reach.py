@@ -17,7 +17,7 @@ def unexplained(place: QWidget) -> list[str]:
     for widget in controls(place):
         name = widget.accessibleName() or (widget.text() if isinstance(widget, QAbstractButton) else "")
         describes = hasattr(widget, "describe") or hasattr(widget, "tooltip") or hasattr(widget.parent(), "describe")
-        # A panel's menu has its sentence, a table's heads and cells have theirs, and what scrolls holds what is explained.
+        # A panel has its sentence in its menu, a table in its heads and cells; what scrolls holds what is explained.
         describes = describes or isinstance(widget, Panel | QTableWidget | QScrollArea)
         explained = bool(widget.toolTip()) or describes
         if not name or not explained:
