@@ -19,6 +19,7 @@ from PySide6.QtGui import (
     QPaintEvent,
     QPen,
     QPolygonF,
+    QResizeEvent,
     QWheelEvent,
 )
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
@@ -153,6 +154,10 @@ class StepStrip(QWidget):
         return plot.left() + (step - first) / (last - first) * plot.width()
 
     # --- painting ---------------------------------------------------------------------------------------------------
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self._columns = None  # they were cut for another width
+        super().resizeEvent(event)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         colours = theme()

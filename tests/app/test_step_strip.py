@@ -41,6 +41,15 @@ def test_few_steps_have_a_bar_each(session: Session) -> None:
     assert columns.latency_ns.tolist() == wall.tolist()
 
 
+def test_a_wider_strip_is_filled(strip: StepStrip) -> None:
+    strip.show()
+    before = strip._visible_columns(strip._plot())
+    strip.resize(1600, strip.height())
+    after = strip._visible_columns(strip._plot())
+    assert len(after.first_step) > len(before.first_step)
+    assert after.left[-1] >= strip._plot().width() - 2
+
+
 def test_many_steps_share_columns_and_the_slowest_is_shown(session: Session) -> None:
     latencies = StepLatencies()
     latencies.update(session)
