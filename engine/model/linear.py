@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cache
-from time import perf_counter
+from functools import cache, partial
 from typing import Final, Protocol
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from engine.measure.ceilings import best_s
+
 PACK_BYTES: Final = 8 * 2**20
 """From this size on a float32 weight may be packed; below it, the packed call's own cost shows."""
 TRIAL_SHAPE: Final = (4096, 2048)
 TRIAL_ROWS: Final = (1, 4)
-TRIAL_REPEATS: Final = 5
+TRIAL_SECONDS: Final = 0.01
+"""How long each form is tried on each number of rows."""
 
 
 class Linear(Protocol):
@@ -103,17 +104,10 @@ def packing_pays(threads: int) -> bool:
     weight = torch.ones(TRIAL_SHAPE)
     forms: tuple[Linear, Linear] = PackedLinear(weight, None), TransposedLinear(weight, None)
     inputs = [torch.ones(rows, weight.shape[1]) for rows in TRIAL_ROWS]
-    packed_s, transposed_s = (sum(_best_s(lambda x=x, form=form: form(x)) for x in inputs) for form in forms)  # type: ignore[misc]
+    packed_s, transposed_s = (
+        sum(best_s(partial(form, x), weight.device, TRIAL_SECONDS) for x in inputs) for form in forms
+    )
     return packed_s < transposed_s
-
-
-def _best_s(run: Callable[[], object]) -> float:
-    times = []
-    for _ in range(TRIAL_REPEATS):
-        start = perf_counter()
-        run()
-        times.append(perf_counter() - start)
-    return min(times)
 
 
 def can_pack() -> bool:
