@@ -13,19 +13,13 @@ from app.panels.base import Panel, PanelContext
 from app.panels.batch_chart import Shown, SlotChart, owner_words
 from app.panels.focus import STEP_KEYS, claims_key, draw_focus, walk_steps
 from app.panels.models.axis_view import AxisView
-from app.panels.models.batch import (
-    IDLE,
-    PADDING,
-    SlotRuns,
-    preset_runs,
-    shown_parts,
-    waiting_requests,
-)
+from app.panels.models.batch import preset_runs, shown_parts
 from app.selection import Selected
 from app.suite import Suite
 from app.theme import PANEL_PADDING, ROW_GAP
 from app.units import DERIVED, MEASURED, count, percent
 from app.widgets.themed_label import ThemedLabel
+from engine.session.slot_runs import IDLE, PADDING, SlotRuns, waiting_requests
 from engine.session.slots import BatchPart, SlotTotals, batch_parts
 from engine.session.store import Session
 

@@ -22,12 +22,13 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from app.panels.models.axis_view import AxisView
-from app.panels.models.batch import IDLE, PADDING, SlotRuns, lane_columns, waiting_columns
+from app.panels.models.batch import lane_columns, waiting_columns
 from app.panels.models.ticks import round_ticks
 from app.theme import CAPTION_SCALE, GRID, Theme, theme, ui_font
 from app.units import DERIVED, MEASURED, count, percent
 from app.widgets.line_chart import GUTTER
 from app.widgets.pixels import argb, blend, image
+from engine.session.slot_runs import IDLE, PADDING, SlotRuns
 from engine.session.slots import BatchPart, SlotFigures
 
 STRIP: Final = 2 * GRID

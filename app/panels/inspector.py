@@ -11,7 +11,6 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QScrollArea, QVBoxLayout, QWi
 from app.panels.base import Panel, PanelContext
 from app.panels.models.attention_feed import AttentionFeed
 from app.panels.models.request_text import RequestText
-from app.panels.models.token_facts import TokenFacts, TokenNames, token_facts
 from app.selection import Selected
 from app.theme import CAPTION_SCALE, GRID, GROUP_GAP, PANEL_PADDING, ROW_GAP, TITLE_SCALE, theme
 from app.units import DERIVED, MEASURED, NOT_APPLICABLE, count, percent, seconds, significant, visible_token
@@ -20,6 +19,7 @@ from app.widgets.themed_label import ThemedLabel
 from app.widgets.token_flow import NO_WEIGHTS, TokenFlow
 from engine.session.schema import GROUP_OF
 from engine.session.store import Request, Session
+from engine.session.token_facts import TokenFacts, TokenNames, token_facts
 
 COLUMN: Final = 230
 """Least width of one of the three columns of bars, in pixels."""

@@ -23,10 +23,10 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from app.panels.focus import claims_key
-from app.panels.models.kv_blocks import EVICTABLE, FREE, HELD, SHARED, BlockState
 from app.theme import CAPTION_SCALE, GRID, Theme, theme, ui_font
 from app.units import count
 from app.widgets.pixels import argb, blend, image
+from engine.session.kv_blocks import EVICTABLE, FREE, HELD, SHARED, BlockState
 
 LARGEST: Final = 56
 """Pixels of a cell's side, at most."""

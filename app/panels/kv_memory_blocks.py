@@ -10,13 +10,13 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QWidget
 
 from app.panels.kv_blocks_map import BlockMap
-from app.panels.models.kv_blocks import EVICTABLE, FREE, HELD, BlockHistory, BlockState
 from app.panels.models.kv_memory import kv_switch
 from app.panels.models.pooling import envelope
 from app.theme import theme
 from app.units import DERIVED, MEASURED, count, percent
 from app.widgets.line_chart import Line, LineChart
 from engine.session import metrics
+from engine.session.kv_blocks import EVICTABLE, FREE, HELD, BlockHistory, BlockState
 from engine.session.store import Session
 
 CHART_HEIGHT: Final = 300

@@ -13,8 +13,8 @@ from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QSpinBox, QToolB
 
 from app.icons import icon
 from app.panels.base import Panel, PanelContext
-from app.panels.models.latency import BRIEF_S, PARTS, LatencySeries, RangeFigures
-from app.panels.models.latency_histogram import histogram, next_of, outlier_us
+from app.panels.models.latency import BRIEF_S
+from app.panels.models.latency_histogram import histogram, next_of
 from app.selection import Selected
 from app.theme import GRID, PANEL_PADDING, ROW_GAP, theme
 from app.units import DERIVED, MEASURED, count, percent, rate, seconds
@@ -25,6 +25,7 @@ from app.widgets.segments import Segments
 from app.widgets.stack_chart import StackChart
 from app.widgets.themed_label import ThemedLabel
 from app.widgets.time_split import TimeSplit
+from engine.session.latency import PARTS, LatencySeries, RangeFigures, outlier_us
 from engine.session.schema import GROUPS
 from engine.session.store import Session
 

@@ -12,12 +12,13 @@ from PySide6.QtWidgets import QGridLayout, QWidget
 from app.panels.base import Panel, PanelContext
 from app.panels.focus import STEP_KEYS, claims_key, draw_focus, walk_steps
 from app.panels.models.pooling import thin
-from app.panels.models.redundancy import ClassMap, RunningTotals, WorkRows
+from app.panels.models.redundancy import ClassMap
 from app.panels.redundancy_map import LEGEND, RedundancyMap
 from app.selection import Selected
 from app.theme import theme
 from app.units import DERIVED, MEASURED, PREDICTED, count, percent, rate
 from app.widgets.line_chart import Line, LineChart, Note
+from engine.session.running_totals import RunningTotals, WorkRows
 from engine.session.store import Session
 
 MOST_CSV_ROWS: Final = 100_000

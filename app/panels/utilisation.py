@@ -11,7 +11,7 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from app.panels.base import Panel, PanelContext
-from app.panels.models.device_series import DeviceSeries, extremes, in_range, joules_per_token, rates, steps_at
+from app.panels.models.device_series import extremes, rates, steps_at
 from app.panels.models.ticks import binary_ticks
 from app.selection import Selected
 from app.theme import GRID, PANEL_PADDING, ROW_GAP, theme
@@ -19,6 +19,7 @@ from app.units import DERIVED, MEASURED, THIN_SPACE, count, memory, percent, rat
 from app.widgets.lane_chart import Lane, LaneChart, decimal_ticks
 from app.widgets.themed_label import ThemedLabel
 from engine.session import metrics
+from engine.session.device_series import DeviceSeries, in_range, joules_per_token
 from engine.session.store import Session
 
 GPU_READINGS: Final = (

@@ -23,7 +23,7 @@ def run() -> list[dict[str, Any]]:
     from PySide6.QtWidgets import QApplication
 
     from app.panels.kv_memory_blocks import BlockPage
-    from tests.app.panels.models.test_kv_blocks import long_session
+    from tests.engine.session.test_kv_blocks import long_session
 
     app = QApplication.instance() or QApplication([])
     rows: list[dict[str, Any]] = []

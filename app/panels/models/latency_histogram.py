@@ -1,17 +1,11 @@
-"""How often a step took how long: bins on a logarithmic axis, and the steps that are far from most."""
+"""How often a step took how long: bins on a logarithmic axis, and the way from one step to the next."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-
-FENCE: Final = 3.0
-"""An outlier is longer than the third quartile by this many times the distance between the quartiles (Tukey 1977)."""
-LEAST: Final = 8
-"""Steps from which there can be outliers at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +34,6 @@ def histogram(walls_us: NDArray[np.float64], bins: int) -> Histogram:
         edges[0], edges[-1] = lowest, highest
     counts, _ = np.histogram(walls, edges)
     return Histogram(edges, counts.astype(np.int64))
-
-
-def outlier_us(walls_us: NDArray[np.float64]) -> float | None:
-    """The time from which on a step is an outlier; None where there are too few steps to say."""
-    if len(walls_us) < LEAST:
-        return None
-    low, high = np.percentile(walls_us, (25, 75))
-    return float(high + FENCE * (high - low))
 
 
 def next_of(steps: NDArray[np.int64], now: int | None, by: int) -> int | None:

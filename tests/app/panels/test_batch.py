@@ -11,22 +11,14 @@ from pytestqt.qtbot import QtBot
 
 from app.panels.base import PanelContext
 from app.panels.batch import BatchPanel
-from app.panels.models.batch import (
-    IDLE,
-    PADDING,
-    Preemption,
-    SlotRuns,
-    lane_columns,
-    preset_runs,
-    shown_parts,
-    waiting_columns,
-)
+from app.panels.models.batch import lane_columns, preset_runs, shown_parts, waiting_columns
 from app.selection import Selection
 from app.suite import Suite
 from app.theme import theme
 from app.widgets.pixels import argb
 from engine.session import schema
 from engine.session.json_figures import json_figures
+from engine.session.slot_runs import IDLE, PADDING, Preemption, SlotRuns
 from engine.session.slots import BatchPart, batch_parts, slot_figures
 from engine.session.store import Session
 from tests.app.panels.helpers import click, show

@@ -11,17 +11,17 @@ from pytestqt.qtbot import QtBot
 
 from app import theme
 from app.panels.latency import LatencyPanel
-from app.panels.models.latency import LatencySeries
 from app.theme import GRID
 from app.units import percent, seconds
 from app.widgets.latency_table import COLUMNS
 from engine.session import schema
+from engine.session.latency import LatencySeries
 from engine.session.metrics import summarise
 from engine.session.schema import GROUPS, PHASES
 from engine.session.store import Session
 from tests.app.panels.acting import shown
-from tests.app.panels.models.test_latency import small_session
 from tests.engine.session.synthetic import synthetic_session
+from tests.engine.session.test_latency import small_session
 
 
 def latency_panel(qtbot: QtBot, session: Session, width: int = 900, height: int = 700) -> LatencyPanel:

@@ -12,9 +12,10 @@ from pytestqt.qtbot import QtBot
 
 from app import theme
 from app.panels.latency import LatencyPanel
-from app.panels.models.latency_histogram import histogram, next_of, outlier_us
+from app.panels.models.latency_histogram import histogram, next_of
 from app.units import seconds
 from app.widgets.latency_histogram import log_ticks
+from engine.session.latency import outlier_us
 from tests.app.panels.helpers import colour_at, show
 from tests.app.panels.sessions import MS, Recorder
 

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.panels.models import redundancy
-from app.panels.models.redundancy import BIT, ClassMap, RunningTotals
+from app.panels.models.redundancy import BIT, ClassMap
+from engine.session.running_totals import RunningTotals
 from engine.session.store import Session
 from tests.app.panels.sessions import Recorder, busy_run, decode_run
 

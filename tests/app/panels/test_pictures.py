@@ -15,11 +15,11 @@ from app.panels.base import Panel
 from app.panels.kv_memory import KvMemoryPanel
 from app.panels.latency import LatencyPanel
 from tests.app.panels.acting import shown
-from tests.app.panels.models.test_kv_blocks import PooledRun
 from tests.app.panels.test_attention_heads import heads_session
 from tests.app.panels.test_kv_memory_tree import measured_run
 from tests.app.panels.test_latency_histogram import slow_run
 from tests.app.pictures import _pixels, _small, check_panel
+from tests.engine.session.test_kv_blocks import PooledRun
 
 SIZE = (960, 560)
 

@@ -15,8 +15,8 @@ from engine.session import schema
 from engine.session.metrics import summarise
 from engine.session.store import Session
 from tests.app.panels.acting import shown
-from tests.app.panels.models.test_latency import small_session
 from tests.engine.session.synthetic import synthetic_session
+from tests.engine.session.test_latency import small_session
 
 
 def utilisation_panel(qtbot: QtBot, session: Session) -> UtilisationPanel:

@@ -5,18 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from app.panels.models.device_series import (
-    DeviceSeries,
-    extremes,
-    in_range,
-    joules_per_token,
-    rates,
-    steps_at,
-)
+from app.panels.models.device_series import extremes, rates, steps_at
 from engine.session import schema
+from engine.session.device_series import DeviceSeries, in_range, joules_per_token
 from engine.session.store import Session
-from tests.app.panels.models.test_latency import small_session
 from tests.engine.session.synthetic import synthetic_session
+from tests.engine.session.test_latency import small_session
 
 
 def sampled(name: str, values: list[tuple[int, float]], device: str = "cuda") -> Session:

@@ -8,11 +8,10 @@ import random
 import numpy as np
 import pytest
 
-from app.panels.models import kv_blocks
-from app.panels.models.kv_blocks import EVICTABLE, FREE, HELD, SHARED, BlockHistory
 from engine.cache.base import OutOfKvMemory
 from engine.cache.blocks import BlockPool, Table
-from engine.session import schema
+from engine.session import kv_blocks, schema
+from engine.session.kv_blocks import EVICTABLE, FREE, HELD, SHARED, BlockHistory
 from engine.session.store import BLOCK_EVENTS, Session
 from tests.app.panels.sessions import Recorder
 

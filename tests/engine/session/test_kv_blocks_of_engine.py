@@ -7,12 +7,12 @@ import time
 import numpy as np
 import pytest
 
-from app.panels.models.kv_blocks import EVICTABLE, HELD, SHARED, BlockHistory
 from engine.decode.engine import Engine
 from engine.decode.settings import LoadSpec, RequestSpec, RunSpec, SwitchChange, Switches
 from engine.host.service import model_meta
 from engine.model.loader import LoadedModel, load_model
 from engine.session import schema
+from engine.session.kv_blocks import EVICTABLE, HELD, SHARED, BlockHistory
 from engine.session.store import Session
 
 STORY = "Once upon a time there was a king who had three sons, and the youngest of them went out"
