@@ -20,8 +20,9 @@ class OutOfKvMemory(Exception):  # noqa: N818 - the scheduler's signal to preemp
 class BlockEvent:
     """Something happened to a block of the paged cache.
 
-    `allocate` and `share` make the request one of the block's owners, `free` ends that; `evict` throws away content
-    that nobody owned, for the sake of the request that needs the room.
+    `allocate` and `share` make the request one of the block's owners, `free` ends that; `evict` throws away a full
+    block's content that nobody owned: for the sake of the request that needs the room, or right after `free` where it
+    is not kept for reuse (another block holds the same, or the request took it back).
     """
 
     event: BlockEventKind

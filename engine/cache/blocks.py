@@ -138,7 +138,7 @@ class BlockPool:
             length = table.length
         elif length % size and self.blocks[table.blocks[length // size]].owners > 1:
             length = length // size * size
-        self._release(request_id, table, -(-length // size))
+        self._release(request_id, table, -(-length // size), reusable=False)
         del table.tokens[length:]
         del table.keys[length // size :]
         if length % size:
@@ -177,8 +177,12 @@ class BlockPool:
         self._log("allocate", index, request_id)
         return index
 
-    def _release(self, request_id: int, table: Table, keep: int) -> None:
-        """Let go of a table's blocks after the first `keep`, last one first: the beginning of a text lives longest."""
+    def _release(self, request_id: int, table: Table, keep: int, reusable: bool = True) -> None:
+        """Let go of a table's blocks after the first `keep`, last one first: the beginning of a text lives longest.
+
+        A full block that is not kept for reuse (another one with its content is, or `reusable` is False) is evicted at
+        once, so that the events alone tell which blocks are free.
+        """
         for index in reversed(table.blocks[keep:]):
             block = self.blocks[index]
             block.owners -= 1
@@ -186,11 +190,15 @@ class BlockPool:
             if block.owners:
                 continue
             self.live -= block.filled
+            if not reusable:
+                self._withdraw(index)
             if block.key is not None:
                 self._cached[index] = None
-            else:
-                block.filled = 0
-                self._free.append(index)
+                continue
+            if block.filled == self.block_size:
+                self._log("evict", index, request_id)
+            block.filled = 0
+            self._free.append(index)
         del table.blocks[keep:]
 
     def _offer(self, index: int, parent: int, tokens: tuple[int, ...]) -> None:

@@ -3,8 +3,8 @@
 Every event adds to a block's count of holders or takes from it, so a stretch of events is laid over a state as sums,
 not one by one. States are kept at intervals (checkpoints); any step is the nearest one before it and a short stretch.
 
-A full block that its last holder lets go is taken for evictable. The pool frees it at once where a block of the same
-content is there already (two requests that computed the same prefix side by side), which no event tells.
+A full block that its last holder lets go is evictable until an `evict`: at once, where another block holds the same
+content (two requests computed the same prefix side by side), or when its room is needed.
 """
 
 from __future__ import annotations

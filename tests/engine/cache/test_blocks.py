@@ -106,6 +106,30 @@ def test_a_shared_block_is_never_kept_in_part() -> None:
     assert pool.live == 4
 
 
+def test_the_events_tell_a_twin_that_is_freed_from_a_block_that_is_kept() -> None:
+    pool = BlockPool(SIZE, LIMIT)
+    tables = [pool.share(number, []) for number in range(2)]
+    for number, table in enumerate(tables):  # both compute the same beginning, before either could share it
+        write(pool, number, table, [1, 2, 3, 4])
+    events(pool)
+    pool.release(1, tables[1])
+    assert events(pool) == [("free", 3, 1), ("free", 2, 1), ("evict", 2, 1)]
+    assert pool.cached == 0
+    pool.release(0, tables[0])
+    assert events(pool) == [("free", 1, 0), ("free", 0, 0)]
+    assert pool.cached == 1
+
+
+def test_full_blocks_of_rejected_drafts_are_not_kept() -> None:
+    pool = BlockPool(SIZE, LIMIT)
+    table = pool.share(0, [])
+    write(pool, 0, table, [1, 2, 3, 4, 5, 6])
+    events(pool)
+    pool.truncate(0, table, 2)
+    assert events(pool) == [("free", 1, 0), ("evict", 1, 0)]
+    assert (pool.cached, pool.live) == (0, 2)
+
+
 class Requests(RuleBasedStateMachine):
     """Requests come, write, roll back and leave; after each act the books must balance."""
 
@@ -118,6 +142,8 @@ class Requests(RuleBasedStateMachine):
         self.contents: dict[int, list[tuple[int, ...]]] = {}
         """What really stands in each block: for each written slot, all tokens up to and with it."""
         self.owners: dict[int, set[int]] = {}
+        self.kept: set[int] = set()
+        """By the events alone: who nobody holds, was full when let go, and was not thrown away."""
         self.numbers = itertools.count()
 
     @rule(target=requests, tokens=st.lists(st.integers(0, 1), max_size=14))
@@ -153,6 +179,8 @@ class Requests(RuleBasedStateMachine):
         self.pool.truncate(number, table, length)
         assert table.length <= min(length, held)
         assert table.length > min(length, held) - SIZE
+        if table.length % SIZE:
+            del self.contents[table.blocks[-1]][table.length % SIZE :]
 
     @rule(number=consumes(requests))
     def leave(self, number: int) -> None:
@@ -194,16 +222,21 @@ class Requests(RuleBasedStateMachine):
         assert {block: who for block, who in self.owners.items() if who} == {
             block: who for block, who in owners.items() if who
         }
+        assert self.kept == set(self.pool._cached)
 
     def follow(self, event: BlockEvent) -> None:
         who = self.owners.setdefault(event.block, set())
         if event.event in ("allocate", "share"):
             assert event.event == "share" or not who
             who.add(event.request_id)
+            self.kept.discard(event.block)
         elif event.event == "free":
             who.remove(event.request_id)
+            if not who and len(self.contents.get(event.block, ())) == SIZE:
+                self.kept.add(event.block)
         else:
             assert not who
+            self.kept.remove(event.block)
 
 
 TestRequests = Requests.TestCase
