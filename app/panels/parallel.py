@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from PySide6.QtCore import QEvent, QSize, Qt
@@ -12,6 +13,7 @@ from app.panels.base import Panel, PanelContext
 from app.panels.focus import STEP_KEYS, claims_key, draw_focus, walk_steps
 from app.panels.models.parallel import SerialSteps, serial_of, taught_run, temperature_of
 from app.panels.parallel_chart import ParallelChart
+from app.panels.parallel_tokens import DifferingTokens
 from app.selection import Selected
 from app.theme import PANEL_PADDING, ROW_GAP, theme
 from app.units import DERIVED, MEASURED, NOT_APPLICABLE, count, percent, rate, seconds, significant, visible_token
@@ -53,6 +55,9 @@ class ParallelPanel(Panel):
         self.chart.describe = self.step_text
         self.chart.clicked.connect(lambda step: self.context.selection.change(step=step, token=None))
         self.table = FigureTable(self.tr("One pass beside the steps"))
+        self.differing_label = ThemedLabel()
+        self.differing = DifferingTokens()
+        self.differing.picked.connect(self._token_picked)
         top = QHBoxLayout()
         top.setSpacing(ROW_GAP)
         for widget in (self._picker_label, self.picker):
@@ -65,6 +70,8 @@ class ParallelPanel(Panel):
         layout.addWidget(self.words, 1)
         layout.addWidget(self.chart, 3)
         layout.addWidget(self.table)
+        layout.addWidget(self.differing_label)
+        layout.addWidget(self.differing)
         layout.addWidget(self.run_button, 0, Qt.AlignmentFlag.AlignHCenter)
         layout.addStretch(1)
         self.setObjectName("panel-body")
@@ -118,6 +125,7 @@ class ParallelPanel(Panel):
     def select(self, selected: Selected) -> None:
         """Mark the selected step; the comparison belongs to whole requests, whatever range is selected."""
         self.chart.step = selected.step
+        self.differing.mark(selected.token)
         requests = [one.request_id for one in self.passes]
         if selected.request in requests and self.picker.currentData() != selected.request:
             self.picker.setCurrentIndex(requests.index(selected.request))
@@ -126,6 +134,7 @@ class ParallelPanel(Panel):
 
     def restyle(self) -> None:
         self.table.restyle()
+        self.differing.restyle()
         self._show()
 
     def minimumSizeHint(self) -> QSize:
@@ -157,6 +166,7 @@ class ParallelPanel(Panel):
             widget.setVisible((widget in found) == (shown is not None))
         if shown is None or session is None:
             self.words.setText(self.empty_text())
+            self._show_differing(())
             self.chart.show_bars(None, 0.0, -1, {"serial": "", "pass": ""})
             return
         self.serial = serial_of(session, shown)
@@ -174,6 +184,28 @@ class ParallelPanel(Panel):
             },
         )  # fmt: skip
         self._write_table(shown)
+        self._show_differing(shown.differing or ())
+
+    def _show_differing(self, positions: Sequence[int]) -> None:
+        """Each token in whose place the pass finds another one likelier, and where in the bar it came."""
+        session, shown = self.session, self.shown
+        tokens: list[tuple[int, str]] = []
+        steps: set[int] = set()
+        if session is not None and shown is not None and positions:
+            wanted, table = set(positions), session.tokens
+            rows = [row for row in session.requests[shown.request_id].token_rows if table["position"][row] in wanted]
+            tokens = [(row, f"{table['position'][row]} “{visible_token(str(table['text'][row]))}”") for row in rows]
+            steps = {int(table["step_id"][row]) for row in rows}
+        self.differing.show_tokens(tokens)
+        self.differing.mark(self.context.selection.now.token)
+        self.chart.marked = steps
+        self.differing_label.setText(
+            self.tr("The pass finds another token likelier in place of these (position and token) {mark}").format(
+                mark=MEASURED
+            )
+        )
+        self.differing_label.setVisible(bool(tokens))
+        self.differing.setVisible(bool(tokens))
 
     def _show_requests(self) -> None:
         ids = [one.request_id for one in self.passes]
@@ -277,6 +309,11 @@ class ParallelPanel(Panel):
     def run_taught(self) -> None:
         """Run this session's prompts again, with a teacher-forced pass at the end."""
         self.context.control.start_run(taught_run(self.session))
+
+    def _token_picked(self, row: int) -> None:
+        assert self.session is not None
+        step, request = (int(self.session.tokens[name][row]) for name in ("step_id", "request_id"))
+        self.context.selection.change(token=row, step=step, request=request)
 
     def _picked(self, index: int) -> None:
         self._show()

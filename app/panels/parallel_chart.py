@@ -38,6 +38,8 @@ class ParallelChart(QWidget):
         self.labels: dict[Row, str] = {"serial": "", "pass": ""}
         """What is written over each bar."""
         self.step: int | None = None
+        self.marked: set[int] = set()
+        """Steps whose token the pass would not have given; a notch under the bar for each."""
         self.describe: Callable[[int], str] | None = None
         self.setMouseTracking(True)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
@@ -138,7 +140,16 @@ class ParallelChart(QWidget):
                 QColor(colours.panel),
             )
             painter.drawText(at, words)
+        self._draw_marked(painter, serial, box)
         self._draw_selected(painter, serial, box, other)
+
+    def _draw_marked(self, painter: QPainter, serial: SerialSteps, box: QRectF) -> None:
+        """A notch of the warning colour at the foot of each marked step, at most one a pixel column."""
+        places = [place for step in sorted(self.marked) if (place := serial.place_of(step)) is not None]
+        columns = {round(self.x_of(sum(serial.span_s(place)) / 2)) for place in places}
+        painter.setPen(QPen(QColor(theme().warn), 2))
+        for x in sorted(columns):
+            painter.drawLine(QPointF(x, box.bottom() - 1), QPointF(x, box.bottom() + GRID))
 
     def _draw_axis(self, painter: QPainter, box: QRectF, bottom: float) -> None:
         colours, metrics = theme(), QFontMetricsF(painter.font())

@@ -297,7 +297,7 @@ class Engine:
         step = record_step(facts, self._cost, timer, self.now_ns)
         self._steps += 1
         self._emit([*facts.work, step])
-        self.mark("teacher", f"request {request.id}: {passed.agreeing} of {passed.tokens} tokens agree")
+        self.mark("teacher", f"request {request.id}: {passed.sentence}")
 
     def _apply_switches(self) -> None:
         while self._switch_at and self._switch_at[0].step <= self._steps:

@@ -12,16 +12,23 @@ from engine.measure.account import KvState, kv_state
 from engine.measure.timers import StepTimer
 from engine.model.batch import Batch
 from engine.model.loader import LoadedModel
+from engine.session.teacher import spans
 
 
 @dataclass(frozen=True, slots=True)
 class TeacherPass:
-    """One pass over a finished request: of its generated `tokens`, `agreeing` are what the pass finds likeliest."""
+    """One pass over a finished request: its generated `tokens`, and where the pass finds another one likelier."""
 
     batch: Batch
     kv: KvState
     tokens: int
-    agreeing: int
+    differing: tuple[int, ...]
+
+    @property
+    def sentence(self) -> str:
+        """What the session keeps of it: how many tokens agree, and the positions of those that do not."""
+        text = f"{self.tokens - len(self.differing)} of {self.tokens} tokens agree"
+        return f"{text}, not {spans(self.differing)}" if self.differing else text
 
 
 def teacher_pass(model: LoadedModel, attention: Attention, request: Request, timer: StepTimer) -> TeacherPass:
@@ -41,5 +48,6 @@ def teacher_pass(model: LoadedModel, attention: Attention, request: Request, tim
         timer.finish()
         found = best.tolist()
     emitted = request.tokens[request.prompt_tokens :]
-    agreeing = sum(token == likeliest for token, likeliest in zip(emitted, found, strict=True))
-    return TeacherPass(batch, kv_state(cache), len(emitted), agreeing)
+    pairs = enumerate(zip(emitted, found, strict=True), request.prompt_tokens)
+    differing = tuple(position for position, (token, likeliest) in pairs if token != likeliest)
+    return TeacherPass(batch, kv_state(cache), len(emitted), differing)

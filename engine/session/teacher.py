@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,8 +13,8 @@ from numpy.typing import NDArray
 from engine.session.metrics import TEACHER, step_slice, utilisation_of
 from engine.session.store import Session
 
-TEACHER_MARK: Final = re.compile(r"request (\d+): (\d+) of \d+ tokens agree")
-"""What the engine's mark of a teacher-forced pass says."""
+TEACHER_MARK: Final = re.compile(r"request (\d+): (\d+) of (\d+) tokens agree(?:, not ([\d –]+))?")
+"""What the engine's mark of a teacher-forced pass says; the last group is `spans` of the positions that differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,8 @@ class TeacherFigures:
     """Generated tokens that the pass looked at once more."""
     agreeing: int | None
     """Of those, how many it finds likeliest; None where the session does not say."""
+    differing: tuple[int, ...] | None
+    """Positions of the others; None where the session does not say which."""
     pass_s: float
     serial_s: float
     """Wall time of the steps that computed the request, from the first to the last."""
@@ -45,7 +48,7 @@ def teacher_figures(session: Session) -> list[TeacherFigures]:
     """The teacher-forced passes of a session, in the order in which they ran."""
     table, work, found = session.steps, session.work, []
     said = {
-        int(match[1]): int(match[2])
+        int(match[1]): (int(match[2]), _differing(match))
         for mark in session.marks
         if mark.kind == "teacher" and (match := TEACHER_MARK.match(mark.label))
     }
@@ -64,7 +67,8 @@ def teacher_figures(session: Session) -> list[TeacherFigures]:
                 step_id=row,
                 positions=end,
                 tokens=tokens,
-                agreeing=said.get(request_id),
+                agreeing=said.get(request_id, (None, None))[0],
+                differing=said.get(request_id, (None, None))[1],
                 pass_s=pass_s,
                 serial_s=serial_s,
                 serial_steps=len(serial),
@@ -87,3 +91,26 @@ def serial_steps(session: Session, request_id: int) -> NDArray[np.int64]:
     own = own[own < step_slice(session).stop]
     serial: NDArray[np.int64] = own[session.steps["kind"][own] != TEACHER]
     return serial
+
+
+def spans(positions: Sequence[int]) -> str:
+    """Ascending positions in short: `5 9 12–14`."""
+    found: list[list[int]] = []
+    for position in positions:
+        if found and found[-1][1] == position - 1:
+            found[-1][1] = position
+        else:
+            found.append([position, position])
+    return " ".join(str(first) if first == last else f"{first}–{last}" for first, last in found)
+
+
+def positions_of(text: str) -> tuple[int, ...]:
+    """The positions that `spans` wrote."""
+    ends = [part.partition("–") for part in text.split()]
+    return tuple(position for first, _, last in ends for position in range(int(first), int(last or first) + 1))
+
+
+def _differing(match: re.Match[str]) -> tuple[int, ...] | None:
+    if match[2] == match[3]:
+        return ()
+    return positions_of(match[4]) if match[4] else None

@@ -36,7 +36,7 @@ def step(id: int, kind: str, start_ms: int, ms: int, positions: int, flops: int,
     )  # fmt: skip
 
 
-def run_of(session: Session, taught: bool = True, agreeing: int | None = 3) -> Session:
+def run_of(session: Session, taught: bool = True, agreeing: int | None = 3, differing: str = "") -> Session:
     """A prompt of 2 and 4 tokens in steps of 20, 10, 10 and 10 ms with gaps of 5 ms; then a pass of 4 ms."""
     meta = {
         "ceilings": json.dumps({"read_bytes_per_s": 1e9, "flops_per_s": 1e9}),
@@ -60,7 +60,7 @@ def run_of(session: Session, taught: bool = True, agreeing: int | None = 3) -> S
     if taught:
         events += [schema.Work(4, 0, 0, 0, 5, 5, 0, 0), step(4, "teacher", 100, 4, 5, 4_000_000, 2_000_000)]
         if agreeing is not None:
-            events.append(schema.Mark(104 * MS, "teacher", f"request 0: {agreeing} of 4 tokens agree"))
+            events.append(schema.Mark(104 * MS, "teacher", f"request 0: {agreeing} of 4 tokens agree{differing}"))
     session.apply(events)
     return session
 
@@ -171,6 +171,29 @@ def test_hover_click_and_keys(qtbot: QtBot) -> None:
 def test_agreement_in_words(qtbot: QtBot, agreeing: int | None, words: str) -> None:
     panel = panel_of(qtbot, run_of(Session(), agreeing=agreeing))
     assert panel.verdict.text().endswith(words)
+
+
+def test_which_tokens_differ_is_shown_and_a_click_selects_one(qtbot: QtBot) -> None:
+    session = run_of(Session(), agreeing=2, differing=", not 3 5")
+    panel = panel_of(qtbot, session)
+    assert teacher_figures(session)[0].differing == (3, 5)
+    shown = [panel.differing.item(index) for index in range(panel.differing.count())]
+    assert [item.text() for item in shown if item is not None] == ["3 “·t1”", "5 “·t3”"]
+    assert panel.differing.isVisible()
+    assert panel.chart.marked == {1, 3}
+    place = panel.differing.visualItemRect(panel.differing.item(1)).center()
+    qtbot.mouseClick(panel.differing.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    now = panel.context.selection.now
+    assert (now.token, now.step, now.request) == (3, 3, 0)
+    panel.context.selection.change(token=1)
+    assert panel.differing.currentRow() == 0
+
+
+@pytest.mark.parametrize("agreeing", [4, 3, None])
+def test_without_knowing_which_tokens_differ_none_are_shown(qtbot: QtBot, agreeing: int | None) -> None:
+    session = run_of(Session(), agreeing=agreeing)
+    assert teacher_figures(session)[0].differing == (() if agreeing == 4 else None)
+    assert not panel_of(qtbot, session).differing.isVisible()
 
 
 def test_without_ceilings_nothing_is_made_up(qtbot: QtBot) -> None:

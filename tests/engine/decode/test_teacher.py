@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from engine.decode.engine import Engine
 from engine.decode.settings import RequestSpec, RunSpec, Sampling, Switches
 from engine.model.loader import LoadedModel
 from engine.session.schema import Mark, Step, Token, Work
+from engine.session.teacher import positions_of, spans, teacher_figures
 from tests.engine.drive import drive, session_of
 
 
@@ -33,11 +36,21 @@ def test_sampled_tokens_need_not_agree(tiny_model: LoadedModel) -> None:
     requests = (RequestSpec("ab", 40, ignore_eos=True, sampling=Sampling(temperature=2.0)),)
     events = drive(tiny_model, RunSpec(requests, teacher_pass=True))
     (mark,) = [event for event in events if isinstance(event, Mark)]
-    likeliest = sum(
-        event.alternatives[:4] == event.token_id.to_bytes(4, "little") for event in events if isinstance(event, Token)
-    )
-    assert likeliest < 40
-    assert mark.label == f"request 0: {likeliest} of 40 tokens agree"
+    differing = [
+        event.position for event in events
+        if isinstance(event, Token) and event.alternatives[:4] != event.token_id.to_bytes(4, "little")
+    ]  # fmt: skip
+    assert differing
+    assert mark.label == f"request 0: {40 - len(differing)} of 40 tokens agree, not {spans(differing)}"
+    (found,) = teacher_figures(session_of(events))
+    assert (found.agreeing, found.differing) == (40 - len(differing), tuple(differing))
+
+
+@given(positions=st.sets(st.integers(0, 60)))
+def test_positions_in_short_are_read_back(positions: set[int]) -> None:
+    ordered = tuple(sorted(positions))
+    assert positions_of(spans(ordered)) == ordered
+    assert spans([5, 9, 12, 13, 14]) == "5 9 12–14"
 
 
 def test_no_pass_where_none_was_asked_for_or_the_run_was_stopped(tiny_model: LoadedModel) -> None:
