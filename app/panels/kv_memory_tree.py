@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 
 from app.theme import GRID, PANEL_PADDING, ROW_GAP, theme, ui_font
 from app.units import DERIVED, MEASURED, memory, percent
+from engine.session.device_series import DeviceSeries
 from engine.session.memory import MemoryNode, memory_tree
 from engine.session.metrics import StepRange
 from engine.session.store import Session
@@ -34,6 +35,7 @@ class MemoryPage(QWidget):
         super().__init__(parent)
         self.root: MemoryNode | None = None
         self._drawn: MemoryNode | None = None
+        self._readings: DeviceSeries | None = None
         self.bar = MemoryBar(self)
         self.tree = QTreeWidget(self)
         self.tree.setColumnCount(3)
@@ -55,7 +57,9 @@ class MemoryPage(QWidget):
 
     def refresh(self, session: Session, steps: StepRange) -> None:
         """Show the memory at the peak of the cache within these steps."""
-        self.root = memory_tree(session, steps)
+        if self._readings is None or self._readings.session is not session:
+            self._readings = DeviceSeries(session)
+        self.root = memory_tree(session, steps, self._readings)
         if self.root != self._drawn:
             self._drawn = self.root
             self._fill(self.root)

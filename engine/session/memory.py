@@ -7,6 +7,7 @@ from typing import Final, Literal
 
 import numpy as np
 
+from engine.session.device_series import DeviceSeries
 from engine.session.metrics import StepRange, step_slice
 from engine.session.store import Session
 
@@ -25,14 +26,18 @@ class MemoryNode:
     parts: tuple[MemoryNode, ...] = ()
 
 
-def memory_tree(session: Session, steps: StepRange = None) -> MemoryNode:
+def memory_tree(session: Session, steps: StepRange = None, readings: DeviceSeries | None = None) -> MemoryNode:
     """The memory at the peak of the KV cache within a range of steps.
+
+    Who asks again and again keeps `readings` of the session, so that only the samples that are new are sorted.
 
     `total` is the engine process (CPU) or the device's memory in use (GPU), the largest reading of the range, and its
     parts are `weights`, `kv` (`used`, `evictable`, `free`), `activations`, `allocator` (taken from a GPU and not handed
     out) and `rest` (libraries and what else the process holds). Activations are the allocator's peak less weights and
     KV where it was read (GPU), else the formula of `activation_bytes`. Other programs on the GPU are in its `rest`.
     """
+    readings = readings if readings is not None else DeviceSeries(session)
+    readings.update()
     rows = step_slice(session, steps)
     weights = int(session.model_config.get("weight_bytes", 0))
     used, reserved, evictable, computed, logits = 0, 0, 0, 0, 0
@@ -43,9 +48,10 @@ def memory_tree(session: Session, steps: StepRange = None) -> MemoryNode:
         computed = int(table["positions_computed"][rows].max())
         logits = max(1, int((table["tokens_out"] + table["positions_rejected"])[rows].max()))
     on_gpu = session.meta.get("device", "cpu").startswith("cuda")
-    total = _largest(session, "cuda" if on_gpu else "cpu", "memory_used_bytes" if on_gpu else "process_rss_bytes", rows)
-    allocated_peak = _largest(session, "cuda", "allocator_peak_bytes", rows)
-    taken = _largest(session, "cuda", "allocator_reserved_bytes", rows)
+    device, in_use = ("cuda", "memory_used_bytes") if on_gpu else ("cpu", "process_rss_bytes")
+    total = _largest(readings, device, in_use, rows)
+    allocated_peak = _largest(readings, "cuda", "allocator_peak_bytes", rows)
+    taken = _largest(readings, "cuda", "allocator_reserved_bytes", rows)
     if allocated_peak is not None:
         activations = MemoryNode("activations", max(0, allocated_peak - weights - reserved), "derived")
     else:
@@ -86,14 +92,13 @@ def activation_bytes(session: Session, positions: int, logits_rows: int) -> int 
     return max(inside, logits)
 
 
-def _largest(session: Session, device: str, name: str, rows: slice) -> int | None:
+def _largest(readings: DeviceSeries, device: str, name: str, rows: slice) -> int | None:
     """The largest reading taken from a range's first step on to its last one's end, else the last one before it."""
-    samples = session.device_samples
-    chosen = (samples["device"] == device) & (samples["name"] == name)
-    times, values = samples["t_ns"][chosen], samples["value"][chosen]
+    times, values = readings.reading(device, name)
     if not len(values) or rows.start >= rows.stop:
         return int(values.max()) if len(values) else None
-    first = int(np.searchsorted(times, session.steps["start_ns"][rows.start]))
-    end = int(np.searchsorted(times, session.steps["end_ns"][rows.stop - 1], "right"))
+    steps = readings.session.steps
+    first = int(np.searchsorted(times, steps["start_ns"][rows.start]))
+    end = int(np.searchsorted(times, steps["end_ns"][rows.stop - 1], "right"))
     inside = values[first:end] if end > first else values[max(0, first - 1) : max(1, first)]
     return int(inside.max())

@@ -68,6 +68,16 @@ def test_every_part_is_that_of_the_tree(qtbot: QtBot) -> None:
     assert ("total/kv/used", 2 * 20 * 128, "measured") in rows
 
 
+def test_a_refresh_reads_only_the_samples_that_are_new(qtbot: QtBot) -> None:
+    session = measured_run()
+    panel = memory_page(qtbot, session)
+    session.device_samples["name"][:] = "read already"
+    session.apply([schema.DeviceSample(1, "cpu", "process_rss_bytes", 800_000.0)])
+    panel.refresh()
+    assert panel.memory.root is not None
+    assert panel.memory.root.size == 900_000
+
+
 def test_the_selection_limits_it(qtbot: QtBot) -> None:
     session = measured_run()
     panel = memory_page(qtbot, session)

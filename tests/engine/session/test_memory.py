@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engine.session.device_series import DeviceSeries
 from engine.session.memory import MemoryNode, activation_bytes, memory_tree
 from engine.session.schema import DeviceSample
 from engine.session.store import Session
@@ -24,6 +25,18 @@ def test_the_parts_sum_to_the_process() -> None:
     assert sum(size or 0 for size in parts.values()) == tree.size
     kv = tree.parts[1]
     assert kv.size == sum(part.size or 0 for part in kv.parts) == int(session.steps["kv_reserved_bytes"].max())
+
+
+def test_who_keeps_the_readings_reads_each_sample_once() -> None:
+    session = synthetic_session(60)
+    readings = DeviceSeries(session)
+    assert memory_tree(session, None, readings) == memory_tree(session)
+    before = memory_tree(session)
+    session.device_samples["name"][:] = "read already"
+    now_ns = int(session.steps["end_ns"][-1])
+    assert memory_tree(session, None, readings) == before
+    session.apply([DeviceSample(now_ns, "cpu", "process_rss_bytes", 9e9)])
+    assert memory_tree(session, None, readings).size == 9_000_000_000
 
 
 def test_a_range_shows_its_own_peak() -> None:
