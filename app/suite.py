@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
-from engine.decode.improvements import IMPROVEMENTS, reason, trials, unavailable_label
+from engine.decode.improvements import IMPROVEMENTS, TOKENS, reason, trials, unavailable_label
 from engine.decode.settings import RunSpec
 from engine.host import protocol
 from engine.session import schema
@@ -44,9 +44,9 @@ class Suite:
             self.joiner.begin(self._left[0].label)
 
     @classmethod
-    def of_improvements(cls, prompt: str, unavailable: Mapping[str, str]) -> Suite:
-        """The suite of every improvement that can run here, on this prompt."""
-        return cls(trials(prompt, unavailable), unavailable)
+    def of_improvements(cls, prompt: str, unavailable: Mapping[str, str], tokens: int = TOKENS) -> Suite:
+        """The suite of every improvement that can run here: so many tokens after this prompt, and batches around it."""
+        return cls(trials(prompt, unavailable, tokens), unavailable)
 
     @property
     def now(self) -> SuiteRun | None:

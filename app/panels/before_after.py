@@ -4,16 +4,25 @@ from __future__ import annotations
 
 from typing import ClassVar, Final
 
-from PySide6.QtCore import QCoreApplication, QSize
+from PySide6.QtCore import QCoreApplication, QSize, Qt
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QSpinBox, QVBoxLayout, QWidget
 
 from app.panels.base import Panel, PanelContext
-from app.panels.models.before_after import CONTEXT, HEADS, NAMES, Line, lines_of, pairs_of, plain_rows
+from app.panels.models.before_after import (
+    CONTEXT,
+    HEADS,
+    NAMES,
+    Line,
+    lines_of,
+    measured_tokens,
+    pairs_of,
+    plain_rows,
+)
 from app.selection import Selected
 from app.suite import Suite
 from app.theme import PANEL_PADDING, ROW_GAP
-from app.units import significant
+from app.units import count, significant
 from app.widgets.claim_table import ClaimCell, ClaimTable
 from app.widgets.factor_chart import Factor, FactorChart
 from app.widgets.themed_label import ThemedLabel
@@ -27,6 +36,8 @@ TALL: Final = 480
 NARROW: Final = 760
 """Pixels below which the measure, the spread and the tokens stand in tool tips only."""
 MEASURE, OFF, ON, TOKENS_COLUMN = 1, 2, 3, 6
+MOST_TOKENS: Final = 100_000
+"""More than any context holds: the engine says what is too many for its model."""
 
 
 class BeforeAfterPanel(Panel):
@@ -47,6 +58,16 @@ class BeforeAfterPanel(Panel):
         self.cancel_button = QPushButton(self.tr("&Cancel"))
         self.cancel_button.setToolTip(self.tr("End the measurement; what was measured is kept."))
         self.cancel_button.clicked.connect(self._cancel)
+        self.tokens = QSpinBox()
+        self.tokens.setRange(2, MOST_TOKENS)
+        self.tokens.setValue(TOKENS)
+        self.tokens.setAccessibleName(self.tr("Tokens that each run generates"))
+        self.tokens.setToolTip(
+            self.tr("How many tokens each run generates; in a batch the longest request has 1.2 times as many.")
+        )
+        self.tokens.valueChanged.connect(self._show_note)
+        self._tokens_label = QLabel(self.tr("To&kens"))
+        self._tokens_label.setBuddy(self.tokens)
         self.progress = QProgressBar()
         self.progress.setAccessibleName(self.tr("Runs measured"))
         self.note = ThemedLabel()
@@ -59,6 +80,8 @@ class BeforeAfterPanel(Panel):
         top.addWidget(self.measure_button)
         top.addWidget(self.cancel_button)
         top.addWidget(self.progress)
+        top.addWidget(self._tokens_label)
+        top.addWidget(self.tokens)
         top.addWidget(self.note, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(PANEL_PADDING, ROW_GAP, PANEL_PADDING, ROW_GAP)
@@ -66,6 +89,8 @@ class BeforeAfterPanel(Panel):
         layout.addLayout(top)
         layout.addWidget(self.table, 3)
         layout.addWidget(self.chart, 2)
+        self.setObjectName("panel-body")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.refresh()
 
     # --- Panel ------------------------------------------------------------------------------------------------------
@@ -139,7 +164,7 @@ class BeforeAfterPanel(Panel):
     def measure(self) -> None:
         """Measure every improvement that can run here."""
         control = self.context.control
-        suite = Suite.of_improvements(self.prompt, control.unavailable)
+        suite = Suite.of_improvements(self.prompt, control.unavailable, self.tokens.value())
         if suite.total and control.suite_progress is None:
             control.start_suite(suite)
             self._show_progress((0, suite.total))
@@ -165,17 +190,32 @@ class BeforeAfterPanel(Panel):
     def _show_progress(self, progress: tuple[int, int] | None) -> None:
         running = progress is not None
         self.measure_button.setEnabled(not running)
+        self.tokens.setEnabled(not running)
         self.cancel_button.setVisible(running)
         self.progress.setVisible(running)
         if progress is not None:
             self.progress.setMaximum(progress[1])
             self.progress.setValue(progress[0])
             self.progress.setFormat(self.tr("%v of %m runs"))
+        self._show_note()
+
+    def _show_note(self) -> None:
+        """What the figures were measured on; before that, what will be measured."""
+        done = measured_tokens(self.session)
+        texts = {
+            True: self.tr(
+                "Measured: {tokens} greedy tokens after “{prompt}”, {repeats} repeats after one that warms up"
+            ),
+            False: self.tr(
+                "Measures {tokens} greedy tokens after “{prompt}”, {repeats} repeats after one that warms up"
+            ),
+        }
         self.note.setText(
-            self.tr("“{prompt}” · {tokens} tokens · {repeats} repeats a side after one that warms up, greedy").format(
-                prompt=self.prompt if len(self.prompt) <= 40 else self.prompt[:39] + "…", tokens=TOKENS, repeats=REPEATS
+            texts[done is not None].format(
+                prompt=self.prompt if len(self.prompt) <= 40 else self.prompt[:39] + "…",
+                tokens=count(self.tokens.value() if done is None else done), repeats=REPEATS,
             )
-        )
+        )  # fmt: skip
         self.note.setToolTip(self.note.text())
 
     def resizeEvent(self, event: QResizeEvent) -> None:

@@ -10,6 +10,7 @@ from app.translation_marks import QT_TRANSLATE_NOOP
 from app.units import DERIVED, MEASURED, NOT_APPLICABLE, PREDICTED, THIN_SPACE, percent, rate, seconds, significant
 from engine.decode.improvements import IMPROVEMENTS, Improvement, reason
 from engine.session.before_after import PairFigures, SideFigures, before_after
+from engine.session.joining import KIND
 from engine.session.store import Session
 
 CONTEXT: Final = "BeforeAfter"
@@ -111,6 +112,17 @@ def pairs_of(session: Session | None, unavailable: dict[str, str]) -> list[PairF
     if session is not None:
         return before_after(session)
     return [PairFigures(one, None, None, None, reason(one, unavailable)) for one in IMPROVEMENTS]
+
+
+def measured_tokens(session: Session | None) -> int | None:
+    """How many tokens a request of the suite in a session generates; None where the session is no suite's.
+
+    The first request of a run has the whole length, also in a batch.
+    """
+    if session is None or not session.requests or not any(mark.kind == KIND for mark in session.marks):
+        return None
+    tokens = session.requests[min(session.requests)].params.get("max_new_tokens")
+    return int(tokens) if tokens is not None else None
 
 
 def lines_of(pairs: Sequence[PairFigures], say: Translate = english) -> list[Line]:

@@ -116,6 +116,24 @@ def test_measure_all_runs_what_can_run_on_the_sessions_prompt(qtbot: QtBot) -> N
     assert not panel.measure_button.isEnabled()
 
 
+def test_the_number_of_tokens_is_the_persons(qtbot: QtBot) -> None:
+    control = MeasuringControl()
+    panel = panel_of(qtbot, None, control)
+    assert panel.note.text().startswith("Measures 64 greedy tokens after “The cat sits on”")
+    panel.tokens.setValue(300)
+    assert panel.note.text().startswith("Measures 300 greedy tokens")
+    qtbot.mouseClick(panel.measure_button, Qt.MouseButton.LeftButton)
+    (suite,) = control.suites
+    assert suite.now is not None
+    assert suite.now.run.requests[0].max_new_tokens == 300
+
+
+def test_what_was_measured_is_said_whatever_is_chosen_next(qtbot: QtBot) -> None:
+    panel = panel_of(qtbot, measured(), MeasuringControl())
+    panel.tokens.setValue(300)
+    assert panel.note.text().startswith("Measured: 8 greedy tokens after")
+
+
 def test_progress_is_shown_and_can_be_cancelled(qtbot: QtBot) -> None:
     control = MeasuringControl()
     control.suite_progress = (3, 40)
