@@ -1,4 +1,4 @@
-"""`decodescope info`: the figures of a recorded session."""
+"""`decodescope info`: the figures of a recorded session, or of a range of its steps."""
 
 from __future__ import annotations
 
@@ -7,16 +7,27 @@ import argparse
 from app.cli.opening import opened
 from app.cli.output import print_json
 from app.cli.table import summary_text
+from engine.errors import InputError
 from engine.session.json_figures import json_figures
-from engine.session.metrics import summarise
+from engine.session.metrics import StepRange, summarise
+from engine.session.store import Session
 
 
 def run(options: argparse.Namespace) -> int:
     """Print the figures as a table or as the JSON object that `record --json` prints."""
     with opened(options.session) as session:
-        summary, plain = summarise(session), json_figures(session)
-    if options.json:
-        print_json({**plain, "session": options.session})
-    else:
-        print(summary_text(summary))
+        check_steps(session, options.steps)
+        if options.json:
+            print_json({**json_figures(session, options.steps), "session": options.session})
+        else:
+            print(summary_text(summarise(session, options.steps)))
     return 0
+
+
+def check_steps(session: Session, steps: StepRange) -> None:
+    """Raise InputError unless a session has the steps of a range."""
+    count = len(session.steps)
+    if steps is None or steps[1] < count:
+        return
+    there_are = f"steps 0 to {count - 1}" if count else "no steps"
+    raise InputError(f"--steps {steps[0]}:{steps[1]} reaches beyond the session, which has {there_are}.")

@@ -101,6 +101,17 @@ def byte_size(text: str) -> int:
     return int(float(match[1]) * _UNITS[(match[2] or "").lower()])
 
 
+def step_range(text: str) -> tuple[int, int]:
+    """`FIRST:LAST` as (first, last) step, both included; whether a session has them is not known here."""
+    match = re.fullmatch(r"(\d+):(\d+)", text)
+    if not match:
+        raise argparse.ArgumentTypeError(f"{text!r} is not FIRST:LAST, for example 0:63")
+    first, last = int(match[1]), int(match[2])
+    if first > last:
+        raise argparse.ArgumentTypeError(f"{text!r} ends before it begins; FIRST must not be above LAST")
+    return first, last
+
+
 def window_size(text: str) -> tuple[int, int]:
     """`1600x1000` as (width, height) in logical pixels."""
     match = re.fullmatch(r"(\d+)x(\d+)", text.lower())
@@ -170,8 +181,13 @@ def _record(parser: argparse.ArgumentParser) -> None:
 
 
 def _info(parser: argparse.ArgumentParser) -> None:
-    parser.description = "Print the figures of a recorded session."
+    parser.description = "Print the figures of a recorded session, or of a range of its steps."
     parser.add_argument("session", metavar="SESSION")
+    parser.add_argument(
+        "--steps", type=step_range, metavar="FIRST:LAST",
+        help="figures of these steps only, both included, as the panels show them for a selection; with --json also "
+        "each token, row of work and attention row of the range",
+    )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
 
 

@@ -22,7 +22,7 @@ from app.panels.attention_heads import HeadGrid, HeadsBesideMap
 from app.panels.attention_map import AttentionMap
 from app.panels.base import Panel, PanelContext
 from app.panels.models.attention_feed import AttentionFeed
-from app.panels.models.head_maps import HeadMaps, widest_tokens
+from app.panels.models.head_maps import HeadMaps
 from app.panels.models.request_text import RequestText
 from app.selection import Selected
 from app.theme import GRID, PANEL_PADDING, ROW_GAP
@@ -31,7 +31,7 @@ from app.widgets.heatmap import clamp_at
 from app.widgets.themed_label import ThemedLabel
 from app.widgets.token_flow import NO_WEIGHTS, TokenFlow
 from engine.decode.settings import Probe
-from engine.session.metrics import attention_entropy
+from engine.session.metrics import attention_entropy, widest_tokens
 from engine.session.store import Session
 
 LOW: Final = 320

@@ -29,6 +29,11 @@ class DeviceSeries:
         """Devices that reported anything, the host (`cpu`) last."""
         return sorted({device for device, _ in self._series}, key=lambda device: (device == "cpu", device))
 
+    @property
+    def readings(self) -> list[tuple[str, str]]:
+        """(device, name) of everything that was reported."""
+        return sorted(self._series)
+
     def update(self) -> bool:
         """Take the samples that came since the last call; whether there were any."""
         samples = self.session.device_samples

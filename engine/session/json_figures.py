@@ -2,19 +2,40 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict
 from typing import Any
 
-from engine.session.metrics import summarise
+from engine.session.detail_figures import detail_figures
+from engine.session.metrics import StepRange, step_slice, summarise
+from engine.session.range_figures import range_figures
 from engine.session.slots import slot_figures
 from engine.session.store import Session
 from engine.session.teacher import teacher_figures
 
 
-def json_figures(session: Session) -> dict[str, Any]:
-    """The summary, with the batch's `slots` and the `teacher`-forced passes beside it."""
-    return {
-        **summarise(session).to_json(),
-        "slots": slot_figures(session).to_json(),
-        "teacher": [asdict(one) for one in teacher_figures(session)],
+def json_figures(session: Session, steps: StepRange = None) -> dict[str, Any]:
+    """The summary and what the panels show beside it, of a whole session or of a range of its steps.
+
+    Of a range there is also `detail`: its tokens, its work by request and slot, and its attention rows, one by one.
+    """
+    rows = step_slice(session, steps)
+    passes = [asdict(one) for one in teacher_figures(session) if rows.start <= one.step_id < rows.stop]
+    figures = {
+        **summarise(session, steps).to_json(),
+        "slots": slot_figures(session, steps).to_json(),
+        "teacher": passes,
+        **plain(range_figures(session, steps)),
     }
+    if steps is not None:
+        figures["detail"] = plain(detail_figures(session, steps))
+    return figures
+
+
+def plain(value: Any) -> Any:
+    """The same with None in place of what is not a finite number, as JSON has no word for it."""
+    if isinstance(value, dict):
+        return {str(key): plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -37,6 +37,23 @@ class RequestFigures:
     ttft_s: float | None
     tpot_s: float | None
     latency_s: float | None
+    waited_s: float | None
+    """From arrival to the first step that worked for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineFigures:
+    """What happened when, in a range of steps: teacher-forced passes are counted apart, and their time is not idle."""
+
+    steps: int
+    teacher_passes: int
+    tokens: int
+    span_s: float
+    """From the first step's start to the last one's end."""
+    idle_s: float
+    """What of it lay between steps."""
+    idle_before_s: float | None
+    """Between the step before the range and its first one; None at the session's beginning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +184,25 @@ def gaps_s(session: Session, steps: StepRange = None) -> NDArray[np.float64]:
     return gaps
 
 
+def timeline_figures(session: Session, steps: StepRange = None) -> TimelineFigures:
+    """Steps, tokens and idle time of a range of steps, pauses included."""
+    rows = step_slice(session, steps)
+    table = session.steps
+    if rows.start >= rows.stop:
+        return TimelineFigures(0, 0, 0, 0.0, 0.0, None)
+    starts, ends = table["start_ns"][rows], table["end_ns"][rows]
+    span_ns, busy_ns = int(ends[-1] - starts[0]), int((ends - starts).sum())
+    passes = int((table["kind"][rows] == TEACHER).sum())
+    return TimelineFigures(
+        steps=len(starts) - passes,
+        teacher_passes=passes,
+        tokens=int(table["tokens_out"][rows].sum()),
+        span_s=span_ns / 1e9,
+        idle_s=max(span_ns - busy_ns, 0) / 1e9,
+        idle_before_s=max(0, int(starts[0] - table["end_ns"][rows.start - 1])) / 1e9 if rows.start else None,
+    )
+
+
 def run_wall_s(session: Session, steps: StepRange = None) -> float:
     """From the first arrival to the last emission; of a range, from its first step's start to its last one's end."""
     rows = step_slice(session, steps)
@@ -249,6 +285,7 @@ def request_figures(session: Session, request: Request, steps: StepRange = None)
         ttft_s=ttft,
         tpot_s=tpot,
         latency_s=latency,
+        waited_s=None if request.scheduled_ns is None else (request.scheduled_ns - request.arrived_ns) / 1e9,
     )
 
 
@@ -372,6 +409,14 @@ def attention_entropy(probs: NDArray[np.float32]) -> float:
     return max(0.0, float(-(weights * np.log(weights)).sum()))
 
 
+def widest_tokens(weights: NDArray[np.float32], share: float) -> int:
+    """How many of the largest weights it takes to make up this share of their sum."""
+    if not len(weights):
+        return 0
+    reached = np.cumsum(np.sort(weights)[::-1], dtype=np.float64)
+    return int(np.searchsorted(reached, share * reached[-1] - 1e-9)) + 1
+
+
 def ceilings(session: Session) -> dict[str, float]:
     """This device's measured ceilings, `read_bytes_per_s` and `flops_per_s`; empty where they were not measured."""
     facts: dict[str, float] = json.loads(session.meta.get("ceilings") or "{}")
@@ -389,6 +434,13 @@ def utilisation_of(session: Session, counted: str, ceiling: str, rows: slice | N
     table = session.steps
     wall_s = float((table["end_ns"][rows] - table["start_ns"][rows]).sum()) / 1e9
     return float(table[counted][rows].sum()) / wall_s / peak if peak and wall_s else None
+
+
+def rate_of_steps(session: Session, counted: str, steps: StepRange = None) -> float | None:
+    """What the generating steps counted (`bytes_moved`, `flops`) a second of their wall time."""
+    rows = generation_rows(session, steps)
+    wall_s = busy_s(session, steps)
+    return float(session.steps[counted][rows].sum()) / wall_s if wall_s else None
 
 
 def cumulative_positions(session: Session, steps: StepRange = None) -> NDArray[np.int64]:

@@ -7,7 +7,6 @@ from time import perf_counter
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from app.panels.models.attention_grid import AttentionGrid
 from engine.session.metrics import attention_entropy
@@ -89,11 +88,3 @@ class HeadMaps:
             one.grid.add(position, row)
             one.entropies[position] = attention_entropy(row)
             one.read += 1
-
-
-def widest_tokens(weights: NDArray[np.float32], share: float) -> int:
-    """How many of the largest weights it takes to make up this share of their sum."""
-    if not len(weights):
-        return 0
-    reached = np.cumsum(np.sort(weights)[::-1], dtype=np.float64)
-    return int(np.searchsorted(reached, share * reached[-1] - 1e-9)) + 1

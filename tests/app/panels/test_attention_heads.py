@@ -11,11 +11,11 @@ from pytestqt.qtbot import QtBot
 
 from app import theme
 from app.panels.attention import AttentionPanel
-from app.panels.models.head_maps import CELLS, HeadMaps, widest_tokens
+from app.panels.models.head_maps import CELLS, HeadMaps
 from app.widgets.heatmap import clamp_at, lookup_table, shade
 from engine.decode.settings import Probe
 from engine.session import schema
-from engine.session.metrics import attention_entropy
+from engine.session.metrics import attention_entropy, widest_tokens
 from engine.session.store import Session
 from tests.app.panels.acting import RecordingControl, shown
 from tests.app.panels.helpers import colour_at

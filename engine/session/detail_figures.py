@@ -1,0 +1,140 @@
+"""One by one, what a range of steps emitted, computed and looked at: too much to be printed of a whole session."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.session.kv_blocks import BlockHistory, switches_at
+from engine.session.metrics import attention_entropy, step_slice, token_rows, widest_tokens
+from engine.session.range_figures import kind_of, phases_by_layer
+from engine.session.slot_runs import waiting_requests
+from engine.session.store import Session
+from engine.session.token_facts import token_facts
+
+BLOCK_WORDS = ("free", "evictable", "held", "shared")
+
+
+def detail_figures(session: Session, steps: tuple[int, int]) -> dict[str, Any]:
+    """The tokens, work and attention rows of a range, and what is known by layer and block after its last step."""
+    rows = step_slice(session, steps)
+    last = rows.stop - 1
+    found = rows.start < rows.stop
+    return {
+        "emitted": emitted(session, steps),
+        "work": work(session, steps),
+        "attention": attention(session, steps),
+        "last_kind": kind_of(session, last) if found else None,
+        "last_kernel": session.attention_kernels[int(session.steps["attention_kernel"][last])] if found else None,
+        "last_phases_by_layer_s": phases_by_layer(session, last) if found else None,
+        "last_waiting": waiting_requests(session, last) if found else [],
+        "last_blocks": blocks(session, last) if found else [],
+    }
+
+
+def emitted(session: Session, steps: tuple[int, int]) -> list[dict[str, Any]]:
+    """Every token, in the order in which they were emitted."""
+    found = []
+    for row in token_rows(session, steps).tolist():
+        facts = token_facts(session, row, {})
+        found.append(
+            {
+                "id": int(session.tokens["id"][row]),
+                "request": facts.request.id,
+                "step": facts.step,
+                "position": facts.position,
+                "token_id": facts.token_id,
+                "text": facts.text,
+                "source": facts.source,
+                "logprob": facts.logprob,
+                "probability": facts.probability,
+                "entropy_nats": facts.entropy_nats,
+                "gap_s": facts.gap_s,
+                "alternatives": [
+                    {"token_id": one.token_id, "logprob": one.logprob, "probability": one.probability}
+                    for one in facts.alternatives
+                ],
+            }
+        )
+    return found
+
+
+def work(session: Session, steps: tuple[int, int]) -> list[dict[str, int]]:
+    """Positions [first, end) that each step computed for a request (-1: padding) in a slot, by class."""
+    table = session.work
+    begin, stop = np.searchsorted(table["step_id"], (steps[0], steps[1] + 1)).tolist()
+    names = ("step_id", "request_id", "slot", "first", "new_from", "end", "rejected", "reused")
+    found = []
+    for step, request, slot, first, new_from, end, rejected, reused in zip(
+        *(table[name][begin:stop].tolist() for name in names), strict=True
+    ):
+        real, kept = request >= 0, end - rejected
+        found.append(
+            {
+                "step": step,
+                "request": request,
+                "slot": slot,
+                "first": first,
+                "end": end,
+                "new": max(kept - new_from, 0) if real else 0,
+                "recomputed": max(min(new_from, kept) - first, 0) if real else 0,
+                "padding": 0 if real else end - first,
+                "rejected": rejected,
+                "reused": reused,
+            }
+        )
+    return found
+
+
+def attention(session: Session, steps: tuple[int, int]) -> list[dict[str, Any]]:
+    """Every recorded row: how wide it looks, and where most; head None is the mean of the recorded heads."""
+    by_place: dict[tuple[int, int, int, int], list[tuple[int | None, NDArray[np.float32]]]] = {}
+    for request, layer, recorded in session.attention_maps():
+        for step, position, probs in session.attention_map(request, layer, recorded):
+            if steps[0] <= step <= steps[1]:
+                row = np.frombuffer(probs, np.float16).astype(np.float32)
+                by_place.setdefault((step, request, layer, position), []).append((recorded, row))
+    found = []
+    for (step, request, layer, position), heads in sorted(by_place.items(), key=lambda one: one[0]):
+        if len(heads) > 1:
+            heads.append((None, np.mean([row for _, row in heads], axis=0, dtype=np.float32)))
+        for head, row in heads:
+            most_at = int(row.argmax())
+            found.append(
+                {
+                    "step": step,
+                    "request": request,
+                    "layer": layer,
+                    "head": head,
+                    "position": position,
+                    "entropy_nats": attention_entropy(row),
+                    "most_at": most_at,
+                    "most": float(row[most_at]),
+                    "nine_tenths_on": widest_tokens(row, 0.9),
+                }
+            )
+    return found
+
+
+def blocks(session: Session, step: int) -> list[dict[str, Any]]:
+    """The blocks of the paged cache after a step: what each is, whose, and the positions [first, end) in it."""
+    if switches_at(session, step).get("kv") != "paged":
+        return []
+    history = BlockHistory(session)
+    history.update()
+    state = history.at(step)
+    found = []
+    for block, kind in enumerate(state.kind.tolist()):
+        first = max(int(state.index[block]), 0) * state.block_size
+        found.append(
+            {
+                "block": block,
+                "state": BLOCK_WORDS[kind],
+                "requests": history.holders(step, block),
+                "first": first,
+                "end": first + int(state.fill[block]),
+            }
+        )
+    return found

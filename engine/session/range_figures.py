@@ -1,0 +1,252 @@
+"""What the panels show of a session, or of a range of its steps, beside the summary: one plain object a subject.
+
+Every value comes from the function that the panel itself calls; here it only gets a name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from engine.session import metrics
+from engine.session.before_after import PairFigures, SideFigures, before_after
+from engine.session.comparison import Amount, compare
+from engine.session.device_series import DeviceSeries, in_range, joules_per_token
+from engine.session.kv_blocks import BlockHistory, switches_at
+from engine.session.latency import LatencySeries, outlier_us
+from engine.session.memory import MemoryNode, memory_tree
+from engine.session.metrics import StepRange, step_slice
+from engine.session.roofline import Point, Roof, RooflineTotals, roof_of
+from engine.session.running_totals import RunningTotals
+from engine.session.schema import PHASES
+from engine.session.slot_runs import SlotRuns
+from engine.session.slots import SlotTotals, batch_parts
+from engine.session.store import STEP_KINDS, Session
+
+
+def range_figures(session: Session, steps: StepRange) -> dict[str, Any]:
+    """One object a subject, in the order in which the panels ask."""
+    rows = step_slice(session, steps)
+    found = rows.start < rows.stop
+    return {
+        "range": {"first": rows.start, "last": rows.stop - 1} if found else None,
+        "timeline": timeline(session, steps),
+        "latency": latency(session, steps),
+        "totals": totals(session, rows),
+        "kv_end": kv_end(session, rows.stop - 1) if found else None,
+        "memory": memory(memory_tree(session, steps)),
+        "devices": devices(session, steps),
+        "roofline": roofline(session, steps),
+        "batch": batch(session, steps),
+        "acceptance_by_request": metrics.acceptance_by_request(session, steps),
+        "comparison": {
+            row.metric: {
+                "training": [asdict(one) for one in row.training],
+                "inference": [asdict(one) for one in row.inference],
+                "gap": _amount(row.gap),
+            }
+            for row in compare(session, steps)
+        },
+        "before_after": {pair.improvement.key: _pair(pair) for pair in before_after(session)},
+    }
+
+
+def timeline(session: Session, steps: StepRange) -> dict[str, Any]:
+    """Time from the first step's start to the last one's end, and what of it lay between steps."""
+    found = metrics.timeline_figures(session, steps)
+    return asdict(found)
+
+
+def latency(session: Session, steps: StepRange) -> dict[str, Any]:
+    """Seconds a token by part, the gaps between tokens, and how long the steps took that stand out."""
+    series = LatencySeries(session)
+    series.update()
+    figures = series.figures(steps)
+    walls_us = series.us[step_slice(session, steps), -1]
+    fence_us = outlier_us(walls_us)
+    of_steps = series.step_percentiles_us(steps)
+    return {
+        "steps": figures.steps,
+        "tokens": figures.tokens,
+        "busy_s": figures.busy_s,
+        "gap_s": figures.gap_s,
+        "device_s": figures.device_s,
+        "tokens_per_busy_s": None if not figures.token_s else 1 / figures.token_s,
+        "a_token": {part.part: _without(asdict(part), "part") for part in figures.parts},
+        "between_tokens": _without(asdict(figures.itl), "part", "share"),
+        "step_p50_s": None if of_steps is None else of_steps[0] / 1e6,
+        "step_p99_s": None if of_steps is None else of_steps[1] / 1e6,
+        "outliers_from_s": None if fence_us is None else fence_us / 1e6,
+        "outliers": 0 if fence_us is None else int((walls_us >= fence_us).sum()),
+    }
+
+
+def totals(session: Session, rows: slice) -> dict[str, Any]:
+    """FLOPs of the range, and the positions that the same tokens take without a cache and with one."""
+    running = RunningTotals(session)
+    running.update()
+    names = ("flops", "without_cache", "with_cache")
+    return {name: running.between(name, rows.start, rows.stop - 1) for name in names}
+
+
+def kv_end(session: Session, step: int) -> dict[str, Any]:
+    """The KV cache after a step: bytes, positions, the formula, every layer, and the blocks where it has any."""
+    table, facts = session.steps, session.model_config
+    used, reserved, evictable = (int(table[f"kv_{name}_bytes"][step]) for name in ("used", "reserved", "evictable"))
+    positions = int(metrics.cached_positions(session, (step, step), would=True)[0])
+    known = {"layers", "kv_heads", "head_dim", "itemsize"} <= facts.keys()
+    shape = tuple(int(facts[name]) for name in ("kv_heads", "head_dim", "itemsize")) if known else (0, 0, 0)
+    a_layer = metrics.kv_formula_bytes(1, positions, *shape) if known else None
+    detail = session.step_detail(step)
+    layers = detail[1].tolist() if detail is not None else []
+    return {
+        "step": step,
+        "kv": switches_at(session, step).get("kv", ""),
+        "used_bytes": used,
+        "reserved_bytes": reserved,
+        "evictable_bytes": evictable,
+        "fragmentation": float(metrics.kv_fragmentation(session, (step, step))[0]),
+        "positions": positions,
+        "formula_bytes": None if a_layer is None else session.layers * a_layer,
+        "layers": [{"used_bytes": one, "reserved_bytes": two, "formula_bytes": a_layer} for one, two in layers],
+        "blocks": blocks(session, step),
+    }
+
+
+def blocks(session: Session, step: int) -> dict[str, Any] | None:
+    """How many blocks of the paged cache are what after a step; None where it has none."""
+    if switches_at(session, step).get("kv") != "paged":
+        return None
+    history = BlockHistory(session)
+    history.update()
+    state = history.at(step)
+    free, evictable, held, shared = state.counts()
+    return {
+        "blocks": len(state),
+        "block_size": state.block_size,
+        "held": held + shared,
+        "shared": shared,
+        "evictable": evictable,
+        "free": free,
+        "fill": state.fill_share,
+        "by_request": dict(state.owners()),
+    }
+
+
+def memory(node: MemoryNode) -> dict[str, int | None]:
+    """Bytes by part, the whole first."""
+    found = {node.name: node.size}
+    for part in node.parts:
+        found |= memory(part)
+    return found
+
+
+def devices(session: Session, steps: StepRange) -> dict[str, Any]:
+    """What each device reported, and what the steps made of its ceilings."""
+    series = DeviceSeries(session)
+    series.update()
+    readings: dict[str, dict[str, Any]] = {}
+    for device, name in series.readings:
+        _, values = in_range(series.reading(device, name), session, steps)
+        if len(values):
+            readings.setdefault(device, {})[name] = {
+                "count": len(values),
+                "last": float(values[-1]),
+                "mean": float(values.mean()),
+                "most": float(values.max()),
+            }
+    return {
+        "readings": readings,
+        "joules_per_token": joules_per_token(series, steps),
+        "ceilings": metrics.ceilings(session),
+        "bytes_per_s": metrics.rate_of_steps(session, "bytes_moved", steps),
+        "flops_per_s": metrics.rate_of_steps(session, "flops", steps),
+    }
+
+
+def roofline(session: Session, steps: StepRange) -> dict[str, Any]:
+    """The roof, and a point for every kind of step and every phase of each kind."""
+    roof = roof_of(session)
+    sums = RooflineTotals(session, steps)
+    sums.update()
+    points = sums.kind_points()
+    return {
+        "dtype": session.meta.get("dtype", ""),
+        "bytes_per_s": roof.bytes_per_s if roof is not None else None,
+        "flops_per_s": roof.flops_per_s if roof is not None else None,
+        "ridge": roof.ridge if roof is not None else None,
+        "kinds": {one.name: _point(one, roof) for one in points},
+        "phases": {kind.name: {one.name: _point(one, roof) for one in sums.phase_points(kind.name)} for kind in points},
+    }
+
+
+def batch(session: Session, steps: StepRange) -> list[dict[str, Any]]:
+    """The slots of each part that ran under one value of the `batching` switch."""
+    sums, runs = SlotTotals(session), SlotRuns(session)
+    sums.update()
+    runs.update()
+    return [
+        {
+            **asdict(part),
+            **sums.between(part.first, part.last).to_json(),
+            "preempted": sum(part.first <= one.step <= part.last for one in runs.preemptions),
+        }
+        for part in batch_parts(session, steps)
+    ]
+
+
+def phases_by_layer(session: Session, step: int) -> list[dict[str, float]] | None:
+    """Seconds by phase of each layer of a step; None where its time was not told apart by layer."""
+    detail = session.step_detail(step)
+    if detail is None or len(detail[0]) < 2 or not detail[0][:-1].any():
+        return None
+    seconds = detail[0][:-1].astype(np.float64) / 1e6
+    return [dict(zip(PHASES, layer, strict=True)) for layer in seconds.tolist()]
+
+
+def kind_of(session: Session, step: int) -> str:
+    """What a step was for."""
+    return STEP_KINDS[int(session.steps["kind"][step])]
+
+
+def _without(values: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if name not in names}
+
+
+def _amount(amount: Amount | None) -> dict[str, Any] | None:
+    return None if amount is None else asdict(amount)
+
+
+def _point(point: Point, roof: Roof | None) -> dict[str, Any]:
+    limits: dict[str, Any] = {"bound": None, "roof_flops_per_s": None, "roof_over_rate": None}
+    if roof is not None:
+        limits = {
+            "bound": roof.bound(point.intensity),
+            "roof_flops_per_s": roof.limit(point.intensity),
+            "roof_over_rate": point.factor(roof),
+        }
+    return {
+        "flops": point.flops,
+        "bytes": point.moved,
+        "seconds": point.seconds,
+        "flop_per_byte": point.intensity,
+        "flops_per_s": point.flops_per_s,
+        **limits,
+    }
+
+
+def _pair(pair: PairFigures) -> dict[str, Any]:
+    return {
+        "measure": pair.improvement.measure,
+        "off": _side(pair.off),
+        "on": _side(pair.on),
+        "factor": pair.factor,
+        "same_tokens": pair.same_tokens,
+        "reason": pair.reason,
+    }
+
+
+def _side(side: SideFigures | None) -> dict[str, float] | None:
+    return None if side is None else {"median": side.median, "least": side.least, "most": side.most}
