@@ -26,6 +26,7 @@ from app.selection import Selected
 from app.theme import CAPTION_SCALE, GRID, PANEL_PADDING, ROW_GAP, theme, ui_font
 from app.units import count
 from app.widgets.elided_label import ElidedLabel
+from app.widgets.whole_parts import WholeParts
 from engine.session.store import Session
 
 
@@ -184,7 +185,7 @@ class PanelHeader(QWidget):
         self._dock = dock
         self.title = QLabel()
         self.range = ElidedLabel()
-        self.figures = ElidedLabel()
+        self.figures = WholeParts()
         self.figures.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.menu_button = QToolButton()
         self.menu_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
@@ -206,8 +207,8 @@ class PanelHeader(QWidget):
         layout.setContentsMargins(PANEL_PADDING, GRID, GRID, GRID)
         layout.setSpacing(ROW_GAP)
         layout.addWidget(self.title)
-        layout.addWidget(self.range, 1)
-        layout.addWidget(self.figures, 3)
+        layout.addWidget(self.range)  # first of all what the figures are of
+        layout.addWidget(self.figures, 1)
         layout.addWidget(self.menu_button)
         layout.addWidget(self.close_button)
         self._selected = Selected()
@@ -228,6 +229,7 @@ class PanelHeader(QWidget):
         else:
             text = self.tr("steps {}–{}").format(count(selected.steps[0]), count(selected.steps[1]))
         self.range.setText(text)
+        self.range.setVisible(bool(text))
         self.range.setToolTip(text)
 
     def retranslate(self) -> None:
