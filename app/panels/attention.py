@@ -149,7 +149,7 @@ class AttentionPanel(Panel):
         return tools
 
     def _build_text(self) -> QWidget:
-        self.row_label = ThemedLabel()
+        self.row_label = ThemedLabel(wrap=True)
         self.flow = TokenFlow()
         self.flow.clicked.connect(self.choose_query)
         below = QWidget()
@@ -169,10 +169,11 @@ class AttentionPanel(Panel):
         feed = self._feed
         if feed is None or feed.grid.positions == 0:
             return ""
-        text = self.tr("layer {layer} · {head} · {rows} rows ●").format(
-            layer=feed.layer, head=self._head_name(feed.head), rows=count(feed.rows)
-        )
-        return f"{text} · {self._pooling()}" if feed.grid.factor * self.map.coarseness > 1 else text
+        parts = [self.tr("layer {layer} · {head}").format(layer=feed.layer, head=self._head_name(feed.head))]
+        factor = feed.grid.factor * self.map.coarseness
+        if factor > 1:  # before the rows: what a cell stands for must not go unsaid in a narrow panel
+            parts.append(self.tr("pooled {n} × {n}").format(n=factor))
+        return " · ".join([*parts, self.tr("{rows} rows ●").format(rows=count(feed.rows))])
 
     def empty_text(self) -> str:
         return self.tr("Run a prompt and the attention of one head appears here, a row a token.")
@@ -447,7 +448,7 @@ class AttentionPanel(Panel):
         self.note.setVisible(event.size().width() >= NARROW)
         if self._split_is_mine:
             lines = min(max(event.size().height() // 5, 2 * self.flow.compact_height), 4 * self.flow.line_height)
-            text = lines + self.row_label.sizeHint().height() + 4 * GRID
+            text = lines + self.row_label.heightForWidth(self.splitter.width()) + 4 * GRID
             self.splitter.setSizes([max(1, self.splitter.height() - text), text])
 
     # --- mouse and keys ---------------------------------------------------------------------------------------------

@@ -27,6 +27,7 @@ from app.widgets.heatmap import lookup_table, shade
 
 SHARE: Final = 0.36
 """How much of the room the small maps take."""
+TITLE_FLAGS: Final = Qt.TextFlag.TextWordWrap.value | Qt.AlignmentFlag.AlignLeft.value
 KEYS: Final = frozenset({Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Up, Qt.Key.Key_Down})
 
 
@@ -87,23 +88,26 @@ class HeadGrid(QWidget):
     def _line(self) -> float:
         return QFontMetricsF(ui_font(CAPTION_SCALE)).height()
 
+    def title_box(self) -> QRectF:
+        """Where the title stands, in as many lines as it needs."""
+        room = QRectF(GRID, GRID / 2, self.width() - 2 * GRID, self.height())
+        return QFontMetricsF(ui_font(CAPTION_SCALE)).boundingRect(room, TITLE_FLAGS, self.title())
+
     def columns(self) -> int:
         """How many heads stand in a row, so that the maps are as large as can be."""
-        n, line = max(1, len(self.heads)), self._line()
-        return max(range(1, n + 1), key=lambda c: self._side(c, -(-n // c), line))
+        n, top = max(1, len(self.heads)), self.title_box().bottom()
+        return max(range(1, n + 1), key=lambda c: self._side(c, -(-n // c), top))
 
-    def _side(self, columns: int, rows: int, line: float) -> float:
-        return min(self.width() / columns - 2 * GRID, (self.height() - line - GRID) / rows - line - 2 * GRID)
+    def _side(self, columns: int, rows: int, top: float) -> float:
+        return min(self.width() / columns - 2 * GRID, (self.height() - top) / rows - self._line() - 2 * GRID)
 
     def map_box(self, head: int) -> QRectF:
         """Where a head's map is drawn."""
-        place, columns, line = self.heads.index(head), self.columns(), self._line()
+        place, columns, line, top = self.heads.index(head), self.columns(), self._line(), self.title_box().bottom()
         rows = -(-len(self.heads) // columns)
-        side = max(8.0, self._side(columns, rows, line))
+        side = max(8.0, self._side(columns, rows, top))
         row, column = divmod(place, columns)
-        return QRectF(
-            column * (side + 2 * GRID) + GRID, GRID + line + row * (side + line + 2 * GRID) + line, side, side
-        )  # fmt: skip
+        return QRectF(column * (side + 2 * GRID) + GRID, top + row * (side + line + 2 * GRID) + line, side, side)
 
     def head_at(self, x: float, y: float) -> int | None:
         """The head at a place."""
@@ -128,9 +132,7 @@ class HeadGrid(QWidget):
             words = self.tr("The heads of the layer appear here as they are recorded.")
             painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, words)
             return
-        title = metrics.elidedText(self.title(), Qt.TextElideMode.ElideRight, self.width() - 2 * GRID)
-        at_left = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
-        painter.drawText(QRectF(GRID, 0, self.width(), line + GRID), at_left, title)
+        painter.drawText(self.title_box(), TITLE_FLAGS, self.title())
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, False)
         for head in self.heads:
             box = self.map_box(head)
@@ -158,7 +160,7 @@ class HeadGrid(QWidget):
         parts = [self.tr("head · {}").format(what.format(DERIVED))]
         factor = max((one.grid.factor for one in self.maps.heads.values()), default=1) if self.maps is not None else 1
         if factor > 1:
-            parts.append(self.tr("a cell is the largest of {n} × {n} positions").format(n=factor))
+            parts.append(self.tr("pooled {n} × {n}").format(n=factor))
         return " · ".join(parts)
 
     def entropy(self, head: int) -> float | None:

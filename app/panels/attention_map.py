@@ -13,7 +13,7 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QGraphicsRectItem, QHBoxLayout, QToolTip, QWidget
 
 from app.panels.models.attention_grid import AttentionGrid
-from app.theme import ROW_GAP, theme
+from app.theme import GRID, ROW_GAP, theme
 from app.widgets.axes import CountAxis, use_count_axes
 from app.widgets.heatmap import ColourBar, lookup_table, shade
 from app.widgets.plot import make_plot, pen, style_plot
@@ -50,6 +50,8 @@ class AttentionMap(QWidget):
         self.plot.installEventFilter(self)
         self._axes = (CountAxis("left"), CountAxis("bottom"))
         use_count_axes(self.plot, left=self._axes[0], bottom=self._axes[1])
+        self.plot.getPlotItem().layout.setContentsMargins(1, 2 * GRID, 1, 1)  # half of the first tick's label
+        self._axes[1].setStyle(hideOverlappingLabels=False)  # the axis leaves out what would be cut itself
         self.view = self.plot.getPlotItem().getViewBox()
         self.view.invertY(True)
         self.image = pg.ImageItem(axisOrder="row-major")

@@ -94,7 +94,7 @@ class KvMemoryPanel(Panel):
             return self.tr("nothing cached · a cache would hold {} {}").format(memory(predicted), PREDICTED)
         share = percent(used / reserved) if reserved else percent(None)
         return self.tr(
-            "{used} used {measured} of {reserved} reserved {measured} ({share} {derived}) · formula {predicted} {mark}"
+            "{used} used {measured} · {reserved} reserved {measured} · {share} {derived} · formula {predicted} {mark}"
         ).format(
             used=memory(used), reserved=memory(reserved), share=share, predicted=memory(predicted),
             measured=MEASURED, derived=DERIVED, mark=PREDICTED,
@@ -257,7 +257,8 @@ class KvMemoryPanel(Panel):
         if self._shape is not None and len(alive):
             at, pooled = envelope(alive, max(128, self.chart.width() // 2))
             formula = pooled * self._shape.total_bytes(1)
-            words = self.tr("formula {} {}").format(memory(float(formula[-1])), PREDICTED)
+            newest = self._shape.total_bytes(int(alive[-1]))  # the envelope's last value is a peak of several steps
+            words = self.tr("formula {} {}").format(memory(newest), PREDICTED)
             lines.append(Line(words, at.astype(np.float64) + 0.5, formula, colours.text, dashed=True))
         self.chart.title = self.tr("KV memory over the steps")
         self.chart.x_title = self.tr("step")

@@ -10,6 +10,8 @@ from PySide6.QtGui import QFontMetrics
 
 from app.theme import CAPTION_SCALE, ui_font
 
+EDGE: Final = 4
+"""Pixels that a number may stand out over the right end of its axis."""
 NAME_PIXELS: Final = 44
 """Narrowest cell, in pixels along a horizontal axis, that gets its name written."""
 
@@ -47,6 +49,8 @@ class CountAxis(pg.AxisItem):  # type: ignore[misc]
         if self._named:
             self._spacing = 1
         first = max(0, math.ceil((low - 0.5) / self._spacing)) * self._spacing
+        if not vertical and not self._named:  # a number that would be cut at the right edge is left out
+            high -= max(0.0, metrics.horizontalAdvance(f"{int(high)}") / 2 - EDGE) / size * things
         return [
             (self._spacing, [i + 0.5 for i in range(first, math.floor(high) + 1, self._spacing) if i + 0.5 <= high])
         ]

@@ -6,7 +6,7 @@ Under a style sheet, Qt drops a font or a palette set on a widget as soon as one
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, Qt
+from PySide6.QtCore import QRect, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPaintEvent
 from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
 
@@ -27,7 +27,20 @@ class ThemedLabel(QLabel):
         super().__init__(parent)
         self._muted, self._scale, self._code, self._wrap = muted, scale, code, wrap
         self.setTextFormat(Qt.TextFormat.PlainText)
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        policy.setHeightForWidth(wrap)
+        self.setSizePolicy(policy)
+
+    def hasHeightForWidth(self) -> bool:
+        return self._wrap
+
+    def heightForWidth(self, width: int) -> int:
+        """The height of the text wrapped at this width; that of a line where it does not wrap."""
+        if not self._wrap:
+            return self.sizeHint().height()
+        room = QRect(0, 0, max(width, 1), 100_000)
+        words = QFontMetrics(self.drawing_font()).boundingRect(room, Qt.TextFlag.TextWordWrap.value, self.text())
+        return max(words.height() + 2, self.sizeHint().height())
 
     def drawing_font(self) -> QFont:
         """The font of the theme that the text is drawn in."""

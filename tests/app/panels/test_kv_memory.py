@@ -27,7 +27,7 @@ def test_every_layer_shows_what_was_measured_beside_the_formula(qtbot: QtBot) ->
     panel = shown(qtbot, decode_run(20, "contiguous").session)
     assert panel.bars.layers == [LayerKv(20 * A_POSITION, 40 * A_POSITION, 20 * A_POSITION)] * 2
     assert panel.figures().replace("\u2009", " ") == (
-        "5.00 KiB used ● of 10.0 KiB reserved ● (50.0 % ƒ) · formula 5.00 KiB ~"
+        "5.00 KiB used ● · 10.0 KiB reserved ● · 50.0 % ƒ · formula 5.00 KiB ~"
     )
     assert panel.rows()[1] == [(19, layer, 2560, 5120, 2560) for layer in range(2)]
     text = panel.layer_text(1).replace("\u2009", " ")
