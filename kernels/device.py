@@ -10,6 +10,8 @@ import torch
 import triton
 from torch import Tensor
 
+from kernels.errors import KernelUnavailableError
+
 INTERPRETED: Final = bool(triton.knobs.runtime.interpret)
 """Whether kernels run in Triton's interpreter (TRITON_INTERPRET=1 when this was imported)."""
 
@@ -17,10 +19,6 @@ STEP_POINTERS: Final = ("starts_ptr", "ends_ptr", "lengths_ptr", "where_ptr")
 """Arguments that may lie anywhere in a step's metadata: kernels are compiled once for any alignment of them."""
 
 LARGE_SHARED_BYTES: Final = 160 * 1024
-
-
-class KernelUnavailableError(RuntimeError):
-    """A Triton kernel was given tensors of a device on which it cannot run."""
 
 
 def check_device(tensor: Tensor) -> None:

@@ -20,6 +20,7 @@ from engine.model.families import Affine, Family, LayerWeights, Read
 from engine.model.linear import Linear, make_linear
 from engine.model.norm import Norm, layer_norm, rms_norm
 from engine.model.rope import rotate_, rotations
+from kernels.cpu import library, row_operations
 
 ACTIVATIONS: Final[dict[Activation, Callable[[Tensor], Tensor]]] = {
     "silu": functional.silu,
@@ -73,6 +74,7 @@ class Decoder:
         self._final_norm = final_norm
         self._head = head
         self._rope_kv_write = rope_kv_write() if kernels else None
+        self._rotate_ = row_operations.rotate_ if library.serves(embedding.device, dtype) else rotate_
         self._rotations = rotations(config, embedding.device) if config.positions == "rope" else None
 
     @property
@@ -144,7 +146,7 @@ class Decoder:
                 return qkv[:, :heads]
         with timer("rope"):
             if rotation is not None:
-                rotate_(qkv[:, : heads + kv_heads], rotation)
+                self._rotate_(qkv[:, : heads + kv_heads], rotation)
             q, k, v = torch.split(qkv, [heads, kv_heads, kv_heads], 1)  # [P, heads or kv_heads, head_dim]
         with timer("kv_write"):
             cache.write(layer, k, v)
@@ -173,7 +175,7 @@ def build_decoder(
 
     def linear(affine: Affine) -> Linear:
         weight, bias = affine
-        return make_linear(place(weight), None if bias is None else place(bias))
+        return make_linear(weight, bias, device, dtype)
 
     def norm(affine: Affine) -> Norm:
         weight, bias = affine
@@ -194,7 +196,7 @@ def build_decoder(
             norm(weights.ffn_norm), mlp,
         )  # fmt: skip
 
-    activate = activation_of(config, kernels)
+    activate = activation_of(config, device, dtype, kernels)
     # The head comes first: it is the largest weight, and converting it takes memory that later holds the layers.
     weights = family.model(read, config)
     embedding = None if device.type == "cpu" else place(weights.embedding)
@@ -213,7 +215,9 @@ def build_decoder(
     yield Decoder(config, embedding, positions, layers, final_norm, head, dtype, kernels)
 
 
-def activation_of(config: ModelConfig, kernels: bool) -> Callable[[Tensor], Tensor]:
+def activation_of(
+    config: ModelConfig, device: torch.device, dtype: torch.dtype, kernels: bool
+) -> Callable[[Tensor], Tensor]:
     """What stands between the two projections of the feed-forward (see `Mlp.activate`)."""
     activation = ACTIVATIONS[config.activation]
     if config.mlp != "swiglu":
@@ -222,6 +226,8 @@ def activation_of(config: ModelConfig, kernels: bool) -> Callable[[Tensor], Tens
         from kernels.swiglu import swiglu  # noqa: PLC0415 - Triton exists where these kernels run
 
         return swiglu
+    if config.activation == "silu" and library.serves(device, dtype):
+        return row_operations.swiglu
 
     def gated(wide: Tensor) -> Tensor:
         gate, up = wide.chunk(2, -1)

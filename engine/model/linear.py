@@ -10,7 +10,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from engine.measure.ceilings import best_s
+from kernels.cpu.streamed_linear import streamed, unavailable
 
+STREAM_SIZE: Final = 500_000
+"""From so many weights on, reading them from memory is what a product costs; smaller ones stay in the caches."""
+GEMM_ROWS: Final = {torch.float32: 96, torch.bfloat16: 8}
+"""From so many rows on PyTorch's own product is faster where weights and activations have this dtype."""
 PACK_BYTES: Final = 8 * 2**20
 """From this size on a float32 weight may be packed; below it, the packed call's own cost shows."""
 TRIAL_SHAPE: Final = (4096, 2048)
@@ -62,6 +67,30 @@ class TransposedLinear:
         return y if self._bias is None else y.add_(self._bias), None
 
 
+class StreamedLinear:
+    """The weight [out, in] as stored, read at the memory's speed by this project's own kernel (kernels/cpu).
+
+    `dtype` is that of x: bfloat16 weights serve float32 activations without being widened in memory.
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor | None, dtype: torch.dtype) -> None:
+        self._weight = weight.clone(memory_format=torch.contiguous_format)
+        self._bias = bias
+        self._gemm_rows = GEMM_ROWS[dtype] if weight.dtype == dtype else None
+        self._multiply = streamed(self._weight, bias, dtype)
+        self.bytes = weight.nbytes + (0 if bias is None else bias.nbytes)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        if self._gemm_rows is not None and x.shape[0] >= self._gemm_rows:
+            return functional.linear(x, self._weight, self._bias)
+        return self._multiply(x)
+
+    def into(self, residual: Tensor, x: Tensor) -> tuple[Tensor, Tensor | None]:
+        if self._gemm_rows is not None and x.shape[0] >= self._gemm_rows:
+            return residual + functional.linear(x, self._weight, self._bias), None
+        return self._multiply(x, residual), None
+
+
 class PackedLinear:
     """The weight in oneDNN's blocked layout: about twice the bandwidth of a plain one on one row, more on a few."""
 
@@ -78,18 +107,24 @@ class PackedLinear:
         return torch.ops.mkldnn._linear_pointwise.binary(x, residual, self._weight, self._bias, "add"), None
 
 
-def make_linear(weight: Tensor, bias: Tensor | None = None) -> Linear:
-    """The form of a linear layer that is fastest for such a weight [out, in], by its device, dtype and size.
+def make_linear(weight: Tensor, bias: Tensor | None, device: torch.device, dtype: torch.dtype) -> Linear:
+    """The form of a linear layer that is fastest for such a weight [out, in] against activations of `dtype`.
 
-    On a CPU, one row, µs plain / transposed / packed: float32 1376×256 24 / 15 / 80; bfloat16 1376×256 100 / 69 / 29;
-    float16 55 / 66 / 66. Large float32 weights differ from machine to machine and are tried on this one.
+    Weight and bias come as the checkpoint stores them. On a CPU, one row, µs plain / transposed / packed: float32
+    1376×256 24 / 15 / 80; bfloat16 1376×256 100 / 69 / 29; float16 55 / 66 / 66. Large weights are streamed as they
+    are stored where the machine has a C compiler (24 layers of 896, two threads, GB/s: 33 streamed, 29 plain, 27 packed
+    in float32; 33, 16, 24 in bfloat16); without one, machines differ in float32, and this one is tried.
     """
-    if weight.device.type != "cpu":
+    bias = None if bias is None else bias.to(device=device, dtype=dtype)
+    if device.type == "cpu" and weight.numel() >= STREAM_SIZE and unavailable(weight, dtype) is None:
+        return StreamedLinear(weight, bias, dtype)
+    weight = weight.to(device=device, dtype=dtype)
+    if device.type != "cpu":
         return PlainLinear(weight, bias)
-    if weight.dtype == torch.float32:
+    if dtype == torch.float32:
         packed = can_pack() and weight.nbytes >= PACK_BYTES and packing_pays(torch.get_num_threads())
         return PackedLinear(weight, bias) if packed else TransposedLinear(weight, bias)
-    if weight.dtype == torch.bfloat16 and can_pack() and torch.ops.mkldnn._is_mkldnn_bf16_supported():
+    if dtype == torch.bfloat16 and can_pack() and torch.ops.mkldnn._is_mkldnn_bf16_supported():
         return PackedLinear(weight, bias)
     return PlainLinear(weight, bias)
 

@@ -19,6 +19,8 @@ from engine.model.config import ModelConfig
 from engine.model.decoder import Decoder, build_decoder
 from engine.model.families import check_shape, family_of
 from engine.model.tokenizer import Tokenizer, load_tokenizer
+from kernels.cpu import library
+from kernels.cpu.streamed_linear import PAIRS
 
 Progress = Callable[[str, float], None]
 
@@ -119,13 +121,19 @@ def choose_threads(weight_bytes: int) -> int:
     return 1 if weight_bytes <= SMALL_MODEL_BYTES else (psutil.cpu_count(logical=False) or 1)
 
 
+def kept_dtype(stored: torch.dtype, device: torch.device, dtype: torch.dtype) -> torch.dtype:
+    """The dtype that large weights have in memory: as stored where a kernel widens them on the way (kernels/cpu)."""
+    return stored if library.serves(device, dtype) and (stored, dtype) in PAIRS else dtype
+
+
 def check_memory(config: ModelConfig, device: torch.device, dtype: torch.dtype) -> None:
     """Raise UnavailableError, saying how much is needed, where the weights alone do not fit into free memory."""
-    needed = config.parameters * dtype.itemsize
+    kept = kept_dtype(config.dtype, device, dtype)
+    needed = config.parameters * kept.itemsize
     free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else psutil.virtual_memory().available
     if needed > free:
         raise UnavailableError(
-            f"The weights need {size_text(needed)} in {str(dtype).removeprefix('torch.')}, "
+            f"The weights need {size_text(needed)} in {str(kept).removeprefix('torch.')}, "
             f"and {device} has {size_text(free)} free; choose a smaller model or precision."
         )
 

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from kernels.cpu import library, row_operations
+
 
 class Norm(Protocol):
     """Normalises the last dimension, shape and dtype unchanged."""
@@ -19,10 +21,13 @@ class Norm(Protocol):
 def rms_norm(weight: Tensor, eps: float, kernels: bool = False) -> Norm:
     """x / sqrt(mean(x²) + eps) · weight, over the last dimension (Zhang and Sennrich 2019).
 
-    With `kernels` it is this project's own (kernels/rmsnorm.py), the sum included.
+    With `kernels` it is this project's own (kernels/rmsnorm.py), the sum included; so it is on a CPU where a C compiler
+    is at hand (kernels/cpu).
     """
     if kernels:
         return _kernel_rms_norm(weight, eps)
+    if library.serves(weight.device, weight.dtype):
+        return _c_rms_norm(weight, eps)
     shape = (weight.shape[-1],)
     if weight.device.type != "cpu" or weight.dtype != torch.float32 or weight.dim() > 1:
 
@@ -51,6 +56,16 @@ def layer_norm(weight: Tensor, bias: Tensor, eps: float) -> Norm:
     def norm(x: Tensor, delta: Tensor | None = None) -> tuple[Tensor, Tensor]:
         total = x if delta is None else x + delta
         return functional.layer_norm(total, shape, weight, bias, eps), total
+
+    return norm
+
+
+def _c_rms_norm(weight: Tensor, eps: float) -> Norm:
+    weight, epsilon = weight.contiguous(), torch.tensor(eps)
+
+    def norm(x: Tensor, delta: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        total = x if delta is None else x + delta
+        return row_operations.rms_norm(total, weight, epsilon), total
 
     return norm
 

@@ -8,7 +8,8 @@ import torch
 from kernels import device as device_module
 from kernels.attention_row import attention_row
 from kernels.decode_attention import DecodeWorkspace, choose_splits, decode_attention, merge_reference
-from kernels.device import KernelUnavailableError, check_device
+from kernels.device import check_device
+from kernels.errors import KernelUnavailableError
 from kernels.kv import ContiguousKV, PagedKV
 from kernels.prefill_attention import Tiles, prefill_attention, prefill_reference
 from tests.kernels.attention_cases import Case, batch_of, check, decode_grid, make_inputs, prefill_grid

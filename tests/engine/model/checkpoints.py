@@ -59,15 +59,23 @@ KINDS: dict[str, Callable[[], PretrainedConfig]] = {
 }  # fmt: skip
 
 
-def save_checkpoint(folder: Path, kind: str, **save: Any) -> Path:
-    """A random checkpoint of that kind with a word-level tokenizer; norms and biases are random too."""
+def save_checkpoint(
+    folder: Path, kind: str, shape: dict[str, float] | None = None, dtype: torch.dtype = torch.float32, **save: Any
+) -> Path:
+    """A random checkpoint of that kind with a word-level tokenizer; norms and biases are random too.
+
+    `shape` overrides what the kind's config says; the weights are stored in `dtype`.
+    """
     torch.manual_seed(sum(map(ord, kind)))
-    model = AutoModelForCausalLM.from_config(KINDS[kind](), attn_implementation="eager")
+    config = KINDS[kind]()
+    for name, value in (shape or {}).items():
+        setattr(config, name, value)
+    model = AutoModelForCausalLM.from_config(config, attn_implementation="eager")
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if "norm" in name or "ln_" in name or name.endswith("bias"):
                 parameter.add_(torch.randn_like(parameter) * 0.1)
-    model.save_pretrained(folder, **save)
+    model.to(dtype).save_pretrained(folder, **save)
     save_tokenizer(folder)
     return folder
 

@@ -11,6 +11,7 @@ import torch
 from engine.decode.settings import LoadSpec
 from engine.errors import UnavailableError
 from engine.model.loader import choose_device, load_model, model_path
+from kernels.cpu import library
 from tests.engine.model.checkpoints import save_checkpoint
 from tests.engine.model.forward import load
 
@@ -69,6 +70,16 @@ def test_too_little_memory_says_how_much_is_needed(folder: Path, monkeypatch: py
     monkeypatch.setattr(psutil, "virtual_memory", Memory)
     with pytest.raises(UnavailableError, match=r"^The weights need 0\.3 MiB in float32, and cpu has 0\.0 MiB free; "):
         load(folder)
+
+
+@pytest.mark.skipif(library.unavailable() is not None, reason="needs the C kernels")
+def test_a_checkpoint_of_bfloat16_needs_no_more_memory_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Memory:
+        available = 1000
+
+    monkeypatch.setattr(psutil, "virtual_memory", Memory)
+    with pytest.raises(UnavailableError, match=r"^The weights need 13\.1 MiB in bfloat16, "):
+        load("demo")  # 6.85 M parameters
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])

@@ -9,21 +9,41 @@ import pytest
 import torch
 from torch.nn import functional
 
+from engine.model import linear as linears
 from engine.model.config import Rope
-from engine.model.linear import PackedLinear, PlainLinear, TransposedLinear, make_linear, packing_pays
+from engine.model.linear import (
+    GEMM_ROWS,
+    PackedLinear,
+    PlainLinear,
+    StreamedLinear,
+    TransposedLinear,
+    make_linear,
+    packing_pays,
+)
 from engine.model.norm import Norm, layer_norm, rms_norm
 from engine.model.rope import frequencies, interleave_pairs, rotate_
+from kernels.cpu import library
 
-FORMS = (PlainLinear, TransposedLinear, PackedLinear)
+CPU = torch.device("cpu")
+streams = pytest.mark.skipif(library.unavailable() is not None, reason=f"no C kernels: {library.unavailable()}")
+
+
+def as_stored(weight: torch.Tensor, bias: torch.Tensor | None) -> StreamedLinear:
+    return StreamedLinear(weight, bias, weight.dtype)
+
+
+FORMS = (PlainLinear, TransposedLinear, PackedLinear, pytest.param(as_stored, marks=streams))
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize("rows", [1, 5, 70])
+@pytest.mark.parametrize("rows", [1, 5, 130])
 @pytest.mark.parametrize("biased", [False, True])
 @pytest.mark.parametrize("form", FORMS)
-def test_every_form_of_a_linear_layer_multiplies_alike(form: type, biased: bool, rows: int, dtype: torch.dtype) -> None:
+def test_every_form_of_a_linear_layer_multiplies_alike(
+    form: Callable[..., linears.Linear], biased: bool, rows: int, dtype: torch.dtype
+) -> None:
     torch.manual_seed(1)
-    weight, x = torch.randn(24, 40).to(dtype), torch.randn(rows, 40).to(dtype)
+    weight, x = torch.randn(24, 64).to(dtype), torch.randn(rows, 64).to(dtype)
     bias = torch.randn(24).to(dtype) if biased else None
     residual = torch.randn(rows, 24).to(dtype)
     linear = form(weight, bias)
@@ -38,13 +58,50 @@ def test_every_form_of_a_linear_layer_multiplies_alike(form: type, biased: bool,
     assert linear.bytes == weight.nbytes + (0 if bias is None else bias.nbytes)
 
 
-def test_the_form_follows_dtype_and_size() -> None:
-    assert isinstance(make_linear(torch.randn(8, 8)), TransposedLinear)
+@pytest.mark.parametrize("stored", [torch.float32, torch.bfloat16])
+@streams
+def test_large_weights_stay_as_stored(stored: torch.dtype) -> None:
+    weight, x = torch.randn(1000, 512).to(stored), torch.randn(1, 512)
+    linear = make_linear(weight, None, CPU, torch.float32)
+    assert isinstance(linear, StreamedLinear)
+    assert linear.bytes == weight.nbytes
+    assert torch.allclose(linear(x), functional.linear(x, weight.float()), atol=1e-4)
+    weight.zero_()  # the checkpoint's mapping may go
+    assert linear(x).any()
+
+
+def test_the_form_follows_dtype_and_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(linears, "unavailable", lambda weight, dtype: "no C compiler")
+
+    def form(dtype: torch.dtype, side: int) -> linears.Linear:
+        return make_linear(torch.randn(side, side), torch.randn(side), CPU, dtype)
+
+    assert isinstance(form(torch.float32, 8), TransposedLinear)
     best = PackedLinear if packing_pays(torch.get_num_threads()) else TransposedLinear
-    assert isinstance(make_linear(torch.randn(2048, 2048)), best)
-    assert isinstance(make_linear(torch.randn(8, 8).half()), PlainLinear)
+    assert isinstance(form(torch.float32, 2048), best)
+    assert isinstance(form(torch.float16, 8), PlainLinear)
     packs = torch.ops.mkldnn._is_mkldnn_bf16_supported()
-    assert isinstance(make_linear(torch.randn(8, 8).bfloat16()), PackedLinear if packs else PlainLinear)
+    assert isinstance(form(torch.bfloat16, 8), PackedLinear if packs else PlainLinear)
+
+
+@streams
+def test_many_rows_go_to_pytorch_where_it_is_faster(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[int] = []
+    product = functional.linear
+
+    def counted(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
+        calls.append(x.shape[0])
+        return product(x, weight, bias)
+
+    monkeypatch.setattr(functional, "linear", counted)
+    for dtype, rows in GEMM_ROWS.items():
+        as_stored(torch.randn(8, 64).to(dtype), None)(torch.randn(rows - 1, 64).to(dtype))
+        assert calls == []
+        as_stored(torch.randn(8, 64).to(dtype), None)(torch.randn(rows, 64).to(dtype))
+        assert calls == [rows]
+        calls.clear()
+    StreamedLinear(torch.randn(8, 64).bfloat16(), None, torch.float32)(torch.randn(200, 64))
+    assert calls == []  # PyTorch would have to widen the whole weight
 
 
 @pytest.mark.parametrize("rows", [1, 9])

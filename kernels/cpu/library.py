@@ -1,0 +1,138 @@
+"""The C kernels of this folder, compiled on the user's machine for its own processor, once, and kept.
+
+They see plain pointers, know nothing of PyTorch, and run on PyTorch's own OpenMP threads, whose library is already
+loaded. Triton, too, needs the machine's C compiler.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+import torch
+from platformdirs import user_cache_dir
+
+from kernels.errors import KernelUnavailableError
+
+FLAGS: Final = ("-std=c11", "-O3", "-march=native", "-fno-trapping-math", "-fopenmp", "-shared", "-fPIC")
+WIDE_FLAGS: Final = ("-mprefer-vector-width=512",)
+"""What compilers for x86 know besides; else they halve the vectors of AVX-512."""
+TIMEOUT_S: Final = 60.0
+
+
+DTYPES: Final = {torch.float32: "float32", torch.bfloat16: "bfloat16"}
+"""The names that C functions have for what they read and write."""
+
+
+@cache
+def function(name: str, pointers: int, sizes: int, *dtypes: torch.dtype) -> ctypes._NamedFuncPointer:
+    """The C function `name_dtype...`: it takes so many pointers, then so many sizes, then the number of threads.
+
+    Raises KernelUnavailableError where it was not written for these dtypes or cannot be had on this machine.
+    """
+    if any(dtype not in DTYPES for dtype in dtypes):
+        raise KernelUnavailableError(f"{name} was not written for {', '.join(map(str, dtypes))}.")
+    full = "_".join([name, *(DTYPES[dtype] for dtype in dtypes)])
+    found = getattr(library(), full, None)
+    if found is None:
+        raise KernelUnavailableError(f"There is no kernel {full}.")
+    found.argtypes = [ctypes.c_void_p] * pointers + [ctypes.c_size_t] * sizes + [ctypes.c_int]
+    found.restype = None
+    return found  # type: ignore[no-any-return]
+
+
+@cache
+def library() -> ctypes.CDLL:
+    """All C files of this folder as one library; raises KernelUnavailableError with the reason where there is none."""
+    return compiled(sorted(Path(__file__).parent.glob("*.c")), Path(user_cache_dir("decodescope")) / "kernels")
+
+
+def serves(device: torch.device, dtype: torch.dtype) -> bool:
+    """Whether C kernels can run on tensors of this device and dtype."""
+    return device.type == "cpu" and dtype in DTYPES and unavailable() is None
+
+
+@cache
+def unavailable() -> str | None:
+    """Why the C kernels cannot run on this machine; None where they can."""
+    try:
+        library()
+    except KernelUnavailableError as error:
+        return str(error)
+    return None
+
+
+def compiled(sources: list[Path], folder: Path) -> ctypes.CDLL:
+    """Compile the files unless `folder` holds them compiled by the same compiler for the same processor, and load them.
+
+    Raises KernelUnavailableError where there is no compiler, it refuses a file, or what it made cannot be loaded.
+    """
+    compiler = c_compiler()
+    headers = sorted({header for source in sources for header in source.parent.glob("*.h")})
+    code = [file.read_bytes() for file in (*sources, *headers)]
+    wanted = [*code, repr(FLAGS + WIDE_FLAGS).encode(), compiler.encode(), _processor().encode()]
+    name = f"cpu-{hashlib.sha256(b'|'.join(wanted)).hexdigest()[:16]}.so"
+    kept = folder / name
+    try:
+        return ctypes.CDLL(str(kept))
+    except OSError:
+        pass  # not there, or no library: make it
+    try:
+        with tempfile.TemporaryDirectory() as build:
+            made = Path(build) / name
+            _compile(compiler, sources, made)
+            return ctypes.CDLL(str(_keep(made, kept) or made))
+    except OSError as error:
+        raise KernelUnavailableError(f"The compiled kernels cannot be used: {error}.") from error
+
+
+def c_compiler() -> str:
+    """The path of the machine's C compiler: $CC, or cc, gcc or clang; raises KernelUnavailableError without one."""
+    for name in (os.environ.get("CC", ""), "cc", "gcc", "clang"):
+        if name and (path := shutil.which(name)):
+            return path
+    raise KernelUnavailableError("There is no C compiler (cc, gcc or clang) on this machine.")
+
+
+def _compile(compiler: str, sources: list[Path], to: Path) -> None:
+    error = ""
+    for flags in (FLAGS + WIDE_FLAGS, FLAGS):
+        command = [compiler, *flags, *map(str, sources), "-o", str(to)]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+        except (OSError, subprocess.TimeoutExpired) as failed:
+            raise KernelUnavailableError(f"{compiler} did not compile the kernels: {failed}.") from failed
+        if done.returncode == 0:
+            return
+        error = next((line for line in done.stderr.splitlines() if "error" in line), done.stderr.strip())
+    raise KernelUnavailableError(f"{compiler} cannot compile the kernels: {error}")
+
+
+def _keep(made: Path, kept: Path) -> Path | None:
+    """Put a fresh library where the next process finds it, whole or not at all; None where the folder takes none."""
+    partial = kept.with_suffix(f".{os.getpid()}")
+    try:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(made, partial)
+        partial.replace(kept)
+    except OSError:
+        return None
+    return kept
+
+
+def _processor() -> str:
+    """What `-march=native` depends on: the processor's name and what it can do."""
+    facts = f"{platform.system()} {platform.machine()} "
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return facts + platform.processor()
+    return facts + "".join(sorted({line for line in lines if line.startswith(("model name", "flags", "Features"))}))

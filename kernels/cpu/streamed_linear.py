@@ -1,0 +1,100 @@
+"""x Wᵀ for the few rows of a decode step on a CPU, at the speed at which the weights can be read (streamed_linear.c).
+
+PyTorch's own products of one row and a few leave a tenth to a half of the memory's bandwidth unused, and none
+multiplies float32 activations with weights that a checkpoint stores as bfloat16: they would have to be widened first
+and read twice as wide at every step. Here they stay as stored and are widened, exactly, in registers.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Protocol
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from kernels.cpu import library
+from kernels.errors import KernelUnavailableError
+
+ROWS_AT_ONCE: Final = 64
+"""How many rows of x share one pass over the weights: more would push each other out of the second-level cache."""
+BLOCK: Final = 32
+"""The last dimension is a multiple of this: one load of bfloat16 weights."""
+PAIRS: Final = frozenset(
+    {(torch.float32, torch.float32), (torch.bfloat16, torch.float32), (torch.bfloat16, torch.bfloat16)}
+)
+"""(weight, activation) dtypes there are functions for."""
+
+
+def unavailable(weight: Tensor, activation: torch.dtype) -> str | None:
+    """Why a weight [out, in] cannot be streamed against activations of this dtype; None where it can."""
+    if weight.device.type != "cpu":
+        return f"it runs on a CPU, not on {weight.device}"
+    if (weight.dtype, activation) not in PAIRS:
+        return f"there is no kernel for {weight.dtype} weights and {activation} activations"
+    if weight.shape[1] % BLOCK:
+        return f"{weight.shape[1]} input channels are no multiple of {BLOCK}"
+    return library.unavailable()
+
+
+class Multiply(Protocol):
+    """x [P, in] to x Wᵀ + bias + residual [P, out], of one weight and bias."""
+
+    def __call__(self, x: Tensor, residual: Tensor | None = None) -> Tensor:
+        """Raises ValueError for shapes or dtypes that do not fit."""
+
+
+def streamed(weight: Tensor, bias: Tensor | None, activation: torch.dtype) -> Multiply:
+    """The product with a contiguous W [out, in], checked and bound once: a step calls it again and again.
+
+    Sums are float32 and each result is rounded once; a row's result does not depend on the rows beside it. Bias,
+    residual and result have the dtype `activation`. Raises KernelUnavailableError where `unavailable` has a reason,
+    ValueError for a weight or bias that does not fit.
+    """
+    if reason := unavailable(weight, activation):
+        raise KernelUnavailableError(f"This weight cannot be streamed: {reason}.")
+    out, channels = weight.shape
+    if not weight.is_contiguous() or (bias is not None and (bias.shape != (out,) or bias.dtype != activation)):
+        raise ValueError(f"a weight {tuple(weight.shape)} must be contiguous, and its bias [{out}] of {activation}")
+    call = library.function("streamed_linear", 6, 3, weight.dtype, activation)
+    weight_at, bias_at = weight.data_ptr(), None if bias is None else bias.data_ptr()
+    spreads = weight.dtype != torch.float32
+    itemsize = activation.itemsize
+
+    def multiply(x: Tensor, residual: Tensor | None = None) -> Tensor:
+        rows = x.shape[0]
+        if x.shape[1] != channels or x.dtype != activation:
+            raise ValueError(f"x {tuple(x.shape)} of {x.dtype} does not fit {tuple(weight.shape)} and {activation}")
+        x = x.contiguous()
+        residual_at = None
+        if residual is not None:
+            if residual.shape != (rows, out) or residual.dtype != activation:
+                raise ValueError(f"a residual {tuple(residual.shape)} of {residual.dtype} does not fit [{rows}, {out}]")
+            residual = residual.contiguous()
+            residual_at = residual.data_ptr()
+        y = torch.empty(rows, out, dtype=activation)
+        scratch = torch.empty(min(rows, ROWS_AT_ONCE), channels) if spreads else x
+        x_at, y_at, scratch_at, threads = x.data_ptr(), y.data_ptr(), scratch.data_ptr(), torch.get_num_threads()
+        for first in range(0, rows, ROWS_AT_ONCE):
+            skip = first * out * itemsize
+            call(
+                weight_at, x_at + first * channels * itemsize, bias_at,
+                None if residual_at is None else residual_at + skip, y_at + skip, scratch_at,
+                min(ROWS_AT_ONCE, rows - first), channels, out, threads,
+            )  # fmt: skip
+        return y
+
+    return multiply
+
+
+def streamed_linear(x: Tensor, weight: Tensor, bias: Tensor | None = None, residual: Tensor | None = None) -> Tensor:
+    """x [P, in] Wᵀ + bias [out] + residual [P, out], once (see `streamed`)."""
+    return streamed(weight, bias, x.dtype)(x, residual)
+
+
+def streamed_linear_reference(
+    x: Tensor, weight: Tensor, bias: Tensor | None = None, residual: Tensor | None = None
+) -> Tensor:
+    """What `streamed_linear` computes, in the dtype of x."""
+    y = functional.linear(x, weight.to(x.dtype), bias)
+    return y if residual is None else y + residual

@@ -1,0 +1,7 @@
+"""What a kernel raises."""
+
+from __future__ import annotations
+
+
+class KernelUnavailableError(RuntimeError):
+    """A kernel cannot run here: tensors of another device, no compiler, a shape or dtype it was not written for."""
