@@ -138,6 +138,9 @@ class HeadGrid(QWidget):
             box = self.map_box(head)
             if head in self._images:
                 painter.drawImage(box, self._images[head])
+            else:
+                painter.setPen(QColor(colours.muted))
+                painter.drawText(box, Qt.AlignmentFlag.AlignCenter, self.tr("reading…"))
             chosen = head == self.selected
             painter.setPen(QPen(QColor(colours.accent if chosen else colours.line), 2 if chosen else 1))
             painter.drawRect(box.adjusted(-1, -1, 0, 0))

@@ -41,7 +41,7 @@ class ParallelPanel(Panel):
         self.picker.activated.connect(self._picked)
         self._picker_label = QLabel(self.tr("Re&quest"))
         self._picker_label.setBuddy(self.picker)
-        self.verdict = ThemedLabel(muted=False)
+        self.verdict = ThemedLabel(muted=False, wrap=True)
         self.words = ThemedLabel(wrap=True)
         self.words.setAlignment(Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignBottom)
         self.words.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import ClassVar, Final, Literal
 
-from PySide6.QtCore import QSize
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QLabel, QWidget
 
@@ -45,8 +45,8 @@ class RooflinePanel(Panel):
         self.picker.activated.connect(self._kind_chosen)
         self._picker_label = QLabel(self.tr("&Phases of"))
         self._picker_label.setBuddy(self.picker)
-        self.verdict = ThemedLabel(muted=False)
-        self.note = ThemedLabel()
+        self.verdict = ThemedLabel(muted=False, wrap=True)
+        self.note = ThemedLabel(wrap=True)
         self.chart = RooflineChart()
         self.chart.setAccessibleName(self.tr("Arithmetic intensity against arithmetic rate, both logarithmic"))
         self.chart.x_title = self.tr("arithmetic intensity, FLOP/byte")
@@ -64,6 +64,8 @@ class RooflinePanel(Panel):
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(PANEL_PADDING, ROW_GAP, PANEL_PADDING, ROW_GAP)
         self._grid.setSpacing(ROW_GAP)
+        self.setObjectName("panel-body")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._grid.setSizeConstraint(QGridLayout.SizeConstraint.SetNoConstraint)  # a smaller panel re-arranges
         self._arrange("tall")
 

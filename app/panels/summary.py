@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import ClassVar, Final
 
-from PySide6.QtCore import QCoreApplication, QSize
+from PySide6.QtCore import QCoreApplication, QSize, Qt
 from PySide6.QtGui import QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from app.panels.base import Panel, PanelContext
+from app.panels.models.parallel import taught_run
 from app.panels.models.summary import CONTEXT, HEADS, NAMES, Line, amount_text, markdown, plain_rows, summary_lines
 from app.selection import Selected
 from app.theme import PANEL_PADDING, ROW_GAP
@@ -36,22 +37,32 @@ class SummaryPanel(Panel):
         self._lines: list[Line] = []
         self.table = ClaimTable(self.tr("Training against inference"))
         self.legend = ThemedLabel()
-        self.legend.setText(self.tr("● measured   ƒ derived from measured counts and shapes   ~ claimed by the brief"))
-        self.legend.setToolTip(self.legend.text())
+        self.legend.setText(self.tr("● measured   ƒ derived   ~ claimed"))
+        self.legend.setToolTip(
+            self.tr("● a clock or a counter measured it, ƒ derived from measured counts and shapes, ~ claimed by the brief.")
+        )
         self.range_line = ThemedLabel()
+        self.run_button = QPushButton(self.tr("&Run with a teacher-forced pass"))
+        self.run_button.setToolTip(
+            self.tr("Generate the text of this session's prompts again, then run all of it through the model at once.")
+        )
+        self.run_button.clicked.connect(self.run_taught)
         self.copy_button = QPushButton(self.tr("Copy as &Markdown"))
         self.copy_button.setToolTip(self.tr("Put this table on the clipboard as Markdown."))
         self.copy_button.clicked.connect(self.copy_markdown)
         below = QHBoxLayout()
         below.setSpacing(ROW_GAP)
+        below.addWidget(self.range_line)
         below.addWidget(self.legend, 1)
+        below.addWidget(self.run_button)
         below.addWidget(self.copy_button)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(PANEL_PADDING, ROW_GAP, PANEL_PADDING, ROW_GAP)
         layout.setSpacing(ROW_GAP)
-        layout.addWidget(self.range_line)
         layout.addWidget(self.table, 1)
         layout.addLayout(below)
+        self.setObjectName("panel-body")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
 
     # --- Panel ------------------------------------------------------------------------------------------------------
 
@@ -95,6 +106,7 @@ class SummaryPanel(Panel):
         ]  # fmt: skip
         self.table.show_rows(heads, rows)
         self._fit()
+        self.run_button.setVisible(all(not line.row.training for line in self._lines))
         if steps is None:
             self.range_line.setText(self.tr("all {n} steps").format(n=count(len(session.steps))))
         else:
@@ -129,6 +141,10 @@ class SummaryPanel(Panel):
                 cell=line.cells[index].text, claim=line.cells[index + 1].text
             )
         return line.cells[index].text
+
+    def run_taught(self) -> None:
+        """Run this session's prompts again, with a teacher-forced pass at the end."""
+        self.context.control.start_run(taught_run(self.session))
 
     def copy_markdown(self) -> None:
         """Put the table on the clipboard."""

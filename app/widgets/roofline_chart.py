@@ -27,6 +27,8 @@ from app.theme import CAPTION_SCALE, GRID, theme, ui_font
 from app.units import rate
 
 GUTTER: Final = 22 * GRID
+SLOPE_PLACES: Final = 8
+"""How many places along a slope are tried for its words."""
 REACH: Final = 14
 """Pixels within which the pointer finds a point."""
 KEYS: Final = frozenset({Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Home, Qt.Key.Key_End})
@@ -115,11 +117,10 @@ class RooflineChart(QWidget):
         painter.setFont(ui_font(CAPTION_SCALE))
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         self._draw_axes(painter)
-        taken: list[QRectF] = []
+        spots = [self.place(dot.intensity, dot.flops_per_s) for dot in self.dots]
+        taken = [QRectF(spot.x() - 6, spot.y() - 6, 12, 12) for spot in spots]
         for ceiling in self.ceilings:
             self._draw_ceiling(painter, ceiling, taken)
-        spots = [self.place(dot.intensity, dot.flops_per_s) for dot in self.dots]
-        taken += [QRectF(spot.x() - 5, spot.y() - 5, 10, 10) for spot in spots]
         for dot, spot in zip(self.dots, spots, strict=True):
             self._draw_dot(painter, dot, spot)
         for dot, spot in zip(self.dots, spots, strict=True):
@@ -170,19 +171,33 @@ class RooflineChart(QWidget):
         if not any(area.intersects(one) for one in taken) and area.top() >= 0:
             painter.drawText(area, Qt.AlignmentFlag.AlignRight, ceiling.flops_label)
             taken.append(area)
-        self._draw_slope_label(painter, ceiling, start, knee)
+        self._draw_slope_label(painter, ceiling, start, knee, taken)
+        taken += boxes_along(start, knee, 2.0, 0.0, math.dist(start.toTuple(), knee.toTuple()))
 
-    def _draw_slope_label(self, painter: QPainter, ceiling: Ceiling, start: QPointF, knee: QPointF) -> None:
-        """The words of the memory ceiling along its slope, near its foot (measured) or its knee (stated)."""
+    def _draw_slope_label(
+        self, painter: QPainter, ceiling: Ceiling, start: QPointF, knee: QPointF, taken: list[QRectF]
+    ) -> None:
+        """The words of the memory ceiling along its slope, near its foot (measured) or its knee (stated), where they
+        cover nothing.
+        """
         metrics = painter.fontMetrics()
         length = math.hypot(knee.x() - start.x(), knee.y() - start.y())
         width = metrics.horizontalAdvance(ceiling.bytes_label)
         if width + 4 * GRID > length:
             return
+        first, last = 0.1 * length + 3 * GRID, length - width - 3 * GRID
+        tried = [first + (last - first) * part / SLOPE_PLACES for part in range(SLOPE_PLACES + 1)]
+        wanted = reversed(tried) if ceiling.dashed else tried
+        for at in wanted if last > first else (length - width,):
+            boxes = boxes_along(start, knee, metrics.height(), at, at + width, lift=GRID + metrics.height() / 2)
+            if not any(box.intersects(one) for box in boxes for one in taken):
+                break
+        else:
+            return  # the table and the tool tips say it too
+        taken += boxes
         painter.save()
         painter.translate(start)
         painter.rotate(math.degrees(math.atan2(knee.y() - start.y(), knee.x() - start.x())))
-        at = length - width - 3 * GRID if ceiling.dashed else min(3 * GRID + 0.1 * length, length - width)
         painter.drawText(QPointF(at, -GRID), ceiling.bytes_label)
         painter.restore()
 
@@ -223,7 +238,8 @@ class RooflineChart(QWidget):
             painter.setPen(QColor(theme().line))
             painter.drawLine(spot, QPointF(area.left() if area.left() > x else area.right(), area.center().y()))
         painter.setPen(QColor(theme().text))
-        painter.drawText(area, Qt.AlignmentFlag.AlignCenter, dot.label)
+        # On whole pixels: between two an underline loses half of its strength.
+        painter.drawText(area.toAlignedRect(), Qt.AlignmentFlag.AlignCenter, dot.label)
 
     # --- pointer and keys -------------------------------------------------------------------------------------------
 
@@ -274,6 +290,22 @@ class RooflineChart(QWidget):
         self.current = dot.key
         self.update()
         self.picked.emit(dot.key)
+
+
+def boxes_along(
+    start: QPointF, end: QPointF, side: float, first: float, last: float, lift: float = 0.0
+) -> list[QRectF]:
+    """Squares that together cover a band along a line, from `first` to `last` pixels of it and `lift` above it."""
+    length = max(math.dist(start.toTuple(), end.toTuple()), 1e-6)
+    along = QPointF((end.x() - start.x()) / length, (end.y() - start.y()) / length)
+    above = QPointF(along.y(), -along.x())
+    steps = max(1, math.ceil((last - first) / max(side / 2, 4.0)))
+    found = []
+    for step in range(steps + 1):
+        at = first + (last - first) * step / steps
+        middle = start + along * at + above * lift
+        found.append(QRectF(middle.x() - side / 2, middle.y() - side / 2, side, side))
+    return found
 
 
 def _plain(text: str) -> str:

@@ -77,9 +77,7 @@ BRIEF: Final[dict[Metric, tuple[str, str, str]]] = {
     ),
 }  # fmt: skip
 """Section 7 of the brief: training, inference, gap."""
-NO_PASS: Final = QT_TRANSLATE_NOOP(
-    "Summary", "not measured: run the scenario “Training against inference” for a teacher-forced pass"
-)
+NO_PASS: Final = QT_TRANSLATE_NOOP("Summary", "not measured: no teacher-forced pass")
 NO_TOKENS: Final = QT_TRANSLATE_NOOP("Summary", "not measured: run a prompt")
 NO_CEILING: Final = QT_TRANSLATE_NOOP("Summary", "not measured: record anew to measure this device's ceilings")
 NO_READING: Final = QT_TRANSLATE_NOOP(

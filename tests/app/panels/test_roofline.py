@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QPoint, QPointF, Qt
 from pytestqt.qtbot import QtBot
 
 from app.panels.roofline import RooflinePanel
 from app.units import rate, seconds, significant
+from app.widgets.roofline_chart import boxes_along
 from engine.session import schema
 from engine.session.data_sheets import data_sheet
 from engine.session.metrics import summarise
@@ -186,3 +189,25 @@ def test_nothing_to_show(qtbot: QtBot) -> None:
     panel = roofline_panel(qtbot, Session())
     assert panel.is_empty
     assert "Run a prompt" in panel.empty_text()
+
+
+def test_the_words_along_the_slope_and_the_names_cover_nothing(qtbot: QtBot) -> None:
+    """With points about the memory ceiling, as a model that stays in a cache gives them."""
+    start, knee = QPointF(100, 300), QPointF(400, 100)
+    boxes = boxes_along(start, knee, 12.0, 50.0, 150.0, lift=10.0)
+    for box in boxes:
+        x, y = box.center().x() - start.x(), start.y() - box.center().y()
+        length = math.dist(start.toTuple(), knee.toTuple())
+        assert (300 * x + 200 * y) / length == pytest.approx(min(max((300 * x + 200 * y) / length, 50), 150))
+        assert (300 * y - 200 * x) / length == pytest.approx(10)  # above the line
+    assert all(one.intersects(other) for one, other in pairwise(boxes))
+
+
+@pytest.mark.parametrize(("width", "wraps"), [(460, True), (1200, False)])
+def test_the_sentence_is_never_cut(qtbot: QtBot, width: int, wraps: bool) -> None:
+    panel = roofline_panel(qtbot, synthetic_session(40), width, 380)
+    panel.show()
+    qtbot.waitExposed(panel)
+    lines = panel.verdict.heightForWidth(panel.verdict.width())
+    assert panel.verdict.height() >= lines
+    assert (lines > panel.verdict.sizeHint().height()) == wraps

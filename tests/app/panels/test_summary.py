@@ -47,8 +47,10 @@ def test_cells_are_figures_with_units_and_marks(qtbot: QtBot) -> None:
 
 def test_what_was_not_measured_says_what_to_do(qtbot: QtBot) -> None:
     session = synthetic_session(8)
-    cell = summary_panel(qtbot, session).table.cell
+    panel = summary_panel(qtbot, session)
+    cell = panel.table.cell
     assert cell(THROUGHPUT, TRAINING) == NO_PASS
+    assert panel.run_button.isVisibleTo(panel)
     assert cell(THROUGHPUT, GAP) == "—"
     session.meta["ceilings"] = ""
     assert summary_panel(qtbot, session).table.cell(UTILISATION, INFERENCE) == NO_CEILING
