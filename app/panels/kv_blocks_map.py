@@ -288,6 +288,10 @@ def block_pixels(
     if side < TEXTURE_FROM:
         half = np.where(shares >= 0.5, strong[codes], pale[codes])  # too small for a height: strong from half full
         half[codes < 0] = 0
+        place = np.add(*np.divmod(np.arange(cells), columns))  # too small for an outline: a chequer that no request has
+        evictable = codes == EVICTABLE
+        weak = argb(blend(colours.positions["reused"], colours.panel, 0.3))
+        half[evictable] = np.where(place % 2 == 0, pale[1], weak)[evictable]
         grid: NDArray[np.uint32] = half.reshape(rows, columns).repeat(side, 0).repeat(side, 1)
         return grid
     gap = 1 if side >= GAP_FROM else 0

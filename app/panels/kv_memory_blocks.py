@@ -19,7 +19,7 @@ from engine.session import metrics
 from engine.session.kv_blocks import EVICTABLE, FREE, HELD, BlockHistory, BlockState
 from engine.session.store import Session
 
-CHART_HEIGHT: Final = 300
+CHART_HEIGHT: Final = 240
 """Page height from which the chart stands under the map."""
 WIDE: Final = 720
 

@@ -39,7 +39,9 @@ class SummaryPanel(Panel):
         self.legend = ThemedLabel()
         self.legend.setText(self.tr("● measured   ƒ derived   ~ claimed"))
         self.legend.setToolTip(
-            self.tr("● a clock or a counter measured it, ƒ derived from measured counts and shapes, ~ claimed by the brief.")
+            self.tr(
+                "● measured by a clock or a counter, ƒ derived from measured counts and shapes, ~ claimed by the brief."
+            )
         )
         self.range_line = ThemedLabel()
         self.run_button = QPushButton(self.tr("&Run with a teacher-forced pass"))

@@ -19,7 +19,7 @@ class Segments(QWidget):
         self._buttons: dict[str, QPushButton] = {}
         self._tips: dict[str, str] = {}
         self._reasons: dict[str, str] = {}
-        layout = QHBoxLayout(self)
+        layout = self._row = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         for place, one in enumerate(values):
@@ -47,6 +47,7 @@ class Segments(QWidget):
         self._tips = tips
         for value, button in self._buttons.items():
             button.setText(labels.get(value, value))
+            self._row.setStretchFactor(button, len(button.text()) + 3)
             button.setAccessibleName(f"{name}: {button.text()}")
         self._show_tips()
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 from typing import cast
 
+import numpy as np
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from app import theme
+from app.panels.kv_blocks_map import block_pixels
 from app.panels.kv_memory import KvMemoryPanel
 from engine.session import schema
-from engine.session.kv_blocks import EVICTABLE, FREE
+from engine.session.kv_blocks import EVICTABLE, FREE, BlockState
 from engine.session.metrics import kv_fragmentation
 from engine.session.store import Session
 from tests.app.panels.helpers import click, colour_at, show
@@ -159,3 +161,21 @@ def test_how_many_requests_fit_beside_the_weights(qtbot: QtBot) -> None:
     calculator.device.setValue(0)
     assert calculator.requests_fit is None
     assert calculator.fit.text() == "— such requests fit ~"
+
+
+def test_evictable_blocks_too_small_for_an_outline_have_no_requests_colour() -> None:
+    colours = theme.theme()
+    count = 64
+    state = BlockState(
+        0, 4, np.full(count, EVICTABLE, np.uint8), np.full(count, -1), np.zeros(count, np.int64), np.full(count, 4)
+    )
+    pixels = block_pixels(state, 8, 8, 1, 1, colours)
+    assert len(set(pixels.ravel().tolist())) == 2
+    assert (pixels[0, :-1] != pixels[0, 1:]).all()
+    assert (pixels[:-1, 0] != pixels[1:, 0]).all()
+
+
+def test_a_docked_panel_shows_fragmentation_too(qtbot: QtBot) -> None:
+    """A quarter of a screen of 1280 × 800."""
+    panel = block_page(qtbot, known_run().session, 460, 300)
+    assert panel.blocks.chart.isVisible()
