@@ -6,7 +6,11 @@ import pytest
 import torch
 
 from engine.measure.ceilings import Ceilings
-from engine.measure.kernel_speed import Case, Sizes, cases, row_of
+from engine.measure.cpu_cases import PAIRS, product_case, row_cases
+from engine.measure.kernel_case import Case
+from engine.measure.kernel_speed import row_of
+from engine.measure.triton_cases import Sizes, cases
+from kernels.cpu import library
 
 TINY = Sizes((1, 3), 24, 40, 4, 2, 8, 20, ((2, 32),))
 
@@ -25,6 +29,20 @@ def test_the_peer_computes_what_the_kernel_computes(case: Case) -> None:
     other = theirs.squeeze(2) if case.kernel == "decode_attention" else theirs
     other = other[0].transpose(0, 1) if case.kernel == "prefill_attention" else other
     assert torch.allclose(ours, other, atol=1e-5)
+
+
+@pytest.mark.skipif(library.unavailable() is not None, reason="needs the C kernels")
+def test_the_c_kernels_compute_what_their_peers_compute() -> None:
+    made = [product_case((24, 64), rows, *dtypes) for dtypes in PAIRS for rows in (1, 5)]
+    for case in (*made, *row_cases(3, 64, 40, 4, 2, 8)):
+        assert case.ours is not None
+        ours, theirs = case.ours(), case.theirs()
+        if case.kernel == "rotate":
+            continue  # works in place; tests/kernels/cpu compares it
+        assert isinstance(ours, torch.Tensor)
+        assert isinstance(theirs, torch.Tensor)
+        assert ours.dtype == theirs.dtype
+        assert torch.allclose(ours.float(), theirs.float(), atol=1e-4 if ours.dtype == torch.float32 else 0.2)
 
 
 def test_a_row_is_arithmetic_on_its_times() -> None:

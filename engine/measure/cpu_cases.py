@@ -1,0 +1,62 @@
+"""The C kernels of a CPU at the sizes of a model of half a billion weights, and PyTorch's own forms beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch.nn import functional
+
+from engine.measure.kernel_case import Case
+from engine.model.rope import rotate_
+from kernels.cpu import row_operations
+from kernels.cpu.streamed_linear import streamed
+
+ROWS = (1, 4, 16)
+SHAPES = ((9728, 896), (896, 4864))
+"""[out, in] of a feed-forward's two products."""
+PAIRS = ((torch.float32, torch.float32), (torch.bfloat16, torch.float32), (torch.bfloat16, torch.bfloat16))
+
+
+def cpu_cases() -> Iterator[Case]:
+    """Streamed products by dtype and rows, then what stands between them."""
+    for weight_dtype, dtype in PAIRS:
+        for shape in SHAPES:
+            for rows in ROWS:
+                yield product_case(shape, rows, weight_dtype, dtype)
+    yield from row_cases(1, 896, 4864, 14, 2, 64)
+
+
+def product_case(shape: tuple[int, int], rows: int, weight_dtype: torch.dtype, dtype: torch.dtype) -> Case:
+    """x Wᵀ; the peer multiplies with a weight of x's dtype, as PyTorch must hold it."""
+    out, channels = shape
+    weight, x = torch.randn(shape).to(weight_dtype), torch.randn(rows, channels).to(dtype)
+    held, multiply = weight.to(dtype), streamed(weight, None, dtype)
+    names = " × ".join(str(each).removeprefix("torch.") for each in (weight_dtype, dtype))
+    return Case(
+        "streamed_linear", f"{rows} × {channels} to {out}, {names}",
+        weight.nbytes + x.nbytes + rows * out * x.itemsize, 2 * rows * out * channels,
+        lambda: multiply(x), lambda: functional.linear(x, held), "linear",
+    )  # fmt: skip
+
+
+def row_cases(rows: int, hidden: int, ffn: int, heads: int, kv_heads: int, head_dim: int) -> Iterator[Case]:
+    """Norm, rotation and SwiGLU of so many rows in float32."""
+    x, weight, wide = torch.randn(rows, hidden), torch.randn(hidden), torch.randn(rows, 2 * ffn)
+    turning, eps = heads + kv_heads, torch.tensor(1e-5)
+    qkv = torch.randn(rows, turning + kv_heads, head_dim)[:, :turning]
+    angle = torch.rand(rows, 1, head_dim // 2)
+    rotation = torch.polar(torch.ones_like(angle), angle)
+
+    def gate_and_multiply() -> torch.Tensor:
+        gate, up = wide.chunk(2, -1)
+        return functional.silu(gate) * up
+
+    yield Case("rms_norm", f"{rows} × {hidden}", 2 * x.nbytes + weight.nbytes, 4 * x.numel(),
+               lambda: row_operations.rms_norm(x, weight, eps),
+               lambda: functional.rms_norm(x, (hidden,), weight, 1e-5), "rms_norm")  # fmt: skip
+    yield Case("rotate", f"{rows} × {turning} heads of {head_dim}", 2 * rows * turning * head_dim * 4 + rotation.nbytes,
+               3 * rows * turning * head_dim, lambda: row_operations.rotate_(qkv, rotation),
+               lambda: rotate_(qkv, rotation), "complex product")  # fmt: skip
+    yield Case("swiglu", f"{rows} × {ffn}", 12 * rows * ffn, 5 * rows * ffn,
+               lambda: row_operations.swiglu(wide), gate_and_multiply, "silu, product")  # fmt: skip
