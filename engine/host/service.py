@@ -61,7 +61,7 @@ class Service:
             self._carry_out(command)
         except DecodeScopeError as error:
             self._emit([Refused(name, type(error).__name__, str(error))])
-        except (MemoryError, torch.OutOfMemoryError, RuntimeError, OSError, ValueError) as error:
+        except Exception as error:  # a folder can be wrong in more ways than are foreseen; the process lives on
             self._emit([Refused(name, "DecodeScopeError", f"{name} failed: {sentence_of(error)}")])
 
     def work(self) -> float | None:

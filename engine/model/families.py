@@ -11,9 +11,9 @@ from torch import Tensor
 
 from engine.errors import CheckpointError
 from engine.model.config import Activation, ModelConfig, Rope, RopeKind
+from engine.model.config_values import Raw, fields, flag, integer, integer_or_none, number, token_ids, word, words
 from engine.model.rope import interleave_pairs
 
-Raw = dict[str, Any]
 Affine = tuple[Tensor, Tensor | None]
 """A weight and its bias."""
 
@@ -72,15 +72,15 @@ def llama_config(raw: Raw, **own: Any) -> ModelConfig:
         "layers": layers,
         "hidden": hidden,
         "heads": heads,
-        "kv_heads": int(raw.get("num_key_value_heads") or heads),
-        "head_dim": int(raw.get("head_dim") or hidden // heads),
+        "kv_heads": integer(raw, "num_key_value_heads", heads),
+        "head_dim": integer(raw, "head_dim", max(1, hidden // heads)),
         "ffn": integer(raw, "intermediate_size"),
-        "norm_eps": float(raw.get("rms_norm_eps", 1e-6)),
+        "norm_eps": number(raw, "rms_norm_eps", 1e-6),
         "rope": rope_of(raw),
-        "activation": activation_of(raw.get("hidden_act", "silu")),
-        "qkv_bias": bool(raw.get("attention_bias", False)),
-        "o_bias": bool(raw.get("attention_bias", False)),
-        "mlp_bias": bool(raw.get("mlp_bias", False)),
+        "activation": activation_of(word(raw, "hidden_act", "silu")),
+        "qkv_bias": flag(raw, "attention_bias"),
+        "o_bias": flag(raw, "attention_bias"),
+        "mlp_bias": flag(raw, "mlp_bias"),
         "sliding_window": window,
         "window_layers": tuple(range(layers)) if window is not None else (),
     }
@@ -89,16 +89,16 @@ def llama_config(raw: Raw, **own: Any) -> ModelConfig:
 
 def mistral_config(raw: Raw) -> ModelConfig:
     """Mistral: every layer slides a window, in the versions that have one."""
-    return llama_config(raw, sliding_window=raw.get("sliding_window"))
+    return llama_config(raw, sliding_window=integer_or_none(raw, "sliding_window"))
 
 
 def qwen2_config(raw: Raw, **own: Any) -> ModelConfig:
     """Qwen2 and 2.5: biases on q, k and v only; the layers from `max_window_layers` on may slide a window."""
-    window = raw.get("sliding_window") if raw.get("use_sliding_window", False) else None
+    window = integer_or_none(raw, "sliding_window") if flag(raw, "use_sliding_window") else None
     layers = integer(raw, "num_hidden_layers")
-    kinds = raw.get("layer_types") or [
-        "sliding_attention" if index >= int(raw.get("max_window_layers", 28)) else "full_attention"
-        for index in range(layers)
+    first = integer(raw, "max_window_layers", 28, least=0)
+    kinds = words(raw, "layer_types") or [
+        "sliding_attention" if index >= first else "full_attention" for index in range(layers)
     ]
     sliding = tuple(index for index, kind in enumerate(kinds) if kind == "sliding_attention")
     own = {"qkv_bias": True, "o_bias": False, "window_layers": () if window is None else sliding, **own}
@@ -107,7 +107,7 @@ def qwen2_config(raw: Raw, **own: Any) -> ModelConfig:
 
 def qwen3_config(raw: Raw) -> ModelConfig:
     """Qwen3: RMSNorm over each head of q and k, before they are rotated."""
-    bias = bool(raw.get("attention_bias", False))
+    bias = flag(raw, "attention_bias")
     return qwen2_config(raw, qk_norm=True, qkv_bias=bias, o_bias=bias)
 
 
@@ -173,7 +173,7 @@ def phi3_layer(read: Read, config: ModelConfig, index: int) -> LayerWeights:
 
 def gpt2_config(raw: Raw) -> ModelConfig:
     """GPT-2: learned positions, LayerNorm, biases everywhere, no gate in the feed-forward part."""
-    if raw.get("scale_attn_by_inverse_layer_idx", False) or not raw.get("scale_attn_weights", True):
+    if flag(raw, "scale_attn_by_inverse_layer_idx") or not flag(raw, "scale_attn_weights", True):
         raise CheckpointError(
             "GPT-2 with scale_attn_by_inverse_layer_idx or without scale_attn_weights is not supported."
         )
@@ -185,12 +185,12 @@ def gpt2_config(raw: Raw) -> ModelConfig:
         heads=heads,
         kv_heads=heads,
         head_dim=hidden // heads,
-        ffn=int(raw.get("n_inner") or 4 * hidden),
-        norm_eps=float(raw.get("layer_norm_epsilon", 1e-5)),
+        ffn=integer(raw, "n_inner", 4 * hidden),
+        norm_eps=number(raw, "layer_norm_epsilon", 1e-5),
         norm="layernorm",
         positions="learned",
         mlp="gelu",
-        activation=activation_of(raw.get("activation_function", "gelu_new")),
+        activation=activation_of(word(raw, "activation_function", "gelu_new")),
         qkv_bias=True,
         o_bias=True,
         mlp_bias=True,
@@ -249,8 +249,8 @@ def family_of(raw: Raw) -> tuple[str, Family]:
         raise CheckpointError(f"config.json names no architecture; supported are {supported}.")
     if architecture not in FAMILIES:
         raise CheckpointError(f"The architecture {architecture} is not supported; supported are {supported}.")
-    if "quantization_config" in raw:
-        method = raw["quantization_config"].get("quant_method", "unknown")
+    if raw.get("quantization_config") is not None:
+        method = fields(raw, "quantization_config").get("quant_method", "unknown")
         raise CheckpointError(f"The weights are quantised ({method}); only float32, bfloat16 and float16 can be read.")
     return architecture, FAMILIES[architecture]
 
@@ -272,45 +272,36 @@ def check_shape(config: ModelConfig) -> ModelConfig:
 
 def common(raw: Raw, positions: str = "max_position_embeddings", tied: bool = False) -> dict[str, Any]:
     """The fields every family has; `tied` is what its config means where it does not say."""
-    eos = raw.get("eos_token_id")
     dtype = str(raw.get("dtype") or raw.get("torch_dtype") or "float32")
     return {
         "architecture": str(raw["architectures"][0]),
         "vocab": integer(raw, "vocab_size"),
         "max_positions": integer(raw, positions),
-        "tied": bool(raw.get("tie_word_embeddings", tied)),
-        "bos_token_id": raw.get("bos_token_id"),
-        "eos_token_ids": tuple(eos) if isinstance(eos, list) else () if eos is None else (int(eos),),
+        "tied": flag(raw, "tie_word_embeddings", tied),
+        "bos_token_id": next(iter(token_ids(raw, "bos_token_id")), None),
+        "eos_token_ids": token_ids(raw, "eos_token_id"),
         "dtype": {"bfloat16": torch.bfloat16, "float16": torch.float16}.get(dtype, torch.float32),
     }
 
 
-def integer(raw: Raw, name: str) -> int:
-    """A whole number above 0 that config.json must have."""
-    value = raw.get(name)
-    if not isinstance(value, int) or value < 1:
-        raise CheckpointError(f"config.json should give {name} as a whole number above 0, not {value!r}.")
-    return value
-
-
 def rope_of(raw: Raw) -> Rope:
     """Rotary settings: `rope_parameters` as transformers 5 writes them, or `rope_theta` with `rope_scaling`."""
-    given: Raw = raw.get("rope_parameters") or {}
-    scaling: Raw = given or raw.get("rope_scaling") or {}
-    theta = float(given.get("rope_theta") or raw.get("rope_theta") or 10_000.0)
+    given = fields(raw, "rope_parameters")
+    scaling = given or fields(raw, "rope_scaling")
+    theta = number(given, "rope_theta", number(raw, "rope_theta", 10_000.0))
     kind = str(scaling.get("rope_type") or scaling.get("type") or "default")
     kinds: dict[str, RopeKind] = {"default": "none", "linear": "linear", "llama3": "llama3"}
     if kind not in kinds:
         raise CheckpointError(f"The rope scaling {kind!r} is not supported; supported are {', '.join(sorted(kinds))}.")
-    if float(scaling.get("partial_rotary_factor") or raw.get("partial_rotary_factor") or 1.0) != 1.0:
+    if number(scaling, "partial_rotary_factor", number(raw, "partial_rotary_factor", 1.0)) != 1.0:
         raise CheckpointError("Rotating only a part of each head (partial_rotary_factor) is not supported.")
     return Rope(
         theta,
         kinds[kind],
-        float(scaling.get("factor", 1.0)),
-        float(scaling.get("low_freq_factor", 1.0)),
-        float(scaling.get("high_freq_factor", 4.0)),
-        int(scaling.get("original_max_position_embeddings", 8192)),
+        number(scaling, "factor", 1.0),
+        number(scaling, "low_freq_factor", 1.0),
+        number(scaling, "high_freq_factor", 4.0),
+        integer(scaling, "original_max_position_embeddings", 8192),
     )
 
 

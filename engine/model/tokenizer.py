@@ -11,6 +11,7 @@ from tokenizers import Tokenizer as FastTokenizer
 from engine.errors import CheckpointError, InputError
 from engine.model.chat import ChatTemplate, load_chat_template
 from engine.model.checkpoint import Checkpoint, read_json
+from engine.model.config_values import token_ids
 
 UNFINISHED: Final = "\ufffd"
 """What a decoder writes for bytes that are no whole character (yet)."""
@@ -136,7 +137,7 @@ def load_tokenizer(checkpoint: Checkpoint) -> Tokenizer:
     config = read_json(config_file) if config_file.exists() else {}
     bos = named_token(fast, config.get("bos_token"))
     if bos is None and "bos_token" not in config:
-        bos = checkpoint.generation.get("bos_token_id", checkpoint.config.get("bos_token_id"))
+        bos = next(iter(given_ids(checkpoint, "bos_token_id")), None)
     eos = eos_ids(checkpoint, named_token(fast, config.get("eos_token")))
     end_of_text = next((i for name in END_OF_TEXT if (i := fast.token_to_id(name)) is not None), None)
     if end_of_text is None and eos:
@@ -152,9 +153,15 @@ def named_token(fast: FastTokenizer, name: Any) -> int | None:
 
 def eos_ids(checkpoint: Checkpoint, tokenizers_own: int | None) -> frozenset[int]:
     """Every id that ends a text: of generation_config.json, else of config.json, and the tokenizer's own."""
-    given = checkpoint.generation.get("eos_token_id", checkpoint.config.get("eos_token_id"))
-    ids = given if isinstance(given, list) else [] if given is None else [given]
-    return frozenset(int(i) for i in ids) | (frozenset() if tokenizers_own is None else {tokenizers_own})
+    given = given_ids(checkpoint, "eos_token_id")
+    return frozenset(given) | (frozenset() if tokenizers_own is None else {tokenizers_own})
+
+
+def given_ids(checkpoint: Checkpoint, name: str) -> tuple[int, ...]:
+    """Token ids of that name in generation_config.json, else in config.json."""
+    if name in checkpoint.generation:
+        return token_ids(checkpoint.generation, name, "generation_config.json")
+    return token_ids(checkpoint.config, name)
 
 
 def byte_level_bytes(piece: str) -> bytes:

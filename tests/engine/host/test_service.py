@@ -170,6 +170,21 @@ def test_a_command_without_a_run_is_refused(bench: Bench) -> None:
         assert bench.refusal(command).message == "There is no run going on."
 
 
+def test_a_failure_that_nobody_foresaw_is_told_and_the_service_goes_on(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, tiny_llama: Path
+) -> None:
+    def fail(*_: object) -> LoadedModel:
+        raise TypeError("a part that nobody expected")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("engine.host.service.load_model", fail)
+        refused = bench.refusal(protocol.Load(LoadSpec(str(tiny_llama))))
+    assert refused.message == "Load failed: a part that nobody expected."
+    assert any(
+        isinstance(event, ModelReady) for event in bench.send(protocol.Load(LoadSpec(str(tiny_llama), device="cpu")))
+    )
+
+
 def test_starting_without_a_model_or_twice_is_refused(bench: Bench, tiny_llama: Path) -> None:
     assert Bench().refusal(protocol.Start(run_of())).message == "No model is loaded."
     bench.send(protocol.Start(run_of()))

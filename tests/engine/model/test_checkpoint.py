@@ -90,6 +90,27 @@ def test_an_unsupported_architecture_is_named_with_what_is_supported(good: Path,
         ({"rope_parameters": {"partial_rotary_factor": 0.5}}, "Rotating only a part of each head"),
         ({"hidden_act": "relu6"}, "The activation 'relu6' is not supported; supported are "),
         ({"quantization_config": {"quant_method": "gptq"}}, "The weights are quantised (gptq); only "),
+        ({"quantization_config": "int4"}, "config.json should give quantization_config as an object, not 'int4'."),
+        (
+            {"num_key_value_heads": "two"},
+            "config.json should give num_key_value_heads as a whole number above 0, not 'two'.",
+        ),
+        ({"num_hidden_layers": True}, "config.json should give num_hidden_layers as a whole number above 0, not True."),
+        ({"max_position_embeddings": 10**30}, "config.json should give max_position_embeddings as a whole number"),
+        ({"rms_norm_eps": [1]}, "config.json should give rms_norm_eps as a number above 0, not [1]."),
+        ({"attention_bias": "yes"}, "config.json should give attention_bias as true or false, not 'yes'."),
+        ({"hidden_act": ["silu"]}, "config.json should give hidden_act as a text, not ['silu']."),
+        ({"rope_parameters": "linear"}, "config.json should give rope_parameters as an object, not 'linear'."),
+        (
+            {"rope_parameters": {"rope_type": "linear", "factor": None, "rope_theta": "high"}},
+            "config.json should give rope_theta as a number above 0, not 'high'.",
+        ),
+        (
+            {"rope_parameters": {"rope_type": "linear", "factor": float("nan")}},
+            "config.json should give factor as a number above 0, not nan.",
+        ),
+        ({"eos_token_id": {}}, "config.json should give eos_token_id as a token id or a list of them, not {}."),
+        ({"bos_token_id": "<s>"}, "config.json should give bos_token_id as a token id or a list of them, not '<s>'."),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
@@ -97,6 +118,19 @@ def test_a_config_that_cannot_be_run(good: Path, tmp_path: Path, change: dict[st
     folder = copy_of(good, tmp_path / "m")
     edit_config(folder, lambda config: config.update(change))
     assert refusal(folder).startswith(sentence)
+
+
+def test_values_that_are_null_are_those_that_are_not_there(good: Path, tmp_path: Path) -> None:
+    folder = copy_of(good, tmp_path / "m")
+    names = ("head_dim", "rope_scaling", "quantization_config", "attention_bias", "rms_norm_eps", "eos_token_id")
+    edit_config(folder, lambda config: config.update(dict.fromkeys(names)))
+    assert load(folder).config.head_dim == 8
+
+
+def test_a_token_id_that_is_none_names_its_file(good: Path, tmp_path: Path) -> None:
+    folder = copy_of(good, tmp_path / "m")
+    (folder / "generation_config.json").write_text('{"eos_token_id": "</s>"}')
+    assert refusal(folder).startswith("generation_config.json should give eos_token_id as a token id or a list of them")
 
 
 def test_a_missing_tensor_is_named(good: Path, tmp_path: Path) -> None:
