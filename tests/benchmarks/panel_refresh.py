@@ -12,10 +12,14 @@ STEPS = 100_000
 STEPS_A_REFRESH = 15
 REFRESHES = 40
 SIZE = (1600, 900)
+WINDOW = (1600, 1000)
 
 
 def run() -> list[dict[str, Any]]:
-    """Milliseconds a refresh, median and p95, each panel alone at 1600×900 (the whole window's budget is 33 ms)."""
+    """Milliseconds a refresh, median and p95, each panel alone, then the window at 1600×1000 (budget: 33 ms).
+
+    The window draws one of its pieces a tick; its row speaks of the ticks in which one was drawn, painting included.
+    """
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     from PySide6.QtWidgets import QApplication
 
@@ -55,17 +59,54 @@ def run() -> list[dict[str, Any]]:
         panel.close()
         panel.deleteLater()
         app.processEvents()
-        rows.append(
-            {
-                "panel": entry.name,
-                "open ms": round(1e3 * opened, 1),
-                "refresh p50": round(float(np.median(refresh_ms)), 2),
-                "refresh p95": round(float(np.percentile(refresh_ms, 95)), 2),
-                "paint p50": round(float(np.median(paint_ms)), 1),
-                "paint p95": round(float(np.percentile(paint_ms, 95)), 1),
-            }
-        )
-    return rows
+        rows.append(figures_of(entry.name, opened, refresh_ms, paint_ms))
+    return [*rows, window_row(session)]
+
+
+def window_row(session: Any) -> dict[str, Any]:
+    """The same for the whole window as it opens, each tick timed from its start until all is painted."""
+    from PySide6.QtWidgets import QApplication
+
+    from app.gui import make_feed, make_window
+    from app.preferences import Preferences
+
+    app = QApplication.instance()
+    assert app is not None
+    window = make_window(Preferences.of_user(), make_feed())
+    window.resize(*WINDOW)
+    window.show()
+    app.processEvents()
+    start = time.thread_time()
+    window._show_session(session, "")
+    window.refresher.draw_all()
+    app.processEvents()
+    opened = time.thread_time() - start
+    draw_ms, paint_ms = [], []
+    for piece in window.refresher.pieces * REFRESHES:
+        session.apply(more(session))
+        start = time.thread_time()
+        drew = piece.draw()
+        drawn = time.thread_time()
+        app.processEvents()
+        if drew:
+            draw_ms.append(1e3 * (drawn - start))
+            paint_ms.append(1e3 * (time.thread_time() - drawn))
+    window.close()
+    return figures_of("window, a tick", opened, draw_ms, paint_ms)
+
+
+def figures_of(name: str, opened: float, refresh_ms: list[float], paint_ms: list[float]) -> dict[str, Any]:
+    """A row of the table; `both p95` is what the budget is about."""
+    both = np.add(refresh_ms, paint_ms)
+    return {
+        "panel": name,
+        "open ms": round(1e3 * opened, 1),
+        "refresh p50": round(float(np.median(refresh_ms)), 2),
+        "refresh p95": round(float(np.percentile(refresh_ms, 95)), 2),
+        "paint p50": round(float(np.median(paint_ms)), 1),
+        "paint p95": round(float(np.percentile(paint_ms, 95)), 1),
+        "both p95": round(float(np.percentile(both, 95)), 1),
+    }
 
 
 def more(session: Any) -> list[Any]:

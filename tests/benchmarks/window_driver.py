@@ -5,14 +5,21 @@ from __future__ import annotations
 import json
 import sys
 import time
+from typing import TYPE_CHECKING
 
 import psutil
+
+if TYPE_CHECKING:
+    from app.window import MainWindow
 
 STARTED_S = psutil.Process().create_time()
 
 
 def main() -> int:
-    """Print {"first_paint_s", "tokens_per_s"} of one run of so many tokens (0: only the first paint)."""
+    """Print {"first_paint_s", "tokens_per_s"} of one run of so many tokens (0: only the first paint).
+
+    A second argument, `all`, shows every panel at once in a window of 2560×1440.
+    """
     from PySide6.QtWidgets import QApplication
 
     from app.gui import load_after_first_paint, make_application, make_feed, make_window
@@ -47,12 +54,22 @@ def main() -> int:
     feed.model_ready.connect(ready)
     feed.session_started.connect(lambda session, path: sessions.append(session))
     feed.run_ended.connect(ended)
+    if sys.argv[2:] == ["all"]:
+        show_every_panel(window)
     window.show()
     if tokens:
         load_after_first_paint(window, None, None)
     app.exec()
     print(json.dumps(result))
     return 0
+
+
+def show_every_panel(window: MainWindow) -> None:
+    """A cell for each panel, four in a row."""
+    window.resize(2560, 1440)
+    names = list(window.docks)
+    rows = tuple(tuple((name,) for name in names[first : first + 4]) for first in range(0, len(names), 4))
+    window.first_painted.connect(lambda: window.arrange(rows, 1 / len(rows)))
 
 
 if __name__ == "__main__":
