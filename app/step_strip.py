@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QColor,
     QFontMetricsF,
     QHelpEvent,
-    QImage,
     QKeyEvent,
     QMouseEvent,
     QPaintEngine,
@@ -24,10 +22,11 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
-from app.selection import Selected, Selection
+from app.panels.looking import Looker
+from app.selection import Look, Selected, Selection
 from app.theme import CAPTION_SCALE, GRID, PANEL_PADDING, ROW_GAP, theme, ui_font
 from app.units import count, rate, seconds
-from app.widgets.step_columns import StepColumns, StepLatencies
+from app.widgets.step_columns import StepColumns, StepLatencies, bars_image
 from engine.session.store import STEP_KINDS, Session
 
 PLOT_HEIGHT: Final = 12 * GRID
@@ -55,6 +54,8 @@ class StepStrip(QWidget):
         self._drag: tuple[float, float] | None = None
         self._pan: tuple[float, tuple[float, float]] | None = None
         self._columns: StepColumns | None = None
+        self._step: int | None = None
+        self._looker = Looker(selection, "step-strip", self._look, self._show_look)
         self.setObjectName("step-strip")
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMouseTracking(True)
@@ -108,6 +109,15 @@ class StepStrip(QWidget):
 
     def frame(self) -> None:
         """Show the selected range; all steps where that is shown already or nothing is selected."""
+        with self._looker.by_hand():
+            self._frame()
+
+    def follow(self) -> None:
+        """Keep the newest step in view, because the user wants it."""
+        with self._looker.by_hand():
+            self.set_following(True)
+
+    def _frame(self) -> None:
         chosen = self._selection.now.steps
         wanted = None if chosen is None else (float(chosen[0]), float(max(chosen[1] + 1, chosen[0] + FEWEST_STEPS)))
         if wanted is None or wanted == self._view:
@@ -367,7 +377,7 @@ class StepStrip(QWidget):
         if self._pan is not None:
             from_x, (first, last) = self._pan
             shift = (from_x - x) / self._plot().width() * (last - first)
-            self._show_view(first + shift, last + shift)
+            self._look_at(first + shift, last + shift)
         elif self._drag is not None:
             self._drag = (self._drag[0], x)
             self.update()
@@ -420,17 +430,26 @@ class StepStrip(QWidget):
         at = first + (x - plot.left()) / plot.width() * (last - first)
         steps = max(len(self._latencies), FEWEST_STEPS)
         if (last - first) * factor >= steps:
-            self._view = None
-            self.set_following(True)
-            self._columns = None
-            self.update()
+            with self._looker.by_hand():
+                self._show_all()
             return
         factor = max(factor, FEWEST_STEPS / (last - first))
-        self._show_view(at - (at - first) * factor, at + (last - at) * factor)
+        self._look_at(at - (at - first) * factor, at + (last - at) * factor)
 
     def _shift(self, share: float) -> None:
         first, last = self.view
-        self._show_view(first + share * (last - first), last + share * (last - first))
+        self._look_at(first + share * (last - first), last + share * (last - first))
+
+    def _show_all(self) -> None:
+        self._view = None
+        self.set_following(True)
+        self._columns = None
+        self.update()
+
+    def _look_at(self, first: float, last: float) -> None:
+        """Show these steps because the user wants it."""
+        with self._looker.by_hand():
+            self._show_view(first, last)
 
     def _show_view(self, first: float, last: float) -> None:
         steps = float(max(len(self._latencies), FEWEST_STEPS))
@@ -444,8 +463,34 @@ class StepStrip(QWidget):
         self._columns = None
         self.update()
 
-    def _on_selected(self, _selected: Selected) -> None:
+    def _on_selected(self, selected: Selected) -> None:
+        moved = selected.step is not None and selected.step != self._step
+        self._step = selected.step
+        if not self._looker.follow(selected) and moved and self._step is not None:
+            self._reveal(self._step)
         self.update()
+
+    def _look(self) -> Look:
+        """What is looked at."""
+        followed: Literal["follow", "free"] = "follow" if self._following else "free"
+        return Look(*self.view, "fit" if self._view is None else followed)
+
+    def _show_look(self, look: Look) -> None:
+        """Look where back or forward led."""
+        self._show_all()
+        if look.mode != "fit":
+            self.set_following(look.mode == "follow")
+            self._view = (look.lo, look.hi)
+
+    def _reveal(self, step: int) -> None:
+        """Pan just so far that the step can be seen, wherever it was selected."""
+        first, last = self.view
+        if self._view is None or first <= step < last:
+            return
+        span = last - first
+        start = step - 0.1 * span if step < first else step + 1 - 0.9 * span
+        with self._looker.to_reveal():
+            self._show_view(start, start + span)
 
     def event(self, event: QEvent) -> bool:
         if isinstance(event, QHelpEvent) and self._session is not None and len(self._latencies):
@@ -466,34 +511,6 @@ class StepStrip(QWidget):
         return self.tr("Step {}: {}\n{} (measured)\n{} positions computed").format(
             count(step), kind, seconds(latency_s), count(int(steps["positions_computed"][step]))
         )
-
-
-def bars_image(
-    columns: StepColumns,
-    heights: NDArray[np.float64],
-    bar_width: float,
-    width: int,
-    height: int,
-    scale: float,
-    colours: list[int],
-) -> QImage:
-    """The bars as one image of `width` x `height` device pixels: one operation on an array instead of one call a bar.
-
-    `heights` are shares of the full height, `bar_width` is in logical pixels, `scale` device pixels a logical one.
-    """
-    left = np.round(columns.left * scale).astype(np.int64)
-    right = np.maximum(np.round((columns.left + bar_width) * scale).astype(np.int64), left + 1)
-    lengths = right - left
-    mark = np.repeat(np.arange(len(left)), lengths)
-    pixel = np.arange(len(mark)) - np.repeat(np.cumsum(lengths) - lengths, lengths) + left[mark]
-    inside = (pixel >= 0) & (pixel < width)
-    mark, pixel = mark[inside], pixel[inside]
-    top = np.full(width, height, np.int64)
-    top[pixel] = height - np.maximum(1, np.round(heights[mark] * height)).astype(np.int64)
-    colour = np.zeros(width, np.uint32)
-    colour[pixel] = np.array(colours, np.uint32)[columns.kind[mark]]
-    pixels = np.where(np.arange(height)[:, None] >= top, colour, np.uint32(0))  # [height, width], ARGB
-    return QImage(pixels.tobytes(), width, height, 4 * width, QImage.Format.Format_ARGB32_Premultiplied).copy()
 
 
 def switch_marks(session: Session) -> list[tuple[int, str]]:

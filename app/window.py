@@ -176,8 +176,8 @@ class MainWindow(QMainWindow):
 
     def _clear_or_stop(self) -> None:
         now = self.selection.now
-        if now.steps is not None or now.step is not None or now.token is not None:
-            self.selection.change(steps=None, step=None, token=None)
+        if (now.steps, now.step, now.token, now.band_us) != (None, None, None, None):
+            self.selection.change(steps=None, step=None, token=None, band_us=None)
         else:
             self.control.stop()
 
@@ -222,7 +222,7 @@ class MainWindow(QMainWindow):
         self._close_source()
         self._session = session
         self.documents.session, self.documents.path = session, path
-        self.selection.reset()
+        self.selection.reset(session)
         self.strip.show_session(session)
         self.run_panel.show_session(session)
         for dock in self.docks.values():
@@ -370,7 +370,7 @@ class MainWindow(QMainWindow):
         send_key(self.strip, key, self.strip)
 
     def _follow(self) -> None:
-        self.strip.set_following(True)
+        self.strip.follow()
         timeline = self.docks.get("timeline")
         if timeline is not None and timeline.panel is not None:
             send_key(timeline.panel.focusProxy() or timeline.panel, Qt.Key.Key_L, timeline)

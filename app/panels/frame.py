@@ -51,7 +51,7 @@ class PanelDock(QDockWidget):
         self._context = context
         self._session: Session | None = None
         self._drawn_revision = -1
-        self._restyle_due = False
+        self._selection_due = False
         self.setObjectName(f"panel-{entry.name}")
         self.setFeatures(
             QDockWidget.DockWidgetFeature.DockWidgetClosable
@@ -87,7 +87,7 @@ class PanelDock(QDockWidget):
     @property
     def needs_refresh(self) -> bool:
         """Whether there is anything to draw: news, or the panel itself."""
-        if self.panel is None:
+        if self.panel is None or self._selection_due:
             return True
         return self._session is not None and self._session.revision != self._drawn_revision
 
@@ -96,15 +96,19 @@ class PanelDock(QDockWidget):
         panel = self.build()
         if self._session is not None:
             self._drawn_revision = self._session.revision
+        if self._selection_due:
+            self._selection_due = False
+            panel.select(self._context.selection.now)
         self._show_what_there_is()
         if not panel.is_empty:
             panel.refresh()
         self._header.show_figures(panel.figures() if not panel.is_empty else "")
 
     def select(self, selected: Selected) -> None:
-        """Follow the selection."""
+        """Follow the selection; a panel that is hidden does so when it appears."""
         self._header.show_range(selected)
-        if self.panel is not None:
+        self._selection_due = self.panel is not None and not self.is_seen
+        if self.panel is not None and not self._selection_due:
             self.panel.select(selected)
             self._header.show_figures(self.panel.figures() if not self.panel.is_empty else "")
 

@@ -134,10 +134,11 @@ class InspectorPanel(Panel):
         if session is None or names is None or self.is_empty:
             return
         now = self.context.selection.now
-        row = now.token if now.token is not None and now.token < len(session.tokens) else len(session.tokens) - 1
+        chosen = self._chosen_row(session, now)
+        row = chosen if chosen is not None else len(session.tokens) - 1
         drawn = (
             row,
-            session.revision if now.token is None or not self._is_settled(row) else -1,
+            session.revision if chosen is None or not self._is_settled(row) else -1,
             hash((now.layer, now.head)),
         )
         if drawn == self._drawn:
@@ -145,7 +146,7 @@ class InspectorPanel(Panel):
         self._drawn = drawn
         names.update()
         self.facts = token_facts(session, row, names.names)
-        self._write_facts(self.facts, followed=now.token is None)
+        self._write_facts(self.facts, followed=chosen is None)
         self._show_bars(self.facts)
         self._show_attention(session, self.facts)
 
@@ -192,6 +193,19 @@ class InspectorPanel(Panel):
             self._columns.setColumnStretch(column, 1 if column < columns else 0)
 
     # --- what is shown ----------------------------------------------------------------------------------------------
+
+    def _chosen_row(self, session: Session, now: Selected) -> int | None:
+        """The selected token; where only a step is selected, its first one, of the selected request if it has one."""
+        tokens = session.tokens
+        if now.token is not None:
+            return now.token if now.token < len(tokens) else None
+        if now.step is None:
+            return None
+        first, end = (int(row) for row in tokens["step_id"].searchsorted((now.step, now.step + 1)))
+        if first == end:
+            return None
+        of_request = (tokens["request_id"][first:end] == now.request).nonzero()[0]
+        return first + int(of_request[0]) if len(of_request) else first
 
     def _is_settled(self, row: int) -> bool:
         """Whether nothing more will be known about a token: its step is there and it has been a query."""

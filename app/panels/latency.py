@@ -13,9 +13,10 @@ from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QSpinBox, QToolB
 
 from app.icons import icon
 from app.panels.base import Panel, PanelContext
+from app.panels.looking import Looker, look_of, show_look
 from app.panels.models.latency import BRIEF_S
 from app.panels.models.latency_histogram import histogram, next_of
-from app.selection import Selected
+from app.selection import Look, Selected
 from app.theme import GRID, PANEL_PADDING, ROW_GAP, theme
 from app.units import DERIVED, MEASURED, count, percent, rate, seconds
 from app.widgets.latency_histogram import LatencyHistogram
@@ -56,12 +57,15 @@ class LatencyPanel(Panel):
         self.chart = StackChart()
         self.chart.setAccessibleName(self.tr("Time of each step, stacked by part"))
         self.chart.describe = self.describe_step
+        self.chart.looker = self._looker = Looker(
+            context.selection, "latency", lambda: look_of(self.chart.axis), self._look
+        )
         self.chart.clicked.connect(lambda step: self.context.selection.change(step=step))
         self.histogram = LatencyHistogram()
         self.histogram.setToolTip(
             self.tr("Drag over times to see only those steps; N goes to the next of them, or to the next outlier.")
         )
-        self.histogram.band_changed.connect(self._on_band)
+        self.histogram.band_changed.connect(context.selection.filter)
         self.histogram.wants_next.connect(self.go_to_next)
         self.picture = Segments(PICTURES, PICTURES[0])
         self.picture.picked.connect(lambda _: self._rearrange())
@@ -148,7 +152,7 @@ class LatencyPanel(Panel):
         super().show_session(session)
         self._series = LatencySeries(session) if session is not None else None
         self._figures, self._strip_step, self._stale = None, None, True
-        self.histogram.clear_band()
+        self.histogram.show_band(None)
         if session is not None:
             self.refresh()
 
@@ -175,8 +179,11 @@ class LatencyPanel(Panel):
 
     def select(self, selected: Selected) -> None:
         self.chart.marker = selected.step
+        if self.histogram.band != selected.band_us:
+            self.histogram.show_band(selected.band_us)
         self._stale = True
         self.refresh()
+        self._looker.follow(selected)
 
     def restyle(self) -> None:
         colours = theme()
@@ -211,6 +218,10 @@ class LatencyPanel(Panel):
             return np.empty(0, np.int64)
         return series.steps_within(band, self._range(series))
 
+    def _look(self, look: Look) -> None:
+        show_look(self.chart.axis, look)
+        self.chart.update()
+
     # --- what is shown ----------------------------------------------------------------------------------------------
 
     def _range(self, series: LatencySeries) -> tuple[int, int] | None:
@@ -219,10 +230,6 @@ class LatencyPanel(Panel):
         if steps is None or steps[0] >= len(series):
             return None
         return steps[0], min(steps[1], len(series) - 1)
-
-    def _on_band(self, _band: object) -> None:
-        self._stale = True
-        self.refresh()
 
     def _show_histogram(self, walls_us: NDArray[np.float64]) -> None:
         fence = outlier_us(walls_us)

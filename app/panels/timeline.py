@@ -38,9 +38,10 @@ class TimelinePanel(Panel):
         self.follow_button = QPushButton(self.tr("Follow (L)"), self)
         self.follow_button.setToolTip(self.tr("Keep the newest steps in view (L)"))
         self.follow_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.follow_button.clicked.connect(self.canvas.follow)
+        self.follow_button.clicked.connect(self.canvas.follow_by_hand)
         self.follow_button.hide()
         self.canvas.following.connect(self._on_following)
+        self.canvas.axis_changed.connect(self._on_axis)
         self.setFocusProxy(self.canvas)
         self._name_axis()
         self.restyle()
@@ -124,6 +125,9 @@ class TimelinePanel(Panel):
 
     def _set_axis(self, steps: bool) -> None:
         self.canvas.set_axis("steps" if steps else "time")
+
+    def _on_axis(self, axis: str) -> None:
+        self.axis_button.setChecked(axis == "steps")
         self._name_axis()
 
     def _name_axis(self) -> None:

@@ -22,12 +22,13 @@ from PySide6.QtWidgets import QScrollBar, QSizePolicy, QToolTip, QWidget
 
 from app.panels import timeline_paint as paint
 from app.panels.focus import claims_key
+from app.panels.looking import Looker, look_of, show_look
 from app.panels.models.axis_view import AxisView
 from app.panels.models.timeline import Axis, TimelineModel
 from app.panels.timeline_lanes import Lanes, lanes_in
 from app.panels.timeline_requests import draw_request, token_cells
 from app.panels.timeline_text import request_text, step_text, token_text
-from app.selection import Selected, Selection
+from app.selection import Look, Selected, Selection
 from app.theme import CAPTION_SCALE, GRID, theme, ui_font
 from app.widgets.line_chart import GUTTER
 
@@ -57,6 +58,7 @@ class TimelineCanvas(QWidget):
     """Lanes over one axis; `following` says when follow mode starts or ends."""
 
     following = Signal(bool)
+    axis_changed = Signal(str)
 
     def __init__(self, selection: Selection, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -65,6 +67,7 @@ class TimelineCanvas(QWidget):
         self.axis: Axis = "time"
         self.view = AxisView(shortest=SHORTEST["time"])
         self.selected = Selected()
+        self.looker = Looker(selection, "timeline", lambda: look_of(self.view, self.axis), self._look)
         self._drag: tuple[QPointF, float, bool] | None = None
         self._framed: tuple[float, float] | None = None
         self._scroll = QScrollBar(Qt.Orientation.Vertical, self)
@@ -115,6 +118,10 @@ class TimelineCanvas(QWidget):
         """Change between time and steps, looking at the same steps."""
         if axis == self.axis:
             return
+        with self.looker.by_hand():
+            self._change_axis(axis)
+
+    def _change_axis(self, axis: Axis) -> None:
         old, self.axis = self.axis, axis
         self.view.shortest = SHORTEST[axis]
         if self.model is not None:
@@ -124,6 +131,7 @@ class TimelineCanvas(QWidget):
             self.view.show(lo, hi)
             self.view.mode = mode
             self.view.advance(*self.model.extent(axis))
+        self.axis_changed.emit(axis)
         self.update()
 
     def follow(self) -> None:
@@ -138,22 +146,38 @@ class TimelineCanvas(QWidget):
         self.following.emit(True)
         self.update()
 
+    def follow_by_hand(self) -> None:
+        """Follow because the user wants it: back leads to where he looked before."""
+        with self.looker.by_hand():
+            self.follow()
+
     def frame(self) -> None:
         """Show what is selected; if that is what is shown, show all."""
         target = self._selected_span()
-        if target is not None and self._framed != target:
-            self.view.show(*target, margin=1.0 if self.selected.steps is None else 0.02)
-            self._framed = target
-        else:
-            self.view.fit()
-            self._framed = None
+        with self.looker.by_hand():
+            if target is not None and self._framed != target:
+                self.view.show(*target, margin=1.0 if self.selected.steps is None else 0.02)
+                self._framed = target
+            else:
+                self.view.fit()
+                self._framed = None
         self._announce()
 
     def select(self, selected: Selected) -> None:
-        """Follow the selection."""
+        """Follow the selection, wherever it was made: the selected step comes into view."""
+        moved = selected.step is not None and selected.step != self.selected.step
         self.selected = selected
         self._framed = None
+        if not self.looker.follow(selected) and moved and self.model is not None:
+            self._reveal_step(self.model, selected.step)
         self.update()
+
+    def _look(self, look: Look) -> None:
+        """Look where back or forward led."""
+        if look.axis != self.axis:
+            self._change_axis("steps" if look.axis == "steps" else "time")
+        show_look(self.view, look)
+        self._announce()
 
     def _selected_span(self) -> tuple[float, float] | None:
         if self.model is None or self.model.n == 0:
@@ -366,7 +390,8 @@ class TimelineCanvas(QWidget):
             way = event.position().x() - start.x()
             if moved or abs(way) >= 4:
                 self._drag = (start, lo, True)
-                self.view.pan(lo - way / scene.width * self.view.span - self.view.lo)
+                with self.looker.by_hand():
+                    self.view.pan(lo - way / scene.width * self.view.span - self.view.lo)
                 self._announce()
             return
         text = self.tooltip(event.position())
@@ -399,7 +424,8 @@ class TimelineCanvas(QWidget):
             self.selection.change(**changes)
 
     def _pan_pixels(self, scene: paint.Scene, pixels: float) -> None:
-        self.view.pan(pixels / scene.width * self.view.span)
+        with self.looker.by_hand():
+            self.view.pan(pixels / scene.width * self.view.span)
         self._announce()
 
     # --- keys -------------------------------------------------------------------------------------------------------
@@ -420,7 +446,7 @@ class TimelineCanvas(QWidget):
             Qt.Key.Key_A: lambda: self._pan_pixels(scene, -scene.width / 8),
             Qt.Key.Key_D: lambda: self._pan_pixels(scene, scene.width / 8),
             Qt.Key.Key_F: self.frame,
-            Qt.Key.Key_L: self.follow,
+            Qt.Key.Key_L: self.follow_by_hand,
             Qt.Key.Key_Left: lambda: self._walk(model, -1),
             Qt.Key.Key_Right: lambda: self._walk(model, 1),
             Qt.Key.Key_Home: lambda: self._walk(model, -(1 << 60)),
@@ -434,7 +460,8 @@ class TimelineCanvas(QWidget):
             super().keyPressEvent(event)
 
     def _zoom(self, factor: float, at: float) -> None:
-        self.view.zoom(factor, at)
+        with self.looker.by_hand():
+            self.view.zoom(factor, at)
         self._announce()
 
     def _walk(self, model: TimelineModel, by: int) -> None:
@@ -454,9 +481,7 @@ class TimelineCanvas(QWidget):
         else:
             place = int(lane.rows.searchsorted(token)) + by
         place = min(max(place, 0), len(lane.rows) - 1)
-        step = int(lane.steps[place])
-        self.selection.change(token=int(lane.rows[place]), request=request, step=step)
-        self._reveal_step(model, step)
+        self.selection.change(token=int(lane.rows[place]), request=request, step=int(lane.steps[place]))
 
     def _walk_requests(self, model: TimelineModel, by: int) -> None:
         """Go to the request above or below, to its token of the same step if it has one."""
@@ -473,7 +498,6 @@ class TimelineCanvas(QWidget):
             nearest = min(int(lane.steps.searchsorted(wanted)), len(lane.rows) - 1)
             step = int(lane.steps[nearest])
             changes |= {"token": int(lane.rows[nearest]), "step": step}
-            self._reveal_step(model, step)
         self.selection.change(**changes)
         box = self.request_box(place, self.lanes())
         area = self.lanes().requests
@@ -482,13 +506,15 @@ class TimelineCanvas(QWidget):
         elif box.bottom() > area.bottom():
             self._scroll.setValue(self._scroll.value() + int(box.bottom() - area.bottom()) + GRID)
 
-    def _reveal_step(self, model: TimelineModel, step: int) -> None:
+    def _reveal_step(self, model: TimelineModel, step: int | None) -> None:
+        if step is None or step >= model.n:
+            return
         left, right = model.span_of(self.axis, step, step + 1)
         lo, hi = float(left[0]), float(right[0])
         if lo < self.view.lo or hi > self.view.hi:
-            self.view.reveal(lo, hi)
+            with self.looker.to_reveal():
+                self.view.reveal(lo, hi)
             self._announce()
-        self.update()
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         super().focusInEvent(event)

@@ -7,13 +7,14 @@ from typing import ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QSize, Qt
+from PySide6.QtCore import QSignalBlocker, QSize, Qt
 from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from app.panels.base import Panel, PanelContext
+from app.panels.looking import Looker, look_of, show_look
 from app.panels.models.device_series import extremes, rates, steps_at
 from app.panels.models.ticks import binary_ticks
-from app.selection import Selected
+from app.selection import Look, Selected
 from app.theme import GRID, PANEL_PADDING, ROW_GAP, theme
 from app.units import DERIVED, MEASURED, THIN_SPACE, count, memory, percent, rate, significant
 from app.widgets.lane_chart import Lane, LaneChart, decimal_ticks
@@ -32,6 +33,7 @@ GPU_READINGS: Final = (
     "memory_clock_mhz",
 )
 HOST_READINGS: Final = ("process_cpu_percent", "system_cpu_percent", "process_rss_bytes")
+AXES: Final = ("steps", "time")
 OF_STEPS: Final = (("bytes_moved", "read_bytes_per_s", "B/s"), ("flops", "flops_per_s", "FLOP/s"))
 """(what a step counts, the ceiling it is held against, its unit)."""
 
@@ -46,6 +48,7 @@ class UtilisationPanel(Panel):
         self._series: DeviceSeries | None = None
         self._seen = (-1, -1)
         self._stale = True
+        self._axis = AXES[0]
         self.axis_picker = QComboBox()
         self.axis_picker.addItems([self.tr("steps"), self.tr("time")])
         self.axis_picker.setAccessibleName(self.tr("Axis"))
@@ -63,6 +66,9 @@ class UtilisationPanel(Panel):
         self.chart = LaneChart()
         self.chart.setAccessibleName(self.tr("Device readings and utilisation over the run"))
         self.chart.clicked.connect(self._click)
+        self.chart.looker = self._looker = Looker(
+            context.selection, "utilisation", lambda: look_of(self.chart.axis, self._axis), self._look
+        )
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
@@ -144,6 +150,7 @@ class UtilisationPanel(Panel):
     def select(self, selected: Selected) -> None:
         self._stale = True
         self.refresh()
+        self._looker.follow(selected)
 
     def restyle(self) -> None:
         self._stale = True
@@ -166,7 +173,7 @@ class UtilisationPanel(Panel):
 
     @property
     def _by_step(self) -> bool:
-        return self.axis_picker.currentIndex() == 0
+        return self._axis == "steps"
 
     def _range(self) -> tuple[int, int] | None:
         steps = self.context.selection.now.steps
@@ -294,8 +301,21 @@ class UtilisationPanel(Panel):
 
     # --- inside -----------------------------------------------------------------------------------------------------
 
-    def _axis_changed(self, _: int) -> None:
-        self._stale = True
+    def _axis_changed(self, index: int) -> None:
+        with self._looker.by_hand():
+            self._show_axis(AXES[index])
+
+    def _look(self, look: Look) -> None:
+        """Look where back or forward led."""
+        if look.axis != self._axis:
+            with QSignalBlocker(self.axis_picker):
+                self.axis_picker.setCurrentIndex(AXES.index(look.axis))
+            self._show_axis(look.axis)
+        show_look(self.chart.axis, look)
+        self.chart.update()
+
+    def _show_axis(self, axis: str) -> None:
+        self._axis, self._stale = axis, True
         self.chart.axis.fit()
         self.refresh()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,6 +14,7 @@ from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFontMetrics, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QWheelEvent
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
+from app.panels.looking import Looker
 from app.panels.models.axis_view import AxisView
 from app.panels.models.ticks import round_ticks
 from app.theme import CAPTION_SCALE, GRID, theme, ui_font
@@ -59,6 +61,8 @@ class LaneChart(QWidget):
         self.axis = AxisView(shortest=1e-3)
         self.region: tuple[float, float] | None = None
         self.marker: float | None = None
+        self.looker: Looker | None = None
+        """Keeps what the user does to the view, where the panel has a history for it."""
         self._hover: float | None = None
         self._drag_from: float | None = None
         self._dragged = False
@@ -202,7 +206,8 @@ class LaneChart(QWidget):
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         if event.modifiers() & Qt.KeyboardModifier.ControlModifier:
-            self.axis.zoom(0.8 ** (event.angleDelta().y() / 120), self._x_at(event.position().x()))
+            with self._by_hand():
+                self.axis.zoom(0.8 ** (event.angleDelta().y() / 120), self._x_at(event.position().x()))
             self.update()
             event.accept()
         else:
@@ -215,7 +220,8 @@ class LaneChart(QWidget):
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         pixel = event.position().x()
         if self._drag_from is not None and (self._dragged or abs(pixel - self._drag_from) > 3):
-            self.axis.pan((self._drag_from - pixel) / self.plot_width * self.axis.span)
+            with self._by_hand():
+                self.axis.pan((self._drag_from - pixel) / self.plot_width * self.axis.span)
             self._drag_from, self._dragged = pixel, True
         x = self._x_at(pixel)
         self._hover = x if self.axis.lo <= x <= self.axis.hi and self.lanes else None
@@ -237,13 +243,19 @@ class LaneChart(QWidget):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         key, middle = event.key(), (self.axis.lo + self.axis.hi) / 2
-        if key in (Qt.Key.Key_W, Qt.Key.Key_S):
-            self.axis.zoom(0.8 if key == Qt.Key.Key_W else 1.25, middle)
-        elif key in (Qt.Key.Key_A, Qt.Key.Key_D):
-            self.axis.pan((-0.15 if key == Qt.Key.Key_A else 0.15) * self.axis.span)
-        elif key == Qt.Key.Key_F:
-            self.axis.fit()
-        else:
+        moves: dict[int, Callable[[], None]] = {
+            Qt.Key.Key_W: lambda: self.axis.zoom(0.8, middle),
+            Qt.Key.Key_S: lambda: self.axis.zoom(1.25, middle),
+            Qt.Key.Key_A: lambda: self.axis.pan(-0.15 * self.axis.span),
+            Qt.Key.Key_D: lambda: self.axis.pan(0.15 * self.axis.span),
+            Qt.Key.Key_F: self.axis.fit,
+        }
+        if key not in moves:
             super().keyPressEvent(event)
             return
+        with self._by_hand():
+            moves[key]()
         self.update()
+
+    def _by_hand(self) -> AbstractContextManager[None]:
+        return self.looker.by_hand() if self.looker is not None else nullcontext()

@@ -65,6 +65,14 @@ class LatencyHistogram(QWidget):
             self.band_changed.emit(None)
         self.update()
 
+    def show_band(self, band: tuple[float, float] | None) -> None:
+        """Show this band as picked; nobody is told."""
+        self.band, self._first = band, None
+        if band is not None and self.histogram is not None:
+            self._first = self.histogram.bin_of(band[0])
+            self._last = max(self._first, int(np.searchsorted(self.histogram.edges_us, band[1])) - 1)
+        self.update()
+
     # --- geometry ---------------------------------------------------------------------------------------------------
 
     def bin_count(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Final
 
 import numpy as np
@@ -12,6 +13,7 @@ from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFontMetricsF, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QWheelEvent
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
+from app.panels.looking import Looker
 from app.panels.models.axis_view import AxisView
 from app.panels.models.latency import slowest_of_each
 from app.panels.models.ticks import round_ticks
@@ -47,6 +49,8 @@ class StackChart(QWidget):
         self._totals: NDArray[np.float64] = np.empty(0)
         self._first = 0
         self._axis = AxisView()
+        self.looker: Looker | None = None
+        """Keeps what the user does to the view, where the panel has a history for it."""
         self._hover: int | None = None
         self._drag_from: float | None = None
         self._dragged = False
@@ -232,8 +236,18 @@ class StackChart(QWidget):
 
     def _zoom(self, factor: float, x: float) -> None:
         box = self.plot_box()
-        self._axis.zoom(factor, self._axis.lo + (x - box.left()) / box.width() * self._axis.span)
+        at = self._axis.lo + (x - box.left()) / box.width() * self._axis.span
+        with self._by_hand():
+            self._axis.zoom(factor, at)
         self.update()
+
+    def _by_hand(self) -> AbstractContextManager[None]:
+        return self.looker.by_hand() if self.looker is not None else nullcontext()
+
+    @property
+    def axis(self) -> AxisView:
+        """The part of the steps that is in sight."""
+        return self._axis
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         if event.button() == Qt.MouseButton.LeftButton:
@@ -242,7 +256,8 @@ class StackChart(QWidget):
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         x = event.position().x()
         if self._drag_from is not None and (self._dragged or abs(x - self._drag_from) > 3):
-            self._axis.pan((self._drag_from - x) / self.plot_box().width() * self._axis.span)
+            with self._by_hand():
+                self._axis.pan((self._drag_from - x) / self.plot_box().width() * self._axis.span)
             self._drag_from, self._dragged = x, True
         self._hover = self.step_at(x)
         if self._hover is not None and self.describe is not None:
@@ -266,9 +281,11 @@ class StackChart(QWidget):
         if key in (Qt.Key.Key_W, Qt.Key.Key_S):
             self._zoom(0.8 if key == Qt.Key.Key_W else 1.25, middle)
         elif key in (Qt.Key.Key_A, Qt.Key.Key_D):
-            self._axis.pan((-0.15 if key == Qt.Key.Key_A else 0.15) * self._axis.span)
+            with self._by_hand():
+                self._axis.pan((-0.15 if key == Qt.Key.Key_A else 0.15) * self._axis.span)
         elif key == Qt.Key.Key_F:
-            self._axis.fit()
+            with self._by_hand():
+                self._axis.fit()
         elif key in (Qt.Key.Key_Left, Qt.Key.Key_Right) and len(self._us):
             last = self._first + len(self._us) - 1
             now = self.marker if self.marker is not None else last

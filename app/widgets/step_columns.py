@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from PySide6.QtGui import QImage
 
 from engine.session.store import Session
 
@@ -93,3 +94,31 @@ class StepColumns:
         largest = int(self.latency_ns.max())
         usual = float(np.quantile(self.latency_ns, 0.95))
         return round(1.25 * usual) if largest > OUTLIER * usual > 0 else largest
+
+
+def bars_image(
+    columns: StepColumns,
+    heights: NDArray[np.float64],
+    bar_width: float,
+    width: int,
+    height: int,
+    scale: float,
+    colours: list[int],
+) -> QImage:
+    """The bars as one image of `width` x `height` device pixels: one operation on an array instead of one call a bar.
+
+    `heights` are shares of the full height, `bar_width` is in logical pixels, `scale` device pixels a logical one.
+    """
+    left = np.round(columns.left * scale).astype(np.int64)
+    right = np.maximum(np.round((columns.left + bar_width) * scale).astype(np.int64), left + 1)
+    lengths = right - left
+    mark = np.repeat(np.arange(len(left)), lengths)
+    pixel = np.arange(len(mark)) - np.repeat(np.cumsum(lengths) - lengths, lengths) + left[mark]
+    inside = (pixel >= 0) & (pixel < width)
+    mark, pixel = mark[inside], pixel[inside]
+    top = np.full(width, height, np.int64)
+    top[pixel] = height - np.maximum(1, np.round(heights[mark] * height)).astype(np.int64)
+    colour = np.zeros(width, np.uint32)
+    colour[pixel] = np.array(colours, np.uint32)[columns.kind[mark]]
+    pixels = np.where(np.arange(height)[:, None] >= top, colour, np.uint32(0))  # [height, width], ARGB
+    return QImage(pixels.tobytes(), width, height, 4 * width, QImage.Format.Format_ARGB32_Premultiplied).copy()

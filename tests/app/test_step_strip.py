@@ -10,8 +10,8 @@ from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 from app.selection import Selection
-from app.step_strip import StepStrip, bars_image, switch_marks
-from app.widgets.step_columns import StepLatencies
+from app.step_strip import StepStrip, switch_marks
+from app.widgets.step_columns import StepLatencies, bars_image
 from engine.session import schema
 from engine.session.store import Session
 from tests.engine.session.synthetic import synthetic_session

@@ -168,3 +168,15 @@ def test_an_empty_session_says_what_will_come(qtbot: QtBot) -> None:
     assert panel.is_empty
     assert panel.figures() == ""
     assert panel.empty_text().endswith(".")
+
+
+def test_a_selected_step_shows_its_token(qtbot: QtBot) -> None:
+    panel = inspector(qtbot, synthetic_session(20, requests=2))
+    panel.context.selection.changed.connect(panel.select)
+    panel.context.selection.change(step=5)
+    assert panel.facts is not None
+    assert (panel.facts.step, panel.facts.request.id) == (5, 0)
+    panel.context.selection.change(request=1)
+    assert panel.facts is not None
+    assert (panel.facts.step, panel.facts.request.id) == (5, 1)
+    assert "newest" not in panel.token_label.text()
