@@ -2,14 +2,44 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QObject, Qt
-from PySide6.QtGui import QAction, QKeyEvent
-from PySide6.QtWidgets import QDialog, QLineEdit, QListWidget, QListWidgetItem, QMenu, QVBoxLayout, QWidget
+from PySide6.QtCore import QEvent, QMargins, QModelIndex, QObject, QPersistentModelIndex, QSize, Qt
+from PySide6.QtGui import QAction, QColor, QKeyEvent, QPainter
+from PySide6.QtWidgets import (
+    QDialog,
+    QLineEdit,
+    QListWidget,
+    QListWidgetItem,
+    QMenu,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QVBoxLayout,
+    QWidget,
+)
 
 from app.dialogs.shortcuts import all_actions, keys_text
-from app.theme import GRID, ROW_GAP
+from app.theme import GRID, ROW_GAP, theme
 
 ACTION = Qt.ItemDataRole.UserRole
+KEYS = Qt.ItemDataRole.UserRole + 1
+
+
+class KeysAtTheRight(QStyledItemDelegate):
+    """An entry with its keys at the right end, so that they stand under each other."""
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
+        return super().sizeHint(option, index).grownBy(QMargins(0, 0, 0, ROW_GAP))
+
+    def paint(
+        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
+    ) -> None:
+        super().paint(painter, option, index)
+        chosen = option.state & QStyle.StateFlag.State_Selected
+        painter.save()
+        painter.setPen(QColor(theme().on_accent if chosen else theme().muted))
+        area = option.rect.adjusted(0, 0, -ROW_GAP, 0)
+        painter.drawText(area, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, index.data(KEYS) or "")
+        painter.restore()
 
 
 class CommandPalette(QDialog):
@@ -32,6 +62,8 @@ class CommandPalette(QDialog):
         self._typed.installEventFilter(self)
         self._list = QListWidget()
         self._list.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._list.setItemDelegate(KeysAtTheRight(self._list))
+        self._list.setAccessibleName(self.tr("Commands"))
         self._list.itemClicked.connect(lambda _item: self._run())
         layout = QVBoxLayout(self)
         layout.setContentsMargins(ROW_GAP, ROW_GAP, ROW_GAP, ROW_GAP)
@@ -50,10 +82,14 @@ class CommandPalette(QDialog):
         self._list.clear()
         for text, action in self._entries:
             if all(word in text.casefold() for word in words):
-                keys = keys_text(action)
-                item = QListWidgetItem(f"{text}    {keys}" if keys else text)
+                item = QListWidgetItem(text)
                 item.setData(ACTION, action)
+                item.setData(KEYS, keys_text(action))
                 self._list.addItem(item)
+        if not self._list.count():
+            nothing = QListWidgetItem(self.tr("No command has these words."))
+            nothing.setFlags(Qt.ItemFlag.NoItemFlags)
+            self._list.addItem(nothing)
         self._list.setCurrentRow(0)
 
     def _run(self) -> None:

@@ -113,14 +113,17 @@ class BlockPage(QWidget):
 
     def _sentence(self, state: BlockState) -> str:
         free, evictable, held, shared = state.counts()
-        return self.tr(
+        text = self.tr(
             "after step {step}: {blocks} blocks of {size} positions {measured} · {held} held, {shared} of them shared "
-            "· {evictable} evictable · {free} free · held blocks {fill} full {derived}"
+            "· {evictable} evictable · {free} free"
         ).format(
             step=count(state.step), blocks=count(len(state)), size=count(state.block_size), measured=MEASURED,
             held=count(held + shared), shared=count(shared), evictable=count(evictable), free=count(free),
-            fill=percent(state.fill_share), derived=DERIVED,
         )  # fmt: skip
+        if state.fill_share is None:
+            return text
+        full = self.tr("held blocks {fill} full {derived}").format(fill=percent(state.fill_share), derived=DERIVED)
+        return f"{text} · {full}"
 
     def block_text(self, block: int) -> str:
         """What the tooltip says about a block: what it is, whose, and which positions lie in it."""

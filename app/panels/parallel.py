@@ -55,7 +55,7 @@ class ParallelPanel(Panel):
         self.chart.describe = self.step_text
         self.chart.clicked.connect(lambda step: self.context.selection.change(step=step, token=None))
         self.table = FigureTable(self.tr("One pass beside the steps"))
-        self.differing_label = ThemedLabel()
+        self.differing_label = ThemedLabel(wrap=True)
         self.differing = DifferingTokens()
         self.differing.picked.connect(self._token_picked)
         top = QHBoxLayout()
@@ -200,8 +200,8 @@ class ParallelPanel(Panel):
         self.differing.mark(self.context.selection.now.token)
         self.chart.marked = steps
         self.differing_label.setText(
-            self.tr("The pass finds another token likelier in place of these (position and token) {mark}").format(
-                mark=MEASURED
+            self.tr("{n} that the pass would not have chosen, by position {mark}").format(
+                n=count(len(tokens)), mark=MEASURED
             )
         )
         self.differing_label.setVisible(bool(tokens))

@@ -71,8 +71,8 @@ class DifferingTokens(QListWidget):
         )
 
     def sizeHint(self) -> QSize:
-        line = QFontMetrics(ui_font()).height() + 2 * GRID + 2
-        return QSize(240, LINES * line if self.count() > 6 else line)
+        line = QFontMetrics(ui_font()).height() + GRID + 2  # the border, and the gap under a row
+        return QSize(240, (LINES * line if self.count() > 6 else line) + 2)
 
     def minimumSizeHint(self) -> QSize:
         return QSize(120, self.sizeHint().height())

@@ -1,0 +1,48 @@
+"""The command palette: what it lists, and what it says when nothing fits."""
+
+from __future__ import annotations
+
+import pytest
+from PySide6.QtWidgets import QLineEdit, QListWidget, QMainWindow
+from pytestqt.qtbot import QtBot
+
+from app.dialogs.palette import KEYS, CommandPalette
+
+
+@pytest.fixture
+def window(qtbot: QtBot) -> QMainWindow:
+    made = QMainWindow()
+    qtbot.addWidget(made)
+    return made
+
+
+def palette_of(window: QMainWindow) -> tuple[CommandPalette, QLineEdit, QListWidget, list[str]]:
+    ran: list[str] = []
+    menu = window.menuBar().addMenu("&Run")
+    menu.addAction("&Step", "F10", lambda: ran.append("step"))
+    menu.addAction("S&top", lambda: ran.append("stop"))
+    palette = CommandPalette([menu], window)
+    typed, listed = palette.findChild(QLineEdit), palette.findChild(QListWidget)
+    assert typed is not None
+    assert listed is not None
+    return palette, typed, listed, ran
+
+
+def test_an_entry_holds_its_name_and_its_keys_apart(window: QMainWindow) -> None:
+    _, _, listed, _ = palette_of(window)
+    items = [listed.item(row) for row in range(listed.count())]
+    assert [(item.text(), item.data(KEYS)) for item in items if item is not None] == [
+        ("Run: Step", "F10"),
+        ("Run: Stop", ""),
+    ]
+
+
+def test_words_that_no_command_has_are_said_to_have_none(window: QMainWindow) -> None:
+    palette, typed, listed, ran = palette_of(window)
+    typed.setText("no such thing")
+    (item,) = [listed.item(row) for row in range(listed.count())]
+    assert item is not None
+    assert item.text() == "No command has these words."
+    assert not item.flags()
+    palette._run()
+    assert ran == []
