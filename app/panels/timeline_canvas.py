@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
@@ -20,14 +19,16 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QScrollBar, QSizePolicy, QToolTip, QWidget
 
+from app.panels import timeline_hits as hits
 from app.panels import timeline_paint as paint
 from app.panels.focus import claims_key
 from app.panels.looking import Looker, look_of, show_look
 from app.panels.models.axis_view import AxisView
 from app.panels.models.timeline import Axis, TimelineModel
+from app.panels.timeline_drafts import draw_drafts, draw_drafts_legend
+from app.panels.timeline_hits import Hit
 from app.panels.timeline_lanes import Lanes, lanes_in
-from app.panels.timeline_requests import draw_request, token_cells
-from app.panels.timeline_text import request_text, step_text, token_text
+from app.panels.timeline_requests import draw_request
 from app.selection import Look, Selected, Selection
 from app.theme import CAPTION_SCALE, GRID, theme, ui_font
 from app.widgets.line_chart import GUTTER
@@ -43,15 +44,6 @@ KEYS: Final = frozenset(
         Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_Home, Qt.Key.Key_End,
     }
 )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """What lies at a place: a step, a token (row of Session.tokens), a request, or nothing."""
-
-    step: int | None = None
-    token: int | None = None
-    request: int | None = None
 
 
 class TimelineCanvas(QWidget):
@@ -213,7 +205,8 @@ class TimelineCanvas(QWidget):
         """Where the lanes lie now."""
         session = self.model.session if self.model is not None else None
         requests, marks = (len(session.requests), bool(session.marks)) if session is not None else (0, False)
-        return lanes_in(float(self.width()), float(self.height()), requests, marks)
+        drafts = self.model is not None and self.model.speculates
+        return lanes_in(float(self.width()), float(self.height()), requests, marks, drafts)
 
     def request_box(self, index: int, lanes: Lanes) -> QRectF:
         """The lane of the index-th request."""
@@ -265,11 +258,16 @@ class TimelineCanvas(QWidget):
             painter.fillRect(box.intersected(plot), QColor(scene.colours.window))
         self._label(painter, lanes.host, self.tr("host"), scene.colours.muted)
         self._label(painter, lanes.device, self.tr("device"), scene.colours.muted)
+        if scene.model.speculates:
+            self._label(painter, lanes.drafts, self.tr("drafts"), scene.colours.muted)
         painter.save()
         painter.setClipRect(plot)
         paint.draw_axis(painter, scene, lanes.axis, bottom)
         paint.draw_host(painter, scene, lanes.host, self.tr("idle {}"))
         paint.draw_device(painter, scene, lanes.device.intersected(plot), self.tr("not reported by this device"))
+        if scene.model.speculates:
+            painter.fillRect(lanes.drafts.intersected(plot), QColor(scene.colours.window))
+            draw_drafts(painter, scene, lanes.drafts)
         painter.restore()
         painter.save()
         painter.setClipRect(lanes.requests)
@@ -288,7 +286,9 @@ class TimelineCanvas(QWidget):
         if lanes.legend.height():
             first_step, end_step = scene.visible()
             bands = scene.model.bands_present(first_step, end_step)
-            paint.draw_legend(painter, scene, lanes.legend, bands)
+            right = paint.draw_legend(painter, scene, lanes.legend, bands)
+            if scene.model.speculates:
+                draw_drafts_legend(painter, scene, lanes.legend, right)
 
     def _draw_request(self, painter: QPainter, scene: paint.Scene, lanes: Lanes, index: int, request_id: int) -> None:
         request = scene.model.session.requests[request_id]
@@ -320,47 +320,14 @@ class TimelineCanvas(QWidget):
         scene = self.scene()
         if scene is None or scene.model.n == 0:
             return Hit()
-        lanes = self.lanes()
-        request = self._request_at(place, lanes)
-        if place.x() < scene.left or place.x() > scene.left + scene.width:
-            return Hit(request=request)
-        step = self._step_near(scene, place.x())
-        if request is None or step is None or request not in scene.model.lanes:
-            return Hit(step, None, request)
-        cells = [cell for cell in token_cells(scene, request, step, step + 1) if cell[0] >= 0]
-        if not cells:
-            return Hit(step, None, request)
-        token = min(cells, key=lambda cell: max(cell[1] - place.x(), place.x() - cell[2], 0.0))[0]
-        return Hit(step, token, request)
-
-    def _request_at(self, place: QPointF, lanes: Lanes) -> int | None:
-        assert self.model is not None
-        if not lanes.requests.contains(place):
-            return None
-        index = int((place.y() - lanes.requests.top() + self._scroll.value()) // lanes.request_height)
-        ids = list(self.model.session.requests)
-        return ids[index] if index < len(ids) else None
-
-    def _step_near(self, scene: paint.Scene, x: float) -> int | None:
-        """The step under a pixel; a step narrower than its pixel counts as found anywhere in it."""
-        step = scene.model.step_at(scene.axis, scene.value(x))
-        if step is not None:
-            return step
-        first, end = scene.model.visible(scene.axis, scene.value(x - 2), scene.value(x + 2))
-        return first if first < end else None
+        return hits.hit(scene, self.lanes(), self._scroll.value(), place)
 
     def tooltip(self, place: QPointF) -> str:
         """What is said about the thing at a place; empty where there is nothing."""
-        if self.model is None:
+        scene = self.scene()
+        if scene is None or scene.model.n == 0:
             return ""
-        hit = self.hit(place)
-        if hit.token is not None:
-            return token_text(self.model, hit.token)
-        if hit.request is not None:
-            return request_text(self.model.session.requests[hit.request], self.model.extent("time")[1])
-        if hit.step is not None and place.y() > self.lanes().axis.bottom():
-            return step_text(self.model, hit.step)
-        return ""
+        return hits.tooltip(scene, self.lanes(), self._scroll.value(), place)
 
     # --- pointer ----------------------------------------------------------------------------------------------------
 

@@ -22,13 +22,16 @@ class Lanes:
     marks: QRectF
     host: QRectF
     device: QRectF
+    drafts: QRectF
     requests: QRectF
     request_height: float
     legend: QRectF
 
 
-def lanes_in(width: float, height: float, requests: int, has_marks: bool) -> Lanes:
-    """Share the height among axis, marks, host, device, requests and legend; many requests scroll in their part."""
+def lanes_in(width: float, height: float, requests: int, has_marks: bool, has_drafts: bool) -> Lanes:
+    """Share the height among axis, marks, host, device, drafts, requests and legend; many requests scroll in their
+    part. What a session does not have takes no height.
+    """
     line = QFontMetricsF(ui_font(CAPTION_SCALE)).height()
     axis = QRectF(0, 0, width, line + 2 * GRID)
     marks = QRectF(0, axis.bottom(), width, line if has_marks else 0)
@@ -37,6 +40,9 @@ def lanes_in(width: float, height: float, requests: int, has_marks: bool) -> Lan
     room = legend.top() - marks.bottom() - 3 * GRID
     host = QRectF(0, marks.bottom() + GRID, width, min(max(0.26 * room, 24), 200))
     device = QRectF(0, host.bottom() + GRID, width, min(max(0.12 * room, line), 64))
-    area = QRectF(0, device.bottom() + GRID, width, max(legend.top() - device.bottom() - 2 * GRID, 8))
+    above = device.bottom() + GRID
+    drafts = QRectF(0, above, width, min(max(0.1 * room, line), 48) if has_drafts else 0)
+    above = drafts.bottom() + GRID if has_drafts else above
+    area = QRectF(0, above, width, max(legend.top() - above - GRID, 8))
     request_height = min(max(area.height() / max(requests, 1), line + 14), 96)
-    return Lanes(axis, marks, host, device, area, request_height, legend)
+    return Lanes(axis, marks, host, device, drafts, area, request_height, legend)

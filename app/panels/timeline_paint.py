@@ -211,8 +211,8 @@ def draw_device(painter: QPainter, scene: Scene, box: QRectF, not_reported: str)
             painter.drawText(QRectF(left, top, width, high), Qt.AlignmentFlag.AlignCenter, text)
 
 
-def draw_legend(painter: QPainter, scene: Scene, box: QRectF, bands: list[str]) -> None:
-    """The colours of the host lane with their names, as many as fit."""
+def draw_legend(painter: QPainter, scene: Scene, box: QRectF, bands: list[str]) -> float:
+    """The colours of the host lane with their names, as many as fit; gives back where the next one would begin."""
     painter.setFont(ui_font(CAPTION_SCALE))
     metrics = QFontMetricsF(painter.font())
     side = metrics.height() - 4
@@ -226,6 +226,7 @@ def draw_legend(painter: QPainter, scene: Scene, box: QRectF, bands: list[str]) 
         baseline = box.center().y() + (metrics.ascent() - metrics.descent()) / 2
         painter.drawText(QPointF(x + side + GRID, baseline), band)
         x += width + 4 * GRID
+    return x
 
 
 def draw_marks(painter: QPainter, scene: Scene, row: QRectF, bottom: float) -> None:
@@ -254,6 +255,15 @@ def draw_marks(painter: QPainter, scene: Scene, row: QRectF, bottom: float) -> N
         if room >= 24:
             shown = metrics.elidedText(text, Qt.TextElideMode.ElideRight, room)
             painter.drawText(QPointF(x + GRID, row.top() + metrics.ascent()), shown)
+
+
+def marks_near(scene: Scene, x: float, near: float) -> list[str]:
+    """What the marks within so many pixels say, and when they were made."""
+    return [
+        f"{seconds(mark.t_ns / 1e9)}: {mark.label or mark.kind}"
+        for mark in list(scene.model.session.marks)
+        if abs(scene.time_x(mark.t_ns) - x) <= near
+    ]
 
 
 def draw_range(painter: QPainter, scene: Scene, steps: tuple[int, int], top: float, bottom: float) -> None:

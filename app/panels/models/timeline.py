@@ -54,6 +54,9 @@ class TimelineModel:
         self.proposals: dict[tuple[int, int], tuple[int, int]] = {}
         """(request, step) → (proposed, accepted) of each verified proposal."""
         self._speculation_seen = 0
+        self._drafts = Columns({"step": np.int64, "proposed": np.int64, "accepted": np.int64}, 257)
+        """Running sums over the proposals, after each one; the first row stands for none."""
+        self._drafts.append((-1, 0, 0))
 
     # --- taking in --------------------------------------------------------------------------------------------------
 
@@ -99,6 +102,14 @@ class TimelineModel:
         if end == self._speculation_seen:
             return False
         part = slice(self._speculation_seen, end)
+        last = len(self._drafts) - 1
+        self._drafts.extend_columns(
+            {
+                "step": table["step_id"][part],
+                "proposed": self._drafts["proposed"][last] + np.cumsum(table["proposed"][part]),
+                "accepted": self._drafts["accepted"][last] + np.cumsum(table["accepted"][part]),
+            }
+        )
         keys = zip(table["request_id"][part].tolist(), table["step_id"][part].tolist(), strict=True)
         values = zip(table["proposed"][part].tolist(), table["accepted"][part].tolist(), strict=True)
         self.proposals.update(zip(keys, values, strict=True))
@@ -184,6 +195,16 @@ class TimelineModel:
         """How many tokens of the request were emitted by steps that end in each pixel column, int64."""
         steps = self.lanes[request_id].steps
         return np.diff(np.searchsorted(steps, self.steps_ended_by(axis, edges)))
+
+    @property
+    def speculates(self) -> bool:
+        """Whether any step verified drafts."""
+        return self._speculation_seen > 0
+
+    def draft_sums(self, ends: NDArray[np.int64]) -> NDArray[np.int64]:
+        """(proposed, accepted) by all steps before each of these, int64 [len(ends), 2]."""
+        rows = np.searchsorted(self._drafts["step"], ends) - 1
+        return np.stack([self._drafts["proposed"][rows], self._drafts["accepted"][rows]], axis=1)
 
     def steps_ended_by(self, axis: Axis, edges: NDArray[np.float64]) -> NDArray[np.int64]:
         """How many steps have ended at each place."""

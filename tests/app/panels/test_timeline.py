@@ -14,9 +14,11 @@ from app.panels.timeline import TimelinePanel
 from app.panels.timeline_requests import token_cells
 from app.theme import theme
 from app.widgets.pixels import blend
+from engine.session.metrics import summarise
 from engine.session.store import Session
 from tests.app.panels.helpers import click, colour_at, show
-from tests.app.panels.sessions import MS, busy_run, decode_run
+from tests.app.panels.sessions import MS, Recorder, busy_run, decode_run
+from tests.engine.session.test_comparison import taught
 
 
 def shown(qtbot: QtBot, session: Session, width: int = 1000, height: int = 420) -> TimelinePanel:
@@ -42,6 +44,16 @@ def test_the_header_counts_steps_tokens_and_idle_time(qtbot: QtBot) -> None:
     assert panel.figures().replace("\u2009", " ") == "3 steps · 8 tokens · 51.0 ms ● · idle 21.0 ms ●"
     panel.context.selection.change(steps=(1, 2))
     assert panel.figures().replace("\u2009", " ") == "2 steps · 6 tokens · 21.0 ms ● · idle 1.00 ms ●"
+
+
+def test_the_header_counts_teacher_forced_passes_apart_as_every_figure_of_steps_does(qtbot: QtBot) -> None:
+    session = taught()
+    panel = shown(qtbot, session)
+    assert panel.figures().startswith(f"{summarise(session).steps} steps · 20 tokens")
+    assert panel.figures().endswith(" · 1 teacher-forced pass")
+    panel.context.selection.change(steps=(0, 9))
+    assert panel.figures().startswith("10 steps")
+    assert "teacher" not in panel.figures()
 
 
 def test_the_host_lane_shows_phases_in_their_colours_and_gaps_empty(qtbot: QtBot) -> None:
@@ -209,3 +221,54 @@ def test_csv_has_a_row_a_token(qtbot: QtBot) -> None:
         "token": 2, "request": 0, "step": 1, "step_kind": "decode", "position": 3, "token_id": 0, "text": " on",
         "source": "draft", "emitted_ns": 40 * MS, "step_start_ns": 30 * MS, "step_end_ns": 40 * MS,
     }  # fmt: skip
+
+
+def test_the_lane_of_drafts_is_there_only_with_drafts(qtbot: QtBot) -> None:
+    assert shown(qtbot, decode_run(6, "contiguous").session).canvas.lanes().drafts.height() == 0
+    assert shown(qtbot, busy_run().session).canvas.lanes().drafts.height() > 0
+
+
+def test_the_lane_of_drafts_shows_accepted_ones_below_rejected_ones(qtbot: QtBot) -> None:
+    panel = shown(qtbot, busy_run().session)
+    lane = panel.canvas.lanes().drafts
+    blue, purple = theme().positions["new"], theme().positions["rejected"]
+    x = round(place(panel, 32))  # step 1 verified four drafts and accepted one
+    assert colour_at(panel.canvas, x, lane.bottom() - 0.1 * lane.height()) == blue
+    column = {colour_at(panel.canvas, x + dx, lane.top() + 3 + dy) for dx in range(8) for dy in range(6)}
+    assert purple in column
+    assert blue not in column
+    text = panel.canvas.tooltip(QPointF(x, lane.center().y())).replace("\u2009", " ")
+    assert "4 drafts proposed" in text
+    assert "1 accepted (25.0 % ƒ), 3 rejected" in text
+
+
+def test_too_many_drafts_to_draw_one_by_one_are_a_density(qtbot: QtBot) -> None:
+    recorder = Recorder()
+    recorder.switches(kv="contiguous", speculate="draft")
+    recorder.request(0, ["<s>"])
+    for step in range(900):
+        drafted = 300 <= step < 600
+        known = 1 + step
+        recorder.step([(0, known - 1, known - 1, known + (2 if drafted else 0), 2 if drafted else 0, 0)],
+                      [(0, "a", "target")], proposals=[(0, 4, 2)] if drafted else [])  # fmt: skip
+    panel = shown(qtbot, recorder.session)
+    scene = panel.canvas.scene()
+    assert scene is not None
+    assert scene.dense
+    lane = panel.canvas.lanes().drafts
+    bottom = lane.bottom() - 3
+    assert colour_at(panel.canvas, place(panel, 4500), bottom) == theme().positions["new"]
+    assert colour_at(panel.canvas, place(panel, 1500), bottom) == theme().window
+    upper = {
+        colour_at(panel.canvas, place(panel, 4500) + dx, lane.top() + 2 + dy) for dx in range(9) for dy in range(4)
+    }
+    assert theme().positions["rejected"] in upper
+    assert theme().positions["new"] not in upper
+
+
+def test_a_mark_says_what_it_is_and_when(qtbot: QtBot) -> None:
+    panel = shown(qtbot, busy_run().session)
+    marks = panel.canvas.lanes().marks
+    at = QPointF(place(panel, 40) + 2, marks.center().y())
+    assert panel.canvas.tooltip(at).replace("\u2009", " ") == "40.0 ms: attention: sdpa → reference"
+    assert panel.canvas.tooltip(at + QPointF(40, 0)) == ""

@@ -1,0 +1,75 @@
+"""What lies at a place of the timeline: a step, a token, a request, or the drafts of a step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from PySide6.QtCore import QPointF
+
+from app.panels.models.timeline import TimelineModel
+from app.panels.timeline_drafts import drafts_text
+from app.panels.timeline_lanes import Lanes
+from app.panels.timeline_paint import Scene, marks_near
+from app.panels.timeline_requests import token_cells
+from app.panels.timeline_text import request_text, step_text, token_text
+
+NEAR: Final = 4
+"""Pixels on either side of a mark in which it is found."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """What lies at a place: a step, a token (row of Session.tokens), a request, or nothing."""
+
+    step: int | None = None
+    token: int | None = None
+    request: int | None = None
+
+
+def hit(scene: Scene, lanes: Lanes, scrolled: int, place: QPointF) -> Hit:
+    """What lies at a place of a picture whose requests are scrolled by so many pixels."""
+    request = _request_at(scene.model, lanes, scrolled, place)
+    if place.x() < scene.left or place.x() > scene.left + scene.width:
+        return Hit(request=request)
+    step = _step_near(scene, place.x())
+    if request is None or step is None or request not in scene.model.lanes:
+        return Hit(step, None, request)
+    cells = [cell for cell in token_cells(scene, request, step, step + 1) if cell[0] >= 0]
+    if not cells:
+        return Hit(step, None, request)
+    token = min(cells, key=lambda cell: max(cell[1] - place.x(), place.x() - cell[2], 0.0))[0]
+    return Hit(step, token, request)
+
+
+def tooltip(scene: Scene, lanes: Lanes, scrolled: int, place: QPointF) -> str:
+    """What is said about the thing at a place; empty where there is nothing."""
+    model = scene.model
+    found = hit(scene, lanes, scrolled, place)
+    if lanes.marks.contains(place):
+        return "\n".join(marks_near(scene, place.x(), NEAR))
+    if found.token is not None:
+        return token_text(model, found.token)
+    if found.request is not None:
+        return request_text(model.session.requests[found.request], model.extent("time")[1])
+    if found.step is None or place.y() <= lanes.axis.bottom():
+        return ""
+    drafts = drafts_text(model, found.step) if lanes.drafts.contains(place) else ""
+    return drafts or step_text(model, found.step)
+
+
+def _request_at(model: TimelineModel, lanes: Lanes, scrolled: int, place: QPointF) -> int | None:
+    if not lanes.requests.contains(place):
+        return None
+    index = int((place.y() - lanes.requests.top() + scrolled) // lanes.request_height)
+    ids = list(model.session.requests)
+    return ids[index] if index < len(ids) else None
+
+
+def _step_near(scene: Scene, x: float) -> int | None:
+    """The step under a pixel; a step narrower than its pixel counts as found anywhere in it."""
+    step = scene.model.step_at(scene.axis, scene.value(x))
+    if step is not None:
+        return step
+    first, end = scene.model.visible(scene.axis, scene.value(x - 2), scene.value(x + 2))
+    return first if first < end else None
