@@ -35,7 +35,7 @@ class ModelConfig:
     """The shape of a model; everything that the decoder, the caches and the cost formulas need to know.
 
     `sliding_window` None means that every position sees all before it; otherwise it sees the last `sliding_window`
-    ones, itself included, in the layers of `window_layers`.
+    ones, itself included, in the layers of `window_layers`. Those layers rotate by `window_rope` where there is one.
     """
 
     architecture: str
@@ -58,8 +58,14 @@ class ModelConfig:
     o_bias: bool = False
     mlp_bias: bool = False
     qk_norm: bool = False
+    post_norms: bool = False
+    """Whether what attention and feed-forward give is normalised before it joins the residual stream."""
+    embedding_scale: float = 1.0
+    query_factor: float = 1.0
+    """What the norm of q is multiplied by where a family scales q·k otherwise than by 1/√head_dim."""
     sliding_window: int | None = None
     window_layers: tuple[int, ...] = ()
+    window_rope: Rope | None = None
     bos_token_id: int | None = None
     eos_token_ids: tuple[int, ...] = ()
     dtype: torch.dtype = torch.float32
@@ -78,11 +84,16 @@ class ModelConfig:
         """How many positions a row of this layer sees, itself included; None: all of them."""
         return self.sliding_window if layer in self.window_layers else None
 
+    def rope_of(self, layer: int) -> Rope:
+        """How this layer rotates q and k."""
+        return self.window_rope if self.window_rope is not None and layer in self.window_layers else self.rope
+
     @property
     def layer_parameters(self) -> int:
         """Weights of one layer."""
         q, kv = self.heads * self.head_dim, self.kv_heads * self.head_dim
-        norms = 2 * self.hidden * (2 if self.norm == "layernorm" else 1) + (2 * self.head_dim if self.qk_norm else 0)
+        norms = 2 * self.hidden * (2 if self.norm == "layernorm" or self.post_norms else 1)
+        norms += 2 * self.head_dim if self.qk_norm else 0
         attention = self.hidden * (2 * q + 2 * kv) + (q + 2 * kv if self.qkv_bias else 0)
         attention += self.hidden if self.o_bias else 0
         wide = self.ffn * (2 if self.mlp == "swiglu" else 1)

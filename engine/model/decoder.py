@@ -38,6 +38,10 @@ class Mlp:
     activate: Callable[[Tensor], Tensor]
     """From [P, 2 · ffn], or [P, ffn] without a gate, to [P, ffn]."""
 
+    def __call__(self, x: Tensor) -> Tensor:
+        """x [P, hidden] to [P, hidden]."""
+        return self.down(self.activate(self.up(x)))
+
     def into(self, residual: Tensor, x: Tensor) -> tuple[Tensor, Tensor | None]:
         """residual [P, hidden] and mlp(x [P, hidden]), added or not (see `Linear.into`)."""
         return self.down.into(residual, self.activate(self.up(x)))
@@ -53,6 +57,8 @@ class Layer:
     out: Linear
     ffn_norm: Norm
     mlp: Mlp
+    attention_post_norm: Norm | None = None
+    ffn_post_norm: Norm | None = None
 
     @property
     def linears(self) -> tuple[Linear, ...]:
@@ -69,13 +75,17 @@ class Decoder:
         self.config = config
         self.dtype = dtype
         self._embedding = embedding  # [vocab, hidden], in the stored dtype
+        self._embedding_scale = torch.tensor(config.embedding_scale, dtype=dtype, device=embedding.device)
         self._positions = positions  # [max_positions, hidden] where positions are learned
         self._layers = layers
         self._final_norm = final_norm
         self._head = head
         self._rope_kv_write = rope_kv_write() if kernels else None
         self._rotate_ = row_operations.rotate_ if library.serves(embedding.device, dtype) else rotate_
-        self._rotations = rotations(config, embedding.device) if config.positions == "rope" else None
+        ropes = [config.rope_of(index) for index in range(config.layers)] if config.positions == "rope" else []
+        distinct = list(dict.fromkeys(ropes))
+        self._rotations = [rotations(rope, config, embedding.device) for rope in distinct]
+        self._rotation_of_layer = [distinct.index(rope) for rope in ropes]  # empty where nothing turns
 
     @property
     def weight_bytes(self) -> int:
@@ -99,7 +109,7 @@ class Decoder:
         timer.layer(config.layers)
         with timer("embed"):
             x = self._embed(batch)  # [P, hidden]
-            rotation = None if self._rotations is None else self._rotations[batch.positions]  # [P, 1, head_dim / 2]
+            turns = [table[batch.positions] for table in self._rotations]  # each [P, 1, head_dim / 2]
 
         delta: Tensor | None = None  # what a projection left to be added to the residual stream x
         for index, layer in enumerate(self._layers):
@@ -111,17 +121,17 @@ class Decoder:
             if layer.qk_norm is not None:
                 with timer("norm"):
                     qkv[:, : heads + kv_heads] = layer.qk_norm(qkv[:, : heads + kv_heads])[0]
+            rotation = turns[self._rotation_of_layer[index]] if turns else None
             q = self._rotate_and_keep(qkv, rotation, cache, index, timer)  # [P, heads, head_dim]
             with timer("attention"):
                 mixed = attention(q, cache, index, batch)  # [P, heads, head_dim]
             if probe is not None and probe.wants(index):
                 probe.observe(index, q, cache, batch, attention)
-            with timer("attn_out"):
-                x, delta = layer.out.into(x, mixed.reshape(rows, heads * head_dim))  # [P, hidden]
+            mixed = mixed.reshape(rows, heads * head_dim)
+            x, delta = self._join(x, mixed, layer.out, layer.attention_post_norm, "attn_out", timer)  # [P, hidden]
             with timer("norm"):
                 h, x = layer.ffn_norm(x, delta)  # [P, hidden]
-            with timer("ffn"):
-                x, delta = layer.mlp.into(x, h)  # [P, hidden]
+            x, delta = self._join(x, h, layer.mlp, layer.ffn_post_norm, "ffn", timer)  # [P, hidden]
 
         timer.layer(config.layers)
         with timer("norm"):
@@ -129,6 +139,19 @@ class Decoder:
             x, _ = self._final_norm(x[wanted], None if delta is None else delta[wanted])  # [R, hidden]
         with timer("lm_head"):
             return self._head(x).float()  # [R, vocab]
+
+    @staticmethod
+    def _join(
+        x: Tensor, h: Tensor, part: Linear | Mlp, post_norm: Norm | None, phase: str, timer: PhaseTimer
+    ) -> tuple[Tensor, Tensor | None]:
+        """The residual stream x [P, hidden] and part(h), added already or left for the next norm to add."""
+        if post_norm is None:
+            with timer(phase):
+                return part.into(x, h)
+        with timer(phase):
+            delta = part(h)
+        with timer("norm"):
+            return x, post_norm(delta)[0]
 
     def _rotate_and_keep(
         self, qkv: Tensor, rotation: Tensor | None, cache: KVCache, layer: int, timer: PhaseTimer
@@ -154,6 +177,8 @@ class Decoder:
 
     def _embed(self, batch: Batch) -> Tensor:
         x = functional.embedding(batch.token_ids, self._embedding).to(self.dtype)  # [P, hidden]
+        if self.config.embedding_scale != 1.0:
+            x = x * self._embedding_scale
         if self._positions is not None:
             x = x + self._positions[batch.positions]
         return x
@@ -194,6 +219,8 @@ def build_decoder(
         return Layer(
             norm(weights.attention_norm), linear(weights.qkv), qk_norm, linear(weights.out),
             norm(weights.ffn_norm), mlp,
+            None if weights.attention_post_norm is None else norm(weights.attention_post_norm),
+            None if weights.ffn_post_norm is None else norm(weights.ffn_post_norm),
         )  # fmt: skip
 
     activate = activation_of(config, device, dtype, kernels)

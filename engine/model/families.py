@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
 import torch
@@ -38,6 +38,8 @@ class LayerWeights:
     up: Affine
     """[2 · ffn, hidden] gate first, or [ffn, hidden] without a gate"""
     down: Affine
+    attention_post_norm: Affine | None = None
+    ffn_post_norm: Affine | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +170,75 @@ def phi3_layer(read: Read, config: ModelConfig, index: int) -> LayerWeights:
     )
 
 
+# --- Gemma 3 --------------------------------------------------------------------------------------------------------
+
+
+def gemma3_config(raw: Raw) -> ModelConfig:
+    """Gemma 3 (text): norms before and after each part, layers that slide a window and turn faster, a scaled embedding.
+
+    Norm weights are stored less one. What q·k is scaled by (`query_pre_attn_scalar`) is folded into the norm of q.
+    """
+    for capped in ("attn_logit_softcapping", "final_logit_softcapping"):
+        if raw.get(capped) is not None:
+            raise CheckpointError(f"Gemma with {capped} is not supported.")
+    if flag(raw, "use_bidirectional_attention"):
+        raise CheckpointError("Gemma with use_bidirectional_attention is not supported.")
+    layers, hidden = integer(raw, "num_hidden_layers"), integer(raw, "hidden_size")
+    head_dim = integer(raw, "head_dim", 256)
+    pattern = integer(raw, "sliding_window_pattern", 6)
+    kinds = words(raw, "layer_types") or [
+        "full_attention" if (index + 1) % pattern == 0 else "sliding_attention" for index in range(layers)
+    ]
+    ropes = fields(raw, "rope_parameters")
+    if ropes:  # transformers 5 writes one for each kind of layer
+        full, window = (rope_of({"rope_parameters": ropes[f"{kind}_attention"]}) for kind in ("full", "sliding"))
+    else:
+        full = rope_of({**raw, "rope_theta": number(raw, "rope_theta", 1e6)})
+        window = Rope(number(raw, "rope_local_base_freq", 10_000.0))
+    return llama_config(
+        {**raw, "rope_parameters": None, "hidden_act": word(raw, "hidden_activation", "gelu_pytorch_tanh")},
+        rope=full,
+        window_rope=window,
+        head_dim=head_dim,
+        tied=flag(raw, "tie_word_embeddings", True),
+        sliding_window=integer_or_none(raw, "sliding_window") or 4096,
+        window_layers=tuple(index for index, kind in enumerate(kinds) if kind == "sliding_attention"),
+        qk_norm=True,
+        post_norms=True,
+        embedding_scale=hidden**0.5,
+        query_factor=(head_dim / number(raw, "query_pre_attn_scalar", 256.0)) ** 0.5,
+    )
+
+
+def gemma3_model(read: Read, config: ModelConfig) -> ModelWeights:
+    weights = llama_model(read, config)
+    return replace(weights, final_norm=plus_one(weights.final_norm))
+
+
+def gemma3_layer(read: Read, config: ModelConfig, index: int) -> LayerWeights:
+    prefix, hidden = f"model.layers.{index}", config.hidden
+
+    def norm(name: str) -> Affine:
+        return plus_one((read(f"{prefix}.{name}_layernorm.weight", hidden), None))
+
+    layer = llama_layer(read, config, index)
+    assert layer.qk_norm is not None
+    q, k = (1.0 + weight.float() for weight in layer.qk_norm)
+    return replace(
+        layer,
+        attention_norm=plus_one(layer.attention_norm),
+        qk_norm=(q * config.query_factor, k),
+        attention_post_norm=norm("post_attention"),
+        ffn_norm=norm("pre_feedforward"),
+        ffn_post_norm=norm("post_feedforward"),
+    )
+
+
+def plus_one(norm: Affine) -> Affine:
+    """A norm whose weight was stored less one."""
+    return 1.0 + norm[0].float(), norm[1]
+
+
 # --- GPT-2 ----------------------------------------------------------------------------------------------------------
 
 
@@ -232,6 +303,7 @@ def gpt2_layer(read: Read, config: ModelConfig, index: int) -> LayerWeights:
 
 FAMILIES: Final[dict[str, Family]] = {
     "GPT2LMHeadModel": Family(gpt2_config, gpt2_model, gpt2_layer),
+    "Gemma3ForCausalLM": Family(gemma3_config, gemma3_model, gemma3_layer),
     "LlamaForCausalLM": Family(llama_config, llama_model, llama_layer),
     "MistralForCausalLM": Family(mistral_config, llama_model, llama_layer),
     "Phi3ForCausalLM": Family(mistral_config, llama_model, phi3_layer),

@@ -32,10 +32,10 @@ def frequencies(rope: Rope, head_dim: int) -> Tensor:
     return frequency
 
 
-def rotations(config: ModelConfig, device: torch.device) -> Tensor:
+def rotations(rope: Rope, config: ModelConfig, device: torch.device) -> Tensor:
     """e^(i · position · frequency) for every position there can be: complex64 [max_positions, 1, head_dim / 2]."""
     position = torch.arange(config.max_positions, dtype=torch.float64)
-    angle = torch.outer(position, frequencies(config.rope, config.head_dim))
+    angle = torch.outer(position, frequencies(rope, config.head_dim))
     return torch.polar(torch.ones_like(angle), angle).to(torch.complex64).unsqueeze(1).to(device)
 
 

@@ -13,6 +13,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from torch import Tensor
 from transformers import (
     AutoModelForCausalLM,
+    Gemma3TextConfig,
     GPT2Config,
     LlamaConfig,
     MistralConfig,
@@ -36,6 +37,8 @@ LLAMA3 = {
     "original_max_position_embeddings": 32,
 }  # fmt: skip
 
+GEMMA_LAYERS = ["sliding_attention", "full_attention", "sliding_attention"]
+
 KINDS: dict[str, Callable[[], PretrainedConfig]] = {
     "llama": lambda: LlamaConfig(**SHAPE, tie_word_embeddings=False),
     "llama-tied": lambda: LlamaConfig(**SHAPE, tie_word_embeddings=True),
@@ -52,6 +55,18 @@ KINDS: dict[str, Callable[[], PretrainedConfig]] = {
     "qwen2-window": lambda: Qwen2Config(**SHAPE, use_sliding_window=True, sliding_window=7, max_window_layers=1),
     "qwen3": lambda: Qwen3Config(**SHAPE, head_dim=16),
     "phi3": lambda: Phi3Config(**SHAPE, sliding_window=11),
+    "gemma3": lambda: Gemma3TextConfig(
+        **SHAPE, head_dim=16, sliding_window=9, query_pre_attn_scalar=24, layer_types=GEMMA_LAYERS,
+        tie_word_embeddings=False,
+    ),
+    "gemma3-linear-rope": lambda: Gemma3TextConfig(
+        **SHAPE, head_dim=8, sliding_window=7, query_pre_attn_scalar=8, layer_types=GEMMA_LAYERS,
+        tie_word_embeddings=False,
+        rope_parameters={
+            "full_attention": {"rope_type": "linear", "rope_theta": 50_000.0, "factor": 8.0},
+            "sliding_attention": {"rope_type": "default", "rope_theta": 5_000.0},
+        },
+    ),
     "gpt2": lambda: GPT2Config(
         vocab_size=VOCAB, n_embd=48, n_layer=3, n_head=4, n_positions=POSITIONS, initializer_range=0.3,
         bos_token_id=2, eos_token_id=2, pad_token_id=0,

@@ -69,8 +69,8 @@ def test_an_unsupported_architecture_is_named_with_what_is_supported(good: Path,
     folder = copy_of(good, tmp_path / "m")
     edit_config(folder, lambda config: config.update(architectures=["MambaForCausalLM"]))
     assert refusal(folder) == (
-        "The architecture MambaForCausalLM is not supported; supported are GPT2LMHeadModel, LlamaForCausalLM, "
-        "MistralForCausalLM, Phi3ForCausalLM, Qwen2ForCausalLM, Qwen3ForCausalLM."
+        "The architecture MambaForCausalLM is not supported; supported are GPT2LMHeadModel, Gemma3ForCausalLM, "
+        "LlamaForCausalLM, MistralForCausalLM, Phi3ForCausalLM, Qwen2ForCausalLM, Qwen3ForCausalLM."
     )
     edit_config(folder, lambda config: config.pop("architectures"))
     assert refusal(folder).startswith("config.json names no architecture; supported are GPT2LMHeadModel, ")

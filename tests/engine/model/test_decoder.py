@@ -11,6 +11,7 @@ import torch
 
 from engine.attention.build import make_attention
 from engine.decode.settings import Dtype
+from engine.errors import CheckpointError
 from engine.model.batch import PADDING_REQUEST, Batch
 from engine.model.loader import LoadedModel
 from tests.engine.model.checkpoints import (
@@ -88,6 +89,37 @@ def test_the_older_spelling_of_the_config_means_the_same(kind: str, tmp_path: Pa
     old = load(folder)
     assert old.config == new.config
     assert torch.equal(run(new, cache_of(new, "none"), "sdpa", batch), run(old, cache_of(old, "none"), "sdpa", batch))
+
+
+def test_gemma_in_the_older_spelling_with_its_tied_embedding(tmp_path: Path) -> None:
+    def older(config: dict[str, Any]) -> None:
+        ropes = config.pop("rope_parameters")
+        config["rope_theta"] = ropes["full_attention"]["rope_theta"]
+        config["rope_scaling"] = {"rope_type": "linear", "factor": ropes["full_attention"]["factor"]}
+        config["rope_local_base_freq"] = ropes["sliding_attention"]["rope_theta"]
+        config["sliding_window_pattern"] = 2
+        del config["layer_types"]
+
+    shape = {"tie_word_embeddings": True}
+    folder = save_checkpoint(tmp_path, "gemma3-linear-rope", shape)
+    reference = reference_logits(reference_model(folder), PROMPT)
+    batch = Batch.of([(0, 0, PROMPT)], list(range(len(PROMPT))))
+    new = load(folder)
+    edit_config(folder, older)
+    old = load(folder)
+    assert old.config == new.config
+    assert close(run(old, cache_of(old, "paged"), "sdpa", batch), reference)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"final_logit_softcapping": 30.0}, {"attn_logit_softcapping": 50.0}, {"use_bidirectional_attention": True}],
+)
+def test_what_gemma_may_have_and_this_engine_has_not_is_refused(changes: dict[str, Any], tmp_path: Path) -> None:
+    folder = save_checkpoint(tmp_path, "gemma3")
+    edit_config(folder, lambda config: config.update(changes))
+    with pytest.raises(CheckpointError, match=f"^Gemma with {next(iter(changes))} is not supported.$"):
+        load(folder)
 
 
 def test_a_checkpoint_without_the_first_part_of_its_names_is_read(tmp_path: Path) -> None:
