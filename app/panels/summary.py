@@ -11,11 +11,13 @@ from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 from app.panels.base import Panel, PanelContext
 from app.panels.models.parallel import taught_run
 from app.panels.models.summary import CONTEXT, HEADS, NAMES, Line, amount_text, markdown, plain_rows, summary_lines
+from app.panels.passes import passes_words
 from app.selection import Selected
 from app.theme import PANEL_PADDING, ROW_GAP
 from app.units import count
 from app.widgets.claim_table import ClaimCell, ClaimTable
 from app.widgets.themed_label import ThemedLabel
+from engine.session.metrics import timeline_figures
 from engine.session.store import Session
 
 NARROW: Final = 760
@@ -109,10 +111,13 @@ class SummaryPanel(Panel):
         self.table.show_rows(heads, rows)
         self._fit()
         self.run_button.setVisible(all(not line.row.training for line in self._lines))
+        found = timeline_figures(session, steps)
         if steps is None:
-            self.range_line.setText(self.tr("all {n} steps").format(n=count(len(session.steps))))
+            words = self.tr("all {n} steps").format(n=count(found.steps))
         else:
-            self.range_line.setText(self.tr("steps {first}–{last}").format(first=count(steps[0]), last=count(steps[1])))
+            words = self.tr("steps {first}–{last}").format(first=count(steps[0]), last=count(steps[1]))
+        parts = [words, passes_words(found.teacher_passes)] if found.teacher_passes else [words]
+        self.range_line.setText(" · ".join(parts))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

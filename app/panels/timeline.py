@@ -10,11 +10,13 @@ from PySide6.QtWidgets import QPushButton, QToolButton, QVBoxLayout, QWidget
 
 from app.panels.base import Panel, PanelContext
 from app.panels.models.timeline import TimelineModel
+from app.panels.passes import passes_words
 from app.panels.timeline_canvas import TimelineCanvas
 from app.selection import Selected
 from app.theme import CAPTION_SCALE, GRID, ui_font
 from app.units import MEASURED, count, seconds
 from app.widgets.line_chart import GUTTER
+from engine.session.metrics import timeline_figures
 from engine.session.store import STEP_KINDS, TOKEN_SOURCES, Session
 
 MOST_CSV_ROWS: Final = 100_000
@@ -61,17 +63,12 @@ class TimelinePanel(Panel):
         first, last = self.selected_steps()
         if last < first:
             return ""
-        starts, ends = session.steps["start_ns"], session.steps["end_ns"]
-        span = int(ends[last] - starts[first])
-        tokens = int(session.steps["tokens_out"][first : last + 1].sum())
-        model = self.canvas.model
-        if model is None or model.n <= last:
-            return ""
-        busy = model.wall_between(first, last)
-        return self.tr("{steps} steps · {tokens} tokens · {span} {mark} · idle {idle} {mark}").format(
-            steps=count(last - first + 1), tokens=count(tokens), span=seconds(span / 1e9),
-            idle=seconds(max(span - busy, 0.0) / 1e9), mark=MEASURED,
+        found = timeline_figures(session, (first, last))
+        text = self.tr("{steps} steps · {tokens} tokens · {span} {mark} · idle {idle} {mark}").format(
+            steps=count(found.steps), tokens=count(found.tokens), span=seconds(found.span_s),
+            idle=seconds(found.idle_s), mark=MEASURED,
         )  # fmt: skip
+        return f"{text} · {passes_words(found.teacher_passes)}" if found.teacher_passes else text
 
     def selected_steps(self) -> tuple[int, int]:
         """First and last step of the selected range, or of the session."""

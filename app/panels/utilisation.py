@@ -236,9 +236,8 @@ class UtilisationPanel(Panel):
         peak = metrics.ceilings(session).get(ceiling)
         title = self._name(counted)
         steps = self._range()
-        rows = metrics.step_slice(session, steps)
-        wall_s = float(metrics.step_walls_s(session, steps).sum())
-        mean = float(session.steps[counted][rows].sum()) / wall_s if wall_s else 0.0
+        mean = metrics.rate_of_steps(session, counted, steps) or 0.0
+        lead = 0.5 if self._by_step else 0.0
         colour = theme().groups["ffn"]
 
         def as_rate(value: float) -> str:
@@ -248,11 +247,11 @@ class UtilisationPanel(Panel):
             heading = self.tr("{title}: not reported, no ceiling was measured; {rate} {mark}").format(
                 title=title, rate=as_rate(mean), mark=DERIVED
             )
-            return Lane(title, heading, x, values, colour, as_rate)
+            return Lane(title, heading, x, values, colour, as_rate, lead=lead)
         heading = self.tr("{title}  {share} {mark} · {rate} of {peak} measured").format(
             title=title, share=percent(mean / peak), mark=DERIVED, rate=as_rate(mean), peak=as_rate(peak)
         )
-        return Lane(title, heading, x, 100 * values / peak, colour, lambda value: percent(value / 100))
+        return Lane(title, heading, x, 100 * values / peak, colour, lambda value: percent(value / 100), lead=lead)
 
     def _heading(self, title: str, number: Callable[[float], str], values: NDArray[np.float64], mark: str) -> str:
         if not len(values):

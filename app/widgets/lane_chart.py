@@ -34,6 +34,7 @@ class Lane:
     """One quantity: a heading with its figures, and a line (x ascending; y in the unit that `number` writes).
 
     `top` is the value at the upper edge, None for the highest there is; a lane without points says so in its heading.
+    A value holds from `lead` before its x on: half a step where it stands in the middle of one.
     """
 
     title: str
@@ -44,6 +45,7 @@ class Lane:
     number: Callable[[float], str]
     top: float | None = None
     ticks: Callable[[float, int], list[float]] = decimal_ticks
+    lead: float = 0.0
 
 
 class LaneChart(QWidget):
@@ -114,10 +116,11 @@ class LaneChart(QWidget):
 
     def describe(self, x: float) -> str:
         """The value of every lane at x, for the tool tip."""
+        x = min(max(x, self.axis.first), self.axis.last - self.x_smallest)  # beside the data, what is nearest of it
         lines = [f"{self.x_title} {self.x_number(x)}"]
         for lane in self.lanes:
             if len(lane.x):
-                index = min(max(int(np.searchsorted(lane.x, x, "right")) - 1, 0), len(lane.x) - 1)
+                index = min(max(int(np.searchsorted(lane.x, x + lane.lead, "right")) - 1, 0), len(lane.x) - 1)
                 lines.append(f"{lane.title}: {lane.number(float(lane.y[index]))}")
         return "\n".join(lines)
 
@@ -158,15 +161,7 @@ class LaneChart(QWidget):
         top = lane.top if lane.top is not None and lane.top >= highest else 1.08 * highest or 1.0
         most = max(2, int(box.height() / (2 * height)))
         ticks = next((found for extra in range(4) if len(found := lane.ticks(top, most + extra)) > 1), [0.0])
-        for value in ticks:
-            y = round(box.bottom() - value / top * box.height())
-            painter.setPen(QColor(colours.line))
-            painter.drawLine(QPointF(box.left(), y), QPointF(box.right(), y))
-            painter.setPen(QColor(colours.muted))
-            middle = min(max(y, box.top() + height / 2 - 3), box.bottom() - height / 2 + 2)
-            area = QRectF(0, middle - height / 2, GUTTER - 2 * GRID, height)
-            text = lane.number(value) if value else "0"
-            painter.drawText(area, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, text)
+        self._draw_ticks(painter, box, lane, ticks, top)
         painter.save()
         painter.setClipRect(box.adjusted(0, -1, 1, 1))
         if self.region is not None:
@@ -176,6 +171,18 @@ class LaneChart(QWidget):
             painter.fillRect(QRectF(left, box.top(), max(1.0, right - left), box.height()), shade)
         self._draw_line(painter, box, lane, top)
         painter.restore()
+
+    def _draw_ticks(self, painter: QPainter, box: QRectF, lane: Lane, ticks: list[float], top: float) -> None:
+        colours, height = theme(), self._line_height()
+        for value in ticks:
+            y = round(box.bottom() - value / top * box.height())
+            painter.setPen(QColor(colours.line))
+            painter.drawLine(QPointF(box.left(), y), QPointF(box.right(), y))
+            painter.setPen(QColor(colours.muted))
+            middle = min(max(y, box.top() + height / 2 - 3), box.bottom() - height / 2 + 2)
+            area = QRectF(0, middle - height / 2, GUTTER - 2 * GRID, height)
+            text = lane.number(value) if value else "0"
+            painter.drawText(area, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, text)
 
     def _draw_line(self, painter: QPainter, box: QRectF, lane: Lane, top: float) -> None:
         xs = GUTTER + (lane.x - self.axis.lo) / self.axis.span * self.plot_width

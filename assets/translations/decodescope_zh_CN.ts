@@ -108,8 +108,20 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>注意力</translation>
     </message>
     <message>
+        <source>layer {layer} · {head}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>pooled {n} × {n}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{rows} rows ●</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>layer {layer} · {head} · {rows} rows ●</source>
-        <translation>第 {layer} 层 · {head} · {rows} 行 ●</translation>
+        <translation type="vanished">第 {layer} 层 · {head} · {rows} 行 ●</translation>
     </message>
     <message>
         <source>Run a prompt and the attention of one head appears here, a row a token.</source>
@@ -457,6 +469,18 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>结束测量；已测得的结果会保留。</translation>
     </message>
     <message>
+        <source>Tokens that each run generates</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>How many tokens each run generates; in a batch the longest request has 1.2 times as many.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>To&amp;kens</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Runs measured</source>
         <translation>已测量的运行</translation>
     </message>
@@ -489,8 +513,16 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>%v / %m 次运行</translation>
     </message>
     <message>
+        <source>Measured: {tokens} greedy tokens after “{prompt}”, {repeats} repeats after one that warms up</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Measures {tokens} greedy tokens after “{prompt}”, {repeats} repeats after one that warms up</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>“{prompt}” · {tokens} tokens · {repeats} repeats a side after one that warms up, greedy</source>
-        <translation>“{prompt}” · {tokens} 个 token · 预热一次后每侧重复 {repeats} 次，贪心</translation>
+        <translation type="vanished">“{prompt}” · {tokens} 个 token · 预热一次后每侧重复 {repeats} 次，贪心</translation>
     </message>
 </context>
 <context>
@@ -540,7 +572,15 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>after step {step}: {blocks} blocks of {size} positions {measured} · {held} held, {shared} of them shared · {evictable} evictable · {free} free · held blocks {fill} full {derived}</source>
-        <translation>第 {step} 步之后：{blocks} 个块，每块 {size} 个位置 {measured} · 占用 {held}，其中共享 {shared} · 可回收 {evictable} · 空闲 {free} · 占用的块填充 {fill} {derived}</translation>
+        <translation type="vanished">第 {step} 步之后：{blocks} 个块，每块 {size} 个位置 {measured} · 占用 {held}，其中共享 {shared} · 可回收 {evictable} · 空闲 {free} · 占用的块填充 {fill} {derived}</translation>
+    </message>
+    <message>
+        <source>after step {step}: {blocks} blocks of {size} positions {measured} · {held} held, {shared} of them shared · {evictable} evictable · {free} free</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>held blocks {fill} full {derived}</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>block {block}: free {mark}</source>
@@ -599,6 +639,25 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>Command</source>
         <translation>命令</translation>
+    </message>
+    <message>
+        <source>Commands</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>No command has these words.</source>
+        <translation type="unfinished"></translation>
+    </message>
+</context>
+<context>
+    <name>DifferingTokens</name>
+    <message>
+        <source>Tokens that differ</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Tokens in whose place the pass finds another one likelier; a click selects the token.</source>
+        <translation type="unfinished"></translation>
     </message>
 </context>
 <context>
@@ -740,6 +799,10 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>该层的各个头在记录后显示在这里。</translation>
     </message>
     <message>
+        <source>reading…</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>entropy of the row, nats {}</source>
         <translation>该行的熵，nats {}</translation>
     </message>
@@ -752,8 +815,12 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>头 · {}</translation>
     </message>
     <message>
+        <source>pooled {n} × {n}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>a cell is the largest of {n} × {n} positions</source>
-        <translation>每格为 {n} × {n} 个位置中的最大值</translation>
+        <translation type="vanished">每格为 {n} × {n} 个位置中的最大值</translation>
     </message>
     <message>
         <source>layer {layer}, head {head}: {rows} rows, mean entropy {nats} nats ƒ</source>
@@ -1030,7 +1097,11 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>{used} used {measured} of {reserved} reserved {measured} ({share} {derived}) · formula {predicted} {mark}</source>
-        <translation>已用 {used} {measured} / 预留 {reserved} {measured}（{share} {derived}）· 公式 {predicted} {mark}</translation>
+        <translation type="vanished">已用 {used} {measured} / 预留 {reserved} {measured}（{share} {derived}）· 公式 {predicted} {mark}</translation>
+    </message>
+    <message>
+        <source>{used} used {measured} · {reserved} reserved {measured} · {share} {derived} · formula {predicted} {mark}</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Show</source>
@@ -1934,6 +2005,10 @@ internal fragmentation {fragmentation} {derived}</source>
         <translation>并行：一次前向覆盖 {n} 个位置，{time} {mark}</translation>
     </message>
     <message>
+        <source>{n} that the pass would not have chosen, by position {mark}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>request {}</source>
         <translation>请求 {}</translation>
     </message>
@@ -2072,6 +2147,17 @@ internal fragmentation {fragmentation} {derived}</source>
     <message>
         <source>teacher-forced</source>
         <translation>教师强制</translation>
+    </message>
+</context>
+<context>
+    <name>Passes</name>
+    <message>
+        <source>1 teacher-forced pass</source>
+        <translation>1 次教师强制前向</translation>
+    </message>
+    <message>
+        <source>{n} teacher-forced passes</source>
+        <translation>{n} 次教师强制前向</translation>
     </message>
 </context>
 <context>
@@ -2921,8 +3007,12 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
         <translation>串行依赖</translation>
     </message>
     <message>
+        <source>not measured: no teacher-forced pass</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>not measured: run the scenario “Training against inference” for a teacher-forced pass</source>
-        <translation>未测量：运行场景“训练与推理”以进行教师强制前向</translation>
+        <translation type="vanished">未测量：运行场景“训练与推理”以进行教师强制前向</translation>
     </message>
     <message>
         <source>not measured: run a prompt</source>
@@ -2965,7 +3055,23 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     </message>
     <message>
         <source>● measured   ƒ derived from measured counts and shapes   ~ claimed by the brief</source>
-        <translation>● 实测   ƒ 由实测计数和形状推导   ~ 需求所述</translation>
+        <translation type="vanished">● 实测   ƒ 由实测计数和形状推导   ~ 需求所述</translation>
+    </message>
+    <message>
+        <source>● measured   ƒ derived   ~ claimed</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>● measured by a clock or a counter, ƒ derived from measured counts and shapes, ~ claimed by the brief.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>&amp;Run with a teacher-forced pass</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Generate the text of this session&apos;s prompts again, then run all of it through the model at once.</source>
+        <translation type="unfinished">重新生成本会话提示词的文本，然后把全部文本一次性通过模型。</translation>
     </message>
     <message>
         <source>Copy as &amp;Markdown</source>
@@ -3186,6 +3292,19 @@ The brief: {claim} ~</source>
         <source>finished: {}</source>
         <translation>结束：{}</translation>
     </message>
+    <message>
+        <source>draft accepted</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>draft rejected</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>step {step}: {proposed} drafts proposed and verified {measured}
+{accepted} accepted ({share} {derived}), {rejected} rejected {measured}</source>
+        <translation type="unfinished"></translation>
+    </message>
 </context>
 <context>
     <name>TimelineCanvas</name>
@@ -3208,6 +3327,10 @@ The brief: {claim} ~</source>
     <message>
         <source>device</source>
         <translation>设备</translation>
+    </message>
+    <message>
+        <source>drafts</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>idle {}</source>

@@ -2,36 +2,70 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.session.kv_blocks import BlockHistory, switches_at
-from engine.session.metrics import attention_entropy, step_slice, token_rows, widest_tokens
-from engine.session.range_figures import kind_of, phases_by_layer
+from engine.session.metrics import (
+    CLASSES,
+    attention_entropy,
+    groups_s,
+    phase_table_s,
+    step_slice,
+    token_rows,
+    utilisation_of,
+    widest_tokens,
+)
+from engine.session.schema import PHASES
 from engine.session.slot_runs import waiting_requests
-from engine.session.store import Session
+from engine.session.store import LAUNCHES, STEP_KINDS, Session
 from engine.session.token_facts import token_facts
 
-BLOCK_WORDS = ("free", "evictable", "held", "shared")
+BLOCK_WORDS: Final = ("free", "evictable", "held", "shared")
 
 
 def detail_figures(session: Session, steps: tuple[int, int]) -> dict[str, Any]:
-    """The tokens, work and attention rows of a range, and what is known by layer and block after its last step."""
+    """The tokens, work and attention rows of a range, and all about its last step."""
     rows = step_slice(session, steps)
-    last = rows.stop - 1
-    found = rows.start < rows.stop
     return {
         "emitted": emitted(session, steps),
         "work": work(session, steps),
         "attention": attention(session, steps),
-        "last_kind": kind_of(session, last) if found else None,
-        "last_kernel": session.attention_kernels[int(session.steps["attention_kernel"][last])] if found else None,
-        "last_phases_by_layer_s": phases_by_layer(session, last) if found else None,
-        "last_waiting": waiting_requests(session, last) if found else [],
-        "last_blocks": blocks(session, last) if found else [],
+        "last": of_step(session, rows.stop - 1) if rows.start < rows.stop else None,
     }
+
+
+def of_step(session: Session, step: int) -> dict[str, Any]:
+    """One step, whatever it was for: a teacher-forced pass too."""
+    table, one = session.steps, slice(step, step + 1)
+    phases = dict(zip(PHASES, phase_table_s(session, (step, step))[0].tolist(), strict=True))
+    return {
+        "step": step,
+        "kind": STEP_KINDS[int(table["kind"][step])],
+        "kernel": session.attention_kernels[int(table["attention_kernel"][step])],
+        "launch": LAUNCHES[int(table["launch"][step])],
+        "wall_s": float(table["end_ns"][step] - table["start_ns"][step]) / 1e9,
+        "device_s": float(table["device_ns"][step]) / 1e9 if table["device_ns"][step] >= 0 else None,
+        "phases_s": phases,
+        "groups_s": groups_s(phases),
+        "phases_by_layer_s": phases_by_layer(session, step),
+        "positions": {name: int(table[f"positions_{name}"][step]) for name in CLASSES},
+        "mbu": utilisation_of(session, "bytes_moved", "read_bytes_per_s", one),
+        "mfu": utilisation_of(session, "flops", "flops_per_s", one),
+        "waiting": waiting_requests(session, step),
+        "blocks": blocks(session, step),
+    }
+
+
+def phases_by_layer(session: Session, step: int) -> list[dict[str, float]] | None:
+    """Seconds by phase of each layer of a step; None where its time was not told apart by layer."""
+    detail = session.step_detail(step)
+    if detail is None or len(detail[0]) < 2 or not detail[0][:-1].any():
+        return None
+    seconds = detail[0][:-1].astype(np.float64) / 1e6
+    return [dict(zip(PHASES, layer, strict=True)) for layer in seconds.tolist()]
 
 
 def emitted(session: Session, steps: tuple[int, int]) -> list[dict[str, Any]]:

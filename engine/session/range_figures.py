@@ -8,8 +8,6 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-import numpy as np
-
 from engine.session import metrics
 from engine.session.before_after import PairFigures, SideFigures, before_after
 from engine.session.comparison import Amount, compare
@@ -20,10 +18,9 @@ from engine.session.memory import MemoryNode, memory_tree
 from engine.session.metrics import StepRange, step_slice
 from engine.session.roofline import Point, Roof, RooflineTotals, roof_of
 from engine.session.running_totals import RunningTotals
-from engine.session.schema import PHASES
 from engine.session.slot_runs import SlotRuns
 from engine.session.slots import SlotTotals, batch_parts
-from engine.session.store import STEP_KINDS, Session
+from engine.session.store import Session
 
 
 def range_figures(session: Session, steps: StepRange) -> dict[str, Any]:
@@ -55,8 +52,7 @@ def range_figures(session: Session, steps: StepRange) -> dict[str, Any]:
 
 def timeline(session: Session, steps: StepRange) -> dict[str, Any]:
     """Time from the first step's start to the last one's end, and what of it lay between steps."""
-    found = metrics.timeline_figures(session, steps)
-    return asdict(found)
+    return asdict(metrics.timeline_figures(session, steps))
 
 
 def latency(session: Session, steps: StepRange) -> dict[str, Any]:
@@ -195,20 +191,6 @@ def batch(session: Session, steps: StepRange) -> list[dict[str, Any]]:
         }
         for part in batch_parts(session, steps)
     ]
-
-
-def phases_by_layer(session: Session, step: int) -> list[dict[str, float]] | None:
-    """Seconds by phase of each layer of a step; None where its time was not told apart by layer."""
-    detail = session.step_detail(step)
-    if detail is None or len(detail[0]) < 2 or not detail[0][:-1].any():
-        return None
-    seconds = detail[0][:-1].astype(np.float64) / 1e6
-    return [dict(zip(PHASES, layer, strict=True)) for layer in seconds.tolist()]
-
-
-def kind_of(session: Session, step: int) -> str:
-    """What a step was for."""
-    return STEP_KINDS[int(session.steps["kind"][step])]
 
 
 def _without(values: dict[str, Any], *names: str) -> dict[str, Any]:

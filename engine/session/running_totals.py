@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.session.columns import Columns
+from engine.session.metrics import TEACHER
 from engine.session.store import Session
 
 
@@ -71,7 +72,8 @@ class RunningTotals:
         part = slice(self.n, n)
         steps = self.session.steps
         source = {name: f"positions_{name}" for name in self.NAMES if name != "flops"} | {"flops": "flops"}
-        columns = {name: steps[column][part].astype(np.int64) for name, column in source.items()}
+        generating = steps["kind"][part] != TEACHER
+        columns = {name: steps[column][part].astype(np.int64) * generating for name, column in source.items()}
         columns["without_cache"], columns["with_cache"] = self._theory(self.n, n)
         for name, values in columns.items():
             before = self._table[name][self.n - 1] if self.n else 0

@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 
 from app.panels.models import redundancy
 from app.panels.models.redundancy import BIT, ClassMap
+from engine.session.metrics import summarise
 from engine.session.running_totals import RunningTotals
 from engine.session.store import Session
 from tests.app.panels.sessions import Recorder, busy_run, decode_run
+from tests.engine.session.test_comparison import taught
 
 
 def totals_of(session: Session) -> RunningTotals:
@@ -60,6 +62,12 @@ def test_theory_begins_at_the_length_of_the_prompt() -> None:
     totals = totals_of(recorder.session)
     assert totals["without_cache"].tolist() == [4, 9, 15] == totals["computed"].tolist()
     assert totals["with_cache"].tolist() == [4, 5, 6]
+
+
+def test_a_teacher_forced_pass_is_no_part_of_the_totals_of_the_generation() -> None:
+    session = taught()
+    totals, positions = totals_of(session), summarise(session).positions
+    assert {name: int(totals[name][-1]) for name in positions} == positions
 
 
 def test_totals_grow_as_they_would_at_once() -> None:

@@ -59,7 +59,7 @@ def test_what_was_not_measured_says_what_to_do(qtbot: QtBot) -> None:
 def test_a_selected_range_limits_it_and_is_named(qtbot: QtBot) -> None:
     session = taught()
     panel = summary_panel(qtbot, session)
-    assert panel.range_line.text() == "all 21 steps"
+    assert panel.range_line.text() == "all 20 steps · 1 teacher-forced pass"
     panel.context.selection.change(steps=(5, 9))
     assert panel.range_line.text() == "steps 5–9"
     assert panel.table.cell(PARALLELISM, INFERENCE) == "5 passes\u2009● · 1.00 tokens a pass\u2009ƒ"

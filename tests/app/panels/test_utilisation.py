@@ -16,6 +16,7 @@ from engine.session.metrics import summarise
 from engine.session.store import Session
 from tests.app.panels.acting import shown
 from tests.engine.session.synthetic import synthetic_session
+from tests.engine.session.test_comparison import taught
 from tests.engine.session.test_latency import small_session
 
 
@@ -101,6 +102,31 @@ def test_a_range_limits_the_figures(qtbot: QtBot) -> None:
     assert "figures of steps 1–1" in panel.note.text()
     panel.context.selection.change(steps=(2, 2))
     assert "no reading in the selected steps" in lane(panel, "GPU busy").heading
+
+
+def test_a_teacher_forced_pass_is_left_out_of_the_lanes_figures_as_of_the_headers(qtbot: QtBot) -> None:
+    session = taught()
+    panel = utilisation_panel(qtbot, session)
+    summary = summarise(session)
+    assert f"{percent(summary.mbu)} ƒ" in lane(panel, "Memory bandwidth").heading
+    assert f"{percent(summary.mfu)} ƒ" in lane(panel, "Arithmetic").heading
+
+
+@pytest.mark.parametrize("x", [3.02, 3.5, 3.98])
+def test_the_tip_says_the_figure_of_the_step_it_names(qtbot: QtBot, x: float) -> None:
+    session = synthetic_session(64)
+    panel = utilisation_panel(qtbot, session)
+    lines = panel.chart.describe(x).splitlines()
+    assert lines[0] == "step 3"
+    assert f"Memory bandwidth used (MBU): {percent(summarise(session, (3, 3)).mbu)}" in lines
+
+
+def test_beside_the_last_step_the_tip_names_the_last(qtbot: QtBot) -> None:
+    session = synthetic_session(64)
+    panel = utilisation_panel(qtbot, session)
+    last = len(session.steps) - 1
+    assert panel.chart.describe(last + 1.4).startswith(f"step {last}\n")
+    assert panel.chart.describe(-0.4).startswith("step 0\n")
 
 
 def test_joules_a_token(qtbot: QtBot) -> None:

@@ -1,0 +1,14 @@
+"""How many teacher-forced passes there are beside the steps that generated, in words."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QCoreApplication
+
+from app.units import count
+
+
+def passes_words(passes: int) -> str:
+    """`1 teacher-forced pass`, `4 teacher-forced passes`; figures of steps leave them out."""
+    if passes == 1:
+        return QCoreApplication.translate("Passes", "1 teacher-forced pass")
+    return QCoreApplication.translate("Passes", "{n} teacher-forced passes").format(n=count(passes))
