@@ -77,7 +77,7 @@ def parse_window(arguments: list[str]) -> tuple[str | None, str | None]:
 
 def switch_change(text: str) -> SwitchChange:
     """`STEP:NAME=VALUE[,NAME=VALUE...]` as it stands on the command line; values are checked as switches are."""
-    match = re.fullmatch(r"(\d+):(.+)", text)
+    match = re.fullmatch(r"([0-9]{1,18}):(.+)", text)
     if not match:
         raise argparse.ArgumentTypeError(f"{text!r} is not STEP:NAME=VALUE, for example 20:kv=paged")
     changes: dict[str, Any] = {}
@@ -85,17 +85,28 @@ def switch_change(text: str) -> SwitchChange:
         name, equals, value = part.partition("=")
         if not equals:
             raise argparse.ArgumentTypeError(f"{part!r} is not NAME=VALUE")
+        if name.strip() in changes:
+            raise argparse.ArgumentTypeError(f"{text!r} gives {name.strip()} twice")
         changes[name.strip()] = _switch_value(name.strip(), value.strip())
     try:
         Switches().changed(**changes)
+        return SwitchChange(int(match[1]), changes)
     except InputError as error:
         raise argparse.ArgumentTypeError(str(error).rstrip(".")) from None
-    return SwitchChange(int(match[1]), changes)
+
+
+def whole_number(text: str) -> int:
+    """`42` or `-3`, in 64 bits; what it may be at least and at most is checked where it is used."""
+    if not re.fullmatch(r"[+-]?[0-9]+", text.strip()):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number")
+    if len(text) > 20 or abs(int(text)) >= 2**63:
+        raise argparse.ArgumentTypeError(f"{text!r} is too large")
+    return int(text)
 
 
 def byte_size(text: str) -> int:
     """`1500000`, `512MiB`, `2G`: a number of bytes."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmg]i?)?b?", text.strip(), re.IGNORECASE)
+    match = re.fullmatch(r"([0-9]{1,18}(?:\.[0-9]+)?)\s*([kmg]i?)?b?", text.strip(), re.IGNORECASE)
     if not match:
         raise argparse.ArgumentTypeError(f"{text!r} is not a size, for example 512MiB")
     return int(float(match[1]) * _UNITS[(match[2] or "").lower()])
@@ -103,7 +114,7 @@ def byte_size(text: str) -> int:
 
 def step_range(text: str) -> tuple[int, int]:
     """`FIRST:LAST` as (first, last) step, both included; whether a session has them is not known here."""
-    match = re.fullmatch(r"(\d+):(\d+)", text)
+    match = re.fullmatch(r"([0-9]{1,18}):([0-9]{1,18})", text)
     if not match:
         raise argparse.ArgumentTypeError(f"{text!r} is not FIRST:LAST, for example 0:63")
     first, last = int(match[1]), int(match[2])
@@ -114,7 +125,7 @@ def step_range(text: str) -> tuple[int, int]:
 
 def window_size(text: str) -> tuple[int, int]:
     """`1600x1000` as (width, height) in logical pixels."""
-    match = re.fullmatch(r"(\d+)x(\d+)", text.lower())
+    match = re.fullmatch(r"([0-9]{1,6})x([0-9]{1,6})", text.lower())
     if not match or not all(200 <= int(side) <= 16_384 for side in match.groups()):
         raise argparse.ArgumentTypeError(f"{text!r} is not a size such as 1600x1000 (200 to 16384 a side)")
     return int(match[1]), int(match[2])
@@ -122,7 +133,7 @@ def window_size(text: str) -> tuple[int, int]:
 
 def _switch_value(name: str, value: str) -> str | int | bool | None:
     if name in ("k", "max_batch", "block_size"):
-        if not re.fullmatch(r"-?\d+", value):
+        if not re.fullmatch(r"-?[0-9]{1,18}", value):
             raise argparse.ArgumentTypeError(f"{name} must be a whole number, not {value!r}")
         return int(value)
     if name == "kv_memory":
@@ -142,30 +153,35 @@ def _record(parser: argparse.ArgumentParser) -> None:
     model.add_argument("--draft-model", metavar="DIR", help="smaller checkpoint that proposes tokens")
     model.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
     model.add_argument("--dtype", default="auto", choices=get_args(Dtype), help="default: auto (float32 on a CPU)")
-    model.add_argument("--threads", type=int, default=0, metavar="N", help="CPU threads (default: the engine chooses)")
+    model.add_argument(
+        "--threads", type=whole_number, default=0, metavar="N", help="CPU threads (default: the engine chooses)"
+    )
     what = parser.add_argument_group("requests")
     what.add_argument("--prompt", action="append", metavar="TEXT", help=f"repeatable (default: {DEFAULT_PROMPT!r})")
     what.add_argument(
-        "--requests", metavar="FILE.jsonl", help='lines {"prompt", "max_new_tokens", "arrival_s", "chat"}'
-    )
+        "--requests", metavar="FILE.jsonl",
+        help='lines {"prompt", "max_new_tokens", "arrival_s", "chat", "ignore_eos", "stop", "temperature", "top_p", '
+        '"top_k", "min_p", "seed"}; all but the prompt may be left out, and are then those given here',
+    )  # fmt: skip
     limit = RequestSpec("").max_new_tokens
-    what.add_argument("--max-new-tokens", type=int, default=limit, metavar="N", help=f"default: {limit}")
+    what.add_argument("--max-new-tokens", type=whole_number, default=limit, metavar="N", help=f"default: {limit}")
     what.add_argument("--ignore-eos", action="store_true", help="go on after an end-of-text token")
+    what.add_argument("--stop", action="append", default=[], metavar="TEXT", help="end where this appears; repeatable")
     what.add_argument("--chat", action="store_true", help="put each prompt into the model's chat template")
     what.add_argument("--temperature", type=float, default=sampling.temperature, metavar="T", help="0 is greedy")
     what.add_argument("--top-p", type=float, default=sampling.top_p, metavar="P")
-    what.add_argument("--top-k", type=int, default=sampling.top_k, metavar="K")
+    what.add_argument("--top-k", type=whole_number, default=sampling.top_k, metavar="K")
     what.add_argument("--min-p", type=float, default=sampling.min_p, metavar="M")
-    what.add_argument("--seed", type=int, default=sampling.seed, metavar="S")
+    what.add_argument("--seed", type=whole_number, default=sampling.seed, metavar="S")
     how = parser.add_argument_group("switches")
     how.add_argument("--kv", default=switches.kv, choices=get_args(Kv))
-    how.add_argument("--block-size", type=int, default=switches.block_size, metavar="B")
+    how.add_argument("--block-size", type=whole_number, default=switches.block_size, metavar="B")
     how.add_argument("--kv-memory", type=byte_size, metavar="BYTES", help="limit of the KV cache, for example 512MiB")
     how.add_argument("--attention", default=switches.attention, choices=get_args(Attention))
     how.add_argument("--speculate", default=switches.speculate, choices=get_args(Speculate))
-    how.add_argument("--k", type=int, default=switches.k, metavar="K", help="tokens a proposer drafts")
+    how.add_argument("--k", type=whole_number, default=switches.k, metavar="K", help="tokens a proposer drafts")
     how.add_argument("--batching", default=switches.batching, choices=get_args(Batching))
-    how.add_argument("--max-batch", type=int, default=switches.max_batch, metavar="N")
+    how.add_argument("--max-batch", type=whole_number, default=switches.max_batch, metavar="N")
     how.add_argument("--graphs", default="off", choices=("on", "off"), help="CUDA graphs")
     how.add_argument(
         "--switch-at", action="append", type=switch_change, default=[], metavar="STEP:NAME=VALUE[,NAME=VALUE...]",
@@ -173,8 +189,12 @@ def _record(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     observed = parser.add_argument_group("observation and output")
     observed.add_argument("--detail", default="phase", choices=get_args(Detail))
-    observed.add_argument("--attention-layer", type=int, metavar="L", help="record the attention of this layer")
-    observed.add_argument("--attention-head", type=int, metavar="H", help="... of this head only (default: every head)")
+    observed.add_argument(
+        "--attention-layer", type=whole_number, metavar="L", help="record the attention of this layer"
+    )
+    observed.add_argument(
+        "--attention-head", type=whole_number, metavar="H", help="... of this head only (default: every head)"
+    )
     observed.add_argument("--nvtx", action="store_true", help="name phases for Nsight Systems (CUDA only)")
     observed.add_argument("-o", "--output", metavar="FILE.dscope", help="default: decodescope-DATE-TIME.dscope here")
     observed.add_argument("--json", action="store_true", help="one JSON object instead of a table; no file without -o")

@@ -74,17 +74,20 @@ def load_spec(options: argparse.Namespace) -> LoadSpec:
 def run_spec(options: argparse.Namespace) -> RunSpec:
     """The run as the options describe it; raises InputError for a value out of range."""
     sampling = Sampling(options.temperature, options.top_k, options.top_p, options.min_p, options.seed)
-    if options.requests and options.prompt:
+    for stop in options.stop:
+        check_text(f"The stop text {stop!r}", stop)
+    stops = tuple(options.stop)
+    if options.requests is not None and options.prompt:
         raise InputError("Give either --prompt or --requests, not both.")
-    if options.requests:
-        requests = read_requests(options.requests, options.max_new_tokens, options.ignore_eos, sampling, options.chat)
+    if options.requests is not None:
+        requests = read_requests(
+            options.requests, options.max_new_tokens, options.ignore_eos, sampling, options.chat, stops
+        )
     else:
         for prompt in options.prompt or ():
             check_text(f"The prompt {prompt!r}", prompt)
         requests = tuple(
-            RequestSpec(
-                prompt, options.max_new_tokens, ignore_eos=options.ignore_eos, sampling=sampling, chat=options.chat
-            )
+            RequestSpec(prompt, options.max_new_tokens, 0.0, options.ignore_eos, stops, sampling, options.chat)
             for prompt in options.prompt or [DEFAULT_PROMPT]
         )
     switches = Switches(

@@ -3,30 +3,44 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any, Final
 
 from engine.decode.settings import RequestSpec, Sampling
 from engine.errors import InputError
 
-KNOWN = {"prompt", "max_new_tokens", "arrival_s", "chat"}
+WHOLE: Final = ("top_k", "seed")
+FRACTIONS: Final = ("temperature", "top_p", "min_p")
+KNOWN: Final = {"prompt", "max_new_tokens", "arrival_s", "chat", "ignore_eos", "stop", *WHOLE, *FRACTIONS}
 
 
 def read_requests(
-    path: str, max_new_tokens: int, ignore_eos: bool, sampling: Sampling, chat: bool = False
+    path: str,
+    max_new_tokens: int,
+    ignore_eos: bool,
+    sampling: Sampling,
+    chat: bool = False,
+    stop: tuple[str, ...] = (),
 ) -> tuple[RequestSpec, ...]:
-    """The requests of a JSONL file, in its order; raises InputError that names the line that is wrong."""
+    """The requests of a JSONL file, in its order; raises InputError that names the line that is wrong.
+
+    A line says what differs from the values given here; request i draws from a stream seeded by (its seed, i).
+    """
     try:
         lines = Path(path).read_text(encoding="utf-8-sig").split("\n")  # no other line ends: JSON may hold them
-    except OSError as error:
-        raise InputError(f"The requests file {path} cannot be read: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"The requests file {path} is not UTF-8 text.") from error
+    except (OSError, ValueError) as error:
+        if isinstance(error, UnicodeDecodeError):
+            raise InputError(f"The requests file {path} is not UTF-8 text.") from error
+        why = error.strerror if isinstance(error, OSError) else error
+        raise InputError(f"The requests file {path} cannot be read: {why}.") from error
+    usual = RequestSpec("", max_new_tokens, ignore_eos=ignore_eos, stop=stop, sampling=sampling, chat=chat)
     requests = []
     for number, line in enumerate(lines, 1):
         if line.strip():
             try:
-                requests.append(_request(line, max_new_tokens, ignore_eos, sampling, chat))
-            except (ValueError, RecursionError, InputError) as error:
+                requests.append(_request(_object(line), usual))
+            except InputError as error:
                 raise InputError(f"Line {number} of {path} is wrong: {str(error).rstrip('.')}.") from error
     if not requests:
         raise InputError(f"The requests file {path} holds no request.")
@@ -41,23 +55,74 @@ def check_text(name: str, text: str) -> None:
         raise InputError(f"{name} is not valid Unicode text: character {error.start} cannot be written.") from error
 
 
-def _request(line: str, max_new_tokens: int, ignore_eos: bool, sampling: Sampling, chat: bool) -> RequestSpec:
-    value = json.loads(line)
+def _object(line: str) -> dict[str, Any]:
+    """The JSON object of a line; raises InputError where it is none, or names something twice."""
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        names = [name for name, _ in pairs]
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            raise InputError(f"it gives {twice!r} twice")
+        return dict(pairs)
+
+    try:
+        value = json.loads(line, object_pairs_hook=once)
+    except json.JSONDecodeError as error:
+        raise InputError(f"it is not JSON ({error.msg} at column {error.colno})") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError("it is not JSON that can be read: a number is too long, or brackets too deep") from error
     if not isinstance(value, dict):
         raise InputError('it is not an object such as {"prompt": "..."}')
+    return value
+
+
+def _request(value: dict[str, Any], usual: RequestSpec) -> RequestSpec:
     if unknown := set(value) - KNOWN:
         raise InputError(f"it has the unknown key {sorted(unknown)[0]!r}; known are {', '.join(sorted(KNOWN))}")
-    prompt = value.get("prompt")
-    if not isinstance(prompt, str):
-        raise InputError('"prompt" must be a text')
-    check_text('"prompt"', prompt)
-    count = value.get("max_new_tokens", max_new_tokens)
-    arrival_s = value.get("arrival_s", 0.0)
-    if not isinstance(count, int) or isinstance(count, bool):
-        raise InputError('"max_new_tokens" must be a whole number')
-    if not isinstance(arrival_s, int | float) or isinstance(arrival_s, bool):
-        raise InputError('"arrival_s" must be a number of seconds')
-    in_template = value.get("chat", chat)
-    if not isinstance(in_template, bool):
-        raise InputError('"chat" must be true or false')
-    return RequestSpec(prompt, count, float(arrival_s), ignore_eos, sampling=sampling, chat=in_template)
+    drawn: dict[str, Any] = {name: _whole(value, name) for name in WHOLE if name in value}
+    drawn |= {name: _number(value, name) for name in FRACTIONS if name in value}
+    given: dict[str, Any] = {
+        "prompt": _text(value.get("prompt"), '"prompt"'),
+        "sampling": replace(usual.sampling, **drawn),
+    }
+    if "max_new_tokens" in value:
+        given["max_new_tokens"] = _whole(value, "max_new_tokens")
+    if "arrival_s" in value:
+        given["arrival_s"] = _number(value, "arrival_s", "a number of seconds")
+    for name in ("chat", "ignore_eos"):
+        if name in value:
+            given[name] = _flag(value, name)
+    if "stop" in value:
+        listed = value["stop"] if isinstance(value["stop"], list) else [value["stop"]]
+        given["stop"] = tuple(_text(one, 'each of "stop"') for one in listed)
+    return replace(usual, **given)
+
+
+def _text(value: Any, name: str) -> str:
+    if not isinstance(value, str):
+        raise InputError(f"{name} must be a text")
+    check_text(name, value)
+    return value
+
+
+def _whole(value: dict[str, Any], name: str) -> int:
+    number = value[name]
+    if not isinstance(number, int) or isinstance(number, bool):
+        raise InputError(f'"{name}" must be a whole number')
+    return number
+
+
+def _number(value: dict[str, Any], name: str, kind: str = "a number") -> float:
+    number = value[name]
+    if not isinstance(number, int | float) or isinstance(number, bool):
+        raise InputError(f'"{name}" must be {kind}')
+    try:
+        return float(number)
+    except OverflowError:
+        raise InputError(f'"{name}" is too large') from None
+
+
+def _flag(value: dict[str, Any], name: str) -> bool:
+    flag = value[name]
+    if not isinstance(flag, bool):
+        raise InputError(f'"{name}" must be true or false')
+    return flag

@@ -41,8 +41,8 @@ class Switches:
                 raise InputError(f"{name} must be one of {', '.join(allowed)}, not {getattr(self, name)!r}.")
         for name, low, high in (("k", 1, 64), ("max_batch", 1, 4096), ("block_size", 1, 1024)):
             check_range(name, getattr(self, name), low, high)
-        if self.kv_memory is not None and self.kv_memory < 1:
-            raise InputError(f"kv_memory must be at least 1 byte, not {self.kv_memory}.")
+        if self.kv_memory is not None:
+            check_range("kv_memory", self.kv_memory, 1, 2**60)
 
     def changed(self, **changes: Any) -> Switches:
         """These switches with some of them changed; raises InputError for an unknown name or value."""
@@ -98,6 +98,8 @@ class RequestSpec:
     def __post_init__(self) -> None:
         check_range("max_new_tokens", self.max_new_tokens, 1, 10_000_000)
         check_range("arrival_s", self.arrival_s, 0.0, 1e9)
+        if "" in self.stop:
+            raise InputError("A stop text must not be empty.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +136,9 @@ class SwitchChange:
 
     step: int
     changes: dict[str, Any]
+
+    def __post_init__(self) -> None:
+        check_range("the step of a switch", self.step, 0, 10**12)
 
 
 @dataclass(frozen=True, slots=True)

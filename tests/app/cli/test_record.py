@@ -90,6 +90,31 @@ def test_requests_from_a_file_and_attention_of_one_head(decodescope: Run, tmp_pa
     session.source.close()
 
 
+def test_each_request_of_a_file_has_its_own_sampling_seed_and_stop(decodescope: Run, tmp_path: Path) -> None:
+    lines = [
+        '{"prompt": "A king", "temperature": 0}',
+        '{"prompt": "A king", "temperature": 1, "seed": 4}',
+        '{"prompt": "A king", "temperature": 1, "seed": 5}',
+        '{"prompt": "A king", "temperature": 0, "stop": "e"}',
+    ]
+    (tmp_path / "r.jsonl").write_text("\n".join(lines))
+    options = ("--requests", "r.jsonl", "--max-new-tokens", "12", "--ignore-eos")
+    one = record_json(decodescope, *options, "-o", "a.dscope")
+    tokens = [request["token_ids"] for request in one["requests"]]
+    batched = record_json(decodescope, *options, "--batching", "continuous", "--kv", "paged", "--speculate", "draft")
+    assert tokens[0] != tokens[1] != tokens[2]
+    assert [batched["requests"][i]["token_ids"] for i in (0, 3)] == [tokens[0], tokens[3]]
+    assert one["requests"][3]["finish_reason"] == "stop"
+    assert tokens[3] == tokens[0][: len(tokens[3])]
+    stopped = record_json(decodescope, "--prompt", "A king", "--max-new-tokens", "12", "--ignore-eos", "--stop", "e")
+    assert stopped["requests"][0]["token_ids"] == tokens[3]
+    db = sqlite3.connect(tmp_path / "a.dscope")
+    params = [json.loads(one) for (one,) in db.execute("SELECT params FROM requests ORDER BY id")]
+    db.close()
+    assert [one["sampling"]["seed"] for one in params] == [0, 4, 5, 0]
+    assert params[3]["stop"] == ["e"]
+
+
 def test_exports_and_comparison(decodescope: Run, tmp_path: Path) -> None:
     record_json(decodescope, "--max-new-tokens", "6", "-o", "a.dscope")
     record_json(decodescope, "--max-new-tokens", "6", "--kv", "none", "-o", "b.dscope")

@@ -1,0 +1,60 @@
+"""A file of requests: what a line may say, and what is said about a line that is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from app.cli.requests_file import read_requests
+from engine.decode.settings import RequestSpec, Sampling
+from engine.errors import InputError
+
+
+def read(folder: Path, *lines: str) -> tuple[RequestSpec, ...]:
+    file = folder / "r.jsonl"
+    file.write_text("\n".join(lines))
+    return read_requests(str(file), 7, False, Sampling(0.5, 3, 0.9, 0.1, 11), stop=("END",))
+
+
+def test_a_line_says_what_differs_from_the_options(tmp_path: Path) -> None:
+    plain, own = read(
+        tmp_path,
+        '{"prompt": "a"}',
+        '{"prompt": "b", "temperature": 1, "top_k": 0, "top_p": 1.0, "min_p": 0, "seed": 5, "stop": ["x", "y"], '
+        '"ignore_eos": true, "max_new_tokens": 2, "arrival_s": 3, "chat": true}',
+    )
+    assert plain == RequestSpec("a", 7, stop=("END",), sampling=Sampling(0.5, 3, 0.9, 0.1, 11))
+    assert own == RequestSpec("b", 2, 3.0, True, ("x", "y"), Sampling(1.0, 0, 1.0, 0.0, 5), True)
+
+
+def test_one_stop_text_needs_no_list_and_an_empty_list_means_none(tmp_path: Path) -> None:
+    one, none = read(tmp_path, '{"prompt": "a", "stop": "x"}', '{"prompt": "a", "stop": []}')
+    assert (one.stop, none.stop) == (("x",), ())
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("hello", "it is not JSON (Expecting value at column 1)"),
+        ('{"prompt": "a"', "it is not JSON (Expecting ',' delimiter at column 15)"),
+        ("[" * 100_000, "it is not JSON that can be read"),
+        ('{"prompt": "a", "max_new_tokens": ' + "9" * 5000 + "}", "it is not JSON that can be read"),
+        ('{"prompt": "a", "prompt": "b"}', "it gives 'prompt' twice"),
+        ('{"prompt": "a", "top_k": 1.5}', '"top_k" must be a whole number'),
+        ('{"prompt": "a", "top_k": true}', '"top_k" must be a whole number'),
+        ('{"prompt": "a", "temperature": "hot"}', '"temperature" must be a number'),
+        ('{"prompt": "a", "temperature": NaN}', "temperature must be between"),
+        ('{"prompt": "a", "arrival_s": 1' + "0" * 400 + "}", '"arrival_s" is too large'),
+        ('{"prompt": "a", "stop": [1]}', 'each of "stop" must be a text'),
+        ('{"prompt": "a", "stop": [""]}', "A stop text must not be empty"),
+        ('{"prompt": "a", "ignore_eos": 1}', '"ignore_eos" must be true or false'),
+        ('{"prompt": "a", "heat": 1}', "it has the unknown key 'heat'; known are arrival_s, chat, ignore_eos, "),
+    ],
+)
+def test_a_line_that_is_wrong_is_named(tmp_path: Path, line: str, why: str) -> None:
+    with pytest.raises(InputError) as caught:
+        read(tmp_path, '{"prompt": "fine"}', "", line)
+    sentence = str(caught.value)
+    assert sentence.startswith(f"Line 3 of {tmp_path / 'r.jsonl'} is wrong: {why}")
+    assert "\n" not in sentence
