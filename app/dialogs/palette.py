@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QMargins, QModelIndex, QObject, QPersistentModelIndex, QSize, Qt
+from PySide6.QtCore import QEvent, QModelIndex, QObject, QPersistentModelIndex, QSize, Qt
 from PySide6.QtGui import QAction, QColor, QKeyEvent, QPainter
 from PySide6.QtWidgets import (
     QDialog,
@@ -28,7 +28,7 @@ class KeysAtTheRight(QStyledItemDelegate):
     """An entry with its keys at the right end, so that they stand under each other."""
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
-        return super().sizeHint(option, index).grownBy(QMargins(0, 0, 0, ROW_GAP))
+        return QSize(0, super().sizeHint(option, index).height() + ROW_GAP)  # as wide as the list, whatever the text
 
     def paint(
         self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
@@ -62,6 +62,7 @@ class CommandPalette(QDialog):
         self._typed.installEventFilter(self)
         self._list = QListWidget()
         self._list.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._list.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self._list.setItemDelegate(KeysAtTheRight(self._list))
         self._list.setAccessibleName(self.tr("Commands"))
         self._list.itemClicked.connect(lambda _item: self._run())

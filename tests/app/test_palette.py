@@ -46,3 +46,13 @@ def test_words_that_no_command_has_are_said_to_have_none(window: QMainWindow) ->
     assert not item.flags()
     palette._run()
     assert ran == []
+
+
+def test_a_long_name_does_not_push_the_keys_out_of_sight(window: QMainWindow) -> None:
+    menu = window.menuBar().addMenu("&File")
+    menu.addAction("/a/very/long/path" * 12)
+    palette = CommandPalette([menu], window)
+    palette.show()
+    listed = palette.findChild(QListWidget)
+    assert listed is not None
+    assert listed.visualItemRect(listed.item(0)).width() <= listed.viewport().width()

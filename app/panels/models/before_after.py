@@ -152,12 +152,13 @@ def value_text(improvement: Improvement, value: float) -> str:
 
 
 def side_text(improvement: Improvement, side: SideFigures) -> str:
-    """Median, then least and most."""
-    low, high = value_text(improvement, side.least), value_text(improvement, side.most)
-    number, _, unit = low.partition(THIN_SPACE)
-    if unit == high.partition(THIN_SPACE)[2]:
-        low = number
-    return f"{value_text(improvement, side.median)}{THIN_SPACE}{MEASURED} ({low}–{high})"
+    """Median, then least and most; their unit once where all have the same."""
+    texts = [value_text(improvement, value) for value in (side.median, side.least, side.most)]
+    numbers, units = zip(
+        *((text.partition(THIN_SPACE)[0], text.partition(THIN_SPACE)[2]) for text in texts), strict=True
+    )
+    low, high = numbers[1:] if len(set(units)) == 1 else texts[1:]
+    return f"{texts[0]}{THIN_SPACE}{MEASURED} ({low}–{high})"
 
 
 def _cells(pair: PairFigures, say: Translate) -> tuple[str, ...]:

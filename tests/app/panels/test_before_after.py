@@ -72,6 +72,8 @@ def test_cells_are_the_figures_of_the_runs(qtbot: QtBot) -> None:
     assert kv.factor is not None
     cell = panel.table.cell
     assert cell(KV, OFF).startswith(f"{rate(kv.off.median, 'tokens/s')}\u2009● (")
+    least, most = (rate(value, "tokens/s").partition("\u2009")[0] for value in (kv.off.least, kv.off.most))
+    assert cell(KV, OFF).endswith(f"({least}–{most})")
     assert cell(KV, FACTOR) == f"{significant(kv.factor)}×\u2009ƒ"
     assert cell(KV, TOKENS) == "the same"
     assert cell(KV, CLAIM) == "O(T²) → O(T)\u2009~"
