@@ -109,15 +109,15 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>layer {layer} · {head}</source>
-        <translation type="unfinished"></translation>
+        <translation>第 {layer} 层 · {head}</translation>
     </message>
     <message>
         <source>pooled {n} × {n}</source>
-        <translation type="unfinished"></translation>
+        <translation>{n} × {n} 池化</translation>
     </message>
     <message>
         <source>{rows} rows ●</source>
-        <translation type="unfinished"></translation>
+        <translation>{rows} 行 ●</translation>
     </message>
     <message>
         <source>layer {layer} · {head} · {rows} rows ●</source>
@@ -470,15 +470,15 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>Tokens that each run generates</source>
-        <translation type="unfinished"></translation>
+        <translation>每次运行生成的 token 数</translation>
     </message>
     <message>
         <source>How many tokens each run generates; in a batch the longest request has 1.2 times as many.</source>
-        <translation type="unfinished"></translation>
+        <translation>每次运行生成多少个 token；批处理中最长的请求为其 1.2 倍。</translation>
     </message>
     <message>
         <source>To&amp;kens</source>
-        <translation type="unfinished"></translation>
+        <translation>token 数(&amp;K)</translation>
     </message>
     <message>
         <source>Runs measured</source>
@@ -514,11 +514,11 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>Measured: {tokens} greedy tokens after “{prompt}”, {repeats} repeats after one that warms up</source>
-        <translation type="unfinished"></translation>
+        <translation>已测量：“{prompt}”之后贪心生成 {tokens} 个 token，预热一次后重复 {repeats} 次</translation>
     </message>
     <message>
         <source>Measures {tokens} greedy tokens after “{prompt}”, {repeats} repeats after one that warms up</source>
-        <translation type="unfinished"></translation>
+        <translation>将测量：“{prompt}”之后贪心生成 {tokens} 个 token，预热一次后重复 {repeats} 次</translation>
     </message>
     <message>
         <source>“{prompt}” · {tokens} tokens · {repeats} repeats a side after one that warms up, greedy</source>
@@ -576,11 +576,11 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>after step {step}: {blocks} blocks of {size} positions {measured} · {held} held, {shared} of them shared · {evictable} evictable · {free} free</source>
-        <translation type="unfinished"></translation>
+        <translation>第 {step} 步之后：{blocks} 个块，每块 {size} 个位置 {measured} · 占用 {held}，其中共享 {shared} · 可回收 {evictable} · 空闲 {free}</translation>
     </message>
     <message>
         <source>held blocks {fill} full {derived}</source>
-        <translation type="unfinished"></translation>
+        <translation>占用的块填充 {fill} {derived}</translation>
     </message>
     <message>
         <source>block {block}: free {mark}</source>
@@ -642,22 +642,22 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>Commands</source>
-        <translation type="unfinished"></translation>
+        <translation>命令</translation>
     </message>
     <message>
         <source>No command has these words.</source>
-        <translation type="unfinished"></translation>
+        <translation>没有命令包含这些词。</translation>
     </message>
 </context>
 <context>
     <name>DifferingTokens</name>
     <message>
         <source>Tokens that differ</source>
-        <translation type="unfinished"></translation>
+        <translation>不一致的 token</translation>
     </message>
     <message>
         <source>Tokens in whose place the pass finds another one likelier; a click selects the token.</source>
-        <translation type="unfinished"></translation>
+        <translation>前向认为此处另一个 token 更可能；点击即选中该 token。</translation>
     </message>
 </context>
 <context>
@@ -800,7 +800,7 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>reading…</source>
-        <translation type="unfinished"></translation>
+        <translation>读取中…</translation>
     </message>
     <message>
         <source>entropy of the row, nats {}</source>
@@ -816,7 +816,7 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>pooled {n} × {n}</source>
-        <translation type="unfinished"></translation>
+        <translation>{n} × {n} 池化</translation>
     </message>
     <message>
         <source>a cell is the largest of {n} × {n} positions</source>
@@ -1101,7 +1101,7 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>{used} used {measured} · {reserved} reserved {measured} · {share} {derived} · formula {predicted} {mark}</source>
-        <translation type="unfinished"></translation>
+        <translation>已用 {used} {measured} · 预留 {reserved} {measured} · {share} {derived} · 公式 {predicted} {mark}</translation>
     </message>
     <message>
         <source>Show</source>
@@ -2006,7 +2006,7 @@ internal fragmentation {fragmentation} {derived}</source>
     </message>
     <message>
         <source>{n} that the pass would not have chosen, by position {mark}</source>
-        <translation type="unfinished"></translation>
+        <translation>前向不会选择的 {n} 个 token（按位置）{mark}</translation>
     </message>
     <message>
         <source>request {}</source>
@@ -2170,6 +2170,10 @@ internal fragmentation {fragmentation} {derived}</source>
         <source>step</source>
         <translation>步</translation>
     </message>
+    <message>
+        <source>position</source>
+        <translation type="unfinished"></translation>
+    </message>
 </context>
 <context>
     <name>RedundancyPanel</name>
@@ -2219,7 +2223,15 @@ internal fragmentation {fragmentation} {derived}</source>
     </message>
     <message>
         <source>positions computed so far, against theory</source>
-        <translation>累计计算的位置数与理论对比</translation>
+        <translation type="vanished">累计计算的位置数与理论对比</translation>
+    </message>
+    <message>
+        <source>positions computed so far · against theory</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>positions computed in the range · against theory</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>step</source>
@@ -2248,6 +2260,10 @@ internal fragmentation {fragmentation} {derived}</source>
     <message>
         <source>FLOPs so far</source>
         <translation>累计 FLOPs</translation>
+    </message>
+    <message>
+        <source>FLOPs in the range</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>step {}, position {}</source>
@@ -2286,6 +2302,11 @@ internal fragmentation {fragmentation} {derived}</source>
 no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
         <translation>第 {step} 步之后：已计算 {computed} 个位置 {measured}，{flops} {derived}
 无缓存需要 {without} {predicted}，有缓存需要 {with_} {predicted}</translation>
+    </message>
+    <message>
+        <source>steps {first}–{step}: {computed} positions computed {measured}, {flops} {derived}
+no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
+        <translation type="unfinished"></translation>
     </message>
 </context>
 <context>
@@ -3008,7 +3029,7 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     </message>
     <message>
         <source>not measured: no teacher-forced pass</source>
-        <translation type="unfinished"></translation>
+        <translation>未测量：没有教师强制前向</translation>
     </message>
     <message>
         <source>not measured: run the scenario “Training against inference” for a teacher-forced pass</source>
@@ -3059,19 +3080,19 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     </message>
     <message>
         <source>● measured   ƒ derived   ~ claimed</source>
-        <translation type="unfinished"></translation>
+        <translation>● 实测   ƒ 推导   ~ 宣称</translation>
     </message>
     <message>
         <source>● measured by a clock or a counter, ƒ derived from measured counts and shapes, ~ claimed by the brief.</source>
-        <translation type="unfinished"></translation>
+        <translation>● 由时钟或计数器实测，ƒ 由实测计数与形状推导，~ 为需求文档所宣称。</translation>
     </message>
     <message>
         <source>&amp;Run with a teacher-forced pass</source>
-        <translation type="unfinished"></translation>
+        <translation>运行并做一次教师强制前向(&amp;R)</translation>
     </message>
     <message>
         <source>Generate the text of this session&apos;s prompts again, then run all of it through the model at once.</source>
-        <translation type="unfinished">重新生成本会话提示词的文本，然后把全部文本一次性通过模型。</translation>
+        <translation>重新生成本会话提示的文本，然后让全部文本一次通过模型。</translation>
     </message>
     <message>
         <source>Copy as &amp;Markdown</source>
