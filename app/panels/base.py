@@ -58,6 +58,8 @@ class Panel(QWidget):
     """
 
     name: ClassVar[str]
+    of_range: ClassVar[bool] = True
+    """Whether what it shows is limited by a selected range of steps, so that the header names the range."""
 
     def __init__(self, context: PanelContext, parent: QWidget | None = None) -> None:
         super().__init__(parent)

@@ -124,6 +124,7 @@ class PanelDock(QDockWidget):
         if self.panel is None:
             self.panel = self.entry.make(self._context)
             self.panel.setAccessibleName(self.panel.title())
+            self._header.limit_to_range(self.panel.of_range)
             self._body.addWidget(self.panel)
             self.panel.show_session(self._session)
             self.panel.select(self._context.selection.now)
@@ -216,6 +217,7 @@ class PanelHeader(QWidget):
         layout.addWidget(self.menu_button)
         layout.addWidget(self.close_button)
         self._selected = Selected()
+        self._of_range = True
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setObjectName("panel-header")
 
@@ -224,9 +226,14 @@ class PanelHeader(QWidget):
             self.figures.setText(text)
             self.figures.setToolTip(text)
 
+    def limit_to_range(self, limited: bool) -> None:
+        """Say whether the panel is limited by a selected range."""
+        self._of_range = limited
+        self.show_range(self._selected)
+
     def show_range(self, selected: Selected) -> None:
         self._selected = selected
-        if selected.steps is None:
+        if selected.steps is None or not self._of_range:
             text = ""
         elif selected.steps[0] == selected.steps[1]:
             text = self.tr("step {}").format(count(selected.steps[0]))

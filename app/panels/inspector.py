@@ -36,6 +36,7 @@ class InspectorPanel(Panel):
     """The selected token, or the newest one while none is selected."""
 
     name: ClassVar[str] = "inspector"
+    of_range: ClassVar[bool] = False
 
     def __init__(self, context: PanelContext, parent: QWidget | None = None) -> None:
         super().__init__(context, parent)
@@ -61,6 +62,8 @@ class InspectorPanel(Panel):
 
     def _build(self) -> None:
         body = QWidget()
+        body.setObjectName("panel-body")
+        body.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         column = QVBoxLayout(body)
         column.setContentsMargins(PANEL_PADDING, ROW_GAP, PANEL_PADDING, ROW_GAP)
         column.setSpacing(ROW_GAP)
@@ -175,7 +178,7 @@ class InspectorPanel(Panel):
         return ["of", "what", "value"], rows
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(240, 160)
+        return QSize(240, 120)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """The lists of bars stand in one, two or three columns, as there is room."""

@@ -80,7 +80,7 @@ class LatencyPanel(Panel):
         self.projection = ThemedLabel()
         self.outliers = ThemedLabel()
         self.previous_button, self.next_button = QToolButton(), QToolButton()
-        self.range_line = ThemedLabel()
+        self.range_line = ThemedLabel(parts=True)
         self._line = self._build_projection()
         self._range_row = self._build_range()
         self._grid = QGridLayout(self)

@@ -122,8 +122,6 @@ class RedundancyPanel(Panel):
         if shown is not None and (shown.steps, shown.request) != (selected.steps, self._request_shown(selected)):
             self._new_map()
             self.refresh()
-        for chart in (self.positions, self.flops):
-            chart.region = (selected.steps[0], selected.steps[1] + 1) if selected.steps is not None else None
         self._show()
 
     def restyle(self) -> None:
@@ -174,15 +172,23 @@ class RedundancyPanel(Panel):
 
     def _show_charts(self, session: Session, totals: RunningTotals, notes: list[Note]) -> None:
         colours = theme()
-        places = thin(totals.n, max(256, self.positions.width()))
-        x = np.concatenate([[0.0], places + 1.0])
+        first, end = self.shown_steps()
+        places = first + thin(max(end + 1 - first, 0), max(256, self.positions.width()))
+        x = np.concatenate([[first], places + 1.0])
 
         def line(name: str, label: str, colour: str, dashed: bool = False, short: str = "") -> Line:
-            values = np.concatenate([[0.0], totals[name][places].astype(np.float64)])
+            before = totals.before(name, first)
+            values = np.concatenate([[0.0], (totals[name][places] - before).astype(np.float64)])
             return Line(label, x, values, colour, dashed, short=short)
 
-        last = {name: int(totals[name][-1]) for name in ("computed", "without_cache", "with_cache", "flops")}
-        self.positions.title = self.tr("positions computed so far, against theory")
+        names = ("computed", "without_cache", "with_cache", "flops")
+        last = {name: totals.between(name, first, end) for name in names}
+        whole = self.context.selection.now.steps is None
+        self.positions.title = (
+            self.tr("positions computed so far · against theory")
+            if whole
+            else self.tr("positions computed in the range · against theory")
+        )
         self.positions.x_title = self.flops.x_title = self.tr("step")
         # With a prompt of one token this is T(T+1)/2; a longer prompt begins the sum at its own length P.
         alone = all(request.prompt_tokens <= 1 for request in list(session.requests.values()))
@@ -197,11 +203,10 @@ class RedundancyPanel(Panel):
             line("with_cache", self.tr("cache, T: {} {}").format(count(last["with_cache"]), PREDICTED),
                  colours.positions["reused"], True, f"T {PREDICTED}"),
         ]  # fmt: skip
-        self.positions.show_lines([computed, *theory], (0.0, float(totals.n)))
-        self.flops.title = self.tr("FLOPs so far")
-        self.flops.show_lines(
-            [line("flops", f"{rate(last['flops'], 'FLOP')} {DERIVED}", colours.groups["ffn"])], (0.0, float(totals.n))
-        )
+        shown = (float(first), float(max(end, first) + 1))
+        self.positions.show_lines([computed, *theory], shown)
+        self.flops.title = self.tr("FLOPs so far") if whole else self.tr("FLOPs in the range")
+        self.flops.show_lines([line("flops", f"{rate(last['flops'], 'FLOP')} {DERIVED}", colours.groups["ffn"])], shown)
         self.positions.notes = self.flops.notes = [Note(note.x, "") for note in notes]
 
     def _names(self) -> list[str]:
@@ -255,15 +260,22 @@ class RedundancyPanel(Panel):
         totals = self.totals
         if totals is None or totals.n == 0:
             return ""
-        step = min(max(int(x), 0), totals.n - 1)
-        values: dict[str, Any] = {name: int(totals[name][step]) for name in totals.columns}
-        return self.tr(
-            "after step {step}: {computed} positions computed {measured}, {flops} {derived}\n"
-            "no cache would need {without} {predicted}, a cache {with_} {predicted}"
-        ).format(
-            step=count(step), computed=count(values["computed"]), flops=rate(values["flops"], "FLOP"),
-            without=count(values["without_cache"]), with_=count(values["with_cache"]),
-            measured=MEASURED, derived=DERIVED, predicted=PREDICTED,
+        first, last = self.shown_steps()
+        step = min(max(int(x), first), last)
+        if step < first:
+            return ""
+        values: dict[str, Any] = {name: totals.between(name, first, step) for name in totals.columns}
+        text = (
+            self.tr("after step {step}: {computed} positions computed {measured}, {flops} {derived}\n"
+                    "no cache would need {without} {predicted}, a cache {with_} {predicted}")
+            if self.context.selection.now.steps is None
+            else self.tr("steps {first}–{step}: {computed} positions computed {measured}, {flops} {derived}\n"
+                         "no cache would need {without} {predicted}, a cache {with_} {predicted}")
+        )  # fmt: skip
+        return text.format(
+            first=count(first), step=count(step), computed=count(values["computed"]),
+            flops=rate(values["flops"], "FLOP"), without=count(values["without_cache"]),
+            with_=count(values["with_cache"]), measured=MEASURED, derived=DERIVED, predicted=PREDICTED,
         )  # fmt: skip
 
     def _select_cell(self, step: int, position: int) -> None:

@@ -182,11 +182,26 @@ class RedundancyMap(QWidget):
         if self.names and cell >= QFontMetricsF(mono_font(CAPTION_SCALE)).height():
             self._draw_names(painter, box, cell)
             return
+        widest = 0.0
         for value in round_ticks(0, positions - 1, min(max(2, int(box.height() / (2.6 * line))), 16), smallest=1.0):
+            widest = max(widest, metrics.horizontalAdvance(count(int(value))))
             y = box.bottom() - (value + 0.5) * cell
             painter.drawLine(QPointF(box.left() - GRID, round(y)), QPointF(box.left() - 1, round(y)))
             area = QRectF(0, y - line / 2, GUTTER - 2 * GRID, line)
             painter.drawText(area, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, count(int(value)))
+        if GUTTER - 2 * GRID - widest >= line:
+            self._draw_turned(painter, QRectF(0, box.top(), line, box.height()), self.tr("position"))
+
+    def _draw_turned(self, painter: QPainter, area: QRectF, text: str) -> None:
+        """A title that reads from the bottom to the top, where there is room for it."""
+        if painter.fontMetrics().horizontalAdvance(text) > area.height():
+            return
+        painter.save()
+        painter.translate(area.center())
+        painter.rotate(-90)
+        turned = QRectF(-area.height() / 2, -area.width() / 2, area.height(), area.width())
+        painter.drawText(turned, Qt.AlignmentFlag.AlignCenter, text)
+        painter.restore()
 
     def _draw_names(self, painter: QPainter, box: QRectF, cell: float) -> None:
         """The tokens themselves on the axis of positions."""

@@ -45,6 +45,8 @@ class UtilisationPanel(Panel):
 
     def __init__(self, context: PanelContext, parent: QWidget | None = None) -> None:
         super().__init__(context, parent)
+        self.setObjectName("panel-body")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._series: DeviceSeries | None = None
         self._seen = (-1, -1)
         self._stale = True

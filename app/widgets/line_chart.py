@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from app.panels.models.ticks import binary_ticks, round_ticks, short_number
 from app.theme import CAPTION_SCALE, GRID, theme, ui_font
+from app.widgets.whole_parts import first_parts
 
 GUTTER: Final = 64
 """Width of the left axis, the same in every panel, so that stacked plots line up."""
@@ -167,7 +168,7 @@ class LineChart(QWidget):
             self.x_title,
         )  # fmt: skip
         painter.setPen(QColor(colours.text))
-        title = painter.fontMetrics().elidedText(self.title, Qt.TextElideMode.ElideRight, self.width() - 3 * GRID)
+        title = first_parts(self.title, painter.fontMetrics(), self.width() - 3 * GRID)
         at_left = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
         painter.drawText(QRectF(3 * GRID, 0, self.width(), height + GRID), at_left, title)  # room for taller scripts
 

@@ -20,6 +20,7 @@ from app.panels.models.ticks import round_ticks
 from app.theme import CAPTION_SCALE, GRID, theme, ui_font
 from app.units import count, seconds
 from app.widgets.line_chart import GUTTER
+from app.widgets.whole_parts import SEPARATOR, first_parts
 
 CUT_ABOVE: Final = 3.0
 """A bar more than this many times as high as most (95 %) is cut at the top and marked, so that the others show."""
@@ -224,7 +225,7 @@ class StackChart(QWidget):
             parts = [self.tr("Time by part · a bar is the slowest of {n} steps").format(n=self.stride)]
         if self.cut:
             parts.append(self.tr("▲ {n} cut").format(n=self.cut))
-        text = painter.fontMetrics().elidedText(" · ".join(parts), Qt.TextElideMode.ElideRight, self.width() - 4 * GRID)
+        text = first_parts(SEPARATOR.join(parts), painter.fontMetrics(), self.width() - 4 * GRID)
         painter.setPen(QColor(theme().muted))
         painter.drawText(QRectF(3 * GRID, 0, self.width(), 5 * GRID), Qt.AlignmentFlag.AlignLeft, text)
 

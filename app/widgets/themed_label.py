@@ -11,10 +11,14 @@ from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPaintEvent
 from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
 
 from app.theme import mono_font, theme, ui_font
+from app.widgets.whole_parts import first_parts
 
 
 class ThemedLabel(QLabel):
-    """Plain text in the theme's text or muted colour, at a scale; what does not fit one line is elided, or wrapped."""
+    """Plain text in the theme's text or muted colour, at a scale.
+
+    What does not fit one line is elided, or wrapped, or, where the text has `parts` with " · " between them, left out.
+    """
 
     def __init__(
         self,
@@ -23,9 +27,11 @@ class ThemedLabel(QLabel):
         scale: float = 1.0,
         code: bool = False,
         wrap: bool = False,
+        parts: bool = False,
     ) -> None:
         super().__init__(parent)
         self._muted, self._scale, self._code, self._wrap = muted, scale, code, wrap
+        self._parts = parts
         self.setTextFormat(Qt.TextFormat.PlainText)
         vertical = QSizePolicy.Policy.Preferred if wrap else QSizePolicy.Policy.Fixed
         policy = QSizePolicy(QSizePolicy.Policy.Preferred, vertical)
@@ -58,6 +64,13 @@ class ThemedLabel(QLabel):
     def minimumSizeHint(self) -> QSize:
         return QSize(0, self.sizeHint().height())
 
+    def shown(self) -> str:
+        """What is written of a text that does not wrap."""
+        metrics = QFontMetrics(self.drawing_font())
+        if self._parts:
+            return first_parts(self.text(), metrics, self.width())
+        return metrics.elidedText(self.text(), Qt.TextElideMode.ElideRight, self.width())
+
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setFont(self.drawing_font())
@@ -65,6 +78,5 @@ class ThemedLabel(QLabel):
         if self._wrap:
             painter.drawText(self.rect(), self.alignment().value | Qt.TextFlag.TextWordWrap.value, self.text())
         else:
-            text = painter.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, self.width())
-            painter.drawText(self.rect(), self.alignment().value | Qt.TextFlag.TextSingleLine.value, text)
+            painter.drawText(self.rect(), self.alignment().value | Qt.TextFlag.TextSingleLine.value, self.shown())
         painter.end()

@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from typing import Final
 
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QFontMetrics
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.widgets.elided_label import ElidedLabel
 
 SEPARATOR: Final = " · "
+
+
+def first_parts(text: str, metrics: QFontMetrics, width: int) -> str:
+    """As many of the first parts as fit into so many pixels, or the beginning of the first one where none does."""
+    shown = text
+    while metrics.horizontalAdvance(shown) > width:
+        shown, separator, _ = shown.rpartition(SEPARATOR)
+        if not separator:
+            return metrics.elidedText(text.partition(SEPARATOR)[0], Qt.TextElideMode.ElideRight, width)
+    return shown
 
 
 class WholeParts(ElidedLabel):
@@ -19,11 +31,5 @@ class WholeParts(ElidedLabel):
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
 
     def shown(self) -> str:
-        """What is written: as many of the first parts as fit, or the beginning of the first one where none does."""
-        text = self.text()
-        while self.fontMetrics().horizontalAdvance(text) > self.width():
-            shorter, separator, _ = text.rpartition(SEPARATOR)
-            if not separator:
-                return super().shown()
-            text = shorter
-        return text
+        """What is written: as many of the first parts as fit."""
+        return first_parts(self.text(), self.fontMetrics(), self.width())

@@ -82,12 +82,15 @@ class RunningTotals:
         self.n = n
         return True
 
+    def before(self, name: str, step: int) -> int:
+        """The running total when a step began."""
+        return int(self._table[name][min(step, self.n) - 1]) if step > 0 and self.n else 0
+
     def between(self, name: str, first: int, last: int) -> int:
         """The total of the steps [first, last]."""
-        if self.n == 0 or first >= self.n:
+        if self.n == 0 or first >= self.n or last < first:
             return 0
-        table = self._table[name]
-        return int(table[min(last, self.n - 1)]) - (int(table[first - 1]) if first > 0 else 0)
+        return int(self._table[name][min(last, self.n - 1)]) - self.before(name, first)
 
     def _theory(self, first: int, end: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         stop = int(np.searchsorted(self.session.work["step_id"], end))

@@ -91,10 +91,19 @@ def test_a_range_limits_map_and_figures(qtbot: QtBot) -> None:
     assert panel.figures().replace("\u2009", " ") == "155 computed · 10 new · 145 recomputed (93.5 %) ●"
     assert panel.map.map is not None
     assert (panel.map.map.first_step, panel.map.map.end_step) == (10, 20)
-    assert panel.positions.region == (10, 20)
+    assert panel.positions.x_range == panel.flops.x_range == (10.0, 20.0)
+    computed, without, cached = panel.positions.lines
+    assert [line.y[0] for line in panel.positions.lines] == [0, 0, 0]
+    assert (computed.y[-1], without.y[-1], cached.y[-1]) == (155, 155, 10)
+    assert computed.label == "computed: 155 ●"
+    assert "steps 10–12: 36 positions computed" in panel.totals_text(12.5)
     assert [row[0] for row in panel.rows()[1]] == list(range(10, 20))
+    panel.context.selection.change(steps=(64, 80))  # steps that are not there yet
+    assert panel.counts()["computed"] == 0
+    assert panel.totals_text(64.0) == ""
     panel.context.selection.change(steps=None)
     assert panel.counts()["computed"] == 2080
+    assert panel.positions.lines[0].y[-1] == 2080
 
 
 def test_the_tooltip_names_the_class_and_a_click_selects_the_token(qtbot: QtBot) -> None:
