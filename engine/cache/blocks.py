@@ -4,6 +4,11 @@ A block is *held* (by one or more requests), *cached* (by nobody, its content ke
 tokens) or *free*. Only full blocks are shared. A block's key is the hash of its tokens and of the key of the block
 before it: equal keys mean equal prefixes, and tokens are compared all the same. The least recently used is evicted
 first. Method: Kwon et al. 2023, PagedAttention.
+
+Requests that compute the same prefix in the same step each fill blocks of their own, *twins*: when the first of them is
+full and can be found, the others are written already. The twins are kept, as vLLM keeps them: to adopt the first one
+would rewrite tables that a step in flight may still read, and saves room only until these requests end. Only the block
+that can be found stays when its owners go; a twin is evicted as soon as it is free. Requests that enter later share.
 """
 
 from __future__ import annotations
