@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 
@@ -10,12 +11,15 @@ from app.cli.output import print_json
 from app.cli.table import columns
 from app.units import NOT_APPLICABLE, percent, seconds
 from engine.errors import DecodeScopeError
+from engine.host.threads import wait_briefly
 
 
 def run_kernels(as_json: bool) -> int:
     """Print time, GB/s, TFLOP/s, share of the measured ceiling and the ratio to PyTorch's form of every kernel."""
     command = [sys.executable, "-P", "-m", "engine.measure.kernel_speed"]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    environment = dict(os.environ)
+    wait_briefly(environment)
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False, env=environment)
     if done.returncode:
         raise DecodeScopeError(
             f"Measuring the kernels ended with exit status {done.returncode}; what it said is above."

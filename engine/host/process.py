@@ -18,6 +18,7 @@ import msgspec
 
 from engine.errors import EngineStoppedError
 from engine.host import protocol
+from engine.host.threads import wait_briefly
 from engine.session import schema
 
 STDERR_TAIL_BYTES: Final = 8192
@@ -154,11 +155,7 @@ def _spawn(theirs: Connection, stderr: IO[bytes]) -> subprocess.Popen[bytes]:
     ]
     root = str(Path(__file__).resolve().parents[2])
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))}
-    # A worker that spins for long at OpenMP's barriers starves the one it waits for as soon as anything else (the
-    # window!) wants a core: tokens/s fell to a tenth. One that sleeps at once is woken hundreds of times a step:
-    # 0.36 B parameters in float32 took 78 ms instead of 54. So it spins for about half a millisecond.
-    if "OMP_WAIT_POLICY" not in environment:
-        environment.setdefault("GOMP_SPINCOUNT", "10000")
+    wait_briefly(environment)
     options: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": stderr, "stderr": stderr, "env": environment}
     if sys.platform == "win32":
         os.set_handle_inheritable(handle, True)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
 
 from engine.errors import UnavailableError
+from engine.host.threads import wait_briefly
 from tests.benchmarks.machine import facts
 
 SUITES = (
@@ -40,6 +42,7 @@ def main() -> int:
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write machine, versions, date and rows there")
     options = parser.parse_args()
+    wait_briefly(os.environ)  # PyTorch is not loaded yet: every suite, and every peer, runs as the engine process does
     unknown = set(options.suites) - {*SUITES, *GPU_SUITES}
     if unknown:
         parser.error(f"there is no suite {sorted(unknown)[0]!r}; there are {', '.join((*SUITES, *GPU_SUITES))}")
