@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
-from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtCore import QEvent, QSize, Qt, Signal
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
     QApplication,
@@ -28,6 +29,10 @@ from app.units import count
 from app.widgets.elided_label import ElidedLabel
 from app.widgets.whole_parts import WholeParts
 from engine.session.store import Session
+
+
+LEAST_BODY: Final = QSize(320, 220)
+"""The most that a panel may ask for as its least size: two rows of docks fit a window of 1280 × 800."""
 
 
 class PanelDock(QDockWidget):
@@ -60,7 +65,7 @@ class PanelDock(QDockWidget):
         )
         self._header = PanelHeader(self)
         self.setTitleBarWidget(self._header)
-        self._body = QStackedWidget()
+        self._body = PanelBody()
         self._empty = EmptyPage()
         self._empty.button.clicked.connect(self.wants_run)
         self._body.addWidget(self._empty)
@@ -270,6 +275,17 @@ class PanelHeader(QWidget):
             label.setPalette(palette)
         self.menu_button.setIcon(icon("menu", colours.muted))
         self.close_button.setIcon(icon("close", colours.muted))
+
+
+class PanelBody(QStackedWidget):
+    """Where the panel stands; it asks for no more room than a small window can give.
+
+    What a panel needs may depend on its width. While docks are arranged a cell is narrow for a moment, and a window that
+    had to grow for it then would stay large.
+    """
+
+    def minimumSizeHint(self) -> QSize:
+        return super().minimumSizeHint().boundedTo(LEAST_BODY)
 
 
 class EmptyPage(QWidget):
