@@ -153,7 +153,8 @@ class Service:
             raise InputError("A run needs at least one request.")
         engine = Engine(self._model, command.run, self._unavailable, self._emit, draft=self._draft)
         if self._ceilings is None:
-            self._ceilings = ceilings_of(self._model.device, self._model.dtype, self._model.device_name)
+            model = self._model
+            self._ceilings = ceilings_of(model.device, model.dtype, model.device_name, model.weight_bytes)
         self._start_run()
         meta = model_meta(self._model)
         meta["ceilings"] = msgspec.json.encode(self._ceilings).decode()

@@ -15,6 +15,7 @@ from time import perf_counter
 from typing import Final
 
 import msgspec
+import psutil
 import torch
 from platformdirs import user_cache_dir
 
@@ -23,7 +24,8 @@ SECONDS: Final = 0.3
 """About how long each of the two measurements may take."""
 GLANCE_S: Final = 0.03
 """How long each may take where a measurement is known already."""
-BYTES: Final = {"cpu": 128 * 2**20, "cuda": 2 * 2**30}
+BYTES: Final = {"cpu": (128 * 2**20, 2**30), "cuda": (2 * 2**30, 2 * 2**30)}
+"""Least and most bytes that are read: as many as a step reads, for a third-level cache can hold a smaller array whole."""
 SIDE: Final = {"cpu": 1024, "cuda": 8192}
 
 
@@ -34,17 +36,21 @@ class Ceilings(msgspec.Struct, frozen=True):
     flops_per_s: float
 
 
-def ceilings_of(device: torch.device, dtype: torch.dtype, device_name: str, folder: Path | None = None) -> Ceilings:
-    """The ceilings of a device and dtype at this number of threads: the best that was ever measured here.
+def ceilings_of(
+    device: torch.device, dtype: torch.dtype, device_name: str, weight_bytes: int, folder: Path | None = None
+) -> Ceilings:
+    """The ceilings of a device and dtype at this number of threads, for a model of so many bytes: the best ever measured.
 
     They are measured at the first call and kept on disk. Later calls look once more, briefly, and keep what is better:
     what was measured on a busy machine is no ceiling.
     """
     file = (folder or Path(user_cache_dir("decodescope"))) / "ceilings.json"
-    key = f"{device_name} {device.type} {dtype} {torch.get_num_threads()} threads torch {torch.__version__}"
+    size = read_size(device, weight_bytes)
+    threads = torch.get_num_threads()
+    key = f"{device_name} {device.type} {dtype} {threads} threads {size >> 20} MiB torch {torch.__version__}"
     known = _read(file)
     before = known.get(key)
-    found = measure(device, dtype) if before is None else measure(device, dtype, GLANCE_S)
+    found = measure(device, dtype, size) if before is None else measure(device, dtype, size, GLANCE_S)
     if before is not None:
         found = Ceilings(
             max(before.read_bytes_per_s, found.read_bytes_per_s), max(before.flops_per_s, found.flops_per_s)
@@ -54,9 +60,17 @@ def ceilings_of(device: torch.device, dtype: torch.dtype, device_name: str, fold
     return found
 
 
-def measure(device: torch.device, dtype: torch.dtype, seconds: float = SECONDS) -> Ceilings:
-    """Measure both ceilings; the best of a few runs counts, for a ceiling is what can be reached."""
-    size = BYTES[device.type]
+def read_size(device: torch.device, weight_bytes: int) -> int:
+    """How many bytes to read for a model of `weight_bytes`: a power of two within `BYTES`, the least where memory is
+    short.
+    """
+    least, most = BYTES[device.type]
+    size = min(max(1 << max(0, weight_bytes - 1).bit_length(), least), most)
+    return least if device.type == "cpu" and 4 * size > psutil.virtual_memory().available else size
+
+
+def measure(device: torch.device, dtype: torch.dtype, size: int, seconds: float = SECONDS) -> Ceilings:
+    """Measure both ceilings, reading `size` bytes; the best of a few runs counts: a ceiling is what can be reached."""
     array = torch.ones(size // 4, dtype=torch.float32, device=device)
     read_s = best_s(array.sum, device, seconds)
     del array

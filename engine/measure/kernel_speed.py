@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import torch
 
-from engine.measure.ceilings import Ceilings, measure
+from engine.measure.ceilings import BYTES, Ceilings, measure
 from engine.measure.cpu_cases import cpu_cases
 from engine.measure.kernel_case import Case, Run
 from engine.measure.triton_cases import CPU, GPU, cases
@@ -38,7 +38,7 @@ def main() -> int:
     cuda = device.type == "cuda"
     reason = (None if find_spec("triton") else NO_TRITON) if cuda else NO_CUDA
     dtype = torch.bfloat16 if cuda else torch.float32
-    ceilings = measure(device, dtype)
+    ceilings = measure(device, dtype, BYTES[device.type][1])
     flush = torch.empty(FLUSH_BYTES[device.type], dtype=torch.int8, device=device)
     rows = []
     of_cpu = () if cuda or library.unavailable() else cpu_cases()

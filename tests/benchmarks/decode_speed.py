@@ -13,7 +13,7 @@ import torch
 
 from engine.decode.engine import Engine
 from engine.decode.settings import LoadSpec, Observation, RequestSpec, RunSpec
-from engine.measure.ceilings import measure
+from engine.measure.ceilings import measure, read_size
 from engine.model.loader import LoadedModel, load_model
 from tests.benchmarks import llama_cpp_peer
 from tests.benchmarks.shapes import DEMO, half_billion
@@ -53,7 +53,8 @@ def _row(name: str, folder: Path, stored: str, dtype: str, tokens: int) -> dict[
         speeds["theirs"].append(tokens / (time.perf_counter() - start))
         speeds["ours"].append(tokens / _seconds(ours, tokens))
     ratios = [a / b for a, b in zip(speeds["ours"][1:], speeds["theirs"][1:], strict=True)]
-    ceiling = measure(torch.device("cpu"), torch.float32).read_bytes_per_s / ours.decoder.weight_bytes
+    cpu, weight_bytes = torch.device("cpu"), ours.decoder.weight_bytes
+    ceiling = measure(cpu, torch.float32, read_size(cpu, weight_bytes)).read_bytes_per_s / weight_bytes
     del theirs, ours
     gc.collect()
     return {
