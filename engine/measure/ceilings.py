@@ -25,7 +25,7 @@ SECONDS: Final = 0.3
 GLANCE_S: Final = 0.03
 """How long each may take where a measurement is known already."""
 BYTES: Final = {"cpu": (128 * 2**20, 2**30), "cuda": (2 * 2**30, 2 * 2**30)}
-"""Least and most bytes that are read: as many as a step reads, for a third-level cache can hold a smaller array whole."""
+"""Least and most bytes that are read: as many as a step reads, since a cache can hold a smaller array whole."""
 SIDE: Final = {"cpu": 1024, "cuda": 8192}
 
 
@@ -39,7 +39,7 @@ class Ceilings(msgspec.Struct, frozen=True):
 def ceilings_of(
     device: torch.device, dtype: torch.dtype, device_name: str, weight_bytes: int, folder: Path | None = None
 ) -> Ceilings:
-    """The ceilings of a device and dtype at this number of threads, for a model of so many bytes: the best ever measured.
+    """The ceilings of a device, dtype, number of threads and size of model: the best that was ever measured here.
 
     They are measured at the first call and kept on disk. Later calls look once more, briefly, and keep what is better:
     what was measured on a busy machine is no ceiling.
