@@ -30,7 +30,6 @@ from app.widgets.elided_label import ElidedLabel
 from app.widgets.whole_parts import WholeParts
 from engine.session.store import Session
 
-
 LEAST_BODY: Final = QSize(320, 220)
 """The most that a panel may ask for as its least size: two rows of docks fit a window of 1280 × 800."""
 
@@ -280,8 +279,8 @@ class PanelHeader(QWidget):
 class PanelBody(QStackedWidget):
     """Where the panel stands; it asks for no more room than a small window can give.
 
-    What a panel needs may depend on its width. While docks are arranged a cell is narrow for a moment, and a window that
-    had to grow for it then would stay large.
+    What a panel needs may depend on its width. While docks are arranged a cell is narrow for a moment, and a window
+    that had to grow for it then would stay large.
     """
 
     def minimumSizeHint(self) -> QSize:
