@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from PySide6.QtWidgets import QMainWindow
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication, QMainWindow
 from pytestqt.qtbot import QtBot
 
 from app.panels.base import PanelContext
-from app.panels.frame import PanelDock
+from app.panels.frame import LEAST_BODY, PanelDock
 from app.panels.registry import entry
 from app.selection import Selected, Selection
 from engine.session.store import Session
@@ -68,3 +69,17 @@ def test_a_hidden_panel_follows_the_selection_when_it_appears(
     dock.refresh()
     assert followed == [5]
     assert not dock.needs_refresh
+
+
+def test_a_panel_that_needs_much_for_a_moment_does_not_make_the_window_grow(
+    qtbot: QtBot, window: QMainWindow, session: Session
+) -> None:
+    """The KV memory panel wraps its calculator: narrow, as cells are while docks are arranged, it needs more height."""
+    dock = dock_of(window, "kv-memory", session)
+    window.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, dock)
+    panel, title = dock.build(), dock.titleBarWidget()
+    assert title is not None
+    panel.setMinimumHeight(600)
+    QApplication.processEvents()
+    assert dock.minimumSizeHint().height() <= LEAST_BODY.height() + title.height() + 4
+    assert window.height() == 500

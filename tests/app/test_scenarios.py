@@ -6,12 +6,9 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from app.cli.requests_file import read_requests
-from app.panels.frame import LEAST_BODY
-from app.panels.kv_memory import KvMemoryPanel
 from app.scenarios import FOLDER, Scenario, load_scenario, load_scenarios
 from app.window import MainWindow
 from engine.decode.settings import Probe, RunSpec, Sampling, SwitchChange
@@ -125,23 +122,6 @@ def test_what_cannot_run_here_is_grey_and_says_why(window: MainWindow, tmp_path:
     assert one.unavailable({"attention=triton": "Triton needs a CUDA device."}) == "Triton needs a CUDA device."
     assert one.unavailable({"speculate=draft": "No draft model is loaded."}) == ""
     assert all(action.isEnabled() for action in window.scenarios.actions)
-
-
-def test_a_cell_that_is_narrow_for_a_moment_does_not_make_the_window_grow(qtbot: QtBot, window: MainWindow) -> None:
-    with qtbot.waitSignal(window.control.session_started):
-        window.scenarios.run(scenario("5"))
-    dock = window.docks["kv-memory"]
-    panel = dock.build()
-    assert isinstance(panel, KvMemoryPanel)
-    tall = panel.calculator.heightForWidth(120)  # as narrow as the cell is while docks are arranged
-    assert tall > LEAST_BODY.height()
-    panel.calculator.setFixedHeight(tall)
-    QApplication.sendPostedEvents()
-    title = dock.titleBarWidget()
-    assert title is not None
-    assert dock.minimumSizeHint().height() <= LEAST_BODY.height() + title.height() + 4
-    assert window.minimumSizeHint().height() <= 768
-    assert window.height() == 800
 
 
 def test_the_words_follow_the_language_and_can_be_closed(qtbot: QtBot, window: MainWindow) -> None:
