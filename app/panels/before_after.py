@@ -15,7 +15,7 @@ from app.panels.models.before_after import (
     NAMES,
     Line,
     lines_of,
-    measured_tokens,
+    measured_with,
     pairs_of,
     plain_rows,
 )
@@ -201,7 +201,8 @@ class BeforeAfterPanel(Panel):
 
     def _show_note(self) -> None:
         """What the figures were measured on; before that, what will be measured."""
-        done = measured_tokens(self.session)
+        done = measured_with(self.session)
+        tokens, repeats = done or (self.tokens.value(), REPEATS)
         texts = {
             True: self.tr(
                 "Measured: {tokens} greedy tokens after “{prompt}”, {repeats} repeats after one that warms up"
@@ -213,7 +214,7 @@ class BeforeAfterPanel(Panel):
         self.note.setText(
             texts[done is not None].format(
                 prompt=self.prompt if len(self.prompt) <= 40 else self.prompt[:39] + "…",
-                tokens=count(self.tokens.value() if done is None else done), repeats=REPEATS,
+                tokens=count(tokens), repeats=count(repeats),
             )
         )  # fmt: skip
         self.note.setToolTip(self.note.text())

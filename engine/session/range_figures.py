@@ -173,6 +173,7 @@ def roofline(session: Session, steps: StepRange) -> dict[str, Any]:
         "bytes_per_s": roof.bytes_per_s if roof is not None else None,
         "flops_per_s": roof.flops_per_s if roof is not None else None,
         "ridge": roof.ridge if roof is not None else None,
+        "data_sheet": _data_sheet(roof),
         "kinds": {one.name: _point(one, roof) for one in points},
         "phases": {kind.name: {one.name: _point(one, roof) for one in sums.phase_points(kind.name)} for kind in points},
     }
@@ -219,6 +220,18 @@ def _point(point: Point, roof: Roof | None) -> dict[str, Any]:
     }
 
 
+def _data_sheet(roof: Roof | None) -> dict[str, Any] | None:
+    """What the maker states, in the dtype of the run; None where it is not known."""
+    if roof is None or roof.sheet is None:
+        return None
+    sheet = roof.sheet
+    return {
+        "device": sheet.device,
+        "bytes_per_s": sheet.bytes_per_s,
+        "flops_per_s": sheet.flops_per_s(roof.dtype),
+    }
+
+
 def _pair(pair: PairFigures) -> dict[str, Any]:
     return {
         "measure": pair.improvement.measure,
@@ -231,4 +244,6 @@ def _pair(pair: PairFigures) -> dict[str, Any]:
 
 
 def _side(side: SideFigures | None) -> dict[str, float] | None:
-    return None if side is None else {"median": side.median, "least": side.least, "most": side.most}
+    if side is None:
+        return None
+    return {"median": side.median, "least": side.least, "most": side.most, "repeats": len(side.values)}

@@ -9,8 +9,7 @@ from typing import Final
 from app.translation_marks import QT_TRANSLATE_NOOP
 from app.units import DERIVED, MEASURED, NOT_APPLICABLE, PREDICTED, THIN_SPACE, percent, rate, seconds, significant
 from engine.decode.improvements import IMPROVEMENTS, Improvement, reason
-from engine.session.before_after import PairFigures, SideFigures, before_after
-from engine.session.joining import KIND
+from engine.session.before_after import PairFigures, SideFigures, before_after, recorded_trials
 from engine.session.store import Session
 
 CONTEXT: Final = "BeforeAfter"
@@ -114,15 +113,17 @@ def pairs_of(session: Session | None, unavailable: dict[str, str]) -> list[PairF
     return [PairFigures(one, None, None, None, reason(one, unavailable)) for one in IMPROVEMENTS]
 
 
-def measured_tokens(session: Session | None) -> int | None:
-    """How many tokens a request of the suite in a session generates; None where the session is no suite's.
+def measured_with(session: Session | None) -> tuple[int, int] | None:
+    """(tokens a request, repeats that count) of the improvements that a session measured; None where it holds none.
 
     The first request of a run has the whole length, also in a batch.
     """
-    if session is None or not session.requests or not any(mark.kind == KIND for mark in session.marks):
+    if session is None or not session.requests:
         return None
+    keys = {one.key for one in IMPROVEMENTS}
+    repeats = max((trial.repeat for trial in recorded_trials(session) if trial.key in keys), default=0)
     tokens = session.requests[min(session.requests)].params.get("max_new_tokens")
-    return int(tokens) if tokens is not None else None
+    return (int(tokens), repeats) if repeats and tokens is not None else None
 
 
 def lines_of(pairs: Sequence[PairFigures], say: Translate = english) -> list[Line]:

@@ -16,7 +16,7 @@ from app.suite import Suite
 from app.units import rate, significant
 from engine.session.before_after import before_after
 from engine.session.joining import Joiner
-from engine.session.store import Session
+from engine.session.store import Mark, Session
 from tests.app.panels.acting import RecordingControl
 from tests.engine.session.synthetic import synthetic_events
 
@@ -41,9 +41,9 @@ class MeasuringControl(RecordingControl):
         self.stopped += 1
 
 
-def measured() -> Session:
+def measured(repeats: int = 3) -> Session:
     session, joiner = Session(), Joiner()
-    for repeat in range(4):
+    for repeat in range(1 + repeats):
         for side in ("off", "on"):
             joiner.begin(f"kv {side} {repeat}")
             for batch in synthetic_events(8, kv="none" if side == "off" else "contiguous", seed=repeat):
@@ -134,6 +134,16 @@ def test_what_was_measured_is_said_whatever_is_chosen_next(qtbot: QtBot) -> None
     panel = panel_of(qtbot, measured(), MeasuringControl())
     panel.tokens.setValue(300)
     assert panel.note.text().startswith("Measured: 8 greedy tokens after")
+
+
+def test_the_note_says_how_often_this_session_repeated(qtbot: QtBot) -> None:
+    assert ", 2 repeats after" in panel_of(qtbot, measured(2), MeasuringControl()).note.text()
+
+
+def test_runs_of_something_else_are_no_measurement_of_improvements(qtbot: QtBot) -> None:
+    session = measured()
+    session.marks[:] = [Mark(0, "measure", "batch static 1"), Mark(1, "measured", "finished")]
+    assert panel_of(qtbot, session, MeasuringControl()).note.text().startswith("Measures 64 greedy tokens")
 
 
 def test_progress_is_shown_and_can_be_cancelled(qtbot: QtBot) -> None:
