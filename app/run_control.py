@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 from app.feed import Feed
 from app.menus import Menus
 from app.run_panel import RunActions, RunPanel
-from app.units import count
+from app.units import count, parameters
 from engine.decode.settings import LoadSpec
 from engine.errors import DecodeScopeError
 from engine.session.schema import ModelReady
@@ -34,6 +34,7 @@ class RunControl(QObject):
         self._feed = feed
         self._parts: tuple[Menus, RunPanel, RunActions] | None = None
         self._model = "demo"
+        self._ready: ModelReady | None = None
         self.state = feed.state
         self.live: tuple[Session, str] | None = None
         feed.state_changed.connect(self._on_state)
@@ -131,7 +132,25 @@ class RunControl(QObject):
     @Slot(object)
     def _on_model_ready(self, ready: ModelReady) -> None:
         self.panel.show_model(ready)
-        self.panel.show_facts(model_line(ready.meta, self._model))
+        self._ready = ready
+        self.retranslate()
+
+    def retranslate(self) -> None:
+        """Say in the language in force what model is loaded."""
+        if self._ready is not None:
+            self.panel.show_facts(self._model_line(self._ready.meta))
+
+    def _model_line(self, meta: dict[str, str]) -> str:
+        """One line about a loaded model: name, size, precision, device."""
+        facts = json.loads(meta.get("model_config", "{}"))
+        parts = [
+            "demo" if self._model == "demo" else meta.get("model", ""),
+            self.tr("{} parameters").format(parameters(facts["parameters"])) if facts.get("parameters") else "",
+            self.tr("{} layers").format(count(facts["layers"])) if "layers" in facts else "",
+            meta.get("dtype", ""),
+            meta.get("device", ""),
+        ]
+        return " · ".join(part for part in parts if part)
 
     @Slot(object, str)
     def _on_session_started(self, session: Session, path: str) -> None:
@@ -145,6 +164,7 @@ class RunControl(QObject):
     @Slot(str, str)
     def _on_refused(self, command: str, sentence: str) -> None:
         if command == "Load":
+            self._ready = None
             self.panel.show_facts(sentence)
         elif command == "SetSwitches" and self.live is not None and self.live[0].configs:
             in_force = self.live[0].configs[-1].switches
@@ -161,17 +181,3 @@ class RunControl(QObject):
     def _on_recording_failed(self, sentence: str) -> None:
         self.failed.emit(sentence)
         self.file_lost.emit()
-
-
-def model_line(meta: dict[str, str], model: str) -> str:
-    """One line about a loaded model: name, size, precision, device."""
-    facts = json.loads(meta.get("model_config", "{}"))
-    parameters = facts.get("parameters")
-    parts = [
-        "demo" if model == "demo" else meta.get("model", ""),
-        f"{parameters / 1e6:.3g} M parameters" if parameters else "",
-        f"{count(facts['layers'])} layers" if "layers" in facts else "",
-        meta.get("dtype", ""),
-        meta.get("device", ""),
-    ]
-    return " · ".join(part for part in parts if part)

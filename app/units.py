@@ -57,6 +57,11 @@ def rate(value: float | None, unit: str) -> str:
     return f"{significant(value)}{THIN_SPACE}{_SI_PREFIXES[index]}{unit}"
 
 
+def parameters(value: int) -> str:
+    """How many parameters a model has, as people say it: `6.85 M`, `7.24 B` (billions)."""
+    return rate(value, "").replace("G", "B")
+
+
 def percent(share: float | None) -> str:
     """A share of 1 as a percentage: `12.3 %`."""
     return NOT_APPLICABLE if share is None or not math.isfinite(share) else f"{significant(100 * share)}{THIN_SPACE}%"

@@ -429,6 +429,7 @@ class MainWindow(QMainWindow):
     def retranslate(self) -> None:
         """Take the texts of the language in force."""
         self.menus.retranslate(self.control.state)
+        self.control.retranslate()
         self.scenarios.retranslate()
         self._strip_bar.setWindowTitle(self.tr("Step strip"))
         self.side.setWindowTitle(self.tr("Run"))

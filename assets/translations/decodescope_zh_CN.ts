@@ -2172,7 +2172,7 @@ internal fragmentation {fragmentation} {derived}</source>
     </message>
     <message>
         <source>position</source>
-        <translation type="unfinished"></translation>
+        <translation>位置</translation>
     </message>
 </context>
 <context>
@@ -2227,11 +2227,11 @@ internal fragmentation {fragmentation} {derived}</source>
     </message>
     <message>
         <source>positions computed so far · against theory</source>
-        <translation type="unfinished"></translation>
+        <translation>累计计算的位置数 · 与理论对比</translation>
     </message>
     <message>
         <source>positions computed in the range · against theory</source>
-        <translation type="unfinished"></translation>
+        <translation>所选范围内计算的位置数 · 与理论对比</translation>
     </message>
     <message>
         <source>step</source>
@@ -2263,7 +2263,7 @@ internal fragmentation {fragmentation} {derived}</source>
     </message>
     <message>
         <source>FLOPs in the range</source>
-        <translation type="unfinished"></translation>
+        <translation>所选范围内的 FLOP</translation>
     </message>
     <message>
         <source>step {}, position {}</source>
@@ -2306,7 +2306,8 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     <message>
         <source>steps {first}–{step}: {computed} positions computed {measured}, {flops} {derived}
 no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
-        <translation type="unfinished"></translation>
+        <translation>第 {first}–{step} 步：计算了 {computed} 个位置 {measured}，{flops} {derived}
+无缓存需要 {without} {predicted}，有缓存需要 {with_} {predicted}</translation>
     </message>
 </context>
 <context>
@@ -2497,6 +2498,14 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     <message>
         <source>mark {}</source>
         <translation>标记 {}</translation>
+    </message>
+    <message>
+        <source>{} parameters</source>
+        <translation>{} 参数</translation>
+    </message>
+    <message>
+        <source>{} layers</source>
+        <translation>{} 层</translation>
     </message>
     <message>
         <source>What it had recorded until then is kept.</source>
@@ -3315,16 +3324,17 @@ The brief: {claim} ~</source>
     </message>
     <message>
         <source>draft accepted</source>
-        <translation type="unfinished"></translation>
+        <translation>草稿被接受</translation>
     </message>
     <message>
         <source>draft rejected</source>
-        <translation type="unfinished"></translation>
+        <translation>草稿被拒绝</translation>
     </message>
     <message>
         <source>step {step}: {proposed} drafts proposed and verified {measured}
 {accepted} accepted ({share} {derived}), {rejected} rejected {measured}</source>
-        <translation type="unfinished"></translation>
+        <translation>第 {step} 步：提出并验证了 {proposed} 个草稿 {measured}
+接受 {accepted} 个（{share} {derived}），拒绝 {rejected} 个 {measured}</translation>
     </message>
 </context>
 <context>
@@ -3351,7 +3361,7 @@ The brief: {claim} ~</source>
     </message>
     <message>
         <source>drafts</source>
-        <translation type="unfinished"></translation>
+        <translation>草稿</translation>
     </message>
     <message>
         <source>idle {}</source>

@@ -47,6 +47,7 @@ def test_rate_percent_and_count() -> None:
     assert units.percent(0.1234) == f"12.3{T}%"
     assert units.percent(0) == f"0{T}%"
     assert units.count(1234567) == f"1{T}234{T}567"
+    assert (units.parameters(6_850_000), units.parameters(7_240_000_000)) == (f"6.85{T}M", f"7.24{T}B")
 
 
 def test_white_space_in_tokens_is_drawn() -> None:
