@@ -315,12 +315,12 @@ def test_closing_while_running_keeps_the_recording_and_asks_nothing(
     assert len(open_session(path).steps) == len(window._session.steps if window._session else [])
 
 
-def test_the_line_about_the_model_follows_the_language(window: MainWindow) -> None:
+def test_the_line_about_the_model_follows_the_language(qtbot: QtBot, window: MainWindow) -> None:
     facts = window.run_panel._facts
     assert facts.text().replace("\u2009", " ") == "demo · 1.00 M parameters · 8 layers · float32 · cpu"
     window._choose("language", "zh_CN")
     try:
-        assert "8 层" in facts.text()
+        qtbot.waitUntil(lambda: "8 层" in facts.text())
     finally:
         window._choose("language", "en")
-    assert "8 layers" in facts.text()
+    qtbot.waitUntil(lambda: "8 layers" in facts.text())
