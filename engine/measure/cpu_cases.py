@@ -43,8 +43,8 @@ def product_case(shape: tuple[int, int], rows: int, weight_dtype: torch.dtype, d
 def row_cases(rows: int, hidden: int, ffn: int, heads: int, kv_heads: int, head_dim: int) -> Iterator[Case]:
     """Norm, rotation and SwiGLU of so many rows in float32."""
     x, weight, wide = torch.randn(rows, hidden), torch.randn(hidden), torch.randn(rows, 2 * ffn)
-    turning, eps = heads + kv_heads, torch.tensor(1e-5)
-    qkv = torch.randn(rows, turning + kv_heads, head_dim)[:, :turning]
+    turning, norm = heads + kv_heads, row_operations.rms_norm(weight, 1e-5)
+    qkv = torch.randn(rows, turning + kv_heads, head_dim)
     angle = torch.rand(rows, 1, head_dim // 2)
     rotation = torch.polar(torch.ones_like(angle), angle)
 
@@ -53,10 +53,10 @@ def row_cases(rows: int, hidden: int, ffn: int, heads: int, kv_heads: int, head_
         return functional.silu(gate) * up
 
     yield Case("rms_norm", f"{rows} × {hidden}", 2 * x.nbytes + weight.nbytes, 4 * x.numel(),
-               lambda: row_operations.rms_norm(x, weight, eps),
+               lambda: norm(x),
                lambda: functional.rms_norm(x, (hidden,), weight, 1e-5), "rms_norm")  # fmt: skip
     yield Case("rotate", f"{rows} × {turning} heads of {head_dim}", 2 * rows * turning * head_dim * 4 + rotation.nbytes,
-               3 * rows * turning * head_dim, lambda: row_operations.rotate_(qkv, rotation),
-               lambda: rotate_(qkv, rotation), "complex product")  # fmt: skip
+               3 * rows * turning * head_dim, lambda: row_operations.rotate_(qkv, rotation, turning),
+               lambda: rotate_(qkv, rotation, turning), "complex product")  # fmt: skip
     yield Case("swiglu", f"{rows} × {ffn}", 12 * rows * ffn, 5 * rows * ffn,
                lambda: row_operations.swiglu(wide), gate_and_multiply, "silu, product")  # fmt: skip

@@ -67,7 +67,7 @@ def small_cases(sizes: Sizes, rows: int, random: Callable[..., torch.Tensor], ke
         }
 
     def rotate_and_copy() -> None:
-        rotate_(qkv[:, : heads + kv_heads], rotation)
+        rotate_(qkv, rotation, heads + kv_heads)
         memory[0].index_copy_(0, slots, qkv[:, heads : heads + kv_heads])
         memory[1].index_copy_(0, slots, qkv[:, heads + kv_heads :])
 

@@ -169,7 +169,7 @@ class Decoder:
                 return qkv[:, :heads]
         with timer("rope"):
             if rotation is not None:
-                self._rotate_(qkv[:, : heads + kv_heads], rotation)
+                self._rotate_(qkv, rotation, heads + kv_heads)
             q, k, v = torch.split(qkv, [heads, kv_heads, kv_heads], 1)  # [P, heads or kv_heads, head_dim]
         with timer("kv_write"):
             cache.write(layer, k, v)

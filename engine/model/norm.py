@@ -61,11 +61,11 @@ def layer_norm(weight: Tensor, bias: Tensor, eps: float) -> Norm:
 
 
 def _c_rms_norm(weight: Tensor, eps: float) -> Norm:
-    weight, epsilon = weight.contiguous(), torch.tensor(eps)
+    normalised = row_operations.rms_norm(weight, eps)
 
     def norm(x: Tensor, delta: Tensor | None = None) -> tuple[Tensor, Tensor]:
         total = x if delta is None else x + delta
-        return row_operations.rms_norm(total, weight, epsilon), total
+        return normalised(total), total
 
     return norm
 

@@ -39,8 +39,12 @@ def rotations(rope: Rope, config: ModelConfig, device: torch.device) -> Tensor:
     return torch.polar(torch.ones_like(angle), angle).to(torch.complex64).unsqueeze(1).to(device)
 
 
-def rotate_(x: Tensor, rotation: Tensor) -> None:
-    """Turn x [P, heads, head_dim] in place by rotation [P, 1, head_dim / 2]; channels (2i, 2i + 1) are a pair."""
+def rotate_(qkv: Tensor, rotation: Tensor, heads: int) -> None:
+    """Turn the first `heads` of qkv [P, all, head_dim] in place by rotation complex64 [P, 1, head_dim / 2].
+
+    Channels (2i, 2i + 1) are a pair.
+    """
+    x = qkv[:, :heads]
     pairs = x.view(*x.shape[:-1], -1, 2)  # [P, heads, head_dim / 2, 2]
     if x.dtype == torch.float32:
         torch.view_as_complex(pairs).mul_(rotation)

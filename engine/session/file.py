@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from engine.errors import SessionFileError
+from engine.session.checking import check_content
 from engine.session.loading import load
 from engine.session.reader import SessionFile
 from engine.session.store import Session
@@ -24,8 +25,10 @@ def open_session(path: str | os.PathLike[str]) -> Session:
     """
     file = SessionFile(path)
     try:
-        return load(file)
-    except (KeyError, ValueError, TypeError, IndexError, msgspec.MsgspecError) as error:
+        session = load(file)
+        check_content(session)
+        return session
+    except (KeyError, ValueError, TypeError, IndexError, OverflowError, msgspec.MsgspecError) as error:
         file.close()
         raise file.damaged(error) from error
     except BaseException:

@@ -44,7 +44,10 @@ def load(file: SessionFile) -> Session:
         _load_tokens(file, session)
         for name in ("work", "speculation", "kv_blocks", "device_samples"):
             _load_plain(file, session, name)
-        session.know_attention(file.attention_maps())
+        maps = file.attention_maps()
+        if not all(type(one) is int for key in maps for one in key):
+            raise ValueError("an attention row names no request, layer or head")
+        session.know_attention(maps)
     finally:
         file.query("COMMIT")
     session.revision += 1

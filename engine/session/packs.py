@@ -94,6 +94,8 @@ def _column(name: str, values: tuple[Any, ...]) -> Column:
     if name in WORDS:
         index: dict[str, int] = {}
         codes = [index.setdefault(value, len(index)) for value in values]
+        if not all(isinstance(word, str) for word in index):
+            raise ValueError(f"the column {name} holds what is no text")
         return Words(list(index), np.array(codes, np.uint32))
     return np.array(values, FLOATS.get(name, np.int64))
 

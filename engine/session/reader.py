@@ -13,10 +13,17 @@ from typing import Any, Final
 
 from engine.errors import SessionFileError
 from engine.session.packs import PACKED, Column, columns_of, unpack
+from engine.session.schema import PHASES
 from engine.session.tables import MIGRATIONS, VERSION
 from engine.session.writer import HEADER_BYTES, is_session
 
 ROWS_AT_ONCE: Final = 50_000
+UNREADABLE: Final = (sqlite3.DatabaseError, UnicodeDecodeError)
+"""What SQLite raises where a file is damaged; the second one where its own words about that are damaged too."""
+PHASES_ROW_BYTES: Final = 4 * len(PHASES)
+KV_ROW_BYTES: Final = 16
+PROBABILITY_BYTES: Final = 2
+ALTERNATIVE_BYTES: Final = 8
 
 
 class SessionFile:
@@ -50,7 +57,7 @@ class SessionFile:
         with self._lock:
             try:
                 return self._db.execute(sql, parameters).fetchall()
-            except sqlite3.DatabaseError as error:
+            except UNREADABLE as error:
                 raise self.damaged(error) from error
 
     def chunks(self, sql: str, parameters: tuple[Any, ...] = (), rows: int = ROWS_AT_ONCE) -> Iterator[list[Any]]:
@@ -60,7 +67,7 @@ class SessionFile:
                 cursor = self._db.execute(sql, parameters)
                 while found := cursor.fetchmany(rows):
                     yield found
-            except sqlite3.DatabaseError as error:
+            except UNREADABLE as error:
                 raise self.damaged(error) from error
 
     def columns(self, table: str) -> Iterator[dict[str, Column]]:
@@ -115,18 +122,29 @@ class SessionFile:
 
     def step_blobs(self, step_id: int) -> tuple[bytes, bytes] | None:
         rows = self.query("SELECT phases, kv_layers FROM steps WHERE id = ?", (step_id,))
-        return (rows[0][0], rows[0][1]) if rows else None
+        return (self._blob(rows[0][0], PHASES_ROW_BYTES), self._blob(rows[0][1], KV_ROW_BYTES)) if rows else None
 
     def attention_rows(self, request_id: int, layer: int, head: int) -> list[tuple[int, int, bytes]]:
-        return self.query(
+        rows = self.query(
             "SELECT step_id, position, probs FROM attention "
             "WHERE request_id = ? AND layer = ? AND head = ? ORDER BY rowid",
             (request_id, layer, head),
         )
+        for step_id, position, probs in rows:
+            if type(step_id) is not int or type(position) is not int:
+                raise self.damaged(ValueError("an attention row names no step"))
+            self._blob(probs, PROBABILITY_BYTES)
+        return rows
 
     def alternatives(self, token_id: int) -> bytes:
         rows = self.query("SELECT alternatives FROM tokens WHERE id = ?", (token_id,))
-        return bytes(rows[0][0]) if rows else b""
+        return self._blob(rows[0][0], ALTERNATIVE_BYTES) if rows else b""
+
+    def _blob(self, value: Any, item_bytes: int) -> bytes:
+        """A blob as it stands in the file, once it is one, of whole items."""
+        if not isinstance(value, bytes) or len(value) % item_bytes:
+            raise self.damaged(ValueError(f"a blob is not made of items of {item_bytes} bytes"))
+        return value
 
     # ----------------------------------------------------------------------------------------------------------------
 
@@ -179,7 +197,7 @@ class SessionFile:
         )
         try:
             db.execute("SELECT count(*) FROM meta").fetchone()
-        except sqlite3.DatabaseError as error:
+        except UNREADABLE as error:
             db.close()
             if isinstance(error, sqlite3.OperationalError):
                 raise

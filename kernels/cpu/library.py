@@ -49,6 +49,11 @@ def function(name: str, pointers: int, sizes: int, *dtypes: torch.dtype) -> ctyp
     return found  # type: ignore[no-any-return]
 
 
+def constant(name: str) -> int:
+    """The value of a C constant, which may differ from processor to processor; raises KernelUnavailableError."""
+    return ctypes.c_int.in_dll(library(), name).value
+
+
 @cache
 def library() -> ctypes.CDLL:
     """All C files of this folder as one library; raises KernelUnavailableError with the reason where there is none."""

@@ -2,14 +2,14 @@
 #include "numbers.h"
 #include <math.h>
 
-enum { LANES = 16, ROWS_A_THREAD = 16 };
+enum { LANES = 16 };
 
 /* x and y [rows, width]; weight [kinds, width], row i takes weight i % kinds. Rows of x are `stride` apart in groups of
  * `kinds`: x may be a slice of a wider tensor. y may be x. */
 #define DEFINE_RMS_NORM(TYPE)                                                                                          \
     void rms_norm_##TYPE(const TYPE *x, const TYPE *weight, TYPE *y, const float *eps, size_t rows, size_t kinds,      \
                          size_t width, size_t x_stride, size_t y_stride, int threads) {                                \
-        _Pragma("omp parallel for num_threads(threads) if (rows > ROWS_A_THREAD)")                                     \
+        _Pragma("omp parallel for num_threads(threads) if (threads > 1)")                                              \
         for (size_t row = 0; row < rows; row++) {                                                                      \
             const size_t group = row / kinds, kind = row % kinds;                                                      \
             const TYPE *from = x + group * x_stride + kind * width, *factor = weight + kind * width;                   \

@@ -1,13 +1,11 @@
 /* Rotary positions in place: neighbouring channels of a head are a complex number that turns with the position. */
 #include "numbers.h"
 
-enum { ROWS_A_THREAD = 16 };
-
 /* x: rows `stride` apart, each of heads · 2 · pairs channels; turns [rows, pairs] as (cosine, sine). */
 #define DEFINE_ROTATE(TYPE)                                                                                            \
     void rotate_##TYPE(TYPE *x, const float *turns, size_t rows, size_t heads, size_t pairs, size_t stride,            \
                        int threads) {                                                                                  \
-        _Pragma("omp parallel for num_threads(threads) if (rows > ROWS_A_THREAD)")                                     \
+        _Pragma("omp parallel for num_threads(threads) if (threads > 1)")                                              \
         for (size_t row = 0; row < rows; row++) {                                                                      \
             const float *turn = turns + row * 2 * pairs;                                                               \
             for (size_t head = 0; head < heads; head++) {                                                              \

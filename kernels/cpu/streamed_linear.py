@@ -58,23 +58,28 @@ def streamed(weight: Tensor, bias: Tensor | None, activation: torch.dtype) -> Mu
         raise ValueError(f"a weight {tuple(weight.shape)} must be contiguous, and its bias [{out}] of {activation}")
     call = library.function("streamed_linear", 6, 3, weight.dtype, activation)
     weight_at, bias_at = weight.data_ptr(), None if bias is None else bias.data_ptr()
-    spreads = weight.dtype != torch.float32
+    spreads = weight.dtype != activation or (
+        weight.dtype == torch.bfloat16 and library.constant("streamed_linear_spreads_bfloat16")
+    )
     itemsize = activation.itemsize
 
+    # Few calls: the weights of the product before have pushed the code of each of them out of the caches.
     def multiply(x: Tensor, residual: Tensor | None = None) -> Tensor:
-        rows = x.shape[0]
-        if x.shape[1] != channels or x.dtype != activation:
+        rows, width = x.shape
+        if width != channels or x.dtype is not activation:
             raise ValueError(f"x {tuple(x.shape)} of {x.dtype} does not fit {tuple(weight.shape)} and {activation}")
-        x = x.contiguous()
-        residual_at = None
-        if residual is not None:
-            if residual.shape != (rows, out) or residual.dtype != activation:
-                raise ValueError(f"a residual {tuple(residual.shape)} of {residual.dtype} does not fit [{rows}, {out}]")
-            residual = residual.contiguous()
-            residual_at = residual.data_ptr()
+        if not x.is_contiguous():
+            x = x.contiguous()
         y = torch.empty(rows, out, dtype=activation)
+        x_at, y_at, residual_at = x.data_ptr(), y.data_ptr(), None
+        if residual is not None:
+            if residual.shape != y.shape or residual.dtype is not activation:
+                raise ValueError(f"a residual {tuple(residual.shape)} of {residual.dtype} does not fit [{rows}, {out}]")
+            if not residual.is_contiguous():
+                residual = residual.contiguous()
+            residual_at = residual.data_ptr()
         scratch = torch.empty(min(rows, ROWS_AT_ONCE), channels) if spreads else x
-        x_at, y_at, scratch_at, threads = x.data_ptr(), y.data_ptr(), scratch.data_ptr(), torch.get_num_threads()
+        scratch_at, threads = scratch.data_ptr(), torch.get_num_threads()
         for first in range(0, rows, ROWS_AT_ONCE):
             skip = first * out * itemsize
             call(

@@ -2,8 +2,6 @@
 #include "numbers.h"
 #include <math.h>
 
-enum { ROWS_A_THREAD = 4 };
-
 /* e^x to about one unit in the last place, in operations that compilers turn into vectors: 2^n · p(r), x = n ln 2 + r,
  * with Cephes' polynomial (Moshier 1992). Outside [-87, 88] it stays at the ends. */
 INLINE float exponential(float x) {
@@ -26,7 +24,7 @@ INLINE float exponential(float x) {
 /* wide [rows, 2 · width] to y [rows, width]. */
 #define DEFINE_SWIGLU(TYPE)                                                                                            \
     void swiglu_##TYPE(const TYPE *wide, TYPE *y, size_t rows, size_t width, int threads) {                            \
-        _Pragma("omp parallel for num_threads(threads) if (rows > ROWS_A_THREAD)")                                     \
+        _Pragma("omp parallel for num_threads(threads) if (threads > 1)")                                              \
         for (size_t row = 0; row < rows; row++) {                                                                      \
             const TYPE *gate = wide + row * 2 * width, *up = gate + width;                                             \
             TYPE *to = y + row * width;                                                                                \

@@ -144,7 +144,7 @@ def test_rotating_neighbours_is_rotating_halves(dtype: torch.dtype) -> None:
         return torch.stack([interleave_pairs(head, 8) for head in t.flatten(0, 1)]).view(t.shape)
 
     mine = neighbours(x).to(dtype)
-    rotate_(mine, torch.polar(torch.ones_like(angle), angle).to(torch.complex64)[:, None])
+    rotate_(mine, torch.polar(torch.ones_like(angle), angle).to(torch.complex64)[:, None], 3)
     assert mine.dtype == dtype
     assert torch.allclose(mine.float(), neighbours(halves), atol=1e-5 if dtype == torch.float32 else 0.03)
 

@@ -22,7 +22,7 @@ def test_rms_norm(width: int, dtype: torch.dtype) -> None:
     weight = random((width,), dtype, "cpu", 1)
     for rows in ROWS:
         x = random((rows, width), dtype, "cpu", 2) * 5
-        got = rms_norm(x, weight, torch.tensor(EPS))
+        got = rms_norm(weight, EPS)(x)
         assert got.dtype == dtype
         assert_close(got, rms_norm_reference(x.double(), weight.double(), EPS), dtype)
 
@@ -33,8 +33,8 @@ def test_a_norm_with_a_weight_a_head_reads_a_slice(dtype: torch.dtype) -> None:
     for rows in ROWS:
         x = random((rows, 8, 24), dtype, "cpu", 2)[:, :5]
         true = rms_norm_reference(x.double(), weight.double(), EPS)
-        assert_close(rms_norm(x, weight, torch.tensor(EPS)), true, dtype)
-        assert_close(rms_norm(x.transpose(1, 2).contiguous().transpose(1, 2), weight, torch.tensor(EPS)), true, dtype)
+        assert_close(rms_norm(weight, EPS)(x), true, dtype)
+        assert_close(rms_norm(weight, EPS)(x.transpose(1, 2).contiguous().transpose(1, 2)), true, dtype)
 
 
 @dtypes
@@ -45,7 +45,7 @@ def test_rotation_turns_the_heads_it_is_given_and_no_others(head_dim: int, dtype
         before = qkv.clone()
         angle = random((rows, 1, head_dim // 2), torch.float32, "cpu", 2).double() * 9
         rotation = torch.polar(torch.ones_like(angle), angle)
-        rotate_(qkv[:, :4], rotation.to(torch.complex64))
+        rotate_(qkv, rotation.to(torch.complex64), 4)
         pairs = torch.view_as_complex(before[:, :4].double().reshape(rows, 4, -1, 2))
         assert_close(qkv[:, :4], torch.view_as_real(pairs * rotation).view(rows, 4, head_dim), dtype)
         assert torch.equal(qkv[:, 4:], before[:, 4:])
@@ -72,13 +72,16 @@ def test_swiglu_of_the_extremes() -> None:
 
 
 def test_what_does_not_fit_is_refused() -> None:
-    eps = torch.tensor(EPS)
-    with pytest.raises(ValueError, match="does not fit x"):
-        rms_norm(torch.zeros(2, 8), torch.zeros(4), eps)
-    with pytest.raises(ValueError, match="does not fit x"):
-        rotate_(torch.zeros(2, 3, 8), torch.zeros(2, 1, 3, dtype=torch.complex64))
+    norm, turn = rms_norm(torch.zeros(4), EPS), torch.zeros(2, 1, 4, dtype=torch.complex64)
+    for wrong in (torch.zeros(2, 8), torch.zeros(2, 4).half(), torch.zeros(2, 1, 4)):
+        with pytest.raises(ValueError, match="does not fit x"):
+            norm(wrong)
+    with pytest.raises(ValueError, match="a rotation"):
+        rotate_(torch.zeros(2, 3, 8), turn[..., :3], 2)
+    with pytest.raises(ValueError, match="a rotation"):
+        rotate_(torch.zeros(2, 3, 8), turn, 4)
     with pytest.raises(ValueError, match="one after another"):
-        rotate_(torch.zeros(2, 8, 3).transpose(1, 2), torch.zeros(2, 1, 4, dtype=torch.complex64))
+        rotate_(torch.zeros(2, 8, 3).transpose(1, 2), turn, 2)
     with pytest.raises(ValueError, match="side by side"):
         swiglu(torch.zeros(2, 7))
     with pytest.raises(KernelUnavailableError, match=r"swiglu was not written for torch\.float16"):
