@@ -1,0 +1,109 @@
+"""Says whether what a session file holds makes sense, before anything is computed from it.
+
+SQLite keeps whatever was put into a column, and a file may have been damaged or edited. Whoever reads a Session relies
+on what this makes sure of: facts are JSON objects, rows name steps and settings that are there, sizes are sizes.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.session.store import Request, Session
+
+LARGE: Final = 2**50
+"""Above any size in bytes, and any count of anything."""
+LARGEST: Final = 2**63 - 1
+JSON_FACTS: Final = ("model_config", "ceilings", "versions")
+
+
+def check_content(session: Session) -> None:
+    """Raise ValueError, with what is wrong, where the content of a loaded session makes no sense."""
+    _check_facts(session)
+    for request in session.requests.values():
+        _check_request(request)
+    for mark in session.marks:
+        _require(_is_time(mark.t_ns), "the time of a mark is none")
+        _require(isinstance(mark.kind, str) and isinstance(mark.label, str), "a mark is no text")
+    _check_steps(session)
+    _check_rows(session)
+
+
+def _check_facts(session: Session) -> None:
+    for key, value in session.meta.items():
+        _require(isinstance(key, str) and isinstance(value, str), f"the fact {key!r} is no text")
+    for key in JSON_FACTS:
+        facts = json.loads(session.meta.get(key) or "{}")
+        _require(isinstance(facts, dict), f"the fact {key} is no JSON object")
+        if key == "ceilings":
+            _require(all(isinstance(one, int | float) for one in facts.values()), "a measured ceiling is no number")
+    model = session.model_config
+    for name in ("layers", "kv_heads", "head_dim", "itemsize", "weight_bytes", "hidden", "ffn", "vocab"):
+        size = model.get(name, 0)
+        _require(isinstance(size, int) and 0 <= size <= LARGE, f"the model's {name} is no size")
+    for index, config in enumerate(session.configs):
+        _require(config.id == index, "settings of the switches are missing")
+        _require(type(config.step_id) is int and 0 <= config.step_id <= LARGE, "a setting of the switches has no step")
+        _require(isinstance(config.switches, dict), "a setting of the switches is no JSON object")
+    _require(all(type(count) is int for count in session.dropped.values()), "what was dropped is no count")
+
+
+def _check_request(request: Request) -> None:
+    name = f"request {request.id}"
+    _require(isinstance(request.prompt, str), f"the prompt of {name} is no text")
+    _require(isinstance(request.params, dict), f"the parameters of {name} are no JSON object")
+    _require(isinstance(request.params.get("sampling", {}), dict), f"the sampling of {name} is no JSON object")
+    texts: Any = request.prompt_token_texts
+    _require(
+        isinstance(texts, list) and all(isinstance(text, str) for text in texts), f"the tokens of {name} are no texts"
+    )
+    _require(_is_time(request.arrived_ns), f"the arrival of {name} is no time")
+    for time_ns in (request.scheduled_ns, request.first_token_ns, request.finished_ns):
+        _require(time_ns is None or _is_time(time_ns), f"a time of {name} is none")
+    _require(request.finish_reason is None or isinstance(request.finish_reason, str), f"why {name} ended is no text")
+
+
+def _check_steps(session: Session) -> None:
+    steps = session.steps
+    count = len(steps)
+    _require(bool((steps["id"] == np.arange(count)).all()), "steps are missing")
+    _within("steps.config_id", steps["config_id"], 0, max(0, len(session.configs) - 1))
+    _within("steps.start_ns", steps["start_ns"], 0, LARGEST)
+    _require(bool((steps["end_ns"] >= steps["start_ns"]).all()), "a step ends before it starts")
+    for name in ("computed", "new", "recomputed", "padding", "rejected", "reused"):
+        _within(f"steps.positions_{name}", steps[f"positions_{name}"], 0, LARGE)
+    for name in ("tokens_out", "kv_used_bytes", "kv_reserved_bytes", "kv_evictable_bytes", "running", "waiting"):
+        _within(f"steps.{name}", steps[name], 0, LARGE)
+    for name in ("flops", "bytes_moved"):
+        _within(f"steps.{name}", steps[name], 0, LARGEST)
+
+
+def _check_rows(session: Session) -> None:
+    last = len(session.steps) - 1
+    _within("tokens.step_id", session.tokens["step_id"], 0, last)
+    _within("speculation.step_id", session.speculation["step_id"], 0, last)
+    # What a run did when it was stopped belongs to the step that never came.
+    _within("work.step_id", session.work["step_id"], 0, last + 1)
+    _within("work.slot", session.work["slot"], 0, 2**20)
+    for name in ("first", "new_from", "end", "rejected", "reused"):
+        _within(f"work.{name}", session.work[name], 0, LARGE)
+    _within("kv_blocks.step_id", session.kv_blocks["step_id"], 0, last + 1)
+    _within("kv_blocks.block", session.kv_blocks["block"], 0, len(session.kv_blocks))  # each was allocated once
+
+
+def _is_time(value: Any) -> bool:
+    return type(value) is int and 0 <= value <= LARGEST
+
+
+def _within(name: str, values: NDArray[Any], least: int, most: int) -> None:
+    """Raise ValueError unless least <= values <= most."""
+    if len(values) and not (least <= int(values.min()) and int(values.max()) <= most):
+        raise ValueError(f"{name} should be from {least} to {most}")
+
+
+def _require(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise ValueError(otherwise)
