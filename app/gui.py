@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from PySide6.QtCore import (
     QCoreApplication,
+    QEventLoop,
     QMessageLogContext,
     QSettings,
     Qt,
@@ -28,6 +29,7 @@ PICTURE_SIZE = (1000, 520)
 
 if TYPE_CHECKING:
     from app.feed import Engine, Feed, Writer
+    from app.panels.frame import PanelDock
     from app.window import MainWindow
     from engine.export.report import Picture
     from engine.session.store import Session
@@ -146,7 +148,7 @@ def panel_pictures(session: Session, size: tuple[int, int] = PICTURE_SIZE) -> li
                 dock.show()
                 _settle()
                 dock.refresh()
-                _settle()
+                _settle(dock)
                 found.append(Picture(one.english, one.english_help, picture_bytes(dock)))
             dock.close()
     finally:
@@ -182,7 +184,7 @@ def _draw_window(
     _settle()
     window.documents.opened.emit(session, session_path)
     window.status.show_state("recorded", recorded=False)
-    _settle()
+    _settle(*window.docks.values())
     save_picture(window, out, fmt)
     window.close()
 
@@ -204,13 +206,13 @@ def _render_panel(session: Session, out: Path, name: str, size: tuple[int, int],
     dock.show()
     _settle()
     dock.refresh()
-    _settle()
+    _settle(dock)
     save_picture(dock, out, fmt)
     dock.close()
 
 
-def _settle() -> None:
-    """Let layouts and queued drawing finish."""
+def _settle(*docks: PanelDock) -> None:
+    """Let layouts and queued drawing finish, and the reading of those panels that can be seen."""
     for _ in range(5):
         QCoreApplication.processEvents()
     timer = QTimer()
@@ -218,6 +220,8 @@ def _settle() -> None:
     timer.start(0)
     while timer.isActive():
         QCoreApplication.processEvents()
+    while any(dock.is_seen and dock.panel is not None and dock.panel.is_behind for dock in docks):
+        QCoreApplication.processEvents(QEventLoop.ProcessEventsFlag.WaitForMoreEvents)
 
 
 def _say_unless_offscreen(_kind: QtMsgType, _context: QMessageLogContext, message: str) -> None:

@@ -173,7 +173,15 @@ class AttentionPanel(Panel):
         factor = feed.grid.factor * self.map.coarseness
         if factor > 1:  # before the rows: what a cell stands for must not go unsaid in a narrow panel
             parts.append(self.tr("pooled {n} × {n}").format(n=factor))
-        return " · ".join([*parts, self.tr("{rows} rows ●").format(rows=count(feed.rows))])
+        steps = self.context.selection.now.steps
+        if steps is None:
+            return " · ".join([*parts, self.tr("{rows} rows ●").format(rows=count(feed.rows))])
+        some = self.tr("{some} of {rows} rows ●").format(some=count(len(feed.within(steps))), rows=count(feed.rows))
+        return " · ".join([some, *parts])
+
+    @property
+    def is_behind(self) -> bool:
+        return self._maps is not None and self._maps.behind and self.heads.isVisible()
 
     def empty_text(self) -> str:
         return self.tr("Run a prompt and the attention of one head appears here, a row a token.")
@@ -350,6 +358,7 @@ class AttentionPanel(Panel):
             maps = self._maps = HeadMaps(feed.session, feed.request_id, feed.layer)
         changed = maps.update(HEADS_AT_ONCE_S)
         self.heads.selected = feed.head
+        self.heads.steps = self.context.selection.now.steps
         self.heads.query = self._shown_query()[0] if self._query is not None else None
         self.heads.show_maps(maps, changed, self.log_box.isChecked(), self._top())
         if maps.behind and self.isVisible():
@@ -361,6 +370,9 @@ class AttentionPanel(Panel):
             self.map.show_message(self._nothing_text())
         else:
             self.map.show_grid(feed.grid, dirty, self.log_box.isChecked(), self._top())
+            steps = self.context.selection.now.steps
+            rows = feed.within(steps) if steps is not None else []
+            self.map.mark_range((rows[0], rows[-1]) if rows else None)
         self.note.setText(self._note_text())
 
     def _note_text(self) -> str:

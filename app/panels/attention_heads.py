@@ -41,7 +41,9 @@ class HeadGrid(QWidget):
         self.maps: HeadMaps | None = None
         self.selected: int | None = None
         self.query: int | None = None
-        """The query whose entropy stands under each head; None: the mean over all rows."""
+        """The query whose entropy stands under each head; None: the mean over its rows."""
+        self.steps: tuple[int, int] | None = None
+        """The selected range: the mean is over the rows that these steps computed."""
         self._images: dict[int, QImage] = {}
         self._scale: tuple[bool, float] = (False, 1.0)
         self._hover: int | None = None
@@ -91,7 +93,8 @@ class HeadGrid(QWidget):
     def title_box(self) -> QRectF:
         """Where the title stands, in as many lines as it needs."""
         room = QRectF(GRID, GRID / 2, self.width() - 2 * GRID, self.height())
-        return QFontMetricsF(ui_font(CAPTION_SCALE)).boundingRect(room, TITLE_FLAGS, self.title())
+        box = QFontMetricsF(ui_font(CAPTION_SCALE)).boundingRect(room, TITLE_FLAGS, self.title())
+        return box.adjusted(0, 0, GRID, GRID)
 
     def columns(self) -> int:
         """How many heads stand in a row, so that the maps are as large as can be."""
@@ -159,7 +162,11 @@ class HeadGrid(QWidget):
 
     def title(self) -> str:
         """What the numbers are, and that pictures are pooled where they are."""
-        what = self.tr("entropy of the row, nats {}") if self.query is not None else self.tr("mean entropy, nats {}")
+        what = self.tr("mean entropy, nats {}")
+        if self.query is not None:
+            what = self.tr("entropy of the row, nats {}")
+        elif self.steps is not None:
+            what = self.tr("mean entropy of the selected steps, nats {}")
         parts = [self.tr("head · {}").format(what.format(DERIVED))]
         factor = max((one.grid.factor for one in self.maps.heads.values()), default=1) if self.maps is not None else 1
         if factor > 1:
@@ -172,7 +179,7 @@ class HeadGrid(QWidget):
             return None
         if self.query is not None:
             return self.maps.entropy(head, self.query)
-        return self.maps.heads[head].mean_entropy
+        return self.maps.heads[head].mean_entropy_of(self.steps)
 
     def describe(self, head: int) -> str:
         """What a small map says."""

@@ -59,6 +59,10 @@ class AttentionMap(QWidget):
         self._mark = QGraphicsRectItem()
         self._mark.setZValue(1)
         self.plot.addItem(self._mark)
+        self._band = QGraphicsRectItem()
+        self._band.setZValue(1)
+        self._band.hide()
+        self.plot.addItem(self._band)
         self.message = ThemedLabel(self.plot, wrap=True)
         self.message.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.colour_bar = ColourBar()
@@ -100,6 +104,7 @@ class AttentionMap(QWidget):
         """Say why there is no picture."""
         self.image.hide()
         self._mark.hide()
+        self._band.hide()
         self._shown, self._grid = (), None
         self.message.setText(text)
         self._place_message()
@@ -112,6 +117,14 @@ class AttentionMap(QWidget):
         if query is not None and grid is not None:
             factor = grid.factor
             self._mark.setRect(QRectF(0, query // factor * factor, grid.size * factor, factor))
+
+    def mark_range(self, queries: tuple[int, int] | None) -> None:
+        """Frame the rows from the first of these queries to the last; None frames none."""
+        grid = self._grid
+        self._band.setVisible(queries is not None and grid is not None)
+        if queries is not None and grid is not None:
+            first, last = (query // grid.factor * grid.factor for query in queries)
+            self._band.setRect(QRectF(0, first, grid.size * grid.factor, last + grid.factor - first))
 
     def name_cells(self, names: list[str]) -> None:
         """Write these names on the axes where each has room."""
@@ -135,6 +148,7 @@ class AttentionMap(QWidget):
         self.plot.showGrid(x=False, y=False)
         self.image.setLookupTable(lookup_table())
         self._mark.setPen(pen(theme().accent))
+        self._band.setPen(pen(theme().warn, style=Qt.PenStyle.DashLine))
         self.colour_bar.restyle()
         self.message.update()
 

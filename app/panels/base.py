@@ -82,6 +82,11 @@ class Panel(QWidget):
     def is_empty(self) -> bool:
         return self.session is None or len(self.session.steps) == 0
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether something is still read piece by piece, so that a picture taken now would lack it."""
+        return False
+
     def show_session(self, session: Session | None) -> None:
         """Look at another session; subclasses drop what they have drawn and call this."""
         self.session = session

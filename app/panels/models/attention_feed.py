@@ -32,6 +32,8 @@ class AttentionFeed:
         """Rows taken so far, by head."""
         self._where: dict[int, dict[int, int]] = {}
         """Index of the newest row of a position in the session's list, by head."""
+        self._steps: dict[int, int] = {}
+        """The step that computed the newest row of a position."""
         self._read_from_file: dict[int, int] = {}
         """How many steps there were when a map that lies in the file was last read, by head."""
         self._kept: tuple[int, NDArray[np.float32]] = NOTHING_KEPT
@@ -46,6 +48,10 @@ class AttentionFeed:
     def rows(self) -> int:
         """How many query positions the map has."""
         return len(set().union(*self._where.values())) if len(self._where) > 1 else sum(map(len, self._where.values()))
+
+    def within(self, steps: tuple[int, int]) -> list[int]:
+        """The query positions whose row these steps computed, both ends included, in order."""
+        return sorted(position for position, step in self._steps.items() if steps[0] <= step <= steps[1])
 
     def has(self, position: int) -> bool:
         """Whether a row of this query was recorded."""
@@ -106,6 +112,7 @@ class AttentionFeed:
         fresh = set()
         for index in range(first, end):
             where[rows[index][1]] = index
+            self._steps[rows[index][1]] = rows[index][0]
             fresh.add(rows[index][1])
         if end > first:
             self.newest = rows[end - 1][1]

@@ -25,6 +25,8 @@ class HeadMap:
     grid: AttentionGrid = field(default_factory=lambda: AttentionGrid(CELLS))
     entropies: dict[int, float] = field(default_factory=dict)
     """Nats of the row of each query position."""
+    steps: dict[int, int] = field(default_factory=dict)
+    """The step in which the row of each query position was computed."""
     read: int = 0
     """Rows taken so far."""
     steps_when_read: int = -1
@@ -33,7 +35,15 @@ class HeadMap:
     @property
     def mean_entropy(self) -> float | None:
         """Mean over the recorded rows, nats."""
-        return sum(self.entropies.values()) / len(self.entropies) if self.entropies else None
+        return self.mean_entropy_of(None)
+
+    def mean_entropy_of(self, steps: tuple[int, int] | None) -> float | None:
+        """Mean over the rows that these steps computed, both ends included, nats; None where they computed none."""
+        values = [
+            nats for position, nats in self.entropies.items()
+            if steps is None or steps[0] <= self.steps[position] <= steps[1]
+        ]  # fmt: skip
+        return sum(values) / len(values) if values else None
 
 
 class HeadMaps:
@@ -83,8 +93,9 @@ class HeadMaps:
     def _take(self, one: HeadMap, until: float | None) -> None:
         end = len(one.rows)
         while one.read < end and (until is None or perf_counter() < until):
-            _, position, probs = one.rows[one.read]
+            step, position, probs = one.rows[one.read]
             row = np.frombuffer(probs, np.float16).astype(np.float32)
             one.grid.add(position, row)
             one.entropies[position] = attention_entropy(row)
+            one.steps[position] = step
             one.read += 1

@@ -208,3 +208,32 @@ def test_the_small_maps_have_their_share_when_they_appear(qtbot: QtBot) -> None:
     assert panel.heads.width() == pytest.approx(0.36 * panel.width(), abs=0.03 * panel.width())
     panel.resize(400, 900)
     assert panel.heads.geometry().bottom() < panel.map.geometry().top()  # above where it is high
+
+
+def test_a_selected_range_limits_the_entropies_and_frames_its_rows(qtbot: QtBot) -> None:
+    panel = attention_panel(qtbot, heads_session())
+    panel.context.selection.change(steps=(2, 5))
+    assert panel.heads.title() == "head · mean entropy of the selected steps, nats ƒ"
+    assert panel.heads.entropy(1) == pytest.approx(np.mean([math.log(n) for n in (3, 4, 5, 6)]), abs=1e-3)
+    assert panel.figures().startswith("4 of 12 rows ●")
+    assert panel.map._band.isVisible()
+    assert (panel.map._band.rect().top(), panel.map._band.rect().bottom()) == (2, 6)
+    panel.context.selection.change(steps=(100, 200))
+    assert panel.heads.entropy(1) is None
+    assert not panel.map._band.isVisible()
+    panel.context.selection.change(steps=None)
+    assert panel.heads.entropy(1) == pytest.approx(np.mean([math.log(n) for n in range(1, 13)]), abs=1e-3)
+
+
+def test_a_panel_that_still_reads_heads_says_so(qtbot: QtBot) -> None:
+    """A picture waits for it."""
+    panel = attention_panel(qtbot, heads_session(300, 2))
+    panel.show()
+    qtbot.waitExposed(panel)
+    assert panel._maps is not None
+    panel._maps = HeadMaps(panel._maps.session, 0, 0)
+    panel._maps.update(0.0)
+    assert panel.is_behind
+    panel._draw_heads()
+    qtbot.waitUntil(lambda: not panel.is_behind)
+    assert len(panel._maps.heads[1].entropies) == 300
