@@ -177,38 +177,38 @@ def _draw_stack(painter: QPainter, ns: NDArray[np.float64], area: QRectF, colour
 
 
 def draw_device(painter: QPainter, scene: Scene, box: QRectF, not_reported: str) -> None:
-    """How busy the device was in each step, as a bar from the bottom; a sentence where the device does not say."""
+    """How busy the device was in each step, and with which phases, as a bar from the bottom; a sentence where the
+    device does not say.
+    """
     painter.setFont(ui_font(CAPTION_SCALE))
     if not scene.model.device_reported:
         painter.setPen(QColor(scene.colours.muted))
         text_in(painter, box, not_reported, scene.colours.window)
         return
-    colour = scene.colours.positions["new"]
+    colours = {band: QColor(scene.colours.groups[band]) for band in BANDS}
     if scene.dense:
-        share = scene.model.device_columns(scene.axis, scene.edges())[:, None]
-        picture = stacked_columns(share, [colour], max(1, round(box.height() * scene.ratio)))
+        shares = scene.model.device_band_columns(scene.axis, scene.edges())
+        names = [scene.colours.groups[band] for band in BANDS]
+        picture = stacked_columns(shares, names, max(1, round(box.height() * scene.ratio)))
         painter.drawImage(QPointF(scene.left, box.top()), image(picture, scene.ratio))
         return
     first, end = scene.visible()
     steps = scene.model.session.steps
     device = steps["device_ns"][first:end].tolist()
     wall = (steps["end_ns"][first:end] - steps["start_ns"][first:end]).tolist()
-    track = QColor(blend(colour, scene.colours.panel, 0.18))
-    spans = zip(scene.pixels(first, end), device, wall, strict=True)
-    for (left, right), busy, whole in spans:
+    track = QColor(blend(scene.colours.groups["other"], scene.colours.panel, 0.18))
+    spans = zip(range(first, end), scene.pixels(first, end), device, wall, strict=True)
+    for step, (left, right), busy, whole in spans:
         width = max(right - left - (1 if right - left >= 4 else 0), 1)
         if busy < 0:
             continue
         part = min(busy / max(whole, 1), 1.0)
         painter.fillRect(QRectF(left, box.top(), width, box.height()), track)
-        painter.fillRect(QRectF(left, box.bottom() - part * box.height(), width, part * box.height()), QColor(colour))
-        text = percent(part)
-        metrics = QFontMetricsF(painter.font())
-        high = max(part, 1 - part) * box.height()  # the text stands in the larger of the two, busy or not
-        if width >= metrics.horizontalAdvance(text) + 2 * GRID and high >= metrics.height() - 2:
-            top = box.bottom() - high if part >= 0.5 else box.top()
-            painter.setPen(QColor(scene.colours.on_accent if part >= 0.5 else scene.colours.text))
-            painter.drawText(QRectF(left, top, width, high), Qt.AlignmentFlag.AlignCenter, text)
+        bar = QRectF(left, box.bottom() - part * box.height(), width, part * box.height())
+        if busy:
+            _draw_stack(painter, scene.model.device_band_ns(step), bar, colours)
+        painter.setPen(QColor(scene.colours.text))
+        text_in(painter, QRectF(left, box.top(), width, box.height()), percent(part), scene.colours.panel)
 
 
 def draw_legend(painter: QPainter, scene: Scene, box: QRectF, bands: list[str]) -> float:

@@ -24,6 +24,12 @@ _TO_BANDS = np.zeros((len(PHASES), len(BANDS)))
 for _row, _phase in enumerate(PHASES):
     _TO_BANDS[_row, BANDS.index(BAND_OF[_phase])] = 1000.0  # µs to ns
 
+HOST_ONLY: Final = {"prepare": ("schedule", "prepare"), "sampling": ("detokenize",)}
+"""Phases, by band, in which the host works and the device does not; `other` is the host's too."""
+_HOST_PART = np.zeros((len(PHASES), len(HOST_ONLY)))
+for _column, _phases in enumerate(HOST_ONLY.values()):
+    _HOST_PART[[PHASES.index(_phase) for _phase in _phases], _column] = 1000.0
+
 
 @dataclass(slots=True)
 class TokenLane:
@@ -47,8 +53,15 @@ class TimelineModel:
         self.session = session
         self.n = 0
         """How many steps have been taken in."""
-        self._sums = Columns({"bands": np.dtype((np.float64, (len(BANDS),))), "device": np.float64}, 1025)
-        self._sums.append((np.zeros(len(BANDS)), 0.0))
+        self._sums = Columns(
+            {
+                "bands": np.dtype((np.float64, (len(BANDS),))),
+                "host": np.dtype((np.float64, (len(HOST_ONLY),))),
+                "device": np.float64,
+            },
+            1025,
+        )
+        self._sums.append((np.zeros(len(BANDS)), np.zeros(len(HOST_ONLY)), 0.0))
         self.device_reported = False
         self.lanes: dict[int, TokenLane] = {}
         self.proposals: dict[tuple[int, int], tuple[int, int]] = {}
@@ -75,7 +88,8 @@ class TimelineModel:
     def _add_steps(self, first: int, end: int) -> None:
         steps = self.session.steps
         wall = (steps["end_ns"][first:end] - steps["start_ns"][first:end]).astype(np.float64)
-        bands = self.session.phases["us"][first:end].astype(np.float64) @ _TO_BANDS
+        phases_us = self.session.phases["us"][first:end].astype(np.float64)
+        bands = phases_us @ _TO_BANDS
         bands[:, BANDS.index("other")] += np.maximum(wall - bands.sum(axis=1), 0.0)
         device = steps["device_ns"][first:end]
         self.device_reported = self.device_reported or bool((device >= 0).any())
@@ -83,6 +97,7 @@ class TimelineModel:
         self._sums.extend_columns(
             {
                 "bands": self._sums["bands"][last] + np.cumsum(bands, axis=0),
+                "host": self._sums["host"][last] + np.cumsum(phases_us @ _HOST_PART, axis=0),
                 "device": self._sums["device"][last] + np.cumsum(np.maximum(device, 0), dtype=np.float64),
             }
         )
@@ -191,6 +206,11 @@ class TimelineModel:
         of_wall: NDArray[np.float64] = np.clip(busy / np.maximum(wall, 1.0), 0.0, 1.0)
         return of_wall
 
+    def device_band_columns(self, axis: Axis, edges: NDArray[np.float64]) -> NDArray[np.float64]:
+        """`device_columns` by what the device worked on, float64 [len(edges) - 1, len(BANDS)]."""
+        bands, host = (np.diff(self._cumulative(name, axis, edges), axis=0) for name in ("bands", "host"))
+        return device_bands(bands, host, self.device_columns(axis, edges))
+
     def token_columns(self, request_id: int, axis: Axis, edges: NDArray[np.float64]) -> NDArray[np.int64]:
         """How many tokens of the request were emitted by steps that end in each pixel column, int64."""
         steps = self.lanes[request_id].steps
@@ -238,6 +258,13 @@ class TimelineModel:
         result: NDArray[np.float64] = sums[step + 1] - sums[step]
         return result
 
+    def device_band_ns(self, step: int) -> NDArray[np.float64]:
+        """ns of device work by band of one step; they sum to its `device_ns`."""
+        part = slice(step, step + 2)
+        bands, host, device = (np.diff(self._sums[name][part], axis=0) for name in ("bands", "host", "device"))
+        result: NDArray[np.float64] = device_bands(bands, host, device)[0]
+        return result
+
     def wall_between(self, first: int, last: int) -> float:
         """ns that the steps [first, last] took, gaps between them left out."""
         sums = self._sums["bands"]
@@ -270,3 +297,20 @@ class TimelineModel:
             return 0
         steps = self.session.steps
         return max(0, int(steps["start_ns"][step] - steps["end_ns"][step - 1]))
+
+
+def device_bands(
+    bands: NDArray[np.float64], host: NDArray[np.float64], busy: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """How `busy` [n] divides among the bands [n, len(BANDS)], once the host's own part [n, len(HOST_ONLY)] is left out.
+
+    Where no phases were timed, all of it is `other`.
+    """
+    of_device = bands.copy()
+    of_device[:, [BANDS.index(band) for band in HOST_ONLY]] -= host
+    of_device[:, BANDS.index("other")] = 0.0
+    of_device = np.maximum(of_device, 0.0)
+    total = of_device.sum(axis=1)
+    of_device[total <= 0, BANDS.index("other")] = 1.0
+    result: NDArray[np.float64] = of_device * (busy / np.where(total > 0, total, 1.0))[:, None]
+    return result

@@ -28,7 +28,13 @@ def test_a_pixel_column_shows_the_share_of_its_time_and_gaps_stay_empty() -> Non
     columns = model.band_columns("time", np.array([0.0, 10, 20, 30, 35, 51]) * MS)
     assert columns.sum(axis=1) == pytest.approx([1, 0, 0, 1, 15 / 16])
     assert columns[0, BANDS.index("attention")] == pytest.approx(0.3)
-    assert model.device_columns("time", np.array([0.0, 10, 30, 40]) * MS) == pytest.approx([0.6, 0, 0.9])
+    edges = np.array([0.0, 10, 30, 40]) * MS
+    assert model.device_columns("time", edges) == pytest.approx([0.6, 0, 0.9])
+    by_band = model.device_band_columns("time", edges)
+    assert by_band.sum(axis=1) == pytest.approx([0.6, 0, 0.9])
+    assert by_band[0, BANDS.index("attention")] == pytest.approx(0.6 * 3 / 8.5)
+    assert by_band[:, [BANDS.index("prepare"), BANDS.index("other")]] == pytest.approx(0)  # the host's own
+    assert model.device_band_ns(2).sum() == pytest.approx(2 * MS)
 
 
 def test_no_step_is_lost_however_many_share_a_pixel() -> None:

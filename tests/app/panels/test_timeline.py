@@ -70,9 +70,17 @@ def test_the_device_lane_is_as_high_as_the_device_was_busy(qtbot: QtBot) -> None
     panel = shown(qtbot, busy_run().session)
     lane = panel.canvas.lanes().device
     x = place(panel, 1)
-    busy = theme().positions["new"]
-    assert colour_at(panel.canvas, x, lane.bottom() - 0.5 * lane.height()) == busy
-    assert colour_at(panel.canvas, x, lane.bottom() - 0.7 * lane.height()) == blend(busy, theme().panel, 0.18)
+    groups = theme().groups
+    # 60 % busy; of the device's 8.5 ms of phases 3 are attention, 2.5 FFN, 1 norm, 0.5 sampling and 1.5 drafting
+    shares = {"attention": 3, "ffn": 2.5, "norm": 1, "sampling": 0.5, "draft": 1.5}
+    below = 0.0
+    for band, ms in shares.items():
+        middle = below + 0.6 * ms / 8.5 / 2
+        below += 0.6 * ms / 8.5
+        if band not in ("sampling", "norm"):  # a pixel or two high
+            assert colour_at(panel.canvas, x, lane.bottom() - middle * lane.height()) == groups[band]
+    track = blend(groups["other"], theme().panel, 0.18)
+    assert colour_at(panel.canvas, x, lane.bottom() - 0.7 * lane.height()) == track
 
 
 def test_a_device_that_says_nothing_is_not_drawn_as_idle(qtbot: QtBot) -> None:
