@@ -130,7 +130,6 @@ class HeadGrid(QWidget):
         colours, line = theme(), self._line()
         painter.setFont(ui_font(CAPTION_SCALE))
         painter.setPen(QColor(colours.muted))
-        metrics = painter.fontMetrics()
         if self.maps is None or not self.heads:
             words = self.tr("The heads of the layer appear here as they are recorded.")
             painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, words)
@@ -153,9 +152,7 @@ class HeadGrid(QWidget):
             painter.setPen(QColor(colours.text if chosen else colours.muted))
             area = QRectF(box.left(), box.top() - line, box.width(), line)
             painter.drawText(area, Qt.AlignmentFlag.AlignLeft, str(head))
-            entropy = self.entropy(head)
-            if entropy is not None and box.width() > metrics.horizontalAdvance("00  0.00"):
-                painter.drawText(area, Qt.AlignmentFlag.AlignRight, significant(entropy))
+            painter.drawText(area, Qt.AlignmentFlag.AlignRight, self.entropy_text(head, box.width()))
         if self.hasFocus():
             painter.setPen(QColor(colours.accent))
             painter.drawRect(self.rect().adjusted(0, 0, -1, -1))
@@ -180,6 +177,13 @@ class HeadGrid(QWidget):
         if self.query is not None:
             return self.maps.entropy(head, self.query)
         return self.maps.heads[head].mean_entropy_of(self.steps)
+
+    def entropy_text(self, head: int, room: float) -> str:
+        """The number over a head's picture, with as many figures as there is room for beside the head's own."""
+        entropy, metrics = self.entropy(head), QFontMetricsF(ui_font(CAPTION_SCALE))
+        texts = [] if entropy is None else [significant(entropy), significant(entropy, 2), f"{entropy:.1f}"]
+        number = metrics.horizontalAdvance(f"{head} ")
+        return next((text for text in texts if number + metrics.horizontalAdvance(text) <= room), "")
 
     def describe(self, head: int) -> str:
         """What a small map says."""

@@ -120,6 +120,10 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>{rows} 行 ●</translation>
     </message>
     <message>
+        <source>{some} of {rows} rows ●</source>
+        <translation>{rows} 行中的 {some} 行 ●</translation>
+    </message>
+    <message>
         <source>layer {layer} · {head} · {rows} rows ●</source>
         <translation type="vanished">第 {layer} 层 · {head} · {rows} 行 ●</translation>
     </message>
@@ -161,15 +165,15 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>Newest row: {token} looks at</source>
-        <translation>最新一行：{token} 关注</translation>
+        <translation>最新一行：{token}</translation>
     </message>
     <message>
         <source>{token} looks at</source>
-        <translation>{token} 关注</translation>
+        <translation>{token}</translation>
     </message>
     <message>
         <source>{token} has not been a query; {before}, which chose it, looks at</source>
-        <translation>{token} 还没有作为查询；选出它的 {before} 关注</translation>
+        <translation>{token} 还没有作为查询；选出它的是 {before}，它</translation>
     </message>
     <message>
         <source>No row of {token} is recorded.</source>
@@ -177,7 +181,7 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>most at {token}, {share} · entropy {nats} nats ƒ · 90 % of it on {few} of the {all} tokens up to it ƒ</source>
-        <translation>最多关注 {token}，{share} · 熵 {nats} nats ƒ · 其中 90 % 落在截至它的 {all} 个词元中的 {few} 个上 ƒ</translation>
+        <translation>最关注 {token}，{share} · 熵 {nats} nats ƒ · 其中 90 % 落在截至它的 {all} 个词元中的 {few} 个上 ƒ</translation>
     </message>
     <message>
         <source>queries {a}-{b} look at keys {c}-{d}: at most {share}  ● measured</source>
@@ -809,6 +813,10 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>mean entropy, nats {}</source>
         <translation>平均熵，nats {}</translation>
+    </message>
+    <message>
+        <source>mean entropy of the selected steps, nats {}</source>
+        <translation>所选步的平均熵，nats {}</translation>
     </message>
     <message>
         <source>head · {}</source>

@@ -12,6 +12,7 @@ from pytestqt.qtbot import QtBot
 from app import theme
 from app.panels.attention import AttentionPanel
 from app.panels.models.head_maps import CELLS, HeadMaps
+from app.units import significant
 from app.widgets.heatmap import clamp_at, lookup_table, shade
 from engine.decode.settings import Probe
 from engine.session import schema
@@ -237,3 +238,10 @@ def test_a_panel_that_still_reads_heads_says_so(qtbot: QtBot) -> None:
     panel._draw_heads()
     qtbot.waitUntil(lambda: not panel.is_behind)
     assert len(panel._maps.heads[1].entropies) == 300
+
+
+def test_entropies_of_small_pictures_have_fewer_figures(qtbot: QtBot) -> None:
+    heads = attention_panel(qtbot, heads_session()).heads
+    assert heads.entropy_text(1, 200) == significant(heads.entropy(1) or 0.0)
+    texts = [heads.entropy_text(1, room) for room in range(200, 0, -1)]
+    assert list(dict.fromkeys(texts)) == ["1.67", "1.7", ""]
