@@ -24,6 +24,8 @@ from engine.session.store import Session
 MOST_CSV_ROWS: Final = 100_000
 FLOPS_HEIGHT: Final = 300
 """Panel height from which the FLOPs get a chart of their own."""
+BESIDE_WIDTH: Final = 440
+"""Panel width from which the charts have room beside the map."""
 
 KEYS: Final = frozenset(STEP_KEYS)
 
@@ -302,7 +304,7 @@ class RedundancyPanel(Panel):
         """Map beside the charts where the panel is wide, above them where it is high."""
         tall = self.height() >= FLOPS_HEIGHT
         self.flops.setVisible(tall)
-        beside = self.width() >= 1.2 * self.height()
+        beside = self.width() >= max(1.2 * self.height(), BESIDE_WIDTH)
         for widget in (self.map, self.positions, self.flops):
             self._layout.removeWidget(widget)
         for index in range(3):
