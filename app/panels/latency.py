@@ -273,6 +273,8 @@ class LatencyPanel(Panel):
             ),
             self.tr("{n} tokens").format(n=count(figures.tokens)),
         ]
+        if all(not one.mean_s for one in figures.parts if one.part not in ("other", "total")):
+            parts.insert(1, self.tr("phases not timed; detail “phase” does"))
         elapsed = figures.busy_s + figures.gap_s
         if elapsed > 0:
             if band is None:

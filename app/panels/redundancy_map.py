@@ -229,7 +229,7 @@ class RedundancyMap(QWidget):
             painter.setPen(QPen(QColor(colours.warn), 1, Qt.PenStyle.DashLine))
             painter.drawLine(QPointF(x, box.top()), QPointF(x, box.bottom()))
             width = metrics.horizontalAdvance(note.label)
-            left = x + GRID if x + GRID + width <= box.right() else x - GRID - width
+            left = x + GRID if x + GRID + width <= box.right() else max(x - GRID - width, box.left() + GRID)
             if left < edge:
                 continue
             painter.fillRect(QRectF(left - 2, box.top(), width + 4, metrics.height()), QColor(colours.panel))

@@ -286,7 +286,8 @@ class TimelineCanvas(QWidget):
         if lanes.legend.height():
             first_step, end_step = scene.visible()
             bands = scene.model.bands_present(first_step, end_step)
-            right = paint.draw_legend(painter, scene, lanes.legend, bands)
+            untimed = self.tr("phases not timed; detail “phase” does") if bands == ["other"] else ""
+            right = paint.draw_legend(painter, scene, lanes.legend, bands, untimed)
             if scene.model.speculates:
                 draw_drafts_legend(painter, scene, lanes.legend, right)
 

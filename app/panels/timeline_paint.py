@@ -211,20 +211,24 @@ def draw_device(painter: QPainter, scene: Scene, box: QRectF, not_reported: str)
         text_in(painter, QRectF(left, box.top(), width, box.height()), percent(part), scene.colours.panel)
 
 
-def draw_legend(painter: QPainter, scene: Scene, box: QRectF, bands: list[str]) -> float:
-    """The colours of the host lane with their names, as many as fit; gives back where the next one would begin."""
+def draw_legend(painter: QPainter, scene: Scene, box: QRectF, bands: list[str], untimed: str) -> float:
+    """The colours of the host lane with their names, as many as fit; gives back where the next one would begin.
+
+    `untimed` stands in place of the only name where no phases were timed.
+    """
     painter.setFont(ui_font(CAPTION_SCALE))
     metrics = QFontMetricsF(painter.font())
     side = metrics.height() - 4
     x = scene.left
     for band in bands:
-        width = side + GRID + metrics.horizontalAdvance(band)
+        name = untimed or band
+        width = side + GRID + metrics.horizontalAdvance(name)
         if x + width > scene.left + scene.width - 24 * GRID:  # the Follow button stands there
             break
         painter.fillRect(QRectF(x, box.center().y() - side / 2, side, side), QColor(scene.colours.groups[band]))
         painter.setPen(QColor(scene.colours.muted))
         baseline = box.center().y() + (metrics.ascent() - metrics.descent()) / 2
-        painter.drawText(QPointF(x + side + GRID, baseline), band)
+        painter.drawText(QPointF(x + side + GRID, baseline), name)
         x += width + 4 * GRID
     return x
 

@@ -205,7 +205,7 @@ class LineChart(QWidget):
             painter.setPen(QPen(QColor(colours.warn), 1, Qt.PenStyle.DashLine))
             painter.drawLine(QPointF(x, box.top()), QPointF(x, box.bottom()))
             width = painter.fontMetrics().horizontalAdvance(note.label)
-            left = x + GRID if x + GRID + width <= box.right() else x - GRID - width
+            left = x + GRID if x + GRID + width <= box.right() else max(x - GRID - width, box.left() + GRID)
             if left >= edge:
                 painter.drawText(QPointF(left, box.top() + painter.fontMetrics().ascent()), note.label)
                 edge = left + width + GRID

@@ -1308,6 +1308,10 @@ internal fragmentation {fragmentation} {derived}</source>
         <translation>{n} 个 token</translation>
     </message>
     <message>
+        <source>phases not timed; detail “phase” does</source>
+        <translation>未对阶段计时；细节“phase”会计时</translation>
+    </message>
+    <message>
         <source>between steps {gap} ({share}) ƒ</source>
         <translation>步间空隙 {gap}（{share}）ƒ</translation>
     </message>
@@ -3378,6 +3382,10 @@ The brief: {claim} ~</source>
     <message>
         <source>not reported by this device</source>
         <translation>此设备未报告</translation>
+    </message>
+    <message>
+        <source>phases not timed; detail “phase” does</source>
+        <translation>未对阶段计时；细节“phase”会计时</translation>
     </message>
     <message>
         <source>req {}</source>

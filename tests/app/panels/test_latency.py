@@ -20,6 +20,7 @@ from engine.session.metrics import summarise
 from engine.session.schema import GROUPS, PHASES
 from engine.session.store import Session
 from tests.app.panels.acting import shown
+from tests.app.panels.sessions import decode_run
 from tests.engine.session.synthetic import synthetic_session
 from tests.engine.session.test_latency import small_session
 
@@ -225,3 +226,9 @@ def test_the_dashed_lines_are_of_the_steps_that_the_bars_show() -> None:
     assert series.step_percentiles_us() == pytest.approx(tuple(np.percentile(walls, (50, 99))))
     assert series.step_percentiles_us((5, 9)) == pytest.approx(tuple(np.percentile(walls[5:10], (50, 99))))
     assert series.step_percentiles_us((70, 80)) is None
+
+
+def test_a_run_whose_phases_were_not_timed_says_so(qtbot: QtBot) -> None:
+    session = decode_run(8, "contiguous").session  # no phases
+    assert "phases not timed" in latency_panel(qtbot, session).range_line.text()
+    assert "phases not timed" not in latency_panel(qtbot, synthetic_session(6)).range_line.text()
