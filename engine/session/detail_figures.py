@@ -123,10 +123,16 @@ def work(session: Session, steps: tuple[int, int]) -> list[dict[str, int]]:
 
 
 def attention(session: Session, steps: tuple[int, int]) -> list[dict[str, Any]]:
-    """Every recorded row: how wide it looks, and where most; head None is the mean of the recorded heads."""
+    """Every recorded row: how wide it looks, and where most; head None is the mean of the recorded heads.
+
+    A row is not the newest of its place where a later step computed the same position again (after a rejected draft).
+    """
+    newest: dict[tuple[int, int, int], int] = {}
     by_place: dict[tuple[int, int, int, int], list[tuple[int | None, NDArray[np.float32]]]] = {}
     for request, layer, recorded in session.attention_maps():
         for step, position, probs in session.attention_map(request, layer, recorded):
+            place = (request, layer, position)
+            newest[place] = max(step, newest.get(place, step))
             if steps[0] <= step <= steps[1]:
                 row = np.frombuffer(probs, np.float16).astype(np.float32)
                 by_place.setdefault((step, request, layer, position), []).append((recorded, row))
@@ -143,6 +149,7 @@ def attention(session: Session, steps: tuple[int, int]) -> list[dict[str, Any]]:
                     "layer": layer,
                     "head": head,
                     "position": position,
+                    "newest": newest[request, layer, position] == step,
                     "entropy_nats": attention_entropy(row),
                     "most_at": most_at,
                     "most": float(row[most_at]),

@@ -1,0 +1,208 @@
+"""Sentences of the panels about work and memory: redundancy, KV memory, batch, attention, inspector."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tests.app.figures.of_time import Texts
+
+CLASSES: Final = ("new", "recomputed", "padding", "rejected", "reused")
+
+REDUNDANCY: Final[Texts] = {
+    "header": (
+        "{info.positions.computed|count} computed", "{info.positions.new|count} new",
+        "{info.positions.recomputed|count} recomputed "
+        "({info.positions.recomputed / info.positions.computed|percent}) ●",
+    ),
+    "RedundancyMap._draw_legend": tuple(f"{name} {{info.positions.{name}|count}}" for name in CLASSES),
+    "LineChart._draw_labels": (
+        "{~}: {info.totals.without_cache|count} ~", "computed: {info.positions.computed|count} ●",
+        "cache, T: {info.totals.with_cache|count} ~", "{info.totals.flops|rate FLOP} ƒ",
+    ),
+    "tip RedundancyMap": (
+        "step {=step}, position {=position}",
+        "request {=request}: {class_at(step, position, request)|plain}: {~}",
+        "this step: {of(step).positions.computed|count} computed, {of(step).positions.new|count} new, "
+        "{of(step).positions.recomputed|count} recomputed, {of(step).positions.reused|count} reused ●",
+    ),
+    "tip LineChart": (
+        "after step {=step}: {span(0, step).positions.computed|count} positions computed ●, "
+        "{span(0, step).totals.flops|rate FLOP} ƒ",
+        "steps {=first}–{=step}: {span(first, step).positions.computed|count} positions computed ●, "
+        "{span(first, step).totals.flops|rate FLOP} ƒ",
+        "no cache would need {span(begin, step).totals.without_cache|count} ~, "
+        "a cache {span(begin, step).totals.with_cache|count} ~",
+    ),
+}  # fmt: skip
+
+KV_MEMORY: Final[Texts] = {
+    "picker": ("LLaMA-7B, T = 2048, fp16", "float16"),
+    "header": (
+        "{kv.used_bytes|memory} used ●", "{kv.reserved_bytes|memory} reserved ●",
+        "{kv.used_bytes / kv.reserved_bytes|percent} ƒ", "formula {kv.formula_bytes|memory} ~",
+        "a cache would hold {kv.formula_bytes|memory} ~",
+    ),
+    "label": ("= {LLAMA_7B_BYTES|memory} ~", "{requests_that_fit|count} such requests fit ~"),
+    "LayerBars._draw_heading": (
+        "step {=step}: {at(step).kv_end.positions|count} positions alive ●",
+        "Nothing is cached, because kv is none; for these {kv.positions|count} positions a cache would hold "
+        "{kv.formula_bytes|memory} ~.",
+    ),
+    "LayerBars._draw_row": (
+        "{=layer} | {kv.layers[layer].used_bytes|memory} | {kv.layers[layer].reserved_bytes|memory} | "
+        "{kv.layers[layer].formula_bytes|memory}",
+        "{=layer} | {kv.layers[layer].formula_bytes|memory}",
+    ),
+    "LineChart._draw_labels": (
+        *(f"{name} {{end.{name}_bytes|memory}} ●" for name in ("used", "reserved", "evictable")),
+        "formula {end.formula_bytes|memory} ~",
+        "1 − used/reserved {end.fragmentation|percent} ƒ",
+    ),
+    "tip LayerBars": (
+        "layer {=layer} at step {=step}",
+        "used {at(step).kv_end.layers[layer].used_bytes|count} B ●, "
+        "reserved {at(step).kv_end.layers[layer].reserved_bytes|count} B ●",
+        "formula 2 · {at(step).kv_end.positions|count} · {shape.kv_heads|count} · {shape.head_dim|count} · "
+        "{shape.itemsize|count} = {int(at(step).kv_end.formula_bytes / layers)|count} B ~",
+    ),
+    "tip LineChart": (
+        "step {=step}: used {at(step).kv_end.used_bytes|memory}, reserved {at(step).kv_end.reserved_bytes|memory}, "
+        "evictable {at(step).kv_end.evictable_bytes|memory} ●",
+        "step {=step}: internal fragmentation {at(step).kv_end.fragmentation|percent} ƒ",
+        "internal fragmentation {at(step).kv_end.fragmentation|percent} ƒ",
+    ),
+    "BlockMap._paint": (
+        "after step {=step}: {at(step).kv_end.blocks.blocks|count} blocks of {at(step).kv_end.blocks.block_size|count} "
+        "positions ●",
+        "{kv.blocks.held|count} held, {kv.blocks.shared|count} of them shared", "{kv.blocks.evictable|count} evictable",
+        "{kv.blocks.free|count} free", "held blocks {kv.blocks.fill|percent} full ƒ",
+        "Step {=step} ran without blocks (kv is {at(step).kv_end.kv|plain}). {~}",
+    ),
+    "BlockMap._draw_legend": (
+        "request {=request}: {kv.blocks.by_request[request]|count}", "shared: {kv.blocks.shared|count}",
+        "evictable: {kv.blocks.evictable|count}", "free: {kv.blocks.free|count}",
+    ),
+    "tip BlockMap": (
+        "block {=block}: {block_of(block).state|plain} ƒ",
+        "block {=block}: {block_of(block).state|plain}, kept in case its text comes again",
+        "block {=block}: request {block_of(block).requests[0]|plain}",
+        "block {=block}: shared by requests {', '.join(str(one) for one in block_of(block).requests)|plain}",
+        "positions {block_of(block).first|count}–{max(block_of(block).end - 1, block_of(block).first)|count}, "
+        "{block_of(block).end - block_of(block).first|count} of {kv.blocks.block_size|count} written ƒ",
+    ),
+    "tree": tuple(
+        sentence
+        for name, part in (
+            ("All of it", "total"), ("Weights", "weights"), ("KV cache, reserved", "kv"), ("used", "used"),
+            ("evictable", "evictable"), ("reserved and idle", "free"), ("Activations, at most", "activations"),
+            ("Allocator's reserve", "allocator"), ("Everything else", "rest"),
+        )
+        for sentence in (
+            f"{name} / Size: {{peak.{part}|memory}} {{~}}",
+            f"{name} / Share ƒ: {{peak.{part} / (peak.total or known_bytes)|percent}}",
+        )
+    ),
+    "tip of QLabel": ("2 · layers · positions · KV heads · head dim · bytes an element",),
+    "tip of MemoryBar": tuple(
+        f"{name}: {{peak.{part} or 0|memory}}"
+        for name, part in (
+            ("Weights", "weights"), ("KV cache, reserved", "kv"), ("Activations, at most", "activations"),
+            ("Allocator's reserve", "allocator"), ("Everything else", "rest"),
+        )
+    ),
+}  # fmt: skip
+
+BATCH: Final[Texts] = {
+    "tip of QPushButton": (
+        "Run the brief's four requests of 20, 10, 24 and 7 tokens as one batch: static, then continuous.",
+    ),
+    "header": (
+        "{@policy}: {part(policy).useful|count} of {part(policy).computed|count} slot-steps useful ●, "
+        "{part(policy).waste|percent} wasted ƒ",
+    ),
+    "SlotChart._draw_legend": (
+        "{@policy}, steps {part(policy).first|count}–{part(policy).last|count}",
+        *(f"{name} {{[one.{name} for one in parts]|count}} ({{[one.{name} / (one.lanes * one.steps) for one in parts]"
+          "|percent}) ●" for name in ("useful", "padding", "idle")),
+        "{[one.computed for one in parts]|count} slot-steps computed, {[one.waste for one in parts]|percent} wasted ƒ",
+        "preempted {[one.preempted for one in parts]|count}×",
+    ),
+    "SlotChart._draw_number": ("request {=request}", "{=request}"),
+    "SlotChart._draw_queue": ("≤ {[one.waiting_peak for one in parts]|count}",),
+    "tip SlotChart": (
+        "step {=step}, slot {=slot}",
+        "step {=step}: {len(of(step).waiting)|count} waiting ●",
+        "requests {', '.join(str(one) for one in of(step).waiting)|plain}",
+        "request {=request}: position {[one.first for one in in_slot(step, slot)]|count}",
+        "request {=request}: positions {[one.first for one in in_slot(step, slot)]|count}–"
+        "{[one.end - 1 for one in in_slot(step, slot)]|count}",
+        *(f"{{[one.{name} for one in in_slot(step, slot)]|count}} {name}{{~}}"
+          for name in CLASSES if name != "padding"),
+        "{[one.padding for one in in_slot(step, slot)]|count} positions of padding ●",
+        "preempted after this step; it came back in step {=back}",
+    ),
+}  # fmt: skip
+
+ATTENTION: Final[Texts] = {
+    "header": ("layer {=LAYER}", "head {=HEAD}", "{len(looks())|count} rows ●",
+        "{len(looks_in_range())|count} of {len(looks())|count} rows ●",
+    ),
+    "picker": ("{=head}", "max 1"),
+    "label": (
+        "request {=REQUEST}",
+        "mean of {=heads} heads ƒ",
+        "{~}“{~}” ({=QUERY}) looks at most at “{~}” ({look(QUERY).most_at|plain}), {look(QUERY).most|percent}",
+        "entropy {look(QUERY).entropy_nats|number} nats ƒ",
+        "90 % of it on {look(QUERY).nine_tenths_on|count} of the {QUERY + 1|count} tokens up to it ƒ",
+        "“{~}” ({=asked}) has not been a query; “{~}” ({=QUERY}), which chose it, looks at most at “{~}” "
+        "({look(QUERY).most_at|plain}), {look(QUERY).most|percent}",
+        "No attention of layer {=layer}, head {=head} is recorded yet; once it is chosen above, rows appear with the "
+        "engine's next steps.{~}",
+        "No attention of layer {=layer}, head {=head} is recorded yet; once it is chosen above, rows appear with the "
+        "engine's next steps. Recorded: {recorded_maps|plain}.",
+        "No attention of layer {=layer}, mean of the heads is recorded yet; once it is chosen above, rows appear with "
+        "the engine's next steps.",
+        "No attention of layer {=layer}, mean of the heads is recorded yet; once it is chosen above, rows appear with "
+        "the engine's next steps. Recorded: {recorded_maps|plain}.",
+    ),
+    "TokenFlow._paint_chip": ("{weights(QUERY)|short}",),
+    "tip TokenFlow": ("“{~}” ({=key}): attention {weights(QUERY)[key]|percent}  ● measured", "“{~}” ({=key})"),
+    "tip of QSpinBox": ("The layer whose attention is recorded and shown; layers count from 0.",),
+    "tip of ColourBar": ("Attention probability: how much of its attention a query gives to a key (0 to 1).",),
+    "HeadGrid._paint": ("{=head}", "{head_numbers()|number}"),
+    "tip HeadGrid": (
+        "layer {=layer}, head {=head}: {len(looks(head))|count} rows, mean entropy "
+        "{sum(one.entropy_nats for one in looks(head)) / len(looks(head))|number} nats ƒ",
+        "this row {[one.entropy_nats for one in looks(head)]|number} nats ƒ",
+    ),
+}  # fmt: skip
+
+INSPECTOR: Final[Texts] = {
+    "header": (
+        "“{~}” · {T.probability|percent} ● · step {T.step|count}, {of(T.step).wall_s|seconds} ●",
+    ),
+    "label": (
+        "probability {T.probability|percent} ●", "logprob {T.logprob|number} nats",
+        "entropy {T.entropy_nats|number} nats ●",
+        "id {T.token_id|plain}", "position {T.position|count}",
+        "{T.step|count}, {of(T.step).kind|plain}", "{of(T.step).wall_s|seconds} ●",
+        "{T.gap_s|seconds} after the token before",
+        "{T.request|plain} · {of_request.prompt_tokens|count} prompt tokens, "
+        "{len(of_request.token_ids)|count} generated · first token after {of_request.ttft_s|seconds} ● · {~}",
+        "Where “{~}” ({T.position - 1|plain}) looked to choose it (layer {=LAYER}, head {=HEAD}) ●",
+        "Where “{~}” ({T.position - 1|plain}) looked to choose it (layer {=LAYER}, mean of the heads) ƒ",
+        "Its attention row was not recorded for layer {=LAYER}, head {=HEAD}; choose it in the Attention panel.",
+        "Its attention row was not recorded for layer {=LAYER}, mean of the heads; choose it in the Attention panel.",
+    ),
+    "TokenFlow._paint_chip": ("{weights(T.position - 1)|short}",),
+    "tip TokenFlow": (
+        "“{~}” ({=key}): attention {weights(T.position - 1)[key]|percent}  ● measured", "“{~}” ({=key})",
+    ),
+    "BarList.paintEvent": (
+        "{~} | {[one.probability for one in T.alternatives]|percent}",
+        "#{=id} | {[one.probability for one in T.alternatives if one.token_id == id]|percent}",
+        "{@phase} | {of(T.step).phases_s[phase]|seconds}",
+        *(f"{name} | {{of(T.step).positions.{name}|count}}" for name in CLASSES[:-1]),
+        "reused from the cache | {of(T.step).positions.reused|count}",
+    ),
+}  # fmt: skip

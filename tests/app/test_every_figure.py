@@ -1,0 +1,70 @@
+"""Every figure that any panel shows is the one that `info --json` tells for the same steps, and that plain SQL gives.
+
+Real sessions of the real engine are opened in every panel, for all their steps, for a range and for single things. Each
+text with a figure in it must be one of the sentences of `tests/app/figures/of_*.py`, which say where in the answer of
+the command line each figure stands; a text without a sentence fails, and so does a sentence that nothing shows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from tests.app.figures.recorded import Recorded, record_all
+from tests.app.figures.sentences import Wrong, explain, sentences
+from tests.app.figures.told import Asked
+from tests.app.figures.walk import PANELS_OF, SCALES, Book, Walk, every_panel
+
+
+@dataclass(frozen=True, slots=True)
+class Walked:
+    """What came of the walk through all panels and sessions."""
+
+    recorded: list[Recorded]
+    book: Book
+    wrong: list[Wrong]
+    asked: dict[str, Asked]
+    """By session, every value of the command line's answers that a panel's figure was held against."""
+
+
+@pytest.fixture(scope="module")
+def walked(qapp: object, tmp_path_factory: pytest.TempPathFactory) -> Walked:
+    """Record, and walk once for all tests of this file."""
+    folder = tmp_path_factory.mktemp("figures")
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("XDG_CACHE_HOME", str(folder))
+        recorded = record_all(folder)
+    book, wrong, asked = Book(), [], {}
+    for one in recorded:
+        walk = Walk(one, book)
+        for panel in PANELS_OF.get(one.name, every_panel()):
+            wrong += walk.panel(panel)
+        asked[one.name] = walk.command_line.asked
+        walk.close()
+    return Walked(recorded, book, wrong, asked)
+
+
+def test_every_figure_shown_is_the_one_that_info_json_tells(walked: Walked) -> None:
+    lines = list(dict.fromkeys(str(one) for one in walked.wrong))
+    assert not lines, f"{len(lines)} texts are not as told:\n" + "\n".join(lines[:40])
+    assert set(walked.book.figures) == set(every_panel())
+    assert all(count > 20 for count in walked.book.figures.values()), walked.book.figures
+
+
+def test_every_sentence_is_shown_somewhere(walked: Walked) -> None:
+    assert walked.book.unused() == []
+    assert walked.book.scales == SCALES
+
+
+def test_a_figure_without_a_sentence_and_one_that_differs_are_both_found(qtbot: QtBot) -> None:
+    known = sentences("{tokens|count} tokens", "step {=step}: {of[step]|seconds} ●")
+    names = {"tokens": 12, "of": {3: 0.5}}
+    assert explain("header", "12 tokens · step 3: 500\u2009ms\u2009●", known, names) == []
+    [wrong] = explain("header", "13 tokens", known, names)
+    assert "tokens is 12, shown as 13" in str(wrong)
+    [wrong] = explain("header", "12 tokens · 7 others", known, names)
+    assert "no sentence has this form" in str(wrong)
+    [wrong] = explain("tip", "step 3: 501\u2009ms ●", known, names)
+    assert "500\u2009ms" in str(wrong)
