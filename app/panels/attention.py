@@ -35,7 +35,7 @@ from engine.session.metrics import attention_entropy, widest_tokens
 from engine.session.store import Session
 
 LOW: Final = 320
-"""Height in pixels under which the axis gives up its label."""
+"""Height in pixels under which the axes give up their labels, and the text a line."""
 NARROW: Final = 680
 """Width under which the line beside the controls is dropped; the header says the same."""
 CLAMPS: Final = (100.0, 99.9, 99.0, 95.0, 90.0)
@@ -456,10 +456,11 @@ class AttentionPanel(Panel):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """A fifth of the height for the text, four lines at most; a low panel keeps its pixels for the map."""
         super().resizeEvent(event)
-        self.map.label_keys(event.size().height() >= LOW)
+        self.map.label_axes(event.size().height() >= LOW)
         self.note.setVisible(event.size().width() >= NARROW)
         if self._split_is_mine:
-            lines = min(max(event.size().height() // 5, 2 * self.flow.compact_height), 4 * self.flow.line_height)
+            least = (2 if event.size().height() >= LOW else 1) * self.flow.compact_height
+            lines = min(max(event.size().height() // 5, least), 4 * self.flow.line_height)
             text = lines + self.row_label.heightForWidth(self.splitter.width()) + 4 * GRID
             self.splitter.setSizes([max(1, self.splitter.height() - text), text])
 

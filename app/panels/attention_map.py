@@ -131,9 +131,10 @@ class AttentionMap(QWidget):
         for axis in self._axes:
             axis.set_names(list(names))
 
-    def label_keys(self, wanted: bool) -> None:
-        """Show or drop the label under the axis of keys."""
-        self.plot.getPlotItem().showLabel("bottom", wanted)
+    def label_axes(self, wanted: bool) -> None:
+        """Show or drop the words beside both axes."""
+        for side in ("left", "bottom"):
+            self.plot.getPlotItem().showLabel(side, wanted)
 
     def fit(self) -> None:
         """Show the whole map and follow its growth."""

@@ -5,11 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from PySide6.QtCore import QSize, Qt
+from PySide6.QtCore import QLocale, QSize, Qt
 from PySide6.QtGui import QColor, QFontMetrics, QResizeEvent
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QHeaderView,
+    QStyledItemDelegate,
+    QTableWidget,
+    QTableWidgetItem,
+    QWidget,
+)
 
 from app.theme import GRID, theme, ui_font
+from app.widgets.unbroken import unbroken
 
 PADDING: Final = 5 * GRID
 """What a cell adds to the width of its text, in pixels."""
@@ -31,6 +39,13 @@ class ClaimCell:
     """Columns the cell takes; what stands in those after it is covered."""
 
 
+class UnbrokenFigures(QStyledItemDelegate):
+    """Draws texts so that no line ends between a number and its unit."""
+
+    def displayText(self, value: object, locale: QLocale | QLocale.Language) -> str:
+        return unbroken(super().displayText(value, locale))
+
+
 class ClaimTable(QTableWidget):
     """Cells wrap between words; columns share the width by what they hold; arrow keys walk the rows."""
 
@@ -49,6 +64,7 @@ class ClaimTable(QTableWidget):
         self.setTextElideMode(Qt.TextElideMode.ElideNone)
         self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setItemDelegate(UnbrokenFigures(self))
         self.verticalHeader().hide()
         self.horizontalHeader().setHighlightSections(False)
         self.horizontalHeader().setMinimumSectionSize(10 * GRID)
@@ -153,7 +169,7 @@ class ClaimTable(QTableWidget):
         """Pixels that a cell's words take in a column of this width; Qt's own estimate leaves out the padding."""
         font = QFontMetrics(ui_font(bold=cell.bold))
         room = width - PADDING + GRID  # a text that just fits its column does not wrap
-        return font.boundingRect(0, 0, room, 10_000, Qt.TextFlag.TextWordWrap.value, cell.text).height()
+        return font.boundingRect(0, 0, room, 10_000, Qt.TextFlag.TextWordWrap.value, unbroken(cell.text)).height()
 
     def _write(self, row: int, column: int, cell: ClaimCell) -> None:
         item = self.item(row, column)

@@ -11,6 +11,7 @@ from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPaintEvent
 from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
 
 from app.theme import mono_font, theme, ui_font
+from app.widgets.unbroken import unbroken
 from app.widgets.whole_parts import first_parts
 
 
@@ -46,7 +47,8 @@ class ThemedLabel(QLabel):
         if not self._wrap:
             return self.sizeHint().height()
         room = QRect(0, 0, max(width, 1), 100_000)
-        words = QFontMetrics(self.drawing_font()).boundingRect(room, Qt.TextFlag.TextWordWrap.value, self.text())
+        flags, text = Qt.TextFlag.TextWordWrap.value, unbroken(self.text())
+        words = QFontMetrics(self.drawing_font()).boundingRect(room, flags, text)
         return max(words.height() + 2, self.sizeHint().height())
 
     def drawing_font(self) -> QFont:
@@ -76,7 +78,8 @@ class ThemedLabel(QLabel):
         painter.setFont(self.drawing_font())
         painter.setPen(QColor(self.drawing_colour()))
         if self._wrap:
-            painter.drawText(self.rect(), self.alignment().value | Qt.TextFlag.TextWordWrap.value, self.text())
+            flags = self.alignment().value | Qt.TextFlag.TextWordWrap.value
+            painter.drawText(self.rect(), flags, unbroken(self.text()))
         else:
             painter.drawText(self.rect(), self.alignment().value | Qt.TextFlag.TextSingleLine.value, self.shown())
         painter.end()

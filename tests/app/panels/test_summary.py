@@ -10,6 +10,7 @@ from pytestqt.qtbot import QtBot
 from app.panels.models.summary import NO_CEILING, NO_PASS, markdown, summary_lines
 from app.panels.summary import SummaryPanel
 from app.units import memory, percent, rate
+from app.widgets.claim_table import UnbrokenFigures
 from engine.session.metrics import summarise
 from engine.session.store import Session
 from tests.app.panels.acting import shown
@@ -103,3 +104,14 @@ def test_nothing_to_show(qtbot: QtBot) -> None:
     panel = summary_panel(qtbot, Session())
     assert panel.is_empty
     assert "Run a prompt" in panel.empty_text()
+
+
+def test_a_number_is_never_parted_from_its_unit_by_a_line(qtbot: QtBot) -> None:
+    panel = summary_panel(qtbot, taught())
+    text = panel.table.cell(COMPUTATION, TRAINING)
+    delegate = panel.table.itemDelegate()
+    assert isinstance(delegate, UnbrokenFigures)
+    drawn = delegate.displayText(text, panel.locale())
+    assert "\u2009" in text
+    assert "\u2009" not in drawn
+    assert drawn.replace("\u202f", "\u2009") == text
