@@ -173,7 +173,7 @@ class LatencyPanel(Panel):
         end = end + 1 if steps is not None else end
         us = series.us[first:end]
         self.chart.show_steps(us[:, :-1], us[:, -1], first)
-        self._show_histogram(us[:, -1])
+        self._show_histogram(series.walls_us(steps))
         self._write_lines()
         self._show_strip()
 

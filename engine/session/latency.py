@@ -107,10 +107,17 @@ class LatencySeries:
         return True
 
     def steps_within(self, band_us: tuple[float, float], steps: tuple[int, int] | None = None) -> NDArray[np.int64]:
-        """The steps of a range (None: all) that took so long, both ends included, ascending."""
+        """The steps of a range (None: all) that generated and took so long, both ends included, ascending."""
         first, end = (0, self._length) if steps is None else (steps[0], min(steps[1] + 1, self._length))
         walls = self._us[first:end, -1]
-        return first + np.flatnonzero((walls >= band_us[0]) & (walls <= band_us[1]))
+        inside = (walls >= band_us[0]) & (walls <= band_us[1]) & self._generating(first, end)
+        return first + np.flatnonzero(inside)
+
+    def walls_us(self, steps: tuple[int, int] | None = None) -> NDArray[np.float64]:
+        """Wall time of each step of a range (None: all) that generated."""
+        first, end = (0, self._length) if steps is None else (steps[0], min(steps[1] + 1, self._length))
+        walls: NDArray[np.float64] = self._us[first:end, -1][self._generating(first, end)]
+        return walls
 
     def figures_of(self, chosen: NDArray[np.int64]) -> RangeFigures:
         """The figures of these steps alone; between steps that do not follow each other there is no gap to tell."""
@@ -139,8 +146,7 @@ class LatencySeries:
 
     def step_percentiles_us(self, steps: tuple[int, int] | None = None) -> tuple[float, float] | None:
         """p50 and p99 of the steps' own wall times, whatever they emitted; None where there is no step."""
-        first, end = (0, self._length) if steps is None else (steps[0], min(steps[1] + 1, self._length))
-        walls = self._us[first:end, -1][self._generating(first, end)]
+        walls = self.walls_us(steps)
         if not len(walls):
             return None
         p50, p99 = np.percentile(walls, (PERCENTILES[0], PERCENTILES[-1]))
@@ -192,9 +198,10 @@ class LatencySeries:
             share = float(sums_us[index]) / wall_us if wall_us else None
             parts.append(PartFigures(part, mean, p50, p90, p99, share))
         mean_gap = float(gaps_s.mean()) if len(gaps_s) else None
-        device_ns = self.session.steps["device_ns"][first:end]
+        generating = self._generating(first, end)
+        device_ns = self.session.steps["device_ns"][first:end][generating]
         return RangeFigures(
-            steps=int(self._generating(first, end).sum()),
+            steps=int(generating.sum()),
             tokens=tokens,
             parts=tuple(parts),
             itl=PartFigures("itl", mean_gap, *quantiles(gaps_s), None),

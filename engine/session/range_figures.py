@@ -60,7 +60,7 @@ def latency(session: Session, steps: StepRange) -> dict[str, Any]:
     series = LatencySeries(session)
     series.update()
     figures = series.figures(steps)
-    walls_us = series.us[step_slice(session, steps), -1]
+    walls_us = series.walls_us(steps)
     fence_us = outlier_us(walls_us)
     of_steps = series.step_percentiles_us(steps)
     return {

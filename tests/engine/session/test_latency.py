@@ -13,6 +13,7 @@ from engine.session.metrics import projection_s, summarise
 from engine.session.schema import GROUPS, PHASES
 from engine.session.store import Session
 from tests.engine.session.synthetic import synthetic_events, synthetic_session
+from tests.engine.session.test_comparison import taught
 
 
 def by_part(figures, name: str) -> dict[str, float]:  # type: ignore[no-untyped-def]
@@ -143,6 +144,18 @@ def test_device_time_is_reported_only_where_every_step_has_it() -> None:
     session.apply([step(1, 200, {"ffn": 50}, 100)])
     series.update()
     assert series.figures().device_s is None
+
+
+def test_a_teacher_forced_pass_is_no_step_of_the_generation() -> None:
+    """Its device time is no part of the generation's, nor its time one of those among which steps stand out."""
+    session = taught()
+    session.steps["device_ns"][:] = 1_000_000
+    series = LatencySeries(session)
+    series.update()
+    figures = series.figures()
+    assert figures.device_s == pytest.approx(1e-3 * figures.steps)
+    assert len(series.walls_us()) == figures.steps == len(session.steps) - 1
+    assert len(series.steps_within((0.0, np.inf))) == figures.steps
 
 
 def test_no_steps_no_figures() -> None:
