@@ -220,9 +220,16 @@ class AttentionPanel(Panel):
         self._set_pickers(selected)
         if selected.token is not None and selected.token < len(self.session.tokens):
             self._query = int(self.session.tokens["position"][selected.token])
+        elif selected.step is not None and (computed := self._computed_in(selected.step)) is not None:
+            self._query = computed
         elif self._text is not None and self._query is not None and self._text.token_row(self._query) is not None:
             self._query = None
         self.refresh()
+
+    def _computed_in(self, step: int) -> int | None:
+        """The query whose row a step computed, the last of several; None where none of the request shown was."""
+        rows = self._feed.within((step, step)) if self._feed is not None else []
+        return rows[-1] if rows else None
 
     def restyle(self) -> None:
         self.map.restyle()

@@ -245,3 +245,11 @@ def test_entropies_of_small_pictures_have_fewer_figures(qtbot: QtBot) -> None:
     assert heads.entropy_text(1, 200) == significant(heads.entropy(1) or 0.0)
     texts = [heads.entropy_text(1, room) for room in range(200, 0, -1)]
     assert list(dict.fromkeys(texts)) == ["1.67", "1.7", ""]
+
+
+def test_a_selected_step_shows_the_row_that_it_computed(qtbot: QtBot) -> None:
+    panel = attention_panel(qtbot, heads_session())
+    panel.context.selection.change(step=6, token=None)
+    assert panel._shown_query()[0] == 6
+    panel.context.selection.change(step=9)
+    assert panel._shown_query()[0] == 9
