@@ -34,6 +34,8 @@ GUTTER: Final = 16 * GRID
 """Room for the axis on the left; as wide as that of the plots below."""
 LINE: Final = 1.3
 """Height of a line of captions, of the font's: glyphs of other scripts come from taller fonts."""
+OUTSIDE: Final = 0.6
+"""How far bars outside the selected range fade."""
 CLICK_PIXELS: Final = 3
 ZOOM: Final = 1.25
 FEWEST_STEPS: Final = 8
@@ -181,8 +183,8 @@ class StepStrip(QWidget):
             self._paint_empty(painter, plot)
         else:
             columns = self._visible_columns(plot)
-            self._paint_range(painter, plot)
             self._paint_bars(painter, plot, columns)
+            self._paint_range(painter, plot)
             self._paint_switches(painter, plot)
             self._paint_cursor(painter, plot)
             self._paint_axis(painter, plot, columns)
@@ -251,17 +253,20 @@ class StepStrip(QWidget):
         painter.restore()
 
     def _paint_range(self, painter: QPainter, plot: QRectF) -> None:
+        """The selected range: bars outside it fade, and lines stand at its edges."""
         chosen = self._shown_range()
         if chosen is None:
             return
-        colour = QColor(theme().accent)
-        left, right = self._x_of(chosen[0]), self._x_of(chosen[1] + 1)
-        area = QRectF(left, plot.top(), max(1.0, right - left), plot.height()).intersected(plot)
+        left = min(max(self._x_of(chosen[0]), plot.left()), plot.right())
+        right = min(max(self._x_of(chosen[1] + 1), left + 1.0), plot.right())
+        colour, veil = QColor(theme().accent), QColor(theme().panel)
+        veil.setAlphaF(OUTSIDE)
+        painter.fillRect(QRectF(plot.left(), plot.top(), left - plot.left(), plot.height()), veil)
+        painter.fillRect(QRectF(right, plot.top(), plot.right() - right, plot.height()), veil)
         painter.setPen(QPen(colour, 1))
-        painter.drawLine(area.topLeft(), area.bottomLeft())
-        painter.drawLine(area.topRight(), area.bottomRight())
-        colour.setAlphaF(0.18)
-        painter.fillRect(area, colour)
+        for x in (left, right):
+            painter.drawLine(QPointF(x, plot.top()), QPointF(x, plot.bottom()))
+        painter.fillRect(QRectF(left, plot.top(), right - left, 2), colour)
 
     def _paint_cursor(self, painter: QPainter, plot: QRectF) -> None:
         step = self._selection.now.step

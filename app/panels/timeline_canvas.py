@@ -156,12 +156,16 @@ class TimelineCanvas(QWidget):
         self._announce()
 
     def select(self, selected: Selected) -> None:
-        """Follow the selection, wherever it was made: the selected step comes into view."""
+        """Follow the selection, wherever it was made: the selected range or step comes into view."""
+        ranged = selected.steps is not None and selected.steps != self.selected.steps
         moved = selected.step is not None and selected.step != self.selected.step
         self.selected = selected
         self._framed = None
-        if not self.looker.follow(selected) and moved and self.model is not None:
-            self._reveal_step(self.model, selected.step)
+        if not self.looker.follow(selected) and self.model is not None:
+            if ranged:
+                self._reveal_range()
+            elif moved:
+                self._reveal_step(self.model, selected.step)
         self.update()
 
     def _look(self, look: Look) -> None:
@@ -473,6 +477,13 @@ class TimelineCanvas(QWidget):
             self._scroll.setValue(self._scroll.value() - int(area.top() - box.top()))
         elif box.bottom() > area.bottom():
             self._scroll.setValue(self._scroll.value() + int(box.bottom() - area.bottom()) + GRID)
+
+    def _reveal_range(self) -> None:
+        span = self._selected_span()
+        if span is not None and (span[0] < self.view.lo or span[1] > self.view.hi):
+            with self.looker.to_reveal():
+                self.view.show(*span, margin=0.02)
+            self._announce()
 
     def _reveal_step(self, model: TimelineModel, step: int | None) -> None:
         if step is None or step >= model.n:

@@ -122,3 +122,16 @@ def test_a_hundred_thousand_steps_are_drawn_in_a_moment(qtbot: QtBot) -> None:
         strip.grab()
         costs.append(time.thread_time() - start)
     assert np.median(costs) < 0.005
+
+
+def test_bars_outside_the_selected_range_fade(strip: StepStrip) -> None:
+    plot = strip._plot()
+
+    def colour(step: int) -> str:
+        return strip.grab().toImage().pixelColor(round(strip._x_of(step)), round(plot.bottom()) - 2).name()
+
+    before = colour(200)
+    strip._selection.change(steps=(500, 1000))
+    assert colour(750) == before
+    assert colour(200) != before
+    assert colour(200) == colour(1500)

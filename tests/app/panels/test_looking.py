@@ -63,6 +63,24 @@ def test_a_step_selected_elsewhere_comes_into_view(qtbot: QtBot, session: Sessio
     assert (canvas.view.lo, canvas.view.hi) == (10, 30)
 
 
+def test_a_range_selected_elsewhere_comes_into_view(qtbot: QtBot, session: Session) -> None:
+    panel = cast(TimelinePanel, show(qtbot, TimelinePanel, session))
+    panel.axis_button.click()
+    canvas, selection = panel.canvas, panel.context.selection
+    canvas.follow()
+    selection.change(steps=(100, 199))
+    assert canvas.view.lo <= 100
+    assert canvas.view.hi >= 200
+    assert canvas.view.span < 110
+    assert panel.follow_button.isVisible()
+    seen = (canvas.view.lo, canvas.view.hi)
+    selection.change(steps=(120, 140))  # in sight already
+    assert (canvas.view.lo, canvas.view.hi) == seen
+    selection.back()
+    selection.back()
+    assert canvas.view.mode == "follow"
+
+
 def test_the_step_strip_goes_back_and_forward(qtbot: QtBot, session: Session) -> None:
     selection = Selection()
     strip = StepStrip(selection)
