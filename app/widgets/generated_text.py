@@ -10,7 +10,7 @@ from app.icons import icon
 from app.selection import Selected, Selection
 from app.theme import CAPTION_SCALE, GRID, theme, ui_font
 from app.units import count
-from app.widgets.elided_label import ElidedLabel
+from app.widgets.whole_parts import WholeParts
 from engine.session.store import Request, Session
 
 
@@ -24,7 +24,7 @@ class GeneratedText(QWidget):
         self._request: int | None = None
         self._shown_tokens = 0
         self._caption = QLabel()
-        self._facts = ElidedLabel()
+        self._facts = WholeParts()
         self._facts.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self._previous, self._next = QToolButton(), QToolButton()
         self._previous.clicked.connect(lambda: self._go(-1))
@@ -135,11 +135,15 @@ class GeneratedText(QWidget):
         if request.finish_reason is not None:
             facts = f"{facts} · {self._reason(request.finish_reason)}"
         if len(session.requests) > 1:
-            facts = self.tr("request {} of {} · {}").format(request.id + 1, len(session.requests), facts)
+            place = 1 + sorted(session.requests).index(request.id)
+            facts = self.tr("request {id} ({place} of {all}) · {facts}").format(
+                id=request.id, place=place, all=len(session.requests), facts=facts
+            )
             self._previous.show()
             self._next.show()
         if facts != self._facts.text():
             self._facts.setText(facts)
+            self._facts.setToolTip(facts)
 
     def _reason(self, reason: str) -> str:
         return {

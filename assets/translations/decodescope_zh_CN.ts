@@ -772,8 +772,12 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>{} 个 token</translation>
     </message>
     <message>
+        <source>request {id} ({place} of {all}) · {facts}</source>
+        <translation>请求 {id}（第 {place} 个，共 {all} 个） · {facts}</translation>
+    </message>
+    <message>
         <source>request {} of {} · {}</source>
-        <translation>第 {} 个请求，共 {} 个 · {}</translation>
+        <translation type="vanished">第 {} 个请求，共 {} 个 · {}</translation>
     </message>
     <message>
         <source>length reached</source>
@@ -1289,7 +1293,7 @@ internal fragmentation {fragmentation} {derived}</source>
     </message>
     <message>
         <source>tokens = {time} ƒ   (brief: {brief} ~)</source>
-        <translation>个 token = {time} ƒ   （需求文档：{brief} ~）</translation>
+        <translation>个 token = {time} ƒ   （需求：{brief} ~）</translation>
     </message>
     <message>
         <source>all {n} steps</source>

@@ -1,0 +1,23 @@
+"""The generated text of the run panel: whose it is, in the numbers that every panel uses."""
+
+from __future__ import annotations
+
+from pytestqt.qtbot import QtBot
+
+from app.selection import Selection
+from app.widgets.generated_text import GeneratedText
+from tests.engine.session.synthetic import synthetic_session
+
+
+def test_it_names_the_request_as_every_panel_does(qtbot: QtBot) -> None:
+    session = synthetic_session(5, requests=3)
+    selection = Selection()
+    text = GeneratedText(selection)
+    qtbot.addWidget(text)
+    text.show_session(session)
+    selection.change(request=2)
+    assert text._facts.text() == "request 2 (3 of 3) · 5 tokens · length reached"
+    assert text._facts.toolTip() == text._facts.text()
+    text._go(1)
+    assert selection.now.request == 0
+    assert text._facts.text().startswith("request 0 (1 of 3)")
