@@ -7,13 +7,16 @@ the command line each figure stands; a text without a sentence fails, and so doe
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import pytest
 from pytestqt.qtbot import QtBot
 
+from tests.app.figures.database import Database
 from tests.app.figures.recorded import Recorded, record_all
 from tests.app.figures.sentences import Wrong, explain, sentences
+from tests.app.figures.sql import FIGURES, NOT_HELD, QUERIES, Expected, differs
 from tests.app.figures.told import Asked
 from tests.app.figures.walk import PANELS_OF, SCALES, Book, Walk, every_panel
 
@@ -68,3 +71,25 @@ def test_a_figure_without_a_sentence_and_one_that_differs_are_both_found(qtbot: 
     assert "no sentence has this form" in str(wrong)
     [wrong] = explain("tip", "step 3: 501\u2009ms ●", known, names)
     assert "500\u2009ms" in str(wrong)
+
+
+def test_every_figure_is_what_plain_sql_gives(walked: Walked) -> None:
+    wrong, used, reasons = [], set(), set()
+    for recorded in walked.recorded:
+        database = Database(recorded.path)
+        found: dict[object, Expected] = {}
+        for (steps, path), told in walked.asked[recorded.name].items():
+            reason = next((pattern for pattern in NOT_HELD if re.fullmatch(pattern, path)), None)
+            if reason is not None:
+                reasons.add(reason)
+                continue
+            first, last = steps if steps is not None else (0, recorded.steps - 1)
+            expected = found.setdefault(steps, Expected(database, first, last, steps is None)).value(path)
+            used.add(path)
+            if differs(expected, told):
+                wrong.append(f"{recorded.name} {steps}: {path} is {expected} in SQL, {told} in info --json")
+        database.close()
+    assert not wrong, f"{len(wrong)} figures differ:\n" + "\n".join(wrong[:40])
+    assert reasons == NOT_HELD.keys()
+    assert all(any(re.fullmatch(pattern, path) for path in used) for pattern in FIGURES)
+    assert all(names & used for names, _ in QUERIES)

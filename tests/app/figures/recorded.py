@@ -86,7 +86,8 @@ def record_all(folder: Path) -> list[Recorded]:
     suites: list[tuple[str, Sequence[SuiteRun]]] = [
         ("measured", [one for one in trials(PROMPT, {}, 8, 1) if one.key in OF_A_SUITE]), ("both", preset_runs()),
     ]  # fmt: skip
-    with _Suites() as recording:
+    recording = _Suites()
+    with recording:
         recording.load()
         for name, run in RUNS.items():
             path = folder / f"{name}.dscope"

@@ -135,7 +135,7 @@ class Wrong:
 
 def explain(place: str, text: str, sentences: Iterable[Sentence], env: Env) -> list[Wrong]:
     """What of a text is not as the sentences say; names that were read hold from part to part."""
-    found, wrong = list(sentences), []
+    found, wrong = list(sentences), list[Wrong]()
     names = dict(env)
     for mark in (units.MEASURED, units.DERIVED, units.PREDICTED):
         text = text.replace(units.THIN_SPACE + mark, f" {mark}")

@@ -178,7 +178,7 @@ def _tree(panel: Panel) -> Iterator[Text]:
             item = items.value()
             for column in range(1, tree.columnCount()):
                 yield Text("tree", f"{item.text(0)} / {heads[column]}: {item.text(column)}")
-            items += 1  # type: ignore[assignment, operator]
+            items += 1
 
 
 def _tips(panel: Panel) -> Iterator[Text]:

@@ -6,12 +6,12 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import numpy as np
 from PySide6.QtWidgets import QApplication
 
-from app.panels.base import Panel, PanelContext
+from app.panels.base import EngineControl, Panel, PanelContext
 from app.panels.kv_memory import PAGES, KvMemoryPanel
 from app.panels.latency import LatencyPanel
 from app.panels.models.before_after import NAMES as IMPROVEMENTS
@@ -101,7 +101,7 @@ class Walk:
     def panel(self, name: str) -> list[Wrong]:
         """Everything that one panel shows of the session, of the range, and of what is selected one by one."""
         selection = Selection()
-        panel = entry(name).make(PanelContext(selection, RecordingControl()))
+        panel = entry(name).make(PanelContext(selection, cast(EngineControl, RecordingControl())))
         selection.changed.connect(panel.select)
         panel.resize(1400, 1000)
         panel.show_session(self.session)
@@ -223,13 +223,14 @@ class Walk:
 
         def point_of(name: str) -> Told:
             kind = "teacher" if name == "teacher-forced" else name
-            return info.roofline.kinds[kind] if kind in kinds else info.roofline.phases[chosen][name]
+            found: Told = info.roofline.kinds[kind] if kind in kinds else info.roofline.phases[chosen][name]
+            return found
 
         return {"point_of": point_of}
 
     def _readings(self, _steps: Any, device: str, name: str) -> list[float]:
         found = self.database.column("SELECT value FROM device_samples WHERE device = ? AND name = ?", device, name)
-        return found.tolist()
+        return [float(value) for value in found]
 
     def _marks(self, timed: bool = False) -> list[str]:
         """The labels of marks, also as far as there may be room for them, and with how many more are at one place."""
@@ -251,13 +252,10 @@ class Walk:
         if histogram is None:
             return []
         first, last = steps if steps is not None else (0, self.last)
-        walls = self.database.column(
-            "SELECT (end_ns - start_ns) / 1e3 FROM steps WHERE id BETWEEN ? AND ?", first, last
-        )
-        edges = histogram.edges_us
-        counts, _ = np.histogram(
-            np.clip(walls, edges[0], edges[-1]), edges
-        )  # the ends are the extremes, but for rounding
+        sql = "SELECT (end_ns - start_ns) / 1e3 FROM steps WHERE id BETWEEN ? AND ? AND kind <> 'teacher'"
+        walls, edges = self.database.column(sql, first, last), histogram.edges_us
+        walls = np.clip(walls, edges[0], edges[-1])  # the ends are the extremes, but for rounding
+        counts, _ = np.histogram(walls, edges)
         return [
             f"{seconds(low / 1e6)} to {seconds(high / 1e6)} · steps: {number} ● measured"
             for low, high, number in zip(edges[:-1], edges[1:], counts.tolist(), strict=True)

@@ -1,0 +1,463 @@
+"""What plain SQL gives for the figures of the command line: the queries of FORMAT.md, and others like them.
+
+A figure is named by its path in the answer of `info --json`, such as `latency.a_token.total.mean_s`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.session import file
+from tests.app.figures.database import PHASES, Database
+
+GROUPS: Final = {
+    "prepare": ("schedule", "prepare", "embed"), "norm": ("norm",),
+    "attention": ("qkv", "rope", "kv_write", "attention", "attn_out"), "ffn": ("ffn",),
+    "sampling": ("lm_head", "sample", "detokenize", "verify"), "other": ("draft", "other"),
+}  # fmt: skip
+"""As FORMAT.md names them."""
+NOT_HELD: Final = {
+    r"kv_end\.(positions|formula_bytes|layers\.\d+\.formula_bytes)": "a rule over the rows of work, held against the "
+    "bytes that the engine counted in tests/engine/session/test_metrics.py",
+    r"(kv_end\.blocks\.(evictable|free|fill|by_request)|detail\.last\.blocks)\b.*": "a pool rebuilt from its events, "
+    "held against the engine's own in tests/engine/session/test_kv_blocks.py",
+    r"roofline\.phases\..*": "FLOPs and bytes of a phase are in no column; tests/engine/session/test_phase_cost.py "
+    "holds their sums against the steps'",
+    r"roofline\.data_sheet\..*": "what a maker states, not the session",
+    r"totals\.with(out)?_cache": "theory: T(T + 1)/2 over the contexts, in tests/app/panels/test_models_redundancy.py",
+    r"memory\.(activations|allocator|rest)": "a formula, or what is left: tests/engine/session/test_memory.py",
+    r"batch\.\d+\.preempted": "a rule over the rows of work, in tests/app/panels/test_batch.py",
+    r"comparison\.(memory|busy)\..*": "tests/engine/session/test_comparison.py holds them by hand",
+    r"before_after\.\w+\.(measure|off\.repeats|on\.repeats)": "a setting of the suite, and how often it ran",
+    r"devices\.joules_per_token": "by trapezoids or the device's counter, in tests/app/panels/models",
+    r"len\((requests|batch|teacher|roofline\.kinds|detail\.last\.waiting|requests\.\d+\.token_ids)\)": "a length",
+    r"detail\.attention\.\d+\.(newest|nine_tenths_on)": "tests/app/panels/test_attention_heads.py",
+    r"detail\.last\.waiting\..*": "a rule over arrivals and work, in tests/app/panels/test_batch.py",
+}
+"""Figures that no query is held against, and what holds them."""
+
+
+def document_queries() -> list[tuple[set[str], str]]:
+    """(the figures it gives, the query) of each query in FORMAT.md whose columns are named after figures."""
+    text = (Path(file.__file__).parent / "FORMAT.md").read_text()
+    block = text[text.index("### The figures of `info --json` in SQL") :]
+    found = []
+    for statement in re.findall(r"```sql\n(.*?)```", block, re.DOTALL)[0].split(";\n"):
+        names = set(re.findall(r'AS "([\w.]+)"', statement))
+        if names:
+            found.append((names, statement))
+    return found
+
+
+QUERIES: Final = document_queries()
+
+
+class Expected:
+    """The figures of one range of steps, from the file alone."""
+
+    def __init__(self, database: Database, first: int, last: int, whole: bool) -> None:
+        self.db, self.first, self.last, self.whole = database, first, last, whole
+        self._named: dict[str, Any] = {}
+
+    def value(self, path: str) -> Any:
+        """What SQL gives for a figure; raises LookupError for one that nothing here knows."""
+        for names, query in QUERIES:
+            if path in names:
+                if path not in self._named:
+                    self._named |= self.db.named(query, self.first, self.last)
+                return self._named[path]
+        for pattern, function in FIGURES.items():
+            match = re.fullmatch(pattern, path)
+            if match:
+                return function(self, *match.groups())
+        raise LookupError(path)
+
+    # --- tables -----------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def steps(self) -> list[Any]:
+        return self.db.rows("SELECT * FROM steps WHERE id BETWEEN ? AND ? ORDER BY id", self.first, self.last)
+
+    @cached_property
+    def generating(self) -> list[Any]:
+        return [row for row in self.steps if row["kind"] != "teacher"]
+
+    @cached_property
+    def phases_s(self) -> NDArray[np.float64]:
+        """Seconds by generating step and phase."""
+        us = self.db.phases_us(self.first, self.last)
+        return us[[row["kind"] != "teacher" for row in self.steps]] / 1e6
+
+    @cached_property
+    def tokens(self) -> list[Any]:
+        return self.db.rows("SELECT * FROM tokens WHERE step_id BETWEEN ? AND ? ORDER BY id", self.first, self.last)
+
+    @cached_property
+    def work(self) -> list[Any]:
+        return self.db.rows("SELECT * FROM work WHERE step_id BETWEEN ? AND ? ORDER BY rowid", self.first, self.last)
+
+    @cached_property
+    def ceilings(self) -> dict[str, float]:
+        found: dict[str, float] = json.loads(self.db.meta("ceilings"))
+        return found
+
+    # --- time -------------------------------------------------------------------------------------------------------
+
+    def seconds_of(self, part: str) -> NDArray[np.float64]:
+        """Seconds of a group, or of the whole step, by generating step."""
+        if part == "total":
+            return np.array([(row["end_ns"] - row["start_ns"]) / 1e9 for row in self.generating])
+        return sum(self.phases_s[:, PHASES.index(phase)] for phase in GROUPS[part])  # type: ignore[return-value]
+
+    def a_token(self, part: str, what: str) -> float | None:
+        times = self.seconds_of(part)
+        tokens = np.array([row["tokens_out"] for row in self.generating])
+        if not self.phases_s[:, :-1].any() and part not in ("other", "total"):
+            return None
+        if what == "mean_s":
+            return float(times.sum() / tokens.sum()) if tokens.sum() else None
+        if what == "share":
+            return float(times.sum() / self.seconds_of("total").sum())
+        each = times[tokens > 0] / tokens[tokens > 0]
+        return float(np.percentile(each, int(what[1:3]))) if len(each) else None
+
+    def gaps_s(self) -> NDArray[np.float64]:
+        """Between two emissions of one request."""
+        return self.db.column(
+            "SELECT gap / 1e9 FROM (SELECT emitted_ns - lag(emitted_ns)"
+            " OVER (PARTITION BY request_id ORDER BY emitted_ns) AS gap"
+            " FROM (SELECT DISTINCT request_id, emitted_ns FROM tokens WHERE step_id BETWEEN ? AND ?))"
+            " WHERE gap IS NOT NULL",
+            self.first, self.last,
+        )  # fmt: skip
+
+    def between_steps_s(self) -> float:
+        starts, ends = ([row[name] for row in self.steps] for name in ("start_ns", "end_ns"))
+        return float(sum(start - end for start, end in zip(starts[1:], ends, strict=False))) / 1e9
+
+    def outliers(self) -> int:
+        walls = self.seconds_of("total")
+        if len(walls) < 8:
+            return 0
+        low, high = np.percentile(walls, (25, 75))
+        return int((walls >= high + 3 * (high - low)).sum())
+
+    # --- one by one -------------------------------------------------------------------------------------------------
+
+    def of_request(self, request: str, what: str) -> Any:
+        expressions = {
+            "ttft_s": "(first_token_ns - arrived_ns) / 1e9", "waited_s": "(scheduled_ns - arrived_ns) / 1e9",
+            "prompt_tokens": "prompt_tokens",
+        }  # fmt: skip
+        return self.db.one(f"SELECT {expressions[what]} FROM requests WHERE id = ?", int(request))
+
+    def of_token(self, index: str, what: str) -> Any:
+        row = self.tokens[int(index)]
+        if what == "probability":
+            return float(np.exp(row["logprob"]))
+        if what == "gap_s":
+            before = self.db.one(
+                "SELECT max(emitted_ns) FROM tokens WHERE request_id = ? AND id < ?", row["request_id"], row["id"]
+            )
+            return None if before is None else (row["emitted_ns"] - before) / 1e9
+        columns = {"request": "request_id", "step": "step_id", "entropy_nats": "entropy"}
+        return row[columns.get(what, what)]
+
+    def alternative(self, index: str, place: str, what: str) -> Any:
+        blob = self.tokens[int(index)]["alternatives"]
+        half = len(blob) // 2
+        if what == "token_id":
+            return int(np.frombuffer(blob[:half], np.int32)[int(place)])
+        return float(np.exp(float(np.frombuffer(blob[half:], np.float32)[int(place)])))
+
+    def of_work(self, index: str, what: str) -> Any:
+        row = self.work[int(index)]
+        kept = row["end"] - row["rejected"]
+        if row["request_id"] < 0:
+            derived = {"new": 0, "recomputed": 0, "padding": row["end"] - row["first"]}
+        else:
+            derived = {
+                "new": max(0, kept - row["new_from"]), "recomputed": max(0, min(row["new_from"], kept) - row["first"]),
+                "padding": 0,
+            }  # fmt: skip
+        return derived[what] if what in derived else row["request_id" if what == "request" else what]
+
+    def of_last(self, what: str) -> Any:
+        row = self.steps[-1]
+        wall_s = (row["end_ns"] - row["start_ns"]) / 1e9
+        return {
+            "wall_s": wall_s,
+            "device_s": row["device_ns"] / 1e9 if row["device_ns"] >= 0 else None,
+            "kind": row["kind"],
+            "kernel": row["attention_kernel"],
+            "mbu": row["bytes_moved"] / wall_s / self.ceilings["read_bytes_per_s"],
+            "mfu": row["flops"] / wall_s / self.ceilings["flops_per_s"],
+        }[what]
+
+    def last_phase(self, phase: str) -> float:
+        return float(self.db.phases_us(self.last, self.last)[0, PHASES.index(phase)] / 1e6)
+
+    def last_group(self, group: str) -> float:
+        return sum(self.last_phase(phase) for phase in GROUPS[group])
+
+    def last_phase_of_layer(self, layer: str, phase: str) -> float:
+        us = np.frombuffer(self.steps[-1]["phases"], np.float32).reshape(-1, len(PHASES))
+        return float(us[int(layer), PHASES.index(phase)]) / 1e6
+
+    def last_layer_bytes(self, layer: str, what: str) -> int:
+        table = np.frombuffer(self.steps[-1]["kv_layers"], np.int64).reshape(-1, 2)
+        return int(table[int(layer), ("used", "reserved").index(what)])
+
+    def of_attention(self, index: str, what: str) -> Any:
+        """Rows in the order of step, request, layer, position; of each the heads, then their mean."""
+        if "attention" not in self.__dict__:
+            found: list[dict[str, Any]] = []
+            rows = self.db.rows(
+                "SELECT * FROM attention WHERE step_id BETWEEN ? AND ?"
+                " ORDER BY step_id, request_id, layer, position, head",
+                self.first, self.last,
+            )  # fmt: skip
+            places: dict[tuple[int, ...], list[Any]] = {}
+            for row in rows:
+                place = (row["step_id"], row["request_id"], row["layer"], row["position"])
+                places.setdefault(place, []).append(row)
+            for (_, request, layer, position), heads in places.items():
+                probs = [np.frombuffer(row["probs"], np.float16).astype(np.float32) for row in heads]
+                named: list[tuple[Any, NDArray[np.float32]]] = list(
+                    zip((row["head"] for row in heads), probs, strict=True)
+                )
+                if len(probs) > 1:
+                    named.append((None, np.mean(probs, axis=0, dtype=np.float32)))
+                for head, weights in named:
+                    some = weights[weights > 0]
+                    found.append(
+                        {"request": request, "layer": layer, "head": head, "position": position,
+                         "entropy_nats": max(0.0, float(-(some * np.log(some)).sum())),
+                         "most_at": int(weights.argmax()), "most": float(weights.max())}
+                    )  # fmt: skip
+            self.__dict__["attention"] = found
+        return self.__dict__["attention"][int(index)][what]
+
+    # --- ranges of ranges -------------------------------------------------------------------------------------------
+
+    def blocks(self, what: str) -> int:
+        """Blocks that any request holds, or several, from their events."""
+        least = {"held": 1, "shared": 2}[what]
+        return int(
+            self.db.one(
+                "SELECT count(*) FROM (SELECT sum(CASE event WHEN 'free' THEN -1 WHEN 'evict' THEN 0 ELSE 1 END)"
+                " AS holders FROM kv_blocks WHERE step_id <= ? GROUP BY block) WHERE holders >= ?",
+                self.last, least,
+            )
+        )  # fmt: skip
+
+    def block_shape(self, what: str) -> int:
+        """Positions a block, as the switches say; how many blocks the reserved bytes are."""
+        switches = json.loads(
+            self.db.one("SELECT json FROM configs JOIN steps ON configs.id = config_id WHERE steps.id = ?", self.last)
+        )
+        size = int(switches["block_size"])
+        facts = json.loads(self.db.meta("model_config"))
+        block_bytes = 2 * size * facts["layers"] * facts["kv_heads"] * facts["head_dim"] * facts["itemsize"]
+        return size if what == "block_size" else int(self.steps[-1]["kv_reserved_bytes"]) // block_bytes
+
+    def batch_part(self, index: str, what: str) -> Any:
+        """Steps that follow each other under one value of the switch, and their slots."""
+        parts: list[list[Any]] = []
+        batching = {
+            row["id"]: json.loads(row["json"]).get("batching", "") for row in self.db.rows("SELECT * FROM configs")
+        }
+        for row in self.generating:
+            word = batching[row["config_id"]]
+            if parts and parts[-1][2] == word and parts[-1][1] == row["id"] - 1:
+                parts[-1][1] = row["id"]
+            else:
+                parts.append([row["id"], row["id"], word])
+        first, last, word = parts[int(index)]
+        if what in ("first", "last", "batching"):
+            return {"first": first, "last": last, "batching": word}[what]
+        return Expected(self.db, first, last, False).value(f"slots.{what}")
+
+    def by_request(self, request: str, what: str) -> int:
+        column = {"drafted": "proposed", "accepted": "accepted"}[what]
+        sql = f"SELECT coalesce(sum({column}), 0) FROM speculation WHERE request_id = ? AND step_id BETWEEN ? AND ?"
+        return int(self.db.one(sql, int(request), self.first, self.last))
+
+    def reading(self, device: str, name: str, what: str) -> float:
+        sql = "SELECT value FROM device_samples WHERE device = ? AND name = ? AND t_ns BETWEEN ? AND ? ORDER BY t_ns"
+        span = (-(2**62), 2**62) if self.whole else (self.steps[0]["start_ns"], self.steps[-1]["end_ns"])
+        values = self.db.column(sql, device, name, *span)
+        return float({"last": values[-1], "mean": values.mean(), "most": values.max()}[what])
+
+    def memory_total(self) -> int | None:
+        on_gpu = self.db.meta("device").startswith("cuda")
+        device, name = ("cuda", "memory_used_bytes") if on_gpu else ("cpu", "process_rss_bytes")
+        sql = "SELECT t_ns, value FROM device_samples WHERE device = ? AND name = ? ORDER BY t_ns"
+        rows = [(row["t_ns"], row["value"]) for row in self.db.rows(sql, device, name)]
+        start, end = self.steps[0]["start_ns"], self.steps[-1]["end_ns"]
+        inside = [value for t_ns, value in rows if start <= t_ns <= end]
+        before = [value for t_ns, value in rows if t_ns < start]
+        if not rows:
+            return None
+        return int(max(inside) if inside else before[-1] if before else rows[0][1])
+
+    # --- passes and comparisons -------------------------------------------------------------------------------------
+
+    def passes(self) -> list[dict[str, Any]]:
+        """Each teacher-forced pass of the range, beside the steps that worked for its request before."""
+        found = []
+        said = {}
+        for row in self.db.rows("SELECT label FROM marks WHERE kind = 'teacher'"):
+            match = re.match(r"request (\d+): (\d+) of", row["label"])
+            assert match
+            said[int(match[1])] = int(match[2])
+        for row in self.steps:
+            if row["kind"] != "teacher":
+                continue
+            [own] = self.db.rows("SELECT * FROM work WHERE step_id = ?", row["id"])
+            request = own["request_id"]
+            serial = self.db.rows(
+                "SELECT * FROM steps WHERE kind <> 'teacher' AND id IN (SELECT step_id FROM work WHERE request_id = ?)",
+                request,
+            )
+            tokens = self.db.one("SELECT count(*) FROM tokens WHERE request_id = ?", request)
+            pass_s, serial_s = (sum(one["end_ns"] - one["start_ns"] for one in some) / 1e9 for some in ([row], serial))
+            one: dict[str, Any] = {
+                "request_id": request, "positions": own["end"], "tokens": tokens, "agreeing": said.get(request),
+                "pass_s": pass_s, "serial_s": serial_s, "serial_steps": len(serial), "factor": serial_s / pass_s,
+                "pass_tokens_per_s": tokens / pass_s, "serial_tokens_per_s": tokens / serial_s,
+            }  # fmt: skip
+            for side, some, time_s in (("pass", [row], pass_s), ("serial", serial, serial_s)):
+                for name, column, ceiling in (
+                    ("mbu", "bytes_moved", "read_bytes_per_s"), ("mfu", "flops", "flops_per_s"),
+                ):  # fmt: skip
+                    one[f"{side}_{name}"] = sum(step[column] for step in some) / time_s / self.ceilings[ceiling]
+            found.append(one)
+        return found
+
+    def side_of_comparison(self, metric: str, side: str, index: str) -> float:
+        """One amount of the brief's table: teacher-forced passes, or the steps that generated."""
+        steps = [row for row in self.steps if (row["kind"] == "teacher") == (side == "training")]
+        flops, wall_s = sum(row["flops"] for row in steps), sum(row["end_ns"] - row["start_ns"] for row in steps) / 1e9
+        if side == "training":
+            tokens, time_s = sum(one["tokens"] for one in self.passes()), wall_s
+        else:
+            tokens, time_s = len(self.tokens), self._run_s()
+        amounts = {
+            "complexity": (sum(row["positions_computed"] for row in steps), flops),
+            "utilisation": (flops / wall_s / self.ceilings["flops_per_s"],),
+            "throughput": (tokens / time_s,), "parallelism": (len(steps), tokens / len(steps)),
+        }[metric]  # fmt: skip
+        return float(amounts[int(index)])
+
+    def gap_of_comparison(self, metric: str) -> float | None:
+        sides = {side: self._sides(side) for side in ("training", "inference")}
+        if not all(sides.values()):
+            return None
+        place = "1" if metric in ("complexity", "parallelism") else "0"
+        training, inference = (self.side_of_comparison(metric, side, place) for side in sides)
+        if metric == "complexity":  # FLOPs a token
+            return inference / len(self.tokens) / (training / int(sum(one["tokens"] for one in self.passes())))
+        return training / inference
+
+    def _sides(self, side: str) -> int:
+        return sum((row["kind"] == "teacher") == (side == "training") for row in self.steps)
+
+    def _run_s(self) -> float:
+        """From the first arrival to the last emission; of a range, from its first step to its last."""
+        if not self.whole:
+            return float(self.steps[-1]["end_ns"] - self.steps[0]["start_ns"]) / 1e9
+        arrived = self.db.one("SELECT min(arrived_ns) FROM requests")
+        return float(self.db.one("SELECT max(emitted_ns) FROM tokens") - arrived) / 1e9
+
+    def improvement(self, key: str, side: str) -> float:
+        """What the one run of a side measured: tokens/s, KV used over reserved, or attention seconds a token."""
+        rows = self.db.rows("SELECT t_ns, label FROM marks WHERE kind = 'measure' ORDER BY t_ns")
+        index = next(i for i, row in enumerate(rows) if row["label"] == f"{key} {side} 1")
+        until = rows[index + 1]["t_ns"] if index + 1 < len(rows) else 2**62
+        first, last = self.db.rows(
+            "SELECT min(id), max(id) FROM steps WHERE start_ns >= ? AND start_ns < ?", rows[index]["t_ns"], until
+        )[0]
+        run = Expected(self.db, first, last, False)
+        if key == "paged":
+            used, reserved = (sum(row[f"kv_{name}_bytes"] for row in run.steps) for name in ("used", "reserved"))
+            return float(used / reserved)
+        if key == "sdpa":
+            return float(run.phases_s[:, PHASES.index("attention")].sum() / len(run.tokens))
+        return len(run.tokens) / run._run_s()
+
+    def factor(self, key: str) -> float | None:
+        if not self.db.rows("SELECT 1 FROM marks WHERE kind = 'measure' AND label LIKE ?", f"{key} %"):
+            return None
+        better = self.improvement(key, "on") / self.improvement(key, "off")
+        return 1 / better if key == "sdpa" else better
+
+    # --- the roof ---------------------------------------------------------------------------------------------------
+
+    def roof(self, what: str) -> Any:
+        bytes_per_s, flops_per_s = self.ceilings["read_bytes_per_s"], self.ceilings["flops_per_s"]
+        return {
+            "bytes_per_s": bytes_per_s, "flops_per_s": flops_per_s, "ridge": flops_per_s / bytes_per_s,
+            "dtype": self.db.meta("dtype"),
+        }[what]  # fmt: skip
+
+    def kind(self, kind: str, what: str) -> Any:
+        steps = [row for row in self.steps if row["kind"] == kind]
+        flops, moved = (sum(row[name] for row in steps) for name in ("flops", "bytes_moved"))
+        time_s = sum(row["end_ns"] - row["start_ns"] for row in steps) / 1e9
+        limit = min(self.ceilings["flops_per_s"], flops / moved * self.ceilings["read_bytes_per_s"])
+        return {
+            "flops": flops, "bytes": moved, "seconds": time_s, "flop_per_byte": flops / moved,
+            "flops_per_s": flops / time_s, "roof_flops_per_s": limit, "roof_over_rate": limit / (flops / time_s),
+            "bound": "memory" if flops / moved < self.roof("ridge") else "compute",
+        }[what]  # fmt: skip
+
+
+FIGURES: Final[dict[str, Callable[..., Any]]] = {
+    r"latency\.a_token\.(\w+)\.(\w+)": Expected.a_token,
+    r"latency\.gap_s": Expected.between_steps_s,
+    r"latency\.outliers": Expected.outliers,
+    r"latency\.between_tokens\.mean_s": lambda of: float(gaps.mean()) if len(gaps := of.gaps_s()) else None,
+    r"itl_s\.p(\d+)": lambda of, p: float(np.percentile(gaps, int(p))) if len(gaps := of.gaps_s()) else None,
+    r"requests\.(\d+)\.(ttft_s|waited_s|prompt_tokens)": Expected.of_request,
+    r"detail\.emitted\.(\d+)\.alternatives\.(\d+)\.(\w+)": Expected.alternative,
+    r"detail\.emitted\.(\d+)\.(\w+)": Expected.of_token,
+    r"detail\.work\.(\d+)\.(\w+)": Expected.of_work,
+    r"detail\.attention\.(\d+)\.(request|layer|head|position|entropy_nats|most_at|most)": Expected.of_attention,
+    r"detail\.last\.positions\.(\w+)": lambda of, name: of.steps[-1][f"positions_{name}"],
+    r"detail\.last\.phases_s\.(\w+)": Expected.last_phase,
+    r"detail\.last\.groups_s\.(\w+)": Expected.last_group,
+    r"detail\.last\.phases_by_layer_s\.(\d+)\.(\w+)": Expected.last_phase_of_layer,
+    r"detail\.last\.(wall_s|device_s|kind|kernel|mbu|mfu)": Expected.of_last,
+    r"kv_end\.layers\.(\d+)\.(used|reserved)_bytes": Expected.last_layer_bytes,
+    r"kv_end\.blocks\.(held|shared)": Expected.blocks,
+    r"kv_end\.blocks\.(blocks|block_size)": Expected.block_shape,
+    r"memory\.total": Expected.memory_total,
+    r"batch\.(\d+)\.(\w+)": Expected.batch_part,
+    r"acceptance_by_request\.(\d+)\.(drafted|accepted)": Expected.by_request,
+    r"devices\.readings\.(\w+)\.(\w+)\.(last|mean|most)": Expected.reading,
+    r"devices\.ceilings\.(\w+)": lambda of, name: of.ceilings[name],
+    r"teacher\.(\d+)\.(\w+)": lambda of, index, name: of.passes()[int(index)][name],
+    r"comparison\.(\w+)\.(training|inference)\.(\d+)\.value": Expected.side_of_comparison,
+    r"comparison\.(\w+)\.gap(?:\.value)?": Expected.gap_of_comparison,
+    r"before_after\.(\w+)\.factor": Expected.factor,
+    r"before_after\.(\w+)\.(off|on)\.(?:median|least|most)": Expected.improvement,
+    r"roofline\.(bytes_per_s|flops_per_s|ridge|dtype)": Expected.roof,
+    r"roofline\.kinds\.(\w+)\.(\w+)": Expected.kind,
+}
+"""How a figure is had from the file, by the pattern of its path."""
+
+
+def differs(expected: Any, told: Any) -> bool:
+    """Whether two values are not the same, but for the last digits of a float."""
+    if isinstance(expected, float | int) and isinstance(told, float | int):
+        return bool(abs(expected - told) > 1e-6 * max(abs(expected), abs(told), 1e-9))
+    return bool(expected != told)
