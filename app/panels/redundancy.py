@@ -167,6 +167,8 @@ class RedundancyPanel(Panel):
         }  # fmt: skip
         self.map.legend = [(name, words[name].format(count(counts[name]))) for name in LEGEND if counts[name]]
         self.map.names = self._names()
+        shown = self._request_of_map()
+        self.map.caption = "" if shown is None else self.tr("only request {}; figures of all").format(shown)
         notes = switch_notes(self.session)
         self.map.notes = notes
         self.map.update()

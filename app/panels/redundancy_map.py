@@ -36,6 +36,8 @@ class RedundancyMap(QWidget):
         """(class, words) of the classes there are."""
         self.names: list[str] = []
         """Texts of the positions, where one request is shown."""
+        self.caption = ""
+        """What the map is limited to."""
         self.step: int | None = None
         self.describe: Callable[[int, int], str] | None = None
         self._picture: QImage | None = None
@@ -132,6 +134,7 @@ class RedundancyMap(QWidget):
             self._draw_cells(painter, box)
             self._draw_axes(painter, box)
             self._draw_notes(painter, box)
+            self._draw_caption(painter, box)
             self._draw_selected(painter, box)
 
     def _draw_cells(self, painter: QPainter, box: QRectF) -> None:
@@ -235,6 +238,16 @@ class RedundancyMap(QWidget):
             painter.fillRect(QRectF(left - 2, box.top(), width + 4, metrics.height()), QColor(colours.panel))
             painter.drawText(QPointF(left, box.top() + metrics.ascent()), note.label)
             edge = left + width + GRID
+
+    def _draw_caption(self, painter: QPainter, box: QRectF) -> None:
+        if not self.caption:
+            return
+        metrics = QFontMetricsF(painter.font())
+        top = box.top() + (metrics.height() if self.notes else 0)
+        patch = QRectF(box.left() + GRID, top, metrics.horizontalAdvance(self.caption) + GRID, metrics.height())
+        painter.fillRect(patch, QColor(theme().panel))
+        painter.setPen(QColor(theme().muted))
+        painter.drawText(patch, Qt.AlignmentFlag.AlignCenter, self.caption)
 
     def _draw_selected(self, painter: QPainter, box: QRectF) -> None:
         first, steps, _ = self._extent()

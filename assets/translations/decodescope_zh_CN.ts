@@ -2242,6 +2242,10 @@ internal fragmentation {fragmentation} {derived}</source>
         <translation type="vanished">累计计算的位置数与理论对比</translation>
     </message>
     <message>
+        <source>only request {}; figures of all</source>
+        <translation>仅请求 {}；数字为全部请求</translation>
+    </message>
+    <message>
         <source>positions computed so far · against theory</source>
         <translation>累计计算的位置数 · 与理论对比</translation>
     </message>

@@ -159,3 +159,12 @@ def test_a_long_run_is_pooled_and_says_so(qtbot: QtBot, long_session: Session) -
     assert ((present & BIT["new"]) != 0).all()  # no column of pixels lost the one new position of its steps
     assert last_values(panel)[0] == long_session.steps["positions_computed"].sum()
     assert len(panel.positions.lines[0].x) < 2000
+
+
+def test_a_map_of_one_request_of_several_says_so(qtbot: QtBot) -> None:
+    panel = shown(qtbot, busy_run().session)
+    assert panel.map.caption == ""
+    panel.context.selection.change(request=1)
+    assert panel.map.caption == "only request 1; figures of all"
+    panel.context.selection.change(request=None)
+    assert panel.map.caption == ""
