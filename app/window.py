@@ -56,6 +56,7 @@ class MainWindow(QMainWindow):
         self._translation = translation
         self._session: Session | None = None
         self._painted = False
+        self._giving_key = False
         self._drawn: dict[str, int] = {}
         """The revision of the Session that each part of the window shows."""
         self.setObjectName("main-window")
@@ -353,9 +354,11 @@ class MainWindow(QMainWindow):
 
     def _key(self, key: Qt.Key) -> None:
         """Give a key to the panel with the focus, then to the timeline or the strip; else walk the session."""
+        if self._giving_key:
+            return
         focus = QApplication.focusWidget()
         dock = focused_dock(self.docks.values())
-        if focus is not None and dock is not None and dock.isAncestorOf(focus) and send_key(focus, key, dock):
+        if focus is not None and dock is not None and dock.isAncestorOf(focus) and self._give(focus, key, dock):
             return
         if key in (Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Up, Qt.Key.Key_Down):
             if self._session is not None:
@@ -365,15 +368,25 @@ class MainWindow(QMainWindow):
         timeline = self.docks.get("timeline")
         if timeline is not None and timeline.is_seen and not self.strip.hasFocus():
             target = timeline.build().focusProxy() or timeline.build()
-            if send_key(target, key, timeline):
+            if self._give(target, key, timeline):
                 return
-        send_key(self.strip, key, self.strip)
+        self._give(self.strip, key, self.strip)
+
+    def _give(self, widget: QWidget, key: Qt.Key, up_to: QWidget) -> bool:
+        """Send a key; Qt tries the menus' shortcuts again for it, and they must not send it once more, for ever."""
+        self._giving_key = True
+        try:
+            return send_key(widget, key, up_to)
+        finally:
+            self._giving_key = False
 
     def _follow(self) -> None:
+        if self._giving_key:
+            return
         self.strip.follow()
         timeline = self.docks.get("timeline")
         if timeline is not None and timeline.panel is not None:
-            send_key(timeline.panel.focusProxy() or timeline.panel, Qt.Key.Key_L, timeline)
+            self._give(timeline.panel.focusProxy() or timeline.panel, Qt.Key.Key_L, timeline)
 
     def event(self, event: QEvent) -> bool:
         if (

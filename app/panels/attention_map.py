@@ -12,6 +12,7 @@ from PySide6.QtCore import QEvent, QObject, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QGraphicsRectItem, QHBoxLayout, QToolTip, QWidget
 
+from app.panels.focus import claims_key
 from app.panels.models.attention_grid import AttentionGrid
 from app.theme import GRID, ROW_GAP, theme
 from app.widgets.axes import CountAxis, use_count_axes
@@ -20,6 +21,7 @@ from app.widgets.plot import make_plot, pen, style_plot
 from app.widgets.themed_label import ThemedLabel
 
 ARROWS = {Qt.Key.Key_Left: (-1, 0), Qt.Key.Key_Right: (1, 0), Qt.Key.Key_Up: (0, -1), Qt.Key.Key_Down: (0, 1)}
+KEYS = frozenset({*ARROWS, Qt.Key.Key_F})
 
 
 class AttentionMap(QWidget):
@@ -222,6 +224,8 @@ class AttentionMap(QWidget):
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if watched is self.plot and event.type() == QEvent.Type.Resize:
             self._place_message()
+        if watched is self.plot and claims_key(event, KEYS):
+            return True
         if watched is self.plot and isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
             key = Qt.Key(event.key())
             if key in ARROWS:
