@@ -56,6 +56,7 @@ class PanelDock(QDockWidget):
         self._session: Session | None = None
         self._drawn_revision = -1
         self._selection_due = False
+        self._session_due = False
         self.setObjectName(f"panel-{entry.name}")
         self.setFeatures(
             QDockWidget.DockWidgetFeature.DockWidgetClosable
@@ -76,11 +77,12 @@ class PanelDock(QDockWidget):
     # --- what the window calls --------------------------------------------------------------------------------------
 
     def show_session(self, session: Session | None) -> None:
-        """Look at another session."""
+        """Look at another session; a hidden panel lets go of the one before, and reads this one when it appears."""
         self._session = session
         self._drawn_revision = -1
+        self._session_due = self.panel is not None and not self.is_seen
         if self.panel is not None:
-            self.panel.show_session(session)
+            self.panel.show_session(None if self._session_due else session)
             self._show_what_there_is()
 
     @property
@@ -133,6 +135,10 @@ class PanelDock(QDockWidget):
             self.panel.show_session(self._session)
             self.panel.select(self._context.selection.now)
             self._show_what_there_is()
+        elif self._session_due:
+            self.panel.show_session(self._session)
+            self._selection_due = True
+        self._session_due = False
         return self.panel
 
     def rebuild(self) -> None:

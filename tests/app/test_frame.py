@@ -83,3 +83,18 @@ def test_a_panel_that_needs_much_for_a_moment_does_not_make_the_window_grow(
     QApplication.processEvents()
     assert dock.minimumSizeHint().height() <= LEAST_BODY.height() + title.height() + 4
     assert window.height() == 500
+
+
+def test_a_hidden_panel_reads_another_session_when_it_appears(window: QMainWindow, session: Session) -> None:
+    dock = dock_of(window, "redundancy", session)
+    dock.hide()
+    other = synthetic_session(7)
+    dock.show_session(other)
+    assert dock.panel is not None
+    assert dock.panel.session is None  # not even the one before
+    assert dock.needs_refresh
+    dock.refresh()
+    assert dock.panel.session is other
+    assert "10 computed" in dock._header.figures.text()
+    dock.show_session(session)
+    assert dock.build().session is session
