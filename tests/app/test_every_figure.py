@@ -53,6 +53,7 @@ def test_every_figure_shown_is_the_one_that_info_json_tells(walked: Walked) -> N
     lines = list(dict.fromkeys(str(one) for one in walked.wrong))
     assert not lines, f"{len(lines)} texts are not as told:\n" + "\n".join(lines[:40])
     assert set(walked.book.figures) == set(every_panel())
+    assert {name for name, rows in walked.book.copied.items() if rows} == {*every_panel()} - {"attention"}
     assert all(count > 20 for count in walked.book.figures.values()), walked.book.figures
 
 

@@ -14,6 +14,7 @@ REDUNDANCY: Final[Texts] = {
         "{info.positions.recomputed|count} recomputed "
         "({info.positions.recomputed / info.positions.computed|percent}) ●",
     ),
+    "RedundancyMap._draw_caption": ("only request {=request}; figures of all",),
     "RedundancyMap._draw_legend": tuple(f"{name} {{info.positions.{name}|count}}" for name in CLASSES),
     "LineChart._draw_labels": (
         "{~}: {info.totals.without_cache|count} ~", "computed: {info.positions.computed|count} ●",

@@ -36,9 +36,10 @@ NOT_HELD: Final = {
     r"memory\.(activations|allocator|rest)": "a formula, or what is left: tests/engine/session/test_memory.py",
     r"batch\.\d+\.preempted": "a rule over the rows of work, in tests/app/panels/test_batch.py",
     r"comparison\.(memory|busy)\..*": "tests/engine/session/test_comparison.py holds them by hand",
+    r"comparison\.\w+\.(training\.\d+|inference\.\d+|gap)\.(unit|provenance)": "words",
     r"before_after\.\w+\.(measure|off\.repeats|on\.repeats)": "a setting of the suite, and how often it ran",
     r"devices\.joules_per_token": "by trapezoids or the device's counter, in tests/app/panels/models",
-    r"len\((requests|batch|teacher|roofline\.kinds|detail\.last\.waiting|requests\.\d+\.token_ids)\)": "a length",
+    r"len\(.*\)": "a length",
     r"detail\.attention\.\d+\.(newest|nine_tenths_on)": "tests/app/panels/test_attention_heads.py",
     r"detail\.last\.waiting\..*": "a rule over arrivals and work, in tests/app/panels/test_batch.py",
 }
@@ -176,7 +177,8 @@ class Expected:
         half = len(blob) // 2
         if what == "token_id":
             return int(np.frombuffer(blob[:half], np.int32)[int(place)])
-        return float(np.exp(float(np.frombuffer(blob[half:], np.float32)[int(place)])))
+        logprob = float(np.frombuffer(blob[half:], np.float32)[int(place)])
+        return logprob if what == "logprob" else float(np.exp(logprob))
 
     def of_work(self, index: str, what: str) -> Any:
         row = self.work[int(index)]
@@ -188,7 +190,7 @@ class Expected:
                 "new": max(0, kept - row["new_from"]), "recomputed": max(0, min(row["new_from"], kept) - row["first"]),
                 "padding": 0,
             }  # fmt: skip
-        return derived[what] if what in derived else row["request_id" if what == "request" else what]
+        return derived[what] if what in derived else row[{"request": "request_id", "step": "step_id"}.get(what, what)]
 
     def of_last(self, what: str) -> Any:
         row = self.steps[-1]
@@ -449,6 +451,7 @@ FIGURES: Final[dict[str, Callable[..., Any]]] = {
     r"comparison\.(\w+)\.(training|inference)\.(\d+)\.value": Expected.side_of_comparison,
     r"comparison\.(\w+)\.gap(?:\.value)?": Expected.gap_of_comparison,
     r"before_after\.(\w+)\.factor": Expected.factor,
+    r"before_after\.(\w+)\.(?:off|on)": Expected.factor,  # read as a value only where it was not measured
     r"before_after\.(\w+)\.(off|on)\.(?:median|least|most)": Expected.improvement,
     r"roofline\.(bytes_per_s|flops_per_s|ridge|dtype)": Expected.roof,
     r"roofline\.kinds\.(\w+)\.(\w+)": Expected.kind,

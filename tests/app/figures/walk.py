@@ -23,6 +23,7 @@ from app.units import THIN_SPACE, seconds
 from engine.session.file import SessionFile, open_session
 from engine.session.store import Session
 from tests.app.figures import of_time, of_work
+from tests.app.figures.copied import differences, rows_of
 from tests.app.figures.database import Database
 from tests.app.figures.recorded import Recorded
 from tests.app.figures.sentences import Env, Sentence, Wrong, explain, has_figure, sentences, written
@@ -69,6 +70,8 @@ class Book:
     """Which of SCALES were seen."""
     figures: dict[str, int] = field(default_factory=dict)
     """Texts with figures that were held against a sentence, by panel."""
+    copied: dict[str, int] = field(default_factory=dict)
+    """Rows of “Copy as CSV” that were held against what is told, by panel."""
 
     def unused(self) -> list[str]:
         """Sentences that no panel showed."""
@@ -113,7 +116,7 @@ class Walk:
             for mode in _modes(panel):
                 panel.refresh()
                 where = f"{name}, {_words(selection.now)}{mode}"
-                found = self._check(name, panel, selection.now, pointed)
+                found = [*self._check(name, panel, selection.now, pointed), *self._copied(name, panel, mode)]
                 wrong += [replace(one, place=f"{where}, {one.place}") for one in found]
         panel.close()
         panel.deleteLater()
@@ -146,6 +149,15 @@ class Walk:
             if has_figure(text.text):
                 self.book.figures[name] = self.book.figures.get(name, 0) + 1
         return wrong
+
+    def _copied(self, name: str, panel: Panel, mode: str) -> list[Wrong]:
+        """What of “Copy as CSV” is not as told."""
+        now = panel.context.selection.now
+        steps = now.steps if now.steps is not None else (0, self.last)
+        expected = rows_of(name, mode, self._env(panel, now), self.database, steps)
+        shown = panel.rows()[1] if name != "attention" else []
+        self.book.copied[name] = self.book.copied.get(name, 0) + len(shown)
+        return [Wrong("copied as CSV", one, ()) for one in differences(shown, expected)]
 
     # --- what the command line tells ----------------------------------------------------------------------------------
 
@@ -226,7 +238,7 @@ class Walk:
             found: Told = info.roofline.kinds[kind] if kind in kinds else info.roofline.phases[chosen][name]
             return found
 
-        return {"point_of": point_of}
+        return {"point_of": point_of, "chosen_kind": chosen}
 
     def _readings(self, _steps: Any, device: str, name: str) -> list[float]:
         found = self.database.column("SELECT value FROM device_samples WHERE device = ? AND name = ?", device, name)

@@ -1,0 +1,163 @@
+"""What “Copy as CSV” of each panel must hold: the same rows from the command line's answer, or by SQL."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from app.panels.models.latency import BRIEF_S
+from engine.decode.improvements import IMPROVEMENTS
+from tests.app.figures.database import Database
+from tests.app.figures.of_time import PARTS, READINGS
+from tests.app.figures.sentences import Env
+from tests.app.figures.sql import differs
+
+Rows = list[tuple[Any, ...]]
+MEMORY: Final = {
+    "total": "total", "total/weights": "weights", "total/kv": "kv", "total/kv/used": "used",
+    "total/kv/evictable": "evictable", "total/kv/free": "free", "total/activations": "activations",
+    "total/allocator": "allocator", "total/rest": "rest",
+}  # fmt: skip
+"""Parts of the memory, by their path."""
+
+
+PASS: Final = (
+    "request_id", "positions", "tokens", "agreeing", "pass_s", "serial_s", "serial_steps", "factor",
+    "pass_tokens_per_s", "serial_tokens_per_s", "pass_mbu", "serial_mbu", "pass_mfu", "serial_mfu",
+)  # fmt: skip
+"""What is told of a teacher-forced pass."""
+
+
+def rows_of(  # noqa: PLR0911, PLR0912 - one panel, one case
+    panel: str, mode: str, env: Env, database: Database, steps: tuple[int, int]
+) -> Rows:
+    """The rows of a panel that shows these steps; columns beyond the last of these are no figures."""
+    info, token, step = env["info"], env["T"], env["here_step"]
+    match panel:
+        case "timeline":
+            return _plain(
+                database, "SELECT tokens.id, request_id, step_id, kind, position, token_id, text, source, emitted_ns,"
+                " start_ns, end_ns FROM tokens JOIN steps ON steps.id = step_id WHERE step_id BETWEEN ? AND ?"
+                " ORDER BY tokens.id", *steps,
+            )  # fmt: skip
+        case "redundancy":
+            return _plain(
+                database, "SELECT id, positions_computed, positions_new, positions_recomputed, positions_padding,"
+                " positions_rejected, positions_reused, flops FROM steps WHERE id BETWEEN ? AND ? ORDER BY id", *steps,
+            )  # fmt: skip
+        case "utilisation":
+            return [
+                (row["t_ns"], row["device"], name, row["value"])
+                for device, name, *_ in sorted(READINGS.values(), key=lambda one: one[0] == "cpu")
+                for row in database.rows(
+                    "SELECT * FROM device_samples WHERE device = ? AND name = ? AND t_ns BETWEEN"
+                    " (SELECT start_ns FROM steps WHERE id = ?) AND (SELECT end_ns FROM steps WHERE id = ?)"
+                    " ORDER BY t_ns", device, name, *steps,
+                )
+            ]  # fmt: skip
+        case "inspector":
+            of = env["of"](token.step)
+            return [
+                ("token", "id", token.token_id), ("token", "text", token.text), ("token", "position", token.position),
+                ("token", "logprob_nats", token.logprob), ("token", "entropy_nats", token.entropy_nats),
+                ("step", "id", token.step), ("step", "wall_s", of.wall_s),
+                *(("phase_s", name, of.phases_s[name]) for name in of.phases_s if of.phases_s[name] > 0),
+                *(("positions", name, of.positions[name]) for name in of.positions),
+                *(("alternative_logprob", one.token_id, one.logprob) for one in token.alternatives),
+            ]  # fmt: skip
+        case "latency":
+            found: Rows = []
+            for part in PARTS.values():
+                one = info.latency.a_token[part]
+                found.append((part, BRIEF_S.get(part), one.mean_s, one.p50_s, one.p90_s, one.p99_s, one.share))
+            gaps = info.latency.between_tokens
+            return [*found, ("itl", None, gaps.mean_s, info.itl_s.p50, info.itl_s.p90, info.itl_s.p99, None)]
+        case "roofline":
+            points = [*info.roofline.kinds, *info.roofline.phases[env["chosen_kind"]]]
+            names = ("flops", "bytes", "seconds", "flop_per_byte", "flops_per_s", "bound", "roof_over_rate")
+            return [(name, *(env["point_of"](name)[what] for what in names)) for name in points]
+        case "parallel":
+            return [tuple(one[name] for name in PASS) for one in env["all"].teacher]
+        case "summary":
+            return _comparison(info)
+        case "before-after":
+            return [_improvement(env["all"], one.key, one.measure) for one in IMPROVEMENTS]
+        case "batch":
+            return _slots(env)
+        case "attention":
+            return []  # the weights of a row, which the walk reads where they are painted
+        case _:
+            return _memory(mode, env, step)
+
+
+def differences(shown: Rows, expected: Rows) -> list[str]:
+    """Rows that are not as expected, or are there once too often or too seldom."""
+    if len(shown) != len(expected):
+        return [f"{len(shown)} rows in place of {len(expected)}"]
+    return [
+        f"{row} in place of {wanted}"
+        for row, wanted in zip(shown, expected, strict=True)
+        if any(differs(one, other) for one, other in zip(wanted, row, strict=False))
+    ]
+
+
+def _plain(database: Database, sql: str, *values: Any) -> Rows:
+    return [tuple(row) for row in database.rows(sql, *values)]
+
+
+def _comparison(info: Any) -> Rows:
+    found: Rows = []
+    for metric in info.comparison:
+        row = info.comparison[metric]
+        for side in ("training", "inference"):
+            found += [(metric, side, one.value, one.unit, one.provenance) for one in row[side]]
+            if not len(row[side]):
+                found.append((metric, side, None, None, "not measured"))
+        gap = row.gap
+        found.append(
+            (metric, "gap", None, None, "not measured") if gap is None
+            else (metric, "gap", gap.value, gap.unit, gap.provenance)
+        )  # fmt: skip
+    return found
+
+
+def _improvement(info: Any, key: str, measure: str) -> tuple[Any, ...]:
+    pair = info.before_after[key]
+    sides: list[Any] = []
+    for side in (pair.off, pair.on):
+        sides += [None] * 3 if side is None else [side.median, side.least, side.most]
+    return (key, measure, *sides, pair.factor)
+
+
+def _slots(env: Env) -> Rows:
+    """Runs of each slot: the steps in which one owner had it, one after the other."""
+    found: Rows = []
+    for part in env["parts"]:
+        owners: dict[int, dict[int, int]] = {}
+        for one in env["span"](part.first, part.last).detail.work:
+            of_slot = owners.setdefault(one.slot, {})
+            of_slot[one.step] = max(one.request, of_slot.get(one.step, -1))
+        for slot in sorted(owners):
+            runs: list[list[int]] = []
+            for step, owner in sorted(owners[slot].items()):
+                if runs and runs[-1][1] == step - 1 and runs[-1][2] == owner:
+                    runs[-1][1] = step
+                else:
+                    runs.append([step, step, owner])
+            found += [(slot, first, last, "padding" if own < 0 else f"request {own}") for first, last, own in runs]
+    return found
+
+
+def _memory(mode: str, env: Env, step: int) -> Rows:
+    """The layers, the blocks, or the parts of the memory."""
+    kv = env["kv"]
+    if "layers" in mode:
+        return [
+            (step, layer, one.used_bytes, one.reserved_bytes, one.formula_bytes) for layer, one in enumerate(kv.layers)
+        ]
+    if "blocks" in mode:
+        return [
+            (step, one.block, one.state, one.requests[0] if one.state == "held" else None,
+             None if one.state == "free" else one.first, None if one.state == "free" else one.end)
+            for one in env["of"](step).blocks
+        ]  # fmt: skip
+    return [(path, env["peak"][part]) for path, part in MEMORY.items()]
