@@ -23,6 +23,8 @@ from engine.session.token_facts import TokenFacts, TokenNames, token_facts
 
 COLUMN: Final = 230
 """Least width of one of the three columns of bars, in pixels."""
+BESIDE: Final = QSize(2 * COLUMN + 400, 280)
+"""From this width on, and below this height, the bars stand beside the facts: in a low panel they would be cut off."""
 PATTERNS: Final = {
     "new": Qt.BrushStyle.SolidPattern,
     "recomputed": Qt.BrushStyle.BDiagPattern,
@@ -47,7 +49,7 @@ class InspectorPanel(Panel):
         self._flow_text: RequestText | None = None
         self._drawn: tuple[int, int, int] = (-1, -1, -1)
         self.token_label = ThemedLabel(muted=False, scale=TITLE_SCALE * TITLE_SCALE, code=True)
-        self.chance_label = ThemedLabel(muted=False)
+        self.chance_label = ThemedLabel(muted=False, wrap=True)
         self.fact_labels: dict[str, ThemedLabel] = {}
         self.alternatives = BarList(self.tr("Likeliest tokens here ●"))
         self.phases = BarList(self.tr("Time of its step by phase ●"))
@@ -57,6 +59,7 @@ class InspectorPanel(Panel):
         self.flow.clicked.connect(self._choose)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._column_count = 0
+        self._beside = False
         self._build()
         self.restyle()
 
@@ -64,28 +67,35 @@ class InspectorPanel(Panel):
         body = QWidget()
         body.setObjectName("panel-body")
         body.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        column = QVBoxLayout(body)
-        column.setContentsMargins(PANEL_PADDING, ROW_GAP, PANEL_PADDING, ROW_GAP)
-        column.setSpacing(ROW_GAP)
-        column.addWidget(self.token_label)
-        column.addWidget(self.chance_label)
+        self._body = QGridLayout(body)
+        self._body.setContentsMargins(PANEL_PADDING, ROW_GAP, PANEL_PADDING, ROW_GAP)
+        self._body.setHorizontalSpacing(GROUP_GAP)
+        self._body.setVerticalSpacing(ROW_GAP)
+        self._head = QVBoxLayout()
+        self._head.setSpacing(ROW_GAP)
+        self._head.addWidget(self.token_label)
+        self._head.addWidget(self.chance_label)
         facts = QGridLayout()
         facts.setHorizontalSpacing(ROW_GAP)
         facts.setVerticalSpacing(GRID)
         facts.setColumnStretch(1, 1)
         for row, (key, name) in enumerate(self._fact_names().items()):
             caption = ThemedLabel(scale=CAPTION_SCALE)
+            caption.setAlignment(Qt.AlignmentFlag.AlignTop)
             caption.setText(name)
-            self.fact_labels[key] = ThemedLabel(muted=False, scale=CAPTION_SCALE)
+            self.fact_labels[key] = ThemedLabel(muted=False, scale=CAPTION_SCALE, wrap=True)
             self.fact_labels[key].setAccessibleName(name)
             facts.addWidget(caption, row, 0)
             facts.addWidget(self.fact_labels[key], row, 1)
-        column.addLayout(facts)
+        self._head.addLayout(facts)
+        self._head.addStretch()
         self._columns = QGridLayout()
         self._columns.setHorizontalSpacing(GROUP_GAP)
-        column.addLayout(self._columns)
-        column.addWidget(self.row_label)
-        column.addWidget(self.flow, 1)
+        self._body.addLayout(self._head, 0, 0)
+        self._body.addLayout(self._columns, 1, 0, 1, 2)
+        self._body.addWidget(self.row_label, 2, 0, 1, 2)
+        self._body.addWidget(self.flow, 3, 0, 1, 2)
+        self._body.setRowStretch(3, 1)
         self._scroll = QScrollArea()
         self._scroll.setWidgetResizable(True)
         self._scroll.setFrameShape(QFrame.Shape.NoFrame)
@@ -181,9 +191,17 @@ class InspectorPanel(Panel):
         return QSize(240, 120)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """The lists of bars stand in one, two or three columns, as there is room."""
+        """The lists of bars stand in one, two or three columns, as there is room; beside the facts in a low panel."""
         super().resizeEvent(event)
-        columns = min(3, max(1, event.size().width() // COLUMN))
+        width, height = event.size().width(), event.size().height()
+        beside = width >= BESIDE.width() and height < BESIDE.height()
+        if beside != self._beside:
+            self._beside = beside
+            self._body.removeItem(self._columns)
+            self._body.addLayout(self._columns, *((0, 1, 1, 1) if beside else (1, 0, 1, 2)))
+            self._body.setColumnStretch(0, 2 if beside else 1)
+            self._body.setColumnStretch(1, 3 if beside else 0)
+        columns = min(3, max(1, (width * 3 // 5 if beside else width) // COLUMN))
         if columns == self._column_count:
             return
         self._column_count = columns

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QRect, Qt
 from PySide6.QtWidgets import QStackedWidget
 from pytestqt.qtbot import QtBot
 
@@ -180,3 +180,21 @@ def test_a_selected_step_shows_its_token(qtbot: QtBot) -> None:
     assert panel.facts is not None
     assert (panel.facts.step, panel.facts.request.id) == (5, 1)
     assert "newest" not in panel.token_label.text()
+
+
+def test_in_a_low_panel_the_bars_stand_beside_the_facts(qtbot: QtBot) -> None:
+    panel = inspector(qtbot, synthetic_session(12), width=1000)
+    panel.show()
+
+    def places(width: int, height: int) -> tuple[QRect, QRect]:
+        panel.resize(width, height)
+        panel._body.activate()
+        return panel.chance_label.geometry(), panel.alternatives.geometry()
+
+    facts, bars = places(1000, 500)
+    assert bars.top() > facts.bottom()
+    facts, bars = places(1000, 150)
+    assert bars.left() > facts.right()
+    assert bars.top() <= facts.top()
+    facts, bars = places(500, 150)  # no room beside them
+    assert bars.top() > facts.bottom()
