@@ -169,15 +169,16 @@ class AttentionPanel(Panel):
         feed = self._feed
         if feed is None or feed.grid.positions == 0:
             return ""
-        parts = [self.tr("layer {layer} · {head}").format(layer=feed.layer, head=self._head_name(feed.head))]
+        what = self.tr("layer {layer} · {head}").format(layer=feed.layer, head=self._head_name(feed.head))
+        parts = []
         factor = feed.grid.factor * self.map.coarseness
         if factor > 1:  # before the rows: what a cell stands for must not go unsaid in a narrow panel
             parts.append(self.tr("pooled {n} × {n}").format(n=factor))
         steps = self.context.selection.now.steps
         if steps is None:
-            return " · ".join([*parts, self.tr("{rows} rows ●").format(rows=count(feed.rows))])
+            return " · ".join([what, *parts, self.tr("{rows} rows ●").format(rows=count(feed.rows))])
         some = self.tr("{some} of {rows} rows ●").format(some=count(len(feed.within(steps))), rows=count(feed.rows))
-        return " · ".join([some, *parts])
+        return " · ".join([some, *parts, what])  # the pickers say what it is of
 
     @property
     def is_behind(self) -> bool:
