@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QBrush, QColor, QFontMetrics, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.theme import CAPTION_SCALE, GRID, mono_font, theme, ui_font
+
+LEAST_BAR: Final = 16 * GRID
+"""Pixels that the longest bar keeps beside long names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +74,7 @@ class BarList(QWidget):
             painter.drawText(QRectF(0, self.row_height, self.width(), self.row_height), vertical, self.note)
             painter.end()
             return
-        metrics, code_metrics = QFontMetrics(caption), QFontMetrics(mono_font(CAPTION_SCALE))
-        names = [(code_metrics if bar.code else metrics).horizontalAdvance(bar.name) for bar in self.bars]
-        name_width = min(max(names) + 2 * GRID, int(0.42 * self.width()))
-        number_width = max(metrics.horizontalAdvance(bar.number) for bar in self.bars) + GRID
+        name_width, number_width = self.widths()
         room = max(GRID, self.width() - name_width - number_width - GRID)
         for index, bar in enumerate(self.bars, 1):
             top = index * self.row_height
@@ -89,6 +90,14 @@ class BarList(QWidget):
             area = QRectF(self.width() - number_width, top, number_width, self.row_height)
             painter.drawText(area, vertical | Qt.AlignmentFlag.AlignRight, bar.number)
         painter.end()
+
+    def widths(self) -> tuple[int, int]:
+        """Pixels of the names and of the numbers; names give way to bars, but not more than those need."""
+        metrics, code_metrics = QFontMetrics(ui_font(CAPTION_SCALE)), QFontMetrics(mono_font(CAPTION_SCALE))
+        names = [(code_metrics if bar.code else metrics).horizontalAdvance(bar.name) for bar in self.bars]
+        numbers = max(metrics.horizontalAdvance(bar.number) for bar in self.bars) + GRID
+        spare = self.width() - numbers - LEAST_BAR
+        return min(max(names) + 2 * GRID, max(int(0.42 * self.width()), spare)), numbers
 
     def _draw_bar(self, painter: QPainter, rect: QRectF, bar: Bar) -> None:
         if bar.pattern == Qt.BrushStyle.SolidPattern:
