@@ -10,16 +10,19 @@ from PySide6.QtGui import QGuiApplication, QPainter
 from PySide6.QtWidgets import QWidget
 
 from engine.errors import InputError
+from engine.export.whole import replacing
 
 Format = Literal["png", "svg"]
 
 
 def save_picture(widget: QWidget, path: Path, form: Format) -> None:
     """Draw a widget into a file; raises InputError where the file cannot be written."""
-    if form == "svg":
-        _save_svg(widget, path)
-    elif not widget.grab().save(str(path), "PNG"):
-        raise InputError(f"{path} cannot be written.")
+    data = svg_bytes(widget) if form == "svg" else picture_bytes(widget)
+    try:
+        with replacing(path) as partial:
+            partial.write_bytes(data)
+    except OSError as error:
+        raise InputError(f"The picture {path} cannot be written: {error.strerror}.") from error
 
 
 def picture_bytes(widget: QWidget) -> bytes:
@@ -37,17 +40,21 @@ def copy_picture(widget: QWidget) -> None:
     QGuiApplication.clipboard().setPixmap(widget.grab())
 
 
-def _save_svg(widget: QWidget, path: Path) -> None:
+def svg_bytes(widget: QWidget) -> bytes:
+    """A picture of a widget as SVG."""
     from PySide6.QtSvg import QSvgGenerator
 
+    data = QByteArray()
+    buffer = QBuffer(data)
+    buffer.open(QIODevice.OpenModeFlag.WriteOnly)
     generator = QSvgGenerator()
-    generator.setFileName(str(path))
+    generator.setOutputDevice(buffer)
     generator.setSize(widget.size())
     generator.setResolution(widget.logicalDpiX())  # so that text has the size it has on the screen
     generator.setViewBox(QRect(QPoint(0, 0), widget.size()))
     generator.setTitle("DecodeScope")
-    painter = QPainter()
-    if not painter.begin(generator):
-        raise InputError(f"{path} cannot be written.")
+    painter = QPainter(generator)
     widget.render(painter, QPoint(0, 0))
     painter.end()
+    buffer.close()
+    return bytes(data.data())

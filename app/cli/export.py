@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from app.cli.opening import opened
+from engine.errors import InputError
 
 
 def run(options: argparse.Namespace) -> int:
@@ -13,6 +14,8 @@ def run(options: argparse.Namespace) -> int:
         from app.cli.screenshot import draw
 
         return draw(options.session, options.output, options.panel, options.size, options.to)
+    if options.panel is not None:
+        raise InputError(f"--panel is for png and svg; {options.to} holds the whole session.")
     with opened(options.session) as session:
         if options.to == "chrome":
             from engine.export.chrome import write_chrome

@@ -7,14 +7,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from engine.errors import SessionFileError
+from engine.session.writer import HEADER_BYTES, is_session
+
 
 @contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     """A path beside `path` to write to, which takes its place when all went well and is removed when not.
 
-    What is no ordinary file (a pipe, /dev/null) is written directly. Raises OSError where it cannot be written.
+    What is no ordinary file (a pipe, /dev/null) is written directly. Raises OSError where it cannot be written, and
+    SessionFileError where `path` is a session file: no export takes the place of a recording.
     """
     target = Path(path)
+    if target.is_file() and _holds_session(target):
+        raise SessionFileError(f"{target} is a session file and was left as it is; write to another file.")
     if target.exists() and not target.is_file():
         yield target
         return
@@ -24,3 +30,8 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _holds_session(file: Path) -> bool:
+    with file.open("rb") as stream:
+        return is_session(stream.read(HEADER_BYTES))

@@ -10,6 +10,7 @@ import pytest
 from engine.errors import SessionFileError
 from engine.export import chrome
 from engine.export.whole import replacing
+from engine.session.file import SessionWriter
 from tests.engine.session.synthetic import synthetic_session
 
 
@@ -36,6 +37,16 @@ def test_an_export_that_breaks_off_leaves_what_was_there(tmp_path: Path, monkeyp
         chrome.write_chrome(synthetic_session(3), target)
     assert target.read_text() == "old"
     assert os.listdir(tmp_path) == ["trace.json"]
+
+
+def test_no_export_takes_the_place_of_a_recording(tmp_path: Path) -> None:
+    target = tmp_path / "run.dscope"
+    SessionWriter(target).close()
+    before = target.read_bytes()
+    with pytest.raises(SessionFileError, match="is a session file and was left as it is"):
+        chrome.write_chrome(synthetic_session(3), target)
+    assert target.read_bytes() == before
+    assert os.listdir(tmp_path) == ["run.dscope"]
 
 
 def test_a_device_is_written_directly() -> None:
