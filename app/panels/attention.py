@@ -210,7 +210,8 @@ class AttentionPanel(Panel):
         dirty = self._feed.update() if self._feed is not None else None
         if self._text is not None:
             self._text.update()
-            self.map.name_cells(self._text.texts if len(self._text.texts) <= 128 else [])
+            named = len(self._text.texts) <= 128 and self._feed is not None and self._feed.grid.positions > 0
+            self.map.name_cells(self._text.texts if named else [])
         self._draw_map(dirty)
         self._draw_row()
         self._draw_heads()
@@ -401,10 +402,18 @@ class AttentionPanel(Panel):
     def _nothing_text(self) -> str:
         now = self.context.selection.now
         head = self._head_name(now.head)
-        text = self.tr(
-            "No attention of layer {layer}, {head} is recorded yet; once it is chosen above, rows appear with the "
-            "engine's next steps."
-        ).format(layer=now.layer, head=head)
+        requests = self.session.requests.values() if self.session is not None else ()
+        if all(request.finished_ns is not None for request in requests):
+            form = self.tr(
+                "No attention of layer {layer}, {head} was recorded; tick “Record attention of the selected head” and "
+                "run the prompt again."
+            )
+        else:
+            form = self.tr(
+                "No attention of layer {layer}, {head} is recorded yet; once it is chosen above, rows appear with the "
+                "engine's next steps."
+            )
+        text = form.format(layer=now.layer, head=head)
         maps = self.session.attention_maps() if self.session is not None else []
         if maps:
             known = sorted({(layer, its_head) for _, layer, its_head in maps})

@@ -148,6 +148,10 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>每格取 {n} × {n} 个位置中的最大值</translation>
     </message>
     <message>
+        <source>No attention of layer {layer}, {head} was recorded; tick “Record attention of the selected head” and run the prompt again.</source>
+        <translation>没有记录第 {layer} 层、{head}的注意力；请勾选“记录所选头的注意力”，然后重新运行提示。</translation>
+    </message>
+    <message>
         <source>No attention of layer {layer}, {head} is recorded yet; once it is chosen above, rows appear with the engine&apos;s next steps.</source>
         <translation>尚未记录第 {layer} 层、{head} 的注意力；在上方选定后，引擎后续各步会给出新行。</translation>
     </message>

@@ -157,14 +157,14 @@ ATTENTION: Final[Texts] = {
         "90 % of it on {look(QUERY).nine_tenths_on|count} of the {QUERY + 1|count} tokens up to it ƒ",
         "“{~}” ({=asked}) has not been a query; “{~}” ({=QUERY}), which chose it, looks at most at “{~}” "
         "({look(QUERY).most_at|plain}), {look(QUERY).most|percent}",
-        "No attention of layer {=layer}, head {=head} is recorded yet; once it is chosen above, rows appear with the "
-        "engine's next steps.{~}",
-        "No attention of layer {=layer}, head {=head} is recorded yet; once it is chosen above, rows appear with the "
-        "engine's next steps. Recorded: {recorded_maps|plain}.",
-        "No attention of layer {=layer}, mean of the heads is recorded yet; once it is chosen above, rows appear with "
-        "the engine's next steps.",
-        "No attention of layer {=layer}, mean of the heads is recorded yet; once it is chosen above, rows appear with "
-        "the engine's next steps. Recorded: {recorded_maps|plain}.",
+        "No attention of layer {=layer}, head {=head} was recorded; tick “Record attention of the selected head” "
+        "and run the prompt again.{~}",
+        "No attention of layer {=layer}, head {=head} was recorded; tick “Record attention of the selected head” "
+        "and run the prompt again. Recorded: {recorded_maps|plain}.",
+        "No attention of layer {=layer}, mean of the heads was recorded; tick “Record attention of the selected head” "
+        "and run the prompt again.",
+        "No attention of layer {=layer}, mean of the heads was recorded; tick “Record attention of the selected head” "
+        "and run the prompt again. Recorded: {recorded_maps|plain}.",
     ),
     "TokenFlow._paint_chip": ("{weights(QUERY)|short}",),
     "tip TokenFlow": ("“{~}” ({=key}): attention {weights(QUERY)[key]|percent}  ● measured", "“{~}” ({=key})"),

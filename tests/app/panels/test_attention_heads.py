@@ -219,6 +219,7 @@ def test_a_selected_range_limits_the_entropies_and_frames_its_rows(qtbot: QtBot)
     assert panel.figures().startswith("4 of 12 rows ●")
     assert panel.map._band.isVisible()
     assert (panel.map._band.rect().top(), panel.map._band.rect().bottom()) == (2, 6)
+    assert ": 4 rows, mean entropy" in panel.heads.describe(1)
     panel.context.selection.change(steps=(100, 200))
     assert panel.heads.entropy(1) is None
     assert not panel.map._band.isVisible()
@@ -253,3 +254,15 @@ def test_a_selected_step_shows_the_row_that_it_computed(qtbot: QtBot) -> None:
     assert panel._shown_query()[0] == 6
     panel.context.selection.change(step=9)
     assert panel._shown_query()[0] == 9
+
+
+def test_a_session_without_attention_says_how_to_get_some(qtbot: QtBot) -> None:
+    recorder = Recorder()
+    recorder.request(0, ["<s>"])
+    recorder.step([(0, 0, 0, 1, 0, 0)], [(0, " a", "target")])
+    panel = attention_panel(qtbot, recorder.session)
+    assert "next steps" in panel.map.message.text()
+    recorder.session.apply([schema.RequestFinished(0, 10**9, "length")])
+    panel.refresh()
+    assert "run the prompt again" in panel.map.message.text()
+    assert not panel.map._axes[0].names
