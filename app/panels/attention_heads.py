@@ -22,7 +22,7 @@ from PySide6.QtWidgets import QSizePolicy, QSplitter, QToolTip, QWidget
 from app.panels.focus import claims_key
 from app.panels.models.head_maps import HeadMaps
 from app.theme import CAPTION_SCALE, GRID, theme, ui_font
-from app.units import DERIVED, count, significant
+from app.units import DERIVED, NOT_APPLICABLE, count, significant
 from app.widgets.heatmap import lookup_table, shade
 
 SHARE: Final = 0.36
@@ -190,9 +190,13 @@ class HeadGrid(QWidget):
         maps = self.maps
         if maps is None or head not in maps.heads:
             return ""
-        one = maps.heads[head]
+        one, steps = maps.heads[head], self.steps
+        mean = one.mean_entropy_of(steps)
         text = self.tr("layer {layer}, head {head}: {rows} rows, mean entropy {nats} nats ƒ").format(
-            layer=maps.layer, head=head, rows=count(len(one.entropies)), nats=significant(one.mean_entropy or 0.0)
+            layer=maps.layer,
+            head=head,
+            rows=count(len(one.entropies_of(steps))),
+            nats=NOT_APPLICABLE if mean is None else significant(mean),
         )
         here = None if self.query is None else maps.entropy(head, self.query)
         return text if here is None else f"{text}\n" + self.tr("this row {nats} nats ƒ").format(nats=significant(here))

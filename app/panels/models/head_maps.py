@@ -37,12 +37,16 @@ class HeadMap:
         """Mean over the recorded rows, nats."""
         return self.mean_entropy_of(None)
 
-    def mean_entropy_of(self, steps: tuple[int, int] | None) -> float | None:
-        """Mean over the rows that these steps computed, both ends included, nats; None where they computed none."""
-        values = [
+    def entropies_of(self, steps: tuple[int, int] | None) -> list[float]:
+        """Nats of the rows that these steps computed, both ends included (None: all)."""
+        return [
             nats for position, nats in self.entropies.items()
             if steps is None or steps[0] <= self.steps[position] <= steps[1]
         ]  # fmt: skip
+
+    def mean_entropy_of(self, steps: tuple[int, int] | None) -> float | None:
+        """Mean over the rows that these steps computed, both ends included, nats; None where they computed none."""
+        values = self.entropies_of(steps)
         return sum(values) / len(values) if values else None
 
 

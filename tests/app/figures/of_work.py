@@ -172,8 +172,8 @@ ATTENTION: Final[Texts] = {
     "tip of ColourBar": ("Attention probability: how much of its attention a query gives to a key (0 to 1).",),
     "HeadGrid._paint": ("{=head}", "{head_numbers()|number}"),
     "tip HeadGrid": (
-        "layer {=layer}, head {=head}: {len(looks(head))|count} rows, mean entropy "
-        "{sum(one.entropy_nats for one in looks(head)) / len(looks(head))|number} nats ƒ",
+        "layer {=layer}, head {=head}: {len(looks_in_range(head))|count} rows, mean entropy "
+        "{sum(one.entropy_nats for one in looks_in_range(head)) / len(looks_in_range(head))|number} nats ƒ",
         "this row {[one.entropy_nats for one in looks(head)]|number} nats ƒ",
     ),
 }  # fmt: skip

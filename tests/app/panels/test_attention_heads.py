@@ -222,6 +222,7 @@ def test_a_selected_range_limits_the_entropies_and_frames_its_rows(qtbot: QtBot)
     assert ": 4 rows, mean entropy" in panel.heads.describe(1)
     panel.context.selection.change(steps=(100, 200))
     assert panel.heads.entropy(1) is None
+    assert ": 0 rows, mean entropy — nats" in panel.heads.describe(1)
     assert not panel.map._band.isVisible()
     panel.context.selection.change(steps=None)
     assert panel.heads.entropy(1) == pytest.approx(np.mean([math.log(n) for n in range(1, 13)]), abs=1e-3)
