@@ -88,9 +88,8 @@ class StatusBar(QStatusBar):
         parts = [device, dtype, words if cpu and threads else ""]
         self._device.setText(" · ".join(part for part in parts if part))
         dropped = sum(session.dropped.values())
-        self._dropped.setText(
-            self.tr("{} rows dropped").format(count(dropped)) if dropped else self.tr("nothing dropped")
-        )
+        words = self.tr("{} rows dropped") if dropped else self.tr("nothing dropped")
+        self._dropped.setText(words.format(count(dropped)))
         self._overhead.setText("" if overhead is None else self.tr("profiler {}").format(percent(overhead)))
 
     def retranslate(self) -> None:

@@ -345,12 +345,13 @@ class StepStrip(QWidget):
             return ""
         wall_s = (int(steps["end_ns"][last]) - int(steps["start_ns"][first])) / 1e9
         tokens = int(steps["tokens_out"][first : last + 1].sum())
-        facts = self.tr("{} steps · {} · {} tokens · {}").format(
-            count(last - first + 1),
+        shown = last - first + 1
+        facts = " · ".join((
+            self.tr("1 step") if shown == 1 else self.tr("{} steps").format(count(shown)),
             seconds(wall_s),
-            count(tokens),
+            self.tr("1 token") if tokens == 1 else self.tr("{} tokens").format(count(tokens)),
             rate(tokens / wall_s if wall_s else None, "tokens/s"),
-        )
+        ))  # fmt: skip
         return facts if chosen is None else self.tr("selected {}–{}: {}").format(count(first), count(last), facts)
 
     def _kind_names(self) -> dict[str, str]:

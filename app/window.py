@@ -447,6 +447,7 @@ class MainWindow(QMainWindow):
         self._strip_bar.setWindowTitle(self.tr("Step strip"))
         self.side.setWindowTitle(self.tr("Run"))
         self._show_state()
+        self._refresh_status()
         for dock in self.docks.values():
             dock.rebuild()
 

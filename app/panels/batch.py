@@ -12,9 +12,10 @@ from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QProgressBar, QPushButton
 from app.panels.base import Panel, PanelContext
 from app.panels.batch_chart import Shown, SlotChart, owner_words
 from app.panels.focus import STEP_KEYS, claims_key, draw_focus, walk_steps
+from app.panels.looking import Looker, look_of, show_look
 from app.panels.models.axis_view import AxisView
 from app.panels.models.batch import preset_runs, shown_parts
-from app.selection import Selected
+from app.selection import Look, Selected
 from app.suite import Suite
 from app.theme import PANEL_PADDING, ROW_GAP
 from app.units import DERIVED, MEASURED, count, percent
@@ -44,7 +45,9 @@ class BatchPanel(Panel):
         self.runs: SlotRuns | None = None
         self.view = AxisView(shortest=4.0)
         self.charts = [SlotChart(self.view, self), SlotChart(self.view, self)]
+        self._looker = Looker(context.selection, self.name, lambda: look_of(self.view), self._look)
         for chart in self.charts:
+            chart.by_hand = self._looker.by_hand
             chart.describe = self.cell_text
             chart.clicked.connect(self._select_cell)
             chart.moved.connect(self._redraw)
@@ -129,6 +132,7 @@ class BatchPanel(Panel):
     def select(self, selected: Selected) -> None:
         for chart in self.charts:
             chart.step, chart.request = selected.step, self._request_of(selected)
+        self._looker.follow(selected)
         self._show()
 
     def restyle(self) -> None:
@@ -279,12 +283,9 @@ class BatchPanel(Panel):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         key = Qt.Key(event.key())
         steps = len(self.session.steps) if self.session is not None else 0
-        if key in ZOOM:
-            self.view.zoom(ZOOM[key], self.view.lo + self.view.span / 2)
-        elif key in PAN:
-            self.view.pan(PAN[key] * self.view.span)
-        elif key == Qt.Key.Key_F:
-            self.view.fit()
+        if key in ZOOM or key in PAN or key == Qt.Key.Key_F:
+            with self._looker.by_hand():
+                self._move(key)
         elif key in WALK and self.session is not None and self.session.requests:
             ids = sorted(self.session.requests)
             now = self.context.selection.now.request
@@ -293,6 +294,19 @@ class BatchPanel(Panel):
         elif not walk_steps(self.context.selection, steps, key):
             super().keyPressEvent(event)
             return
+        self._redraw()
+
+    def _move(self, key: Qt.Key) -> None:
+        if key in ZOOM:
+            self.view.zoom(ZOOM[key], self.view.lo + self.view.span / 2)
+        elif key in PAN:
+            self.view.pan(PAN[key] * self.view.span)
+        else:
+            self.view.fit()
+
+    def _look(self, look: Look) -> None:
+        """Look where back or forward led."""
+        show_look(self.view, look)
         self._redraw()
 
     def _redraw(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Final
 
@@ -62,6 +63,8 @@ class SlotChart(QWidget):
     def __init__(self, view: AxisView, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.view = view
+        self.by_hand: Callable[[], AbstractContextManager[None]] = nullcontext
+        """Around what the user does to the view."""
         """The part of the axis that is looked at, counted from the first step of the part."""
         self.shown: Shown | None = None
         self.step: int | None = None
@@ -412,7 +415,8 @@ class SlotChart(QWidget):
             if self._dragged or abs(delta) >= GRID:
                 self._dragged = True
                 self._drag = event.position()
-                self.view.pan(-delta / self.plot_box().width() * self.view.span)
+                with self.by_hand():
+                    self.view.pan(-delta / self.plot_box().width() * self.view.span)
                 self.moved.emit()
             return
         cell = self.cell_at(event.position())
@@ -432,7 +436,8 @@ class SlotChart(QWidget):
         if notches:
             box = self.plot_box()
             at = self.view.lo + (event.position().x() - box.left()) / box.width() * self.view.span
-            self.view.zoom(0.8**notches, at)
+            with self.by_hand():
+                self.view.zoom(0.8**notches, at)
             self.moved.emit()
         event.accept()
 

@@ -17,6 +17,7 @@ from app.theme import PANEL_PADDING, ROW_GAP
 from app.units import count
 from app.widgets.claim_table import ClaimCell, ClaimTable
 from app.widgets.themed_label import ThemedLabel
+from engine.session.device_series import DeviceSeries
 from engine.session.metrics import timeline_figures
 from engine.session.store import Session
 
@@ -37,6 +38,7 @@ class SummaryPanel(Panel):
         super().__init__(context, parent)
         self._seen: tuple[int, object] = (-1, None)
         self._lines: list[Line] = []
+        self._readings: DeviceSeries | None = None
         self.table = ClaimTable(self.tr("Training against inference"))
         self.legend = ThemedLabel()
         self.legend.setText(self.tr("● measured   ƒ derived   ~ claimed"))
@@ -86,6 +88,7 @@ class SummaryPanel(Panel):
     def show_session(self, session: Session | None) -> None:
         super().show_session(session)
         self._seen, self._lines = (-1, None), []
+        self._readings = None if session is None else DeviceSeries(session)
         if session is not None:
             self.refresh()
 
@@ -98,7 +101,7 @@ class SummaryPanel(Panel):
         if seen == self._seen:
             return
         self._seen = seen
-        self._lines = summary_lines(session, steps, say)
+        self._lines = summary_lines(session, steps, say, self._readings)
         heads = [(say(name), say(definition)) for name, definition in HEADS]
         rows = [
             [

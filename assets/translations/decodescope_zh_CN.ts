@@ -2919,7 +2919,23 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     </message>
     <message>
         <source>{} steps · {} · {} tokens · {}</source>
-        <translation>{} 步 · {} · {} 个 token · {}</translation>
+        <translation type="vanished">{} 步 · {} · {} 个 token · {}</translation>
+    </message>
+    <message>
+        <source>1 step</source>
+        <translation>1 步</translation>
+    </message>
+    <message>
+        <source>{} steps</source>
+        <translation>{} 步</translation>
+    </message>
+    <message>
+        <source>1 token</source>
+        <translation>1 个 token</translation>
+    </message>
+    <message>
+        <source>{} tokens</source>
+        <translation>{} 个 token</translation>
     </message>
     <message>
         <source>selected {}–{}: {}</source>

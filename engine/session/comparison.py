@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.session import metrics
+from engine.session.device_series import DeviceSeries
 from engine.session.store import Session
 
 Metric = Literal["complexity", "memory", "utilisation", "busy", "throughput", "parallelism"]
@@ -48,8 +49,13 @@ class _Side:
     tokens: int
 
 
-def compare(session: Session, steps: metrics.StepRange = None) -> list[Row]:
-    """Every row of the table, for the whole session or a range of its steps."""
+def compare(session: Session, steps: metrics.StepRange = None, readings: DeviceSeries | None = None) -> list[Row]:
+    """Every row of the table, for the whole session or a range of its steps.
+
+    Who asks again and again keeps `readings` of the session, so that only the samples that are new are sorted.
+    """
+    readings = DeviceSeries(session) if readings is None else readings
+    readings.update()
     part = metrics.step_slice(session, steps)
     ids = np.arange(part.start, max(part.stop, part.start))
     taught = session.steps["kind"][part] == metrics.TEACHER
@@ -59,7 +65,7 @@ def compare(session: Session, steps: metrics.StepRange = None) -> list[Row]:
         _complexity(session, training, inference),
         _memory(session, training, inference, steps),
         _utilisation(session, training, inference),
-        _busy(session, training, inference),
+        _busy(session, readings, training, inference),
         _throughput(session, training, inference, steps),
         _parallelism(training, inference),
     ]
@@ -134,13 +140,12 @@ def _utilisation(session: Session, training: _Side, inference: _Side) -> Row:
     return Row("utilisation", *_shares(share(training), share(inference), "derived"))
 
 
-def _busy(session: Session, training: _Side, inference: _Side) -> Row:
+def _busy(session: Session, readings: DeviceSeries, training: _Side, inference: _Side) -> Row:
     """What the device itself reports while the steps of either side ran: a GPU's own reading, else the CPU's."""
-    table, count = session.device_samples, len(session.device_samples)
-    names = table["name"][:count]
-    name = "utilisation_percent" if (names == "utilisation_percent").any() else "system_cpu_percent"
-    chosen = names == name
-    t_ns, values = table["t_ns"][:count][chosen], table["value"][:count][chosen]
+    gpus = [device for device, name in readings.readings if name == "utilisation_percent"]
+    series = [readings.reading(gpu, "utilisation_percent") for gpu in gpus]
+    series = series or [readings.reading("cpu", "system_cpu_percent")]
+    t_ns, values = np.concatenate([t for t, _ in series]), np.concatenate([v for _, v in series])
 
     def mean(side: _Side) -> float | None:
         step = np.searchsorted(session.steps["start_ns"], t_ns, "right") - 1

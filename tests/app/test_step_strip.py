@@ -135,3 +135,11 @@ def test_bars_outside_the_selected_range_fade(strip: StepStrip) -> None:
     assert colour(750) == before
     assert colour(200) != before
     assert colour(200) == colour(1500)
+
+
+def test_one_step_and_one_token_are_said_as_one(qtbot: QtBot) -> None:
+    strip = StepStrip(Selection())
+    qtbot.addWidget(strip)
+    strip.show_session(synthetic_session(1))
+    assert strip._range_text().startswith("1 step · ")
+    assert " · 1 token · " in strip._range_text()

@@ -22,7 +22,7 @@ from engine.host import protocol
 from engine.session.file import open_session
 from engine.session.writer import SessionWriter
 from tests.app.conftest import Engines, WindowMaker, loads_sent, switches_sent
-from tests.engine.session.synthetic import synthetic_events
+from tests.engine.session.synthetic import synthetic_events, synthetic_session
 
 
 def press(window: MainWindow, text: str) -> None:
@@ -324,3 +324,16 @@ def test_the_line_about_the_model_follows_the_language(qtbot: QtBot, window: Mai
     finally:
         window._choose("language", "en")
     qtbot.waitUntil(lambda: "8 layers" in facts.text())
+
+
+def test_the_status_of_a_session_follows_the_language(qtbot: QtBot, window: MainWindow) -> None:
+    window._show_session(synthetic_session(5), "")
+    dropped = window.status._dropped
+    window._refresh_status()
+    assert dropped.text() == "nothing dropped"
+    window._choose("language", "zh_CN")
+    try:
+        qtbot.waitUntil(lambda: dropped.text() not in ("", "nothing dropped"))
+    finally:
+        window._choose("language", "en")
+    qtbot.waitUntil(lambda: dropped.text() == "nothing dropped")

@@ -12,6 +12,7 @@ from typing import Final
 from app.translation_marks import QT_TRANSLATE_NOOP
 from app.units import DERIVED, MEASURED, PREDICTED, THIN_SPACE, count, memory, percent, rate, significant
 from engine.session.comparison import Amount, Metric, Row, compare
+from engine.session.device_series import DeviceSeries
 from engine.session.metrics import StepRange, token_rows
 from engine.session.store import Session
 
@@ -113,10 +114,12 @@ def english(text: str) -> str:
     return text
 
 
-def summary_lines(session: Session, steps: StepRange = None, say: Translate = english) -> list[Line]:
-    """The table of a session, or of a range of its steps."""
+def summary_lines(
+    session: Session, steps: StepRange = None, say: Translate = english, readings: DeviceSeries | None = None
+) -> list[Line]:
+    """The table of a session, or of a range of its steps (`readings`: see `compare`)."""
     lines = []
-    for row in compare(session, steps):
+    for row in compare(session, steps, readings):
         brief = BRIEF[row.metric]
         lines.append(
             Line(

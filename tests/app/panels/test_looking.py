@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import cast
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from app.panels.batch import BatchPanel
 from app.panels.latency import LatencyPanel
 from app.panels.timeline import TimelinePanel
 from app.panels.utilisation import UtilisationPanel
@@ -125,6 +127,27 @@ def test_the_filter_of_the_latency_panel_goes_back(qtbot: QtBot, session: Sessio
     panel.context.selection.forward()
     assert panel.histogram.band == band
     assert panel._figures.steps < everything
+
+
+def test_the_slots_of_the_batch_panel_go_back_and_forward(qtbot: QtBot, session: Session) -> None:
+    panel = cast(BatchPanel, show(qtbot, BatchPanel, session, 900, 600))
+    whole = (panel.view.lo, panel.view.hi)
+    qtbot.keyClick(panel, Qt.Key.Key_W)
+    near = (panel.view.lo, panel.view.hi)
+    assert near != whole
+    panel.context.selection.back()
+    assert ((panel.view.lo, panel.view.hi), panel.view.mode) == (whole, "fit")
+    panel.context.selection.forward()
+    assert (panel.view.lo, panel.view.hi) == near
+    chart = panel.charts[0]
+    wheel = QWheelEvent(
+        QPointF(chart.rect().center()), chart.mapToGlobal(QPointF(chart.rect().center())), QPoint(), QPoint(0, 240),
+        Qt.MouseButton.NoButton, Qt.KeyboardModifier.NoModifier, Qt.ScrollPhase.NoScrollPhase, False,
+    )  # fmt: skip
+    chart.wheelEvent(wheel)
+    assert panel.view.span < near[1] - near[0]
+    panel.context.selection.back()
+    assert (panel.view.lo, panel.view.hi) == near
 
 
 def test_the_lanes_of_the_utilisation_panel_go_back(qtbot: QtBot, session: Session) -> None:

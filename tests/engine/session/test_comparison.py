@@ -6,6 +6,7 @@ import pytest
 
 from engine.session import schema
 from engine.session.comparison import Amount, Row, compare
+from engine.session.device_series import DeviceSeries
 from engine.session.metrics import summarise
 from engine.session.store import Session
 from tests.engine.session.synthetic import synthetic_session
@@ -74,6 +75,29 @@ def test_busy_is_what_the_device_reported_while_each_side_ran() -> None:
     row = by_metric(session)["busy"]
     assert row.training == (Amount(pytest.approx(0.85), "share", "measured"),)  # type: ignore[arg-type]
     assert row.inference == (Amount(pytest.approx(0.30), "share", "measured"),)  # type: ignore[arg-type]
+
+
+def test_who_keeps_the_readings_sorts_each_sample_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    session, taken = taught(), list[int]()
+    update = DeviceSeries.update
+
+    def counted(self: DeviceSeries) -> bool:
+        before = self._taken
+        any_new = update(self)
+        taken.append(self._taken - before)
+        return any_new
+
+    monkeypatch.setattr(DeviceSeries, "update", counted)
+    inside = int(session.steps["start_ns"][3]) + 10
+    session.apply([schema.DeviceSample(inside, "cpu", "system_cpu_percent", value) for value in (20.0, 40.0)])
+    readings = DeviceSeries(session)
+    rows = compare(session, readings=readings)
+    assert next(row for row in rows if row.metric == "busy").inference[0].value == pytest.approx(0.30)
+    compare(session, readings=readings)
+    session.apply([schema.DeviceSample(inside + 10, "cpu", "system_cpu_percent", 60.0)])
+    rows = compare(session, readings=readings)
+    assert next(row for row in rows if row.metric == "busy").inference[0].value == pytest.approx(0.40)
+    assert taken == [len(session.device_samples) - 1, 0, 1]
 
 
 def test_without_a_pass_the_training_side_is_empty() -> None:
