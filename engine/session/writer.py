@@ -210,6 +210,8 @@ def check_destination(path: Path) -> None:
         if not path.parent.is_dir():
             raise SessionFileError(f"The folder {path.parent} does not exist; the session cannot be written.")
         existed = path.exists()
+        if existed and not path.is_file():  # replacing /dev/null would take it from every other program
+            raise SessionFileError(f"{path} is no ordinary file (a device or a pipe); it was left as it is.")
         with path.open("a+b") as file:
             file.seek(0)
             head = file.read(HEADER_BYTES)

@@ -247,6 +247,18 @@ def test_other_peoples_files_are_not_overwritten(tmp_path: Path) -> None:
         SessionWriter(tmp_path / "no" / "where.dscope")
 
 
+def test_a_device_or_a_pipe_is_not_replaced(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    link = tmp_path / "link"
+    link.symlink_to(pipe)
+    for path in (pipe, link):
+        with pytest.raises(SessionFileError, match="is no ordinary file"):
+            SessionWriter(path)
+    assert pipe.is_fifo()
+    assert link.is_symlink()
+
+
 def test_a_recording_that_goes_on_is_not_overwritten(tmp_path: Path) -> None:
     with SessionWriter(tmp_path / "run.dscope") as first:
         first.append(next(synthetic_events(5)))
