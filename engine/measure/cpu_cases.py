@@ -9,10 +9,11 @@ from torch.nn import functional
 
 from engine.measure.kernel_case import Case
 from engine.model.rope import rotate_
-from kernels.cpu import row_operations
+from kernels.cpu import row_operations, tiled_linear
 from kernels.cpu.streamed_linear import streamed
 
 ROWS = (1, 4, 16)
+TILED_ROWS = (16, 64)
 SHAPES = ((9728, 896), (896, 4864))
 """[out, in] of a feed-forward's two products."""
 PAIRS = ((torch.float32, torch.float32), (torch.bfloat16, torch.float32), (torch.bfloat16, torch.bfloat16))
@@ -24,6 +25,10 @@ def cpu_cases() -> Iterator[Case]:
         for shape in SHAPES:
             for rows in ROWS:
                 yield product_case(shape, rows, weight_dtype, dtype)
+    if tiled_linear.unavailable(torch.zeros(16, 32, dtype=torch.bfloat16), torch.bfloat16) is None:
+        for shape in SHAPES:
+            for rows in TILED_ROWS:
+                yield tiled_case(shape, rows)
     yield from row_cases(1, 896, 4864, 14, 2, 64)
 
 
@@ -37,6 +42,18 @@ def product_case(shape: tuple[int, int], rows: int, weight_dtype: torch.dtype, d
         "streamed_linear", f"{rows} × {channels} to {out}, {names}",
         weight.nbytes + x.nbytes + rows * out * x.itemsize, 2 * rows * out * channels,
         lambda: multiply(x), lambda: functional.linear(x, held), "linear",
+    )  # fmt: skip
+
+
+def tiled_case(shape: tuple[int, int], rows: int) -> Case:
+    """x Wᵀ in bfloat16 on the tile unit."""
+    out, channels = shape
+    weight, x = torch.randn(shape).bfloat16(), torch.randn(rows, channels).bfloat16()
+    multiply = tiled_linear.tiled(weight, None)
+    return Case(
+        "tiled_linear", f"{rows} × {channels} to {out}, bfloat16",
+        weight.nbytes + x.nbytes + rows * out * x.itemsize, 2 * rows * out * channels,
+        lambda: multiply(x), lambda: functional.linear(x, weight), "linear",
     )  # fmt: skip
 
 

@@ -10,12 +10,15 @@ from torch import Tensor
 from torch.nn import functional
 
 from engine.measure.ceilings import best_s
-from kernels.cpu.streamed_linear import streamed, unavailable
+from kernels.cpu import tiled_linear
+from kernels.cpu.streamed_linear import Multiply, streamed, unavailable
 
 STREAM_SIZE: Final = 500_000
 """From so many weights on, reading them from memory is what a product costs; smaller ones stay in the caches."""
+TILE_ROWS: Final = 5
+"""From so many rows on the tile unit is faster where the processor has one."""
 GEMM_ROWS: Final = {torch.float32: 96, torch.bfloat16: 12}
-"""From so many rows on PyTorch's own product is faster where weights and activations have this dtype."""
+"""From so many rows on PyTorch's own product is faster for weights and activations of this dtype, without tiles."""
 PACK_BYTES: Final = 8 * 2**20
 """From this size on a float32 weight may be packed; below it, the packed call's own cost shows."""
 TRIAL_SHAPE: Final = (4096, 2048)
@@ -76,19 +79,29 @@ class StreamedLinear:
     def __init__(self, weight: Tensor, bias: Tensor | None, dtype: torch.dtype) -> None:
         self._weight = weight.clone(memory_format=torch.contiguous_format)
         self._bias = bias
-        self._gemm_rows = GEMM_ROWS[dtype] if weight.dtype == dtype else None
-        self._multiply = streamed(self._weight, bias, dtype)
+        self._streamed = streamed(self._weight, bias, dtype)
+        self._tiled = None if tiled_linear.unavailable(self._weight, dtype) else tiled_linear.tiled(self._weight, bias)
+        if weight.dtype != dtype:
+            self._gemm_rows: int | None = None
+        else:
+            self._gemm_rows = GEMM_ROWS[dtype] if self._tiled is None else tiled_linear.MOST_ROWS + 1
         self.bytes = weight.nbytes + (0 if bias is None else bias.nbytes)
 
     def __call__(self, x: Tensor) -> Tensor:
-        if self._gemm_rows is not None and x.shape[0] >= self._gemm_rows:
-            return functional.linear(x, self._weight, self._bias)
-        return self._multiply(x)
+        multiply = self._kernel(x.shape[0])
+        return functional.linear(x, self._weight, self._bias) if multiply is None else multiply(x)
 
     def into(self, residual: Tensor, x: Tensor) -> tuple[Tensor, Tensor | None]:
-        if self._gemm_rows is not None and x.shape[0] >= self._gemm_rows:
+        multiply = self._kernel(x.shape[0])
+        if multiply is None:
             return residual + functional.linear(x, self._weight, self._bias), None
-        return self._multiply(x, residual), None
+        return multiply(x, residual), None
+
+    def _kernel(self, rows: int) -> Multiply | None:
+        """The product that is fastest for so many rows; None: PyTorch's."""
+        if self._gemm_rows is not None and rows >= self._gemm_rows:
+            return None
+        return self._streamed if self._tiled is None or rows < TILE_ROWS else self._tiled
 
 
 class PackedLinear:

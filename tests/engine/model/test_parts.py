@@ -22,7 +22,7 @@ from engine.model.linear import (
 )
 from engine.model.norm import Norm, layer_norm, rms_norm
 from engine.model.rope import frequencies, interleave_pairs, rotate_
-from kernels.cpu import library
+from kernels.cpu import library, tiled_linear
 
 CPU = torch.device("cpu")
 streams = pytest.mark.skipif(library.unavailable() is not None, reason=f"no C kernels: {library.unavailable()}")
@@ -36,16 +36,16 @@ FORMS = (PlainLinear, TransposedLinear, PackedLinear, pytest.param(as_stored, ma
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize("rows", [1, 5, 130])
+@pytest.mark.parametrize("rows", [1, 4, 5, 130])
 @pytest.mark.parametrize("biased", [False, True])
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_of_a_linear_layer_multiplies_alike(
     form: Callable[..., linears.Linear], biased: bool, rows: int, dtype: torch.dtype
 ) -> None:
     torch.manual_seed(1)
-    weight, x = torch.randn(24, 64).to(dtype), torch.randn(rows, 64).to(dtype)
-    bias = torch.randn(24).to(dtype) if biased else None
-    residual = torch.randn(rows, 24).to(dtype)
+    weight, x = torch.randn(32, 64).to(dtype), torch.randn(rows, 64).to(dtype)
+    bias = torch.randn(32).to(dtype) if biased else None
+    residual = torch.randn(rows, 32).to(dtype)
     linear = form(weight, bias)
     exact = functional.linear(x.float(), weight.float(), None if bias is None else bias.float())
     tolerance = {"atol": 1e-5, "rtol": 1e-5} if dtype == torch.float32 else {"atol": 0.15, "rtol": 0.02}
@@ -85,7 +85,14 @@ def test_the_form_follows_dtype_and_size(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @streams
-def test_many_rows_go_to_pytorch_where_it_is_faster(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("tiles", [True, False])
+def test_many_rows_go_to_pytorch_where_it_is_faster(tiles: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not tiles:
+        monkeypatch.setattr(tiled_linear, "unavailable", lambda weight, dtype: "no tile unit")
+    weight = torch.zeros(16, 64, dtype=torch.bfloat16)
+    has_tiles = tiled_linear.unavailable(weight, torch.bfloat16) is None
+    most = {torch.float32: GEMM_ROWS[torch.float32],
+            torch.bfloat16: tiled_linear.MOST_ROWS + 1 if has_tiles else GEMM_ROWS[torch.bfloat16]}  # fmt: skip
     calls: list[int] = []
     product = functional.linear
 
@@ -94,10 +101,10 @@ def test_many_rows_go_to_pytorch_where_it_is_faster(monkeypatch: pytest.MonkeyPa
         return product(x, weight, bias)
 
     monkeypatch.setattr(functional, "linear", counted)
-    for dtype, rows in GEMM_ROWS.items():
-        as_stored(torch.randn(8, 64).to(dtype), None)(torch.randn(rows - 1, 64).to(dtype))
+    for dtype, rows in most.items():
+        as_stored(torch.randn(16, 64).to(dtype), None)(torch.randn(rows - 1, 64).to(dtype))
         assert calls == []
-        as_stored(torch.randn(8, 64).to(dtype), None)(torch.randn(rows, 64).to(dtype))
+        as_stored(torch.randn(16, 64).to(dtype), None)(torch.randn(rows, 64).to(dtype))
         assert calls == [rows]
         calls.clear()
     StreamedLinear(torch.randn(8, 64).bfloat16(), None, torch.float32)(torch.randn(200, 64))
