@@ -27,6 +27,7 @@ from app.panels.models.request_text import RequestText
 from app.selection import Selected
 from app.theme import GRID, PANEL_PADDING, ROW_GAP
 from app.units import count, percent, significant
+from app.widgets.flow_layout import FlowLayout
 from app.widgets.heatmap import clamp_at
 from app.widgets.themed_label import ThemedLabel
 from app.widgets.token_flow import NO_WEIGHTS, TokenFlow
@@ -128,18 +129,15 @@ class AttentionPanel(Panel):
         self.fit_button.hide()
         self.note = ThemedLabel()
         self.note.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        controls = FlowLayout(spacing=ROW_GAP)  # in a narrow panel they go on in a second row, whole
+        for text, field in ((self.tr("&Layer"), self.layer_picker), (self.tr("&Head"), self.head_picker)):
+            controls.addWidget(_labelled(text, field))
+        for control in (self.heads_box, self.log_box, self.clamp, self.fit_button):
+            controls.addWidget(control)
         tools = QHBoxLayout()
         tools.setSpacing(ROW_GAP)
-        for text, field in ((self.tr("&Layer"), self.layer_picker), (self.tr("&Head"), self.head_picker)):
-            label = QLabel(text)
-            label.setBuddy(field)
-            tools.addWidget(label)
-            tools.addWidget(field)
-        tools.addWidget(self.heads_box)
-        tools.addWidget(self.log_box)
-        tools.addWidget(self.clamp)
-        tools.addWidget(self.fit_button)
-        tools.addWidget(self.note, 1)
+        tools.addLayout(controls, 1)
+        tools.addWidget(self.note)
         self.layer_picker.valueChanged.connect(self._pick)
         self.head_picker.currentIndexChanged.connect(self._pick)
         self.log_box.toggled.connect(self._scale_changed)
@@ -519,3 +517,16 @@ class AttentionPanel(Panel):
         elif self._feed is not None and self._feed.grid.positions:
             shown = self._query if self._query is not None else self._feed.newest
             self.choose_query(max(0, shown + queries))
+
+
+def _labelled(text: str, field: QWidget) -> QWidget:
+    """A field with its label before it, as one thing that does not break."""
+    both = QWidget()
+    row = QHBoxLayout(both)
+    row.setContentsMargins(0, 0, 0, 0)
+    row.setSpacing(ROW_GAP)
+    label = QLabel(text)
+    label.setBuddy(field)
+    row.addWidget(label)
+    row.addWidget(field)
+    return both

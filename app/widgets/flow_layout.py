@@ -57,6 +57,8 @@ class FlowLayout(QLayout):
         row: list[tuple[QLayoutItem, QRect]] = []
         x = area.left()
         for item in self._items:
+            if item.isEmpty():  # hidden
+                continue
             size = item.sizeHint()
             if row and x + size.width() > area.left() + area.width():
                 y = self._close_row(row, y, move) + self.spacing()

@@ -11,7 +11,7 @@ import tempfile
 from typing import Any
 
 TOKENS = 900
-ROUNDS = 5
+ROUNDS = 9
 RUN = ("--max-new-tokens", str(TOKENS), "--ignore-eos", "--detail", "layer")
 PROBE = ("--attention-layer", "0", "--attention-head", "0")
 

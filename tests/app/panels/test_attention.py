@@ -16,6 +16,7 @@ from engine.decode.settings import Probe
 from engine.session import schema
 from engine.session.store import Session
 from tests.app.panels.acting import RecordingControl, shown
+from tests.app.panels.helpers import show
 from tests.engine.session.synthetic import PROMPT, synthetic_events, synthetic_session
 
 
@@ -267,3 +268,16 @@ def test_everything_has_an_accessible_name(panel: AttentionPanel) -> None:
     ):
         assert widget.accessibleName()
         assert widget.focusPolicy() != Qt.FocusPolicy.NoFocus or widget is panel.map.colour_bar
+
+
+@pytest.mark.parametrize("width", [330, 420, 900])
+def test_controls_are_whole_in_a_narrow_panel(qtbot: QtBot, width: int) -> None:
+    panel = show(qtbot, AttentionPanel, synthetic_session(30, attention_rows=30), width, 500)
+    assert isinstance(panel, AttentionPanel)
+    qtbot.waitExposed(panel)
+    controls = (panel.layer_picker, panel.head_picker, panel.heads_box, panel.log_box, panel.clamp)
+    for control in controls:
+        assert control.width() >= control.sizeHint().width(), control.accessibleName()
+        assert panel.rect().contains(control.rect().translated(control.mapTo(panel, QPoint(0, 0))))
+    rows = {control.mapTo(panel, control.rect().center()).y() for control in controls}
+    assert len(rows) == (1 if width == 900 else 2)
