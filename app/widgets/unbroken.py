@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from app.units import THIN_SPACE
+from app.units import DERIVED, MEASURED, PREDICTED, THIN_SPACE
 
 NARROW_NO_BREAK_SPACE: Final = "\u202f"
+NO_BREAK_SPACE: Final = "\u00a0"
 
 
 def unbroken(text: str) -> str:
-    """The same text to look at, with thin spaces at which no line is broken."""
-    return text.replace(THIN_SPACE, NARROW_NO_BREAK_SPACE)
+    """The same text to look at, with spaces at which no line is broken inside a figure and before its mark."""
+    text = text.replace(THIN_SPACE, NARROW_NO_BREAK_SPACE)
+    for mark in (MEASURED, DERIVED, PREDICTED):
+        text = text.replace(f" {mark}", f"{NO_BREAK_SPACE}{mark}")
+    return text
