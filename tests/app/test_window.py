@@ -88,6 +88,7 @@ def test_pause_step_resume_stop(qtbot: QtBot, window: MainWindow, engines: Engin
     with qtbot.waitSignal(window._feed.run_ended) as ended:
         press(window, "Stop")
     assert ended.args == ["stopped"]
+    qtbot.waitUntil(lambda: window.control.state == "idle")  # the engine says so after it said that the run ended
     assert not window.menus.actions["stop"].isEnabled()
 
 
