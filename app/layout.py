@@ -44,7 +44,7 @@ def rows_for(size: QSize) -> tuple[Row, ...]:
 
 
 def arrange(window: QMainWindow, side: QDockWidget, docks: Mapping[str, QDockWidget], rows: Sequence[Row]) -> None:
-    """Put `side` on the left, the docks in rows on the right; those that no row names become tabs of the last cell."""
+    """Put `side` on the left, the docks in rows on the right; the others are tabs of the widest cell."""
     present = [
         [[name for name in cell if name in docks] for cell in row]
         for row in rows
@@ -62,7 +62,7 @@ def arrange(window: QMainWindow, side: QDockWidget, docks: Mapping[str, QDockWid
         if not rest:
             return
         grid = [[[rest.pop(0)]]]
-    grid[-1][-1] += rest
+    min(grid, key=len)[0] += rest  # in a narrow cell, titles of so many tabs would be cut
     area = Qt.DockWidgetArea.RightDockWidgetArea
     for index, row in enumerate(grid):
         first = docks[row[0][0]]

@@ -80,13 +80,13 @@ class CommandPalette(QDialog):
 
     def _fill(self, typed: str) -> None:
         words = typed.casefold().split()
+        found = [entry for entry in self._entries if all(word in entry[0].casefold() for word in words)]
         self._list.clear()
-        for text, action in self._entries:
-            if all(word in text.casefold() for word in words):
-                item = QListWidgetItem(text)
-                item.setData(ACTION, action)
-                item.setData(KEYS, keys_text(action))
-                self._list.addItem(item)
+        for text, action in sorted(found, key=lambda entry: closeness(entry[0], typed)):
+            item = QListWidgetItem(text)
+            item.setData(ACTION, action)
+            item.setData(KEYS, keys_text(action))
+            self._list.addItem(item)
         if not self._list.count():
             nothing = QListWidgetItem(self.tr("No command has these words."))
             nothing.setFlags(Qt.ItemFlag.NoItemFlags)
@@ -114,3 +114,14 @@ class CommandPalette(QDialog):
                     self._list.setCurrentRow(max(row - 1, 0))
                     return True
         return super().eventFilter(watched, event)
+
+
+def closeness(entry: str, typed: str) -> int:
+    """How far an entry `menu: name` is from what was typed: 0 its name, 1 its beginning, 2 a part of it, 3 words of it.
+
+    So a panel's name finds the panel before the scenario that has the same words.
+    """
+    name, wanted = entry.partition(": ")[2].casefold(), " ".join(typed.casefold().split())
+    if not wanted or name == wanted:
+        return 0
+    return 1 if name.startswith(wanted) else 2 if wanted in name else 3

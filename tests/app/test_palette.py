@@ -56,3 +56,22 @@ def test_a_long_name_does_not_push_the_keys_out_of_sight(window: QMainWindow) ->
     listed = palette.findChild(QListWidget)
     assert listed is not None
     assert listed.visualItemRect(listed.item(0)).width() <= listed.viewport().width()
+
+
+def test_a_name_comes_before_entries_that_only_have_its_words(window: QMainWindow) -> None:
+    scenarios, view = window.menuBar().addMenu("&Scenarios"), window.menuBar().addMenu("&View")
+    scenarios.addAction("2.2  Memory of the KV cache")
+    scenarios.addAction("KV memory by hand")
+    view.addAction("KV &memory")
+    palette = CommandPalette([scenarios, view], window)
+    typed, listed = palette.findChild(QLineEdit), palette.findChild(QListWidget)
+    assert typed is not None
+    assert listed is not None
+    typed.setText("kv  memory")
+    assert [listed.item(row).text() for row in range(listed.count())] == [
+        "View: KV memory",
+        "Scenarios: KV memory by hand",
+        "Scenarios: 2.2  Memory of the KV cache",
+    ]
+    typed.setText("")
+    assert listed.item(0).text().startswith("Scenarios: 2.2")

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication, QTabBar
 from pytestqt.qtbot import QtBot
 
 from app.cli.requests_file import read_requests
+from app.layout import SCENARIO_SHARE
 from app.scenarios import FOLDER, Scenario, load_scenario, load_scenarios
 from app.window import MainWindow
 from engine.decode.settings import Probe, RunSpec, Sampling, SwitchChange
@@ -153,3 +155,21 @@ def test_a_wrong_file_is_named(tmp_path: Path, before: str, after: str, sentence
     with pytest.raises(InputError, match=sentence) as raised:
         load_scenario(path)
     assert str(path) in str(raised.value)
+
+
+@pytest.mark.parametrize("one", load_scenarios(), ids=lambda one: one.section)
+def test_the_tabs_of_a_scenario_say_their_titles_whole(qtbot: QtBot, window: MainWindow, one: Scenario) -> None:
+    window.resize(1280, 800)
+    window.show()
+    qtbot.waitExposed(window)
+    window.arrange(one.panels, SCENARIO_SHARE)
+    QApplication.processEvents()
+    bars = [bar for bar in window.findChildren(QTabBar) if bar.parent() is window and bar.isVisible()]
+    assert bars
+    for bar in bars:
+        for index in range(bar.count()):
+            title = bar.tabText(index)
+            assert bar.fontMetrics().horizontalAdvance(title) < bar.tabRect(index).width(), title
+    for row in one.panels:
+        for cell in row:
+            assert not window.docks[cell[0]].visibleRegion().isEmpty()  # what the scenario is about is in front
