@@ -10,7 +10,6 @@ from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
     QHBoxLayout,
-    QLabel,
     QSpinBox,
     QSplitter,
     QToolButton,
@@ -29,6 +28,7 @@ from app.theme import GRID, PANEL_PADDING, ROW_GAP
 from app.units import count, percent, significant
 from app.widgets.flow_layout import FlowLayout
 from app.widgets.heatmap import clamp_at
+from app.widgets.labelled import labelled
 from app.widgets.themed_label import ThemedLabel
 from app.widgets.token_flow import NO_WEIGHTS, TokenFlow
 from engine.decode.settings import Probe
@@ -131,7 +131,7 @@ class AttentionPanel(Panel):
         self.note.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         controls = FlowLayout(spacing=ROW_GAP)  # in a narrow panel they go on in a second row, whole
         for text, field in ((self.tr("&Layer"), self.layer_picker), (self.tr("&Head"), self.head_picker)):
-            controls.addWidget(_labelled(text, field))
+            controls.addWidget(labelled(text, field, ROW_GAP)[0])
         for control in (self.heads_box, self.log_box, self.clamp, self.fit_button):
             controls.addWidget(control)
         tools = QHBoxLayout()
@@ -517,16 +517,3 @@ class AttentionPanel(Panel):
         elif self._feed is not None and self._feed.grid.positions:
             shown = self._query if self._query is not None else self._feed.newest
             self.choose_query(max(0, shown + queries))
-
-
-def _labelled(text: str, field: QWidget) -> QWidget:
-    """A field with its label before it, as one thing that does not break."""
-    both = QWidget()
-    row = QHBoxLayout(both)
-    row.setContentsMargins(0, 0, 0, 0)
-    row.setSpacing(ROW_GAP)
-    label = QLabel(text)
-    label.setBuddy(field)
-    row.addWidget(label)
-    row.addWidget(field)
-    return both

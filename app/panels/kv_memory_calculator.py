@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QHBoxLayout, QLabel, QSpinBox, QWidget
+from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QLabel, QSpinBox, QWidget
 
 from app.panels.models.kv_memory import ITEMSIZES, LLAMA_7B, LLAMA_7B_PARAMETERS, LLAMA_7B_POSITIONS, KvShape
 from app.theme import CAPTION_SCALE, GRID, PANEL_PADDING, ui_font
 from app.units import PREDICTED, count, memory
 from app.widgets.flow_layout import FlowLayout
+from app.widgets.labelled import labelled
 from engine.session.metrics import requests_that_fit
 
 CUSTOM: Final = "custom"
@@ -90,16 +91,9 @@ class KvCalculator(QWidget):
 
     def _captioned(self, caption: str, field: QWidget, name: str) -> QWidget:
         """A field with its caption before it, that wraps as one."""
-        both = QWidget()
-        row = QHBoxLayout(both)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(GRID)
-        label = QLabel(caption)
-        label.setBuddy(field)
+        both, label = labelled(caption, field, GRID)
         self._captions.append(label)
         field.setAccessibleName(name)
-        row.addWidget(label)
-        row.addWidget(field)
         return both
 
     # --- the value --------------------------------------------------------------------------------------------------

@@ -10,13 +10,12 @@ from torch.nn import functional
 from engine.measure.kernel_case import Case
 from engine.model.rope import rotate_
 from kernels.cpu import row_operations, tiled_linear
-from kernels.cpu.streamed_linear import streamed
+from kernels.cpu.streamed_linear import PAIRS, streamed
 
 ROWS = (1, 4, 16)
 TILED_ROWS = (16, 64)
 SHAPES = ((9728, 896), (896, 4864))
 """[out, in] of a feed-forward's two products."""
-PAIRS = ((torch.float32, torch.float32), (torch.bfloat16, torch.float32), (torch.bfloat16, torch.bfloat16))
 
 
 def cpu_cases() -> Iterator[Case]:

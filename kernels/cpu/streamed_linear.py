@@ -20,9 +20,7 @@ ROWS_AT_ONCE: Final = 64
 """How many rows of x share one pass over the weights: more would push each other out of the second-level cache."""
 BLOCK: Final = 32
 """The last dimension is a multiple of this: one load of bfloat16 weights."""
-PAIRS: Final = frozenset(
-    {(torch.float32, torch.float32), (torch.bfloat16, torch.float32), (torch.bfloat16, torch.bfloat16)}
-)
+PAIRS: Final = ((torch.float32, torch.float32), (torch.bfloat16, torch.float32), (torch.bfloat16, torch.bfloat16))
 """(weight, activation) dtypes there are functions for."""
 
 

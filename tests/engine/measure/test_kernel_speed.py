@@ -6,11 +6,12 @@ import pytest
 import torch
 
 from engine.measure.ceilings import Ceilings
-from engine.measure.cpu_cases import PAIRS, product_case, row_cases
+from engine.measure.cpu_cases import product_case, row_cases
 from engine.measure.kernel_case import Case
 from engine.measure.kernel_speed import row_of
 from engine.measure.triton_cases import Sizes, cases
 from kernels.cpu import library
+from kernels.cpu.streamed_linear import PAIRS
 
 TINY = Sizes((1, 3), 24, 40, 4, 2, 8, 20, ((2, 32),))
 

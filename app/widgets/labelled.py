@@ -1,0 +1,18 @@
+"""A field and its label as one widget."""
+
+from __future__ import annotations
+
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QWidget
+
+
+def labelled(text: str, field: QWidget, gap: int) -> tuple[QWidget, QLabel]:
+    """A field with its label before it, as one thing that does not break where a row wraps; and the label."""
+    both = QWidget()
+    row = QHBoxLayout(both)
+    row.setContentsMargins(0, 0, 0, 0)
+    row.setSpacing(gap)
+    label = QLabel(text)
+    label.setBuddy(field)
+    row.addWidget(label)
+    row.addWidget(field)
+    return both, label
