@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import psutil
 import torch
 from torch import Tensor
 
@@ -19,6 +18,7 @@ from engine.cache.base import BlockEvent, OutOfKvMemory
 from engine.cache.blocks import BlockPool, Table
 from engine.model.batch import PADDING_REQUEST, Batch, Span
 from engine.model.config import ModelConfig
+from engine.model.device import free_bytes
 
 GROWTH: Final = 1.25
 FIRST_BLOCKS: Final = 4
@@ -218,7 +218,4 @@ class PagedCache:
 
 def free_memory(device: torch.device) -> int:
     """Bytes the pool may take on a device, by what is free there now."""
-    if device.type == "cuda":
-        torch.cuda.empty_cache()  # what PyTorch keeps of tensors that are gone is free as well
-    free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else psutil.virtual_memory().available
-    return int(FREE_SHARE * free)
+    return int(FREE_SHARE * free_bytes(device))

@@ -31,7 +31,7 @@ from engine.decode.teacher import teacher_pass
 from engine.errors import InputError
 from engine.graphs.build import graph_device_of, make_graphed
 from engine.graphs.device import GraphDevice
-from engine.graphs.flight import Flight
+from engine.graphs.flight import Flight, FlightTimes
 from engine.graphs.steps import GraphedSteps
 from engine.measure.account import StepFacts, kv_state, record_step
 from engine.measure.cost import CostModel
@@ -41,6 +41,7 @@ from engine.measure.positions import padding_of, work_of
 from engine.measure.probe import make_probe
 from engine.measure.timers import StepTimer, StepTimes, make_timer
 from engine.model.batch import Batch
+from engine.model.device import make_current
 from engine.model.loader import LoadedModel
 from engine.session import schema
 from engine.session.schema import AnyEvent
@@ -80,6 +81,7 @@ class Engine:
         """What happened to the blocks of a cache that was switched away from, until the next step tells it."""
         self._teaches = run.teacher_pass
         self._to_teach: deque[Request] = deque()
+        make_current(model.device)
         self._switch_at = sorted(run.switch_at, key=lambda change: change.step)
         self._switches = run.switches
         self._check_switches(run)
@@ -142,7 +144,7 @@ class Engine:
             raise InputError("NVTX ranges need a CUDA device.")
         self._probe = None if observation.probe is None else make_probe(observation.probe, self._model.config)
         self._observation = observation
-        self._timer: StepTimer = make_timer(observation.detail, self._model.config.layers, device_type)
+        self._timer: StepTimer = make_timer(observation.detail, self._model.config.layers, self._model.device)
         self._ranges: Ranges | None = torch.cuda.nvtx if observation.nvtx else None
         if self._ranges is not None:
             self._timer = NvtxTimer(self._timer, self._ranges)
@@ -443,7 +445,7 @@ class Engine:
         step = record_step(facts, self._cost, times, self.now_ns)
         self._steps += 1
         self._emit([*work, step, *tokens, *speculation, *blocks, *rows, *finished])
-        self._tell_overhead(step, times.spans, emitted_ns)
+        self._tell_overhead(step, times, emitted_ns)
 
     def _settle(self, shares: list[Share], emissions: list[Emission]) -> dict[int, int]:
         """Roll the cache back over drafts that did not become tokens; {request: drafts that did}."""
@@ -469,9 +471,16 @@ class Engine:
         self._left_blocks.clear()
         return [schema.KvBlock(self._steps, now_ns, e.block, e.event, e.request_id) for e in events]
 
-    def _tell_overhead(self, step: schema.Step, spans: int, accounting_from_ns: int) -> None:
-        spent_ns = self.now_ns() - accounting_from_ns + (0 if self._probe is None else self._probe.observing_ns)
-        overhead = self._overhead.add(step.end_ns - step.start_ns, spans, spent_ns)
+    def _tell_overhead(self, step: schema.Step, times: StepTimes, accounting_from_ns: int) -> None:
+        """Add up what observing this step cost; the account itself goes on after the step's end."""
+        now_ns = self.now_ns()
+        accounting_ns = now_ns - accounting_from_ns
+        timing_ns = times.cost_ns + (0 if self._probe is None else self._probe.observing_ns)
+        late = True
+        if isinstance(times, FlightTimes):
+            accounting_ns, late = accounting_ns + times.reading_ns, times.late
+        beside = self._flight is not None
+        overhead = self._overhead.add(now_ns - step.start_ns, timing_ns, accounting_ns, beside=beside, late=late)
         if overhead is not None:
             self._emit([overhead])
 

@@ -16,7 +16,7 @@ from engine.model.loader import LoadedModel
 
 def graph_device_of(device: torch.device) -> GraphDevice | None:
     """What captures on a device; None where graphs are not to be had."""
-    return CudaDevice() if device.type == "cuda" else None
+    return CudaDevice(device) if device.type == "cuda" else None
 
 
 def make_graphed(

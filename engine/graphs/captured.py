@@ -135,6 +135,10 @@ class CapturedStep:
         self._plain()
         return False
 
+    def extra_ns(self, busy_ns: int, timed: bool) -> float:
+        """What timing cost a run that took `busy_ns`: how much longer the twin takes than a plain replay."""
+        return self._pace.extra_ns(busy_ns) if timed else 0.0
+
     def phases_us(self, busy_ns: int, timed: bool) -> NDArray[np.float64]:
         """µs by phase of a run that is over and took `busy_ns`: the twin's own, or the last twin's scaled to that.
 
@@ -155,8 +159,3 @@ class CapturedStep:
     def calls(self) -> int:
         """How many calls were captured for it."""
         return 1 if self._twin is None else 2
-
-    @property
-    def spans(self) -> int:
-        """Timed spans of the twin."""
-        return 0 if self._timer is None else self._timer.spans

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final, cast
 
 import torch
 from torch import Tensor
 
 from engine.graphs.device import CapturedCall, Moment
-from engine.measure.timers import DeviceEvent, DeviceTimer, StepTimer
+from engine.measure.cuda_event import CudaEvent
+from engine.measure.timers import DeviceTimer, StepTimer
 
 WARM_UPS: Final = 2
 """Runs before a capture: libraries choose their kernels, and Triton compiles its own, where that is still allowed."""
@@ -26,10 +28,10 @@ class CudaGraphCall:
 
 
 class CudaMoment:
-    """An event on the current stream."""
+    """An event on a device's current stream."""
 
-    def __init__(self) -> None:
-        self._event = cast(Any, torch.cuda.Event)(enable_timing=True)
+    def __init__(self, device: torch.device) -> None:
+        self._event = CudaEvent(device)
 
     def record(self) -> None:
         self._event.record()
@@ -37,39 +39,46 @@ class CudaMoment:
     def wait(self) -> None:
         self._event.synchronize()
 
-    def ns_since(self, earlier: Any) -> int:
-        return round(1e6 * float(earlier._event.elapsed_time(self._event)))
+    def past(self) -> bool:
+        return self._event.query()
+
+    def ns_since(self, earlier: CudaMoment) -> int:
+        return round(1e6 * earlier._event.elapsed_time(self._event))
 
 
 class CudaDevice:
-    """Captures into one memory pool that all graphs share: they never run at once, so none needs its own."""
+    """Captures on one stream into one memory pool that all graphs share: they never run at once, so none needs its own.
+
+    Graphs that share a pool have to be captured on one stream, and PyTorch's own capture stream would belong to
+    whichever device was current when the process captured for the first time.
+    """
 
     overlaps = True
 
-    def __init__(self) -> None:
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
         self._pool = torch.cuda.graph_pool_handle()
+        self._stream = cast(Any, torch.cuda.Stream)(device)
 
     def capture(self, work: Callable[[], None]) -> CapturedCall:
-        own = cast(Any, torch.cuda.Stream)()
-        own.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(own):
-            for _ in range(WARM_UPS):
+        with torch.cuda.device(self._device):
+            outside = torch.cuda.current_stream(self._device)
+            self._stream.wait_stream(outside)
+            with torch.cuda.stream(self._stream):
+                for _ in range(WARM_UPS):
+                    work()
+            outside.wait_stream(self._stream)
+            graph = torch.cuda.CUDAGraph()
+            # Other threads of this process (readings of the device) may call CUDA meanwhile.
+            with torch.cuda.graph(graph, pool=self._pool, stream=self._stream, capture_error_mode="thread_local"):
                 work()
-        torch.cuda.current_stream().wait_stream(own)
-        graph = torch.cuda.CUDAGraph()
-        # Other threads of this process (readings of the device) may call CUDA meanwhile.
-        with torch.cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local"):
-            work()
         return CudaGraphCall(graph)
 
     def moment(self) -> Moment:
-        return CudaMoment()
+        return CudaMoment(self._device)
 
     def timer(self, layers: int, by_layer: bool) -> StepTimer:
-        def make_event() -> DeviceEvent:  # external: recorded anew by each replay, and readable from outside
-            return cast(DeviceEvent, cast(Any, torch.cuda.Event)(enable_timing=True, external=True))
-
-        return DeviceTimer(layers, by_layer, make_event)
+        return DeviceTimer(layers, by_layer, partial(CudaEvent, self._device, external=True))
 
     def host_buffer(self, *shape: int, dtype: torch.dtype) -> Tensor:
         return torch.zeros(*shape, dtype=dtype, pin_memory=True)

@@ -32,6 +32,9 @@ class Moment(Protocol):
     def wait(self) -> None:
         """Let the host wait until then; what was launched later goes on."""
 
+    def past(self) -> bool:
+        """Whether everything launched until then is done already."""
+
     def ns_since(self, earlier: Any) -> int:
         """ns from another moment to this one, both of them past."""
 
@@ -76,6 +79,9 @@ class PlainMoment:
 
     def wait(self) -> None:
         pass
+
+    def past(self) -> bool:
+        return True
 
     def ns_since(self, earlier: Any) -> int:
         return self.at_ns - int(earlier.at_ns)

@@ -38,27 +38,37 @@ class Flight:
 
 
 class FlightTimes:
-    """A landed flight's times as a step's record wants them.
+    """A landed flight's times as a step's record wants them, and what it cost to take them.
 
     The host's work for the next step runs beside the device's for this one, and phases may not overlap: host phases
     are scaled down to what the device's time leaves of the wall time, which is what they really add to it.
     """
 
-    def __init__(self, device_us: NDArray[np.float64], busy_ns: int, host: StepTimer, *, apart: bool) -> None:
+    def __init__(
+        self, device_us: NDArray[np.float64], busy_ns: int, host: StepTimer, *, apart: bool, extra_ns: float = 0.0,
+        reading_ns: int = 0, late: bool = True,
+    ) -> None:  # fmt: skip
         """`busy_ns` of the device went into `device_us` [rows, phases]; `host` timed the rest of the step.
 
-        `apart`: the device's time is not the host's, so that it can be told.
+        `apart`: the device's time is not the host's, so that it can be told. `extra_ns`: how much longer the device
+        took because its phases were timed; `reading_ns`: what the host spent on reading them. `late`: the device was
+        done before the host asked.
         """
         self._device_us = device_us
         self._busy_ns = busy_ns
         self._host = host
         self._apart = apart
-        self.spans = host.spans
+        self._extra_ns = extra_ns
+        self.reading_ns = reading_ns
+        self.late = late
         self.device_ns = -1
+
+    @property
+    def cost_ns(self) -> float:
+        return self._extra_ns + self._host.cost_ns
 
     def read_us(self, wall_us: float) -> NDArray[np.float32]:
         host_us = self._host.spent_us()
-        self.spans = self._host.spans
         if self._apart:
             self.device_ns = round(min(self._busy_ns + max(0, self._host.device_ns), 1e3 * wall_us))
         if not len(self._device_us) or not len(host_us):

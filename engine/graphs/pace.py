@@ -36,6 +36,10 @@ class TwinPace:
         plain, twin = median(self._plain), median(self._twin)
         return min(MOST, max(LEAST, ceil((twin - plain) / max(1.0, self._budget * plain))))
 
+    def extra_ns(self, busy_ns: int) -> float:
+        """How much longer than a plain replay a twin took that kept the device busy for `busy_ns`; 0 before any ran."""
+        return max(0.0, busy_ns - median(self._plain)) if self._plain else 0.0
+
     def due(self) -> bool:
         """Whether the replay that comes now is the twin's; ask once a replay."""
         self._since += 1

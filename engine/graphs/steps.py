@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import count
+from time import perf_counter_ns
 from typing import Final
 
 import torch
@@ -151,6 +152,7 @@ class GraphedSteps:
     def land(self, flight: Flight, alternatives: int, timer: StepTimer) -> tuple[list[Drawn], FlightTimes]:
         """Wait for a flight, and say what it drew for each request that still wants it, and what it took."""
         wanted = [share for share in flight.shares if share.request is not None and not share.request.finished]
+        late = flight.landed.past()
         if flight.drawn is None:
             drawn = self._decide(flight, wanted, alternatives, timer)
         else:
@@ -168,9 +170,14 @@ class GraphedSteps:
                 )
                 drawn.append(Drawn(share.request, len(share.drafts), passed, own[: passed + 1]))
         flight.landed.wait()
+        since_ns, timed = perf_counter_ns(), flight.launch == "twin"
         busy_ns = flight.finished.ns_since(flight.started)
-        phases = flight.step.phases_us(busy_ns, flight.launch == "twin")
-        return drawn, FlightTimes(phases, busy_ns, timer, apart=self.device.overlaps)
+        extra_ns = flight.step.extra_ns(busy_ns, timed)
+        phases = flight.step.phases_us(busy_ns, timed)
+        return drawn, FlightTimes(
+            phases, busy_ns, timer, apart=self.device.overlaps, extra_ns=extra_ns,
+            reading_ns=perf_counter_ns() - since_ns, late=late,
+        )  # fmt: skip
 
     def _decide(self, flight: Flight, shares: list[Share], alternatives: int, timer: StepTimer) -> list[Drawn]:
         """Test drafts against the logits of a verify step, by the same code as without graphs."""

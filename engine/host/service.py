@@ -11,7 +11,6 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import msgspec
-import psutil
 import torch
 
 from engine.decode.capabilities import unavailable_switches
@@ -21,6 +20,7 @@ from engine.errors import DecodeScopeError, InputError
 from engine.host import protocol
 from engine.measure.ceilings import Ceilings, ceilings_of
 from engine.measure.device import DeviceSampler, open_devices
+from engine.model.device import total_bytes
 from engine.model.loader import LoadedModel, load_model
 from engine.session.schema import AnyEvent, Loading, ModelReady, Refused, RunEnded, SessionStarted, StateChanged
 
@@ -164,7 +164,7 @@ class Service:
         self._emit([SessionStarted(meta)])
         engine.begin(zero_ns)
         self._engine, self._paused, self._steps_wanted = engine, command.paused, 0
-        self._sampler = DeviceSampler(open_devices(cuda_uuid(self._model.device)), self._emit, engine.now_ns)
+        self._sampler = DeviceSampler(open_devices(self._model.device), self._emit, engine.now_ns)
         self._sampler.start()
         self._emit([StateChanged("paused" if command.paused else "running")])
 
@@ -203,7 +203,7 @@ def model_meta(model: LoadedModel) -> dict[str, str]:
         "model_config": json.dumps(model.config.facts(model.dtype, model.weight_bytes)),
         "device": str(model.device),
         "device_name": model.device_name,
-        "device_memory_bytes": str(memory_of(model.device)),
+        "device_memory_bytes": str(total_bytes(model.device)),
         "dtype": str(model.dtype).removeprefix("torch."),
         "threads": str(torch.get_num_threads()),
         "versions": json.dumps(versions()),
@@ -211,16 +211,9 @@ def model_meta(model: LoadedModel) -> dict[str, str]:
     }
 
 
-def memory_of(device: torch.device) -> int:
-    """Bytes of memory a device has: a GPU's own, or the machine's."""
-    if device.type == "cuda":
-        return int(torch.cuda.get_device_properties(device).total_memory)
-    return int(psutil.virtual_memory().total)
-
-
-def cuda_uuid(device: torch.device) -> str | None:
-    """The UUID by which NVML knows a CUDA device; None for any other."""
-    return f"GPU-{torch.cuda.get_device_properties(device).uuid}" if device.type == "cuda" else None
+def draft_facts(draft: LoadedModel) -> dict[str, Any]:
+    """What a session keeps about the draft model: it takes memory as long as it is loaded, also with speculate off."""
+    return {"name": draft.name, **draft.config.facts(draft.dtype, draft.weight_bytes)}
 
 
 def versions() -> dict[str, str]:

@@ -10,6 +10,7 @@ from typing import Any, Final, Protocol
 import psutil
 import torch
 
+from engine.model.device import cuda_uuid
 from engine.session.schema import AnyEvent, DeviceSample
 
 READINGS: Final[dict[str, str]] = {
@@ -107,30 +108,37 @@ class NvmlDevice:
 
 
 class CudaAllocator:
-    """What PyTorch's allocator holds of the current GPU; counters of the process, read without a sync."""
+    """What PyTorch's allocator holds of a GPU; counters of the process, read without a sync.
+
+    The thread that reads has a current device of its own, so the GPU is named in every call.
+    """
 
     name = "cuda"
 
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+
     def read(self) -> dict[str, float]:
         values = {
-            "allocator_allocated_bytes": float(torch.cuda.memory_allocated()),
-            "allocator_reserved_bytes": float(torch.cuda.memory_reserved()),
-            "allocator_peak_bytes": float(torch.cuda.max_memory_allocated()),
+            "allocator_allocated_bytes": float(torch.cuda.memory_allocated(self._device)),
+            "allocator_reserved_bytes": float(torch.cuda.memory_reserved(self._device)),
+            "allocator_peak_bytes": float(torch.cuda.max_memory_allocated(self._device)),
         }
-        torch.cuda.reset_peak_memory_stats()
+        torch.cuda.reset_peak_memory_stats(self._device)
         return values
 
 
-def open_devices(cuda_uuid: str | None) -> list[Device]:
-    """The host, and the GPU with this UUID where NVML knows it, with PyTorch's allocator on it."""
+def open_devices(device: torch.device) -> list[Device]:
+    """The host, and for a model on a GPU that GPU: PyTorch's allocator on it, and NVML where it knows it."""
     devices: list[Device] = [HostDevice()]
-    if cuda_uuid is not None:
-        devices.append(CudaAllocator())
+    uuid = cuda_uuid(device)
+    if uuid is not None:
+        devices.append(CudaAllocator(device))
         import pynvml  # noqa: PLC0415 - only where there is a GPU
 
         with suppress(pynvml.NVMLError):
             pynvml.nvmlInit()
-            handle = pynvml.nvmlDeviceGetHandleByUUID(cuda_uuid.encode())
+            handle = pynvml.nvmlDeviceGetHandleByUUID(uuid.encode())
             devices.append(NvmlDevice(pynvml, handle, "cuda"))
     return devices
 

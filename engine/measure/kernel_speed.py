@@ -22,7 +22,7 @@ from engine.measure.ceilings import BYTES, Ceilings, measure
 from engine.measure.cpu_cases import cpu_cases
 from engine.measure.kernel_case import Case, Run
 from engine.measure.triton_cases import CPU, GPU, cases
-from engine.model.loader import choose_device, device_name
+from engine.model.device import choose_device, device_name, make_current
 from kernels.cpu import library
 
 FLUSH_BYTES: Final = {"cuda": 256 * 2**20, "cpu": 64 * 2**20}
@@ -35,6 +35,7 @@ NO_TRITON: Final = "The package triton is not installed; PyTorch's own forms are
 def main() -> int:
     """Measure everything and print it."""
     device = choose_device("auto")
+    make_current(device)
     cuda = device.type == "cuda"
     reason = (None if find_spec("triton") else NO_TRITON) if cuda else NO_CUDA
     dtype = torch.bfloat16 if cuda else torch.float32

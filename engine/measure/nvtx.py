@@ -54,8 +54,8 @@ class NvtxTimer:
         self._ranges = ranges
 
     @property
-    def spans(self) -> int:
-        return self._inner.spans
+    def cost_ns(self) -> float:
+        return self._inner.cost_ns
 
     @property
     def device_ns(self) -> int:

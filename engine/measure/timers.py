@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from functools import cache, partial
 from time import perf_counter_ns
-from typing import Any, Final, Protocol, cast
+from typing import Any, Final, Protocol
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
+from engine.measure.cuda_event import CudaEvent
 from engine.session.schema import PHASES
 
 OTHER: Final = PHASES.index("other")
@@ -31,8 +34,8 @@ class StepTimes(Protocol):
     """What a step's time is read from when it is over."""
 
     @property
-    def spans(self) -> int:
-        """How many spans one step had, for the estimate of what timing it cost."""
+    def cost_ns(self) -> float:
+        """What timing the step cost it: its spans, each at what one of this timer's was measured to cost here."""
 
     @property
     def device_ns(self) -> int:
@@ -59,7 +62,7 @@ class NoTimer:
     """Observes nothing and costs next to nothing."""
 
     _span = nullcontext()
-    spans = 0
+    cost_ns = 0.0
     device_ns = -1
 
     def __call__(self, phase: str) -> AbstractContextManager[None]:
@@ -102,16 +105,25 @@ class _HostSpan:
 class HostTimer:
     """Times phases by the host's clock; `by_layer` gives each layer a row, else everything stands in one.
 
-    Rows are [layers + 1] or [1], the last for what belongs to no layer.
+    Rows are [layers + 1] or [1], the last for what belongs to no layer. `span_ns` is what one span costs here.
     """
 
     device_ns = -1
 
-    def __init__(self, layers: int, by_layer: bool) -> None:
+    def __init__(self, layers: int, by_layer: bool, span_ns: float = 0.0) -> None:
+        self._span_ns = span_ns
         self._rows = [{phase: _HostSpan() for phase in PHASES} for _ in range(layers + 1 if by_layer else 1)]
         self._by_layer = by_layer
         self._row = self._rows[-1]
-        self.spans = 0
+
+    @property
+    def spans(self) -> int:
+        """How many spans the step has had."""
+        return sum(span.count for row in self._rows for span in row.values())
+
+    @property
+    def cost_ns(self) -> float:
+        return self.spans * self._span_ns
 
     def __call__(self, phase: str) -> AbstractContextManager[None]:
         return self._row[phase]
@@ -130,7 +142,6 @@ class HostTimer:
         pass
 
     def spent_us(self) -> NDArray[np.float64]:
-        self.spans = sum(span.count for row in self._rows for span in row.values())
         return np.array([[span.total for span in row.values()] for row in self._rows], np.float64) / 1e3
 
     def read_us(self, wall_us: float) -> NDArray[np.float32]:
@@ -138,7 +149,7 @@ class HostTimer:
 
 
 class DeviceEvent(Protocol):
-    """What the device timer needs of `torch.cuda.Event(enable_timing=True)`."""
+    """What the device timer needs of an event; `cuda_event.CudaEvent` is one."""
 
     def record(self) -> None:
         """Put the event at the end of the stream."""
@@ -172,20 +183,27 @@ class DeviceTimer:
     Kernels of a stream run in order, so a phase lasts from its own event to the next boundary's; the span in which the
     host only works (HOST_PHASES) is timed by the host's clock. Nothing waits for the device while the step is launched.
     Events are made once and used again. The caller marks the end of the device's work by `finish`, before it copies
-    the tokens to the host.
+    the tokens to the host. `event_ns` and `span_ns` are what an event and a span of the host's clock cost here.
     """
 
-    def __init__(self, layers: int, by_layer: bool, make_event: Callable[[], DeviceEvent]) -> None:
+    def __init__(
+        self, layers: int, by_layer: bool, make_event: Callable[[], DeviceEvent], event_ns: float = 0.0,
+        span_ns: float = 0.0,
+    ) -> None:  # fmt: skip
+        self._event_ns = event_ns
         self._layers = layers
         self._by_layer = by_layer
         self._make_event = make_event
         self._pool: list[DeviceEvent] = []
         self._boundaries: list[tuple[int, int]] = []
-        self._host = HostTimer(layers, by_layer=False)
+        self._host = HostTimer(layers, by_layer=False, span_ns=span_ns)
         self._spans = {phase: _DeviceSpan(self, index) for index, phase in enumerate(PHASES)}
         self._current = self._last_row = layers if by_layer else 0
         self.device_ns = -1
-        self.spans = 0
+
+    @property
+    def cost_ns(self) -> float:
+        return len(self._boundaries) * self._event_ns + self._host.cost_ns
 
     def __call__(self, phase: str) -> AbstractContextManager[None]:
         return self._host(phase) if phase in HOST_PHASES else self._spans[phase]
@@ -205,6 +223,11 @@ class DeviceTimer:
     def finish(self) -> None:
         self.mark(OTHER)
 
+    def wait(self) -> None:
+        """Wait until the device has reached the last boundary."""
+        if self._boundaries:
+            self._pool[len(self._boundaries) - 1].synchronize()
+
     def begin(self) -> None:
         self._boundaries.clear()
         self._current = self._last_row
@@ -213,14 +236,12 @@ class DeviceTimer:
     def spent_us(self) -> NDArray[np.float64]:
         spent = np.zeros((self._last_row + 1, len(PHASES)), np.float64)
         boundaries = self._boundaries
-        if boundaries:
-            self._pool[len(boundaries) - 1].synchronize()
+        self.wait()
         for index, (row, phase) in enumerate(boundaries[:-1]):
             if phase != OTHER:
                 spent[row, phase] += 1e3 * self._pool[index].elapsed_time(self._pool[index + 1])
         self.device_ns = round(1e3 * spent.sum()) if boundaries else -1
         spent[-1] += self._host.spent_us()[0]
-        self.spans = len(boundaries)
         return spent
 
     def read_us(self, wall_us: float) -> NDArray[np.float32]:
@@ -233,28 +254,43 @@ def with_other(spent_us: NDArray[np.float64], wall_us: float) -> NDArray[np.floa
     return spent_us.astype(np.float32)
 
 
-def make_timer(detail: str, layers: int, device_type: str) -> StepTimer:
+def make_timer(detail: str, layers: int, device: torch.device) -> StepTimer:
     """The timer for a level of detail: nothing below `phase`, device events on CUDA, the host's clock elsewhere."""
     if detail in ("off", "step"):
         return NoTimer()
-    if device_type == "cuda":
-        import torch  # noqa: PLC0415 - only where there is a device to time
-
-        def make_event() -> DeviceEvent:
-            return cast(DeviceEvent, cast(Any, torch.cuda.Event)(enable_timing=True))
-
-        return DeviceTimer(layers, detail == "layer", make_event)
-    return HostTimer(layers, detail == "layer")
+    by_layer, span_ns = detail == "layer", host_span_ns()
+    if device.type == "cuda":
+        return DeviceTimer(layers, by_layer, partial(CudaEvent, device), event_cost_ns(device), span_ns)
+    return HostTimer(layers, by_layer, span_ns)
 
 
-def span_cost_ns(spans: int = 2000) -> float:
-    """What one timed span costs on this machine, in ns: the median of short runs of an empty span."""
-    timer = HostTimer(1, by_layer=True)
+@cache
+def host_span_ns() -> float:
+    """What a span of the host's clock costs here, in ns; measured once a process."""
+    return span_cost_ns(HostTimer(1, by_layer=True), lambda: None)
+
+
+@cache
+def event_cost_ns(device: torch.device) -> float:
+    """What a boundary costs on a CUDA device, in ns; measured once a process.
+
+    Host and device work side by side, so it is the longer of what the host takes to record an event and what the
+    device takes to reach it.
+    """
+    timer = DeviceTimer(1, by_layer=True, make_event=partial(CudaEvent, device))
+    return span_cost_ns(timer, timer.wait)
+
+
+def span_cost_ns(timer: StepTimer, wait: Callable[[], None], spans: int = 200) -> float:
+    """What one span of a timer costs, in ns: the median of short runs of empty spans, each until `wait` returns."""
     runs = []
     for _ in range(7):
+        timer.begin()
         start = perf_counter_ns()
         for _ in range(spans):
             with timer("ffn"):
                 pass
+        wait()
         runs.append((perf_counter_ns() - start) / spans)
+    timer.begin()
     return sorted(runs)[len(runs) // 2]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import resources
@@ -17,6 +16,7 @@ from engine.errors import UnavailableError
 from engine.model.checkpoint import open_checkpoint
 from engine.model.config import ModelConfig
 from engine.model.decoder import Decoder, build_decoder
+from engine.model.device import choose_device, device_name, free_bytes, make_current
 from engine.model.families import check_shape, family_of
 from engine.model.tokenizer import Tokenizer, load_tokenizer
 from kernels.cpu import library
@@ -51,10 +51,12 @@ def load_model(spec: LoadSpec, progress: Progress, kernels: bool | None = None) 
 
     `kernels` says whether the small operations of a step are this project's Triton kernels; None: on a GPU they are.
 
+    The model's device becomes the current one of this thread, which is the one that may run the model.
     Raises CheckpointError for a folder that cannot be loaded, UnavailableError for a device that is not there or has
     too little memory.
     """
     device = choose_device(spec.device)
+    make_current(device)
     path = model_path(spec.model)
     progress("Reading the checkpoint", 0.0)
     checkpoint = open_checkpoint(path)
@@ -85,26 +87,6 @@ def model_path(model: str) -> Path:
     return Path(model).expanduser()
 
 
-def choose_device(name: str) -> torch.device:
-    """The device that `auto`, `cpu`, `cuda` or `cuda:i` means here; raises UnavailableError where it is not there."""
-    if name == "auto":
-        return torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
-    kind, _, index = name.partition(":")
-    if kind == "cpu" and not index:
-        return torch.device("cpu")
-    if kind != "cuda" or (index and not index.isdecimal()):
-        raise UnavailableError(f"The device must be auto, cpu, cuda or cuda:N, not {name!r}.")
-    if not torch.cuda.is_available():
-        why = "PyTorch was built without CUDA" if torch.version.cuda is None else "no CUDA device was found"
-        raise UnavailableError(f"The device {name} cannot be used here: {why}; choose cpu.")
-    number = int(index or 0)
-    if number >= torch.cuda.device_count():
-        raise UnavailableError(
-            f"There is no device {name}; this machine has {torch.cuda.device_count()} CUDA device(s)."
-        )
-    return torch.device("cuda", number)
-
-
 def choose_dtype(name: Dtype, device: torch.device, config: ModelConfig) -> torch.dtype:
     """The precision to run in: as asked, else float32 on a CPU and the checkpoint's own on a GPU."""
     if name != "auto":
@@ -130,7 +112,7 @@ def check_memory(config: ModelConfig, device: torch.device, dtype: torch.dtype) 
     """Raise UnavailableError, saying how much is needed, where the weights alone do not fit into free memory."""
     kept = kept_dtype(config.dtype, device, dtype)
     needed = config.parameters * kept.itemsize
-    free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else psutil.virtual_memory().available
+    free = free_bytes(device)
     if needed > free:
         raise UnavailableError(
             f"The weights need {size_text(needed)} in {str(kept).removeprefix('torch.')}, "
@@ -141,15 +123,3 @@ def check_memory(config: ModelConfig, device: torch.device, dtype: torch.dtype) 
 def size_text(size: int) -> str:
     """Bytes as a person reads them: MiB below one GiB."""
     return f"{size / 2**30:.1f} GiB" if size >= 2**30 else f"{size / 2**20:.1f} MiB"
-
-
-def device_name(device: torch.device) -> str:
-    """What the device calls itself."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(named, platform.processor() or platform.machine())

@@ -11,8 +11,9 @@ from torch import Tensor
 
 from engine.model.checkpoint import open_checkpoint
 from engine.model.decoder import Decoder, build_decoder
+from engine.model.device import device_name
 from engine.model.families import check_shape, family_of
-from engine.model.loader import LoadedModel, device_name
+from engine.model.loader import LoadedModel
 from engine.model.tokenizer import load_tokenizer
 from tests.benchmarks.shapes import DEMO
 

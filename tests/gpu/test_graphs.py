@@ -79,14 +79,14 @@ def no_waiting() -> Iterator[None]:
 
 def test_a_call_is_captured_and_reads_what_its_buffers_hold_when_it_is_replayed() -> None:
     x, y = torch.zeros(4, device="cuda"), torch.zeros(4, device="cuda")
-    call = CudaDevice().capture(lambda: y.copy_(2 * x + 1))
+    call = CudaDevice(torch.device("cuda", 0)).capture(lambda: y.copy_(2 * x + 1))
     x.fill_(3.0)
     call()
     assert y.tolist() == [7.0] * 4
 
 
 def test_moments_and_the_marks_of_a_captured_timer_tell_device_time() -> None:
-    device = CudaDevice()
+    device = CudaDevice(torch.device("cuda", 0))
     timer = device.timer(1, by_layer=False)
     a = torch.randn(2048, 2048, device="cuda")
     out = torch.empty_like(a)

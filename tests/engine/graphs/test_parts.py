@@ -265,7 +265,7 @@ def test_the_twin_runs_first_and_then_as_often_as_the_budget_allows() -> None:
 class Host:
     """A timer of the host that saw `us` microseconds of scheduling."""
 
-    spans = 1
+    cost_ns = 250.0
     device_ns = -1
 
     def __init__(self, us: float) -> None:

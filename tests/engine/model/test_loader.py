@@ -10,7 +10,8 @@ import torch
 
 from engine.decode.settings import LoadSpec
 from engine.errors import UnavailableError
-from engine.model.loader import choose_device, load_model, model_path
+from engine.model.device import choose_device
+from engine.model.loader import load_model, model_path
 from kernels.cpu import library
 from tests.engine.model.checkpoints import save_checkpoint
 from tests.engine.model.forward import load
