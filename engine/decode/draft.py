@@ -47,7 +47,8 @@ class DraftProposer:
     """Draws up to k tokens a request from a draft model that shares the target's vocabulary, all requests in one batch.
 
     A draft is drawn with the request's own sampling parameters from a stream of its own, so that the target's test is
-    independent of it. The cache is rolled back to the tokens that became known before it goes on.
+    independent of it. The cache is rolled back to the tokens that became known when they are, and again before it goes
+    on, as it may be asked for drafts of what nobody settled.
     """
 
     name = "draft"
@@ -66,10 +67,7 @@ class DraftProposer:
         for run, count in zip(runs, counts, strict=True):
             run.wanted = count if run.request.known + count <= min(context, run.request.limit) else 0
             run.drafts, run.probs = [], []
-            held = run.held()
-            self._cache.truncate(run.request.id, held)
-            del run.fed[held:]
-            run.sure = run.request.known
+            self._roll_back(run)
         for index in range(max(counts, default=0)):
             active = [run for run in runs if run.wanted > index]
             if active:
@@ -80,9 +78,24 @@ class DraftProposer:
         if self._runs.pop(request_id, None) is not None:
             self._cache.free(request_id)
 
+    def settle(self) -> None:
+        for run in self._runs.values():
+            self._roll_back(run)
+
     def take_cost(self) -> tuple[int, int]:
         spent, self._spent = self._spent, (0, 0)
         return spent
+
+    def kv_bytes(self) -> tuple[int, int]:
+        layers = self._cache.layer_bytes()
+        return sum(used for used, _ in layers), sum(reserved for _, reserved in layers)
+
+    def _roll_back(self, run: Run) -> None:
+        """Keep only known tokens of what was fed."""
+        held = run.held()
+        self._cache.truncate(run.request.id, held)
+        del run.fed[held:]
+        run.sure = run.request.known
 
     def _run_of(self, request: Request) -> Run:
         run = self._runs.get(request.id)

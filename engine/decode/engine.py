@@ -163,6 +163,7 @@ class Engine:
             self._land(self._flight, self.now_ns())
         for request in self._queue.running:
             self._cache.free(request.id)
+        self._forget((*self._queue.running, *self._queue.waiting))
         self._emit(list(self._block_events()))
         self._queue = Queue()
         self._to_teach.clear()
@@ -271,11 +272,15 @@ class Engine:
     def _retire(self, finished: list[Request]) -> None:
         """Let finished requests leave, and whatever was kept for them."""
         self._scheduler.retire(self._queue, self._cache)
-        if self._proposer is not None:
-            for request in finished:
-                self._proposer.forget(request.id)
+        self._forget(finished)
         if self._teaches:
             self._to_teach.extend(finished)
+
+    def _forget(self, requests: Collection[Request]) -> None:
+        """Let the proposer drop what it keeps for requests that have ended."""
+        if self._proposer is not None:
+            for request in requests:
+                self._proposer.forget(request.id)
 
     def _teach(self, request: Request) -> None:
         """Pass a finished request's text through the model at once, as a step of its own."""
@@ -438,6 +443,7 @@ class Engine:
             attention_kernel=self._attention.kernel if flight is None else flight.kernel,
             launch="eager" if flight is None else flight.launch,
             drafting=(0, 0) if self._proposer is None else self._proposer.take_cost(),
+            draft_kv=(0, 0) if self._proposer is None else self._proposer.kv_bytes(),
         )
         rows = [] if self._probe is None else self._probe.take(self._steps)
         self._retire([one.request for one in drawn if one.request.finished])
@@ -448,13 +454,15 @@ class Engine:
         self._tell_overhead(step, times, emitted_ns)
 
     def _settle(self, shares: list[Share], emissions: list[Emission]) -> dict[int, int]:
-        """Roll the cache back over drafts that did not become tokens; {request: drafts that did}."""
+        """Roll the caches back over drafts that did not become tokens; {request: drafts that did}."""
         kept = {share.request.id: 0 for share in shares if share.request is not None}
         for emission in emissions:
             kept[emission.request.id] += emission.source == "draft"
         for share in shares:
             if share.request is not None and kept[share.request.id] < len(share.drafts):
                 self._cache.truncate(share.request.id, share.end + kept[share.request.id])
+        if self._proposer is not None:
+            self._proposer.settle()
         return kept
 
     def _work(self, share: Share, kept: dict[int, int]) -> list[schema.Work]:

@@ -43,7 +43,13 @@ class NgramProposer:
     def forget(self, request_id: int) -> None:
         self._indices.pop(request_id, None)
 
+    def settle(self) -> None:
+        pass  # only known tokens are indexed
+
     def take_cost(self) -> tuple[int, int]:
+        return 0, 0
+
+    def kv_bytes(self) -> tuple[int, int]:
         return 0, 0
 
     def _continue(self, request: Request, count: int) -> Proposal:

@@ -43,8 +43,14 @@ class Proposer(Protocol):
     def forget(self, request_id: int) -> None:
         """Drop what is kept for a request."""
 
+    def settle(self) -> None:
+        """A step's tokens are known: drop what is kept of drafts that did not become tokens."""
+
     def take_cost(self) -> tuple[int, int]:
         """(FLOPs, bytes) spent since the last call."""
+
+    def kv_bytes(self) -> tuple[int, int]:
+        """(used, reserved) bytes of a KV cache of its own, all layers together; (0, 0) where it has none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,7 +142,7 @@ class Service:
         self._draft = load_draft(command.spec, model, tell)
         self._unavailable = unavailable_switches(model.device.type, has_draft=self._draft is not None)
         self._model = model
-        self._emit([ModelReady(model_meta(model), self._unavailable), StateChanged("idle")])
+        self._emit([ModelReady(model_meta(model, self._draft), self._unavailable), StateChanged("idle")])
 
     def _start(self, command: protocol.Start) -> None:
         if self._model is None:
@@ -156,7 +156,7 @@ class Service:
             model = self._model
             self._ceilings = ceilings_of(model.device, model.dtype, model.device_name, model.weight_bytes)
         self._start_run()
-        meta = model_meta(self._model)
+        meta = model_meta(self._model, self._draft)
         meta["ceilings"] = msgspec.json.encode(self._ceilings).decode()
         meta |= {"command": command.command_line, "detail": command.run.observation.detail}
         zero_ns = time.perf_counter_ns()
@@ -194,13 +194,14 @@ def sentence_of(error: BaseException) -> str:
     return f"{text}."
 
 
-def model_meta(model: LoadedModel) -> dict[str, str]:
-    """What a session keeps about the model, the machine and the program."""
+def model_meta(model: LoadedModel, draft: LoadedModel | None = None) -> dict[str, str]:
+    """What a session keeps about the model, the draft loaded beside it, the machine and the program."""
     return {
         "model": model.name,
         "model_path": str(model.path),
         "chat_template": "yes" if model.tokenizer.chat is not None else "",
         "model_config": json.dumps(model.config.facts(model.dtype, model.weight_bytes)),
+        "draft_config": "" if draft is None else json.dumps(draft_facts(draft)),
         "device": str(model.device),
         "device_name": model.device_name,
         "device_memory_bytes": str(total_bytes(model.device)),

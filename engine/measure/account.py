@@ -54,6 +54,8 @@ class StepFacts:
     drafting: tuple[int, int] = (0, 0)
     """FLOPs and bytes of the draft passes that fed the step."""
     launch: Launch = "eager"
+    draft_kv: tuple[int, int] = (0, 0)
+    """Bytes used and reserved of the draft model's own cache."""
 
 
 def record_step(facts: StepFacts, cost: CostModel, times: StepTimes, clock: Callable[[], int]) -> Step:
@@ -87,4 +89,6 @@ def record_step(facts: StepFacts, cost: CostModel, times: StepTimes, clock: Call
         phases=phases.tobytes(),
         kv_layers=facts.kv.layers,
         launch=facts.launch,
+        draft_kv_used_bytes=facts.draft_kv[0],
+        draft_kv_reserved_bytes=facts.draft_kv[1],
     )

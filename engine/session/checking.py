@@ -17,7 +17,7 @@ from engine.session.store import Request, Session
 LARGE: Final = 2**50
 """Above any size in bytes, and any count of anything."""
 LARGEST: Final = 2**63 - 1
-JSON_FACTS: Final = ("model_config", "ceilings", "versions")
+JSON_FACTS: Final = ("model_config", "draft_config", "ceilings", "versions")
 
 
 def check_content(session: Session) -> None:
@@ -40,10 +40,10 @@ def _check_facts(session: Session) -> None:
         _require(isinstance(facts, dict), f"the fact {key} is no JSON object")
         if key == "ceilings":
             _require(all(isinstance(one, int | float) for one in facts.values()), "a measured ceiling is no number")
-    model = session.model_config
-    for name in ("layers", "kv_heads", "head_dim", "itemsize", "weight_bytes", "hidden", "ffn", "vocab"):
-        size = model.get(name, 0)
-        _require(isinstance(size, int) and 0 <= size <= LARGE, f"the model's {name} is no size")
+    for model, facts in (("model", session.model_config), ("draft model", session.draft_config)):
+        for name in ("layers", "kv_heads", "head_dim", "itemsize", "weight_bytes", "hidden", "ffn", "vocab"):
+            size = facts.get(name, 0)
+            _require(isinstance(size, int) and 0 <= size <= LARGE, f"the {model}'s {name} is no size")
     for index, config in enumerate(session.configs):
         _require(config.id == index, "settings of the switches are missing")
         _require(type(config.step_id) is int and 0 <= config.step_id <= LARGE, "a setting of the switches has no step")
@@ -75,7 +75,10 @@ def _check_steps(session: Session) -> None:
     _require(bool((steps["end_ns"] >= steps["start_ns"]).all()), "a step ends before it starts")
     for name in ("computed", "new", "recomputed", "padding", "rejected", "reused"):
         _within(f"steps.positions_{name}", steps[f"positions_{name}"], 0, LARGE)
-    for name in ("tokens_out", "kv_used_bytes", "kv_reserved_bytes", "kv_evictable_bytes", "running", "waiting"):
+    for name in (
+        "tokens_out", "kv_used_bytes", "kv_reserved_bytes", "kv_evictable_bytes", "running", "waiting",
+        "draft_kv_used_bytes", "draft_kv_reserved_bytes",
+    ):  # fmt: skip
         _within(f"steps.{name}", steps[name], 0, LARGE)
     for name in ("flops", "bytes_moved"):
         _within(f"steps.{name}", steps[name], 0, LARGEST)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,8 @@ from engine.session.store import (
 
 CODES = {"source": TOKEN_SOURCES, "event": BLOCK_EVENTS}
 """Columns of words that a Session keeps as numbers, and what the numbers stand for."""
+SINCE: Final = frozenset({"draft_kv_used_bytes", "draft_kv_reserved_bytes"})
+"""Columns of steps that files written before there were these do not have: 0 at every step."""
 
 
 def load(file: SessionFile) -> Session:
@@ -73,7 +75,8 @@ def _load_steps(file: SessionFile, session: Session) -> None:
         session.phases.extend_columns({"us": cast("NDArray[Any]", columns[TOTALS])})
         launch = cast(Words | None, columns.get("launch"))  # files from before there were graphs have no such column
         session.steps.extend_columns(
-            {name: cast("NDArray[Any]", columns[name]) for name in STEP_INTS}
+            {name: cast("NDArray[Any]", columns[name]) for name in STEP_INTS if name in columns or name not in SINCE}
+            | {name: np.zeros(len(kind), np.int64) for name in SINCE - columns.keys()}
             | {"kind": kind.as_codes(STEP_KINDS), "attention_kernel": kernel.as_codes(session.attention_kernels)}
             | {"launch": np.zeros(len(kind), np.uint8) if launch is None else launch.as_codes(LAUNCHES)}
         )

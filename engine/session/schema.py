@@ -48,8 +48,8 @@ class SessionStarted(Event, frozen=True, tag=True, array_like=True):
 
     Keys: epoch_ns (the session's zero as UTC ns since 1970), model (folder name), model_path, model_config (JSON:
     architecture, layers, hidden, heads, kv_heads, head_dim, ffn, vocab, max_positions, parameters, weight_bytes,
-    itemsize), device, device_name, device_memory_bytes, dtype, threads, versions (JSON), command, detail, ceilings
-    (JSON or "").
+    itemsize), draft_config (JSON: the same of the draft model, and its name; "" where none is loaded), device,
+    device_name, device_memory_bytes, dtype, threads, versions (JSON), command, detail, ceilings (JSON or "").
     """
 
     meta: dict[str, str]
@@ -115,6 +115,8 @@ class Step(Event, frozen=True, tag=True, array_like=True):
     `launch` says how the forward pass was started, and so what `phases` are: `eager`, operation by operation, phases
     measured; `twin`, one replay of a captured graph with an event at every phase, phases measured; `graph`, one replay
     of a captured graph, of which only the whole was timed: its device phases are the last twin's, scaled to that time.
+
+    `draft_kv_used_bytes` and `draft_kv_reserved_bytes` are of the draft model's own cache, 0 where no model drafts.
     """
 
     id: int
@@ -141,6 +143,8 @@ class Step(Event, frozen=True, tag=True, array_like=True):
     phases: bytes
     kv_layers: bytes
     launch: Launch = "eager"
+    draft_kv_used_bytes: int = 0
+    draft_kv_reserved_bytes: int = 0
 
 
 class Token(Event, frozen=True, tag=True, array_like=True):

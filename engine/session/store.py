@@ -36,6 +36,7 @@ STEP_INTS: Final = (
     "id", "config_id", "start_ns", "end_ns", "device_ns", "positions_computed", "positions_new",
     "positions_recomputed", "positions_padding", "positions_rejected", "positions_reused", "tokens_out", "flops",
     "bytes_moved", "kv_used_bytes", "kv_reserved_bytes", "kv_evictable_bytes", "running", "waiting",
+    "draft_kv_used_bytes", "draft_kv_reserved_bytes",
 )  # fmt: skip
 step_ints = attrgetter(*STEP_INTS)
 
@@ -242,6 +243,12 @@ class Session:
     def model_config(self) -> dict[str, Any]:
         """The architecture facts of the run (layers, kv_heads, head_dim, ...); empty before a run started."""
         facts: dict[str, Any] = json.loads(self.meta.get("model_config", "{}"))
+        return facts
+
+    @property
+    def draft_config(self) -> dict[str, Any]:
+        """The same facts of the draft model that is loaded, and its name; empty where there is none."""
+        facts: dict[str, Any] = json.loads(self.meta.get("draft_config") or "{}")
         return facts
 
     @property

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,14 +14,15 @@ import torch
 from scipy import stats
 
 from engine.decode.draft import DraftProposer
+from engine.decode.engine import Engine
 from engine.decode.ngram import NgramProposer
 from engine.decode.request import Request, stream_of
 from engine.decode.sampler import distribution, draw
-from engine.decode.settings import RequestSpec, RunSpec, Sampling, Switches
+from engine.decode.settings import RequestSpec, RunSpec, Sampling, SwitchChange, Switches
 from engine.decode.speculation import Proposal, Trial, residual, verify
 from engine.model.batch import Batch
 from engine.model.loader import LoadedModel
-from engine.session.schema import RequestFinished, Speculation, Step, Token, Work
+from engine.session.schema import AnyEvent, RequestArrived, RequestFinished, Speculation, Step, Token, Work
 from tests.engine.drive import drive, session_of, tokens_of
 
 ALARM = 1e-4
@@ -124,7 +126,13 @@ class Stubborn:
     def forget(self, request_id: int) -> None:
         pass
 
+    def settle(self) -> None:
+        pass
+
     def take_cost(self) -> tuple[int, int]:
+        return 0, 0
+
+    def kv_bytes(self) -> tuple[int, int]:
         return 0, 0
 
 
@@ -230,6 +238,133 @@ def test_kv_memory_after_a_rejection_holds_known_positions_only(
     for step in (event for event in events if isinstance(event, Step)):
         known += step.tokens_out
         assert step.kv_used_bytes == (known - 1) * per_position
+
+
+def draft_kv(events: list[AnyEvent]) -> list[tuple[int, int]]:
+    """(used, reserved) bytes of the draft's cache by step."""
+    return [(e.draft_kv_used_bytes, e.draft_kv_reserved_bytes) for e in events if isinstance(e, Step)]
+
+
+def expected_draft_kv(draft: LoadedModel, events: list[AnyEvent]) -> list[tuple[int, int]]:
+    """What one request after the other leaves in the draft's cache: what was fed and turned out to be known."""
+    shape = draft.config
+    position = 2 * shape.layers * shape.kv_heads * shape.head_dim * draft.dtype.itemsize
+    arrived = {e.id: e for e in events if isinstance(e, RequestArrived)}
+    trials = {e.step_id: e.proposed for e in events if isinstance(e, Speculation)}
+    work = {e.step_id: e.request_id for e in events if isinstance(e, Work)}
+    known = {id: len(one.prompt_token_ids) for id, one in arrived.items()}
+    found: list[tuple[int, int]] = []
+    for step in (e for e in events if isinstance(e, Step)):
+        request = work[step.id]
+        before = known[request]
+        known[request] += step.tokens_out
+        drafted = trials.get(step.id, 0)
+        # The last draft was drawn and not fed; the last known token is always left to feed.
+        held = min(before + drafted - 1, known[request] - 1) if drafted else 0
+        limit = len(arrived[request].prompt_token_ids) + json.loads(arrived[request].params)["max_new_tokens"]
+        found.append((held * position, limit * position if drafted else 0))
+    return found
+
+
+def test_the_drafts_own_cache_is_counted_and_holds_known_tokens_only(
+    tiny_model: LoadedModel, tiny_draft: LoadedModel
+) -> None:
+    requests = (RequestSpec("hello", 32, ignore_eos=True), RequestSpec("the the the", 14, ignore_eos=True))
+    events = drive(tiny_model, RunSpec(requests, Switches(speculate="draft", k=3)), draft=tiny_draft)
+    seen, expected = draft_kv(events), expected_draft_kv(tiny_draft, events)
+    drafted = [event.step_id for event in events if isinstance(event, Speculation)]
+    assert any(event.accepted < event.proposed for event in events if isinstance(event, Speculation))
+    assert [seen[step] for step in drafted] == [expected[step] for step in drafted]
+    prompts = [event.id for event in events if isinstance(event, Step) and event.kind == "prefill"]
+    assert [seen[step] for step in prompts] == [(0, 0)] * 2  # the first request's was given back when it ended
+
+
+@pytest.mark.parametrize("speculate", ["off", "ngram"])
+def test_where_no_model_drafts_the_draft_has_no_cache(
+    tiny_model: LoadedModel, tiny_draft: LoadedModel, speculate: str
+) -> None:
+    switches = Switches(speculate=speculate)  # type: ignore[arg-type]
+    events = drive(tiny_model, RunSpec((RequestSpec("the the the", 20, ignore_eos=True),), switches), draft=tiny_draft)
+    assert set(draft_kv(events)) == {(0, 0)}
+
+
+def test_the_drafts_cache_goes_with_the_switch_and_fills_itself_when_it_comes_back(
+    tiny_model: LoadedModel, tiny_draft: LoadedModel
+) -> None:
+    changes = [(4, "off"), (8, "draft"), (11, "ngram")]
+    run = RunSpec(
+        (RequestSpec("hello", 60, ignore_eos=True),), Switches(speculate="draft", k=2),
+        switch_at=tuple(SwitchChange(step, {"speculate": value}) for step, value in changes),
+    )  # fmt: skip
+    events = drive(tiny_model, run, draft=tiny_draft)
+    seen, expected = draft_kv(events), expected_draft_kv(tiny_draft, events)
+    drafting = [*range(1, 4), *range(8, 11)]
+    assert [seen[step] for step in drafting] == [expected[step] for step in drafting]
+    assert all(used > 0 for used, _ in (seen[step] for step in drafting))
+    assert {seen[step] for step in range(len(seen)) if step not in drafting} == {(0, 0)}
+
+
+def test_a_switch_of_the_targets_cache_leaves_the_drafts_as_it_is(
+    tiny_model: LoadedModel, tiny_draft: LoadedModel
+) -> None:
+    requests = (RequestSpec("hello", 40, ignore_eos=True),)
+    plain = drive(tiny_model, RunSpec(requests, Switches(speculate="draft", k=2)), draft=tiny_draft)
+    flip = (SwitchChange(5, {"kv": "paged"}),)
+    flipped = drive(tiny_model, RunSpec(requests, Switches(speculate="draft", k=2), switch_at=flip), draft=tiny_draft)
+    assert draft_kv(flipped) == draft_kv(plain)
+
+
+@pytest.mark.parametrize("batching", ["static", "continuous"])
+def test_a_request_that_ended_holds_nothing_in_the_drafts_cache(
+    tiny_model: LoadedModel, tiny_draft: LoadedModel, batching: str
+) -> None:
+    """Also in a static batch, where the target's cache keeps it until the batch ends."""
+    requests = (RequestSpec("hello", 40, ignore_eos=True), RequestSpec("world", 6, ignore_eos=True))
+    switches = Switches(batching=batching, speculate="draft", k=2)  # type: ignore[arg-type]
+    events = drive(tiny_model, RunSpec(requests, switches), draft=tiny_draft)
+    both, one = reserved_bytes(tiny_model, tiny_draft, (40, 6)), reserved_bytes(tiny_model, tiny_draft, (40,))
+    ended = max(event.step_id for event in events if isinstance(event, Token) and event.request_id == 1)
+    reserved = [held for _, held in draft_kv(events)]
+    assert set(reserved[1 : ended + 1]) == {both}
+    assert set(reserved[ended + 1 :]) == {one}
+
+
+def test_a_request_that_gave_way_keeps_what_the_draft_holds_of_it(
+    tiny_model: LoadedModel, tiny_draft: LoadedModel
+) -> None:
+    requests = (RequestSpec("hello", 40, ignore_eos=True), RequestSpec("world", 39, ignore_eos=True))
+    block = 4 * tiny_model.config.kv_bytes_per_position(4)
+    switches = Switches(
+        kv="paged", block_size=4, kv_memory=15 * block, batching="continuous", speculate="draft", k=2
+    )  # fmt: skip
+    events = drive(tiny_model, RunSpec(requests, switches), draft=tiny_draft)
+    alone = [event.id for event in events if isinstance(event, Step) and event.waiting]
+    ended = max(event.step_id for event in events if isinstance(event, Token) and event.request_id == 0)
+    seen = draft_kv(events)
+    assert 1 < alone[0] < alone[-1] < ended + 1
+    assert {seen[step][1] for step in alone} == {reserved_bytes(tiny_model, tiny_draft, (40, 39))}
+    assert {held for _, held in seen[ended + 1 :]} == {reserved_bytes(tiny_model, tiny_draft, (39,))}
+    assert all(used <= held for used, held in seen)
+
+
+def reserved_bytes(model: LoadedModel, draft: LoadedModel, new_tokens: Sequence[int]) -> int:
+    """What the draft's cache sets aside for requests of five letters that come to so many tokens."""
+    prompt = len(model.tokenizer.encode("hello"))
+    return sum(prompt + count for count in new_tokens) * draft.config.kv_bytes_per_position(4)
+
+
+def test_cancelled_requests_leave_the_drafts_cache(tiny_model: LoadedModel, tiny_draft: LoadedModel) -> None:
+    def cancel(engine: Engine, step: int) -> None:
+        if step == 5:
+            engine.cancel()
+            engine.add((RequestSpec("again", 20, ignore_eos=True),))
+
+    requests = (RequestSpec("hello", 40, ignore_eos=True),) * 2
+    events = drive(tiny_model, RunSpec(requests, Switches(speculate="draft", k=2)), cancel, draft=tiny_draft)
+    reserved = [held for _, held in draft_kv(events)]
+    assert reserved[4] == reserved_bytes(tiny_model, tiny_draft, (40,))
+    assert reserved[5] == 0
+    assert set(reserved[6:]) == {reserved_bytes(tiny_model, tiny_draft, (20,))}
 
 
 def test_end_of_text_among_the_drafts_ends_the_request_there(tiny_model: LoadedModel) -> None:

@@ -105,6 +105,7 @@ def test_the_sessions_facts(bench: Bench) -> None:
     assert shape == {
         "layers": 2, "hidden": 32, "heads": 4, "kv_heads": 2, "head_dim": 8, "vocab": 260, "itemsize": 4,
     }  # fmt: skip
+    assert started.meta["draft_config"] == ""
     assert started.meta["command"] == "decodescope record --kv none"
     assert started.meta["dtype"] == "float32"
     assert int(started.meta["epoch_ns"]) > 1.7e18
@@ -274,11 +275,21 @@ def test_devices_are_sampled_during_a_run_only(bench: Bench, monkeypatch: pytest
     assert bench.service._sampler is None
 
 
-def test_a_draft_model_is_loaded_beside_its_target(tiny_llama: Path, tiny_draft: LoadedModel, tmp_path: Path) -> None:
+def test_a_draft_model_is_loaded_beside_its_target(
+    tiny_llama: Path, tiny_draft: LoadedModel, tmp_path: Path, cache_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache_folder))
     bench = Bench()
     bench.send(protocol.Load(LoadSpec(str(tiny_llama), str(tiny_draft.path), device="cpu", dtype="float32")))
     ready = next(event for event in bench.events if isinstance(event, ModelReady))
     assert "speculate=draft" not in ready.unavailable
+    started = bench.send(protocol.Start(run_of()))[0]
+    assert isinstance(started, SessionStarted)
+    config = tiny_draft.config
+    facts = {"name": tiny_draft.path.name, **config.facts(tiny_draft.dtype, tiny_draft.weight_bytes)}
+    assert json.loads(started.meta["draft_config"]) == facts  # it takes memory, whether it drafts or not
+    assert ready.meta["draft_config"] == started.meta["draft_config"]
+    bench.finish()
     other = save_tiny_llama(tmp_path / "other", vocab=300)
     refused = [
         event

@@ -52,7 +52,7 @@ def synthetic_events(
     meta = {
         "epoch_ns": "1790000000000000000", "model": "synthetic", "model_path": "", "device": "cpu", "dtype": "float32",
         "device_name": "a CPU", "threads": "2", "versions": "{}", "command": "synthetic", "detail": "layer",
-        "model_config": json.dumps(model_config(layers, heads)),
+        "model_config": json.dumps(model_config(layers, heads)), "draft_config": "",
         "ceilings": json.dumps({"read_bytes_per_s": 3.0e10, "flops_per_s": 2.0e11}),
     }  # fmt: skip
     switches = {

@@ -21,6 +21,12 @@ EDITS = [
     ("UPDATE meta SET value = '[1]' WHERE key = 'ceilings'", "the fact ceilings is no JSON object"),
     ("UPDATE meta SET value = x'00' WHERE key = 'device'", "the fact 'device' is no text"),
     ("UPDATE meta SET value = '{\"layers\": \"two\"}' WHERE key = 'model_config'", "the model's layers is no size"),
+    ("UPDATE meta SET value = '[1]' WHERE key = 'draft_config'", "the fact draft_config is no JSON object"),
+    (
+        "UPDATE meta SET value = '{\"weight_bytes\": -1}' WHERE key = 'draft_config'",
+        "the draft model's weight_bytes is no",
+    ),
+    ("UPDATE steps SET draft_kv_used_bytes = -1 WHERE id = 3", "steps.draft_kv_used_bytes should be"),
     ("UPDATE configs SET json = '[]'", "a setting of the switches is no JSON object"),
     ("UPDATE configs SET id = 5", "settings of the switches are missing"),
     ("UPDATE requests SET params = 'null'", "the parameters of request 0 are no JSON object"),

@@ -100,7 +100,9 @@ def runs(draw: Any) -> list[schema.AnyEvent]:
         kind = draw(st.sampled_from(["prefill", "decode", "mixed", "verify", "teacher"]))
         kernel = draw(st.sampled_from(["sdpa", "reference", "triton:split"]))
         launch = draw(st.sampled_from(["eager", "graph", "twin"]))
-        events.append(schema.Step(i, 0, kind, *(number() for _ in range(17)), kernel, phases.tobytes(), kv, launch))
+        draft_kv = (number(), number())
+        values = (*(number() for _ in range(17)), kernel, phases.tobytes(), kv, launch, *draft_kv)
+        events.append(schema.Step(i, 0, kind, *values))
     for i in range(draw(a_few)):
         source = draw(st.sampled_from(["target", "draft", "bonus"]))
         values = (draw(st.floats(-50, 0, width=32)), draw(st.floats(0, 20, width=32)))
