@@ -56,11 +56,13 @@ class MemoryPage(QWidget):
         self.restyle()
 
     def refresh(self, session: Session, steps: StepRange) -> None:
-        """Show the memory at the peak of the cache within these steps."""
+        """Show the memory at the peak of the caches within these steps."""
         if self._readings is None or self._readings.session is not session:
             self._readings = DeviceSeries(session)
         self.root = memory_tree(session, steps, self._readings)
         if self.root != self._drawn:
+            if self._drawn is not None and names_of(self.root) != names_of(self._drawn):
+                self.tree.clear()  # another session has or has not a draft model: rows would stand for other parts
             self._drawn = self.root
             self._fill(self.root)
 
@@ -99,6 +101,11 @@ class MemoryPage(QWidget):
             "used": self.tr("used"),
             "evictable": self.tr("evictable"),
             "free": self.tr("reserved and idle"),
+            "draft": self.tr("Draft model"),
+            "draft_weights": self.tr("Weights (draft)"),
+            "draft_kv": self.tr("KV cache (draft), reserved"),
+            "draft_kv_used": self.tr("used (draft)"),
+            "draft_kv_free": self.tr("reserved and idle (draft)"),
             "activations": self.tr("Activations, at most"),
             "allocator": self.tr("Allocator's reserve"),
             "rest": self.tr("Everything else"),
@@ -109,11 +116,18 @@ class MemoryPage(QWidget):
         return {
             "total": self.tr("What the device has in use (GPU), or the engine process holds (CPU), at its largest."),
             "weights": self.tr("The model's parameters as they are stored on the device."),
-            "kv": self.tr("What the KV cache took from the device, at its largest."),
+            "kv": self.tr("What the model's KV cache took from the device, when the caches took most."),
             "used": self.tr("Holds keys and values of live positions."),
             "evictable": self.tr("Held only for possible reuse by a request that begins alike."),
             "free": self.tr("Taken by the cache, and nothing is written in it."),
-            "activations": self.tr("What a forward pass needs beside weights and cache at its widest moment."),
+            "draft": self.tr("A smaller model that proposes tokens: it takes memory as long as it is loaded."),
+            "draft_weights": self.tr("The draft model's parameters; they are there with speculate off, too."),
+            "draft_kv": self.tr(
+                "What the draft model's own KV cache took from the device; nothing with speculate off."
+            ),
+            "draft_kv_used": self.tr("Holds the draft model's keys and values of known tokens."),
+            "draft_kv_free": self.tr("Taken by the draft model's cache, and nothing is written in it."),
+            "activations": self.tr("What a forward pass needs beside weights and caches at its widest moment."),
             "allocator": self.tr("Taken from the device by the allocator and not handed out."),
             "rest": self.tr("Libraries, code, and whatever else lies in it; on a GPU other programs too."),
         }.get(name, "")
@@ -196,12 +210,21 @@ class MemoryBar(QWidget):
         painter.end()
 
 
+def names_of(node: MemoryNode) -> list[str]:
+    """A part and all of its parts, by name."""
+    return [node.name, *(name for part in node.parts for name in names_of(part))]
+
+
 def colour_of(name: str) -> str:
-    """The colour of a part; "" for those that have none of their own."""
+    """The colour of a part; "" for those that have none of their own.
+
+    The draft model is not in its purple of the time groups: beside the cache's blue some eyes see one colour.
+    """
     colours = theme()
     return {
         "weights": colours.groups["ffn"],
         "kv": colours.positions["new"],
+        "draft": colours.groups["sampling"],
         "activations": colours.groups["norm"],
         "allocator": colours.groups["draft"],
         "rest": colours.groups["other"],

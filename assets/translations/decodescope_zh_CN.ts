@@ -1546,6 +1546,26 @@ internal fragmentation {fragmentation} {derived}</source>
         <translation>预留未用</translation>
     </message>
     <message>
+        <source>Draft model</source>
+        <translation>草稿模型</translation>
+    </message>
+    <message>
+        <source>Weights (draft)</source>
+        <translation>权重（草稿）</translation>
+    </message>
+    <message>
+        <source>KV cache (draft), reserved</source>
+        <translation>KV 缓存（草稿），预留</translation>
+    </message>
+    <message>
+        <source>used (draft)</source>
+        <translation>已用（草稿）</translation>
+    </message>
+    <message>
+        <source>reserved and idle (draft)</source>
+        <translation>预留未用（草稿）</translation>
+    </message>
+    <message>
         <source>Activations, at most</source>
         <translation>激活（最大）</translation>
     </message>
@@ -1566,8 +1586,32 @@ internal fragmentation {fragmentation} {derived}</source>
         <translation>存放在设备上的模型参数。</translation>
     </message>
     <message>
-        <source>What the KV cache took from the device, at its largest.</source>
-        <translation>KV 缓存从设备取得的内存，取最大值。</translation>
+        <source>What the model&apos;s KV cache took from the device, when the caches took most.</source>
+        <translation>模型的 KV 缓存从设备取得的内存，取各缓存合计最大的时刻。</translation>
+    </message>
+    <message>
+        <source>A smaller model that proposes tokens: it takes memory as long as it is loaded.</source>
+        <translation>提出候选 token 的较小模型：只要已加载，就占用内存。</translation>
+    </message>
+    <message>
+        <source>The draft model&apos;s parameters; they are there with speculate off, too.</source>
+        <translation>草稿模型的参数；关闭推测解码（speculate off）时也占用内存。</translation>
+    </message>
+    <message>
+        <source>What the draft model&apos;s own KV cache took from the device; nothing with speculate off.</source>
+        <translation>草稿模型自己的 KV 缓存从设备取得的内存；speculate 为 off 时为零。</translation>
+    </message>
+    <message>
+        <source>Holds the draft model&apos;s keys and values of known tokens.</source>
+        <translation>存放草稿模型对已知 token 的键和值。</translation>
+    </message>
+    <message>
+        <source>Taken by the draft model&apos;s cache, and nothing is written in it.</source>
+        <translation>已被草稿模型的缓存占用，但尚未写入。</translation>
+    </message>
+    <message>
+        <source>What a forward pass needs beside weights and caches at its widest moment.</source>
+        <translation>一次前向在最宽时刻除权重和各缓存外所需的内存。</translation>
     </message>
     <message>
         <source>Holds keys and values of live positions.</source>
@@ -1580,10 +1624,6 @@ internal fragmentation {fragmentation} {derived}</source>
     <message>
         <source>Taken by the cache, and nothing is written in it.</source>
         <translation>已被缓存占用，但尚未写入。</translation>
-    </message>
-    <message>
-        <source>What a forward pass needs beside weights and cache at its widest moment.</source>
-        <translation>一次前向在最宽时刻除权重和缓存外所需的内存。</translation>
     </message>
     <message>
         <source>Taken from the device by the allocator and not handed out.</source>

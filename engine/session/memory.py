@@ -27,24 +27,28 @@ class MemoryNode:
 
 
 def memory_tree(session: Session, steps: StepRange = None, readings: DeviceSeries | None = None) -> MemoryNode:
-    """The memory at the peak of the KV cache within a range of steps.
+    """The memory at the step of a range at which the KV caches, the model's and the draft's, reserved most together.
+
+    Together, because that is the most that an allocator's peak has to hold of them, and because the draft's cache takes
+    its memory a step after the model's: at the peak of the model's alone it may not be there yet.
 
     Who asks again and again keeps `readings` of the session, so that only the samples that are new are sorted.
 
     `total` is the engine process (CPU) or the device's memory in use (GPU), the largest reading of the range, and its
-    parts are `weights`, `kv` (`used`, `evictable`, `free`), `activations`, `allocator` (taken from a GPU and not handed
-    out) and `rest` (libraries and what else the process holds). Activations are the allocator's peak less weights and
-    KV where it was read (GPU), else the formula of `activation_bytes`. Other programs on the GPU are in its `rest`.
+    parts are `weights`, `kv` (`used`, `evictable`, `free`), `draft` where a draft model is loaded (`draft_weights`,
+    `draft_kv` with `draft_kv_used` and `draft_kv_free`), `activations`, `allocator` (taken from a GPU and not handed
+    out) and `rest` (libraries and what else the process holds). Activations are the allocator's peak less weights, KV
+    and draft where it was read (GPU), else the formula of `activation_bytes`. Other programs on the GPU are in its
+    `rest`.
     """
     readings = readings if readings is not None else DeviceSeries(session)
     readings.update()
     rows = step_slice(session, steps)
-    weights = int(session.model_config.get("weight_bytes", 0))
-    used, reserved, evictable, computed, logits = 0, 0, 0, 0, 0
+    peak, computed, logits = None, 0, 0
     if rows.start < rows.stop:
         table = session.steps
-        peak = rows.start + int(np.argmax(table["kv_reserved_bytes"][rows]))
-        used, reserved, evictable = (int(table[f"kv_{name}_bytes"][peak]) for name in ("used", "reserved", "evictable"))
+        reserved = table["kv_reserved_bytes"][rows] + table["draft_kv_reserved_bytes"][rows]
+        peak = rows.start + int(np.argmax(reserved))
         computed = int(table["positions_computed"][rows].max())
         logits = max(1, int((table["tokens_out"] + table["positions_rejected"])[rows].max()))
     on_gpu = session.meta.get("device", "cpu").startswith("cuda")
@@ -52,27 +56,55 @@ def memory_tree(session: Session, steps: StepRange = None, readings: DeviceSerie
     total = _largest(readings, device, in_use, rows)
     allocated_peak = _largest(readings, "cuda", "allocator_peak_bytes", rows)
     taken = _largest(readings, "cuda", "allocator_reserved_bytes", rows)
+    weights = MemoryNode("weights", int(session.model_config.get("weight_bytes", 0)), "measured")
+    kept = (weights, _cache(session, peak), *_draft(session, peak))
     if allocated_peak is not None:
-        activations = MemoryNode("activations", max(0, allocated_peak - weights - reserved), "derived")
+        beside = max(0, allocated_peak - sum(part.size or 0 for part in kept))
+        activations = MemoryNode("activations", beside, "derived")
     else:
         activations = MemoryNode("activations", activation_bytes(session, computed, logits), "derived")
     spare = None if taken is None or allocated_peak is None else max(0, taken - allocated_peak)
-    parts = (
-        MemoryNode("weights", weights, "measured"),
-        MemoryNode(
-            "kv", reserved, "measured",
-            (
-                MemoryNode("used", used, "measured"),
-                MemoryNode("evictable", evictable, "measured"),
-                MemoryNode("free", max(0, reserved - used - evictable), "derived"),
-            ),
-        ),
-        activations,
-        MemoryNode("allocator", spare, "derived"),
-    )  # fmt: skip
+    parts = (*kept, activations, MemoryNode("allocator", spare, "derived"))
     known = sum(part.size or 0 for part in parts)
     rest = None if total is None else max(0, total - known)
     return MemoryNode("total", total, "measured", (*parts, MemoryNode("rest", rest, "derived")))
+
+
+def _cache(session: Session, step: int | None) -> MemoryNode:
+    """The model's KV cache after a step."""
+    used, reserved, evictable = (
+        _bytes(session, f"kv_{name}_bytes", step) for name in ("used", "reserved", "evictable")
+    )
+    return MemoryNode(
+        "kv", reserved, "measured",
+        (
+            MemoryNode("used", used, "measured"),
+            MemoryNode("evictable", evictable, "measured"),
+            MemoryNode("free", max(0, reserved - used - evictable), "derived"),
+        ),
+    )  # fmt: skip
+
+
+def _draft(session: Session, step: int | None) -> tuple[MemoryNode, ...]:
+    """The draft model and its KV cache after a step; nothing where no draft model is loaded."""
+    facts = session.draft_config
+    if not facts:
+        return ()
+    weights = int(facts.get("weight_bytes", 0))
+    used, reserved = (_bytes(session, f"draft_kv_{name}_bytes", step) for name in ("used", "reserved"))
+    cache = MemoryNode(
+        "draft_kv", reserved, "measured",
+        (
+            MemoryNode("draft_kv_used", used, "measured"),
+            MemoryNode("draft_kv_free", max(0, reserved - used), "derived"),
+        ),
+    )  # fmt: skip
+    parts = (MemoryNode("draft_weights", weights, "measured"), cache)
+    return (MemoryNode("draft", weights + reserved, "derived", parts),)
+
+
+def _bytes(session: Session, column: str, step: int | None) -> int:
+    return 0 if step is None else int(session.steps[column][step])
 
 
 def activation_bytes(session: Session, positions: int, logits_rows: int) -> int | None:

@@ -95,8 +95,10 @@ KV_MEMORY: Final[Texts] = {
         sentence
         for name, part in (
             ("All of it", "total"), ("Weights", "weights"), ("KV cache, reserved", "kv"), ("used", "used"),
-            ("evictable", "evictable"), ("reserved and idle", "free"), ("Activations, at most", "activations"),
-            ("Allocator's reserve", "allocator"), ("Everything else", "rest"),
+            ("evictable", "evictable"), ("reserved and idle", "free"), ("Draft model", "draft"),
+            ("Weights (draft)", "draft_weights"), ("KV cache (draft), reserved", "draft_kv"),
+            ("used (draft)", "draft_kv_used"), ("reserved and idle (draft)", "draft_kv_free"),
+            ("Activations, at most", "activations"), ("Allocator's reserve", "allocator"), ("Everything else", "rest"),
         )
         for sentence in (
             f"{name} / Size: {{peak.{part}|memory}} {{~}}",
@@ -107,8 +109,8 @@ KV_MEMORY: Final[Texts] = {
     "tip of MemoryBar": tuple(
         f"{name}: {{peak.{part} or 0|memory}}"
         for name, part in (
-            ("Weights", "weights"), ("KV cache, reserved", "kv"), ("Activations, at most", "activations"),
-            ("Allocator's reserve", "allocator"), ("Everything else", "rest"),
+            ("Weights", "weights"), ("KV cache, reserved", "kv"), ("Draft model", "draft"),
+            ("Activations, at most", "activations"), ("Allocator's reserve", "allocator"), ("Everything else", "rest"),
         )
     ),
 }  # fmt: skip

@@ -16,7 +16,7 @@ from app.panels.kv_memory import KvMemoryPanel
 from app.panels.latency import LatencyPanel
 from tests.app.panels.acting import shown
 from tests.app.panels.test_attention_heads import heads_session
-from tests.app.panels.test_kv_memory_tree import measured_run
+from tests.app.panels.test_kv_memory_tree import drafting_run
 from tests.app.panels.test_latency_histogram import slow_run
 from tests.app.pictures import _pixels, _small, check_panel
 from tests.engine.session.test_kv_blocks import PooledRun
@@ -39,7 +39,7 @@ def blocks() -> Panel:
 
 
 def all_memory() -> Panel:
-    panel = cast(KvMemoryPanel, shown(KvMemoryPanel, measured_run(), *SIZE))
+    panel = cast(KvMemoryPanel, shown(KvMemoryPanel, drafting_run(), *SIZE))
     panel.show_page("all")
     return panel
 

@@ -7,11 +7,14 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
+from engine.decode.draft_model import load_draft
 from engine.decode.settings import LoadSpec, Observation, RequestSpec, RunSpec, Switches
+from engine.host.service import model_meta
 from engine.measure.timers import OTHER
 from engine.model.loader import LoadedModel, load_model
-from engine.session.schema import PHASES, Step
-from tests.engine.drive import drive, tokens_of
+from engine.session.json_figures import json_figures
+from engine.session.schema import PHASES, SessionStarted, Step
+from tests.engine.drive import drive, session_of, tokens_of
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +32,30 @@ def test_greedy_tokens_are_those_of_transformers(demo: LoadedModel, kv: str) -> 
         prompt, attention_mask=torch.ones_like(prompt), max_new_tokens=48, do_sample=False, pad_token_id=0
     )
     assert tokens_of(drive(demo, run))[0] == expected[0, prompt.shape[1] :].tolist()
+
+
+def test_the_draft_of_the_pair_is_told_apart_in_the_memory(demo: LoadedModel) -> None:
+    draft = load_draft(LoadSpec("demo", device="cpu", dtype="float32"), demo, lambda stage, fraction: None)
+    assert draft is not None
+    prompt, tokens, k = "The cat sits on", 24, 3
+    run = RunSpec((RequestSpec(prompt, tokens, ignore_eos=True),), Switches(speculate="draft", k=k))
+    events = drive(demo, run, draft=draft)
+    session = session_of([SessionStarted(model_meta(demo, draft)), *events])
+    told = json_figures(session, (1, 1))["memory"]
+    known = len(demo.tokenizer.encode(prompt)) + 1  # step 0 computed the prompt, and emitted a token
+    held = min(known + k - 1, known + int(session.steps["tokens_out"][1]) - 1)
+    config = draft.config
+
+    def cache(positions: int) -> int:
+        return 2 * config.layers * positions * config.kv_heads * config.head_dim * 4
+
+    assert told["draft_weights"] == draft.weight_bytes
+    assert told["draft_kv_used"] == cache(held)
+    assert told["draft_kv"] == cache(known - 1 + tokens)
+    assert told["draft"] == told["draft_weights"] + told["draft_kv"]
+    whole = json_figures(session)["memory"]
+    assert whole["draft_kv"] == told["draft_kv"]
+    assert whole["weights"] == demo.weight_bytes
 
 
 def test_other_is_under_15_percent_of_a_step(demo: LoadedModel) -> None:

@@ -13,6 +13,7 @@ import pytest
 from engine.errors import SessionFileError
 from engine.session import reader
 from engine.session.file import SessionFile, SessionWriter, open_session
+from engine.session.json_figures import json_figures
 from engine.session.metrics import launch_counts
 from engine.session.packs import columns_of, pack
 from engine.session.store import Session
@@ -205,26 +206,41 @@ def test_every_map_is_found_in_the_index(tmp_path: Path) -> None:
     file.close()
 
 
-@pytest.mark.parametrize("packed", [True, False])
-def test_a_file_from_before_there_were_graphs_opens_with_eager_steps(tmp_path: Path, packed: bool) -> None:
-    """Version 1 has got the column `launch` since; a file of that version without it is a session all the same."""
-    path = tmp_path / "before.dscope"
-    with SessionWriter(path) as writer:
-        for batch in synthetic_events(40):
-            writer.append(batch)
+def record_before(path: Path, lacking: tuple[str, ...], packed: bool) -> None:
+    """A session as it was recorded when its steps lacked these columns, with and without packs."""
+    record(path, 40)
     db = sqlite3.connect(path)
     if packed:
-        names = tuple(name for name in COLUMNS["steps"] if name != "launch")
+        names = tuple(name for name in COLUMNS["steps"] if name not in lacking)
         listed = ", ".join(f'"{name}"' for name in names)
         columns = columns_of("steps", names, db.execute(f"SELECT {listed} FROM steps ORDER BY id").fetchall())
         db.execute("UPDATE packs SET columns = ? WHERE of = 'steps'", (pack(columns),))
     else:
         db.execute("DELETE FROM packs")
-    db.execute("ALTER TABLE steps DROP COLUMN launch")
+    for name in lacking:
+        db.execute(f"ALTER TABLE steps DROP COLUMN {name}")
+    db.execute("DELETE FROM meta WHERE key = 'draft_config'")
     db.commit()
     db.close()
-    session = open_session(path)
-    assert len(session.steps) == 40
+
+
+OF_THE_DRAFT = ("draft_kv_used_bytes", "draft_kv_reserved_bytes")
+
+
+@pytest.mark.parametrize("packed", [True, False])
+@pytest.mark.parametrize("lacking", [("launch", *OF_THE_DRAFT), OF_THE_DRAFT], ids=["graphs", "draft"])
+def test_a_file_from_before_there_was_a_column_opens(tmp_path: Path, lacking: tuple[str, ...], packed: bool) -> None:
+    """Version 1 has got columns since; a file of that version without them is a session all the same.
+
+    Its steps are eager ones, and of a draft model nothing is known.
+    """
+    path = tmp_path / "before.dscope"
+    record_before(path, lacking, packed)
+    session, expected = open_session(path), synthetic_session(40)
+    for column in expected.steps.names:
+        np.testing.assert_array_equal(session.steps[column], expected.steps[column])
     assert launch_counts(session) == {"eager": 40}
-    assert session.source is not None
-    session.source.close()  # type: ignore[attr-defined]
+    assert not session.steps["draft_kv_used_bytes"].any()
+    assert session.draft_config == {}
+    assert "draft" not in json_figures(session)["memory"]
+    close(session)
