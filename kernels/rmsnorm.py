@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import torch
 import triton
 import triton.language as tl
@@ -9,30 +11,33 @@ from torch import Tensor
 
 from kernels.device import check_device
 
+TILE: Final = 1024
+"""Channels of a program: narrow rows (a weight a head) share one, so that each thread has 16 bytes of a row."""
 
-@triton.jit
+
+@triton.jit(do_not_specialize=["rows"])
 def _rms_norm_kernel(
     x_ptr: tl.tensor, delta_ptr: tl.tensor, weight_ptr: tl.tensor, out_ptr: tl.tensor, sum_ptr: tl.tensor,
-    inner: tl.tensor, stride_x: tl.tensor, stride_x_inner: tl.tensor, stride_delta: tl.tensor, stride_out: tl.tensor,
-    stride_out_inner: tl.tensor, stride_sum: tl.tensor, stride_weight: tl.tensor, eps: tl.tensor,
-    WIDTH: tl.constexpr, BLOCK: tl.constexpr, ADD: tl.constexpr,
+    rows: tl.tensor, inner: tl.tensor, stride_x: tl.tensor, stride_x_inner: tl.tensor, stride_delta: tl.tensor,
+    stride_out: tl.tensor, stride_out_inner: tl.tensor, stride_sum: tl.tensor, stride_weight: tl.tensor, eps: tl.tensor,
+    WIDTH: tl.constexpr, BLOCK: tl.constexpr, BLOCK_R: tl.constexpr, ADD: tl.constexpr,
 ) -> None:  # fmt: skip
-    program = tl.program_id(0).to(tl.int64)
-    outer = program // inner
-    row = program % inner
-    columns = tl.arange(0, BLOCK)
-    inside = columns < WIDTH
-    x = tl.load(x_ptr + outer * stride_x + row * stride_x_inner + columns, mask=inside, other=0.0).to(tl.float32)
+    row = tl.program_id(0) * BLOCK_R + tl.arange(0, BLOCK_R)[:, None]  # [R, 1]
+    outer = (row // inner).to(tl.int64)
+    head = row % inner
+    columns = tl.arange(0, BLOCK)[None, :]
+    inside = (row < rows) & (columns < WIDTH)
+    x = tl.load(x_ptr + outer * stride_x + head * stride_x_inner + columns, mask=inside, other=0.0).to(tl.float32)
     if ADD:
         x += tl.load(delta_ptr + outer * stride_delta + columns, mask=inside, other=0.0).to(tl.float32)
         # What goes on is rounded to the model's dtype, and so is what is normalised: both see the same stream.
         x = x.to(sum_ptr.dtype.element_ty).to(tl.float32)
         tl.store(sum_ptr + outer * stride_sum + columns, x.to(sum_ptr.dtype.element_ty), mask=inside)
-    scale = 1.0 / tl.sqrt(tl.sum(x * x, 0) / WIDTH + eps)
-    weight = tl.load(weight_ptr + row * stride_weight + columns, mask=inside, other=0.0).to(tl.float32)
-    normed = x * scale * weight
+    scale = 1.0 / tl.sqrt(tl.sum(x * x, 1) / WIDTH + eps)  # [R]
+    weight = tl.load(weight_ptr + head * stride_weight + columns, mask=inside, other=0.0).to(tl.float32)
+    normed = x * scale[:, None] * weight
     tl.store(
-        out_ptr + outer * stride_out + row * stride_out_inner + columns,
+        out_ptr + outer * stride_out + head * stride_out_inner + columns,
         normed.to(out_ptr.dtype.element_ty), mask=inside,
     )  # fmt: skip
 
@@ -79,10 +84,13 @@ def _launch(x: Tensor, delta: Tensor | None, weight: Tensor, out: Tensor, total:
     if any(t.stride(-1) != 1 for t in (x, out, total, weight)) or (delta is not None and delta.stride(-1) != 1):
         raise ValueError("the last dimension must be contiguous")
     block = int(triton.next_power_of_2(width))
-    _rms_norm_kernel[(x.shape[0] * inner,)](
-        x, x if delta is None else delta, weight, out, total, inner,
+    rows = x.shape[0] * inner
+    together = max(1, min(TILE // block, int(triton.next_power_of_2(inner))))
+    _rms_norm_kernel[(triton.cdiv(rows, together),)](
+        x, x if delta is None else delta, weight, out, total, rows, inner,
         x.stride(0), x.stride(1) if x.dim() == 3 else 0, 0 if delta is None else delta.stride(0),
         out.stride(0), out.stride(1) if out.dim() == 3 else 0, total.stride(0),
         weight.stride(0) if weight.dim() == 2 else 0, eps,
-        WIDTH=width, BLOCK=block, ADD=delta is not None, num_warps=min(16, max(1, block // 512)),
+        WIDTH=width, BLOCK=block, BLOCK_R=together, ADD=delta is not None,
+        num_warps=min(16, max(1, block // 512, block * together // 256 if together > 1 else 1)),
     )  # fmt: skip

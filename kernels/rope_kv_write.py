@@ -6,6 +6,8 @@ The pairs that turn are neighbours, channels (2i, 2i + 1): the projections' rows
 
 from __future__ import annotations
 
+from typing import Final
+
 import torch
 import triton
 import triton.language as tl
@@ -13,36 +15,40 @@ from torch import Tensor
 
 from kernels.device import check_device
 
+TILE: Final = 1024
+"""Channels of a program: several heads, so that each thread has 16 bytes of a row even where heads are narrow."""
+
 
 @triton.jit
 def _rope_kv_write_kernel(
     qkv_ptr: tl.tensor, rotation_ptr: tl.tensor, k_ptr: tl.tensor, v_ptr: tl.tensor, slots_ptr: tl.tensor,
     stride_row: tl.tensor, stride_rotation: tl.tensor, stride_slot: tl.tensor, stride_head: tl.tensor,
     heads: tl.tensor, kv_heads: tl.tensor,
-    HEAD_DIM: tl.constexpr, BLOCK: tl.constexpr, ROTATE: tl.constexpr,
+    HEAD_DIM: tl.constexpr, BLOCK_D: tl.constexpr, BLOCK_H: tl.constexpr, ROTATE: tl.constexpr,
 ) -> None:  # fmt: skip
     row = tl.program_id(0).to(tl.int64)
-    head = tl.program_id(1)  # query heads, then those of k, then those of v
-    channels = tl.arange(0, BLOCK)
-    inside = channels < HEAD_DIM
-    place = qkv_ptr + row * stride_row + head * HEAD_DIM + channels
-    x = tl.load(place, mask=inside, other=0.0)
-    if ROTATE:  # noqa: SIM102 - a constant: without it the whole branch is not compiled
-        if head < heads + kv_heads:
-            even, odd = tl.split(tl.reshape(x.to(tl.float32), [BLOCK // 2, 2]))
-            turns = tl.load(rotation_ptr + row * stride_rotation + channels, mask=inside, other=0.0)
-            cos, sin = tl.split(tl.reshape(turns, [BLOCK // 2, 2]))
-            turned = tl.reshape(tl.join(even * cos - odd * sin, even * sin + odd * cos), [BLOCK])
-            x = turned.to(x.dtype)
-            tl.store(place, x, mask=inside)
+    first = tl.program_id(1) * BLOCK_H
+    head = first + tl.arange(0, BLOCK_H)[:, None]  # query heads, then those of k, then those of v
+    channels = tl.arange(0, BLOCK_D)
+    inside = (head < heads + 2 * kv_heads) & (channels < HEAD_DIM)[None, :]
+    x_ptrs = qkv_ptr + row * stride_row + head * HEAD_DIM + channels[None, :]
+    x = tl.load(x_ptrs, mask=inside, other=0.0)  # [H, D]
+    if ROTATE:
+        # Every head reads the row's angles again, from the nearest cache: no exchange between threads, no barrier.
+        turn_ptrs = tl.broadcast_to(rotation_ptr + row * stride_rotation + channels[None, :], [BLOCK_H, BLOCK_D])
+        turns = tl.load(turn_ptrs, mask=inside, other=0.0)  # [H, D]
+        cos, sin = tl.split(tl.reshape(turns, [BLOCK_H, BLOCK_D // 2, 2]))  # each [H, D / 2]
+        even, odd = tl.split(tl.reshape(x.to(tl.float32), [BLOCK_H, BLOCK_D // 2, 2]))
+        turned = tl.reshape(tl.join(even * cos - odd * sin, even * sin + odd * cos), [BLOCK_H, BLOCK_D])
+        turns_here = head < heads + kv_heads
+        x = tl.where(turns_here, turned.to(x.dtype), x)
+        tl.store(x_ptrs, x, mask=inside & turns_here)
     slot = tl.load(slots_ptr + row)
-    if head >= heads and slot >= 0:
-        kv_head = (head - heads) % kv_heads
-        target = slot * stride_slot + kv_head * stride_head + channels
-        if head < heads + kv_heads:
-            tl.store(k_ptr + target, x, mask=inside)
-        else:
-            tl.store(v_ptr + target, x, mask=inside)
+    if first + BLOCK_H > heads and slot >= 0:
+        target = slot * stride_slot + channels[None, :]
+        of_k, of_v = head - heads, head - heads - kv_heads
+        tl.store(k_ptr + target + of_k * stride_head, x, mask=inside & (of_k >= 0) & (of_k < kv_heads))
+        tl.store(v_ptr + target + of_v * stride_head, x, mask=inside & (of_v >= 0))
 
 
 def rope_kv_write(
@@ -62,10 +68,13 @@ def rope_kv_write(
     if k_slots.stride() != v_slots.stride() or k_slots.stride(2) != 1 or qkv.stride()[1:] != (head_dim, 1):
         raise ValueError("slots need the same strides and contiguous heads, qkv contiguous rows")
     turns = None if rotation is None else torch.view_as_real(rotation).view(rows, head_dim)
-    _rope_kv_write_kernel[(rows, all_heads)](
+    width = int(triton.next_power_of_2(head_dim))
+    together = max(1, min(TILE // width, int(triton.next_power_of_2(all_heads))))
+    _rope_kv_write_kernel[(rows, triton.cdiv(all_heads, together))](
         qkv, qkv if turns is None else turns, k_slots, v_slots, slots,
         qkv.stride(0), 0 if turns is None else turns.stride(0), k_slots.stride(0), k_slots.stride(1), heads, kv_heads,
-        HEAD_DIM=head_dim, BLOCK=int(triton.next_power_of_2(head_dim)), ROTATE=turns is not None, num_warps=1,
+        HEAD_DIM=head_dim, BLOCK_D=width, BLOCK_H=together, ROTATE=turns is not None,
+        num_warps=max(1, width * together // 256),
     )  # fmt: skip
 
 
