@@ -17,7 +17,7 @@ import triton.language as tl
 from torch import Tensor
 
 from kernels.device import STEP_POINTERS, check_device, device_facts
-from kernels.kv import KV, kv_arguments, kv_bases
+from kernels.kv import KV, kv_arguments, kv_bases, load_stages
 from kernels.online_softmax import attend_tiles, finish
 from kernels.prefill_attention import LOG2_E, SMALLEST_TILE, Tiles, dot_precision, padded_dim
 
@@ -26,6 +26,9 @@ SHORTEST_SPLIT: Final = 256
 """Positions; a split that reads fewer costs more to merge than it saves."""
 PROGRAMS_A_MULTIPROCESSOR: Final = 4
 """Each has one or two tiles on their way; together they cover the latency of the memory."""
+
+MERGED_BY_A_WARP: Final = 2048
+"""Elements of the partial results; few warps, so that each thread reads and writes several neighbours at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,14 +175,15 @@ def decode_attention(
         window=0 if window is None else window,
         GROUP=group, HEAD_DIM=head_dim, BLOCK_D=padded_dim(head_dim), BLOCK_M=tiles.rows, BLOCK_N=tiles.keys,
         WINDOWED=window is not None, WRITE_LSE=to_lse is not None, PRECISION=dot_precision(q.dtype),
-        num_warps=tiles.warps, num_stages=tiles.stages,
+        num_warps=tiles.warps, num_stages=load_stages(kv, tiles.stages),
     )  # fmt: skip
     if partial is not None:
+        width, merged = padded_dim(head_dim), int(triton.next_power_of_2(splits))
         _merge_kernel[(max_rows, heads, batch)](
             partial.o, partial.lse, out, out if lse is None else lse, starts, ends, total,
             out.stride(0), out.stride(1), 0 if lse is None else lse.stride(0), splits,
-            HEAD_DIM=head_dim, BLOCK_D=padded_dim(head_dim), SPLITS=int(triton.next_power_of_2(splits)),
-            WRITE_LSE=lse is not None, num_warps=4,
+            HEAD_DIM=head_dim, BLOCK_D=width, SPLITS=merged, WRITE_LSE=lse is not None,
+            num_warps=max(1, min(4, width * merged // MERGED_BY_A_WARP)),
         )  # fmt: skip
     return out
 

@@ -164,6 +164,14 @@ def kv_arguments(kv: KV, q: Tensor) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def load_stages(kv: KV, stages: int) -> int:
+    """The pipeline stages to compile for, so that `stages - 1` tiles of K and V are on their way beside the one in use.
+
+    Behind tables a tile's addresses are loaded first, and the compiler shares the stages out between the two loads.
+    """
+    return 2 * stages - 1 if isinstance(kv, PagedKV) else stages
+
+
 @triton.jit
 def kv_bases(
     k_ptr: tl.tensor, v_ptr: tl.tensor, where_ptr: tl.tensor, stride_where: tl.tensor, stride_pos: tl.tensor,

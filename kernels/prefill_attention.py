@@ -16,7 +16,7 @@ import triton.language as tl
 from torch import Tensor
 
 from kernels.device import STEP_POINTERS, check_device, device_facts
-from kernels.kv import KV, kv_arguments, kv_bases
+from kernels.kv import KV, kv_arguments, kv_bases, load_stages
 from kernels.online_softmax import attend_tiles, finish
 
 LOG2_E: Final = 1.4426950408889634
@@ -26,12 +26,13 @@ SMALLEST_TILE: Final = 16
 
 @dataclass(frozen=True, slots=True)
 class Tiles:
-    """How a kernel cuts its work: rows and keys of a tile, warps of a program, stages of its load pipeline."""
+    """How a kernel cuts its work: rows and keys of a tile, warps of a program, tiles of K and V at once."""
 
     rows: int
     keys: int
     warps: int = 4
     stages: int = 2
+    """One tile is used and the others are on their way (see `load_stages`)."""
 
 
 @triton.jit(
@@ -134,7 +135,7 @@ def prefill_attention(
         scale_log2=(head_dim**-0.5 if scale is None else scale) * LOG2_E, window=0 if window is None else window,
         GROUP=group, HEAD_DIM=head_dim, BLOCK_D=padded_dim(head_dim), BLOCK_M=tiles.rows, BLOCK_N=tiles.keys,
         WINDOWED=window is not None, WRITE_LSE=lse is not None, PRECISION=dot_precision(q.dtype),
-        num_warps=tiles.warps, num_stages=tiles.stages,
+        num_warps=tiles.warps, num_stages=load_stages(kv, tiles.stages),
     )  # fmt: skip
     return out
 
