@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install run test lint format bench translations clean
+.PHONY: help install run test lint format bench gpu-check gpu-wheels translations clean
 
 help:
 	@echo "make run      install, then open DecodeScope on the bundled demo model"
@@ -13,6 +13,8 @@ help:
 	@echo "make lint     ruff and mypy --strict"
 	@echo "make format   rewrite the code in the project's format"
 	@echo "make bench    print the benchmarks' tables (minutes; never part of the tests)"
+	@echo "make gpu-check  check everything that needs a GPU, in 8 minutes (tests/gpu/README.md)"
+	@echo "make gpu-wheels fetch what a GPU machine without a network lacks, into .gpu-wheels"
 	@echo "make translations  collect the strings of the window and compile assets/translations"
 	@echo "make clean    remove the virtual environment and caches"
 
@@ -47,6 +49,13 @@ format: install
 
 bench: install
 	$(BIN)/python -m tests.benchmarks
+
+CHECK ?=
+gpu-check: install
+	$(BIN)/python tests/gpu/check.py --out build/gpu-check $(CHECK)
+
+gpu-wheels:
+	$(PYTHON) tests/gpu/wheels.py
 
 TRANSLATIONS := assets/translations/decodescope_zh_CN
 

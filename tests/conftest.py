@@ -14,6 +14,7 @@ from hypothesis import settings
 from tqdm import tqdm
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+os.environ.setdefault("PYTEST_QT_API", "pyside6")  # no ini option: tests/gpu runs where there is no pytest-qt
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TRITON_INTERPRET", "1")
 if next(Path("/usr/share/fonts").rglob("DejaVuSans.ttf"), None):

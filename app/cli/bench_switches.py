@@ -13,6 +13,7 @@ from app.cli.table import columns
 from app.panels.models.before_after import HEADS, NAMES, lines_of, plain_rows
 from app.suite import Suite
 from app.units import NOT_APPLICABLE
+from engine.decode.improvements import TOKENS
 from engine.decode.settings import LoadSpec
 from engine.errors import DecodeScopeError, EngineStoppedError
 from engine.session import schema
@@ -42,8 +43,11 @@ def run_switches(output: str | None, as_json: bool) -> int:
     return 0
 
 
-def measure(output: Path | None) -> Session:
-    """Every run of the suite, one after the other, as one Session; also into a file where one is named."""
+def measure(output: Path | None, load: LoadSpec | None = None, tokens: int = TOKENS) -> Session:
+    """Every run of the suite, one after the other, as one Session; also into a file where one is named.
+
+    `load` is the model (None: the demo pair); so many `tokens` follow the prompt, and fewer in some runs of a batch.
+    """
     session = Session()
     unavailable: dict[str, str] = {}
     with ExitStack() as stack:
@@ -62,9 +66,9 @@ def measure(output: Path | None) -> Session:
                 keep([*suite.joiner.rewrite(one for one in events if _is_kept(one)), *suite.notes()])
 
         suite: Suite | None = None
-        recording = stack.enter_context(Recording(LoadSpec(), watch))
+        recording = stack.enter_context(Recording(load or LoadSpec(), watch))
         recording.load()
-        suite = Suite.of_improvements(DEFAULT_PROMPT, unavailable)
+        suite = Suite.of_improvements(DEFAULT_PROMPT, unavailable, tokens)
         while suite.now is not None:
             print(f"run {suite.done + 1} of {suite.total}: {suite.now.label}", file=sys.stderr)
             try:

@@ -35,6 +35,11 @@ class Recording:
         self.path: Path | None = None
         """The file of the run that began last."""
 
+    @property
+    def engine_pid(self) -> int:
+        """The engine's process."""
+        return self._engine.pid
+
     def __enter__(self) -> Recording:
         return self
 

@@ -70,12 +70,15 @@ def read_size(device: torch.device, weight_bytes: int) -> int:
 
 
 def measure(device: torch.device, dtype: torch.dtype, size: int, seconds: float = SECONDS) -> Ceilings:
-    """Measure both ceilings, reading `size` bytes; the best of a few runs counts: a ceiling is what can be reached."""
+    """Measure both ceilings, reading `size` bytes; the best of a few runs counts: a ceiling is what can be reached.
+
+    The factors are random: a GPU multiplies equal numbers faster than any real weights, as fewer of its wires switch.
+    """
     array = torch.ones(size // 4, dtype=torch.float32, device=device)
     read_s = best_s(array.sum, device, seconds)
     del array
     side = SIDE[device.type]
-    a = torch.ones(side, side, dtype=dtype, device=device)
+    a = torch.randn(side, side, device=device).to(dtype)
     out = torch.empty_like(a)
     multiply_s = best_s(lambda: torch.mm(a, a, out=out), device, seconds)
     return Ceilings(size / read_s, 2 * side**3 / multiply_s)

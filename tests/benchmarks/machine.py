@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import time
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 
 
 def facts() -> dict[str, object]:
@@ -16,8 +16,16 @@ def facts() -> dict[str, object]:
         "cores": os.cpu_count(),
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
-        **{name: version(name) for name in ("torch", "transformers", "PySide6-Essentials", "pyqtgraph", "numpy")},
+        **{name: _version(name) for name in ("torch", "transformers", "PySide6-Essentials", "pyqtgraph", "numpy")},
     }
+
+
+def _version(name: str) -> str:
+    """Of a package; a machine that only runs the engine has no window."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"
 
 
 def _cpu_name() -> str:

@@ -37,9 +37,9 @@ def drive(
     """
     events: list[AnyEvent] = []
     clock = Clock()
-    unavailable = unavailable_switches("cpu", has_draft=draft is not None)
+    unavailable = unavailable_switches(model.device.type, has_draft=draft is not None)
     if graph_device is not None:
-        del unavailable["graphs=True"]
+        unavailable.pop("graphs=True", None)
     engine = Engine(model, run, unavailable, events.extend, draft=draft, clock=clock, graph_device=graph_device)
     engine.begin(clock())
     calls = 0

@@ -1,0 +1,16 @@
+"""The sizes at which a CPU rehearses what the benchmarks measure on a GPU."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import torch
+
+from engine.decode.settings import Switches
+from engine.graphs.device import PlainDevice
+from tests.benchmarks.gpu_decode import AttentionSizes, Decoding
+from tests.benchmarks.random_llama import Shape
+
+SHAPE: Final = Shape("tiny shape", 2, 64, 4, 2, 96, 5000, tied=True, context=256)
+DECODING: Final = Decoding(48, 1, Switches(kv="paged", graphs=True), PlainDevice())
+ATTENTION: Final = AttentionSizes(2, 64, 64, 4, 2, 32, torch.float32)
