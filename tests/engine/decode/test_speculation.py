@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import weakref
 from collections.abc import Sequence
 
 import numpy as np
@@ -302,6 +303,23 @@ def test_the_drafts_cache_goes_with_the_switch_and_fills_itself_when_it_comes_ba
     assert [seen[step] for step in drafting] == [expected[step] for step in drafting]
     assert all(used > 0 for used, _ in (seen[step] for step in drafting))
     assert {seen[step] for step in range(len(seen)) if step not in drafting} == {(0, 0)}
+
+
+def test_who_no_longer_drafts_keeps_no_memory(tiny_model: LoadedModel, tiny_draft: LoadedModel) -> None:
+    """What the column says is so: nothing holds the cache any more at the step after the switch."""
+    caches: list[weakref.ref[object]] = []
+
+    def watch(engine: Engine, step: int) -> None:
+        if step == 3:
+            assert isinstance(engine._proposer, DraftProposer)
+            caches.append(weakref.ref(engine._proposer._cache))
+        elif step == 5:
+            assert caches[0]() is None
+
+    changes = (SwitchChange(4, {"speculate": "off"}),)
+    run = RunSpec((RequestSpec("hello", 60, ignore_eos=True),), Switches(speculate="draft", k=2), switch_at=changes)
+    drive(tiny_model, run, watch, draft=tiny_draft)
+    assert caches
 
 
 def test_a_switch_of_the_targets_cache_leaves_the_drafts_as_it_is(
