@@ -108,7 +108,7 @@ def check_nvml(setting: Setting, device: torch.device) -> None:
         for name in ("utilisation_percent", "memory_used_bytes", "power_watts"):
             setting.report.holds(f"reading {name}", name in readings)
         with suppress(pynvml.NVMLError):
-            setting.report.fact("driver", pynvml.nvmlSystemGetDriverVersion())
+            setting.report.fact("driver", str(pynvml.nvmlSystemGetDriverVersion()))
     else:
         setting.report.fact("driver", Path("/proc/version").read_text().split("(")[0].strip())
 

@@ -23,7 +23,8 @@ from tests.engine.drive import session_of
 from tests.gpu.stages.setting import Setting
 
 EVERY_S = 0.05
-REQUESTS = 32
+REQUESTS, TOKENS, BATCH = 256, 900, 32
+"""A few seconds of work: NVML's utilisation is a mean over a good part of a second."""
 ROOM = {
     ("cpu", "process_rss_bytes"): 0.1, ("cuda", "memory_used_bytes"): 0.05, ("cuda", "power_watts"): 0.15,
     ("cuda", "utilisation_percent"): 0.15,
@@ -78,10 +79,10 @@ class Watcher:
 def compare_recording(setting: Setting) -> None:
     """A batch that keeps the device busy for a few seconds: means over the moments of the session's own readings."""
     target, draft = setting.models()
-    count, tokens = (2, 240) if setting.rehearse else (REQUESTS, 900)
+    count, tokens = (2, 240) if setting.rehearse else (REQUESTS, TOKENS)
     requests = tuple(RequestSpec("The cat sits on", tokens, ignore_eos=True) for _ in range(count))
     graphs, attention = not setting.rehearse, "sdpa" if setting.rehearse else "triton"
-    switches = Switches("paged", attention, batching="continuous", max_batch=REQUESTS, graphs=graphs)
+    switches = Switches("paged", attention, batching="continuous", max_batch=BATCH, graphs=graphs)
     with Recording(LoadSpec(target, draft, device=setting.device_name)) as recording:
         recording.load()
         watcher = Watcher(setting, recording.engine_pid)

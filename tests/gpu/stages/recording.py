@@ -23,8 +23,8 @@ def run(setting: Setting) -> None:
         flips, tokens, seen = ("2:kv=contiguous", "4:speculate=ngram"), 6, 4
     else:
         flips, tokens, seen = (
-            "60:graphs=on", "120:attention=sdpa", "160:attention=triton,kv=contiguous", "200:kv=paged",
-            "240:speculate=draft", "280:speculate=ngram", "320:speculate=off,batching=static",
+            "40:graphs=on", "80:attention=sdpa", "120:attention=triton,kv=contiguous", "160:kv=paged",
+            "200:speculate=draft", "230:speculate=ngram", "260:speculate=off,batching=static",
         ), 300, 96  # fmt: skip
     switched = [word for flip in flips for word in ("--switch-at", flip)]
     record(setting, "session", ["--detail", "layer", *switched], tokens)
