@@ -110,13 +110,15 @@ class NvmlDevice:
 class CudaAllocator:
     """What PyTorch's allocator holds of a GPU; counters of the process, read without a sync.
 
-    The thread that reads has a current device of its own, so the GPU is named in every call.
+    The thread that reads has a current device of its own, so the GPU is named in every call. The peak is one of the
+    time between two readings, and of the first one from here on: loading and measuring the ceilings came before.
     """
 
     name = "cuda"
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
+        torch.cuda.reset_peak_memory_stats(device)
 
     def read(self) -> dict[str, float]:
         values = {

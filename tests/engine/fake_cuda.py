@@ -57,6 +57,8 @@ class FakeCuda:
         """(current device, stream) of each capture."""
         self.asked: list[tuple[str, int]] = []
         """(counter, device) of each question to the allocator."""
+        self.allocated = self.peak = 0
+        self.emptied = 0
         self._streams = [[FakeStream(number)] for number in range(2)]
         self._using: list[FakeStream] = []
         self.CUDAGraph = lambda: SimpleNamespace(replay=lambda: None)
@@ -91,7 +93,7 @@ class FakeCuda:
         return self.free[number], self.free[number]
 
     def empty_cache(self) -> None:
-        pass
+        self.emptied += 1
 
     # --- streams, events and graphs ---------------------------------------------------------------------------------
 
@@ -129,21 +131,24 @@ class FakeCuda:
     # --- the allocator's counters -----------------------------------------------------------------------------------
 
     def memory_allocated(self, device: Any = None) -> int:
-        return self._counter("allocated", device)
+        self._ask("allocated", device)
+        return self.allocated
 
     def memory_reserved(self, device: Any = None) -> int:
-        return self._counter("reserved", device)
+        return 1000 * (self._ask("reserved", device) + 1)
 
     def max_memory_allocated(self, device: Any = None) -> int:
-        return self._counter("peak", device)
+        self._ask("peak", device)
+        return self.peak
 
     def reset_peak_memory_stats(self, device: Any = None) -> None:
-        self._counter("reset", device)
+        self._ask("reset", device)
+        self.peak = self.allocated
 
-    def _counter(self, name: str, device: Any) -> int:
+    def _ask(self, name: str, device: Any) -> int:
         number = self._number(device)
         self.asked.append((name, number))
-        return 1000 * (number + 1)
+        return number
 
     def _number(self, device: Any) -> int:
         if device is None:

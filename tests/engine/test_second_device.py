@@ -14,7 +14,7 @@ from engine.decode.engine import Engine
 from engine.decode.settings import LoadSpec, RequestSpec, RunSpec
 from engine.errors import UnavailableError
 from engine.graphs.build import graph_device_of
-from engine.measure import timers
+from engine.measure import ceilings, timers
 from engine.measure.device import CudaAllocator, NvmlDevice, open_devices
 from engine.measure.timers import DeviceTimer, make_timer
 from engine.model.device import make_current
@@ -28,6 +28,8 @@ SECOND = torch.device("cuda", 1)
 def cuda(monkeypatch: pytest.MonkeyPatch) -> FakeCuda:
     fake = FakeCuda()
     monkeypatch.setattr(torch, "cuda", fake)
+    nvml = SimpleNamespace(NVMLError=RuntimeError, nvmlInit=lambda: None, nvmlDeviceGetHandleByUUID=lambda uuid: None)
+    monkeypatch.setitem(sys.modules, "pynvml", nvml)
     timers.event_cost_ns.cache_clear()
     return fake
 
@@ -112,8 +114,24 @@ def test_allocator_counters_are_those_of_the_models_device_on_whatever_thread_re
     thread = threading.Thread(target=lambda: found.append(CudaAllocator(SECOND).read()))
     thread.start()
     thread.join()
-    assert set(found[0].values()) == {2000.0}
-    assert cuda.asked == [("allocated", 1), ("reserved", 1), ("peak", 1), ("reset", 1)]
+    assert found[0]["allocator_reserved_bytes"] == 2000.0
+    assert cuda.asked == [("reset", 1), ("allocated", 1), ("reserved", 1), ("peak", 1), ("reset", 1)]
+
+
+def test_the_first_peak_does_not_reach_back_before_the_run(cuda: FakeCuda) -> None:
+    """Loading and the ceilings took gigabytes that no step of the run needs; they counted as activations."""
+    cuda.peak = 10 * 2**30
+    cuda.allocated = 2**20
+    devices = open_devices(SECOND)
+    readings = next(one for one in devices if isinstance(one, CudaAllocator)).read()
+    assert readings["allocator_peak_bytes"] == 2**20
+
+
+def test_measuring_the_ceilings_leaves_nothing_with_the_allocator(cuda: FakeCuda) -> None:
+    ceilings.release(SECOND)
+    assert cuda.emptied == 1
+    ceilings.release(torch.device("cpu"))
+    assert cuda.emptied == 1
 
 
 def test_nvml_is_asked_for_the_models_device_by_its_uuid(cuda: FakeCuda, monkeypatch: pytest.MonkeyPatch) -> None:
