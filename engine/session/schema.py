@@ -110,7 +110,8 @@ class Step(Event, frozen=True, tag=True, array_like=True):
 
     `phases` is float32 [layers + 1, len(PHASES)] in µs, row-major: a row a layer, and last what belongs to no layer
     (at detail `phase` everything stands in the last row; empty below that). `kv_layers` is int64 [layers, 2]: bytes
-    used and reserved. `device_ns` is the time the device was busy, -1 where it is not told apart from host time.
+    used and reserved. `device_ns` is the time the device was busy, -1 where it is not told apart from host time;
+    of an `eager` step an upper bound, as it includes what the device waits for the next launch.
 
     `launch` says how the forward pass was started, and so what `phases` are: `eager`, operation by operation, phases
     measured; `twin`, one replay of a captured graph with an event at every phase, phases measured; `graph`, one replay

@@ -24,8 +24,10 @@ from engine.decode.engine import Engine
 from engine.decode.settings import Observation, RequestSpec, RunSpec, Switches
 from engine.graphs.captured import CapturedStep, Heard, step_work
 from engine.measure.timers import HOST_PHASES
+from engine.model.loader import LoadedModel
 from engine.session.schema import PHASES, AnyEvent, Step
 from tests.benchmarks.random_llama import Shape, random_llama
+from tests.engine.drive import drive
 from tests.gpu.stages.setting import Setting, median
 
 FULL = Shape("layers of 7 B", 4, 4096, 32, 32, 11008, 32_000, tied=False)
@@ -91,6 +93,8 @@ def run(setting: Setting) -> None:
     while not engine.done:
         engine.step()
     compare_with_device_ns(setting, events)
+    if not setting.rehearse:
+        tell_waits_of_plain_steps(setting, model)
 
 
 def compare_twin(setting: Setting, engine: Engine) -> None:
@@ -130,6 +134,25 @@ def compare_twin(setting: Setting, engine: Engine) -> None:
     setting.report.holds("events and profiler know the same phases", not missing, ", ".join(sorted(missing)))
 
 
+def tell_waits_of_plain_steps(setting: Setting, model: LoadedModel) -> None:
+    """How far `device_ns` of steps that are launched one by one is above what their kernels take: the device's waits."""
+    spec = RunSpec(
+        (RequestSpec("The cat sits on", 60, ignore_eos=True),), Switches(kv="paged", attention="triton"),
+        Observation("phase"),
+    )  # fmt: skip
+    steps = [event for event in drive(model, spec) if isinstance(event, Step) and event.kind == "decode"]
+    engine = Engine(model, spec, {}, lambda events: None)
+    engine.begin(0)
+    with torch.inference_mode():
+        for _ in range(5):
+            engine.step()
+        seen = kernels_of(traced(setting, engine.step, REPEATS))
+    kernels_us = sum(kernel.took_us for kernel in seen) / REPEATS
+    told_us = median([step.device_ns / 1e3 for step in steps[5:]])
+    how = f"{told_us:.0f} over {kernels_us:.0f} µs; what is above 1 the device waits for launches"
+    setting.report.figure("one by one: device_ns over kernels", told_us / kernels_us, how=how)
+
+
 def timed_twin(setting: Setting, step: CapturedStep) -> dict[str, float]:
     """µs by phase of a replay with events, the median of several."""
     assert step._twin is not None
@@ -143,7 +166,7 @@ def timed_twin(setting: Setting, step: CapturedStep) -> dict[str, float]:
     return {PHASES[index]: float(middle[index]) for index in DEVICE_PHASES if middle[index] > 0}
 
 
-def traced(setting: Setting, work: Callable[[], None], repeats: int) -> list[dict[str, Any]]:
+def traced(setting: Setting, work: Callable[[], object], repeats: int) -> list[dict[str, Any]]:
     """What the profiler saw of so many runs, after one that it did not see."""
     activities = [ProfilerActivity.CPU] if setting.rehearse else [ProfilerActivity.CPU, ProfilerActivity.CUDA]
     work()
