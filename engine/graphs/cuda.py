@@ -60,7 +60,7 @@ class CudaDevice:
         self._pool = torch.cuda.graph_pool_handle()
         self._stream = cast(Any, torch.cuda.Stream)(device)
 
-    def capture(self, work: Callable[[], None]) -> CapturedCall:
+    def capture(self, work: Callable[[], object]) -> CapturedCall:
         with torch.cuda.device(self._device):
             outside = torch.cuda.current_stream(self._device)
             self._stream.wait_stream(outside)

@@ -45,7 +45,7 @@ class GraphDevice(Protocol):
     overlaps: bool
     """Whether the host goes on while a call runs, so that a device time of its own can be told."""
 
-    def capture(self, work: Callable[[], None]) -> CapturedCall:
+    def capture(self, work: Callable[[], object]) -> CapturedCall:
         """`work` as a call; it may be run a few times on the way, on what the buffers hold now."""
 
     def moment(self) -> Moment:
@@ -61,7 +61,7 @@ class GraphDevice(Protocol):
 class PlainCall:
     """The work itself, called anew each time."""
 
-    def __init__(self, work: Callable[[], None]) -> None:
+    def __init__(self, work: Callable[[], object]) -> None:
         self._work = work
 
     def __call__(self) -> None:
@@ -92,7 +92,7 @@ class PlainDevice:
 
     overlaps = False
 
-    def capture(self, work: Callable[[], None]) -> CapturedCall:
+    def capture(self, work: Callable[[], object]) -> CapturedCall:
         return PlainCall(work)
 
     def moment(self) -> Moment:

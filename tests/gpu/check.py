@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
@@ -257,7 +258,7 @@ def show_figures(result: Result) -> None:
         print(f"{result.status}: {result.why}\n{result.output[-1500:]}", flush=True)
 
 
-def show(rows: list[tuple[str, ...]]) -> None:
+def show(rows: Sequence[tuple[str, ...]]) -> None:
     """Print columns."""
     widths = [max(len(row[index]) for row in rows) for index in range(len(rows[0]))]
     for row in rows:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import torch
 
+from engine.measure.triton_cases import CHECKED, Sizes
 from tests.gpu.stages.setting import Setting
-from tests.kernels.full_size import FULL, TINY, check_all
+from tests.kernels.full_size import check_all
+
+TINY = Sizes((1, 3), 96, 80, 4, 2, 32, 24, ((1, 40), (3, 24)), "tiny")
+REHEARSED = ((TINY, torch.float32), (TINY, torch.bfloat16))
 
 
 def run(setting: Setting) -> None:
-    """A figure a kernel, size and dtype: the error as a share of the largest true value."""
-    sizes = TINY if setting.rehearse else FULL
-    with torch.inference_mode():
-        for row in check_all(sizes, setting.device):
-            how = f"{row.shape}, {row.dtype}; ‖error‖/‖true‖ {row.error:.2e}"
-            setting.report.figure(f"{row.kernel}", row.largest, how=how, most=row.bound)
+    """A figure a kernel, size and dtype: the error of the worst row as a share of that row."""
+    for sizes, dtype in REHEARSED if setting.rehearse else CHECKED:
+        for row in check_all(sizes, setting.device, (dtype,)):
+            how = f"{sizes.name}, {row.shape}, {row.dtype}; ‖error‖/‖true‖ of all {row.error:.2e}"
+            setting.report.figure(row.kernel, row.largest, how=how, most=row.bound)

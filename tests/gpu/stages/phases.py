@@ -56,7 +56,7 @@ class RangeTimer:
     cost_ns = 0.0
 
     def __call__(self, phase: str) -> AbstractContextManager[None]:
-        return record_function(f"phase:{phase}")  # type: ignore[no-any-return]
+        return record_function(f"phase:{phase}")
 
     def layer(self, index: int) -> None:
         pass
@@ -135,7 +135,7 @@ def compare_twin(setting: Setting, engine: Engine) -> None:
 
 
 def tell_waits_of_plain_steps(setting: Setting, model: LoadedModel) -> None:
-    """How far `device_ns` of steps that are launched one by one is above what their kernels take: the device's waits."""
+    """How far `device_ns` of steps launched one by one is above what their kernels take: the device's waits."""
     spec = RunSpec(
         (RequestSpec("The cat sits on", 60, ignore_eos=True),), Switches(kv="paged", attention="triton"),
         Observation("phase"),

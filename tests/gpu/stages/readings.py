@@ -81,8 +81,10 @@ def compare_recording(setting: Setting) -> None:
     target, draft = setting.models()
     count, tokens = (2, 240) if setting.rehearse else (REQUESTS, TOKENS)
     requests = tuple(RequestSpec("The cat sits on", tokens, ignore_eos=True) for _ in range(count))
-    graphs, attention = not setting.rehearse, "sdpa" if setting.rehearse else "triton"
-    switches = Switches("paged", attention, batching="continuous", max_batch=BATCH, graphs=graphs)
+    switches = Switches(
+        kv="paged", attention="sdpa" if setting.rehearse else "triton", batching="continuous", max_batch=BATCH,
+        graphs=not setting.rehearse,
+    )  # fmt: skip
     with Recording(LoadSpec(target, draft, device=setting.device_name)) as recording:
         recording.load()
         watcher = Watcher(setting, recording.engine_pid)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from tests.gpu.stages.setting import Setting, last_line
 
@@ -16,16 +16,16 @@ PROMPTS = (
     "There was once a poor man", "In the forest", "The fox said to the wolf", "One day",
 )  # fmt: skip
 
+FLIPS: Final[tuple[str, ...]] = (
+    "40:graphs=on", "80:attention=sdpa", "120:attention=triton,kv=contiguous", "160:kv=paged", "200:speculate=draft",
+    "230:speculate=ngram", "260:speculate=off,batching=static",
+)  # fmt: skip
+REHEARSED_FLIPS: Final[tuple[str, ...]] = ("2:kv=contiguous", "4:speculate=ngram")
+
 
 def run(setting: Setting) -> None:
     """A batch under changing switches, and one request whose attention is watched."""
-    if setting.rehearse:
-        flips, tokens, seen = ("2:kv=contiguous", "4:speculate=ngram"), 6, 4
-    else:
-        flips, tokens, seen = (
-            "40:graphs=on", "80:attention=sdpa", "120:attention=triton,kv=contiguous", "160:kv=paged",
-            "200:speculate=draft", "230:speculate=ngram", "260:speculate=off,batching=static",
-        ), 300, 96  # fmt: skip
+    flips, tokens, seen = (REHEARSED_FLIPS, 6, 4) if setting.rehearse else (FLIPS, 300, 96)
     switched = [word for flip in flips for word in ("--switch-at", flip)]
     record(setting, "session", ["--detail", "layer", *switched], tokens)
     record(setting, "attention", ["--attention-layer", "0"], seen)  # of every head

@@ -21,7 +21,7 @@ ROUNDS = {True: 5, False: 3}
 TOKENS = {True: 600, False: 200}
 """With graphs and without: a step takes several times as long without."""
 TOLD_EVERY_NS = 50_000_000
-LEAST = {"step": 0.99, "phase": 0.99, "layer": 0.98}
+LEAST: dict[Detail, float] = {"step": 0.99, "phase": 0.99, "layer": 0.98}
 """Share of the rate of `off` that each level keeps (DESIGN section 9)."""
 APART = 0.004
 """The figure may be off by a third of what is measured, or by this much of a step where little is measured."""
@@ -32,7 +32,7 @@ def run(setting: Setting) -> None:
     shape, dtype = (TINY, torch.float32) if setting.rehearse else (HALF_BILLION, torch.bfloat16)
     _, model = random_llama(shape, setting.device, dtype)
     attention = "sdpa" if setting.rehearse else "triton"
-    overhead.TELL_EVERY_NS = TOLD_EVERY_NS  # often enough for runs as short as these
+    overhead.TELL_EVERY_NS = TOLD_EVERY_NS  # type: ignore[misc] # often enough for runs as short as these
     for graphs in (True, False):
         switches = Switches(kv="paged", attention=attention, graphs=graphs)  # type: ignore[arg-type]
         compare(setting, model, switches, "graphs" if graphs else "one by one")
