@@ -1,6 +1,7 @@
 """The probabilities of attention's rows, from q, K and the lse that attention left: one pass over K, no softmax again.
 
-p[j] = exp(q · k_j · scale - lse). Only rows that someone looks at are computed: the kernel is plain rather than fast.
+p[j] = exp(q · k_j · scale - lse). A program takes one tile of rows and keys; as in prefill, the query heads that share
+a KV head stand side by side in the tile, so that K is read once for all of them.
 """
 
 from __future__ import annotations
@@ -15,49 +16,70 @@ from torch import Tensor
 
 from kernels.device import STEP_POINTERS, check_device
 from kernels.kv import KV, kv_arguments, kv_bases, kv_offsets
-from kernels.prefill_attention import padded_dim
+from kernels.online_softmax import factor
+from kernels.prefill_attention import SMALLEST_TILE, dot_precision, padded_dim
 
 BLOCK_KEYS: Final = 64
+MOST_ROWS: Final = {torch.float32: 16}
+"""Rows of a tile, heads counted; exact products of more would spill their registers. 64 in other dtypes."""
 
 
 @triton.jit(
-    do_not_specialize=["stride_where", "stride_row", "stride_row_head", "heads", "first_head", "columns", "window"],
+    do_not_specialize=["stride_where", "stride_row", "stride_row_head", "heads", "first_head", "groups", "columns",
+                       "window"],
     do_not_specialize_on_alignment=STEP_POINTERS,
-)
+)  # fmt: skip
 def _row_kernel(
     q_ptr: tl.tensor, lse_ptr: tl.tensor, probs_ptr: tl.tensor,
     starts_ptr: tl.tensor, ends_ptr: tl.tensor, lengths_ptr: tl.tensor,
     stride_q: tl.tensor, stride_q_head: tl.tensor, stride_lse: tl.tensor, stride_row: tl.tensor,
     stride_row_head: tl.tensor, k_ptr: tl.tensor, v_ptr: tl.tensor, where_ptr: tl.tensor, stride_where: tl.tensor,
     stride_block: tl.tensor, stride_pos: tl.tensor, stride_head: tl.tensor, heads: tl.tensor, first_head: tl.tensor,
-    columns: tl.tensor, scale: tl.tensor, window: tl.tensor,
+    groups: tl.tensor, columns: tl.tensor, scale: tl.tensor, window: tl.tensor,
     BLOCK_SIZE: tl.constexpr, ALIGN: tl.constexpr, GROUP: tl.constexpr, HEAD_DIM: tl.constexpr,
-    BLOCK_D: tl.constexpr, BLOCK_N: tl.constexpr, WINDOWED: tl.constexpr,
+    BLOCK_D: tl.constexpr, BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr, WINDOWED: tl.constexpr,
+    PRECISION: tl.constexpr,
 ) -> None:  # fmt: skip
-    row = tl.program_id(0) // heads
-    head = tl.program_id(0) % heads + first_head
+    tile = tl.program_id(0) // groups
+    kv_head = first_head // GROUP + tl.program_id(0) % groups
     sequence = tl.program_id(2)
-    token = tl.load(starts_ptr + sequence) + row
-    if token < tl.load(ends_ptr + sequence):
+    token = tl.load(starts_ptr + sequence)
+    count = tl.load(ends_ptr + sequence) - token
+    if tile * BLOCK_M < count * GROUP:
         length = tl.load(lengths_ptr + sequence)
-        position = length - tl.load(ends_ptr + sequence) + token
+        rows = tile * BLOCK_M + tl.arange(0, BLOCK_M)
+        index = rows // GROUP
+        head = kv_head * GROUP + rows % GROUP
+        valid = (index < count) & (head >= first_head) & (head < first_head + heads)
+        positions = length - count + index  # of each row, in its sequence
+        tokens = (token + index).to(tl.int64)
         dims = tl.arange(0, BLOCK_D)
-        columns_here = tl.program_id(1) * BLOCK_N + tl.arange(0, BLOCK_N)
-        seen = columns_here <= position
-        if WINDOWED:
-            seen = seen & (columns_here > position - window)
-        k_base, _ = kv_bases(
-            k_ptr, v_ptr, where_ptr, stride_where, stride_pos, stride_head, sequence, head // GROUP, BLOCK_SIZE, ALIGN
+        first = tl.program_id(1) * BLOCK_N
+        columns_here = first + tl.arange(0, BLOCK_N)
+        probs = tl.zeros([BLOCK_M, BLOCK_N], tl.float32)
+        if first <= length - count + (tile * BLOCK_M + BLOCK_M - 1) // GROUP:  # else nobody sees any of these keys
+            k_base, _ = kv_bases(
+                k_ptr, v_ptr, where_ptr, stride_where, stride_pos, stride_head, sequence, kv_head, BLOCK_SIZE, ALIGN
+            )
+            inside = columns_here < length
+            places = kv_offsets(
+                where_ptr, stride_where, stride_block, stride_pos, sequence, columns_here, inside, BLOCK_SIZE
+            )  # [N]
+            q_offsets = (tokens * stride_q + head * stride_q_head)[:, None] + dims[None, :]
+            q = tl.load(q_ptr + q_offsets, mask=valid[:, None] & (dims[None, :] < HEAD_DIM), other=0.0)  # [M, D]
+            k_ptrs = k_base + places[None, :] + dims[:, None]  # [D, N]
+            k = tl.load(k_ptrs, mask=inside[None, :] & (dims[:, None] < HEAD_DIM), other=0.0)
+            lse = tl.load(lse_ptr + tokens * stride_lse + head, mask=valid, other=0.0)
+            scores = tl.dot(factor(q), factor(k), input_precision=PRECISION) * scale  # [M, N]
+            seen = columns_here[None, :] <= positions[:, None]
+            if WINDOWED:
+                seen = seen & (columns_here[None, :] > positions[:, None] - window)
+            probs = tl.where(seen, tl.exp(scores - lse[:, None]), 0.0)
+        # Rows are as long as the context, so they begin anywhere: 2 or 4 bytes a thread, neighbours side by side.
+        probs_ptrs = probs_ptr + (tokens * stride_row + (head - first_head) * stride_row_head)[:, None] + columns_here
+        tl.store(
+            probs_ptrs, probs.to(probs_ptr.dtype.element_ty), mask=valid[:, None] & (columns_here < columns)[None, :]
         )
-        rows = kv_offsets(where_ptr, stride_where, stride_block, stride_pos, sequence, columns_here, seen, BLOCK_SIZE)
-        q_offset = token.to(tl.int64) * stride_q + head * stride_q_head
-        q = tl.load(q_ptr + q_offset + dims, mask=dims < HEAD_DIM, other=0.0).to(tl.float32)  # [D]
-        k_mask = seen[:, None] & (dims[None, :] < HEAD_DIM)
-        k = tl.load(k_base + rows[:, None] + dims[None, :], mask=k_mask, other=0.0).to(tl.float32)  # [N, D]
-        lse = tl.load(lse_ptr + token.to(tl.int64) * stride_lse + head)
-        probs = tl.where(seen, tl.exp(tl.sum(q[None, :] * k, 1) * scale - lse), 0.0)
-        place = probs_ptr + token.to(tl.int64) * stride_row + (head - first_head) * stride_row_head
-        tl.store(place + columns_here, probs.to(probs_ptr.dtype.element_ty), mask=columns_here < columns)
 
 
 def attention_row(
@@ -76,15 +98,18 @@ def attention_row(
     if out is None:
         out = torch.empty(q.shape[0], len(heads), max_length, dtype=torch.float16, device=q.device)
     arguments = kv_arguments(kv, q)
-    grid = (max_rows * len(heads), triton.cdiv(max_length, BLOCK_KEYS), lengths.shape[0])
+    group = q.shape[1] // kv.kv_heads
+    groups = (heads.stop - 1) // group - heads.start // group + 1  # KV heads that the range touches
+    tile = max(SMALLEST_TILE, min(MOST_ROWS.get(q.dtype, 64), int(triton.next_power_of_2(max_rows * group))))
+    grid = (triton.cdiv(max_rows * group, tile) * groups, triton.cdiv(max_length, BLOCK_KEYS), lengths.shape[0])
     _row_kernel[grid](
         q, lse, out, starts, starts[1:] if ends is None else ends, lengths,
         q.stride(0), q.stride(1), lse.stride(0), out.stride(0), out.stride(1),
         **arguments,
-        heads=len(heads), first_head=heads.start, columns=max_length,
+        heads=len(heads), first_head=heads.start, groups=groups, columns=max_length,
         scale=q.shape[2] ** -0.5 if scale is None else scale,
-        window=0 if window is None else window, GROUP=q.shape[1] // kv.kv_heads, HEAD_DIM=q.shape[2],
-        BLOCK_D=padded_dim(q.shape[2]), BLOCK_N=BLOCK_KEYS, WINDOWED=window is not None, num_warps=4,
+        window=0 if window is None else window, GROUP=group, HEAD_DIM=q.shape[2], BLOCK_D=padded_dim(q.shape[2]),
+        BLOCK_M=tile, BLOCK_N=BLOCK_KEYS, WINDOWED=window is not None, PRECISION=dot_precision(q.dtype), num_warps=4,
     )  # fmt: skip
     return out
 
