@@ -19,9 +19,11 @@ COMBINATIONS = tuple(
         ("single", "static", "continuous"),
     )
 )  # fmt: skip
-PROMPTS = ("The cat sits on", "Once upon a time there was", "A", "Long ago, in a land far away, a king", "The")
-COUNTS = (24, 9, 16, 7, 20)
-REHEARSED = (4, 2)
+REQUESTS = (
+    ("The cat sits on", 24), ("Once upon a time there was", 9), ("A", 16), ("Long ago, in a land far away, a king", 7),
+    ("The", 20),
+)  # fmt: skip
+REHEARSED = (("cat", 4), ("a", 2))
 SHOWN = 5
 
 
@@ -34,8 +36,7 @@ def run(setting: Setting) -> None:
     draft = load_draft(spec, model, lambda stage, fraction: None)
     assert draft is not None
     requests = tuple(
-        RequestSpec(prompt, count, ignore_eos=True)
-        for prompt, count in zip(PROMPTS, REHEARSED if setting.rehearse else COUNTS, strict=False)
+        RequestSpec(prompt, count, ignore_eos=True) for prompt, count in (REHEARSED if setting.rehearse else REQUESTS)
     )
     plain = drive(model, RunSpec(requests, Switches(kv="none", attention="reference")))
     true = tokens_of(plain)
