@@ -154,7 +154,7 @@ class KvMemoryPanel(Panel):
             return
         if self._shape is None:
             self._shape = shape_of(session.model_config)
-            self.calculator.offer_device(session.meta, session.model_config)
+            self.calculator.offer_device(session.meta, session.model_config, session.draft_config)
         if self.pages.value != "layers":
             self._show_page(session, step)
             return

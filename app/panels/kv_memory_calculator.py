@@ -116,9 +116,9 @@ class KvCalculator(QWidget):
             return None
         return requests_that_fit(device, round(self.weights.value() * GIB), self.predicted_bytes)
 
-    def offer_device(self, meta: dict[str, str], model_config: dict[str, Any]) -> None:
-        """Take the session's own device, and the weights of its model for the preset that is its model."""
-        self._weight_bytes = int(model_config.get("weight_bytes", 0))
+    def offer_device(self, meta: dict[str, str], *configs: dict[str, Any]) -> None:
+        """Take the session's own device, and what its models' weights take for the preset that is its model."""
+        self._weight_bytes = sum(int(config.get("weight_bytes", 0)) for config in configs)
         if meta.get("device_memory_bytes"):
             self.device.setValue(int(meta["device_memory_bytes"]) / GIB)
         if self.preset.currentData() == CURRENT:

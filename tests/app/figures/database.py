@@ -59,7 +59,9 @@ class Database:
         ):
             if kinds and kind not in kinds:
                 continue
-            us = np.frombuffer(blob, np.float32).reshape(-1, len(PHASES)).sum(axis=0, dtype=np.float64)
+            # A session keeps the sums in float32; what is left of the wall time is small beside them, so it matters.
+            rows = np.frombuffer(blob, np.float32).reshape(-1, len(PHASES))
+            us = rows.sum(axis=0, dtype=np.float64).astype(np.float32).astype(np.float64)
             us[-1] = 0.0
             us[-1] = max(0.0, wall_us - us.sum())
             found.append(us)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import cast
 
 import pytest
@@ -11,6 +12,7 @@ from pytestqt.qtbot import QtBot
 from app.panels.kv_memory import KvMemoryPanel
 from app.panels.kv_memory_bars import LayerKv
 from app.theme import theme
+from engine.session import schema
 from engine.session.store import Session
 from tests.app.panels.helpers import click, colour_at, show
 from tests.app.panels.sessions import Recorder, busy_run, decode_run
@@ -143,3 +145,18 @@ def test_it_fits_every_size(qtbot: QtBot, size: tuple[int, int]) -> None:
     assert panel.calculator.geometry().top() >= panel.bars.geometry().bottom()
     last = panel.calculator.result.geometry()
     assert panel.calculator.rect().contains(last)
+
+
+def test_the_calculator_leaves_room_for_a_draft_model_too(qtbot: QtBot) -> None:
+    """Its weights lie on the device beside the target's, whether it drafts or not."""
+    session = decode_run(4, "contiguous").session
+    facts = {**session.model_config, "weight_bytes": 3 * 2**30}
+    session.apply([schema.SessionStarted({
+        "model_config": json.dumps(facts), "draft_config": json.dumps({**facts, "weight_bytes": 2**30}),
+        "device_memory_bytes": str(80 * 2**30),
+    })])  # fmt: skip
+    panel = shown(qtbot, session)
+    panel.calculator.preset.setCurrentIndex(panel.calculator.preset.findData("current"))
+    assert panel.calculator.weights.value() == 4.0
+    fits = (80 - 4) * 2**30 // panel.calculator.predicted_bytes
+    assert panel.calculator.requests_fit == fits
