@@ -20,8 +20,8 @@ from kernels.online_softmax import factor
 from kernels.prefill_attention import SMALLEST_TILE, dot_precision, padded_dim
 
 BLOCK_KEYS: Final = 64
-MOST_ROWS: Final = {torch.float32: 16}
-"""Rows of a tile, heads counted; exact products of more would spill their registers. 64 in other dtypes."""
+MOST_ROWS: Final = 64
+"""Of a tile, heads counted."""
 
 
 @triton.jit(
@@ -76,10 +76,9 @@ def _row_kernel(
                 seen = seen & (columns_here[None, :] > positions[:, None] - window)
             probs = tl.where(seen, tl.exp(scores - lse[:, None]), 0.0)
         # Rows are as long as the context, so they begin anywhere: 2 or 4 bytes a thread, neighbours side by side.
-        probs_ptrs = probs_ptr + (tokens * stride_row + (head - first_head) * stride_row_head)[:, None] + columns_here
-        tl.store(
-            probs_ptrs, probs.to(probs_ptr.dtype.element_ty), mask=valid[:, None] & (columns_here < columns)[None, :]
-        )
+        row_ptrs = probs_ptr + tokens * stride_row + (head - first_head) * stride_row_head  # [M]
+        mask = valid[:, None] & (columns_here < columns)[None, :]
+        tl.store(row_ptrs[:, None] + columns_here[None, :], probs.to(probs_ptr.dtype.element_ty), mask=mask)
 
 
 def attention_row(
@@ -100,7 +99,9 @@ def attention_row(
     arguments = kv_arguments(kv, q)
     group = q.shape[1] // kv.kv_heads
     groups = (heads.stop - 1) // group - heads.start // group + 1  # KV heads that the range touches
-    tile = max(SMALLEST_TILE, min(MOST_ROWS.get(q.dtype, 64), int(triton.next_power_of_2(max_rows * group))))
+    width, exact = padded_dim(q.shape[2]), q.dtype == torch.float32
+    most = SMALLEST_TILE if exact else MOST_ROWS  # exact products of a larger tile would spill their registers
+    tile = max(SMALLEST_TILE, min(most, int(triton.next_power_of_2(max_rows * group))))
     grid = (triton.cdiv(max_rows * group, tile) * groups, triton.cdiv(max_length, BLOCK_KEYS), lengths.shape[0])
     _row_kernel[grid](
         q, lse, out, starts, starts[1:] if ends is None else ends, lengths,
@@ -108,8 +109,9 @@ def attention_row(
         **arguments,
         heads=len(heads), first_head=heads.start, groups=groups, columns=max_length,
         scale=q.shape[2] ** -0.5 if scale is None else scale,
-        window=0 if window is None else window, GROUP=group, HEAD_DIM=q.shape[2], BLOCK_D=padded_dim(q.shape[2]),
-        BLOCK_M=tile, BLOCK_N=BLOCK_KEYS, WINDOWED=window is not None, PRECISION=dot_precision(q.dtype), num_warps=4,
+        window=0 if window is None else window, GROUP=group, HEAD_DIM=q.shape[2], BLOCK_D=width,
+        BLOCK_M=tile, BLOCK_N=BLOCK_KEYS, WINDOWED=window is not None, PRECISION=dot_precision(q.dtype),
+        num_warps=8 if exact and width > 64 else 4,
     )  # fmt: skip
     return out
 
