@@ -44,15 +44,20 @@ def hidden(tmp_path: Path) -> str:
     folder = tmp_path / "hidden"
     folder.mkdir()
     (folder / "sitecustomize.py").write_text(
-        "import sys\n"
-        f"ABSENT = {ABSENT!r}\n"
-        "class Hide:\n"
-        "    def find_spec(self, name, path=None, target=None):\n"
-        "        if name.partition('.')[0] in ABSENT:\n"
-        "            raise ModuleNotFoundError(f'No module named {name!r}', name=name)\n"
-        "sys.meta_path.insert(0, Hide())\n"
+        "from importlib.machinery import PathFinder\n"
+        "find_spec = PathFinder.find_spec\n"
+        "def find_others(finder, name, path=None, target=None):\n"
+        f"    return None if name.partition('.')[0] in {ABSENT!r} else find_spec(name, path, target)\n"
+        "PathFinder.find_spec = classmethod(find_others)\n"
     )
     return str(folder)
+
+
+def done_without(hidden: str, module: str) -> bool:
+    """Whether a Python that is started with this folder on its path does not find a module that is there."""
+    command = [sys.executable, "-c", f"import {module}"]
+    found = subprocess.run(command, env={**os.environ, "PYTHONPATH": hidden}, capture_output=True, check=False)
+    return found.returncode != 0
 
 
 def test_every_stage_runs_where_only_the_packages_of_a_gpu_machine_are(tmp_path: Path, hidden: str) -> None:
@@ -61,6 +66,7 @@ def test_every_stage_runs_where_only_the_packages_of_a_gpu_machine_are(tmp_path:
     assert {name: row["status"] for name, row in rows.items()} == {stage.name: "passed" for stage in STAGES}, printed
     assert status == 0
     assert all(row["figures"] for row in rows.values())
+    assert done_without(hidden, "PySide6")
     assert result["rehearsal"]
     assert result["device"]["total_bytes"] > 0
     assert set(result["versions"]) >= {"python", "torch", "triton", "transformers"}

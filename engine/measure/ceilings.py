@@ -74,16 +74,23 @@ def measure(device: torch.device, dtype: torch.dtype, size: int, seconds: float 
 
     The factors are random: a GPU multiplies equal numbers faster than any real weights, as fewer of its wires switch.
     """
+    read_s, multiply_s = reading_s(device, size, seconds), multiplying_s(device, dtype, seconds)
+    release(device)
+    return Ceilings(size / read_s, 2 * SIDE[device.type] ** 3 / multiply_s)
+
+
+def reading_s(device: torch.device, size: int, seconds: float) -> float:
+    """The shortest time to read `size` bytes."""
     array = torch.ones(size // 4, dtype=torch.float32, device=device)
-    read_s = best_s(array.sum, device, seconds)
-    del array
+    return best_s(array.sum, device, seconds)
+
+
+def multiplying_s(device: torch.device, dtype: torch.dtype, seconds: float) -> float:
+    """The shortest time of a product of SIDE³."""
     side = SIDE[device.type]
     a = torch.randn(side, side, device=device).to(dtype)
     out = torch.empty_like(a)
-    multiply_s = best_s(lambda: torch.mm(a, a, out=out), device, seconds)
-    del a, out
-    release(device)
-    return Ceilings(size / read_s, 2 * side**3 / multiply_s)
+    return best_s(lambda: torch.mm(a, a, out=out), device, seconds)
 
 
 def release(device: torch.device) -> None:

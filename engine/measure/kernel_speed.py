@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import statistics
 import sys
+from collections.abc import Iterable
 from importlib.util import find_spec
 from itertools import chain
 from time import perf_counter
@@ -40,17 +41,23 @@ def main() -> int:
     reason = (None if find_spec("triton") else NO_TRITON) if cuda else NO_CUDA
     dtype = torch.bfloat16 if cuda else torch.float32
     ceilings = measure(device, dtype, BYTES[device.type][1])
-    flush = torch.empty(FLUSH_BYTES[device.type], dtype=torch.int8, device=device)
-    rows = []
     of_cpu = () if cuda or library.unavailable() else cpu_cases()
-    with torch.inference_mode():
-        for case in chain(of_cpu, cases(GPU if cuda else CPU, device, dtype, reason is None)):
-            print(f"{case.kernel} {case.shape}", file=sys.stderr, flush=True)
-            rows.append(row_of(case, ceilings, flush))
+    rows = rows_of(chain(of_cpu, cases(GPU if cuda else CPU, device, dtype, reason is None)), ceilings, device)
     facts = {"read_bytes_per_s": ceilings.read_bytes_per_s, "flops_per_s": ceilings.flops_per_s}
     found = {"device": device_name(device), "dtype": str(dtype).removeprefix("torch."), "reason": reason}
     print(json.dumps({**found, "ceilings": facts, "rows": rows}))
     return 0
+
+
+def rows_of(found: Iterable[Case], ceilings: Ceilings, device: torch.device) -> list[dict[str, Any]]:
+    """The figures of every case, one after the other."""
+    flush = torch.empty(FLUSH_BYTES[device.type], dtype=torch.int8, device=device)
+    rows = []
+    with torch.inference_mode():
+        for case in found:
+            print(f"{case.kernel} {case.shape}", file=sys.stderr, flush=True)
+            rows.append(row_of(case, ceilings, flush))
+    return rows
 
 
 def row_of(case: Case, ceilings: Ceilings, flush: torch.Tensor) -> dict[str, Any]:

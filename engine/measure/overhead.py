@@ -24,11 +24,12 @@ class OverheadMeter:
     def add(
         self, wall_ns: int, timing_ns: float, accounting_ns: float, *, beside: bool = False, late: bool = True
     ) -> Overhead | None:
-        """Count one step that took `wall_ns`, its account included; the share since the last time it was told, once a second's worth of steps has come.
+        """Count one step that took `wall_ns`, its account included.
 
-        `timing_ns` lengthened the step itself. `accounting_ns` is the host's work for its record; `beside` says that
-        the next step was on its way by then: this work costs nothing unless that step is done before the host asks
-        for it, which the next call tells by `late`.
+        Returns the share since the last time it was told, once a second's worth of steps has come. `timing_ns`
+        lengthened the step itself. `accounting_ns` is the host's work for its record; `beside` says that the next step
+        was on its way by then: this work costs nothing unless that step is done before the host asks for it, which
+        the next call tells by `late`.
         """
         self._wall_ns += wall_ns
         self._spent_ns += timing_ns + (self._beside_ns if late else 0.0)

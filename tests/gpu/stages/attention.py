@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Any
 
 import torch
 
+from engine.measure.ceilings import Ceilings
+from engine.measure.kernel_speed import REPEATS, rows_of
+from engine.measure.triton_cases import cases
 from tests.benchmarks.gpu_decode import AttentionSizes, copy_bytes_per_s, decode_attention_row, prefill_attention_row
-from tests.gpu.stages.rehearsed import ATTENTION
+from tests.gpu.stages.rehearsed import ATTENTION, TINY
 from tests.gpu.stages.setting import ROOT, Setting, environment, last_line
 
 
@@ -33,16 +37,23 @@ def tell(setting: Setting, row: dict[str, Any]) -> None:
 
 def time_all_kernels(setting: Setting) -> None:
     """Each kernel beside PyTorch's own form; the whole table is kept as kernels.json."""
-    command = [sys.executable, "-m", "engine.measure.kernel_speed"]
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, cwd=ROOT, env=environment(setting.rehearse)
-    )  # fmt: skip
-    setting.report.holds("bench --suite kernels", done.returncode == 0, last_line(done.stderr))
-    if done.returncode:
-        print(done.stderr)
-        return
-    (setting.out / "kernels.json").write_text(done.stdout, encoding="utf-8")
-    for row in json.loads(done.stdout)["rows"]:
+    if setting.rehearse:
+        REPEATS["cpu"] = 2  # each runs in the interpreter
+        small = replace(TINY, rows=(3,), decode=((1, 24),))
+        found = rows_of(cases(small, setting.device, torch.float32, True), Ceilings(1e10, 1e11), setting.device)
+        text = json.dumps({"rows": found})
+    else:
+        done = subprocess.run(
+            [sys.executable, "-m", "engine.measure.kernel_speed"],
+            capture_output=True, text=True, check=False, cwd=ROOT, env=environment(setting.rehearse),
+        )  # fmt: skip
+        setting.report.holds("bench --suite kernels", done.returncode == 0, last_line(done.stderr))
+        if done.returncode:
+            print(done.stderr)
+            return
+        text = done.stdout
+    (setting.out / "kernels.json").write_text(text, encoding="utf-8")
+    for row in json.loads(text)["rows"]:
         against = "" if row["against_peer"] is None else f"; {row['against_peer']:.2f}× {row['peer']}"
         how = f"{row['shape']}: {1e6 * row['time_s']:.1f} µs, {row['bound']}{against}"
         setting.report.figure(f"{row['kernel']}, of its ceiling", row["share"], how=how)

@@ -7,7 +7,7 @@ import gc
 import torch
 
 from tests.benchmarks.gpu_decode import BUDGETS, Decoding, copy_bytes_per_s, decode_steps, mbu_row, tokens_per_s
-from tests.benchmarks.random_llama import Shape, random_llama
+from tests.benchmarks.random_llama import Shape, random_model
 from tests.gpu.stages.rehearsed import DECODING, SHAPE
 from tests.gpu.stages.setting import Setting
 
@@ -30,7 +30,7 @@ def decode(setting: Setting, shape: Shape, budget: float | None, copy: float) ->
     """MBU, rate, and the device's share of a step's wall time."""
     report = setting.report
     dtype = torch.float32 if setting.rehearse else torch.bfloat16
-    _, ours = random_llama(shape, setting.device, dtype)
+    ours = random_model(shape, setting.device, dtype)
     how = DECODING if setting.rehearse else Decoding(rounds=ROUNDS)
     found = mbu_row(shape, ours, copy, budget, how)
     report.figure(found["what"], found["figure"], how=found["how"], least=budget, most=setting.bound(1.0))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import torch
 
-from engine.measure.triton_cases import CHECKED, Sizes
+from engine.measure.triton_cases import CHECKED
+from tests.gpu.stages.rehearsed import TINY
 from tests.gpu.stages.setting import Setting
 from tests.kernels.full_size import check_all
 
-TINY = Sizes((1, 3), 96, 80, 4, 2, 32, 24, ((1, 40), (3, 24)), "tiny")
 REHEARSED = ((TINY, torch.float32), (TINY, torch.bfloat16))
 
 

@@ -26,7 +26,7 @@ from engine.graphs.captured import CapturedStep, Heard, step_work
 from engine.measure.timers import HOST_PHASES
 from engine.model.loader import LoadedModel
 from engine.session.schema import PHASES, AnyEvent, Step
-from tests.benchmarks.random_llama import Shape, random_llama
+from tests.benchmarks.random_llama import Shape, random_model
 from tests.engine.drive import drive
 from tests.gpu.stages.setting import Setting, median
 
@@ -77,7 +77,7 @@ class RangeTimer:
 def run(setting: Setting) -> None:
     """One decode step of a few layers, replayed."""
     shape, dtype = (TINY, torch.float32) if setting.rehearse else (FULL, torch.bfloat16)
-    _, model = random_llama(shape, setting.device, dtype)
+    model = random_model(shape, setting.device, dtype)
     spec = RunSpec(
         (RequestSpec("The cat sits on", 10 if setting.rehearse else 200, ignore_eos=True),),
         Switches(kv="paged", attention="sdpa" if setting.rehearse else "triton", graphs=True), Observation("layer"),

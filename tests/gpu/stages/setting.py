@@ -63,10 +63,10 @@ class Setting:
 
     def tiny_models(self) -> tuple[str, str]:
         """Folders of a tiny target and a draft that agrees with it now and then, made by transformers."""
-        from tests.engine.tiny import disturb, save_tiny_llama
-
         target, draft = self.scratch / "target", self.scratch / "draft"
-        if not target.exists():
+        if not draft.exists():
+            from tests.engine.tiny import disturb, save_tiny_llama
+
             save_tiny_llama(target, layers=1)
             disturb(target, draft, 0.01)
         return str(target), str(draft)

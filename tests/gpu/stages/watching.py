@@ -12,7 +12,7 @@ from engine.decode.settings import Detail, Observation, RequestSpec, RunSpec, Sw
 from engine.measure import overhead
 from engine.model.loader import LoadedModel
 from engine.session.schema import Overhead
-from tests.benchmarks.random_llama import HALF_BILLION, Shape, random_llama
+from tests.benchmarks.random_llama import HALF_BILLION, Shape, random_model
 from tests.engine.drive import drive, session_of
 from tests.gpu.stages.setting import Setting, median
 
@@ -30,7 +30,7 @@ APART = 0.004
 def run(setting: Setting) -> None:
     """With graphs and without, on the 0.5 B shape: with graphs the device is the limit, without them the host."""
     shape, dtype = (TINY, torch.float32) if setting.rehearse else (HALF_BILLION, torch.bfloat16)
-    _, model = random_llama(shape, setting.device, dtype)
+    model = random_model(shape, setting.device, dtype)
     attention = "sdpa" if setting.rehearse else "triton"
     overhead.TELL_EVERY_NS = TOLD_EVERY_NS  # type: ignore[misc] # often enough for runs as short as these
     for graphs in (True, False):
