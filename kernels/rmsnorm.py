@@ -35,11 +35,8 @@ def _rms_norm_kernel(
         tl.store(sum_ptr + outer * stride_sum + columns, x.to(sum_ptr.dtype.element_ty), mask=inside)
     scale = 1.0 / tl.sqrt(tl.sum(x * x, 1) / WIDTH + eps)  # [R]
     weight = tl.load(weight_ptr + head * stride_weight + columns, mask=inside, other=0.0).to(tl.float32)
-    normed = x * scale[:, None] * weight
-    tl.store(
-        out_ptr + outer * stride_out + head * stride_out_inner + columns,
-        normed.to(out_ptr.dtype.element_ty), mask=inside,
-    )  # fmt: skip
+    normed = (x * scale[:, None] * weight).to(out_ptr.dtype.element_ty)
+    tl.store(out_ptr + outer * stride_out + head * stride_out_inner + columns, normed, mask=inside)
 
 
 def rms_norm(x: Tensor, weight: Tensor, eps: float, *, out: Tensor | None = None) -> Tensor:
