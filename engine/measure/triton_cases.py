@@ -392,7 +392,8 @@ def row_problems(sizes: Sizes, rows: int, random: Random) -> Iterator[Problem]:
     turning = qkv[:, : heads + kv_heads]
     yield Norm("rmsnorm of heads", turning, None, random(heads + kv_heads, head_dim), torch.empty_like(turning), None)
     memory = random(2, rows, kv_heads, head_dim)
-    angle = torch.rand(rows, 1, head_dim // 2, device=qkv.device) * 1000
+    frequency = 10_000.0 ** -torch.linspace(0, 1, head_dim // 2, device=qkv.device)
+    angle = torch.arange(rows, device=qkv.device)[:, None, None] * frequency  # [rows, 1, head_dim / 2]
     slots = torch.randperm(rows, device=qkv.device)
     yield Rope(qkv, torch.polar(torch.ones_like(angle), angle), memory, slots, heads)
     del qkv, turning, memory
