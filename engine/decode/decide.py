@@ -33,7 +33,7 @@ def decide(logits: Tensor, shares: Sequence[Share], alternatives: int, timer: St
             params = [request.spec.sampling for request in requests]
             tokens = draw_rows(logits, params, [uniforms_of(request, 1)[0] for request in requests])
             described = describe(logits, tokens, alternatives)
-            timer.finish()
+            timer.pause()
             return [
                 Drawn(request, 0, 0, [choice]) for request, choice in zip(requests, choices(described), strict=True)
             ]
@@ -52,7 +52,7 @@ def decide(logits: Tensor, shares: Sequence[Share], alternatives: int, timer: St
             tokens_of += verdict.tokens
             first += 1 + len(share.drafts)
         described = describe(logits[rows], torch.tensor(tokens_of, device=logits.device), alternatives)
-        timer.finish()
+        timer.pause()
         left = choices(described)
         drawn = []
         for request, share, verdict in zip(requests, shares, verdicts, strict=True):

@@ -192,6 +192,7 @@ class Engine:
         if self._proposer is not None:
             with timer("draft"):
                 shares = self._propose(shares)
+            timer.pause()  # neither the host's preparations nor a captured step belong to the draft
         with timer("prepare"):
             shares, batch, captured = self._prepare(shares)
         self._log_scheduled(shares, start_ns)

@@ -45,7 +45,7 @@ def teacher_pass(model: LoadedModel, attention: Attention, request: Request, tim
     logits = model.decoder.forward(batch, cache, attention, timer)  # [generated, vocab]
     with timer("sample"):
         best = logits.argmax(-1)
-        timer.finish()
+        timer.pause()
         found = best.tolist()
     emitted = request.tokens[request.prompt_tokens :]
     pairs = enumerate(zip(emitted, found, strict=True), request.prompt_tokens)

@@ -102,7 +102,7 @@ def step_work(parts: Parts, variant: Variant, rows: int, timer: StepTimer, heard
                 buffers.out[: rows * width, : variant.columns].copy_(described)
                 if width == 1:
                     buffers.drawn[:rows].copy_(tokens)
-        timer.finish()
+        timer.pause()
 
     return work
 

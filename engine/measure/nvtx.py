@@ -70,8 +70,8 @@ class NvtxTimer:
     def begin(self) -> None:
         self._inner.begin()
 
-    def finish(self) -> None:
-        self._inner.finish()
+    def pause(self) -> None:
+        self._inner.pause()
 
     def spent_us(self) -> NDArray[np.float64]:
         return self._inner.spent_us()

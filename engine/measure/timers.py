@@ -29,6 +29,13 @@ class PhaseTimer(Protocol):
     def layer(self, index: int) -> None:
         """What follows belongs to layer `index`; `layers` (one past the last) stands for no layer."""
 
+    def pause(self) -> None:
+        """What the device does from here on belongs to no phase until the next one begins.
+
+        A phase on a device lasts until the next boundary, and the last one of a step until this: call it where work
+        follows that is of no phase, and before the copy that waits for the step's tokens.
+        """
+
 
 class StepTimes(Protocol):
     """What a step's time is read from when it is over."""
@@ -51,9 +58,6 @@ class StepTimer(PhaseTimer, StepTimes, Protocol):
     def begin(self) -> None:
         """Forget the step before."""
 
-    def finish(self) -> None:
-        """The device's work of the step is launched; call it before the copy that waits for the step's tokens."""
-
     def spent_us(self) -> NDArray[np.float64]:
         """µs by phase as timed, float64 [rows, len(PHASES)], `other` empty; no rows where nothing is timed."""
 
@@ -74,7 +78,7 @@ class NoTimer:
     def begin(self) -> None:
         pass
 
-    def finish(self) -> None:
+    def pause(self) -> None:
         pass
 
     def spent_us(self) -> NDArray[np.float64]:
@@ -138,7 +142,7 @@ class HostTimer:
             for span in row.values():
                 span.total = span.count = 0
 
-    def finish(self) -> None:
+    def pause(self) -> None:
         pass
 
     def spent_us(self) -> NDArray[np.float64]:
@@ -182,7 +186,7 @@ class DeviceTimer:
 
     Kernels of a stream run in order, so a phase lasts from its own event to the next boundary's; the span in which the
     host only works (HOST_PHASES) is timed by the host's clock. Nothing waits for the device while the step is launched.
-    Events are made once and used again. The caller marks the end of the device's work by `finish`, before it copies
+    Events are made once and used again. The caller marks the end of the device's work by `pause`, before it copies
     the tokens to the host. `event_ns` and `span_ns` are what an event and a span of the host's clock cost here.
     """
 
@@ -220,7 +224,7 @@ class DeviceTimer:
         self._pool[used].record()
         self._boundaries.append((self._current, phase))
 
-    def finish(self) -> None:
+    def pause(self) -> None:
         self.mark(OTHER)
 
     def wait(self) -> None:

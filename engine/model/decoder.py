@@ -126,6 +126,7 @@ class Decoder:
             with timer("attention"):
                 mixed = attention(q, cache, index, batch)  # [P, heads, head_dim]
             if probe is not None and probe.wants(index):
+                timer.pause()
                 probe.observe(index, q, cache, batch, attention)
             mixed = mixed.reshape(rows, heads * head_dim)
             x, delta = self._join(x, mixed, layer.out, layer.attention_post_norm, "attn_out", timer)  # [P, hidden]

@@ -66,7 +66,7 @@ def test_a_timers_events_are_recorded_on_the_models_device(cuda: FakeCuda, curre
     timer.begin()
     with timer("ffn"):
         pass
-    timer.finish()
+    timer.pause()
     assert {number for event in cuda.events for number in event.recorded_on} == {1}
     assert not any(event.external for event in cuda.events)
 
@@ -82,7 +82,7 @@ def test_captures_share_one_stream_of_the_models_device(cuda: FakeCuda) -> None:
         seen.append((cuda.current, cuda.current_stream().device))
         with timer("ffn"):
             pass
-        timer.finish()
+        timer.pause()
 
     device.capture(work)
     device.capture(work)

@@ -97,7 +97,7 @@ def test_moments_and_the_marks_of_a_captured_timer_tell_device_time() -> None:
             torch.mm(a, a, out=out)
         with timer("norm"):
             out.mul_(0.5)
-        timer.finish()
+        timer.pause()
 
     call = device.capture(work)
     started, finished = device.moment(), device.moment()

@@ -5,16 +5,22 @@ from __future__ import annotations
 import gc
 import weakref
 from itertools import pairwise, product
+from time import perf_counter_ns
 
 import numpy as np
 import pytest
 
+from engine.decode.draft import DraftProposer
 from engine.decode.engine import Engine
+from engine.decode.request import Request
 from engine.decode.settings import LoadSpec, Observation, Probe, RequestSpec, RunSpec, Sampling, SwitchChange, Switches
+from engine.decode.speculation import Proposal
 from engine.graphs.device import PlainDevice
+from engine.measure.timers import DeviceTimer
 from engine.model.loader import LoadedModel, load_model
 from engine.session.schema import PHASES, Mark, RequestFinished, Step, Token, Work
 from tests.engine.drive import drive, session_of, tokens_of
+from tests.engine.host_event import HostEvent
 
 PROMPTS = ("the cat sits", "once upon a time", "x", "a longer prompt than the others", "two")
 COMBINATIONS = tuple(
@@ -362,3 +368,37 @@ def test_a_teacher_pass_comes_after_what_is_in_the_air(tiny_model: LoadedModel) 
     spec = RunSpec((request,), Switches(kv="paged", graphs=True), teacher_pass=True)
     kinds = [step.kind for step in steps_of(list(drive(tiny_model, spec, graph_device=PlainDevice())))]
     assert kinds[-2:] == ["decode", "teacher"]
+
+
+@pytest.mark.parametrize("temperature", [0.0, 0.9])
+@pytest.mark.parametrize("graphs", [False, True])
+def test_on_a_device_the_draft_has_its_own_time_and_no_more(
+    tiny_model: LoadedModel, tiny_draft: LoadedModel, graphs: bool, temperature: float
+) -> None:
+    """A device's phase ends where the next one begins: a captured step has none that would end the draft's."""
+
+    drafting_us: list[float] = []
+    propose = DraftProposer.propose
+
+    def timed(self: DraftProposer, requests: list[Request], counts: list[int]) -> list[Proposal]:
+        start_ns = perf_counter_ns()
+        found = propose(self, requests, counts)
+        drafting_us.append((perf_counter_ns() - start_ns) / 1e3)
+        return found
+
+    def before_step(engine: Engine, call: int) -> None:
+        if call == 0:
+            engine._timer = DeviceTimer(tiny_model.config.layers, False, HostEvent)
+
+    switches = Switches(kv="paged", speculate="draft", k=3, graphs=graphs)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DraftProposer, "propose", timed)
+        events = drive(tiny_model, RunSpec(requests_of(20, temperature=temperature), switches), before_step,
+                       draft=tiny_draft, graph_device=PlainDevice())  # fmt: skip
+    pairs = list(zip(steps_of(list(events)), drafting_us, strict=True))  # each step asks the proposer once
+    drafted = [(step, own_us) for step, own_us in pairs if step.kind == "verify"]
+    assert {step.launch for step, _ in drafted} == ({"graph", "twin"} if graphs else {"eager"})
+    column = PHASES.index("draft")
+    shares = [float(np.frombuffer(step.phases, np.float32)[column]) / own_us for step, own_us in drafted]
+    # Plain calls in place of graphs run within the host's "prepare", which is why host phases shrink to what is left.
+    assert (0.5 if graphs else 0.9) < np.median(shares) < 1.15

@@ -57,7 +57,7 @@ def test_a_step_is_priced_by_the_timer_that_ran() -> None:
         for phase in ("norm", "qkv", "ffn"):
             with timer(phase):
                 pass
-        timer.finish()
+        timer.pause()
     assert host.cost_ns == 4 * 100.0
     assert device.cost_ns == (3 + 1) * 3000.0 + 100.0  # an event a phase, one at the end, and a span of the host's
     assert NoTimer().cost_ns == 0
@@ -79,7 +79,7 @@ def test_on_a_gpu_the_price_is_that_of_its_events(monkeypatch: pytest.MonkeyPatc
     timer = make_timer("phase", 2, torch.device("cuda", 0))
     with timer("ffn"):
         pass
-    timer.finish()
+    timer.pause()
     assert timer.cost_ns == pytest.approx(2 * 50_000)
 
 

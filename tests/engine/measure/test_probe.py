@@ -12,11 +12,17 @@ from torch import Tensor
 
 from engine.attention.build import make_attention
 from engine.cache.none import NoCache
-from engine.decode.settings import Probe
+from engine.decode.engine import Engine
+from engine.decode.settings import Observation, Probe, RequestSpec, RunSpec
 from engine.measure.probe import ROWS_A_SPAN, RowProbe
+from engine.measure.timers import OTHER, DeviceTimer
 from engine.model.batch import PADDING_REQUEST, Batch
 from engine.model.config import ModelConfig
-from engine.session.schema import AttentionRow
+from engine.model.loader import LoadedModel
+from engine.session.schema import PHASES, AttentionRow, Step
+from tests.engine.drive import drive
+from tests.engine.host_event import HostEvent
+from tests.engine.measure.test_timers import spin
 
 CONFIG = ModelConfig(
     architecture="LlamaForCausalLM", layers=2, hidden=32, heads=4, kv_heads=2, head_dim=8, ffn=48, vocab=100,
@@ -74,3 +80,22 @@ def test_a_long_prefill_keeps_its_last_rows() -> None:
 def test_only_its_layer_is_wanted() -> None:
     probe = RowProbe(Probe(1, 0), CONFIG)
     assert [probe.wants(layer) for layer in range(2)] == [False, True]
+
+
+@pytest.mark.parametrize("on_device", [False, True])
+def test_looking_at_attention_is_no_part_of_any_phase(
+    tiny_model: LoadedModel, monkeypatch: pytest.MonkeyPatch, on_device: bool
+) -> None:
+    """A phase on a device lasts until the next one begins: what the probe launches in between is not attention's."""
+    monkeypatch.setattr(RowProbe, "observe", lambda *_: spin(5000))
+
+    def before_step(engine: Engine, call: int) -> None:
+        if on_device and call == 0:
+            engine._timer = DeviceTimer(tiny_model.config.layers, False, HostEvent)
+
+    spec = RunSpec((RequestSpec("a", 4, ignore_eos=True),), observation=Observation("phase", Probe(0, 0)))
+    for step in drive(tiny_model, spec, before_step):
+        if isinstance(step, Step):
+            phases = np.frombuffer(step.phases, np.float32)
+            assert phases[:OTHER].sum() < 5000 <= phases[OTHER]
+            assert phases[PHASES.index("attention")] > 0

@@ -108,7 +108,7 @@ def test_device_phases_lie_between_boundaries() -> None:
     timer.layer(2)
     with timer("sample"):
         stream.ms += 0.5
-        timer.finish()
+        timer.pause()
     assert stream.synchronised == 0
     phases = timer.read_us(wall_us=5000.0)
     assert phases[0, NORM] == pytest.approx(250)
@@ -132,7 +132,7 @@ def test_device_events_are_made_once_and_used_again() -> None:
         timer.begin()
         with timer("ffn"):
             stream.ms += 1.0
-        timer.finish()
+        timer.pause()
         assert timer.read_us(2000.0)[0, FFN] == pytest.approx(1000)
     assert len(made) == 2
 

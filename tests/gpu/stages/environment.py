@@ -73,7 +73,7 @@ def check_graph(setting: Setting, device: torch.device) -> None:
         timer.begin()
         with timer("ffn"):
             y.copy_(2 * x + 1)
-        timer.finish()
+        timer.pause()
 
     call = graphs.capture(work)
     x.fill_(3.0)

@@ -64,7 +64,7 @@ class RangeTimer:
     def begin(self) -> None:
         pass
 
-    def finish(self) -> None:
+    def pause(self) -> None:
         pass
 
     def spent_us(self) -> NDArray[np.float64]:
