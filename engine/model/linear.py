@@ -135,9 +135,9 @@ def make_linear(weight: Tensor, bias: Tensor | None, device: torch.device, dtype
     if device.type != "cpu":
         return PlainLinear(weight, bias)
     if dtype == torch.float32:
-        packed = can_pack() and weight.nbytes >= PACK_BYTES and packing_pays(torch.get_num_threads())
+        packed = can_pack(dtype) and weight.nbytes >= PACK_BYTES and packing_pays(torch.get_num_threads())
         return PackedLinear(weight, bias) if packed else TransposedLinear(weight, bias)
-    if dtype == torch.bfloat16 and can_pack() and torch.ops.mkldnn._is_mkldnn_bf16_supported():
+    if dtype == torch.bfloat16 and can_pack(dtype):
         return PackedLinear(weight, bias)
     return PlainLinear(weight, bias)
 
@@ -158,6 +158,8 @@ def packing_pays(threads: int) -> bool:
     return packed_s < transposed_s
 
 
-def can_pack() -> bool:
-    """Whether this PyTorch has oneDNN."""
-    return bool(torch._C._has_mkldnn)
+def can_pack(dtype: torch.dtype) -> bool:
+    """Whether this PyTorch has oneDNN, and that can pack weights of `dtype` (bfloat16: AVX-512, or what replaces it)."""
+    if not torch._C._has_mkldnn:
+        return False
+    return dtype != torch.bfloat16 or bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
