@@ -10,8 +10,8 @@ from typing import Any
 
 import torch
 
+from engine.measure import kernel_speed
 from engine.measure.ceilings import Ceilings
-from engine.measure.kernel_speed import REPEATS, rows_of
 from engine.measure.triton_cases import cases
 from tests.benchmarks.gpu_decode import AttentionSizes, copy_bytes_per_s, decode_attention_row, prefill_attention_row
 from tests.gpu.stages.rehearsed import ATTENTION, TINY
@@ -38,9 +38,10 @@ def tell(setting: Setting, row: dict[str, Any]) -> None:
 def time_all_kernels(setting: Setting) -> None:
     """Each kernel beside PyTorch's own form; the whole table is kept as kernels.json."""
     if setting.rehearse:
-        REPEATS["cpu"] = 2  # each runs in the interpreter
+        kernel_speed.WARM_UP, kernel_speed.REPEATS["cpu"] = 1, 2  # type: ignore[misc] # each runs in the interpreter
         small = replace(TINY, rows=(3,), decode=((1, 24),))
-        found = rows_of(cases(small, setting.device, torch.float32, True), Ceilings(1e10, 1e11), setting.device)
+        listed = cases(small, setting.device, torch.float32, True)
+        found = kernel_speed.rows_of(listed, Ceilings(1e10, 1e11), setting.device)
         text = json.dumps({"rows": found})
     else:
         done = subprocess.run(
