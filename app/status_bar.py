@@ -102,10 +102,8 @@ class StatusBar(QStatusBar):
             (self._dropped, self.tr("Dropped detail"),
              self.tr("● measured: attention and layer rows the event queue had no room for; never steps or tokens")),
             (self._overhead, self.tr("Cost of the profiler"),
-             self.tr(
-                 "ƒ derived: share of the time that observing the steps takes. What a timed span costs here was "
-                 "measured beforehand; accounts and attention rows are timed where they happen."
-             )),
+             self.tr("ƒ derived: share of the steps' time that observing takes; "
+                     "a timed span counts as one was measured to cost here")),
         ):  # fmt: skip
             label.setAccessibleName(name)
             label.setToolTip(tip)

@@ -2927,8 +2927,12 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
         <translation>分析器的开销</translation>
     </message>
     <message>
+        <source>ƒ derived: share of the steps&apos; time that observing takes; a timed span counts as one was measured to cost here</source>
+        <translation>ƒ 推算：观测所占各步时间的比例；一次计时按本机测得的开销计</translation>
+    </message>
+    <message>
         <source>ƒ derived: share of the time that observing the steps takes. What a timed span costs here was measured beforehand; accounts and attention rows are timed where they happen.</source>
-        <translation>ƒ 推算：观测各步所占的时间比例。一次计时的开销事先在本机测得；记账与注意力行当场计时。</translation>
+        <translation type="vanished">ƒ 推算：观测各步所占的时间比例。一次计时的开销事先在本机测得；记账与注意力行当场计时。</translation>
     </message>
     <message>
         <source>● measured: share of the steps&apos; time that observing them takes</source>
