@@ -108,7 +108,7 @@ class Feed(QThread):
         """Why values of switches cannot run with the model that is loaded, as the engine said."""
         self.state = "starting"
         self.overhead: float | None = None
-        """The instrumentation's own cost as a share of the time of steps and their accounts, as the engine said last."""
+        """The instrumentation's own cost, a share of the steps' time with their accounts, as the engine said last."""
 
     # --- called from the window -------------------------------------------------------------------------------------
 

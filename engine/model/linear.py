@@ -159,7 +159,7 @@ def packing_pays(threads: int) -> bool:
 
 
 def can_pack(dtype: torch.dtype) -> bool:
-    """Whether this PyTorch has oneDNN, and that can pack weights of `dtype` (bfloat16: AVX-512, or what replaces it)."""
+    """Whether this PyTorch has oneDNN and it packs weights of `dtype` here (bfloat16 needs AVX-512 or the like)."""
     if not torch._C._has_mkldnn:
         return False
     return dtype != torch.bfloat16 or bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())

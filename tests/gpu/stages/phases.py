@@ -11,19 +11,18 @@ import json
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch.profiler import ProfilerActivity, profile, record_function
 
 from engine.decode.engine import Engine
 from engine.decode.settings import Observation, RequestSpec, RunSpec, Switches
 from engine.graphs.captured import CapturedStep, Heard, step_work
-from engine.measure.timers import HOST_PHASES
+from engine.measure.nvtx import NvtxTimer
+from engine.measure.timers import HOST_PHASES, NoTimer
 from engine.model.loader import LoadedModel
 from engine.session.schema import PHASES, AnyEvent, Step
 from tests.benchmarks.random_llama import Shape, random_model
@@ -49,29 +48,20 @@ class Kernel:
     correlation: int
 
 
-class RangeTimer:
-    """A step timer that puts a range of the profiler around each phase."""
+class ProfilerRanges:
+    """Ranges of the profiler in place of NVTX's, so that `NvtxTimer` puts one around each phase."""
 
-    device_ns = -1
-    cost_ns = 0.0
+    def __init__(self) -> None:
+        self._open: list[record_function] = []
 
-    def __call__(self, phase: str) -> AbstractContextManager[None]:
-        return record_function(f"phase:{phase}")
+    def range_push(self, msg: str) -> None:
+        """Open a range inside of those that are open."""
+        self._open.append(record_function(f"phase:{msg}"))
+        self._open[-1].__enter__()  # type: ignore[no-untyped-call]
 
-    def layer(self, index: int) -> None:
-        pass
-
-    def begin(self) -> None:
-        pass
-
-    def pause(self) -> None:
-        pass
-
-    def spent_us(self) -> NDArray[np.float64]:
-        return np.empty((0, len(PHASES)))
-
-    def read_us(self, wall_us: float) -> NDArray[np.float32]:
-        return np.empty((0, len(PHASES)), np.float32)
+    def range_pop(self) -> None:
+        """Close the innermost range."""
+        self._open.pop().__exit__(None, None, None)
 
 
 def run(setting: Setting) -> None:
@@ -104,7 +94,7 @@ def compare_twin(setting: Setting, engine: Engine) -> None:
     variant, sizes = next(iter(graphs._captured.items()))
     step = sizes[1]
     twin_us = timed_twin(setting, step)
-    labelled = step_work(graphs._parts, variant, 1, RangeTimer(), Heard())
+    labelled = step_work(graphs._parts, variant, 1, NvtxTimer(NoTimer(), ProfilerRanges()), Heard())
     if setting.rehearse:
         seen_us = ranges_of(traced(setting, labelled, REPEATS))
         counts: dict[str, int] = dict.fromkeys(seen_us, 1)

@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tests.gpu.stages.report import Report
 
@@ -106,6 +106,3 @@ def median(values: list[float]) -> float:
     from statistics import median as middle
 
     return middle(values) if values else float("nan")
-
-
-Row = dict[str, Any]
