@@ -79,10 +79,10 @@ class Watcher:
 def compare_recording(setting: Setting) -> None:
     """A batch that keeps the device busy for a few seconds: means over the moments of the session's own readings."""
     target, draft = setting.models()
-    count, tokens = (2, 240) if setting.rehearse else (REQUESTS, TOKENS)
+    count, tokens, batch = (10, 240, 1) if setting.rehearse else (REQUESTS, TOKENS, BATCH)
     requests = tuple(RequestSpec("The cat sits on", tokens, ignore_eos=True) for _ in range(count))
     switches = Switches(
-        kv="paged", attention="sdpa" if setting.rehearse else "triton", batching="continuous", max_batch=BATCH,
+        kv="paged", attention="sdpa" if setting.rehearse else "triton", batching="continuous", max_batch=batch,
         graphs=not setting.rehearse,
     )  # fmt: skip
     with Recording(LoadSpec(target, draft, device=setting.device_name)) as recording:
