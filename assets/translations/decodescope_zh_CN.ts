@@ -124,10 +124,6 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>{rows} 行中的 {some} 行 ●</translation>
     </message>
     <message>
-        <source>layer {layer} · {head} · {rows} rows ●</source>
-        <translation type="vanished">第 {layer} 层 · {head} · {rows} 行 ●</translation>
-    </message>
-    <message>
         <source>Run a prompt and the attention of one head appears here, a row a token.</source>
         <translation>运行提示词后，一个注意力头的注意力会在此出现，每个 token 一行。</translation>
     </message>
@@ -528,10 +524,6 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <source>Measures {tokens} greedy tokens after “{prompt}”, {repeats} repeats after one that warms up</source>
         <translation>将测量：“{prompt}”之后贪心生成 {tokens} 个 token，预热一次后重复 {repeats} 次</translation>
     </message>
-    <message>
-        <source>“{prompt}” · {tokens} tokens · {repeats} repeats a side after one that warms up, greedy</source>
-        <translation type="vanished">“{prompt}” · {tokens} 个 token · 预热一次后每侧重复 {repeats} 次，贪心</translation>
-    </message>
 </context>
 <context>
     <name>BlockMap</name>
@@ -577,10 +569,6 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>Step {step} ran without blocks (kv is {kv}). Choose kv = paged in the run panel, and the map of its blocks appears here.</source>
         <translation>第 {step} 步没有使用块（kv 为 {kv}）。在运行面板中选择 kv = paged，块图就会显示在这里。</translation>
-    </message>
-    <message>
-        <source>after step {step}: {blocks} blocks of {size} positions {measured} · {held} held, {shared} of them shared · {evictable} evictable · {free} free · held blocks {fill} full {derived}</source>
-        <translation type="vanished">第 {step} 步之后：{blocks} 个块，每块 {size} 个位置 {measured} · 占用 {held}，其中共享 {shared} · 可回收 {evictable} · 空闲 {free} · 占用的块填充 {fill} {derived}</translation>
     </message>
     <message>
         <source>after step {step}: {blocks} blocks of {size} positions {measured} · {held} held, {shared} of them shared · {evictable} evictable · {free} free</source>
@@ -780,10 +768,6 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>请求 {id}（第 {place} 个，共 {all} 个） · {facts}</translation>
     </message>
     <message>
-        <source>request {} of {} · {}</source>
-        <translation type="vanished">第 {} 个请求，共 {} 个 · {}</translation>
-    </message>
-    <message>
         <source>length reached</source>
         <translation>达到长度上限</translation>
     </message>
@@ -833,10 +817,6 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>pooled {n} × {n}</source>
         <translation>{n} × {n} 池化</translation>
-    </message>
-    <message>
-        <source>a cell is the largest of {n} × {n} positions</source>
-        <translation type="vanished">每格为 {n} × {n} 个位置中的最大值</translation>
     </message>
     <message>
         <source>layer {layer}, head {head}: {rows} rows, mean entropy {nats} nats ƒ</source>
@@ -1110,10 +1090,6 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>nothing cached · a cache would hold {} {}</source>
         <translation>无缓存 · 若缓存则占 {} {}</translation>
-    </message>
-    <message>
-        <source>{used} used {measured} of {reserved} reserved {measured} ({share} {derived}) · formula {predicted} {mark}</source>
-        <translation type="vanished">已用 {used} {measured} / 预留 {reserved} {measured}（{share} {derived}）· 公式 {predicted} {mark}</translation>
     </message>
     <message>
         <source>{used} used {measured} · {reserved} reserved {measured} · {share} {derived} · formula {predicted} {mark}</source>
@@ -2282,10 +2258,6 @@ internal fragmentation {fragmentation} {derived}</source>
         <translation>被拒绝 {}</translation>
     </message>
     <message>
-        <source>positions computed so far, against theory</source>
-        <translation type="vanished">累计计算的位置数与理论对比</translation>
-    </message>
-    <message>
         <source>only request {}; figures of all</source>
         <translation>仅请求 {}；数字为全部请求</translation>
     </message>
@@ -2931,14 +2903,6 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
         <translation>ƒ 推算：观测所占各步时间的比例；一次计时按本机测得的开销计</translation>
     </message>
     <message>
-        <source>ƒ derived: share of the time that observing the steps takes. What a timed span costs here was measured beforehand; accounts and attention rows are timed where they happen.</source>
-        <translation type="vanished">ƒ 推算：观测各步所占的时间比例。一次计时的开销事先在本机测得；记账与注意力行当场计时。</translation>
-    </message>
-    <message>
-        <source>● measured: share of the steps&apos; time that observing them takes</source>
-        <translation type="vanished">● 实测：观测所占各步时间的比例</translation>
-    </message>
-    <message>
         <source>Recording</source>
         <translation>记录</translation>
     </message>
@@ -2964,10 +2928,6 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     <message>
         <source>step {}</source>
         <translation>第 {} 步</translation>
-    </message>
-    <message>
-        <source>{} steps · {} · {} tokens · {}</source>
-        <translation type="vanished">{} 步 · {} · {} 个 token · {}</translation>
     </message>
     <message>
         <source>1 step</source>
@@ -3129,10 +3089,6 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
         <translation>未测量：没有教师强制前向</translation>
     </message>
     <message>
-        <source>not measured: run the scenario “Training against inference” for a teacher-forced pass</source>
-        <translation type="vanished">未测量：运行场景“训练与推理”以进行教师强制前向</translation>
-    </message>
-    <message>
         <source>not measured: run a prompt</source>
         <translation>未测量：请运行一个提示</translation>
     </message>
@@ -3170,10 +3126,6 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     <message>
         <source>Training against inference</source>
         <translation>训练与推理</translation>
-    </message>
-    <message>
-        <source>● measured   ƒ derived from measured counts and shapes   ~ claimed by the brief</source>
-        <translation type="vanished">● 实测   ƒ 由实测计数和形状推导   ~ 需求所述</translation>
     </message>
     <message>
         <source>● measured   ƒ derived   ~ claimed</source>
