@@ -21,6 +21,7 @@ import torch
 
 from engine.measure.ceilings import BYTES, Ceilings, measure
 from engine.measure.cpu_cases import cpu_cases
+from engine.measure.cuda_event import CudaEvent
 from engine.measure.kernel_case import Case, Run
 from engine.measure.triton_cases import CPU, GPU, cases
 from engine.model.device import choose_device, device_name, make_current
@@ -85,7 +86,7 @@ def times_s(run: Run, flush: torch.Tensor) -> list[float]:
     for _ in range(REPEATS[flush.device.type]):
         flush.zero_()
         if cuda:
-            begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]
+            begin, end = CudaEvent(flush.device), CudaEvent(flush.device)
             begin.record()
             run()
             end.record()

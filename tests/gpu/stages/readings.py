@@ -104,8 +104,9 @@ def compare(
     told = readings_of(session)[device, name]
     zero_ns, times = int(session.meta["epoch_ns"]), [at_ns for at_ns, _ in seen]
     nearest = [seen[nearest_to(times, zero_ns + at_ns)][1] for at_ns, _ in told] if seen else []
-    ratio = sum(value for _, value in told) / sum(nearest) if sum(nearest) else float("nan")
-    how = f"{len(told)} readings, mean {sum(value for _, value in told) / max(1, len(told)):.4g}"
+    whole = sum(value for _, value in told)
+    ratio = whole / sum(nearest) if sum(nearest) else float("nan")
+    how = f"{len(told)} readings, mean {whole / max(1, len(told)):.4g}"
     setting.report.figure(f"{name}: the session's over ours", ratio, how=how, least=1 - room, most=1 + room)
 
 
