@@ -15,6 +15,7 @@ from engine.attention.build import make_attention
 from engine.cache.base import BlockEvent, KVCache, OutOfKvMemory
 from engine.cache.build import make_cache
 from engine.cache.none import NoCache
+from engine.decode.alternatives_cost import alternatives_ns
 from engine.decode.arriving import make_request
 from engine.decode.batching import make_scheduler
 from engine.decode.capabilities import check_available
@@ -145,6 +146,9 @@ class Engine:
         self._probe = None if observation.probe is None else make_probe(observation.probe, self._model.config)
         self._observation = observation
         self._timer: StepTimer = make_timer(observation.detail, self._model.config.layers, self._model.device)
+        alternatives_ns(
+            self._model.device, self._model.config.vocab, self._alternatives, 1
+        )  # priced before it is asked
         self._ranges: Ranges | None = torch.cuda.nvtx if observation.nvtx else None
         if self._ranges is not None:
             self._timer = NvtxTimer(self._timer, self._ranges)
@@ -417,7 +421,7 @@ class Engine:
         times: StepTimes, flight: Flight | None = None, thrown: Collection[int] = (),
     ) -> None:  # fmt: skip
         """Settle and record a step; requests in `thrown` had ended before, and what it computed for them is void."""
-        emitted_ns = self.now_ns()
+        emitted_ns, read_before_ns = self.now_ns(), times.reading_ns
         kept = self._settle([s for s in shares if s.request is None or s.request.id not in thrown], emissions)
         work = [row for share in shares for row in self._work(share, kept)]
         tokens = [token_event(one, self._tokens + i, self._steps, emitted_ns) for i, one in enumerate(emissions)]
@@ -452,7 +456,10 @@ class Engine:
         step = record_step(facts, self._cost, times, self.now_ns)
         self._steps += 1
         self._emit([*work, step, *tokens, *speculation, *blocks, *rows, *finished])
-        self._tell_overhead(step, times, emitted_ns)
+        described = sum(len(one.choices) for one in drawn)
+        self._tell_overhead(
+            step, times, described, records_ns=self.now_ns() - emitted_ns - (times.reading_ns - read_before_ns)
+        )
 
     def _settle(self, shares: list[Share], emissions: list[Emission]) -> dict[int, int]:
         """Roll the caches back over drafts that did not become tokens; {request: drafts that did}."""
@@ -480,16 +487,14 @@ class Engine:
         self._left_blocks.clear()
         return [schema.KvBlock(self._steps, now_ns, e.block, e.event, e.request_id) for e in events]
 
-    def _tell_overhead(self, step: schema.Step, times: StepTimes, accounting_from_ns: int) -> None:
-        """Add up what observing this step cost; the account itself goes on after the step's end."""
-        now_ns = self.now_ns()
-        accounting_ns = now_ns - accounting_from_ns
-        timing_ns = times.cost_ns + (0 if self._probe is None else self._probe.observing_ns)
-        late = True
-        if isinstance(times, FlightTimes):
-            accounting_ns, late = accounting_ns + times.reading_ns, times.late
-        beside = self._flight is not None
-        overhead = self._overhead.add(now_ns - step.start_ns, timing_ns, accounting_ns, beside=beside, late=late)
+    def _tell_overhead(self, step: schema.Step, times: StepTimes, described: int, records_ns: int) -> None:
+        """Add up what observing this step cost, in which `described` tokens came with their alternatives."""
+        watching_ns = times.cost_ns + (0 if self._probe is None else self._probe.observing_ns)
+        watching_ns += alternatives_ns(self._model.device, self._model.config.vocab, self._alternatives, described)
+        overhead = self._overhead.add(
+            self.now_ns() - step.start_ns, watching_ns, times.reading_ns, records_ns,
+            beside=self._flight is not None, late=times.late if isinstance(times, FlightTimes) else True,
+        )  # fmt: skip
         if overhead is not None:
             self._emit([overhead])
 

@@ -260,9 +260,12 @@ class RunEnded(Event, frozen=True, tag=True, array_like=True):
 
 
 class Overhead(Event, frozen=True, tag=True, array_like=True):
-    """The instrumentation's own cost, as a share of the steps' wall time."""
+    """The instrumentation's own cost, as shares of the time that the steps and their records take."""
 
     share: float
+    """What is watched: what the run loses against detail `off`."""
+    records: float = 0.0
+    """The record of each step, which is kept at every level."""
 
 
 StoredEvent = (
