@@ -57,7 +57,7 @@ class DraftProposer:
         self._model = model
         self._cache = make_cache(Switches(kv="contiguous"), model.config, model.device, model.dtype)
         self._attention = make_attention("sdpa", model.config)
-        self._cost = CostModel(model.config, model.dtype.itemsize)
+        self._cost = CostModel(model.config, model.decoder.reads)
         self._spent = (0, 0)
         self._runs: dict[int, Run] = {}
 
@@ -116,7 +116,8 @@ class DraftProposer:
         batch = Batch.of(parts, device=str(self._model.device))
         self._cache.begin(batch)
         logits = self._model.decoder.forward(batch, self._cache, self._attention, NoTimer())  # [R, V]
-        flops, moved = self._cost.of(((span.first, span.end) for span in batch.spans), len(runs))
+        spans = ((span.first, span.end) for span in batch.spans)
+        flops, moved = self._cost.of(spans, len(runs), self._cache.position_bytes)
         self._spent = (self._spent[0] + flops, self._spent[1] + moved)
         params = [run.request.spec.sampling for run in runs]
         if all(p.greedy for p in params):

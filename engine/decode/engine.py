@@ -72,7 +72,7 @@ class Engine:
         self._emit = emit
         self._clock = clock
         self._zero_ns = 0
-        self._cost = CostModel(model.config, model.dtype.itemsize)
+        self._cost = CostModel(model.config, model.decoder.reads)
         self._overhead = OverheadMeter()
         self._queue = Queue()
         self._steps = self._tokens = self._requests = self._longest = 0

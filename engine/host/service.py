@@ -200,7 +200,7 @@ def model_meta(model: LoadedModel, draft: LoadedModel | None = None) -> dict[str
         "model": model.name,
         "model_path": str(model.path),
         "chat_template": "yes" if model.tokenizer.chat is not None else "",
-        "model_config": json.dumps(model.config.facts(model.dtype, model.weight_bytes)),
+        "model_config": json.dumps(model.config.facts(model.dtype, model.weight_bytes, model.decoder.reads)),
         "draft_config": "" if draft is None else json.dumps(draft_facts(draft)),
         "device": str(model.device),
         "device_name": model.device_name,
@@ -214,7 +214,7 @@ def model_meta(model: LoadedModel, draft: LoadedModel | None = None) -> dict[str
 
 def draft_facts(draft: LoadedModel) -> dict[str, Any]:
     """What a session keeps about the draft model: it takes memory as long as it is loaded, also with speculate off."""
-    return {"name": draft.name, **draft.config.facts(draft.dtype, draft.weight_bytes)}
+    return {"name": draft.name, **draft.config.facts(draft.dtype, draft.weight_bytes, draft.decoder.reads)}
 
 
 def versions() -> dict[str, str]:

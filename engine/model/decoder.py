@@ -20,6 +20,7 @@ from engine.model.families import Affine, Family, LayerWeights, Read
 from engine.model.linear import Linear, make_linear
 from engine.model.norm import Norm, layer_norm, rms_norm
 from engine.model.rope import rotate_, rotations
+from engine.session.weight_reads import WeightReads
 from kernels.cpu import library, row_operations
 
 ACTIVATIONS: Final[dict[Activation, Callable[[Tensor], Tensor]]] = {
@@ -64,6 +65,13 @@ class Layer:
     def linears(self) -> tuple[Linear, ...]:
         return self.qkv, self.out, self.mlp.up, self.mlp.down
 
+    @property
+    def norms(self) -> tuple[Norm, ...]:
+        all_there_can_be = (
+            self.attention_norm, self.qk_norm, self.ffn_norm, self.attention_post_norm, self.ffn_post_norm,
+        )  # fmt: skip
+        return tuple(norm for norm in all_there_can_be if norm is not None)
+
 
 class Decoder:
     """The layers of a model and what stands before and after them; `forward` is the whole pass."""
@@ -89,10 +97,23 @@ class Decoder:
 
     @property
     def weight_bytes(self) -> int:
-        """What the projections and the LM head take as they are stored here, and the embedding where it is not tied."""
-        linears = sum(linear.bytes for layer in self._layers for linear in layer.linears) + self._head.bytes
-        positions = 0 if self._positions is None else self._positions.nbytes
-        return linears + positions + (0 if self.config.tied else self._embedding.nbytes)
+        """What all weights take as they are held here; the embedding counts where it is not tied."""
+        embedding = 0 if self.config.tied else self._embedding.nbytes
+        return self.reads.weights + embedding + (0 if self._positions is None else self._positions.nbytes)
+
+    @property
+    def reads(self) -> WeightReads:
+        """What one pass reads of the weights, as they are held here."""
+        layers, positions = self._layers, self._positions
+        return WeightReads(
+            position=self._embedding[0].nbytes + (0 if positions is None else positions[0].nbytes),
+            norm=sum(norm.bytes for layer in layers for norm in layer.norms),
+            qkv=sum(layer.qkv.bytes for layer in layers),
+            attn_out=sum(layer.out.bytes for layer in layers),
+            ffn=sum(layer.mlp.up.bytes + layer.mlp.down.bytes for layer in layers),
+            final_norm=self._final_norm.bytes,
+            lm_head=self._head.bytes,
+        )
 
     @torch.inference_mode()
     def forward(

@@ -48,8 +48,8 @@ class SessionStarted(Event, frozen=True, tag=True, array_like=True):
 
     Keys: epoch_ns (the session's zero as UTC ns since 1970), model (folder name), model_path, model_config (JSON:
     architecture, layers, hidden, heads, kv_heads, head_dim, ffn, vocab, max_positions, parameters, weight_bytes,
-    itemsize), draft_config (JSON: the same of the draft model, and its name; "" where none is loaded), device,
-    device_name, device_memory_bytes, dtype, threads, versions (JSON), command, detail, ceilings (JSON or "").
+    itemsize, weight_reads), draft_config (JSON: the same of the draft model, and its name; "" where none is loaded),
+    device, device_name, device_memory_bytes, dtype, threads, versions (JSON), command, detail, ceilings (JSON or "").
     """
 
     meta: dict[str, str]
