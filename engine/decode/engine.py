@@ -16,17 +16,18 @@ from engine.cache.base import BlockEvent, KVCache, OutOfKvMemory
 from engine.cache.build import make_cache
 from engine.cache.none import NoCache
 from engine.decode.alternatives_cost import alternatives_ns
-from engine.decode.arriving import make_request
+from engine.decode.arriving import check_room, make_request
 from engine.decode.batching import make_scheduler
 from engine.decode.capabilities import check_available
 from engine.decode.decide import Drawn, decide
 from engine.decode.emission import Emission, emit_tokens, token_event
+from engine.decode.not_finite import check_finite
 from engine.decode.preparing import make_batch
 from engine.decode.proposing import make_proposer
 from engine.decode.request import Queue, Request, in_order
 from engine.decode.sampler import ALTERNATIVES
 from engine.decode.scheduler import Share, preempt, retire_finished
-from engine.decode.settings import Observation, RequestSpec, RunSpec, Switches
+from engine.decode.settings import Observation, RequestSpec, RunSpec, Switches, as_typed, merged
 from engine.decode.shares import kind_of, next_shares, with_proposals
 from engine.decode.teacher import teacher_pass
 from engine.errors import InputError
@@ -83,7 +84,7 @@ class Engine:
         self._teaches = run.teacher_pass
         self._to_teach: deque[Request] = deque()
         make_current(model.device)
-        self._switch_at = sorted(run.switch_at, key=lambda change: change.step)
+        self._switch_at = merged(run.switch_at)
         self._switches = run.switches
         self._check_switches(run)
         self._queue.coming.extend(in_order(self._make_request(spec, 0) for spec in run.requests))
@@ -271,6 +272,7 @@ class Engine:
         return 0 if self._observation.detail == "off" else ALTERNATIVES
 
     def _emissions(self, drawn: list[Drawn]) -> list[Emission]:
+        check_finite(drawn, self._model)
         with self._timer("detokenize"):
             return [emission for one in drawn for emission in emit_tokens(one, self._model.tokenizer.eos_token_ids)]
 
@@ -348,7 +350,7 @@ class Engine:
         self._switches = wanted
         self._log_config()
         for name in changed:
-            self.mark("switch", f"{name}: {before[name]} → {after[name]}")
+            self.mark("switch", f"{name}: {as_typed(before[name])} → {as_typed(after[name])}")
 
     def _readmit(self) -> None:
         """Move the running requests into a cache that is new; those it has no room for wait."""
@@ -363,7 +365,7 @@ class Engine:
 
     def _arrive(self) -> None:
         for request in self._queue.arrive(self.now_ns()):
-            request.tokens = self._model.tokenizer.encode_prompt(request.spec.prompt, request.spec.chat)
+            request.tokens = self._model.tokenizer.encode_rendered(request.prompt, request.spec.chat)
             texts = [self._model.tokenizer.token_text(token) for token in request.tokens]
             params = msgspec.json.encode(request.spec).decode()
             arrived = schema.RequestArrived(
@@ -427,7 +429,9 @@ class Engine:
         tokens = [token_event(one, self._tokens + i, self._steps, emitted_ns) for i, one in enumerate(emissions)]
         self._tokens += len(tokens)
         speculation = [
-            schema.Speculation(self._steps, one.request.id, one.proposed, one.accepted) for one in drawn if one.proposed
+            schema.Speculation(self._steps, one.request.id, one.proposed, kept[one.request.id])
+            for one in drawn
+            if one.proposed
         ]
         finished = [
             schema.RequestFinished(one.request.id, emitted_ns, one.request.finish_reason)
@@ -520,6 +524,7 @@ class Engine:
 
     def _make_request(self, spec: RequestSpec, start_ns: int) -> Request:
         request = make_request(spec, self._requests, start_ns, self._model)
+        check_room(request, self._switches, self._model)
         self._requests += 1
         self._longest = max(self._longest, request.limit)
         return request

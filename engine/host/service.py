@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 import torch
 
+from engine.cache.base import OutOfKvMemory
 from engine.decode.capabilities import unavailable_switches
 from engine.decode.draft_model import load_draft
 from engine.decode.engine import Engine
@@ -178,6 +179,8 @@ class Service:
     def _fail(self, engine: Engine, error: Exception) -> None:
         message = f"The step failed: {sentence_of(error)}"
         kind = type(error).__name__ if isinstance(error, DecodeScopeError) else "DecodeScopeError"
+        if isinstance(error, OutOfKvMemory):  # of a limit that was changed on the way: at the start it is refused
+            kind, message = "InputError", f"The limit of the KV memory is too low to go on: {sentence_of(error)}"
         engine.mark("fault", message)
         with suppress(Exception):  # what failed may have left the cache in pieces, and it is dropped anyway
             engine.cancel()

@@ -30,6 +30,10 @@ ACTIVATIONS: Final[dict[Activation, Callable[[Tensor], Tensor]]] = {
 }
 
 
+Watch = Callable[..., None]
+"""Called with a part's name and the tensors it leaves, some of which may be None."""
+
+
 @dataclass(frozen=True, slots=True)
 class Mlp:
     """Two projections with an activation between them; gated, the first one gives gate and up side by side."""
@@ -117,11 +121,13 @@ class Decoder:
 
     @torch.inference_mode()
     def forward(
-        self, batch: Batch, cache: KVCache, attention: Attention, timer: PhaseTimer, probe: AttentionProbe | None = None
-    ) -> Tensor:
+        self, batch: Batch, cache: KVCache, attention: Attention, timer: PhaseTimer,
+        probe: AttentionProbe | None = None, *, watch: Watch | None = None,
+    ) -> Tensor:  # fmt: skip
         """Logits float32 [R, vocab] of `batch.logits_rows`; `cache.begin(batch)` has been called by the step.
 
-        P is the number of positions of the batch, R the number of rows whose logits are wanted.
+        P is the number of positions of the batch, R the number of rows whose logits are wanted. `watch` is shown what
+        each part leaves, with the part's name: the residual stream, and what is still to be added to it.
         """
         config = self.config
         heads, kv_heads, head_dim = config.heads, config.kv_heads, config.head_dim
@@ -133,6 +139,8 @@ class Decoder:
             turns = [table[batch.positions] for table in self._rotations]  # each [P, 1, head_dim / 2]
 
         delta: Tensor | None = None  # what a projection left to be added to the residual stream x
+        if watch is not None:
+            watch("the embedding's", x)
         for index, layer in enumerate(self._layers):
             timer.layer(index)
             with timer("norm"):
@@ -154,11 +162,15 @@ class Decoder:
             with timer("norm"):
                 h, x = layer.ffn_norm(x, delta)  # [P, hidden]
             x, delta = self._join(x, h, layer.mlp, layer.ffn_post_norm, "ffn", timer)  # [P, hidden]
+            if watch is not None:
+                watch(f"layer {index}'s", x, delta)
 
         timer.layer(config.layers)
         with timer("norm"):
             wanted = batch.logits_rows
             x, _ = self._final_norm(x[wanted], None if delta is None else delta[wanted])  # [R, hidden]
+        if watch is not None:
+            watch("the final norm's", x)
         with timer("lm_head"):
             return self._head(x).float()  # [R, vocab]
 
