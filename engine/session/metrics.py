@@ -341,17 +341,21 @@ def kv_formula_bytes(layers: int, positions: int, kv_heads: int, head_dim: int, 
 
 
 def cached_positions(session: Session, steps: StepRange = None, would: bool = False) -> NDArray[np.int64]:
-    """Positions of running requests that the cache holds at the end of each step [steps], from what was computed.
+    """Positions of requests alive that the cache holds at the end of each step [steps], from what was computed.
 
-    A request holds what its work ended with, less what was rejected, and keeps it over steps that computed nothing for
-    it if it then goes on from there. With `kv=none` and in a teacher-forced pass nothing is held. A position that two
-    requests share counts once for each. With `would`, steps without a cache count what one would hold.
+    Alive is who had not ended before the step. A request holds what its work ended with, less what was rejected, and
+    keeps it over steps that computed nothing for it if it then goes on from there, and as many were running as that
+    takes: who was preempted and finds all of it in the cache when it comes back held nothing meanwhile. With `kv=none`
+    and in a teacher-forced pass nothing is held. A position that two requests share counts once for each. With
+    `would`, steps without a cache count what one would hold.
     """
     table, count = session.steps, step_slice(session).stop
     cached = [would or config.switches.get("kv") != "none" for config in session.configs] or [True]
     caching = np.array(cached)[table["config_id"][:count]] & (table["kind"][:count] != TEACHER)
     work = session.work
-    rows = np.flatnonzero(work["request_id"] >= 0)
+    # What was thrown away whole was computed for a request that had ended (a step launched before that was known).
+    void = (work["rejected"] > 0) & (work["rejected"] == work["end"] - work["first"])
+    rows = np.flatnonzero((work["request_id"] >= 0) & ~void)
     rows = rows[work["step_id"][rows] < count]
     rows = rows[caching[work["step_id"][rows]]]
     rows = rows[np.argsort(work["request_id"][rows], kind="stable")]  # of each request in the order of its steps
@@ -361,6 +365,8 @@ def cached_positions(session: Session, steps: StepRange = None, would: bool = Fa
     held = (work["end"] - work["rejected"])[rows[ends]]
     request, step = request[begins], step[begins]
     goes_on = (request[1:] == request[:-1]) & (work["reused"][rows[begins[1:]]] >= held[:-1])
+    nobody_idle = np.append(0, np.cumsum(table["running"][:count] <= np.bincount(step, minlength=count)))
+    goes_on &= (nobody_idle[step[1:]] == nobody_idle[step[:-1] + 1]) | (step[1:] <= step[:-1])
     until = step + 1
     until[:-1] = np.where(goes_on, step[1:], until[:-1])
     change = np.zeros(count + 1, np.int64)
@@ -390,11 +396,15 @@ def kv_figures(session: Session, steps: StepRange = None) -> dict[str, int]:
 
 
 def kv_fragmentation(session: Session, steps: StepRange = None) -> NDArray[np.float64]:
-    """Internal fragmentation 1 − used/reserved of each step, float64 [steps]; NaN where nothing was reserved."""
+    """Internal fragmentation 1 − used/held of each step, float64 [steps]: of what requests hold that have not ended.
+
+    What is evictable, kept for a batch that has not ended, or nobody's, is no part of it. NaN where nothing is held,
+    and where what is held was not recorded.
+    """
     rows = step_slice(session, steps)
-    used, reserved = (session.steps[name][rows].astype(np.float64) for name in ("kv_used_bytes", "kv_reserved_bytes"))
+    used, held = (session.steps[name][rows].astype(np.float64) for name in ("kv_used_bytes", "kv_held_bytes"))
     shares = np.full(len(used), np.nan)
-    np.divide(reserved - used, reserved, out=shares, where=reserved > 0)
+    np.divide(held - used, held, out=shares, where=held > 0)
     return shares
 
 

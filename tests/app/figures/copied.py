@@ -14,7 +14,7 @@ from tests.app.figures.sql import differs
 Rows = list[tuple[Any, ...]]
 MEMORY: Final = {
     "total": "total", "total/weights": "weights", "total/kv": "kv", "total/kv/used": "used",
-    "total/kv/evictable": "evictable", "total/kv/free": "free", "total/draft": "draft",
+    "total/kv/unfilled": "unfilled", "total/kv/kept": "kept", "total/kv/evictable": "evictable", "total/kv/free": "free", "total/draft": "draft",
     "total/draft/draft_weights": "draft_weights", "total/draft/draft_kv": "draft_kv",
     "total/draft/draft_kv/draft_kv_used": "draft_kv_used", "total/draft/draft_kv/draft_kv_free": "draft_kv_free",
     "total/activations": "activations", "total/allocator": "allocator", "total/rest": "rest",

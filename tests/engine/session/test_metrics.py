@@ -70,8 +70,8 @@ def test_latencies_by_their_definitions() -> None:
     assert [itl["p50"], itl["p90"], itl["p99"]] == pytest.approx(np.percentile(gaps / 1e9, (50, 90, 99)))
 
 
-def step_of(id: int, kind: schema.StepKind = "decode") -> schema.Step:
-    return schema.Step(id, 0, kind, id * 100, id * 100 + 90, *([0] * 15), "sdpa", b"", b"")
+def step_of(id: int, kind: schema.StepKind = "decode", running: int = 0) -> schema.Step:
+    return schema.Step(id, 0, kind, id * 100, id * 100 + 90, *([0] * 13), running, 0, "sdpa", b"", b"")
 
 
 def test_what_the_cache_holds_is_counted_from_the_work() -> None:
@@ -81,7 +81,7 @@ def test_what_the_cache_holds_is_counted_from_the_work() -> None:
         [
             step_of(0), schema.Work(0, 0, 0, 0, 0, 8, 0, 0),
             step_of(1), schema.Work(1, 0, 0, 8, 8, 9, 0, 8), schema.Work(1, 1, 1, 0, 0, 4, 0, 0),
-            step_of(2), schema.Work(2, 1, 1, 4, 4, 9, 3, 4), schema.Work(2, -1, 0, 0, 0, 5, 0, 0),
+            step_of(2, running=2), schema.Work(2, 1, 1, 4, 4, 9, 3, 4), schema.Work(2, -1, 0, 0, 0, 5, 0, 0),
             step_of(3), schema.Work(3, 0, 0, 9, 9, 10, 0, 9), schema.Work(3, 1, 1, 6, 6, 7, 0, 6),
             step_of(4), schema.Work(4, 0, 0, 10, 10, 11, 0, 10),
             # Preempted, then back with two shared positions, of which it computed only some before.
@@ -95,6 +95,31 @@ def test_what_the_cache_holds_is_counted_from_the_work() -> None:
     session.configs[:] = []
     session.apply([schema.ConfigChanged(0, 0, '{"kv": "none"}')])
     assert metrics.cached_positions(session).tolist() == [0] * 7
+
+
+def test_who_is_preempted_and_finds_all_of_it_again_held_nothing_meanwhile() -> None:
+    session = Session()
+    session.apply([schema.ConfigChanged(0, 0, '{"kv": "paged"}')])
+    session.apply(
+        [
+            step_of(0, running=2), schema.Work(0, 0, 0, 0, 0, 8, 0, 0), schema.Work(0, 1, 1, 0, 0, 4, 0, 0),
+            step_of(1, running=1), schema.Work(1, 0, 0, 8, 8, 9, 0, 8),
+            step_of(2, running=2), schema.Work(2, 0, 0, 9, 9, 10, 0, 9), schema.Work(2, 1, 1, 4, 4, 5, 0, 4),
+        ]
+    )  # fmt: skip
+    assert metrics.cached_positions(session).tolist() == [12, 9, 15]
+
+
+def test_what_was_computed_for_who_had_ended_is_not_held() -> None:
+    session = Session()
+    session.apply([schema.ConfigChanged(0, 0, '{"kv": "paged"}')])
+    session.apply(
+        [
+            step_of(0, running=2), schema.Work(0, 0, 0, 0, 0, 8, 0, 0), schema.Work(0, 1, 1, 0, 0, 4, 0, 0),
+            step_of(1, running=2), schema.Work(1, 0, 0, 8, 8, 9, 0, 8), schema.Work(1, 1, 1, 4, 4, 5, 1, 4),
+        ]
+    )  # fmt: skip
+    assert metrics.cached_positions(session).tolist() == [12, 9]
 
 
 def test_tokens_that_came_at_once_are_one_emission() -> None:
