@@ -175,6 +175,7 @@ class KvMemoryPanel(Panel):
         self._stack.setCurrentIndex(PAGES.index(page))
         if self.session is not None and len(self.session.steps):
             self.refresh()
+            self.figures_changed.emit()
 
     # --- the window's verbs -----------------------------------------------------------------------------------------
 

@@ -36,17 +36,26 @@ REDUNDANCY: Final[Texts] = {
     ),
 }  # fmt: skip
 
+MOMENTS: Final = (
+    "Everything at step {peak.step|count}.",
+    "Caches at their peak, step {peak.step|count}; all of it, activations and the allocator at their largest of the "
+    "steps {info.range.first|count}–{info.range.last|count}.",
+)
+"""Of which moment the figures of the memory tree are."""
 KV_MEMORY: Final[Texts] = {
     "picker": ("LLaMA-7B, T = 2048, fp16", "float16"),
     "header": (
         "after step {=step}", "after step {=step}, the last", "after step {=step}, the last of the selection",
         "at the peak, step {peak.step|count}",
-        *(f"{{{of}.{name}_bytes|memory}} {name} ●" for of in ("kv", "kv_peak") for name in ("used", "held", "reserved")),
+        *(f"{{{of}.{name}_bytes|memory}} {name} ●" for of in ("kv", "kv_peak")
+          for name in ("used", "held", "reserved")),
         "fragmentation {kv.fragmentation|percent} ƒ", "fragmentation {kv_peak.fragmentation|percent} ƒ",
         "formula {kv.formula_bytes|memory} ~", "formula {kv_peak.formula_bytes|memory} ~",
         "a cache would hold {kv.formula_bytes|memory} ~",
     ),
-    "label": ("= {LLAMA_7B_BYTES|memory} ~", "{requests_that_fit|count} such requests fit ~"),
+    "label": (
+        "= {LLAMA_7B_BYTES|memory} ~", "{requests_that_fit|count} such requests fit ~", *MOMENTS,
+    ),
     "LayerBars._draw_heading": (
         "after step {=step}: {at(step).kv_end.positions|count} positions alive ●",
         "Nothing is cached, because kv is none; for these {kv.positions|count} positions a cache would hold "
@@ -78,7 +87,8 @@ KV_MEMORY: Final[Texts] = {
     "tip LineChart": (
         "after step {=step}: used {at(step).kv_end.used_bytes|memory}, "
         "reserved {at(step).kv_end.reserved_bytes|memory} ●",
-        "held {at(step).kv_end.held_bytes|memory} ●, kept for a batch that goes on {at(step).kv_end.kept_bytes|memory} ●, "
+        "held {at(step).kv_end.held_bytes|memory} ●, "
+        "kept for a batch that goes on {at(step).kv_end.kept_bytes|memory} ●, "
         "evictable {at(step).kv_end.evictable_bytes|memory} ●, nobody's {at(step).kv_end.free_bytes|memory} ƒ",
         "after step {=step}: internal fragmentation {at(step).kv_end.fragmentation|percent} ƒ",
         "internal fragmentation {at(step).kv_end.fragmentation|percent} ƒ",
@@ -87,7 +97,8 @@ KV_MEMORY: Final[Texts] = {
         "after step {=step}: {at(step).kv_end.blocks.blocks|count} blocks of {at(step).kv_end.blocks.block_size|count} "
         "positions ●",
         "{kv.blocks.held|count} held, {kv.blocks.shared|count} of them shared", "{kv.blocks.evictable|count} evictable",
-        "{kv.blocks.free|count} free", "{kv.blocks.kept|count} kept for a batch that goes on", "held blocks {kv.blocks.fill|percent} full ƒ",
+        "{kv.blocks.free|count} free",
+        "{kv.blocks.kept|count} kept for a batch that goes on", "held blocks {kv.blocks.fill|percent} full ƒ",
         "Step {=step} ran without blocks (kv is {at(step).kv_end.kv|plain}). {~}",
     ),
     "BlockMap._draw_legend": (
@@ -98,6 +109,8 @@ KV_MEMORY: Final[Texts] = {
         "block {=block}: {block_of(block).state|plain} ƒ",
         "block {=block}: {block_of(block).state|plain}, kept in case its text comes again",
         "block {=block}: request {block_of(block).requests[0]|plain}",
+        "block {=block}: kept, as the batch of its requests that have ended goes on: "
+        "{', '.join(str(one) for one in block_of(block).requests)|plain}",
         "block {=block}: shared by requests {', '.join(str(one) for one in block_of(block).requests)|plain}",
         "positions {block_of(block).first|count}–{max(block_of(block).end - 1, block_of(block).first)|count}, "
         "{block_of(block).end - block_of(block).first|count} of {kv.blocks.block_size|count} written ƒ",
@@ -118,7 +131,7 @@ KV_MEMORY: Final[Texts] = {
         )
     ),
     "tip of QLabel": ("2 · layers · positions · KV heads · head dim · bytes an element",),
-    "tip of MemoryBar": tuple(
+    "tip of MemoryBar": MOMENTS + tuple(
         f"{name}: {{peak.{part} or 0|memory}}"
         for name, part in (
             ("Weights", "weights"), ("KV cache, reserved", "kv"), ("Draft model", "draft"),
