@@ -66,7 +66,7 @@ class Summary:
     wall_s: float
     tokens_per_s: float | None
     positions: dict[str, int]
-    kv: dict[str, int]
+    kv: dict[str, int | None]
     phases_s: dict[str, float]
     groups_s: dict[str, float]
     itl_s: dict[str, float | None]
@@ -376,11 +376,23 @@ def cached_positions(session: Session, steps: StepRange = None, would: bool = Fa
     return counts
 
 
-def kv_figures(session: Session, steps: StepRange = None) -> dict[str, int]:
-    """Peaks of what the cache used and reserved (measured), and of the formula for the positions it held."""
+PEAKS: Final = (
+    "kv_used", "kv_reserved", "kv_held", "kv_kept", "kv_evictable", "draft_kv_used", "draft_kv_reserved",
+)  # fmt: skip
+
+
+def kv_figures(session: Session, steps: StepRange = None) -> dict[str, int | None]:
+    """Peaks of the cache's classes and of the draft model's own cache (measured), and of the formula.
+
+    The formula is for the positions that the model's cache held. None stands for what was not recorded.
+    """
     rows = step_slice(session, steps)
+    found: dict[str, int | None] = {f"{name.removeprefix('kv_')}_peak_bytes": 0 for name in PEAKS}
     if rows.start >= rows.stop:
-        return {"used_peak_bytes": 0, "reserved_peak_bytes": 0, "predicted_bytes": 0}
+        return {**found, "predicted_bytes": 0}
+    for name in PEAKS:
+        values = session.steps[f"{name}_bytes"][rows]
+        found[f"{name.removeprefix('kv_')}_peak_bytes"] = None if (values < 0).any() else int(values.max())
     facts = session.model_config
     positions = int(cached_positions(session, steps).max())
     predicted = 0
@@ -388,11 +400,7 @@ def kv_figures(session: Session, steps: StepRange = None) -> dict[str, int]:
         predicted = kv_formula_bytes(
             facts["layers"], positions, facts["kv_heads"], facts["head_dim"], facts["itemsize"]
         )
-    return {
-        "used_peak_bytes": int(session.steps["kv_used_bytes"][rows].max()),
-        "reserved_peak_bytes": int(session.steps["kv_reserved_bytes"][rows].max()),
-        "predicted_bytes": predicted,
-    }
+    return {**found, "predicted_bytes": predicted}
 
 
 def kv_fragmentation(session: Session, steps: StepRange = None) -> NDArray[np.float64]:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from engine.session import metrics, schema
+from engine.session.kv_classes import kv_classes
 from engine.session.schema import PHASES
 from engine.session.store import Session
 from engine.session.teacher import teacher_figures
@@ -236,3 +237,36 @@ def test_plain_sql_over_the_file_gives_the_same_figures(tmp_path: Path) -> None:
     for name, value in zip(PHASES, phases / 1e6, strict=True):
         assert summary.phases_s[name] == pytest.approx(value, rel=1e-4, abs=1e-6)
     db.close()
+
+
+def test_peaks_of_every_class_and_of_the_draft_models_cache() -> None:
+    session = synthetic_session(20)
+    whole = int(session.steps["kv_reserved_bytes"].max())
+    session.steps["kv_held_bytes"][3:] = whole - 700
+    session.steps["kv_held_bytes"][:3] = whole - 800
+    session.steps["kv_kept_bytes"][5] = 300
+    session.steps["kv_evictable_bytes"][6] = 200
+    session.steps["draft_kv_used_bytes"][8] = 90
+    session.steps["draft_kv_reserved_bytes"][8:] = 100
+    kv = metrics.kv_figures(session)
+    assert {name: kv[f"{name}_peak_bytes"] for name in ("held", "kept", "evictable", "draft_kv_used")} == {
+        "held": whole - 700, "kept": 300, "evictable": 200, "draft_kv_used": 90,
+    }  # fmt: skip
+    assert kv["draft_kv_reserved_peak_bytes"] == 100
+    assert metrics.kv_figures(session, (0, 2))["draft_kv_reserved_peak_bytes"] == 0
+    session.steps["kv_held_bytes"][2] = -1
+    assert metrics.kv_figures(session)["held_peak_bytes"] is None
+
+
+def test_internal_fragmentation_is_of_what_is_held() -> None:
+    """One of four blocks is evictable, one is nobody's: what counts is that the other two are 89.6 % full."""
+    session = synthetic_session(4)
+    table = session.steps
+    table["kv_reserved_bytes"][:], table["kv_evictable_bytes"][:], table["kv_held_bytes"][:] = 4000, 1000, 2000
+    table["kv_used_bytes"][:] = 1792
+    assert metrics.kv_fragmentation(session).tolist() == pytest.approx([0.104] * 4)
+    now = kv_classes(session, 2)
+    assert (now.unfilled, now.free, now.fragmentation) == (208, 1000, pytest.approx(0.104))
+    table["kv_held_bytes"][3] = -1
+    assert np.isnan(metrics.kv_fragmentation(session)[3])
+    assert (kv_classes(session, 3).free, kv_classes(session, 3).fragmentation) == (None, None)
