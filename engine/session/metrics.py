@@ -391,8 +391,8 @@ def kv_figures(session: Session, steps: StepRange = None) -> dict[str, int | Non
     if rows.start >= rows.stop:
         return {**found, "predicted_bytes": 0}
     for name in PEAKS:
-        values = session.steps[f"{name}_bytes"][rows]
-        found[f"{name.removeprefix('kv_')}_peak_bytes"] = None if (values < 0).any() else int(values.max())
+        most = int(session.steps[f"{name}_bytes"][rows].max())
+        found[f"{name.removeprefix('kv_')}_peak_bytes"] = most if most >= 0 else None
     facts = session.model_config
     positions = int(cached_positions(session, steps).max())
     predicted = 0
