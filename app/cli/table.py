@@ -43,8 +43,19 @@ def figures(summary: Summary) -> list[tuple[str, str]]:
         ("  rejected", count(positions["rejected"])),
         ("positions reused", count(positions["reused"])),
         ("KV used, peak", memory(kv["used_peak_bytes"])),
+        ("KV held, peak", "not recorded" if kv["held_peak_bytes"] is None else memory(kv["held_peak_bytes"])),
+        *([("KV kept for a batch, peak", memory(kv["kept_peak_bytes"]))] if kv["kept_peak_bytes"] else []),
+        *([("KV evictable, peak", memory(kv["evictable_peak_bytes"]))] if kv["evictable_peak_bytes"] else []),
         ("KV reserved, peak", memory(kv["reserved_peak_bytes"])),
         ("KV by the formula", memory(kv["predicted_bytes"])),
+        *(
+            [
+                ("KV of the draft model, used, peak", memory(kv["draft_kv_used_peak_bytes"])),
+                ("KV of the draft model, reserved, peak", memory(kv["draft_kv_reserved_peak_bytes"])),
+            ]
+            if kv["draft_kv_reserved_peak_bytes"]
+            else []
+        ),
         ("MBU", percent(summary.mbu)),
         ("MFU", percent(summary.mfu)),
     ]

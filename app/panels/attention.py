@@ -92,7 +92,7 @@ class AttentionPanel(Panel):
         self.map.clicked.connect(self.choose_query)
         self.map.moved.connect(self._move)
         self.map.left.connect(self.fit_button.show)
-        self.map.pooled.connect(lambda: self.note.setText(self._note_text()))
+        self.map.pooled.connect(self._pooling_changed)
 
     def _build_tools(self) -> QHBoxLayout:
         self.layer_picker = QSpinBox()
@@ -381,6 +381,11 @@ class AttentionPanel(Panel):
             rows = feed.within(steps) if steps is not None else []
             self.map.mark_range((rows[0], rows[-1]) if rows else None)
         self.note.setText(self._note_text())
+
+    def _pooling_changed(self) -> None:
+        """A cell stands for more or fewer positions than before, as the map was zoomed or has another size."""
+        self.note.setText(self._note_text())
+        self.figures_changed.emit()
 
     def _note_text(self) -> str:
         feed = self._feed

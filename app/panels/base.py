@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QWidget
 
 from app.selection import Selected, Selection
@@ -57,6 +58,8 @@ class Panel(QWidget):
     show `empty_text()` in place of the picture.
     """
 
+    figures_changed = Signal()
+    """The header's figures are others now, by something else than news or a selection: a page, the panel's size."""
     name: ClassVar[str]
     of_range: ClassVar[bool] = True
     """Whether what it shows is limited by a selected range of steps, so that the header names the range."""

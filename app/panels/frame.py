@@ -84,6 +84,7 @@ class PanelDock(QDockWidget):
         if self.panel is not None:
             self.panel.show_session(None if self._session_due else session)
             self._show_what_there_is()
+        self._header.show_figures("")  # those of the session before; `refresh` writes this one's
 
     @property
     def is_seen(self) -> bool:
@@ -108,7 +109,7 @@ class PanelDock(QDockWidget):
         self._show_what_there_is()
         if not panel.is_empty:
             panel.refresh()
-        self._header.show_figures(panel.figures() if not panel.is_empty else "")
+        self._show_figures()
 
     def select(self, selected: Selected) -> None:
         """Follow the selection; a panel that is hidden does so when it appears."""
@@ -116,7 +117,7 @@ class PanelDock(QDockWidget):
         self._selection_due = self.panel is not None and not self.is_seen
         if self.panel is not None and not self._selection_due:
             self.panel.select(selected)
-            self._header.show_figures(self.panel.figures() if not self.panel.is_empty else "")
+            self._show_figures()
 
     def restyle(self) -> None:
         """Take the theme's colours again."""
@@ -132,6 +133,7 @@ class PanelDock(QDockWidget):
             self.panel.setAccessibleName(self.panel.title())
             self._header.limit_to_range(self.panel.of_range)
             self._body.addWidget(self.panel)
+            self.panel.figures_changed.connect(self._show_figures)
             self.panel.show_session(self._session)
             self.panel.select(self._context.selection.now)
             self._show_what_there_is()
@@ -159,6 +161,10 @@ class PanelDock(QDockWidget):
         self._empty.retranslate()
 
     # --- inside -----------------------------------------------------------------------------------------------------
+
+    def _show_figures(self) -> None:
+        """Write the figures of what is shown now into the header; none where nothing is."""
+        self._header.show_figures(self.panel.figures() if self.panel is not None and not self.panel.is_empty else "")
 
     def _show_what_there_is(self) -> None:
         panel = self.panel

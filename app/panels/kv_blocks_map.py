@@ -26,7 +26,7 @@ from app.panels.focus import claims_key
 from app.theme import CAPTION_SCALE, GRID, Theme, theme, ui_font
 from app.units import count
 from app.widgets.pixels import argb, blend, image
-from engine.session.kv_blocks import EVICTABLE, FREE, HELD, SHARED, BlockState
+from engine.session.kv_blocks import EVICTABLE, FREE, HELD, KEPT, SHARED, BlockState
 
 LARGEST: Final = 56
 """Pixels of a cell's side, at most."""
@@ -34,6 +34,8 @@ GAP_FROM: Final = 5
 """Side in pixels from which cells are parted by a line."""
 TEXTURE_FROM: Final = 4
 """Side in pixels from which sharing and reuse show as a texture, and fill as a height."""
+BUSY: Final = np.array([0, 1, 3, 4, 2])
+"""How busy a block of each kind is: free, evictable, kept, held, shared."""
 KEYS: Final = frozenset({Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_Home,
                          Qt.Key.Key_End})  # fmt: skip
 
@@ -190,6 +192,7 @@ class BlockMap(QWidget):
         ]
         others = [
             (self.tr("shared: {}").format(count(shared)), SHARED, -1),
+            *([(self.tr("kept: {}").format(count(self.state.kept)), KEPT, -1)] if self.state.kept else []),
             (self.tr("evictable: {}").format(count(evictable)), EVICTABLE, -1),
             (self.tr("free: {}").format(count(free)), FREE, -1),
         ]
@@ -268,20 +271,21 @@ def block_pixels(
 ) -> NDArray[np.uint32]:
     """The texture, uint32 [rows · side, columns · side]: a cell a block, or the busiest of `together` blocks.
 
-    A request's colour fills its block from below as far as it is written. Shared blocks are striped, evictable ones
-    outlined in the colour of what is reused, free ones empty.
+    A request's colour fills its block from below as far as it is written. Shared blocks are striped, those kept for a
+    batch barred, evictable ones outlined in the colour of what is reused, free ones empty.
     """
     kind, owner, share = state.kind, state.owner, state.fill / max(1, state.block_size)
     if together > 1:
         padded = np.full(-(-len(kind) // together) * together, -1, np.int64)
-        padded[: len(kind)] = kind
+        padded[: len(kind)] = BUSY[kind]
         at = padded.reshape(-1, together).argmax(axis=1) + np.arange(len(padded) // together) * together
         kind, owner, share = kind[at], owner[at], share[at]
     cells = columns * rows
     codes = np.full(cells, -1, np.int64)
     n_colours = len(colours.requests)
-    codes[: len(kind)] = np.where(kind == HELD, 3 + owner % n_colours, kind.astype(np.int64) % 3)
+    codes[: len(kind)] = np.where(kind == HELD, 4 + owner % n_colours, kind.astype(np.int64) % 3)
     codes[: len(kind)][kind == SHARED] = 2
+    codes[: len(kind)][kind == KEPT] = 3
     strong, pale = _colours(colours)
     shares = np.zeros(cells)
     shares[: len(kind)] = share
@@ -307,11 +311,11 @@ def block_pixels(
     body[np.broadcast_to((by_cell < 0)[:, None, :], body.shape)] = 0
     pixels[:, :inner, :, :inner] = body[:, :, :, None]
     border = (y == 0) | (y == inner - 1) | (x == 0) | (x == inner - 1)
-    stripes = (x + y) % 4 < 2
-    for code, mask in ((0, ~border), (1, ~border), (2, ~stripes)):
+    stripes, bars = (x + y) % 4 < 2, (y + 0 * x) % 4 < 2
+    for code, mask in ((0, ~border), (1, ~border), (2, ~stripes), (3, ~bars & ~border)):
         where = np.argwhere(by_cell == code)
         if len(where):
-            faint = argb(colours.panel) if code < 2 else pale[2]
+            faint = argb(colours.panel) if code < 2 else pale[code]
             some = pixels[where[:, 0], :inner, where[:, 1], :inner]
             some[:, mask] = faint
             pixels[where[:, 0], :inner, where[:, 1], :inner] = some
@@ -327,8 +331,9 @@ def swatch_pixels(kind: int, request: int, side: int, colours: Theme) -> NDArray
 
 
 def _colours(colours: Theme) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
-    """(where written, where not) by code: free, evictable, shared, then the requests' cycle."""
-    strong = [colours.line, colours.positions["reused"], colours.text, *colours.requests]
+    """(where written, where not) by code: free, evictable, shared, kept, then the requests' cycle."""
+    strong = [colours.line, colours.positions["reused"], colours.text, colours.muted, *colours.requests]
     pale = [colours.line, colours.positions["reused"], blend(colours.text, colours.panel, 0.35),
+            blend(colours.muted, colours.panel, 0.25),
             *(blend(one, colours.panel, 0.25) for one in colours.requests)]  # fmt: skip
     return np.array([argb(one) for one in strong], np.uint32), np.array([argb(one) for one in pale], np.uint32)

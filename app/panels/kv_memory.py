@@ -23,6 +23,8 @@ from app.theme import GRID, theme
 from app.units import DERIVED, MEASURED, PREDICTED, count, memory, percent
 from app.widgets.line_chart import Line, LineChart
 from app.widgets.segments import Segments
+from engine.session.kv_classes import KvClasses, kv_classes
+from engine.session.memory import peak_step
 from engine.session.store import Session
 
 CHART_HEIGHT: Final = 240
@@ -84,21 +86,53 @@ class KvMemoryPanel(Panel):
         return self.tr("What each layer keeps of the past appears here as soon as a generation runs.")
 
     def figures(self) -> str:
-        """Used and reserved at the shown step, their ratio, and the formula's value."""
-        session, step = self.session, self.step_shown()
+        """The step they are of, then used, held, reserved, how much of what is held is idle, and the formula's value.
+
+        They are those of the page that is shown: beside the memory tree those of its step.
+        """
+        session, step = self.session, self.step_of_page()
         if session is None or step is None:
             return ""
-        used, reserved = (int(session.steps[name][step]) for name in ("kv_used_bytes", "kv_reserved_bytes"))
+        now = kv_classes(session, step)
         predicted = self._shape.total_bytes(self._alive(step)) if self._shape is not None else None
+        moment = self.moment(step)
         if self.nothing_is_cached(step):
-            return self.tr("nothing cached · a cache would hold {} {}").format(memory(predicted), PREDICTED)
-        share = percent(used / reserved) if reserved else percent(None)
+            cached = self.tr("nothing cached · a cache would hold {} {}").format(memory(predicted), PREDICTED)
+            return f"{moment} · {cached}"
         return self.tr(
-            "{used} used {measured} · {reserved} reserved {measured} · {share} {derived} · formula {predicted} {mark}"
+            "{moment} · {used} used {measured} · {held} held {measured} · {reserved} reserved {measured} · "
+            "fragmentation {share} {derived} · formula {predicted} {mark}"
         ).format(
-            used=memory(used), reserved=memory(reserved), share=share, predicted=memory(predicted),
+            moment=moment, used=memory(now.used), held=self.recorded(now.held), reserved=memory(now.reserved),
+            share=percent(now.fragmentation), predicted=memory(predicted),
             measured=MEASURED, derived=DERIVED, mark=PREDICTED,
         )  # fmt: skip
+
+    def recorded(self, size: int | None) -> str:
+        """A size in memory, or that the session's file is too old to say."""
+        return self.tr("not recorded") if size is None else memory(size)
+
+    def moment(self, step: int) -> str:
+        """Of which step the figures of the page are, and why of that one."""
+        now = self.context.selection.now
+        if now.step is None and self.pages.value == "all":
+            return self.tr("at the peak, step {}").format(count(step))
+        if now.step is not None:
+            return self.tr("after step {}").format(count(step))
+        if now.steps is not None:
+            return self.tr("after step {}, the last of the selection").format(count(step))
+        return self.tr("after step {}, the last").format(count(step))
+
+    def step_of_page(self) -> int | None:
+        """The step that the shown page is about: the memory tree's is the peak of what is selected."""
+        step = self.step_shown()
+        if self.session is None or step is None or self.pages.value != "all":
+            return step
+        return peak_step(self.session, self._steps_of_tree(step))
+
+    def _steps_of_tree(self, step: int) -> tuple[int, int] | None:
+        now = self.context.selection.now
+        return (step, step) if now.step is not None else now.steps
 
     def step_shown(self) -> int | None:
         """The selected step, the last of the selected range, or the newest."""
@@ -129,7 +163,11 @@ class KvMemoryPanel(Panel):
         detail = session.step_detail(step)
         if detail is None or not len(detail[1]):
             return [LayerKv(None, None, predicted) for _ in range(session.layers)]
-        return [LayerKv(used, reserved, predicted) for used, reserved in detail[1].tolist()]
+        each = kv_classes(session, step).of_one(len(detail[1]))
+        return [
+            LayerKv(used, reserved, predicted, each.held, each.kept, each.evictable)
+            for used, reserved in detail[1].tolist()
+        ]
 
     def show_page(self, page: str) -> None:
         """Show the layers, the blocks, or all of the memory."""
@@ -137,6 +175,7 @@ class KvMemoryPanel(Panel):
         self._stack.setCurrentIndex(PAGES.index(page))
         if self.session is not None and len(self.session.steps):
             self.refresh()
+            self.figures_changed.emit()
 
     # --- the window's verbs -----------------------------------------------------------------------------------------
 
@@ -190,11 +229,13 @@ class KvMemoryPanel(Panel):
         if self.pages.value == "all":
             return self.memory.rows()
         names = ["step", "layer", "used_bytes", "reserved_bytes", "predicted_bytes"]
+        names += ["held_bytes", "kept_bytes", "evictable_bytes"]
         step = self.step_shown()
         if step is None:
             return names, []
         return names, [
-            (step, layer, one.used, one.reserved, one.predicted) for layer, one in enumerate(self.layers_at(step))
+            (step, layer, one.used, one.reserved, one.predicted, one.held, one.kept, one.evictable)
+            for layer, one in enumerate(self.layers_at(step))
         ]
 
     # --- inside -----------------------------------------------------------------------------------------------------
@@ -204,9 +245,7 @@ class KvMemoryPanel(Panel):
         if self.pages.value == "blocks":
             self.blocks.refresh(step)
             return
-        now = self.context.selection.now
-        one = (step, step) if now.step is not None else None
-        self.memory.refresh(session, now.steps if now.steps is not None else one)
+        self.memory.refresh(session, self._steps_of_tree(step))
 
     def _name_pages(self) -> None:
         self.pages.name(
@@ -230,7 +269,7 @@ class KvMemoryPanel(Panel):
                 "for these {positions} positions a cache would hold {size} {mark}."
             ).format(size=memory(total), mark=PREDICTED, positions=count(positions))
         else:
-            sentence = self.tr("step {step}: {positions} positions alive {mark}").format(
+            sentence = self.tr("after step {step}: {positions} positions alive {mark}").format(
                 step=count(step), positions=count(positions), mark=MEASURED
             )
         self.bars.show_layers(self.layers_at(step), not cached, sentence)
@@ -242,14 +281,20 @@ class KvMemoryPanel(Panel):
         colours = theme()
         series = (
             ("kv_reserved_bytes", self.tr("reserved {} {}"), colours.muted, False),
+            ("kv_held_bytes", self.tr("held {} {}"), colours.accent, False),
             ("kv_used_bytes", self.tr("used {} {}"), colours.positions["new"], True),
+            ("kv_kept_bytes", self.tr("kept {} {}"), colours.warn, False),
             ("kv_evictable_bytes", self.tr("evictable {} {}"), colours.positions["reused"], False),
         )
         lines = []
         for name, label, colour, filled in series:
             values = session.steps[name][:n]
-            if name == "kv_evictable_bytes" and not values.any():
+            if name in ("kv_kept_bytes", "kv_evictable_bytes") and not (values > 0).any():
                 continue
+            if name == "kv_held_bytes" and (
+                (values < 0).any() or (values == session.steps["kv_reserved_bytes"][:n]).all()
+            ):
+                continue  # not recorded, or all that is reserved is held
             at, pooled = envelope(values, max(128, self.chart.width() // 2))
             words = label.format(memory(int(values[-1])), MEASURED)
             lines.append(Line(words, at.astype(np.float64) + 0.5, pooled, colour, filled=filled))
@@ -260,7 +305,7 @@ class KvMemoryPanel(Panel):
             newest = self._shape.total_bytes(int(alive[-1]))  # the envelope's last value is a peak of several steps
             words = self.tr("formula {} {}").format(memory(newest), PREDICTED)
             lines.append(Line(words, at.astype(np.float64) + 0.5, formula, colours.text, dashed=True))
-        self.chart.title = self.tr("KV memory over the steps")
+        self.chart.title = self.tr("KV memory over the steps · figures after step {}, the last").format(count(n - 1))
         self.chart.x_title = self.tr("step")
         self.chart.notes = switch_notes(session)
         self.chart.show_lines(lines, (0.0, float(n)))
@@ -271,7 +316,7 @@ class KvMemoryPanel(Panel):
         if step is None or self.session is None:
             return ""
         one = self.layers_at(step)[layer]
-        lines = [self.tr("layer {} at step {}").format(layer, count(step))]
+        lines = [self.tr("layer {} after step {}").format(layer, count(step))]
         if one.used is None:
             lines.append(self.tr("not kept for this step (detail below “layer”, or no longer in memory)"))
         elif not self.nothing_is_cached(step):
@@ -280,6 +325,7 @@ class KvMemoryPanel(Panel):
                     used=count(one.used), reserved=count(one.reserved), mark=MEASURED
                 )
             )
+            lines.append(self._classes_text(kv_classes(self.session, step).of_one(self.session.layers)))
         shape = self._shape
         if shape is not None:
             lines.append(
@@ -295,15 +341,23 @@ class KvMemoryPanel(Panel):
         if self.session is None or len(self.session.steps) == 0:
             return ""
         step = min(max(int(x), 0), len(self.session.steps) - 1)
-        used, reserved, evictable = (
-            int(self.session.steps[f"kv_{name}_bytes"][step]) for name in ("used", "reserved", "evictable")
+        now = kv_classes(self.session, step)
+        first = self.tr("after step {step}: used {used}, reserved {reserved} {mark}").format(
+            step=count(step), used=memory(now.used), reserved=memory(now.reserved), mark=MEASURED
         )
+        last = self.tr("internal fragmentation {fragmentation} {derived}").format(
+            fragmentation=percent(now.fragmentation), derived=DERIVED
+        )
+        return "\n".join((first, self._classes_text(now), last))
+
+    def _classes_text(self, now: KvClasses) -> str:
+        """What of a cache is whose."""
         return self.tr(
-            "step {step}: used {used}, reserved {reserved}, evictable {evictable} {mark}\n"
-            "internal fragmentation {fragmentation} {derived}"
+            "held {held} {measured}, kept for a batch that goes on {kept} {measured}, "
+            "evictable {evictable} {measured}, nobody's {free} {derived}"
         ).format(
-            step=count(step), used=memory(used), reserved=memory(reserved), evictable=memory(evictable),
-            mark=MEASURED, fragmentation=percent(1 - used / reserved if reserved else None), derived=DERIVED,
+            held=self.recorded(now.held), kept=self.recorded(now.kept), evictable=memory(now.evictable),
+            free=self.recorded(now.free), measured=MEASURED, derived=DERIVED,
         )  # fmt: skip
 
     def _select_step(self, x: float) -> None:

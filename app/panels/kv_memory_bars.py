@@ -26,6 +26,22 @@ class LayerKv:
     used: int | None
     reserved: int | None
     predicted: int | None
+    held: int | None = None
+    """What requests have that had not ended, filled or not; None where that was not recorded."""
+    kept: int | None = None
+    """What only requests have that have ended and wait for their batch."""
+    evictable: int | None = None
+
+    def classes(self) -> list[tuple[str, int]]:
+        """(class, bytes) from left to right, those that there are; they fill what is reserved."""
+        if self.used is None or self.reserved is None:
+            return []
+        found = [("used", self.used)]
+        if self.held is not None and self.kept is not None and self.evictable is not None:
+            free = self.reserved - self.held - self.kept - self.evictable
+            found += [("unfilled", self.held - self.used), ("kept", self.kept), ("evictable", self.evictable)]
+            found.append(("free", free))
+        return [(name, size) for name, size in found if size > 0]
 
 
 class LayerBars(QWidget):
@@ -139,9 +155,57 @@ class LayerBars(QWidget):
             y += height
         painter.setPen(QColor(colours.muted))
         painter.drawText(QRectF(3 * GRID, y, GUTTER, line), Qt.AlignmentFlag.AlignVCenter, self.tr("layer"))
+        self._draw_legend(painter, y, columns[0][1] if columns else float(self.width()))
+        painter.setPen(QColor(colours.muted))
         for heading, left, width in columns:
             area = QRectF(left, y, width - 2 * GRID, line)
             painter.drawText(area, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, heading)
+
+    def _draw_legend(self, painter: QPainter, y: float, right: float) -> None:
+        """Name the classes of memory that the bars have, as far as there is room."""
+        if self.hypothetical or not self.layers:
+            return
+        line, x = self._line(), float(GUTTER)
+        for name, _ in self.layers[0].classes():
+            label = self.class_name(name)
+            width = line + painter.fontMetrics().horizontalAdvance(label) + 2 * GRID
+            if x + width > right:
+                return
+            swatch = QRectF(x, y + 3, line - 6, line - 6)
+            self._fill(painter, name, swatch)
+            painter.setPen(QColor(theme().muted))
+            painter.drawText(QRectF(x + line - GRID, y, width, line), Qt.AlignmentFlag.AlignVCenter, label)
+            x += width
+
+    def class_name(self, name: str) -> str:
+        """A class of memory as a person reads it."""
+        return {
+            "used": self.tr("used"),
+            "unfilled": self.tr("held, not yet filled"),
+            "kept": self.tr("kept for a batch that goes on"),
+            "evictable": self.tr("evictable"),
+            "free": self.tr("nobody's"),
+        }[name]
+
+    def _fill(self, painter: QPainter, name: str, area: QRectF) -> None:
+        """Draw memory of a class: told apart by texture, too."""
+        colours = theme()
+        blue, green = colours.positions["new"], colours.positions["reused"]
+        match name:
+            case "used":
+                painter.fillRect(area, QColor(blue))
+            case "unfilled":
+                painter.fillRect(area, QColor(blend(blue, colours.panel, 0.3)))
+            case "kept":
+                painter.fillRect(area, QColor(blend(colours.muted, colours.panel, 0.2)))
+                painter.fillRect(area, hatch(colours.muted))
+            case "evictable" | "free":
+                outline = green if name == "evictable" else blend(blue, colours.panel, 0.6)
+                painter.setPen(QColor(outline))
+                if area.height() >= 5 and area.width() >= 2:
+                    painter.drawRect(area.adjusted(0, 0, -1, -1))
+                else:
+                    painter.fillRect(area, QColor(blend(outline, colours.panel, 0.5)))
 
     def _draw_row(
         self, painter: QPainter, layer: int, one: LayerKv, left: float, right: float,
@@ -183,14 +247,16 @@ class LayerBars(QWidget):
                 painter.setPen(QPen(QColor(colours.muted), 1, Qt.PenStyle.DashLine))
                 painter.drawRect(area.adjusted(0, 0, -1, -1))
             return
-        if one.reserved:
+        if one.reserved and one.held is None:  # what of it is whose was not recorded
             area = QRectF(box.left(), box.top(), one.reserved * scale, box.height())
             painter.fillRect(area, QColor(blend(colour, colours.panel, 0.18)))
             if box.height() >= 5:
                 painter.setPen(QColor(blend(colour, colours.panel, 0.6)))
                 painter.drawRect(area.adjusted(0, 0, -1, -1))
-        if one.used:
-            painter.fillRect(QRectF(box.left(), box.top(), one.used * scale, box.height()), QColor(colour))
+        x = box.left()
+        for name, size in one.classes():
+            self._fill(painter, name, QRectF(x, box.top(), size * scale, box.height()))
+            x += size * scale
         if one.predicted:
             x = round(box.left() + one.predicted * scale)
             painter.setPen(QPen(QColor(colours.text), 2 if box.height() >= 8 else 1))

@@ -16,7 +16,7 @@ from app.theme import theme
 from app.units import DERIVED, MEASURED, count, percent
 from app.widgets.line_chart import Line, LineChart
 from engine.session import metrics
-from engine.session.kv_blocks import EVICTABLE, FREE, HELD, BlockHistory, BlockState
+from engine.session.kv_blocks import EVICTABLE, FREE, HELD, KEPT, BlockHistory, BlockState, blocks_recorded
 from engine.session.store import Session
 
 CHART_HEIGHT: Final = 240
@@ -41,7 +41,7 @@ class BlockPage(QWidget):
         self.chart = LineChart(percent, self)
         self.chart.setAccessibleName(self.tr("Internal fragmentation over the steps"))
         self.chart.setAccessibleDescription(  # the pointer's own tip says the figures of a step
-            self.tr("Internal fragmentation: the share of the reserved memory that holds no live position.")
+            self.tr("Internal fragmentation: the share of what requests hold that is not filled.")
         )
         self.chart.describe = self.step_text
         self.chart.clicked.connect(self._step_clicked)
@@ -63,7 +63,12 @@ class BlockPage(QWidget):
             return
         self._step = step
         history.update()
-        if kv_switch(session, step) != "paged":
+        if kv_switch(session, step) == "paged" and not blocks_recorded(session):
+            self.map.show_state(
+                None,
+                self.tr("What happened to its blocks was not recorded: a session of several runs keeps none of it."),
+            )
+        elif kv_switch(session, step) != "paged":
             kv = kv_switch(session, step) or "?"
             self.map.show_state(
                 None,
@@ -97,7 +102,7 @@ class BlockPage(QWidget):
         state = self.map.state
         if state is None:
             return names, []
-        words = ("free", "evictable", "held", "shared")
+        words = ("free", "evictable", "held", "shared", "kept")
         result: list[tuple[object, ...]] = []
         for block in range(len(state)):
             first = int(state.index[block]) * state.block_size
@@ -120,6 +125,8 @@ class BlockPage(QWidget):
             step=count(state.step), blocks=count(len(state)), size=count(state.block_size), measured=MEASURED,
             held=count(held + shared), shared=count(shared), evictable=count(evictable), free=count(free),
         )  # fmt: skip
+        if state.kept:
+            text += " · " + self.tr("{kept} kept for a batch that goes on").format(kept=count(state.kept))
         if state.fill_share is None:
             return text
         full = self.tr("held blocks {fill} full {derived}").format(fill=percent(state.fill_share), derived=DERIVED)
@@ -143,6 +150,10 @@ class BlockPage(QWidget):
                 block=count(block)
             ) + f"\n{positions}"  # fmt: skip
         holders = history.holders(state.step, block)
+        if kind == KEPT:
+            title = self.tr("block {block}: kept, as the batch of its requests that have ended goes on: {requests}")
+            names = ", ".join(str(one) for one in holders[:12])
+            return title.format(block=count(block), requests=names) + f"\n{positions}"
         names = ", ".join(str(one) for one in holders[:12]) + (" …" if len(holders) > 12 else "")
         if kind == HELD:
             title = self.tr("block {block}: request {request}").format(block=count(block), request=names)
@@ -156,7 +167,7 @@ class BlockPage(QWidget):
             return ""
         step = min(max(int(x), 0), len(self._session.steps) - 1)
         value = metrics.kv_fragmentation(self._session, (step, step))
-        return self.tr("step {step}: internal fragmentation {share} {mark}").format(
+        return self.tr("after step {step}: internal fragmentation {share} {mark}").format(
             step=count(step), share=percent(float(value[0])), mark=DERIVED
         )
 
@@ -168,8 +179,10 @@ class BlockPage(QWidget):
         values = metrics.kv_fragmentation(session)
         at, pooled = envelope(np.nan_to_num(values), max(128, self.chart.width() // 2))
         newest = float(values[-1]) if len(values) else float("nan")
-        label = self.tr("1 − used/reserved {} {}").format(percent(newest), DERIVED)
-        self.chart.title = self.tr("internal fragmentation over the steps")
+        label = self.tr("1 − used/held {} {}").format(percent(newest), DERIVED)
+        self.chart.title = self.tr("internal fragmentation over the steps · figure after step {}, the last").format(
+            count(len(values) - 1)
+        )
         self.chart.x_title = self.tr("step")
         colour = theme().warn
         self.chart.show_lines(

@@ -9,6 +9,7 @@ from PySide6.QtGui import QColor, QIcon, QPainter, QPaintEvent, QPixmap
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
+    QLabel,
     QSizePolicy,
     QTreeWidget,
     QTreeWidgetItem,
@@ -16,16 +17,18 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.theme import GRID, PANEL_PADDING, ROW_GAP, theme, ui_font
-from app.units import DERIVED, MEASURED, memory, percent
+from app.theme import CAPTION_SCALE, GRID, PANEL_PADDING, ROW_GAP, theme, ui_font
+from app.units import DERIVED, MEASURED, count, memory, percent
 from engine.session.device_series import DeviceSeries
-from engine.session.memory import MemoryNode, memory_tree
-from engine.session.metrics import StepRange
+from engine.session.memory import MemoryNode, memory_tree, peak_step
+from engine.session.metrics import StepRange, step_slice
 from engine.session.store import Session
 
 BAR: Final = 6 * GRID
 MARKS: Final = {"measured": MEASURED, "derived": DERIVED}
 ROW: Final = Qt.ItemDataRole.UserRole
+OF_THE_CACHE: Final = frozenset({"unfilled", "kept", "free"})
+"""Parts that are missing where a file is older than they are, not where a device is silent."""
 
 
 class MemoryPage(QWidget):
@@ -37,6 +40,8 @@ class MemoryPage(QWidget):
         self._drawn: MemoryNode | None = None
         self._readings: DeviceSeries | None = None
         self.bar = MemoryBar(self)
+        self.moment = QLabel(self)
+        self.moment.setWordWrap(True)
         self.tree = QTreeWidget(self)
         self.tree.setColumnCount(3)
         self.tree.setHeaderLabels([self.tr("Part"), self.tr("Size"), self.tr("Share ƒ")])
@@ -51,16 +56,21 @@ class MemoryPage(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(PANEL_PADDING, 0, PANEL_PADDING, ROW_GAP)
         layout.setSpacing(ROW_GAP)
+        layout.addWidget(self.moment)
         layout.addWidget(self.bar)
         layout.addWidget(self.tree, 1)
         self.restyle()
 
     def refresh(self, session: Session, steps: StepRange) -> None:
-        """Show the memory at the peak of the caches within these steps."""
+        """Show the memory at the peak of the caches within these steps, and say which step that is."""
+        peak = peak_step(session, steps)
+        words = "" if peak is None else self._moment(session, steps, peak)
+        renamed = words != self.moment.text()
+        self.moment.setText(words)
         if self._readings is None or self._readings.session is not session:
             self._readings = DeviceSeries(session)
         self.root = memory_tree(session, steps, self._readings)
-        if self.root != self._drawn:
+        if self.root != self._drawn or renamed:
             if self._drawn is not None and names_of(self.root) != names_of(self._drawn):
                 self.tree.clear()  # another session has or has not a draft model: rows would stand for other parts
             self._drawn = self.root
@@ -69,6 +79,7 @@ class MemoryPage(QWidget):
     def restyle(self) -> None:
         """Take the theme's colours again."""
         colours = theme()
+        self.moment.setFont(ui_font(CAPTION_SCALE))
         self.tree.setFont(ui_font())
         self.tree.setStyleSheet(
             f"QTreeWidget {{ background: {colours.panel}; }}"
@@ -100,12 +111,14 @@ class MemoryPage(QWidget):
             "kv": self.tr("KV cache, reserved"),
             "used": self.tr("used"),
             "evictable": self.tr("evictable"),
-            "free": self.tr("reserved and idle"),
+            "unfilled": self.tr("held, not yet filled"),
+            "kept": self.tr("kept for a batch that goes on"),
+            "free": self.tr("reserved, nobody's"),
             "draft": self.tr("Draft model"),
             "draft_weights": self.tr("Weights (draft)"),
             "draft_kv": self.tr("KV cache (draft), reserved"),
             "draft_kv_used": self.tr("used (draft)"),
-            "draft_kv_free": self.tr("reserved and idle (draft)"),
+            "draft_kv_free": self.tr("held, not yet filled (draft)"),
             "activations": self.tr("Activations, at most"),
             "allocator": self.tr("Allocator's reserve"),
             "rest": self.tr("Everything else"),
@@ -117,22 +130,39 @@ class MemoryPage(QWidget):
             "total": self.tr("What the device has in use (GPU), or the engine process holds (CPU), at its largest."),
             "weights": self.tr("The model's parameters as they are stored on the device."),
             "kv": self.tr("What the model's KV cache took from the device, when the caches took most."),
-            "used": self.tr("Holds keys and values of live positions."),
+            "used": self.tr("Holds keys and values of live positions: of requests that had not ended."),
+            "unfilled": self.tr("Set aside for such requests, and nothing is written in it yet."),
+            "kept": self.tr("What requests still have that have ended, until the last one of their static batch has."),
             "evictable": self.tr("Held only for possible reuse by a request that begins alike."),
-            "free": self.tr("Taken by the cache, and nothing is written in it."),
+            "free": self.tr("Taken from the device by the cache, and no request has it."),
             "draft": self.tr("A smaller model that proposes tokens: it takes memory as long as it is loaded."),
             "draft_weights": self.tr("The draft model's parameters; they are there with speculate off, too."),
             "draft_kv": self.tr(
                 "What the draft model's own KV cache took from the device; nothing with speculate off."
             ),
             "draft_kv_used": self.tr("Holds the draft model's keys and values of known tokens."),
-            "draft_kv_free": self.tr("Taken by the draft model's cache, and nothing is written in it."),
+            "draft_kv_free": self.tr("Set aside by the draft model's cache, and nothing is written in it."),
             "activations": self.tr("What a forward pass needs beside weights and caches at its widest moment."),
             "allocator": self.tr("Taken from the device by the allocator and not handed out."),
             "rest": self.tr("Libraries, code, and whatever else lies in it; on a GPU other programs too."),
         }.get(name, "")
 
     # --- inside -----------------------------------------------------------------------------------------------------
+
+    def _moment(self, session: Session, steps: StepRange, peak: int) -> str:
+        """Of which moment the figures are: the caches' of one step, the others' the largest of all that are shown."""
+        rows = step_slice(session, steps)
+        if rows.stop - rows.start == 1:
+            return self.tr("Everything at step {step}.").format(step=count(peak))
+        return self.tr(
+            "Caches at their peak, step {peak}; all of it, activations and the allocator at their largest of the steps "
+            "{first}–{last}."
+        ).format(peak=count(peak), first=count(rows.start), last=count(rows.stop - 1))
+
+    def _size(self, node: MemoryNode) -> str:
+        if node.size is not None:
+            return f"{memory(node.size)} {MARKS[node.provenance]}"
+        return self.tr("not recorded") if node.name in OF_THE_CACHE else self.tr("not reported")
 
     def _fill(self, root: MemoryNode) -> None:
         whole = root.size or sum(part.size or 0 for part in root.parts)
@@ -144,14 +174,14 @@ class MemoryPage(QWidget):
             self.tree.expandAll()
         else:  # in place, so that what was folded stays folded
             self._write(top, root, whole)
-        self.bar.show_parts([(self.label(part.name), part.name, part.size or 0) for part in root.parts])
+        parts = [(self.label(part.name), part.name, part.size or 0) for part in root.parts]
+        self.bar.show_parts(parts, self.moment.text())
 
     def _write(self, item: QTreeWidgetItem, node: MemoryNode, whole: int) -> None:
-        size = self.tr("not reported") if node.size is None else f"{memory(node.size)} {MARKS[node.provenance]}"
         share = percent(node.size / whole if node.size is not None and whole else None)
-        for column, text in enumerate((self.label(node.name), size, share)):
+        for column, text in enumerate((self.label(node.name), self._size(node), share)):
             item.setText(column, text)
-            item.setToolTip(column, self.tip(node.name))
+            item.setToolTip(column, f"{self.tip(node.name)}\n{self.moment.text()}")
             if column:
                 item.setTextAlignment(column, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         item.setData(0, ROW, node.name)
@@ -181,10 +211,10 @@ class MemoryBar(QWidget):
     def sizeHint(self) -> QSize:
         return QSize(240, BAR)
 
-    def show_parts(self, parts: list[tuple[str, str, int]]) -> None:
-        """Draw these."""
+    def show_parts(self, parts: list[tuple[str, str, int]], moment: str) -> None:
+        """Draw these, which are those of a moment."""
         self.parts = parts
-        words = "\n".join(f"{label}: {memory(size)}" for label, _, size in parts)
+        words = "\n".join([moment, *(f"{label}: {memory(size)}" for label, _, size in parts)])
         self.setToolTip(words)
         self.setAccessibleDescription(words)
         self.update()

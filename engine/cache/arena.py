@@ -6,7 +6,7 @@ captured step (engine/graphs) finds them by tables of blocks, the same way as in
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -128,10 +128,15 @@ class ArenaCache:
     def free(self, request_id: int) -> None:
         self._runs.pop(request_id, None)
 
-    def layer_bytes(self) -> list[tuple[int, int]]:
+    def layer_bytes(self, ended: Collection[int] = ()) -> list[tuple[int, int]]:
         position = self._position_bytes // self._layers
-        used = sum(run.length for run in self._runs.values()) * position
+        used = sum(run.length for request_id, run in self._runs.items() if request_id not in ended) * position
         return [(used, layer.nbytes) for layer in self._kv]
+
+    def held_bytes(self, ended: Collection[int] = ()) -> tuple[int, int]:
+        block = self.block_size * self._position_bytes
+        kept = sum(run.end - run.first for request_id, run in self._runs.items() if request_id in ended)
+        return (sum(run.end - run.first for run in self._runs.values()) - kept) * block, kept * block
 
     @property
     def position_bytes(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -65,8 +65,17 @@ class KVCache(Protocol):
     def free(self, request_id: int) -> None:
         """Forget a request."""
 
-    def layer_bytes(self) -> list[tuple[int, int]]:
-        """(used, reserved) bytes of each layer, counted from the tensors themselves."""
+    def layer_bytes(self, ended: Collection[int] = ()) -> list[tuple[int, int]]:
+        """(used, reserved) bytes of each layer, counted from the tensors themselves.
+
+        Used are positions of requests that are not among `ended`, one that several share counted once.
+        """
+
+    def held_bytes(self, ended: Collection[int] = ()) -> tuple[int, int]:
+        """(held, kept) bytes, all layers together: what is set aside for a request, filled or not.
+
+        Held is what any request that is not among `ended` has, kept is what only those in `ended` still have.
+        """
 
     @property
     def position_bytes(self) -> int:

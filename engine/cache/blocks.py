@@ -13,8 +13,8 @@ that can be found stays when its owners go; a twin is evicted as soon as it is f
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Sequence
+from collections import Counter, OrderedDict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from engine.cache.base import BlockEvent, OutOfKvMemory
@@ -80,6 +80,16 @@ class BlockPool:
     def cached(self) -> int:
         """Blocks kept only for possible reuse."""
         return len(self._cached)
+
+    @property
+    def held(self) -> int:
+        """Blocks that any request holds, shared ones counted once."""
+        return len(self.blocks) - len(self._free) - len(self._cached)
+
+    def only_of(self, tables: Iterable[Table]) -> list[int]:
+        """The blocks that nobody but these tables holds, each once."""
+        owners = Counter(index for table in tables for index in table.blocks)
+        return [index for index, count in owners.items() if self.blocks[index].owners == count]
 
     def missing(self, table: Table, end: int) -> int:
         """How many more blocks a table needs to hold indices [0, end)."""

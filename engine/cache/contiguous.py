@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -103,13 +103,23 @@ class ContiguousCache:
         self._sources.pop(request_id, None)
         self._targets = [(span, target) for span, target in self._targets if span.request_id != request_id]
 
-    def layer_bytes(self) -> list[tuple[int, int]]:
+    def layer_bytes(self, ended: Collection[int] = ()) -> list[tuple[int, int]]:
         used = reserved = 0
-        for region in self._regions.values():
+        for request_id, region in self._regions.items():
             layer = region.memory[0]  # [2, kv_heads, capacity, head_dim]; every layer has the same shape
-            used += layer[:, :, : region.length].nbytes
+            if request_id not in ended:
+                used += layer[:, :, : region.length].nbytes
             reserved += layer.nbytes
         return [(used, reserved)] * self._shape[0]
+
+    def held_bytes(self, ended: Collection[int] = ()) -> tuple[int, int]:
+        held = kept = 0
+        for request_id, region in self._regions.items():
+            if request_id in ended:
+                kept += region.memory.nbytes
+            else:
+                held += region.memory.nbytes
+        return held, kept
 
     @property
     def position_bytes(self) -> int:

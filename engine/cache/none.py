@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from torch import Tensor
 
@@ -43,8 +43,11 @@ class NoCache:
     def free(self, request_id: int) -> None:
         pass
 
-    def layer_bytes(self) -> list[tuple[int, int]]:
+    def layer_bytes(self, ended: Collection[int] = ()) -> list[tuple[int, int]]:
         return [(0, 0)] * self._layers
+
+    def held_bytes(self, ended: Collection[int] = ()) -> tuple[int, int]:
+        return 0, 0
 
     @property
     def position_bytes(self) -> int:

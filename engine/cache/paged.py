@@ -7,7 +7,7 @@ hold the same blocks (engine/cache/blocks.py).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -155,9 +155,14 @@ class PagedCache:
         if table is not None:
             self.pool.release(request_id, table)
 
-    def layer_bytes(self) -> list[tuple[int, int]]:
+    def layer_bytes(self, ended: Collection[int] = ()) -> list[tuple[int, int]]:
         position = self._kv[0][:, :1, 0].nbytes if self.pool.blocks else 0
-        return [(self.pool.live * position, layer.nbytes) for layer in self._kv]
+        live = self.pool.live - sum(self.pool.blocks[index].filled for index in self._only_of(ended))
+        return [(live * position, layer.nbytes) for layer in self._kv]
+
+    def held_bytes(self, ended: Collection[int] = ()) -> tuple[int, int]:
+        kept = len(self._only_of(ended))
+        return (self.pool.held - kept) * self._block_bytes, kept * self._block_bytes
 
     @property
     def position_bytes(self) -> int:
@@ -184,6 +189,11 @@ class PagedCache:
         return self._tables[request_id].blocks
 
     # --- helpers ------------------------------------------------------------------------------------------------------
+
+    def _only_of(self, request_ids: Collection[int]) -> list[int]:
+        """The blocks that nobody but these requests holds, each once."""
+        tables = [table for request_id in request_ids if (table := self._tables.get(request_id)) is not None]
+        return self.pool.only_of(tables)
 
     def _grow(self) -> None:
         """Make the tensors as long as the list of blocks, layer by layer, so that only one layer is held twice."""

@@ -445,7 +445,7 @@ class Engine:
             start_ns=start_ns,
             batch=batch,
             work=work,
-            kv=kv_state(self._cache),
+            kv=kv_state(self._cache, self._ended_before(emissions)),
             tokens_out=len(tokens),
             running=len(self._queue.running),
             waiting=len(self._queue.waiting),
@@ -455,15 +455,22 @@ class Engine:
             draft_kv=(0, 0) if self._proposer is None else self._proposer.kv_bytes(),
         )
         rows = [] if self._probe is None else self._probe.take(self._steps)
-        self._retire([one.request for one in drawn if one.request.finished])
         blocks = self._block_events()
         step = record_step(facts, self._cost, times, self.now_ns)
+        # Who has ended leaves after the step, so that its bytes and its blocks are those of one moment.
+        self._retire([one.request for one in drawn if one.request.finished])
+        blocks += self._block_events()
         self._steps += 1
         self._emit([*work, step, *tokens, *speculation, *blocks, *rows, *finished])
         described = sum(len(one.choices) for one in drawn)
         self._tell_overhead(
             step, times, described, records_ns=self.now_ns() - emitted_ns - (times.reading_ns - read_before_ns)
         )
+
+    def _ended_before(self, emissions: list[Emission]) -> set[int]:
+        """Requests that had ended before this step and wait for their batch: no position of theirs is alive."""
+        now = {emission.request.id for emission in emissions}
+        return {request.id for request in self._queue.running if request.finished and request.id not in now}
 
     def _settle(self, shares: list[Share], emissions: list[Emission]) -> dict[int, int]:
         """Roll the caches back over drafts that did not become tokens; {request: drafts that did}."""

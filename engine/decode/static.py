@@ -10,8 +10,8 @@ from engine.decode.scheduler import Share, admit_next, retire_finished, share_of
 class StaticScheduler:
     """Fills a batch of up to `max_batch` requests, and lets nobody in before all of them have finished.
 
-    A finished request keeps its slot and its memory until the batch ends: its row is computed on, for nothing. What the
-    cache says is used therefore counts it too, which the formula for the requests that go on does not.
+    A finished request keeps its slot and its memory until the batch ends: its row is computed on, for nothing. That
+    memory is kept, not used: no request that goes on reads it.
     """
 
     name = "static"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,10 @@ from engine.session.schema import Launch, Step, StepKind, Work
 
 @dataclass(frozen=True, slots=True)
 class KvState:
-    """Bytes of the KV cache after a pass: int64 [layers, 2] (used, reserved), and what is kept for reuse only.
+    """Bytes of the KV cache after a pass: int64 [layers, 2] (used, reserved), and the whole cache's by class.
+
+    Reserved is held by requests that go on (of which used is filled), kept for requests of a batch that have ended,
+    evictable (there for reuse only) and, what is left of it, nobody's.
 
     `position_bytes`: what K and V of one position take in one layer, of which the pass read and wrote so many.
     """
@@ -26,17 +29,20 @@ class KvState:
     used_bytes: int
     reserved_bytes: int
     evictable_bytes: int
+    held_bytes: int
+    kept_bytes: int
     position_bytes: int
 
 
-def kv_state(cache: KVCache) -> KvState:
-    """Read a cache's memory, layer by layer."""
-    layers = cache.layer_bytes()
+def kv_state(cache: KVCache, ended: Collection[int] = ()) -> KvState:
+    """Read a cache's memory, layer by layer; requests in `ended` wait for their batch to end."""
+    layers = cache.layer_bytes(ended)
     return KvState(
         np.array(layers, np.int64).tobytes(),
         sum(used for used, _ in layers),
         sum(reserved for _, reserved in layers),
         cache.evictable_bytes,
+        *cache.held_bytes(ended),
         cache.position_bytes,
     )
 
@@ -97,4 +103,6 @@ def record_step(facts: StepFacts, cost: CostModel, times: StepTimes, clock: Call
         launch=facts.launch,
         draft_kv_used_bytes=facts.draft_kv[0],
         draft_kv_reserved_bytes=facts.draft_kv[1],
+        kv_held_bytes=facts.kv.held_bytes,
+        kv_kept_bytes=facts.kv.kept_bytes,
     )

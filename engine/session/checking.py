@@ -85,6 +85,8 @@ def _check_steps(session: Session) -> None:
         "draft_kv_used_bytes", "draft_kv_reserved_bytes",
     ):  # fmt: skip
         _within(f"steps.{name}", steps[name], 0, LARGE)
+    for name in ("kv_held_bytes", "kv_kept_bytes"):  # -1 where they were not recorded
+        _within(f"steps.{name}", steps[name], -1, LARGE)
     for name in ("flops", "bytes_moved"):
         _within(f"steps.{name}", steps[name], 0, LARGEST)
 

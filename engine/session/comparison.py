@@ -119,7 +119,7 @@ def _memory(session: Session, training: _Side, inference: _Side, steps: metrics.
     kept: tuple[Amount, ...] = ()
     a_position: float | None = None
     if len(inference.rows):
-        used = metrics.kv_figures(session, steps)["used_peak_bytes"]
+        used = metrics.kv_figures(session, steps)["used_peak_bytes"] or 0
         kept = (Amount(used, "bytes", "measured"),)
         if used and {"layers", "kv_heads", "head_dim", "itemsize"} <= facts.keys():
             a_position = float(

@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.session.kv_blocks import BlockHistory, switches_at
+from engine.session.kv_blocks import BlockHistory, blocks_recorded, switches_at
 from engine.session.metrics import (
     CLASSES,
     attention_entropy,
@@ -23,7 +23,7 @@ from engine.session.slot_runs import waiting_requests
 from engine.session.store import LAUNCHES, STEP_KINDS, Session
 from engine.session.token_facts import token_facts
 
-BLOCK_WORDS: Final = ("free", "evictable", "held", "shared")
+BLOCK_WORDS: Final = ("free", "evictable", "held", "shared", "kept")
 
 
 def detail_figures(session: Session, steps: tuple[int, int]) -> dict[str, Any]:
@@ -161,7 +161,7 @@ def attention(session: Session, steps: tuple[int, int]) -> list[dict[str, Any]]:
 
 def blocks(session: Session, step: int) -> list[dict[str, Any]]:
     """The blocks of the paged cache after a step: what each is, whose, and the positions [first, end) in it."""
-    if switches_at(session, step).get("kv") != "paged":
+    if switches_at(session, step).get("kv") != "paged" or not blocks_recorded(session):
         return []
     history = BlockHistory(session)
     history.update()

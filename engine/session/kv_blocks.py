@@ -5,6 +5,9 @@ not one by one. States are kept at intervals (checkpoints); any step is the near
 
 A full block that its last holder lets go is evictable until an `evict`: at once, where another block holds the same
 content (two requests computed the same prefix side by side), or when its room is needed.
+
+A step's bytes are counted before the requests that end in it leave; what these let go of is written after the step's
+end, so the blocks after a step are those that its bytes tell of.
 """
 
 from __future__ import annotations
@@ -19,8 +22,9 @@ from numpy.typing import NDArray
 from engine.session.columns import Columns
 from engine.session.store import BLOCK_EVENTS, Session
 
-FREE, EVICTABLE, HELD, SHARED = range(4)
-"""What a block is: held by nobody, kept only for possible reuse, held by one request, or by several."""
+FREE, EVICTABLE, HELD, SHARED, KEPT = range(5)
+"""What a block is: nobody's, there only for possible reuse, held by one request, or by several, or held only by
+requests that have ended and wait for their batch."""
 SHORTEST: Final = 32_768
 """Events between two checkpoints, at least."""
 EVENTS_A_BLOCK: Final = 4
@@ -41,7 +45,7 @@ class BlockState:
     step: int
     block_size: int
     kind: NDArray[np.uint8]
-    """FREE, EVICTABLE, HELD or SHARED."""
+    """FREE, EVICTABLE, HELD, SHARED or KEPT."""
     owner: NDArray[np.int64]
     """The request that holds a block alone, −1 otherwise."""
     index: NDArray[np.int64]
@@ -53,19 +57,32 @@ class BlockState:
         return len(self.kind)
 
     def counts(self) -> tuple[int, int, int, int]:
-        """How many blocks are free, evictable, held and shared."""
-        free, evictable, held, shared = np.bincount(self.kind, minlength=4).tolist()
+        """How many blocks are free, evictable, held by one request and shared; what is kept is none of these."""
+        free, evictable, held, shared, _ = np.bincount(self.kind, minlength=5).tolist()
         return free, evictable, held, shared
 
     @property
+    def kept(self) -> int:
+        """How many blocks only requests hold that have ended."""
+        return int((self.kind == KEPT).sum())
+
+    @property
+    def held(self) -> NDArray[np.bool_]:
+        """Which blocks a request holds that has not ended."""
+        found: NDArray[np.bool_] = (self.kind == HELD) | (self.kind == SHARED)
+        return found
+
+    @property
     def fill_share(self) -> float | None:
-        """Positions written over those there is room for in the blocks that requests hold; None without any."""
-        held = self.kind >= HELD
-        return float(self.fill[held].mean()) / self.block_size if held.any() else None
+        """Positions written over those there is room for in the blocks that requests hold; None without any.
+
+        It is 1 − internal fragmentation.
+        """
+        return float(self.fill[self.held].mean()) / self.block_size if self.held.any() else None
 
     def owners(self) -> list[tuple[int, int]]:
-        """(request, blocks it holds alone), most blocks first."""
-        requests, counts = np.unique(self.owner[self.owner >= 0], return_counts=True)
+        """(request, blocks it holds alone), most blocks first; of requests that have not ended."""
+        requests, counts = np.unique(self.owner[self.kind == HELD], return_counts=True)
         return sorted(zip(requests.tolist(), counts.tolist(), strict=True), key=lambda pair: (-pair[1], pair[0]))
 
 
@@ -146,10 +163,11 @@ class BlockHistory:
         kind[pool.holders == 1], kind[pool.holders > 1] = HELD, SHARED
         owner = np.where(kind == HELD, pool.requests, -1)
         fill = np.where((kind == SHARED) | (kind == EVICTABLE), size, 0).astype(np.int64)
+        kind[self._only_of_ended(step, end, pool.holders)] = KEPT
         requests = np.unique(owner[owner >= 0])
         if len(requests):
             lengths = lengths_at(session, step, requests)
-            held = np.flatnonzero(kind == HELD)
+            held = np.flatnonzero(owner >= 0)
             of = lengths[np.searchsorted(requests, owner[held])]
             fill[held] = np.clip(of - pool.index[held] * size, 0, size)
         shown = self._shown = BlockState(step, size, kind, owner, np.where(kind == FREE, -1, pool.index), fill)
@@ -158,7 +176,7 @@ class BlockHistory:
     def holders(self, step: int, block: int) -> list[int]:
         """The requests that hold a block after a step."""
         end = self._end(step)
-        start = max((at for at, pool in self._checkpoints if at <= end and not len(pool.holders)), default=0)
+        start = self._pool_start(end)
         table = self.session.kv_blocks
         rows = start + np.flatnonzero(table["block"][start:end] == block)
         counts: dict[int, int] = {}
@@ -173,8 +191,26 @@ class BlockHistory:
     # --- inside -----------------------------------------------------------------------------------------------------
 
     def _end(self, step: int) -> int:
-        """How many events there were up to the end of a step."""
-        return min(int(np.searchsorted(self.session.kv_blocks["step_id"], step + 1)), len(self._facts))
+        """How many events there were up to the end of a step, before those who ended in it left."""
+        table = self.session.kv_blocks
+        first, end = (int(at) for at in np.searchsorted(table["step_id"], (step, step + 1)))
+        inside = int(np.searchsorted(table["t_ns"][first:end], self.session.steps["end_ns"][step], "right"))
+        return min(first + inside, len(self._facts))
+
+    def _pool_start(self, end: int) -> int:
+        """The first event of the pool that was there before event `end`."""
+        return int(max((at for at, pool in self._checkpoints if at <= end and not len(pool.holders)), default=0))
+
+    def _only_of_ended(self, step: int, end: int, holders: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The blocks that only requests hold which had ended before a step: those of a static batch that goes on."""
+        if switches_at(self.session, step).get("batching") != "static":
+            return np.empty(0, np.int64)  # everywhere else who ends leaves
+        start, table = self._pool_start(end), self.session.kv_blocks
+        theirs = np.isin(table["request_id"][start:end], ended_before(self.session, step))
+        blocks, event = table["block"][start:end][theirs], table["event"][start:end][theirs]
+        counts = np.zeros(len(holders), np.int64)
+        np.add.at(counts, blocks, _DELTA[event])
+        return np.flatnonzero((counts > 0) & (counts == holders))
 
     def _checkpoint(self, end: int) -> tuple[int, _Pool]:
         place = bisect_right(self._checkpoints, end, key=lambda one: one[0]) - 1
@@ -211,7 +247,7 @@ class BlockHistory:
         """How many events at the head of a step still belong to the pool that was given up."""
         table = self.session.kv_blocks
         last = int(np.searchsorted(table["step_id"][:end], step + 1))
-        others = np.flatnonzero(table["event"][first:last] != _FREE)
+        others = np.flatnonzero(table["event"][first:last] <= _SHARE)  # a new pool has nothing to let go of before
         return int(others[0]) if len(others) else max(0, last - first)
 
     def _take_work(self, first: int, end: int, steps: int) -> None:
@@ -282,10 +318,28 @@ class BlockHistory:
         pool.full[block] = self._facts["full"][first:end]
 
 
+def blocks_recorded(session: Session) -> bool:
+    """Whether a session says what happened to its blocks; one of several runs, joined, does not."""
+    return len(session.kv_blocks) > 0
+
+
 def switches_at(session: Session, step: int) -> dict[str, Any]:
     """The switches in force at a step; empty where the session does not say."""
     config_id = int(session.steps["config_id"][step])
     return next((config.switches for config in reversed(session.configs) if config.id == config_id), {})
+
+
+def ended_before(session: Session, step: int) -> NDArray[np.int64]:
+    """The requests that had ended before a step: their last token came with an earlier one."""
+    step_ids = session.tokens["step_id"]
+    return np.array(
+        [
+            request.id
+            for request in list(session.requests.values())
+            if request.finished_ns is not None and request.token_rows and step_ids[request.token_rows[-1]] < step
+        ],
+        np.int64,
+    )
 
 
 def lengths_at(session: Session, step: int, requests: NDArray[np.int64]) -> NDArray[np.int64]:

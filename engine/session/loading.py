@@ -24,8 +24,8 @@ from engine.session.store import (
 
 CODES = {"source": TOKEN_SOURCES, "event": BLOCK_EVENTS}
 """Columns of words that a Session keeps as numbers, and what the numbers stand for."""
-SINCE: Final = frozenset({"draft_kv_used_bytes", "draft_kv_reserved_bytes"})
-"""Columns of steps that files written before there were these do not have: 0 at every step."""
+SINCE: Final = {"draft_kv_used_bytes": 0, "draft_kv_reserved_bytes": 0, "kv_held_bytes": -1, "kv_kept_bytes": -1}
+"""Columns of steps that files written before there were these do not have, and what they say then at every step."""
 
 
 def load(file: SessionFile) -> Session:
@@ -76,7 +76,7 @@ def _load_steps(file: SessionFile, session: Session) -> None:
         launch = cast(Words | None, columns.get("launch"))  # files from before there were graphs have no such column
         session.steps.extend_columns(
             {name: cast("NDArray[Any]", columns[name]) for name in STEP_INTS if name in columns or name not in SINCE}
-            | {name: np.zeros(len(kind), np.int64) for name in SINCE - columns.keys()}
+            | {name: np.full(len(kind), SINCE[name], np.int64) for name in SINCE.keys() - columns.keys()}
             | {"kind": kind.as_codes(STEP_KINDS), "attention_kernel": kernel.as_codes(session.attention_kernels)}
             | {"launch": np.zeros(len(kind), np.uint8) if launch is None else launch.as_codes(LAUNCHES)}
         )

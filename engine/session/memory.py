@@ -8,6 +8,7 @@ from typing import Final, Literal
 import numpy as np
 
 from engine.session.device_series import DeviceSeries
+from engine.session.kv_classes import KvClasses, kv_classes
 from engine.session.metrics import StepRange, step_slice
 from engine.session.store import Session
 
@@ -18,7 +19,10 @@ LOGIT_BYTES: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class MemoryNode:
-    """One part of the memory; `size` in bytes is None where the device does not report it. Parts sum to their whole."""
+    """One part of the memory; `size` in bytes is None where the device does not report it, or it was not recorded.
+
+    Parts sum to their whole where all of them are known.
+    """
 
     name: str
     size: int | None
@@ -26,16 +30,27 @@ class MemoryNode:
     parts: tuple[MemoryNode, ...] = ()
 
 
-def memory_tree(session: Session, steps: StepRange = None, readings: DeviceSeries | None = None) -> MemoryNode:
-    """The memory at the step of a range at which the KV caches, the model's and the draft's, reserved most together.
+def peak_step(session: Session, steps: StepRange = None) -> int | None:
+    """The step of a range at which the KV caches, the model's and the draft's, reserved most together; the first such.
 
     Together, because that is the most that an allocator's peak has to hold of them, and because the draft's cache takes
     its memory a step after the model's: at the peak of the model's alone it may not be there yet.
+    """
+    rows = step_slice(session, steps)
+    if rows.start >= rows.stop:
+        return None
+    table = session.steps
+    reserved = table["kv_reserved_bytes"][rows] + table["draft_kv_reserved_bytes"][rows]
+    return int(rows.start) + int(np.argmax(reserved))
+
+
+def memory_tree(session: Session, steps: StepRange = None, readings: DeviceSeries | None = None) -> MemoryNode:
+    """The memory at the peak of a range, `peak_step`.
 
     Who asks again and again keeps `readings` of the session, so that only the samples that are new are sorted.
 
     `total` is the engine process (CPU) or the device's memory in use (GPU), the largest reading of the range, and its
-    parts are `weights`, `kv` (`used`, `evictable`, `free`), `draft` where a draft model is loaded (`draft_weights`,
+    parts are `weights`, `kv` (the classes of `kv_classes`), `draft` where a draft model is loaded (`draft_weights`,
     `draft_kv` with `draft_kv_used` and `draft_kv_free`), `activations`, `allocator` (taken from a GPU and not handed
     out) and `rest` (libraries and what else the process holds). Activations are the allocator's peak less weights, KV
     and draft where it was read (GPU), else the formula of `activation_bytes`. Other programs on the GPU are in its
@@ -44,11 +59,9 @@ def memory_tree(session: Session, steps: StepRange = None, readings: DeviceSerie
     readings = readings if readings is not None else DeviceSeries(session)
     readings.update()
     rows = step_slice(session, steps)
-    peak, computed, logits = None, 0, 0
+    peak, computed, logits = peak_step(session, steps), 0, 0
     if rows.start < rows.stop:
         table = session.steps
-        reserved = table["kv_reserved_bytes"][rows] + table["draft_kv_reserved_bytes"][rows]
-        peak = rows.start + int(np.argmax(reserved))
         computed = int(table["positions_computed"][rows].max())
         logits = max(1, int((table["tokens_out"] + table["positions_rejected"])[rows].max()))
     on_gpu = session.meta.get("device", "cpu").startswith("cuda")
@@ -72,15 +85,15 @@ def memory_tree(session: Session, steps: StepRange = None, readings: DeviceSerie
 
 def _cache(session: Session, step: int | None) -> MemoryNode:
     """The model's KV cache after a step."""
-    used, reserved, evictable = (
-        _bytes(session, f"kv_{name}_bytes", step) for name in ("used", "reserved", "evictable")
-    )
+    classes = KvClasses(0, 0, 0, 0, 0) if step is None else kv_classes(session, step)
     return MemoryNode(
-        "kv", reserved, "measured",
+        "kv", classes.reserved, "measured",
         (
-            MemoryNode("used", used, "measured"),
-            MemoryNode("evictable", evictable, "measured"),
-            MemoryNode("free", max(0, reserved - used - evictable), "derived"),
+            MemoryNode("used", classes.used, "measured"),
+            MemoryNode("unfilled", classes.unfilled, "derived"),
+            MemoryNode("kept", classes.kept, "measured"),
+            MemoryNode("evictable", classes.evictable, "measured"),
+            MemoryNode("free", classes.free, "derived"),
         ),
     )  # fmt: skip
 

@@ -66,7 +66,7 @@ class Summary:
     wall_s: float
     tokens_per_s: float | None
     positions: dict[str, int]
-    kv: dict[str, int]
+    kv: dict[str, int | None]
     phases_s: dict[str, float]
     groups_s: dict[str, float]
     itl_s: dict[str, float | None]
@@ -346,17 +346,21 @@ def kv_formula_bytes(layers: int, positions: int, kv_heads: int, head_dim: int, 
 
 
 def cached_positions(session: Session, steps: StepRange = None, would: bool = False) -> NDArray[np.int64]:
-    """Positions of running requests that the cache holds at the end of each step [steps], from what was computed.
+    """Positions of requests alive that the cache holds at the end of each step [steps], from what was computed.
 
-    A request holds what its work ended with, less what was rejected, and keeps it over steps that computed nothing for
-    it if it then goes on from there. With `kv=none` and in a teacher-forced pass nothing is held. A position that two
-    requests share counts once for each. With `would`, steps without a cache count what one would hold.
+    Alive is who had not ended before the step. A request holds what its work ended with, less what was rejected, and
+    keeps it over steps that computed nothing for it if it then goes on from there, and as many were running as that
+    takes: who was preempted and finds all of it in the cache when it comes back held nothing meanwhile. With `kv=none`
+    and in a teacher-forced pass nothing is held. A position that two requests share counts once for each. With
+    `would`, steps without a cache count what one would hold.
     """
     table, count = session.steps, step_slice(session).stop
     cached = [would or config.switches.get("kv") != "none" for config in session.configs] or [True]
     caching = np.array(cached)[table["config_id"][:count]] & (table["kind"][:count] != TEACHER)
     work = session.work
-    rows = np.flatnonzero(work["request_id"] >= 0)
+    # What was thrown away whole was computed for a request that had ended (a step launched before that was known).
+    void = (work["rejected"] > 0) & (work["rejected"] == work["end"] - work["first"])
+    rows = np.flatnonzero((work["request_id"] >= 0) & ~void)
     rows = rows[work["step_id"][rows] < count]
     rows = rows[caching[work["step_id"][rows]]]
     rows = rows[np.argsort(work["request_id"][rows], kind="stable")]  # of each request in the order of its steps
@@ -366,6 +370,8 @@ def cached_positions(session: Session, steps: StepRange = None, would: bool = Fa
     held = (work["end"] - work["rejected"])[rows[ends]]
     request, step = request[begins], step[begins]
     goes_on = (request[1:] == request[:-1]) & (work["reused"][rows[begins[1:]]] >= held[:-1])
+    nobody_idle = np.append(0, np.cumsum(table["running"][:count] <= np.bincount(step, minlength=count)))
+    goes_on &= (nobody_idle[step[1:]] == nobody_idle[step[:-1] + 1]) | (step[1:] <= step[:-1])
     until = step + 1
     until[:-1] = np.where(goes_on, step[1:], until[:-1])
     change = np.zeros(count + 1, np.int64)
@@ -375,11 +381,23 @@ def cached_positions(session: Session, steps: StepRange = None, would: bool = Fa
     return counts
 
 
-def kv_figures(session: Session, steps: StepRange = None) -> dict[str, int]:
-    """Peaks of what the cache used and reserved (measured), and of the formula for the positions it held."""
+PEAKS: Final = (
+    "kv_used", "kv_reserved", "kv_held", "kv_kept", "kv_evictable", "draft_kv_used", "draft_kv_reserved",
+)  # fmt: skip
+
+
+def kv_figures(session: Session, steps: StepRange = None) -> dict[str, int | None]:
+    """Peaks of the cache's classes and of the draft model's own cache (measured), and of the formula.
+
+    The formula is for the positions that the model's cache held. None stands for what was not recorded.
+    """
     rows = step_slice(session, steps)
+    found: dict[str, int | None] = {f"{name.removeprefix('kv_')}_peak_bytes": 0 for name in PEAKS}
     if rows.start >= rows.stop:
-        return {"used_peak_bytes": 0, "reserved_peak_bytes": 0, "predicted_bytes": 0}
+        return {**found, "predicted_bytes": 0}
+    for name in PEAKS:
+        most = int(session.steps[f"{name}_bytes"][rows].max())
+        found[f"{name.removeprefix('kv_')}_peak_bytes"] = most if most >= 0 else None
     facts = session.model_config
     positions = int(cached_positions(session, steps).max())
     predicted = 0
@@ -387,19 +405,19 @@ def kv_figures(session: Session, steps: StepRange = None) -> dict[str, int]:
         predicted = kv_formula_bytes(
             facts["layers"], positions, facts["kv_heads"], facts["head_dim"], facts["itemsize"]
         )
-    return {
-        "used_peak_bytes": int(session.steps["kv_used_bytes"][rows].max()),
-        "reserved_peak_bytes": int(session.steps["kv_reserved_bytes"][rows].max()),
-        "predicted_bytes": predicted,
-    }
+    return {**found, "predicted_bytes": predicted}
 
 
 def kv_fragmentation(session: Session, steps: StepRange = None) -> NDArray[np.float64]:
-    """Internal fragmentation 1 − used/reserved of each step, float64 [steps]; NaN where nothing was reserved."""
+    """Internal fragmentation 1 − used/held of each step, float64 [steps]: of what requests hold that have not ended.
+
+    What is evictable, kept for a batch that has not ended, or nobody's, is no part of it. NaN where nothing is held,
+    and where what is held was not recorded.
+    """
     rows = step_slice(session, steps)
-    used, reserved = (session.steps[name][rows].astype(np.float64) for name in ("kv_used_bytes", "kv_reserved_bytes"))
+    used, held = (session.steps[name][rows].astype(np.float64) for name in ("kv_used_bytes", "kv_held_bytes"))
     shares = np.full(len(used), np.nan)
-    np.divide(reserved - used, reserved, out=shares, where=reserved > 0)
+    np.divide(held - used, held, out=shares, where=held > 0)
     return shares
 
 

@@ -12,9 +12,10 @@ from engine.session import metrics
 from engine.session.before_after import PairFigures, SideFigures, before_after
 from engine.session.comparison import Amount, compare
 from engine.session.device_series import DeviceSeries, in_range, joules_per_token
-from engine.session.kv_blocks import BlockHistory, switches_at
+from engine.session.kv_blocks import BlockHistory, blocks_recorded, switches_at
+from engine.session.kv_classes import kv_classes
 from engine.session.latency import LatencySeries, outlier_us
-from engine.session.memory import MemoryNode, memory_tree
+from engine.session.memory import MemoryNode, memory_tree, peak_step
 from engine.session.metrics import StepRange, step_slice
 from engine.session.roofline import Point, Roof, RooflineTotals, roof_of
 from engine.session.running_totals import RunningTotals
@@ -33,7 +34,7 @@ def range_figures(session: Session, steps: StepRange) -> dict[str, Any]:
         "latency": latency(session, steps),
         "totals": totals(session, rows),
         "kv_end": kv_end(session, rows.stop - 1) if found else None,
-        "memory": memory(memory_tree(session, steps)),
+        "memory": {"step": peak_step(session, steps), **memory(memory_tree(session, steps))},
         "devices": devices(session, steps),
         "roofline": roofline(session, steps),
         "batch": batch(session, steps),
@@ -89,8 +90,8 @@ def totals(session: Session, rows: slice) -> dict[str, Any]:
 
 def kv_end(session: Session, step: int) -> dict[str, Any]:
     """The KV cache after a step: bytes, positions, the formula, every layer, and the blocks where it has any."""
-    table, facts = session.steps, session.model_config
-    used, reserved, evictable = (int(table[f"kv_{name}_bytes"][step]) for name in ("used", "reserved", "evictable"))
+    facts = session.model_config
+    classes = kv_classes(session, step)
     positions = int(metrics.cached_positions(session, (step, step), would=True)[0])
     known = {"layers", "kv_heads", "head_dim", "itemsize"} <= facts.keys()
     shape = tuple(int(facts[name]) for name in ("kv_heads", "head_dim", "itemsize")) if known else (0, 0, 0)
@@ -100,10 +101,14 @@ def kv_end(session: Session, step: int) -> dict[str, Any]:
     return {
         "step": step,
         "kv": switches_at(session, step).get("kv", ""),
-        "used_bytes": used,
-        "reserved_bytes": reserved,
-        "evictable_bytes": evictable,
-        "fragmentation": float(metrics.kv_fragmentation(session, (step, step))[0]),
+        "used_bytes": classes.used,
+        "reserved_bytes": classes.reserved,
+        "held_bytes": classes.held,
+        "unfilled_bytes": classes.unfilled,
+        "kept_bytes": classes.kept,
+        "evictable_bytes": classes.evictable,
+        "free_bytes": classes.free,
+        "fragmentation": classes.fragmentation,
         "positions": positions,
         "formula_bytes": None if a_layer is None else session.layers * a_layer,
         "layers": [{"used_bytes": one, "reserved_bytes": two, "formula_bytes": a_layer} for one, two in layers],
@@ -112,8 +117,8 @@ def kv_end(session: Session, step: int) -> dict[str, Any]:
 
 
 def blocks(session: Session, step: int) -> dict[str, Any] | None:
-    """How many blocks of the paged cache are what after a step; None where it has none."""
-    if switches_at(session, step).get("kv") != "paged":
+    """How many blocks of the paged cache are what after a step; None where it has none, or they were not recorded."""
+    if switches_at(session, step).get("kv") != "paged" or not blocks_recorded(session):
         return None
     history = BlockHistory(session)
     history.update()
@@ -124,6 +129,7 @@ def blocks(session: Session, step: int) -> dict[str, Any] | None:
         "block_size": state.block_size,
         "held": held + shared,
         "shared": shared,
+        "kept": state.kept,
         "evictable": evictable,
         "free": free,
         "fill": state.fill_share,

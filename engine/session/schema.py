@@ -117,6 +117,10 @@ class Step(Event, frozen=True, tag=True, array_like=True):
     measured; `twin`, one replay of a captured graph with an event at every phase, phases measured; `graph`, one replay
     of a captured graph, of which only the whole was timed: its device phases are the last twin's, scaled to that time.
 
+    `kv_used_bytes` holds positions of requests that had not ended before this step, `kv_held_bytes` is all that these
+    have, filled or not; `kv_kept_bytes` is what only requests that had ended have (they wait for their static batch).
+    Both are -1 where they were not recorded. All are counted before those who end in this step leave.
+
     `draft_kv_used_bytes` and `draft_kv_reserved_bytes` are of the draft model's own cache, 0 where no model drafts.
     """
 
@@ -146,6 +150,8 @@ class Step(Event, frozen=True, tag=True, array_like=True):
     launch: Launch = "eager"
     draft_kv_used_bytes: int = 0
     draft_kv_reserved_bytes: int = 0
+    kv_held_bytes: int = -1
+    kv_kept_bytes: int = -1
 
 
 class Token(Event, frozen=True, tag=True, array_like=True):

@@ -36,7 +36,7 @@ STEP_INTS: Final = (
     "id", "config_id", "start_ns", "end_ns", "device_ns", "positions_computed", "positions_new",
     "positions_recomputed", "positions_padding", "positions_rejected", "positions_reused", "tokens_out", "flops",
     "bytes_moved", "kv_used_bytes", "kv_reserved_bytes", "kv_evictable_bytes", "running", "waiting",
-    "draft_kv_used_bytes", "draft_kv_reserved_bytes",
+    "draft_kv_used_bytes", "draft_kv_reserved_bytes", "kv_held_bytes", "kv_kept_bytes",
 )  # fmt: skip
 step_ints = attrgetter(*STEP_INTS)
 

@@ -28,7 +28,8 @@ CREATE: Final = (
         kv_reserved_bytes INTEGER NOT NULL, kv_evictable_bytes INTEGER NOT NULL, running INTEGER NOT NULL,
         waiting INTEGER NOT NULL, attention_kernel TEXT NOT NULL, phases BLOB NOT NULL, kv_layers BLOB NOT NULL,
         launch TEXT NOT NULL DEFAULT 'eager', draft_kv_used_bytes INTEGER NOT NULL DEFAULT 0,
-        draft_kv_reserved_bytes INTEGER NOT NULL DEFAULT 0)""",
+        draft_kv_reserved_bytes INTEGER NOT NULL DEFAULT 0, kv_held_bytes INTEGER NOT NULL DEFAULT -1,
+        kv_kept_bytes INTEGER NOT NULL DEFAULT -1)""",
     """CREATE TABLE tokens (
         id INTEGER PRIMARY KEY, request_id INTEGER NOT NULL, step_id INTEGER NOT NULL, position INTEGER NOT NULL,
         token_id INTEGER NOT NULL, text TEXT NOT NULL, logprob REAL, entropy REAL, source TEXT NOT NULL,

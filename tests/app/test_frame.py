@@ -11,7 +11,8 @@ from pytestqt.qtbot import QtBot
 
 from app.panels.base import PanelContext
 from app.panels.frame import LEAST_BODY, PanelDock
-from app.panels.registry import entry
+from app.panels.kv_memory import KvMemoryPanel
+from app.panels.registry import PANELS, entry
 from app.selection import Selected, Selection
 from engine.session.store import Session
 from tests.app.panels.acting import RecordingControl
@@ -98,3 +99,43 @@ def test_a_hidden_panel_reads_another_session_when_it_appears(window: QMainWindo
     assert "10 computed" in dock._header.figures.text()
     dock.show_session(session)
     assert dock.build().session is session
+
+
+def test_the_header_says_what_is_pooled_at_the_size_that_is_shown(window: QMainWindow) -> None:
+    """A layout that is restored gives a panel another size, without news and without another selection."""
+    dock = dock_of(window, "attention", synthetic_session(250, attention_rows=300))
+    window.setCentralWidget(dock)
+    window.resize(360, 320)
+    QApplication.processEvents()
+    dock.refresh()
+    assert "pooled" in dock._header.figures.text()
+    window.resize(1400, 1100)
+    QApplication.processEvents()
+    assert "pooled" not in dock._header.figures.text()
+    window.resize(360, 320)
+    QApplication.processEvents()
+    assert "pooled" in dock._header.figures.text()
+
+
+def test_the_header_shows_the_figures_of_the_page_that_is_shown(window: QMainWindow, session: Session) -> None:
+    dock = dock_of(window, "kv-memory", session)
+    panel = dock.panel
+    assert isinstance(panel, KvMemoryPanel)
+    assert dock._header.figures.text().startswith("after step 39, the last")
+    panel.pages.picked.emit("all")
+    assert dock._header.figures.text().startswith("at the peak, step 0")
+    panel.pages.picked.emit("layers")
+    assert dock._header.figures.text().startswith("after step 39, the last")
+
+
+@pytest.mark.parametrize("name", [one.name for one in PANELS])
+def test_no_header_keeps_the_figures_of_the_session_before(window: QMainWindow, session: Session, name: str) -> None:
+    dock = dock_of(window, name, session)
+    window.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, dock)
+    dock.refresh()
+    dock.show_session(None)
+    assert dock._header.figures.text() == ""
+    dock.show_session(synthetic_session(7))
+    dock.refresh()
+    assert dock.panel is not None
+    assert dock._header.figures.text() == dock.panel.figures()

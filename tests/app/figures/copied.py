@@ -14,6 +14,7 @@ from tests.app.figures.sql import differs
 Rows = list[tuple[Any, ...]]
 MEMORY: Final = {
     "total": "total", "total/weights": "weights", "total/kv": "kv", "total/kv/used": "used",
+    "total/kv/unfilled": "unfilled", "total/kv/kept": "kept",
     "total/kv/evictable": "evictable", "total/kv/free": "free", "total/draft": "draft",
     "total/draft/draft_weights": "draft_weights", "total/draft/draft_kv": "draft_kv",
     "total/draft/draft_kv/draft_kv_used": "draft_kv_used", "total/draft/draft_kv/draft_kv_free": "draft_kv_free",
@@ -158,7 +159,8 @@ def _memory(mode: str, env: Env, step: int) -> Rows:
         ]
     if "blocks" in mode:
         return [
-            (step, one.block, one.state, one.requests[0] if one.state == "held" else None,
+            (step, one.block, one.state,
+             one.requests[0] if one.state in ("held", "kept") and len(one.requests) == 1 else None,
              None if one.state == "free" else one.first, None if one.state == "free" else one.end)
             for one in env["of"](step).blocks
         ]  # fmt: skip

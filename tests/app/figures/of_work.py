@@ -36,16 +36,28 @@ REDUNDANCY: Final[Texts] = {
     ),
 }  # fmt: skip
 
+MOMENTS: Final = (
+    "Everything at step {peak.step|count}.",
+    "Caches at their peak, step {peak.step|count}; all of it, activations and the allocator at their largest of the "
+    "steps {info.range.first|count}–{info.range.last|count}.",
+)
+"""Of which moment the figures of the memory tree are."""
 KV_MEMORY: Final[Texts] = {
     "picker": ("LLaMA-7B, T = 2048, fp16", "float16"),
     "header": (
-        "{kv.used_bytes|memory} used ●", "{kv.reserved_bytes|memory} reserved ●",
-        "{kv.used_bytes / kv.reserved_bytes|percent} ƒ", "formula {kv.formula_bytes|memory} ~",
+        "after step {=step}", "after step {=step}, the last", "after step {=step}, the last of the selection",
+        "at the peak, step {peak.step|count}",
+        *(f"{{{of}.{name}_bytes|memory}} {name} ●" for of in ("kv", "kv_peak")
+          for name in ("used", "held", "reserved")),
+        "fragmentation {kv.fragmentation|percent} ƒ", "fragmentation {kv_peak.fragmentation|percent} ƒ",
+        "formula {kv.formula_bytes|memory} ~", "formula {kv_peak.formula_bytes|memory} ~",
         "a cache would hold {kv.formula_bytes|memory} ~",
     ),
-    "label": ("= {LLAMA_7B_BYTES|memory} ~", "{requests_that_fit|count} such requests fit ~"),
+    "label": (
+        "= {LLAMA_7B_BYTES|memory} ~", "{requests_that_fit|count} such requests fit ~", *MOMENTS,
+    ),
     "LayerBars._draw_heading": (
-        "step {=step}: {at(step).kv_end.positions|count} positions alive ●",
+        "after step {=step}: {at(step).kv_end.positions|count} positions alive ●",
         "Nothing is cached, because kv is none; for these {kv.positions|count} positions a cache would hold "
         "{kv.formula_bytes|memory} ~.",
     ),
@@ -55,38 +67,50 @@ KV_MEMORY: Final[Texts] = {
         "{=layer} | {kv.layers[layer].formula_bytes|memory}",
     ),
     "LineChart._draw_labels": (
-        *(f"{name} {{end.{name}_bytes|memory}} ●" for name in ("used", "reserved", "evictable")),
+        *(f"{name} {{end.{name}_bytes|memory}} ●" for name in ("used", "held", "kept", "reserved", "evictable")),
+        "KV memory over the steps", "internal fragmentation over the steps",
+        "figures after step {end.step|count}, the last", "figure after step {end.step|count}, the last",
         "formula {end.formula_bytes|memory} ~",
-        "1 − used/reserved {end.fragmentation|percent} ƒ",
+        "1 − used/held {end.fragmentation|percent} ƒ",
     ),
     "tip LayerBars": (
-        "layer {=layer} at step {=step}",
+        "layer {=layer} after step {=step}",
+        "held {int(at(step).kv_end.held_bytes / layers)|memory} ●, "
+        "kept for a batch that goes on {int(at(step).kv_end.kept_bytes / layers)|memory} ●, "
+        "evictable {int(at(step).kv_end.evictable_bytes / layers)|memory} ●, "
+        "nobody's {int(at(step).kv_end.free_bytes / layers)|memory} ƒ",
         "used {at(step).kv_end.layers[layer].used_bytes|count} B ●, "
         "reserved {at(step).kv_end.layers[layer].reserved_bytes|count} B ●",
         "formula 2 · {at(step).kv_end.positions|count} · {shape.kv_heads|count} · {shape.head_dim|count} · "
         "{shape.itemsize|count} = {int(at(step).kv_end.formula_bytes / layers)|count} B ~",
     ),
     "tip LineChart": (
-        "step {=step}: used {at(step).kv_end.used_bytes|memory}, reserved {at(step).kv_end.reserved_bytes|memory}, "
-        "evictable {at(step).kv_end.evictable_bytes|memory} ●",
-        "step {=step}: internal fragmentation {at(step).kv_end.fragmentation|percent} ƒ",
+        "after step {=step}: used {at(step).kv_end.used_bytes|memory}, "
+        "reserved {at(step).kv_end.reserved_bytes|memory} ●",
+        "held {at(step).kv_end.held_bytes|memory} ●, "
+        "kept for a batch that goes on {at(step).kv_end.kept_bytes|memory} ●, "
+        "evictable {at(step).kv_end.evictable_bytes|memory} ●, nobody's {at(step).kv_end.free_bytes|memory} ƒ",
+        "after step {=step}: internal fragmentation {at(step).kv_end.fragmentation|percent} ƒ",
         "internal fragmentation {at(step).kv_end.fragmentation|percent} ƒ",
     ),
     "BlockMap._paint": (
         "after step {=step}: {at(step).kv_end.blocks.blocks|count} blocks of {at(step).kv_end.blocks.block_size|count} "
         "positions ●",
         "{kv.blocks.held|count} held, {kv.blocks.shared|count} of them shared", "{kv.blocks.evictable|count} evictable",
-        "{kv.blocks.free|count} free", "held blocks {kv.blocks.fill|percent} full ƒ",
+        "{kv.blocks.free|count} free",
+        "{kv.blocks.kept|count} kept for a batch that goes on", "held blocks {kv.blocks.fill|percent} full ƒ",
         "Step {=step} ran without blocks (kv is {at(step).kv_end.kv|plain}). {~}",
     ),
     "BlockMap._draw_legend": (
         "request {=request}: {kv.blocks.by_request[request]|count}", "shared: {kv.blocks.shared|count}",
-        "evictable: {kv.blocks.evictable|count}", "free: {kv.blocks.free|count}",
+        "evictable: {kv.blocks.evictable|count}", "kept: {kv.blocks.kept|count}", "free: {kv.blocks.free|count}",
     ),
     "tip BlockMap": (
         "block {=block}: {block_of(block).state|plain} ƒ",
         "block {=block}: {block_of(block).state|plain}, kept in case its text comes again",
         "block {=block}: request {block_of(block).requests[0]|plain}",
+        "block {=block}: kept, as the batch of its requests that have ended goes on: "
+        "{', '.join(str(one) for one in block_of(block).requests)|plain}",
         "block {=block}: shared by requests {', '.join(str(one) for one in block_of(block).requests)|plain}",
         "positions {block_of(block).first|count}–{max(block_of(block).end - 1, block_of(block).first)|count}, "
         "{block_of(block).end - block_of(block).first|count} of {kv.blocks.block_size|count} written ƒ",
@@ -95,9 +119,10 @@ KV_MEMORY: Final[Texts] = {
         sentence
         for name, part in (
             ("All of it", "total"), ("Weights", "weights"), ("KV cache, reserved", "kv"), ("used", "used"),
-            ("evictable", "evictable"), ("reserved and idle", "free"), ("Draft model", "draft"),
+            ("held, not yet filled", "unfilled"), ("kept for a batch that goes on", "kept"),
+            ("evictable", "evictable"), ("reserved, nobody's", "free"), ("Draft model", "draft"),
             ("Weights (draft)", "draft_weights"), ("KV cache (draft), reserved", "draft_kv"),
-            ("used (draft)", "draft_kv_used"), ("reserved and idle (draft)", "draft_kv_free"),
+            ("used (draft)", "draft_kv_used"), ("held, not yet filled (draft)", "draft_kv_free"),
             ("Activations, at most", "activations"), ("Allocator's reserve", "allocator"), ("Everything else", "rest"),
         )
         for sentence in (
@@ -106,7 +131,7 @@ KV_MEMORY: Final[Texts] = {
         )
     ),
     "tip of QLabel": ("2 · layers · positions · KV heads · head dim · bytes an element",),
-    "tip of MemoryBar": tuple(
+    "tip of MemoryBar": MOMENTS + tuple(
         f"{name}: {{peak.{part} or 0|memory}}"
         for name, part in (
             ("Weights", "weights"), ("KV cache, reserved", "kv"), ("Draft model", "draft"),

@@ -43,6 +43,10 @@ RUNS: Final = {
         Switches(kv="paged", block_size=4, batching="continuous", max_batch=2, speculate="draft", k=3),
         Observation("phase", Probe(1, None)),
     ),
+    "batched": RunSpec(
+        _requests(13, 4, 9, prompts=(LONG_PROMPT,)), Switches(kv="paged", block_size=4, batching="static"),
+        Observation("layer"),
+    ),
     "crowded": RunSpec(
         _requests(22, 18, 14, prompts=(LONG_PROMPT,)),
         Switches(kv="paged", block_size=4, batching="continuous", kv_memory=15 * BLOCK_BYTES),
@@ -53,7 +57,8 @@ RUNS: Final = {
         switch_at=(SwitchChange(9, {"kv": "contiguous"}),), teacher_pass=True,
     ),
 }  # fmt: skip
-"""Padding; drafts, attention of all heads and a queue; shared blocks, a preemption and no phases; a flip on the way."""
+"""Padding; drafts, attention of all heads and a queue; blocks that are kept for a batch;
+shared blocks, a preemption and no phases; a flip on the way."""
 Readings = dict[str, tuple[float, float]]
 ON_A_GPU: Final[Readings] = {
     "utilisation_percent": (35.0, 90.0), "memory_utilisation_percent": (20.0, 60.0),

@@ -46,6 +46,21 @@ NOT_HELD: Final = {
 """Figures that no query is held against, and what holds them."""
 
 
+HELD_BLOCKS: Final = """
+    WITH ended AS (
+      SELECT id FROM requests
+      WHERE finished_ns IS NOT NULL AND (SELECT max(step_id) FROM tokens WHERE request_id = requests.id) < ?
+    ), held AS (
+      SELECT block, request_id FROM kv_blocks
+      WHERE step_id < ? OR step_id = ? AND t_ns <= (SELECT end_ns FROM steps WHERE steps.id = step_id)
+      GROUP BY block, request_id HAVING sum(CASE event WHEN 'free' THEN -1 WHEN 'evict' THEN 0 ELSE 1 END) > 0
+    ), blocks AS (
+      SELECT count(*) AS holders, sum(request_id NOT IN (SELECT id FROM ended)) AS alive FROM held GROUP BY block
+    )
+    SELECT count(*) FROM blocks WHERE 1 """
+"""Blocks that any request holds after a step, before who ends in it leaves."""
+
+
 def document_queries() -> list[tuple[set[str], str]]:
     """(the figures it gives, the query) of each query in FORMAT.md whose columns are named after figures."""
     text = (Path(file.__file__).parent / "FORMAT.md").read_text()
@@ -251,15 +266,11 @@ class Expected:
     # --- ranges of ranges -------------------------------------------------------------------------------------------
 
     def blocks(self, what: str) -> int:
-        """Blocks that any request holds, or several, from their events."""
-        least = {"held": 1, "shared": 2}[what]
-        return int(
-            self.db.one(
-                "SELECT count(*) FROM (SELECT sum(CASE event WHEN 'free' THEN -1 WHEN 'evict' THEN 0 ELSE 1 END)"
-                " AS holders FROM kv_blocks WHERE step_id <= ? GROUP BY block) WHERE holders >= ?",
-                self.last, least,
-            )
-        )  # fmt: skip
+        """Blocks that a request holds which had not ended, or several hold, or only those that had; by their events."""
+        kept = self.db.one(HELD_BLOCKS + "AND alive = 0", self.last, self.last, self.last)
+        least = 2 if what == "shared" else 1
+        held = self.db.one(HELD_BLOCKS + "AND alive > 0 AND holders >= ?", self.last, self.last, self.last, least)
+        return int(kept if what == "kept" else held)
 
     def block_shape(self, what: str) -> int:
         """Positions a block, as the switches say; how many blocks the reserved bytes are."""
@@ -440,7 +451,7 @@ FIGURES: Final[dict[str, Callable[..., Any]]] = {
     r"detail\.last\.phases_by_layer_s\.(\d+)\.(\w+)": Expected.last_phase_of_layer,
     r"detail\.last\.(wall_s|device_s|kind|kernel|mbu|mfu)": Expected.of_last,
     r"kv_end\.layers\.(\d+)\.(used|reserved)_bytes": Expected.last_layer_bytes,
-    r"kv_end\.blocks\.(held|shared)": Expected.blocks,
+    r"kv_end\.blocks\.(held|shared|kept)": Expected.blocks,
     r"kv_end\.blocks\.(blocks|block_size)": Expected.block_shape,
     r"memory\.total": Expected.memory_total,
     r"batch\.(\d+)\.(\w+)": Expected.batch_part,

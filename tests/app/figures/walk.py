@@ -46,6 +46,7 @@ SCALES: Final = frozenset({
 
 
 PANELS_OF: Final = {
+    "batched": ("kv-memory",),
     "measured": ("before-after", "batch", "timeline"),
     "both": ("batch", "before-after", "summary"),
     "gpu": ("timeline", "latency", "utilisation", "kv-memory", "roofline", "summary", "parallel"),
@@ -187,6 +188,7 @@ class Walk:
             "class_at": lambda *place: _class_at(info, *place), "readings": partial(self._readings, now.steps),
             "layer_times": lambda one: _layer_times(info((one, one))),
         }  # fmt: skip
+        env["kv_peak"] = info((env["peak"].step, env["peak"].step)).kv_end
         parts = {"weights", "kv", "draft", "activations"} & set(env["peak"])  # a model alone has no draft
         env["known_bytes"] = sum(env["peak"][name] or 0 for name in parts)
         latency = info(now.steps).latency

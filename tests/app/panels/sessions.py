@@ -51,11 +51,14 @@ class Recorder:
         kv: int | None = None,
         reserved: int | None = None,
         evictable: int = 0,
+        held: int | None = None,
+        kept: int = 0,
         flops: int = 1000,
         proposals: list[tuple[int, int, int]] = (),  # type: ignore[assignment]
     ) -> int:
         """One step. `work`: (request, first, new_from, end, rejected, reused); `tokens`: (request, text, source);
-        `phases` in µs by name; `kv` and `reserved` in positions a layer; `proposals`: (request, proposed, accepted).
+        `phases` in µs by name; `kv`, `reserved`, `held` and `kept` in positions a layer (held is all that is reserved
+        and not evictable, if not told); `proposals`: (request, proposed, accepted).
         """
         id = len(self.session.steps)
         start = self.now_ns + gap_ns
@@ -68,7 +71,8 @@ class Recorder:
         table = np.zeros((self.layers + 1, len(PHASES)), np.float32)
         for name, us in (phases or {}).items():
             table[self.layers, PHASES.index(name)] = us
-        used, held = (kv or 0) * self.layer_bytes, (reserved if reserved is not None else kv or 0) * self.layer_bytes
+        whole = self.layer_bytes * self.layers
+        used, taken = (kv or 0) * self.layer_bytes, (reserved if reserved is not None else kv or 0) * self.layer_bytes
         events: list[Any] = [schema.Work(id, w[0], slot, *w[1:]) for slot, w in enumerate(work)]
         events.append(
             schema.Step(
@@ -76,9 +80,11 @@ class Recorder:
                 device_ns=device_ns, positions_computed=new + recomputed + padding + rejected, positions_new=new,
                 positions_recomputed=recomputed, positions_padding=padding, positions_rejected=rejected,
                 positions_reused=sum(w[5] for w in real), tokens_out=len(tokens), flops=flops, bytes_moved=0,
-                kv_used_bytes=used * self.layers, kv_reserved_bytes=held * self.layers, kv_evictable_bytes=evictable,
+                kv_used_bytes=used * self.layers, kv_reserved_bytes=taken * self.layers, kv_evictable_bytes=evictable,
                 running=len(real), waiting=0, attention_kernel="sdpa", phases=table.tobytes() if phases else b"",
-                kv_layers=np.tile(np.array([[used, held]], np.int64), (self.layers, 1)).tobytes(),
+                kv_layers=np.tile(np.array([[used, taken]], np.int64), (self.layers, 1)).tobytes(),
+                kv_held_bytes=taken * self.layers - evictable if held is None else held * whole,
+                kv_kept_bytes=kept * whole,
             )
         )  # fmt: skip
         events += [schema.Speculation(id, *one) for one in proposals]

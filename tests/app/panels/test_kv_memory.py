@@ -27,11 +27,13 @@ def shown(qtbot: QtBot, session: Session, width: int = 1000, height: int = 420) 
 
 def test_every_layer_shows_what_was_measured_beside_the_formula(qtbot: QtBot) -> None:
     panel = shown(qtbot, decode_run(20, "contiguous").session)
-    assert panel.bars.layers == [LayerKv(20 * A_POSITION, 40 * A_POSITION, 20 * A_POSITION)] * 2
+    of_one = LayerKv(20 * A_POSITION, 40 * A_POSITION, 20 * A_POSITION, 40 * A_POSITION, 0, 0)
+    assert panel.bars.layers == [of_one] * 2
     assert panel.figures().replace("\u2009", " ") == (
-        "5.00 KiB used ● · 10.0 KiB reserved ● · 50.0 % ƒ · formula 5.00 KiB ~"
+        "after step 19, the last · 5.00 KiB used ● · 10.0 KiB held ● · 10.0 KiB reserved ● · fragmentation 50.0 % ƒ "
+        "· formula 5.00 KiB ~"
     )
-    assert panel.rows()[1] == [(19, layer, 2560, 5120, 2560) for layer in range(2)]
+    assert panel.rows()[1] == [(19, layer, 2560, 5120, 2560, 5120, 0, 0) for layer in range(2)]
     text = panel.layer_text(1).replace("\u2009", " ")
     assert "used 2 560 B ●, reserved 5 120 B ●" in text
     assert "formula 2 · 20 · 2 · 16 · 2 = 2 560 B ~" in text
@@ -65,8 +67,10 @@ def test_without_a_cache_it_says_so_and_what_one_would_hold(qtbot: QtBot) -> Non
     sentence = panel.bars.sentence.replace("\u2009", " ")
     assert sentence.startswith("Nothing is cached")
     assert "for these 16 positions a cache would hold 4.00 KiB ~" in sentence
-    assert panel.bars.layers[0] == LayerKv(0, 0, 16 * A_POSITION)
-    assert panel.figures().replace("\u2009", " ") == "nothing cached · a cache would hold 4.00 KiB ~"
+    assert panel.bars.layers[0] == LayerKv(0, 0, 16 * A_POSITION, 0, 0, 0)
+    assert panel.figures().replace("\u2009", " ") == (
+        "after step 15, the last · nothing cached · a cache would hold 4.00 KiB ~"
+    )
 
 
 def test_curves_end_at_the_last_step_and_a_switch_is_noted(qtbot: QtBot) -> None:
@@ -80,6 +84,85 @@ def test_curves_end_at_the_last_step_and_a_switch_is_noted(qtbot: QtBot) -> None
     assert [(note.x, note.label) for note in panel.chart.notes] == [(10.0, "kv none → contiguous")]
     assert not panel.bars.hypothetical
     assert "fragmentation 50.0" in panel.step_text(19.5)
+
+
+def batch_run() -> Session:
+    """Two requests of a static batch, one of which ends: 8 positions each, of which 3 and 2 are filled."""
+    recorder = Recorder()
+    recorder.switches(kv="contiguous", batching="static")
+    recorder.request(0, ["a", "b"])
+    recorder.request(1, ["c"])
+    tokens = [(0, "x", "target"), (1, "y", "target")]
+    recorder.step([(0, 0, 0, 2, 0, 0), (1, 0, 0, 1, 0, 0)], tokens, kv=3, reserved=18, held=16)
+    recorder.finish(1)
+    recorder.step([(0, 2, 2, 3, 0, 2)], tokens[:1], kv=3, reserved=18, held=8, kept=8)
+    return recorder.session
+
+
+def test_every_class_of_memory_has_its_figures(qtbot: QtBot) -> None:
+    panel = shown(qtbot, batch_run())
+    figures = panel.figures().replace("\u2009", " ")
+    assert "768 B used ● · 2.00 KiB held ● · 4.50 KiB reserved ● · fragmentation 62.5 % ƒ" in figures
+    text = panel.step_text(1.5).replace("\u2009", " ")
+    assert "held 2.00 KiB ●, kept for a batch that goes on 2.00 KiB ●, evictable 0 B ●, nobody's 512 B ƒ" in text
+    text = panel.layer_text(0).replace("\u2009", " ")
+    assert "held 1.00 KiB ●, kept for a batch that goes on 1.00 KiB ●, evictable 0 B ●, nobody's 256 B ƒ" in text
+    position = 2 * 2 * 16 * 2
+    classes = [("used", 3 * position), ("unfilled", 5 * position), ("kept", 8 * position), ("free", 2 * position)]
+    assert panel.bars.layers[0].classes() == classes
+    assert "62.5 %" in panel.blocks.step_text(1.5).replace("\u2009", " ")
+
+
+def test_what_an_older_file_lacks_is_not_recorded(qtbot: QtBot) -> None:
+    session = batch_run()
+    session.steps["kv_held_bytes"][:] = -1
+    session.steps["kv_kept_bytes"][:] = -1
+    panel = shown(qtbot, session)
+    assert "not recorded held" in panel.figures()
+    assert "fragmentation — ƒ" in panel.figures()
+    assert "held not recorded ●, kept for a batch that goes on not recorded" in panel.step_text(1.5)
+    assert [name for name, _ in panel.bars.layers[0].classes()] == ["used"]
+    assert not {line.label.split()[0] for line in panel.chart.lines} & {"held", "kept"}
+    panel.show_page("all")
+    told = {path: size for path, size, _ in panel.rows()[1]}
+    assert (told["total/kv/unfilled"], told["total/kv/kept"], told["total/kv/free"]) == (None, None, None)
+    item = panel.memory.tree.topLevelItem(0)
+    assert item is not None
+    assert "not recorded" in [item.child(1).child(index).text(1) for index in range(5)]
+
+
+def test_header_and_tree_say_of_which_moment_they_are(qtbot: QtBot) -> None:
+    """The peak is not the last step: each page names its own, and the header shows the figures of the page."""
+    recorder = Recorder()
+    recorder.switches(kv="contiguous")
+    recorder.request(0, ["a"])
+    for step in range(10):
+        recorder.step([(0, 0, 0, 1 + step, 0, 0)], kv=1 + step, reserved=90 if step == 4 else 20)
+    panel = shown(qtbot, recorder.session)
+    selection = panel.context.selection
+    for page in ("layers", "blocks"):
+        panel.show_page(page)
+        assert panel.figures().startswith("after step 9, the last · ")
+    selection.change(steps=(0, 7))
+    assert panel.figures().startswith("after step 7, the last of the selection · ")
+    panel.show_page("all")
+    figures = panel.figures().replace("\u2009", " ")
+    assert figures.startswith("at the peak, step 4 · ")
+    told = {path: size for path, size, _ in panel.rows()[1]}
+    assert (told["total/kv"], told["total/kv/used"]) == (2 * 90 * A_POSITION, 2 * 5 * A_POSITION)
+    assert "1.25 KiB used" in figures
+    assert "22.5 KiB reserved" in figures
+    assert panel.memory.moment.text() == (
+        "Caches at their peak, step 4; all of it, activations and the allocator at their largest of the steps 0–7."
+    )
+    root = panel.memory.tree.topLevelItem(0)
+    assert root is not None
+    assert panel.memory.moment.text() in root.child(1).toolTip(1)
+    assert panel.memory.moment.text() in panel.memory.bar.toolTip()
+    selection.change(step=6, steps=None)
+    assert panel.figures().startswith("after step 6 · ")
+    assert panel.memory.moment.text() == "Everything at step 6."
+    assert panel.memory.moment.text() in root.child(1).toolTip(1)
 
 
 def test_evictable_memory_has_its_own_line(qtbot: QtBot) -> None:

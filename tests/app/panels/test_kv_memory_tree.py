@@ -72,7 +72,8 @@ def test_every_part_is_that_of_the_tree(qtbot: QtBot) -> None:
     assert texts(root) == expected(memory_tree(session))
     assert texts(root)["weights"] == f"{memory(300_000)} ●"
     assert texts(root)["used"] == f"{memory(2 * 20 * 128)} ●"
-    assert texts(root)["free"] == f"{memory(2 * 20 * 128)} ƒ"
+    assert texts(root)["unfilled"] == f"{memory(2 * 20 * 128)} ƒ"
+    assert texts(root)["free"] == f"{memory(0)} ƒ"
     assert texts(root)["allocator"] == "not reported"
     names, rows = panel.rows()
     assert names == ["part", "bytes", "provenance"]

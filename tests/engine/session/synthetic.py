@@ -97,6 +97,7 @@ def synthetic_events(
                 running=requests, waiting=0, attention_kernel="sdpa",
                 phases=_phases(wall_us, layers, draw).tobytes(),
                 kv_layers=np.tile(np.array([[used_layer, reserved_layer]], np.int64), (layers, 1)).tobytes(),
+                kv_held_bytes=layers * reserved_layer, kv_kept_bytes=0,
             )
         )  # fmt: skip
         for request in range(requests):

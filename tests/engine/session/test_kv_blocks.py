@@ -174,6 +174,7 @@ def long_session(steps: int, blocks: int) -> Session:
     columns = {name: np.zeros(steps, np.int64) for name in session.steps.names}
     columns |= {
         "id": ids,
+        "end_ns": ids,
         "kv_reserved_bytes": np.full(steps, 32 * blocks),
         "kv_used_bytes": np.full(steps, 8 * blocks),
     }

@@ -33,5 +33,5 @@ def test_the_map_of_twins_is_what_the_engine_counted() -> None:
     frees = set(session.kv_blocks["step_id"][session.kv_blocks["event"] == 2].tolist())
     assert frees & set(range(len(session.steps) - 1)), "somebody leaves while others go on"
     for step in range(len(session.steps)):
-        if step not in frees:  # the engine counts before finished requests leave, the map shows what is after
-            assert history.at(step).counts()[1] * size == session.steps["kv_evictable_bytes"][step]
+        assert history.at(step).counts()[1] * size == session.steps["kv_evictable_bytes"][step]
+        assert history.at(step).held.sum() * size == session.steps["kv_held_bytes"][step]

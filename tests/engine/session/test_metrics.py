@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from engine.session import metrics, schema
+from engine.session.kv_classes import kv_classes
 from engine.session.schema import PHASES
 from engine.session.store import Session
 from engine.session.teacher import teacher_figures
@@ -70,8 +71,8 @@ def test_latencies_by_their_definitions() -> None:
     assert [itl["p50"], itl["p90"], itl["p99"]] == pytest.approx(np.percentile(gaps / 1e9, (50, 90, 99)))
 
 
-def step_of(id: int, kind: schema.StepKind = "decode") -> schema.Step:
-    return schema.Step(id, 0, kind, id * 100, id * 100 + 90, *([0] * 15), "sdpa", b"", b"")
+def step_of(id: int, kind: schema.StepKind = "decode", running: int = 0) -> schema.Step:
+    return schema.Step(id, 0, kind, id * 100, id * 100 + 90, *([0] * 13), running, 0, "sdpa", b"", b"")
 
 
 def test_what_the_cache_holds_is_counted_from_the_work() -> None:
@@ -81,7 +82,7 @@ def test_what_the_cache_holds_is_counted_from_the_work() -> None:
         [
             step_of(0), schema.Work(0, 0, 0, 0, 0, 8, 0, 0),
             step_of(1), schema.Work(1, 0, 0, 8, 8, 9, 0, 8), schema.Work(1, 1, 1, 0, 0, 4, 0, 0),
-            step_of(2), schema.Work(2, 1, 1, 4, 4, 9, 3, 4), schema.Work(2, -1, 0, 0, 0, 5, 0, 0),
+            step_of(2, running=2), schema.Work(2, 1, 1, 4, 4, 9, 3, 4), schema.Work(2, -1, 0, 0, 0, 5, 0, 0),
             step_of(3), schema.Work(3, 0, 0, 9, 9, 10, 0, 9), schema.Work(3, 1, 1, 6, 6, 7, 0, 6),
             step_of(4), schema.Work(4, 0, 0, 10, 10, 11, 0, 10),
             # Preempted, then back with two shared positions, of which it computed only some before.
@@ -95,6 +96,31 @@ def test_what_the_cache_holds_is_counted_from_the_work() -> None:
     session.configs[:] = []
     session.apply([schema.ConfigChanged(0, 0, '{"kv": "none"}')])
     assert metrics.cached_positions(session).tolist() == [0] * 7
+
+
+def test_who_is_preempted_and_finds_all_of_it_again_held_nothing_meanwhile() -> None:
+    session = Session()
+    session.apply([schema.ConfigChanged(0, 0, '{"kv": "paged"}')])
+    session.apply(
+        [
+            step_of(0, running=2), schema.Work(0, 0, 0, 0, 0, 8, 0, 0), schema.Work(0, 1, 1, 0, 0, 4, 0, 0),
+            step_of(1, running=1), schema.Work(1, 0, 0, 8, 8, 9, 0, 8),
+            step_of(2, running=2), schema.Work(2, 0, 0, 9, 9, 10, 0, 9), schema.Work(2, 1, 1, 4, 4, 5, 0, 4),
+        ]
+    )  # fmt: skip
+    assert metrics.cached_positions(session).tolist() == [12, 9, 15]
+
+
+def test_what_was_computed_for_who_had_ended_is_not_held() -> None:
+    session = Session()
+    session.apply([schema.ConfigChanged(0, 0, '{"kv": "paged"}')])
+    session.apply(
+        [
+            step_of(0, running=2), schema.Work(0, 0, 0, 0, 0, 8, 0, 0), schema.Work(0, 1, 1, 0, 0, 4, 0, 0),
+            step_of(1, running=2), schema.Work(1, 0, 0, 8, 8, 9, 0, 8), schema.Work(1, 1, 1, 4, 4, 5, 1, 4),
+        ]
+    )  # fmt: skip
+    assert metrics.cached_positions(session).tolist() == [12, 9]
 
 
 def test_tokens_that_came_at_once_are_one_emission() -> None:
@@ -211,3 +237,36 @@ def test_plain_sql_over_the_file_gives_the_same_figures(tmp_path: Path) -> None:
     for name, value in zip(PHASES, phases / 1e6, strict=True):
         assert summary.phases_s[name] == pytest.approx(value, rel=1e-4, abs=1e-6)
     db.close()
+
+
+def test_peaks_of_every_class_and_of_the_draft_models_cache() -> None:
+    session = synthetic_session(20)
+    whole = int(session.steps["kv_reserved_bytes"].max())
+    session.steps["kv_held_bytes"][3:] = whole - 700
+    session.steps["kv_held_bytes"][:3] = whole - 800
+    session.steps["kv_kept_bytes"][5] = 300
+    session.steps["kv_evictable_bytes"][6] = 200
+    session.steps["draft_kv_used_bytes"][8] = 90
+    session.steps["draft_kv_reserved_bytes"][8:] = 100
+    kv = metrics.kv_figures(session)
+    assert {name: kv[f"{name}_peak_bytes"] for name in ("held", "kept", "evictable", "draft_kv_used")} == {
+        "held": whole - 700, "kept": 300, "evictable": 200, "draft_kv_used": 90,
+    }  # fmt: skip
+    assert kv["draft_kv_reserved_peak_bytes"] == 100
+    assert metrics.kv_figures(session, (0, 2))["draft_kv_reserved_peak_bytes"] == 0
+    session.steps["kv_held_bytes"][:] = -1
+    assert metrics.kv_figures(session)["held_peak_bytes"] is None
+
+
+def test_internal_fragmentation_is_of_what_is_held() -> None:
+    """One of four blocks is evictable, one is nobody's: what counts is that the other two are 89.6 % full."""
+    session = synthetic_session(4)
+    table = session.steps
+    table["kv_reserved_bytes"][:], table["kv_evictable_bytes"][:], table["kv_held_bytes"][:] = 4000, 1000, 2000
+    table["kv_used_bytes"][:] = 1792
+    assert metrics.kv_fragmentation(session).tolist() == pytest.approx([0.104] * 4)
+    now = kv_classes(session, 2)
+    assert (now.unfilled, now.free, now.fragmentation) == (208, 1000, pytest.approx(0.104))
+    table["kv_held_bytes"][3] = -1
+    assert np.isnan(metrics.kv_fragmentation(session)[3])
+    assert (kv_classes(session, 3).free, kv_classes(session, 3).fragmentation) == (None, None)

@@ -244,3 +244,16 @@ def test_a_file_from_before_there_was_a_column_opens(tmp_path: Path, lacking: tu
     assert session.draft_config == {}
     assert "draft" not in json_figures(session)["memory"]
     close(session)
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_a_file_from_before_classes_of_kv_memory_does_not_say_them(tmp_path: Path, packed: bool) -> None:
+    path = tmp_path / "before.dscope"
+    record_before(path, ("kv_held_bytes", "kv_kept_bytes"), packed)
+    session = open_session(path)
+    assert set(session.steps["kv_held_bytes"].tolist()) == set(session.steps["kv_kept_bytes"].tolist()) == {-1}
+    told = json_figures(session)
+    assert (told["kv_end"]["held_bytes"], told["kv_end"]["fragmentation"], told["memory"]["free"]) == (None, None, None)
+    assert told["kv"]["held_peak_bytes"] is None
+    assert told["kv_end"]["used_bytes"] > 0
+    close(session)

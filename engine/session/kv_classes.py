@@ -1,0 +1,57 @@
+"""What the KV cache's memory is after a step: used, held and not filled, kept, evictable, or nobody's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engine.session.store import Session
+
+
+@dataclass(frozen=True, slots=True)
+class KvClasses:
+    """Bytes of the whole cache; reserved = used + unfilled + kept + evictable + free.
+
+    They are counted at the end of the step, before the requests that end in it leave. Values that are None were not
+    recorded (files from before they were).
+    """
+
+    used: int
+    """Positions of requests that had not ended before the step, shared ones counted once."""
+    reserved: int
+    """All that the cache took from the device."""
+    evictable: int
+    """Kept only for possible reuse by a request that begins alike."""
+    held: int | None
+    """What requests have that had not ended before the step, filled or not."""
+    kept: int | None
+    """What only requests have that had ended, and wait for their static batch."""
+
+    @property
+    def unfilled(self) -> int | None:
+        """Held, and nothing written in it yet."""
+        return None if self.held is None else max(0, self.held - self.used)
+
+    @property
+    def free(self) -> int | None:
+        """Reserved, and nobody's."""
+        if self.held is None or self.kept is None:
+            return None
+        return max(0, self.reserved - self.held - self.kept - self.evictable)
+
+    @property
+    def fragmentation(self) -> float | None:
+        """Internal fragmentation 1 − used/held; None where nothing is held, and where that was not recorded."""
+        return 1 - self.used / self.held if self.held else None
+
+    def of_one(self, layers: int) -> KvClasses:
+        """The same of one layer of so many: every layer's cache has the same shape."""
+        held, kept = (None if whole is None else whole // layers for whole in (self.held, self.kept))
+        return KvClasses(self.used // layers, self.reserved // layers, self.evictable // layers, held, kept)
+
+
+def kv_classes(session: Session, step: int) -> KvClasses:
+    """The classes after a step."""
+    used, reserved, evictable, held, kept = (
+        int(session.steps[f"kv_{name}_bytes"][step]) for name in ("used", "reserved", "evictable", "held", "kept")
+    )
+    return KvClasses(used, reserved, evictable, held if held >= 0 else None, kept if kept >= 0 else None)
