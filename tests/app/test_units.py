@@ -52,3 +52,9 @@ def test_rate_percent_and_count() -> None:
 
 def test_white_space_in_tokens_is_drawn() -> None:
     assert units.visible_token(" the\n") == "·the↵"
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_what_is_no_finite_number_is_shown_as_none(value: float) -> None:
+    """A model that went wrong leaves such figures in a session, which can be looked at all the same."""
+    assert {units.significant(value), units.memory(value), units.percent(value), units.rate(value, "B/s")} == {"—"}

@@ -195,7 +195,7 @@ def test_starting_without_a_model_or_twice_is_refused(bench: Bench, tiny_llama: 
 
 def test_what_is_wrong_with_a_run_is_said_and_another_can_start(bench: Bench) -> None:
     refused = bench.refusal(protocol.Start(run_of(prompt="x" * 300)))
-    assert (refused.error, refused.message[:28]) == ("InputError", "The prompt has 301 tokens, a")
+    assert (refused.error, refused.message[:41]) == ("InputError", "The prompt of request 0 has 301 tokens, a")
     assert bench.refusal(protocol.Start(run_of(graphs=True))).error == "UnavailableError"
     assert bench.refusal(protocol.Start(RunSpec(()))).message == "A run needs at least one request."
     bench.send(protocol.Start(run_of(2)))

@@ -1,0 +1,99 @@
+"""What is asked of a request before it may wait: a prompt of known tokens, rendered once, and room for it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from engine.decode.engine import Engine
+from engine.decode.settings import RequestSpec, RunSpec, SwitchChange, Switches, as_typed, merged
+from engine.errors import InputError, UnavailableError
+from engine.model.loader import LoadedModel
+from engine.session.json_figures import json_figures
+from engine.session.metrics import summarise
+from engine.session.schema import Mark, RequestArrived
+from tests.engine.drive import drive, session_of
+from tests.engine.scripted import load_scripted, save_scripted
+
+SCRIPT = "a b c d e f g a"
+
+
+def with_template(folder: Path, template: str) -> LoadedModel:
+    save_scripted(folder, SCRIPT)
+    (folder / "tokenizer_config.json").write_text(json.dumps({"chat_template": template}))
+    return load_scripted(folder)
+
+
+def test_a_prompt_is_rendered_once_so_that_what_is_counted_is_what_runs(tmp_path: Path) -> None:
+    """A template may draw at random, or say the time, which has gone on when the request arrives."""
+    model = with_template(tmp_path / "model", "{% for _ in range(range(1, 99) | random) %}a {% endfor %}b")
+    for _ in range(8):
+        events = drive(model, RunSpec((RequestSpec("x", 3, chat=True),)))
+        [arrived] = [event for event in events if isinstance(event, RequestArrived)]
+        figures = summarise(session_of(events)).requests[0]
+        assert figures.prompt_tokens == len(arrived.prompt_token_ids)
+        assert len(figures.token_ids) == 3
+
+
+def test_a_template_that_renders_to_nothing_is_refused(tmp_path: Path) -> None:
+    model = with_template(tmp_path / "model", "{# nothing #}")
+    with pytest.raises(InputError, match="makes no token of this prompt"):
+        drive(model, RunSpec((RequestSpec("a", 3, chat=True),)))
+
+
+def test_a_token_without_an_embedding_is_named(tmp_path: Path) -> None:
+    model = load_scripted(save_scripted(tmp_path / "model", SCRIPT, special=["[PAD]"]))
+    with pytest.raises(InputError, match=r"request 1 has the token '\[PAD\]' \(id 9\), and the model .* 9 tokens"):
+        drive(model, RunSpec((RequestSpec("a", 3), RequestSpec("a [PAD]", 3))))
+
+
+def test_a_prompt_that_is_too_long_is_told_by_its_request(tiny_model: LoadedModel) -> None:
+    with pytest.raises(InputError, match="The prompt of request 1 has 301 tokens"):
+        drive(tiny_model, RunSpec((RequestSpec("a", 3), RequestSpec("a" * 300, 3))))
+
+
+@pytest.mark.parametrize(("kv", "positions"), [("contiguous", 15), ("paged", 16)])
+def test_a_request_that_has_no_room_even_alone_is_refused(tiny_model: LoadedModel, kv: str, positions: int) -> None:
+    """BOS, four bytes and ten new tokens; whole blocks of 16 where there are blocks."""
+    position = tiny_model.config.kv_bytes_per_position(4)
+    switches = Switches(kv=kv, block_size=16, kv_memory=positions * position)  # type: ignore[arg-type]
+    spec = RequestSpec("abcd", 10, ignore_eos=True)
+    drive(tiny_model, RunSpec((spec,), switches))
+    less = replace(switches, kv_memory=positions * position - 1)
+    with pytest.raises(InputError, match=f"Request 0 may come to 15 tokens, which need {positions * position} bytes"):
+        drive(tiny_model, RunSpec((spec,), less))
+    drive(tiny_model, RunSpec((spec,), replace(less, kv="none")))  # nothing is kept, so nothing is needed
+
+
+def test_requests_stand_as_they_were_given_whenever_they_arrive(tiny_model: LoadedModel) -> None:
+    """A session that was just recorded tells the same as its file, which is read by id."""
+    specs = (RequestSpec("abc", 3, arrival_s=0.5), RequestSpec("a", 3, arrival_s=0.0), RequestSpec("ab", 3, 0.2))
+    session = session_of(drive(tiny_model, RunSpec(specs)))
+    assert [request.id for request in summarise(session).requests] == [0, 1, 2]
+    figures = json_figures(session)
+    assert [request["prompt_tokens"] for request in figures["requests"]] == [4, 2, 3]
+    assert figures["settings"]["sampling"]["seed"] == 0
+
+
+def test_switches_of_one_step_are_one_change(tiny_model: LoadedModel) -> None:
+    changes = [SwitchChange(5, {"kv": "paged"}), SwitchChange(2, {"k": 3}), SwitchChange(5, {"attention": "reference"})]
+    assert merged(changes) == [
+        SwitchChange(2, {"k": 3}), SwitchChange(5, {"kv": "paged", "attention": "reference"}),
+    ]  # fmt: skip
+    with pytest.raises(InputError, match="Step 5 cannot switch kv to both paged and none"):
+        merged([*changes, SwitchChange(5, {"kv": "none"})])
+    spec = RunSpec((RequestSpec("a", 3),), switch_at=(*changes, SwitchChange(5, {"kv": "none"})))
+    with pytest.raises(InputError, match="Step 5"):
+        drive(tiny_model, spec)
+
+
+def test_a_switch_is_written_as_it_is_typed(tiny_model: LoadedModel) -> None:
+    assert [as_typed(value) for value in (True, False, None, 3, "paged")] == ["on", "off", "no limit", "3", "paged"]
+    with pytest.raises(UnavailableError, match=r"graphs=on cannot run here: No\."):
+        Engine(tiny_model, RunSpec((RequestSpec("a", 1),), Switches(graphs=True)), {"graphs=True": "No."}, print)
+    run = RunSpec((RequestSpec("a", 6),), switch_at=(SwitchChange(2, {"kv_memory": 10**9}),))
+    marks = [event.label for event in drive(tiny_model, run) if isinstance(event, Mark) and event.kind == "switch"]
+    assert marks == ["kv_memory: no limit → 1000000000"]
