@@ -10,8 +10,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from engine.cache.base import KVCache, OutOfKvMemory
 from engine.decode.continuous import ContinuousScheduler
+from engine.decode.engine import Engine
+from engine.decode.request import Queue
+from engine.decode.scheduler import Share
 from engine.decode.settings import LoadSpec, RequestSpec, RunSpec, Sampling, SwitchChange, Switches
+from engine.errors import DecodeScopeError, InputError
+from engine.graphs.device import PlainDevice
 from engine.model.loader import LoadedModel, load_model
 from engine.session import metrics
 from engine.session.schema import AnyEvent, KvBlock, RequestFinished, Step, Work
@@ -88,6 +94,56 @@ def test_a_static_batch_keeps_its_slots_when_the_cache_is_switched(tiny_model: L
     assert sum(step.positions_new for step in steps) == 61
     assert [step.positions_padding for step in steps[11:14]] == [2, 2 * 13, 2]
     assert tokens_of(events) == tokens_of(drive(tiny_model, RunSpec(requests_of(LENGTHS))))
+
+
+@pytest.mark.parametrize("graphs", [False, True])
+@pytest.mark.parametrize("kv", ["contiguous", "paged"])
+def test_a_static_batch_that_does_not_fit_any_more_goes_on_one_by_one(
+    tiny_model: LoadedModel, kv: str, graphs: bool
+) -> None:
+    """Two have finished when the memory shrinks to what one request needs: the others wait, and enter one by one."""
+    block = 16 * tiny_model.config.kv_bytes_per_position(4)
+    alone = (2 + graphs) * block  # 24 positions, and the null block that captured steps need
+    change = SwitchChange(12, {"kv_memory": alone})
+    switches = Switches(kv=kv, batching="static", graphs=graphs)  # type: ignore[arg-type]
+    run = RunSpec(requests_of(LENGTHS), switches, switch_at=(change,))
+    events = drive(tiny_model, run, bounded, graph_device=PlainDevice())
+    assert tokens_of(events) == tokens_of(drive(tiny_model, RunSpec(requests_of(LENGTHS))))
+    assert sum(isinstance(event, RequestFinished) for event in events) == 4
+
+
+@pytest.mark.parametrize("batching", ["single", "static", "continuous"])
+@pytest.mark.parametrize("kv", ["contiguous", "paged"])
+def test_memory_that_shrinks_below_what_a_request_needs_ends_the_run_with_a_sentence(
+    tiny_model: LoadedModel, kv: str, batching: str
+) -> None:
+    change = SwitchChange(8, {"kv_memory": 8 * tiny_model.config.kv_bytes_per_position(4)})
+    switches = Switches(kv=kv, batching=batching, block_size=4)  # type: ignore[arg-type]
+    run = RunSpec(requests_of(LENGTHS), switches, switch_at=(change,))
+    with pytest.raises((OutOfKvMemory, InputError), match=r"\d+ positions need \d+ bytes"):
+        drive(tiny_model, run, bounded)
+
+
+def test_a_step_that_can_do_nothing_for_who_waits_is_an_error(tiny_model: LoadedModel) -> None:
+    """Whatever brings it about: a run that waits for nothing would never end."""
+
+    class Idle(ContinuousScheduler):
+        def schedule(self, queue: Queue, cache: KVCache, admit: bool = True) -> list[Share]:
+            return []
+
+    def before_step(engine: Engine, call: int) -> None:
+        bounded(engine, call)
+        if call == 3:
+            engine._scheduler = Idle(8)
+
+    run = RunSpec(requests_of((5, 9)), Switches(batching="continuous"))
+    with pytest.raises(DecodeScopeError, match=r"Nothing can be computed, and request 0 .*with 1 others"):
+        drive(tiny_model, run, before_step)
+
+
+def bounded(engine: Engine, call: int) -> None:
+    """Fail a run of a few short requests that does not come to an end."""
+    assert call < 500
 
 
 @pytest.mark.parametrize("batching", ["static", "continuous"])
