@@ -34,12 +34,12 @@ def specs(max_new_tokens: int = 14, most: int = 5) -> st.SearchStrategy[tuple[Re
         RequestSpec,
         prompt=st.text("abc ", max_size=12),
         max_new_tokens=st.integers(1, max_new_tokens),
-        arrival_s=st.floats(0, 0.02),
+        arrival_s=st.just(0.0) | st.floats(0, 0.02),
         ignore_eos=st.booleans(),
         stop=st.lists(st.sampled_from("etaoin shrdlu012") | st.just("ab"), max_size=3).map(tuple),
         sampling=SAMPLINGS,
     )
-    return st.lists(one, min_size=1, max_size=most).map(tuple)
+    return st.lists(one, min_size=1, max_size=most).map(tuple) | st.lists(one, min_size=2, max_size=most).map(tuple)
 
 
 def with_ends(model: LoadedModel, ends: frozenset[int]) -> LoadedModel:

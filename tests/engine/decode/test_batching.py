@@ -240,7 +240,7 @@ SPECULATIONS = st.fixed_dictionaries(
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    requests=specs(), ends=ENDS, speculation=SPECULATIONS,
+    requests=specs(), ends=ENDS, speculation=SPECULATIONS, start=CHANGES,
     plan=st.lists(st.tuples(st.integers(0, 40), CHANGES), max_size=6),
 )  # fmt: skip
 def test_any_switches_at_any_steps_change_no_token(
@@ -249,18 +249,19 @@ def test_any_switches_at_any_steps_change_no_token(
     requests: tuple[RequestSpec, ...],
     ends: frozenset[int],
     speculation: dict[str, Any],
+    start: dict[str, Any],
     plan: list[tuple[int, dict[str, Any]]],
 ) -> None:
     """Of any request: a sampled one draws from a stream of its own, and so do its drafts."""
     model = with_ends(tiny_model, ends)
     changes = tuple(SwitchChange(step, change) for step, change in plan)
-    run = RunSpec(requests, Switches(**speculation), switch_at=changes)
+    run = RunSpec(requests, Switches(**speculation, **start), switch_at=changes)
     events, tokens = tokens_with_graphs(model, run, tiny_draft)
     assert tokens == alone(model, requests, tiny_draft, **speculation)
-    check_run(tiny_model, events, requests, plan)
+    check_run(tiny_model, events, requests, [(0, start), *plan])
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     requests=specs(), ends=ENDS, first=SPECULATIONS,
     plan=st.lists(st.tuples(st.integers(0, 40), CHANGES, SPECULATIONS), min_size=1, max_size=6),
