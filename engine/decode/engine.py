@@ -127,9 +127,17 @@ class Engine:
         return self._switches
 
     def add(self, specs: tuple[RequestSpec, ...]) -> None:
-        """Queue requests, their arrival counted from now; raises InputError for a prompt that does not fit."""
+        """Queue requests, their arrival counted from now; raises InputError, and queues none, if a prompt does not fit.
+
+        Numbers are given to those that are queued only, as what a request draws depends on its own.
+        """
         start_ns = self.now_ns()
-        requests = [self._make_request(spec, start_ns) for spec in specs]
+        before = self._requests, self._longest
+        try:
+            requests = [self._make_request(spec, start_ns) for spec in specs]
+        except Exception:
+            self._requests, self._longest = before
+            raise
         self._queue.coming = deque(in_order((*self._queue.coming, *requests)))
 
     def set_switches(self, changes: dict[str, Any]) -> None:
