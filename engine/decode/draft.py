@@ -34,7 +34,10 @@ class Run:
     """The first `sure` of them were known tokens when they were fed."""
     drafts: list[int] = field(default_factory=list)
     probs: list[Tensor] = field(default_factory=list)
+    """What each draft was drawn from; empty for a greedy request, whose drafts were the only choice."""
     wanted: int = 0
+    uniforms: list[float] = field(default_factory=list)
+    """The first numbers of `stream`, as many as were asked for: one for each token that may be generated."""
 
     def held(self) -> int:
         """How many tokens fed are the request's own still; at least one known token is left to feed."""
@@ -42,6 +45,17 @@ class Run:
         while count < min(len(self.fed), len(tokens)) and self.fed[count] == tokens[count]:
             count += 1
         return min(count, len(tokens) - 1)
+
+    def uniform(self) -> float:
+        """The number that the next draft is drawn with: that of its place in the text.
+
+        So drafts that nobody tested change nothing: asked again for the same place, the same one is drawn. A number
+        serves again only after drafts that went untested, as the first of them that fails ends the test.
+        """
+        place = self.request.generated + len(self.drafts)
+        while len(self.uniforms) <= place:
+            self.uniforms.append(float(self.stream.random()))
+        return self.uniforms[place]
 
 
 class DraftProposer:
@@ -128,14 +142,15 @@ class DraftProposer:
         spans = ((span.first, span.end) for span in batch.spans)
         flops, moved = self._cost.of(spans, len(runs), self._cache.position_bytes)
         self._spent = (self._spent[0] + flops, self._spent[1] + moved)
-        params = [run.request.spec.sampling for run in runs]
-        if all(p.greedy for p in params):
-            tokens = logits.argmax(-1).tolist()
-        else:
-            probs = distribution(logits, params)
-            uniforms = [float(run.stream.random()) for run in runs]
-            tokens = draw(probs, torch.tensor(uniforms, dtype=torch.float64, device=logits.device)).tolist()
-            for run, row in zip(runs, probs, strict=True):
-                run.probs.append(row)
-        for run, token in zip(runs, tokens, strict=True):
-            run.drafts.append(int(token))
+        tokens = logits.argmax(-1)  # [R]
+        # By request, not by batch: who else drafts beside it must not change what a request's drafts were drawn from.
+        rows = [row for row, run in enumerate(runs) if not run.request.spec.sampling.greedy]
+        if rows:
+            drawing = [runs[row] for row in rows]
+            probs = distribution(logits[rows], [run.request.spec.sampling for run in drawing])
+            uniforms = [run.uniform() for run in drawing]
+            tokens[rows] = draw(probs, torch.tensor(uniforms, dtype=torch.float64, device=logits.device))
+            for run, own in zip(drawing, probs, strict=True):
+                run.probs.append(own)
+        for run, token in zip(runs, tokens.tolist(), strict=True):
+            run.drafts.append(token)

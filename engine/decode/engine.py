@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict
 from time import perf_counter_ns
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -25,10 +26,12 @@ from engine.decode.not_finite import check_finite
 from engine.decode.preparing import make_batch
 from engine.decode.proposing import make_proposer
 from engine.decode.request import Queue, Request, in_order
+from engine.decode.room import check_idle, give_way, readmit
 from engine.decode.sampler import ALTERNATIVES
-from engine.decode.scheduler import Share, preempt, retire_finished
+from engine.decode.scheduler import Share, retire_finished
 from engine.decode.settings import Observation, RequestSpec, RunSpec, Switches, as_typed, merged
 from engine.decode.shares import kind_of, next_shares, with_proposals
+from engine.decode.speculation import Proposal
 from engine.decode.teacher import teacher_pass
 from engine.errors import InputError
 from engine.graphs.build import graph_device_of, make_graphed
@@ -126,9 +129,17 @@ class Engine:
         return self._switches
 
     def add(self, specs: tuple[RequestSpec, ...]) -> None:
-        """Queue requests, their arrival counted from now; raises InputError for a prompt that does not fit."""
+        """Queue requests, their arrival counted from now; raises InputError, and queues none, if a prompt does not fit.
+
+        Numbers are given to those that are queued only, as what a request draws depends on its own.
+        """
         start_ns = self.now_ns()
-        requests = [self._make_request(spec, start_ns) for spec in specs]
+        before = self._requests, self._longest
+        try:
+            requests = [self._make_request(spec, start_ns) for spec in specs]
+        except Exception:
+            self._requests, self._longest = before
+            raise
         self._queue.coming = deque(in_order((*self._queue.coming, *requests)))
 
     def set_switches(self, changes: dict[str, Any]) -> None:
@@ -177,7 +188,11 @@ class Engine:
 
     @torch.inference_mode()
     def step(self) -> bool:
-        """Run one step: schedule, draft, prepare, forward, decide, emit, account; False where nothing is to do now."""
+        """Run one step: schedule, draft, prepare, forward, decide, emit, account; False where nothing is to do now.
+
+        That is where requests are still to arrive, or none is left. Raises DecodeScopeError where requests wait for
+        something that cannot come.
+        """
         if self._queue.empty and self._to_teach and self._flight is None:
             self._teach(self._to_teach.popleft())
             return True
@@ -193,13 +208,9 @@ class Engine:
             self._arrive()
             shares = self._scheduler.schedule(self._queue, self._cache)
         if not shares:
+            check_idle(self._queue)
             return False
-        if self._proposer is not None:
-            with timer("draft"):
-                shares = self._propose(shares)
-            timer.pause()  # neither the host's preparations nor a captured step belong to the draft
-        with timer("prepare"):
-            shares, batch, captured = self._prepare(shares)
+        shares, batch, captured = self._prepare(self._propose(shares))
         self._log_scheduled(shares, start_ns)
         if captured:
             self._land(self._launch(shares, batch), start_ns)
@@ -338,7 +349,7 @@ class Engine:
             self._attention = make_attention(wanted.attention, self._model.config)
             self._cache = NoCache(self._model.config.layers)
             self._cache = make_cache(wanted, self._model.config, self._model.device, self._model.dtype)
-            self._readmit()
+            readmit(self._queue, self._cache)
         if "attention" in changed:
             self._attention = make_attention(wanted.attention, self._model.config)
         if {"batching", "max_batch"} & set(changed):
@@ -352,17 +363,6 @@ class Engine:
         for name in changed:
             self.mark("switch", f"{name}: {as_typed(before[name])} → {as_typed(after[name])}")
 
-    def _readmit(self) -> None:
-        """Move the running requests into a cache that is new; those it has no room for wait."""
-        going_on = [request for request in self._queue.running if not request.finished]
-        admitted = 0
-        try:
-            for request in going_on:
-                self._cache.admit(request.id, request.limit, request.tokens)
-                admitted += 1
-        except OutOfKvMemory:
-            preempt(self._queue, self._cache, reversed(going_on[admitted:]))
-
     def _arrive(self) -> None:
         for request in self._queue.arrive(self.now_ns()):
             request.tokens = self._model.tokenizer.encode_rendered(request.prompt, request.spec.chat)
@@ -373,17 +373,27 @@ class Engine:
             )
             self._emit([arrived])
 
-    def _propose(self, shares: list[Share]) -> list[Share]:
-        """Let the proposer draft for every request that decodes, never past the end the request may come to."""
-        assert self._proposer is not None
-        requests = [
-            share.request
-            for share in shares
-            if share.request is not None and share.complete and share.request.generated
-        ]
-        counts = [min(self._switches.k, request.limit - request.known - 1) for request in requests]
-        proposals = self._proposer.propose(requests, counts)
-        return with_proposals(shares, dict(zip((request.id for request in requests), proposals, strict=True)))
+    def _propose(self, shares: list[Share], made: Mapping[int, Proposal] = MappingProxyType({})) -> list[Share]:
+        """Let the proposer draft for every request that decodes, never past the end the request may come to.
+
+        Those that have a proposal already keep it: `made` by request.
+        """
+        if self._proposer is None:
+            return shares
+        with self._timer("draft"):
+            requests = [
+                request
+                for share in shares
+                if (request := share.request) is not None
+                and share.complete
+                and request.generated
+                and request.id not in made
+            ]
+            counts = [min(self._switches.k, request.limit - request.known - 1) for request in requests]
+            proposals = self._proposer.propose(requests, counts)
+        self._timer.pause()  # neither the host's preparations nor a captured step belong to the draft
+        new = zip((request.id for request in requests), proposals, strict=True)
+        return with_proposals(shares, {**made, **dict(new)})
 
     def _prepare(self, shares: list[Share]) -> tuple[list[Share], Batch, bool]:
         """The batch, and room for it in the cache: while memory runs out, the newest request gives way.
@@ -391,30 +401,22 @@ class Engine:
         Last, whether it is the batch of a captured step.
         """
         while True:
-            padded = self._scheduler.pad(self._queue, shares)
-            try:
-                if self._graphs is not None and self._probe is None and self._graphs.fits(padded):
-                    return *self._graphs.prepare(padded), True
-                batch = make_batch(padded, self._model.device)
-                self._cache.begin(batch)
-                return padded, batch, False
-            except OutOfKvMemory:
-                if not self._give_way():
-                    raise
-                proposals = {share.request.id: share.proposal for share in shares if share.request is not None}
+            with self._timer("prepare"):
+                padded = self._scheduler.pad(self._queue, shares)
+                try:
+                    if self._graphs is not None and self._probe is None and self._graphs.fits(padded):
+                        return *self._graphs.prepare(padded), True
+                    batch = make_batch(padded, self._model.device)
+                    self._cache.begin(batch)
+                    return padded, batch, False
+                except OutOfKvMemory:
+                    if not give_way(self._queue, self._cache):
+                        raise
+            made = {share.request.id: share.proposal for share in shares if share.request is not None and share.drafts}
+            with self._timer("schedule"):
                 shares = self._scheduler.schedule(self._queue, self._cache, admit=False)
-                shares = with_proposals(shares, proposals)
-
-    def _give_way(self) -> bool:
-        """Free what finished requests still hold, else preempt the newest; False where one request runs alone."""
-        running = len(self._queue.running)
-        retire_finished(self._queue, self._cache)
-        if len(self._queue.running) == running:
-            if running <= 1:
-                return False
-            newest = max(self._queue.running, key=lambda request: (request.arrived_ns, request.id))
-            preempt(self._queue, self._cache, [newest])
-        return True
+            # Who is computed now and was not before drafts as it would have done alone.
+            shares = self._propose(shares, made)
 
     # --- the account of it --------------------------------------------------------------------------------------------
 

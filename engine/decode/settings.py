@@ -59,7 +59,9 @@ class Sampling:
     """How the next token is drawn. Applied in this order: temperature, min-p, top-k, top-p.
 
     A temperature under 1e-5 is greedy; `top_k` 0 and `top_p` 1 and `min_p` 0 mean off. Request i draws from a stream
-    seeded by (seed, i), whatever it is batched with.
+    seeded by (seed, i), whatever it is batched with, and so do its drafts: it gives the tokens that it would give
+    alone under the same speculation (`off`, or the same proposer and k). With another one its tokens are others of the
+    same distribution, as the test of a draft uses other numbers than a plain draw.
     """
 
     temperature: float = 0.0

@@ -10,11 +10,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from engine.cache.base import KVCache, OutOfKvMemory
 from engine.decode.continuous import ContinuousScheduler
+from engine.decode.engine import Engine
+from engine.decode.request import Queue
+from engine.decode.scheduler import Share
 from engine.decode.settings import LoadSpec, RequestSpec, RunSpec, Sampling, SwitchChange, Switches
+from engine.errors import DecodeScopeError, InputError
+from engine.graphs.device import PlainDevice
 from engine.model.loader import LoadedModel, load_model
 from engine.session import metrics
-from engine.session.schema import AnyEvent, KvBlock, RequestFinished, Step, Work
+from engine.session.schema import AnyEvent, KvBlock, RequestFinished, Step, Token, Work
+from tests.engine.decode.requests import ENDS, alone, specs, tokens_with_graphs, with_ends
 from tests.engine.drive import drive, session_of, tokens_of
 from tests.engine.tiny import save_tiny_llama
 
@@ -88,6 +95,56 @@ def test_a_static_batch_keeps_its_slots_when_the_cache_is_switched(tiny_model: L
     assert sum(step.positions_new for step in steps) == 61
     assert [step.positions_padding for step in steps[11:14]] == [2, 2 * 13, 2]
     assert tokens_of(events) == tokens_of(drive(tiny_model, RunSpec(requests_of(LENGTHS))))
+
+
+@pytest.mark.parametrize("graphs", [False, True])
+@pytest.mark.parametrize("kv", ["contiguous", "paged"])
+def test_a_static_batch_that_does_not_fit_any_more_goes_on_one_by_one(
+    tiny_model: LoadedModel, kv: str, graphs: bool
+) -> None:
+    """Two have finished when the memory shrinks to what one request needs: the others wait, and enter one by one."""
+    block = 16 * tiny_model.config.kv_bytes_per_position(4)
+    alone = (2 + graphs) * block  # 24 positions, and the null block that captured steps need
+    change = SwitchChange(12, {"kv_memory": alone})
+    switches = Switches(kv=kv, batching="static", graphs=graphs)  # type: ignore[arg-type]
+    run = RunSpec(requests_of(LENGTHS), switches, switch_at=(change,))
+    events = drive(tiny_model, run, bounded, graph_device=PlainDevice())
+    assert tokens_of(events) == tokens_of(drive(tiny_model, RunSpec(requests_of(LENGTHS))))
+    assert sum(isinstance(event, RequestFinished) for event in events) == 4
+
+
+@pytest.mark.parametrize("batching", ["single", "static", "continuous"])
+@pytest.mark.parametrize("kv", ["contiguous", "paged"])
+def test_memory_that_shrinks_below_what_a_request_needs_ends_the_run_with_a_sentence(
+    tiny_model: LoadedModel, kv: str, batching: str
+) -> None:
+    change = SwitchChange(8, {"kv_memory": 8 * tiny_model.config.kv_bytes_per_position(4)})
+    switches = Switches(kv=kv, batching=batching, block_size=4)  # type: ignore[arg-type]
+    run = RunSpec(requests_of(LENGTHS), switches, switch_at=(change,))
+    with pytest.raises((OutOfKvMemory, InputError), match=r"\d+ positions need \d+ bytes"):
+        drive(tiny_model, run, bounded)
+
+
+def test_a_step_that_can_do_nothing_for_who_waits_is_an_error(tiny_model: LoadedModel) -> None:
+    """Whatever brings it about: a run that waits for nothing would never end."""
+
+    class Idle(ContinuousScheduler):
+        def schedule(self, queue: Queue, cache: KVCache, admit: bool = True) -> list[Share]:
+            return []
+
+    def before_step(engine: Engine, call: int) -> None:
+        bounded(engine, call)
+        if call == 3:
+            engine._scheduler = Idle(8)
+
+    run = RunSpec(requests_of((5, 9)), Switches(batching="continuous"))
+    with pytest.raises(DecodeScopeError, match=r"Nothing can be computed, and request 0 .*with 1 others"):
+        drive(tiny_model, run, before_step)
+
+
+def bounded(engine: Engine, call: int) -> None:
+    """Fail a run of a few short requests that does not come to an end."""
+    assert call < 500
 
 
 @pytest.mark.parametrize("batching", ["static", "continuous"])
@@ -172,34 +229,79 @@ CHANGES = st.fixed_dictionaries(
         "attention": st.sampled_from(["reference", "sdpa"]),
         "batching": st.sampled_from(["single", "static", "continuous"]),
         "max_batch": st.integers(1, 4),
-        "speculate": st.sampled_from(["off", "ngram", "draft"]),
-        "k": st.integers(1, 6),
         "kv_memory": st.sampled_from([None, 40_000]),
+        "graphs": st.booleans(),
     },
 )
-
-
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    requests=st.lists(
-        st.tuples(st.text("abc ", max_size=12), st.integers(1, 14), st.floats(0, 0.02)), min_size=1, max_size=5
-    ),
-    plan=st.lists(st.tuples(st.integers(0, 40), CHANGES), max_size=6),
+SPECULATIONS = st.fixed_dictionaries(
+    {"speculate": st.sampled_from(["off", "ngram", "draft", "draft"]), "k": st.integers(1, 6)}
 )
-def test_any_switches_at_any_steps_change_no_greedy_token(
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    requests=specs(), ends=ENDS, speculation=SPECULATIONS, start=CHANGES,
+    plan=st.lists(st.tuples(st.integers(0, 40), CHANGES), max_size=6),
+)  # fmt: skip
+def test_any_switches_at_any_steps_change_no_token(
     tiny_model: LoadedModel,
     tiny_draft: LoadedModel,
-    requests: list[tuple[str, int, float]],
+    requests: tuple[RequestSpec, ...],
+    ends: frozenset[int],
+    speculation: dict[str, Any],
+    start: dict[str, Any],
     plan: list[tuple[int, dict[str, Any]]],
 ) -> None:
-    specs = tuple(RequestSpec(prompt, count, arrival_s=at, ignore_eos=True) for prompt, count, at in requests)
+    """Of any request: a sampled one draws from a stream of its own, and so do its drafts."""
+    model = with_ends(tiny_model, ends)
     changes = tuple(SwitchChange(step, change) for step, change in plan)
-    events = drive(tiny_model, RunSpec(specs, switch_at=changes), draft=tiny_draft)
-    assert tokens_of(events) == tokens_of(drive(tiny_model, RunSpec(specs)))
+    run = RunSpec(requests, Switches(**speculation, **start), switch_at=changes)
+    events, tokens = tokens_with_graphs(model, run, tiny_draft)
+    assert tokens == alone(model, requests, tiny_draft, **speculation)
+    check_run(tiny_model, events, requests, [(0, start), *plan])
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    requests=specs(), ends=ENDS, first=SPECULATIONS,
+    plan=st.lists(st.tuples(st.integers(0, 40), CHANGES, SPECULATIONS), min_size=1, max_size=6),
+)  # fmt: skip
+def test_a_switch_of_speculation_changes_no_greedy_token(
+    tiny_model: LoadedModel,
+    tiny_draft: LoadedModel,
+    requests: tuple[RequestSpec, ...],
+    ends: frozenset[int],
+    first: dict[str, Any],
+    plan: list[tuple[int, dict[str, Any], dict[str, Any]]],
+) -> None:
+    """A sampled request goes on by other numbers from there: up to the switch its tokens are those it gives alone."""
+    model = with_ends(tiny_model, ends)
+    changes = tuple(SwitchChange(step, change | speculation) for step, change, speculation in plan)
+    run = RunSpec(requests, Switches(**first), switch_at=changes)
+    events, tokens = tokens_with_graphs(model, run, tiny_draft)
+    plain, speculated = alone(model, requests), alone(model, requests, tiny_draft, **first)
+    until = min(step for step, *_ in plan)
+    before = tokens_of([event for event in events if not isinstance(event, Token) or event.step_id < until])
+    for index, request in enumerate(requests):
+        if request.sampling.greedy:
+            assert tokens[index] == plain[index]
+        else:
+            own = before.get(index, [])
+            assert own == speculated[index][: len(own)]
+    check_run(tiny_model, events, requests, [(step, change) for step, change, _ in plan])
+
+
+def check_run(
+    model: LoadedModel,
+    events: list[AnyEvent],
+    requests: tuple[RequestSpec, ...],
+    plan: list[tuple[int, dict[str, Any]]],
+) -> None:
+    """All have finished, and the accounts are right."""
+    assert sum(isinstance(event, RequestFinished) for event in events) == len(requests)
     shares = any(change.get("kv") == "paged" for _, change in plan)
-    check_accounts(
-        tiny_model, events, None if shares else [len(tiny_model.tokenizer.encode(spec.prompt)) for spec in specs]
-    )
+    prompts = None if shares else [len(model.tokenizer.encode(request.prompt)) for request in requests]
+    check_accounts(model, events, prompts)
 
 
 FLIPS: dict[str, tuple[str, ...]] = {
@@ -214,16 +316,27 @@ FLIPS: dict[str, tuple[str, ...]] = {
 def test_six_flips_over_four_concurrent_requests_change_no_greedy_token(
     tiny_model: LoadedModel, tiny_draft: LoadedModel, seed: int
 ) -> None:
+    """One or two of the four are sampled; where speculation does not change, they keep their tokens, too."""
     rng = random.Random(seed)
-    specs = tuple(
-        RequestSpec("".join(rng.choices("abc ", k=rng.randint(0, 40))), rng.randint(5, 40), ignore_eos=True)
-        for _ in range(4)
+    texts = ["".join(rng.choices("abc ", k=rng.randint(0, 40))) for _ in range(4)]
+    requests = tuple(
+        RequestSpec(
+            text,
+            rng.randint(5, 40),
+            ignore_eos=True,
+            sampling=Sampling(0.9, top_p=0.9, seed=seed) if index % 4 in (1, seed % 4) else Sampling(),
+        )
+        for index, text in enumerate(texts)
     )
     names = rng.choices(list(FLIPS), k=6)
     changes = tuple(SwitchChange(rng.randint(0, 60), {name: rng.choice(FLIPS[name])}) for name in names)
-    run = RunSpec(specs, Switches(batching="continuous", k=rng.randint(1, 6)), switch_at=changes)
+    run = RunSpec(requests, Switches(batching="continuous", k=rng.randint(1, 6)), switch_at=changes)
     events = drive(tiny_model, run, draft=tiny_draft)
-    assert tokens_of(events) == tokens_of(drive(tiny_model, RunSpec(specs)))
+    tokens, plain = tokens_of(events), tokens_of(drive(tiny_model, RunSpec(requests)))
+    for index, request in enumerate(requests):
+        if request.sampling.greedy or "speculate" not in names:
+            assert tokens[index] == plain[index]
+    assert [len(tokens[index]) for index in range(4)] == [request.max_new_tokens for request in requests]
     check_accounts(tiny_model, events, None)
 
 

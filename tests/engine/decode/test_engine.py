@@ -254,6 +254,20 @@ def test_requests_wait_for_their_arrival(tiny_model: LoadedModel) -> None:
     assert first.scheduled_ns >= first.arrived_ns
 
 
+def test_requests_that_are_refused_take_no_number(tiny_model: LoadedModel) -> None:
+    """A number is part of what a request draws: those added after a refusal draw what they would have drawn without."""
+    sampled = RequestSpec("ab", 8, ignore_eos=True, sampling=Sampling(temperature=1.0))
+
+    def before_step(engine: Engine, call: int) -> None:
+        if call == 2:
+            with pytest.raises(InputError, match="leaves no room"):
+                engine.add((sampled, RequestSpec("x" * 256)))
+            engine.add((sampled,))
+
+    events = drive(tiny_model, RunSpec((sampled,)), before_step)
+    assert tokens_of(events) == tokens_of(drive(tiny_model, RunSpec((sampled, sampled))))
+
+
 @pytest.mark.parametrize("changes", [{"graphs": True}, {"attention": "triton"}])
 def test_a_switch_that_cannot_run_here_is_refused_with_the_reason(
     tiny_model: LoadedModel, changes: dict[str, Any], monkeypatch: pytest.MonkeyPatch

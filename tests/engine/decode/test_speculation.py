@@ -14,11 +14,14 @@ import pytest
 import torch
 from scipy import stats
 
+from engine.cache.base import KVCache
+from engine.decode.continuous import ContinuousScheduler
 from engine.decode.draft import DraftProposer
 from engine.decode.engine import Engine
 from engine.decode.ngram import NgramProposer
-from engine.decode.request import Request, stream_of
+from engine.decode.request import Queue, Request, stream_of
 from engine.decode.sampler import distribution, draw
+from engine.decode.scheduler import Share
 from engine.decode.settings import RequestSpec, RunSpec, Sampling, SwitchChange, Switches
 from engine.decode.speculation import Proposal, Trial, residual, verify
 from engine.model.batch import Batch
@@ -183,6 +186,67 @@ def test_sampled_runs_follow_the_target(
         assert stats.chisquare(pooled, pooled.sum() * expected / expected.sum()).pvalue > ALARM
     trials = [event for event in events if isinstance(event, Speculation)]
     assert 0 < sum(event.accepted for event in trials) < sum(event.proposed for event in trials)
+
+
+@pytest.mark.parametrize("temperatures", [(0.0, 0.8), (0.8, 0.0), (0.8, 1.2)])
+@pytest.mark.parametrize("kv", ["none", "contiguous", "paged"])
+def test_who_drafts_beside_a_request_changes_nothing_of_it(
+    tiny_model: LoadedModel, tiny_draft: LoadedModel, kv: str, temperatures: tuple[float, float]
+) -> None:
+    """Greedy and sampled requests near their limits: from the last drafts on, one of them drafts without the other."""
+    requests = tuple(
+        RequestSpec(text, count, ignore_eos=True, sampling=Sampling(temperature, seed=3))
+        for text, count, temperature in zip(("hello", "abcabc"), (20, 7), temperatures, strict=True)
+    )
+    alone = drive(tiny_model, RunSpec(requests, Switches(speculate="draft", k=3)), draft=tiny_draft)
+    switches = Switches(kv=kv, speculate="draft", k=3, batching="continuous")  # type: ignore[arg-type]
+    events = drive(tiny_model, RunSpec(requests, switches), draft=tiny_draft)
+    assert tokens_of(events) == tokens_of(alone)
+    assert [len(tokens) for tokens in tokens_of(events).values()] == [20, 7]
+
+
+def test_drafts_that_nobody_tested_are_drawn_again_as_they_were(
+    tiny_model: LoadedModel, tiny_draft: LoadedModel
+) -> None:
+    """A request that gives way for want of memory has drafts already; when it comes back it gets the same."""
+    sampling = Sampling(temperature=1.0, seed=4)
+    requests = tuple(RequestSpec(text, 40, ignore_eos=True, sampling=sampling) for text in ("hello", "world", "again"))
+    alone = drive(tiny_model, RunSpec(requests, Switches(speculate="draft", k=3)), draft=tiny_draft)
+    block = 4 * tiny_model.config.kv_bytes_per_position(4)
+    tight = Switches(
+        kv="paged", block_size=4, kv_memory=18 * block, batching="continuous", speculate="draft", k=3
+    )  # fmt: skip
+    events = drive(tiny_model, RunSpec(requests, tight), draft=tiny_draft)
+    assert sum(e.positions_recomputed for e in events if isinstance(e, Step)) > 0  # somebody gave way
+    assert tokens_of(events) == tokens_of(alone)
+
+
+def test_who_is_computed_because_another_gave_way_has_its_drafts(
+    tiny_model: LoadedModel, tiny_draft: LoadedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class NewestFirst(ContinuousScheduler):
+        """Serves the newest alone, and the others when it has given way."""
+
+        def schedule(self, queue: Queue, cache: KVCache, admit: bool = True) -> list[Share]:
+            shares = super().schedule(queue, cache, admit)
+            return shares[-1:] if admit else shares
+
+    sampling = Sampling(temperature=1.0, seed=4)
+    requests = tuple(RequestSpec(text, 40, ignore_eos=True, sampling=sampling) for text in ("hello", "world"))
+    alone = drive(tiny_model, RunSpec(requests, Switches(speculate="draft", k=3)), draft=tiny_draft)
+    block = 4 * tiny_model.config.kv_bytes_per_position(4)
+    tight = Switches(
+        kv="paged", block_size=4, kv_memory=13 * block, batching="continuous", max_batch=2, speculate="draft", k=3
+    )  # fmt: skip
+    change = SwitchChange(2, {"max_batch": 3})
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            "engine.decode.engine.make_scheduler",
+            lambda switches: (NewestFirst if switches.max_batch == 3 else ContinuousScheduler)(2),
+        )
+        events = drive(tiny_model, RunSpec(requests, tight, switch_at=(change,)), draft=tiny_draft)
+    assert sum(e.positions_recomputed for e in events if isinstance(e, Step)) > 0  # the newest gave way
+    assert tokens_of(events) == tokens_of(alone)
 
 
 @pytest.mark.parametrize("speculate", ["draft", "ngram"])

@@ -6,9 +6,12 @@ import gc
 import weakref
 from itertools import pairwise, product
 from time import perf_counter_ns
+from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from engine.decode.draft import DraftProposer
 from engine.decode.engine import Engine
@@ -19,6 +22,7 @@ from engine.graphs.device import PlainDevice
 from engine.measure.timers import DeviceTimer
 from engine.model.loader import LoadedModel, load_model
 from engine.session.schema import PHASES, Mark, RequestFinished, Step, Token, Work
+from tests.engine.decode.requests import ENDS, alone, specs, tokens_with_graphs, with_ends
 from tests.engine.drive import drive, session_of, tokens_of
 from tests.engine.host_event import HostEvent
 
@@ -106,6 +110,32 @@ def test_drawn_tokens_are_those_without_graphs(
         return tokens_of(drive(tiny_model, RunSpec(requests, switches), draft=tiny_draft, graph_device=PlainDevice()))
 
     assert run(True) == run(False)
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    requests=specs(), ends=ENDS, kv=st.sampled_from(["contiguous", "paged"]),
+    batching=st.sampled_from(["single", "static", "continuous", "continuous"]), max_batch=st.integers(1, 4),
+    block_size=st.sampled_from([1, 4, 16]), speculate=st.sampled_from(["off", "ngram", "draft"]), k=st.integers(1, 6),
+)  # fmt: skip
+def test_captured_steps_give_each_request_what_it_gives_alone(
+    tiny_model: LoadedModel,
+    tiny_draft: LoadedModel,
+    requests: tuple[RequestSpec, ...],
+    ends: frozenset[int],
+    speculate: str,
+    k: int,
+    **switches: Any,
+) -> None:
+    """Whatever its sampling, its stop texts and its end, and whoever comes and goes beside it."""
+    model = with_ends(tiny_model, ends)
+    run = RunSpec(requests, Switches(speculate=speculate, k=k, graphs=True, **switches))  # type: ignore[arg-type]
+    events, tokens = tokens_with_graphs(model, run, tiny_draft)
+    assert tokens == alone(model, requests, tiny_draft, speculate=speculate, k=k)
+    assert sum(isinstance(event, RequestFinished) for event in events) == len(requests)
+    for step in steps_of(events):
+        classes = (step.positions_new, step.positions_recomputed, step.positions_padding, step.positions_rejected)
+        assert step.positions_computed == sum(classes)
 
 
 @pytest.mark.parametrize("speculate", ["off", "draft"])
