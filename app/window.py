@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -57,6 +58,9 @@ class MainWindow(QMainWindow):
         self._session: Session | None = None
         self._painted = False
         self._giving_key = False
+        self._closing = False
+        self.unattended = False
+        """Whether the window is closed by the system, with nobody there to answer a dialog."""
         self._drawn: dict[str, int] = {}
         """The revision of the Session that each part of the window shows."""
         self.setObjectName("main-window")
@@ -123,6 +127,7 @@ class MainWindow(QMainWindow):
         control.state_changed.connect(self._on_state)
         control.session_started.connect(self._on_session_started)
         control.run_ended.connect(self._on_run_ended)
+        control.recorded.connect(self._on_recorded)
         control.file_lost.connect(self._on_file_lost)
         control.failed.connect(self.show_error)
         documents.opened.connect(self._on_opened)
@@ -189,19 +194,19 @@ class MainWindow(QMainWindow):
 
     @Slot()
     def _on_session_started(self) -> None:
-        self.documents.save_to = None
+        live = self.control.live
+        self.documents.saves.recording_began(live[1] if live is not None else "")
         self._show_live()
 
     @Slot()
     def _on_run_ended(self) -> None:
         self._follow_news()
-        live = self.control.live
-        if live is not None and live[1]:
-            self._preferences.remember_session(live[1])
-            self._show_recent()
-        if self.documents.save_to is not None:
-            self.documents.save(self.documents.save_to)
-            self.documents.save_to = None
+
+    @Slot(str)
+    def _on_recorded(self, path: str) -> None:
+        self._preferences.remember_session(path)
+        self._show_recent()
+        self.documents.saves.recording_ended(path)
 
     @Slot()
     def _on_file_lost(self) -> None:
@@ -239,9 +244,8 @@ class MainWindow(QMainWindow):
 
     def _close_source(self) -> None:
         """A recorded session holds its file open; let it go when another one is shown."""
-        close = getattr(self._session.source, "close", None) if self._session is not None else None
-        if close is not None and not self._session_is_live():
-            close()
+        if self._session is not None and not self._session_is_live():
+            self.documents.let_go(self._session)
 
     def _follow_news(self) -> None:
         self.refresher.follow(self._session_is_live() and self.control.active)
@@ -286,12 +290,11 @@ class MainWindow(QMainWindow):
         self._show_session(session, path)
         self._show_recent()
 
-    @Slot(str)
-    def _on_saved(self, path: str) -> None:
-        if self._session_is_live() and self.control.active:
-            self.documents.save_to = Path(path)
-        self.status.show_file(path, saved=True)
-        self.setWindowTitle(f"{Path(path).name} — DecodeScope")
+    @Slot(str, str)
+    def _on_saved(self, source: str, copy: str) -> None:
+        if source == self.documents.path:
+            self.status.show_file(copy, saved=True)
+            self.setWindowTitle(f"{Path(copy).name} — DecodeScope")
         self._show_recent()
 
     def _show_live(self) -> None:
@@ -456,9 +459,15 @@ class MainWindow(QMainWindow):
             self.retranslate()
         super().changeEvent(event)
 
-    def show_error(self, sentence: str) -> None:
+    @Slot(str, str)
+    def show_error(self, sentence: str, details: str = "") -> None:
         """Say in a dialog what went wrong."""
-        show_error(self, sentence)
+        if self._closing and self.unattended:
+            print(f"decodescope: {sentence}", file=sys.stderr)
+            return
+        box = show_error(self, sentence, details)
+        if self._closing:
+            box.exec()  # the window waits with going away until this has been read
 
     def _palette(self) -> None:
         from app.dialogs.palette import CommandPalette
@@ -520,7 +529,10 @@ class MainWindow(QMainWindow):
         self._preferences.layout = self.saveState(layout.version_of(self.docks))
         self._preferences.sync()
         self.refresher.follow(False)
+        self._closing = True
         self._feed.close()
+        QApplication.sendPostedEvents(self.control, QEvent.Type.MetaCall)  # what the feed said last
         self.documents.close()
         self._close_source()
+        self._closing = False
         super().closeEvent(event)
