@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QLabel, QSpinBox, QWidg
 from app.panels.models.kv_memory import ITEMSIZES, LLAMA_7B, LLAMA_7B_PARAMETERS, LLAMA_7B_POSITIONS, KvShape
 from app.theme import CAPTION_SCALE, GRID, PANEL_PADDING, ui_font
 from app.units import PREDICTED, count, memory
-from app.widgets.flow_layout import FlowLayout
+from app.widgets.flow_row import FlowRow
 from app.widgets.labelled import labelled
 from engine.session.metrics import requests_that_fit
 
@@ -19,11 +19,11 @@ LLAMA: Final = "llama-7b"
 GIB: Final = 2**30
 
 
-class KvCalculator(QWidget):
+class KvCalculator(FlowRow):
     """Editable fields, presets, and the size that the formula gives for them."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(parent, spacing=2 * GRID)
         self._current: tuple[KvShape, int] | None = None
         self._weight_bytes = 0
         self._filling = False
@@ -36,9 +36,8 @@ class KvCalculator(QWidget):
             self.dtype.addItem(name, size)
         self.result = QLabel()
         self._captions: list[QLabel] = []
-        layout = FlowLayout(self, spacing=2 * GRID)
-        layout.setContentsMargins(PANEL_PADDING, GRID, PANEL_PADDING, GRID)
-        layout.addWidget(self._captioned(self.tr("a cache for"), self.preset, self.tr("Preset of the calculator")))
+        self.setContentsMargins(PANEL_PADDING, GRID, PANEL_PADDING, GRID)
+        self.add(self._captioned(self.tr("a cache for"), self.preset, self.tr("Preset of the calculator")))
         captions = {
             "layers": self.tr("layers"), "kv_heads": self.tr("KV heads"), "head_dim": self.tr("head dim"),
             "positions": self.tr("positions"),
@@ -57,10 +56,10 @@ class KvCalculator(QWidget):
             field.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
             field.setGroupSeparatorShown(False)
             field.setMaximumWidth(84 if name == "positions" else 52)
-            layout.addWidget(self._captioned(captions[name], field, captions[name]))
+            self.add(self._captioned(captions[name], field, captions[name]))
             field.valueChanged.connect(self._edited)
-        layout.addWidget(self._captioned(self.tr("of"), self.dtype, self.tr("Number format of the cache")))
-        layout.addWidget(self.result)
+        self.add(self._captioned(self.tr("of"), self.dtype, self.tr("Number format of the cache")))
+        self.add(self.result)
         self.device, self.weights = QDoubleSpinBox(), QDoubleSpinBox()
         for box, caption, name, tip in (
             (self.device, self.tr("device"), self.tr("Memory of the device"),
@@ -75,12 +74,12 @@ class KvCalculator(QWidget):
             box.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
             box.setToolTip(tip)
             box.valueChanged.connect(self._write)
-            layout.addWidget(self._captioned(caption, box, name))
+            self.add(self._captioned(caption, box, name))
         self.device.setSpecialValueText(self.tr("not reported"))
         self.fit = QLabel()
         self.fit.setAccessibleName(self.tr("How many requests fit"))
         self.fit.setToolTip(self.tr("(memory of the device − weights) / one request's cache, rounded down"))
-        layout.addWidget(self.fit)
+        self.add(self.fit)
         self.dtype.currentIndexChanged.connect(self._edited)
         self.preset.currentIndexChanged.connect(self._chosen)
         self.result.setAccessibleName(self.tr("Predicted size of the cache"))
