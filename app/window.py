@@ -38,6 +38,7 @@ from app.status_bar import StatusBar
 from app.step_strip import StepStrip
 from app.theme import PANEL_PADDING
 from app.translation import Translation
+from app.widgets.plain import plain, title_text
 from engine.session.store import Session
 
 DEFAULT_SIZE = QSize(1600, 1000)
@@ -236,7 +237,7 @@ class MainWindow(QMainWindow):
         live = self._session_is_live()
         self.status.show_file(path, saved=not live or session is None)
         name = Path(path).name
-        self.setWindowTitle(f"{name} — DecodeScope" if name else "DecodeScope")
+        self.setWindowTitle(f"{title_text(name)} — DecodeScope" if name else "DecodeScope")
         self.menus.actions["show_live"].setEnabled(self.control.live is not None and not live)
         self._show_state()
         self._drawn.clear()
@@ -294,7 +295,7 @@ class MainWindow(QMainWindow):
     def _on_saved(self, source: str, copy: str) -> None:
         if source == self.documents.path:
             self.status.show_file(copy, saved=True)
-            self.setWindowTitle(f"{Path(copy).name} — DecodeScope")
+            self.setWindowTitle(f"{title_text(Path(copy).name)} — DecodeScope")
         self._show_recent()
 
     def _show_live(self) -> None:
@@ -351,7 +352,7 @@ class MainWindow(QMainWindow):
         self._with_dock(lambda dock: self.documents.ask_export(dock, dock.entry.name))
 
     def _on_panel_help(self, dock: PanelDock) -> None:
-        QToolTip.showText(dock.mapToGlobal(QPoint(PANEL_PADDING, 0)), dock.entry.help(), dock)
+        QToolTip.showText(dock.mapToGlobal(QPoint(PANEL_PADDING, 0)), plain(dock.entry.help()), dock)
 
     # --- keys -------------------------------------------------------------------------------------------------------
 

@@ -29,6 +29,7 @@ from app.units import count, percent, significant
 from app.widgets.flow_row import FlowRow
 from app.widgets.heatmap import clamp_at
 from app.widgets.labelled import labelled
+from app.widgets.plain import plain
 from app.widgets.themed_label import ThemedLabel
 from app.widgets.token_flow import NO_WEIGHTS, TokenFlow
 from engine.decode.settings import Probe
@@ -453,7 +454,7 @@ class AttentionPanel(Panel):
                 all=count(len(weights)),
             )  # fmt: skip
         self.row_label.setText(sentence)
-        self.row_label.setToolTip(sentence)
+        self.row_label.setToolTip(plain(sentence))
         grown = text is not None and text is self._flow_shown
         self._flow_shown = text
         texts = text.texts if text is not None else []

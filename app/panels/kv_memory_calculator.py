@@ -11,6 +11,7 @@ from app.theme import CAPTION_SCALE, GRID, PANEL_PADDING, ui_font
 from app.units import PREDICTED, count, memory
 from app.widgets.flow_row import FlowRow
 from app.widgets.labelled import labelled
+from app.widgets.plain import PlainLabel, plain
 from engine.session.metrics import requests_that_fit
 
 CUSTOM: Final = "custom"
@@ -34,7 +35,7 @@ class KvCalculator(FlowRow):
         self.dtype = QComboBox()
         for name, size in ITEMSIZES.items():
             self.dtype.addItem(name, size)
-        self.result = QLabel()
+        self.result = PlainLabel()
         self._captions: list[QLabel] = []
         self.setContentsMargins(PANEL_PADDING, GRID, PANEL_PADDING, GRID)
         self.add(self._captioned(self.tr("a cache for"), self.preset, self.tr("Preset of the calculator")))
@@ -51,7 +52,7 @@ class KvCalculator(FlowRow):
         self.preset.setToolTip(self.tr("A known model, the session's own, or any numbers"))
         self.dtype.setToolTip(self.tr("Number format of the cache"))
         for name, field in self.fields.items():
-            field.setToolTip(tips[name])
+            field.setToolTip(plain(tips[name]))
             field.setRange(1, 100_000_000 if name == "positions" else 65_536)
             field.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
             field.setGroupSeparatorShown(False)
@@ -72,11 +73,11 @@ class KvCalculator(FlowRow):
             box.setSuffix("\u2009GiB")
             box.setMaximumWidth(96)
             box.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
-            box.setToolTip(tip)
+            box.setToolTip(plain(tip))
             box.valueChanged.connect(self._write)
             self.add(self._captioned(caption, box, name))
         self.device.setSpecialValueText(self.tr("not reported"))
-        self.fit = QLabel()
+        self.fit = PlainLabel()
         self.fit.setAccessibleName(self.tr("How many requests fit"))
         self.fit.setToolTip(self.tr("(memory of the device − weights) / one request's cache, rounded down"))
         self.add(self.fit)

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 
 from app.theme import GRID, PANEL_PADDING, ROW_GAP, theme, ui_font
 from app.units import DERIVED, MEASURED, memory, percent
+from app.widgets.plain import plain
 from engine.session.device_series import DeviceSeries
 from engine.session.memory import MemoryNode, memory_tree
 from engine.session.metrics import StepRange
@@ -151,7 +152,7 @@ class MemoryPage(QWidget):
         share = percent(node.size / whole if node.size is not None and whole else None)
         for column, text in enumerate((self.label(node.name), size, share)):
             item.setText(column, text)
-            item.setToolTip(column, self.tip(node.name))
+            item.setToolTip(column, plain(self.tip(node.name)))
             if column:
                 item.setTextAlignment(column, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         item.setData(0, ROW, node.name)
@@ -185,7 +186,7 @@ class MemoryBar(QWidget):
         """Draw these."""
         self.parts = parts
         words = "\n".join(f"{label}: {memory(size)}" for label, _, size in parts)
-        self.setToolTip(words)
+        self.setToolTip(plain(words))
         self.setAccessibleDescription(words)
         self.update()
 
