@@ -20,6 +20,7 @@ from app.preferences import Preferences
 from app.recordings import SUFFIX
 from app.saving import Save, Saves
 from engine.errors import DecodeScopeError
+from engine.export.readable import cells
 from engine.session.store import Session
 
 PERFETTO: Final = ".pftrace"
@@ -244,9 +245,9 @@ def with_suffix(path: str, suffix: str) -> Path:
 
 
 def csv_text(names: list[str], rows: list[tuple[object, ...]]) -> str:
-    """A table as CSV."""
+    """A table as CSV, none of whose texts a spreadsheet takes for a formula."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(names)
-    writer.writerows(rows)
+    writer.writerows(map(cells, rows))
     return text.getvalue()
