@@ -23,6 +23,9 @@ from engine.session.tables import APPLICATION_ID, COLUMNS, CREATE, INSERT, VERSI
 COMMIT_EVERY_S: Final = 0.08
 """Under the 100 ms that the format promises, so that a late call still keeps the promise."""
 
+READERS_WITHIN_S: Final = 2.0
+"""How long the end of a recording waits for those who read it."""
+
 HEADER_BYTES: Final = 100
 """SQLite's header at the start of a file."""
 
@@ -133,14 +136,31 @@ class SessionWriter:
                 self._db.execute("COMMIT")
             if self._failed is None:
                 self._pack_the_rest()
-            self._db.execute("PRAGMA journal_mode = DELETE")
+            self._leave_one_file()
         except sqlite3.ProgrammingError:
             return  # closed before
         except sqlite3.OperationalError as error:
-            if "locked" not in str(error):  # somebody reads it: the WAL stays beside it until they close
-                raise self._failure(error) from error
+            raise self._failure(error) from error
         finally:
             self._db.close()
+
+    def _leave_one_file(self) -> None:
+        """Bring everything into the file itself, and take the log away unless somebody keeps the file open.
+
+        SQLite does not wait for readers here, so this does, for as long as a question or a copy may take.
+        """
+        deadline = time.monotonic() + READERS_WITHIN_S
+        while True:
+            try:
+                self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+                self._db.execute("PRAGMA journal_mode = DELETE")
+                return
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error):
+                    raise
+                if time.monotonic() > deadline:
+                    return  # the file is whole; an empty log stays beside it until they close
+            time.sleep(0.01)
 
     def _pack_the_rest(self) -> None:
         self._db.execute("BEGIN")
