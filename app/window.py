@@ -10,6 +10,7 @@ from typing import Any, cast, get_args
 
 from PySide6.QtCore import QEvent, QMargins, QPoint, QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import (
+    QAction,
     QCloseEvent,
     QDragEnterEvent,
     QDropEvent,
@@ -28,6 +29,7 @@ from app.navigation import needs_key, send_key, walk_requests, walk_steps
 from app.panels.base import PanelContext
 from app.panels.frame import PanelDock, focused_dock
 from app.panels.registry import PANELS
+from app.places import PressInstead, action_of, key_by_place
 from app.preferences import Language, Preferences
 from app.refresher import Piece, Refresher
 from app.run_control import RunControl
@@ -59,6 +61,9 @@ class MainWindow(QMainWindow):
         self._session: Session | None = None
         self._painted = False
         self._giving_key = False
+        self._came_back = False
+        """Whether a key that was given to a widget came back as a shortcut, as the widget does not work by it."""
+        self._press_instead = PressInstead(self)
         self._closing = False
         self.unattended = False
         """Whether the window is closed by the system, with nobody there to answer a dialog."""
@@ -359,10 +364,11 @@ class MainWindow(QMainWindow):
     def _key(self, key: Qt.Key) -> None:
         """Give a key to the panel with the focus, then to the timeline or the strip; else walk the session."""
         if self._giving_key:
+            self._came_back = True
             return
         focus = QApplication.focusWidget()
         dock = focused_dock(self.docks.values())
-        if focus is not None and dock is not None and dock.isAncestorOf(focus) and self._give(focus, key, dock):
+        if focus is not None and dock is not None and dock.isAncestorOf(focus) and self._give(focus, key):
             return
         if key in (Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Up, Qt.Key.Key_Down):
             if self._session is not None:
@@ -372,35 +378,43 @@ class MainWindow(QMainWindow):
         timeline = self.docks.get("timeline")
         if timeline is not None and timeline.is_seen and not self.strip.hasFocus():
             target = timeline.build().focusProxy() or timeline.build()
-            if self._give(target, key, timeline):
+            if self._give(target, key):
                 return
-        self._give(self.strip, key, self.strip)
+        self._give(self.strip, key)
 
-    def _give(self, widget: QWidget, key: Qt.Key, up_to: QWidget) -> bool:
+    def _give(self, widget: QWidget, key: Qt.Key) -> bool:
         """Send a key; Qt tries the menus' shortcuts again for it, and they must not send it once more, for ever."""
-        self._giving_key = True
+        self._giving_key, self._came_back = True, False
         try:
-            return send_key(widget, key, up_to)
+            return send_key(widget, key) and not self._came_back
         finally:
             self._giving_key = False
 
     def _follow(self) -> None:
         if self._giving_key:
+            self._came_back = True
             return
         self.strip.follow()
         timeline = self.docks.get("timeline")
         if timeline is not None and timeline.panel is not None:
-            self._give(timeline.panel.focusProxy() or timeline.panel, Qt.Key.Key_L, timeline)
+            self._give(timeline.panel.focusProxy() or timeline.panel, Qt.Key.Key_L)
 
     def event(self, event: QEvent) -> bool:
-        if (
-            event.type() == QEvent.Type.ShortcutOverride
-            and isinstance(event, QKeyEvent)
-            and needs_key(QApplication.focusWidget(), event)
-        ):
-            event.accept()
-            return True
+        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
+            focus = QApplication.focusWidget()
+            if needs_key(focus, event):
+                event.accept()
+                return True
+            key = key_by_place(event, QGuiApplication.platformName())
+            action = action_of(key, self._keyed_actions()) if key is not None else None
+            if action is not None:
+                self._press_instead.expect(event, action, focus or self)
+                event.accept()
+                return True
         return super().event(event)
+
+    def _keyed_actions(self) -> list[QAction]:
+        return [*self.menus.actions.values(), *self.menus.panels.values()]
 
     # --- theme, language, dialogs -----------------------------------------------------------------------------------
 
