@@ -28,6 +28,7 @@ from PySide6.QtWidgets import QApplication
 from app import theme
 from app.preferences import Preferences
 from app.signals import SHELL_ADDS, Asked, noted
+from app.unforeseen import told
 from engine.errors import InputError
 
 PICTURE_SIZE = (1000, 520)
@@ -48,7 +49,15 @@ def run_window(path: str | None, model: str | None) -> int:
     window = make_window(preferences)
     window.show()
     load_after_first_paint(window, path, model)
-    with closed_by_signals(window) as asked:
+
+    def tell(sentence: str, details: str) -> None:
+        def show() -> None:
+            if window.isVisible():
+                window.show_error(sentence, details)
+
+        QTimer.singleShot(0, window, show)  # not in the middle of a drawing
+
+    with closed_by_signals(window) as asked, told(tell):
         status = app.exec()
     return SHELL_ADDS + asked.number if asked.number else status
 

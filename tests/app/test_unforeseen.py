@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from pytestqt.qtbot import QtBot
 from app.feed import Feed
 from app.gui import _open_writer
 from app.recordings import Recordings
+from app.unforeseen import told
 from app.window import MainWindow
 from engine.session import schema
 from engine.session.file import open_session
@@ -133,6 +135,28 @@ def test_a_run_without_a_model_says_so(qtbot: QtBot, window: MainWindow) -> None
     with qtbot.waitSignal(window._feed.refused) as refused:
         window.control.run_prompt()
     assert refused.args == ["Start", "No model is loaded: choose one first."]
+
+
+def test_what_no_slot_caught_is_told_once_a_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[str] = []
+    monkeypatch.setattr(sys, "excepthook", lambda *_: heard.append("terminal"))
+    said: list[tuple[str, str]] = []
+
+    def fail(number: int) -> None:
+        try:
+            raise RuntimeError(f"drawing {number}")
+        except RuntimeError as error:
+            sys.excepthook(type(error), error, error.__traceback__)
+
+    with told(lambda *words: said.append(words)):
+        for number in range(3):
+            fail(number)
+        sys.excepthook(KeyboardInterrupt, KeyboardInterrupt(), None)
+    assert [sentence for sentence, _ in said] == ["Something unforeseen went wrong: RuntimeError: drawing 0"]
+    assert "in fail" in said[0][1]
+    assert heard == ["terminal"] * 4
+    fail(4)
+    assert len(said) == 1
 
 
 def test_what_grows_can_be_walked_through_meanwhile() -> None:
