@@ -6,19 +6,21 @@ import csv
 import io
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFileDialog, QWidget
 
-from app.background import Background
+from app.background import Background, Failure
 from app.local_models import is_checkpoint
 from app.panels.frame import PanelDock
 from app.pictures import Format, copy_picture, save_picture
 from app.preferences import Preferences
 from app.recordings import SUFFIX
+from app.saving import Save, Saves
 from engine.errors import DecodeScopeError
+from engine.export.readable import cells
 from engine.session.store import Session
 
 PERFETTO: Final = ".pftrace"
@@ -29,8 +31,10 @@ class Documents(QObject):
     """Knows the session that is shown and the file it lies in."""
 
     opened = Signal(object, str)
-    saved = Signal(str)
-    failed = Signal(str)
+    saved = Signal(str, str)
+    """(the session file, the copy of it)."""
+    failed = Signal(str, str)
+    """(sentence, details or "")."""
     said = Signal(str)
     busy = Signal(bool)
 
@@ -39,10 +43,15 @@ class Documents(QObject):
         self._window = window
         self._preferences = preferences
         self._tasks: list[Background] = []
+        self._used: dict[Background, Session] = {}
+        """Which session a task reads."""
+        self._left: list[Session] = []
+        """Sessions that are shown no longer and still read."""
+        self._opening = 0
+        """The number of the file that was asked for last."""
+        self.saves = Saves(self._start, self._on_saved, self._fail)
         self.session: Session | None = None
         self.path = ""
-        self.save_to: Path | None = None
-        """Where the user saved the run that goes on; it is saved there again when it ends."""
 
     # --- open and save ----------------------------------------------------------------------------------------------
 
@@ -56,40 +65,43 @@ class Documents(QObject):
             self.open(path)
 
     def open(self, path: str) -> None:
-        """Read a session file; `opened` follows, or `failed`."""
+        """Read a session file; `opened` follows, or `failed`, or nothing where another one was asked for meanwhile."""
         from engine.session.file import open_session
+
+        self._opening += 1
+        number = self._opening
 
         def show(session: object) -> None:
             self._preferences.remember_session(path)
-            self.opened.emit(session, path)
+            if number == self._opening:
+                self.opened.emit(session, path)
+            else:  # a large file may be read later than a small one that was asked for after it
+                _close(cast(Session, session))
 
         self._start(lambda: open_session(path), show)
 
     def ask_save(self) -> None:
         """Ask where to save the session that is shown, and save it there."""
         if self.session is None or not self.path:
-            self.failed.emit(self.tr("There is no recording to save yet: run a prompt first."))
+            self.failed.emit(self.tr("There is no recording to save yet: run a prompt first."), "")
             return
+        source = self.path  # while the dialog is open a run may begin, and another session be shown
         folder = self._preferences.folder("save") or str(Path.home())
         path, _ = QFileDialog.getSaveFileName(
-            self._window, self.tr("Save session"), str(Path(folder) / Path(self.path).name), self._session_filter()
+            self._window, self.tr("Save session"), str(Path(folder) / Path(source).name), self._session_filter()
         )
         if path:
-            self.save(with_suffix(path, SUFFIX))
+            self.save(with_suffix(path, SUFFIX), source)
 
-    def save(self, target: Path) -> None:
-        """Copy the session's file; `saved` follows, or `failed`."""
-        from engine.session.file import save_as
+    def save(self, target: Path, source: str = "") -> None:
+        """Copy a session's file, that of the session shown where none is named; `saved` follows, or `failed`."""
+        self.saves.save(source or self.path, target)
 
-        source = self.path
-
-        def finish(_: object) -> None:
-            self._preferences.remember_folder("save", str(target.parent))
-            self._preferences.remember_session(str(target))
-            self.saved.emit(str(target))
-            self.said.emit(self.tr("Saved {}").format(target))
-
-        self._start(lambda: save_as(source, target), finish)
+    def _on_saved(self, save: Save) -> None:
+        self._preferences.remember_folder("save", str(save.target.parent))
+        self._preferences.remember_session(str(save.target))
+        self.saved.emit(save.source, str(save.target))
+        self.said.emit(self.tr("Saved {}").format(save.target))
 
     # --- export and copy --------------------------------------------------------------------------------------------
 
@@ -109,7 +121,7 @@ class Documents(QObject):
         try:
             save_picture(widget, path, form)
         except DecodeScopeError as error:
-            self.failed.emit(str(error))
+            self.failed.emit(str(error), "")
             return
         self._preferences.remember_folder("export", str(path.parent))
         self.said.emit(self.tr("Exported {}").format(path))
@@ -117,8 +129,9 @@ class Documents(QObject):
     def ask_export_trace(self) -> None:
         """Ask where to put a trace for Perfetto or chrome://tracing, and write it."""
         if self.session is None:
-            self.failed.emit(self.tr("There is nothing to export yet: run a prompt or open a session first."))
+            self.failed.emit(self.tr("There is nothing to export yet: run a prompt or open a session first."), "")
             return
+        session = self.session
         folder = self._preferences.folder("export") or str(Path.home())
         chrome, perfetto = self.tr("Chrome trace (*.json.gz *.json)"), self.tr("Perfetto trace (*.pftrace)")
         path, chosen = QFileDialog.getSaveFileName(
@@ -128,20 +141,19 @@ class Documents(QObject):
             f"{chrome};;{perfetto}",
         )
         if path:
-            self.export_trace(with_suffix(path, PERFETTO) if chosen == perfetto else Path(path))
+            self.export_trace(with_suffix(path, PERFETTO) if chosen == perfetto else Path(path), session)
 
-    def export_trace(self, path: Path) -> None:
+    def export_trace(self, path: Path, session: Session | None = None) -> None:
         """Write a trace of the session: Perfetto's own where the name says so, else Chrome's, gzipped for .gz."""
         from engine.export.chrome import write_chrome
         from engine.export.perfetto import write_perfetto
 
-        session = self.session
+        session = session or self.session
         write = write_perfetto if path.suffix == PERFETTO else write_chrome
         if session is not None:
             self._preferences.remember_folder("export", str(path.parent))
-            self._start(
-                lambda: write(session, str(path)), lambda _: self.said.emit(self.tr("Exported {}").format(path))
-            )
+            said = self.tr("Exported {}").format(path)
+            self._start(lambda: write(session, str(path)), lambda _: self.said.emit(said), reads=session)
 
     def copy_picture(self, dock: PanelDock) -> None:
         """Put a picture of a panel on the clipboard."""
@@ -160,17 +172,38 @@ class Documents(QObject):
 
     # --- inside -----------------------------------------------------------------------------------------------------
 
-    def close(self) -> None:
-        """Wait for what still runs."""
-        for task in self._tasks:
-            task.wait()
+    def let_go(self, session: Session) -> None:
+        """A session is shown no longer: close its file, as soon as nothing reads it."""
+        if session in self._used.values():
+            self._left.append(session)
+        else:
+            _close(session)
 
-    def _start(self, work: Callable[[], object], then: Callable[[object], None]) -> None:
-        task = Background(work, then, self)
+    def close(self) -> None:
+        """Wait for what still runs and for what follows from it; the recording that went on has ended."""
+        self.saves.close()
+        while self._tasks:
+            for task in self._tasks:
+                task.wait()
+            self._on_finished()
+
+    def _start(
+        self,
+        work: Callable[[], object],
+        then: Callable[[object], None],
+        otherwise: Callable[[Failure], None] | None = None,
+        reads: Session | None = None,
+    ) -> None:
+        task = Background(work, then, otherwise or self._fail, self)
         task.finished.connect(self._on_finished)
         self._tasks.append(task)
+        if reads is not None:
+            self._used[task] = reads
         self.busy.emit(True)
         task.start()
+
+    def _fail(self, failure: Failure) -> None:
+        self.failed.emit(failure.sentence, failure.details)
 
     @Slot()
     def _on_finished(self) -> None:
@@ -180,13 +213,25 @@ class Documents(QObject):
         for task in over:
             task.wait()
             task.deleteLater()
+            self._used.pop(task, None)
+        left, self._left = self._left, []
+        for session in left:
+            self.let_go(session)
+        for task in over:
             if task.failure is not None:
-                self.failed.emit(task.failure)
+                task.otherwise(task.failure)
             else:
                 task.then(task.result)
 
     def _session_filter(self) -> str:
         return self.tr("DecodeScope sessions (*{});;All files (*)").format(SUFFIX)
+
+
+def _close(session: Session) -> None:
+    """A session that was opened holds its file open."""
+    close = getattr(session.source, "close", None)
+    if close is not None:
+        close()
 
 
 def droppable(path: str) -> bool:
@@ -200,9 +245,9 @@ def with_suffix(path: str, suffix: str) -> Path:
 
 
 def csv_text(names: list[str], rows: list[tuple[object, ...]]) -> str:
-    """A table as CSV."""
+    """A table as CSV, none of whose texts a spreadsheet takes for a formula."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(names)
-    writer.writerows(rows)
+    writer.writerows(map(cells, rows))
     return text.getvalue()

@@ -16,10 +16,10 @@ from typing import Any, Final, Protocol
 
 from PySide6.QtCore import QObject, QThread, Signal
 
+from app.background import Failure, failure_of
 from app.recordings import RecordedDetail, Recordings
 from app.suite import Suite
 from engine.decode.settings import LoadSpec, Observation, Probe, RunSpec
-from engine.errors import DecodeScopeError, EngineStoppedError
 from engine.host import protocol
 from engine.session import schema
 from engine.session.store import Session
@@ -74,9 +74,12 @@ class Feed(QThread):
     session_started = Signal(object, str)
     """(Session, path of its file or "")."""
     run_ended = Signal(str)
+    recorded = Signal(str)
+    """The file of a recording that is whole, however its run ended; after it nothing is written to that file."""
     refused = Signal(str, str)
     """(name of the command, sentence)."""
-    engine_died = Signal(str)
+    engine_died = Signal(str, str, bool)
+    """(sentence, details or "", whether it is started again at once)."""
     recording_failed = Signal(str)
 
     def __init__(
@@ -95,12 +98,16 @@ class Feed(QThread):
         self._closing = False
         self._engine: Engine | None = None
         self._model: protocol.Load | None = None
+        self._lost_model: protocol.Load | None = None
+        """What was loaded when an engine ended that is not started again by itself."""
         self._model_is_ready = False
         self._waiting: list[protocol.AnyCommand] = []
         self._active = False
         self._observation = Observation()
         self._session: Session | None = None
         self._writer: Writer | None = None
+        self._path = ""
+        """The file that is being recorded, also one that can be written no more."""
         self._deaths = 0
         self._wanted_suite: tuple[protocol.Start, Suite] | None = None
         self._suite: Suite | None = None
@@ -180,8 +187,8 @@ class Feed(QThread):
             while not self._closing:
                 try:
                     self._serve(self._start_engine())
-                except EngineStoppedError as error:
-                    self._bury(str(error))
+                except Exception as error:  # a thread that ended here would leave a window that says "running" for ever
+                    self._bury(failure_of(error))
         finally:
             self._end_session()
 
@@ -215,16 +222,26 @@ class Feed(QThread):
             self._waiting.append(command)
             engine.send(protocol.Stop())
         elif isinstance(command, protocol.Load):
-            self._model, self._model_is_ready = command, False
+            self._model, self._lost_model, self._model_is_ready = command, None, False
             self._set_state("loading")
             engine.send(command)
         elif isinstance(command, protocol.Start) and not self._model_is_ready:
             self._waiting.append(command)
+            if self._model is None:
+                self._load_again(engine)
         else:
             self._active = True
             wanted = self._wanted_suite
             self._suite = wanted[1] if wanted is not None and command is wanted[0] else None
             engine.send(command)
+
+    def _load_again(self, engine: Engine) -> None:
+        """A run waits and no model is being loaded: try once more the one that was lost with its engine."""
+        if self._lost_model is not None:
+            self._obey(engine, self._lost_model)
+            return
+        self._waiting = []
+        self.refused.emit("Start", self.tr("No model is loaded: choose one first."))
 
     def _obey_waiting(self) -> None:
         self._commands.extendleft(reversed(self._waiting))
@@ -318,9 +335,9 @@ class Feed(QThread):
             self._writer = self._open_writer(new_path)
             session.source = RecordedDetail(new_path)
             path = str(new_path)
-        except (OSError, DecodeScopeError) as error:
-            self.recording_failed.emit(str(error))
-        self._session = session
+        except Exception as error:  # whatever it is, the run goes on in memory
+            self.recording_failed.emit(failure_of(error).sentence)
+        self._session, self._path = session, path
         self._active = True
         self._record([started])
         if self._suite is not None:
@@ -341,8 +358,8 @@ class Feed(QThread):
         if self._writer is not None:
             try:
                 self._writer.append(stored) if stored else self._writer.tick()
-            except (OSError, DecodeScopeError) as error:
-                self._abandon_file(str(error))
+            except Exception as error:
+                self._abandon_file(failure_of(error).sentence)
         if stored:
             self._session.apply(stored)
 
@@ -351,7 +368,7 @@ class Feed(QThread):
         writer, self._writer = self._writer, None
         self.recording_failed.emit(reason)
         if writer is not None:
-            with suppress(OSError, DecodeScopeError):  # what could be written is in the file already
+            with suppress(Exception):  # what could be written is in the file already
                 writer.close()
 
     def _end_session(self) -> None:
@@ -360,8 +377,11 @@ class Feed(QThread):
         if writer is not None:
             try:
                 writer.close()
-            except (OSError, DecodeScopeError) as error:
-                self.recording_failed.emit(str(error))
+            except Exception as error:
+                self.recording_failed.emit(failure_of(error).sentence)
+        path, self._path = self._path, ""
+        if path:
+            self.recorded.emit(path)
 
     def _finish_run(self, engine: Engine) -> None:
         """The program is closed: let the run that goes on end, so that its recording is whole."""
@@ -373,23 +393,34 @@ class Feed(QThread):
         while self._active and time.monotonic() < deadline:
             self._take(engine.receive(BUSY_WAIT_S))
 
-    def _bury(self, sentence: str) -> None:
-        """The engine process is gone: close its recording with a mark, say so, and go on with a new one."""
+    def _bury(self, failure: Failure) -> None:
+        """The engine process is gone, or said what cannot be taken in: close its recording with a mark, say so, and go
+        on with a new one, unless the one before ended before it was ready, too."""
         if self._closing:
             return
         if self._active and self._session is not None:
-            self._record([schema.Mark(_now_ns(self._session), "fault", sentence)])
+            with suppress(Exception):  # what could not be taken in may be the Session's own state
+                self._record([schema.Mark(_now_ns(self._session), "fault", failure.sentence)])
         self._suite = None
         self._end_session()
         self._model_is_ready = False
         self._waiting = []
         self._deaths += 1
-        self.engine_died.emit(sentence)
-        if self._deaths > 1:  # a model that kills the engine when it is loaded is not tried again and again
-            self._model = None
+        again = self._deaths < 2  # a model that kills the engine when it is loaded is not tried again and again
+        if not again:
+            self._model, self._lost_model = None, self._unserved_load() or self._model or self._lost_model
             self._set_state("stopped")
-            while not self._commands and not self._closing:
-                self.msleep(int(1000 * IDLE_WAIT_S))
+        self.engine_died.emit(failure.sentence, failure.details, again)
+        while not (again or self._commands or self._closing):
+            self.msleep(int(1000 * IDLE_WAIT_S))
+
+    def _unserved_load(self) -> protocol.Load | None:
+        """Forget what was posted for an engine that is gone; the newest model of it, for the one that may come."""
+        load = None
+        while self._commands:
+            command = self._commands.popleft()
+            load = command if isinstance(command, protocol.Load) else load
+        return load
 
     def _set_state(self, state: str) -> None:
         if state != self.state:

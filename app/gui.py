@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
+import socket
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Literal
@@ -13,6 +17,7 @@ from PySide6.QtCore import (
     QEventLoop,
     QMessageLogContext,
     QSettings,
+    QSocketNotifier,
     Qt,
     QTimer,
     QtMsgType,
@@ -22,6 +27,8 @@ from PySide6.QtWidgets import QApplication
 
 from app import theme
 from app.preferences import Preferences
+from app.signals import SHELL_ADDS, Asked, noted
+from app.unforeseen import told
 from engine.errors import InputError
 
 PICTURE_SIZE = (1000, 520)
@@ -42,7 +49,46 @@ def run_window(path: str | None, model: str | None) -> int:
     window = make_window(preferences)
     window.show()
     load_after_first_paint(window, path, model)
-    return app.exec()
+
+    def tell(sentence: str, details: str) -> None:
+        def show() -> None:
+            if window.isVisible():
+                window.show_error(sentence, details)
+
+        QTimer.singleShot(0, window, show)  # not in the middle of a drawing
+
+    with closed_by_signals(window) as asked, told(tell):
+        status = app.exec()
+    return SHELL_ADDS + asked.number if asked.number else status
+
+
+@contextmanager
+def closed_by_signals(window: MainWindow) -> Iterator[Asked]:
+    """A signal that asks for the end closes the window as its own button does, so that its recording is whole."""
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    theirs.setblocking(False)
+    notifier = QSocketNotifier(ours.fileno(), QSocketNotifier.Type.Read)
+
+    def wake() -> None:
+        with suppress(BlockingIOError):
+            ours.recv(64)
+        if asked.number:  # Python runs the handlers before it comes here
+            window.unattended = True
+            QApplication.closeAllWindows()  # dialogs, too
+            window.close()
+            QCoreApplication.exit(0)
+
+    notifier.activated.connect(wake)
+    with noted() as asked:
+        before = signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)  # Qt's loop would sleep through them
+        try:
+            yield asked
+        finally:
+            signal.set_wakeup_fd(before)
+            notifier.setEnabled(False)
+            ours.close()
+            theirs.close()
 
 
 def make_application() -> QApplication:

@@ -10,6 +10,7 @@ from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import QMainWindow, QMenu
 
 from app.panels.registry import PANELS
+from app.widgets.plain import menu_text, plain
 
 SEPARATOR: Final = "-"
 Standard = QKeySequence.StandardKey
@@ -114,7 +115,7 @@ class Menus(QObject):
         menu = self.menus["recent"]
         menu.clear()
         for path in paths:
-            menu.addAction(path.replace("&", "&&"), partial_slot(open_, path))
+            menu.addAction(menu_text(path), partial_slot(open_, path))
         menu.setEnabled(bool(paths))
         if paths:
             menu.addSeparator()
@@ -125,10 +126,12 @@ class Menus(QObject):
         run = self.actions["run"]
         run.setText({"running": self.tr("Pause"), "paused": self.tr("Resume")}.get(state, self.tr("Run")))
         run.setToolTip(
-            {
-                "running": self.tr("Stop after the step in progress, and go on later"),
-                "paused": self.tr("Go on"),
-            }.get(state, self.tr("Generate text from the prompt and record every step"))
+            plain(
+                {
+                    "running": self.tr("Stop after the step in progress, and go on later"),
+                    "paused": self.tr("Go on"),
+                }.get(state, self.tr("Generate text from the prompt and record every step"))
+            )
         )
         for name, enabled in (
             ("step", state in ("idle", "running", "paused")),

@@ -42,19 +42,11 @@ def needs_key(widget: QWidget | None, event: QKeyEvent) -> bool:
     return False
 
 
-def send_key(widget: QWidget, key: Qt.Key, up_to: QWidget) -> bool:
-    """Press a key on a widget, and on those around it until one takes it; returns whether one did."""
-    target: QWidget | None = widget
-    while target is not None:
-        press = QKeyEvent(QEvent.Type.KeyPress, key, Qt.KeyboardModifier.NoModifier)
-        press.ignore()
-        QApplication.sendEvent(target, press)
-        if press.isAccepted():
-            return True
-        if target is up_to:
-            return False
-        target = target.parentWidget()
-    return False
+def send_key(widget: QWidget, key: Qt.Key) -> bool:
+    """Press a key on a widget; Qt hands it to those around it until one takes it. Returns whether one did."""
+    press = QKeyEvent(QEvent.Type.KeyPress, key, Qt.KeyboardModifier.NoModifier)
+    QApplication.sendEvent(widget, press)
+    return press.isAccepted()
 
 
 def walk_steps(selection: Selection, session: Session, by: int) -> None:

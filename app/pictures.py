@@ -10,6 +10,7 @@ from PySide6.QtGui import QGuiApplication, QPainter
 from PySide6.QtWidgets import QWidget
 
 from engine.errors import InputError
+from engine.export.readable import xml_text
 from engine.export.whole import replacing
 
 Format = Literal["png", "svg"]
@@ -57,4 +58,4 @@ def svg_bytes(widget: QWidget) -> bytes:
     widget.render(painter, QPoint(0, 0))
     painter.end()
     buffer.close()
-    return bytes(data.data())
+    return xml_text(bytes(data.data()).decode("utf-8", "replace")).encode()  # Qt escapes, but leaves what XML forbids

@@ -26,8 +26,10 @@ class RunControl(QObject):
     state_changed = Signal(str)
     session_started = Signal()
     run_ended = Signal()
+    recorded = Signal(str)
     file_lost = Signal()
-    failed = Signal(str)
+    failed = Signal(str, str)
+    """(sentence, details or "")."""
 
     def __init__(self, feed: Feed, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -42,6 +44,7 @@ class RunControl(QObject):
         feed.model_ready.connect(self._on_model_ready)
         feed.session_started.connect(self._on_session_started)
         feed.run_ended.connect(self._on_run_ended)
+        feed.recorded.connect(self.recorded)
         feed.refused.connect(self._on_refused)
         feed.engine_died.connect(self._on_engine_died)
         feed.recording_failed.connect(self._on_recording_failed)
@@ -83,7 +86,7 @@ class RunControl(QObject):
         try:
             spec = self.panel.run_spec()
         except DecodeScopeError as error:
-            self.failed.emit(str(error))
+            self.failed.emit(str(error), "")
             return
         self._feed.start_run(spec, paused)
 
@@ -94,13 +97,11 @@ class RunControl(QObject):
         elif self.state == "paused":
             self._feed.resume()
         else:
-            if self.state == "stopped":
-                self._feed.load(LoadSpec(self._model))
             self.run_prompt()
 
     def step(self) -> None:
         """Run one step, of a new run where none goes on."""
-        if self.state == "idle":
+        if self.state in ("idle", "stopped"):
             self.run_prompt(paused=True)
         self._feed.step_once()
 
@@ -169,15 +170,18 @@ class RunControl(QObject):
         elif command == "SetSwitches" and self.live is not None and self.live[0].configs:
             in_force = self.live[0].configs[-1].switches
             self.panel.switches.show_switches(self.panel.switches.switches.changed(**in_force))
-        self.failed.emit(sentence)
+        self.failed.emit(sentence, "")
 
-    @Slot(str)
-    def _on_engine_died(self, sentence: str) -> None:
+    @Slot(str, str, bool)
+    def _on_engine_died(self, sentence: str, details: str, again: bool) -> None:
         kept = self.tr("What it had recorded until then is kept.") if self.live is not None else ""
-        again = self.tr("The engine is being started again.")
-        self.failed.emit("\n\n".join(part for part in (sentence, kept, again) if part))
+        if again:
+            next_ = self.tr("The engine is being started again.")
+        else:
+            next_ = self.tr("As this is the second time, it is not started again by itself: Run tries once more.")
+        self.failed.emit("\n\n".join(part for part in (sentence, kept, next_) if part), details)
 
     @Slot(str)
     def _on_recording_failed(self, sentence: str) -> None:
-        self.failed.emit(sentence)
+        self.failed.emit(sentence, "")
         self.file_lost.emit()

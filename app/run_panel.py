@@ -11,7 +11,6 @@ from PySide6.QtWidgets import (
     QFileDialog,
     QFormLayout,
     QHBoxLayout,
-    QLabel,
     QPlainTextEdit,
     QProgressBar,
     QPushButton,
@@ -29,6 +28,7 @@ from app.theme import CAPTION_SCALE, GRID, PANEL_PADDING, ROW_GAP, theme, ui_fon
 from app.widgets.elided_label import ElidedLabel
 from app.widgets.generated_text import GeneratedText
 from app.widgets.model_picker import ModelPicker
+from app.widgets.plain import PlainLabel, plain
 from app.widgets.sampling_controls import SamplingControls
 from app.widgets.segments import Segments
 from app.widgets.switch_controls import SwitchControls
@@ -99,7 +99,7 @@ class RunPanel(QWidget):
         self.probe.setChecked(True)
         self.probe.toggled.connect(self._on_observation)
         self.text = GeneratedText(selection)
-        self._labels = {name: QLabel() for name in ("model", "prompt", "tokens", "switches", "detail")}
+        self._labels = {name: PlainLabel() for name in ("model", "prompt", "tokens", "switches", "detail")}
         self.run_button, self._step, self._stop = QPushButton(), QPushButton(), QPushButton()
         self._build()
         selection.changed.connect(self._on_selection)
@@ -136,7 +136,7 @@ class RunPanel(QWidget):
         """Take the requests from this file; None goes back to the prompt."""
         self._requests_file = path
         self._requests_label.setText("" if path is None else path.name)
-        self._requests_label.setToolTip("" if path is None else str(path))
+        self._requests_label.setToolTip(plain("" if path is None else str(path)))
         self._requests_label.setVisible(path is not None)
         self._requests_clear.setVisible(path is not None)
         self.prompt.setVisible(path is None)
@@ -170,7 +170,7 @@ class RunPanel(QWidget):
         self._progress.hide()
         self._facts.setVisible(bool(facts))
         self._facts.setText(facts)
-        self._facts.setToolTip(facts)
+        self._facts.setToolTip(plain(facts))
 
     def show_model(self, ready: ModelReady) -> None:
         """Grey out what cannot run with the model that is loaded."""
@@ -216,7 +216,7 @@ class RunPanel(QWidget):
             self._labels[name].setText(text)
         self.prompt.setAccessibleName(texts["prompt"])
         self.prompt.setPlaceholderText(self.tr("Empty: the model starts from its beginning-of-text token"))
-        self.prompt.setToolTip(self.prompt.placeholderText())
+        self.prompt.setToolTip(plain(self.prompt.placeholderText()))
         self._requests_button.setToolTip(self.tr("Take the requests from a .jsonl file instead"))
         self._requests_button.setAccessibleName(self.tr("Choose a request list"))
         self._requests_clear.setToolTip(self.tr("Back to the prompt"))
@@ -343,9 +343,11 @@ class RunPanel(QWidget):
     def _explain_chat(self) -> None:
         has_one = self.chat.isEnabled()
         self.chat.setToolTip(
-            self.tr("Put the prompt into the model's chat template, as what the user says")
-            if has_one
-            else self.tr("This model has no chat template")
+            plain(
+                self.tr("Put the prompt into the model's chat template, as what the user says")
+                if has_one
+                else self.tr("This model has no chat template")
+            )
         )
 
     def _show_actions(self) -> None:
@@ -358,7 +360,7 @@ class RunPanel(QWidget):
             button.setText(action.text())
             button.setEnabled(action.isEnabled())
             keys = action.shortcut().toString(action.shortcut().SequenceFormat.NativeText)
-            button.setToolTip(f"{action.toolTip()} ({keys})" if keys else action.toolTip())
+            button.setToolTip(plain(f"{action.toolTip()} ({keys})" if keys else action.toolTip()))
             button.setAccessibleName(action.text())
             button.setAccessibleDescription(action.toolTip())
             button.setIcon(icon(name, colours.on_accent if button is self.run_button else colours.text))

@@ -16,6 +16,7 @@ from app.run_panel import RunPanel
 from app.scenario_note import ScenarioNote
 from app.scenarios import Scenario, load_scenarios
 from app.selection import Selection
+from app.widgets.plain import menu_text, plain
 from engine.decode.settings import Sampling
 from engine.errors import DecodeScopeError
 from engine.session.schema import ModelReady
@@ -74,7 +75,7 @@ class ScenarioControl(QObject):
         """Take the texts of the language in force."""
         language = self._preferences.language
         for action, scenario in zip(self.actions, self.scenarios, strict=True):
-            action.setText(scenario.title(language).replace("&", "&&"))
+            action.setText(menu_text(scenario.title(language)))
         self._show_tips()
         if self.now is not None and self.note.isVisible():
             self.note.say(self.now.title(language), self.now.look(language))
@@ -93,4 +94,6 @@ class ScenarioControl(QObject):
 
     def _show_tips(self) -> None:
         for action, scenario in zip(self.actions, self.scenarios, strict=True):
-            action.setToolTip(scenario.unavailable(self._unavailable) or scenario.look(self._preferences.language))
+            action.setToolTip(
+                plain(scenario.unavailable(self._unavailable) or scenario.look(self._preferences.language))
+            )

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QLabel, QProgressBar, QStatusBar, QWidget
 from app.theme import CAPTION_SCALE, GRID, ROW_GAP, theme, ui_font
 from app.units import count, percent, rate
 from app.widgets.elided_label import ElidedLabel
+from app.widgets.plain import PlainLabel, plain
 from engine.session.store import Session
 
 WINDOW_NS = 1_000_000_000
@@ -22,9 +23,10 @@ class StatusBar(QStatusBar):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setSizeGripEnabled(False)
-        self._state, self._rate, self._device = QLabel(), QLabel(), QLabel()
+        self._state, self._rate, self._device = PlainLabel(), PlainLabel(), PlainLabel()
+        self._state.setTextFormat(Qt.TextFormat.RichText)  # a coloured dot before one of a few words
         self._file = ElidedLabel(mode=Qt.TextElideMode.ElideMiddle)
-        self._dropped, self._overhead = QLabel(), QLabel()
+        self._dropped, self._overhead = PlainLabel(), PlainLabel()
         self._busy = QProgressBar()
         self._busy.setRange(0, 0)
         self._busy.setMaximumWidth(30 * GRID)
@@ -35,6 +37,7 @@ class StatusBar(QStatusBar):
         self.addWidget(self._rate)
         self.addWidget(self._busy)
         self.addPermanentWidget(self._file, 1)
+        label: QLabel
         for label in (self._dropped, self._overhead, self._device):
             self.addPermanentWidget(label)
         for label in (self._state, self._rate, self._device, self._file, self._dropped, self._overhead):
@@ -72,7 +75,7 @@ class StatusBar(QStatusBar):
         self._path = path
         name = Path(path).name
         self._file.setText("" if not path else name if saved else self.tr("{} (not saved elsewhere)").format(name))
-        self._file.setToolTip(path)
+        self._file.setToolTip(plain(path))
 
     def refresh(self, session: Session | None, live: bool, overhead: float | None) -> None:
         """Show the session's figures as they are now."""
@@ -106,7 +109,7 @@ class StatusBar(QStatusBar):
                      "a timed span counts as one was measured to cost here")),
         ):  # fmt: skip
             label.setAccessibleName(name)
-            label.setToolTip(tip)
+            label.setToolTip(plain(tip))
         self._file.setAccessibleName(self.tr("Recording"))
         self._busy.setAccessibleName(self.tr("Busy"))
 

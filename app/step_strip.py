@@ -26,6 +26,7 @@ from app.panels.looking import Looker
 from app.selection import Look, Selected, Selection
 from app.theme import CAPTION_SCALE, GRID, PANEL_PADDING, ROW_GAP, theme, ui_font
 from app.units import count, rate, seconds
+from app.widgets.plain import plain
 from app.widgets.step_columns import StepColumns, StepLatencies, bars_image
 from engine.session.store import STEP_KINDS, Session
 
@@ -500,7 +501,7 @@ class StepStrip(QWidget):
 
     def event(self, event: QEvent) -> bool:
         if isinstance(event, QHelpEvent) and self._session is not None and len(self._latencies):
-            QToolTip.showText(event.globalPos(), self._tip(self._step_at(event.pos().x())), self)
+            QToolTip.showText(event.globalPos(), plain(self._tip(self._step_at(event.pos().x()))), self)
             return True
         return super().event(event)
 

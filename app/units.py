@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from engine.export.readable import xml_text
+
 THIN_SPACE = "\u2009"
 NOT_APPLICABLE = "—"
 
@@ -78,5 +80,5 @@ def count(value: int | None) -> str:
 
 
 def visible_token(text: str) -> str:
-    """A token with its white space drawn: · for a space, ↵ for a newline, → for a tab."""
-    return text.replace(" ", "·").replace("\n", "↵").replace("\t", "→")
+    """A token with its white space drawn: · for a space, ↵ for a newline, → for a tab, ␛ for another control."""
+    return xml_text(text.replace(" ", "·").replace("\n", "↵").replace("\t", "→"))

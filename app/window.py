@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any, cast, get_args
 
 from PySide6.QtCore import QEvent, QMargins, QPoint, QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import (
+    QAction,
     QCloseEvent,
     QDragEnterEvent,
     QDropEvent,
@@ -27,6 +29,7 @@ from app.navigation import needs_key, send_key, walk_requests, walk_steps
 from app.panels.base import PanelContext
 from app.panels.frame import PanelDock, focused_dock
 from app.panels.registry import PANELS
+from app.places import PressInstead, action_of, key_by_place
 from app.preferences import Language, Preferences
 from app.refresher import Piece, Refresher
 from app.run_control import RunControl
@@ -37,6 +40,7 @@ from app.status_bar import StatusBar
 from app.step_strip import StepStrip
 from app.theme import PANEL_PADDING
 from app.translation import Translation
+from app.widgets.plain import plain, title_text
 from engine.session.store import Session
 
 DEFAULT_SIZE = QSize(1600, 1000)
@@ -57,6 +61,12 @@ class MainWindow(QMainWindow):
         self._session: Session | None = None
         self._painted = False
         self._giving_key = False
+        self._came_back = False
+        """Whether a key that was given to a widget came back as a shortcut, as the widget does not work by it."""
+        self._press_instead = PressInstead(self)
+        self._closing = False
+        self.unattended = False
+        """Whether the window is closed by the system, with nobody there to answer a dialog."""
         self._drawn: dict[str, int] = {}
         """The revision of the Session that each part of the window shows."""
         self.setObjectName("main-window")
@@ -123,6 +133,7 @@ class MainWindow(QMainWindow):
         control.state_changed.connect(self._on_state)
         control.session_started.connect(self._on_session_started)
         control.run_ended.connect(self._on_run_ended)
+        control.recorded.connect(self._on_recorded)
         control.file_lost.connect(self._on_file_lost)
         control.failed.connect(self.show_error)
         documents.opened.connect(self._on_opened)
@@ -189,19 +200,19 @@ class MainWindow(QMainWindow):
 
     @Slot()
     def _on_session_started(self) -> None:
-        self.documents.save_to = None
+        live = self.control.live
+        self.documents.saves.recording_began(live[1] if live is not None else "")
         self._show_live()
 
     @Slot()
     def _on_run_ended(self) -> None:
         self._follow_news()
-        live = self.control.live
-        if live is not None and live[1]:
-            self._preferences.remember_session(live[1])
-            self._show_recent()
-        if self.documents.save_to is not None:
-            self.documents.save(self.documents.save_to)
-            self.documents.save_to = None
+
+    @Slot(str)
+    def _on_recorded(self, path: str) -> None:
+        self._preferences.remember_session(path)
+        self._show_recent()
+        self.documents.saves.recording_ended(path)
 
     @Slot()
     def _on_file_lost(self) -> None:
@@ -231,7 +242,7 @@ class MainWindow(QMainWindow):
         live = self._session_is_live()
         self.status.show_file(path, saved=not live or session is None)
         name = Path(path).name
-        self.setWindowTitle(f"{name} — DecodeScope" if name else "DecodeScope")
+        self.setWindowTitle(f"{title_text(name)} — DecodeScope" if name else "DecodeScope")
         self.menus.actions["show_live"].setEnabled(self.control.live is not None and not live)
         self._show_state()
         self._drawn.clear()
@@ -239,9 +250,8 @@ class MainWindow(QMainWindow):
 
     def _close_source(self) -> None:
         """A recorded session holds its file open; let it go when another one is shown."""
-        close = getattr(self._session.source, "close", None) if self._session is not None else None
-        if close is not None and not self._session_is_live():
-            close()
+        if self._session is not None and not self._session_is_live():
+            self.documents.let_go(self._session)
 
     def _follow_news(self) -> None:
         self.refresher.follow(self._session_is_live() and self.control.active)
@@ -286,12 +296,11 @@ class MainWindow(QMainWindow):
         self._show_session(session, path)
         self._show_recent()
 
-    @Slot(str)
-    def _on_saved(self, path: str) -> None:
-        if self._session_is_live() and self.control.active:
-            self.documents.save_to = Path(path)
-        self.status.show_file(path, saved=True)
-        self.setWindowTitle(f"{Path(path).name} — DecodeScope")
+    @Slot(str, str)
+    def _on_saved(self, source: str, copy: str) -> None:
+        if source == self.documents.path:
+            self.status.show_file(copy, saved=True)
+            self.setWindowTitle(f"{title_text(Path(copy).name)} — DecodeScope")
         self._show_recent()
 
     def _show_live(self) -> None:
@@ -348,17 +357,18 @@ class MainWindow(QMainWindow):
         self._with_dock(lambda dock: self.documents.ask_export(dock, dock.entry.name))
 
     def _on_panel_help(self, dock: PanelDock) -> None:
-        QToolTip.showText(dock.mapToGlobal(QPoint(PANEL_PADDING, 0)), dock.entry.help(), dock)
+        QToolTip.showText(dock.mapToGlobal(QPoint(PANEL_PADDING, 0)), plain(dock.entry.help()), dock)
 
     # --- keys -------------------------------------------------------------------------------------------------------
 
     def _key(self, key: Qt.Key) -> None:
         """Give a key to the panel with the focus, then to the timeline or the strip; else walk the session."""
         if self._giving_key:
+            self._came_back = True
             return
         focus = QApplication.focusWidget()
         dock = focused_dock(self.docks.values())
-        if focus is not None and dock is not None and dock.isAncestorOf(focus) and self._give(focus, key, dock):
+        if focus is not None and dock is not None and dock.isAncestorOf(focus) and self._give(focus, key):
             return
         if key in (Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Up, Qt.Key.Key_Down):
             if self._session is not None:
@@ -368,35 +378,43 @@ class MainWindow(QMainWindow):
         timeline = self.docks.get("timeline")
         if timeline is not None and timeline.is_seen and not self.strip.hasFocus():
             target = timeline.build().focusProxy() or timeline.build()
-            if self._give(target, key, timeline):
+            if self._give(target, key):
                 return
-        self._give(self.strip, key, self.strip)
+        self._give(self.strip, key)
 
-    def _give(self, widget: QWidget, key: Qt.Key, up_to: QWidget) -> bool:
+    def _give(self, widget: QWidget, key: Qt.Key) -> bool:
         """Send a key; Qt tries the menus' shortcuts again for it, and they must not send it once more, for ever."""
-        self._giving_key = True
+        self._giving_key, self._came_back = True, False
         try:
-            return send_key(widget, key, up_to)
+            return send_key(widget, key) and not self._came_back
         finally:
             self._giving_key = False
 
     def _follow(self) -> None:
         if self._giving_key:
+            self._came_back = True
             return
         self.strip.follow()
         timeline = self.docks.get("timeline")
         if timeline is not None and timeline.panel is not None:
-            self._give(timeline.panel.focusProxy() or timeline.panel, Qt.Key.Key_L, timeline)
+            self._give(timeline.panel.focusProxy() or timeline.panel, Qt.Key.Key_L)
 
     def event(self, event: QEvent) -> bool:
-        if (
-            event.type() == QEvent.Type.ShortcutOverride
-            and isinstance(event, QKeyEvent)
-            and needs_key(QApplication.focusWidget(), event)
-        ):
-            event.accept()
-            return True
+        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
+            focus = QApplication.focusWidget()
+            if needs_key(focus, event):
+                event.accept()
+                return True
+            key = key_by_place(event, QGuiApplication.platformName())
+            action = action_of(key, self._keyed_actions()) if key is not None else None
+            if action is not None:
+                self._press_instead.expect(event, action, focus or self)
+                event.accept()
+                return True
         return super().event(event)
+
+    def _keyed_actions(self) -> list[QAction]:
+        return [*self.menus.actions.values(), *self.menus.panels.values()]
 
     # --- theme, language, dialogs -----------------------------------------------------------------------------------
 
@@ -456,9 +474,15 @@ class MainWindow(QMainWindow):
             self.retranslate()
         super().changeEvent(event)
 
-    def show_error(self, sentence: str) -> None:
+    @Slot(str, str)
+    def show_error(self, sentence: str, details: str = "") -> None:
         """Say in a dialog what went wrong."""
-        show_error(self, sentence)
+        if self._closing and self.unattended:
+            print(f"decodescope: {sentence}", file=sys.stderr)
+            return
+        box = show_error(self, sentence, details)
+        if self._closing:
+            box.exec()  # the window waits with going away until this has been read
 
     def _palette(self) -> None:
         from app.dialogs.palette import CommandPalette
@@ -520,7 +544,10 @@ class MainWindow(QMainWindow):
         self._preferences.layout = self.saveState(layout.version_of(self.docks))
         self._preferences.sync()
         self.refresher.follow(False)
+        self._closing = True
         self._feed.close()
+        QApplication.sendPostedEvents(self.control, QEvent.Type.MetaCall)  # what the feed said last
         self.documents.close()
         self._close_source()
+        self._closing = False
         super().closeEvent(event)

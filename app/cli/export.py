@@ -10,6 +10,8 @@ from engine.errors import InputError
 
 def run(options: argparse.Namespace) -> int:
     """Write the session as a trace, as CSV tables, as a report or as a picture."""
+    if options.utf8_mark and options.to != "csv":
+        raise InputError(f"--utf8-mark is for csv, not for {options.to}.")
     if options.to in ("png", "svg"):
         from app.cli.screenshot import draw
 
@@ -34,6 +36,6 @@ def run(options: argparse.Namespace) -> int:
         else:
             from engine.export.tables import write_tables
 
-            write_tables(session, options.output)
+            write_tables(session, options.output, options.utf8_mark)
     print(options.output)
     return 0

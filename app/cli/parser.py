@@ -217,12 +217,18 @@ def _info(parser: argparse.ArgumentParser) -> None:
 
 
 def _export(parser: argparse.ArgumentParser) -> None:
-    parser.description = "Write a session in a format that other programs read."
+    parser.description = (
+        "Write a session in a format that other programs read. In csv, a text that a spreadsheet would run as a "
+        "formula (it begins with =, +, -, @) has an apostrophe before it; numbers are as they are."
+    )
     parser.add_argument("session", metavar="SESSION")
     parser.add_argument("--to", required=True, choices=FORMATS)
     parser.add_argument("-o", "--output", required=True, metavar="OUT", help="file; for csv a folder")
     parser.add_argument("--panel", choices=PANELS, help="for png and svg: one panel instead of the window")
     parser.add_argument("--size", type=window_size, default=(1600, 1000), metavar="WxH", help="for png and svg")
+    parser.add_argument(
+        "--utf8-mark", action="store_true", help="for csv: begin each file with the mark by which Excel knows UTF-8"
+    )
 
 
 def _compare(parser: argparse.ArgumentParser) -> None:

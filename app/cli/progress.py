@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import suppress
 from typing import Final, TextIO
 
 from app.units import NOT_APPLICABLE, rate, seconds
@@ -50,12 +51,16 @@ class Progress:
     def done(self) -> None:
         """Take the moving line away."""
         if self._terminal and self._width:
-            print("\r" + " " * self._width, end="\r", file=self._stream, flush=True)
+            self._print("\r" + " " * self._width + "\r")
 
     def _tell(self, text: str) -> None:
         self._told_at = time.monotonic()
         if self._terminal:
-            print("\r" + text.ljust(self._width), end="", file=self._stream, flush=True)
+            self._print("\r" + text.ljust(self._width))
             self._width = len(text)
         else:
-            print(text, file=self._stream, flush=True)
+            self._print(text + "\n")
+
+    def _print(self, text: str) -> None:
+        with suppress(OSError):  # whoever read it has gone; the run goes on
+            print(text, end="", file=self._stream, flush=True)

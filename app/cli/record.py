@@ -6,6 +6,7 @@ import argparse
 import shlex
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from app.cli.output import print_json
@@ -38,7 +39,8 @@ def run(options: argparse.Namespace) -> int:
                 kept = f"; the session until then is in {recording.path}" if recording.path else ""
     except KeyboardInterrupt:
         progress.done()
-        print(f"decodescope: interrupted{kept}.", file=sys.stderr)
+        with suppress(OSError):  # the terminal may be what has gone
+            print(f"decodescope: interrupted{kept}.", file=sys.stderr)
         raise
     finally:
         progress.done()

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from app import signals
 from engine import errors
 from engine.decode.settings import LoadSpec, RunSpec
 from engine.errors import DecodeScopeError, EngineStoppedError
@@ -62,9 +63,17 @@ class Recording:
     def run(self, run: RunSpec, path: Path | None, command_line: str = "") -> Session:
         """Record one run into `path` (None: in memory only) and return its Session.
 
-        Raises what the engine refused the run with. Ctrl-C ends the run, keeps what was recorded and raises
-        KeyboardInterrupt; so do a failing step, a full disk and a dying engine, each with its own error.
+        Raises what the engine refused the run with. Ctrl-C and other signals that ask for the end (`app/signals.py`)
+        end the run, keep what was recorded and raise KeyboardInterrupt; so do a failing step, a full disk and a dying
+        engine, each with its own error. A signal waits until the batch in hand is kept: half of one would leave a file
+        that cannot be read.
         """
+        with signals.noted() as asked:
+            session = self._run(run, path, command_line, asked)
+            asked.raise_if_asked()  # it came with the last batch
+            return session
+
+    def _run(self, run: RunSpec, path: Path | None, command_line: str, asked: signals.Asked) -> Session:
         session = Session()
         writer: SessionWriter | None = None
         failure: DecodeScopeError | None = None
@@ -85,8 +94,9 @@ class Recording:
                         if event.reason == "failed":
                             raise failure or DecodeScopeError("The run failed.")
                         return session
+                asked.raise_if_asked()
         except KeyboardInterrupt:
-            self._stop(session, writer)
+            self._stop(session, writer, asked)
             raise
         except EngineStoppedError as error:
             if writer is not None and len(session.steps):
@@ -96,12 +106,13 @@ class Recording:
             if writer is not None:
                 writer.close()
 
-    def _stop(self, session: Session, writer: SessionWriter | None) -> None:
-        """Ask for the end of the run and keep what is still said until then."""
+    def _stop(self, session: Session, writer: SessionWriter | None, asked: signals.Asked) -> None:
+        """Ask for the end of the run and keep what is still said until then, or until a second Ctrl-C."""
+        patience = asked.times + 1
         try:
             self._engine.send(protocol.Stop())
             deadline = time.monotonic() + STOP_WITHIN_S
-            while time.monotonic() < deadline:
+            while time.monotonic() < deadline and asked.times < patience:
                 events = self._engine.receive(POLL_S)
                 _keep(events, session, writer)
                 if any(isinstance(event, schema.RunEnded | schema.Refused) for event in events):

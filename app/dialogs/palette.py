@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 
 from app.dialogs.shortcuts import all_actions, keys_text
 from app.theme import GRID, ROW_GAP, theme
+from app.widgets.plain import without_keys
 
 ACTION = Qt.ItemDataRole.UserRole
 KEYS = Qt.ItemDataRole.UserRole + 1
@@ -50,7 +51,7 @@ class CommandPalette(QDialog):
         self.setObjectName("command-palette")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._entries = [
-            (f"{menu.title()}: {action.text()}".replace("&", "").rstrip("…"), action)
+            (without_keys(f"{menu.title()}: {action.text()}").rstrip("…"), action)
             for menu in menus
             for action in all_actions(menu)
             if action.isEnabled()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QKeySequence
-from PySide6.QtWidgets import QDialog, QDialogButtonBox, QGridLayout, QHBoxLayout, QLabel, QMenu, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QDialogButtonBox, QGridLayout, QHBoxLayout, QMenu, QVBoxLayout, QWidget
 
 from app.theme import GROUP_GAP, PANEL_PADDING, ROW_GAP, mono_font, ui_font
+from app.widgets.plain import PlainLabel, without_keys
 
 COLUMNS = 2
 
@@ -25,7 +26,7 @@ class ShortcutSheet(QDialog):
             actions = [action for action in all_actions(menu) if action.shortcuts()]
             if actions:
                 column = heights.index(min(heights))
-                columns[column].addLayout(_section(menu.title().replace("&", ""), actions))
+                columns[column].addLayout(_section(without_keys(menu.title()), actions))
                 heights[column] += len(actions) + 2
         side_by_side = QHBoxLayout()
         side_by_side.setSpacing(2 * GROUP_GAP)
@@ -63,14 +64,14 @@ def _section(title: str, actions: list[QAction]) -> QGridLayout:
     grid = QGridLayout()
     grid.setVerticalSpacing(ROW_GAP // 2)
     grid.setHorizontalSpacing(GROUP_GAP)
-    heading = QLabel(title)
+    heading = PlainLabel(title)
     heading.setFont(ui_font(bold=True))
     grid.addWidget(heading, 0, 0, 1, 2)
     for row, action in enumerate(actions, 1):
-        keys = QLabel(keys_text(action))
+        keys = PlainLabel(keys_text(action))
         keys.setFont(mono_font())
         grid.addWidget(keys, row, 0)
-        grid.addWidget(QLabel(action.text().replace("&", "").rstrip("…")), row, 1)
+        grid.addWidget(PlainLabel(without_keys(action.text()).rstrip("…")), row, 1)
     grid.setColumnStretch(1, 1)
     grid.setRowStretch(len(actions) + 1, 1)
     return grid

@@ -26,9 +26,10 @@ from app.panels.models.request_text import RequestText
 from app.selection import Selected
 from app.theme import GRID, PANEL_PADDING, ROW_GAP
 from app.units import count, percent, significant
-from app.widgets.flow_layout import FlowLayout
+from app.widgets.flow_row import FlowRow
 from app.widgets.heatmap import clamp_at
 from app.widgets.labelled import labelled
+from app.widgets.plain import plain
 from app.widgets.themed_label import ThemedLabel
 from app.widgets.token_flow import NO_WEIGHTS, TokenFlow
 from engine.decode.settings import Probe
@@ -129,14 +130,14 @@ class AttentionPanel(Panel):
         self.fit_button.hide()
         self.note = ThemedLabel()
         self.note.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        controls = FlowLayout(spacing=ROW_GAP)  # in a narrow panel they go on in a second row, whole
+        controls = FlowRow(spacing=ROW_GAP)  # in a narrow panel they go on in a second row, whole
         for text, field in ((self.tr("&Layer"), self.layer_picker), (self.tr("&Head"), self.head_picker)):
-            controls.addWidget(labelled(text, field, ROW_GAP)[0])
+            controls.add(labelled(text, field, ROW_GAP)[0])
         for control in (self.heads_box, self.log_box, self.clamp, self.fit_button):
-            controls.addWidget(control)
+            controls.add(control)
         tools = QHBoxLayout()
         tools.setSpacing(ROW_GAP)
-        tools.addLayout(controls, 1)
+        tools.addWidget(controls, 1)
         tools.addWidget(self.note)
         self.layer_picker.valueChanged.connect(self._pick)
         self.head_picker.currentIndexChanged.connect(self._pick)
@@ -458,7 +459,7 @@ class AttentionPanel(Panel):
                 all=count(len(weights)),
             )  # fmt: skip
         self.row_label.setText(sentence)
-        self.row_label.setToolTip(sentence)
+        self.row_label.setToolTip(plain(sentence))
         grown = text is not None and text is self._flow_shown
         self._flow_shown = text
         texts = text.texts if text is not None else []

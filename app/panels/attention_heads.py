@@ -24,6 +24,7 @@ from app.panels.models.head_maps import HeadMaps
 from app.theme import CAPTION_SCALE, GRID, theme, ui_font
 from app.units import DERIVED, NOT_APPLICABLE, count, significant
 from app.widgets.heatmap import lookup_table, shade
+from app.widgets.plain import plain
 
 SHARE: Final = 0.36
 """How much of the room the small maps take."""
@@ -206,7 +207,7 @@ class HeadGrid(QWidget):
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         self._hover = self.head_at(event.position().x(), event.position().y())
         if self._hover is not None:
-            QToolTip.showText(event.globalPosition().toPoint(), self.describe(self._hover), self)
+            QToolTip.showText(event.globalPosition().toPoint(), plain(self.describe(self._hover)), self)
         else:
             QToolTip.hideText()
         self.update()

@@ -17,6 +17,7 @@ from app.panels.models.attention_grid import AttentionGrid
 from app.theme import GRID, ROW_GAP, theme
 from app.widgets.axes import CountAxis, use_count_axes
 from app.widgets.heatmap import ColourBar, lookup_table, shade
+from app.widgets.plain import plain
 from app.widgets.plot import make_plot, pen, style_plot
 from app.widgets.themed_label import ThemedLabel
 
@@ -212,7 +213,7 @@ class AttentionMap(QWidget):
         cell = self._cell_at(scene_point)
         text = self.describe(*cell) if cell is not None else ""
         if text:
-            QToolTip.showText(self.plot.mapToGlobal(self.plot.mapFromScene(scene_point)), text, self.plot)
+            QToolTip.showText(self.plot.mapToGlobal(self.plot.mapFromScene(scene_point)), plain(text), self.plot)
         else:
             QToolTip.hideText()
 

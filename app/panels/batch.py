@@ -19,6 +19,7 @@ from app.selection import Look, Selected
 from app.suite import Suite
 from app.theme import PANEL_PADDING, ROW_GAP
 from app.units import DERIVED, MEASURED, count, percent
+from app.widgets.plain import plain
 from app.widgets.themed_label import ThemedLabel
 from engine.session.slot_runs import IDLE, PADDING, SlotRuns, waiting_requests
 from engine.session.slots import BatchPart, SlotTotals, batch_parts
@@ -204,7 +205,7 @@ class BatchPanel(Panel):
         self.note.setText(
             self.tr("A slot-step is one row of the batch in one step: useful for a request, padding for none, or idle.")
         )
-        self.note.setToolTip(self.note.text())
+        self.note.setToolTip(plain(self.note.text()))
 
     def cell_text(self, step: int, slot: int) -> str:
         """What the tooltip says about one slot-step, or about the queue (slot -1)."""

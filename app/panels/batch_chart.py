@@ -29,6 +29,7 @@ from app.theme import CAPTION_SCALE, GRID, Theme, theme, ui_font
 from app.units import DERIVED, MEASURED, count, percent
 from app.widgets.line_chart import GUTTER
 from app.widgets.pixels import argb, blend, image
+from app.widgets.plain import plain
 from engine.session.slot_runs import IDLE, PADDING, SlotRuns
 from engine.session.slots import BatchPart, SlotFigures
 
@@ -421,7 +422,7 @@ class SlotChart(QWidget):
             return
         cell = self.cell_at(event.position())
         if cell is not None and self.describe is not None:
-            QToolTip.showText(event.globalPosition().toPoint(), self.describe(*cell), self)
+            QToolTip.showText(event.globalPosition().toPoint(), plain(self.describe(*cell)), self)
         else:
             QToolTip.hideText()
 

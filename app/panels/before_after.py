@@ -6,7 +6,7 @@ from typing import ClassVar, Final
 
 from PySide6.QtCore import QCoreApplication, QSize, Qt
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QSpinBox, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QSpinBox, QVBoxLayout, QWidget
 
 from app.panels.base import Panel, PanelContext
 from app.panels.models.before_after import (
@@ -25,6 +25,7 @@ from app.theme import PANEL_PADDING, ROW_GAP
 from app.units import count, significant
 from app.widgets.claim_table import ClaimCell, ClaimTable
 from app.widgets.factor_chart import Factor, FactorChart
+from app.widgets.plain import PlainLabel, plain
 from app.widgets.themed_label import ThemedLabel
 from engine.decode.improvements import REPEATS, TOKENS
 from engine.session.store import Session
@@ -66,7 +67,7 @@ class BeforeAfterPanel(Panel):
             self.tr("How many tokens each run generates; in a batch the longest request has 1.2 times as many.")
         )
         self.tokens.valueChanged.connect(self._show_note)
-        self._tokens_label = QLabel(self.tr("To&kens"))
+        self._tokens_label = PlainLabel(self.tr("To&kens"))
         self._tokens_label.setBuddy(self.tokens)
         self.progress = QProgressBar()
         self.progress.setAccessibleName(self.tr("Runs measured"))
@@ -217,7 +218,7 @@ class BeforeAfterPanel(Panel):
                 tokens=count(tokens), repeats=count(repeats),
             )
         )  # fmt: skip
-        self.note.setToolTip(self.note.text())
+        self.note.setToolTip(plain(self.note.text()))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

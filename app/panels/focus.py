@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from PySide6.QtCore import QEvent, Qt
-from PySide6.QtGui import QColor, QKeyEvent, QPainter
+from PySide6.QtGui import QColor, QGuiApplication, QKeyEvent, QPainter
 from PySide6.QtWidgets import QWidget
 
+from app.places import key_by_place
 from app.selection import Selection
 from app.theme import theme
 
@@ -22,6 +23,8 @@ def claims_key(event: QEvent, keys: frozenset[Qt.Key]) -> bool:
     """Whether a key, pressed alone, belongs to the focused widget rather than to a menu; accepts the event if so."""
     if event.type() != QEvent.Type.ShortcutOverride or not isinstance(event, QKeyEvent):
         return False
+    if key_by_place(event, QGuiApplication.platformName()) is not None:
+        return False  # the window knows better which key is meant
     if event.key() not in keys or event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier:
         return False
     event.accept()

@@ -11,7 +11,6 @@ from PySide6.QtWidgets import (
     QApplication,
     QDockWidget,
     QHBoxLayout,
-    QLabel,
     QMenu,
     QPushButton,
     QStackedWidget,
@@ -27,6 +26,7 @@ from app.selection import Selected
 from app.theme import CAPTION_SCALE, GRID, PANEL_PADDING, ROW_GAP, theme, ui_font
 from app.units import count
 from app.widgets.elided_label import ElidedLabel
+from app.widgets.plain import PlainLabel, plain
 from app.widgets.whole_parts import WholeParts
 from engine.session.store import Session
 
@@ -204,7 +204,7 @@ class PanelHeader(QWidget):
     def __init__(self, dock: PanelDock) -> None:
         super().__init__(dock)
         self._dock = dock
-        self.title = QLabel()
+        self.title = PlainLabel()
         self.range = ElidedLabel()
         self.figures = WholeParts()
         self.figures.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
@@ -240,7 +240,7 @@ class PanelHeader(QWidget):
     def show_figures(self, text: str) -> None:
         if text != self.figures.text():
             self.figures.setText(text)
-            self.figures.setToolTip(text)
+            self.figures.setToolTip(plain(text))
 
     def limit_to_range(self, limited: bool) -> None:
         """Say whether the panel is limited by a selected range."""
@@ -257,12 +257,12 @@ class PanelHeader(QWidget):
             text = self.tr("steps {}–{}").format(count(selected.steps[0]), count(selected.steps[1]))
         self.range.setText(text)
         self.range.setVisible(bool(text))
-        self.range.setToolTip(text)
+        self.range.setToolTip(plain(text))
 
     def retranslate(self) -> None:
         title = self._dock.entry.title()
         self.title.setText(title)
-        self.title.setToolTip(self._dock.entry.help())
+        self.title.setToolTip(plain(self._dock.entry.help()))
         self._copy_picture.setText(self.tr("Copy as picture"))
         self._copy_csv.setText(self.tr("Copy as CSV"))
         self._export.setText(self.tr("Export picture…"))
@@ -272,7 +272,7 @@ class PanelHeader(QWidget):
             (self.menu_button, self.tr("Menu of {}").format(title)),
             (self.close_button, self.tr("Close {}").format(title)),
         ):
-            button.setToolTip(text)
+            button.setToolTip(plain(text))
             button.setAccessibleName(text)
         self.show_range(self._selected)
 
@@ -304,7 +304,7 @@ class EmptyPage(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.sentence = QLabel()
+        self.sentence = PlainLabel()
         self.sentence.setWordWrap(True)
         self.sentence.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.button = QPushButton()

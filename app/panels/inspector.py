@@ -15,6 +15,7 @@ from app.selection import Selected
 from app.theme import CAPTION_SCALE, GRID, GROUP_GAP, PANEL_PADDING, ROW_GAP, TITLE_SCALE, theme
 from app.units import DERIVED, MEASURED, NOT_APPLICABLE, count, percent, seconds, significant, visible_token
 from app.widgets.bar_list import Bar, BarList
+from app.widgets.plain import plain
 from app.widgets.themed_label import ThemedLabel
 from app.widgets.token_flow import NO_WEIGHTS, TokenFlow
 from engine.session.schema import GROUP_OF
@@ -258,7 +259,7 @@ class InspectorPanel(Panel):
             values["step"] += self.tr(" · phases of the last timed replay, scaled to this one ƒ")
         for key, value in values.items():
             self.fact_labels[key].setText(value)
-            self.fact_labels[key].setToolTip(value)
+            self.fact_labels[key].setToolTip(plain(value))
 
     def _request_line(self, request: Request) -> str:
         first_ns = request.first_token_ns
@@ -349,7 +350,7 @@ class InspectorPanel(Panel):
                     where=where
                 )
             )
-        self.row_label.setToolTip(self.row_label.text())
+        self.row_label.setToolTip(plain(self.row_label.text()))
         grown = self._flow_text is self._text
         self._flow_text = self._text
         self.flow.show_row(self._text.texts, weights, facts.position, False, grown)

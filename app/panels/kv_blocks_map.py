@@ -26,6 +26,7 @@ from app.panels.focus import claims_key
 from app.theme import CAPTION_SCALE, GRID, Theme, theme, ui_font
 from app.units import count
 from app.widgets.pixels import argb, blend, image
+from app.widgets.plain import plain
 from engine.session.kv_blocks import EVICTABLE, FREE, HELD, KEPT, SHARED, BlockState
 
 LARGEST: Final = 56
@@ -225,7 +226,7 @@ class BlockMap(QWidget):
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         self._hover = self.block_at(event.position().x(), event.position().y())
         if self._hover >= 0 and self.describe is not None:
-            QToolTip.showText(event.globalPosition().toPoint(), self.describe(self._hover), self)
+            QToolTip.showText(event.globalPosition().toPoint(), plain(self.describe(self._hover)), self)
         else:
             QToolTip.hideText()
         self.update()
@@ -258,7 +259,7 @@ class BlockMap(QWidget):
         if self.describe is not None:
             words = self.describe(self.pointed)
             self.setAccessibleDescription(words)
-            QToolTip.showText(self.mapToGlobal(self.cell_box(self.pointed).bottomRight().toPoint()), words, self)
+            QToolTip.showText(self.mapToGlobal(self.cell_box(self.pointed).bottomRight().toPoint()), plain(words), self)
         self.update()
 
     def resizeEvent(self, event: QResizeEvent) -> None:

@@ -14,6 +14,7 @@ from app.theme import CAPTION_SCALE, GRID, theme, ui_font
 from app.units import MEASURED, PREDICTED, memory
 from app.widgets.line_chart import GUTTER
 from app.widgets.pixels import blend
+from app.widgets.plain import plain
 from app.widgets.textures import hatch
 
 TALLEST_ROW: Final = 56.0
@@ -267,7 +268,7 @@ class LayerBars(QWidget):
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         self._hover = self.layer_at(event.position().y())
         if self._hover >= 0 and self.describe is not None:
-            QToolTip.showText(event.globalPosition().toPoint(), self.describe(self._hover), self)
+            QToolTip.showText(event.globalPosition().toPoint(), plain(self.describe(self._hover)), self)
         else:
             QToolTip.hideText()
         self.update()

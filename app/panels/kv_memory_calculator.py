@@ -9,8 +9,9 @@ from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QLabel, QSpinBox, QWidg
 from app.panels.models.kv_memory import ITEMSIZES, LLAMA_7B, LLAMA_7B_PARAMETERS, LLAMA_7B_POSITIONS, KvShape
 from app.theme import CAPTION_SCALE, GRID, PANEL_PADDING, ui_font
 from app.units import PREDICTED, count, memory
-from app.widgets.flow_layout import FlowLayout
+from app.widgets.flow_row import FlowRow
 from app.widgets.labelled import labelled
+from app.widgets.plain import PlainLabel, plain
 from engine.session.metrics import requests_that_fit
 
 CUSTOM: Final = "custom"
@@ -19,11 +20,11 @@ LLAMA: Final = "llama-7b"
 GIB: Final = 2**30
 
 
-class KvCalculator(QWidget):
+class KvCalculator(FlowRow):
     """Editable fields, presets, and the size that the formula gives for them."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(parent, spacing=2 * GRID)
         self._current: tuple[KvShape, int] | None = None
         self._weight_bytes = 0
         self._filling = False
@@ -34,11 +35,10 @@ class KvCalculator(QWidget):
         self.dtype = QComboBox()
         for name, size in ITEMSIZES.items():
             self.dtype.addItem(name, size)
-        self.result = QLabel()
+        self.result = PlainLabel()
         self._captions: list[QLabel] = []
-        layout = FlowLayout(self, spacing=2 * GRID)
-        layout.setContentsMargins(PANEL_PADDING, GRID, PANEL_PADDING, GRID)
-        layout.addWidget(self._captioned(self.tr("a cache for"), self.preset, self.tr("Preset of the calculator")))
+        self.setContentsMargins(PANEL_PADDING, GRID, PANEL_PADDING, GRID)
+        self.add(self._captioned(self.tr("a cache for"), self.preset, self.tr("Preset of the calculator")))
         captions = {
             "layers": self.tr("layers"), "kv_heads": self.tr("KV heads"), "head_dim": self.tr("head dim"),
             "positions": self.tr("positions"),
@@ -52,15 +52,15 @@ class KvCalculator(QWidget):
         self.preset.setToolTip(self.tr("A known model, the session's own, or any numbers"))
         self.dtype.setToolTip(self.tr("Number format of the cache"))
         for name, field in self.fields.items():
-            field.setToolTip(tips[name])
+            field.setToolTip(plain(tips[name]))
             field.setRange(1, 100_000_000 if name == "positions" else 65_536)
             field.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
             field.setGroupSeparatorShown(False)
             field.setMaximumWidth(84 if name == "positions" else 52)
-            layout.addWidget(self._captioned(captions[name], field, captions[name]))
+            self.add(self._captioned(captions[name], field, captions[name]))
             field.valueChanged.connect(self._edited)
-        layout.addWidget(self._captioned(self.tr("of"), self.dtype, self.tr("Number format of the cache")))
-        layout.addWidget(self.result)
+        self.add(self._captioned(self.tr("of"), self.dtype, self.tr("Number format of the cache")))
+        self.add(self.result)
         self.device, self.weights = QDoubleSpinBox(), QDoubleSpinBox()
         for box, caption, name, tip in (
             (self.device, self.tr("device"), self.tr("Memory of the device"),
@@ -73,14 +73,14 @@ class KvCalculator(QWidget):
             box.setSuffix("\u2009GiB")
             box.setMaximumWidth(96)
             box.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
-            box.setToolTip(tip)
+            box.setToolTip(plain(tip))
             box.valueChanged.connect(self._write)
-            layout.addWidget(self._captioned(caption, box, name))
+            self.add(self._captioned(caption, box, name))
         self.device.setSpecialValueText(self.tr("not reported"))
-        self.fit = QLabel()
+        self.fit = PlainLabel()
         self.fit.setAccessibleName(self.tr("How many requests fit"))
         self.fit.setToolTip(self.tr("(memory of the device − weights) / one request's cache, rounded down"))
-        layout.addWidget(self.fit)
+        self.add(self.fit)
         self.dtype.currentIndexChanged.connect(self._edited)
         self.preset.currentIndexChanged.connect(self._chosen)
         self.result.setAccessibleName(self.tr("Predicted size of the cache"))

@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 
 from app.theme import CAPTION_SCALE, GRID, PANEL_PADDING, ROW_GAP, theme, ui_font
 from app.units import DERIVED, MEASURED, count, memory, percent
+from app.widgets.plain import plain
 from engine.session.device_series import DeviceSeries
 from engine.session.memory import MemoryNode, memory_tree, peak_step
 from engine.session.metrics import StepRange, step_slice
@@ -181,7 +182,7 @@ class MemoryPage(QWidget):
         share = percent(node.size / whole if node.size is not None and whole else None)
         for column, text in enumerate((self.label(node.name), self._size(node), share)):
             item.setText(column, text)
-            item.setToolTip(column, f"{self.tip(node.name)}\n{self.moment.text()}")
+            item.setToolTip(column, plain(f"{self.tip(node.name)}\n{self.moment.text()}"))
             if column:
                 item.setTextAlignment(column, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         item.setData(0, ROW, node.name)
@@ -215,7 +216,7 @@ class MemoryBar(QWidget):
         """Draw these, which are those of a moment."""
         self.parts = parts
         words = "\n".join([moment, *(f"{label}: {memory(size)}" for label, _, size in parts)])
-        self.setToolTip(words)
+        self.setToolTip(plain(words))
         self.setAccessibleDescription(words)
         self.update()
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QSpinBox, QToolButton, QWidget
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QSpinBox, QToolButton, QWidget
 
 from app.icons import icon
 from app.panels.base import Panel, PanelContext
@@ -22,6 +22,7 @@ from app.units import DERIVED, MEASURED, count, percent, rate, seconds
 from app.widgets.latency_histogram import LatencyHistogram
 from app.widgets.latency_table import LatencyTable
 from app.widgets.layer_strip import LayerStrip
+from app.widgets.plain import PlainLabel, plain
 from app.widgets.segments import Segments
 from app.widgets.stack_chart import StackChart
 from app.widgets.themed_label import ThemedLabel
@@ -95,7 +96,7 @@ class LatencyPanel(Panel):
         row = QHBoxLayout(line)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(ROW_GAP)
-        label = QLabel(self.tr("At this &rate"))
+        label = PlainLabel(self.tr("At this &rate"))
         label.setBuddy(self.tokens_field)
         row.addWidget(label)
         row.addWidget(self.tokens_field)
@@ -115,7 +116,7 @@ class LatencyPanel(Panel):
             (self.next_button, 1, self.tr("Next step of the selection, or outlier (N)")),
         ):
             button.setAutoRaise(True)
-            button.setToolTip(name)
+            button.setToolTip(plain(name))
             button.setAccessibleName(name)
             button.clicked.connect(partial(self.go_to_next, by))
             row.addWidget(button)
@@ -258,7 +259,7 @@ class LatencyPanel(Panel):
                 time=seconds(figures.projected_s(tokens)), brief=seconds(tokens * BRIEF_S["total"])
             )
         )
-        self.projection.setToolTip(self.projection.text())
+        self.projection.setToolTip(plain(self.projection.text()))
         steps = self._range(self._series) if self._series is not None else None
         where = self.tr("all {n} steps") if steps is None else self.tr("steps {first}–{last}: {n} steps")
         if band is not None:
@@ -292,7 +293,7 @@ class LatencyPanel(Panel):
                     )
                 )
         self.range_line.setText(" · ".join(parts))
-        self.range_line.setToolTip(self.range_line.text())
+        self.range_line.setToolTip(plain(self.range_line.text()))
 
     def _show_strip(self) -> None:
         session, series = self.session, self._series

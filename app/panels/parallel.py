@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from PySide6.QtCore import QEvent, QSize, Qt
 from PySide6.QtGui import QKeyEvent, QPaintEvent
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from app.panels.base import Panel, PanelContext
 from app.panels.focus import STEP_KEYS, claims_key, draw_focus, walk_steps
@@ -18,6 +18,7 @@ from app.selection import Selected
 from app.theme import PANEL_PADDING, ROW_GAP, theme
 from app.units import DERIVED, MEASURED, NOT_APPLICABLE, count, percent, rate, seconds, significant, visible_token
 from app.widgets.figure_table import Cell, FigureTable
+from app.widgets.plain import PlainLabel, plain
 from app.widgets.themed_label import ThemedLabel
 from engine.session.store import STEP_KINDS, Session
 from engine.session.teacher import TeacherFigures, teacher_figures
@@ -39,7 +40,7 @@ class ParallelPanel(Panel):
         self.picker.setAccessibleName(self.tr("Request that is compared"))
         self.picker.setToolTip(self.tr("The request whose pass and steps are compared."))
         self.picker.activated.connect(self._picked)
-        self._picker_label = QLabel(self.tr("Re&quest"))
+        self._picker_label = PlainLabel(self.tr("Re&quest"))
         self._picker_label.setBuddy(self.picker)
         self.verdict = ThemedLabel(muted=False, wrap=True)
         self.words = ThemedLabel(wrap=True)
@@ -171,7 +172,7 @@ class ParallelPanel(Panel):
             return
         self.serial = serial_of(session, shown)
         self.verdict.setText(self.sentence(shown))
-        self.verdict.setToolTip(self.verdict.text())
+        self.verdict.setToolTip(plain(self.verdict.text()))
         self.chart.show_bars(
             self.serial, shown.pass_s, shown.step_id,
             {

@@ -16,6 +16,7 @@ from app.panels.models.ticks import round_ticks, short_number
 from app.theme import CAPTION_SCALE, GRID, theme, ui_font
 from app.units import seconds
 from app.widgets.pixels import argb, blend, image
+from app.widgets.plain import plain
 
 Row = Literal["serial", "pass"]
 CELL: Final = 4
@@ -184,7 +185,7 @@ class ParallelChart(QWidget):
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         step = self.step_at(event.position())
         if step is not None and self.describe is not None:
-            QToolTip.showText(event.globalPosition().toPoint(), self.describe(step), self)
+            QToolTip.showText(event.globalPosition().toPoint(), plain(self.describe(step)), self)
         else:
             QToolTip.hideText()
 

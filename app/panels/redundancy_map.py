@@ -16,6 +16,7 @@ from app.panels.models.ticks import round_ticks
 from app.theme import CAPTION_SCALE, GRID, mono_font, theme, ui_font
 from app.units import count, visible_token
 from app.widgets.line_chart import GUTTER, Note
+from app.widgets.plain import plain
 from app.widgets.textures import borders, draw_swatch, texture_pixels
 
 GRID_PIXELS: Final = 8.0
@@ -262,7 +263,7 @@ class RedundancyMap(QWidget):
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         cell = self.cell_at(event.position())
         if cell is not None and self.describe is not None:
-            QToolTip.showText(event.globalPosition().toPoint(), self.describe(*cell), self)
+            QToolTip.showText(event.globalPosition().toPoint(), plain(self.describe(*cell)), self)
         else:
             QToolTip.hideText()
 

@@ -7,7 +7,7 @@ from typing import ClassVar, Final, Literal
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QLabel, QWidget
+from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QWidget
 
 from app.panels.base import Panel, PanelContext
 from app.panels.models.roofline import RooflineModel, chart_limits, chosen_kind
@@ -15,6 +15,7 @@ from app.selection import Selected
 from app.theme import PANEL_PADDING, ROW_GAP, theme
 from app.units import DERIVED, MEASURED, NOT_APPLICABLE, PREDICTED, rate, seconds, significant
 from app.widgets.figure_table import Cell, FigureTable
+from app.widgets.plain import PlainLabel, plain
 from app.widgets.roofline_chart import Ceiling, Dot, RooflineChart
 from app.widgets.themed_label import ThemedLabel
 from engine.session.roofline import Point, Roof
@@ -43,7 +44,7 @@ class RooflinePanel(Panel):
         self.picker.setAccessibleName(self.tr("Steps whose phases are shown"))
         self.picker.setToolTip(self.tr("The phases of which kind of step are shown as squares."))
         self.picker.activated.connect(self._kind_chosen)
-        self._picker_label = QLabel(self.tr("&Phases of"))
+        self._picker_label = PlainLabel(self.tr("&Phases of"))
         self._picker_label.setBuddy(self.picker)
         self.verdict = ThemedLabel(muted=False, wrap=True)
         self.note = ThemedLabel(wrap=True)
@@ -241,7 +242,7 @@ class RooflinePanel(Panel):
     def _write_words(self, roof: Roof | None, kind: str) -> None:
         point = next((point for point in self._kinds if point.name == kind), None)
         self.verdict.setText(self.sentence(point, roof))
-        self.verdict.setToolTip(self.verdict.text())
+        self.verdict.setToolTip(plain(self.verdict.text()))
         parts = []
         if roof is None:
             parts.append(self.tr("This recording holds no measured ceilings: record it anew to measure them."))
@@ -254,7 +255,7 @@ class RooflinePanel(Panel):
         else:
             parts.append(self.tr("Only matrix products count as operations; every weight is read once a pass."))
         self.note.setText(" ".join(parts))
-        self.note.setToolTip(self.note.text())
+        self.note.setToolTip(plain(self.note.text()))
 
     def sentence(self, point: Point | None, roof: Roof | None) -> str:
         """In words: what limits a point, and by which factor it stays under its ceiling."""

@@ -16,6 +16,7 @@ from app.selection import Selected
 from app.theme import CAPTION_SCALE, GRID, ui_font
 from app.units import MEASURED, count, seconds
 from app.widgets.line_chart import GUTTER
+from app.widgets.plain import plain
 from engine.session.metrics import timeline_figures
 from engine.session.store import STEP_KINDS, TOKEN_SOURCES, Session
 
@@ -133,7 +134,7 @@ class TimelinePanel(Panel):
         text = (
             self.tr("The axis counts steps; press for time") if steps else self.tr("The axis is time; press for steps")
         )
-        self.axis_button.setToolTip(text)
+        self.axis_button.setToolTip(plain(text))
         self.axis_button.setAccessibleName(text)
 
     def _on_following(self, following: bool) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable
 from typing import Final
 
@@ -32,6 +31,7 @@ from app.panels.timeline_requests import draw_request
 from app.selection import Look, Selected, Selection
 from app.theme import CAPTION_SCALE, GRID, theme, ui_font
 from app.widgets.line_chart import GUTTER
+from app.widgets.plain import plain
 
 NEWEST_STEPS: Final = 48
 """How many steps a live timeline shows when it follows."""
@@ -368,8 +368,7 @@ class TimelineCanvas(QWidget):
             return
         text = self.tooltip(event.position())
         if text:
-            body = html.escape(text).replace("\n", "<br>")
-            QToolTip.showText(event.globalPosition().toPoint(), f"<p style='white-space:pre'>{body}</p>", self)
+            QToolTip.showText(event.globalPosition().toPoint(), plain(text, wrap=False), self)
         else:
             QToolTip.hideText()
 

@@ -8,7 +8,7 @@ from typing import ClassVar, Final
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QSignalBlocker, QSize, Qt
-from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from app.panels.base import Panel, PanelContext
 from app.panels.looking import Looker, look_of, show_look
@@ -18,6 +18,7 @@ from app.selection import Look, Selected
 from app.theme import GRID, PANEL_PADDING, ROW_GAP, theme
 from app.units import DERIVED, MEASURED, THIN_SPACE, count, memory, percent, rate, significant
 from app.widgets.lane_chart import Lane, LaneChart, decimal_ticks
+from app.widgets.plain import PlainLabel, plain
 from app.widgets.themed_label import ThemedLabel
 from engine.session import metrics
 from engine.session.device_series import DeviceSeries, in_range, joules_per_token
@@ -58,7 +59,7 @@ class UtilisationPanel(Panel):
         self.axis_picker.currentIndexChanged.connect(self._axis_changed)
         self.note = ThemedLabel()
         self.note.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        self._axis_label = QLabel(self.tr("&Over"))
+        self._axis_label = PlainLabel(self.tr("&Over"))
         self._axis_label.setBuddy(self.axis_picker)
         tools = QHBoxLayout()
         tools.setSpacing(ROW_GAP)
@@ -298,7 +299,7 @@ class UtilisationPanel(Panel):
         elif self._series.devices == ["cpu"]:
             parts.append(self.tr("GPU and power: not reported"))
         self.note.setText(" · ".join(parts))
-        self.note.setToolTip(self.note.text())
+        self.note.setToolTip(plain(self.note.text()))
 
     # --- inside -----------------------------------------------------------------------------------------------------
 

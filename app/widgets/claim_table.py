@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.theme import GRID, theme, ui_font
+from app.widgets.plain import plain
 from app.widgets.unbroken import unbroken
 
 PADDING: Final = 5 * GRID
@@ -82,7 +83,7 @@ class ClaimTable(QTableWidget):
         self.setColumnCount(len(heads))
         for column, (name, definition) in enumerate(heads):
             head = QTableWidgetItem(name)
-            head.setToolTip(definition)
+            head.setToolTip(plain(definition))
             head.setTextAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
             self.setHorizontalHeaderItem(column, head)
         for row, cells in enumerate(rows):
@@ -177,7 +178,7 @@ class ClaimTable(QTableWidget):
             item = QTableWidgetItem()
             self.setItem(row, column, item)
         item.setText(cell.text)
-        item.setToolTip(cell.tip or cell.text)
+        item.setToolTip(plain(cell.tip or cell.text))
         item.setTextAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         item.setFont(ui_font(bold=cell.bold))
         item.setForeground(QColor(theme().muted if cell.muted else theme().text))

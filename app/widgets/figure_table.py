@@ -9,6 +9,7 @@ from PySide6.QtGui import QColor, QFontMetrics, QIcon, QPixmap
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QSizePolicy, QTableWidget, QTableWidgetItem, QWidget
 
 from app.theme import GRID, theme, ui_font
+from app.widgets.plain import plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ class FigureTable(QTableWidget):
         self.setColumnCount(len(heads))
         for column, (name, definition) in enumerate(heads):
             head = QTableWidgetItem(name)
-            head.setToolTip(definition)
+            head.setToolTip(plain(definition))
             head.setTextAlignment(self._alignment(column))
             self.setHorizontalHeaderItem(column, head)
         for row, cells in enumerate(rows):
@@ -137,7 +138,7 @@ class FigureTable(QTableWidget):
             item = QTableWidgetItem()
             self.setItem(row, column, item)
         item.setText(cell.text)
-        item.setToolTip(cell.tip or cell.text)
+        item.setToolTip(plain(cell.tip or cell.text))
         item.setTextAlignment(self._alignment(column))
         item.setFont(ui_font(bold=cell.bold))
         item.setForeground(QColor(theme().muted if cell.muted else theme().text))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QColor, QTextCharFormat, QTextCursor
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPlainTextEdit, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QToolButton, QVBoxLayout, QWidget
 
 from app.icons import icon
 from app.selection import Selected, Selection
 from app.theme import CAPTION_SCALE, GRID, theme, ui_font
 from app.units import count
+from app.widgets.plain import PlainLabel, plain
 from app.widgets.whole_parts import WholeParts
 from engine.session.store import Request, Session
 
@@ -23,7 +24,7 @@ class GeneratedText(QWidget):
         self._session: Session | None = None
         self._request: int | None = None
         self._shown_tokens = 0
-        self._caption = QLabel()
+        self._caption = PlainLabel()
         self._facts = WholeParts()
         self._facts.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self._previous, self._next = QToolButton(), QToolButton()
@@ -85,7 +86,7 @@ class GeneratedText(QWidget):
         self._text.setToolTip(self.tr("The prompt, and what the model has written after it"))
         self._text.setPlaceholderText(self.tr("The text appears here token by token."))
         for button, text in ((self._previous, self.tr("Previous request")), (self._next, self.tr("Next request"))):
-            button.setToolTip(text)
+            button.setToolTip(plain(text))
             button.setAccessibleName(text)
         if self._session is not None:
             self.refresh()
@@ -143,7 +144,7 @@ class GeneratedText(QWidget):
             self._next.show()
         if facts != self._facts.text():
             self._facts.setText(facts)
-            self._facts.setToolTip(facts)
+            self._facts.setToolTip(plain(facts))
 
     def _reason(self, reason: str) -> str:
         return {

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QWidget
 
+from app.widgets.plain import PlainLabel
+
 
 def labelled(text: str, field: QWidget, gap: int) -> tuple[QWidget, QLabel]:
     """A field with its label before it, as one thing that does not break where a row wraps; and the label."""
@@ -11,7 +13,7 @@ def labelled(text: str, field: QWidget, gap: int) -> tuple[QWidget, QLabel]:
     row = QHBoxLayout(both)
     row.setContentsMargins(0, 0, 0, 0)
     row.setSpacing(gap)
-    label = QLabel(text)
+    label = PlainLabel(text)
     label.setBuddy(field)
     row.addWidget(label)
     row.addWidget(field)

@@ -19,6 +19,7 @@ from app.panels.models.axis_view import AxisView
 from app.panels.models.ticks import round_ticks
 from app.theme import CAPTION_SCALE, GRID, theme, ui_font
 from app.widgets.line_chart import GUTTER
+from app.widgets.plain import plain
 
 LANE_PIXELS: Final = 46
 """Least height of a lane, its heading included."""
@@ -233,7 +234,7 @@ class LaneChart(QWidget):
         x = self._x_at(pixel)
         self._hover = x if self.axis.lo <= x <= self.axis.hi and self.lanes else None
         if self._hover is not None:
-            QToolTip.showText(event.globalPosition().toPoint(), self.describe(x), self)
+            QToolTip.showText(event.globalPosition().toPoint(), plain(self.describe(x)), self)
         else:
             QToolTip.hideText()
         self.update()

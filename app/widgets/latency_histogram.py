@@ -16,6 +16,7 @@ from app.panels.models.ticks import round_ticks
 from app.theme import CAPTION_SCALE, GRID, theme, ui_font
 from app.units import MEASURED, count, seconds
 from app.widgets.line_chart import GUTTER
+from app.widgets.plain import plain
 
 KEYS: Final = frozenset({Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Home, Qt.Key.Key_End, Qt.Key.Key_N,
                          Qt.Key.Key_Backspace})  # fmt: skip
@@ -222,7 +223,7 @@ class LatencyHistogram(QWidget):
         at = self._hover = self.bin_at(event.position().x())
         if self._dragging and self._first is not None:
             self._pick(self._first, at)
-        QToolTip.showText(event.globalPosition().toPoint(), self.describe(at), self)
+        QToolTip.showText(event.globalPosition().toPoint(), plain(self.describe(at)), self)
         self.update()
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QSizePolicy, QTabl
 from app.panels.models.latency import BRIEF_S
 from app.theme import GRID, theme, ui_font
 from app.units import NOT_APPLICABLE, percent, seconds
+from app.widgets.plain import plain
 from engine.session.latency import PARTS, RangeFigures
 
 COLUMNS: Final = ("part", "brief", "mean", "p50", "p90", "p99", "share")
@@ -156,7 +157,7 @@ class LatencyTable(QTableWidget):
         left = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
         for column, name in enumerate(COLUMNS):
             head = QTableWidgetItem(heads[name][0])
-            head.setToolTip(heads[name][1])
+            head.setToolTip(plain(heads[name][1]))
             head.setTextAlignment(left if column == 0 else right)
             self.setHorizontalHeaderItem(column, head)
             for row, part in enumerate(ROWS):

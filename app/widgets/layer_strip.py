@@ -12,6 +12,7 @@ from app.theme import CAPTION_SCALE, DARK, GRID, LIGHT, theme, ui_font
 from app.units import seconds, significant
 from app.widgets.axes import round_step
 from app.widgets.heatmap import SHADES, lookup_table
+from app.widgets.plain import plain
 from app.widgets.token_flow import luminance
 from engine.session.schema import GROUP_OF, PHASES
 
@@ -114,7 +115,7 @@ class LayerStrip(QWidget):
         layer = int((point.x() - box.left()) / box.width() * len(self._us))
         row = int((point.y() - box.top()) / box.height() * len(self._phases))
         text = self.describe(min(layer, len(self._us) - 1), self._phases[min(row, len(self._phases) - 1)])
-        QToolTip.showText(event.globalPosition().toPoint(), text, self)
+        QToolTip.showText(event.globalPosition().toPoint(), plain(text), self)
 
     def leaveEvent(self, event: QEvent) -> None:
         QToolTip.hideText()

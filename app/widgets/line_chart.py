@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from app.panels.models.ticks import binary_ticks, round_ticks, short_number
 from app.theme import CAPTION_SCALE, GRID, theme, ui_font
+from app.widgets.plain import plain
 from app.widgets.whole_parts import first_parts
 
 GUTTER: Final = 64
@@ -238,7 +239,7 @@ class LineChart(QWidget):
         inside = self.x_range[0] <= x <= self.x_range[1] and bool(self.lines)
         self._hover = x if inside else None
         if inside and self.describe is not None:
-            QToolTip.showText(event.globalPosition().toPoint(), self.describe(x), self)
+            QToolTip.showText(event.globalPosition().toPoint(), plain(self.describe(x)), self)
         else:
             QToolTip.hideText()
         self.update()

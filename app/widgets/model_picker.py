@@ -11,6 +11,7 @@ from app.icons import icon
 from app.local_models import LocalModel, cached_models
 from app.preferences import Preferences
 from app.theme import GRID
+from app.widgets.plain import plain
 
 DEMO = "demo"
 PATH = Qt.ItemDataRole.UserRole
@@ -101,11 +102,11 @@ class ModelPicker(QWidget):
             for one in cached:
                 self._add(one.name, one.path)
         self._box.setCurrentIndex(max(0, self._box.findData(self._model, PATH)))
-        self._box.setToolTip(self._model)
+        self._box.setToolTip(plain(self._model))
 
     def _add(self, name: str, path: str) -> None:
         self._box.addItem(name, path)
-        self._box.setItemData(self._box.count() - 1, path, Qt.ItemDataRole.ToolTipRole)
+        self._box.setItemData(self._box.count() - 1, plain(path), Qt.ItemDataRole.ToolTipRole)
 
     def _on_activated(self, index: int) -> None:
         model = self._box.itemData(index, PATH)

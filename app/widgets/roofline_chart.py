@@ -25,6 +25,7 @@ from app.panels.focus import claims_key, draw_focus
 from app.panels.models.roofline import decades
 from app.theme import CAPTION_SCALE, GRID, theme, ui_font
 from app.units import rate
+from app.widgets.plain import plain
 
 GUTTER: Final = 22 * GRID
 SLOPE_PLACES: Final = 8
@@ -256,7 +257,7 @@ class RooflineChart(QWidget):
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         dot = self.dot_at(event.position())
         if dot is not None and self.describe is not None:
-            QToolTip.showText(event.globalPosition().toPoint(), self.describe(dot.key), self)
+            QToolTip.showText(event.globalPosition().toPoint(), plain(self.describe(dot.key)), self)
         else:
             QToolTip.hideText()
 
@@ -280,7 +281,7 @@ class RooflineChart(QWidget):
         self._pick(dot)
         if self.describe is not None:
             spot = self.place(dot.intensity, dot.flops_per_s).toPoint()
-            QToolTip.showText(self.mapToGlobal(spot + QPoint(GRID, GRID)), self.describe(dot.key), self)
+            QToolTip.showText(self.mapToGlobal(spot + QPoint(GRID, GRID)), plain(self.describe(dot.key)), self)
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         super().focusInEvent(event)

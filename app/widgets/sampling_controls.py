@@ -8,6 +8,7 @@ from PySide6.QtCore import QEvent, Qt
 from PySide6.QtWidgets import QDoubleSpinBox, QFormLayout, QLabel, QSpinBox, QToolButton, QVBoxLayout, QWidget
 
 from app.theme import GRID, ROW_GAP
+from app.widgets.plain import PlainLabel, plain
 from engine.decode.settings import Sampling
 
 DEFAULT: Final = Sampling(temperature=0.8, top_p=0.95)
@@ -42,7 +43,7 @@ class SamplingControls(QWidget):
             ("min_p", self._min_p),
             ("seed", self._seed),
         ):
-            label = QLabel()
+            label = PlainLabel()
             label.setBuddy(field)
             form.addRow(label, field)
             self._fields[name] = (label, field)
@@ -85,7 +86,7 @@ class SamplingControls(QWidget):
         for name, (text, tip) in texts.items():
             label, field = self._fields[name]
             label.setText(text)
-            field.setToolTip(tip)
+            field.setToolTip(plain(tip))
             field.setAccessibleName(text)
         self._top_k.setSpecialValueText(self.tr("off"))
         self._summarise()

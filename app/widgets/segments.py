@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QPushButton, QSizePolicy, QWidget
 
+from app.widgets.plain import plain
+
 
 class Segments(QWidget):
     """Picks one of a few values; `picked` is emitted when the user picks, not when `set_value` does."""
@@ -61,7 +63,7 @@ class Segments(QWidget):
     def _show_tips(self) -> None:
         for value, button in self._buttons.items():
             tip = "\n".join(filter(None, (self._tips.get(value), self._reasons.get(value))))
-            button.setToolTip(tip)
+            button.setToolTip(plain(tip))
             button.setAccessibleDescription(tip)
 
 

@@ -20,6 +20,7 @@ from app.panels.models.ticks import round_ticks
 from app.theme import CAPTION_SCALE, GRID, theme, ui_font
 from app.units import count, seconds
 from app.widgets.line_chart import GUTTER
+from app.widgets.plain import plain
 from app.widgets.whole_parts import SEPARATOR, first_parts
 
 CUT_ABOVE: Final = 3.0
@@ -262,7 +263,7 @@ class StackChart(QWidget):
             self._drag_from, self._dragged = x, True
         self._hover = self.step_at(x)
         if self._hover is not None and self.describe is not None:
-            QToolTip.showText(event.globalPosition().toPoint(), self.describe(self._hover), self)
+            QToolTip.showText(event.globalPosition().toPoint(), plain(self.describe(self._hover)), self)
         else:
             QToolTip.hideText()
         self.update()

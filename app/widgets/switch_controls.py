@@ -6,9 +6,10 @@ from dataclasses import asdict
 from typing import Any, get_args
 
 from PySide6.QtCore import QEvent, Signal
-from PySide6.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QSpinBox, QWidget
+from PySide6.QtWidgets import QFormLayout, QHBoxLayout, QSpinBox, QWidget
 
 from app.theme import ROW_GAP
+from app.widgets.plain import PlainLabel
 from app.widgets.segments import Segments
 from engine.decode.settings import Attention, Batching, Kv, Speculate, Switches
 
@@ -34,7 +35,7 @@ class SwitchControls(QWidget):
         self._k.setPrefix("k ")
         self._k.setKeyboardTracking(False)
         self._k.valueChanged.connect(lambda k: self._flip({"k": k}))
-        self._labels = {name: QLabel() for name in self._segments}
+        self._labels = {name: PlainLabel() for name in self._segments}
         layout = QFormLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setVerticalSpacing(ROW_GAP)

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.theme import CAPTION_SCALE, GRID, theme, ui_font
 from app.units import DERIVED, MEASURED, percent, seconds
+from app.widgets.plain import plain
 from app.widgets.textures import hatch
 
 BAR: Final = 3 * GRID
@@ -39,7 +40,7 @@ class TimeSplit(QWidget):
         if gap_s is not None:
             self.parts.append(("gap", gap_s))
         words = "\n".join(self._words(kind, value) for kind, value in self.parts)
-        self.setToolTip(words)
+        self.setToolTip(plain(words))
         self.setAccessibleDescription(words)
         self.update()
 

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QAbstractScrollArea, QToolTip, QWidget
 from app.theme import CAPTION_SCALE, DARK, GRID, LIGHT, mono_font, theme, ui_font
 from app.units import THIN_SPACE, percent, significant
 from app.widgets.heatmap import NOT_RECORDED, lookup_table, shade
+from app.widgets.plain import plain
 
 NAMED_WEIGHTS: Final = 8
 """How many of the largest weights are written as numbers."""
@@ -182,7 +183,7 @@ class TokenFlow(QAbstractScrollArea):
     def viewportEvent(self, event: QEvent) -> bool:
         if isinstance(event, QHelpEvent):
             position = self.position_at(event.pos())
-            QToolTip.showText(event.globalPos(), "" if position is None else self.describe(position), self)
+            QToolTip.showText(event.globalPos(), plain("" if position is None else self.describe(position)), self)
             return True
         return super().viewportEvent(event)
 

@@ -16,6 +16,7 @@ from typing import IO, Any, Final
 import numpy as np
 
 from engine.errors import SessionFileError
+from engine.export.readable import slice_name
 from engine.export.whole import replacing
 from engine.session.metrics import OTHER, phase_table_s, step_slice
 from engine.session.schema import GROUP_OF, PHASES
@@ -137,7 +138,7 @@ def _tokens(session: Session) -> Iterator[Json]:
         rows = range(*np.searchsorted(step_of, (step, step + 1)).tolist())  # tokens stand in the order of their steps
         start_us, end_us = (float(session.steps[name][step]) / 1e3 for name in ("start_ns", "end_ns"))
         yield {
-            "ph": "X", "name": "".join(table["text"][rows.start : rows.stop].tolist()), "cat": "token",
+            "ph": "X", "name": slice_name(session, rows), "cat": "token",
             "pid": ENGINE, "tid": TOKENS,
             "ts": start_us, "dur": end_us - start_us,
             "args": {

@@ -11,6 +11,7 @@ from typing import Final
 from jinja2 import Environment, StrictUndefined
 
 from engine.errors import SessionFileError
+from engine.export.readable import xml_text
 from engine.export.whole import replacing
 
 
@@ -100,9 +101,13 @@ pre { white-space: pre-wrap; overflow-wrap: anywhere; font: 13px/1.5 ui-monospac
 """
 
 
+def _readable(value: object) -> object:
+    return xml_text(value) if isinstance(value, str) else value
+
+
 def report_html(report: Report) -> str:
-    """The report as one HTML document; every text is escaped."""
-    environment = Environment(autoescape=True, undefined=StrictUndefined)
+    """The report as one HTML document; every text is escaped, and none holds a control character."""
+    environment = Environment(autoescape=True, undefined=StrictUndefined, finalize=_readable)
     return environment.from_string(TEMPLATE).render(report=report)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from engine.errors import SessionFileError
+from engine.export.readable import cells
 from engine.export.whole import filling
 from engine.session.columns import Columns
 from engine.session.metrics import phase_table_s
@@ -18,22 +19,26 @@ from engine.session.schema import PHASES
 from engine.session.store import BLOCK_EVENTS, LAUNCHES, STEP_INTS, STEP_KINDS, TOKEN_SOURCES, Request, Session
 
 
-def write_tables(session: Session, folder: str | os.PathLike[str]) -> None:
+def write_tables(session: Session, folder: str | os.PathLike[str], utf8_mark: bool = False) -> None:
     """Write every table of a session into `folder`, all of them or none.
 
     Raises SessionFileError where it cannot be written.
+
+    `utf8_mark` begins each file with the mark by which some spreadsheets know UTF-8. A text that a spreadsheet would
+    run as a formula begins with an apostrophe (`readable.cells`).
 
     `steps.csv` has a column a phase (µs, summing to the step's wall time); `step_layers.csv` a row a step and layer;
     `tokens.csv` holds each token's alternatives as `token id:logprob`, best first; `attention.csv` a row a map and
     query position, its probabilities in one cell, separated by spaces.
     """
+    encoding = "utf-8-sig" if utf8_mark else "utf-8"
     try:
         with filling(folder) as target:
             for name, header, rows in _tables(session):
-                with (target / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
+                with (target / f"{name}.csv").open("w", encoding=encoding, newline="") as file:
                     writer = csv.writer(file)
                     writer.writerow(header)
-                    writer.writerows(rows)
+                    writer.writerows(map(cells, rows))
     except OSError as error:
         raise SessionFileError(f"The tables cannot be written to {folder}: {error.strerror}.") from error
 

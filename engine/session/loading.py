@@ -62,7 +62,8 @@ def _load_requests(file: SessionFile, session: Session) -> None:
         "finished_ns, finish_reason FROM requests ORDER BY rowid"
     ):
         ids = np.frombuffer(row[2], np.int32).tolist()
-        session.requests[row[0]] = Request(row[0], row[1], ids, json.loads(row[3]), json.loads(row[4]), *row[5:])
+        request = Request(row[0], row[1], ids, json.loads(row[3]), json.loads(row[4]), *row[5:])
+        session.requests.add(request.id, request)
 
 
 def _load_steps(file: SessionFile, session: Session) -> None:

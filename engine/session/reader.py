@@ -8,8 +8,9 @@ import sqlite3
 import tempfile
 import threading
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePath, PureWindowsPath
 from typing import Any, Final
+from urllib.parse import quote_from_bytes
 
 from engine.errors import SessionFileError
 from engine.session.packs import PACKED, Column, columns_of, unpack
@@ -17,6 +18,8 @@ from engine.session.schema import PHASES
 from engine.session.tables import MIGRATIONS, VERSION
 from engine.session.writer import HEADER_BYTES, is_session
 
+OWN_COPY: Final = "mode=rw"
+"""How a copy is opened that nobody else knows."""
 ROWS_AT_ONCE: Final = 50_000
 UNREADABLE: Final = (sqlite3.DatabaseError, UnicodeDecodeError)
 """What SQLite raises where a file is damaged; the second one where its own words about that are damaged too."""
@@ -24,6 +27,19 @@ PHASES_ROW_BYTES: Final = 4 * len(PHASES)
 KV_ROW_BYTES: Final = 16
 PROBABILITY_BYTES: Final = 2
 ALTERNATIVE_BYTES: Final = 8
+
+
+def sqlite_uri(path: PurePath, mode: str) -> str:
+    """The URI by which SQLite opens an absolute path.
+
+    SQLite takes no authority, where `PurePath.as_uri` puts the server of a Windows share (`file://server/share`): a
+    share is a path that begins with two slashes, after an empty authority. The `\\\\?\\` of long paths is left out.
+    """
+    text = path.as_posix()
+    if isinstance(path, PureWindowsPath):
+        text = text.replace("//?/UNC/", "//").removeprefix("//?/")
+    quoted = quote_from_bytes(os.fsencode(text), safe=b"/:")
+    return f"file://{'' if text.startswith('/') else '/'}{quoted}?{mode}"
 
 
 class SessionFile:
@@ -108,6 +124,7 @@ class SessionFile:
         """Copy what is committed, also while it is being written; raises sqlite3.Error."""
         target = sqlite3.connect(destination)
         try:
+            target.execute("PRAGMA locking_mode = EXCLUSIVE")
             with self._lock:
                 self._db.backup(target)
             target.execute("PRAGMA journal_mode = DELETE")
@@ -187,15 +204,15 @@ class SessionFile:
             try:
                 if not self._has_log():
                     return self._open(self.path, "immutable=1")
-                return self._open(self._copied(), "mode=rw")
+                return self._open(self._copied(), OWN_COPY)
             except sqlite3.OperationalError as error:
                 raise SessionFileError(f"{self.path} cannot be opened: {error}.") from error
 
     def _open(self, path: Path, mode: str) -> sqlite3.Connection:
-        db = sqlite3.connect(
-            f"{path.absolute().as_uri()}?{mode}", uri=True, check_same_thread=False, isolation_level=None
-        )
+        db = sqlite3.connect(sqlite_uri(path.absolute(), mode), uri=True, check_same_thread=False, isolation_level=None)
         try:
+            if mode == OWN_COPY:
+                db.execute("PRAGMA locking_mode = EXCLUSIVE")  # so that a log needs no memory shared with others
             db.execute("SELECT count(*) FROM meta").fetchone()
         except UNREADABLE as error:
             db.close()
@@ -205,7 +222,7 @@ class SessionFile:
         return db
 
     def _migrated(self, version: int) -> sqlite3.Connection:
-        db = self._open(self._copied(), "mode=rw")
+        db = self._open(self._copied(), OWN_COPY)
         for before in range(version, VERSION):
             for statement in MIGRATIONS[before]:
                 db.execute(statement)
@@ -217,8 +234,8 @@ class SessionFile:
         target = Path(self._copy.name) / self.path.name
         try:
             shutil.copyfile(self.path, target)
-            if self._has_log():
-                shutil.copyfile(f"{self.path}-wal", f"{target}-wal")
+            for log in self._logs():
+                shutil.copyfile(log, f"{target}{log.name.removeprefix(self.path.name)}")
         except OSError as error:
             raise SessionFileError(f"{self.path} could not be copied to be opened: {error.strerror}.") from error
         return target
@@ -229,8 +246,12 @@ class SessionFile:
             self._copy = None
 
     def _has_log(self) -> bool:
-        log = Path(f"{self.path}-wal")
-        return log.exists() and log.stat().st_size > 0
+        return bool(self._logs())
+
+    def _logs(self) -> list[Path]:
+        """What lies beside the file and belongs to its content: a write-ahead log, or a journal to roll back."""
+        logs = (Path(f"{self.path}{end}") for end in ("-wal", "-journal"))
+        return [log for log in logs if log.exists() and log.stat().st_size > 0]
 
     def _has_packs(self) -> bool:
         return bool(self.query("SELECT 1 FROM sqlite_master WHERE name = 'packs'"))

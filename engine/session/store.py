@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from engine.session import schema
 from engine.session.columns import Columns
+from engine.session.growing import Growing
 from engine.session.phases import phase_totals
 from engine.session.schema import PHASES
 
@@ -95,13 +96,17 @@ class DetailSource(Protocol):
 
 
 class Session:
-    """Columns of one run. One thread calls `apply`; any thread reads (see Columns for what a reader may rely on)."""
+    """Columns of one run. One thread calls `apply`; any thread reads (see Columns for what a reader may rely on).
+
+    Nothing here is a container that may be walked through while it changes: lists are only appended to, `requests` is
+    `Growing`, and every other dict is replaced as a whole.
+    """
 
     def __init__(self, source: DetailSource | None = None) -> None:
         self.source = source
         self.meta: dict[str, str] = {}
         self.configs: list[Config] = []
-        self.requests: dict[int, Request] = {}
+        self.requests: Growing[Request] = Growing()
         self.steps = Columns(
             {**dict.fromkeys(STEP_INTS, np.int64), "kind": np.uint8, "attention_kernel": np.int16, "launch": np.uint8}
         )
@@ -137,6 +142,8 @@ class Session:
         self._attention: OrderedDict[tuple[int, int, int], list[tuple[int, int, bytes]]] = OrderedDict()
         self._attention_bytes = 0
         self._spilled: set[tuple[int, int, int]] = set()
+        self._maps: list[tuple[int, int, int]] = []
+        """Every map there ever was, in `_attention` or `_spilled`; these two are only asked, never walked through."""
         self._alternatives: OrderedDict[int, bytes] = OrderedDict()
         self._texts: dict[str, str] = {}
         """Each different text once: a million tokens are made of a few thousand."""
@@ -148,6 +155,8 @@ class Session:
         steps: list[schema.Step] = []
         tokens: list[schema.Token] = []
         work: list[schema.Work] = []
+        blocks: list[tuple[int, ...]] = []
+        speculation: list[tuple[int, ...]] = []
         for event in events:
             match event:
                 case schema.Step():
@@ -159,15 +168,16 @@ class Session:
                 case schema.AttentionRow():
                     self._add_attention(event)
                 case schema.KvBlock():
-                    self.kv_blocks.append(
-                        (event.step_id, event.t_ns, event.block, event.request_id, BLOCK_EVENTS.index(event.event))
-                    )
+                    kind = BLOCK_EVENTS.index(event.event)
+                    blocks.append((event.step_id, event.t_ns, event.block, event.request_id, kind))
                 case schema.Speculation():
-                    self.speculation.append((event.step_id, event.request_id, event.proposed, event.accepted))
+                    speculation.append((event.step_id, event.request_id, event.proposed, event.accepted))
                 case schema.DeviceSample():
                     self.device_samples.append((event.t_ns, event.device, event.name, event.value))
                 case _:
                     self._apply_rare(event)
+        self.kv_blocks.extend(blocks)  # rows come after the requests they name
+        self.speculation.extend(speculation)
         self._add_work(work)
         self._add_steps(steps)
         self._add_tokens(tokens)
@@ -176,14 +186,14 @@ class Session:
     def _apply_rare(self, event: schema.AnyEvent) -> None:
         match event:
             case schema.SessionStarted():
-                self.meta.update(event.meta)
+                self.meta = {**self.meta, **event.meta}
             case schema.ConfigChanged():
                 self.configs.append(Config(event.id, event.step_id, json.loads(event.json)))
             case schema.RequestArrived():
-                self.requests[event.id] = Request(
+                self.requests.add(event.id, Request(
                     event.id, event.prompt, event.prompt_token_ids, event.prompt_token_texts,
                     json.loads(event.params), event.arrived_ns,
-                )  # fmt: skip
+                ))  # fmt: skip
             case schema.RequestScheduled():
                 self.requests[event.id].scheduled_ns = event.scheduled_ns
             case schema.RequestFinished():
@@ -230,11 +240,15 @@ class Session:
     def _add_attention(self, row: schema.AttentionRow) -> None:
         key = (row.request_id, row.layer, row.head)
         if key not in self._spilled:
-            self._attention.setdefault(key, []).append((row.step_id, row.position, row.probs))
+            if key not in self._attention:
+                self._attention[key] = []
+                self._maps.append(key)
+            self._attention[key].append((row.step_id, row.position, row.probs))
             self._attention_bytes += len(row.probs)
         while self._attention_bytes > ATTENTION_BYTES and self._attention:
-            oldest, rows = self._attention.popitem(last=False)
-            self._spilled.add(oldest)
+            oldest, rows = next(iter(self._attention.items()))
+            self._spilled.add(oldest)  # before it is gone from memory: a map is always in one of both
+            del self._attention[oldest]
             self._attention_bytes -= sum(len(probs) for _, _, probs in rows)
 
     # --- reading ----------------------------------------------------------------------------------------------------
@@ -267,7 +281,7 @@ class Session:
 
     def attention_maps(self) -> list[tuple[int, int, int]]:
         """(request, layer, head) of every map that was recorded in this process or loaded."""
-        return sorted({*self._attention, *self._spilled})
+        return sorted(self._maps)
 
     def attention_map(self, request_id: int, layer: int, head: int) -> list[tuple[int, int, bytes]]:
         """Rows (step_id, position, probs as float16 bytes) of one map, in the order they were recorded."""
@@ -290,4 +304,7 @@ class Session:
 
     def know_attention(self, maps: Iterable[tuple[int, int, int]]) -> None:
         """Say which maps lie in the file, for a session that is opened rather than recorded."""
-        self._spilled.update(maps)
+        for key in maps:
+            if key not in self._spilled and key not in self._attention:
+                self._maps.append(key)
+            self._spilled.add(key)

@@ -23,6 +23,11 @@ from engine.session.tables import APPLICATION_ID, COLUMNS, CREATE, INSERT, VERSI
 COMMIT_EVERY_S: Final = 0.08
 """Under the 100 ms that the format promises, so that a late call still keeps the promise."""
 
+LOCKED_WITHIN_S: Final = 30.0
+"""How long a commit waits for a reader where there is no write-ahead log: as long as a copy of a large file takes."""
+READERS_WITHIN_S: Final = 2.0
+"""How long the end of a recording waits for those who read it."""
+
 HEADER_BYTES: Final = 100
 """SQLite's header at the start of a file."""
 
@@ -53,18 +58,11 @@ class SessionWriter:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
-        self._make_room()
+        self._begin = "BEGIN"
+        check_destination(self.path)
         try:
-            self._db = sqlite3.connect(self.path, isolation_level=None)
-            self._db.execute("BEGIN")  # one commit for all tables: each waits for the disk, and the run for this file
-            self._db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            self._db.execute(f"PRAGMA user_version = {VERSION}")
-            for statement in CREATE:
-                self._db.execute(statement)
-            self._db.execute("COMMIT")
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = FULL")  # a commit is on the disk, also if the power goes
-            self._db.execute("BEGIN")
+            self._db = self._made()
+            self._db.execute(self._begin)
         except sqlite3.Error as error:
             raise SessionFileError(f"The session file {self.path} cannot be written: {error}.") from error
         self._committed_at = time.monotonic()
@@ -73,6 +71,36 @@ class SessionWriter:
         self._unpacked: dict[str, list[tuple[Any, ...]]] = {table: [] for table in PACKED}
         self._packed = dict.fromkeys(PACKED, 0)
         self._failed: SessionFileError | None = None
+
+    def _made(self) -> sqlite3.Connection:
+        """A new file with its tables. Raises sqlite3.Error, SessionFileError.
+
+        Its write-ahead log needs memory that processes share, which not every file system gives (network and overlay
+        file systems, some containers); there a rollback journal keeps the same promises, and readers wait for commits.
+        """
+        try:
+            return self._make("WAL")
+        except sqlite3.OperationalError:
+            self._begin = "BEGIN IMMEDIATE"  # so that others see at any time that it is being written
+            return self._make("TRUNCATE")
+
+    def _make(self, journal: str) -> sqlite3.Connection:
+        self._make_room()
+        db = sqlite3.connect(self.path, LOCKED_WITHIN_S, isolation_level=None)
+        try:
+            db.execute("BEGIN")  # one commit for all tables: each waits for the disk, and the run for this file
+            db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            db.execute(f"PRAGMA user_version = {VERSION}")
+            for statement in CREATE:
+                db.execute(statement)
+            db.execute("COMMIT")
+            db.execute(f"PRAGMA journal_mode = {journal}")
+            db.execute("PRAGMA synchronous = FULL")  # a commit is on the disk, also if the power goes
+            db.execute("SELECT count(*) FROM meta").fetchall()  # the log is not there before it is needed
+        except BaseException:
+            db.close()
+            raise
+        return db
 
     def __enter__(self) -> Self:
         return self
@@ -120,7 +148,7 @@ class SessionWriter:
         """Commit now."""
         try:
             self._db.execute("COMMIT")
-            self._db.execute("BEGIN")
+            self._db.execute(self._begin)
         except sqlite3.Error as error:
             raise self._failure(error) from error
         self._changed = False
@@ -133,14 +161,31 @@ class SessionWriter:
                 self._db.execute("COMMIT")
             if self._failed is None:
                 self._pack_the_rest()
-            self._db.execute("PRAGMA journal_mode = DELETE")
+            self._leave_one_file()
         except sqlite3.ProgrammingError:
             return  # closed before
         except sqlite3.OperationalError as error:
-            if "locked" not in str(error):  # somebody reads it: the WAL stays beside it until they close
-                raise self._failure(error) from error
+            raise self._failure(error) from error
         finally:
             self._db.close()
+
+    def _leave_one_file(self) -> None:
+        """Bring everything into the file itself, and take the log away unless somebody keeps the file open.
+
+        SQLite does not wait for readers here, so this does, for as long as a question or a copy may take.
+        """
+        deadline = time.monotonic() + READERS_WITHIN_S
+        while True:
+            try:
+                self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+                self._db.execute("PRAGMA journal_mode = DELETE")
+                return
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error):
+                    raise
+                if time.monotonic() > deadline:
+                    return  # the file is whole; an empty log stays beside it until they close
+            time.sleep(0.01)
 
     def _pack_the_rest(self) -> None:
         self._db.execute("BEGIN")
@@ -186,7 +231,6 @@ class SessionWriter:
 
     def _make_room(self) -> None:
         """Remove an older session at this path and make an empty file in its place."""
-        check_destination(self.path)
         try:
             self.path.unlink(missing_ok=True)
             for companion in ("-wal", "-shm", "-journal"):
@@ -234,7 +278,9 @@ def in_use(path: Path) -> bool:
     """Whether a program writes this session file, or reads one that was not closed by its writer."""
     db = sqlite3.connect(path, timeout=0, isolation_level=None)
     try:
-        db.execute("PRAGMA journal_mode = DELETE")  # takes the file for itself alone
+        db.execute("PRAGMA journal_mode = DELETE")  # takes a file with a write-ahead log for itself alone
+        db.execute("BEGIN IMMEDIATE")
+        db.execute("ROLLBACK")
     except sqlite3.OperationalError as error:
         return "locked" in str(error)
     except sqlite3.DatabaseError:

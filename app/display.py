@@ -1,0 +1,57 @@
+"""Whether there is a display to open a window on."""
+
+from __future__ import annotations
+
+import re
+import socket
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from engine.errors import InputError
+
+X_SOCKETS: Final = "/tmp/.X11-unix/X"
+TIMEOUT_S: Final = 2.0
+
+
+def check_display(environment: Mapping[str, str], commands: tuple[str, ...], platform: str = sys.platform) -> None:
+    """Raise InputError where Qt would find no display, which it says by ending the program, or by drawing for nobody.
+
+    What the user chose with QT_QPA_PLATFORM is not looked into.
+    """
+    if not platform.startswith(("linux", "freebsd")) or environment.get("QT_QPA_PLATFORM"):
+        return
+    x, wayland = environment.get("DISPLAY", ""), environment.get("WAYLAND_DISPLAY", "")
+    instead = f"These work without one: {', '.join(f'decodescope {command}' for command in commands)}."
+    if not x and not wayland:
+        raise InputError(
+            f"There is no display to open a window on: neither DISPLAY nor WAYLAND_DISPLAY is set. {instead}"
+        )
+    if (wayland and _wayland_answers(wayland, environment)) or (x and _x_answers(x)):
+        return
+    named = " and ".join(f"{name}={value}" for name, value in (("WAYLAND_DISPLAY", wayland), ("DISPLAY", x)) if value)
+    raise InputError(f"The display that is named ({named}) does not answer. {instead}")
+
+
+def _wayland_answers(name: str, environment: Mapping[str, str]) -> bool:
+    return _answers(str(Path(environment.get("XDG_RUNTIME_DIR", "/")) / name))
+
+
+def _x_answers(name: str) -> bool:
+    """Whether an X server of this machine answers; one of another machine is taken at its word."""
+    match = re.fullmatch(r"(?:unix)?:(\d+)(?:\.\d+)?", name)
+    if match is None:
+        return True
+    path = f"{X_SOCKETS}{match.group(1)}"
+    return _answers(f"\0{path}") or _answers(path)
+
+
+def _answers(address: str) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as one:
+        one.settimeout(TIMEOUT_S)
+        try:
+            one.connect(address)
+        except OSError:
+            return False
+    return True

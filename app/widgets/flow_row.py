@@ -1,0 +1,102 @@
+"""A row of widgets that goes on in the next one where the width ends, like words in a text."""
+
+from __future__ import annotations
+
+import shiboken6
+from PySide6.QtCore import QCoreApplication, QEvent, QPoint, QRect, QSize, Qt
+from PySide6.QtGui import QResizeEvent, QShowEvent
+from PySide6.QtWidgets import QSizePolicy, QWidget, QWidgetItem
+
+
+class FlowRow(QWidget):
+    """Its children from left to right, centred on their row, wrapped at the right edge; its height follows its width.
+
+    A widget that places its children itself, and no QLayout: a layout in Python would hold layout items, which Qt
+    deletes with their widgets without a word to Python, and whatever touched one afterwards would end the program.
+    What is held here are widgets, of which can be told whether they are still there.
+    """
+
+    def __init__(self, parent: QWidget | None = None, spacing: int = 8) -> None:
+        super().__init__(parent)
+        self._flow: list[QWidget] = []
+        self._spacing = spacing
+        policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
+        policy.setHeightForWidth(True)
+        self.setSizePolicy(policy)
+
+    def add(self, child: QWidget) -> None:
+        """Put a widget behind the others."""
+        hidden = child.isHidden() and child.testAttribute(Qt.WidgetAttribute.WA_WState_ExplicitShowHide)
+        child.setParent(self)
+        self._flow.append(child)
+        if self.isVisible() and not hidden:
+            child.show()
+        self._changed()
+
+    @property
+    def flow(self) -> list[QWidget]:
+        """The children that are there and still this widget's, in order."""
+        self._flow = [one for one in self._flow if shiboken6.isValid(one) and one.parentWidget() is self]
+        return list(self._flow)
+
+    def heightForWidth(self, width: int) -> int:
+        return self._place(width, move=False)
+
+    def sizeHint(self) -> QSize:
+        return self.minimumSizeHint()
+
+    def minimumSizeHint(self) -> QSize:
+        """The size of the widest and of the highest child."""
+        size = QSize()
+        for child in self.flow:
+            if not child.isHidden():
+                size = size.expandedTo(QWidgetItem(child).minimumSize())
+        margins = self.contentsMargins()
+        return size + QSize(margins.left() + margins.right(), margins.top() + margins.bottom())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._place(self.width(), move=True)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._changed()  # nobody says what changed in a widget that cannot be seen
+
+    def event(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.LayoutRequest:
+            self._changed()
+        elif event.type() == QEvent.Type.ChildRemoved:  # half gone as yet: not a moment to ask for its size
+            QCoreApplication.postEvent(self, QEvent(QEvent.Type.LayoutRequest))
+        return super().event(event)
+
+    def _changed(self) -> None:
+        self.updateGeometry()
+        self._place(self.width(), move=True)
+
+    def _place(self, width: int, move: bool) -> int:
+        """Lay the children out in this width (really, if `move`); returns the height they need."""
+        margins = self.contentsMargins()
+        left, right = margins.left(), width - margins.right()
+        x, y = left, margins.top()
+        row: list[tuple[QWidget, QRect]] = []
+        for child in self.flow:
+            if not shiboken6.isValid(child) or child.isHidden():
+                continue
+            size = QWidgetItem(child).sizeHint()
+            if row and x + size.width() > right:
+                y = _close_row(row, y, move) + self._spacing
+                row, x = [], left
+            row.append((child, QRect(QPoint(x, y), size)))
+            x += size.width() + self._spacing
+        return _close_row(row, y, move) + margins.bottom()
+
+
+def _close_row(row: list[tuple[QWidget, QRect]], y: int, move: bool) -> int:
+    """Centre a row's widgets on its height; returns where it ends."""
+    height = max((box.height() for _, box in row), default=0)
+    if move:
+        for child, box in row:
+            if shiboken6.isValid(child):  # one that was moved before may have ended its neighbour
+                box.moveTop(y + (height - box.height()) // 2)
+                child.setGeometry(box)
+    return y + height

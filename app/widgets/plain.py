@@ -1,0 +1,46 @@
+"""Text that comes from outside (tokens, prompts, paths, names) shown as it stands.
+
+Qt takes for rich text what looks like it (`<s>`, `<table>`), makes a key of the letter after `&`, and a mark of
+unsaved changes of `[*]`. Whatever is not written in this program goes through here on its way to the screen.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+
+from PySide6 import QtGui
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QLabel, QWidget
+
+
+def plain(text: str, wrap: bool = True) -> str:
+    """A text for a tool tip, which has no switch for rich text; `wrap` False keeps lines as long as they are."""
+    if wrap and not QtGui.Qt.mightBeRichText(text):
+        return text
+    body = html.escape(text).replace("\n", "<br>")
+    return f"<p style='white-space:{'pre-wrap' if wrap else 'pre'}'>{body}</p>"
+
+
+def menu_text(text: str) -> str:
+    """A text for a menu or a button, where `&` stands before the letter of a key."""
+    return text.replace("&", "&&")
+
+
+def without_keys(text: str) -> str:
+    """What a menu's or a button's text says, without the marks of its keys."""
+    return re.sub(r"&(.?)", r"\1", text)
+
+
+def title_text(text: str) -> str:
+    """A text for a window's title, where `[*]` stands for unsaved changes."""
+    return text.replace("[*]", "[*][*]")
+
+
+class PlainLabel(QLabel):
+    """A label that shows its text as it stands; with a buddy, `&` stands before the letter of its key."""
+
+    def __init__(self, text: str = "", parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setText(text)

@@ -1,0 +1,52 @@
+"""Text of models and people in a form that other programs can take: XML, names of slices, cells of a spreadsheet."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from engine.session.store import Session
+
+NOT_XML: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
+"""Characters that no XML 1.0 document may hold, not even escaped (its production Char), and DEL."""
+DELETE: Final = 0x7F
+FORMULA: Final = re.compile(r"'*[=+\-@\t\r]")
+"""How a cell begins that a spreadsheet takes for a formula, or that was made harmless before."""
+
+
+def xml_text(text: str) -> str:
+    """The text with what XML forbids shown instead: a control character by its picture (␁, ␛), others by �."""
+    return NOT_XML.sub(_picture, text)
+
+
+def _picture(match: re.Match[str]) -> str:
+    code = ord(match.group())
+    return "\u2421" if code == DELETE else chr(0x2400 + code) if code < ord(" ") else "\ufffd"
+
+
+def slice_name(session: Session, rows: Sequence[int]) -> str:
+    """What a slice of a trace that stands for these tokens is called: their text, with ids where it shows nothing."""
+    table = session.tokens
+    text = "".join(table["text"][row] for row in rows)
+    return text if text.strip() else ", ".join(f"token {table['token_id'][row]} {table['text'][row]!r}" for row in rows)
+
+
+def cells(row: Iterable[Any]) -> list[Any]:
+    """A row of a CSV file in which no text is a formula: one that would be begins with an apostrophe more.
+
+    Numbers stay as they are, also those that are written as text. To have the text back, take one apostrophe from a
+    cell that has `=`, `+`, `-`, `@`, a tab or a carriage return after one or more apostrophes.
+    """
+    return [f"'{value}" if isinstance(value, str) and _is_formula(value) else value for value in row]
+
+
+def _is_formula(text: str) -> bool:
+    if not FORMULA.match(text):
+        return False
+    try:
+        float(text)
+    except ValueError:
+        return True
+    return False

@@ -1,0 +1,167 @@
+"""Signals end a recording and the window as Ctrl-C and the close button do; without a display no window is begun."""
+
+from __future__ import annotations
+
+import os
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from app import signals
+from app.display import check_display
+from engine.errors import InputError
+from engine.session.file import open_session
+from tests.app.cli.conftest import ROOT
+
+LONG = ("record", "--max-new-tokens", "100000", "--kv", "none", "--ignore-eos", "-o", "t.dscope")
+WAIT_S = 120.0
+
+
+def start(arguments: tuple[str, ...], folder: Path, environment: dict[str, str]) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "app.main", *arguments], cwd=folder, text=True,
+        env={**environment, "PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+
+
+def wait_for_steps(path: Path) -> None:
+    """Wait until a recording has committed some steps."""
+    deadline = time.monotonic() + WAIT_S
+    log = path.with_name(f"{path.name}-wal")
+    while not (log.exists() and log.stat().st_size > 100_000):
+        assert time.monotonic() < deadline
+        select.select([], [], [], 0.05)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_signal_ends_a_recording_whole(tmp_path: Path, environment: dict[str, str], number: signal.Signals) -> None:
+    process = start(LONG, tmp_path, environment)
+    wait_for_steps(tmp_path / "t.dscope")
+    process.send_signal(number)
+    _, err = process.communicate(timeout=WAIT_S)
+    assert process.returncode == 128 + number
+    assert err.splitlines()[-1] == "decodescope: interrupted; the session until then is in t.dscope."
+    assert [one.name for one in tmp_path.glob("t.dscope*")] == ["t.dscope"]
+    alone = tmp_path / "elsewhere" / "copy.dscope"
+    alone.parent.mkdir()
+    shutil.copyfile(tmp_path / "t.dscope", alone)
+    session = open_session(alone)
+    assert len(session.steps) > 20
+    assert session.requests[0].finish_reason == "cancelled"
+
+
+def test_a_lost_terminal_ends_a_recording_whole(tmp_path: Path, environment: dict[str, str]) -> None:
+    """The window of the terminal is closed: SIGHUP, and nothing more can be written to it."""
+    master, slave = os.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "app.main", *LONG], cwd=tmp_path, stdin=slave, stdout=slave, stderr=slave,
+        env={**environment, "PYTHONPATH": str(ROOT)}, start_new_session=True,
+    )  # fmt: skip
+    os.close(slave)
+    wait_for_steps(tmp_path / "t.dscope")
+    os.close(master)
+    process.send_signal(signal.SIGHUP)
+    assert process.wait(WAIT_S) == 128 + signal.SIGHUP
+    assert open_session(tmp_path / "t.dscope").requests[0].finish_reason == "cancelled"
+
+
+def test_what_is_ignored_stays_ignored() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup leaves it
+    try:
+        with signals.raised():
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+            with pytest.raises(signals.Ended) as ended:
+                signal.raise_signal(signal.SIGTERM)
+            assert ended.value.exit_status == 143
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_signals_wait_until_a_piece_is_done() -> None:
+    done = []
+    with signals.noted() as asked:
+        asked.raise_if_asked()
+        signal.raise_signal(signal.SIGTERM)
+        done.append(1)
+        with pytest.raises(signals.Ended):
+            asked.raise_if_asked()
+    assert done == [1]
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+WINDOW = """
+import sys
+from PySide6.QtCore import QTimer
+from app import gui
+made = gui.make_window
+def make(preferences):
+    window = made(preferences)
+    def begun():
+        if window._session is not None and len(window._session.steps) > 50:
+            window.documents.saves.save(window.documents.path, gui.Path("saved.dscope"))
+            print(window.documents.path, flush=True)
+            timer.stop()
+    timer = QTimer(window)
+    timer.timeout.connect(begun)
+    timer.start(50)
+    window.run_panel.ignore_eos.setChecked(True)
+    window.run_panel.tokens.setValue(900)
+    window.control._feed.model_ready.connect(lambda _: window.control.run_prompt())
+    return window
+gui.make_window = make
+sys.exit(gui.run_window(None, "demo"))
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_closes_the_window_with_its_recording_whole(
+    tmp_path: Path, environment: dict[str, str], number: signal.Signals
+) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", WINDOW], cwd=tmp_path, text=True, env={**environment, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stdout is not None
+    path = Path(process.stdout.readline().strip())
+    process.send_signal(number)
+    _, err = process.communicate(timeout=WAIT_S)
+    assert process.returncode == 128 + number, err
+    assert [one.name for one in path.parent.glob("*.dscope*")] == [path.name]
+    session = open_session(path)
+    assert len(session.steps) > 50
+    assert session.requests[0].finish_reason is not None
+    saved = open_session(tmp_path / "saved.dscope")
+    assert len(saved.steps) == len(session.steps)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="displays are named by the environment")
+def test_without_a_display_the_window_says_so(tmp_path: Path, environment: dict[str, str]) -> None:
+    bare = {k: v for k, v in environment.items() if k not in ("QT_QPA_PLATFORM", "DISPLAY", "WAYLAND_DISPLAY")}
+    for more, says in (({}, "neither DISPLAY nor WAYLAND_DISPLAY is set"), ({"DISPLAY": ":4711"}, "does not answer")):
+        process = start((), tmp_path, {**bare, **more})
+        out, err = process.communicate(timeout=WAIT_S)
+        assert (process.returncode, out) == (2, "")
+        assert err.startswith("decodescope: ")
+        assert says in err
+        assert "These work without one: decodescope record, decodescope info" in err
+        assert err.count("\n") == 1
+
+
+def test_a_display_that_answers_or_was_chosen_is_taken(tmp_path: Path) -> None:
+    check_display({"QT_QPA_PLATFORM": "offscreen"}, ("record",), "linux")
+    check_display({}, ("record",), "darwin")
+    check_display({}, ("record",), "win32")
+    check_display({"DISPLAY": "far:0"}, ("record",), "linux")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "wayland-0"))
+        with pytest.raises(InputError, match="does not answer"):
+            check_display({"WAYLAND_DISPLAY": "wayland-0", "XDG_RUNTIME_DIR": str(tmp_path)}, ("record",), "linux")
+        server.listen()
+        check_display({"WAYLAND_DISPLAY": "wayland-0", "XDG_RUNTIME_DIR": str(tmp_path)}, ("record",), "linux")

@@ -1,0 +1,216 @@
+"""What is saved belongs to the session it was asked for, in whatever order things are saved, opened, run and closed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from app.recordings import Recordings
+from app.window import MainWindow
+from engine.errors import SessionFileError
+from engine.session import file as session_file
+from engine.session.file import open_session, save_as
+from tests.app.conftest import Engines
+from tests.app.test_window import a_recording, error_text, press, run_to_the_end
+
+OF_A_FILE = 50
+"""Steps of a recording that is opened; a run has other numbers."""
+
+
+def begin_long_run(qtbot: QtBot, window: MainWindow, engines: Engines) -> None:
+    engines.now._steps = 50_000
+    press(window, "Run")
+    qtbot.waitUntil(lambda: window._session is not None and len(window._session.steps) > 100)
+
+
+def save(qtbot: QtBot, window: MainWindow, target: Path) -> None:
+    with qtbot.waitSignal(window.documents.saved):
+        window.documents.save(target)
+
+
+def open_(qtbot: QtBot, window: MainWindow, path: Path) -> None:
+    with qtbot.waitSignal(window.documents.opened):
+        window.documents.open(str(path))
+
+
+def stop(qtbot: QtBot, window: MainWindow) -> None:
+    with qtbot.waitSignal(window._feed.run_ended):
+        window.control.stop()
+
+
+def steps_of(path: Path) -> int:
+    return len(open_session(path).steps)
+
+
+def test_a_run_saved_while_it_goes_on_is_what_its_name_holds_whatever_is_shown_at_its_end(
+    qtbot: QtBot, window: MainWindow, engines: Engines, tmp_path: Path
+) -> None:
+    begin_long_run(qtbot, window, engines)
+    live = window._session
+    save(qtbot, window, tmp_path / "x.dscope")
+    open_(qtbot, window, a_recording(tmp_path / "b.dscope"))
+    with qtbot.waitSignal(window.documents.saved) as saved:
+        stop(qtbot, window)
+    assert live is not None
+    assert steps_of(tmp_path / "x.dscope") == len(live.steps) > 100
+    assert saved.args == [window.control.live[1] if window.control.live else "", str(tmp_path / "x.dscope")]
+    assert window.windowTitle() == "b.dscope — DecodeScope"  # that is what is shown
+
+
+def test_a_run_that_is_followed_by_another_is_saved_whole(
+    qtbot: QtBot, window: MainWindow, engines: Engines, tmp_path: Path
+) -> None:
+    begin_long_run(qtbot, window, engines)
+    first = window._session
+    save(qtbot, window, tmp_path / "x.dscope")
+    with qtbot.waitSignal(window.documents.saved):
+        window.control.run_prompt()  # ends the first run
+    assert first is not None
+    assert steps_of(tmp_path / "x.dscope") == len(first.steps)
+    assert window._session is not first
+    stop(qtbot, window)
+    assert steps_of(tmp_path / "x.dscope") == len(first.steps)
+
+
+def test_a_run_whose_engine_dies_is_saved_with_the_mark_of_it(
+    qtbot: QtBot, window: MainWindow, engines: Engines, tmp_path: Path
+) -> None:
+    begin_long_run(qtbot, window, engines)
+    save(qtbot, window, tmp_path / "x.dscope")
+    with qtbot.waitSignal(window.documents.saved):
+        engines.now.die("The engine process was killed (signal 9).")
+    assert open_session(tmp_path / "x.dscope").marks[-1].kind == "fault"
+    error_text(window)
+
+
+def test_closing_the_window_saves_the_run_to_its_end(
+    qtbot: QtBot, window: MainWindow, engines: Engines, tmp_path: Path, recordings: Recordings
+) -> None:
+    begin_long_run(qtbot, window, engines)
+    save(qtbot, window, tmp_path / "x.dscope")
+    open_(qtbot, window, a_recording(tmp_path / "b.dscope"))
+    window.documents.save(tmp_path / "of-b.dscope")  # and at once:
+    window.close()
+    (path,) = recordings.paths()
+    assert steps_of(tmp_path / "x.dscope") == steps_of(path) > 100
+    assert steps_of(tmp_path / "of-b.dscope") == OF_A_FILE
+
+
+def test_a_run_that_ends_while_it_is_copied_is_copied_again(
+    qtbot: QtBot, window: MainWindow, engines: Engines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin_long_run(qtbot, window, engines)
+    live = window._session
+    copies: list[int] = []
+
+    def save_and_wait(source: str, target: str) -> None:
+        save_as(source, target)
+        copies.append(steps_of(Path(target)))
+        if len(copies) == 1:  # the copy is made, and nobody has heard of it yet
+            window._feed.stop_run()
+            while window._feed._active:
+                window._feed.msleep(1)
+
+    monkeypatch.setattr(session_file, "save_as", save_and_wait)
+    window.documents.save(tmp_path / "x.dscope")
+    qtbot.waitUntil(lambda: len(copies) == 2)
+    qtbot.waitUntil(lambda: not window.documents._tasks)
+    assert live is not None
+    assert steps_of(tmp_path / "x.dscope") == len(live.steps)
+
+
+def test_what_was_saved_last_under_a_name_stays_there(
+    qtbot: QtBot, window: MainWindow, engines: Engines, tmp_path: Path
+) -> None:
+    begin_long_run(qtbot, window, engines)
+    save(qtbot, window, tmp_path / "x.dscope")
+    save(qtbot, window, tmp_path / "y.dscope")
+    open_(qtbot, window, a_recording(tmp_path / "b.dscope"))
+    save(qtbot, window, tmp_path / "x.dscope")  # now b, over the run
+    with qtbot.waitSignal(window.documents.saved):
+        stop(qtbot, window)
+    qtbot.waitUntil(lambda: not window.documents._tasks)
+    assert steps_of(tmp_path / "x.dscope") == OF_A_FILE
+    assert steps_of(tmp_path / "y.dscope") > 100
+
+
+def test_a_dialog_that_is_answered_after_another_session_came_saves_the_one_it_was_opened_for(
+    qtbot: QtBot, window: MainWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_(qtbot, window, a_recording(tmp_path / "b.dscope"))
+
+    def answer(*_: object) -> tuple[str, str]:
+        run_to_the_end(qtbot, window)  # a run that waited for its model begins while the dialog is open
+        return str(tmp_path / "x.dscope"), ""
+
+    monkeypatch.setattr("app.documents.QFileDialog.getSaveFileName", answer)
+    with qtbot.waitSignal(window.documents.saved):
+        window.documents.ask_save()
+    assert steps_of(tmp_path / "x.dscope") == OF_A_FILE
+
+
+def test_a_copy_that_cannot_be_renewed_at_the_end_is_told_before_the_window_goes(
+    qtbot: QtBot, window: MainWindow, engines: Engines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin_long_run(qtbot, window, engines)
+    save(qtbot, window, tmp_path / "x.dscope")
+    before = (tmp_path / "x.dscope").read_bytes()
+
+    def fail(*_: object) -> None:
+        raise SessionFileError("The disk is full.")
+
+    said: list[str] = []
+    monkeypatch.setattr(session_file, "save_as", fail)
+    monkeypatch.setattr("PySide6.QtWidgets.QMessageBox.exec", lambda box: said.append(box.text()))
+    window.close()
+    assert said == ["The disk is full."]
+    assert (tmp_path / "x.dscope").read_bytes() == before
+
+
+def test_of_two_files_the_one_that_was_asked_for_last_is_shown(
+    qtbot: QtBot, window: MainWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow, quick = a_recording(tmp_path / "slow.dscope", 60), a_recording(tmp_path / "quick.dscope")
+    shown = window.documents.opened
+
+    def open_slowly(path: str) -> object:
+        if path == str(slow):
+            for _ in range(500):
+                if window.documents.path == str(quick):
+                    break
+                window._feed.msleep(10)
+        return open_session(path)
+
+    monkeypatch.setattr(session_file, "open_session", open_slowly)
+    with qtbot.waitSignal(shown):
+        window.documents.open(str(slow))
+        window.documents.open(str(quick))
+    qtbot.waitUntil(lambda: not window.documents._tasks)
+    assert window.documents.path == str(quick)
+
+
+def test_a_session_is_written_as_a_trace_to_its_end_though_another_one_is_shown(
+    qtbot: QtBot, window: MainWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from engine.export import chrome
+
+    write = chrome.write_chrome
+    open_(qtbot, window, a_recording(tmp_path / "b.dscope"))
+    other = str(a_recording(tmp_path / "c.dscope"))
+
+    def write_late(session: object, path: str) -> None:
+        for _ in range(500):
+            if window.documents.path == other:
+                break
+            window._feed.msleep(10)
+        session.source.step_blobs(0)  # type: ignore[attr-defined]
+        write(session, path)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(chrome, "write_chrome", write_late)
+    with qtbot.waitSignal(window.documents.said) as said:
+        window.documents.export_trace(tmp_path / "b.json")
+        window.documents.open(other)
+    assert said.args == [f"Exported {tmp_path / 'b.json'}"]
+    assert window.documents._left == []
