@@ -90,11 +90,13 @@ class Detokenizer:
     """Incremental: what each token adds to the text, held back while it ends within a character.
 
     A token's text can depend on the tokens before it (leading spaces, bytes that join), so two tails of the sequence
-    are compared: the tokens last given out, and these with the new ones.
+    are compared: the tokens last given out, and these with the new ones. Tokens that decoding leaves out (special ones,
+    and ids that stand for nothing) are no part of either: a tail of them alone would be a text's beginning again.
     """
 
     def __init__(self, fast: FastTokenizer) -> None:
         self._fast = fast
+        self._skipped = {token for token, added in fast.get_added_tokens_decoder().items() if added.special}
         self._ids: list[int] = []
         self._given = 0
         """How many of `_ids` have been given out."""
@@ -103,6 +105,8 @@ class Detokenizer:
 
     def push(self, token_id: int) -> str:
         """The text that this token completes, perhaps none."""
+        if token_id in self._skipped or self._fast.id_to_token(token_id) is None:
+            return ""
         self._ids.append(token_id)
         text: str = self._fast.decode(self._ids, skip_special_tokens=True)
         if text.endswith(UNFINISHED) and len(self._ids) - self._given < HELD_BACK:
@@ -115,9 +119,11 @@ class Detokenizer:
 
     def _give(self, text: str) -> str:
         new = text[len(self._given_text) :]
-        del self._ids[: self._given]
-        self._given = len(self._ids)
-        self._given_text = self._fast.decode(self._ids, skip_special_tokens=True)
+        rest: str = self._fast.decode(self._ids[self._given :], skip_special_tokens=True)
+        if rest or len(self._ids) >= HELD_BACK:  # tokens without a text of their own are no context for what follows
+            del self._ids[: self._given]
+            text = rest
+        self._given, self._given_text = len(self._ids), text
         return new
 
 
