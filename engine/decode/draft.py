@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from engine.attention.build import make_attention
 from engine.cache.build import make_cache
@@ -49,12 +50,16 @@ class DraftProposer:
     A draft is drawn with the request's own sampling parameters from a stream of its own, so that the target's test is
     independent of it. The cache is rolled back to the tokens that became known when they are, and again before it goes
     on, as it may be asked for drafts of what nobody settled.
+
+    Both may pad their vocabulary otherwise: nothing is drafted that only one of them has a row for.
     """
 
     name = "draft"
 
-    def __init__(self, model: LoadedModel) -> None:
+    def __init__(self, model: LoadedModel, vocab: int | None = None) -> None:
+        """`vocab` is the number of the target's logits; None: as many as the draft's."""
         self._model = model
+        self._vocab = model.config.vocab if vocab is None else vocab
         self._cache = make_cache(Switches(kv="contiguous"), model.config, model.device, model.dtype)
         self._attention = make_attention("sdpa", model.config)
         self._cost = CostModel(model.config, model.dtype.itemsize)
@@ -111,11 +116,13 @@ class DraftProposer:
         for run in runs:
             text = [*run.request.tokens, *run.drafts]
             first = len(run.fed)
-            parts.append((run.request.id, first, text[first:]))
+            # A token in the target's padding is nothing to the draft model, but it does take a position.
+            parts.append((run.request.id, first, [min(token, self._model.config.vocab - 1) for token in text[first:]]))
             run.fed = text
         batch = Batch.of(parts, device=str(self._model.device))
         self._cache.begin(batch)
         logits = self._model.decoder.forward(batch, self._cache, self._attention, NoTimer())  # [R, V]
+        logits = logits[:, : self._vocab]
         flops, moved = self._cost.of(((span.first, span.end) for span in batch.spans), len(runs))
         self._spent = (self._spent[0] + flops, self._spent[1] + moved)
         params = [run.request.spec.sampling for run in runs]
@@ -125,7 +132,7 @@ class DraftProposer:
             probs = distribution(logits, params)
             uniforms = [float(run.stream.random()) for run in runs]
             tokens = draw(probs, torch.tensor(uniforms, dtype=torch.float64, device=logits.device)).tolist()
-            for run, row in zip(runs, probs, strict=True):
+            for run, row in zip(runs, pad(probs, (0, self._vocab - probs.shape[-1])), strict=True):
                 run.probs.append(row)
         for run, token in zip(runs, tokens, strict=True):
             run.drafts.append(int(token))

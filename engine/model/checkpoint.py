@@ -46,6 +46,20 @@ class Checkpoint:
         """What all tensors take, as stored."""
         return sum(entry.bytes for entry in self.entries.values())
 
+    @property
+    def names_dtype(self) -> bool:
+        """Whether config.json says which dtype the model was made in."""
+        return bool(self.config.get("dtype") or self.config.get("torch_dtype"))
+
+    @property
+    def stored_dtype(self) -> torch.dtype:
+        """The dtype that most bytes of the weights are stored in; float32 where none is one that can be read."""
+        sizes = dict.fromkeys(DTYPES, 0)
+        for entry in self.entries.values():
+            if entry.dtype in sizes:
+                sizes[entry.dtype] += entry.bytes
+        return DTYPES[max(sizes, key=sizes.__getitem__)]
+
     def tensor(self, name: str, *shape: int) -> Tensor:
         """The tensor `name`, mapped from its file in the stored dtype.
 

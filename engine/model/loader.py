@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import Final
@@ -62,6 +62,8 @@ def load_model(spec: LoadSpec, progress: Progress, kernels: bool | None = None) 
     checkpoint = open_checkpoint(path)
     _, family = family_of(checkpoint.config)
     config = check_shape(family.config(checkpoint.config))
+    if not checkpoint.names_dtype:
+        config = replace(config, dtype=checkpoint.stored_dtype)
     tokenizer = load_tokenizer(checkpoint)
     dtype = choose_dtype(spec.dtype, device, config)
     check_memory(config, device, dtype)
