@@ -12,6 +12,7 @@ from engine.errors import CheckpointError, InputError
 from engine.model.chat import ChatTemplate, load_chat_template
 from engine.model.checkpoint import Checkpoint, read_json
 from engine.model.config_values import token_ids
+from engine.model.folder import is_pointer, pointer_sentence
 
 UNFINISHED: Final = "\ufffd"
 """What a decoder writes for bytes that are no whole character (yet)."""
@@ -133,6 +134,9 @@ def load_tokenizer(checkpoint: Checkpoint) -> Tokenizer:
     if not file.exists():
         also = " (a tokenizer.model alone cannot be read)" if (checkpoint.path / "tokenizer.model").exists() else ""
         raise CheckpointError(f"{checkpoint.path} has no tokenizer.json{also}.")
+    with file.open("rb") as stream:
+        if is_pointer(stream.read(64)):
+            raise CheckpointError(pointer_sentence(file))
     try:
         fast = FastTokenizer.from_file(str(file))
     except Exception as error:  # tokenizers raises bare Exception for whatever is wrong
