@@ -13,7 +13,7 @@ def make_request(spec: RequestSpec, request_id: int, start_ns: int, model: Loade
 
     Raises InputError for a prompt that leaves no room for a new token in the model's context.
     """
-    tokens = len(model.tokenizer.encode_prompt(spec.prompt, spec.chat))
+    tokens = len(model.tokenizer.encode_prompt(spec.prompt, spec.chat, spec.messages))
     context = model.config.max_positions
     if tokens >= context:
         raise InputError(

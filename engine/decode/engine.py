@@ -359,7 +359,9 @@ class Engine:
 
     def _arrive(self) -> None:
         for request in self._queue.arrive(self.now_ns()):
-            request.tokens = self._model.tokenizer.encode_prompt(request.spec.prompt, request.spec.chat)
+            request.tokens = self._model.tokenizer.encode_prompt(
+                request.spec.prompt, request.spec.chat, request.spec.messages
+            )
             texts = [self._model.tokenizer.token_text(token) for token in request.tokens]
             params = msgspec.json.encode(request.spec).decode()
             arrived = schema.RequestArrived(

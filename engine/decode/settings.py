@@ -84,7 +84,8 @@ class Sampling:
 class RequestSpec:
     """One request as the user states it; `arrival_s` counts from the start of the run.
 
-    With `chat` the prompt is what the user says, put into the model's chat template.
+    With `chat` the prompt is what the user says, put into the model's chat template; `messages` are a conversation
+    as (role, content), put there instead of the prompt, which then is what shows of the request.
     """
 
     prompt: str
@@ -94,6 +95,7 @@ class RequestSpec:
     stop: tuple[str, ...] = ()
     sampling: Sampling = field(default_factory=Sampling)
     chat: bool = False
+    messages: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         check_range("max_new_tokens", self.max_new_tokens, 1, 10_000_000)

@@ -60,8 +60,13 @@ class Tokenizer:
             return " " * (len(piece) - len(piece.lstrip("▁"))) + text.lstrip(" ")
         return text or piece
 
-    def encode_prompt(self, prompt: str, chat: bool) -> list[int]:
-        """Token ids of a request's prompt, as text or as the one message of a conversation (see `encode_chat`)."""
+    def encode_prompt(self, prompt: str, chat: bool, messages: Sequence[tuple[str, str]] = ()) -> list[int]:
+        """Token ids of a request's prompt: text, the one message of a conversation, or these (role, content) messages.
+
+        Raises InputError as `encode` and `encode_chat` do.
+        """
+        if messages:
+            return self.encode_chat([{"role": role, "content": content} for role, content in messages])
         return self.encode_chat([{"role": "user", "content": prompt}]) if chat else list(self.encode(prompt))
 
     def encode_chat(self, messages: Sequence[Mapping[str, str]]) -> list[int]:

@@ -108,3 +108,7 @@ def test_a_prompt_is_text_or_the_one_message_of_a_chat(tmp_path: Path) -> None:
     assert tokenizer.encode_prompt("the cat", chat=True) == tokenizer.encode_chat(
         [{"role": "user", "content": "the cat"}]
     )
+    turns = [("system", "Be brief."), ("user", "the cat")]
+    assert tokenizer.encode_prompt("the cat", True, turns) == tokenizer.encode_chat(
+        [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "the cat"}]
+    )
