@@ -166,7 +166,8 @@ def _record(parser: argparse.ArgumentParser) -> None:
     what.add_argument(
         "--requests", metavar="FILE.jsonl",
         help='lines {"prompt", "max_new_tokens", "arrival_s", "chat", "ignore_eos", "stop", "temperature", "top_p", '
-        '"top_k", "min_p", "seed"}; all but the prompt may be left out, and are then those given here',
+        '"top_k", "min_p", "seed"}; all but the prompt may be left out, and are then those given here; in place of the '
+        'prompt, "messages": [{"role", "content"}, ...] is a conversation for the chat template',
     )  # fmt: skip
     limit = RequestSpec("").max_new_tokens
     what.add_argument("--max-new-tokens", type=whole_number, default=limit, metavar="N", help=f"default: {limit}")

@@ -12,7 +12,7 @@ from engine.errors import InputError
 
 WHOLE: Final = ("top_k", "seed")
 FRACTIONS: Final = ("temperature", "top_p", "min_p")
-KNOWN: Final = {"prompt", "max_new_tokens", "arrival_s", "chat", "ignore_eos", "stop", *WHOLE, *FRACTIONS}
+KNOWN: Final = {"prompt", "max_new_tokens", "arrival_s", "chat", "ignore_eos", "messages", "stop", *WHOLE, *FRACTIONS}
 
 
 def read_requests(
@@ -80,10 +80,17 @@ def _request(value: dict[str, Any], usual: RequestSpec) -> RequestSpec:
         raise InputError(f"it has the unknown key {sorted(unknown)[0]!r}; known are {', '.join(sorted(KNOWN))}")
     drawn: dict[str, Any] = {name: _whole(value, name) for name in WHOLE if name in value}
     drawn |= {name: _number(value, name) for name in FRACTIONS if name in value}
-    given: dict[str, Any] = {
-        "prompt": _text(value.get("prompt"), '"prompt"'),
-        "sampling": replace(usual.sampling, **drawn),
-    }
+    given: dict[str, Any] = {"sampling": replace(usual.sampling, **drawn)}
+    if "messages" in value:
+        if "prompt" in value:
+            raise InputError('it gives both "prompt" and "messages"')
+        if value.get("chat") is False:
+            raise InputError('"messages" are a chat, so "chat" cannot be false')
+        given["messages"] = _messages(value["messages"])
+        given["prompt"] = given["messages"][-1][1]
+        given["chat"] = True
+    else:
+        given["prompt"] = _text(value.get("prompt"), '"prompt"')
     if "max_new_tokens" in value:
         given["max_new_tokens"] = _whole(value, "max_new_tokens")
     if "arrival_s" in value:
@@ -95,6 +102,16 @@ def _request(value: dict[str, Any], usual: RequestSpec) -> RequestSpec:
         listed = value["stop"] if isinstance(value["stop"], list) else [value["stop"]]
         given["stop"] = tuple(_text(one, 'each of "stop"') for one in listed)
     return replace(usual, **given)
+
+
+def _messages(value: Any) -> tuple[tuple[str, str], ...]:
+    """A conversation as (role, content), as chat programs write it; roles are the chat template's to judge."""
+    if not isinstance(value, list) or not value:
+        raise InputError('"messages" must be a list of at least one message')
+    for message in value:
+        if not isinstance(message, dict) or set(message) != {"role", "content"}:
+            raise InputError('each of "messages" must be an object of "role" and "content"')
+    return tuple((_text(one["role"], "a role"), _text(one["content"], "a content")) for one in value)
 
 
 def _text(value: Any, name: str) -> str:

@@ -12,6 +12,7 @@ from app.local_models import LocalModel, cached_models
 from app.preferences import Preferences
 from app.theme import GRID
 from app.widgets.plain import plain
+from engine.model.hub import model_name
 
 DEMO = "demo"
 PATH = Qt.ItemDataRole.UserRole
@@ -94,7 +95,7 @@ class ModelPicker(QWidget):
         shown = {DEMO}
         for path in self._preferences.recent_models:
             if path not in shown:
-                self._add(short_name(path), path)
+                self._add(model_name(path), path)
                 shown.add(path)
         cached = [one for one in self._cached or [] if one.path not in shown]
         if cached:
@@ -112,11 +113,3 @@ class ModelPicker(QWidget):
         model = self._box.itemData(index, PATH)
         if isinstance(model, str) and model != self._model:
             self.pick(model)
-
-
-def short_name(path: str) -> str:
-    """What a person calls a model folder: its name, or that of the repository for a snapshot of the cache."""
-    folder = Path(path)
-    if folder.parent.name == "snapshots":
-        return folder.parent.parent.name.removeprefix("models--").replace("--", "/")
-    return folder.name or path

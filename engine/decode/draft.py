@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from engine.attention.build import make_attention
 from engine.cache.build import make_cache
@@ -64,12 +65,16 @@ class DraftProposer:
     A draft is drawn with the request's own sampling parameters from a stream of its own, so that the target's test is
     independent of it. The cache is rolled back to the tokens that became known when they are, and again before it goes
     on, as it may be asked for drafts of what nobody settled.
+
+    Both may pad their vocabulary otherwise: nothing is drafted that only one of them has a row for.
     """
 
     name = "draft"
 
-    def __init__(self, model: LoadedModel) -> None:
+    def __init__(self, model: LoadedModel, vocab: int | None = None) -> None:
+        """`vocab` is the number of the target's logits; None: as many as the draft's."""
         self._model = model
+        self._vocab = model.config.vocab if vocab is None else vocab
         self._cache = make_cache(Switches(kv="contiguous"), model.config, model.device, model.dtype)
         self._attention = make_attention("sdpa", model.config)
         self._cost = CostModel(model.config, model.decoder.reads)
@@ -133,12 +138,14 @@ class DraftProposer:
         for run in runs:
             text = [*run.request.tokens, *run.drafts]
             first = len(run.fed)
-            parts.append((run.request.id, first, text[first:]))
+            # A token in the target's padding is nothing to the draft model, but it does take a position.
+            parts.append((run.request.id, first, [min(token, self._model.config.vocab - 1) for token in text[first:]]))
             run.fed = text
         batch = Batch.of(parts, device=str(self._model.device))
         self._cache.begin(batch)
         logits = self._model.decoder.forward(batch, self._cache, self._attention, NoTimer())  # [R, V]
         self._check_finite(logits, runs)
+        logits = logits[:, : self._vocab]
         spans = ((span.first, span.end) for span in batch.spans)
         flops, moved = self._cost.of(spans, len(runs), self._cache.position_bytes)
         self._spent = (self._spent[0] + flops, self._spent[1] + moved)
@@ -150,7 +157,7 @@ class DraftProposer:
             probs = distribution(logits[rows], [run.request.spec.sampling for run in drawing])
             uniforms = [run.uniform() for run in drawing]
             tokens[rows] = draw(probs, torch.tensor(uniforms, dtype=torch.float64, device=logits.device))
-            for run, own in zip(drawing, probs, strict=True):
+            for run, own in zip(drawing, pad(probs, (0, self._vocab - probs.shape[-1])), strict=True):
                 run.probs.append(own)
         for run, token in zip(runs, tokens.tolist(), strict=True):
             run.drafts.append(token)

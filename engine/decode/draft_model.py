@@ -28,8 +28,13 @@ def load_draft(spec: LoadSpec, target: LoadedModel, progress: Progress) -> Loade
 
 
 def same_tokens(draft: LoadedModel, target: LoadedModel) -> bool:
-    """Whether a token id means the same text to both models."""
-    if draft.config.vocab != target.config.vocab:
-        return False
-    vocabulary: dict[str, int] = draft.tokenizer.fast.get_vocab()
-    return bool(vocabulary == target.tokenizer.fast.get_vocab())
+    """Whether a token id means the same text to both models, as far as both have logits for it.
+
+    Sizes may differ: many checkpoints pad their vocabulary to a round number that no token stands for.
+    """
+    common = min(draft.config.vocab, target.config.vocab)
+    own, wanted = (
+        {text: token for text, token in model.tokenizer.fast.get_vocab().items() if token < common}
+        for model in (draft, target)
+    )
+    return own == wanted

@@ -94,7 +94,7 @@ class Engine:
         self._cache: KVCache = make_cache(run.switches, model.config, model.device, model.dtype)
         self._attention = make_attention(run.switches.attention, model.config)
         self._scheduler = make_scheduler(run.switches)
-        self._proposer = make_proposer(run.switches, draft)
+        self._proposer = make_proposer(run.switches, draft, model.config.vocab)
         self._graph_device = graph_device if graph_device is not None else graph_device_of(model.device)
         self._graphs = self._make_graphs(run.switches)
         self._flight: Flight | None = None
@@ -356,7 +356,7 @@ class Engine:
             retire_finished(self._queue, self._cache)  # a static batch keeps them, and no other policy expects them
             self._scheduler = make_scheduler(wanted)
         if "speculate" in changed:
-            self._proposer = make_proposer(wanted, self._draft)
+            self._proposer = make_proposer(wanted, self._draft, self._model.config.vocab)
         self._graphs = self._make_graphs(wanted)
         self._switches = wanted
         self._log_config()
@@ -365,7 +365,7 @@ class Engine:
 
     def _arrive(self) -> None:
         for request in self._queue.arrive(self.now_ns()):
-            request.tokens = self._model.tokenizer.encode_rendered(request.prompt, request.spec.chat)
+            request.tokens = self._model.tokenizer.encode_rendered(request.prompt, request.spec.from_template)
             texts = [self._model.tokenizer.token_text(token) for token in request.tokens]
             params = msgspec.json.encode(request.spec).decode()
             arrived = schema.RequestArrived(

@@ -10,12 +10,15 @@ from engine.errors import UnavailableError
 from engine.model.loader import LoadedModel
 
 
-def make_proposer(switches: Switches, draft: LoadedModel | None) -> Proposer | None:
-    """A proposer of the kind `switches.speculate` names; None for `off`."""
+def make_proposer(switches: Switches, draft: LoadedModel | None, vocab: int | None = None) -> Proposer | None:
+    """A proposer of the kind `switches.speculate` names; None for `off`.
+
+    `vocab` is the number of the target's logits (default: as many as the draft's).
+    """
     if switches.speculate == "off":
         return None
     if switches.speculate == "ngram":
         return NgramProposer()
     if draft is None:
         raise UnavailableError("speculate=draft cannot run here: no draft model is loaded.")
-    return DraftProposer(draft)
+    return DraftProposer(draft, vocab)

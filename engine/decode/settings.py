@@ -87,7 +87,8 @@ class Sampling:
 class RequestSpec:
     """One request as the user states it; `arrival_s` counts from the start of the run.
 
-    With `chat` the prompt is what the user says, put into the model's chat template.
+    With `chat` the prompt is what the user says, put into the model's chat template; `messages` are a conversation
+    as (role, content), put there instead of the prompt, which then is what shows of the request.
     """
 
     prompt: str
@@ -97,12 +98,18 @@ class RequestSpec:
     stop: tuple[str, ...] = ()
     sampling: Sampling = field(default_factory=Sampling)
     chat: bool = False
+    messages: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         check_range("max_new_tokens", self.max_new_tokens, 1, 10_000_000)
         check_range("arrival_s", self.arrival_s, 0.0, 1e9)
         if "" in self.stop:
             raise InputError("A stop text must not be empty.")
+
+    @property
+    def from_template(self) -> bool:
+        """Whether the model's chat template writes what is encoded."""
+        return self.chat or bool(self.messages)
 
 
 @dataclass(frozen=True, slots=True)

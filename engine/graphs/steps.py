@@ -51,6 +51,7 @@ class GraphedSteps:
         self._sizes = row_buckets(most)
         # Rows of drafts are read to their full width, also where the last of them would pass the context's end.
         blocks = -(-(longest + self._width - 1) // memory.block_size)
+        model.decoder.reach(min(longest + self._width, model.config.max_positions))  # nothing grows in a captured step
         buffers = Buffers(most, self._width, blocks, memory.null_block, model.device, device)
         logits = torch.empty(most * self._width if self._width > 1 else 0, model.config.vocab, device=model.device)
         self._parts = Parts(model, memory, attention, buffers, logits)

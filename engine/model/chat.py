@@ -1,20 +1,22 @@
 """The chat template of a checkpoint: how it wants a conversation written as one text.
 
 A template is a program that came with the weights, so it runs in jinja2's sandbox, with what transformers gives it:
-the messages, `add_generation_prompt`, the special tokens, `raise_exception`, `strftime_now` and `tojson`.
+the messages, `tools` and `documents` (None: there are none here), `add_generation_prompt`, the special tokens,
+`raise_exception`, `strftime_now`, `tojson`, and the block `{% generation %}` that marks what a model says.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from jinja2 import TemplateError
-from jinja2.ext import loopcontrols
+from jinja2 import TemplateError, nodes
+from jinja2.ext import Extension, loopcontrols
+from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from engine.errors import InputError
@@ -29,15 +31,38 @@ class ChatTemplate:
 
     def render(self, messages: Sequence[Mapping[str, str]]) -> str:
         """The conversation as text, up to where the answer begins; raises InputError where the template refuses it."""
-        environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols])
+        environment = ImmutableSandboxedEnvironment(
+            trim_blocks=True, lstrip_blocks=True, extensions=[GenerationBlock, loopcontrols]
+        )
         environment.filters["tojson"] = to_json
         environment.globals["raise_exception"] = refuse
         environment.globals["strftime_now"] = lambda form: datetime.now().strftime(form)
         try:
             template = environment.from_string(self.source)
-            return template.render(messages=messages, add_generation_prompt=True, **self.tokens)
-        except TemplateError as error:
-            raise InputError(f"The chat template does not take these messages: {error}.") from error
+            # A template asks `tools is not none`, which holds for a name that nobody gave it.
+            given: dict[str, Any] = {"tools": None, "documents": None, "add_generation_prompt": True, **self.tokens}
+            return template.render(given, messages=messages)
+        except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError, RecursionError) as error:
+            why = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+            raise InputError(f"The chat template does not take these messages: {why}.") from error
+
+
+class GenerationBlock(Extension):
+    """`{% generation %}...{% endgeneration %}`: marks the model's own words for training, and writes what is in it.
+
+    What is set inside is not seen outside, as in any block of its own scope.
+    """
+
+    tags = {"generation"}  # noqa: RUF012 - jinja2 declares it so
+
+    def parse(self, parser: Parser) -> nodes.Node:
+        line = next(parser.stream).lineno
+        body = parser.parse_statements(("name:endgeneration",), drop_needle=True)
+        return nodes.CallBlock(self.call_method("_write"), [], [], body).set_lineno(line)
+
+    @staticmethod
+    def _write(caller: Callable[[], str]) -> str:
+        return caller()
 
 
 def refuse(message: str) -> None:
@@ -45,9 +70,15 @@ def refuse(message: str) -> None:
     raise TemplateError(message)
 
 
-def to_json(value: Any, indent: int | None = None) -> str:
+def to_json(
+    value: Any,
+    ensure_ascii: bool = False,
+    indent: int | None = None,
+    separators: tuple[str, str] | None = None,
+    sort_keys: bool = False,
+) -> str:
     """JSON that, unlike jinja2's own, escapes nothing for HTML."""
-    return json.dumps(value, ensure_ascii=False, indent=indent)
+    return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
 
 
 def load_chat_template(path: Path, config: dict[str, Any]) -> ChatTemplate | None:

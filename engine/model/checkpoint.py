@@ -17,6 +17,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from engine.errors import CheckpointError
+from engine.model.folder import is_pointer, pointer_sentence, visible
 
 DTYPES: Final = {"F32": torch.float32, "BF16": torch.bfloat16, "F16": torch.float16}
 HEADER_LIMIT: Final = 100 * 2**20
@@ -30,6 +31,8 @@ class TensorEntry:
     shape: tuple[int, ...]
     dtype: str
     bytes: int
+    stored_name: str = ""
+    """Its name in the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,20 @@ class Checkpoint:
     def bytes(self) -> int:
         """What all tensors take, as stored."""
         return sum(entry.bytes for entry in self.entries.values())
+
+    @property
+    def names_dtype(self) -> bool:
+        """Whether config.json says which dtype the model was made in."""
+        return bool(self.config.get("dtype") or self.config.get("torch_dtype"))
+
+    @property
+    def stored_dtype(self) -> torch.dtype:
+        """The dtype that most bytes of the weights are stored in; float32 where none is one that can be read."""
+        sizes = dict.fromkeys(DTYPES, 0)
+        for entry in self.entries.values():
+            if entry.dtype in sizes:
+                sizes[entry.dtype] += entry.bytes
+        return DTYPES[max(sizes, key=sizes.__getitem__)]
 
     def tensor(self, name: str, *shape: int) -> Tensor:
         """The tensor `name`, mapped from its file in the stored dtype.
@@ -69,7 +86,7 @@ class Checkpoint:
             )
         try:
             with safe_open(entry.file, framework="pt", device="cpu") as file:
-                tensor: Tensor = file.get_tensor(name)
+                tensor: Tensor = file.get_tensor(entry.stored_name or name)
         except (OSError, SafetensorError) as error:
             raise CheckpointError(f"The tensor {name!r} cannot be read from {entry.file}: {error}.") from error
         return tensor
@@ -89,13 +106,28 @@ def open_checkpoint(path: Path) -> Checkpoint:
     entries: dict[str, TensorEntry] = {}
     for file in weight_files(path):
         entries.update(read_header(file))
-    return Checkpoint(path, config, generation, entries)
+    return Checkpoint(path, config, generation, unwrapped(entries))
+
+
+def unwrapped(entries: dict[str, TensorEntry]) -> dict[str, TensorEntry]:
+    """The entries by the model's own names, where it was saved from within what wrapped it for training.
+
+    torch.compile puts `_orig_mod.` before the name of whatever it compiled, the whole model or each layer; parallel
+    training puts `module.` before all.
+    """
+    own = {name.replace("_orig_mod.", ""): entry for name, entry in entries.items()}
+    while own and all(name.startswith("module.") for name in own):
+        own = {name.removeprefix("module."): entry for name, entry in own.items()}
+    return own if len(own) == len(entries) else entries
 
 
 def read_json(file: Path) -> dict[str, Any]:
     """The JSON object in `file`; raises CheckpointError where there is none."""
     try:
-        value = json.loads(file.read_bytes())
+        raw = file.read_bytes()
+        if is_pointer(raw):
+            raise CheckpointError(pointer_sentence(file))
+        value = json.loads(raw)
     except OSError as error:
         raise CheckpointError(f"{file} cannot be read: {error.strerror or error}.") from error
     except ValueError as error:
@@ -118,9 +150,9 @@ def weight_files(path: Path) -> list[Path]:
                 tensor = next(name for name, where in weight_map.items() if path / where == file)
                 raise CheckpointError(f"{file} is missing; the index says that it holds {tensor!r} and others.")
         return files
-    files = sorted(path.glob("*.safetensors"))
+    files = visible(path, "*.safetensors")
     if not files:
-        if any(path.glob("*.bin")) or any(path.glob("*.pth")):
+        if visible(path, "*.bin") or visible(path, "*.pth"):
             raise CheckpointError(
                 f"{path} holds pickled weights only; weights are read from *.safetensors, so convert it first."
             )
@@ -133,11 +165,15 @@ def read_header(file: Path) -> dict[str, TensorEntry]:
     try:
         size = file.stat().st_size
         with file.open("rb") as stream:
+            head = stream.read(64)
+            stream.seek(0)
             prefix = stream.read(8)
             length = struct.unpack("<Q", prefix)[0] if len(prefix) == 8 else 0
             raw = stream.read(length) if 0 < length <= HEADER_LIMIT else b""
     except OSError as error:
         raise CheckpointError(f"{file} cannot be read: {error.strerror or error}.") from error
+    if is_pointer(head):
+        raise CheckpointError(pointer_sentence(file))
     if not 0 < length <= HEADER_LIMIT:
         raise CheckpointError(f"{file} is not a safetensors file.")
     if len(raw) < length:
@@ -146,7 +182,7 @@ def read_header(file: Path) -> dict[str, TensorEntry]:
         header = json.loads(raw)
         tensors = {name: facts for name, facts in header.items() if name != "__metadata__"}
         entries = {
-            name: TensorEntry(file, tuple(facts["shape"]), facts["dtype"], end - start)
+            name: TensorEntry(file, tuple(facts["shape"]), facts["dtype"], end - start, name)
             for name, facts in tensors.items()
             for start, end in [facts["data_offsets"]]
         }

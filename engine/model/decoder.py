@@ -19,7 +19,7 @@ from engine.model.config import Activation, ModelConfig
 from engine.model.families import Affine, Family, LayerWeights, Read
 from engine.model.linear import Linear, make_linear
 from engine.model.norm import Norm, layer_norm, rms_norm
-from engine.model.rope import rotate_, rotations
+from engine.model.rope import RotationTable, rotate_
 from engine.session.weight_reads import WeightReads
 from kernels.cpu import library, row_operations
 
@@ -96,7 +96,7 @@ class Decoder:
         self._rotate_ = row_operations.rotate_ if library.serves(embedding.device, dtype) else rotate_
         ropes = [config.rope_of(index) for index in range(config.layers)] if config.positions == "rope" else []
         distinct = list(dict.fromkeys(ropes))
-        self._rotations = [rotations(rope, config, embedding.device) for rope in distinct]
+        self._rotations = [RotationTable(rope, config, embedding.device) for rope in distinct]
         self._rotation_of_layer = [distinct.index(rope) for rope in ropes]  # empty where nothing turns
 
     @property
@@ -119,6 +119,11 @@ class Decoder:
             lm_head=self._head.bytes,
         )
 
+    def reach(self, positions: int) -> None:
+        """Be ready for the first `positions` positions; `forward` sees to it for what its batch's spans name."""
+        for table in self._rotations:
+            table.reach(positions)
+
     @torch.inference_mode()
     def forward(
         self, batch: Batch, cache: KVCache, attention: Attention, timer: PhaseTimer,
@@ -136,7 +141,8 @@ class Decoder:
         timer.layer(config.layers)
         with timer("embed"):
             x = self._embed(batch)  # [P, hidden]
-            turns = [table[batch.positions] for table in self._rotations]  # each [P, 1, head_dim / 2]
+            self.reach(max((span.end for span in batch.spans), default=0))
+            turns = [table.values[batch.positions] for table in self._rotations]  # each [P, 1, head_dim / 2]
 
         delta: Tensor | None = None  # what a projection left to be added to the residual stream x
         if watch is not None:

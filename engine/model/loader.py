@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import Final
 
-import psutil
 import torch
 
 from engine.decode.settings import Dtype, LoadSpec
-from engine.errors import UnavailableError
+from engine.errors import CheckpointError, UnavailableError
 from engine.model.checkpoint import open_checkpoint
 from engine.model.config import ModelConfig
 from engine.model.decoder import Decoder, build_decoder
 from engine.model.device import choose_device, device_name, free_bytes, make_current
 from engine.model.families import check_shape, family_of
+from engine.model.hub import REPOSITORY, cache_folder, model_folder, model_name
+from engine.model.processors import usable_cores
 from engine.model.tokenizer import Tokenizer, load_tokenizer
 from kernels.cpu import library
 from kernels.cpu.streamed_linear import PAIRS
@@ -62,6 +63,8 @@ def load_model(spec: LoadSpec, progress: Progress, kernels: bool | None = None) 
     checkpoint = open_checkpoint(path)
     _, family = family_of(checkpoint.config)
     config = check_shape(family.config(checkpoint.config))
+    if not checkpoint.names_dtype:
+        config = replace(config, dtype=checkpoint.stored_dtype)
     tokenizer = load_tokenizer(checkpoint)
     dtype = choose_dtype(spec.dtype, device, config)
     check_memory(config, device, dtype)
@@ -75,16 +78,25 @@ def load_model(spec: LoadSpec, progress: Progress, kernels: bool | None = None) 
     assert decoder is not None
     progress("Ready", 1.0)
     return LoadedModel(
-        config, decoder, tokenizer, path, "demo" if spec.model == "demo" else path.name, device, dtype,
+        config, decoder, tokenizer, path, "demo" if spec.model == "demo" else model_name(path), device, dtype,
         decoder.weight_bytes, device_name(device),
     )  # fmt: skip
 
 
 def model_path(model: str) -> Path:
-    """The folder of a model; "demo" is the bundled one."""
+    """The folder of a model; "demo" is the bundled one, and a name such as acme/tiny one of the Hugging Face cache.
+
+    Raises CheckpointError where there is neither a folder nor a cached model of that name; nothing is downloaded.
+    """
     if model == "demo":
         return Path(str(resources.files("assets") / "demo" / "target"))
-    return Path(model).expanduser()
+    folder = model_folder(model)
+    if folder is None and REPOSITORY.fullmatch(model):
+        raise CheckpointError(
+            f"There is no folder {model}, and no model of that name in the Hugging Face cache {cache_folder()}; "
+            "nothing is downloaded."
+        )
+    return folder or Path(model).expanduser()
 
 
 def choose_dtype(name: Dtype, device: torch.device, config: ModelConfig) -> torch.dtype:
@@ -95,12 +107,12 @@ def choose_dtype(name: Dtype, device: torch.device, config: ModelConfig) -> torc
 
 
 def choose_threads(weight_bytes: int) -> int:
-    """CPU threads for a model of so many bytes: one where dispatch dominates, else one a core.
+    """CPU threads for a model of so many bytes: one where dispatch dominates, else one a core it may use.
 
     A small model's matrix products are too short to share: a second thread gains little on an idle machine, and costs
     most of the speed on a busy one, where each product waits for whichever thread was held up.
     """
-    return 1 if weight_bytes <= SMALL_MODEL_BYTES else (psutil.cpu_count(logical=False) or 1)
+    return 1 if weight_bytes <= SMALL_MODEL_BYTES else usable_cores()
 
 
 def kept_dtype(stored: torch.dtype, device: torch.device, dtype: torch.dtype) -> torch.dtype:

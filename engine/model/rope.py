@@ -6,11 +6,15 @@ Method: Su et al. 2021, "RoFormer"; scaling for long contexts as in Llama 3.1.
 from __future__ import annotations
 
 import math
+from typing import Final
 
 import torch
 from torch import Tensor
 
 from engine.model.config import ModelConfig, Rope
+
+FIRST_POSITIONS: Final = 4096
+"""Positions that a table has from the start."""
 
 
 def frequencies(rope: Rope, head_dim: int) -> Tensor:
@@ -32,11 +36,32 @@ def frequencies(rope: Rope, head_dim: int) -> Tensor:
     return frequency
 
 
-def rotations(rope: Rope, config: ModelConfig, device: torch.device) -> Tensor:
-    """e^(i · position · frequency) for every position there can be: complex64 [max_positions, 1, head_dim / 2]."""
-    position = torch.arange(config.max_positions, dtype=torch.float64)
-    angle = torch.outer(position, frequencies(rope, config.head_dim))
+def rotations(rope: Rope, head_dim: int, positions: int, device: torch.device) -> Tensor:
+    """e^(i · position · frequency) for the first `positions` positions: complex64 [positions, 1, head_dim / 2]."""
+    position = torch.arange(positions, dtype=torch.float64)
+    angle = torch.outer(position, frequencies(rope, head_dim))
     return torch.polar(torch.ones_like(angle), angle).to(torch.complex64).unsqueeze(1).to(device)
+
+
+class RotationTable:
+    """The rotations of a model's positions, as far as a run has reached: a context may be millions long."""
+
+    def __init__(self, rope: Rope, config: ModelConfig, device: torch.device) -> None:
+        self._rope = rope
+        self._config = config
+        self._device = device
+        self.values = rotations(rope, config.head_dim, min(FIRST_POSITIONS, config.max_positions), device)
+        """complex64 [positions, 1, head_dim / 2]."""
+        self._outgrown: list[Tensor] = []
+        """Earlier tables of a GPU: a captured step reads where the table lay when it was captured."""
+
+    def reach(self, positions: int) -> None:
+        """Have at least the first `positions`, no more than twice as many, and never more than the context has."""
+        if positions > self.values.shape[0]:
+            wanted = min(max(positions, 2 * self.values.shape[0]), max(positions, self._config.max_positions))
+            if self._device.type == "cuda":
+                self._outgrown.append(self.values)
+            self.values = rotations(self._rope, self._config.head_dim, wanted, self._device)
 
 
 def rotate_(qkv: Tensor, rotation: Tensor, heads: int) -> None:

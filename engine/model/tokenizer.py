@@ -12,6 +12,7 @@ from engine.errors import CheckpointError, InputError
 from engine.model.chat import ChatTemplate, load_chat_template
 from engine.model.checkpoint import Checkpoint, read_json
 from engine.model.config_values import token_ids
+from engine.model.folder import is_pointer, pointer_sentence
 
 UNFINISHED: Final = "\ufffd"
 """What a decoder writes for bytes that are no whole character (yet)."""
@@ -59,9 +60,12 @@ class Tokenizer:
             return " " * (len(piece) - len(piece.lstrip("▁"))) + text.lstrip(" ")
         return text or piece
 
-    def encode_prompt(self, prompt: str, chat: bool) -> list[int]:
-        """Token ids of a request's prompt, as text or as the one message of a conversation (see `encode_chat`)."""
-        return self.encode_rendered(self.render(prompt, chat), chat)
+    def encode_prompt(self, prompt: str, chat: bool, messages: Sequence[tuple[str, str]] = ()) -> list[int]:
+        """Token ids of a request's prompt: text, the one message of a conversation, or these (role, content) messages.
+
+        Raises InputError as `encode` and `encode_chat` do.
+        """
+        return self.encode_rendered(self.render(prompt, chat, messages), chat or bool(messages))
 
     def encode_chat(self, messages: Sequence[Mapping[str, str]]) -> list[int]:
         """Token ids of a conversation, up to where the model's answer begins.
@@ -70,15 +74,18 @@ class Tokenizer:
         """
         return self.encode_rendered(self._render(messages), chat=True)
 
-    def render(self, prompt: str, chat: bool) -> str:
-        """The text of a request's prompt: itself, or a conversation of that one message as the template writes it.
+    def render(self, prompt: str, chat: bool, messages: Sequence[tuple[str, str]] = ()) -> str:
+        """The text of a request's prompt: itself, or as the template writes a conversation.
 
-        A template may say the date or draw at random, so a request's prompt is rendered once. Raises as `encode_chat`.
+        That is these (role, content) messages, or with `chat` the prompt as its one message. A template may say the
+        date or draw at random, so a request's prompt is rendered once. Raises as `encode_chat`.
         """
+        if messages:
+            return self._render([{"role": role, "content": content} for role, content in messages])
         return self._render([{"role": "user", "content": prompt}]) if chat else prompt
 
     def encode_rendered(self, text: str, chat: bool) -> list[int]:
-        """Token ids of what `render` gave; a template writes its special tokens itself.
+        """Token ids of what `render` gave, with `chat` from a template: that writes its special tokens itself.
 
         Raises InputError where there is not one.
         """
@@ -111,11 +118,13 @@ class Detokenizer:
     """Incremental: what each token adds to the text, held back while it ends within a character.
 
     A token's text can depend on the tokens before it (leading spaces, bytes that join), so two tails of the sequence
-    are compared: the tokens last given out, and these with the new ones.
+    are compared: the tokens last given out, and these with the new ones. Tokens that decoding leaves out (special ones,
+    and ids that stand for nothing) are no part of either: a tail of them alone would be a text's beginning again.
     """
 
     def __init__(self, fast: FastTokenizer) -> None:
         self._fast = fast
+        self._skipped = {token for token, added in fast.get_added_tokens_decoder().items() if added.special}
         self._ids: list[int] = []
         self._given = 0
         """How many of `_ids` have been given out."""
@@ -124,6 +133,8 @@ class Detokenizer:
 
     def push(self, token_id: int) -> str:
         """The text that this token completes, perhaps none."""
+        if token_id in self._skipped or self._fast.id_to_token(token_id) is None:
+            return ""
         self._ids.append(token_id)
         text: str = self._fast.decode(self._ids, skip_special_tokens=True)
         if text.endswith(UNFINISHED) and len(self._ids) - self._given < HELD_BACK:
@@ -136,9 +147,11 @@ class Detokenizer:
 
     def _give(self, text: str) -> str:
         new = text[len(self._given_text) :]
-        del self._ids[: self._given]
-        self._given = len(self._ids)
-        self._given_text = self._fast.decode(self._ids, skip_special_tokens=True)
+        rest: str = self._fast.decode(self._ids[self._given :], skip_special_tokens=True)
+        if rest or len(self._ids) >= HELD_BACK:  # tokens without a text of their own are no context for what follows
+            del self._ids[: self._given]
+            text = rest
+        self._given, self._given_text = len(self._ids), text
         return new
 
 
@@ -148,6 +161,9 @@ def load_tokenizer(checkpoint: Checkpoint) -> Tokenizer:
     if not file.exists():
         also = " (a tokenizer.model alone cannot be read)" if (checkpoint.path / "tokenizer.model").exists() else ""
         raise CheckpointError(f"{checkpoint.path} has no tokenizer.json{also}.")
+    with file.open("rb") as stream:
+        if is_pointer(stream.read(64)):
+            raise CheckpointError(pointer_sentence(file))
     try:
         fast = FastTokenizer.from_file(str(file))
     except Exception as error:  # tokenizers raises bare Exception for whatever is wrong

@@ -13,6 +13,7 @@ from typing import Any, Final
 from urllib.parse import quote_from_bytes
 
 from engine.errors import SessionFileError
+from engine.model.folder import is_pointer, pointer_sentence
 from engine.session.packs import PACKED, Column, columns_of, unpack
 from engine.session.schema import PHASES
 from engine.session.tables import MIGRATIONS, VERSION
@@ -178,6 +179,8 @@ class SessionFile:
             raise SessionFileError(f"{path} is a folder, not a session file.") from None
         except OSError as error:
             raise SessionFileError(f"{path} cannot be read: {error.strerror}.") from error
+        if is_pointer(head):
+            raise SessionFileError(pointer_sentence(path))
         if not head.startswith(b"SQLite format 3\0"):
             raise SessionFileError(f"{path} is not a session file: it is not an SQLite database.")
         if not is_session(head):

@@ -25,8 +25,8 @@ def save_tiny_llama(
     )  # fmt: skip
     LlamaForCausalLM(config).save_pretrained(folder)
     byte_level = sorted(pre_tokenizers.ByteLevel.alphabet())
-    vocab = {**{char: index for index, char in enumerate(byte_level)}, "<s>": BOS, "</s>": EOS}
-    tokenizer = Tokenizer(models.BPE(vocab, []))
+    words = {**{char: index for index, char in enumerate(byte_level)}, "<s>": BOS, "</s>": EOS}
+    tokenizer = Tokenizer(models.BPE(words, []))
     tokenizer.add_special_tokens(["<s>", "</s>"])
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()

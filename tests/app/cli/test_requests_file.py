@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -33,9 +34,21 @@ def test_one_stop_text_needs_no_list_and_an_empty_list_means_none(tmp_path: Path
     assert (one.stop, none.stop) == (("x",), ())
 
 
+def test_messages_are_a_chat_with_system_and_turns(tmp_path: Path) -> None:
+    turns = [("system", "Be brief."), ("user", "Hi"), ("assistant", "Hello"), ("user", "Why?")]
+    line = json.dumps({"messages": [{"role": role, "content": content} for role, content in turns], "seed": 2})
+    (request,) = read(tmp_path, line)
+    assert (request.messages, request.prompt, request.chat) == (tuple(turns), "Why?", True)
+
+
 @pytest.mark.parametrize(
     ("line", "why"),
     [
+        ('{"messages": []}', '"messages" must be a list of at least one message'),
+        ('{"messages": [{"role": "user"}]}', 'each of "messages" must be an object of "role" and "content"'),
+        ('{"messages": [{"role": "user", "content": 1}]}', "a content must be a text"),
+        ('{"messages": [{"role": "user", "content": "a"}], "prompt": "a"}', 'it gives both "prompt" and "messages"'),
+        ('{"messages": [{"role": "user", "content": "a"}], "chat": false}', '"messages" are a chat'),
         ("hello", "it is not JSON (Expecting value at column 1)"),
         ('{"prompt": "a"', "it is not JSON (Expecting ',' delimiter at column 15)"),
         ("[" * 100_000, "it is not JSON that can be read"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import weakref
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,17 +18,19 @@ from scipy import stats
 from engine.cache.base import KVCache
 from engine.decode.continuous import ContinuousScheduler
 from engine.decode.draft import DraftProposer
+from engine.decode.draft_model import same_tokens
 from engine.decode.engine import Engine
 from engine.decode.ngram import NgramProposer
 from engine.decode.request import Queue, Request, stream_of
 from engine.decode.sampler import distribution, draw
 from engine.decode.scheduler import Share
-from engine.decode.settings import RequestSpec, RunSpec, Sampling, SwitchChange, Switches
+from engine.decode.settings import LoadSpec, RequestSpec, RunSpec, Sampling, SwitchChange, Switches
 from engine.decode.speculation import Proposal, Trial, residual, verify
 from engine.model.batch import Batch
-from engine.model.loader import LoadedModel
+from engine.model.loader import LoadedModel, load_model
 from engine.session.schema import AnyEvent, RequestArrived, RequestFinished, Speculation, Step, Token, Work
 from tests.engine.drive import drive, session_of, tokens_of
+from tests.engine.tiny import save_tiny_llama
 
 ALARM = 1e-4
 COUNT = 20_000
@@ -492,3 +495,56 @@ def test_a_drafts_cache_is_rolled_back_to_what_became_known(tiny_draft: LoadedMo
     assert flops > 0
     assert moved > 0
     assert proposer.take_cost() == (0, 0)
+
+
+@pytest.fixture(scope="module")
+def padded(tmp_path_factory: pytest.TempPathFactory) -> dict[int, LoadedModel]:
+    """Tiny models by the size of their vocabulary, with one tokenizer of 258 tokens."""
+    folder = tmp_path_factory.mktemp("padded")
+    return {
+        vocab: load_model(
+            LoadSpec(str(save_tiny_llama(folder / str(vocab), vocab=vocab)), device="cpu", dtype="float32"),
+            lambda stage, fraction: None,
+        )
+        for vocab in (258, 264, 288)
+    }
+
+
+@pytest.mark.parametrize(("target", "draft"), [(288, 258), (258, 288), (264, 288), (288, 264)])
+@pytest.mark.parametrize("temperature", [0.0, 1.5])
+def test_a_draft_with_another_padding_of_the_vocabulary_serves(
+    padded: dict[int, LoadedModel], target: int, draft: int, temperature: float
+) -> None:
+    model = padded[target]
+    assert same_tokens(padded[draft], model)
+    requests = tuple(
+        RequestSpec("abcabc", 40, ignore_eos=True, sampling=Sampling(temperature=temperature, seed=seed))
+        for seed in range(3)
+    )
+    alone = drive(model, RunSpec(requests))
+    events = drive(model, RunSpec(requests, Switches(speculate="draft", k=3)), draft=padded[draft])
+    drafted = [event for event in events if isinstance(event, Token) and event.source == "draft"]
+    assert all(event.token_id < min(target, draft) for event in drafted)
+    assert [len(tokens) for tokens in tokens_of(events).values()] == [40] * 3
+    if temperature == 0.0:
+        assert tokens_of(events) == tokens_of(alone)
+
+
+def test_a_proposal_is_as_wide_as_the_targets_logits(padded: dict[int, LoadedModel]) -> None:
+    request = request_of([256, 287, 20], Sampling(temperature=1.0))  # 287 is padding that the draft model lacks
+    proposal = DraftProposer(padded[258], 288).propose([request], [3])[0]
+    assert proposal.probs is not None
+    assert proposal.probs.shape == (3, 288)
+    assert proposal.probs[:, 258:].sum() == 0
+    torch.testing.assert_close(proposal.probs.sum(-1), torch.ones(3, dtype=torch.float64))
+
+
+def test_a_draft_with_other_words_is_refused(padded: dict[int, LoadedModel], tmp_path: Path) -> None:
+    folder = save_tiny_llama(tmp_path / "other", vocab=264)
+    text = (folder / "tokenizer.json").read_text()
+    vocab = json.loads(text)
+    words = vocab["model"]["vocab"]
+    words["a"], words["b"] = words["b"], words["a"]
+    (folder / "tokenizer.json").write_text(json.dumps(vocab))
+    other = load_model(LoadSpec(str(folder), device="cpu", dtype="float32"), lambda stage, fraction: None)
+    assert not same_tokens(other, padded[264])

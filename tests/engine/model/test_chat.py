@@ -49,6 +49,27 @@ def test_a_conversation_is_written_as_transformers_writes_it(where: str, tmp_pat
     assert mine.encode_chat(MESSAGES) == ids["input_ids"]
 
 
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{% if tools is not none %}[TOOLS]{{ tools | length }}[/TOOLS]{% endif %}{{ messages[0].content }}",
+        "{% if documents is none %}none{% endif %}{{ messages[0].content }}",
+        "{% for m in messages %}{% generation %}\n  {{ m.content }}\n{% endgeneration %}|{% endfor %}",
+        "{% set ns = namespace(n=0) %}{% generation %}{% set ns.n = 7 %}{% set m = 1 %}{% endgeneration %}{{ ns.n }}",
+        "{{ messages | tojson(sort_keys=true, separators=(',', ':')) }}{{ messages | tojson(true) }}",
+        "{{ messages | tojson(indent=2) }}",
+    ],
+)
+def test_what_a_template_may_ask_for_is_what_transformers_gives_it(template: str, tmp_path: Path) -> None:
+    from transformers import AutoTokenizer
+
+    mine = tokenizer_with(tmp_path, template)
+    theirs = AutoTokenizer.from_pretrained(tmp_path)
+    assert mine.chat is not None
+    wanted = theirs.apply_chat_template(MESSAGES, tokenize=False, add_generation_prompt=True)
+    assert mine.chat.render(MESSAGES) == wanted
+
+
 def save_nothing(folder: Path) -> Any:
     from engine.model.checkpoint import Checkpoint
 
@@ -64,6 +85,10 @@ def test_without_a_template_a_chat_is_refused(tmp_path: Path) -> None:
     ("template", "why"),
     [
         ("{{ raise_exception('roles must alternate') }}", "roles must alternate"),
+        ("{{ raise_exception('Only two roles.') }}", r"Only two roles\.$"),
+        ("{% unknown %}", r"[^.]\.$"),
+        ("{{ 1 + 'a' }}", "does not take these messages: unsupported operand"),
+        ("{{ 1 // 0 }}", "does not take these messages"),
         ("{% for %}", "does not take these messages"),
         ("{{ messages.__class__.__mro__ }}", "unsafe"),
         ("{{ messages.append(1) }}", "does not take these messages"),
@@ -73,6 +98,8 @@ def test_a_template_that_refuses_or_reaches_out_ends_in_a_sentence(template: str
     with pytest.raises(InputError, match=why) as caught:
         tokenizer_with(tmp_path, template).encode_chat(MESSAGES)
     assert "\n" not in str(caught.value)
+    assert str(caught.value).endswith(".")
+    assert not str(caught.value).endswith("..")
 
 
 def test_a_prompt_is_text_or_the_one_message_of_a_chat(tmp_path: Path) -> None:
@@ -80,4 +107,8 @@ def test_a_prompt_is_text_or_the_one_message_of_a_chat(tmp_path: Path) -> None:
     assert tokenizer.encode_prompt("the cat", chat=False) == list(tokenizer.encode("the cat"))
     assert tokenizer.encode_prompt("the cat", chat=True) == tokenizer.encode_chat(
         [{"role": "user", "content": "the cat"}]
+    )
+    turns = [("system", "Be brief."), ("user", "the cat")]
+    assert tokenizer.encode_prompt("the cat", True, turns) == tokenizer.encode_chat(
+        [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "the cat"}]
     )

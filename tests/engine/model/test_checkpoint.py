@@ -177,7 +177,7 @@ def test_weights_cut_in_their_header(good: Path, tmp_path: Path, keep: int) -> N
 
 def test_weights_that_are_something_else(good: Path, tmp_path: Path) -> None:
     folder = copy_of(good, tmp_path / "m")
-    (folder / "model.safetensors").write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:abc\n" * 3)
+    (folder / "model.safetensors").write_bytes(b"<!DOCTYPE html><html><body>Not found</body></html>\n" * 3)
     assert "is not a safetensors file" in refusal(folder)
     (folder / "model.safetensors").write_bytes(struct.pack("<Q", 12) + b'{"a": [1,2]}')
     assert "has a broken safetensors header" in refusal(folder)

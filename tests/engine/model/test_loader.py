@@ -10,11 +10,13 @@ import torch
 
 from engine.decode.settings import LoadSpec
 from engine.errors import UnavailableError
+from engine.model.batch import Batch
 from engine.model.device import choose_device
-from engine.model.loader import load_model, model_path
+from engine.model.loader import choose_dtype, load_model, model_path
+from engine.model.rope import FIRST_POSITIONS, rotations
 from kernels.cpu import library
-from tests.engine.model.checkpoints import save_checkpoint
-from tests.engine.model.forward import load
+from tests.engine.model.checkpoints import edit_config, save_checkpoint
+from tests.engine.model.forward import cache_of, load, run
 
 without_cuda = pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")
 
@@ -86,9 +88,6 @@ def test_a_checkpoint_of_bfloat16_needs_no_more_memory_in_float32(monkeypatch: p
 def test_a_lower_precision_halves_the_weights_and_stays_close(folder: Path, dtype: str) -> None:
     from typing import Any
 
-    from engine.model.batch import Batch
-    from tests.engine.model.forward import cache_of, run
-
     def last(model: Any) -> torch.Tensor:
         return run(model, cache_of(model, "contiguous"), "sdpa", Batch.of([(0, 0, [3, 4, 5, 6, 7, 8])]))
 
@@ -98,6 +97,39 @@ def test_a_lower_precision_halves_the_weights_and_stays_close(folder: Path, dtyp
     assert mine.dtype == torch.float32
     error = (mine - reference).norm() / reference.norm()
     assert error < (0.03 if dtype == "bfloat16" else 0.004)
+
+
+@pytest.mark.parametrize("stored", ["bfloat16", "float16", "float32"])
+def test_without_a_dtype_in_its_config_a_model_has_that_of_its_weights(tmp_path: Path, stored: str) -> None:
+    made = save_checkpoint(tmp_path / "m", "llama", dtype=getattr(torch, stored))
+    edit_config(made, lambda config: (config.pop("dtype", None), config.pop("torch_dtype", None)))
+    config = load(made).config
+    assert config.dtype == getattr(torch, stored)
+    assert choose_dtype("auto", torch.device("cuda:0"), config) == getattr(torch, stored)
+    assert choose_dtype("auto", torch.device("cpu"), config) == torch.float32
+
+
+def test_a_context_of_millions_takes_memory_as_far_as_a_run_reaches(tmp_path: Path) -> None:
+    made = save_checkpoint(tmp_path / "m", "llama-llama3-rope", {"max_position_embeddings": 10_000_000})
+    model = load(made)
+    tables = model.decoder._rotations
+    first = tables[0].values
+    assert first.shape == (FIRST_POSITIONS, 1, model.config.head_dim // 2)
+    cache = cache_of(model, "contiguous", capacity=FIRST_POSITIONS + 100)
+    long = [(5 * i) % 97 for i in range(FIRST_POSITIONS + 50)]
+    run(model, cache, "sdpa", Batch.of([(0, 0, long)]))
+    assert tables[0].values.shape[0] == 2 * FIRST_POSITIONS
+    assert torch.equal(tables[0].values[:FIRST_POSITIONS], first)
+    whole = rotations(model.config.rope, model.config.head_dim, 2 * FIRST_POSITIONS, model.device)
+    assert torch.equal(tables[0].values, whole)
+    model.decoder.reach(9_000_000 // 1000)
+    assert tables[0].values.shape[0] == 4 * FIRST_POSITIONS
+
+
+def test_a_table_of_rotations_ends_where_the_context_does(folder: Path) -> None:
+    model = load(folder)
+    model.decoder.reach(model.config.max_positions)
+    assert model.decoder._rotations[0].values.shape[0] == model.config.max_positions
 
 
 def test_threads_are_set_as_asked(folder: Path) -> None:

@@ -142,6 +142,27 @@ def test_any_tokens_give_their_text_bytes_that_are_no_character_included(ids: li
     assert stream.flush() == ""
 
 
+@pytest.mark.parametrize("build", sorted(BUILD))
+@given(data=st.data())
+def test_tokens_that_are_left_out_change_nothing_of_the_text_around_them(build: str, data: st.DataObject) -> None:
+    fast = FAST[build]
+    words = st.sampled_from(["The cat", "sits", " on", "  the", "mat.", "é"]).map(
+        lambda word: fast.encode(word, add_special_tokens=False).ids
+    )
+    special = st.sampled_from([[fast.token_to_id("</s>")], [fast.token_to_id("<s>")], [10**6]])
+    ids = [token for part in data.draw(st.lists(words | special, max_size=12)) for token in part]
+    stream = Tokenizer(fast, None, None, frozenset()).detokenizer()
+    pieces = [stream.push(token) for token in ids]
+    assert "".join(pieces) + stream.flush() == fast.decode(ids, skip_special_tokens=True)
+
+
+def test_a_space_after_an_end_of_text_that_was_ignored_is_kept() -> None:
+    fast = FAST["sentencepiece"]
+    cat, end = fast.encode("cat", add_special_tokens=False).ids, fast.token_to_id("</s>")
+    stream = Tokenizer(fast, None, None, frozenset()).detokenizer()
+    assert "".join(stream.push(token) for token in [*cat, end, end, *cat]) == "cat cat"
+
+
 def test_bytes_that_never_become_a_character_are_not_held_back_for_ever() -> None:
     fast = FAST["sentencepiece"]
     stream = Tokenizer(fast, None, None, frozenset()).detokenizer()

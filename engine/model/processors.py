@@ -1,0 +1,73 @@
+"""How many processors this process may use: a machine's are not its own under an affinity or a container's quota."""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+
+import psutil
+
+ROOT = Path("/")
+
+
+def usable_cores(root: Path = ROOT) -> int:
+    """Physical cores that this process may keep busy, at least 1: those of its affinity, within its cgroup's quota."""
+    allowed = allowed_processors()
+    cores = psutil.cpu_count(logical=False) or psutil.cpu_count() or 1
+    if allowed is not None:
+        cores = min(cores, len({siblings(processor, root) for processor in allowed}))
+    quota = cgroup_quota(root)
+    return max(1, cores if quota is None else min(cores, math.ceil(quota)))
+
+
+def allowed_processors() -> set[int] | None:
+    """The logical processors that this process may run on; None where the system does not say."""
+    return set(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
+
+
+def siblings(processor: int, root: Path = ROOT) -> str:
+    """Which logical processors share this one's core, as Linux writes it; the processor alone where it is not said."""
+    file = root / f"sys/devices/system/cpu/cpu{processor}/topology/thread_siblings_list"
+    try:
+        return file.read_text().strip() or str(processor)
+    except OSError:
+        return str(processor)
+
+
+def cgroup_quota(root: Path = ROOT) -> float | None:
+    """Processors' worth of time that the tightest cgroup around this process gives it; None where none limits it."""
+    try:
+        lines = (root / "proc/self/cgroup").read_text().splitlines()
+    except OSError:
+        return None
+    quotas = []
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        names = controllers.split(",")
+        if controllers == "":
+            mounts = [root / "sys/fs/cgroup", root / "sys/fs/cgroup/unified"]
+        elif "cpu" in names:
+            mounts = [root / "sys/fs/cgroup" / controllers, root / "sys/fs/cgroup/cpu"]
+        else:
+            continue
+        parts = [part for part in path.split("/") if part not in ("", "..")]
+        for mount in mounts:
+            # In a container the mount may be the group itself, so that the path leads nowhere below it.
+            quotas += [quota_of(mount.joinpath(*parts[:depth])) for depth in range(len(parts) + 1)]
+    return min((quota for quota in quotas if quota is not None), default=None)
+
+
+def quota_of(folder: Path) -> float | None:
+    """The quota of one cgroup, in processors: `cpu.max` (version 2) or `cpu.cfs_quota_us` (version 1)."""
+    try:
+        if (folder / "cpu.max").exists():
+            quota, period = (folder / "cpu.max").read_text().split()
+        else:
+            quota = (folder / "cpu.cfs_quota_us").read_text()
+            period = (folder / "cpu.cfs_period_us").read_text()
+        if quota == "max" or int(quota) <= 0 or int(period) <= 0:
+            return None
+        return int(quota) / int(period)
+    except (OSError, ValueError):
+        return None

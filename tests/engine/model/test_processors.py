@@ -1,0 +1,64 @@
+"""Threads are as many as there are processors for this process, not as the machine has."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import psutil
+import pytest
+
+from engine.model import loader, processors
+from engine.model.processors import cgroup_quota, usable_cores
+
+
+def machine(root: Path, cgroup: str, **files: str) -> Path:
+    """A file system in which this process has that line in /proc/self/cgroup; four cores of two processors each."""
+    written = {"proc/self/cgroup": cgroup, **{name.replace("__", "/"): text for name, text in files.items()}}
+    for cpu in range(8):
+        written[f"sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list"] = f"{cpu % 4},{cpu % 4 + 4}\n"
+    for name, text in written.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    return root
+
+
+@pytest.fixture(autouse=True)
+def eight(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(psutil, "cpu_count", lambda logical=True: 8 if logical else 4)
+    monkeypatch.setattr(processors, "allowed_processors", lambda: set(range(8)))
+
+
+def test_all_cores_where_nothing_limits(tmp_path: Path) -> None:
+    assert usable_cores(machine(tmp_path, "0::/\n")) == 4
+
+
+@pytest.mark.parametrize(("allowed", "cores"), [({0}, 1), ({0, 4}, 1), ({0, 1}, 2), ({1, 2, 5}, 2)])
+def test_an_affinity_counts_by_cores(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, allowed: set[int], cores: int
+) -> None:
+    monkeypatch.setattr(processors, "allowed_processors", lambda: allowed)
+    assert usable_cores(machine(tmp_path, "0::/\n")) == cores
+
+
+@pytest.mark.parametrize(("text", "cores"), [("max 100000", 4), ("150000 100000", 2), ("50000 100000", 1)])
+def test_a_quota_of_version_2_also_of_a_group_further_up(tmp_path: Path, text: str, cores: int) -> None:
+    folder = machine(tmp_path, "0::/a/b\n") / "sys/fs/cgroup/a"
+    (folder / "b").mkdir(parents=True)
+    (folder / "cpu.max").write_text(text)
+    (folder / "b" / "cpu.max").write_text("max 100000")
+    assert usable_cores(tmp_path) == cores
+
+
+@pytest.mark.parametrize(("quota", "wanted"), [("-1", None), ("250000", 2.5)])
+def test_a_quota_of_version_1(tmp_path: Path, quota: str, wanted: float | None) -> None:
+    folder = machine(tmp_path, "4:memory:/x\n3:cpu,cpuacct:/docker/x\n") / "sys/fs/cgroup/cpu,cpuacct"
+    folder.mkdir(parents=True)
+    (folder / "cpu.cfs_quota_us").write_text(quota)
+    (folder / "cpu.cfs_period_us").write_text("100000")
+    assert cgroup_quota(tmp_path) == wanted
+
+
+def test_a_large_model_has_a_thread_for_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processors, "allowed_processors", lambda: {3})
+    monkeypatch.setattr(processors, "cgroup_quota", lambda root: None)
+    assert loader.choose_threads(10**9) == 1
