@@ -37,11 +37,15 @@ def make_request(spec: RequestSpec, request_id: int, start_ns: int, model: Loade
 
 
 def check_room(request: Request, switches: Switches, model: LoadedModel) -> None:
-    """Raise InputError for a request that would find no room even alone: it never runs, whoever gives way to it."""
+    """Raise InputError for a request that would find no room even alone: it never runs, whoever gives way to it.
+
+    Captured steps need blocks of either cache, and one that nobody gets.
+    """
     if switches.kv_memory is None or switches.kv == "none":
         return
-    size = 1 if switches.kv == "contiguous" else switches.block_size
-    needed = -(-request.limit // size) * size * model.config.kv_bytes_per_position(model.dtype.itemsize)
+    size = 1 if switches.kv == "contiguous" and not switches.graphs else switches.block_size
+    blocks = -(-request.limit // size) + switches.graphs
+    needed = blocks * size * model.config.kv_bytes_per_position(model.dtype.itemsize)
     if needed > switches.kv_memory:
         raise InputError(
             f"Request {request.id} may come to {request.limit} tokens, which need {needed} bytes of KV memory, and the "

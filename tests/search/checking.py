@@ -6,13 +6,13 @@ import re
 from traceback import format_exception
 
 from engine.cache.base import OutOfKvMemory
-from engine.decode.settings import Switches
 from engine.errors import InputError
 from engine.session.schema import RequestFinished
 from tests.search.accounts import check_accounts
-from tests.search.drawing import Case, draw_case
+from tests.search.drawing import draw_case
 from tests.search.filing import check_file, session_of
 from tests.search.findings import Finding, Findings, unless
+from tests.search.room import all_fit
 from tests.search.running import Outcome, run_case, switches_of
 from tests.search.texts import check_texts
 
@@ -54,21 +54,5 @@ def too_small(outcome: Outcome) -> bool:
     """Whether a request that had not finished needs more than the cache's limit, were it alone."""
     switches = switches_of(outcome)[-1][1]
     done = {event.id for event in outcome.of(RequestFinished) if event.finish_reason != "cancelled"}
-    model = outcome.target
-    for index, spec in enumerate(outcome.specs):
-        if index not in done:
-            prompt = len(model.tokenizer.encode(spec.prompt))
-            limit = min(prompt + spec.max_new_tokens, model.config.max_positions)
-            if not fits(outcome.case, switches, limit, model.config.kv_bytes_per_position(4)):
-                return True
-    return False
-
-
-def fits(case: Case, switches: Switches, positions: int, position_bytes: int) -> bool:
-    """Whether a request of so many positions fits into an empty cache."""
-    if switches.kv == "none" or switches.kv_memory is None:
-        return True
-    if switches.kv == "contiguous" and not switches.graphs:
-        return positions * position_bytes <= switches.kv_memory
-    blocks = switches.kv_memory // (switches.block_size * position_bytes) - switches.graphs  # the null block
-    return -(-positions // switches.block_size) <= blocks
+    left = [spec for index, spec in enumerate(outcome.specs) if index not in done]
+    return not all_fit(outcome.target, left, switches)

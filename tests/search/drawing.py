@@ -172,11 +172,11 @@ class Drawing:
         count = rng.choice([0, 0, 1, 2, 4])
         keeps = rng.random() < 0.6
         plan = []
-        for _ in range(count):
+        for step in sorted(rng.sample(range(41), count)):
             changes = self.changes()
             if keeps:
                 changes = {name: value for name, value in changes.items() if name not in ("speculate", "k")}
-            plan.append(SwitchChange(rng.randint(0, 40), changes or {"kv": self.value("kv")}))
+            plan.append(SwitchChange(step, changes or {"kv": self.value("kv")}))
         return tuple(plan)
 
     def observation(self) -> Observation:

@@ -20,6 +20,7 @@ from engine.model.loader import LoadedModel
 from engine.session.schema import AnyEvent, ConfigChanged, Refused, RunEnded, Step
 from tests.search.drawing import Case
 from tests.search.models import pair
+from tests.search.room import all_fit
 
 TICK_NS = 20_000
 """What passes between two looks at the clock."""
@@ -148,8 +149,11 @@ def work(outcome: Outcome, host: Watched, clock: Clock) -> None:
 
 
 def command(outcome: Outcome, host: Watched, one: protocol.AnyCommand, refused: bool) -> bool:
-    """Send one command as the window does; whether it was carried out."""
+    """Send one command as the window does; whether it was carried out. Requests without room have to be refused."""
     before = len(outcome.events)
+    if isinstance(one, protocol.Start | protocol.AddRequests):
+        in_force = one.run.switches if outcome.engine is None else outcome.engine.switches
+        refused = refused or not all_fit(outcome.target, one.run.requests, in_force)
     host.receive(protocol.encode(one))
     said = [event for event in outcome.events[before:] if isinstance(event, Refused) and event.command != "Step"]
     outcome.refusals.append((one, refused, said[0].message if said else ""))

@@ -18,6 +18,7 @@ from engine.decode.engine import Engine
 from engine.decode.request import Request
 from engine.decode.settings import LoadSpec, Observation, Probe, RequestSpec, RunSpec, Sampling, SwitchChange, Switches
 from engine.decode.speculation import Proposal
+from engine.errors import InputError
 from engine.graphs.device import PlainDevice
 from engine.measure.timers import DeviceTimer
 from engine.model.loader import LoadedModel, load_model
@@ -282,6 +283,21 @@ def test_too_little_memory_preempts_as_without_graphs(tiny_model: LoadedModel) -
         plain = drive(tiny_model, RunSpec(requests_of(40, 30, 40, 20), Switches(kv="paged", batching="continuous")))
         assert tokens_of(events) == tokens_of(plain)
         assert max(step.kv_reserved_bytes for step in steps_of(list(events))) <= memory
+
+
+@pytest.mark.parametrize("kv", ["contiguous", "paged"])
+def test_a_request_that_leaves_no_room_for_the_null_block_is_refused_at_once(tiny_model: LoadedModel, kv: str) -> None:
+    """Ten positions take three blocks of four, and captured steps need one more that nobody gets."""
+    block = 4 * tiny_model.config.kv_bytes_per_position(4)
+
+    def run(blocks: int) -> None:
+        switches = Switches(kv=kv, block_size=4, kv_memory=blocks * block, graphs=True)  # type: ignore[arg-type]
+        spec = RunSpec((RequestSpec("", 9, ignore_eos=True),), switches)
+        drive(tiny_model, spec, graph_device=PlainDevice())
+
+    run(4)
+    with pytest.raises(InputError, match="Request 0 may come to 10 tokens"):
+        run(3)
 
 
 def test_replays_have_ranges_of_their_own_where_they_are_asked_for(tiny_model: LoadedModel) -> None:
