@@ -10,7 +10,7 @@ TELL_EVERY_NS: Final = 1_000_000_000
 
 
 class OverheadMeter:
-    """Adds up what observing cost and says so about once a second of steps.
+    """Adds up what observing cost and says so about once a second of steps, and of a whole run at its end.
 
     Spans are too short to be timed one by one and count at what the timer's own were measured to cost (`cost_ns`);
     accounting, reading events and the attention probe are timed where they happen.
@@ -20,6 +20,8 @@ class OverheadMeter:
         self._wall_ns = 0
         self._spent_ns = 0.0
         self._beside_ns = 0.0
+        self._told_wall_ns = 0
+        self._told_spent_ns = 0.0
 
     def add(
         self, wall_ns: int, timing_ns: float, accounting_ns: float, *, beside: bool = False, late: bool = True
@@ -39,5 +41,12 @@ class OverheadMeter:
         if self._wall_ns < TELL_EVERY_NS:
             return None
         told = Overhead(self._spent_ns / self._wall_ns)
+        self._told_wall_ns += self._wall_ns
+        self._told_spent_ns += self._spent_ns
         self._wall_ns, self._spent_ns = 0, 0.0
         return told
+
+    def whole(self) -> Overhead | None:
+        """The share of all steps together; None where there was none."""
+        wall_ns = self._told_wall_ns + self._wall_ns
+        return Overhead((self._told_spent_ns + self._spent_ns) / wall_ns) if wall_ns else None

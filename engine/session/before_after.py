@@ -111,8 +111,7 @@ def value_of(session: Session, improvement: Improvement, steps: tuple[int, int])
     tokens = len(metrics.token_rows(session, steps))
     if improvement.measure == "attention":
         return metrics.phases_s(session, steps)["attention"] / tokens if tokens else 0.0
-    wall_s = metrics.run_wall_s(session, steps)
-    return tokens / wall_s if wall_s else 0.0
+    return metrics.tokens_per_s(session, steps) or 0.0
 
 
 def _tokens(session: Session, steps: tuple[int, int]) -> list[list[int]]:

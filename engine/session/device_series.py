@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from engine.session import metrics
 from engine.session.columns import Columns
+from engine.session.pauses import pauses_of
 from engine.session.store import Session
 
 Series = tuple[NDArray[np.int64], NDArray[np.float64]]
@@ -71,7 +72,8 @@ def in_range(series: Series, session: Session, steps: metrics.StepRange) -> Seri
 
 
 def joules_per_token(series: DeviceSeries, steps: metrics.StepRange = None) -> float | None:
-    """Energy a token between the first and the last reading of a range; None where no device reports it.
+    """Energy a token between the first and the last reading of a range, pauses left out; None where no device
+    reports it.
 
     From the device's energy counter where there is one, else from its power, by trapezoids.
     """
@@ -86,5 +88,8 @@ def joules_per_token(series: DeviceSeries, steps: metrics.StepRange = None) -> f
         emitted = session.tokens["emitted_ns"]
         tokens = int(np.count_nonzero((emitted > t_ns[0]) & (emitted <= t_ns[-1])))
         if tokens:
-            return float(joules[-1] - joules[0]) / tokens
+            pauses = pauses_of(session)
+            held = np.interp(np.minimum(pauses.until_ns, t_ns[-1]), t_ns, joules)
+            held -= np.interp(np.minimum(pauses.since_ns, t_ns[-1]), t_ns, joules)
+            return float(joules[-1] - joules[0] - held.sum()) / tokens
     return None

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.session import metrics
+from engine.session.gaps import itl_seconds
+from engine.session.pauses import pauses_of
 from engine.session.schema import GROUPS
 from engine.session.store import Session
 
@@ -77,7 +79,6 @@ class LatencySeries:
         self._tokens = 0
         self._gaps_s = np.empty(0)
         self._token_rows = 0
-        self._last_row: dict[int, int] = {}
 
     def __len__(self) -> int:
         return self._length
@@ -126,7 +127,7 @@ class LatencySeries:
         emitting = tokens > 0
         ordered = list(np.sort((us[emitting] / tokens[emitting, None]).T, axis=1))
         rows = np.flatnonzero(np.isin(self.session.tokens["step_id"], chosen))
-        gaps = np.sort(metrics.itl_seconds(self.session, rows))
+        gaps = np.sort(itl_seconds(self.session, rows))
         whole = self._figures(0, 0, us.sum(axis=0), int(tokens.sum()), ordered, gaps)
         device_ns = self.session.steps["device_ns"][chosen]
         device_s = float(device_ns.sum()) / 1e9 if len(device_ns) and int(device_ns.min()) >= 0 else None
@@ -141,7 +142,7 @@ class LatencySeries:
         sums = self._us[first:end][generating].sum(axis=0)
         tokens = int(self.session.steps["tokens_out"][first:end].sum())
         rows = metrics.token_rows(self.session, steps)
-        gaps = np.sort(metrics.itl_seconds(self.session, rows))
+        gaps = np.sort(itl_seconds(self.session, rows))
         return self._figures(first, end, sums, tokens, self._per_token(first, end), gaps)
 
     def step_percentiles_us(self, steps: tuple[int, int] | None = None) -> tuple[float, float] | None:
@@ -158,16 +159,12 @@ class LatencySeries:
         return generating
 
     def _take_tokens(self) -> bool:
-        """Keep the gaps between emissions sorted: those among the new tokens, and those that lead to them."""
+        """Keep the gaps between emissions sorted: those that the new tokens end."""
         first, end = self._token_rows, len(self.session.tokens)
         if end == first:
             return False
-        requests = self.session.tokens["request_id"][first:end]
-        present, backwards = np.unique(requests[::-1], return_index=True)
-        before = [self._last_row[request] for request in present.tolist() if request in self._last_row]
-        rows = np.concatenate([np.array(before, np.int64), np.arange(first, end)])
-        self._gaps_s = merged(self._gaps_s, np.sort(metrics.itl_seconds(self.session, rows)))
-        self._last_row.update(zip(present.tolist(), (end - 1 - backwards).tolist(), strict=True))
+        new = itl_seconds(self.session, np.arange(first, end))
+        self._gaps_s = merged(self._gaps_s, np.sort(new))
         self._token_rows = end
         return True
 
@@ -211,14 +208,12 @@ class LatencySeries:
         )
 
     def _gap_s(self, first: int, end: int) -> float:
-        """Seconds between the steps of a range; a gap in which the run was paused or stopped does not count."""
+        """Seconds between the steps of a range, pauses left out."""
         starts, ends = self.session.steps["start_ns"][first:end], self.session.steps["end_ns"][first:end]
         if len(starts) < 2:
             return 0.0
         total = int(starts[-1] - ends[0]) - int((ends[1:-1] - starts[1:-1]).sum())
-        held_ns = [mark.t_ns for mark in self.session.marks if mark.kind in ("pause", "stop")]
-        held = set((np.searchsorted(ends, held_ns, "right") - 1).tolist())
-        total -= sum(int(starts[i + 1] - ends[i]) for i in held if 0 <= i < len(starts) - 1)
+        total -= pauses_of(self.session).within(int(starts[0]), int(ends[-1]))
         return max(0, total) / 1e9
 
 
