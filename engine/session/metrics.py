@@ -231,12 +231,6 @@ def tokens_per_s(session: Session, steps: StepRange = None) -> float | None:
     return rates.tokens_per_s(session, rows.start, rows.stop)
 
 
-def projection_s(session: Session, tokens: int, steps: StepRange = None) -> float | None:
-    """Predicted time of so many tokens at the measured rate of the steps (wall time of the steps per token)."""
-    emitted = int(session.steps["tokens_out"][step_slice(session, steps)].sum())
-    return busy_s(session, steps) / emitted * tokens if emitted else None
-
-
 def busy_s(session: Session, steps: StepRange = None) -> float:
     """Wall time inside the steps that generated."""
     rows = generation_rows(session, steps)

@@ -56,7 +56,9 @@ def timeline(session: Session, steps: StepRange) -> dict[str, Any]:
 
 
 def latency(session: Session, steps: StepRange) -> dict[str, Any]:
-    """Seconds a token by part, the gaps between tokens, and how long the steps took that stand out."""
+    """Seconds a token of one request by part, in decode steps; what prompts took; the gaps between tokens; and how long
+    the steps took that stand out.
+    """
     series = LatencySeries(session)
     series.update()
     figures = series.figures(steps)
@@ -69,7 +71,17 @@ def latency(session: Session, steps: StepRange) -> dict[str, Any]:
         "busy_s": figures.busy_s,
         "gap_s": figures.gap_s,
         "device_s": figures.device_s,
-        "tokens_per_busy_s": None if not figures.token_s else 1 / figures.token_s,
+        "tokens_per_busy_s": figures.tokens / figures.busy_s if figures.tokens and figures.busy_s else None,
+        "decode_steps": figures.decode_steps,
+        "decode_tokens": figures.decode_tokens,
+        "requests_a_step": figures.requests_a_step,
+        "amortised_s": figures.amortised_s,
+        "prefill": {
+            "steps": figures.prefill.steps,
+            "mixed_steps": figures.prefill.mixed_steps,
+            "busy_s": figures.prefill.busy_s,
+            "a_request": _without(asdict(figures.prefill.a_request), "part", "share"),
+        },
         "a_token": {part.part: _without(asdict(part), "part") for part in figures.parts},
         "between_tokens": _without(asdict(figures.itl), "part", "share"),
         "step_p50_s": None if of_steps is None else of_steps[0] / 1e6,
