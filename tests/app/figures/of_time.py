@@ -50,13 +50,13 @@ TIMELINE: Final[Texts] = {
     "text_in": (
         "waits {[request.waited_s for request in all.requests]|seconds}",
         "{[of(step).device_s / of(step).wall_s for step in steps]|percent}",
+        "paused {pauses|plain}", "?between runs {pauses|plain}",
     ),
     "draw_drafts": (
         "{[at(step).speculation.accepted for step in steps]|count}/"
         "{[at(step).speculation.drafted for step in steps]|count}",
     ),
     "draw_marks": ("{marks|plain}",),
-    "draw_pauses": ("paused {pauses|plain}", "between runs {pauses|plain}"),
     "tip TimelineCanvas": (
         *STEP,
         "“{~}”  token {=id}, position {=position} of request {=request}",
