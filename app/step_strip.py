@@ -24,7 +24,7 @@ from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from app.panels.looking import Looker
 from app.selection import Look, Selected, Selection
-from app.strip_pauses import draw_pauses
+from app.strip_pauses import draw_pauses, pause_texts
 from app.theme import CAPTION_SCALE, GRID, PANEL_PADDING, ROW_GAP, theme, ui_font
 from app.units import count, rate, seconds
 from app.widgets.step_columns import StepColumns, StepLatencies, bars_image
@@ -515,9 +515,11 @@ class StepStrip(QWidget):
         steps = self._session.steps
         latency_s = int(steps["end_ns"][step] - steps["start_ns"][step]) / 1e9
         kind = self._kind_names()[STEP_KINDS[int(steps["kind"][step])]]
-        return self.tr("Step {}: {}\n{} (measured)\n{} positions computed").format(
+        text = self.tr("Step {}: {}\n{} (measured)\n{} positions computed").format(
             count(step), kind, seconds(latency_s), count(int(steps["positions_computed"][step]))
         )
+        before = [words for at, words in pause_texts(self._session) if at == step]
+        return "\n".join([text, *(self.tr("{} before it").format(words) for words in before)])
 
 
 def switch_marks(session: Session) -> list[tuple[int, str]]:

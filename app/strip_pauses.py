@@ -22,22 +22,19 @@ def draw_pauses(painter: QPainter, session: Session, plot: QRectF, x_of: Callabl
     """A hatched seam for each pause in view; `x_of` gives the pixel at which a step begins."""
     colours = theme()
     metrics = painter.fontMetrics()
-    free_from = plot.left()
-    for step, text in pause_texts(session):
-        x = x_of(step)
+    found = pause_texts(session)
+    places = [*(x_of(step) for step, _ in found), plot.right()]
+    for x, following, (_, text) in zip(places[:-1], places[1:], found, strict=True):
         if not plot.left() <= x <= plot.right():
             continue
         painter.fillRect(QRectF(x - SEAM / 2, plot.top(), SEAM, plot.height()), hatch(colours.warn))
         painter.setPen(QPen(QColor(colours.warn), 1))
         painter.drawLine(QPointF(x, plot.top()), QPointF(x, plot.bottom()))
-        width = metrics.horizontalAdvance(text)
-        left = min(x + SEAM, plot.right() - width - GRID)
-        if left >= free_from:
-            top = plot.bottom() - metrics.height()
-            painter.fillRect(QRectF(left, top, width + GRID, metrics.height()), QColor(colours.panel))
+        width = metrics.horizontalAdvance(text) + GRID
+        if x + SEAM + width <= following:
+            painter.fillRect(QRectF(x + SEAM, plot.top() + 1, width, metrics.height()), QColor(colours.panel))
             painter.setPen(QColor(colours.muted))
-            painter.drawText(QPointF(left + GRID / 2, top + metrics.ascent()), text)
-            free_from = left + width + 2 * GRID
+            painter.drawText(QPointF(x + SEAM + GRID / 2, plot.top() + 1 + metrics.ascent()), text)
 
 
 def pause_texts(session: Session) -> list[tuple[int, str]]:

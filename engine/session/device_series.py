@@ -71,6 +71,16 @@ def in_range(series: Series, session: Session, steps: metrics.StepRange) -> Seri
     return series[0][first:end], series[1][first:end]
 
 
+def mean_of(series: Series, session: Session) -> float:
+    """The mean of a series that is not empty: of what was not read in a pause, or of all where nothing else was."""
+    t_ns, values = series
+    pauses = pauses_of(session)
+    piece = np.searchsorted(pauses.since_ns, t_ns, "right") - 1
+    held = np.zeros(len(t_ns), bool)
+    held[piece >= 0] = t_ns[piece >= 0] < pauses.until_ns[piece[piece >= 0]]
+    return float(values[~held].mean() if not held.all() else values.mean())
+
+
 def joules_per_token(series: DeviceSeries, steps: metrics.StepRange = None) -> float | None:
     """Energy a token between the first and the last reading of a range, pauses left out; None where no device
     reports it.

@@ -11,7 +11,7 @@ from typing import Any
 from engine.session import metrics
 from engine.session.before_after import PairFigures, SideFigures, before_after
 from engine.session.comparison import Amount, compare
-from engine.session.device_series import DeviceSeries, in_range, joules_per_token
+from engine.session.device_series import DeviceSeries, in_range, joules_per_token, mean_of
 from engine.session.kv_blocks import BlockHistory, switches_at
 from engine.session.latency import LatencySeries, outlier_us
 from engine.session.memory import MemoryNode, memory_tree
@@ -157,12 +157,13 @@ def devices(session: Session, steps: StepRange) -> dict[str, Any]:
     series.update()
     readings: dict[str, dict[str, Any]] = {}
     for device, name in series.readings:
-        _, values = in_range(series.reading(device, name), session, steps)
+        chosen = in_range(series.reading(device, name), session, steps)
+        values = chosen[1]
         if len(values):
             readings.setdefault(device, {})[name] = {
                 "count": len(values),
                 "last": float(values[-1]),
-                "mean": float(values.mean()),
+                "mean": mean_of(chosen, session),
                 "most": float(values.max()),
             }
     return {

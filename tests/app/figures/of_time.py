@@ -217,9 +217,9 @@ PARALLEL: Final[Texts] = {
     "table FigureTable": (
         "parallel / Time ●: {pass_.pass_s|seconds}", "serial / Time ●: {pass_.serial_s|seconds}",
         f"factor ƒ / Time ●: {_FACTOR}",
-        "parallel / Tokens/s ƒ: {pass_.pass_tokens_per_s|rate tokens/s}",
-        "serial / Tokens/s ƒ: {pass_.serial_tokens_per_s|rate tokens/s}",
-        "factor ƒ / Tokens/s ƒ: {pass_.pass_tokens_per_s / pass_.serial_tokens_per_s|number}×",
+        "parallel / Tokens/s in steps ƒ: {pass_.pass_tokens_per_s|rate tokens/s}",
+        "serial / Tokens/s in steps ƒ: {pass_.serial_tokens_per_s|rate tokens/s}",
+        "factor ƒ / Tokens/s in steps ƒ: {pass_.pass_tokens_per_s / pass_.serial_tokens_per_s|number}×",
         "parallel / MBU ƒ: {pass_.pass_mbu|percent}", "serial / MBU ƒ: {pass_.serial_mbu|percent}",
         "factor ƒ / MBU ƒ: {pass_.pass_mbu / pass_.serial_mbu|number}×",
         "parallel / MFU ƒ: {pass_.pass_mfu|percent}", "serial / MFU ƒ: {pass_.serial_mfu|percent}",

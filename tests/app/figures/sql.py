@@ -335,6 +335,9 @@ class Expected:
         sql = "SELECT value FROM device_samples WHERE device = ? AND name = ? AND t_ns BETWEEN ? AND ? ORDER BY t_ns"
         span = (-(2**62), 2**62) if self.whole else (self.steps[0]["start_ns"], self.steps[-1]["end_ns"])
         values = self.db.column(sql, device, name, *span)
+        if what == "mean":
+            unpaused = "NOT EXISTS (SELECT 1 FROM pauses WHERE t_ns >= since_ns AND t_ns < until_ns)"
+            values = self.db.column(sql.replace(" ORDER", f" AND {unpaused} ORDER"), device, name, *span)
         return float({"last": values[-1], "mean": values.mean(), "most": values.max()}[what])
 
     def memory_total(self) -> int | None:
