@@ -16,7 +16,12 @@ _SI_PREFIXES = ("", "k", "M", "G", "T", "P", "E")
 
 
 def significant(value: float, digits: int = 3) -> str:
-    """A number with so many significant figures, never in exponent form: 0.0512, 5.12, 51.2, 512, 5120."""
+    """A number with so many significant figures, never in exponent form: 0.0512, 5.12, 51.2, 512, 5120.
+
+    "—" where it is no finite number: a model whose logits are NaN has such logprobs, and a session may hold them.
+    """
+    if not math.isfinite(value):
+        return NOT_APPLICABLE
     if value == 0:
         return "0"
     decimals = digits - 1 - math.floor(math.log10(abs(value)))
@@ -36,7 +41,7 @@ def seconds(value: float | None) -> str:
 
 def memory(value: float | None) -> str:
     """A size given in bytes, in IEC units: `1.50 MiB`."""
-    if value is None:
+    if value is None or not math.isfinite(value):
         return NOT_APPLICABLE
     index = 0
     while abs(value) >= 1023.5 and index < len(_MEMORY_UNITS) - 1:

@@ -25,5 +25,9 @@ class UnavailableError(InputError):
     """A switch value or a device cannot be had here; the sentence gives the reason."""
 
 
+class NotFiniteError(DecodeScopeError):
+    """A model gave logits that are no numbers; the sentence says since which part of it."""
+
+
 class EngineStoppedError(DecodeScopeError):
     """The engine process ended before it answered; the sentence says how it ended."""

@@ -33,6 +33,11 @@ PANELS: Final = (
     "before-after", "summary", "roofline",
 )  # fmt: skip
 FORMATS: Final = ("chrome", "perfetto", "csv", "html", "png", "svg")
+SUITES: Final = {
+    "decode": "tokens/s of each cache and attention (default)",
+    "switches": "every improvement off and on",
+    "kernels": "each kernel of this device against its bytes and FLOPs",
+}
 DEFAULT_PROMPT: Final = "The cat sits on"
 
 _UNITS: Final = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
@@ -238,8 +243,8 @@ def _screenshot(parser: argparse.ArgumentParser) -> None:
 def _bench(parser: argparse.ArgumentParser) -> None:
     parser.description = "Measure this machine on the demo model and print a table."
     parser.add_argument(
-        "--suite", default="decode",
-        help="decode (default): tokens/s of each cache and attention; switches: every improvement off and on",
+        "--suite", default="decode", choices=tuple(SUITES),
+        help="; ".join(f"{name}: {what}" for name, what in SUITES.items()),
     )  # fmt: skip
     parser.add_argument("-o", "--output", metavar="FILE.dscope", help="for switches: keep the runs as one session")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")

@@ -134,6 +134,10 @@ class ArenaCache:
         return [(used, layer.nbytes) for layer in self._kv]
 
     @property
+    def position_bytes(self) -> int:
+        return self._kv[0][:, 0, 0].nbytes
+
+    @property
     def evictable_bytes(self) -> int:
         return 0
 

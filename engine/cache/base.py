@@ -69,6 +69,10 @@ class KVCache(Protocol):
         """(used, reserved) bytes of each layer, counted from the tensors themselves."""
 
     @property
+    def position_bytes(self) -> int:
+        """What K and V of one position take in one layer, in the dtype they are held in."""
+
+    @property
     def evictable_bytes(self) -> int:
         """Bytes held only for possible reuse, all layers together."""
 

@@ -112,6 +112,11 @@ class ContiguousCache:
         return [(used, reserved)] * self._shape[0]
 
     @property
+    def position_bytes(self) -> int:
+        _, two, kv_heads, head_dim = self._shape
+        return two * kv_heads * head_dim * self._dtype.itemsize
+
+    @property
     def evictable_bytes(self) -> int:
         return 0
 

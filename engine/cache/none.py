@@ -47,6 +47,13 @@ class NoCache:
         return [(0, 0)] * self._layers
 
     @property
+    def position_bytes(self) -> int:
+        """Of the layer that was written last; 0 before the first one."""
+        if self._k is None or self._v is None:
+            return 0
+        return self._k[:, 0].nbytes + self._v[:, 0].nbytes
+
+    @property
     def evictable_bytes(self) -> int:
         return 0
 

@@ -160,6 +160,11 @@ class PagedCache:
         return [(self.pool.live * position, layer.nbytes) for layer in self._kv]
 
     @property
+    def position_bytes(self) -> int:
+        _, kv_heads, head_dim = self._shape
+        return 2 * kv_heads * head_dim * self._kv[0].itemsize
+
+    @property
     def evictable_bytes(self) -> int:
         return self.pool.cached * self._block_bytes
 

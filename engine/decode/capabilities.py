@@ -7,7 +7,7 @@ from dataclasses import asdict
 from importlib.util import find_spec
 from typing import Any
 
-from engine.decode.settings import Switches
+from engine.decode.settings import Switches, as_typed
 from engine.errors import UnavailableError
 
 
@@ -29,9 +29,9 @@ def unavailable_switches(device_type: str, has_draft: bool) -> dict[str, str]:
 
 
 def check_available(switches: Switches, unavailable: dict[str, str]) -> None:
-    """Raise UnavailableError with the reason of the first switch that cannot run here."""
+    """Raise UnavailableError with the reason of the first switch that cannot run here, named as a user writes it."""
     values: dict[str, Any] = asdict(switches)
     for name, value in values.items():
         reason = unavailable.get(f"{name}={value}")
         if reason is not None:
-            raise UnavailableError(f"{name}={value} cannot run here: {reason}")
+            raise UnavailableError(f"{name}={as_typed(value)} cannot run here: {reason}")

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from engine.attention.build import make_attention
 from engine.cache.build import make_cache
+from engine.decode.not_finite import not_finite
 from engine.decode.request import Request
 from engine.decode.sampler import distribution, draw
 from engine.decode.settings import Switches
@@ -57,7 +58,7 @@ class DraftProposer:
         self._model = model
         self._cache = make_cache(Switches(kv="contiguous"), model.config, model.device, model.dtype)
         self._attention = make_attention("sdpa", model.config)
-        self._cost = CostModel(model.config, model.dtype.itemsize)
+        self._cost = CostModel(model.config, model.decoder.reads)
         self._spent = (0, 0)
         self._runs: dict[int, Run] = {}
 
@@ -105,6 +106,13 @@ class DraftProposer:
             self._cache.admit(request.id, min(request.limit, self._model.config.max_positions))
         return run
 
+    def _check_finite(self, logits: Tensor, runs: list[Run]) -> None:
+        """Raise NotFiniteError where a row's largest logit is no finite number: NaN is greater than any."""
+        finite = torch.isfinite(logits.amax(-1)).tolist()
+        if not all(finite):
+            run = runs[finite.index(False)]
+            raise not_finite(self._model, [*run.request.tokens, *run.drafts], "The draft model's logits")
+
     def _draft_one(self, runs: list[Run]) -> None:
         """One pass of the draft model: each run is fed what it lacks and draws one more token."""
         parts = []
@@ -116,7 +124,9 @@ class DraftProposer:
         batch = Batch.of(parts, device=str(self._model.device))
         self._cache.begin(batch)
         logits = self._model.decoder.forward(batch, self._cache, self._attention, NoTimer())  # [R, V]
-        flops, moved = self._cost.of(((span.first, span.end) for span in batch.spans), len(runs))
+        self._check_finite(logits, runs)
+        spans = ((span.first, span.end) for span in batch.spans)
+        flops, moved = self._cost.of(spans, len(runs), self._cache.position_bytes)
         self._spent = (self._spent[0] + flops, self._spent[1] + moved)
         params = [run.request.spec.sampling for run in runs]
         if all(p.greedy for p in params):

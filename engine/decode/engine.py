@@ -15,17 +15,19 @@ from engine.attention.build import make_attention
 from engine.cache.base import BlockEvent, KVCache, OutOfKvMemory
 from engine.cache.build import make_cache
 from engine.cache.none import NoCache
-from engine.decode.arriving import make_request
+from engine.decode.alternatives_cost import alternatives_ns
+from engine.decode.arriving import check_room, make_request
 from engine.decode.batching import make_scheduler
 from engine.decode.capabilities import check_available
 from engine.decode.decide import Drawn, decide
 from engine.decode.emission import Emission, emit_tokens, token_event
+from engine.decode.not_finite import check_finite
 from engine.decode.preparing import make_batch
 from engine.decode.proposing import make_proposer
 from engine.decode.request import Queue, Request, in_order
 from engine.decode.sampler import ALTERNATIVES
 from engine.decode.scheduler import Share, preempt, retire_finished
-from engine.decode.settings import Observation, RequestSpec, RunSpec, Switches
+from engine.decode.settings import Observation, RequestSpec, RunSpec, Switches, as_typed, merged
 from engine.decode.shares import kind_of, next_shares, with_proposals
 from engine.decode.teacher import teacher_pass
 from engine.errors import InputError
@@ -71,7 +73,7 @@ class Engine:
         self._emit = emit
         self._clock = clock
         self._zero_ns = 0
-        self._cost = CostModel(model.config, model.dtype.itemsize)
+        self._cost = CostModel(model.config, model.decoder.reads)
         self._overhead = OverheadMeter()
         self._queue = Queue()
         self._steps = self._tokens = self._requests = self._longest = 0
@@ -82,7 +84,7 @@ class Engine:
         self._teaches = run.teacher_pass
         self._to_teach: deque[Request] = deque()
         make_current(model.device)
-        self._switch_at = sorted(run.switch_at, key=lambda change: change.step)
+        self._switch_at = merged(run.switch_at)
         self._switches = run.switches
         self._check_switches(run)
         self._queue.coming.extend(in_order(self._make_request(spec, 0) for spec in run.requests))
@@ -145,6 +147,9 @@ class Engine:
         self._probe = None if observation.probe is None else make_probe(observation.probe, self._model.config)
         self._observation = observation
         self._timer: StepTimer = make_timer(observation.detail, self._model.config.layers, self._model.device)
+        alternatives_ns(
+            self._model.device, self._model.config.vocab, self._alternatives, 1
+        )  # priced before it is asked
         self._ranges: Ranges | None = torch.cuda.nvtx if observation.nvtx else None
         if self._ranges is not None:
             self._timer = NvtxTimer(self._timer, self._ranges)
@@ -273,6 +278,7 @@ class Engine:
         return 0 if self._observation.detail == "off" else ALTERNATIVES
 
     def _emissions(self, drawn: list[Drawn]) -> list[Emission]:
+        check_finite(drawn, self._model)
         with self._timer("detokenize"):
             return [emission for one in drawn for emission in emit_tokens(one, self._model.tokenizer.eos_token_ids)]
 
@@ -350,7 +356,7 @@ class Engine:
         self._switches = wanted
         self._log_config()
         for name in changed:
-            self.mark("switch", f"{name}: {before[name]} → {after[name]}")
+            self.mark("switch", f"{name}: {as_typed(before[name])} → {as_typed(after[name])}")
 
     def _readmit(self) -> None:
         """Move the running requests into a cache that is new; those it has no room for wait."""
@@ -365,7 +371,7 @@ class Engine:
 
     def _arrive(self) -> None:
         for request in self._queue.arrive(self.now_ns()):
-            request.tokens = self._model.tokenizer.encode_prompt(request.spec.prompt, request.spec.chat)
+            request.tokens = self._model.tokenizer.encode_rendered(request.prompt, request.spec.chat)
             texts = [self._model.tokenizer.token_text(token) for token in request.tokens]
             params = msgspec.json.encode(request.spec).decode()
             arrived = schema.RequestArrived(
@@ -423,13 +429,15 @@ class Engine:
         times: StepTimes, flight: Flight | None = None, thrown: Collection[int] = (),
     ) -> None:  # fmt: skip
         """Settle and record a step; requests in `thrown` had ended before, and what it computed for them is void."""
-        emitted_ns = self.now_ns()
+        emitted_ns, read_before_ns = self.now_ns(), times.reading_ns
         kept = self._settle([s for s in shares if s.request is None or s.request.id not in thrown], emissions)
         work = [row for share in shares for row in self._work(share, kept)]
         tokens = [token_event(one, self._tokens + i, self._steps, emitted_ns) for i, one in enumerate(emissions)]
         self._tokens += len(tokens)
         speculation = [
-            schema.Speculation(self._steps, one.request.id, one.proposed, one.accepted) for one in drawn if one.proposed
+            schema.Speculation(self._steps, one.request.id, one.proposed, kept[one.request.id])
+            for one in drawn
+            if one.proposed
         ]
         finished = [
             schema.RequestFinished(one.request.id, emitted_ns, one.request.finish_reason)
@@ -458,7 +466,10 @@ class Engine:
         step = record_step(facts, self._cost, times, self.now_ns)
         self._steps += 1
         self._emit([*work, step, *tokens, *speculation, *blocks, *rows, *finished])
-        self._tell_overhead(step, times, emitted_ns)
+        described = sum(len(one.choices) for one in drawn)
+        self._tell_overhead(
+            step, times, described, records_ns=self.now_ns() - emitted_ns - (times.reading_ns - read_before_ns)
+        )
 
     def _settle(self, shares: list[Share], emissions: list[Emission]) -> dict[int, int]:
         """Roll the caches back over drafts that did not become tokens; {request: drafts that did}."""
@@ -486,16 +497,14 @@ class Engine:
         self._left_blocks.clear()
         return [schema.KvBlock(self._steps, now_ns, e.block, e.event, e.request_id) for e in events]
 
-    def _tell_overhead(self, step: schema.Step, times: StepTimes, accounting_from_ns: int) -> None:
-        """Add up what observing this step cost; the account itself goes on after the step's end."""
-        now_ns = self.now_ns()
-        accounting_ns = now_ns - accounting_from_ns
-        timing_ns = times.cost_ns + (0 if self._probe is None else self._probe.observing_ns)
-        late = True
-        if isinstance(times, FlightTimes):
-            accounting_ns, late = accounting_ns + times.reading_ns, times.late
-        beside = self._flight is not None
-        overhead = self._overhead.add(now_ns - step.start_ns, timing_ns, accounting_ns, beside=beside, late=late)
+    def _tell_overhead(self, step: schema.Step, times: StepTimes, described: int, records_ns: int) -> None:
+        """Add up what observing this step cost, in which `described` tokens came with their alternatives."""
+        watching_ns = times.cost_ns + (0 if self._probe is None else self._probe.observing_ns)
+        watching_ns += alternatives_ns(self._model.device, self._model.config.vocab, self._alternatives, described)
+        overhead = self._overhead.add(
+            self.now_ns() - step.start_ns, watching_ns, times.reading_ns, records_ns,
+            beside=self._flight is not None, late=times.late if isinstance(times, FlightTimes) else True,
+        )  # fmt: skip
         if overhead is not None:
             self._emit([overhead])
 
@@ -521,6 +530,7 @@ class Engine:
 
     def _make_request(self, spec: RequestSpec, start_ns: int) -> Request:
         request = make_request(spec, self._requests, start_ns, self._model)
+        check_room(request, self._switches, self._model)
         self._requests += 1
         self._longest = max(self._longest, request.limit)
         return request

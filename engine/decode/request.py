@@ -46,6 +46,8 @@ class Request:
     """Uniforms of this request alone, seeded by (seed, id): what it is batched with changes nothing."""
     computed: Computed = field(default_factory=Computed)
     """Indices that have been computed at least once (rejected drafts aside)."""
+    prompt: str = ""
+    """The prompt as it is encoded: what a chat template made of it."""
     text: str = ""
     """The generated text so far."""
     finish_reason: FinishReason | None = None

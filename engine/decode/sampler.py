@@ -45,7 +45,8 @@ def describe(logits: Tensor, tokens: Tensor, alternatives: int) -> Tensor:
     A row is token id, logprob, entropy, then the ids and the logprobs of the best alternatives.
     """
     logprobs = torch.log_softmax(logits, -1)  # [R, V]
-    entropy = (logprobs.exp() * logprobs).sum(-1, keepdim=True).neg_()  # [R, 1]
+    # A token that is ruled out (a logit of -inf) adds nothing: 0 · log 0 is 0 here, and no number in arithmetic.
+    entropy = (logprobs.exp() * logprobs).nansum(-1, keepdim=True).neg_()  # [R, 1]
     columns = [tokens[:, None].double(), logprobs.gather(-1, tokens[:, None]).double(), entropy.double()]
     if alternatives:
         best, ids = best_few(logprobs, min(alternatives, logprobs.shape[-1]))  # [R, n]
@@ -149,4 +150,5 @@ def draw(probs: Tensor, u: Tensor) -> Tensor:
     total = mass[:, -1]
     # u · total may round up to total; staying below it, the first index whose mass is above has probability > 0.
     threshold = torch.minimum(u * total, torch.nextafter(total, torch.zeros_like(total)))
-    return torch.searchsorted(mass, threshold[:, None], right=True)[:, 0]
+    drawn = torch.searchsorted(mass, threshold[:, None], right=True)[:, 0]
+    return drawn.clamp_(max=probs.shape[-1] - 1)  # where the mass is no number there is no such index

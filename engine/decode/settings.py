@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, get_args, get_type_hints
 
@@ -139,6 +140,26 @@ class SwitchChange:
 
     def __post_init__(self) -> None:
         check_range("the step of a switch", self.step, 0, 10**12)
+
+
+def merged(changes: Iterable[SwitchChange]) -> list[SwitchChange]:
+    """One change a step, in order of the steps; raises InputError where a step gives a switch two values."""
+    by_step: dict[int, dict[str, Any]] = {}
+    for one in changes:
+        of_step = by_step.setdefault(one.step, {})
+        for name, value in one.changes.items():
+            if of_step.setdefault(name, value) != value:
+                raise InputError(
+                    f"Step {one.step} cannot switch {name} to both {as_typed(of_step[name])} and {as_typed(value)}."
+                )
+    return [SwitchChange(step, by_step[step]) for step in sorted(by_step)]
+
+
+def as_typed(value: Any) -> str:
+    """A switch's value as a user writes it: on and off, and a limit that is not set in words."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return "no limit" if value is None else str(value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,12 @@ import csv
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from engine.errors import SessionFileError
+from engine.export.whole import filling
 from engine.session.columns import Columns
 from engine.session.metrics import phase_table_s
 from engine.session.schema import PHASES
@@ -19,20 +19,21 @@ from engine.session.store import BLOCK_EVENTS, LAUNCHES, STEP_INTS, STEP_KINDS, 
 
 
 def write_tables(session: Session, folder: str | os.PathLike[str]) -> None:
-    """Write every table of a session into `folder`; raises SessionFileError where it cannot be written.
+    """Write every table of a session into `folder`, all of them or none.
+
+    Raises SessionFileError where it cannot be written.
 
     `steps.csv` has a column a phase (µs, summing to the step's wall time); `step_layers.csv` a row a step and layer;
     `tokens.csv` holds each token's alternatives as `token id:logprob`, best first; `attention.csv` a row a map and
     query position, its probabilities in one cell, separated by spaces.
     """
-    target = Path(folder)
     try:
-        target.mkdir(parents=True, exist_ok=True)
-        for name, header, rows in _tables(session):
-            with (target / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
-                writer = csv.writer(file)
-                writer.writerow(header)
-                writer.writerows(rows)
+        with filling(folder) as target:
+            for name, header, rows in _tables(session):
+                with (target / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
+                    writer = csv.writer(file)
+                    writer.writerow(header)
+                    writer.writerows(rows)
     except OSError as error:
         raise SessionFileError(f"The tables cannot be written to {folder}: {error.strerror}.") from error
 

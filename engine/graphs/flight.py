@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from time import perf_counter_ns
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,8 @@ from torch import Tensor
 from engine.decode.scheduler import Share
 from engine.graphs.captured import CapturedStep
 from engine.graphs.device import Moment
-from engine.measure.timers import StepTimer, with_other
+from engine.measure.phase_table import with_other
+from engine.measure.timers import StepTimer
 from engine.model.batch import Batch
 from engine.session.schema import Launch
 
@@ -68,6 +70,12 @@ class FlightTimes:
         return self._extra_ns + self._host.cost_ns
 
     def read_us(self, wall_us: float) -> NDArray[np.float32]:
+        since_ns = perf_counter_ns()
+        table = self._table_us(wall_us)
+        self.reading_ns += perf_counter_ns() - since_ns
+        return table
+
+    def _table_us(self, wall_us: float) -> NDArray[np.float32]:
         host_us = self._host.spent_us()
         if self._apart:
             self.device_ns = round(min(self._busy_ns + max(0, self._host.device_ns), 1e3 * wall_us))

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 import torch
 
+from engine.cache.base import OutOfKvMemory
 from engine.decode.capabilities import unavailable_switches
 from engine.decode.draft_model import load_draft
 from engine.decode.engine import Engine
@@ -182,6 +183,8 @@ class Service:
     def _fail(self, engine: Engine, error: Exception) -> None:
         message = f"The step failed: {sentence_of(error)}"
         kind = type(error).__name__ if isinstance(error, DecodeScopeError) else "DecodeScopeError"
+        if isinstance(error, OutOfKvMemory):  # of a limit that was changed on the way: at the start it is refused
+            kind, message = "InputError", f"The limit of the KV memory is too low to go on: {sentence_of(error)}"
         engine.mark("fault", message)
         with suppress(Exception):  # what failed may have left the cache in pieces, and it is dropped anyway
             engine.cancel()
@@ -204,7 +207,7 @@ def model_meta(model: LoadedModel, draft: LoadedModel | None = None) -> dict[str
         "model": model.name,
         "model_path": str(model.path),
         "chat_template": "yes" if model.tokenizer.chat is not None else "",
-        "model_config": json.dumps(model.config.facts(model.dtype, model.weight_bytes)),
+        "model_config": json.dumps(model.config.facts(model.dtype, model.weight_bytes, model.decoder.reads)),
         "draft_config": "" if draft is None else json.dumps(draft_facts(draft)),
         "device": str(model.device),
         "device_name": model.device_name,
@@ -218,7 +221,7 @@ def model_meta(model: LoadedModel, draft: LoadedModel | None = None) -> dict[str
 
 def draft_facts(draft: LoadedModel) -> dict[str, Any]:
     """What a session keeps about the draft model: it takes memory as long as it is loaded, also with speculate off."""
-    return {"name": draft.name, **draft.config.facts(draft.dtype, draft.weight_bytes)}
+    return {"name": draft.name, **draft.config.facts(draft.dtype, draft.weight_bytes, draft.decoder.reads)}
 
 
 def versions() -> dict[str, str]:

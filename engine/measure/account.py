@@ -17,12 +17,16 @@ from engine.session.schema import Launch, Step, StepKind, Work
 
 @dataclass(frozen=True, slots=True)
 class KvState:
-    """Bytes of the KV cache after a pass: int64 [layers, 2] (used, reserved), and what is kept for reuse only."""
+    """Bytes of the KV cache after a pass: int64 [layers, 2] (used, reserved), and what is kept for reuse only.
+
+    `position_bytes`: what K and V of one position take in one layer, of which the pass read and wrote so many.
+    """
 
     layers: bytes
     used_bytes: int
     reserved_bytes: int
     evictable_bytes: int
+    position_bytes: int
 
 
 def kv_state(cache: KVCache) -> KvState:
@@ -33,6 +37,7 @@ def kv_state(cache: KVCache) -> KvState:
         sum(used for used, _ in layers),
         sum(reserved for _, reserved in layers),
         cache.evictable_bytes,
+        cache.position_bytes,
     )
 
 
@@ -61,7 +66,8 @@ class StepFacts:
 def record_step(facts: StepFacts, cost: CostModel, times: StepTimes, clock: Callable[[], int]) -> Step:
     """The step's event; its wall time ends here, so that accounting for it is part of it (in `other`)."""
     positions = count_positions(facts.work)
-    flops, moved = cost.of(((s.first, s.end) for s in facts.batch.spans), int(facts.batch.logits_rows.shape[0]))
+    spans = ((span.first, span.end) for span in facts.batch.spans)
+    flops, moved = cost.of(spans, int(facts.batch.logits_rows.shape[0]), facts.kv.position_bytes)
     end_ns = clock()
     phases = times.read_us((end_ns - facts.start_ns) / 1e3)
     return Step(

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from engine.model.config import ModelConfig
+from engine.session.weight_reads import WeightReads
 
 
 class CostModel:
@@ -13,24 +14,27 @@ class CostModel:
 
     A multiply-add counts as two FLOPs; only matrix products count (projections, QKᵀ, attention·V, LM head). Attention
     counts the pairs a causal (and sliding-window) mask leaves, whatever a kernel wastes. Bytes: every weight once a
-    pass, the embedding rows that are looked up, each request's K and V read once a layer, and the new ones written.
+    pass as it is held (`reads`), the embedding rows that are looked up, each request's K and V read once a layer, and
+    the new ones written.
     """
 
-    def __init__(self, config: ModelConfig, itemsize: int) -> None:
+    def __init__(self, config: ModelConfig, reads: WeightReads) -> None:
         q, kv = config.heads * config.head_dim, config.kv_heads * config.head_dim
         mlp = config.hidden * config.ffn * (3 if config.mlp == "swiglu" else 2)
         self._flops_per_position = 2 * config.layers * (config.hidden * (2 * q + 2 * kv) + mlp)
         self._flops_per_pair = 4 * q  # one layer: q·k and p·v over every head
         self._flops_per_logits = 2 * config.hidden * config.vocab
-        self._layer_bytes = config.layers * config.layer_parameters * itemsize
-        self._head_bytes = config.vocab * config.hidden * itemsize
-        self._row_bytes = config.hidden * itemsize
-        self._kv_bytes = 2 * kv * itemsize  # of one position in one layer
+        self._head_bytes = reads.final_norm + reads.lm_head
+        self._layer_bytes = reads.weights - self._head_bytes
+        self._row_bytes = reads.position
         self._layers = config.layers
         self._windows = Counter(config.window(layer) for layer in range(config.layers))
 
-    def of(self, spans: Iterable[tuple[int, int]], logits_rows: int) -> tuple[int, int]:
-        """(FLOPs, bytes) of one pass over `spans` [first, end), of which `logits_rows` rows reach the LM head."""
+    def of(self, spans: Iterable[tuple[int, int]], logits_rows: int, kv_bytes: int) -> tuple[int, int]:
+        """(FLOPs, bytes) of one pass over `spans` [first, end), of which `logits_rows` rows reach the LM head.
+
+        `kv_bytes` is what K and V of one position take in one layer (`KVCache.position_bytes`).
+        """
         positions = 0
         pairs = 0  # summed over the layers
         kv_read = 0
@@ -42,7 +46,7 @@ class CostModel:
         flops = positions * self._flops_per_position + pairs * self._flops_per_pair
         flops += logits_rows * self._flops_per_logits
         moved = self._layer_bytes + (self._head_bytes if logits_rows else 0) + positions * self._row_bytes
-        moved += (kv_read + positions * self._layers) * self._kv_bytes
+        moved += (kv_read + positions * self._layers) * kv_bytes
         return flops, moved
 
 

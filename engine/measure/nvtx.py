@@ -58,6 +58,10 @@ class NvtxTimer:
         return self._inner.cost_ns
 
     @property
+    def reading_ns(self) -> int:
+        return self._inner.reading_ns
+
+    @property
     def device_ns(self) -> int:
         return self._inner.device_ns
 

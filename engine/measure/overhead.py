@@ -1,4 +1,4 @@
-"""What the instrumentation itself costs, as a share of the time that the steps and their accounts take."""
+"""What the instrumentation itself costs, as shares of the time that the steps and their records take."""
 
 from __future__ import annotations
 
@@ -12,41 +12,52 @@ TELL_EVERY_NS: Final = 1_000_000_000
 class OverheadMeter:
     """Adds up what observing cost and says so about once a second of steps, and of a whole run at its end.
 
-    Spans are too short to be timed one by one and count at what the timer's own were measured to cost (`cost_ns`);
-    accounting, reading events and the attention probe are timed where they happen.
+    Two shares, since they answer two questions. What is watched (spans, reading them, alternatives, attention rows)
+    is what a run loses against the same one at detail `off`: a pair of such runs measures it. The record of each step
+    (positions, memory, tokens) is kept at any level, so a pair does not see what it takes.
     """
 
     def __init__(self) -> None:
         self._wall_ns = 0
-        self._spent_ns = 0.0
-        self._beside_ns = 0.0
-        self._told_wall_ns = 0
-        self._told_spent_ns = 0.0
+        self._watching_ns = self._records_ns = 0.0
+        self._beside = (0.0, 0.0)
+        self._told = (0, 0.0, 0.0)
+        """Wall time and the two costs of the steps whose shares were told."""
 
     def add(
-        self, wall_ns: int, timing_ns: float, accounting_ns: float, *, beside: bool = False, late: bool = True
-    ) -> Overhead | None:
-        """Count one step that took `wall_ns`, its account included.
+        self, wall_ns: int, watching_ns: float, reading_ns: float, records_ns: float, *, beside: bool = False,
+        late: bool = True,
+    ) -> Overhead | None:  # fmt: skip
+        """Count one step that took `wall_ns`, its record included.
 
-        Returns the share since the last time it was told, once a second's worth of steps has come. `timing_ns`
-        lengthened the step itself. `accounting_ns` is the host's work for its record; `beside` says that the next step
-        was on its way by then: this work costs nothing unless that step is done before the host asks for it, which
-        the next call tells by `late`.
+        Returns the shares since the last time they were told, once a second's worth of steps has come. `watching_ns`
+        lengthened the step itself. `reading_ns` and `records_ns` are the host's work after it, for what was watched
+        and for its record; `beside` says that the next step was on its way by then: this work costs nothing unless
+        that step is done before the host asks for it, which the next call tells by `late`.
         """
         self._wall_ns += wall_ns
-        self._spent_ns += timing_ns + (self._beside_ns if late else 0.0)
-        self._beside_ns = accounting_ns if beside else 0.0
+        self._watching_ns += watching_ns
+        if late:
+            self._count(*self._beside)
+        self._beside = (reading_ns, records_ns) if beside else (0.0, 0.0)
         if not beside:
-            self._spent_ns += accounting_ns
+            self._count(reading_ns, records_ns)
         if self._wall_ns < TELL_EVERY_NS:
             return None
-        told = Overhead(self._spent_ns / self._wall_ns)
-        self._told_wall_ns += self._wall_ns
-        self._told_spent_ns += self._spent_ns
-        self._wall_ns, self._spent_ns = 0, 0.0
+        told = Overhead(self._watching_ns / self._wall_ns, self._records_ns / self._wall_ns)
+        self._told = self._totals()
+        self._wall_ns, self._watching_ns, self._records_ns = 0, 0.0, 0.0
         return told
 
     def whole(self) -> Overhead | None:
-        """The share of all steps together; None where there was none."""
-        wall_ns = self._told_wall_ns + self._wall_ns
-        return Overhead((self._told_spent_ns + self._spent_ns) / wall_ns) if wall_ns else None
+        """The shares of all steps together; None where there was none."""
+        wall_ns, watching_ns, records_ns = self._totals()
+        return Overhead(watching_ns / wall_ns, records_ns / wall_ns) if wall_ns else None
+
+    def _totals(self) -> tuple[int, float, float]:
+        wall_ns, watching_ns, records_ns = self._told
+        return wall_ns + self._wall_ns, watching_ns + self._watching_ns, records_ns + self._records_ns
+
+    def _count(self, reading_ns: float, records_ns: float) -> None:
+        self._watching_ns += reading_ns
+        self._records_ns += records_ns

@@ -13,9 +13,10 @@ import torch
 from numpy.typing import NDArray
 
 from engine.measure.cuda_event import CudaEvent
+from engine.measure.host_timer import HostTimer
+from engine.measure.phase_table import OTHER, with_other
 from engine.session.schema import PHASES
 
-OTHER: Final = PHASES.index("other")
 HOST_PHASES: Final = frozenset({"schedule", "prepare", "detokenize"})
 """Phases in which the host works and launches nothing on a device that would be worth an event."""
 
@@ -45,6 +46,10 @@ class StepTimes(Protocol):
         """What timing the step cost it: its spans, each at what one of this timer's was measured to cost here."""
 
     @property
+    def reading_ns(self) -> int:
+        """What the host has spent on reading this step's times so far."""
+
+    @property
     def device_ns(self) -> int:
         """The time the device was busy, -1 where it is not told apart from the host's."""
 
@@ -67,6 +72,7 @@ class NoTimer:
 
     _span = nullcontext()
     cost_ns = 0.0
+    reading_ns = 0
     device_ns = -1
 
     def __call__(self, phase: str) -> AbstractContextManager[None]:
@@ -86,70 +92,6 @@ class NoTimer:
 
     def read_us(self, wall_us: float) -> NDArray[np.float32]:
         return np.empty((0, len(PHASES)), np.float32)
-
-
-class _HostSpan:
-    """One (row, phase) of a HostTimer; entered again and again, it adds up what it saw."""
-
-    __slots__ = ("count", "start", "total")
-
-    def __init__(self) -> None:
-        self.start = 0
-        self.total = 0
-        self.count = 0
-
-    def __enter__(self) -> None:
-        self.start = perf_counter_ns()
-
-    def __exit__(self, kind: object, error: object, traceback: object) -> None:
-        self.total += perf_counter_ns() - self.start
-        self.count += 1
-
-
-class HostTimer:
-    """Times phases by the host's clock; `by_layer` gives each layer a row, else everything stands in one.
-
-    Rows are [layers + 1] or [1], the last for what belongs to no layer. `span_ns` is what one span costs here.
-    """
-
-    device_ns = -1
-
-    def __init__(self, layers: int, by_layer: bool, span_ns: float = 0.0) -> None:
-        self._span_ns = span_ns
-        self._rows = [{phase: _HostSpan() for phase in PHASES} for _ in range(layers + 1 if by_layer else 1)]
-        self._by_layer = by_layer
-        self._row = self._rows[-1]
-
-    @property
-    def spans(self) -> int:
-        """How many spans the step has had."""
-        return sum(span.count for row in self._rows for span in row.values())
-
-    @property
-    def cost_ns(self) -> float:
-        return self.spans * self._span_ns
-
-    def __call__(self, phase: str) -> AbstractContextManager[None]:
-        return self._row[phase]
-
-    def layer(self, index: int) -> None:
-        if self._by_layer:
-            self._row = self._rows[index]
-
-    def begin(self) -> None:
-        self._row = self._rows[-1]
-        for row in self._rows:
-            for span in row.values():
-                span.total = span.count = 0
-
-    def pause(self) -> None:
-        pass
-
-    def spent_us(self) -> NDArray[np.float64]:
-        return np.array([[span.total for span in row.values()] for row in self._rows], np.float64) / 1e3
-
-    def read_us(self, wall_us: float) -> NDArray[np.float32]:
-        return with_other(self.spent_us(), wall_us)
 
 
 class DeviceEvent(Protocol):
@@ -204,6 +146,7 @@ class DeviceTimer:
         self._spans = {phase: _DeviceSpan(self, index) for index, phase in enumerate(PHASES)}
         self._current = self._last_row = layers if by_layer else 0
         self.device_ns = -1
+        self.reading_ns = 0
 
     @property
     def cost_ns(self) -> float:
@@ -235,6 +178,7 @@ class DeviceTimer:
     def begin(self) -> None:
         self._boundaries.clear()
         self._current = self._last_row
+        self.reading_ns = 0
         self._host.begin()
 
     def spent_us(self) -> NDArray[np.float64]:
@@ -249,13 +193,11 @@ class DeviceTimer:
         return spent
 
     def read_us(self, wall_us: float) -> NDArray[np.float32]:
-        return with_other(self.spent_us(), wall_us)
-
-
-def with_other(spent_us: NDArray[np.float64], wall_us: float) -> NDArray[np.float32]:
-    """`spent_us` [rows, phases] with `other` of the last row set to what the wall time has left (at least 0)."""
-    spent_us[-1, OTHER] += max(0.0, wall_us - float(spent_us.sum()))
-    return spent_us.astype(np.float32)
+        self.wait()  # what is left of the step is no part of what reading costs
+        since_ns = perf_counter_ns()
+        table = with_other(self.spent_us(), wall_us)
+        self.reading_ns = perf_counter_ns() - since_ns
+        return table
 
 
 def make_timer(detail: str, layers: int, device: torch.device) -> StepTimer:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import torch
+
+from engine.session.weight_reads import FACT, WeightReads
 
 RopeKind = Literal["none", "linear", "llama3"]
 NormKind = Literal["rmsnorm", "layernorm"]
@@ -112,8 +114,11 @@ class ModelConfig:
         """Bytes one position takes in a KV cache, all layers: 2 · layers · kv_heads · head_dim · itemsize."""
         return 2 * self.layers * self.kv_heads * self.head_dim * itemsize
 
-    def facts(self, dtype: torch.dtype, weight_bytes: int) -> dict[str, Any]:
-        """What a session keeps about the model (SessionStarted.meta["model_config"]), ready for JSON."""
+    def facts(self, dtype: torch.dtype, weight_bytes: int, reads: WeightReads) -> dict[str, Any]:
+        """What a session keeps about the model (SessionStarted.meta["model_config"]), ready for JSON.
+
+        `dtype` is that of activations and KV cache; `weight_bytes` and `reads` are what the decoder holds.
+        """
         return {
             "architecture": self.architecture,
             "layers": self.layers,
@@ -127,6 +132,7 @@ class ModelConfig:
             "parameters": self.parameters,
             "weight_bytes": weight_bytes,
             "itemsize": dtype.itemsize,
+            FACT: asdict(reads),
             "mlp": self.mlp,
             "tied": self.tied,
             "sliding_window": self.sliding_window,

@@ -20,6 +20,7 @@ from engine.model.families import Affine, Family, LayerWeights, Read
 from engine.model.linear import Linear, make_linear
 from engine.model.norm import Norm, layer_norm, rms_norm
 from engine.model.rope import rotate_, rotations
+from engine.session.weight_reads import WeightReads
 from kernels.cpu import library, row_operations
 
 ACTIVATIONS: Final[dict[Activation, Callable[[Tensor], Tensor]]] = {
@@ -27,6 +28,10 @@ ACTIVATIONS: Final[dict[Activation, Callable[[Tensor], Tensor]]] = {
     "gelu": functional.gelu,
     "gelu_tanh": lambda x: functional.gelu(x, approximate="tanh"),
 }
+
+
+Watch = Callable[..., None]
+"""Called with a part's name and the tensors it leaves, some of which may be None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +69,13 @@ class Layer:
     def linears(self) -> tuple[Linear, ...]:
         return self.qkv, self.out, self.mlp.up, self.mlp.down
 
+    @property
+    def norms(self) -> tuple[Norm, ...]:
+        all_there_can_be = (
+            self.attention_norm, self.qk_norm, self.ffn_norm, self.attention_post_norm, self.ffn_post_norm,
+        )  # fmt: skip
+        return tuple(norm for norm in all_there_can_be if norm is not None)
+
 
 class Decoder:
     """The layers of a model and what stands before and after them; `forward` is the whole pass."""
@@ -89,18 +101,33 @@ class Decoder:
 
     @property
     def weight_bytes(self) -> int:
-        """What the projections and the LM head take as they are stored here, and the embedding where it is not tied."""
-        linears = sum(linear.bytes for layer in self._layers for linear in layer.linears) + self._head.bytes
-        positions = 0 if self._positions is None else self._positions.nbytes
-        return linears + positions + (0 if self.config.tied else self._embedding.nbytes)
+        """What all weights take as they are held here; the embedding counts where it is not tied."""
+        embedding = 0 if self.config.tied else self._embedding.nbytes
+        return self.reads.weights + embedding + (0 if self._positions is None else self._positions.nbytes)
+
+    @property
+    def reads(self) -> WeightReads:
+        """What one pass reads of the weights, as they are held here."""
+        layers, positions = self._layers, self._positions
+        return WeightReads(
+            position=self._embedding[0].nbytes + (0 if positions is None else positions[0].nbytes),
+            norm=sum(norm.bytes for layer in layers for norm in layer.norms),
+            qkv=sum(layer.qkv.bytes for layer in layers),
+            attn_out=sum(layer.out.bytes for layer in layers),
+            ffn=sum(layer.mlp.up.bytes + layer.mlp.down.bytes for layer in layers),
+            final_norm=self._final_norm.bytes,
+            lm_head=self._head.bytes,
+        )
 
     @torch.inference_mode()
     def forward(
-        self, batch: Batch, cache: KVCache, attention: Attention, timer: PhaseTimer, probe: AttentionProbe | None = None
-    ) -> Tensor:
+        self, batch: Batch, cache: KVCache, attention: Attention, timer: PhaseTimer,
+        probe: AttentionProbe | None = None, *, watch: Watch | None = None,
+    ) -> Tensor:  # fmt: skip
         """Logits float32 [R, vocab] of `batch.logits_rows`; `cache.begin(batch)` has been called by the step.
 
-        P is the number of positions of the batch, R the number of rows whose logits are wanted.
+        P is the number of positions of the batch, R the number of rows whose logits are wanted. `watch` is shown what
+        each part leaves, with the part's name: the residual stream, and what is still to be added to it.
         """
         config = self.config
         heads, kv_heads, head_dim = config.heads, config.kv_heads, config.head_dim
@@ -112,6 +139,8 @@ class Decoder:
             turns = [table[batch.positions] for table in self._rotations]  # each [P, 1, head_dim / 2]
 
         delta: Tensor | None = None  # what a projection left to be added to the residual stream x
+        if watch is not None:
+            watch("the embedding's", x)
         for index, layer in enumerate(self._layers):
             timer.layer(index)
             with timer("norm"):
@@ -133,11 +162,15 @@ class Decoder:
             with timer("norm"):
                 h, x = layer.ffn_norm(x, delta)  # [P, hidden]
             x, delta = self._join(x, h, layer.mlp, layer.ffn_post_norm, "ffn", timer)  # [P, hidden]
+            if watch is not None:
+                watch(f"layer {index}'s", x, delta)
 
         timer.layer(config.layers)
         with timer("norm"):
             wanted = batch.logits_rows
             x, _ = self._final_norm(x[wanted], None if delta is None else delta[wanted])  # [R, hidden]
+        if watch is not None:
+            watch("the final norm's", x)
         with timer("lm_head"):
             return self._head(x).float()  # [R, vocab]
 

@@ -28,7 +28,7 @@ TRIAL_SECONDS: Final = 0.01
 
 
 class Linear(Protocol):
-    """y = x Wᵀ + b. `bytes` is what the stored weight and bias take."""
+    """y = x Wᵀ + b. `bytes` is what weight and bias take as they are held, and what a product reads of them."""
 
     bytes: int
 
@@ -45,7 +45,7 @@ class PlainLinear:
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         self._weight = weight
         self._bias = bias
-        self.bytes = weight.nbytes + (0 if bias is None else bias.nbytes)
+        self.bytes = held_bytes(weight, bias)
 
     def __call__(self, x: Tensor) -> Tensor:
         return functional.linear(x, self._weight, self._bias)
@@ -60,7 +60,7 @@ class TransposedLinear:
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         self._weight = weight.t().contiguous()
         self._bias = bias
-        self.bytes = weight.nbytes + (0 if bias is None else bias.nbytes)
+        self.bytes = held_bytes(self._weight, bias)
 
     def __call__(self, x: Tensor) -> Tensor:
         return torch.mm(x, self._weight) if self._bias is None else torch.addmm(self._bias, x, self._weight)
@@ -85,7 +85,7 @@ class StreamedLinear:
             self._gemm_rows: int | None = None
         else:
             self._gemm_rows = GEMM_ROWS[dtype] if self._tiled is None else tiled_linear.MOST_ROWS + 1
-        self.bytes = weight.nbytes + (0 if bias is None else bias.nbytes)
+        self.bytes = held_bytes(self._weight, bias)
 
     def __call__(self, x: Tensor) -> Tensor:
         multiply = self._kernel(x.shape[0])
@@ -110,7 +110,7 @@ class PackedLinear:
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         self._weight = torch.ops.mkldnn._reorder_linear_weight(weight.contiguous(), 1)
         self._bias = bias
-        self.bytes = weight.nbytes + (0 if bias is None else bias.nbytes)
+        self.bytes = held_bytes(self._weight, bias)
 
     def __call__(self, x: Tensor) -> Tensor:
         y: Tensor = torch.ops.mkldnn._linear_pointwise(x, self._weight, self._bias, "none", [], "")
@@ -118,6 +118,13 @@ class PackedLinear:
 
     def into(self, residual: Tensor, x: Tensor) -> tuple[Tensor, Tensor | None]:
         return torch.ops.mkldnn._linear_pointwise.binary(x, residual, self._weight, self._bias, "add"), None
+
+
+def held_bytes(weight: Tensor, bias: Tensor | None) -> int:
+    """What a weight, packed or not, and its bias take in memory."""
+    # A packed weight is filled up to whole blocks, which its shape does not tell.
+    held: int = torch.ops.mkldnn._nbytes(weight) if weight.is_mkldnn else weight.nbytes
+    return held + (0 if bias is None else bias.nbytes)
 
 
 def make_linear(weight: Tensor, bias: Tensor | None, device: torch.device, dtype: torch.dtype) -> Linear:

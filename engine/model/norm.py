@@ -12,7 +12,9 @@ from kernels.cpu import library, row_operations
 
 
 class Norm(Protocol):
-    """Normalises the last dimension, shape and dtype unchanged."""
+    """Normalises the last dimension, shape and dtype unchanged. `bytes` is what its weights take."""
+
+    bytes: int
 
     def __call__(self, x: Tensor, delta: Tensor | None = None, /) -> tuple[Tensor, Tensor]:
         """(norm of x + delta, x + delta): the residual stream, and what a projection left to be added to it."""
@@ -25,57 +27,87 @@ def rms_norm(weight: Tensor, eps: float, kernels: bool = False) -> Norm:
     is at hand (kernels/cpu).
     """
     if kernels:
-        return _kernel_rms_norm(weight, eps)
+        return KernelRmsNorm(weight, eps)
     if library.serves(weight.device, weight.dtype):
-        return _c_rms_norm(weight, eps)
-    shape = (weight.shape[-1],)
+        return CRmsNorm(weight, eps)
     if weight.device.type != "cpu" or weight.dtype != torch.float32 or weight.dim() > 1:
-
-        def plain(x: Tensor, delta: Tensor | None = None) -> tuple[Tensor, Tensor]:
-            total = x if delta is None else x + delta
-            return functional.rms_norm(total, shape, None, eps).mul_(weight), total
-
-        return plain
-
-    # On a CPU `rms_norm` costs 8 µs for one row, this 5 µs: the mean of squares, plus eps, is one `addmm`.
-    averaging = torch.full((*shape, 1), 1.0 / shape[0])  # [hidden, 1]
-    epsilon = torch.full((1, 1), eps)
-
-    def norm(x: Tensor, delta: Tensor | None = None) -> tuple[Tensor, Tensor]:  # [P, hidden]
-        total = x if delta is None else x + delta
-        mean_square = torch.addmm(epsilon, total * total, averaging)  # [P, 1]
-        return (total * mean_square.rsqrt_()).mul_(weight), total
-
-    return norm
+        return PlainRmsNorm(weight, eps)
+    return AveragingRmsNorm(weight, eps)
 
 
 def layer_norm(weight: Tensor, bias: Tensor, eps: float) -> Norm:
     """(x − mean) / sqrt(variance + eps) · weight + bias, over the last dimension (Ba et al. 2016)."""
-    shape = (weight.shape[-1],)
+    return PlainLayerNorm(weight, bias, eps)
 
-    def norm(x: Tensor, delta: Tensor | None = None) -> tuple[Tensor, Tensor]:
+
+class PlainRmsNorm:
+    """PyTorch's own."""
+
+    def __init__(self, weight: Tensor, eps: float) -> None:
+        self._weight = weight
+        self._shape = (weight.shape[-1],)
+        self._eps = eps
+        self.bytes = weight.nbytes
+
+    def __call__(self, x: Tensor, delta: Tensor | None = None, /) -> tuple[Tensor, Tensor]:
         total = x if delta is None else x + delta
-        return functional.layer_norm(total, shape, weight, bias, eps), total
-
-    return norm
+        return functional.rms_norm(total, self._shape, None, self._eps).mul_(self._weight), total
 
 
-def _c_rms_norm(weight: Tensor, eps: float) -> Norm:
-    normalised = row_operations.rms_norm(weight, eps)
+class AveragingRmsNorm:
+    """On a CPU `rms_norm` costs 8 µs for one row, this 5 µs: the mean of squares, plus eps, is one `addmm`."""
 
-    def norm(x: Tensor, delta: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def __init__(self, weight: Tensor, eps: float) -> None:
+        self._weight = weight
+        self._averaging = torch.full((weight.shape[-1], 1), 1.0 / weight.shape[-1])  # [hidden, 1]
+        self._epsilon = torch.full((1, 1), eps)
+        self.bytes = weight.nbytes
+
+    def __call__(self, x: Tensor, delta: Tensor | None = None, /) -> tuple[Tensor, Tensor]:
+        total = x if delta is None else x + delta  # [P, hidden]
+        mean_square = torch.addmm(self._epsilon, total * total, self._averaging)  # [P, 1]
+        return (total * mean_square.rsqrt_()).mul_(self._weight), total
+
+
+class CRmsNorm:
+    """The C kernel (kernels/cpu)."""
+
+    def __init__(self, weight: Tensor, eps: float) -> None:
+        self._normalised = row_operations.rms_norm(weight, eps)
+        self.bytes = weight.nbytes
+
+    def __call__(self, x: Tensor, delta: Tensor | None = None, /) -> tuple[Tensor, Tensor]:
         total = x if delta is None else x + delta
-        return normalised(total), total
-
-    return norm
+        return self._normalised(total), total
 
 
-def _kernel_rms_norm(weight: Tensor, eps: float) -> Norm:
-    from kernels import rmsnorm  # noqa: PLC0415 - Triton exists where these kernels run
+class KernelRmsNorm:
+    """The Triton kernel, which adds as it goes."""
 
-    def norm(x: Tensor, delta: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def __init__(self, weight: Tensor, eps: float) -> None:
+        from kernels import rmsnorm  # noqa: PLC0415 - Triton exists where these kernels run
+
+        self._alone, self._adding = rmsnorm.rms_norm, rmsnorm.add_rms_norm
+        self._weight = weight
+        self._eps = eps
+        self.bytes = weight.nbytes
+
+    def __call__(self, x: Tensor, delta: Tensor | None = None, /) -> tuple[Tensor, Tensor]:
         if delta is None:
-            return rmsnorm.rms_norm(x, weight, eps), x
-        return rmsnorm.add_rms_norm(x, delta, weight, eps)
+            return self._alone(x, self._weight, self._eps), x
+        return self._adding(x, delta, self._weight, self._eps)
 
-    return norm
+
+class PlainLayerNorm:
+    """PyTorch's own, with a bias."""
+
+    def __init__(self, weight: Tensor, bias: Tensor, eps: float) -> None:
+        self._weight = weight
+        self._bias = bias
+        self._shape = (weight.shape[-1],)
+        self._eps = eps
+        self.bytes = weight.nbytes + bias.nbytes
+
+    def __call__(self, x: Tensor, delta: Tensor | None = None, /) -> tuple[Tensor, Tensor]:
+        total = x if delta is None else x + delta
+        return functional.layer_norm(total, self._shape, self._weight, self._bias, self._eps), total

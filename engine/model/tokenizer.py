@@ -61,17 +61,38 @@ class Tokenizer:
 
     def encode_prompt(self, prompt: str, chat: bool) -> list[int]:
         """Token ids of a request's prompt, as text or as the one message of a conversation (see `encode_chat`)."""
-        return self.encode_chat([{"role": "user", "content": prompt}]) if chat else list(self.encode(prompt))
+        return self.encode_rendered(self.render(prompt, chat), chat)
 
     def encode_chat(self, messages: Sequence[Mapping[str, str]]) -> list[int]:
         """Token ids of a conversation, up to where the model's answer begins.
 
         Raises InputError where the checkpoint has no chat template, or its template refuses these messages.
         """
+        return self.encode_rendered(self._render(messages), chat=True)
+
+    def render(self, prompt: str, chat: bool) -> str:
+        """The text of a request's prompt: itself, or a conversation of that one message as the template writes it.
+
+        A template may say the date or draw at random, so a request's prompt is rendered once. Raises as `encode_chat`.
+        """
+        return self._render([{"role": "user", "content": prompt}]) if chat else prompt
+
+    def encode_rendered(self, text: str, chat: bool) -> list[int]:
+        """Token ids of what `render` gave; a template writes its special tokens itself.
+
+        Raises InputError where there is not one.
+        """
+        if not chat:
+            return self.encode(text)
+        ids: list[int] = self.fast.encode(text, add_special_tokens=False).ids
+        if not ids:
+            raise InputError("The chat template makes no token of this prompt; give it as plain text.")
+        return ids
+
+    def _render(self, messages: Sequence[Mapping[str, str]]) -> str:
         if self.chat is None:
             raise InputError("This checkpoint has no chat template; give the prompt as plain text.")
-        ids: list[int] = self.fast.encode(self.chat.render(messages), add_special_tokens=False).ids
-        return ids
+        return self.chat.render(messages)
 
     def detokenizer(self) -> Detokenizer:
         """Turns one request's tokens into text, one by one."""

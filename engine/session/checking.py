@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.session.store import Request, Session
+from engine.session.weight_reads import FACT, NAMES
 
 LARGE: Final = 2**50
 """Above any size in bytes, and any count of anything."""
@@ -44,6 +45,10 @@ def _check_facts(session: Session) -> None:
         for name in ("layers", "kv_heads", "head_dim", "itemsize", "weight_bytes", "hidden", "ffn", "vocab"):
             size = facts.get(name, 0)
             _require(isinstance(size, int) and 0 <= size <= LARGE, f"the {model}'s {name} is no size")
+        reads = facts.get(FACT, dict.fromkeys(NAMES, 0))
+        sizes = [reads.get(name) for name in NAMES] if isinstance(reads, dict) else [None]
+        known = all(isinstance(size, int) and 0 <= size <= LARGE for size in sizes)
+        _require(known, f"what a pass reads of the {model}'s weights is no size")
     for index, config in enumerate(session.configs):
         _require(config.id == index, "settings of the switches are missing")
         _require(type(config.step_id) is int and 0 <= config.step_id <= LARGE, "a setting of the switches has no step")

@@ -96,6 +96,11 @@ class Summary:
         return asdict(self)
 
 
+def by_id(session: Session) -> list[Request]:
+    """The requests as they were given; a session that is being recorded holds them as they arrived."""
+    return [session.requests[request_id] for request_id in sorted(session.requests)]
+
+
 def step_slice(session: Session, steps: StepRange = None) -> slice:
     """The rows of `session.steps` in a range, cut to the steps there are now."""
     count = min(len(session.steps), len(session.phases))
@@ -119,7 +124,7 @@ def summarise(session: Session, steps: StepRange = None) -> Summary:
     phases = phases_s(session, steps)
     wall_s = run_wall_s(session, steps)
     return Summary(
-        requests=[request_figures(session, request, steps) for request in session.requests.values()],
+        requests=[request_figures(session, request, steps) for request in by_id(session)],
         steps=len(table["id"][rows]),
         tokens=len(tokens),
         wall_s=wall_s,
@@ -469,7 +474,7 @@ def settings(session: Session) -> dict[str, Any]:
         changed = {name: value for name, value in config.switches.items() if before.get(name) != value}
         changes.append({"step": config.step_id, **changed})
         before = config.switches
-    sampling = next((request.params.get("sampling") for request in session.requests.values()), None)
+    sampling = next((request.params.get("sampling") for request in by_id(session)), None)
     return {**first.switches, "sampling": sampling, "changes": changes}
 
 

@@ -1,7 +1,7 @@
 """What each phase of a step costs by arithmetic: FLOPs and bytes, from the model's shape and the recorded work.
 
-The counts are those of `engine/measure/cost.py` (only matrix products are FLOPs, every weight is read once a pass), by
-the phase that does them; this file needs a Session and no torch.
+The counts are those of `engine/measure/cost.py` (only matrix products are FLOPs, every weight is read once a pass, as
+it is held in memory), by the phase that does them; this file needs a Session and no torch.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from engine.session.metrics import StepRange, step_slice
 from engine.session.schema import PHASES
-from engine.session.store import Session
+from engine.session.store import LAUNCHES, STEP_KINDS, Session
+from engine.session.weight_reads import WeightReads, weight_reads_of
 
 Table = NDArray[np.float64]
 NEEDED: Final = ("layers", "hidden", "heads", "kv_heads", "head_dim", "ffn", "vocab", "itemsize")
@@ -33,6 +34,8 @@ class ModelShape:
     ffn: int
     vocab: int
     itemsize: int
+    """Bytes of a number in the KV cache."""
+    reads: WeightReads
     ffn_matrices: int = 3
     """3 where the FFN is gated, 2 where it is not."""
     window: int | None = None
@@ -53,11 +56,27 @@ def shape_of(facts: dict[str, Any]) -> ModelShape | None:
     if any(name not in facts for name in NEEDED):
         return None
     window = facts.get("sliding_window")
+    matrices = 2 if facts.get("mlp") == "gelu" else 3
     return ModelShape(
         **{name: int(facts[name]) for name in NEEDED},
-        ffn_matrices=2 if facts.get("mlp") == "gelu" else 3,
+        reads=weight_reads_of(facts) or _reads_by_shape(facts, matrices),
+        ffn_matrices=matrices,
         window=window,
         window_layers=int(facts.get("window_layers", facts["layers"])) if window is not None else 0,
+    )
+
+
+def _reads_by_shape(facts: dict[str, Any], ffn_matrices: int) -> WeightReads:
+    """As steps were counted before sessions kept what is read: every weight in the dtype of the computation."""
+    layers, hidden, heads, kv_heads, head_dim, ffn, vocab, size = (int(facts[name]) for name in NEEDED)
+    return WeightReads(
+        position=hidden * size,
+        norm=layers * 2 * hidden * size,
+        qkv=layers * hidden * (heads + 2 * kv_heads) * head_dim * size,
+        attn_out=layers * heads * head_dim * hidden * size,
+        ffn=layers * ffn_matrices * hidden * ffn * size,
+        final_norm=0,
+        lm_head=hidden * vocab * size,
     )
 
 
@@ -74,27 +93,31 @@ def phase_costs(session: Session, steps: StepRange = None) -> tuple[Table, Table
     count = max(rows.stop - rows.start, 0)
     flops, moved = np.zeros((count, len(PHASES))), np.zeros((count, len(PHASES)))
     positions, pairs, kv_read = _work_of_steps(session, shape, rows)
-    q, kv, size, layers = shape.q, shape.kv, shape.itemsize, shape.layers
+    q, kv, layers, reads = shape.q, shape.kv, shape.layers, shape.reads
+    kv_bytes = 2 * kv * shape.itemsize
     matrices = {
-        "qkv": shape.hidden * (q + 2 * kv),
-        "attn_out": q * shape.hidden,
-        "ffn": shape.ffn_matrices * shape.hidden * shape.ffn,
+        "qkv": (shape.hidden * (q + 2 * kv), reads.qkv),
+        "attn_out": (q * shape.hidden, reads.attn_out),
+        "ffn": (shape.ffn_matrices * shape.hidden * shape.ffn, reads.ffn),
     }
-    for phase, parameters in matrices.items():
+    for phase, (parameters, held) in matrices.items():
         flops[:, COLUMN[phase]] = 2 * layers * parameters * positions
-        moved[:, COLUMN[phase]] = layers * parameters * size
+        moved[:, COLUMN[phase]] = held
     flops[:, COLUMN["attention"]] = 4 * q * pairs
-    moved[:, COLUMN["attention"]] = 2 * kv * size * kv_read
-    moved[:, COLUMN["kv_write"]] = 2 * kv * size * layers * positions
-    moved[:, COLUMN["embed"]] = shape.hidden * size * positions
-    moved[:, COLUMN["norm"]] = 2 * layers * shape.hidden * size
+    moved[:, COLUMN["attention"]] = kv_bytes * kv_read
+    moved[:, COLUMN["kv_write"]] = kv_bytes * layers * positions
+    moved[:, COLUMN["embed"]] = reads.position * positions
     drafting = _drafting(session, rows)
     head = 2.0 * shape.hidden * shape.vocab
     recorded = session.steps["flops"][rows].astype(np.float64)
     beyond = np.rint(np.maximum(recorded - flops.sum(axis=1), 0.0) / head)
-    logits = np.where(drafting, _verified_rows(session, rows), beyond)
+    # Every row of a captured step reaches the LM head, padding too.
+    captured = session.steps["launch"][rows] != LAUNCHES.index("eager")
+    verified = np.where(captured, positions, _verified_rows(session, rows))
+    logits = np.where(drafting, verified, beyond)
     flops[:, COLUMN["lm_head"]] = head * logits
-    moved[:, COLUMN["lm_head"]] = np.where(logits > 0, shape.hidden * shape.vocab * size, 0)
+    moved[:, COLUMN["lm_head"]] = np.where(logits > 0, reads.lm_head, 0)
+    moved[:, COLUMN["norm"]] = reads.norm + np.where(logits > 0, reads.final_norm, 0)
     for table, counted in ((flops, recorded), (moved, session.steps["bytes_moved"][rows].astype(np.float64))):
         table[:, COLUMN["draft"]] = np.where(drafting, np.maximum(counted - table.sum(axis=1), 0.0), 0.0)
     return flops, moved
@@ -108,9 +131,11 @@ def _work_of_steps(
     work, total = session.work, len(session.work)
     ids = work["step_id"][:total]
     begin, end = np.searchsorted(ids, (rows.start, rows.stop)).tolist()
-    step, slot = ids[begin:end] - rows.start, work["slot"][begin:end]
+    step, slot, request = ids[begin:end] - rows.start, work["slot"][begin:end], work["request_id"][begin:end]
     # A request with holes has several rows, one after the other: its span is from the first one's start to the end.
-    heads = np.flatnonzero((np.diff(step, prepend=-1) != 0) | (np.diff(slot, prepend=-1) != 0))
+    # Padding beside a request in its slot is a span of its own.
+    changes = ((np.diff(column, prepend=column[:1] - 1) != 0) for column in (step, slot, request))
+    heads = np.flatnonzero(np.logical_or.reduce(list(changes)))
     first = work["first"][begin:end][heads]
     last = work["end"][begin:end][np.append(heads[1:], len(step)) - 1] if len(heads) else first
     step = step[heads]
@@ -135,9 +160,10 @@ def _triangle(first: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.fl
 
 
 def _drafting(session: Session, rows: slice) -> NDArray[np.bool_]:
-    """Which steps ran while a draft model proposed."""
+    """Which steps of the generation ran while a draft model proposed."""
     drafts = {config.id for config in session.configs if config.switches.get("speculate") == "draft"}
-    wanted: NDArray[np.bool_] = np.isin(session.steps["config_id"][rows], list(drafts))
+    generating = session.steps["kind"][rows] != STEP_KINDS.index("teacher")
+    wanted: NDArray[np.bool_] = np.isin(session.steps["config_id"][rows], list(drafts)) & generating
     return wanted
 
 

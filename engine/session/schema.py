@@ -48,8 +48,8 @@ class SessionStarted(Event, frozen=True, tag=True, array_like=True):
 
     Keys: epoch_ns (the session's zero as UTC ns since 1970), model (folder name), model_path, model_config (JSON:
     architecture, layers, hidden, heads, kv_heads, head_dim, ffn, vocab, max_positions, parameters, weight_bytes,
-    itemsize), draft_config (JSON: the same of the draft model, and its name; "" where none is loaded), device,
-    device_name, device_memory_bytes, dtype, threads, versions (JSON), command, detail, ceilings (JSON or "").
+    itemsize, weight_reads), draft_config (JSON: the same of the draft model, and its name; "" where none is loaded),
+    device, device_name, device_memory_bytes, dtype, threads, versions (JSON), command, detail, ceilings (JSON or "").
     """
 
     meta: dict[str, str]
@@ -260,9 +260,12 @@ class RunEnded(Event, frozen=True, tag=True, array_like=True):
 
 
 class Overhead(Event, frozen=True, tag=True, array_like=True):
-    """The instrumentation's own cost, as a share of the steps' wall time."""
+    """The instrumentation's own cost, as shares of the time that the steps and their records take."""
 
     share: float
+    """What is watched: what the run loses against detail `off`."""
+    records: float = 0.0
+    """The record of each step, which is kept at every level."""
 
 
 StoredEvent = (

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 import pytest
 from pytestqt.qtbot import QtBot
 
-from tests.app.figures.database import Database
+from tests.app.figures.checking import against_sql, walk_through
 from tests.app.figures.recorded import Recorded, record_all
 from tests.app.figures.sentences import Wrong, explain, sentences
-from tests.app.figures.sql import FIGURES, NOT_HELD, QUERIES, Expected, differs
+from tests.app.figures.sql import FIGURES, NOT_HELD, QUERIES
 from tests.app.figures.told import Asked
-from tests.app.figures.walk import PANELS_OF, SCALES, Book, Walk, every_panel
+from tests.app.figures.walk import PANELS_OF, SCALES, Book, every_panel
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +41,8 @@ def walked(qapp: object, tmp_path_factory: pytest.TempPathFactory) -> Walked:
         recorded = record_all(folder)
     book, wrong, asked = Book(), [], {}
     for one in recorded:
-        walk = Walk(one, book)
-        for panel in PANELS_OF.get(one.name, every_panel()):
-            wrong += walk.panel(panel)
-        asked[one.name] = walk.command_line.asked
-        walk.close()
+        found, asked[one.name] = walk_through(one, book, PANELS_OF.get(one.name))
+        wrong += found
     return Walked(recorded, book, wrong, asked)
 
 
@@ -75,21 +72,14 @@ def test_a_figure_without_a_sentence_and_one_that_differs_are_both_found(qtbot: 
 
 
 def test_every_figure_is_what_plain_sql_gives(walked: Walked) -> None:
-    wrong, used, reasons = [], set(), set()
+    wrong: list[str] = []
+    used: set[str] = set()
+    reasons: set[str] = set()
     for recorded in walked.recorded:
-        database = Database(recorded.path)
-        found: dict[object, Expected] = {}
-        for (steps, path), told in walked.asked[recorded.name].items():
-            reason = next((pattern for pattern in NOT_HELD if re.fullmatch(pattern, path)), None)
-            if reason is not None:
-                reasons.add(reason)
-                continue
-            first, last = steps if steps is not None else (0, recorded.steps - 1)
-            expected = found.setdefault(steps, Expected(database, first, last, steps is None)).value(path)
-            used.add(path)
-            if differs(expected, told):
-                wrong.append(f"{recorded.name} {steps}: {path} is {expected} in SQL, {told} in info --json")
-        database.close()
+        differing, paths, held_back = against_sql(recorded, walked.asked[recorded.name])
+        wrong += differing
+        used |= paths
+        reasons |= held_back
     assert not wrong, f"{len(wrong)} figures differ:\n" + "\n".join(wrong[:40])
     assert reasons == NOT_HELD.keys()
     assert all(any(re.fullmatch(pattern, path) for path in used) for pattern in FIGURES)

@@ -53,8 +53,8 @@ def _row(name: str, folder: Path, stored: str, dtype: str, tokens: int) -> dict[
         speeds["theirs"].append(tokens / (time.perf_counter() - start))
         speeds["ours"].append(tokens / _seconds(ours, tokens))
     ratios = [a / b for a, b in zip(speeds["ours"][1:], speeds["theirs"][1:], strict=True)]
-    cpu, weight_bytes = torch.device("cpu"), ours.decoder.weight_bytes
-    ceiling = measure(cpu, torch.float32, read_size(cpu, weight_bytes)).read_bytes_per_s / weight_bytes
+    cpu, read_bytes = torch.device("cpu"), ours.decoder.reads.weights
+    ceiling = measure(cpu, torch.float32, read_size(cpu, read_bytes)).read_bytes_per_s / read_bytes
     del theirs, ours
     gc.collect()
     return {

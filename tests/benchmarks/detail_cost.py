@@ -1,4 +1,4 @@
-"""What watching costs: the same run at each level of detail, in turn, in one engine process."""
+"""What watching costs, and what the profiler says of it: the same run at each level of detail, in turn."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from typing import Any, get_args
 from app.cli.recording import Recording
 from engine.decode.settings import Detail, LoadSpec, Observation, RequestSpec, RunSpec
 from engine.session.metrics import summarise
+from engine.session.schema import AnyEvent, Overhead
+from engine.session.store import Session
 from tests.benchmarks.shapes import half_billion
 
 ROUNDS = 5
 
 
 def run() -> list[dict[str, Any]]:
-    """Tokens/s against `off` for the demo model and a 0.5 B shape (budgets on the latter: phase 0.98, layer 0.95)."""
+    """Tokens/s against `off` for the demo model and a 0.5 B shape (budgets on the latter: phase 0.99, layer 0.98)."""
     with tempfile.TemporaryDirectory() as folder:
         rows = _rows("demo", "demo", 400)
         return rows + _rows("0.5 B shape", str(half_billion(Path(folder), "float32")), 24)
@@ -25,12 +27,20 @@ def run() -> list[dict[str, Any]]:
 def _rows(name: str, model: str, tokens: int) -> list[dict[str, Any]]:
     details = get_args(Detail)
     rates: dict[str, list[float]] = {detail: [] for detail in details}
-    with Recording(LoadSpec(model)) as recording:
+    said: dict[str, list[float]] = {detail: [] for detail in details}
+    told: list[float] = []
+
+    def hear(_session: Session, events: list[AnyEvent]) -> None:
+        told.extend(event.share for event in events if isinstance(event, Overhead))
+
+    with Recording(LoadSpec(model), hear) as recording:
         recording.load()
         for _ in range(ROUNDS + 1):
             for detail in details:
                 spec = RunSpec((RequestSpec("The cat", tokens, ignore_eos=True),), observation=Observation(detail))
                 rates[detail].append(summarise(recording.run(spec, None)).tokens_per_s or 0.0)
+                said[detail] += told
+                told.clear()
     off = rates["off"][1:]
     return [
         {
@@ -38,6 +48,7 @@ def _rows(name: str, model: str, tokens: int) -> list[dict[str, Any]]:
             "detail": detail,
             "tokens/s": round(statistics.median(rates[detail][1:]), 2),
             "against off": round(statistics.median(r / o for r, o in zip(rates[detail][1:], off, strict=True)), 4),
+            "profiler says": round(1 - statistics.median(said[detail]), 4) if said[detail] else None,
         }
         for detail in details
     ]

@@ -187,7 +187,8 @@ class Walk:
             "class_at": lambda *place: _class_at(info, *place), "readings": partial(self._readings, now.steps),
             "layer_times": lambda one: _layer_times(info((one, one))),
         }  # fmt: skip
-        env["known_bytes"] = sum(env["peak"][name] or 0 for name in ("weights", "kv", "draft", "activations"))
+        parts = {"weights", "kv", "draft", "activations"} & set(env["peak"])  # a model alone has no draft
+        env["known_bytes"] = sum(env["peak"][name] or 0 for name in parts)
         latency = info(now.steps).latency
         env["elapsed"] = latency.busy_s + latency.gap_s
         env |= self._of_batch(info(now.steps)) | self._of_roofline(info(now.steps))

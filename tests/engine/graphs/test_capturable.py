@@ -13,7 +13,7 @@ from engine.decode.settings import Observation, RequestSpec, RunSpec, Sampling, 
 from engine.graphs import captured, sampling
 from engine.graphs.captured import Heard, Variant, step_work
 from engine.graphs.device import PlainDevice
-from engine.measure.timers import HostTimer
+from engine.measure.host_timer import HostTimer
 from engine.model.loader import LoadedModel
 
 ASKING = ("_local_scalar_dense", "nonzero", "masked_select", "unique", "_unique2", "equal", "is_nonzero", "bincount")

@@ -27,7 +27,7 @@ from engine.graphs.flight import FlightTimes
 from engine.graphs.memory import FixedKv, FixedMemory, Rows
 from engine.graphs.pace import LEAST, MOST, UNTIL_KNOWN, TwinPace
 from engine.graphs.sampling import columns_of, draw_columns
-from engine.measure.timers import OTHER
+from engine.measure.phase_table import OTHER
 from engine.model.batch import Batch
 from engine.model.config import ModelConfig
 from engine.model.loader import LoadedModel

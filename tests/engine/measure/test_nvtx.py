@@ -8,8 +8,9 @@ import pytest
 from engine.decode.engine import Engine
 from engine.decode.settings import Observation, RequestSpec, RunSpec
 from engine.errors import InputError
+from engine.measure.host_timer import HostTimer
 from engine.measure.nvtx import NvtxTimer
-from engine.measure.timers import HostTimer, NoTimer
+from engine.measure.timers import NoTimer
 from engine.model.loader import LoadedModel
 from engine.session.schema import PHASES
 

@@ -13,8 +13,9 @@ from engine.graphs.device import PlainDevice, PlainMoment
 from engine.graphs.flight import FlightTimes
 from engine.graphs.pace import TwinPace
 from engine.measure import timers
+from engine.measure.host_timer import HostTimer
 from engine.measure.overhead import OverheadMeter
-from engine.measure.timers import DeviceTimer, HostTimer, NoTimer, make_timer, span_cost_ns
+from engine.measure.timers import DeviceTimer, NoTimer, make_timer, span_cost_ns
 from engine.model.loader import LoadedModel
 from engine.session.schema import PHASES, Overhead
 from tests.engine.drive import drive
@@ -30,20 +31,32 @@ def fresh_prices() -> Iterator[None]:
 
 def test_it_is_told_once_a_second_of_steps() -> None:
     meter = OverheadMeter()
-    assert meter.add(600_000_000, 1_000_000, 5_000_000) is None
-    told = meter.add(600_000_000, 1_000_000, 5_000_000)
+    assert meter.add(600_000_000, 1_000_000, 2_000_000, 5_000_000) is None
+    told = meter.add(600_000_000, 1_000_000, 2_000_000, 5_000_000)
     assert told is not None
-    assert told.share == pytest.approx(12e6 / 1.2e9)
-    assert meter.add(600_000_000, 0, 0) is None
+    assert told.share == pytest.approx(6e6 / 1.2e9)  # what a run at detail "off" does not pay
+    assert told.records == pytest.approx(10e6 / 1.2e9)  # what it pays as well
+    assert meter.add(600_000_000, 0, 0, 0) is None
 
 
-def test_accounting_beside_the_next_step_costs_only_where_the_device_had_to_wait_for_it() -> None:
+def test_a_run_is_told_as_a_whole_however_short_it_was() -> None:
     meter = OverheadMeter()
-    meter.add(400_000_000, 0, 3_000_000, beside=True)
-    meter.add(400_000_000, 0, 5_000_000, beside=True, late=True)  # the first one's account held it up
-    told = meter.add(400_000_000, 0, 7_000_000, beside=False, late=False)  # the second one's did not
+    assert meter.whole() is None
+    meter.add(100_000_000, 1_000_000, 2_000_000, 5_000_000)
+    assert meter.whole() == Overhead(0.03, 0.05)
+    meter.add(1_100_000_000, 1_000_000, 0, 1_000_000)  # told
+    meter.add(800_000_000, 0, 0, 2_000_000)
+    assert meter.whole() == Overhead(4e6 / 2e9, 8e6 / 2e9)
+
+
+def test_work_beside_the_next_step_costs_only_where_the_device_had_to_wait_for_it() -> None:
+    meter = OverheadMeter()
+    meter.add(400_000_000, 0, 1_000_000, 3_000_000, beside=True)
+    meter.add(400_000_000, 0, 1_000_000, 5_000_000, beside=True, late=True)  # the first one's record held it up
+    told = meter.add(400_000_000, 0, 2_000_000, 7_000_000, beside=False, late=False)  # the second one's did not
     assert told is not None
-    assert told.share == pytest.approx((3e6 + 7e6) / 1.2e9)
+    assert told.share == pytest.approx((1e6 + 2e6) / 1.2e9)
+    assert told.records == pytest.approx((3e6 + 7e6) / 1.2e9)
 
 
 def test_a_step_is_priced_by_the_timer_that_ran() -> None:

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from engine.measure.timers import OTHER, DeviceTimer, HostTimer, NoTimer, make_timer
+from engine.measure.host_timer import HostTimer
+from engine.measure.phase_table import OTHER
+from engine.measure.timers import DeviceTimer, NoTimer, make_timer
 from engine.session.schema import PHASES
 
 CPU = torch.device("cpu")

@@ -32,9 +32,8 @@ def test_a_loaded_model_says_what_it_is(folder: Path) -> None:
     fractions = [fraction for _, fraction in heard]
     assert fractions == sorted(fractions)
     assert (fractions[0], fractions[-1]) == (0.0, 1.0)
-    norms = (2 * model.config.layers + 1) * model.config.hidden
-    assert model.weight_bytes == 4 * (model.config.parameters - norms)
-    facts = model.config.facts(model.dtype, model.weight_bytes)
+    assert model.weight_bytes == 4 * model.config.parameters
+    facts = model.config.facts(model.dtype, model.weight_bytes, model.decoder.reads)
     wanted = ("layers", "hidden", "heads", "kv_heads", "head_dim", "ffn", "vocab", "max_positions", "itemsize")
     assert [facts[name] for name in wanted] == [3, 48, 6, 2, 8, 88, 97, 192, 4]
 

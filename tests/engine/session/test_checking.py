@@ -26,6 +26,14 @@ EDITS = [
         "UPDATE meta SET value = '{\"weight_bytes\": -1}' WHERE key = 'draft_config'",
         "the draft model's weight_bytes is no",
     ),
+    (
+        "UPDATE meta SET value = '{\"weight_reads\": {\"qkv\": 1}}' WHERE key = 'model_config'",
+        "what a pass reads of the model's weights is no size",
+    ),
+    (
+        "UPDATE meta SET value = '{\"weight_reads\": 7}' WHERE key = 'draft_config'",
+        "of the draft model's weights is no size",
+    ),
     ("UPDATE steps SET draft_kv_used_bytes = -1 WHERE id = 3", "steps.draft_kv_used_bytes should be"),
     ("UPDATE configs SET json = '[]'", "a setting of the switches is no JSON object"),
     ("UPDATE configs SET id = 5", "settings of the switches are missing"),

@@ -27,7 +27,7 @@ def model() -> LoadedModel:
 @pytest.mark.parametrize("change", [None, SwitchChange(25, {"block_size": 4})])
 def test_what_the_engine_counted(model: LoadedModel, change: SwitchChange | None) -> None:
     session = Session()
-    facts = model.config.facts(model.dtype, model.weight_bytes)
+    facts = model.config.facts(model.dtype, model.weight_bytes, model.decoder.reads)
     position = 2 * facts["layers"] * facts["kv_heads"] * facts["head_dim"] * facts["itemsize"]
     requests = tuple(
         RequestSpec(STORY + end, 12 + 6 * index, arrival_s=0.0, ignore_eos=True)

@@ -28,7 +28,7 @@ def test_the_map_of_twins_is_what_the_engine_counted() -> None:
         engine.step()
     history = BlockHistory(session)
     history.update()
-    facts = model.config.facts(model.dtype, model.weight_bytes)
+    facts = model.config.facts(model.dtype, model.weight_bytes, model.decoder.reads)
     size = 2 * facts["layers"] * facts["kv_heads"] * facts["head_dim"] * facts["itemsize"] * BLOCK
     frees = set(session.kv_blocks["step_id"][session.kv_blocks["event"] == 2].tolist())
     assert frees & set(range(len(session.steps) - 1)), "somebody leaves while others go on"

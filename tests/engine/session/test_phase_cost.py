@@ -16,22 +16,25 @@ from engine.session import schema
 from engine.session.phase_cost import phase_costs, shape_of
 from engine.session.schema import PHASES
 from engine.session.store import Session
+from engine.session.weight_reads import WeightReads
 
 CONFIG = ModelConfig("LlamaForCausalLM", 3, 32, 4, 2, 8, 48, 100, 64)
+READS = WeightReads(position=64, norm=790, qkv=12_300, attn_out=6_200, ffn=27_700, final_norm=132, lm_head=6_400)
+"""Weights of bfloat16, some of them widened, with biases: no size of theirs follows from the shape."""
 Span = tuple[int, int]
 
 
 def session_of(config: ModelConfig, steps: list[tuple[list[Span], int]], drafting: int = 0) -> Session:
-    """A session of steps over these spans and rows of logits, costed by the engine's cost model in float32."""
-    cost = CostModel(config, 4)
+    """A session of steps over these spans and logits, costed by the engine's cost model, with K and V in float32."""
+    cost = CostModel(config, READS)
     session = Session()
-    facts = json.dumps(config.facts(torch.float32, 0))
+    facts = json.dumps(config.facts(torch.float32, 0, READS))
     switches = {"kv": "contiguous", "speculate": "draft" if drafting else "off"}
     session.apply([schema.SessionStarted({"model_config": facts}), schema.ConfigChanged(0, 0, json.dumps(switches))])
     for request in range(8):
         session.apply([schema.RequestArrived(request, "", [0], [""], "{}", 0)])
     for id, (spans, rows) in enumerate(steps):
-        flops, moved = cost.of(spans, rows)
+        flops, moved = cost.of(spans, rows, 2 * config.kv_heads * config.head_dim * 4)
         session.apply(
             [schema.Work(id, slot, slot, a, a, b, 0, a) for slot, (a, b) in enumerate(spans)]
             + [
@@ -68,8 +71,24 @@ def test_decode_by_hand() -> None:
     assert flops["ffn"] == 2 * 3 * 3 * 32 * 48
     assert flops["lm_head"] == 2 * 32 * 100
     assert moved["attention"] == 3 * 2 * 16 * 4 * 10
-    assert moved["ffn"] == 3 * 3 * 32 * 48 * 4
+    held = ("qkv", "attn_out", "ffn", "lm_head", "norm", "embed")
+    assert [moved[name] for name in held] == [12_300, 6_200, 27_700, 6_400, 790 + 132, 64]
     assert flops["norm"] == flops["rope"] == moved["rope"] == 0
+
+
+def test_an_older_session_counted_every_weight_in_the_dtype_of_the_computation() -> None:
+    session = session_of(CONFIG, [([(9, 10)], 1)])
+    facts = CONFIG.facts(torch.float32, 0, READS)
+    del facts["weight_reads"]
+    session.meta["model_config"] = json.dumps(facts)
+    costs = phase_costs(session)
+    assert costs is not None
+    moved = dict(zip(PHASES, costs[1][0].tolist(), strict=True))
+    assert moved["ffn"] == 3 * 3 * 32 * 48 * 4
+    assert moved["qkv"] == 3 * 32 * (32 + 2 * 16) * 4
+    assert moved["attn_out"] == 3 * 32 * 32 * 4
+    assert moved["norm"] == 3 * 2 * 32 * 4
+    assert (moved["lm_head"], moved["embed"]) == (32 * 100 * 4, 32 * 4)
 
 
 def test_what_a_draft_model_did_is_the_draft_phase() -> None:
@@ -90,6 +109,6 @@ def test_a_range_has_its_own_steps() -> None:
 
 @pytest.mark.parametrize("missing", ["ffn", "vocab"])
 def test_without_the_shape_there_is_no_cost(missing: str) -> None:
-    facts = CONFIG.facts(torch.float32, 0)
+    facts = CONFIG.facts(torch.float32, 0, READS)
     del facts[missing]
     assert shape_of(facts) is None

@@ -1,0 +1,161 @@
+"""Phases by the host's clock, and what timing them costs, measured among the very work that is timed."""
+
+from __future__ import annotations
+
+from collections import deque
+from contextlib import AbstractContextManager, nullcontext
+from statistics import median
+from time import perf_counter_ns
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.measure.phase_table import OTHER
+from engine.session.schema import PHASES
+
+CODES: Final = {phase: code for code, phase in enumerate(PHASES)}
+PRICED_EVERY: Final = 64
+"""One step in so many measures what its spans cost, and the second one, as the first is a prompt's."""
+FIRST_PRICED: Final = 2
+PRICES_KEPT: Final = 9
+TRIMMED: Final = 0.1
+"""Share of a step's readings that is left out at either end: what was interrupted is no price."""
+
+
+class HostTimer:
+    """Times phases by the host's clock; `by_layer` gives each layer a row, else everything stands in one.
+
+    Rows are [layers + 1] or [1], the last for what belongs to no layer. A span leaves its phase and two readings of
+    the clock in a list, which is summed up when the step is read: what a step touches to be timed is a little memory
+    in a row, and not an object for each phase of each layer.
+
+    `span_ns` is what a span is thought to cost until that was measured in this run. A span that runs after a product
+    has swept the processor's caches takes two to three times as long as one of an empty loop, so it is measured where
+    it happens: in one step of `PRICED_EVERY` each span has another one beside it that times nothing, and every second
+    of those is one of a timer that does nothing either; a span costs what the first kind takes longer than the second.
+    """
+
+    def __init__(self, layers: int, by_layer: bool, span_ns: float = 0.0) -> None:
+        self._rows = layers + 1 if by_layer else 1
+        self._by_layer = by_layer
+        self.span_ns = span_ns
+        """What a span costs here: the median of the last steps that measured it."""
+        self._prices: deque[float] = deque(maxlen=PRICES_KEPT)
+        self._steps = -1
+        self._pricing = _Pricing(self)
+        self.device_ns = -1
+        self.begin()
+
+    @property
+    def spans(self) -> int:
+        """How many spans the step has had."""
+        return len(self._log) // 3
+
+    @property
+    def cost_ns(self) -> float:
+        return self.spans * self.span_ns + self._pricing.spent_ns
+
+    def __call__(self, phase: str) -> AbstractContextManager[None]:
+        self._add(self._row + CODES[phase])
+        return self._span
+
+    def __enter__(self) -> None:
+        self._add(perf_counter_ns())
+
+    def __exit__(self, kind: object, error: object, traceback: object) -> None:
+        self._add(perf_counter_ns())
+
+    def layer(self, index: int) -> None:
+        if self._by_layer:
+            self._row = len(PHASES) * index
+
+    def begin(self) -> None:
+        self._log: list[int] = []
+        """Of each span the cell of the table that it counts for, when it began and when it ended."""
+        self._add = self._log.append
+        self._row = len(PHASES) * (self._rows - 1)
+        self._steps += 1
+        if self._pricing.readings:
+            self._prices.append(self._pricing.price_ns())
+            self.span_ns = median(self._prices)
+        self._pricing.begin()
+        priced = self._steps % PRICED_EVERY == FIRST_PRICED
+        self._span: AbstractContextManager[None] = self._pricing if priced else self
+        self.reading_ns = 0
+
+    def pause(self) -> None:
+        pass
+
+    def spent_us(self) -> NDArray[np.float64]:
+        return np.array(self._cells_us()).reshape(self._rows, len(PHASES))
+
+    def read_us(self, wall_us: float) -> NDArray[np.float32]:
+        since_ns = perf_counter_ns()
+        cells = self._cells_us()
+        cells[OTHER - len(PHASES)] += max(0.0, wall_us - sum(cells))
+        table = np.array(cells, np.float32).reshape(self._rows, len(PHASES))
+        self.reading_ns = perf_counter_ns() - since_ns
+        return table
+
+    def _cells_us(self) -> list[float]:
+        """µs by row and phase, row after row. In Python: after a step numpy's code is in no cache and takes longer."""
+        cells = [0.0] * (self._rows * len(PHASES))
+        log = iter(self._log)
+        for cell, start_ns, end_ns in zip(log, log, log, strict=True):
+            cells[cell] += 1e-3 * (end_ns - start_ns)
+        return cells
+
+
+class _Pricing:
+    """The spans of a step in which their own cost is measured: at the end of each another one, which is timed whole."""
+
+    def __init__(self, timer: HostTimer) -> None:
+        self._timer = timer
+        self._dummy: list[int] = []
+        self._nothing = nullcontext()
+        self.readings: list[int] = []
+        """What a span took that times, and what one took that does not, in turn; ns."""
+        self.spent_ns = 0
+
+    def begin(self) -> None:
+        """Forget the step before."""
+        self.readings.clear()
+        self.spent_ns = 0
+
+    def __enter__(self) -> None:
+        self._timer._add(perf_counter_ns())
+
+    def __exit__(self, kind: object, error: object, traceback: object) -> None:
+        timer, dummy = self._timer, self._dummy
+        end_ns = perf_counter_ns()
+        if len(self.readings) % 2:
+            with self.idle("other"):
+                pass
+        else:
+            add, timer._add, timer._span = timer._add, dummy.append, timer
+            with timer("other"):
+                pass
+            timer._add, timer._span = add, self
+            dummy.clear()
+        timer._add(end_ns)
+        passed_ns = perf_counter_ns() - end_ns
+        self.readings.append(passed_ns)
+        self.spent_ns += passed_ns
+
+    def idle(self, phase: str) -> AbstractContextManager[None]:
+        """A span of a timer that does nothing, as NoTimer's."""
+        return self._nothing
+
+    def price_ns(self) -> float:
+        """How much longer a span took that times than one that does not, trimmed means of the step's readings."""
+        timed, idle = self.readings[::2], self.readings[1::2]
+        return max(0.0, trimmed_mean(timed) - trimmed_mean(idle)) if idle else 0.0
+
+
+def trimmed_mean(values: list[int]) -> float:
+    """The mean without the `TRIMMED` share of the least and of the greatest."""
+    ordered = sorted(values)
+    left_out = int(TRIMMED * len(ordered))
+    kept = ordered[left_out : len(ordered) - left_out]
+    return sum(kept) / len(kept)
