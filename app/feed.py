@@ -115,7 +115,9 @@ class Feed(QThread):
         """Why values of switches cannot run with the model that is loaded, as the engine said."""
         self.state = "starting"
         self.overhead: float | None = None
-        """The instrumentation's own cost, a share of the steps' time with their accounts, as the engine said last."""
+        """The instrumentation's own cost, a share of the steps' time with their accounts, as the engine said last of
+        the run that goes on or was the last; None until it has.
+        """
 
     # --- called from the window -------------------------------------------------------------------------------------
 
@@ -330,6 +332,7 @@ class Feed(QThread):
     def _begin_session(self, started: schema.SessionStarted) -> None:
         self._end_session()
         session, path = Session(), ""
+        self.overhead = None  # what a run costs says nothing of the next one
         try:
             new_path = self._recordings.new_path(self._model_name(started))
             self._writer = self._open_writer(new_path)

@@ -11,10 +11,8 @@ from app.theme import CAPTION_SCALE, GRID, ROW_GAP, theme, ui_font
 from app.units import count, percent, rate
 from app.widgets.elided_label import ElidedLabel
 from app.widgets.plain import PlainLabel, plain
+from engine.session.metrics import tokens_per_s
 from engine.session.store import Session
-
-WINDOW_NS = 1_000_000_000
-"""The live rate is that of the last second."""
 
 
 class StatusBar(QStatusBar):
@@ -78,12 +76,14 @@ class StatusBar(QStatusBar):
         self._file.setToolTip(plain(path))
 
     def refresh(self, session: Session | None, live: bool, overhead: float | None) -> None:
-        """Show the session's figures as they are now."""
+        """Show the session's figures as they are now; `live` says that it is of this engine, which tells its own cost
+        (`overhead`: None until it has).
+        """
         if session is None:
             for label in (self._rate, self._device, self._dropped, self._overhead):
                 label.setText("")
             return
-        self._rate.setText(rate(tokens_per_s(session, live), "tokens/s"))
+        self._rate.setText(rate(tokens_per_s(session), "tokens/s"))
         device = session.meta.get("device_name") or session.meta.get("device", "")
         dtype, threads = session.meta.get("dtype", ""), session.meta.get("threads", "")
         cpu = session.meta.get("device", "").startswith("cpu")
@@ -93,14 +93,14 @@ class StatusBar(QStatusBar):
         dropped = sum(session.dropped.values())
         words = self.tr("{} rows dropped") if dropped else self.tr("nothing dropped")
         self._dropped.setText(words.format(count(dropped)))
-        self._overhead.setText("" if overhead is None else self.tr("profiler {}").format(percent(overhead)))
+        self._overhead.setText(self.tr("profiler {}").format(percent(overhead)) if live else "")
 
     def retranslate(self) -> None:
         """Take the texts of the language in force."""
         for label, name, tip in (
             (self._state, self.tr("State of the engine"), self.tr("What the engine does now")),
             (self._rate, self.tr("Tokens a second"),
-             self.tr("● measured: over the last second, or the whole run when it is over")),
+             self.tr("● measured: generated tokens from the first arrival to the last one emitted, pauses left out")),
             (self._device, self.tr("Device"), self.tr("Where the model runs, in what precision")),
             (self._dropped, self.tr("Dropped detail"),
              self.tr("● measured: attention and layer rows the event queue had no room for; never steps or tokens")),
@@ -122,16 +122,3 @@ class StatusBar(QStatusBar):
         if event.type() == QEvent.Type.LanguageChange:
             self.retranslate()
         super().changeEvent(event)
-
-
-def tokens_per_s(session: Session, live: bool) -> float | None:
-    """Emitted tokens a second: of the last second of a live session, of the whole of one that is over."""
-    emitted = session.tokens["emitted_ns"]
-    if len(emitted) == 0:
-        return None
-    end = int(emitted[-1])
-    start = min((request.arrived_ns for request in list(session.requests.values())), default=0)
-    if live and end - start > WINDOW_NS:
-        start = end - WINDOW_NS
-        emitted = emitted[int(emitted.searchsorted(start, side="right")) :]
-    return len(emitted) / ((end - start) / 1e9) if end > start else None

@@ -24,10 +24,12 @@ from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from app.panels.looking import Looker
 from app.selection import Look, Selected, Selection
+from app.strip_pauses import draw_pauses, pause_texts
 from app.theme import CAPTION_SCALE, GRID, PANEL_PADDING, ROW_GAP, theme, ui_font
 from app.units import count, rate, seconds
 from app.widgets.plain import plain
 from app.widgets.step_columns import StepColumns, StepLatencies, bars_image
+from engine.session.metrics import run_wall_s, tokens_per_s
 from engine.session.store import STEP_KINDS, Session
 
 PLOT_HEIGHT: Final = 12 * GRID
@@ -187,6 +189,7 @@ class StepStrip(QWidget):
             self._paint_bars(painter, plot, columns)
             self._paint_range(painter, plot)
             self._paint_switches(painter, plot)
+            draw_pauses(painter, self._session, plot, self._x_of)
             self._paint_cursor(painter, plot)
             self._paint_axis(painter, plot, columns)
             self._paint_captions(painter, plot, columns)
@@ -340,18 +343,16 @@ class StepStrip(QWidget):
         chosen = self._shown_range()
         first, last = chosen if chosen is not None else (0, len(self._latencies) - 1)
         assert self._session is not None
-        steps = self._session.steps
         last = min(last, len(self._latencies) - 1)
         if last < first:
             return ""
-        wall_s = (int(steps["end_ns"][last]) - int(steps["start_ns"][first])) / 1e9
-        tokens = int(steps["tokens_out"][first : last + 1].sum())
+        tokens = int(self._session.steps["tokens_out"][first : last + 1].sum())
         shown = last - first + 1
         facts = " · ".join((
             self.tr("1 step") if shown == 1 else self.tr("{} steps").format(count(shown)),
-            seconds(wall_s),
+            seconds(run_wall_s(self._session, (first, last))),
             self.tr("1 token") if tokens == 1 else self.tr("{} tokens").format(count(tokens)),
-            rate(tokens / wall_s if wall_s else None, "tokens/s"),
+            rate(tokens_per_s(self._session, (first, last)), "tokens/s"),
         ))  # fmt: skip
         return facts if chosen is None else self.tr("selected {}–{}: {}").format(count(first), count(last), facts)
 
@@ -515,9 +516,11 @@ class StepStrip(QWidget):
         steps = self._session.steps
         latency_s = int(steps["end_ns"][step] - steps["start_ns"][step]) / 1e9
         kind = self._kind_names()[STEP_KINDS[int(steps["kind"][step])]]
-        return self.tr("Step {}: {}\n{} (measured)\n{} positions computed").format(
+        text = self.tr("Step {}: {}\n{} (measured)\n{} positions computed").format(
             count(step), kind, seconds(latency_s), count(int(steps["positions_computed"][step]))
         )
+        before = [words for at, words in pause_texts(self._session) if at == step]
+        return "\n".join([text, *(self.tr("{} before it").format(words) for words in before)])
 
 
 def switch_marks(session: Session) -> list[tuple[int, str]]:

@@ -67,7 +67,7 @@ class MainWindow(QMainWindow):
         self._closing = False
         self.unattended = False
         """Whether the window is closed by the system, with nobody there to answer a dialog."""
-        self._drawn: dict[str, int] = {}
+        self._drawn: dict[str, tuple[int, float | None]] = {}
         """The revision of the Session that each part of the window shows."""
         self.setObjectName("main-window")
         self.setAcceptDrops(True)
@@ -265,9 +265,11 @@ class MainWindow(QMainWindow):
     def _when_news(self, name: str, refresh: Callable[[], None]) -> Callable[[], bool]:
         def draw() -> bool:
             revision = self._session.revision if self._session is not None else -1
-            if self._drawn.get(name) == revision:
+            # Not all that the status bar says is in the session: the profiler's own cost comes beside it.
+            news = (revision, self._feed.overhead if name == "status" else None)
+            if self._drawn.get(name) == news:
                 return False
-            self._drawn[name] = revision
+            self._drawn[name] = news
             refresh()
             return True
 
@@ -284,8 +286,7 @@ class MainWindow(QMainWindow):
 
     def _refresh_status(self) -> None:
         live = self._session_is_live()
-        running = live and self.control.state == "running"
-        self.status.refresh(self._session, running, self._feed.overhead if live else None)
+        self.status.refresh(self._session, live, self._feed.overhead if live else None)
 
     def _show_state(self) -> None:
         recorded = self._session is not None and not self._session_is_live()

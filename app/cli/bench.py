@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
         print_json({"suite": "decode", "tokens": TOKENS, "rounds": ROUNDS, "rows": rows})
         return 0
     slowest = min(row["tokens_per_s"] for row in rows)
-    lines = [("kv", "attention", "rate", "least", "most", "per token", "MBU", "against slowest")]
+    lines = [("kv", "attention", "rate", "least", "most", "run time/token", "MBU", "against slowest")]
     lines += [
         (row["kv"], row["attention"], *(rate(row[k], "tokens/s") for k in ("tokens_per_s", "least", "most")),
          seconds(1 / row["tokens_per_s"]), percent(row["mbu"]) if row["mbu"] else NOT_APPLICABLE,

@@ -9,6 +9,7 @@ from typing import Final, TextIO
 
 from app.units import NOT_APPLICABLE, rate, seconds
 from engine.session import schema
+from engine.session.metrics import tokens_per_s
 from engine.session.schema import AnyEvent
 from engine.session.store import Session
 
@@ -42,9 +43,7 @@ class Progress:
         count = len(session.tokens)
         if count < 2:
             return f"{count}/{self._wanted} tokens"
-        times = session.tokens["emitted_ns"]
-        elapsed_s = float(times[count - 1] - times[0]) / 1e9
-        speed = (count - 1) / elapsed_s if elapsed_s > 0 else None
+        speed = tokens_per_s(session)
         left = seconds((self._wanted - count) / speed) if speed else NOT_APPLICABLE
         return f"{count}/{self._wanted} tokens, {rate(speed, 'tokens/s')}, {left} left"
 

@@ -18,7 +18,7 @@ from app.panels.models.latency import BRIEF_S
 from app.panels.models.latency_histogram import histogram, next_of
 from app.selection import Look, Selected
 from app.theme import GRID, PANEL_PADDING, ROW_GAP, theme
-from app.units import DERIVED, MEASURED, count, percent, rate, seconds
+from app.units import MEASURED, count, percent, rate, seconds, significant
 from app.widgets.latency_histogram import LatencyHistogram
 from app.widgets.latency_table import LatencyTable
 from app.widgets.layer_strip import LayerStrip
@@ -28,6 +28,7 @@ from app.widgets.stack_chart import StackChart
 from app.widgets.themed_label import ThemedLabel
 from app.widgets.time_split import TimeSplit
 from engine.session.latency import PARTS, LatencySeries, RangeFigures, outlier_us
+from engine.session.metrics import tokens_per_s
 from engine.session.schema import GROUPS
 from engine.session.store import Session
 
@@ -76,7 +77,9 @@ class LatencyPanel(Panel):
         self.tokens_field.setRange(1, 10_000_000)
         self.tokens_field.setValue(BRIEF_TOKENS)
         self.tokens_field.setAccessibleName(self.tr("Tokens to project to"))
-        self.tokens_field.setToolTip(self.tr("How many tokens to project to: this many times the mean time of one."))
+        self.tokens_field.setToolTip(
+            self.tr("How many tokens to project to: one request's prefill, and this many times its mean time a token.")
+        )
         self.tokens_field.valueChanged.connect(self._write_lines)
         self.projection = ThemedLabel()
         self.outliers = ThemedLabel()
@@ -141,10 +144,14 @@ class LatencyPanel(Panel):
         figures = self._figures
         if figures is None or figures.token_s is None:
             return ""
-        return self.tr("{mean} a token {measured} · p99 {p99} {measured} · {rate} {derived}").format(
-            mean=seconds(figures.token_s), p99=seconds(figures.parts[-1].p99_s),
-            rate=rate(1 / figures.token_s, "tokens/s"), measured=MEASURED, derived=DERIVED,
+        text = self.tr("{mean} a token {measured} · p99 {p99} {measured}").format(
+            mean=seconds(figures.token_s), p99=seconds(figures.parts[-1].p99_s), measured=MEASURED,
         )  # fmt: skip
+        series = self._series
+        if series is None or self.histogram.band is not None:  # steps here and there have no time from first to last
+            return text
+        speed = tokens_per_s(series.session, self._range(series))
+        return f"{text} · {rate(speed, 'tokens/s')} {MEASURED}"
 
     def empty_text(self) -> str:
         return self.tr("Run a prompt and the time of every token appears here, part by part.")
@@ -198,7 +205,8 @@ class LatencyPanel(Panel):
 
     def rows(self) -> tuple[list[str], list[tuple[object, ...]]]:
         header = ["part", "brief_s", "mean_s", "p50_s", "p90_s", "p99_s", "share"]
-        parts = (*self._figures.parts, self._figures.itl) if self._figures is not None else ()
+        figures = self._figures
+        parts = (*figures.parts, figures.itl, figures.prefill.a_request) if figures is not None else ()
         return header, [
             (one.part, BRIEF_S.get(one.part), one.mean_s, one.p50_s, one.p90_s, one.p99_s, one.share) for one in parts
         ]
@@ -254,9 +262,15 @@ class LatencyPanel(Panel):
         band = self.histogram.band
         self.split.show_times(figures.busy_s, figures.gap_s if band is None else None, figures.device_s)
         tokens = self.tokens_field.value()
+        prefill_s = figures.prefill.a_request.mean_s
+        text = self.tr("tokens = {time} ƒ   (brief: {brief} ~)")
+        if prefill_s is not None and figures.token_s is not None:
+            text = self.tr("tokens = {time} ƒ, of that prefill {prefill} ●   (brief: {brief} ~)")
         self.projection.setText(
-            self.tr("tokens = {time} ƒ   (brief: {brief} ~)").format(
-                time=seconds(figures.projected_s(tokens)), brief=seconds(tokens * BRIEF_S["total"])
+            text.format(
+                time=seconds(figures.projected_s(tokens)),
+                prefill=seconds(prefill_s),
+                brief=seconds(tokens * BRIEF_S["total"]),
             )
         )
         self.projection.setToolTip(plain(self.projection.text()))
@@ -276,6 +290,7 @@ class LatencyPanel(Panel):
         ]
         if all(not one.mean_s for one in figures.parts if one.part not in ("other", "total")):
             parts.insert(1, self.tr("phases not timed; detail “phase” does"))
+        parts += self._of_prompts_and_batches(figures)
         elapsed = figures.busy_s + figures.gap_s
         if elapsed > 0:
             if band is None:
@@ -294,6 +309,25 @@ class LatencyPanel(Panel):
                 )
         self.range_line.setText(" · ".join(parts))
         self.range_line.setToolTip(plain(self.range_line.text()))
+
+    def _of_prompts_and_batches(self, figures: RangeFigures) -> list[str]:
+        """What prompts took, and what a batch makes of a step: neither is a token's time of one request."""
+        prefill, parts = figures.prefill, []
+        if prefill.steps:
+            parts.append(
+                self.tr("prefill {time} ({share}) ●").format(
+                    time=seconds(prefill.busy_s), share=percent(prefill.busy_s / figures.busy_s)
+                )
+            )
+        if prefill.mixed_steps:
+            parts.append(self.tr("in {n} steps beside decode").format(n=count(prefill.mixed_steps)))
+        if figures.requests_a_step is not None and figures.requests_a_step > 1.0:
+            parts.append(
+                self.tr("{n} requests a step: {time} of step time a token ƒ").format(
+                    n=significant(figures.requests_a_step), time=seconds(figures.amortised_s)
+                )
+            )
+        return parts
 
     def _show_strip(self) -> None:
         session, series = self.session, self._series

@@ -243,7 +243,10 @@ class ParallelPanel(Panel):
         heads = [
             (self.tr("How"), self.tr("The one teacher-forced pass, and the steps that made the text.")),
             (self.tr("Time ●"), self.tr("Wall time of the pass; of the steps, without the gaps between them.")),
-            (self.tr("Tokens/s ƒ"), self.tr("Generated tokens over that time.")),
+            (
+                self.tr("Tokens/s in steps ƒ"),
+                self.tr("Generated tokens over that time: the rate of a run counts what lies between steps too."),
+            ),
             (self.tr("MBU ƒ"), self.tr("Bytes moved over the time and the measured reading bandwidth of the device.")),
             (self.tr("MFU ƒ"), self.tr("Counted operations over the time and the measured peak rate of the device.")),
             (

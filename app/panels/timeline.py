@@ -56,7 +56,7 @@ class TimelinePanel(Panel):
         return self.tr("Every step, token and pause appears here as soon as a generation runs.")
 
     def figures(self) -> str:
-        """Steps and tokens of the selected range (or of all), and the share of time between steps."""
+        """Steps and tokens of the selected range (or of all), and the time between steps and in pauses."""
         session = self.session
         n = len(session.steps) if session is not None else 0
         if session is None or n == 0:
@@ -69,6 +69,8 @@ class TimelinePanel(Panel):
             steps=count(found.steps), tokens=count(found.tokens), span=seconds(found.span_s),
             idle=seconds(found.idle_s), mark=MEASURED,
         )  # fmt: skip
+        if found.paused_s:
+            text += " · " + self.tr("paused {time} {mark}").format(time=seconds(found.paused_s), mark=MEASURED)
         return f"{text} · {passes_words(found.teacher_passes)}" if found.teacher_passes else text
 
     def selected_steps(self) -> tuple[int, int]:

@@ -27,6 +27,7 @@ from app.panels.models.timeline import Axis, TimelineModel
 from app.panels.timeline_drafts import draw_drafts, draw_drafts_legend
 from app.panels.timeline_hits import Hit
 from app.panels.timeline_lanes import Lanes, lanes_in
+from app.panels.timeline_pauses import draw_pauses
 from app.panels.timeline_requests import draw_request
 from app.selection import Look, Selected, Selection
 from app.theme import CAPTION_SCALE, GRID, theme, ui_font
@@ -285,6 +286,7 @@ class TimelineCanvas(QWidget):
             paint.draw_range(painter, scene, self.selected.steps, lanes.axis.bottom(), bottom)
         if self.selected.step is not None:
             paint.draw_step(painter, scene, self.selected.step, lanes.host)
+        draw_pauses(painter, scene, lanes.host.top(), bottom)
         paint.draw_marks(painter, scene, lanes.marks, bottom)
         painter.setClipping(False)
         if lanes.legend.height():

@@ -11,6 +11,7 @@ from app.panels.models.timeline import TimelineModel
 from app.panels.timeline_drafts import drafts_text
 from app.panels.timeline_lanes import Lanes
 from app.panels.timeline_paint import Scene, marks_near
+from app.panels.timeline_pauses import pause_at
 from app.panels.timeline_requests import token_cells
 from app.panels.timeline_text import request_text, step_text, token_text
 
@@ -51,9 +52,11 @@ def tooltip(scene: Scene, lanes: Lanes, scrolled: int, place: QPointF) -> str:
     if found.token is not None:
         return token_text(model, found.token)
     if found.request is not None:
-        return request_text(model.session.requests[found.request], model.extent("time")[1])
-    if found.step is None or place.y() <= lanes.axis.bottom():
+        return request_text(model.session, found.request, int(model.extent("time")[1]))
+    if place.y() <= lanes.axis.bottom():
         return ""
+    if found.step is None:
+        return pause_at(scene, place.x(), 0.0)
     drafts = drafts_text(model, found.step) if lanes.drafts.contains(place) else ""
     return drafts or step_text(model, found.step)
 

@@ -124,10 +124,7 @@ def draw_host(painter: QPainter, scene: Scene, box: QRectF, idle_text: str) -> N
     for step, (left, true_right) in enumerate(pixels, first):
         right = max(true_right, left + 1)
         if scene.axis == "time" and before is not None and left - before >= GAP_PIXELS:
-            gap = seconds(scene.model.idle_before(step) / 1e9)
-            painter.setPen(QColor(scene.colours.muted))
-            painter.setFont(ui_font(CAPTION_SCALE))
-            text_in(painter, QRectF(before, box.top(), left - before, box.height()), idle_text.format(gap))
+            _draw_idle(painter, scene, step, QRectF(before, box.top(), left - before, box.height()), idle_text)
         before = right
         area = QRectF(left, box.top(), right - left, box.height())
         if wide:
@@ -136,6 +133,17 @@ def draw_host(painter: QPainter, scene: Scene, box: QRectF, idle_text: str) -> N
             _draw_stack(painter, scene.model.band_ns(step), area, colours)
         if right - left >= 8:
             painter.fillRect(QRectF(right - 1, box.top(), 1, box.height()), ground)
+
+
+def _draw_idle(painter: QPainter, scene: Scene, step: int, area: QRectF, idle_text: str) -> None:
+    """How long nothing ran before a step; a gap that was (also) a pause says so itself."""
+    idle_ns = scene.model.idle_before(step)
+    steps = scene.model.session.steps
+    if idle_ns < int(steps["start_ns"][step] - steps["end_ns"][step - 1]):
+        return
+    painter.setPen(QColor(scene.colours.muted))
+    painter.setFont(ui_font(CAPTION_SCALE))
+    text_in(painter, area, idle_text.format(seconds(idle_ns / 1e9)))
 
 
 def _draw_phases(painter: QPainter, scene: Scene, step: int, area: QRectF, colours: dict[str, QColor]) -> None:

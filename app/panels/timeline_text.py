@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
 from PySide6.QtCore import QCoreApplication
 
 from app.panels.models.timeline import BANDS, TimelineModel
 from app.units import DERIVED, MEASURED, count, percent, seconds, significant, visible_token
-from engine.session.store import LAUNCHES, STEP_KINDS, TOKEN_SOURCES, Request
+from engine.session.gaps import gap_ns
+from engine.session.pauses import pauses_of
+from engine.session.store import LAUNCHES, STEP_KINDS, TOKEN_SOURCES, Session
 
 
 def token_text(model: TimelineModel, row: int) -> str:
@@ -25,7 +26,7 @@ def token_text(model: TimelineModel, row: int) -> str:
             mark=MEASURED,
         ),
     ]  # fmt: skip
-    gap = gap_before(model, row)
+    gap = gap_ns(model.session, row)
     if gap is not None:
         lines.append(translate("Timeline", "{} after the token before {}").format(seconds(gap / 1e9), MEASURED))
     source = TOKEN_SOURCES[tokens["source"][row]]
@@ -38,16 +39,6 @@ def token_text(model: TimelineModel, row: int) -> str:
         text = translate("Timeline", "this step accepted {accepted} of {proposed} drafts {mark}")
         lines.append(text.format(accepted=proposal[1], proposed=proposal[0], mark=MEASURED))
     return "\n".join([*lines, step_text(model, step)])
-
-
-def gap_before(model: TimelineModel, row: int) -> int | None:
-    """ns between the token before of the same request and this one; None for the first."""
-    tokens = model.session.tokens
-    rows = model.lanes[int(tokens["request_id"][row])].rows
-    place = int(np.searchsorted(rows, row))
-    if place == 0:
-        return None
-    return int(tokens["emitted_ns"][row] - tokens["emitted_ns"][rows[place - 1]])
 
 
 def step_text(model: TimelineModel, step: int) -> str:
@@ -87,10 +78,13 @@ def step_text(model: TimelineModel, step: int) -> str:
     return "\n".join(lines)
 
 
-def request_text(request: Request, end_ns: float) -> str:
+def request_text(session: Session, request_id: int, end_ns: int) -> str:
     """The lines of the tooltip of a request's lane."""
     translate = QCoreApplication.translate
-    waited = (request.scheduled_ns if request.scheduled_ns is not None else end_ns) - request.arrived_ns
+    request, pauses = session.requests[request_id], pauses_of(session)
+    arrived_ns = request.arrived_ns
+    scheduled_ns = request.scheduled_ns if request.scheduled_ns is not None else end_ns
+    waited = scheduled_ns - arrived_ns - pauses.within(arrived_ns, scheduled_ns)
     lines = [
         translate("Timeline", "request {}: “{}”").format(request.id, visible_token(request.prompt[:60])),
         translate("Timeline", "{prompt} prompt tokens, {out} generated").format(
@@ -99,7 +93,8 @@ def request_text(request: Request, end_ns: float) -> str:
         translate("Timeline", "waited {} {}").format(seconds(waited / 1e9), MEASURED),
     ]
     if request.first_token_ns is not None:
-        ttft = (request.first_token_ns - request.arrived_ns) / 1e9
+        first_ns = request.first_token_ns
+        ttft = (first_ns - arrived_ns - pauses.within(arrived_ns, first_ns)) / 1e9
         lines.append(translate("Timeline", "first token after {} {}").format(seconds(ttft), MEASURED))
     if request.finish_reason is not None:
         lines.append(translate("Timeline", "finished: {}").format(request.finish_reason))

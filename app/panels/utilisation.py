@@ -21,7 +21,7 @@ from app.widgets.lane_chart import Lane, LaneChart, decimal_ticks
 from app.widgets.plain import PlainLabel, plain
 from app.widgets.themed_label import ThemedLabel
 from engine.session import metrics
-from engine.session.device_series import DeviceSeries, in_range, joules_per_token
+from engine.session.device_series import DeviceSeries, Series, in_range, joules_per_token, mean_of
 from engine.session.store import Session
 
 GPU_READINGS: Final = (
@@ -98,10 +98,10 @@ class UtilisationPanel(Panel):
         parts = []
         for device in series.devices[:1]:
             name = "process_cpu_percent" if device == "cpu" else "utilisation_percent"
-            _, values = in_range(series.reading(device, name), session, steps)
-            if len(values):
+            chosen = in_range(series.reading(device, name), session, steps)
+            if len(chosen[1]):
                 busy = self.tr("CPU") if device == "cpu" else self.tr("GPU busy")
-                parts.append(f"{busy} {self._number(name)(float(values.mean()))} {MEASURED}")
+                parts.append(f"{busy} {self._number(name)(mean_of(chosen, session))} {MEASURED}")
         for label, (counted, ceiling, _) in zip(("MBU", "MFU"), OF_STEPS, strict=True):
             value = metrics.utilisation(session, counted, ceiling, steps)
             text = self.tr("not reported") if value is None else f"{percent(value)} {DERIVED}"
@@ -214,7 +214,7 @@ class UtilisationPanel(Panel):
         if not len(values):
             heading = self.tr("{title}: not reported by {device}").format(title=title, device=device)
             return Lane(title, heading, np.empty(0), np.empty(0), theme().muted, number)
-        _, chosen = in_range((times, values), self.session, self._range())
+        chosen = in_range((times, values), self.session, self._range())
         shown = extremes(values, int(self.chart.plot_width))
         return Lane(
             title,
@@ -256,11 +256,12 @@ class UtilisationPanel(Panel):
         )
         return Lane(title, heading, x, 100 * values / peak, colour, lambda value: percent(value / 100), lead=lead)
 
-    def _heading(self, title: str, number: Callable[[float], str], values: NDArray[np.float64], mark: str) -> str:
-        if not len(values):
+    def _heading(self, title: str, number: Callable[[float], str], series: Series, mark: str) -> str:
+        values = series[1]
+        if self.session is None or not len(values):
             return self.tr("{title}: no reading in the selected steps").format(title=title)
         return self.tr("{title}  {now} {mark} · mean {mean} · max {most}").format(
-            title=title, now=number(float(values[-1])), mark=mark, mean=number(float(values.mean())),
+            title=title, now=number(float(values[-1])), mark=mark, mean=number(mean_of(series, self.session)),
             most=number(float(values.max())),
         )  # fmt: skip
 

@@ -15,7 +15,7 @@ from app.widgets.plain import plain
 from engine.session.latency import PARTS, RangeFigures
 
 COLUMNS: Final = ("part", "brief", "mean", "p50", "p90", "p99", "share")
-ROWS: Final = (*PARTS, "itl")
+ROWS: Final = (*PARTS, "itl", "prefill")
 NARROW: Final = ("brief", "p50", "p90")
 """Columns that a narrow table drops."""
 DROPPED: Final = ("p90", "p50", "brief", "share", "p99")
@@ -57,11 +57,12 @@ class LatencyTable(QTableWidget):
             "other": self.tr("Other"),
             "total": self.tr("Total"),
             "itl": self.tr("Token to token"),
+            "prefill": self.tr("Prefill"),
         }[part]
 
     def show_figures(self, figures: RangeFigures) -> None:
         """Write the measured columns."""
-        for row, part in enumerate((*figures.parts, figures.itl)):
+        for row, part in enumerate((*figures.parts, figures.itl, figures.prefill.a_request)):
             times = (part.mean_s, part.p50_s, part.p90_s, part.p99_s)
             for column, value in enumerate(times, 2):
                 self._write(row, column, seconds(value))
@@ -147,11 +148,18 @@ class LatencyTable(QTableWidget):
         heads = {
             "part": (self.tr("A token's time"), self.tr("Part of a step; every phase belongs to exactly one.")),
             "brief": (self.tr("Brief ~"), self.tr("What the brief expects of a token, predicted.")),
-            "mean": (self.tr("Mean ●"), self.tr("Measured time of the steps over the tokens they emitted.")),
-            "p50": (self.tr("p50 ●"), self.tr("Half of the steps took no longer a token, measured.")),
-            "p90": (self.tr("p90 ●"), self.tr("Nine steps of ten took no longer a token, measured.")),
-            "p99": (self.tr("p99 ●"), self.tr("99 steps of 100 took no longer a token, measured.")),
-            "share": (self.tr("Share ƒ"), self.tr("Share of the steps' wall time, derived.")),
+            "mean": (
+                self.tr("Mean ●"),
+                self.tr("Measured: what a token of one request took in decode steps, in a batch or not."),
+            ),
+            "p50": (self.tr("p50 ●"), self.tr("Half of the decode steps took no longer a token, measured.")),
+            "p90": (self.tr("p90 ●"), self.tr("Nine decode steps of ten took no longer a token, measured.")),
+            "p99": (self.tr("p99 ●"), self.tr("99 decode steps of 100 took no longer a token, measured.")),
+            "share": (self.tr("Share ƒ"), self.tr("Share of a token's time, derived.")),
+        }
+        tips = {
+            "itl": self.tr("From one emission of a request to its next, pauses left out; a gap is its later token's."),
+            "prefill": self.tr("The steps that computed a request's prompt, by request; they are in no other row."),
         }
         right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         left = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
@@ -167,6 +175,7 @@ class LatencyTable(QTableWidget):
                 elif name == "brief":
                     text = seconds(BRIEF_S.get(part))
                 cell = QTableWidgetItem(text)
+                cell.setToolTip(tips.get(part, ""))
                 cell.setTextAlignment(left if column == 0 else right)
                 self.setItem(row, column, cell)
 

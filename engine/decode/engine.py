@@ -169,6 +169,12 @@ class Engine:
         """Put a note on the timeline, now."""
         self._emit([schema.Mark(self.now_ns(), kind, label)])
 
+    def tell_cost(self) -> None:
+        """Say what observing the whole run cost, however short it was."""
+        overhead = self._overhead.whole()
+        if overhead is not None:
+            self._emit([overhead])
+
     def cancel(self) -> None:
         """End every request that has arrived and is not finished; the others never happened."""
         for request in (*self._queue.running, *self._queue.waiting):

@@ -64,7 +64,7 @@ def best_few(values: Tensor, count: int) -> tuple[Tensor, Tensor]:
     if values.is_cuda or columns < WIDE or whole // BLOCK < count:
         best, ids = values.topk(count, -1)
         return best, ids
-    blocks = values[:, :whole].view(rows, -1, BLOCK)  # [R, V / BLOCK, BLOCK]
+    blocks = values[:, :whole].view(rows, whole // BLOCK, BLOCK)  # [R, V / BLOCK, BLOCK]
     _, chosen = blocks.amax(-1).topk(count, -1)  # [R, count]
     candidates = blocks.gather(1, chosen[:, :, None].expand(-1, -1, BLOCK)).flatten(1)  # [R, count · BLOCK]
     places = (chosen[:, :, None] * BLOCK + torch.arange(BLOCK)).flatten(1)

@@ -19,14 +19,17 @@ from engine.errors import SessionFileError
 from engine.export.readable import slice_name
 from engine.export.whole import replacing
 from engine.session.metrics import OTHER, phase_table_s, step_slice
+from engine.session.pauses import pauses_of
 from engine.session.schema import GROUP_OF, PHASES
 from engine.session.store import LAUNCHES, STEP_KINDS, TOKEN_SOURCES, Session
 
 ENGINE, REQUESTS, DEVICE = 1, 2, 3
 """Process ids: the engine's lanes, the requests, the devices."""
-STEPS, PHASE_LANE, TOKENS, DEVICE_LANE = 1, 2, 3, 4
+STEPS, PHASE_LANE, TOKENS, DEVICE_LANE, PAUSE_LANE = 1, 2, 3, 4, 5
 """Thread ids inside the engine's process."""
 STEPS_AT_ONCE: Final = 4096
+BUSY_RATE: Final = "tokens/s while busy"
+"""The counter of tokens over the time of each step alone: not the rate of the run, which counts what lies between."""
 
 Json = dict[str, Any]
 
@@ -55,6 +58,7 @@ def events(session: Session) -> Iterator[Json]:
     yield from _tokens(session)
     yield from _requests(session)
     yield from _samples(session)
+    yield from _pauses(session)
     for mark in session.marks:
         name = f"{mark.kind}: {mark.label}" if mark.label else mark.kind
         yield {"ph": "i", "s": "g", "name": name, "cat": "mark", "pid": ENGINE, "tid": STEPS, "ts": mark.t_ns / 1e3}
@@ -68,6 +72,8 @@ def _metadata(session: Session) -> Iterator[Json]:
     lanes = {STEPS: "steps", PHASE_LANE: "phases", TOKENS: "tokens"}
     if (session.steps["device_ns"] >= 0).any():
         lanes[DEVICE_LANE] = "device"
+    if len(pauses_of(session)):
+        lanes[PAUSE_LANE] = "pauses"
     for tid, name in lanes.items():
         yield {"ph": "M", "name": "thread_name", "pid": ENGINE, "tid": tid, "args": {"name": name}}
         yield {"ph": "M", "name": "thread_sort_index", "pid": ENGINE, "tid": tid, "args": {"sort_index": tid}}
@@ -111,7 +117,7 @@ def _steps(session: Session, first: int, last: int) -> Iterator[Json]:
         yield _counter("requests", ENGINE, start_us, load)
         wall_us = end_us - start_us
         speed = float(table["tokens_out"][step]) / wall_us * 1e6 if wall_us > 0 else 0.0
-        yield _counter("tokens/s", ENGINE, start_us, {"tokens/s": speed})
+        yield _counter(BUSY_RATE, ENGINE, start_us, {BUSY_RATE: speed})
 
 
 def _phases(phases_us: np.ndarray, start_us: float, end_us: float) -> Iterator[Json]:
@@ -183,6 +189,17 @@ def _samples(session: Session) -> Iterator[Json]:
         *(table[c].tolist() for c in ("t_ns", "device", "name", "value")), strict=True
     ):
         yield _counter(f"{device}: {name}", DEVICE, t_ns / 1e3, {name: value})
+
+
+def _pauses(session: Session) -> Iterator[Json]:
+    """A slice for each pause; one that nothing ended reaches to the last thing that was recorded."""
+    pauses = pauses_of(session)
+    last_ns = max([*session.steps["end_ns"][-1:].tolist(), *(mark.t_ns for mark in list(session.marks))], default=0)
+    for since, until, label in zip(pauses.since_ns.tolist(), pauses.until_ns.tolist(), pauses.labels, strict=True):
+        yield {
+            "ph": "X", "name": label or "paused", "cat": "pause", "pid": ENGINE, "tid": PAUSE_LANE, "ts": since / 1e3,
+            "dur": max(0, min(until, max(last_ns, since)) - since) / 1e3,
+        }  # fmt: skip
 
 
 def _counter(name: str, pid: int, ts: float, values: Mapping[str, float]) -> Json:

@@ -14,7 +14,7 @@ from typing import IO, Any, Final
 from perfetto.protos.perfetto.trace import perfetto_trace_pb2 as pb
 
 from engine.errors import SessionFileError
-from engine.export.chrome import ENGINE, Json, events
+from engine.export.chrome import BUSY_RATE, ENGINE, Json, events
 from engine.export.whole import replacing
 from engine.session.store import Session
 
@@ -22,7 +22,7 @@ SEQUENCE: Final = 1
 CLEARED, NEEDED = 1, 2
 """Sequence flags: the interning starts anew; the packet needs what was interned."""
 MARKS: Final = "marks"
-UNITS: Final = {"percent": "%", "watts": "W", "celsius": "°C", "mhz": "MHz", "joules": "J", "tokens/s": "tokens/s"}
+UNITS: Final = {"percent": "%", "watts": "W", "celsius": "°C", "mhz": "MHz", "joules": "J", BUSY_RATE: "tokens/s"}
 """Last word of a counter's name to the unit that Perfetto shows; bytes have a unit of their own."""
 
 

@@ -164,12 +164,16 @@ class Service:
         meta["epoch_ns"] = str(time.time_ns())
         self._emit([SessionStarted(meta)])
         engine.begin(zero_ns)
+        if command.paused:
+            engine.mark("pause", "")  # what passes until the first step is a pause like any other
         self._engine, self._paused, self._steps_wanted = engine, command.paused, 0
         self._sampler = DeviceSampler(open_devices(self._model.device), self._emit, engine.now_ns)
         self._sampler.start()
         self._emit([StateChanged("paused" if command.paused else "running")])
 
     def _end(self, reason: Any) -> None:
+        if self._engine is not None and reason != "failed":
+            self._engine.tell_cost()
         self._engine = None
         if self._sampler is not None:
             self._sampler.stop()

@@ -10,7 +10,7 @@ TELL_EVERY_NS: Final = 1_000_000_000
 
 
 class OverheadMeter:
-    """Adds up what observing cost and says so about once a second of steps.
+    """Adds up what observing cost and says so about once a second of steps, and of a whole run at its end.
 
     Two shares, since they answer two questions. What is watched (spans, reading them, alternatives, attention rows)
     is what a run loses against the same one at detail `off`: a pair of such runs measures it. The record of each step
@@ -21,6 +21,8 @@ class OverheadMeter:
         self._wall_ns = 0
         self._watching_ns = self._records_ns = 0.0
         self._beside = (0.0, 0.0)
+        self._told = (0, 0.0, 0.0)
+        """Wall time and the two costs of the steps whose shares were told."""
 
     def add(
         self, wall_ns: int, watching_ns: float, reading_ns: float, records_ns: float, *, beside: bool = False,
@@ -43,8 +45,18 @@ class OverheadMeter:
         if self._wall_ns < TELL_EVERY_NS:
             return None
         told = Overhead(self._watching_ns / self._wall_ns, self._records_ns / self._wall_ns)
+        self._told = self._totals()
         self._wall_ns, self._watching_ns, self._records_ns = 0, 0.0, 0.0
         return told
+
+    def whole(self) -> Overhead | None:
+        """The shares of all steps together; None where there was none."""
+        wall_ns, watching_ns, records_ns = self._totals()
+        return Overhead(watching_ns / wall_ns, records_ns / wall_ns) if wall_ns else None
+
+    def _totals(self) -> tuple[int, float, float]:
+        wall_ns, watching_ns, records_ns = self._told
+        return wall_ns + self._wall_ns, watching_ns + self._watching_ns, records_ns + self._records_ns
 
     def _count(self, reading_ns: float, records_ns: float) -> None:
         self._watching_ns += reading_ns

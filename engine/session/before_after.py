@@ -10,6 +10,8 @@ import numpy as np
 from engine.decode.improvements import IMPROVEMENTS, SIDES, Improvement
 from engine.session import metrics
 from engine.session.joining import KIND
+from engine.session.schema import PHASES
+from engine.session.step_roles import DECODE, StepRoles
 from engine.session.store import Session
 
 
@@ -103,16 +105,21 @@ def before_after(session: Session) -> list[PairFigures]:
 
 
 def value_of(session: Session, improvement: Improvement, steps: tuple[int, int]) -> float:
-    """What one run measured: tokens/s; KV bytes used over reserved, mean of the steps; seconds of attention a token."""
+    """What one run measured: tokens/s; KV bytes used over reserved, mean of the steps; seconds of attention a token of
+    one request, in decode steps.
+    """
     rows = metrics.step_slice(session, steps)
     if improvement.measure == "memory":
         reserved = float(session.steps["kv_reserved_bytes"][rows].sum())
         return float(session.steps["kv_used_bytes"][rows].sum()) / reserved if reserved else 0.0
-    tokens = len(metrics.token_rows(session, steps))
     if improvement.measure == "attention":
-        return metrics.phases_s(session, steps)["attention"] / tokens if tokens else 0.0
-    wall_s = metrics.run_wall_s(session, steps)
-    return tokens / wall_s if wall_s else 0.0
+        roles = StepRoles(session)
+        roles.update()
+        decode = rows.start + np.flatnonzero(roles.role[rows] == DECODE)
+        tokens = int(session.steps["tokens_out"][decode].sum())
+        us = session.phases["us"][decode, PHASES.index("attention")].astype(np.float64) * roles.requests[decode]
+        return float(us.sum()) / 1e6 / tokens if tokens else 0.0
+    return metrics.tokens_per_s(session, steps) or 0.0
 
 
 def _tokens(session: Session, steps: tuple[int, int]) -> list[list[int]]:

@@ -165,9 +165,9 @@ def _shares(
 
 def _throughput(session: Session, training: _Side, inference: _Side, steps: metrics.StepRange) -> Row:
     """Tokens a second: all tokens of the parallel pass over its time; generated ones over the run's wall time."""
-    pass_s, run_s = _wall_s(session, training), metrics.run_wall_s(session, steps)
+    pass_s = _wall_s(session, training)
     fast = training.tokens / pass_s if training.tokens and pass_s > 0 else None
-    slow = inference.tokens / run_s if inference.tokens and run_s > 0 else None
+    slow = metrics.tokens_per_s(session, steps) if inference.tokens else None
     return Row(
         "throughput",
         () if fast is None else (Amount(fast, "tokens/s", "measured"),),

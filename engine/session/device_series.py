@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from engine.session import metrics
 from engine.session.columns import Columns
+from engine.session.pauses import pauses_of
 from engine.session.store import Session
 
 Series = tuple[NDArray[np.int64], NDArray[np.float64]]
@@ -70,8 +71,19 @@ def in_range(series: Series, session: Session, steps: metrics.StepRange) -> Seri
     return series[0][first:end], series[1][first:end]
 
 
+def mean_of(series: Series, session: Session) -> float:
+    """The mean of a series that is not empty: of what was not read in a pause, or of all where nothing else was."""
+    t_ns, values = series
+    pauses = pauses_of(session)
+    piece = np.searchsorted(pauses.since_ns, t_ns, "right") - 1
+    held = np.zeros(len(t_ns), bool)
+    held[piece >= 0] = t_ns[piece >= 0] < pauses.until_ns[piece[piece >= 0]]
+    return float(values[~held].mean() if not held.all() else values.mean())
+
+
 def joules_per_token(series: DeviceSeries, steps: metrics.StepRange = None) -> float | None:
-    """Energy a token between the first and the last reading of a range; None where no device reports it.
+    """Energy a token between the first and the last reading of a range, pauses left out; None where no device
+    reports it.
 
     From the device's energy counter where there is one, else from its power, by trapezoids.
     """
@@ -86,5 +98,8 @@ def joules_per_token(series: DeviceSeries, steps: metrics.StepRange = None) -> f
         emitted = session.tokens["emitted_ns"]
         tokens = int(np.count_nonzero((emitted > t_ns[0]) & (emitted <= t_ns[-1])))
         if tokens:
-            return float(joules[-1] - joules[0]) / tokens
+            pauses = pauses_of(session)
+            held = np.interp(np.minimum(pauses.until_ns, t_ns[-1]), t_ns, joules)
+            held -= np.interp(np.minimum(pauses.since_ns, t_ns[-1]), t_ns, joules)
+            return float(joules[-1] - joules[0] - held.sum()) / tokens
     return None

@@ -1,7 +1,8 @@
 """Several runs one after the other as one session: ids and times go on where the last run ended.
 
 Each run's own events count from 0; here they are moved behind what came before, on the clock of the first run. A mark
-of kind `measure` says where each begins. Events of single KV blocks are left out: each run has a pool of its own.
+of kind `measure` says where each begins, and what passes between two runs is a pause of its own. Events of single KV
+blocks are left out: each run has a pool of its own.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from engine.session import schema
+from engine.session.pauses import BETWEEN_RUNS, PAUSE, RESUME
 from engine.session.schema import AnyEvent
 
 KIND: Final = "measure"
@@ -29,6 +31,8 @@ class Joiner:
         self._next = [0, 0, 0, 0]
         """One past the highest id of steps, tokens, requests and configs so far."""
         self._latest_ns = 0
+        self._paused = False
+        """Whether the run that was begun last is held, or ended so."""
 
     def begin(self, label: str) -> None:
         """The events from now on are those of another run, marked with this label."""
@@ -89,6 +93,7 @@ class Joiner:
                     replace(event, step_id=self._steps + event.step_id, request_id=self._requests + event.request_id)
                 ]
             case schema.Mark() | schema.DeviceSample():
+                self._hold(event)
                 return [replace(event, t_ns=self._at(event.t_ns))]
             case schema.KvBlock():
                 return []
@@ -100,9 +105,19 @@ class Joiner:
         first = self._epoch_ns is None
         if self._epoch_ns is None:
             self._epoch_ns = epoch_ns
-        self._ns = max(epoch_ns - self._epoch_ns, self._latest_ns)  # clocks that were set back do not mix two runs
+        ended_ns = self._latest_ns
+        self._ns = max(epoch_ns - self._epoch_ns, ended_ns)  # clocks that were set back do not mix two runs
         mark = schema.Mark(self._at(0), KIND, self._label)
-        return [event, mark] if first else [mark]
+        if first:
+            return [event, mark]
+        held = [] if self._paused else [schema.Mark(ended_ns, PAUSE, BETWEEN_RUNS)]
+        self._paused = False
+        return [*held, schema.Mark(self._ns, RESUME, BETWEEN_RUNS), mark]
+
+    def _hold(self, event: schema.Mark | schema.DeviceSample) -> None:
+        """Take note of whether the run is held."""
+        if isinstance(event, schema.Mark) and event.kind in (PAUSE, RESUME):
+            self._paused = event.kind == PAUSE
 
     def _at(self, ns: int) -> int:
         """A run's moment on the clock of the first run."""

@@ -1,15 +1,20 @@
-"""Where the time of a token goes: µs by group of every step, the figures of a range, and steps far from most."""
+"""Where the time of a token goes, apart from that of a prompt: µs by group of every step, the figures of a range, and
+steps far from most.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, fields
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.session import metrics
+from engine.session.gaps import itl_seconds
+from engine.session.pauses import pauses_of
 from engine.session.schema import GROUPS
+from engine.session.step_roles import DECODE, MIXED, PREFILL, TAUGHT, StepRoles
 from engine.session.store import Session
 
 PERCENTILES: Final = (50.0, 90.0, 99.0)
@@ -23,7 +28,7 @@ PARTS: Final = (*GROUPS, "total")
 
 @dataclass(frozen=True, slots=True)
 class PartFigures:
-    """One row of the table, in seconds a token; percentiles are None where no step emitted a token."""
+    """One row of the table, in seconds of one request; percentiles are None where there is nothing to rank."""
 
     part: str
     mean_s: float | None
@@ -31,7 +36,21 @@ class PartFigures:
     p90_s: float | None
     p99_s: float | None
     share: float | None
-    """Of the steps' wall time."""
+    """Of a token's time."""
+
+
+@dataclass(frozen=True, slots=True)
+class PromptFigures:
+    """What prompts took: apart from the tokens' time, by the rule of `step_roles.py`."""
+
+    steps: int
+    """Steps that computed prompts, `mixed_steps` among them."""
+    mixed_steps: int
+    """Those that also made tokens for other requests."""
+    busy_s: float
+    """Wall time of all of them."""
+    a_request: PartFigures
+    """Wall time of the steps that computed a request's prompt, over the requests that the range emitted tokens of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +59,17 @@ class RangeFigures:
 
     steps: int
     tokens: int
+    decode_steps: int
+    decode_tokens: int
     parts: tuple[PartFigures, ...]
+    """Of a token of one request, over the decode steps: a step's time is that of each request in it."""
     itl: PartFigures
-    """Gaps between two emissions of one request, seconds."""
+    """The gaps that the range's emissions end, seconds."""
+    prefill: PromptFigures
+    requests_a_step: float | None
+    """How many requests a decode step carried, weighted by its time."""
+    amortised_s: float | None
+    """Wall time of the decode steps over their tokens: what a batch makes of a step, and no request's own time."""
     busy_s: float
     """Wall time inside steps."""
     gap_s: float
@@ -52,32 +79,34 @@ class RangeFigures:
 
     @property
     def token_s(self) -> float | None:
-        """Mean seconds a token: the steps' wall time over the tokens they emitted."""
+        """Mean seconds a token of one request takes in decode steps."""
         return self.parts[-1].mean_s
 
     def projected_s(self, tokens: int) -> float | None:
-        """How long so many tokens take at this rate."""
-        return None if self.token_s is None else tokens * self.token_s
+        """How long a request of so many tokens takes: its prefill, and as many times a token's time."""
+        if self.token_s is None:
+            return None
+        return (self.prefill.a_request.mean_s or 0.0) + tokens * self.token_s
 
 
 class LatencySeries:
     """Keeps, beside a growing Session, the µs by part of every step and the sorted values behind the percentiles.
 
     `us` is float64 [steps, parts]: the groups in the order of GROUPS, as `metrics.group_table_s` gives them, then the
-    step's wall time. A step's time a token is its time divided by the tokens it emitted; steps that emitted none (a
-    prefill in pieces) count in means and shares, not in percentiles. `update` costs only what is new.
+    step's wall time. What a token of one request takes in a decode step is the step's time, divided by the tokens that
+    it emitted for each of its requests; decode steps that emitted none count in means and shares, not in percentiles.
+    `update` costs only what is new.
     """
 
     def __init__(self, session: Session) -> None:
         self.session = session
+        self.roles = StepRoles(session)
         self._us = np.empty((1024, len(PARTS)))
         self._length = 0
         self._ordered = [np.empty(0) for _ in PARTS]
-        self._sums = np.zeros(len(PARTS))
-        self._tokens = 0
+        self._sums = _Sums()
         self._gaps_s = np.empty(0)
         self._token_rows = 0
-        self._last_row: dict[int, int] = {}
 
     def __len__(self) -> int:
         return self._length
@@ -89,7 +118,8 @@ class LatencySeries:
     def update(self) -> bool:
         """Take the steps and tokens that came since the last call; whether there were any."""
         emitted = self._take_tokens()
-        first, end = self._length, metrics.step_slice(self.session).stop
+        self.roles.update()
+        first, end = self._length, len(self.roles)
         if end == first:
             return emitted
         if end > len(self._us):
@@ -100,9 +130,9 @@ class LatencySeries:
         new[:, :-1] = 1e6 * metrics.group_table_s(self.session, (first, end - 1))
         new[:, -1] = 1e6 * metrics.step_walls_s(self.session, (first, end - 1))
         self._length = end
-        self._sums += new[self._generating(first, end)].sum(axis=0)
-        self._tokens += int(self.session.steps["tokens_out"][first:end].sum())
-        for index, values in enumerate(self._per_token(first, end)):
+        rows = np.arange(first, end)
+        self._sums = self._sums.plus(self._sums_of(rows))
+        for index, values in enumerate(self._per_token(rows)):
             self._ordered[index] = merged(self._ordered[index], values)
         return True
 
@@ -121,28 +151,18 @@ class LatencySeries:
 
     def figures_of(self, chosen: NDArray[np.int64]) -> RangeFigures:
         """The figures of these steps alone; between steps that do not follow each other there is no gap to tell."""
-        us = self._us[chosen]
-        tokens = self.session.steps["tokens_out"][chosen]
-        emitting = tokens > 0
-        ordered = list(np.sort((us[emitting] / tokens[emitting, None]).T, axis=1))
         rows = np.flatnonzero(np.isin(self.session.tokens["step_id"], chosen))
-        gaps = np.sort(metrics.itl_seconds(self.session, rows))
-        whole = self._figures(0, 0, us.sum(axis=0), int(tokens.sum()), ordered, gaps)
-        device_ns = self.session.steps["device_ns"][chosen]
-        device_s = float(device_ns.sum()) / 1e9 if len(device_ns) and int(device_ns.min()) >= 0 else None
-        return replace(whole, steps=len(chosen), device_s=device_s)
+        return self._figures(chosen, rows, 0.0)
 
     def figures(self, steps: tuple[int, int] | None = None) -> RangeFigures:
         """The figures of steps [first, last] (None: all)."""
         if steps is None:
-            return self._figures(0, self._length, self._sums, self._tokens, self._ordered, self._gaps_s)
+            begun = [one for one in self.roles.prefill_ns if self.session.requests[one].token_rows]
+            device_s = self._device_s(np.arange(self._length))
+            gap_s = self._gap_s(0, self._length)
+            return self._told(self._sums, self._ordered, self._gaps_s, begun, gap_s, device_s)
         first, end = steps[0], min(steps[1] + 1, self._length)
-        generating = self._generating(first, end)
-        sums = self._us[first:end][generating].sum(axis=0)
-        tokens = int(self.session.steps["tokens_out"][first:end].sum())
-        rows = metrics.token_rows(self.session, steps)
-        gaps = np.sort(metrics.itl_seconds(self.session, rows))
-        return self._figures(first, end, sums, tokens, self._per_token(first, end), gaps)
+        return self._figures(np.arange(first, end), metrics.token_rows(self.session, steps), self._gap_s(first, end))
 
     def step_percentiles_us(self, steps: tuple[int, int] | None = None) -> tuple[float, float] | None:
         """p50 and p99 of the steps' own wall times, whatever they emitted; None where there is no step."""
@@ -154,72 +174,136 @@ class LatencySeries:
 
     def _generating(self, first: int, end: int) -> NDArray[np.bool_]:
         """Which steps of [first, end) are not teacher-forced passes, whose time no token took."""
-        generating: NDArray[np.bool_] = self.session.steps["kind"][first:end] != metrics.TEACHER
+        generating: NDArray[np.bool_] = self.roles.role[first:end] != TAUGHT
         return generating
 
     def _take_tokens(self) -> bool:
-        """Keep the gaps between emissions sorted: those among the new tokens, and those that lead to them."""
+        """Keep the gaps between emissions sorted: those that the new tokens end."""
         first, end = self._token_rows, len(self.session.tokens)
         if end == first:
             return False
-        requests = self.session.tokens["request_id"][first:end]
-        present, backwards = np.unique(requests[::-1], return_index=True)
-        before = [self._last_row[request] for request in present.tolist() if request in self._last_row]
-        rows = np.concatenate([np.array(before, np.int64), np.arange(first, end)])
-        self._gaps_s = merged(self._gaps_s, np.sort(metrics.itl_seconds(self.session, rows)))
-        self._last_row.update(zip(present.tolist(), (end - 1 - backwards).tolist(), strict=True))
+        new = itl_seconds(self.session, np.arange(first, end))
+        self._gaps_s = merged(self._gaps_s, np.sort(new))
         self._token_rows = end
         return True
 
-    def _per_token(self, first: int, end: int) -> list[NDArray[np.float64]]:
-        """Sorted µs a token of the steps that emitted any, one array a part."""
-        tokens = self.session.steps["tokens_out"][first:end]
-        emitting = tokens > 0
-        return list(np.sort((self._us[first:end][emitting] / tokens[emitting, None]).T, axis=1))
+    def _per_token(self, steps: NDArray[np.int64]) -> list[NDArray[np.float64]]:
+        """Sorted µs that a token of one request took in those of these steps that decoded any, one array a part."""
+        tokens = self.session.steps["tokens_out"][steps]
+        emitting = (self.roles.role[steps] == DECODE) & (tokens > 0)
+        own = self.roles.requests[steps][emitting] / tokens[emitting]
+        return list(np.sort((self._us[steps][emitting] * own[:, None]).T, axis=1))
 
-    def _figures(
+    def _sums_of(self, steps: NDArray[np.int64]) -> _Sums:
+        role, us = self.roles.role[steps], self._us[steps]
+        tokens = self.session.steps["tokens_out"][steps]
+        decode, mixed = role == DECODE, role == MIXED
+        prompt = mixed | (role == PREFILL)
+        return _Sums(
+            steps=int((role != TAUGHT).sum()),
+            tokens=int(tokens.sum()),
+            us=us[role != TAUGHT].sum(axis=0),
+            decode_steps=int(decode.sum()),
+            decode_tokens=int(tokens[decode].sum()),
+            decode_us=float(us[decode, -1].sum()),
+            own_us=(us[decode] * self.roles.requests[steps][decode, None]).sum(axis=0),
+            prompt_steps=int(prompt.sum()),
+            mixed_steps=int(mixed.sum()),
+            prompt_us=float(us[prompt, -1].sum()),
+        )
+
+    def _device_s(self, steps: NDArray[np.int64]) -> float | None:
+        device_ns = self.session.steps["device_ns"][steps][self.roles.role[steps] != TAUGHT]
+        return float(device_ns.sum()) / 1e9 if len(device_ns) and int(device_ns.min()) >= 0 else None
+
+    def _figures(self, steps: NDArray[np.int64], rows: NDArray[np.int64], gap_s: float) -> RangeFigures:
+        """The figures of these steps and of the tokens in these rows, which they emitted."""
+        begun = np.unique(self.session.tokens["request_id"][rows]).tolist()
+        gaps_s = np.sort(itl_seconds(self.session, rows))
+        per_token, device_s = self._per_token(steps), self._device_s(steps)
+        return self._told(self._sums_of(steps), per_token, gaps_s, begun, gap_s, device_s)
+
+    def _told(
         self,
-        first: int,
-        end: int,
-        sums_us: NDArray[np.float64],
-        tokens: int,
+        sums: _Sums,
         ordered: list[NDArray[np.float64]],
         gaps_s: NDArray[np.float64],
+        requests: list[int],
+        gap_s: float,
+        device_s: float | None,
     ) -> RangeFigures:
-        wall_us = float(sums_us[-1])
-        split = bool(sums_us[: GROUPS.index("other")].any())  # below detail `phase` nothing but `other` was timed
+        split = bool(sums.us[: GROUPS.index("other")].any())  # below detail `phase` nothing but `other` was timed
         parts = []
         for index, part in enumerate(PARTS):
             if not split and part not in ("other", "total"):
                 parts.append(PartFigures(part, None, None, None, None, None))
                 continue
-            mean = float(sums_us[index]) / tokens / 1e6 if tokens else None
-            p50, p90, p99 = quantiles(ordered[index], 1e-6)
-            share = float(sums_us[index]) / wall_us if wall_us else None
-            parts.append(PartFigures(part, mean, p50, p90, p99, share))
-        mean_gap = float(gaps_s.mean()) if len(gaps_s) else None
-        generating = self._generating(first, end)
-        device_ns = self.session.steps["device_ns"][first:end][generating]
+            own_us = float(sums.own_us[index])
+            mean = own_us / sums.decode_tokens / 1e6 if sums.decode_tokens else None
+            share = own_us / float(sums.own_us[-1]) if sums.own_us[-1] else None
+            parts.append(PartFigures(part, mean, *quantiles(ordered[index], 1e-6), share))
+        known = self.roles.prefill_ns
+        prefill_s = np.sort(np.array([known[one] for one in requests if one in known], np.float64) / 1e9)
         return RangeFigures(
-            steps=int(generating.sum()),
-            tokens=tokens,
+            steps=sums.steps,
+            tokens=sums.tokens,
+            decode_steps=sums.decode_steps,
+            decode_tokens=sums.decode_tokens,
             parts=tuple(parts),
-            itl=PartFigures("itl", mean_gap, *quantiles(gaps_s), None),
-            busy_s=wall_us / 1e6,
-            gap_s=self._gap_s(first, end),
-            device_s=float(device_ns.sum()) / 1e9 if len(device_ns) and int(device_ns.min()) >= 0 else None,
+            itl=PartFigures("itl", _mean(gaps_s), *quantiles(gaps_s), None),
+            prefill=PromptFigures(
+                sums.prompt_steps,
+                sums.mixed_steps,
+                sums.prompt_us / 1e6,
+                PartFigures("prefill", _mean(prefill_s), *quantiles(prefill_s), None),
+            ),
+            requests_a_step=float(sums.own_us[-1]) / sums.decode_us if sums.decode_us else None,
+            amortised_s=sums.decode_us / sums.decode_tokens / 1e6 if sums.decode_tokens else None,
+            busy_s=float(sums.us[-1]) / 1e6,
+            gap_s=gap_s,
+            device_s=device_s,
         )
 
     def _gap_s(self, first: int, end: int) -> float:
-        """Seconds between the steps of a range; a gap in which the run was paused or stopped does not count."""
+        """Seconds between the steps of a range, pauses left out."""
         starts, ends = self.session.steps["start_ns"][first:end], self.session.steps["end_ns"][first:end]
         if len(starts) < 2:
             return 0.0
         total = int(starts[-1] - ends[0]) - int((ends[1:-1] - starts[1:-1]).sum())
-        held_ns = [mark.t_ns for mark in self.session.marks if mark.kind in ("pause", "stop")]
-        held = set((np.searchsorted(ends, held_ns, "right") - 1).tolist())
-        total -= sum(int(starts[i + 1] - ends[i]) for i in held if 0 <= i < len(starts) - 1)
+        total -= pauses_of(self.session).within(int(starts[0]), int(ends[-1]))
         return max(0, total) / 1e9
+
+
+@dataclass(frozen=True, slots=True)
+class _Sums:
+    """Sums over steps, from which means and shares are told; `us` and `own_us` by part, float64 [parts]."""
+
+    steps: int = 0
+    tokens: int = 0
+    us: NDArray[np.float64] = field(default_factory=lambda: np.zeros(len(PARTS)))
+    decode_steps: int = 0
+    decode_tokens: int = 0
+    decode_us: float = 0.0
+    own_us: NDArray[np.float64] = field(default_factory=lambda: np.zeros(len(PARTS)))
+    """Of the decode steps, each as many times as it carried requests: what all of them waited together."""
+    prompt_steps: int = 0
+    mixed_steps: int = 0
+    prompt_us: float = 0.0
+
+    def plus(self, other: _Sums) -> _Sums:
+        """The sums of both."""
+        return _Sums(*(getattr(self, one.name) + getattr(other, one.name) for one in fields(_Sums)))
+
+
+def projection_s(session: Session, tokens: int, steps: metrics.StepRange = None) -> float | None:
+    """How long a request of so many tokens takes at what a range of steps (None: all) measured; see `projected_s`."""
+    series = LatencySeries(session)
+    series.update()
+    return series.figures(steps).projected_s(tokens)
+
+
+def _mean(values: NDArray[np.float64]) -> float | None:
+    return float(values.mean()) if len(values) else None
 
 
 def merged(ordered: NDArray[np.float64], new: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -14,6 +14,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.session import rates
+from engine.session.gaps import itl_seconds
+from engine.session.pauses import pauses_of
 from engine.session.schema import GROUP_OF, GROUPS, PHASES
 from engine.session.store import LAUNCHES, STEP_KINDS, Request, Session
 
@@ -27,7 +30,9 @@ StepRange = tuple[int, int] | None
 
 @dataclass(frozen=True, slots=True)
 class RequestFigures:
-    """One request, seconds: TTFT from arrival to first token, latency to the last; TPOT = (latency - TTFT)/(n - 1)."""
+    """One request, seconds without pauses: TTFT from arrival to first token, latency to the last one;
+    TPOT = (latency - TTFT)/(n - 1).
+    """
 
     id: int
     prompt_tokens: int
@@ -43,17 +48,21 @@ class RequestFigures:
 
 @dataclass(frozen=True, slots=True)
 class TimelineFigures:
-    """What happened when, in a range of steps: teacher-forced passes are counted apart, and their time is not idle."""
+    """What happened when, in a range of steps: teacher-forced passes are counted apart, and their time is not idle;
+    neither are pauses.
+    """
 
     steps: int
     teacher_passes: int
     tokens: int
     span_s: float
-    """From the first step's start to the last one's end."""
+    """From the first step's start to the last one's end, pauses included."""
+    paused_s: float
+    """What of it was paused."""
     idle_s: float
-    """What of it lay between steps."""
+    """What of it lay between steps and was not paused."""
     idle_before_s: float | None
-    """Between the step before the range and its first one; None at the session's beginning."""
+    """Between the step before the range and its first one, not paused; None at the session's beginning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +128,7 @@ def summarise(session: Session, steps: StepRange = None) -> Summary:
         steps=len(table["id"][rows]),
         tokens=len(tokens),
         wall_s=wall_s,
-        tokens_per_s=len(tokens) / wall_s if wall_s > 0 else None,
+        tokens_per_s=tokens_per_s(session, steps),
         positions={name: int(table[f"positions_{name}"][rows].sum()) for name in CLASSES},
         kv=kv_figures(session, steps),
         phases_s=phases,
@@ -182,49 +191,49 @@ def group_table_s(session: Session, steps: StepRange = None) -> NDArray[np.float
 
 
 def gaps_s(session: Session, steps: StepRange = None) -> NDArray[np.float64]:
-    """Host time between the end of each step and the start of the next, seconds [steps - 1]."""
+    """Host time between the end of each step and the start of the next, pauses left out, seconds [steps - 1]."""
     rows = step_slice(session, steps)
-    starts, ends = session.steps["start_ns"][rows], session.steps["end_ns"][rows]
-    gaps: NDArray[np.float64] = (starts[1:] - ends[:-1]) / 1e9
+    starts, ends = session.steps["start_ns"][rows][1:], session.steps["end_ns"][rows][:-1]
+    gaps: NDArray[np.float64] = (starts - ends - pauses_of(session).between(ends, starts)) / 1e9
     return gaps
 
 
 def timeline_figures(session: Session, steps: StepRange = None) -> TimelineFigures:
-    """Steps, tokens and idle time of a range of steps, pauses included."""
+    """Steps, tokens, paused and idle time of a range of steps."""
     rows = step_slice(session, steps)
     table = session.steps
     if rows.start >= rows.stop:
-        return TimelineFigures(0, 0, 0, 0.0, 0.0, None)
+        return TimelineFigures(0, 0, 0, 0.0, 0.0, 0.0, None)
     starts, ends = table["start_ns"][rows], table["end_ns"][rows]
     span_ns, busy_ns = int(ends[-1] - starts[0]), int((ends - starts).sum())
+    pauses = pauses_of(session)
+    paused_ns = pauses.within(int(starts[0]), int(ends[-1]))
+    idle_before_s = None
+    if rows.start:
+        before_ns, start_ns = int(table["end_ns"][rows.start - 1]), int(starts[0])
+        idle_before_s = max(0, start_ns - before_ns - pauses.within(before_ns, start_ns)) / 1e9
     passes = int((table["kind"][rows] == TEACHER).sum())
     return TimelineFigures(
         steps=len(starts) - passes,
         teacher_passes=passes,
         tokens=int(table["tokens_out"][rows].sum()),
         span_s=span_ns / 1e9,
-        idle_s=max(span_ns - busy_ns, 0) / 1e9,
-        idle_before_s=max(0, int(starts[0] - table["end_ns"][rows.start - 1])) / 1e9 if rows.start else None,
+        paused_s=paused_ns / 1e9,
+        idle_s=max(span_ns - busy_ns - paused_ns, 0) / 1e9,
+        idle_before_s=idle_before_s,
     )
 
 
 def run_wall_s(session: Session, steps: StepRange = None) -> float:
-    """From the first arrival to the last emission; of a range, from its first step's start to its last one's end."""
+    """From the first arrival to the last emission, pauses left out; `rates.py` says what that is of a range."""
     rows = step_slice(session, steps)
-    if steps is not None:
-        if rows.start >= rows.stop:
-            return 0.0
-        return float(session.steps["end_ns"][rows.stop - 1] - session.steps["start_ns"][rows.start]) / 1e9
-    if len(session.tokens) == 0 or not session.requests:
-        return 0.0
-    arrived = min(request.arrived_ns for request in session.requests.values())
-    return float(session.tokens["emitted_ns"].max() - arrived) / 1e9
+    return rates.wall_ns(session, rows.start, rows.stop) / 1e9
 
 
-def projection_s(session: Session, tokens: int, steps: StepRange = None) -> float | None:
-    """Predicted time of so many tokens at the measured rate of the steps (wall time of the steps per token)."""
-    emitted = int(session.steps["tokens_out"][step_slice(session, steps)].sum())
-    return busy_s(session, steps) / emitted * tokens if emitted else None
+def tokens_per_s(session: Session, steps: StepRange = None) -> float | None:
+    """The rate of a session or a range of its steps: generated tokens over `run_wall_s`; None where that is 0."""
+    rows = step_slice(session, steps)
+    return rates.tokens_per_s(session, rows.start, rows.stop)
 
 
 def busy_s(session: Session, steps: StepRange = None) -> float:
@@ -254,28 +263,19 @@ def token_rows(session: Session, steps: StepRange = None) -> NDArray[np.int64]:
     return np.arange(first, end)
 
 
-def itl_seconds(session: Session, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Each gap between two emissions of one request, seconds; both tokens among `rows`.
-
-    Tokens that came at one moment (accepted drafts) are one emission.
-    """
-    requests, emitted = session.tokens["request_id"][rows], session.tokens["emitted_ns"][rows]
-    if len(rows) and requests.min() != requests.max():
-        order = np.argsort(requests, kind="stable")
-        requests, emitted = requests[order], emitted[order]
-    passed_ns = np.diff(emitted)
-    gaps: NDArray[np.float64] = passed_ns[(np.diff(requests) == 0) & (passed_ns != 0)] / 1e9
-    return gaps
-
-
 def request_figures(session: Session, request: Request, steps: StepRange = None) -> RequestFigures:
     """One request's figures; its tokens are those of a range of steps, its times those of the whole request."""
     rows = np.array(request.token_rows, np.int64)
     times = session.tokens["emitted_ns"]
+    pauses = pauses_of(session)
+
+    def after_arrival_s(t_ns: int) -> float:
+        return (t_ns - request.arrived_ns - pauses.within(request.arrived_ns, t_ns)) / 1e9
+
     ttft = latency = tpot = None
     if request.first_token_ns is not None and len(rows):
-        ttft = (request.first_token_ns - request.arrived_ns) / 1e9
-        latency = (int(times[rows[-1]]) - request.arrived_ns) / 1e9
+        ttft = after_arrival_s(request.first_token_ns)
+        latency = after_arrival_s(int(times[rows[-1]]))
         if len(rows) > 1:
             tpot = (latency - ttft) / (len(rows) - 1)
     if steps is not None:
@@ -290,7 +290,7 @@ def request_figures(session: Session, request: Request, steps: StepRange = None)
         ttft_s=ttft,
         tpot_s=tpot,
         latency_s=latency,
-        waited_s=None if request.scheduled_ns is None else (request.scheduled_ns - request.arrived_ns) / 1e9,
+        waited_s=None if request.scheduled_ns is None else after_arrival_s(request.scheduled_ns),
     )
 
 

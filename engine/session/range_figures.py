@@ -11,7 +11,7 @@ from typing import Any
 from engine.session import metrics
 from engine.session.before_after import PairFigures, SideFigures, before_after
 from engine.session.comparison import Amount, compare
-from engine.session.device_series import DeviceSeries, in_range, joules_per_token
+from engine.session.device_series import DeviceSeries, in_range, joules_per_token, mean_of
 from engine.session.kv_blocks import BlockHistory, blocks_recorded, switches_at
 from engine.session.kv_classes import kv_classes
 from engine.session.latency import LatencySeries, outlier_us
@@ -57,7 +57,9 @@ def timeline(session: Session, steps: StepRange) -> dict[str, Any]:
 
 
 def latency(session: Session, steps: StepRange) -> dict[str, Any]:
-    """Seconds a token by part, the gaps between tokens, and how long the steps took that stand out."""
+    """Seconds a token of one request by part, in decode steps; what prompts took; the gaps between tokens; and how long
+    the steps took that stand out.
+    """
     series = LatencySeries(session)
     series.update()
     figures = series.figures(steps)
@@ -70,7 +72,17 @@ def latency(session: Session, steps: StepRange) -> dict[str, Any]:
         "busy_s": figures.busy_s,
         "gap_s": figures.gap_s,
         "device_s": figures.device_s,
-        "tokens_per_busy_s": None if not figures.token_s else 1 / figures.token_s,
+        "tokens_per_busy_s": figures.tokens / figures.busy_s if figures.tokens and figures.busy_s else None,
+        "decode_steps": figures.decode_steps,
+        "decode_tokens": figures.decode_tokens,
+        "requests_a_step": figures.requests_a_step,
+        "amortised_s": figures.amortised_s,
+        "prefill": {
+            "steps": figures.prefill.steps,
+            "mixed_steps": figures.prefill.mixed_steps,
+            "busy_s": figures.prefill.busy_s,
+            "a_request": _without(asdict(figures.prefill.a_request), "part", "share"),
+        },
         "a_token": {part.part: _without(asdict(part), "part") for part in figures.parts},
         "between_tokens": _without(asdict(figures.itl), "part", "share"),
         "step_p50_s": None if of_steps is None else of_steps[0] / 1e6,
@@ -151,12 +163,13 @@ def devices(session: Session, steps: StepRange) -> dict[str, Any]:
     series.update()
     readings: dict[str, dict[str, Any]] = {}
     for device, name in series.readings:
-        _, values = in_range(series.reading(device, name), session, steps)
+        chosen = in_range(series.reading(device, name), session, steps)
+        values = chosen[1]
         if len(values):
             readings.setdefault(device, {})[name] = {
                 "count": len(values),
                 "last": float(values[-1]),
-                "mean": float(values.mean()),
+                "mean": mean_of(chosen, session),
                 "most": float(values.max()),
             }
     return {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from engine.session.pauses import NEVER_NS
 from engine.session.schema import AttentionRow, DeviceSample, KvBlock, Speculation, Step, Token, Work
 
 APPLICATION_ID: Final = 0x44534350
@@ -49,6 +50,14 @@ CREATE: Final = (
     """CREATE TABLE device_samples (
         t_ns INTEGER NOT NULL, device TEXT NOT NULL, name TEXT NOT NULL, value REAL NOT NULL)""",
     "CREATE TABLE marks (t_ns INTEGER NOT NULL, kind TEXT NOT NULL, label TEXT NOT NULL)",
+    f"""CREATE VIEW pauses AS
+        WITH held AS (SELECT t_ns AS since, coalesce(
+            (SELECT min(later.t_ns) FROM marks AS later WHERE later.kind = 'resume' AND later.rowid > marks.rowid),
+            {NEVER_NS}) AS until FROM marks WHERE kind = 'pause'),
+        begun AS (SELECT since AS since_ns, until FROM held
+            UNION SELECT end_ns, until FROM steps JOIN held ON start_ns >= since AND end_ns < until)
+        SELECT since_ns, min(until, coalesce((SELECT min(start_ns) FROM steps WHERE start_ns >= since_ns), until))
+            AS until_ns FROM begun""",
     """CREATE TABLE packs (
         of TEXT NOT NULL, last INTEGER NOT NULL, count INTEGER NOT NULL, columns BLOB NOT NULL,
         PRIMARY KEY (of, last))""",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine.session.gaps import gap_ns
 from engine.session.metrics import CLASSES, phase_table_s
 from engine.session.schema import PHASES
 from engine.session.store import LAUNCHES, STEP_KINDS, TOKEN_SOURCES, Request, Session
@@ -40,7 +41,7 @@ class TokenFacts:
     step_kind: str
     step_s: float
     gap_s: float | None
-    """From the emission before it, of the same request; None for the first."""
+    """From the token before it, of the same request, pauses left out; None for the first."""
     kernel: str
     launch: str
     """eager, graph or twin; the phases of a step launched by `graph` are interpolated."""
@@ -61,10 +62,7 @@ def token_facts(session: Session, row: int, names: dict[int, str]) -> TokenFacts
     step = int(tokens["step_id"][row])
     request = session.requests[int(tokens["request_id"][row])]
     token_id = int(tokens["token_id"][row])
-    emitted = int(tokens["emitted_ns"][row])
-    place = int(tokens["position"][row]) - request.prompt_tokens
-    rows = request.token_rows
-    before = rows[place - 1] if 0 < place <= len(rows) else None
+    passed_ns = gap_ns(session, row)
     steps = session.steps
     known = step < len(steps)  # a token's events may arrive a moment before its step's
     seconds = phase_table_s(session, (step, step))[0].tolist() if known else []
@@ -80,7 +78,7 @@ def token_facts(session: Session, row: int, names: dict[int, str]) -> TokenFacts
         step=step,
         step_kind=STEP_KINDS[int(steps["kind"][step])] if known else "",
         step_s=float(steps["end_ns"][step] - steps["start_ns"][step]) / 1e9 if known else 0.0,
-        gap_s=None if before is None else (emitted - int(tokens["emitted_ns"][before])) / 1e9,
+        gap_s=None if passed_ns is None else passed_ns / 1e9,
         kernel=session.attention_kernels[int(steps["attention_kernel"][step])] if known else "",
         launch=LAUNCHES[int(steps["launch"][step])] if known else "",
         phases_s=tuple((name, value) for name, value in zip(PHASES, seconds, strict=False) if value > 0),

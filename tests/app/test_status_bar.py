@@ -5,7 +5,11 @@ from __future__ import annotations
 from pytestqt.qtbot import QtBot
 
 from app.status_bar import StatusBar
-from app.units import DERIVED, percent
+from app.units import DERIVED, NOT_APPLICABLE, percent, rate
+from app.window import MainWindow
+from engine.session.metrics import summarise
+from engine.session.schema import Overhead
+from tests.app.test_window import run_to_the_end
 from tests.engine.session.synthetic import synthetic_session
 
 
@@ -19,3 +23,37 @@ def test_the_profilers_own_cost_is_told_as_what_it_is(qtbot: QtBot) -> None:
     assert bar._overhead.toolTip().startswith(f"{DERIVED} derived: ")
     bar.refresh(session, live=False, overhead=None)
     assert bar._overhead.text() == ""
+
+
+def test_the_rate_is_the_runs_own_also_while_it_goes_on(qtbot: QtBot) -> None:
+    """A run of more than a second, slower at its end: the last second's rate would be another figure."""
+    bar = StatusBar()
+    qtbot.addWidget(bar)
+    session = synthetic_session(800)
+    session.tokens["emitted_ns"][700:] += 5_000_000_000
+    session.steps["end_ns"][700:] += 5_000_000_000
+    for live in (True, False):
+        bar.refresh(session, live=live, overhead=None)
+        assert bar._rate.text() == rate(summarise(session).tokens_per_s, "tokens/s")
+
+
+def test_what_a_run_costs_is_not_said_before_it_was_told(qtbot: QtBot) -> None:
+    bar = StatusBar()
+    qtbot.addWidget(bar)
+    bar.refresh(synthetic_session(4), live=True, overhead=None)
+    assert bar._overhead.text() == f"profiler {NOT_APPLICABLE}"
+
+
+def test_the_line_is_written_anew_when_a_run_has_ended(qtbot: QtBot, window: MainWindow) -> None:
+    """The last run's cost goes with it, and the rate is the one that the command line tells."""
+    run_to_the_end(qtbot, window)
+    window._feed._take([Overhead(0.0308)])
+    window._refresh_status()
+    assert window.status._overhead.text() == f"profiler {percent(0.0308)}"
+    run_to_the_end(qtbot, window)
+    assert window._session is not None
+    assert window.status._overhead.text() == f"profiler {NOT_APPLICABLE}"
+    assert window.status._rate.text() == rate(summarise(window._session).tokens_per_s, "tokens/s")
+    window._feed._take([Overhead(0.0111)])  # comes after the run's last event, as the whole run's cost does
+    window.refresher.draw_all()
+    assert window.status._overhead.text() == f"profiler {percent(0.0111)}"

@@ -7,14 +7,19 @@ import time
 import numpy as np
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QColor
 from pytestqt.qtbot import QtBot
 
 from app.selection import Selection
 from app.step_strip import StepStrip, switch_marks
+from app.strip_pauses import pause_texts
+from app.theme import theme
+from app.units import rate, seconds
 from app.widgets.step_columns import StepLatencies, bars_image
 from engine.session import schema
 from engine.session.store import Session
 from tests.engine.session.synthetic import synthetic_session
+from tests.engine.session.test_pauses import held
 
 
 @pytest.fixture(scope="module")
@@ -143,3 +148,20 @@ def test_one_step_and_one_token_are_said_as_one(qtbot: QtBot) -> None:
     strip.show_session(synthetic_session(1))
     assert strip._range_text().startswith("1 step · ")
     assert " · 1 token · " in strip._range_text()
+
+
+def test_pauses_are_seams_and_no_part_of_the_range(qtbot: QtBot) -> None:
+    session = held()
+    strip = StepStrip(Selection())
+    qtbot.addWidget(strip)
+    strip.resize(1000, strip.sizeHint().height())
+    strip.show_session(session)
+    wall_s = 27e-3  # 40 s of which 20 s less two steps were paused
+    assert strip._range_text() == f"3 steps · {seconds(wall_s)} · 3 tokens · {rate(3 / wall_s, 'tokens/s')}"
+    assert pause_texts(session) == [(1, f"paused {seconds(9.989)}"), (2, f"paused {seconds(9.992)}")]
+    assert "before it" not in strip._tip(0)
+    assert strip._tip(2).endswith(f"paused {seconds(9.992)} before it")
+    plot = strip._plot()
+    x, y = round(strip._x_of(2)), round(plot.top()) + 2
+    assert strip.grab().toImage().pixelColor(x, y).name() == QColor(theme().warn).name()
+    assert pause_texts(held(resumed=False))[-1] == (2, "paused")

@@ -60,7 +60,10 @@ NAMES: Final[dict[Metric, tuple[str, str]]] = {
     ),
     "throughput": (
         QT_TRANSLATE_NOOP("Summary", "Throughput"),
-        QT_TRANSLATE_NOOP("Summary", "Tokens over wall time."),
+        QT_TRANSLATE_NOOP(
+            "Summary",
+            "A pass's tokens over its time; generated ones over the run's, first arrival to last token, no pauses.",
+        ),
     ),
     "parallelism": (
         QT_TRANSLATE_NOOP("Summary", "Parallelism"),

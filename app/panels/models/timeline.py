@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.session.columns import Columns
+from engine.session.pauses import pauses_of
 from engine.session.schema import GROUP_OF, GROUPS, PHASES
 from engine.session.store import Request, Session
 
@@ -292,11 +293,12 @@ class TimelineModel:
         return lane.rows[first:end]
 
     def idle_before(self, step: int) -> int:
-        """ns between the end of the step before and the start of this one."""
+        """ns between the end of the step before and the start of this one, pauses left out."""
         if step == 0:
             return 0
         steps = self.session.steps
-        return max(0, int(steps["start_ns"][step] - steps["end_ns"][step - 1]))
+        since, until = int(steps["end_ns"][step - 1]), int(steps["start_ns"][step])
+        return max(0, until - since - pauses_of(self.session).within(since, until))
 
 
 def device_bands(

@@ -73,7 +73,9 @@ def rows_of(  # noqa: PLR0911, PLR0912 - one panel, one case
                 one = info.latency.a_token[part]
                 found.append((part, BRIEF_S.get(part), one.mean_s, one.p50_s, one.p90_s, one.p99_s, one.share))
             gaps = info.latency.between_tokens
-            return [*found, ("itl", None, gaps.mean_s, info.itl_s.p50, info.itl_s.p90, info.itl_s.p99, None)]
+            prefill = info.latency.prefill.a_request
+            found.append(("itl", None, gaps.mean_s, info.itl_s.p50, info.itl_s.p90, info.itl_s.p99, None))
+            return [*found, ("prefill", None, prefill.mean_s, prefill.p50_s, prefill.p90_s, prefill.p99_s, None)]
         case "roofline":
             points = [*info.roofline.kinds, *info.roofline.phases[env["chosen_kind"]]]
             names = ("flops", "bytes", "seconds", "flop_per_byte", "flops_per_s", "bound", "roof_over_rate")

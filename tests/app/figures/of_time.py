@@ -43,12 +43,14 @@ TIMELINE: Final[Texts] = {
         "{info.timeline.steps|count} steps", "{info.timeline.tokens|count} tokens",
         "{info.timeline.teacher_passes|count} teacher-forced pass{~}",
         "{info.timeline.span_s|seconds} ●", "idle {info.timeline.idle_s|seconds} ●",
+        "paused {info.timeline.paused_s|seconds} ●",
     ),
     "TimelineCanvas._label": ("req {=request}",),
     "_draw_token_text": ("{[of(step).wall_s for step in steps]|seconds}",),
     "text_in": (
         "waits {[request.waited_s for request in all.requests]|seconds}",
         "{[of(step).device_s / of(step).wall_s for step in steps]|percent}",
+        "paused {pauses|plain}", "?between runs {pauses|plain}",
     ),
     "draw_drafts": (
         "{[at(step).speculation.accepted for step in steps]|count}/"
@@ -67,6 +69,7 @@ TIMELINE: Final[Texts] = {
         "{at(step).speculation.accepted|count} accepted ({at(step).speculation.rate|percent} ƒ), "
         "{at(step).speculation.drafted - at(step).speculation.accepted|count} rejected ●",
         "?{marks_with_times|plain}",
+        "?paused {pauses|plain}", "?between runs {pauses|plain}",
         "request {=request}: “{~}”",
         "{all.requests[request].prompt_tokens|count} prompt tokens, "
         "{len(all.requests[request].token_ids)|count} generated",
@@ -97,10 +100,16 @@ _SPLIT: Final = (
 LATENCY: Final[Texts] = {
     "header": (
         "{info.latency.a_token.total.mean_s|seconds} a token ●", "p99 {info.latency.a_token.total.p99_s|seconds} ●",
-        "{info.latency.tokens_per_busy_s|rate tokens/s} ƒ",
+        "{info.tokens_per_s|rate tokens/s} ●",
     ),
     "label": (
-        "tokens = {100 * info.latency.a_token.total.mean_s|seconds} ƒ   (brief: {100 * BRIEF_S['total']|seconds} ~)",
+        "tokens = {info.latency.prefill.a_request.mean_s + 100 * info.latency.a_token.total.mean_s|seconds} ƒ, "
+        "of that prefill {info.latency.prefill.a_request.mean_s|seconds} ●   "
+        "(brief: {100 * BRIEF_S['total']|seconds} ~)",
+        "prefill {info.latency.prefill.busy_s|seconds} ({info.latency.prefill.busy_s / info.latency.busy_s|percent}) ●",
+        "in {info.latency.prefill.mixed_steps|count} steps beside decode",
+        "{info.latency.requests_a_step|number} requests a step: "
+        "{info.latency.amortised_s|seconds} of step time a token ƒ",
         "all {info.latency.steps|count} steps",
         "steps {info.range.first|count}–{info.range.last|count}: {info.latency.steps|count} steps",
         "{info.latency.tokens|count} tokens",
@@ -112,6 +121,8 @@ LATENCY: Final[Texts] = {
         *_TABLE,
         "Token to token / Mean ●: {info.latency.between_tokens.mean_s|seconds}",
         *(f"Token to token / {name} ●: {{info.itl_s.{name}|seconds}}" for name in ("p50", "p90", "p99")),
+        "Prefill / Mean ●: {info.latency.prefill.a_request.mean_s|seconds}",
+        *(f"Prefill / {name} ●: {{info.latency.prefill.a_request.{name}_s|seconds}}" for name in ("p50", "p90", "p99")),
     ),
     "TimeSplit.paintEvent": _SPLIT,
     "tip of TimeSplit": _SPLIT,
@@ -206,9 +217,9 @@ PARALLEL: Final[Texts] = {
     "table FigureTable": (
         "parallel / Time ●: {pass_.pass_s|seconds}", "serial / Time ●: {pass_.serial_s|seconds}",
         f"factor ƒ / Time ●: {_FACTOR}",
-        "parallel / Tokens/s ƒ: {pass_.pass_tokens_per_s|rate tokens/s}",
-        "serial / Tokens/s ƒ: {pass_.serial_tokens_per_s|rate tokens/s}",
-        "factor ƒ / Tokens/s ƒ: {pass_.pass_tokens_per_s / pass_.serial_tokens_per_s|number}×",
+        "parallel / Tokens/s in steps ƒ: {pass_.pass_tokens_per_s|rate tokens/s}",
+        "serial / Tokens/s in steps ƒ: {pass_.serial_tokens_per_s|rate tokens/s}",
+        "factor ƒ / Tokens/s in steps ƒ: {pass_.pass_tokens_per_s / pass_.serial_tokens_per_s|number}×",
         "parallel / MBU ƒ: {pass_.pass_mbu|percent}", "serial / MBU ƒ: {pass_.serial_mbu|percent}",
         "factor ƒ / MBU ƒ: {pass_.pass_mbu / pass_.serial_mbu|number}×",
         "parallel / MFU ƒ: {pass_.pass_mfu|percent}", "serial / MFU ƒ: {pass_.serial_mfu|percent}",

@@ -105,6 +105,7 @@ def record_all(folder: Path) -> list[Recorded]:
                                     ("static", "speculating", "flipped"))  # fmt: skip
     gpu = Recorded("gpu", folder / "gpu.dscope", static.steps)
     shutil.copyfile(static.path, gpu.path)
+    hold(flipped.path, flipped.steps // 2, 3_210_000_000)
     _settle(static.path, {"read_bytes_per_s": 1e6, "flops_per_s": 1e6}, {})
     _settle(speculating.path, {"read_bytes_per_s": 1e12, "flops_per_s": 1e10}, {"cpu": ON_A_HOST}, only_first=True)
     _settle(flipped.path, {"read_bytes_per_s": 1e12, "flops_per_s": 1e13}, {"cpu": ON_A_HOST})
@@ -145,6 +146,21 @@ class _Suites(Recording):
 def _is_kept(event: AnyEvent) -> bool:
     state = schema.Loading | schema.ModelReady | schema.StateChanged | schema.Refused | schema.RunEnded
     return not isinstance(event, state | schema.Overhead)
+
+
+def hold(path: Path, step: int, passed_ns: int) -> None:
+    """Put a pause of so many ns before a step: all that came after is later by that."""
+    columns = {
+        "steps": ("start_ns", "end_ns"), "tokens": ("emitted_ns",), "kv_blocks": ("t_ns",), "marks": ("t_ns",),
+        "requests": ("arrived_ns", "scheduled_ns", "first_token_ns", "finished_ns"),
+    }  # fmt: skip
+    with closing(sqlite3.connect(path)) as database, database:
+        [(since_ns,)] = database.execute("SELECT end_ns + 1000 FROM steps WHERE id = ?", (step - 1,))
+        for table, names in columns.items():
+            for name in names:
+                database.execute(f"UPDATE {table} SET {name} = {name} + ? WHERE {name} >= ?", (passed_ns, since_ns))
+        rows = [(since_ns, "pause"), (since_ns + passed_ns, "resume")]
+        database.executemany("INSERT INTO marks (t_ns, kind, label) VALUES (?, ?, '')", rows)
 
 
 def _as_on_a_gpu(path: Path) -> None:

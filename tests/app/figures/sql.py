@@ -74,6 +74,11 @@ def document_queries() -> list[tuple[set[str], str]]:
 
 
 QUERIES: Final = document_queries()
+OF_PROMPTS: Final = (
+    "SELECT DISTINCT step_id, request_id FROM work JOIN requests ON requests.id = request_id"
+    ' WHERE new_from < prompt_tokens AND new_from < "end"'
+)
+"""Each step that computed a prompt, and whose."""
 
 
 class Expected:
@@ -134,30 +139,62 @@ class Expected:
         return sum(self.phases_s[:, PHASES.index(phase)] for phase in GROUPS[part])  # type: ignore[return-value]
 
     def a_token(self, part: str, what: str) -> float | None:
-        times = self.seconds_of(part)
-        tokens = np.array([row["tokens_out"] for row in self.generating])
+        """What a token of one request takes of a part, in the steps that computed no prompt."""
         if not self.phases_s[:, :-1].any() and part not in ("other", "total"):
             return None
+        requests = {
+            row["step_id"]: row["requests"]
+            for row in self.db.rows(
+                "SELECT step_id, count(DISTINCT request_id) AS requests FROM work"
+                " WHERE request_id >= 0 GROUP BY step_id"
+            )
+        }
+        prompts = {row["step_id"] for row in self.db.rows(f"SELECT step_id FROM ({OF_PROMPTS})")}
+        decode = np.array([row["id"] not in prompts for row in self.generating], bool)
+        carried = np.array([requests.get(row["id"], 1) for row in self.generating])[decode]
+        tokens = np.array([row["tokens_out"] for row in self.generating])[decode]
+        times = self.seconds_of(part)[decode] * carried
         if what == "mean_s":
             return float(times.sum() / tokens.sum()) if tokens.sum() else None
         if what == "share":
-            return float(times.sum() / self.seconds_of("total").sum())
+            return float(times.sum() / (self.seconds_of("total")[decode] * carried).sum()) if len(times) else None
         each = times[tokens > 0] / tokens[tokens > 0]
         return float(np.percentile(each, int(what[1:3]))) if len(each) else None
 
-    def gaps_s(self) -> NDArray[np.float64]:
-        """Between two emissions of one request."""
-        return self.db.column(
-            "SELECT gap / 1e9 FROM (SELECT emitted_ns - lag(emitted_ns)"
-            " OVER (PARTITION BY request_id ORDER BY emitted_ns) AS gap"
-            " FROM (SELECT DISTINCT request_id, emitted_ns FROM tokens WHERE step_id BETWEEN ? AND ?))"
-            " WHERE gap IS NOT NULL",
+    def prefill(self, percent: str) -> float | None:
+        """A percentile of the prefill of the requests that the steps emitted tokens of."""
+        times = self.db.column(
+            f"SELECT sum(end_ns - start_ns) / 1e9 FROM ({OF_PROMPTS}) JOIN steps ON steps.id = step_id"
+            " WHERE kind <> 'teacher'"
+            " AND request_id IN (SELECT request_id FROM tokens WHERE step_id BETWEEN ? AND ?) GROUP BY request_id",
             self.first, self.last,
+        )  # fmt: skip
+        return float(np.percentile(times, int(percent))) if len(times) else None
+
+    def gaps_s(self) -> NDArray[np.float64]:
+        """Between two emissions of one request, by the step that emitted the later one; pauses left out."""
+        return self.db.column(
+            "SELECT (emitted_ns - before - coalesce((SELECT sum(min(until_ns, emitted_ns) - max(since_ns, before))"
+            " FROM pauses WHERE until_ns > before AND since_ns < emitted_ns), 0)) / 1e9"
+            " FROM (SELECT *, lag(emitted_ns) OVER (PARTITION BY request_id ORDER BY emitted_ns) AS before"
+            " FROM (SELECT DISTINCT request_id, step_id, emitted_ns FROM tokens))"
+            " WHERE before IS NOT NULL AND step_id BETWEEN ? AND ?",
+            self.first, self.last,
+        )  # fmt: skip
+
+    def paused_ns(self, since_ns: int, until_ns: int) -> int:
+        return int(
+            self.db.one(
+                "SELECT coalesce(sum(min(until_ns, ?) - max(since_ns, ?)), 0) FROM pauses"
+                " WHERE until_ns > ? AND since_ns < ?",
+                until_ns, since_ns, since_ns, until_ns,
+            )
         )  # fmt: skip
 
     def between_steps_s(self) -> float:
         starts, ends = ([row[name] for row in self.steps] for name in ("start_ns", "end_ns"))
-        return float(sum(start - end for start, end in zip(starts[1:], ends, strict=False))) / 1e9
+        between = sum(start - end for start, end in zip(starts[1:], ends, strict=False))
+        return float(between - self.paused_ns(starts[0], ends[-1])) / 1e9
 
     def outliers(self) -> int:
         walls = self.seconds_of("total")
@@ -169,11 +206,11 @@ class Expected:
     # --- one by one -------------------------------------------------------------------------------------------------
 
     def of_request(self, request: str, what: str) -> Any:
-        expressions = {
-            "ttft_s": "(first_token_ns - arrived_ns) / 1e9", "waited_s": "(scheduled_ns - arrived_ns) / 1e9",
-            "prompt_tokens": "prompt_tokens",
-        }  # fmt: skip
-        return self.db.one(f"SELECT {expressions[what]} FROM requests WHERE id = ?", int(request))
+        [row] = self.db.rows("SELECT * FROM requests WHERE id = ?", int(request))
+        if what == "prompt_tokens":
+            return row[what]
+        arrived, until = row["arrived_ns"], row[{"ttft_s": "first_token_ns", "waited_s": "scheduled_ns"}[what]]
+        return None if until is None else (until - arrived - self.paused_ns(arrived, until)) / 1e9
 
     def of_token(self, index: str, what: str) -> Any:
         row = self.tokens[int(index)]
@@ -183,7 +220,8 @@ class Expected:
             before = self.db.one(
                 "SELECT max(emitted_ns) FROM tokens WHERE request_id = ? AND id < ?", row["request_id"], row["id"]
             )
-            return None if before is None else (row["emitted_ns"] - before) / 1e9
+            until = row["emitted_ns"]
+            return None if before is None else (until - before - self.paused_ns(before, until)) / 1e9
         columns = {"request": "request_id", "step": "step_id", "entropy_nats": "entropy"}
         return row[columns.get(what, what)]
 
@@ -308,6 +346,9 @@ class Expected:
         sql = "SELECT value FROM device_samples WHERE device = ? AND name = ? AND t_ns BETWEEN ? AND ? ORDER BY t_ns"
         span = (-(2**62), 2**62) if self.whole else (self.steps[0]["start_ns"], self.steps[-1]["end_ns"])
         values = self.db.column(sql, device, name, *span)
+        if what == "mean":
+            unpaused = "NOT EXISTS (SELECT 1 FROM pauses WHERE t_ns >= since_ns AND t_ns < until_ns)"
+            values = self.db.column(sql.replace(" ORDER", f" AND {unpaused} ORDER"), device, name, *span)
         return float({"last": values[-1], "mean": values.mean(), "most": values.max()}[what])
 
     def memory_total(self) -> int | None:
@@ -385,11 +426,8 @@ class Expected:
         return sum((row["kind"] == "teacher") == (side == "training") for row in self.steps)
 
     def _run_s(self) -> float:
-        """From the first arrival to the last emission; of a range, from its first step to its last."""
-        if not self.whole:
-            return float(self.steps[-1]["end_ns"] - self.steps[0]["start_ns"]) / 1e9
-        arrived = self.db.one("SELECT min(arrived_ns) FROM requests")
-        return float(self.db.one("SELECT max(emitted_ns) FROM tokens") - arrived) / 1e9
+        """The time behind the tokens a second, by the query of FORMAT.md."""
+        return float(self.value("wall_s"))
 
     def improvement(self, key: str, side: str) -> float:
         """What the one run of a side measured: tokens/s, KV used over reserved, or attention seconds a token."""
@@ -404,7 +442,9 @@ class Expected:
             used, reserved = (sum(row[f"kv_{name}_bytes"] for row in run.steps) for name in ("used", "reserved"))
             return float(used / reserved)
         if key == "sdpa":
-            return float(run.phases_s[:, PHASES.index("attention")].sum() / len(run.tokens))
+            [prompt, *decode] = run.generating  # of one request, whose prompt one step computes
+            seconds = run.phases_s[1:, PHASES.index("attention")].sum()
+            return float(seconds / (len(run.tokens) - prompt["tokens_out"])) if decode else 0.0
         return len(run.tokens) / run._run_s()
 
     def factor(self, key: str) -> float | None:
@@ -436,6 +476,7 @@ class Expected:
 
 FIGURES: Final[dict[str, Callable[..., Any]]] = {
     r"latency\.a_token\.(\w+)\.(\w+)": Expected.a_token,
+    r"latency\.prefill\.a_request\.p(\d+)_s": Expected.prefill,
     r"latency\.gap_s": Expected.between_steps_s,
     r"latency\.outliers": Expected.outliers,
     r"latency\.between_tokens\.mean_s": lambda of: float(gaps.mean()) if len(gaps := of.gaps_s()) else None,

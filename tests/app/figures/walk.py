@@ -195,6 +195,10 @@ class Walk:
         env["elapsed"] = latency.busy_s + latency.gap_s
         env |= self._of_batch(info(now.steps)) | self._of_roofline(info(now.steps))
         env |= _of_improvements(info(None)) | {"marks": self._marks(), "marks_with_times": self._marks(timed=True)}
+        env["pauses"] = [
+            seconds(row["passed_ns"] / 1e9)
+            for row in self.database.rows("SELECT until_ns - since_ns AS passed_ns FROM pauses")
+        ]
         env["recorded_maps"] = _recorded_maps(every)
         passes = list(info(None).teacher)
         if passes:

@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 from app import theme
 from app.panels.latency import LatencyPanel
 from app.theme import GRID
-from app.units import percent, seconds
+from app.units import percent, rate, seconds
 from app.widgets.latency_table import COLUMNS
 from engine.session import schema
 from engine.session.latency import LatencySeries
@@ -38,14 +38,18 @@ def test_the_table_shows_what_summarise_computes(qtbot: QtBot, steps: tuple[int,
     panel = latency_panel(qtbot, session)
     panel.context.selection.change(steps=steps)
     summary = summarise(session, steps)
-    wall = sum(summary.phases_s.values())
+    decode = summarise(session, steps or (1, 63))  # step 0 computes the prompt, and is no time of a token
+    wall = sum(decode.phases_s.values())
     for group in GROUPS:
-        assert panel.table.cell(group, "mean") == seconds(summary.groups_s[group] / summary.tokens)
-        assert panel.table.cell(group, "share") == percent(summary.groups_s[group] / wall)
-    assert panel.table.cell("total", "mean") == seconds(wall / summary.tokens)
+        assert panel.table.cell(group, "mean") == seconds(decode.groups_s[group] / decode.tokens)
+        assert panel.table.cell(group, "share") == percent(decode.groups_s[group] / wall)
+    assert panel.table.cell("total", "mean") == seconds(wall / decode.tokens)
+    prefill = (session.steps["end_ns"] - session.steps["start_ns"])[0] / 1e9
+    assert panel.table.cell("prefill", "mean") == seconds(prefill)
+    assert panel.figures().endswith(f"{rate(summary.tokens_per_s, 'tokens/s')} ●")
     for name in ("p50", "p90", "p99"):
         assert panel.table.cell("itl", name) == seconds(summary.itl_s[name])
-    first, last = steps or (0, 63)
+    first, last = steps or (1, 63)
     walls = (session.steps["end_ns"] - session.steps["start_ns"])[first : last + 1] / 1e9
     assert panel.table.cell("total", "p99") == seconds(np.percentile(walls, 99))
     where = "steps 10–20: 11 steps" if steps else "all 64 steps"

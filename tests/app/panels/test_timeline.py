@@ -13,12 +13,15 @@ from pytestqt.qtbot import QtBot
 from app.panels.timeline import TimelinePanel
 from app.panels.timeline_requests import token_cells
 from app.theme import theme
+from app.units import seconds
 from app.widgets.pixels import blend
 from engine.session.metrics import summarise
 from engine.session.store import Session
+from tests.app.figures.shown import listening
 from tests.app.panels.helpers import click, colour_at, show
 from tests.app.panels.sessions import MS, Recorder, busy_run, decode_run
 from tests.engine.session.test_comparison import taught
+from tests.engine.session.test_pauses import held
 
 
 def shown(qtbot: QtBot, session: Session, width: int = 1000, height: int = 420) -> TimelinePanel:
@@ -280,3 +283,21 @@ def test_a_mark_says_what_it_is_and_when(qtbot: QtBot) -> None:
     at = QPointF(place(panel, 40) + 2, marks.center().y())
     assert panel.canvas.tooltip(at).replace("\u2009", " ") == "40.0 ms: attention: sdpa → reference"
     assert panel.canvas.tooltip(at + QPointF(40, 0)) == ""
+
+
+def test_a_pause_is_drawn_and_said_and_is_not_idle(qtbot: QtBot) -> None:
+    panel = shown(qtbot, held())
+    assert f"idle {seconds(2e-3)} ●" in panel.figures()
+    assert f"paused {seconds(20 - 19e-3)} ●" in panel.figures()
+    panel.canvas.view.fit()
+    scene = panel.canvas.scene()
+    assert scene is not None
+    at = QPointF(scene.time_x(5e9), panel.canvas.lanes().host.center().y())
+    assert panel.canvas.tooltip(at) == f"paused {seconds(9.989)}"
+    with listening() as heard:
+        panel.grab()
+    texts = [one.text for one in heard.painted]
+    assert f"paused {seconds(9.989)}" in texts
+    assert not any(text.startswith("idle") for text in texts)
+    assert panel.canvas.model is not None
+    assert [panel.canvas.model.idle_before(step) for step in range(3)] == [0, MS, MS]

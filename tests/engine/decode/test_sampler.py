@@ -144,6 +144,13 @@ def test_streams_differ_by_seed_and_by_request_and_repeat() -> None:
     assert stream_of(4, 1).random(8).tolist() != first
 
 
+@pytest.mark.parametrize("columns", [9, 50_000])
+def test_a_piece_of_a_prompt_draws_nothing(columns: int) -> None:
+    """A step that computes no prompt to its end has no row to draw from, however wide rows are."""
+    best, ids = best_few(torch.empty(0, columns), 8)
+    assert best.shape == ids.shape == (0, 8)
+
+
 @pytest.mark.parametrize("columns", [10, 16384, 16411, 151_936])
 def test_the_best_few_of_a_row_however_wide(columns: int) -> None:
     values = torch.randn(3, columns, generator=torch.Generator().manual_seed(2))

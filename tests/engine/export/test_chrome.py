@@ -88,7 +88,7 @@ def test_flows_run_from_a_step_to_its_tokens(trace: list[dict[str, Any]]) -> Non
 
 def test_counters_are_numbers(trace: list[dict[str, Any]]) -> None:
     counters = [event for event in trace if event["ph"] == "C"]
-    assert {"positions", "KV cache (bytes)", "requests", "tokens/s"} <= {event["name"] for event in counters}
+    assert {"positions", "KV cache (bytes)", "requests", "tokens/s while busy"} <= {event["name"] for event in counters}
     assert all(isinstance(v, int | float) for event in counters for v in event["args"].values())
 
 

@@ -104,7 +104,7 @@ def test_flows_lead_from_a_step_to_its_tokens(trace: Trace) -> None:
 def test_counters_have_units(trace: Trace, session: Session) -> None:
     counters = {one.name: one.counter for one in trace.tracks.values() if one.HasField("counter")}
     assert counters["KV cache (bytes): used"].unit == pb.CounterDescriptor.UNIT_SIZE_BYTES
-    assert counters["tokens/s"].unit_name == "tokens/s"
+    assert counters["tokens/s while busy"].unit_name == "tokens/s"
     assert counters["cpu: process_cpu_percent"].unit_name == "%"
     used = [event.counter_value for _, _, event in trace.of("KV cache (bytes): used")]
     assert used == session.steps["kv_used_bytes"].tolist()

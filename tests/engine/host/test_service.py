@@ -21,6 +21,7 @@ from engine.session.schema import (
     Loading,
     Mark,
     ModelReady,
+    Overhead,
     Refused,
     RequestArrived,
     RequestFinished,
@@ -154,6 +155,18 @@ def test_a_run_may_start_paused(bench: Bench) -> None:
     bench.send(protocol.Resume())
     bench.finish()
     assert bench.count(Step) == 3
+    marks = [event for event in bench.events if isinstance(event, Mark)]
+    assert [mark.kind for mark in marks] == ["pause", "resume"]  # what passed until then was no time of the run
+    assert marks[1].t_ns <= next(event.start_ns for event in bench.events if isinstance(event, Step))
+
+
+def test_a_run_of_less_than_a_second_says_what_observing_it_cost(bench: Bench) -> None:
+    for _ in range(2):
+        bench.events.clear()
+        bench.send(protocol.Start(run_of(5)))
+        bench.finish()
+        (told,) = [event for event in bench.events if isinstance(event, Overhead)]
+        assert 0 < told.share < 1
 
 
 def test_stop_cancels_what_is_left_and_the_session_is_complete(bench: Bench) -> None:

@@ -39,6 +39,16 @@ def test_it_is_told_once_a_second_of_steps() -> None:
     assert meter.add(600_000_000, 0, 0, 0) is None
 
 
+def test_a_run_is_told_as_a_whole_however_short_it_was() -> None:
+    meter = OverheadMeter()
+    assert meter.whole() is None
+    meter.add(100_000_000, 1_000_000, 2_000_000, 5_000_000)
+    assert meter.whole() == Overhead(0.03, 0.05)
+    meter.add(1_100_000_000, 1_000_000, 0, 1_000_000)  # told
+    meter.add(800_000_000, 0, 0, 2_000_000)
+    assert meter.whole() == Overhead(4e6 / 2e9, 8e6 / 2e9)
+
+
 def test_work_beside_the_next_step_costs_only_where_the_device_had_to_wait_for_it() -> None:
     meter = OverheadMeter()
     meter.add(400_000_000, 0, 1_000_000, 3_000_000, beside=True)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from engine.session import schema
-from engine.session.latency import PARTS, LatencySeries, merged, quantile
-from engine.session.metrics import projection_s, summarise
+from engine.session.latency import PARTS, LatencySeries, merged, projection_s, quantile
+from engine.session.metrics import summarise
 from engine.session.schema import GROUPS, PHASES
 from engine.session.store import Session
 from tests.engine.session.synthetic import synthetic_events, synthetic_session
@@ -81,21 +81,31 @@ def test_equal_to_the_one_place_of_figures_and_to_numpy(steps: tuple[int, int] |
     series = LatencySeries(session)
     series.update()
     figures, summary = series.figures(steps), summarise(session, steps)
-    for group, seconds in summary.groups_s.items():
-        assert by_part(figures, "mean_s")[group] * figures.tokens == pytest.approx(seconds, rel=1e-9)
+    last = 63 if steps is None else min(steps[1], 63)
+    first = 0 if steps is None else steps[0]
+    decode = summarise(session, (max(first, 1), last))  # step 0 computes the prompts
+    for group, seconds in decode.groups_s.items():
+        if last > 0:
+            each = by_part(figures, "mean_s")[group] * figures.decode_steps
+            assert each == pytest.approx(seconds, rel=1e-9)  # a token of each request a step
+        else:
+            assert by_part(figures, "mean_s")[group] is None
+    assert (figures.decode_steps, figures.decode_tokens) == (last - max(first, 1) + 1, requests * figures.decode_steps)
     assert figures.tokens == summary.tokens
     assert figures.steps == summary.steps
     assert figures.busy_s == pytest.approx(sum(summary.phases_s.values()), rel=1e-6)
-    assert figures.projected_s(100) == pytest.approx(projection_s(session, 100, steps), rel=1e-9)
+    projected = projection_s(session, 100, steps)
+    assert figures.projected_s(100) == (None if projected is None else pytest.approx(projected, rel=1e-9))
     for name, expected in summary.itl_s.items():
         assert getattr(figures.itl, f"{name}_s") == (None if expected is None else pytest.approx(expected, rel=1e-9))
-    last = 63 if steps is None else min(steps[1], 63)
-    first = 0 if steps is None else steps[0]
-    per_token = series.us[first : last + 1] / requests
+    own = series.us[max(first, 1) : last + 1]
     for index, part in enumerate(PARTS):
-        ranks = np.percentile(per_token[:, index], (50, 90, 99)) / 1e6
         figure = figures.parts[index]
         assert figure.part == part
+        if not len(own):
+            assert figure.p50_s is None
+            continue
+        ranks = np.percentile(own[:, index], (50, 90, 99)) / 1e6
         assert (figure.p50_s, figure.p90_s, figure.p99_s) == pytest.approx(tuple(ranks), rel=1e-9)
 
 
@@ -131,7 +141,7 @@ def test_a_pause_is_no_gap() -> None:
     session.apply([schema.Mark(400_000, "pause", "")])  # between steps 1 and 2, whose gap is 150 µs
     series = LatencySeries(session)
     series.update()
-    assert series.figures().gap_s == pytest.approx(50e-6)
+    assert series.figures().gap_s == pytest.approx(100e-6)  # 50 before step 1, and 50 until the pause began
 
 
 def test_device_time_is_reported_only_where_every_step_has_it() -> None:

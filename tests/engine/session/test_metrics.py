@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from engine.session import metrics, schema
+from engine.session.gaps import itl_seconds
 from engine.session.kv_classes import kv_classes
+from engine.session.latency import projection_s
 from engine.session.schema import PHASES
 from engine.session.store import Session
 from engine.session.teacher import teacher_figures
@@ -130,7 +132,7 @@ def test_tokens_that_came_at_once_are_one_emission() -> None:
         [schema.Token(2 + i, 0, 2 + i // 3, 6 + i, 1, "a", 0, 0, "draft", at * (1 + i // 3), b"") for i in range(6)]
     )
     first, second = session.tokens["emitted_ns"][:2].tolist()
-    gaps = metrics.itl_seconds(session, metrics.token_rows(session))
+    gaps = itl_seconds(session, metrics.token_rows(session))
     assert gaps.tolist() == [(second - first) / 1e9, (at - second) / 1e9, 1.0]
 
 
@@ -160,7 +162,7 @@ def test_acceptance_of_each_request_and_of_each_place() -> None:
 def test_a_teacher_forced_pass_is_in_no_figure_of_the_generation() -> None:
     session = synthetic_session(20)
     before = metrics.summarise(session)
-    projected = metrics.projection_s(session, 100)
+    projected = projection_s(session, 100)
     end = int(session.steps["end_ns"][-1])
     session.apply(
         [
@@ -174,7 +176,7 @@ def test_a_teacher_forced_pass_is_in_no_figure_of_the_generation() -> None:
     )  # fmt: skip
     after = metrics.summarise(session)
     assert after.to_json() == before.to_json()
-    assert metrics.projection_s(session, 100) == projected
+    assert projection_s(session, 100) == projected
     assert metrics.summarise(session, (20, 20)).steps == 0
     (figures,) = teacher_figures(session)
     assert (figures.request_id, figures.step_id, figures.positions) == (0, 20, 23)
@@ -196,11 +198,13 @@ def test_mbu_and_mfu_against_measured_ceilings() -> None:
     assert metrics.summarise(session).mbu is None
 
 
-def test_projection_scales_the_measured_rate() -> None:
+def test_a_projection_is_the_prefill_and_as_many_times_a_tokens_time() -> None:
     session = synthetic_session(25)
-    expected = metrics.step_walls_s(session).sum() / 25 * 100
-    assert metrics.projection_s(session, 100) == pytest.approx(expected)
-    assert metrics.projection_s(Session(), 100) is None
+    walls_s = metrics.step_walls_s(session)  # the first step computes the prompt
+    assert projection_s(session, 100) == pytest.approx(walls_s[0] + walls_s[1:].mean() * 100)
+    assert projection_s(session, 100, (10, 19)) == pytest.approx(walls_s[0] + walls_s[10:20].mean() * 100)
+    assert projection_s(session, 100, (0, 0)) is None
+    assert projection_s(Session(), 100) is None
 
 
 def test_changes_of_switches_are_told_with_their_step() -> None:
