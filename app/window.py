@@ -125,6 +125,7 @@ class MainWindow(QMainWindow):
         control.run_ended.connect(self._on_run_ended)
         control.file_lost.connect(self._on_file_lost)
         control.failed.connect(self.show_error)
+        control.said.connect(self._on_said)
         documents.opened.connect(self._on_opened)
         documents.saved.connect(self._on_saved)
         documents.failed.connect(self.show_error)
@@ -152,6 +153,7 @@ class MainWindow(QMainWindow):
             "step": self.control.step,
             "stop": self.control.stop,
             "mark": self.control.mark,
+            "measure_ceilings": self.control.measure_ceilings,
             "clear": self._clear_or_stop,
             "back": self.selection.back,
             "forward": self.selection.forward,
@@ -202,6 +204,11 @@ class MainWindow(QMainWindow):
         if self.documents.save_to is not None:
             self.documents.save(self.documents.save_to)
             self.documents.save_to = None
+
+    @Slot(str)
+    def _on_said(self, text: str) -> None:
+        self.status.showMessage(text, 6000)
+        self._follow_news()  # what was measured is in the session
 
     @Slot()
     def _on_file_lost(self) -> None:

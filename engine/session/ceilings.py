@@ -55,7 +55,7 @@ class CeilingFacts:
     @property
     def rates(self) -> NDArray[np.float64]:
         """Bytes read a second, by level."""
-        return np.array([level.read_bytes_per_s for level in self.levels])
+        return np.array([level.read_bytes_per_s for level in self.levels], np.float64)
 
 
 def ceiling_facts(session: Session) -> CeilingFacts | None:
@@ -85,7 +85,8 @@ def held_bytes(session: Session, rows: slice | NDArray[np.int64]) -> NDArray[np.
     if not weights:
         return moved
     once = weights + session.draft_config.get("weight_bytes", 0) + session.steps["kv_used_bytes"][rows]
-    return np.minimum(moved, once.astype(np.float64))
+    held: NDArray[np.float64] = np.minimum(moved, once.astype(np.float64))
+    return held
 
 
 def least_read_s(session: Session, rows: slice | NDArray[np.int64]) -> NDArray[np.float64] | None:

@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.session.ceilings import least_read_s
+from engine.session.ceilings import least_read_s, measured_when_busy
 from engine.session.schema import GROUP_OF, GROUPS, PHASES
 from engine.session.store import LAUNCHES, STEP_KINDS, Request, Session
 
@@ -74,6 +74,8 @@ class Summary:
     speculation: dict[str, Any]
     mbu: float | None
     mfu: float | None
+    ceilings_busy: bool
+    """Whether what MBU and MFU are held against was measured on a busy machine."""
     settings: dict[str, Any]
     model: str
     device: str
@@ -124,6 +126,7 @@ def summarise(session: Session, steps: StepRange = None) -> Summary:
         speculation=speculation_figures(session, steps),
         mbu=utilisation(session, "bytes_moved", "read_bytes_per_s", steps),
         mfu=utilisation(session, "flops", "flops_per_s", steps),
+        ceilings_busy=measured_when_busy(session),
         settings=settings(session),
         model=session.meta.get("model", ""),
         device=session.meta.get("device_name", session.meta.get("device", "")),

@@ -219,12 +219,15 @@ def _amount(amount: Amount | None) -> dict[str, Any] | None:
 
 
 def _point(point: Point, roof: Roof | None) -> dict[str, Any]:
-    limits: dict[str, Any] = dict.fromkeys(("bound", "roof_flops_per_s", "roof_bytes_per_s", "level", "roof_over_rate"))
+    limits: dict[str, Any] = dict.fromkeys(
+        ("bound", "roof_flops_per_s", "roof_bytes_per_s", "ridge", "level", "roof_over_rate")
+    )
     if roof is not None:
         limits = {
             "bound": roof.of(point).bound(point.intensity),
             "roof_flops_per_s": roof.of(point).limit(point.intensity),
             "roof_bytes_per_s": roof.of(point).bytes_per_s,
+            "ridge": roof.of(point).ridge,
             "level": point.level,
             "roof_over_rate": point.factor(roof),
         }

@@ -143,7 +143,7 @@ UTILISATION: Final[Texts] = {
     "label": ("figures of steps {info.range.first|count}–{info.range.last|count}",),
     "LaneChart._draw_lane": (
         "Memory bandwidth used (MBU)  {info.mbu|percent} ƒ", "Arithmetic used (MFU)  {info.mfu|percent} ƒ",
-        "{info.devices.bytes_per_s|rate B/s} of {info.devices.ceilings.read_bytes_per_s|rate B/s} measured",
+        "{info.devices.bytes_per_s|rate B/s} of {info.devices.read_ceiling_bytes_per_s|rate B/s} measured",
         "{info.devices.flops_per_s|rate FLOP/s} of {info.devices.ceilings.flops_per_s|rate FLOP/s} measured",
         *(f"{title}  {{info.devices.readings.{device}.{name}.last{over}|{unit}}} ● · "
           f"mean {{info.devices.readings.{device}.{name}.mean{over}|{unit}}} · "
@@ -161,7 +161,10 @@ UTILISATION: Final[Texts] = {
 
 _VERDICT: Final = (
     "{@point} is {point_of(point).bound|plain}-bound: {point_of(point).flop_per_byte|rate FLOP/byte}, {~} the ridge at "
-    "{info.roofline.ridge|rate FLOP/byte}; {point_of(point).roof_over_rate|number}× to the {~} ceiling ƒ",
+    "{point_of(point).ridge|rate FLOP/byte}; {point_of(point).roof_over_rate|number}× to the {~} ceiling ƒ",
+    "{@point} is {point_of(point).bound|plain}-bound: {point_of(point).flop_per_byte|rate FLOP/byte}, {~} the ridge at "
+    "{point_of(point).ridge|rate FLOP/byte}; {point_of(point).roof_over_rate|number}× to the ceiling of "
+    "{point_of(point).level|plain}, which holds all a step reads ƒ",
     "{@point} is over the roof, {1 / point_of(point).roof_over_rate|number}× of it ƒ: {~}",
 )
 _POINT: Final = (
