@@ -159,12 +159,14 @@ UTILISATION: Final[Texts] = {
     ),
 }  # fmt: skip
 
+_IN_A_CACHE: Final = (
+    "{@point} is {point_of(point).bound|plain}-bound: {point_of(point).flop_per_byte|rate FLOP/byte}, {~} the ridge at "
+    "{point_of(point).ridge|rate FLOP/byte}; {point_of(point).roof_over_rate|number}× to the ceiling of "
+    "{point_of(point).level|plain}, which holds all a step reads ƒ"
+)
 _VERDICT: Final = (
     "{@point} is {point_of(point).bound|plain}-bound: {point_of(point).flop_per_byte|rate FLOP/byte}, {~} the ridge at "
     "{point_of(point).ridge|rate FLOP/byte}; {point_of(point).roof_over_rate|number}× to the {~} ceiling ƒ",
-    "{@point} is {point_of(point).bound|plain}-bound: {point_of(point).flop_per_byte|rate FLOP/byte}, {~} the ridge at "
-    "{point_of(point).ridge|rate FLOP/byte}; {point_of(point).roof_over_rate|number}× to the ceiling of "
-    "{point_of(point).level|plain}, which holds all a step reads ƒ",
     "{@point} is over the roof, {1 / point_of(point).roof_over_rate|number}× of it ƒ: {~}",
 )
 _POINT: Final = (
@@ -177,21 +179,23 @@ ROOFLINE: Final[Texts] = {
         "{info.roofline.flops_per_s|rate FLOP/s} ●",
         "ridge {info.roofline.ridge|rate FLOP/byte} ƒ",
     ),
-    "label": (*_VERDICT, "Data sheet: {info.roofline.data_sheet.device|plain}, without sparsity. {~}"),
+    "label": (*_VERDICT, _IN_A_CACHE, "Data sheet: {info.roofline.data_sheet.device|plain}, without sparsity. {~}"),
     "table FigureTable": (
         "{@point} / FLOP/byte ƒ: {point_of(point).flop_per_byte|number}",
         "{@point} / To the roof ƒ: {point_of(point).roof_over_rate|number}×",
+        "{@point} / Limit: memory-bound ({point_of(point).level|plain})",
         "{@point} / Rate ƒ: {point_of(point).flops_per_s|rate FLOP/s}",
         "{@point} / Roof ƒ: {point_of(point).roof_flops_per_s|rate FLOP/s}",
         "{@point} / Time ●: {point_of(point).seconds|seconds}",
     ),
-    "tip FigureTable": _POINT,
-    "tip RooflineChart": _POINT,
+    "tip FigureTable": (*_POINT, _IN_A_CACHE),
+    "tip RooflineChart": (*_POINT, f"?{_IN_A_CACHE}"),
     "RooflineChart._draw_ceiling": (
         "compute, {info.roofline.dtype|plain}: {info.roofline.flops_per_s|rate FLOP/s} ●",
     ),
     "RooflineChart._draw_slope_label": (
         "memory: {info.roofline.bytes_per_s|rate B/s} ●",
+        "{@level}, up to {level_of(level).size_bytes|memory}: {level_of(level).read_bytes_per_s|rate B/s} ●",
         "data sheet: {info.roofline.data_sheet.bytes_per_s|rate B/s} ~",
     ),
 }  # fmt: skip

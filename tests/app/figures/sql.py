@@ -115,9 +115,14 @@ class Expected:
         weights = json.loads(self.db.meta("model_config"))["weight_bytes"]
         weights += json.loads(self.db.meta("draft_config") or "{}").get("weight_bytes", 0)
         held = min(row["bytes_moved"], weights + row["kv_used_bytes"])
-        levels: Any = sorted(self.ceilings.get("levels", ()), key=lambda one: one["size_bytes"])
-        memory = {"name": "memory", "read_bytes_per_s": self.ceilings["read_bytes_per_s"]}
-        return next((one for one in levels if held <= one["size_bytes"]), memory)
+        return next(one for one in self.levels if one["size_bytes"] is None or held <= one["size_bytes"])
+
+    @property
+    def levels(self) -> list[dict[str, Any]]:
+        """Caches, smallest first, then memory."""
+        caches = sorted(self.ceilings.get("levels", ()), key=lambda one: one["size_bytes"])
+        memory = {"name": "memory", "size_bytes": None, "read_bytes_per_s": self.ceilings["read_bytes_per_s"]}
+        return [*caches, memory]
 
     def read_bytes_per_s(self, row: Any) -> float:
         """The ceiling under which a step reads."""
@@ -460,6 +465,7 @@ FIGURES: Final[dict[str, Callable[..., Any]]] = {
     r"batch\.(\d+)\.(\w+)": Expected.batch_part,
     r"acceptance_by_request\.(\d+)\.(drafted|accepted)": Expected.by_request,
     r"devices\.readings\.(\w+)\.(\w+)\.(last|mean|most)": Expected.reading,
+    r"devices\.ceilings\.levels\.(\d+)\.(\w+)": lambda of, index, name: of.levels[int(index)][name],
     r"devices\.ceilings\.(\w+_s)": lambda of, name: of.ceilings[name],
     r"teacher\.(\d+)\.(\w+)": lambda of, index, name: of.passes()[int(index)][name],
     r"comparison\.(\w+)\.(training|inference)\.(\d+)\.value": Expected.side_of_comparison,
