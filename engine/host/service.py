@@ -172,7 +172,7 @@ class Service:
         if not command.run.requests:
             raise InputError("A run needs at least one request.")
         engine = Engine(self._model, command.run, self._unavailable, self._emit, draft=self._draft)
-        if self._ceilings is None or not self._ceilings.quiet:
+        if self._ceilings is None:  # also a busy machine's stay from run to run: `rest` looks when there is time
             self._ceilings = ceilings_for(self._model)
         self._start_run()
         meta = model_meta(self._model, self._draft)
