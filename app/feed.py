@@ -22,6 +22,7 @@ from app.suite import Suite
 from engine.decode.settings import LoadSpec, Observation, Probe, RunSpec
 from engine.host import protocol
 from engine.session import schema
+from engine.session.facts import set_facts
 from engine.session.store import Session
 
 BUSY_WAIT_S: Final = 0.02
@@ -81,6 +82,8 @@ class Feed(QThread):
     engine_died = Signal(str, str, bool)
     """(sentence, details or "", whether it is started again at once)."""
     recording_failed = Signal(str)
+    ceilings_measured = Signal(object)
+    """The CeilingsMeasured; the Session of the run that is over has them already where they hold for it."""
 
     def __init__(
         self,
@@ -105,6 +108,8 @@ class Feed(QThread):
         self._active = False
         self._observation = Observation()
         self._session: Session | None = None
+        self._kept: Path | None = None
+        """The file of `_session`, also when that is over."""
         self._writer: Writer | None = None
         self._path = ""
         """The file that is being recorded, also one that can be written no more."""
@@ -172,6 +177,10 @@ class Feed(QThread):
             self._observation = observation
             self._commands.append(protocol.SetObservation(observation))
 
+    def measure_ceilings(self) -> None:
+        """Measure again what the device can do at most, while no run goes on."""
+        self._commands.append(protocol.MeasureCeilings())
+
     def add_mark(self, label: str) -> None:
         """Put a note on the timeline, now."""
         self._commands.append(protocol.AddMark(label))
@@ -220,9 +229,11 @@ class Feed(QThread):
             self._waiting = [one for one in self._waiting if not isinstance(one, protocol.Load)]
         if isinstance(command, protocol.Start):
             self._waiting = [one for one in self._waiting if not isinstance(one, protocol.Start)]
-        if self._active:
+        if self._active and not isinstance(command, protocol.MeasureCeilings):
             self._waiting.append(command)
             engine.send(protocol.Stop())
+        elif isinstance(command, protocol.MeasureCeilings):
+            engine.send(command)
         elif isinstance(command, protocol.Load):
             self._model, self._lost_model, self._model_is_ready = command, None, False
             self._set_state("loading")
@@ -274,11 +285,27 @@ class Feed(QThread):
                     self._record(stored)
                     stored = []
                     self._end_run(event.reason)
+                case schema.CeilingsMeasured():
+                    self._on_ceilings(event)
                 case schema.Overhead():
                     self.overhead = event.share
                 case _:
                     stored.append(event)
         self._record(stored)
+
+    def _on_ceilings(self, event: schema.CeilingsMeasured) -> None:
+        """Give them to the Session of the last run and its file, where model, device and precision are the same."""
+        session = self._session
+        if session is not None and not self._active:
+            same = all(session.meta.get(name) == value for name, value in event.of.items())
+            if same and event.ceilings != session.meta.get("ceilings"):
+                session.apply([event])
+                if self._kept is not None:
+                    try:
+                        set_facts(self._kept, {"ceilings": event.ceilings})
+                    except Exception as error:  # the figures are right in memory all the same
+                        self.recording_failed.emit(failure_of(error).sentence)
+        self.ceilings_measured.emit(event)
 
     def _begin_run(self, event: schema.SessionStarted) -> None:
         """A run begins: a session of its own, or the next part of a suite's."""
@@ -332,12 +359,13 @@ class Feed(QThread):
     def _begin_session(self, started: schema.SessionStarted) -> None:
         self._end_session()
         session, path = Session(), ""
+        self._kept = None
         self.overhead = None  # what a run costs says nothing of the next one
         try:
             new_path = self._recordings.new_path(self._model_name(started))
             self._writer = self._open_writer(new_path)
             session.source = RecordedDetail(new_path)
-            path = str(new_path)
+            path, self._kept = str(new_path), new_path
         except Exception as error:  # whatever it is, the run goes on in memory
             self.recording_failed.emit(failure_of(error).sentence)
         self._session, self._path = session, path

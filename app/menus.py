@@ -20,7 +20,7 @@ LAYOUT: Final[dict[str, tuple[str, ...]]] = {
         "open", "recent", "save", "-", "model_folder", "requests", "-", "export", "export_panel", "export_trace", "-",
         "copy_picture", "copy_csv", "-", "quit",
     ),
-    "run": ("run", "run_prompt", "step", "stop", "-", "mark"),
+    "run": ("run", "run_prompt", "step", "stop", "-", "mark", "-", "measure_ceilings"),
     "scenarios": (),
     "selection": (
         "clear", "-", "back", "forward", "-", "previous", "next", "up", "down", "-", "frame",
@@ -137,6 +137,7 @@ class Menus(QObject):
             ("step", state in ("idle", "running", "paused")),
             ("stop", state in ("running", "paused")),
             ("mark", state in ("running", "paused")),
+            ("measure_ceilings", state == "idle"),
         ):
             self.actions[name].setEnabled(enabled)
 
@@ -148,6 +149,9 @@ class Menus(QObject):
             self.actions[name].setText(text)
         self.actions["step"].setToolTip(self.tr("Run one step, then pause"))
         self.actions["stop"].setToolTip(self.tr("End the run; its recording is kept"))
+        self.actions["measure_ceilings"].setToolTip(
+            self.tr("Measure again how fast this device reads and multiplies at most: MBU and the roofline rest on it")
+        )
         texts = {
             "theme": {"system": self.tr("As the system"), "dark": self.tr("Dark"), "light": self.tr("Light")},
             "language": {"system": self.tr("As the system"), "en": "English", "zh_CN": "简体中文"},
@@ -183,6 +187,7 @@ class Menus(QObject):
             "step": self.tr("Step"),
             "stop": self.tr("Stop"),
             "mark": self.tr("Put a mark here"),
+            "measure_ceilings": self.tr("Measure ceilings again"),
             "clear": self.tr("Clear selection, else stop"),
             "back": self.tr("Back"),
             "forward": self.tr("Forward"),

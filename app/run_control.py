@@ -9,10 +9,10 @@ from PySide6.QtCore import QObject, Signal, Slot
 from app.feed import Feed
 from app.menus import Menus
 from app.run_panel import RunActions, RunPanel
-from app.units import count, parameters
+from app.units import count, parameters, rate
 from engine.decode.settings import LoadSpec
 from engine.errors import DecodeScopeError
-from engine.session.schema import ModelReady
+from engine.session.schema import CeilingsMeasured, ModelReady
 from engine.session.store import Session
 
 
@@ -30,6 +30,7 @@ class RunControl(QObject):
     file_lost = Signal()
     failed = Signal(str, str)
     """(sentence, details or "")."""
+    said = Signal(str)
 
     def __init__(self, feed: Feed, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -48,6 +49,7 @@ class RunControl(QObject):
         feed.refused.connect(self._on_refused)
         feed.engine_died.connect(self._on_engine_died)
         feed.recording_failed.connect(self._on_recording_failed)
+        feed.ceilings_measured.connect(self._on_ceilings_measured)
 
     def serve(self, menus: Menus, panel: RunPanel, actions: RunActions) -> None:
         """Take the settings from this panel, and show there and in the menus what comes of them."""
@@ -115,6 +117,10 @@ class RunControl(QObject):
         marks = self.live[0].marks if self.live is not None else []
         self._feed.add_mark(self.tr("mark {}").format(1 + sum(mark.kind == "user" for mark in marks)))
 
+    def measure_ceilings(self) -> None:
+        """Measure again what the device can do at most."""
+        self._feed.measure_ceilings()
+
     # --- what the engine says ---------------------------------------------------------------------------------------
 
     @Slot(str)
@@ -180,6 +186,16 @@ class RunControl(QObject):
         else:
             next_ = self.tr("As this is the second time, it is not started again by itself: Run tries once more.")
         self.failed.emit("\n\n".join(part for part in (sentence, kept, next_) if part), details)
+
+    @Slot(object)
+    def _on_ceilings_measured(self, event: CeilingsMeasured) -> None:
+        found = json.loads(event.ceilings)
+        text = self.tr("This device reads {bandwidth} of memory and computes {peak} at most.").format(
+            bandwidth=rate(found["read_bytes_per_s"], "B/s"), peak=rate(found["flops_per_s"], "FLOP/s")
+        )
+        if (found.get("conditions") or {}).get("busy"):
+            text = f"{text} {self.tr('The machine was busy: measure again when it is quiet.')}"
+        self.said.emit(text)
 
     @Slot(str)
     def _on_recording_failed(self, sentence: str) -> None:

@@ -136,6 +136,7 @@ class MainWindow(QMainWindow):
         control.recorded.connect(self._on_recorded)
         control.file_lost.connect(self._on_file_lost)
         control.failed.connect(self.show_error)
+        control.said.connect(self._on_said)
         documents.opened.connect(self._on_opened)
         documents.saved.connect(self._on_saved)
         documents.failed.connect(self.show_error)
@@ -163,6 +164,7 @@ class MainWindow(QMainWindow):
             "step": self.control.step,
             "stop": self.control.stop,
             "mark": self.control.mark,
+            "measure_ceilings": self.control.measure_ceilings,
             "clear": self._clear_or_stop,
             "back": self.selection.back,
             "forward": self.selection.forward,
@@ -213,6 +215,11 @@ class MainWindow(QMainWindow):
         self._preferences.remember_session(path)
         self._show_recent()
         self.documents.saves.recording_ended(path)
+
+    @Slot(str)
+    def _on_said(self, text: str) -> None:
+        self.status.showMessage(text, 6000)
+        self._follow_news()  # what was measured is in the session
 
     @Slot()
     def _on_file_lost(self) -> None:

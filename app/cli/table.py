@@ -59,6 +59,8 @@ def figures(summary: Summary) -> list[tuple[str, str]]:
         ("MBU", percent(summary.mbu)),
         ("MFU", percent(summary.mfu)),
     ]
+    if summary.ceilings_busy:
+        rows.append(("ceilings of MBU and MFU", "measured on a busy machine"))
     if speculation["drafted"]:
         rows.append(("drafts accepted", percent(speculation["rate"])))
         length = speculation["length"]

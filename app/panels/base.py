@@ -37,6 +37,9 @@ class EngineControl(Protocol):
     def start_run(self, run: RunSpec, paused: bool = False) -> None:
         """Start a run in place of the one that goes on, and with it a new Session."""
 
+    def measure_ceilings(self) -> None:
+        """Measure again what the device can do at most, while no run goes on."""
+
     def stop_run(self) -> None:
         """End the run that goes on, and the suite it belongs to."""
 

@@ -7,17 +7,18 @@ from typing import ClassVar, Final, Literal
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QPushButton, QWidget
 
 from app.panels.base import Panel, PanelContext
-from app.panels.models.roofline import RooflineModel, chart_limits, chosen_kind
+from app.panels.models.roofline import RooflineModel, chart_limits, chosen_kind, levels_shown
 from app.selection import Selected
 from app.theme import PANEL_PADDING, ROW_GAP, theme
-from app.units import DERIVED, MEASURED, NOT_APPLICABLE, PREDICTED, rate, seconds, significant
+from app.units import DERIVED, MEASURED, NOT_APPLICABLE, PREDICTED, memory, rate, seconds, significant
 from app.widgets.figure_table import Cell, FigureTable
 from app.widgets.plain import PlainLabel, plain
 from app.widgets.roofline_chart import Ceiling, Dot, RooflineChart
 from app.widgets.themed_label import ThemedLabel
+from engine.session.ceilings import MEMORY, Level
 from engine.session.roofline import Point, Roof
 from engine.session.schema import GROUP_OF
 from engine.session.store import STEP_KINDS, Session
@@ -35,7 +36,7 @@ class RooflinePanel(Panel):
     def __init__(self, context: PanelContext, parent: QWidget | None = None) -> None:
         super().__init__(context, parent)
         self._model: RooflineModel | None = None
-        self._seen: tuple[int, object] = (-1, None)
+        self._seen: tuple[int, object, str] = (-1, None, "")
         self._kind = ""
         self._kinds: list[Point] = []
         self._phases: list[Point] = []
@@ -54,6 +55,12 @@ class RooflinePanel(Panel):
         self.chart.y_title = self.tr("arithmetic rate")
         self.chart.describe = self.describe
         self.chart.picked.connect(self._picked)
+        self.measure = QPushButton(self.tr("Measure again"))
+        self.measure.setAccessibleName(self.tr("Measure ceilings again"))
+        self.measure.setToolTip(
+            self.tr("Measure the ceilings of this device again, best while nothing else runs; the last run takes them.")
+        )
+        self.measure.clicked.connect(self._measure)
         self.table = FigureTable(self.tr("Points under the roof"))
         self._top = QWidget()
         tools = QHBoxLayout(self._top)
@@ -62,6 +69,7 @@ class RooflinePanel(Panel):
         tools.addWidget(self.verdict, 1)
         tools.addWidget(self._picker_label)
         tools.addWidget(self.picker)
+        tools.addWidget(self.measure)
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(PANEL_PADDING, ROW_GAP, PANEL_PADDING, ROW_GAP)
         self._grid.setSpacing(ROW_GAP)
@@ -79,10 +87,11 @@ class RooflinePanel(Panel):
         roof = self._model.roof if self._model is not None else None
         if roof is None:
             return self.tr("ceilings: not measured") if self._model is not None else ""
-        return self.tr("{dtype}: {bandwidth} and {peak} {measured} · ridge {ridge} {derived}").format(
+        text = self.tr("{dtype}: {bandwidth} and {peak} {measured} · ridge {ridge} {derived}").format(
             dtype=roof.dtype, bandwidth=rate(roof.bytes_per_s, "B/s"), peak=rate(roof.flops_per_s, "FLOP/s"),
             measured=MEASURED, ridge=_intensity(roof.ridge), derived=DERIVED,
         )  # fmt: skip
+        return text + self.tr(" · measured on a busy machine") if roof.busy else text
 
     def empty_text(self) -> str:
         return self.tr("Run a prompt and each kind of step appears here under the ceilings of this device.")
@@ -90,7 +99,7 @@ class RooflinePanel(Panel):
     def show_session(self, session: Session | None) -> None:
         super().show_session(session)
         self._model = RooflineModel(session) if session is not None else None
-        self._seen, self._kind = (-1, None), ""
+        self._seen, self._kind = (-1, None, ""), ""
         self._kinds, self._phases = [], []
         if session is not None:
             self.refresh()
@@ -100,9 +109,11 @@ class RooflinePanel(Panel):
         if session is None or model is None:
             return
         steps = self._range()
-        seen = (len(session.steps), steps)
+        seen = (len(session.steps), steps, session.meta.get("ceilings", ""))
         if seen == self._seen:
             return
+        if seen[2] != self._seen[2]:
+            model = self._model = RooflineModel(session)  # measured again
         self._seen = seen
         totals = model.totals(steps)
         self._kinds = totals.kind_points()
@@ -117,7 +128,7 @@ class RooflinePanel(Panel):
 
     def restyle(self) -> None:
         self.table.restyle()
-        self._seen = (-1, None)
+        self._seen = (-1, None, "")
         self.refresh()
         self.chart.update()
 
@@ -125,11 +136,14 @@ class RooflinePanel(Panel):
         return QSize(300, 200)
 
     def rows(self) -> tuple[list[str], list[tuple[object, ...]]]:
-        header = ["point", "flops", "bytes", "seconds", "flop_per_byte", "flops_per_s", "bound", "roof_over_rate"]
+        header = ["point", "flops", "bytes", "seconds", "flop_per_byte", "flops_per_s", "bound", "roof_over_rate",
+                  "level"]  # fmt: skip
         roof = self._model.roof if self._model is not None else None
         rows: list[tuple[object, ...]] = []
         for point in (*self._kinds, *self._phases):
-            limits = (None, None) if roof is None else (roof.bound(point.intensity), point.factor(roof))
+            limits: tuple[object, ...] = (None, None, None)
+            if roof is not None:
+                limits = (roof.of(point).bound(point.intensity), point.factor(roof), point.level)
             rows.append(
                 (point.name, point.flops, point.moved, point.seconds, point.intensity, point.flops_per_s, *limits)
             )
@@ -174,6 +188,7 @@ class RooflinePanel(Panel):
                     self.tr("memory: {rate} {mark}").format(rate=rate(roof.bytes_per_s, "B/s"), mark=MEASURED),
                 )
             )  # fmt: skip
+            ceilings += [self._cache_ceiling(roof, one) for one in levels_shown(roof, [*self._kinds, *self._phases])]
             stated = roof.sheet.flops_per_s(roof.dtype) if roof.sheet is not None else None
             if roof.sheet is not None and stated is not None:
                 ceilings.append(
@@ -190,6 +205,13 @@ class RooflinePanel(Panel):
         self._write_table(roof)
         self._write_words(roof, kind)
 
+    def _cache_ceiling(self, roof: Roof, level: Level) -> Ceiling:
+        words = self.tr("{level}, up to {size}: {rate} {mark}").format(
+            level=self.level_name(level.name), size=memory(int(level.size_bytes)),
+            rate=rate(level.read_bytes_per_s, "B/s"), mark=MEASURED,
+        )  # fmt: skip
+        return Ceiling(roof.flops_per_s, level.read_bytes_per_s, "", words, cache=True)
+
     def _phase_colour(self, phase: str) -> str:
         return theme().groups["draft" if phase == "draft" else GROUP_OF[phase]]
 
@@ -203,16 +225,33 @@ class RooflinePanel(Panel):
             "teacher": self.tr("teacher-forced"),
         }[kind]
 
-    def bound_name(self, bound: str) -> str:
+    def level_name(self, level: str) -> str:
+        """A level of memory as a person reads it."""
+        cache, _, beyond = level.partition(" and ")
+        if beyond:
+            return self.tr("{cache} and memory").format(cache=cache)
+        return self.tr("memory") if level == MEMORY else level
+
+    def bound_name(self, point: Point, roof: Roof) -> str:
         """What limits a point, as a person reads it."""
-        return self.tr("memory-bound") if bound == "memory" else self.tr("compute-bound")
+        if roof.of(point).bound(point.intensity) == "compute":
+            return self.tr("compute-bound")
+        if point.level == MEMORY:
+            return self.tr("memory-bound")
+        return self.tr("memory-bound ({level})").format(level=self.level_name(point.level))
 
     def _write_table(self, roof: Roof | None) -> None:
         heads = [
             (self.tr("Point"), self.tr("A kind of step (circle), or a phase of the chosen kind (square).")),
             (self.tr("FLOP/byte ƒ"), self.tr("Arithmetic intensity: counted operations over counted bytes, derived.")),
             (self.tr("To the roof ƒ"), self.tr("How many times faster the roof would allow it, derived.")),
-            (self.tr("Limit"), self.tr("Left of the ridge memory is the limit, right of it arithmetic.")),
+            (
+                self.tr("Limit"),
+                self.tr(
+                    "Left of the ridge memory is the limit, or the cache that holds all a step walks; "
+                    "right of it arithmetic."
+                ),
+            ),
             (self.tr("Rate ƒ"), self.tr("Counted operations over the measured time, derived.")),
             (self.tr("Roof ƒ"), self.tr("The most that the measured ceilings allow at this intensity.")),
             (self.tr("Time ●"), self.tr("Measured time of these steps or of this phase.")),
@@ -225,8 +264,8 @@ class RooflinePanel(Panel):
             if roof is not None:
                 limits = [
                     Cell(f"{significant(point.factor(roof))}×"),
-                    Cell(self.bound_name(roof.bound(point.intensity))),
-                    Cell(rate(roof.limit(point.intensity), "FLOP/s")),
+                    Cell(self.bound_name(point, roof)),
+                    Cell(rate(roof.of(point).limit(point.intensity), "FLOP/s")),
                 ]
             cells = [
                 Cell(self.kind_name(point.name) if kind else point.name, swatch=colour, bold=kind),
@@ -246,6 +285,8 @@ class RooflinePanel(Panel):
         parts = []
         if roof is None:
             parts.append(self.tr("This recording holds no measured ceilings: record it anew to measure them."))
+        elif roof.busy:
+            parts.append(self.tr("The ceilings were measured on a busy machine: measure again when it is quiet."))
         elif roof.sheet is None:
             parts.append(self.tr("No data sheet is known here for this device."))
         else:
@@ -263,18 +304,28 @@ class RooflinePanel(Panel):
             return ""
         name = self.kind_name(point.name) if point.name in STEP_KINDS else point.name
         if roof is not None and point.factor(roof) < 1:
-            return self.tr(
-                "{name} is over the roof, {factor}× of it ƒ: what it reads stays in a cache, or the ceilings were "
-                "measured while the machine was busy"
-            ).format(name=name, factor=significant(1 / point.factor(roof)))
+            why = (
+                self.tr("the ceilings were measured on a busy machine; measure again")
+                if roof.busy
+                else self.tr("what it reads stays in a faster cache, or the device was slower when it was measured")
+            )
+            return self.tr("{name} is over the roof, {factor}× of it ƒ: {why}").format(
+                name=name, factor=significant(1 / point.factor(roof)), why=why
+            )
         if roof is None:
             return self.tr("{name}: {intensity}, {rate}; without ceilings nothing says what limits it").format(
                 name=name, intensity=_intensity(point.intensity), rate=rate(point.flops_per_s, "FLOP/s")
             )
-        memory_bound = roof.bound(point.intensity) == "memory"
+        over = roof.of(point)
+        memory_bound = over.bound(point.intensity) == "memory"
         form = (
             self.tr(
                 "{name} is memory-bound: {intensity}, under the ridge at {ridge}; {factor}× to the memory ceiling ƒ"
+            )
+            if memory_bound and point.level == MEMORY
+            else self.tr(
+                "{name} is memory-bound: {intensity}, under the ridge at {ridge}; {factor}× to the ceiling of {level}, "
+                "which holds all a step reads ƒ"
             )
             if memory_bound
             else self.tr(
@@ -282,8 +333,8 @@ class RooflinePanel(Panel):
             )
         )
         return form.format(
-            name=name, intensity=_intensity(point.intensity), ridge=_intensity(roof.ridge),
-            factor=significant(point.factor(roof)),
+            name=name, intensity=_intensity(point.intensity), ridge=_intensity(over.ridge),
+            factor=significant(point.factor(roof)), level=self.level_name(point.level),
         )  # fmt: skip
 
     def describe(self, key: str) -> str:
@@ -302,16 +353,19 @@ class RooflinePanel(Panel):
 
     # --- acting -----------------------------------------------------------------------------------------------------
 
+    def _measure(self) -> None:
+        self.context.control.measure_ceilings()
+
     def _kind_chosen(self, index: int) -> None:
         self._kind = str(self.picker.itemData(index))
-        self._seen = (-1, None)
+        self._seen = (-1, None, "")
         self.refresh()
 
     def _picked(self, key: str) -> None:
         self.table.mark_key(key)
         if key in STEP_KINDS:
             self._kind = key
-            self._seen = (-1, None)
+            self._seen = (-1, None, "")
             self.refresh()
 
     # --- arrangement ------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QScrollArea, QVBox
 
 from app.panels.base import Panel, PanelContext
 from app.panels.looking import Looker, look_of, show_look
-from app.panels.models.device_series import extremes, rates, steps_at
+from app.panels.models.device_series import extremes, rates, read_shares, steps_at
 from app.panels.models.ticks import binary_ticks
 from app.selection import Look, Selected
 from app.theme import GRID, PANEL_PADDING, ROW_GAP, theme
@@ -21,6 +21,7 @@ from app.widgets.lane_chart import Lane, LaneChart, decimal_ticks
 from app.widgets.plain import PlainLabel, plain
 from app.widgets.themed_label import ThemedLabel
 from engine.session import metrics
+from engine.session.ceilings import measured_when_busy
 from engine.session.device_series import DeviceSeries, Series, in_range, joules_per_token, mean_of
 from engine.session.store import Session
 
@@ -49,7 +50,7 @@ class UtilisationPanel(Panel):
         self.setObjectName("panel-body")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._series: DeviceSeries | None = None
-        self._seen = (-1, -1)
+        self._seen: tuple[int, int, str] = (-1, -1, "")
         self._stale = True
         self._axis = AXES[0]
         self.axis_picker = QComboBox()
@@ -106,6 +107,8 @@ class UtilisationPanel(Panel):
             value = metrics.utilisation(session, counted, ceiling, steps)
             text = self.tr("not reported") if value is None else f"{percent(value)} {DERIVED}"
             parts.append(f"{label} {text}")
+        if measured_when_busy(session):
+            parts.append(self.tr("ceilings measured on a busy machine"))
         joules = joules_per_token(series, steps)
         if joules is not None:
             parts.append(self.tr("{joules} a token {mark}").format(joules=_energy(joules), mark=DERIVED))
@@ -117,7 +120,7 @@ class UtilisationPanel(Panel):
     def show_session(self, session: Session | None) -> None:
         super().show_session(session)
         self._series = DeviceSeries(session) if session is not None else None
-        self._seen, self._stale = (-1, -1), True
+        self._seen, self._stale = (-1, -1, ""), True
         self.chart.axis.fit()
         if session is not None:
             self.refresh()
@@ -127,7 +130,7 @@ class UtilisationPanel(Panel):
         if session is None or series is None:
             return
         series.update()
-        seen = (len(session.steps), len(session.device_samples))
+        seen = (len(session.steps), len(session.device_samples), session.meta.get("ceilings", ""))
         if seen == self._seen and not self._stale:
             return
         self._seen, self._stale = seen, False
@@ -237,6 +240,11 @@ class UtilisationPanel(Panel):
         if not self._by_step:
             x = session.steps["start_ns"][first_steps].astype(np.float64) / 1e9
         peak = metrics.ceilings(session).get(ceiling)
+        shares = 100 * values / peak if peak else values
+        if counted == "bytes_moved" and peak:
+            peak = metrics.read_ceiling(session, self._range())
+            found = read_shares(session, (0, last), int(self.chart.plot_width))
+            shares = 100 * found[1] if found is not None else shares
         title = self._name(counted)
         steps = self._range()
         mean = metrics.rate_of_steps(session, counted, steps) or 0.0
@@ -254,7 +262,12 @@ class UtilisationPanel(Panel):
         heading = self.tr("{title}  {share} {mark} · {rate} of {peak} measured").format(
             title=title, share=percent(mean / peak), mark=DERIVED, rate=as_rate(mean), peak=as_rate(peak)
         )
-        return Lane(title, heading, x, 100 * values / peak, colour, lambda value: percent(value / 100), lead=lead)
+        busy = measured_when_busy(session)
+        if busy:
+            heading += self.tr(" · ceiling measured under load; measure again")
+        over = busy and len(shares) > 0 and float(shares.max()) > 100  # says nothing about how far beyond
+        return Lane(title, heading, x, shares, colour, lambda value: percent(value / 100), lead=lead,
+                    top=100.0 if over else None, cut=over)  # fmt: skip
 
     def _heading(self, title: str, number: Callable[[float], str], series: Series, mark: str) -> str:
         values = series[1]

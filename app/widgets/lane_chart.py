@@ -34,7 +34,8 @@ def decimal_ticks(top: float, most: int) -> list[float]:
 class Lane:
     """One quantity: a heading with its figures, and a line (x ascending; y in the unit that `number` writes).
 
-    `top` is the value at the upper edge, None for the highest there is; a lane without points says so in its heading.
+    `top` is the value at the upper edge, None for the highest there is; where values are higher it gives way, unless
+    they are to be `cut` off there. A lane without points says so in its heading.
     A value holds from `lead` before its x on: half a step where it stands in the middle of one.
     """
 
@@ -47,6 +48,7 @@ class Lane:
     top: float | None = None
     ticks: Callable[[float, int], list[float]] = decimal_ticks
     lead: float = 0.0
+    cut: bool = False
 
 
 class LaneChart(QWidget):
@@ -159,7 +161,8 @@ class LaneChart(QWidget):
         if not len(lane.x):
             return
         highest = float(lane.y.max())
-        top = lane.top if lane.top is not None and lane.top >= highest else 1.08 * highest or 1.0
+        keeps = lane.top is not None and (lane.cut or lane.top >= highest)
+        top = lane.top if lane.top is not None and keeps else 1.08 * highest or 1.0
         most = max(2, int(box.height() / (2 * height)))
         ticks = next((found for extra in range(4) if len(found := lane.ticks(top, most + extra)) > 1), [0.0])
         self._draw_ticks(painter, box, lane, ticks, top)

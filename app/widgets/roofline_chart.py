@@ -57,6 +57,8 @@ class Ceiling:
     flops_label: str
     bytes_label: str
     dashed: bool = False
+    cache: bool = False
+    """Of a cache: drawn lighter, and its top is that of memory."""
 
 
 class RooflineChart(QWidget):
@@ -160,16 +162,16 @@ class RooflineChart(QWidget):
             left = 10.0 ** self._y[0] / ceiling.bytes_per_s
         start, knee = self.place(left, left * ceiling.bytes_per_s), self.place(ridge, ceiling.flops_per_s)
         end = self.place(10.0 ** self._x[1], ceiling.flops_per_s)
-        colour = QColor(colours.muted if ceiling.dashed else colours.text)
+        colour = QColor(colours.muted if ceiling.dashed or ceiling.cache else colours.text)
         painter.setPen(QPen(colour, 1, Qt.PenStyle.DashLine if ceiling.dashed else Qt.PenStyle.SolidLine))
         painter.save()
         painter.setClipRect(box)
-        painter.drawPolyline(QPolygonF([start, knee, end]))
+        painter.drawPolyline(QPolygonF([start, knee] if ceiling.cache else [start, knee, end]))
         painter.restore()
         metrics = painter.fontMetrics()
         width = metrics.horizontalAdvance(ceiling.flops_label) + 2
         area = QRectF(max(end.x() - width, box.left()), knee.y() - metrics.height() - 2, width, metrics.height())
-        if not any(area.intersects(one) for one in taken) and area.top() >= 0:
+        if ceiling.flops_label and not any(area.intersects(one) for one in taken) and area.top() >= 0:
             painter.drawText(area, Qt.AlignmentFlag.AlignRight, ceiling.flops_label)
             taken.append(area)
         self._draw_slope_label(painter, ceiling, start, knee, taken)

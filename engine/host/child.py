@@ -62,6 +62,8 @@ def main() -> None:
         if service.ended:
             break
         wait_s = service.work()
+        if wait_s is None and not inbox.commands:
+            wait_s = service.rest()
         if wait_s != 0.0 and not inbox.commands:
             inbox.bell.wait(wait_s)
         inbox.bell.clear()

@@ -65,6 +65,10 @@ class SetObservation(Command, frozen=True, tag=True):
     observation: Observation
 
 
+class MeasureCeilings(Command, frozen=True, tag=True):
+    """Measure what the device can do at most, in full, while no run goes on; answered by CeilingsMeasured."""
+
+
 class AddMark(Command, frozen=True, tag=True):
     """Put a note on the timeline, now."""
 
@@ -76,7 +80,18 @@ class Shutdown(Command, frozen=True, tag=True):
 
 
 AnyCommand = (
-    Load | Start | AddRequests | Pause | Resume | StepOnce | Stop | SetSwitches | SetObservation | AddMark | Shutdown
+    Load
+    | Start
+    | AddRequests
+    | Pause
+    | Resume
+    | StepOnce
+    | Stop
+    | SetSwitches
+    | SetObservation
+    | MeasureCeilings
+    | AddMark
+    | Shutdown
 )
 
 _encoder = msgspec.msgpack.Encoder()

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import torch
@@ -21,9 +21,25 @@ from engine.errors import DecodeScopeError, InputError
 from engine.host import protocol
 from engine.measure.ceilings import Ceilings, ceilings_of
 from engine.measure.device import DeviceSampler, open_devices
+from engine.measure.load import is_quiet
 from engine.model.device import total_bytes
 from engine.model.loader import LoadedModel, load_model
-from engine.session.schema import AnyEvent, Loading, ModelReady, Refused, RunEnded, SessionStarted, StateChanged
+from engine.session.schema import (
+    AnyEvent,
+    CeilingsMeasured,
+    Loading,
+    ModelReady,
+    Refused,
+    RunEnded,
+    SessionStarted,
+    StateChanged,
+)
+
+FACTS_OF_CEILINGS: Final = ("model_path", "device", "device_name", "dtype", "threads")
+"""What must be the same for ceilings to hold for another session."""
+LOOK_AGAIN_S: Final = (5.0, 80.0)
+"""How long nothing has gone on before an idle engine looks whether a busy machine has become quiet, at first and at
+most; each look in vain doubles it."""
 
 
 class Service:
@@ -38,6 +54,8 @@ class Service:
         self._start_run = start_run
         self._model: LoadedModel | None = None
         self._ceilings: Ceilings | None = None
+        self._next_look: tuple[float, float] | None = None
+        """(When an idle engine looks at the load, `time.monotonic`; how long it waited for that.)"""
         self._draft: LoadedModel | None = None
         self._unavailable: dict[str, str] = {}
         self._engine: Engine | None = None
@@ -101,6 +119,8 @@ class Service:
                 self._running().set_switches(command.changes)
             case protocol.SetObservation():
                 self._running().observe(command.observation)
+            case protocol.MeasureCeilings():
+                self._measure_ceilings()
             case protocol.Stop():
                 engine = self._running()
                 engine.mark("stop", "")
@@ -153,9 +173,8 @@ class Service:
         if not command.run.requests:
             raise InputError("A run needs at least one request.")
         engine = Engine(self._model, command.run, self._unavailable, self._emit, draft=self._draft)
-        if self._ceilings is None:
-            model = self._model
-            self._ceilings = ceilings_of(model.device, model.dtype, model.device_name, model.weight_bytes)
+        if self._ceilings is None:  # also a busy machine's stay from run to run: `rest` looks when there is time
+            self._ceilings = ceilings_for(self._model)
         self._start_run()
         meta = model_meta(self._model, self._draft)
         meta["ceilings"] = msgspec.json.encode(self._ceilings).decode()
@@ -171,10 +190,41 @@ class Service:
         self._sampler.start()
         self._emit([StateChanged("paused" if command.paused else "running")])
 
+    def _measure_ceilings(self) -> None:
+        if self._engine is not None:
+            raise InputError("A run is going on; stop it before the ceilings are measured.")
+        if self._model is None:
+            raise InputError("No model is loaded.")
+        self._ceilings = ceilings_for(self._model, anew=True)
+        facts = model_meta(self._model)
+        told = msgspec.json.encode(self._ceilings).decode()
+        self._emit([CeilingsMeasured(told, {name: facts[name] for name in FACTS_OF_CEILINGS})])
+
+    def rest(self) -> float | None:
+        """There is nothing to do: where the ceilings are a busy machine's and no run goes on, measure them again once
+        it is quiet, for the runs to come. How long until the next look, None where there is nothing to look for.
+        """
+        if self._engine is not None or self._model is None or self._ceilings is None or self._ceilings.quiet:
+            self._next_look = None
+            return None
+        now = time.monotonic()
+        first_s, most_s = LOOK_AGAIN_S
+        if self._next_look is None:
+            self._next_look = (now + first_s, first_s)
+        elif now >= self._next_look[0]:
+            if is_quiet():
+                self._ceilings = ceilings_for(self._model)
+                if self._ceilings.quiet:
+                    self._next_look = None
+                    return None
+            wait_s = min(2 * self._next_look[1], most_s)
+            self._next_look = (time.monotonic() + wait_s, wait_s)
+        return max(self._next_look[0] - time.monotonic(), 0.001)
+
     def _end(self, reason: Any) -> None:
         if self._engine is not None and reason != "failed":
             self._engine.tell_cost()
-        self._engine = None
+        self._engine, self._next_look = None, None
         if self._sampler is not None:
             self._sampler.stop()
             self._sampler = None
@@ -199,6 +249,11 @@ def sentence_of(error: BaseException) -> str:
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
         return f"not enough memory ({text})."
     return f"{text}."
+
+
+def ceilings_for(model: LoadedModel, anew: bool = False) -> Ceilings:
+    """The ceilings of the device, dtype and size of a model (`ceilings_of`)."""
+    return ceilings_of(model.device, model.dtype, model.device_name, model.weight_bytes, anew=anew)
 
 
 def model_meta(model: LoadedModel, draft: LoadedModel | None = None) -> dict[str, str]:

@@ -1,8 +1,12 @@
-"""This device's own ceilings: how fast it reads memory and multiplies matrices, measured once and kept on disk.
+"""This device's own ceilings: how fast it reads memory and its caches and multiplies matrices, and under what load.
 
-Reading is timed by `torch.sum` of a large array. A copy (`copy_`) would not do: it writes as much as it reads and on a
-CPU first fetches the lines it writes, so it shows a third of what a step that only reads weights can reach, and MBU
-would pass 100 %.
+Reading is timed with the fastest reader the program has (`readers`), at the sizes of the caches and at one that no
+cache holds: the best that was reached counts, so that no step passes it. A copy (`copy_`) would not do: it writes as
+much as it reads and on a CPU first fetches the lines it writes, so it shows a third of what a step that only reads
+weights can reach.
+
+What was measured is kept on disk with the load of the machine meanwhile (`load`). What a busy machine gave is marked,
+serves until there is better, and is measured anew as soon as the machine is quiet.
 """
 
 from __future__ import annotations
@@ -11,13 +15,18 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, time
 from typing import Final
 
 import msgspec
 import psutil
 import torch
 from platformdirs import user_cache_dir
+from torch import Tensor
+
+from engine.measure.caches import cache_levels
+from engine.measure.load import Conditions, LoadMeter, is_quiet
+from engine.measure.readers import WIDTH, readers
 
 REPEATS: Final = 30
 SECONDS: Final = 0.3
@@ -25,24 +34,58 @@ SECONDS: Final = 0.3
 GLANCE_S: Final = 0.03
 """How long each may take where a measurement is known already."""
 BYTES: Final = {"cpu": (128 * 2**20, 2**30), "cuda": (2 * 2**30, 2 * 2**30)}
-"""Least and most bytes that are read: as many as a step reads, since a cache can hold a smaller array whole."""
+"""Least and most bytes that are read of memory: as many as a step reads, since a cache can hold a smaller array."""
+BEYOND: Final = 4
+"""Memory is read over at least so many times the last cache, and twice below it what partly stays there."""
+READ_AT_ONCE: Final = 2**23
+"""A smaller array is read several times in one timing, so that starting threads or kernels does not count."""
 SIDE: Final = {"cpu": 1024, "cuda": 8192}
 
 
+class Level(msgspec.Struct, frozen=True):
+    """Bytes read a second where what is walked again and again is no larger than `size_bytes`.
+
+    `L2`, `L3`; `L3 and memory` where a part stays in the cache.
+    """
+
+    name: str
+    size_bytes: int
+    read_bytes_per_s: float
+
+
 class Ceilings(msgspec.Struct, frozen=True):
-    """Measured peaks: bytes read a second, FLOPs a second of a square matrix product in the model's dtype."""
+    """Measured peaks: bytes read of memory a second, FLOPs a second of a square matrix product in the model's dtype;
+    reading by level of cache, smallest first; and under what load and when they were measured.
+    """
 
     read_bytes_per_s: float
     flops_per_s: float
+    levels: tuple[Level, ...] = ()
+    reader: str = ""
+    """What read memory fastest."""
+    conditions: Conditions | None = None
+    """None in what an older version kept: it did not look."""
+    measured_s: float = 0.0
+    """Seconds since 1970."""
+
+    @property
+    def quiet(self) -> bool:
+        """Whether it is known that the machine was quiet."""
+        return self.conditions is not None and not self.conditions.busy
 
 
 def ceilings_of(
-    device: torch.device, dtype: torch.dtype, device_name: str, weight_bytes: int, folder: Path | None = None
+    device: torch.device,
+    dtype: torch.dtype,
+    device_name: str,
+    weight_bytes: int,
+    folder: Path | None = None,
+    anew: bool = False,
 ) -> Ceilings:
-    """The ceilings of a device, dtype, number of threads and size of model: the best that was ever measured here.
+    """The ceilings of a device, dtype, number of threads and size of model: the best that a quiet machine ever gave.
 
-    They are measured at the first call and kept on disk. Later calls look once more, briefly, and keep what is better:
-    what was measured on a busy machine is no ceiling.
+    They are measured at the first call and kept on disk. Later calls look once more, briefly, and keep what is better;
+    where only a busy machine was measured, they measure in full as soon as it is quiet. `anew` measures in full.
     """
     file = (folder or Path(user_cache_dir("decodescope"))) / "ceilings.json"
     size = read_size(device, weight_bytes)
@@ -50,39 +93,142 @@ def ceilings_of(
     key = f"{device_name} {device.type} {dtype} {threads} threads {size >> 20} MiB torch {torch.__version__}"
     known = _read(file)
     before = known.get(key)
-    found = measure(device, dtype, size) if before is None else measure(device, dtype, size, GLANCE_S)
-    if before is not None:
-        found = Ceilings(
-            max(before.read_bytes_per_s, found.read_bytes_per_s), max(before.flops_per_s, found.flops_per_s)
-        )
-    if found != before:
-        _write(file, {**known, key: found})
-    return found
+    if before is None or before.conditions is None:
+        kept = measure(device, dtype, size)
+    elif anew or (not before.quiet and is_quiet()):
+        kept = better(before, measure(device, dtype, size))
+    else:
+        kept = better(before, glance(device, dtype, size, before.reader))
+    if kept != before:
+        _write(file, {**known, key: kept})
+    return kept
+
+
+def better(known: Ceilings, found: Ceilings) -> Ceilings:
+    """Which of two measurements stands, the later one being `found`.
+
+    A quiet machine's stands over a busy one's, whatever they say. Of two of a kind each figure is the better one.
+    """
+    if known.quiet != found.quiet:
+        return known if known.quiet else found
+    sizes = [(level.name, level.size_bytes) for level in found.levels]
+    if sizes == [(level.name, level.size_bytes) for level in known.levels]:
+        pairs = zip(known.levels, found.levels, strict=True)
+        levels = tuple(max(pair, key=lambda one: one.read_bytes_per_s) for pair in pairs)
+    else:
+        levels = known.levels or found.levels
+    first = found if found.read_bytes_per_s > known.read_bytes_per_s else known
+    rate = first.read_bytes_per_s
+    merged = Ceilings(
+        rate,
+        max(known.flops_per_s, found.flops_per_s),
+        descending(levels, rate),
+        first.reader,
+        first.conditions,
+        first.measured_s,
+    )
+    return known if merged == known else merged
 
 
 def read_size(device: torch.device, weight_bytes: int) -> int:
-    """How many bytes to read for a model of `weight_bytes`: a power of two within `BYTES`, the least where memory is
-    short.
+    """How many bytes of memory to read for a model of `weight_bytes`: no more than its steps walk, rounded down a
+    little, within `BYTES` and beyond every cache; the least where memory is short.
     """
-    least, most = BYTES[device.type]
-    size = min(max(1 << max(0, weight_bytes - 1).bit_length(), least), most)
-    return least if device.type == "cpu" and 4 * size > psutil.virtual_memory().available else size
+    fewest, most = BYTES[device.type]
+    caches = cache_levels(device, torch.get_num_threads())
+    least = min(max(fewest, BEYOND * caches[-1].size_bytes if caches else 0), most)
+    step = 1 << max(0, weight_bytes.bit_length() - 3)
+    size = min(max(weight_bytes - weight_bytes % step, least), most)
+    return fewest if device.type == "cpu" and 4 * size > psutil.virtual_memory().available else size
 
 
-def measure(device: torch.device, dtype: torch.dtype, size: int, seconds: float = SECONDS) -> Ceilings:
-    """Measure both ceilings, reading `size` bytes; the best of a few runs counts: a ceiling is what can be reached.
+def measure(
+    device: torch.device, dtype: torch.dtype, size: int, seconds: float = SECONDS, meter: LoadMeter | None = None
+) -> Ceilings:
+    """Measure the ceilings, reading `size` bytes of memory; the best of a few runs counts: a ceiling is what can be
+    reached. `meter` watches the load meanwhile.
 
     The factors are random: a GPU multiplies equal numbers faster than any real weights, as fewer of its wires switch.
     """
-    read_s, multiply_s = reading_s(device, size, seconds), multiplying_s(device, dtype, seconds)
+    meter = meter if meter is not None else LoadMeter()
+    rate, levels, reader = reading(device, dtype, size, seconds, meter)
+    multiply_s = multiplying_s(device, dtype, seconds)
+    meter.sample()
     release(device)
-    return Ceilings(size / read_s, 2 * SIDE[device.type] ** 3 / multiply_s)
+    flops_per_s = 2 * SIDE[device.type] ** 3 / multiply_s
+    return Ceilings(rate, flops_per_s, levels, reader, meter.conditions(), time())
 
 
-def reading_s(device: torch.device, size: int, seconds: float) -> float:
-    """The shortest time to read `size` bytes."""
+def glance(device: torch.device, dtype: torch.dtype, size: int, reader: str) -> Ceilings:
+    """Measure briefly how fast memory is read by this reader, and matrices multiplied; no cache."""
+    meter = LoadMeter()
     array = torch.ones(size // 4, dtype=torch.float32, device=device)
-    return best_s(array.sum, device, seconds)
+    name = reader if reader in readers(device, dtype) else "torch.sum"
+    rate = rate_of(name, array, size, device, dtype, GLANCE_S, least=1)
+    del array
+    multiply_s = multiplying_s(device, dtype, GLANCE_S)
+    release(device)
+    return Ceilings(rate, 2 * SIDE[device.type] ** 3 / multiply_s, (), name, meter.conditions(), time())
+
+
+def reading(
+    device: torch.device, dtype: torch.dtype, size: int, seconds: float, meter: LoadMeter
+) -> tuple[float, tuple[Level, ...], str]:
+    """(Bytes of memory read a second, the same by level of cache, the reader that was fastest on memory).
+
+    All readers are tried where it takes little time; the two best go on.
+    """
+    array = torch.ones(max(size, 4 * WIDTH) // 4 // WIDTH * WIDTH, dtype=torch.float32, device=device)
+    found = readers(device, dtype)
+    plan = sizes_to_read(device, size)
+    part = seconds / (len(plan) + 2)
+    for _, _, at in plan[-2:-1] or plan:
+        trial = {name: rate_of(name, array, at, device, dtype, part / len(found)) for name in found}
+        found = {name: found[name] for name in sorted(trial, key=lambda name: -trial[name])[:2]}
+    rates: list[dict[str, float]] = []
+    for _, _, at in plan:
+        rates.append({name: rate_of(name, array, at, device, dtype, part / len(found)) for name in found})
+        meter.sample()
+    best = [max(one.values()) for one in rates]
+    levels = tuple(Level(name, most, rate) for (name, most, _), rate in zip(plan[:-1], best[:-1], strict=True))
+    memory = best[-1]
+    return memory, descending(levels, memory), max(rates[-1], key=lambda name: rates[-1][name])
+
+
+def sizes_to_read(device: torch.device, size: int) -> list[tuple[str, int, int]]:
+    """(Name of a level, the most bytes that are judged by it, the bytes to read): the caches, what lies between the
+    last of them and `size`, and memory.
+
+    A cache is read at half its size, as others use it too. Between cache and memory each rung is read at its low end:
+    whatever is judged by it is larger, and cannot be read faster.
+    """
+    caches = [one for one in cache_levels(device, torch.get_num_threads()) if one.size_bytes < size]
+    plan = [(one.name, one.size_bytes, one.size_bytes // 2) for one in caches]
+    low = caches[-1].size_bytes if caches else size
+    while low < size:
+        high = min(2 * low, size)
+        plan.append((f"{caches[-1].name} and memory", high, low))
+        low = high if len(plan) < len(caches) + 3 else size
+    return [*plan, ("memory", 0, size)]
+
+
+def descending(levels: tuple[Level, ...], memory: float) -> tuple[Level, ...]:
+    """The levels, none slower than a larger one or than memory: what is small can be read as fast as what is large."""
+    done: list[Level] = []
+    for level in reversed(levels):
+        least = done[-1].read_bytes_per_s if done else memory
+        done.append(Level(level.name, level.size_bytes, max(level.read_bytes_per_s, least)))
+    return tuple(reversed(done))
+
+
+def rate_of(
+    name: str, array: Tensor, size: int, device: torch.device, dtype: torch.dtype, seconds: float, least: int = 2
+) -> float:
+    """Bytes a second at which the reader of this name reads the first `size` bytes of an array."""
+    part = array[: max(1, size // 4 // WIDTH) * WIDTH]
+    times = max(1, READ_AT_ONCE // part.nbytes)
+    read = readers(device, dtype)[name](part, times)
+    return times * part.nbytes / best_s(read, device, seconds, least)
 
 
 def multiplying_s(device: torch.device, dtype: torch.dtype, seconds: float) -> float:
@@ -99,10 +245,10 @@ def release(device: torch.device) -> None:
         torch.cuda.empty_cache()
 
 
-def best_s(run: Callable[[], object], device: torch.device, seconds: float = SECONDS) -> float:
-    """The shortest of several runs, in seconds; stops early where one takes long."""
+def best_s(run: Callable[[], object], device: torch.device, seconds: float = SECONDS, least: int = 1) -> float:
+    """The shortest of several runs, in seconds; stops early where one takes long, but not before `least` runs."""
     times: list[float] = []
-    while len(times) <= REPEATS and sum(times) < seconds:
+    while len(times) < least or (len(times) <= REPEATS and sum(times) < seconds):
         start = perf_counter()
         run()
         if device.type == "cuda":

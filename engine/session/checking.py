@@ -40,7 +40,7 @@ def _check_facts(session: Session) -> None:
         facts = json.loads(session.meta.get(key) or "{}")
         _require(isinstance(facts, dict), f"the fact {key} is no JSON object")
         if key == "ceilings":
-            _require(all(isinstance(one, int | float) for one in facts.values()), "a measured ceiling is no number")
+            _check_ceilings(facts)
     for model, facts in (("model", session.model_config), ("draft model", session.draft_config)):
         for name in ("layers", "kv_heads", "head_dim", "itemsize", "weight_bytes", "hidden", "ffn", "vocab"):
             size = facts.get(name, 0)
@@ -54,6 +54,20 @@ def _check_facts(session: Session) -> None:
         _require(type(config.step_id) is int and 0 <= config.step_id <= LARGE, "a setting of the switches has no step")
         _require(isinstance(config.switches, dict), "a setting of the switches is no JSON object")
     _require(all(type(count) is int for count in session.dropped.values()), "what was dropped is no count")
+
+
+def _check_ceilings(facts: dict[str, Any]) -> None:
+    levels, conditions = facts.get("levels", []), facts.get("conditions")
+    _require(
+        isinstance(levels, list) and all(isinstance(one, dict) for one in levels), "a level of memory is no object"
+    )
+    rates = [facts.get("read_bytes_per_s", 1.0), facts.get("flops_per_s", 1.0)]
+    for level in levels:
+        rates += [level.get("read_bytes_per_s"), level.get("size_bytes")]
+        _require(isinstance(level.get("name"), str), "a level of memory has no name")
+    _require(all(type(one) in (int, float) and one > 0 for one in rates), "a measured ceiling is no number")
+    _require(conditions is None or isinstance(conditions, dict), "the load at the ceilings' measurement is no object")
+    _require(isinstance(facts.get("reader", ""), str), "the reader of the ceilings has no name")
 
 
 def _check_request(request: Request) -> None:

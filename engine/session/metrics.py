@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.session import rates
+from engine.session.ceilings import least_read_s, measured_when_busy
 from engine.session.gaps import itl_seconds
 from engine.session.pauses import pauses_of
 from engine.session.schema import GROUP_OF, GROUPS, PHASES
@@ -82,6 +83,8 @@ class Summary:
     speculation: dict[str, Any]
     mbu: float | None
     mfu: float | None
+    ceilings_busy: bool
+    """Whether what MBU and MFU are held against was measured on a busy machine."""
     settings: dict[str, Any]
     model: str
     device: str
@@ -137,6 +140,7 @@ def summarise(session: Session, steps: StepRange = None) -> Summary:
         speculation=speculation_figures(session, steps),
         mbu=utilisation(session, "bytes_moved", "read_bytes_per_s", steps),
         mfu=utilisation(session, "flops", "flops_per_s", steps),
+        ceilings_busy=measured_when_busy(session),
         settings=settings(session),
         model=session.meta.get("model", ""),
         device=session.meta.get("device_name", session.meta.get("device", "")),
@@ -441,13 +445,20 @@ def widest_tokens(weights: NDArray[np.float32], share: float) -> int:
 
 
 def ceilings(session: Session) -> dict[str, float]:
-    """This device's measured ceilings, `read_bytes_per_s` and `flops_per_s`; empty where they were not measured."""
-    facts: dict[str, float] = json.loads(session.meta.get("ceilings") or "{}")
-    return facts
+    """This device's measured ceilings, `read_bytes_per_s` (of memory) and `flops_per_s`; empty where they were not
+    measured. Those of its caches, and under what load they were measured: `engine.session.ceilings`.
+    """
+    facts: dict[str, Any] = json.loads(session.meta.get("ceilings") or "{}")
+    return {name: facts[name] for name in ("read_bytes_per_s", "flops_per_s") if name in facts}
 
 
 def utilisation(session: Session, counted: str, ceiling: str, steps: StepRange = None) -> float | None:
-    """MBU (`bytes_moved` against `read_bytes_per_s`) or MFU (`flops` against `flops_per_s`) of the generating steps."""
+    """MBU (`bytes_moved` against `read_bytes_per_s`) or MFU (`flops` against `flops_per_s`) of the generating steps.
+
+    MBU is the least time in which each step's bytes can be read, at the ceiling of the level of memory that holds what
+    it walks (`engine.session.ceilings`), over the steps' time: bytes a second over the bandwidth of memory where no
+    cache holds a step's weights.
+    """
     return utilisation_of(session, counted, ceiling, generation_rows(session, steps))
 
 
@@ -456,6 +467,9 @@ def utilisation_of(session: Session, counted: str, ceiling: str, rows: slice | N
     peak = ceilings(session).get(ceiling)
     table = session.steps
     wall_s = float((table["end_ns"][rows] - table["start_ns"][rows]).sum()) / 1e9
+    if counted == "bytes_moved":
+        least_s = least_read_s(session, rows)
+        return float(least_s.sum()) / wall_s if least_s is not None and wall_s else None
     return float(table[counted][rows].sum()) / wall_s / peak if peak and wall_s else None
 
 
@@ -464,6 +478,18 @@ def rate_of_steps(session: Session, counted: str, steps: StepRange = None) -> fl
     rows = generation_rows(session, steps)
     wall_s = busy_s(session, steps)
     return float(session.steps[counted][rows].sum()) / wall_s if wall_s else None
+
+
+def read_ceiling(session: Session, steps: StepRange = None) -> float | None:
+    """Bytes a second at which the generating steps could read what they moved: that of their level of memory, or the
+    mean over their bytes where they differ; None without ceilings.
+    """
+    rows = generation_rows(session, steps)
+    least_s = least_read_s(session, rows)
+    moved = float(session.steps["bytes_moved"][rows].sum())
+    if least_s is None or not moved:
+        return ceilings(session).get("read_bytes_per_s")
+    return moved / float(least_s.sum())
 
 
 def cumulative_positions(session: Session, steps: StepRange = None) -> NDArray[np.int64]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from engine.session import metrics
 from engine.session.before_after import PairFigures, SideFigures, before_after
+from engine.session.ceilings import ceiling_facts
 from engine.session.comparison import Amount, compare
 from engine.session.device_series import DeviceSeries, in_range, joules_per_token, mean_of
 from engine.session.kv_blocks import BlockHistory, blocks_recorded, switches_at
@@ -175,9 +176,24 @@ def devices(session: Session, steps: StepRange) -> dict[str, Any]:
     return {
         "readings": readings,
         "joules_per_token": joules_per_token(series, steps),
-        "ceilings": metrics.ceilings(session),
+        "ceilings": ceilings(session),
+        "read_ceiling_bytes_per_s": metrics.read_ceiling(session, steps),
         "bytes_per_s": metrics.rate_of_steps(session, "bytes_moved", steps),
         "flops_per_s": metrics.rate_of_steps(session, "flops", steps),
+    }
+
+
+def ceilings(session: Session) -> dict[str, Any]:
+    """What was measured of this device, by level of memory, and under what load; empty where nothing was."""
+    facts = ceiling_facts(session)
+    if facts is None:
+        return {}
+    return {
+        **metrics.ceilings(session),
+        "levels": [asdict(level) for level in facts.levels],
+        "reader": facts.reader,
+        "busy": facts.busy,
+        "conditions": facts.conditions,
     }
 
 
@@ -222,11 +238,16 @@ def _amount(amount: Amount | None) -> dict[str, Any] | None:
 
 
 def _point(point: Point, roof: Roof | None) -> dict[str, Any]:
-    limits: dict[str, Any] = {"bound": None, "roof_flops_per_s": None, "roof_over_rate": None}
+    limits: dict[str, Any] = dict.fromkeys(
+        ("bound", "roof_flops_per_s", "roof_bytes_per_s", "ridge", "level", "roof_over_rate")
+    )
     if roof is not None:
         limits = {
-            "bound": roof.bound(point.intensity),
-            "roof_flops_per_s": roof.limit(point.intensity),
+            "bound": roof.of(point).bound(point.intensity),
+            "roof_flops_per_s": roof.of(point).limit(point.intensity),
+            "roof_bytes_per_s": roof.of(point).bytes_per_s,
+            "ridge": roof.of(point).ridge,
+            "level": point.level,
             "roof_over_rate": point.factor(roof),
         }
     return {

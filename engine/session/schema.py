@@ -265,6 +265,13 @@ class RunEnded(Event, frozen=True, tag=True, array_like=True):
     reason: Literal["finished", "stopped", "failed"]
 
 
+class CeilingsMeasured(Event, frozen=True, tag=True, array_like=True):
+    """The ceilings that now stand, as a session's `ceilings`, and the facts of the model and device they hold for."""
+
+    ceilings: str
+    of: dict[str, str]
+
+
 class Overhead(Event, frozen=True, tag=True, array_like=True):
     """The instrumentation's own cost, as shares of the time that the steps and their records take."""
 
@@ -278,7 +285,7 @@ StoredEvent = (
     SessionStarted | ConfigChanged | RequestArrived | RequestScheduled | RequestFinished | Work | Step | Token
     | Speculation | KvBlock | AttentionRow | DeviceSample | Mark | Dropped
 )  # fmt: skip
-AnyEvent = StoredEvent | Loading | ModelReady | StateChanged | Refused | RunEnded | Overhead
+AnyEvent = StoredEvent | Loading | ModelReady | StateChanged | Refused | RunEnded | CeilingsMeasured | Overhead
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[list[AnyEvent]] = msgspec.msgpack.Decoder(list[AnyEvent])

@@ -187,6 +187,8 @@ class Session:
         match event:
             case schema.SessionStarted():
                 self.meta = {**self.meta, **event.meta}
+            case schema.CeilingsMeasured():
+                self.meta = {**self.meta, "ceilings": event.ceilings}
             case schema.ConfigChanged():
                 self.configs.append(Config(event.id, event.step_id, json.loads(event.json)))
             case schema.RequestArrived():

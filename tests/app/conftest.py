@@ -40,6 +40,8 @@ class ScriptedEngine:
         self.sent: list[protocol.AnyCommand] = []
         self.closed = False
         self.dead = ""
+        self.ceilings: dict[str, object] = {"read_bytes_per_s": 7e9, "flops_per_s": 3e10}
+        self.of: dict[str, str] = {}
         self._answers: deque[list[schema.AnyEvent]] = deque()
         self._bell = threading.Event()
         self._steps = steps
@@ -71,6 +73,9 @@ class ScriptedEngine:
                 self._wanted += 1
             case protocol.Stop():
                 self._end("stopped")
+            case protocol.MeasureCeilings():
+                facts = {"model_path": "", "device": "cpu", "device_name": "a CPU", "dtype": "float32", "threads": "2"}
+                self._answer(schema.CeilingsMeasured(json.dumps(self.ceilings), {**facts, **self.of}))
             case protocol.SetSwitches(changes) if changes.get("kv") == "paged":
                 self._answer(schema.Refused("SetSwitches", "UnavailableError", "kv=paged cannot run here."))
         self._bell.set()

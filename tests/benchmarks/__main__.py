@@ -17,6 +17,7 @@ from tests.benchmarks.machine import facts
 SUITES = (
     "batched_decode",
     "block_map",
+    "ceilings",
     "decode_speed",
     "detail_cost",
     "first_paint",

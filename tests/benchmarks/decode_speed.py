@@ -29,7 +29,7 @@ def run() -> list[dict[str, Any]]:
     The 0.5 B shape runs in float32 twice: from a checkpoint that stores bfloat16, as published ones do, whose weights
     stay so here while the others widen them, and from one that stores float32, where all read the same bytes.
     The machine's reading speed bounds them all: `ceiling` is tokens/s if nothing but the weights were read, as fast as
-    `torch.sum` reads a large array.
+    anything here reads memory.
     """
     rows = [_row("demo", DEMO, "bfloat16", "float32", 200)]
     with tempfile.TemporaryDirectory() as folder:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.session.ceilings import least_read_s
 from engine.session.store import Session
 
 
@@ -53,3 +54,19 @@ def rates(
     totals = np.add.reduceat(session.steps[counted][first:end], edges - first)
     seconds = np.add.reduceat(walls, edges - first) / 1e9
     return edges, totals / np.maximum(seconds, 1e-12)
+
+
+def read_shares(
+    session: Session, steps: tuple[int, int], points: int
+) -> tuple[NDArray[np.int64], NDArray[np.float64]] | None:
+    """(First step, MBU) over each of at most `points` runs of steps, as `rates`; None without ceilings."""
+    first, end = steps[0], min(steps[1] + 1, len(session.steps))
+    least_s = least_read_s(session, slice(first, end))
+    if least_s is None:
+        return None
+    if end <= first:
+        return np.empty(0, np.int64), np.empty(0)
+    edges = np.arange(first, end, max(1, -(-(end - first) // max(1, points))))
+    walls = session.steps["end_ns"][first:end] - session.steps["start_ns"][first:end]
+    seconds = np.add.reduceat(walls, edges - first) / 1e9
+    return edges, np.add.reduceat(least_s, edges - first) / np.maximum(seconds, 1e-12)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from engine.session.ceilings import MEMORY, Level
 from engine.session.metrics import StepRange
 from engine.session.roofline import Point, Roof, RooflineTotals, roof_of
 from engine.session.store import Session
@@ -30,6 +31,12 @@ class RooflineModel:
     @property
     def roof(self) -> Roof | None:
         return roof_of(self.session)
+
+
+def levels_shown(roof: Roof, points: list[Point]) -> list[Level]:
+    """The levels whose roofs are drawn beside memory's: the caches, and what lies between only where a point does."""
+    used = {point.level for point in points}
+    return [level for level in roof.levels if level.name != MEMORY and (" " not in level.name or level.name in used)]
 
 
 def chosen_kind(kinds: list[str], wanted: str) -> str:

@@ -154,7 +154,7 @@ UTILISATION: Final[Texts] = {
     "label": ("figures of steps {info.range.first|count}–{info.range.last|count}",),
     "LaneChart._draw_lane": (
         "Memory bandwidth used (MBU)  {info.mbu|percent} ƒ", "Arithmetic used (MFU)  {info.mfu|percent} ƒ",
-        "{info.devices.bytes_per_s|rate B/s} of {info.devices.ceilings.read_bytes_per_s|rate B/s} measured",
+        "{info.devices.bytes_per_s|rate B/s} of {info.devices.read_ceiling_bytes_per_s|rate B/s} measured",
         "{info.devices.flops_per_s|rate FLOP/s} of {info.devices.ceilings.flops_per_s|rate FLOP/s} measured",
         *(f"{title}  {{info.devices.readings.{device}.{name}.last{over}|{unit}}} ● · "
           f"mean {{info.devices.readings.{device}.{name}.mean{over}|{unit}}} · "
@@ -170,9 +170,14 @@ UTILISATION: Final[Texts] = {
     ),
 }  # fmt: skip
 
+_IN_A_CACHE: Final = (
+    "{@point} is {point_of(point).bound|plain}-bound: {point_of(point).flop_per_byte|rate FLOP/byte}, {~} the ridge at "
+    "{point_of(point).ridge|rate FLOP/byte}; {point_of(point).roof_over_rate|number}× to the ceiling of "
+    "{point_of(point).level|plain}, which holds all a step reads ƒ"
+)
 _VERDICT: Final = (
     "{@point} is {point_of(point).bound|plain}-bound: {point_of(point).flop_per_byte|rate FLOP/byte}, {~} the ridge at "
-    "{info.roofline.ridge|rate FLOP/byte}; {point_of(point).roof_over_rate|number}× to the {~} ceiling ƒ",
+    "{point_of(point).ridge|rate FLOP/byte}; {point_of(point).roof_over_rate|number}× to the {~} ceiling ƒ",
     "{@point} is over the roof, {1 / point_of(point).roof_over_rate|number}× of it ƒ: {~}",
 )
 _POINT: Final = (
@@ -185,21 +190,23 @@ ROOFLINE: Final[Texts] = {
         "{info.roofline.flops_per_s|rate FLOP/s} ●",
         "ridge {info.roofline.ridge|rate FLOP/byte} ƒ",
     ),
-    "label": (*_VERDICT, "Data sheet: {info.roofline.data_sheet.device|plain}, without sparsity. {~}"),
+    "label": (*_VERDICT, _IN_A_CACHE, "Data sheet: {info.roofline.data_sheet.device|plain}, without sparsity. {~}"),
     "table FigureTable": (
         "{@point} / FLOP/byte ƒ: {point_of(point).flop_per_byte|number}",
         "{@point} / To the roof ƒ: {point_of(point).roof_over_rate|number}×",
+        "{@point} / Limit: memory-bound ({point_of(point).level|plain})",
         "{@point} / Rate ƒ: {point_of(point).flops_per_s|rate FLOP/s}",
         "{@point} / Roof ƒ: {point_of(point).roof_flops_per_s|rate FLOP/s}",
         "{@point} / Time ●: {point_of(point).seconds|seconds}",
     ),
-    "tip FigureTable": _POINT,
-    "tip RooflineChart": _POINT,
+    "tip FigureTable": (*_POINT, _IN_A_CACHE),
+    "tip RooflineChart": (*_POINT, f"?{_IN_A_CACHE}"),
     "RooflineChart._draw_ceiling": (
         "compute, {info.roofline.dtype|plain}: {info.roofline.flops_per_s|rate FLOP/s} ●",
     ),
     "RooflineChart._draw_slope_label": (
         "memory: {info.roofline.bytes_per_s|rate B/s} ●",
+        "{@level}, up to {level_of(level).size_bytes|memory}: {level_of(level).read_bytes_per_s|rate B/s} ●",
         "data sheet: {info.roofline.data_sheet.bytes_per_s|rate B/s} ~",
     ),
 }  # fmt: skip

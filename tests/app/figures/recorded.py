@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from app.cli.recording import Recording
 from app.panels.models.batch import preset_runs
@@ -108,7 +108,12 @@ def record_all(folder: Path) -> list[Recorded]:
     hold(flipped.path, flipped.steps // 2, 3_210_000_000)
     _settle(static.path, {"read_bytes_per_s": 1e6, "flops_per_s": 1e6}, {})
     _settle(speculating.path, {"read_bytes_per_s": 1e12, "flops_per_s": 1e10}, {"cpu": ON_A_HOST}, only_first=True)
-    _settle(flipped.path, {"read_bytes_per_s": 1e12, "flops_per_s": 1e13}, {"cpu": ON_A_HOST})
+    levels = [
+        {"name": "L2", "size_bytes": 2**20, "read_bytes_per_s": 5e12},
+        {"name": "L3", "size_bytes": 2**30, "read_bytes_per_s": 4e12},
+    ]
+    busy = {"read_bytes_per_s": 1e12, "flops_per_s": 1e13, "levels": levels, "conditions": {"busy": True}}
+    _settle(flipped.path, busy, {"cpu": ON_A_HOST})
     _settle(gpu.path, {"read_bytes_per_s": 3e12, "flops_per_s": 6e13}, {"cuda": ON_A_GPU, "cpu": ON_A_HOST})
     _as_on_a_gpu(gpu.path)
     return [*found, gpu]
@@ -173,7 +178,7 @@ def _as_on_a_gpu(path: Path) -> None:
         )
 
 
-def _settle(path: Path, ceilings: dict[str, float], readings: dict[str, Readings], only_first: bool = False) -> None:
+def _settle(path: Path, ceilings: dict[str, Any], readings: dict[str, Readings], only_first: bool = False) -> None:
     """Put ceilings and readings in place of those that depend on the hour: a reading in the middle of every step."""
     with closing(sqlite3.connect(path)) as database, database:
         database.execute("UPDATE meta SET value = ? WHERE key = 'ceilings'", (json.dumps(ceilings),))

@@ -126,9 +126,27 @@ class Expected:
         return self.db.rows("SELECT * FROM work WHERE step_id BETWEEN ? AND ? ORDER BY rowid", self.first, self.last)
 
     @cached_property
-    def ceilings(self) -> dict[str, float]:
-        found: dict[str, float] = json.loads(self.db.meta("ceilings"))
+    def ceilings(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.db.meta("ceilings"))
         return found
+
+    def level(self, row: Any) -> dict[str, Any]:
+        """The level of memory a step is judged by."""
+        weights = json.loads(self.db.meta("model_config"))["weight_bytes"]
+        weights += json.loads(self.db.meta("draft_config") or "{}").get("weight_bytes", 0)
+        held = min(row["bytes_moved"], weights + row["kv_used_bytes"])
+        return next(one for one in self.levels if one["size_bytes"] is None or held <= one["size_bytes"])
+
+    @property
+    def levels(self) -> list[dict[str, Any]]:
+        """Caches, smallest first, then memory."""
+        caches = sorted(self.ceilings.get("levels", ()), key=lambda one: one["size_bytes"])
+        memory = {"name": "memory", "size_bytes": None, "read_bytes_per_s": self.ceilings["read_bytes_per_s"]}
+        return [*caches, memory]
+
+    def read_bytes_per_s(self, row: Any) -> float:
+        """The ceiling under which a step reads."""
+        return float(self.level(row)["read_bytes_per_s"])
 
     # --- time -------------------------------------------------------------------------------------------------------
 
@@ -253,7 +271,7 @@ class Expected:
             "device_s": row["device_ns"] / 1e9 if row["device_ns"] >= 0 else None,
             "kind": row["kind"],
             "kernel": row["attention_kernel"],
-            "mbu": row["bytes_moved"] / wall_s / self.ceilings["read_bytes_per_s"],
+            "mbu": row["bytes_moved"] / wall_s / self.read_bytes_per_s(row),
             "mfu": row["flops"] / wall_s / self.ceilings["flops_per_s"],
         }[what]
 
@@ -390,10 +408,8 @@ class Expected:
                 "pass_tokens_per_s": tokens / pass_s, "serial_tokens_per_s": tokens / serial_s,
             }  # fmt: skip
             for side, some, time_s in (("pass", [row], pass_s), ("serial", serial, serial_s)):
-                for name, column, ceiling in (
-                    ("mbu", "bytes_moved", "read_bytes_per_s"), ("mfu", "flops", "flops_per_s"),
-                ):  # fmt: skip
-                    one[f"{side}_{name}"] = sum(step[column] for step in some) / time_s / self.ceilings[ceiling]
+                one[f"{side}_mbu"] = sum(step["bytes_moved"] / self.read_bytes_per_s(step) for step in some) / time_s
+                one[f"{side}_mfu"] = sum(step["flops"] for step in some) / time_s / self.ceilings["flops_per_s"]
             found.append(one)
         return found
 
@@ -466,11 +482,14 @@ class Expected:
         steps = [row for row in self.steps if row["kind"] == kind]
         flops, moved = (sum(row[name] for row in steps) for name in ("flops", "bytes_moved"))
         time_s = sum(row["end_ns"] - row["start_ns"] for row in steps) / 1e9
-        limit = min(self.ceilings["flops_per_s"], flops / moved * self.ceilings["read_bytes_per_s"])
+        top = self.ceilings["flops_per_s"]
+        rate = moved / sum(row["bytes_moved"] / self.read_bytes_per_s(row) for row in steps)
+        limit = min(top, flops / moved * rate)
         return {
             "flops": flops, "bytes": moved, "seconds": time_s, "flop_per_byte": flops / moved,
             "flops_per_s": flops / time_s, "roof_flops_per_s": limit, "roof_over_rate": limit / (flops / time_s),
-            "bound": "memory" if flops / moved < self.roof("ridge") else "compute",
+            "bound": "memory" if flops / moved < top / rate else "compute", "ridge": top / rate,
+            "level": self.level(steps[0])["name"] if steps else None,
         }[what]  # fmt: skip
 
 
@@ -498,7 +517,8 @@ FIGURES: Final[dict[str, Callable[..., Any]]] = {
     r"batch\.(\d+)\.(\w+)": Expected.batch_part,
     r"acceptance_by_request\.(\d+)\.(drafted|accepted)": Expected.by_request,
     r"devices\.readings\.(\w+)\.(\w+)\.(last|mean|most)": Expected.reading,
-    r"devices\.ceilings\.(\w+)": lambda of, name: of.ceilings[name],
+    r"devices\.ceilings\.levels\.(\d+)\.(\w+)": lambda of, index, name: of.levels[int(index)][name],
+    r"devices\.ceilings\.(\w+_s)": lambda of, name: of.ceilings[name],
     r"teacher\.(\d+)\.(\w+)": lambda of, index, name: of.passes()[int(index)][name],
     r"comparison\.(\w+)\.(training|inference)\.(\d+)\.value": Expected.side_of_comparison,
     r"comparison\.(\w+)\.gap(?:\.value)?": Expected.gap_of_comparison,

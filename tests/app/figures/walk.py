@@ -245,7 +245,8 @@ class Walk:
             found: Told = info.roofline.kinds[kind] if kind in kinds else info.roofline.phases[chosen][name]
             return found
 
-        return {"point_of": point_of, "chosen_kind": chosen}
+        levels = {level.name: level for level in info.devices.ceilings.levels}
+        return {"point_of": point_of, "chosen_kind": chosen, "level_of": lambda name: levels[name]}
 
     def _readings(self, _steps: Any, device: str, name: str) -> list[float]:
         found = self.database.column("SELECT value FROM device_samples WHERE device = ? AND name = ?", device, name)

@@ -16,11 +16,15 @@ class RecordingControl:
     def __init__(self) -> None:
         self.probes: list[Probe | None] = []
         self.switches: list[dict[str, Any]] = []
+        self.measured = 0
         self.unavailable: dict[str, str] = {}
         self.suite_progress: tuple[int, int] | None = None
 
     def set_switches(self, changes: dict[str, Any]) -> None:
         self.switches.append(changes)
+
+    def measure_ceilings(self) -> None:
+        self.measured += 1
 
     def set_probe(self, probe: Probe | None) -> None:
         self.probes.append(probe)

@@ -211,3 +211,56 @@ def test_the_sentence_is_never_cut(qtbot: QtBot, width: int, wraps: bool) -> Non
     lines = panel.verdict.heightForWidth(panel.verdict.width())
     assert panel.verdict.height() >= lines
     assert (lines > panel.verdict.sizeHint().height()) == wraps
+
+
+def with_levels(session: Session, l3_bytes: int, busy: bool = False) -> Session:
+    levels = [
+        {"name": "L2", "size_bytes": 2**20, "read_bytes_per_s": 9e10},
+        {"name": "L3", "size_bytes": l3_bytes, "read_bytes_per_s": 6e10},
+        {"name": "L3 and memory", "size_bytes": 4 * l3_bytes, "read_bytes_per_s": 4e10},
+    ]
+    facts = {"read_bytes_per_s": 3e10, "flops_per_s": 2e11, "levels": levels, "conditions": {"busy": busy}}
+    session.meta["ceilings"] = json.dumps(facts)
+    return session
+
+
+def test_a_model_that_lies_in_a_cache_is_judged_by_the_cache(qtbot: QtBot) -> None:
+    session = with_levels(synthetic_session(30), 2**26)
+    panel = roofline_panel(qtbot, session)
+    decode = named(panel, "decode")
+    assert decode["level"] == "L3"
+    assert decode["roof_over_rate"] == pytest.approx(decode["flop_per_byte"] * 6e10 / decode["flops_per_s"])  # type: ignore[operator]
+    row = panel.table.row_of("decode")
+    assert panel.table.cell(row, 3) == "memory-bound (L3)"
+    assert panel.table.cell(row, 5) == rate(decode["flop_per_byte"] * 6e10, "FLOP/s")  # type: ignore[operator]
+    assert f"under the ridge at {rate(2e11 / 6e10, 'FLOP/byte')}" in panel.verdict.text()
+    assert "to the ceiling of L3, which holds all a step reads" in panel.verdict.text()
+
+
+def test_the_chart_draws_the_roofs_of_the_caches(qtbot: QtBot) -> None:
+    panel = roofline_panel(qtbot, with_levels(synthetic_session(30), 2**26))
+    memory, *caches = panel.chart.ceilings
+    assert (memory.bytes_per_s, memory.cache) == (3e10, False)
+    assert [(one.bytes_per_s, one.cache) for one in caches] == [(9e10, True), (6e10, True)]
+    assert caches[1].bytes_label == f"L3, up to 64.0\u2009MiB: {rate(6e10, 'B/s')} ●"
+    panel.show_session(with_levels(synthetic_session(30), 2**24))  # what a step walks fits a part of it only
+    assert [one.bytes_per_s for one in panel.chart.ceilings[1:]] == [9e10, 6e10, 4e10]
+    assert panel.table.cell(panel.table.row_of("decode"), 3) == "memory-bound (L3 and memory)"
+
+
+def test_ceilings_of_a_busy_machine_are_marked_and_the_button_asks_for_others(qtbot: QtBot) -> None:
+    session = with_levels(synthetic_session(30), 2**10, busy=True)
+    panel = roofline_panel(qtbot, session)
+    assert panel.figures().endswith(" · measured on a busy machine")
+    assert "measured on a busy machine" in panel.note.text()
+    facts = json.loads(session.meta["ceilings"])
+    session.meta["ceilings"] = json.dumps({**facts, "read_bytes_per_s": 1e9, "levels": []})
+    panel.refresh()
+    assert panel.verdict.text().startswith("decode is over the roof")
+    assert "measure again" in panel.verdict.text()
+    panel.measure.click()
+    assert panel.context.control.measured == 1  # type: ignore[attr-defined]
+    session.meta["ceilings"] = json.dumps({**facts, "conditions": {"busy": False}})
+    panel.refresh()  # no step came: what was measured again is news enough
+    assert "busy" not in panel.figures() + panel.note.text()
+    assert panel.verdict.text().startswith("decode is memory-bound")

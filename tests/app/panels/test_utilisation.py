@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from pytestqt.qtbot import QtBot
 
 from app.panels.utilisation import GPU_READINGS, UtilisationPanel
-from app.units import memory, percent
+from app.units import memory, percent, rate
 from app.widgets.lane_chart import Lane
 from engine.measure.device import READINGS
 from engine.session import schema
@@ -172,3 +174,40 @@ def test_an_empty_session_draws_nothing_and_says_what_will_come(qtbot: QtBot) ->
     assert panel.is_empty
     assert panel.empty_text().endswith(".")
     panel.grab()
+
+
+def with_ceilings(read: float, busy: bool, *levels: dict[str, object]) -> Session:
+    session = synthetic_session(30)
+    facts = {"read_bytes_per_s": read, "flops_per_s": 2e11, "levels": levels, "conditions": {"busy": busy}}
+    session.meta["ceilings"] = json.dumps(facts)
+    return session
+
+
+def test_a_ceiling_of_a_busy_machine_is_said_and_stretches_no_axis(qtbot: QtBot) -> None:
+    session = with_ceilings(1e9, True)
+    panel = utilisation_panel(qtbot, session)
+    mbu = lane(panel, "Memory bandwidth used")
+    assert mbu.y.max() > 100
+    assert (mbu.top, mbu.cut) == (100.0, True)
+    assert mbu.heading.endswith("ceiling measured under load; measure again")
+    assert "ceilings measured on a busy machine" in panel.figures()
+    session.meta["ceilings"] = json.dumps(
+        {"read_bytes_per_s": 1e12, "flops_per_s": 2e11, "conditions": {"busy": False}}
+    )
+    panel.refresh()
+    mbu = lane(panel, "Memory bandwidth used")
+    assert (mbu.top, mbu.cut) == (None, False)
+    assert "load" not in mbu.heading + panel.figures()
+
+
+def test_a_model_in_a_cache_uses_the_bandwidth_of_the_cache(qtbot: QtBot) -> None:
+    level = {"name": "L3", "size_bytes": 2**30, "read_bytes_per_s": 5e10}
+    session = with_ceilings(1e9, False, level)
+    panel = utilisation_panel(qtbot, session)
+    summary = summarise(session)
+    assert summary.mbu is not None
+    mbu = lane(panel, "Memory bandwidth used")
+    assert f"{percent(summary.mbu)} ƒ" in mbu.heading
+    assert f"of {rate(5e10, 'B/s')} measured" in mbu.heading
+    moved, wall = session.steps["bytes_moved"], session.steps["end_ns"] - session.steps["start_ns"]
+    assert mbu.y.tolist() == pytest.approx((100 * moved / (wall / 1e9) / 5e10).tolist())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,12 +11,14 @@ import pytest
 
 from engine.decode.engine import Engine
 from engine.decode.settings import LoadSpec, Observation, Probe, RequestSpec, RunSpec, Switches
-from engine.host import protocol
+from engine.host import protocol, service
 from engine.host.service import Service
+from engine.measure.ceilings import Ceilings
 from engine.model.loader import LoadedModel
 from engine.session.schema import (
     AnyEvent,
     AttentionRow,
+    CeilingsMeasured,
     ConfigChanged,
     DeviceSample,
     Loading,
@@ -31,6 +34,7 @@ from engine.session.schema import (
     Step,
     Token,
 )
+from tests.engine.measure.fake_load import BUSY, QUIET
 from tests.engine.tiny import save_tiny_llama
 
 
@@ -315,3 +319,84 @@ def test_a_draft_model_is_loaded_beside_its_target(
 def test_without_a_draft_model_drafting_is_refused(bench: Bench) -> None:
     refused = bench.refusal(protocol.Start(run_of(speculate="draft")))
     assert refused.message == "speculate=draft cannot run here: No draft model is loaded."
+
+
+# --- ceilings -------------------------------------------------------------------------------------------------------
+
+
+class Load:
+    """In place of the measurements: whether the machine is busy, and how often each was made."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.busy, self.looks, self.now_s = True, 0, 1000.0
+        self.asked: list[bool] = []
+        monkeypatch.setattr(service, "ceilings_of", self._ceilings_of)
+        monkeypatch.setattr(service, "is_quiet", self._is_quiet)
+        monkeypatch.setattr(time, "monotonic", lambda: self.now_s)
+
+    def _ceilings_of(self, *_: object, anew: bool = False) -> Ceilings:
+        self.asked.append(anew)
+        return Ceilings(1e9, 1e9, conditions=BUSY if self.busy else QUIET)
+
+    def _is_quiet(self) -> bool:
+        self.looks += 1
+        return not self.busy
+
+
+def busy_in(started: AnyEvent) -> bool:
+    assert isinstance(started, SessionStarted)
+    return bool(json.loads(started.meta["ceilings"])["conditions"]["busy"])
+
+
+def test_a_session_keeps_under_what_load_its_ceilings_were_measured(
+    bench: Bench, tiny_llama: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load = Load(monkeypatch)
+    for _ in range(3):  # a suite starts run after run, and none waits for a look at the load
+        assert busy_in(bench.send(protocol.Start(run_of(2)))[0])
+        bench.finish()
+    assert (load.asked, load.looks) == ([False], 0)
+    load.busy = False
+    bench.send(protocol.Load(LoadSpec(str(tiny_llama), device="cpu", dtype="float32")))
+    assert not busy_in(bench.send(protocol.Start(run_of(2)))[0])
+    assert load.asked == [False, False]
+
+
+def test_an_idle_engine_measures_again_once_the_machine_is_quiet(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    load = Load(monkeypatch)
+    assert bench.service.rest() is None  # nothing was measured yet
+    bench.send(protocol.Start(run_of(2)))
+    bench.finish()
+    assert bench.service.rest() == pytest.approx(5.0)
+    assert load.looks == 0
+    bench.send(protocol.Start(run_of(2), paused=True))
+    assert bench.service.rest() is None  # paused is not over
+    bench.send(protocol.Stop())
+    assert bench.service.rest() == pytest.approx(5.0)
+    waits = []
+    for _ in range(6):
+        load.now_s += 1000.0
+        waits.append(bench.service.rest())
+    assert waits == pytest.approx([10.0, 20.0, 40.0, 80.0, 80.0, 80.0])
+    load.now_s += 1.0
+    assert bench.service.rest() == pytest.approx(79.0)
+    assert (load.looks, load.asked) == (6, [False])
+    load.busy = False
+    load.now_s += 100.0
+    assert bench.service.rest() is None
+    assert (load.looks, load.asked) == (7, [False, False])
+    assert bench.service.rest() is None
+    assert not busy_in(bench.send(protocol.Start(run_of(2)))[0])
+
+
+def test_ceilings_are_measured_again_when_asked_for(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    load = Load(monkeypatch)
+    [measured] = bench.send(protocol.MeasureCeilings())
+    assert isinstance(measured, CeilingsMeasured)
+    assert json.loads(measured.ceilings)["conditions"]["busy"]
+    assert measured.of["dtype"] == "float32"
+    assert load.asked == [True]
+    bench.send(protocol.Start(run_of(8)))
+    assert "A run is going on" in bench.refusal(protocol.MeasureCeilings()).message
+    nobody = Bench()
+    assert nobody.refusal(protocol.MeasureCeilings()).message == "No model is loaded."

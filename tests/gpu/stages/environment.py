@@ -120,7 +120,7 @@ def tell_ceilings(setting: Setting, device: torch.device) -> None:
     dtype = torch.float32 if setting.rehearse else torch.bfloat16
     found = measure(device, dtype, 2**24 if setting.rehearse else BYTES["cuda"][1])
     report = setting.report
-    report.figure("reading", found.read_bytes_per_s / 1e12, "TB/s", how="torch.sum", least=0.0)
+    report.figure("reading", found.read_bytes_per_s / 1e12, "TB/s", how=found.reader, least=0.0)
     side = SIDE[device.type]
     report.figure("multiplying", found.flops_per_s / 1e12, "TFLOP/s", how=f"{side}³, {dtype}, random", least=0.0)
     if not setting.rehearse:

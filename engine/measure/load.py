@@ -1,0 +1,197 @@
+"""How busy the machine is while something is measured: what a ceiling was measured under, and whether it counts.
+
+Three readings, since each is blind to something: processor time of other processes (it does not see a hypervisor), time
+stolen by the hypervisor and threads ready to run (counted by the system, in ticks), and a short run pinned to a
+processor against its own repeats (it sees whatever takes the processor away, also what no counter names).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Final, Protocol
+
+import msgspec
+import psutil
+
+LEAST_CORES: Final = 0.2
+LEAST_WAITING: Final = 0.75
+SHARE_OF_CORES: Final = 0.05
+"""Others may use this share of the processors, or as much as the two above, and the machine counts as quiet."""
+STOLEN_CORES: Final = 0.05
+"""Of the processors' time, so much may be stolen by the hypervisor."""
+SPREAD: Final = 0.25
+"""How much longer than the fastest the pinned runs may take on average; a process beside them makes it 1."""
+PINNED_CPUS: Final = 4
+"""The most processors the pinned run is made on."""
+PINNED_RUNS: Final = 8
+PINNED_BYTES: Final = bytes(2**20)
+"""What each pinned run sums: about half a millisecond, from a second-level cache."""
+
+
+class Conditions(msgspec.Struct, frozen=True):
+    """What went on beside a measurement; a reading that this system does not give is None."""
+
+    busy: bool
+    """Whether the measurement is none of a quiet machine."""
+    others_cores: float | None = None
+    """Processors' worth of time that other processes used."""
+    stolen_cores: float | None = None
+    """Processors' worth of time that the hypervisor gave to others."""
+    waiting_threads: float | None = None
+    """Threads of other processes that ran or were ready to, on average."""
+    spread: float | None = None
+    """Mean over shortest of a short pinned run, less one."""
+    cpus: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """The system's counters at one moment, seconds; None where it has none."""
+
+    wall_s: float
+    others_s: float | None
+    stolen_s: float | None
+
+
+class Machine(Protocol):
+    """Where the readings come from; tests give their own."""
+
+    cpus: int
+
+    def counters(self) -> Counters:
+        """The counters now."""
+
+    def running_threads(self) -> int | None:
+        """Threads of other processes that run or are ready to, now."""
+
+    def pinned_spread(self) -> float:
+        """Mean over shortest of a short run repeated on a processor, less one: the worst of a few processors."""
+
+
+class LoadMeter:
+    """Knows the load between its making and `conditions`; `sample` is called now and then in between."""
+
+    def __init__(self, machine: Machine | None = None) -> None:
+        self._machine = machine if machine is not None else ThisMachine()
+        self._spread = self._machine.pinned_spread()
+        self._before = self._machine.counters()
+        self._running: list[int] = []
+
+    def sample(self) -> None:
+        """Look at the run queue; between the runs of a measurement, when nothing of ours should run."""
+        running = self._machine.running_threads()
+        if running is not None:
+            self._running.append(running)
+
+    def conditions(self) -> Conditions:
+        """What went on since this meter was made."""
+        before, now = self._before, self._machine.counters()
+        self.sample()
+        spread = max(self._spread, self._machine.pinned_spread())
+        return judged(
+            self._machine.cpus,
+            _cores(before.others_s, now.others_s, now.wall_s - before.wall_s),
+            _cores(before.stolen_s, now.stolen_s, now.wall_s - before.wall_s),
+            fmean(self._running) if self._running else None,
+            spread,
+        )
+
+
+def judged(
+    cpus: int, others: float | None, stolen: float | None, waiting: float | None, spread: float | None
+) -> Conditions:
+    """The readings (`Conditions`) and whether they are those of a busy machine."""
+    share = SHARE_OF_CORES * cpus
+    limits = (
+        (others, max(LEAST_CORES, share)),
+        (stolen, max(STOLEN_CORES, STOLEN_CORES * cpus)),
+        (waiting, max(LEAST_WAITING, share)),
+        (spread, SPREAD),
+    )
+    busy = any(value is not None and value > limit for value, limit in limits)
+    return Conditions(busy, others, stolen, waiting, spread, cpus)
+
+
+def is_quiet(machine: Machine | None = None, glance_s: float = 0.05) -> bool:
+    """A short look before a measurement that is worth making on a quiet machine only."""
+    meter = LoadMeter(machine)
+    threading.Event().wait(glance_s)  # counters are in ticks of 10 ms
+    return not meter.conditions().busy
+
+
+def _cores(before_s: float | None, now_s: float | None, wall_s: float) -> float | None:
+    if before_s is None or now_s is None or wall_s <= 0:
+        return None
+    return max(0.0, now_s - before_s) / wall_s
+
+
+class ThisMachine:
+    """The readings of the machine this runs on."""
+
+    def __init__(self) -> None:
+        self.cpus = psutil.cpu_count() or 1
+
+    def counters(self) -> Counters:
+        """The counters now; processor time of this process, the measurement itself, is none of the others'."""
+        times = psutil.cpu_times()
+        busy_s = sum(getattr(times, name, 0.0) for name in ("user", "nice", "system", "irq", "softirq"))
+        return Counters(time.perf_counter(), busy_s - time.process_time(), getattr(times, "steal", None))
+
+    def running_threads(self) -> int | None:
+        """By the fourth word of /proc/loadavg, less the threads of this process that run; None elsewhere."""
+        try:
+            words = Path("/proc/loadavg").read_text(encoding="ascii").split()
+            return max(0, int(words[3].split("/")[0]) - own_running_threads())
+        except (OSError, IndexError, ValueError):
+            return None
+
+    def pinned_spread(self) -> float:
+        """The run is pinned to one processor after the other where the system can do that."""
+        if not sys.platform.startswith("linux"):
+            return spread_of(pinned_runs_s())
+        allowed = os.sched_getaffinity(0)
+        stride = -(-len(allowed) // PINNED_CPUS)
+        try:
+            worst = 0.0
+            for cpu in sorted(allowed)[::stride]:
+                os.sched_setaffinity(0, {cpu})
+                worst = max(worst, spread_of(pinned_runs_s()))
+        except OSError:
+            return spread_of(pinned_runs_s())
+        finally:
+            os.sched_setaffinity(0, allowed)
+        return worst
+
+
+def own_running_threads() -> int:
+    """Threads of this process that run or are ready to, the one that asks included; raises OSError."""
+    count = 0
+    for task in Path("/proc/self/task").iterdir():
+        try:
+            state = (task / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[0]
+        except OSError:
+            continue  # it has just ended
+        count += state == "R"
+    return count
+
+
+def pinned_runs_s() -> list[float]:
+    """The times of a short run and its repeats, seconds; the one that warms the cache and the clock up is left out."""
+    times = []
+    for _ in range(PINNED_RUNS + 1):
+        start = time.perf_counter()
+        zlib.crc32(PINNED_BYTES)
+        times.append(time.perf_counter() - start)
+    return times[1:]
+
+
+def spread_of(times_s: list[float]) -> float:
+    """Mean over shortest, less one."""
+    return fmean(times_s) / min(times_s) - 1 if times_s and min(times_s) > 0 else 0.0

@@ -1,0 +1,28 @@
+"""Facts of a session file that become known after its run."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+
+from engine.errors import SessionFileError
+from engine.session.tables import APPLICATION_ID
+
+
+def set_facts(path: str | os.PathLike[str], facts: Mapping[str, str]) -> None:
+    """Put rows of `meta` into a session file that is closed; one that has been moved or deleted stays so.
+
+    Raises SessionFileError where it cannot be written or is no session; it is then as it was.
+    """
+    if not Path(path).is_file():
+        return
+    try:
+        with closing(sqlite3.connect(path)) as database, database:
+            if database.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+                raise SessionFileError(f"{path} is not a DecodeScope session.")
+            database.executemany("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", facts.items())
+    except sqlite3.Error as error:
+        raise SessionFileError(f"The session file {path} cannot be written: {error}.") from error
