@@ -544,6 +544,10 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>共享：{}</translation>
     </message>
     <message>
+        <source>kept: {}</source>
+        <translation>保留：{}</translation>
+    </message>
+    <message>
         <source>evictable: {}</source>
         <translation>可回收：{}</translation>
     </message>
@@ -563,8 +567,12 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>各步的内部碎片</translation>
     </message>
     <message>
-        <source>Internal fragmentation: the share of the reserved memory that holds no live position.</source>
-        <translation>内部碎片：已预留内存中没有存放有效位置的比例。</translation>
+        <source>Internal fragmentation: the share of what requests hold that is not filled.</source>
+        <translation>内部碎片率：请求所占内存中未写入的比例。</translation>
+    </message>
+    <message>
+        <source>What happened to its blocks was not recorded: a session of several runs keeps none of it.</source>
+        <translation>没有记录其块的变化：由多次运行组成的会话不保存这些。</translation>
     </message>
     <message>
         <source>Step {step} ran without blocks (kv is {kv}). Choose kv = paged in the run panel, and the map of its blocks appears here.</source>
@@ -573,6 +581,10 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>after step {step}: {blocks} blocks of {size} positions {measured} · {held} held, {shared} of them shared · {evictable} evictable · {free} free</source>
         <translation>第 {step} 步之后：{blocks} 个块，每块 {size} 个位置 {measured} · 占用 {held}，其中共享 {shared} · 可回收 {evictable} · 空闲 {free}</translation>
+    </message>
+    <message>
+        <source>{kept} kept for a batch that goes on</source>
+        <translation>{kept} 个为未结束的批次保留</translation>
     </message>
     <message>
         <source>held blocks {fill} full {derived}</source>
@@ -591,6 +603,10 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>块 {block}：可回收，保留以备同样的文本再次出现</translation>
     </message>
     <message>
+        <source>block {block}: kept, as the batch of its requests that have ended goes on: {requests}</source>
+        <translation>块 {block}：保留，其已结束的请求所在批次仍在继续：{requests}</translation>
+    </message>
+    <message>
         <source>block {block}: request {request}</source>
         <translation>块 {block}：请求 {request}</translation>
     </message>
@@ -599,16 +615,16 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>块 {block}：由请求 {requests} 共享</translation>
     </message>
     <message>
-        <source>step {step}: internal fragmentation {share} {mark}</source>
-        <translation>第 {step} 步：内部碎片 {share} {mark}</translation>
+        <source>after step {step}: internal fragmentation {share} {mark}</source>
+        <translation>第 {step} 步之后：内部碎片率 {share} {mark}</translation>
     </message>
     <message>
-        <source>1 − used/reserved {} {}</source>
-        <translation>1 − 已用/预留 {} {}</translation>
+        <source>1 − used/held {} {}</source>
+        <translation>1 − 已用/占有 {} {}</translation>
     </message>
     <message>
-        <source>internal fragmentation over the steps</source>
-        <translation>各步的内部碎片</translation>
+        <source>internal fragmentation over the steps · figure after step {}, the last</source>
+        <translation>各步的内部碎片率 · 数值为第 {} 步（最后一步）之后</translation>
     </message>
     <message>
         <source>step</source>
@@ -735,6 +751,20 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>Copy text</source>
         <translation>复制文本</translation>
+    </message>
+</context>
+<context>
+    <name>Failure</name>
+    <message>
+        <source>Something unforeseen went wrong: {}</source>
+        <translation>发生了未预料的错误：{}</translation>
+    </message>
+</context>
+<context>
+    <name>Feed</name>
+    <message>
+        <source>No model is loaded: choose one first.</source>
+        <translation>尚未加载模型：请先选择一个模型。</translation>
     </message>
 </context>
 <context>
@@ -1092,8 +1122,28 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>无缓存 · 若缓存则占 {} {}</translation>
     </message>
     <message>
-        <source>{used} used {measured} · {reserved} reserved {measured} · {share} {derived} · formula {predicted} {mark}</source>
-        <translation>已用 {used} {measured} · 预留 {reserved} {measured} · {share} {derived} · 公式 {predicted} {mark}</translation>
+        <source>{moment} · {used} used {measured} · {held} held {measured} · {reserved} reserved {measured} · fragmentation {share} {derived} · formula {predicted} {mark}</source>
+        <translation>{moment} · 已用 {used} {measured} · 占有 {held} {measured} · 预留 {reserved} {measured} · 碎片率 {share} {derived} · 公式 {predicted} {mark}</translation>
+    </message>
+    <message>
+        <source>not recorded</source>
+        <translation>未记录</translation>
+    </message>
+    <message>
+        <source>at the peak, step {}</source>
+        <translation>峰值，第 {} 步</translation>
+    </message>
+    <message>
+        <source>after step {}</source>
+        <translation>第 {} 步之后</translation>
+    </message>
+    <message>
+        <source>after step {}, the last of the selection</source>
+        <translation>第 {} 步（所选范围的最后一步）之后</translation>
+    </message>
+    <message>
+        <source>after step {}, the last</source>
+        <translation>第 {} 步（最后一步）之后</translation>
     </message>
     <message>
         <source>Show</source>
@@ -1128,16 +1178,40 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>kv 为 none，因此没有缓存；这 {positions} 个位置若缓存将占 {size} {mark}。</translation>
     </message>
     <message>
-        <source>step {step}: {positions} positions alive {mark}</source>
-        <translation>第 {step} 步：{positions} 个有效位置 {mark}</translation>
+        <source>after step {step}: {positions} positions alive {mark}</source>
+        <translation>第 {step} 步之后：{positions} 个存活位置 {mark}</translation>
+    </message>
+    <message>
+        <source>layer {} after step {}</source>
+        <translation>第 {} 层，第 {} 步之后</translation>
+    </message>
+    <message>
+        <source>after step {step}: used {used}, reserved {reserved} {mark}</source>
+        <translation>第 {step} 步之后：已用 {used}，预留 {reserved} {mark}</translation>
+    </message>
+    <message>
+        <source>internal fragmentation {fragmentation} {derived}</source>
+        <translation>内部碎片率 {fragmentation} {derived}</translation>
+    </message>
+    <message>
+        <source>held {held} {measured}, kept for a batch that goes on {kept} {measured}, evictable {evictable} {measured}, nobody&apos;s {free} {derived}</source>
+        <translation>占有 {held} {measured}，为未结束的批次保留 {kept} {measured}，可驱逐 {evictable} {measured}，无主 {free} {derived}</translation>
     </message>
     <message>
         <source>reserved {} {}</source>
         <translation>预留 {} {}</translation>
     </message>
     <message>
+        <source>held {} {}</source>
+        <translation>占有 {} {}</translation>
+    </message>
+    <message>
         <source>used {} {}</source>
         <translation>已用 {} {}</translation>
+    </message>
+    <message>
+        <source>kept {} {}</source>
+        <translation>保留 {} {}</translation>
     </message>
     <message>
         <source>evictable {} {}</source>
@@ -1148,12 +1222,12 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>公式 {} {}</translation>
     </message>
     <message>
-        <source>step</source>
-        <translation>步</translation>
+        <source>KV memory over the steps · figures after step {}, the last</source>
+        <translation>各步的 KV 内存 · 数值为第 {} 步（最后一步）之后</translation>
     </message>
     <message>
-        <source>layer {} at step {}</source>
-        <translation>第 {} 层，第 {} 步</translation>
+        <source>step</source>
+        <translation>步</translation>
     </message>
     <message>
         <source>not kept for this step (detail below “layer”, or no longer in memory)</source>
@@ -1166,12 +1240,6 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>formula 2 · {positions} · {heads} · {dim} · {size} = {result} B {mark}</source>
         <translation>公式 2 · {positions} · {heads} · {dim} · {size} = {result} B {mark}</translation>
-    </message>
-    <message>
-        <source>step {step}: used {used}, reserved {reserved}, evictable {evictable} {mark}
-internal fragmentation {fragmentation} {derived}</source>
-        <translation>第 {step} 步：已用 {used}，预留 {reserved}，可驱逐 {evictable} {mark}
-内部碎片 {fragmentation} {derived}</translation>
     </message>
 </context>
 <context>
@@ -1212,10 +1280,6 @@ internal fragmentation {fragmentation} {derived}</source>
         <translation>推算的 token 数</translation>
     </message>
     <message>
-        <source>How many tokens to project to: this many times the mean time of one.</source>
-        <translation>推算多少个 token：单个 token 平均时间乘以此数。</translation>
-    </message>
-    <message>
         <source>At this &amp;rate</source>
         <translation>按此速率(&amp;R)</translation>
     </message>
@@ -1252,8 +1316,12 @@ internal fragmentation {fragmentation} {derived}</source>
         <translation>延迟</translation>
     </message>
     <message>
-        <source>{mean} a token {measured} · p99 {p99} {measured} · {rate} {derived}</source>
-        <translation>每 token {mean} {measured} · p99 {p99} {measured} · {rate} {derived}</translation>
+        <source>How many tokens to project to: one request&apos;s prefill, and this many times its mean time a token.</source>
+        <translation>推算到多少个 token：一个请求的预填充，加上这么多倍的每 token 平均时间。</translation>
+    </message>
+    <message>
+        <source>{mean} a token {measured} · p99 {p99} {measured}</source>
+        <translation>每 token {mean} {measured} · p99 {p99} {measured}</translation>
     </message>
     <message>
         <source>Run a prompt and the time of every token appears here, part by part.</source>
@@ -1274,6 +1342,10 @@ internal fragmentation {fragmentation} {derived}</source>
     <message>
         <source>tokens = {time} ƒ   (brief: {brief} ~)</source>
         <translation>个 token = {time} ƒ   （需求：{brief} ~）</translation>
+    </message>
+    <message>
+        <source>tokens = {time} ƒ, of that prefill {prefill} ●   (brief: {brief} ~)</source>
+        <translation>个 token = {time} ƒ，其中预填充 {prefill} ●   （需求：{brief} ~）</translation>
     </message>
     <message>
         <source>all {n} steps</source>
@@ -1306,6 +1378,18 @@ internal fragmentation {fragmentation} {derived}</source>
     <message>
         <source>device busy {time} ({share}) ●</source>
         <translation>设备忙碌 {time}（{share}）●</translation>
+    </message>
+    <message>
+        <source>prefill {time} ({share}) ●</source>
+        <translation>预填充 {time}（{share}）●</translation>
+    </message>
+    <message>
+        <source>in {n} steps beside decode</source>
+        <translation>其中 {n} 步与解码同步进行</translation>
+    </message>
+    <message>
+        <source>{n} requests a step: {time} of step time a token ƒ</source>
+        <translation>每步 {n} 个请求：每 token 摊到步时间 {time} ƒ</translation>
     </message>
     <message>
         <source>Step {step} holds no time by layer; detail “layer” records it.</source>
@@ -1363,6 +1447,10 @@ internal fragmentation {fragmentation} {derived}</source>
         <translation>token 间隔</translation>
     </message>
     <message>
+        <source>Prefill</source>
+        <translation>预填充</translation>
+    </message>
+    <message>
         <source>A token&apos;s time</source>
         <translation>单个 token 的时间</translation>
     </message>
@@ -1383,40 +1471,48 @@ internal fragmentation {fragmentation} {derived}</source>
         <translation>平均 ●</translation>
     </message>
     <message>
-        <source>Measured time of the steps over the tokens they emitted.</source>
-        <translation>各步实测时间除以其产生的 token 数。</translation>
+        <source>Measured: what a token of one request took in decode steps, in a batch or not.</source>
+        <translation>实测：一个请求的一个 token 在解码步中所用的时间，无论是否成批。</translation>
+    </message>
+    <message>
+        <source>Half of the decode steps took no longer a token, measured.</source>
+        <translation>一半的解码步每 token 不超过此值（实测）。</translation>
+    </message>
+    <message>
+        <source>Nine decode steps of ten took no longer a token, measured.</source>
+        <translation>十个解码步中有九个每 token 不超过此值（实测）。</translation>
+    </message>
+    <message>
+        <source>99 decode steps of 100 took no longer a token, measured.</source>
+        <translation>一百个解码步中有 99 个每 token 不超过此值（实测）。</translation>
+    </message>
+    <message>
+        <source>Share of a token&apos;s time, derived.</source>
+        <translation>占一个 token 时间的比例（推导）。</translation>
+    </message>
+    <message>
+        <source>From one emission of a request to its next, pauses left out; a gap is its later token&apos;s.</source>
+        <translation>一个请求从一次发出到下一次发出，不计暂停；间隔属于后一个 token。</translation>
+    </message>
+    <message>
+        <source>The steps that computed a request&apos;s prompt, by request; they are in no other row.</source>
+        <translation>计算一个请求的提示所用的步，按请求统计；不计入其他行。</translation>
     </message>
     <message>
         <source>p50 ●</source>
         <translation>p50 ●</translation>
     </message>
     <message>
-        <source>Half of the steps took no longer a token, measured.</source>
-        <translation>一半的步每 token 不超过此值（实测）。</translation>
-    </message>
-    <message>
         <source>p90 ●</source>
         <translation>p90 ●</translation>
-    </message>
-    <message>
-        <source>Nine steps of ten took no longer a token, measured.</source>
-        <translation>十分之九的步每 token 不超过此值（实测）。</translation>
     </message>
     <message>
         <source>p99 ●</source>
         <translation>p99 ●</translation>
     </message>
     <message>
-        <source>99 steps of 100 took no longer a token, measured.</source>
-        <translation>百分之九十九的步每 token 不超过此值（实测）。</translation>
-    </message>
-    <message>
         <source>Share ƒ</source>
         <translation>占比 ƒ</translation>
-    </message>
-    <message>
-        <source>Share of the steps&apos; wall time, derived.</source>
-        <translation>占各步墙钟时间的比例（推导）。</translation>
     </message>
 </context>
 <context>
@@ -1440,6 +1536,26 @@ internal fragmentation {fragmentation} {derived}</source>
     <message>
         <source>layer</source>
         <translation>层</translation>
+    </message>
+    <message>
+        <source>used</source>
+        <translation>已用</translation>
+    </message>
+    <message>
+        <source>held, not yet filled</source>
+        <translation>已占有、尚未写入</translation>
+    </message>
+    <message>
+        <source>kept for a batch that goes on</source>
+        <translation>为未结束的批次保留</translation>
+    </message>
+    <message>
+        <source>evictable</source>
+        <translation>可驱逐</translation>
+    </message>
+    <message>
+        <source>nobody&apos;s</source>
+        <translation>无主</translation>
     </message>
 </context>
 <context>
@@ -1518,8 +1634,28 @@ internal fragmentation {fragmentation} {derived}</source>
         <translation>可回收</translation>
     </message>
     <message>
-        <source>reserved and idle</source>
-        <translation>预留未用</translation>
+        <source>held, not yet filled</source>
+        <translation>已占有、尚未写入</translation>
+    </message>
+    <message>
+        <source>kept for a batch that goes on</source>
+        <translation>为未结束的批次保留</translation>
+    </message>
+    <message>
+        <source>reserved, nobody&apos;s</source>
+        <translation>已预留、无主</translation>
+    </message>
+    <message>
+        <source>held, not yet filled (draft)</source>
+        <translation>已占有、尚未写入（草稿）</translation>
+    </message>
+    <message>
+        <source>Set aside by the draft model&apos;s cache, and nothing is written in it.</source>
+        <translation>草稿模型的缓存已分出，但没有写入内容。</translation>
+    </message>
+    <message>
+        <source>not recorded</source>
+        <translation>未记录</translation>
     </message>
     <message>
         <source>Draft model</source>
@@ -1536,10 +1672,6 @@ internal fragmentation {fragmentation} {derived}</source>
     <message>
         <source>used (draft)</source>
         <translation>已用（草稿）</translation>
-    </message>
-    <message>
-        <source>reserved and idle (draft)</source>
-        <translation>预留未用（草稿）</translation>
     </message>
     <message>
         <source>Activations, at most</source>
@@ -1566,6 +1698,22 @@ internal fragmentation {fragmentation} {derived}</source>
         <translation>模型的 KV 缓存从设备取得的内存，取各缓存合计最大的时刻。</translation>
     </message>
     <message>
+        <source>Holds keys and values of live positions: of requests that had not ended.</source>
+        <translation>存放存活位置（所属请求尚未结束）的键和值。</translation>
+    </message>
+    <message>
+        <source>Set aside for such requests, and nothing is written in it yet.</source>
+        <translation>已分给这些请求，但还没有写入内容。</translation>
+    </message>
+    <message>
+        <source>What requests still have that have ended, until the last one of their static batch has.</source>
+        <translation>已结束的请求仍占着的内存，直到其静态批次的最后一个请求结束。</translation>
+    </message>
+    <message>
+        <source>Taken from the device by the cache, and no request has it.</source>
+        <translation>缓存已从设备取得，但不属于任何请求。</translation>
+    </message>
+    <message>
         <source>A smaller model that proposes tokens: it takes memory as long as it is loaded.</source>
         <translation>提出候选 token 的较小模型：只要已加载，就占用内存。</translation>
     </message>
@@ -1582,24 +1730,12 @@ internal fragmentation {fragmentation} {derived}</source>
         <translation>存放草稿模型对已知 token 的键和值。</translation>
     </message>
     <message>
-        <source>Taken by the draft model&apos;s cache, and nothing is written in it.</source>
-        <translation>已被草稿模型的缓存占用，但尚未写入。</translation>
-    </message>
-    <message>
         <source>What a forward pass needs beside weights and caches at its widest moment.</source>
         <translation>一次前向在最宽时刻除权重和各缓存外所需的内存。</translation>
     </message>
     <message>
-        <source>Holds keys and values of live positions.</source>
-        <translation>存放有效位置的键和值。</translation>
-    </message>
-    <message>
         <source>Held only for possible reuse by a request that begins alike.</source>
         <translation>仅为开头相同的请求可能的复用而保留。</translation>
-    </message>
-    <message>
-        <source>Taken by the cache, and nothing is written in it.</source>
-        <translation>已被缓存占用，但尚未写入。</translation>
     </message>
     <message>
         <source>Taken from the device by the allocator and not handed out.</source>
@@ -1608,6 +1744,14 @@ internal fragmentation {fragmentation} {derived}</source>
     <message>
         <source>Libraries, code, and whatever else lies in it; on a GPU other programs too.</source>
         <translation>库、代码以及其中的其他内容；在 GPU 上还包括其他程序。</translation>
+    </message>
+    <message>
+        <source>Everything at step {step}.</source>
+        <translation>全部为第 {step} 步的数值。</translation>
+    </message>
+    <message>
+        <source>Caches at their peak, step {peak}; all of it, activations and the allocator at their largest of the steps {first}–{last}.</source>
+        <translation>缓存取其峰值（第 {peak} 步）；总量、激活和分配器取第 {first}–{last} 步中的最大值。</translation>
     </message>
     <message>
         <source>not reported</source>
@@ -1651,6 +1795,10 @@ internal fragmentation {fragmentation} {derived}</source>
     <message>
         <source>End the run; its recording is kept</source>
         <translation>结束运行；记录会保留</translation>
+    </message>
+    <message>
+        <source>Measure again how fast this device reads and multiplies at most: MBU and the roofline rest on it</source>
+        <translation>重新测量本设备读取和乘法的最高速度：MBU 和屋顶线以此为据</translation>
     </message>
     <message>
         <source>As the system</source>
@@ -1755,6 +1903,10 @@ internal fragmentation {fragmentation} {derived}</source>
     <message>
         <source>Put a mark here</source>
         <translation>在此处做标记</translation>
+    </message>
+    <message>
+        <source>Measure ceilings again</source>
+        <translation>重新测量上限</translation>
     </message>
     <message>
         <source>Clear selection, else stop</source>
@@ -2081,14 +2233,6 @@ internal fragmentation {fragmentation} {derived}</source>
         <translation>单次前向的墙钟时间；各步的墙钟时间，不含步间空隙。</translation>
     </message>
     <message>
-        <source>Tokens/s ƒ</source>
-        <translation>Token/s ƒ</translation>
-    </message>
-    <message>
-        <source>Generated tokens over that time.</source>
-        <translation>生成的 token 数除以该时间。</translation>
-    </message>
-    <message>
         <source>MBU ƒ</source>
         <translation>MBU ƒ</translation>
     </message>
@@ -2135,6 +2279,14 @@ internal fragmentation {fragmentation} {derived}</source>
     <message>
         <source>{factor}× as long token by token as in one pass {mark}</source>
         <translation>逐个 token 用时为单次前向的 {factor}× {mark}</translation>
+    </message>
+    <message>
+        <source>Tokens/s in steps ƒ</source>
+        <translation>步内 token/s ƒ</translation>
+    </message>
+    <message>
+        <source>Generated tokens over that time: the rate of a run counts what lies between steps too.</source>
+        <translation>生成的 token 数除以该时间；整个运行的速率还计入步与步之间的时间。</translation>
     </message>
     <message>
         <source>Tokens of the steps that the pass finds likeliest too; sampling may differ.</source>
@@ -2373,6 +2525,18 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
         <translation>计算速率</translation>
     </message>
     <message>
+        <source>Measure again</source>
+        <translation>重新测量</translation>
+    </message>
+    <message>
+        <source>Measure ceilings again</source>
+        <translation>重新测量上限</translation>
+    </message>
+    <message>
+        <source>Measure the ceilings of this device again, best while nothing else runs; the last run takes them.</source>
+        <translation>重新测量本设备的上限，最好在没有其他程序运行时；最近一次运行会采用新值。</translation>
+    </message>
+    <message>
         <source>Points under the roof</source>
         <translation>屋顶线下的各点</translation>
     </message>
@@ -2389,6 +2553,10 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
         <translation>{dtype}：{bandwidth} 和 {peak} {measured} · 拐点 {ridge} {derived}</translation>
     </message>
     <message>
+        <source> · measured on a busy machine</source>
+        <translation> · 在繁忙的机器上测得</translation>
+    </message>
+    <message>
         <source>Run a prompt and each kind of step appears here under the ceilings of this device.</source>
         <translation>运行一个提示，各类步骤会出现在这里，位于本设备的上限之下。</translation>
     </message>
@@ -2403,6 +2571,10 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     <message>
         <source>data sheet: {rate} {mark}</source>
         <translation>数据手册：{rate} {mark}</translation>
+    </message>
+    <message>
+        <source>{level}, up to {size}: {rate} {mark}</source>
+        <translation>{level}，至 {size}：{rate} {mark}</translation>
     </message>
     <message>
         <source>prefill</source>
@@ -2425,12 +2597,40 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
         <translation>教师强制</translation>
     </message>
     <message>
+        <source>{cache} and memory</source>
+        <translation>{cache} 与内存</translation>
+    </message>
+    <message>
+        <source>memory</source>
+        <translation>内存</translation>
+    </message>
+    <message>
         <source>memory-bound</source>
         <translation>受内存限制</translation>
     </message>
     <message>
+        <source>Left of the ridge memory is the limit, or the cache that holds all a step walks; right of it arithmetic.</source>
+        <translation>脊点左侧受内存（或容得下整步数据的缓存）限制，右侧受算力限制。</translation>
+    </message>
+    <message>
+        <source>the ceilings were measured on a busy machine; measure again</source>
+        <translation>上限是在繁忙的机器上测得的；请重新测量</translation>
+    </message>
+    <message>
+        <source>what it reads stays in a faster cache, or the device was slower when it was measured</source>
+        <translation>它读取的数据留在更快的缓存中，或者测量时设备较慢</translation>
+    </message>
+    <message>
+        <source>{name} is over the roof, {factor}× of it ƒ: {why}</source>
+        <translation>{name} 高于屋顶，为其 {factor} 倍 ƒ：{why}</translation>
+    </message>
+    <message>
         <source>compute-bound</source>
         <translation>受计算限制</translation>
+    </message>
+    <message>
+        <source>memory-bound ({level})</source>
+        <translation>受内存限制（{level}）</translation>
     </message>
     <message>
         <source>Point</source>
@@ -2461,10 +2661,6 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
         <translation>限制</translation>
     </message>
     <message>
-        <source>Left of the ridge memory is the limit, right of it arithmetic.</source>
-        <translation>拐点左侧受内存限制，右侧受计算限制。</translation>
-    </message>
-    <message>
         <source>Rate ƒ</source>
         <translation>速率 ƒ</translation>
     </message>
@@ -2493,6 +2689,10 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
         <translation>此记录不含实测上限：重新记录即可测量。</translation>
     </message>
     <message>
+        <source>The ceilings were measured on a busy machine: measure again when it is quiet.</source>
+        <translation>上限是在繁忙的机器上测得的：请在空闲时重新测量。</translation>
+    </message>
+    <message>
         <source>No data sheet is known here for this device.</source>
         <translation>此处没有该设备的数据手册。</translation>
     </message>
@@ -2509,16 +2709,16 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
         <translation>只有矩阵乘法计为运算；每次前向每个权重读取一次。</translation>
     </message>
     <message>
-        <source>{name} is over the roof, {factor}× of it ƒ: what it reads stays in a cache, or the ceilings were measured while the machine was busy</source>
-        <translation>{name} 高于屋顶线，为其 {factor}× ƒ：它读取的内容留在缓存中，或测量上限时机器正忙</translation>
-    </message>
-    <message>
         <source>{name}: {intensity}, {rate}; without ceilings nothing says what limits it</source>
         <translation>{name}：{intensity}，{rate}；没有上限就无法说明受什么限制</translation>
     </message>
     <message>
         <source>{name} is memory-bound: {intensity}, under the ridge at {ridge}; {factor}× to the memory ceiling ƒ</source>
         <translation>{name} 受内存限制：{intensity}，低于拐点 {ridge}；距内存上限 {factor}× ƒ</translation>
+    </message>
+    <message>
+        <source>{name} is memory-bound: {intensity}, under the ridge at {ridge}; {factor}× to the ceiling of {level}, which holds all a step reads ƒ</source>
+        <translation>{name} 受内存限制：{intensity}，低于脊点 {ridge}；距 {level}（容得下一步读取的全部数据）的上限 {factor} 倍 ƒ</translation>
     </message>
     <message>
         <source>{name} is compute-bound: {intensity}, over the ridge at {ridge}; {factor}× to the compute ceiling ƒ</source>
@@ -2550,6 +2750,14 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     <message>
         <source>The engine is being started again.</source>
         <translation>正在重新启动引擎。</translation>
+    </message>
+    <message>
+        <source>As this is the second time, it is not started again by itself: Run tries once more.</source>
+        <translation>这是第二次，因此不再自动重新启动：按“运行”可再试一次。</translation>
+    </message>
+    <message>
+        <source>This device reads {bandwidth} of memory and computes {peak} at most.</source>
+        <translation>本设备最多每秒从内存读取 {bandwidth}，计算 {peak}。</translation>
     </message>
 </context>
 <context>
@@ -2875,8 +3083,8 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
         <translation>每秒 token 数</translation>
     </message>
     <message>
-        <source>● measured: over the last second, or the whole run when it is over</source>
-        <translation>● 实测：最近一秒；运行结束后为整次运行</translation>
+        <source>● measured: generated tokens from the first arrival to the last one emitted, pauses left out</source>
+        <translation>● 实测：从首个请求到达至最后一个 token 发出之间生成的 token，不计暂停</translation>
     </message>
     <message>
         <source>Device</source>
@@ -2977,6 +3185,18 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
 {}（实测）
 计算了 {} 个位置</translation>
     </message>
+    <message>
+        <source>{} before it</source>
+        <translation>在其之前{}</translation>
+    </message>
+    <message>
+        <source>paused</source>
+        <translation>已暂停</translation>
+    </message>
+    <message>
+        <source>paused {}</source>
+        <translation>暂停 {}</translation>
+    </message>
 </context>
 <context>
     <name>Summary</name>
@@ -3065,8 +3285,8 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
         <translation>吞吐量</translation>
     </message>
     <message>
-        <source>Tokens over wall time.</source>
-        <translation>token 数除以墙上时间。</translation>
+        <source>A pass&apos;s tokens over its time; generated ones over the run&apos;s, first arrival to last token, no pauses.</source>
+        <translation>一次前向的 token 数除以其时间；生成的 token 数除以运行时间（从首个请求到达至最后一个 token，不计暂停）。</translation>
     </message>
     <message>
         <source>Parallelism</source>
@@ -3376,6 +3596,18 @@ The brief: {claim} ~</source>
         <translation>第 {step} 步：提出并验证了 {proposed} 个草稿 {measured}
 接受 {accepted} 个（{share} {derived}），拒绝 {rejected} 个 {measured}</translation>
     </message>
+    <message>
+        <source>paused</source>
+        <translation>已暂停</translation>
+    </message>
+    <message>
+        <source>between runs {}</source>
+        <translation>两次运行之间 {}</translation>
+    </message>
+    <message>
+        <source>paused {}</source>
+        <translation>暂停 {}</translation>
+    </message>
 </context>
 <context>
     <name>TimelineCanvas</name>
@@ -3445,6 +3677,10 @@ The brief: {claim} ~</source>
     <message>
         <source>{steps} steps · {tokens} tokens · {span} {mark} · idle {idle} {mark}</source>
         <translation>{steps} 步 · {tokens} 个 token · {span} {mark} · 空闲 {idle} {mark}</translation>
+    </message>
+    <message>
+        <source>paused {time} {mark}</source>
+        <translation>暂停 {time} {mark}</translation>
     </message>
     <message>
         <source>steps</source>
@@ -3517,6 +3753,10 @@ The brief: {claim} ~</source>
         <translation>未报告</translation>
     </message>
     <message>
+        <source>ceilings measured on a busy machine</source>
+        <translation>上限是在繁忙的机器上测得的</translation>
+    </message>
+    <message>
         <source>{joules} a token {mark}</source>
         <translation>每 token {joules} {mark}</translation>
     </message>
@@ -3539,6 +3779,10 @@ The brief: {claim} ~</source>
     <message>
         <source>{title}  {share} {mark} · {rate} of {peak} measured</source>
         <translation>{title}  {share} {mark} · {rate}，实测上限 {peak}</translation>
+    </message>
+    <message>
+        <source> · ceiling measured under load; measure again</source>
+        <translation> · 上限是在负载下测得的；请重新测量</translation>
     </message>
     <message>
         <source>{title}: no reading in the selected steps</source>
