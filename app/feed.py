@@ -119,7 +119,7 @@ class Feed(QThread):
         self.unavailable: dict[str, str] = {}
         """Why values of switches cannot run with the model that is loaded, as the engine said."""
         self.state = "starting"
-        self.overhead: float | None = None
+        self.overhead: schema.Overhead | None = None
         """The instrumentation's own cost, a share of the steps' time with their accounts, as the engine said last of
         the run that goes on or was the last; None until it has.
         """
@@ -288,7 +288,7 @@ class Feed(QThread):
                 case schema.CeilingsMeasured():
                     self._on_ceilings(event)
                 case schema.Overhead():
-                    self.overhead = event.share
+                    self.overhead = event
                 case _:
                     stored.append(event)
         self._record(stored)

@@ -12,6 +12,7 @@ from app.units import count, percent, rate
 from app.widgets.elided_label import ElidedLabel
 from app.widgets.plain import PlainLabel, plain
 from engine.session.metrics import tokens_per_s
+from engine.session.schema import Overhead
 from engine.session.store import Session
 
 
@@ -42,6 +43,7 @@ class StatusBar(QStatusBar):
             label.setContentsMargins(GRID, 0, GRID, 0)
         self._now = "starting"
         self._path = ""
+        self._records: float | None = None
         self.restyle()
         self.retranslate()
 
@@ -75,7 +77,7 @@ class StatusBar(QStatusBar):
         self._file.setText("" if not path else name if saved else self.tr("{} (not saved elsewhere)").format(name))
         self._file.setToolTip(plain(path))
 
-    def refresh(self, session: Session | None, live: bool, overhead: float | None) -> None:
+    def refresh(self, session: Session | None, live: bool, overhead: Overhead | None) -> None:
         """Show the session's figures as they are now; `live` says that it is of this engine, which tells its own cost
         (`overhead`: None until it has).
         """
@@ -93,7 +95,11 @@ class StatusBar(QStatusBar):
         dropped = sum(session.dropped.values())
         words = self.tr("{} rows dropped") if dropped else self.tr("nothing dropped")
         self._dropped.setText(words.format(count(dropped)))
-        self._overhead.setText(self.tr("profiler {}").format(percent(overhead)) if live else "")
+        share, records = (None, None) if overhead is None else (overhead.share, overhead.records)
+        self._overhead.setText(self.tr("profiler {}").format(percent(share)) if live else "")
+        if records != self._records:
+            self._records = records
+            self._explain_overhead()
 
     def retranslate(self) -> None:
         """Take the texts of the language in force."""
@@ -104,14 +110,25 @@ class StatusBar(QStatusBar):
             (self._device, self.tr("Device"), self.tr("Where the model runs, in what precision")),
             (self._dropped, self.tr("Dropped detail"),
              self.tr("● measured: attention and layer rows the event queue had no room for; never steps or tokens")),
-            (self._overhead, self.tr("Cost of the profiler"),
-             self.tr("ƒ derived: share of the steps' time that observing takes; "
-                     "a timed span counts as one was measured to cost here")),
         ):  # fmt: skip
             label.setAccessibleName(name)
             label.setToolTip(plain(tip))
+        self._overhead.setAccessibleName(self.tr("Cost of the profiler"))
+        self._explain_overhead()
         self._file.setAccessibleName(self.tr("Recording"))
         self._busy.setAccessibleName(self.tr("Busy"))
+
+    def _explain_overhead(self) -> None:
+        """Say what the profiler's share is a share of, and what it leaves out."""
+        lines = [
+            self.tr("ƒ derived: what this run loses against one at detail “off”; "
+                    "a timed span counts as it was measured among the steps"),
+        ]  # fmt: skip
+        if self._records is not None:
+            lines.append(self.tr("the record of each step, kept at any detail, takes {} beside it").format(
+                percent(self._records)
+            ))  # fmt: skip
+        self._overhead.setToolTip(plain("\n".join(lines)))
 
     def restyle(self) -> None:
         """Take the theme's fonts again."""

@@ -41,6 +41,7 @@ from app.step_strip import StepStrip
 from app.theme import PANEL_PADDING
 from app.translation import Translation
 from app.widgets.plain import plain, title_text
+from engine.session.schema import Overhead
 from engine.session.store import Session
 
 DEFAULT_SIZE = QSize(1600, 1000)
@@ -67,7 +68,7 @@ class MainWindow(QMainWindow):
         self._closing = False
         self.unattended = False
         """Whether the window is closed by the system, with nobody there to answer a dialog."""
-        self._drawn: dict[str, tuple[int, float | None]] = {}
+        self._drawn: dict[str, tuple[int, Overhead | None]] = {}
         """The revision of the Session that each part of the window shows."""
         self.setObjectName("main-window")
         self.setAcceptDrops(True)

@@ -14,13 +14,15 @@ from tests.engine.session.synthetic import synthetic_session
 
 
 def test_the_profilers_own_cost_is_told_as_what_it_is(qtbot: QtBot) -> None:
-    """Spans count at a price that was measured beforehand, so the share is derived and not measured."""
+    """Spans count at a price, so the share is derived; what it leaves out is said beside it."""
     bar = StatusBar()
     qtbot.addWidget(bar)
     session = synthetic_session(4)
-    bar.refresh(session, live=True, overhead=0.0123)
+    bar.refresh(session, live=True, overhead=Overhead(0.0123, 0.0204))
     assert bar._overhead.text() == f"profiler {percent(0.0123)}"
-    assert bar._overhead.toolTip().startswith(f"{DERIVED} derived: ")
+    first, second = bar._overhead.toolTip().split("\n")
+    assert first.startswith(f"{DERIVED} derived: what this run loses against one at detail “off”")
+    assert second == f"the record of each step, kept at any detail, takes {percent(0.0204)} beside it"
     bar.refresh(session, live=False, overhead=None)
     assert bar._overhead.text() == ""
 
