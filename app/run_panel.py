@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from PySide6.QtCore import QEvent, Qt, Signal
@@ -177,6 +178,7 @@ class RunPanel(QWidget):
         self._unavailable = ready.unavailable
         self.switches.set_unavailable(ready.unavailable)
         self.chat.setEnabled(bool(ready.meta.get("chat_template")))
+        self.sampling.suggest(json.loads(ready.meta.get("suggested_sampling") or "{}"))
         self._explain_chat()
 
     def show_session(self, session: Session | None) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import json
 import shlex
 import sys
 import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from app.cli.output import print_json
@@ -34,6 +36,8 @@ def run(options: argparse.Namespace) -> int:
         with Recording(load, progress.watch) as recording:
             try:
                 recording.load()
+                progress.done()
+                say_suggestion(recording.model, spec)
                 session = recording.run(spec, path, command_line())
             finally:
                 kept = f"; the session until then is in {recording.path}" if recording.path else ""
@@ -51,6 +55,15 @@ def run(options: argparse.Namespace) -> int:
         print(summary_text(summary))
         print(f"\nRecorded to {path}")
     return 0
+
+
+def say_suggestion(model: dict[str, str], spec: RunSpec) -> None:
+    """Say how the checkpoint would have its tokens drawn, where nobody said how: the default is greedy."""
+    suggested = json.loads(model.get("suggested_sampling") or "{}")
+    drawn = {replace(request.sampling, seed=0) for request in spec.requests}
+    if suggested and drawn == {Sampling()}:
+        words = " ".join(f"--{name.replace('_', '-')} {value:g}" for name, value in suggested.items())
+        print(f"decodescope: tokens are drawn greedily; this checkpoint suggests {words}.", file=sys.stderr)
 
 
 def command_line() -> str:

@@ -33,6 +33,8 @@ class Recording:
         self._spec = spec
         self._watch = watch
         self._engine = EngineProcess()
+        self.model: dict[str, str] = {}
+        """What the engine told of the model, once it is loaded."""
         self.path: Path | None = None
         """The file of the run that began last."""
 
@@ -58,6 +60,7 @@ class Recording:
                 if isinstance(event, schema.Refused):
                     raise error_of(event)
                 if isinstance(event, schema.ModelReady):
+                    self.model = event.meta
                     return
 
     def run(self, run: RunSpec, path: Path | None, command_line: str = "") -> Session:

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from PySide6.QtCore import QEvent, Qt
-from PySide6.QtWidgets import QDoubleSpinBox, QFormLayout, QLabel, QSpinBox, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QDoubleSpinBox,
+    QFormLayout,
+    QLabel,
+    QPushButton,
+    QSpinBox,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from app.theme import GRID, ROW_GAP
 from app.widgets.plain import PlainLabel, plain
 from engine.decode.settings import Sampling
+from engine.errors import InputError
 
 DEFAULT: Final = Sampling(temperature=0.8, top_p=0.95)
 """What the window starts with: small models repeat themselves under greedy decoding."""
@@ -51,7 +62,12 @@ class SamplingControls(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(ROW_GAP)
+        self._suggested: Sampling | None = None
+        self._suggestion = QPushButton()
+        self._suggestion.clicked.connect(self._take_suggestion)
+        self._suggestion.hide()
         layout.addWidget(self._fold)
+        layout.addWidget(self._suggestion)
         layout.addWidget(self._rows)
         self._rows.hide()
         self.retranslate()
@@ -73,6 +89,21 @@ class SamplingControls(QWidget):
         self._top_p.setValue(sampling.top_p)
         self._min_p.setValue(sampling.min_p)
         self._seed.setValue(sampling.seed)
+
+    def suggest(self, values: dict[str, float]) -> None:
+        """Offer what a checkpoint suggests: sampling by name, empty where it suggests nothing."""
+        try:
+            self._suggested = Sampling(
+                temperature=values.get("temperature", 1.0), top_k=int(values.get("top_k", 0)),
+                top_p=values.get("top_p", 1.0), min_p=values.get("min_p", 0.0),
+            ) if values else None  # fmt: skip
+        except InputError:  # what no draw can follow is no suggestion
+            self._suggested = None
+        self._summarise()
+
+    def _take_suggestion(self) -> None:
+        if self._suggested is not None:
+            self.show_sampling(replace(self._suggested, seed=self._seed.value()))
 
     def retranslate(self) -> None:
         """Take the texts of the language in force."""
@@ -102,21 +133,26 @@ class SamplingControls(QWidget):
 
     def _summarise(self) -> None:
         sampling = self.sampling
-        if sampling.greedy:
-            text = self.tr("Sampling: greedy")
-        else:
-            parts = [self.tr("temperature {}").format(f"{sampling.temperature:g}")]
-            if sampling.top_k:
-                parts.append(f"top-k {sampling.top_k}")
-            if sampling.top_p < 1:
-                parts.append(f"top-p {sampling.top_p:g}")
-            if sampling.min_p > 0:
-                parts.append(f"min-p {sampling.min_p:g}")
-            text = self.tr("Sampling: {}").format(", ".join(parts))
+        text = self.tr("Sampling: greedy") if sampling.greedy else self.tr("Sampling: {}").format(self._words(sampling))
+        offered = self._suggested
+        self._suggestion.setVisible(offered is not None and replace(offered, seed=sampling.seed) != sampling)
+        if offered is not None:
+            self._suggestion.setText(self.tr("Use the model's: {}").format(self._words(offered)))
+            self._suggestion.setToolTip(plain(self.tr("The model's makers suggest this (generation_config.json)")))
         self._fold.setText(text)
         self._fold.setArrowType(Qt.ArrowType.DownArrow if self._fold.isChecked() else Qt.ArrowType.RightArrow)
         self._fold.setAccessibleName(text)
         self._fold.setToolTip(self.tr("How the next token is drawn; takes effect with the next run"))
+
+    def _words(self, sampling: Sampling) -> str:
+        parts = [self.tr("temperature {}").format(f"{sampling.temperature:g}")]
+        if sampling.top_k:
+            parts.append(f"top-k {sampling.top_k}")
+        if sampling.top_p < 1:
+            parts.append(f"top-p {sampling.top_p:g}")
+        if sampling.min_p > 0:
+            parts.append(f"min-p {sampling.min_p:g}")
+        return ", ".join(parts)
 
 
 def _decimal(low: float, high: float, step: float, value: float) -> QDoubleSpinBox:

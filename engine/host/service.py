@@ -262,6 +262,7 @@ def model_meta(model: LoadedModel, draft: LoadedModel | None = None) -> dict[str
         "model": model.name,
         "model_path": str(model.path),
         "chat_template": "yes" if model.tokenizer.chat is not None else "",
+        "suggested_sampling": json.dumps(model.suggested) if model.suggested else "",
         "model_config": json.dumps(model.config.facts(model.dtype, model.weight_bytes, model.decoder.reads)),
         "draft_config": "" if draft is None else json.dumps(draft_facts(draft)),
         "device": str(model.device),

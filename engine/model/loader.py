@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 from typing import Final
@@ -19,6 +19,7 @@ from engine.model.device import choose_device, device_name, free_bytes, make_cur
 from engine.model.families import check_shape, family_of
 from engine.model.hub import REPOSITORY, cache_folder, model_folder, model_name
 from engine.model.processors import usable_cores
+from engine.model.suggested import suggested_sampling
 from engine.model.tokenizer import Tokenizer, load_tokenizer
 from kernels.cpu import library
 from kernels.cpu.streamed_linear import PAIRS
@@ -45,6 +46,8 @@ class LoadedModel:
     dtype: torch.dtype
     weight_bytes: int
     device_name: str
+    suggested: dict[str, float] = field(default_factory=dict)
+    """Sampling by name, as the checkpoint's makers suggest it."""
 
 
 def load_model(spec: LoadSpec, progress: Progress, kernels: bool | None = None) -> LoadedModel:
@@ -79,7 +82,7 @@ def load_model(spec: LoadSpec, progress: Progress, kernels: bool | None = None) 
     progress("Ready", 1.0)
     return LoadedModel(
         config, decoder, tokenizer, path, "demo" if spec.model == "demo" else model_name(path), device, dtype,
-        decoder.weight_bytes, device_name(device),
+        decoder.weight_bytes, device_name(device), suggested_sampling(checkpoint.generation),
     )  # fmt: skip
 
 
