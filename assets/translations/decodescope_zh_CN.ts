@@ -2910,6 +2910,14 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
         <translation>采样：贪心</translation>
     </message>
     <message>
+        <source>Use the model&apos;s: {}</source>
+        <translation>采用模型建议：{}</translation>
+    </message>
+    <message>
+        <source>The model&apos;s makers suggest this (generation_config.json)</source>
+        <translation>模型作者的建议（generation_config.json）</translation>
+    </message>
+    <message>
         <source>temperature {}</source>
         <translation>温度 {}</translation>
     </message>
@@ -3107,8 +3115,12 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
         <translation>分析器的开销</translation>
     </message>
     <message>
-        <source>ƒ derived: share of the steps&apos; time that observing takes; a timed span counts as one was measured to cost here</source>
-        <translation>ƒ 推算：观测所占各步时间的比例；一次计时按本机测得的开销计</translation>
+        <source>ƒ derived: what this run loses against one at detail “off”; a timed span counts as it was measured among the steps</source>
+        <translation>ƒ 推算：本次运行相对于细节级别“关”的运行所损失的部分；每个计时段按在各步之中实测的开销计算</translation>
+    </message>
+    <message>
+        <source>the record of each step, kept at any detail, takes {} beside it</source>
+        <translation>此外，每一步的记录（任何细节级别都保留）占 {}</translation>
     </message>
     <message>
         <source>Recording</source>
