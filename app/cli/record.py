@@ -17,7 +17,17 @@ from app.cli.progress import Progress
 from app.cli.recording import Recording
 from app.cli.requests_file import check_text, read_requests
 from app.cli.table import summary_text
-from engine.decode.settings import LoadSpec, Observation, Probe, RequestSpec, RunSpec, Sampling, Switches, check_range
+from engine.decode.settings import (
+    LoadSpec,
+    Observation,
+    Probe,
+    RequestSpec,
+    RunSpec,
+    Sampling,
+    Switches,
+    check_range,
+    merged,
+)
 from engine.errors import InputError
 from engine.session.json_figures import json_figures
 from engine.session.metrics import summarise
@@ -113,4 +123,6 @@ def run_spec(options: argparse.Namespace) -> RunSpec:
     probe = None
     if options.attention_layer is not None or options.attention_head is not None:
         probe = Probe(options.attention_layer or 0, options.attention_head)
-    return RunSpec(requests, switches, Observation(options.detail, probe, options.nvtx), tuple(options.switch_at))
+    return RunSpec(
+        requests, switches, Observation(options.detail, probe, options.nvtx), tuple(merged(options.switch_at))
+    )

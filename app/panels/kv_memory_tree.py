@@ -9,7 +9,6 @@ from PySide6.QtGui import QColor, QIcon, QPainter, QPaintEvent, QPixmap
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
-    QLabel,
     QSizePolicy,
     QTreeWidget,
     QTreeWidgetItem,
@@ -19,7 +18,7 @@ from PySide6.QtWidgets import (
 
 from app.theme import CAPTION_SCALE, GRID, PANEL_PADDING, ROW_GAP, theme, ui_font
 from app.units import DERIVED, MEASURED, count, memory, percent
-from app.widgets.plain import plain
+from app.widgets.plain import PlainLabel, plain
 from engine.session.device_series import DeviceSeries
 from engine.session.memory import MemoryNode, memory_tree, peak_step
 from engine.session.metrics import StepRange, step_slice
@@ -41,7 +40,7 @@ class MemoryPage(QWidget):
         self._drawn: MemoryNode | None = None
         self._readings: DeviceSeries | None = None
         self.bar = MemoryBar(self)
-        self.moment = QLabel(self)
+        self.moment = PlainLabel(parent=self)
         self.moment.setWordWrap(True)
         self.tree = QTreeWidget(self)
         self.tree.setColumnCount(3)

@@ -175,7 +175,7 @@ class LatencyTable(QTableWidget):
                 elif name == "brief":
                     text = seconds(BRIEF_S.get(part))
                 cell = QTableWidgetItem(text)
-                cell.setToolTip(tips.get(part, ""))
+                cell.setToolTip(plain(tips.get(part, "")))
                 cell.setTextAlignment(left if column == 0 else right)
                 self.setItem(row, column, cell)
 

@@ -29,7 +29,7 @@ from engine.decode.request import Queue, Request, in_order
 from engine.decode.room import check_idle, give_way, readmit
 from engine.decode.sampler import ALTERNATIVES
 from engine.decode.scheduler import Share, retire_finished
-from engine.decode.settings import Observation, RequestSpec, RunSpec, Switches, as_typed, merged
+from engine.decode.settings import Observation, RequestSpec, RunSpec, Switches, as_typed
 from engine.decode.shares import kind_of, next_shares, with_proposals
 from engine.decode.speculation import Proposal
 from engine.decode.teacher import teacher_pass
@@ -87,7 +87,7 @@ class Engine:
         self._teaches = run.teacher_pass
         self._to_teach: deque[Request] = deque()
         make_current(model.device)
-        self._switch_at = merged(run.switch_at)
+        self._switch_at = sorted(run.switch_at, key=lambda change: change.step)
         self._switches = run.switches
         self._check_switches(run)
         self._queue.coming.extend(in_order(self._make_request(spec, 0) for spec in run.requests))

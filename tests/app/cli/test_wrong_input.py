@@ -112,7 +112,8 @@ def test_wrong_input(decodescope: Run, tmp_path: Path, arguments: list[str], wor
     assert done.stdout == ""
     assert words in done.stderr
     assert "Traceback" not in done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+    said = [line for line in done.stderr.strip().splitlines() if not line.startswith("loading: ")]  # where it is slow
+    assert len(said) == 1, done.stderr
     assert (tmp_path / "notes.txt").read_text() == "these are not yours\n"
     assert {path.name for path in tmp_path.glob("*.dscope")} <= {"run.dscope"} & set(arguments)
 

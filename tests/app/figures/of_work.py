@@ -130,7 +130,7 @@ KV_MEMORY: Final[Texts] = {
             f"{name} / Share ƒ: {{peak.{part} / (peak.total or known_bytes)|percent}}",
         )
     ),
-    "tip of QLabel": ("2 · layers · positions · KV heads · head dim · bytes an element",),
+    "tip of PlainLabel": ("2 · layers · positions · KV heads · head dim · bytes an element",),
     "tip of MemoryBar": MOMENTS + tuple(
         f"{name}: {{peak.{part} or 0|memory}}"
         for name, part in (

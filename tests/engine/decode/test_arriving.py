@@ -78,16 +78,13 @@ def test_requests_stand_as_they_were_given_whenever_they_arrive(tiny_model: Load
     assert figures["settings"]["sampling"]["seed"] == 0
 
 
-def test_switches_of_one_step_are_one_change(tiny_model: LoadedModel) -> None:
+def test_switches_of_one_step_are_one_change() -> None:
     changes = [SwitchChange(5, {"kv": "paged"}), SwitchChange(2, {"k": 3}), SwitchChange(5, {"attention": "reference"})]
     assert merged(changes) == [
         SwitchChange(2, {"k": 3}), SwitchChange(5, {"kv": "paged", "attention": "reference"}),
     ]  # fmt: skip
     with pytest.raises(InputError, match="Step 5 cannot switch kv to both paged and none"):
         merged([*changes, SwitchChange(5, {"kv": "none"})])
-    spec = RunSpec((RequestSpec("a", 3),), switch_at=(*changes, SwitchChange(5, {"kv": "none"})))
-    with pytest.raises(InputError, match="Step 5"):
-        drive(tiny_model, spec)
 
 
 def test_a_switch_is_written_as_it_is_typed(tiny_model: LoadedModel) -> None:

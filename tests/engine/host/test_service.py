@@ -274,10 +274,19 @@ def test_a_failing_step_ends_the_run_and_not_the_process(bench: Bench, monkeypat
 
 
 def test_memory_that_a_limit_denies_is_told(bench: Bench) -> None:
-    bench.send(protocol.Start(RunSpec((RequestSpec("ab", 50),), Switches(kv_memory=1000))))
+    refused = bench.refusal(protocol.Start(RunSpec((RequestSpec("ab", 50),), Switches(kv_memory=1000))))
+    assert refused.error == "InputError"
+    assert "bytes of KV memory, and the limit is 1000" in refused.message
+
+
+def test_a_limit_that_is_lowered_too_far_on_the_way_ends_the_run_with_a_sentence(bench: Bench) -> None:
+    bench.send(protocol.Start(RunSpec((RequestSpec("ab", 50, ignore_eos=True),))))
+    bench.steps(3)
+    bench.send(protocol.SetSwitches({"kv_memory": 1000}))
     bench.steps(1)
     refused = next(event for event in bench.events if isinstance(event, Refused))
-    assert "bytes" in refused.message
+    assert refused.error == "InputError"  # the user's own limit: the command line exits with 2
+    assert refused.message.startswith("The limit of the KV memory is too low to go on: 53 positions need ")
     assert RunEnded("failed") in bench.events
 
 
@@ -307,7 +316,12 @@ def test_a_draft_model_is_loaded_beside_its_target(
     assert json.loads(started.meta["draft_config"]) == facts  # it takes memory, whether it drafts or not
     assert ready.meta["draft_config"] == started.meta["draft_config"]
     bench.finish()
-    other = save_tiny_llama(tmp_path / "other", vocab=300)
+    other = save_tiny_llama(tmp_path / "other")
+    renamed = json.loads((other / "tokenizer.json").read_text())
+    renamed["model"]["vocab"]["?"], renamed["model"]["vocab"]["!"] = (
+        renamed["model"]["vocab"]["!"], renamed["model"]["vocab"]["?"]
+    )  # fmt: skip
+    (other / "tokenizer.json").write_text(json.dumps(renamed))
     refused = [
         event
         for event in bench.send(protocol.Load(LoadSpec(str(tiny_llama), str(other))))
