@@ -126,6 +126,7 @@ class LineChart(QWidget):
         painter.setFont(ui_font(CAPTION_SCALE))
         box = self.plot_box()
         self._draw_axes(painter, box)
+        self._draw_title(painter)
         if self.region is not None:
             left, right = (min(max(self._to_x(x, box), box.left()), box.right()) for x in self.region)
             shade = QColor(colours.accent)
@@ -168,10 +169,13 @@ class LineChart(QWidget):
             QRectF(box.right(), below, self.width() - box.right() - GRID, height), Qt.AlignmentFlag.AlignRight,
             self.x_title,
         )  # fmt: skip
-        painter.setPen(QColor(colours.text))
+
+    def _draw_title(self, painter: QPainter) -> None:
+        """The title may hold figures of the session, other than the scales."""
+        painter.setPen(QColor(theme().text))
         title = first_parts(self.title, painter.fontMetrics(), self.width() - 3 * GRID)
         at_left = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
-        painter.drawText(QRectF(3 * GRID, 0, self.width(), height + GRID), at_left, title)  # room for taller scripts
+        painter.drawText(QRectF(3 * GRID, 0, self.width(), self._line_height() + GRID), at_left, title)  # room for taller scripts
 
     def _y_ticks(self, top: float, most: int) -> list[float]:
         return binary_ticks(top, most) if self._binary else round_ticks(0.0, top, most)

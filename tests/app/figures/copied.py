@@ -166,4 +166,5 @@ def _memory(mode: str, env: Env, step: int) -> Rows:
              None if one.state == "free" else one.first, None if one.state == "free" else one.end)
             for one in env["of"](step).blocks
         ]  # fmt: skip
-    return [(path, env["peak"][part]) for path, part in MEMORY.items()]
+    told = set(env["peak"])  # a model alone has no draft
+    return [(path, env["peak"][part]) for path, part in MEMORY.items() if part in told]

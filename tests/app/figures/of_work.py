@@ -68,10 +68,12 @@ KV_MEMORY: Final[Texts] = {
     ),
     "LineChart._draw_labels": (
         *(f"{name} {{end.{name}_bytes|memory}} ●" for name in ("used", "held", "kept", "reserved", "evictable")),
-        "KV memory over the steps", "internal fragmentation over the steps",
-        "figures after step {end.step|count}, the last", "figure after step {end.step|count}, the last",
         "formula {end.formula_bytes|memory} ~",
         "1 − used/held {end.fragmentation|percent} ƒ",
+    ),
+    "LineChart._draw_title": (
+        "KV memory over the steps", "internal fragmentation over the steps",
+        "figures after step {end.step|count}, the last", "figure after step {end.step|count}, the last",
     ),
     "tip LayerBars": (
         "layer {=layer} after step {=step}",
