@@ -29,6 +29,7 @@ from app.theme import CAPTION_SCALE, GRID, PANEL_PADDING, ROW_GAP, theme, ui_fon
 from app.units import count, rate, seconds
 from app.widgets.plain import plain
 from app.widgets.step_columns import StepColumns, StepLatencies, bars_image
+from engine.decode.settings import as_typed
 from engine.session.metrics import run_wall_s, tokens_per_s
 from engine.session.store import STEP_KINDS, Session
 
@@ -527,7 +528,9 @@ def switch_marks(session: Session) -> list[tuple[int, str]]:
     """(step, what changed) for every change of the switches after the run began."""
     marks = []
     for before, after in zip(session.configs, session.configs[1:], strict=False):
-        changed = [f"{name}={value}" for name, value in after.switches.items() if before.switches.get(name) != value]
+        changed = [
+            f"{name}={as_typed(value)}" for name, value in after.switches.items() if before.switches.get(name) != value
+        ]
         if changed:
             marks.append((after.step_id, ", ".join(changed)))
     return marks

@@ -7,11 +7,13 @@ import json
 import sys
 from typing import Any
 
+from engine.session.plain import plain
+
 
 def print_json(value: dict[str, Any]) -> None:
-    """One JSON object on one line; escaped where standard output is not UTF-8."""
+    """One JSON object on one line; escaped where standard output is not UTF-8, null for what is not finite."""
     utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
-    print(json.dumps(value, ensure_ascii=not utf8))
+    print(json.dumps(plain(value), ensure_ascii=not utf8, allow_nan=False))
 
 
 def escape_what_cannot_be_shown() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Final
 
+import numpy as np
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
@@ -449,7 +450,9 @@ class AttentionPanel(Panel):
         feed, text = self._feed, self._text
         shown, sentence = self._shown_query()
         weights = NO_WEIGHTS if feed is None or shown is None else feed.row(shown)
-        if len(weights):
+        if not np.isfinite(weights).all():
+            sentence += " " + self.tr("no token: the probabilities of this row are not finite")
+        elif len(weights):
             best = int(weights.argmax())
             sentence += " " + self.tr(
                 "most at {token}, {share} · entropy {nats} nats ƒ · 90 % of it on {few} of the {all} tokens up to it ƒ"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 import numpy as np
@@ -182,6 +183,8 @@ class HeadGrid(QWidget):
     def entropy_text(self, head: int, room: float) -> str:
         """The number over a head's picture, with as many figures as there is room for beside the head's own."""
         entropy, metrics = self.entropy(head), QFontMetricsF(ui_font(CAPTION_SCALE))
+        if entropy is not None and not math.isfinite(entropy):
+            return NOT_APPLICABLE
         texts = [] if entropy is None else [significant(entropy), significant(entropy, 2), f"{entropy:.1f}"]
         number = metrics.horizontalAdvance(f"{head} ")
         return next((text for text in texts if number + metrics.horizontalAdvance(text) <= room), "")

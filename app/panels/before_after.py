@@ -28,6 +28,7 @@ from app.widgets.factor_chart import Factor, FactorChart
 from app.widgets.plain import PlainLabel, plain
 from app.widgets.themed_label import ThemedLabel
 from engine.decode.improvements import REPEATS, TOKENS
+from engine.session.metrics import by_id
 from engine.session.store import Session
 
 PROMPT: Final = "The cat sits on"
@@ -159,8 +160,8 @@ class BeforeAfterPanel(Panel):
     @property
     def prompt(self) -> str:
         """The prompt of the session that is looked at."""
-        requests = self.session.requests if self.session is not None else {}
-        return next((request.prompt for request in requests.values()), PROMPT)
+        requests = by_id(self.session) if self.session is not None else []
+        return next((request.prompt for request in requests), PROMPT)
 
     def measure(self) -> None:
         """Measure every improvement that can run here."""

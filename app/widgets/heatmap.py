@@ -23,7 +23,7 @@ SHADES: Final = 255
 
 
 def shade(values: NDArray[np.float32], log: bool, top: float = 1.0) -> NDArray[np.uint8]:
-    """Probabilities to shades: uint8 of the same shape, 0 where a value is negative (not recorded), else 1 to 255.
+    """Probabilities to shades: uint8 of the same shape, 0 where one is negative (not recorded) or NaN, else 1 to 255.
 
     `top` is the probability that has the last shade; what lies above it has the same.
     """
@@ -33,8 +33,9 @@ def shade(values: NDArray[np.float32], log: bool, top: float = 1.0) -> NDArray[n
             scaled = (np.log10(np.maximum(values, LOG_FLOOR)) - floor) / max(np.log10(top) - floor, 1e-6)
     else:
         scaled = values / np.float32(top) if top != 1.0 else values
-    shades: NDArray[np.uint8] = np.clip(np.rint(scaled * (SHADES - 1)) + 1, 1, SHADES).astype(np.uint8)
-    shades[values < 0] = NOT_RECORDED
+    with np.errstate(invalid="ignore"):
+        shades: NDArray[np.uint8] = np.clip(np.rint(scaled * (SHADES - 1)) + 1, 1, SHADES).astype(np.uint8)
+    shades[~(values >= 0)] = NOT_RECORDED
     return shades
 
 

@@ -130,7 +130,11 @@ class DraftProposer:
         finite = torch.isfinite(logits.amax(-1)).tolist()
         if not all(finite):
             run = runs[finite.index(False)]
-            raise not_finite(self._model, [*run.request.tokens, *run.drafts], "The draft model's logits")
+            raise not_finite(self._model, self._known([*run.request.tokens, *run.drafts]), "The draft model's logits")
+
+    def _known(self, tokens: list[int]) -> list[int]:
+        """What the draft model is fed: a token in the target's padding is nothing to it, but does take a position."""
+        return [min(token, self._model.config.vocab - 1) for token in tokens]
 
     def _draft_one(self, runs: list[Run]) -> None:
         """One pass of the draft model: each run is fed what it lacks and draws one more token."""
@@ -138,8 +142,7 @@ class DraftProposer:
         for run in runs:
             text = [*run.request.tokens, *run.drafts]
             first = len(run.fed)
-            # A token in the target's padding is nothing to the draft model, but it does take a position.
-            parts.append((run.request.id, first, [min(token, self._model.config.vocab - 1) for token in text[first:]]))
+            parts.append((run.request.id, first, self._known(text[first:])))
             run.fed = text
         batch = Batch.of(parts, device=str(self._model.device))
         self._cache.begin(batch)

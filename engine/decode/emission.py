@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from engine.decode.decide import Drawn
+from engine.decode.not_finite import check_finite
 from engine.decode.request import Request
 from engine.decode.sampler import Choice
 from engine.session.schema import FinishReason, Token, TokenSource
@@ -41,10 +42,14 @@ def token_event(emission: Emission, token: int, step: int, emitted_ns: int) -> T
 
 
 def emit_tokens(drawn: Drawn, eos_token_ids: Collection[int]) -> list[Emission]:
-    """Append what was drawn to the request, up to the token that ends it; sets `finish_reason` there."""
+    """Append what was drawn to the request, up to the token that ends it; sets `finish_reason` there.
+
+    Raises NotANumberError at a token whose logits were not finite; what stands after the text's end may have any.
+    """
     request = drawn.request
     emissions = []
     for index, choice in enumerate(drawn.choices):
+        check_finite(choice, request)
         position = request.known
         request.tokens.append(choice.token_id)
         text = request.detokenizer.push(choice.token_id)

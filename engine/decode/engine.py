@@ -22,7 +22,7 @@ from engine.decode.batching import make_scheduler
 from engine.decode.capabilities import check_available
 from engine.decode.decide import Drawn, decide
 from engine.decode.emission import Emission, emit_tokens, token_event
-from engine.decode.not_finite import check_finite
+from engine.decode.not_finite import NotANumberError, not_finite
 from engine.decode.preparing import make_batch
 from engine.decode.proposing import make_proposer
 from engine.decode.request import Queue, Request, in_order
@@ -225,7 +225,7 @@ class Engine:
             self._probe.begin({one.request.id: one.request.computed.end for one in shares if one.request is not None})
         logits = self._model.decoder.forward(batch, self._cache, self._attention, timer, self._probe)  # [R, vocab]
         drawn = decide(logits, [share for share in shares if share.complete], self._alternatives, timer)
-        self._account(start_ns, shares, batch, drawn, self._emissions(drawn), timer)
+        self._account(start_ns, shares, batch, drawn, self._emissions(shares, drawn), timer)
         return True
 
     # --- captured steps: launch and landing apart, so that the next one is launched in between ------------------------
@@ -274,7 +274,7 @@ class Engine:
         self._flight = self._launch_next(flight)
         thrown = {r.id for share in flight.shares if (r := share.request) is not None and r.finished}
         drawn, times = self._graphs.land(flight, self._alternatives, self._timer)
-        emissions = self._emissions(drawn)
+        emissions = self._emissions(flight.shares, drawn)
         self._account(start_ns, flight.shares, flight.batch, drawn, emissions, times, flight, thrown)
         if self._flight is not None:
             self._graphs.commit(self._flight)
@@ -288,10 +288,15 @@ class Engine:
     def _alternatives(self) -> int:
         return 0 if self._observation.detail == "off" else ALTERNATIVES
 
-    def _emissions(self, drawn: list[Drawn]) -> list[Emission]:
-        check_finite(drawn, self._model)
-        with self._timer("detokenize"):
-            return [emission for one in drawn for emission in emit_tokens(one, self._model.tokenizer.eos_token_ids)]
+    def _emissions(self, shares: list[Share], drawn: list[Drawn]) -> list[Emission]:
+        try:
+            with self._timer("detokenize"):
+                return [emission for one in drawn for emission in emit_tokens(one, self._model.tokenizer.eos_token_ids)]
+        except NotANumberError as found:
+            for one in drawn:  # no token of this step is told, so nobody ended in it
+                one.request.finish_reason = None
+            fed = next([*one.request.tokens[: one.end], *one.drafts] for one in shares if one.request is found.request)
+            raise not_finite(self._model, fed) from None
 
     def _retire(self, finished: list[Request]) -> None:
         """Let finished requests leave, and whatever was kept for them."""

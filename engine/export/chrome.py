@@ -18,7 +18,7 @@ import numpy as np
 from engine.errors import SessionFileError
 from engine.export.readable import slice_name
 from engine.export.whole import replacing
-from engine.session.metrics import OTHER, phase_table_s, step_slice
+from engine.session.metrics import OTHER, by_id, phase_table_s, step_slice
 from engine.session.pauses import pauses_of
 from engine.session.schema import GROUP_OF, PHASES
 from engine.session.store import LAUNCHES, STEP_KINDS, TOKEN_SOURCES, Session
@@ -168,7 +168,7 @@ def _tokens(session: Session) -> Iterator[Json]:
 def _requests(session: Session) -> Iterator[Json]:
     """Each request as an async pair from arrival to its end, with its wait for the scheduler nested inside."""
     last_ns = int(session.steps["end_ns"].max()) if len(session.steps) else 0
-    for request in session.requests.values():
+    for request in by_id(session):
         end_ns = request.finished_ns if request.finished_ns is not None else max(last_ns, request.arrived_ns)
         common = {"cat": "request", "id": request.id, "pid": REQUESTS, "tid": 0}
         name = f"request {request.id}"

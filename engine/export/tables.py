@@ -14,7 +14,7 @@ from engine.errors import SessionFileError
 from engine.export.readable import cells
 from engine.export.whole import filling
 from engine.session.columns import Columns
-from engine.session.metrics import phase_table_s
+from engine.session.metrics import by_id, phase_table_s
 from engine.session.schema import PHASES
 from engine.session.store import BLOCK_EVENTS, LAUNCHES, STEP_INTS, STEP_KINDS, TOKEN_SOURCES, Request, Session
 
@@ -46,7 +46,7 @@ def write_tables(session: Session, folder: str | os.PathLike[str], utf8_mark: bo
 def _tables(session: Session) -> Iterator[tuple[str, Sequence[str], Iterable[Sequence[Any]]]]:
     yield "meta", ("key", "value"), session.meta.items()
     yield "configs", ("id", "step_id", "switches"), ((c.id, c.step_id, json.dumps(c.switches)) for c in session.configs)
-    yield "requests", REQUEST_COLUMNS, map(_request, session.requests.values())
+    yield "requests", REQUEST_COLUMNS, map(_request, by_id(session))
     yield "steps", (*STEP_INTS, "kind", "attention_kernel", "launch", *(f"{p}_us" for p in PHASES)), _steps(session)
     yield (
         "step_layers",

@@ -142,6 +142,7 @@ def attention(session: Session, steps: tuple[int, int]) -> list[dict[str, Any]]:
             heads.append((None, np.mean([row for _, row in heads], axis=0, dtype=np.float32)))
         for head, row in heads:
             most_at = int(row.argmax())
+            finite = bool(np.isfinite(row).all())
             found.append(
                 {
                     "step": step,
@@ -151,9 +152,9 @@ def attention(session: Session, steps: tuple[int, int]) -> list[dict[str, Any]]:
                     "position": position,
                     "newest": newest[request, layer, position] == step,
                     "entropy_nats": attention_entropy(row),
-                    "most_at": most_at,
+                    "most_at": most_at if finite else None,
                     "most": float(row[most_at]),
-                    "nine_tenths_on": widest_tokens(row, 0.9),
+                    "nine_tenths_on": widest_tokens(row, 0.9) if finite else None,
                 }
             )
     return found

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict
 from typing import Any
 
 from engine.session.detail_figures import detail_figures
 from engine.session.metrics import StepRange, step_slice, summarise
+from engine.session.plain import plain
 from engine.session.range_figures import range_figures
 from engine.session.slots import slot_figures
 from engine.session.store import Session
@@ -30,12 +30,3 @@ def json_figures(session: Session, steps: StepRange = None) -> dict[str, Any]:
     if steps is not None:
         figures["detail"] = plain(detail_figures(session, steps))
     return figures
-
-
-def plain(value: Any) -> Any:
-    """The same with None in place of what is not a finite number, as JSON has no word for it."""
-    if isinstance(value, dict):
-        return {str(key): plain(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(one) for one in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

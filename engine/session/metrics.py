@@ -431,7 +431,12 @@ def requests_that_fit(device_bytes: int, weight_bytes: int, request_bytes: int) 
 
 
 def attention_entropy(probs: NDArray[np.float32]) -> float:
-    """Entropy of one attention row, nats: 0 where it looks at one key, log n where it looks at n alike."""
+    """Entropy of one attention row, nats: 0 where it looks at one key, log n where it looks at n alike.
+
+    NaN where the row is not finite, as a model's whose logits are NaN.
+    """
+    if not np.isfinite(probs).all():
+        return float("nan")
     weights = probs[probs > 0]
     return max(0.0, float(-(weights * np.log(weights)).sum()))
 

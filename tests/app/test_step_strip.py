@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 import numpy as np
@@ -111,6 +112,13 @@ def test_switch_changes_are_marked_with_what_changed() -> None:
     session.apply([schema.ConfigChanged(0, 0, '{"kv": "none", "k": 4}')])
     session.apply([schema.ConfigChanged(1, 7, '{"kv": "contiguous", "k": 4}')])
     assert switch_marks(session) == [(7, "kv=contiguous")]
+
+
+def test_marks_say_a_switch_as_it_is_typed() -> None:
+    session = Session()
+    values = ({"graphs": False, "kv_memory": 1000}, {"graphs": True, "kv_memory": None})
+    session.apply([schema.ConfigChanged(i, i, json.dumps(one)) for i, one in enumerate(values)])
+    assert switch_marks(session) == [(1, "graphs=on, kv_memory=no limit")]
 
 
 def test_a_hundred_thousand_steps_are_drawn_in_a_moment(qtbot: QtBot) -> None:

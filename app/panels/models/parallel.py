@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from engine.decode.settings import Observation, RequestSpec, RunSpec, Sampling, Switches
 from engine.errors import InputError
+from engine.session.metrics import by_id
 from engine.session.store import STEP_KINDS, Session
 from engine.session.teacher import TeacherFigures, serial_steps
 
@@ -71,7 +72,7 @@ def kind_word(kind: int) -> str:
 
 def taught_run(session: Session | None) -> RunSpec:
     """The run of a session once more, with its switches and a teacher-forced pass at the end; else the default one."""
-    requests = list(session.requests.values()) if session is not None else []
+    requests = by_id(session) if session is not None else []
     specs = tuple(_spec(request.prompt, request.params) for request in requests) or (RequestSpec(PROMPT, TOKENS),)
     switches = Switches()
     if session is not None and session.configs:
@@ -93,4 +94,6 @@ def _spec(prompt: str, params: dict[str, Any]) -> RequestSpec:
         bool(params.get("ignore_eos", False)),
         tuple(str(stop) for stop in params.get("stop", ())),
         drawn,
+        bool(params.get("chat", False)),
+        tuple((str(role), str(content)) for role, content in params.get("messages", ())),
     )

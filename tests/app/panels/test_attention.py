@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
@@ -10,10 +12,12 @@ from pytestqt.qtbot import QtBot
 from app import theme
 from app.panels.attention import AttentionPanel
 from app.panels.models.attention_grid import CELLS
+from app.panels.models.head_maps import HeadMaps
 from app.selection import Selected
 from app.widgets.heatmap import LOG_FLOOR, lookup_table, shade
 from engine.decode.settings import Probe
 from engine.session import schema
+from engine.session.json_figures import json_figures
 from engine.session.store import Session
 from tests.app.panels.acting import RecordingControl, shown
 from tests.app.panels.helpers import show
@@ -55,6 +59,30 @@ def test_the_logarithmic_scale(panel: AttentionPanel) -> None:
     scaled = 1 + np.log10(np.maximum(probs, LOG_FLOOR)) / 4
     np.testing.assert_array_equal(panel.map.shades[22], 1 + np.rint(254 * scaled))
     assert [label for _, label in panel.map.colour_bar.ticks()] == ["≤0.0001", "0.001", "0.01", "0.1", "1"]
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("log", [False, True])
+def test_what_is_no_number_has_the_shade_of_what_is_not_recorded(log: bool) -> None:
+    values = np.array([np.nan, 0.0, 1.0, -1.0], np.float32)
+    assert shade(values, log).tolist() == [0, 1, 255, 0]
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_row_that_is_not_finite_looks_at_no_token(qtbot: QtBot) -> None:
+    session = synthetic_session(4)
+    row = np.full(PROMPT + 4, np.nan, np.float16).tobytes()
+    session.apply([schema.AttentionRow(3, 0, 0, 0, PROMPT + 3, row)])
+    made = shown(AttentionPanel, session)
+    assert isinstance(made, AttentionPanel)
+    qtbot.addWidget(made)
+    assert made.row_label.text().endswith("no token: the probabilities of this row are not finite")
+    assert "nats" not in made.row_label.text()
+    maps = HeadMaps(session, 0, 0)
+    maps.update()
+    assert math.isnan(maps.entropy(0, PROMPT + 3) or 0.0)
+    told = [one for one in json_figures(session, (3, 3))["detail"]["attention"] if one["position"] == PROMPT + 3]
+    assert [(one["entropy_nats"], one["most_at"], one["most"], one["nine_tenths_on"]) for one in told] == [(None,) * 4]
 
 
 def test_shades_tell_not_recorded_from_zero() -> None:

@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict
 from typing import Any, cast
 
+import msgspec
 import numpy as np
 import pytest
 from PySide6.QtCore import QPointF, Qt
@@ -18,7 +19,7 @@ from app.selection import Selection
 from app.theme import theme
 from app.units import percent, rate
 from app.widgets.pixels import argb
-from engine.decode.settings import RunSpec, Sampling
+from engine.decode.settings import RequestSpec, RunSpec, Sampling
 from engine.session import schema
 from engine.session.json_figures import json_figures
 from engine.session.store import Session
@@ -34,6 +35,18 @@ def step(id: int, kind: str, start_ms: int, ms: int, positions: int, flops: int,
         id, 0, kind, start_ms * MS, (start_ms + ms) * MS, -1, positions, positions, 0, 0, 0, 0, 1, flops, moved,  # type: ignore[arg-type]
         0, 0, 0, 1, 0, "sdpa", b"", b"",
     )  # fmt: skip
+
+
+def test_a_conversation_is_taught_again_as_a_conversation() -> None:
+    specs = (RequestSpec("a", 3, chat=True), RequestSpec("b", 3, messages=(("system", "be brief"), ("user", "b"))))
+    session = Session()
+    session.apply(
+        [
+            schema.RequestArrived(i, one.prompt, [1], ["a"], msgspec.json.encode(one).decode(), 0)
+            for i, one in enumerate(specs)
+        ]
+    )
+    assert taught_run(session).requests == specs
 
 
 def run_of(session: Session, taught: bool = True, agreeing: int | None = 3, differing: str = "") -> Session:
