@@ -81,7 +81,7 @@ class LatencyPanel(Panel):
             self.tr("How many tokens to project to: one request's prefill, and this many times its mean time a token.")
         )
         self.tokens_field.valueChanged.connect(self._write_lines)
-        self.projection = ThemedLabel()
+        self.projection = ThemedLabel(parts=True)
         self.outliers = ThemedLabel()
         self.previous_button, self.next_button = QToolButton(), QToolButton()
         self.range_line = ThemedLabel(parts=True)
@@ -263,9 +263,9 @@ class LatencyPanel(Panel):
         self.split.show_times(figures.busy_s, figures.gap_s if band is None else None, figures.device_s)
         tokens = self.tokens_field.value()
         prefill_s = figures.prefill.a_request.mean_s
-        text = self.tr("tokens = {time} ƒ   (brief: {brief} ~)")
+        text = self.tr("tokens = {time} ƒ · brief: {brief} ~")
         if prefill_s is not None and figures.token_s is not None:
-            text = self.tr("tokens = {time} ƒ, of that prefill {prefill} ●   (brief: {brief} ~)")
+            text = self.tr("tokens = {time} ƒ · of that prefill {prefill} ● · brief: {brief} ~")
         self.projection.setText(
             text.format(
                 time=seconds(figures.projected_s(tokens)),

@@ -175,7 +175,8 @@ class LineChart(QWidget):
         painter.setPen(QColor(theme().text))
         title = first_parts(self.title, painter.fontMetrics(), self.width() - 3 * GRID)
         at_left = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
-        painter.drawText(QRectF(3 * GRID, 0, self.width(), self._line_height() + GRID), at_left, title)  # room for taller scripts
+        height = self._line_height() + GRID  # room for taller scripts
+        painter.drawText(QRectF(3 * GRID, 0, self.width(), height), at_left, title)
 
     def _y_ticks(self, top: float, most: int) -> list[float]:
         return binary_ticks(top, most) if self._binary else round_ticks(0.0, top, most)

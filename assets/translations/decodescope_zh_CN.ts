@@ -1340,12 +1340,12 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>离群步的耗时超过第三四分位数三倍四分位距。</translation>
     </message>
     <message>
-        <source>tokens = {time} ƒ   (brief: {brief} ~)</source>
-        <translation>个 token = {time} ƒ   （需求：{brief} ~）</translation>
+        <source>tokens = {time} ƒ · brief: {brief} ~</source>
+        <translation>个 token = {time} ƒ · 需求：{brief} ~</translation>
     </message>
     <message>
-        <source>tokens = {time} ƒ, of that prefill {prefill} ●   (brief: {brief} ~)</source>
-        <translation>个 token = {time} ƒ，其中预填充 {prefill} ●   （需求：{brief} ~）</translation>
+        <source>tokens = {time} ƒ · of that prefill {prefill} ● · brief: {brief} ~</source>
+        <translation>个 token = {time} ƒ · 其中预填充 {prefill} ● · 需求：{brief} ~</translation>
     </message>
     <message>
         <source>all {n} steps</source>

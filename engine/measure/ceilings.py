@@ -30,7 +30,7 @@ from engine.measure.readers import WIDTH, readers
 
 REPEATS: Final = 30
 SECONDS: Final = 0.3
-"""About how long each of the two measurements may take."""
+"""About how long reading the caches, reading memory, and multiplying may take each."""
 GLANCE_S: Final = 0.03
 """How long each may take where a measurement is known already."""
 BYTES: Final = {"cpu": (128 * 2**20, 2**30), "cuda": (2 * 2**30, 2 * 2**30)}
@@ -186,8 +186,10 @@ def reading(
         trial = {name: rate_of(name, array, at, device, dtype, part / len(found)) for name in found}
         found = {name: found[name] for name in sorted(trial, key=lambda name: -trial[name])[:2]}
     rates: list[dict[str, float]] = []
-    for _, _, at in plan:
-        rates.append({name: rate_of(name, array, at, device, dtype, part / len(found)) for name in found})
+    for _, most, at in plan:
+        # Memory is what most models are held against, and other machines on the same memory come and go within it.
+        own = part if most else seconds
+        rates.append({name: rate_of(name, array, at, device, dtype, own / len(found)) for name in found})
         meter.sample()
     best = [max(one.values()) for one in rates]
     levels = tuple(Level(name, most, rate) for (name, most, _), rate in zip(plan[:-1], best[:-1], strict=True))

@@ -145,10 +145,15 @@ class ThisMachine:
         return Counters(time.perf_counter(), busy_s - time.process_time(), getattr(times, "steal", None))
 
     def running_threads(self) -> int | None:
-        """By the fourth word of /proc/loadavg, less the threads of this process that run; None elsewhere."""
+        """By the fourth word of /proc/loadavg, less the threads of this process that run; None elsewhere.
+
+        These are counted before and after, and the more of them count: a worker that is about to sleep is there for
+        the system and gone when it is asked for.
+        """
         try:
+            own = own_running_threads()
             words = Path("/proc/loadavg").read_text(encoding="ascii").split()
-            return max(0, int(words[3].split("/")[0]) - own_running_threads())
+            return max(0, int(words[3].split("/")[0]) - max(own, own_running_threads()))
         except (OSError, IndexError, ValueError):
             return None
 

@@ -1,6 +1,7 @@
 """`python -m tests.app.figures SESSION ...`: every figure of every panel, for session files of any model.
 
 Prints what a panel shows otherwise than `decodescope info --json` tells it, or SQL by FORMAT.md gives it; exits 1 then.
+Generated tokens that are digits are taken for figures, and told as such.
 """
 
 from __future__ import annotations

@@ -103,9 +103,9 @@ LATENCY: Final[Texts] = {
         "{info.tokens_per_s|rate tokens/s} ●",
     ),
     "label": (
-        "tokens = {info.latency.prefill.a_request.mean_s + 100 * info.latency.a_token.total.mean_s|seconds} ƒ, "
-        "of that prefill {info.latency.prefill.a_request.mean_s|seconds} ●   "
-        "(brief: {100 * BRIEF_S['total']|seconds} ~)",
+        "tokens = {info.latency.prefill.a_request.mean_s + 100 * info.latency.a_token.total.mean_s|seconds} ƒ",
+        "of that prefill {info.latency.prefill.a_request.mean_s|seconds} ●",
+        "brief: {100 * BRIEF_S['total']|seconds} ~",
         "prefill {info.latency.prefill.busy_s|seconds} ({info.latency.prefill.busy_s / info.latency.busy_s|percent}) ●",
         "in {info.latency.prefill.mixed_steps|count} steps beside decode",
         "{info.latency.requests_a_step|number} requests a step: "

@@ -72,7 +72,6 @@ KV_MEMORY: Final[Texts] = {
         "1 − used/held {end.fragmentation|percent} ƒ",
     ),
     "LineChart._draw_title": (
-        "KV memory over the steps", "internal fragmentation over the steps",
         "figures after step {end.step|count}, the last", "figure after step {end.step|count}, the last",
     ),
     "tip LayerBars": (

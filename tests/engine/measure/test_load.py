@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -75,3 +76,11 @@ def test_this_machine_is_read_and_left_as_it_was() -> None:
         running = machine.running_threads()
         assert running is not None
         assert running >= 0
+
+
+def test_a_thread_of_ours_that_falls_asleep_meanwhile_is_none_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system counts three that run, and one of our two sleeps before it is asked for."""
+    own = [2, 1]
+    monkeypatch.setattr(load, "own_running_threads", lambda: own.pop(0))
+    monkeypatch.setattr(Path, "read_text", lambda self, **_: "0.00 0.00 0.00 3/100 7")
+    assert load.ThisMachine().running_threads() == 1
