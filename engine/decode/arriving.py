@@ -14,8 +14,11 @@ def make_request(spec: RequestSpec, request_id: int, start_ns: int, model: Loade
     Raises InputError for a prompt that leaves no room for a new token in the model's context, of which no token can be
     made, or with a token that the model has no embedding for.
     """
-    text = model.tokenizer.render(spec.prompt, spec.chat, spec.messages)
-    ids = model.tokenizer.encode_rendered(text, spec.from_template)
+    try:
+        text = model.tokenizer.render(spec.prompt, spec.chat, spec.messages)
+        ids = model.tokenizer.encode_rendered(text, spec.from_template)
+    except InputError as error:
+        raise InputError(f"Request {request_id}: {error}") from error
     context = model.config.max_positions
     if len(ids) >= context:
         raise InputError(

@@ -188,7 +188,8 @@ def _samples(session: Session) -> Iterator[Json]:
     for t_ns, device, name, value in zip(
         *(table[c].tolist() for c in ("t_ns", "device", "name", "value")), strict=True
     ):
-        yield _counter(f"{device}: {name}", DEVICE, t_ns / 1e3, {name: value})
+        if np.isfinite(value):  # JSON has no word for what is not
+            yield _counter(f"{device}: {name}", DEVICE, t_ns / 1e3, {name: value})
 
 
 def _pauses(session: Session) -> Iterator[Json]:

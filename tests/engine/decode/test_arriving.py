@@ -40,8 +40,10 @@ def test_a_prompt_is_rendered_once_so_that_what_is_counted_is_what_runs(tmp_path
 
 def test_a_template_that_renders_to_nothing_is_refused(tmp_path: Path) -> None:
     model = with_template(tmp_path / "model", "{# nothing #}")
-    with pytest.raises(InputError, match="makes no token of this prompt"):
-        drive(model, RunSpec((RequestSpec("a", 3, chat=True),)))
+    with pytest.raises(InputError, match=r"^Request 1: The chat template makes no token of this prompt"):
+        drive(model, RunSpec((RequestSpec("a", 3), RequestSpec("a", 3, chat=True))))
+    with pytest.raises(InputError, match=r"^Request 1: The tokenizer makes no token of this prompt"):
+        drive(model, RunSpec((RequestSpec("a", 3), RequestSpec("   ", 3))))
 
 
 def test_a_token_without_an_embedding_is_named(tmp_path: Path) -> None:

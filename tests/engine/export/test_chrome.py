@@ -133,3 +133,23 @@ def test_a_session_that_was_cut_short_still_gives_a_whole_trace(tmp_path: Path) 
 def test_where_it_cannot_be_written_it_says_so(session: Session, tmp_path: Path) -> None:
     with pytest.raises(SessionFileError, match="cannot be written"):
         write_chrome(session, tmp_path / "no" / "t.json")
+
+
+def test_what_is_not_finite_is_no_word_that_json_lacks(tmp_path: Path) -> None:
+    session, nan = synthetic_session(3), float("nan")
+    session.apply(
+        [
+            schema.DeviceSample(10, "gpu", "power_watts", nan),
+            schema.DeviceSample(20, "gpu", "power_watts", 5.0),
+            schema.Token(99, 0, 2, 7, 5, " a", nan, nan, "target", 30, b""),
+        ]
+    )
+    path = tmp_path / "trace.json"
+    write_chrome(session, path)
+
+    def refuse(word: str) -> None:
+        pytest.fail(f"{word} is no JSON")
+
+    trace = json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)
+    read = [event["args"] for event in trace["traceEvents"] if event["name"] == "gpu: power_watts"]
+    assert read == [{"power_watts": 5.0}]
