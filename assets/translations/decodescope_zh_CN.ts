@@ -180,6 +180,10 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>没有记录 {token} 的行。</translation>
     </message>
     <message>
+        <source>no token: the probabilities of this row are not finite</source>
+        <translation>不关注任何 token：此行的概率不是有限数</translation>
+    </message>
+    <message>
         <source>most at {token}, {share} · entropy {nats} nats ƒ · 90 % of it on {few} of the {all} tokens up to it ƒ</source>
         <translation>最关注 {token}，{share} · 熵 {nats} nats ƒ · 其中 90 % 落在截至它的 {all} 个词元中的 {few} 个上 ƒ</translation>
     </message>
