@@ -26,8 +26,9 @@ SHARE_OF_CORES: Final = 0.05
 """Others may use this share of the processors, or as much as the two above, and the machine counts as quiet."""
 STOLEN_CORES: Final = 0.05
 """Of the processors' time, so much may be stolen by the hypervisor."""
-SPREAD: Final = 0.25
-"""How much longer than the fastest the pinned runs may take on average; a process beside them makes it 1."""
+SPREAD: Final = 0.75
+"""How much longer than the fastest the pinned runs may take on average: a process beside them made it 0.6 to 5, a quiet
+machine that shares its processors with others 0.1 to 0.6 (AMD EPYC, 2 cores, 2026-11-28)."""
 PINNED_CPUS: Final = 4
 """The most processors the pinned run is made on."""
 PINNED_RUNS: Final = 8

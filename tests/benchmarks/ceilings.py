@@ -54,8 +54,8 @@ def noted(found: list[Ceilings]) -> Iterator[None]:
     """Note every measurement, also one that does not stand."""
     original = ceilings.measure
 
-    def measure_and_note(*of: Any) -> Ceilings:
-        found.append(original(*of))
+    def measure_and_note(*of: Any, **named: Any) -> Ceilings:
+        found.append(original(*of, **named))
         return found[-1]
 
     ceilings.measure = measure_and_note  # type: ignore[assignment]

@@ -31,11 +31,14 @@ class Measured:
     """In place of the measurements: what each gives in turn, and what was asked for."""
 
     def __init__(self) -> None:
+        self.patience: list[float] = []
+        """How long memory was read each time."""
         self.found: Iterator[Ceilings] = iter(())
         self.quiet = False
         self.asked: list[str] = []
 
-    def measure(self, device: torch.device, dtype: torch.dtype, size: int) -> Ceilings:
+    def measure(self, device: torch.device, dtype: torch.dtype, size: int, memory_s: float) -> Ceilings:
+        self.patience.append(memory_s)
         self.asked.append("full")
         return next(self.found)
 
@@ -93,6 +96,15 @@ def test_what_a_busy_machine_gave_is_marked_and_measured_again_when_it_is_quiet(
     last = of(tmp_path)
     assert last == made(3.5e9, 7e9)  # as a whole: also what is lower
     assert measured.asked == ["full", "glance", "full"]
+
+
+def test_who_asks_gets_a_patient_measurement_and_who_waits_for_a_run_a_brief_one(
+    tmp_path: Path, measured: Measured
+) -> None:
+    measured.found = iter([made(1e9), made(2e9)])
+    of(tmp_path)
+    of(tmp_path, anew=True)
+    assert measured.patience == [ceilings.SECONDS, ceilings.PATIENT_S]
 
 
 def test_a_look_that_was_disturbed_does_not_replace(tmp_path: Path, measured: Measured) -> None:
@@ -189,7 +201,7 @@ def test_the_fastest_reader_counts_on_every_size(monkeypatch: pytest.MonkeyPatch
     speeds = {"slow": 1.0, "fast": 3.0, "middle": 2.0}
     read: list[tuple[str, int]] = []
 
-    def rate_of(name: str, array: torch.Tensor, size: int, *_: object) -> float:
+    def rate_of(name: str, array: torch.Tensor, size: int, *_: object, **__: object) -> float:
         read.append((name, size))
         return speeds[name] * (1e9 if size == 16 * MIB else 4e9)
 
