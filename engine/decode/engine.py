@@ -158,9 +158,8 @@ class Engine:
         self._probe = None if observation.probe is None else make_probe(observation.probe, self._model.config)
         self._observation = observation
         self._timer: StepTimer = make_timer(observation.detail, self._model.config.layers, self._model.device)
-        alternatives_ns(
-            self._model.device, self._model.config.vocab, self._alternatives, 1
-        )  # priced before it is asked
+        # Priced here, once a process, and not in the middle of the first step.
+        alternatives_ns(self._model.device, self._model.config.vocab, self._alternatives, 1)
         self._ranges: Ranges | None = torch.cuda.nvtx if observation.nvtx else None
         if self._ranges is not None:
             self._timer = NvtxTimer(self._timer, self._ranges)
