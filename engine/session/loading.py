@@ -8,6 +8,7 @@ from typing import Any, Final, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.session.pack_index import rows_of
 from engine.session.packs import TOTALS, Column, Words
 from engine.session.reader import SessionFile
 from engine.session.store import (
@@ -67,10 +68,10 @@ def _load_requests(file: SessionFile, session: Session) -> None:
 
 
 def _load_steps(file: SessionFile, session: Session) -> None:
-    packed = file.packed_rows("steps")
-    session.steps.reserve(packed)
-    session.phases.reserve(packed)
-    for columns in file.columns("steps"):
+    packs = file.packs("steps")
+    session.steps.reserve(rows_of(packs))
+    session.phases.reserve(rows_of(packs))
+    for columns in file.columns("steps", packs):
         kind, kernel = cast(Words, columns["kind"]), cast(Words, columns["attention_kernel"])
         session.attention_kernels += [word for word in kernel.words if word not in session.attention_kernels]
         session.phases.extend_columns({"us": cast("NDArray[Any]", columns[TOTALS])})
@@ -84,9 +85,10 @@ def _load_steps(file: SessionFile, session: Session) -> None:
 
 
 def _load_tokens(file: SessionFile, session: Session) -> None:
-    session.tokens.reserve(file.packed_rows("tokens"))
+    packs = file.packs("tokens")
+    session.tokens.reserve(rows_of(packs))
     texts: dict[str, str] = {}
-    for columns in file.columns("tokens"):
+    for columns in file.columns("tokens", packs):
         first_row = len(session.tokens)
         session.tokens.extend_columns({name: _array(name, column, texts) for name, column in columns.items()})
         requests = cast("NDArray[Any]", columns["request_id"])
@@ -100,9 +102,10 @@ def _load_tokens(file: SessionFile, session: Session) -> None:
 
 def _load_plain(file: SessionFile, session: Session, name: str) -> None:
     table = getattr(session, name)
-    table.reserve(file.packed_rows(name))
+    packs = file.packs(name)
+    table.reserve(rows_of(packs))
     known: dict[str, str] = {}
-    for columns in file.columns(name):
+    for columns in file.columns(name, packs):
         table.extend_columns({column: _array(column, values, known) for column, values in columns.items()})
 
 

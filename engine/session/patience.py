@@ -16,8 +16,19 @@ ASK_EVERY: Final = 50_000
 """Instructions of SQLite's machine between two questions whether to go on: about a millisecond, and no cost."""
 
 
+LEAST_ASKS: Final = 200
+"""Questions after which no query is ended, however small its file: some tenths of a second."""
+BYTES_AN_ASK: Final = ASK_EVERY // 4
+"""What a file must have at least for each further question: reading a row takes an instruction a column and some, and
+has more bytes than that has quarters."""
+
+
 class GivenUpError(Exception):
     """Somebody gave up while the file was read."""
+
+
+class EndlessError(Exception):
+    """A query took more work than a file of this size can give it."""
 
 
 class Patience:
@@ -41,6 +52,7 @@ class Watch:
 
     def __init__(self, patience: Patience) -> None:
         self.patience = patience
+        self._asks_left = LEAST_ASKS
         self._raised: BaseException | None = None
         self._answers = self._answer()
         next(self._answers)
@@ -49,9 +61,13 @@ class Watch:
         """Watch the queries of a connection from now on."""
         db.set_progress_handler(self._answers.__next__, ASK_EVERY)
 
+    def begin(self, honest_bytes: int) -> None:
+        """A new query is asked, of a file of so many bytes."""
+        self._asks_left = LEAST_ASKS + honest_bytes // BYTES_AN_ASK
+
     @contextmanager
     def asking(self) -> Iterator[None]:
-        """Around each query. Raises GivenUpError, or again what was raised while SQLite worked."""
+        """Around whatever SQLite does. Raises GivenUpError, EndlessError, or again what was raised meanwhile."""
         if self.patience.over:
             raise GivenUpError
         try:
@@ -62,6 +78,8 @@ class Watch:
                 raise raised from None
             if self.patience.over:
                 raise GivenUpError from None
+            if self._asks_left < 0:
+                raise EndlessError("reading it takes more work than a file of its size can give") from None
             raise
 
     def _answer(self) -> Iterator[int]:
@@ -74,7 +92,8 @@ class Watch:
         while True:
             try:
                 yield stop
-                stop = int(self.patience.over)
+                self._asks_left -= 1
+                stop = int(self.patience.over or self._asks_left < 0)
             except GeneratorExit:
                 raise
             except BaseException as error:

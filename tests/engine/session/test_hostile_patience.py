@@ -10,11 +10,18 @@ from types import FrameType
 import pytest
 
 from engine.errors import SessionFileError
+from engine.session import patience
 from engine.session.file import SessionFile, SessionWriter, open_session
 from engine.session.patience import Patience
 from tests.engine.session.synthetic import synthetic_events
 
-FOR_EVER = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
+FOR_EVER = "SELECT sum(a.id) FROM " + ", ".join(f"steps AS {name}" for name in "abcdefghijkl")
+
+
+@pytest.fixture
+def endless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No query is ended for the work it takes."""
+    monkeypatch.setattr(patience, "LEAST_ASKS", 10**12)
 
 
 @pytest.fixture
@@ -26,9 +33,10 @@ def path(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.usefixtures("endless")
 def test_a_query_that_would_never_end_ends_when_somebody_gives_up(path: Path) -> None:
-    patience = Patience()
-    file = SessionFile(path, patience)
+    held = Patience()
+    file = SessionFile(path, held)
     said: list[str] = []
     began = threading.Event()
 
@@ -42,7 +50,7 @@ def test_a_query_that_would_never_end_ends_when_somebody_gives_up(path: Path) ->
     asking = threading.Thread(target=ask)
     asking.start()
     assert began.wait(10)
-    patience.give_up()
+    held.give_up()
     asking.join(10)
     assert not asking.is_alive()
     assert said == [f"Reading {path} was given up."]
@@ -52,17 +60,25 @@ def test_a_query_that_would_never_end_ends_when_somebody_gives_up(path: Path) ->
 
 
 def test_whoever_gave_up_before_opens_nothing(path: Path) -> None:
-    patience = Patience()
-    patience.give_up()
-    assert patience.over
+    held = Patience()
+    held.give_up()
+    assert held.over
     with pytest.raises(SessionFileError, match="was given up"):
-        open_session(path, patience)
+        open_session(path, held)
+
+
+def test_a_query_that_would_never_end_ends_where_its_file_cannot_give_so_much_work(path: Path) -> None:
+    file = SessionFile(path)
+    with pytest.raises(SessionFileError, match="takes more work than a file of its size can give"):
+        file.query(FOR_EVER)
+    file.close()
 
 
 class SignalledError(Exception):
     """What the handler of a signal raises."""
 
 
+@pytest.mark.usefixtures("endless")
 def test_what_a_signal_raises_during_a_query_comes_out_of_it(path: Path) -> None:
     """sqlite3 swallows what is raised in a progress handler, where a signal's own handler runs."""
 
