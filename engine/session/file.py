@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import struct
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
@@ -19,6 +21,13 @@ from engine.session.writer import SessionWriter, check_destination
 __all__ = ["SessionFile", "SessionWriter", "open_session", "save_as"]
 
 
+SENSELESS: Final = (
+    LookupError, ValueError, TypeError, ArithmeticError, RecursionError, MemoryError, BufferError, struct.error,
+    msgspec.MsgspecError,
+)  # fmt: skip
+"""What loading and checking raise where content makes no sense: of Python, numpy and msgspec."""
+
+
 def open_session(path: str | os.PathLike[str], patience: Patience | None = None) -> Session:
     """The Session that a file holds; its blobs are read from the file when they are asked for (`Session.source`).
 
@@ -28,8 +37,9 @@ def open_session(path: str | os.PathLike[str], patience: Patience | None = None)
     try:
         session = load(file)
         check_content(session)
+        file.layers = session.layers
         return session
-    except (KeyError, ValueError, TypeError, IndexError, OverflowError, msgspec.MsgspecError) as error:
+    except SENSELESS as error:
         file.close()
         raise file.damaged(error) from error
     except BaseException:

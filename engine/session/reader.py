@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
+import numpy as np
 
 from engine.errors import SessionFileError
 from engine.model.folder import is_pointer, pointer_sentence
@@ -22,7 +23,7 @@ from engine.session.pack_index import BROKEN, FIRST, PackAt, agreeing_packs
 from engine.session.packs import PACKED, Column, columns_of, unpack
 from engine.session.patience import EndlessError, GivenUpError, Patience, Watch
 from engine.session.schema import PHASES
-from engine.session.tables import MIGRATIONS, VERSION
+from engine.session.tables import CREATE, MIGRATIONS, VERSION
 from engine.session.writer import HEADER_BYTES, is_session
 
 OWN_COPY: Final = "mode=rw"
@@ -34,6 +35,7 @@ NO_SESSION: Final = (ValueError, EndlessError)
 """What is raised of a database whose tables are none of a session."""
 BYTES_AT_ONCE: Final = 256 * 2**20
 """What rows may take that are fetched together, if each were as large as the whole file."""
+MAP_INDEX: Final = next(statement for statement in CREATE if "INDEX attention_map" in statement)
 VALUE_BYTES: Final = 2**18
 """What a value of a table that is kept in packs has at most: times by phase of 4096 layers."""
 MOST_COLUMNS: Final = 32
@@ -65,6 +67,8 @@ class SessionFile:
         self.path = Path(path)
         self._lock = threading.Lock()
         self._watch = Watch(patience or Patience())
+        self.layers = 0
+        """Layers of the model, by which blobs are checked; 0 while that is not known."""
         self._copy: tempfile.TemporaryDirectory[str] | None = None
         version = self._check_header()
         if version < VERSION and version not in MIGRATIONS:
@@ -169,15 +173,27 @@ class SessionFile:
     def attention_maps(self) -> list[tuple[int, int, int]]:
         """(request, layer, head) of every map, by as many steps through the index as there are maps."""
         found: list[tuple[int, int, int]] = []
+        if self.query("SELECT sql FROM sqlite_master WHERE name = 'attention_map'") != [(MAP_INDEX,)]:
+            for rows in self.chunks("SELECT request_id, layer, head FROM attention"):
+                found += {self._map(*row) for row in rows}.difference(found)
+            return found
         after = (-(2**62), 0, 0)
         step = (
-            "SELECT request_id, layer, head FROM attention WHERE (request_id, layer, head) > (?, ?, ?) "
-            "ORDER BY request_id, layer, head LIMIT 1"
+            "SELECT request_id, layer, head FROM attention INDEXED BY attention_map "
+            "WHERE (request_id, layer, head) > (?, ?, ?) ORDER BY request_id, layer, head LIMIT 1"
         )
         while rows := self.query(step, after):
-            after = rows[0]
+            following = self._map(*rows[0])
+            if following <= after:
+                raise self.damaged(ValueError("the index of the attention maps is not in order"))
+            after = following
             found.append(after)
         return found
+
+    def _map(self, request: Any, layer: Any, head: Any) -> tuple[int, int, int]:
+        if not (type(request) is int and type(layer) is int and type(head) is int):
+            raise self.damaged(ValueError("an attention row names no request, layer or head"))
+        return request, layer, head
 
     def backup(self, destination: str | os.PathLike[str]) -> None:
         """Copy what is committed, also while it is being written; raises sqlite3.Error."""
@@ -201,7 +217,15 @@ class SessionFile:
 
     def step_blobs(self, step_id: int) -> tuple[bytes, bytes] | None:
         rows = self.query("SELECT phases, kv_layers FROM steps WHERE id = ?", (step_id,))
-        return (self._blob(rows[0][0], PHASES_ROW_BYTES), self._blob(rows[0][1], KV_ROW_BYTES)) if rows else None
+        if not rows:
+            return None
+        phases, kv = self._blob(rows[0][0], PHASES_ROW_BYTES), self._blob(rows[0][1], KV_ROW_BYTES)
+        if not np.isfinite(np.frombuffer(phases, np.float32)).all():
+            raise self.damaged(ValueError(f"the phases of step {step_id} hold what is no number"))
+        layers = (max(0, len(phases) // PHASES_ROW_BYTES - 1), len(kv) // KV_ROW_BYTES)
+        if self.layers and any(one not in (0, self.layers) for one in layers):
+            raise self.damaged(ValueError(f"step {step_id} has not the layers of the model"))
+        return phases, kv
 
     def attention_rows(self, request_id: int, layer: int, head: int) -> list[tuple[int, int, bytes]]:
         rows = self.query(
@@ -212,7 +236,8 @@ class SessionFile:
         for step_id, position, probs in rows:
             if type(step_id) is not int or type(position) is not int:
                 raise self.damaged(ValueError("an attention row names no step"))
-            self._blob(probs, PROBABILITY_BYTES)
+            if len(self._blob(probs, PROBABILITY_BYTES)) != (position + 1) * PROBABILITY_BYTES or not probs:
+                raise self.damaged(ValueError("a row of an attention map is not as long as its position says"))
         return rows
 
     def alternatives(self, token_id: int) -> bytes:
