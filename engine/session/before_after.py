@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from statistics import median
+from typing import Final
 
 import numpy as np
 
@@ -13,6 +15,9 @@ from engine.session.joining import KIND
 from engine.session.schema import PHASES
 from engine.session.step_roles import DECODE, StepRoles
 from engine.session.store import Session
+
+TRIAL: Final = re.compile(r"(?!.* unavailable: ).* \S+ \d{1,9}", re.ASCII | re.DOTALL)
+"""The label of a mark with which a run begins: an improvement, its side, the repeat."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +70,7 @@ class Trial:
 
 def recorded_trials(session: Session) -> list[Trial]:
     """The runs that a session holds, by their marks; one that has not ended is left out."""
-    marks = [mark for mark in session.marks if mark.kind == KIND and " unavailable: " not in mark.label]
+    marks = [mark for mark in session.marks if mark.kind == KIND and TRIAL.fullmatch(mark.label)]
     starts = session.steps["start_ns"]
     found = []
     for index, mark in enumerate(marks):

@@ -1,80 +1,59 @@
 """Says whether what a session file holds makes sense, before anything is computed from it.
 
-SQLite keeps whatever was put into a column, and a file may have been damaged or edited. Whoever reads a Session relies
-on what this makes sure of: facts are JSON objects, rows name steps and settings that are there, sizes are sizes.
+SQLite keeps whatever was put into a column, and a file may have been damaged or edited, or come from somebody else.
+Whoever reads a Session relies on what this makes sure of: facts are JSON objects (`checking_facts.py`), rows name
+steps, requests and settings that are there, sizes are sizes, and no count or index is larger than what the file really
+has, as arrays are made by it.
 """
 
 from __future__ import annotations
 
-import json
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.plain_text import quoted
+from engine.session.checking_facts import MOST_HEADS, MOST_LAYERS, check_facts, check_params
+from engine.session.columns import Columns
 from engine.session.store import Request, Session
-from engine.session.weight_reads import FACT, NAMES
 
 LARGE: Final = 2**50
-"""Above any size in bytes, and any count of anything."""
+"""Above any size in bytes."""
 LARGEST: Final = 2**63 - 1
-JSON_FACTS: Final = ("model_config", "draft_config", "ceilings", "versions")
+COUNT: Final = 2**31 - 1
+"""Above any count of positions, tokens or requests; the square of one still is a number of 64 bits."""
+MOST_REQUESTS: Final = 2**22
+"""A request's number and a step's are kept in one of 64 bits."""
+MOST_DRAFTED: Final = 1024
+"""Tokens of one proposal; the switch `k` goes up to 64."""
+MOST_SLOTS: Final = 2**16
+"""Rows of a batch; the switch `max_batch` goes up to 4096."""
+MOST_BLOCKS: Final = 2**22
+"""Blocks of a paged cache: 64 million positions in blocks of 16."""
+WORK: Final = ("first", "new_from", "end", "rejected", "reused")
 
 
 def check_content(session: Session) -> None:
     """Raise ValueError, with what is wrong, where the content of a loaded session makes no sense."""
-    _check_facts(session)
+    check_facts(session)
     for request in session.requests.values():
         _check_request(request)
     for mark in session.marks:
         _require(_is_time(mark.t_ns), "the time of a mark is none")
         _require(isinstance(mark.kind, str) and isinstance(mark.label, str), "a mark is no text")
     _check_steps(session)
-    _check_rows(session)
-
-
-def _check_facts(session: Session) -> None:
-    for key, value in session.meta.items():
-        _require(isinstance(key, str) and isinstance(value, str), f"the fact {key!r} is no text")
-    for key in JSON_FACTS:
-        facts = json.loads(session.meta.get(key) or "{}")
-        _require(isinstance(facts, dict), f"the fact {key} is no JSON object")
-        if key == "ceilings":
-            _check_ceilings(facts)
-    for model, facts in (("model", session.model_config), ("draft model", session.draft_config)):
-        for name in ("layers", "kv_heads", "head_dim", "itemsize", "weight_bytes", "hidden", "ffn", "vocab"):
-            size = facts.get(name, 0)
-            _require(isinstance(size, int) and 0 <= size <= LARGE, f"the {model}'s {name} is no size")
-        reads = facts.get(FACT, dict.fromkeys(NAMES, 0))
-        sizes = [reads.get(name) for name in NAMES] if isinstance(reads, dict) else [None]
-        known = all(isinstance(size, int) and 0 <= size <= LARGE for size in sizes)
-        _require(known, f"what a pass reads of the {model}'s weights is no size")
-    for index, config in enumerate(session.configs):
-        _require(config.id == index, "settings of the switches are missing")
-        _require(type(config.step_id) is int and 0 <= config.step_id <= LARGE, "a setting of the switches has no step")
-        _require(isinstance(config.switches, dict), "a setting of the switches is no JSON object")
-    _require(all(type(count) is int for count in session.dropped.values()), "what was dropped is no count")
-
-
-def _check_ceilings(facts: dict[str, Any]) -> None:
-    levels, conditions = facts.get("levels", []), facts.get("conditions")
-    _require(
-        isinstance(levels, list) and all(isinstance(one, dict) for one in levels), "a level of memory is no object"
-    )
-    rates = [facts.get("read_bytes_per_s", 1.0), facts.get("flops_per_s", 1.0)]
-    for level in levels:
-        rates += [level.get("read_bytes_per_s"), level.get("size_bytes")]
-        _require(isinstance(level.get("name"), str), "a level of memory has no name")
-    _require(all(type(one) in (int, float) and one > 0 for one in rates), "a measured ceiling is no number")
-    _require(conditions is None or isinstance(conditions, dict), "the load at the ceilings' measurement is no object")
-    _require(isinstance(facts.get("reader", ""), str), "the reader of the ceilings has no name")
+    _check_tokens(session)
+    _check_work(session)
+    _check_blocks(session)
+    _check_rest(session)
 
 
 def _check_request(request: Request) -> None:
     name = f"request {request.id}"
+    _require(0 <= request.id < MOST_REQUESTS, f"the number of {name} should be from 0 to {MOST_REQUESTS - 1}")
     _require(isinstance(request.prompt, str), f"the prompt of {name} is no text")
-    _require(isinstance(request.params, dict), f"the parameters of {name} are no JSON object")
-    _require(isinstance(request.params.get("sampling", {}), dict), f"the sampling of {name} is no JSON object")
+    check_params(request.params, name)
     texts: Any = request.prompt_token_texts
     _require(
         isinstance(texts, list) and all(isinstance(text, str) for text in texts), f"the tokens of {name} are no texts"
@@ -92,30 +71,115 @@ def _check_steps(session: Session) -> None:
     _within("steps.config_id", steps["config_id"], 0, max(0, len(session.configs) - 1))
     _within("steps.start_ns", steps["start_ns"], 0, LARGEST)
     _require(bool((steps["end_ns"] >= steps["start_ns"]).all()), "a step ends before it starts")
+    for name in ("start_ns", "end_ns"):
+        _require(_ascending(steps[name]), "steps are not in the order of their times")
+    durations = steps["end_ns"] - steps["start_ns"]
+    _summable("the times of all steps", durations)
+    _within("steps.device_ns", steps["device_ns"], -1, LARGEST)
+    _summable("steps.device_ns", steps["device_ns"])
     for name in ("computed", "new", "recomputed", "padding", "rejected", "reused"):
-        _within(f"steps.positions_{name}", steps[f"positions_{name}"], 0, LARGE)
+        _count(steps, "steps", f"positions_{name}", COUNT)
+    for name in ("tokens_out", "running", "waiting"):
+        _count(steps, "steps", name, COUNT)
     for name in (
-        "tokens_out", "kv_used_bytes", "kv_reserved_bytes", "kv_evictable_bytes", "running", "waiting",
-        "draft_kv_used_bytes", "draft_kv_reserved_bytes",
+        "kv_used_bytes", "kv_reserved_bytes", "kv_evictable_bytes", "draft_kv_used_bytes", "draft_kv_reserved_bytes",
     ):  # fmt: skip
-        _within(f"steps.{name}", steps[name], 0, LARGE)
+        _count(steps, "steps", name, LARGE)
     for name in ("kv_held_bytes", "kv_kept_bytes"):  # -1 where they were not recorded
         _within(f"steps.{name}", steps[name], -1, LARGE)
+        _summable(f"steps.{name}", steps[name])
     for name in ("flops", "bytes_moved"):
-        _within(f"steps.{name}", steps[name], 0, LARGEST)
+        _count(steps, "steps", name, LARGEST)
+    us = session.phases["us"]
+    _require(bool(np.isfinite(us).all()), "steps.phases holds what is no number")
 
 
-def _check_rows(session: Session) -> None:
-    last = len(session.steps) - 1
-    _within("tokens.step_id", session.tokens["step_id"], 0, last)
-    _within("speculation.step_id", session.speculation["step_id"], 0, last)
+def _check_tokens(session: Session) -> None:
+    tokens = session.tokens
+    _of_steps("tokens", tokens, len(session.steps) - 1)
+    _within("tokens.id", tokens["id"], 0, LARGEST)
+    _within("tokens.position", tokens["position"], 0, COUNT)
+    _within("tokens.token_id", tokens["token_id"], 0, COUNT)
+    _within("tokens.emitted_ns", tokens["emitted_ns"], 0, LARGEST)
+
+
+def _check_work(session: Session) -> None:
+    work = session.work
     # What a run did when it was stopped belongs to the step that never came.
-    _within("work.step_id", session.work["step_id"], 0, last + 1)
-    _within("work.slot", session.work["slot"], 0, 2**20)
-    for name in ("first", "new_from", "end", "rejected", "reused"):
-        _within(f"work.{name}", session.work[name], 0, LARGE)
-    _within("kv_blocks.step_id", session.kv_blocks["step_id"], 0, last + 1)
-    _within("kv_blocks.block", session.kv_blocks["block"], 0, len(session.kv_blocks))  # each was allocated once
+    _of_steps("work", work, len(session.steps))
+    _of_requests("work", work, session)
+    # A slot is only there because those before it were taken, so that there are as many rows at least.
+    _within("work.slot", work["slot"], 0, min(MOST_SLOTS, max(0, len(work) - 1)))
+    for name in WORK:
+        _count(work, "work", name, COUNT)
+    _require(bool((work["first"] <= work["end"]).all()), "work.end should not be before work.first")
+    inside = work["rejected"] <= work["end"] - work["first"]
+    _require(bool(inside.all()), "work.rejected should not be more than was computed")
+    squares = work["end"].astype(np.float64) ** 2
+    _require(float(squares.sum()) < LARGEST, "work.end is too large in all")
+
+
+def _check_blocks(session: Session) -> None:
+    blocks = session.kv_blocks
+    _within("kv_blocks.step_id", blocks["step_id"], 0, len(session.steps))
+    _within("kv_blocks.t_ns", blocks["t_ns"], 0, LARGEST)
+    _within("kv_blocks.block", blocks["block"], 0, len(blocks))  # each was allocated once
+    _of_requests("kv_blocks", blocks, session)
+    facts = session.model_config
+    position = 2
+    for name in ("layers", "kv_heads", "head_dim", "itemsize"):
+        position *= int(facts.get(name, 0))
+    sizes = [int(config.switches.get("block_size", 1)) for config in session.configs]
+    if len(blocks) and position:
+        reserved = int(session.steps["kv_reserved_bytes"].max(initial=0))
+        most = reserved // (position * min(sizes, default=1))
+        _require(most <= MOST_BLOCKS, f"steps.kv_reserved_bytes would be {most} blocks")
+
+
+def _check_rest(session: Session) -> None:
+    drafts = session.speculation
+    _within("speculation.step_id", drafts["step_id"], 0, len(session.steps) - 1)
+    _of_requests("speculation", drafts, session)
+    _within("speculation.proposed", drafts["proposed"], 0, MOST_DRAFTED)
+    _within("speculation.accepted", drafts["accepted"], 0, MOST_DRAFTED)
+    _require(bool((drafts["accepted"] <= drafts["proposed"]).all()), "more drafts were accepted than proposed")
+    samples = session.device_samples
+    _within("device_samples.t_ns", samples["t_ns"], 0, LARGEST)
+    sizes = np.abs(samples["value"])
+    _require(bool((sizes <= float(LARGEST)).all()), "a reading of a device is no number")
+    layers = int(session.model_config.get("layers", 0)) or MOST_LAYERS
+    heads = int(session.model_config.get("heads", 0)) or MOST_HEADS
+    for request, layer, head in session.attention_maps():
+        _require(request in session.requests, f"an attention map is of request {quoted(request)}, which is not there")
+        _require(0 <= layer < layers, f"attention.layer should be from 0 to {layers - 1}")
+        _require(0 <= head < heads, f"attention.head should be from 0 to {heads - 1}")
+
+
+def _of_steps(table: str, rows: Columns, last: int) -> None:
+    """Rows name steps up to the last one, and stand in the order of these, by which they are looked up."""
+    _within(f"{table}.step_id", rows["step_id"], 0, last)
+    _require(_ascending(rows["step_id"]), f"{table} do not stand in the order of their steps")
+
+
+def _of_requests(table: str, rows: Columns, session: Session) -> None:
+    """Rows name requests that are there, or -1 where that is nobody's."""
+    for request in np.unique(rows["request_id"]).tolist():
+        if request != -1 and request not in session.requests:
+            raise ValueError(f"{table}.request_id names request {request}, which is not there")
+
+
+def _count(rows: Columns, table: str, name: str, most: int) -> None:
+    _within(f"{table}.{name}", rows[name], 0, most)
+    _summable(f"{table}.{name}", rows[name])
+
+
+def _summable(name: str, values: NDArray[np.int64]) -> None:
+    """Raise ValueError where the sum has more than 64 bits."""
+    _require(float(values.sum(dtype=np.float64)) < float(LARGEST), f"{name} is too large in all")
+
+
+def _ascending(values: NDArray[np.int64]) -> bool:
+    return bool((values[1:] >= values[:-1]).all())
 
 
 def _is_time(value: Any) -> bool:

@@ -9,6 +9,8 @@ from contextlib import closing
 from pathlib import Path
 
 from engine.errors import SessionFileError
+from engine.session.connecting import check_tables, connect
+from engine.session.patience import Patience, Watch
 from engine.session.tables import APPLICATION_ID
 
 
@@ -20,9 +22,11 @@ def set_facts(path: str | os.PathLike[str], facts: Mapping[str, str]) -> None:
     if not Path(path).is_file():
         return
     try:
-        with closing(sqlite3.connect(path)) as database, database:
+        with closing(connect(Path(path), "mode=rw", Watch(Patience()))) as database, database:
             if database.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
                 raise SessionFileError(f"{path} is not a DecodeScope session.")
+            check_tables(database)
+            database.execute("BEGIN")
             database.executemany("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", facts.items())
-    except sqlite3.Error as error:
+    except (sqlite3.Error, ValueError) as error:
         raise SessionFileError(f"The session file {path} cannot be written: {error}.") from error

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import struct
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
 from engine.errors import SessionFileError
 from engine.session.checking import check_content
 from engine.session.loading import load
+from engine.session.patience import Patience
 from engine.session.reader import SessionFile
 from engine.session.store import Session
 from engine.session.writer import SessionWriter, check_destination
@@ -18,17 +21,25 @@ from engine.session.writer import SessionWriter, check_destination
 __all__ = ["SessionFile", "SessionWriter", "open_session", "save_as"]
 
 
-def open_session(path: str | os.PathLike[str]) -> Session:
+SENSELESS: Final = (
+    LookupError, ValueError, TypeError, ArithmeticError, RecursionError, MemoryError, BufferError, struct.error,
+    msgspec.MsgspecError,
+)  # fmt: skip
+"""What loading and checking raise where content makes no sense: of Python, numpy and msgspec."""
+
+
+def open_session(path: str | os.PathLike[str], patience: Patience | None = None) -> Session:
     """The Session that a file holds; its blobs are read from the file when they are asked for (`Session.source`).
 
-    Raises SessionFileError, whose sentence says what is wrong with the file.
+    Raises SessionFileError, whose sentence says what is wrong with the file, or that whoever holds `patience` gave up.
     """
-    file = SessionFile(path)
+    file = SessionFile(path, patience)
     try:
         session = load(file)
         check_content(session)
+        file.layers = session.layers
         return session
-    except (KeyError, ValueError, TypeError, IndexError, OverflowError, msgspec.MsgspecError) as error:
+    except SENSELESS as error:
         file.close()
         raise file.damaged(error) from error
     except BaseException:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any, Final, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.session.json_texts import json_of
+from engine.session.pack_index import rows_of
 from engine.session.packs import TOTALS, Column, Words
 from engine.session.reader import SessionFile
 from engine.session.store import (
@@ -24,6 +25,8 @@ from engine.session.store import (
 
 CODES = {"source": TOKEN_SOURCES, "event": BLOCK_EVENTS}
 """Columns of words that a Session keeps as numbers, and what the numbers stand for."""
+MOST_KERNELS: Final = 256
+"""Different names of attention kernels."""
 SINCE: Final = {"draft_kv_used_bytes": 0, "draft_kv_reserved_bytes": 0, "kv_held_bytes": -1, "kv_kept_bytes": -1}
 """Columns of steps that files written before there were these do not have, and what they say then at every step."""
 
@@ -37,23 +40,28 @@ def load(file: SessionFile) -> Session:
     file.query("BEGIN")  # one moment for all tables, also while the file is being written
     try:
         session.meta.update(file.query("SELECT key, value FROM meta"))
-        session.dropped.update(json.loads(session.meta.pop("dropped", "{}")))
+        session.dropped.update(_object(session.meta.pop("dropped", "{}"), "what was dropped"))
         configs = file.query("SELECT id, step_id, json FROM configs ORDER BY id")
-        session.configs += [Config(id, step_id, json.loads(switches)) for id, step_id, switches in configs]
+        what = "a setting of the switches"
+        session.configs += [Config(id, step_id, json_of(switches, what)) for id, step_id, switches in configs]
         session.marks += [Mark(*row) for row in file.query("SELECT t_ns, kind, label FROM marks ORDER BY rowid")]
         _load_requests(file, session)
         _load_steps(file, session)
         _load_tokens(file, session)
         for name in ("work", "speculation", "kv_blocks", "device_samples"):
             _load_plain(file, session, name)
-        maps = file.attention_maps()
-        if not all(type(one) is int for key in maps for one in key):
-            raise ValueError("an attention row names no request, layer or head")
-        session.know_attention(maps)
+        session.know_attention(file.attention_maps())
     finally:
         file.query("COMMIT")
     session.revision += 1
     return session
+
+
+def _object(text: object, what: str) -> dict[str, Any]:
+    found = json_of(text, what)
+    if not isinstance(found, dict):
+        raise ValueError(f"{what} is no JSON object")
+    return found
 
 
 def _load_requests(file: SessionFile, session: Session) -> None:
@@ -62,17 +70,20 @@ def _load_requests(file: SessionFile, session: Session) -> None:
         "finished_ns, finish_reason FROM requests ORDER BY rowid"
     ):
         ids = np.frombuffer(row[2], np.int32).tolist()
-        request = Request(row[0], row[1], ids, json.loads(row[3]), json.loads(row[4]), *row[5:])
+        texts = json_of(row[3], f"the tokens of request {row[0]}")
+        request = Request(row[0], row[1], ids, texts, json_of(row[4], f"the parameters of request {row[0]}"), *row[5:])
         session.requests.add(request.id, request)
 
 
 def _load_steps(file: SessionFile, session: Session) -> None:
-    packed = file.packed_rows("steps")
-    session.steps.reserve(packed)
-    session.phases.reserve(packed)
-    for columns in file.columns("steps"):
+    packs = file.packs("steps")
+    session.steps.reserve(rows_of(packs))
+    session.phases.reserve(rows_of(packs))
+    for columns in file.columns("steps", packs):
         kind, kernel = cast(Words, columns["kind"]), cast(Words, columns["attention_kernel"])
         session.attention_kernels += [word for word in kernel.words if word not in session.attention_kernels]
+        if len(session.attention_kernels) > MOST_KERNELS:
+            raise ValueError("steps.attention_kernel has too many different names")
         session.phases.extend_columns({"us": cast("NDArray[Any]", columns[TOTALS])})
         launch = cast(Words | None, columns.get("launch"))  # files from before there were graphs have no such column
         session.steps.extend_columns(
@@ -84,9 +95,10 @@ def _load_steps(file: SessionFile, session: Session) -> None:
 
 
 def _load_tokens(file: SessionFile, session: Session) -> None:
-    session.tokens.reserve(file.packed_rows("tokens"))
+    packs = file.packs("tokens")
+    session.tokens.reserve(rows_of(packs))
     texts: dict[str, str] = {}
-    for columns in file.columns("tokens"):
+    for columns in file.columns("tokens", packs):
         first_row = len(session.tokens)
         session.tokens.extend_columns({name: _array(name, column, texts) for name, column in columns.items()})
         requests = cast("NDArray[Any]", columns["request_id"])
@@ -100,9 +112,10 @@ def _load_tokens(file: SessionFile, session: Session) -> None:
 
 def _load_plain(file: SessionFile, session: Session, name: str) -> None:
     table = getattr(session, name)
-    table.reserve(file.packed_rows(name))
+    packs = file.packs(name)
+    table.reserve(rows_of(packs))
     known: dict[str, str] = {}
-    for columns in file.columns(name):
+    for columns in file.columns(name, packs):
         table.extend_columns({column: _array(column, values, known) for column, values in columns.items()})
 
 

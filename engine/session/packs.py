@@ -8,7 +8,7 @@ is written after the last of its rows, and any UPDATE or DELETE throws the packs
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
@@ -18,22 +18,21 @@ from numpy.typing import NDArray
 
 from engine.session.phases import phase_totals
 from engine.session.schema import PHASES
-from engine.session.tables import COLUMNS
+from engine.session.tables import COLUMNS, PACKED_TABLES
 
 PACK_ROWS: Final = 4096
 """Rows of a pack; as many may have to be read one by one after a crash."""
 
-FLOATS: Final = {"logprob": np.float32, "entropy": np.float32, "value": np.float64}
+WHOLE_NUMBERS: Final = frozenset(np.dtype(kind).str for kind in (np.uint8, np.uint16, np.uint32, np.int64))
+"""What `pack` writes whole numbers as."""
+FLOATS: Final[dict[str, type[np.floating[Any]]]] = {"logprob": np.float32, "entropy": np.float32, "value": np.float64}
 WORDS: Final = frozenset({"kind", "attention_kernel", "launch", "text", "source", "event", "device", "name"})
 TOTALS: Final = "phases"
 """A column of blobs in the file, of totals over the layers in memory: float32 [rows, len(PHASES)], µs."""
 LEFT_OUT: Final = frozenset({"kv_layers", "alternatives"})
 """Blobs that are read one at a time, when they are asked for."""
 
-PACKED: Final = {
-    table: tuple(name for name in COLUMNS[table] if name not in LEFT_OUT)
-    for table in ("steps", "tokens", "work", "speculation", "kv_blocks", "device_samples")
-}
+PACKED: Final = {table: tuple(name for name in COLUMNS[table] if name not in LEFT_OUT) for table in PACKED_TABLES}
 """The tables that are kept in packs, and which of their columns."""
 
 
@@ -90,14 +89,20 @@ def columns_of(table: str, names: Sequence[str], rows: Iterable[Sequence[Any]]) 
 
 def _column(name: str, values: tuple[Any, ...]) -> Column:
     if name == TOTALS:
+        _require(all(type(value) is bytes for value in values), f"the column {name} holds what is no blob")
         return phase_totals(values)
     if name in WORDS:
+        _require(all(type(value) is str for value in values), f"the column {name} holds what is no text")
         index: dict[str, int] = {}
         codes = [index.setdefault(value, len(index)) for value in values]
-        if not all(isinstance(word, str) for word in index):
-            raise ValueError(f"the column {name} holds what is no text")
         return Words(list(index), np.array(codes, np.uint32))
-    return np.array(values, FLOATS.get(name, np.int64))
+    if name in FLOATS:  # NULL is what SQLite makes of NaN
+        known = all(value is None or type(value) in (float, int) for value in values)
+        _require(known, f"the column {name} holds what is no number")
+        with np.errstate(over="ignore"):
+            return np.array(values, np.float64).astype(FLOATS[name])
+    _require(all(type(value) is int for value in values), f"the column {name} holds what is no whole number")
+    return np.array(values, np.int64)
 
 
 def pack(columns: Mapping[str, Column]) -> bytes:
@@ -126,18 +131,45 @@ def _narrow(values: NDArray[Any], base: int, most: int) -> NDArray[Any]:
     return values.astype(np.int64)
 
 
-def unpack(blob: bytes, count: int) -> dict[str, Column]:
-    """The columns of a pack of `count` rows; raises ValueError or msgspec.DecodeError where it is damaged."""
-    return {part.name: _unpack(part, count) for part in _decoder.decode(blob)}
+def unpack(table: str, blob: bytes, count: int, wanted: Container[str] | None = None) -> dict[str, Column]:
+    """The columns of a pack of `count` rows, or some of them.
+
+    Raises ValueError or msgspec.MsgspecError where it is damaged.
+
+    Nothing is taken from the pack unseen: which columns, of which numbers, how many of them, how large they are.
+    """
+    parts = _decoder.decode(blob)
+    names = [part.name for part in parts]
+    _require(len(set(names)) == len(names) and set(names) <= set(PACKED[table]), "a pack names its columns wrongly")
+    return {part.name: _unpack(part, count) for part in parts if wanted is None or part.name in wanted}
 
 
 def _unpack(part: _Part, count: int) -> Column:
-    values = np.frombuffer(part.data, part.dtype)
+    kind = FLOATS.get(part.name, np.float32 if part.name == TOTALS else None)
+    if kind is not None:
+        width = len(PHASES) if part.name == TOTALS else 1
+        _require(part.dtype == np.dtype(kind).str and not part.words, "a pack holds numbers of another kind")
+        values = _numbers(part, count * width)
+        return values.reshape(count, width) if part.name == TOTALS else values
+    _require(part.dtype in WHOLE_NUMBERS, "a pack holds numbers of another kind")
+    values = _numbers(part, count) if len(part.data) else np.zeros(1, np.uint8)
+    least, most = int(values.min()) + part.base, int(values.max()) + part.base
     if part.name in WORDS:
-        codes = values + np.uint32(part.base) if len(values) else np.full(count, part.base, np.uint32)
-        return Words(part.words, codes)
-    if part.name == TOTALS:
-        return values.reshape(count, len(PHASES))
-    if part.name in FLOATS:
-        return values
-    return values.astype(np.int64) + part.base if len(values) else np.full(count, part.base, np.int64)
+        _require(least >= 0 and most < len(part.words), "a pack names a word that it does not have")
+        codes = values.astype(np.uint32) + np.uint32(part.base)
+        return Words(part.words, codes if len(part.data) else np.full(count, codes[0]))
+    _require(least >= -(2**63) and most < 2**63, "a pack holds numbers that are too large")
+    whole = values.astype(np.int64) + np.int64(part.base)
+    return whole if len(part.data) else np.full(count, whole[0])
+
+
+def _numbers(part: _Part, count: int) -> NDArray[Any]:
+    """The numbers of a column as they are written, once there are as many as there should be."""
+    dtype = np.dtype(part.dtype)
+    _require(count > 0 and len(part.data) == count * dtype.itemsize, "a pack has not the length that it should have")
+    return np.frombuffer(part.data, dtype)
+
+
+def _require(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise ValueError(otherwise)

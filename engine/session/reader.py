@@ -7,16 +7,23 @@ import shutil
 import sqlite3
 import tempfile
 import threading
-from collections.abc import Iterator
-from pathlib import Path, PurePath, PureWindowsPath
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any, Final
-from urllib.parse import quote_from_bytes
+
+import msgspec
+import numpy as np
 
 from engine.errors import SessionFileError
 from engine.model.folder import is_pointer, pointer_sentence
+from engine.plain_text import path_text, plain
+from engine.session.connecting import check_tables, connect, honest_bytes
+from engine.session.pack_index import BROKEN, FIRST, PackAt, agreeing_packs
 from engine.session.packs import PACKED, Column, columns_of, unpack
+from engine.session.patience import EndlessError, GivenUpError, Patience, Watch
 from engine.session.schema import PHASES
-from engine.session.tables import MIGRATIONS, VERSION
+from engine.session.tables import CREATE, MIGRATIONS, VERSION
 from engine.session.writer import HEADER_BYTES, is_session
 
 OWN_COPY: Final = "mode=rw"
@@ -24,23 +31,27 @@ OWN_COPY: Final = "mode=rw"
 ROWS_AT_ONCE: Final = 50_000
 UNREADABLE: Final = (sqlite3.DatabaseError, UnicodeDecodeError)
 """What SQLite raises where a file is damaged; the second one where its own words about that are damaged too."""
+NO_SESSION: Final = (ValueError, EndlessError)
+"""What is raised of a database whose tables are none of a session."""
+BYTES_AT_ONCE: Final = 256 * 2**20
+"""What rows may take that are fetched together, if each were as large as the whole file."""
+MAP_INDEX: Final = next(statement for statement in CREATE if "INDEX attention_map" in statement)
+VALUE_BYTES: Final = 2**18
+"""What a value of a table that is kept in packs has at most: times by phase of 4096 layers."""
+MOST_COLUMNS: Final = 32
+"""As many as a table has, or more."""
+LEAST_GIVEN: Final = 2**20
+MOST_GIVEN: Final = 8
+"""How many times its own bytes a file may give: a number that SQLite keeps in no byte is written out in up to nine."""
+LEAST_ROW_BYTES: Final = 5
+"""A row's length, number, head and place in its page."""
 PHASES_ROW_BYTES: Final = 4 * len(PHASES)
 KV_ROW_BYTES: Final = 16
 PROBABILITY_BYTES: Final = 2
 ALTERNATIVE_BYTES: Final = 8
 
 
-def sqlite_uri(path: PurePath, mode: str) -> str:
-    """The URI by which SQLite opens an absolute path.
-
-    SQLite takes no authority, where `PurePath.as_uri` puts the server of a Windows share (`file://server/share`): a
-    share is a path that begins with two slashes, after an empty authority. The `\\\\?\\` of long paths is left out.
-    """
-    text = path.as_posix()
-    if isinstance(path, PureWindowsPath):
-        text = text.replace("//?/UNC/", "//").removeprefix("//?/")
-    quoted = quote_from_bytes(os.fsencode(text), safe=b"/:")
-    return f"file://{'' if text.startswith('/') else '/'}{quoted}?{mode}"
+_encoder = msgspec.msgpack.Encoder()
 
 
 class SessionFile:
@@ -48,12 +59,16 @@ class SessionFile:
 
     Raises SessionFileError, whose sentence says what is wrong, where the file is not there, not SQLite, not a session,
     of a newer version, or damaged. The file itself is never changed: an older version is migrated on a copy, and so is
-    a write-ahead log replayed that a crash left in a folder that cannot be written.
+    a write-ahead log replayed that a crash left in a folder that cannot be written. Whoever holds `patience` ends what
+    is being read by giving up; that, too, is a SessionFileError.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], patience: Patience | None = None) -> None:
         self.path = Path(path)
         self._lock = threading.Lock()
+        self._watch = Watch(patience or Patience())
+        self.layers = 0
+        """Layers of the model, by which blobs are checked; 0 while that is not known."""
         self._copy: tempfile.TemporaryDirectory[str] | None = None
         version = self._check_header()
         if version < VERSION and version not in MIGRATIONS:
@@ -71,55 +86,114 @@ class SessionFile:
 
     def query(self, sql: str, parameters: tuple[Any, ...] = ()) -> list[Any]:
         """All rows of a query."""
-        with self._lock:
-            try:
-                return self._db.execute(sql, parameters).fetchall()
-            except UNREADABLE as error:
-                raise self.damaged(error) from error
+        return [row for rows in self.chunks(sql, parameters) for row in rows]
 
-    def chunks(self, sql: str, parameters: tuple[Any, ...] = (), rows: int = ROWS_AT_ONCE) -> Iterator[list[Any]]:
-        """The rows of a query, some at a time; nothing else can be asked before the last of them."""
+    def chunks(
+        self, sql: str, parameters: tuple[Any, ...] = (), rows: int = ROWS_AT_ONCE, value_bytes: int | None = None
+    ) -> Generator[list[Any]]:
+        """The rows of a query, some at a time; nothing else can be asked before the last of them.
+
+        A damaged file can hand out the same page again and again: it ends where it gives more than it has. Where no
+        value has more than `value_bytes`, more rows are fetched together; a larger one is then an error.
+        """
         with self._lock:
-            try:
+            self._watch.begin(size := honest_bytes(self._opened))
+            left = LEAST_GIVEN + MOST_GIVEN * size
+            largest = size if value_bytes is None else min(size, MOST_COLUMNS * value_bytes)
+            at_once = max(1, min(rows, BYTES_AT_ONCE // max(1, largest)))
+            with self._reading(), self._values_of(value_bytes):
                 cursor = self._db.execute(sql, parameters)
-                while found := cursor.fetchmany(rows):
+            found: list[Any] = []
+            while True:
+                with self._reading(), self._values_of(value_bytes):
+                    few = cursor.fetchmany(at_once)
+                if not few:
+                    break
+                left -= len(few) * LEAST_ROW_BYTES + len(_encoder.encode(few))
+                if left < 0:
+                    raise self.damaged(ValueError("it gives more rows than a file of its size can hold"))
+                found += few
+                if len(found) >= rows:
                     yield found
-            except UNREADABLE as error:
-                raise self.damaged(error) from error
+                    found = []
+            if found:
+                yield found
 
-    def columns(self, table: str) -> Iterator[dict[str, Column]]:
-        """A table of `packs.PACKED` in order, some rows at a time: what is in packs, then the rows that are not yet."""
-        last = -1
-        if self._has_packs():
-            packs = "SELECT last, count, columns FROM packs WHERE of = ? ORDER BY last"
-            for rows in self.chunks(packs, (table,), rows=16):
-                for last_of_pack, count, blob in rows:
-                    yield unpack(blob, count)
-                    last = last_of_pack
+    @contextmanager
+    def _values_of(self, most_bytes: int | None) -> Iterator[None]:
+        """Around what SQLite does: no value may have more bytes than this."""
+        if most_bytes is None:
+            yield
+            return
+        before = self._db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, most_bytes)
+        try:
+            yield
+        finally:
+            self._db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, before)
+
+    def packs(self, table: str) -> list[PackAt]:
+        """The packs of a table that stand for its rows; to be given to `columns`."""
+        if not self.query("SELECT 1 FROM sqlite_master WHERE name = 'packs'"):
+            return []
+        return agreeing_packs(self.query, self._packed, table, honest_bytes(self._opened) // LEAST_ROW_BYTES)
+
+    def columns(self, table: str, packs: Sequence[PackAt]) -> Iterator[dict[str, Column]]:
+        """A table of `packs.PACKED` in order, some rows at a time: what is in packs, then the rows that are not.
+
+        What a damaged pack stands for, and all after it, is read from the rows.
+        """
         there = {row[1] for row in self.query(f"PRAGMA table_info({table})")}
         names = [name for name in PACKED[table] if name in there or not there]  # version 1 got columns since
+        last = FIRST
+        with closing(self._packed(table, packs)) as blobs:
+            for pack, blob in zip(packs, blobs, strict=False):
+                try:
+                    columns = unpack(table, blob, pack.count)
+                except BROKEN:
+                    break
+                if columns.keys() != set(names):
+                    break
+                yield columns
+                last = pack.last
         listed = ", ".join(f'"{name}"' for name in names)
-        for rows in self.chunks(f"SELECT {listed} FROM {table} WHERE rowid > ? ORDER BY rowid", (last,)):
+        sql = f"SELECT {listed} FROM {table} NOT INDEXED WHERE rowid > ? ORDER BY rowid"
+        for rows in self.chunks(sql, (last,), value_bytes=VALUE_BYTES):
             yield columns_of(table, names, rows)
 
-    def packed_rows(self, table: str) -> int:
-        """How many rows of a table are in packs."""
-        if not self._has_packs():
-            return 0
-        return int(self.query("SELECT coalesce(sum(count), 0) FROM packs WHERE of = ?", (table,))[0][0])
+    def _packed(self, table: str, packs: Sequence[PackAt]) -> Generator[bytes]:
+        """The contents of packs, in turn."""
+        if not packs:
+            return
+        sql = "SELECT columns FROM packs WHERE of = ? AND last <= ? ORDER BY last"
+        with closing(self.chunks(sql, (table, packs[-1].last), rows=16)) as chunks:
+            for rows in chunks:
+                for (blob,) in rows:
+                    yield blob if isinstance(blob, bytes) else b""
 
     def attention_maps(self) -> list[tuple[int, int, int]]:
         """(request, layer, head) of every map, by as many steps through the index as there are maps."""
         found: list[tuple[int, int, int]] = []
+        if self.query("SELECT sql FROM sqlite_master WHERE name = 'attention_map'") != [(MAP_INDEX,)]:
+            for rows in self.chunks("SELECT request_id, layer, head FROM attention"):
+                found += {self._map(*row) for row in rows}.difference(found)
+            return found
         after = (-(2**62), 0, 0)
         step = (
-            "SELECT request_id, layer, head FROM attention WHERE (request_id, layer, head) > (?, ?, ?) "
-            "ORDER BY request_id, layer, head LIMIT 1"
+            "SELECT request_id, layer, head FROM attention INDEXED BY attention_map "
+            "WHERE (request_id, layer, head) > (?, ?, ?) ORDER BY request_id, layer, head LIMIT 1"
         )
         while rows := self.query(step, after):
-            after = rows[0]
+            following = self._map(*rows[0])
+            if following <= after:
+                raise self.damaged(ValueError("the index of the attention maps is not in order"))
+            after = following
             found.append(after)
         return found
+
+    def _map(self, request: Any, layer: Any, head: Any) -> tuple[int, int, int]:
+        if not (type(request) is int and type(layer) is int and type(head) is int):
+            raise self.damaged(ValueError("an attention row names no request, layer or head"))
+        return request, layer, head
 
     def backup(self, destination: str | os.PathLike[str]) -> None:
         """Copy what is committed, also while it is being written; raises sqlite3.Error."""
@@ -134,13 +208,24 @@ class SessionFile:
 
     def damaged(self, error: Exception) -> SessionFileError:
         """What to say where the file's content makes no sense."""
-        return SessionFileError(f"{self.path} is damaged or cut short and cannot be read to the end: {error}.")
+        said = plain(error) or type(error).__name__
+        return SessionFileError(
+            f"{path_text(self.path)} is damaged or cut short and cannot be read to the end: {said}."
+        )
 
     # --- DetailSource -----------------------------------------------------------------------------------------------
 
     def step_blobs(self, step_id: int) -> tuple[bytes, bytes] | None:
         rows = self.query("SELECT phases, kv_layers FROM steps WHERE id = ?", (step_id,))
-        return (self._blob(rows[0][0], PHASES_ROW_BYTES), self._blob(rows[0][1], KV_ROW_BYTES)) if rows else None
+        if not rows:
+            return None
+        phases, kv = self._blob(rows[0][0], PHASES_ROW_BYTES), self._blob(rows[0][1], KV_ROW_BYTES)
+        if not np.isfinite(np.frombuffer(phases, np.float32)).all():
+            raise self.damaged(ValueError(f"the phases of step {step_id} hold what is no number"))
+        layers = (max(0, len(phases) // PHASES_ROW_BYTES - 1), len(kv) // KV_ROW_BYTES)
+        if self.layers and any(one not in (0, self.layers) for one in layers):
+            raise self.damaged(ValueError(f"step {step_id} has not the layers of the model"))
+        return phases, kv
 
     def attention_rows(self, request_id: int, layer: int, head: int) -> list[tuple[int, int, bytes]]:
         rows = self.query(
@@ -151,7 +236,8 @@ class SessionFile:
         for step_id, position, probs in rows:
             if type(step_id) is not int or type(position) is not int:
                 raise self.damaged(ValueError("an attention row names no step"))
-            self._blob(probs, PROBABILITY_BYTES)
+            if len(self._blob(probs, PROBABILITY_BYTES)) != (position + 1) * PROBABILITY_BYTES or not probs:
+                raise self.damaged(ValueError("a row of an attention map is not as long as its position says"))
         return rows
 
     def alternatives(self, token_id: int) -> bytes:
@@ -165,6 +251,17 @@ class SessionFile:
         return value
 
     # ----------------------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Around whatever asks SQLite: says in a sentence what it raises."""
+        try:
+            with self._watch.asking():
+                yield
+        except GivenUpError:
+            raise SessionFileError(f"Reading {self.path} was given up.") from None
+        except (*UNREADABLE, EndlessError) as error:
+            raise self.damaged(error) from error
 
     def _check_header(self) -> int:
         """The format version, once the first bytes are those of a session that this program can read."""
@@ -212,14 +309,22 @@ class SessionFile:
                 raise SessionFileError(f"{self.path} cannot be opened: {error}.") from error
 
     def _open(self, path: Path, mode: str) -> sqlite3.Connection:
-        db = sqlite3.connect(sqlite_uri(path.absolute(), mode), uri=True, check_same_thread=False, isolation_level=None)
+        db: sqlite3.Connection | None = None
+        self._opened = path
+        self._watch.begin(honest_bytes(path))
         try:
-            if mode == OWN_COPY:
-                db.execute("PRAGMA locking_mode = EXCLUSIVE")  # so that a log needs no memory shared with others
-            db.execute("SELECT count(*) FROM meta").fetchone()
-        except UNREADABLE as error:
-            db.close()
-            if isinstance(error, sqlite3.OperationalError):
+            with self._watch.asking():
+                db = connect(path, mode, self._watch)
+                if mode == OWN_COPY:
+                    db.execute("PRAGMA locking_mode = EXCLUSIVE")  # so that a log needs no memory shared with others
+                check_tables(db)
+                db.execute("SELECT 1 FROM meta LIMIT 1").fetchone()
+        except BaseException as error:
+            if db is not None:
+                db.close()
+            if isinstance(error, GivenUpError):
+                raise SessionFileError(f"Reading {self.path} was given up.") from None
+            if isinstance(error, sqlite3.OperationalError) or not isinstance(error, (*UNREADABLE, *NO_SESSION)):
                 raise
             raise self.damaged(error) from error
         return db
@@ -255,6 +360,3 @@ class SessionFile:
         """What lies beside the file and belongs to its content: a write-ahead log, or a journal to roll back."""
         logs = (Path(f"{self.path}{end}") for end in ("-wal", "-journal"))
         return [log for log in logs if log.exists() and log.stat().st_size > 0]
-
-    def _has_packs(self) -> bool:
-        return bool(self.query("SELECT 1 FROM sqlite_master WHERE name = 'packs'"))

@@ -13,6 +13,9 @@ VERSION: Final = 1
 MIGRATIONS: Final[dict[int, tuple[str, ...]]] = {}
 """From a version to the next: the statements that bring a copy of a file up to date."""
 
+PACKED_TABLES: Final = ("steps", "tokens", "work", "speculation", "kv_blocks", "device_samples")
+"""The tables whose rows are kept in packs too."""
+
 CREATE: Final = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)",
     "CREATE TABLE configs (id INTEGER PRIMARY KEY, step_id INTEGER NOT NULL, json TEXT NOT NULL)",
@@ -63,10 +66,17 @@ CREATE: Final = (
         PRIMARY KEY (of, last))""",
     *(
         f"CREATE TRIGGER {table}_{event} AFTER {event} ON {table} BEGIN DELETE FROM packs WHERE of = '{table}'; END"
-        for table in ("steps", "tokens", "work", "speculation", "kv_blocks", "device_samples")
+        for table in PACKED_TABLES
         for event in ("UPDATE", "DELETE")
     ),
 )
+INSERT_TRIGGER: Final[dict[str, str]] = {
+    table: f"CREATE TRIGGER {table}_INSERT AFTER INSERT ON {table} "
+    f"BEGIN DELETE FROM packs WHERE of = '{table}' AND last >= NEW.rowid; END"
+    for table in PACKED_TABLES
+}
+"""By table: what keeps packs from outliving a row that was replaced. Made when a recording is closed, as nobody else
+writes before and each row of a run would pay for it."""
 
 
 def insert(table: str, columns: tuple[str, ...]) -> str:

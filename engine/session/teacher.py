@@ -13,7 +13,10 @@ from numpy.typing import NDArray
 from engine.session.metrics import TEACHER, step_slice, utilisation_of
 from engine.session.store import Session
 
-TEACHER_MARK: Final = re.compile(r"request (\d+): (\d+) of (\d+) tokens agree(?:, not ([\d –]+))?")
+_SPAN: Final = r"\d{1,9}(?:–\d{1,9})?"
+TEACHER_MARK: Final = re.compile(
+    rf"request (\d{{1,9}}): (\d{{1,9}}) of (\d{{1,9}}) tokens agree(?:, not ({_SPAN}(?: {_SPAN})*))?", re.ASCII
+)
 """What the engine's mark of a teacher-forced pass says; the last group is `spans` of the positions that differ."""
 
 
@@ -48,7 +51,7 @@ def teacher_figures(session: Session) -> list[TeacherFigures]:
     """The teacher-forced passes of a session, in the order in which they ran."""
     table, work, found = session.steps, session.work, []
     said = {
-        int(match[1]): (int(match[2]), _differing(match))
+        int(match[1]): (int(match[2]), _differing(match, len(session.tokens)))
         for mark in session.marks
         if mark.kind == "teacher" and (match := TEACHER_MARK.match(mark.label))
     }
@@ -104,13 +107,16 @@ def spans(positions: Sequence[int]) -> str:
     return " ".join(str(first) if first == last else f"{first}–{last}" for first, last in found)
 
 
-def positions_of(text: str) -> tuple[int, ...]:
-    """The positions that `spans` wrote."""
+def positions_of(text: str, most: int = 2**20) -> tuple[int, ...] | None:
+    """The positions that `spans` wrote; None where there are more than `most`, as the text may come from anybody."""
     ends = [part.partition("–") for part in text.split()]
-    return tuple(position for first, _, last in ends for position in range(int(first), int(last or first) + 1))
+    ranges = [range(int(first), int(last or first) + 1) for first, _, last in ends]
+    if sum(map(len, ranges)) > most:
+        return None
+    return tuple(position for one in ranges for position in one)
 
 
-def _differing(match: re.Match[str]) -> tuple[int, ...] | None:
+def _differing(match: re.Match[str], tokens: int) -> tuple[int, ...] | None:
     if match[2] == match[3]:
         return ()
-    return positions_of(match[4]) if match[4] else None
+    return positions_of(match[4], tokens) if match[4] else None

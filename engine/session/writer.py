@@ -17,8 +17,10 @@ import numpy as np
 
 from engine.errors import SessionFileError
 from engine.session import schema
+from engine.session.connecting import connect
 from engine.session.packs import PACK_ROWS, PACKED, columns_of, pack
-from engine.session.tables import APPLICATION_ID, COLUMNS, CREATE, INSERT, VERSION
+from engine.session.patience import Patience, Watch
+from engine.session.tables import APPLICATION_ID, COLUMNS, CREATE, INSERT, INSERT_TRIGGER, VERSION
 
 COMMIT_EVERY_S: Final = 0.08
 """Under the 100 ms that the format promises, so that a late call still keeps the promise."""
@@ -192,6 +194,7 @@ class SessionWriter:
         for table in PACKED:
             if self._unpacked[table]:
                 self._write_pack(table)
+            self._db.execute(INSERT_TRIGGER[table].replace("TRIGGER", "TRIGGER IF NOT EXISTS", 1))
         self._db.execute("COMMIT")
 
     def _write_rare(self, event: schema.AnyEvent) -> None:
@@ -275,8 +278,16 @@ def is_session(head: bytes) -> bool:
 
 
 def in_use(path: Path) -> bool:
-    """Whether a program writes this session file, or reads one that was not closed by its writer."""
-    db = sqlite3.connect(path, timeout=0, isolation_level=None)
+    """Whether a program writes this session file, or reads one that was not closed by its writer.
+
+    Raises SessionFileError where what lies beside it is not SQLite's.
+    """
+    try:
+        db = connect(path, "mode=rw", Watch(Patience()), wait_s=0)
+    except sqlite3.Error:
+        return False
+    except ValueError as error:
+        raise SessionFileError(f"{path} was left as it is: {error}.") from error
     try:
         db.execute("PRAGMA journal_mode = DELETE")  # takes a file with a write-ahead log for itself alone
         db.execute("BEGIN IMMEDIATE")

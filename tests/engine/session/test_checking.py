@@ -41,7 +41,7 @@ EDITS = [
     ("UPDATE requests SET prompt_token_texts = '[1]'", "the tokens of request 0 are no texts"),
     ("UPDATE requests SET scheduled_ns = x'00'", "a time of request 0 is none"),
     ("UPDATE steps SET config_id = 9999 WHERE id = 3", "steps.config_id should be from 0 to 0"),
-    ("UPDATE steps SET config_id = 1e300 WHERE id = 3", "int too large"),
+    ("UPDATE steps SET config_id = 1e300 WHERE id = 3", "the column config_id holds what is no whole number"),
     ("UPDATE steps SET start_ns = -1 WHERE id = 3", "steps.start_ns should be"),
     ("UPDATE steps SET end_ns = 0 WHERE id = 3", "a step ends before it starts"),
     ("UPDATE steps SET kv_reserved_bytes = 9223372036854775807 WHERE id = 3", "steps.kv_reserved_bytes should be"),

@@ -12,8 +12,8 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
+from engine.session.connecting import sqlite_uri
 from engine.session.file import SessionFile, SessionWriter, open_session
-from engine.session.reader import sqlite_uri
 from tests.engine.session.synthetic import synthetic_events
 
 ROOT = Path(__file__).parents[3]

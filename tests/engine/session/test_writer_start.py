@@ -22,7 +22,7 @@ def test_all_tables_are_made_in_one_commit(tmp_path: Path, monkeypatch: pytest.M
         return database
 
     monkeypatch.setattr(sqlite3, "connect", traced)
-    SessionWriter(tmp_path / "a.dscope").close()
+    SessionWriter(tmp_path / "a.dscope")._db.close()
     made = [index for index, one in enumerate(statements) if one.startswith("CREATE")]
     assert len(made) == len(CREATE)
     assert statements[: made[0]].count("BEGIN") == 1

@@ -1,0 +1,142 @@
+"""Which packs of a table stand for its rows: those that agree with them. The rows are the truth.
+
+A pack goes stale where rows change and nobody throws it away. An UPDATE or DELETE does that by a trigger; so does an
+INSERT from when a recording was closed, and REPLACE is one (its own deletions fire triggers only where
+`recursive_triggers` is on). Where a table is not large, sums over its rows are held against those of the packs in any
+case; where it is large, only if that trigger is missing, as the file is older or its writer was killed, and then of
+few columns, since all of a million rows take seconds.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+
+from engine.session.packs import FLOATS, PACKED, TOTALS, WORDS, Column, Words, unpack
+from engine.session.tables import INSERT_TRIGGER
+
+FIRST: Final = -(2**63)
+"""Below every rowid."""
+ALWAYS_SUMMED: Final = 65_536
+"""Rows up to which a table is always summed: some hundredths of a second."""
+TELLING: Final = {
+    "steps": ("end_ns", "tokens_out"),
+    "tokens": ("token_id", "emitted_ns"),
+    "work": ("request_id", "end"),
+    "speculation": ("proposed", "accepted"),
+    "kv_blocks": ("block", "request_id"),
+    "device_samples": ("t_ns", "value"),
+}
+"""The columns of a large table that are summed: such as hardly stay the same where anything changes."""
+MODULUS: Final = 1_000_003
+"""Whole numbers are summed by what they leave over this, so that no sum overflows."""
+UNEQUAL: Final = 1e-5
+"""How far sums of float32 may lie from those of the float64 that they were, of the sum of their sizes."""
+BROKEN: Final = (ValueError, OverflowError, msgspec.MsgspecError)
+"""What unpacking raises where a pack is damaged."""
+
+Query = Callable[..., list[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class PackAt:
+    """The rowid of a pack's last row, and how many rows it has."""
+
+    last: int
+    count: int
+
+
+def rows_of(packs: Sequence[PackAt]) -> int:
+    """How many rows are in packs."""
+    return sum(pack.count for pack in packs)
+
+
+def agreeing_packs(
+    query: Query, blobs: Callable[[str, Sequence[PackAt]], Iterator[bytes]], table: str, most_rows: int
+) -> list[PackAt]:
+    """The packs of a table that stand for its rows, from its first row on without a gap.
+
+    `query` asks the file, `blobs` gives the contents of packs in turn, `most_rows` is what a file of its size can hold.
+    """
+    packs = _whole_packs(query, table, most_rows)
+    if not packs:
+        return []
+    rows = rows_of(packs)
+    kept = query("SELECT sql FROM sqlite_master WHERE type = 'trigger' AND name = ?", (f"{table}_INSERT",))
+    if rows > ALWAYS_SUMMED and kept == [(INSERT_TRIGGER[table],)]:
+        return packs
+    return packs if _sums_agree(query, blobs, table, packs) else []
+
+
+def _whole_packs(query: Query, table: str, most_rows: int) -> list[PackAt]:
+    """The packs as far as each follows on the one before and none claims more rows than there can be."""
+    least, most = (query(f"SELECT {end}(rowid) FROM {table} NOT INDEXED")[0][0] for end in ("min", "max"))
+    if least is None:
+        return []
+    found: list[PackAt] = []
+    before, rows = least - 1, 0
+    for last, count in query("SELECT last, count FROM packs WHERE of = ? ORDER BY last", (table,)):
+        if type(last) is not int or type(count) is not int:
+            break
+        rows += count
+        if not (0 < count <= last - before and last <= most and rows <= most_rows):
+            break
+        found.append(PackAt(last, count))
+        before = last
+    return found
+
+
+def _sums_agree(
+    query: Query, blobs: Callable[[str, Sequence[PackAt]], Iterator[bytes]], table: str, packs: Sequence[PackAt]
+) -> bool:
+    """Whether the rows that the packs stand for have the sums that the packs have."""
+    there = {row[1] for row in query(f"PRAGMA table_info({table})")}
+    wanted = PACKED[table] if rows_of(packs) <= ALWAYS_SUMMED else TELLING[table]
+    names = [name for name in wanted if name != TOTALS and name in there]
+    listed = ", ".join(f"total({_summand(name)})" for name in names)
+    (counted, *of_rows), *_ = query(
+        f"SELECT count(*), {listed} FROM {table} NOT INDEXED WHERE rowid <= ?", (packs[-1].last,)
+    )
+    if counted != rows_of(packs):
+        return False
+    sums, sizes = dict.fromkeys(names, 0.0), dict.fromkeys(names, 0.0)
+    try:
+        for pack, blob in zip(packs, blobs(table, packs), strict=True):
+            columns = unpack(table, blob, pack.count, names)
+            for name in names:
+                part, size = _sum_of(name, columns[name])
+                sums[name] += part
+                sizes[name] += size
+    except (*BROKEN, KeyError):
+        return False
+    return all(_alike(one, sums[name], sizes[name], name) for name, one in zip(names, of_rows, strict=True))
+
+
+def _summand(name: str) -> str:
+    if name in WORDS:
+        return f'length(CAST("{name}" AS BLOB))'
+    return f'"{name}"' if name in FLOATS else f'"{name}" % {MODULUS}'
+
+
+def _sum_of(name: str, column: Column) -> tuple[float, float]:
+    """The sum of a column as `_summand` gives it, and that of its sizes."""
+    if isinstance(column, Words):
+        lengths = np.array([len(word.encode("utf-8", "surrogatepass")) for word in column.words], np.int64)
+        return float(lengths[column.codes].sum()), 0.0
+    if name in FLOATS:
+        known = column[~np.isnan(column)].astype(np.float64)
+        return float(known.sum()), float(np.abs(known).sum())
+    return float(np.fmod(column, MODULUS).sum()), 0.0
+
+
+def _alike(of_rows: float, of_packs: float, size: float, name: str) -> bool:
+    if name not in FLOATS:
+        return of_rows == of_packs
+    if not (math.isfinite(of_rows) and math.isfinite(of_packs)):
+        return str(of_rows) == str(of_packs)
+    return abs(of_rows - of_packs) <= UNEQUAL * size + UNEQUAL

@@ -1,0 +1,137 @@
+"""What is read of a session file are ordinary tables: a view, a virtual table or a trigger in it never runs."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from engine.errors import SessionFileError
+from engine.session.connecting import SUPER_JOURNAL_MARK, TABLES
+from engine.session.facts import set_facts
+from engine.session.file import SessionFile, SessionWriter, open_session
+from engine.session.json_figures import json_figures
+from engine.session.writer import check_destination
+from tests.engine.session.synthetic import synthetic_events
+
+FOR_EVER = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT {} FROM n"
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("whole") / "run.dscope"
+    with SessionWriter(path) as writer:
+        for batch in synthetic_events(20, layers=2):
+            writer.append(batch)
+    return path
+
+
+def edited(whole: Path, folder: Path, *statements: str) -> Path:
+    path = folder / "x.dscope"
+    shutil.copy(whole, path)
+    db = sqlite3.connect(path, isolation_level=None)
+    db.execute("PRAGMA writable_schema = ON")
+    for statement in statements:
+        db.execute(statement)
+    db.close()
+    return path
+
+
+def columns_of(whole: Path, table: str) -> list[str]:
+    db = sqlite3.connect(whole)
+    names = [row[1] for row in db.execute(f"PRAGMA table_info({table})")]
+    db.close()
+    return names
+
+
+@pytest.mark.parametrize("table", sorted(TABLES))
+def test_a_view_in_place_of_a_table_is_refused_and_never_asked(whole: Path, tmp_path: Path, table: str) -> None:
+    listed = ", ".join(f'i AS "{name}"' for name in columns_of(whole, table))
+    view = f"CREATE VIEW {table} AS {FOR_EVER.format(listed)}"
+    path = edited(whole, tmp_path, f"DROP TABLE {table}", view)
+    with pytest.raises(SessionFileError, match=f"its {table} is no ordinary table"):
+        open_session(path)
+
+
+OTHERS = {
+    "computed": (
+        "DROP TABLE marks",
+        "CREATE TABLE marks (t_ns INTEGER, kind TEXT AS (hex(zeroblob(900000000))), label TEXT)",
+    ),
+    "virtual": ("DROP TABLE marks", "CREATE VIRTUAL TABLE marks USING fts4(t_ns, kind, label)"),
+    "without numbers": (
+        "DROP TABLE marks",
+        "CREATE TABLE marks (t_ns INTEGER PRIMARY KEY, kind TEXT, label TEXT) WITHOUT ROWID",
+    ),
+    "hidden numbers": ("DROP TABLE marks", "CREATE TABLE marks (t_ns INTEGER, kind TEXT, label TEXT, rowid TEXT)"),
+    "the schema itself": ("UPDATE sqlite_master SET rootpage = 1 WHERE name = 'marks'",),
+}
+WORDS = {
+    "computed": "a column of its marks is computed",
+    "virtual": "its marks is no ordinary table",
+    "without numbers": "its marks has no numbers of rows",
+    "hidden numbers": "its marks hides the numbers of its rows",
+    "the schema itself": "its marks is no ordinary table|malformed",
+}
+
+
+@pytest.mark.parametrize("kind", OTHERS)
+def test_no_other_kind_of_table_is_read(whole: Path, tmp_path: Path, kind: str) -> None:
+    with pytest.raises(SessionFileError, match=WORDS[kind]):
+        open_session(edited(whole, tmp_path, *OTHERS[kind]))
+
+
+def test_what_somebody_added_for_himself_does_not_matter(whole: Path, tmp_path: Path) -> None:
+    path = edited(whole, tmp_path, "CREATE VIEW mine AS SELECT * FROM steps", "CREATE TABLE notes (text)")
+    session = open_session(path)
+    assert len(session.steps) == 20
+    assert json_figures(session)["tokens"] == 20
+    assert isinstance(session.source, SessionFile)
+    session.source.close()
+
+
+def test_a_trigger_of_a_file_does_not_run_when_a_fact_is_put_into_it(whole: Path, tmp_path: Path) -> None:
+    path = edited(
+        whole, tmp_path, "CREATE TRIGGER t AFTER INSERT ON meta BEGIN UPDATE requests SET prompt = 'changed'; END"
+    )
+    with pytest.raises(SessionFileError, match="cannot be written"):
+        set_facts(path, {"ceilings": ""})
+    db = sqlite3.connect(path)
+    assert db.execute("SELECT count(*) FROM requests WHERE prompt = 'changed'").fetchone() == (0,)
+    db.close()
+
+
+def test_a_journal_that_names_another_file_deletes_nothing(whole: Path, tmp_path: Path) -> None:
+    """SQLite deletes the file that a journal's last bytes name, when it rolls the journal back."""
+    path = tmp_path / "x.dscope"
+    shutil.copy(whole, path)
+    other = tmp_path / "precious"
+    other.write_text("precious")
+    name = str(other).encode()
+    size = path.stat().st_size // 4096
+    head = bytes((0xD9, 0xD5, 0x05, 0xF9, 0x20, 0xA1, 0x63, 0xD7)) + b"".join(
+        value.to_bytes(4, "big") for value in (0, 0, size, 512, 4096)
+    )
+    tail = (2**31).to_bytes(4, "big") + name
+    tail += len(name).to_bytes(4, "big") + (sum(name) & 0xFFFFFFFF).to_bytes(4, "big") + SUPER_JOURNAL_MARK
+    Path(f"{path}-journal").write_bytes(head.ljust(512, b"\0") + tail)
+    with pytest.raises(SessionFileError, match="names another file"):
+        open_session(path)
+    with pytest.raises(SessionFileError, match="names another file"):
+        check_destination(path)
+    with pytest.raises(SessionFileError, match="names another file"):
+        set_facts(path, {"ceilings": ""})
+    assert other.read_text() == "precious"
+
+
+def test_a_companion_that_is_a_link_is_neither_read_nor_written(whole: Path, tmp_path: Path) -> None:
+    path = tmp_path / "x.dscope"
+    shutil.copy(whole, path)
+    other = tmp_path / "precious"
+    other.write_text("precious")
+    Path(f"{path}-wal").symlink_to(other)
+    with pytest.raises(SessionFileError, match="no ordinary file"):
+        open_session(path)
+    assert other.read_text() == "precious"
