@@ -115,7 +115,8 @@ class Menus(QObject):
         menu = self.menus["recent"]
         menu.clear()
         for path in paths:
-            menu.addAction(menu_text(path), partial_slot(open_, path))
+            action = menu.addAction(menu_text(path), partial_slot(open_, path))
+            action.setToolTip(plain(path))  # Qt would make one of the text, and read it as HTML
         menu.setEnabled(bool(paths))
         if paths:
             menu.addSeparator()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from pathlib import Path
 
 from PySide6.QtCore import QEvent, Qt
@@ -64,7 +65,7 @@ class StatusBar(QStatusBar):
         text = words.get(state, state)
         if recorded:
             text = self.tr("recorded session · {}").format(text)
-        self._state.setText(f'<span style="color:{colour}">●</span> {text}')
+        self._state.setText(f'<span style="color:{colour}">●</span> {html.escape(text)}')
 
     def show_busy(self, busy: bool) -> None:
         """Show that something is being read or written."""

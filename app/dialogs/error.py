@@ -9,9 +9,13 @@ from PySide6.QtWidgets import QMessageBox, QWidget
 
 def show_error(parent: QWidget, sentence: str, details: str = "") -> QMessageBox:
     """Open a dialog with this sentence and return at once; the dialog deletes itself when it is closed."""
-    box = QMessageBox(QMessageBox.Icon.Warning, "DecodeScope", sentence, QMessageBox.StandardButton.Close, parent)
+    box = QMessageBox(parent)
     box.setObjectName("error-dialog")
-    box.setTextFormat(Qt.TextFormat.PlainText)
+    box.setTextFormat(Qt.TextFormat.PlainText)  # before there is a text that could be read as HTML
+    box.setIcon(QMessageBox.Icon.Warning)
+    box.setWindowTitle("DecodeScope")
+    box.setText(sentence)
+    box.setStandardButtons(QMessageBox.StandardButton.Close)
     box.setTextInteractionFlags(
         Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
     )

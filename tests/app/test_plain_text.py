@@ -19,6 +19,11 @@ from app.window import MainWindow
 from tests.app.test_window import a_recording
 
 APP = Path(__file__).parents[2] / "app"
+READ_AS_HTML = {
+    "setHtml", "insertHtml", "appendHtml", "setMarkdown", "insertMarkdown", "TextItem", "LabelItem", "QTextBrowser",
+    "setWhatsThis", "QStaticText", "QErrorMessage",
+}  # fmt: skip
+"""Calls after which a text may be read as HTML whatever it is; a message box made with its text has no format yet."""
 TOKENS = [
     "<s>",
     "<table>",
@@ -99,6 +104,8 @@ def test_nothing_reaches_a_tool_tip_or_a_label_by_another_way() -> None:
             name = ast.unparse(node.func)
             if name == "QLabel":
                 found.append(f"{path.name}:{node.lineno}: QLabel")
+            if name.rpartition(".")[2] in READ_AS_HTML or (name == "QMessageBox" and len(node.args) > 1):
+                found.append(f"{path.name}:{node.lineno}: {name}")
             if name.endswith(".setToolTip") and not _is_plain(node.args[-1]):
                 found.append(f"{path.name}:{node.lineno}: {ast.unparse(node.args[-1])}")
             if name == "QToolTip.showText" and not _is_plain(node.args[1]):
@@ -117,6 +124,22 @@ def test_every_label_of_the_window_shows_plain_text(window: MainWindow) -> None:
         and label is not window.status._state
     ]
     assert [(label.objectName(), label.text()) for label in rich] == []
+
+
+def test_no_text_but_the_dot_of_the_state_is_rich() -> None:
+    """Labels say that they are plain; the one that is not escapes its words."""
+    rich = [
+        f"{path.name}: {ast.unparse(node)}"
+        for path in sorted(APP.rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Attribute) and node.attr in ("RichText", "AutoText", "MarkdownText")
+    ]
+    assert rich == ["status_bar.py: Qt.TextFormat.RichText"]
+
+
+def test_the_state_of_the_engine_is_escaped(window: MainWindow) -> None:
+    window.status.show_state("<img src='x'>", recorded=False)
+    assert seen(window.status._state.text()) == "● <img src='x'>"
 
 
 def _is_plain(argument: ast.expr) -> bool:
