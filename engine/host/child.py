@@ -16,6 +16,8 @@ from collections import deque
 from multiprocessing.connection import Connection
 from typing import Final
 
+from engine.host.ending import end_with_any_thread, fail
+
 SEND_EVERY_S: Final = 0.015
 FLUSH_S: Final = 1.0
 PR_SET_PDEATHSIG: Final = 1
@@ -42,6 +44,16 @@ def main() -> None:
     """Serve the app at the other end of the pipe until it says Shutdown or goes away."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the app's to handle
     faulthandler.enable()  # a crash in native code says where, on standard error
+    end_with_any_thread()
+    try:
+        serve()
+    except BaseException as error:  # the owner must hear of whatever it is
+        fail("it", error)
+    os._exit(0)  # no destructor of a device library may hold this up
+
+
+def serve() -> None:
+    """Take commands and work, until there is one to shut down."""
     handle, parent = int(sys.argv[1]), int(sys.argv[2])
     die_with(parent)
     connection = open_connection(handle)
@@ -68,7 +80,6 @@ def main() -> None:
             inbox.bell.wait(wait_s)
         inbox.bell.clear()
     sender.stop(FLUSH_S)
-    os._exit(0)  # no destructor of a device library may hold this up
 
 
 def die_with(parent: int) -> None:
