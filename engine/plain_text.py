@@ -1,0 +1,115 @@
+"""What comes from a file or a name, as part of a sentence: one line, not longer than a person reads, nothing hidden.
+
+Control characters, line ends, lone surrogates and what turns the direction of writing are escaped as Python does it.
+The time and memory that this takes depend on what is written, never on how large the value is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+MOST: Final = 200
+"""Characters of a quoted value."""
+MOST_OF_PATH: Final = 1000
+"""Characters of a path: long enough for any that a person has made, as it is to be found again by it."""
+DEEPEST: Final = 4
+"""Lists within lists that are written out."""
+LONGEST_INTEGER_BITS: Final = 4 * MOST_OF_PATH
+"""Python refuses to write much larger ones in decimal, and its time grows by their square."""
+CUT: Final = "…"
+SURROGATE: Final = re.compile("[\ud800-\udfff]")
+
+
+def quoted(value: object, most: int = MOST) -> str:
+    """A value as Python writes it, in at most `most` characters: a text in quotation marks, `{'a': [1, 2, …`.
+
+    Made for what JSON, TOML or a database can hold; any other object is written by its `repr`.
+    """
+    return _joined(_pieces(value, most, DEEPEST), most)
+
+
+def plain(text: object, most: int = MOST) -> str:
+    """A text without quotation marks, in at most `most` characters: a name, or what a library says of an error."""
+    return _joined(map(_escaped, str(text)[: most + 1]), most)
+
+
+def path_text(path: object) -> str:
+    """A path as it may stand in a sentence, also where a folder's name holds line ends or bytes that are no UTF-8."""
+    return plain(path, MOST_OF_PATH)
+
+
+def utf8(text: str) -> str:
+    """The text with every lone surrogate as U+FFFD, so that it can be encoded: a name may come from JSON's escapes or
+    from a folder whose name is no UTF-8.
+    """
+    return SURROGATE.sub("\ufffd", text)
+
+
+def _joined(pieces: Iterator[str], most: int) -> str:
+    """The pieces as one text; where they are too many, as many whole ones as leave room for the ellipsis."""
+    kept: list[str] = []
+    length = 0
+    fits = 0
+    """How many pieces are still short enough with an ellipsis after them."""
+    for piece in pieces:
+        kept.append(piece)
+        length += len(piece)
+        if length > most:
+            return "".join(kept[:fits])[: max(0, most - 1)] + CUT
+        if length < most:
+            fits = len(kept)
+    return "".join(kept)
+
+
+def _pieces(value: Any, most: int, depth: int) -> Iterator[str]:
+    """`value` as Python writes it, in pieces that are never cut in the middle."""
+    if isinstance(value, str):
+        yield from _text_pieces(value[: most + 1])
+    elif isinstance(value, bytes | bytearray):
+        yield "b"
+        yield from _text_pieces(bytes(value[: most + 1]).decode("latin-1"))
+    elif isinstance(value, int) and value.bit_length() > LONGEST_INTEGER_BITS:
+        yield f"a whole number of {value.bit_length()} bits"
+    elif isinstance(value, Mapping):
+        yield from _inside("{", _entries(value, most, depth), "}", depth)
+    elif isinstance(value, list | tuple):
+        opening, closing = ("[", "]") if isinstance(value, list) else ("(", ")")
+        yield from _inside(opening, (_pieces(one, most, depth - 1) for one in value), closing, depth)
+    else:
+        yield from map(_escaped, repr(value)[: most + 1])
+
+
+def _entries(value: Mapping[Any, Any], most: int, depth: int) -> Iterator[Iterator[str]]:
+    def entry(name: Any) -> Iterator[str]:
+        yield from _pieces(name, most, depth - 1)
+        yield ": "
+        yield from _pieces(value[name], most, depth - 1)
+
+    return (entry(name) for name in value)
+
+
+def _inside(opening: str, members: Iterator[Iterator[str]], closing: str, depth: int) -> Iterator[str]:
+    yield opening
+    for index, member in enumerate(members):
+        if depth == 0:
+            yield CUT
+            break
+        if index:
+            yield ", "
+        yield from member
+    yield closing
+
+
+def _text_pieces(text: str) -> Iterator[str]:
+    mark = '"' if "'" in text and '"' not in text else "'"
+    yield mark
+    for char in text:
+        yield f"\\{char}" if char in ("\\", mark) else _escaped(char)
+    yield mark
+
+
+def _escaped(char: str) -> str:
+    """One character as it may stand in a line: itself, or its escape where it cannot be seen."""
+    return char if char.isprintable() else repr(char)[1:-1]
