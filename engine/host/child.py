@@ -6,7 +6,6 @@ be its own (0 to rely on the pipe alone).
 
 from __future__ import annotations
 
-import ctypes
 import faulthandler
 import os
 import signal
@@ -17,10 +16,10 @@ from multiprocessing.connection import Connection
 from typing import Final
 
 from engine.host.ending import end_with_any_thread, fail
+from engine.host.spawning import die_with, open_connection
 
 SEND_EVERY_S: Final = 0.015
 FLUSH_S: Final = 1.0
-PR_SET_PDEATHSIG: Final = 1
 
 
 class Inbox:
@@ -80,25 +79,6 @@ def serve() -> None:
             inbox.bell.wait(wait_s)
         inbox.bell.clear()
     sender.stop(FLUSH_S)
-
-
-def die_with(parent: int) -> None:
-    """Ask Linux to kill this process when the one that started it dies, and go at once if it has died already."""
-    if parent == 0 or not sys.platform.startswith("linux"):
-        return
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(0)
-
-
-def open_connection(handle: int) -> Connection:
-    """The pipe that the app passed on."""
-    if sys.platform == "win32":
-        from multiprocessing.connection import PipeConnection  # noqa: PLC0415
-
-        return PipeConnection(handle)
-    os.set_inheritable(handle, False)
-    return Connection(handle)
 
 
 if __name__ == "__main__":

@@ -5,19 +5,18 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
 import time
 from contextlib import ExitStack
-from multiprocessing.connection import Connection, Pipe
-from pathlib import Path
+from multiprocessing.connection import Pipe
 from types import TracebackType
-from typing import IO, Any, Final, Self
+from typing import IO, Final, Self
 
 from engine.errors import EngineStoppedError
 from engine.host import protocol
 from engine.host.ending import FAILED
+from engine.host.spawning import spawn
 from engine.host.threads import wait_briefly
 from engine.session import schema
 
@@ -36,13 +35,15 @@ class EngineProcess:
     def __init__(self) -> None:
         self._send_lock = threading.Lock()
         self._closed = False
+        environment = dict(os.environ)
+        wait_briefly(environment)
         with ExitStack() as made:
             try:
                 ours, theirs = Pipe(duplex=True)
                 made.callback(ours.close)
                 with theirs:
                     self._stderr: IO[bytes] = made.enter_context(tempfile.TemporaryFile())  # closed by close()
-                    self._process = _spawn(theirs, self._stderr)
+                    self._process = spawn("engine.host.child", theirs, self._stderr, environment)
             except OSError as error:  # no room for the pipe or the file, or no right to start a process
                 raise EngineStoppedError(f"The engine process could not be started: {error}.") from error
             made.pop_all()
@@ -142,33 +143,6 @@ class EngineProcess:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _spawn(theirs: Connection, stderr: IO[bytes]) -> subprocess.Popen[bytes]:
-    """Start the child with its end of the pipe inherited, in a process group of its own (Ctrl-C is the parent's)."""
-    handle = theirs.fileno()
-    # PR_SET_PDEATHSIG fires when the *thread* that started the child ends, so only the main thread may ask for it.
-    # (Asked by number: `current_thread()` would leave a dummy object behind for a thread that Qt started.)
-    die_with_parent = threading.get_ident() == threading.main_thread().ident
-    arguments = [
-        sys.executable,
-        "-P",
-        "-m",
-        "engine.host.child",
-        str(handle),
-        str(os.getpid() if die_with_parent else 0),
-    ]
-    root = str(Path(__file__).resolve().parents[2])
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))}
-    wait_briefly(environment)
-    options: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": stderr, "stderr": stderr, "env": environment}
-    if sys.platform == "win32":
-        os.set_handle_inheritable(handle, True)
-        options |= {"close_fds": False, "creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
-    else:
-        options |= {"pass_fds": (handle,), "process_group": 0}
-    process: subprocess.Popen[bytes] = subprocess.Popen(arguments, **options)
-    return process
 
 
 def _how_it_ended(status: int, last_words: str) -> str:
