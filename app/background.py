@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import QCoreApplication, QObject, QThread
 
-from engine.errors import DecodeScopeError
+from engine.errors import DecodeScopeError, EngineStoppedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Failure:
 def failure_of(error: BaseException) -> Failure:
     """An exception as something to show: those of this program and of the system are sentences by themselves."""
     if isinstance(error, DecodeScopeError | OSError) and str(error):
-        return Failure(str(error))
+        return Failure(str(error), error.details if isinstance(error, EngineStoppedError) else "")
     what = "".join(traceback.format_exception_only(error)).strip()
     sentence = QCoreApplication.translate("Failure", "Something unforeseen went wrong: {}").format(what)
     return Failure(sentence, "".join(traceback.format_exception(error)))

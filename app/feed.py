@@ -20,6 +20,7 @@ from app.background import Failure, failure_of
 from app.recordings import RecordedDetail, Recordings
 from app.suite import Suite
 from engine.decode.settings import LoadSpec, Observation, Probe, RunSpec
+from engine.errors import InputError
 from engine.host import protocol
 from engine.session import schema
 from engine.session.facts import set_facts
@@ -198,7 +199,7 @@ class Feed(QThread):
             while not self._closing:
                 try:
                     self._serve(self._start_engine())
-                except Exception as error:  # a thread that ended here would leave a window that says "running" for ever
+                except BaseException as error:  # whatever it is: without this thread a window says "running" for ever
                     self._bury(failure_of(error))
         finally:
             self._end_session()
@@ -213,12 +214,19 @@ class Feed(QThread):
                 self._set_state("idle")
             while not self._closing:
                 while self._commands:
-                    self._obey(engine, self._commands.popleft())
+                    self._try_to_obey(engine, self._commands.popleft())
                 self._take(engine.receive(BUSY_WAIT_S if self._active or self._commands else IDLE_WAIT_S))
             self._finish_run(engine)
         finally:
             self._engine = None
             engine.close()
+
+    def _try_to_obey(self, engine: Engine, command: protocol.AnyCommand) -> None:
+        """Carry out a command; one that holds what cannot be sent (a folder's name that is no text) is refused."""
+        try:
+            self._obey(engine, command)
+        except InputError as error:
+            self._on_refused(schema.Refused(type(command).__name__, "InputError", str(error)))
 
     def _obey(self, engine: Engine, command: protocol.AnyCommand) -> None:
         if isinstance(command, _RUN_COMMANDS):

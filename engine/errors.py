@@ -30,4 +30,8 @@ class NotFiniteError(DecodeScopeError):
 
 
 class EngineStoppedError(DecodeScopeError):
-    """The engine process ended before it answered; the sentence says how it ended."""
+    """The engine process ended before it answered; the sentence says how it ended, `details` what it wrote last."""
+
+    def __init__(self, sentence: str, details: str = "") -> None:
+        super().__init__(sentence)
+        self.details = details

@@ -132,6 +132,9 @@ def error_of(refused: schema.Refused) -> DecodeScopeError:
 
 
 def _keep(events: list[AnyEvent], session: Session, writer: SessionWriter | None) -> None:
-    session.apply(events)
+    try:
+        session.apply(events)
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        raise EngineStoppedError(f"The engine process sent an event that cannot be kept: {error}.") from error
     if writer is not None:
         writer.append(events)

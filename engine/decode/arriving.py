@@ -59,9 +59,10 @@ def check_room(request: Request, switches: Switches, model: LoadedModel) -> None
 def check_known(ids: list[int], request_id: int, model: LoadedModel) -> None:
     """Raise InputError for a token beyond the embedding: a tokenizer may have been given more than its model has."""
     known = model.config.vocab
-    beyond = next((token for token in ids if token >= known), None)
+    beyond = next((token for token in ids if not 0 <= token < known), None)
     if beyond is not None:
+        named = f"{model.tokenizer.token_text(beyond)!r} (id {beyond})" if 0 <= beyond < 2**32 else f"of id {beyond}"
         raise InputError(
-            f"The prompt of request {request_id} has the token {model.tokenizer.token_text(beyond)!r} (id {beyond}), "
-            f"and the model has embeddings for {known} tokens only, 0 to {known - 1}."
+            f"The prompt of request {request_id} has the token {named}, and the model has embeddings for {known} "
+            f"tokens only, 0 to {known - 1}."
         )

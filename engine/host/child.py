@@ -6,7 +6,6 @@ be its own (0 to rely on the pipe alone).
 
 from __future__ import annotations
 
-import ctypes
 import faulthandler
 import os
 import signal
@@ -16,9 +15,11 @@ from collections import deque
 from multiprocessing.connection import Connection
 from typing import Final
 
+from engine.host.ending import end_with_any_thread, fail
+from engine.host.spawning import die_with, open_connection
+
 SEND_EVERY_S: Final = 0.015
 FLUSH_S: Final = 1.0
-PR_SET_PDEATHSIG: Final = 1
 
 
 class Inbox:
@@ -42,6 +43,16 @@ def main() -> None:
     """Serve the app at the other end of the pipe until it says Shutdown or goes away."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the app's to handle
     faulthandler.enable()  # a crash in native code says where, on standard error
+    end_with_any_thread()
+    try:
+        serve()
+    except BaseException as error:  # the owner must hear of whatever it is
+        fail("it", error)
+    os._exit(0)  # no destructor of a device library may hold this up
+
+
+def serve() -> None:
+    """Take commands and work, until there is one to shut down."""
     handle, parent = int(sys.argv[1]), int(sys.argv[2])
     die_with(parent)
     connection = open_connection(handle)
@@ -68,26 +79,6 @@ def main() -> None:
             inbox.bell.wait(wait_s)
         inbox.bell.clear()
     sender.stop(FLUSH_S)
-    os._exit(0)  # no destructor of a device library may hold this up
-
-
-def die_with(parent: int) -> None:
-    """Ask Linux to kill this process when the one that started it dies, and go at once if it has died already."""
-    if parent == 0 or not sys.platform.startswith("linux"):
-        return
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(0)
-
-
-def open_connection(handle: int) -> Connection:
-    """The pipe that the app passed on."""
-    if sys.platform == "win32":
-        from multiprocessing.connection import PipeConnection  # noqa: PLC0415
-
-        return PipeConnection(handle)
-    os.set_inheritable(handle, False)
-    return Connection(handle)
 
 
 if __name__ == "__main__":

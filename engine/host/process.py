@@ -5,19 +5,18 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
 import time
-from multiprocessing.connection import Connection, Pipe
-from pathlib import Path
+from contextlib import ExitStack
+from multiprocessing.connection import Pipe
 from types import TracebackType
-from typing import IO, Any, Final, Self
-
-import msgspec
+from typing import IO, Final, Self
 
 from engine.errors import EngineStoppedError
 from engine.host import protocol
+from engine.host.ending import FAILED
+from engine.host.spawning import spawn
 from engine.host.threads import wait_briefly
 from engine.session import schema
 
@@ -34,29 +33,35 @@ class EngineProcess:
     """
 
     def __init__(self) -> None:
-        ours, theirs = Pipe(duplex=True)
-        self._connection = ours
-        self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
         self._send_lock = threading.Lock()
         self._closed = False
-        try:
-            self._process = _spawn(theirs, self._stderr)
-        except OSError as error:
-            ours.close()
-            self._stderr.close()
-            raise EngineStoppedError(f"The engine process could not be started: {error}.") from error
-        finally:
-            theirs.close()
+        environment = dict(os.environ)
+        wait_briefly(environment)
+        with ExitStack() as made:
+            try:
+                ours, theirs = Pipe(duplex=True)
+                made.callback(ours.close)
+                with theirs:
+                    self._stderr: IO[bytes] = made.enter_context(tempfile.TemporaryFile())  # closed by close()
+                    self._process = spawn("engine.host.child", theirs, self._stderr, environment)
+            except OSError as error:  # no room for the pipe or the file, or no right to start a process
+                raise EngineStoppedError(f"The engine process could not be started: {error}.") from error
+            made.pop_all()
+        self._connection = ours
 
     @property
     def pid(self) -> int:
         return self._process.pid
 
     def send(self, command: protocol.AnyCommand) -> None:
-        """Hand a command over; raises EngineStoppedError where the engine is gone."""
+        """Hand a command over; raises EngineStoppedError where the engine is gone.
+
+        Raises InputError, and the engine goes on, for a command that cannot be sent (`protocol.encode`).
+        """
+        message = protocol.encode(command)
         try:
             with self._send_lock:
-                self._connection.send_bytes(protocol.encode(command))
+                self._connection.send_bytes(message)
         except OSError as error:
             raise self._stopped() from error
 
@@ -76,8 +81,8 @@ class EngineProcess:
         except (EOFError, OSError) as error:
             if not events:
                 raise self._stopped() from error
-        except msgspec.DecodeError as error:
-            raise EngineStoppedError("The engine process sent something that is no event.") from error
+        except (ValueError, RecursionError, MemoryError) as error:  # MessagePack's own errors are ValueErrors
+            raise EngineStoppedError("The engine process sent something that is no event.", repr(error)) from error
         return events
 
     @property
@@ -128,7 +133,8 @@ class EngineProcess:
             status = self._process.wait(1.0)
         except subprocess.TimeoutExpired:
             return EngineStoppedError("The engine process closed its connection.")
-        return EngineStoppedError(_how_it_ended(status, self.stderr_tail.strip().rpartition("\n")[2]))
+        said = self.stderr_tail.strip()
+        return EngineStoppedError(_how_it_ended(status, said.rpartition("\n")[2]), said)
 
     def __enter__(self) -> Self:
         return self
@@ -139,34 +145,9 @@ class EngineProcess:
         self.close()
 
 
-def _spawn(theirs: Connection, stderr: IO[bytes]) -> subprocess.Popen[bytes]:
-    """Start the child with its end of the pipe inherited, in a process group of its own (Ctrl-C is the parent's)."""
-    handle = theirs.fileno()
-    # PR_SET_PDEATHSIG fires when the *thread* that started the child ends, so only the main thread may ask for it.
-    # (Asked by number: `current_thread()` would leave a dummy object behind for a thread that Qt started.)
-    die_with_parent = threading.get_ident() == threading.main_thread().ident
-    arguments = [
-        sys.executable,
-        "-P",
-        "-m",
-        "engine.host.child",
-        str(handle),
-        str(os.getpid() if die_with_parent else 0),
-    ]
-    root = str(Path(__file__).resolve().parents[2])
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))}
-    wait_briefly(environment)
-    options: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": stderr, "stderr": stderr, "env": environment}
-    if sys.platform == "win32":
-        os.set_handle_inheritable(handle, True)
-        options |= {"close_fds": False, "creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
-    else:
-        options |= {"pass_fds": (handle,), "process_group": 0}
-    process: subprocess.Popen[bytes] = subprocess.Popen(arguments, **options)
-    return process
-
-
 def _how_it_ended(status: int, last_words: str) -> str:
+    if status == FAILED and last_words:
+        return f"The engine process ended: {last_words}."
     if status >= 0:
         return f"The engine process ended (exit status {status}){': ' + last_words if last_words else ''}."
     if -status in (signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE, signal.SIGILL):

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from engine.decode.settings import LoadSpec, Observation, RunSpec
+from engine.errors import InputError
 
 
 class Command(msgspec.Struct, frozen=True, tag=True):
@@ -99,10 +100,25 @@ _decoder: msgspec.msgpack.Decoder[AnyCommand] = msgspec.msgpack.Decoder(AnyComma
 
 
 def encode(command: AnyCommand) -> bytes:
-    """A command as MessagePack."""
-    return _encoder.encode(command)
+    """A command as MessagePack.
+
+    Raises InputError for one that holds what cannot be sent: text that UTF-8 cannot write, such as a folder's name in
+    another encoding, or a number of more than 64 bits.
+    """
+    try:
+        return _encoder.encode(command)
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise InputError(_unsendable(command, error)) from error
 
 
 def decode(data: bytes) -> AnyCommand:
-    """The command that `encode` wrote; raises msgspec.ValidationError on anything else."""
+    """The command that `encode` wrote; raises ValueError (msgspec's errors are such) on anything else."""
     return _decoder.decode(data)
+
+
+def _unsendable(command: AnyCommand, error: Exception) -> str:
+    """Why a command cannot be sent, and where a text is why, which one."""
+    if not isinstance(error, UnicodeEncodeError):
+        return f"{type(command).__name__} cannot be sent to the engine: {error}."
+    shown = ascii(error.object[max(0, error.start - 40) : error.end + 40])
+    return f"The text {shown} holds characters that are not Unicode text; give it without them."

@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 from typing import Protocol
 
+from engine.host.frames import frame
 from engine.host.outbox import Outbox
-from engine.session import schema
 
 
 class Pipe(Protocol):
@@ -17,7 +17,10 @@ class Pipe(Protocol):
 
 
 class Sender:
-    """Takes batches out of an outbox and writes them to a pipe until `stop`."""
+    """Takes batches out of an outbox and writes them to a pipe until `stop`.
+
+    What kills its thread ends the process (`engine.host.ending`): the owner would wait for ever for what is not sent.
+    """
 
     def __init__(self, outbox: Outbox, pipe: Pipe, every_s: float) -> None:
         self._outbox = outbox
@@ -39,10 +42,10 @@ class Sender:
             while not self._stopping.wait(self._every_s):
                 self._send()
             self._send()
-        except OSError:
+        except ConnectionError:
             pass  # nobody reads any more; the reader of commands ends the process
 
     def _send(self) -> None:
         events = self._outbox.take()
         if events:
-            self._pipe.send_bytes(schema.encode(list(events)))
+            self._pipe.send_bytes(frame(events))

@@ -68,7 +68,7 @@ class Service:
         """Carry out one encoded command; one that cannot be read is refused."""
         try:
             command = protocol.decode(message)
-        except (DecodeScopeError, msgspec.DecodeError) as error:
+        except (DecodeScopeError, ValueError, RecursionError) as error:  # MessagePack's own errors are ValueErrors
             self._emit([Refused("", "InputError", sentence_of(error))])
         else:
             self.handle(command)
@@ -80,7 +80,8 @@ class Service:
             self._carry_out(command)
         except DecodeScopeError as error:
             self._emit([Refused(name, type(error).__name__, str(error))])
-        except Exception as error:  # a folder can be wrong in more ways than are foreseen; the process lives on
+        except BaseException as error:
+            # A folder can be wrong in more ways than are foreseen (a panic in Rust is no Exception); the process lives.
             self._emit([Refused(name, "DecodeScopeError", f"{name} failed: {sentence_of(error)}")])
 
     def work(self) -> float | None:
@@ -93,7 +94,7 @@ class Service:
             return None
         try:
             stepped = engine.step()
-        except Exception as error:  # a step may fail in any way a model or a device can; the run ends, not the process
+        except BaseException as error:  # a step may fail in any way a model, a library or a device can; the run ends
             self._fail(engine, error)
             return None
         if stepped and self._steps_wanted:
@@ -212,11 +213,12 @@ class Service:
         if self._next_look is None:
             self._next_look = (now + first_s, first_s)
         elif now >= self._next_look[0]:
-            if is_quiet():
-                self._ceilings = ceilings_for(self._model)
-                if self._ceilings.quiet:
-                    self._next_look = None
-                    return None
+            with suppress(Exception):  # nobody asked for it, and the ceilings that stand go on to stand
+                if is_quiet():
+                    self._ceilings = ceilings_for(self._model)
+            if self._ceilings.quiet:
+                self._next_look = None
+                return None
             wait_s = min(2 * self._next_look[1], most_s)
             self._next_look = (time.monotonic() + wait_s, wait_s)
         return max(self._next_look[0] - time.monotonic(), 0.001)
@@ -230,7 +232,7 @@ class Service:
             self._sampler = None
         self._emit([RunEnded(reason), StateChanged("idle")])
 
-    def _fail(self, engine: Engine, error: Exception) -> None:
+    def _fail(self, engine: Engine, error: BaseException) -> None:
         message = f"The step failed: {sentence_of(error)}"
         kind = type(error).__name__ if isinstance(error, DecodeScopeError) else "DecodeScopeError"
         if isinstance(error, OutOfKvMemory):  # of a limit that was changed on the way: at the start it is refused

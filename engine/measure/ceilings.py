@@ -12,8 +12,10 @@ serves until there is better, and is measured anew as soon as the machine is qui
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from time import perf_counter, time
 from typing import Final
@@ -43,6 +45,8 @@ BEYOND: Final = 4
 """Memory is read over at least so many times the last cache, and twice below it what partly stays there."""
 READ_AT_ONCE: Final = 2**23
 """A smaller array is read several times in one timing, so that starting threads or kernels does not count."""
+MOST_KEPT_BYTES: Final = 16 * 2**20
+"""A larger file is not what was kept: one entry has about 1 KB."""
 SIDE: Final = {"cpu": 1024, "cuda": 8192}
 
 
@@ -268,17 +272,28 @@ def best_s(
 
 
 def _read(file: Path) -> dict[str, Ceilings]:
+    """What was kept, as far as it can be a measurement: {} where nothing was, or it cannot be read."""
     try:
-        return msgspec.json.decode(file.read_bytes(), type=dict[str, Ceilings])
-    except (OSError, msgspec.DecodeError):
+        if not file.is_file() or file.stat().st_size > MOST_KEPT_BYTES:
+            return {}
+        known = msgspec.json.decode(file.read_bytes(), type=dict[str, Ceilings])
+    except (OSError, ValueError, RecursionError):
         return {}  # never measured, or not readable: measure again
+    return {key: one for key, one in known.items() if _is_possible(one)}
+
+
+def _is_possible(kept: Ceilings) -> bool:
+    """Whether these can be rates: a damaged file may hold any number."""
+    rates = (kept.read_bytes_per_s, kept.flops_per_s, *(level.read_bytes_per_s for level in kept.levels))
+    return all(0 < rate < math.inf for rate in rates) and all(level.size_bytes > 0 for level in kept.levels)
 
 
 def _write(file: Path, known: dict[str, Ceilings]) -> None:
+    partial = file.with_suffix(f".{os.getpid()}")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        partial = file.with_suffix(f".{os.getpid()}")
         partial.write_text(json.dumps({key: msgspec.to_builtins(value) for key, value in known.items()}, indent=1))
         partial.replace(file)
-    except OSError:
-        return  # a cache that cannot be written costs a measurement next time, nothing else
+    except OSError:  # a cache that cannot be written costs a measurement next time, nothing else
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)

@@ -11,7 +11,7 @@ import psutil
 import torch
 
 from engine.model.device import cuda_uuid
-from engine.session.schema import AnyEvent, DeviceSample
+from engine.session.schema import AnyEvent, DeviceSample, Mark
 
 READINGS: Final[dict[str, str]] = {
     "utilisation_percent": "%",
@@ -37,6 +37,9 @@ READINGS: Final[dict[str, str]] = {
 """
 
 EVERY_S: Final = 0.2
+STOP_WITHIN_S: Final = 2.0
+"""How long the end of a run waits for a reading that goes on; most take a few milliseconds."""
+MOST_OF_AN_ERROR: Final = 200
 
 
 class Device(Protocol):
@@ -155,7 +158,7 @@ class DeviceSampler:
         clock: Callable[[], int],
         every_s: float = EVERY_S,
     ) -> None:
-        self._devices = devices
+        self._devices = list(devices)
         self._emit = emit
         self._clock = clock
         self._every_s = every_s
@@ -166,14 +169,23 @@ class DeviceSampler:
         self._thread.start()
 
     def stop(self) -> None:
-        """End the thread and wait for it."""
+        """End the thread and wait for it, but not for a driver that does not answer."""
         self._stopping.set()
-        self._thread.join()
+        self._thread.join(STOP_WITHIN_S)
 
     def sample(self) -> None:
-        """Read every device once."""
+        """Read every device once; one that cannot be read is asked no more, and a mark says why."""
         t_ns = self._clock()
-        self._emit([DeviceSample(t_ns, d.name, name, value) for d in self._devices for name, value in d.read().items()])
+        events: list[AnyEvent] = []
+        for device in list(self._devices):
+            try:
+                events += [DeviceSample(t_ns, device.name, name, value) for name, value in device.read().items()]
+            except Exception as error:  # a driver fails in its own ways, and a run is worth more than its readings
+                self._devices.remove(device)
+                why = " ".join(f"{type(error).__name__} {error}".split())[:MOST_OF_AN_ERROR]
+                events.append(Mark(t_ns, "fault", f"The device {device.name} is read no more: {why}."))
+        if not self._stopping.is_set():  # what comes after `stop` belongs to no run
+            self._emit(events)
 
     def _run(self) -> None:
         while not self._stopping.wait(self._every_s):

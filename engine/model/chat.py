@@ -1,25 +1,22 @@
 """The chat template of a checkpoint: how it wants a conversation written as one text.
 
-A template is a program that came with the weights, so it runs in jinja2's sandbox, with what transformers gives it:
-the messages, `tools` and `documents` (None: there are none here), `add_generation_prompt`, the special tokens,
+A template is a program that came with the weights, so it runs in jinja2's sandbox, in a process of its own
+(`chat_render.py`) and with limits on its time, memory and text (`chat_limits.py`). It is given what transformers gives
+it: the messages, `tools` and `documents` (None: there are none here), `add_generation_prompt`, the special tokens,
 `raise_exception`, `strftime_now`, `tojson`, and the block `{% generation %}` that marks what a model says.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from jinja2 import TemplateError, nodes
-from jinja2.ext import Extension, loopcontrols
-from jinja2.parser import Parser
-from jinja2.sandbox import ImmutableSandboxedEnvironment
-
-from engine.errors import InputError
+from engine.errors import CheckpointError
+from engine.model.chat_limits import MOST_SOURCE_BYTES
+from engine.model.chat_process import TemplateProcess
+from engine.plain_text import path_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,67 +25,28 @@ class ChatTemplate:
 
     source: str
     tokens: dict[str, str]
+    process: TemplateProcess = field(default_factory=TemplateProcess, compare=False, repr=False)
+    """Where it is rendered; there is none before the first conversation."""
 
     def render(self, messages: Sequence[Mapping[str, str]]) -> str:
-        """The conversation as text, up to where the answer begins; raises InputError where the template refuses it."""
-        environment = ImmutableSandboxedEnvironment(
-            trim_blocks=True, lstrip_blocks=True, extensions=[GenerationBlock, loopcontrols]
-        )
-        environment.filters["tojson"] = to_json
-        environment.globals["raise_exception"] = refuse
-        environment.globals["strftime_now"] = lambda form: datetime.now().strftime(form)
-        try:
-            template = environment.from_string(self.source)
-            # A template asks `tools is not none`, which holds for a name that nobody gave it.
-            given: dict[str, Any] = {"tools": None, "documents": None, "add_generation_prompt": True, **self.tokens}
-            return template.render(given, messages=messages)
-        except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError, RecursionError) as error:
-            why = " ".join(str(error).split()).rstrip(".") or type(error).__name__
-            raise InputError(f"The chat template does not take these messages: {why}.") from error
+        """The conversation as text, up to where the answer begins.
 
-
-class GenerationBlock(Extension):
-    """`{% generation %}...{% endgeneration %}`: marks the model's own words for training, and writes what is in it.
-
-    What is set inside is not seen outside, as in any block of its own scope.
-    """
-
-    tags = {"generation"}  # noqa: RUF012 - jinja2 declares it so
-
-    def parse(self, parser: Parser) -> nodes.Node:
-        line = next(parser.stream).lineno
-        body = parser.parse_statements(("name:endgeneration",), drop_needle=True)
-        return nodes.CallBlock(self.call_method("_write"), [], [], body).set_lineno(line)
-
-    @staticmethod
-    def _write(caller: Callable[[], str]) -> str:
-        return caller()
-
-
-def refuse(message: str) -> None:
-    """What a template calls when it is given messages it is not made for."""
-    raise TemplateError(message)
-
-
-def to_json(
-    value: Any,
-    ensure_ascii: bool = False,
-    indent: int | None = None,
-    separators: tuple[str, str] | None = None,
-    sort_keys: bool = False,
-) -> str:
-    """JSON that, unlike jinja2's own, escapes nothing for HTML."""
-    return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
+        Raises InputError where the template refuses it, fails at it, or takes more time, memory or text than it may.
+        """
+        return self.process.render(self.source, self.tokens, messages)
 
 
 def load_chat_template(path: Path, config: dict[str, Any]) -> ChatTemplate | None:
-    """The template in `chat_template.jinja`, else in tokenizer_config.json (of several the default), else None."""
+    """The template in `chat_template.jinja`, else in tokenizer_config.json (of several the default), else None.
+
+    Raises CheckpointError for a file that is none, too large, or not UTF-8.
+    """
     file = path / "chat_template.jinja"
     given = config.get("chat_template")
     if isinstance(given, list):
-        named = {entry.get("name"): entry.get("template") for entry in given if isinstance(entry, dict)}
-        given = named.get("default")
-    source = file.read_text(encoding="utf-8") if file.exists() else given
+        defaults = [one for one in given if isinstance(one, dict) and one.get("name") == "default"]
+        given = defaults[-1].get("template") if defaults else None
+    source = source_in(file) if file.exists() else given
     if not isinstance(source, str):
         return None
     tokens = {
@@ -98,3 +56,21 @@ def load_chat_template(path: Path, config: dict[str, Any]) -> ChatTemplate | Non
         if isinstance(content := value.get("content") if isinstance(value, dict) else value, str)
     }
     return ChatTemplate(source, tokens)
+
+
+def source_in(file: Path) -> str:
+    """The text of a template's file; raises CheckpointError where it is no file, too large, or not UTF-8."""
+    try:
+        if not file.is_file():  # a pipe or a device gives no end, or never a beginning
+            raise CheckpointError(f"{path_text(file)} is not a file.")
+        with file.open("rb") as stream:
+            data = stream.read(MOST_SOURCE_BYTES + 1)
+        if len(data) > MOST_SOURCE_BYTES:
+            raise CheckpointError(
+                f"{path_text(file)} has more than {MOST_SOURCE_BYTES >> 20} MB, which no chat template has."
+            )
+        return data.decode().replace("\r\n", "\n").replace("\r", "\n")
+    except UnicodeDecodeError as error:
+        raise CheckpointError(f"{path_text(file)} is not UTF-8 text.") from error
+    except OSError as error:
+        raise CheckpointError(f"{path_text(file)} cannot be read: {error.strerror}.") from error

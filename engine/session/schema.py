@@ -297,5 +297,5 @@ def encode(events: list[Any]) -> bytes:
 
 
 def decode(data: bytes) -> list[AnyEvent]:
-    """The batch that `encode` wrote; raises msgspec.ValidationError on anything else."""
+    """The batch that `encode` wrote; raises ValueError (msgspec's errors are such) on anything else."""
     return _decoder.decode(data)

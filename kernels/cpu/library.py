@@ -13,6 +13,7 @@ import platform
 import shutil
 import subprocess
 import tempfile
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -84,19 +85,45 @@ def compiled(sources: list[Path], folder: Path) -> ctypes.CDLL:
     headers = sorted({header for source in sources for header in source.parent.glob("*.h")})
     code = [file.read_bytes() for file in (*sources, *headers)]
     wanted = [*code, repr(FLAGS + WIDE_FLAGS).encode(), compiler.encode(), _processor().encode()]
-    name = f"cpu-{hashlib.sha256(b'|'.join(wanted)).hexdigest()[:16]}.so"
-    kept = folder / name
-    try:
-        return ctypes.CDLL(str(kept))
-    except OSError:
-        pass  # not there, or no library: make it
+    name = f"cpu-{hashlib.sha256(b'|'.join(wanted)).hexdigest()[:16]}"
+    for kept in _whole(folder, name):
+        with suppress(OSError):  # whole, and yet no library here (a folder from which nothing may run): make it
+            return ctypes.CDLL(str(kept))
     try:
         with tempfile.TemporaryDirectory() as build:
-            made = Path(build) / name
+            made = Path(build) / f"{name}.so"
             _compile(compiler, sources, made)
-            return ctypes.CDLL(str(_keep(made, kept) or made))
+            kept_now = _keep(made, folder, name)
+            if kept_now is not None:
+                with suppress(OSError):
+                    return ctypes.CDLL(str(kept_now))
+            return ctypes.CDLL(str(made))
     except OSError as error:
         raise KernelUnavailableError(f"The compiled kernels cannot be used: {error}.") from error
+
+
+def _whole(folder: Path, name: str) -> list[Path]:
+    """The libraries kept under this name that are what was written; any other is thrown away.
+
+    The name of a file ends in the hash of what is in it. A library that a full disk or a lost power supply cut off
+    must not be loaded to find out: the first use of a page that is missing kills the process (SIGBUS).
+    """
+    whole = []
+    try:
+        for file in sorted(folder.glob(f"{name}-*.so")):
+            if file.is_file() and file.name == _named(name, file):
+                whole.append(file)
+            else:
+                file.unlink()
+    except OSError:
+        pass  # what cannot be read is not used, and what cannot be thrown away is not used next time either
+    return whole
+
+
+def _named(name: str, library_file: Path) -> str:
+    """What the cache calls a library that is made of exactly these bytes."""
+    with library_file.open("rb") as stream:
+        return f"{name}-{hashlib.file_digest(stream, 'sha256').hexdigest()[:32]}.so"
 
 
 def c_compiler() -> str:
@@ -121,14 +148,22 @@ def _compile(compiler: str, sources: list[Path], to: Path) -> None:
     raise KernelUnavailableError(f"{compiler} cannot compile the kernels: {error}")
 
 
-def _keep(made: Path, kept: Path) -> Path | None:
+def _keep(made: Path, folder: Path, name: str) -> Path | None:
     """Put a fresh library where the next process finds it, whole or not at all; None where the folder takes none."""
-    partial = kept.with_suffix(f".{os.getpid()}")
+    partial = None
     try:
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(made, partial)
+        folder.mkdir(parents=True, exist_ok=True)
+        kept = folder / _named(name, made)
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=f"{name}.", suffix=".part", delete=False) as stream:
+            partial = Path(stream.name)
+            stream.write(made.read_bytes())
+            stream.flush()
+            os.fsync(stream.fileno())  # before it has its name, so that a name stands for the whole library
         partial.replace(kept)
     except OSError:
+        if partial is not None:
+            with suppress(OSError):
+                partial.unlink()
         return None
     return kept
 

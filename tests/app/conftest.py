@@ -52,6 +52,7 @@ class ScriptedEngine:
     def send(self, command: protocol.AnyCommand) -> None:
         if self.dead:
             raise EngineStoppedError(self.dead)
+        protocol.encode(command)  # raises for what cannot be sent
         self.sent.append(command)
         match command:
             case protocol.Load():

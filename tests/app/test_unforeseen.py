@@ -14,6 +14,7 @@ from app.gui import _open_writer
 from app.recordings import Recordings
 from app.unforeseen import told
 from app.window import MainWindow
+from engine.decode.settings import LoadSpec
 from engine.session import schema
 from engine.session.file import open_session
 from engine.session.store import Session
@@ -73,6 +74,35 @@ def test_an_engine_that_cannot_be_started_for_whatever_reason_is_said(
     qtbot.waitUntil(lambda: window.control.state == "stopped")
     assert feed.isRunning()
     assert "can't start new thread" in error_text(window)
+
+
+def test_what_is_no_exception_of_the_usual_kind_leaves_the_thread_alive(
+    qtbot: QtBot, window: MainWindow, engines: Engines
+) -> None:
+    class Panic(BaseException):
+        """What a library in another language raises."""
+
+    def receive(timeout_s: float) -> list[schema.AnyEvent]:
+        raise Panic("called `Option::unwrap()` on a `None` value")
+
+    with qtbot.waitSignals([window._feed.engine_died, window._feed.model_ready]):
+        engines.now.receive = receive  # type: ignore[method-assign]
+    assert "Option::unwrap" in error_text(window)
+    assert window._feed.isRunning()
+    run_to_the_end(qtbot, window)
+
+
+def test_a_folder_whose_name_is_no_text_is_refused_and_the_engine_goes_on(
+    qtbot: QtBot, window: MainWindow, engines: Engines
+) -> None:
+    with qtbot.waitSignal(window._feed.refused):
+        window._feed.load(LoadSpec("/models/\udcff"))
+    assert "holds characters that are not Unicode" in error_text(window)
+    assert len(engines.started) == 1
+    assert not engines.now.closed
+    with qtbot.waitSignal(window._feed.model_ready):
+        window.control.start("demo")
+    run_to_the_end(qtbot, window)
 
 
 def test_a_file_that_fails_in_an_unforeseen_way_ends_the_recording_and_not_the_run(

@@ -27,6 +27,9 @@ def broken_model(folder: Path, kind: str) -> None:
         weights = weights[: len(weights) // 2]
     if kind == "tokenizer":
         (folder / "tokenizer.json").unlink()
+    if kind == "template":
+        loop = "{% for i in range(100000) %}{% for j in range(100000) %}{{ '' }}{% endfor %}{% endfor %}"
+        (folder / "tokenizer_config.json").write_text(json.dumps({"chat_template": loop}))
     if kind != "config":
         (folder / "config.json").write_text(json.dumps(config))
     if kind != "weights":
@@ -71,6 +74,8 @@ def broken_model(folder: Path, kind: str) -> None:
         (["record", "-o", "notes.txt"], "left as it is"),
         (["record", "--requests", "absent.jsonl"], "absent.jsonl"),
         (["record", "--chat"], "has no chat template"),
+        (["record", "--model", "template", "--chat"], "Request 0: The chat template was stopped: it took more than"),
+        (["record", "--model", "template", "--requests", "chat.jsonl"], "Request 1: The chat template was stopped"),
         (["record", "--requests", "bad.jsonl"], "Line 2 of bad.jsonl"),
         (["record", "--requests", "bad.jsonl", "--prompt", "x"], "either --prompt or --requests"),
         (["record", "--requests", ""], "The requests file  cannot be read"),
@@ -103,6 +108,8 @@ def test_wrong_input(decodescope: Run, tmp_path: Path, arguments: list[str], wor
     (tmp_path / "notes.txt").write_text("these are not yours\n")
     (tmp_path / "bad.jsonl").write_text('{"prompt": "fine"}\n{"prompt": 5}\n')
     (tmp_path / "half.jsonl").write_text('{"prompt": "half of a pair: \\ud800"}\n')
+    chat = '{"prompt": "plain", "max_new_tokens": 2}\n{"messages": [{"role": "user", "content": "hello"}]}\n'
+    (tmp_path / "chat.jsonl").write_text(chat)
     if "run.dscope" in arguments:
         SessionWriter(tmp_path / "run.dscope").close()
     if "--model" in arguments and "/" not in arguments[2]:

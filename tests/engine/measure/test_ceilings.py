@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -145,6 +146,34 @@ def test_what_an_older_version_kept_is_measured_anew_and_the_rest_of_its_file_st
     assert of(tmp_path) == made(2e9)
     assert json.loads(file.read_text())["another"]["read_bytes_per_s"] == 99e9
     assert measured.asked == ["full", "full"]
+
+
+@pytest.mark.parametrize(
+    "rates",
+    ['"read_bytes_per_s": 0, "flops_per_s": 1e9', '"read_bytes_per_s": 1e9, "flops_per_s": -1e9',
+     '"read_bytes_per_s": 1e999, "flops_per_s": 1e9',
+     '"read_bytes_per_s": 1e9, "flops_per_s": 1e9, "levels": [{"name": "L2", "size_bytes": 0, "read_bytes_per_s": 1}]'],
+)  # fmt: skip
+def test_what_cannot_be_a_rate_is_measured_again(rates: str, tmp_path: Path, measured: Measured) -> None:
+    measured.found = iter([made(1e9), made(2e9)])
+    of(tmp_path)
+    file = tmp_path / "ceilings.json"
+    [key] = json.loads(file.read_text())
+    kept = json.loads(file.read_text())[key]["conditions"]
+    file.write_text(f'{{"{key}": {{{rates}, "conditions": {json.dumps(kept)}}}}}')
+    assert of(tmp_path) == made(2e9)
+    assert measured.asked == ["full", "full"]
+
+
+def test_what_is_no_file_in_its_place_is_passed_over(tmp_path: Path, measured: Measured) -> None:
+    os.mkfifo(tmp_path / "ceilings.json")  # reading it would wait for ever
+    measured.found = iter([made(1e9), made(2e9)])
+    assert of(tmp_path) == made(1e9)
+    file = tmp_path / "ceilings.json"
+    file.unlink()
+    file.mkdir()
+    assert of(tmp_path) == made(2e9)
+    assert [one.name for one in tmp_path.iterdir()] == ["ceilings.json"]  # nothing half written is left
 
 
 def test_a_folder_that_cannot_be_written_is_no_failure(tmp_path: Path, measured: Measured) -> None:

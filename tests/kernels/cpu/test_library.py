@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -55,6 +58,88 @@ def test_a_broken_library_is_made_again(source: Path, tmp_path: Path) -> None:
     file.unlink()  # the one that is loaded stays mapped; this is another file of its name
     file.write_bytes(b"cut off")
     assert library.compiled([source], kept).answer() == 42
+
+
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "cut": lambda data: data[: len(data) // 2],
+    "cut to its header": lambda data: data[:4096],
+    "one bit": lambda data: data[: len(data) // 3] + bytes([data[len(data) // 3] ^ 1]) + data[len(data) // 3 + 1 :],
+    "zeros": lambda data: data[:1024] + bytes(len(data) - 1024),
+    "empty": lambda data: b"",
+    "longer": lambda data: data + b"x",
+}
+
+USES = """
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from kernels.cpu import library
+print(library.compiled([Path(sys.argv[1])], Path(sys.argv[2])).answer())
+"""
+
+
+def used(source: Path, kept: Path) -> subprocess.CompletedProcess[str]:
+    """What a process of its own gets of the library: a damaged one may kill it."""
+    return subprocess.run(
+        [sys.executable, "-c", USES, str(source), str(kept)], capture_output=True, text=True, check=False,
+        cwd=Path(library.__file__).parents[2],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_library_is_never_loaded_and_made_again(damage: str, source: Path, tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    assert library.compiled([source], kept).answer() == 42
+    (file,) = kept.iterdir()
+    data = file.read_bytes()
+    file.unlink()  # the one that is loaded stays mapped
+    file.write_bytes(DAMAGES[damage](data))
+    done = used(source, kept)
+    assert (done.returncode, done.stdout) == (0, "42\n"), done.stderr
+    assert [one.read_bytes() for one in kept.iterdir()] == [data]
+
+
+def test_what_is_no_file_in_its_place_is_passed_over(source: Path, tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    library.compiled([source], kept)
+    (file,) = kept.iterdir()
+    file.unlink()
+    os.mkfifo(file)  # reading it would wait for ever
+    assert library.compiled([source], kept).answer() == 42
+    assert file.is_file()
+    file.unlink()
+    file.mkdir()
+    assert library.compiled([source], kept).answer() == 42
+
+
+def test_a_library_is_on_the_disk_before_it_has_its_name(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = tmp_path / "kept"
+    seen: list[list[str]] = []
+    monkeypatch.setattr(os, "fsync", lambda _number: seen.append([one.suffix for one in kept.iterdir()]))
+    library.compiled([source], kept)
+    assert seen == [[".part"]]
+    assert [one.suffix for one in kept.iterdir()] == [".so"]
+
+
+def test_a_full_disk_leaves_nothing_half_written(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_number: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    assert library.compiled([source], tmp_path / "kept").answer() == 42
+    assert list((tmp_path / "kept").iterdir()) == []
+
+
+def test_many_processes_make_it_at_once(source: Path, tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    command = [sys.executable, "-c", USES, str(source), str(kept)]
+    root = Path(library.__file__).parents[2]
+    running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=root) for _ in range(4)]
+    assert [one.communicate()[0] for one in running] == ["42\n"] * 4
+    (file,) = kept.iterdir()
+    assert file.suffix == ".so"
 
 
 def test_a_folder_that_takes_nothing_costs_only_the_next_compilation(source: Path, tmp_path: Path) -> None:
