@@ -11,6 +11,7 @@ import msgspec
 from engine.errors import SessionFileError
 from engine.session.checking import check_content
 from engine.session.loading import load
+from engine.session.patience import Patience
 from engine.session.reader import SessionFile
 from engine.session.store import Session
 from engine.session.writer import SessionWriter, check_destination
@@ -18,12 +19,12 @@ from engine.session.writer import SessionWriter, check_destination
 __all__ = ["SessionFile", "SessionWriter", "open_session", "save_as"]
 
 
-def open_session(path: str | os.PathLike[str]) -> Session:
+def open_session(path: str | os.PathLike[str], patience: Patience | None = None) -> Session:
     """The Session that a file holds; its blobs are read from the file when they are asked for (`Session.source`).
 
-    Raises SessionFileError, whose sentence says what is wrong with the file.
+    Raises SessionFileError, whose sentence says what is wrong with the file, or that whoever holds `patience` gave up.
     """
-    file = SessionFile(path)
+    file = SessionFile(path, patience)
     try:
         session = load(file)
         check_content(session)

@@ -8,7 +8,7 @@ import sqlite3
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePath, PureWindowsPath
 from typing import Any, Final
 from urllib.parse import quote_from_bytes
@@ -17,6 +17,7 @@ from engine.errors import SessionFileError
 from engine.model.folder import is_pointer, pointer_sentence
 from engine.regular_file import check_regular, open_regular
 from engine.session.packs import PACKED, Column, columns_of, unpack
+from engine.session.patience import GivenUpError, Patience, Watch
 from engine.session.schema import PHASES
 from engine.session.tables import MIGRATIONS, VERSION
 from engine.session.writer import HEADER_BYTES, is_session
@@ -55,12 +56,14 @@ class SessionFile:
 
     Raises SessionFileError, whose sentence says what is wrong, where the file is not there, not SQLite, not a session,
     of a newer version, or damaged. The file itself is never changed: an older version is migrated on a copy, and so is
-    a write-ahead log replayed that a crash left in a folder that cannot be written.
+    a write-ahead log replayed that a crash left in a folder that cannot be written. Whoever holds `patience` ends what
+    is being read by giving up; that, too, is a SessionFileError.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], patience: Patience | None = None) -> None:
         self.path = Path(path)
         self._lock = threading.Lock()
+        self._watch = Watch(patience or Patience())
         self._copy: tempfile.TemporaryDirectory[str] | None = None
         version = self._check_header()
         if version < VERSION and version not in MIGRATIONS:
@@ -78,21 +81,19 @@ class SessionFile:
 
     def query(self, sql: str, parameters: tuple[Any, ...] = ()) -> list[Any]:
         """All rows of a query."""
-        with self._lock:
-            try:
-                return self._db.execute(sql, parameters).fetchall()
-            except UNREADABLE as error:
-                raise self.damaged(error) from error
+        with self._lock, self._reading():
+            return self._db.execute(sql, parameters).fetchall()
 
     def chunks(self, sql: str, parameters: tuple[Any, ...] = (), rows: int = ROWS_AT_ONCE) -> Iterator[list[Any]]:
         """The rows of a query, some at a time; nothing else can be asked before the last of them."""
         with self._lock:
-            try:
+            with self._reading():
                 cursor = self._db.execute(sql, parameters)
-                while found := cursor.fetchmany(rows):
-                    yield found
-            except UNREADABLE as error:
-                raise self.damaged(error) from error
+                found = cursor.fetchmany(rows)
+            while found:
+                yield found
+                with self._reading():
+                    found = cursor.fetchmany(rows)
 
     def columns(self, table: str) -> Iterator[dict[str, Column]]:
         """A table of `packs.PACKED` in order, some rows at a time: what is in packs, then the rows that are not yet."""
@@ -173,6 +174,17 @@ class SessionFile:
 
     # ----------------------------------------------------------------------------------------------------------------
 
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Around whatever asks SQLite: says in a sentence what it raises."""
+        try:
+            with self._watch.asking():
+                yield
+        except GivenUpError:
+            raise SessionFileError(f"Reading {self.path} was given up.") from None
+        except UNREADABLE as error:
+            raise self.damaged(error) from error
+
     def _check_header(self) -> int:
         """The format version, once the first bytes are those of a session that this program can read."""
         path = self.path
@@ -242,15 +254,23 @@ class SessionFile:
 
     def _open(self, path: Path, mode: str) -> sqlite3.Connection:
         db = sqlite3.connect(sqlite_uri(path.absolute(), mode), uri=True, check_same_thread=False, isolation_level=None)
+        self._watch.over(db)
         try:
-            if mode == OWN_COPY:
-                db.execute("PRAGMA locking_mode = EXCLUSIVE")  # so that a log needs no memory shared with others
-            db.execute("SELECT count(*) FROM meta").fetchone()
+            with self._watch.asking():
+                if mode == OWN_COPY:
+                    db.execute("PRAGMA locking_mode = EXCLUSIVE")  # so that a log needs no memory shared with others
+                db.execute("SELECT 1 FROM meta LIMIT 1").fetchone()
+        except GivenUpError:
+            db.close()
+            raise SessionFileError(f"Reading {self.path} was given up.") from None
         except UNREADABLE as error:
             db.close()
             if isinstance(error, sqlite3.OperationalError):
                 raise
             raise self.damaged(error) from error
+        except BaseException:
+            db.close()
+            raise
         return db
 
     def _migrated(self, version: int) -> sqlite3.Connection:
