@@ -59,7 +59,12 @@ def run_window(path: str | None, model: str | None) -> int:
 
     with closed_by_signals(window) as asked, told(tell):
         status = app.exec()
-    return SHELL_ADDS + asked.number if asked.number else status
+    status = SHELL_ADDS + asked.number if asked.number else status
+    if window.left_something_behind:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)  # taking apart what a thread still works with would crash
+    return status
 
 
 @contextmanager

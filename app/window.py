@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -22,6 +23,7 @@ from PySide6.QtWidgets import QApplication, QDockWidget, QMainWindow, QToolBar, 
 
 from app import layout, theme
 from app.dialogs.error import show_error
+from app.dialogs.waiting import Waiting
 from app.documents import Documents, droppable
 from app.feed import Feed
 from app.menus import Menus
@@ -76,7 +78,7 @@ class MainWindow(QMainWindow):
 
         self.selection = Selection(self)
         self.documents = Documents(self, preferences)
-        self.control = RunControl(feed, self)
+        self.control = RunControl(feed, self.documents.jobs, self)
         self.menus = Menus(self, self._slots(), self._choose, self.show_panel)
         actions = self.menus.actions
         buttons = RunActions(actions["run"], actions["step"], actions["stop"])
@@ -143,6 +145,7 @@ class MainWindow(QMainWindow):
         documents.failed.connect(self.show_error)
         documents.said.connect(lambda text: self.status.showMessage(text, 6000))
         documents.busy.connect(self.status.show_busy)
+        self.status.give_up.connect(documents.give_up)
         self.selection.changed.connect(self._on_selected)
         self.strip.follow_changed.connect(lambda on: self.menus.actions["follow"].setEnabled(not on))
         QGuiApplication.styleHints().colorSchemeChanged.connect(self._on_system_scheme)
@@ -443,7 +446,7 @@ class MainWindow(QMainWindow):
         self._show_recent()
 
     def _show_recent(self) -> None:
-        paths = [path for path in self._preferences.recent_sessions if Path(path).exists()]
+        paths = [path for path in self._preferences.recent_sessions if os.path.exists(path)]
         self.menus.show_recent(paths, self.documents.open, self._forget_recent)
 
     def _forget_recent(self) -> None:
@@ -549,6 +552,9 @@ class MainWindow(QMainWindow):
             self.documents.open(path)
 
     def closeEvent(self, event: QCloseEvent) -> None:
+        if self._closing:  # asked for again, by a signal, while files are waited for
+            event.ignore()
+            return
         self._preferences.geometry = self.saveGeometry()
         self._preferences.layout = self.saveState(layout.version_of(self.docks))
         self._preferences.sync()
@@ -556,7 +562,26 @@ class MainWindow(QMainWindow):
         self._closing = True
         self._feed.close()
         QApplication.sendPostedEvents(self.control, QEvent.Type.MetaCall)  # what the feed said last
-        self.documents.close()
+        self._wait_for_files()
         self._close_source()
         self._closing = False
         super().closeEvent(event)
+
+    @property
+    def left_something_behind(self) -> bool:
+        """Whether a thread of the closed window still runs."""
+        return self._feed.isRunning() or any(not task.over for task in self.documents.jobs.left_behind)
+
+    def _wait_for_files(self) -> None:
+        waiting = Waiting(self, lambda: self.unattended)
+        unwritten: list[Path] = []
+
+        def go_on(written: list[Path]) -> bool:
+            unwritten[:] = written
+            return waiting.go_on(written)
+
+        self.documents.close(go_on)
+        waiting.close()
+        if waiting.enough and self.unattended:
+            for path in unwritten:
+                self.show_error(self.tr("{} was not written to its end before the program ended.").format(path))
