@@ -117,7 +117,8 @@ class Feed(QThread):
         self._active = False
         self._observation = Observation()
         self._session: Session | None = None
-        self._told_instead = ""
+        self._elsewhere = False
+        """Whether recordings do not lie in their folder."""
         self._kept: Path | None = None
         """The file of `_session`, also when that is over."""
         self._writer: Writer | None = None
@@ -394,8 +395,7 @@ class Feed(QThread):
             self._writer = begun.writer
             session.source = RecordedDetail(begun.path)
             path, self._kept = str(begun.path), begun.path
-            if begun.refused is not None:
-                self._tell_where_instead(begun.path.parent, begun.refused)
+            self._tell_where(begun.path.parent, begun.refused)
         except Exception as error:  # whatever it is, the run goes on in memory
             words = self.tr("{} The run is kept in memory only, until the next one begins.")
             self.recording_failed.emit(words.format(failure_of(error).sentence))
@@ -406,16 +406,15 @@ class Feed(QThread):
             self._suite.begun = True
         self.session_started.emit(session, path)
 
-    def _tell_where_instead(self, folder: Path, why: Exception) -> None:
-        """Say, once a reason, that recordings lie elsewhere."""
-        sentence = failure_of(why).sentence
-        if sentence != self._told_instead:
-            self._told_instead = sentence
+    def _tell_where(self, folder: Path, why: Exception | None) -> None:
+        """Say, once as long as it lasts, that recordings lie elsewhere."""
+        before, self._elsewhere = self._elsewhere, why is not None
+        if why is not None and not before:
             words = self.tr(
                 "{reason} Runs are recorded in {folder} instead, which the system may empty: save what you want to "
                 "keep."
             )
-            self.recorded_elsewhere.emit(words.format(reason=sentence, folder=folder))
+            self.recorded_elsewhere.emit(words.format(reason=failure_of(why).sentence, folder=folder))
 
     def _model_name(self, started: schema.SessionStarted) -> str:
         """What the recording is named for: "demo", or the model's own name."""

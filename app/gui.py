@@ -139,6 +139,7 @@ def load_after_first_paint(window: MainWindow, path: str | None, model: str | No
 
     def begin() -> None:
         window.control.start(model or "demo")
+        window.kept.begin()
         if path is not None:
             window.documents.open(path)
 

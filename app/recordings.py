@@ -6,7 +6,7 @@ import os
 import re
 import stat
 import tempfile
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -116,10 +116,6 @@ class Recordings:
     def paths(self) -> list[Path]:
         """The files of `recordings`, newest first."""
         return [one.path for one in self.recordings()]
-
-    def beyond(self, keep: int, spared: Collection[Path]) -> list[Recording]:
-        """What is older than the newest `keep` recordings, without what is spared."""
-        return [one for one in self.recordings()[max(keep, 0) :] if one.path not in spared]
 
     def throw_away(self, recordings: Iterable[Recording]) -> list[Recording]:
         """Move recordings to the trash, with what lies beside them; those that went."""

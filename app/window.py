@@ -32,7 +32,8 @@ from app.panels.base import PanelContext
 from app.panels.frame import PanelDock, focused_dock
 from app.panels.registry import PANELS
 from app.places import PressInstead, action_of, key_by_place
-from app.preferences import Language, Preferences
+from app.preferences import KEEP_ALL, Language, Preferences
+from app.recordings_control import RecordingsControl
 from app.refresher import Piece, Refresher
 from app.run_control import RunControl
 from app.run_panel import WIDTH, RunActions, RunPanel
@@ -92,6 +93,10 @@ class MainWindow(QMainWindow):
         self.scenarios = ScenarioControl(
             self, self.menus, self.run_panel, feed, preferences, self.selection, self.arrange, self.show_error
         )  # fmt: skip
+        self.kept = RecordingsControl(self, feed.recordings, preferences, self.documents.jobs, self._in_use)
+        self.addToolBarBreak()
+        self.addToolBar(self.kept.note)
+        self.kept.note.hide()
         self.refresher = Refresher(self._pieces(), self)
         self._connect()
         self.retranslate()
@@ -146,6 +151,9 @@ class MainWindow(QMainWindow):
         documents.said.connect(lambda text: self.status.showMessage(text, 6000))
         documents.busy.connect(self.status.show_busy)
         self.status.give_up.connect(documents.give_up)
+        documents.jobs.changed.connect(self.kept.tell_what_is_shown)
+        self.kept.changed.connect(self._show_choices)
+        self.kept.said.connect(lambda text: self.status.showMessage(text, 6000))
         self.selection.changed.connect(self._on_selected)
         self.strip.follow_changed.connect(lambda on: self.menus.actions["follow"].setEnabled(not on))
         QGuiApplication.styleHints().colorSchemeChanged.connect(self._on_system_scheme)
@@ -219,6 +227,7 @@ class MainWindow(QMainWindow):
         self._preferences.remember_session(path)
         self._show_recent()
         self.documents.saves.recording_ended(path)
+        self.kept.look()
 
     @Slot(str)
     def _on_said(self, text: str) -> None:
@@ -258,6 +267,13 @@ class MainWindow(QMainWindow):
         self._show_state()
         self._drawn.clear()
         self._follow_news()
+        self.kept.tell_what_is_shown()
+
+    def _in_use(self) -> set[Path]:
+        """The files that this window shows, reads, copies or records."""
+        live = self.control.live
+        recorded = {Path(live[1]).absolute()} if live is not None and live[1] else set()
+        return self.documents.in_use() | recorded
 
     def _close_source(self) -> None:
         """A recorded session holds its file open; let it go when another one is shown."""
@@ -310,6 +326,7 @@ class MainWindow(QMainWindow):
 
     @Slot(str, str)
     def _on_saved(self, source: str, copy: str) -> None:
+        self.kept.remember_saved(Path(copy))
         if source == self.documents.path:
             self.status.show_file(copy, saved=True)
             self.setWindowTitle(f"{title_text(Path(copy).name)} — DecodeScope")
@@ -354,6 +371,7 @@ class MainWindow(QMainWindow):
         kept = self._preferences.layout
         self._default_layout = kept is None or not self.restoreState(kept, layout.version_of(self.docks))
         self.scenarios.note.hide()  # its words are those of a run that is over
+        self.kept.note.hide()
 
     @Slot()
     def _on_dock_seen(self) -> None:
@@ -438,11 +456,14 @@ class MainWindow(QMainWindow):
         elif what == "language" and value in get_args(Language):
             self._preferences.language = cast(Language, value)
             self._translation.use(self._preferences.language)
+        elif what == "kept":
+            self.kept.choose(value)
         self._show_choices()
 
     def _show_choices(self) -> None:
         self.menus.choices["theme"][self._preferences.scheme].setChecked(True)
         self.menus.choices["language"][self._preferences.language].setChecked(True)
+        self.menus.choices["kept"][str(self._preferences.kept_recordings or KEEP_ALL)].setChecked(True)
         self._show_recent()
 
     def _show_recent(self) -> None:
@@ -464,6 +485,7 @@ class MainWindow(QMainWindow):
         self.run_panel.restyle()
         self.status.restyle()
         self.scenarios.note.restyle()
+        self.kept.note.restyle()
         self._show_state()
         self.strip.refresh()
         for dock in self.docks.values():
@@ -564,6 +586,7 @@ class MainWindow(QMainWindow):
         QApplication.sendPostedEvents(self.control, QEvent.Type.MetaCall)  # what the feed said last
         self._wait_for_files()
         self._close_source()
+        self.kept.close()
         self._closing = False
         super().closeEvent(event)
 
