@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
-from PySide6.QtCore import QCoreApplication, QObject, QThread
+from PySide6.QtCore import QCoreApplication, QObject, Signal
 
 from engine.errors import DecodeScopeError, EngineStoppedError
 
@@ -28,8 +30,14 @@ def failure_of(error: BaseException) -> Failure:
     return Failure(sentence, "".join(traceback.format_exception(error)))
 
 
-class Background(QThread):
-    """Calls `work` once. When `finished` is emitted, `result` holds what it returned, or `failure` what went wrong."""
+class Background(QObject):
+    """Calls `work` once. When `finished` is emitted, `result` holds what it returned, or `failure` what went wrong.
+
+    Its thread is one that the program does not wait for when it ends: what hangs on a dead network drive would keep it
+    for ever.
+    """
+
+    finished = Signal()
 
     def __init__(
         self,
@@ -46,10 +54,29 @@ class Background(QThread):
         """What it calls with `failure` instead."""
         self.result: object = None
         self.failure: Failure | None = None
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="background", daemon=True)
 
-    def run(self) -> None:
-        """Do the work; whatever it raises is a failure."""
+    @property
+    def over(self) -> bool:
+        """Whether the work is done, or failed."""
+        return self._over.is_set()
+
+    def start(self) -> None:
+        """Begin the work; raises RuntimeError where the system gives no thread."""
+        self._thread.start()
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Wait for the end of the work, and of its thread; whether it ended."""
+        if self._over.wait(timeout_s):
+            self._thread.join()
+        return self.over
+
+    def _run(self) -> None:
         try:
             self.result = self._work()
-        except BaseException as error:  # nothing else would hear of it: Qt ends the thread without a word
+        except BaseException as error:  # nothing else would hear of it
             self.failure = failure_of(error)
+        self._over.set()
+        with suppress(RuntimeError):  # the window has gone meanwhile
+            self.finished.emit()

@@ -12,7 +12,8 @@ from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFileDialog, QWidget
 
-from app.background import Background, Failure
+from app.background import Failure
+from app.jobs import Jobs
 from app.local_models import is_checkpoint
 from app.panels.frame import PanelDock
 from app.pictures import Format, copy_picture, save_picture
@@ -21,6 +22,7 @@ from app.recordings import SUFFIX
 from app.saving import Save, Saves
 from engine.errors import DecodeScopeError
 from engine.export.readable import cells
+from engine.session.patience import Patience
 from engine.session.store import Session
 
 PERFETTO: Final = ".pftrace"
@@ -36,20 +38,22 @@ class Documents(QObject):
     failed = Signal(str, str)
     """(sentence, details or "")."""
     said = Signal(str)
-    busy = Signal(bool)
+    busy = Signal(str, bool)
+    """(what is being done or "", whether it can be given up)."""
 
     def __init__(self, window: QWidget, preferences: Preferences) -> None:
         super().__init__(window)
         self._window = window
         self._preferences = preferences
-        self._tasks: list[Background] = []
-        self._used: dict[Background, Session] = {}
-        """Which session a task reads."""
+        self.jobs = Jobs(self._fail, self)
+        self.jobs.changed.connect(self._on_jobs_changed)
         self._left: list[Session] = []
         """Sessions that are shown no longer and still read."""
-        self._opening = 0
-        """The number of the file that was asked for last."""
-        self.saves = Saves(self._start, self._on_saved, self._fail)
+        self._opening: Patience | None = None
+        """The patience with the file that is being opened."""
+        self._patience: Patience | None = None
+        """The patience with the file of the session that was opened last."""
+        self.saves = Saves(self._start_save, self._on_saved, self._fail)
         self.session: Session | None = None
         self.path = ""
 
@@ -65,20 +69,33 @@ class Documents(QObject):
             self.open(path)
 
     def open(self, path: str) -> None:
-        """Read a session file; `opened` follows, or `failed`, or nothing where another one was asked for meanwhile."""
+        """Read a session file; `opened` follows, or `failed`, or nothing where another one was asked for meanwhile, or
+        it was given up."""
         from engine.session.file import open_session
 
-        self._opening += 1
-        number = self._opening
+        if self._opening is not None:
+            self._opening.give_up()
+        patience = self._opening = Patience()
 
         def show(session: object) -> None:
-            self._preferences.remember_session(path)
-            if number == self._opening:
-                self.opened.emit(session, path)
-            else:  # a large file may be read later than a small one that was asked for after it
+            if patience.over:
                 _close(cast(Session, session))
+            else:
+                self._opening, self._patience = None, patience
+                self._preferences.remember_session(path)
+                self.opened.emit(session, path)
 
-        self._start(lambda: open_session(path), show)
+        def fail(failure: Failure) -> None:
+            if not patience.over:
+                self._fail(failure)
+
+        doing = self.tr("opening {}").format(Path(path).name)
+        self.jobs.start(lambda: open_session(path, patience), show, fail, doing=doing, patience=patience)
+
+    def give_up(self) -> None:
+        """Forget the file that is being opened; what is shown stays."""
+        self.jobs.give_up()
+        self.said.emit(self.tr("Given up: what was shown before stays."))
 
     def ask_save(self) -> None:
         """Ask where to save the session that is shown, and save it there."""
@@ -153,7 +170,14 @@ class Documents(QObject):
         if session is not None:
             self._preferences.remember_folder("export", str(path.parent))
             said = self.tr("Exported {}").format(path)
-            self._start(lambda: write(session, str(path)), lambda _: self.said.emit(said), reads=session)
+            self.jobs.start(
+                lambda: write(session, str(path)),
+                lambda _: self.said.emit(said),
+                doing=self.tr("exporting {}").format(path.name),
+                patience=self._patience,
+                reads=session,
+                writes=path,
+            )
 
     def copy_picture(self, dock: PanelDock) -> None:
         """Put a picture of a panel on the clipboard."""
@@ -174,54 +198,41 @@ class Documents(QObject):
 
     def let_go(self, session: Session) -> None:
         """A session is shown no longer: close its file, as soon as nothing reads it."""
-        if session in self._used.values():
+        if self.jobs.reads(session):
             self._left.append(session)
         else:
             _close(session)
 
-    def close(self) -> None:
-        """Wait for what still runs and for what follows from it; the recording that went on has ended."""
+    def close(self, go_on: Callable[[list[Path]], bool]) -> None:
+        """End what goes on, by the rule of `Jobs.close`; the recording that went on has ended."""
         self.saves.close()
-        while self._tasks:
-            for task in self._tasks:
-                task.wait()
-            self._on_finished()
+        self.jobs.close(go_on)
 
-    def _start(
+    def in_use(self) -> set[Path]:
+        """The files that are shown, read or copied."""
+        sources = [getattr(one.source, "path", None) for one in [*self.jobs.sessions(), *self._left]]
+        paths = [self.path, *self.saves.sources(), *(str(one) for one in sources if one is not None)]
+        return {Path(path).absolute() for path in paths if path}
+
+    def _start_save(
         self,
         work: Callable[[], object],
         then: Callable[[object], None],
-        otherwise: Callable[[Failure], None] | None = None,
-        reads: Session | None = None,
+        otherwise: Callable[[Failure], None],
+        target: Path,
     ) -> None:
-        task = Background(work, then, otherwise or self._fail, self)
-        task.finished.connect(self._on_finished)
-        self._tasks.append(task)
-        if reads is not None:
-            self._used[task] = reads
-        self.busy.emit(True)
-        task.start()
-
-    def _fail(self, failure: Failure) -> None:
-        self.failed.emit(failure.sentence, failure.details)
+        doing = self.tr("saving {}").format(target.name)
+        self.jobs.start(work, then, otherwise, doing=doing, writes=target)
 
     @Slot()
-    def _on_finished(self) -> None:
-        over = [task for task in self._tasks if task.isFinished()]
-        self._tasks = [task for task in self._tasks if task not in over]
-        self.busy.emit(bool(self._tasks))
-        for task in over:
-            task.wait()
-            task.deleteLater()
-            self._used.pop(task, None)
+    def _on_jobs_changed(self) -> None:
         left, self._left = self._left, []
         for session in left:
             self.let_go(session)
-        for task in over:
-            if task.failure is not None:
-                task.otherwise(task.failure)
-            else:
-                task.then(task.result)
+        self.busy.emit(self.jobs.doing, self.jobs.can_be_given_up)
+
+    def _fail(self, failure: Failure) -> None:
+        self.failed.emit(failure.sentence, failure.details)
 
     def _session_filter(self) -> str:
         return self.tr("DecodeScope sessions (*{});;All files (*)").format(SUFFIX)

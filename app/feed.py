@@ -6,6 +6,8 @@ widget, and nothing in the window touches the engine process.
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections import deque
 from collections.abc import Callable
@@ -14,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from PySide6.QtCore import QObject, QThread, Signal
+from PySide6.QtCore import QDeadlineTimer, QObject, QThread, Signal
 
 from app.background import Failure, failure_of
 from app.recordings import RecordedDetail, Recordings
@@ -31,6 +33,11 @@ IDLE_WAIT_S: Final = 0.05
 """How long the thread waits for events before it looks for commands, while a run goes on and while none does."""
 STOP_WAIT_S: Final = 2.0
 """How long a run is given to end by itself when the program is closed."""
+CLOSE_WITHIN_S: Final = 5.0
+"""How long the engine, and what writes the file, are waited for then before the engine is killed."""
+KILLED_WITHIN_S: Final = 3.0
+"""How long it may take after that until the recording is whole."""
+KILL: Final = getattr(signal, "SIGKILL", signal.SIGTERM)
 
 _RUN_COMMANDS: Final = (
     protocol.Pause, protocol.Resume, protocol.StepOnce, protocol.Stop, protocol.SetSwitches, protocol.SetObservation,
@@ -83,6 +90,8 @@ class Feed(QThread):
     engine_died = Signal(str, str, bool)
     """(sentence, details or "", whether it is started again at once)."""
     recording_failed = Signal(str)
+    recorded_elsewhere = Signal(str)
+    """The sentence that says why recordings do not lie in their folder, and where they do."""
     ceilings_measured = Signal(object)
     """The CeilingsMeasured; the Session of the run that is over has them already where they hold for it."""
 
@@ -109,6 +118,8 @@ class Feed(QThread):
         self._active = False
         self._observation = Observation()
         self._session: Session | None = None
+        self._elsewhere = False
+        """Whether recordings do not lie in their folder."""
         self._kept: Path | None = None
         """The file of `_session`, also when that is over."""
         self._writer: Writer | None = None
@@ -126,6 +137,11 @@ class Feed(QThread):
         """
 
     # --- called from the window -------------------------------------------------------------------------------------
+
+    @property
+    def recordings(self) -> Recordings:
+        """The folder that runs are recorded in."""
+        return self._recordings
 
     @property
     def engine_pid(self) -> int | None:
@@ -186,10 +202,23 @@ class Feed(QThread):
         """Put a note on the timeline, now."""
         self._commands.append(protocol.AddMark(label))
 
-    def close(self) -> None:
-        """End the run, the engine process and this thread; returns when they are gone."""
+    def close(self) -> bool:
+        """End the run, the engine process and this thread; whether they are gone.
+
+        What waits for an engine that does not take or give anything is freed by killing it. What is left then hangs in
+        the system itself, on a dead network drive for example.
+        """
         self._closing = True
-        self.wait()
+        if self.wait(_deadline(CLOSE_WITHIN_S)):
+            return True
+        self._kill_engine()
+        return self.wait(_deadline(KILLED_WITHIN_S))
+
+    def _kill_engine(self) -> None:
+        pid = self.engine_pid
+        if pid:
+            with suppress(OSError):
+                os.kill(pid, KILL)
 
     # --- the thread -------------------------------------------------------------------------------------------------
 
@@ -370,18 +399,30 @@ class Feed(QThread):
         self._kept = None
         self.overhead = None  # what a run costs says nothing of the next one
         try:
-            new_path = self._recordings.new_path(self._model_name(started))
-            self._writer = self._open_writer(new_path)
-            session.source = RecordedDetail(new_path)
-            path, self._kept = str(new_path), new_path
+            begun = self._recordings.begin(self._model_name(started), self._open_writer)
+            self._writer = begun.writer
+            session.source = RecordedDetail(begun.path)
+            path, self._kept = str(begun.path), begun.path
+            self._tell_where(begun.path.parent, begun.refused)
         except Exception as error:  # whatever it is, the run goes on in memory
-            self.recording_failed.emit(failure_of(error).sentence)
+            words = self.tr("{} The run is kept in memory only, until the next one begins.")
+            self.recording_failed.emit(words.format(failure_of(error).sentence))
         self._session, self._path = session, path
         self._active = True
         self._record([started])
         if self._suite is not None:
             self._suite.begun = True
         self.session_started.emit(session, path)
+
+    def _tell_where(self, folder: Path, why: Exception | None) -> None:
+        """Say, once as long as it lasts, that recordings lie elsewhere."""
+        before, self._elsewhere = self._elsewhere, why is not None
+        if why is not None and not before:
+            words = self.tr(
+                "{reason} Runs are recorded in {folder} instead, which the system may empty: save what you want to "
+                "keep."
+            )
+            self.recorded_elsewhere.emit(words.format(reason=failure_of(why).sentence, folder=folder))
 
     def _model_name(self, started: schema.SessionStarted) -> str:
         """What the recording is named for: "demo", or the model's own name."""
@@ -465,6 +506,10 @@ class Feed(QThread):
         if state != self.state:
             self.state = state
             self.state_changed.emit(state)
+
+
+def _deadline(seconds: float) -> QDeadlineTimer:
+    return QDeadlineTimer(round(1000 * seconds))
 
 
 def _now_ns(session: Session) -> int:

@@ -59,7 +59,12 @@ def run_window(path: str | None, model: str | None) -> int:
 
     with closed_by_signals(window) as asked, told(tell):
         status = app.exec()
-    return SHELL_ADDS + asked.number if asked.number else status
+    status = SHELL_ADDS + asked.number if asked.number else status
+    if window.left_something_behind:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)  # taking apart what a thread still works with would crash
+    return status
 
 
 @contextmanager
@@ -134,6 +139,7 @@ def load_after_first_paint(window: MainWindow, path: str | None, model: str | No
 
     def begin() -> None:
         window.control.start(model or "demo")
+        window.kept.begin()
         if path is not None:
             window.documents.open(path)
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from engine.model.folder import visible
 from engine.model.hub import cache_folder, model_name, snapshot_of
+
+MOST_MODELS: Final = 1000
+"""More are not looked for in a list that is opened with the mouse."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,18 +23,24 @@ class LocalModel:
     path: str
 
 
-def cached_models(cache: Path | None = None) -> list[LocalModel]:
-    """Models of the cache that have a config and weights in safetensors, by name; nothing is downloaded."""
+def cached_models(cache: Path | None = None, wanted: Callable[[], bool] = lambda: True) -> list[LocalModel]:
+    """Models of the cache that have a config and weights in safetensors, by name; nothing is downloaded.
+
+    What cannot be read is passed over. Asks before each model whether it is `wanted` still.
+    """
     folder = cache or cache_folder()
-    found = []
+    found: list[LocalModel] = []
     try:
         models = sorted(folder.glob("models--*"))
     except OSError:
         return []
     for model in models:
-        snapshot = newest_snapshot(model)
-        if snapshot is not None:
-            found.append(LocalModel(model_name(model), str(snapshot)))
+        if not wanted() or len(found) == MOST_MODELS:
+            break
+        with suppress(OSError, ValueError):
+            snapshot = newest_snapshot(model)
+            if snapshot is not None:
+                found.append(LocalModel(model_name(model), str(snapshot)))
     return found
 
 
@@ -43,4 +55,7 @@ def newest_snapshot(model: Path) -> Path | None:
 
 def is_checkpoint(folder: Path) -> bool:
     """Whether this folder looks like a checkpoint: a config, and weights in safetensors."""
-    return (folder / "config.json").is_file() and bool(visible(folder, "*.safetensors"))
+    try:
+        return (folder / "config.json").is_file() and bool(visible(folder, "*.safetensors"))
+    except (OSError, ValueError):
+        return False

@@ -10,6 +10,8 @@ from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import QMainWindow, QMenu
 
 from app.panels.registry import PANELS
+from app.preferences import KEEP_CHOICES
+from app.units import count
 from app.widgets.plain import menu_text, plain
 
 SEPARATOR: Final = "-"
@@ -17,8 +19,8 @@ Standard = QKeySequence.StandardKey
 
 LAYOUT: Final[dict[str, tuple[str, ...]]] = {
     "file": (
-        "open", "recent", "save", "-", "model_folder", "requests", "-", "export", "export_panel", "export_trace", "-",
-        "copy_picture", "copy_csv", "-", "quit",
+        "open", "recent", "save", "kept", "-", "model_folder", "requests", "-",
+        "export", "export_panel", "export_trace", "-", "copy_picture", "copy_csv", "-", "quit",
     ),
     "run": ("run", "run_prompt", "step", "stop", "-", "mark", "-", "measure_ceilings"),
     "scenarios": (),
@@ -31,7 +33,7 @@ LAYOUT: Final[dict[str, tuple[str, ...]]] = {
     ),
     "help": ("palette", "keys", "-", "about"),
 }  # fmt: skip
-"""Entries of each menu in order; `recent`, `panels`, `theme` and `language` are menus themselves."""
+"""Entries of each menu in order; `recent`, `kept`, `panels`, `theme` and `language` are menus themselves."""
 
 KEYS: Final[dict[str, tuple[str | QKeySequence.StandardKey, ...]]] = {
     "open": (Standard.Open,),
@@ -64,6 +66,7 @@ KEYS: Final[dict[str, tuple[str | QKeySequence.StandardKey, ...]]] = {
 CHOICES: Final[dict[str, tuple[str, ...]]] = {
     "theme": ("system", "dark", "light"),
     "language": ("system", "en", "zh_CN"),
+    "kept": tuple(str(number) for number in KEEP_CHOICES),
 }
 
 
@@ -156,6 +159,10 @@ class Menus(QObject):
         texts = {
             "theme": {"system": self.tr("As the system"), "dark": self.tr("Dark"), "light": self.tr("Light")},
             "language": {"system": self.tr("As the system"), "en": "English", "zh_CN": "简体中文"},
+            "kept": {
+                str(number): self.tr("The newest {}").format(count(number)) if number else self.tr("All")
+                for number in KEEP_CHOICES
+            },
         }
         for name, values in texts.items():
             for value, text in values.items():
@@ -170,6 +177,7 @@ class Menus(QObject):
             "scenarios": self.tr("S&cenarios"), "selection": self.tr("&Selection"),
             "view": self.tr("&View"), "help": self.tr("&Help"), "recent": self.tr("Open recent"),
             "theme": self.tr("Theme"), "language": self.tr("Language"),
+            "kept": self.tr("Recordings that are kept"),
         }  # fmt: skip
 
     def _texts(self) -> dict[str, str]:

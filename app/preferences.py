@@ -14,6 +14,13 @@ RECENT: Final = 10
 """How many recent sessions and models are remembered."""
 
 
+KEEP_ALL: Final = 0
+"""What stands for as many recordings as there are."""
+KEEP_CHOICES: Final = (KEEP_ALL, 1000, 200, 50)
+SAVED_MOST: Final = 1000
+"""How many files that a person saved among the recordings are remembered."""
+
+
 class Preferences:
     """Typed access to the settings file; a value that cannot be read counts as never set."""
 
@@ -46,6 +53,26 @@ class Preferences:
     @language.setter
     def language(self, value: Language) -> None:
         self._settings.setValue("view/language", value)
+
+    @property
+    def kept_recordings(self) -> int | None:
+        """How many of the newest recordings stay (KEEP_ALL: all); None as long as nobody has said."""
+        value = self._text("recordings/keep", "")
+        return next((one for one in KEEP_CHOICES if value == str(one)), None)
+
+    @kept_recordings.setter
+    def kept_recordings(self, value: int) -> None:
+        self._settings.setValue("recordings/keep", str(value))
+
+    @property
+    def saved_recordings(self) -> list[str]:
+        """Names of files in the folder of recordings that a person saved there."""
+        return self._list("recordings/saved")
+
+    def remember_saved_recording(self, name: str) -> None:
+        """This file in the folder of recordings was saved there by a person."""
+        kept = [name, *(one for one in self.saved_recordings if one != name)]
+        self._settings.setValue("recordings/saved", kept[:SAVED_MOST])
 
     @property
     def geometry(self) -> QByteArray | None:

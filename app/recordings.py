@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import os
 import re
+import stat
+import tempfile
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, Generic, TypeVar
 
-from engine.errors import SessionFileError
+from PySide6.QtCore import QCoreApplication, QFile
+
+from engine.errors import DecodeScopeError, SessionFileError
 from engine.session.file import SessionFile
 
 Answer = TypeVar("Answer")
+Opened = TypeVar("Opened")
 
 SUFFIX: Final = ".dscope"
-KEPT: Final = 50
-"""How many recordings stay in the folder; the oldest beyond that are deleted when a new one begins."""
+MODEL_BYTES: Final = 100
+"""Most of a model's name that goes into a file's name; file systems take 255 bytes in all."""
+OWN_NAME: Final = re.compile(r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d_.+" + re.escape(SUFFIX))
+"""How this program names a recording; whatever is named otherwise was named by a person."""
+COMPANIONS: Final = ("-wal", "-shm", "-journal")
 
 
 def user_folder() -> Path:
@@ -25,42 +35,151 @@ def user_folder() -> Path:
     return user_data_path("DecodeScope", appauthor=False) / "recordings"
 
 
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A file of the folder that this program wrote and named."""
+
+    path: Path
+    size_bytes: int
+    """With what SQLite keeps beside it."""
+    changed_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Begun(Generic[Opened]):
+    """The file of a recording that begins."""
+
+    path: Path
+    writer: Opened
+    refused: OSError | DecodeScopeError | None = None
+    """Why it does not lie in the folder of recordings, where it does not."""
+
+
+def move_to_trash(path: Path) -> bool:
+    """Whether the file went where the desktop keeps what was thrown away."""
+    done = QFile.moveToTrash(str(path))
+    return bool(done[0] if isinstance(done, tuple) else done)
+
+
 class Recordings:
-    """The folder of recordings; it is made when the first one begins."""
+    """The folder of recordings; it is made when the first one begins. Nothing in it is thrown away unless asked for."""
 
-    def __init__(self, folder: Path, kept: int = KEPT) -> None:
+    def __init__(self, folder: Path, discard: Callable[[Path], bool] = move_to_trash) -> None:
         self.folder = folder
-        self._kept = kept
+        self._discard = discard
+        self._instead: Path | None = None
 
-    def new_path(self, model: str, now: datetime | None = None) -> Path:
-        """A path for the next recording, named for the time and the model, that no file has yet.
+    def begin(self, model: str, open_: Callable[[Path], Opened]) -> Begun[Opened]:
+        """A file for the next recording, opened by `open_`; in a folder for passing files where this one takes none.
 
-        Raises OSError where the folder cannot be made. Makes room by deleting the oldest recordings.
+        Raises what the folder's refusal was where neither can be written.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self.prune(self._kept - 1)
-        name = re.sub(r"[^\w.-]+", "-", Path(model).name).strip("-") or "model"
+        try:
+            return self._begin_in(self._made(), model, open_)
+        except (OSError, DecodeScopeError) as error:
+            refused = error  # the reason that a person can do something about
+        try:
+            begun = self._begin_in(self._made_instead(), model, open_)
+        except (OSError, DecodeScopeError):
+            raise refused from None
+        return replace(begun, refused=refused)
+
+    def new_path(self, model: str, now: datetime | None = None, folder: Path | None = None) -> Path:
+        """A path for the next recording, named for the time and the model, that nothing has yet."""
+        folder = folder or self.folder
+        name = re.sub(r"[^\w.-]+", "-", Path(model).name).strip("-")
+        name = name.encode()[:MODEL_BYTES].decode(errors="ignore") or "model"
         stem = f"{(now or datetime.now()):%Y-%m-%d_%H-%M-%S}_{name}"
-        path = self.folder / f"{stem}{SUFFIX}"
+        path = folder / f"{stem}{SUFFIX}"
         number = 2
-        while path.exists():
-            path = self.folder / f"{stem}_{number}{SUFFIX}"
+        while os.path.lexists(path):
+            path = folder / f"{stem}_{number}{SUFFIX}"
             number += 1
         return path
 
+    def recordings(self) -> list[Recording]:
+        """Every recording of this program, newest first; links, folders, pipes and what cannot be read are none."""
+        found = []
+        try:
+            with os.scandir(self.folder) as entries:
+                listed = list(entries)
+        except OSError:
+            return []
+        sizes = {entry.name: _own_stat(entry) for entry in listed if SUFFIX in entry.name}
+        for name, own in sizes.items():
+            if own is not None and OWN_NAME.fullmatch(name):
+                beside = (sizes.get(f"{name}{end}") for end in COMPANIONS)
+                size_bytes = own.st_size + sum(one.st_size for one in beside if one is not None)
+                found.append(Recording(self.folder / name, size_bytes, own.st_mtime_ns))
+        return sorted(found, key=lambda one: (one.changed_ns, one.path.name), reverse=True)
+
     def paths(self) -> list[Path]:
-        """Every recording, newest first."""
-        return sorted(self.folder.glob(f"*{SUFFIX}"), key=lambda path: (path.stat().st_mtime_ns, path.name))[::-1]
+        """The files of `recordings`, newest first."""
+        return [one.path for one in self.recordings()]
 
-    def holds(self, path: Path) -> bool:
-        """Whether this file is a recording that was not saved anywhere else."""
-        return path.parent == self.folder
+    def throw_away(self, recordings: Iterable[Recording]) -> list[Recording]:
+        """Move recordings to the trash, with what lies beside them; those that went."""
+        return [one for one in recordings if self._throw_away(one.path)]
 
-    def prune(self, keep: int) -> None:
-        """Delete all but the newest `keep` recordings; one that cannot be deleted stays."""
-        for path in self.paths()[max(keep, 0) :]:
-            for one in with_companions(path):
-                one.unlink(missing_ok=True)
+    def _throw_away(self, path: Path) -> bool:
+        own = _lstat(path)
+        if own is None or not stat.S_ISREG(own.st_mode) or not self._discard(path):
+            return False
+        for end in COMPANIONS:
+            companion = Path(f"{path}{end}")
+            beside = _lstat(companion)
+            if beside is None:
+                continue
+            whole = end != "-shm" and beside.st_size > 0 and stat.S_ISREG(beside.st_mode)
+            if not (whole and self._discard(companion)):  # nothing in it, or a link: the link goes, not its target
+                try:
+                    companion.unlink()
+                except OSError:
+                    continue
+        return True
+
+    def _begin_in(self, folder: Path, model: str, open_: Callable[[Path], Opened]) -> Begun[Opened]:
+        path = self.new_path(model, folder=folder)
+        try:
+            return Begun(path, open_(path))
+        except (OSError, DecodeScopeError):
+            for one in with_companions(path):  # of a file that a full disk did not take
+                try:
+                    one.unlink(missing_ok=True)
+                except OSError:
+                    break
+            raise
+
+    def _made(self) -> Path:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            words = QCoreApplication.translate("Recordings", "Recordings cannot be kept in {folder}: {reason}.")
+            reason = error.strerror
+            if isinstance(error, FileExistsError):
+                reason = QCoreApplication.translate("Recordings", "it is no folder")
+            raise SessionFileError(words.format(folder=self.folder, reason=reason)) from error
+        return self.folder
+
+    def _made_instead(self) -> Path:
+        if self._instead is None or not self._instead.is_dir():
+            self._instead = Path(tempfile.mkdtemp(prefix="decodescope-recordings-"))
+        return self._instead
+
+
+def _own_stat(entry: os.DirEntry[str]) -> os.stat_result | None:
+    """What is known of an ordinary file; None of anything else, links among them."""
+    try:
+        return entry.stat(follow_symlinks=False) if entry.is_file(follow_symlinks=False) else None
+    except OSError:
+        return None
+
+
+def _lstat(path: Path) -> os.stat_result | None:
+    try:
+        return path.lstat()
+    except OSError:
+        return None
 
 
 class RecordedDetail:
@@ -96,5 +215,5 @@ class RecordedDetail:
 
 
 def with_companions(path: Path) -> Iterable[Path]:
-    """A session file and the two files that SQLite keeps beside it while it is written."""
-    return (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm"))
+    """A session file and the files that SQLite keeps beside it while it is written."""
+    return (path, *(Path(f"{path}{end}") for end in COMPANIONS))

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from typing import cast
 
 from PySide6.QtCore import QObject, Signal, Slot
 
 from app.feed import Feed
+from app.jobs import Jobs
+from app.local_models import LocalModel, cached_models
 from app.menus import Menus
 from app.run_panel import RunActions, RunPanel
 from app.units import count, parameters, rate
 from engine.decode.settings import LoadSpec
 from engine.errors import DecodeScopeError
+from engine.session.patience import Patience
 from engine.session.schema import CeilingsMeasured, ModelReady
 from engine.session.store import Session
 
@@ -32,9 +36,10 @@ class RunControl(QObject):
     """(sentence, details or "")."""
     said = Signal(str)
 
-    def __init__(self, feed: Feed, parent: QObject | None = None) -> None:
+    def __init__(self, feed: Feed, jobs: Jobs, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._feed = feed
+        self._jobs = jobs
         self._parts: tuple[Menus, RunPanel, RunActions] | None = None
         self._model = "demo"
         self._ready: ModelReady | None = None
@@ -49,6 +54,7 @@ class RunControl(QObject):
         feed.refused.connect(self._on_refused)
         feed.engine_died.connect(self._on_engine_died)
         feed.recording_failed.connect(self._on_recording_failed)
+        feed.recorded_elsewhere.connect(self._on_recorded_elsewhere)
         feed.ceilings_measured.connect(self._on_ceilings_measured)
 
     def serve(self, menus: Menus, panel: RunPanel, actions: RunActions) -> None:
@@ -75,7 +81,13 @@ class RunControl(QObject):
         """Start the engine process and load a model; called once, when the window can be seen."""
         self._feed.start()
         self.load_model(model)
-        self.panel.model.look_for_models()
+        patience = Patience()
+        self._jobs.start(
+            lambda: cached_models(wanted=lambda: not patience.over),
+            lambda found: self.panel.model.offer(cast("list[LocalModel]", found)),
+            lambda _: None,  # one that cannot be looked through is not worth a dialog at every start
+            patience=patience,
+        )
 
     def load_model(self, model: str) -> None:
         """Load a model: "demo" or a folder."""
@@ -201,3 +213,7 @@ class RunControl(QObject):
     def _on_recording_failed(self, sentence: str) -> None:
         self.failed.emit(sentence, "")
         self.file_lost.emit()
+
+    @Slot(str)
+    def _on_recorded_elsewhere(self, sentence: str) -> None:
+        self.failed.emit(sentence, "")

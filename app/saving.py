@@ -12,10 +12,14 @@ from app.background import Failure
 
 
 class Start(Protocol):
-    """Does work on a thread of its own and calls back on this one with what came of it."""
+    """Does work on a thread of its own, which writes `target`, and calls back on this one with what came of it."""
 
     def __call__(
-        self, work: Callable[[], object], then: Callable[[object], None], otherwise: Callable[[Failure], None]
+        self,
+        work: Callable[[], object],
+        then: Callable[[object], None],
+        otherwise: Callable[[Failure], None],
+        target: Path,
     ) -> None: ...
 
 
@@ -42,7 +46,8 @@ class Saves:
         self._saved = saved
         self._failed = failed
         self._waiting: deque[Save] = deque()
-        self._busy = False
+        self._now: Save | None = None
+        """What is being copied."""
         self._recording = ""
         self._unfinished: list[Save] = []
         """Copies of the recording that goes on."""
@@ -70,6 +75,11 @@ class Saves:
         self._waiting.append(Save(source, target, self._count))
         self._next()
 
+    def sources(self) -> list[str]:
+        """The files that are, or will be, copied."""
+        waiting = [save.source for save in (*self._waiting, *self._unfinished)]
+        return waiting if self._now is None else [*waiting, self._now.source]
+
     def close(self) -> None:
         """The program ends, and with it the recording: what was saved of it is saved again."""
         self.recording_ended(self._recording)
@@ -79,16 +89,16 @@ class Saves:
             self._waiting.append(save)
 
     def _next(self) -> None:
-        if self._busy or not self._waiting:
+        if self._now is not None or not self._waiting:
             return
         from engine.session.file import save_as
 
         save = self._waiting.popleft()
         grows = save.source == self._recording
-        self._busy = True
+        self._now = save
 
         def then(_: object) -> None:
-            self._busy = False
+            self._now = None
             if grows and save.source == self._recording:
                 self._unfinished.append(save)
             elif grows:  # it ended while it was copied
@@ -97,8 +107,8 @@ class Saves:
             self._next()
 
         def otherwise(failure: Failure) -> None:
-            self._busy = False
+            self._now = None
             self._failed(failure)
             self._next()
 
-        self._start(lambda: save_as(save.source, save.target), then, otherwise)
+        self._start(lambda: save_as(save.source, save.target), then, otherwise, save.target)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import html
 from pathlib import Path
 
-from PySide6.QtCore import QEvent, Qt
-from PySide6.QtWidgets import QLabel, QProgressBar, QStatusBar, QWidget
+from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtWidgets import QLabel, QProgressBar, QStatusBar, QToolButton, QWidget
 
 from app.theme import CAPTION_SCALE, GRID, ROW_GAP, theme, ui_font
 from app.units import count, percent, rate
@@ -20,6 +20,9 @@ from engine.session.store import Session
 class StatusBar(QStatusBar):
     """Figures of the session that is shown; messages come and go over them."""
 
+    give_up = Signal()
+    """What is being read is not wanted any more."""
+
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setSizeGripEnabled(False)
@@ -31,11 +34,17 @@ class StatusBar(QStatusBar):
         self._busy.setRange(0, 0)
         self._busy.setMaximumWidth(30 * GRID)
         self._busy.setTextVisible(False)
-        self._busy.hide()
+        self._doing = ElidedLabel(mode=Qt.TextElideMode.ElideMiddle)
+        self._give_up = QToolButton()
+        self._give_up.clicked.connect(self.give_up)
+        for one in (self._busy, self._doing, self._give_up):
+            one.hide()
         self.setContentsMargins(ROW_GAP, 0, ROW_GAP, 0)
         self.addWidget(self._state)
         self.addWidget(self._rate)
         self.addWidget(self._busy)
+        self.addWidget(self._doing)
+        self.addWidget(self._give_up)
         self.addPermanentWidget(self._file, 1)
         label: QLabel
         for label in (self._dropped, self._overhead, self._device):
@@ -67,9 +76,13 @@ class StatusBar(QStatusBar):
             text = self.tr("recorded session · {}").format(text)
         self._state.setText(f'<span style="color:{colour}">●</span> {html.escape(text)}')
 
-    def show_busy(self, busy: bool) -> None:
-        """Show that something is being read or written."""
-        self._busy.setVisible(busy)
+    def show_busy(self, doing: str, can_be_given_up: bool) -> None:
+        """Say what is being read or written ("": nothing), and offer to give it up where that can be done."""
+        self._doing.setText(doing)
+        self._doing.setToolTip(plain(doing))
+        for one in (self._busy, self._doing):
+            one.setVisible(bool(doing))
+        self._give_up.setVisible(can_be_given_up)
 
     def show_file(self, path: str, saved: bool) -> None:
         """Name the session's file."""
@@ -118,6 +131,8 @@ class StatusBar(QStatusBar):
         self._explain_overhead()
         self._file.setAccessibleName(self.tr("Recording"))
         self._busy.setAccessibleName(self.tr("Busy"))
+        self._give_up.setText(self.tr("Give up"))
+        self._give_up.setToolTip(self.tr("Stop opening this file; what is shown stays"))
 
     def _explain_overhead(self) -> None:
         """Say what the profiler's share is a share of, and what it leaves out."""
@@ -133,7 +148,7 @@ class StatusBar(QStatusBar):
 
     def restyle(self) -> None:
         """Take the theme's fonts again."""
-        for label in (self._state, self._rate, self._device, self._file, self._dropped, self._overhead):
+        for label in (self._state, self._rate, self._device, self._file, self._dropped, self._overhead, self._doing):
             label.setFont(ui_font(CAPTION_SCALE))
 
     def changeEvent(self, event: QEvent) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -22,6 +23,7 @@ from PySide6.QtWidgets import QApplication, QDockWidget, QMainWindow, QToolBar, 
 
 from app import layout, theme
 from app.dialogs.error import show_error
+from app.dialogs.waiting import Waiting
 from app.documents import Documents, droppable
 from app.feed import Feed
 from app.menus import Menus
@@ -30,7 +32,8 @@ from app.panels.base import PanelContext
 from app.panels.frame import PanelDock, focused_dock
 from app.panels.registry import PANELS
 from app.places import PressInstead, action_of, key_by_place
-from app.preferences import Language, Preferences
+from app.preferences import KEEP_ALL, Language, Preferences
+from app.recordings_control import RecordingsControl
 from app.refresher import Piece, Refresher
 from app.run_control import RunControl
 from app.run_panel import WIDTH, RunActions, RunPanel
@@ -76,7 +79,7 @@ class MainWindow(QMainWindow):
 
         self.selection = Selection(self)
         self.documents = Documents(self, preferences)
-        self.control = RunControl(feed, self)
+        self.control = RunControl(feed, self.documents.jobs, self)
         self.menus = Menus(self, self._slots(), self._choose, self.show_panel)
         actions = self.menus.actions
         buttons = RunActions(actions["run"], actions["step"], actions["stop"])
@@ -90,6 +93,10 @@ class MainWindow(QMainWindow):
         self.scenarios = ScenarioControl(
             self, self.menus, self.run_panel, feed, preferences, self.selection, self.arrange, self.show_error
         )  # fmt: skip
+        self.kept = RecordingsControl(self, feed.recordings, preferences, self.documents.jobs, self._in_use)
+        self.addToolBarBreak()
+        self.addToolBar(self.kept.note)
+        self.kept.note.hide()
         self.refresher = Refresher(self._pieces(), self)
         self._connect()
         self.retranslate()
@@ -143,6 +150,10 @@ class MainWindow(QMainWindow):
         documents.failed.connect(self.show_error)
         documents.said.connect(lambda text: self.status.showMessage(text, 6000))
         documents.busy.connect(self.status.show_busy)
+        self.status.give_up.connect(documents.give_up)
+        documents.jobs.changed.connect(self.kept.tell_what_is_shown)
+        self.kept.changed.connect(self._show_choices)
+        self.kept.said.connect(lambda text: self.status.showMessage(text, 6000))
         self.selection.changed.connect(self._on_selected)
         self.strip.follow_changed.connect(lambda on: self.menus.actions["follow"].setEnabled(not on))
         QGuiApplication.styleHints().colorSchemeChanged.connect(self._on_system_scheme)
@@ -216,6 +227,7 @@ class MainWindow(QMainWindow):
         self._preferences.remember_session(path)
         self._show_recent()
         self.documents.saves.recording_ended(path)
+        self.kept.look()
 
     @Slot(str)
     def _on_said(self, text: str) -> None:
@@ -255,6 +267,13 @@ class MainWindow(QMainWindow):
         self._show_state()
         self._drawn.clear()
         self._follow_news()
+        self.kept.tell_what_is_shown()
+
+    def _in_use(self) -> set[Path]:
+        """The files that this window shows, reads, copies or records."""
+        live = self.control.live
+        recorded = {Path(live[1]).absolute()} if live is not None and live[1] else set()
+        return self.documents.in_use() | recorded
 
     def _close_source(self) -> None:
         """A recorded session holds its file open; let it go when another one is shown."""
@@ -307,6 +326,7 @@ class MainWindow(QMainWindow):
 
     @Slot(str, str)
     def _on_saved(self, source: str, copy: str) -> None:
+        self.kept.remember_saved(Path(copy))
         if source == self.documents.path:
             self.status.show_file(copy, saved=True)
             self.setWindowTitle(f"{title_text(Path(copy).name)} — DecodeScope")
@@ -351,6 +371,7 @@ class MainWindow(QMainWindow):
         kept = self._preferences.layout
         self._default_layout = kept is None or not self.restoreState(kept, layout.version_of(self.docks))
         self.scenarios.note.hide()  # its words are those of a run that is over
+        self.kept.note.hide()
 
     @Slot()
     def _on_dock_seen(self) -> None:
@@ -435,15 +456,18 @@ class MainWindow(QMainWindow):
         elif what == "language" and value in get_args(Language):
             self._preferences.language = cast(Language, value)
             self._translation.use(self._preferences.language)
+        elif what == "kept":
+            self.kept.choose(value)
         self._show_choices()
 
     def _show_choices(self) -> None:
         self.menus.choices["theme"][self._preferences.scheme].setChecked(True)
         self.menus.choices["language"][self._preferences.language].setChecked(True)
+        self.menus.choices["kept"][str(self._preferences.kept_recordings or KEEP_ALL)].setChecked(True)
         self._show_recent()
 
     def _show_recent(self) -> None:
-        paths = [path for path in self._preferences.recent_sessions if Path(path).exists()]
+        paths = [path for path in self._preferences.recent_sessions if os.path.exists(path)]
         self.menus.show_recent(paths, self.documents.open, self._forget_recent)
 
     def _forget_recent(self) -> None:
@@ -461,6 +485,7 @@ class MainWindow(QMainWindow):
         self.run_panel.restyle()
         self.status.restyle()
         self.scenarios.note.restyle()
+        self.kept.note.restyle()
         self._show_state()
         self.strip.refresh()
         for dock in self.docks.values():
@@ -549,6 +574,9 @@ class MainWindow(QMainWindow):
             self.documents.open(path)
 
     def closeEvent(self, event: QCloseEvent) -> None:
+        if self._closing:  # asked for again, by a signal, while files are waited for
+            event.ignore()
+            return
         self._preferences.geometry = self.saveGeometry()
         self._preferences.layout = self.saveState(layout.version_of(self.docks))
         self._preferences.sync()
@@ -556,7 +584,27 @@ class MainWindow(QMainWindow):
         self._closing = True
         self._feed.close()
         QApplication.sendPostedEvents(self.control, QEvent.Type.MetaCall)  # what the feed said last
-        self.documents.close()
+        self._wait_for_files()
         self._close_source()
+        self.kept.close()
         self._closing = False
         super().closeEvent(event)
+
+    @property
+    def left_something_behind(self) -> bool:
+        """Whether a thread of the closed window still runs."""
+        return self._feed.isRunning() or any(not task.over for task in self.documents.jobs.left_behind)
+
+    def _wait_for_files(self) -> None:
+        waiting = Waiting(self, lambda: self.unattended)
+        unwritten: list[Path] = []
+
+        def go_on(written: list[Path]) -> bool:
+            unwritten[:] = written
+            return waiting.go_on(written)
+
+        self.documents.close(go_on)
+        waiting.close()
+        if waiting.enough and self.unattended:
+            for path in unwritten:
+                self.show_error(self.tr("{} was not written to its end before the program ended.").format(path))

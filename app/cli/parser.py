@@ -8,7 +8,6 @@ import re
 import sys
 from collections.abc import Callable
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any, Final, NoReturn, get_args
 
 from engine.decode.settings import (
@@ -24,6 +23,7 @@ from engine.decode.settings import (
     Switches,
 )
 from engine.errors import InputError
+from engine.regular_file import check_regular
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -75,9 +75,15 @@ def parse_window(arguments: list[str]) -> tuple[str | None, str | None]:
     path = parser.parse_args(arguments).path
     if path is None:
         return None, None
-    if not Path(path).exists():
-        raise InputError(f"There is no file or folder {path}.")
-    return (None, path) if Path(path).is_dir() else (path, None)
+    try:
+        check_regular(path)
+    except IsADirectoryError:
+        return None, path
+    except FileNotFoundError:
+        raise InputError(f"There is no file or folder {path}.") from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be opened: {getattr(error, 'strerror', None) or error}.") from None
+    return path, None
 
 
 def switch_change(text: str) -> SwitchChange:

@@ -8,7 +8,7 @@ from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QToolButton, QWidget
 
 from app.icons import icon
-from app.local_models import LocalModel, cached_models
+from app.local_models import LocalModel
 from app.preferences import Preferences
 from app.theme import GRID
 from app.widgets.plain import plain
@@ -54,9 +54,9 @@ class ModelPicker(QWidget):
             self._preferences.remember_model(model)
         self._fill()
 
-    def look_for_models(self) -> None:
-        """Read the Hugging Face cache (a few file names a model)."""
-        self._cached = cached_models()
+    def offer(self, models: list[LocalModel]) -> None:
+        """Offer these models of the Hugging Face cache, too."""
+        self._cached = models
         self._fill()
 
     def choose_folder(self) -> None:

@@ -11,6 +11,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from engine.regular_file import open_regular
+
+REFERENCE_BYTES: Final = 200
+"""More than the name of any snapshot: a hash of 40 digits."""
 PREFIX: Final = "models--"
 REPOSITORY: Final = re.compile(r"(?:[\w-][\w.-]*/)?[\w-][\w.-]*")
 
@@ -47,7 +51,8 @@ def model_folder(model: str, cache: Path | None = None) -> Path | None:
 def snapshot_of(repository: Path) -> Path | None:
     """The snapshot that `refs/main` names, else the one used last; None where there is none with a config."""
     try:
-        main = repository / "snapshots" / (repository / "refs" / "main").read_text(encoding="utf-8").strip()
+        with open_regular(repository / "refs" / "main") as file:
+            main = repository / "snapshots" / file.read(REFERENCE_BYTES).decode().strip()
     except (OSError, ValueError):
         main = None
     if main is not None and main.parent == repository / "snapshots" and (main / "config.json").exists():

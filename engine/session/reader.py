@@ -8,7 +8,7 @@ import sqlite3
 import tempfile
 import threading
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ import numpy as np
 from engine.errors import SessionFileError
 from engine.model.folder import is_pointer, pointer_sentence
 from engine.plain_text import path_text, plain
+from engine.regular_file import check_regular, open_regular
 from engine.session.connecting import check_tables, connect, honest_bytes
 from engine.session.pack_index import BROKEN, FIRST, PackAt, agreeing_packs
 from engine.session.packs import PACKED, Column, columns_of, unpack
@@ -28,6 +29,11 @@ from engine.session.writer import HEADER_BYTES, is_session
 
 OWN_COPY: Final = "mode=rw"
 """How a copy is opened that nobody else knows."""
+COMPANIONS: Final = ("-wal", "-shm", "-journal")
+"""How the names end of what SQLite keeps beside a file while it is written."""
+JOURNAL_MAGIC: Final = bytes.fromhex("d9d505f920a163d7")
+JOURNAL_HEADER_BYTES: Final = 28
+NOTHING_RECORDED: Final = "holds nothing: it was stopped before anything was recorded."
 ROWS_AT_ONCE: Final = 50_000
 UNREADABLE: Final = (sqlite3.DatabaseError, UnicodeDecodeError)
 """What SQLite raises where a file is damaged; the second one where its own words about that are damaged too."""
@@ -267,15 +273,21 @@ class SessionFile:
         """The format version, once the first bytes are those of a session that this program can read."""
         path = self.path
         try:
-            with path.open("rb") as file:
+            with open_regular(path) as file:
                 head = file.read(HEADER_BYTES)
                 size = os.fstat(file.fileno()).st_size
+            self._check_companions()
+            nothing = self._was_being_made(size)
         except FileNotFoundError:
+            if path.is_symlink():
+                raise SessionFileError(f"{path} is a link to a file that is not there.") from None
             raise SessionFileError(f"There is no file {path}.") from None
         except IsADirectoryError:
             raise SessionFileError(f"{path} is a folder, not a session file.") from None
         except OSError as error:
-            raise SessionFileError(f"{path} cannot be read: {error.strerror}.") from error
+            raise SessionFileError(f"{error.filename or path} cannot be read: {error.strerror}.") from error
+        if nothing:
+            raise SessionFileError(f"{path} {NOTHING_RECORDED}")
         if is_pointer(head):
             raise SessionFileError(pointer_sentence(path))
         if not head.startswith(b"SQLite format 3\0"):
@@ -296,6 +308,22 @@ class SessionFile:
                 f"{path} is damaged or cut short: {missing} of its {page * pages} bytes are missing."
             )
         return version
+
+    def _check_companions(self) -> None:
+        """SQLite opens these by itself, and would wait for ever for a pipe; raises OSError."""
+        for end in COMPANIONS:
+            with suppress(FileNotFoundError):
+                check_regular(f"{self.path}{end}")
+
+    def _was_being_made(self, size: int) -> bool:
+        """Whether a journal beside the file takes back all that is in it; raises OSError."""
+        try:
+            with open_regular(f"{self.path}-journal") as journal:
+                head = journal.read(JOURNAL_HEADER_BYTES)
+        except FileNotFoundError:
+            return False
+        undone = head.startswith(JOURNAL_MAGIC) and head[16:20] == bytes(4)  # how many pages there were before
+        return undone or size == 0
 
     def _connect(self) -> sqlite3.Connection:
         try:

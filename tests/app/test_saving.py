@@ -12,6 +12,7 @@ from app.window import MainWindow
 from engine.errors import SessionFileError
 from engine.session import file as session_file
 from engine.session.file import open_session, save_as
+from engine.session.patience import Patience
 from tests.app.conftest import Engines
 from tests.app.test_window import a_recording, error_text, press, run_to_the_end
 
@@ -116,7 +117,7 @@ def test_a_run_that_ends_while_it_is_copied_is_copied_again(
     monkeypatch.setattr(session_file, "save_as", save_and_wait)
     window.documents.save(tmp_path / "x.dscope")
     qtbot.waitUntil(lambda: len(copies) == 2)
-    qtbot.waitUntil(lambda: not window.documents._tasks)
+    qtbot.waitUntil(lambda: not window.documents.jobs.busy)
     assert live is not None
     assert steps_of(tmp_path / "x.dscope") == len(live.steps)
 
@@ -131,7 +132,7 @@ def test_what_was_saved_last_under_a_name_stays_there(
     save(qtbot, window, tmp_path / "x.dscope")  # now b, over the run
     with qtbot.waitSignal(window.documents.saved):
         stop(qtbot, window)
-    qtbot.waitUntil(lambda: not window.documents._tasks)
+    qtbot.waitUntil(lambda: not window.documents.jobs.busy)
     assert steps_of(tmp_path / "x.dscope") == OF_A_FILE
     assert steps_of(tmp_path / "y.dscope") > 100
 
@@ -175,19 +176,19 @@ def test_of_two_files_the_one_that_was_asked_for_last_is_shown(
     slow, quick = a_recording(tmp_path / "slow.dscope", 60), a_recording(tmp_path / "quick.dscope")
     shown = window.documents.opened
 
-    def open_slowly(path: str) -> object:
+    def open_slowly(path: str, patience: Patience) -> object:
         if path == str(slow):
             for _ in range(500):
                 if window.documents.path == str(quick):
                     break
                 window._feed.msleep(10)
-        return open_session(path)
+        return open_session(path, patience)
 
     monkeypatch.setattr(session_file, "open_session", open_slowly)
     with qtbot.waitSignal(shown):
         window.documents.open(str(slow))
         window.documents.open(str(quick))
-    qtbot.waitUntil(lambda: not window.documents._tasks)
+    qtbot.waitUntil(lambda: not window.documents.jobs.busy)
     assert window.documents.path == str(quick)
 
 

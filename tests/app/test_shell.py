@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,7 @@ from app.local_models import cached_models
 from app.navigation import needs_key, walk_requests, walk_steps
 from app.panels.registry import PANELS, entry
 from app.preferences import RECENT, Preferences
-from app.recordings import RecordedDetail, Recordings
+from app.recordings import RecordedDetail
 from app.refresher import FASTEST_S, SHARE, SLOWEST_S, Piece, Refresher, pace_s
 from app.selection import Selection
 from app.status_bar import StatusBar
@@ -45,17 +44,6 @@ def test_nonsense_in_the_settings_file_counts_as_never_set(tmp_path: Path) -> No
     (tmp_path / "s.ini").write_text("[view]\nscheme=purple\nlanguage=7\n[window]\nlayout=text\n")
     kept = Preferences(QSettings(str(tmp_path / "s.ini"), QSettings.Format.IniFormat))
     assert (kept.scheme, kept.language, kept.layout) == ("system", "system", None)
-
-
-def test_recordings_have_names_of_their_own_and_only_the_newest_stay(tmp_path: Path) -> None:
-    recordings = Recordings(tmp_path / "r", kept=3)
-    now = datetime(2026, 11, 23, 9, 0, 0)
-    paths = []
-    for _ in range(5):
-        paths.append(recordings.new_path("/models/My model!", now))
-        paths[-1].touch()
-    assert paths[0].name == "2026-11-23_09-00-00_My-model.dscope"
-    assert len(recordings.paths()) == 3
 
 
 def test_detail_of_a_recording_is_read_without_keeping_it_open(tmp_path: Path) -> None:

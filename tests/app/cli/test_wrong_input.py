@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -136,3 +137,29 @@ def test_a_full_disk_behind_the_output_is_one_sentence(environment: dict[str, st
         )  # fmt: skip
     assert done.stderr == "decodescope: The output cannot be written: the disk is full.\n"
     assert done.returncode == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes have no paths there")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["info", "pipe.dscope"],
+        ["export", "pipe.dscope", "--to", "html", "-o", "a.html"],
+        ["screenshot", "pipe.dscope", "-o", "a.png"],
+        ["compare", "pipe.dscope", "pipe.dscope"],
+        ["pipe.dscope"],
+    ],
+)
+def test_a_pipe_in_place_of_a_session_is_never_waited_for(
+    tmp_path: Path, environment: dict[str, str], arguments: list[str]
+) -> None:
+    os.mkfifo(tmp_path / "pipe.dscope")
+    done = subprocess.run(
+        [sys.executable, "-m", "app.main", *arguments],
+        capture_output=True, text=True, cwd=tmp_path, env={**environment, "PYTHONPATH": str(ROOT)}, check=False,
+        timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stdout == ""
+    (sentence,) = done.stderr.splitlines()
+    assert "it is a pipe, a socket or a device" in sentence

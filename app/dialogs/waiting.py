@@ -1,0 +1,65 @@
+"""What is said while a window that closes waits for a file which somebody asked for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from PySide6.QtCore import QCoreApplication, Qt
+from PySide6.QtWidgets import QMessageBox, QWidget
+
+SILENT_S: Final = 0.7
+"""How long nothing is said: most files are whole before one could read it."""
+UNATTENDED_S: Final = 5.0
+"""How long is waited where nobody can answer; systems that shut down kill after ten seconds or later."""
+
+
+class Waiting:
+    """Asked again and again whether to go on waiting; says after a moment what for, with a button to wait no longer."""
+
+    def __init__(self, parent: QWidget, unattended: Callable[[], bool]) -> None:
+        self._parent = parent
+        self._unattended = unattended
+        self._since = time.monotonic()
+        self._alone_since: float | None = None
+        self._box: QMessageBox | None = None
+        self.enough = False
+        """Whether it was said that it is enough, or nobody was there and it took too long."""
+
+    def go_on(self, written: list[Path]) -> bool:
+        """Whether to wait still for these files."""
+        now = time.monotonic()
+        if self._unattended():
+            self._alone_since = self._alone_since or now
+            self.enough = now - self._alone_since > UNATTENDED_S
+        elif now - self._since > SILENT_S:
+            self._say(written)
+        return not self.enough
+
+    def close(self) -> None:
+        """Nothing is waited for any more."""
+        if self._box is not None:
+            self._box.done(0)
+            self._box = None
+
+    def _say(self, written: list[Path]) -> None:
+        translate = QCoreApplication.translate
+        if self._box is None:
+            self._box = box = QMessageBox(self._parent)
+            box.setObjectName("waiting-dialog")
+            box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+            box.setIcon(QMessageBox.Icon.Information)
+            box.setWindowTitle("DecodeScope")
+            box.setTextFormat(Qt.TextFormat.PlainText)
+            box.addButton(translate("Waiting", "Close without it"), QMessageBox.ButtonRole.DestructiveRole)
+            box.finished.connect(self._on_finished)
+            box.open()
+        text = translate("Waiting", "{} is still being written. The window closes when it is whole.")
+        self._box.setText(text.format(", ".join(path.name for path in written)))
+        QCoreApplication.processEvents()
+
+    def _on_finished(self) -> None:
+        self._box = None
+        self.enough = self.enough or not self._unattended()

@@ -1,0 +1,52 @@
+"""Opens ordinary files only: under a name may stand a pipe that nobody writes to, or a device without an end."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import BinaryIO, Final
+
+NO_WAIT: Final = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
+BINARY: Final = getattr(os, "O_BINARY", 0)
+SPECIAL: Final = "it is a pipe, a socket or a device"
+
+
+class SpecialFileError(OSError):
+    """Under this name stands something that is read for ever, or waits for ever before it is read."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"{path} is no ordinary file: {SPECIAL}.")
+        self.strerror = SPECIAL
+        self.filename = str(path)
+
+
+def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
+    """An ordinary file, or a link to one, opened for reading bytes; never waits for somebody else.
+
+    Raises SpecialFileError for a pipe, a socket or a device, IsADirectoryError for a folder, and the other OSErrors of
+    `open`.
+    """
+    check_regular(path)
+    # Another program may put a pipe in its place at this moment: opening must not wait for one either.
+    file = os.fdopen(os.open(path, os.O_RDONLY | NO_WAIT | BINARY), "rb")
+    try:
+        _check(os.fstat(file.fileno()).st_mode, Path(path))
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def check_regular(path: str | os.PathLike[str]) -> os.stat_result:
+    """What the system knows of an ordinary file, or of the one that a link leads to; raises as `open_regular`."""
+    found = os.stat(path)
+    _check(found.st_mode, Path(path))
+    return found
+
+
+def _check(mode: int, path: Path) -> None:
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(f"{path} is a folder, not a file.")
+    if not stat.S_ISREG(mode):
+        raise SpecialFileError(path)
