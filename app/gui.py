@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Literal
 
 from PySide6.QtCore import (
@@ -27,12 +25,15 @@ from PySide6.QtWidgets import QApplication
 
 from app import theme
 from app.preferences import Preferences
-from app.signals import SHELL_ADDS, Asked, noted
+from app.signals import Asked, Ended, noted
 from app.unforeseen import told
+from engine import leftovers
 from engine.errors import InputError
 
 PICTURE_SIZE = (1000, 520)
 """Logical pixels of a panel in a report."""
+CLOSED_WITHIN_S = 10.0
+"""How long the window may take to close after a signal: an engine in a long step is waited for, then killed."""
 
 if TYPE_CHECKING:
     from app.feed import Engine, Feed, Writer
@@ -57,9 +58,11 @@ def run_window(path: str | None, model: str | None) -> int:
 
         QTimer.singleShot(0, window, show)  # not in the middle of a drawing
 
-    with closed_by_signals(window) as asked, told(tell):
-        status = app.exec()
-    status = SHELL_ADDS + asked.number if asked.number else status
+    try:
+        with closed_by_signals(window), told(tell):
+            status = app.exec()
+    except Ended as ended:
+        status = ended.exit_status
     if window.left_something_behind:
         sys.stdout.flush()
         sys.stderr.flush()
@@ -76,21 +79,25 @@ def closed_by_signals(window: MainWindow) -> Iterator[Asked]:
     notifier = QSocketNotifier(ours.fileno(), QSocketNotifier.Type.Read)
 
     def wake() -> None:
+        with suppress(OSError):  # Qt's loop would sleep through it
+            theirs.send(b"!")
+
+    def close() -> None:
         with suppress(BlockingIOError):
             ours.recv(64)
-        if asked.number:  # Python runs the handlers before it comes here
-            window.unattended = True
-            QApplication.closeAllWindows()  # dialogs, too
-            window.close()
-            QCoreApplication.exit(0)
+        window.unattended = True
+        QApplication.closeAllWindows()  # dialogs, too
+        window.close()
+        QCoreApplication.exit(0)
 
-    notifier.activated.connect(wake)
-    with noted() as asked:
-        before = signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)  # Qt's loop would sleep through them
+    notifier.activated.connect(close)
+    with noted(CLOSED_WITHIN_S) as asked:
+        asked.wake = wake
+        if asked.number:  # it came before
+            wake()
         try:
             yield asked
         finally:
-            signal.set_wakeup_fd(before)
             notifier.setEnabled(False)
             ours.close()
             theirs.close()
@@ -212,8 +219,8 @@ def _render_window(
     session: Session, session_path: str, out: Path, size: tuple[int, int], fmt: Literal["png", "svg"]
 ) -> None:
     # A picture must not depend on how somebody arranged their window, nor change it.
-    with TemporaryDirectory() as folder:
-        preferences = Preferences(QSettings(str(Path(folder) / "settings.ini"), QSettings.Format.IniFormat))
+    with leftovers.folder() as folder:
+        preferences = Preferences(QSettings(str(folder / "settings.ini"), QSettings.Format.IniFormat))
         preferences.scheme = "dark" if theme.theme().dark else "light"
         window = make_window(preferences)
         _draw_window(window, session, session_path, out, size, fmt)

@@ -1,65 +1,91 @@
-"""The console script: `decodescope` opens the window, `decodescope COMMAND` needs no display."""
+"""The console script: `decodescope` opens the window, `decodescope COMMAND` needs no display.
+
+Imports next to nothing before `main` is called: until then Python answers Ctrl-C, with a traceback.
+"""
 
 from __future__ import annotations
 
 import errno
 import os
+import signal
 import sys
 
 from app import signals
-from app.cli.output import escape_what_cannot_be_shown
-from app.cli.parser import COMMANDS, parse_command, parse_window
-from app.display import check_display
 from engine.errors import DecodeScopeError
 
 INTERRUPTED = 130
+UNWRITABLE = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the quota is used up",
+    errno.EFBIG: "the file would be too large",
+    errno.EIO: "the device fails",
+    errno.EBADF: "it is not open for writing",
+}
+"""Why standard output takes no more."""
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the program; returns the exit status: 0 done, 2 wrong input, 130 interrupted, 143 and 129 ended by
-    SIGTERM and SIGHUP, 1 anything else."""
-    arguments = sys.argv[1:] if arguments is None else arguments
-    escape_what_cannot_be_shown()
+    SIGTERM and SIGHUP, 1 anything else. Without `arguments` it takes those of the process, and its signals for good.
+    """
+    if arguments is not None:
+        with signals.watched():
+            return _run(arguments)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # until there is somebody to act on it
+    from app.cli.output import open_closed_streams
+
+    open_closed_streams()
+    signals.watch()
+    return _run(sys.argv[1:])
+
+
+def _run(arguments: list[str]) -> int:
+    from app.cli.output import flush, let_go, say
+
     try:
-        if arguments and arguments[0] in COMMANDS:
-            command, options = parse_command(arguments)
-            with signals.raised():
-                status = command(options)
-                sys.stdout.flush()  # here, where a full disk can still be told
-            return status
-        return _window(arguments)
+        status = _obey(arguments)
+        sys.stdout.flush()  # here, where a full disk can still be told
+        return status
     except DecodeScopeError as error:
-        print(f"decodescope: {error}", file=sys.stderr)
+        say(str(error))
         return error.exit_status
     except KeyboardInterrupt as ended:
-        _forget_a_lost_terminal()
         return ended.exit_status if isinstance(ended, signals.Ended) else INTERRUPTED
     except BrokenPipeError:
-        _let_go_of_output()  # whoever read it has gone
+        let_go(sys.stdout)  # whoever read it has gone
         return 1
     except OSError as error:
-        if error.errno != errno.ENOSPC:
+        if error.errno in (errno.EMFILE, errno.ENFILE):
+            say("No more files can be opened (see `ulimit -n`).")
+        elif error.errno in UNWRITABLE and error.filename is None:
+            let_go(sys.stdout)
+            say(f"The output cannot be written: {UNWRITABLE[error.errno]}.")
+        else:
             raise
-        _let_go_of_output()
-        print("decodescope: The output cannot be written: the disk is full.", file=sys.stderr)
         return 1
+    except MemoryError:
+        say("There is not enough memory.")
+        return 1
+    finally:
+        flush()
 
 
-def _let_go_of_output() -> None:
-    """Send what is left of standard output nowhere, so that nothing fails when the program ends."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _obey(arguments: list[str]) -> int:
+    from app.cli.output import escape_what_cannot_be_shown
+    from app.cli.parser import COMMANDS, parse_command
 
-
-def _forget_a_lost_terminal() -> None:
-    """Where the terminal has gone, what is left to be written must not change the exit status."""
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except OSError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    escape_what_cannot_be_shown()
+    if arguments and arguments[0] in COMMANDS:
+        command, options = parse_command(arguments)
+        return command(options)
+    return _window(arguments)
 
 
 def _window(arguments: list[str]) -> int:
+    from app.cli.parser import COMMANDS, parse_window
+    from app.display import check_display
+
     session, model = parse_window(arguments)
     check_display(os.environ, COMMANDS)
     from app.gui import run_window

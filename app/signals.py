@@ -1,19 +1,33 @@
-"""Signals that ask the program to end: Ctrl-C, `kill`, a terminal that is closed. Each ends it as Ctrl-C does."""
+"""Signals that ask the program to end: Ctrl-C, `kill`, a terminal that is closed. Each ends it as Ctrl-C does.
+
+A signal is acted on at one place, the thread of `_Watch`. Python would raise KeyboardInterrupt wherever it happens to
+be: in the middle of a commit, in a destructor, in a callback of C code that swallows or prints it. And it would do so
+only when the main thread next runs Python, which what works in C may keep it from for long. So handlers only note, and
+the thread, which the kernel wakes through a pipe, ends the process at once, unless something is going on that must be
+brought to its own end (`noted`): that looks at `Asked` between two pieces, and has a while for it.
+"""
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Final
+
+from engine import leftovers
 
 ENDING: Final = tuple(
     number for name in ("SIGINT", "SIGTERM", "SIGHUP") if (number := getattr(signal, name, None)) is not None
 )
 SHELL_ADDS: Final = 128
 """What shells add to the number of a signal for the exit status of what it ended."""
+WITHIN_S: Final = 3.0
+"""How long what must be brought to its own end may take for that; usually it is some hundredths of a second."""
+NOT_WATCHED: Final = 0
+"""A byte that no signal has: the thread of a watch ends."""
 
 
 class Ended(KeyboardInterrupt):
@@ -29,54 +43,138 @@ class Ended(KeyboardInterrupt):
 
 
 class Asked:
-    """Which signal asked for the end, and how often; 0 where none did."""
+    """Which signal asked for the end; 0 where none did."""
 
     def __init__(self) -> None:
         self.number = 0
-        self.times = 0
+        self.said = False
+        """Whether Ended was raised."""
+        self.wake: Callable[[], None] = lambda: None
+        """Called when a signal came, on another thread: for loops that would sleep through it."""
 
-    def note(self, number: int, _frame: FrameType | None) -> None:
+    def note(self, number: int, _frame: FrameType | None = None) -> None:
         """A handler that only remembers."""
         self.number = self.number or number
-        self.times += 1
 
     def raise_if_asked(self) -> None:
         """Raise Ended where a signal came."""
         if self.number:
+            self.said = True
             raise Ended(self.number)
 
 
-@contextmanager
-def raised() -> Iterator[None]:
-    """What is done in here is broken off by a signal that asks for the end, wherever it is: Ended is raised."""
+class _Watch:
+    """Handles the signals from now on, but none that is ignored (`nohup`); in the main thread only."""
 
-    def end(number: int, _frame: FrameType | None) -> None:
-        raise Ended(number)
-
-    with _handled(end):
-        yield
-
-
-@contextmanager
-def noted() -> Iterator[Asked]:
-    """Signals are only noted, so that nothing is left half done; who does it looks at `Asked` when a piece is done."""
-    asked = Asked()
-    with _handled(asked.note):
-        yield asked
-
-
-@contextmanager
-def _handled(handler: Any) -> Iterator[None]:
-    """Let this handle the signals, but none that is ignored (`nohup`); outside of the main thread nothing changes."""
-    before: dict[int, Any] = {}
-    if threading.current_thread() is threading.main_thread():
+    def __init__(self) -> None:
+        self.asked = Asked()
+        self._lock = threading.Lock()
+        self._holds: list[float] = []
+        """For each `noted` that is going on, how many seconds it may take when a signal came."""
+        self._taken = False
+        """Whether the main thread knows of a signal, and ends the program by itself."""
+        self._force: threading.Timer | None = None
+        self._read_end, self._write_end = os.pipe()
+        os.set_blocking(self._write_end, False)
+        self._wakeup_before = signal.set_wakeup_fd(self._write_end, warn_on_full_buffer=False)
+        self._thread = threading.Thread(target=self._run, name="signals", daemon=True)
+        self._thread.start()
+        self._before: dict[int, Any] = {}
         for number in ENDING:
             old = signal.getsignal(number)
             if old not in (signal.SIG_IGN, None):
-                before[number] = old
-                signal.signal(number, handler)
+                self._before[number] = old
+                signal.signal(number, self.asked.note)
+
+    def hold(self, within_s: float) -> None:
+        with self._lock:
+            self._holds.append(within_s)
+
+    def let_go(self, within_s: float) -> None:
+        """What had to be brought to its end is over; a signal that comes from now on ends the program at once."""
+        with self._lock:
+            self._holds.remove(within_s)
+            self._taken = self._taken or self.asked.number != 0
+
+    def close(self) -> None:
+        """Leave the signals to whoever handled them before."""
+        for number, old in self._before.items():
+            signal.signal(number, old)
+        signal.set_wakeup_fd(self._wakeup_before)
+        os.write(self._write_end, bytes([NOT_WATCHED]))
+        self._thread.join()
+        if self._force is not None:
+            self._force.cancel()
+        os.close(self._read_end)
+        os.close(self._write_end)
+
+    def _run(self) -> None:
+        while True:
+            for number in os.read(self._read_end, 64):
+                if number == NOT_WATCHED:
+                    return
+                if number in self._before:
+                    self._act(number)
+
+    def _act(self, number: int) -> None:
+        with self._lock:
+            self.asked.note(number)
+            if not self._holds and not self._taken:
+                end_now(self.asked.number)
+            if self._force is None:
+                self._force = threading.Timer(max(self._holds, default=WITHIN_S), end_now, (self.asked.number,))
+                self._force.daemon = True
+                self._force.start()
+        self.asked.wake()
+
+
+_watch: _Watch | None = None
+
+
+def end_now(number: int) -> None:
+    """End the process with the exit status of this signal, on whichever thread; nothing half made stays."""
+    leftovers.remove_all()
+    os._exit(SHELL_ADDS + number)
+
+
+def watch() -> None:
+    """From now on until the process ends, a signal ends it at once, but for what is in `noted`."""
+    global _watch  # noqa: PLW0603 - a process has one set of signal handlers
+    if _watch is None and threading.current_thread() is threading.main_thread():
+        _watch = _Watch()
+
+
+@contextmanager
+def watched() -> Iterator[None]:
+    """As `watch`, for as long as this lasts."""
+    global _watch  # noqa: PLW0603
+    mine = _watch is None and threading.current_thread() is threading.main_thread()
+    watch()
     try:
         yield
     finally:
-        for number, old in before.items():
-            signal.signal(number, old)
+        if mine and _watch is not None:
+            _watch.close()
+            _watch = None
+
+
+@contextmanager
+def noted(within_s: float = WITHIN_S) -> Iterator[Asked]:
+    """Signals are only noted, so that nothing is left half done; who does it looks at `Asked` when a piece is done.
+
+    Raises Ended at the end where a signal came and nobody did. What takes longer than `within_s` after the signal is
+    broken off with the process. Outside of the main thread nothing changes.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield Asked()
+        return
+    with watched():
+        watching = _watch
+        assert watching is not None
+        watching.hold(within_s)
+        try:
+            yield watching.asked
+        finally:
+            watching.let_go(within_s)
+        if not watching.asked.said:
+            watching.asked.raise_if_asked()

@@ -10,21 +10,27 @@ import sys
 from app.cli.output import print_json
 from app.cli.table import columns
 from app.units import NOT_APPLICABLE, percent, seconds
+from engine import leftovers
 from engine.errors import DecodeScopeError
 from engine.host.threads import wait_briefly
 
 
 def run_kernels(as_json: bool) -> int:
     """Print time, GB/s, TFLOP/s, share of the measured ceiling and the ratio to PyTorch's form of every kernel."""
-    command = [sys.executable, "-P", "-m", "engine.measure.kernel_speed"]
+    command = [sys.executable, "-P", "-m", "engine.measure.kernel_speed", str(os.getpid())]
     environment = dict(os.environ)
     wait_briefly(environment)
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False, env=environment)
-    if done.returncode:
+    measuring = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, env=environment,
+        start_new_session=True,  # Ctrl-C is this process's to act on
+    )  # fmt: skip
+    with measuring, leftovers.ended(measuring.kill):
+        told, _ = measuring.communicate()
+    if measuring.returncode:
         raise DecodeScopeError(
-            f"Measuring the kernels ended with exit status {done.returncode}; what it said is above."
+            f"Measuring the kernels ended with exit status {measuring.returncode}; what it said is above."
         )
-    found = json.loads(done.stdout)
+    found = json.loads(told)
     if as_json:
         print_json({"suite": "kernels", **found})
         return 0

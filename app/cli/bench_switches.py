@@ -6,6 +6,7 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 
+from app import signals
 from app.cli.output import print_json
 from app.cli.parser import DEFAULT_PROMPT
 from app.cli.recording import Recording
@@ -51,6 +52,7 @@ def measure(output: Path | None, load: LoadSpec | None = None, tokens: int = TOK
     session = Session()
     unavailable: dict[str, str] = {}
     with ExitStack() as stack:
+        asked = stack.enter_context(signals.noted())  # also between two runs, as the file is kept here
         writer = stack.enter_context(SessionWriter(output)) if output is not None else None
 
         def keep(events: list[AnyEvent]) -> None:
@@ -70,6 +72,7 @@ def measure(output: Path | None, load: LoadSpec | None = None, tokens: int = TOK
         recording.load()
         suite = Suite.of_improvements(DEFAULT_PROMPT, unavailable, tokens)
         while suite.now is not None:
+            asked.raise_if_asked()
             print(f"run {suite.done + 1} of {suite.total}: {suite.now.label}", file=sys.stderr)
             try:
                 recording.run(suite.now.run, None)

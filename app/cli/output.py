@@ -1,11 +1,13 @@
-"""What goes to standard output, whatever characters it can show."""
+"""What goes to standard output and standard error, whatever characters they can show, and where they lead nowhere."""
 
 from __future__ import annotations
 
 import io
 import json
+import os
 import sys
-from typing import Any
+from contextlib import suppress
+from typing import Any, TextIO
 
 from engine.session.plain import plain
 
@@ -16,8 +18,51 @@ def print_json(value: dict[str, Any]) -> None:
     print(json.dumps(plain(value), ensure_ascii=not utf8, allow_nan=False))
 
 
+def say(sentence: str) -> None:
+    """One sentence on standard error; where that takes nothing any more, nobody hears it."""
+    with suppress(OSError):
+        print(f"decodescope: {sentence}", file=sys.stderr, flush=True)
+
+
 def escape_what_cannot_be_shown() -> None:
     """Let a terminal without UTF-8 show escapes instead of ending the program."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+
+
+def open_closed_streams() -> None:
+    """Let what is written to a closed stream (`>&-`) go nowhere.
+
+    Python has None in its place; and the next file that is opened would get its number, and with it what child
+    processes and C code write there.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            if nowhere != number:
+                os.dup2(nowhere, number)
+                os.close(nowhere)
+            os.set_inheritable(number, True)
+        if getattr(sys, name) is None:
+            mode = "r" if number == 0 else "w"
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - as long as the process
+
+
+def let_go(stream: TextIO) -> None:
+    """Send what is left of a stream nowhere, so that nothing fails when the program ends."""
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+
+
+def flush() -> None:
+    """Write what is left; where a stream takes nothing any more, that changes no exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            let_go(stream)

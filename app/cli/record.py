@@ -7,11 +7,11 @@ import json
 import shlex
 import sys
 import time
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from app.cli.output import print_json
+from app import signals
+from app.cli.output import print_json, say
 from app.cli.parser import DEFAULT_PROMPT
 from app.cli.progress import Progress
 from app.cli.recording import Recording
@@ -43,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
     kept = ""
     progress = Progress(sum(request.max_new_tokens for request in spec.requests))
     try:
-        with Recording(load, progress.watch) as recording:
+        with signals.noted(), Recording(load, progress.watch) as recording:
             try:
                 recording.load()
                 progress.done()
@@ -53,8 +53,7 @@ def run(options: argparse.Namespace) -> int:
                 kept = f"; the session until then is in {recording.path}" if recording.path else ""
     except KeyboardInterrupt:
         progress.done()
-        with suppress(OSError):  # the terminal may be what has gone
-            print(f"decodescope: interrupted{kept}.", file=sys.stderr)
+        say(f"interrupted{kept}.")
         raise
     finally:
         progress.done()
@@ -73,7 +72,7 @@ def say_suggestion(model: dict[str, str], spec: RunSpec) -> None:
     drawn = {replace(request.sampling, seed=0) for request in spec.requests}
     if suggested and drawn == {Sampling()}:
         words = " ".join(f"--{name.replace('_', '-')} {value:g}" for name, value in suggested.items())
-        print(f"decodescope: tokens are drawn greedily; this checkpoint suggests {words}.", file=sys.stderr)
+        say(f"tokens are drawn greedily; this checkpoint suggests {words}.")
 
 
 def command_line() -> str:

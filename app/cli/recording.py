@@ -20,7 +20,9 @@ from engine.session.writer import SessionWriter
 
 POLL_S: Final = 0.02
 """Short enough that what is written is committed within 100 ms, also while the engine says nothing."""
-STOP_WITHIN_S: Final = 5.0
+STOP_WITHIN_S: Final = 0.4
+"""How long a run that is ended by a signal may take to say so: a step of a large model takes longer, and is broken
+off with its process, as everything the engine said of the steps before has arrived by then."""
 
 Watch = Callable[[Session, list[AnyEvent]], None]
 """Called after each batch, also an empty one."""
@@ -46,14 +48,22 @@ class Recording:
     def __enter__(self) -> Recording:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._engine.close()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None and issubclass(kind, KeyboardInterrupt):
+            self._engine.kill()  # it may be in a step, or loading, for long
+        else:
+            self._engine.close()
 
     def load(self) -> None:
-        """Load the model; raises what the engine refused it with."""
+        """Load the model; raises what the engine refused it with, and Ended where a signal asks for the end."""
+        with signals.noted() as asked:
+            self._load(asked)
+
+    def _load(self, asked: signals.Asked) -> None:
         self._engine.send(protocol.Load(self._spec))
         nothing = Session()
         while True:
+            asked.raise_if_asked()
             events = self._engine.receive(POLL_S)
             self._watch(nothing, events)
             for event in events:
@@ -72,9 +82,7 @@ class Recording:
         that cannot be read.
         """
         with signals.noted() as asked:
-            session = self._run(run, path, command_line, asked)
-            asked.raise_if_asked()  # it came with the last batch
-            return session
+            return self._run(run, path, command_line, asked)
 
     def _run(self, run: RunSpec, path: Path | None, command_line: str, asked: signals.Asked) -> Session:
         session = Session()
@@ -99,7 +107,7 @@ class Recording:
                         return session
                 asked.raise_if_asked()
         except KeyboardInterrupt:
-            self._stop(session, writer, asked)
+            self._stop(session, writer)
             raise
         except EngineStoppedError as error:
             if writer is not None and len(session.steps):
@@ -109,13 +117,12 @@ class Recording:
             if writer is not None:
                 writer.close()
 
-    def _stop(self, session: Session, writer: SessionWriter | None, asked: signals.Asked) -> None:
-        """Ask for the end of the run and keep what is still said until then, or until a second Ctrl-C."""
-        patience = asked.times + 1
+    def _stop(self, session: Session, writer: SessionWriter | None) -> None:
+        """Ask for the end of the run and keep what is still said until then, for a moment."""
         try:
             self._engine.send(protocol.Stop())
             deadline = time.monotonic() + STOP_WITHIN_S
-            while time.monotonic() < deadline and asked.times < patience:
+            while time.monotonic() < deadline:
                 events = self._engine.receive(POLL_S)
                 _keep(events, session, writer)
                 if any(isinstance(event, schema.RunEnded | schema.Refused) for event in events):

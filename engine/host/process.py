@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from multiprocessing.connection import Pipe
 from types import TracebackType
 from typing import IO, Final, Self
@@ -117,6 +117,20 @@ class EngineProcess:
                 break
             except subprocess.TimeoutExpired:
                 end()
+        self._process.wait()
+        self._stderr.close()
+
+    def kill(self) -> None:
+        """End the engine at once, whatever it is doing, and what it has started; returns when it is gone."""
+        if self._closed:
+            return
+        self._closed = True
+        with suppress(OSError):  # it is gone already
+            if sys.platform == "win32":
+                self._process.kill()
+            else:
+                os.killpg(self._process.pid, signal.SIGKILL)
+        self._connection.close()
         self._process.wait()
         self._stderr.close()
 

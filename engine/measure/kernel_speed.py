@@ -19,6 +19,7 @@ from typing import Any, Final
 
 import torch
 
+from engine.host.child import die_with
 from engine.measure.ceilings import BYTES, Ceilings, measure
 from engine.measure.cpu_cases import cpu_cases
 from engine.measure.cuda_event import CudaEvent
@@ -35,7 +36,9 @@ NO_TRITON: Final = "The package triton is not installed; PyTorch's own forms are
 
 
 def main() -> int:
-    """Measure everything and print it."""
+    """Measure everything and print it; an argument is the process whose death must be this one's, too."""
+    if len(sys.argv) > 1:
+        die_with(int(sys.argv[1]))
     device = choose_device("auto")
     make_current(device)
     cuda = device.type == "cuda"
