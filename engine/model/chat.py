@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from jinja2 import TemplateError, nodes
 from jinja2.ext import Extension, loopcontrols
@@ -20,6 +20,10 @@ from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from engine.errors import InputError
+from engine.model.files import is_there, read_text
+
+TEMPLATE_BYTES: Final = 4 * 2**20
+"""Of chat_template.jinja; the longest there are take 30 kB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +90,9 @@ def load_chat_template(path: Path, config: dict[str, Any]) -> ChatTemplate | Non
     file = path / "chat_template.jinja"
     given = config.get("chat_template")
     if isinstance(given, list):
-        named = {entry.get("name"): entry.get("template") for entry in given if isinstance(entry, dict)}
-        given = named.get("default")
-    source = file.read_text(encoding="utf-8") if file.exists() else given
+        named = (entry for entry in given if isinstance(entry, dict) and entry.get("name") == "default")
+        given = next(named, {}).get("template")
+    source = read_text(file, TEMPLATE_BYTES) if is_there(file) else given
     if not isinstance(source, str):
         return None
     tokens = {
