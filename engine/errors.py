@@ -25,8 +25,10 @@ class UnavailableError(InputError):
     """A switch value or a device cannot be had here; the sentence gives the reason."""
 
 
-class NotFiniteError(DecodeScopeError):
-    """A model gave logits that are no numbers; the sentence says since which part of it."""
+class NotFiniteError(InputError):
+    """A model gave logits that are no numbers, by its weights or in the precision asked for; the sentence says since
+    which part of it.
+    """
 
 
 class EngineStoppedError(DecodeScopeError):

@@ -24,6 +24,7 @@ from engine.measure.device import DeviceSampler, open_devices
 from engine.measure.load import is_quiet
 from engine.model.device import total_bytes
 from engine.model.loader import LoadedModel, load_model
+from engine.plain_text import utf8
 from engine.session.schema import (
     AnyEvent,
     CeilingsMeasured,
@@ -262,7 +263,7 @@ def model_meta(model: LoadedModel, draft: LoadedModel | None = None) -> dict[str
     """What a session keeps about the model, the draft loaded beside it, the machine and the program."""
     return {
         "model": model.name,
-        "model_path": str(model.path),
+        "model_path": utf8(str(model.path)),
         "chat_template": "yes" if model.tokenizer.chat is not None else "",
         "suggested_sampling": json.dumps(model.suggested) if model.suggested else "",
         "model_config": json.dumps(model.config.facts(model.dtype, model.weight_bytes, model.decoder.reads)),

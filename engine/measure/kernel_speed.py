@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import torch
 
-from engine.host.child import die_with
+from engine.host.spawning import die_with
 from engine.measure.ceilings import BYTES, Ceilings, measure
 from engine.measure.cpu_cases import cpu_cases
 from engine.measure.cuda_event import CudaEvent

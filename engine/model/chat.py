@@ -13,10 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from engine.errors import CheckpointError
 from engine.model.chat_limits import MOST_SOURCE_BYTES
 from engine.model.chat_process import TemplateProcess
-from engine.plain_text import path_text
+from engine.model.files import is_there, read_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +45,7 @@ def load_chat_template(path: Path, config: dict[str, Any]) -> ChatTemplate | Non
     if isinstance(given, list):
         defaults = [one for one in given if isinstance(one, dict) and one.get("name") == "default"]
         given = defaults[-1].get("template") if defaults else None
-    source = source_in(file) if file.exists() else given
+    source = with_plain_lines(read_text(file, MOST_SOURCE_BYTES)) if is_there(file) else given
     if not isinstance(source, str):
         return None
     tokens = {
@@ -58,19 +57,6 @@ def load_chat_template(path: Path, config: dict[str, Any]) -> ChatTemplate | Non
     return ChatTemplate(source, tokens)
 
 
-def source_in(file: Path) -> str:
-    """The text of a template's file; raises CheckpointError where it is no file, too large, or not UTF-8."""
-    try:
-        if not file.is_file():  # a pipe or a device gives no end, or never a beginning
-            raise CheckpointError(f"{path_text(file)} is not a file.")
-        with file.open("rb") as stream:
-            data = stream.read(MOST_SOURCE_BYTES + 1)
-        if len(data) > MOST_SOURCE_BYTES:
-            raise CheckpointError(
-                f"{path_text(file)} has more than {MOST_SOURCE_BYTES >> 20} MB, which no chat template has."
-            )
-        return data.decode().replace("\r\n", "\n").replace("\r", "\n")
-    except UnicodeDecodeError as error:
-        raise CheckpointError(f"{path_text(file)} is not UTF-8 text.") from error
-    except OSError as error:
-        raise CheckpointError(f"{path_text(file)} cannot be read: {error.strerror}.") from error
+def with_plain_lines(text: str) -> str:
+    """Text with `\\n` at the end of every line, as Python reads text files."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")

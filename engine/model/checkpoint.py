@@ -1,38 +1,28 @@
 """A Hugging Face checkpoint folder: its `config.json`, and its safetensors mapped one tensor at a time.
 
 Nothing is ever unpickled. The headers of all files are read and checked before the first weight is, so that a missing,
-truncated or mis-shaped tensor is named at once. Format: https://github.com/huggingface/safetensors#format
+truncated or mis-shaped tensor is named at once.
 """
 
 from __future__ import annotations
 
-import json
-import struct
+import math
+import mmap
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from engine.errors import CheckpointError
-from engine.model.folder import is_pointer, pointer_sentence, visible
+from engine.model.files import INDEX_BYTES, is_there, open_regular, read_json
+from engine.model.folder import visible
+from engine.model.safetensors_header import TensorEntry, read_header
+from engine.plain_text import path_text, plain, quoted
 
 DTYPES: Final = {"F32": torch.float32, "BF16": torch.bfloat16, "F16": torch.float16}
-HEADER_LIMIT: Final = 100 * 2**20
-
-
-@dataclass(frozen=True, slots=True)
-class TensorEntry:
-    """Where one tensor lies and what it is."""
-
-    file: Path
-    shape: tuple[int, ...]
-    dtype: str
-    bytes: int
-    stored_name: str = ""
-    """Its name in the file."""
+WHOLE_MODEL: Final = "model.safetensors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,50 +53,65 @@ class Checkpoint:
                 sizes[entry.dtype] += entry.bytes
         return DTYPES[max(sizes, key=sizes.__getitem__)]
 
-    def tensor(self, name: str, *shape: int) -> Tensor:
-        """The tensor `name`, mapped from its file in the stored dtype.
-
-        Each call maps the file anew and the mapping goes with the tensor, so weights that were converted or packed
-        leave nothing of the file in memory. Raises CheckpointError where it is missing or not of this shape.
-        """
+    def entry(self, name: str, *shape: int) -> TensorEntry:
+        """Where the tensor `name` lies; raises CheckpointError where it is missing, not of this shape, or quantised."""
         if name not in self.entries:  # a checkpoint of the model without its head lacks the first part of the names
             name = name.partition(".")[2] if name.partition(".")[2] in self.entries else name
         entry = self.entries.get(name)
         if entry is None:
-            raise CheckpointError(f"The checkpoint {self.path} lacks the tensor {name!r}.")
+            raise CheckpointError(f"The checkpoint {path_text(self.path)} lacks the tensor {quoted(name)}.")
         if entry.shape != shape:
             raise CheckpointError(
-                f"The tensor {name!r} in {entry.file.name} has the shape {list(entry.shape)}, "
+                f"The tensor {quoted(name)} in {plain(entry.file.name)} has the shape {quoted(list(entry.shape))}, "
                 f"but config.json asks for {list(shape)}."
             )
         if entry.dtype not in DTYPES:
             raise CheckpointError(
-                f"The tensor {name!r} in {entry.file.name} is stored as {entry.dtype}; "
+                f"The tensor {quoted(name)} in {plain(entry.file.name)} is stored as {plain(entry.dtype)}; "
                 f"only {', '.join(DTYPES)} can be read (quantised checkpoints are not supported)."
             )
+        return entry
+
+    def tensor(self, name: str, *shape: int) -> Tensor:
+        """The tensor `name`, mapped from its file in the stored dtype.
+
+        Each call maps the file anew and the mapping goes with the tensor, so weights that were converted or packed
+        leave nothing of the file in memory. Raises CheckpointError as `entry`, and where it cannot be mapped.
+        """
+        return mapped(self.entry(name, *shape))
+
+
+def mapped(entry: TensorEntry) -> Tensor:
+    """A tensor's own part of its file as memory, which nothing that is written there gets back from.
+
+    The safetensors library would read the header anew for each tensor, which takes the square of their number.
+    """
+    dtype = DTYPES[entry.dtype]
+    before = entry.start % mmap.ALLOCATIONGRANULARITY
+    with open_regular(entry.file) as stream:
         try:
-            with safe_open(entry.file, framework="pt", device="cpu") as file:
-                tensor: Tensor = file.get_tensor(entry.stored_name or name)
-        except (OSError, SafetensorError) as error:
-            raise CheckpointError(f"The tensor {name!r} cannot be read from {entry.file}: {error}.") from error
-        return tensor
+            memory = mmap.mmap(
+                stream.fileno(), before + entry.bytes, access=mmap.ACCESS_COPY, offset=entry.start - before
+            )
+        except (OSError, ValueError) as error:  # ValueError: the file has become shorter since its header was read
+            raise CheckpointError(f"{path_text(entry.file)} cannot be mapped: {plain(error)}.") from error
+    if before % dtype.itemsize:  # a header of any length may stand before it; most do round theirs up
+        return torch.frombuffer(bytearray(memory[before:]), dtype=dtype).view(entry.shape)
+    return torch.frombuffer(memory, dtype=dtype, count=math.prod(entry.shape), offset=before).view(entry.shape)
 
 
 def open_checkpoint(path: Path) -> Checkpoint:
     """Open the checkpoint folder `path`; raises CheckpointError with one sentence for whatever is wrong with it."""
-    if not path.exists():
-        raise CheckpointError(f"There is no folder {path}.")
+    if not is_there(path):
+        raise CheckpointError(f"There is no folder {path_text(path)}.")
     if not path.is_dir():
-        raise CheckpointError(f"{path} is a file; a model is a folder with config.json and *.safetensors.")
-    if not (path / "config.json").exists():
-        raise CheckpointError(f"{path} is no model folder: it has no config.json.")
+        raise CheckpointError(f"{path_text(path)} is a file; a model is a folder with config.json and *.safetensors.")
+    if not is_there(path / "config.json"):
+        raise CheckpointError(f"{path_text(path)} is no model folder: it has no config.json.")
     config = read_json(path / "config.json")
     generation_file = path / "generation_config.json"
-    generation = read_json(generation_file) if generation_file.exists() else {}
-    entries: dict[str, TensorEntry] = {}
-    for file in weight_files(path):
-        entries.update(read_header(file))
-    return Checkpoint(path, config, generation, unwrapped(entries))
+    generation = read_json(generation_file) if is_there(generation_file) else {}
+    return Checkpoint(path, config, generation, unwrapped(read_entries(path)))
 
 
 def unwrapped(entries: dict[str, TensorEntry]) -> dict[str, TensorEntry]:
@@ -121,78 +126,72 @@ def unwrapped(entries: dict[str, TensorEntry]) -> dict[str, TensorEntry]:
     return own if len(own) == len(entries) else entries
 
 
-def read_json(file: Path) -> dict[str, Any]:
-    """The JSON object in `file`; raises CheckpointError where there is none."""
-    try:
-        raw = file.read_bytes()
-        if is_pointer(raw):
-            raise CheckpointError(pointer_sentence(file))
-        value = json.loads(raw)
-    except OSError as error:
-        raise CheckpointError(f"{file} cannot be read: {error.strerror or error}.") from error
-    except ValueError as error:
-        raise CheckpointError(f"{file} is not valid JSON: {error}.") from error
-    if not isinstance(value, dict):
-        raise CheckpointError(f"{file} should hold a JSON object.")
-    return value
+def read_entries(path: Path) -> dict[str, TensorEntry]:
+    """Every tensor of a folder by name: of the files that its index names, else of all there are.
+
+    Raises CheckpointError where a file is missing or broken, and where two hold a tensor of the same name and nothing
+    says which counts.
+    """
+    index_file = path / "model.safetensors.index.json"
+    entries: dict[str, TensorEntry] = {}
+    if is_there(index_file):
+        weight_map = read_weight_map(index_file)
+        for shard in sorted(set(weight_map.values())):
+            held = read_header(path / shard)
+            entries |= {name: entry for name, entry in held.items() if weight_map.get(name, shard) == shard}
+        return entries
+    for file in weight_files(path):
+        held = read_header(file)
+        twice = next((name for name in held if name in entries), None)
+        if twice is not None:
+            if is_there(path / WHOLE_MODEL):  # what stands beside it, in another precision, say, is another's business
+                return read_header(path / WHOLE_MODEL)
+            raise CheckpointError(
+                f"{path_text(path)} holds the tensor {quoted(twice)} twice, in {plain(entries[twice].file.name)} and "
+                f"in {plain(file.name)}."
+            )
+        entries |= held
+    return entries
+
+
+def read_weight_map(index_file: Path) -> dict[str, str]:
+    """The files of the tensors, by name, as an index has them; raises CheckpointError where it names none.
+
+    It raises it too where one is missing or leads out of the folder.
+    """
+    folder = index_file.parent
+    weight_map = read_json(index_file, INDEX_BYTES).get("weight_map")
+    if not isinstance(weight_map, dict) or not weight_map:
+        raise CheckpointError(f"{path_text(index_file)} has no weight_map.")
+    for tensor, file in weight_map.items():
+        if not isinstance(file, str) or not is_inside(file):
+            raise CheckpointError(
+                f"{path_text(index_file)} has the tensor {quoted(tensor)} in {quoted(file)}, which names no file of "
+                "this folder."
+            )
+    for file in sorted(set(weight_map.values())):
+        if not is_there(folder / file):
+            tensor = next(name for name, where in weight_map.items() if where == file)
+            raise CheckpointError(
+                f"{path_text(folder / file)} is missing; the index says that it holds {quoted(tensor)} and others."
+            )
+    return weight_map
+
+
+def is_inside(name: str) -> bool:
+    """Whether a name leads to something in the folder where it stands, under every system's rules."""
+    path = PurePosixPath(name)
+    return bool(path.parts) and not path.is_absolute() and ".." not in path.parts and not set(name) & set("\\:\0")
 
 
 def weight_files(path: Path) -> list[Path]:
-    """The safetensors files of a folder: those its index names, else all there are."""
-    index_file = path / "model.safetensors.index.json"
-    if index_file.exists():
-        weight_map = read_json(index_file).get("weight_map")
-        if not isinstance(weight_map, dict) or not weight_map:
-            raise CheckpointError(f"{index_file} has no weight_map.")
-        files = [path / str(name) for name in sorted(set(weight_map.values()))]
-        for file in files:
-            if not file.exists():
-                tensor = next(name for name, where in weight_map.items() if path / where == file)
-                raise CheckpointError(f"{file} is missing; the index says that it holds {tensor!r} and others.")
-        return files
+    """The safetensors files of a folder without an index."""
     files = visible(path, "*.safetensors")
     if not files:
         if visible(path, "*.bin") or visible(path, "*.pth"):
             raise CheckpointError(
-                f"{path} holds pickled weights only; weights are read from *.safetensors, so convert it first."
+                f"{path_text(path)} holds pickled weights only; weights are read from *.safetensors, "
+                "so convert it first."
             )
-        raise CheckpointError(f"{path} has no *.safetensors file.")
+        raise CheckpointError(f"{path_text(path)} has no *.safetensors file.")
     return files
-
-
-def read_header(file: Path) -> dict[str, TensorEntry]:
-    """The tensors that a safetensors file says it holds; raises CheckpointError where the file is cut or broken."""
-    try:
-        size = file.stat().st_size
-        with file.open("rb") as stream:
-            head = stream.read(64)
-            stream.seek(0)
-            prefix = stream.read(8)
-            length = struct.unpack("<Q", prefix)[0] if len(prefix) == 8 else 0
-            raw = stream.read(length) if 0 < length <= HEADER_LIMIT else b""
-    except OSError as error:
-        raise CheckpointError(f"{file} cannot be read: {error.strerror or error}.") from error
-    if is_pointer(head):
-        raise CheckpointError(pointer_sentence(file))
-    if not 0 < length <= HEADER_LIMIT:
-        raise CheckpointError(f"{file} is not a safetensors file.")
-    if len(raw) < length:
-        raise CheckpointError(f"{file} is truncated: it ends inside its header; fetch it again.")
-    try:
-        header = json.loads(raw)
-        tensors = {name: facts for name, facts in header.items() if name != "__metadata__"}
-        entries = {
-            name: TensorEntry(file, tuple(facts["shape"]), facts["dtype"], end - start, name)
-            for name, facts in tensors.items()
-            for start, end in [facts["data_offsets"]]
-        }
-        ends = {name: 8 + length + int(facts["data_offsets"][1]) for name, facts in tensors.items()}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CheckpointError(f"{file} has a broken safetensors header.") from error
-    for name in sorted(ends, key=ends.__getitem__):
-        if ends[name] > size:
-            raise CheckpointError(
-                f"{file} is truncated: the tensor {name!r} ends at byte {ends[name]}, "
-                f"but the file has {size}; fetch it again."
-            )
-    return entries

@@ -6,6 +6,7 @@ import math
 from typing import Any, Final
 
 from engine.errors import CheckpointError
+from engine.plain_text import quoted
 
 Raw = dict[str, Any]
 
@@ -87,4 +88,4 @@ def token_ids(raw: Raw, name: str, file: str = "config.json") -> tuple[int, ...]
 
 
 def _wrong(name: str, kind: str, value: Any, file: str = "config.json") -> CheckpointError:
-    return CheckpointError(f"{file} should give {name} as {kind}, not {value!r}.")
+    return CheckpointError(f"{file} should give {name} as {kind}, not {quoted(value)}.")

@@ -13,6 +13,7 @@ from engine.errors import CheckpointError
 from engine.model.config import Activation, ModelConfig, Rope, RopeKind
 from engine.model.config_values import Raw, fields, flag, integer, integer_or_none, number, token_ids, word, words
 from engine.model.rope import interleave_pairs
+from engine.plain_text import plain, quoted
 
 Affine = tuple[Tensor, Tensor | None]
 """A weight and its bias."""
@@ -59,6 +60,8 @@ class Family:
     config: Callable[[Raw], ModelConfig]
     model: Callable[[Read, ModelConfig], ModelWeights]
     layer: Callable[[Read, ModelConfig, int], LayerWeights]
+    layers: str = "num_hidden_layers"
+    """Which value of its config is the number of layers."""
 
 
 # --- Llama and its relatives ----------------------------------------------------------------------------------------
@@ -191,7 +194,13 @@ def gemma3_config(raw: Raw) -> ModelConfig:
     ]
     ropes = fields(raw, "rope_parameters")
     if ropes:  # transformers 5 writes one for each kind of layer
-        full, window = (rope_of({"rope_parameters": ropes[f"{kind}_attention"]}) for kind in ("full", "sliding"))
+        kinds_of_rope = [fields(ropes, f"{kind}_attention") for kind in ("full", "sliding")]
+        if not all(kinds_of_rope):
+            raise CheckpointError(
+                "config.json should give Gemma's rope_parameters as full_attention and sliding_attention, "
+                f"not {quoted(ropes)}."
+            )
+        full, window = (rope_of({"rope_parameters": of_kind}) for of_kind in kinds_of_rope)
     else:
         full = rope_of({**raw, "rope_theta": number(raw, "rope_theta", 1e6)})
         window = Rope(number(raw, "rope_local_base_freq", 10_000.0))
@@ -302,7 +311,7 @@ def gpt2_layer(read: Read, config: ModelConfig, index: int) -> LayerWeights:
 # --- the entries ----------------------------------------------------------------------------------------------------
 
 FAMILIES: Final[dict[str, Family]] = {
-    "GPT2LMHeadModel": Family(gpt2_config, gpt2_model, gpt2_layer),
+    "GPT2LMHeadModel": Family(gpt2_config, gpt2_model, gpt2_layer, layers="n_layer"),
     "Gemma3ForCausalLM": Family(gemma3_config, gemma3_model, gemma3_layer),
     "LlamaForCausalLM": Family(llama_config, llama_model, llama_layer),
     "MistralForCausalLM": Family(mistral_config, llama_model, llama_layer),
@@ -314,29 +323,17 @@ FAMILIES: Final[dict[str, Family]] = {
 
 def family_of(raw: Raw) -> tuple[str, Family]:
     """The architecture's name and its entry; raises CheckpointError, with what is supported, where there is none."""
-    names = raw.get("architectures") or []
-    architecture = str(names[0]) if isinstance(names, list) and names else ""
+    names = raw.get("architectures")
+    architecture = names[0] if isinstance(names, list) and names and isinstance(names[0], str) else ""
     supported = ", ".join(sorted(FAMILIES))
     if not architecture:
         raise CheckpointError(f"config.json names no architecture; supported are {supported}.")
     if architecture not in FAMILIES:
-        raise CheckpointError(f"The architecture {architecture} is not supported; supported are {supported}.")
+        raise CheckpointError(f"The architecture {plain(architecture)} is not supported; supported are {supported}.")
     if raw.get("quantization_config") is not None:
-        method = fields(raw, "quantization_config").get("quant_method", "unknown")
+        method = plain(fields(raw, "quantization_config").get("quant_method", "unknown"))
         raise CheckpointError(f"The weights are quantised ({method}); only float32, bfloat16 and float16 can be read.")
     return architecture, FAMILIES[architecture]
-
-
-def check_shape(config: ModelConfig) -> ModelConfig:
-    """Raise CheckpointError for heads that cannot be shared or rotated."""
-    if config.heads % config.kv_heads:
-        raise CheckpointError(
-            f"config.json gives {config.heads} attention heads, which {config.kv_heads} key/value heads "
-            "cannot be shared among."
-        )
-    if config.positions == "rope" and config.head_dim % 2:
-        raise CheckpointError(f"config.json gives a head_dim of {config.head_dim}; rotary positions need an even one.")
-    return config
 
 
 # --- reading config.json --------------------------------------------------------------------------------------------
@@ -344,9 +341,9 @@ def check_shape(config: ModelConfig) -> ModelConfig:
 
 def common(raw: Raw, positions: str = "max_position_embeddings", tied: bool = False) -> dict[str, Any]:
     """The fields every family has; `tied` is what its config means where it does not say."""
-    dtype = str(raw.get("dtype") or raw.get("torch_dtype") or "float32")
+    dtype = word(raw, "dtype", "") or word(raw, "torch_dtype", "")
     return {
-        "architecture": str(raw["architectures"][0]),
+        "architecture": raw["architectures"][0],
         "vocab": integer(raw, "vocab_size"),
         "max_positions": integer(raw, positions),
         "tied": flag(raw, "tie_word_embeddings", tied),
@@ -361,10 +358,12 @@ def rope_of(raw: Raw) -> Rope:
     given = fields(raw, "rope_parameters")
     scaling = given or fields(raw, "rope_scaling")
     theta = number(given, "rope_theta", number(raw, "rope_theta", 10_000.0))
-    kind = str(scaling.get("rope_type") or scaling.get("type") or "default")
+    kind = word(scaling, "rope_type", "") or word(scaling, "type", "") or "default"
     kinds: dict[str, RopeKind] = {"default": "none", "linear": "linear", "llama3": "llama3"}
     if kind not in kinds:
-        raise CheckpointError(f"The rope scaling {kind!r} is not supported; supported are {', '.join(sorted(kinds))}.")
+        raise CheckpointError(
+            f"The rope scaling {quoted(kind)} is not supported; supported are {', '.join(sorted(kinds))}."
+        )
     if number(scaling, "partial_rotary_factor", number(raw, "partial_rotary_factor", 1.0)) != 1.0:
         raise CheckpointError("Rotating only a part of each head (partial_rotary_factor) is not supported.")
     return Rope(
@@ -383,7 +382,9 @@ def activation_of(name: str) -> Activation:
         "silu": "silu", "swish": "silu", "gelu": "gelu", "gelu_new": "gelu_tanh", "gelu_pytorch_tanh": "gelu_tanh",
     }  # fmt: skip
     if name not in known:
-        raise CheckpointError(f"The activation {name!r} is not supported; supported are {', '.join(sorted(known))}.")
+        raise CheckpointError(
+            f"The activation {quoted(name)} is not supported; supported are {', '.join(sorted(known))}."
+        )
     return known[name]
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+from engine.plain_text import path_text
+
 POINTER: Final = b"version https://git-lfs.github.com/spec/"
 
 
@@ -20,4 +22,4 @@ def is_pointer(head: bytes) -> bool:
 
 def pointer_sentence(file: Path) -> str:
     """What to do about such a file."""
-    return f"{file} is a Git-LFS pointer, not the file itself: run `git lfs pull` where it was cloned."
+    return f"{path_text(file)} is a Git-LFS pointer, not the file itself: run `git lfs pull` where it was cloned."

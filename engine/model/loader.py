@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
@@ -11,16 +13,18 @@ from typing import Final
 import torch
 
 from engine.decode.settings import Dtype, LoadSpec
-from engine.errors import CheckpointError, UnavailableError
+from engine.errors import CheckpointError, DecodeScopeError, UnavailableError
 from engine.model.checkpoint import open_checkpoint
 from engine.model.config import ModelConfig
 from engine.model.decoder import Decoder, build_decoder
 from engine.model.device import choose_device, device_name, free_bytes, make_current
-from engine.model.families import check_shape, family_of
+from engine.model.families import family_of
 from engine.model.hub import REPOSITORY, cache_folder, model_folder, model_name
 from engine.model.processors import usable_cores
+from engine.model.sizes import check_layers, check_sizes, check_tensors
 from engine.model.suggested import suggested_sampling
 from engine.model.tokenizer import Tokenizer, load_tokenizer
+from engine.plain_text import path_text, plain
 from kernels.cpu import library
 from kernels.cpu.streamed_linear import PAIRS
 
@@ -63,12 +67,17 @@ def load_model(spec: LoadSpec, progress: Progress, kernels: bool | None = None) 
     make_current(device)
     path = model_path(spec.model)
     progress("Reading the checkpoint", 0.0)
-    checkpoint = open_checkpoint(path)
-    _, family = family_of(checkpoint.config)
-    config = check_shape(family.config(checkpoint.config))
-    if not checkpoint.names_dtype:
-        config = replace(config, dtype=checkpoint.stored_dtype)
-    tokenizer = load_tokenizer(checkpoint)
+    with understood(path):
+        checkpoint = open_checkpoint(path)
+        _, family = family_of(checkpoint.config)
+        check_layers(family, checkpoint)
+        config = family.config(checkpoint.config)
+        check_sizes(config)
+        check_tensors(family, config, checkpoint)
+        if not checkpoint.names_dtype:
+            config = replace(config, dtype=checkpoint.stored_dtype)
+        tokenizer = load_tokenizer(checkpoint, config.vocab)
+        suggested = suggested_sampling(checkpoint.generation)
     dtype = choose_dtype(spec.dtype, device, config)
     check_memory(config, device, dtype)
     torch.set_num_threads(spec.threads or choose_threads(config.parameters * dtype.itemsize))
@@ -81,9 +90,28 @@ def load_model(spec: LoadSpec, progress: Progress, kernels: bool | None = None) 
     assert decoder is not None
     progress("Ready", 1.0)
     return LoadedModel(
-        config, decoder, tokenizer, path, "demo" if spec.model == "demo" else model_name(path), device, dtype,
-        decoder.weight_bytes, device_name(device), suggested_sampling(checkpoint.generation),
+        config, decoder, tokenizer, path, "demo" if spec.model == "demo" else plain(model_name(path)), device, dtype,
+        decoder.weight_bytes, device_name(device), suggested,
     )  # fmt: skip
+
+
+@contextmanager
+def understood(path: Path) -> Iterator[None]:
+    """Raise CheckpointError in place of whatever is raised here by what a checkpoint says: nothing is run yet.
+
+    What is wrong with a file is checked where the file is read, and said better there. This is for what nobody thought
+    of, so it names the place in the code as well.
+    """
+    try:
+        yield
+    except (DecodeScopeError, MemoryError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        raise CheckpointError(
+            f"The checkpoint {path_text(path)} could not be understood: {plain(error) or 'no reason given'} "
+            f"({type(error).__name__} in {Path(place.filename).name}, line {place.lineno})."
+        ) from error
 
 
 def model_path(model: str) -> Path:
@@ -96,7 +124,8 @@ def model_path(model: str) -> Path:
     folder = model_folder(model)
     if folder is None and REPOSITORY.fullmatch(model):
         raise CheckpointError(
-            f"There is no folder {model}, and no model of that name in the Hugging Face cache {cache_folder()}; "
+            f"There is no folder {path_text(model)}, and no model of that name in the Hugging Face cache "
+            f"{path_text(cache_folder())}; "
             "nothing is downloaded."
         )
     return folder or Path(model).expanduser()

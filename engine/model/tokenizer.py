@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tokenizers import Tokenizer as FastTokenizer
-
 from engine.errors import CheckpointError, InputError
 from engine.model.chat import ChatTemplate, load_chat_template
-from engine.model.checkpoint import Checkpoint, read_json
-from engine.model.config_values import token_ids
-from engine.model.folder import is_pointer, pointer_sentence
+from engine.model.checkpoint import Checkpoint
+from engine.model.config_values import MOST, token_ids
+from engine.model.fast_tokenizer import FastTokenizer, load_fast
+from engine.model.files import is_there, read_json
+from engine.plain_text import path_text
 
 UNFINISHED: Final = "\ufffd"
 """What a decoder writes for bytes that are no whole character (yet)."""
 HELD_BACK: Final = 64
 """How many tokens wait at most for a character to be finished: bytes that never become one come out all the same."""
+BYTE_PIECE: Final = re.compile(r"<0x[0-9A-Fa-f]{2}>")
 END_OF_TEXT: Final = ("<|endoftext|>", "<|end_of_text|>", "</s>", "<eos>")
 
 
@@ -38,22 +40,21 @@ class Tokenizer:
         """
         if not prompt:
             return [self._first_of_nothing()]
-        ids: list[int] = list(self.fast.encode(prompt).ids)
+        ids = self.fast.encode(prompt)
         if not ids:
             raise InputError("The tokenizer makes no token of this prompt.")
         return ids
 
     def decode(self, ids: list[int]) -> str:
         """The text of token ids, special tokens left out."""
-        text: str = self.fast.decode(ids, skip_special_tokens=True)
-        return text
+        return self.fast.decode(ids, skip_special_tokens=True)
 
     def token_text(self, token_id: int) -> str:
         """One token as a person reads it: its text, a special token's name, or `<0xE4>` for bytes of a character."""
-        piece: str | None = self.fast.id_to_token(token_id)
+        piece = self.fast.id_to_token(token_id)
         if piece is None:
             return f"<{token_id}>"
-        text: str = self.fast.decode([token_id], skip_special_tokens=False)
+        text = self.fast.decode([token_id], skip_special_tokens=False)
         if UNFINISHED in text:
             return "".join(f"<0x{byte:02X}>" for byte in byte_level_bytes(piece)) or text
         if piece.startswith("▁"):  # SentencePiece marks a leading space, which decoding one token alone strips
@@ -91,7 +92,7 @@ class Tokenizer:
         """
         if not chat:
             return self.encode(text)
-        ids: list[int] = self.fast.encode(text, add_special_tokens=False).ids
+        ids = self.fast.encode(text, add_special_tokens=False)
         if not ids:
             raise InputError("The chat template makes no token of this prompt; give it as plain text.")
         return ids
@@ -124,7 +125,7 @@ class Detokenizer:
 
     def __init__(self, fast: FastTokenizer) -> None:
         self._fast = fast
-        self._skipped = {token for token, added in fast.get_added_tokens_decoder().items() if added.special}
+        self._skipped = fast.special_ids()
         self._ids: list[int] = []
         self._given = 0
         """How many of `_ids` have been given out."""
@@ -136,7 +137,7 @@ class Detokenizer:
         if token_id in self._skipped or self._fast.id_to_token(token_id) is None:
             return ""
         self._ids.append(token_id)
-        text: str = self._fast.decode(self._ids, skip_special_tokens=True)
+        text = self._fast.decode(self._ids, skip_special_tokens=True)
         if text.endswith(UNFINISHED) and len(self._ids) - self._given < HELD_BACK:
             return ""
         return self._give(text)
@@ -147,7 +148,7 @@ class Detokenizer:
 
     def _give(self, text: str) -> str:
         new = text[len(self._given_text) :]
-        rest: str = self._fast.decode(self._ids[self._given :], skip_special_tokens=True)
+        rest = self._fast.decode(self._ids[self._given :], skip_special_tokens=True)
         if rest or len(self._ids) >= HELD_BACK:  # tokens without a text of their own are no context for what follows
             del self._ids[: self._given]
             text = rest
@@ -155,28 +156,25 @@ class Detokenizer:
         return new
 
 
-def load_tokenizer(checkpoint: Checkpoint) -> Tokenizer:
-    """The tokenizer of a checkpoint; raises CheckpointError where there is no usable `tokenizer.json`."""
+def load_tokenizer(checkpoint: Checkpoint, vocab: int = MOST) -> Tokenizer:
+    """The tokenizer of a checkpoint; raises CheckpointError where there is no usable `tokenizer.json`.
+
+    Of the ids that are named for the beginning and the end of a text only those below `vocab` count, the others cannot
+    be in a text: many checkpoints write -1 for none.
+    """
     file = checkpoint.path / "tokenizer.json"
-    if not file.exists():
-        also = " (a tokenizer.model alone cannot be read)" if (checkpoint.path / "tokenizer.model").exists() else ""
-        raise CheckpointError(f"{checkpoint.path} has no tokenizer.json{also}.")
-    with file.open("rb") as stream:
-        if is_pointer(stream.read(64)):
-            raise CheckpointError(pointer_sentence(file))
-    try:
-        fast = FastTokenizer.from_file(str(file))
-    except Exception as error:  # tokenizers raises bare Exception for whatever is wrong
-        raise CheckpointError(f"{file} cannot be read: {error}.") from error
-    fast.no_truncation()
-    fast.no_padding()
+    if not is_there(file):
+        also = " (a tokenizer.model alone cannot be read)" if is_there(checkpoint.path / "tokenizer.model") else ""
+        raise CheckpointError(f"{path_text(checkpoint.path)} has no tokenizer.json{also}.")
+    fast = load_fast(file)
     config_file = checkpoint.path / "tokenizer_config.json"
-    config = read_json(config_file) if config_file.exists() else {}
+    config = read_json(config_file) if is_there(config_file) else {}
     bos = named_token(fast, config.get("bos_token"))
     if bos is None and "bos_token" not in config:
         bos = next(iter(given_ids(checkpoint, "bos_token_id")), None)
-    eos = eos_ids(checkpoint, named_token(fast, config.get("eos_token")))
-    end_of_text = next((i for name in END_OF_TEXT if (i := fast.token_to_id(name)) is not None), None)
+    bos = next(iter(known([bos], vocab)), None)
+    eos = frozenset(known([*given_ids(checkpoint, "eos_token_id"), named_token(fast, config.get("eos_token"))], vocab))
+    end_of_text = next(iter(known(map(fast.token_to_id, END_OF_TEXT), vocab)), None)
     if end_of_text is None and eos:
         end_of_text = min(eos)
     return Tokenizer(fast, bos, end_of_text, eos, load_chat_template(checkpoint.path, config))
@@ -188,10 +186,9 @@ def named_token(fast: FastTokenizer, name: Any) -> int | None:
     return fast.token_to_id(content) if isinstance(content, str) else None
 
 
-def eos_ids(checkpoint: Checkpoint, tokenizers_own: int | None) -> frozenset[int]:
-    """Every id that ends a text: of generation_config.json, else of config.json, and the tokenizer's own."""
-    given = given_ids(checkpoint, "eos_token_id")
-    return frozenset(given) | (frozenset() if tokenizers_own is None else {tokenizers_own})
+def known(ids: Iterable[int | None], vocab: int) -> list[int]:
+    """Those of the ids that a text can have."""
+    return [token for token in ids if token is not None and 0 <= token < vocab]
 
 
 def given_ids(checkpoint: Checkpoint, name: str) -> tuple[int, ...]:
@@ -207,7 +204,7 @@ def byte_level_bytes(piece: str) -> bytes:
     Such vocabularies write each byte as one printable character (GPT-2's `bytes_to_unicode`): printable Latin-1 as
     itself, the others as U+0100 onwards in order.
     """
-    if piece.startswith("<0x") and piece.endswith(">"):
+    if BYTE_PIECE.fullmatch(piece):
         return bytes.fromhex(piece[3:-1])
     printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     others = [byte for byte in range(256) if byte not in printable]

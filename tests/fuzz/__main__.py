@@ -48,7 +48,12 @@ def _search(options: argparse.Namespace, folder: Path) -> int:
     preparing.import_everything(options.kind, fork=not options.real)
     os.environ["XDG_CACHE_HOME"] = str(folder / "cache")
     (bases.make_sessions if options.kind == "sessions" else bases.make_models)(folder)
-    make = {"sessions": sessions.make, "checkpoints": models.make, "templates": models.make_template, "requests": requests.make}
+    make = {
+        "sessions": sessions.make,
+        "checkpoints": models.make,
+        "templates": models.make_template,
+        "requests": requests.make,
+    }
     first = options.first if options.case is None else options.case
     indices = list(range(first, first + (options.count if options.case is None else 1)))
     counts: Counter[str] = Counter()
@@ -59,12 +64,16 @@ def _search(options: argparse.Namespace, folder: Path) -> int:
         if one.found:
             failed += 1
             counts.update({found.kind for found in one.found})
-            print(f"FAILED: python -m tests.fuzz {options.kind} --seed {options.seed} --case {one.index}   ({one.what})")
+            print(
+                f"FAILED: python -m tests.fuzz {options.kind} --seed {options.seed} --case {one.index}   ({one.what})"
+            )
             for found in one.found[:8]:
                 print(f"  {found.kind}: {found.text if options.case is not None else found.text[-300:]}", flush=True)
         if done % 100 == 0:
             print(f"{done} cases, {failed} failed, {time.monotonic() - began:.0f} s", flush=True)
-    print(f"{options.kind}, seed {options.seed}: {len(indices)} cases, {failed} failed, {time.monotonic() - began:.0f} s")
+    print(
+        f"{options.kind}, seed {options.seed}: {len(indices)} cases, {failed} failed, {time.monotonic() - began:.0f} s"
+    )
     for kind, count in counts.most_common():
         print(f"  {count:4d} {kind}")
     return 1 if failed else 0

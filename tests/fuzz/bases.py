@@ -43,7 +43,7 @@ def make_sessions(folder: Path) -> None:
 
 def make_models(folder: Path) -> None:
     """Model folders of three families, with a tokenizer and a chat template; those there are kept."""
-    from tests.engine.model.checkpoints import save_checkpoint  # noqa: PLC0415 - imports transformers
+    from tests.engine.model.checkpoints import save_checkpoint
 
     for kind in ("llama", "gemma3", "gpt2"):
         target = folder / kind

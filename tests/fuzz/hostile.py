@@ -6,7 +6,22 @@ import json
 import random
 from typing import Any, Final
 
-WHOLE: Final = (-1, 0, 1, 2**16, 2**31 - 1, 2**31, 2**32, 2_000_000_000, 2**40, 2**50, 2**62, 2**63 - 1, -(2**31), -(2**63))
+WHOLE: Final = (
+    -1,
+    0,
+    1,
+    2**16,
+    2**31 - 1,
+    2**31,
+    2**32,
+    2_000_000_000,
+    2**40,
+    2**50,
+    2**62,
+    2**63 - 1,
+    -(2**31),
+    -(2**63),
+)
 REAL: Final = (0.0, -0.0, 1e-320, 1e300, -1e300, float("inf"), float("-inf"), float("nan"), 0.5)
 TEXTS: Final = (
     "", "\n", "\0", "a\nb\nc", '<img src="file:///nonexistent/1.png">', "<b>x</b>&amp;<script>1</script>", "=1+1", "-x",

@@ -30,7 +30,9 @@ def judge(command: Sequence[str], status: int, out: bytes, err: bytes) -> Findin
         try:
             _read(command, out)
         except Exception as error:
-            yield Finding(f"unreadable output {command[0]} {type(error).__name__}", f"{' '.join(command)}: {error}"[:600])
+            yield Finding(
+                f"unreadable output {command[0]} {type(error).__name__}", f"{' '.join(command)}: {error}"[:600]
+            )
 
 
 def _sentence(said: str) -> Iterator[Finding]:

@@ -11,7 +11,9 @@ from pathlib import Path
 
 def put_something_else(rng: random.Random, path: Path) -> str:
     """Put what is no ordinary file, or an empty one, under this name; returns what."""
-    what = rng.choice(["pipe", "folder", "dangling link", "link to itself", "link to /dev/zero", "socket", "empty", "no rights"])
+    what = rng.choice(
+        ["pipe", "folder", "dangling link", "link to itself", "link to /dev/zero", "socket", "empty", "no rights"]
+    )
     if path.is_dir() and not path.is_symlink():
         return "as it was"
     if what == "no rights":

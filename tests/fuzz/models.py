@@ -91,7 +91,18 @@ def tokenizer(rng: random.Random, folder: Path) -> str:
     path = folder / "tokenizer.json"
     known = json.loads(path.read_text(encoding="utf-8"))
     if rng.random() < 0.4 and isinstance(known, dict):
-        part = rng.choice(["added_tokens", "normalizer", "pre_tokenizer", "post_processor", "decoder", "model", "truncation", "padding"])
+        part = rng.choice(
+            [
+                "added_tokens",
+                "normalizer",
+                "pre_tokenizer",
+                "post_processor",
+                "decoder",
+                "model",
+                "truncation",
+                "padding",
+            ]
+        )
         known[part] = rng.choice([
             [{"id": hostile.whole(rng), "content": rng.choice(hostile.TEXTS)[:200], "special": True, "single_word": False,
               "lstrip": False, "rstrip": False, "normalized": False}],
@@ -111,14 +122,29 @@ def tokenizer(rng: random.Random, folder: Path) -> str:
 
 def other_json(rng: random.Random, folder: Path) -> str:
     """One of the smaller files."""
-    name = rng.choice(["tokenizer_config.json", "generation_config.json", "special_tokens_map.json", "model.safetensors.index.json"])
+    name = rng.choice(
+        ["tokenizer_config.json", "generation_config.json", "special_tokens_map.json", "model.safetensors.index.json"]
+    )
     _edit(rng, folder / name)
     return f"{name} bent"
 
 
 def index(rng: random.Random, folder: Path) -> str:
     """Weights that lie elsewhere, as an index says."""
-    where = rng.choice(["../model.safetensors", "/etc/passwd", "/dev/zero", "a\nb", "", ".", "nothing.safetensors", 5, None, "x" * 5000])
+    where = rng.choice(
+        [
+            "../model.safetensors",
+            "/etc/passwd",
+            "/dev/zero",
+            "a\nb",
+            "",
+            ".",
+            "nothing.safetensors",
+            5,
+            None,
+            "x" * 5000,
+        ]
+    )
     path = folder / "model.safetensors.index.json"
     known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"metadata": {}, "weight_map": {}}
     names = list(known["weight_map"]) or ["model.embed_tokens.weight"]
@@ -137,22 +163,32 @@ def weights(rng: random.Random, folder: Path) -> str:
     name = rng.choice([key for key in header if key != "__metadata__"])
     match rng.randrange(7):
         case 0:
-            path.write_bytes(struct.pack("<Q", rng.choice([0, 1, size - 1, size + 1, 2**31, 2**63, 2**64 - 1])) + data[8:])
+            path.write_bytes(
+                struct.pack("<Q", rng.choice([0, 1, size - 1, size + 1, 2**31, 2**63, 2**64 - 1])) + data[8:]
+            )
             return "length of the header"
         case 1:
             path.write_bytes(hostile.damaged(rng, data[: 8 + size]) + body)
             return "bytes of the header"
         case 2:
-            path.write_bytes(data[: 8 + size] + rng.choice([b"\xff" * len(body), b"", body[:-4], body + b"x", bytes(len(body))]))
+            path.write_bytes(
+                data[: 8 + size] + rng.choice([b"\xff" * len(body), b"", body[:-4], body + b"x", bytes(len(body))])
+            )
             return "numbers of the weights"
         case 3:
-            header[name]["shape"] = rng.choice([[], [-1], [2**40, 2**40], [0], [1] * 5000, "x", [1.5], [None], [*header[name]["shape"], 1]])
+            header[name]["shape"] = rng.choice(
+                [[], [-1], [2**40, 2**40], [0], [1] * 5000, "x", [1.5], [None], [*header[name]["shape"], 1]]
+            )
         case 4:
-            header[name]["data_offsets"] = rng.choice([[0, 2**63], [-4, 4], [8, 0], [0, 0], [0], "x", [0, len(body) + 100]])
+            header[name]["data_offsets"] = rng.choice(
+                [[0, 2**63], [-4, 4], [8, 0], [0, 0], [0], "x", [0, len(body) + 100]]
+            )
         case 5:
             header[name]["dtype"] = rng.choice(["F64", "F8_E4M3", "I8", "BOOL", "X", "", None, 5, "F32\n"])
         case _:
-            other = rng.choice(["", "a\nb", "model." * 1000, hostile.HALF, "model.layers.99999999999.x", "model.layers.-1.x"])
+            other = rng.choice(
+                ["", "a\nb", "model." * 1000, hostile.HALF, "model.layers.99999999999.x", "model.layers.-1.x"]
+            )
             header[other] = header.pop(name)
     _write(path, header, body)
     return f"header of {name}"
@@ -166,7 +202,9 @@ def _write(path: Path, header: dict[str, Any], body: bytes) -> None:
 def gguf(rng: random.Random, folder: Path) -> str:
     """A GGUF file beside the weights, or in their place, with a header that lies."""
     counts = [rng.choice([0, 1, 3, 2**31, 2**63, 2**64 - 1]) for _ in range(2)]
-    data = b"GGUF" + struct.pack("<IQQ", rng.choice([1, 2, 3, 2**31]), *counts) + rng.randbytes(rng.choice([0, 20, 400]))
+    data = (
+        b"GGUF" + struct.pack("<IQQ", rng.choice([1, 2, 3, 2**31]), *counts) + rng.randbytes(rng.choice([0, 20, 400]))
+    )
     for path in folder.glob("*.safetensors"):
         path.unlink()
     (folder / rng.choice(["model.gguf", "model.safetensors"])).write_bytes(data)
@@ -196,7 +234,9 @@ def template(rng: random.Random, folder: Path) -> str:
         (folder / "chat_template.jinja").write_text(text, encoding="utf-8")
     else:
         path = folder / "tokenizer_config.json"
-        path.write_text(json.dumps({**json.loads(path.read_text(encoding="utf-8")), "chat_template": text}), encoding="utf-8")
+        path.write_text(
+            json.dumps({**json.loads(path.read_text(encoding="utf-8")), "chat_template": text}), encoding="utf-8"
+        )
     return f"template {text[:60]!r}"
 
 

@@ -12,7 +12,13 @@ COMMANDS: Final = (
     "app.main", "app.cli.info", "app.cli.compare", "app.cli.export", "app.cli.screenshot", "app.cli.record",
     "engine.export.chrome", "engine.export.perfetto", "engine.export.tables", "engine.export.report",
 )  # fmt: skip
-ENGINE: Final = ("torch", "engine.host.child", "engine.host.service", "engine.host.sender", "tests.engine.model.checkpoints")
+ENGINE: Final = (
+    "torch",
+    "engine.host.child",
+    "engine.host.service",
+    "engine.host.sender",
+    "tests.engine.model.checkpoints",
+)
 
 
 def import_everything(kind: str, fork: bool) -> None:

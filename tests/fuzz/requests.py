@@ -35,7 +35,10 @@ def make(rng: random.Random, bases: Path, folder: Path) -> Case:
             data, what = rng.choice([b"\xef\xbb\xbf", b"\xff\xfe", b"\0"]) + data, "marked"
         case 2:
             many = rng.choice([1000, 100_000])
-            data, what = (json.dumps({"prompt": "t3", "max_new_tokens": 1, "arrival_s": 1e9}).encode() + b"\n") * many, f"{many} lines"
+            data, what = (
+                (json.dumps({"prompt": "t3", "max_new_tokens": 1, "arrival_s": 1e9}).encode() + b"\n") * many,
+                f"{many} lines",
+            )
         case 3:
             long = "t3 " * rng.choice([1000, 300_000, 3_000_000])
             data, what = json.dumps({"prompt": long, "stop": [long[:1000]]}).encode(), f"a prompt of {len(long)}"
@@ -44,5 +47,19 @@ def make(rng: random.Random, bases: Path, folder: Path) -> Case:
     path.write_bytes(data)
     if rng.random() < 0.06:
         what = f"in its place: {put_something_else(rng, path)}"
-    asked = ("record", "--model", str(bases / "llama"), "--requests", str(path), "--threads", "1", "--max-new-tokens", "2")
-    return Case(what, path, ((*asked, *rng.choice([(), ("--chat",), ("--batching", "continuous"), ("--stop", "t9")]), "--json"),))
+    asked = (
+        "record",
+        "--model",
+        str(bases / "llama"),
+        "--requests",
+        str(path),
+        "--threads",
+        "1",
+        "--max-new-tokens",
+        "2",
+    )
+    return Case(
+        what,
+        path,
+        ((*asked, *rng.choice([(), ("--chat",), ("--batching", "continuous"), ("--stop", "t9")]), "--json"),),
+    )

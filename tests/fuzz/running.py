@@ -105,7 +105,7 @@ def _keeps_to_limits(one: Running) -> bool:
 
 
 def _word(command: str) -> str:
-    return command.split(" ")[0] or "making"
+    return command.split(" ", maxsplit=1)[0] or "making"
 
 
 def _end(one: Running) -> None:

@@ -51,17 +51,21 @@ def make(rng: random.Random, bases: Path, folder: Path) -> Case:
 
 
 def commands(rng: random.Random, path: Path, other: Path, folder: Path) -> tuple[tuple[str, ...], ...]:
-    """Everything that reads a session: the picture, and the panel of a picture, are drawn."""
+    """Everything that reads a session, and one of what takes seconds: the report, a picture, a walk through the panels."""
     name = str(path)
     picture = rng.choice(["png", "svg"])
     panel = ("--panel", rng.choice(PANELS)) if rng.random() < 0.6 else ()
     last = rng.choice([0, 3, 10**6])
+    slow = (
+        ("export", name, "--to", "html", "-o", str(folder / "out-html")),
+        ("export", name, "--to", picture, "-o", str(folder / f"out.{picture}"), *panel),
+        (WALK,),
+    )
     return (
         ("info", name), ("info", name, "--json"), ("info", name, "--json", "--steps", f"0:{last}"),
         ("compare", name, str(other), "--json"), ("compare", str(other), name),
-        *(("export", name, "--to", form, "-o", str(folder / f"out-{form}")) for form in ("csv", "chrome", "perfetto", "html")),
-        ("export", name, "--to", picture, "-o", str(folder / f"out.{picture}"), *panel),
-        ("screenshot", name, "-o", str(folder / "shot.png")), (WALK,),
+        *(("export", name, "--to", form, "-o", str(folder / f"out-{form}")) for form in ("csv", "chrome", "perfetto")),
+        ("screenshot", name, "-o", str(folder / "shot.png")), rng.choice(slow),
     )  # fmt: skip
 
 
@@ -108,7 +112,9 @@ def value(rng: random.Random, db: sqlite3.Connection) -> str:
         new = rng.randbytes(rng.choice([0, 1, 3, 7, 1000]))
     where = _some(rng, db, table)
     if rng.random() < 0.08:
-        db.execute(f"UPDATE {table} SET \"{column}\" = CAST(x'ff61c328ed a080' AS TEXT) WHERE {where}".replace(" a0", "a0"))
+        db.execute(
+            f"UPDATE {table} SET \"{column}\" = CAST(x'ff61c328ed a080' AS TEXT) WHERE {where}".replace(" a0", "a0")
+        )
         return f"{table}.{column} of {where} is no UTF-8"
     db.execute(f'UPDATE {table} SET "{column}" = ? WHERE {where}', (new,))
     return f"{table}.{column} of {where} = {repr(new)[:60]}"
@@ -266,7 +272,9 @@ def stale(rng: random.Random, db: sqlite3.Connection) -> str:
     """Rows put in place of others, which no trigger sees."""
     table = rng.choice(["steps", "tokens", "work", "speculation", "kv_blocks"])
     columns = _columns(db, table)
-    number = [name for name in columns if name.endswith(("_out", "positions_new", "position", "proposed", "first", "block"))]
+    number = [
+        name for name in columns if name.endswith(("_out", "positions_new", "position", "proposed", "first", "block"))
+    ]
     name = rng.choice(number or columns)
     listed = ", ".join(f'"{one}"' for one in columns)
     own = ", ".join(f'"{one}" + 1' if one == name else f'"{one}"' for one in columns)

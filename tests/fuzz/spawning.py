@@ -73,7 +73,7 @@ def _be_the_engine(theirs: Connection, stderr: IO[bytes], parent: int) -> NoRetu
                     continue
         sys.stdout = sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - as long as the process
         sys.argv = ["child", str(pipe), str(parent)]
-        from engine.host import child  # noqa: PLC0415 - what `python -m` runs
+        from engine.host import child
 
         child.main()
     finally:

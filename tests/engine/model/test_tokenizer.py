@@ -9,19 +9,20 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tokenizers import Tokenizer as FastTokenizer
+from tokenizers import Tokenizer as TheirTokenizer
 from tokenizers import decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 from engine.errors import InputError
 from engine.model.checkpoint import Checkpoint
+from engine.model.fast_tokenizer import FastTokenizer
 from engine.model.tokenizer import Tokenizer, load_tokenizer
 
 TEXT = ["The cat sits on the mat, and the dog sits on the cat. "] * 9
 
 
-def byte_level() -> FastTokenizer:
+def byte_level() -> TheirTokenizer:
     """As GPT-2, Llama 3 and Qwen have them: bytes as printable characters."""
-    tokenizer = FastTokenizer(models.BPE())
+    tokenizer = TheirTokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
@@ -32,9 +33,9 @@ def byte_level() -> FastTokenizer:
     return tokenizer
 
 
-def sentence_piece() -> FastTokenizer:
+def sentence_piece() -> TheirTokenizer:
     """As Llama 2 and Mistral have them: ▁ for spaces, and pieces like <0xE4> for bytes that no other piece covers."""
-    tokenizer = FastTokenizer(models.BPE(byte_fallback=True, unk_token="<unk>", fuse_unk=True))
+    tokenizer = TheirTokenizer(models.BPE(byte_fallback=True, unk_token="<unk>", fuse_unk=True))
     tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
     strip = decoders.Strip(content=" ", left=1, right=0)
     tokenizer.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), strip])
@@ -54,7 +55,7 @@ def sentence_piece() -> FastTokenizer:
 BUILD = {"byte-level": byte_level, "sentencepiece": sentence_piece}
 
 
-def save(folder: Path, fast: FastTokenizer, bos_first: bool, **config: Any) -> Checkpoint:
+def save(folder: Path, fast: TheirTokenizer, bos_first: bool, **config: Any) -> Checkpoint:
     """A folder with that tokenizer, as an opened checkpoint (without weights)."""
     if bos_first:
         special = [("<s>", fast.token_to_id("<s>"))]
@@ -95,7 +96,7 @@ def test_without_bos_an_empty_prompt_is_end_of_text(tmp_path: Path) -> None:
 
 
 def test_with_neither_an_empty_prompt_is_refused(tmp_path: Path) -> None:
-    fast = FastTokenizer(models.WordLevel({"a": 0, "b": 1}, unk_token="a"))
+    fast = TheirTokenizer(models.WordLevel({"a": 0, "b": 1}, unk_token="a"))
     tokenizer = load_tokenizer(save(tmp_path, fast, False, bos_token=None, eos_token=None))
     with pytest.raises(InputError, match="neither; give some text"):
         tokenizer.encode("")
@@ -125,7 +126,7 @@ def test_one_token_is_shown_as_its_text_its_name_or_its_bytes(tokenizer: Tokeniz
 )
 def test_text_that_arrives_token_by_token_is_the_whole_text(text: str, build: str) -> None:
     fast = FAST[build]
-    tokenizer = Tokenizer(fast, None, None, frozenset())
+    tokenizer = Tokenizer(FastTokenizer(fast), None, None, frozenset())
     ids = fast.encode(text, add_special_tokens=False).ids
     stream = tokenizer.detokenizer()
     parts = [stream.push(token) for token in ids]
@@ -135,7 +136,7 @@ def test_text_that_arrives_token_by_token_is_the_whole_text(text: str, build: st
 
 @given(ids=st.lists(st.integers(0, 319), max_size=30))
 def test_any_tokens_give_their_text_bytes_that_are_no_character_included(ids: list[int]) -> None:
-    tokenizer = Tokenizer(FAST["byte-level"], None, None, frozenset())
+    tokenizer = Tokenizer(FastTokenizer(FAST["byte-level"]), None, None, frozenset())
     stream = tokenizer.detokenizer()
     text = "".join(stream.push(token) for token in ids) + stream.flush()
     assert text == tokenizer.decode(ids)
@@ -151,7 +152,7 @@ def test_tokens_that_are_left_out_change_nothing_of_the_text_around_them(build: 
     )
     special = st.sampled_from([[fast.token_to_id("</s>")], [fast.token_to_id("<s>")], [10**6]])
     ids = [token for part in data.draw(st.lists(words | special, max_size=12)) for token in part]
-    stream = Tokenizer(fast, None, None, frozenset()).detokenizer()
+    stream = Tokenizer(FastTokenizer(fast), None, None, frozenset()).detokenizer()
     pieces = [stream.push(token) for token in ids]
     assert "".join(pieces) + stream.flush() == fast.decode(ids, skip_special_tokens=True)
 
@@ -159,13 +160,13 @@ def test_tokens_that_are_left_out_change_nothing_of_the_text_around_them(build: 
 def test_a_space_after_an_end_of_text_that_was_ignored_is_kept() -> None:
     fast = FAST["sentencepiece"]
     cat, end = fast.encode("cat", add_special_tokens=False).ids, fast.token_to_id("</s>")
-    stream = Tokenizer(fast, None, None, frozenset()).detokenizer()
+    stream = Tokenizer(FastTokenizer(fast), None, None, frozenset()).detokenizer()
     assert "".join(stream.push(token) for token in [*cat, end, end, *cat]) == "cat cat"
 
 
 def test_bytes_that_never_become_a_character_are_not_held_back_for_ever() -> None:
     fast = FAST["sentencepiece"]
-    stream = Tokenizer(fast, None, None, frozenset()).detokenizer()
+    stream = Tokenizer(FastTokenizer(fast), None, None, frozenset()).detokenizer()
     parts = [stream.push(fast.token_to_id("<0xE7>")) for _ in range(200)]
     assert sum(map(len, parts)) >= 128
 

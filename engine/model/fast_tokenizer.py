@@ -1,0 +1,105 @@
+"""The `tokenizers` library's tokenizer, with whatever goes wrong inside it as one sentence.
+
+A tokenizer.json is a small program. The library takes one that fails only for some texts, and then raises bare
+Exceptions, or panics: a BaseException that ends the process where nobody expects it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from tokenizers import Tokenizer
+
+from engine.errors import CheckpointError
+from engine.model.files import check_values, read_bytes
+from engine.model.tokenizer_growth import check_growth
+from engine.plain_text import path_text, plain
+
+TOKENIZER_BYTES: Final = 128 * 2**20
+"""Of tokenizer.json; the largest there are, of 262,144 tokens with all their merges, take 33 MB."""
+TOKENIZER_VALUES: Final = 6_000_000
+"""Those have 2 million: one a token, two a merge, and the id of each token."""
+
+Result = TypeVar("Result")
+
+
+class FastTokenizer:
+    """Text to ids and back. Every method raises CheckpointError where the library fails."""
+
+    def __init__(self, own: Tokenizer) -> None:
+        self._own = own
+
+    def encode(self, text: str, add_special_tokens: bool = True) -> list[int]:
+        """The token ids of a text."""
+        return calm(
+            "make tokens of this text", lambda: list(self._own.encode(text, None, False, add_special_tokens).ids)
+        )
+
+    def decode(self, ids: list[int], skip_special_tokens: bool) -> str:
+        """The text of token ids."""
+        try:  # not by `calm`: this is called for every token
+            text: str = self._own.decode(ids, skip_special_tokens)
+        except BaseException as error:
+            raise of_library("make a text of these tokens", error) from error
+        return text
+
+    def id_to_token(self, token_id: int) -> str | None:
+        """A token as the vocabulary writes it; None where the id stands for nothing."""
+        piece: str | None = self._own.id_to_token(token_id)
+        return piece
+
+    def token_to_id(self, token: str) -> int | None:
+        """The id of a token as the vocabulary writes it."""
+        token_id: int | None = self._own.token_to_id(token)
+        return token_id
+
+    def get_vocab(self) -> dict[str, int]:
+        """Every token, added ones included, with its id."""
+        vocab: dict[str, int] = calm("list its tokens", self._own.get_vocab)
+        return vocab
+
+    def special_ids(self) -> set[int]:
+        """The tokens that are no text: those that decoding leaves out."""
+        added: dict[int, Any] = calm("list its tokens", self._own.get_added_tokens_decoder)
+        return {token for token, one in added.items() if one.special}
+
+
+def load_fast(file: Path) -> FastTokenizer:
+    """The tokenizer in a tokenizer.json; raises CheckpointError where there is none that can be used."""
+    raw = read_bytes(file, TOKENIZER_BYTES)
+    check_values(file, raw, TOKENIZER_VALUES)
+    check_growth(file, raw)
+    try:
+        own = Tokenizer.from_buffer(raw)
+        own.no_truncation()
+        own.no_padding()
+    except BaseException as error:
+        if not is_failure(error):
+            raise
+        raise CheckpointError(f"{path_text(file)} cannot be read: {said(error)}.") from error
+    return FastTokenizer(own)
+
+
+def calm(what: str, act: Callable[[], Result]) -> Result:
+    """What `act` gives; CheckpointError in place of whatever the library raises or panics with."""
+    try:
+        return act()
+    except BaseException as error:
+        raise of_library(what, error) from error
+
+
+def of_library(what: str, error: BaseException) -> BaseException:
+    """The error to raise for one of the library's: itself where it is not about the tokenizer (Ctrl-C, say)."""
+    return CheckpointError(f"The checkpoint's tokenizer cannot {what}: {said(error)}.") if is_failure(error) else error
+
+
+def is_failure(error: BaseException) -> bool:
+    """Whether the library failed: it raises Exception, or panics with a class that cannot be imported."""
+    return isinstance(error, Exception) or type(error).__name__ == "PanicException"
+
+
+def said(error: BaseException) -> str:
+    """What the library said of it, without a full stop."""
+    return plain(str(error).strip()).rstrip(".") or type(error).__name__

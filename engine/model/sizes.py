@@ -1,0 +1,81 @@
+"""What a config says, held against the tensors that are really in the files, before anything is made of it.
+
+A config is one number away from asking for any amount of memory or time. The headers cannot lie so: what they tell has
+been found to lie in the files (`safetensors_header`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from engine.errors import CheckpointError
+from engine.model.checkpoint import DTYPES, Checkpoint
+from engine.model.config import ModelConfig
+from engine.model.config_values import integer
+from engine.model.families import Family
+
+MOST: Final = {
+    "layers": 4096, "heads": 4096, "kv_heads": 4096, "head_dim": 2048, "hidden": 2**18, "ffn": 2**21, "vocab": 2**22,
+}  # fmt: skip
+"""Eight times and more what the largest models have (126 layers, 128 heads of 256, 16384 wide, 53248 in the middle,
+262144 tokens). Weights alone are no bound: a projection of one number a row takes little in a file, and what a run
+makes of its rows (keys and values, rotations, logits in float32) takes thousands of times that.
+"""
+WIDEST_HEADS: Final = 2**18
+"""All heads of a layer together: channels of q, and of the cache's rows."""
+LAYER: Final = re.compile(r"(?:^|\.)(?:layers|h)\.(\d{1,9})\.", re.ASCII)
+
+
+def check_layers(family: Family, checkpoint: Checkpoint) -> None:
+    """Raise CheckpointError where config.json asks for more layers than there are tensors of."""
+    asked = integer(checkpoint.config, family.layers)
+    stored = layers_of(checkpoint.entries)
+    if asked > stored:
+        raise CheckpointError(
+            f"config.json asks for {asked} layers ({family.layers}), but the weights of the checkpoint hold {stored}."
+        )
+
+
+def layers_of(names: Iterable[str]) -> int:
+    """How many layers tensors of these names belong to."""
+    return len({found[1] for name in names if (found := LAYER.search(name))})
+
+
+def check_sizes(config: ModelConfig) -> None:
+    """Raise CheckpointError for a number that no model has, and for heads that cannot be shared or rotated."""
+    for name, most in MOST.items():
+        value = getattr(config, name)
+        if value > most:
+            raise CheckpointError(f"config.json gives {value} as {name}; models with up to {most} can be run.")
+    if max(config.heads, config.kv_heads) * config.head_dim > WIDEST_HEADS:
+        raise CheckpointError(
+            f"config.json gives {config.heads} attention heads of {config.head_dim}; models with up to "
+            f"{WIDEST_HEADS} channels in all heads can be run."
+        )
+    if config.heads % config.kv_heads:
+        raise CheckpointError(
+            f"config.json gives {config.heads} attention heads, which {config.kv_heads} key/value heads "
+            "cannot be shared among."
+        )
+    if config.positions == "rope" and config.head_dim % 2:
+        raise CheckpointError(f"config.json gives a head_dim of {config.head_dim}; rotary positions need an even one.")
+
+
+def check_tensors(family: Family, config: ModelConfig, checkpoint: Checkpoint) -> None:
+    """Raise CheckpointError where any tensor is missing or of another shape than the config asks for.
+
+    All of the reading is gone through without memory (PyTorch's `meta` device), so the first weight is only loaded
+    where the last one can be.
+    """
+
+    def shape_only(name: str, *shape: int) -> Tensor:
+        return torch.empty(shape, dtype=DTYPES[checkpoint.entry(name, *shape).dtype], device="meta")
+
+    family.model(shape_only, config)
+    for index in range(config.layers):
+        family.layer(shape_only, config, index)
