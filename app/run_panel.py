@@ -6,13 +6,12 @@ import json
 from pathlib import Path
 
 from PySide6.QtCore import QEvent, Qt, Signal
-from PySide6.QtGui import QAction, QTextOption
+from PySide6.QtGui import QAction
 from PySide6.QtWidgets import (
     QCheckBox,
     QFileDialog,
     QFormLayout,
     QHBoxLayout,
-    QPlainTextEdit,
     QProgressBar,
     QPushButton,
     QSizePolicy,
@@ -30,11 +29,14 @@ from app.widgets.elided_label import ElidedLabel
 from app.widgets.generated_text import GeneratedText
 from app.widgets.model_picker import ModelPicker
 from app.widgets.plain import PlainLabel, plain
+from app.widgets.prompt_edit import PromptEdit
 from app.widgets.sampling_controls import SamplingControls
 from app.widgets.segments import Segments
 from app.widgets.switch_controls import SwitchControls
 from app.widgets.tall_scroll_area import TallScrollArea
 from engine.decode.settings import Detail, Observation, Probe, RequestSpec, RunSpec, Switches
+from engine.errors import InputError
+from engine.plain_text import path_text
 from engine.session.schema import ModelReady
 from engine.session.store import Session
 
@@ -77,9 +79,7 @@ class RunPanel(QWidget):
         self._progress.hide()
         self._facts = ElidedLabel()
         self._facts.hide()
-        self.prompt = QPlainTextEdit(DEFAULT_PROMPT)
-        self.prompt.setTabChangesFocus(True)
-        self.prompt.setWordWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
+        self.prompt = PromptEdit(DEFAULT_PROMPT)
         self._requests_button = QToolButton()
         self._requests_button.clicked.connect(self.choose_requests)
         self._requests_label = ElidedLabel(mode=Qt.TextElideMode.ElideMiddle)
@@ -329,6 +329,8 @@ class RunPanel(QWidget):
             return (RequestSpec(self.prompt.toPlainText(), tokens, 0.0, ignore_eos, (), sampling, chat),)
         from app.cli.requests_file import read_requests
 
+        if self._requests_file.exists() and not self._requests_file.is_file():  # a pipe would hold up the window
+            raise InputError(self.tr("The request list {} is not a file.").format(path_text(self._requests_file)))
         return read_requests(str(self._requests_file), tokens, ignore_eos, sampling, chat)
 
     def _detail(self) -> Detail:

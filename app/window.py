@@ -144,6 +144,7 @@ class MainWindow(QMainWindow):
         control.recorded.connect(self._on_recorded)
         control.file_lost.connect(self._on_file_lost)
         control.failed.connect(self.show_error)
+        self.run_panel.prompt.refused.connect(self.show_error)
         control.said.connect(self._on_said)
         documents.opened.connect(self._on_opened)
         documents.saved.connect(self._on_saved)

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Final
 
 from engine.decode.settings import RequestSpec, Sampling
 from engine.errors import InputError
+from engine.plain_text import quoted
 
 WHOLE: Final = ("top_k", "seed")
 FRACTIONS: Final = ("temperature", "top_p", "min_p")
 KNOWN: Final = {"prompt", "max_new_tokens", "arrival_s", "chat", "ignore_eos", "messages", "stop", *WHOLE, *FRACTIONS}
+
+MOST_BYTES: Final = 2**28
+"""Of a file: all of it is in memory, and on its way to the engine, at once."""
+MOST_REQUESTS: Final = 100_000
 
 
 def read_requests(
@@ -27,24 +32,38 @@ def read_requests(
 
     A line says what differs from the values given here; request i draws from a stream seeded by (its seed, i).
     """
-    try:
-        lines = Path(path).read_text(encoding="utf-8-sig").split("\n")  # no other line ends: JSON may hold them
-    except (OSError, ValueError) as error:
-        if isinstance(error, UnicodeDecodeError):
-            raise InputError(f"The requests file {path} is not UTF-8 text.") from error
-        why = error.strerror if isinstance(error, OSError) else error
-        raise InputError(f"The requests file {path} cannot be read: {why}.") from error
     usual = RequestSpec("", max_new_tokens, ignore_eos=ignore_eos, stop=stop, sampling=sampling, chat=chat)
     requests = []
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(_lines(path), 1):
         if line.strip():
             try:
                 requests.append(_request(_object(line), usual))
             except InputError as error:
                 raise InputError(f"Line {number} of {path} is wrong: {str(error).rstrip('.')}.") from error
+        if len(requests) > MOST_REQUESTS:
+            raise InputError(f"The requests file {path} holds more than {MOST_REQUESTS} requests.")
     if not requests:
         raise InputError(f"The requests file {path} holds no request.")
     return tuple(requests)
+
+
+def _lines(path: str) -> Iterator[str]:
+    """The lines of a file of UTF-8, read as they are asked for; raises InputError, also where there are too many."""
+    left = MOST_BYTES
+    try:
+        with open(path, "rb") as stream:
+            first = True
+            while line := stream.readline(left + 1):  # no other line ends: JSON may hold them
+                left -= len(line)
+                if left < 0:
+                    raise InputError(f"The requests file {path} has more than {MOST_BYTES >> 20} MB.")
+                yield line.decode("utf-8-sig" if first else "utf-8")
+                first = False
+    except (OSError, ValueError) as error:
+        if isinstance(error, UnicodeDecodeError):
+            raise InputError(f"The requests file {path} is not UTF-8 text.") from error
+        why = error.strerror if isinstance(error, OSError) else error
+        raise InputError(f"The requests file {path} cannot be read: {why}.") from error
 
 
 def check_text(name: str, text: str) -> None:
@@ -59,10 +78,12 @@ def _object(line: str) -> dict[str, Any]:
     """The JSON object of a line; raises InputError where it is none, or names something twice."""
 
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        names = [name for name, _ in pairs]
-        if twice := next((name for name in names if names.count(name) > 1), None):
-            raise InputError(f"it gives {twice!r} twice")
-        return dict(pairs)
+        found: dict[str, Any] = {}
+        for name, value in pairs:
+            if name in found:
+                raise InputError(f"it gives {quoted(name)} twice")
+            found[name] = value
+        return found
 
     try:
         value = json.loads(line, object_pairs_hook=once)
@@ -77,7 +98,7 @@ def _object(line: str) -> dict[str, Any]:
 
 def _request(value: dict[str, Any], usual: RequestSpec) -> RequestSpec:
     if unknown := set(value) - KNOWN:
-        raise InputError(f"it has the unknown key {sorted(unknown)[0]!r}; known are {', '.join(sorted(KNOWN))}")
+        raise InputError(f"it has the unknown key {quoted(min(unknown))}; known are {', '.join(sorted(KNOWN))}")
     drawn: dict[str, Any] = {name: _whole(value, name) for name in WHOLE if name in value}
     drawn |= {name: _number(value, name) for name in FRACTIONS if name in value}
     given: dict[str, Any] = {"sampling": replace(usual.sampling, **drawn)}

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Final
+
 from engine.decode.request import Request, stream_of
 from engine.decode.settings import RequestSpec, Switches
 from engine.errors import InputError
 from engine.model.loader import LoadedModel
+
+CHARACTERS_A_TOKEN: Final = 16
+"""Texts of people have 3 to 6; some tokens of spaces have more."""
+LEAST_CHARACTERS: Final = 2**20
+"""So long a text is looked at for any context: it takes 200 MB to encode."""
+MOST_CHARACTERS: Final = 2**23
+"""And a longer one for none: two million tokens."""
+PIECE_CHARACTERS: Final = 2**16
 
 
 def make_request(spec: RequestSpec, request_id: int, start_ns: int, model: LoadedModel) -> Request:
@@ -16,6 +27,7 @@ def make_request(spec: RequestSpec, request_id: int, start_ns: int, model: Loade
     """
     try:
         text = model.tokenizer.render(spec.prompt, spec.chat, spec.messages)
+        check_length(text, model.config.max_positions, model.tokenizer.count)
         ids = model.tokenizer.encode_rendered(text, spec.from_template)
     except InputError as error:
         raise InputError(f"Request {request_id}: {error}") from error
@@ -37,6 +49,30 @@ def make_request(spec: RequestSpec, request_id: int, start_ns: int, model: Loade
         detokenizer=model.tokenizer.detokenizer(),
         stream=stream_of(spec.sampling.seed, request_id),
     )
+
+
+def check_length(text: str, context: int, count: Callable[[str], int]) -> None:
+    """Raise InputError for a text that cannot fit into a context of so many tokens, before all of it is encoded.
+
+    Encoding takes some 200 bytes of memory a character, so a text that is long for its context is counted a piece at a
+    time, and no further than to twice the context: at the cuts it may have more tokens than in one piece.
+    """
+    most = min(max(CHARACTERS_A_TOKEN * context, LEAST_CHARACTERS), MOST_CHARACTERS)
+    if len(text) > most:
+        raise InputError(
+            f"The prompt has {len(text)} characters, and at most {most} are encoded for the model's context of "
+            f"{context} tokens."
+        )
+    if len(text) <= max(PIECE_CHARACTERS, context):
+        return
+    tokens = 0
+    for start in range(0, len(text), PIECE_CHARACTERS):
+        tokens += count(text[start : start + PIECE_CHARACTERS])
+        if tokens > 2 * context:
+            raise InputError(
+                f"The prompt has more than {context} tokens in its first {start + PIECE_CHARACTERS} of {len(text)} "
+                f"characters, and the model's context of {context} leaves no room for a new one."
+            )
 
 
 def check_room(request: Request, switches: Switches, model: LoadedModel) -> None:

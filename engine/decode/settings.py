@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Literal, get_args, get_type_hints
+from typing import Any, Final, Literal, get_args, get_type_hints
 
 from engine.errors import InputError
 
@@ -14,6 +14,10 @@ Speculate = Literal["off", "draft", "ngram"]
 Batching = Literal["single", "static", "continuous"]
 Detail = Literal["off", "step", "phase", "layer"]
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
+
+MOST_STOPS: Final = 1000
+MOST_OF_A_STOP: Final = 10_000
+"""Each stop text is looked for after each token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +109,8 @@ class RequestSpec:
         check_range("arrival_s", self.arrival_s, 0.0, 1e9)
         if "" in self.stop:
             raise InputError("A stop text must not be empty.")
+        if len(self.stop) > MOST_STOPS or any(len(text) > MOST_OF_A_STOP for text in self.stop):
+            raise InputError(f"A request takes at most {MOST_STOPS} stop texts of at most {MOST_OF_A_STOP} characters.")
 
     @property
     def from_template(self) -> bool:

@@ -45,6 +45,10 @@ class Tokenizer:
             raise InputError("The tokenizer makes no token of this prompt.")
         return ids
 
+    def count(self, text: str) -> int:
+        """How many tokens a text has, without those that a checkpoint puts around it."""
+        return len(self.fast.encode(text, add_special_tokens=False).ids)
+
     def decode(self, ids: list[int]) -> str:
         """The text of token ids, special tokens left out."""
         return self.fast.decode(ids, skip_special_tokens=True)

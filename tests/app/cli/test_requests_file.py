@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from app.cli import requests_file
 from app.cli.requests_file import read_requests
 from engine.decode.settings import RequestSpec, Sampling
 from engine.errors import InputError
@@ -71,3 +72,33 @@ def test_a_line_that_is_wrong_is_named(tmp_path: Path, line: str, why: str) -> N
     sentence = str(caught.value)
     assert sentence.startswith(f"Line 3 of {tmp_path / 'r.jsonl'} is wrong: {why}")
     assert "\n" not in sentence
+
+
+def test_a_line_of_many_names_is_read_in_time_and_a_long_name_is_cut(tmp_path: Path) -> None:
+    many = json.dumps({f"name {number}": 1 for number in range(200_000)})
+    with pytest.raises(InputError, match=r"it has the unknown key 'name 0'; known are"):
+        read(tmp_path, many)
+    with pytest.raises(InputError, match="it gives 'a' twice"):
+        read(tmp_path, '{"prompt": "x", "a": 1, "a": 2}')
+    with pytest.raises(InputError, match="it has the unknown key 'xxx") as raised:
+        read(tmp_path, json.dumps({"x" * 1_000_000: 1}))
+    assert len(str(raised.value)) < 600
+
+
+def test_a_file_is_read_no_further_than_to_its_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(requests_file, "MOST_REQUESTS", 3)
+    assert len(read(tmp_path, *['{"prompt": "a"}'] * 3)) == 3
+    with pytest.raises(InputError, match=r"holds more than 3 requests\.$"):
+        read(tmp_path, *['{"prompt": "a"}'] * 4)
+    monkeypatch.setattr(requests_file, "MOST_BYTES", 2**20)
+    with pytest.raises(InputError, match=r"has more than 1 MB\.$"):
+        read(tmp_path, *['{"prompt": "a"}', " " * 2**20])
+    with pytest.raises(InputError, match=r"^The requests file /dev/zero has more than 1 MB\.$"):
+        read_requests("/dev/zero", 7, False, Sampling())
+
+
+def test_stop_texts_are_few_and_short(tmp_path: Path) -> None:
+    assert len(read(tmp_path, json.dumps({"prompt": "a", "stop": ["x" * 10_000] * 1000}))[0].stop) == 1000
+    for stops in (["x"] * 1_000_000, ["x" * 10_000_000]):
+        with pytest.raises(InputError, match=r"Line 1 of .* at most 1000 stop texts of at most 10000 characters\.$"):
+            read(tmp_path, json.dumps({"prompt": "a", "stop": stops}))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import resource
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from engine.decode.arriving import check_length
 from engine.decode.engine import Engine
 from engine.decode.settings import RequestSpec, RunSpec, SwitchChange, Switches, as_typed, merged
 from engine.errors import InputError, UnavailableError
@@ -55,6 +57,39 @@ def test_a_token_without_an_embedding_is_named(tmp_path: Path) -> None:
 def test_a_prompt_that_is_too_long_is_told_by_its_request(tiny_model: LoadedModel) -> None:
     with pytest.raises(InputError, match="The prompt of request 1 has 301 tokens"):
         drive(tiny_model, RunSpec((RequestSpec("a", 3), RequestSpec("a" * 300, 3))))
+
+
+def test_a_prompt_that_is_far_too_long_is_not_encoded(tiny_model: LoadedModel) -> None:
+    """It took 240 bytes of memory a character, which is 2.4 GB for this one."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(InputError, match=r"^Request 0: The prompt has 10000000 characters, and at most 1048576 are"):
+        drive(tiny_model, RunSpec((RequestSpec("a b " * 2_500_000, 3),)))
+    words = (
+        r"^Request 0: The prompt has more than 256 tokens in its first 65536 of 1000000 characters, and the model's "
+    )
+    with pytest.raises(InputError, match=words):
+        drive(tiny_model, RunSpec((RequestSpec("a b " * 250_000, 3),)))
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 * 1024  # KiB
+
+
+def test_a_long_context_is_counted_in_pieces_and_no_further_than_twice_over() -> None:
+    counted: list[int] = []
+
+    def count(text: str) -> int:
+        counted.append(len(text))
+        return len(text) // 4
+
+    check_length("a" * 2**19, 2**20, count)  # it has no more tokens than characters
+    assert counted == []
+    check_length("a" * 2**22, 2**20, count)  # a million tokens, to be counted exactly
+    assert sum(counted) == 2**22
+    counted.clear()
+    with pytest.raises(InputError, match="more than 131072 tokens in its first 1114112 of 2097152 characters"):
+        check_length("a" * 2**21, 2**17, count)
+    assert max(counted) == 2**16
+    assert sum(counted) == 2**20 + 2**16
+    with pytest.raises(InputError, match="at most 8388608 are encoded for the model's context of 10000000 tokens"):
+        check_length("a" * (2**23 + 1), 10_000_000, count)
 
 
 @pytest.mark.parametrize(("kv", "positions"), [("contiguous", 15), ("paged", 16)])

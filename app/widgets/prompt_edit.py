@@ -1,0 +1,40 @@
+"""The box a prompt is typed or pasted into."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from PySide6.QtCore import QMimeData, Signal
+from PySide6.QtGui import QTextOption
+from PySide6.QtWidgets import QPlainTextEdit
+
+from app.units import count
+
+MOST_CHARACTERS: Final = 500_000
+"""So many are laid out in half a second; a prompt of more is for a request list."""
+LONGEST_WORD: Final = 2000
+"""To wrap longer ones at words takes Qt time that grows by their square: ten seconds for 200 000 characters."""
+
+
+class PromptEdit(QPlainTextEdit):
+    """A QPlainTextEdit that refuses more text than can be laid out while somebody waits."""
+
+    refused = Signal(str)
+    """The sentence to show."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.setTabChangesFocus(True)
+        self.setWordWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
+
+    def insertFromMimeData(self, source: QMimeData) -> None:
+        """Insert what is pasted or dropped, unless it is too much."""
+        text = source.text()
+        length = self.document().characterCount() + len(text)
+        if length > MOST_CHARACTERS:
+            sentence = self.tr("This text has {} characters, and the prompt takes {}: put it into a request list.")
+            self.refused.emit(sentence.format(count(len(text)), count(MOST_CHARACTERS)))
+            return
+        if max(map(len, (self.toPlainText() + text).split()), default=0) > LONGEST_WORD:
+            self.setWordWrapMode(QTextOption.WrapMode.WrapAnywhere)
+        super().insertFromMimeData(source)
