@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
+import struct
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +13,12 @@ from typing import Final
 from engine.errors import InputError
 
 X_SOCKETS: Final = "/tmp/.X11-unix/X"
-TIMEOUT_S: Final = 2.0
+X_SETUP: Final = struct.pack("=BxHHHHxx", ord("l" if sys.byteorder == "little" else "B"), 11, 0, 0, 0)
+"""The first words of the X protocol, without any authorisation: a server at least refuses it."""
+WAYLAND_SYNC: Final = struct.pack("=III", 1, 12 << 16, 2)
+"""wl_display.sync: asks for an answer and for nothing else."""
+TIMEOUT_S: Final = 5.0
+"""How long the greeting of a busy server may take."""
 
 
 def check_display(environment: Mapping[str, str], commands: tuple[str, ...], platform: str = sys.platform) -> None:
@@ -35,23 +41,29 @@ def check_display(environment: Mapping[str, str], commands: tuple[str, ...], pla
 
 
 def _wayland_answers(name: str, environment: Mapping[str, str]) -> bool:
-    return _answers(str(Path(environment.get("XDG_RUNTIME_DIR", "/")) / name))
+    path = str(Path(environment.get("XDG_RUNTIME_DIR", "/")) / name)
+    return _answers(path, WAYLAND_SYNC)
 
 
 def _x_answers(name: str) -> bool:
     """Whether an X server of this machine answers; one of another machine is taken at its word."""
-    match = re.fullmatch(r"(?:unix)?:(\d+)(?:\.\d+)?", name)
-    if match is None:
+    here = re.fullmatch(r"(?:unix)?:(\d+)(?:\.\d+)?", name)
+    if here is None:
         return True
-    path = f"{X_SOCKETS}{match.group(1)}"
-    return _answers(f"\0{path}") or _answers(path)
+    path = f"{X_SOCKETS}{here[1]}"
+    return _answers(f"\0{path}", X_SETUP) or _answers(path, X_SETUP)
 
 
-def _answers(address: str) -> bool:
+def _answers(address: str, greeting: bytes) -> bool:
+    """Whether somebody takes the greeting and says anything, be it that he does not talk to us."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as one:
         one.settimeout(TIMEOUT_S)
         try:
             one.connect(address)
-        except OSError:
+            one.sendall(greeting)
+            one.recv(1)
+        except (ConnectionResetError, BrokenPipeError):
+            return True
+        except (OSError, ValueError):
             return False
     return True

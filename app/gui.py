@@ -25,6 +25,7 @@ from PySide6.QtWidgets import QApplication
 
 from app import theme
 from app.preferences import Preferences
+from app.qt_start import told_instead_of_aborted
 from app.signals import Asked, Ended, noted
 from app.unforeseen import told
 from engine import leftovers
@@ -113,7 +114,8 @@ def make_application() -> QApplication:
     QApplication.setHighDpiScaleFactorRoundingPolicy(Qt.HighDpiScaleFactorRoundingPolicy.PassThrough)
     QCoreApplication.setOrganizationName("DecodeScope")
     QCoreApplication.setApplicationName("DecodeScope")
-    app = QApplication(sys.argv[:1])
+    with told_instead_of_aborted():
+        app = QApplication(sys.argv[:1])
     app.setApplicationDisplayName("DecodeScope")
     app.setDesktopFileName("decodescope")
     return app

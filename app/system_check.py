@@ -42,6 +42,15 @@ def missing_packages(window: bool, load: Callable[[str], object] = ctypes.CDLL) 
     return missing
 
 
+def sentence(missing: list[str]) -> str:
+    """What to do about missing packages."""
+    names = " ".join(missing)
+    return (
+        f"Qt needs system packages that are not installed: {names} (Debian and Ubuntu names; "
+        f"for example: sudo apt-get install {names})."
+    )
+
+
 def main() -> int:
     """Print one sentence and return 1 if a package is missing; 0 otherwise, and wherever this is not Linux."""
     if not sys.platform.startswith("linux"):
@@ -49,11 +58,7 @@ def main() -> int:
     missing = missing_packages(window="--window" in sys.argv[1:])
     if not missing:
         return 0
-    print(
-        f"Qt needs system packages that are not installed: {' '.join(missing)} (Debian and Ubuntu names; "
-        f"for example: sudo apt-get install {' '.join(missing)}).",
-        file=sys.stderr,
-    )
+    print(sentence(missing), file=sys.stderr)
     return 1
 
 

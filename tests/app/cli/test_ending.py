@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -161,7 +162,7 @@ def test_without_a_display_the_window_says_so(tmp_path: Path, environment: dict[
         assert err.count("\n") == 1
 
 
-def test_a_display_that_answers_or_was_chosen_is_taken(tmp_path: Path) -> None:
+def test_a_display_that_answers_or_was_chosen_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     check_display({"QT_QPA_PLATFORM": "offscreen"}, ("record",), "linux")
     check_display({}, ("record",), "darwin")
     check_display({}, ("record",), "win32")
@@ -171,4 +172,30 @@ def test_a_display_that_answers_or_was_chosen_is_taken(tmp_path: Path) -> None:
         with pytest.raises(InputError, match="does not answer"):
             check_display({"WAYLAND_DISPLAY": "wayland-0", "XDG_RUNTIME_DIR": str(tmp_path)}, ("record",), "linux")
         server.listen()
+        monkeypatch.setattr("app.display.TIMEOUT_S", 0.1)
+        with pytest.raises(InputError, match="does not answer"):  # it takes connections, and says nothing
+            check_display({"WAYLAND_DISPLAY": "wayland-0", "XDG_RUNTIME_DIR": str(tmp_path)}, ("record",), "linux")
+        server.accept()[0].close()
+        monkeypatch.setattr("app.display.TIMEOUT_S", WAIT_S)
+
+        def answer() -> None:
+            one, _ = server.accept()
+            with one:
+                one.sendall(one.recv(100))
+
+        answering = threading.Thread(target=answer)
+        answering.start()
         check_display({"WAYLAND_DISPLAY": "wayland-0", "XDG_RUNTIME_DIR": str(tmp_path)}, ("record",), "linux")
+        answering.join()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="platforms have other names elsewhere")
+@pytest.mark.parametrize("more", [{"QT_QPA_PLATFORM": "nonsense"}, {"DISPLAY": "nowhere.invalid:0"}, {"DISPLAY": "x"}])
+def test_what_qt_gives_up_at_is_a_sentence_and_no_crash(
+    tmp_path: Path, environment: dict[str, str], more: dict[str, str]
+) -> None:
+    bare = {k: v for k, v in environment.items() if k not in ("QT_QPA_PLATFORM", "DISPLAY", "WAYLAND_DISPLAY")}
+    out, err = (process := start((), tmp_path, {**bare, **more})).communicate(timeout=WAIT_S)
+    assert (process.returncode, out) == (2, "")
+    (sentence,) = err.splitlines()
+    assert sentence.startswith("decodescope: Qt ")  # that it cannot open a window there, or what is not installed
