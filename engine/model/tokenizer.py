@@ -47,7 +47,7 @@ class Tokenizer:
 
     def count(self, text: str) -> int:
         """How many tokens a text has, without those that a checkpoint puts around it."""
-        return len(self.fast.encode(text, add_special_tokens=False).ids)
+        return len(self.fast.encode(text, add_special_tokens=False))
 
     def decode(self, ids: list[int]) -> str:
         """The text of token ids, special tokens left out."""
