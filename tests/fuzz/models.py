@@ -32,7 +32,7 @@ PROMPTS: Final = (
 )  # fmt: skip
 OPTIONS: Final = (
     (), (), (), ("--kv", "paged"), ("--kv", "none"), ("--temperature", "1"), ("--speculate", "ngram"), ("--detail", "layer"),
-    ("--attention-layer", "0"), ("--dtype", "bfloat16"), ("--stop", "t7"),
+    ("--attention-layer", "0"), ("--dtype", "float32"), ("--stop", "t7"),
 )  # fmt: skip
 
 Change = Callable[[random.Random, Path], str]
