@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from engine.plain_text import quoted
 from engine.session.checking_facts import MOST_HEADS, MOST_LAYERS, check_facts, check_params
 from engine.session.columns import Columns
+from engine.session.phases import MOST_US
+from engine.session.reader import MOST_LOGPROB
 from engine.session.store import Request, Session
 
 LARGE: Final = 2**50
@@ -31,6 +33,8 @@ MOST_SLOTS: Final = 2**16
 """Rows of a batch; the switch `max_batch` goes up to 4096."""
 MOST_BLOCKS: Final = 2**22
 """Blocks of a paged cache: 64 million positions in blocks of 16."""
+MOST_NATS: Final = 1e6
+"""Above the logarithm of any vocabulary."""
 WORK: Final = ("first", "new_from", "end", "rejected", "reused")
 
 
@@ -73,8 +77,7 @@ def _check_steps(session: Session) -> None:
     _require(bool((steps["end_ns"] >= steps["start_ns"]).all()), "a step ends before it starts")
     for name in ("start_ns", "end_ns"):
         _require(_ascending(steps[name]), "steps are not in the order of their times")
-    durations = steps["end_ns"] - steps["start_ns"]
-    _summable("the times of all steps", durations)
+    _summable("the time of all steps", steps["end_ns"] - steps["start_ns"])
     _within("steps.device_ns", steps["device_ns"], -1, LARGEST)
     _summable("steps.device_ns", steps["device_ns"])
     for name in ("computed", "new", "recomputed", "padding", "rejected", "reused"):
@@ -90,8 +93,9 @@ def _check_steps(session: Session) -> None:
         _summable(f"steps.{name}", steps[name])
     for name in ("flops", "bytes_moved"):
         _count(steps, "steps", name, LARGEST)
-    us = session.phases["us"]
-    _require(bool(np.isfinite(us).all()), "steps.phases holds what is no number")
+    us = session.phases["us"]  # NaN is neither
+    known = float(us.min(initial=0)) >= -MOST_US and float(us.max(initial=0)) <= MOST_US
+    _require(known, "steps.phases holds what is no time")
 
 
 def _check_tokens(session: Session) -> None:
@@ -101,6 +105,9 @@ def _check_tokens(session: Session) -> None:
     _within("tokens.position", tokens["position"], 0, COUNT)
     _within("tokens.token_id", tokens["token_id"], 0, COUNT)
     _within("tokens.emitted_ns", tokens["emitted_ns"], 0, LARGEST)
+    # NaN where they are not known, or the model itself gave it.
+    _require(not (tokens["logprob"] > MOST_LOGPROB).any(), "tokens.logprob holds what is no logarithm of a probability")
+    _require(not (np.abs(tokens["entropy"]) > MOST_NATS).any(), "tokens.entropy holds what is no entropy")
 
 
 def _check_work(session: Session) -> None:
@@ -175,7 +182,8 @@ def _count(rows: Columns, table: str, name: str, most: int) -> None:
 
 def _summable(name: str, values: NDArray[np.int64]) -> None:
     """Raise ValueError where the sum has more than 64 bits."""
-    _require(float(values.sum(dtype=np.float64)) < float(LARGEST), f"{name} is too large in all")
+    if int(values.max(initial=0)) * len(values) >= LARGEST:
+        _require(float(values.sum(dtype=np.float64)) < float(LARGEST), f"{name} is too large in all")
 
 
 def _ascending(values: NDArray[np.int64]) -> bool:

@@ -58,14 +58,27 @@ class Pauses:
 
 
 def pauses_of(session: Session) -> Pauses:
-    """The pauses of a session, by its marks; steps that ran one by one within them cut them into pieces."""
+    """The pauses of a session, by its marks; steps that ran one by one within them cut them into pieces.
+
+    Every request and gap asks for them, so that they are kept until there are more marks or steps.
+    """
+    seen = (len(session.marks), len(session.steps))
+    kept: tuple[tuple[int, int], Pauses] | None = session.kept.get("pauses")
+    if kept is None or kept[0] != seen:
+        kept = session.kept["pauses"] = (seen, _pauses(session))
+    return kept[1]
+
+
+def _pauses(session: Session) -> Pauses:
     pieces: list[tuple[int, int, str]] = []
     held: tuple[int, str] | None = None
+    ended_ns = 0
     for mark in list(session.marks):
         if mark.kind == PAUSE and held is None:
-            held = (mark.t_ns, mark.label)
+            held = (max(mark.t_ns, ended_ns), mark.label)  # a clock goes on; marks of a damaged file may not
         elif mark.kind == RESUME and held is not None:
-            pieces += _between_steps(session, held[0], mark.t_ns, held[1])
+            ended_ns = max(mark.t_ns, held[0])
+            pieces += _between_steps(session, held[0], ended_ns, held[1])
             held = None
     if held is not None:
         pieces += _between_steps(session, held[0], NEVER_NS, held[1])

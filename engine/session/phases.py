@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.session.schema import PHASES
+
+MOST_US: Final = 1e15
+"""Above any step's time, some thirty years."""
 
 
 def phase_totals(blobs: Sequence[bytes]) -> NDArray[np.float32]:

@@ -23,6 +23,7 @@ from engine.session.connecting import check_tables, connect, honest_bytes
 from engine.session.pack_index import BROKEN, FIRST, PackAt, agreeing_packs
 from engine.session.packs import PACKED, Column, columns_of, unpack
 from engine.session.patience import EndlessError, GivenUpError, Patience, Watch
+from engine.session.phases import MOST_US
 from engine.session.schema import PHASES
 from engine.session.tables import CREATE, MIGRATIONS, VERSION
 from engine.session.writer import HEADER_BYTES, is_session
@@ -44,6 +45,8 @@ BYTES_AT_ONCE: Final = 256 * 2**20
 MAP_INDEX: Final = next(statement for statement in CREATE if "INDEX attention_map" in statement)
 VALUE_BYTES: Final = 2**18
 """What a value of a table that is kept in packs has at most: times by phase of 4096 layers."""
+MOST_LOGPROB: Final = 1.0
+"""A probability is at most 1, and a little rounding."""
 MOST_COLUMNS: Final = 32
 """As many as a table has, or more."""
 LEAST_GIVEN: Final = 2**20
@@ -226,8 +229,8 @@ class SessionFile:
         if not rows:
             return None
         phases, kv = self._blob(rows[0][0], PHASES_ROW_BYTES), self._blob(rows[0][1], KV_ROW_BYTES)
-        if not np.isfinite(np.frombuffer(phases, np.float32)).all():
-            raise self.damaged(ValueError(f"the phases of step {step_id} hold what is no number"))
+        if not (np.abs(np.frombuffer(phases, np.float32)) <= MOST_US).all():
+            raise self.damaged(ValueError(f"the phases of step {step_id} hold what is no time"))
         layers = (max(0, len(phases) // PHASES_ROW_BYTES - 1), len(kv) // KV_ROW_BYTES)
         if self.layers and any(one not in (0, self.layers) for one in layers):
             raise self.damaged(ValueError(f"step {step_id} has not the layers of the model"))
@@ -248,7 +251,10 @@ class SessionFile:
 
     def alternatives(self, token_id: int) -> bytes:
         rows = self.query("SELECT alternatives FROM tokens WHERE id = ?", (token_id,))
-        return self._blob(rows[0][0], ALTERNATIVE_BYTES) if rows else b""
+        blob = self._blob(rows[0][0], ALTERNATIVE_BYTES) if rows else b""
+        if (np.frombuffer(blob[len(blob) // 2 :], np.float32) > MOST_LOGPROB).any():
+            raise self.damaged(ValueError(f"the alternatives of token {token_id} are no logarithms of probabilities"))
+        return blob
 
     def _blob(self, value: Any, item_bytes: int) -> bytes:
         """A blob as it stands in the file, once it is one, of whole items."""

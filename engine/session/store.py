@@ -136,6 +136,8 @@ class Session:
         )
         self.marks: list[Mark] = []
         self.dropped = {"attention_rows": 0, "layer_rows": 0}
+        self.kept: dict[str, Any] = {}
+        """What is computed from the session and asked for often, by its name: replaced as a whole, never changed."""
         self.revision = 0
         """Grows with every batch applied; a reader that saw this number has nothing to redraw."""
         self._step_blobs: OrderedDict[int, tuple[bytes, bytes]] = OrderedDict()

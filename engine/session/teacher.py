@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from engine.session.metrics import TEACHER, step_slice, utilisation_of
 from engine.session.store import Session
 
-_SPAN: Final = r"\d{1,9}(?:–\d{1,9})?"
+_SPAN: Final = r"\d{1,9}(?!\d)(?:–\d{1,9}(?!\d))?"
 TEACHER_MARK: Final = re.compile(
     rf"request (\d{{1,9}}): (\d{{1,9}}) of (\d{{1,9}}) tokens agree(?:, not ({_SPAN}(?: {_SPAN})*))?", re.ASCII
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 from pathlib import Path
@@ -135,3 +136,60 @@ def test_a_companion_that_is_a_link_is_neither_read_nor_written(whole: Path, tmp
     with pytest.raises(SessionFileError, match="no ordinary file"):
         open_session(path)
     assert other.read_text() == "precious"
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "x.dscope"
+    os.mkfifo(path)
+    with pytest.raises(SessionFileError, match="no ordinary file"):
+        open_session(path)
+
+
+def test_a_pipe_beside_a_session_is_not_waited_for(whole: Path, tmp_path: Path) -> None:
+    path = tmp_path / "x.dscope"
+    shutil.copy(whole, path)
+    os.mkfifo(f"{path}-journal")
+    with pytest.raises(SessionFileError, match="no ordinary file"):
+        open_session(path)
+
+
+def test_a_page_that_hands_itself_out_again_and_again_ends(tmp_path: Path) -> None:
+    """Ten pages that each name the next one four hundred times make a table of 400 to the power of ten pages."""
+    path = tmp_path / "x.dscope"
+    with SessionWriter(path) as writer:
+        for batch in synthetic_events(1000, layers=1, attention_rows=0, alternatives=1):
+            writer.append(batch)
+    db = sqlite3.connect(path)
+    (root,) = db.execute("SELECT rootpage FROM sqlite_master WHERE name = 'tokens'").fetchone()
+    (page_bytes,) = db.execute("PRAGMA page_size").fetchone()
+    db.close()
+    content = bytearray(path.read_bytes())
+    pages = [content[at : at + page_bytes] for at in range(0, len(content), page_bytes)]
+    assert pages[root - 1][0] == 5  # an inner page of a table
+
+    def inner(child: int, cells: int = 400) -> bytes:
+        """A page with so many cells, all with the same child and rising keys."""
+        made = bytearray(page_bytes)
+        where = page_bytes
+        places = []
+        for key in range(1, cells + 1):
+            cell = child.to_bytes(4, "big") + bytes((0x80 | key >> 7, key & 0x7F))
+            where -= len(cell)
+            made[where : where + len(cell)] = cell
+            places.append(where)
+        made[0:1] = b"\x05"
+        made[3:5], made[5:7], made[8:12] = cells.to_bytes(2, "big"), where.to_bytes(2, "big"), child.to_bytes(4, "big")
+        for index, place in enumerate(places):
+            made[12 + 2 * index : 14 + 2 * index] = place.to_bytes(2, "big")
+        return bytes(made)
+
+    below = int.from_bytes(pages[root - 1][int.from_bytes(pages[root - 1][12:14], "big") :][:4], "big")
+    free = list(range(len(pages) + 1, len(pages) + 9))
+    made = [inner(below if index == len(free) - 1 else free[index + 1]) for index in range(len(free))]
+    pages[root - 1] = bytearray(inner(free[0]))
+    head = bytearray(pages[0])
+    head[28:32] = (len(pages) + len(free)).to_bytes(4, "big")
+    pages[0] = head
+    path.write_bytes(b"".join(bytes(page) for page in pages) + b"".join(made))
+    with pytest.raises(SessionFileError, match="damaged or cut short"):
+        open_session(path)
