@@ -82,12 +82,10 @@ class SlotTotals:
         step, request, slot = step[inside] - self.n, request[inside], slot[inside]
         width = int(slot.max(initial=0)) + 1
         key = step * width + slot
-        served = np.zeros((n - self.n) * width, bool)
-        touched = served.copy()
-        touched[key] = True
-        served[key[request >= 0]] = True
-        shape = (n - self.n, width)
-        useful, computed = served.reshape(shape).sum(axis=1), touched.reshape(shape).sum(axis=1)
+        # As many numbers as there are rows, whatever slots they name.
+        useful, computed = (
+            np.bincount(np.unique(chosen) // width, minlength=n - self.n) for chosen in (key[request >= 0], key)
+        )
         lanes = np.zeros(n - self.n, np.int64)
         np.maximum.at(lanes, step, slot + 1)
         rows = {"steps": generating.astype(np.int64), "useful": useful, "padding": computed - useful}
