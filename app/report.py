@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from app.cli.table import figures
 from app.panels.models import before_after, summary
+from app.units import count, cut, name_of
 from engine.export.report import Picture, Report, Table
 from engine.session.before_after import before_after as pairs_of
 from engine.session.metrics import summarise
@@ -43,5 +44,7 @@ def make_report(session: Session, pictures: Sequence[Picture]) -> Report:
     for request in found.requests[:TEXTS]:
         prompt = session.requests[request.id].prompt
         text = request.text if len(request.text) <= TEXT_LIMIT else request.text[:TEXT_LIMIT] + " …"
-        texts.append((f"Request {request.id}: {prompt}", text))
-    return Report(f"DecodeScope report: {found.model or 'session'}", figures(found), tables, texts, pictures)
+        texts.append((f"Request {request.id}: {cut(prompt)}", text))
+    if len(found.requests) > TEXTS:
+        texts.append(("And more", f"{count(len(found.requests) - TEXTS)} more requests are in the session."))
+    return Report(f"DecodeScope report: {name_of(found.model) or 'session'}", figures(found), tables, texts, pictures)

@@ -9,7 +9,7 @@ from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtWidgets import QLabel, QProgressBar, QStatusBar, QToolButton, QWidget
 
 from app.theme import CAPTION_SCALE, GRID, ROW_GAP, theme, ui_font
-from app.units import count, percent, rate
+from app.units import count, name_of, percent, rate
 from app.widgets.elided_label import ElidedLabel
 from app.widgets.plain import PlainLabel, plain
 from engine.session.metrics import tokens_per_s
@@ -103,8 +103,8 @@ class StatusBar(QStatusBar):
         device = session.meta.get("device_name") or session.meta.get("device", "")
         dtype, threads = session.meta.get("dtype", ""), session.meta.get("threads", "")
         cpu = session.meta.get("device", "").startswith("cpu")
-        words = self.tr("1 thread") if threads == "1" else self.tr("{} threads").format(threads)
-        parts = [device, dtype, words if cpu and threads else ""]
+        words = self.tr("1 thread") if threads == "1" else self.tr("{} threads").format(name_of(threads))
+        parts = [name_of(device), name_of(dtype), words if cpu and threads else ""]
         self._device.setText(" · ".join(part for part in parts if part))
         dropped = sum(session.dropped.values())
         words = self.tr("{} rows dropped") if dropped else self.tr("nothing dropped")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Final
 
 from engine.export.readable import xml_text
 
@@ -11,6 +12,12 @@ NOT_APPLICABLE = "—"
 
 MEASURED, DERIVED, PREDICTED = "●", "ƒ", "~"
 """The provenance marks: a clock or a counter, arithmetic on measured counts and shapes, a formula."""
+
+MOST_SHOWN: Final = 1000
+"""Characters of a text in a label; what is longer cannot be read there, but takes seconds to measure and to draw."""
+MOST_OF_NAME: Final = 80
+"""Characters of a name that stands beside others: of a device, a kernel, a level of memory."""
+MOST_OF_TOKEN: Final = 200
 
 _TIME_STEPS = ((1e-9, "ns"), (1e-6, "µs"), (1e-3, "ms"), (1.0, "s"))
 _MEMORY_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
@@ -81,4 +88,17 @@ def count(value: int | None) -> str:
 
 def visible_token(text: str) -> str:
     """A token with its white space drawn: · for a space, ↵ for a newline, → for a tab, ␛ for another control."""
-    return xml_text(text.replace(" ", "·").replace("\n", "↵").replace("\t", "→"))
+    return xml_text(cut(text, MOST_OF_TOKEN).replace(" ", "·").replace("\n", "↵").replace("\t", "→"))
+
+
+def cut(text: str, most: int = MOST_SHOWN) -> str:
+    """The text in at most so many characters, with an ellipsis where it goes on; `info --json` and CSV have all of it.
+
+    Whatever a file says passes through here before it is measured or drawn, so that no text makes that slow.
+    """
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def name_of(text: str) -> str:
+    """A name from a file, as it may stand in a line beside figures: one line, and not long."""
+    return xml_text(" ".join(cut(text, MOST_OF_NAME).split("\n")))

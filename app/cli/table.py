@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
-from app.units import NOT_APPLICABLE, count, memory, percent, rate, seconds
+from app.units import MOST_OF_NAME, NOT_APPLICABLE, count, memory, percent, rate, seconds
+from engine.plain_text import plain
 from engine.session.metrics import Summary
 
 SUMMARY_TEXT_LIMIT = 400
+MOST_TEXTS: Final = 200
+"""Requests whose texts are printed in the table."""
+MOST_NAMED: Final = 8
+"""Names of one kind in a line of the table."""
 
 
 def columns(rows: Iterable[Sequence[str]], gap: int = 2) -> str:
@@ -26,8 +32,8 @@ def figures(summary: Summary) -> list[tuple[str, str]]:
     positions, kv, speculation, itl = summary.positions, summary.kv, summary.speculation, summary.itl_s
     first = summary.requests[0] if summary.requests else None
     rows = [
-        ("model", summary.model),
-        ("device", summary.device),
+        ("model", plain(summary.model, MOST_OF_NAME)),
+        ("device", plain(summary.device, MOST_OF_NAME)),
         ("tokens", count(summary.tokens)),
         ("steps", count(summary.steps)),
         ("wall time", seconds(summary.wall_s)),
@@ -69,7 +75,8 @@ def figures(summary: Summary) -> list[tuple[str, str]]:
     for group, value in summary.groups_s.items():
         share = percent(value / total) if total else NOT_APPLICABLE
         rows.append((f"time: {group}", f"{seconds(value)} ({share})"))
-    rows.append(("attention kernels", ", ".join(f"{k} ×{n}" for k, n in summary.attention_kernels.items())))
+    kernels = [f"{plain(name, MOST_OF_NAME)} ×{n}" for name, n in summary.attention_kernels.items()]
+    rows.append(("attention kernels", listed(kernels, "kernels", ", ")))
     if set(summary.launches) - {"eager"}:
         rows.append(("launched", ", ".join(f"{how} ×{n}" for how, n in summary.launches.items())))
     if any(summary.dropped.values()):
@@ -82,10 +89,19 @@ def figures(summary: Summary) -> list[tuple[str, str]]:
 def texts(summary: Summary) -> str:
     """What each request generated, shortened where it is long."""
     lines = []
-    for request in summary.requests:
+    for request in summary.requests[:MOST_TEXTS]:
         text = request.text if len(request.text) <= SUMMARY_TEXT_LIMIT else request.text[:SUMMARY_TEXT_LIMIT] + " …"
-        lines.append(f"[{request.id}] {text!r} ({request.finish_reason or 'unfinished'})")
+        reason = plain(request.finish_reason or "unfinished", MOST_OF_NAME)
+        lines.append(f"[{request.id}] {text!r} ({reason})")
+    if (left_out := len(summary.requests) - MOST_TEXTS) > 0:
+        lines.append(f"and {count(left_out)} more requests (info --json has all)")
     return "\n".join(lines)
+
+
+def listed(names: Sequence[str], of: str, between: str) -> str:
+    """The first of these, and how many more there are."""
+    shown = between.join(names[:MOST_NAMED])
+    return shown if len(names) <= MOST_NAMED else f"{shown} and {count(len(names) - MOST_NAMED)} more {of}"
 
 
 def summary_text(summary: Summary) -> str:

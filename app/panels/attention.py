@@ -22,7 +22,7 @@ from app.panels.attention_heads import HeadGrid, HeadsBesideMap
 from app.panels.attention_map import AttentionMap
 from app.panels.base import Panel, PanelContext
 from app.panels.models.attention_feed import AttentionFeed
-from app.panels.models.head_maps import HeadMaps
+from app.panels.models.head_maps import MOST_HEADS, HeadMaps
 from app.panels.models.request_text import RequestText
 from app.selection import Selected
 from app.theme import GRID, PANEL_PADDING, ROW_GAP
@@ -43,6 +43,8 @@ NARROW: Final = 680
 """Width under which the line beside the controls is dropped; the header says the same."""
 CLAMPS: Final = (100.0, 99.9, 99.0, 95.0, 90.0)
 """Percentiles of the map that the last colour may stand for; 100 is a probability of 1."""
+MOST_LAYERS: Final = 10_000
+"""The last layer that can be chosen, whatever a file says of its model."""
 HEADS_AT_ONCE_S: Final = 0.008
 HEADS_PAUSE_MS: Final = 20
 """A long recording's heads are read for so long at a time, with such pauses."""
@@ -257,10 +259,10 @@ class AttentionPanel(Panel):
 
     def _fill_pickers(self) -> None:
         config = self.session.model_config if self.session is not None else {}
-        heads = int(config.get("heads", 0))
+        heads = min(int(config.get("heads", 0)), MOST_HEADS)
         self.layer_picker.blockSignals(True)
         self.head_picker.blockSignals(True)
-        self.layer_picker.setMaximum(max(0, int(config.get("layers", 0)) - 1))
+        self.layer_picker.setMaximum(min(max(0, int(config.get("layers", 0)) - 1), MOST_LAYERS))
         self.head_picker.clear()
         self.head_picker.addItem(self.tr("mean"))
         self.head_picker.addItems([str(head) for head in range(heads)])

@@ -101,23 +101,32 @@ class HeadGrid(QWidget):
     def columns(self) -> int:
         """How many heads stand in a row, so that the maps are as large as can be."""
         n, top = max(1, len(self.heads)), self.title_box().bottom()
-        return max(range(1, n + 1), key=lambda c: self._side(c, -(-n // c), top))
+        line = self._line()
+        return max(range(1, n + 1), key=lambda c: self._side(c, -(-n // c), top, line))
 
-    def _side(self, columns: int, rows: int, top: float) -> float:
-        return min(self.width() / columns - 2 * GRID, (self.height() - top) / rows - self._line() - 2 * GRID)
+    def _side(self, columns: int, rows: int, top: float, line: float) -> float:
+        return min(self.width() / columns - 2 * GRID, (self.height() - top) / rows - line - 2 * GRID)
 
     def map_box(self, head: int) -> QRectF:
         """Where a head's map is drawn."""
-        place, columns, line, top = self.heads.index(head), self.columns(), self._line(), self.title_box().bottom()
-        rows = -(-len(self.heads) // columns)
-        side = max(8.0, self._side(columns, rows, top))
-        row, column = divmod(place, columns)
-        return QRectF(column * (side + 2 * GRID) + GRID, top + row * (side + line + 2 * GRID) + line, side, side)
+        return self._boxes()[head]
+
+    def _boxes(self) -> dict[int, QRectF]:
+        """Where the map of every head is drawn."""
+        heads, columns, line, top = self.heads, self.columns(), self._line(), self.title_box().bottom()
+        side = max(8.0, self._side(columns, -(-len(heads) // columns), top, line))
+        boxes = {}
+        for place, head in enumerate(heads):
+            row, column = divmod(place, columns)
+            left, upper = column * (side + 2 * GRID) + GRID, top + row * (side + line + 2 * GRID) + line
+            boxes[head] = QRectF(left, upper, side, side)
+        return boxes
 
     def head_at(self, x: float, y: float) -> int | None:
         """The head at a place."""
         line = self._line()
-        return next((h for h in self.heads if self.map_box(h).adjusted(-GRID, -line, GRID, GRID).contains(x, y)), None)
+        boxes = self._boxes().items()
+        return next((head for head, box in boxes if box.adjusted(-GRID, -line, GRID, GRID).contains(x, y)), None)
 
     # --- drawing ----------------------------------------------------------------------------------------------------
 
@@ -138,8 +147,7 @@ class HeadGrid(QWidget):
             return
         painter.drawText(self.title_box(), TITLE_FLAGS, self.title())
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, False)
-        for head in self.heads:
-            box = self.map_box(head)
+        for head, box in self._boxes().items():
             if head in self._images:
                 painter.drawImage(box, self._images[head])
             else:
@@ -170,6 +178,8 @@ class HeadGrid(QWidget):
         factor = max((one.grid.factor for one in self.maps.heads.values()), default=1) if self.maps is not None else 1
         if factor > 1:
             parts.append(self.tr("pooled {n} × {n}").format(n=factor))
+        if self.maps is not None and self.maps.left_out:
+            parts.append(self.tr("and {} more heads").format(count(self.maps.left_out)))
         return " · ".join(parts)
 
     def entropy(self, head: int) -> float | None:

@@ -18,7 +18,7 @@ from app.panels.models.batch import preset_runs, shown_parts
 from app.selection import Look, Selected
 from app.suite import Suite
 from app.theme import PANEL_PADDING, ROW_GAP
-from app.units import DERIVED, MEASURED, count, percent
+from app.units import DERIVED, MEASURED, count, name_of, percent
 from app.widgets.plain import plain
 from app.widgets.themed_label import ThemedLabel
 from engine.session.slot_runs import IDLE, PADDING, SlotRuns, waiting_requests
@@ -110,8 +110,8 @@ class BatchPanel(Panel):
             found = self.totals.between(part.first, part.last)
             texts.append(
                 self.tr("{policy}: {useful} of {computed} slot-steps useful {mark}, {share} wasted {derived}").format(
-                    policy=part.batching, useful=count(found.useful), computed=count(found.computed), mark=MEASURED,
-                    share=percent(found.waste), derived=DERIVED,
+                    policy=name_of(part.batching), useful=count(found.useful), computed=count(found.computed),
+                    mark=MEASURED, share=percent(found.waste), derived=DERIVED,
                 )
             )  # fmt: skip
         return " · ".join(texts)
@@ -147,7 +147,7 @@ class BatchPanel(Panel):
         header = ["slot", "first_step", "last_step", "owner"]
         found: list[tuple[object, ...]] = []
         for part in self.parts():
-            for slot in range(self.runs.lanes if self.runs is not None else 0):
+            for slot in self.runs.slots if self.runs is not None else ():
                 assert self.runs is not None
                 lane = self.runs.lane(slot)
                 inside = np.flatnonzero((lane.end > part.first) & (lane.start <= part.last))
@@ -183,7 +183,7 @@ class BatchPanel(Panel):
         assert self.totals is not None
         assert self.runs is not None
         title = self.tr("{policy}, steps {first}–{last}").format(
-            policy=part.batching, first=count(part.first), last=count(part.last)
+            policy=name_of(part.batching), first=count(part.first), last=count(part.last)
         )
         waiting = self.session.steps["waiting"][part.first : part.last + 1]
         return Shown(self.runs, part, self.totals.between(part.first, part.last), waiting, title)

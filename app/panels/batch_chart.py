@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ from app.units import DERIVED, MEASURED, count, percent
 from app.widgets.line_chart import GUTTER
 from app.widgets.pixels import argb, blend, image
 from app.widgets.plain import plain
-from engine.session.slot_runs import IDLE, PADDING, SlotRuns
+from engine.session.slot_runs import IDLE, NOTHING, PADDING, SlotRuns
 from engine.session.slots import BatchPart, SlotFigures
 
 STRIP: Final = 2 * GRID
@@ -38,6 +39,8 @@ QUEUE: Final = 6 * GRID
 """Height of the queue's own lane."""
 LANE_LEAST: Final = 3
 """Pixels under which a lane is not drawn alone: several share the height of one."""
+MOST_IN_A_ROW: Final = 16
+"""Lanes that are read for a row of pixels that many share; of more, every so many-th stands for those beside it."""
 CELL: Final = 8.0
 """Pixels a step from which steps are parted by a line."""
 DIMMED: Final = 0.35
@@ -254,10 +257,12 @@ class SlotChart(QWidget):
         pixels = np.full((height, width), argb(colours.panel), np.uint32)
         hatch: NDArray[np.uint32] | None = None
         rows = min(self.lanes, max(1, int(height / (LANE_LEAST * ratio))))
+        used = self.shown.runs.slots
         bounds = np.arange(rows + 1) * height // rows
         for row in range(rows):
-            slots = range(row * self.lanes // rows, (row + 1) * self.lanes // rows)
-            useful, padding, owner = self._lane_row(slots, edges)
+            lanes = range(row * self.lanes // rows, (row + 1) * self.lanes // rows)
+            slots = used[bisect_left(used, lanes.start) : bisect_left(used, lanes.stop)]
+            useful, padding, owner = self._lane_row(slots, len(lanes), edges)
             useful, padding = useful * inside, padding * inside
             top, bottom = int(bounds[row]), int(bounds[row + 1])
             gap = round(ratio) if bottom - top >= 3 * GRID * ratio else 0
@@ -281,16 +286,20 @@ class SlotChart(QWidget):
         return pixels
 
     def _lane_row(
-        self, slots: range, edges: NDArray[np.float64]
+        self, slots: list[int], lanes: int, edges: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
-        """Shares and owner of one row of the picture: one lane, or the mean of those that share the row."""
+        """Shares and owner of one row of the picture: one lane, or the mean of those that share the row, of which
+        `slots` were ever used.
+        """
         assert self.shown is not None
-        useful, padding, owner = lane_columns(self.shown.runs.lane(slots[0]), edges)
-        for slot in slots[1:]:
+        useful, padding, owner = lane_columns(NOTHING, edges)
+        drawn = slots[:: -(-len(slots) // MOST_IN_A_ROW)] if slots else []
+        for slot in drawn:
             more = lane_columns(self.shown.runs.lane(slot), edges)
             useful, padding = useful + more[0], padding + more[1]
             owner = np.where(owner == IDLE, more[2], owner)
-        return useful / len(slots), padding / len(slots), owner
+        share = len(slots) / max(len(drawn), 1) / lanes
+        return useful * share, padding * share, owner
 
     def _owner_colours(self, owner: NDArray[np.int64], colours: Theme) -> NDArray[np.uint32]:
         strong = [argb(colour) for colour in colours.requests]

@@ -13,7 +13,7 @@ from app.panels.models.attention_feed import AttentionFeed
 from app.panels.models.request_text import RequestText
 from app.selection import Selected
 from app.theme import CAPTION_SCALE, GRID, GROUP_GAP, PANEL_PADDING, ROW_GAP, TITLE_SCALE, theme
-from app.units import DERIVED, MEASURED, NOT_APPLICABLE, count, percent, seconds, significant, visible_token
+from app.units import DERIVED, MEASURED, NOT_APPLICABLE, count, name_of, percent, seconds, significant, visible_token
 from app.widgets.bar_list import Bar, BarList
 from app.widgets.plain import plain
 from app.widgets.themed_label import ThemedLabel
@@ -251,7 +251,7 @@ class InspectorPanel(Panel):
                 kind=facts.step_kind,
                 time=seconds(facts.step_s),
                 gap=seconds(facts.gap_s),
-                kernel=facts.kernel or NOT_APPLICABLE,
+                kernel=name_of(facts.kernel) or NOT_APPLICABLE,
             ),
             "request": self._request_line(facts.request),
         }
@@ -269,7 +269,7 @@ class InspectorPanel(Panel):
             prompt=count(request.prompt_tokens),
             out=count(len(request.token_rows)),
             ttft=NOT_APPLICABLE if first_ns is None else seconds((first_ns - request.arrived_ns) / 1e9),
-            state=request.finish_reason or self.tr("running"),
+            state=name_of(request.finish_reason or "") or self.tr("running"),
         )
 
     def _source(self, source: str) -> str:

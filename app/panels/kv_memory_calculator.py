@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QLabel, QSpinBox, QWidg
 
 from app.panels.models.kv_memory import ITEMSIZES, LLAMA_7B, LLAMA_7B_PARAMETERS, LLAMA_7B_POSITIONS, KvShape
 from app.theme import CAPTION_SCALE, GRID, PANEL_PADDING, ui_font
-from app.units import PREDICTED, count, memory
+from app.units import PREDICTED, count, memory, name_of
 from app.widgets.flow_row import FlowRow
 from app.widgets.labelled import labelled
 from app.widgets.plain import PlainLabel, plain
@@ -132,7 +132,7 @@ class KvCalculator(FlowRow):
             self.preset.insertItem(1, self.tr("current model"), CURRENT)
         if self.preset.currentData() == CURRENT:
             self._fill(*self._current, None)
-        self.preset.setItemText(self.preset.findData(CURRENT), self.tr("current: {}").format(name))
+        self.preset.setItemText(self.preset.findData(CURRENT), self.tr("current: {}").format(name_of(name)))
 
     def withdraw_current(self) -> None:
         """There is no session whose model could be offered."""

@@ -13,7 +13,7 @@ from app.panels.base import Panel, PanelContext
 from app.panels.models.roofline import RooflineModel, chart_limits, chosen_kind, levels_shown
 from app.selection import Selected
 from app.theme import PANEL_PADDING, ROW_GAP, theme
-from app.units import DERIVED, MEASURED, NOT_APPLICABLE, PREDICTED, memory, rate, seconds, significant
+from app.units import DERIVED, MEASURED, NOT_APPLICABLE, PREDICTED, memory, name_of, rate, seconds, significant
 from app.widgets.figure_table import Cell, FigureTable
 from app.widgets.plain import PlainLabel, plain
 from app.widgets.roofline_chart import Ceiling, Dot, RooflineChart
@@ -183,7 +183,7 @@ class RooflinePanel(Panel):
                 Ceiling(
                     roof.flops_per_s, roof.bytes_per_s,
                     self.tr("compute, {dtype}: {rate} {mark}").format(
-                        dtype=roof.dtype, rate=rate(roof.flops_per_s, "FLOP/s"), mark=MEASURED
+                        dtype=name_of(roof.dtype), rate=rate(roof.flops_per_s, "FLOP/s"), mark=MEASURED
                     ),
                     self.tr("memory: {rate} {mark}").format(rate=rate(roof.bytes_per_s, "B/s"), mark=MEASURED),
                 )
@@ -229,8 +229,8 @@ class RooflinePanel(Panel):
         """A level of memory as a person reads it."""
         cache, _, beyond = level.partition(" and ")
         if beyond:
-            return self.tr("{cache} and memory").format(cache=cache)
-        return self.tr("memory") if level == MEMORY else level
+            return self.tr("{cache} and memory").format(cache=name_of(cache))
+        return self.tr("memory") if level == MEMORY else name_of(level)
 
     def bound_name(self, point: Point, roof: Roof) -> str:
         """What limits a point, as a person reads it."""

@@ -14,7 +14,7 @@ from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen
 from app.panels.models.ticks import round_ticks
 from app.panels.models.timeline import BAND_OF, BANDS, Axis, TimelineModel
 from app.theme import CAPTION_SCALE, GRID, Theme, ui_font
-from app.units import percent, seconds
+from app.units import MOST_OF_TOKEN, cut, name_of, percent, seconds
 from app.widgets.pixels import blend, image, stacked_columns
 from engine.session.schema import PHASES
 
@@ -22,6 +22,8 @@ CELL_PIXELS: Final = 3.0
 """Mean width of a step from which its tokens and its bar are drawn one by one."""
 PHASE_PIXELS: Final = 28.0
 """Mean width of the steps in view from which their phases are laid side by side; narrower ones are stacked."""
+MOST_NAMED: Final = 12
+"""Marks in one place that are named there."""
 GAP_PIXELS: Final = 48.0
 """Width of an idle gap from which its length is written into it."""
 
@@ -256,6 +258,7 @@ def draw_marks(painter: QPainter, scene: Scene, row: QRectF, bottom: float) -> N
         painter.setPen(QPen(QColor(scene.colours.warn), 1, Qt.PenStyle.DashLine))
         painter.drawLine(QPointF(x, row.top()), QPointF(x, bottom))
         labels = columns[x]
+        labels[-1] = name_of(labels[-1])
         text = labels[0] if len(labels) == 1 else f"{labels[-1]} (+{len(labels) - 1})"
         room = (places[index + 1] if index + 1 < len(places) else limit) - x - 2 * GRID
         if index + 1 == len(places) and room < metrics.horizontalAdvance(text):
@@ -270,12 +273,12 @@ def draw_marks(painter: QPainter, scene: Scene, row: QRectF, bottom: float) -> N
 
 
 def marks_near(scene: Scene, x: float, near: float) -> list[str]:
-    """What the marks within so many pixels say, and when they were made."""
-    return [
-        f"{seconds(mark.t_ns / 1e9)}: {mark.label or mark.kind}"
-        for mark in list(scene.model.session.marks)
-        if abs(scene.time_x(mark.t_ns) - x) <= near
+    """What the marks within so many pixels say, and when they were made; as many as a tool tip can hold."""
+    found = [mark for mark in list(scene.model.session.marks) if abs(scene.time_x(mark.t_ns) - x) <= near]
+    lines = [
+        f"{seconds(mark.t_ns / 1e9)}: {cut(mark.label or mark.kind, MOST_OF_TOKEN)}" for mark in found[:MOST_NAMED]
     ]
+    return lines if len(found) <= MOST_NAMED else [*lines, f"… +{len(found) - MOST_NAMED}"]
 
 
 def draw_range(painter: QPainter, scene: Scene, steps: tuple[int, int], top: float, bottom: float) -> None:

@@ -9,7 +9,7 @@ from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen
 
 from app.panels.timeline_paint import Scene, text_in
 from app.theme import CAPTION_SCALE, ui_font
-from app.units import seconds
+from app.units import name_of, seconds
 from app.widgets.textures import hatch
 from engine.session.pauses import BETWEEN_RUNS, Pauses, pauses_of
 
@@ -48,7 +48,7 @@ def spans(scene: Scene, pauses: Pauses) -> list[tuple[float, float, str]]:
         ended = until <= last_ns
         left = scene.time_x(since)
         right = scene.time_x(until) if ended else scene.left + scene.width + 1 if scene.axis == "time" else left
-        found.append((left, right, words(until - since if ended else None, label)))
+        found.append((left, right, words(until - since if ended else None, name_of(label))))
     return found
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QCoreApplication
 
 from app.panels.models.timeline import BANDS, TimelineModel
-from app.units import DERIVED, MEASURED, count, percent, seconds, significant, visible_token
+from app.units import DERIVED, MEASURED, count, name_of, percent, seconds, significant, visible_token
 from engine.session.gaps import gap_ns
 from engine.session.pauses import pauses_of
 from engine.session.store import LAUNCHES, STEP_KINDS, TOKEN_SOURCES, Session
@@ -49,7 +49,8 @@ def step_text(model: TimelineModel, step: int) -> str:
     kind = STEP_KINDS[steps["kind"][step]]
     lines = [
         translate("Timeline", "step {step} ({kind}, {kernel}): {wall} {mark}").format(
-            step=count(step), kind=kind, kernel=model.session.attention_kernels[steps["attention_kernel"][step]],
+            step=count(step), kind=kind,
+            kernel=name_of(model.session.attention_kernels[steps["attention_kernel"][step]]),
             wall=seconds(wall / 1e9), mark=MEASURED,
         )
     ]  # fmt: skip
@@ -97,7 +98,7 @@ def request_text(session: Session, request_id: int, end_ns: int) -> str:
         ttft = (first_ns - arrived_ns - pauses.within(arrived_ns, first_ns)) / 1e9
         lines.append(translate("Timeline", "first token after {} {}").format(seconds(ttft), MEASURED))
     if request.finish_reason is not None:
-        lines.append(translate("Timeline", "finished: {}").format(request.finish_reason))
+        lines.append(translate("Timeline", "finished: {}").format(name_of(request.finish_reason)))
     return "\n".join(lines)
 
 

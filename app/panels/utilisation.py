@@ -16,7 +16,7 @@ from app.panels.models.device_series import extremes, rates, read_shares, steps_
 from app.panels.models.ticks import binary_ticks
 from app.selection import Look, Selected
 from app.theme import GRID, PANEL_PADDING, ROW_GAP, theme
-from app.units import DERIVED, MEASURED, THIN_SPACE, count, memory, percent, rate, significant
+from app.units import DERIVED, MEASURED, THIN_SPACE, count, memory, name_of, percent, rate, significant
 from app.widgets.lane_chart import Lane, LaneChart, decimal_ticks
 from app.widgets.plain import PlainLabel, plain
 from app.widgets.themed_label import ThemedLabel
@@ -35,6 +35,8 @@ GPU_READINGS: Final = (
     "memory_clock_mhz",
 )
 HOST_READINGS: Final = ("process_cpu_percent", "system_cpu_percent", "process_rss_bytes")
+MOST_DEVICES: Final = 17
+"""Devices whose readings are drawn: the GPUs of the largest machines, and the host. `rows` has the others, too."""
 AXES: Final = ("steps", "time")
 OF_STEPS: Final = (("bytes_moved", "read_bytes_per_s", "B/s"), ("flops", "flops_per_s", "FLOP/s"))
 """(what a step counts, the ceiling it is held against, its unit)."""
@@ -141,7 +143,7 @@ class UtilisationPanel(Panel):
         chart.x_smallest = 1.0 if by_step else 0.0
         lanes = [
             self._reading_lane(device, name)
-            for device in series.devices
+            for device in _shown(series.devices)
             for name in (HOST_READINGS if device == "cpu" else GPU_READINGS)
         ]
         lanes += [self._step_lane(counted, ceiling, unit) for counted, ceiling, unit in OF_STEPS]
@@ -215,7 +217,7 @@ class UtilisationPanel(Panel):
         times, values = self._series.reading(device, name)
         title = self._name(name)
         if not len(values):
-            heading = self.tr("{title}: not reported by {device}").format(title=title, device=device)
+            heading = self.tr("{title}: not reported by {device}").format(title=title, device=name_of(device))
             return Lane(title, heading, np.empty(0), np.empty(0), theme().muted, number)
         chosen = in_range((times, values), self.session, self._range())
         shown = extremes(values, int(self.chart.plot_width))
@@ -312,6 +314,8 @@ class UtilisationPanel(Panel):
             parts.append(self.tr("no device reading yet"))
         elif self._series.devices == ["cpu"]:
             parts.append(self.tr("GPU and power: not reported"))
+        if left_out := len(self._series.devices) - len(_shown(self._series.devices)):
+            parts.append(self.tr("and {} more devices").format(count(left_out)))
         self.note.setText(" · ".join(parts))
         self.note.setToolTip(plain(self.note.text()))
 
@@ -341,6 +345,11 @@ class UtilisationPanel(Panel):
             return
         step = int(x) if self._by_step else int(np.searchsorted(session.steps["start_ns"], x * 1e9, "right")) - 1
         self.context.selection.change(step=min(max(step, 0), len(session.steps) - 1))
+
+
+def _shown(devices: list[str]) -> list[str]:
+    """The devices that are drawn, the host (the last one) among them."""
+    return devices if len(devices) <= MOST_DEVICES else [*devices[: MOST_DEVICES - 1], devices[-1]]
 
 
 def _energy(joules: float) -> str:

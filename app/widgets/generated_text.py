@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QColor, QTextCharFormat, QTextCursor
 from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QToolButton, QVBoxLayout, QWidget
@@ -9,10 +11,15 @@ from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QToolButton, QVBoxLay
 from app.icons import icon
 from app.selection import Selected, Selection
 from app.theme import CAPTION_SCALE, GRID, theme, ui_font
-from app.units import count
+from app.units import count, cut, name_of
 from app.widgets.plain import PlainLabel, plain
 from app.widgets.whole_parts import WholeParts
 from engine.session.store import Request, Session
+
+MOST_OF_PROMPT: Final = 20_000
+"""Characters of a prompt that are shown."""
+MOST_OF_PIECE: Final = 2000
+"""Characters of the text of one token, which in an ordinary vocabulary has some dozens at most."""
 
 
 class GeneratedText(QWidget):
@@ -75,7 +82,7 @@ class GeneratedText(QWidget):
         rows = request.token_rows[self._shown_tokens :]
         if rows:
             texts = session.tokens["text"]
-            self._append("".join(str(texts[row]) for row in rows), theme().text)
+            self._append("".join(cut(str(texts[row]), MOST_OF_PIECE) for row in rows), theme().text)
             self._shown_tokens += len(rows)
         self._show_facts(session, request)
 
@@ -117,7 +124,7 @@ class GeneratedText(QWidget):
         self._next.setVisible(several)
         request = self._session.requests.get(request_id) if self._session and request_id is not None else None
         if request is not None:
-            self._append(request.prompt, theme().muted)
+            self._append(_readable(request.prompt), theme().muted)
 
     def _append(self, text: str, colour: str) -> None:
         """Add text at the end; the view follows it unless the user has scrolled up."""
@@ -152,7 +159,7 @@ class GeneratedText(QWidget):
             "eos": self.tr("end of text"),
             "stop": self.tr("stop string"),
             "cancelled": self.tr("stopped"),
-        }.get(reason, reason)
+        }.get(reason, name_of(reason))
 
     def _go(self, by: int) -> None:
         if self._session is None or not self._session.requests:
@@ -167,6 +174,15 @@ class GeneratedText(QWidget):
         if selected.request in self._session.requests:
             self._show_request(selected.request)
             self.refresh()
+
+
+def _readable(prompt: str) -> str:
+    """The prompt, or its two ends where it is a book: to lay out millions of characters takes a minute."""
+    left_out = len(prompt) - MOST_OF_PROMPT
+    if left_out <= 0:
+        return prompt
+    half = MOST_OF_PROMPT // 2
+    return f"{prompt[:half]} … {count(left_out)} … {prompt[-half:]}"
 
 
 def _first(session: Session) -> int | None:

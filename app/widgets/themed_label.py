@@ -11,6 +11,7 @@ from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPaintEvent
 from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
 
 from app.theme import mono_font, theme, ui_font
+from app.units import cut
 from app.widgets.unbroken import unbroken
 from app.widgets.whole_parts import first_parts
 
@@ -38,6 +39,9 @@ class ThemedLabel(QLabel):
         policy = QSizePolicy(QSizePolicy.Policy.Preferred, vertical)
         policy.setHeightForWidth(wrap)
         self.setSizePolicy(policy)
+
+    def setText(self, text: str) -> None:
+        super().setText(cut(text))
 
     def hasHeightForWidth(self) -> bool:
         return self._wrap

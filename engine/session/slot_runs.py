@@ -61,8 +61,13 @@ class SlotRuns:
         """By request: its last step, the positions held after it, its slot."""
 
     @property
+    def slots(self) -> list[int]:
+        """The slots that were ever used, in order; a file may name a far one alone."""
+        return sorted(self._open)
+
+    @property
     def lanes(self) -> int:
-        """How many slots were ever used."""
+        """One more than the highest slot that was ever used."""
         return max(self._open, default=-1) + 1
 
     def lane(self, slot: int) -> Lane:

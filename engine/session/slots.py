@@ -82,8 +82,9 @@ class SlotTotals:
         step, request, slot = step[inside] - self.n, request[inside], slot[inside]
         width = int(slot.max(initial=0)) + 1
         key = step * width + slot
+        # As many numbers as there are rows, whatever slots they name.
         useful, computed = (
-            np.bincount(np.unique(keys) // width, minlength=n - self.n) for keys in (key[request >= 0], key)
+            np.bincount(np.unique(chosen) // width, minlength=n - self.n) for chosen in (key[request >= 0], key)
         )
         lanes = np.zeros(n - self.n, np.int64)
         np.maximum.at(lanes, step, slot + 1)

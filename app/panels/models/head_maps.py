@@ -12,6 +12,8 @@ from app.panels.models.attention_grid import AttentionGrid
 from engine.session.metrics import attention_entropy
 from engine.session.store import Session
 
+MOST_HEADS: Final = 256
+"""Heads of a layer that are shown: more than any model has, so that a file cannot ask for any number of pictures."""
 CELLS: Final = 96
 """Most cells a side of a small picture; longer contexts are max-pooled into them."""
 REREAD_GROWTH: Final = 1.1
@@ -61,6 +63,8 @@ class HeadMaps:
         self.session, self.request_id, self.layer = session, request_id, layer
         self.heads: dict[int, HeadMap] = {}
         self.behind = False
+        self.left_out = 0
+        """Recorded heads beyond MOST_HEADS."""
 
     def update(self, limit_s: float | None = None) -> set[int]:
         """Take rows that came since, for at most so many seconds (None: all of them); the heads that changed."""
@@ -82,7 +86,9 @@ class HeadMaps:
 
     def _recorded(self) -> list[int]:
         maps = self.session.attention_maps()
-        return [head for request, layer, head in maps if (request, layer) == (self.request_id, self.layer)]
+        found = [head for request, layer, head in maps if (request, layer) == (self.request_id, self.layer)]
+        self.left_out = max(0, len(found) - MOST_HEADS)
+        return found[:MOST_HEADS]
 
     def _look(self, head: int, one: HeadMap) -> None:
         """Get the rows there are: those in memory every time, those in the file when there are many more of them."""

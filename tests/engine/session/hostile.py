@@ -33,7 +33,14 @@ def write_hostile(path: Path, text: Text, steps: int = 24, requests: int = 2) ->
 
 
 def write_many(
-    path: Path, devices: int = 0, maps: int = 0, marks: int = 0, requests: int = 1, slot: int = 0, steps: int = 8
+    path: Path,
+    devices: int = 0,
+    maps: int = 0,
+    heads: int = 100,
+    marks: int = 0,
+    requests: int = 1,
+    slot: int = 0,
+    steps: int = 8,
 ) -> Path:
     """A session file with a great many of something: devices, attention maps, marks, requests, or a far slot."""
     with SessionWriter(path) as writer:
@@ -45,7 +52,7 @@ def write_many(
                 if number < devices:
                     more.append(schema.DeviceSample(number, f"device {number}", "utilisation_percent", 50.0))
                 if number < maps:
-                    more.append(schema.AttentionRow(0, 0, number // 100, number % 100, 0, b"\x00\x3c"))
+                    more.append(schema.AttentionRow(0, 0, number // heads, number % heads, 0, b"\x00\x3c"))
                 if number < marks:
                     more.append(schema.Mark(100 * number, "user", f"mark {number}"))
             writer.append(more)
