@@ -42,11 +42,16 @@ class TemplateProcess:
 
     def render(self, source: str, tokens: Mapping[str, str], messages: Sequence[Mapping[str, str]]) -> str:
         """The conversation as text; raises InputError where the template refuses it, fails, or takes too much."""
+        try:
+            asked = msgspec.msgpack.encode(Conversation(source, dict(tokens), [dict(one) for one in messages]))
+        except UnicodeEncodeError as error:
+            why = "The chat template, or a message, holds half of a surrogate pair, which is no text."
+            raise InputError(why) from error
         if self._child is None:
             self._child = _Child()
             self._end = weakref.finalize(self, self._child.end)
         try:
-            answer = self._child.render(Conversation(source, dict(tokens), [dict(one) for one in messages]))
+            answer = self._child.render(asked)
         except BaseException:
             self.close()
             raise
@@ -83,13 +88,13 @@ class _Child:
             self.end()
             raise InputError("The process that renders chat templates did not start.")
 
-    def render(self, conversation: Conversation) -> Rendered:
-        """Its answer; raises InputError where it takes too much, or dies of it."""
+    def render(self, asked: bytes) -> Rendered:
+        """Its answer to an encoded Conversation; raises InputError where it takes too much, or dies of it."""
         process = psutil.Process(self._process.pid)
         try:
             before_s = _cpu_s(process)
             started_s = time.monotonic()
-            self._connection.send_bytes(msgspec.msgpack.encode(conversation))
+            self._connection.send_bytes(asked)
             while not self._connection.poll(LOOK_EVERY_S):
                 self._check(process, before_s, started_s)
             # What is announced as longer than that is not read.

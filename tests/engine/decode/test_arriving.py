@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.decode.arriving import check_length
+from engine.decode.arriving import check_known, check_length
 from engine.decode.engine import Engine
 from engine.decode.settings import RequestSpec, RunSpec, SwitchChange, Switches, as_typed, merged
 from engine.errors import InputError, UnavailableError
@@ -52,6 +52,12 @@ def test_a_token_without_an_embedding_is_named(tmp_path: Path) -> None:
     model = load_scripted(save_scripted(tmp_path / "model", SCRIPT, special=["[PAD]"]))
     with pytest.raises(InputError, match=r"request 1 has the token '\[PAD\]' \(id 9\), and the model .* 9 tokens"):
         drive(model, RunSpec((RequestSpec("a", 3), RequestSpec("a [PAD]", 3))))
+
+
+@pytest.mark.parametrize("token", [-1, 2**31, 2**70])
+def test_a_token_that_no_model_has_is_named_by_its_number(token: int, tiny_model: LoadedModel) -> None:
+    with pytest.raises(InputError, match=rf"request 0 has the token .*{token}.*, and the model has embeddings for 260"):
+        check_known([5, token], 0, tiny_model)
 
 
 def test_a_prompt_that_is_too_long_is_told_by_its_request(tiny_model: LoadedModel) -> None:

@@ -83,6 +83,7 @@ def said(source: str) -> str:
         ("{% include '/etc/passwd' %}", "no loader"),
         ("{% import 'os' as os %}", "no loader"),
         ("{{ '\\ud800' }}", "surrogates not allowed"),
+        ("a\ud800", "holds half of a surrogate pair"),
         ("{{ raise_exception('a\\u202e' ~ 'b\\n' * 1000) }}", r"a\\u202eb b b"),
         ("{{ raise_exception(10 ** 5000) }}", ANY),
         ("{{ strftime_now(1) }}", ANY),

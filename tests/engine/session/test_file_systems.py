@@ -138,6 +138,34 @@ def test_a_file_system_without_shared_maps_is_recorded_to_read_and_copied(
     assert done.stdout.strip() == str(steps)
 
 
+COMMANDS = """
+import sys
+from pathlib import Path
+from app.main import main
+from engine.session.facts import set_facts
+from engine.session.file import SessionWriter
+from tests.engine.session.synthetic import synthetic_events
+
+for name in ("a.dscope", "b.dscope"):
+    with SessionWriter(name) as writer:
+        for batch in synthetic_events(20, attention_rows=8):
+            writer.append(batch)
+set_facts(Path("a.dscope"), {"ceilings": ""})
+for command in (["info", "a.dscope"], ["compare", "a.dscope", "b.dscope"],
+                ["export", "a.dscope", "--to", "chrome", "-o", "t.json"]):
+    assert main(command) == 0, command
+assert sorted(one.name for one in Path().glob("*.dscope*")) == ["a.dscope", "b.dscope"]
+"""
+
+
+def test_every_command_reads_there(tmp_path: Path, without_shared_maps: dict[str, str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", COMMANDS],
+        check=False, cwd=tmp_path, env=without_shared_maps, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_crash_there_leaves_what_was_committed(tmp_path: Path, without_shared_maps: dict[str, str]) -> None:
     (tmp_path / "there").mkdir()
     done = subprocess.run(
