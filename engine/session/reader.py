@@ -12,6 +12,7 @@ from pathlib import Path, PurePath, PureWindowsPath
 from typing import Any, Final
 from urllib.parse import quote_from_bytes
 
+from engine import leftovers
 from engine.errors import SessionFileError
 from engine.model.folder import is_pointer, pointer_sentence
 from engine.session.packs import PACKED, Column, columns_of, unpack
@@ -234,6 +235,7 @@ class SessionFile:
     def _copied(self) -> Path:
         """A copy of the file and its write-ahead log, which lasts as long as this object."""
         self._copy = tempfile.TemporaryDirectory(prefix="decodescope-")
+        leftovers.keep_track(Path(self._copy.name))
         target = Path(self._copy.name) / self.path.name
         try:
             shutil.copyfile(self.path, target)
@@ -246,6 +248,7 @@ class SessionFile:
     def _forget_copy(self) -> None:
         if self._copy is not None:
             self._copy.cleanup()
+            leftovers.remove(Path(self._copy.name))
             self._copy = None
 
     def _has_log(self) -> bool:
