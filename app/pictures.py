@@ -20,8 +20,8 @@ def save_picture(widget: QWidget, path: Path, form: Format) -> None:
     """Draw a widget into a file; raises InputError where the file cannot be written."""
     data = svg_bytes(widget) if form == "svg" else picture_bytes(widget)
     try:
-        with replacing(path) as partial:
-            partial.write_bytes(data)
+        with replacing(path) as file:
+            file.write(data)
     except OSError as error:
         raise InputError(f"The picture {path} cannot be written: {error.strerror}.") from error
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from app.cli.opening import opened
+from app.cli.output import print_path
 from engine.errors import InputError
 
 
@@ -37,5 +38,5 @@ def run(options: argparse.Namespace) -> int:
             from engine.export.tables import write_tables
 
             write_tables(session, options.output, options.utf8_mark)
-    print(options.output)
+    print_path(options.output)
     return 0

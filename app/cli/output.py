@@ -18,6 +18,17 @@ def print_json(value: dict[str, Any]) -> None:
     print(json.dumps(plain(value), ensure_ascii=not utf8, allow_nan=False))
 
 
+def print_path(path: str) -> None:
+    """Where something was written, unless that is standard output itself."""
+    try:
+        written, told = os.stat(path), os.fstat(sys.stdout.fileno())
+        if (written.st_dev, written.st_ino) == (told.st_dev, told.st_ino):
+            return
+    except (OSError, ValueError):
+        pass  # no such file any more, or standard output is none
+    print(path)
+
+
 def say(sentence: str) -> None:
     """One sentence on standard error; where that takes nothing any more, nobody hears it."""
     with suppress(OSError):

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Literal
 
+from app.cli.output import print_path
 from engine.errors import InputError
 
 
@@ -22,5 +23,5 @@ def draw(session: str, out: str, panel: str | None, size: tuple[int, int], form:
     from app.gui import render
 
     render(session, out, panel, size, form)
-    print(out)
+    print_path(out)
     return 0

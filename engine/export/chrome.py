@@ -7,6 +7,7 @@ are async pairs; counters are numeric; flows start and end inside slices. Refere
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -213,10 +214,11 @@ def _finite(value: float) -> float | None:
 
 @contextmanager
 def _open(path: str | os.PathLike[str]) -> Iterator[IO[str]]:
-    with replacing(path) as partial:
+    with replacing(path) as file:
         if str(path).endswith(".gz"):
-            with gzip.open(partial, "wt", encoding="utf-8", compresslevel=5) as file:
-                yield file
+            with gzip.open(file, "wt", encoding="utf-8", compresslevel=5) as text:
+                yield text
         else:
-            with partial.open("w", encoding="utf-8") as file:
-                yield file
+            text = io.TextIOWrapper(file, encoding="utf-8")
+            yield text
+            text.detach()  # written, and not closed: the file is put in its place by whoever opened it

@@ -29,7 +29,7 @@ UNITS: Final = {"percent": "%", "watts": "W", "celsius": "°C", "mhz": "MHz", "j
 def write_perfetto(session: Session, path: str | os.PathLike[str]) -> None:
     """Write a session as a Perfetto trace, packet by packet; raises SessionFileError where `path` cannot be written."""
     try:
-        with replacing(path) as partial, partial.open("wb") as file:
+        with replacing(path) as file:
             _Writer(file).write(events(session))
     except OSError as error:
         raise SessionFileError(f"The trace {path} cannot be written: {error.strerror}.") from error

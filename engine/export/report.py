@@ -114,7 +114,7 @@ def report_html(report: Report) -> str:
 def write_report(report: Report, path: str | os.PathLike[str]) -> None:
     """Write the report; raises SessionFileError where `path` cannot be written."""
     try:
-        with replacing(path) as partial:
-            partial.write_text(report_html(report), encoding="utf-8")
+        with replacing(path) as file:
+            file.write(report_html(report).encode())
     except OSError as error:
         raise SessionFileError(f"The report {path} cannot be written: {error.strerror}.") from error

@@ -2,60 +2,128 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import os
+import shutil
+import stat
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from shutil import rmtree
-from tempfile import TemporaryDirectory
+from typing import IO, Final
 
+from engine import leftovers
+from engine.destination import destination, partial_beside
 from engine.errors import SessionFileError
 from engine.session.writer import HEADER_BYTES, is_session
 
+NO_NEW_FILE: Final = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY, errno.EXDEV)
+"""Why a folder takes no new file, or a file no other in its place, though it may be written itself: the rights of the
+folder, or a file that is mounted alone."""
+
 
 @contextmanager
-def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """A path beside `path` to write to, which takes its place when all went well and is removed when not.
+def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
+    """A file to write to, which takes the place of what is at `path` when all went well and is gone when not.
 
-    What is no ordinary file (a pipe, /dev/null) is written directly. Raises OSError where it cannot be written, and
+    Links are followed, and stay. What is no ordinary file is written as it comes, and never replaced: a device, a pipe,
+    and what is open in this process already (/dev/stdout, /dev/fd/N), which goes on where it stands. A file whose
+    folder takes no other in its place is overwritten once all is known. Raises OSError where it cannot be written, and
     SessionFileError where `path` is a session file: no export takes the place of a recording.
     """
-    target = Path(path)
-    if target.is_file() and _holds_session(target):
-        raise SessionFileError(f"{target} is a session file and was left as it is; write to another file.")
-    if target.exists() and not target.is_file():
-        yield target
-        return
-    partial = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
-        yield partial
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
+    to = destination(path)
+    if to.kind == "descriptor":
+        with os.fdopen(os.dup(to.descriptor), "wb") as file:
+            yield file
+    elif to.kind == "stream":
+        with to.path.open("wb") as file:
+            yield file
+    else:
+        if to.kind == "file":
+            _check_replaceable(to.path)
+        with _whole(to.path) as file:
+            yield file
 
 
 @contextmanager
 def filling(folder: str | os.PathLike[str]) -> Iterator[Path]:
     """An empty folder beside `folder`, whose files go into it when all went well and are removed when not.
 
-    Files in `folder` that have the same names are replaced, others stay. Raises OSError where it cannot be written.
+    Files in `folder` that have the same names are replaced, others stay; links are followed, and stay. Raises OSError
+    where it cannot be written.
     """
-    target = Path(folder)
-    made = next(one for one in (target, *target.parents) if one.exists()) != target
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as beside:
-        partial = Path(beside)
+    above = Path(folder)
+    made = next(one for one in (above, *above.parents) if os.path.lexists(one)) != above
+    above.parent.mkdir(parents=True, exist_ok=True)
+    to = destination(folder)
+    if to.kind not in ("folder", "new"):
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), os.fspath(folder))
+    target = to.path
+    with leftovers.folder(beside=target.parent) as partial:
         yield partial
-        target.mkdir(exist_ok=True)
+        with leftovers.finishing:
+            target.mkdir(exist_ok=True)
+            try:
+                for file in sorted(partial.iterdir()):
+                    _put(file, target / file.name)
+            except OSError:
+                if made:
+                    shutil.rmtree(target, ignore_errors=True)
+                raise
+
+
+def _check_replaceable(target: Path) -> None:
+    """Raise SessionFileError for a session, and OSError for a file that must not be written."""
+    if not os.access(target, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), os.fspath(target))
+    try:
+        with target.open("rb") as stream:
+            head = stream.read(HEADER_BYTES)
+    except PermissionError:
+        return  # it may be written and not be read
+    if is_session(head):
+        raise SessionFileError(f"{target} is a session file and was left as it is; write to another file.")
+
+
+@contextmanager
+def _whole(target: Path) -> Iterator[IO[bytes]]:
+    partial = partial_beside(target)
+    with leftovers.removed(partial):
         try:
-            for file in sorted(partial.iterdir()):
-                file.replace(target / file.name)
-        except OSError:
-            if made:
-                rmtree(target, ignore_errors=True)
-            raise
+            descriptor = os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0), 0o666)
+        except OSError as error:
+            if error.errno not in NO_NEW_FILE or not target.exists():
+                raise
+            with tempfile.TemporaryFile() as aside:
+                yield aside
+                _overwrite(target, aside)
+            return
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        _put(partial, target)
 
 
-def _holds_session(file: Path) -> bool:
-    with file.open("rb") as stream:
-        return is_session(stream.read(HEADER_BYTES))
+def _put(partial: Path, target: Path) -> None:
+    """Let a whole file take the place of what is at `target`, links followed, with the rights that this had."""
+    to = destination(target)
+    if to.kind == "file":
+        partial.chmod(stat.S_IMODE(to.path.stat().st_mode))
+    if to.kind in ("file", "new"):
+        try:
+            partial.replace(to.path)
+            return
+        except OSError as error:
+            if error.errno not in NO_NEW_FILE or to.kind == "new":
+                raise
+    with partial.open("rb") as file:
+        _overwrite(to.path, file)
+
+
+def _overwrite(target: Path, source: IO[bytes]) -> None:
+    """Copy a whole file into one that must stay where it is."""
+    source.seek(0, io.SEEK_SET)
+    with target.open("wb") as file:
+        shutil.copyfileobj(source, file)

@@ -10,13 +10,15 @@ from typing import Final
 
 import msgspec
 
+from engine import leftovers
+from engine.destination import partial_beside
 from engine.errors import SessionFileError
 from engine.session.checking import check_content
 from engine.session.loading import load
 from engine.session.patience import Patience
 from engine.session.reader import SessionFile
 from engine.session.store import Session
-from engine.session.writer import SessionWriter, check_destination
+from engine.session.writer import SessionWriter, claim_destination
 
 __all__ = ["SessionFile", "SessionWriter", "open_session", "save_as"]
 
@@ -54,16 +56,22 @@ def save_as(source: str | os.PathLike[str], destination: str | os.PathLike[str])
     cannot be read or the destination cannot be written; the destination then is as it was.
     """
     target = Path(destination)
-    if Path(source).absolute() == target.absolute():
+    if target.exists() and os.path.samefile(source, target):
         return
     file = SessionFile(source)
-    unfinished = target.with_name(f".{target.name}.unfinished")
+    claim = None
     try:
-        check_destination(target)
-        file.backup(unfinished)
-        unfinished.replace(target)
-    except (sqlite3.Error, OSError) as error:
-        unfinished.unlink(missing_ok=True)
-        raise SessionFileError(f"The session could not be saved as {destination}: {error}.") from error
+        claim = claim_destination(target)
+        with leftovers.removed(partial_beside(claim.path)) as unfinished:
+            file.backup(unfinished)
+            unfinished.replace(claim.path)
+    except BaseException as error:
+        if claim is not None and claim.made:
+            claim.path.unlink(missing_ok=True)
+        if isinstance(error, sqlite3.Error | OSError):
+            raise SessionFileError(f"The session could not be saved as {destination}: {error}.") from error
+        raise
     finally:
         file.close()
+        if claim is not None:
+            claim.close()

@@ -15,6 +15,7 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 
+from engine import leftovers
 from engine.errors import SessionFileError
 from engine.model.folder import is_pointer, pointer_sentence
 from engine.plain_text import path_text, plain
@@ -373,6 +374,7 @@ class SessionFile:
     def _copied(self) -> Path:
         """A copy of the file and its write-ahead log, which lasts as long as this object."""
         self._copy = tempfile.TemporaryDirectory(prefix="decodescope-")
+        leftovers.keep_track(Path(self._copy.name))
         target = Path(self._copy.name) / self.path.name
         try:
             shutil.copyfile(self.path, target)
@@ -385,6 +387,7 @@ class SessionFile:
     def _forget_copy(self) -> None:
         if self._copy is not None:
             self._copy.cleanup()
+            leftovers.remove(Path(self._copy.name))
             self._copy = None
 
     def _has_log(self) -> bool:

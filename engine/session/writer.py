@@ -15,8 +15,11 @@ from typing import Any, Final, Self
 import msgspec
 import numpy as np
 
+from engine import leftovers
+from engine.destination import destination, partial_beside
 from engine.errors import SessionFileError
 from engine.session import schema
+from engine.session.claim import Claim, HeldError, is_claimed
 from engine.session.connecting import connect
 from engine.session.packs import PACK_ROWS, PACKED, columns_of, pack
 from engine.session.patience import Patience, Watch
@@ -61,12 +64,17 @@ class SessionWriter:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
         self._begin = "BEGIN"
-        check_destination(self.path)
+        self._claim = claim_destination(self.path)
         try:
             self._db = self._made()
             self._db.execute(self._begin)
-        except sqlite3.Error as error:
-            raise SessionFileError(f"The session file {self.path} cannot be written: {error}.") from error
+        except BaseException as error:
+            if self._claim.made:
+                self._claim.path.unlink(missing_ok=True)
+            self._claim.close()
+            if isinstance(error, sqlite3.Error):
+                raise SessionFileError(f"The session file {self.path} cannot be written: {error}.") from error
+            raise
         self._committed_at = time.monotonic()
         self._changed = False
         self._with_first_token: set[int] = set()
@@ -82,13 +90,15 @@ class SessionWriter:
         """
         try:
             return self._make("WAL")
-        except sqlite3.OperationalError:
+        except sqlite3.OperationalError as error:
+            if "locked" in str(error):  # it is this program's alone, so this is its own lock
+                self._claim.unlock()
             self._begin = "BEGIN IMMEDIATE"  # so that others see at any time that it is being written
             return self._make("TRUNCATE")
 
     def _make(self, journal: str) -> sqlite3.Connection:
         self._make_room()
-        db = sqlite3.connect(self.path, LOCKED_WITHIN_S, isolation_level=None)
+        db = sqlite3.connect(self._claim.path, LOCKED_WITHIN_S, isolation_level=None)
         try:
             db.execute("BEGIN")  # one commit for all tables: each waits for the disk, and the run for this file
             db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
@@ -170,6 +180,7 @@ class SessionWriter:
             raise self._failure(error) from error
         finally:
             self._db.close()
+            self._claim.close()
 
     def _leave_one_file(self) -> None:
         """Bring everything into the file itself, and take the log away unless somebody keeps the file open.
@@ -233,12 +244,13 @@ class SessionWriter:
         self._db.execute(f"UPDATE requests SET {assignments} WHERE id = ?", (*values.values(), request_id))
 
     def _make_room(self) -> None:
-        """Remove an older session at this path and make an empty file in its place."""
+        """Put an empty file in the place of an older session at this path."""
+        path = self._claim.path
         try:
-            self.path.unlink(missing_ok=True)
             for companion in ("-wal", "-shm", "-journal"):
-                Path(f"{self.path}{companion}").unlink(missing_ok=True)
-            self.path.touch(exist_ok=False)
+                Path(f"{path}{companion}").unlink(missing_ok=True)
+            if path.stat().st_size:
+                self._claim.start_anew()
         except OSError as error:
             raise SessionFileError(f"The session file {self.path} cannot be written: {error.strerror}.") from error
 
@@ -250,26 +262,71 @@ class SessionWriter:
 
 
 def check_destination(path: Path) -> None:
-    """Raise SessionFileError where a session cannot be written to `path`; an older session there is left as it is."""
+    """Raise SessionFileError where a session cannot be written to `path`; what is there is left as it is."""
     try:
-        if path.is_dir():
-            raise SessionFileError(f"{path} is a folder; name a file to write the session to.")
-        if not path.parent.is_dir():
-            raise SessionFileError(f"The folder {path.parent} does not exist; the session cannot be written.")
-        existed = path.exists()
-        if existed and not path.is_file():  # replacing /dev/null would take it from every other program
-            raise SessionFileError(f"{path} is no ordinary file (a device or a pipe); it was left as it is.")
-        with path.open("a+b") as file:
-            file.seek(0)
-            head = file.read(HEADER_BYTES)
-        if not existed:
-            path.unlink()
+        to = session_destination(path)
+        if not to.exists():
+            with leftovers.removed(partial_beside(to)) as probe:
+                probe.touch(exist_ok=False)
+        else:
+            _check_older(path, to)
     except OSError as error:
         raise SessionFileError(f"The session file {path} cannot be written: {error.strerror}.") from error
+
+
+def claim_destination(path: Path) -> Claim:
+    """The claim on the file at `path`, links followed, which is an older session, or empty.
+
+    Raises SessionFileError where a session cannot be written there, or is being written there.
+    """
+    try:
+        to = session_destination(path)
+        if to.exists():
+            _check_older(path, to)
+        claim = Claim(to)
+    except HeldError:
+        raise _used(path) from None
+    except OSError as error:
+        raise SessionFileError(f"The session file {path} cannot be written: {error.strerror}.") from error
+    return claim
+
+
+def session_destination(path: Path) -> Path:
+    """The file that a session at `path` would be, links followed. Raises SessionFileError where it is no place for one,
+    and OSError where links lead in a circle.
+    """
+    try:
+        to = destination(path)
+    except (FileNotFoundError, NotADirectoryError):
+        folder = (path if not path.is_symlink() else path.parent / os.readlink(path)).parent
+        raise SessionFileError(f"The folder {folder} does not exist; the session cannot be written.") from None
+    match to.kind:
+        case "folder":
+            raise SessionFileError(f"{path} is a folder; name a file to write the session to.")
+        case "stream":  # replacing /dev/null would take it from every other program
+            raise SessionFileError(f"{path} is no ordinary file (a device or a pipe); it was left as it is.")
+        case "descriptor":
+            raise SessionFileError(
+                f"{path} is no ordinary file (it is open already, as a stream), and a session cannot be written as a "
+                "stream; name a file."
+            )
+    return to.path
+
+
+def _check_older(path: Path, file: Path) -> None:
+    """Raise SessionFileError unless `file`, to which `path` leads, can be replaced by a new session, and OSError."""
+    if is_claimed(file):
+        raise _used(path)
+    with file.open("r+b") as stream:
+        head = stream.read(HEADER_BYTES)
     if head and not is_session(head):
         raise SessionFileError(f"{path} exists and is not a session file; it was left as it is.")
-    if head and in_use(path):
-        raise SessionFileError(f"{path} is being recorded or read by another program; it was left as it is.")
+    if head and in_use(file):
+        raise _used(path)
+
+
+def _used(path: Path) -> SessionFileError:
+    return SessionFileError(f"{path} is being recorded or read by another program; it was left as it is.")
 
 
 def is_session(head: bytes) -> bool:

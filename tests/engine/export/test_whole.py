@@ -17,8 +17,9 @@ from tests.engine.session.synthetic import synthetic_session
 def test_it_takes_the_place_of_what_was_there(tmp_path: Path) -> None:
     target = tmp_path / "a.txt"
     target.write_text("old")
-    with replacing(target) as partial:
-        partial.write_text("new")
+    with replacing(target) as file:
+        file.write(b"new")
+        file.flush()
         assert target.read_text() == "old"
     assert target.read_text() == "new"
     assert os.listdir(tmp_path) == ["a.txt"]
@@ -50,8 +51,10 @@ def test_no_export_takes_the_place_of_a_recording(tmp_path: Path) -> None:
 
 
 def test_a_device_is_written_directly() -> None:
-    with replacing("/dev/null") as partial:
-        assert partial == Path("/dev/null")
+    before = os.stat("/dev/null")
+    with replacing("/dev/null") as file:
+        assert os.path.samestat(os.fstat(file.fileno()), before)
+    assert os.path.samestat(os.stat("/dev/null"), before)
 
 
 def test_a_full_disk_is_an_error_of_the_file() -> None:
@@ -92,3 +95,89 @@ def test_tables_that_break_off_leave_nothing(tmp_path: Path, monkeypatch: pytest
     with pytest.raises(SessionFileError, match="No space left"):
         tables.write_tables(synthetic_session(3), tmp_path / "out")
     assert os.listdir(tmp_path) == []
+
+
+def test_a_link_stays_and_its_target_is_written(tmp_path: Path) -> None:
+    kept, missing = tmp_path / "kept", tmp_path / "missing"
+    kept.mkdir()
+    (kept / "old.json").write_text("old")
+    for name, target in (("a", kept / "old.json"), ("b", kept / "new.json"), ("c", Path("a"))):
+        (tmp_path / name).symlink_to(target)
+        with replacing(tmp_path / name) as file:
+            file.write(name.encode())
+        assert (tmp_path / name).is_symlink()
+        assert (tmp_path / name).read_text() == name
+    assert sorted(os.listdir(kept)) == ["new.json", "old.json"]
+    (tmp_path / "d").symlink_to(missing / "file")
+    (tmp_path / "loop").symlink_to("loop")
+    for name in ("d", "loop"):
+        with pytest.raises(OSError, match=r"No such file|levels of symbolic"), replacing(tmp_path / name):
+            pass
+    assert sorted(os.listdir(tmp_path)) == ["a", "b", "c", "d", "kept", "loop"]
+
+
+def test_what_is_open_already_is_written_where_it_stands(tmp_path: Path) -> None:
+    """A shell's `{ echo first; decodescope export -o /dev/stdout; echo last; } > file`, by any name of the file."""
+    target = tmp_path / "file"
+    link = tmp_path / "link"
+    with target.open("wb", buffering=0) as opened:
+        number = opened.fileno()
+        link.symlink_to(f"/dev/fd/{number}")
+        for name in (f"/dev/fd/{number}", f"/proc/self/fd/{number}", f"/proc/{os.getpid()}/fd/{number}", link):
+            opened.write(b"<")
+            with replacing(name) as file:
+                file.write(b"text")
+            opened.write(b">")
+    assert target.read_bytes() == b"<text>" * 4
+    assert sorted(os.listdir(tmp_path)) == ["file", "link"]
+    read, write = os.pipe()
+    with replacing(f"/dev/fd/{write}") as file:
+        file.write(b"through")
+    os.close(write)
+    assert os.read(read, 99) == b"through"
+    os.close(read)
+    with pytest.raises(OSError, match="Bad file descriptor"), replacing("/dev/fd/987654"):
+        pass
+
+
+def test_rights_stay_and_what_must_not_be_written_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "a.json"
+    target.write_text("old")
+    target.chmod(0o640)
+    with replacing(target) as file:
+        file.write(b"new")
+    assert (target.read_text(), target.stat().st_mode & 0o777) == ("new", 0o640)
+    monkeypatch.setattr(os, "access", lambda *_: False)  # root may write anything
+    with pytest.raises(PermissionError), replacing(target):
+        pass
+    assert target.read_text() == "new"
+
+
+def test_a_file_whose_folder_takes_no_other_is_overwritten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "a.json"
+    target.write_text("a longer old text")
+    inode = target.stat().st_ino
+
+    def busy(self: Path, to: Path) -> Path:
+        raise OSError(16, "Device or resource busy")
+
+    monkeypatch.setattr(Path, "replace", busy)
+    with replacing(target) as file:
+        file.write(b"new")
+        assert target.read_text() == "a longer old text"
+    assert (target.read_text(), target.stat().st_ino) == ("new", inode)
+    assert os.listdir(tmp_path) == ["a.json"]
+
+
+def test_tables_follow_links_and_are_no_file(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to("folder")
+    (tmp_path / "folder" / "marks.csv").symlink_to(tmp_path / "elsewhere.csv")
+    tables.write_tables(synthetic_session(3), tmp_path / "link")
+    assert (tmp_path / "link").is_symlink()
+    assert "t_ns" in (tmp_path / "elsewhere.csv").read_text()
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(SessionFileError, match="Not a directory"):
+        tables.write_tables(synthetic_session(3), tmp_path / "file")
+    with pytest.raises(SessionFileError, match="Not a directory"):
+        tables.write_tables(synthetic_session(3), "/dev/null")
