@@ -320,7 +320,7 @@ class MainWindow(QMainWindow):
         recorded = self._session is not None and not self._session_is_live()
         self.status.show_state(self.control.state, recorded)
 
-    @Slot(object, str)
+    @Slot(object, object)
     def _on_opened(self, session: Session, path: str) -> None:
         self._show_session(session, path)
         self._show_recent()
