@@ -32,7 +32,8 @@ PERFETTO: Final = ".pftrace"
 class Documents(QObject):
     """Knows the session that is shown and the file it lies in."""
 
-    opened = Signal(object, str)
+    opened = Signal(object, object)
+    """(Session, path): the path as it is, as Qt's texts hold no name that is no UTF-8."""
     saved = Signal(str, str)
     """(the session file, the copy of it)."""
     failed = Signal(str, str)
@@ -190,7 +191,11 @@ class Documents(QObject):
         if panel.is_empty:
             self.said.emit(panel.empty_text())
             return
-        names, rows = panel.rows()
+        try:
+            names, rows = panel.rows()
+        except DecodeScopeError as error:  # the file may have gone since it was opened
+            self.failed.emit(str(error), "")
+            return
         QGuiApplication.clipboard().setText(csv_text(names, rows))
         self.said.emit(self.tr("Copied {} rows of {}").format(len(rows), dock.entry.title()))
 

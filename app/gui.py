@@ -149,6 +149,7 @@ def load_after_first_paint(window: MainWindow, path: str | None, model: str | No
     def begin() -> None:
         window.control.start(model or "demo")
         window.kept.begin()
+        window.tell_of_settings()
         if path is not None:
             window.documents.open(path)
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import zlib
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final, Literal, cast, get_args
 
 from PySide6.QtCore import QByteArray, QSettings
 
 from app.theme import Scheme
+from engine.regular_file import check_regular
 
 Language = Literal["system", "en", "zh_CN"]
 
@@ -21,16 +25,53 @@ SAVED_MOST: Final = 1000
 """How many files that a person saved among the recordings are remembered."""
 
 
+PATH_LETTERS: Final = 4096
+"""More than any system takes."""
+MOST_BYTES: Final = 16 * 2**20
+"""A file of settings is some KiB."""
+SEAL_BYTES: Final = 4
+
+
+def _seal(content: bytes) -> bytes:
+    """What shows that these bytes are those that were written."""
+    return zlib.crc32(content).to_bytes(SEAL_BYTES, "big")
+
+
 class Preferences:
     """Typed access to the settings file; a value that cannot be read counts as never set."""
 
     def __init__(self, settings: QSettings) -> None:
         self._settings = settings
+        self._folder: TemporaryDirectory[str] | None = None
+        self.path = Path(settings.fileName())
+        self.usable = True
+        """Whether the file could be read, and can be written."""
 
     @classmethod
     def of_user(cls) -> Preferences:
         """The settings of the person at this machine, in the place the platform keeps them."""
-        return cls(QSettings(QSettings.Format.IniFormat, QSettings.Scope.UserScope, "DecodeScope", "DecodeScope"))
+        # The file itself is not asked: Qt would wait for a pipe in its place.
+        beside = QSettings(QSettings.Format.IniFormat, QSettings.Scope.UserScope, "DecodeScope", "beside")
+        return cls.at(Path(beside.fileName()).with_name("DecodeScope.ini"))
+
+    @classmethod
+    def at(cls, path: Path) -> Preferences:
+        """The settings in this file; where it is none, or too large to be one, those of a first start, kept nowhere."""
+        try:
+            usable = check_regular(path).st_size <= MOST_BYTES
+        except FileNotFoundError:
+            usable = not path.is_symlink()
+        except (OSError, ValueError):
+            usable = False
+        if usable:
+            kept = cls(QSettings(str(path), QSettings.Format.IniFormat))
+            kept.usable = kept._settings.status() == QSettings.Status.NoError and kept._settings.isWritable()
+        else:
+            folder = TemporaryDirectory(prefix="decodescope-settings-")
+            kept = cls(QSettings(str(Path(folder.name) / path.name), QSettings.Format.IniFormat))
+            kept._folder, kept.usable = folder, False
+        kept.path = path
+        return kept
 
     def sync(self) -> None:
         """Write to disk now."""
@@ -67,7 +108,7 @@ class Preferences:
     @property
     def saved_recordings(self) -> list[str]:
         """Names of files in the folder of recordings that a person saved there."""
-        return self._list("recordings/saved")
+        return self._list("recordings/saved")[:SAVED_MOST]
 
     def remember_saved_recording(self, name: str) -> None:
         """This file in the folder of recordings was saved there by a person."""
@@ -84,18 +125,22 @@ class Preferences:
 
     @property
     def layout(self) -> QByteArray | None:
-        return self._bytes("window/layout")
+        """How the panels were arranged; None where that was never kept, or is damaged: Qt may take for ever over it."""
+        kept = self._bytes("window/layout")
+        whole = b"" if kept is None else bytes(kept.data())
+        seal, content = whole[:SEAL_BYTES], whole[SEAL_BYTES:]
+        return QByteArray(content) if content and seal == _seal(content) else None
 
     @layout.setter
     def layout(self, value: QByteArray | None) -> None:
         if value is None:
             self._settings.remove("window/layout")
         else:
-            self._settings.setValue("window/layout", value)
+            self._settings.setValue("window/layout", QByteArray(_seal(bytes(value.data())) + bytes(value.data())))
 
     @property
     def recent_sessions(self) -> list[str]:
-        return self._list("recent/sessions")
+        return self._list("recent/sessions")[:RECENT]
 
     def remember_session(self, path: str) -> None:
         """Put this session file first in the list of recent ones."""
@@ -107,7 +152,7 @@ class Preferences:
 
     @property
     def recent_models(self) -> list[str]:
-        return self._list("recent/models")
+        return self._list("recent/models")[:RECENT]
 
     def remember_model(self, path: str) -> None:
         """Put this model folder first in the list of recent ones."""
@@ -135,4 +180,8 @@ class Preferences:
         value = self._settings.value(key, [])
         if isinstance(value, str):  # an INI file cannot tell a list of one from a text
             value = [value]
-        return [str(one) for one in value] if isinstance(value, list) else []
+        return (
+            [one for one in value if isinstance(one, str) and len(one) <= PATH_LETTERS]
+            if isinstance(value, list)
+            else []
+        )

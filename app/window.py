@@ -48,6 +48,7 @@ from engine.session.schema import Overhead
 from engine.session.store import Session
 
 DEFAULT_SIZE = QSize(1600, 1000)
+SETTINGS_SHOWN_MS = 15_000
 ROOM_FOR_FRAME = QMargins(2, 16, 2, 16)
 """What a window manager adds around the window."""
 
@@ -320,7 +321,7 @@ class MainWindow(QMainWindow):
         recorded = self._session is not None and not self._session_is_live()
         self.status.show_state(self.control.state, recorded)
 
-    @Slot(object, str)
+    @Slot(object, object)
     def _on_opened(self, session: Session, path: str) -> None:
         self._show_session(session, path)
         self._show_recent()
@@ -518,6 +519,12 @@ class MainWindow(QMainWindow):
         box = show_error(self, sentence, details)
         if self._closing:
             box.exec()  # the window waits with going away until this has been read
+
+    def tell_of_settings(self) -> None:
+        """Say where the settings cannot be kept, or could not be read whole."""
+        if not self._preferences.usable:
+            words = self.tr("The settings in {} cannot be read or written: what is chosen now is not remembered.")
+            self.status.showMessage(words.format(self._preferences.path), SETTINGS_SHOWN_MS)
 
     def _palette(self) -> None:
         from app.dialogs.palette import CommandPalette

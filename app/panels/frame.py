@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from PySide6.QtCore import QEvent, QSize, Qt, Signal
@@ -28,6 +29,7 @@ from app.units import count
 from app.widgets.elided_label import ElidedLabel
 from app.widgets.plain import PlainLabel, plain
 from app.widgets.whole_parts import WholeParts
+from engine.errors import SessionFileError
 from engine.session.store import Session
 
 LEAST_BODY: Final = QSize(320, 220)
@@ -56,6 +58,10 @@ class PanelDock(QDockWidget):
         self._session: Session | None = None
         self._drawn_revision = -1
         self._selection_due = False
+        self._unreadable = ""
+        """Why the session's file could not be read for what the panel shows now."""
+        self._inside = False
+        """Whether a part that reads goes on."""
         self._session_due = False
         self.setObjectName(f"panel-{entry.name}")
         self.setFeatures(
@@ -81,9 +87,10 @@ class PanelDock(QDockWidget):
         self._session = session
         self._drawn_revision = -1
         self._session_due = self.panel is not None and not self.is_seen
-        if self.panel is not None:
-            self.panel.show_session(None if self._session_due else session)
-            self._show_what_there_is()
+        with self._reading():
+            if self.panel is not None:
+                self.panel.show_session(None if self._session_due else session)
+        self._show_what_there_is()
         self._header.show_figures("")  # those of the session before; `refresh` writes this one's
 
     @property
@@ -100,15 +107,17 @@ class PanelDock(QDockWidget):
 
     def refresh(self) -> None:
         """Draw what came since the last call."""
-        panel = self.build()
         if self._session is not None:
             self._drawn_revision = self._session.revision
-        if self._selection_due:
-            self._selection_due = False
-            panel.select(self._context.selection.now)
+        with self._reading():
+            panel = self.build()
+            if self._selection_due:
+                self._selection_due = False
+                panel.select(self._context.selection.now)
+            self._show_what_there_is()
+            if not self._unreadable and not panel.is_empty:
+                panel.refresh()
         self._show_what_there_is()
-        if not panel.is_empty:
-            panel.refresh()
         self._show_figures()
 
     def select(self, selected: Selected) -> None:
@@ -116,7 +125,9 @@ class PanelDock(QDockWidget):
         self._header.show_range(selected)
         self._selection_due = self.panel is not None and not self.is_seen
         if self.panel is not None and not self._selection_due:
-            self.panel.select(selected)
+            with self._reading():
+                self.panel.select(selected)
+            self._show_what_there_is()
             self._show_figures()
 
     def restyle(self) -> None:
@@ -134,12 +145,15 @@ class PanelDock(QDockWidget):
             self._header.limit_to_range(self.panel.of_range)
             self._body.addWidget(self.panel)
             self.panel.figures_changed.connect(self._show_figures)
-            self.panel.show_session(self._session)
-            self.panel.select(self._context.selection.now)
+            with self._reading():
+                self.panel.show_session(self._session)
+                self.panel.select(self._context.selection.now)
             self._show_what_there_is()
         elif self._session_due:
-            self.panel.show_session(self._session)
+            self._session_due = False
             self._selection_due = True
+            with self._reading():
+                self.panel.show_session(self._session)
         self._session_due = False
         return self.panel
 
@@ -162,17 +176,39 @@ class PanelDock(QDockWidget):
 
     # --- inside -----------------------------------------------------------------------------------------------------
 
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Around what may read the session's file: where it cannot be read any more, the panel says why.
+
+        One may be inside another: a panel that follows the selection may change it.
+        """
+        outermost, self._inside = not self._inside, True
+        try:
+            if outermost:
+                self._unreadable = ""
+            yield
+        except SessionFileError as error:
+            self._unreadable = str(error)
+        finally:
+            if outermost:
+                self._inside = False
+
     def _show_figures(self) -> None:
         """Write the figures of what is shown now into the header; none where nothing is."""
-        self._header.show_figures(self.panel.figures() if self.panel is not None and not self.panel.is_empty else "")
+        shown = self.panel is not None and not self._unreadable and not self.panel.is_empty
+        self._header.show_figures(self.panel.figures() if self.panel is not None and shown else "")
 
     def _show_what_there_is(self) -> None:
         panel = self.panel
         if panel is None:
             return
-        if panel.is_empty:
+        empty = bool(self._unreadable) or panel.is_empty
+        if self._unreadable:
+            self._empty.sentence.setText(self.tr("This cannot be shown: {}").format(self._unreadable))
+        elif empty:
             self._empty.sentence.setText(panel.empty_text())
-        self._body.setCurrentWidget(self._empty if panel.is_empty else panel)
+        self._empty.button.setVisible(not self._unreadable)
+        self._body.setCurrentWidget(self._empty if empty else panel)
 
     def _on_visibility(self, visible: bool) -> None:
         if visible:
