@@ -78,6 +78,7 @@ class EngineProcess:
                 if not self._connection.poll(wait_s):
                     break
                 events += schema.decode(self._connection.recv_bytes())
+                self._heard = True
                 wait_s = 0.0
         except (EOFError, OSError) as error:
             if not events:
@@ -100,11 +101,16 @@ class EngineProcess:
             tail = self._stderr.read()
         return tail.decode("utf-8", "replace")
 
+    _heard = False
+    """Whether anything has come from the engine."""
+
     def close(self, timeout_s: float = 2.0) -> None:
         """End the engine: ask, then terminate, then kill; returns when it is gone. Calling it again does nothing."""
         if self._closed:
             return
         self._closed = True
+        if not self._heard:  # it loads libraries still: it has nothing to lose, and would answer seconds from now
+            self._process.kill()
         try:
             with self._send_lock:
                 self._connection.send_bytes(protocol.encode(protocol.Shutdown()))

@@ -125,6 +125,13 @@ def test_close_leaves_no_process_no_thread_and_no_descriptor(tiny_llama: Path) -
         process.send(protocol.Pause())
 
 
+def test_an_engine_that_is_closed_while_it_starts_is_not_waited_for() -> None:
+    engine = EngineProcess()
+    os.kill(engine.pid, signal.SIGSTOP)  # as slow as a start can be
+    engine.close(timeout_s=1000.0)
+    assert engine._process.returncode == -signal.SIGKILL
+
+
 def test_kill_9_of_the_engine_says_how_it_ended(tiny_llama: Path) -> None:
     with EngineProcess() as process:
         load(process, tiny_llama)
