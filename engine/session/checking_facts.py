@@ -6,7 +6,7 @@ import json
 from typing import Any, Final
 
 from engine.plain_text import quoted
-from engine.session.json_texts import json_of
+from engine.session.json_texts import HALF_PAIR, json_of
 from engine.session.store import Session
 from engine.session.weight_reads import FACT, NAMES
 
@@ -43,7 +43,8 @@ def check_facts(session: Session) -> None:
             continue
         facts = json_of(text, f"the fact {key}")
         _require(isinstance(facts, dict), f"the fact {key} is no JSON object")
-        session.meta[key] = json.dumps(facts)
+        if HALF_PAIR.search(text):
+            session.meta[key] = json.dumps(facts)
         if key == "ceilings":
             _check_ceilings(facts)
     for key in NUMBERS:

@@ -73,7 +73,11 @@ def kind_word(kind: int) -> str:
 def taught_run(session: Session | None) -> RunSpec:
     """The run of a session once more, with its switches and a teacher-forced pass at the end; else the default one."""
     requests = by_id(session) if session is not None else []
-    specs = tuple(_spec(request.prompt, request.params) for request in requests) or (RequestSpec(PROMPT, TOKENS),)
+    try:
+        specs = tuple(_spec(request.prompt, request.params) for request in requests)
+    except (InputError, TypeError):  # no version writes such: its prompts still hold
+        specs = tuple(RequestSpec(request.prompt, TOKENS) for request in requests)
+    specs = specs or (RequestSpec(PROMPT, TOKENS),)
     switches = Switches()
     if session is not None and session.configs:
         known = {name: value for name, value in session.configs[0].switches.items() if hasattr(switches, name)}
