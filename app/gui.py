@@ -27,6 +27,7 @@ from PySide6.QtWidgets import QApplication
 
 from app import theme
 from app.preferences import Preferences
+from app.qt_environment import take_environment
 from app.signals import SHELL_ADDS, Asked, noted
 from app.unforeseen import told
 from engine.errors import InputError
@@ -98,6 +99,7 @@ def make_application() -> QApplication:
         return existing
     if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    take_environment(os.environ)
     QApplication.setHighDpiScaleFactorRoundingPolicy(Qt.HighDpiScaleFactorRoundingPolicy.PassThrough)
     QCoreApplication.setOrganizationName("DecodeScope")
     QCoreApplication.setApplicationName("DecodeScope")
