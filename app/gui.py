@@ -25,6 +25,7 @@ from PySide6.QtWidgets import QApplication
 
 from app import theme
 from app.preferences import Preferences
+from app.qt_environment import take_environment
 from app.qt_start import told_instead_of_aborted
 from app.signals import Asked, Ended, noted
 from app.unforeseen import told
@@ -111,6 +112,7 @@ def make_application() -> QApplication:
         return existing
     if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    take_environment(os.environ)
     QApplication.setHighDpiScaleFactorRoundingPolicy(Qt.HighDpiScaleFactorRoundingPolicy.PassThrough)
     QCoreApplication.setOrganizationName("DecodeScope")
     QCoreApplication.setApplicationName("DecodeScope")

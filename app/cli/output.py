@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 import sys
 from contextlib import suppress
 from typing import Any, TextIO
 
-from engine.session.plain import plain
+from engine.session.json_text import json_text
 
 
 def print_json(value: dict[str, Any]) -> None:
     """One JSON object on one line; escaped where standard output is not UTF-8, null for what is not finite."""
     utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
-    print(json.dumps(plain(value), ensure_ascii=not utf8, allow_nan=False))
+    print(json_text(value, ascii_only=not utf8))
 
 
 def print_path(path: str) -> None:

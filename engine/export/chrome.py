@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gzip
 import io
-import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ import numpy as np
 from engine.errors import SessionFileError
 from engine.export.readable import slice_name
 from engine.export.whole import replacing
+from engine.session.json_text import json_text
 from engine.session.metrics import OTHER, by_id, phase_table_s, step_slice
 from engine.session.pauses import pauses_of
 from engine.session.schema import GROUP_OF, PHASES
@@ -40,11 +40,11 @@ def write_chrome(session: Session, path: str | os.PathLike[str]) -> None:
     try:
         with _open(path) as file:
             file.write('{"displayTimeUnit":"ms","otherData":')
-            file.write(json.dumps(session.meta))
+            file.write(json_text(session.meta, ascii_only=True))
             file.write(',"traceEvents":[\n')
             separator = ""
             for event in events(session):
-                file.write(separator + json.dumps(event, separators=(",", ":")))
+                file.write(separator + json_text(event, ascii_only=True, compact=True))
                 separator = ",\n"
             file.write("\n]}\n")
     except OSError as error:
@@ -126,7 +126,7 @@ def _phases(phases_us: np.ndarray, start_us: float, end_us: float) -> Iterator[J
     at = start_us
     for index, phase_us in enumerate(phases_us.tolist()):
         duration = min(phase_us, end_us - at)
-        if duration <= 0 or index == OTHER:
+        if not duration > 0 or index == OTHER:  # what is no number is no time
             continue
         phase = PHASES[index]
         yield {

@@ -16,6 +16,7 @@ from perfetto.protos.perfetto.trace import perfetto_trace_pb2 as pb
 from engine.errors import SessionFileError
 from engine.export.chrome import BUSY_RATE, ENGINE, Json, events
 from engine.export.whole import replacing
+from engine.plain_text import utf8
 from engine.session.store import Session
 
 SEQUENCE: Final = 1
@@ -119,7 +120,7 @@ class _Writer:
         if key not in self._tracks:
             descriptor = self._describe(key)
             descriptor.process.pid = pid
-            descriptor.process.process_name = self._processes.get(pid, str(pid))
+            descriptor.process.process_name = utf8(self._processes.get(pid, str(pid)))
             descriptor.sibling_order_rank = pid
             self._put(self._described)
         return self._tracks[key]
@@ -128,7 +129,7 @@ class _Writer:
         parent = self._process(pid)
         descriptor = self._describe(("thread", pid, tid))
         descriptor.parent_uuid = parent
-        descriptor.name = name
+        descriptor.name = utf8(name)
         descriptor.sibling_order_rank = tid
         self._put(self._described)
 
@@ -138,7 +139,7 @@ class _Writer:
             parent = self._process(pid)
             descriptor = self._describe(key)
             descriptor.parent_uuid = parent
-            descriptor.name = name
+            descriptor.name = utf8(name)
             self._put(self._described)
         return self._tracks[key]
 
@@ -148,7 +149,7 @@ class _Writer:
             parent = self._process(pid)
             descriptor = self._describe(key)
             descriptor.parent_uuid = parent
-            descriptor.name = name
+            descriptor.name = utf8(name)
             if "bytes" in name:
                 descriptor.counter.unit = pb.CounterDescriptor.UNIT_SIZE_BYTES
             else:
@@ -188,7 +189,7 @@ class _Writer:
             known[text] = len(known) + 1
             entry = table.add()
             entry.iid = known[text]
-            entry.name = text
+            entry.name = utf8(text)
         return known[text]
 
     def _put(self, packet: Any) -> None:
@@ -202,7 +203,7 @@ class _Writer:
 def _annotate(annotation: Any, value: object, name: str = "") -> None:
     """An argument of an event: a number, a text, or a list or table of them."""
     if name:
-        annotation.name = name
+        annotation.name = utf8(name)
     match value:
         case bool():
             annotation.bool_value = value
@@ -219,4 +220,4 @@ def _annotate(annotation: Any, value: object, name: str = "") -> None:
         case None:
             annotation.string_value = ""
         case _:
-            annotation.string_value = str(value)
+            annotation.string_value = utf8(str(value))

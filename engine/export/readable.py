@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
@@ -12,8 +13,12 @@ if TYPE_CHECKING:
 NOT_XML: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 """Characters that no XML 1.0 document may hold, not even escaped (its production Char), and DEL."""
 DELETE: Final = 0x7F
-FORMULA: Final = re.compile(r"'*[=+\-@\t\r]")
-"""How a cell begins that a spreadsheet takes for a formula, or that was made harmless before."""
+NOT_IN_A_CELL: Final = re.compile("[\x00\ud800-\udfff]")
+FORMULA: Final = re.compile("'*[=+\\-@\t\r\uff1d\uff0b\uff0d\uff20]")
+"""How a cell begins that a spreadsheet takes for a formula (some know the wide signs, too), or that was made harmless
+before.
+"""
+NUMBER: Final = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", re.ASCII)
 
 
 def xml_text(text: str) -> str:
@@ -34,19 +39,25 @@ def slice_name(session: Session, rows: Sequence[int]) -> str:
 
 
 def cells(row: Iterable[Any]) -> list[Any]:
-    """A row of a CSV file in which no text is a formula: one that would be begins with an apostrophe more.
+    """A row of a CSV file in which no text is a formula: one that would be begins with an apostrophe more. What is
+    not known (NaN, None) is an empty cell.
 
     Numbers stay as they are, also those that are written as text. To have the text back, take one apostrophe from a
     cell that has `=`, `+`, `-`, `@`, a tab or a carriage return after one or more apostrophes.
     """
-    return [f"'{value}" if isinstance(value, str) and _is_formula(value) else value for value in row]
+    return [_text_cell(value) if isinstance(value, str) else _number_cell(value) for value in row]
+
+
+def _text_cell(text: str) -> str:
+    """A text that no spreadsheet runs and UTF-8 can hold: NUL, which ends texts elsewhere, and surrogates are �."""
+    text = NOT_IN_A_CELL.sub("\ufffd", text)
+    return f"'{text}" if _is_formula(text) else text
+
+
+def _number_cell(value: Any) -> Any:
+    """A number as it is; an empty cell for one that is not known (NaN) or not finite."""
+    return "" if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _is_formula(text: str) -> bool:
-    if not FORMULA.match(text):
-        return False
-    try:
-        float(text)
-    except ValueError:
-        return True
-    return False
+    return FORMULA.match(text) is not None and NUMBER.fullmatch(text) is None

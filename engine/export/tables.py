@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -14,6 +13,7 @@ from engine.errors import SessionFileError
 from engine.export.readable import cells
 from engine.export.whole import filling
 from engine.session.columns import Columns
+from engine.session.json_text import json_text
 from engine.session.metrics import by_id, phase_table_s
 from engine.session.schema import PHASES
 from engine.session.store import BLOCK_EVENTS, LAUNCHES, STEP_INTS, STEP_KINDS, TOKEN_SOURCES, Request, Session
@@ -37,7 +37,7 @@ def write_tables(session: Session, folder: str | os.PathLike[str], utf8_mark: bo
             for name, header, rows in _tables(session):
                 with (target / f"{name}.csv").open("w", encoding=encoding, newline="") as file:
                     writer = csv.writer(file)
-                    writer.writerow(header)
+                    writer.writerow(cells(header))
                     writer.writerows(map(cells, rows))
     except OSError as error:
         raise SessionFileError(f"The tables cannot be written to {folder}: {error.strerror}.") from error
@@ -45,7 +45,7 @@ def write_tables(session: Session, folder: str | os.PathLike[str], utf8_mark: bo
 
 def _tables(session: Session) -> Iterator[tuple[str, Sequence[str], Iterable[Sequence[Any]]]]:
     yield "meta", ("key", "value"), session.meta.items()
-    yield "configs", ("id", "step_id", "switches"), ((c.id, c.step_id, json.dumps(c.switches)) for c in session.configs)
+    yield "configs", ("id", "step_id", "switches"), ((c.id, c.step_id, json_text(c.switches)) for c in session.configs)
     yield "requests", REQUEST_COLUMNS, map(_request, by_id(session))
     yield "steps", (*STEP_INTS, "kind", "attention_kernel", "launch", *(f"{p}_us" for p in PHASES)), _steps(session)
     yield (
@@ -70,9 +70,9 @@ REQUEST_COLUMNS = (
 
 def _request(request: Request) -> Sequence[Any]:
     return (
-        request.id, request.prompt, request.prompt_tokens, json.dumps(request.params), request.arrived_ns,
+        request.id, request.prompt, request.prompt_tokens, json_text(request.params), request.arrived_ns,
         request.scheduled_ns, request.first_token_ns, request.finished_ns, request.finish_reason,
-        " ".join(map(str, request.prompt_token_ids)), json.dumps(request.prompt_token_texts, ensure_ascii=False),
+        " ".join(map(str, request.prompt_token_ids)), json_text(request.prompt_token_texts),
     )  # fmt: skip
 
 
