@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.model.folder import visible
-from engine.model.hub import cache_folder, model_name, snapshot_of
+from engine.model.folder import listed, visible
+from engine.model.hub import cache_folder, changed_ns, model_name, snapshot_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +37,8 @@ def newest_snapshot(model: Path) -> Path | None:
     named = snapshot_of(model)
     if named is not None and is_checkpoint(named):
         return named
-    usable = [path for path in model.glob("snapshots/*") if is_checkpoint(path)]
-    return max(usable, key=lambda path: path.stat().st_mtime_ns, default=None)
+    usable = [path for path in listed(model, "snapshots/*") if is_checkpoint(path)]
+    return max(usable, key=changed_ns, default=None)
 
 
 def is_checkpoint(folder: Path) -> bool:
