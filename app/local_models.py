@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from engine.model.folder import visible
-from engine.model.hub import cache_folder, model_name, snapshot_of
+from engine.model.folder import listed, visible
+from engine.model.hub import cache_folder, changed_ns, model_name, snapshot_of
 
 MOST_MODELS: Final = 1000
 """More are not looked for in a list that is opened with the mouse."""
@@ -49,8 +49,8 @@ def newest_snapshot(model: Path) -> Path | None:
     named = snapshot_of(model)
     if named is not None and is_checkpoint(named):
         return named
-    usable = [path for path in model.glob("snapshots/*") if is_checkpoint(path)]
-    return max(usable, key=lambda path: path.stat().st_mtime_ns, default=None)
+    usable = [path for path in listed(model, "snapshots/*") if is_checkpoint(path)]
+    return max(usable, key=changed_ns, default=None)
 
 
 def is_checkpoint(folder: Path) -> bool:

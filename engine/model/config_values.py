@@ -12,6 +12,9 @@ Raw = dict[str, Any]
 
 MOST: Final = 2**31 - 1
 """No size in a model is above this, and the product of two still fits into the 64 bits in which PyTorch counts."""
+SMALLEST_NUMBER: Final = 1e-30
+LARGEST_NUMBER: Final = 1e30
+"""Beyond these float32 ends, and what is made of a number (rotations, norms) is none any more."""
 
 
 def integer(raw: Raw, name: str, default: int | None = None, least: int = 1) -> int:
@@ -30,12 +33,14 @@ def integer_or_none(raw: Raw, name: str) -> int | None:
 
 
 def number(raw: Raw, name: str, default: float) -> float:
-    """A finite number above 0; `default` where there is none or it is null."""
+    """A number above 0 that float32 can hold; `default` where there is none or it is null."""
     value = raw.get(name)
     if value is None:
         return default
     if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < math.inf:
         raise _wrong(name, "a number above 0", value)
+    if not SMALLEST_NUMBER <= value <= LARGEST_NUMBER:
+        raise _wrong(name, f"a number between {SMALLEST_NUMBER} and {LARGEST_NUMBER}", value)
     return float(value)
 
 

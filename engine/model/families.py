@@ -366,12 +366,17 @@ def rope_of(raw: Raw) -> Rope:
         )
     if number(scaling, "partial_rotary_factor", number(raw, "partial_rotary_factor", 1.0)) != 1.0:
         raise CheckpointError("Rotating only a part of each head (partial_rotary_factor) is not supported.")
+    low, high = number(scaling, "low_freq_factor", 1.0), number(scaling, "high_freq_factor", 4.0)
+    if kind == "llama3" and low >= high:
+        raise CheckpointError(
+            f"config.json gives {low} as low_freq_factor, which must be below high_freq_factor, {high}."
+        )
     return Rope(
         theta,
         kinds[kind],
         number(scaling, "factor", 1.0),
-        number(scaling, "low_freq_factor", 1.0),
-        number(scaling, "high_freq_factor", 4.0),
+        low,
+        high,
         integer(scaling, "original_max_position_embeddings", 8192),
     )
 

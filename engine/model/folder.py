@@ -12,7 +12,15 @@ POINTER: Final = b"version https://git-lfs.github.com/spec/"
 
 def visible(folder: Path, pattern: str) -> list[Path]:
     """Files by pattern, in order; not hidden ones: macOS keeps `._model.safetensors` beside `model.safetensors`."""
-    return sorted(file for file in folder.glob(pattern) if not file.name.startswith("."))
+    return sorted(file for file in listed(folder, pattern) if not file.name.startswith("."))
+
+
+def listed(folder: Path, pattern: str) -> list[Path]:
+    """Files by pattern; none where the folder cannot be looked into, or its name is too long to be one."""
+    try:
+        return list(folder.glob(pattern))
+    except OSError:
+        return []
 
 
 def is_pointer(head: bytes) -> bool:

@@ -11,17 +11,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from engine.regular_file import open_regular
+from engine.errors import CheckpointError
+from engine.model.files import is_there, read_text
+from engine.model.folder import listed
 
-REFERENCE_BYTES: Final = 200
-"""More than the name of any snapshot: a hash of 40 digits."""
 PREFIX: Final = "models--"
+REF_BYTES: Final = 4096
+"""Of refs/main, which holds one name."""
+SNAPSHOT: Final = re.compile(r"[\w-][\w.-]*")
 REPOSITORY: Final = re.compile(r"(?:[\w-][\w.-]*/)?[\w-][\w.-]*")
 
 
 def cache_folder(environment: Mapping[str, str] = os.environ) -> Path:
     """Where downloads are kept, by the same variables in the same order as `huggingface_hub` reads them."""
-    cache_home = environment.get("XDG_CACHE_HOME", str(Path.home() / ".cache"))
+    cache_home = environment.get("XDG_CACHE_HOME", os.path.join(os.path.expanduser("~"), ".cache"))
     home = expanded(environment.get("HF_HOME", os.path.join(cache_home, "huggingface")))
     hub = environment.get("HUGGINGFACE_HUB_CACHE", os.path.join(home, "hub"))
     return Path(expanded(environment.get("HF_HUB_CACHE", hub)))
@@ -37,10 +40,10 @@ def model_folder(model: str, cache: Path | None = None) -> Path | None:
 
     A folder of that name comes before the cache. None where there is neither.
     """
-    folder = Path(model).expanduser()
-    if folder.is_dir():
-        return folder if (folder / "config.json").exists() else snapshot_of(folder) or folder
-    if folder.exists():
+    folder = expanded_path(model)
+    if is_folder(folder):
+        return folder if is_there(folder / "config.json") else snapshot_of(folder) or folder
+    if is_there(folder):
         return folder
     if not REPOSITORY.fullmatch(model):
         return None
@@ -51,19 +54,43 @@ def model_folder(model: str, cache: Path | None = None) -> Path | None:
 def snapshot_of(repository: Path) -> Path | None:
     """The snapshot that `refs/main` names, else the one used last; None where there is none with a config."""
     try:
-        with open_regular(repository / "refs" / "main") as file:
-            main = repository / "snapshots" / file.read(REFERENCE_BYTES).decode().strip()
-    except (OSError, ValueError):
-        main = None
-    if main is not None and main.parent == repository / "snapshots" and (main / "config.json").exists():
+        named = read_text(repository / "refs" / "main", REF_BYTES).strip()
+    except CheckpointError:
+        named = ""
+    main = repository / "snapshots" / named
+    if SNAPSHOT.fullmatch(named) and is_there(main / "config.json"):
         return main
-    usable = [path for path in repository.glob("snapshots/*") if (path / "config.json").exists()]
-    return max(usable, key=lambda path: path.stat().st_mtime_ns, default=None)
+    usable = [path for path in listed(repository, "snapshots/*") if is_there(path / "config.json")]
+    return max(usable, key=changed_ns, default=None)
+
+
+def changed_ns(path: Path) -> int:
+    """When something was changed last, ns since 1970; 0 where that cannot be found out (any more)."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def is_folder(path: Path) -> bool:
+    """Whether a folder is there."""
+    try:
+        return path.is_dir()
+    except OSError:  # a name too long for the system, a folder that may not be looked into
+        return False
+
+
+def expanded_path(path: str | Path) -> Path:
+    """The path with a home in place of `~`; as it is where there is no such home."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
 
 
 def model_name(path: str | Path) -> str:
     """What a person calls a model folder: its repository for a folder of the cache, else the folder's own name."""
-    folder = Path(os.path.abspath(Path(path).expanduser()))
+    folder = Path(os.path.abspath(expanded_path(path)))
     repository = folder.parent.parent if folder.parent.name == "snapshots" else folder
     if repository.name.startswith(PREFIX):
         return repository.name.removeprefix(PREFIX).replace("--", "/")

@@ -19,7 +19,7 @@ from engine.model.config import ModelConfig
 from engine.model.decoder import Decoder, build_decoder
 from engine.model.device import choose_device, device_name, free_bytes, make_current
 from engine.model.families import family_of
-from engine.model.hub import REPOSITORY, cache_folder, model_folder, model_name
+from engine.model.hub import REPOSITORY, cache_folder, expanded_path, model_folder, model_name
 from engine.model.processors import usable_cores
 from engine.model.sizes import check_layers, check_sizes, check_tensors
 from engine.model.suggested import suggested_sampling
@@ -128,7 +128,7 @@ def model_path(model: str) -> Path:
             f"{path_text(cache_folder())}; "
             "nothing is downloaded."
         )
-    return folder or Path(model).expanduser()
+    return folder or expanded_path(model)
 
 
 def choose_dtype(name: Dtype, device: torch.device, config: ModelConfig) -> torch.dtype:

@@ -8,6 +8,8 @@ from typing import Any, Final
 NAMES: Final = {"temperature": float, "top_k": int, "top_p": float, "min_p": float}
 NEUTRAL: Final[dict[str, tuple[float, ...]]] = {"top_k": (0,), "top_p": (1.0,), "min_p": (0.0,)}
 """Values that change nothing."""
+MOST: Final = {"temperature": 100.0, "top_k": 2**31 - 1, "top_p": 1.0, "min_p": 1.0}
+"""As far as the settings go (`Sampling`): what is above is no suggestion that could be followed."""
 
 
 def suggested_sampling(generation: Mapping[str, Any]) -> dict[str, float]:
@@ -22,6 +24,6 @@ def suggested_sampling(generation: Mapping[str, Any]) -> dict[str, float]:
     found: dict[str, float] = {"temperature": 1.0}
     for name, kind in NAMES.items():
         value = generation.get(name)
-        if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0:
+        if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= MOST[name]:
             found[name] = kind(value)
     return {name: value for name, value in found.items() if value not in NEUTRAL.get(name, ())}
