@@ -7,10 +7,15 @@ import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Final
 
 from PySide6.QtCore import QCoreApplication, QObject, Signal
 
 from engine.errors import DecodeScopeError, EngineStoppedError
+from engine.plain_text import plain
+
+MOST_OF_AN_ERROR: Final = 1000
+"""Characters of what an exception says: it may quote a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +30,7 @@ def failure_of(error: BaseException) -> Failure:
     """An exception as something to show: those of this program and of the system are sentences by themselves."""
     if isinstance(error, DecodeScopeError | OSError) and str(error):
         return Failure(str(error), error.details if isinstance(error, EngineStoppedError) else "")
-    what = "".join(traceback.format_exception_only(error)).strip()
+    what = plain(" ".join("".join(traceback.format_exception_only(error)).split()), MOST_OF_AN_ERROR)
     sentence = QCoreApplication.translate("Failure", "Something unforeseen went wrong: {}").format(what)
     return Failure(sentence, "".join(traceback.format_exception(error)))
 

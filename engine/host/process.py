@@ -19,9 +19,12 @@ from engine.host import protocol
 from engine.host.ending import FAILED
 from engine.host.spawning import spawn
 from engine.host.threads import wait_briefly
+from engine.plain_text import plain
 from engine.session import schema
 
 STDERR_TAIL_BYTES: Final = 8192
+LAST_WORDS: Final = 500
+"""Characters of the last line it wrote that are told in a sentence."""
 FRAMES_A_CALL: Final = 256
 """Most frames one `receive` takes, so that a caller who must also repaint gets its turn."""
 
@@ -155,7 +158,7 @@ class EngineProcess:
         except subprocess.TimeoutExpired:
             return EngineStoppedError("The engine process closed its connection.")
         said = self.stderr_tail.strip()
-        return EngineStoppedError(_how_it_ended(status, said.rpartition("\n")[2]), said)
+        return EngineStoppedError(_how_it_ended(status, plain(said.rpartition("\n")[2], LAST_WORDS)), said)
 
     def __enter__(self) -> Self:
         return self

@@ -24,7 +24,7 @@ from engine.measure.device import DeviceSampler, open_devices
 from engine.measure.load import is_quiet
 from engine.model.device import total_bytes
 from engine.model.loader import LoadedModel, load_model
-from engine.plain_text import utf8
+from engine.plain_text import plain, utf8
 from engine.session.schema import (
     AnyEvent,
     CeilingsMeasured,
@@ -38,6 +38,7 @@ from engine.session.schema import (
 
 FACTS_OF_CEILINGS: Final = ("model_path", "device", "device_name", "dtype", "threads")
 """What must be the same for ceilings to hold for another session."""
+MOST_OF_AN_ERROR: Final = 1000
 LOOK_AGAIN_S: Final = (5.0, 80.0)
 """How long nothing has gone on before an idle engine looks whether a busy machine has become quiet, at first and at
 most; each look in vain doubles it."""
@@ -246,9 +247,9 @@ class Service:
 
 
 def sentence_of(error: BaseException) -> str:
-    """The first line of an error's text, as a sentence."""
+    """The first line of an error's text, as a sentence: of what quotes a file no more than a person reads."""
     lines = str(error).strip().splitlines()
-    text = lines[0].rstrip(".") if lines else type(error).__name__
+    text = plain(lines[0], MOST_OF_AN_ERROR).rstrip(".") if lines else type(error).__name__
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
         return f"not enough memory ({text})."
     return f"{text}."

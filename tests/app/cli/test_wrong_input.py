@@ -28,6 +28,8 @@ def broken_model(folder: Path, kind: str) -> None:
         weights = weights[: len(weights) // 2]
     if kind == "tokenizer":
         (folder / "tokenizer.json").unlink()
+    if kind == "surrogate":
+        config["architectures"] = ["Half\ud800ForCausalLM"]
     if kind == "template":
         loop = "{% for i in range(100000) %}{% for j in range(100000) %}{{ '' }}{% endfor %}{% endfor %}"
         (folder / "tokenizer_config.json").write_text(json.dumps({"chat_template": loop}))
@@ -43,6 +45,7 @@ def broken_model(folder: Path, kind: str) -> None:
         (["record", "--model", "no/such/folder"], "no/such/folder"),
         (["record", "--model", "config"], "config.json"),
         (["record", "--model", "architecture"], "MambaForCausalLM"),
+        (["record", "--model", "surrogate"], "Half\\ud800ForCausalLM"),
         (["record", "--model", "truncated"], "safetensors"),
         (["record", "--model", "weights"], "safetensors"),
         (["record", "--model", "tokenizer"], "tokenizer.json"),
