@@ -35,9 +35,12 @@ class EngineProcess:
     """
 
     def __init__(self) -> None:
-        ours, theirs = Pipe(duplex=True)
+        try:
+            self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
+            ours, theirs = Pipe(duplex=True)
+        except OSError as error:  # no descriptor is left, or no folder takes temporary files
+            raise EngineStoppedError(f"The engine process could not be started: {error}.") from error
         self._connection = ours
-        self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
         self._send_lock = threading.Lock()
         self._closed = False
         try:
