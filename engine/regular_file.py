@@ -10,13 +10,18 @@ from typing import BinaryIO, Final
 NO_WAIT: Final = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
 BINARY: Final = getattr(os, "O_BINARY", 0)
 SPECIAL: Final = "it is a pipe, a socket or a device"
+KINDS: Final = {
+    stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device",
+}  # fmt: skip
+"""By the type in a file's mode (`stat.S_IFMT`)."""
 
 
 class SpecialFileError(OSError):
     """Under this name stands something that is read for ever, or waits for ever before it is read."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, mode: int) -> None:
         super().__init__(f"{path} is no ordinary file: {SPECIAL}.")
+        self.kind = KINDS.get(stat.S_IFMT(mode), "something else")
         self.strerror = SPECIAL
         self.filename = str(path)
 
@@ -49,4 +54,4 @@ def _check(mode: int, path: Path) -> None:
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(f"{path} is a folder, not a file.")
     if not stat.S_ISREG(mode):
-        raise SpecialFileError(path)
+        raise SpecialFileError(path, mode)

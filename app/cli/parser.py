@@ -7,6 +7,7 @@ import importlib
 import re
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from importlib.metadata import version
 from typing import Any, Final, NoReturn, get_args
 
@@ -47,7 +48,8 @@ class Parser(argparse.ArgumentParser):
     """Says in one line what is wrong, and exits with 2."""
 
     def error(self, message: str) -> NoReturn:
-        print(f"{self.prog}: {message} (see `{self.prog} --help`).", file=sys.stderr)
+        with suppress(OSError):  # standard error may take nothing any more; the status still tells
+            print(f"{self.prog}: {message} (see `{self.prog} --help`).", file=sys.stderr, flush=True)
         sys.exit(2)
 
 

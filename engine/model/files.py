@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import json
 import os
-import stat
 from pathlib import Path
 from typing import IO, Any, Final
 
+from engine import regular_file
 from engine.errors import CheckpointError
 from engine.model.folder import is_pointer, pointer_sentence
 from engine.plain_text import path_text, plain, utf8
@@ -37,28 +37,13 @@ def is_there(file: Path) -> bool:
 def open_regular(file: Path) -> IO[bytes]:
     """The file, open for reading; raises CheckpointError where it is none, without waiting for a pipe or a device."""
     try:
-        # Asked before it is opened, as opening alone does things to a device, and again once nothing can be swapped.
-        check_regular(file, os.stat(file).st_mode)
-        descriptor = os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-        try:
-            check_regular(file, os.fstat(descriptor).st_mode)
-            return os.fdopen(descriptor, "rb")
-        except BaseException:
-            os.close(descriptor)
-            raise
+        return regular_file.open_regular(file)
+    except IsADirectoryError:
+        raise CheckpointError(f"{path_text(file)} is a folder, not a file.") from None
+    except regular_file.SpecialFileError as error:
+        raise CheckpointError(f"{path_text(file)} is {error.kind}, not a file.") from None
     except OSError as error:
         raise unreadable(file, error) from error
-
-
-def check_regular(file: Path, mode: int) -> None:
-    """Raise CheckpointError where a file of this mode (`stat`) is a folder, a pipe, a socket or a device."""
-    if stat.S_ISREG(mode):
-        return
-    kinds = {
-        stat.S_IFDIR: "a folder", stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket",
-        stat.S_IFCHR: "a device", stat.S_IFBLK: "a device",
-    }  # fmt: skip
-    raise CheckpointError(f"{path_text(file)} is {kinds.get(stat.S_IFMT(mode), 'something else')}, not a file.")
 
 
 def unreadable(file: Path, error: OSError) -> CheckpointError:

@@ -13,6 +13,7 @@ import threading
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from app import signals
@@ -102,6 +103,78 @@ def test_signals_wait_until_a_piece_is_done() -> None:
             asked.raise_if_asked()
     assert done == [1]
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+IN_C = """
+import os, signal, sqlite3, sys, threading
+from pathlib import Path
+from app import signals
+from engine import leftovers
+signals.watch()
+with leftovers.folder(beside=Path.cwd()) as folder, leftovers.removed(Path("half")) as half:
+    half.write_text("half")
+    (folder / "part").write_text("part")
+    print("ready", flush=True)
+    if sys.argv[1] == "query":
+        sqlite3.connect(":memory:").execute(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+        )
+    if sys.argv[1] == "callback":
+        class Swallows:
+            def __del__(self):
+                while True: pass
+        Swallows()
+    if sys.argv[1] == "stuck":
+        with signals.noted(0.1):
+            threading.Event().wait()
+"""
+
+
+@pytest.mark.parametrize("where", ["query", "callback", "stuck"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_a_signal_ends_what_works_in_c_and_takes_away_what_is_half_made(
+    tmp_path: Path, environment: dict[str, str], where: str, number: signal.Signals
+) -> None:
+    """Python's own KeyboardInterrupt waits for the end of the query, and is swallowed by the destructor."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", IN_C, where], cwd=tmp_path, text=True, env={**environment, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(number)
+    process.send_signal(number)  # a second one makes nothing worse
+    _, err = process.communicate(timeout=WAIT_S)
+    assert (process.returncode, err) == (128 + number, "")
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_recording_whose_engine_is_in_a_long_step_ends_at_once(tmp_path: Path, environment: dict[str, str]) -> None:
+    """The engine cannot answer; what it said is kept, and it is ended."""
+    process = start(LONG, tmp_path, environment)
+    wait_for_steps(tmp_path / "t.dscope")
+    (engine,) = psutil.Process(process.pid).children()
+    engine.suspend()
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=5)  # a fraction of a second; it was above nine
+    assert process.returncode == 130
+    assert err.splitlines()[-1] == "decodescope: interrupted; the session until then is in t.dscope."
+    assert not engine.is_running()
+    assert len(open_session(tmp_path / "t.dscope").steps) > 0
+    assert [one.name for one in tmp_path.glob("t.dscope*")] == ["t.dscope"]
+
+
+def test_a_loading_model_is_no_reason_to_wait(tmp_path: Path, environment: dict[str, str]) -> None:
+    process = start(LONG, tmp_path, environment)
+    deadline = time.monotonic() + WAIT_S
+    while not (engines := psutil.Process(process.pid).children()):
+        assert time.monotonic() < deadline
+        select.select([], [], [], 0.01)
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=WAIT_S)
+    assert (process.returncode, err) == (143, "decodescope: interrupted.\n")
+    assert not engines[0].is_running()
+    assert list(tmp_path.glob("t.dscope*")) == []
 
 
 WINDOW = """
