@@ -51,7 +51,7 @@ def make_models(folder: Path) -> None:
             save_checkpoint(target, kind, max_shard_size="60KB" if kind == "llama" else "1GB")
             (target / "tokenizer_config.json").write_text(json.dumps({
                 "tokenizer_class": "PreTrainedTokenizerFast", "bos_token": "t1", "eos_token": "t2", "pad_token": "t0",
-                "chat_template": "{% for message in messages %}{{ message['role'] }} {{ message['content'] }}{% endfor %}",
+                "chat_template": "{% for one in messages %}{{ one['role'] }} {{ one['content'] }}{% endfor %}",
             }))  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -34,3 +34,13 @@ Make: TypeAlias = Callable[[random.Random, Path, Path], Case]
 def rng_of(kind: str, seed: int, index: int) -> random.Random:
     """What chooses everything of one case, the same on every machine."""
     return random.Random(f"{kind}/{seed}/{index}")
+
+
+def short(make: Make) -> Make:
+    """The same cases with two of their commands."""
+
+    def make_short(rng: random.Random, bases: Path, folder: Path) -> Case:
+        case = make(rng, bases, folder)
+        return replace(case, commands=tuple(rng.sample(case.commands, min(2, len(case.commands)))))
+
+    return make_short

@@ -24,10 +24,29 @@ WHOLE: Final = (
 )
 REAL: Final = (0.0, -0.0, 1e-320, 1e300, -1e300, float("inf"), float("-inf"), float("nan"), 0.5)
 TEXTS: Final = (
-    "", "\n", "\0", "a\nb\nc", '<img src="file:///nonexistent/1.png">', "<b>x</b>&amp;<script>1</script>", "=1+1", "-x",
-    "@A1", "\tx", "\u202eabc\u202c", "\x1b[31mred", "'; DROP TABLE steps; --", "💥" * 40, "%s%n{}{0}", "../../etc/passwd",
-    "NaN", "null", "x" * 300_000, "\ufeff", "&File", "a" * 200 + "\r\n",
-)  # fmt: skip
+    "",
+    "\n",
+    "\0",
+    "a\nb\nc",
+    '<img src="file:///nonexistent/1.png">',
+    "<b>x</b>&amp;<script>1</script>",
+    "=1+1",
+    "-x",
+    "@A1",
+    "\tx",
+    "\u202eabc\u202c",
+    "\x1b[31mred",
+    "'; DROP TABLE steps; --",
+    "💥" * 40,
+    "%s%n{}{0}",
+    "../../etc/passwd",
+    "NaN",
+    "null",
+    "x" * 300_000,
+    "\ufeff",
+    "&File",
+    "a" * 200 + "\r\n",
+)
 HALF: Final = "\ud800"
 """Half of a surrogate pair: JSON can say it, UTF-8 cannot."""
 DEEP: Final = 100_000
@@ -45,7 +64,7 @@ def whole(rng: random.Random) -> int:
     return rng.choice(WHOLE) if rng.random() < 0.8 else rng.randint(-1000, 1000)
 
 
-def bent(rng: random.Random, value: Any) -> Any:
+def bent(rng: random.Random, value: Any) -> Any:  # noqa: PLR0911 - one for each way
     """A JSON value with one place in it changed, taken out, or put in twice."""
     if isinstance(value, dict) and value and rng.random() < 0.85:
         name = rng.choice(list(value))

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 SECONDS: Final = 10.0
-"""Of one command, on a machine that has a core for it."""
+"""Of one command; time in which it waited for a processor that others had does not count."""
+SECONDS_AT_MOST: Final = 120.0
+"""Of one command, however busy the machine is."""
 BYTES: Final = 2**30
 """Resident in one process; or twice the input, where that is more."""
 SENTENCE: Final = 700

@@ -15,25 +15,57 @@ from tests.fuzz.cases import Case
 from tests.fuzz.kinds import put_something_else
 
 TEMPLATES: Final = (
-    "{% for i in range(10 ** 9) %}{% endfor %}", "{{ 'a' * 10 ** 10 }}", "{% for i in range(10 ** 6) %}{{ 'a' * 10000 }}{% endfor %}",
-    "{{ range(10 ** 12) | list }}", "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "{{ messages.__class__.__mro__ }}",
-    "{{ ''.__class__.__bases__[0].__subclasses__() }}", "{% include '/etc/passwd' %}", "{{ 1 / 0 }}", "{{ raise_exception('no') }}",
-    "{" * 50_000, "{{ " + "(" * 20_000 + "1" + ")" * 20_000 + " }}", "{{ " + "+".join(["1"] * 50_000) + " }}",
-    "{% if true %}" * 2000 + "{% endif %}" * 2000, "{{ messages[0]['content'] | replace('a', 'b' * 10 ** 7) | length }}",
-    "{{ 9 ** 9 ** 9 }}", "{{ ('%' ~ 10 ** 9 ~ 'd') % 1 }}", "{{ '{:>1000000000}'.format(1) }}", "{{ undefined.a.b }}", "",
-    "{{ '\ud800' }}", "{{ messages | tojson(indent=10 ** 9) }}", "{{ lipsum(n=10 ** 7) }}", "{{ cycler.__init__.__globals__ }}",
+    "{% for i in range(10 ** 9) %}{% endfor %}",
+    "{{ 'a' * 10 ** 10 }}",
+    "{% for i in range(10 ** 6) %}{{ 'a' * 10000 }}{% endfor %}",
+    "{{ range(10 ** 12) | list }}",
+    "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
+    "{{ messages.__class__.__mro__ }}",
+    "{{ ''.__class__.__bases__[0].__subclasses__() }}",
+    "{% include '/etc/passwd' %}",
+    "{{ 1 / 0 }}",
+    "{{ raise_exception('no') }}",
+    "{" * 50_000,
+    "{{ " + "(" * 20_000 + "1" + ")" * 20_000 + " }}",
+    "{{ " + "+".join(["1"] * 50_000) + " }}",
+    "{% if true %}" * 2000 + "{% endif %}" * 2000,
+    "{{ messages[0]['content'] | replace('a', 'b' * 10 ** 7) | length }}",
+    "{{ 9 ** 9 ** 9 }}",
+    "{{ ('%' ~ 10 ** 9 ~ 'd') % 1 }}",
+    "{{ '{:>1000000000}'.format(1) }}",
+    "{{ undefined.a.b }}",
+    "",
+    "{{ '\ud800' }}",
+    "{{ messages | tojson(indent=10 ** 9) }}",
+    "{{ lipsum(n=10 ** 7) }}",
+    "{{ cycler.__init__.__globals__ }}",
     "{% set x = namespace(v='a') %}{% for i in range(60) %}{% set x.v = x.v + x.v %}{% endfor %}{{ x.v }}",
-    "{{ 'a' | center(10 ** 10) }}", "{{ strftime_now('%Y' * 10 ** 6) }}", "{{ messages | batch(10 ** 9, 'x') | list }}",
-    "{% generation %}{% endgeneration %}{{ bos_token * 10 }}", "{{ messages[0]['content'] | wordwrap(0) }}",
-)  # fmt: skip
+    "{{ 'a' | center(10 ** 10) }}",
+    "{{ strftime_now('%Y' * 10 ** 6) }}",
+    "{{ messages | batch(10 ** 9, 'x') | list }}",
+    "{% generation %}{% endgeneration %}{{ bos_token * 10 }}",
+    "{{ messages[0]['content'] | wordwrap(0) }}",
+)
 PROMPTS: Final = (
-    ("--prompt", "t3 t4 t5"), ("--prompt", "t3", "--prompt", "t4 t96"), ("--prompt", ""), ("--prompt", "x" * 2000),
+    ("--prompt", "t3 t4 t5"),
+    ("--prompt", "t3", "--prompt", "t4 t96"),
+    ("--prompt", ""),
+    ("--prompt", "x" * 2000),
     ("--prompt", "t5 t6", "--chat"),
-)  # fmt: skip
+)
 OPTIONS: Final = (
-    (), (), (), ("--kv", "paged"), ("--kv", "none"), ("--temperature", "1"), ("--speculate", "ngram"), ("--detail", "layer"),
-    ("--attention-layer", "0"), ("--dtype", "float32"), ("--stop", "t7"),
-)  # fmt: skip
+    (),
+    (),
+    (),
+    ("--kv", "paged"),
+    ("--kv", "none"),
+    ("--temperature", "1"),
+    ("--speculate", "ngram"),
+    ("--detail", "layer"),
+    ("--attention-layer", "0"),
+    ("--dtype", "float32"),
+    ("--stop", "t7"),
+)
 
 Change = Callable[[random.Random, Path], str]
 
@@ -103,17 +135,46 @@ def tokenizer(rng: random.Random, folder: Path) -> str:
                 "padding",
             ]
         )
-        known[part] = rng.choice([
-            [{"id": hostile.whole(rng), "content": rng.choice(hostile.TEXTS)[:200], "special": True, "single_word": False,
-              "lstrip": False, "rstrip": False, "normalized": False}],
-            {"type": "Replace", "pattern": {"Regex": "(a+)+$"}, "content": "x"}, {"type": "Split", "pattern": {"Regex": "("},
-             "behavior": "Isolated", "invert": False}, {"type": "ByteLevel"}, {"type": "Precompiled", "precompiled_charsmap": "AAAA"},
-            {"type": "BPE", "vocab": {"a": 0, "b": 2**31}, "merges": [["a", "b"]]}, {"type": "BPE", "vocab": {}, "merges": []},
-            {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "x", "type_id": 0}}], "pair": [], "special_tokens": {}},
-            {"type": "Unigram", "vocab": [["a", float("nan")]], "unk_id": 5}, {"type": "Sequence", "decoders": []}, None, [],
-            {"strategy": {"Fixed": 2**40}, "direction": "Right", "pad_to_multiple_of": None, "pad_id": 0, "pad_type_id": 0, "pad_token": "x"},
-            {"direction": "Right", "max_length": 0, "strategy": "LongestFirst", "stride": 5},
-        ])  # fmt: skip
+        known[part] = rng.choice(
+            [
+                [
+                    {
+                        "id": hostile.whole(rng),
+                        "content": rng.choice(hostile.TEXTS)[:200],
+                        "special": True,
+                        "single_word": False,
+                        "lstrip": False,
+                        "rstrip": False,
+                        "normalized": False,
+                    }
+                ],
+                {"type": "Replace", "pattern": {"Regex": "(a+)+$"}, "content": "x"},
+                {"type": "Split", "pattern": {"Regex": "("}, "behavior": "Isolated", "invert": False},
+                {"type": "ByteLevel"},
+                {"type": "Precompiled", "precompiled_charsmap": "AAAA"},
+                {"type": "BPE", "vocab": {"a": 0, "b": 2**31}, "merges": [["a", "b"]]},
+                {"type": "BPE", "vocab": {}, "merges": []},
+                {
+                    "type": "TemplateProcessing",
+                    "single": [{"SpecialToken": {"id": "x", "type_id": 0}}],
+                    "pair": [],
+                    "special_tokens": {},
+                },
+                {"type": "Unigram", "vocab": [["a", float("nan")]], "unk_id": 5},
+                {"type": "Sequence", "decoders": []},
+                None,
+                [],
+                {
+                    "strategy": {"Fixed": 2**40},
+                    "direction": "Right",
+                    "pad_to_multiple_of": None,
+                    "pad_id": 0,
+                    "pad_type_id": 0,
+                    "pad_token": "x",
+                },
+                {"direction": "Right", "max_length": 0, "strategy": "LongestFirst", "stride": 5},
+            ]
+        )
         path.write_text(json.dumps(known), encoding="utf-8")
         return f"tokenizer's {part}"
     _edit(rng, path)
@@ -241,6 +302,14 @@ def template(rng: random.Random, folder: Path) -> str:
 
 
 CHANGES: Final[dict[Change, float]] = {
-    config: 5, tokenizer: 3, other_json: 1.5, index: 0.7, weights: 2.5, gguf: 0.3, something_else: 1, raw: 1, template: 1,
-}  # fmt: skip
+    config: 5,
+    tokenizer: 3,
+    other_json: 1.5,
+    index: 0.7,
+    weights: 2.5,
+    gguf: 0.3,
+    something_else: 1,
+    raw: 1,
+    template: 1,
+}
 """What is done to a model folder, and how often."""

@@ -21,11 +21,11 @@ ENGINE: Final = (
 )
 
 
-def import_everything(kind: str, fork: bool) -> None:
-    """Import what cases of this kind use; `fork`: their engine processes are forked, too."""
-    for module in (*COMMANDS, *(WINDOW if kind == "sessions" else ())):
+def import_everything(*, window: bool, engine: bool, fork: bool) -> None:
+    """Import what cases use: the window, the engine; `fork`: their engine processes are forked, too."""
+    for module in (*COMMANDS, *(WINDOW if window else ())):
         importlib.import_module(module)
-    if kind != "sessions" or fork:
+    if engine or fork:
         for module in ENGINE:
             importlib.import_module(module)
         import torch

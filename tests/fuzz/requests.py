@@ -25,7 +25,8 @@ def make(rng: random.Random, bases: Path, folder: Path) -> Case:
     lines = []
     for _ in range(rng.choice([1, 1, 2, 4])):
         one = rng.choice(GOOD)
-        lines.append(hostile.json_text(rng, one) if rng.random() < 0.7 else json.dumps(one))
+        line = hostile.json_text(rng, one) if rng.random() < 0.7 else json.dumps(one)
+        lines.append(json.dumps(one) if _comes_late(line) else line)
     data = rng.choice(["\n", "\n", "\r\n", "\r", "\n\n", " "]).join(lines).encode("utf-8", "surrogatepass")
     what = "lines bent"
     match rng.randrange(9):
@@ -36,7 +37,7 @@ def make(rng: random.Random, bases: Path, folder: Path) -> Case:
         case 2:
             many = rng.choice([1000, 100_000])
             data, what = (
-                (json.dumps({"prompt": "t3", "max_new_tokens": 1, "arrival_s": 1e9}).encode() + b"\n") * many,
+                (json.dumps({"prompt": "t3", "max_new_tokens": 1, "arrival_s": 0.5}).encode() + b"\n") * many,
                 f"{many} lines",
             )
         case 3:
@@ -63,3 +64,12 @@ def make(rng: random.Random, bases: Path, folder: Path) -> Case:
         path,
         ((*asked, *rng.choice([(), ("--chat",), ("--batching", "continuous"), ("--stop", "t9")]), "--json"),),
     )
+
+
+def _comes_late(line: str) -> bool:
+    """Whether a request arrives so late that waiting for it is what was asked for."""
+    try:
+        late = json.loads(line).get("arrival_s", 0)
+    except (ValueError, RecursionError, AttributeError):
+        return False
+    return isinstance(late, int | float) and 1 < late <= 1e9

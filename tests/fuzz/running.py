@@ -1,4 +1,4 @@
-"""Runs cases, each in a process forked from this one, which has everything imported and no thread beside the main one."""
+"""Runs cases, each in a process forked from this one, which has everything imported and no thread but the main one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import mkdtemp
@@ -24,6 +24,8 @@ from tests.fuzz.judging import judge
 from tests.search.findings import Finding
 
 LOOK_EVERY_S: Final = 0.02
+WEIGH_EVERY_S: Final = 0.1
+"""How often a case's time and memory are looked at: to find what belongs to it, every process is looked through."""
 LEAVE_WITHIN_S: Final = 3.0
 """How long what a case started may take to go when it is over."""
 
@@ -39,10 +41,23 @@ class Running:
     most_bytes: int = limits.BYTES
     command: str = ""
     since: float = 0.0
+    weighed: float = 0.0
+    delays_ns: dict[int, int] = field(default_factory=dict)
+    delayed_before_s: float = 0.0
     what: str = "while it was made"
     found: list[Finding] = field(default_factory=list)
     unread: bytes = b""
     over: bool = False
+
+    @property
+    def delayed_s(self) -> float:
+        """How long its processes could have worked and had no processor, as others had them all."""
+        return sum(self.delays_ns.values()) / 1e9
+
+    def took_s(self, now: float) -> tuple[float, float]:
+        """Of the command that runs: what it would have taken with a processor for it, and what it took."""
+        passed = now - self.since
+        return passed - (self.delayed_s - self.delayed_before_s), passed
 
     def hear(self) -> bool:
         """Take what the case says; False where it has ended."""
@@ -57,6 +72,7 @@ class Running:
                     self.what, self.most_bytes = message["what"], max(limits.BYTES, 2 * message["bytes"])
                 case "begins":
                     self.command, self.since = message["command"], time.monotonic()
+                    self.delayed_before_s = self.delayed_s
                 case "found":
                     self.found.append(Finding(message["kind"], message["text"]))
                 case "over":
@@ -64,18 +80,19 @@ class Running:
         return bool(data)
 
 
-def run(kind: str, make: Make, bases: Path, seed: int, indices: list[int], jobs: int) -> Iterator[Running]:
-    """The cases, as they end; `jobs` at a time."""
-    waiting, going = list(reversed(indices)), list[Running]()
+def run(wanted: Sequence[tuple[str, Make, int]], bases: Path, seed: int, jobs: int) -> Iterator[tuple[str, Running]]:
+    """Run cases, each a kind, what makes it, and its number; yields kind and case as they end; `jobs` at a time."""
+    waiting, going = list(reversed(wanted)), list[tuple[str, Running]]()
     while waiting or going:
         while waiting and len(going) < jobs:
-            going.append(_start(kind, make, bases, seed, waiting.pop()))
+            kind, make, index = waiting.pop()
+            going.append((kind, _start(kind, make, bases, seed, index)))
         time.sleep(LOOK_EVERY_S)
-        for one in list(going):
+        for kind, one in list(going):
             if not one.hear() or not _keeps_to_limits(one):
-                going.remove(one)
+                going.remove((kind, one))
                 _end(one)
-                yield one
+                yield kind, one
 
 
 def _start(kind: str, make: Make, bases: Path, seed: int, index: int) -> Running:
@@ -90,18 +107,32 @@ def _start(kind: str, make: Make, bases: Path, seed: int, index: int) -> Running
 
 
 def _keeps_to_limits(one: Running) -> bool:
-    if time.monotonic() - one.since > limits.SECONDS:
-        one.found.append(Finding(f"waits {_word(one.command)}", f"over {limits.SECONDS:g} s: {one.command}"))
-        return False
+    now = time.monotonic()
+    if now - one.weighed < WEIGH_EVERY_S:
+        return True
+    one.weighed = now
     try:
         family = [psutil.Process(one.pid), *psutil.Process(one.pid).children(recursive=True)]
         most = max(member.memory_info().rss for member in family)
     except psutil.Error:
         return True  # one of them has just ended
+    one.delays_ns.update({member.pid: _delay_ns(member.pid) for member in family})
+    own_s, passed_s = one.took_s(now)
+    if own_s > limits.SECONDS or passed_s > limits.SECONDS_AT_MOST:
+        one.found.append(Finding(f"waits {_word(one.command)}", f"over {own_s:.0f} of {passed_s:.0f} s: {one.command}"))
+        return False
     if most > one.most_bytes:
         one.found.append(Finding(f"memory {_word(one.command)}", f"{most / 2**20:.0f} MiB: {one.command}"))
         return False
     return True
+
+
+def _delay_ns(pid: int) -> int:
+    """How long a process has waited for a processor; 0 where the system does not tell, or it has gone."""
+    try:
+        return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1])
+    except (OSError, IndexError, ValueError):
+        return 0
 
 
 def _word(command: str) -> str:

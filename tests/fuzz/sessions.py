@@ -32,6 +32,14 @@ PANELS: Final = (
     "batch", "parallel", "before-after",
 )  # fmt: skip
 
+NAMES: Final = ("device", "label", "kind", "key", "text", "name")
+"""Columns of words, each of which may be another one."""
+AS_THEY_ARE: Final = (
+    "columns", "probs", "phases", "kv_layers", "alternatives", "of", "prompt", "params", "source", "event", "value",
+    "json", "launch", "attention_kernel", "finish_reason", "prompt_token_ids", "prompt_token_texts",
+)  # fmt: skip
+"""Columns of what is neither a number nor a name."""
+
 Change = Callable[[random.Random, sqlite3.Connection], str]
 
 
@@ -51,7 +59,7 @@ def make(rng: random.Random, bases: Path, folder: Path) -> Case:
 
 
 def commands(rng: random.Random, path: Path, other: Path, folder: Path) -> tuple[tuple[str, ...], ...]:
-    """Everything that reads a session, and one of what takes seconds: the report, a picture, a walk through the panels."""
+    """Everything that reads a session, and one of what takes seconds: report, picture, or a walk through the panels."""
     name = str(path)
     picture = rng.choice(["png", "svg"])
     panel = ("--panel", rng.choice(PANELS)) if rng.random() < 0.6 else ()
@@ -178,17 +186,20 @@ def rows(rng: random.Random, db: sqlite3.Connection) -> str:
             return f"{table} twice"
         case _:
             many = rng.choice([100, 5000, 20_000])
-            own = [
-                f'"{name}" || n' if name in ("device", "label", "kind", "key", "text", "name") else f'"{name}" + n' if name not in
-                ("columns", "probs", "phases", "kv_layers", "alternatives", "of", "prompt", "params", "source", "event",
-                 "value", "json", "launch", "attention_kernel", "finish_reason", "prompt_token_ids", "prompt_token_texts")
-                else f'"{name}"' for name in columns
-            ]  # fmt: skip
+            own = [_numbered(name) for name in columns]
             db.execute(
                 f"WITH RECURSIVE count(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM count WHERE n < {many}) "
-                f"INSERT OR IGNORE INTO {table} ({listed}) SELECT {', '.join(own)} FROM count, (SELECT * FROM {table} LIMIT 1)"
+                f"INSERT OR IGNORE INTO {table} ({listed}) "
+                f"SELECT {', '.join(own)} FROM count, (SELECT * FROM {table} LIMIT 1)"
             )
             return f"{many} rows more in {table}"
+
+
+def _numbered(column: str) -> str:
+    """In SQL: a column of the n-th of many rows that are made from one."""
+    if column in NAMES:
+        return f'"{column}" || n'
+    return f'"{column}"' if column in AS_THEY_ARE else f'"{column}" + n'
 
 
 def replaced(rng: random.Random, db: sqlite3.Connection) -> str:
