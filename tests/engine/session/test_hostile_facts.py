@@ -92,7 +92,13 @@ def test_a_reading_of_a_device_is_a_number(whole: Path, tmp_path: Path, value: s
 
 @pytest.mark.parametrize("value", ["x'0000c07f'", "x'0000807f'", "x'ffff7f7f'"], ids=["NaN", "infinity", "largest"])
 def test_times_by_phase_are_times(whole: Path, tmp_path: Path, value: str) -> None:
-    other = f"CAST({value} || zeroblob(60) || zeroblob(128) AS BLOB)"
+    other = f"CAST({value} || zeroblob(60) || {value} || zeroblob(60) || zeroblob(64) AS BLOB)"
+    with pytest.raises(SessionFileError, match=r"steps.phases holds what is no time"):
+        open_session(edited(whole, tmp_path, f"UPDATE steps SET phases = {other} WHERE id = 3"))
+
+
+def test_times_by_phase_that_have_no_sum_are_no_times(whole: Path, tmp_path: Path) -> None:
+    other = "CAST(x'0000807f' || zeroblob(60) || x'000080ff' || zeroblob(60) || zeroblob(64) AS BLOB)"
     with pytest.raises(SessionFileError, match=r"steps.phases holds what is no time"):
         open_session(edited(whole, tmp_path, f"UPDATE steps SET phases = {other} WHERE id = 3"))
 
