@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 import numpy as np
@@ -44,7 +45,8 @@ class DeviceSeries:
         rows: dict[tuple[str, str], list[tuple[int, float]]] = {}
         columns = (samples[name][first:end].tolist() for name in ("device", "name", "t_ns", "value"))
         for device, name, t_ns, value in zip(*columns, strict=True):
-            rows.setdefault((device, name), []).append((t_ns, value))
+            if math.isfinite(value):  # nothing can be drawn, or averaged, of one that is no number
+                rows.setdefault((device, name), []).append((t_ns, value))
         for key, values in rows.items():
             if key not in self._series:
                 self._series[key] = Columns({"t_ns": np.int64, "value": np.float64}, capacity=256)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 from pytestqt.qtbot import QtBot
@@ -19,12 +20,15 @@ from app.widgets.elided_label import ElidedLabel
 from app.widgets.generated_text import MOST_OF_PIECE, MOST_OF_PROMPT, GeneratedText
 from app.widgets.plain import MOST_OF_TIP, MOST_TIP_LINES, PlainLabel, plain
 from app.widgets.themed_label import ThemedLabel
+from engine.session import schema
+from engine.session.device_series import DeviceSeries
 from engine.session.file import open_session
 from engine.session.metrics import summarise
 from engine.session.slots import slot_figures
 from tests.app.panels.acting import RecordingControl
 from tests.app.reading import inside
 from tests.engine.session.hostile import write_hostile, write_many
+from tests.engine.session.synthetic import synthetic_session
 
 LONG = 50_000
 
@@ -82,6 +86,19 @@ def test_of_thousands_of_devices_the_first_are_drawn(qtbot: QtBot, tmp_path: Pat
     assert len(panel.chart.lanes) <= 7 * MOST_DEVICES + 2
     assert "and 4\u2009984 more devices" in panel.note.text()
     assert len({row[1] for row in panel.rows()[1]}) == 5001  # with the host
+
+
+def test_a_reading_that_is_no_number_is_none(qtbot: QtBot) -> None:
+    session = synthetic_session(5)
+    infinite = [schema.DeviceSample(time, "gpu", "power_watts", value) for time, value in ((1, math.inf), (2, 7.0))]
+    session.apply([*infinite, schema.DeviceSample(3, "gpu", "power_watts", math.nan)])
+    series = DeviceSeries(session)
+    series.update()
+    assert [column.tolist() for column in series.reading("gpu", "power_watts")] == [[2], [7.0]]
+    panel = UtilisationPanel(context())
+    qtbot.addWidget(panel)
+    panel.show_session(session)
+    panel.grab()
 
 
 def test_of_thousands_of_heads_the_first_are_drawn(qtbot: QtBot, tmp_path: Path) -> None:

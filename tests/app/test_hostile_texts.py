@@ -37,7 +37,7 @@ class Markers:
     def __call__(self, place: str) -> str:
         number = len(self.given)
         picture = f"{self.folder.as_uri()}/picture.png"
-        return self.given.setdefault(place, f'<img src="{picture}"><b>{place}</b>\n<table>{number} &amp; &x [*] \\n')
+        return self.given.setdefault(place, f'<b>{place}</b><img src="{picture}">\n<table>{number} &amp; &x [*] \\n')
 
 
 @contextmanager
