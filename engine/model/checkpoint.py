@@ -173,7 +173,8 @@ def read_weight_map(index_file: Path) -> dict[str, str]:
         if not is_there(folder / file):
             tensor = next(name for name, where in weight_map.items() if where == file)
             raise CheckpointError(
-                f"{path_text(folder / file)} is missing; the index says that it holds {quoted(tensor)} and others."
+                f"{path_text(folder)}/{plain(file)} is missing; the index says that it holds "
+                f"{quoted(tensor)} and others."
             )
     return weight_map
 
