@@ -292,7 +292,7 @@ def template(rng: random.Random, folder: Path) -> str:
     if rng.random() < 0.3:
         text = f"{{% for m in messages %}}{rng.choice(TEMPLATES)}{{% endfor %}}{text}"
     if rng.random() < 0.3:
-        (folder / "chat_template.jinja").write_text(text, encoding="utf-8")
+        (folder / "chat_template.jinja").write_text(text, encoding="utf-8", errors="surrogatepass")
     else:
         path = folder / "tokenizer_config.json"
         path.write_text(

@@ -118,7 +118,7 @@ def _keeps_to_limits(one: Running) -> bool:
         return True  # one of them has just ended
     one.delays_ns.update({member.pid: _delay_ns(member.pid) for member in family})
     own_s, passed_s = one.took_s(now)
-    if own_s > limits.SECONDS or passed_s > limits.SECONDS_AT_MOST:
+    if (one.command and own_s > limits.SECONDS) or passed_s > limits.SECONDS_AT_MOST:
         one.found.append(Finding(f"waits {_word(one.command)}", f"over {own_s:.0f} of {passed_s:.0f} s: {one.command}"))
         return False
     if most > one.most_bytes:
