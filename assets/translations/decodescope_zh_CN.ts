@@ -683,6 +683,14 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>打开会话</translation>
     </message>
     <message>
+        <source>opening {}</source>
+        <translation>正在打开 {}</translation>
+    </message>
+    <message>
+        <source>Given up: what was shown before stays.</source>
+        <translation>已放弃：仍显示之前的内容。</translation>
+    </message>
+    <message>
         <source>There is no recording to save yet: run a prompt first.</source>
         <translation>还没有可保存的记录：请先运行提示词。</translation>
     </message>
@@ -727,12 +735,20 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>导出跟踪</translation>
     </message>
     <message>
+        <source>exporting {}</source>
+        <translation>正在导出 {}</translation>
+    </message>
+    <message>
         <source>Copied a picture of {}</source>
         <translation>已复制“{}”的图片</translation>
     </message>
     <message>
         <source>Copied {} rows of {}</source>
         <translation>已复制 {} 行（{}）</translation>
+    </message>
+    <message>
+        <source>saving {}</source>
+        <translation>正在保存 {}</translation>
     </message>
     <message>
         <source>DecodeScope sessions (*{});;All files (*)</source>
@@ -769,6 +785,14 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>No model is loaded: choose one first.</source>
         <translation>尚未加载模型：请先选择一个模型。</translation>
+    </message>
+    <message>
+        <source>{} The run is kept in memory only, until the next one begins.</source>
+        <translation>{} 本次运行只保存在内存中，直到下一次运行开始。</translation>
+    </message>
+    <message>
+        <source>{reason} Runs are recorded in {folder} instead, which the system may empty: save what you want to keep.</source>
+        <translation>{reason} 运行改为记录到 {folder}，系统可能会清空它：请保存想保留的内容。</translation>
     </message>
 </context>
 <context>
@@ -851,6 +875,10 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>pooled {n} × {n}</source>
         <translation>{n} × {n} 池化</translation>
+    </message>
+    <message>
+        <source>and {} more heads</source>
+        <translation>以及另外 {} 个头</translation>
     </message>
     <message>
         <source>layer {layer}, head {head}: {rows} rows, mean entropy {nats} nats ƒ</source>
@@ -1587,6 +1615,14 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <source>Run</source>
         <translation>运行</translation>
     </message>
+    <message>
+        <source>The settings in {} cannot be read or written: what is chosen now is not remembered.</source>
+        <translation>无法读取或写入 {} 中的设置：当前的选择不会被记住。</translation>
+    </message>
+    <message>
+        <source>{} was not written to its end before the program ended.</source>
+        <translation>程序结束前 {} 没有写完。</translation>
+    </message>
 </context>
 <context>
     <name>MemoryBar</name>
@@ -1817,6 +1853,14 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>浅色</translation>
     </message>
     <message>
+        <source>The newest {}</source>
+        <translation>最新的 {} 个</translation>
+    </message>
+    <message>
+        <source>All</source>
+        <translation>全部</translation>
+    </message>
+    <message>
         <source>&amp;File</source>
         <translation>文件(&amp;F)</translation>
     </message>
@@ -1851,6 +1895,10 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>Language</source>
         <translation>语言</translation>
+    </message>
+    <message>
+        <source>Recordings that are kept</source>
+        <translation>保留的记录</translation>
     </message>
     <message>
         <source>Open session…</source>
@@ -2010,6 +2058,13 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>Demo model (bundled)</source>
         <translation>演示模型（内置）</translation>
+    </message>
+</context>
+<context>
+    <name>PanelDock</name>
+    <message>
+        <source>This cannot be shown: {}</source>
+        <translation>无法显示：{}</translation>
     </message>
 </context>
 <context>
@@ -2350,6 +2405,78 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>{n} teacher-forced passes</source>
         <translation>{n} 次教师强制前向</translation>
+    </message>
+</context>
+<context>
+    <name>PromptEdit</name>
+    <message>
+        <source>This text has {} characters, and the prompt takes {}: put it into a request list.</source>
+        <translation>这段文本有 {} 个字符，而提示词最多接受 {} 个：请把它放进请求列表。</translation>
+    </message>
+</context>
+<context>
+    <name>Recordings</name>
+    <message>
+        <source>Recordings cannot be kept in {folder}: {reason}.</source>
+        <translation>无法把记录保存在 {folder}：{reason}。</translation>
+    </message>
+    <message>
+        <source>it is no folder</source>
+        <translation>它不是文件夹</translation>
+    </message>
+</context>
+<context>
+    <name>RecordingsControl</name>
+    <message>
+        <source>Keep the newest {keep} recordings, and move {others} ({freed}) to the trash?</source>
+        <translation>保留最新的 {keep} 个记录，并把另外 {others} 个（{freed}）移到回收站？</translation>
+    </message>
+    <message>
+        <source>Older ones then go to the trash after each run. What you saved or named in that folder and what a window shows stays.</source>
+        <translation>此后每次运行结束时，更旧的记录会移到回收站。您在该文件夹中保存或命名的文件以及窗口正在显示的文件会保留。</translation>
+    </message>
+    <message>
+        <source>Move to the trash</source>
+        <translation>移到回收站</translation>
+    </message>
+    <message>
+        <source>Moved to the trash: {count} recordings ({size}) beyond the newest {keep}.</source>
+        <translation>已移到回收站：最新 {keep} 个之外的 {count} 个记录（{size}）。</translation>
+    </message>
+    <message>
+        <source>There is no trash for the {count} recordings beyond those to keep: they stay in {folder}.</source>
+        <translation>没有回收站可放置应保留数量之外的 {count} 个记录：它们留在 {folder}。</translation>
+    </message>
+</context>
+<context>
+    <name>RecordingsNote</name>
+    <message>
+        <source>Recordings</source>
+        <translation>记录</translation>
+    </message>
+    <message>
+        <source>Keep all</source>
+        <translation>全部保留</translation>
+    </message>
+    <message>
+        <source>Ask again when the program starts next</source>
+        <translation>下次启动程序时再询问</translation>
+    </message>
+    <message>
+        <source>Ask later</source>
+        <translation>稍后询问</translation>
+    </message>
+    <message>
+        <source>{there} recordings take {size}. Keep the newest {keep}, and move the other {others} ({freed}) to the trash?</source>
+        <translation>{there} 个记录占用 {size}。只保留最新的 {keep} 个，并把另外 {others} 个（{freed}）移到回收站？</translation>
+    </message>
+    <message>
+        <source>Older ones then go to the trash after each run. What you saved or named in that folder and what a window shows stays. The File menu changes this at any time.</source>
+        <translation>此后每次运行结束时，更旧的记录会移到回收站。您在该文件夹中保存或命名的文件以及窗口正在显示的文件会保留。可随时在“文件”菜单中更改。</translation>
+    </message>
+    <message>
+        <source>Keep the newest {}</source>
+        <translation>保留最新的 {} 个</translation>
     </message>
 </context>
 <context>
@@ -2855,6 +2982,10 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
         <translation>每一步中各层各阶段的时间</translation>
     </message>
     <message>
+        <source>The request list {} is not a file.</source>
+        <translation>请求列表 {} 不是文件。</translation>
+    </message>
+    <message>
         <source>Put the prompt into the model&apos;s chat template, as what the user says</source>
         <translation>把提示词作为用户所说的话放进模型的对话模板</translation>
     </message>
@@ -3117,6 +3248,14 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     <message>
         <source>Cost of the profiler</source>
         <translation>分析器的开销</translation>
+    </message>
+    <message>
+        <source>Give up</source>
+        <translation>放弃</translation>
+    </message>
+    <message>
+        <source>Stop opening this file; what is shown stays</source>
+        <translation>停止打开此文件；当前显示的内容保留</translation>
     </message>
     <message>
         <source>ƒ derived: what this run loses against one at detail “off”; a timed span counts as it was measured among the steps</source>
@@ -3863,6 +4002,21 @@ The brief: {claim} ~</source>
     <message>
         <source>GPU and power: not reported</source>
         <translation>GPU 与功耗：未报告</translation>
+    </message>
+    <message>
+        <source>and {} more devices</source>
+        <translation>以及另外 {} 个设备</translation>
+    </message>
+</context>
+<context>
+    <name>Waiting</name>
+    <message>
+        <source>Close without it</source>
+        <translation>不等待，直接关闭</translation>
+    </message>
+    <message>
+        <source>{} is still being written. The window closes when it is whole.</source>
+        <translation>{} 仍在写入。写完后窗口会关闭。</translation>
     </message>
 </context>
 </TS>
