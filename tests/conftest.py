@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -17,6 +18,9 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ.setdefault("PYTEST_QT_API", "pyside6")  # no ini option: tests/gpu runs where there is no pytest-qt
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TRITON_INTERPRET", "1")
+for _number in (signal.SIGINT, getattr(signal, "SIGHUP", signal.SIGINT)):
+    if signal.getsignal(_number) == signal.SIG_IGN:  # a suite started by `nohup ... &`, whose children would ignore them
+        signal.signal(_number, signal.SIG_DFL)
 if next(Path("/usr/share/fonts").rglob("DejaVuSans.ttf"), None):
     # Whatever else is installed: text is as wide, and pictures look, as on the machine that made them.
     os.environ.setdefault("FONTCONFIG_FILE", str(Path(__file__).parent / "fonts.conf"))

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import select
+import stat
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from engine.decode.settings import RequestSpec, Sampling
 from engine.errors import InputError
@@ -18,6 +21,8 @@ KNOWN: Final = {"prompt", "max_new_tokens", "arrival_s", "chat", "ignore_eos", "
 MOST_BYTES: Final = 2**28
 """Of a file: all of it is in memory, and on its way to the engine, at once."""
 MOST_REQUESTS: Final = 100_000
+WRITTEN_WITHIN_S: Final = 8.0
+"""How long a pipe may take to give its first byte."""
 
 
 def read_requests(
@@ -51,7 +56,7 @@ def _lines(path: str) -> Iterator[str]:
     """The lines of a file of UTF-8, read as they are asked for; raises InputError, also where there are too many."""
     left = MOST_BYTES
     try:
-        with open(path, "rb") as stream:
+        with _opened(path) as stream:
             first = True
             while line := stream.readline(left + 1):  # no other line ends: JSON may hold them
                 left -= len(line)
@@ -64,6 +69,21 @@ def _lines(path: str) -> Iterator[str]:
             raise InputError(f"The requests file {path} is not UTF-8 text.") from error
         why = error.strerror if isinstance(error, OSError) else error
         raise InputError(f"The requests file {path} cannot be read: {why}.") from error
+
+
+def _opened(path: str) -> BinaryIO:
+    """The file, open for reading; a pipe once there is something in it. Raises OSError, InputError where nobody writes."""
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    try:
+        if stat.S_ISFIFO(os.fstat(descriptor).st_mode):
+            if not select.select([descriptor], [], [], WRITTEN_WITHIN_S)[0]:
+                raise InputError(f"The pipe {path} was not written to for {WRITTEN_WITHIN_S:g} s.")
+        if hasattr(os, "O_NONBLOCK"):
+            os.set_blocking(descriptor, True)
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
 
 
 def check_text(name: str, text: str) -> None:
