@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -102,3 +103,21 @@ def test_stop_texts_are_few_and_short(tmp_path: Path) -> None:
     for stops in (["x"] * 1_000_000, ["x" * 10_000_000]):
         with pytest.raises(InputError, match=r"Line 1 of .* at most 1000 stop texts of at most 10000 characters\.$"):
             read(tmp_path, json.dumps({"prompt": "a", "stop": stops}))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
+def test_a_pipe_is_read_when_something_is_in_it_and_not_waited_for_otherwise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    monkeypatch.setattr(requests_file, "WRITTEN_WITHIN_S", 0.0)
+    with pytest.raises(InputError, match=r"pipe was not written to for 0 s\.$"):
+        read_requests(str(pipe), 7, False, Sampling())
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)  # keeps what is written until it is read by another
+    try:
+        with pipe.open("wb") as writer:
+            writer.write(b'{"prompt": "a"}\n')
+        assert [one.prompt for one in read_requests(str(pipe), 7, False, Sampling())] == ["a"]
+    finally:
+        os.close(reader)
