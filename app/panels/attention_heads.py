@@ -114,7 +114,7 @@ class HeadGrid(QWidget):
     def _boxes(self) -> dict[int, QRectF]:
         """Where the map of every head is drawn."""
         heads, columns, line, top = self.heads, self.columns(), self._line(), self.title_box().bottom()
-        side = max(8.0, self._side(columns, -(-len(heads) // columns), top, line))
+        side = max(8.0, self._side(columns, -(-max(1, len(heads)) // columns), top, line))
         boxes = {}
         for place, head in enumerate(heads):
             row, column = divmod(place, columns)
@@ -125,8 +125,10 @@ class HeadGrid(QWidget):
     def head_at(self, x: float, y: float) -> int | None:
         """The head at a place."""
         line = self._line()
-        boxes = self._boxes().items()
-        return next((head for head, box in boxes if box.adjusted(-GRID, -line, GRID, GRID).contains(x, y)), None)
+        for head, box in self._boxes().items():
+            if box.left() - GRID <= x <= box.right() + GRID and box.top() - line <= y <= box.bottom() + GRID:
+                return head
+        return None
 
     # --- drawing ----------------------------------------------------------------------------------------------------
 

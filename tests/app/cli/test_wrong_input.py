@@ -45,7 +45,7 @@ def broken_model(folder: Path, kind: str) -> None:
         (["record", "--model", "no/such/folder"], "no/such/folder"),
         (["record", "--model", "config"], "config.json"),
         (["record", "--model", "architecture"], "MambaForCausalLM"),
-        (["record", "--model", "surrogate"], "Half\\ud800ForCausalLM"),
+        (["record", "--model", "surrogate"], "Half\ufffdForCausalLM"),
         (["record", "--model", "truncated"], "safetensors"),
         (["record", "--model", "weights"], "safetensors"),
         (["record", "--model", "tokenizer"], "tokenizer.json"),

@@ -11,6 +11,7 @@ from pytestqt.qtbot import QtBot
 
 from app import theme
 from app.panels.attention import AttentionPanel
+from app.panels.attention_heads import HeadGrid
 from app.panels.models.head_maps import CELLS, HeadMaps
 from app.units import significant
 from app.widgets.heatmap import clamp_at, lookup_table, shade
@@ -267,3 +268,10 @@ def test_a_session_without_attention_says_how_to_get_some(qtbot: QtBot) -> None:
     panel.refresh()
     assert "run the prompt again" in panel.map.message.text()
     assert not panel.map._axes[0].names
+
+
+def test_a_grid_without_heads_has_none_under_the_pointer(qtbot: QtBot) -> None:
+    grid = HeadGrid()
+    qtbot.addWidget(grid)
+    grid.resize(200, 100)
+    assert grid.head_at(5.0, 5.0) is None
