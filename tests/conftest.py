@@ -19,7 +19,7 @@ os.environ.setdefault("PYTEST_QT_API", "pyside6")  # no ini option: tests/gpu ru
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TRITON_INTERPRET", "1")
 for _number in (signal.SIGINT, getattr(signal, "SIGHUP", signal.SIGINT)):
-    if signal.getsignal(_number) == signal.SIG_IGN:  # a suite started by `nohup ... &`, whose children would ignore them
+    if signal.getsignal(_number) == signal.SIG_IGN:  # a suite that `nohup ... &` started
         signal.signal(_number, signal.SIG_DFL)
 if next(Path("/usr/share/fonts").rglob("DejaVuSans.ttf"), None):
     # Whatever else is installed: text is as wide, and pictures look, as on the machine that made them.

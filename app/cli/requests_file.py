@@ -72,12 +72,12 @@ def _lines(path: str) -> Iterator[str]:
 
 
 def _opened(path: str) -> BinaryIO:
-    """The file, open for reading; a pipe once there is something in it. Raises OSError, InputError where nobody writes."""
+    """The file, open for reading; a pipe once there is something in it. Raises OSError, InputError where there is not."""
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     try:
-        if stat.S_ISFIFO(os.fstat(descriptor).st_mode):
-            if not select.select([descriptor], [], [], WRITTEN_WITHIN_S)[0]:
-                raise InputError(f"The pipe {path} was not written to for {WRITTEN_WITHIN_S:g} s.")
+        is_pipe = stat.S_ISFIFO(os.fstat(descriptor).st_mode)
+        if is_pipe and not select.select([descriptor], [], [], WRITTEN_WITHIN_S)[0]:
+            raise InputError(f"The pipe {path} was not written to for {WRITTEN_WITHIN_S:g} s.")
         if hasattr(os, "O_NONBLOCK"):
             os.set_blocking(descriptor, True)
         return os.fdopen(descriptor, "rb")

@@ -202,22 +202,22 @@ def started(script: str, argument: str) -> Iterator[tuple[subprocess.Popen[bytes
 def test_a_template_that_is_no_file_or_no_text_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "chat_template.jinja"
     file.write_bytes(b"a\xff")
-    with pytest.raises(CheckpointError, match="chat_template.jinja is not a text in UTF-8"):
+    with pytest.raises(CheckpointError, match=r"chat_template\.jinja is not a text in UTF-8"):
         load_chat_template(tmp_path, {})
     file.write_bytes(b" " * (MOST_SOURCE_BYTES + 1))
     with pytest.raises(CheckpointError, match="such a file is read up to 4 MiB only"):
         load_chat_template(tmp_path, {})
     file.unlink()
     file.mkdir()
-    with pytest.raises(CheckpointError, match="is .*, not a file"):
+    with pytest.raises(CheckpointError, match=r"is .*, not a file"):
         load_chat_template(tmp_path, {})
     file.rmdir()
     os.mkfifo(file)
-    with pytest.raises(CheckpointError, match="is .*, not a file"):
+    with pytest.raises(CheckpointError, match=r"is .*, not a file"):
         load_chat_template(tmp_path, {})
     file.unlink()
     file.symlink_to("/dev/zero")
-    with pytest.raises(CheckpointError, match="is .*, not a file"):
+    with pytest.raises(CheckpointError, match=r"is .*, not a file"):
         load_chat_template(tmp_path, {})
 
 
