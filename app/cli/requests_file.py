@@ -72,7 +72,7 @@ def _lines(path: str) -> Iterator[str]:
 
 
 def _opened(path: str) -> BinaryIO:
-    """The file, open for reading; a pipe once there is something in it. Raises OSError, InputError where there is not."""
+    """The file, open for reading; a pipe once it has something. Raises OSError, InputError where nothing comes."""
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     try:
         is_pipe = stat.S_ISFIFO(os.fstat(descriptor).st_mode)

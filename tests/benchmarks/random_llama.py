@@ -12,7 +12,7 @@ from torch import Tensor
 from engine.model.checkpoint import open_checkpoint
 from engine.model.decoder import Decoder, build_decoder
 from engine.model.device import device_name
-from engine.model.families import Read, check_shape, family_of
+from engine.model.families import Read, family_of
 from engine.model.loader import LoadedModel
 from engine.model.tokenizer import load_tokenizer
 from tests.benchmarks.shapes import DEMO
@@ -91,7 +91,7 @@ def random_model(shape: Shape, device: torch.device, dtype: torch.dtype) -> Load
 def built(shape: Shape, raw: dict[str, Any], read: Read, device: torch.device, dtype: torch.dtype) -> LoadedModel:
     """The model of a config whose weights `read` gives."""
     _, family = family_of(raw)
-    own = check_shape(family.config(raw))
+    own = family.config(raw)
     decoder = next(part for part in build_decoder(family, own, read, device, dtype) if isinstance(part, Decoder))
     return LoadedModel(
         own, decoder, load_tokenizer(open_checkpoint(DEMO)), DEMO, shape.name, device, dtype, decoder.weight_bytes,
