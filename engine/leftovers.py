@@ -19,7 +19,8 @@ FINISHED_WITHIN_S: Final = 0.3
 _paths: set[Path] = set()
 _ends: set[Callable[[], None]] = set()
 finishing: Final = threading.Lock()
-"""Held while a set of files is put in its place, which must not be broken off between two of them."""
+"""Held while a set of files is put in its place, which must not be broken off between two of them, and while a file or
+folder that must not stay is made: `remove_all` keeps it, so that none is made behind its back."""
 
 
 def keep_track(path: Path) -> None:
@@ -54,7 +55,10 @@ def folder(beside: Path | None = None) -> Iterator[Path]:
     """An empty folder for as long as this lasts: in `beside`, or where temporary files go. Raises OSError."""
     import tempfile  # noqa: PLC0415 - takes a while, as shutil
 
-    with removed(Path(tempfile.mkdtemp(prefix=".decodescope-" if beside else "decodescope-", dir=beside))) as path:
+    with finishing:
+        made = Path(tempfile.mkdtemp(prefix=".decodescope-" if beside else "decodescope-", dir=beside))
+        keep_track(made)
+    with removed(made) as path:
         yield path
 
 
@@ -69,16 +73,15 @@ def ended(end: Callable[[], None]) -> Iterator[None]:
 
 
 def remove_all() -> None:
-    """End and take away everything there is; for the last moment of a process, on whichever thread."""
-    done = finishing.acquire(timeout=FINISHED_WITHIN_S)
-    try:
-        for end in tuple(_ends):
-            with suppress(Exception):
-                end()
-        for path in tuple(_paths):
+    """End and take away everything there is; for the last moment of a process, on whichever thread.
+
+    What still runs cannot make anything new afterwards: it waits for `finishing` until the process is gone.
+    """
+    finishing.acquire(timeout=FINISHED_WITHIN_S)
+    for end in tuple(_ends):
+        with suppress(Exception):
+            end()
+    for path in tuple(_paths):
+        remove(path)
+        if os.path.lexists(path):  # somebody still writes into a folder
             remove(path)
-            if os.path.lexists(path):  # somebody still writes into a folder
-                remove(path)
-    finally:
-        if done:
-            finishing.release()

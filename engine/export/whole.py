@@ -91,7 +91,8 @@ def _whole(target: Path) -> Iterator[IO[bytes]]:
     partial = partial_beside(target)
     with leftovers.removed(partial):
         try:
-            descriptor = os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0), 0o666)
+            with leftovers.finishing:
+                descriptor = os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0), 0o666)
         except OSError as error:
             if error.errno not in NO_NEW_FILE or not target.exists():
                 raise

@@ -60,7 +60,8 @@ class Claim:
         """Put an empty file, which is claimed as well, in the place of this one. Raises OSError."""
         partial = partial_beside(self.path)
         with leftovers.removed(partial):
-            descriptor = os.open(partial, CREATED | os.O_EXCL, 0o666)
+            with leftovers.finishing:
+                descriptor = os.open(partial, CREATED | os.O_EXCL, 0o666)
             try:
                 _lock(descriptor)
                 partial.chmod(stat.S_IMODE(self.path.stat().st_mode))

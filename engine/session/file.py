@@ -63,6 +63,8 @@ def save_as(source: str | os.PathLike[str], destination: str | os.PathLike[str])
     try:
         claim = claim_destination(target)
         with leftovers.removed(partial_beside(claim.path)) as unfinished:
+            with leftovers.finishing:
+                unfinished.touch()
             file.backup(unfinished)
             unfinished.replace(claim.path)
     except BaseException as error:
