@@ -15,6 +15,7 @@ from typing import Final, Generic, TypeVar
 from PySide6.QtCore import QCoreApplication, QFile
 
 from engine.errors import DecodeScopeError, SessionFileError
+from engine.session.connecting import COMPANIONS
 from engine.session.file import SessionFile
 
 Answer = TypeVar("Answer")
@@ -25,7 +26,6 @@ MODEL_BYTES: Final = 100
 """Most of a model's name that goes into a file's name; file systems take 255 bytes in all."""
 OWN_NAME: Final = re.compile(r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d_.+" + re.escape(SUFFIX))
 """How this program names a recording; whatever is named otherwise was named by a person."""
-COMPANIONS: Final = ("-wal", "-shm", "-journal")
 
 
 def user_folder() -> Path:

@@ -24,6 +24,8 @@ TABLES: Final = frozenset(
 """All that this program reads."""
 WHOLE: Final = 2**20
 """Bytes that a value may have in any file, however small."""
+COMPANIONS: Final = ("-wal", "-shm", "-journal")
+"""How the names end of what SQLite keeps beside a file while it is written."""
 LIMITS: Final = {
     sqlite3.SQLITE_LIMIT_ATTACHED: 0,
     sqlite3.SQLITE_LIMIT_COMPOUND_SELECT: 20,
@@ -136,7 +138,7 @@ def _allowed(action: int, one: str | None, two: str | None, database: str | None
 
 def _check_companions(path: Path) -> None:
     """Raise ValueError where what lies beside the file would make SQLite wait, write to or delete something else."""
-    for ending in ("-wal", "-shm", "-journal"):
+    for ending in COMPANIONS:
         companion = Path(f"{path}{ending}")
         try:
             ordinary = stat.S_ISREG(companion.lstat().st_mode)

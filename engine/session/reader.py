@@ -20,7 +20,7 @@ from engine.errors import SessionFileError
 from engine.model.folder import is_pointer, pointer_sentence
 from engine.plain_text import path_text, plain
 from engine.regular_file import check_regular, open_regular
-from engine.session.connecting import check_tables, connect, honest_bytes
+from engine.session.connecting import COMPANIONS, check_tables, connect, honest_bytes
 from engine.session.pack_index import BROKEN, FIRST, PackAt, agreeing_packs
 from engine.session.packs import PACKED, Column, columns_of, unpack
 from engine.session.patience import EndlessError, GivenUpError, Patience, Watch
@@ -31,8 +31,6 @@ from engine.session.writer import HEADER_BYTES, is_session
 
 OWN_COPY: Final = "mode=rw"
 """How a copy is opened that nobody else knows."""
-COMPANIONS: Final = ("-wal", "-shm", "-journal")
-"""How the names end of what SQLite keeps beside a file while it is written."""
 JOURNAL_MAGIC: Final = bytes.fromhex("d9d505f920a163d7")
 JOURNAL_HEADER_BYTES: Final = 28
 NOTHING_RECORDED: Final = "holds nothing: it was stopped before anything was recorded."

@@ -20,7 +20,7 @@ from engine.destination import destination, partial_beside
 from engine.errors import SessionFileError
 from engine.session import schema
 from engine.session.claim import Claim, HeldError, is_claimed
-from engine.session.connecting import connect
+from engine.session.connecting import COMPANIONS, connect
 from engine.session.packs import PACK_ROWS, PACKED, columns_of, pack
 from engine.session.patience import Patience, Watch
 from engine.session.tables import APPLICATION_ID, COLUMNS, CREATE, INSERT, INSERT_TRIGGER, VERSION
@@ -247,7 +247,7 @@ class SessionWriter:
         """Put an empty file in the place of an older session at this path."""
         path = self._claim.path
         try:
-            for companion in ("-wal", "-shm", "-journal"):
+            for companion in COMPANIONS:
                 Path(f"{path}{companion}").unlink(missing_ok=True)
             if path.stat().st_size:
                 self._claim.start_anew()
