@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 import zlib
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -37,12 +38,17 @@ def _seal(content: bytes) -> bytes:
     return zlib.crc32(content).to_bytes(SEAL_BYTES, "big")
 
 
+def _forget(settings: QSettings, folder: TemporaryDirectory[str]) -> None:
+    """Take away the folder of settings that are kept nowhere, after what Qt still has to write there."""
+    settings.sync()
+    folder.cleanup()
+
+
 class Preferences:
     """Typed access to the settings file; a value that cannot be read counts as never set."""
 
     def __init__(self, settings: QSettings) -> None:
         self._settings = settings
-        self._folder: TemporaryDirectory[str] | None = None
         self.path = Path(settings.fileName())
         self.usable = True
         """Whether the file could be read, and can be written."""
@@ -68,8 +74,10 @@ class Preferences:
             kept.usable = kept._settings.status() == QSettings.Status.NoError and kept._settings.isWritable()
         else:
             folder = TemporaryDirectory(prefix="decodescope-settings-")
-            kept = cls(QSettings(str(Path(folder.name) / path.name), QSettings.Format.IniFormat))
-            kept._folder, kept.usable = folder, False
+            settings = QSettings(str(Path(folder.name) / path.name), QSettings.Format.IniFormat)
+            kept = cls(settings)
+            kept.usable = False
+            weakref.finalize(kept, _forget, settings, folder)
         kept.path = path
         return kept
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import signal
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -24,6 +27,12 @@ for _number in (signal.SIGINT, getattr(signal, "SIGHUP", signal.SIGINT)):
 if next(Path("/usr/share/fonts").rglob("DejaVuSans.ttf"), None):
     # Whatever else is installed: text is as wide, and pictures look, as on the machine that made them.
     os.environ.setdefault("FONTCONFIG_FILE", str(Path(__file__).parent / "fonts.conf"))
+
+if "PYTEST_XDIST_WORKER" not in os.environ:  # workers are given what the one that starts them has
+    _cache = tempfile.mkdtemp(prefix="decodescope-suite-")
+    atexit.register(shutil.rmtree, _cache, ignore_errors=True)
+    os.environ["XDG_CACHE_HOME"] = _cache
+    """One cache for the whole suite, none of the user's: compiled kernels, the device's ceilings, fonts."""
 
 tqdm.monitor_interval = 0  # transformers' progress bars start a thread otherwise
 

@@ -20,6 +20,8 @@ KNOWN: Final = {"prompt", "max_new_tokens", "arrival_s", "chat", "ignore_eos", "
 
 MOST_BYTES: Final = 2**28
 """Of a file: all of it is in memory, and on its way to the engine, at once."""
+MOST_LINE_BYTES: Final = 2**24
+"""Of one request: no context is as long as that, and a line is parsed in one go, in which nothing can stop it."""
 MOST_REQUESTS: Final = 100_000
 WRITTEN_WITHIN_S: Final = 8.0
 """How long a pipe may take to give its first byte."""
@@ -57,13 +59,15 @@ def _lines(path: str) -> Iterator[str]:
     left = MOST_BYTES
     try:
         with _opened(path) as stream:
-            first = True
-            while line := stream.readline(left + 1):  # no other line ends: JSON may hold them
+            number = 0
+            while line := stream.readline(MOST_LINE_BYTES + 1):  # no other line ends: JSON may hold them
+                number += 1
                 left -= len(line)
                 if left < 0:
                     raise InputError(f"The requests file {path} has more than {MOST_BYTES >> 20} MB.")
-                yield line.decode("utf-8-sig" if first else "utf-8")
-                first = False
+                if len(line) > MOST_LINE_BYTES:
+                    raise InputError(f"Line {number} of {path} has more than {MOST_LINE_BYTES >> 20} MB.")
+                yield line.decode("utf-8-sig" if number == 1 else "utf-8")
     except (OSError, ValueError) as error:
         if isinstance(error, UnicodeDecodeError):
             raise InputError(f"The requests file {path} is not UTF-8 text.") from error

@@ -36,9 +36,7 @@ class Walked:
 def walked(qapp: object, tmp_path_factory: pytest.TempPathFactory) -> Walked:
     """Record, and walk once for all tests of this file."""
     folder = tmp_path_factory.mktemp("figures")
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("XDG_CACHE_HOME", str(folder))
-        recorded = record_all(folder)
+    recorded = record_all(folder)
     book, wrong, asked = Book(), [], {}
     for one in recorded:
         found, asked[one.name] = walk_through(one, book, PANELS_OF.get(one.name))

@@ -47,12 +47,10 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, 
     """A run of the demo model, two requests in one batch, and what `record --json` said of it."""
     folder = tmp_path_factory.mktemp("rates")
     path = folder / "run.dscope"
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("XDG_CACHE_HOME", str(folder))
-        text = told(
-            "record", "--json", "--prompt", "The cat sits on", "--prompt", "A", "--max-new-tokens", str(TOKENS),
-            "--ignore-eos", "--batching", "continuous", "-o", str(path),
-        )  # fmt: skip
+    text = told(
+        "record", "--json", "--prompt", "The cat sits on", "--prompt", "A", "--max-new-tokens", str(TOKENS),
+        "--ignore-eos", "--batching", "continuous", "-o", str(path),
+    )  # fmt: skip
     return path, json.loads(text)
 
 

@@ -9,6 +9,6 @@ SECONDS: Final = 10.0
 SECONDS_AT_MOST: Final = 120.0
 """Of one command, however busy the machine is."""
 BYTES: Final = 2**30
-"""Resident in one process; or twice the input, where that is more."""
+"""Resident in one process of a command; or twice the input, where that is more."""
 SENTENCE: Final = 700
 """Characters of what a refusal says: its own words, a path, a quoted value of 200."""

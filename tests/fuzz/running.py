@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import json
 import os
 import select
@@ -121,7 +123,7 @@ def _keeps_to_limits(one: Running) -> bool:
     if (one.command and own_s > limits.SECONDS) or passed_s > limits.SECONDS_AT_MOST:
         one.found.append(Finding(f"waits {_word(one.command)}", f"over {own_s:.0f} of {passed_s:.0f} s: {one.command}"))
         return False
-    if most > one.most_bytes:
+    if one.command and most > one.most_bytes:
         one.found.append(Finding(f"memory {_word(one.command)}", f"{most / 2**20:.0f} MiB: {one.command}"))
         return False
     return True
@@ -197,6 +199,7 @@ def _work(kind: str, make: Make, bases: Path, seed: int, index: int, folder: Pat
         os.environ["XDG_DATA_HOME"] = os.environ["XDG_CONFIG_HOME"] = str(folder / "home")
         case = make(rng_of(kind, seed, index), bases, folder)
         say(says="made", what=case.what, bytes=case.size_bytes)
+        _trim()
         os.chdir(folder)
         for number, command in enumerate(case.commands):
             for one in run_command(case, command, folder / f"{number}", lambda text: say(says="begins", command=text)):
@@ -206,6 +209,12 @@ def _work(kind: str, make: Make, bases: Path, seed: int, index: int, folder: Pat
         say(says="found", kind="the search itself", text=traceback.format_exc()[-1500:])
     finally:
         os._exit(0)
+
+
+def _trim() -> None:
+    """Give back what making the input took, which no command has to answer for."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def run_command(case: Case, command: tuple[str, ...], out: Path, begins: Any = lambda text: None) -> Iterator[Finding]:

@@ -15,12 +15,11 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    """No display, one thread, and no user folder of the real user's."""
+    """No display, one thread, and no user folder of the real user's (the cache is the suite's)."""
     return {
         **os.environ,
         "OMP_NUM_THREADS": "1",
         "QT_QPA_PLATFORM": "offscreen",
-        "XDG_CACHE_HOME": str(tmp_path / "cache"),
         "XDG_DATA_HOME": str(tmp_path / "data"),
         "XDG_CONFIG_HOME": str(tmp_path / "config"),
     }

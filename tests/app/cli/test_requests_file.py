@@ -96,6 +96,9 @@ def test_a_file_is_read_no_further_than_to_its_limits(tmp_path: Path, monkeypatc
         read(tmp_path, *['{"prompt": "a"}', " " * 2**20])
     with pytest.raises(InputError, match=r"^The requests file /dev/zero has more than 1 MB\.$"):
         read_requests("/dev/zero", 7, False, Sampling())
+    monkeypatch.undo()
+    with pytest.raises(InputError, match=r"^Line 1 of /dev/zero has more than 16 MB\.$"):
+        read_requests("/dev/zero", 7, False, Sampling())
 
 
 def test_stop_texts_are_few_and_short(tmp_path: Path) -> None:

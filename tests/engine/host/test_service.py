@@ -72,15 +72,9 @@ class Bench:
         return refused
 
 
-@pytest.fixture(scope="module")
-def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
-
-
 @pytest.fixture
-def bench(tiny_llama: Path, cache_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
-    """A service that has the tiny model; its ceilings are kept in a folder of these tests."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(cache_folder))
+def bench(tiny_llama: Path) -> Iterator[Bench]:
+    """A service that has the tiny model."""
     bench = Bench()
     bench.send(protocol.Load(LoadSpec(str(tiny_llama), device="cpu", dtype="float32")))
     yield bench
@@ -301,10 +295,7 @@ def test_devices_are_sampled_during_a_run_only(bench: Bench, monkeypatch: pytest
     assert bench.service._sampler is None
 
 
-def test_a_draft_model_is_loaded_beside_its_target(
-    tiny_llama: Path, tiny_draft: LoadedModel, tmp_path: Path, cache_folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(cache_folder))
+def test_a_draft_model_is_loaded_beside_its_target(tiny_llama: Path, tiny_draft: LoadedModel, tmp_path: Path) -> None:
     bench = Bench()
     bench.send(protocol.Load(LoadSpec(str(tiny_llama), str(tiny_draft.path), device="cpu", dtype="float32")))
     ready = next(event for event in bench.events if isinstance(event, ModelReady))

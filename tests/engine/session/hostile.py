@@ -44,7 +44,7 @@ def write_many(
 ) -> Path:
     """A session file with a great many of something: devices, attention maps, marks, requests, or a far slot."""
     with SessionWriter(path) as writer:
-        for batch in synthetic_events(steps, layers=2, requests=requests, attention_rows=4):
+        for batch in synthetic_events(steps, layers=2, heads=heads, requests=requests, attention_rows=4):
             writer.append([_in_slot(event, slot) for event in batch])
         for start in range(0, max(devices, maps, marks), 5000):
             more: list[schema.AnyEvent] = []
@@ -112,7 +112,7 @@ def _meta(meta: dict[str, str], text: Text) -> dict[str, str]:
     level = {"name": text("level"), "size_bytes": 10**9, "read_bytes_per_s": 4e10}
     ceilings = {
         **json.loads(meta["ceilings"]), "levels": [level], "reader": text("reader"),
-        "conditions": {"busy": True, "others_cores": 1.0, "note": text("condition")},
+        "conditions": {"busy": True, "others_cores": 1.0},
     }  # fmt: skip
     return {
         **{name: value if name in kept else text(name) for name, value in meta.items()},
