@@ -15,7 +15,7 @@ from app.panels.kv_memory_bars import LayerBars, LayerKv
 from app.panels.kv_memory_blocks import BlockPage
 from app.panels.kv_memory_calculator import KvCalculator
 from app.panels.kv_memory_tree import MemoryPage
-from app.panels.models.kv_memory import KvShape, LivePositions, kv_switch, shape_of
+from app.panels.models.kv_memory import LivePositions, kv_switch
 from app.panels.models.pooling import envelope
 from app.panels.redundancy import switch_notes
 from app.selection import Selected
@@ -24,6 +24,7 @@ from app.units import DERIVED, MEASURED, PREDICTED, count, memory, percent
 from app.widgets.line_chart import Line, LineChart
 from app.widgets.segments import Segments
 from engine.session.kv_classes import KvClasses, kv_classes
+from engine.session.kv_shape import KvShape, kv_shape_of
 from engine.session.memory import peak_step
 from engine.session.store import Session
 
@@ -192,7 +193,7 @@ class KvMemoryPanel(Panel):
         if session is None or step is None:
             return
         if self._shape is None:
-            self._shape = shape_of(session.model_config)
+            self._shape = kv_shape_of(session.model_config)
             self.calculator.offer_device(session.meta, session.model_config, session.draft_config)
         if self.pages.value != "layers":
             self._show_page(session, step)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from engine.plain_text import quoted
 from engine.session.checking_facts import MOST_HEADS, MOST_LAYERS, check_facts, check_params
 from engine.session.columns import Columns
+from engine.session.kv_shape import kv_shape_of
 from engine.session.phases import MOST_US
 from engine.session.reader import MOST_LOGPROB
 from engine.session.store import Request, Session
@@ -132,10 +133,8 @@ def _check_blocks(session: Session) -> None:
     _within("kv_blocks.t_ns", blocks["t_ns"], 0, LARGEST)
     _within("kv_blocks.block", blocks["block"], 0, len(blocks))  # each was allocated once
     _of_requests("kv_blocks", blocks, session)
-    facts = session.model_config
-    position = 2
-    for name in ("layers", "kv_heads", "head_dim", "itemsize"):
-        position *= int(facts.get(name, 0))
+    shape = kv_shape_of(session.model_config)
+    position = shape.total_bytes(1) if shape is not None else 0
     sizes = [int(config.switches.get("block_size", 1)) for config in session.configs]
     if len(blocks) and position:
         reserved = int(session.steps["kv_reserved_bytes"].max(initial=0))

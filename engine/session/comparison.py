@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from engine.session import metrics
 from engine.session.device_series import DeviceSeries
+from engine.session.kv_shape import kv_shape_of
 from engine.session.store import Session
 
 Metric = Literal["complexity", "memory", "utilisation", "busy", "throughput", "parallelism"]
@@ -121,10 +122,9 @@ def _memory(session: Session, training: _Side, inference: _Side, steps: metrics.
     if len(inference.rows):
         used = metrics.kv_figures(session, steps)["used_peak_bytes"] or 0
         kept = (Amount(used, "bytes", "measured"),)
-        if used and {"layers", "kv_heads", "head_dim", "itemsize"} <= facts.keys():
-            a_position = float(
-                metrics.kv_formula_bytes(facts["layers"], 1, facts["kv_heads"], facts["head_dim"], facts["itemsize"])
-            )
+        shape = kv_shape_of(facts)
+        if used and shape is not None:
+            a_position = float(shape.total_bytes(1))
             kept += (Amount(a_position, "bytes/position", "derived"),)
     return Row("memory", held, kept, _ratio(a_position, state) if held else None)
 

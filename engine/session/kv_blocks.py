@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.session.columns import Columns
+from engine.session.kv_shape import kv_shape_of
 from engine.session.store import BLOCK_EVENTS, Session
 
 FREE, EVICTABLE, HELD, SHARED, KEPT = range(5)
@@ -221,12 +222,9 @@ class BlockHistory:
 
     def _reserved(self, step: int) -> int:
         """Blocks the pool has: those there is memory for, those any event named at the least."""
-        session = self.session
-        facts = session.model_config
-        block = self.block_size(step) * 2
-        for name in ("layers", "kv_heads", "head_dim", "itemsize"):
-            block *= int(facts.get(name, 0))
-        return int(session.steps["kv_reserved_bytes"][step]) // block if block else 0
+        shape = kv_shape_of(self.session.model_config)
+        block = shape.total_bytes(self.block_size(step)) if shape is not None else 0
+        return int(self.session.steps["kv_reserved_bytes"][step]) // block if block else 0
 
     def _see_configs(self) -> None:
         """Note the steps at which the cache was made anew."""

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from engine.session import rates
 from engine.session.ceilings import least_read_s, measured_when_busy
 from engine.session.gaps import itl_seconds
+from engine.session.kv_shape import kv_shape_of
 from engine.session.pauses import pauses_of
 from engine.session.schema import GROUP_OF, GROUPS, PHASES
 from engine.session.store import LAUNCHES, STEP_KINDS, Request, Session
@@ -344,11 +345,6 @@ def acceptance_by_request(session: Session, steps: StepRange = None) -> dict[int
 # --- memory and work ------------------------------------------------------------------------------------------------
 
 
-def kv_formula_bytes(layers: int, positions: int, kv_heads: int, head_dim: int, itemsize: int) -> int:
-    """2 · layers · positions · kv_heads · head_dim · itemsize: K and V of that many positions."""
-    return 2 * layers * positions * kv_heads * head_dim * itemsize
-
-
 def cached_positions(session: Session, steps: StepRange = None, would: bool = False) -> NDArray[np.int64]:
     """Positions of requests alive that the cache holds at the end of each step [steps], from what was computed.
 
@@ -402,14 +398,9 @@ def kv_figures(session: Session, steps: StepRange = None) -> dict[str, int | Non
     for name in PEAKS:
         most = int(session.steps[f"{name}_bytes"][rows].max())
         found[f"{name.removeprefix('kv_')}_peak_bytes"] = most if most >= 0 else None
-    facts = session.model_config
+    shape = kv_shape_of(session.model_config)
     positions = int(cached_positions(session, steps).max())
-    predicted = 0
-    if facts:
-        predicted = kv_formula_bytes(
-            facts["layers"], positions, facts["kv_heads"], facts["head_dim"], facts["itemsize"]
-        )
-    return {**found, "predicted_bytes": predicted}
+    return {**found, "predicted_bytes": shape.total_bytes(positions) if shape is not None else None}
 
 
 def kv_fragmentation(session: Session, steps: StepRange = None) -> NDArray[np.float64]:

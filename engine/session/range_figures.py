@@ -15,6 +15,7 @@ from engine.session.comparison import Amount, compare
 from engine.session.device_series import DeviceSeries, in_range, joules_per_token, mean_of
 from engine.session.kv_blocks import BlockHistory, blocks_recorded, switches_at
 from engine.session.kv_classes import kv_classes
+from engine.session.kv_shape import kv_shape_of
 from engine.session.latency import LatencySeries, outlier_us
 from engine.session.memory import MemoryNode, memory_tree, peak_step
 from engine.session.metrics import StepRange, step_slice
@@ -103,12 +104,10 @@ def totals(session: Session, rows: slice) -> dict[str, Any]:
 
 def kv_end(session: Session, step: int) -> dict[str, Any]:
     """The KV cache after a step: bytes, positions, the formula, every layer, and the blocks where it has any."""
-    facts = session.model_config
     classes = kv_classes(session, step)
     positions = int(metrics.cached_positions(session, (step, step), would=True)[0])
-    known = {"layers", "kv_heads", "head_dim", "itemsize"} <= facts.keys()
-    shape = tuple(int(facts[name]) for name in ("kv_heads", "head_dim", "itemsize")) if known else (0, 0, 0)
-    a_layer = metrics.kv_formula_bytes(1, positions, *shape) if known else None
+    shape = kv_shape_of(session.model_config)
+    a_layer = shape.layer_bytes(positions) if shape is not None else None
     detail = session.step_detail(step)
     layers = detail[1].tolist() if detail is not None else []
     return {

@@ -52,10 +52,11 @@ def main() -> int:
 
 
 def _search(options: argparse.Namespace, folder: Path) -> int:
-    from tests.fuzz import bases, preparing
+    from tests.fuzz import bases
+    from tests.prepared.importing import import_everything
 
     recorded = options.kind in ("sessions", FOUND, SHORT)
-    preparing.import_everything(window=recorded, engine=options.kind != "sessions", fork=not options.real)
+    import_everything(window=recorded, engine=options.kind != "sessions", fork=not options.real)
     os.environ["XDG_CACHE_HOME"] = str(folder / "cache")
     if recorded:
         bases.make_sessions(folder)

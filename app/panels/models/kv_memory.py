@@ -2,48 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.session import metrics
+from engine.session.kv_shape import KvShape
 from engine.session.store import Session
 
 ITEMSIZES: Final = {"float32": 4, "bfloat16": 2, "float16": 2, "float8": 1, "int8": 1}
-
-
-@dataclass(frozen=True, slots=True)
-class KvShape:
-    """What decides the size of a cache: layers, KV heads, head dimension, and bytes an element."""
-
-    layers: int
-    kv_heads: int
-    head_dim: int
-    itemsize: int
-
-    def layer_bytes(self, positions: int) -> int:
-        """Bytes of one layer: K and V of every position."""
-        return 2 * positions * self.kv_heads * self.head_dim * self.itemsize
-
-    def total_bytes(self, positions: int) -> int:
-        """The formula of the whole cache: 2 · layers · positions · kv_heads · head_dim · itemsize."""
-        return self.layers * self.layer_bytes(positions)
 
 
 LLAMA_7B: Final = KvShape(layers=32, kv_heads=32, head_dim=128, itemsize=2)
 LLAMA_7B_POSITIONS: Final = 2048
 LLAMA_7B_PARAMETERS: Final = 6_738_415_616
 """Touvron et al. 2023: 32 layers of 4096, feed-forward of 11008, vocabulary of 32000, embeddings not tied."""
-
-
-def shape_of(model_config: dict[str, Any]) -> KvShape | None:
-    """The shape of the session's model; None where its facts are not known."""
-    try:
-        return KvShape(*(int(model_config[name]) for name in ("layers", "kv_heads", "head_dim", "itemsize")))
-    except KeyError:
-        return None
 
 
 class LivePositions:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.prepared.serving import PreparedProgram
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -36,6 +38,23 @@ def decodescope(tmp_path: Path, environment: dict[str, str]) -> Run:
         )  # fmt: skip
 
     return run
+
+
+@pytest.fixture(scope="session")
+def program() -> Iterator[PreparedProgram]:
+    """The program, prepared once for all tests of a worker."""
+    prepared = PreparedProgram({**os.environ, "OMP_NUM_THREADS": "1"}, ROOT)
+    yield prepared
+    prepared.close()
+
+
+@pytest.fixture
+def prepared(
+    tmp_path_factory: pytest.TempPathFactory, tmp_path: Path, environment: dict[str, str], program: PreparedProgram
+) -> Run:
+    """The same in a process that is forked from a prepared one, so that it starts at once."""
+    streams = tmp_path_factory.mktemp("streams")
+    return lambda *arguments: program.run(arguments, tmp_path, environment, streams)
 
 
 ROOT = Path(__file__).parents[3]

@@ -27,8 +27,8 @@ KEYS = {
 }  # fmt: skip
 
 
-def record_json(decodescope: Run, *arguments: str) -> dict[str, Any]:
-    done = decodescope("record", "--json", *arguments)
+def record_json(run: Run, *arguments: str) -> dict[str, Any]:
+    done = run("record", "--json", *arguments)
     assert done.returncode == 0, done.stderr
     value: dict[str, Any] = json.loads(done.stdout)
     return value
@@ -58,10 +58,10 @@ def test_the_arithmetic_of_the_brief_with_and_without_a_cache(decodescope: Run, 
     db.close()
 
 
-def test_switches_that_flip_on_the_way_change_no_token(decodescope: Run) -> None:
-    plain = record_json(decodescope, "--max-new-tokens", "40")
+def test_switches_that_flip_on_the_way_change_no_token(prepared: Run) -> None:
+    plain = record_json(prepared, "--max-new-tokens", "40")
     flips = ("--switch-at", "5:kv=none", "--switch-at", "11:attention=reference", "--switch-at", "20:kv=contiguous")
-    flipped = record_json(decodescope, "--max-new-tokens", "40", *flips)
+    flipped = record_json(prepared, "--max-new-tokens", "40", *flips)
     assert flipped["requests"][0]["token_ids"] == plain["requests"][0]["token_ids"]
     assert [change["step"] for change in flipped["settings"]["changes"]] == [5, 11, 20]
     assert set(flipped["attention_kernels"]) > {"reference"}
@@ -79,10 +79,10 @@ def test_several_prompts_the_table_and_the_file(decodescope: Run, tmp_path: Path
     session.source.close()
 
 
-def test_requests_from_a_file_and_attention_of_one_head(decodescope: Run, tmp_path: Path) -> None:
+def test_requests_from_a_file_and_attention_of_one_head(prepared: Run, tmp_path: Path) -> None:
     (tmp_path / "r.jsonl").write_text('{"prompt": "A wolf", "max_new_tokens": 5}\n\n{"prompt": "A fox"}\n')
     options = ("--max-new-tokens", "3", "--attention-layer", "2", "--attention-head", "1", "-o", "a.dscope")
-    result = record_json(decodescope, "--requests", "r.jsonl", *options)
+    result = record_json(prepared, "--requests", "r.jsonl", *options)
     assert [len(r["token_ids"]) for r in result["requests"]] == [5, 3]
     session = open_session(tmp_path / "a.dscope")
     assert session.attention_maps() == [(0, 2, 1), (1, 2, 1)]
@@ -90,7 +90,7 @@ def test_requests_from_a_file_and_attention_of_one_head(decodescope: Run, tmp_pa
     session.source.close()
 
 
-def test_each_request_of_a_file_has_its_own_sampling_seed_and_stop(decodescope: Run, tmp_path: Path) -> None:
+def test_each_request_of_a_file_has_its_own_sampling_seed_and_stop(prepared: Run, tmp_path: Path) -> None:
     lines = [
         '{"prompt": "A king", "temperature": 0}',
         '{"prompt": "A king", "temperature": 1, "seed": 4}',
@@ -99,14 +99,14 @@ def test_each_request_of_a_file_has_its_own_sampling_seed_and_stop(decodescope: 
     ]
     (tmp_path / "r.jsonl").write_text("\n".join(lines))
     options = ("--requests", "r.jsonl", "--max-new-tokens", "12", "--ignore-eos")
-    one = record_json(decodescope, *options, "-o", "a.dscope")
+    one = record_json(prepared, *options, "-o", "a.dscope")
     tokens = [request["token_ids"] for request in one["requests"]]
-    batched = record_json(decodescope, *options, "--batching", "continuous", "--kv", "paged", "--speculate", "draft")
+    batched = record_json(prepared, *options, "--batching", "continuous", "--kv", "paged", "--speculate", "draft")
     assert tokens[0] != tokens[1] != tokens[2]
     assert [batched["requests"][i]["token_ids"] for i in (0, 3)] == [tokens[0], tokens[3]]
     assert one["requests"][3]["finish_reason"] == "stop"
     assert tokens[3] == tokens[0][: len(tokens[3])]
-    stopped = record_json(decodescope, "--prompt", "A king", "--max-new-tokens", "12", "--ignore-eos", "--stop", "e")
+    stopped = record_json(prepared, "--prompt", "A king", "--max-new-tokens", "12", "--ignore-eos", "--stop", "e")
     assert stopped["requests"][0]["token_ids"] == tokens[3]
     db = sqlite3.connect(tmp_path / "a.dscope")
     params = [json.loads(one) for (one,) in db.execute("SELECT params FROM requests ORDER BY id")]
@@ -115,31 +115,31 @@ def test_each_request_of_a_file_has_its_own_sampling_seed_and_stop(decodescope: 
     assert params[3]["stop"] == ["e"]
 
 
-def test_exports_and_comparison(decodescope: Run, tmp_path: Path) -> None:
-    record_json(decodescope, "--max-new-tokens", "6", "-o", "a.dscope")
-    record_json(decodescope, "--max-new-tokens", "6", "--kv", "none", "-o", "b.dscope")
-    assert decodescope("export", "a.dscope", "--to", "chrome", "-o", "t.json.gz").returncode == 0
-    assert decodescope("export", "a.dscope", "--to", "csv", "-o", "tables").returncode == 0
+def test_exports_and_comparison(prepared: Run, tmp_path: Path) -> None:
+    record_json(prepared, "--max-new-tokens", "6", "-o", "a.dscope")
+    record_json(prepared, "--max-new-tokens", "6", "--kv", "none", "-o", "b.dscope")
+    assert prepared("export", "a.dscope", "--to", "chrome", "-o", "t.json.gz").returncode == 0
+    assert prepared("export", "a.dscope", "--to", "csv", "-o", "tables").returncode == 0
     assert (tmp_path / "tables" / "steps.csv").exists()
-    compared = json.loads(decodescope("compare", "a.dscope", "b.dscope", "--json").stdout)
+    compared = json.loads(prepared("compare", "a.dscope", "b.dscope", "--json").stdout)
     assert compared["same_tokens"] is True
     assert compared["settings"] == {"kv": ["contiguous", "none"]}
     assert compared["figures"]["positions recomputed"]["a"] == 0
-    assert "the same" in decodescope("compare", "a.dscope", "b.dscope").stdout
+    assert "the same" in prepared("compare", "a.dscope", "b.dscope").stdout
 
 
-def test_a_run_that_is_refused_replaces_no_older_recording(decodescope: Run, tmp_path: Path) -> None:
-    record_json(decodescope, "--max-new-tokens", "2", "-o", "run.dscope")
+def test_a_run_that_is_refused_replaces_no_older_recording(prepared: Run, tmp_path: Path) -> None:
+    record_json(prepared, "--max-new-tokens", "2", "-o", "run.dscope")
     before = (tmp_path / "run.dscope").read_bytes()
-    done = decodescope("record", "-o", "run.dscope", "--attention-layer", "99")
+    done = prepared("record", "-o", "run.dscope", "--attention-layer", "99")
     assert done.returncode == 2
     assert (tmp_path / "run.dscope").read_bytes() == before
 
 
-def test_lines_of_requests_end_where_jsonl_says(decodescope: Run, tmp_path: Path) -> None:
+def test_lines_of_requests_end_where_jsonl_says(prepared: Run, tmp_path: Path) -> None:
     text = '{"prompt": "one\u2028two", "max_new_tokens": 1}\r\n{"prompt": "three", "max_new_tokens": 1}'
     (tmp_path / "r.jsonl").write_bytes(b"\xef\xbb\xbf" + text.encode())
-    result = record_json(decodescope, "--requests", "r.jsonl", "-o", "run.dscope")
+    result = record_json(prepared, "--requests", "r.jsonl", "-o", "run.dscope")
     assert result["tokens"] == 2
     db = sqlite3.connect(tmp_path / "run.dscope")
     assert [prompt for (prompt,) in db.execute("SELECT prompt FROM requests")] == ["one\u2028two", "three"]

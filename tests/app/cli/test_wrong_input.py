@@ -108,7 +108,28 @@ def broken_model(folder: Path, kind: str) -> None:
         (["absent.dscope"], "There is no file or folder absent.dscope"),
     ],
 )
-def test_wrong_input(decodescope: Run, tmp_path: Path, arguments: list[str], words: str) -> None:
+def test_wrong_input(prepared: Run, tmp_path: Path, arguments: list[str], words: str) -> None:
+    assert_refused(prepared, tmp_path, arguments, words)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["record", "--model", "truncated"], "safetensors"),
+        (["record", "--kv-memory", "1"], "Request 0 may come to"),
+        (["record", "--model", "template", "--chat"], "Request 0: The chat template was stopped: it took more than"),
+        (["info", "notes.txt"], "not an SQLite database"),
+        (["absent.dscope"], "There is no file or folder absent.dscope"),
+    ],
+)
+def test_wrong_input_of_a_process_of_its_own(
+    decodescope: Run, tmp_path: Path, arguments: list[str], words: str
+) -> None:
+    assert_refused(decodescope, tmp_path, arguments, words)
+
+
+def assert_refused(run: Run, tmp_path: Path, arguments: list[str], words: str) -> None:
+    """One sentence with these words, and nothing written or left behind."""
     (tmp_path / "notes.txt").write_text("these are not yours\n")
     (tmp_path / "bad.jsonl").write_text('{"prompt": "fine"}\n{"prompt": 5}\n')
     (tmp_path / "half.jsonl").write_text('{"prompt": "half of a pair: \\ud800"}\n')
@@ -118,7 +139,7 @@ def test_wrong_input(decodescope: Run, tmp_path: Path, arguments: list[str], wor
         SessionWriter(tmp_path / "run.dscope").close()
     if "--model" in arguments and "/" not in arguments[2]:
         broken_model(tmp_path / arguments[2], arguments[2])
-    done = decodescope(*arguments)
+    done = run(*arguments)
     assert done.returncode == 2, done
     assert done.stdout == ""
     assert words in done.stderr

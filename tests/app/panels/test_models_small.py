@@ -8,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.panels.models.axis_view import AxisView
-from app.panels.models.kv_memory import LLAMA_7B, LLAMA_7B_POSITIONS, LivePositions, kv_switch, shape_of
+from app.panels.models.kv_memory import LLAMA_7B, LLAMA_7B_POSITIONS, LivePositions, kv_switch
 from app.panels.models.pooling import envelope, thin
 from app.panels.models.ticks import binary_ticks, round_ticks, short_number
 from engine.session import schema
+from engine.session.kv_shape import kv_shape_of
 from tests.app.panels.sessions import busy_run, decode_run
 
 
@@ -105,5 +106,5 @@ def test_a_request_with_several_rows_in_a_step_lives_once() -> None:
 def test_the_switch_in_force_is_that_of_the_step() -> None:
     session = decode_run(8, "none", switch_at=4).session
     assert [kv_switch(session, step) for step in (0, 3, 4, 7)] == ["none", "none", "contiguous", "contiguous"]
-    assert shape_of(session.model_config) is not None
-    assert shape_of({}) is None
+    assert kv_shape_of(session.model_config) is not None
+    assert kv_shape_of({}) is None

@@ -17,6 +17,7 @@ from engine.errors import SessionFileError
 from engine.export.chrome import write_chrome
 from engine.export.tables import write_tables
 from engine.session import schema
+from engine.session.comparison import compare
 from engine.session.file import SessionFile, SessionWriter, open_session
 from engine.session.json_figures import json_figures
 from engine.session.store import Session
@@ -182,6 +183,16 @@ def test_a_size_of_the_model_is_one(whole: Path, tmp_path: Path, name: str, valu
     changed = json.dumps({**json.loads(text), name: "@"}).replace('"@"', value)
     with pytest.raises(SessionFileError, match="is damaged or cut short"):
         open_session(edited(whole, tmp_path, f"UPDATE meta SET value = '{changed}' WHERE key = 'model_config'"))
+
+
+@pytest.mark.parametrize("name", MODEL)
+def test_a_size_that_is_missing_leaves_out_what_needs_it(whole: Path, tmp_path: Path, name: str) -> None:
+    without = f"UPDATE meta SET value = json_remove(value, '$.{name}') WHERE key = 'model_config'"
+    session = open_session(edited(whole, tmp_path, without))
+    rows = compare(session)
+    predicted = use(session, tmp_path)["kv"]["predicted_bytes"]
+    assert "memory" in {row.metric for row in rows}
+    assert (predicted is None) == (name in {"layers", "kv_heads", "head_dim", "itemsize"})
 
 
 def test_slots_take_no_more_than_the_rows_there_are(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 from engine.session import metrics, schema
 from engine.session.gaps import itl_seconds
 from engine.session.kv_classes import kv_classes
+from engine.session.kv_shape import KvShape
 from engine.session.latency import projection_s
 from engine.session.schema import PHASES
 from engine.session.store import Session
@@ -39,7 +40,8 @@ def test_measured_kv_bytes_equal_the_formula_and_none_caches_nothing() -> None:
 
 
 def test_the_capacity_of_the_brief() -> None:
-    assert metrics.kv_formula_bytes(32, 2048, 32, 128, 2) == 2**30  # LLaMA-7B, T=2048, fp16: 1 GiB
+    of_llama_7b = KvShape(layers=32, kv_heads=32, head_dim=128, itemsize=2)
+    assert of_llama_7b.total_bytes(2048) == 2**30  # T=2048, fp16: 1 GiB
 
 
 def test_phases_and_groups_sum_to_the_steps_wall_time() -> None:

@@ -33,6 +33,6 @@ def import_everything(*, window: bool, engine: bool, fork: bool) -> None:
         torch.set_num_threads(1)
     if fork:
         from engine.host import process
-        from tests.fuzz.spawning import fork_engine
+        from tests.prepared.forking import fork_engine
 
         process.spawn = fork_engine
