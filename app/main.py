@@ -55,20 +55,33 @@ def _run(arguments: list[str]) -> int:
     except BrokenPipeError:
         let_go(sys.stdout)  # whoever read it has gone
         return 1
-    except OSError as error:
-        if error.errno in (errno.EMFILE, errno.ENFILE):
-            say("No more files can be opened (see `ulimit -n`).")
-        elif error.errno in UNWRITABLE and error.filename is None:
-            let_go(sys.stdout)
-            say(f"The output cannot be written: {UNWRITABLE[error.errno]}.")
-        else:
+    except (OSError, MemoryError, ImportError) as error:
+        if not (why := _what_lacks(error)):
             raise
-        return 1
-    except MemoryError:
-        say("There is not enough memory.")
+        if isinstance(error, OSError) and error.errno in UNWRITABLE:
+            let_go(sys.stdout)
+        say(why)
         return 1
     finally:
         flush()
+
+
+def _what_lacks(error: OSError | MemoryError | ImportError) -> str:
+    """The sentence for something of the machine's that is used up or not there; empty where it is something else."""
+    if isinstance(error, MemoryError):
+        return "There is not enough memory."
+    if isinstance(error, ImportError):
+        if ".so" not in str(error):
+            return ""
+        from app.system_check import missing_packages, sentence
+
+        missing = missing_packages(window=False)
+        return sentence(missing) if missing else f"A system library cannot be loaded: {error}."
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        return "No more files can be opened (see `ulimit -n`)."
+    if error.errno in UNWRITABLE and error.filename is None:
+        return f"The output cannot be written: {UNWRITABLE[error.errno]}."
+    return ""
 
 
 def _obey(arguments: list[str]) -> int:

@@ -40,6 +40,14 @@ settings.register_profile("project", deadline=None, derandomize=True)
 settings.load_profile("project")
 
 GRACE_S = 5.0
+LONG = ("app/test_every_figure.py", "test_gpu_check.py", "kernels/test_compiling.py", "fuzz/test_fuzz.py")
+"""Files of few tests that take long: first, so that no worker is left with one when the others have nothing to do."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Order by file; tests do not depend on it."""
+    tests = Path(__file__).parent
+    items.sort(key=lambda item: item.path.relative_to(tests).as_posix() not in LONG)
 
 
 def _threads() -> set[threading.Thread]:

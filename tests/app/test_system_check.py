@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app import system_check
+from app import main, system_check
 
 
 def absent(*names: str):  # type: ignore[no-untyped-def]
@@ -31,3 +31,19 @@ def test_the_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch, caps
     monkeypatch.setattr(system_check.sys, "argv", ["system_check"])
     assert system_check.main() == 1
     assert "apt-get install libegl1" in capsys.readouterr().err
+
+
+def test_a_command_that_cannot_load_qt_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(arguments: list[str]) -> int:
+        raise ImportError("libEGL.so.1: cannot open shared object file: No such file or directory")
+
+    monkeypatch.setattr(main, "_obey", fail)
+    for missing, says in ((["libegl1"], "apt-get install libegl1"), ([], "cannot be loaded: libEGL.so.1")):
+        monkeypatch.setattr(system_check, "missing_packages", lambda window, missing=missing: missing)
+        assert main.main(["screenshot"]) == 1
+        said = capsys.readouterr().err
+        assert said.startswith("decodescope: ")
+        assert said.count("\n") == 1
+        assert says in said

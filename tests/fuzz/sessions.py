@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
@@ -39,6 +40,9 @@ AS_THEY_ARE: Final = (
     "json", "launch", "attention_kernel", "finish_reason", "prompt_token_ids", "prompt_token_texts",
 )  # fmt: skip
 """Columns of what is neither a number nor a name."""
+
+MOST_WORK: Final = 50
+"""Million instructions of SQLite that a change may take: what an earlier one left may never end."""
 
 Change = Callable[[random.Random, sqlite3.Connection], str]
 
@@ -86,10 +90,13 @@ def _changed(rng: random.Random, path: Path) -> list[str]:
         done.append("no triggers")
     for _ in range(rng.choice([1, 1, 1, 2, 4])):
         change = rng.choices(list(CHANGES), list(CHANGES.values()))[0]
+        left = count(MOST_WORK, -1)
+        db.set_progress_handler(lambda left=left: next(left) < 0, 1_000_000)
         try:
             done.append(change(rng, db))
         except (sqlite3.Error, msgspec.DecodeError, OverflowError, UnicodeEncodeError):
             done.append("(no change)")
+    db.set_progress_handler(None, 0)
     with suppress(sqlite3.Error):
         db.execute("PRAGMA journal_mode = DELETE")
     db.close()
