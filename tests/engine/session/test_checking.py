@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 import random
-import shutil
-import sqlite3
 from pathlib import Path
 
 import pytest
 
 from engine.errors import SessionFileError
 from engine.export.tables import write_tables
-from engine.session.file import SessionFile, SessionWriter, open_session
+from engine.session.file import SessionFile, open_session
 from engine.session.json_figures import json_figures
+from tests.engine.session.editing import edited, written
 from tests.engine.session.synthetic import synthetic_events
 
 EDITS = [
@@ -65,21 +64,7 @@ BLOBS = [
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("whole") / "run.dscope"
-    with SessionWriter(path) as writer:
-        for batch in synthetic_events(20, layers=2):
-            writer.append(batch)
-    return path
-
-
-def edited(whole: Path, folder: Path, statement: str) -> Path:
-    path = folder / "x.dscope"
-    shutil.copy(whole, path)
-    db = sqlite3.connect(path)
-    with db:
-        db.execute(statement)
-    db.close()
-    return path
+    return written(tmp_path_factory.mktemp("whole") / "run.dscope", synthetic_events(20, layers=2))
 
 
 def read_all(path: Path, folder: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import resource
-import shutil
 import sqlite3
 import sys
 from collections.abc import Iterator
@@ -18,9 +17,10 @@ from engine.export.chrome import write_chrome
 from engine.export.tables import write_tables
 from engine.session import schema
 from engine.session.comparison import compare
-from engine.session.file import SessionFile, SessionWriter, open_session
+from engine.session.file import SessionFile, open_session
 from engine.session.json_figures import json_figures
 from engine.session.store import Session
+from tests.engine.session.editing import edited, written
 from tests.engine.session.synthetic import synthetic_events
 
 HUGE = (2_000_000_000, 2**50, 2**63 - 1)
@@ -29,19 +29,14 @@ HUGE = (2_000_000_000, 2**50, 2**63 - 1)
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A session with a row in every table."""
-    path = tmp_path_factory.mktemp("whole") / "run.dscope"
-    with SessionWriter(path) as writer:
-        for batch in synthetic_events(20, layers=2, requests=2, kv="paged"):
-            writer.append(batch)
-        writer.append(
-            [
-                *(schema.Speculation(step, 0, 4, 3) for step in range(1, 5)),
-                schema.KvBlock(0, 1, 0, "allocate", 0),
-                schema.KvBlock(0, 2, 1, "allocate", 1),
-                schema.Mark(5, "user", "here"),
-            ]
-        )
-    return path
+    more: list[schema.AnyEvent] = [
+        *(schema.Speculation(step, 0, 4, 3) for step in range(1, 5)),
+        schema.KvBlock(0, 1, 0, "allocate", 0),
+        schema.KvBlock(0, 2, 1, "allocate", 1),
+        schema.Mark(5, "user", "here"),
+    ]
+    run = synthetic_events(20, layers=2, requests=2, kv="paged")
+    return written(tmp_path_factory.mktemp("whole") / "run.dscope", [*run, more])
 
 
 @pytest.fixture(autouse=True)
@@ -55,17 +50,6 @@ def little_memory() -> Iterator[None]:
     resource.setrlimit(resource.RLIMIT_AS, (size + 2**30, before[1]))
     yield
     resource.setrlimit(resource.RLIMIT_AS, before)
-
-
-def edited(whole: Path, folder: Path, *statements: str) -> Path:
-    path = folder / "x.dscope"
-    shutil.copy(whole, path)
-    db = sqlite3.connect(path)
-    with db:
-        for statement in statements:
-            db.execute(statement)
-    db.close()
-    return path
 
 
 def use(session: Session, folder: Path) -> dict[str, Any]:
@@ -198,9 +182,7 @@ def test_a_size_that_is_missing_leaves_out_what_needs_it(whole: Path, tmp_path: 
 def test_slots_take_no_more_than_the_rows_there_are(tmp_path: Path) -> None:
     """Slots are counted by the rows there are, not by steps times slots."""
     path = tmp_path / "x.dscope"
-    with SessionWriter(path) as writer:
-        for batch in synthetic_events(2000, layers=1, requests=2, alternatives=1, attention_rows=0):
-            writer.append(batch)
+    written(path, synthetic_events(2000, layers=1, requests=2, alternatives=1, attention_rows=0))
     folder = tmp_path / "edited"
     folder.mkdir()
     session = open_session(edited(path, folder, "UPDATE work SET slot = slot * 3999"))

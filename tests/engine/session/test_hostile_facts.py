@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -12,29 +10,16 @@ import pytest
 
 from app.panels.models.parallel import taught_run
 from engine.errors import SessionFileError
-from engine.session.file import SessionFile, SessionWriter, open_session
+from engine.session.file import SessionFile, open_session
 from engine.session.json_figures import json_figures
 from engine.session.store import Session
+from tests.engine.session.editing import edited, written
 from tests.engine.session.synthetic import synthetic_events
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("whole") / "run.dscope"
-    with SessionWriter(path) as writer:
-        for batch in synthetic_events(20, layers=2):
-            writer.append(batch)
-    return path
-
-
-def edited(whole: Path, folder: Path, statement: str, *parameters: Any) -> Path:
-    path = folder / "x.dscope"
-    shutil.copy(whole, path)
-    db = sqlite3.connect(path)
-    with db:
-        db.execute(statement, parameters)
-    db.close()
-    return path
+    return written(tmp_path_factory.mktemp("whole") / "run.dscope", synthetic_events(20, layers=2))
 
 
 def closed(session: Session) -> Session:
@@ -59,7 +44,7 @@ PLACES = {
 @pytest.mark.parametrize("place", PLACES)
 def test_what_is_nested_too_deeply_is_refused(whole: Path, tmp_path: Path, place: str, deep: str) -> None:
     with pytest.raises(SessionFileError, match=r"nested too deeply|cannot be read") as caught:
-        open_session(edited(whole, tmp_path, PLACES[place], DEEP[deep]))
+        open_session(edited(whole, tmp_path, (PLACES[place], DEEP[deep])))
     assert len(str(caught.value)) < 500
 
 
@@ -67,21 +52,21 @@ def test_what_is_nested_too_deeply_is_refused(whole: Path, tmp_path: Path, place
 @pytest.mark.parametrize("place", PLACES)
 def test_numbers_that_are_none_are_refused(whole: Path, tmp_path: Path, place: str, number: str) -> None:
     with pytest.raises(SessionFileError, match=r"is no number|is too large"):
-        open_session(edited(whole, tmp_path, PLACES[place], f'{{"anything": {number}}}'))
+        open_session(edited(whole, tmp_path, (PLACES[place], f'{{"anything": {number}}}')))
 
 
 @pytest.mark.parametrize("value", ["{}", "-1", "1.5", "٣", "9" * 30, "x"])
 @pytest.mark.parametrize("key", ["device_memory_bytes", "epoch_ns"])
 def test_a_fact_that_is_a_number_is_one(whole: Path, tmp_path: Path, key: str, value: str) -> None:
     with pytest.raises(SessionFileError, match=f"the fact {key} is no number"):
-        open_session(edited(whole, tmp_path, "INSERT OR REPLACE INTO meta VALUES (?, ?)", key, value))
+        open_session(edited(whole, tmp_path, ("INSERT OR REPLACE INTO meta VALUES (?, ?)", key, value)))
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "1e400", "0", "-1", "true", '"fast"', "[]", "1e31"])
 def test_a_ceiling_is_a_number(whole: Path, tmp_path: Path, number: str) -> None:
     facts = f'{{"read_bytes_per_s": {number}, "flops_per_s": 1.0}}'
     with pytest.raises(SessionFileError, match=r"is no number|is too large"):
-        open_session(edited(whole, tmp_path, PLACES["ceilings"], facts))
+        open_session(edited(whole, tmp_path, (PLACES["ceilings"], facts)))
 
 
 @pytest.mark.parametrize("value", ["9e999", "-9e999", str(2**70)])
@@ -105,7 +90,7 @@ def test_times_by_phase_that_have_no_sum_are_no_times(whole: Path, tmp_path: Pat
 
 def test_half_a_pair_of_utf_16_is_replaced(whole: Path, tmp_path: Path) -> None:
     """JSON can say one, and nothing can be written that holds it."""
-    path = edited(whole, tmp_path, PLACES["texts"], json.dumps(["\ud800", "a\udfff", "b", "c"]))
+    path = edited(whole, tmp_path, (PLACES["texts"], json.dumps(["\ud800", "a\udfff", "b", "c"])))
     session = open_session(path)
     assert session.requests[0].prompt_token_texts == ["\ufffd", "a\ufffd", "b", "c"]
     assert json.dumps(json_figures(session), ensure_ascii=False).encode()
@@ -113,7 +98,7 @@ def test_half_a_pair_of_utf_16_is_replaced(whole: Path, tmp_path: Path) -> None:
 
 
 def test_half_a_pair_of_utf_16_in_a_fact_is_replaced(whole: Path, tmp_path: Path) -> None:
-    session = closed(open_session(edited(whole, tmp_path, PLACES["model"], json.dumps({"architecture": "\ud800"}))))
+    session = closed(open_session(edited(whole, tmp_path, (PLACES["model"], json.dumps({"architecture": "\ud800"})))))
     assert session.model_config == {"architecture": "\ufffd"}
 
 
@@ -126,20 +111,20 @@ def test_half_a_pair_of_utf_16_in_a_fact_is_replaced(whole: Path, tmp_path: Path
 )  # fmt: skip
 def test_parameters_of_a_request_are_what_they_should_be(whole: Path, tmp_path: Path, params: dict[str, Any]) -> None:
     with pytest.raises(SessionFileError, match=r"of request 0|request 0 may emit"):
-        open_session(edited(whole, tmp_path, PLACES["parameters"], json.dumps(params)))
+        open_session(edited(whole, tmp_path, (PLACES["parameters"], json.dumps(params))))
 
 
 @pytest.mark.parametrize("params", [{"max_new_tokens": 0}, {"sampling": {"top_p": 7}}, {"arrival_s": -1.0}])
 def test_a_run_once_more_does_without_parameters_that_no_run_has(
     whole: Path, tmp_path: Path, params: dict[str, Any]
 ) -> None:
-    session = closed(open_session(edited(whole, tmp_path, PLACES["parameters"], json.dumps(params))))
+    session = closed(open_session(edited(whole, tmp_path, (PLACES["parameters"], json.dumps(params)))))
     (spec,) = taught_run(session).requests
     assert spec.prompt == session.requests[0].prompt
 
 
 def test_a_sentence_quotes_no_more_than_a_line_of_a_file(whole: Path, tmp_path: Path) -> None:
-    path = edited(whole, tmp_path, "UPDATE steps SET kind = ? WHERE id = 3", "x\n\x1b[31m" * 50_000)
+    path = edited(whole, tmp_path, ("UPDATE steps SET kind = ? WHERE id = 3", "x\n\x1b[31m" * 50_000))
     with pytest.raises(SessionFileError) as caught:
         open_session(path)
     assert str(caught.value).isprintable()

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import sqlite3
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,9 +11,10 @@ from typing import Any
 import pytest
 
 from engine.errors import SessionFileError
-from engine.session.file import SessionFile, SessionWriter, open_session
+from engine.session.file import SessionFile, open_session
 from engine.session.json_figures import json_figures
 from engine.session.pauses import pauses_of
+from tests.engine.session.editing import edited, written
 from tests.engine.session.synthetic import synthetic_events
 
 Marks = Sequence[tuple[int, str, str]]
@@ -23,23 +22,14 @@ Marks = Sequence[tuple[int, str, str]]
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("whole") / "run.dscope"
-    with SessionWriter(path) as writer:
-        for batch in synthetic_events(400, layers=1, requests=2, attention_rows=0, alternatives=1):
-            writer.append(batch)
-    return path
+    return written(
+        tmp_path_factory.mktemp("whole") / "run.dscope",
+        synthetic_events(400, layers=1, requests=2, attention_rows=0, alternatives=1),
+    )
 
 
 def with_marks(whole: Path, folder: Path, marks: Marks, *statements: str) -> Path:
-    path = folder / "x.dscope"
-    shutil.copy(whole, path)
-    db = sqlite3.connect(path)
-    with db:
-        db.executemany("INSERT INTO marks VALUES (?, ?, ?)", marks)
-        for statement in statements:
-            db.execute(statement)
-    db.close()
-    return path
+    return edited(whole, folder, *(("INSERT INTO marks VALUES (?, ?, ?)", *mark) for mark in marks), *statements)
 
 
 def figures(path: Path) -> dict[str, Any]:

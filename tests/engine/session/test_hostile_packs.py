@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 
 from engine.session import pack_index
-from engine.session.file import SessionFile, SessionWriter, open_session
+from engine.session.file import SessionFile, open_session
 from engine.session.json_figures import json_figures
 from engine.session.packs import PACKED, unpack
+from tests.engine.session.editing import written
 from tests.engine.session.synthetic import synthetic_events
 
 STEPS = 40
@@ -23,11 +24,7 @@ STEPS = 40
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("whole") / "run.dscope"
-    with SessionWriter(path) as writer:
-        for batch in synthetic_events(STEPS, layers=2, requests=2):
-            writer.append(batch)
-    return path
+    return written(tmp_path_factory.mktemp("whole") / "run.dscope", synthetic_events(STEPS, layers=2, requests=2))
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from engine.session.facts import set_facts
 from engine.session.file import SessionFile, SessionWriter, open_session
 from engine.session.json_figures import json_figures
 from engine.session.writer import check_destination
+from tests.engine.session.editing import edited, written
 from tests.engine.session.synthetic import synthetic_events
 
 FOR_EVER = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT {} FROM n"
@@ -22,22 +23,7 @@ FOR_EVER = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELE
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("whole") / "run.dscope"
-    with SessionWriter(path) as writer:
-        for batch in synthetic_events(20, layers=2):
-            writer.append(batch)
-    return path
-
-
-def edited(whole: Path, folder: Path, *statements: str) -> Path:
-    path = folder / "x.dscope"
-    shutil.copy(whole, path)
-    db = sqlite3.connect(path, isolation_level=None)
-    db.execute("PRAGMA writable_schema = ON")
-    for statement in statements:
-        db.execute(statement)
-    db.close()
-    return path
+    return written(tmp_path_factory.mktemp("whole") / "run.dscope", synthetic_events(20, layers=2))
 
 
 def columns_of(whole: Path, table: str) -> list[str]:
@@ -67,7 +53,10 @@ OTHERS = {
         "CREATE TABLE marks (t_ns INTEGER PRIMARY KEY, kind TEXT, label TEXT) WITHOUT ROWID",
     ),
     "hidden numbers": ("DROP TABLE marks", "CREATE TABLE marks (t_ns INTEGER, kind TEXT, label TEXT, rowid TEXT)"),
-    "the schema itself": ("UPDATE sqlite_master SET rootpage = 1 WHERE name = 'marks'",),
+    "the schema itself": (
+        "PRAGMA writable_schema = ON",
+        "UPDATE sqlite_master SET rootpage = 1 WHERE name = 'marks'",
+    ),
 }
 WORDS = {
     "computed": "a column of its marks is computed",
