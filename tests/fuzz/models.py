@@ -82,7 +82,9 @@ def make(rng: random.Random, bases: Path, folder: Path) -> Case:
             done.append(change(rng, target))
         except (OSError, ValueError, UnicodeEncodeError, RecursionError):
             done.append("(no change)")
-    return Case(f"{kind}: {'; '.join(done)}"[:400], target, (_record(rng, target),))
+    good = bases / "llama" if rng.random() < 0.12 else None
+    named = f"{kind}{' as a draft' if good else ''}: {'; '.join(done)}"
+    return Case(named[:400], target, (_record(rng, target, target_of=good),))
 
 
 def make_template(rng: random.Random, bases: Path, folder: Path) -> Case:
@@ -92,10 +94,15 @@ def make_template(rng: random.Random, bases: Path, folder: Path) -> Case:
     return Case(template(rng, target), target, (_record(rng, target, ("--prompt", "t5 t6", "--chat")),))
 
 
-def _record(rng: random.Random, target: Path, prompt: tuple[str, ...] = ()) -> tuple[str, ...]:
+def _record(
+    rng: random.Random, model: Path, prompt: tuple[str, ...] = (), target_of: Path | None = None
+) -> tuple[str, ...]:
+    """A run of a model; of the model `target_of`, whose draft it is, where there is one; of both at times."""
     asked = prompt or rng.choice(PROMPTS)
-    draft = ("--draft-model", str(target), "--speculate", "draft") if rng.random() < 0.05 else rng.choice(OPTIONS)
-    return "record", "--model", str(target), *asked, "--max-new-tokens", "3", "--threads", "1", *draft, "--json"
+    drafts = ("--draft-model", str(model), "--speculate", "draft")
+    options = drafts if target_of or rng.random() < 0.05 else rng.choice(OPTIONS)
+    target = str(target_of or model)
+    return "record", "--model", target, *asked, "--max-new-tokens", "3", "--threads", "1", *options, "--json"
 
 
 def _edit(rng: random.Random, path: Path) -> None:
