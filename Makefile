@@ -5,6 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
+# Where Python keeps no compiled modules, every process that a test starts compiles the whole program again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help install run test lint format bench gpu-check gpu-wheels translations clean
 
 help:

@@ -55,6 +55,9 @@ def _threads() -> set[threading.Thread]:
 
 
 def _children() -> set[int]:
+    lists = list(Path("/proc/self/task").glob("*/children"))  # to look through every process takes 25 times as long
+    if lists and not any(one.read_text() for one in lists):
+        return set()
     me = psutil.Process()
     return {child.pid for child in me.children(recursive=True) if child.status() != psutil.STATUS_ZOMBIE}
 

@@ -396,4 +396,15 @@ def activation_of(name: str) -> Activation:
 def fused(*parts: Affine) -> Affine:
     """Several projections of one input as one, rows in the order given."""
     biases = [bias for _, bias in parts if bias is not None]
-    return torch.cat([weight for weight, _ in parts]), torch.cat(biases) if biases else None
+    return _joined([weight for weight, _ in parts]), _joined(biases) if biases else None
+
+
+def _joined(parts: list[Tensor]) -> Tensor:
+    """Rows of several tensors as one.
+
+    Of tensors without memory only the shape is made: to join them PyTorch (2.13) imports its compiler, which takes
+    seconds.
+    """
+    if parts[0].is_meta:
+        return parts[0].new_empty(sum(len(part) for part in parts), *parts[0].shape[1:])
+    return torch.cat(parts)
