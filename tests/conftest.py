@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
-import signal
 import tempfile
 import threading
 import time
@@ -17,13 +16,13 @@ import pytest
 from hypothesis import settings
 from tqdm import tqdm
 
+from tests.listening import listen
+
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ.setdefault("PYTEST_QT_API", "pyside6")  # no ini option: tests/gpu runs where there is no pytest-qt
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TRITON_INTERPRET", "1")
-for _number in (signal.SIGINT, getattr(signal, "SIGHUP", signal.SIGINT)):
-    if signal.getsignal(_number) == signal.SIG_IGN:  # a suite that `nohup ... &` started
-        signal.signal(_number, signal.SIG_DFL)
+listen()
 if next(Path("/usr/share/fonts").rglob("DejaVuSans.ttf"), None):
     # Whatever else is installed: text is as wide, and pictures look, as on the machine that made them.
     os.environ.setdefault("FONTCONFIG_FILE", str(Path(__file__).parent / "fonts.conf"))

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+from tests.listening import listen
 from tests.storms import kills, signals
 from tests.storms.setting import Outcome, Setting, setting
 
@@ -30,6 +31,7 @@ def main() -> int:
     parser.add_argument("--at-once", type=int, default=1, help="cases side by side")
     parser.add_argument("--only", type=int, help="this case alone")
     options = parser.parse_args()
+    listen()
     run, what = STORMS[options.storm]
     cases = range(options.count) if options.only is None else [options.only]
     print(f"{options.storm}: seed {options.seed}, {len(cases)} cases", flush=True)
