@@ -104,9 +104,12 @@ def apply(scheme: Scheme) -> None:
         chosen = DARK if dark else LIGHT
     else:
         chosen = DARK if scheme == "dark" else LIGHT
+    sheet = style_sheet(chosen)
+    if theme() is chosen and app.styleSheet() == sheet:
+        return  # every widget would be dressed again as it is
     app.setStyle("Fusion")
     app.setPalette(palette(chosen))
-    app.setStyleSheet(style_sheet(chosen))
+    app.setStyleSheet(sheet)
 
 
 def palette(colours: Theme) -> QPalette:

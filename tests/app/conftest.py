@@ -10,9 +10,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
-import shiboken6
 from PySide6.QtCore import QObject, QSettings, QTimer
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from app.feed import Feed
@@ -132,23 +131,6 @@ class Engines:
 
     def commands(self, kind: type[protocol.Command]) -> list[protocol.AnyCommand]:
         return [command for engine in self.started for command in engine.sent if isinstance(command, kind)]
-
-
-@pytest.fixture(autouse=True)
-def no_widget_stays() -> Iterator[None]:
-    """Take away the widgets of a test: with thousands of them around every change of the theme takes a second."""
-    before = _parentless()
-    yield
-    for pointer, widget in _parentless().items():
-        if pointer not in before:
-            widget.deleteLater()
-    QApplication.sendPostedEvents(None, 52)  # DeferredDelete
-
-
-def _parentless() -> dict[int, QWidget]:
-    """Widgets without a parent, by their addresses: a wrapper may be made anew."""
-    found = QApplication.allWidgets() if QApplication.instance() is not None else []
-    return {shiboken6.getCppPointer(one)[0]: one for one in found if one.parent() is None}
 
 
 @pytest.fixture

@@ -52,8 +52,8 @@ PANELS: dict[str, Callable[[], Panel]] = {
 }
 
 
-@pytest.mark.parametrize("scheme", ["dark", "light"])
 @pytest.mark.parametrize("name", sorted(PANELS))
+@pytest.mark.parametrize("scheme", ["dark", "light"])
 def test_it_looks_as_it_did(qtbot: QtBot, name: str, scheme: theme.Scheme) -> None:
     check_panel(qtbot, PANELS[name], name, scheme)
 
