@@ -96,9 +96,10 @@ class LatencyHistogram(QWidget):
     def bin_at(self, x: float) -> int:
         """The bin at a pixel column, the nearest one outside."""
         assert self.histogram is not None
-        box, bins = self.plot_box(), len(self.histogram.counts)
-        xs = np.array([self.x_of(edge) for edge in self.histogram.edges_us])
-        return int(np.clip(np.searchsorted(xs, min(max(x, box.left()), box.right()), "right") - 1, 0, bins - 1))
+        box, edges = self.plot_box(), np.log(np.maximum(self.histogram.edges_us, 1e-9))
+        xs = box.left() + (edges - edges[0]) / max(edges[-1] - edges[0], 1e-12) * box.width()
+        place = int(np.searchsorted(xs, min(max(x, box.left()), box.right()), "right")) - 1
+        return min(max(place, 0), len(self.histogram.counts) - 1)
 
     # --- drawing ----------------------------------------------------------------------------------------------------
 

@@ -9,6 +9,9 @@ import pytest
 from engine.decode.settings import LoadSpec
 from engine.model.loader import LoadedModel, load_model
 from tests.engine.tiny import disturb, save_tiny_llama
+from tests.interpreting import look_once
+
+look_once()
 
 
 @pytest.fixture(scope="session")
