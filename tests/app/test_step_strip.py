@@ -121,20 +121,25 @@ def test_marks_say_a_switch_as_it_is_typed() -> None:
     assert switch_marks(session) == [(1, "graphs=on, kv_memory=no limit")]
 
 
-def test_a_hundred_thousand_steps_are_drawn_in_a_moment(qtbot: QtBot) -> None:
-    large = synthetic_session(100_000, layers=1, attention_rows=0, alternatives=0)
-    strip = StepStrip(Selection())
-    qtbot.addWidget(strip)
-    strip.resize(1600, strip.sizeHint().height())
-    strip.show_session(large)
-    strip.grab()
-    costs = []
-    for _ in range(15):
-        start = time.thread_time()
-        strip.refresh()
+def test_a_hundred_thousand_steps_are_drawn_as_soon_as_as_many_as_fit(qtbot: QtBot) -> None:
+    """What is drawn is one bar a column of pixels, however many steps it stands for; both are drawn in turn."""
+    strips = []
+    for steps in (100_000, 2000):
+        strip = StepStrip(Selection())
+        qtbot.addWidget(strip)
+        strip.resize(1600, strip.sizeHint().height())
+        strip.show_session(synthetic_session(steps, layers=1, attention_rows=0, alternatives=0))
         strip.grab()
-        costs.append(time.thread_time() - start)
-    assert np.median(costs) < 0.005
+        strips.append(strip)
+    costs: list[list[float]] = [[], []]
+    for _ in range(15):
+        for cost, strip in zip(costs, strips, strict=True):
+            start = time.thread_time()
+            strip.refresh()
+            strip.grab()
+            cost.append(time.thread_time() - start)
+    many, few = map(np.median, costs)
+    assert many < 4 * few  # 50 times as many steps; 1.5 on an AMD EPYC
 
 
 def test_bars_outside_the_selected_range_fade(strip: StepStrip) -> None:
