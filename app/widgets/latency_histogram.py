@@ -88,18 +88,23 @@ class LatencyHistogram(QWidget):
 
     def x_of(self, us: float) -> float:
         """The pixel column of a time."""
-        assert self.histogram is not None
-        box, edges = self.plot_box(), self.histogram.edges_us
-        low, high = math.log(edges[0]), math.log(edges[-1])
-        return box.left() + (math.log(max(us, 1e-9)) - low) / max(high - low, 1e-12) * box.width()
+        left, low, span, width = self._scale()
+        return left + (math.log(max(us, 1e-9)) - low) / span * width
 
     def bin_at(self, x: float) -> int:
         """The bin at a pixel column, the nearest one outside."""
         assert self.histogram is not None
-        box, edges = self.plot_box(), np.log(np.maximum(self.histogram.edges_us, 1e-9))
-        xs = box.left() + (edges - edges[0]) / max(edges[-1] - edges[0], 1e-12) * box.width()
-        place = int(np.searchsorted(xs, min(max(x, box.left()), box.right()), "right")) - 1
+        left, low, span, width = self._scale()
+        xs = left + (np.log(np.maximum(self.histogram.edges_us, 1e-9)) - low) / span * width
+        place = int(np.searchsorted(xs, min(max(x, left), left + width), "right")) - 1
         return min(max(place, 0), len(self.histogram.counts) - 1)
+
+    def _scale(self) -> tuple[float, float, float, float]:
+        """(first column, logarithm of the time there, logarithms to the last column, columns)."""
+        assert self.histogram is not None
+        box, edges = self.plot_box(), self.histogram.edges_us
+        low = math.log(edges[0])
+        return box.left(), low, max(math.log(edges[-1]) - low, 1e-12), box.width()
 
     # --- drawing ----------------------------------------------------------------------------------------------------
 
