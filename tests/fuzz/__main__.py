@@ -57,6 +57,8 @@ def _search(options: argparse.Namespace, folder: Path) -> int:
 
     recorded = options.kind in ("sessions", FOUND, SHORT)
     import_everything(window=recorded, engine=options.kind != "sessions", fork=not options.real)
+    if recorded:
+        import tests.fuzz.walking  # noqa: F401 - before the cases are forked
     os.environ["XDG_CACHE_HOME"] = str(folder / "cache")
     if recorded:
         bases.make_sessions(folder)
