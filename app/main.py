@@ -1,6 +1,6 @@
 """The console script: `decodescope` opens the window, `decodescope COMMAND` needs no display.
 
-Imports next to nothing before `main` is called: until then Python answers Ctrl-C, with a traceback.
+Imports nothing of ours before `main` is called: until then Python answers Ctrl-C, with a traceback.
 """
 
 from __future__ import annotations
@@ -9,9 +9,6 @@ import errno
 import os
 import signal
 import sys
-
-from app import signals
-from engine.errors import DecodeScopeError
 
 INTERRUPTED = 130
 UNWRITABLE = {
@@ -28,20 +25,23 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the program; returns the exit status: 0 done, 2 wrong input, 130 interrupted, 143 and 129 ended by
     SIGTERM and SIGHUP, 1 anything else. Without `arguments` it takes those of the process, and its signals for good.
     """
+    if arguments is None and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # until there is somebody to act on it
+    from app import signals
+    from app.cli.output import open_closed_streams
+
     if arguments is not None:
         with signals.watched():
             return _run(arguments)
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # until there is somebody to act on it
-    from app.cli.output import open_closed_streams
-
     open_closed_streams()
     signals.watch()
     return _run(sys.argv[1:])
 
 
 def _run(arguments: list[str]) -> int:
+    from app import signals
     from app.cli.output import flush, let_go, say
+    from engine.errors import DecodeScopeError
 
     try:
         status = _obey(arguments)

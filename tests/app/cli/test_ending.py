@@ -83,6 +83,16 @@ def hang_up_then_terminate() -> None:
         signal.raise_signal(signal.SIGTERM)
 
 
+def test_before_signals_are_taken_nothing_of_ours_is_imported() -> None:
+    """Until then Ctrl-C is a traceback, so that there is only Python's own start for it."""
+    run = (
+        "import sys, app.main\n"
+        "print([name for name in sys.modules if name.split('.')[0] in ('app', 'engine', 'kernels')])"
+    )
+    done = subprocess.run([sys.executable, "-c", run], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.stdout == "['app', 'app.main']\n", done.stderr
+
+
 def test_what_is_ignored_stays_ignored() -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup leaves it
     try:
