@@ -28,6 +28,8 @@ WITHIN_S: Final = 1.0
 """How long a command may take to end, on a machine with nothing else to do."""
 STARTS: Final = 12
 """And so many starts of an empty process beside that, for what a busy machine adds."""
+START_S: Final = 0.2
+"""How long Python may take until it runs the first line of ours."""
 NUMBERS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 LOST: Final = (".decodescope-", "decodescope-")
 """How the names of what is not whole yet begin."""
@@ -87,7 +89,7 @@ def case(place: Setting, seed: str, *, timed: bool = True) -> Outcome:
         _, said = process.communicate()
         outcome.faults.append(f"it did not end within {PATIENCE_S:g} s")
     outcome.figure = time.monotonic() - asked_at if asked_at else 0.0
-    _judge(outcome, process.returncode, said, numbers)
+    _judge(outcome, process.returncode, said, numbers, moments[0])
     if outcome.figure > WITHIN_S + slack_s:
         outcome.faults.append(f"it took {outcome.figure:.2f} s to end (a start takes {slack_s / STARTS:.2f} s)")
     outcome.faults += [f"{one} lives on" for one in orphans(name)]
@@ -105,16 +107,18 @@ def wait_until(process: subprocess.Popen[str], moment: float) -> None:
         return
 
 
-def _judge(outcome: Outcome, status: int, said: str, numbers: list[signal.Signals]) -> None:
-    """The exit status and what was said."""
+def _judge(outcome: Outcome, status: int, said: str, numbers: list[signal.Signals], first_s: float) -> None:
+    """The exit status and what was said, where the first signal came `first_s` after the start."""
     status = 128 - status if status < 0 else status  # as shells count: the signal's own end, and ours
+    ours = any(f"{os.sep}{room}{os.sep}" in said for room in ("app", "engine"))
+    before = "Traceback" in said and not ours and first_s < START_S
     if status == 0:
         outcome.kind += ", was over"
+    elif before:
+        outcome.kind += ", in Python's own start"  # which is over before there is a program; it says 1
     elif status - 128 not in numbers:
         outcome.faults.append(f"exit status {status}")
-    if "Traceback" in said and not any(f"{os.sep}{room}{os.sep}" in said for room in ("app", "engine")):
-        outcome.kind += ", in Python's own start"  # which is over before there is a program
-    elif "Traceback" in said or "Exception ignored" in said:
+    if ("Traceback" in said and not before) or "Exception ignored" in said:
         outcome.faults.append("a traceback")
     told = [line for line in said.splitlines() if line.startswith("decodescope: ") and "suggests" not in line]
     if len(told) > 1:
