@@ -145,7 +145,7 @@ class Selection(QObject):
         """The fields, and those that follow from them."""
         now, session = self._now, self._session
         token = fields.get("token")
-        if isinstance(token, int) and session is not None and token < len(session.tokens):
+        if isinstance(token, int) and session is not None and 0 <= token < len(session.tokens):
             tokens = session.tokens
             return {"step": int(tokens["step_id"][token]), "request": int(tokens["request_id"][token]), **fields}
         if "token" in fields or now.token is None:

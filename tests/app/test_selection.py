@@ -121,3 +121,10 @@ def test_another_session_has_no_way_back(selection: Selection, session: Session)
     selection.reset(session)
     selection.back()
     assert selection.now == Selection().now
+
+
+def test_a_token_that_is_not_there_brings_nothing(selection: Selection, session: Session) -> None:
+    """The last one of none is no token of the end, either."""
+    for token in (-1, len(session.tokens)):
+        selection.change(step=0, token=token)
+        assert (selection.now.step, selection.now.request) == (0, None)

@@ -32,9 +32,9 @@ def walk(path: Path) -> int:
         dock.build()
         dock.resize(700, 420)
         dock.show()
-    count = len(session.steps)
+    count, tokens = len(session.steps), len(session.tokens)
     for step in dict.fromkeys((0, count // 2, count - 1)) if count else ():
-        selection.change(step=step, steps=(step, count - 1), token=min(step, len(session.tokens) - 1))
+        selection.change(step=step, steps=(step, count - 1), token=min(step, tokens - 1) if tokens else None)
         _settle(*docks)
         for dock in docks:
             dock.refresh()
