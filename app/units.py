@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Final
 
 from engine.export.readable import xml_text
@@ -18,6 +19,8 @@ MOST_SHOWN: Final = 1000
 MOST_OF_NAME: Final = 80
 """Characters of a name that stands beside others: of a device, a kernel, a level of memory."""
 MOST_OF_TOKEN: Final = 200
+TURNING: Final = re.compile("[\u202a-\u202e\u2066-\u2069]")
+"""Unicode's overrides, embeddings and isolates; the marks that go with letters (U+200E, U+200F) turn nothing else."""
 
 _TIME_STEPS = ((1e-9, "ns"), (1e-6, "µs"), (1e-3, "ms"), (1.0, "s"))
 _MEMORY_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
@@ -87,16 +90,26 @@ def count(value: int | None) -> str:
 
 
 def visible_token(text: str) -> str:
-    """A token with its white space drawn: · for a space, ↵ for a newline, → for a tab, ␛ for another control."""
+    """A token with its white space drawn: · for a space, ↵ for a newline, → for a tab, ␛ for another control, and
+    `straight`.
+    """
     return xml_text(cut(text, MOST_OF_TOKEN).replace(" ", "·").replace("\n", "↵").replace("\t", "→"))
 
 
 def cut(text: str, most: int = MOST_SHOWN) -> str:
     """The text in at most so many characters, with an ellipsis where it goes on; `info --json` and CSV have all of it.
 
-    Whatever a file says passes through here before it is measured or drawn, so that no text makes that slow.
+    Whatever a file says passes through here before it is measured or drawn, so that no text makes that slow, or writes
+    what stands beside it backwards.
     """
-    return text if len(text) <= most else text[: most - 1] + "…"
+    return straight(text if len(text) <= most else text[: most - 1] + "…")
+
+
+def straight(text: str) -> str:
+    """The text with what turns the direction of writing escaped (`\\u202e`): it would turn figures around, and make a
+    file of one kind look like one of another.
+    """
+    return TURNING.sub(lambda match: ascii(match.group())[1:-1], text)
 
 
 def name_of(text: str) -> str:

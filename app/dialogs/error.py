@@ -6,9 +6,12 @@ from PySide6.QtCore import QCoreApplication, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QMessageBox, QWidget
 
+from app.units import straight
+
 
 def show_error(parent: QWidget, sentence: str, details: str = "") -> QMessageBox:
     """Open a dialog with this sentence and return at once; the dialog deletes itself when it is closed."""
+    sentence, details = straight(sentence), straight(details)
     box = QMessageBox(parent)
     box.setObjectName("error-dialog")
     box.setTextFormat(Qt.TextFormat.PlainText)  # before there is a text that could be read as HTML

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QToolButton, QVBoxLay
 from app.icons import icon
 from app.selection import Selected, Selection
 from app.theme import CAPTION_SCALE, GRID, theme, ui_font
-from app.units import count, cut, name_of
+from app.units import count, cut, name_of, straight
 from app.widgets.plain import PlainLabel, plain
 from app.widgets.whole_parts import WholeParts
 from engine.session.store import Request, Session
@@ -124,7 +124,7 @@ class GeneratedText(QWidget):
         self._next.setVisible(several)
         request = self._session.requests.get(request_id) if self._session and request_id is not None else None
         if request is not None:
-            self._append(_readable(request.prompt), theme().muted)
+            self._append(straight(_readable(request.prompt)), theme().muted)
 
     def _append(self, text: str, colour: str) -> None:
         """Add text at the end; the view follows it unless the user has scrolled up."""

@@ -1,7 +1,8 @@
 """Text that comes from outside (tokens, prompts, paths, names) shown as it stands.
 
-Qt takes for rich text what looks like it (`<s>`, `<table>`), makes a key of the letter after `&`, and a mark of
-unsaved changes of `[*]`. Whatever is not written in this program goes through here on its way to the screen.
+Qt takes for rich text what looks like it (`<s>`, `<table>`), makes a key of the letter after `&`, a mark of unsaved
+changes of `[*]`, and writes backwards after a character that says so. Whatever is not written in this program goes
+through here on its way to the screen.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from PySide6 import QtGui
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel, QWidget
 
-from app.units import cut
+from app.units import cut, straight
 
 MOST_OF_TIP: Final = 4000
 MOST_TIP_LINES: Final = 40
@@ -39,7 +40,7 @@ def _fitting(text: str) -> str:
 
 def menu_text(text: str) -> str:
     """A text for a menu or a button, where `&` stands before the letter of a key."""
-    return text.replace("&", "&&")
+    return straight(text).replace("&", "&&")
 
 
 def without_keys(text: str) -> str:
@@ -49,7 +50,7 @@ def without_keys(text: str) -> str:
 
 def title_text(text: str) -> str:
     """A text for a window's title, where `[*]` stands for unsaved changes."""
-    return text.replace("[*]", "[*][*]")
+    return straight(text).replace("[*]", "[*][*]")
 
 
 class PlainLabel(QLabel):

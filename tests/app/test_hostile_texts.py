@@ -17,6 +17,7 @@ from PySide6.QtWidgets import QApplication, QLabel
 from pytestqt.qtbot import QtBot
 
 from app.panels.registry import PANELS
+from app.units import TURNING
 from app.window import MainWindow
 from tests.app.reading import Held, everything, hover, inside, tips
 from tests.engine.session.hostile import write_hostile
@@ -37,7 +38,9 @@ class Markers:
     def __call__(self, place: str) -> str:
         number = len(self.given)
         picture = f"{self.folder.as_uri()}/picture.png"
-        return self.given.setdefault(place, f'<b>{place}</b><img src="{picture}">\n<table>{number} &amp; &x [*] \\n')
+        return self.given.setdefault(
+            place, f'<b>{place}</b><img src="{picture}">\n<table>{number} &amp; &x [*] \\n\u202e\u2067'
+        )
 
 
 @contextmanager
@@ -80,11 +83,11 @@ def read_as_html(held: list[Held]) -> list[str]:
     return sorted({f"{one.where}: {one.text[:200]!r}" for one in held if one.rich and MARKER.search(one.text)})
 
 
-def test_nothing_that_a_session_says_is_read_as_html(
+def test_nothing_that_a_session_says_is_read_as_html_or_turns_the_writing_around(
     qtbot: QtBot, window: MainWindow, tmp_path: Path, pictures: Path
 ) -> None:
     mark = Markers(pictures)
-    path = write_hostile(tmp_path / "R&D <b>bold<b> [*].dscope", mark, STEPS)
+    path = write_hostile(tmp_path / "R&D <b>bold<b> [*] \u202e.dscope", mark, STEPS)
     held: list[Held] = []
     window.resize(1600, 1000)
     with opened_in(pictures) as opened, tips() as said:
@@ -116,6 +119,7 @@ def test_nothing_that_a_session_says_is_read_as_html(
         window.grab()
         QApplication.processEvents()
     assert read_as_html(held + said) == []
+    assert sorted({one.where for one in held + said if TURNING.search(one.text)}) == []
     shown = "\n".join(one.text for one in held + said)
     for place in ("device_name", "model", "finish reason", "kernel 0", "an error", "token 6"):
         assert place in shown, place  # the walk came by where these are shown

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from app import units
@@ -58,3 +60,9 @@ def test_white_space_in_tokens_is_drawn() -> None:
 def test_what_is_no_finite_number_is_shown_as_none(value: float) -> None:
     """A model that went wrong leaves such figures in a session, which can be looked at all the same."""
     assert {units.significant(value), units.memory(value), units.percent(value), units.rate(value, "B/s")} == {"—"}
+
+
+@pytest.mark.parametrize("shown", [units.visible_token, units.name_of, units.cut])
+def test_what_turns_the_writing_around_is_escaped_and_other_scripts_are_not(shown: Callable[[str], str]) -> None:
+    assert shown("ab\u202egpj\u2069") == r"ab\u202egpj\u2069"
+    assert shown("\u05e9\u05dc\u05d5\u05dd\u200f!") == "\u05e9\u05dc\u05d5\u05dd\u200f!"
