@@ -6,20 +6,36 @@ Under a style sheet, Qt drops a font or a palette set on a widget as soon as one
 
 from __future__ import annotations
 
-from PySide6.QtCore import QRect, QSize, Qt
-from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPaintEvent
-from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
+from PySide6.QtCore import QEvent, QRect, QSize, Qt
+from PySide6.QtGui import QColor, QFont, QFontMetrics, QHelpEvent, QPainter, QPaintEvent, QTextLayout
+from PySide6.QtWidgets import QLabel, QSizePolicy, QToolTip, QWidget
 
 from app.theme import mono_font, theme, ui_font
 from app.units import cut
+from app.widgets.plain import plain
 from app.widgets.unbroken import unbroken
 from app.widgets.whole_parts import first_parts
+
+
+def wrapped(paragraph: str, font: QFont, width: int) -> list[str]:
+    """The lines of a text without line ends that wraps between words, at so many pixels."""
+    layout = QTextLayout(paragraph, font)
+    units = paragraph.encode("utf-16-le", "surrogatepass")  # what Qt counts
+    layout.beginLayout()
+    lines = []
+    while (line := layout.createLine()).isValid():
+        line.setLineWidth(max(width, 1))
+        first, end = line.textStart(), line.textStart() + line.textLength()
+        lines.append(units[2 * first : 2 * end].decode("utf-16-le", "surrogatepass").rstrip())
+    layout.endLayout()
+    return lines or [""]
 
 
 class ThemedLabel(QLabel):
     """Plain text in the theme's text or muted colour, at a scale.
 
-    What does not fit one line is elided, or wrapped, or, where the text has `parts` with " · " between them, left out.
+    What does not fit one line is elided, or wrapped (elided where there is no room for the last line), or, where the
+    text has `parts` with " · " between them, left out. Where a label has no tip of its own, its tip is what was elided.
     """
 
     def __init__(
@@ -77,13 +93,36 @@ class ThemedLabel(QLabel):
             return first_parts(self.text(), metrics, self.width())
         return metrics.elidedText(self.text(), Qt.TextElideMode.ElideRight, self.width())
 
+    def shown_lines(self) -> list[str]:
+        """What is written of a text that wraps: the lines that fit, and the last of them elided where more would come.
+
+        A line that has no room at all is written nonetheless.
+        """
+        font = self.drawing_font()
+        metrics, text = QFontMetrics(font), unbroken(self.text())
+        most = max(1, (self.height() - metrics.height()) // metrics.lineSpacing() + 1)
+        lines: list[str] = []
+        for paragraph in text.split("\n"):
+            lines += wrapped(paragraph, font, self.width())
+        if len(lines) <= most:
+            return lines
+        rest = " ".join(one.strip() for one in lines[most - 1 :])
+        return [*lines[: most - 1], metrics.elidedText(rest, Qt.TextElideMode.ElideRight, self.width())]
+
+    def event(self, event: QEvent) -> bool:
+        if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip and not self.toolTip():
+            shown = "\n".join(self.shown_lines()) if self._wrap else self.shown()
+            if shown.endswith("…") and not self.text().endswith("…"):
+                QToolTip.showText(event.globalPos(), plain(self.text()), self)
+                return True
+        return super().event(event)
+
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setFont(self.drawing_font())
         painter.setPen(QColor(self.drawing_colour()))
         if self._wrap:
-            flags = self.alignment().value | Qt.TextFlag.TextWordWrap.value
-            painter.drawText(self.rect(), flags, unbroken(self.text()))
+            painter.drawText(self.rect(), self.alignment().value, "\n".join(self.shown_lines()))
         else:
             painter.drawText(self.rect(), self.alignment().value | Qt.TextFlag.TextSingleLine.value, self.shown())
         painter.end()

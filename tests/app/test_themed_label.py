@@ -1,0 +1,59 @@
+"""A label shows whole lines of its text and says where it left some out."""
+
+from __future__ import annotations
+
+import pytest
+from PySide6.QtCore import QEvent, QPoint, Qt
+from PySide6.QtGui import QFontMetrics, QHelpEvent
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from app.widgets.themed_label import ThemedLabel
+from tests.app.reading import tips
+
+WORDS = "No attention of this head was recorded; tick the box below and run the prompt once more. 𝒳 is no ASCII."
+
+
+def label(qtbot: QtBot, width: int, lines: int, text: str = WORDS) -> ThemedLabel:
+    one = ThemedLabel(wrap=True)
+    qtbot.addWidget(one)
+    metrics = QFontMetrics(one.drawing_font())
+    one.setText(text)
+    one.resize(width, (lines - 1) * metrics.lineSpacing() + metrics.height())
+    one.grab()
+    return one
+
+
+def tip_of(one: ThemedLabel) -> list[str]:
+    with tips() as said:
+        QApplication.sendEvent(one, QHelpEvent(QEvent.Type.ToolTip, QPoint(2, 2), QPoint(2, 2)))
+    return [each.text for each in said]
+
+
+@pytest.mark.parametrize("width", [120, 200, 400, 2000])
+def test_with_room_all_of_it_is_shown(qtbot: QtBot, width: int) -> None:
+    one = label(qtbot, width, 1)
+    one.resize(width, one.heightForWidth(width))
+    lines = one.shown_lines()
+    assert " ".join(lines).split() == WORDS.split()
+    metrics = QFontMetrics(one.drawing_font())
+    assert all(metrics.horizontalAdvance(line) <= width for line in lines)
+    assert tip_of(one) == []
+
+
+@pytest.mark.parametrize("lines", [1, 2, 3])
+def test_without_room_the_lines_that_fit_are_whole_and_the_tip_has_the_rest(qtbot: QtBot, lines: int) -> None:
+    one = label(qtbot, 160, lines)
+    shown = one.shown_lines()
+    assert len(shown) == lines
+    assert shown[-1].endswith("…")
+    assert WORDS.startswith(" ".join(shown)[:-1].strip())
+    assert tip_of(one) == [WORDS]
+
+
+def test_no_room_at_all(qtbot: QtBot) -> None:
+    one = label(qtbot, 0, 1)
+    one.resize(1, 1)
+    one.setAlignment(Qt.AlignmentFlag.AlignCenter)
+    one.grab()
+    assert len(one.shown_lines()) == 1
