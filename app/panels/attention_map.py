@@ -98,14 +98,16 @@ class AttentionMap(QWidget):
         self._shown, self._grid = shown, grid
         self.message.hide()
         self.image.show()
+        self._show_scales(True)
         if self._following:
             self.fit()
         self.coarseness = self._wanted_coarseness()
         self._draw()
 
     def show_message(self, text: str) -> None:
-        """Say why there is no picture."""
+        """Say why there is no picture, in its place."""
         self.image.hide()
+        self._show_scales(False)
         self._mark.hide()
         self._band.hide()
         self._shown, self._grid = (), None
@@ -193,8 +195,13 @@ class AttentionMap(QWidget):
             self.shades = grown
         self.shades[first:end] = shade(cells[first:end], log, top)
 
+    def _show_scales(self, shown: bool) -> None:
+        for name in ("left", "bottom"):
+            self.plot.getPlotItem().showAxis(name, shown)
+        self.colour_bar.setVisible(shown)
+
     def _place_message(self) -> None:
-        self.message.setGeometry(self.plot.rect().adjusted(80, 8, -16, -48))
+        self.message.setGeometry(self.plot.rect().adjusted(2 * GRID, GRID, -2 * GRID, -GRID))
 
     # --- mouse and keys ---------------------------------------------------------------------------------------------
 
