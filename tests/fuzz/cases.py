@@ -44,3 +44,19 @@ def short(make: Make) -> Make:
         return replace(case, commands=tuple(rng.sample(case.commands, min(2, len(case.commands)))))
 
     return make_short
+
+
+def one_more(done: list[str], change: Callable[[], str], refused: tuple[type[Exception], ...]) -> None:
+    """Do a change and say in `done` what was done.
+
+    It may be `refused`; and what comes after others may no longer find what it looks for. Of a first one that is a
+    fault of the search, and raises.
+    """
+    try:
+        done.append(change())
+    except refused:
+        done.append("(no change)")
+    except (TypeError, ValueError, LookupError, AttributeError):
+        if not done:
+            raise
+        done.append("(no change)")

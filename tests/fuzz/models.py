@@ -7,11 +7,12 @@ import random
 import shutil
 import struct
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from tests.fuzz import hostile
-from tests.fuzz.cases import Case
+from tests.fuzz.cases import Case, one_more
 from tests.fuzz.kinds import put_something_else
 
 TEMPLATES: Final = (
@@ -75,13 +76,10 @@ def make(rng: random.Random, bases: Path, folder: Path) -> Case:
     kind = rng.choice(["llama", "llama", "gemma3", "gpt2"])
     target = folder / "model"
     shutil.copytree(bases / kind, target)
-    done = []
+    done: list[str] = []
     for _ in range(rng.choice([1, 1, 1, 2, 3])):
         change = rng.choices(list(CHANGES), list(CHANGES.values()))[0]
-        try:
-            done.append(change(rng, target))
-        except (OSError, ValueError, UnicodeEncodeError, RecursionError):
-            done.append("(no change)")
+        one_more(done, partial(change, rng, target), (OSError, ValueError, RecursionError))
     good = bases / "llama" if rng.random() < 0.12 else None
     named = f"{kind}{' as a draft' if good else ''}: {'; '.join(done)}"
     return Case(named[:400], target, (_record(rng, target, target_of=good),))

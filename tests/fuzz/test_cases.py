@@ -1,0 +1,26 @@
+"""Changes that follow others may find nothing to change; the first one must."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.fuzz.cases import one_more
+
+
+def nothing_there() -> str:
+    raise IndexError("Cannot choose from an empty sequence")
+
+
+def test_a_change_that_no_longer_finds_what_it_looks_for_is_none() -> None:
+    done = ["no tables"]
+    one_more(done, nothing_there, (OSError,))
+    one_more(done, lambda: "bytes damaged", (OSError,))
+    assert done == ["no tables", "(no change)", "bytes damaged"]
+
+
+def test_a_first_change_that_finds_nothing_is_a_fault_of_the_search() -> None:
+    done: list[str] = []
+    with pytest.raises(IndexError):
+        one_more(done, nothing_there, (OSError,))
+    one_more(done, nothing_there, (IndexError,))
+    assert done == ["(no change)"]
