@@ -9,6 +9,13 @@ from contextlib import suppress
 from pathlib import Path
 
 
+def ordinary(path: Path) -> Path:
+    """The path again; raises OSError where what is there is no ordinary file, which would be waited for."""
+    if os.path.lexists(path) and not path.is_file():
+        raise OSError(f"{path.name} is no ordinary file")
+    return path
+
+
 def put_something_else(rng: random.Random, path: Path) -> str:
     """Put what is no ordinary file, or an empty one, under this name; returns what."""
     what = rng.choice(

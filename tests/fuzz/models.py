@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from tests.fuzz import hostile
 from tests.fuzz.cases import Case, one_more
-from tests.fuzz.kinds import put_something_else
+from tests.fuzz.kinds import ordinary, put_something_else
 
 TEMPLATES: Final = (
     "{% for i in range(10 ** 9) %}{% endfor %}",
@@ -112,7 +112,7 @@ def _edit(rng: random.Random, path: Path) -> None:
 
 def config(rng: random.Random, folder: Path) -> str:
     """A number of the config is another."""
-    path = folder / "config.json"
+    path = ordinary(folder / "config.json")
     known = json.loads(path.read_text(encoding="utf-8"))
     if not isinstance(known, dict) or not known or rng.random() < 0.3:
         _edit(rng, path)
@@ -125,7 +125,7 @@ def config(rng: random.Random, folder: Path) -> str:
 
 def tokenizer(rng: random.Random, folder: Path) -> str:
     """A tokenizer whose parts do not fit each other."""
-    path = folder / "tokenizer.json"
+    path = ordinary(folder / "tokenizer.json")
     known = json.loads(path.read_text(encoding="utf-8"))
     if rng.random() < 0.4 and isinstance(known, dict):
         part = rng.choice(
@@ -211,7 +211,7 @@ def index(rng: random.Random, folder: Path) -> str:
             "x" * 5000,
         ]
     )
-    path = folder / "model.safetensors.index.json"
+    path = ordinary(folder / "model.safetensors.index.json")
     known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"metadata": {}, "weight_map": {}}
     names = list(known["weight_map"]) or ["model.embed_tokens.weight"]
     known["weight_map"][rng.choice(names)] = where
@@ -221,7 +221,7 @@ def index(rng: random.Random, folder: Path) -> str:
 
 def weights(rng: random.Random, folder: Path) -> str:
     """A header of weights that lies, or weights that are no numbers."""
-    path = rng.choice(sorted(folder.glob("*.safetensors")))
+    path = ordinary(rng.choice(sorted(folder.glob("*.safetensors"))))
     data = path.read_bytes()
     (size,) = struct.unpack("<Q", data[:8])
     header = json.loads(data[8 : 8 + size])
@@ -273,7 +273,7 @@ def gguf(rng: random.Random, folder: Path) -> str:
     )
     for path in folder.glob("*.safetensors"):
         path.unlink()
-    (folder / rng.choice(["model.gguf", "model.safetensors"])).write_bytes(data)
+    ordinary(folder / rng.choice(["model.gguf", "model.safetensors"])).write_bytes(data)
     return "GGUF in their place"
 
 
@@ -297,9 +297,9 @@ def template(rng: random.Random, folder: Path) -> str:
     if rng.random() < 0.3:
         text = f"{{% for m in messages %}}{rng.choice(TEMPLATES)}{{% endfor %}}{text}"
     if rng.random() < 0.3:
-        (folder / "chat_template.jinja").write_text(text, encoding="utf-8", errors="surrogatepass")
+        ordinary(folder / "chat_template.jinja").write_text(text, encoding="utf-8", errors="surrogatepass")
     else:
-        path = folder / "tokenizer_config.json"
+        path = ordinary(folder / "tokenizer_config.json")
         path.write_text(
             json.dumps({**json.loads(path.read_text(encoding="utf-8")), "chat_template": text}), encoding="utf-8"
         )

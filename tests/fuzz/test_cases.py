@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import random
+from pathlib import Path
+
 import pytest
 
+from tests.fuzz import models
 from tests.fuzz.cases import one_more
 
 
@@ -24,3 +29,14 @@ def test_a_first_change_that_finds_nothing_is_a_fault_of_the_search() -> None:
         one_more(done, nothing_there, (OSError,))
     one_more(done, nothing_there, (IndexError,))
     assert done == ["(no change)"]
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "model.safetensors", "model.safetensors.index.json"])
+def test_a_pipe_that_an_earlier_change_left_is_not_waited_for(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / name)
+    change = {
+        "config.json": models.config, "tokenizer.json": models.tokenizer, "model.safetensors": models.weights,
+        "model.safetensors.index.json": models.index,
+    }[name]  # fmt: skip
+    with pytest.raises(OSError, match=f"{name} is no ordinary file"):
+        change(random.Random(1), tmp_path)
