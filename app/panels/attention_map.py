@@ -196,6 +196,8 @@ class AttentionMap(QWidget):
         self.shades[first:end] = shade(cells[first:end], log, top)
 
     def _show_scales(self, shown: bool) -> None:
+        if self._axes[0].isVisible() == shown:
+            return  # pyqtgraph draws an axis anew that is shown once more
         for name in ("left", "bottom"):
             self.plot.getPlotItem().showAxis(name, shown)
         self.colour_bar.setVisible(shown)

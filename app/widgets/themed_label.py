@@ -6,8 +6,10 @@ Under a style sheet, Qt drops a font or a palette set on a widget as soon as one
 
 from __future__ import annotations
 
+from math import ceil
+
 from PySide6.QtCore import QEvent, QRect, QSize, Qt
-from PySide6.QtGui import QColor, QFont, QFontMetrics, QHelpEvent, QPainter, QPaintEvent, QTextLayout
+from PySide6.QtGui import QColor, QFont, QFontMetrics, QFontMetricsF, QHelpEvent, QPainter, QPaintEvent, QTextLayout
 from PySide6.QtWidgets import QLabel, QSizePolicy, QToolTip, QWidget
 
 from app.theme import mono_font, theme, ui_font
@@ -98,16 +100,17 @@ class ThemedLabel(QLabel):
 
         A line that has no room at all is written nonetheless.
         """
-        font = self.drawing_font()
-        metrics, text = QFontMetrics(font), unbroken(self.text())
-        most = max(1, (self.height() - metrics.height()) // metrics.lineSpacing() + 1)
-        lines: list[str] = []
-        for paragraph in text.split("\n"):
-            lines += wrapped(paragraph, font, self.width())
+        font, lines = self.drawing_font(), self._lines(self.width())
+        most = max(1, self.height() // ceil(QFontMetricsF(font).lineSpacing()))  # Qt rounds each line up
         if len(lines) <= most:
             return lines
         rest = " ".join(one.strip() for one in lines[most - 1 :])
-        return [*lines[: most - 1], metrics.elidedText(rest, Qt.TextElideMode.ElideRight, self.width())]
+        return [*lines[: most - 1], QFontMetrics(font).elidedText(rest, Qt.TextElideMode.ElideRight, self.width())]
+
+    def _lines(self, width: int) -> list[str]:
+        """All lines of a text that wraps, at this width."""
+        font = self.drawing_font()
+        return [line for one in unbroken(self.text()).split("\n") for line in wrapped(one, font, width)]
 
     def event(self, event: QEvent) -> bool:
         if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip and not self.toolTip():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from PySide6.QtCore import QEvent, QPoint, Qt
+from PySide6.QtCore import QEvent, QPoint, QRect, Qt
 from PySide6.QtGui import QFontMetrics, QHelpEvent
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
@@ -49,6 +49,18 @@ def test_without_room_the_lines_that_fit_are_whole_and_the_tip_has_the_rest(qtbo
     assert shown[-1].endswith("…")
     assert WORDS.startswith(" ".join(shown)[:-1].strip())
     assert tip_of(one) == [WORDS]
+
+
+@pytest.mark.parametrize("scale", [0.7, 0.85, 1.0, 1.15])
+def test_no_line_is_cut_through_at_any_scale_of_the_font(qtbot: QtBot, scale: float) -> None:
+    one = ThemedLabel(wrap=True, scale=scale)
+    qtbot.addWidget(one)
+    one.setText(WORDS * 8)
+    metrics = QFontMetrics(one.drawing_font())
+    for height in range(20, 200, 7):
+        one.resize(90, height)
+        drawn = metrics.boundingRect(QRect(0, 0, 90, 10_000), 0, "\n".join(one.shown_lines()))
+        assert drawn.height() <= height
 
 
 def test_no_room_at_all(qtbot: QtBot) -> None:
