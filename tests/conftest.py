@@ -16,6 +16,7 @@ import pytest
 from hypothesis import settings
 from tqdm import tqdm
 
+from tests.left_behind import children
 from tests.listening import listen
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
@@ -53,26 +54,14 @@ def _threads() -> set[threading.Thread]:
     return {thread for thread in threading.enumerate() if thread.is_alive()}
 
 
-def _children() -> set[int]:
-    lists = list(Path("/proc/self/task").glob("*/children"))  # to look through every process takes 25 times as long
-    if lists and not any(one.read_text() for one in lists):
-        return set()
-    me = psutil.Process()
-    return {child.pid for child in me.children(recursive=True) if child.status() != psutil.STATUS_ZOMBIE}
-
-
 @pytest.fixture(autouse=True)
 def nothing_left_behind() -> Iterator[None]:
     """Fail a test that leaves a thread or a process alive (those that are ending get a moment)."""
-    threads, children = _threads(), _children()
+    threads, processes = _threads(), children()
     yield
     deadline = time.monotonic() + GRACE_S
     for thread in _threads() - threads:
         thread.join(max(0.0, deadline - time.monotonic()))
-    left = _children() - children
-    gone, _ = psutil.wait_procs(
-        [psutil.Process(pid) for pid in left if psutil.pid_exists(pid)], timeout=max(0.0, deadline - time.monotonic())
-    )
-    left -= {process.pid for process in gone}
+    _, left = psutil.wait_procs(children() - processes, timeout=max(0.0, deadline - time.monotonic()))
     assert not (_threads() - threads), f"threads left behind: {_threads() - threads}"
     assert not left, f"processes left behind: {left}"
