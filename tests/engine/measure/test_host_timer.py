@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-import statistics
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from time import perf_counter_ns, thread_time_ns
+from functools import cache
+from types import FrameType
+from typing import Any
 
 import pytest
 
+from engine.decode import alternatives_cost
 from engine.decode.capabilities import unavailable_switches
 from engine.decode.engine import Engine
-from engine.decode.settings import Detail, Observation, RequestSpec, RunSpec, Switches
-from engine.measure import host_timer, overhead
+from engine.decode.settings import Observation, Probe, RequestSpec, RunSpec, Switches
+from engine.measure import host_timer, overhead, probe, timers
 from engine.measure.host_timer import FIRST_PRICED, PRICED_EVERY, HostTimer
 from engine.measure.overhead import OverheadMeter
 from engine.measure.timers import StepTimer
 from engine.model.loader import LoadedModel
 from engine.session.schema import PHASES, AnyEvent
 
-STEPS = 10
-"""Of a block, in which one level of detail runs on."""
-LEAST_PAIRS, MOST_PAIRS = 80, 600
+TraceFunction = Callable[[FrameType, str, Any], Any]
+STEPS = 200
+"""At each level, of which four measure what a span costs."""
+WATCHED = (Observation("phase"), Observation("layer"), Observation("layer", Probe(layer=1, head=None)))
 
 
 @dataclass
@@ -29,7 +35,43 @@ class Level:
 
     observation: Observation
     timer: StepTimer
+    probe: Probe | None
     meter: OverheadMeter = field(default_factory=OverheadMeter)
+
+    def put_in_force(self, engine: Engine) -> None:
+        """As if the engine had never been at another level."""
+        engine._observation, engine._timer, engine._probe = self.observation, self.timer, self.probe
+        engine._overhead = self.meter
+
+
+class Instructions:
+    """A clock that goes on by 10 ns with each instruction the interpreter executes in this thread, by 50 when read."""
+
+    def __init__(self) -> None:
+        self.now_ns = 0
+
+    def __call__(self) -> int:
+        self.now_ns += 50
+        return self.now_ns
+
+    @contextmanager
+    def counting(self) -> Iterator[None]:
+        """Where the clock runs, in functions that are called from here."""
+        before = sys.gettrace()
+        sys.settrace(self._trace)
+        try:
+            yield
+        finally:
+            sys.settrace(before)
+
+    def _trace(self, frame: FrameType, event: str, _: object) -> TraceFunction | None:
+        if frame.f_code is Instructions.__call__.__code__:
+            return None
+        if event == "call":
+            frame.f_trace_opcodes, frame.f_trace_lines = True, False
+        elif event == "opcode":
+            self.now_ns += 10
+        return self._trace
 
 
 class Clock:
@@ -97,56 +139,75 @@ def test_phases_and_rows_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None
     assert found == {(2, "embed"): 1, (0, "norm"): 1, (0, "ffn"): 2, (1, "ffn"): 1, (2, "sample"): 1}
 
 
-@pytest.mark.parametrize("detail", ["phase", "layer"])
+@dataclass(frozen=True)
+class Pair:
+    """What steps took at `off` and with something watched, and what the profiler said that this cost; ns."""
+
+    off_ns: int
+    watched_ns: int
+    said_ns: float
+
+    @property
+    def cost_ns(self) -> int:
+        """What it did cost."""
+        return self.watched_ns - self.off_ns
+
+
+@pytest.mark.parametrize("watched", WATCHED, ids=lambda one: f"{one.detail}{' and attention' if one.probe else ''}")
 def test_what_is_shown_is_what_a_pair_of_runs_measures(
-    tiny_model: LoadedModel, monkeypatch: pytest.MonkeyPatch, detail: Detail
+    tiny_model: LoadedModel, monkeypatch: pytest.MonkeyPatch, watched: Observation
 ) -> None:
-    """One run, in turn a block of steps at this level and one at `off`, by the processor's time of its thread.
+    pair = pair_of(tiny_model, monkeypatch, watched)
+    assert pair.said_ns == pytest.approx(pair.cost_ns, rel=1 / 3)
 
-    It goes on until the difference is known to an eighth; what is shown may be off by a third of it, and by what is not
-    known of it. What others take of the processor lengthens the wall time that the share is of, and neither the price
-    of a span nor what the pair measures: so the cost stands here over the processor's time of the same steps.
+
+def test_what_attention_adds_is_shown_to_be_added(tiny_model: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    without, with_attention = (pair_of(tiny_model, monkeypatch, watched) for watched in WATCHED[1:])
+    added_ns = with_attention.watched_ns - without.watched_ns
+    assert with_attention.said_ns - without.said_ns == pytest.approx(added_ns, rel=1 / 3)
+
+
+def pair_of(model: LoadedModel, monkeypatch: pytest.MonkeyPatch, watched: Observation) -> Pair:
+    """One run, in turn a step at this level and one at `off`; `python -m tests.benchmarks detail` does it by the clock.
+
+    Time is what the interpreter executes: what one level executes more than the other is known to the last
+    instruction, where by the clock of a machine that is shared it is not known to a half.
     """
+    clock = Instructions()
+    for module in (alternatives_cost, host_timer, probe, timers):
+        monkeypatch.setattr(module, "perf_counter_ns", clock)
     monkeypatch.setattr(overhead, "TELL_EVERY_NS", 10**18)
-    engine, levels = engine_of(tiny_model, detail)
-    shares: list[float] = []
-    busy_ns = 0
-    for pair in range(MOST_PAIRS):
-        took = {}
-        for level in ("off", detail) if pair % 2 else (detail, "off"):
-            engine._observation, engine._timer = levels[level].observation, levels[level].timer
-            engine._overhead = levels[level].meter
-            before_ns = thread_time_ns()
-            engine.step()  # what changes with the level is in no cache yet
-            start_ns = thread_time_ns()
-            for _ in range(STEPS):
+    for module, name in ((alternatives_cost, "_prices"), (timers, "host_span_ns")):  # not as the clock had it
+        priced = getattr(module, name)
+        monkeypatch.setattr(module, name, cache(priced.__wrapped__))
+    engine, levels = engine_of(model, watched, clock)
+    took = dict.fromkeys(levels, 0)
+    for _ in range(STEPS):
+        for level, state in levels.items():
+            state.put_in_force(engine)
+            with clock.counting():
+                before = clock()
                 engine.step()
-            end_ns = thread_time_ns()
-            took[level] = end_ns - start_ns
-            busy_ns += end_ns - before_ns if level == detail else 0
-        shares.append(1 - took["off"] / took[detail])
-        kept = sorted(shares)[len(shares) // 10 : len(shares) - len(shares) // 10]
-        measured = statistics.fmean(kept)
-        unknown = statistics.stdev(kept) / len(kept) ** 0.5 if len(kept) > 1 else 1.0
-        if pair >= LEAST_PAIRS and 8 * unknown < measured:
-            break
+                took[level] += clock() - before
     assert not engine.done
-    meter = levels[detail].meter
-    assert meter._wall_ns > 0.8 * busy_ns  # what one step spends after its record is nobody's
-    shown = meter._watching_ns / busy_ns
-    assert shown == pytest.approx(measured, abs=abs(measured) / 3 + 2 * unknown)
-    assert levels["off"].meter._watching_ns == 0
+    off, said = levels["off"].meter.whole(), levels["watched"].meter.whole()
+    assert off is not None
+    assert said is not None
+    assert off.share == 0
+    return Pair(took["off"], took["watched"], said.share * took["watched"])
 
 
-def engine_of(model: LoadedModel, detail: Detail) -> tuple[Engine, dict[str, Level]]:
-    """An engine with more steps before it than are needed, and its state at both levels of detail."""
+def engine_of(model: LoadedModel, watched: Observation, clock: Instructions) -> tuple[Engine, dict[str, Level]]:
+    """An engine with more steps before it than are needed, and its state at `off` and at what is watched."""
     events: list[AnyEvent] = []
-    requests = tuple(RequestSpec("a", 60, ignore_eos=True) for _ in range(2 * (STEPS + 1) * MOST_PAIRS // 50))
-    spec = RunSpec(requests, Switches(kv="paged"), Observation(detail))
-    engine = Engine(model, spec, unavailable_switches("cpu", has_draft=False), lambda _: events.clear())
+    requests = tuple(RequestSpec("a", 60, ignore_eos=True) for _ in range(2 * STEPS // 50))
+    spec = RunSpec(requests, Switches(kv="paged"), watched)
+    unavailable = unavailable_switches("cpu", has_draft=False)
+    engine = Engine(model, spec, unavailable, lambda _: events.clear(), clock=clock)
     levels = {}
-    for level in ("off", detail):
-        engine.observe(Observation(level))  # type: ignore[arg-type] # both are levels
-        levels[level] = Level(engine._observation, engine._timer)
-    engine.begin(perf_counter_ns())
+    for name, observation in (("off", Observation("off")), ("watched", watched)):
+        with clock.counting():
+            engine.observe(observation)
+        levels[name] = Level(engine._observation, engine._timer, engine._probe)
+    engine.begin(clock())
     return engine, levels
