@@ -168,10 +168,11 @@ def test_what_attention_adds_is_shown_to_be_added(tiny_model: LoadedModel, monke
 
 
 def pair_of(model: LoadedModel, monkeypatch: pytest.MonkeyPatch, watched: Observation) -> Pair:
-    """One run, in turn a step at this level and one at `off`; `python -m tests.benchmarks detail_cost` does it by the clock.
+    """One run, in turn a step at this level and one at `off`.
 
     Time is what the interpreter executes: what one level executes more than the other is known to the last
-    instruction, where by the clock of a machine that is shared it is not known to a half.
+    instruction. By the clock of a machine that is shared it is not known to a half; `python -m tests.benchmarks
+    detail_cost` tells it for a quiet one.
     """
     clock = Instructions()
     for module in (alternatives_cost, host_timer, probe, timers):
