@@ -1,7 +1,7 @@
 """How much longer a tokenizer.json may make a text: forty replacements of "a" by "aa" make a terabyte of one letter.
 
-Normalising and decoding are gone through as the file has them. What they do to a text is bounded by its parts, so
-nothing is run for it.
+Normalising, splitting and decoding are gone through as the file has them. What they do to a text is bounded by its
+parts, so nothing is run for it.
 """
 
 from __future__ import annotations
@@ -25,12 +25,15 @@ LONGEST_ADDED: Final = 1000
 LONGEST_TEMPLATE: Final = 10_000
 """Tokens that are put around a text."""
 PREFIX_BYTES: Final = 4
+BYTE_LEVEL: Final = 4.0
+"""A character of four bytes becomes four, each of one or two bytes: done again, these double."""
 
 
 class Parts(msgspec.Struct):
     """What a tokenizer.json does to a text beside looking its pieces up."""
 
     normalizer: dict[str, Any] | None = None
+    pre_tokenizer: dict[str, Any] | None = None
     decoder: dict[str, Any] | None = None
     post_processor: dict[str, Any] | None = None
 
@@ -52,8 +55,8 @@ def check_growth(file: Path, raw: bytes) -> None:
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return
     try:
-        for part in (parts.normalizer, parts.decoder):
-            if growth_of(part) > MOST_GROWTH:
+        for growth in (growth_of(parts.normalizer) * growth_of(parts.pre_tokenizer), growth_of(parts.decoder)):
+            if growth > MOST_GROWTH:
                 raise TooLong(f"its replacements make a text more than {MOST_GROWTH} times as long")
         check_template(parts.post_processor)
     except TooLong as error:
@@ -63,15 +66,16 @@ def check_growth(file: Path, raw: bytes) -> None:
 
 
 def growth_of(part: Any) -> float:
-    """How many characters come of one, at most, in a normalizer or a decoder."""
+    """How many characters come of one, at most, in a normalizer, a pre-tokenizer or a decoder."""
     if not isinstance(part, dict):
         return 1.0
-    members = part.get("normalizers") or part.get("decoders")
+    members = part.get("normalizers") or part.get("pretokenizers") or part.get("decoders")
     if isinstance(members, list):
         return math.prod(map(growth_of, members))
     kind = part.get("type")
     of_kind: dict[str, Callable[[dict[str, Any]], float]] = {
         "Replace": growth_of_replacement, "Prepend": check_prefix, "Precompiled": check_charsmap,
+        "ByteLevel": lambda _: BYTE_LEVEL,
     }  # fmt: skip
     return of_kind[kind](part) if isinstance(kind, str) and kind in of_kind else 1.0
 

@@ -133,6 +133,9 @@ def test_an_id_that_is_none_is_refused(folder: Path, token_id: object) -> None:
     refusal(changed(folder, lambda facts: facts["added_tokens"][0].update(id=token_id)))
 
 
+BYTE_LEVEL: Facts = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
+
+
 def replacing(content: str, **pattern: str) -> Facts:
     return {"type": "Replace", "pattern": pattern, "content": content}
 
@@ -144,13 +147,22 @@ def replacing(content: str, **pattern: str) -> Facts:
         replacing("x" * 100_000, String=""),
         replacing("x" * 100_000, Regex="a?"),
         {"type": "Sequence", "normalizers": [{"type": "Prepend", "prepend": "x" * 100_000}] * 1000},
+        {"type": "Sequence", "normalizers": [{"type": "ByteLevel"}] * 40},
     ],
-    ids=["doubling", "empty", "expression", "in front"],
+    ids=["doubling", "empty", "expression", "in front", "bytes of bytes"],
 )
 def test_what_makes_a_text_long_is_refused(folder: Path, normalizer: Facts) -> None:
     """The first makes a terabyte of one letter."""
     sentence = refusal(changed(folder, lambda facts: facts.update(normalizer=normalizer)))
     assert sentence.startswith(f"{folder / 'tokenizer.json'} cannot be used: it")
+
+
+def test_splitting_that_makes_a_text_long_is_refused(folder: Path) -> None:
+    """What writes bytes as characters, done to what it wrote: a terabyte of one letter that is no ASCII."""
+    doubling = {"type": "Sequence", "pretokenizers": [BYTE_LEVEL] * 40}
+    assert "make a text more than 64 times as long" in refusal(
+        changed(folder, lambda facts: facts.update(pre_tokenizer=doubling))
+    )
 
 
 def test_a_decoder_that_makes_a_text_long_is_refused(folder: Path) -> None:
@@ -180,7 +192,11 @@ def test_what_published_ones_do_is_read(folder: Path) -> None:
         {"type": "Prepend", "prepend": "▁"}, replacing("▁", String=" "), replacing('"', String="``"),
         replacing(" ", Regex=" {2,}"), {"type": "NFKD"}, {"type": "Lowercase"},
     ]  # fmt: skip
-    changed(folder, lambda facts: facts.update(normalizer={"type": "Sequence", "normalizers": normalizers}))
+    splitting = {"type": "Sequence", "pretokenizers": [{"type": "Digits", "individual_digits": True}, BYTE_LEVEL]}
+    changed(folder, lambda facts: facts.update(
+        normalizer={"type": "Sequence", "normalizers": normalizers}, pre_tokenizer=splitting,
+        decoder={"type": "Sequence", "decoders": [BYTE_LEVEL]},
+    ))  # fmt: skip
     load(folder)
 
 
