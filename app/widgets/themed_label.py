@@ -100,17 +100,13 @@ class ThemedLabel(QLabel):
 
         A line that has no room at all is written nonetheless.
         """
-        font, lines = self.drawing_font(), self._lines(self.width())
+        font = self.drawing_font()
+        lines = [line for one in unbroken(self.text()).split("\n") for line in wrapped(one, font, self.width())]
         most = max(1, self.height() // ceil(QFontMetricsF(font).lineSpacing()))  # Qt rounds each line up
         if len(lines) <= most:
             return lines
         rest = " ".join(one.strip() for one in lines[most - 1 :])
         return [*lines[: most - 1], QFontMetrics(font).elidedText(rest, Qt.TextElideMode.ElideRight, self.width())]
-
-    def _lines(self, width: int) -> list[str]:
-        """All lines of a text that wraps, at this width."""
-        font = self.drawing_font()
-        return [line for one in unbroken(self.text()).split("\n") for line in wrapped(one, font, width)]
 
     def event(self, event: QEvent) -> bool:
         if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip and not self.toolTip():

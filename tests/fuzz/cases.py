@@ -54,9 +54,7 @@ def one_more(done: list[str], change: Callable[[], str], refused: tuple[type[Exc
     """
     try:
         done.append(change())
-    except refused:
-        done.append("(no change)")
-    except (TypeError, ValueError, LookupError, AttributeError):
-        if not done:
+    except (*refused, TypeError, ValueError, LookupError, AttributeError) as error:
+        if not done and not isinstance(error, refused):
             raise
         done.append("(no change)")

@@ -195,6 +195,7 @@ def pair_of(model: LoadedModel, monkeypatch: pytest.MonkeyPatch, watched: Observ
     assert off is not None
     assert said is not None
     assert off.share == 0
+    assert levels["watched"].meter._wall_ns > 0.8 * took["watched"]  # what comes after a step's record is nobody's
     return Pair(took["off"], took["watched"], said.share * took["watched"])
 
 
