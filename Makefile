@@ -34,11 +34,11 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $@
 
 run: install
-	@$(BIN)/python -m app.system_check --window
+	@$(BIN)/python -m app.start.system_check --window
 	$(BIN)/decodescope
 
 test: install
-	@$(BIN)/python -m app.system_check
+	@$(BIN)/python -m app.start.system_check
 	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 lint: install

@@ -27,8 +27,8 @@ def main(arguments: list[str] | None = None) -> int:
     """
     if arguments is None and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # until there is somebody to act on it
-    from app import signals
     from app.cli.output import open_closed_streams
+    from app.start import signals
 
     if arguments is not None:
         with signals.watched():
@@ -39,8 +39,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    from app import signals
     from app.cli.output import flush, let_go, say
+    from app.start import signals
     from engine.errors import DecodeScopeError
 
     try:
@@ -73,7 +73,7 @@ def _what_lacks(error: OSError | MemoryError | ImportError) -> str:
     if isinstance(error, ImportError):
         if ".so" not in str(error):
             return ""
-        from app.system_check import missing_packages, sentence
+        from app.start.system_check import missing_packages, sentence
 
         missing = missing_packages(window=False)
         return sentence(missing) if missing else f"A system library cannot be loaded: {error}."
@@ -97,11 +97,11 @@ def _obey(arguments: list[str]) -> int:
 
 def _window(arguments: list[str]) -> int:
     from app.cli.parser import COMMANDS, parse_window
-    from app.display import check_display
+    from app.start.display import check_display
 
     session, model = parse_window(arguments)
     check_display(os.environ, COMMANDS)
-    from app.gui import run_window
+    from app.window.gui import run_window
 
     return run_window(session, model)
 

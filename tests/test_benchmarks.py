@@ -7,7 +7,7 @@ import sys
 import pytest
 import torch
 
-from engine.decode.settings import RequestSpec, RunSpec, Switches
+from engine.core.settings import RequestSpec, RunSpec, Switches
 from engine.graphs.device import PlainDevice
 from tests.benchmarks import __main__ as benchmarks
 from tests.benchmarks.random_llama import Shape, random_llama

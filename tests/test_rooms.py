@@ -13,11 +13,47 @@ ROOT = Path(__file__).parent.parent
 QT = {"PySide6", "shiboken6", "pyqtgraph"}
 TORCH_FREE = [
     "engine.errors",
-    "engine.decode.settings",
+    "engine.core.settings",
     "engine.session.schema",
     "engine.session.store",
     "engine.host.protocol",
 ]
+ROOMS = """
+kernels:
+engine:
+engine.session: engine
+engine.core: engine engine.session
+engine.figures: engine.session engine.core
+engine.export: engine engine.session engine.figures
+engine.model: kernels engine engine.session engine.core
+engine.cache: engine.session engine.core engine.model
+engine.attention: kernels engine.core engine.model engine.cache
+engine.sampling: engine.core
+engine.measure: kernels engine engine.session engine.core engine.model
+engine.graphs: kernels engine.session engine.core engine.model engine.attention engine.sampling engine.measure
+engine.decode: engine engine.session engine.core engine.model engine.cache engine.attention engine.sampling
+    engine.measure engine.graphs
+engine.host: engine engine.session engine.core engine.model engine.measure engine.decode
+engine.client: engine engine.session engine.core engine.figures engine.host
+app.look: engine engine.export
+app.core: engine engine.session engine.model app.look
+app.start: engine app.core
+app.models: engine engine.session engine.core engine.figures engine.client app.look app.core
+app.widgets: engine engine.session engine.core engine.figures engine.model app.look app.core app.models
+app.dialogs: app.look app.widgets
+app.panels: engine engine.session engine.core engine.figures engine.client app.look app.core app.models
+    app.widgets
+app.window: engine engine.session engine.core engine.figures engine.export engine.host engine.client app.look
+    app.core app.start app.models app.widgets app.dialogs app.panels
+app.cli: engine engine.session engine.core engine.figures engine.export engine.host engine.client app.look
+    app.start app.models app.window
+app: engine app.start app.window app.cli
+"""
+"""Every room, from the bottom up, and the rooms it imports. ARCHITECTURE.md shows the same table."""
+ALLOWED: dict[str, set[str]] = {
+    room: set(allowed.split())
+    for room, _, allowed in (line.partition(":") for line in ROOMS.replace("\n    ", " ").strip().splitlines())
+}
 
 
 def imports_of(path: Path) -> set[str]:
@@ -28,7 +64,7 @@ def imports_of(path: Path) -> set[str]:
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path} uses a relative import"
-            found.add(node.module or "")
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
     return found
 
 
@@ -55,6 +91,51 @@ def test_a_kernel_file_imports_nothing_of_engine_or_app(path: Path) -> None:
 @pytest.mark.parametrize("path", files("app"), ids=lambda p: str(p.relative_to(ROOT)))
 def test_app_imports_no_torch(path: Path) -> None:
     assert not roots(path) & {"torch", "triton", "kernels", "transformers"}
+
+
+def room_of(module: str) -> str | None:
+    """The room of a module by its dotted name: its folder, dotted; None where it is none of ours."""
+    parts = module.split(".")
+    if parts[0] not in ("engine", "app", "kernels"):
+        return None
+    if parts[0] == "kernels" or len(parts) < 2 or not (ROOT / parts[0] / parts[1]).is_dir():
+        return parts[0]
+    return ".".join(parts[:2])
+
+
+def real_edges() -> dict[str, set[str]]:
+    """What each room imports of the others, read from the source; functions' own imports count."""
+    edges: dict[str, set[str]] = {room: set() for room in ALLOWED}
+    for top in ("engine", "app", "kernels"):
+        for path in files(top):
+            own = room_of(".".join(path.relative_to(ROOT).with_suffix("").parts))
+            assert own is not None
+            for name in imports_of(path):
+                other = room_of(name)
+                if other is not None and other != own:
+                    edges.setdefault(own, set()).add(other)
+    return edges
+
+
+def test_rooms_import_what_the_list_allows_and_nothing_else() -> None:
+    assert real_edges() == ALLOWED
+
+
+def test_no_room_imports_one_that_stands_above_it() -> None:
+    seen: set[str] = set()
+    for room, allowed in ALLOWED.items():
+        assert allowed <= seen, f"{room} imports {allowed - seen}, which stand above it"
+        seen.add(room)
+
+
+def test_architecture_draws_the_same_list() -> None:
+    table: dict[str, set[str]] = {}
+    for line in (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8").splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if line.startswith("| `") and len(cells) == 3 and cells[0].strip("`/").replace("/", ".") in ALLOWED:
+            names = {name.strip("`/ ").replace("/", ".") for name in cells[2].split(",")}
+            table[cells[0].strip("`/").replace("/", ".")] = names & ALLOWED.keys()
+    assert table == ALLOWED
 
 
 def loaded_by(modules: list[str]) -> set[str]:

@@ -11,9 +11,9 @@ from typing import Any, Final
 from app.cli.output import print_json
 from app.cli.recording import Recording
 from app.cli.table import columns
-from app.units import NOT_APPLICABLE, percent, rate, seconds
-from engine.decode.settings import LoadSpec, Observation, RequestSpec, RunSpec, Switches
-from engine.session.metrics import Summary, summarise
+from app.look.units import NOT_APPLICABLE, percent, rate, seconds
+from engine.core.settings import LoadSpec, Observation, RequestSpec, RunSpec, Switches
+from engine.figures.metrics import Summary, summarise
 
 TOKENS: Final = 128
 ROUNDS: Final = 3

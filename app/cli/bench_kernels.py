@@ -9,7 +9,7 @@ import sys
 
 from app.cli.output import print_json
 from app.cli.table import columns
-from app.units import NOT_APPLICABLE, percent, seconds
+from app.look.units import NOT_APPLICABLE, percent, seconds
 from engine import leftovers
 from engine.errors import DecodeScopeError
 from engine.host.threads import wait_briefly

@@ -6,19 +6,19 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 
-from app import signals
 from app.cli.output import print_json
 from app.cli.parser import DEFAULT_PROMPT
 from app.cli.recording import Recording
 from app.cli.table import columns
-from app.panels.models.before_after import HEADS, NAMES, lines_of, plain_rows
-from app.suite import Suite
-from app.units import NOT_APPLICABLE
-from engine.decode.improvements import TOKENS
-from engine.decode.settings import LoadSpec
+from app.look.units import NOT_APPLICABLE
+from app.models.before_after import HEADS, NAMES, lines_of, plain_rows
+from app.start import signals
+from engine.client.suite import Suite
+from engine.core.settings import LoadSpec
 from engine.errors import DecodeScopeError, EngineStoppedError
+from engine.figures.before_after import before_after
+from engine.figures.improvements import TOKENS
 from engine.session import schema
-from engine.session.before_after import before_after
 from engine.session.schema import AnyEvent
 from engine.session.store import Session
 from engine.session.writer import SessionWriter

@@ -9,8 +9,8 @@ from typing import Any
 from app.cli.opening import opened
 from app.cli.output import print_json
 from app.cli.table import columns
-from app.units import NOT_APPLICABLE, count, memory, percent, rate, seconds
-from engine.session.metrics import Summary, summarise
+from app.look.units import NOT_APPLICABLE, count, memory, percent, rate, seconds
+from engine.figures.metrics import Summary, summarise
 
 Format = Callable[[Any], str]
 

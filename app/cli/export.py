@@ -29,8 +29,8 @@ def run(options: argparse.Namespace) -> int:
 
             write_perfetto(session, options.output)
         elif options.to == "html":
-            from app.gui import panel_pictures
-            from app.report import make_report
+            from app.cli.report import make_report
+            from app.window.gui import panel_pictures
             from engine.export.report import write_report
 
             write_report(make_report(session, panel_pictures(session)), options.output)

@@ -8,8 +8,8 @@ from app.cli.opening import opened
 from app.cli.output import print_json
 from app.cli.table import summary_text
 from engine.errors import InputError
-from engine.session.json_figures import json_figures
-from engine.session.metrics import StepRange, summarise
+from engine.figures.json_figures import json_figures
+from engine.figures.metrics import StepRange, summarise
 from engine.session.store import Session
 
 

@@ -11,7 +11,7 @@ from contextlib import suppress
 from importlib.metadata import version
 from typing import Any, Final, NoReturn, get_args
 
-from engine.decode.settings import (
+from engine.core.settings import (
     Attention,
     Batching,
     Detail,

@@ -7,9 +7,9 @@ import time
 from contextlib import suppress
 from typing import Final, TextIO
 
-from app.units import NOT_APPLICABLE, rate, seconds
+from app.look.units import NOT_APPLICABLE, rate, seconds
+from engine.figures.metrics import tokens_per_s
 from engine.session import schema
-from engine.session.metrics import tokens_per_s
 from engine.session.schema import AnyEvent
 from engine.session.store import Session
 

@@ -10,14 +10,14 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from app import signals
 from app.cli.output import print_json, say
 from app.cli.parser import DEFAULT_PROMPT
 from app.cli.progress import Progress
 from app.cli.recording import Recording
-from app.cli.requests_file import check_text, read_requests
 from app.cli.table import summary_text
-from engine.decode.settings import (
+from app.start import signals
+from engine.client.requests_file import check_text, read_requests
+from engine.core.settings import (
     LoadSpec,
     Observation,
     Probe,
@@ -29,8 +29,8 @@ from engine.decode.settings import (
     merged,
 )
 from engine.errors import InputError
-from engine.session.json_figures import json_figures
-from engine.session.metrics import summarise
+from engine.figures.json_figures import json_figures
+from engine.figures.metrics import summarise
 from engine.session.writer import check_destination
 
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from app import signals
+from app.start import signals
 from engine import errors
-from engine.decode.settings import LoadSpec, RunSpec
+from engine.core.settings import LoadSpec, RunSpec
 from engine.errors import DecodeScopeError, EngineStoppedError
 from engine.host import protocol
 from engine.host.process import EngineProcess
@@ -76,7 +76,7 @@ class Recording:
     def run(self, run: RunSpec, path: Path | None, command_line: str = "") -> Session:
         """Record one run into `path` (None: in memory only) and return its Session.
 
-        Raises what the engine refused the run with. Ctrl-C and other signals that ask for the end (`app/signals.py`)
+        Raises what the engine refused the run with. Ctrl-C and other signals that ask for the end (`app.start.signals`)
         end the run, keep what was recorded and raise KeyboardInterrupt; so do a failing step, a full disk and a dying
         engine, each with its own error. A signal waits until the batch in hand is kept: half of one would leave a file
         that cannot be read.

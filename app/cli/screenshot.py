@@ -20,7 +20,7 @@ def run(options: argparse.Namespace) -> int:
 
 def draw(session: str, out: str, panel: str | None, size: tuple[int, int], form: Literal["png", "svg"]) -> int:
     """Draw a session's window, or one panel of it, at this size in logical pixels."""
-    from app.gui import render
+    from app.window.gui import render
 
     render(session, out, panel, size, form)
     print_path(out)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from app.units import MOST_OF_NAME, NOT_APPLICABLE, count, memory, percent, rate, seconds
+from app.look.units import MOST_OF_NAME, NOT_APPLICABLE, count, memory, percent, rate, seconds
+from engine.figures.metrics import Summary
 from engine.plain_text import plain
-from engine.session.metrics import Summary
 
 SUMMARY_TEXT_LIMIT = 400
 MOST_TEXTS: Final = 200

@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from PySide6.QtCore import QCoreApplication, Qt, qVersion
 from PySide6.QtWidgets import QMessageBox, QWidget
 
-from app.icons import picture
+from app.look.icons import picture
 
 
 def show_about(parent: QWidget) -> QMessageBox:

@@ -6,7 +6,7 @@ from PySide6.QtCore import QCoreApplication, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QMessageBox, QWidget
 
-from app.units import straight
+from app.look.units import straight
 
 
 def show_error(parent: QWidget, sentence: str, details: str = "") -> QMessageBox:

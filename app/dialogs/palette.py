@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.dialogs.shortcuts import all_actions, keys_text
-from app.theme import GRID, ROW_GAP, theme
+from app.look.theme import GRID, ROW_GAP, theme
 from app.widgets.plain import without_keys
 
 ACTION = Qt.ItemDataRole.UserRole

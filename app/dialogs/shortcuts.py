@@ -6,7 +6,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QGridLayout, QHBoxLayout, QMenu, QVBoxLayout, QWidget
 
-from app.theme import GROUP_GAP, PANEL_PADDING, ROW_GAP, mono_font, ui_font
+from app.look.theme import GROUP_GAP, PANEL_PADDING, ROW_GAP, mono_font, ui_font
 from app.widgets.plain import PlainLabel, without_keys
 
 COLUMNS = 2

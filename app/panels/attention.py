@@ -18,23 +18,23 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.core.selection import Selected
+from app.look.theme import GRID, PANEL_PADDING, ROW_GAP
+from app.look.units import count, percent, significant
+from app.models.attention_feed import AttentionFeed
+from app.models.head_maps import MOST_HEADS, HeadMaps
+from app.models.request_text import RequestText
 from app.panels.attention_heads import HeadGrid, HeadsBesideMap
 from app.panels.attention_map import AttentionMap
 from app.panels.base import Panel, PanelContext
-from app.panels.models.attention_feed import AttentionFeed
-from app.panels.models.head_maps import MOST_HEADS, HeadMaps
-from app.panels.models.request_text import RequestText
-from app.selection import Selected
-from app.theme import GRID, PANEL_PADDING, ROW_GAP
-from app.units import count, percent, significant
 from app.widgets.flow_row import FlowRow
 from app.widgets.heatmap import clamp_at
 from app.widgets.labelled import labelled
 from app.widgets.plain import plain
 from app.widgets.themed_label import ThemedLabel
 from app.widgets.token_flow import NO_WEIGHTS, TokenFlow
-from engine.decode.settings import Probe
-from engine.session.metrics import attention_entropy, widest_tokens
+from engine.core.settings import Probe
+from engine.figures.metrics import attention_entropy, widest_tokens
 from engine.session.store import Session
 
 LOW: Final = 320

@@ -20,10 +20,10 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QSizePolicy, QSplitter, QToolTip, QWidget
 
-from app.panels.focus import claims_key
-from app.panels.models.head_maps import HeadMaps
-from app.theme import CAPTION_SCALE, GRID, theme, ui_font
-from app.units import DERIVED, NOT_APPLICABLE, count, significant
+from app.look.theme import CAPTION_SCALE, GRID, theme, ui_font
+from app.look.units import DERIVED, NOT_APPLICABLE, count, significant
+from app.models.head_maps import HeadMaps
+from app.widgets.focus import claims_key
 from app.widgets.heatmap import lookup_table, shade
 from app.widgets.plain import plain
 

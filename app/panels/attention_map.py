@@ -12,10 +12,10 @@ from PySide6.QtCore import QEvent, QObject, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QGraphicsRectItem, QHBoxLayout, QToolTip, QWidget
 
-from app.panels.focus import claims_key
-from app.panels.models.attention_grid import AttentionGrid
-from app.theme import GRID, ROW_GAP, theme
+from app.look.theme import GRID, ROW_GAP, theme
+from app.models.attention_grid import AttentionGrid
 from app.widgets.axes import CountAxis, use_count_axes
+from app.widgets.focus import claims_key
 from app.widgets.heatmap import ColourBar, lookup_table, shade
 from app.widgets.plain import plain
 from app.widgets.plot import make_plot, pen, style_plot

@@ -8,9 +8,9 @@ from typing import Any, ClassVar, Protocol
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QWidget
 
-from app.selection import Selected, Selection
-from app.suite import Suite
-from engine.decode.settings import Probe, RunSpec
+from app.core.selection import Selected, Selection
+from engine.client.suite import Suite
+from engine.core.settings import Probe, RunSpec
 from engine.session.store import Session
 
 

@@ -9,20 +9,20 @@ from PySide6.QtCore import QEvent, QSize, Qt
 from PySide6.QtGui import QKeyEvent, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QProgressBar, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
+from app.core.selection import Look, Selected
+from app.look.theme import PANEL_PADDING, ROW_GAP
+from app.look.units import DERIVED, MEASURED, count, name_of, percent
+from app.models.axis_view import AxisView
+from app.models.batch import preset_runs, shown_parts
+from app.models.looking import Looker, look_of, show_look
 from app.panels.base import Panel, PanelContext
 from app.panels.batch_chart import Shown, SlotChart, owner_words
-from app.panels.focus import STEP_KEYS, claims_key, draw_focus, walk_steps
-from app.panels.looking import Looker, look_of, show_look
-from app.panels.models.axis_view import AxisView
-from app.panels.models.batch import preset_runs, shown_parts
-from app.selection import Look, Selected
-from app.suite import Suite
-from app.theme import PANEL_PADDING, ROW_GAP
-from app.units import DERIVED, MEASURED, count, name_of, percent
+from app.widgets.focus import STEP_KEYS, claims_key, draw_focus, walk_steps
 from app.widgets.plain import plain
 from app.widgets.themed_label import ThemedLabel
-from engine.session.slot_runs import IDLE, PADDING, SlotRuns, waiting_requests
-from engine.session.slots import BatchPart, SlotTotals, batch_parts
+from engine.client.suite import Suite
+from engine.figures.slot_runs import IDLE, PADDING, SlotRuns, waiting_requests
+from engine.figures.slots import BatchPart, SlotTotals, batch_parts
 from engine.session.store import Session
 
 LOW: Final = 420

@@ -23,16 +23,16 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
-from app.panels.models.axis_view import AxisView
-from app.panels.models.batch import lane_columns, waiting_columns
-from app.panels.models.ticks import round_ticks
-from app.theme import CAPTION_SCALE, GRID, Theme, theme, ui_font
-from app.units import DERIVED, MEASURED, count, percent
+from app.look.theme import CAPTION_SCALE, GRID, Theme, theme, ui_font
+from app.look.units import DERIVED, MEASURED, count, percent
+from app.models.axis_view import AxisView
+from app.models.batch import lane_columns, waiting_columns
+from app.models.ticks import round_ticks
 from app.widgets.line_chart import GUTTER
 from app.widgets.pixels import argb, blend, image
 from app.widgets.plain import plain
-from engine.session.slot_runs import IDLE, NOTHING, PADDING, SlotRuns
-from engine.session.slots import BatchPart, SlotFigures
+from engine.figures.slot_runs import IDLE, NOTHING, PADDING, SlotRuns
+from engine.figures.slots import BatchPart, SlotFigures
 
 STRIP: Final = 2 * GRID
 QUEUE: Final = 6 * GRID

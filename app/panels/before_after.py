@@ -8,8 +8,10 @@ from PySide6.QtCore import QCoreApplication, QSize, Qt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QSpinBox, QVBoxLayout, QWidget
 
-from app.panels.base import Panel, PanelContext
-from app.panels.models.before_after import (
+from app.core.selection import Selected
+from app.look.theme import PANEL_PADDING, ROW_GAP
+from app.look.units import count, significant
+from app.models.before_after import (
     CONTEXT,
     HEADS,
     NAMES,
@@ -19,16 +21,14 @@ from app.panels.models.before_after import (
     pairs_of,
     plain_rows,
 )
-from app.selection import Selected
-from app.suite import Suite
-from app.theme import PANEL_PADDING, ROW_GAP
-from app.units import count, significant
+from app.panels.base import Panel, PanelContext
 from app.widgets.claim_table import ClaimCell, ClaimTable
 from app.widgets.factor_chart import Factor, FactorChart
 from app.widgets.plain import PlainLabel, plain
 from app.widgets.themed_label import ThemedLabel
-from engine.decode.improvements import REPEATS, TOKENS
-from engine.session.metrics import by_id
+from engine.client.suite import Suite
+from engine.figures.improvements import REPEATS, TOKENS
+from engine.figures.metrics import by_id
 from engine.session.store import Session
 
 PROMPT: Final = "The cat sits on"

@@ -20,12 +20,12 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.icons import icon
+from app.core.selection import Selected
+from app.look.icons import icon
+from app.look.theme import CAPTION_SCALE, GRID, PANEL_PADDING, ROW_GAP, theme, ui_font
+from app.look.units import count
 from app.panels.base import Panel, PanelContext
 from app.panels.registry import PanelEntry
-from app.selection import Selected
-from app.theme import CAPTION_SCALE, GRID, PANEL_PADDING, ROW_GAP, theme, ui_font
-from app.units import count
 from app.widgets.elided_label import ElidedLabel
 from app.widgets.plain import PlainLabel, plain
 from app.widgets.whole_parts import WholeParts

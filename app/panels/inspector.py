@@ -8,19 +8,29 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QFrame, QGridLayout, QScrollArea, QVBoxLayout, QWidget
 
+from app.core.selection import Selected
+from app.look.theme import CAPTION_SCALE, GRID, GROUP_GAP, PANEL_PADDING, ROW_GAP, TITLE_SCALE, theme
+from app.look.units import (
+    DERIVED,
+    MEASURED,
+    NOT_APPLICABLE,
+    count,
+    name_of,
+    percent,
+    seconds,
+    significant,
+    visible_token,
+)
+from app.models.attention_feed import AttentionFeed
+from app.models.request_text import RequestText
 from app.panels.base import Panel, PanelContext
-from app.panels.models.attention_feed import AttentionFeed
-from app.panels.models.request_text import RequestText
-from app.selection import Selected
-from app.theme import CAPTION_SCALE, GRID, GROUP_GAP, PANEL_PADDING, ROW_GAP, TITLE_SCALE, theme
-from app.units import DERIVED, MEASURED, NOT_APPLICABLE, count, name_of, percent, seconds, significant, visible_token
 from app.widgets.bar_list import Bar, BarList
 from app.widgets.plain import plain
 from app.widgets.themed_label import ThemedLabel
 from app.widgets.token_flow import NO_WEIGHTS, TokenFlow
+from engine.figures.token_facts import TokenFacts, TokenNames, token_facts
 from engine.session.schema import GROUP_OF
 from engine.session.store import Request, Session
-from engine.session.token_facts import TokenFacts, TokenNames, token_facts
 
 COLUMN: Final = 230
 """Least width of one of the three columns of bars, in pixels."""

@@ -22,12 +22,12 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
-from app.panels.focus import claims_key
-from app.theme import CAPTION_SCALE, GRID, Theme, theme, ui_font
-from app.units import count
+from app.look.theme import CAPTION_SCALE, GRID, Theme, theme, ui_font
+from app.look.units import count
+from app.widgets.focus import claims_key
 from app.widgets.pixels import argb, blend, image
 from app.widgets.plain import plain
-from engine.session.kv_blocks import EVICTABLE, FREE, HELD, KEPT, SHARED, BlockState
+from engine.figures.kv_blocks import EVICTABLE, FREE, HELD, KEPT, SHARED, BlockState
 
 LARGEST: Final = 56
 """Pixels of a cell's side, at most."""

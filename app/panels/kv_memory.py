@@ -9,23 +9,23 @@ from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QKeyEvent, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QStackedWidget, QVBoxLayout, QWidget
 
+from app.core.selection import Selected
+from app.look.theme import GRID, theme
+from app.look.units import DERIVED, MEASURED, PREDICTED, count, memory, percent
+from app.models.kv_memory import LivePositions, kv_switch
+from app.models.pooling import envelope
 from app.panels.base import Panel, PanelContext
-from app.panels.focus import STEP_KEYS, claims_key, draw_focus, walk_steps
 from app.panels.kv_memory_bars import LayerBars, LayerKv
 from app.panels.kv_memory_blocks import BlockPage
 from app.panels.kv_memory_calculator import KvCalculator
 from app.panels.kv_memory_tree import MemoryPage
-from app.panels.models.kv_memory import LivePositions, kv_switch
-from app.panels.models.pooling import envelope
 from app.panels.redundancy import switch_notes
-from app.selection import Selected
-from app.theme import GRID, theme
-from app.units import DERIVED, MEASURED, PREDICTED, count, memory, percent
+from app.widgets.focus import STEP_KEYS, claims_key, draw_focus, walk_steps
 from app.widgets.line_chart import Line, LineChart
 from app.widgets.segments import Segments
-from engine.session.kv_classes import KvClasses, kv_classes
+from engine.figures.kv_classes import KvClasses, kv_classes
+from engine.figures.memory import peak_step
 from engine.session.kv_shape import KvShape, kv_shape_of
-from engine.session.memory import peak_step
 from engine.session.store import Session
 
 CHART_HEIGHT: Final = 240

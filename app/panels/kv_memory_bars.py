@@ -10,8 +10,8 @@ from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFontMetricsF, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
-from app.theme import CAPTION_SCALE, GRID, theme, ui_font
-from app.units import MEASURED, PREDICTED, memory
+from app.look.theme import CAPTION_SCALE, GRID, theme, ui_font
+from app.look.units import MEASURED, PREDICTED, memory
 from app.widgets.line_chart import GUTTER
 from app.widgets.pixels import blend
 from app.widgets.plain import plain

@@ -9,14 +9,14 @@ from PySide6.QtCore import Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QWidget
 
+from app.look.theme import theme
+from app.look.units import DERIVED, MEASURED, count, percent
+from app.models.kv_memory import kv_switch
+from app.models.pooling import envelope
 from app.panels.kv_blocks_map import BlockMap
-from app.panels.models.kv_memory import kv_switch
-from app.panels.models.pooling import envelope
-from app.theme import theme
-from app.units import DERIVED, MEASURED, count, percent
 from app.widgets.line_chart import Line, LineChart
-from engine.session import metrics
-from engine.session.kv_blocks import EVICTABLE, FREE, HELD, KEPT, BlockHistory, BlockState, blocks_recorded
+from engine.figures import metrics
+from engine.figures.kv_blocks import EVICTABLE, FREE, HELD, KEPT, BlockHistory, BlockState, blocks_recorded
 from engine.session.store import Session
 
 CHART_HEIGHT: Final = 240

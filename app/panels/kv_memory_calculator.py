@@ -6,14 +6,14 @@ from typing import Any, Final
 
 from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QLabel, QSpinBox, QWidget
 
-from app.panels.models.kv_memory import ITEMSIZES, LLAMA_7B, LLAMA_7B_PARAMETERS, LLAMA_7B_POSITIONS
-from app.theme import CAPTION_SCALE, GRID, PANEL_PADDING, ui_font
-from app.units import PREDICTED, count, memory, name_of
+from app.look.theme import CAPTION_SCALE, GRID, PANEL_PADDING, ui_font
+from app.look.units import PREDICTED, count, memory, name_of
+from app.models.kv_memory import ITEMSIZES, LLAMA_7B, LLAMA_7B_PARAMETERS, LLAMA_7B_POSITIONS
 from app.widgets.flow_row import FlowRow
 from app.widgets.labelled import labelled
 from app.widgets.plain import PlainLabel, plain
+from engine.figures.metrics import requests_that_fit
 from engine.session.kv_shape import KvShape
-from engine.session.metrics import requests_that_fit
 
 CUSTOM: Final = "custom"
 CURRENT: Final = "current"

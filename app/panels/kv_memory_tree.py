@@ -16,12 +16,12 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.theme import CAPTION_SCALE, GRID, PANEL_PADDING, ROW_GAP, theme, ui_font
-from app.units import DERIVED, MEASURED, count, memory, percent
+from app.look.theme import CAPTION_SCALE, GRID, PANEL_PADDING, ROW_GAP, theme, ui_font
+from app.look.units import DERIVED, MEASURED, count, memory, percent
 from app.widgets.plain import PlainLabel, plain
-from engine.session.device_series import DeviceSeries
-from engine.session.memory import MemoryNode, memory_tree, peak_step
-from engine.session.metrics import StepRange, step_slice
+from engine.figures.device_series import DeviceSeries
+from engine.figures.memory import MemoryNode, memory_tree, peak_step
+from engine.figures.metrics import StepRange, step_slice
 from engine.session.store import Session
 
 BAR: Final = 6 * GRID

@@ -11,14 +11,14 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QSpinBox, QToolButton, QWidget
 
-from app.icons import icon
+from app.core.selection import Look, Selected
+from app.look.icons import icon
+from app.look.theme import GRID, PANEL_PADDING, ROW_GAP, theme
+from app.look.units import MEASURED, count, percent, rate, seconds, significant
+from app.models.latency import BRIEF_S
+from app.models.latency_histogram import histogram, next_of
+from app.models.looking import Looker, look_of, show_look
 from app.panels.base import Panel, PanelContext
-from app.panels.looking import Looker, look_of, show_look
-from app.panels.models.latency import BRIEF_S
-from app.panels.models.latency_histogram import histogram, next_of
-from app.selection import Look, Selected
-from app.theme import GRID, PANEL_PADDING, ROW_GAP, theme
-from app.units import MEASURED, count, percent, rate, seconds, significant
 from app.widgets.latency_histogram import LatencyHistogram
 from app.widgets.latency_table import LatencyTable
 from app.widgets.layer_strip import LayerStrip
@@ -27,8 +27,8 @@ from app.widgets.segments import Segments
 from app.widgets.stack_chart import StackChart
 from app.widgets.themed_label import ThemedLabel
 from app.widgets.time_split import TimeSplit
-from engine.session.latency import PARTS, LatencySeries, RangeFigures, outlier_us
-from engine.session.metrics import tokens_per_s
+from engine.figures.latency import PARTS, LatencySeries, RangeFigures, outlier_us
+from engine.figures.metrics import tokens_per_s
 from engine.session.schema import GROUPS
 from engine.session.store import Session
 

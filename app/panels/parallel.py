@@ -9,19 +9,19 @@ from PySide6.QtCore import QEvent, QSize, Qt
 from PySide6.QtGui import QKeyEvent, QPaintEvent
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
+from app.core.selection import Selected
+from app.look.theme import PANEL_PADDING, ROW_GAP, theme
+from app.look.units import DERIVED, MEASURED, NOT_APPLICABLE, count, percent, rate, seconds, significant, visible_token
+from app.models.parallel import SerialSteps, serial_of, taught_run, temperature_of
 from app.panels.base import Panel, PanelContext
-from app.panels.focus import STEP_KEYS, claims_key, draw_focus, walk_steps
-from app.panels.models.parallel import SerialSteps, serial_of, taught_run, temperature_of
 from app.panels.parallel_chart import ParallelChart
 from app.panels.parallel_tokens import DifferingTokens
-from app.selection import Selected
-from app.theme import PANEL_PADDING, ROW_GAP, theme
-from app.units import DERIVED, MEASURED, NOT_APPLICABLE, count, percent, rate, seconds, significant, visible_token
 from app.widgets.figure_table import Cell, FigureTable
+from app.widgets.focus import STEP_KEYS, claims_key, draw_focus, walk_steps
 from app.widgets.plain import PlainLabel, plain
 from app.widgets.themed_label import ThemedLabel
+from engine.figures.teacher import TeacherFigures, teacher_figures
 from engine.session.store import STEP_KINDS, Session
-from engine.session.teacher import TeacherFigures, teacher_figures
 
 KEYS = frozenset(STEP_KEYS)
 

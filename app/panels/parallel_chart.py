@@ -11,10 +11,10 @@ from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFontMetricsF, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
-from app.panels.models.parallel import SerialSteps, kind_word
-from app.panels.models.ticks import round_ticks, short_number
-from app.theme import CAPTION_SCALE, GRID, theme, ui_font
-from app.units import seconds
+from app.look.theme import CAPTION_SCALE, GRID, theme, ui_font
+from app.look.units import seconds
+from app.models.parallel import SerialSteps, kind_word
+from app.models.ticks import round_ticks, short_number
 from app.widgets.pixels import argb, blend, image
 from app.widgets.plain import plain
 

@@ -8,7 +8,7 @@ from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QFontMetrics
 from PySide6.QtWidgets import QListWidget, QListWidgetItem, QSizePolicy, QWidget
 
-from app.theme import GRID, theme, ui_font
+from app.look.theme import GRID, theme, ui_font
 
 ROW: Final = Qt.ItemDataRole.UserRole
 LINES: Final = 2

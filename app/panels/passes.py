@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QCoreApplication
 
-from app.units import count
+from app.look.units import count
 
 
 def passes_words(passes: int) -> str:

@@ -9,16 +9,16 @@ from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QKeyEvent, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QWidget
 
+from app.core.selection import Selected
+from app.look.theme import theme
+from app.look.units import DERIVED, MEASURED, PREDICTED, count, percent, rate
+from app.models.pooling import thin
+from app.models.redundancy import ClassMap
 from app.panels.base import Panel, PanelContext
-from app.panels.focus import STEP_KEYS, claims_key, draw_focus, walk_steps
-from app.panels.models.pooling import thin
-from app.panels.models.redundancy import ClassMap
 from app.panels.redundancy_map import LEGEND, RedundancyMap
-from app.selection import Selected
-from app.theme import theme
-from app.units import DERIVED, MEASURED, PREDICTED, count, percent, rate
+from app.widgets.focus import STEP_KEYS, claims_key, draw_focus, walk_steps
 from app.widgets.line_chart import Line, LineChart, Note
-from engine.session.running_totals import RunningTotals, WorkRows
+from engine.figures.running_totals import RunningTotals, WorkRows
 from engine.session.store import Session
 
 MOST_CSV_ROWS: Final = 100_000

@@ -11,10 +11,10 @@ from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFontMetricsF, QImage, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
-from app.panels.models.redundancy import ClassMap
-from app.panels.models.ticks import round_ticks
-from app.theme import CAPTION_SCALE, GRID, mono_font, theme, ui_font
-from app.units import count, visible_token
+from app.look.theme import CAPTION_SCALE, GRID, mono_font, theme, ui_font
+from app.look.units import count, visible_token
+from app.models.redundancy import ClassMap
+from app.models.ticks import round_ticks
 from app.widgets.line_chart import GUTTER, Note
 from app.widgets.plain import plain
 from app.widgets.textures import borders, draw_swatch, texture_pixels

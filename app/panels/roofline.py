@@ -9,17 +9,17 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QPushButton, QWidget
 
+from app.core.selection import Selected
+from app.look.theme import PANEL_PADDING, ROW_GAP, theme
+from app.look.units import DERIVED, MEASURED, NOT_APPLICABLE, PREDICTED, memory, name_of, rate, seconds, significant
+from app.models.roofline import RooflineModel, chart_limits, chosen_kind, levels_shown
 from app.panels.base import Panel, PanelContext
-from app.panels.models.roofline import RooflineModel, chart_limits, chosen_kind, levels_shown
-from app.selection import Selected
-from app.theme import PANEL_PADDING, ROW_GAP, theme
-from app.units import DERIVED, MEASURED, NOT_APPLICABLE, PREDICTED, memory, name_of, rate, seconds, significant
 from app.widgets.figure_table import Cell, FigureTable
 from app.widgets.plain import PlainLabel, plain
 from app.widgets.roofline_chart import Ceiling, Dot, RooflineChart
 from app.widgets.themed_label import ThemedLabel
-from engine.session.ceilings import MEMORY, Level
-from engine.session.roofline import Point, Roof
+from engine.figures.ceilings import MEMORY, Level
+from engine.figures.roofline import Point, Roof
 from engine.session.schema import GROUP_OF
 from engine.session.store import STEP_KINDS, Session
 

@@ -8,17 +8,17 @@ from PySide6.QtCore import QCoreApplication, QSize, Qt
 from PySide6.QtGui import QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
+from app.core.selection import Selected
+from app.look.theme import PANEL_PADDING, ROW_GAP
+from app.look.units import count
+from app.models.parallel import taught_run
+from app.models.summary import CONTEXT, HEADS, NAMES, Line, amount_text, markdown, plain_rows, summary_lines
 from app.panels.base import Panel, PanelContext
-from app.panels.models.parallel import taught_run
-from app.panels.models.summary import CONTEXT, HEADS, NAMES, Line, amount_text, markdown, plain_rows, summary_lines
 from app.panels.passes import passes_words
-from app.selection import Selected
-from app.theme import PANEL_PADDING, ROW_GAP
-from app.units import count
 from app.widgets.claim_table import ClaimCell, ClaimTable
 from app.widgets.themed_label import ThemedLabel
-from engine.session.device_series import DeviceSeries
-from engine.session.metrics import timeline_figures
+from engine.figures.device_series import DeviceSeries
+from engine.figures.metrics import timeline_figures
 from engine.session.store import Session
 
 NARROW: Final = 760

@@ -8,16 +8,16 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QPushButton, QToolButton, QVBoxLayout, QWidget
 
+from app.core.selection import Selected
+from app.look.theme import CAPTION_SCALE, GRID, ui_font
+from app.look.units import MEASURED, count, seconds
+from app.models.timeline import TimelineModel
 from app.panels.base import Panel, PanelContext
-from app.panels.models.timeline import TimelineModel
 from app.panels.passes import passes_words
 from app.panels.timeline_canvas import TimelineCanvas
-from app.selection import Selected
-from app.theme import CAPTION_SCALE, GRID, ui_font
-from app.units import MEASURED, count, seconds
 from app.widgets.line_chart import GUTTER
 from app.widgets.plain import plain
-from engine.session.metrics import timeline_figures
+from engine.figures.metrics import timeline_figures
 from engine.session.store import STEP_KINDS, TOKEN_SOURCES, Session
 
 MOST_CSV_ROWS: Final = 100_000

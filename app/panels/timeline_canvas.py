@@ -18,19 +18,19 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QScrollBar, QSizePolicy, QToolTip, QWidget
 
+from app.core.selection import Look, Selected, Selection
+from app.look.theme import CAPTION_SCALE, GRID, theme, ui_font
+from app.models.axis_view import AxisView
+from app.models.looking import Looker, look_of, show_look
+from app.models.timeline import Axis, TimelineModel
 from app.panels import timeline_hits as hits
 from app.panels import timeline_paint as paint
-from app.panels.focus import claims_key
-from app.panels.looking import Looker, look_of, show_look
-from app.panels.models.axis_view import AxisView
-from app.panels.models.timeline import Axis, TimelineModel
 from app.panels.timeline_drafts import draw_drafts, draw_drafts_legend
 from app.panels.timeline_hits import Hit
 from app.panels.timeline_lanes import Lanes, lanes_in
 from app.panels.timeline_pauses import draw_pauses
 from app.panels.timeline_requests import draw_request
-from app.selection import Look, Selected, Selection
-from app.theme import CAPTION_SCALE, GRID, theme, ui_font
+from app.widgets.focus import claims_key
 from app.widgets.line_chart import GUTTER
 from app.widgets.plain import plain
 

@@ -6,10 +6,10 @@ import numpy as np
 from PySide6.QtCore import QCoreApplication, QPointF, QRectF, Qt
 from PySide6.QtGui import QBrush, QColor, QFontMetricsF, QPainter
 
-from app.panels.models.timeline import TimelineModel
+from app.look.theme import CAPTION_SCALE, GRID, ui_font
+from app.look.units import DERIVED, MEASURED, count, percent
+from app.models.timeline import TimelineModel
 from app.panels.timeline_paint import Scene
-from app.theme import CAPTION_SCALE, GRID, ui_font
-from app.units import DERIVED, MEASURED, count, percent
 from app.widgets.pixels import argb, image, stacked_columns
 
 

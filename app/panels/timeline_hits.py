@@ -7,7 +7,7 @@ from typing import Final
 
 from PySide6.QtCore import QPointF
 
-from app.panels.models.timeline import TimelineModel
+from app.models.timeline import TimelineModel
 from app.panels.timeline_drafts import drafts_text
 from app.panels.timeline_lanes import Lanes
 from app.panels.timeline_paint import Scene, marks_near

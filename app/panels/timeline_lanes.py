@@ -8,7 +8,7 @@ from typing import Final
 from PySide6.QtCore import QRectF
 from PySide6.QtGui import QFontMetricsF
 
-from app.theme import CAPTION_SCALE, GRID, ui_font
+from app.look.theme import CAPTION_SCALE, GRID, ui_font
 
 LEGEND_HEIGHT: Final = 190
 """Height of the picture from which there is room for the legend."""

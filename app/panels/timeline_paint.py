@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen
 
-from app.panels.models.ticks import round_ticks
-from app.panels.models.timeline import BAND_OF, BANDS, Axis, TimelineModel
-from app.theme import CAPTION_SCALE, GRID, Theme, ui_font
-from app.units import MOST_OF_TOKEN, cut, name_of, percent, seconds
+from app.look.theme import CAPTION_SCALE, GRID, Theme, ui_font
+from app.look.units import MOST_OF_TOKEN, cut, name_of, percent, seconds
+from app.models.ticks import round_ticks
+from app.models.timeline import BAND_OF, BANDS, Axis, TimelineModel
 from app.widgets.pixels import blend, image, stacked_columns
 from engine.session.schema import PHASES
 

@@ -7,11 +7,12 @@ from typing import Final
 from PySide6.QtCore import QCoreApplication, QPointF, QRectF
 from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen
 
+from app.look.theme import CAPTION_SCALE, ui_font
+from app.look.units import name_of, seconds
 from app.panels.timeline_paint import Scene, text_in
-from app.theme import CAPTION_SCALE, ui_font
-from app.units import name_of, seconds
 from app.widgets.textures import hatch
-from engine.session.pauses import BETWEEN_RUNS, Pauses, pauses_of
+from engine.figures.pauses import Pauses, pauses_of
+from engine.session.schema import BETWEEN_RUNS
 
 SEAM: Final = 3.0
 """Pixels of a pause on an axis that has no room for it."""

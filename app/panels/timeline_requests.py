@@ -6,9 +6,9 @@ import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QBrush, QColor, QFontMetricsF, QPainter, QPen, QPolygonF
 
+from app.look.theme import CAPTION_SCALE, GRID, mono_font, ui_font
+from app.look.units import seconds, visible_token
 from app.panels.timeline_paint import Scene, text_in
-from app.theme import CAPTION_SCALE, GRID, mono_font, ui_font
-from app.units import seconds, visible_token
 from app.widgets.pixels import blend, image, stacked_columns
 from engine.session.store import TOKEN_SOURCES, Request
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from PySide6.QtCore import QCoreApplication
 
-from app.panels.models.timeline import BANDS, TimelineModel
-from app.units import DERIVED, MEASURED, count, name_of, percent, seconds, significant, visible_token
-from engine.session.gaps import gap_ns
-from engine.session.pauses import pauses_of
+from app.look.units import DERIVED, MEASURED, count, name_of, percent, seconds, significant, visible_token
+from app.models.timeline import BANDS, TimelineModel
+from engine.figures.gaps import gap_ns
+from engine.figures.pauses import pauses_of
 from engine.session.store import LAUNCHES, STEP_KINDS, TOKEN_SOURCES, Session
 
 

@@ -10,19 +10,19 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QSignalBlocker, QSize, Qt
 from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
+from app.core.selection import Look, Selected
+from app.look.theme import GRID, PANEL_PADDING, ROW_GAP, theme
+from app.look.units import DERIVED, MEASURED, THIN_SPACE, count, memory, name_of, percent, rate, significant
+from app.models.device_series import extremes, rates, read_shares, steps_at
+from app.models.looking import Looker, look_of, show_look
+from app.models.ticks import binary_ticks
 from app.panels.base import Panel, PanelContext
-from app.panels.looking import Looker, look_of, show_look
-from app.panels.models.device_series import extremes, rates, read_shares, steps_at
-from app.panels.models.ticks import binary_ticks
-from app.selection import Look, Selected
-from app.theme import GRID, PANEL_PADDING, ROW_GAP, theme
-from app.units import DERIVED, MEASURED, THIN_SPACE, count, memory, name_of, percent, rate, significant
 from app.widgets.lane_chart import Lane, LaneChart, decimal_ticks
 from app.widgets.plain import PlainLabel, plain
 from app.widgets.themed_label import ThemedLabel
-from engine.session import metrics
-from engine.session.ceilings import measured_when_busy
-from engine.session.device_series import DeviceSeries, Series, in_range, joules_per_token, mean_of
+from engine.figures import metrics
+from engine.figures.ceilings import measured_when_busy
+from engine.figures.device_series import DeviceSeries, Series, in_range, joules_per_token, mean_of
 from engine.session.store import Session
 
 GPU_READINGS: Final = (

@@ -8,7 +8,7 @@ from typing import Any, Final
 import pyqtgraph as pg
 from PySide6.QtGui import QFontMetrics
 
-from app.theme import CAPTION_SCALE, ui_font
+from app.look.theme import CAPTION_SCALE, ui_font
 
 EDGE: Final = 4
 """Pixels that a number may stand out over the right end of its axis."""

@@ -9,7 +9,7 @@ from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QBrush, QColor, QFontMetrics, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from app.theme import CAPTION_SCALE, GRID, mono_font, theme, ui_font
+from app.look.theme import CAPTION_SCALE, GRID, mono_font, theme, ui_font
 
 LEAST_BAR: Final = 16 * GRID
 """Pixels that the longest bar keeps beside long names."""

@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.theme import GRID, theme, ui_font
+from app.look.theme import GRID, theme, ui_font
 from app.widgets.plain import plain
 from app.widgets.unbroken import unbroken
 

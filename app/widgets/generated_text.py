@@ -8,10 +8,10 @@ from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QColor, QTextCharFormat, QTextCursor
 from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QToolButton, QVBoxLayout, QWidget
 
-from app.icons import icon
-from app.selection import Selected, Selection
-from app.theme import CAPTION_SCALE, GRID, theme, ui_font
-from app.units import count, cut, name_of, straight
+from app.core.selection import Selected, Selection
+from app.look.icons import icon
+from app.look.theme import CAPTION_SCALE, GRID, theme, ui_font
+from app.look.units import count, cut, name_of, straight
 from app.widgets.plain import PlainLabel, plain
 from app.widgets.whole_parts import WholeParts
 from engine.session.store import Request, Session

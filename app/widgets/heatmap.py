@@ -11,8 +11,8 @@ from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QImage, QPainter, QPaintEvent
 from PySide6.QtWidgets import QWidget
 
-from app.theme import CAPTION_SCALE, GRID, theme, ui_font
-from app.units import significant
+from app.look.theme import CAPTION_SCALE, GRID, theme, ui_font
+from app.look.units import significant
 
 LOG_FLOOR: Final = 1e-4
 """The smallest probability that the logarithmic scale tells from zero."""

@@ -14,10 +14,10 @@ from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFontMetrics, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QWheelEvent
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
-from app.panels.looking import Looker
-from app.panels.models.axis_view import AxisView
-from app.panels.models.ticks import round_ticks
-from app.theme import CAPTION_SCALE, GRID, theme, ui_font
+from app.look.theme import CAPTION_SCALE, GRID, theme, ui_font
+from app.models.axis_view import AxisView
+from app.models.looking import Looker
+from app.models.ticks import round_ticks
 from app.widgets.line_chart import GUTTER
 from app.widgets.plain import plain
 

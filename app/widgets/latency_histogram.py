@@ -10,11 +10,11 @@ from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFontMetricsF, QHelpEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
-from app.panels.focus import claims_key
-from app.panels.models.latency_histogram import Histogram
-from app.panels.models.ticks import round_ticks
-from app.theme import CAPTION_SCALE, GRID, theme, ui_font
-from app.units import MEASURED, count, seconds
+from app.look.theme import CAPTION_SCALE, GRID, theme, ui_font
+from app.look.units import MEASURED, count, seconds
+from app.models.latency_histogram import Histogram
+from app.models.ticks import round_ticks
+from app.widgets.focus import claims_key
 from app.widgets.line_chart import GUTTER
 from app.widgets.plain import plain
 

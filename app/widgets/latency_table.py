@@ -8,11 +8,11 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QColor, QFontMetrics, QIcon, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QSizePolicy, QTableWidget, QTableWidgetItem, QWidget
 
-from app.panels.models.latency import BRIEF_S
-from app.theme import GRID, theme, ui_font
-from app.units import NOT_APPLICABLE, percent, seconds
+from app.look.theme import GRID, theme, ui_font
+from app.look.units import NOT_APPLICABLE, percent, seconds
+from app.models.latency import BRIEF_S
 from app.widgets.plain import plain
-from engine.session.latency import PARTS, RangeFigures
+from engine.figures.latency import PARTS, RangeFigures
 
 COLUMNS: Final = ("part", "brief", "mean", "p50", "p90", "p99", "share")
 ROWS: Final = (*PARTS, "itl", "prefill")

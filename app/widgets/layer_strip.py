@@ -8,8 +8,8 @@ from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFontMetricsF, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
-from app.theme import CAPTION_SCALE, DARK, GRID, LIGHT, theme, ui_font
-from app.units import seconds, significant
+from app.look.theme import CAPTION_SCALE, DARK, GRID, LIGHT, theme, ui_font
+from app.look.units import seconds, significant
 from app.widgets.axes import round_step
 from app.widgets.heatmap import SHADES, lookup_table
 from app.widgets.plain import plain

@@ -12,8 +12,8 @@ from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFontMetricsF, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
-from app.panels.models.ticks import binary_ticks, round_ticks, short_number
-from app.theme import CAPTION_SCALE, GRID, theme, ui_font
+from app.look.theme import CAPTION_SCALE, GRID, theme, ui_font
+from app.models.ticks import binary_ticks, round_ticks, short_number
 from app.widgets.plain import plain
 from app.widgets.whole_parts import first_parts
 

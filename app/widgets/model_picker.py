@@ -7,10 +7,10 @@ from pathlib import Path
 from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QToolButton, QWidget
 
-from app.icons import icon
-from app.local_models import LocalModel
-from app.preferences import Preferences
-from app.theme import GRID
+from app.core.local_models import LocalModel
+from app.core.preferences import Preferences
+from app.look.icons import icon
+from app.look.theme import GRID
 from app.widgets.plain import plain
 from engine.model.hub import model_name
 

@@ -15,7 +15,7 @@ from PySide6 import QtGui
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel, QWidget
 
-from app.units import cut, straight
+from app.look.units import cut, straight
 
 MOST_OF_TIP: Final = 4000
 MOST_TIP_LINES: Final = 40

@@ -7,7 +7,7 @@ from typing import Any
 import pyqtgraph as pg
 from PySide6.QtGui import QColor
 
-from app.theme import CAPTION_SCALE, theme, ui_font
+from app.look.theme import CAPTION_SCALE, theme, ui_font
 
 
 def make_plot(left: str = "", left_units: str | None = None, bottom: str = "") -> pg.PlotWidget:

@@ -8,7 +8,7 @@ from PySide6.QtCore import QMimeData, Signal
 from PySide6.QtGui import QTextOption
 from PySide6.QtWidgets import QPlainTextEdit
 
-from app.units import count
+from app.look.units import count
 
 MOST_CHARACTERS: Final = 500_000
 """So many are laid out in half a second; a prompt of more is for a request list."""

@@ -21,10 +21,10 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
-from app.panels.focus import claims_key, draw_focus
-from app.panels.models.roofline import decades
-from app.theme import CAPTION_SCALE, GRID, theme, ui_font
-from app.units import rate
+from app.look.theme import CAPTION_SCALE, GRID, theme, ui_font
+from app.look.units import rate
+from app.models.roofline import decades
+from app.widgets.focus import claims_key, draw_focus
 from app.widgets.plain import plain
 
 GUTTER: Final = 22 * GRID

@@ -17,9 +17,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.theme import GRID, ROW_GAP
+from app.look.theme import GRID, ROW_GAP
 from app.widgets.plain import PlainLabel, plain
-from engine.decode.settings import Sampling
+from engine.core.settings import Sampling
 from engine.errors import InputError
 
 DEFAULT: Final = Sampling(temperature=0.8, top_p=0.95)

@@ -8,10 +8,10 @@ from typing import Any, get_args
 from PySide6.QtCore import QEvent, Signal
 from PySide6.QtWidgets import QFormLayout, QHBoxLayout, QSpinBox, QWidget
 
-from app.theme import ROW_GAP
+from app.look.theme import ROW_GAP
 from app.widgets.plain import PlainLabel
 from app.widgets.segments import Segments
-from engine.decode.settings import Attention, Batching, Kv, Speculate, Switches
+from engine.core.settings import Attention, Batching, Kv, Speculate, Switches
 
 
 class SwitchControls(QWidget):

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QRect, Qt
 from PySide6.QtGui import QBrush, QColor, QImage, QPainter
 
-from app.panels.models.redundancy import BIT, CLASSES
-from app.theme import Theme
+from app.look.theme import Theme
+from app.models.redundancy import BIT, CLASSES
 from app.widgets.pixels import argb, blend, image
 
 STRIPE: Final = 4

@@ -12,8 +12,8 @@ from PySide6.QtCore import QEvent, QRect, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QFontMetricsF, QHelpEvent, QPainter, QPaintEvent, QTextLayout
 from PySide6.QtWidgets import QLabel, QSizePolicy, QToolTip, QWidget
 
-from app.theme import mono_font, theme, ui_font
-from app.units import cut
+from app.look.theme import mono_font, theme, ui_font
+from app.look.units import cut
 from app.widgets.plain import plain
 from app.widgets.unbroken import unbroken
 from app.widgets.whole_parts import first_parts

@@ -8,8 +8,8 @@ from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from app.theme import CAPTION_SCALE, GRID, theme, ui_font
-from app.units import DERIVED, MEASURED, percent, seconds
+from app.look.theme import CAPTION_SCALE, GRID, theme, ui_font
+from app.look.units import DERIVED, MEASURED, percent, seconds
 from app.widgets.plain import plain
 from app.widgets.textures import hatch
 

@@ -11,8 +11,8 @@ from PySide6.QtCore import QEvent, QPoint, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFontMetrics, QHelpEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QAbstractScrollArea, QToolTip, QWidget
 
-from app.theme import CAPTION_SCALE, DARK, GRID, LIGHT, mono_font, theme, ui_font
-from app.units import THIN_SPACE, percent, significant
+from app.look.theme import CAPTION_SCALE, DARK, GRID, LIGHT, mono_font, theme, ui_font
+from app.look.units import THIN_SPACE, percent, significant
 from app.widgets.heatmap import NOT_RECORDED, lookup_table, shade
 from app.widgets.plain import plain
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from app.units import DERIVED, MEASURED, PREDICTED, THIN_SPACE
+from app.look.units import DERIVED, MEASURED, PREDICTED, THIN_SPACE
 
 NARROW_NO_BREAK_SPACE: Final = "\u202f"
 NO_BREAK_SPACE: Final = "\u00a0"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from engine.attention.base import Attention
 from engine.attention.reference import ReferenceAttention
 from engine.attention.sdpa import SdpaAttention
+from engine.core.attention import Attention
 from engine.model.config import ModelConfig
 
 

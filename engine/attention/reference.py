@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from engine.cache.base import KVCache
-from engine.model.batch import Batch
+from engine.core.batch import Batch
+from engine.core.kv_cache import KVCache
 from engine.model.config import ModelConfig
 
 

@@ -9,8 +9,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from engine.attention.reference import causal_mask
-from engine.cache.base import KVCache
-from engine.model.batch import Batch
+from engine.core.batch import Batch
+from engine.core.kv_cache import KVCache
 from engine.model.config import ModelConfig
 
 BACKENDS: Final = {0: "math", 1: "flash", 2: "efficient", 3: "cudnn", 4: "overrideable"}

@@ -14,9 +14,9 @@ from typing import Final, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from engine.cache.base import KVCache
 from engine.cache.contiguous import ContiguousCache
-from engine.model.batch import PADDING_REQUEST, Batch, Span
+from engine.core.batch import PADDING_REQUEST, Batch, Span
+from engine.core.kv_cache import KVCache
 from engine.model.config import ModelConfig
 from kernels.attention_row import attention_row
 from kernels.decode_attention import decode_attention

@@ -17,7 +17,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from engine.cache.base import BlockEvent, OutOfKvMemory
+from engine.core.kv_cache import BlockEvent, OutOfKvMemory
 from engine.session.schema import BlockEventKind
 
 ROOT = 0

@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 
 from engine.cache.arena import ArenaCache
-from engine.cache.base import KVCache
 from engine.cache.contiguous import ContiguousCache
 from engine.cache.none import NoCache
 from engine.cache.paged import PagedCache
-from engine.decode.settings import Switches
+from engine.core.kv_cache import KVCache
+from engine.core.settings import Switches
 from engine.model.config import ModelConfig
 
 

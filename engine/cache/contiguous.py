@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from engine.cache.base import BlockEvent, OutOfKvMemory
-from engine.model.batch import PADDING_REQUEST, Batch, Span
+from engine.core.batch import PADDING_REQUEST, Batch, Span
+from engine.core.kv_cache import BlockEvent, OutOfKvMemory
 from engine.model.config import ModelConfig
 
 

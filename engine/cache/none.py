@@ -6,8 +6,8 @@ from collections.abc import Collection, Sequence
 
 from torch import Tensor
 
-from engine.cache.base import BlockEvent
-from engine.model.batch import Batch, Span
+from engine.core.batch import Batch, Span
+from engine.core.kv_cache import BlockEvent
 
 
 class NoCache:

@@ -14,9 +14,9 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from engine.cache.base import BlockEvent, OutOfKvMemory
 from engine.cache.blocks import BlockPool, Table
-from engine.model.batch import PADDING_REQUEST, Batch, Span
+from engine.core.batch import PADDING_REQUEST, Batch, Span
+from engine.core.kv_cache import BlockEvent, OutOfKvMemory
 from engine.model.config import ModelConfig
 from engine.model.device import free_bytes
 

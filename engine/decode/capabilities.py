@@ -7,7 +7,7 @@ from dataclasses import asdict
 from importlib.util import find_spec
 from typing import Any
 
-from engine.decode.settings import Switches, as_typed
+from engine.core.settings import Switches, as_typed
 from engine.errors import UnavailableError
 
 

@@ -12,15 +12,15 @@ from torch.nn.functional import pad
 
 from engine.attention.build import make_attention
 from engine.cache.build import make_cache
+from engine.core.batch import Batch
+from engine.core.request import Request
+from engine.core.scheduled_chunk import Proposal
+from engine.core.settings import Switches
+from engine.core.timing import NoTimer
 from engine.decode.not_finite import not_finite
-from engine.decode.request import Request
-from engine.decode.sampler import distribution, draw
-from engine.decode.settings import Switches
-from engine.decode.speculation import Proposal
 from engine.measure.cost import CostModel
-from engine.measure.timers import NoTimer
-from engine.model.batch import Batch
 from engine.model.loader import LoadedModel
+from engine.sampling.sampler import distribution, draw
 
 
 @dataclass(slots=True)

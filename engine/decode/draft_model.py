@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from engine.decode.settings import LoadSpec
+from engine.core.settings import LoadSpec
 from engine.errors import InputError
 from engine.model.loader import LoadedModel, Progress, load_model, model_path
 

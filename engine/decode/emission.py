@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from engine.decode.decide import Drawn
+from engine.core.request import Request
 from engine.decode.not_finite import check_finite
-from engine.decode.request import Request
-from engine.decode.sampler import Choice
+from engine.sampling.sample_and_verify import Drawn
+from engine.sampling.sampler import Choice
 from engine.session.schema import FinishReason, Token, TokenSource
 
 

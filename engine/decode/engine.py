@@ -13,41 +13,41 @@ import msgspec
 import torch
 
 from engine.attention.build import make_attention
-from engine.cache.base import BlockEvent, KVCache, OutOfKvMemory
 from engine.cache.build import make_cache
 from engine.cache.none import NoCache
-from engine.decode.alternatives_cost import alternatives_ns
-from engine.decode.arriving import check_room, make_request
-from engine.decode.batching import make_scheduler
+from engine.core.batch import Batch
+from engine.core.kv_cache import BlockEvent, KVCache, OutOfKvMemory
+from engine.core.positions import padding_of, work_of
+from engine.core.request import Queue, Request, in_order
+from engine.core.scheduled_chunk import Proposal, ScheduledChunk
+from engine.core.settings import Observation, RequestSpec, RunSpec, Switches, as_typed
+from engine.core.timing import StepTimer, StepTimes
 from engine.decode.capabilities import check_available
-from engine.decode.decide import Drawn, decide
+from engine.decode.chunks import kind_of, make_batch, next_chunks, with_proposals
 from engine.decode.emission import Emission, emit_tokens, token_event
+from engine.decode.new_request import check_room, make_request
 from engine.decode.not_finite import NotANumberError, not_finite
-from engine.decode.preparing import make_batch
-from engine.decode.proposing import make_proposer
-from engine.decode.request import Queue, Request, in_order
-from engine.decode.room import check_idle, give_way, readmit
-from engine.decode.sampler import ALTERNATIVES
-from engine.decode.scheduler import Share, retire_finished
-from engine.decode.settings import Observation, RequestSpec, RunSpec, Switches, as_typed
-from engine.decode.shares import kind_of, next_shares, with_proposals
-from engine.decode.speculation import Proposal
+from engine.decode.policies import make_scheduler
+from engine.decode.preemption import check_idle, give_way, readmit
+from engine.decode.proposer import make_proposer
+from engine.decode.scheduler import retire_finished
 from engine.decode.teacher import teacher_pass
 from engine.errors import InputError
 from engine.graphs.build import graph_device_of, make_graphed
 from engine.graphs.device import GraphDevice
-from engine.graphs.flight import Flight, FlightTimes
+from engine.graphs.in_flight import InFlightStep, InFlightTimes
 from engine.graphs.steps import GraphedSteps
 from engine.measure.account import StepFacts, kv_state, record_step
 from engine.measure.cost import CostModel
 from engine.measure.nvtx import NvtxTimer, Ranges
 from engine.measure.overhead import OverheadMeter
-from engine.measure.positions import padding_of, work_of
 from engine.measure.probe import make_probe
-from engine.measure.timers import StepTimer, StepTimes, make_timer
-from engine.model.batch import Batch
+from engine.measure.timers import make_timer
 from engine.model.device import make_current
 from engine.model.loader import LoadedModel
+from engine.sampling.alternatives_cost import alternatives_ns
+from engine.sampling.sample_and_verify import Drawn, sample_and_verify
+from engine.sampling.sampler import ALTERNATIVES
 from engine.session import schema
 from engine.session.schema import AnyEvent
 
@@ -97,7 +97,7 @@ class Engine:
         self._proposer = make_proposer(run.switches, draft, model.config.vocab)
         self._graph_device = graph_device if graph_device is not None else graph_device_of(model.device)
         self._graphs = self._make_graphs(run.switches)
-        self._flight: Flight | None = None
+        self._in_flight: InFlightStep | None = None
         """A captured step that was launched while the one before it was still running."""
         self.observe(run.observation)
 
@@ -115,12 +115,12 @@ class Engine:
     @property
     def done(self) -> bool:
         """Whether every request has finished, and was passed once more where that was asked for."""
-        return self._queue.empty and not self._to_teach and self._flight is None
+        return self._queue.empty and not self._to_teach and self._in_flight is None
 
     @property
     def next_arrival_s(self) -> float | None:
         """Seconds until a request arrives that the engine must wait for; None where it has work now, or none at all."""
-        if self._queue.waiting or self._queue.running or self._flight or not self._queue.coming:
+        if self._queue.waiting or self._queue.running or self._in_flight or not self._queue.coming:
             return None
         return max(0.0, (self._queue.coming[0].arrived_ns - self.now_ns()) / 1e9)
 
@@ -180,8 +180,8 @@ class Engine:
             if not request.finished:
                 request.finish_reason = "cancelled"
                 self._emit([schema.RequestFinished(request.id, self.now_ns(), "cancelled")])
-        if self._flight is not None:
-            self._land(self._flight, self.now_ns())
+        if self._in_flight is not None:
+            self._land(self._in_flight, self.now_ns())
         for request in self._queue.running:
             self._cache.free(request.id)
         self._forget((*self._queue.running, *self._queue.waiting))
@@ -198,85 +198,91 @@ class Engine:
         That is where requests are still to arrive, or none is left. Raises DecodeScopeError where requests wait for
         something that cannot come.
         """
-        if self._queue.empty and self._to_teach and self._flight is None:
+        if self._queue.empty and self._to_teach and self._in_flight is None:
             self._teach(self._to_teach.popleft())
             return True
         timer = self._timer
         timer.begin()
         start_ns = self.now_ns()
-        if self._flight is not None:
-            self._land(self._flight, start_ns)
+        if self._in_flight is not None:
+            self._land(self._in_flight, start_ns)
             return True
         with timer("prepare"):
             self._apply_switches()
         with timer("schedule"):
             self._arrive()
-            shares = self._scheduler.schedule(self._queue, self._cache)
-        if not shares:
+            chunks = self._scheduler.schedule(self._queue, self._cache)
+        if not chunks:
             check_idle(self._queue)
             return False
-        shares, batch, captured = self._prepare(self._propose(shares))
-        self._log_scheduled(shares, start_ns)
+        chunks, batch, captured = self._prepare(self._propose(chunks))
+        self._log_scheduled(chunks, start_ns)
         if captured:
-            self._land(self._launch(shares, batch), start_ns)
+            self._land(self._launch(chunks, batch), start_ns)
             return True
         if self._probe is not None:
-            self._probe.begin({one.request.id: one.request.computed.end for one in shares if one.request is not None})
+            self._probe.begin({one.request.id: one.request.computed.end for one in chunks if one.request is not None})
         logits = self._model.decoder.forward(batch, self._cache, self._attention, timer, self._probe)  # [R, vocab]
-        drawn = decide(logits, [share for share in shares if share.complete], self._alternatives, timer)
-        self._account(start_ns, shares, batch, drawn, self._emissions(shares, drawn), timer)
+        drawn = sample_and_verify(logits, [chunk for chunk in chunks if chunk.complete], self._alternatives, timer)
+        self._account(start_ns, chunks, batch, drawn, self._emissions(chunks, drawn), timer)
         return True
 
     # --- captured steps: launch and landing apart, so that the next one is launched in between ------------------------
 
-    def _launch(self, shares: list[Share], batch: Batch) -> Flight:
+    def _launch(self, chunks: list[ScheduledChunk], batch: Batch) -> InFlightStep:
         """Launch a captured step; what it writes is known now, so the cache takes note of it at once."""
         assert self._graphs is not None
         with self._timer("prepare"):
-            variant = self._graphs.variant(shares, self._alternatives, self._observation.detail)
+            variant = self._graphs.variant(chunks, self._alternatives, self._observation.detail)
             if not self._graphs.ready(variant):
                 since_ns = self.now_ns()
                 captured = self._graphs.capture(variant)
                 self.mark("graphs", f"captured {captured} calls in {(self.now_ns() - since_ns) / 1e9:.2f} s")
-            flight = self._graphs.launch(shares, batch, variant, ranges=self._ranges)
-            self._graphs.commit(flight)
-        return flight
+            in_flight = self._graphs.launch(chunks, batch, variant, ranges=self._ranges)
+            self._graphs.commit(in_flight)
+        return in_flight
 
-    def _launch_next(self, flight: Flight) -> Flight | None:
-        """Launch the step after `flight` while that is running; None where anything depends on what it draws.
+    def _launch_next(self, in_flight: InFlightStep) -> InFlightStep | None:
+        """Launch the step after `in_flight` while that is running; None where anything depends on what it draws.
 
         That is a plain decode step of the same requests. Which of them end by their length is known beforehand; one
         that turns out to end otherwise was computed once more for nothing, and that position counts as rejected.
         """
         graphs, queue = self._graphs, self._queue
         changes = self._pending or (self._switch_at and self._switch_at[0].step <= self._steps + 1)
-        if graphs is None or flight.drawn is None or self._proposer is not None or self._probe is not None or changes:
+        if (
+            graphs is None
+            or in_flight.drawn is None
+            or self._proposer is not None
+            or self._probe is not None
+            or changes
+        ):
             return None
         with self._timer("schedule"):
             self._arrive()
-            shares = next_shares(flight.shares)
-            enters = queue.waiting and (self._scheduler.admits(queue) or len(shares) < len(flight.rows))
-            prompts = any(not request.finished and request.id not in flight.rows for request in queue.running)
-            variant = graphs.variant(shares, self._alternatives, self._observation.detail)
-        if not shares or enters or prompts or not graphs.ready(variant):
+            chunks = next_chunks(in_flight.chunks)
+            enters = queue.waiting and (self._scheduler.admits(queue) or len(chunks) < len(in_flight.rows))
+            prompts = any(not request.finished and request.id not in in_flight.rows for request in queue.running)
+            variant = graphs.variant(chunks, self._alternatives, self._observation.detail)
+        if not chunks or enters or prompts or not graphs.ready(variant):
             return None
         with self._timer("prepare"):
             try:
-                padded, batch = graphs.prepare(self._scheduler.pad(queue, shares))
+                padded, batch = graphs.prepare(self._scheduler.pad(queue, chunks))
             except OutOfKvMemory:
                 return None
-            return graphs.launch(padded, batch, variant, flight, self._ranges)
+            return graphs.launch(padded, batch, variant, in_flight, self._ranges)
 
-    def _land(self, flight: Flight, start_ns: int) -> None:
-        """Launch what can follow, then read a flight's tokens, emit them, and account for its step."""
+    def _land(self, in_flight: InFlightStep, start_ns: int) -> None:
+        """Launch what can follow, then read an in-flight step's tokens, emit them, and account for its step."""
         assert self._graphs is not None
-        self._flight = self._launch_next(flight)
-        thrown = {r.id for share in flight.shares if (r := share.request) is not None and r.finished}
-        drawn, times = self._graphs.land(flight, self._alternatives, self._timer)
-        emissions = self._emissions(flight.shares, drawn)
-        self._account(start_ns, flight.shares, flight.batch, drawn, emissions, times, flight, thrown)
-        if self._flight is not None:
-            self._graphs.commit(self._flight)
+        self._in_flight = self._launch_next(in_flight)
+        thrown = {r.id for chunk in in_flight.chunks if (r := chunk.request) is not None and r.finished}
+        drawn, times = self._graphs.land(in_flight, self._alternatives, self._timer)
+        emissions = self._emissions(in_flight.chunks, drawn)
+        self._account(start_ns, in_flight.chunks, in_flight.batch, drawn, emissions, times, in_flight, thrown)
+        if self._in_flight is not None:
+            self._graphs.commit(self._in_flight)
 
     def _make_graphs(self, switches: Switches) -> GraphedSteps | None:
         return make_graphed(self._model, self._cache, switches, self._graph_device, self._longest)
@@ -287,14 +293,14 @@ class Engine:
     def _alternatives(self) -> int:
         return 0 if self._observation.detail == "off" else ALTERNATIVES
 
-    def _emissions(self, shares: list[Share], drawn: list[Drawn]) -> list[Emission]:
+    def _emissions(self, chunks: list[ScheduledChunk], drawn: list[Drawn]) -> list[Emission]:
         try:
             with self._timer("detokenize"):
                 return [emission for one in drawn for emission in emit_tokens(one, self._model.tokenizer.eos_token_ids)]
         except NotANumberError as found:
             for one in drawn:  # no token of this step is told, so nobody ended in it
                 one.request.finish_reason = None
-            fed = next([*one.request.tokens[: one.end], *one.drafts] for one in shares if one.request is found.request)
+            fed = next([*one.request.tokens[: one.end], *one.drafts] for one in chunks if one.request is found.request)
             raise not_finite(self._model, fed) from None
 
     def _retire(self, finished: list[Request]) -> None:
@@ -383,19 +389,21 @@ class Engine:
             )
             self._emit([arrived])
 
-    def _propose(self, shares: list[Share], made: Mapping[int, Proposal] = MappingProxyType({})) -> list[Share]:
+    def _propose(
+        self, chunks: list[ScheduledChunk], made: Mapping[int, Proposal] = MappingProxyType({})
+    ) -> list[ScheduledChunk]:
         """Let the proposer draft for every request that decodes, never past the end the request may come to.
 
         Those that have a proposal already keep it: `made` by request.
         """
         if self._proposer is None:
-            return shares
+            return chunks
         with self._timer("draft"):
             requests = [
                 request
-                for share in shares
-                if (request := share.request) is not None
-                and share.complete
+                for chunk in chunks
+                if (request := chunk.request) is not None
+                and chunk.complete
                 and request.generated
                 and request.id not in made
             ]
@@ -403,16 +411,16 @@ class Engine:
             proposals = self._proposer.propose(requests, counts)
         self._timer.pause()  # neither the host's preparations nor a captured step belong to the draft
         new = zip((request.id for request in requests), proposals, strict=True)
-        return with_proposals(shares, {**made, **dict(new)})
+        return with_proposals(chunks, {**made, **dict(new)})
 
-    def _prepare(self, shares: list[Share]) -> tuple[list[Share], Batch, bool]:
+    def _prepare(self, chunks: list[ScheduledChunk]) -> tuple[list[ScheduledChunk], Batch, bool]:
         """The batch, and room for it in the cache: while memory runs out, the newest request gives way.
 
         Last, whether it is the batch of a captured step.
         """
         while True:
             with self._timer("prepare"):
-                padded = self._scheduler.pad(self._queue, shares)
+                padded = self._scheduler.pad(self._queue, chunks)
                 try:
                     if self._graphs is not None and self._probe is None and self._graphs.fits(padded):
                         return *self._graphs.prepare(padded), True
@@ -422,22 +430,22 @@ class Engine:
                 except OutOfKvMemory:
                     if not give_way(self._queue, self._cache):
                         raise
-            made = {share.request.id: share.proposal for share in shares if share.request is not None and share.drafts}
+            made = {chunk.request.id: chunk.proposal for chunk in chunks if chunk.request is not None and chunk.drafts}
             with self._timer("schedule"):
-                shares = self._scheduler.schedule(self._queue, self._cache, admit=False)
+                chunks = self._scheduler.schedule(self._queue, self._cache, admit=False)
             # Who is computed now and was not before drafts as it would have done alone.
-            shares = self._propose(shares, made)
+            chunks = self._propose(chunks, made)
 
     # --- the account of it --------------------------------------------------------------------------------------------
 
     def _account(
-        self, start_ns: int, shares: list[Share], batch: Batch, drawn: list[Drawn], emissions: list[Emission],
-        times: StepTimes, flight: Flight | None = None, thrown: Collection[int] = (),
+        self, start_ns: int, chunks: list[ScheduledChunk], batch: Batch, drawn: list[Drawn], emissions: list[Emission],
+        times: StepTimes, in_flight: InFlightStep | None = None, thrown: Collection[int] = (),
     ) -> None:  # fmt: skip
         """Settle and record a step; requests in `thrown` had ended before, and what it computed for them is void."""
         emitted_ns, read_before_ns = self.now_ns(), times.reading_ns
-        kept = self._settle([s for s in shares if s.request is None or s.request.id not in thrown], emissions)
-        work = [row for share in shares for row in self._work(share, kept)]
+        kept = self._settle([s for s in chunks if s.request is None or s.request.id not in thrown], emissions)
+        work = [row for chunk in chunks for row in self._work(chunk, kept)]
         tokens = [token_event(one, self._tokens + i, self._steps, emitted_ns) for i, one in enumerate(emissions)]
         self._tokens += len(tokens)
         speculation = [
@@ -453,7 +461,7 @@ class Engine:
         facts = StepFacts(
             id=self._steps,
             config_id=self._config_id,
-            kind=kind_of(shares),
+            kind=kind_of(chunks),
             start_ns=start_ns,
             batch=batch,
             work=work,
@@ -461,8 +469,8 @@ class Engine:
             tokens_out=len(tokens),
             running=len(self._queue.running),
             waiting=len(self._queue.waiting),
-            attention_kernel=self._attention.kernel if flight is None else flight.kernel,
-            launch="eager" if flight is None else flight.launch,
+            attention_kernel=self._attention.kernel if in_flight is None else in_flight.kernel,
+            launch="eager" if in_flight is None else in_flight.launch,
             drafting=(0, 0) if self._proposer is None else self._proposer.take_cost(),
             draft_kv=(0, 0) if self._proposer is None else self._proposer.kv_bytes(),
         )
@@ -484,25 +492,25 @@ class Engine:
         now = {emission.request.id for emission in emissions}
         return {request.id for request in self._queue.running if request.finished and request.id not in now}
 
-    def _settle(self, shares: list[Share], emissions: list[Emission]) -> dict[int, int]:
+    def _settle(self, chunks: list[ScheduledChunk], emissions: list[Emission]) -> dict[int, int]:
         """Roll the caches back over drafts that did not become tokens; {request: drafts that did}."""
-        kept = {share.request.id: 0 for share in shares if share.request is not None}
+        kept = {chunk.request.id: 0 for chunk in chunks if chunk.request is not None}
         for emission in emissions:
             kept[emission.request.id] += emission.source == "draft"
-        for share in shares:
-            if share.request is not None and kept[share.request.id] < len(share.drafts):
-                self._cache.truncate(share.request.id, share.end + kept[share.request.id])
+        for chunk in chunks:
+            if chunk.request is not None and kept[chunk.request.id] < len(chunk.drafts):
+                self._cache.truncate(chunk.request.id, chunk.end + kept[chunk.request.id])
         if self._proposer is not None:
             self._proposer.settle()
         return kept
 
-    def _work(self, share: Share, kept: dict[int, int]) -> list[schema.Work]:
-        request = share.request
+    def _work(self, chunk: ScheduledChunk, kept: dict[int, int]) -> list[schema.Work]:
+        request = chunk.request
         if request is None:
-            return [padding_of(self._steps, share.slot, share.length)]
-        rejected = len(share.drafts) - kept[request.id] if request.id in kept else share.length
-        indices = (share.first, share.first + share.length)
-        return work_of(self._steps, request.id, share.slot, indices, request.computed, rejected=rejected)
+            return [padding_of(self._steps, chunk.slot, chunk.length)]
+        rejected = len(chunk.drafts) - kept[request.id] if request.id in kept else chunk.length
+        indices = (chunk.first, chunk.first + chunk.length)
+        return work_of(self._steps, request.id, chunk.slot, indices, request.computed, rejected=rejected)
 
     def _block_events(self) -> list[schema.KvBlock]:
         now_ns = self.now_ns()
@@ -516,7 +524,7 @@ class Engine:
         watching_ns += alternatives_ns(self._model.device, self._model.config.vocab, self._alternatives, described)
         overhead = self._overhead.add(
             self.now_ns() - step.start_ns, watching_ns, times.reading_ns, records_ns,
-            beside=self._flight is not None, late=times.late if isinstance(times, FlightTimes) else True,
+            beside=self._in_flight is not None, late=times.late if isinstance(times, InFlightTimes) else True,
         )  # fmt: skip
         if overhead is not None:
             self._emit([overhead])
@@ -526,11 +534,11 @@ class Engine:
         switches = msgspec.json.encode(self._switches).decode()
         self._emit([schema.ConfigChanged(self._config_id, self._steps, switches)])
 
-    def _log_scheduled(self, shares: list[Share], now_ns: int) -> None:
-        for share in shares:
-            if share.request is not None and not share.request.scheduled:
-                share.request.scheduled = True
-                self._emit([schema.RequestScheduled(share.request.id, max(now_ns, share.request.arrived_ns))])
+    def _log_scheduled(self, chunks: list[ScheduledChunk], now_ns: int) -> None:
+        for chunk in chunks:
+            if chunk.request is not None and not chunk.request.scheduled:
+                chunk.request.scheduled = True
+                self._emit([schema.RequestScheduled(chunk.request.id, max(now_ns, chunk.request.arrived_ns))])
 
     # --- helpers ------------------------------------------------------------------------------------------------------
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from engine.decode.request import Request
-from engine.decode.speculation import Proposal
+from engine.core.request import Request
+from engine.core.scheduled_chunk import Proposal
 
 LONGEST: Final = 4
 SHORTEST: Final = 1

@@ -10,13 +10,13 @@ from torch import Tensor
 
 from engine.attention.build import make_attention
 from engine.cache.build import make_cache
-from engine.decode.request import Request
-from engine.decode.sampler import Choice
-from engine.decode.settings import Switches
+from engine.core.batch import Batch
+from engine.core.request import Request
+from engine.core.settings import Switches
+from engine.core.timing import NoTimer
 from engine.errors import NotFiniteError
-from engine.measure.timers import NoTimer
-from engine.model.batch import Batch
 from engine.model.loader import LoadedModel
+from engine.sampling.sampler import Choice
 
 PIECE_TOKENS: Final = 256
 """Tokens that the search runs over at once: a long text's plain attention would take memory by its square."""

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engine.attention.base import Attention
 from engine.cache.build import make_cache
-from engine.decode.request import Request
-from engine.decode.settings import Switches
+from engine.core.attention import Attention
+from engine.core.batch import Batch
+from engine.core.request import Request
+from engine.core.settings import Switches
+from engine.core.timing import StepTimer
 from engine.measure.account import KvState, kv_state
-from engine.measure.timers import StepTimer
-from engine.model.batch import Batch
 from engine.model.loader import LoadedModel
-from engine.session.teacher import spans
+from engine.session.teacher_mark import spans
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ import numpy as np
 from engine.errors import SessionFileError
 from engine.export.readable import cells
 from engine.export.whole import filling
+from engine.figures.metrics import by_id, phase_table_s
 from engine.session.columns import Columns
 from engine.session.json_text import json_text
-from engine.session.metrics import by_id, phase_table_s
 from engine.session.schema import PHASES
 from engine.session.store import BLOCK_EVENTS, LAUNCHES, STEP_INTS, STEP_KINDS, TOKEN_SOURCES, Request, Session
 

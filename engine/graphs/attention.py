@@ -9,9 +9,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from engine.attention.sdpa import BACKENDS
-from engine.cache.base import KVCache
+from engine.core.batch import Batch
+from engine.core.kv_cache import KVCache
 from engine.graphs.memory import FixedKv, Rows
-from engine.model.batch import Batch
 from engine.model.config import ModelConfig
 
 PREFIX: Final = "sdpa-padded"

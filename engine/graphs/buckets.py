@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Final
 
-from engine.decode.scheduler import Share
+from engine.core.scheduled_chunk import ScheduledChunk
 
 STEP_OF: Final = ((8, 0), (64, 8), (256, 16))
 """Buckets double up to 8 rows, then come every 8 rows up to 64 and every 16 up to 256; from there they double again."""
@@ -28,22 +28,22 @@ def bucket_of(rows: int, sizes: Sequence[int]) -> int | None:
     return sizes[place] if rows > 0 and place < len(sizes) else None
 
 
-def fill(shares: Sequence[Share], rows: int, width: int) -> list[Share]:
-    """The shares as `rows` rows of `width` positions: what a row does not need, and rows that nobody has, are padding.
+def fill(chunks: Sequence[ScheduledChunk], rows: int, width: int) -> list[ScheduledChunk]:
+    """The chunks as `rows` rows of `width` positions: what a row does not need, and rows that nobody has, are padding.
 
-    `shares` come by slot, as a scheduler's `pad` gives them; rows that were added take slots that nobody has.
+    `chunks` come by slot, as a scheduler's `pad` gives them; rows that were added take slots that nobody has.
     """
-    own: dict[int, Share | None] = {}
-    for share in shares:
-        if share.request is not None or share.slot not in own:
-            own[share.slot] = share if share.request is not None else None
+    own: dict[int, ScheduledChunk | None] = {}
+    for chunk in chunks:
+        if chunk.request is not None or chunk.slot not in own:
+            own[chunk.slot] = chunk if chunk.request is not None else None
     free = (slot for slot in range(len(own) + rows) if slot not in own)
     spare = [next(free) for _ in range(rows - len(own))]
-    filled: list[Share] = []
+    filled: list[ScheduledChunk] = []
     for slot, one in (*own.items(), *((slot, None) for slot in spare)):
         if one is not None:
             filled.append(one)
         missing = width - (0 if one is None else one.length)
         if missing:
-            filled.append(Share(None, 0, missing, slot))
+            filled.append(ScheduledChunk(None, 0, missing, slot))
     return filled

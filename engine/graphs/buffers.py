@@ -10,12 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.decode.sampler import ALTERNATIVES
 from engine.graphs.device import GraphDevice
 from engine.graphs.sampling import COLUMNS
+from engine.sampling.sampler import ALTERNATIVES
 
 OUT: Final = 3 + 2 * ALTERNATIVES
-"""Columns of a drawn row: see `engine.decode.sampler.describe`."""
+"""Columns of a drawn row: see `engine.sampling.sampler.describe`."""
 TURNS: Final = 2
 """Host buffers alternate, as one step may be on its way while the next is written down."""
 

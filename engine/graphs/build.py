@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from engine.cache.base import KVCache
-from engine.decode.settings import Switches
+from engine.core.kv_cache import KVCache
+from engine.core.settings import Switches
 from engine.graphs.attention import PaddedSdpa, PaddedTriton
 from engine.graphs.cuda import CudaDevice
 from engine.graphs.device import GraphDevice

@@ -11,17 +11,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.attention.base import Attention
-from engine.cache.base import KVCache
-from engine.decode.sampler import describe, likeliest
+from engine.core.attention import Attention
+from engine.core.batch import Batch
+from engine.core.kv_cache import KVCache
+from engine.core.timing import NoTimer, StepTimer
 from engine.graphs.buffers import Buffers
 from engine.graphs.device import GraphDevice
 from engine.graphs.memory import FixedKv, FixedMemory, Rows
 from engine.graphs.pace import TwinPace
 from engine.graphs.sampling import draw_columns
-from engine.measure.timers import NoTimer, StepTimer
-from engine.model.batch import Batch
 from engine.model.loader import LoadedModel
+from engine.sampling.sampler import describe, likeliest
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,10 @@ from typing import Any, Final, cast
 import torch
 from torch import Tensor
 
+from engine.core.timing import StepTimer
 from engine.graphs.device import CapturedCall, Moment
 from engine.measure.cuda_event import CudaEvent
-from engine.measure.timers import DeviceTimer, StepTimer
+from engine.measure.timers import DeviceTimer
 
 WARM_UPS: Final = 2
 """Runs before a capture: libraries choose their kernels, and Triton compiles its own, where that is still allowed."""

@@ -13,8 +13,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from engine.core.timing import StepTimer
 from engine.measure.host_timer import HostTimer
-from engine.measure.timers import StepTimer
 
 
 class CapturedCall(Protocol):

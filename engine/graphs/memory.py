@@ -8,8 +8,8 @@ from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
-from engine.cache.base import KVCache
-from engine.model.batch import Batch
+from engine.core.batch import Batch
+from engine.core.kv_cache import KVCache
 
 
 @runtime_checkable

@@ -1,4 +1,4 @@
-"""Drawing with parameters that lie on the device: the draws of `engine.decode.sampler`, without a question to it."""
+"""Drawing with parameters that lie on the device: the draws of `engine.sampling.sampler`, without a question to it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from engine.decode.sampler import draw, likeliest
-from engine.decode.settings import Sampling
+from engine.core.settings import Sampling
+from engine.sampling.sampler import draw, likeliest
 
 COLUMNS: Final = 6
 """temperature, min_p, top_k, top_p, greedy, uniform."""

@@ -1,4 +1,4 @@
-"""Decode and verify steps as captured calls: which shares fit, how they are launched, and how they land."""
+"""Decode and verify steps as captured calls: which chunks fit, how they are launched, and how they land."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from typing import Final
 
 import torch
 
-from engine.attention.base import Attention
-from engine.decode.decide import Drawn, decide, uniforms_of
-from engine.decode.sampler import choices
-from engine.decode.scheduler import Share
-from engine.decode.settings import Sampling, Switches
+from engine.core.attention import Attention
+from engine.core.batch import PADDING_REQUEST, Batch, Span
+from engine.core.scheduled_chunk import ScheduledChunk
+from engine.core.settings import Sampling, Switches
+from engine.core.timing import StepTimer
 from engine.graphs.buckets import bucket_of, fill, row_buckets
 from engine.graphs.buffers import Buffers, RowInput
 from engine.graphs.captured import CapturedStep, Parts, Variant
 from engine.graphs.device import GraphDevice
-from engine.graphs.flight import Flight, FlightTimes
+from engine.graphs.in_flight import InFlightStep, InFlightTimes
 from engine.graphs.memory import FixedMemory
 from engine.graphs.sampling import columns_of
 from engine.measure.nvtx import Ranges
-from engine.measure.timers import StepTimer
-from engine.model.batch import PADDING_REQUEST, Batch, Span
 from engine.model.loader import LoadedModel
+from engine.sampling.sample_and_verify import Drawn, sample_and_verify, uniforms_of
+from engine.sampling.sampler import choices
 
 GREEDY: Final = Sampling()
 TIMED: Final = frozenset({"phase", "layer"})
@@ -33,7 +33,7 @@ TIMED: Final = frozenset({"phase", "layer"})
 class GraphedSteps:
     """Runs steps of few new positions a request as captured calls over fixed memory.
 
-    A step fits where every share is one known token, perhaps with drafts, and ends in a draw. Everything else
+    A step fits where every chunk is one known token, perhaps with drafts, and ends in a draw. Everything else
     (prompts, recomputation, what an attention probe watches) runs operation by operation as before.
     """
 
@@ -61,48 +61,48 @@ class GraphedSteps:
 
     # --- what fits ----------------------------------------------------------------------------------------------------
 
-    def fits(self, shares: Sequence[Share]) -> bool:
-        """Whether these shares, padded by the scheduler, can run as one captured step."""
-        own = [share for share in shares if share.request is not None]
+    def fits(self, chunks: Sequence[ScheduledChunk]) -> bool:
+        """Whether these chunks, padded by the scheduler, can run as one captured step."""
+        own = [chunk for chunk in chunks if chunk.request is not None]
         return (
             bool(own)
-            and all(share.complete and share.end - share.first == 1 and share.length <= self._width for share in own)
-            and bucket_of(len({share.slot for share in shares}), self._sizes) is not None
+            and all(chunk.complete and chunk.end - chunk.first == 1 and chunk.length <= self._width for chunk in own)
+            and bucket_of(len({chunk.slot for chunk in chunks}), self._sizes) is not None
         )
 
-    def prepare(self, shares: Sequence[Share]) -> tuple[list[Share], Batch]:
-        """The shares with the padding of their bucket and room in the cache, and their batch, for accounts only.
+    def prepare(self, chunks: Sequence[ScheduledChunk]) -> tuple[list[ScheduledChunk], Batch]:
+        """The chunks with the padding of their bucket and room in the cache, and their batch, for accounts only.
 
         Raises OutOfKvMemory where there is no room.
         """
-        width = self._width if any(share.drafts for share in shares) else 1
-        rows = bucket_of(len({share.slot for share in shares}), self._sizes)
+        width = self._width if any(chunk.drafts for chunk in chunks) else 1
+        rows = bucket_of(len({chunk.slot for chunk in chunks}), self._sizes)
         assert rows is not None
-        filled = fill(shares, rows, width)
+        filled = fill(chunks, rows, width)
         spans: list[Span] = []
         row = 0
-        for share in filled:
-            first, owner = (0, PADDING_REQUEST) if share.request is None else (share.first, share.request.id)
-            spans.append(Span(owner, first, first + share.length, row))
-            row += share.length
+        for chunk in filled:
+            first, owner = (0, PADDING_REQUEST) if chunk.request is None else (chunk.first, chunk.request.id)
+            spans.append(Span(owner, first, first + chunk.length, row))
+            row += chunk.length
         positions = torch.empty(row, dtype=torch.int64)
         batch = Batch(positions, positions, tuple(spans), positions)
         self._memory.make_room(batch)
         return filled, batch
 
-    def commit(self, flight: Flight) -> None:
-        """Tell the cache which tokens a flight computes, once they are known."""
-        for share in flight.shares:
-            request = share.request
+    def commit(self, in_flight: InFlightStep) -> None:
+        """Tell the cache which tokens an in-flight step computes, once they are known."""
+        for chunk in in_flight.chunks:
+            request = chunk.request
             if request is not None and not request.finished:
-                self._memory.commit(request.id, (*request.tokens[share.first : share.end], *share.drafts))
+                self._memory.commit(request.id, (*request.tokens[chunk.first : chunk.end], *chunk.drafts))
 
     # --- launch and landing -------------------------------------------------------------------------------------------
 
-    def variant(self, shares: Sequence[Share], alternatives: int, detail: str) -> Variant:
-        """Which kind of captured step these shares need."""
-        drafts = any(share.drafts for share in shares)
-        sampled = any(not share.request.spec.sampling.greedy for share in shares if share.request is not None)
+    def variant(self, chunks: Sequence[ScheduledChunk], alternatives: int, detail: str) -> Variant:
+        """Which kind of captured step these chunks need."""
+        drafts = any(chunk.drafts for chunk in chunks)
+        sampled = any(not chunk.request.spec.sampling.greedy for chunk in chunks if chunk.request is not None)
         timed = detail if detail in TIMED else "off"
         few = 0 if drafts and sampled else min(alternatives, self._model.config.vocab)
         return Variant(self._width if drafts else 1, sampled, few, timed)
@@ -120,17 +120,16 @@ class GraphedSteps:
         return sum(step.calls for step in self._captured[variant].values())
 
     def launch(
-        self, shares: list[Share], batch: Batch, variant: Variant, after: Flight | None = None,
+        self, chunks: list[ScheduledChunk], batch: Batch, variant: Variant, after: InFlightStep | None = None,
         ranges: Ranges | None = None,
-    ) -> Flight:  # fmt: skip
-        """Launch a step of filled shares and wait for nothing.
+    ) -> InFlightStep:  # fmt: skip
+        """Launch a step of filled chunks and wait for nothing.
 
-        `after` is a flight that has not landed: what it draws is the input of the requests whose token is not known.
-        `ranges` gets a range around the replay.
+        `after` is an in-flight step: what it draws is the input of the requests whose token is not known. `ranges` gets a range around the replay.
         This kind of step has been captured before.
         """
         step = self._captured[variant][batch.token_ids.shape[0] // variant.width]
-        inputs, params, uniforms = self._inputs(shares, variant, after)
+        inputs, params, uniforms = self._inputs(chunks, variant, after)
         columns = columns_of(params, uniforms) if variant.sampled and variant.draws else None
         started, finished, landed = self._moments[next(self._launches) % 2]
         self._parts.buffers.load(inputs, variant.width, columns)
@@ -143,83 +142,85 @@ class GraphedSteps:
         finished.record()
         drawn = self._parts.buffers.fetch() if variant.draws else None
         landed.record()
-        rows = {share.request.id: row for row, share in enumerate(by_row(shares)) if share.request is not None}
+        rows = {chunk.request.id: row for row, chunk in enumerate(by_row(chunks)) if chunk.request is not None}
         logits = None if variant.draws else self._parts.logits[: step.rows * variant.width]
-        return Flight(
-            shares, batch, rows, step, "twin" if timed else "graph", step.kernel,
+        return InFlightStep(
+            chunks, batch, rows, step, "twin" if timed else "graph", step.kernel,
             started, finished, landed, drawn, logits,
         )  # fmt: skip
 
-    def land(self, flight: Flight, alternatives: int, timer: StepTimer) -> tuple[list[Drawn], FlightTimes]:
-        """Wait for a flight, and say what it drew for each request that still wants it, and what it took."""
-        wanted = [share for share in flight.shares if share.request is not None and not share.request.finished]
-        late = flight.landed.past()
-        if flight.drawn is None:
-            drawn = self._decide(flight, wanted, alternatives, timer)
+    def land(self, in_flight: InFlightStep, alternatives: int, timer: StepTimer) -> tuple[list[Drawn], InFlightTimes]:
+        """Wait for an in-flight step, and say what it drew for each request that still wants it, and what it took."""
+        wanted = [chunk for chunk in in_flight.chunks if chunk.request is not None and not chunk.request.finished]
+        late = in_flight.landed.past()
+        if in_flight.drawn is None:
+            drawn = self._decide(in_flight, wanted, alternatives, timer)
         else:
-            flight.landed.wait()
-            variant = flight.step.variant
-            read = choices(flight.drawn[: flight.step.rows * variant.width, : variant.columns])
+            in_flight.landed.wait()
+            variant = in_flight.step.variant
+            read = choices(in_flight.drawn[: in_flight.step.rows * variant.width, : variant.columns])
             drawn = []
-            for share in wanted:
-                assert share.request is not None
-                first = flight.rows[share.request.id] * variant.width
-                own = read[first : first + share.length]
+            for chunk in wanted:
+                assert chunk.request is not None
+                first = in_flight.rows[chunk.request.id] * variant.width
+                own = read[first : first + chunk.length]
                 # Greedy drafts pass as long as they are what the target drew; a step without drafts has none to test.
                 passed = next(
-                    (i for i, draft in enumerate(share.drafts) if draft != own[i].token_id), len(share.drafts)
+                    (i for i, draft in enumerate(chunk.drafts) if draft != own[i].token_id), len(chunk.drafts)
                 )
-                drawn.append(Drawn(share.request, len(share.drafts), passed, own[: passed + 1]))
-        flight.landed.wait()
-        since_ns, timed = perf_counter_ns(), flight.launch == "twin"
-        busy_ns = flight.finished.ns_since(flight.started)
-        extra_ns = flight.step.extra_ns(busy_ns, timed)
-        phases = flight.step.phases_us(busy_ns, timed)
-        return drawn, FlightTimes(
+                drawn.append(Drawn(chunk.request, len(chunk.drafts), passed, own[: passed + 1]))
+        in_flight.landed.wait()
+        since_ns, timed = perf_counter_ns(), in_flight.launch == "twin"
+        busy_ns = in_flight.finished.ns_since(in_flight.started)
+        extra_ns = in_flight.step.extra_ns(busy_ns, timed)
+        phases = in_flight.step.phases_us(busy_ns, timed)
+        return drawn, InFlightTimes(
             phases, busy_ns, timer, apart=self.device.overlaps, extra_ns=extra_ns,
             reading_ns=perf_counter_ns() - since_ns, late=late,
         )  # fmt: skip
 
-    def _decide(self, flight: Flight, shares: list[Share], alternatives: int, timer: StepTimer) -> list[Drawn]:
+    def _decide(
+        self, in_flight: InFlightStep, chunks: list[ScheduledChunk], alternatives: int, timer: StepTimer
+    ) -> list[Drawn]:
         """Test drafts against the logits of a verify step, by the same code as without graphs."""
-        assert flight.logits is not None
-        width = flight.step.variant.width
+        assert in_flight.logits is not None
+        width = in_flight.step.variant.width
         rows: list[int] = []
-        for share in shares:
-            assert share.request is not None
-            first = flight.rows[share.request.id] * width
-            rows += range(first, first + share.length)
-        return decide(flight.logits[rows], shares, alternatives, timer) if shares else []
+        for chunk in chunks:
+            assert chunk.request is not None
+            first = in_flight.rows[chunk.request.id] * width
+            rows += range(first, first + chunk.length)
+        return sample_and_verify(in_flight.logits[rows], chunks, alternatives, timer) if chunks else []
 
     def _inputs(
-        self, shares: list[Share], variant: Variant, after: Flight | None
+        self, chunks: list[ScheduledChunk], variant: Variant, after: InFlightStep | None
     ) -> tuple[list[RowInput], list[Sampling], list[float]]:
         inputs: list[RowInput] = []
         params: list[Sampling] = []
         uniforms: list[float] = []
-        for share in by_row(shares):
-            request = share.request
+        for chunk in by_row(chunks):
+            request = chunk.request
             if request is None:
                 inputs.append(RowInput((), -1, 0, 0, ()))
                 params.append(GREEDY)
                 uniforms.append(0.0)
                 continue
-            known = request.tokens[share.first : share.end]
+            known = request.tokens[chunk.first : chunk.end]
             source = -1
             if not known:
                 assert after is not None
                 source = after.rows[request.id]
             table = self._memory.table(request.id)
-            inputs.append(RowInput((*known, *share.drafts), source, share.first, share.length, table))
+            inputs.append(RowInput((*known, *chunk.drafts), source, chunk.first, chunk.length, table))
             params.append(request.spec.sampling)
             uniforms += uniforms_of(request, 1) if variant.sampled and variant.draws else [0.0]
         return inputs, params, uniforms
 
 
-def by_row(shares: Sequence[Share]) -> list[Share]:
-    """One share a row, in order: its request's, or padding where it has none."""
-    rows: dict[int, Share] = {}
-    for share in shares:
-        if share.request is not None or share.slot not in rows:
-            rows[share.slot] = share
+def by_row(chunks: Sequence[ScheduledChunk]) -> list[ScheduledChunk]:
+    """One chunk a row, in order: its request's, or padding where it has none."""
+    rows: dict[int, ScheduledChunk] = {}
+    for chunk in chunks:
+        if chunk.request is not None or chunk.slot not in rows:
+            rows[chunk.slot] = chunk
     return list(rows.values())

@@ -16,7 +16,7 @@ from multiprocessing.connection import Connection
 from typing import Final
 
 from engine.host.ending import end_with_any_thread, fail
-from engine.host.spawning import die_with, open_connection
+from engine.spawning import die_with, open_connection
 
 SEND_EVERY_S: Final = 0.015
 FLUSH_S: Final = 1.0

@@ -17,10 +17,10 @@ from typing import IO, Final, Self
 from engine.errors import EngineStoppedError
 from engine.host import protocol
 from engine.host.ending import FAILED
-from engine.host.spawning import spawn
 from engine.host.threads import wait_briefly
 from engine.plain_text import plain
 from engine.session import schema
+from engine.spawning import spawn
 
 STDERR_TAIL_BYTES: Final = 8192
 LAST_WORDS: Final = 500

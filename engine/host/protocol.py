@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from engine.decode.settings import LoadSpec, Observation, RunSpec
+from engine.core.settings import LoadSpec, Observation, RunSpec
 from engine.errors import InputError
 
 

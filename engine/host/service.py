@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 import torch
 
-from engine.cache.base import OutOfKvMemory
+from engine.core.kv_cache import OutOfKvMemory
 from engine.decode.capabilities import unavailable_switches
 from engine.decode.draft_model import load_draft
 from engine.decode.engine import Engine

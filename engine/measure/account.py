@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.cache.base import KVCache
+from engine.core.batch import Batch
+from engine.core.kv_cache import KVCache
+from engine.core.positions import count_positions
+from engine.core.timing import StepTimes
 from engine.measure.cost import CostModel
-from engine.measure.positions import count_positions
-from engine.measure.timers import StepTimes
-from engine.model.batch import Batch
 from engine.session.schema import Launch, Step, StepKind, Work
 
 

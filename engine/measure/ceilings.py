@@ -14,10 +14,9 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from time import perf_counter, time
+from time import time
 from typing import Final
 
 import msgspec
@@ -26,13 +25,11 @@ import torch
 from platformdirs import user_cache_dir
 from torch import Tensor
 
+from engine.core.best_time import REPEATS, SECONDS, best_s
 from engine.measure.caches import cache_levels
 from engine.measure.load import Conditions, LoadMeter, is_quiet
 from engine.measure.readers import WIDTH, readers
 
-REPEATS: Final = 30
-SECONDS: Final = 0.3
-"""About how long reading the caches, reading memory, and multiplying may take each."""
 PATIENT_S: Final = 3.0
 """How long memory is read where somebody asked for it, or nobody waits: where machines share one memory (two virtual
 ones on a host), what others do to it comes and goes within seconds, and no counter tells. The best of 0.3 s was 29 to
@@ -254,21 +251,6 @@ def release(device: torch.device) -> None:
     """Give back to a GPU what its allocator would keep of arrays that are gone: it is no part of what is profiled."""
     if device.type == "cuda":
         torch.cuda.empty_cache()
-
-
-def best_s(
-    run: Callable[[], object], device: torch.device, seconds: float = SECONDS, least: int = 1,
-    most: int | None = REPEATS,
-) -> float:  # fmt: skip
-    """The shortest of at most `most` runs, in seconds; stops early where one takes long, not before `least` runs."""
-    times: list[float] = []
-    while len(times) < least or ((most is None or len(times) <= most) and sum(times) < seconds):
-        start = perf_counter()
-        run()
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-        times.append(perf_counter() - start)
-    return min(times)
 
 
 def _read(file: Path) -> dict[str, Ceilings]:

@@ -19,13 +19,13 @@ from typing import Any, Final
 
 import torch
 
-from engine.host.spawning import die_with
 from engine.measure.ceilings import BYTES, Ceilings, measure
 from engine.measure.cpu_cases import cpu_cases
 from engine.measure.cuda_event import CudaEvent
 from engine.measure.kernel_case import Case, Run
 from engine.measure.triton_cases import CPU, GPU, cases
 from engine.model.device import choose_device, device_name, make_current
+from engine.spawning import die_with
 from kernels.cpu import library
 
 FLUSH_BYTES: Final = {"cuda": 256 * 2**20, "cpu": 64 * 2**20}

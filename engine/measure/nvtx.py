@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.measure.timers import StepTimer
+from engine.core.timing import StepTimer
 
 
 class Ranges(Protocol):

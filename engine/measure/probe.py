@@ -8,10 +8,10 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from engine.attention.base import Attention, RowSource
-from engine.cache.base import KVCache
-from engine.decode.settings import Probe, check_range
-from engine.model.batch import PADDING_REQUEST, Batch
+from engine.core.attention import Attention, RowSource
+from engine.core.batch import PADDING_REQUEST, Batch
+from engine.core.kv_cache import KVCache
+from engine.core.settings import Probe, check_range
 from engine.model.config import ModelConfig
 from engine.session.schema import AttentionRow
 

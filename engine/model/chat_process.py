@@ -15,7 +15,6 @@ import msgspec
 import psutil
 
 from engine.errors import InputError
-from engine.host.spawning import spawn
 from engine.model.chat_limits import (
     MOST_CPU_S,
     MOST_MEMORY_BYTES,
@@ -25,6 +24,7 @@ from engine.model.chat_limits import (
     Conversation,
     Rendered,
 )
+from engine.spawning import spawn
 
 LOOK_EVERY_S: Final = 0.05
 """How often it is looked at what a template takes."""

@@ -23,9 +23,9 @@ from jinja2.ext import Extension, loopcontrols
 from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from engine.host.spawning import die_with, open_connection
 from engine.model.chat_limits import MOST_MEMORY_BYTES, MOST_TEXT_BYTES, ORPHAN_S, Conversation, Rendered
 from engine.plain_text import plain
+from engine.spawning import die_with, open_connection
 
 
 def main() -> None:

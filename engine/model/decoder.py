@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from engine.attention.base import Attention, AttentionProbe
-from engine.cache.base import KVCache, SlottedCache
-from engine.measure.timers import PhaseTimer
-from engine.model.batch import Batch
+from engine.core.attention import Attention, AttentionProbe
+from engine.core.batch import Batch
+from engine.core.kv_cache import KVCache, SlottedCache
+from engine.core.timing import PhaseTimer
 from engine.model.config import Activation, ModelConfig
 from engine.model.families import Affine, Family, LayerWeights, Read
 from engine.model.linear import Linear, make_linear

@@ -14,7 +14,7 @@ from typing import IO, Any, Final
 
 from engine import regular_file
 from engine.errors import CheckpointError
-from engine.model.folder import is_pointer, pointer_sentence
+from engine.lfs_pointer import is_pointer, pointer_sentence
 from engine.plain_text import path_text, plain, utf8
 
 MIB: Final = 2**20

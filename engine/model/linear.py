@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from engine.measure.ceilings import best_s
+from engine.core.best_time import best_s
 from kernels.cpu import tiled_linear
 from kernels.cpu.streamed_linear import Multiply, streamed, unavailable
 

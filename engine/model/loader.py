@@ -12,7 +12,7 @@ from typing import Final
 
 import torch
 
-from engine.decode.settings import Dtype, LoadSpec
+from engine.core.settings import Dtype, LoadSpec
 from engine.errors import CheckpointError, DecodeScopeError, UnavailableError
 from engine.model.checkpoint import open_checkpoint
 from engine.model.config import ModelConfig

@@ -16,8 +16,8 @@ from typing import Final
 import msgspec
 
 from engine.errors import CheckpointError
+from engine.lfs_pointer import is_pointer, pointer_sentence
 from engine.model.files import JSON_VALUES, check_values, open_regular, unreadable
-from engine.model.folder import is_pointer, pointer_sentence
 from engine.plain_text import path_text, quoted
 
 PREFIX_BYTES: Final = 8

@@ -13,8 +13,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from engine.session import schema
-from engine.session.pauses import BETWEEN_RUNS, PAUSE, RESUME
-from engine.session.schema import AnyEvent
+from engine.session.schema import BETWEEN_RUNS, PAUSE, RESUME, AnyEvent
 
 KIND: Final = "measure"
 """The kind of the marks that say which run begins."""

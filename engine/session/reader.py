@@ -17,7 +17,7 @@ import numpy as np
 
 from engine import leftovers
 from engine.errors import SessionFileError
-from engine.model.folder import is_pointer, pointer_sentence
+from engine.lfs_pointer import is_pointer, pointer_sentence
 from engine.plain_text import path_text, plain
 from engine.regular_file import check_regular, open_regular
 from engine.session.connecting import COMPANIONS, check_tables, connect, honest_bytes

@@ -36,6 +36,12 @@ FinishReason = Literal["length", "eos", "stop", "cancelled"]
 BlockEventKind = Literal["allocate", "share", "free", "evict"]
 
 
+PAUSE: Final = "pause"
+RESUME: Final = "resume"
+BETWEEN_RUNS: Final = "between runs"
+"""The label of a pause that nobody asked for: one run of a suite is over, and the next has not begun."""
+
+
 class Event(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """Anything the engine says."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from engine.session.pauses import NEVER_NS
 from engine.session.schema import AttentionRow, DeviceSample, KvBlock, Speculation, Step, Token, Work
 
 APPLICATION_ID: Final = 0x44534350
@@ -12,6 +11,9 @@ APPLICATION_ID: Final = 0x44534350
 VERSION: Final = 1
 MIGRATIONS: Final[dict[int, tuple[str, ...]]] = {}
 """From a version to the next: the statements that bring a copy of a file up to date."""
+
+NEVER_NS: Final = 2**63 - 1
+"""Where a pause ends that nothing ended."""
 
 PACKED_TABLES: Final = ("steps", "tokens", "work", "speculation", "kv_blocks", "device_samples")
 """The tables whose rows are kept in packs too."""

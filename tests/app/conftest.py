@@ -14,11 +14,11 @@ from PySide6.QtCore import QObject, QSettings, QTimer
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from app.feed import Feed
-from app.gui import _open_writer, _start_engine, make_window
-from app.preferences import Preferences
-from app.recordings import Recordings
-from app.window import MainWindow
+from app.core.preferences import Preferences
+from app.window.feed import Feed
+from app.window.gui import _open_writer, _start_engine, make_window
+from app.window.main_window import MainWindow
+from app.window.recordings import Recordings
 from engine.errors import EngineStoppedError
 from engine.host import protocol
 from engine.session import schema

@@ -19,8 +19,8 @@ from PySide6.QtGui import QFontDatabase, QImage
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
+from app.look.theme import Scheme, apply, theme
 from app.panels.base import Panel
-from app.theme import Scheme, apply, theme
 
 FOLDER: Final = Path(__file__).parent / "looks"
 FONT, FIXED_FONT = "DejaVu Sans", "DejaVu Sans Mono"

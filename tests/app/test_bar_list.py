@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtGui import QFontMetrics
 from pytestqt.qtbot import QtBot
 
-from app.theme import CAPTION_SCALE, GRID, ui_font
+from app.look.theme import CAPTION_SCALE, GRID, ui_font
 from app.widgets.bar_list import LEAST_BAR, Bar, BarList
 
 NAME = "reused from the cache"

@@ -7,24 +7,24 @@ from pathlib import Path
 
 from pytestqt.qtbot import QtBot
 
+from app.cli.report import make_report
 from app.cli.table import summary_text
+from app.core.selection import Selection
+from app.look.units import MOST_OF_NAME, MOST_OF_TOKEN, MOST_SHOWN, cut, name_of, visible_token
+from app.models.head_maps import MOST_HEADS, HeadMaps
 from app.panels.attention import AttentionPanel
 from app.panels.base import PanelContext
 from app.panels.batch import BatchPanel
-from app.panels.models.head_maps import MOST_HEADS, HeadMaps
 from app.panels.utilisation import MOST_DEVICES, UtilisationPanel
-from app.report import make_report
-from app.selection import Selection
-from app.units import MOST_OF_NAME, MOST_OF_TOKEN, MOST_SHOWN, cut, name_of, visible_token
 from app.widgets.elided_label import ElidedLabel
 from app.widgets.generated_text import MOST_OF_PIECE, MOST_OF_PROMPT, GeneratedText
 from app.widgets.plain import MOST_OF_TIP, MOST_TIP_LINES, PlainLabel, plain
 from app.widgets.themed_label import ThemedLabel
+from engine.figures.device_series import DeviceSeries
+from engine.figures.metrics import summarise
+from engine.figures.slots import slot_figures
 from engine.session import schema
-from engine.session.device_series import DeviceSeries
 from engine.session.file import open_session
-from engine.session.metrics import summarise
-from engine.session.slots import slot_figures
 from tests.app.panels.acting import RecordingControl
 from tests.app.reading import inside
 from tests.engine.session.hostile import write_hostile, write_many

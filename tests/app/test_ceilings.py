@@ -9,12 +9,12 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from app.cli.table import figures
-from app.window import MainWindow
+from app.window.main_window import MainWindow
 from engine.errors import SessionFileError
+from engine.figures.metrics import summarise
 from engine.host import protocol
 from engine.session.facts import set_facts
 from engine.session.file import open_session
-from engine.session.metrics import summarise
 from tests.app.conftest import Engines
 from tests.app.test_window import run_to_the_end
 from tests.engine.session.synthetic import synthetic_session

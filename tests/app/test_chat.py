@@ -7,9 +7,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from app.cli.requests_file import read_requests
-from app.window import MainWindow
-from engine.decode.settings import Sampling
+from app.window.main_window import MainWindow
+from engine.client.requests_file import read_requests
+from engine.core.settings import Sampling
 from engine.errors import InputError
 from tests.app.conftest import READY
 

@@ -14,14 +14,14 @@ import pytest
 from PySide6.QtWidgets import QMessageBox, QPushButton, QToolButton
 from pytestqt.qtbot import QtBot
 
-from app import feed as feed_module
+from app.core.jobs import READERS_WITHIN_S
 from app.dialogs import waiting
-from app.feed import Feed
-from app.gui import _open_writer
-from app.jobs import READERS_WITHIN_S
-from app.recordings import Recordings
-from app.window import MainWindow
-from engine.decode.settings import LoadSpec
+from app.window import feed as feed_module
+from app.window.feed import Feed
+from app.window.gui import _open_writer
+from app.window.main_window import MainWindow
+from app.window.recordings import Recordings
+from engine.core.settings import LoadSpec
 from engine.host.process import EngineProcess
 from engine.session import file as session_file
 from engine.session.file import SessionFile, open_session

@@ -12,8 +12,8 @@ from PySide6.QtGui import QDropEvent
 from PySide6.QtWidgets import QMessageBox
 from pytestqt.qtbot import QtBot
 
-from app.unforeseen import told
-from app.window import MainWindow
+from app.start.unforeseen import told
+from app.window.main_window import MainWindow
 from tests.app.test_window import a_recording, error_text
 
 READ_ON_DEMAND = ("attention", "inspector")

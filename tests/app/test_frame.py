@@ -9,11 +9,11 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QMainWindow
 from pytestqt.qtbot import QtBot
 
+from app.core.selection import Selected, Selection
 from app.panels.base import PanelContext
 from app.panels.frame import LEAST_BODY, PanelDock
 from app.panels.kv_memory import KvMemoryPanel
 from app.panels.registry import PANELS, entry
-from app.selection import Selected, Selection
 from engine.session.store import Session
 from tests.app.panels.acting import RecordingControl
 from tests.engine.session.synthetic import synthetic_session

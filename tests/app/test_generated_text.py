@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pytestqt.qtbot import QtBot
 
-from app.selection import Selection
+from app.core.selection import Selection
 from app.widgets.generated_text import GeneratedText
 from tests.engine.session.synthetic import synthetic_session
 

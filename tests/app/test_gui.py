@@ -9,8 +9,8 @@ from PySide6.QtGui import QImage
 from PySide6.QtSvg import QSvgRenderer
 from pytestqt.qtbot import QtBot
 
-from app.gui import render
 from app.panels.registry import PANELS
+from app.window.gui import render
 from engine.errors import InputError, SessionFileError
 from engine.session.writer import SessionWriter
 from tests.engine.session.synthetic import synthetic_events

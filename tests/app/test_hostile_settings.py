@@ -13,10 +13,10 @@ import pytest
 from PySide6.QtCore import QByteArray, QSettings
 from pytestqt.qtbot import QtBot
 
-from app.feed import Feed
-from app.gui import _open_writer, make_window
-from app.preferences import RECENT, Preferences
-from app.recordings import Recordings
+from app.core.preferences import RECENT, Preferences
+from app.window.feed import Feed
+from app.window.gui import _open_writer, make_window
+from app.window.recordings import Recordings
 from tests.app.cli.conftest import ROOT
 from tests.app.conftest import Engines
 from tests.app.test_window import a_recording

@@ -16,9 +16,9 @@ from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QApplication, QLabel
 from pytestqt.qtbot import QtBot
 
+from app.look.units import TURNING
 from app.panels.registry import PANELS
-from app.units import TURNING
-from app.window import MainWindow
+from app.window.main_window import MainWindow
 from tests.app.reading import Held, everything, hover, inside, tips
 from tests.engine.session.hostile import write_hostile
 

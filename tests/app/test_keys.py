@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
 from app.panels.attention import AttentionPanel
-from app.window import MainWindow
+from app.window.main_window import MainWindow
 from tests.engine.session.synthetic import synthetic_session
 
 

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
 
-from app.feed import Feed
-from app.recordings import Recordings
-from app.window import MainWindow
+from app.window.feed import Feed
+from app.window.main_window import MainWindow
+from app.window.recordings import Recordings
 from engine.session.file import open_session
 from tests.app.conftest import WindowMaker
 from tests.app.test_window import error_text, press

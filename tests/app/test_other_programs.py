@@ -15,10 +15,10 @@ from perfetto.protos.perfetto.trace import perfetto_trace_pb2 as pb
 from PySide6.QtWidgets import QLabel, QWidget
 from pytestqt.qtbot import QtBot
 
-from app.documents import csv_text
+from app.look.pictures import svg_bytes
+from app.look.units import visible_token
 from app.main import main
-from app.pictures import svg_bytes
-from app.units import visible_token
+from app.window.documents import csv_text
 from engine.export.readable import cells, xml_text
 from engine.session import schema
 from engine.session.writer import SessionWriter

@@ -8,10 +8,10 @@ from PySide6.QtGui import QAction, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
-from app import places
+from app.core import places
+from app.core.places import action_of, key_by_place
 from app.panels.timeline_canvas import TimelineCanvas
-from app.places import action_of, key_by_place
-from app.window import MainWindow
+from app.window.main_window import MainWindow
 from tests.engine.session.synthetic import synthetic_session
 
 K = Qt.Key

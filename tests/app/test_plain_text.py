@@ -15,7 +15,7 @@ from pytestqt.qtbot import QtBot
 from app.dialogs.palette import CommandPalette
 from app.dialogs.shortcuts import all_actions
 from app.widgets.plain import PlainLabel, menu_text, plain, title_text, without_keys
-from app.window import MainWindow
+from app.window.main_window import MainWindow
 from tests.app.test_window import a_recording
 
 APP = Path(__file__).parents[2] / "app"

@@ -11,7 +11,7 @@ from PySide6.QtCore import QMimeData
 from pytestqt.qtbot import QtBot
 
 from app.widgets.prompt_edit import MOST_CHARACTERS, PromptEdit
-from app.window import MainWindow
+from app.window.main_window import MainWindow
 from tests.app.test_window import error_text, press
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from app.qt_environment import check_platform, drop_what_cannot_be, platform_plugins
+from app.start.qt_environment import check_platform, drop_what_cannot_be, platform_plugins
 from engine.errors import InputError
 from tests.engine.session.hostile import write_many
 

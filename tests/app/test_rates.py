@@ -16,14 +16,14 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from app.cli.progress import Progress
+from app.cli.report import make_report
+from app.core.selection import Selection
+from app.look.units import rate
 from app.main import main
 from app.panels.latency import LatencyPanel
 from app.panels.summary import INFERENCE, SummaryPanel
-from app.report import make_report
-from app.selection import Selection
-from app.status_bar import StatusBar
-from app.step_strip import StepStrip
-from app.units import rate
+from app.window.status_bar import StatusBar
+from app.window.step_strip import StepStrip
 from engine.session.file import SessionFile, open_session
 from engine.session.store import Session
 from tests.app.figures.recorded import hold

@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QAbstractButton, QScrollArea, QTableWidget, QWidge
 from pytestqt.qtbot import QtBot
 
 from app.panels.base import Panel
-from app.window import MainWindow
+from app.window.main_window import MainWindow
 from tests.app.panels.test_reach import controls
 from tests.engine.session.synthetic import synthetic_session
 

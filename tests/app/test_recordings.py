@@ -13,13 +13,13 @@ import pytest
 from PySide6.QtWidgets import QMessageBox, QPushButton
 from pytestqt.qtbot import QtBot
 
-from app.feed import Feed
-from app.gui import _open_writer
-from app.preferences import KEEP_ALL, Preferences
-from app.recordings import Recordings
-from app.recordings_control import MANY, OFFERED
-from app.shown_files import ShownFiles
-from app.window import MainWindow
+from app.core.preferences import KEEP_ALL, Preferences
+from app.window.feed import Feed
+from app.window.gui import _open_writer
+from app.window.main_window import MainWindow
+from app.window.recordings import Recordings
+from app.window.recordings_control import MANY, OFFERED
+from app.window.shown_files import ShownFiles
 from engine.errors import SessionFileError
 from engine.session.file import open_session
 from tests.app.conftest import Engines, WindowMaker
@@ -300,7 +300,7 @@ def test_what_a_window_showed_that_was_killed_is_forgotten(tmp_path: Path) -> No
     folder = tmp_path / "recordings"
     one = ShownFiles(folder)
     killed = (
-        "import os, pathlib, sys; from app.shown_files import ShownFiles; folder = pathlib.Path(sys.argv[1]); "
+        "import os, pathlib, sys; from app.window.shown_files import ShownFiles; folder = pathlib.Path(sys.argv[1]); "
         "one = ShownFiles(folder); one.show([folder / 'a.dscope']); os._exit(0)"
     )
     subprocess.run([sys.executable, "-c", killed, str(folder)], check=True, cwd=Path(__file__).parents[2])

@@ -6,7 +6,7 @@ from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 from app.widgets.sampling_controls import SamplingControls
-from engine.decode.settings import Sampling
+from engine.core.settings import Sampling
 
 
 def test_a_suggestion_is_offered_and_taken_by_hand(qtbot: QtBot) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from pytestqt.qtbot import QtBot
 
-from app.recordings import Recordings
-from app.window import MainWindow
+from app.window.main_window import MainWindow
+from app.window.recordings import Recordings
 from engine.errors import SessionFileError
 from engine.session import file as session_file
 from engine.session.file import open_session, save_as
@@ -146,7 +146,7 @@ def test_a_dialog_that_is_answered_after_another_session_came_saves_the_one_it_w
         run_to_the_end(qtbot, window)  # a run that waited for its model begins while the dialog is open
         return str(tmp_path / "x.dscope"), ""
 
-    monkeypatch.setattr("app.documents.QFileDialog.getSaveFileName", answer)
+    monkeypatch.setattr("app.window.documents.QFileDialog.getSaveFileName", answer)
     with qtbot.waitSignal(window.documents.saved):
         window.documents.ask_save()
     assert steps_of(tmp_path / "x.dscope") == OF_A_FILE

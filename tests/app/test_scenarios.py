@@ -9,11 +9,11 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QTabBar
 from pytestqt.qtbot import QtBot
 
-from app.cli.requests_file import read_requests
-from app.layout import SCENARIO_SHARE
-from app.scenarios import FOLDER, Scenario, load_scenario, load_scenarios
-from app.window import MainWindow
-from engine.decode.settings import Probe, RunSpec, Sampling, SwitchChange
+from app.core.layout import SCENARIO_SHARE
+from app.window.main_window import MainWindow
+from app.window.scenarios import FOLDER, Scenario, load_scenario, load_scenarios
+from engine.client.requests_file import read_requests
+from engine.core.settings import Probe, RunSpec, Sampling, SwitchChange
 from engine.errors import InputError
 from engine.host import protocol
 from tests.app.conftest import Engines

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from app.selection import GESTURE_S, Look, Selection
+from app.core.selection import GESTURE_S, Look, Selection
 from engine.session.store import Session
 from tests.engine.session.synthetic import synthetic_session
 

@@ -10,15 +10,15 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QLineEdit, QPushButton
 from pytestqt.qtbot import QtBot
 
-from app.layout import LARGE, MEDIUM, SMALL, rows_for
-from app.local_models import cached_models
-from app.navigation import needs_key, walk_requests, walk_steps
+from app.core.layout import LARGE, MEDIUM, SMALL, rows_for
+from app.core.local_models import cached_models
+from app.core.preferences import RECENT, Preferences
+from app.core.selection import Selection
 from app.panels.registry import PANELS, entry
-from app.preferences import RECENT, Preferences
-from app.recordings import RecordedDetail
-from app.refresher import FASTEST_S, SHARE, SLOWEST_S, Piece, Refresher, pace_s
-from app.selection import Selection
-from app.status_bar import StatusBar
+from app.window.navigation import needs_key, walk_requests, walk_steps
+from app.window.recordings import RecordedDetail
+from app.window.refresher import FASTEST_S, SHARE, SLOWEST_S, Piece, Refresher, pace_s
+from app.window.status_bar import StatusBar
 from engine.errors import InputError
 from engine.session import schema
 from engine.session.store import Session

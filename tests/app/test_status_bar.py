@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pytestqt.qtbot import QtBot
 
-from app.status_bar import StatusBar
-from app.units import DERIVED, NOT_APPLICABLE, percent, rate
-from app.window import MainWindow
-from engine.session.metrics import summarise
+from app.look.units import DERIVED, NOT_APPLICABLE, percent, rate
+from app.window.main_window import MainWindow
+from app.window.status_bar import StatusBar
+from engine.figures.metrics import summarise
 from engine.session.schema import Overhead
 from tests.app.test_window import run_to_the_end
 from tests.engine.session.synthetic import synthetic_session

@@ -11,16 +11,16 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor
 from pytestqt.qtbot import QtBot
 
-from app.selection import Selection
-from app.step_strip import StepStrip, switch_marks
-from app.strip_pauses import pause_texts
-from app.theme import theme
-from app.units import rate, seconds
+from app.core.selection import Selection
+from app.look.theme import theme
+from app.look.units import rate, seconds
 from app.widgets.step_columns import StepLatencies, bars_image
+from app.window.step_strip import StepStrip, switch_marks
+from app.window.strip_pauses import pause_texts
 from engine.session import schema
 from engine.session.store import Session
+from tests.engine.figures.test_pauses import held
 from tests.engine.session.synthetic import synthetic_session
-from tests.engine.session.test_pauses import held
 
 
 @pytest.fixture(scope="module")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pytestqt.qtbot import QtBot
 
-from app.recordings import Recordings
-from app.suite import END, Suite
-from app.window import MainWindow
-from engine.decode.improvements import trials
+from app.window.main_window import MainWindow
+from app.window.recordings import Recordings
+from engine.client.suite import END, Suite
+from engine.figures.before_after import before_after, recorded_trials
+from engine.figures.improvements import trials
 from engine.host import protocol
-from engine.session.before_after import before_after, recorded_trials
 from engine.session.file import open_session
 from tests.app.conftest import Engines
 

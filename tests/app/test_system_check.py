@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from app import main, system_check
+from app import main
+from app.start import system_check
 
 
 def absent(*names: str):  # type: ignore[no-untyped-def]

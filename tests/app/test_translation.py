@@ -13,7 +13,7 @@ import pytest
 from PySide6.QtCore import QTranslator
 from PySide6.QtWidgets import QApplication
 
-from app.translation import FOLDER
+from app.core.translation import FOLDER
 
 ROOT = Path(__file__).parents[2]
 TS = FOLDER / "decodescope_zh_CN.ts"

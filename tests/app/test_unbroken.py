@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.units import DERIVED, MEASURED, PREDICTED, seconds
+from app.look.units import DERIVED, MEASURED, PREDICTED, seconds
 from app.widgets.unbroken import unbroken
 
 

@@ -9,12 +9,12 @@ import pytest
 from PySide6.QtWidgets import QMessageBox
 from pytestqt.qtbot import QtBot
 
-from app.feed import Feed
-from app.gui import _open_writer
-from app.recordings import Recordings
-from app.unforeseen import told
-from app.window import MainWindow
-from engine.decode.settings import LoadSpec
+from app.start.unforeseen import told
+from app.window.feed import Feed
+from app.window.gui import _open_writer
+from app.window.main_window import MainWindow
+from app.window.recordings import Recordings
+from engine.core.settings import LoadSpec
 from engine.session import schema
 from engine.session.file import open_session
 from engine.session.store import Session

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from app import units
+from app.look import units
 
 T = units.THIN_SPACE
 

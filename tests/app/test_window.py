@@ -11,13 +11,13 @@ from PySide6.QtGui import QDropEvent, QGuiApplication
 from PySide6.QtWidgets import QDialog, QLineEdit, QMessageBox, QPushButton
 from pytestqt.qtbot import QtBot
 
-from app import theme
-from app.feed import Feed
-from app.gui import _open_writer
-from app.preferences import Preferences
-from app.recordings import Recordings
-from app.window import MainWindow
-from engine.decode.settings import Probe
+from app.core.preferences import Preferences
+from app.look import theme
+from app.window.feed import Feed
+from app.window.gui import _open_writer
+from app.window.main_window import MainWindow
+from app.window.recordings import Recordings
+from engine.core.settings import Probe
 from engine.host import protocol
 from engine.session.file import open_session
 from engine.session.writer import SessionWriter

@@ -11,8 +11,8 @@ from typing import Any
 
 import torch
 
+from engine.core.settings import LoadSpec, RequestSpec, RunSpec, Switches
 from engine.decode.engine import Engine
-from engine.decode.settings import LoadSpec, RequestSpec, RunSpec, Switches
 from engine.model.loader import LoadedModel, load_model
 from engine.session.schema import AnyEvent, Token
 from tests.benchmarks.shapes import half_billion

@@ -23,7 +23,7 @@ def run() -> list[dict[str, Any]]:
     from PySide6.QtWidgets import QApplication
 
     from app.panels.kv_memory_blocks import BlockPage
-    from tests.engine.session.test_kv_blocks import long_session
+    from tests.engine.figures.test_kv_blocks import long_session
 
     app = QApplication.instance() or QApplication([])
     rows: list[dict[str, Any]] = []
@@ -58,8 +58,8 @@ def run() -> list[dict[str, Any]]:
 
 def _heads() -> dict[str, Any]:
     """Reading and drawing the small maps of a context of CONTEXT positions, then one more row of each head."""
+    from app.models.head_maps import HeadMaps
     from app.panels.attention_heads import HeadGrid
-    from app.panels.models.head_maps import HeadMaps
     from engine.session import schema
     from engine.session.store import Session
 

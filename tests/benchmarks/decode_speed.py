@@ -11,8 +11,8 @@ from typing import Any
 
 import torch
 
+from engine.core.settings import LoadSpec, Observation, RequestSpec, RunSpec
 from engine.decode.engine import Engine
-from engine.decode.settings import LoadSpec, Observation, RequestSpec, RunSpec
 from engine.measure.ceilings import measure, read_size
 from engine.model.loader import LoadedModel, load_model
 from tests.benchmarks import llama_cpp_peer

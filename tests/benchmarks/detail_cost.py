@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, get_args
 
 from app.cli.recording import Recording
-from engine.decode.settings import Detail, LoadSpec, Observation, RequestSpec, RunSpec
-from engine.session.metrics import summarise
+from engine.core.settings import Detail, LoadSpec, Observation, RequestSpec, RunSpec
+from engine.figures.metrics import summarise
 from engine.session.schema import AnyEvent, Overhead
 from engine.session.store import Session
 from tests.benchmarks.shapes import half_billion

@@ -18,7 +18,7 @@ import torch
 from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from engine.decode.settings import Observation, RequestSpec, RunSpec, Switches
+from engine.core.settings import Observation, RequestSpec, RunSpec, Switches
 from engine.errors import UnavailableError
 from engine.graphs.device import GraphDevice
 from engine.measure.cuda_event import CudaEvent

@@ -45,9 +45,9 @@ def _open_pan_zoom(folder: Path) -> dict[str, Any]:
     from PySide6.QtGui import QWheelEvent
     from PySide6.QtWidgets import QApplication
 
-    from app.gui import make_application, make_feed, make_window
+    from app.core.preferences import Preferences
     from app.panels.timeline_canvas import TimelineCanvas
-    from app.preferences import Preferences
+    from app.window.gui import make_application, make_feed, make_window
     from engine.session.file import SessionWriter
     from tests.engine.session.synthetic import synthetic_events
 
@@ -100,8 +100,8 @@ def _open_pan_zoom(folder: Path) -> dict[str, Any]:
 
 
 def _hour(folder: Path) -> dict[str, Any]:
-    from app.gui import make_application, make_feed, make_window
-    from app.preferences import Preferences
+    from app.core.preferences import Preferences
+    from app.window.gui import make_application, make_feed, make_window
     from engine.session.file import SessionWriter
     from engine.session.store import Session
     from tests.engine.session.synthetic import synthetic_events

@@ -23,10 +23,10 @@ def run() -> list[dict[str, Any]]:
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     from PySide6.QtWidgets import QApplication
 
-    from app import theme
+    from app.core.selection import Selection
+    from app.look import theme
     from app.panels.base import PanelContext
     from app.panels.registry import PANELS
-    from app.selection import Selection
     from tests.app.panels.acting import RecordingControl
     from tests.engine.session.synthetic import synthetic_session
 
@@ -67,8 +67,8 @@ def window_row(session: Any) -> dict[str, Any]:
     """The same for the whole window as it opens, each tick timed from its start until all is painted."""
     from PySide6.QtWidgets import QApplication
 
-    from app.gui import make_feed, make_window
-    from app.preferences import Preferences
+    from app.core.preferences import Preferences
+    from app.window.gui import make_feed, make_window
 
     app = QApplication.instance()
     assert app is not None

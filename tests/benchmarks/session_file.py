@@ -12,8 +12,8 @@ TOKENS = 1_000_000
 
 def run() -> list[dict[str, Any]]:
     """Seconds of wall time, and events a second, for one request of a million steps and for eight side by side."""
+    from engine.figures.metrics import summarise
     from engine.session.file import SessionFile, SessionWriter, open_session
-    from engine.session.metrics import summarise
     from engine.session.store import Session
     from tests.engine.session.synthetic import synthetic_events
 

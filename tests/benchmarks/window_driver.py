@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import psutil
 
 if TYPE_CHECKING:
-    from app.window import MainWindow
+    from app.window.main_window import MainWindow
 
 STARTED_S = psutil.Process().create_time()
 
@@ -22,10 +22,10 @@ def main() -> int:
     """
     from PySide6.QtWidgets import QApplication
 
-    from app.gui import load_after_first_paint, make_application, make_feed, make_window
-    from app.preferences import Preferences
-    from engine.decode.settings import Observation, Probe, RequestSpec, RunSpec
-    from engine.session.metrics import summarise
+    from app.core.preferences import Preferences
+    from app.window.gui import load_after_first_paint, make_application, make_feed, make_window
+    from engine.core.settings import Observation, Probe, RequestSpec, RunSpec
+    from engine.figures.metrics import summarise
     from engine.session.store import Session
 
     tokens = int(sys.argv[1])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.decode.settings import LoadSpec
+from engine.core.settings import LoadSpec
 from engine.model.loader import LoadedModel, load_model
 from tests.engine.tiny import disturb, save_tiny_llama
 from tests.interpreting import look_once

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from time import perf_counter_ns
 
+from engine.core.settings import RunSpec
 from engine.decode.capabilities import unavailable_switches
 from engine.decode.engine import Engine
-from engine.decode.settings import RunSpec
 from engine.graphs.device import GraphDevice
 from engine.model.loader import LoadedModel
 from engine.session.schema import AnyEvent, Token

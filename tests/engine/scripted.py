@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers
 
-from engine.decode.settings import LoadSpec
+from engine.core.settings import LoadSpec
 from engine.model.loader import LoadedModel, load_model
 
 WORDS = ("<unk>", "E", "a", "b", "c", "d", "e", "f", "g")

@@ -10,8 +10,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from engine.core.settings import LoadSpec, RequestSpec, RunSpec
 from engine.decode.engine import Engine
-from engine.decode.settings import LoadSpec, RequestSpec, RunSpec
 from engine.errors import UnavailableError
 from engine.graphs.build import graph_device_of
 from engine.measure import ceilings, timers

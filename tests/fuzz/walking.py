@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from app.gui import _settle, make_application, make_feed
+from app.core.selection import Selection
 from app.panels.base import PanelContext
 from app.panels.frame import PanelDock
 from app.panels.registry import PANELS
-from app.selection import Selection
+from app.window.gui import _settle, make_application, make_feed
 from engine.errors import DecodeScopeError
 from engine.session.file import SessionFile, open_session
 

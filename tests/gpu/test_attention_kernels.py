@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from engine.attention.build import make_attention
-from engine.decode.settings import LoadSpec
-from engine.measure.timers import NoTimer
-from engine.model.batch import Batch
+from engine.core.batch import Batch
+from engine.core.settings import LoadSpec
+from engine.core.timing import NoTimer
 from engine.model.loader import LoadedModel, load_model
 from kernels.decode_attention import DecodeWorkspace, decode_attention
 from kernels.device import INTERPRETED

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from engine.core.settings import LoadSpec, Observation, RequestSpec, RunSpec, Sampling, Switches
 from engine.decode.capabilities import unavailable_switches
 from engine.decode.engine import Engine
-from engine.decode.settings import LoadSpec, Observation, RequestSpec, RunSpec, Sampling, Switches
 from engine.graphs.cuda import CudaDevice
 from engine.model.loader import LoadedModel, load_model
 from engine.session.schema import AnyEvent, Step

@@ -6,7 +6,8 @@ import importlib
 from typing import Final
 
 WINDOW: Final = (
-    "app.gui", "app.window", "app.report", "app.feed", "app.panels.registry", "PySide6.QtSvg",
+    "app.window.gui", "app.window.main_window", "app.cli.report", "app.window.feed", "app.panels.registry",
+    "PySide6.QtSvg",
 )  # fmt: skip
 COMMANDS: Final = (
     "app.main", "app.cli.info", "app.cli.compare", "app.cli.export", "app.cli.screenshot", "app.cli.record",

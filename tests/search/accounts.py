@@ -7,8 +7,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from engine.decode.settings import Switches
-from engine.session import metrics
+from engine.core.settings import Switches
+from engine.figures import metrics
 from engine.session.schema import (
     KvBlock,
     RequestArrived,
@@ -245,7 +245,7 @@ def check_nothing_left(outcome: Outcome) -> Findings:
         yield from unequal("left", "the draft's cache", proposer.kv_bytes(), (0, 0))
         kept = getattr(proposer, "_indices", getattr(proposer, "_runs", {}))
         yield from unless(not kept, "left", f"the proposer keeps {sorted(kept)}")
-    yield from unless(not engine._flight, "left", "a step is still in the air")
+    yield from unless(not engine._in_flight, "left", "a step is still in the air")
 
 
 # --- blocks -----------------------------------------------------------------------------------------------------------

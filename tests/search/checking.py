@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from traceback import format_exception
 
-from engine.cache.base import OutOfKvMemory
+from engine.core.kv_cache import OutOfKvMemory
 from engine.errors import InputError
 from engine.session.schema import RequestFinished
 from tests.search.accounts import check_accounts

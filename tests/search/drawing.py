@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass
 from typing import Any, Final
 
-from engine.decode.settings import (
+from engine.core.settings import (
     Detail,
     Observation,
     Probe,

@@ -8,10 +8,10 @@ import tempfile
 from pathlib import Path
 from unittest import mock
 
+from engine.figures.json_figures import json_figures
+from engine.figures.kv_blocks import BlockHistory
 from engine.session import schema, writer
 from engine.session.file import SessionFile, SessionWriter, open_session
-from engine.session.json_figures import json_figures
-from engine.session.kv_blocks import BlockHistory
 from engine.session.store import Session
 from tests.engine.session.test_file import assert_same
 from tests.search.findings import Finding, Findings, unequal

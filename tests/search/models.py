@@ -14,7 +14,7 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
 from transformers import AutoModelForCausalLM
 
-from engine.decode.settings import LoadSpec
+from engine.core.settings import LoadSpec
 from engine.model.loader import LoadedModel, load_model
 from tests.engine.model.checkpoints import VOCAB, save_checkpoint
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engine.decode.settings import RequestSpec, Switches
+from engine.core.settings import RequestSpec, Switches
 from engine.model.loader import LoadedModel
 
 

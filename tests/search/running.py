@@ -10,9 +10,9 @@ from unittest import mock
 
 import msgspec
 
+from engine.core.settings import RequestSpec, Switches
 from engine.decode.capabilities import unavailable_switches
 from engine.decode.engine import Engine
-from engine.decode.settings import RequestSpec, Switches
 from engine.graphs.device import PlainDevice
 from engine.host import protocol, service
 from engine.measure.ceilings import Ceilings

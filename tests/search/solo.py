@@ -10,11 +10,11 @@ import torch
 
 from engine.attention.build import make_attention
 from engine.cache.build import make_cache
-from engine.decode.sampler import distribution
-from engine.decode.settings import Observation, RequestSpec, RunSpec, Sampling, Switches
-from engine.measure.timers import NoTimer
-from engine.model.batch import Batch
+from engine.core.batch import Batch
+from engine.core.settings import Observation, RequestSpec, RunSpec, Sampling, Switches
+from engine.core.timing import NoTimer
 from engine.model.loader import LoadedModel
+from engine.sampling.sampler import distribution
 from engine.session.schema import Token
 from tests.engine.drive import drive
 

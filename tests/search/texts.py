@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from engine.decode.settings import RequestSpec, Sampling, Switches
+from engine.core.settings import RequestSpec, Sampling, Switches
 from engine.model.loader import LoadedModel
 from engine.model.tokenizer import UNFINISHED
 from engine.session.schema import RequestArrived, RequestFinished, Token

@@ -16,8 +16,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from app import signals
-from app.display import check_display
+from app.start import signals
+from app.start.display import check_display
 from engine.errors import InputError
 from engine.session.file import open_session
 from tests.app.cli.conftest import ROOT
@@ -118,7 +118,7 @@ def test_signals_wait_until_a_piece_is_done() -> None:
 IN_C = """
 import os, signal, sqlite3, sys, threading
 from pathlib import Path
-from app import signals
+from app.start import signals
 from engine import leftovers
 signals.watch()
 with leftovers.folder(beside=Path.cwd()) as folder, leftovers.removed(Path("half")) as half:
@@ -190,7 +190,7 @@ def test_a_loading_model_is_no_reason_to_wait(tmp_path: Path, environment: dict[
 WINDOW = """
 import sys
 from PySide6.QtCore import QTimer
-from app import gui
+from app.window import gui
 made = gui.make_window
 def make(preferences):
     window = made(preferences)
@@ -255,11 +255,11 @@ def test_a_display_that_answers_or_was_chosen_is_taken(tmp_path: Path, monkeypat
         with pytest.raises(InputError, match="does not answer"):
             check_display({"WAYLAND_DISPLAY": "wayland-0", "XDG_RUNTIME_DIR": str(tmp_path)}, ("record",), "linux")
         server.listen()
-        monkeypatch.setattr("app.display.TIMEOUT_S", 0.1)
+        monkeypatch.setattr("app.start.display.TIMEOUT_S", 0.1)
         with pytest.raises(InputError, match="does not answer"):  # it takes connections, and says nothing
             check_display({"WAYLAND_DISPLAY": "wayland-0", "XDG_RUNTIME_DIR": str(tmp_path)}, ("record",), "linux")
         server.accept()[0].close()
-        monkeypatch.setattr("app.display.TIMEOUT_S", WAIT_S)
+        monkeypatch.setattr("app.start.display.TIMEOUT_S", WAIT_S)
 
         def answer() -> None:
             one, _ = server.accept()

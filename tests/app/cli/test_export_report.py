@@ -9,12 +9,12 @@ import pytest
 from perfetto.protos.perfetto.trace import perfetto_trace_pb2 as pb
 from pytestqt.qtbot import QtBot
 
-from app import theme
+from app.cli.report import make_report
+from app.look import theme
+from app.look.units import rate
 from app.main import main
 from app.panels.registry import PANELS
-from app.report import make_report
-from app.units import rate
-from engine.session.metrics import summarise
+from engine.figures.metrics import summarise
 from engine.session.writer import SessionWriter
 from tests.engine.session.synthetic import synthetic_events, synthetic_session
 

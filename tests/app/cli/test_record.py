@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 
 from engine.errors import SessionFileError
+from engine.figures.metrics import summarise
 from engine.session.file import SessionFile, open_session
-from engine.session.metrics import summarise
 from tests.app.cli.conftest import ROOT, Run
 
 KEYS = {

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from app.panels.models.latency import BRIEF_S
-from engine.decode.improvements import IMPROVEMENTS
+from app.models.latency import BRIEF_S
+from engine.figures.improvements import IMPROVEMENTS
 from tests.app.figures.database import Database
 from tests.app.figures.of_time import PARTS, READINGS
 from tests.app.figures.sentences import Env

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from app.panels.models.before_after import NAMES as IMPROVEMENTS
-from app.panels.models.summary import NAMES as METRICS
+from app.models.before_after import NAMES as IMPROVEMENTS
+from app.models.summary import NAMES as METRICS
 
 Texts = dict[str, tuple[str, ...]]
 PARTS: Final = {

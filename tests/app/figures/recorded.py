@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from app.cli.recording import Recording
-from app.panels.models.batch import preset_runs
-from app.suite import Suite, SuiteRun
-from engine.decode.improvements import trials
-from engine.decode.settings import LoadSpec, Observation, Probe, RequestSpec, RunSpec, Sampling, SwitchChange, Switches
+from app.models.batch import preset_runs
+from engine.client.suite import Suite, SuiteRun
+from engine.core.settings import LoadSpec, Observation, Probe, RequestSpec, RunSpec, Sampling, SwitchChange, Switches
+from engine.figures.improvements import trials
 from engine.session import schema
 from engine.session.schema import AnyEvent
 from engine.session.store import Session

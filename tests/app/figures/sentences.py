@@ -1,7 +1,7 @@
 """Sentences as panels show them, with the place in the command line's answer where each of their figures stands.
 
 A sentence is written as it is shown, with fields in braces: `{expression|unit}` is the value of an expression, written
-by `app.units` (`{info.tokens|count} tokens`); `{=name}` reads a number that says what the rest is about (a step, a
+by `app.look.units` (`{info.tokens|count} tokens`); `{=name}` reads a number that says what the rest is about (a step, a
 layer), to be used by the fields after it; `{~}` is words without a figure, such as the text of a token. Texts of
 several lines, or of parts joined by " · ", are matched part by part, and a name that was read holds to their end.
 """
@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from app import units
+from app.look import units
 
 FIELD: Final = re.compile(r"\{([^{}]+)\}")
 SEPARATORS: Final = (" · ", ", ")
@@ -33,11 +33,11 @@ OTHERS: Final[dict[str, Callable[[Any], str]]] = {
         f"{units.significant(1000 * value)}{units.THIN_SPACE}mJ" if abs(value) < 1 else units.rate(value, "J")
     ),
 }
-"""Ways in which panels write what `app.units` has no function for."""
+"""Ways in which panels write what `app.look.units` has no function for."""
 
 
 def written(value: Any, unit: str) -> str:
-    """A value in a unit: a function of `app.units`, `rate UNIT`, or one of OTHERS."""
+    """A value in a unit: a function of `app.look.units`, `rate UNIT`, or one of OTHERS."""
     name, _, word = unit.partition(" ")
     if name == "rate":
         return units.rate(value, word)

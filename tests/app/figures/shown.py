@@ -31,8 +31,8 @@ from PySide6.QtWidgets import (
 )
 from shiboken6 import isValid
 
+from app.look.units import THIN_SPACE
 from app.panels.base import Panel
-from app.units import THIN_SPACE
 
 LABELS: Final = frozenset({"ThemedLabel.paintEvent", "ElidedLabel.paintEvent"})
 """Labels that paint their own text shortened; the whole of it is read from the label."""

@@ -26,16 +26,16 @@ GROUPS: Final = {
 """As FORMAT.md names them."""
 NOT_HELD: Final = {
     r"kv_end\.(positions|formula_bytes|layers\.\d+\.formula_bytes)": "a rule over the rows of work, held against the "
-    "bytes that the engine counted in tests/engine/session/test_metrics.py",
+    "bytes that the engine counted in tests/engine/figures/test_metrics.py",
     r"(kv_end\.blocks\.(evictable|free|fill|by_request)|detail\.last\.blocks)\b.*": "a pool rebuilt from its events, "
-    "held against the engine's own in tests/engine/session/test_kv_blocks.py",
-    r"roofline\.phases\..*": "FLOPs and bytes of a phase are in no column; tests/engine/session/test_phase_cost.py "
+    "held against the engine's own in tests/engine/figures/test_kv_blocks.py",
+    r"roofline\.phases\..*": "FLOPs and bytes of a phase are in no column; tests/engine/figures/test_phase_cost.py "
     "holds their sums against the steps'",
     r"roofline\.data_sheet\..*": "what a maker states, not the session",
-    r"totals\.with(out)?_cache": "theory: T(T + 1)/2 over the contexts, in tests/app/panels/test_models_redundancy.py",
-    r"memory\.(activations|allocator|rest)": "a formula, or what is left: tests/engine/session/test_memory.py",
+    r"totals\.with(out)?_cache": "theory: T(T + 1)/2 over the contexts, in tests/app/models/test_redundancy.py",
+    r"memory\.(activations|allocator|rest)": "a formula, or what is left: tests/engine/figures/test_memory.py",
     r"batch\.\d+\.preempted": "a rule over the rows of work, in tests/app/panels/test_batch.py",
-    r"comparison\.(memory|busy)\..*": "tests/engine/session/test_comparison.py holds them by hand",
+    r"comparison\.(memory|busy)\..*": "tests/engine/figures/test_comparison.py holds them by hand",
     r"comparison\.\w+\.(training\.\d+|inference\.\d+|gap)\.(unit|provenance)": "words",
     r"before_after\.\w+\.(measure|off\.repeats|on\.repeats)": "a setting of the suite, and how often it ran",
     r"devices\.joules_per_token": "by trapezoids or the device's counter, in tests/app/panels/models",

@@ -11,15 +11,15 @@ from typing import Any, Final, cast
 import numpy as np
 from PySide6.QtWidgets import QApplication
 
+from app.core.selection import Selected, Selection
+from app.look.units import THIN_SPACE, seconds
+from app.models.before_after import NAMES as IMPROVEMENTS
+from app.models.latency import BRIEF_S
 from app.panels.base import EngineControl, Panel, PanelContext
 from app.panels.kv_memory import PAGES, KvMemoryPanel
 from app.panels.latency import LatencyPanel
-from app.panels.models.before_after import NAMES as IMPROVEMENTS
-from app.panels.models.latency import BRIEF_S
 from app.panels.registry import PANELS, entry
 from app.panels.utilisation import UtilisationPanel
-from app.selection import Selected, Selection
-from app.units import THIN_SPACE, seconds
 from engine.session.file import SessionFile, open_session
 from engine.session.store import Session
 from tests.app.figures import of_time, of_work

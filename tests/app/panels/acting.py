@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from app.core.selection import Selection
 from app.panels.base import Panel, PanelContext
-from app.selection import Selection
-from engine.decode.settings import Probe
+from engine.core.settings import Probe
 from engine.session.store import Session
 
 

@@ -9,8 +9,8 @@ from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
+from app.core.selection import Selection
 from app.panels.base import Panel, PanelContext
-from app.selection import Selection
 from engine.session.store import Session
 
 

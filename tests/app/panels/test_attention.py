@@ -9,15 +9,15 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 from pytestqt.qtbot import QtBot
 
-from app import theme
+from app.core.selection import Selected
+from app.look import theme
+from app.models.attention_grid import CELLS
+from app.models.head_maps import HeadMaps
 from app.panels.attention import AttentionPanel
-from app.panels.models.attention_grid import CELLS
-from app.panels.models.head_maps import HeadMaps
-from app.selection import Selected
 from app.widgets.heatmap import LOG_FLOOR, lookup_table, shade
-from engine.decode.settings import Probe
+from engine.core.settings import Probe
+from engine.figures.json_figures import json_figures
 from engine.session import schema
-from engine.session.json_figures import json_figures
 from engine.session.store import Session
 from tests.app.panels.acting import RecordingControl, shown
 from tests.app.panels.helpers import show

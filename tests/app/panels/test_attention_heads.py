@@ -9,15 +9,15 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 from pytestqt.qtbot import QtBot
 
-from app import theme
+from app.look import theme
+from app.look.units import significant
+from app.models.head_maps import CELLS, HeadMaps
 from app.panels.attention import AttentionPanel
 from app.panels.attention_heads import HeadGrid
-from app.panels.models.head_maps import CELLS, HeadMaps
-from app.units import significant
 from app.widgets.heatmap import clamp_at, lookup_table, shade
-from engine.decode.settings import Probe
+from engine.core.settings import Probe
+from engine.figures.metrics import attention_entropy, widest_tokens
 from engine.session import schema
-from engine.session.metrics import attention_entropy, widest_tokens
 from engine.session.store import Session
 from tests.app.panels.acting import RecordingControl, shown
 from tests.app.panels.helpers import colour_at

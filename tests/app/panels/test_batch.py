@@ -9,17 +9,17 @@ import pytest
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
+from app.core.selection import Selection
+from app.look.theme import theme
+from app.models.batch import lane_columns, preset_runs, shown_parts, waiting_columns
 from app.panels.base import PanelContext
 from app.panels.batch import BatchPanel
-from app.panels.models.batch import lane_columns, preset_runs, shown_parts, waiting_columns
-from app.selection import Selection
-from app.suite import Suite
-from app.theme import theme
 from app.widgets.pixels import argb
+from engine.client.suite import Suite
+from engine.figures.json_figures import json_figures
+from engine.figures.slot_runs import IDLE, PADDING, Preemption, SlotRuns
+from engine.figures.slots import BatchPart, batch_parts, slot_figures
 from engine.session import schema
-from engine.session.json_figures import json_figures
-from engine.session.slot_runs import IDLE, PADDING, Preemption, SlotRuns
-from engine.session.slots import BatchPart, batch_parts, slot_figures
 from engine.session.store import Session
 from tests.app.panels.helpers import click, show
 from tests.app.panels.sessions import Recorder

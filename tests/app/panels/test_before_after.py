@@ -8,13 +8,13 @@ import pytest
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
+from app.core.selection import Selection
+from app.look.units import rate, significant
+from app.models.before_after import NOT_MEASURED
 from app.panels.base import PanelContext
 from app.panels.before_after import BeforeAfterPanel
-from app.panels.models.before_after import NOT_MEASURED
-from app.selection import Selection
-from app.suite import Suite
-from app.units import rate, significant
-from engine.session.before_after import before_after
+from engine.client.suite import Suite
+from engine.figures.before_after import before_after
 from engine.session.joining import Joiner
 from engine.session.store import Mark, Session
 from tests.app.panels.acting import RecordingControl

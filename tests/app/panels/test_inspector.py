@@ -8,13 +8,13 @@ from PySide6.QtCore import QRect, Qt
 from PySide6.QtWidgets import QStackedWidget
 from pytestqt.qtbot import QtBot
 
-from app import theme
+from app.look import theme
+from app.look.units import percent, seconds, significant
 from app.panels.inspector import InspectorPanel
-from app.units import percent, seconds, significant
+from engine.figures.token_facts import TokenNames, token_facts
 from engine.session import schema
 from engine.session.schema import PHASES
 from engine.session.store import Session
-from engine.session.token_facts import TokenNames, token_facts
 from tests.app.panels.acting import shown
 from tests.app.panels.sessions import MS, busy_run
 from tests.engine.session.synthetic import PROMPT, synthetic_session

@@ -8,11 +8,11 @@ from pathlib import Path
 import msgspec
 from pytestqt.qtbot import QtBot
 
+from app.models.timeline import TimelineModel
 from app.panels.inspector import InspectorPanel
-from app.panels.models.timeline import TimelineModel
 from app.panels.timeline_text import step_text
 from engine.export.tables import write_tables
-from engine.session.metrics import launch_counts, summarise
+from engine.figures.metrics import launch_counts, summarise
 from engine.session.schema import AnyEvent, Launch, Step
 from engine.session.store import Session
 from tests.app.panels.acting import shown

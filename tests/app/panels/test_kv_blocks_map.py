@@ -11,16 +11,16 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from app import theme
+from app.look import theme
 from app.panels.kv_blocks_map import block_pixels
 from app.panels.kv_memory import KvMemoryPanel
+from engine.figures.kv_blocks import EVICTABLE, FREE, BlockState
+from engine.figures.metrics import kv_fragmentation
 from engine.session import schema
-from engine.session.kv_blocks import EVICTABLE, FREE, BlockState
-from engine.session.metrics import kv_fragmentation
 from engine.session.store import Session
 from tests.app.panels.helpers import click, colour_at, show
 from tests.app.panels.sessions import decode_run
-from tests.engine.session.test_kv_blocks import PooledRun, long_session
+from tests.engine.figures.test_kv_blocks import PooledRun, long_session
 
 
 def block_page(qtbot: QtBot, session: Session, width: int = 1000, height: int = 420) -> KvMemoryPanel:

@@ -9,9 +9,9 @@ import pytest
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
+from app.look.theme import theme
 from app.panels.kv_memory import KvMemoryPanel
 from app.panels.kv_memory_bars import LayerKv
-from app.theme import theme
 from engine.session import schema
 from engine.session.store import Session
 from tests.app.panels.helpers import click, colour_at, show

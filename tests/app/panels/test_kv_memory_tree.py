@@ -10,12 +10,12 @@ import pytest
 from PySide6.QtWidgets import QApplication, QTreeWidgetItem
 from pytestqt.qtbot import QtBot
 
-from app import theme
+from app.look import theme
+from app.look.units import memory
 from app.panels.kv_memory import KvMemoryPanel
 from app.panels.kv_memory_tree import MARKS, ROW, colour_of, names_of
-from app.units import memory
+from engine.figures.memory import MemoryNode, memory_tree
 from engine.session import schema
-from engine.session.memory import MemoryNode, memory_tree
 from engine.session.store import Session
 from tests.app.panels.helpers import colour_at, show
 from tests.app.panels.sessions import decode_run

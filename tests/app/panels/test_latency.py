@@ -9,20 +9,20 @@ from PySide6.QtGui import QFontMetrics
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from app import theme
+from app.look import theme
+from app.look.theme import GRID
+from app.look.units import percent, rate, seconds
 from app.panels.latency import LatencyPanel
-from app.theme import GRID
-from app.units import percent, rate, seconds
 from app.widgets.latency_table import COLUMNS
+from engine.figures.latency import LatencySeries
+from engine.figures.metrics import summarise
 from engine.session import schema
-from engine.session.latency import LatencySeries
-from engine.session.metrics import summarise
 from engine.session.schema import GROUPS, PHASES
 from engine.session.store import Session
 from tests.app.panels.acting import shown
 from tests.app.panels.sessions import decode_run
+from tests.engine.figures.test_latency import small_session
 from tests.engine.session.synthetic import synthetic_session
-from tests.engine.session.test_latency import small_session
 
 
 def latency_panel(qtbot: QtBot, session: Session, width: int = 900, height: int = 700) -> LatencyPanel:

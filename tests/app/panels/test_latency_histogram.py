@@ -10,12 +10,12 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from app import theme
+from app.look import theme
+from app.look.units import seconds
+from app.models.latency_histogram import histogram, next_of
 from app.panels.latency import LatencyPanel
-from app.panels.models.latency_histogram import histogram, next_of
-from app.units import seconds
 from app.widgets.latency_histogram import log_ticks
-from engine.session.latency import outlier_us
+from engine.figures.latency import outlier_us
 from tests.app.panels.helpers import colour_at, show
 from tests.app.panels.sessions import MS, Recorder
 

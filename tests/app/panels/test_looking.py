@@ -10,12 +10,12 @@ from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from app.core.selection import Selection
 from app.panels.batch import BatchPanel
 from app.panels.latency import LatencyPanel
 from app.panels.timeline import TimelinePanel
 from app.panels.utilisation import UtilisationPanel
-from app.selection import Selection
-from app.step_strip import StepStrip
+from app.window.step_strip import StepStrip
 from engine.session.store import Session
 from tests.app.panels.helpers import show
 from tests.engine.session.synthetic import synthetic_session

@@ -12,18 +12,18 @@ import pytest
 from PySide6.QtCore import QPointF, Qt
 from pytestqt.qtbot import QtBot
 
+from app.core.selection import Selection
+from app.look.theme import theme
+from app.look.units import percent, rate
+from app.models.parallel import taught_run
 from app.panels.base import PanelContext
-from app.panels.models.parallel import taught_run
 from app.panels.parallel import ParallelPanel
-from app.selection import Selection
-from app.theme import theme
-from app.units import percent, rate
 from app.widgets.pixels import argb
-from engine.decode.settings import RequestSpec, RunSpec, Sampling
+from engine.core.settings import RequestSpec, RunSpec, Sampling
+from engine.figures.json_figures import json_figures
+from engine.figures.teacher import serial_steps, teacher_figures
 from engine.session import schema
-from engine.session.json_figures import json_figures
 from engine.session.store import Session
-from engine.session.teacher import serial_steps, teacher_figures
 from tests.app.panels.acting import RecordingControl
 from tests.app.panels.helpers import click, show
 

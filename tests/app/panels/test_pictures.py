@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
 
-from app import theme
+from app.look import theme
 from app.panels.attention import AttentionPanel
 from app.panels.base import Panel
 from app.panels.kv_memory import KvMemoryPanel
@@ -19,7 +19,7 @@ from tests.app.panels.test_attention_heads import heads_session
 from tests.app.panels.test_kv_memory_tree import drafting_run
 from tests.app.panels.test_latency_histogram import slow_run
 from tests.app.pictures import _pixels, _small, check_panel
-from tests.engine.session.test_kv_blocks import PooledRun
+from tests.engine.figures.test_kv_blocks import PooledRun
 
 SIZE = (960, 560)
 

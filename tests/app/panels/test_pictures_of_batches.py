@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from pytestqt.qtbot import QtBot
 
-from app import theme
+from app.look import theme
 from app.panels.base import Panel
 from app.panels.batch import BatchPanel
 from app.panels.parallel import ParallelPanel

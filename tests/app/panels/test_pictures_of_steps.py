@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from pytestqt.qtbot import QtBot
 
-from app import theme
+from app.look import theme
 from app.panels.base import Panel
 from app.panels.inspector import InspectorPanel
 from app.panels.redundancy import RedundancyPanel

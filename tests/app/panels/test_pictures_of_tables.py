@@ -8,18 +8,18 @@ from collections.abc import Callable
 import pytest
 from pytestqt.qtbot import QtBot
 
-from app import theme
+from app.core.selection import Selection
+from app.look import theme
 from app.panels.base import Panel, PanelContext
 from app.panels.before_after import BeforeAfterPanel
 from app.panels.roofline import RooflinePanel
 from app.panels.summary import SummaryPanel
-from app.selection import Selection
 from engine.session.store import Session
 from tests.app.panels.acting import shown
 from tests.app.panels.test_before_after import MeasuringControl, measured
 from tests.app.pictures import check_panel
+from tests.engine.figures.test_comparison import taught
 from tests.engine.session.synthetic import synthetic_session
-from tests.engine.session.test_comparison import taught
 
 
 def on_a_gpu() -> Session:

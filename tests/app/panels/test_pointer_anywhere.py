@@ -15,11 +15,11 @@ from PySide6.QtWidgets import QAbstractScrollArea, QApplication, QMenu, QWidget
 from pytestqt.qtbot import QtBot
 from shiboken6 import isValid
 
+from app.core.selection import Selection
 from app.panels.base import Panel, PanelContext
 from app.panels.registry import PANELS, PanelEntry
-from app.selection import Selection
-from app.step_strip import StepStrip
 from app.widgets.generated_text import GeneratedText
+from app.window.step_strip import StepStrip
 from engine.session.store import Session
 from tests.app.panels.acting import RecordingControl
 from tests.engine.session.synthetic import synthetic_events, synthetic_session

@@ -9,9 +9,9 @@ import pytest
 from PySide6.QtCore import QPointF, Qt
 from pytestqt.qtbot import QtBot
 
-from app.panels.models.redundancy import BIT
+from app.look.theme import theme
+from app.models.redundancy import BIT
 from app.panels.redundancy import RedundancyPanel
-from app.theme import theme
 from app.widgets.textures import borders, texture_pixels
 from engine.session.store import Session
 from tests.app.panels.helpers import click, show

@@ -11,14 +11,14 @@ import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from pytestqt.qtbot import QtBot
 
+from app.look.units import rate, seconds, significant
 from app.panels.roofline import RooflinePanel
-from app.units import rate, seconds, significant
 from app.widgets.roofline_chart import boxes_along
+from engine.figures.data_sheets import data_sheet
+from engine.figures.metrics import summarise
+from engine.figures.phase_cost import phase_costs
+from engine.figures.roofline import Roof
 from engine.session import schema
-from engine.session.data_sheets import data_sheet
-from engine.session.metrics import summarise
-from engine.session.phase_cost import phase_costs
-from engine.session.roofline import Roof
 from engine.session.schema import PHASES
 from engine.session.store import Session
 from tests.app.panels.acting import shown

@@ -7,15 +7,15 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from pytestqt.qtbot import QtBot
 
-from app.panels.models.summary import NO_CEILING, NO_PASS, markdown, summary_lines
+from app.look.units import memory, percent, rate
+from app.models.summary import NO_CEILING, NO_PASS, markdown, summary_lines
 from app.panels.summary import SummaryPanel
-from app.units import memory, percent, rate
 from app.widgets.claim_table import UnbrokenFigures
-from engine.session.metrics import summarise
+from engine.figures.metrics import summarise
 from engine.session.store import Session
 from tests.app.panels.acting import shown
+from tests.engine.figures.test_comparison import taught
 from tests.engine.session.synthetic import synthetic_session
-from tests.engine.session.test_comparison import taught
 
 TRAINING, INFERENCE, GAP, CLAIM = 1, 3, 5, 6
 COMPUTATION, MEMORY, UTILISATION, BUSY, THROUGHPUT, PARALLELISM = range(6)

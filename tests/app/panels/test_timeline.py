@@ -10,18 +10,18 @@ from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from app.look.theme import theme
+from app.look.units import seconds
 from app.panels.timeline import TimelinePanel
 from app.panels.timeline_requests import token_cells
-from app.theme import theme
-from app.units import seconds
 from app.widgets.pixels import blend
-from engine.session.metrics import summarise
+from engine.figures.metrics import summarise
 from engine.session.store import Session
 from tests.app.figures.shown import listening
 from tests.app.panels.helpers import click, colour_at, show
 from tests.app.panels.sessions import MS, Recorder, busy_run, decode_run
-from tests.engine.session.test_comparison import taught
-from tests.engine.session.test_pauses import held
+from tests.engine.figures.test_comparison import taught
+from tests.engine.figures.test_pauses import held
 
 
 def shown(qtbot: QtBot, session: Session, width: int = 1000, height: int = 420) -> TimelinePanel:

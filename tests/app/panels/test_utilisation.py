@@ -9,17 +9,17 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 from pytestqt.qtbot import QtBot
 
+from app.look.units import memory, percent, rate
 from app.panels.utilisation import GPU_READINGS, UtilisationPanel
-from app.units import memory, percent, rate
 from app.widgets.lane_chart import Lane
+from engine.figures.metrics import summarise
 from engine.measure.device import READINGS
 from engine.session import schema
-from engine.session.metrics import summarise
 from engine.session.store import Session
 from tests.app.panels.acting import shown
+from tests.engine.figures.test_comparison import taught
+from tests.engine.figures.test_latency import small_session
 from tests.engine.session.synthetic import synthetic_session
-from tests.engine.session.test_comparison import taught
-from tests.engine.session.test_latency import small_session
 
 
 def utilisation_panel(qtbot: QtBot, session: Session) -> UtilisationPanel:

@@ -12,8 +12,8 @@ from torch import Tensor
 from engine.attention.build import make_attention
 from engine.attention.reference import causal_mask, reference_attention
 from engine.cache.build import make_cache
-from engine.decode.settings import Switches
-from engine.model.batch import Batch
+from engine.core.batch import Batch
+from engine.core.settings import Switches
 from engine.model.config import ModelConfig
 
 CONFIG = ModelConfig("x", 1, 32, 6, 2, 8, 8, 50, 128)

@@ -16,9 +16,9 @@ from engine.attention.build import make_attention
 from engine.attention.reference import reference_attention
 from engine.attention.triton import decodes
 from engine.cache.build import make_cache
+from engine.core.batch import PADDING_REQUEST, Batch, Span
+from engine.core.settings import Observation, Probe, RequestSpec, RunSpec, SwitchChange, Switches
 from engine.decode.capabilities import unavailable_switches
-from engine.decode.settings import Observation, Probe, RequestSpec, RunSpec, SwitchChange, Switches
-from engine.model.batch import PADDING_REQUEST, Batch, Span
 from engine.model.config import ModelConfig
 from engine.model.loader import LoadedModel
 from engine.session.schema import AnyEvent, AttentionRow, Step

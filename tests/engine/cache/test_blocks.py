@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
-from engine.cache.base import BlockEvent, OutOfKvMemory
 from engine.cache.blocks import BlockPool, Table
+from engine.core.kv_cache import BlockEvent, OutOfKvMemory
 
 SIZE = 3
 LIMIT = 9

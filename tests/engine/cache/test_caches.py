@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from engine.cache.base import KVCache, OutOfKvMemory
 from engine.cache.build import make_cache
-from engine.decode.settings import Switches
-from engine.model.batch import PADDING_REQUEST, Batch
+from engine.core.batch import PADDING_REQUEST, Batch
+from engine.core.kv_cache import KVCache, OutOfKvMemory
+from engine.core.settings import Switches
 from engine.model.config import ModelConfig
 
 LAYERS, KV_HEADS, HEAD_DIM = 3, 2, 4

@@ -8,7 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from engine.decode.settings import Observation, RequestSpec, RunSpec, Sampling, Switches
+from engine.core.settings import Observation, RequestSpec, RunSpec, Sampling, Switches
 from engine.graphs.device import PlainDevice
 from engine.model.loader import LoadedModel
 from tests.engine.drive import drive, tokens_of

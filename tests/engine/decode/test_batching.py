@@ -10,16 +10,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.cache.base import KVCache, OutOfKvMemory
-from engine.decode.continuous import ContinuousScheduler
+from engine.core.kv_cache import KVCache, OutOfKvMemory
+from engine.core.request import Queue
+from engine.core.scheduled_chunk import ScheduledChunk
+from engine.core.settings import LoadSpec, RequestSpec, RunSpec, Sampling, SwitchChange, Switches
 from engine.decode.engine import Engine
-from engine.decode.request import Queue
-from engine.decode.scheduler import Share
-from engine.decode.settings import LoadSpec, RequestSpec, RunSpec, Sampling, SwitchChange, Switches
+from engine.decode.policies import ContinuousScheduler
 from engine.errors import DecodeScopeError, InputError
+from engine.figures import metrics
 from engine.graphs.device import PlainDevice
 from engine.model.loader import LoadedModel, load_model
-from engine.session import metrics
 from engine.session.schema import AnyEvent, KvBlock, RequestFinished, Step, Token, Work
 from tests.engine.decode.requests import ENDS, alone, specs, tokens_with_graphs, with_ends
 from tests.engine.drive import drive, session_of, tokens_of
@@ -129,7 +129,7 @@ def test_a_step_that_can_do_nothing_for_who_waits_is_an_error(tiny_model: Loaded
     """Whatever brings it about: a run that waits for nothing would never end."""
 
     class Idle(ContinuousScheduler):
-        def schedule(self, queue: Queue, cache: KVCache, admit: bool = True) -> list[Share]:
+        def schedule(self, queue: Queue, cache: KVCache, admit: bool = True) -> list[ScheduledChunk]:
             return []
 
     def before_step(engine: Engine, call: int) -> None:
@@ -299,8 +299,8 @@ def check_run(
 ) -> None:
     """All have finished, and the accounts are right."""
     assert sum(isinstance(event, RequestFinished) for event in events) == len(requests)
-    shares = any(change.get("kv") == "paged" for _, change in plan)
-    prompts = None if shares else [len(model.tokenizer.encode(request.prompt)) for request in requests]
+    chunks = any(change.get("kv") == "paged" for _, change in plan)
+    prompts = None if chunks else [len(model.tokenizer.encode(request.prompt)) for request in requests]
     check_accounts(model, events, prompts)
 
 

@@ -11,12 +11,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from engine.core.settings import RequestSpec, RunSpec, Sampling, SwitchChange, Switches
 from engine.decode.draft import DraftProposer
-from engine.decode.settings import RequestSpec, RunSpec, Sampling, SwitchChange, Switches
+from engine.figures.phase_cost import phase_costs
 from engine.graphs.device import PlainDevice
 from engine.host.service import model_meta
 from engine.model import linear
-from engine.session.phase_cost import phase_costs
 from engine.session.schema import PHASES, SessionStarted, Step, Work
 from engine.session.store import STEP_KINDS
 from kernels.cpu import library

@@ -7,12 +7,12 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
+from engine.core.settings import LoadSpec, Observation, RequestSpec, RunSpec, Switches
 from engine.decode.draft_model import load_draft
-from engine.decode.settings import LoadSpec, Observation, RequestSpec, RunSpec, Switches
+from engine.figures.json_figures import json_figures
 from engine.host.service import model_meta
 from engine.measure.phase_table import OTHER
 from engine.model.loader import LoadedModel, load_model
-from engine.session.json_figures import json_figures
 from engine.session.schema import PHASES, SessionStarted, Step
 from tests.engine.drive import drive, session_of, tokens_of
 
@@ -60,12 +60,12 @@ def test_the_draft_of_the_pair_is_told_apart_in_the_memory(demo: LoadedModel) ->
 
 def test_other_is_under_15_percent_of_a_step(demo: LoadedModel) -> None:
     run = RunSpec((RequestSpec("The cat sits on", 64, ignore_eos=True),), observation=Observation("layer"))
-    shares = []
+    chunks = []
     for event in drive(demo, run):
         if isinstance(event, Step) and event.kind == "decode":
             phases = np.frombuffer(event.phases, np.float32).reshape(-1, len(PHASES))
             wall_us = (event.end_ns - event.start_ns) / 1e3
             assert phases.sum() == pytest.approx(wall_us, rel=1e-4)
-            shares.append(phases[-1, OTHER] / wall_us)
-    assert len(shares) == 63
-    assert np.median(shares) < 0.15
+            chunks.append(phases[-1, OTHER] / wall_us)
+    assert len(chunks) == 63
+    assert np.median(chunks) < 0.15

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from engine.decode.settings import RequestSpec, RunSpec, Switches
+from engine.core.settings import RequestSpec, RunSpec, Switches
+from engine.figures.metrics import acceptance_by_position, speculation_figures
 from engine.graphs.device import PlainDevice
 from engine.model.loader import LoadedModel
-from engine.session.metrics import acceptance_by_position, speculation_figures
 from engine.session.schema import Speculation, Token
 from tests.engine.drive import drive, session_of
 from tests.engine.scripted import load_scripted, save_scripted

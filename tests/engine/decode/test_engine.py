@@ -13,8 +13,8 @@ import pytest
 import torch
 from transformers import LlamaForCausalLM
 
+from engine.core.settings import Observation, Probe, RequestSpec, RunSpec, Sampling, SwitchChange, Switches
 from engine.decode.engine import Engine
-from engine.decode.settings import Observation, Probe, RequestSpec, RunSpec, Sampling, SwitchChange, Switches
 from engine.errors import InputError, UnavailableError
 from engine.model.loader import LoadedModel
 from engine.session.schema import (

@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from engine.core.settings import LoadSpec, RequestSpec, RunSpec, SwitchChange, Switches
 from engine.decode.engine import Engine
-from engine.decode.settings import LoadSpec, RequestSpec, RunSpec, SwitchChange, Switches
+from engine.figures import metrics
+from engine.figures.kv_blocks import BlockHistory
 from engine.graphs.device import PlainDevice
 from engine.model.loader import LoadedModel, load_model
-from engine.session import metrics
-from engine.session.kv_blocks import BlockHistory
 from engine.session.schema import AnyEvent, KvBlock, RequestArrived, RequestFinished, Step, Token, Work
 from tests.engine.drive import drive, session_of
 from tests.engine.model.checkpoints import save_checkpoint

@@ -8,13 +8,13 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from engine.decode.arriving import make_request
+from engine.core.settings import RequestSpec, RunSpec, Sampling, Switches
 from engine.decode.draft import DraftProposer
 from engine.decode.engine import Engine
-from engine.decode.sampler import choices, describe, draw
-from engine.decode.settings import RequestSpec, RunSpec, Sampling, Switches
+from engine.decode.new_request import make_request
 from engine.errors import NotFiniteError
 from engine.graphs.device import PlainDevice
+from engine.sampling.sampler import choices, describe, draw
 from engine.session.schema import AnyEvent
 from tests.engine.drive import drive, session_of, tokens_of
 from tests.engine.scripted import EOS, load_scripted, poison, save_scripted

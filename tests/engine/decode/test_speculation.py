@@ -15,19 +15,19 @@ import pytest
 import torch
 from scipy import stats
 
-from engine.cache.base import KVCache
-from engine.decode.continuous import ContinuousScheduler
+from engine.core.batch import Batch
+from engine.core.kv_cache import KVCache
+from engine.core.request import Queue, Request, stream_of
+from engine.core.scheduled_chunk import Proposal, ScheduledChunk
+from engine.core.settings import LoadSpec, RequestSpec, RunSpec, Sampling, SwitchChange, Switches
 from engine.decode.draft import DraftProposer
 from engine.decode.draft_model import same_tokens
 from engine.decode.engine import Engine
 from engine.decode.ngram import NgramProposer
-from engine.decode.request import Queue, Request, stream_of
-from engine.decode.sampler import distribution, draw
-from engine.decode.scheduler import Share
-from engine.decode.settings import LoadSpec, RequestSpec, RunSpec, Sampling, SwitchChange, Switches
-from engine.decode.speculation import Proposal, Trial, residual, verify
-from engine.model.batch import Batch
+from engine.decode.policies import ContinuousScheduler
 from engine.model.loader import LoadedModel, load_model
+from engine.sampling.sampler import distribution, draw
+from engine.sampling.speculation import Trial, residual, verify
 from engine.session.schema import AnyEvent, RequestArrived, RequestFinished, Speculation, Step, Token, Work
 from tests.engine.drive import drive, session_of, tokens_of
 from tests.engine.tiny import save_tiny_llama
@@ -147,7 +147,7 @@ def next_token(model: LoadedModel, prefixes: list[list[int]], sampling: Sampling
     """The target's distribution after each prefix, [prefixes, vocab]."""
     from engine.attention.build import make_attention
     from engine.cache.build import make_cache
-    from engine.measure.timers import NoTimer
+    from engine.core.timing import NoTimer
 
     cache = make_cache(Switches(kv="none"), model.config, model.device, model.dtype)
     batch = Batch.of([(index, 0, prefix) for index, prefix in enumerate(prefixes)])
@@ -230,9 +230,9 @@ def test_who_is_computed_because_another_gave_way_has_its_drafts(
     class NewestFirst(ContinuousScheduler):
         """Serves the newest alone, and the others when it has given way."""
 
-        def schedule(self, queue: Queue, cache: KVCache, admit: bool = True) -> list[Share]:
-            shares = super().schedule(queue, cache, admit)
-            return shares[-1:] if admit else shares
+        def schedule(self, queue: Queue, cache: KVCache, admit: bool = True) -> list[ScheduledChunk]:
+            chunks = super().schedule(queue, cache, admit)
+            return chunks[-1:] if admit else chunks
 
     sampling = Sampling(temperature=1.0, seed=4)
     requests = tuple(RequestSpec(text, 40, ignore_eos=True, sampling=sampling) for text in ("hello", "world"))

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.core.settings import RequestSpec, RunSpec, Sampling, Switches
 from engine.decode.engine import Engine
-from engine.decode.settings import RequestSpec, RunSpec, Sampling, Switches
+from engine.figures.teacher import teacher_figures
 from engine.model.loader import LoadedModel
 from engine.session.schema import Mark, Step, Token, Work
-from engine.session.teacher import positions_of, spans, teacher_figures
+from engine.session.teacher_mark import positions_of, spans
 from tests.engine.drive import drive, session_of
 
 

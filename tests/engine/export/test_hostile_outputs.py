@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 from perfetto.protos.perfetto.trace import perfetto_trace_pb2 as pb
 
-from app.report import make_report
+from app.cli.report import make_report
 from engine.export.chrome import write_chrome
 from engine.export.perfetto import write_perfetto
 from engine.export.readable import cells
 from engine.export.report import write_report
 from engine.export.tables import write_tables
+from engine.figures.json_figures import json_figures
 from engine.session import schema
-from engine.session.json_figures import json_figures
 from engine.session.json_text import json_text
 from engine.session.store import Session
 from tests.engine.session.hostile import hostile_events

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from engine.core.settings import Observation, RequestSpec, RunSpec, Sampling, Switches
 from engine.decode.engine import Engine
-from engine.decode.settings import Observation, RequestSpec, RunSpec, Sampling, Switches
 from engine.graphs import captured, sampling
 from engine.graphs.captured import Heard, Variant, step_work
 from engine.graphs.device import PlainDevice

@@ -13,24 +13,24 @@ from hypothesis import strategies as st
 
 from engine.attention.reference import reference_attention
 from engine.cache.arena import ArenaCache
-from engine.cache.base import OutOfKvMemory
 from engine.cache.paged import PagedCache
+from engine.core.batch import Batch
+from engine.core.kv_cache import OutOfKvMemory
+from engine.core.scheduled_chunk import ScheduledChunk
+from engine.core.settings import RequestSpec, RunSpec, Sampling, Switches
 from engine.decode.engine import Engine
-from engine.decode.sampler import draw_rows
-from engine.decode.scheduler import Share
-from engine.decode.settings import RequestSpec, RunSpec, Sampling, Switches
 from engine.graphs.attention import PaddedSdpa, PaddedTriton
 from engine.graphs.buckets import bucket_of, fill, row_buckets
 from engine.graphs.buffers import Buffers, RowInput
 from engine.graphs.device import CapturedCall, PlainDevice
-from engine.graphs.flight import FlightTimes
+from engine.graphs.in_flight import InFlightTimes
 from engine.graphs.memory import FixedKv, FixedMemory, Rows
 from engine.graphs.pace import LEAST, MOST, UNTIL_KNOWN, TwinPace
 from engine.graphs.sampling import columns_of, draw_columns
 from engine.measure.phase_table import OTHER
-from engine.model.batch import Batch
 from engine.model.config import ModelConfig
 from engine.model.loader import LoadedModel
+from engine.sampling.sampler import draw_rows
 from engine.session.schema import PHASES, AnyEvent
 from tests.engine.drive import drive, tokens_of
 
@@ -64,9 +64,9 @@ def test_rows_are_filled_to_their_width_and_the_batch_to_its_bucket(tiny_model: 
     spec = RunSpec(tuple(RequestSpec(text) for text in ("a", "b")))
     engine = Engine(tiny_model, spec, {}, lambda events: None)
     one, two = engine._queue.coming
-    shares = [Share(one, 4, 5, 0), Share(None, 0, 3, 2), Share(two, 9, 10, 3)]
-    filled = fill(shares, 4, 3)
-    assert [(share.request, share.length, share.slot) for share in filled] == [
+    chunks = [ScheduledChunk(one, 4, 5, 0), ScheduledChunk(None, 0, 3, 2), ScheduledChunk(two, 9, 10, 3)]
+    filled = fill(chunks, 4, 3)
+    assert [(chunk.request, chunk.length, chunk.slot) for chunk in filled] == [
         (one, 1, 0), (None, 2, 0), (None, 3, 2), (two, 1, 3), (None, 2, 3), (None, 3, 1),
     ]  # fmt: skip
 
@@ -282,7 +282,7 @@ def test_phases_of_overlapped_steps_sum_to_the_wall_time(host_us: float, wall_us
     """The host's work beside the device's counts for what it adds; the device's never more than the time there was."""
     device_us = np.zeros((1, len(PHASES)))
     device_us[0, PHASES.index("ffn")] = 600.0
-    times = FlightTimes(device_us, 600_000, Host(host_us), apart=True)  # type: ignore[arg-type]
+    times = InFlightTimes(device_us, 600_000, Host(host_us), apart=True)  # type: ignore[arg-type]
     phases = times.read_us(wall_us)[0]
     assert phases.sum() == pytest.approx(wall_us)
     assert phases[PHASES.index("ffn")] == pytest.approx(min(600.0, wall_us))
@@ -292,6 +292,6 @@ def test_phases_of_overlapped_steps_sum_to_the_wall_time(host_us: float, wall_us
 
 
 def test_a_device_time_that_is_the_hosts_is_not_told_apart() -> None:
-    times = FlightTimes(np.empty((0, len(PHASES))), 5000, Host(1.0), apart=False)  # type: ignore[arg-type]
+    times = InFlightTimes(np.empty((0, len(PHASES))), 5000, Host(1.0), apart=False)  # type: ignore[arg-type]
     assert times.read_us(10.0).shape == (0, len(PHASES))
     assert times.device_ns == -1

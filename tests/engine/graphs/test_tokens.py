@@ -13,11 +13,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from engine.core.request import Request
+from engine.core.scheduled_chunk import Proposal
+from engine.core.settings import LoadSpec, Observation, Probe, RequestSpec, RunSpec, Sampling, SwitchChange, Switches
 from engine.decode.draft import DraftProposer
 from engine.decode.engine import Engine
-from engine.decode.request import Request
-from engine.decode.settings import LoadSpec, Observation, Probe, RequestSpec, RunSpec, Sampling, SwitchChange, Switches
-from engine.decode.speculation import Proposal
 from engine.errors import InputError
 from engine.graphs.device import PlainDevice
 from engine.measure.timers import DeviceTimer
@@ -161,7 +161,7 @@ def test_steps_overlap_and_their_times_do_not(tiny_model: LoadedModel) -> None:
     in_the_air: list[bool] = []
 
     def before_step(engine: Engine, call: int) -> None:
-        in_the_air.append(engine._flight is not None)
+        in_the_air.append(engine._in_flight is not None)
 
     spec = RunSpec(requests_of(12), Switches(kv="paged", graphs=True))
     events = drive(tiny_model, spec, before_step, graph_device=PlainDevice())
@@ -366,7 +366,7 @@ def test_cancelling_lands_what_is_in_the_air(tiny_model: LoadedModel) -> None:
     engine.begin(0)
     for _ in range(6):
         engine.step()
-    assert engine._flight is not None
+    assert engine._in_flight is not None
     engine.cancel()
     assert engine.done
     last = steps_of(events)[-1]
@@ -445,6 +445,6 @@ def test_on_a_device_the_draft_has_its_own_time_and_no_more(
     drafted = [(step, own_us) for step, own_us in pairs if step.kind == "verify"]
     assert {step.launch for step, _ in drafted} == ({"graph", "twin"} if graphs else {"eager"})
     column = PHASES.index("draft")
-    shares = [float(np.frombuffer(step.phases, np.float32)[column]) / own_us for step, own_us in drafted]
+    chunks = [float(np.frombuffer(step.phases, np.float32)[column]) / own_us for step, own_us in drafted]
     # Plain calls in place of graphs run within the host's "prepare", which is why host phases shrink to what is left.
-    assert (0.5 if graphs else 0.9) < np.median(shares) < 1.15
+    assert (0.5 if graphs else 0.9) < np.median(chunks) < 1.15

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.decode.settings import LoadSpec, RequestSpec, RunSpec
+from engine.core.settings import LoadSpec, RequestSpec, RunSpec
 from engine.errors import EngineStoppedError, InputError
 from engine.host import protocol
 from engine.host.process import EngineProcess

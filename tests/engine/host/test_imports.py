@@ -11,7 +11,7 @@ HEAVY = ("torch._dynamo", "torch._inductor", "torch.distributed.tensor", "sympy"
 an engine."""
 RUN = f"""
 import sys
-from engine.decode.settings import LoadSpec, RequestSpec, RunSpec, Switches
+from engine.core.settings import LoadSpec, RequestSpec, RunSpec, Switches
 from engine.host import protocol
 from engine.host.service import Service
 said = []

@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from engine.decode.settings import LoadSpec, Observation, RequestSpec, RunSpec
+from engine.core.settings import LoadSpec, Observation, RequestSpec, RunSpec
 from engine.errors import EngineStoppedError
 from engine.host import protocol
 from engine.host.process import EngineProcess
@@ -162,7 +162,7 @@ OWNER = """
 import sys
 from engine.host import protocol
 from engine.host.process import EngineProcess
-from engine.decode.settings import LoadSpec, RequestSpec, RunSpec
+from engine.core.settings import LoadSpec, RequestSpec, RunSpec
 from engine.session.schema import Token
 
 def own():

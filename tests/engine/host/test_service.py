@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from engine.core.settings import LoadSpec, Observation, Probe, RequestSpec, RunSpec, Switches
 from engine.decode.engine import Engine
-from engine.decode.settings import LoadSpec, Observation, Probe, RequestSpec, RunSpec, Switches
 from engine.host import protocol, service
 from engine.host.service import Service
 from engine.measure.ceilings import Ceilings

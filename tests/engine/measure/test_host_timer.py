@@ -12,15 +12,15 @@ from typing import Any
 
 import pytest
 
-from engine.decode import alternatives_cost
+from engine.core.settings import Observation, Probe, RequestSpec, RunSpec, Switches
+from engine.core.timing import StepTimer
 from engine.decode.capabilities import unavailable_switches
 from engine.decode.engine import Engine
-from engine.decode.settings import Observation, Probe, RequestSpec, RunSpec, Switches
 from engine.measure import host_timer, overhead, probe, timers
 from engine.measure.host_timer import FIRST_PRICED, PRICED_EVERY, HostTimer
 from engine.measure.overhead import OverheadMeter
-from engine.measure.timers import StepTimer
 from engine.model.loader import LoadedModel
+from engine.sampling import alternatives_cost
 from engine.session.schema import PHASES, AnyEvent
 
 TraceFunction = Callable[[FrameType, str, Any], Any]

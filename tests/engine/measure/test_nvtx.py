@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from engine.core.settings import Observation, RequestSpec, RunSpec
+from engine.core.timing import NoTimer
 from engine.decode.engine import Engine
-from engine.decode.settings import Observation, RequestSpec, RunSpec
 from engine.errors import InputError
 from engine.measure.host_timer import HostTimer
 from engine.measure.nvtx import NvtxTimer
-from engine.measure.timers import NoTimer
 from engine.model.loader import LoadedModel
 from engine.session.schema import PHASES
 

@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 import torch
 
-from engine.decode.settings import Observation, RequestSpec, RunSpec, Switches
+from engine.core.settings import Observation, RequestSpec, RunSpec, Switches
+from engine.core.timing import NoTimer
 from engine.graphs.device import PlainDevice, PlainMoment
-from engine.graphs.flight import FlightTimes
+from engine.graphs.in_flight import FlightTimes
 from engine.graphs.pace import TwinPace
 from engine.measure import timers
 from engine.measure.host_timer import HostTimer
 from engine.measure.overhead import OverheadMeter
-from engine.measure.timers import DeviceTimer, NoTimer, make_timer, span_cost_ns
+from engine.measure.timers import DeviceTimer, make_timer, span_cost_ns
 from engine.model.loader import LoadedModel
 from engine.session.schema import PHASES, Overhead
 from tests.engine.drive import drive

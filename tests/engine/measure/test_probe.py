@@ -12,12 +12,12 @@ from torch import Tensor
 
 from engine.attention.build import make_attention
 from engine.cache.none import NoCache
+from engine.core.batch import PADDING_REQUEST, Batch
+from engine.core.settings import Observation, Probe, RequestSpec, RunSpec
 from engine.decode.engine import Engine
-from engine.decode.settings import Observation, Probe, RequestSpec, RunSpec
 from engine.measure.phase_table import OTHER
 from engine.measure.probe import ROWS_A_SPAN, RowProbe
 from engine.measure.timers import DeviceTimer
-from engine.model.batch import PADDING_REQUEST, Batch
 from engine.model.config import ModelConfig
 from engine.model.loader import LoadedModel
 from engine.session.schema import PHASES, AttentionRow, Step

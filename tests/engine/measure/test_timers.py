@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import torch
 
+from engine.core.timing import NoTimer
 from engine.measure.host_timer import HostTimer
 from engine.measure.phase_table import OTHER
-from engine.measure.timers import DeviceTimer, NoTimer, make_timer
+from engine.measure.timers import DeviceTimer, make_timer
 from engine.session.schema import PHASES
 
 CPU = torch.device("cpu")

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from engine.attention.build import make_attention
-from engine.cache.base import KVCache
 from engine.cache.build import make_cache
-from engine.decode.settings import Dtype, LoadSpec, Switches
-from engine.measure.timers import NoTimer
-from engine.model.batch import Batch
+from engine.core.batch import Batch
+from engine.core.kv_cache import KVCache
+from engine.core.settings import Dtype, LoadSpec, Switches
+from engine.core.timing import NoTimer
 from engine.model.loader import LoadedModel, load_model
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from engine.core.batch import Batch
 from engine.model import linear
-from engine.model.batch import Batch
 from engine.model.linear import StreamedLinear
 from kernels.cpu import library
 from tests.engine.model.checkpoints import (

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from engine.attention.build import make_attention
-from engine.decode.settings import Dtype
+from engine.core.batch import PADDING_REQUEST, Batch
+from engine.core.settings import Dtype
 from engine.errors import CheckpointError
-from engine.model.batch import PADDING_REQUEST, Batch
 from engine.model.loader import LoadedModel
 from tests.engine.model.checkpoints import (
     KINDS,
@@ -192,7 +192,7 @@ def test_the_probe_sees_rotated_queries_of_the_layer_it_wants(tmp_path: Path) ->
         def observe(self, layer: int, q: torch.Tensor, cache: Any, batch: Batch, attention: Any) -> None:
             self.seen.append((layer, q.clone(), cache.keys_values(layer, batch.spans[0])[0].clone()))
 
-    from engine.measure.timers import NoTimer
+    from engine.core.timing import NoTimer
 
     folder = save_checkpoint(tmp_path, "qwen3")
     model, probe = load(folder), Probe()

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from engine.decode.arriving import make_request
-from engine.decode.settings import RequestSpec
+from engine.core.settings import RequestSpec
+from engine.decode.new_request import make_request
 from engine.errors import CheckpointError, InputError
 from tests.engine.model.forward import load
 from tests.engine.model.hostile import edit_json, refusal
@@ -96,7 +96,7 @@ def test_a_panic_over_a_token_is_one_sentence(folder: Path) -> None:
 
 def test_a_panic_ends_no_process(folder: Path) -> None:
     """A panic is a BaseException: what takes only Exceptions lets it through, to the end of the engine's process."""
-    from engine.decode.settings import LoadSpec, RunSpec
+    from engine.core.settings import LoadSpec, RunSpec
     from engine.host import protocol
     from engine.host.service import Service
     from engine.session import schema

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import torch
 
-from engine.decode.settings import Observation, RequestSpec, RunSpec, Switches
-from engine.model.batch import Batch
+from engine.core.batch import Batch
+from engine.core.settings import Observation, RequestSpec, RunSpec, Switches
+from engine.figures import metrics
 from engine.model.loader import LoadedModel
-from engine.session import metrics
 from tests.engine.drive import drive, session_of, tokens_of
 from tests.engine.model.checkpoints import KINDS, VOCAB, save_checkpoint
 from tests.engine.model.forward import cache_of, greedy, load, run

@@ -8,9 +8,9 @@ import psutil
 import pytest
 import torch
 
-from engine.decode.settings import LoadSpec
+from engine.core.batch import Batch
+from engine.core.settings import LoadSpec
 from engine.errors import UnavailableError
-from engine.model.batch import Batch
 from engine.model.device import choose_device
 from engine.model.loader import choose_dtype, load_model, model_path
 from engine.model.rope import FIRST_POSITIONS, rotations

@@ -9,10 +9,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from engine.cache.base import KVCache
+from engine.core.batch import Batch
+from engine.core.kv_cache import KVCache
 from engine.measure.cost import CostModel
 from engine.model import linear
-from engine.model.batch import Batch
 from engine.model.checkpoint import open_checkpoint
 from engine.model.decoder import Decoder, build_decoder
 from engine.model.families import family_of

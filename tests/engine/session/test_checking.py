@@ -10,8 +10,8 @@ import pytest
 
 from engine.errors import SessionFileError
 from engine.export.tables import write_tables
+from engine.figures.json_figures import json_figures
 from engine.session.file import SessionFile, open_session
-from engine.session.json_figures import json_figures
 from tests.engine.session.editing import edited, written
 from tests.engine.session.synthetic import synthetic_events
 

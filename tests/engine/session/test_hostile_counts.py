@@ -15,10 +15,10 @@ import pytest
 from engine.errors import SessionFileError
 from engine.export.chrome import write_chrome
 from engine.export.tables import write_tables
+from engine.figures.comparison import compare
+from engine.figures.json_figures import json_figures
 from engine.session import schema
-from engine.session.comparison import compare
 from engine.session.file import SessionFile, open_session
-from engine.session.json_figures import json_figures
 from engine.session.store import Session
 from tests.engine.session.editing import edited, written
 from tests.engine.session.synthetic import synthetic_events

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from app.panels.models.parallel import taught_run
+from app.models.parallel import taught_run
 from engine.errors import SessionFileError
+from engine.figures.json_figures import json_figures
 from engine.session.file import SessionFile, open_session
-from engine.session.json_figures import json_figures
 from engine.session.store import Session
 from tests.engine.session.editing import edited, written
 from tests.engine.session.synthetic import synthetic_events

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from engine.errors import SessionFileError
+from engine.figures.json_figures import json_figures
+from engine.figures.pauses import pauses_of
 from engine.session.file import SessionFile, open_session
-from engine.session.json_figures import json_figures
-from engine.session.pauses import pauses_of
 from tests.engine.session.editing import edited, written
 from tests.engine.session.synthetic import synthetic_events
 

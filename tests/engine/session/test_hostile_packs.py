@@ -12,9 +12,9 @@ import msgspec
 import numpy as np
 import pytest
 
+from engine.figures.json_figures import json_figures
 from engine.session import pack_index
 from engine.session.file import SessionFile, open_session
-from engine.session.json_figures import json_figures
 from engine.session.packs import PACKED, unpack
 from tests.engine.session.editing import written
 from tests.engine.session.synthetic import synthetic_events

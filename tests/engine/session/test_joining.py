@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from engine.session.before_after import Trial, before_after, reasons, recorded_trials
+from engine.figures.before_after import Trial, before_after, reasons, recorded_trials
+from engine.figures.metrics import summarise
 from engine.session.joining import KIND, Joiner
-from engine.session.metrics import summarise
 from engine.session.store import Session
 from tests.engine.session.synthetic import synthetic_events, synthetic_session
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from app.panels.models.parallel import taught_run
-from engine.decode.settings import RequestSpec, RunSpec, Sampling, Switches
+from app.models.parallel import taught_run
+from engine.core.settings import RequestSpec, RunSpec, Sampling, Switches
 from engine.export.chrome import events as trace_events
 from engine.export.tables import write_tables
+from engine.figures.json_figures import json_figures
 from engine.model.loader import LoadedModel
-from engine.session.json_figures import json_figures
 from engine.session.loading import load
 from engine.session.reader import SessionFile
 from engine.session.schema import SessionStarted

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from engine.errors import SessionFileError
+from engine.figures.json_figures import json_figures
+from engine.figures.metrics import launch_counts
 from engine.session import reader
 from engine.session.file import SessionFile, SessionWriter, open_session
-from engine.session.json_figures import json_figures
-from engine.session.metrics import launch_counts
 from engine.session.packs import columns_of, pack
 from engine.session.store import Session
 from engine.session.tables import COLUMNS

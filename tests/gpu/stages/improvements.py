@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from app.cli.bench_switches import measure
-from engine.decode.improvements import TOKENS
-from engine.decode.settings import LoadSpec
-from engine.session.before_after import before_after
+from engine.core.settings import LoadSpec
+from engine.figures.before_after import before_after
+from engine.figures.improvements import TOKENS
 from tests.gpu.stages.setting import Setting
 
 REHEARSED = 4

@@ -18,11 +18,12 @@ import numpy as np
 import torch
 from torch.profiler import ProfilerActivity, profile, record_function
 
+from engine.core.settings import Observation, RequestSpec, RunSpec, Switches
+from engine.core.timing import NoTimer
 from engine.decode.engine import Engine
-from engine.decode.settings import Observation, RequestSpec, RunSpec, Switches
 from engine.graphs.captured import CapturedStep, Heard, step_work
 from engine.measure.nvtx import NvtxTimer
-from engine.measure.timers import HOST_PHASES, NoTimer
+from engine.measure.timers import HOST_PHASES
 from engine.model.loader import LoadedModel
 from engine.session.schema import PHASES, AnyEvent, Step
 from tests.benchmarks.random_llama import Shape, random_model

@@ -12,11 +12,11 @@ import psutil
 import torch
 
 from app.cli.recording import Recording
-from engine.decode.settings import LoadSpec, Observation, RequestSpec, RunSpec, Switches
+from engine.core.settings import LoadSpec, Observation, RequestSpec, RunSpec, Switches
+from engine.figures.memory import MemoryNode, memory_tree
 from engine.host import protocol
 from engine.host.service import Service
 from engine.model.device import cuda_uuid
-from engine.session.memory import MemoryNode, memory_tree
 from engine.session.schema import AnyEvent, DeviceSample, ModelReady
 from engine.session.store import Session
 from tests.engine.drive import session_of

@@ -6,7 +6,7 @@ from typing import Final
 
 import torch
 
-from engine.decode.settings import Switches
+from engine.core.settings import Switches
 from engine.graphs.device import PlainDevice
 from engine.measure.triton_cases import Sizes
 from tests.benchmarks.gpu_decode import AttentionSizes, Decoding

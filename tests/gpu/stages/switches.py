@@ -6,8 +6,8 @@ from collections import Counter
 from itertools import product
 from typing import Any
 
+from engine.core.settings import LoadSpec, RequestSpec, RunSpec, Switches
 from engine.decode.draft_model import load_draft
-from engine.decode.settings import LoadSpec, RequestSpec, RunSpec, Switches
 from engine.model.loader import LoadedModel, load_model
 from engine.session.schema import AnyEvent, Step, Token
 from tests.engine.drive import drive, tokens_of

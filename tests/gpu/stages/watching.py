@@ -8,7 +8,7 @@ from typing import get_args
 
 import torch
 
-from engine.decode.settings import Detail, Observation, RequestSpec, RunSpec, Switches
+from engine.core.settings import Detail, Observation, RequestSpec, RunSpec, Switches
 from engine.measure import overhead
 from engine.model.loader import LoadedModel
 from engine.session.schema import Overhead
@@ -45,10 +45,10 @@ def compare(setting: Setting, model: LoadedModel, switches: Switches, name: str)
     told: dict[str, list[float]] = defaultdict(list)
     rounds = 1 if setting.rehearse else ROUNDS[switches.graphs]
     for number, detail in product(range(rounds + 1), details):
-        rate, shares = one_run(setting, model, switches, detail)
+        rate, chunks = one_run(setting, model, switches, detail)
         if number:  # the first of each compiles and settles
             rates[detail].append(rate)
-            told[detail] += shares
+            told[detail] += chunks
     setting.report.figure(f"{name}: off", median(rates["off"]), "tokens/s", how=f"{rounds} rounds in turn")
     for detail, least in LEAST.items():
         kept = median([own / off for own, off in zip(rates[detail], rates["off"], strict=True)])

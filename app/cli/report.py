@@ -1,0 +1,50 @@
+"""What a session's report says: its figures, the brief's tables, the generated texts, and pictures of the panels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from app.cli.table import figures
+from app.look.units import count, cut, name_of
+from app.models import before_after, summary
+from engine.export.report import Picture, Report, Table
+from engine.figures.before_after import before_after as pairs_of
+from engine.figures.metrics import summarise
+from engine.session.store import Session
+
+TEXT_LIMIT = 4000
+"""Characters of each request's text; a report is read, not searched."""
+TEXTS = 16
+"""Requests whose texts are given."""
+
+
+def make_report(session: Session, pictures: Sequence[Picture]) -> Report:
+    """Put the report of a session together; `pictures` are those of its panels."""
+    found = summarise(session)
+    lines = summary.summary_lines(session)
+    tables = [
+        Table(
+            "Training against inference",
+            [name for name, _ in summary.HEADS],
+            [[cell.text for cell in line.cells] for line in lines],
+            "The table of the brief's section 7: what it claims beside what this session measured.",
+        )
+    ]
+    pairs = pairs_of(session)
+    if any(pair.factor is not None for pair in pairs):
+        tables.append(
+            Table(
+                "Before and after",
+                [name for name, _ in before_after.HEADS],
+                [line.cells for line in before_after.lines_of(pairs)],
+                "Each improvement of the brief's section 8, off and on, on the same prompt.",
+            )
+        )
+    texts = []
+    for request in found.requests[:TEXTS]:
+        prompt = session.requests[request.id].prompt
+        text = request.text if len(request.text) <= TEXT_LIMIT else request.text[:TEXT_LIMIT] + " …"
+        texts.append((f"Request {request.id}: {cut(prompt)}", text))
+    if len(found.requests) > TEXTS:
+        texts.append(("And more", f"{count(len(found.requests) - TEXTS)} more requests are in the session."))
+    return Report(f"DecodeScope report: {name_of(found.model) or 'session'}", figures(found), tables, texts, pictures)

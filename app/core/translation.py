@@ -1,0 +1,42 @@
+"""The language of the window: installs and replaces translators while the program runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from PySide6.QtCore import QCoreApplication, QLibraryInfo, QLocale, QObject, QTranslator
+
+from app.core.preferences import Language
+
+FOLDER: Final = Path(__file__).resolve().parents[2] / "assets" / "translations"
+
+
+class Translation(QObject):
+    """Holds the translators in force; widgets hear of a change by QEvent.LanguageChange."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._installed: list[QTranslator] = []
+
+    def use(self, language: Language) -> None:
+        """Speak this language; where a text has no translation it stays English."""
+        for translator in self._installed:
+            QCoreApplication.removeTranslator(translator)
+        self._installed = []
+        name = resolve(language)
+        if name == "en":
+            return
+        qt_folder = QLibraryInfo.path(QLibraryInfo.LibraryPath.TranslationsPath)
+        for stem, folder in ((f"qtbase_{name}", qt_folder), (f"decodescope_{name}", str(FOLDER))):
+            translator = QTranslator(self)
+            if translator.load(stem, folder):
+                QCoreApplication.installTranslator(translator)
+                self._installed.append(translator)
+
+
+def resolve(language: Language) -> str:
+    """The language that is meant: for "system", Chinese where the system speaks it, else English."""
+    if language != "system":
+        return language
+    return "zh_CN" if QLocale.system().language() == QLocale.Language.Chinese else "en"

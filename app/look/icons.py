@@ -1,0 +1,49 @@
+"""Icons from `assets/icons`, drawn in the theme's colours at whatever size and resolution is asked for."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Final
+
+from PySide6.QtCore import QByteArray, QRectF, Qt
+from PySide6.QtGui import QIcon, QPainter, QPixmap
+
+from app.look.theme import ICONS, theme
+
+SIZES: Final = (16, 24, 32, 48)
+
+
+def icon(name: str, colour: str | None = None) -> QIcon:
+    """The icon of this name in this colour (None: the theme's text colour)."""
+    colours = theme()
+    result = QIcon()
+    for size in SIZES:
+        result.addPixmap(picture(name, colour or colours.text, size))
+        result.addPixmap(picture(name, colours.muted, size), QIcon.Mode.Disabled)
+    return result
+
+
+def application_icon() -> QIcon:
+    """The program's own icon, at the sizes window managers ask for."""
+    result = QIcon()
+    for size in (16, 32, 48, 64, 128, 256):
+        result.addPixmap(picture("decodescope", "", size))
+    return result
+
+
+def picture(name: str, colour: str, size: int) -> QPixmap:
+    """One icon as a square picture; `currentColor` in the SVG becomes `colour`."""
+    from PySide6.QtSvg import QSvgRenderer
+
+    renderer = QSvgRenderer(QByteArray(_source(name).replace("currentColor", colour).encode()))
+    pixmap = QPixmap(size, size)
+    pixmap.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(pixmap)
+    renderer.render(painter, QRectF(0, 0, size, size))
+    painter.end()
+    return pixmap
+
+
+@lru_cache
+def _source(name: str) -> str:
+    return (ICONS / f"{name}.svg").read_text(encoding="utf-8")

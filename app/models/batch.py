@@ -1,0 +1,103 @@
+"""The slots of a batch as they are drawn at any width, and the runs of the brief's batch. Needs no Qt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.client.requests_file import read_requests
+from engine.core.settings import Observation, RunSpec, Sampling, Switches
+from engine.figures.slot_runs import IDLE, PADDING, Ints, Lane
+from engine.figures.slots import BatchPart
+
+PRESET: Final = Path(__file__).resolve().parents[2] / "assets" / "scenarios" / "lengths-20-10-24-7.jsonl"
+"""The brief's four requests of 20, 10, 24 and 7 tokens."""
+POLICIES: Final[tuple[Literal["static", "continuous"], ...]] = ("static", "continuous")
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRun:
+    """The brief's requests under one policy, as a run of a suite."""
+
+    key: str
+    run: RunSpec
+
+    @property
+    def label(self) -> str:
+        """The mark under which a session keeps it."""
+        return f"batch {self.key} 1"
+
+
+def preset_runs() -> list[BatchRun]:
+    """The brief's requests in one batch, static and then continuous; each emits all of its tokens."""
+    requests = read_requests(str(PRESET), 24, True, Sampling())
+    return [
+        BatchRun(policy, RunSpec(requests, Switches(batching=policy, max_batch=len(requests)), Observation()))
+        for policy in POLICIES
+    ]
+
+
+def lane_columns(lane: Lane, edges: Floats) -> tuple[Floats, Floats, Ints]:
+    """A lane at the screen's width: (share useful, share padding, owner) of each of the columns between `edges`.
+
+    Shares are of the steps that a column stands for, so that nothing narrower than a column is lost; the owner is the
+    last request in it, IDLE where there is none. Columns narrower than a step show the one step they lie in.
+    """
+    columns = len(edges) - 1
+    if len(lane.start) == 0 or columns < 1:
+        return np.zeros(columns), np.zeros(columns), np.full(columns, IDLE, np.int64)
+    wide = edges[1] - edges[0] >= 1.0
+    middles = np.floor((edges[:-1] + edges[1:]) / 2)
+    shares = []
+    for padding in (False, True):
+        chosen = (lane.owner == PADDING) == padding
+        start, end = lane.start[chosen].astype(np.float64), lane.end[chosen].astype(np.float64)
+        if len(start) == 0:
+            shares.append(np.zeros(columns))
+            continue
+        covered = np.append(0.0, np.cumsum(end - start))
+        knots = np.stack([start, end], axis=1).ravel()
+        heights = np.stack([covered[:-1], covered[1:]], axis=1).ravel()
+        if wide:
+            shares.append(np.diff(np.interp(edges, knots, heights)) / np.diff(edges))
+        else:
+            shares.append(np.interp(middles + 1, knots, heights) - np.interp(middles, knots, heights))
+    useful = lane.owner != PADDING
+    starts, owners = lane.start[useful], lane.owner[useful]
+    last = np.searchsorted(starts, edges[1:] if wide else middles + 0.5) - 1
+    owner = np.where((shares[0] > 0) & (last >= 0), owners[np.maximum(last, 0)] if len(owners) else IDLE, IDLE)
+    return shares[0], shares[1], owner
+
+
+def waiting_columns(waiting: Ints, edges: Floats) -> Ints:
+    """The most requests that waited in any step of each column between `edges` (in steps of `waiting`)."""
+    columns, count = len(edges) - 1, len(waiting)
+    if count == 0:
+        return np.zeros(columns, np.int64)
+    low = np.floor(edges[:-1]).astype(np.int64)
+    high = np.maximum(np.ceil(edges[1:]).astype(np.int64), low + 1)
+    outside = (high <= 0) | (low >= count)
+    low, high = np.clip(low, 0, count - 1), np.clip(high, 1, count)
+    if edges[1] - edges[0] < 1.0:
+        middles = np.clip(np.floor((edges[:-1] + edges[1:]) / 2).astype(np.int64), 0, count - 1)
+        return np.where(outside, 0, waiting[middles])
+    bounds = np.stack([low, high], axis=1).ravel()
+    most = np.maximum.reduceat(np.append(waiting, 0), bounds)[::2]
+    return np.where(outside, 0, most)
+
+
+def shown_parts(parts: list[BatchPart]) -> list[BatchPart]:
+    """What is drawn: the last static and the last continuous part where there are both, else all steps as one."""
+    last = {part.batching: part for part in parts}
+    both = [last[policy] for policy in POLICIES if policy in last]
+    if len(both) == len(POLICIES):
+        return both
+    if not parts:
+        return []
+    return [BatchPart(parts[0].first, parts[-1].last, " → ".join(dict.fromkeys(part.batching for part in parts)))]

@@ -1,0 +1,103 @@
+"""One teacher-forced pass beside the steps that made the same text: what is drawn, and the run that has both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.core.settings import Observation, RequestSpec, RunSpec, Sampling, Switches
+from engine.errors import InputError
+from engine.figures.metrics import by_id
+from engine.figures.teacher import TeacherFigures, serial_steps
+from engine.session.store import STEP_KINDS, Session
+
+PROMPT: Final = "The cat sits on"
+TOKENS: Final = 64
+"""What is run where no session says otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class SerialSteps:
+    """The steps of a request laid end to end, without the gaps between them: seconds from the first one's start."""
+
+    ids: NDArray[np.int64]
+    ends: NDArray[np.float64]
+    kinds: NDArray[np.uint8]
+
+    @property
+    def total_s(self) -> float:
+        return float(self.ends[-1]) if len(self.ends) else 0.0
+
+    def place_of(self, step: int) -> int | None:
+        """Which of them a step is; None where it is none."""
+        place = int(np.searchsorted(self.ids, step))
+        return place if place < len(self.ids) and self.ids[place] == step else None
+
+    def span_s(self, place: int) -> tuple[float, float]:
+        """Where one of them begins and ends, seconds."""
+        return (float(self.ends[place - 1]) if place else 0.0), float(self.ends[place])
+
+    def at_s(self, seconds: float) -> int | None:
+        """The step at a moment; None behind the last."""
+        place = int(np.searchsorted(self.ends, seconds, "right"))
+        return int(self.ids[place]) if seconds >= 0 and place < len(self.ids) else None
+
+    def columns(self, edges: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """(place of the step in each column between `edges`, -1 behind the last; whether a step begins there)."""
+        places = np.searchsorted(self.ends, (edges[:-1] + edges[1:]) / 2, "right").astype(np.int64)
+        begins = np.append(False, np.diff(places) > 0)
+        return np.where(places < len(self.ids), places, -1), begins & (places < len(self.ids))
+
+
+def serial_of(session: Session, figures: TeacherFigures) -> SerialSteps:
+    """The steps that a pass is compared with."""
+    ids = serial_steps(session, figures.request_id)
+    table = session.steps
+    ends = np.cumsum((table["end_ns"][ids] - table["start_ns"][ids]) / 1e9)
+    return SerialSteps(ids, ends, table["kind"][ids])
+
+
+def temperature_of(session: Session, request_id: int) -> float:
+    """The temperature that a request was drawn at; 0 is greedy."""
+    return float((session.requests[request_id].params.get("sampling") or {}).get("temperature", 0.0))
+
+
+def kind_word(kind: int) -> str:
+    """A kind of step, as the theme knows it."""
+    return STEP_KINDS[kind]
+
+
+def taught_run(session: Session | None) -> RunSpec:
+    """The run of a session once more, with its switches and a teacher-forced pass at the end; else the default one."""
+    requests = by_id(session) if session is not None else []
+    try:
+        specs = tuple(_spec(request.prompt, request.params) for request in requests)
+    except (InputError, TypeError):  # no version writes such: its prompts still hold
+        specs = tuple(RequestSpec(request.prompt, TOKENS) for request in requests)
+    specs = specs or (RequestSpec(PROMPT, TOKENS),)
+    switches = Switches()
+    if session is not None and session.configs:
+        known = {name: value for name, value in session.configs[0].switches.items() if hasattr(switches, name)}
+        try:
+            switches = switches.changed(**known)
+        except (InputError, TypeError):  # written by a version with other values: its prompts still hold
+            switches = Switches()
+    return RunSpec(specs, switches, Observation(), teacher_pass=True)
+
+
+def _spec(prompt: str, params: dict[str, Any]) -> RequestSpec:
+    sampling = params.get("sampling") or {}
+    drawn = Sampling(**{name: value for name, value in sampling.items() if name in Sampling.__dataclass_fields__})
+    return RequestSpec(
+        prompt,
+        int(params.get("max_new_tokens", TOKENS)),
+        float(params.get("arrival_s", 0.0)),
+        bool(params.get("ignore_eos", False)),
+        tuple(str(stop) for stop in params.get("stop", ())),
+        drawn,
+        bool(params.get("chat", False)),
+        tuple((str(role), str(content)) for role, content in params.get("messages", ())),
+    )

@@ -1,0 +1,46 @@
+"""Qt ends the program where it finds no platform to draw on: this says why in a sentence before it does."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from PySide6.QtCore import QMessageLogContext, QtMsgType, qInstallMessageHandler
+
+from app.start.system_check import missing_packages, sentence
+from engine.errors import InputError
+
+
+@contextmanager
+def told_instead_of_aborted() -> Iterator[None]:
+    """While the application is made: where Qt gives up, the program ends with a sentence, as after wrong input.
+
+    What it says about platforms that it tries in vain before one works is left out.
+    """
+
+    def handle(kind: QtMsgType, context: QMessageLogContext, message: str) -> None:
+        if kind == QtMsgType.QtFatalMsg:
+            print(f"decodescope: {why(os.environ)}", file=sys.stderr, flush=True)
+            os._exit(InputError.exit_status)  # whoever returns from here is aborted
+        elif not str(context.category or "").startswith("qt.qpa"):
+            print(message, file=sys.stderr)
+
+    before = qInstallMessageHandler(handle)
+    try:
+        yield
+    finally:
+        qInstallMessageHandler(before)
+
+
+def why(environment: Mapping[str, str], platform: str = sys.platform) -> str:
+    """The most likely reason why Qt can draw nowhere, and what to do about it."""
+    missing = missing_packages(window=True) if platform.startswith("linux") else []
+    if missing:
+        return sentence(missing)
+    chosen = environment.get("QT_QPA_PLATFORM")
+    if chosen:
+        return f"Qt cannot open a window on the platform that QT_QPA_PLATFORM names ({chosen}); try without it."
+    shown = [f"{name}={environment[name]}" for name in ("WAYLAND_DISPLAY", "DISPLAY") if environment.get(name)]
+    return f"Qt cannot open a window on the display that is named ({' and '.join(shown) or 'none'})."

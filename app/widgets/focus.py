@@ -1,0 +1,51 @@
+"""What the panels that walk through steps share: their keys, and the frame that shows which of them has the focus."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from PySide6.QtCore import QEvent, Qt
+from PySide6.QtGui import QColor, QGuiApplication, QKeyEvent, QPainter
+from PySide6.QtWidgets import QWidget
+
+from app.core.places import key_by_place
+from app.core.selection import Selection
+from app.look.theme import theme
+
+STEP_KEYS: Final = {
+    Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1, Qt.Key.Key_PageUp: -10, Qt.Key.Key_PageDown: 10,
+    Qt.Key.Key_Home: -(1 << 60), Qt.Key.Key_End: 1 << 60,
+}  # fmt: skip
+"""Keys that walk through the steps, and how far."""
+
+
+def claims_key(event: QEvent, keys: frozenset[Qt.Key]) -> bool:
+    """Whether a key, pressed alone, belongs to the focused widget rather than to a menu; accepts the event if so."""
+    if event.type() != QEvent.Type.ShortcutOverride or not isinstance(event, QKeyEvent):
+        return False
+    if key_by_place(event, QGuiApplication.platformName()) is not None:
+        return False  # the window knows better which key is meant
+    if event.key() not in keys or event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier:
+        return False
+    event.accept()
+    return True
+
+
+def walk_steps(selection: Selection, steps: int, key: int) -> bool:
+    """Select another of so many steps, as the key says; says whether it was one of STEP_KEYS."""
+    by = next((way for name, way in STEP_KEYS.items() if name == key), 0)
+    if by == 0 or steps == 0:
+        return False
+    now = selection.now.step
+    step = steps - 1 if now is None else now + by
+    selection.change(step=min(max(step, 0), steps - 1), token=None)
+    return True
+
+
+def draw_focus(widget: QWidget) -> None:
+    """A frame of one pixel around a widget that has the focus."""
+    if widget.hasFocus():
+        painter = QPainter(widget)
+        painter.setPen(QColor(theme().accent))
+        painter.drawRect(widget.rect().adjusted(0, 0, -1, -1))
+        painter.end()

@@ -1,0 +1,306 @@
+"""Starts the window, and draws a session without one; the only place where the parts are put together."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from PySide6.QtCore import (
+    QCoreApplication,
+    QEventLoop,
+    QMessageLogContext,
+    QSettings,
+    QSocketNotifier,
+    Qt,
+    QTimer,
+    QtMsgType,
+    qInstallMessageHandler,
+)
+from PySide6.QtWidgets import QApplication
+
+from app.core.preferences import Preferences
+from app.look import theme
+from app.start.qt_environment import take_environment
+from app.start.qt_start import told_instead_of_aborted
+from app.start.signals import Asked, Ended, noted
+from app.start.unforeseen import told
+from engine import leftovers
+from engine.errors import InputError
+
+PICTURE_SIZE = (1000, 520)
+"""Logical pixels of a panel in a report."""
+CLOSED_WITHIN_S = 10.0
+"""How long the window may take to close after a signal: an engine in a long step is waited for, then killed."""
+
+if TYPE_CHECKING:
+    from app.panels.frame import PanelDock
+    from app.window.feed import Engine, Feed, Writer
+    from app.window.main_window import MainWindow
+    from engine.export.report import Picture
+    from engine.session.store import Session
+
+
+def run_window(path: str | None, model: str | None) -> int:
+    """Open the window, with a session file or a model if one is named, and run until it is closed."""
+    app = make_application()
+    preferences = Preferences.of_user()
+    window = make_window(preferences)
+    window.show()
+    load_after_first_paint(window, path, model)
+
+    def tell(sentence: str, details: str) -> None:
+        def show() -> None:
+            if window.isVisible():
+                window.show_error(sentence, details)
+
+        QTimer.singleShot(0, window, show)  # not in the middle of a drawing
+
+    try:
+        with closed_by_signals(window), told(tell):
+            status = app.exec()
+    except Ended as ended:
+        status = ended.exit_status
+    if window.left_something_behind:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)  # taking apart what a thread still works with would crash
+    return status
+
+
+@contextmanager
+def closed_by_signals(window: MainWindow) -> Iterator[Asked]:
+    """A signal that asks for the end closes the window as its own button does, so that its recording is whole."""
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    theirs.setblocking(False)
+    notifier = QSocketNotifier(ours.fileno(), QSocketNotifier.Type.Read)
+
+    def wake() -> None:
+        with suppress(OSError):  # Qt's loop would sleep through it
+            theirs.send(b"!")
+
+    def close() -> None:
+        with suppress(BlockingIOError):
+            ours.recv(64)
+        window.unattended = True
+        QApplication.closeAllWindows()  # dialogs, too
+        window.close()
+        QCoreApplication.exit(0)
+
+    notifier.activated.connect(close)
+    with noted(CLOSED_WITHIN_S) as asked:
+        asked.wake = wake
+        if asked.number:  # it came before
+            wake()
+        try:
+            yield asked
+        finally:
+            notifier.setEnabled(False)
+            ours.close()
+            theirs.close()
+
+
+def make_application() -> QApplication:
+    """The application with its name and icon; the one there is where there is one."""
+    existing = QApplication.instance()
+    if isinstance(existing, QApplication):
+        return existing
+    if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    take_environment(os.environ)
+    QApplication.setHighDpiScaleFactorRoundingPolicy(Qt.HighDpiScaleFactorRoundingPolicy.PassThrough)
+    QCoreApplication.setOrganizationName("DecodeScope")
+    QCoreApplication.setApplicationName("DecodeScope")
+    with told_instead_of_aborted():
+        app = QApplication(sys.argv[:1])
+    app.setApplicationDisplayName("DecodeScope")
+    app.setDesktopFileName("decodescope")
+    return app
+
+
+def make_window(preferences: Preferences, feed: Feed | None = None) -> MainWindow:
+    """The window in the user's theme and language; `feed` is that of the real engine unless another is given."""
+    from app.core.translation import Translation
+    from app.look.icons import application_icon
+    from app.window.main_window import MainWindow
+
+    app = make_application()
+    theme.apply(preferences.scheme)
+    translation = Translation(app)
+    translation.use(preferences.language)
+    app.setWindowIcon(application_icon())
+    return MainWindow(feed or make_feed(), preferences, translation)
+
+
+def make_feed() -> Feed:
+    """The feed of the real engine process, recording into the user's folder."""
+    from app.window.feed import Feed
+    from app.window.recordings import Recordings, user_folder
+
+    return Feed(_start_engine, _open_writer, Recordings(user_folder()))
+
+
+def load_after_first_paint(window: MainWindow, path: str | None, model: str | None) -> None:
+    """Start the engine process, load the model and open the session as soon as the window can be seen."""
+
+    def begin() -> None:
+        window.control.start(model or "demo")
+        window.kept.begin()
+        window.tell_of_settings()
+        if path is not None:
+            window.documents.open(path)
+
+    window.first_painted.connect(begin)
+
+
+def render(session_path: str, out: str, panel: str | None, size: tuple[int, int], fmt: Literal["png", "svg"]) -> None:
+    """Draw the window or one panel with a recorded session into a file; needs no display.
+
+    `size` is in logical pixels. Raises InputError for an unknown panel, a panel with nothing to show, or a file that
+    cannot be written, SessionFileError where the session cannot be read.
+    """
+    from engine.session.file import open_session
+
+    if sys.platform == "linux":
+        os.environ["QT_QPA_PLATFORM"] = "offscreen"
+    if not Path(out).absolute().parent.is_dir():
+        raise InputError(f"The folder {Path(out).absolute().parent} does not exist; the picture cannot be written.")
+    session = open_session(session_path)
+    before = qInstallMessageHandler(_say_unless_offscreen)
+    try:
+        make_application()
+        theme.apply(Preferences.of_user().scheme)
+        if panel is None:
+            _render_window(session, session_path, Path(out), size, fmt)
+        else:
+            _render_panel(session, Path(out), panel, size, fmt)
+    finally:
+        qInstallMessageHandler(before)
+        close = getattr(session.source, "close", None)
+        if close is not None:
+            close()
+
+
+def panel_pictures(session: Session, size: tuple[int, int] = PICTURE_SIZE) -> list[Picture]:
+    """A PNG picture of every panel that has something to show of a session, in light; needs no display."""
+    from app.core.selection import Selection
+    from app.look.pictures import picture_bytes
+    from app.panels.base import PanelContext
+    from app.panels.frame import PanelDock
+    from app.panels.registry import PANELS
+    from engine.export.report import Picture
+
+    if sys.platform == "linux":
+        os.environ["QT_QPA_PLATFORM"] = "offscreen"
+    before = qInstallMessageHandler(_say_unless_offscreen)
+    found = []
+    try:
+        make_application()
+        theme.apply("light")
+        selection, feed = Selection(), make_feed()
+        for one in PANELS:
+            dock = PanelDock(one, PanelContext(selection, feed))
+            dock.setAttribute(Qt.WidgetAttribute.WA_DontShowOnScreen)
+            dock.show_session(session)
+            if not dock.build().is_empty:
+                dock.resize(*size)
+                dock.show()
+                _settle()
+                dock.refresh()
+                _settle(dock)
+                found.append(Picture(one.english, one.english_help, picture_bytes(dock)))
+            dock.close()
+    finally:
+        qInstallMessageHandler(before)
+    return found
+
+
+def _render_window(
+    session: Session, session_path: str, out: Path, size: tuple[int, int], fmt: Literal["png", "svg"]
+) -> None:
+    # A picture must not depend on how somebody arranged their window, nor change it.
+    with leftovers.folder() as folder:
+        preferences = Preferences(QSettings(str(folder / "settings.ini"), QSettings.Format.IniFormat))
+        preferences.scheme = "dark" if theme.theme().dark else "light"
+        window = make_window(preferences)
+        _draw_window(window, session, session_path, out, size, fmt)
+
+
+def _draw_window(
+    window: MainWindow,
+    session: Session,
+    session_path: str,
+    out: Path,
+    size: tuple[int, int],
+    fmt: Literal["png", "svg"],
+) -> None:
+    from app.look.pictures import save_picture
+
+    window.setAttribute(Qt.WidgetAttribute.WA_DontShowOnScreen)
+    window.resize(*size)
+    window.restore_layout()
+    window.show()
+    _settle()
+    window.documents.opened.emit(session, session_path)
+    window.status.show_state("recorded", recorded=False)
+    _settle(*window.docks.values())
+    save_picture(window, out, fmt)
+    window.close()
+
+
+def _render_panel(session: Session, out: Path, name: str, size: tuple[int, int], fmt: Literal["png", "svg"]) -> None:
+    from app.core.selection import Selection
+    from app.look.pictures import save_picture
+    from app.panels.base import PanelContext
+    from app.panels.frame import PanelDock
+    from app.panels.registry import entry
+
+    dock = PanelDock(entry(name), PanelContext(Selection(), make_feed()))
+    dock.setAttribute(Qt.WidgetAttribute.WA_DontShowOnScreen)
+    dock.show_session(session)
+    panel = dock.build()
+    if panel.is_empty:
+        raise InputError(f"The panel {name} has nothing to show of this session.")
+    dock.resize(*size)
+    dock.show()
+    _settle()
+    dock.refresh()
+    _settle(dock)
+    save_picture(dock, out, fmt)
+    dock.close()
+
+
+def _settle(*docks: PanelDock) -> None:
+    """Let layouts and queued drawing finish, and the reading of those panels that can be seen."""
+    for _ in range(5):
+        QCoreApplication.processEvents()
+    timer = QTimer()
+    timer.setSingleShot(True)
+    timer.start(0)
+    while timer.isActive():
+        QCoreApplication.processEvents()
+    while any(dock.is_seen and dock.panel is not None and dock.panel.is_behind for dock in docks):
+        QCoreApplication.processEvents(QEventLoop.ProcessEventsFlag.WaitForMoreEvents)
+
+
+def _say_unless_offscreen(_kind: QtMsgType, _context: QMessageLogContext, message: str) -> None:
+    """Pass on what Qt says, but not that a drawing without a screen has nothing to raise or to give size hints to."""
+    if not message.startswith("This plugin does not support"):
+        print(message, file=sys.stderr)
+
+
+def _start_engine() -> Engine:
+    from engine.host.process import EngineProcess
+
+    return EngineProcess()
+
+
+def _open_writer(path: Path) -> Writer:
+    from engine.session.file import SessionWriter
+
+    return SessionWriter(path)

@@ -1,0 +1,238 @@
+"""The menus: every command of the window with its key, as data; the window says what each one does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from PySide6.QtCore import QObject
+from PySide6.QtGui import QAction, QActionGroup, QKeySequence
+from PySide6.QtWidgets import QMainWindow, QMenu
+
+from app.core.preferences import KEEP_CHOICES
+from app.look.units import count
+from app.panels.registry import PANELS
+from app.widgets.plain import menu_text, plain
+
+SEPARATOR: Final = "-"
+Standard = QKeySequence.StandardKey
+
+LAYOUT: Final[dict[str, tuple[str, ...]]] = {
+    "file": (
+        "open", "recent", "save", "kept", "-", "model_folder", "requests", "-",
+        "export", "export_panel", "export_trace", "-", "copy_picture", "copy_csv", "-", "quit",
+    ),
+    "run": ("run", "run_prompt", "step", "stop", "-", "mark", "-", "measure_ceilings"),
+    "scenarios": (),
+    "selection": (
+        "clear", "-", "back", "forward", "-", "previous", "next", "up", "down", "-", "frame",
+    ),
+    "view": (
+        "panels", "-", "zoom_in", "zoom_out", "pan_left", "pan_right", "follow", "show_live", "-", "theme", "language",
+        "restore_layout", "full_screen",
+    ),
+    "help": ("palette", "keys", "-", "about"),
+}  # fmt: skip
+"""Entries of each menu in order; `recent`, `kept`, `panels`, `theme` and `language` are menus themselves."""
+
+KEYS: Final[dict[str, tuple[str | QKeySequence.StandardKey, ...]]] = {
+    "open": (Standard.Open,),
+    "save": (Standard.Save,),
+    "model_folder": ("Ctrl+Shift+O",),
+    "export": ("Ctrl+E",),
+    "copy_picture": ("Ctrl+Shift+C",),
+    "quit": ("Ctrl+Q",),
+    "run": ("Space",),
+    "run_prompt": ("Ctrl+Return",),
+    "step": ("F10", "."),
+    "mark": ("M",),
+    "clear": ("Esc",),
+    "back": ("Alt+Left",),
+    "forward": ("Alt+Right",),
+    "previous": ("Left",),
+    "next": ("Right",),
+    "up": ("Up",),
+    "down": ("Down",),
+    "frame": ("F",),
+    "zoom_in": ("W",),
+    "zoom_out": ("S",),
+    "pan_left": ("A",),
+    "pan_right": ("D",),
+    "follow": ("L",),
+    "full_screen": ("F11",),
+    "palette": ("Ctrl+Shift+P",),
+    "keys": ("?",),
+}
+CHOICES: Final[dict[str, tuple[str, ...]]] = {
+    "theme": ("system", "dark", "light"),
+    "language": ("system", "en", "zh_CN"),
+    "kept": tuple(str(number) for number in KEEP_CHOICES),
+}
+
+
+class Menus(QObject):
+    """Builds the menu bar; `actions` by name, `choices["theme"]["dark"]` and the panels' entries by panel."""
+
+    def __init__(
+        self,
+        window: QMainWindow,
+        slots: Mapping[str, Callable[[], object]],
+        choose: Callable[[str, str], None],
+        show_panel: Callable[[str], None],
+    ) -> None:
+        super().__init__(window)
+        self.actions: dict[str, QAction] = {}
+        self.menus: dict[str, QMenu] = {}
+        self.choices: dict[str, dict[str, QAction]] = {}
+        self.panels: dict[str, QAction] = {}
+        bar = window.menuBar()
+        for menu_name, entries in LAYOUT.items():
+            menu = self.menus[menu_name] = bar.addMenu("")
+            menu.setToolTipsVisible(True)
+            for name in entries:
+                if name == SEPARATOR:
+                    menu.addSeparator()
+                elif name == "panels":
+                    for number, entry in enumerate(PANELS, 1):
+                        action = menu.addAction("", partial_slot(show_panel, entry.name))
+                        if number <= 9:
+                            action.setShortcut(str(number))
+                        self.panels[entry.name] = action
+                elif name in CHOICES:
+                    self._add_choice(menu, name, choose)
+                elif name == "recent":
+                    self.menus["recent"] = menu.addMenu("")
+                else:
+                    action = menu.addAction("", partial_slot(slots[name]))
+                    action.setShortcuts([QKeySequence(keys) for keys in KEYS.get(name, ())])
+                    self.actions[name] = action
+        self.retranslate()
+
+    @property
+    def top(self) -> list[QMenu]:
+        """The menus of the bar, in order."""
+        return [self.menus[name] for name in LAYOUT]
+
+    def show_recent(self, paths: list[str], open_: Callable[[str], object], clear: Callable[[], object]) -> None:
+        """Fill the menu of recent sessions."""
+        menu = self.menus["recent"]
+        menu.clear()
+        for path in paths:
+            action = menu.addAction(menu_text(path), partial_slot(open_, path))
+            action.setToolTip(plain(path))  # Qt would make one of the text, and read it as HTML
+        menu.setEnabled(bool(paths))
+        if paths:
+            menu.addSeparator()
+            menu.addAction(self.tr("Clear this list"), clear)
+
+    def show_run(self, state: str) -> None:
+        """Name and enable the run's entries for this state of the engine."""
+        run = self.actions["run"]
+        run.setText({"running": self.tr("Pause"), "paused": self.tr("Resume")}.get(state, self.tr("Run")))
+        run.setToolTip(
+            plain(
+                {
+                    "running": self.tr("Stop after the step in progress, and go on later"),
+                    "paused": self.tr("Go on"),
+                }.get(state, self.tr("Generate text from the prompt and record every step"))
+            )
+        )
+        for name, enabled in (
+            ("step", state in ("idle", "running", "paused")),
+            ("stop", state in ("running", "paused")),
+            ("mark", state in ("running", "paused")),
+            ("measure_ceilings", state == "idle"),
+        ):
+            self.actions[name].setEnabled(enabled)
+
+    def retranslate(self, state: str = "starting") -> None:
+        """Take the texts of the language in force."""
+        for name, text in self._menu_texts().items():
+            self.menus[name].setTitle(text)
+        for name, text in self._texts().items():
+            self.actions[name].setText(text)
+        self.actions["step"].setToolTip(self.tr("Run one step, then pause"))
+        self.actions["stop"].setToolTip(self.tr("End the run; its recording is kept"))
+        self.actions["measure_ceilings"].setToolTip(
+            self.tr("Measure again how fast this device reads and multiplies at most: MBU and the roofline rest on it")
+        )
+        texts = {
+            "theme": {"system": self.tr("As the system"), "dark": self.tr("Dark"), "light": self.tr("Light")},
+            "language": {"system": self.tr("As the system"), "en": "English", "zh_CN": "简体中文"},
+            "kept": {
+                str(number): self.tr("The newest {}").format(count(number)) if number else self.tr("All")
+                for number in KEEP_CHOICES
+            },
+        }
+        for name, values in texts.items():
+            for value, text in values.items():
+                self.choices[name][value].setText(text)
+        for entry in PANELS:
+            self.panels[entry.name].setText(entry.title())
+        self.show_run(state)
+
+    def _menu_texts(self) -> dict[str, str]:
+        return {
+            "file": self.tr("&File"), "run": self.tr("&Run"),
+            "scenarios": self.tr("S&cenarios"), "selection": self.tr("&Selection"),
+            "view": self.tr("&View"), "help": self.tr("&Help"), "recent": self.tr("Open recent"),
+            "theme": self.tr("Theme"), "language": self.tr("Language"),
+            "kept": self.tr("Recordings that are kept"),
+        }  # fmt: skip
+
+    def _texts(self) -> dict[str, str]:
+        return {
+            "open": self.tr("Open session…"),
+            "save": self.tr("Save session as…"),
+            "model_folder": self.tr("Open model folder…"),
+            "requests": self.tr("Open request list…"),
+            "export": self.tr("Export picture of the window…"),
+            "export_panel": self.tr("Export picture of the panel…"),
+            "export_trace": self.tr("Export trace…"),
+            "copy_picture": self.tr("Copy panel as picture"),
+            "copy_csv": self.tr("Copy panel as CSV"),
+            "quit": self.tr("Quit"),
+            "run_prompt": self.tr("Run from the start"),
+            "step": self.tr("Step"),
+            "stop": self.tr("Stop"),
+            "mark": self.tr("Put a mark here"),
+            "measure_ceilings": self.tr("Measure ceilings again"),
+            "clear": self.tr("Clear selection, else stop"),
+            "back": self.tr("Back"),
+            "forward": self.tr("Forward"),
+            "previous": self.tr("Previous token or step"),
+            "next": self.tr("Next token or step"),
+            "up": self.tr("Previous request or layer"),
+            "down": self.tr("Next request or layer"),
+            "frame": self.tr("Frame the selection, then all"),
+            "zoom_in": self.tr("Zoom in"),
+            "zoom_out": self.tr("Zoom out"),
+            "pan_left": self.tr("Pan left"),
+            "pan_right": self.tr("Pan right"),
+            "follow": self.tr("Follow live"),
+            "show_live": self.tr("Back to the live run"),
+            "restore_layout": self.tr("Restore layout"),
+            "full_screen": self.tr("Full screen"),
+            "palette": self.tr("Command palette…"),
+            "keys": self.tr("Keys…"),
+            "about": self.tr("About DecodeScope…"),
+        }
+
+    def _add_choice(self, menu: QMenu, name: str, choose: Callable[[str, str], None]) -> None:
+        inner = self.menus[name] = menu.addMenu("")
+        group = QActionGroup(self)
+        self.choices[name] = {}
+        for value in CHOICES[name]:
+            action = inner.addAction("", partial_slot(choose, name, value))
+            action.setCheckable(True)
+            group.addAction(action)
+            self.choices[name][value] = action
+
+
+def partial_slot(function: Callable[..., object], *values: object) -> Callable[[], None]:
+    """A slot that calls the function with these values and not with what the signal carries."""
+
+    def slot() -> None:
+        function(*values)
+
+    return slot

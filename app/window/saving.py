@@ -1,0 +1,114 @@
+"""Copies of session files under names the user chose; that of a run which goes on is made again when it ends."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from app.core.background import Failure
+
+
+class Start(Protocol):
+    """Does work on a thread of its own, which writes `target`, and calls back on this one with what came of it."""
+
+    def __call__(
+        self,
+        work: Callable[[], object],
+        then: Callable[[object], None],
+        otherwise: Callable[[Failure], None],
+        target: Path,
+    ) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Save:
+    """A wish: the session file `source` shall lie at `target`."""
+
+    source: str
+    target: Path
+    number: int
+    """Counts the wishes; of two for one target the later one holds."""
+
+
+class Saves:
+    """Knows which file is being recorded and what was saved of it. Used by the window's thread.
+
+    A copy belongs to the file it was asked for, whatever is shown, started or opened meanwhile. Copies are made in the
+    order in which they were asked for. Where the recording went on while its copy was made, it is copied once more when
+    it has ended, unless something else was saved under that name since.
+    """
+
+    def __init__(self, start: Start, saved: Callable[[Save], None], failed: Callable[[Failure], None]) -> None:
+        self._start = start
+        self._saved = saved
+        self._failed = failed
+        self._waiting: deque[Save] = deque()
+        self._now: Save | None = None
+        """What is being copied."""
+        self._recording = ""
+        self._unfinished: list[Save] = []
+        """Copies of the recording that goes on."""
+        self._newest: dict[Path, int] = {}
+        self._count = 0
+
+    def recording_began(self, path: str) -> None:
+        """This file ("": none) is being recorded from now on."""
+        self._recording = path
+
+    def recording_ended(self, path: str) -> None:
+        """This file is whole: what was saved of it before is saved again."""
+        if self._recording == path:
+            self._recording = ""
+        again = [save for save in self._unfinished if save.source == path]
+        self._unfinished = [save for save in self._unfinished if save.source != path]
+        for save in again:
+            self._renew(save)
+        self._next()
+
+    def save(self, source: str, target: Path) -> None:
+        """Copy a session file to `target`."""
+        self._count += 1
+        self._newest[target.absolute()] = self._count
+        self._waiting.append(Save(source, target, self._count))
+        self._next()
+
+    def sources(self) -> list[str]:
+        """The files that are, or will be, copied."""
+        waiting = [save.source for save in (*self._waiting, *self._unfinished)]
+        return waiting if self._now is None else [*waiting, self._now.source]
+
+    def close(self) -> None:
+        """The program ends, and with it the recording: what was saved of it is saved again."""
+        self.recording_ended(self._recording)
+
+    def _renew(self, save: Save) -> None:
+        if self._newest[save.target.absolute()] == save.number:
+            self._waiting.append(save)
+
+    def _next(self) -> None:
+        if self._now is not None or not self._waiting:
+            return
+        from engine.session.file import save_as
+
+        save = self._waiting.popleft()
+        grows = save.source == self._recording
+        self._now = save
+
+        def then(_: object) -> None:
+            self._now = None
+            if grows and save.source == self._recording:
+                self._unfinished.append(save)
+            elif grows:  # it ended while it was copied
+                self._renew(save)
+            self._saved(save)
+            self._next()
+
+        def otherwise(failure: Failure) -> None:
+            self._now = None
+            self._failed(failure)
+            self._next()
+
+        self._start(lambda: save_as(save.source, save.target), then, otherwise, save.target)

@@ -1,0 +1,86 @@
+"""The strip above the panels that says what to look at in the scenario that runs."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent, QSize, Qt
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QDockWidget, QHBoxLayout, QToolButton, QWidget
+
+from app.look.icons import icon
+from app.look.theme import GRID, PANEL_PADDING, ROW_GAP, theme, ui_font
+from app.widgets.plain import PlainLabel
+
+
+class ScenarioNote(QDockWidget):
+    """Title and sentences over the whole width, as high as they need to be, until they are closed."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("scenario-note")
+        self.setFeatures(QDockWidget.DockWidgetFeature.NoDockWidgetFeatures)
+        self.setTitleBarWidget(QWidget())
+        self.text = PlainLabel()
+        self.text.setWordWrap(True)
+        self.text.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self.text.setTextFormat(Qt.TextFormat.PlainText)
+        self.text.setTextInteractionFlags(
+            Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
+        )
+        self.title = PlainLabel()
+        self.title.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self.close_button = QToolButton()
+        self.close_button.setAutoRaise(True)
+        self.close_button.clicked.connect(self.hide)
+        self._body = QWidget()
+        self._body.setObjectName("panel-body")
+        self._body.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        row = QHBoxLayout(self._body)
+        row.setContentsMargins(PANEL_PADDING, ROW_GAP, GRID, ROW_GAP)
+        row.setSpacing(PANEL_PADDING)
+        row.addWidget(self.title)
+        row.addWidget(self.text, 1)
+        row.addWidget(self.close_button, 0, Qt.AlignmentFlag.AlignTop)
+        self.setWidget(self._body)
+        self.restyle()
+        self.retranslate()
+        self.hide()
+
+    def say(self, title: str, look: str) -> None:
+        """Show these words."""
+        self.title.setText(title)
+        self.text.setText(look)
+        self.setAccessibleDescription(look)
+        self.show()
+        self._fit()
+
+    def restyle(self) -> None:
+        """Take the theme's colours again."""
+        self.title.setFont(ui_font(bold=True))
+        self.text.setFont(ui_font())
+        self.close_button.setIcon(icon("close", theme().muted))
+
+    def retranslate(self) -> None:
+        """Take the texts of the language in force."""
+        self.setWindowTitle(self.tr("What to look at"))
+        self.setAccessibleName(self.tr("What to look at in this scenario"))
+        self.text.setAccessibleName(self.tr("What to look at"))
+        self.close_button.setToolTip(self.tr("Close these words; the scenario goes on"))
+        self.close_button.setAccessibleName(self.tr("Close what to look at"))
+
+    def changeEvent(self, event: QEvent) -> None:
+        if event.type() == QEvent.Type.LanguageChange:
+            self.retranslate()
+        super().changeEvent(event)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(80 * GRID, 8 * GRID)
+
+    def _fit(self) -> None:
+        """As high as the words are at this width."""
+        room = self.width() - self.title.sizeHint().width() - self.close_button.sizeHint().width() - 3 * PANEL_PADDING
+        height = max(self.text.heightForWidth(max(room - GRID, 10 * GRID)), self.close_button.sizeHint().height())
+        self._body.setFixedHeight(height + 2 * ROW_GAP)

@@ -1,0 +1,88 @@
+"""Runs that are measured one after the other and kept as one session; the feed and `bench` both walk through one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final, Protocol
+
+from engine.core.settings import RunSpec
+from engine.figures.improvements import IMPROVEMENTS, TOKENS, reason, trials, unavailable_label
+from engine.host import protocol
+from engine.session import schema
+from engine.session.joining import Joiner
+
+END: Final = "measured"
+"""The kind of the mark that ends a suite."""
+
+
+class SuiteRun(Protocol):
+    """One run of a suite; runs of one key stand or fall together."""
+
+    @property
+    def key(self) -> str: ...
+
+    @property
+    def label(self) -> str:
+        """The mark under which a session keeps it: key, side and number, parted by spaces."""
+
+    @property
+    def run(self) -> RunSpec: ...
+
+
+class Suite:
+    """Knows which run is next, and moves its events behind those of the runs before."""
+
+    def __init__(self, runs: Sequence[SuiteRun], unavailable: Mapping[str, str]) -> None:
+        self._left = list(runs)
+        self.total = len(self._left)
+        self.done = 0
+        self.joiner = Joiner()
+        self._notes = [(one.key, why) for one in IMPROVEMENTS if (why := reason(one, unavailable))]
+        self.begun = False
+        """Whether its session is there."""
+        if self._left:
+            self.joiner.begin(self._left[0].label)
+
+    @classmethod
+    def of_improvements(cls, prompt: str, unavailable: Mapping[str, str], tokens: int = TOKENS) -> Suite:
+        """The suite of every improvement that can run here: so many tokens after this prompt, and batches around it."""
+        return cls(trials(prompt, unavailable, tokens), unavailable)
+
+    @property
+    def now(self) -> SuiteRun | None:
+        """The run that goes on or comes next; None at the end."""
+        return self._left[0] if self._left else None
+
+    def command(self) -> protocol.Start:
+        """What starts the run that comes next."""
+        assert self._left
+        return protocol.Start(self._left[0].run, f"measure {self._left[0].label}")
+
+    def advance(self) -> bool:
+        """The run is over; whether there is another."""
+        self._left.pop(0)
+        self.done += 1
+        return self._begin_next()
+
+    def skip(self, why: str) -> bool:
+        """The engine refused the run: leave its whole improvement out, and note why; whether there is another run."""
+        key = self._left[0].key
+        self._notes.append((key, why))
+        before = len(self._left)
+        self._left = [one for one in self._left if one.key != key]
+        self.done += before - len(self._left)
+        return self._begin_next()
+
+    def notes(self) -> list[schema.AnyEvent]:
+        """Marks for what was found not to run since the last call."""
+        notes, self._notes = self._notes, []
+        return [self.joiner.note(unavailable_label(key, why)) for key, why in notes]
+
+    def end_mark(self, word: str) -> schema.AnyEvent:
+        """The mark that ends the suite."""
+        return schema.Mark(self.joiner.latest_ns, END, word)
+
+    def _begin_next(self) -> bool:
+        if self._left:
+            self.joiner.begin(self._left[0].label)
+        return bool(self._left)

@@ -1,0 +1,44 @@
+"""The one interface of the attention back ends; `reference`, `sdpa` and `triton` stand behind it."""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+from torch import Tensor
+
+from engine.core.batch import Batch, Span
+from engine.core.kv_cache import KVCache
+
+
+class Attention(Protocol):
+    """Causal attention of a flat batch over its cached keys and values."""
+
+    name: str
+
+    @property
+    def kernel(self) -> str:
+        """The kernel that really ran last, for the step's record (`sdpa:flash`, `reference`, ...)."""
+
+    def __call__(self, q: Tensor, cache: KVCache, layer: int, batch: Batch) -> Tensor:
+        """q [P, heads, head_dim] (rotated) to [P, heads, head_dim]; each row sees indices 0..its own position."""
+
+
+@runtime_checkable
+class RowSource(Protocol):
+    """A back end that can say, after a call, what its rows attended to, without attending again."""
+
+    def rows(self, q: Tensor, cache: KVCache, layer: int, span: Span, first: int, heads: range) -> Tensor:
+        """Probabilities float16 [n, len(heads), span.end] of a span's n positions from `first` on.
+
+        q [P, heads, head_dim] and `layer` are those of the call made last; `heads` are neighbours.
+        """
+
+
+class AttentionProbe(Protocol):
+    """Looks at what one layer's attention is given, outside every phase."""
+
+    def wants(self, layer: int) -> bool:
+        """Whether this layer is observed in this step."""
+
+    def observe(self, layer: int, q: Tensor, cache: KVCache, batch: Batch, attention: Attention) -> None:
+        """q [P, heads, head_dim] (rotated), right after `attention` ran over it."""

@@ -1,0 +1,96 @@
+"""Each position a step computes is exactly one of new, recomputed, padding, rejected; what a cache served is reused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from engine.core.batch import PADDING_REQUEST
+from engine.session.schema import Work
+
+
+@dataclass(frozen=True, slots=True)
+class PositionCount:
+    """Positions of one step (or of many) by class; `computed` is their sum, always."""
+
+    new: int = 0
+    recomputed: int = 0
+    padding: int = 0
+    rejected: int = 0
+    reused: int = 0
+
+    @property
+    def computed(self) -> int:
+        return self.new + self.recomputed + self.padding + self.rejected
+
+
+class Computed:
+    """Which indices of a request have been computed at least once: [0, n) as a rule, with holes where a shared prefix
+    served what this request never computed itself.
+    """
+
+    def __init__(self) -> None:
+        self._runs: list[tuple[int, int]] = []
+
+    @property
+    def end(self) -> int:
+        """One past the last index that was computed."""
+        return self._runs[-1][1] if self._runs else 0
+
+    def add(self, first: int, end: int) -> None:
+        """Indices [first, end) have been computed."""
+        apart = [run for run in self._runs if run[1] < first or run[0] > end]
+        touching = [run for run in self._runs if run[1] >= first and run[0] <= end]
+        starts, ends = [first, *(run[0] for run in touching)], [end, *(run[1] for run in touching)]
+        self._runs = sorted([*apart, (min(starts), max(ends))])
+
+    def within(self, first: int, end: int) -> list[tuple[int, int]]:
+        """The parts of [first, end) that have been computed, in order."""
+        parts = ((max(first, a), min(end, b)) for a, b in self._runs)
+        return [(a, b) for a, b in parts if a < b]
+
+
+def work_of(
+    step_id: int, request_id: int, slot: int, indices: tuple[int, int], computed: Computed, *, rejected: int = 0
+) -> list[Work]:
+    """What a step did for a request: it computed `indices` [first, end), threw the last `rejected` away, and takes note
+    of the others in `computed`.
+
+    A row is a run that had been computed before, then a run that is new; more than one row stands only for a request
+    with holes. What came from a cache (indices [0, first)) stands in the first.
+    """
+    first, end = indices
+    kept = end - rejected
+    known = computed.within(first, kept)
+    starts = [first, *(a for a, _ in known if a > first)]
+    old_ends = dict(known)
+    rows = []
+    for index, start in enumerate(starts):
+        last = index == len(starts) - 1
+        stop = end if last else starts[index + 1]
+        new_from = old_ends.get(start, start)
+        rows.append(
+            Work(step_id, request_id, slot, start, new_from, stop, rejected if last else 0, 0 if index else first)
+        )
+    if first < kept:
+        computed.add(first, kept)
+    return rows
+
+
+def padding_of(step_id: int, slot: int, count: int) -> Work:
+    """`count` positions of a slot computed for no token."""
+    return Work(step_id, PADDING_REQUEST, slot, 0, 0, count, 0, 0)
+
+
+def count_positions(work: Iterable[Work]) -> PositionCount:
+    """Positions by class over a step's work."""
+    new = recomputed = padding = rejected = reused = 0
+    for w in work:
+        if w.request_id == PADDING_REQUEST:
+            padding += w.end - w.first
+            continue
+        recomputed += w.new_from - w.first
+        new += w.end - w.rejected - w.new_from
+        rejected += w.rejected
+        reused += w.reused
+    return PositionCount(new, recomputed, padding, rejected, reused)

@@ -1,0 +1,48 @@
+"""What a step computes for one request: the scheduled chunk, and the drafts that were proposed to follow it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from torch import Tensor
+
+from engine.core.request import Request
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """Drafted tokens, and what each was drawn from: float64 [n, vocab], or None where it was the only choice."""
+
+    tokens: tuple[int, ...] = ()
+    probs: Tensor | None = None
+
+
+NO_PROPOSAL: Final = Proposal()
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduledChunk:
+    """One request's chunk of a step: indices [first, end) of its known tokens, then its drafts, in row `slot`.
+
+    `request` None is padding: `end` - `first` positions computed for no token.
+    """
+
+    request: Request | None
+    first: int
+    end: int
+    slot: int
+    proposal: Proposal = NO_PROPOSAL
+
+    @property
+    def drafts(self) -> tuple[int, ...]:
+        return self.proposal.tokens
+
+    @property
+    def length(self) -> int:
+        return self.end - self.first + len(self.drafts)
+
+    @property
+    def complete(self) -> bool:
+        """Whether the chunk reaches the last known token, so that its last row gives the next one."""
+        return self.request is not None and self.end >= self.request.known

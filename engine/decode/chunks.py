@@ -1,0 +1,60 @@
+"""What is made of a step's scheduled chunks: the batch with their drafts, what follows them, the kind of step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Final
+
+import torch
+
+from engine.core.batch import PADDING_REQUEST, Batch
+from engine.core.scheduled_chunk import NO_PROPOSAL, Proposal, ScheduledChunk
+from engine.session.schema import StepKind
+
+PADDING_TOKEN: Final = 0
+
+
+def make_batch(chunks: list[ScheduledChunk], device: torch.device) -> Batch:
+    """The batch of `chunks` in order; logits are wanted of each complete chunk's last known token and of its drafts."""
+    parts: list[tuple[int, int, list[int]]] = []
+    logits_rows: list[int] = []
+    rows = 0
+    for chunk in chunks:
+        request = chunk.request
+        if request is None:
+            parts.append((PADDING_REQUEST, 0, [PADDING_TOKEN] * chunk.length))
+        else:
+            parts.append((request.id, chunk.first, [*request.tokens[chunk.first : chunk.end], *chunk.drafts]))
+        rows += chunk.length
+        if chunk.complete:
+            logits_rows += range(rows - 1 - len(chunk.drafts), rows)
+    return Batch.of(parts, logits_rows, str(device))
+
+
+def with_proposals(chunks: list[ScheduledChunk], proposals: dict[int, Proposal]) -> list[ScheduledChunk]:
+    """The chunks, those that are complete with the proposal of their request."""
+    return [
+        replace(chunk, proposal=proposals.get(chunk.request.id, NO_PROPOSAL))
+        if chunk.request is not None and chunk.complete
+        else chunk
+        for chunk in chunks
+    ]
+
+
+def next_chunks(chunks: Iterable[ScheduledChunk]) -> list[ScheduledChunk]:
+    """What follows a decode step that is still running: one more position of each request that goes on for sure."""
+    following = []
+    for chunk in chunks:
+        request = chunk.request
+        if request is not None and not request.finished and chunk.end + 1 < request.limit:
+            following.append(replace(chunk, first=chunk.end, end=chunk.end + 1))
+    return following
+
+
+def kind_of(chunks: list[ScheduledChunk]) -> StepKind:
+    """verify where drafts are tested; else prefill or decode by what every chunk computes, or mixed."""
+    if any(chunk.drafts for chunk in chunks):
+        return "verify"
+    prefill = {chunk.end <= chunk.request.prompt_tokens for chunk in chunks if chunk.request is not None}
+    return "mixed" if len(prefill) > 1 else "prefill" if prefill == {True} else "decode"

@@ -1,0 +1,65 @@
+"""Who waits where a KV cache has no room for all who run, and the check that nobody waits for ever."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from engine.core.kv_cache import KVCache, OutOfKvMemory
+from engine.core.request import Queue, Request
+from engine.decode.scheduler import retire_finished
+from engine.errors import DecodeScopeError
+
+
+def readmit(queue: Queue, cache: KVCache) -> None:
+    """Move the running requests into a cache that is new; those it has no room for wait.
+
+    A static batch keeps those that have finished in their slots as long as others go on; where nobody does, they leave,
+    as nobody could enter beside them.
+    """
+    going_on = [request for request in queue.running if not request.finished]
+    admitted = 0
+    try:
+        for request in going_on:
+            cache.admit(request.id, request.limit, request.tokens)
+            admitted += 1
+    except OutOfKvMemory:
+        preempt(queue, cache, reversed(going_on[admitted:]))
+        if not admitted:
+            retire_finished(queue, cache)
+
+
+def preempt(queue: Queue, cache: KVCache, requests: Iterable[Request]) -> None:
+    """Take running requests' memory, keep their tokens, and put them back at the head of the queue.
+
+    What they had computed will be computed again (preemption by recompute). Requests are given newest first.
+    """
+    for request in requests:
+        cache.free(request.id)
+        queue.running.remove(request)
+        queue.waiting.appendleft(request)
+
+
+def give_way(queue: Queue, cache: KVCache) -> bool:
+    """Free what finished requests still hold, else preempt the newest; False where one request runs alone."""
+    running = len(queue.running)
+    retire_finished(queue, cache)
+    if len(queue.running) == running:
+        if running <= 1:
+            return False
+        newest = max(queue.running, key=lambda request: (request.arrived_ns, request.id))
+        preempt(queue, cache, [newest])
+    return True
+
+
+def check_idle(queue: Queue) -> None:
+    """Raise DecodeScopeError where requests stand in the queue though nothing can be computed.
+
+    A request that waits alone is let in, or refused with what it lacks, and one that runs always has a position left
+    to compute; so only a fault leads here, and a run that waits for what cannot come would never end.
+    """
+    left = [request.id for request in (*queue.running, *queue.waiting)]
+    if left:
+        raise DecodeScopeError(
+            f"Nothing can be computed, and request {left[0]} is still in the queue (with {len(left) - 1} others): "
+            "this is a fault of the program; please report it with the settings of this run."
+        )

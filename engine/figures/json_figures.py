@@ -1,0 +1,32 @@
+"""Every figure of a session as plain values: what `record --json` and `info --json` print."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from engine.figures.detail_figures import detail_figures
+from engine.figures.metrics import StepRange, step_slice, summarise
+from engine.figures.range_figures import range_figures
+from engine.figures.slots import slot_figures
+from engine.figures.teacher import teacher_figures
+from engine.session.plain import plain
+from engine.session.store import Session
+
+
+def json_figures(session: Session, steps: StepRange = None) -> dict[str, Any]:
+    """The summary and what the panels show beside it, of a whole session or of a range of its steps.
+
+    Of a range there is also `detail`: its tokens, its work by request and slot, and its attention rows, one by one.
+    """
+    rows = step_slice(session, steps)
+    passes = [asdict(one) for one in teacher_figures(session) if rows.start <= one.step_id < rows.stop]
+    figures = {
+        **summarise(session, steps).to_json(),
+        "slots": slot_figures(session, steps).to_json(),
+        "teacher": passes,
+        **plain(range_figures(session, steps)),
+    }
+    if steps is not None:
+        figures["detail"] = plain(detail_figures(session, steps))
+    return figures

@@ -1,0 +1,337 @@
+"""Where the time of a token goes, apart from that of a prompt: µs by group of every step, the figures of a range, and
+steps far from most.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.figures import metrics
+from engine.figures.gaps import itl_seconds
+from engine.figures.pauses import pauses_of
+from engine.figures.step_roles import DECODE, MIXED, PREFILL, TAUGHT, StepRoles
+from engine.session.schema import GROUPS
+from engine.session.store import Session
+
+PERCENTILES: Final = (50.0, 90.0, 99.0)
+FENCE: Final = 3.0
+"""An outlier is longer than the third quartile by this many times the distance between the quartiles (Tukey 1977)."""
+LEAST: Final = 8
+"""Steps from which there can be outliers at all."""
+PARTS: Final = (*GROUPS, "total")
+"""What a row of the table is: a group, or the whole step."""
+
+
+@dataclass(frozen=True, slots=True)
+class PartFigures:
+    """One row of the table, in seconds of one request; percentiles are None where there is nothing to rank."""
+
+    part: str
+    mean_s: float | None
+    p50_s: float | None
+    p90_s: float | None
+    p99_s: float | None
+    share: float | None
+    """Of a token's time."""
+
+
+@dataclass(frozen=True, slots=True)
+class PromptFigures:
+    """What prompts took: apart from the tokens' time, by the rule of `step_roles.py`."""
+
+    steps: int
+    """Steps that computed prompts, `mixed_steps` among them."""
+    mixed_steps: int
+    """Those that also made tokens for other requests."""
+    busy_s: float
+    """Wall time of all of them."""
+    a_request: PartFigures
+    """Wall time of the steps that computed a request's prompt, over the requests that the range emitted tokens of."""
+
+
+@dataclass(frozen=True, slots=True)
+class RangeFigures:
+    """What a range of steps says."""
+
+    steps: int
+    tokens: int
+    decode_steps: int
+    decode_tokens: int
+    parts: tuple[PartFigures, ...]
+    """Of a token of one request, over the decode steps: a step's time is that of each request in it."""
+    itl: PartFigures
+    """The gaps that the range's emissions end, seconds."""
+    prefill: PromptFigures
+    requests_a_step: float | None
+    """How many requests a decode step carried, weighted by its time."""
+    amortised_s: float | None
+    """Wall time of the decode steps over their tokens: what a batch makes of a step, and no request's own time."""
+    busy_s: float
+    """Wall time inside steps."""
+    gap_s: float
+    """Wall time between them, pauses left out."""
+    device_s: float | None
+    """Time the device was busy; None where it is not told apart from host time."""
+
+    @property
+    def token_s(self) -> float | None:
+        """Mean seconds a token of one request takes in decode steps."""
+        return self.parts[-1].mean_s
+
+    def projected_s(self, tokens: int) -> float | None:
+        """How long a request of so many tokens takes: its prefill, and as many times a token's time."""
+        if self.token_s is None:
+            return None
+        return (self.prefill.a_request.mean_s or 0.0) + tokens * self.token_s
+
+
+class LatencySeries:
+    """Keeps, beside a growing Session, the µs by part of every step and the sorted values behind the percentiles.
+
+    `us` is float64 [steps, parts]: the groups in the order of GROUPS, as `metrics.group_table_s` gives them, then the
+    step's wall time. What a token of one request takes in a decode step is the step's time, divided by the tokens that
+    it emitted for each of its requests; decode steps that emitted none count in means and shares, not in percentiles.
+    `update` costs only what is new.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.roles = StepRoles(session)
+        self._us = np.empty((1024, len(PARTS)))
+        self._length = 0
+        self._ordered = [np.empty(0) for _ in PARTS]
+        self._sums = _Sums()
+        self._gaps_s = np.empty(0)
+        self._token_rows = 0
+
+    def __len__(self) -> int:
+        return self._length
+
+    @property
+    def us(self) -> NDArray[np.float64]:
+        return self._us[: self._length]
+
+    def update(self) -> bool:
+        """Take the steps and tokens that came since the last call; whether there were any."""
+        emitted = self._take_tokens()
+        self.roles.update()
+        first, end = self._length, len(self.roles)
+        if end == first:
+            return emitted
+        if end > len(self._us):
+            larger = np.empty((max(end, 2 * len(self._us)), len(PARTS)))
+            larger[:first] = self._us[:first]
+            self._us = larger
+        new = self._us[first:end]
+        new[:, :-1] = 1e6 * metrics.group_table_s(self.session, (first, end - 1))
+        new[:, -1] = 1e6 * metrics.step_walls_s(self.session, (first, end - 1))
+        self._length = end
+        rows = np.arange(first, end)
+        self._sums = self._sums.plus(self._sums_of(rows))
+        for index, values in enumerate(self._per_token(rows)):
+            self._ordered[index] = merged(self._ordered[index], values)
+        return True
+
+    def steps_within(self, band_us: tuple[float, float], steps: tuple[int, int] | None = None) -> NDArray[np.int64]:
+        """The steps of a range (None: all) that generated and took so long, both ends included, ascending."""
+        first, end = (0, self._length) if steps is None else (steps[0], min(steps[1] + 1, self._length))
+        walls = self._us[first:end, -1]
+        inside = (walls >= band_us[0]) & (walls <= band_us[1]) & self._generating(first, end)
+        return first + np.flatnonzero(inside)
+
+    def walls_us(self, steps: tuple[int, int] | None = None) -> NDArray[np.float64]:
+        """Wall time of each step of a range (None: all) that generated."""
+        first, end = (0, self._length) if steps is None else (steps[0], min(steps[1] + 1, self._length))
+        walls: NDArray[np.float64] = self._us[first:end, -1][self._generating(first, end)]
+        return walls
+
+    def figures_of(self, chosen: NDArray[np.int64]) -> RangeFigures:
+        """The figures of these steps alone; between steps that do not follow each other there is no gap to tell."""
+        rows = np.flatnonzero(np.isin(self.session.tokens["step_id"], chosen))
+        return self._figures(chosen, rows, 0.0)
+
+    def figures(self, steps: tuple[int, int] | None = None) -> RangeFigures:
+        """The figures of steps [first, last] (None: all)."""
+        if steps is None:
+            begun = [one for one in self.roles.prefill_ns if self.session.requests[one].token_rows]
+            device_s = self._device_s(np.arange(self._length))
+            gap_s = self._gap_s(0, self._length)
+            return self._told(self._sums, self._ordered, self._gaps_s, begun, gap_s, device_s)
+        first, end = steps[0], min(steps[1] + 1, self._length)
+        return self._figures(np.arange(first, end), metrics.token_rows(self.session, steps), self._gap_s(first, end))
+
+    def step_percentiles_us(self, steps: tuple[int, int] | None = None) -> tuple[float, float] | None:
+        """p50 and p99 of the steps' own wall times, whatever they emitted; None where there is no step."""
+        walls = self.walls_us(steps)
+        if not len(walls):
+            return None
+        p50, p99 = np.percentile(walls, (PERCENTILES[0], PERCENTILES[-1]))
+        return float(p50), float(p99)
+
+    def _generating(self, first: int, end: int) -> NDArray[np.bool_]:
+        """Which steps of [first, end) are not teacher-forced passes, whose time no token took."""
+        generating: NDArray[np.bool_] = self.roles.role[first:end] != TAUGHT
+        return generating
+
+    def _take_tokens(self) -> bool:
+        """Keep the gaps between emissions sorted: those that the new tokens end."""
+        first, end = self._token_rows, len(self.session.tokens)
+        if end == first:
+            return False
+        new = itl_seconds(self.session, np.arange(first, end))
+        self._gaps_s = merged(self._gaps_s, np.sort(new))
+        self._token_rows = end
+        return True
+
+    def _per_token(self, steps: NDArray[np.int64]) -> list[NDArray[np.float64]]:
+        """Sorted µs that a token of one request took in those of these steps that decoded any, one array a part."""
+        tokens = self.session.steps["tokens_out"][steps]
+        emitting = (self.roles.role[steps] == DECODE) & (tokens > 0)
+        own = self.roles.requests[steps][emitting] / tokens[emitting]
+        return list(np.sort((self._us[steps][emitting] * own[:, None]).T, axis=1))
+
+    def _sums_of(self, steps: NDArray[np.int64]) -> _Sums:
+        role, us = self.roles.role[steps], self._us[steps]
+        tokens = self.session.steps["tokens_out"][steps]
+        decode, mixed = role == DECODE, role == MIXED
+        prompt = mixed | (role == PREFILL)
+        return _Sums(
+            steps=int((role != TAUGHT).sum()),
+            tokens=int(tokens.sum()),
+            us=us[role != TAUGHT].sum(axis=0),
+            decode_steps=int(decode.sum()),
+            decode_tokens=int(tokens[decode].sum()),
+            decode_us=float(us[decode, -1].sum()),
+            own_us=(us[decode] * self.roles.requests[steps][decode, None]).sum(axis=0),
+            prompt_steps=int(prompt.sum()),
+            mixed_steps=int(mixed.sum()),
+            prompt_us=float(us[prompt, -1].sum()),
+        )
+
+    def _device_s(self, steps: NDArray[np.int64]) -> float | None:
+        device_ns = self.session.steps["device_ns"][steps][self.roles.role[steps] != TAUGHT]
+        return float(device_ns.sum()) / 1e9 if len(device_ns) and int(device_ns.min()) >= 0 else None
+
+    def _figures(self, steps: NDArray[np.int64], rows: NDArray[np.int64], gap_s: float) -> RangeFigures:
+        """The figures of these steps and of the tokens in these rows, which they emitted."""
+        begun = np.unique(self.session.tokens["request_id"][rows]).tolist()
+        gaps_s = np.sort(itl_seconds(self.session, rows))
+        per_token, device_s = self._per_token(steps), self._device_s(steps)
+        return self._told(self._sums_of(steps), per_token, gaps_s, begun, gap_s, device_s)
+
+    def _told(
+        self,
+        sums: _Sums,
+        ordered: list[NDArray[np.float64]],
+        gaps_s: NDArray[np.float64],
+        requests: list[int],
+        gap_s: float,
+        device_s: float | None,
+    ) -> RangeFigures:
+        split = bool(sums.us[: GROUPS.index("other")].any())  # below detail `phase` nothing but `other` was timed
+        parts = []
+        for index, part in enumerate(PARTS):
+            if not split and part not in ("other", "total"):
+                parts.append(PartFigures(part, None, None, None, None, None))
+                continue
+            own_us = float(sums.own_us[index])
+            mean = own_us / sums.decode_tokens / 1e6 if sums.decode_tokens else None
+            share = own_us / float(sums.own_us[-1]) if sums.own_us[-1] else None
+            parts.append(PartFigures(part, mean, *quantiles(ordered[index], 1e-6), share))
+        known = self.roles.prefill_ns
+        prefill_s = np.sort(np.array([known[one] for one in requests if one in known], np.float64) / 1e9)
+        return RangeFigures(
+            steps=sums.steps,
+            tokens=sums.tokens,
+            decode_steps=sums.decode_steps,
+            decode_tokens=sums.decode_tokens,
+            parts=tuple(parts),
+            itl=PartFigures("itl", _mean(gaps_s), *quantiles(gaps_s), None),
+            prefill=PromptFigures(
+                sums.prompt_steps,
+                sums.mixed_steps,
+                sums.prompt_us / 1e6,
+                PartFigures("prefill", _mean(prefill_s), *quantiles(prefill_s), None),
+            ),
+            requests_a_step=float(sums.own_us[-1]) / sums.decode_us if sums.decode_us else None,
+            amortised_s=sums.decode_us / sums.decode_tokens / 1e6 if sums.decode_tokens else None,
+            busy_s=float(sums.us[-1]) / 1e6,
+            gap_s=gap_s,
+            device_s=device_s,
+        )
+
+    def _gap_s(self, first: int, end: int) -> float:
+        """Seconds between the steps of a range, pauses left out."""
+        starts, ends = self.session.steps["start_ns"][first:end], self.session.steps["end_ns"][first:end]
+        if len(starts) < 2:
+            return 0.0
+        total = int(starts[-1] - ends[0]) - int((ends[1:-1] - starts[1:-1]).sum())
+        total -= pauses_of(self.session).within(int(starts[0]), int(ends[-1]))
+        return max(0, total) / 1e9
+
+
+@dataclass(frozen=True, slots=True)
+class _Sums:
+    """Sums over steps, from which means and shares are told; `us` and `own_us` by part, float64 [parts]."""
+
+    steps: int = 0
+    tokens: int = 0
+    us: NDArray[np.float64] = field(default_factory=lambda: np.zeros(len(PARTS)))
+    decode_steps: int = 0
+    decode_tokens: int = 0
+    decode_us: float = 0.0
+    own_us: NDArray[np.float64] = field(default_factory=lambda: np.zeros(len(PARTS)))
+    """Of the decode steps, each as many times as it carried requests: what all of them waited together."""
+    prompt_steps: int = 0
+    mixed_steps: int = 0
+    prompt_us: float = 0.0
+
+    def plus(self, other: _Sums) -> _Sums:
+        """The sums of both."""
+        return _Sums(*(getattr(self, one.name) + getattr(other, one.name) for one in fields(_Sums)))
+
+
+def projection_s(session: Session, tokens: int, steps: metrics.StepRange = None) -> float | None:
+    """How long a request of so many tokens takes at what a range of steps (None: all) measured; see `projected_s`."""
+    series = LatencySeries(session)
+    series.update()
+    return series.figures(steps).projected_s(tokens)
+
+
+def _mean(values: NDArray[np.float64]) -> float | None:
+    return float(values.mean()) if len(values) else None
+
+
+def merged(ordered: NDArray[np.float64], new: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Two sorted arrays as one; cheap where `new` is short."""
+    if not len(ordered):
+        return new.copy()
+    return np.insert(ordered, np.searchsorted(ordered, new), new)
+
+
+def quantiles(ordered: NDArray[np.float64], unit: float = 1.0) -> tuple[float | None, float | None, float | None]:
+    """p50, p90 and p99 of a sorted array, times `unit`, linear between neighbours (numpy's default); None if empty."""
+    if not len(ordered):
+        return None, None, None
+    p50, p90, p99 = (unit * quantile(ordered, percent) for percent in PERCENTILES)
+    return p50, p90, p99
+
+
+def quantile(ordered: NDArray[np.float64], percent: float) -> float:
+    """One percentile of a sorted array that is not empty."""
+    place = percent / 100 * (len(ordered) - 1)
+    low = int(place)
+    high = min(low + 1, len(ordered) - 1)
+    return float(ordered[low]) + (place - low) * (float(ordered[high]) - float(ordered[low]))
+
+
+def outlier_us(walls_us: NDArray[np.float64]) -> float | None:
+    """The time from which on a step is an outlier; None where there are too few steps to say."""
+    if len(walls_us) < LEAST:
+        return None
+    low, high = np.percentile(walls_us, (25, 75))
+    return float(high + FENCE * (high - low))

@@ -1,0 +1,149 @@
+"""Where the memory of a session went: weights, KV cache, activations, allocator, and what is left of the process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+
+from engine.figures.device_series import DeviceSeries
+from engine.figures.kv_classes import KvClasses, kv_classes
+from engine.figures.metrics import StepRange, step_slice
+from engine.session.store import Session
+
+Provenance = Literal["measured", "derived"]
+LOGIT_BYTES: Final = 4
+"""Logits are float32 whatever the model's dtype."""
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryNode:
+    """One part of the memory; `size` in bytes is None where the device does not report it, or it was not recorded.
+
+    Parts sum to their whole where all of them are known.
+    """
+
+    name: str
+    size: int | None
+    provenance: Provenance
+    parts: tuple[MemoryNode, ...] = ()
+
+
+def peak_step(session: Session, steps: StepRange = None) -> int | None:
+    """The step of a range at which the KV caches, the model's and the draft's, reserved most together; the first such.
+
+    Together, because that is the most that an allocator's peak has to hold of them, and because the draft's cache takes
+    its memory a step after the model's: at the peak of the model's alone it may not be there yet.
+    """
+    rows = step_slice(session, steps)
+    if rows.start >= rows.stop:
+        return None
+    table = session.steps
+    reserved = table["kv_reserved_bytes"][rows] + table["draft_kv_reserved_bytes"][rows]
+    return int(rows.start) + int(np.argmax(reserved))
+
+
+def memory_tree(session: Session, steps: StepRange = None, readings: DeviceSeries | None = None) -> MemoryNode:
+    """The memory at the peak of a range, `peak_step`.
+
+    Who asks again and again keeps `readings` of the session, so that only the samples that are new are sorted.
+
+    `total` is the engine process (CPU) or the device's memory in use (GPU), the largest reading of the range, and its
+    parts are `weights`, `kv` (the classes of `kv_classes`), `draft` where a draft model is loaded (`draft_weights`,
+    `draft_kv` with `draft_kv_used` and `draft_kv_free`), `activations`, `allocator` (taken from a GPU and not handed
+    out) and `rest` (libraries and what else the process holds). Activations are the allocator's peak less weights, KV
+    and draft where it was read (GPU), else the formula of `activation_bytes`. Other programs on the GPU are in its
+    `rest`.
+    """
+    readings = readings if readings is not None else DeviceSeries(session)
+    readings.update()
+    rows = step_slice(session, steps)
+    peak, computed, logits = peak_step(session, steps), 0, 0
+    if rows.start < rows.stop:
+        table = session.steps
+        computed = int(table["positions_computed"][rows].max())
+        logits = max(1, int((table["tokens_out"] + table["positions_rejected"])[rows].max()))
+    on_gpu = session.meta.get("device", "cpu").startswith("cuda")
+    device, in_use = ("cuda", "memory_used_bytes") if on_gpu else ("cpu", "process_rss_bytes")
+    total = _largest(readings, device, in_use, rows)
+    allocated_peak = _largest(readings, "cuda", "allocator_peak_bytes", rows)
+    taken = _largest(readings, "cuda", "allocator_reserved_bytes", rows)
+    weights = MemoryNode("weights", int(session.model_config.get("weight_bytes", 0)), "measured")
+    kept = (weights, _cache(session, peak), *_draft(session, peak))
+    if allocated_peak is not None:
+        beside = max(0, allocated_peak - sum(part.size or 0 for part in kept))
+        activations = MemoryNode("activations", beside, "derived")
+    else:
+        activations = MemoryNode("activations", activation_bytes(session, computed, logits), "derived")
+    spare = None if taken is None or allocated_peak is None else max(0, taken - allocated_peak)
+    parts = (*kept, activations, MemoryNode("allocator", spare, "derived"))
+    known = sum(part.size or 0 for part in parts)
+    rest = None if total is None else max(0, total - known)
+    return MemoryNode("total", total, "measured", (*parts, MemoryNode("rest", rest, "derived")))
+
+
+def _cache(session: Session, step: int | None) -> MemoryNode:
+    """The model's KV cache after a step."""
+    classes = KvClasses(0, 0, 0, 0, 0) if step is None else kv_classes(session, step)
+    return MemoryNode(
+        "kv", classes.reserved, "measured",
+        (
+            MemoryNode("used", classes.used, "measured"),
+            MemoryNode("unfilled", classes.unfilled, "derived"),
+            MemoryNode("kept", classes.kept, "measured"),
+            MemoryNode("evictable", classes.evictable, "measured"),
+            MemoryNode("free", classes.free, "derived"),
+        ),
+    )  # fmt: skip
+
+
+def _draft(session: Session, step: int | None) -> tuple[MemoryNode, ...]:
+    """The draft model and its KV cache after a step; nothing where no draft model is loaded."""
+    facts = session.draft_config
+    if not facts:
+        return ()
+    weights = int(facts.get("weight_bytes", 0))
+    used, reserved = (_bytes(session, f"draft_kv_{name}_bytes", step) for name in ("used", "reserved"))
+    cache = MemoryNode(
+        "draft_kv", reserved, "measured",
+        (
+            MemoryNode("draft_kv_used", used, "measured"),
+            MemoryNode("draft_kv_free", max(0, reserved - used), "derived"),
+        ),
+    )  # fmt: skip
+    parts = (MemoryNode("draft_weights", weights, "measured"), cache)
+    return (MemoryNode("draft", weights + reserved, "derived", parts),)
+
+
+def _bytes(session: Session, column: str, step: int | None) -> int:
+    return 0 if step is None else int(session.steps[column][step])
+
+
+def activation_bytes(session: Session, positions: int, logits_rows: int) -> int | None:
+    """The widest moment of a forward pass over so many positions: inside the feed-forward, or at the logits.
+
+    In the feed-forward live the residual stream, its norm, the wide projection (gate and up) and what the activation
+    makes of it; at the logits the last hidden rows and the logits in the model's dtype and in float32. None where the
+    model's shape is not known.
+    """
+    facts = session.model_config
+    try:
+        hidden, ffn, vocab, itemsize = (int(facts[name]) for name in ("hidden", "ffn", "vocab", "itemsize"))
+    except KeyError:
+        return None
+    inside = positions * (2 * hidden + 3 * ffn) * itemsize
+    logits = positions * hidden * itemsize + logits_rows * vocab * (itemsize + LOGIT_BYTES)
+    return max(inside, logits)
+
+
+def _largest(readings: DeviceSeries, device: str, name: str, rows: slice) -> int | None:
+    """The largest reading taken from a range's first step on to its last one's end, else the last one before it."""
+    times, values = readings.reading(device, name)
+    if not len(values) or rows.start >= rows.stop:
+        return int(values.max()) if len(values) else None
+    steps = readings.session.steps
+    first = int(np.searchsorted(times, steps["start_ns"][rows.start]))
+    end = int(np.searchsorted(times, steps["end_ns"][rows.stop - 1], "right"))
+    inside = values[first:end] if end > first else values[max(0, first - 1) : max(1, first)]
+    return int(inside.max())

@@ -1,0 +1,530 @@
+"""The one place where figures are computed: panels, `info --json`, `compare` and reports all call this.
+
+Arithmetic is on integer nanoseconds and float64. Percentiles interpolate linearly between the two nearest values
+(numpy's default). Everything can be limited to a range of steps; a token belongs to the step that emitted it. Figures
+of generation leave teacher-forced passes out; `teacher.py` gives theirs.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.figures import rates
+from engine.figures.ceilings import least_read_s, measured_when_busy
+from engine.figures.gaps import itl_seconds
+from engine.figures.pauses import pauses_of
+from engine.session.kv_shape import kv_shape_of
+from engine.session.schema import GROUP_OF, GROUPS, PHASES
+from engine.session.store import LAUNCHES, STEP_KINDS, Request, Session
+
+CLASSES: Final = ("computed", "new", "recomputed", "padding", "rejected", "reused")
+OTHER: Final = PHASES.index("other")
+TEACHER: Final = STEP_KINDS.index("teacher")
+
+StepRange = tuple[int, int] | None
+"""First and last step, both included; None stands for all."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestFigures:
+    """One request, seconds without pauses: TTFT from arrival to first token, latency to the last one;
+    TPOT = (latency - TTFT)/(n - 1).
+    """
+
+    id: int
+    prompt_tokens: int
+    token_ids: list[int]
+    text: str
+    finish_reason: str | None
+    ttft_s: float | None
+    tpot_s: float | None
+    latency_s: float | None
+    waited_s: float | None
+    """From arrival to the first step that worked for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineFigures:
+    """What happened when, in a range of steps: teacher-forced passes are counted apart, and their time is not idle;
+    neither are pauses.
+    """
+
+    steps: int
+    teacher_passes: int
+    tokens: int
+    span_s: float
+    """From the first step's start to the last one's end, pauses included."""
+    paused_s: float
+    """What of it was paused."""
+    idle_s: float
+    """What of it lay between steps and was not paused."""
+    idle_before_s: float | None
+    """Between the step before the range and its first one, not paused; None at the session's beginning."""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The figures of a session, or of a range of its steps; field names are the keys of `info --json`."""
+
+    requests: list[RequestFigures]
+    steps: int
+    tokens: int
+    wall_s: float
+    tokens_per_s: float | None
+    positions: dict[str, int]
+    kv: dict[str, int | None]
+    phases_s: dict[str, float]
+    groups_s: dict[str, float]
+    itl_s: dict[str, float | None]
+    speculation: dict[str, Any]
+    mbu: float | None
+    mfu: float | None
+    ceilings_busy: bool
+    """Whether what MBU and MFU are held against was measured on a busy machine."""
+    settings: dict[str, Any]
+    model: str
+    device: str
+    dropped: dict[str, int]
+    attention_kernels: dict[str, int]
+    """Kernel that really ran, to number of steps."""
+    launches: dict[str, int]
+    """How steps were launched (eager, graph, twin), to number of steps; those by `graph` have interpolated phases."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, as `record --json` and `info --json` print them."""
+        return asdict(self)
+
+
+def by_id(session: Session) -> list[Request]:
+    """The requests as they were given; a session that is being recorded holds them as they arrived."""
+    return [session.requests[request_id] for request_id in sorted(session.requests)]
+
+
+def step_slice(session: Session, steps: StepRange = None) -> slice:
+    """The rows of `session.steps` in a range, cut to the steps there are now."""
+    count = min(len(session.steps), len(session.phases))
+    if steps is None:
+        return slice(0, count)
+    return slice(min(max(steps[0], 0), count), min(steps[1] + 1, count))
+
+
+def generation_rows(session: Session, steps: StepRange = None) -> slice | NDArray[np.int64]:
+    """The rows of `session.steps` in a range that generated: all but teacher-forced passes."""
+    rows = step_slice(session, steps)
+    generating = session.steps["kind"][rows] != TEACHER
+    return rows if generating.all() else rows.start + np.flatnonzero(generating)
+
+
+def summarise(session: Session, steps: StepRange = None) -> Summary:
+    """All figures of section 6 of the design, for the whole session or a range of steps."""
+    rows = generation_rows(session, steps)
+    table = session.steps
+    tokens = token_rows(session, steps)
+    phases = phases_s(session, steps)
+    wall_s = run_wall_s(session, steps)
+    return Summary(
+        requests=[request_figures(session, request, steps) for request in by_id(session)],
+        steps=len(table["id"][rows]),
+        tokens=len(tokens),
+        wall_s=wall_s,
+        tokens_per_s=tokens_per_s(session, steps),
+        positions={name: int(table[f"positions_{name}"][rows].sum()) for name in CLASSES},
+        kv=kv_figures(session, steps),
+        phases_s=phases,
+        groups_s=groups_s(phases),
+        itl_s=percentiles(itl_seconds(session, tokens)),
+        speculation=speculation_figures(session, steps),
+        mbu=utilisation(session, "bytes_moved", "read_bytes_per_s", steps),
+        mfu=utilisation(session, "flops", "flops_per_s", steps),
+        ceilings_busy=measured_when_busy(session),
+        settings=settings(session),
+        model=session.meta.get("model", ""),
+        device=session.meta.get("device_name", session.meta.get("device", "")),
+        dropped=dict(session.dropped),
+        attention_kernels=kernel_counts(session, steps),
+        launches=launch_counts(session, steps),
+    )
+
+
+# --- time -----------------------------------------------------------------------------------------------------------
+
+
+def step_walls_s(session: Session, steps: StepRange = None) -> NDArray[np.float64]:
+    """Wall time of each step, seconds."""
+    rows = step_slice(session, steps)
+    walls: NDArray[np.float64] = (session.steps["end_ns"][rows] - session.steps["start_ns"][rows]) / 1e9
+    return walls
+
+
+def phase_table_s(session: Session, steps: StepRange = None) -> NDArray[np.float64]:
+    """Seconds by step and phase, float64 [steps, len(PHASES)]; a row sums to its step's wall time.
+
+    What no timer claimed is `other`; where the run was not observed by phase, `other` is all there is.
+    """
+    rows = step_slice(session, steps)
+    table = session.phases["us"][rows].astype(np.float64) / 1e6
+    table[:, OTHER] = 0.0
+    table[:, OTHER] = np.maximum(step_walls_s(session, steps) - table.sum(axis=1), 0.0)
+    return table
+
+
+def phases_s(session: Session, steps: StepRange = None) -> dict[str, float]:
+    """Seconds by phase of the steps that generated; they sum to those steps' wall time."""
+    rows, first = generation_rows(session, steps), step_slice(session, steps).start
+    table = phase_table_s(session, steps)
+    totals = (table if isinstance(rows, slice) else table[rows - first]).sum(axis=0)
+    return dict(zip(PHASES, totals.tolist(), strict=True))
+
+
+def groups_s(phases: dict[str, float]) -> dict[str, float]:
+    """Seconds by the brief's groups, from seconds by phase."""
+    groups = dict.fromkeys(GROUPS, 0.0)
+    for phase, value in phases.items():
+        groups[GROUP_OF[phase]] += value
+    return groups
+
+
+def group_table_s(session: Session, steps: StepRange = None) -> NDArray[np.float64]:
+    """Seconds by step and group, float64 [steps, len(GROUPS)]."""
+    table = phase_table_s(session, steps)
+    return np.stack([table[:, [GROUP_OF[p] == group for p in PHASES]].sum(axis=1) for group in GROUPS], axis=1)
+
+
+def gaps_s(session: Session, steps: StepRange = None) -> NDArray[np.float64]:
+    """Host time between the end of each step and the start of the next, pauses left out, seconds [steps - 1]."""
+    rows = step_slice(session, steps)
+    starts, ends = session.steps["start_ns"][rows][1:], session.steps["end_ns"][rows][:-1]
+    gaps: NDArray[np.float64] = (starts - ends - pauses_of(session).between(ends, starts)) / 1e9
+    return gaps
+
+
+def timeline_figures(session: Session, steps: StepRange = None) -> TimelineFigures:
+    """Steps, tokens, paused and idle time of a range of steps."""
+    rows = step_slice(session, steps)
+    table = session.steps
+    if rows.start >= rows.stop:
+        return TimelineFigures(0, 0, 0, 0.0, 0.0, 0.0, None)
+    starts, ends = table["start_ns"][rows], table["end_ns"][rows]
+    span_ns, busy_ns = int(ends[-1] - starts[0]), int((ends - starts).sum())
+    pauses = pauses_of(session)
+    paused_ns = pauses.within(int(starts[0]), int(ends[-1]))
+    idle_before_s = None
+    if rows.start:
+        before_ns, start_ns = int(table["end_ns"][rows.start - 1]), int(starts[0])
+        idle_before_s = max(0, start_ns - before_ns - pauses.within(before_ns, start_ns)) / 1e9
+    passes = int((table["kind"][rows] == TEACHER).sum())
+    return TimelineFigures(
+        steps=len(starts) - passes,
+        teacher_passes=passes,
+        tokens=int(table["tokens_out"][rows].sum()),
+        span_s=span_ns / 1e9,
+        paused_s=paused_ns / 1e9,
+        idle_s=max(span_ns - busy_ns - paused_ns, 0) / 1e9,
+        idle_before_s=idle_before_s,
+    )
+
+
+def run_wall_s(session: Session, steps: StepRange = None) -> float:
+    """From the first arrival to the last emission, pauses left out; `rates.py` says what that is of a range."""
+    rows = step_slice(session, steps)
+    return rates.wall_ns(session, rows.start, rows.stop) / 1e9
+
+
+def tokens_per_s(session: Session, steps: StepRange = None) -> float | None:
+    """The rate of a session or a range of its steps: generated tokens over `run_wall_s`; None where that is 0."""
+    rows = step_slice(session, steps)
+    return rates.tokens_per_s(session, rows.start, rows.stop)
+
+
+def busy_s(session: Session, steps: StepRange = None) -> float:
+    """Wall time inside the steps that generated."""
+    rows = generation_rows(session, steps)
+    return float((session.steps["end_ns"][rows] - session.steps["start_ns"][rows]).sum()) / 1e9
+
+
+def percentiles(values: NDArray[np.float64]) -> dict[str, float | None]:
+    """p50, p90 and p99, None where there is no value."""
+    if len(values) == 0:
+        return {"p50": None, "p90": None, "p99": None}
+    return dict(zip(("p50", "p90", "p99"), np.percentile(values, (50, 90, 99)).tolist(), strict=True))
+
+
+# --- tokens ---------------------------------------------------------------------------------------------------------
+
+
+def token_rows(session: Session, steps: StepRange = None) -> NDArray[np.int64]:
+    """Rows of `session.tokens` that a range of steps emitted."""
+    step_ids = session.tokens["step_id"]
+    if steps is None:
+        return np.arange(len(step_ids))
+    first, end = np.searchsorted(
+        step_ids, (steps[0], steps[1] + 1)
+    ).tolist()  # tokens stand in the order of their steps
+    return np.arange(first, end)
+
+
+def request_figures(session: Session, request: Request, steps: StepRange = None) -> RequestFigures:
+    """One request's figures; its tokens are those of a range of steps, its times those of the whole request."""
+    rows = np.array(request.token_rows, np.int64)
+    times = session.tokens["emitted_ns"]
+    pauses = pauses_of(session)
+
+    def after_arrival_s(t_ns: int) -> float:
+        return (t_ns - request.arrived_ns - pauses.within(request.arrived_ns, t_ns)) / 1e9
+
+    ttft = latency = tpot = None
+    if request.first_token_ns is not None and len(rows):
+        ttft = after_arrival_s(request.first_token_ns)
+        latency = after_arrival_s(int(times[rows[-1]]))
+        if len(rows) > 1:
+            tpot = (latency - ttft) / (len(rows) - 1)
+    if steps is not None:
+        first, end = np.searchsorted(session.tokens["step_id"][rows], (steps[0], steps[1] + 1)).tolist()
+        rows = rows[first:end]
+    return RequestFigures(
+        id=request.id,
+        prompt_tokens=request.prompt_tokens,
+        token_ids=session.tokens["token_id"][rows].tolist(),
+        text="".join(session.tokens["text"][rows].tolist()),
+        finish_reason=request.finish_reason,
+        ttft_s=ttft,
+        tpot_s=tpot,
+        latency_s=latency,
+        waited_s=None if request.scheduled_ns is None else after_arrival_s(request.scheduled_ns),
+    )
+
+
+def speculation_figures(session: Session, steps: StepRange = None) -> dict[str, Any]:
+    """drafted, accepted; rate = accepted / drafted; length = 1 + accepted / drafts; by_position accepted_i / drafts."""
+    every = np.ones(len(session.speculation["step_id"]), bool)
+    return {**_speculation(session, steps, every), "by_position": acceptance_by_position(session, steps).tolist()}
+
+
+def _speculation(session: Session, steps: StepRange, chosen: NDArray[np.bool_]) -> dict[str, float | None]:
+    table = session.speculation
+    step_ids = table["step_id"][: len(chosen)]
+    inside = chosen if steps is None else chosen & (step_ids >= steps[0]) & (step_ids <= steps[1])
+    proposed, accepted_of = (table[name][: len(chosen)][inside] for name in ("proposed", "accepted"))
+    drafted, accepted, drafts = int(proposed.sum()), int(accepted_of.sum()), len(proposed)
+    return {
+        "drafted": drafted,
+        "accepted": accepted,
+        "rate": accepted / drafted if drafted else None,
+        "length": 1 + accepted / drafts if drafts else None,
+    }
+
+
+def acceptance_by_position(session: Session, steps: StepRange = None) -> NDArray[np.float64]:
+    """accepted_i / drafts for each place i of a proposal, float64 [longest proposal]: how often it stood.
+
+    Drafts that were shorter than i count too, as in the acceptance length: 1 + the sum of this is that length.
+    """
+    table = session.speculation
+    step_ids = table["step_id"]
+    inside = np.ones(len(step_ids), bool) if steps is None else (step_ids >= steps[0]) & (step_ids <= steps[1])
+    proposed, accepted = table["proposed"][inside], table["accepted"][inside]
+    places = np.arange(1, int(proposed.max()) + 1 if len(proposed) else 1)
+    shares: NDArray[np.float64] = (accepted[None, :] >= places[:, None]).sum(axis=1) / max(1, len(accepted))
+    return shares
+
+
+def acceptance_by_request(session: Session, steps: StepRange = None) -> dict[int, dict[str, float | None]]:
+    """`speculation_figures` of each request that was drafted for."""
+    table = session.speculation
+    return {
+        int(request): _speculation(session, steps, table["request_id"] == request)
+        for request in np.unique(table["request_id"])
+    }
+
+
+# --- memory and work ------------------------------------------------------------------------------------------------
+
+
+def cached_positions(session: Session, steps: StepRange = None, would: bool = False) -> NDArray[np.int64]:
+    """Positions of requests alive that the cache holds at the end of each step [steps], from what was computed.
+
+    Alive is who had not ended before the step. A request holds what its work ended with, less what was rejected, and
+    keeps it over steps that computed nothing for it if it then goes on from there, and as many were running as that
+    takes: who was preempted and finds all of it in the cache when it comes back held nothing meanwhile. With `kv=none`
+    and in a teacher-forced pass nothing is held. A position that two requests share counts once for each. With
+    `would`, steps without a cache count what one would hold.
+    """
+    table, count = session.steps, step_slice(session).stop
+    cached = [would or config.switches.get("kv") != "none" for config in session.configs] or [True]
+    caching = np.array(cached)[table["config_id"][:count]] & (table["kind"][:count] != TEACHER)
+    work = session.work
+    # What was thrown away whole was computed for a request that had ended (a step launched before that was known).
+    void = (work["rejected"] > 0) & (work["rejected"] == work["end"] - work["first"])
+    rows = np.flatnonzero((work["request_id"] >= 0) & ~void)
+    rows = rows[work["step_id"][rows] < count]
+    rows = rows[caching[work["step_id"][rows]]]
+    rows = rows[np.argsort(work["request_id"][rows], kind="stable")]  # of each request in the order of its steps
+    request, step = work["request_id"][rows], work["step_id"][rows]
+    begins = np.flatnonzero(np.diff(request, prepend=-1) | np.diff(step, prepend=-1))  # one step may take several rows
+    ends = np.append(begins[1:], len(rows))[: len(begins)] - 1
+    held = (work["end"] - work["rejected"])[rows[ends]]
+    request, step = request[begins], step[begins]
+    goes_on = (request[1:] == request[:-1]) & (work["reused"][rows[begins[1:]]] >= held[:-1])
+    nobody_idle = np.append(0, np.cumsum(table["running"][:count] <= np.bincount(step, minlength=count)))
+    goes_on &= (nobody_idle[step[1:]] == nobody_idle[step[:-1] + 1]) | (step[1:] <= step[:-1])
+    until = step + 1
+    until[:-1] = np.where(goes_on, step[1:], until[:-1])
+    change = np.zeros(count + 1, np.int64)
+    np.add.at(change, step, held)
+    np.add.at(change, until, -held)
+    counts: NDArray[np.int64] = np.cumsum(change)[step_slice(session, steps)]
+    return counts
+
+
+PEAKS: Final = (
+    "kv_used", "kv_reserved", "kv_held", "kv_kept", "kv_evictable", "draft_kv_used", "draft_kv_reserved",
+)  # fmt: skip
+
+
+def kv_figures(session: Session, steps: StepRange = None) -> dict[str, int | None]:
+    """Peaks of the cache's classes and of the draft model's own cache (measured), and of the formula.
+
+    The formula is for the positions that the model's cache held. None stands for what was not recorded.
+    """
+    rows = step_slice(session, steps)
+    found: dict[str, int | None] = {f"{name.removeprefix('kv_')}_peak_bytes": 0 for name in PEAKS}
+    if rows.start >= rows.stop:
+        return {**found, "predicted_bytes": 0}
+    for name in PEAKS:
+        most = int(session.steps[f"{name}_bytes"][rows].max())
+        found[f"{name.removeprefix('kv_')}_peak_bytes"] = most if most >= 0 else None
+    shape = kv_shape_of(session.model_config)
+    positions = int(cached_positions(session, steps).max())
+    return {**found, "predicted_bytes": shape.total_bytes(positions) if shape is not None else None}
+
+
+def kv_fragmentation(session: Session, steps: StepRange = None) -> NDArray[np.float64]:
+    """Internal fragmentation 1 − used/held of each step, float64 [steps]: of what requests hold that have not ended.
+
+    What is evictable, kept for a batch that has not ended, or nobody's, is no part of it. NaN where nothing is held,
+    and where what is held was not recorded.
+    """
+    rows = step_slice(session, steps)
+    used, held = (session.steps[name][rows].astype(np.float64) for name in ("kv_used_bytes", "kv_held_bytes"))
+    shares = np.full(len(used), np.nan)
+    np.divide(held - used, held, out=shares, where=held > 0)
+    return shares
+
+
+def requests_that_fit(device_bytes: int, weight_bytes: int, request_bytes: int) -> int:
+    """How many caches of `request_bytes` a device holds beside the weights."""
+    return max(0, device_bytes - weight_bytes) // request_bytes if request_bytes > 0 else 0
+
+
+def attention_entropy(probs: NDArray[np.float32]) -> float:
+    """Entropy of one attention row, nats: 0 where it looks at one key, log n where it looks at n alike.
+
+    NaN where the row is not finite, as a model's whose logits are NaN.
+    """
+    if not np.isfinite(probs).all():
+        return float("nan")
+    weights = probs[probs > 0]
+    return max(0.0, float(-(weights * np.log(weights)).sum()))
+
+
+def widest_tokens(weights: NDArray[np.float32], share: float) -> int:
+    """How many of the largest weights it takes to make up this share of their sum."""
+    if not len(weights):
+        return 0
+    reached = np.cumsum(np.sort(weights)[::-1], dtype=np.float64)
+    return int(np.searchsorted(reached, share * reached[-1] - 1e-9)) + 1
+
+
+def ceilings(session: Session) -> dict[str, float]:
+    """This device's measured ceilings, `read_bytes_per_s` (of memory) and `flops_per_s`; empty where they were not
+    measured. Those of its caches, and under what load they were measured: `engine.figures.ceilings`.
+    """
+    facts: dict[str, Any] = json.loads(session.meta.get("ceilings") or "{}")
+    return {name: facts[name] for name in ("read_bytes_per_s", "flops_per_s") if name in facts}
+
+
+def utilisation(session: Session, counted: str, ceiling: str, steps: StepRange = None) -> float | None:
+    """MBU (`bytes_moved` against `read_bytes_per_s`) or MFU (`flops` against `flops_per_s`) of the generating steps.
+
+    MBU is the least time in which each step's bytes can be read, at the ceiling of the level of memory that holds what
+    it walks (`engine.figures.ceilings`), over the steps' time: bytes a second over the bandwidth of memory where no
+    cache holds a step's weights.
+    """
+    return utilisation_of(session, counted, ceiling, generation_rows(session, steps))
+
+
+def utilisation_of(session: Session, counted: str, ceiling: str, rows: slice | NDArray[np.int64]) -> float | None:
+    """MBU or MFU, as in `utilisation`, of some rows of `session.steps`."""
+    peak = ceilings(session).get(ceiling)
+    table = session.steps
+    wall_s = float((table["end_ns"][rows] - table["start_ns"][rows]).sum()) / 1e9
+    if counted == "bytes_moved":
+        least_s = least_read_s(session, rows)
+        return float(least_s.sum()) / wall_s if least_s is not None and wall_s else None
+    return float(table[counted][rows].sum()) / wall_s / peak if peak and wall_s else None
+
+
+def rate_of_steps(session: Session, counted: str, steps: StepRange = None) -> float | None:
+    """What the generating steps counted (`bytes_moved`, `flops`) a second of their wall time."""
+    rows = generation_rows(session, steps)
+    wall_s = busy_s(session, steps)
+    return float(session.steps[counted][rows].sum()) / wall_s if wall_s else None
+
+
+def read_ceiling(session: Session, steps: StepRange = None) -> float | None:
+    """Bytes a second at which the generating steps could read what they moved: that of their level of memory, or the
+    mean over their bytes where they differ; None without ceilings.
+    """
+    rows = generation_rows(session, steps)
+    least_s = least_read_s(session, rows)
+    moved = float(session.steps["bytes_moved"][rows].sum())
+    if least_s is None or not moved:
+        return ceilings(session).get("read_bytes_per_s")
+    return moved / float(least_s.sum())
+
+
+def cumulative_positions(session: Session, steps: StepRange = None) -> NDArray[np.int64]:
+    """Positions computed up to and including each step [steps]."""
+    total: NDArray[np.int64] = np.cumsum(session.steps["positions_computed"][step_slice(session, steps)])
+    return total
+
+
+def recompute_curve(tokens: NDArray[np.int64]) -> NDArray[np.int64]:
+    """T(T + 1) / 2: what T tokens cost from a prompt of one token when every step computes all positions."""
+    curve: NDArray[np.int64] = tokens * (tokens + 1) // 2
+    return curve
+
+
+# --- facts ----------------------------------------------------------------------------------------------------------
+
+
+def settings(session: Session) -> dict[str, Any]:
+    """The switches at the start, how the requests were drawn, and the changes on the way."""
+    if not session.configs:
+        return {}
+    first, *later = session.configs
+    changes = []
+    before = first.switches
+    for config in later:
+        changed = {name: value for name, value in config.switches.items() if before.get(name) != value}
+        changes.append({"step": config.step_id, **changed})
+        before = config.switches
+    sampling = next((request.params.get("sampling") for request in by_id(session)), None)
+    return {**first.switches, "sampling": sampling, "changes": changes}
+
+
+def kernel_counts(session: Session, steps: StepRange = None) -> dict[str, int]:
+    """Attention kernel that really ran, to number of steps."""
+    codes, counts = np.unique(session.steps["attention_kernel"][generation_rows(session, steps)], return_counts=True)
+    return {session.attention_kernels[code]: int(n) for code, n in zip(codes, counts, strict=True)}
+
+
+def launch_counts(session: Session, steps: StepRange = None) -> dict[str, int]:
+    """How the forward pass was launched, to number of steps, for those ways that occur."""
+    codes, counts = np.unique(session.steps["launch"][generation_rows(session, steps)], return_counts=True)
+    return {LAUNCHES[code]: int(n) for code, n in zip(codes, counts, strict=True)}

@@ -1,0 +1,97 @@
+"""When a run was held: what lies between a mark `pause` and the next mark `resume`, but for steps run one by one in it.
+
+Nothing that is told of speed or of waiting counts this time. A pause that nothing ended (the run was stopped in it, or
+its writer was killed) lasts for ever: nothing that came after it was running. The view `pauses` of a session file
+(FORMAT.md) gives the same pieces.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.session.schema import PAUSE, RESUME
+from engine.session.store import Session
+from engine.session.tables import NEVER_NS
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Pauses:
+    """Pieces of time in which nothing ran, in order and apart from each other; ns from the session's zero."""
+
+    since_ns: Ints
+    until_ns: Ints
+    labels: tuple[str, ...]
+    """Of the mark that began each piece."""
+
+    def __len__(self) -> int:
+        return len(self.since_ns)
+
+    def within(self, since_ns: int, until_ns: int) -> int:
+        """Paused ns between two moments."""
+        return int(self.between(np.array([since_ns], np.int64), np.array([until_ns], np.int64))[0])
+
+    def between(self, since_ns: Ints, until_ns: Ints) -> Ints:
+        """Paused ns between each pair of moments, int64 [n]."""
+        return self._before(until_ns) - self._before(since_ns)
+
+    def _before(self, t_ns: Ints) -> Ints:
+        """Paused ns before each moment."""
+        if not len(self.since_ns):
+            return np.zeros(len(t_ns), np.int64)
+        whole = np.append(0, np.cumsum(self.until_ns[:-1] - self.since_ns[:-1]))  # of the pieces before each piece
+        piece = np.searchsorted(self.since_ns, t_ns, "right") - 1
+        at = np.maximum(piece, 0)
+        inside = np.minimum(t_ns, self.until_ns[at]) - self.since_ns[at]
+        before: Ints = np.where(piece >= 0, whole[at] + inside, 0)
+        return before
+
+
+def pauses_of(session: Session) -> Pauses:
+    """The pauses of a session, by its marks; steps that ran one by one within them cut them into pieces.
+
+    Every request and gap asks for them, so that they are kept until there are more marks or steps.
+    """
+    seen = (len(session.marks), len(session.steps))
+    kept: tuple[tuple[int, int], Pauses] | None = session.kept.get("pauses")
+    if kept is None or kept[0] != seen:
+        kept = session.kept["pauses"] = (seen, _pauses(session))
+    return kept[1]
+
+
+def _pauses(session: Session) -> Pauses:
+    pieces: list[tuple[int, int, str]] = []
+    held: tuple[int, str] | None = None
+    ended_ns = 0
+    for mark in list(session.marks):
+        if mark.kind == PAUSE and held is None:
+            held = (max(mark.t_ns, ended_ns), mark.label)  # a clock goes on; marks of a damaged file may not
+        elif mark.kind == RESUME and held is not None:
+            ended_ns = max(mark.t_ns, held[0])
+            pieces += _between_steps(session, held[0], ended_ns, held[1])
+            held = None
+    if held is not None:
+        pieces += _between_steps(session, held[0], NEVER_NS, held[1])
+    since, until = (np.array([piece[index] for piece in pieces], np.int64) for index in (0, 1))
+    return Pauses(since, until, tuple(label for _, _, label in pieces))
+
+
+def steps_after(session: Session, pauses: Pauses) -> list[tuple[int, int]]:
+    """(step, paused ns) of each pause, by the step that came next; of one at the end, by the number of steps."""
+    steps = np.searchsorted(session.steps["start_ns"], pauses.since_ns, "right").tolist()
+    return list(zip(steps, (pauses.until_ns - pauses.since_ns).tolist(), strict=True))
+
+
+def _between_steps(session: Session, since_ns: int, until_ns: int, label: str) -> list[tuple[int, int, str]]:
+    """What of a pause lies outside steps."""
+    count = len(session.steps)
+    starts, ends = session.steps["start_ns"][:count], session.steps["end_ns"][:count]
+    first = int(np.searchsorted(ends, since_ns, "right"))
+    last = int(np.searchsorted(starts, until_ns, "left"))
+    begins = [since_ns, *ends[first:last].tolist()]
+    stops = [*starts[first:last].tolist(), until_ns]
+    return [(begin, stop, label) for begin, stop in zip(begins, stops, strict=True) if stop > begin]

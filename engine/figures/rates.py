@@ -1,0 +1,55 @@
+"""Tokens a second, defined once: generated tokens over the time from the first arrival to the last emission.
+
+The time of a run, and of any range of its steps, is without pauses and without the teacher-forced passes in it:
+
+- it begins with the first arrival that the range's first generating step was the first to see (one after the end of
+  the step before it), else with the start of that step: a range that begins in mid-run begins with its first step;
+- it ends with the last emission of the range, or with the end of its last generating step where it emitted nothing.
+
+So all steps of a session give what the session gives, and those of one run of a suite what that run alone gives.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engine.figures.pauses import pauses_of
+from engine.session.store import STEP_KINDS, Session
+
+_TEACHER = STEP_KINDS.index("teacher")
+
+
+def wall_ns(session: Session, first: int, end: int) -> int:
+    """ns that the generating steps among [first, end) took, as this file defines it; 0 where there are none."""
+    steps = session.steps
+    rows = first + np.flatnonzero(steps["kind"][first:end] != _TEACHER)
+    if not len(rows):
+        return 0
+    first_row, last_row = int(rows[0]), int(rows[-1])
+    since_ns = _begin_ns(session, first_row)
+    a, b = _token_rows(session, first, end)
+    until_ns = int(session.tokens["emitted_ns"][b - 1]) if b > a else int(steps["end_ns"][last_row])
+    taught = first_row + np.flatnonzero(steps["kind"][first_row : last_row + 1] == _TEACHER)
+    taught_ns = int((steps["end_ns"][taught] - steps["start_ns"][taught]).sum())
+    return max(0, until_ns - since_ns - taught_ns - pauses_of(session).within(since_ns, until_ns))
+
+
+def tokens_per_s(session: Session, first: int, end: int) -> float | None:
+    """Tokens that the steps [first, end) emitted over `wall_ns`; None where that is 0."""
+    a, b = _token_rows(session, first, end)
+    passed_ns = wall_ns(session, first, end)
+    return (b - a) / (passed_ns / 1e9) if passed_ns else None
+
+
+def _begin_ns(session: Session, first: int) -> int:
+    """When the time of steps begins of which the first one is this."""
+    start_ns = int(session.steps["start_ns"][first])
+    before_ns = int(session.steps["end_ns"][first - 1]) if first else -1
+    arrivals = (request.arrived_ns for request in list(session.requests.values()))
+    return min((ns for ns in arrivals if before_ns < ns <= start_ns), default=start_ns)
+
+
+def _token_rows(session: Session, first: int, end: int) -> tuple[int, int]:
+    """Rows [a, b) of the tokens that these steps emitted; they stand in the order of their steps."""
+    a, b = np.searchsorted(session.tokens["step_id"], (first, end)).tolist()
+    return a, b

@@ -1,0 +1,160 @@
+"""Who held which slot of the batch from which step to which, and who was pushed out of one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.figures.metrics import TEACHER
+from engine.session.columns import Columns
+from engine.session.store import Session
+
+PADDING: Final = -1
+"""Owner of a slot in which a step computed padding only."""
+IDLE: Final = -2
+"""Owner of a slot in which a step computed nothing."""
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Preemption:
+    """A request that lost its slot after step `step`, and what was kept of it, until it came back in step `back`."""
+
+    request: int
+    slot: int
+    step: int
+    back: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """Runs of one slot, in order: steps [start, end) with one owner (a request, or PADDING)."""
+
+    start: Ints
+    end: Ints
+    owner: Ints
+
+    def owner_at(self, step: int) -> int:
+        """Request, PADDING or IDLE."""
+        place = int(np.searchsorted(self.start, step, "right")) - 1
+        return int(self.owner[place]) if place >= 0 and step < self.end[place] else IDLE
+
+
+NOTHING: Final = Lane(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.int64))
+
+
+class SlotRuns:
+    """The lanes of a session; only work that is new since the last `update` is read."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.n = 0
+        self.preemptions: list[Preemption] = []
+        self._seen = 0
+        self._closed: dict[int, Columns] = {}
+        self._open: dict[int, tuple[int, int, int]] = {}
+        self._last: dict[int, tuple[int, int, int]] = {}
+        """By request: its last step, the positions held after it, its slot."""
+
+    @property
+    def slots(self) -> list[int]:
+        """The slots that were ever used, in order; a file may name a far one alone."""
+        return sorted(self._open)
+
+    @property
+    def lanes(self) -> int:
+        """One more than the highest slot that was ever used."""
+        return max(self._open, default=-1) + 1
+
+    def lane(self, slot: int) -> Lane:
+        """The runs of one slot."""
+        if slot not in self._open:
+            return NOTHING
+        columns, last = self._closed[slot], self._open[slot]
+        parts = [np.append(columns[name], value) for name, value in zip(("start", "end", "owner"), last, strict=True)]
+        return Lane(*parts)
+
+    def update(self) -> bool:
+        """Take in the steps that are new; says whether there were any."""
+        n = len(self.session.steps)
+        if n == self.n:
+            return False
+        work = self.session.work
+        stop = int(np.searchsorted(work["step_id"], n))
+        part = slice(self._seen, stop)
+        rows = {name: work[name][part] for name in ("step_id", "request_id", "slot", "end", "rejected", "reused")}
+        generating = self.session.steps["kind"][:n][rows["step_id"]] != TEACHER
+        rows = {name: values[generating] for name, values in rows.items()}
+        self._seen, self.n = stop, n
+        if len(rows["step_id"]):
+            self._add_runs(rows["slot"], rows["step_id"], rows["request_id"])
+            self._add_preemptions(rows)
+        return True
+
+    def _add_runs(self, slot: Ints, step: Ints, request: Ints) -> None:
+        order = np.lexsort((-request, step, slot))  # a request stands before the padding that fills up its row
+        slot, step, request = slot[order], step[order], request[order]
+        own = np.append(True, (np.diff(slot) != 0) | (np.diff(step) != 0))
+        slot, step, request = slot[own], step[own], request[own]
+        breaks = (np.diff(slot) != 0) | (np.diff(step) != 1) | (np.diff(request) != 0)
+        begins = np.append(0, np.flatnonzero(breaks) + 1)
+        ends = np.append(begins[1:], len(slot)) - 1
+        runs = np.stack([step[begins], step[ends] + 1, request[begins]])
+        of_slot = slot[begins]
+        for one in np.unique(of_slot).tolist():
+            first, stop = np.searchsorted(of_slot, (one, one + 1)).tolist()
+            self._extend(one, runs[:, first:stop].copy())
+
+    def _extend(self, slot: int, runs: Ints) -> None:
+        columns = self._closed.setdefault(slot, Columns(dict.fromkeys(("start", "end", "owner"), np.int64), 64))
+        before = self._open.get(slot)
+        if before is not None:
+            if before[1] == runs[0, 0] and before[2] == runs[2, 0]:
+                runs[0, 0] = before[0]
+            else:
+                columns.append(before)
+        columns.extend_columns({"start": runs[0, :-1], "end": runs[1, :-1], "owner": runs[2, :-1]})
+        start, end, owner = runs[:, -1].tolist()
+        self._open[slot] = (start, end, owner)
+
+    def _add_preemptions(self, rows: dict[str, Ints]) -> None:
+        """A request that comes back after steps without it, with less than it held, had been pushed out."""
+        real = rows["request_id"] >= 0
+        rows = {name: values[real] for name, values in rows.items()}
+        order = np.argsort(rows["request_id"], kind="stable")
+        request, step, slot = (rows[name][order] for name in ("request_id", "step_id", "slot"))
+        held, reused = (rows["end"] - rows["rejected"])[order], rows["reused"][order]
+        first = np.append(True, np.diff(request) != 0)[: len(request)]
+        found = []
+        for place in np.flatnonzero(first).tolist():
+            last = self._last.get(int(request[place]))
+            if last is not None and step[place] > last[0] + 1 and reused[place] < last[1]:
+                found.append(Preemption(int(request[place]), last[2], last[0], int(step[place])))
+        again = ~first[1:] & (np.diff(step) > 1) & (reused[1:] < held[:-1])
+        found += [
+            Preemption(int(request[at]), int(slot[at]), int(step[at]), int(step[at + 1]))
+            for at in np.flatnonzero(again).tolist()
+        ]
+        for at in (np.flatnonzero(np.append(first[1:], True)[: len(request)])).tolist():
+            self._last[int(request[at])] = (int(step[at]), int(held[at]), int(slot[at]))
+        self.preemptions += sorted(found, key=lambda one: one.step)
+
+
+def waiting_requests(session: Session, step: int) -> list[int]:
+    """Requests that had arrived and not ended when a step began, and that it did nothing for."""
+    if step >= len(session.steps):
+        return []
+    start = int(session.steps["start_ns"][step])
+    first, end = np.searchsorted(session.work["step_id"], (step, step + 1)).tolist()
+    served = set(session.work["request_id"][first:end].tolist())
+    return [
+        request.id
+        for request in list(session.requests.values())
+        if request.arrived_ns <= start
+        and request.id not in served
+        and (request.finished_ns is None or request.finished_ns > int(session.steps["end_ns"][step]))
+    ]

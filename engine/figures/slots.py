@@ -1,0 +1,151 @@
+"""What the slots of a batch did, step by step: useful, padding or idle; and where requests were pushed out of them.
+
+A slot-step is one slot in one step. It is useful where the step computed anything for a request there, padding where
+it computed positions that belong to none, and idle where it computed nothing. Teacher-forced passes are left out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.figures.metrics import TEACHER
+from engine.session.columns import Columns
+from engine.session.store import Session
+
+
+@dataclass(frozen=True, slots=True)
+class SlotFigures:
+    """Counts of a range of steps; `lanes` is how many slots any of them used."""
+
+    lanes: int
+    steps: int
+    useful: int
+    padding: int
+    positions_computed: int
+    positions_padding: int
+    waiting_peak: int
+    """Most requests that waited at once."""
+
+    @property
+    def computed(self) -> int:
+        """Slot-steps in which anything was computed."""
+        return self.useful + self.padding
+
+    @property
+    def idle(self) -> int:
+        """Slot-steps in which nothing was computed, of the slots that the range used."""
+        return self.lanes * self.steps - self.computed
+
+    @property
+    def waste(self) -> float | None:
+        """Share of the computed slot-steps that was padding; None where nothing was computed."""
+        return self.padding / self.computed if self.computed else None
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, the derived ones among them."""
+        return {**asdict(self), "computed": self.computed, "idle": self.idle, "waste": self.waste}
+
+
+@dataclass(frozen=True, slots=True)
+class BatchPart:
+    """Steps that follow each other under one value of the `batching` switch, both ends included."""
+
+    first: int
+    last: int
+    batching: str
+
+
+class SlotTotals:
+    """Running totals by step; only steps that are new since the last `update` are read."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.n = 0
+        self._work_seen = 0
+        self._table = Columns(dict.fromkeys(("steps", "useful", "padding", "lanes"), np.int64))
+
+    def update(self) -> bool:
+        """Take in the steps that are new; says whether there were any."""
+        n = len(self.session.steps)
+        if n == self.n:
+            return False
+        work = self.session.work
+        stop = int(np.searchsorted(work["step_id"], n))
+        part = slice(self._work_seen, stop)
+        step, request, slot = (work[name][part] for name in ("step_id", "request_id", "slot"))
+        generating = self.session.steps["kind"][self.n : n] != TEACHER
+        inside = generating[step - self.n]
+        step, request, slot = step[inside] - self.n, request[inside], slot[inside]
+        width = int(slot.max(initial=0)) + 1
+        key = step * width + slot
+        # As many numbers as there are rows, whatever slots they name.
+        useful, computed = (
+            np.bincount(np.unique(chosen) // width, minlength=n - self.n) for chosen in (key[request >= 0], key)
+        )
+        lanes = np.zeros(n - self.n, np.int64)
+        np.maximum.at(lanes, step, slot + 1)
+        rows = {"steps": generating.astype(np.int64), "useful": useful, "padding": computed - useful}
+        for name, values in rows.items():
+            rows[name] = (self._table[name][-1] if self.n else 0) + np.cumsum(values)
+        self._table.extend_columns({**rows, "lanes": lanes})
+        self._work_seen, self.n = stop, n
+        return True
+
+    def between(self, first: int, last: int) -> SlotFigures:
+        """The figures of the steps [first, last], cut to those there are."""
+        first, end = max(first, 0), min(last + 1, self.n)
+        if first >= end:
+            return SlotFigures(0, 0, 0, 0, 0, 0, 0)
+
+        def total(name: str) -> int:
+            sums = self._table[name]
+            return int(sums[end - 1]) - (int(sums[first - 1]) if first else 0)
+
+        table = self.session.steps
+        rows = np.flatnonzero(table["kind"][first:end] != TEACHER) + first
+        return SlotFigures(
+            lanes=int(self._table["lanes"][first:end].max()),
+            steps=total("steps"),
+            useful=total("useful"),
+            padding=total("padding"),
+            positions_computed=int(table["positions_computed"][rows].sum()),
+            positions_padding=int(table["positions_padding"][rows].sum()),
+            waiting_peak=int(table["waiting"][rows].max(initial=0)),
+        )
+
+
+def slot_figures(session: Session, steps: tuple[int, int] | None = None) -> SlotFigures:
+    """The figures of a whole session, or of a range of its steps (both ends included)."""
+    totals = SlotTotals(session)
+    totals.update()
+    first, last = steps if steps is not None else (0, totals.n - 1)
+    return totals.between(first, last)
+
+
+def batch_parts(session: Session, steps: tuple[int, int] | None = None) -> list[BatchPart]:
+    """The parts of a session by the `batching` switch, in order, cut to a range of steps."""
+    count = len(session.steps)
+    first, last = (0, count - 1) if steps is None else (max(steps[0], 0), min(steps[1], count - 1))
+    if first > last:
+        return []
+    words: list[str] = []
+    index = np.zeros(max((config.id for config in session.configs), default=0) + 1, np.int64)
+    for config in list(session.configs):
+        word = str(config.switches.get("batching", ""))
+        if word not in words:
+            words.append(word)
+        if config.id < len(index):
+            index[config.id] = words.index(word)
+    value: NDArray[np.int64] = index[np.minimum(session.steps["config_id"][first : last + 1], len(index) - 1)]
+    value = np.where(session.steps["kind"][first : last + 1] == TEACHER, -1, value)
+    begins = np.flatnonzero(np.diff(value, prepend=value[0] - 1))
+    ends = np.append(begins[1:], len(value))
+    return [
+        BatchPart(first + begin, first + end - 1, words[int(value[begin])] if words else "")
+        for begin, end in zip(begins.tolist(), ends.tolist(), strict=True)
+        if value[begin] >= 0
+    ]

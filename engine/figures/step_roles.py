@@ -1,0 +1,74 @@
+"""What each step was for: prompts (prefill), tokens of requests that had begun (decode), or both (mixed).
+
+The rule is on the rows of `work`, so that it holds under every scheduler, for a prompt in pieces and beside drafts: a
+step computes a prompt where it computes a position of it for the first time for that request. Such a step's time is
+prefill, the time to a request's first token; it is no time of a token, not even where it also made tokens for others
+(a mixed step cannot be taken apart). Every other generating step is decode: also one that computes a prompt again,
+without a cache or after a preemption.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.figures.metrics import TEACHER, step_slice
+from engine.session.columns import Columns
+from engine.session.store import Session
+
+DECODE: Final = 0
+PREFILL: Final = 1
+MIXED: Final = 2
+TAUGHT: Final = 3
+"""A teacher-forced pass, which generates nothing."""
+
+
+class StepRoles:
+    """The role of every step of a growing Session and how many requests it carried; `update` reads only what is new."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self._table = Columns({"role": np.uint8, "requests": np.int64})
+        self.prefill_ns: dict[int, int] = {}
+        """By request: the wall time of the steps that computed its prompt, so far."""
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    @property
+    def role(self) -> NDArray[np.uint8]:
+        """DECODE, PREFILL, MIXED or TAUGHT, a row a step."""
+        return self._table["role"]
+
+    @property
+    def requests(self) -> NDArray[np.int64]:
+        """Requests that each step computed anything for, at least 1: what one of them waited is the whole step."""
+        return self._table["requests"]
+
+    def update(self) -> bool:
+        """Take in the steps that are new; whether there were any."""
+        first, end = len(self._table), step_slice(self.session).stop
+        if end <= first:
+            return False
+        steps, work = self.session.steps, self.session.work
+        part = slice(*np.searchsorted(work["step_id"], (first, end)).tolist())
+        step, request, new_from, until = (work[name][part] for name in ("step_id", "request_id", "new_from", "end"))
+        real = request >= 0
+        step, request, new_from, until = step[real] - first, request[real], new_from[real], until[real]
+        known, which = np.unique(request, return_inverse=True)
+        lengths = np.array([self.session.requests[one].prompt_tokens for one in known.tolist()], np.int64)
+        of_prompt = new_from < np.minimum(until, lengths[which] if len(known) else until)
+        pairs, index = np.unique(np.stack([step, request], axis=1), axis=0, return_inverse=True)
+        prompts = np.zeros(len(pairs), bool)
+        np.logical_or.at(prompts, index.ravel(), of_prompt)
+        carried = np.bincount(pairs[:, 0], minlength=end - first)
+        begun = np.bincount(pairs[prompts, 0], minlength=end - first)
+        role = np.where(begun == 0, DECODE, np.where(begun == carried, PREFILL, MIXED))
+        role[steps["kind"][first:end] == TEACHER] = TAUGHT
+        walls_ns = steps["end_ns"][first:end] - steps["start_ns"][first:end]
+        for at, one in pairs[prompts & (role[pairs[:, 0]] != TAUGHT)].tolist():
+            self.prefill_ns[one] = self.prefill_ns.get(one, 0) + int(walls_ns[at])
+        self._table.extend_columns({"role": role.astype(np.uint8), "requests": np.maximum(carried, 1)})
+        return True

@@ -1,0 +1,89 @@
+"""A captured step between its launch and its landing, and the times it is recorded with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from time import perf_counter_ns
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from engine.core.batch import Batch
+from engine.core.scheduled_chunk import ScheduledChunk
+from engine.core.timing import StepTimer
+from engine.graphs.captured import CapturedStep
+from engine.graphs.device import Moment
+from engine.measure.phase_table import with_other
+from engine.session.schema import Launch
+
+
+@dataclass(frozen=True, slots=True)
+class InFlightStep:
+    """A step that was launched; its device work may still be going on.
+
+    `rows` gives each request's row. `drawn` float64 [rows · width, OUT] in host memory is valid once `landed` is past;
+    None for a step that draws nothing inside, whose `logits` [rows · width, vocab] lie on the device.
+    """
+
+    chunks: list[ScheduledChunk]
+    batch: Batch
+    rows: dict[int, int]
+    step: CapturedStep
+    launch: Launch
+    kernel: str
+    started: Moment
+    finished: Moment
+    landed: Moment
+    drawn: Tensor | None
+    logits: Tensor | None
+
+
+class InFlightTimes:
+    """A landed flight's times as a step's record wants them, and what it cost to take them.
+
+    The host's work for the next step runs beside the device's for this one, and phases may not overlap: host phases
+    are scaled down to what the device's time leaves of the wall time, which is what they really add to it.
+    """
+
+    def __init__(
+        self, device_us: NDArray[np.float64], busy_ns: int, host: StepTimer, *, apart: bool, extra_ns: float = 0.0,
+        reading_ns: int = 0, late: bool = True,
+    ) -> None:  # fmt: skip
+        """`busy_ns` of the device went into `device_us` [rows, phases]; `host` timed the rest of the step.
+
+        `apart`: the device's time is not the host's, so that it can be told. `extra_ns`: how much longer the device
+        took because its phases were timed; `reading_ns`: what the host spent on reading them. `late`: the device was
+        done before the host asked.
+        """
+        self._device_us = device_us
+        self._busy_ns = busy_ns
+        self._host = host
+        self._apart = apart
+        self._extra_ns = extra_ns
+        self.reading_ns = reading_ns
+        self.late = late
+        self.device_ns = -1
+
+    @property
+    def cost_ns(self) -> float:
+        return self._extra_ns + self._host.cost_ns
+
+    def read_us(self, wall_us: float) -> NDArray[np.float32]:
+        since_ns = perf_counter_ns()
+        table = self._table_us(wall_us)
+        self.reading_ns += perf_counter_ns() - since_ns
+        return table
+
+    def _table_us(self, wall_us: float) -> NDArray[np.float32]:
+        host_us = self._host.spent_us()
+        if self._apart:
+            self.device_ns = round(min(self._busy_ns + max(0, self._host.device_ns), 1e3 * wall_us))
+        if not len(self._device_us) or not len(host_us):
+            return np.empty((0, host_us.shape[1]), np.float32)
+        timed_us = self._device_us
+        if len(timed_us) != len(host_us):  # the level of detail was changed while it flew
+            timed_us, host_us = timed_us.sum(0, keepdims=True), host_us.sum(0, keepdims=True)
+        device_us = timed_us * min(1.0, wall_us / max(float(timed_us.sum()), 1e-9))
+        left_us = max(0.0, wall_us - float(device_us.sum()))
+        return with_other(device_us + host_us * min(1.0, left_us / max(float(host_us.sum()), 1e-9)), wall_us)

@@ -1,0 +1,50 @@
+"""What it costs to say which tokens came next after the drawn one, beside saying how likely that one was."""
+
+from __future__ import annotations
+
+from functools import cache
+from time import perf_counter_ns
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from engine.sampling.sampler import choices, describe
+
+REPEATS: Final = 7
+ROWS: Final = 8
+"""Of the larger of the two batches that are timed; what others cost lies on the line through both."""
+
+
+def alternatives_ns(device: torch.device, vocab: int, alternatives: int, rows: int) -> float:
+    """How much longer describing `rows` drawn tokens takes with their alternatives, ns; 0 without any.
+
+    It is too little to be told from a step's other work, so it is timed beforehand, once a process.
+    """
+    if not alternatives or not rows:
+        return 0.0
+    one, more = _prices(device, vocab, alternatives)
+    return max(0.0, one + (more - one) * (rows - 1) / (ROWS - 1))
+
+
+@cache
+def _prices(device: torch.device, vocab: int, alternatives: int) -> tuple[float, float]:
+    """Of one row, and of `ROWS`."""
+    one, more = (_price_ns(torch.randn(rows, vocab, device=device), alternatives) for rows in (1, ROWS))
+    return one, more
+
+
+@torch.inference_mode()
+def _price_ns(logits: Tensor, alternatives: int) -> float:
+    """The median difference of pairs, one with alternatives and one without."""
+    tokens = torch.zeros(logits.shape[0], dtype=torch.int64, device=logits.device)
+
+    def timed(count: int) -> int:
+        start_ns = perf_counter_ns()
+        choices(describe(logits, tokens, count))
+        return perf_counter_ns() - start_ns
+
+    for count in (alternatives, 0):  # the first call of anything takes longer
+        timed(count)
+    differences = sorted(timed(alternatives) - timed(0) for _ in range(REPEATS))
+    return max(0.0, float(differences[REPEATS // 2]))

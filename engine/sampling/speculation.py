@@ -1,0 +1,114 @@
+"""Speculative decoding: a proposer guesses the next tokens, the target computes them in one pass and tests each.
+
+The test (Leviathan et al. 2023; Chen et al. 2023) leaves the target's distribution exactly as it was: a token x drawn
+from q is accepted with probability min(1, p(x)/q(x)); the first one rejected is replaced by a draw from what p has more
+than q, norm(max(p - q, 0)), and when all are accepted the target's last row gives one more token, the bonus. p is the
+target's distribution after temperature, min-p, top-k and top-p. A greedy p lies all on one token, so the same test
+accepts exactly the tokens that greedy decoding would have given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from engine.core.scheduled_chunk import Proposal
+from engine.core.settings import Sampling
+from engine.sampling.sampler import distribution, draw
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One request's proposal, and what it is tested with: a uniform for each draft, and a last one to draw with."""
+
+    sampling: Sampling
+    proposal: Proposal
+    uniforms: Sequence[float]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The tokens a request gets: `accepted` drafts, then one drawn from the target."""
+
+    tokens: list[int]
+    accepted: int
+
+
+def verify(logits: Tensor, trials: Sequence[Trial]) -> list[Verdict]:
+    """Test every trial against the target's logits, float32 [R, vocab]: 1 + len(drafts) rows a trial, in order."""
+    if all(trial.sampling.greedy for trial in trials):
+        return _verify_greedy(logits, trials)
+    firsts: list[int] = []
+    params: list[Sampling] = []
+    for trial in trials:
+        firsts.append(len(params))
+        params += [trial.sampling] * (1 + len(trial.proposal.tokens))
+    p = distribution(logits, params)  # [R, V]
+    accepted = _count_accepted(p, trials, firsts)
+    last = [first + count for first, count in zip(firsts, accepted, strict=True)]
+    final = p[last]  # [T, V]
+    for index, (trial, count) in enumerate(zip(trials, accepted, strict=True)):
+        if count < len(trial.proposal.tokens):
+            final[index] = residual(final[index], trial.proposal, count)
+    u = torch.tensor([trial.uniforms[-1] for trial in trials], dtype=torch.float64, device=logits.device)
+    drawn = draw(final, u).tolist()
+    return [
+        Verdict([*trial.proposal.tokens[:count], token], count)
+        for trial, count, token in zip(trials, accepted, drawn, strict=True)
+    ]
+
+
+def residual(p: Tensor, proposal: Proposal, index: int) -> Tensor:
+    """max(p - q, 0), not normalised: what p [vocab] has more than what draft `index` was drawn from."""
+    if proposal.probs is not None:
+        left = (p - proposal.probs[index]).clamp_(min=0.0)
+    else:
+        left = p.clone()
+        left[proposal.tokens[index]] = 0.0
+    # p equals q up to rounding where nothing is left, and then a draw from p is the same.
+    return torch.where(left.sum() > 0, left, p)
+
+
+def _count_accepted(p: Tensor, trials: Sequence[Trial], firsts: Sequence[int]) -> list[int]:
+    """How many drafts of each trial pass, the first failure ending it; one copy from the device for all of them."""
+    rows: list[int] = []
+    tokens: list[int] = []
+    uniforms: list[float] = []
+    chances: list[Tensor] = []
+    for trial, first in zip(trials, firsts, strict=True):
+        drafts = trial.proposal.tokens
+        rows += range(first, first + len(drafts))
+        tokens += drafts
+        uniforms += trial.uniforms[: len(drafts)]
+        if trial.proposal.probs is not None:
+            picked = torch.tensor(drafts, device=p.device)[:, None]
+            chances.append(trial.proposal.probs.gather(-1, picked)[:, 0])
+        else:
+            chances.append(torch.ones(len(drafts), dtype=torch.float64, device=p.device))
+    q_of = torch.cat(chances)
+    p_of = p[
+        torch.tensor(rows, dtype=torch.int64, device=p.device), torch.tensor(tokens, dtype=torch.int64, device=p.device)
+    ]
+    u = torch.tensor(uniforms, dtype=torch.float64, device=p.device)
+    passed = (u * q_of < p_of).tolist()  # strictly: what the target cannot give never passes, even at u = 0
+    counts, at = [], 0
+    for trial in trials:
+        own = passed[at : at + len(trial.proposal.tokens)]
+        counts.append(own.index(False) if False in own else len(own))
+        at += len(own)
+    return counts
+
+
+def _verify_greedy(logits: Tensor, trials: Sequence[Trial]) -> list[Verdict]:
+    best = logits.argmax(-1).tolist()
+    verdicts, at = [], 0
+    for trial in trials:
+        drafts = trial.proposal.tokens
+        own = best[at : at + len(drafts) + 1]
+        at += len(own)
+        count = next((i for i, draft in enumerate(drafts) if draft != own[i]), len(drafts))
+        verdicts.append(Verdict([*drafts[:count], own[count]], count))
+    return verdicts
