@@ -30,7 +30,7 @@ engine.cache: engine.session engine.core engine.model
 engine.attention: kernels engine.core engine.model engine.cache
 engine.sampling: engine.core
 engine.measure: kernels engine engine.session engine.core engine.model
-engine.graphs: kernels engine.session engine.core engine.model engine.attention engine.sampling engine.measure
+engine.graphs: kernels engine.session engine.core engine.model engine.cache engine.attention engine.sampling engine.measure
 engine.decode: engine engine.session engine.core engine.model engine.cache engine.attention engine.sampling
     engine.measure engine.graphs
 engine.host: engine engine.session engine.core engine.model engine.measure engine.decode

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from engine.core.batch import Batch
-from engine.core.kv_cache import KVCache
+from engine.core.kv_cache import StepKv
 from engine.model.config import ModelConfig
 
 
@@ -44,7 +44,7 @@ class ReferenceAttention:
     def __init__(self, config: ModelConfig | None = None) -> None:
         self._config = config
 
-    def __call__(self, q: Tensor, cache: KVCache, layer: int, batch: Batch) -> Tensor:
+    def __call__(self, q: Tensor, kv: StepKv, layer: int, batch: Batch) -> Tensor:
         window = None if self._config is None else self._config.window(layer)
-        parts = [reference_attention(q[span.rows], *cache.keys_values(layer, span), window) for span in batch.spans]
+        parts = [reference_attention(q[span.rows], *kv.keys_values(layer, span), window) for span in batch.spans]
         return parts[0] if len(parts) == 1 else torch.cat(parts)

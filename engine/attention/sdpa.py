@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from engine.attention.reference import causal_mask
 from engine.core.batch import Batch
-from engine.core.kv_cache import KVCache
+from engine.core.kv_cache import StepKv
 from engine.model.config import ModelConfig
 
 BACKENDS: Final = {0: "math", 1: "flash", 2: "efficient", 3: "cudnn", 4: "overrideable"}
@@ -28,12 +28,12 @@ class SdpaAttention:
         self._choices: dict[tuple[bool, bool, torch.device, torch.dtype], str] = {}
         self.kernel = "sdpa"
 
-    def __call__(self, q: Tensor, cache: KVCache, layer: int, batch: Batch) -> Tensor:
+    def __call__(self, q: Tensor, kv: StepKv, layer: int, batch: Batch) -> Tensor:
         window = None if self._config is None else self._config.window(layer)
         spans = batch.spans
         if len(spans) == 1:
-            return self._attend(q, *cache.keys_values(layer, spans[0]), window)
-        return torch.cat([self._attend(q[s.rows], *cache.keys_values(layer, s), window) for s in spans])
+            return self._attend(q, *kv.keys_values(layer, spans[0]), window)
+        return torch.cat([self._attend(q[s.rows], *kv.keys_values(layer, s), window) for s in spans])
 
     def _attend(self, q: Tensor, k: Tensor, v: Tensor, window: int | None) -> Tensor:
         """q [n, heads, head_dim], k and v [kv_heads, T, head_dim], to [n, heads, head_dim]."""

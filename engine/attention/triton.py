@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol, runtime_checkable
+from typing import Final
 
 import torch
 from torch import Tensor
 
-from engine.cache.contiguous import ContiguousCache
+from engine.cache.block_cache import BlockKv
+from engine.cache.contiguous import RegionKv
+from engine.cache.none import OwnRowsKv
 from engine.core.batch import PADDING_REQUEST, Batch, Span
-from engine.core.kv_cache import KVCache
+from engine.core.kv_cache import StepKv
 from engine.model.config import ModelConfig
 from kernels.attention_row import attention_row
 from kernels.decode_attention import decode_attention
@@ -25,17 +27,6 @@ from kernels.prefill_attention import prefill_attention
 
 DECODE_ROWS: Final = 64
 """Most rows (heads of a group counted) of one span that decode takes; more fill a tile of prefill."""
-
-
-@runtime_checkable
-class TabledCache(Protocol):
-    """A cache whose positions lie in blocks behind tables."""
-
-    def blocks_of(self, layer: int) -> Tensor:
-        """A layer's pool, [2, blocks, block_size, kv_heads, head_dim]."""
-
-    def table(self, request_id: int) -> list[int]:
-        """The blocks of a request, in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +72,9 @@ class TritonAttention:
         self._places: list[ContiguousKV] = []
         self.kernel = "triton"
 
-    def __call__(self, q: Tensor, cache: KVCache, layer: int, batch: Batch) -> Tensor:
+    def __call__(self, q: Tensor, kv: StepKv, layer: int, batch: Batch) -> Tensor:
         if self._batch is not batch:
-            self._launches = self._plan(cache, batch, q)
+            self._launches = self._plan(kv, batch, q)
             self._lse = torch.empty(q.shape[:2], dtype=torch.float32, device=q.device)
             self._batch = batch
             kinds = {"decode" if launch.decode else "prefill" for launch in self._launches}
@@ -94,22 +85,22 @@ class TritonAttention:
             launch.run(q, layer, self._window(layer), out, self._lse)
         return out
 
-    def rows(self, q: Tensor, cache: KVCache, layer: int, span: Span, first: int, heads: range) -> Tensor:
+    def rows(self, q: Tensor, kv: StepKv, layer: int, span: Span, first: int, heads: range) -> Tensor:
         """See `RowSource`: exp(q · k · scale - lse) from the lse that the call left."""
         assert self._lse is not None
         rows = slice(span.row + first - span.first, span.row + span.length)
         count = rows.stop - rows.start
-        table = cache.table(span.request_id) if isinstance(cache, TabledCache) else []
+        table = kv.table(span.request_id) if isinstance(kv, BlockKv) else []
         numbers = sent([0, count, span.end, *table], q.device)
         starts, ends, lengths = numbers[:1], numbers[1:2], numbers[2:3]
-        kv: KV
-        if isinstance(cache, TabledCache):
-            kv = PagedKV(cache.blocks_of(layer), numbers[3:].unsqueeze(0))
+        held: KV
+        if isinstance(kv, BlockKv):
+            held = PagedKV(kv.blocks_of(layer), numbers[3:].unsqueeze(0))
         else:
-            k, v = cache.keys_values(layer, span)  # [kv_heads, end, head_dim]
-            kv = PackedKV(k.transpose(0, 1), v.transpose(0, 1), starts)
+            k, v = kv.keys_values(layer, span)  # [kv_heads, end, head_dim]
+            held = PackedKV(k.transpose(0, 1), v.transpose(0, 1), starts)
         return attention_row(
-            q[rows], kv, self._lse[rows], starts, lengths, ends=ends, max_rows=count, max_length=span.end,
+            q[rows], held, self._lse[rows], starts, lengths, ends=ends, max_rows=count, max_length=span.end,
             heads=heads, window=self._window(layer),
         )  # fmt: skip
 
@@ -118,27 +109,30 @@ class TritonAttention:
 
     # --- once a step --------------------------------------------------------------------------------------------------
 
-    def _plan(self, cache: KVCache, batch: Batch, q: Tensor) -> list[Launch]:
-        """The launches of a step: by kernel, and padding apart where the cache holds nothing of it."""
+    def _plan(self, kv: StepKv, batch: Batch, q: Tensor) -> list[Launch]:
+        """The launches of a step: by kernel, and padding apart where the cache holds nothing of it.
+
+        Raises TypeError for a cache whose memory no kernel knows how to read.
+        """
+        if not isinstance(kv, BlockKv | RegionKv | OwnRowsKv):
+            raise TypeError(f"The Triton kernels cannot read K and V from {type(kv).__name__}.")
         heads = q.shape[1]
-        held = isinstance(cache, TabledCache | ContiguousCache)
+        holds = not isinstance(kv, OwnRowsKv)
         groups: dict[tuple[bool, bool], list[Span]] = {}
         for span in batch.spans:
             kv_heads = heads if self._config is None else self._config.kv_heads
             decode = decodes(span, heads // kv_heads)
-            groups.setdefault((decode, held and span.request_id != PADDING_REQUEST), []).append(span)
-        return [
-            self._launch(spans, decode, cached, cache, batch, q.device) for (decode, cached), spans in groups.items()
-        ]
+            groups.setdefault((decode, holds and span.request_id != PADDING_REQUEST), []).append(span)
+        return [self._launch(spans, decode, held, kv, batch, q.device) for (decode, held), spans in groups.items()]
 
     def _launch(
-        self, spans: Sequence[Span], decode: bool, cached: bool, cache: KVCache, batch: Batch, device: torch.device
-    ) -> Launch:
+        self, spans: Sequence[Span], decode: bool, held: bool, kv: BlockKv | RegionKv | OwnRowsKv, batch: Batch,
+        device: torch.device,
+    ) -> Launch:  # fmt: skip
+        """One kernel over these spans; `held` says that the cache holds their K and V."""
         count = len(spans)
         rows = [[span.row for span in spans], [span.row + span.length for span in spans], [span.end for span in spans]]
-        tables: list[list[int]] = []
-        if cached and isinstance(cache, TabledCache):
-            tables = [cache.table(span.request_id) for span in spans]
+        tables = [kv.table(span.request_id) for span in spans] if held and isinstance(kv, BlockKv) else []
         width = max((len(table) for table in tables), default=0)
         flat = [number for row in rows for number in row]
         for table in tables:
@@ -146,16 +140,15 @@ class TritonAttention:
             flat += [0] * (width - len(table))
         numbers = sent(flat, device)  # one copy for the whole step
         starts, ends, lengths = numbers[: 3 * count].view(3, count).unbind(0)
-        kv: Callable[[int], KV]
-        if not cached:
-            kv = packed_kv(cache, batch, starts)
-        elif isinstance(cache, TabledCache):
-            kv = paged_kv(cache, numbers[3 * count :].view(count, width))
+        read: Callable[[int], KV]
+        if held and isinstance(kv, BlockKv):
+            read = paged_kv(kv, numbers[3 * count :].view(count, width))
+        elif held and isinstance(kv, RegionKv):
+            read = self._places_of([kv.memory_of(span.request_id) for span in spans]).__getitem__
         else:
-            assert isinstance(cache, ContiguousCache)
-            kv = self._places_of([cache.memory_of(span.request_id) for span in spans]).__getitem__
+            read = packed_kv(kv, batch, starts)
         max_rows = max(span.length for span in spans)
-        return Launch(decode, starts, ends, lengths, max_rows, max(span.end for span in spans), kv)
+        return Launch(decode, starts, ends, lengths, max_rows, max(span.end for span in spans), read)
 
     def _places_of(self, memories: Sequence[Tensor]) -> list[ContiguousKV]:
         """Addresses by layer; requests stay where they are, so they are sent again only when the requests change."""
@@ -175,17 +168,17 @@ def sent(numbers: Sequence[int], device: torch.device) -> Tensor:
     return torch.tensor(numbers, dtype=torch.int32, pin_memory=device.type == "cuda").to(device, non_blocking=True)
 
 
-def paged_kv(cache: TabledCache, tables: Tensor) -> Callable[[int], KV]:
+def paged_kv(kv: BlockKv, tables: Tensor) -> Callable[[int], KV]:
     """K and V of a layer behind `tables` int32 [batch, n]."""
-    return lambda layer: PagedKV(cache.blocks_of(layer), tables)
+    return lambda layer: PagedKV(kv.blocks_of(layer), tables)
 
 
-def packed_kv(cache: KVCache, batch: Batch, starts: Tensor) -> Callable[[int], KV]:
+def packed_kv(kv: StepKv, batch: Batch, starts: Tensor) -> Callable[[int], KV]:
     """K and V that the step itself computed: all there is without a cache, and what padding has with one."""
     everything = Span(PADDING_REQUEST, 0, batch.token_ids.shape[0], 0)
 
     def of(layer: int) -> KV:
-        k, v = cache.keys_values(layer, everything)  # [kv_heads, P, head_dim]
+        k, v = kv.keys_values(layer, everything)  # [kv_heads, P, head_dim]
         return PackedKV(k.transpose(0, 1), v.transpose(0, 1), starts)
 
     return of

@@ -19,7 +19,7 @@ def make_cache(switches: Switches, config: ModelConfig, device: torch.device, dt
     With `switches.graphs` its memory is taken at once, for a batch of the longest requests or as much as there is.
     """
     if switches.kv == "none":
-        return NoCache(config.layers)
+        return NoCache(config.layers, config.kv_bytes_per_position(dtype.itemsize) // config.layers)
     if switches.kv == "contiguous" and switches.graphs:
         return ArenaCache(config, device, dtype, switches.block_size, whole_batch(switches, config), switches.kv_memory)
     if switches.kv == "contiguous":

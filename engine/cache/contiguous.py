@@ -29,6 +29,44 @@ class Region:
         return self.memory[:, :, :, first:end].flatten(0, 1).unbind(0)
 
 
+class RegionKv:
+    """The regions of a batch's requests as one step sees them.
+
+    One slice and one unbind give the views of all layers; slicing in every layer would cost several times that.
+    """
+
+    def __init__(self, spans: Sequence[Span], regions: dict[int, Region]) -> None:
+        """`spans` are those of requests; padding has no region."""
+        self._spans = spans
+        self._memories = {span.request_id: regions[span.request_id].memory for span in spans}
+        self._targets = [regions[span.request_id].layers(span.first, span.end) for span in spans]
+        self._sources = {span.request_id: regions[span.request_id].layers(0, span.end) for span in spans}
+        self._padding: tuple[Tensor, Tensor] | None = None
+
+    def write(self, layer: int, k: Tensor, v: Tensor) -> None:
+        k, v = k.transpose(0, 1), v.transpose(0, 1)  # [kv_heads, P, head_dim]
+        self._padding = k, v
+        for span, target in zip(self._spans, self._targets, strict=True):
+            target[2 * layer].copy_(k if span.length == k.shape[1] else k[:, span.rows])
+            target[2 * layer + 1].copy_(v if span.length == v.shape[1] else v[:, span.rows])
+
+    def slot_mapping(self, layer: int) -> None:
+        """Regions have addresses, and no slots."""
+        return
+
+    def keys_values(self, layer: int, span: Span) -> tuple[Tensor, Tensor]:
+        if span.request_id == PADDING_REQUEST:
+            assert self._padding is not None
+            k, v = self._padding
+            return k[:, span.rows], v[:, span.rows]
+        source = self._sources[span.request_id]
+        return source[2 * layer], source[2 * layer + 1]
+
+    def memory_of(self, request_id: int) -> Tensor:
+        """All that is set aside for a request, [layers, 2, kv_heads, capacity, head_dim]; it never moves."""
+        return self._memories[request_id]
+
+
 class ContiguousCache:
     """Memory is reserved for `capacity` positions on admission: no request ever has to wait for room in mid-way."""
 
@@ -41,10 +79,6 @@ class ContiguousCache:
         self._limit = limit
         self._position_bytes = config.kv_bytes_per_position(dtype.itemsize)
         self._regions: dict[int, Region] = {}
-        self._batch: Batch | None = None
-        self._targets: list[tuple[Span, tuple[Tensor, ...]]] = []
-        self._sources: dict[int, tuple[Tensor, ...]] = {}
-        self._padding: tuple[Tensor, Tensor] | None = None
 
     def length(self, request_id: int) -> int:
         region = self._regions.get(request_id)
@@ -62,37 +96,18 @@ class ContiguousCache:
         memory = torch.empty(layers, two, kv_heads, capacity, head_dim, device=self._device, dtype=self._dtype)
         self._regions[request_id] = Region(memory)
 
-    def begin(self, batch: Batch) -> None:
-        # One slice and one unbind give the views of all layers; slicing in every layer would cost several times that.
-        self._batch = batch
-        self._targets.clear()
-        self._sources.clear()
-        for span in batch.spans:
-            if span.request_id == PADDING_REQUEST:
-                continue
+    def begin(self, batch: Batch) -> RegionKv:
+        spans = [span for span in batch.spans if span.request_id != PADDING_REQUEST]
+        for span in spans:
             region = self._regions[span.request_id]
             if span.end > region.capacity or span.first > region.length:
                 raise ValueError(f"indices [{span.first}, {span.end}) do not follow the {region.length} that are held")
-            self._targets.append((span, region.layers(span.first, span.end)))
-            self._sources[span.request_id] = region.layers(0, span.end)
+        for span in spans:
+            self._regions[span.request_id].length = span.first
+        return RegionKv(spans, self._regions)
 
-    def write(self, layer: int, k: Tensor, v: Tensor) -> None:
-        k, v = k.transpose(0, 1), v.transpose(0, 1)  # [kv_heads, P, head_dim]
-        self._padding = k, v
-        for span, target in self._targets:
-            target[2 * layer].copy_(k if span.length == k.shape[1] else k[:, span.rows])
-            target[2 * layer + 1].copy_(v if span.length == v.shape[1] else v[:, span.rows])
-        if layer == self._shape[0] - 1:
-            for span, _ in self._targets:
-                self._regions[span.request_id].length = span.end
-
-    def keys_values(self, layer: int, span: Span) -> tuple[Tensor, Tensor]:
-        if span.request_id == PADDING_REQUEST:
-            assert self._padding is not None
-            k, v = self._padding
-            return k[:, span.rows], v[:, span.rows]
-        source = self._sources[span.request_id]
-        return source[2 * layer], source[2 * layer + 1]
+    def commit(self, request_id: int, tokens: Sequence[int]) -> None:
+        self._regions[request_id].length += len(tokens)
 
     def truncate(self, request_id: int, length: int) -> None:
         region = self._regions[request_id]
@@ -100,8 +115,6 @@ class ContiguousCache:
 
     def free(self, request_id: int) -> None:
         self._regions.pop(request_id, None)
-        self._sources.pop(request_id, None)
-        self._targets = [(span, target) for span, target in self._targets if span.request_id != request_id]
 
     def layer_bytes(self, ended: Collection[int] = ()) -> list[tuple[int, int]]:
         used = reserved = 0
@@ -123,8 +136,7 @@ class ContiguousCache:
 
     @property
     def position_bytes(self) -> int:
-        _, two, kv_heads, head_dim = self._shape
-        return two * kv_heads * head_dim * self._dtype.itemsize
+        return self._position_bytes // self._shape[0]
 
     @property
     def evictable_bytes(self) -> int:
@@ -132,9 +144,3 @@ class ContiguousCache:
 
     def drain_events(self) -> list[BlockEvent]:
         return []
-
-    # --- for kernels that find requests by their addresses ------------------------------------------------------------
-
-    def memory_of(self, request_id: int) -> Tensor:
-        """All that is set aside for a request, [layers, 2, kv_heads, capacity, head_dim]; it never moves."""
-        return self._regions[request_id].memory

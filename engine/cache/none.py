@@ -10,15 +10,35 @@ from engine.core.batch import Batch, Span
 from engine.core.kv_cache import BlockEvent
 
 
+class OwnRowsKv:
+    """K and V of the step's own rows, of the layer that was written last; there is nothing else."""
+
+    def __init__(self) -> None:
+        self._k: Tensor | None = None  # [kv_heads, P, head_dim]
+        self._v: Tensor | None = None
+
+    def write(self, layer: int, k: Tensor, v: Tensor) -> None:
+        self._k, self._v = k.transpose(0, 1), v.transpose(0, 1)
+
+    def slot_mapping(self, layer: int) -> None:
+        """Nothing is kept, so nothing has a slot."""
+        return
+
+    def keys_values(self, layer: int, span: Span) -> tuple[Tensor, Tensor]:
+        assert self._k is not None
+        assert self._v is not None
+        return self._k[:, span.rows], self._v[:, span.rows]
+
+
 class NoCache:
     """Keeps nothing between steps, so `length` is always 0 and every span starts at index 0."""
 
     name = "none"
 
-    def __init__(self, layers: int) -> None:
+    def __init__(self, layers: int, position_bytes: int) -> None:
+        """`position_bytes`: what K and V of one position take in one layer, while that layer is computed."""
+        self.position_bytes = position_bytes
         self._layers = layers
-        self._k: Tensor | None = None  # [kv_heads, P, head_dim] of the layer written last
-        self._v: Tensor | None = None
 
     def length(self, request_id: int) -> int:
         return 0
@@ -26,16 +46,11 @@ class NoCache:
     def admit(self, request_id: int, capacity: int, tokens: Sequence[int] = ()) -> None:
         pass
 
-    def begin(self, batch: Batch) -> None:
-        self._k = self._v = None
+    def begin(self, batch: Batch) -> OwnRowsKv:
+        return OwnRowsKv()
 
-    def write(self, layer: int, k: Tensor, v: Tensor) -> None:
-        self._k, self._v = k.transpose(0, 1), v.transpose(0, 1)
-
-    def keys_values(self, layer: int, span: Span) -> tuple[Tensor, Tensor]:
-        assert self._k is not None
-        assert self._v is not None
-        return self._k[:, span.rows], self._v[:, span.rows]
+    def commit(self, request_id: int, tokens: Sequence[int]) -> None:
+        pass
 
     def truncate(self, request_id: int, length: int) -> None:
         pass
@@ -48,13 +63,6 @@ class NoCache:
 
     def held_bytes(self, ended: Collection[int] = ()) -> tuple[int, int]:
         return 0, 0
-
-    @property
-    def position_bytes(self) -> int:
-        """Of the layer that was written last; 0 before the first one."""
-        if self._k is None or self._v is None:
-            return 0
-        return self._k[:, 0].nbytes + self._v[:, 0].nbytes
 
     @property
     def evictable_bytes(self) -> int:

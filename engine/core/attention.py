@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 from torch import Tensor
 
 from engine.core.batch import Batch, Span
-from engine.core.kv_cache import KVCache
+from engine.core.kv_cache import StepKv
 
 
 class Attention(Protocol):
@@ -19,7 +19,7 @@ class Attention(Protocol):
     def kernel(self) -> str:
         """The kernel that really ran last, for the step's record (`sdpa:flash`, `reference`, ...)."""
 
-    def __call__(self, q: Tensor, cache: KVCache, layer: int, batch: Batch) -> Tensor:
+    def __call__(self, q: Tensor, kv: StepKv, layer: int, batch: Batch) -> Tensor:
         """q [P, heads, head_dim] (rotated) to [P, heads, head_dim]; each row sees indices 0..its own position."""
 
 
@@ -27,7 +27,7 @@ class Attention(Protocol):
 class RowSource(Protocol):
     """A back end that can say, after a call, what its rows attended to, without attending again."""
 
-    def rows(self, q: Tensor, cache: KVCache, layer: int, span: Span, first: int, heads: range) -> Tensor:
+    def rows(self, q: Tensor, kv: StepKv, layer: int, span: Span, first: int, heads: range) -> Tensor:
         """Probabilities float16 [n, len(heads), span.end] of a span's n positions from `first` on.
 
         q [P, heads, head_dim] and `layer` are those of the call made last; `heads` are neighbours.
@@ -40,5 +40,5 @@ class AttentionProbe(Protocol):
     def wants(self, layer: int) -> bool:
         """Whether this layer is observed in this step."""
 
-    def observe(self, layer: int, q: Tensor, cache: KVCache, batch: Batch, attention: Attention) -> None:
+    def observe(self, layer: int, q: Tensor, kv: StepKv, batch: Batch, attention: Attention) -> None:
         """q [P, heads, head_dim] (rotated), right after `attention` ran over it."""

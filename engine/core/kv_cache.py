@@ -1,14 +1,18 @@
-"""The one interface of the KV caches; `none`, `contiguous` and `paged` stand behind it."""
+"""The one interface of the KV caches; `none`, `contiguous` and `paged` stand behind it.
+
+A step asks its cache for a view (`KVCache.begin`), computes with the view (`StepKv`), and tells the cache afterwards
+which tokens were written (`KVCache.commit`). Nothing counts as held before that.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 from torch import Tensor
 
-from engine.core.batch import Batch, Span
+from engine.core.batch import PADDING_REQUEST, Batch, Span
 from engine.session.schema import BlockEventKind
 
 
@@ -30,12 +34,31 @@ class BlockEvent:
     request_id: int
 
 
+class StepKv(Protocol):
+    """A cache as one step sees it: where the step writes K and V, and what its attention reads.
+
+    A decoder calls `write` once for each layer, then attention reads that layer any number of times.
+    """
+
+    def write(self, layer: int, k: Tensor, v: Tensor) -> None:
+        """Store K and V of the batch's rows, each [P, kv_heads, head_dim] (rotated K)."""
+
+    def slot_mapping(self, layer: int) -> tuple[Tensor, Tensor] | None:
+        """For a kernel that writes K and V itself, in place of `write`.
+
+        A layer's memory [2, slots, kv_heads, head_dim] and the slot of each row, int64 [P]. None where this memory has
+        no slots, or where some rows are padding and go nowhere; then `write` takes the rows.
+        """
+
+    def keys_values(self, layer: int, span: Span) -> tuple[Tensor, Tensor]:
+        """K and V of indices [0, span.end) of a span's request, each [kv_heads, span.end, head_dim]."""
+
+
 class KVCache(Protocol):
     """Holds K and V of the positions that were computed, for every layer.
 
-    A step calls `begin(batch)` once, then per layer `write` and any number of `keys_values`. What `length` says is
-    held need not be computed again; the scheduler computes what is known and not held, so a cache that was just
-    switched to, and holds nothing, fills itself.
+    What `length` says is held need not be computed again; the scheduler computes what is known and not held, so a
+    cache that was just switched to, and holds nothing, fills itself.
     """
 
     name: str
@@ -50,14 +73,15 @@ class KVCache(Protocol):
         Raises OutOfKvMemory where there is no room for it now.
         """
 
-    def begin(self, batch: Batch) -> None:
-        """Make room for the batch's spans; raises OutOfKvMemory where there is none."""
+    def begin(self, batch: Batch) -> StepKv:
+        """Make room for the batch's spans and return the step's view, which is valid until the next `begin`.
 
-    def write(self, layer: int, k: Tensor, v: Tensor) -> None:
-        """Store K and V of the batch's rows, each [P, kv_heads, head_dim] (rotated K)."""
+        A span may begin before what is held ends; what follows it is forgotten then. Raises OutOfKvMemory, and changes
+        nothing, where there is no room; ValueError for a span that begins after what is held.
+        """
 
-    def keys_values(self, layer: int, span: Span) -> tuple[Tensor, Tensor]:
-        """K and V of indices [0, span.end) of a span's request, each [kv_heads, span.end, head_dim]."""
+    def commit(self, request_id: int, tokens: Sequence[int]) -> None:
+        """The next indices of a request are `tokens`, and were written, or will be before anyone reads them."""
 
     def truncate(self, request_id: int, length: int) -> None:
         """Forget indices from `length` on (rejected drafts)."""
@@ -89,12 +113,9 @@ class KVCache(Protocol):
         """What happened to blocks since the last call, in order (nothing where there are no blocks)."""
 
 
-@runtime_checkable
-class SlottedCache(Protocol):
-    """A cache in blocks, into which a kernel can write K and V itself."""
-
-    def slots(self, layer: int) -> tuple[Tensor, Tensor] | None:
-        """In place of `write`: a layer's memory [2, slots, kv_heads, head_dim] and the slot of each row, int64 [P].
-
-        None where rows stand between that go nowhere (padding); then `write` takes them.
-        """
+def commit_batch(cache: KVCache, batch: Batch) -> None:
+    """Commit all that a batch computed, by the token ids on its device; this waits for the device."""
+    tokens = batch.token_ids.tolist()
+    for span in batch.spans:
+        if span.request_id != PADDING_REQUEST:
+            cache.commit(span.request_id, tokens[span.rows])

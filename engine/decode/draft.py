@@ -24,7 +24,7 @@ from engine.sampling.sampler import distribution, draw
 
 
 @dataclass(slots=True)
-class Run:
+class DraftedRequest:
     """A request as the draft model knows it."""
 
     request: Request
@@ -79,7 +79,7 @@ class DraftProposer:
         self._attention = make_attention("sdpa", model.config)
         self._cost = CostModel(model.config, model.decoder.reads)
         self._spent = (0, 0)
-        self._runs: dict[int, Run] = {}
+        self._runs: dict[int, DraftedRequest] = {}
 
     def propose(self, requests: Sequence[Request], counts: Sequence[int]) -> list[Proposal]:
         runs = [self._run_of(request) for request in requests]
@@ -110,22 +110,22 @@ class DraftProposer:
         layers = self._cache.layer_bytes()
         return sum(used for used, _ in layers), sum(reserved for _, reserved in layers)
 
-    def _roll_back(self, run: Run) -> None:
+    def _roll_back(self, run: DraftedRequest) -> None:
         """Keep only known tokens of what was fed."""
         held = run.held()
         self._cache.truncate(run.request.id, held)
         del run.fed[held:]
         run.sure = run.request.known
 
-    def _run_of(self, request: Request) -> Run:
+    def _run_of(self, request: Request) -> DraftedRequest:
         run = self._runs.get(request.id)
         if run is None:
             seed = np.random.SeedSequence((request.spec.sampling.seed, request.id, 1))
-            run = self._runs[request.id] = Run(request, np.random.Generator(np.random.Philox(seed)))
+            run = self._runs[request.id] = DraftedRequest(request, np.random.Generator(np.random.Philox(seed)))
             self._cache.admit(request.id, min(request.limit, self._model.config.max_positions))
         return run
 
-    def _check_finite(self, logits: Tensor, runs: list[Run]) -> None:
+    def _check_finite(self, logits: Tensor, runs: list[DraftedRequest]) -> None:
         """Raise NotFiniteError where a row's largest logit is no finite number: NaN is greater than any."""
         finite = torch.isfinite(logits.amax(-1)).tolist()
         if not all(finite):
@@ -136,7 +136,7 @@ class DraftProposer:
         """What the draft model is fed: a token in the target's padding is nothing to it, but does take a position."""
         return [min(token, self._model.config.vocab - 1) for token in tokens]
 
-    def _draft_one(self, runs: list[Run]) -> None:
+    def _draft_one(self, runs: list[DraftedRequest]) -> None:
         """One pass of the draft model: each run is fed what it lacks and draws one more token."""
         parts = []
         for run in runs:
@@ -145,22 +145,24 @@ class DraftProposer:
             parts.append((run.request.id, first, self._known(text[first:])))
             run.fed = text
         batch = Batch.of(parts, device=str(self._model.device))
-        self._cache.begin(batch)
-        logits = self._model.decoder.forward(batch, self._cache, self._attention, NoTimer())  # [R, V]
+        kv = self._cache.begin(batch)
+        logits = self._model.decoder.forward(batch, kv, self._attention, NoTimer())  # [R, V]
+        for request_id, _, tokens in parts:
+            self._cache.commit(request_id, tokens)
         self._check_finite(logits, runs)
         logits = logits[:, : self._vocab]
         spans = ((span.first, span.end) for span in batch.spans)
         flops, moved = self._cost.of(spans, len(runs), self._cache.position_bytes)
         self._spent = (self._spent[0] + flops, self._spent[1] + moved)
-        tokens = logits.argmax(-1)  # [R]
+        drawn = logits.argmax(-1)  # [R]
         # By request, not by batch: who else drafts beside it must not change what a request's drafts were drawn from.
         rows = [row for row, run in enumerate(runs) if not run.request.spec.sampling.greedy]
         if rows:
             drawing = [runs[row] for row in rows]
             probs = distribution(logits[rows], [run.request.spec.sampling for run in drawing])
             uniforms = [run.uniform() for run in drawing]
-            tokens[rows] = draw(probs, torch.tensor(uniforms, dtype=torch.float64, device=logits.device))
+            drawn[rows] = draw(probs, torch.tensor(uniforms, dtype=torch.float64, device=logits.device))
             for run, own in zip(drawing, pad(probs, (0, self._vocab - probs.shape[-1])), strict=True):
                 run.probs.append(own)
-        for run, token in zip(runs, tokens.tolist(), strict=True):
+        for run, token in zip(runs, drawn.tolist(), strict=True):
             run.drafts.append(token)

@@ -1,11 +1,11 @@
-"""From what a user asks for to a request that can wait in the queue."""
+"""From what a user asks for to requests that can wait in the queue."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
-from engine.core.request import Request, stream_of
+from engine.core.request import Request, in_order, stream_of
 from engine.core.settings import RequestSpec, Switches
 from engine.errors import InputError
 from engine.model.loader import LoadedModel
@@ -17,6 +17,30 @@ LEAST_CHARACTERS: Final = 2**20
 MOST_CHARACTERS: Final = 2**23
 """And a longer one for none: two million tokens."""
 PIECE_CHARACTERS: Final = 2**16
+
+
+class RequestMaker:
+    """Makes the requests of one run and numbers them; what a request draws depends on its own number."""
+
+    def __init__(self, model: LoadedModel) -> None:
+        self.longest = 0
+        """The most tokens that a request made so far may come to."""
+        self._model = model
+        self._made = 0
+
+    def make(self, specs: Iterable[RequestSpec], start_ns: int, switches: Switches) -> list[Request]:
+        """Requests by arrival, which is counted from `start_ns`.
+
+        Raises InputError for one that cannot run under these switches; then none is made, and no number is used.
+        """
+        requests: list[Request] = []
+        for spec in specs:
+            request = make_request(spec, self._made + len(requests), start_ns, self._model)
+            check_room(request, switches, self._model)
+            requests.append(request)
+        self._made += len(requests)
+        self.longest = max([self.longest, *(request.limit for request in requests)])
+        return in_order(requests)
 
 
 def make_request(spec: RequestSpec, request_id: int, start_ns: int, model: LoadedModel) -> Request:

@@ -11,6 +11,7 @@ from torch import Tensor
 from engine.attention.build import make_attention
 from engine.cache.build import make_cache
 from engine.core.batch import Batch
+from engine.core.kv_cache import commit_batch
 from engine.core.request import Request
 from engine.core.settings import Switches
 from engine.core.timing import NoTimer
@@ -62,8 +63,8 @@ def first_not_finite(model: LoadedModel, tokens: list[int]) -> str:
     attention = make_attention("reference", model.config)
     for first in range(0, len(tokens), PIECE_TOKENS):
         batch = Batch.of([(0, first, tokens[first : first + PIECE_TOKENS])], None, str(model.device))
-        cache.begin(batch)
-        logits = model.decoder.forward(batch, cache, attention, NoTimer(), watch=watch)  # [R, vocab]
+        logits = model.decoder.forward(batch, cache.begin(batch), attention, NoTimer(), watch=watch)  # [R, vocab]
+        commit_batch(cache, batch)
         watch("the LM head's", logits)
         if found:
             return f"{found[0]} output is the first that is not"

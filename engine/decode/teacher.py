@@ -41,8 +41,8 @@ def teacher_pass(model: LoadedModel, attention: Attention, request: Request, tim
         rows = list(range(request.prompt_tokens - 1, len(known)))
         batch = Batch.of([(request.id, 0, known)], rows, str(model.device))
         cache = make_cache(Switches(kv="none"), model.config, model.device, model.dtype)
-        cache.begin(batch)
-    logits = model.decoder.forward(batch, cache, attention, timer)  # [generated, vocab]
+        kv = cache.begin(batch)
+    logits = model.decoder.forward(batch, kv, attention, timer)  # [generated, vocab]
     with timer("sample"):
         best = logits.argmax(-1)
         timer.pause()

@@ -10,8 +10,8 @@ from torch.nn import functional
 
 from engine.attention.sdpa import BACKENDS
 from engine.core.batch import Batch
-from engine.core.kv_cache import KVCache
-from engine.graphs.memory import FixedKv, Rows
+from engine.core.kv_cache import StepKv
+from engine.graphs.captured_kv import CapturedKv, Rows
 from engine.model.config import ModelConfig
 
 PREFIX: Final = "sdpa-padded"
@@ -31,14 +31,14 @@ class PaddedSdpa:
         self._choices: dict[int, str] = {}
         self.kernel = PREFIX
 
-    def __call__(self, q: Tensor, cache: KVCache, layer: int, batch: Batch) -> Tensor:
-        """q [rows · width, heads, head_dim] to the same; the cache is the FixedKv of a captured step."""
-        assert isinstance(cache, FixedKv)
-        rows = cache.rows
+    def __call__(self, q: Tensor, kv: StepKv, layer: int, batch: Batch) -> Tensor:
+        """q [rows · width, heads, head_dim] to the same; the view is the CapturedKv of a captured step."""
+        assert isinstance(kv, CapturedKv)
+        rows = kv.rows
         if layer == 0:
             self._masks.clear()  # of the step before, or of another size
         _, heads, head_dim = q.shape
-        gathered = cache.blocks_of(layer)[:, rows.tables]  # [2, rows, blocks, block_size, kv_heads, head_dim]
+        gathered = kv.blocks_of(layer)[:, rows.tables]  # [2, rows, blocks, block_size, kv_heads, head_dim]
         k, v = gathered.flatten(2, 3).transpose(2, 3).unbind(0)  # [rows, kv_heads, T, head_dim]
         queries = q.view(rows.rows, rows.width, heads, head_dim).transpose(1, 2)  # [rows, heads, width, head_dim]
         window = self._config.window(layer)
@@ -67,13 +67,13 @@ class PaddedTriton:
     def __init__(self, config: ModelConfig) -> None:
         self._config = config
 
-    def __call__(self, q: Tensor, cache: KVCache, layer: int, batch: Batch) -> Tensor:
-        """q [rows · width, heads, head_dim] to the same; the cache is the FixedKv of a captured step."""
+    def __call__(self, q: Tensor, kv: StepKv, layer: int, batch: Batch) -> Tensor:
+        """q [rows · width, heads, head_dim] to the same; the view is the CapturedKv of a captured step."""
         from kernels.decode_attention import decode_attention  # noqa: PLC0415 - not everywhere is Triton
         from kernels.kv import PagedKV  # noqa: PLC0415
 
-        assert isinstance(cache, FixedKv)
-        rows, pool = cache.rows, cache.blocks_of(layer)
+        assert isinstance(kv, CapturedKv)
+        rows, pool = kv.rows, kv.blocks_of(layer)
         return decode_attention(
             q, PagedKV(pool, rows.tables), rows.starts, rows.lengths, max_rows=rows.width,
             max_length=rows.tables.shape[1] * pool.shape[2], scale=self._config.scale,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import torch
 
+from engine.cache.block_cache import BlockCache
 from engine.core.kv_cache import KVCache
 from engine.core.settings import Switches
 from engine.graphs.attention import PaddedSdpa, PaddedTriton
 from engine.graphs.cuda import CudaDevice
 from engine.graphs.device import GraphDevice
-from engine.graphs.memory import FixedMemory
 from engine.graphs.steps import GraphedSteps
 from engine.model.loader import LoadedModel
 
@@ -27,7 +27,7 @@ def make_graphed(
     `longest`: the most tokens that a request may come to. Without a cache there is no step of one position; the
     reference attention stays what it is, to compare with.
     """
-    if not switches.graphs or device is None or not isinstance(cache, FixedMemory) or cache.null_block < 0:
+    if not switches.graphs or device is None or not isinstance(cache, BlockCache) or cache.null_block < 0:
         return None
     padded: dict[str, type[PaddedSdpa | PaddedTriton]] = {"sdpa": PaddedSdpa, "triton": PaddedTriton}
     if switches.attention not in padded:

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from engine.cache.block_cache import BlockCache
 from engine.core.attention import Attention
 from engine.core.batch import Batch
-from engine.core.kv_cache import KVCache
 from engine.core.timing import NoTimer, StepTimer
 from engine.graphs.buffers import Buffers
+from engine.graphs.captured_kv import CapturedKv, Rows
 from engine.graphs.device import GraphDevice
-from engine.graphs.memory import FixedKv, FixedMemory, Rows
 from engine.graphs.pace import TwinPace
 from engine.graphs.sampling import draw_columns
 from engine.model.loader import LoadedModel
@@ -53,7 +53,7 @@ class Parts:
     """What all captured steps of a run share."""
 
     model: LoadedModel
-    memory: FixedMemory
+    memory: BlockCache
     attention: Attention
     buffers: Buffers
     logits: Tensor
@@ -61,13 +61,13 @@ class Parts:
 
 
 @dataclass(slots=True)
-class Heard:
-    """The attention kernel that a step's code ran last: each time without graphs, at the capture with them."""
+class KernelRan:
+    """The attention kernel that ran last in a step's code: at each call without graphs, at the capture with them."""
 
     kernel: str = ""
 
 
-def step_work(parts: Parts, variant: Variant, rows: int, timer: StepTimer, heard: Heard) -> Callable[[], None]:
+def step_work(parts: Parts, variant: Variant, rows: int, timer: StepTimer, ran: KernelRan) -> Callable[[], None]:
     """The step as plain code over the buffers: what is captured, and what runs without graphs."""
     buffers, width = parts.buffers, variant.width
     tables, firsts, counts = buffers.tables[:rows], buffers.firsts[:rows], buffers.counts[:rows]
@@ -90,9 +90,9 @@ def step_work(parts: Parts, variant: Variant, rows: int, timer: StepTimer, heard
             slots = torch.where(within < counts[:, None], block * size + positions % size, null_slot).flatten()
             seen = Rows(width, tables, firsts, (firsts + width).int(), positions.flatten(), starts)
             batch = Batch(tokens, seen.positions, (), all_rows)
-            kv = cast(KVCache, FixedKv(parts.memory, seen, slots))
+            kv = CapturedKv(parts.memory, seen, slots)
         logits = parts.model.decoder.forward(batch, kv, parts.attention, timer)  # [rows · width, vocab]
-        heard.kernel = parts.attention.kernel
+        ran.kernel = parts.attention.kernel
         with timer("sample"):
             if not variant.draws:
                 parts.logits[: rows * width].copy_(logits)
@@ -115,17 +115,17 @@ class CapturedStep:
         self.variant = variant
         self._pace = TwinPace()
         self._twin_us: NDArray[np.float64] | None = None
-        self._heard = Heard()  # apart, so that what is captured does not hold this object, which holds it
-        self._plain = device.capture(step_work(parts, variant, rows, NoTimer(), self._heard))
+        self._ran = KernelRan()  # apart, so that what is captured does not hold this object, which holds it
+        self._plain = device.capture(step_work(parts, variant, rows, NoTimer(), self._ran))
         self._timer = self._twin = None
         if variant.timed != "off":
             self._timer = device.timer(parts.model.config.layers, variant.timed == "layer")
-            self._twin = device.capture(step_work(parts, variant, rows, self._timer, self._heard))
+            self._twin = device.capture(step_work(parts, variant, rows, self._timer, self._ran))
 
     @property
     def kernel(self) -> str:
         """The attention kernel of this step."""
-        return self._heard.kernel
+        return self._ran.kernel
 
     def launch(self) -> bool:
         """Run the step; True where it was the twin that ran."""

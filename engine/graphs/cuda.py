@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from engine.core.timing import StepTimer
-from engine.graphs.device import CapturedCall, Moment
+from engine.graphs.device import CapturedCall, StreamEvent
 from engine.measure.cuda_event import CudaEvent
 from engine.measure.timers import DeviceTimer
 
@@ -28,7 +28,7 @@ class CudaGraphCall:
         self._graph.replay()
 
 
-class CudaMoment:
+class CudaStreamEvent:
     """An event on a device's current stream."""
 
     def __init__(self, device: torch.device) -> None:
@@ -43,7 +43,7 @@ class CudaMoment:
     def past(self) -> bool:
         return self._event.query()
 
-    def ns_since(self, earlier: CudaMoment) -> int:
+    def ns_since(self, earlier: CudaStreamEvent) -> int:
         return round(1e6 * earlier._event.elapsed_time(self._event))
 
 
@@ -75,8 +75,8 @@ class CudaDevice:
                 work()
         return CudaGraphCall(graph)
 
-    def moment(self) -> Moment:
-        return CudaMoment(self._device)
+    def event(self) -> StreamEvent:
+        return CudaStreamEvent(self._device)
 
     def timer(self, layers: int, by_layer: bool) -> StepTimer:
         return DeviceTimer(layers, by_layer, partial(CudaEvent, self._device, external=True))

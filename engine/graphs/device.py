@@ -24,11 +24,11 @@ class CapturedCall(Protocol):
         """Run it once more on what the buffers hold now; returns when it is launched, perhaps before it is done."""
 
 
-class Moment(Protocol):
+class StreamEvent(Protocol):
     """A point in the order of the device's work."""
 
     def record(self) -> None:
-        """This moment is when everything launched so far is done."""
+        """Let this event come when everything launched so far is done."""
 
     def wait(self) -> None:
         """Let the host wait until then; what was launched later goes on."""
@@ -37,7 +37,7 @@ class Moment(Protocol):
         """Whether everything launched until then is done already."""
 
     def ns_since(self, earlier: Any) -> int:
-        """ns from another moment to this one, both of them past."""
+        """ns from another event to this one, both of them past."""
 
 
 class GraphDevice(Protocol):
@@ -49,8 +49,8 @@ class GraphDevice(Protocol):
     def capture(self, work: Callable[[], object]) -> CapturedCall:
         """`work` as a call; it may be run a few times on the way, on what the buffers hold now."""
 
-    def moment(self) -> Moment:
-        """A moment to be recorded, many times over."""
+    def event(self) -> StreamEvent:
+        """An event to be recorded, many times over."""
 
     def timer(self, layers: int, by_layer: bool) -> StepTimer:
         """A timer whose marks become part of what is captured."""
@@ -69,8 +69,8 @@ class PlainCall:
         self._work()
 
 
-class PlainMoment:
-    """A moment of a device that has done its work when a call returns."""
+class PlainEvent:
+    """An event of a device that has done its work when a call returns."""
 
     def __init__(self) -> None:
         self.at_ns = 0
@@ -96,8 +96,8 @@ class PlainDevice:
     def capture(self, work: Callable[[], object]) -> CapturedCall:
         return PlainCall(work)
 
-    def moment(self) -> Moment:
-        return PlainMoment()
+    def event(self) -> StreamEvent:
+        return PlainEvent()
 
     def timer(self, layers: int, by_layer: bool) -> StepTimer:
         return HostTimer(layers, by_layer)

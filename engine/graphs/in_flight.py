@@ -13,7 +13,7 @@ from engine.core.batch import Batch
 from engine.core.scheduled_chunk import ScheduledChunk
 from engine.core.timing import StepTimer
 from engine.graphs.captured import CapturedStep
-from engine.graphs.device import Moment
+from engine.graphs.device import StreamEvent
 from engine.measure.phase_table import with_other
 from engine.session.schema import Launch
 
@@ -32,9 +32,9 @@ class InFlightStep:
     step: CapturedStep
     launch: Launch
     kernel: str
-    started: Moment
-    finished: Moment
-    landed: Moment
+    started: StreamEvent
+    finished: StreamEvent
+    landed: StreamEvent
     drawn: Tensor | None
     logits: Tensor | None
 

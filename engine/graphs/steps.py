@@ -9,6 +9,7 @@ from typing import Final
 
 import torch
 
+from engine.cache.block_cache import BlockCache
 from engine.core.attention import Attention
 from engine.core.batch import PADDING_REQUEST, Batch, Span
 from engine.core.scheduled_chunk import ScheduledChunk
@@ -19,7 +20,6 @@ from engine.graphs.buffers import Buffers, RowInput
 from engine.graphs.captured import CapturedStep, Parts, Variant
 from engine.graphs.device import GraphDevice
 from engine.graphs.in_flight import InFlightStep, InFlightTimes
-from engine.graphs.memory import FixedMemory
 from engine.graphs.sampling import columns_of
 from engine.measure.nvtx import Ranges
 from engine.model.loader import LoadedModel
@@ -38,7 +38,7 @@ class GraphedSteps:
     """
 
     def __init__(
-        self, model: LoadedModel, memory: FixedMemory, attention: Attention, switches: Switches, device: GraphDevice,
+        self, model: LoadedModel, memory: BlockCache, attention: Attention, switches: Switches, device: GraphDevice,
         longest: int,
     ) -> None:  # fmt: skip
         """`longest` is the most tokens that a request may come to: tables are as wide as that needs."""
@@ -56,7 +56,7 @@ class GraphedSteps:
         logits = torch.empty(most * self._width if self._width > 1 else 0, model.config.vocab, device=model.device)
         self._parts = Parts(model, memory, attention, buffers, logits)
         self._captured: dict[Variant, dict[int, CapturedStep]] = {}
-        self._moments = [[device.moment() for _ in range(3)] for _ in range(2)]
+        self._events = [[device.event() for _ in range(3)] for _ in range(2)]
         self._launches = count()
 
     # --- what fits ----------------------------------------------------------------------------------------------------
@@ -87,15 +87,8 @@ class GraphedSteps:
             row += chunk.length
         positions = torch.empty(row, dtype=torch.int64)
         batch = Batch(positions, positions, tuple(spans), positions)
-        self._memory.make_room(batch)
+        self._memory.reserve(batch)
         return filled, batch
-
-    def commit(self, in_flight: InFlightStep) -> None:
-        """Tell the cache which tokens an in-flight step computes, once they are known."""
-        for chunk in in_flight.chunks:
-            request = chunk.request
-            if request is not None and not request.finished:
-                self._memory.commit(request.id, (*request.tokens[chunk.first : chunk.end], *chunk.drafts))
 
     # --- launch and landing -------------------------------------------------------------------------------------------
 
@@ -111,13 +104,18 @@ class GraphedSteps:
         """Whether this kind of step is captured already."""
         return variant in self._captured
 
-    def capture(self, variant: Variant) -> int:
-        """Capture this kind of step in all sizes, largest first, while nothing flies; how many calls that were."""
+    def capture(self, variant: Variant) -> tuple[int, float]:
+        """Capture this kind of step in all sizes, largest first, while no step is in flight.
+
+        Returns how many calls that were, and how many seconds it took.
+        """
+        since_ns = perf_counter_ns()
         self._parts.buffers.clear()  # captures run on padding only
         self._captured[variant] = {
             rows: CapturedStep(self._parts, variant, rows, self.device) for rows in reversed(self._sizes)
         }
-        return sum(step.calls for step in self._captured[variant].values())
+        calls = sum(step.calls for step in self._captured[variant].values())
+        return calls, (perf_counter_ns() - since_ns) / 1e9
 
     def launch(
         self, chunks: list[ScheduledChunk], batch: Batch, variant: Variant, after: InFlightStep | None = None,
@@ -125,13 +123,13 @@ class GraphedSteps:
     ) -> InFlightStep:  # fmt: skip
         """Launch a step of filled chunks and wait for nothing.
 
-        `after` is an in-flight step: what it draws is the input of the requests whose token is not known. `ranges` gets a range around the replay.
-        This kind of step has been captured before.
+        `after` is an in-flight step: what it draws is the input of the requests whose token is not known. `ranges` gets
+        a range around the replay. This kind of step has been captured before.
         """
         step = self._captured[variant][batch.token_ids.shape[0] // variant.width]
         inputs, params, uniforms = self._inputs(chunks, variant, after)
         columns = columns_of(params, uniforms) if variant.sampled and variant.draws else None
-        started, finished, landed = self._moments[next(self._launches) % 2]
+        started, finished, landed = self._events[next(self._launches) % 2]
         self._parts.buffers.load(inputs, variant.width, columns)
         started.record()
         if ranges is not None:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from engine.core.attention import Attention, RowSource
 from engine.core.batch import PADDING_REQUEST, Batch
-from engine.core.kv_cache import KVCache
+from engine.core.kv_cache import StepKv
 from engine.core.settings import Probe, check_range
 from engine.model.config import ModelConfig
 from engine.session.schema import AttentionRow
@@ -44,7 +44,7 @@ class RowProbe:
     def wants(self, layer: int) -> bool:
         return layer == self._layer
 
-    def observe(self, layer: int, q: Tensor, cache: KVCache, batch: Batch, attention: Attention) -> None:
+    def observe(self, layer: int, q: Tensor, kv: StepKv, batch: Batch, attention: Attention) -> None:
         """q [P, heads, head_dim] of a layer over which `attention` just ran."""
         start_ns = perf_counter_ns()
         for span in batch.spans:
@@ -53,10 +53,10 @@ class RowProbe:
             first = max(span.first, self._seen.get(span.request_id, 0), span.end - ROWS_A_SPAN)
             if first < span.end:
                 if isinstance(attention, RowSource):
-                    maps = attention.rows(q, cache, layer, span, first, self._heads).transpose(0, 1)
+                    maps = attention.rows(q, kv, layer, span, first, self._heads).transpose(0, 1)
                 else:
                     rows = q[span.row + first - span.first : span.row + span.length]  # [n, heads, head_dim]
-                    keys, _ = cache.keys_values(layer, span)  # [kv_heads, end, head_dim]
+                    keys, _ = kv.keys_values(layer, span)  # [kv_heads, end, head_dim]
                     maps = self._probabilities(rows, keys, first)
                 self._maps.append((span.request_id, first, maps))
         self.observing_ns += perf_counter_ns() - start_ns

@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from engine.core.attention import Attention, AttentionProbe
 from engine.core.batch import Batch
-from engine.core.kv_cache import KVCache, SlottedCache
+from engine.core.kv_cache import StepKv
 from engine.core.timing import PhaseTimer
 from engine.model.config import Activation, ModelConfig
 from engine.model.families import Affine, Family, LayerWeights, Read
@@ -126,10 +126,10 @@ class Decoder:
 
     @torch.inference_mode()
     def forward(
-        self, batch: Batch, cache: KVCache, attention: Attention, timer: PhaseTimer,
+        self, batch: Batch, kv: StepKv, attention: Attention, timer: PhaseTimer,
         probe: AttentionProbe | None = None, *, watch: Watch | None = None,
     ) -> Tensor:  # fmt: skip
-        """Logits float32 [R, vocab] of `batch.logits_rows`; `cache.begin(batch)` has been called by the step.
+        """Logits float32 [R, vocab] of `batch.logits_rows`; `kv` is the batch's view of its cache (`KVCache.begin`).
 
         P is the number of positions of the batch, R the number of rows whose logits are wanted. `watch` is shown what
         each part leaves, with the part's name: the residual stream, and what is still to be added to it.
@@ -157,12 +157,12 @@ class Decoder:
                 with timer("norm"):
                     qkv[:, : heads + kv_heads] = layer.qk_norm(qkv[:, : heads + kv_heads])[0]
             rotation = turns[self._rotation_of_layer[index]] if turns else None
-            q = self._rotate_and_keep(qkv, rotation, cache, index, timer)  # [P, heads, head_dim]
+            q = self._rotate_and_keep(qkv, rotation, kv, index, timer)  # [P, heads, head_dim]
             with timer("attention"):
-                mixed = attention(q, cache, index, batch)  # [P, heads, head_dim]
+                mixed = attention(q, kv, index, batch)  # [P, heads, head_dim]
             if probe is not None and probe.wants(index):
                 timer.pause()
-                probe.observe(index, q, cache, batch, attention)
+                probe.observe(index, q, kv, batch, attention)
             mixed = mixed.reshape(rows, heads * head_dim)
             x, delta = self._join(x, mixed, layer.out, layer.attention_post_norm, "attn_out", timer)  # [P, hidden]
             with timer("norm"):
@@ -194,25 +194,25 @@ class Decoder:
             return x, post_norm(delta)[0]
 
     def _rotate_and_keep(
-        self, qkv: Tensor, rotation: Tensor | None, cache: KVCache, layer: int, timer: PhaseTimer
+        self, qkv: Tensor, rotation: Tensor | None, kv: StepKv, layer: int, timer: PhaseTimer
     ) -> Tensor:
         """Turn q and k of qkv [P, heads + 2 · kv_heads, head_dim], write k and v into the cache, and return q.
 
         Where a kernel does both in one launch, all of it is timed as `kv_write`.
         """
         heads, kv_heads = self.config.heads, self.config.kv_heads
-        slots = cache.slots(layer) if self._rope_kv_write is not None and isinstance(cache, SlottedCache) else None
-        if self._rope_kv_write is not None and slots is not None:
+        mapping = None if self._rope_kv_write is None else kv.slot_mapping(layer)
+        if self._rope_kv_write is not None and mapping is not None:
             with timer("kv_write"):
-                memory, places = slots
-                self._rope_kv_write(qkv, rotation, memory[0], memory[1], places, heads)
+                memory, slots = mapping
+                self._rope_kv_write(qkv, rotation, memory[0], memory[1], slots, heads)
                 return qkv[:, :heads]
         with timer("rope"):
             if rotation is not None:
                 self._rotate_(qkv, rotation, heads + kv_heads)
             q, k, v = torch.split(qkv, [heads, kv_heads, kv_heads], 1)  # [P, heads or kv_heads, head_dim]
         with timer("kv_write"):
-            cache.write(layer, k, v)
+            kv.write(layer, k, v)
         return q
 
     def _embed(self, batch: Batch) -> Tensor:

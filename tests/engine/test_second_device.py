@@ -94,10 +94,10 @@ def test_captures_share_one_stream_of_the_models_device(cuda: FakeCuda) -> None:
     assert all(event.external and set(event.recorded_on) == {1} for event in inside)
 
 
-def test_moments_are_those_of_the_models_device(cuda: FakeCuda) -> None:
+def test_events_are_those_of_the_models_device(cuda: FakeCuda) -> None:
     device = graph_device_of(SECOND)
     assert device is not None
-    first, second = device.moment(), device.moment()
+    first, second = device.event(), device.event()
     first.record()
     second.record()
     assert [event.recorded_on for event in cuda.events] == [[1], [1]]

@@ -9,6 +9,7 @@ import torch
 
 from engine.attention.build import make_attention
 from engine.core.batch import Batch
+from engine.core.kv_cache import commit_batch
 from engine.core.settings import LoadSpec
 from engine.core.timing import NoTimer
 from engine.model.loader import LoadedModel, load_model
@@ -90,7 +91,7 @@ def greedy_on_gpu(model: LoadedModel, kv: str, name: str) -> list[int]:
     while len(tokens) < 64:
         first = cache.length(0)
         batch = Batch.of([(0, first, tokens[first:])], device="cuda")
-        cache.begin(batch)
-        logits = model.decoder.forward(batch, cache, attention, NoTimer())
+        logits = model.decoder.forward(batch, cache.begin(batch), attention, NoTimer())
+        commit_batch(cache, batch)
         tokens.append(int(logits[0].argmax()))
     return tokens

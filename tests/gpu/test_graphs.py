@@ -85,7 +85,7 @@ def test_a_call_is_captured_and_reads_what_its_buffers_hold_when_it_is_replayed(
     assert y.tolist() == [7.0] * 4
 
 
-def test_moments_and_the_marks_of_a_captured_timer_tell_device_time() -> None:
+def test_events_and_the_marks_of_a_captured_timer_tell_device_time() -> None:
     device = CudaDevice(torch.device("cuda", 0))
     timer = device.timer(1, by_layer=False)
     a = torch.randn(2048, 2048, device="cuda")
@@ -100,7 +100,7 @@ def test_moments_and_the_marks_of_a_captured_timer_tell_device_time() -> None:
         timer.pause()
 
     call = device.capture(work)
-    started, finished = device.moment(), device.moment()
+    started, finished = device.event(), device.event()
     for _ in range(3):
         started.record()
         call()

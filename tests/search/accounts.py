@@ -235,7 +235,7 @@ def check_nothing_left(outcome: Outcome) -> Findings:
     engine = outcome.engine
     if engine is None or outcome.failure is not None or outcome.hang:
         return
-    cache, proposer = engine._cache, engine._proposer
+    cache, proposer = engine.runner.cache, engine.switcher.proposer
     yield from unequal(
         "left", "used bytes at the end", [used for used, _ in cache.layer_bytes()], [0] * outcome.target.config.layers
     )
@@ -245,7 +245,7 @@ def check_nothing_left(outcome: Outcome) -> Findings:
         yield from unequal("left", "the draft's cache", proposer.kv_bytes(), (0, 0))
         kept = getattr(proposer, "_indices", getattr(proposer, "_runs", {}))
         yield from unless(not kept, "left", f"the proposer keeps {sorted(kept)}")
-    yield from unless(not engine._in_flight, "left", "a step is still in the air")
+    yield from unless(not engine.in_flight, "left", "a step is still in the air")
 
 
 # --- blocks -----------------------------------------------------------------------------------------------------------

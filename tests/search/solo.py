@@ -52,8 +52,8 @@ def chances(target: LoadedModel, tokens: list[int], first: int, sampling: Sampli
     cache = make_cache(Switches(kv="none"), target.config, target.device, target.dtype)
     batch = Batch.of([(0, 0, tokens[:-1])], rows)
     with torch.inference_mode():
-        cache.begin(batch)
-        logits = target.decoder.forward(batch, cache, make_attention("reference", target.config), NoTimer())
+        kv = cache.begin(batch)
+        logits = target.decoder.forward(batch, kv, make_attention("reference", target.config), NoTimer())
         return distribution(logits, [sampling] * len(rows)), logits
 
 

@@ -13,6 +13,7 @@ from engine.attention.build import make_attention
 from engine.attention.reference import causal_mask, reference_attention
 from engine.cache.build import make_cache
 from engine.core.batch import Batch
+from engine.core.kv_cache import commit_batch
 from engine.core.settings import Switches
 from engine.model.config import ModelConfig
 
@@ -69,11 +70,12 @@ def test_any_batch_is_the_formula(
                         (new, [(n, f, [0] * c) for n, (f, c) in enumerate(lengths)])):  # fmt: skip
         if parts:
             batch = Batch.of(parts)
-            cache.begin(batch)
+            kv = cache.begin(batch)
             k, v = torch.cat([part[number] for number, _, _ in parts], 1)
-            cache.write(0, k, v)
+            kv.write(0, k, v)
+            commit_batch(cache, batch)
     q = torch.randn(batch.token_ids.shape[0], 6, 8)
-    out = attention(q, cache, 0, batch)
+    out = attention(q, kv, 0, batch)
     assert out.shape == q.shape
     for span in batch.spans:
         k, v = torch.cat([history[span.request_id], new[span.request_id]], 1).transpose(1, 2)
@@ -83,11 +85,11 @@ def test_any_batch_is_the_formula(
 def test_each_names_the_kernel_that_ran() -> None:
     cache = make_cache(Switches(kv="none"), CONFIG, torch.device("cpu"), torch.float32)
     batch = Batch.of([(0, 0, [1, 2, 3])])
-    cache.begin(batch)
-    cache.write(0, torch.randn(3, 2, 8), torch.randn(3, 2, 8))
+    kv = cache.begin(batch)
+    kv.write(0, torch.randn(3, 2, 8), torch.randn(3, 2, 8))
     reference, sdpa = make_attention("reference"), make_attention("sdpa")
     for attention in (reference, sdpa):
-        attention(torch.randn(3, 6, 8), cache, 0, batch)
+        attention(torch.randn(3, 6, 8), kv, 0, batch)
     assert reference.kernel == "reference"
     assert sdpa.kernel in ("sdpa:flash", "sdpa:math")
     assert (reference.name, sdpa.name) == ("reference", "sdpa")

@@ -17,6 +17,7 @@ from engine.attention.reference import reference_attention
 from engine.attention.triton import decodes
 from engine.cache.build import make_cache
 from engine.core.batch import PADDING_REQUEST, Batch, Span
+from engine.core.kv_cache import commit_batch
 from engine.core.settings import Observation, Probe, RequestSpec, RunSpec, SwitchChange, Switches
 from engine.decode.capabilities import unavailable_switches
 from engine.model.config import ModelConfig
@@ -91,9 +92,10 @@ def mixed_kernel() -> str:
     for parts in ([(0, 0, [1, 2, 3])], [(1, 0, [1, 2]), (0, 3, [1])]):
         batch = Batch.of(parts)
         rows = batch.token_ids.shape[0]
-        cache.begin(batch)
-        cache.write(0, torch.randn(rows, 2, 8), torch.randn(rows, 2, 8))
-        attention(torch.randn(rows, 4, 8), cache, 0, batch)
+        kv = cache.begin(batch)
+        kv.write(0, torch.randn(rows, 2, 8), torch.randn(rows, 2, 8))
+        attention(torch.randn(rows, 4, 8), kv, 0, batch)
+        commit_batch(cache, batch)
     return attention.kernel
 
 
@@ -121,21 +123,22 @@ def test_padding_between_requests_and_windows_change_nothing(kv: Any) -> None:
     known: dict[int, list[torch.Tensor]] = {0: [], 1: []}  # by request: K and V of both layers, [2, 2, n, 2, 8]
     for parts in steps if kv != "none" else steps[:1]:
         batch = Batch.of(parts)
-        cache.begin(batch)
+        kv = cache.begin(batch)
         both = torch.randn(2, 2, batch.token_ids.shape[0], 2, 8)
         q = torch.randn(batch.token_ids.shape[0], 6, 8)
         for span in batch.spans:
             if span.request_id >= 0:
                 known[span.request_id].append(both[:, :, span.rows])
         for layer in range(2):
-            cache.write(layer, both[layer, 0], both[layer, 1])
-            out = attention(q, cache, layer, batch)
+            kv.write(layer, both[layer, 0], both[layer, 1])
+            out = attention(q, kv, layer, batch)
             assert bool(out.isfinite().all())
             for span in batch.spans:
                 if span.request_id >= 0:
                     k, v = torch.cat(known[span.request_id], 2)[layer].transpose(1, 2)
                     true = reference_attention(q[span.rows], k, v, config.window(layer))
                     assert torch.allclose(out[span.rows], true, atol=1e-5)
+        commit_batch(cache, batch)
 
 
 @pytest.mark.parametrize("kv", CACHES)
@@ -174,9 +177,10 @@ def test_addresses_are_those_of_the_tensors_and_are_sent_again_only_for_other_re
     for parts in ([(0, 0, [1, 2])], [(0, 2, [1])], [(0, 3, [1])], [(0, 4, [1]), (1, 0, [1])]):
         batch = Batch.of(parts)
         rows = batch.token_ids.shape[0]
-        cache.begin(batch)
-        cache.write(0, torch.randn(rows, 2, 8), torch.randn(rows, 2, 8))
-        attention(torch.randn(rows, 4, 8), cache, 0, batch)
+        kv = cache.begin(batch)
+        kv.write(0, torch.randn(rows, 2, 8), torch.randn(rows, 2, 8))
+        attention(torch.randn(rows, 4, 8), kv, 0, batch)
+        commit_batch(cache, batch)
     assert calls == [1, 2]
 
 
@@ -210,14 +214,14 @@ def test_without_a_gpu_it_is_offered_in_the_interpreter_only(monkeypatch: pytest
 def test_lower_precision_stays_close_to_the_reference() -> None:
     torch.manual_seed(0)
     config = ModelConfig("x", 1, 48, 6, 2, 24, 8, 50, 128)
-    for dtype, (kv, rows) in product((torch.bfloat16, torch.float16), (("paged", 9), ("contiguous", 1))):
-        cache = make_cache(Switches(kv=kv), config, torch.device("cpu"), dtype)  # type: ignore[arg-type]
+    for dtype, (kind, rows) in product((torch.bfloat16, torch.float16), (("paged", 9), ("contiguous", 1))):
+        cache = make_cache(Switches(kv=kind), config, torch.device("cpu"), dtype)  # type: ignore[arg-type]
         cache.admit(0, 20)
         batch = Batch.of([(0, 0, [1] * rows)])
-        cache.begin(batch)
+        kv = cache.begin(batch)
         k, v, q = torch.randn(rows, 2, 24).to(dtype), torch.randn(rows, 2, 24).to(dtype), torch.randn(rows, 6, 24)
-        cache.write(0, k, v)
-        out = make_attention("triton", config)(q.to(dtype), cache, 0, batch)
+        kv.write(0, k, v)
+        out = make_attention("triton", config)(q.to(dtype), kv, 0, batch)
         true = reference_attention(q.to(dtype).double(), k.double().transpose(0, 1), v.double().transpose(0, 1))
         assert out.dtype == dtype
         assert torch.allclose(out.double(), true, atol=1e-2 * float(true.abs().max()))

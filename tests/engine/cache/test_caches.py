@@ -12,7 +12,7 @@ from torch import Tensor
 
 from engine.cache.build import make_cache
 from engine.core.batch import PADDING_REQUEST, Batch
-from engine.core.kv_cache import KVCache, OutOfKvMemory
+from engine.core.kv_cache import KVCache, OutOfKvMemory, commit_batch
 from engine.core.settings import Switches
 from engine.model.config import ModelConfig
 
@@ -39,25 +39,26 @@ def rows_of(layer: int, parts: list[tuple[int, int, list[int]]], sign: int) -> T
 def compute(cache: KVCache, parts: list[tuple[int, int, list[int]]]) -> None:
     """One pass over the parts, checking in every layer that each span can read all of its indices."""
     batch = Batch.of(parts)
-    cache.begin(batch)
+    kv = cache.begin(batch)
     for layer in range(LAYERS):
-        cache.write(layer, rows_of(layer, parts, 1), rows_of(layer, parts, -1))
+        kv.write(layer, rows_of(layer, parts, 1), rows_of(layer, parts, -1))
         for span in batch.spans:
-            k, v = cache.keys_values(layer, span)
+            k, v = kv.keys_values(layer, span)
             assert k.shape == v.shape == (KV_HEADS, k.shape[1], HEAD_DIM)
             assert torch.equal(k[:, -span.length :], rows_of(layer, parts, 1)[span.rows].transpose(0, 1))
             assert torch.equal(v[:, -span.length :], rows_of(layer, parts, -1)[span.rows].transpose(0, 1))
             assert k.shape[1] == (span.length if span.request_id == PADDING_REQUEST else span.end)
+    commit_batch(cache, batch)
 
 
 def held(cache: KVCache, request: int, layer: int, length: int) -> Tensor:
     """K of a request's first `length` indices, read by computing one more."""
     batch = Batch.of([(request, length, [0])])
-    cache.begin(batch)
+    kv = cache.begin(batch)
     for each in range(layer + 1):
         part = [(request, length, [0])]
-        cache.write(each, rows_of(each, part, 1), rows_of(each, part, -1))
-    k, _ = cache.keys_values(layer, batch.spans[0])
+        kv.write(each, rows_of(each, part, 1), rows_of(each, part, -1))
+    k, _ = kv.keys_values(layer, batch.spans[0])
     return k[:, :length].clone()
 
 
@@ -149,11 +150,12 @@ def test_64_requests_hold_a_common_prefix_of_512_tokens_once() -> None:
     assert len([event for event in events if event.event == "share"]) == 63 * 128
     compute_parts = [(request, 512, [request % 50]) for request in range(1, 64)]
     batch = Batch.of(compute_parts)
-    cache.begin(batch)
+    kv = cache.begin(batch)
     for layer in range(LAYERS):
-        cache.write(layer, rows_of(layer, compute_parts, 1), rows_of(layer, compute_parts, -1))
+        kv.write(layer, rows_of(layer, compute_parts, 1), rows_of(layer, compute_parts, -1))
+    commit_batch(cache, batch)
     assert [used for used, _ in cache.layer_bytes()] == [FORMULA * (512 + 64)] * LAYERS
-    k, _ = cache.keys_values(2, batch.spans[40])
+    k, _ = kv.keys_values(2, batch.spans[40])
     assert torch.equal(k[:, :512], rows_of(2, [(0, 0, prompt)], 1).transpose(0, 1))
 
 

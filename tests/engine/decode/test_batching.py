@@ -135,7 +135,7 @@ def test_a_step_that_can_do_nothing_for_who_waits_is_an_error(tiny_model: Loaded
     def before_step(engine: Engine, call: int) -> None:
         bounded(engine, call)
         if call == 3:
-            engine._scheduler = Idle(8)
+            engine.switcher.scheduler = Idle(8)
 
     run = RunSpec(requests_of((5, 9)), Switches(batching="continuous"))
     with pytest.raises(DecodeScopeError, match=r"Nothing can be computed, and request 0 .*with 1 others"):
@@ -167,7 +167,7 @@ def test_batches_give_the_tokens_of_single_requests(
 def test_a_long_prompt_is_computed_in_chunks_beside_those_who_decode(
     tiny_model: LoadedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.decode.engine.make_scheduler", lambda _: ContinuousScheduler(8, token_budget=16))
+    monkeypatch.setattr("engine.decode.switcher.make_scheduler", lambda _: ContinuousScheduler(8, token_budget=16))
     requests = (RequestSpec("a", 12, ignore_eos=True), RequestSpec("x" * 60, 4, ignore_eos=True))
     events = drive(tiny_model, RunSpec(requests, Switches(batching="continuous")))
     steps = steps_of(events)

@@ -151,8 +151,8 @@ def next_token(model: LoadedModel, prefixes: list[list[int]], sampling: Sampling
 
     cache = make_cache(Switches(kv="none"), model.config, model.device, model.dtype)
     batch = Batch.of([(index, 0, prefix) for index, prefix in enumerate(prefixes)])
-    cache.begin(batch)
-    logits = model.decoder.forward(batch, cache, make_attention("reference", model.config), NoTimer())
+    kv = cache.begin(batch)
+    logits = model.decoder.forward(batch, kv, make_attention("reference", model.config), NoTimer())
     return distribution(logits, [sampling] * len(prefixes)).numpy()
 
 
@@ -173,7 +173,7 @@ def test_sampled_runs_follow_the_target(
     third = weights @ after_pair
     best = int(second.argmax())
     if how == "stubborn":
-        monkeypatch.setattr("engine.decode.engine.make_proposer", lambda *_: Stubborn((best, int(third.argmax()))))
+        monkeypatch.setattr("engine.decode.switcher.make_proposer", lambda *_: Stubborn((best, int(third.argmax()))))
     requests = (RequestSpec("", 4, ignore_eos=True, sampling=sampling),) * 3000
     switches = Switches(batching="continuous", max_batch=100, speculate="draft", k=2)
     events = drive(tiny_model, RunSpec(requests, switches), draft=tiny_draft)
@@ -244,7 +244,7 @@ def test_who_is_computed_because_another_gave_way_has_its_drafts(
     change = SwitchChange(2, {"max_batch": 3})
     with monkeypatch.context() as patch:
         patch.setattr(
-            "engine.decode.engine.make_scheduler",
+            "engine.decode.switcher.make_scheduler",
             lambda switches: (NewestFirst if switches.max_batch == 3 else ContinuousScheduler)(2),
         )
         events = drive(tiny_model, RunSpec(requests, tight, switch_at=(change,)), draft=tiny_draft)
@@ -378,8 +378,8 @@ def test_who_no_longer_drafts_keeps_no_memory(tiny_model: LoadedModel, tiny_draf
 
     def watch(engine: Engine, step: int) -> None:
         if step == 3:
-            assert isinstance(engine._proposer, DraftProposer)
-            caches.append(weakref.ref(engine._proposer._cache))
+            assert isinstance(engine.switcher.proposer, DraftProposer)
+            caches.append(weakref.ref(engine.switcher.proposer._cache))
         elif step == 5:
             assert caches[0]() is None
 

@@ -11,7 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from engine.core.settings import Observation, RequestSpec, RunSpec, Sampling, Switches
 from engine.decode.engine import Engine
 from engine.graphs import captured, sampling
-from engine.graphs.captured import Heard, Variant, step_work
+from engine.graphs.captured import KernelRan, Variant, step_work
 from engine.graphs.device import PlainDevice
 from engine.measure.host_timer import HostTimer
 from engine.model.loader import LoadedModel
@@ -58,10 +58,10 @@ def test_a_captured_step_asks_the_device_nothing(
         tiny_model, RunSpec((request,), switches), {}, lambda events: None, graph_device=PlainDevice()
     )  # fmt: skip
     engine.observe(Observation("layer"))
-    assert engine._graphs is not None
-    parts = engine._graphs._parts
+    assert engine.runner.graphs is not None
+    parts = engine.runner.graphs._parts
     parts.buffers.clear()
-    work = step_work(parts, Variant(width, sampled, 8, "layer"), 2, HostTimer(2, by_layer=True), Heard())
+    work = step_work(parts, Variant(width, sampled, 8, "layer"), 2, HostTimer(2, by_layer=True), KernelRan())
     with torch.inference_mode():
         work()  # what is chosen once is chosen in the warm-up
         listener = Listener()

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from engine.attention.reference import reference_attention
 from engine.cache.arena import ArenaCache
+from engine.cache.block_cache import BlockCache
 from engine.cache.paged import PagedCache
 from engine.core.batch import Batch
 from engine.core.kv_cache import OutOfKvMemory
@@ -22,9 +23,9 @@ from engine.decode.engine import Engine
 from engine.graphs.attention import PaddedSdpa, PaddedTriton
 from engine.graphs.buckets import bucket_of, fill, row_buckets
 from engine.graphs.buffers import Buffers, RowInput
+from engine.graphs.captured_kv import CapturedKv, Rows
 from engine.graphs.device import CapturedCall, PlainDevice
 from engine.graphs.in_flight import InFlightTimes
-from engine.graphs.memory import FixedKv, FixedMemory, Rows
 from engine.graphs.pace import LEAST, MOST, UNTIL_KNOWN, TwinPace
 from engine.graphs.sampling import columns_of, draw_columns
 from engine.measure.phase_table import OTHER
@@ -63,7 +64,7 @@ def test_a_bucket_is_the_smallest_that_holds_the_rows(most: int, rows: int) -> N
 def test_rows_are_filled_to_their_width_and_the_batch_to_its_bucket(tiny_model: LoadedModel) -> None:
     spec = RunSpec(tuple(RequestSpec(text) for text in ("a", "b")))
     engine = Engine(tiny_model, spec, {}, lambda events: None)
-    one, two = engine._queue.coming
+    one, two = engine.queue.coming
     chunks = [ScheduledChunk(one, 4, 5, 0), ScheduledChunk(None, 0, 3, 2), ScheduledChunk(two, 9, 10, 3)]
     filled = fill(chunks, 4, 3)
     assert [(chunk.request, chunk.length, chunk.slot) for chunk in filled] == [
@@ -80,8 +81,8 @@ def test_the_memory_is_taken_at_once_and_never_moves(tiny_model: LoadedModel, kv
     requests = tuple(RequestSpec(text * 8, 40, ignore_eos=True) for text in ("one ", "two ", "three ", "four "))
     engine = Engine(tiny_model, RunSpec(requests, switches), {}, lambda events: None, graph_device=PlainDevice())
     engine.begin(0)
-    cache = engine._cache
-    assert isinstance(cache, FixedMemory)
+    cache = engine.runner.cache
+    assert isinstance(cache, BlockCache)
     places = [cache.blocks_of(layer).data_ptr() for layer in range(2)]
     reserved = cache.layer_bytes()
     assert cache.null_block == 3 * 256 // 16
@@ -97,8 +98,8 @@ def test_static_buffers_stay_where_they_are(tiny_model: LoadedModel) -> None:
     requests = tuple(RequestSpec(text, 12, ignore_eos=True) for text in ("one", "two"))
     engine = Engine(tiny_model, RunSpec(requests, switches), {}, lambda events: None, graph_device=PlainDevice())
     engine.begin(0)
-    assert engine._graphs is not None
-    buffers = engine._graphs._parts.buffers
+    assert engine.runner.graphs is not None
+    buffers = engine.runner.graphs._parts.buffers
     tensors = [buffers.tokens, buffers.sources, buffers.tables, buffers.columns, buffers.drawn, buffers.out]
     places = [tensor.data_ptr() for tensor in tensors]
     while not engine.done:
@@ -125,9 +126,9 @@ def test_sizes_are_captured_largest_first(tiny_model: LoadedModel) -> None:
     while not engine.done:
         engine.step()
     assert tokens_of(events) == tokens_of(drive(tiny_model, RunSpec(request)))
-    assert engine._graphs is not None
-    (variant,) = engine._graphs._captured
-    assert list(engine._graphs._captured[variant]) == [4, 2, 1]
+    assert engine.runner.graphs is not None
+    (variant,) = engine.runner.graphs._captured
+    assert list(engine.runner.graphs._captured[variant]) == [4, 2, 1]
     assert device.captures == 6  # a plain call and a twin each
 
 
@@ -205,7 +206,7 @@ def test_attention_over_tables_is_attention_over_each_row(
     positions = (start[:, None] + torch.arange(width)).flatten()
     starts = torch.arange(0, len(firsts) * width + 1, width, dtype=torch.int32)
     rows = Rows(width, tables, start, (start + width).int(), positions, starts)
-    kv = FixedKv(cache, rows, torch.zeros_like(positions))
+    kv = CapturedKv(cache, rows, torch.zeros_like(positions))
     q = torch.randn(len(firsts) * width, heads, head_dim, generator=generator)
     mixed = attention(windowed)(q, kv, layer, Batch(positions, positions, (), positions))  # type: ignore[arg-type]
     for row, first in enumerate(firsts):

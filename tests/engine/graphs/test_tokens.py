@@ -161,7 +161,7 @@ def test_steps_overlap_and_their_times_do_not(tiny_model: LoadedModel) -> None:
     in_the_air: list[bool] = []
 
     def before_step(engine: Engine, call: int) -> None:
-        in_the_air.append(engine._in_flight is not None)
+        in_the_air.append(engine.in_flight is not None)
 
     spec = RunSpec(requests_of(12), Switches(kv="paged", graphs=True))
     events = drive(tiny_model, spec, before_step, graph_device=PlainDevice())
@@ -314,7 +314,7 @@ def test_replays_have_ranges_of_their_own_where_they_are_asked_for(tiny_model: L
     ranges = Ranges()
 
     def before_step(engine: Engine, call: int) -> None:
-        engine._ranges = ranges
+        engine.runner.ranges = ranges
 
     spec = RunSpec(requests_of(4, 4, 4), Switches(kv="paged", batching="continuous", graphs=True))
     drive(tiny_model, spec, before_step, graph_device=PlainDevice())
@@ -350,7 +350,7 @@ def test_nothing_holds_the_memory_of_a_run_that_is_over(tiny_model: LoadedModel)
     engine.begin(0)
     while not engine.done:
         engine.step()
-    memory = weakref.ref(engine._cache)
+    memory = weakref.ref(engine.runner.cache)
     gc.disable()
     try:
         del engine
@@ -366,7 +366,7 @@ def test_cancelling_lands_what_is_in_the_air(tiny_model: LoadedModel) -> None:
     engine.begin(0)
     for _ in range(6):
         engine.step()
-    assert engine._in_flight is not None
+    assert engine.in_flight is not None
     engine.cancel()
     assert engine.done
     last = steps_of(events)[-1]
@@ -434,7 +434,7 @@ def test_on_a_device_the_draft_has_its_own_time_and_no_more(
 
     def before_step(engine: Engine, call: int) -> None:
         if call == 0:
-            engine._timer = DeviceTimer(tiny_model.config.layers, False, HostEvent)
+            engine.runner.timer = DeviceTimer(tiny_model.config.layers, False, HostEvent)
 
     switches = Switches(kv="paged", speculate="draft", k=3, graphs=graphs)
     with pytest.MonkeyPatch.context() as patch:

@@ -40,8 +40,8 @@ class Level:
 
     def put_in_force(self, engine: Engine) -> None:
         """As if the engine had never been at another level."""
-        engine._observation, engine._timer, engine._probe = self.observation, self.timer, self.probe
-        engine._overhead = self.meter
+        engine.runner.observation, engine.runner.timer, engine.runner.probe = self.observation, self.timer, self.probe
+        engine.account.overhead = self.meter
 
 
 class Instructions:
@@ -210,6 +210,6 @@ def engine_of(model: LoadedModel, watched: Observation, clock: Instructions) -> 
     for name, observation in (("off", Observation("off")), ("watched", watched)):
         with clock.counting():
             engine.observe(observation)
-        levels[name] = Level(engine._observation, engine._timer, engine._probe)
+        levels[name] = Level(engine.runner.observation, engine.runner.timer, engine.runner.probe)
     engine.begin(clock())
     return engine, levels

@@ -10,8 +10,8 @@ import torch
 
 from engine.core.settings import Observation, RequestSpec, RunSpec, Switches
 from engine.core.timing import NoTimer
-from engine.graphs.device import PlainDevice, PlainMoment
-from engine.graphs.in_flight import FlightTimes
+from engine.graphs.device import PlainDevice, PlainEvent
+from engine.graphs.in_flight import InFlightTimes
 from engine.graphs.pace import TwinPace
 from engine.measure import timers
 from engine.measure.host_timer import HostTimer
@@ -110,7 +110,7 @@ def test_a_twin_costs_what_it_takes_longer_than_a_plain_replay() -> None:
         pace.note(busy_ns, timed=False)
     assert pace.extra_ns(1000) == 200
     assert pace.extra_ns(500) == 0
-    times = FlightTimes(np.zeros((1, len(PHASES))), 1000, HostTimer(1, False, 100.0), apart=True, extra_ns=200.0)
+    times = InFlightTimes(np.zeros((1, len(PHASES))), 1000, HostTimer(1, False, 100.0), apart=True, extra_ns=200.0)
     assert times.cost_ns == 200.0
 
 
@@ -136,7 +136,7 @@ def test_a_device_that_is_never_waited_for_hides_the_account(
         return original(self, *args, beside=beside, late=late)  # type: ignore[arg-type]
 
     monkeypatch.setattr(OverheadMeter, "add", add)
-    monkeypatch.setattr(PlainMoment, "past", lambda self: False)
+    monkeypatch.setattr(PlainEvent, "past", lambda self: False)
     spec = RunSpec((RequestSpec("a", 6, ignore_eos=True),), Switches(kv="paged", graphs=True))
     drive(tiny_model, spec, graph_device=PlainDevice())
     assert added[0] == (False, True)  # the prompt

@@ -37,13 +37,13 @@ def observe(
     torch.manual_seed(0)
     rows = batch.token_ids.shape[0]
     q, k = torch.randn(rows, 4, 8), torch.randn(rows, 2, 8)
-    cache = NoCache(2)
-    cache.begin(batch)
-    cache.write(1, k, k)
+    cache = NoCache(2, 128)
+    kv = cache.begin(batch)
+    kv.write(1, k, k)
     probe.begin(seen)
     attention = make_attention(name, config)
-    attention(q, cache, 1, batch)
-    probe.observe(1, q, cache, batch, attention)
+    attention(q, kv, 1, batch)
+    probe.observe(1, q, kv, batch, attention)
     return q, k, probe.take(5)
 
 
@@ -92,7 +92,7 @@ def test_looking_at_attention_is_no_part_of_any_phase(
 
     def before_step(engine: Engine, call: int) -> None:
         if on_device and call == 0:
-            engine._timer = DeviceTimer(tiny_model.config.layers, False, HostEvent)
+            engine.runner.timer = DeviceTimer(tiny_model.config.layers, False, HostEvent)
 
     spec = RunSpec((RequestSpec("a", 4, ignore_eos=True),), observation=Observation("phase", Probe(0, 0)))
     timed_us = []

@@ -10,7 +10,7 @@ from torch import Tensor
 from engine.attention.build import make_attention
 from engine.cache.build import make_cache
 from engine.core.batch import Batch
-from engine.core.kv_cache import KVCache
+from engine.core.kv_cache import KVCache, StepKv, commit_batch
 from engine.core.settings import Dtype, LoadSpec, Switches
 from engine.core.timing import NoTimer
 from engine.model.loader import LoadedModel, load_model
@@ -29,9 +29,16 @@ def cache_of(model: LoadedModel, kv: str, capacity: int = 160, **switches: objec
 
 
 def run(model: LoadedModel, cache: KVCache, attention: str, batch: Batch) -> Tensor:
-    """Logits [R, vocab] of one pass."""
-    cache.begin(batch)
-    return model.decoder.forward(batch, cache, make_attention(attention, model.config), NoTimer())
+    """Logits [R, vocab] of one pass, what it computed committed."""
+    return run_over(model, cache, attention, batch)[0]
+
+
+def run_over(model: LoadedModel, cache: KVCache, attention: str, batch: Batch) -> tuple[Tensor, StepKv]:
+    """The same, and the view of the cache that the pass had."""
+    kv = cache.begin(batch)
+    logits = model.decoder.forward(batch, kv, make_attention(attention, model.config), NoTimer())
+    commit_batch(cache, batch)
+    return logits, kv
 
 
 def logits_in_chunks(model: LoadedModel, cache: KVCache, attention: str, ids: list[int], chunks: list[int]) -> Tensor:

@@ -170,8 +170,8 @@ def test_every_phase_is_timed_and_belongs_to_its_layer(tmp_path: Path) -> None:
     model = load(save_checkpoint(tmp_path, "llama"))
     cache, log = cache_of(model, "contiguous"), Log()
     batch = Batch.of([(0, 0, PROMPT)])
-    cache.begin(batch)
-    model.decoder.forward(batch, cache, make_attention("sdpa", model.config), log)
+    kv = cache.begin(batch)
+    model.decoder.forward(batch, kv, make_attention("sdpa", model.config), log)
     layer = ["norm", "qkv", "rope", "kv_write", "attention", "attn_out", "norm", "ffn"]
     assert log.seen == [
         (3, "embed"),
@@ -189,8 +189,8 @@ def test_the_probe_sees_rotated_queries_of_the_layer_it_wants(tmp_path: Path) ->
         def wants(self, layer: int) -> bool:
             return layer == 1
 
-        def observe(self, layer: int, q: torch.Tensor, cache: Any, batch: Batch, attention: Any) -> None:
-            self.seen.append((layer, q.clone(), cache.keys_values(layer, batch.spans[0])[0].clone()))
+        def observe(self, layer: int, q: torch.Tensor, kv: Any, batch: Batch, attention: Any) -> None:
+            self.seen.append((layer, q.clone(), kv.keys_values(layer, batch.spans[0])[0].clone()))
 
     from engine.core.timing import NoTimer
 
@@ -198,8 +198,8 @@ def test_the_probe_sees_rotated_queries_of_the_layer_it_wants(tmp_path: Path) ->
     model, probe = load(folder), Probe()
     cache = cache_of(model, "contiguous")
     batch = Batch.of([(0, 0, PROMPT)])
-    cache.begin(batch)
-    model.decoder.forward(batch, cache, make_attention("sdpa", model.config), NoTimer(), probe)
+    kv = cache.begin(batch)
+    model.decoder.forward(batch, kv, make_attention("sdpa", model.config), NoTimer(), probe)
     [(layer, q, k)] = probe.seen
     config = model.config
     assert layer == 1

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 from engine.core.batch import Batch
-from engine.core.kv_cache import KVCache
+from engine.core.kv_cache import KVCache, StepKv
 from engine.measure.cost import CostModel
 from engine.model import linear
 from engine.model.checkpoint import open_checkpoint
@@ -21,7 +21,7 @@ from engine.model.loader import LoadedModel
 from engine.session.weight_reads import WeightReads
 from kernels.cpu import library, tiled_linear
 from tests.engine.model.checkpoints import KINDS, VOCAB, save_checkpoint
-from tests.engine.model.forward import cache_of, load, run
+from tests.engine.model.forward import cache_of, load, run, run_over
 from tests.engine.model.holding import held_bytes
 
 EVEN = {"hidden_size": 96, "intermediate_size": 64, "head_dim": 16}
@@ -82,13 +82,13 @@ def walked(decoder: Decoder) -> WeightReads:
     )
 
 
-def kv_bytes(model: LoadedModel, cache: KVCache, batch: Batch) -> int:
+def kv_bytes(model: LoadedModel, kv: StepKv, batch: Batch) -> int:
     """K and V that a pass read for its first row's sake on, and those it wrote, by the tensors that hold them."""
     total = 0
     for layer in range(model.config.layers):
         window = model.config.window(layer)
         for span in batch.spans:
-            k, v = cache.keys_values(layer, span)  # [kv_heads, end, head_dim]
+            k, v = kv.keys_values(layer, span)  # [kv_heads, end, head_dim]
             seen = 0 if window is None else max(0, span.first + 1 - window)
             total += sum(one[:, seen:].nbytes + one[:, span.first :].nbytes for one in (k, v))
     return total
@@ -159,17 +159,17 @@ def test_keys_and_values_count_as_the_cache_holds_them(kind: str, kv: str, dtype
     weights, decoder = walked(model.decoder), model.decoder
     layers = weights.norm + weights.qkv + weights.attn_out + weights.ffn + weights.final_norm + weights.lm_head
     for batch in passes:
-        run(model, cache, "sdpa", batch)
+        _, view = run_over(model, cache, "sdpa", batch)
         rows = decoder._embedding[batch.token_ids].nbytes
         if kv == "none":  # K and V of one layer at a time, the last one's are still there
-            k, v = (torch.cat(parts, 1) for parts in zip(*_last(cache, model, batch), strict=True))
+            k, v = (torch.cat(parts, 1) for parts in zip(*_last(view, model, batch), strict=True))
             assert cache.position_bytes == k[:, 0].nbytes + v[:, 0].nbytes
         else:
-            assert counted(model, cache, batch) == layers + rows + kv_bytes(model, cache, batch)
+            assert counted(model, cache, batch) == layers + rows + kv_bytes(model, view, batch)
 
 
-def _last(cache: KVCache, model: LoadedModel, batch: Batch) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    return (cache.keys_values(model.config.layers - 1, span) for span in batch.spans)
+def _last(view: StepKv, model: LoadedModel, batch: Batch) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    return (view.keys_values(model.config.layers - 1, span) for span in batch.spans)
 
 
 def test_memory_that_never_moves_holds_positions_of_the_same_size(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from torch.profiler import ProfilerActivity, profile, record_function
 from engine.core.settings import Observation, RequestSpec, RunSpec, Switches
 from engine.core.timing import NoTimer
 from engine.decode.engine import Engine
-from engine.graphs.captured import CapturedStep, Heard, step_work
+from engine.graphs.captured import CapturedStep, KernelRan, step_work
 from engine.measure.nvtx import NvtxTimer
 from engine.measure.timers import HOST_PHASES
 from engine.model.loader import LoadedModel
@@ -90,12 +90,12 @@ def run(setting: Setting) -> None:
 
 def compare_twin(setting: Setting, engine: Engine) -> None:
     """The twin's phases against the profiler's, phase by phase."""
-    graphs = engine._graphs
+    graphs = engine.runner.graphs
     assert graphs is not None
     variant, sizes = next(iter(graphs._captured.items()))
     step = sizes[1]
     twin_us = timed_twin(setting, step)
-    labelled = step_work(graphs._parts, variant, 1, NvtxTimer(NoTimer(), ProfilerRanges()), Heard())
+    labelled = step_work(graphs._parts, variant, 1, NvtxTimer(NoTimer(), ProfilerRanges()), KernelRan())
     if setting.rehearse:
         seen_us = ranges_of(traced(setting, labelled, REPEATS))
         counts: dict[str, int] = dict.fromkeys(seen_us, 1)

@@ -1,0 +1,168 @@
+"""What the caches in blocks share: the memory of each layer, and the view that a step has of it.
+
+Position p of a request lies in slot `table[p // B] · B + p % B` of each layer, B being the block size. A cache says
+which blocks a request has (`table`) and finds them for a step (`reserve`); everything else is the same for all.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from engine.core.batch import PADDING_REQUEST, Batch, Span
+from engine.core.kv_cache import BlockEvent
+from engine.model.config import ModelConfig
+
+
+@dataclass(slots=True)
+class Source:
+    """Where a span's K and V are read from: one run of slots, or a list of blocks to gather."""
+
+    run: slice | None
+    blocks: Tensor | None
+    end: int
+
+
+class BlockKv:
+    """A cache in blocks as one step sees it: its block tables, its slot mapping, and its memory layer by layer."""
+
+    def __init__(
+        self, memory: Sequence[Tensor], tables: dict[int, list[int]], sources: dict[int, Source],
+        slots: Tensor, rows: Tensor | None,
+    ) -> None:  # fmt: skip
+        """`slots` int64 [n] say where rows are written; `rows` int64 [n] which rows those are, None for all of them."""
+        self._memory = memory
+        self._tables = tables
+        self._sources = sources
+        self._slots = slots
+        self._rows = rows
+        self._padding: tuple[Tensor, Tensor] | None = None
+
+    def write(self, layer: int, k: Tensor, v: Tensor) -> None:
+        self._padding = k.transpose(0, 1), v.transpose(0, 1)
+        memory = self._memory[layer].flatten(1, 2)  # [2, slots, kv_heads, head_dim]
+        memory[0].index_copy_(0, self._slots, k if self._rows is None else k[self._rows])
+        memory[1].index_copy_(0, self._slots, v if self._rows is None else v[self._rows])
+
+    def slot_mapping(self, layer: int) -> tuple[Tensor, Tensor] | None:
+        return None if self._rows is not None else (self._memory[layer].flatten(1, 2), self._slots)
+
+    def keys_values(self, layer: int, span: Span) -> tuple[Tensor, Tensor]:
+        if span.request_id == PADDING_REQUEST:
+            assert self._padding is not None
+            k, v = self._padding
+            return k[:, span.rows], v[:, span.rows]
+        source = self._sources[span.request_id]
+        memory = self._memory[layer]  # [2, blocks, block_size, kv_heads, head_dim]
+        if source.run is not None:
+            k, v = memory.flatten(1, 2)[:, source.run].transpose(1, 2).unbind(0)
+        else:
+            assert source.blocks is not None
+            k, v = memory[:, source.blocks].flatten(1, 2)[:, : source.end].transpose(1, 2).unbind(0)
+        return k, v  # [kv_heads, end, head_dim]
+
+    def blocks_of(self, layer: int) -> Tensor:
+        """A layer's blocks, [2, blocks, block_size, kv_heads, head_dim]: K and V."""
+        return self._memory[layer]
+
+    def table(self, request_id: int) -> list[int]:
+        """The blocks of a request, in order."""
+        return self._tables[request_id]
+
+
+class BlockCache(ABC):
+    """K and V in blocks of `block_size` positions, behind a table of blocks for each request."""
+
+    name: str
+    null_block = -1
+    """A block that no request gets, where captured steps write padding; it is not usage. -1 where there is none, as the
+    memory may still move, and nothing can be captured."""
+
+    def __init__(
+        self, config: ModelConfig, device: torch.device, dtype: torch.dtype, block_size: int, blocks: int
+    ) -> None:
+        """Take the memory of so many blocks."""
+        self.block_size = block_size
+        self._device = device
+        self._block_bytes = block_size * config.kv_bytes_per_position(dtype.itemsize)
+        shape = (2, blocks, block_size, config.kv_heads, config.head_dim)
+        # Zeros, as a captured step multiplies what it masks by 0, and memory that was never written may hold a NaN.
+        self._kv = [torch.zeros(shape, device=device, dtype=dtype) for _ in range(config.layers)]
+
+    @abstractmethod
+    def reserve(self, batch: Batch) -> None:
+        """Make room for the batch's spans, as `begin` does, without a view: captured steps find their way by tables."""
+
+    @abstractmethod
+    def table(self, request_id: int) -> list[int]:
+        """The blocks of a request, in order."""
+
+    def begin(self, batch: Batch) -> BlockKv:
+        self.reserve(batch)
+        size = self.block_size
+        rows: list[int] = []
+        slots: list[int] = []
+        tables: dict[int, list[int]] = {}
+        sources: dict[int, Source] = {}
+        for span in spans_of(batch):
+            blocks = tables[span.request_id] = self.table(span.request_id)
+            rows += range(span.row, span.row + span.length)
+            slots += [blocks[index // size] * size + index % size for index in range(span.first, span.end)]
+            used = blocks[: -(-span.end // size)]
+            if used == list(range(used[0], used[0] + len(used))):  # neighbours are read where they lie
+                start = used[0] * size
+                sources[span.request_id] = Source(slice(start, start + span.end), None, span.end)
+            else:
+                sources[span.request_id] = Source(None, torch.tensor(used, device=self._device), span.end)
+        padded = len(rows) < batch.token_ids.shape[0]
+        return BlockKv(
+            self._kv, tables, sources, torch.tensor(slots, dtype=torch.int64, device=self._device),
+            torch.tensor(rows, dtype=torch.int64, device=self._device) if padded else None,
+        )  # fmt: skip
+
+    def blocks_of(self, layer: int) -> Tensor:
+        """A layer's blocks, [2, blocks, block_size, kv_heads, head_dim]: K and V."""
+        return self._kv[layer]
+
+    @property
+    def position_bytes(self) -> int:
+        return self._block_bytes // self.block_size // len(self._kv)
+
+    # --- what each kind of cache says for itself (see KVCache) --------------------------------------------------------
+
+    @abstractmethod
+    def length(self, request_id: int) -> int: ...
+
+    @abstractmethod
+    def admit(self, request_id: int, capacity: int, tokens: Sequence[int] = ()) -> None: ...
+
+    @abstractmethod
+    def commit(self, request_id: int, tokens: Sequence[int]) -> None: ...
+
+    @abstractmethod
+    def truncate(self, request_id: int, length: int) -> None: ...
+
+    @abstractmethod
+    def free(self, request_id: int) -> None: ...
+
+    @abstractmethod
+    def layer_bytes(self, ended: Collection[int] = ()) -> list[tuple[int, int]]: ...
+
+    @abstractmethod
+    def held_bytes(self, ended: Collection[int] = ()) -> tuple[int, int]: ...
+
+    @property
+    def evictable_bytes(self) -> int:
+        return 0
+
+    def drain_events(self) -> list[BlockEvent]:
+        return []
+
+
+def spans_of(batch: Batch) -> list[Span]:
+    """The spans of a batch that belong to requests."""
+    return [span for span in batch.spans if span.request_id != PADDING_REQUEST]

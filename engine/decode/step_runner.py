@@ -1,0 +1,221 @@
+"""What runs a step: the model over a cache, operation by operation or as a captured call, timed and observed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+import torch
+
+from engine.attention.build import make_attention
+from engine.cache.build import make_cache
+from engine.cache.none import NoCache
+from engine.core.batch import Batch
+from engine.core.kv_cache import BlockEvent, KVCache, OutOfKvMemory, StepKv
+from engine.core.scheduled_chunk import ScheduledChunk
+from engine.core.settings import Observation, Switches
+from engine.core.timing import StepTimer, StepTimes
+from engine.decode.chunks import make_batch
+from engine.errors import InputError
+from engine.graphs.build import graph_device_of, make_graphed
+from engine.graphs.device import GraphDevice
+from engine.graphs.in_flight import InFlightStep
+from engine.graphs.steps import GraphedSteps
+from engine.measure.account import KvState, kv_state
+from engine.measure.nvtx import NvtxTimer, Ranges
+from engine.measure.probe import RowProbe, make_probe
+from engine.measure.timers import make_timer
+from engine.model.loader import LoadedModel
+from engine.sampling.alternatives_cost import alternatives_ns
+from engine.sampling.sample_and_verify import Drawn, sample_and_verify
+from engine.sampling.sampler import ALTERNATIVES
+from engine.session.schema import AttentionRow, Launch
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedStep:
+    """A step with room in the cache, not started yet. `kv` is its view of the cache; None for a captured step."""
+
+    chunks: list[ScheduledChunk]
+    batch: Batch
+    kv: StepKv | None
+
+
+LaunchedStep = PreparedStep | InFlightStep
+"""A step to be landed. One that runs operation by operation computes when it is landed."""
+
+
+@dataclass(frozen=True, slots=True)
+class LandedStep:
+    """What a step computed: the tokens drawn for each request, and what its record says of how it ran."""
+
+    chunks: list[ScheduledChunk]
+    batch: Batch
+    drawn: list[Drawn]
+    times: StepTimes
+    kernel: str
+    launch: Launch
+
+
+class StepRunner:
+    """Runs the steps of a run; owns its cache, attention, captured steps, timer and probe.
+
+    `prepare`, `launch` and `land` are the three parts of a step; between `launch` and `land` of a captured step the
+    host is free, and `launch_next` uses that time. `mark` puts a note on the run's timeline (kind, label).
+    """
+
+    cache: KVCache
+    timer: StepTimer
+    probe: RowProbe | None = None
+
+    def __init__(
+        self, model: LoadedModel, switches: Switches, mark: Callable[[str, str], None],
+        graph_device: GraphDevice | None = None,
+    ) -> None:  # fmt: skip
+        self._model = model
+        self._mark = mark
+        self._device = graph_device if graph_device is not None else graph_device_of(model.device)
+        self._left_events: list[BlockEvent] = []
+        """What happened to the blocks of a cache that was switched away from, until it is told."""
+        self.observation = Observation()
+        self.ranges: Ranges | None = None
+        self.graphs: GraphedSteps | None = None
+        self.cache = make_cache(switches, model.config, model.device, model.dtype)
+        self.attention = make_attention(switches.attention, model.config)
+
+    # --- what is in force ---------------------------------------------------------------------------------------------
+
+    def replace_cache(self, switches: Switches) -> None:
+        """Take an empty cache in place of this one, whose requests have been freed.
+
+        The old memory goes before the new one looks for room: nothing may hold it any more.
+        """
+        config = self._model.config
+        self._left_events += self.cache.drain_events()
+        self.graphs = None
+        self.attention = make_attention(switches.attention, config)
+        self.cache = NoCache(config.layers, 0)
+        self.cache = make_cache(switches, config, self._model.device, self._model.dtype)
+
+    def replace_attention(self, switches: Switches) -> None:
+        """Compute with another attention back end from the next step on."""
+        self.attention = make_attention(switches.attention, self._model.config)
+
+    def capture_anew(self, switches: Switches, longest: int) -> None:
+        """Forget what was captured; steps are captured again for these switches and requests of up to `longest`."""
+        self.graphs = make_graphed(self._model, self.cache, switches, self._device, longest)
+
+    def observe(self, observation: Observation) -> None:
+        """Observe more or less from the next step on; raises InputError for what there is not (layer, head, GPU)."""
+        model = self._model
+        if observation.nvtx and model.device.type != "cuda":
+            raise InputError("NVTX ranges need a CUDA device.")
+        self.probe = None if observation.probe is None else make_probe(observation.probe, model.config)
+        self.observation = observation
+        self.timer = make_timer(observation.detail, model.config.layers, model.device)
+        self.price_of(1)  # priced here, once a process, and not in the middle of the first step
+        self.ranges = torch.cuda.nvtx if observation.nvtx else None
+        if self.ranges is not None:
+            self.timer = NvtxTimer(self.timer, self.ranges)
+
+    @property
+    def alternatives(self) -> int:
+        """How many of the likeliest tokens are told beside each drawn one."""
+        return 0 if self.observation.detail == "off" else ALTERNATIVES
+
+    def price_of(self, described: int) -> float:
+        """ns that describing so many drawn tokens takes longer because their alternatives are told."""
+        return alternatives_ns(self._model.device, self._model.config.vocab, self.alternatives, described)
+
+    # --- a step -------------------------------------------------------------------------------------------------------
+
+    def prepare(self, chunks: list[ScheduledChunk]) -> PreparedStep:
+        """Make room in the cache for chunks that the scheduler has padded; raises OutOfKvMemory where there is none."""
+        if self.graphs is not None and self.probe is None and self.graphs.fits(chunks):
+            return PreparedStep(*self.graphs.prepare(chunks), None)
+        batch = make_batch(chunks, self._model.device)
+        return PreparedStep(chunks, batch, self.cache.begin(batch))
+
+    def launch(self, prepared: PreparedStep) -> LaunchedStep:
+        """Start a captured step; what it writes is known now, so the cache takes note of it at once."""
+        graphs = self.graphs
+        if prepared.kv is not None or graphs is None:
+            return prepared
+        with self.timer("prepare"):
+            variant = graphs.variant(prepared.chunks, self.alternatives, self.observation.detail)
+            if not graphs.ready(variant):
+                captured, seconds = graphs.capture(variant)
+                self._mark("graphs", f"captured {captured} calls in {seconds:.2f} s")
+            launched = graphs.launch(prepared.chunks, prepared.batch, variant, ranges=self.ranges)
+            self.commit(launched)
+        return launched
+
+    def overlaps(self, launched: LaunchedStep) -> bool:
+        """Whether a step can be launched behind this one: it draws its tokens on the device, and nothing watches."""
+        return (
+            self.graphs is not None
+            and self.probe is None
+            and isinstance(launched, InFlightStep)
+            and launched.drawn is not None
+        )
+
+    def launch_next(self, launched: LaunchedStep, chunks: list[ScheduledChunk]) -> InFlightStep | None:
+        """Start a step behind one that is running, whose tokens it reads on the device.
+
+        None where that kind of step was never captured, or where the cache has no room. The cache takes note of what
+        it writes when the tokens of the step before are known (`commit`).
+        """
+        assert self.graphs is not None
+        assert isinstance(launched, InFlightStep)
+        variant = self.graphs.variant(chunks, self.alternatives, self.observation.detail)
+        if not self.graphs.ready(variant):
+            return None
+        try:
+            padded, batch = self.graphs.prepare(chunks)
+        except OutOfKvMemory:
+            return None
+        return self.graphs.launch(padded, batch, variant, launched, self.ranges)
+
+    def land(self, launched: LaunchedStep) -> LandedStep:
+        """Wait for a step and read what it drew, for each request that had not ended before."""
+        if isinstance(launched, PreparedStep):
+            return self._compute(launched)
+        assert self.graphs is not None
+        drawn, times = self.graphs.land(launched, self.alternatives, self.timer)
+        return LandedStep(launched.chunks, launched.batch, drawn, times, launched.kernel, launched.launch)
+
+    def _compute(self, prepared: PreparedStep) -> LandedStep:
+        """Run a step operation by operation."""
+        assert prepared.kv is not None
+        chunks, timer = prepared.chunks, self.timer
+        if self.probe is not None:
+            self.probe.begin({chunk.request.id: chunk.request.computed.end for chunk in chunks if chunk.request})
+        decoder = self._model.decoder
+        logits = decoder.forward(prepared.batch, prepared.kv, self.attention, timer, self.probe)  # [R, vocab]
+        with timer("prepare"):
+            self.commit(prepared)
+        drawn = sample_and_verify(logits, [chunk for chunk in chunks if chunk.complete], self.alternatives, timer)
+        return LandedStep(chunks, prepared.batch, drawn, timer, self.attention.kernel, "eager")
+
+    def commit(self, launched: LaunchedStep) -> None:
+        """Tell the cache which tokens a step writes, once they are known."""
+        for chunk in launched.chunks:
+            request = chunk.request
+            if request is not None and not request.finished:
+                self.cache.commit(request.id, (*request.tokens[chunk.first : chunk.end], *chunk.drafts))
+
+    # --- what is read of it afterwards --------------------------------------------------------------------------------
+
+    def kv_state(self, ended: Collection[int]) -> KvState:
+        """The cache's bytes by class; requests in `ended` wait for their batch to end."""
+        return kv_state(self.cache, ended)
+
+    def attention_rows(self, step_id: int) -> list[AttentionRow]:
+        """The rows that the probe saw in a step; this waits for the device."""
+        return [] if self.probe is None else self.probe.take(step_id)
+
+    def drain_events(self) -> list[BlockEvent]:
+        """What happened to blocks since the last call, those of a cache before this one included."""
+        events = [*self._left_events, *self.cache.drain_events()]
+        self._left_events.clear()
+        return events

@@ -1,0 +1,87 @@
+"""The switches in force, those to come, and what they decide: scheduler and proposer, and the runner's parts."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from engine.core.request import Queue
+from engine.core.settings import RunSpec, Switches, as_typed
+from engine.decode.account import Account
+from engine.decode.capabilities import check_available
+from engine.decode.policies import make_scheduler
+from engine.decode.preemption import readmit
+from engine.decode.proposer import make_proposer
+from engine.decode.scheduler import retire_finished
+from engine.decode.step_runner import StepRunner
+from engine.model.loader import LoadedModel
+
+
+class Switcher:
+    """Puts other switches in force between two steps, and tells the account of them.
+
+    Raises UnavailableError or InputError at once for a run whose switches, now or later, cannot be had here.
+    """
+
+    def __init__(
+        self, run: RunSpec, unavailable: dict[str, str], draft: LoadedModel | None, vocab: int, account: Account
+    ) -> None:
+        self.switches = run.switches
+        self._unavailable = unavailable
+        self._draft = draft
+        self._vocab = vocab
+        self._account = account
+        self._asked: list[dict[str, Any]] = []
+        self._planned = sorted(run.switch_at, key=lambda change: change.step)
+        self._check([change.changes for change in self._planned])
+        self.scheduler = make_scheduler(run.switches)
+        self.proposer = make_proposer(run.switches, draft, vocab)
+
+    def ask(self, changes: dict[str, Any]) -> None:
+        """Flip switches before the next step; raises InputError or UnavailableError and changes nothing."""
+        self._check([*self._asked, changes])
+        self._asked.append(changes)
+
+    def due(self, step_id: int) -> bool:
+        """Whether anything is to be switched before this step."""
+        return bool(self._asked or (self._planned and self._planned[0].step <= step_id))
+
+    def apply(self, step_id: int, queue: Queue, runner: StepRunner, longest: int) -> None:
+        """Put in force what is due before this step. `longest` is the most tokens that a request may come to."""
+        while self._planned and self._planned[0].step <= step_id:
+            self._asked.append(self._planned.pop(0).changes)
+        for changes in self._asked:
+            self._switch(self.switches.changed(**changes), queue, runner, longest)
+        self._asked.clear()
+        if runner.graphs is not None and runner.graphs.longest < longest:  # a longer request was added
+            runner.capture_anew(self.switches, longest)
+
+    def _check(self, coming: list[dict[str, Any]]) -> None:
+        wanted = self.switches
+        check_available(wanted, self._unavailable)
+        for changes in coming:
+            wanted = wanted.changed(**changes)
+            check_available(wanted, self._unavailable)
+
+    def _switch(self, wanted: Switches, queue: Queue, runner: StepRunner, longest: int) -> None:
+        """Put other switches in force: a cache that is new holds nothing, so what is known is computed again."""
+        before, after = asdict(self.switches), asdict(wanted)
+        changed = [name for name in after if before[name] != after[name]]
+        if not changed:
+            return
+        sized = {"kv", "block_size", "kv_memory", "graphs"} | ({"batching", "max_batch"} if wanted.graphs else set())
+        if sized & set(changed):
+            for request in queue.running:
+                runner.cache.free(request.id)
+            runner.replace_cache(wanted)
+            readmit(queue, runner.cache)
+        if "attention" in changed:
+            runner.replace_attention(wanted)
+        if {"batching", "max_batch"} & set(changed):
+            retire_finished(queue, runner.cache)  # a static batch keeps them, and no other policy expects them
+            self.scheduler = make_scheduler(wanted)
+        if "speculate" in changed:
+            self.proposer = make_proposer(wanted, self._draft, self._vocab)
+        runner.capture_anew(wanted, longest)
+        self.switches = wanted
+        self._account.switched(wanted, [f"{n}: {as_typed(before[n])} → {as_typed(after[n])}" for n in changed])
