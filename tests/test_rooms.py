@@ -30,7 +30,8 @@ engine.cache: engine.session engine.core engine.model
 engine.attention: kernels engine.core engine.model engine.cache
 engine.sampling: engine.core
 engine.measure: kernels engine engine.session engine.core engine.model
-engine.graphs: kernels engine.session engine.core engine.model engine.cache engine.attention engine.sampling engine.measure
+engine.graphs: kernels engine.session engine.core engine.model engine.cache engine.attention engine.sampling
+    engine.measure
 engine.decode: engine engine.session engine.core engine.model engine.cache engine.attention engine.sampling
     engine.measure engine.graphs
 engine.host: engine engine.session engine.core engine.model engine.measure engine.decode
@@ -46,7 +47,7 @@ app.panels: engine engine.session engine.core engine.figures engine.client app.l
 app.window: engine engine.session engine.core engine.figures engine.export engine.host engine.client app.look
     app.core app.start app.models app.widgets app.dialogs app.panels
 app.cli: engine engine.session engine.core engine.figures engine.export engine.host engine.client app.look
-    app.start app.models app.window
+    app.start app.models app.panels app.window
 app: engine app.start app.window app.cli
 """
 """Every room, from the bottom up, and the rooms it imports. ARCHITECTURE.md shows the same table."""

@@ -11,6 +11,7 @@ from contextlib import suppress
 from importlib.metadata import version
 from typing import Any, Final, NoReturn, get_args
 
+from app.panels.registry import PANELS
 from engine.core.settings import (
     Attention,
     Batching,
@@ -29,10 +30,6 @@ from engine.regular_file import check_regular
 Command = Callable[[argparse.Namespace], int]
 
 COMMANDS: Final = ("record", "info", "export", "compare", "screenshot", "bench")
-PANELS: Final = (
-    "timeline", "inspector", "redundancy", "kv-memory", "attention", "latency", "utilisation", "batch", "parallel",
-    "before-after", "summary", "roofline",
-)  # fmt: skip
 FORMATS: Final = ("chrome", "perfetto", "csv", "html", "png", "svg")
 SUITES: Final = {
     "decode": "tokens/s of each cache and attention (default)",
@@ -233,7 +230,9 @@ def _export(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("session", metavar="SESSION")
     parser.add_argument("--to", required=True, choices=FORMATS)
     parser.add_argument("-o", "--output", required=True, metavar="OUT", help="file; for csv a folder")
-    parser.add_argument("--panel", choices=PANELS, help="for png and svg: one panel instead of the window")
+    parser.add_argument(
+        "--panel", choices=[one.name for one in PANELS], help="for png and svg: one panel instead of the window"
+    )
     parser.add_argument("--size", type=window_size, default=(1600, 1000), metavar="WxH", help="for png and svg")
     parser.add_argument(
         "--utf8-mark", action="store_true", help="for csv: begin each file with the mark by which Excel knows UTF-8"
@@ -251,7 +250,7 @@ def _screenshot(parser: argparse.ArgumentParser) -> None:
     parser.description = "Draw the window, or one panel, of a recorded session without a display."
     parser.add_argument("session", metavar="SESSION")
     parser.add_argument("-o", "--output", required=True, metavar="OUT.png", help="a .png or .svg file")
-    parser.add_argument("--panel", choices=PANELS, help="one panel instead of the window")
+    parser.add_argument("--panel", choices=[one.name for one in PANELS], help="one panel instead of the window")
     parser.add_argument("--size", type=window_size, default=(1600, 1000), metavar="WxH", help="default: 1600x1000")
 
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from app.look.translation_marks import QT_TRANSLATE_NOOP
 from app.look.units import DERIVED, MEASURED, NOT_APPLICABLE, PREDICTED, THIN_SPACE, percent, rate, seconds, significant
-from engine.figures.before_after import PairFigures, SideFigures, before_after, recorded_trials
+from engine.figures.before_after import PairFigures, SideFigures, before_after, recorded_runs
 from engine.figures.improvements import IMPROVEMENTS, Improvement, reason
 from engine.session.store import Session
 
@@ -121,7 +121,7 @@ def measured_with(session: Session | None) -> tuple[int, int] | None:
     if session is None or not session.requests:
         return None
     keys = {one.key for one in IMPROVEMENTS}
-    repeats = max((trial.repeat for trial in recorded_trials(session) if trial.key in keys), default=0)
+    repeats = max((run.repeat for run in recorded_runs(session) if run.key in keys), default=0)
     tokens = session.requests[min(session.requests)].params.get("max_new_tokens")
     return (int(tokens), repeats) if repeats and tokens is not None else None
 

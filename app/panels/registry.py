@@ -1,15 +1,19 @@
-"""Every panel of the window: one line a panel. A panel's module is imported when the panel is first seen."""
+"""Every panel of the window: one line a panel. A panel's module is imported when the panel is first seen.
+
+The command line reads this list too, so nothing here loads Qt before a panel is made or its title asked for.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication
-
-from app.panels.base import Panel, PanelContext
+from app.look.translation_marks import QT_TRANSLATE_NOOP
 from engine.errors import InputError
+
+if TYPE_CHECKING:
+    from app.panels.base import Panel, PanelContext
 
 CONTEXT: Final = "PanelTitles"
 
@@ -27,125 +31,114 @@ class PanelEntry:
 
     def title(self) -> str:
         """What a person reads in menus and tabs, translated."""
-        return QCoreApplication.translate(CONTEXT, self.english)
+        return _translated(self.english)
 
     def help(self) -> str:
         """What the panel shows, in a sentence, translated."""
-        return QCoreApplication.translate(CONTEXT, self.english_help)
+        return _translated(self.english_help)
 
     def make(self, context: PanelContext) -> Panel:
         """Import the panel's module and build the panel."""
         module, _, cls = self.where.partition(":")
-        panel = getattr(import_module(module), cls)(context)
-        assert isinstance(panel, Panel)
+        panel: Panel = getattr(import_module(module), cls)(context)
         return panel
+
+
+def _translated(text: str) -> str:
+    from PySide6.QtCore import QCoreApplication
+
+    return QCoreApplication.translate(CONTEXT, text)
 
 
 PANELS: Final[tuple[PanelEntry, ...]] = (
     PanelEntry(
         "timeline",
-        str(QT_TRANSLATE_NOOP("PanelTitles", "Timeline")),
-        str(
-            QT_TRANSLATE_NOOP(
-                "PanelTitles",
-                "When each step, token and pause happened, and what host and device did meanwhile.",
-            )
+        QT_TRANSLATE_NOOP("PanelTitles", "Timeline"),
+        QT_TRANSLATE_NOOP(
+            "PanelTitles",
+            "When each step, token and pause happened, and what host and device did meanwhile.",
         ),
         "app.panels.timeline:TimelinePanel",
     ),
     PanelEntry(
         "inspector",
-        str(QT_TRANSLATE_NOOP("PanelTitles", "Inspector")),
-        str(QT_TRANSLATE_NOOP("PanelTitles", "What the selected token cost, and why it was chosen.")),
+        QT_TRANSLATE_NOOP("PanelTitles", "Inspector"),
+        QT_TRANSLATE_NOOP("PanelTitles", "What the selected token cost, and why it was chosen."),
         "app.panels.inspector:InspectorPanel",
     ),
     PanelEntry(
         "redundancy",
-        str(QT_TRANSLATE_NOOP("PanelTitles", "Redundancy")),
-        str(
-            QT_TRANSLATE_NOOP(
-                "PanelTitles", "Which positions each step computed, and which of them had been computed before."
-            )
+        QT_TRANSLATE_NOOP("PanelTitles", "Redundancy"),
+        QT_TRANSLATE_NOOP(
+            "PanelTitles", "Which positions each step computed, and which of them had been computed before."
         ),
         "app.panels.redundancy:RedundancyPanel",
     ),
     PanelEntry(
         "kv-memory",
-        str(QT_TRANSLATE_NOOP("PanelTitles", "KV memory")),
-        str(QT_TRANSLATE_NOOP("PanelTitles", "What the KV cache of every layer holds, beside the formula.")),
+        QT_TRANSLATE_NOOP("PanelTitles", "KV memory"),
+        QT_TRANSLATE_NOOP("PanelTitles", "What the KV cache of every layer holds, beside the formula."),
         "app.panels.kv_memory:KvMemoryPanel",
     ),
     PanelEntry(
         "attention",
-        str(QT_TRANSLATE_NOOP("PanelTitles", "Attention")),
-        str(QT_TRANSLATE_NOOP("PanelTitles", "Which earlier tokens a head looks at, a row a token.")),
+        QT_TRANSLATE_NOOP("PanelTitles", "Attention"),
+        QT_TRANSLATE_NOOP("PanelTitles", "Which earlier tokens a head looks at, a row a token."),
         "app.panels.attention:AttentionPanel",
     ),
     PanelEntry(
         "latency",
-        str(QT_TRANSLATE_NOOP("PanelTitles", "Latency")),
-        str(
-            QT_TRANSLATE_NOOP(
-                "PanelTitles", "Where the time of a token goes, part by part, beside the figures of the brief."
-            )
+        QT_TRANSLATE_NOOP("PanelTitles", "Latency"),
+        QT_TRANSLATE_NOOP(
+            "PanelTitles", "Where the time of a token goes, part by part, beside the figures of the brief."
         ),
         "app.panels.latency:LatencyPanel",
     ),
     PanelEntry(
         "utilisation",
-        str(QT_TRANSLATE_NOOP("PanelTitles", "Utilisation")),
-        str(QT_TRANSLATE_NOOP("PanelTitles", "How busy the device is, and how near to its limits.")),
+        QT_TRANSLATE_NOOP("PanelTitles", "Utilisation"),
+        QT_TRANSLATE_NOOP("PanelTitles", "How busy the device is, and how near to its limits."),
         "app.panels.utilisation:UtilisationPanel",
     ),
     PanelEntry(
         "roofline",
-        str(QT_TRANSLATE_NOOP("PanelTitles", "Roofline")),
-        str(
-            QT_TRANSLATE_NOOP(
-                "PanelTitles",
-                "Whether memory or arithmetic limits prefill, decode and each phase, and by which factor.",
-            )
+        QT_TRANSLATE_NOOP("PanelTitles", "Roofline"),
+        QT_TRANSLATE_NOOP(
+            "PanelTitles",
+            "Whether memory or arithmetic limits prefill, decode and each phase, and by which factor.",
         ),
         "app.panels.roofline:RooflinePanel",
     ),
     PanelEntry(
         "summary",
-        str(QT_TRANSLATE_NOOP("PanelTitles", "Summary")),
-        str(
-            QT_TRANSLATE_NOOP(
-                "PanelTitles", "Training against inference as in the brief's table, filled from this session."
-            )
+        QT_TRANSLATE_NOOP("PanelTitles", "Summary"),
+        QT_TRANSLATE_NOOP(
+            "PanelTitles", "Training against inference as in the brief's table, filled from this session."
         ),
         "app.panels.summary:SummaryPanel",
     ),
     PanelEntry(
         "batch",
-        str(QT_TRANSLATE_NOOP("PanelTitles", "Batch")),
-        str(
-            QT_TRANSLATE_NOOP(
-                "PanelTitles", "What batching wastes: who has which slot in each step, padding, idle slots, the queue."
-            )
+        QT_TRANSLATE_NOOP("PanelTitles", "Batch"),
+        QT_TRANSLATE_NOOP(
+            "PanelTitles", "What batching wastes: who has which slot in each step, padding, idle slots, the queue."
         ),
         "app.panels.batch:BatchPanel",
     ),
     PanelEntry(
         "parallel",
-        str(QT_TRANSLATE_NOOP("PanelTitles", "Parallel vs serial")),
-        str(
-            QT_TRANSLATE_NOOP(
-                "PanelTitles",
-                "What waiting for each token costs: one pass over the text beside the steps that made it.",
-            )
+        QT_TRANSLATE_NOOP("PanelTitles", "Parallel vs serial"),
+        QT_TRANSLATE_NOOP(
+            "PanelTitles",
+            "What waiting for each token costs: one pass over the text beside the steps that made it.",
         ),
         "app.panels.parallel:ParallelPanel",
     ),
     PanelEntry(
         "before-after",
-        str(QT_TRANSLATE_NOOP("PanelTitles", "Before and after")),
-        str(
-            QT_TRANSLATE_NOOP(
-                "PanelTitles", "What each improvement buys here, off and on, beside what the brief claims for it."
-            )
+        QT_TRANSLATE_NOOP("PanelTitles", "Before and after"),
+        QT_TRANSLATE_NOOP(
+            "PanelTitles", "What each improvement buys here, off and on, beside what the brief claims for it."
         ),
         "app.panels.before_after:BeforeAfterPanel",
     ),

@@ -88,7 +88,8 @@ class ArenaCache(BlockCache):
 
     def layer_bytes(self, ended: Collection[int] = ()) -> list[tuple[int, int]]:
         held = sum(own.length for request_id, own in self._of.items() if request_id not in ended)
-        return [(held * self.position_bytes, layer.nbytes) for layer in self._kv]
+        used = held * self.position_bytes
+        return [(used, layer.nbytes) for layer in self._kv]
 
     def held_bytes(self, ended: Collection[int] = ()) -> tuple[int, int]:
         kept = sum(own.blocks for request_id, own in self._of.items() if request_id in ended)

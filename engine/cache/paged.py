@@ -97,7 +97,8 @@ class PagedCache(BlockCache):
 
     def layer_bytes(self, ended: Collection[int] = ()) -> list[tuple[int, int]]:
         live = self.pool.live - sum(self.pool.blocks[index].filled for index in self._only_of(ended))
-        return [(live * self.position_bytes, layer.nbytes) for layer in self._kv]
+        used = live * self.position_bytes
+        return [(used, layer.nbytes) for layer in self._kv]
 
     def held_bytes(self, ended: Collection[int] = ()) -> tuple[int, int]:
         kept = len(self._only_of(ended))

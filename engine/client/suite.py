@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
 from engine.core.settings import RunSpec
-from engine.figures.improvements import IMPROVEMENTS, TOKENS, reason, trials, unavailable_label
+from engine.figures.improvements import IMPROVEMENTS, TOKENS, reason, suite_runs, unavailable_label
 from engine.host import protocol
 from engine.session import schema
 from engine.session.joining import Joiner
@@ -46,7 +46,7 @@ class Suite:
     @classmethod
     def of_improvements(cls, prompt: str, unavailable: Mapping[str, str], tokens: int = TOKENS) -> Suite:
         """The suite of every improvement that can run here: so many tokens after this prompt, and batches around it."""
-        return cls(trials(prompt, unavailable, tokens), unavailable)
+        return cls(suite_runs(prompt, unavailable, tokens), unavailable)
 
     @property
     def now(self) -> SuiteRun | None:

@@ -80,6 +80,12 @@ class Queue:
     def empty(self) -> bool:
         return not (self.coming or self.waiting or self.running)
 
+    def clear(self) -> None:
+        """Forget all requests."""
+        self.coming.clear()
+        self.waiting.clear()
+        self.running.clear()
+
     def arrive(self, now_ns: int) -> list[Request]:
         """Move requests whose time has come into the queue and return them."""
         arrived = []

@@ -1,12 +1,18 @@
-"""Make drawn tokens known: their text, and whether one of them is the last of its request."""
+"""From drawn tokens to known ones: their text, whether one ends its request, and which drafts the caches keep."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from engine.core.kv_cache import KVCache
 from engine.core.request import Request
-from engine.decode.not_finite import check_finite
+from engine.core.scheduled_chunk import ScheduledChunk
+from engine.core.timing import StepTimer
+from engine.decode.not_finite import NotANumberError, check_finite, not_finite
+from engine.decode.proposer import Proposer
+from engine.decode.step_runner import LandedStep
+from engine.model.loader import LoadedModel
 from engine.sampling.sample_and_verify import Drawn
 from engine.sampling.sampler import Choice
 from engine.session.schema import FinishReason, Token, TokenSource
@@ -39,6 +45,39 @@ def token_event(emission: Emission, token: int, step: int, emitted_ns: int) -> T
         emitted_ns=emitted_ns,
         alternatives=choice.alternatives,
     )
+
+
+def emit(landed: LandedStep, model: LoadedModel, timer: StepTimer) -> list[Emission]:
+    """Make all that a step drew known; raises NotFiniteError where the logits were not finite."""
+    eos = model.tokenizer.eos_token_ids
+    try:
+        with timer("detokenize"):
+            return [emission for one in landed.drawn for emission in emit_tokens(one, eos)]
+    except NotANumberError as found:
+        for one in landed.drawn:  # no token of this step is told, so nobody ended in it
+            one.request.finish_reason = None
+        fed = next([*c.request.tokens[: c.end], *c.drafts] for c in landed.chunks if c.request is found.request)
+        raise not_finite(model, fed) from None
+
+
+def settle(
+    chunks: Sequence[ScheduledChunk], emissions: Sequence[Emission], void: Collection[int], cache: KVCache,
+    proposer: Proposer | None,
+) -> dict[int, int]:  # fmt: skip
+    """Roll the caches back over drafts that did not become tokens; {request: drafts that did}.
+
+    Requests in `void` had ended before the step, which computed nothing for them.
+    """
+    live = [(chunk, chunk.request.id) for chunk in chunks if chunk.request and chunk.request.id not in void]
+    kept = {request_id: 0 for _, request_id in live}
+    for emission in emissions:
+        kept[emission.request.id] += emission.source == "draft"
+    for chunk, request_id in live:
+        if kept[request_id] < len(chunk.drafts):
+            cache.truncate(request_id, chunk.end + kept[request_id])
+    if proposer is not None:
+        proposer.settle()
+    return kept
 
 
 def emit_tokens(drawn: Drawn, eos_token_ids: Collection[int]) -> list[Emission]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict
 from typing import Any
 
-from engine.core.request import Queue
+from engine.core.request import Queue, Request
 from engine.core.settings import RunSpec, Switches, as_typed
 from engine.decode.account import Account
 from engine.decode.capabilities import check_available
@@ -48,13 +49,25 @@ class Switcher:
 
     def apply(self, step_id: int, queue: Queue, runner: StepRunner, longest: int) -> None:
         """Put in force what is due before this step. `longest` is the most tokens that a request may come to."""
-        while self._planned and self._planned[0].step <= step_id:
-            self._asked.append(self._planned.pop(0).changes)
-        for changes in self._asked:
-            self._switch(self.switches.changed(**changes), queue, runner, longest)
-        self._asked.clear()
-        if runner.graphs is not None and runner.graphs.longest < longest:  # a longer request was added
-            runner.capture_anew(self.switches, longest)
+        with runner.timer("prepare"):
+            while self._planned and self._planned[0].step <= step_id:
+                self._asked.append(self._planned.pop(0).changes)
+            for changes in self._asked:
+                self._switch(self.switches.changed(**changes), queue, runner, longest)
+            self._asked.clear()
+            if runner.graphs is not None and runner.graphs.longest < longest:  # a longer request was added
+                runner.capture_anew(self.switches, longest)
+
+    def retire(self, finished: Collection[Request], queue: Queue, runner: StepRunner) -> None:
+        """Let requests that have finished leave, as soon as the policy allows, and drop what was kept for them."""
+        self.scheduler.retire(queue, runner.cache)
+        self.forget(finished)
+
+    def forget(self, requests: Collection[Request]) -> None:
+        """Let the proposer drop what it keeps for requests that have ended."""
+        if self.proposer is not None:
+            for request in requests:
+                self.proposer.forget(request.id)
 
     def _check(self, coming: list[dict[str, Any]]) -> None:
         wanted = self.switches

@@ -16,7 +16,7 @@ from engine.session.joining import KIND
 from engine.session.schema import PHASES
 from engine.session.store import Session
 
-TRIAL: Final = re.compile(r"(?!.* unavailable: ).* \S+ \d{1,9}", re.ASCII | re.DOTALL)
+RUN_LABEL: Final = re.compile(r"(?!.* unavailable: ).* \S+ \d{1,9}", re.ASCII | re.DOTALL)
 """The label of a mark with which a run begins: an improvement, its side, the repeat."""
 
 
@@ -59,7 +59,7 @@ class PairFigures:
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class RecordedRun:
     """One run of the suite within a session: its steps, both ends included."""
 
     key: str
@@ -68,9 +68,9 @@ class Trial:
     steps: tuple[int, int]
 
 
-def recorded_trials(session: Session) -> list[Trial]:
+def recorded_runs(session: Session) -> list[RecordedRun]:
     """The runs that a session holds, by their marks; one that has not ended is left out."""
-    marks = [mark for mark in session.marks if mark.kind == KIND and TRIAL.fullmatch(mark.label)]
+    marks = [mark for mark in session.marks if mark.kind == KIND and RUN_LABEL.fullmatch(mark.label)]
     starts = session.steps["start_ns"]
     found = []
     for index, mark in enumerate(marks):
@@ -79,7 +79,7 @@ def recorded_trials(session: Session) -> list[Trial]:
         last = index + 1 == len(marks)
         end = len(starts) if last else int(np.searchsorted(starts, marks[index + 1].t_ns))
         if end > first and (not last or _is_over(session)):
-            found.append(Trial(key, side, int(repeat), (first, end - 1)))
+            found.append(RecordedRun(key, side, int(repeat), (first, end - 1)))
     return found
 
 
@@ -95,10 +95,10 @@ def reasons(session: Session) -> dict[str, str]:
 
 def before_after(session: Session) -> list[PairFigures]:
     """Every improvement in the order of the brief, with what was measured of it so far."""
-    trials, why = recorded_trials(session), reasons(session)
+    runs, why = recorded_runs(session), reasons(session)
     found = []
     for one in IMPROVEMENTS:
-        own = [trial for trial in trials if trial.key == one.key]
+        own = [run for run in runs if run.key == one.key]
         sides = {}
         for side in SIDES:
             values = [value_of(session, one, t.steps) for t in own if t.side == side and t.repeat > 0]

@@ -52,7 +52,7 @@ IMPROVEMENTS: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class SuiteRun:
     """One run of one side; repeat 0 warms up and does not count."""
 
     key: str
@@ -75,7 +75,9 @@ def reason(improvement: Improvement, unavailable: Mapping[str, str]) -> str:
     return ""
 
 
-def trials(prompt: str, unavailable: Mapping[str, str], tokens: int = TOKENS, repeats: int = REPEATS) -> list[Trial]:
+def suite_runs(
+    prompt: str, unavailable: Mapping[str, str], tokens: int = TOKENS, repeats: int = REPEATS
+) -> list[SuiteRun]:
     """Every run of the suite: within a repeat all pairs take turns, so that a slow moment hits all of them."""
     found = []
     for repeat in range(repeats + 1):
@@ -88,7 +90,7 @@ def trials(prompt: str, unavailable: Mapping[str, str], tokens: int = TOKENS, re
                     RequestSpec(prompt, max(1, round(share * tokens)), ignore_eos=True) for share in shares
                 )
                 run = RunSpec(requests, one.switches(side), Observation("phase"))
-                found.append(Trial(one.key, side, repeat, run))
+                found.append(SuiteRun(one.key, side, repeat, run))
     return found
 
 

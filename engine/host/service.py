@@ -115,7 +115,7 @@ class Service:
             case protocol.Shutdown():
                 self.ended = True
             case protocol.AddMark():
-                self._running().mark("user", command.label)
+                self._running().account.mark("user", command.label)
             case protocol.AddRequests():
                 self._running().add(command.run.requests)
             case protocol.SetSwitches():
@@ -126,7 +126,7 @@ class Service:
                 self._measure_ceilings()
             case protocol.Stop():
                 engine = self._running()
-                engine.mark("stop", "")
+                engine.account.mark("stop", "")
                 engine.cancel()
                 self._end("stopped")
             case protocol.Pause():
@@ -140,7 +140,7 @@ class Service:
                 engine = self._running()
                 if self._paused:
                     self._paused, self._steps_wanted = False, 0
-                    engine.mark("resume", "")
+                    engine.account.mark("resume", "")
                     self._emit([StateChanged("running")])
 
     def _running(self) -> Engine:
@@ -151,7 +151,7 @@ class Service:
     def _pause(self, engine: Engine) -> None:
         if not self._paused:
             self._paused = True
-            engine.mark("pause", "")
+            engine.account.mark("pause", "")
             self._emit([StateChanged("paused")])
 
     def _load(self, command: protocol.Load) -> None:
@@ -187,9 +187,9 @@ class Service:
         self._emit([SessionStarted(meta)])
         engine.begin(zero_ns)
         if command.paused:
-            engine.mark("pause", "")  # what passes until the first step is a pause like any other
+            engine.account.mark("pause", "")  # what passes until the first step is a pause like any other
         self._engine, self._paused, self._steps_wanted = engine, command.paused, 0
-        self._sampler = DeviceSampler(open_devices(self._model.device), self._emit, engine.now_ns)
+        self._sampler = DeviceSampler(open_devices(self._model.device), self._emit, engine.account.now_ns)
         self._sampler.start()
         self._emit([StateChanged("paused" if command.paused else "running")])
 
@@ -227,7 +227,7 @@ class Service:
 
     def _end(self, reason: Any) -> None:
         if self._engine is not None and reason != "failed":
-            self._engine.tell_cost()
+            self._engine.account.tell_cost()
         self._engine, self._next_look = None, None
         if self._sampler is not None:
             self._sampler.stop()
@@ -239,7 +239,7 @@ class Service:
         kind = type(error).__name__ if isinstance(error, DecodeScopeError) else "DecodeScopeError"
         if isinstance(error, OutOfKvMemory):  # of a limit that was changed on the way: at the start it is refused
             kind, message = "InputError", f"The limit of the KV memory is too low to go on: {sentence_of(error)}"
-        engine.mark("fault", message)
+        engine.account.mark("fault", message)
         with suppress(Exception):  # what failed may have left the cache in pieces, and it is dropped anyway
             engine.cancel()
         self._emit([Refused("Step", kind, message)])

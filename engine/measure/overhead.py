@@ -20,7 +20,9 @@ class OverheadMeter:
     def __init__(self) -> None:
         self._wall_ns = 0
         self._watching_ns = self._records_ns = 0.0
-        self._beside = (0.0, 0.0)
+        self._open: tuple[int, float, float, float] | None = None
+        """The newest step while it is not known whether the host's work after it cost anything: wall time, watching,
+        reading and records, ns. A step's time and its cost are counted together, so that no share is above 1."""
         self._told = (0, 0.0, 0.0)
         """Wall time and the two costs of the steps whose shares were told."""
 
@@ -35,29 +37,41 @@ class OverheadMeter:
         and for its record; `beside` says that the next step was on its way by then: this work costs nothing unless
         that step is done before the host asks for it, which the next call tells by `late`.
         """
-        self._wall_ns += wall_ns
-        self._watching_ns += watching_ns
-        if late:
-            self._count(*self._beside)
-        self._beside = (reading_ns, records_ns) if beside else (0.0, 0.0)
-        if not beside:
-            self._count(reading_ns, records_ns)
+        self._close(late)
+        # A step that was launched beside the one before it was watched in that one's time too.
+        earlier_ns = max(0.0, watching_ns - wall_ns)
+        self._watching_ns += earlier_ns
+        watching_ns -= earlier_ns
+        if beside:
+            self._open = wall_ns, watching_ns, reading_ns, records_ns
+        else:
+            self._count(wall_ns, watching_ns + reading_ns, records_ns)
         if self._wall_ns < TELL_EVERY_NS:
             return None
         told = Overhead(self._watching_ns / self._wall_ns, self._records_ns / self._wall_ns)
-        self._told = self._totals()
+        self._told = self._counted()
         self._wall_ns, self._watching_ns, self._records_ns = 0, 0.0, 0.0
         return told
 
     def whole(self) -> Overhead | None:
         """The shares of all steps together; None where there was none."""
-        wall_ns, watching_ns, records_ns = self._totals()
+        wall_ns, watching_ns, records_ns = self._counted()
+        if self._open is not None:
+            wall_ns, watching_ns = wall_ns + self._open[0], watching_ns + self._open[1]
         return Overhead(watching_ns / wall_ns, records_ns / wall_ns) if wall_ns else None
 
-    def _totals(self) -> tuple[int, float, float]:
+    def _counted(self) -> tuple[int, float, float]:
         wall_ns, watching_ns, records_ns = self._told
         return wall_ns + self._wall_ns, watching_ns + self._watching_ns, records_ns + self._records_ns
 
-    def _count(self, reading_ns: float, records_ns: float) -> None:
-        self._watching_ns += reading_ns
+    def _close(self, late: bool) -> None:
+        """Count the step before, and the host's work after it if that was `late` for the next one."""
+        if self._open is not None:
+            wall_ns, watching_ns, reading_ns, records_ns = self._open
+            self._open = None
+            self._count(wall_ns, watching_ns + (reading_ns if late else 0.0), records_ns if late else 0.0)
+
+    def _count(self, wall_ns: int, watching_ns: float, records_ns: float) -> None:
+        self._wall_ns += wall_ns
+        self._watching_ns += watching_ns
         self._records_ns += records_ns

@@ -12,7 +12,7 @@ from engine.core.request import Request
 from engine.core.scheduled_chunk import ScheduledChunk
 from engine.core.timing import StepTimer
 from engine.sampling.sampler import Choice, choices, describe, draw_rows
-from engine.sampling.speculation import Trial, verify
+from engine.sampling.speculation import DraftTest, verify
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +40,11 @@ def sample_and_verify(
                 Drawn(request, 0, 0, [choice]) for request, choice in zip(requests, choices(described), strict=True)
             ]
     with timer("verify"):
-        trials = [
-            Trial(request.spec.sampling, chunk.proposal, uniforms_of(request, 1 + len(chunk.drafts)))
+        tests = [
+            DraftTest(request.spec.sampling, chunk.proposal, uniforms_of(request, 1 + len(chunk.drafts)))
             for request, chunk in zip(requests, chunks, strict=True)
         ]
-        verdicts = verify(logits, trials)
+        verdicts = verify(logits, tests)
     with timer("sample"):
         rows: list[int] = []
         tokens_of: list[int] = []

@@ -21,7 +21,7 @@ from engine.sampling.sampler import distribution, draw
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class DraftTest:
     """One request's proposal, and what it is tested with: a uniform for each draft, and a last one to draw with."""
 
     sampling: Sampling
@@ -37,27 +37,27 @@ class Verdict:
     accepted: int
 
 
-def verify(logits: Tensor, trials: Sequence[Trial]) -> list[Verdict]:
-    """Test every trial against the target's logits, float32 [R, vocab]: 1 + len(drafts) rows a trial, in order."""
-    if all(trial.sampling.greedy for trial in trials):
-        return _verify_greedy(logits, trials)
+def verify(logits: Tensor, tests: Sequence[DraftTest]) -> list[Verdict]:
+    """Test every test against the target's logits, float32 [R, vocab]: 1 + len(drafts) rows a test, in order."""
+    if all(test.sampling.greedy for test in tests):
+        return _verify_greedy(logits, tests)
     firsts: list[int] = []
     params: list[Sampling] = []
-    for trial in trials:
+    for test in tests:
         firsts.append(len(params))
-        params += [trial.sampling] * (1 + len(trial.proposal.tokens))
+        params += [test.sampling] * (1 + len(test.proposal.tokens))
     p = distribution(logits, params)  # [R, V]
-    accepted = _count_accepted(p, trials, firsts)
+    accepted = _count_accepted(p, tests, firsts)
     last = [first + count for first, count in zip(firsts, accepted, strict=True)]
     final = p[last]  # [T, V]
-    for index, (trial, count) in enumerate(zip(trials, accepted, strict=True)):
-        if count < len(trial.proposal.tokens):
-            final[index] = residual(final[index], trial.proposal, count)
-    u = torch.tensor([trial.uniforms[-1] for trial in trials], dtype=torch.float64, device=logits.device)
+    for index, (test, count) in enumerate(zip(tests, accepted, strict=True)):
+        if count < len(test.proposal.tokens):
+            final[index] = residual(final[index], test.proposal, count)
+    u = torch.tensor([test.uniforms[-1] for test in tests], dtype=torch.float64, device=logits.device)
     drawn = draw(final, u).tolist()
     return [
-        Verdict([*trial.proposal.tokens[:count], token], count)
-        for trial, count, token in zip(trials, accepted, drawn, strict=True)
+        Verdict([*test.proposal.tokens[:count], token], count)
+        for test, count, token in zip(tests, accepted, drawn, strict=True)
     ]
 
 
@@ -72,20 +72,20 @@ def residual(p: Tensor, proposal: Proposal, index: int) -> Tensor:
     return torch.where(left.sum() > 0, left, p)
 
 
-def _count_accepted(p: Tensor, trials: Sequence[Trial], firsts: Sequence[int]) -> list[int]:
-    """How many drafts of each trial pass, the first failure ending it; one copy from the device for all of them."""
+def _count_accepted(p: Tensor, tests: Sequence[DraftTest], firsts: Sequence[int]) -> list[int]:
+    """How many drafts of each test pass, the first failure ending it; one copy from the device for all of them."""
     rows: list[int] = []
     tokens: list[int] = []
     uniforms: list[float] = []
     chances: list[Tensor] = []
-    for trial, first in zip(trials, firsts, strict=True):
-        drafts = trial.proposal.tokens
+    for test, first in zip(tests, firsts, strict=True):
+        drafts = test.proposal.tokens
         rows += range(first, first + len(drafts))
         tokens += drafts
-        uniforms += trial.uniforms[: len(drafts)]
-        if trial.proposal.probs is not None:
+        uniforms += test.uniforms[: len(drafts)]
+        if test.proposal.probs is not None:
             picked = torch.tensor(drafts, device=p.device)[:, None]
-            chances.append(trial.proposal.probs.gather(-1, picked)[:, 0])
+            chances.append(test.proposal.probs.gather(-1, picked)[:, 0])
         else:
             chances.append(torch.ones(len(drafts), dtype=torch.float64, device=p.device))
     q_of = torch.cat(chances)
@@ -95,18 +95,18 @@ def _count_accepted(p: Tensor, trials: Sequence[Trial], firsts: Sequence[int]) -
     u = torch.tensor(uniforms, dtype=torch.float64, device=p.device)
     passed = (u * q_of < p_of).tolist()  # strictly: what the target cannot give never passes, even at u = 0
     counts, at = [], 0
-    for trial in trials:
-        own = passed[at : at + len(trial.proposal.tokens)]
+    for test in tests:
+        own = passed[at : at + len(test.proposal.tokens)]
         counts.append(own.index(False) if False in own else len(own))
         at += len(own)
     return counts
 
 
-def _verify_greedy(logits: Tensor, trials: Sequence[Trial]) -> list[Verdict]:
+def _verify_greedy(logits: Tensor, tests: Sequence[DraftTest]) -> list[Verdict]:
     best = logits.argmax(-1).tolist()
     verdicts, at = [], 0
-    for trial in trials:
-        drafts = trial.proposal.tokens
+    for test in tests:
+        drafts = test.proposal.tokens
         own = best[at : at + len(drafts) + 1]
         at += len(own)
         count = next((i for i, draft in enumerate(drafts) if draft != own[i]), len(drafts))

@@ -8,7 +8,7 @@ from app.window.main_window import MainWindow
 from app.window.recordings import Recordings
 from engine.client.suite import END, Suite
 from engine.figures.before_after import before_after, recorded_trials
-from engine.figures.improvements import trials
+from engine.figures.improvements import suite_runs
 from engine.host import protocol
 from engine.session.file import open_session
 from tests.app.conftest import Engines
@@ -16,7 +16,7 @@ from tests.app.conftest import Engines
 
 def a_suite(window: MainWindow, runs: int) -> Suite:
     unavailable = window._feed.unavailable
-    return Suite(trials("x", unavailable, tokens=4, repeats=1)[:runs], unavailable)
+    return Suite(suite_runs("x", unavailable, tokens=4, repeats=1)[:runs], unavailable)
 
 
 def test_runs_follow_each_other_in_one_session_and_one_file(

@@ -15,7 +15,7 @@ from app.cli.recording import Recording
 from app.models.batch import preset_runs
 from engine.client.suite import Suite, SuiteRun
 from engine.core.settings import LoadSpec, Observation, Probe, RequestSpec, RunSpec, Sampling, SwitchChange, Switches
-from engine.figures.improvements import trials
+from engine.figures.improvements import suite_runs
 from engine.session import schema
 from engine.session.schema import AnyEvent
 from engine.session.store import Session
@@ -89,7 +89,7 @@ def record_all(folder: Path) -> list[Recorded]:
     """Every run of RUNS, two suites, and one of the runs as a GPU would have it; all by one engine process."""
     found = []
     suites: list[tuple[str, Sequence[SuiteRun]]] = [
-        ("measured", [one for one in trials(PROMPT, {}, 8, 1) if one.key in OF_A_SUITE]), ("both", preset_runs()),
+        ("measured", [one for one in suite_runs(PROMPT, {}, 8, 1) if one.key in OF_A_SUITE]), ("both", preset_runs()),
     ]  # fmt: skip
     recording = _Suites()
     with recording:

@@ -225,3 +225,19 @@ def test_lower_precision_stays_close_to_the_reference() -> None:
         true = reference_attention(q.to(dtype).double(), k.double().transpose(0, 1), v.double().transpose(0, 1))
         assert out.dtype == dtype
         assert torch.allclose(out.double(), true, atol=1e-2 * float(true.abs().max()))
+
+
+def test_a_cache_that_no_kernel_can_read_is_an_error_and_not_taken_for_none() -> None:
+    class Elsewhere:
+        def write(self, layer: int, k: torch.Tensor, v: torch.Tensor) -> None:
+            pass
+
+        def slot_mapping(self, layer: int) -> None:
+            pass
+
+        def keys_values(self, layer: int, span: Span) -> tuple[torch.Tensor, torch.Tensor]:
+            return torch.zeros(2, span.end, 8), torch.zeros(2, span.end, 8)
+
+    batch = Batch.of([(0, 0, [1, 2])])
+    with pytest.raises(TypeError, match="cannot read K and V from Elsewhere"):
+        make_attention("triton")(torch.randn(2, 4, 8), Elsewhere(), 0, batch)

@@ -207,3 +207,29 @@ def test_whatever_happens_each_request_reads_what_it_wrote(data: st.DataObject, 
     for number, text in texts.items():
         expected = rows_of(1, [(number, 0, text)], 1).transpose(0, 1)
         assert torch.equal(held(cache, number, 1, len(text)), expected)
+
+
+@pytest.mark.parametrize("kind", ["contiguous", "paged"])
+def test_nothing_is_held_before_it_is_committed(kind: str) -> None:
+    cache = cache_of(kind)
+    cache.admit(0, 8)
+    parts = [(0, 0, [1, 2, 3, 4, 5])]
+    kv = cache.begin(Batch.of(parts))
+    for layer in range(LAYERS):
+        kv.write(layer, rows_of(layer, parts, 1), rows_of(layer, parts, -1))
+    assert cache.length(0) == 0
+    assert cache.layer_bytes()[0][0] == 0
+    cache.commit(0, [1, 2, 3, 4, 5])
+    assert cache.length(0) == 5
+    assert cache.layer_bytes()[0][0] == 5 * FORMULA
+
+
+@pytest.mark.parametrize("kind", ["contiguous", "paged"])
+def test_a_span_after_what_is_held_is_refused_and_changes_nothing(kind: str) -> None:
+    cache = cache_of(kind)
+    cache.admit(0, 12)
+    cache.admit(1, 12)
+    compute(cache, [(0, 0, [1] * 4), (1, 0, [2] * 4)])
+    with pytest.raises(ValueError, match=r"indices \[6, 7\) do not follow the 4 that are held"):
+        cache.begin(Batch.of([(1, 6, [2])]))
+    assert (cache.length(0), cache.length(1)) == (4, 4)

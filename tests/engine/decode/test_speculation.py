@@ -27,7 +27,7 @@ from engine.decode.ngram import NgramProposer
 from engine.decode.policies import ContinuousScheduler
 from engine.model.loader import LoadedModel, load_model
 from engine.sampling.sampler import distribution, draw
-from engine.sampling.speculation import Trial, residual, verify
+from engine.sampling.speculation import DraftTest, residual, verify
 from engine.session.schema import AnyEvent, RequestArrived, RequestFinished, Speculation, Step, Token, Work
 from tests.engine.drive import drive, session_of, tokens_of
 from tests.engine.tiny import save_tiny_llama
@@ -53,22 +53,22 @@ def alarms(seen: np.ndarray, probs: np.ndarray) -> bool:
     return bool(stats.chisquare(seen[kept], seen.sum() * probs[kept]).pvalue < ALARM)
 
 
-def trials_of(sampling: Sampling, deterministic: bool) -> list[Trial]:
+def draft_tests(sampling: Sampling, deterministic: bool) -> list[DraftTest]:
     """COUNT proposals of two tokens, from the draft's distribution or always the same."""
     numbers = np.random.default_rng(11)
     q = distribution(DRAFT, [sampling] * 2)
     drafts = torch.stack([draw(q[i].expand(COUNT, -1), torch.tensor(numbers.random(COUNT))) for i in range(2)], -1)
-    trials = []
+    tests = []
     for tokens, uniforms in zip(drafts.tolist(), numbers.random((COUNT, 3)).tolist(), strict=True):
         proposal = Proposal((1, 2)) if deterministic else Proposal(tuple(tokens), q)
-        trials.append(Trial(sampling, proposal, uniforms))
-    return trials
+        tests.append(DraftTest(sampling, proposal, uniforms))
+    return tests
 
 
 @pytest.mark.parametrize("sampling", SAMPLINGS, ids=str)
 @pytest.mark.parametrize("deterministic", [False, True], ids=["draft", "ngram"])
 def test_every_position_follows_the_target(sampling: Sampling, deterministic: bool) -> None:
-    verdicts = verify(TARGET.repeat(COUNT, 1), trials_of(sampling, deterministic))
+    verdicts = verify(TARGET.repeat(COUNT, 1), draft_tests(sampling, deterministic))
     probs = distribution(TARGET, [sampling] * 3).numpy()
     for position in range(3):  # the last is the bonus, there where both drafts passed
         came = [verdict.tokens[position] for verdict in verdicts if len(verdict.tokens) > position]
@@ -80,7 +80,7 @@ def test_every_position_follows_the_target(sampling: Sampling, deterministic: bo
 
 def test_drafts_pass_as_often_as_the_distributions_overlap() -> None:
     sampling = Sampling(temperature=1.0)
-    verdicts = verify(TARGET.repeat(COUNT, 1), trials_of(sampling, deterministic=False))
+    verdicts = verify(TARGET.repeat(COUNT, 1), draft_tests(sampling, deterministic=False))
     p, q = distribution(TARGET[:2], [sampling] * 2), distribution(DRAFT, [sampling] * 2)
     overlap = torch.minimum(p, q).sum(-1).tolist()
     first = sum(verdict.accepted >= 1 for verdict in verdicts)
@@ -94,12 +94,15 @@ def test_greedy_accepts_what_greedy_would_have_given() -> None:
     proposals = [Proposal((0, 2)), Proposal((0, 1)), Proposal((3, 2)), Proposal(())]
     rows = [3, 3, 3, 1]
     logits = torch.cat([TARGET[:count] for count in rows])
-    verdicts = verify(logits, [Trial(greedy, proposal, [0.5] * 3) for proposal in proposals])
+    verdicts = verify(logits, [DraftTest(greedy, proposal, [0.5] * 3) for proposal in proposals])
     assert [verdict.tokens for verdict in verdicts] == [[0, 2, 0], [0, 2], [0], [0]]
     assert [verdict.accepted for verdict in verdicts] == [2, 1, 0, 0]
     mixed = verify(
         torch.cat([logits, TARGET[:1]]),
-        [*(Trial(greedy, proposal, [0.5] * 3) for proposal in proposals), Trial(SAMPLINGS[0], Proposal(()), [0.0])],
+        [
+            *(DraftTest(greedy, proposal, [0.5] * 3) for proposal in proposals),
+            DraftTest(SAMPLINGS[0], Proposal(()), [0.0]),
+        ],
     )
     assert [verdict.tokens for verdict in mixed] == [[0, 2, 0], [0, 2], [0], [0], [0]]
 
@@ -112,7 +115,7 @@ def test_a_residual_with_nothing_left_falls_back_to_the_target() -> None:
 
 def test_what_the_target_cannot_give_never_passes() -> None:
     logits = torch.tensor([[0.0, -torch.inf], [0.0, 0.0]])
-    (verdict,) = verify(logits, [Trial(Sampling(temperature=1.0), Proposal((1,)), [0.0, 0.0])])
+    (verdict,) = verify(logits, [DraftTest(Sampling(temperature=1.0), Proposal((1,)), [0.0, 0.0])])
     assert verdict.tokens == [0]
 
 
@@ -187,8 +190,8 @@ def test_sampled_runs_follow_the_target(
         if expected[-1] * len(requests) < 1:
             pooled, expected = pooled[:-1], expected[:-1]
         assert stats.chisquare(pooled, pooled.sum() * expected / expected.sum()).pvalue > ALARM
-    trials = [event for event in events if isinstance(event, Speculation)]
-    assert 0 < sum(event.accepted for event in trials) < sum(event.proposed for event in trials)
+    tests = [event for event in events if isinstance(event, Speculation)]
+    assert 0 < sum(event.accepted for event in tests) < sum(event.proposed for event in tests)
 
 
 @pytest.mark.parametrize("temperatures", [(0.0, 0.8), (0.8, 0.0), (0.8, 1.2)])
@@ -263,7 +266,7 @@ def test_greedy_text_is_unchanged_and_the_account_is_right(
     switches = Switches(kv=kv, speculate=speculate, batching=batching, k=k)  # type: ignore[arg-type]
     events = drive(tiny_model, RunSpec(requests, switches), draft=tiny_draft)
     assert tokens_of(events) == tokens_of(drive(tiny_model, RunSpec(requests)))
-    trials = {(event.step_id, event.request_id): event for event in events if isinstance(event, Speculation)}
+    tests = {(event.step_id, event.request_id): event for event in events if isinstance(event, Speculation)}
     sources: dict[tuple[int, int], list[str]] = {}
     for event in events:
         if isinstance(event, Token):
@@ -272,17 +275,17 @@ def test_greedy_text_is_unchanged_and_the_account_is_right(
     for event in events:
         if isinstance(event, Work) and event.request_id >= 0:
             rejected[event.step_id] = rejected.get(event.step_id, 0) + event.rejected
-            trial = trials.get((event.step_id, event.request_id))
-            assert event.rejected == (trial.proposed - trial.accepted if trial else 0)
-    assert trials
-    for key, trial in trials.items():
-        assert 0 <= trial.accepted <= trial.proposed <= k
-        last = "bonus" if trial.accepted == trial.proposed else "target"
-        assert sources[key] == ["draft"] * trial.accepted + [last]
+            test = tests.get((event.step_id, event.request_id))
+            assert event.rejected == (test.proposed - test.accepted if test else 0)
+    assert tests
+    for key, test in tests.items():
+        assert 0 <= test.accepted <= test.proposed <= k
+        last = "bonus" if test.accepted == test.proposed else "target"
+        assert sources[key] == ["draft"] * test.accepted + [last]
     for event in events:
         if isinstance(event, Step):
             assert event.positions_rejected == rejected[event.id]
-            assert (event.kind == "verify") == any(step == event.id for step, _ in trials)
+            assert (event.kind == "verify") == any(step == event.id for step, _ in tests)
 
 
 def test_a_draft_that_is_the_target_is_always_right(tiny_model: LoadedModel) -> None:
@@ -318,7 +321,7 @@ def expected_draft_kv(draft: LoadedModel, events: list[AnyEvent]) -> list[tuple[
     shape = draft.config
     position = 2 * shape.layers * shape.kv_heads * shape.head_dim * draft.dtype.itemsize
     arrived = {e.id: e for e in events if isinstance(e, RequestArrived)}
-    trials = {e.step_id: e.proposed for e in events if isinstance(e, Speculation)}
+    tests = {e.step_id: e.proposed for e in events if isinstance(e, Speculation)}
     work = {e.step_id: e.request_id for e in events if isinstance(e, Work)}
     known = {id: len(one.prompt_token_ids) for id, one in arrived.items()}
     found: list[tuple[int, int]] = []
@@ -326,7 +329,7 @@ def expected_draft_kv(draft: LoadedModel, events: list[AnyEvent]) -> list[tuple[
         request = work[step.id]
         before = known[request]
         known[request] += step.tokens_out
-        drafted = trials.get(step.id, 0)
+        drafted = tests.get(step.id, 0)
         # The last draft was drawn and not fed; the last known token is always left to feed.
         held = min(before + drafted - 1, known[request] - 1) if drafted else 0
         limit = len(arrived[request].prompt_token_ids) + json.loads(arrived[request].params)["max_new_tokens"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from engine.figures.improvements import IMPROVEMENTS, SIDES, reason, trials
+from engine.figures.improvements import IMPROVEMENTS, SIDES, reason, suite_runs
 
 
 def test_both_sides_are_valid_and_differ() -> None:
@@ -16,7 +16,7 @@ def test_both_sides_are_valid_and_differ() -> None:
 
 def test_what_cannot_run_is_left_out_with_its_reason() -> None:
     unavailable = {"attention=triton": "No GPU.", "graphs=True": "No CUDA.", "speculate=draft": "No draft."}
-    keys = {trial.key for trial in trials("x", unavailable)}
+    keys = {one.key for one in suite_runs("x", unavailable)}
     assert keys == {"kv", "paged", "ngram", "sdpa", "batching"}
     assert {one.key: why for one in IMPROVEMENTS if (why := reason(one, unavailable))} == {
         "triton": "No GPU.", "graphs": "No CUDA.", "draft": "No draft.",
@@ -24,7 +24,7 @@ def test_what_cannot_run_is_left_out_with_its_reason() -> None:
 
 
 def test_pairs_take_turns_and_neither_side_is_always_first() -> None:
-    runs = trials("x", {}, tokens=10, repeats=2)
+    runs = suite_runs("x", {}, tokens=10, repeats=2)
     assert len(runs) == len(IMPROVEMENTS) * 2 * 3
     assert [run.repeat for run in runs] == sorted(run.repeat for run in runs)
     firsts = [next(run.side for run in runs if run.repeat == repeat and run.key == "kv") for repeat in range(3)]
@@ -33,6 +33,6 @@ def test_pairs_take_turns_and_neither_side_is_always_first() -> None:
 
 
 def test_requests_are_as_long_as_asked_and_a_batch_has_four() -> None:
-    runs = {run.key: run.run for run in trials("words", {}, tokens=20, repeats=1)}
+    runs = {run.key: run.run for run in suite_runs("words", {}, tokens=20, repeats=1)}
     assert [(r.prompt, r.max_new_tokens, r.ignore_eos) for r in runs["kv"].requests] == [("words", 20, True)]
     assert [r.max_new_tokens for r in runs["batching"].requests] == [20, 10, 24, 7]

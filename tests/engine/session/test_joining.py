@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from engine.figures.before_after import Trial, before_after, reasons, recorded_trials
+from engine.figures.before_after import RecordedRun, before_after, reasons, recorded_runs
 from engine.figures.metrics import summarise
 from engine.session.joining import KIND, Joiner
 from engine.session.store import Session
@@ -53,7 +53,7 @@ def test_runs_are_found_by_their_marks() -> None:
         for batch in synthetic_events(5):
             session.apply(joiner.rewrite(batch))
     session.apply([joiner.note("graphs unavailable: CUDA graphs need a CUDA device.")])
-    assert recorded_trials(session) == [Trial("kv", "off", 1, (0, 4)), Trial("kv", "on", 1, (5, 9))]
+    assert recorded_runs(session) == [RecordedRun("kv", "off", 1, (0, 4)), RecordedRun("kv", "on", 1, (5, 9))]
     assert reasons(session) == {"graphs": "CUDA graphs need a CUDA device."}
 
 
@@ -64,9 +64,9 @@ def test_a_run_that_has_not_ended_does_not_count() -> None:
     for batch in batches[:-1]:
         session.apply(joiner.rewrite(batch))
     assert len(session.steps) > 0
-    assert recorded_trials(session) == []
+    assert recorded_runs(session) == []
     session.apply(joiner.rewrite(batches[-1]))
-    assert recorded_trials(session) == [Trial("kv", "off", 1, (0, 599))]
+    assert recorded_runs(session) == [RecordedRun("kv", "off", 1, (0, 599))]
 
 
 def test_medians_spread_and_factor() -> None:
