@@ -48,7 +48,7 @@ class BatchPanel(Panel):
         self.charts = [SlotChart(self.view, self), SlotChart(self.view, self)]
         self._looker = Looker(context.selection, self.name, lambda: look_of(self.view), self._look)
         for chart in self.charts:
-            chart.by_hand = self._looker.by_hand
+            chart.looker = self._looker
             chart.describe = self.cell_text
             chart.clicked.connect(self._select_cell)
             chart.moved.connect(self._redraw)

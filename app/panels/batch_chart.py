@@ -4,33 +4,31 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QColor,
     QFontMetricsF,
-    QMouseEvent,
     QPainter,
-    QPaintEvent,
     QPen,
     QPolygonF,
     QWheelEvent,
 )
-from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
+from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.look.theme import CAPTION_SCALE, GRID, Theme, theme, ui_font
 from app.look.units import DERIVED, MEASURED, count, percent
 from app.models.axis_view import AxisView
 from app.models.batch import lane_columns, waiting_columns
 from app.models.ticks import round_ticks
+from app.widgets.axis_chart import ZOOM_IN, AxisChart
 from app.widgets.line_chart import GUTTER
+from app.widgets.painted import caption_height
 from app.widgets.pixels import argb, blend, image
-from app.widgets.plain import plain
 from engine.figures.slot_runs import IDLE, NOTHING, PADDING, SlotRuns
 from engine.figures.slots import BatchPart, SlotFigures
 
@@ -58,25 +56,19 @@ class Shown:
     title: str
 
 
-class SlotChart(QWidget):
+class SlotChart(AxisChart[tuple[int, int]]):
     """Draws one part; `clicked` carries (step, slot or -1), `moved` says that the shared view was zoomed or panned."""
 
     clicked = Signal(int, int)
     moved = Signal()
 
     def __init__(self, view: AxisView, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.view = view
-        self.by_hand: Callable[[], AbstractContextManager[None]] = nullcontext
-        """Around what the user does to the view."""
-        """The part of the axis that is looked at, counted from the first step of the part."""
+        """`view` is counted from the first step of the part; both charts of a panel share it."""
+        super().__init__(view, parent)
         self.shown: Shown | None = None
         self.step: int | None = None
         self.request: int | None = None
         self.describe: Callable[[int, int], str] | None = None
-        self._drag: QPointF | None = None
-        self._dragged = False
-        self.setMouseTracking(True)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumSize(220, 72)
 
@@ -90,13 +82,10 @@ class SlotChart(QWidget):
 
     # --- geometry ---------------------------------------------------------------------------------------------------
 
-    def _line(self) -> float:
-        return QFontMetricsF(ui_font(CAPTION_SCALE)).height()
-
     def plot_box(self) -> QRectF:
         """Where the lanes lie, in the widget's coordinates."""
-        top = self._legend_rows() * self._line() + STRIP + 3 * GRID
-        bottom = self._line() + GRID + (QUEUE + GRID if self._queue_shown else 0)
+        top = self._legend_rows() * caption_height() + STRIP + 3 * GRID
+        bottom = caption_height() + GRID + (QUEUE + GRID if self._queue_shown else 0)
         return QRectF(GUTTER, top, max(self.width() - GUTTER - 3 * GRID, 8), max(self.height() - top - bottom, 8))
 
     def queue_box(self) -> QRectF:
@@ -136,17 +125,11 @@ class SlotChart(QWidget):
 
     # --- drawing ----------------------------------------------------------------------------------------------------
 
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        try:
-            painter.fillRect(self.rect(), QColor(theme().panel))
-            if self.shown is not None:
-                self._paint(painter, self.shown)
-        finally:
-            painter.end()  # Qt crashes when a painter outlives its paint event
+    def paint(self, painter: QPainter) -> None:
+        if self.shown is not None:
+            self._draw(painter, self.shown)
 
-    def _paint(self, painter: QPainter, shown: Shown) -> None:
-        painter.setFont(ui_font(CAPTION_SCALE))
+    def _draw(self, painter: QPainter, shown: Shown) -> None:
         box = self.plot_box()
         self._draw_legend(painter)
         self._draw_strip(painter, shown, box)
@@ -415,44 +398,22 @@ class SlotChart(QWidget):
 
     # --- the pointer ------------------------------------------------------------------------------------------------
 
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        if event.button() == Qt.MouseButton.LeftButton:
-            self._drag, self._dragged = event.position(), False
+    def place_at(self, at: QPointF) -> tuple[int, int] | None:
+        return self.cell_at(at)
 
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        if self._drag is not None:
-            delta = event.position().x() - self._drag.x()
-            if self._dragged or abs(delta) >= GRID:
-                self._dragged = True
-                self._drag = event.position()
-                with self.by_hand():
-                    self.view.pan(-delta / self.plot_box().width() * self.view.span)
-                self.moved.emit()
-            return
-        cell = self.cell_at(event.position())
-        if cell is not None and self.describe is not None:
-            QToolTip.showText(event.globalPosition().toPoint(), plain(self.describe(*cell)), self)
-        else:
-            QToolTip.hideText()
+    def words_for(self, place: tuple[int, int]) -> str:
+        return self.describe(*place) if self.describe is not None else ""
 
-    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        cell = self.cell_at(event.position())
-        if self._drag is not None and not self._dragged and cell is not None:
-            self.clicked.emit(*cell)
-        self._drag = None
+    def pick(self, place: tuple[int, int]) -> None:
+        self.clicked.emit(*place)
+
+    def moved_by_hand(self) -> None:
+        self.moved.emit()
 
     def wheelEvent(self, event: QWheelEvent) -> None:
-        notches = event.angleDelta().y() / 120
-        if notches:
-            box = self.plot_box()
-            at = self.view.lo + (event.position().x() - box.left()) / box.width() * self.view.span
-            with self.by_hand():
-                self.view.zoom(0.8**notches, at)
-            self.moved.emit()
+        if notches := event.angleDelta().y() / 120:
+            self.zoom(ZOOM_IN**notches, self.value_at(event.position().x()))
         event.accept()
-
-    def leaveEvent(self, event: QEvent) -> None:
-        QToolTip.hideText()
 
 
 def hatched(size: tuple[int, int], colours: Theme) -> NDArray[np.uint32]:

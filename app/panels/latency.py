@@ -60,7 +60,7 @@ class LatencyPanel(Panel):
         self.chart.setAccessibleName(self.tr("Time of each step, stacked by part"))
         self.chart.describe = self.describe_step
         self.chart.looker = self._looker = Looker(
-            context.selection, "latency", lambda: look_of(self.chart.axis), self._look
+            context.selection, "latency", lambda: look_of(self.chart.view), self._look
         )
         self.chart.clicked.connect(lambda step: self.context.selection.change(step=step))
         self.histogram = LatencyHistogram()
@@ -228,7 +228,7 @@ class LatencyPanel(Panel):
         return series.steps_within(band, self._range(series))
 
     def _look(self, look: Look) -> None:
-        show_look(self.chart.axis, look)
+        show_look(self.chart.view, look)
         self.chart.update()
 
     # --- what is shown ----------------------------------------------------------------------------------------------

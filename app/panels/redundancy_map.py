@@ -7,16 +7,16 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QFontMetricsF, QImage, QMouseEvent, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
+from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QFontMetricsF, QImage, QPainter, QPen
+from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.look.theme import CAPTION_SCALE, GRID, mono_font, theme, ui_font
 from app.look.units import count, visible_token
 from app.models.redundancy import ClassMap
 from app.models.ticks import round_ticks
+from app.widgets.hover import HoverWidget
 from app.widgets.line_chart import GUTTER, Note
-from app.widgets.plain import plain
 from app.widgets.textures import borders, draw_swatch, texture_pixels
 
 GRID_PIXELS: Final = 8.0
@@ -24,7 +24,7 @@ GRID_PIXELS: Final = 8.0
 LEGEND: Final = ("new", "recomputed", "reused", "padding", "rejected")
 
 
-class RedundancyMap(QWidget):
+class RedundancyMap(HoverWidget[tuple[int, int]]):
     """Draws a ClassMap; `clicked` carries (step, position)."""
 
     clicked = Signal(int, int)
@@ -43,7 +43,6 @@ class RedundancyMap(QWidget):
         self.describe: Callable[[int, int], str] | None = None
         self._picture: QImage | None = None
         self._key: tuple[object, ...] = ()
-        self.setMouseTracking(True)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumSize(160, 100)
         self.setAccessibleName(self.tr("Map of steps and positions by class"))
@@ -118,17 +117,7 @@ class RedundancyMap(QWidget):
         rows, both = _spread(across, 1, positions / self.map.position_pool, height)
         return np.ascontiguousarray(both.T[::-1]), columns, rows[::-1]
 
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        try:
-            self._paint(painter)
-        finally:
-            painter.end()  # Qt crashes when a painter outlives its paint event
-
-    def _paint(self, painter: QPainter) -> None:
-        colours = theme()
-        painter.fillRect(self.rect(), QColor(colours.panel))
-        painter.setFont(ui_font(CAPTION_SCALE))
+    def paint(self, painter: QPainter) -> None:
         if self.map is not None and self.map.positions:
             box = self.plot_box()
             self._draw_legend(painter)
@@ -260,20 +249,14 @@ class RedundancyMap(QWidget):
 
     # --- the pointer ------------------------------------------------------------------------------------------------
 
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        cell = self.cell_at(event.position())
-        if cell is not None and self.describe is not None:
-            QToolTip.showText(event.globalPosition().toPoint(), plain(self.describe(*cell)), self)
-        else:
-            QToolTip.hideText()
+    def place_at(self, at: QPointF) -> tuple[int, int] | None:
+        return self.cell_at(at)
 
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        cell = self.cell_at(event.position())
-        if cell is not None and event.button() == Qt.MouseButton.LeftButton:
-            self.clicked.emit(*cell)
+    def words_for(self, place: tuple[int, int]) -> str:
+        return self.describe(*place) if self.describe is not None else ""
 
-    def leaveEvent(self, event: QEvent) -> None:
-        QToolTip.hideText()
+    def pick(self, place: tuple[int, int]) -> None:
+        self.clicked.emit(*place)
 
 
 def _spread(

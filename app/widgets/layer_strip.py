@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFontMetricsF, QMouseEvent, QPainter, QPaintEvent
-from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QFontMetricsF, QPainter
+from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.look.theme import CAPTION_SCALE, DARK, GRID, LIGHT, theme, ui_font
 from app.look.units import seconds, significant
 from app.widgets.axes import round_step
 from app.widgets.heatmap import SHADES, lookup_table
-from app.widgets.plain import plain
+from app.widgets.hover import HoverWidget
 from app.widgets.token_flow import luminance
 from engine.session.schema import GROUP_OF, PHASES
 
 
-class LayerStrip(QWidget):
+class LayerStrip(HoverWidget[tuple[int, int]]):
     """Phases downwards (those that layers have), layers to the right, µs as colour and, where it fits, as a number."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -26,7 +26,6 @@ class LayerStrip(QWidget):
         self.message = ""
         self._us: NDArray[np.float32] = np.empty((0, 0), np.float32)
         self._phases: list[int] = []
-        self.setMouseTracking(True)
         self.setAccessibleName(self.tr("Time of one step by layer and phase"))
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumSize(160, 96)
@@ -58,16 +57,12 @@ class LayerStrip(QWidget):
             layer=layer, phase=PHASES[phase], time=seconds(float(self._us[layer, phase]) / 1e6)
         )
 
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
+    def paint(self, painter: QPainter) -> None:
         colours = theme()
-        painter.fillRect(self.rect(), QColor(colours.panel))
-        painter.setFont(ui_font(CAPTION_SCALE))
         painter.setPen(QColor(colours.muted))
         if not self._phases:
             inside = self.rect().adjusted(3 * GRID, GRID, -3 * GRID, -GRID)
             painter.drawText(inside, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, self.message)
-            painter.end()
             return
         box, height = self.grid_box(), painter.fontMetrics().height()
         title = painter.fontMetrics().elidedText(self.title, Qt.TextElideMode.ElideRight, self.width() - 3 * GRID)
@@ -89,7 +84,6 @@ class LayerStrip(QWidget):
         painter.drawText(
             QRectF(0, box.bottom() + 2, box.left() - 2 * GRID, height), Qt.AlignmentFlag.AlignRight, self.tr("layer")
         )
-        painter.end()
 
     def _draw_cells(self, painter: QPainter, xs: NDArray[np.float64], ys: NDArray[np.float64]) -> None:
         table = lookup_table()
@@ -107,15 +101,14 @@ class LayerStrip(QWidget):
                     painter.setPen(QColor(LIGHT.text if luminance(fill) > 0.45 else DARK.text))
                     painter.drawText(cell, Qt.AlignmentFlag.AlignCenter, significant(value))
 
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        box, point = self.grid_box(), event.position()
-        if not self._phases or not box.contains(QPointF(point)):
-            QToolTip.hideText()
-            return
-        layer = int((point.x() - box.left()) / box.width() * len(self._us))
-        row = int((point.y() - box.top()) / box.height() * len(self._phases))
-        text = self.describe(min(layer, len(self._us) - 1), self._phases[min(row, len(self._phases) - 1)])
-        QToolTip.showText(event.globalPosition().toPoint(), plain(text), self)
+    def place_at(self, at: QPointF) -> tuple[int, int] | None:
+        """(layer, phase) at a point of the widget."""
+        box = self.grid_box()
+        if not self._phases or not box.contains(at):
+            return None
+        layer = int((at.x() - box.left()) / box.width() * len(self._us))
+        row = int((at.y() - box.top()) / box.height() * len(self._phases))
+        return min(layer, len(self._us) - 1), self._phases[min(row, len(self._phases) - 1)]
 
-    def leaveEvent(self, event: QEvent) -> None:
-        QToolTip.hideText()
+    def words_for(self, place: tuple[int, int]) -> str:
+        return self.describe(*place)

@@ -13,19 +13,18 @@ from PySide6.QtGui import (
     QFocusEvent,
     QFontMetricsF,
     QKeyEvent,
-    QMouseEvent,
     QPainter,
     QPaintEvent,
     QPen,
     QPolygonF,
 )
-from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
+from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.look.theme import CAPTION_SCALE, GRID, theme, ui_font
 from app.look.units import rate
 from app.models.roofline import decades
 from app.widgets.focus import claims_key, draw_focus
-from app.widgets.plain import plain
+from app.widgets.hover import HoverWidget
 
 GUTTER: Final = 22 * GRID
 SLOPE_PLACES: Final = 8
@@ -61,7 +60,7 @@ class Ceiling:
     """Of a cache: drawn lighter, and its top is that of memory."""
 
 
-class RooflineChart(QWidget):
+class RooflineChart(HoverWidget[Dot]):
     """Draws ceilings and dots; `picked` carries the key of a dot that was clicked or walked to."""
 
     picked = Signal(str)
@@ -75,7 +74,6 @@ class RooflineChart(QWidget):
         self.current = ""
         self._x, self._y = (-1, 3), (9, 12)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setMouseTracking(True)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumSize(160, 100)
 
@@ -108,16 +106,10 @@ class RooflineChart(QWidget):
     # --- drawing ----------------------------------------------------------------------------------------------------
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        try:
-            self._paint(painter)
-        finally:
-            painter.end()  # Qt crashes when a painter outlives its paint event
+        super().paintEvent(event)
         draw_focus(self)
 
-    def _paint(self, painter: QPainter) -> None:
-        painter.fillRect(self.rect(), QColor(theme().panel))
-        painter.setFont(ui_font(CAPTION_SCALE))
+    def paint(self, painter: QPainter) -> None:
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         self._draw_axes(painter)
         spots = [self.place(dot.intensity, dot.flops_per_s) for dot in self.dots]
@@ -256,17 +248,16 @@ class RooflineChart(QWidget):
                 found, least = dot, distance
         return found
 
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        dot = self.dot_at(event.position())
-        if dot is not None and self.describe is not None:
-            QToolTip.showText(event.globalPosition().toPoint(), plain(self.describe(dot.key)), self)
-        else:
-            QToolTip.hideText()
+    def place_at(self, at: QPointF) -> Dot | None:
+        return self.dot_at(at)
 
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        dot = self.dot_at(event.position())
-        if event.button() == Qt.MouseButton.LeftButton and dot is not None:
-            self._pick(dot)
+    def words_for(self, place: Dot) -> str:
+        return self.describe(place.key) if self.describe is not None else ""
+
+    def pick(self, place: Dot) -> None:
+        self.current = place.key
+        self.update()
+        self.picked.emit(place.key)
 
     def event(self, event: QEvent) -> bool:
         return claims_key(event, KEYS) or super().event(event)
@@ -280,19 +271,13 @@ class RooflineChart(QWidget):
         by = {Qt.Key.Key_Left: at - 1 if at > 0 else 0, Qt.Key.Key_Right: at + 1, Qt.Key.Key_Home: 0,
               Qt.Key.Key_End: len(order)}[Qt.Key(event.key())]  # fmt: skip
         dot = order[min(max(by, 0), len(order) - 1)]
-        self._pick(dot)
-        if self.describe is not None:
-            spot = self.place(dot.intensity, dot.flops_per_s).toPoint()
-            QToolTip.showText(self.mapToGlobal(spot + QPoint(GRID, GRID)), plain(self.describe(dot.key)), self)
+        self.pick(dot)
+        spot = self.place(dot.intensity, dot.flops_per_s).toPoint()
+        self.show_tip(self.words_for(dot), self.mapToGlobal(spot + QPoint(GRID, GRID)))
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         super().focusInEvent(event)
         self.update()
-
-    def _pick(self, dot: Dot) -> None:
-        self.current = dot.key
-        self.update()
-        self.picked.emit(dot.key)
 
 
 def boxes_along(

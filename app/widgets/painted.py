@@ -1,0 +1,48 @@
+"""The base of every widget that draws itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import ClassVar
+
+from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPaintEvent
+from PySide6.QtWidgets import QWidget
+
+from app.look.theme import CAPTION_SCALE, theme, ui_font
+
+
+@contextmanager
+def painting(widget: QWidget) -> Iterator[QPainter]:
+    """A painter on a widget, ended in any case: Qt crashes when a painter outlives its paint event.
+
+    A drawing that raises leaves a traceback, and the traceback keeps the painter.
+    """
+    painter = QPainter(widget)
+    try:
+        yield painter
+    finally:
+        painter.end()
+
+
+class PaintedWidget(QWidget):
+    """A widget drawn by hand. Subclasses override `paint`; the painter begins with the font of captions."""
+
+    fills_ground: ClassVar[bool] = True
+    """Whether the widget is filled in the panel's colour before `paint`; False where what lies below shows through."""
+
+    def paint(self, painter: QPainter) -> None:
+        """Draw the widget."""
+        raise NotImplementedError
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        with painting(self) as painter:
+            if self.fills_ground:
+                painter.fillRect(self.rect(), QColor(theme().panel))
+            painter.setFont(ui_font(CAPTION_SCALE))
+            self.paint(painter)
+
+
+def caption_height() -> float:
+    """Pixels of a line of captions."""
+    return QFontMetricsF(ui_font(CAPTION_SCALE)).height()
