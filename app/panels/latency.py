@@ -19,6 +19,7 @@ from app.models.latency import BRIEF_S
 from app.models.latency_histogram import histogram, next_of
 from app.models.looking import Looker, look_of, show_look
 from app.panels.base import Panel, PanelContext
+from app.widgets.arranging import Placed, arrange
 from app.widgets.latency_histogram import LatencyHistogram
 from app.widgets.latency_table import LatencyTable
 from app.widgets.layer_strip import LayerStrip
@@ -405,8 +406,6 @@ class LatencyPanel(Panel):
         both = arrangement in ("wide", "tall")
         steps = self.picture.value == "steps"
         picture: QWidget = self.chart if steps else self.histogram
-        for widget in (self.table, self._line, self._range_row, self.split, self.chart, self.histogram, self.strip):
-            self._grid.removeWidget(widget)
         places: dict[str, tuple[tuple[QWidget, int, int, int], ...]] = {
             "low": ((self.table, 0, 0, 1), (picture, 0, 1, 1), (self._line, 1, 0, 2), (self._range_row, 2, 0, 2)),
             "broad": ((self.table, 0, 0, 1), (picture, 0, 1, 1), (self._line, 1, 0, 1), (self._range_row, 1, 1, 1)),
@@ -416,21 +415,16 @@ class LatencyPanel(Panel):
                      (self.chart, 4, 0, 2), (self.histogram, 5, 0, 2), (self.strip, 6, 0, 2)),
             "short": ((self.table, 0, 0, 2), (self._line, 1, 0, 2), (self._range_row, 2, 0, 2), (picture, 3, 0, 2)),
         }  # fmt: skip
-        for widget, row, column, span in places[arrangement]:
-            self._grid.addWidget(widget, row, column, 1, span)
+        rows: dict[str, tuple[int, ...]] = {
+            "low": (3,), "broad": (3,), "wide": (0, 0, 0, 3), "tall": (0, 0, 0, 0, 3, 2, 2), "short": (0, 0, 0, 3),
+        }  # fmt: skip
+        placed = [Placed(widget, row, column, columns=span) for widget, row, column, span in places[arrangement]]
+        arrange(self._grid, placed, rows[arrangement], columns=(3, {"low": 2, "broad": 3}.get(arrangement, 4)))
         self._grid.setAlignment(self.table, Qt.AlignmentFlag.AlignTop)
         self.strip.setVisible(both)
         self.split.setVisible(both)
         self.picture.setVisible(not both)
         self.chart.setVisible(both or steps)
         self.histogram.setVisible(both or not steps)
-        for row in range(7):
-            self._grid.setRowStretch(row, 0)
-        self._grid.setRowStretch({"low": 0, "broad": 0, "wide": 3, "tall": 4, "short": 3}[arrangement], 3)
-        if arrangement == "tall":
-            self._grid.setRowStretch(5, 2)
-            self._grid.setRowStretch(6, 2)
-        self._grid.setColumnStretch(0, 3)
-        self._grid.setColumnStretch(1, {"low": 2, "broad": 3}.get(arrangement, 4))
         self._stale = True
         self.refresh()
