@@ -16,9 +16,10 @@ from app.panels.base import PanelContext
 from app.panels.parallel_chart import ParallelChart
 from app.panels.parallel_tokens import DifferingTokens
 from app.panels.step_panel import StepPanel
-from app.widgets.figure_table import Cell, FigureTable
+from app.widgets.figure_table import FigureTable
 from app.widgets.plain import PlainLabel, plain
 from app.widgets.themed_label import ThemedLabel
+from app.widgets.themed_table import Cell
 from engine.figures.teacher import TeacherFigures, teacher_figures
 from engine.session.store import STEP_KINDS, Session
 

@@ -15,10 +15,11 @@ from app.look.units import DERIVED, MEASURED, NOT_APPLICABLE, PREDICTED, memory,
 from app.models.roofline import RooflineModel, chart_limits, chosen_kind, levels_shown
 from app.panels.base import Panel, PanelContext
 from app.widgets.arranging import Placed, arrange
-from app.widgets.figure_table import Cell, FigureTable
+from app.widgets.figure_table import FigureTable
 from app.widgets.plain import PlainLabel, plain
 from app.widgets.roofline_chart import Ceiling, Dot, RooflineChart
 from app.widgets.themed_label import ThemedLabel
+from app.widgets.themed_table import Cell
 from engine.figures.ceilings import MEMORY, Level
 from engine.figures.roofline import Point, Roof
 from engine.session.schema import GROUP_OF

@@ -15,8 +15,9 @@ from app.models.parallel import taught_run
 from app.models.summary import CONTEXT, HEADS, NAMES, Line, amount_text, markdown, plain_rows, summary_lines
 from app.panels.base import Panel, PanelContext
 from app.panels.passes import passes_words
-from app.widgets.claim_table import ClaimCell, ClaimTable
+from app.widgets.claim_table import ClaimTable
 from app.widgets.themed_label import ThemedLabel
+from app.widgets.themed_table import Cell
 from engine.figures.device_series import DeviceSeries
 from engine.figures.metrics import timeline_figures
 from engine.session.store import Session
@@ -105,7 +106,7 @@ class SummaryPanel(Panel):
         heads = [(say(name), say(definition)) for name, definition in HEADS]
         rows = [
             [
-                ClaimCell(cell.text, muted=index in (2, 4, 6) or not (cell.figure or index == 0), bold=index == 0,
+                Cell(cell.text, muted=index in (2, 4, 6) or not (cell.figure or index == 0), bold=index == 0,
                           tip=self._tip(line, index))
                 for index, cell in enumerate(line.cells)
             ]
