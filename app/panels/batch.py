@@ -15,7 +15,8 @@ from app.models.axis_view import AxisView
 from app.models.batch import preset_runs, shown_parts
 from app.models.looking import Looker, look_of, show_look
 from app.panels.base import PanelContext
-from app.panels.batch_chart import Shown, SlotChart, owner_words
+from app.panels.batch_chart import SlotChart, owner_words
+from app.panels.batch_lanes import Shown
 from app.panels.step_panel import StepPanel
 from app.widgets.plain import plain
 from app.widgets.themed_label import ThemedLabel

@@ -7,16 +7,18 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFontMetricsF, QImage, QPainter, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from app.look.theme import CAPTION_SCALE, GRID, mono_font, theme, ui_font
+from app.look.theme import CAPTION_SCALE, GRID, mono_font, theme
 from app.look.units import count, visible_token
 from app.models.redundancy import ClassMap
 from app.models.ticks import round_ticks
 from app.widgets.hover import HoverWidget
+from app.widgets.legend import draw_legend, legend_places, legend_rows
 from app.widgets.line_chart import GUTTER, Note
+from app.widgets.painted import caption_height
 from app.widgets.textures import borders, draw_swatch, texture_pixels
 
 GRID_PIXELS: Final = 8.0
@@ -64,27 +66,11 @@ class RedundancyMap(HoverWidget[tuple[int, int]]):
 
     def plot_box(self) -> QRectF:
         """Where the cells lie, in the widget's coordinates."""
-        line = QFontMetricsF(ui_font(CAPTION_SCALE)).height()
-        top = line * self._legend_rows() + 2 * GRID
+        line = caption_height()
+        top = line * legend_rows(self.legend, self.width()) + 2 * GRID
         return QRectF(
             GUTTER, top, max(self.width() - GUTTER - 3 * GRID, 8), max(self.height() - top - line - 2 * GRID, 8)
         )
-
-    def _legend_places(self) -> list[tuple[int, float, str, str]]:
-        """(row, x, class, words) of the legend's entries, in as many rows as they need."""
-        metrics = QFontMetricsF(ui_font(CAPTION_SCALE))
-        places, row, x = [], 0, 3.0 * GRID
-        for name, words in self.legend:
-            width = metrics.height() + GRID + metrics.horizontalAdvance(words)
-            if x + width > self.width() - GRID and x > 3 * GRID:
-                row, x = row + 1, 3.0 * GRID
-            places.append((row, x, name, words))
-            x += width + 4 * GRID
-        return places
-
-    def _legend_rows(self) -> int:
-        places = self._legend_places()
-        return places[-1][0] + 1 if places else 1
 
     def _extent(self) -> tuple[int, int, int]:
         """First step, steps and positions that the plot spans."""
@@ -120,7 +106,10 @@ class RedundancyMap(HoverWidget[tuple[int, int]]):
     def paint(self, painter: QPainter) -> None:
         if self.map is not None and self.map.positions:
             box = self.plot_box()
-            self._draw_legend(painter)
+            draw_legend(
+                painter, legend_places(self.legend, self.width()), int(caption_height()) - 3,
+                lambda box, name: draw_swatch(painter, box, name, theme()),
+            )  # fmt: skip
             self._draw_cells(painter, box)
             self._draw_axes(painter, box)
             self._draw_notes(painter, box)
@@ -137,15 +126,6 @@ class RedundancyMap(HoverWidget[tuple[int, int]]):
             outline, gaps = borders(flags, columns, rows, GRID_PIXELS * ratio)
             self._picture, self._key = texture_pixels(flags, colours, outline, ratio, gaps), key
         painter.drawImage(box.topLeft(), self._picture)
-
-    def _draw_legend(self, painter: QPainter) -> None:
-        metrics = QFontMetricsF(painter.font())
-        line = metrics.height()
-        for row, x, name, words in self._legend_places():
-            side = int(line) - 3
-            draw_swatch(painter, QRect(int(x), int(GRID / 2 + row * line + 2), side, side), name, theme())
-            painter.setPen(QColor(theme().text))
-            painter.drawText(QPointF(x + line + GRID, GRID / 2 + row * line + metrics.ascent()), words)
 
     def _draw_axes(self, painter: QPainter, box: QRectF) -> None:
         colours = theme()

@@ -110,11 +110,12 @@ def test_one_selection_has_one_rate(
     assert exactly(info["comparison"]["throughput"]["inference"][0]["value"])
     assert f" {text}\n" in told("info", str(path), *words)
 
-    strip = StepStrip(Selection())
+    selection = Selection()
+    strip = StepStrip(selection)
     qtbot.addWidget(strip)
     strip.show_session(session)
-    strip._selection.change(steps=steps)
-    assert strip._range_text().endswith(f" · {text}")
+    selection.change(steps=steps)
+    assert strip.range_text().endswith(f" · {text}")
 
     latency = shown(LatencyPanel, session)
     qtbot.addWidget(latency)
