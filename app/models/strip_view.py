@@ -88,7 +88,7 @@ class StripView:
         with self._looker.by_hand(), self._changing():
             self._axis.mode = "free"  # while it follows, an AxisView would hold the right edge instead
             self._axis.zoom(factor, at)
-            if factor < 1 and self._axis.mode == "fit":
+            if factor < 1 and self.following:
                 self._axis.follow()  # nothing shorter can be shown yet, but the span stays when steps come
             self._follow_at_end()
 

@@ -6,7 +6,7 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from app.widgets.painted import painting
+from app.look.painting import painting
 from app.widgets.plain import PlainLabel
 
 

@@ -10,8 +10,8 @@ from PySide6.QtWidgets import QWidget
 
 from app.core.places import key_by_place
 from app.core.selection import Selection
+from app.look.painting import painting
 from app.look.theme import theme
-from app.widgets.painted import painting
 
 STEP_KEYS: Final = {
     Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1, Qt.Key.Key_PageUp: -10, Qt.Key.Key_PageDown: 10,

@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import ClassVar
 
 from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPaintEvent
 from PySide6.QtWidgets import QWidget
 
+from app.look.painting import painting
 from app.look.theme import CAPTION_SCALE, theme, ui_font
-
-
-@contextmanager
-def painting(widget: QWidget) -> Iterator[QPainter]:
-    """A painter on a widget, ended in any case: Qt crashes when a painter outlives its paint event.
-
-    A drawing that raises leaves a traceback, and the traceback keeps the painter.
-    """
-    painter = QPainter(widget)
-    try:
-        yield painter
-    finally:
-        painter.end()
 
 
 class PaintedWidget(QWidget):

@@ -12,8 +12,8 @@ from PySide6.QtCore import QEvent, QRect, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QFontMetricsF, QHelpEvent, QPaintEvent, QTextLayout
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
+from app.look.painting import painting
 from app.look.theme import mono_font, theme, ui_font
-from app.widgets.painted import painting
 from app.widgets.plain import PlainLabel, plain
 from app.widgets.unbroken import unbroken
 from app.widgets.whole_parts import first_parts
