@@ -64,9 +64,9 @@ class BatchPanel(StepPanel):
         self.progress = QProgressBar()
         self.progress.setAccessibleName(self.tr("Runs done"))
         self.note = ThemedLabel()
-        self._words = ThemedLabel(muted=True, wrap=True)
-        self._words.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self._words.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.words = ThemedLabel(muted=True, wrap=True)
+        self.words.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.words.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         tools = QHBoxLayout()
         tools.setContentsMargins(PANEL_PADDING, 0, PANEL_PADDING, 0)
         tools.setSpacing(ROW_GAP)
@@ -81,7 +81,7 @@ class BatchPanel(StepPanel):
         layout.setContentsMargins(1, ROW_GAP, 1, 1)
         layout.setSpacing(ROW_GAP)
         layout.addLayout(tools)
-        layout.addWidget(self._words, 1)
+        layout.addWidget(self.words, 1)
         layout.addLayout(self._charts_layout, 1)
         self.refresh()
 
@@ -166,8 +166,8 @@ class BatchPanel(StepPanel):
 
     def _show(self) -> None:
         parts = self.parts()
-        self._words.setVisible(not parts)
-        self._words.setText("" if parts else self.empty_text())
+        self.words.setVisible(not parts)
+        self.words.setText("" if parts else self.empty_text())
         longest = max((part.last - part.first + 1 for part in parts), default=1)
         self.view.advance(0.0, float(longest))
         for index, chart in enumerate(self.charts):

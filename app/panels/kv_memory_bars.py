@@ -73,9 +73,9 @@ class LayerBars(HoverWidget[int]):
 
     # --- geometry ---------------------------------------------------------------------------------------------------
 
-    def _top(self) -> float:
-        line = caption_height()
-        return self._sentence_height() + line + 2 * GRID
+    def rows_top(self) -> float:
+        """Where the first layer's row begins, under the sentence and the headings."""
+        return self._sentence_height() + caption_height() + 2 * GRID
 
     def _sentence_height(self) -> float:
         """What the sentence needs, wrapped at the width of the widget."""
@@ -88,13 +88,13 @@ class LayerBars(HoverWidget[int]):
 
     def row_height(self) -> float:
         """Height of a layer's row; below the height of the text only some rows are labelled."""
-        room = self.height() - self._top() - GRID
+        room = self.height() - self.rows_top() - GRID
         return min(room / max(len(self.layers), 1), TALLEST_ROW)
 
     def layer_at(self, y: float) -> int:
         """The layer at this height, −1 outside."""
-        layer = int((y - self._top()) // max(self.row_height(), 0.1))
-        return layer if y >= self._top() and 0 <= layer < len(self.layers) else -1
+        layer = int((y - self.rows_top()) // max(self.row_height(), 0.1))
+        return layer if y >= self.rows_top() and 0 <= layer < len(self.layers) else -1
 
     def full_scale(self) -> int:
         """Bytes that the whole width stands for."""
@@ -201,7 +201,7 @@ class LayerBars(HoverWidget[int]):
         columns: list[tuple[str, float, float]],
     ) -> None:  # fmt: skip
         colours, line, height = theme(), caption_height(), self.row_height()
-        top = self._top() + layer * height
+        top = self.rows_top() + layer * height
         if layer in (self.selected, self.hovered):
             shade = QColor(colours.accent)
             shade.setAlpha(44 if layer == self.selected else 22)

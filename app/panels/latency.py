@@ -52,7 +52,8 @@ class LatencyPanel(Panel):
         self.setObjectName("panel-body")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._series: LatencySeries | None = None
-        self._figures: RangeFigures | None = None
+        self.range_figures: RangeFigures | None = None
+        """The figures of the selected range, or of the steps within the picked band."""
         self._arrangement: Literal["", "low", "broad", "wide", "tall", "short"] = ""
         self._stale = False
         self._strip_step: int | None = None
@@ -142,7 +143,7 @@ class LatencyPanel(Panel):
         return self.tr("Latency")
 
     def figures(self) -> str:
-        figures = self._figures
+        figures = self.range_figures
         if figures is None or figures.token_s is None:
             return ""
         text = self.tr("{mean} a token {measured} · p99 {p99} {measured}").format(
@@ -160,7 +161,7 @@ class LatencyPanel(Panel):
     def show_session(self, session: Session | None) -> None:
         super().show_session(session)
         self._series = LatencySeries(session) if session is not None else None
-        self._figures, self._strip_step, self._stale = None, None, True
+        self.range_figures, self._strip_step, self._stale = None, None, True
         self.histogram.show_band(None)
         if session is not None:
             self.refresh()
@@ -174,8 +175,10 @@ class LatencyPanel(Panel):
         self._stale = False
         steps = self._range(series)
         band = self.histogram.band
-        self._figures = series.figures(steps) if band is None else series.figures_of(series.steps_within(band, steps))
-        self.table.show_figures(self._figures)
+        self.range_figures = (
+            series.figures(steps) if band is None else series.figures_of(series.steps_within(band, steps))
+        )
+        self.table.show_figures(self.range_figures)
         first, end = steps if steps is not None else (0, len(series))
         of_steps = series.step_percentiles_us(steps)  # of what the bars show: steps, not tokens
         self.chart.lines = [] if of_steps is None else [(of_steps[0], "p50"), (of_steps[1], "p99")]
@@ -206,7 +209,7 @@ class LatencyPanel(Panel):
 
     def rows(self) -> tuple[list[str], list[tuple[object, ...]]]:
         header = ["part", "brief_s", "mean_s", "p50_s", "p90_s", "p99_s", "share"]
-        figures = self._figures
+        figures = self.range_figures
         parts = (*figures.parts, figures.itl, figures.prefill.a_request) if figures is not None else ()
         return header, [
             (one.part, BRIEF_S.get(one.part), one.mean_s, one.p50_s, one.p90_s, one.p99_s, one.share) for one in parts
@@ -257,7 +260,7 @@ class LatencyPanel(Panel):
             button.setEnabled(picked > 0)
 
     def _write_lines(self) -> None:
-        figures = self._figures
+        figures = self.range_figures
         if figures is None:
             return
         band = self.histogram.band

@@ -108,7 +108,8 @@ class LaneChart(AxisChart[float]):
         """The columns of all lanes."""
         return QRectF(GUTTER, 0, self.plot_width, self.height())
 
-    def _pixel(self, x: float) -> float:
+    def x_of(self, x: float) -> float:
+        """The pixel of a value on the axis."""
         return GUTTER + (x - self.view.lo) / self.view.span * self.plot_width
 
     def describe(self, x: float) -> str:
@@ -133,7 +134,7 @@ class LaneChart(AxisChart[float]):
             for x, style in ((self.marker, Qt.PenStyle.SolidLine), (self.hovered, Qt.PenStyle.DotLine)):
                 if x is not None and self.view.lo <= x <= self.view.hi:
                     painter.setPen(QPen(QColor(colours.accent), 1, style))
-                    at = round(self._pixel(x))
+                    at = round(self.x_of(x))
                     painter.drawLine(QPointF(at, self._line_height()), QPointF(at, bottom))
         frame_focus(self, painter)
 
@@ -159,7 +160,7 @@ class LaneChart(AxisChart[float]):
         if self.region is not None:
             shade = QColor(colours.accent)
             shade.setAlpha(36)
-            left, right = self._pixel(self.region[0]), self._pixel(self.region[1])
+            left, right = self.x_of(self.region[0]), self.x_of(self.region[1])
             painter.fillRect(QRectF(left, box.top(), max(1.0, right - left), box.height()), shade)
         self._draw_line(painter, box, lane, top)
         painter.restore()
@@ -190,7 +191,7 @@ class LaneChart(AxisChart[float]):
         height, edge = self._line_height(), 0.0
         ticks = round_ticks(self.view.lo, self.view.hi, max(2, int(self.plot_width / 80)), smallest=self.x_smallest)
         for value in ticks:
-            text, x = self.x_number(value), self._pixel(value)
+            text, x = self.x_number(value), self.x_of(value)
             width = painter.fontMetrics().horizontalAdvance(text)
             if x - width / 2 < edge or not GUTTER <= x <= GUTTER + self.plot_width:
                 continue

@@ -72,7 +72,8 @@ class RooflineChart(HoverWidget[Dot]):
         self.dots: list[Dot] = []
         self.ceilings: list[Ceiling] = []
         self.current = ""
-        self._x, self._y = (-1, 3), (9, 12)
+        self.x_decades, self.y_decades = (-1, 3), (9, 12)
+        """Powers of ten at the ends of the axes."""
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumSize(160, 100)
@@ -85,7 +86,7 @@ class RooflineChart(HoverWidget[Dot]):
     ) -> None:
         """Draw these dots under these ceilings; `limits` are the decades of both axes."""
         self.dots, self.ceilings = dots, ceilings
-        self._x, self._y = limits
+        self.x_decades, self.y_decades = limits
         self.update()
 
     # --- geometry ---------------------------------------------------------------------------------------------------
@@ -99,8 +100,8 @@ class RooflineChart(HoverWidget[Dot]):
     def place(self, intensity: float, flops_per_s: float) -> QPointF:
         """Where a point lies on the widget."""
         box = self.plot_box()
-        x = (math.log10(intensity) - self._x[0]) / (self._x[1] - self._x[0])
-        y = (math.log10(flops_per_s) - self._y[0]) / (self._y[1] - self._y[0])
+        x = (math.log10(intensity) - self.x_decades[0]) / (self.x_decades[1] - self.x_decades[0])
+        y = (math.log10(flops_per_s) - self.y_decades[0]) / (self.y_decades[1] - self.y_decades[0])
         return QPointF(box.left() + x * box.width(), box.bottom() - y * box.height())
 
     # --- drawing ----------------------------------------------------------------------------------------------------
@@ -125,7 +126,7 @@ class RooflineChart(HoverWidget[Dot]):
         colours, box = theme(), self.plot_box()
         height = painter.fontMetrics().height()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
-        for exponent in decades(*self._y, most=int(box.height() / (1.6 * height))):
+        for exponent in decades(*self.y_decades, most=int(box.height() / (1.6 * height))):
             y = round(self.place(1.0, 10.0**exponent).y())
             painter.setPen(QColor(colours.line))
             painter.drawLine(QPointF(box.left(), y), QPointF(box.right(), y))
@@ -133,8 +134,8 @@ class RooflineChart(HoverWidget[Dot]):
             area = QRectF(0, y - height / 2, GUTTER - 2 * GRID, height)
             right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
             painter.drawText(area, right, _plain(rate(10.0**exponent, "FLOP/s")))
-        for exponent in decades(*self._x, most=int(box.width() / 64)):
-            x = round(self.place(10.0**exponent, 10.0 ** self._y[0]).x())
+        for exponent in decades(*self.x_decades, most=int(box.width() / 64)):
+            x = round(self.place(10.0**exponent, 10.0 ** self.y_decades[0]).x())
             painter.setPen(QColor(colours.line))
             painter.drawLine(QPointF(x, box.top()), QPointF(x, box.bottom()))
             painter.setPen(QColor(colours.muted))
@@ -149,11 +150,11 @@ class RooflineChart(HoverWidget[Dot]):
     def _draw_ceiling(self, painter: QPainter, ceiling: Ceiling, taken: list[QRectF]) -> None:
         colours, box = theme(), self.plot_box()
         ridge = ceiling.flops_per_s / ceiling.bytes_per_s
-        left = 10.0 ** self._x[0]
-        if left * ceiling.bytes_per_s < 10.0 ** self._y[0]:
-            left = 10.0 ** self._y[0] / ceiling.bytes_per_s
+        left = 10.0 ** self.x_decades[0]
+        if left * ceiling.bytes_per_s < 10.0 ** self.y_decades[0]:
+            left = 10.0 ** self.y_decades[0] / ceiling.bytes_per_s
         start, knee = self.place(left, left * ceiling.bytes_per_s), self.place(ridge, ceiling.flops_per_s)
-        end = self.place(10.0 ** self._x[1], ceiling.flops_per_s)
+        end = self.place(10.0 ** self.x_decades[1], ceiling.flops_per_s)
         colour = QColor(colours.muted if ceiling.dashed or ceiling.cache else colours.text)
         painter.setPen(QPen(colour, 1, Qt.PenStyle.DashLine if ceiling.dashed else Qt.PenStyle.SolidLine))
         painter.save()

@@ -48,7 +48,8 @@ class StackChart(AxisChart[int]):
         self.cut = 0
         """How many bars are cut at the top."""
         self._us: NDArray[np.float64] = np.empty((0, 1))
-        self._totals: NDArray[np.float64] = np.empty(0)
+        self.totals: NDArray[np.float64] = np.empty(0)
+        """float64 [steps] µs of each step."""
         self._first = 0
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
@@ -60,7 +61,7 @@ class StackChart(AxisChart[int]):
     def show_steps(self, us: NDArray[np.float64], totals: NDArray[np.float64], first: int) -> None:
         """Draw float64 [steps, parts] µs, the parts stacked from the bottom; the first row is step `first`."""
         moved = first != self._first or len(us) < len(self._us)
-        self._us, self._totals, self._first = us, totals, first
+        self._us, self.totals, self._first = us, totals, first
         if moved:
             self.view = AxisView()
         self.view.advance(float(first), float(first + len(us)))
@@ -75,9 +76,7 @@ class StackChart(AxisChart[int]):
             return np.empty(0, np.int64), np.empty(0, np.float64)
         stride = max(1, -(-(hi - lo) // max(1, int(box.width()))))
         lo -= (lo - self._first) % stride  # so that a bar keeps its steps while the view moves
-        chosen, self.stride = slowest_of_each(
-            self._totals[lo - self._first : hi - self._first], -(-(hi - lo) // stride)
-        )
+        chosen, self.stride = slowest_of_each(self.totals[lo - self._first : hi - self._first], -(-(hi - lo) // stride))
         edges = np.minimum(lo + np.arange(len(chosen) + 1) * self.stride, hi)
         return chosen + lo, self._pixels(edges.astype(np.float64), box)
 
@@ -112,7 +111,7 @@ class StackChart(AxisChart[int]):
         box = self.plot_box()
         steps, edges = self.bars()
         rows = self._us[steps - self._first]
-        totals = self._totals[steps - self._first]
+        totals = self.totals[steps - self._first]
         top = self.top_us(totals)
         self.cut = int((totals > top).sum())
         self._draw_grid(painter, box, top)

@@ -124,9 +124,9 @@ LATENCY: Final[Texts] = {
         "Prefill / Mean ●: {info.latency.prefill.a_request.mean_s|seconds}",
         *(f"Prefill / {name} ●: {{info.latency.prefill.a_request.{name}_s|seconds}}" for name in ("p50", "p90", "p99")),
     ),
-    "TimeSplit.paintEvent": _SPLIT,
+    "TimeSplit.paint": _SPLIT,
     "tip of TimeSplit": _SPLIT,
-    "LayerStrip.paintEvent": (
+    "LayerStrip.paint": (
         "Step {=step}: µs by layer and phase, up to {max(layer_times(step))|seconds} ●",
         "Step {=step} holds no time by layer; {~}",
         "{=layer}",
@@ -238,7 +238,7 @@ PARALLEL: Final[Texts] = {
         "serial / Tokens a pass ƒ: {pass_.tokens / pass_.serial_steps|number}",
         "factor ƒ / Tokens a pass ƒ: {pass_.serial_steps|number}×",
     ),
-    "ParallelChart._paint": (
+    "ParallelChart._draw": (
         "serial: {pass_.serial_steps|count} steps, one after the other, {pass_.serial_s|seconds} ●",
         "parallel: one pass over {pass_.positions|count} positions, {pass_.pass_s|seconds} ●",
     ),

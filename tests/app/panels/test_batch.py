@@ -307,7 +307,7 @@ def test_run_both_starts_static_and_then_continuous(qtbot: QtBot) -> None:
     panel = BatchPanel(PanelContext(Selection(), control))
     qtbot.addWidget(panel)
     panel.show_session(None)
-    assert "Run both" in panel._words.text()
+    assert "Run both" in panel.words.text()
     panel.run_button.click()
     (suite,) = control.suites
     runs = preset_runs()

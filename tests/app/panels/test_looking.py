@@ -115,18 +115,18 @@ def test_the_bars_of_the_latency_panel_go_back(qtbot: QtBot, session: Session) -
 
 def test_the_filter_of_the_latency_panel_goes_back(qtbot: QtBot, session: Session) -> None:
     panel = cast(LatencyPanel, show(qtbot, LatencyPanel, session, 1200, 700))
-    assert panel._figures is not None
-    everything = panel._figures.steps
+    assert panel.range_figures is not None
+    everything = panel.range_figures.steps
     qtbot.keyClick(panel.histogram, Qt.Key.Key_Home)
     band = panel.histogram.band
     assert band == panel.context.selection.now.band_us
-    assert panel._figures.steps < everything
+    assert panel.range_figures.steps < everything
     panel.context.selection.back()
     assert panel.histogram.band is None
-    assert panel._figures.steps == everything
+    assert panel.range_figures.steps == everything
     panel.context.selection.forward()
     assert panel.histogram.band == band
-    assert panel._figures.steps < everything
+    assert panel.range_figures.steps < everything
 
 
 def test_the_slots_of_the_batch_panel_go_back_and_forward(qtbot: QtBot, session: Session) -> None:
