@@ -18,7 +18,7 @@ from app.models.ticks import round_ticks
 from app.widgets.hover import HoverWidget
 from app.widgets.legend import draw_legend, legend_places, legend_rows
 from app.widgets.line_chart import GUTTER, Note
-from app.widgets.painted import caption_height
+from app.widgets.painted import caption_height, draw_turned
 from app.widgets.textures import borders, draw_swatch, texture_pixels
 
 GRID_PIXELS: Final = 8.0
@@ -163,18 +163,9 @@ class RedundancyMap(HoverWidget[tuple[int, int]]):
             area = QRectF(0, y - line / 2, GUTTER - 2 * GRID, line)
             painter.drawText(area, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, count(int(value)))
         if GUTTER - 2 * GRID - widest >= line:
-            self._draw_turned(painter, QRectF(0, box.top(), line, box.height()), self.tr("position"))
-
-    def _draw_turned(self, painter: QPainter, area: QRectF, text: str) -> None:
-        """A title that reads from the bottom to the top, where there is room for it."""
-        if painter.fontMetrics().horizontalAdvance(text) > area.height():
-            return
-        painter.save()
-        painter.translate(area.center())
-        painter.rotate(-90)
-        turned = QRectF(-area.height() / 2, -area.width() / 2, area.height(), area.width())
-        painter.drawText(turned, Qt.AlignmentFlag.AlignCenter, text)
-        painter.restore()
+            title = self.tr("position")
+            if painter.fontMetrics().horizontalAdvance(title) <= box.height():
+                draw_turned(painter, QRectF(0, box.top(), line, box.height()), title)
 
     def _draw_names(self, painter: QPainter, box: QRectF, cell: float) -> None:
         """The tokens themselves on the axis of positions."""

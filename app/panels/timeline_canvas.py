@@ -7,8 +7,6 @@ from typing import Final
 
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
-    QColor,
-    QFocusEvent,
     QKeyEvent,
     QMouseEvent,
     QPainter,
@@ -18,17 +16,16 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QScrollBar, QSizePolicy, QWidget
 
 from app.core.selection import Look, Selected, Selection
-from app.look.theme import CAPTION_SCALE, GRID, theme, ui_font
+from app.look.theme import GRID, theme
 from app.models.axis_view import AxisView
 from app.models.looking import Looker, look_of, show_look
 from app.models.timeline import Axis, TimelineModel
 from app.panels import timeline_hits as hits
 from app.panels import timeline_paint as drawing
-from app.panels.timeline_drafts import draw_drafts, draw_drafts_legend
 from app.panels.timeline_hits import Hit
 from app.panels.timeline_lanes import Lanes, lanes_in
-from app.panels.timeline_pauses import draw_pauses
-from app.panels.timeline_requests import draw_request
+from app.panels.timeline_picture import draw_timeline
+from app.panels.timeline_walk import next_request, next_token
 from app.widgets.axis_chart import AxisChart
 from app.widgets.focus import claims_key, frame_focus
 from app.widgets.line_chart import GUTTER
@@ -151,7 +148,7 @@ class TimelineCanvas(AxisChart[QPointF]):
             else:
                 self.view.fit()
                 self._framed = None
-        self._announce()
+        self.moved_by_hand()
 
     def select(self, selected: Selected) -> None:
         """Follow the selection, wherever it was made: the selected range or step comes into view."""
@@ -171,7 +168,7 @@ class TimelineCanvas(AxisChart[QPointF]):
         if look.axis != self.axis:
             self._change_axis("steps" if look.axis == "steps" else "time")
         show_look(self.view, look)
-        self._announce()
+        self.moved_by_hand()
 
     def _selected_span(self) -> tuple[float, float] | None:
         if self.model is None or self.model.n == 0:
@@ -188,9 +185,6 @@ class TimelineCanvas(AxisChart[QPointF]):
         )
 
     def moved_by_hand(self) -> None:
-        self._announce()
-
-    def _announce(self) -> None:
         self.following.emit(self.view.mode != "free")
         self.update()
 
@@ -217,10 +211,9 @@ class TimelineCanvas(AxisChart[QPointF]):
         drafts = self.model is not None and self.model.speculates
         return lanes_in(float(self.width()), float(self.height()), requests, marks, drafts)
 
-    def request_box(self, index: int, lanes: Lanes) -> QRectF:
-        """The lane of the index-th request."""
-        top = lanes.requests.top() + index * lanes.request_height - self._scroll.value()
-        return QRectF(0, top, self.width(), lanes.request_height - GRID)
+    def request_box(self, index: int) -> QRectF:
+        """The lane of the index-th request, as it is scrolled now."""
+        return self.lanes().request_box(index, self._scroll.value())
 
     def _place_scroll(self) -> None:
         lanes = self.lanes()
@@ -245,73 +238,8 @@ class TimelineCanvas(AxisChart[QPointF]):
     def paint(self, painter: QPainter) -> None:
         scene = self.scene()
         if scene is not None and scene.model.n:
-            self._draw(painter, scene, self.lanes())
+            draw_timeline(painter, scene, self.lanes(), self.selected, self._scroll.value())
         frame_focus(self, painter)
-
-    def _draw(self, painter: QPainter, scene: drawing.Scene, lanes: Lanes) -> None:
-        requests = list(scene.model.session.requests.values())
-        bottom = lanes.requests.top() + min(len(requests) * lanes.request_height, lanes.requests.height())
-        plot = QRectF(scene.left, 0, scene.width, self.height())
-        for box in (lanes.host, lanes.device):
-            painter.fillRect(box.intersected(plot), QColor(scene.colours.window))
-        self._label(painter, lanes.host, self.tr("host"), scene.colours.muted)
-        self._label(painter, lanes.device, self.tr("device"), scene.colours.muted)
-        if scene.model.speculates:
-            self._label(painter, lanes.drafts, self.tr("drafts"), scene.colours.muted)
-        painter.save()
-        painter.setClipRect(plot)
-        drawing.draw_axis(painter, scene, lanes.axis, bottom)
-        drawing.draw_host(painter, scene, lanes.host, self.tr("idle {}"))
-        drawing.draw_device(painter, scene, lanes.device.intersected(plot), self.tr("not reported by this device"))
-        if scene.model.speculates:
-            painter.fillRect(lanes.drafts.intersected(plot), QColor(scene.colours.window))
-            draw_drafts(painter, scene, lanes.drafts)
-        painter.restore()
-        painter.save()
-        painter.setClipRect(lanes.requests)
-        first = int(self._scroll.value() // lanes.request_height)
-        last = int((self._scroll.value() + lanes.requests.height()) // lanes.request_height) + 1
-        for index, request in list(enumerate(requests))[first:last]:
-            self._draw_request(painter, scene, lanes, index, request.id)
-        painter.restore()
-        painter.setClipRect(plot)
-        if self.selected.steps is not None:
-            drawing.draw_range(painter, scene, self.selected.steps, lanes.axis.bottom(), bottom)
-        if self.selected.step is not None:
-            drawing.draw_step(painter, scene, self.selected.step, lanes.host)
-        draw_pauses(painter, scene, lanes.host.top(), bottom)
-        drawing.draw_marks(painter, scene, lanes.marks, bottom)
-        painter.setClipping(False)
-        if lanes.legend.height():
-            first_step, end_step = scene.visible()
-            bands = scene.model.bands_present(first_step, end_step)
-            untimed = self.tr("phases not timed; detail “phase” does") if bands == ["other"] else ""
-            right = drawing.draw_legend(painter, scene, lanes.legend, bands, untimed)
-            if scene.model.speculates:
-                draw_drafts_legend(painter, scene, lanes.legend, right)
-
-    def _draw_request(self, painter: QPainter, scene: drawing.Scene, lanes: Lanes, index: int, request_id: int) -> None:
-        request = scene.model.session.requests[request_id]
-        box = self.request_box(index, lanes)
-        colour = scene.colours.request(request_id)
-        if request_id == self.selected.request:
-            painter.fillRect(QRectF(0, box.top(), 3, box.height()), QColor(colour))
-        self._label(painter, box, self.tr("req {}").format(request_id), colour)
-        token = self.selected.token
-        owns = token is not None and token < len(scene.model.session.tokens)
-        if owns and int(scene.model.session.tokens["request_id"][token]) != request_id:
-            owns = False
-        painter.save()
-        plot = QRectF(scene.left, box.top() - 1, scene.width, box.height() + 2)
-        painter.setClipRect(plot.intersected(lanes.requests))
-        draw_request(painter, scene, box, request, self.tr("waits {}"), token if owns else None)
-        painter.restore()
-
-    def _label(self, painter: QPainter, box: QRectF, text: str, colour: str) -> None:
-        painter.setFont(ui_font(CAPTION_SCALE))
-        painter.setPen(QColor(colour))
-        area = QRectF(2 * GRID, box.top(), GUTTER - 3 * GRID, box.height())
-        painter.drawText(area, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, text)
 
     # --- finding ----------------------------------------------------------------------------------------------------
 
@@ -397,41 +325,18 @@ class TimelineCanvas(AxisChart[QPointF]):
 
     def _walk(self, model: TimelineModel, by: int) -> None:
         """Go to another token of the request; the newest in view is where a walk begins."""
-        token = self.selected.token
-        request = self.selected.request
-        if token is not None and token < len(model.session.tokens):
-            request = int(model.session.tokens["request_id"][token])
-        elif request is None or request not in model.lanes:
-            request = next((i for i, lane in model.lanes.items() if len(lane.rows)), None)
-        if request is None or not len(model.lanes[request].rows):
-            return
-        lane = model.lanes[request]
-        if token is None:
-            end = model.visible(self.axis, self.view.lo, self.view.hi)[1]
-            place = int(lane.steps.searchsorted(end)) - 1 + (by if abs(by) > 1 else 0)
-        else:
-            place = int(lane.rows.searchsorted(token)) + by
-        place = min(max(place, 0), len(lane.rows) - 1)
-        self.selection.change(token=int(lane.rows[place]), request=request, step=int(lane.steps[place]))
+        end = model.visible(self.axis, self.view.lo, self.view.hi)[1]
+        if changes := next_token(model, self.selected, by, end):
+            self.selection.change(**changes)
 
     def _walk_requests(self, model: TimelineModel, by: int) -> None:
-        """Go to the request above or below, to its token of the same step if it has one."""
-        ids = list(model.session.requests)
-        if not ids:
+        """Go to the request above or below, and scroll to it."""
+        if not model.session.requests:
             return
-        now = self.selected.request
-        place = min(max(ids.index(now) + by, 0), len(ids) - 1) if now in ids else 0
-        request = ids[place]
-        changes: dict[str, object] = {"request": request}
-        lane = model.lanes.get(request)
-        if lane is not None and len(lane.rows):
-            wanted = self.selected.step if self.selected.step is not None else int(lane.steps[-1])
-            nearest = min(int(lane.steps.searchsorted(wanted)), len(lane.rows) - 1)
-            step = int(lane.steps[nearest])
-            changes |= {"token": int(lane.rows[nearest]), "step": step}
+        place, changes = next_request(model, self.selected, by)
         self.selection.change(**changes)
-        box = self.request_box(place, self.lanes())
-        area = self.lanes().requests
+        lanes = self.lanes()
+        box, area = lanes.request_box(place, self._scroll.value()), lanes.requests
         if box.top() < area.top():
             self._scroll.setValue(self._scroll.value() - int(area.top() - box.top()))
         elif box.bottom() > area.bottom():
@@ -442,7 +347,7 @@ class TimelineCanvas(AxisChart[QPointF]):
         if span is not None and (span[0] < self.view.lo or span[1] > self.view.hi):
             with self._history.to_reveal():
                 self.view.show(*span, margin=0.02)
-            self._announce()
+            self.moved_by_hand()
 
     def _reveal_step(self, model: TimelineModel, step: int | None) -> None:
         if step is None or step >= model.n:
@@ -452,12 +357,4 @@ class TimelineCanvas(AxisChart[QPointF]):
         if lo < self.view.lo or hi > self.view.hi:
             with self._history.to_reveal():
                 self.view.reveal(lo, hi)
-            self._announce()
-
-    def focusInEvent(self, event: QFocusEvent) -> None:
-        super().focusInEvent(event)
-        self.update()
-
-    def focusOutEvent(self, event: QFocusEvent) -> None:
-        super().focusOutEvent(event)
-        self.update()
+            self.moved_by_hand()

@@ -16,7 +16,7 @@ LEGEND_HEIGHT: Final = 190
 
 @dataclass(frozen=True, slots=True)
 class Lanes:
-    """Where the lanes lie; request i begins at `requests.top() + i * request_height − scroll`."""
+    """Where the lanes lie."""
 
     axis: QRectF
     marks: QRectF
@@ -26,6 +26,11 @@ class Lanes:
     requests: QRectF
     request_height: float
     legend: QRectF
+
+    def request_box(self, index: int, scrolled: int) -> QRectF:
+        """The lane of the index-th request, where the requests are scrolled by so many pixels."""
+        top = self.requests.top() + index * self.request_height - scrolled
+        return QRectF(0, top, self.requests.width(), self.request_height - GRID)
 
 
 def lanes_in(width: float, height: float, requests: int, has_marks: bool, has_drafts: bool) -> Lanes:

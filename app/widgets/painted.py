@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPaintEvent
 from PySide6.QtWidgets import QWidget
 
@@ -32,3 +33,13 @@ class PaintedWidget(QWidget):
 def caption_height() -> float:
     """Pixels of a line of captions."""
     return QFontMetricsF(ui_font(CAPTION_SCALE)).height()
+
+
+def draw_turned(painter: QPainter, area: QRectF, text: str) -> None:
+    """Write a text from the bottom up, in the middle of an area."""
+    painter.save()
+    painter.translate(area.center())
+    painter.rotate(-90)
+    turned = QRectF(-area.height() / 2, -area.width() / 2, area.height(), area.width())
+    painter.drawText(turned, Qt.AlignmentFlag.AlignCenter, text)
+    painter.restore()

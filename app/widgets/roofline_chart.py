@@ -10,7 +10,6 @@ from typing import Final
 from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QColor,
-    QFocusEvent,
     QFontMetricsF,
     QKeyEvent,
     QPainter,
@@ -275,10 +274,6 @@ class RooflineChart(HoverWidget[Dot]):
         self.pick(dot)
         spot = self.place(dot.intensity, dot.flops_per_s).toPoint()
         self.show_tip(self.words_for(dot), self.mapToGlobal(spot + QPoint(GRID, GRID)))
-
-    def focusInEvent(self, event: QFocusEvent) -> None:
-        super().focusInEvent(event)
-        self.update()
 
 
 def boxes_along(

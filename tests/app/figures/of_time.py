@@ -45,7 +45,7 @@ TIMELINE: Final[Texts] = {
         "{info.timeline.span_s|seconds} ●", "idle {info.timeline.idle_s|seconds} ●",
         "paused {info.timeline.paused_s|seconds} ●",
     ),
-    "TimelineCanvas._label": ("req {=request}",),
+    "_label": ("req {=request}",),
     "_draw_token_text": ("{[of(step).wall_s for step in steps]|seconds}",),
     "text_in": (
         "waits {[request.waited_s for request in all.requests]|seconds}",
