@@ -44,7 +44,11 @@ KEYS: Final = frozenset(
 
 
 class TimelineCanvas(AxisChart[QPointF]):
-    """Lanes over one axis; `following` says when follow mode starts or ends."""
+    """Lanes over one axis; `following` says when follow mode starts or ends.
+
+    What is drawn is a `Scene`, where its lanes lie `Lanes`; here is what the panel calls, where the view goes as steps
+    come and are selected, and the events of pointer and keys, which are more than fifteen methods together.
+    """
 
     following = Signal(bool)
     axis_changed = Signal(str)

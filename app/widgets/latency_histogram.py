@@ -7,16 +7,17 @@ from typing import Final
 
 import numpy as np
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QFontMetricsF, QHelpEvent, QKeyEvent, QMouseEvent, QPainter, QPen
+from PySide6.QtGui import QColor, QHelpEvent, QKeyEvent, QMouseEvent, QPainter, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from app.look.theme import CAPTION_SCALE, GRID, theme, ui_font
+from app.look.theme import GRID, theme
 from app.look.units import MEASURED, count, seconds
 from app.models.latency_histogram import Histogram
 from app.models.ticks import round_ticks
 from app.widgets.focus import claims_key, frame_focus
 from app.widgets.hover import HoverWidget
 from app.widgets.line_chart import GUTTER
+from app.widgets.painted import caption_height
 
 KEYS: Final = frozenset({Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Home, Qt.Key.Key_End, Qt.Key.Key_N,
                          Qt.Key.Key_Backspace})  # fmt: skip
@@ -81,7 +82,7 @@ class LatencyHistogram(HoverWidget[int]):
 
     def plot_box(self) -> QRectF:
         """Where the bars lie."""
-        line = QFontMetricsF(ui_font(CAPTION_SCALE)).height()
+        line = caption_height()
         top, bottom = line + 2 * GRID, line + 2 * GRID
         return QRectF(GUTTER, top, max(8.0, self.width() - GUTTER - 4 * GRID), max(8.0, self.height() - top - bottom))
 

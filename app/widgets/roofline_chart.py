@@ -10,7 +10,6 @@ from typing import Final
 from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QColor,
-    QFontMetricsF,
     QKeyEvent,
     QPainter,
     QPaintEvent,
@@ -19,11 +18,12 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from app.look.theme import CAPTION_SCALE, GRID, theme, ui_font
+from app.look.theme import GRID, theme
 from app.look.units import rate
 from app.models.roofline import decades
 from app.widgets.focus import claims_key, draw_focus
 from app.widgets.hover import HoverWidget
+from app.widgets.painted import caption_height
 
 GUTTER: Final = 22 * GRID
 SLOPE_PLACES: Final = 8
@@ -92,7 +92,7 @@ class RooflineChart(HoverWidget[Dot]):
 
     def plot_box(self) -> QRectF:
         """Where the points lie, in the widget's coordinates."""
-        line = QFontMetricsF(ui_font(CAPTION_SCALE)).height()
+        line = caption_height()
         top, bottom = line + 2 * GRID, 2 * line + 2 * GRID
         return QRectF(GUTTER, top, max(self.width() - GUTTER - 4 * GRID, 8.0), max(self.height() - top - bottom, 8.0))
 

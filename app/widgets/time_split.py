@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFontMetricsF, QPainter
+from PySide6.QtGui import QColor, QPainter
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from app.look.theme import CAPTION_SCALE, GRID, theme, ui_font
+from app.look.theme import GRID, theme
 from app.look.units import DERIVED, MEASURED, percent, seconds
-from app.widgets.painted import PaintedWidget
+from app.widgets.painted import PaintedWidget, caption_height
 from app.widgets.plain import plain
 from app.widgets.textures import hatch
 
@@ -30,7 +30,7 @@ class TimeSplit(PaintedWidget):
         self.setAccessibleName(self.tr("Device busy, host only, and gaps between steps"))
 
     def sizeHint(self) -> QSize:
-        return QSize(240, int(QFontMetricsF(ui_font(CAPTION_SCALE)).height()) + BAR + GRID)
+        return QSize(240, int(caption_height()) + BAR + GRID)
 
     def show_times(self, busy_s: float, gap_s: float | None, device_s: float | None) -> None:
         """Draw the time inside steps (of which the device worked so long, None: not reported) and between them (None:

@@ -126,7 +126,7 @@ def test_one_selection_has_one_rate(
     qtbot.addWidget(summary)
     summary.context.selection.change(steps=steps)
     assert isinstance(summary, SummaryPanel)
-    cells = [line.cells[INFERENCE].text for line in summary._lines if line.row.metric == "throughput"]
+    cells = [line.cells[INFERENCE].text for line in summary.lines if line.row.metric == "throughput"]
     assert [cell.split("\u2009●")[0] for cell in cells] == [text]
 
     if steps is None:  # what is told of a whole session only
