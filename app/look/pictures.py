@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Literal
 
 from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QPoint, QRect
-from PySide6.QtGui import QGuiApplication, QPainter
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QWidget
 
+from app.look.painting import painting
 from engine.errors import InputError
 from engine.export.readable import xml_text
 from engine.export.whole import replacing
@@ -54,8 +55,7 @@ def svg_bytes(widget: QWidget) -> bytes:
     generator.setResolution(widget.logicalDpiX())  # so that text has the size it has on the screen
     generator.setViewBox(QRect(QPoint(0, 0), widget.size()))
     generator.setTitle("DecodeScope")
-    painter = QPainter(generator)
-    widget.render(painter, QPoint(0, 0))
-    painter.end()
+    with painting(generator) as painter:
+        widget.render(painter, QPoint(0, 0))
     buffer.close()
     return xml_text(bytes(data.data()).decode("utf-8", "replace")).encode()  # Qt escapes, but leaves what XML forbids

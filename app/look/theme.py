@@ -7,6 +7,7 @@ No other file names a colour, a font size or a margin. Widgets ask `theme()` whe
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Final, Literal
 
@@ -192,8 +193,17 @@ def style_sheet(colours: Theme) -> str:
 
 
 def ui_font(scale: float = 1.0, bold: bool = False) -> QFont:
-    """The system's font at caption (0.85), body (1) or title (1.15) size, with figures of one width."""
-    font = QFont(QApplication.font())
+    """The system's font at caption (0.85), body (1) or title (1.15) size, with figures of one width.
+
+    Each is made once for the application's font in force, as paints and hovers ask again and again; what is returned
+    is a copy, which the caller may change.
+    """
+    return QFont(_scaled(QApplication.font(), scale, bold))
+
+
+@lru_cache(maxsize=32)
+def _scaled(base: QFont, scale: float, bold: bool) -> QFont:
+    font = QFont(base)
     font.setPointSizeF(font.pointSizeF() * scale)
     font.setBold(bold)
     font.setFeature(QFont.Tag("tnum"), 1)

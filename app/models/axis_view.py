@@ -9,6 +9,8 @@ Mode = Literal["fit", "follow", "free"]
 
 MARGIN: Final = 0.02
 """Share of the span that may lie beyond the newest data, so that the last mark is not glued to the edge."""
+BEYOND: Final = 0.9
+"""Share of the span that may show no data where the user pans past their end."""
 
 
 @dataclass(slots=True)
@@ -26,6 +28,8 @@ class AxisView:
     last: float = 1.0
     shortest: float = 1.0
     """The smallest span that can be zoomed to."""
+    margin: float = MARGIN
+    beyond: float = BEYOND
 
     @property
     def span(self) -> float:
@@ -35,13 +39,13 @@ class AxisView:
         """Take the data's new extent."""
         self.first, self.last = first, max(last, first + self.shortest)
         if self.mode == "fit":
-            self.lo, self.hi = self.first, self.last + MARGIN * (self.last - self.first)
+            self.lo, self.hi = self.first, self.last + self.margin * (self.last - self.first)
         elif self.mode == "follow":
             self._pin_right(self.span)
 
     def zoom(self, factor: float, at: float) -> None:
         """Make the span `factor` times as long, with the point `at` held in place (the right edge while following)."""
-        whole = (self.last - self.first) * (1 + MARGIN)
+        whole = (self.last - self.first) * (1 + self.margin)
         span = min(max(self.span * factor, self.shortest), whole)
         if self.mode == "follow":
             self._pin_right(span)
@@ -87,14 +91,14 @@ class AxisView:
         self.advance(self.first, self.last)
 
     def _pin_right(self, span: float) -> None:
-        self.hi = self.last + MARGIN * span
+        self.hi = self.last + self.margin * span
         self.lo = max(self.hi - span, self.first) if span < (self.last - self.first) else self.first
         if self.lo == self.first:
             self.hi = max(self.hi, self.lo + self.shortest)
 
     def _keep_in_reach(self) -> None:
-        """At least a tenth of the window shows data."""
-        slack = 0.9 * self.span
+        """All but `beyond` of the window shows data."""
+        slack = self.beyond * self.span
         shift = max(self.first - slack - self.lo, 0.0) + min(self.last + slack - self.hi, 0.0)
         self.lo += shift
         self.hi += shift

@@ -6,26 +6,25 @@ import math
 from typing import Final
 
 import numpy as np
-from PySide6.QtCore import QEvent, QObject, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QObject, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QColor,
     QFontMetricsF,
     QImage,
     QKeyEvent,
-    QMouseEvent,
     QPainter,
-    QPaintEvent,
     QPen,
     QResizeEvent,
 )
-from PySide6.QtWidgets import QSizePolicy, QSplitter, QToolTip, QWidget
+from PySide6.QtWidgets import QSizePolicy, QSplitter, QWidget
 
 from app.look.theme import CAPTION_SCALE, GRID, theme, ui_font
 from app.look.units import DERIVED, NOT_APPLICABLE, count, significant
 from app.models.head_maps import HeadMaps
-from app.widgets.focus import claims_key
+from app.widgets.focus import claims_key, frame_focus
 from app.widgets.heatmap import lookup_table, shade
-from app.widgets.plain import plain
+from app.widgets.hover import HoverWidget
+from app.widgets.painted import caption_height
 
 SHARE: Final = 0.36
 """How much of the room the small maps take."""
@@ -33,10 +32,12 @@ TITLE_FLAGS: Final = Qt.TextFlag.TextWordWrap.value | Qt.AlignmentFlag.AlignLeft
 KEYS: Final = frozenset({Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Up, Qt.Key.Key_Down})
 
 
-class HeadGrid(QWidget):
+class HeadGrid(HoverWidget[int]):
     """Draws HeadMaps; `clicked` carries a head. The arrow keys go from head to head."""
 
     clicked = Signal(int)
+    draws_hover = True
+    fills_ground = False
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -48,8 +49,6 @@ class HeadGrid(QWidget):
         """The selected range: the mean is over the rows that these steps computed."""
         self._images: dict[int, QImage] = {}
         self._scale: tuple[bool, float] = (False, 1.0)
-        self._hover: int | None = None
-        self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumSize(120, 80)
@@ -89,9 +88,6 @@ class HeadGrid(QWidget):
         """The heads that are shown, in order."""
         return sorted(self.maps.heads) if self.maps is not None else []
 
-    def _line(self) -> float:
-        return QFontMetricsF(ui_font(CAPTION_SCALE)).height()
-
     def title_box(self) -> QRectF:
         """Where the title stands, in as many lines as it needs."""
         room = QRectF(GRID, GRID / 2, self.width() - 2 * GRID, self.height())
@@ -101,7 +97,7 @@ class HeadGrid(QWidget):
     def columns(self) -> int:
         """How many heads stand in a row, so that the maps are as large as can be."""
         n, top = max(1, len(self.heads)), self.title_box().bottom()
-        line = self._line()
+        line = caption_height()
         return max(range(1, n + 1), key=lambda c: self._side(c, -(-n // c), top, line))
 
     def _side(self, columns: int, rows: int, top: float, line: float) -> float:
@@ -113,7 +109,7 @@ class HeadGrid(QWidget):
 
     def _boxes(self) -> dict[int, QRectF]:
         """Where the map of every head is drawn."""
-        heads, columns, line, top = self.heads, self.columns(), self._line(), self.title_box().bottom()
+        heads, columns, line, top = self.heads, self.columns(), caption_height(), self.title_box().bottom()
         side = max(8.0, self._side(columns, -(-max(1, len(heads)) // columns), top, line))
         boxes = {}
         for place, head in enumerate(heads):
@@ -124,7 +120,7 @@ class HeadGrid(QWidget):
 
     def head_at(self, x: float, y: float) -> int | None:
         """The head at a place."""
-        line = self._line()
+        line = caption_height()
         for head, box in self._boxes().items():
             if box.left() - GRID <= x <= box.right() + GRID and box.top() - line <= y <= box.bottom() + GRID:
                 return head
@@ -132,16 +128,8 @@ class HeadGrid(QWidget):
 
     # --- drawing ----------------------------------------------------------------------------------------------------
 
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        try:
-            self._paint(painter)
-        finally:
-            painter.end()  # Qt crashes when a painter outlives its paint event
-
-    def _paint(self, painter: QPainter) -> None:
-        colours, line = theme(), self._line()
-        painter.setFont(ui_font(CAPTION_SCALE))
+    def paint(self, painter: QPainter) -> None:
+        colours, line = theme(), caption_height()
         painter.setPen(QColor(colours.muted))
         if self.maps is None or not self.heads:
             words = self.tr("The heads of the layer appear here as they are recorded.")
@@ -158,16 +146,14 @@ class HeadGrid(QWidget):
             chosen = head == self.selected
             painter.setPen(QPen(QColor(colours.accent if chosen else colours.line), 2 if chosen else 1))
             painter.drawRect(box.adjusted(-1, -1, 0, 0))
-            if head == self._hover and not chosen:
+            if head == self.hovered and not chosen:
                 painter.setPen(QPen(QColor(colours.muted), 1))
                 painter.drawRect(box.adjusted(-1, -1, 0, 0))
             painter.setPen(QColor(colours.text if chosen else colours.muted))
             area = QRectF(box.left(), box.top() - line, box.width(), line)
             painter.drawText(area, Qt.AlignmentFlag.AlignLeft, str(head))
             painter.drawText(area, Qt.AlignmentFlag.AlignRight, self.entropy_text(head, box.width()))
-        if self.hasFocus():
-            painter.setPen(QColor(colours.accent))
-            painter.drawRect(self.rect().adjusted(0, 0, -1, -1))
+        frame_focus(self, painter)
 
     def title(self) -> str:
         """What the numbers are, and that pictures are pooled where they are."""
@@ -219,22 +205,14 @@ class HeadGrid(QWidget):
 
     # --- pointer and keys -------------------------------------------------------------------------------------------
 
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        self._hover = self.head_at(event.position().x(), event.position().y())
-        if self._hover is not None:
-            QToolTip.showText(event.globalPosition().toPoint(), plain(self.describe(self._hover)), self)
-        else:
-            QToolTip.hideText()
-        self.update()
+    def place_at(self, at: QPointF) -> int | None:
+        return self.head_at(at.x(), at.y())
 
-    def leaveEvent(self, event: QEvent) -> None:
-        self._hover = None
-        self.update()
+    def words_for(self, place: int) -> str:
+        return self.describe(place)
 
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        head = self.head_at(event.position().x(), event.position().y())
-        if head is not None and event.button() == Qt.MouseButton.LeftButton:
-            self.clicked.emit(head)
+    def pick(self, place: int) -> None:
+        self.clicked.emit(place)
 
     def event(self, event: QEvent) -> bool:
         return claims_key(event, KEYS) or super().event(event)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from PySide6.QtCore import QEvent, QSize, Qt
-from PySide6.QtGui import QKeyEvent, QPaintEvent, QResizeEvent
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QProgressBar, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from app.core.selection import Look, Selected
@@ -15,9 +14,10 @@ from app.look.units import DERIVED, MEASURED, count, name_of, percent
 from app.models.axis_view import AxisView
 from app.models.batch import preset_runs, shown_parts
 from app.models.looking import Looker, look_of, show_look
-from app.panels.base import Panel, PanelContext
-from app.panels.batch_chart import Shown, SlotChart, owner_words
-from app.widgets.focus import STEP_KEYS, claims_key, draw_focus, walk_steps
+from app.panels.base import PanelContext
+from app.panels.batch_chart import SlotChart, owner_words
+from app.panels.batch_lanes import Shown
+from app.panels.step_panel import StepPanel
 from app.widgets.plain import plain
 from app.widgets.themed_label import ThemedLabel
 from engine.client.suite import Suite
@@ -32,13 +32,13 @@ MOST_CSV_ROWS: Final = 100_000
 ZOOM: Final = {Qt.Key.Key_W: 0.8, Qt.Key.Key_S: 1.25}
 PAN: Final = {Qt.Key.Key_A: -0.1, Qt.Key.Key_D: 0.1}
 WALK: Final = {Qt.Key.Key_Up: -1, Qt.Key.Key_Down: 1}
-KEYS: Final = frozenset([*STEP_KEYS, *ZOOM, *PAN, *WALK, Qt.Key.Key_F])
 
 
-class BatchPanel(Panel):
+class BatchPanel(StepPanel):
     """One chart of slots, or two over one axis, and a button that runs the brief's batch both ways."""
 
     name = "batch"
+    own_keys = frozenset([*ZOOM, *PAN, *WALK, Qt.Key.Key_F])
 
     def __init__(self, context: PanelContext, parent: QWidget | None = None) -> None:
         super().__init__(context, parent)
@@ -48,7 +48,7 @@ class BatchPanel(Panel):
         self.charts = [SlotChart(self.view, self), SlotChart(self.view, self)]
         self._looker = Looker(context.selection, self.name, lambda: look_of(self.view), self._look)
         for chart in self.charts:
-            chart.by_hand = self._looker.by_hand
+            chart.looker = self._looker
             chart.describe = self.cell_text
             chart.clicked.connect(self._select_cell)
             chart.moved.connect(self._redraw)
@@ -64,9 +64,9 @@ class BatchPanel(Panel):
         self.progress = QProgressBar()
         self.progress.setAccessibleName(self.tr("Runs done"))
         self.note = ThemedLabel()
-        self._words = ThemedLabel(muted=True, wrap=True)
-        self._words.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self._words.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.words = ThemedLabel(muted=True, wrap=True)
+        self.words.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.words.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         tools = QHBoxLayout()
         tools.setContentsMargins(PANEL_PADDING, 0, PANEL_PADDING, 0)
         tools.setSpacing(ROW_GAP)
@@ -81,11 +81,8 @@ class BatchPanel(Panel):
         layout.setContentsMargins(1, ROW_GAP, 1, 1)
         layout.setSpacing(ROW_GAP)
         layout.addLayout(tools)
-        layout.addWidget(self._words, 1)
+        layout.addWidget(self.words, 1)
         layout.addLayout(self._charts_layout, 1)
-        self.setObjectName("panel-body")
-        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.refresh()
 
     # --- Panel ------------------------------------------------------------------------------------------------------
@@ -169,14 +166,14 @@ class BatchPanel(Panel):
 
     def _show(self) -> None:
         parts = self.parts()
-        self._words.setVisible(not parts)
-        self._words.setText("" if parts else self.empty_text())
+        self.words.setVisible(not parts)
+        self.words.setText("" if parts else self.empty_text())
         longest = max((part.last - part.first + 1 for part in parts), default=1)
         self.view.advance(0.0, float(longest))
         for index, chart in enumerate(self.charts):
             chart.setVisible(index < len(parts))
             chart.show_part(self._shown(parts[index]) if index < len(parts) else None)
-        self._arrange()
+        self.arrange()
 
     def _shown(self, part: BatchPart) -> Shown:
         assert self.session is not None
@@ -278,12 +275,8 @@ class BatchPanel(Panel):
             changes["token"] = next((row for row in rows if int(steps[row]) == step), None)
         self.context.selection.change(**changes)
 
-    def event(self, event: QEvent) -> bool:
-        return claims_key(event, KEYS) or super().event(event)
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        key = Qt.Key(event.key())
-        steps = len(self.session.steps) if self.session is not None else 0
+    def own_key(self, key: Qt.Key) -> bool:
+        """W, S, A, D and F zoom and pan, up and down go from request to request."""
         if key in ZOOM or key in PAN or key == Qt.Key.Key_F:
             with self._looker.by_hand():
                 self._move(key)
@@ -292,10 +285,10 @@ class BatchPanel(Panel):
             now = self.context.selection.now.request
             place = ids.index(now) + WALK[key] if now in ids else 0
             self.context.selection.change(request=ids[min(max(place, 0), len(ids) - 1)])
-        elif not walk_steps(self.context.selection, steps, key):
-            super().keyPressEvent(event)
-            return
+        else:
+            return False
         self._redraw()
+        return True
 
     def _move(self, key: Qt.Key) -> None:
         if key in ZOOM:
@@ -314,17 +307,9 @@ class BatchPanel(Panel):
         for chart in self.charts:
             chart.update()
 
-    def _arrange(self) -> None:
+    def arrange(self) -> None:
         both = all(chart.shown is not None for chart in self.charts)
         beside = both and self.height() < LOW and self.width() >= BESIDE
         direction = QBoxLayout.Direction.LeftToRight if beside else QBoxLayout.Direction.TopToBottom
         if self._charts_layout.direction() != direction:
             self._charts_layout.setDirection(direction)
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        super().paintEvent(event)
-        draw_focus(self)
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        self._arrange()

@@ -22,10 +22,11 @@ from app.models.before_after import (
     plain_rows,
 )
 from app.panels.base import Panel, PanelContext
-from app.widgets.claim_table import ClaimCell, ClaimTable
+from app.widgets.claim_table import ClaimTable
 from app.widgets.factor_chart import Factor, FactorChart
 from app.widgets.plain import PlainLabel, plain
 from app.widgets.themed_label import ThemedLabel
+from app.widgets.themed_table import Cell
 from engine.client.suite import Suite
 from engine.figures.improvements import REPEATS, TOKENS
 from engine.figures.metrics import by_id
@@ -176,10 +177,10 @@ class BeforeAfterPanel(Panel):
 
     # --- what is shown ----------------------------------------------------------------------------------------------
 
-    def _row(self, line: Line) -> list[ClaimCell]:
+    def _row(self, line: Line) -> list[Cell]:
         measured = line.pair.factor is not None
         return [
-            ClaimCell(
+            Cell(
                 text.partition(" (")[0] if self._narrow and index in (OFF, ON) and measured else text,
                 bold=index in (0, 4),
                 muted=index in (1, 5) or (not measured and index > 0),

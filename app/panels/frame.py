@@ -69,8 +69,8 @@ class PanelDock(QDockWidget):
             | QDockWidget.DockWidgetFeature.DockWidgetMovable
             | QDockWidget.DockWidgetFeature.DockWidgetFloatable
         )
-        self._header = PanelHeader(self)
-        self.setTitleBarWidget(self._header)
+        self.header = PanelHeader(self)
+        self.setTitleBarWidget(self.header)
         self._body = PanelBody()
         self._empty = EmptyPage()
         self._empty.button.clicked.connect(self.wants_run)
@@ -91,7 +91,7 @@ class PanelDock(QDockWidget):
             if self.panel is not None:
                 self.panel.show_session(None if self._session_due else session)
         self._show_what_there_is()
-        self._header.show_figures("")  # those of the session before; `refresh` writes this one's
+        self.header.show_figures("")  # those of the session before; `refresh` writes this one's
 
     @property
     def is_seen(self) -> bool:
@@ -122,7 +122,7 @@ class PanelDock(QDockWidget):
 
     def select(self, selected: Selected) -> None:
         """Follow the selection; a panel that is hidden does so when it appears."""
-        self._header.show_range(selected)
+        self.header.show_range(selected)
         self._selection_due = self.panel is not None and not self.is_seen
         if self.panel is not None and not self._selection_due:
             with self._reading():
@@ -132,7 +132,7 @@ class PanelDock(QDockWidget):
 
     def restyle(self) -> None:
         """Take the theme's colours again."""
-        self._header.restyle()
+        self.header.restyle()
         self._empty.restyle()
         if self.panel is not None:
             self.panel.restyle()
@@ -142,7 +142,7 @@ class PanelDock(QDockWidget):
         if self.panel is None:
             self.panel = self.entry.make(self._context)
             self.panel.setAccessibleName(self.panel.title())
-            self._header.limit_to_range(self.panel.of_range)
+            self.header.limit_to_range(self.panel.of_range)
             self._body.addWidget(self.panel)
             self.panel.figures_changed.connect(self._show_figures)
             with self._reading():
@@ -171,7 +171,7 @@ class PanelDock(QDockWidget):
         """Take the texts of the language in force."""
         self.setWindowTitle(self.entry.title())
         self.toggleViewAction().setText(self.entry.title())
-        self._header.retranslate()
+        self.header.retranslate()
         self._empty.retranslate()
 
     # --- inside -----------------------------------------------------------------------------------------------------
@@ -196,7 +196,7 @@ class PanelDock(QDockWidget):
     def _show_figures(self) -> None:
         """Write the figures of what is shown now into the header; none where nothing is."""
         shown = self.panel is not None and not self._unreadable and not self.panel.is_empty
-        self._header.show_figures(self.panel.figures() if self.panel is not None and shown else "")
+        self.header.show_figures(self.panel.figures() if self.panel is not None and shown else "")
 
     def _show_what_there_is(self) -> None:
         panel = self.panel

@@ -16,17 +16,17 @@ from PySide6.QtGui import (
     QKeyEvent,
     QMouseEvent,
     QPainter,
-    QPaintEvent,
     QPen,
     QResizeEvent,
 )
-from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
+from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.look.theme import CAPTION_SCALE, GRID, Theme, theme, ui_font
 from app.look.units import count
 from app.widgets.focus import claims_key
+from app.widgets.hover import HoverWidget
+from app.widgets.painted import caption_height
 from app.widgets.pixels import argb, blend, image
-from app.widgets.plain import plain
 from engine.figures.kv_blocks import EVICTABLE, FREE, HELD, KEPT, SHARED, BlockState
 
 LARGEST: Final = 56
@@ -41,10 +41,11 @@ KEYS: Final = frozenset({Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Up, Qt.Ke
                          Qt.Key.Key_End})  # fmt: skip
 
 
-class BlockMap(QWidget):
+class BlockMap(HoverWidget[int]):
     """Draws a BlockState; `clicked` carries the block. Arrow keys move from block to block and say what each is."""
 
     clicked = Signal(int)
+    draws_hover = True
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -56,8 +57,6 @@ class BlockMap(QWidget):
         self.pointed = -1
         self._side, self._columns, self._together = 1, 1, 1
         self._image = image(np.zeros((1, 1), np.uint32))
-        self._hover = -1
-        self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumSize(160, 96)
@@ -99,7 +98,7 @@ class BlockMap(QWidget):
     def map_box(self) -> QRectF:
         """Where the cells lie."""
         top = self._sentence_height() + GRID
-        below = self._line() + 2 * GRID
+        below = caption_height() + 2 * GRID
         return QRectF(3 * GRID, top, max(8.0, self.width() - 5 * GRID), max(8.0, self.height() - top - below))
 
     def cell_box(self, block: int) -> QRectF:
@@ -118,9 +117,6 @@ class BlockMap(QWidget):
             return -1
         block = (row * self._columns + column) * self._together
         return block if block < len(self.state) else -1
-
-    def _line(self) -> float:
-        return QFontMetricsF(ui_font(CAPTION_SCALE)).height()
 
     def _sentence_height(self) -> float:
         room = QRectF(0, 0, self.width() - 5 * GRID, 1000)
@@ -156,17 +152,8 @@ class BlockMap(QWidget):
 
     # --- drawing ----------------------------------------------------------------------------------------------------
 
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        try:
-            self._paint(painter)
-        finally:
-            painter.end()  # Qt crashes when a painter outlives its paint event
-
-    def _paint(self, painter: QPainter) -> None:
+    def paint(self, painter: QPainter) -> None:
         colours = theme()
-        painter.fillRect(self.rect(), QColor(colours.panel))
-        painter.setFont(ui_font(CAPTION_SCALE))
         painter.setPen(QColor(colours.text))
         area = QRectF(3 * GRID, 0, self.width() - 5 * GRID, self.height())
         painter.drawText(area, Qt.TextFlag.TextWordWrap, self.text())
@@ -177,10 +164,10 @@ class BlockMap(QWidget):
             painter.setPen(QPen(QColor(colours.text), 1))
             for block in np.flatnonzero(self.state.owner == self.highlighted).tolist():
                 painter.drawRect(self.cell_box(block).adjusted(0, 0, -1, -1))
-        for block, width in ((self._hover, 1), (self.pointed if self.hasFocus() else -1, 2)):
-            if 0 <= block < len(self.state):
+        for marked, width in ((self.hovered, 1), (self.pointed if self.hasFocus() else None, 2)):
+            if marked is not None and 0 <= marked < len(self.state):
                 painter.setPen(QPen(QColor(colours.accent), width))
-                painter.drawRect(self.cell_box(block).adjusted(-1, -1, 1, 1))
+                painter.drawRect(self.cell_box(marked).adjusted(-1, -1, 1, 1))
         self._draw_legend(painter)
 
     def legend(self) -> list[tuple[str, int, int]]:
@@ -200,7 +187,7 @@ class BlockMap(QWidget):
         return [*others, *entries]
 
     def _draw_legend(self, painter: QPainter) -> None:
-        colours, metrics, line = theme(), painter.fontMetrics(), self._line()
+        colours, metrics, line = theme(), painter.fontMetrics(), caption_height()
         y, x, swatch = self.height() - line - GRID, 3.0 * GRID, int(line) - 4
         entries = self.legend()
         for place, (label, kind, request) in enumerate(entries):
@@ -223,23 +210,19 @@ class BlockMap(QWidget):
             return True  # the pointer's own tip says more
         return claims_key(event, KEYS) or super().event(event)
 
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        self._hover = self.block_at(event.position().x(), event.position().y())
-        if self._hover >= 0 and self.describe is not None:
-            QToolTip.showText(event.globalPosition().toPoint(), plain(self.describe(self._hover)), self)
-        else:
-            QToolTip.hideText()
-        self.update()
+    def place_at(self, at: QPointF) -> int | None:
+        block = self.block_at(at.x(), at.y())
+        return block if block >= 0 else None
 
-    def leaveEvent(self, event: QEvent) -> None:
-        self._hover = -1
-        self.update()
+    def words_for(self, place: int) -> str:
+        return self.describe(place) if self.describe is not None else ""
+
+    def pick(self, place: int) -> None:
+        self.pointed = place
+        self.clicked.emit(place)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        block = self.block_at(event.position().x(), event.position().y())
-        if block >= 0 and event.button() == Qt.MouseButton.LeftButton:
-            self.pointed = block
-            self.clicked.emit(block)
+        super().mousePressEvent(event)
         self.setFocus(Qt.FocusReason.MouseFocusReason)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -259,7 +242,7 @@ class BlockMap(QWidget):
         if self.describe is not None:
             words = self.describe(self.pointed)
             self.setAccessibleDescription(words)
-            QToolTip.showText(self.mapToGlobal(self.cell_box(self.pointed).bottomRight().toPoint()), plain(words), self)
+            self.show_tip(words, self.mapToGlobal(self.cell_box(self.pointed).bottomRight().toPoint()))
         self.update()
 
     def resizeEvent(self, event: QResizeEvent) -> None:

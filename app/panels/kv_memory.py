@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from PySide6.QtCore import QEvent, Qt
-from PySide6.QtGui import QKeyEvent, QPaintEvent, QResizeEvent
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QGridLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from app.core.selection import Selected
@@ -14,13 +13,14 @@ from app.look.theme import GRID, theme
 from app.look.units import DERIVED, MEASURED, PREDICTED, count, memory, percent
 from app.models.kv_memory import LivePositions, kv_switch
 from app.models.pooling import envelope
-from app.panels.base import Panel, PanelContext
+from app.panels.base import PanelContext
 from app.panels.kv_memory_bars import LayerBars, LayerKv
 from app.panels.kv_memory_blocks import BlockPage
 from app.panels.kv_memory_calculator import KvCalculator
 from app.panels.kv_memory_tree import MemoryPage
 from app.panels.redundancy import switch_notes
-from app.widgets.focus import STEP_KEYS, claims_key, draw_focus, walk_steps
+from app.panels.step_panel import StepPanel
+from app.widgets.arranging import Placed, arrange
 from app.widgets.line_chart import Line, LineChart
 from app.widgets.segments import Segments
 from engine.figures.kv_classes import KvClasses, kv_classes
@@ -33,18 +33,15 @@ CHART_HEIGHT: Final = 240
 
 PAGES: Final = ("layers", "blocks", "all")
 
-KEYS: Final = frozenset({*STEP_KEYS, Qt.Key.Key_Up, Qt.Key.Key_Down})
 
-
-class KvMemoryPanel(Panel):
+class KvMemoryPanel(StepPanel):
     """Answers "where does memory go" for the cache: bars by layer, a chart over the steps, a calculator."""
 
     name = "kv-memory"
+    own_keys = frozenset({Qt.Key.Key_Up, Qt.Key.Key_Down})
 
     def __init__(self, context: PanelContext, parent: QWidget | None = None) -> None:
         super().__init__(context, parent)
-        self.setObjectName("panel-body")
-        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._shape: KvShape | None = None
         self._live: LivePositions | None = None
         self._drawn_steps = -1
@@ -77,8 +74,7 @@ class KvMemoryPanel(Panel):
         column.addWidget(self.pages, 0, Qt.AlignmentFlag.AlignHCenter)
         column.addWidget(self._stack, 1)
         self._name_pages()
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self._arrange()
+        self.arrange()
 
     def title(self) -> str:
         return self.tr("KV memory")
@@ -365,48 +361,23 @@ class KvMemoryPanel(Panel):
         if self.session is not None and 0 <= int(x) < len(self.session.steps):
             self.context.selection.change(step=int(x))
 
-    def _arrange(self) -> None:
+    def arrange(self) -> None:
         """Bars beside the chart where the panel is wide, above it where it is high; the calculator below both."""
         beside = self.width() >= 1.4 * self.height() and self.width() >= 720
         self.chart.setVisible(beside or self.height() >= CHART_HEIGHT + 120)
-        for widget in (self.bars, self.chart, self.calculator):
-            self._layout.removeWidget(widget)
-        for index in range(3):
-            self._layout.setRowStretch(index, 0)
-            self._layout.setColumnStretch(index, 0)
         if beside:
-            self._layout.addWidget(self.bars, 0, 0)
-            self._layout.addWidget(self.chart, 0, 1)
-            self._layout.setColumnStretch(0, 1)
-            self._layout.setColumnStretch(1, 1)
-            self._layout.setRowStretch(0, 1)
-            self._layout.addWidget(self.calculator, 1, 0, 1, 2)
+            placed = [Placed(self.bars, 0, 0), Placed(self.chart, 0, 1), Placed(self.calculator, 1, 0, columns=2)]
+            arrange(self._layout, placed, rows=(1,), columns=(1, 1))
         else:
-            self._layout.addWidget(self.bars, 0, 0)
-            self._layout.addWidget(self.chart, 1, 0)
-            self._layout.addWidget(self.calculator, 2, 0)
-            self._layout.setRowStretch(0, 3)
-            self._layout.setRowStretch(1, 2 if self.chart.isVisibleTo(self) else 0)
-
-    def event(self, event: QEvent) -> bool:
-        return claims_key(event, KEYS) or super().event(event)
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        layers = self.session.layers if self.session is not None else 0
-        if event.key() in (Qt.Key.Key_Up, Qt.Key.Key_Down) and layers:
-            by = 1 if event.key() == Qt.Key.Key_Down else -1
-            layer = min(max(self.context.selection.now.layer + by, 0), layers - 1)
-            self.context.selection.change(layer=layer)
-            return
-        steps = len(self.session.steps) if self.session is not None else 0
-        if not walk_steps(self.context.selection, steps, event.key()):
-            super().keyPressEvent(event)
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        super().paintEvent(event)
-        draw_focus(self)
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        self._arrange()
+            placed = [Placed(self.bars, 0, 0), Placed(self.chart, 1, 0), Placed(self.calculator, 2, 0)]
+            arrange(self._layout, placed, rows=(3, 2 if self.chart.isVisibleTo(self) else 0), columns=())
         self.calculator.setFixedHeight(self.calculator.heightForWidth(self.width()))
+
+    def own_key(self, key: Qt.Key) -> bool:
+        """Up and down go from layer to layer."""
+        layers = self.session.layers if self.session is not None else 0
+        if key not in self.own_keys or not layers:
+            return False
+        by = 1 if key == Qt.Key.Key_Down else -1
+        self.context.selection.change(layer=min(max(self.context.selection.now.layer + by, 0), layers - 1))
+        return True

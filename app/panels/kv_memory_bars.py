@@ -6,15 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QFontMetricsF, QMouseEvent, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen
+from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.look.theme import CAPTION_SCALE, GRID, theme, ui_font
 from app.look.units import MEASURED, PREDICTED, memory
+from app.widgets.hover import HoverWidget
 from app.widgets.line_chart import GUTTER
+from app.widgets.painted import caption_height
 from app.widgets.pixels import blend
-from app.widgets.plain import plain
 from app.widgets.textures import hatch
 
 TALLEST_ROW: Final = 56.0
@@ -45,10 +46,11 @@ class LayerKv:
         return [(name, size) for name, size in found if size > 0]
 
 
-class LayerBars(QWidget):
+class LayerBars(HoverWidget[int]):
     """Draws a list of LayerKv; `clicked` carries the layer. `hypothetical` draws what a cache would hold."""
 
     clicked = Signal(int)
+    draws_hover = True
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -57,8 +59,6 @@ class LayerBars(QWidget):
         self.selected = -1
         self.sentence = ""
         self.describe: Callable[[int], str] | None = None
-        self._hover = -1
-        self.setMouseTracking(True)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumSize(200, 80)
         self.setAccessibleName(self.tr("KV memory by layer: used, reserved and predicted"))
@@ -73,12 +73,9 @@ class LayerBars(QWidget):
 
     # --- geometry ---------------------------------------------------------------------------------------------------
 
-    def _line(self) -> float:
-        return QFontMetricsF(ui_font(CAPTION_SCALE)).height()
-
-    def _top(self) -> float:
-        line = self._line()
-        return self._sentence_height() + line + 2 * GRID
+    def rows_top(self) -> float:
+        """Where the first layer's row begins, under the sentence and the headings."""
+        return self._sentence_height() + caption_height() + 2 * GRID
 
     def _sentence_height(self) -> float:
         """What the sentence needs, wrapped at the width of the widget."""
@@ -91,13 +88,13 @@ class LayerBars(QWidget):
 
     def row_height(self) -> float:
         """Height of a layer's row; below the height of the text only some rows are labelled."""
-        room = self.height() - self._top() - GRID
+        room = self.height() - self.rows_top() - GRID
         return min(room / max(len(self.layers), 1), TALLEST_ROW)
 
     def layer_at(self, y: float) -> int:
         """The layer at this height, −1 outside."""
-        layer = int((y - self._top()) // max(self.row_height(), 0.1))
-        return layer if y >= self._top() and 0 <= layer < len(self.layers) else -1
+        layer = int((y - self.rows_top()) // max(self.row_height(), 0.1))
+        return layer if y >= self.rows_top() and 0 <= layer < len(self.layers) else -1
 
     def full_scale(self) -> int:
         """Bytes that the whole width stands for."""
@@ -124,17 +121,8 @@ class LayerBars(QWidget):
 
     # --- drawing ----------------------------------------------------------------------------------------------------
 
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        try:
-            self._paint(painter)
-        finally:
-            painter.end()  # Qt crashes when a painter outlives its paint event
-
-    def _paint(self, painter: QPainter) -> None:
+    def paint(self, painter: QPainter) -> None:
         colours = theme()
-        painter.fillRect(self.rect(), QColor(colours.panel))
-        painter.setFont(ui_font(CAPTION_SCALE))
         if self.layers:
             columns = self.columns()
             self._draw_heading(painter, columns)
@@ -146,7 +134,7 @@ class LayerBars(QWidget):
             painter.drawText(self.rect().adjusted(12, 4, -12, -4), Qt.TextFlag.TextWordWrap, self.sentence)
 
     def _draw_heading(self, painter: QPainter, columns: list[tuple[str, float, float]]) -> None:
-        colours, line = theme(), self._line()
+        colours, line = theme(), caption_height()
         y = GRID / 2
         if self.sentence:
             painter.setPen(QColor(colours.text))
@@ -166,7 +154,7 @@ class LayerBars(QWidget):
         """Name the classes of memory that the bars have, as far as there is room."""
         if self.hypothetical or not self.layers:
             return
-        line, x = self._line(), float(GUTTER)
+        line, x = caption_height(), float(GUTTER)
         for name, _ in self.layers[0].classes():
             label = self.class_name(name)
             width = line + painter.fontMetrics().horizontalAdvance(label) + 2 * GRID
@@ -212,9 +200,9 @@ class LayerBars(QWidget):
         self, painter: QPainter, layer: int, one: LayerKv, left: float, right: float,
         columns: list[tuple[str, float, float]],
     ) -> None:  # fmt: skip
-        colours, line, height = theme(), self._line(), self.row_height()
-        top = self._top() + layer * height
-        if layer in (self.selected, self._hover):
+        colours, line, height = theme(), caption_height(), self.row_height()
+        top = self.rows_top() + layer * height
+        if layer in (self.selected, self.hovered):
             shade = QColor(colours.accent)
             shade.setAlpha(44 if layer == self.selected else 22)
             painter.fillRect(QRectF(0, top, self.width(), height), shade)
@@ -265,19 +253,12 @@ class LayerBars(QWidget):
 
     # --- the pointer ------------------------------------------------------------------------------------------------
 
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        self._hover = self.layer_at(event.position().y())
-        if self._hover >= 0 and self.describe is not None:
-            QToolTip.showText(event.globalPosition().toPoint(), plain(self.describe(self._hover)), self)
-        else:
-            QToolTip.hideText()
-        self.update()
+    def place_at(self, at: QPointF) -> int | None:
+        layer = self.layer_at(at.y())
+        return layer if layer >= 0 else None
 
-    def leaveEvent(self, event: QEvent) -> None:
-        self._hover = -1
-        self.update()
+    def words_for(self, place: int) -> str:
+        return self.describe(place) if self.describe is not None else ""
 
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        layer = self.layer_at(event.position().y())
-        if layer >= 0 and event.button() == Qt.MouseButton.LeftButton:
-            self.clicked.emit(layer)
+    def pick(self, place: int) -> None:
+        self.clicked.emit(place)

@@ -14,6 +14,7 @@ from app.look.units import DERIVED, MEASURED, count, percent
 from app.models.kv_memory import kv_switch
 from app.models.pooling import envelope
 from app.panels.kv_blocks_map import BlockMap
+from app.widgets.arranging import Placed, arrange
 from app.widgets.line_chart import Line, LineChart
 from engine.figures import metrics
 from engine.figures.kv_blocks import EVICTABLE, FREE, HELD, KEPT, BlockHistory, BlockState, blocks_recorded
@@ -202,14 +203,10 @@ class BlockPage(QWidget):
     def _arrange(self) -> None:
         wide = self.width() >= WIDE and self.width() >= 1.6 * self.height()
         self.chart.setVisible(wide or self.height() >= CHART_HEIGHT)
-        for widget in (self.map, self.chart):
-            self._grid.removeWidget(widget)
-        self._grid.addWidget(self.map, 0, 0)
-        self._grid.addWidget(self.chart, 0 if wide else 1, 1 if wide else 0)
-        self._grid.setColumnStretch(0, 3)
-        self._grid.setColumnStretch(1, 2 if wide else 0)
-        self._grid.setRowStretch(0, 3)
-        self._grid.setRowStretch(1, 0 if wide else 2)
+        if wide:
+            arrange(self._grid, [Placed(self.map, 0, 0), Placed(self.chart, 0, 1)], rows=(3,), columns=(3, 2))
+        else:
+            arrange(self._grid, [Placed(self.map, 0, 0), Placed(self.chart, 1, 0)], rows=(3, 2), columns=(3,))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QIcon, QPainter, QPaintEvent, QPixmap
+from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 
 from app.look.theme import CAPTION_SCALE, GRID, PANEL_PADDING, ROW_GAP, theme, ui_font
 from app.look.units import DERIVED, MEASURED, count, memory, percent
+from app.widgets.painted import PaintedWidget
 from app.widgets.plain import PlainLabel, plain
 from engine.figures.device_series import DeviceSeries
 from engine.figures.memory import MemoryNode, memory_tree, peak_step
@@ -198,8 +199,10 @@ class MemoryPage(QWidget):
                 self._write(child, part, whole)
 
 
-class MemoryBar(QWidget):
+class MemoryBar(PaintedWidget):
     """All parts in one bar, in proportion, named where the name fits."""
+
+    fills_ground = False
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -229,15 +232,13 @@ class MemoryBar(QWidget):
             x += width
         return found
 
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
+    def paint(self, painter: QPainter) -> None:
         painter.setFont(ui_font())
         for (label, name, _), box in zip(self.parts, self.boxes(), strict=True):
             painter.fillRect(box.adjusted(0, 0, -1, 0), QColor(colour_of(name) or theme().line))
             if painter.fontMetrics().horizontalAdvance(label) + 2 * GRID < box.width():
                 painter.setPen(QColor(theme().on_accent))
                 painter.drawText(box.adjusted(GRID, 0, 0, 0), Qt.AlignmentFlag.AlignVCenter, label)
-        painter.end()
 
 
 def names_of(node: MemoryNode) -> list[str]:

@@ -19,6 +19,7 @@ from app.models.latency import BRIEF_S
 from app.models.latency_histogram import histogram, next_of
 from app.models.looking import Looker, look_of, show_look
 from app.panels.base import Panel, PanelContext
+from app.widgets.arranging import Placed, arrange
 from app.widgets.latency_histogram import LatencyHistogram
 from app.widgets.latency_table import LatencyTable
 from app.widgets.layer_strip import LayerStrip
@@ -51,7 +52,8 @@ class LatencyPanel(Panel):
         self.setObjectName("panel-body")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._series: LatencySeries | None = None
-        self._figures: RangeFigures | None = None
+        self.range_figures: RangeFigures | None = None
+        """The figures of the selected range, or of the steps within the picked band."""
         self._arrangement: Literal["", "low", "broad", "wide", "tall", "short"] = ""
         self._stale = False
         self._strip_step: int | None = None
@@ -60,7 +62,7 @@ class LatencyPanel(Panel):
         self.chart.setAccessibleName(self.tr("Time of each step, stacked by part"))
         self.chart.describe = self.describe_step
         self.chart.looker = self._looker = Looker(
-            context.selection, "latency", lambda: look_of(self.chart.axis), self._look
+            context.selection, "latency", lambda: look_of(self.chart.view), self._look
         )
         self.chart.clicked.connect(lambda step: self.context.selection.change(step=step))
         self.histogram = LatencyHistogram()
@@ -141,7 +143,7 @@ class LatencyPanel(Panel):
         return self.tr("Latency")
 
     def figures(self) -> str:
-        figures = self._figures
+        figures = self.range_figures
         if figures is None or figures.token_s is None:
             return ""
         text = self.tr("{mean} a token {measured} · p99 {p99} {measured}").format(
@@ -159,7 +161,7 @@ class LatencyPanel(Panel):
     def show_session(self, session: Session | None) -> None:
         super().show_session(session)
         self._series = LatencySeries(session) if session is not None else None
-        self._figures, self._strip_step, self._stale = None, None, True
+        self.range_figures, self._strip_step, self._stale = None, None, True
         self.histogram.show_band(None)
         if session is not None:
             self.refresh()
@@ -173,8 +175,10 @@ class LatencyPanel(Panel):
         self._stale = False
         steps = self._range(series)
         band = self.histogram.band
-        self._figures = series.figures(steps) if band is None else series.figures_of(series.steps_within(band, steps))
-        self.table.show_figures(self._figures)
+        self.range_figures = (
+            series.figures(steps) if band is None else series.figures_of(series.steps_within(band, steps))
+        )
+        self.table.show_figures(self.range_figures)
         first, end = steps if steps is not None else (0, len(series))
         of_steps = series.step_percentiles_us(steps)  # of what the bars show: steps, not tokens
         self.chart.lines = [] if of_steps is None else [(of_steps[0], "p50"), (of_steps[1], "p99")]
@@ -205,7 +209,7 @@ class LatencyPanel(Panel):
 
     def rows(self) -> tuple[list[str], list[tuple[object, ...]]]:
         header = ["part", "brief_s", "mean_s", "p50_s", "p90_s", "p99_s", "share"]
-        figures = self._figures
+        figures = self.range_figures
         parts = (*figures.parts, figures.itl, figures.prefill.a_request) if figures is not None else ()
         return header, [
             (one.part, BRIEF_S.get(one.part), one.mean_s, one.p50_s, one.p90_s, one.p99_s, one.share) for one in parts
@@ -228,7 +232,7 @@ class LatencyPanel(Panel):
         return series.steps_within(band, self._range(series))
 
     def _look(self, look: Look) -> None:
-        show_look(self.chart.axis, look)
+        show_look(self.chart.view, look)
         self.chart.update()
 
     # --- what is shown ----------------------------------------------------------------------------------------------
@@ -256,7 +260,7 @@ class LatencyPanel(Panel):
             button.setEnabled(picked > 0)
 
     def _write_lines(self) -> None:
-        figures = self._figures
+        figures = self.range_figures
         if figures is None:
             return
         band = self.histogram.band
@@ -405,8 +409,6 @@ class LatencyPanel(Panel):
         both = arrangement in ("wide", "tall")
         steps = self.picture.value == "steps"
         picture: QWidget = self.chart if steps else self.histogram
-        for widget in (self.table, self._line, self._range_row, self.split, self.chart, self.histogram, self.strip):
-            self._grid.removeWidget(widget)
         places: dict[str, tuple[tuple[QWidget, int, int, int], ...]] = {
             "low": ((self.table, 0, 0, 1), (picture, 0, 1, 1), (self._line, 1, 0, 2), (self._range_row, 2, 0, 2)),
             "broad": ((self.table, 0, 0, 1), (picture, 0, 1, 1), (self._line, 1, 0, 1), (self._range_row, 1, 1, 1)),
@@ -416,21 +418,16 @@ class LatencyPanel(Panel):
                      (self.chart, 4, 0, 2), (self.histogram, 5, 0, 2), (self.strip, 6, 0, 2)),
             "short": ((self.table, 0, 0, 2), (self._line, 1, 0, 2), (self._range_row, 2, 0, 2), (picture, 3, 0, 2)),
         }  # fmt: skip
-        for widget, row, column, span in places[arrangement]:
-            self._grid.addWidget(widget, row, column, 1, span)
+        rows: dict[str, tuple[int, ...]] = {
+            "low": (3,), "broad": (3,), "wide": (0, 0, 0, 3), "tall": (0, 0, 0, 0, 3, 2, 2), "short": (0, 0, 0, 3),
+        }  # fmt: skip
+        placed = [Placed(widget, row, column, columns=span) for widget, row, column, span in places[arrangement]]
+        arrange(self._grid, placed, rows[arrangement], columns=(3, {"low": 2, "broad": 3}.get(arrangement, 4)))
         self._grid.setAlignment(self.table, Qt.AlignmentFlag.AlignTop)
         self.strip.setVisible(both)
         self.split.setVisible(both)
         self.picture.setVisible(not both)
         self.chart.setVisible(both or steps)
         self.histogram.setVisible(both or not steps)
-        for row in range(7):
-            self._grid.setRowStretch(row, 0)
-        self._grid.setRowStretch({"low": 0, "broad": 0, "wide": 3, "tall": 4, "short": 3}[arrangement], 3)
-        if arrangement == "tall":
-            self._grid.setRowStretch(5, 2)
-            self._grid.setRowStretch(6, 2)
-        self._grid.setColumnStretch(0, 3)
-        self._grid.setColumnStretch(1, {"low": 2, "broad": 3}.get(arrangement, 4))
         self._stale = True
         self.refresh()

@@ -5,28 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from PySide6.QtCore import QEvent, QSize, Qt
-from PySide6.QtGui import QKeyEvent, QPaintEvent
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from app.core.selection import Selected
 from app.look.theme import PANEL_PADDING, ROW_GAP, theme
 from app.look.units import DERIVED, MEASURED, NOT_APPLICABLE, count, percent, rate, seconds, significant, visible_token
 from app.models.parallel import SerialSteps, serial_of, taught_run, temperature_of
-from app.panels.base import Panel, PanelContext
+from app.panels.base import PanelContext
 from app.panels.parallel_chart import ParallelChart
 from app.panels.parallel_tokens import DifferingTokens
-from app.widgets.figure_table import Cell, FigureTable
-from app.widgets.focus import STEP_KEYS, claims_key, draw_focus, walk_steps
+from app.panels.step_panel import StepPanel
+from app.widgets.figure_table import FigureTable
 from app.widgets.plain import PlainLabel, plain
 from app.widgets.themed_label import ThemedLabel
+from app.widgets.themed_table import Cell
 from engine.figures.teacher import TeacherFigures, teacher_figures
 from engine.session.store import STEP_KINDS, Session
 
-KEYS = frozenset(STEP_KEYS)
 
-
-class ParallelPanel(Panel):
+class ParallelPanel(StepPanel):
     """A verdict in words, both times as bars over one axis, and a table; without a pass, the button that runs one."""
 
     name: ClassVar[str] = "parallel"
@@ -75,9 +73,6 @@ class ParallelPanel(Panel):
         layout.addWidget(self.differing)
         layout.addWidget(self.run_button, 0, Qt.AlignmentFlag.AlignHCenter)
         layout.addStretch(1)
-        self.setObjectName("panel-body")
-        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._show()
 
     # --- Panel ------------------------------------------------------------------------------------------------------
@@ -322,18 +317,6 @@ class ParallelPanel(Panel):
     def _picked(self, index: int) -> None:
         self._show()
         self.context.selection.change(request=self.picker.itemData(index))
-
-    def event(self, event: QEvent) -> bool:
-        return claims_key(event, KEYS) or super().event(event)
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        steps = len(self.session.steps) if self.session is not None else 0
-        if not walk_steps(self.context.selection, steps, event.key()):
-            super().keyPressEvent(event)
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        super().paintEvent(event)
-        draw_focus(self)
 
 
 def _number(value: float | None) -> str:

@@ -7,16 +7,17 @@ from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QFontMetricsF, QMouseEvent, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen
+from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from app.look.theme import CAPTION_SCALE, GRID, theme, ui_font
+from app.look.theme import GRID, theme
 from app.look.units import seconds
 from app.models.parallel import SerialSteps, kind_word
 from app.models.ticks import round_ticks, short_number
+from app.widgets.hover import HoverWidget
+from app.widgets.painted import caption_height
 from app.widgets.pixels import argb, blend, image
-from app.widgets.plain import plain
 
 Row = Literal["serial", "pass"]
 CELL: Final = 4
@@ -26,7 +27,7 @@ THICK: Final = 20 * GRID
 """Most pixels a bar is high."""
 
 
-class ParallelChart(QWidget):
+class ParallelChart(HoverWidget[int]):
     """Draws both; `clicked` carries the step."""
 
     clicked = Signal(int)
@@ -42,10 +43,9 @@ class ParallelChart(QWidget):
         self.marked: set[int] = set()
         """Steps whose token the pass would not have given; a notch under the bar for each."""
         self.describe: Callable[[int], str] | None = None
-        self.setMouseTracking(True)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumHeight(30 * GRID)
-        self.setMaximumHeight(int(2 * (THICK + 2 * GRID) + 3 * self._line() + 3 * GRID))
+        self.setMaximumHeight(int(2 * (THICK + 2 * GRID) + 3 * caption_height() + 3 * GRID))
 
     def sizeHint(self) -> QSize:
         return QSize(480, 45 * GRID)
@@ -57,9 +57,6 @@ class ParallelChart(QWidget):
 
     # --- geometry ---------------------------------------------------------------------------------------------------
 
-    def _line(self) -> float:
-        return QFontMetricsF(ui_font(CAPTION_SCALE)).height()
-
     @property
     def longest_s(self) -> float:
         """Seconds at the right edge."""
@@ -67,7 +64,7 @@ class ParallelChart(QWidget):
 
     def bar_box(self, row: Row) -> QRectF:
         """Where a bar lies, at its full length."""
-        line = self._line()
+        line = caption_height()
         room = max((self.height() - line - 2 * GRID) / 2, line + 2 * GRID)
         top = (0 if row == "serial" else room) + line + GRID
         return QRectF(MARGIN, top, max(self.width() - 2 * MARGIN, 8), max(min(room - line - 2 * GRID, THICK), 8))
@@ -106,18 +103,12 @@ class ParallelChart(QWidget):
             paint[begins] = argb(colours.panel)
         return paint
 
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        try:
-            painter.fillRect(self.rect(), QColor(theme().panel))
-            if self.serial is not None and len(self.serial.ids):
-                self._paint(painter, self.serial)
-        finally:
-            painter.end()  # Qt crashes when a painter outlives its paint event
+    def paint(self, painter: QPainter) -> None:
+        if self.serial is not None and len(self.serial.ids):
+            self._draw(painter, self.serial)
 
-    def _paint(self, painter: QPainter, serial: SerialSteps) -> None:
+    def _draw(self, painter: QPainter, serial: SerialSteps) -> None:
         colours, ratio = theme(), self.devicePixelRatioF()
-        painter.setFont(ui_font(CAPTION_SCALE))
         metrics = QFontMetricsF(painter.font())
         box, other = self.bar_box("serial"), self.bar_box("pass")
         bottom = other.bottom() + GRID
@@ -182,17 +173,11 @@ class ParallelChart(QWidget):
 
     # --- the pointer ------------------------------------------------------------------------------------------------
 
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        step = self.step_at(event.position())
-        if step is not None and self.describe is not None:
-            QToolTip.showText(event.globalPosition().toPoint(), plain(self.describe(step)), self)
-        else:
-            QToolTip.hideText()
+    def place_at(self, at: QPointF) -> int | None:
+        return self.step_at(at)
 
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        step = self.step_at(event.position())
-        if step is not None and event.button() == Qt.MouseButton.LeftButton:
-            self.clicked.emit(step)
+    def words_for(self, place: int) -> str:
+        return self.describe(place) if self.describe is not None else ""
 
-    def leaveEvent(self, event: QEvent) -> None:
-        QToolTip.hideText()
+    def pick(self, place: int) -> None:
+        self.clicked.emit(place)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import Any, Final
 
 import numpy as np
-from PySide6.QtCore import QEvent, Qt
-from PySide6.QtGui import QKeyEvent, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QWidget
 
 from app.core.selection import Selected
@@ -14,9 +12,10 @@ from app.look.theme import theme
 from app.look.units import DERIVED, MEASURED, PREDICTED, count, percent, rate
 from app.models.pooling import thin
 from app.models.redundancy import ClassMap
-from app.panels.base import Panel, PanelContext
+from app.panels.base import PanelContext
 from app.panels.redundancy_map import LEGEND, RedundancyMap
-from app.widgets.focus import STEP_KEYS, claims_key, draw_focus, walk_steps
+from app.panels.step_panel import StepPanel
+from app.widgets.arranging import Placed, arrange
 from app.widgets.line_chart import Line, LineChart, Note
 from engine.figures.running_totals import RunningTotals, WorkRows
 from engine.session.store import Session
@@ -27,18 +26,14 @@ FLOPS_HEIGHT: Final = 300
 BESIDE_WIDTH: Final = 440
 """Panel width from which the charts have room beside the map."""
 
-KEYS: Final = frozenset(STEP_KEYS)
 
-
-class RedundancyPanel(Panel):
+class RedundancyPanel(StepPanel):
     """Answers "what was computed twice" with a map, and the running totals against the two theories."""
 
     name = "redundancy"
 
     def __init__(self, context: PanelContext, parent: QWidget | None = None) -> None:
         super().__init__(context, parent)
-        self.setObjectName("panel-body")
-        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.totals: RunningTotals | None = None
         self.map = RedundancyMap(self)
         self.map.describe = self.cell_text
@@ -54,8 +49,7 @@ class RedundancyPanel(Panel):
         self._layout = QGridLayout(self)
         self._layout.setContentsMargins(1, 1, 1, 1)
         self._layout.setSpacing(0)
-        self._arrange()
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.arrange()
 
     def title(self) -> str:
         return self.tr("Redundancy")
@@ -302,47 +296,19 @@ class RedundancyPanel(Panel):
         if self.totals is not None and 0 <= step < self.totals.n:
             self.context.selection.change(step=step)
 
-    def _arrange(self) -> None:
+    def arrange(self) -> None:
         """Map beside the charts where the panel is wide, above them where it is high."""
         tall = self.height() >= FLOPS_HEIGHT
         self.flops.setVisible(tall)
         beside = self.width() >= max(1.2 * self.height(), BESIDE_WIDTH)
-        for widget in (self.map, self.positions, self.flops):
-            self._layout.removeWidget(widget)
-        for index in range(3):
-            self._layout.setRowStretch(index, 0)
-            self._layout.setColumnStretch(index, 0)
         if beside:
-            self._layout.addWidget(self.map, 0, 0, 2, 1)
-            self._layout.addWidget(self.positions, 0, 1)
+            placed = [Placed(self.map, 0, 0, rows=2), Placed(self.positions, 0, 1)]
             if tall:
-                self._layout.addWidget(self.flops, 1, 1)
-                self._layout.setRowStretch(1, 2)
-            self._layout.setRowStretch(0, 3)
-            self._layout.setColumnStretch(0, 6)
-            self._layout.setColumnStretch(1, 5)
+                placed.append(Placed(self.flops, 1, 1))
+            arrange(self._layout, placed, rows=(3, 2 if tall else 0), columns=(6, 5))
         else:
-            self._layout.addWidget(self.map, 0, 0)
-            self._layout.addWidget(self.positions, 1, 0)
-            self._layout.addWidget(self.flops, 2, 0)
-            for row, stretch in enumerate((5, 3, 2 if tall else 0)):
-                self._layout.setRowStretch(row, stretch)
-
-    def event(self, event: QEvent) -> bool:
-        return claims_key(event, KEYS) or super().event(event)
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        steps = len(self.session.steps) if self.session is not None else 0
-        if not walk_steps(self.context.selection, steps, event.key()):
-            super().keyPressEvent(event)
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        super().paintEvent(event)
-        draw_focus(self)
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        self._arrange()
+            placed = [Placed(self.map, 0, 0), Placed(self.positions, 1, 0), Placed(self.flops, 2, 0)]
+            arrange(self._layout, placed, rows=(5, 3, 2 if tall else 0), columns=())
 
 
 def switch_notes(session: Session) -> list[Note]:

@@ -7,16 +7,18 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QFontMetricsF, QImage, QMouseEvent, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QFontMetricsF, QImage, QPainter, QPen
+from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from app.look.theme import CAPTION_SCALE, GRID, mono_font, theme, ui_font
+from app.look.theme import CAPTION_SCALE, GRID, mono_font, theme
 from app.look.units import count, visible_token
 from app.models.redundancy import ClassMap
 from app.models.ticks import round_ticks
+from app.widgets.hover import HoverWidget
+from app.widgets.legend import draw_legend, legend_places, legend_rows
 from app.widgets.line_chart import GUTTER, Note
-from app.widgets.plain import plain
+from app.widgets.painted import caption_height, draw_turned
 from app.widgets.textures import borders, draw_swatch, texture_pixels
 
 GRID_PIXELS: Final = 8.0
@@ -24,7 +26,7 @@ GRID_PIXELS: Final = 8.0
 LEGEND: Final = ("new", "recomputed", "reused", "padding", "rejected")
 
 
-class RedundancyMap(QWidget):
+class RedundancyMap(HoverWidget[tuple[int, int]]):
     """Draws a ClassMap; `clicked` carries (step, position)."""
 
     clicked = Signal(int, int)
@@ -43,7 +45,6 @@ class RedundancyMap(QWidget):
         self.describe: Callable[[int, int], str] | None = None
         self._picture: QImage | None = None
         self._key: tuple[object, ...] = ()
-        self.setMouseTracking(True)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumSize(160, 100)
         self.setAccessibleName(self.tr("Map of steps and positions by class"))
@@ -65,27 +66,11 @@ class RedundancyMap(QWidget):
 
     def plot_box(self) -> QRectF:
         """Where the cells lie, in the widget's coordinates."""
-        line = QFontMetricsF(ui_font(CAPTION_SCALE)).height()
-        top = line * self._legend_rows() + 2 * GRID
+        line = caption_height()
+        top = line * legend_rows(self.legend, self.width()) + 2 * GRID
         return QRectF(
             GUTTER, top, max(self.width() - GUTTER - 3 * GRID, 8), max(self.height() - top - line - 2 * GRID, 8)
         )
-
-    def _legend_places(self) -> list[tuple[int, float, str, str]]:
-        """(row, x, class, words) of the legend's entries, in as many rows as they need."""
-        metrics = QFontMetricsF(ui_font(CAPTION_SCALE))
-        places, row, x = [], 0, 3.0 * GRID
-        for name, words in self.legend:
-            width = metrics.height() + GRID + metrics.horizontalAdvance(words)
-            if x + width > self.width() - GRID and x > 3 * GRID:
-                row, x = row + 1, 3.0 * GRID
-            places.append((row, x, name, words))
-            x += width + 4 * GRID
-        return places
-
-    def _legend_rows(self) -> int:
-        places = self._legend_places()
-        return places[-1][0] + 1 if places else 1
 
     def _extent(self) -> tuple[int, int, int]:
         """First step, steps and positions that the plot spans."""
@@ -118,20 +103,13 @@ class RedundancyMap(QWidget):
         rows, both = _spread(across, 1, positions / self.map.position_pool, height)
         return np.ascontiguousarray(both.T[::-1]), columns, rows[::-1]
 
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        try:
-            self._paint(painter)
-        finally:
-            painter.end()  # Qt crashes when a painter outlives its paint event
-
-    def _paint(self, painter: QPainter) -> None:
-        colours = theme()
-        painter.fillRect(self.rect(), QColor(colours.panel))
-        painter.setFont(ui_font(CAPTION_SCALE))
+    def paint(self, painter: QPainter) -> None:
         if self.map is not None and self.map.positions:
             box = self.plot_box()
-            self._draw_legend(painter)
+            draw_legend(
+                painter, legend_places(self.legend, self.width()), int(caption_height()) - 3,
+                lambda box, name: draw_swatch(painter, box, name, theme()),
+            )  # fmt: skip
             self._draw_cells(painter, box)
             self._draw_axes(painter, box)
             self._draw_notes(painter, box)
@@ -148,15 +126,6 @@ class RedundancyMap(QWidget):
             outline, gaps = borders(flags, columns, rows, GRID_PIXELS * ratio)
             self._picture, self._key = texture_pixels(flags, colours, outline, ratio, gaps), key
         painter.drawImage(box.topLeft(), self._picture)
-
-    def _draw_legend(self, painter: QPainter) -> None:
-        metrics = QFontMetricsF(painter.font())
-        line = metrics.height()
-        for row, x, name, words in self._legend_places():
-            side = int(line) - 3
-            draw_swatch(painter, QRect(int(x), int(GRID / 2 + row * line + 2), side, side), name, theme())
-            painter.setPen(QColor(theme().text))
-            painter.drawText(QPointF(x + line + GRID, GRID / 2 + row * line + metrics.ascent()), words)
 
     def _draw_axes(self, painter: QPainter, box: QRectF) -> None:
         colours = theme()
@@ -194,18 +163,9 @@ class RedundancyMap(QWidget):
             area = QRectF(0, y - line / 2, GUTTER - 2 * GRID, line)
             painter.drawText(area, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, count(int(value)))
         if GUTTER - 2 * GRID - widest >= line:
-            self._draw_turned(painter, QRectF(0, box.top(), line, box.height()), self.tr("position"))
-
-    def _draw_turned(self, painter: QPainter, area: QRectF, text: str) -> None:
-        """A title that reads from the bottom to the top, where there is room for it."""
-        if painter.fontMetrics().horizontalAdvance(text) > area.height():
-            return
-        painter.save()
-        painter.translate(area.center())
-        painter.rotate(-90)
-        turned = QRectF(-area.height() / 2, -area.width() / 2, area.height(), area.width())
-        painter.drawText(turned, Qt.AlignmentFlag.AlignCenter, text)
-        painter.restore()
+            title = self.tr("position")
+            if painter.fontMetrics().horizontalAdvance(title) <= box.height():
+                draw_turned(painter, QRectF(0, box.top(), line, box.height()), title)
 
     def _draw_names(self, painter: QPainter, box: QRectF, cell: float) -> None:
         """The tokens themselves on the axis of positions."""
@@ -260,20 +220,14 @@ class RedundancyMap(QWidget):
 
     # --- the pointer ------------------------------------------------------------------------------------------------
 
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        cell = self.cell_at(event.position())
-        if cell is not None and self.describe is not None:
-            QToolTip.showText(event.globalPosition().toPoint(), plain(self.describe(*cell)), self)
-        else:
-            QToolTip.hideText()
+    def place_at(self, at: QPointF) -> tuple[int, int] | None:
+        return self.cell_at(at)
 
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        cell = self.cell_at(event.position())
-        if cell is not None and event.button() == Qt.MouseButton.LeftButton:
-            self.clicked.emit(*cell)
+    def words_for(self, place: tuple[int, int]) -> str:
+        return self.describe(*place) if self.describe is not None else ""
 
-    def leaveEvent(self, event: QEvent) -> None:
-        QToolTip.hideText()
+    def pick(self, place: tuple[int, int]) -> None:
+        self.clicked.emit(*place)
 
 
 def _spread(

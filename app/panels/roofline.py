@@ -14,10 +14,12 @@ from app.look.theme import PANEL_PADDING, ROW_GAP, theme
 from app.look.units import DERIVED, MEASURED, NOT_APPLICABLE, PREDICTED, memory, name_of, rate, seconds, significant
 from app.models.roofline import RooflineModel, chart_limits, chosen_kind, levels_shown
 from app.panels.base import Panel, PanelContext
-from app.widgets.figure_table import Cell, FigureTable
+from app.widgets.arranging import Placed, arrange
+from app.widgets.figure_table import FigureTable
 from app.widgets.plain import PlainLabel, plain
 from app.widgets.roofline_chart import Ceiling, Dot, RooflineChart
 from app.widgets.themed_label import ThemedLabel
+from app.widgets.themed_table import Cell
 from engine.figures.ceilings import MEMORY, Level
 from engine.figures.roofline import Point, Roof
 from engine.session.schema import GROUP_OF
@@ -381,19 +383,14 @@ class RooflinePanel(Panel):
         if arrangement == self._arrangement:
             return
         self._arrangement = arrangement
-        for widget in (self._top, self.chart, self.table, self.note):
-            self._grid.removeWidget(widget)
         wide = arrangement == "wide"
-        self._grid.addWidget(self._top, 0, 0, 1, 2)
-        self._grid.addWidget(self.chart, 1, 0, 1, 1 if wide else 2)
+        placed = [Placed(self._top, 0, 0, columns=2), Placed(self.chart, 1, 0, columns=1 if wide else 2)]
         if arrangement != "low":
-            self._grid.addWidget(self.table, 1 if wide else 2, 1 if wide else 0, 1, 1 if wide else 2)
-        self._grid.addWidget(self.note, 3, 0, 1, 2)
+            placed.append(Placed(self.table, 1, 1) if wide else Placed(self.table, 2, 0, columns=2))
+        placed.append(Placed(self.note, 3, 0, columns=2))
+        arrange(self._grid, placed, rows=(0, 1), columns=(1,))
         self.table.setVisible(arrangement != "low")
         self.note.setVisible(arrangement != "low")
-        self._grid.setRowStretch(1, 1)
-        self._grid.setColumnStretch(0, 1)
-        self._grid.setColumnStretch(1, 0)
 
 
 def _intensity(value: float) -> str:

@@ -15,8 +15,9 @@ from app.models.parallel import taught_run
 from app.models.summary import CONTEXT, HEADS, NAMES, Line, amount_text, markdown, plain_rows, summary_lines
 from app.panels.base import Panel, PanelContext
 from app.panels.passes import passes_words
-from app.widgets.claim_table import ClaimCell, ClaimTable
+from app.widgets.claim_table import ClaimTable
 from app.widgets.themed_label import ThemedLabel
+from app.widgets.themed_table import Cell
 from engine.figures.device_series import DeviceSeries
 from engine.figures.metrics import timeline_figures
 from engine.session.store import Session
@@ -37,7 +38,8 @@ class SummaryPanel(Panel):
     def __init__(self, context: PanelContext, parent: QWidget | None = None) -> None:
         super().__init__(context, parent)
         self._seen: tuple[int, object] = (-1, None)
-        self._lines: list[Line] = []
+        self.lines: list[Line] = []
+        """The rows of the table, with what they were made of."""
         self._readings: DeviceSeries | None = None
         self.table = ClaimTable(self.tr("Training against inference"))
         self.legend = ThemedLabel()
@@ -76,7 +78,7 @@ class SummaryPanel(Panel):
         return self.tr("Summary")
 
     def figures(self) -> str:
-        gaps = {line.row.metric: line.row.gap for line in self._lines}
+        gaps = {line.row.metric: line.row.gap for line in self.lines}
         speed = gaps.get("throughput")
         if speed is None:
             return ""
@@ -87,7 +89,7 @@ class SummaryPanel(Panel):
 
     def show_session(self, session: Session | None) -> None:
         super().show_session(session)
-        self._seen, self._lines = (-1, None), []
+        self._seen, self.lines = (-1, None), []
         self._readings = None if session is None else DeviceSeries(session)
         if session is not None:
             self.refresh()
@@ -101,19 +103,19 @@ class SummaryPanel(Panel):
         if seen == self._seen:
             return
         self._seen = seen
-        self._lines = summary_lines(session, steps, say, self._readings)
+        self.lines = summary_lines(session, steps, say, self._readings)
         heads = [(say(name), say(definition)) for name, definition in HEADS]
         rows = [
             [
-                ClaimCell(cell.text, muted=index in (2, 4, 6) or not (cell.figure or index == 0), bold=index == 0,
+                Cell(cell.text, muted=index in (2, 4, 6) or not (cell.figure or index == 0), bold=index == 0,
                           tip=self._tip(line, index))
                 for index, cell in enumerate(line.cells)
             ]
-            for line in self._lines
+            for line in self.lines
         ]  # fmt: skip
         self.table.show_rows(heads, rows)
         self._fit()
-        self.run_button.setVisible(all(not line.row.training for line in self._lines))
+        self.run_button.setVisible(all(not line.row.training for line in self.lines))
         found = timeline_figures(session, steps)
         if steps is None:
             words = self.tr("all {n} steps").format(n=count(found.steps))
@@ -141,7 +143,7 @@ class SummaryPanel(Panel):
         return QSize(320, 180)
 
     def rows(self) -> tuple[list[str], list[tuple[object, ...]]]:
-        return plain_rows(self._lines)
+        return plain_rows(self.lines)
 
     def _tip(self, line: Line, index: int) -> str:
         if index == 0:
@@ -158,7 +160,7 @@ class SummaryPanel(Panel):
 
     def copy_markdown(self) -> None:
         """Put the table on the clipboard."""
-        QGuiApplication.clipboard().setText(markdown(self._lines, say))
+        QGuiApplication.clipboard().setText(markdown(self.lines, say))
 
     def _range(self) -> tuple[int, int] | None:
         steps = self.context.selection.now.steps

@@ -7,32 +7,28 @@ from typing import Final
 
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
-    QColor,
-    QFocusEvent,
     QKeyEvent,
     QMouseEvent,
     QPainter,
-    QPaintEvent,
     QResizeEvent,
     QWheelEvent,
 )
-from PySide6.QtWidgets import QScrollBar, QSizePolicy, QToolTip, QWidget
+from PySide6.QtWidgets import QScrollBar, QSizePolicy, QWidget
 
 from app.core.selection import Look, Selected, Selection
-from app.look.theme import CAPTION_SCALE, GRID, theme, ui_font
+from app.look.theme import GRID, theme
 from app.models.axis_view import AxisView
 from app.models.looking import Looker, look_of, show_look
 from app.models.timeline import Axis, TimelineModel
 from app.panels import timeline_hits as hits
-from app.panels import timeline_paint as paint
-from app.panels.timeline_drafts import draw_drafts, draw_drafts_legend
+from app.panels import timeline_paint as drawing
 from app.panels.timeline_hits import Hit
 from app.panels.timeline_lanes import Lanes, lanes_in
-from app.panels.timeline_pauses import draw_pauses
-from app.panels.timeline_requests import draw_request
-from app.widgets.focus import claims_key
+from app.panels.timeline_picture import draw_timeline
+from app.panels.timeline_walk import next_request, next_token
+from app.widgets.axis_chart import AxisChart
+from app.widgets.focus import claims_key, frame_focus
 from app.widgets.line_chart import GUTTER
-from app.widgets.plain import plain
 
 NEWEST_STEPS: Final = 48
 """How many steps a live timeline shows when it follows."""
@@ -47,27 +43,29 @@ KEYS: Final = frozenset(
 )  # fmt: skip
 
 
-class TimelineCanvas(QWidget):
-    """Lanes over one axis; `following` says when follow mode starts or ends."""
+class TimelineCanvas(AxisChart[QPointF]):
+    """Lanes over one axis; `following` says when follow mode starts or ends.
+
+    What is drawn is a `Scene`, where its lanes lie `Lanes`; here is what the panel calls, where the view goes as steps
+    come and are selected, and the events of pointer and keys, which are more than fifteen methods together.
+    """
 
     following = Signal(bool)
     axis_changed = Signal(str)
+    wraps_tip = False
 
     def __init__(self, selection: Selection, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(AxisView(shortest=SHORTEST["time"]), parent)
         self.selection = selection
         self.model: TimelineModel | None = None
         self.axis: Axis = "time"
-        self.view = AxisView(shortest=SHORTEST["time"])
         self.selected = Selected()
-        self.looker = Looker(selection, "timeline", lambda: look_of(self.view, self.axis), self._look)
-        self._drag: tuple[QPointF, float, bool] | None = None
+        self.looker = self._history = Looker(selection, "timeline", lambda: look_of(self.view, self.axis), self._look)
         self._framed: tuple[float, float] | None = None
         self._scroll = QScrollBar(Qt.Orientation.Vertical, self)
         self._scroll.setAccessibleName(self.tr("Scroll the requests"))
         self._scroll.valueChanged.connect(self.update)
         self._scroll.hide()
-        self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumSize(240, 120)
@@ -111,7 +109,7 @@ class TimelineCanvas(QWidget):
         """Change between time and steps, looking at the same steps."""
         if axis == self.axis:
             return
-        with self.looker.by_hand():
+        with self.by_hand():
             self._change_axis(axis)
 
     def _change_axis(self, axis: Axis) -> None:
@@ -141,20 +139,20 @@ class TimelineCanvas(QWidget):
 
     def follow_by_hand(self) -> None:
         """Follow because the user wants it: back leads to where he looked before."""
-        with self.looker.by_hand():
+        with self.by_hand():
             self.follow()
 
     def frame(self) -> None:
         """Show what is selected; if that is what is shown, show all."""
         target = self._selected_span()
-        with self.looker.by_hand():
+        with self.by_hand():
             if target is not None and self._framed != target:
                 self.view.show(*target, margin=1.0 if self.selected.steps is None else 0.02)
                 self._framed = target
             else:
                 self.view.fit()
                 self._framed = None
-        self._announce()
+        self.moved_by_hand()
 
     def select(self, selected: Selected) -> None:
         """Follow the selection, wherever it was made: the selected range or step comes into view."""
@@ -162,7 +160,7 @@ class TimelineCanvas(QWidget):
         moved = selected.step is not None and selected.step != self.selected.step
         self.selected = selected
         self._framed = None
-        if not self.looker.follow(selected) and self.model is not None:
+        if not self._history.follow(selected) and self.model is not None:
             if ranged:
                 self._reveal_range()
             elif moved:
@@ -174,7 +172,7 @@ class TimelineCanvas(QWidget):
         if look.axis != self.axis:
             self._change_axis("steps" if look.axis == "steps" else "time")
         show_look(self.view, look)
-        self._announce()
+        self.moved_by_hand()
 
     def _selected_span(self) -> tuple[float, float] | None:
         if self.model is None or self.model.n == 0:
@@ -190,20 +188,24 @@ class TimelineCanvas(QWidget):
             float(self.model.span_of(self.axis, last, last + 1)[1][0]),
         )
 
-    def _announce(self) -> None:
+    def moved_by_hand(self) -> None:
         self.following.emit(self.view.mode != "free")
         self.update()
 
     # --- geometry ---------------------------------------------------------------------------------------------------
 
-    def scene(self) -> paint.Scene | None:
+    def plot_box(self) -> QRectF:
+        """Where the axis lies: beside the names of the lanes and the scroll bar."""
+        right = self._scroll.width() if self._scroll.isVisibleTo(self) else 2 * GRID
+        return QRectF(GUTTER, 0, max(float(self.width() - GUTTER - right), 1.0), self.height())
+
+    def scene(self) -> drawing.Scene | None:
         """The part of the session that is drawn now."""
         if self.model is None:
             return None
-        right = self._scroll.width() if self._scroll.isVisibleTo(self) else 2 * GRID
-        width = max(float(self.width() - GUTTER - right), 1.0)
-        return paint.Scene(
-            self.model, self.axis, self.view.lo, self.view.hi, float(GUTTER), width, self.devicePixelRatioF(), theme()
+        box, view = self.plot_box(), self.view
+        return drawing.Scene(
+            self.model, self.axis, view.lo, view.hi, box.left(), box.width(), self.devicePixelRatioF(), theme()
         )
 
     def lanes(self) -> Lanes:
@@ -213,10 +215,9 @@ class TimelineCanvas(QWidget):
         drafts = self.model is not None and self.model.speculates
         return lanes_in(float(self.width()), float(self.height()), requests, marks, drafts)
 
-    def request_box(self, index: int, lanes: Lanes) -> QRectF:
-        """The lane of the index-th request."""
-        top = lanes.requests.top() + index * lanes.request_height - self._scroll.value()
-        return QRectF(0, top, self.width(), lanes.request_height - GRID)
+    def request_box(self, index: int) -> QRectF:
+        """The lane of the index-th request, as it is scrolled now."""
+        return self.lanes().request_box(index, self._scroll.value())
 
     def _place_scroll(self) -> None:
         lanes = self.lanes()
@@ -238,87 +239,11 @@ class TimelineCanvas(QWidget):
 
     # --- drawing ----------------------------------------------------------------------------------------------------
 
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        try:
-            self._paint(painter)
-        finally:
-            painter.end()  # Qt crashes when a painter outlives its paint event
-
-    def _paint(self, painter: QPainter) -> None:
-        colours = theme()
-        painter.fillRect(self.rect(), QColor(colours.panel))
+    def paint(self, painter: QPainter) -> None:
         scene = self.scene()
         if scene is not None and scene.model.n:
-            self._draw(painter, scene, self.lanes())
-        if self.hasFocus():
-            painter.setPen(QColor(colours.accent))
-            painter.drawRect(self.rect().adjusted(0, 0, -1, -1))
-
-    def _draw(self, painter: QPainter, scene: paint.Scene, lanes: Lanes) -> None:
-        requests = list(scene.model.session.requests.values())
-        bottom = lanes.requests.top() + min(len(requests) * lanes.request_height, lanes.requests.height())
-        plot = QRectF(scene.left, 0, scene.width, self.height())
-        for box in (lanes.host, lanes.device):
-            painter.fillRect(box.intersected(plot), QColor(scene.colours.window))
-        self._label(painter, lanes.host, self.tr("host"), scene.colours.muted)
-        self._label(painter, lanes.device, self.tr("device"), scene.colours.muted)
-        if scene.model.speculates:
-            self._label(painter, lanes.drafts, self.tr("drafts"), scene.colours.muted)
-        painter.save()
-        painter.setClipRect(plot)
-        paint.draw_axis(painter, scene, lanes.axis, bottom)
-        paint.draw_host(painter, scene, lanes.host, self.tr("idle {}"))
-        paint.draw_device(painter, scene, lanes.device.intersected(plot), self.tr("not reported by this device"))
-        if scene.model.speculates:
-            painter.fillRect(lanes.drafts.intersected(plot), QColor(scene.colours.window))
-            draw_drafts(painter, scene, lanes.drafts)
-        painter.restore()
-        painter.save()
-        painter.setClipRect(lanes.requests)
-        first = int(self._scroll.value() // lanes.request_height)
-        last = int((self._scroll.value() + lanes.requests.height()) // lanes.request_height) + 1
-        for index, request in list(enumerate(requests))[first:last]:
-            self._draw_request(painter, scene, lanes, index, request.id)
-        painter.restore()
-        painter.setClipRect(plot)
-        if self.selected.steps is not None:
-            paint.draw_range(painter, scene, self.selected.steps, lanes.axis.bottom(), bottom)
-        if self.selected.step is not None:
-            paint.draw_step(painter, scene, self.selected.step, lanes.host)
-        draw_pauses(painter, scene, lanes.host.top(), bottom)
-        paint.draw_marks(painter, scene, lanes.marks, bottom)
-        painter.setClipping(False)
-        if lanes.legend.height():
-            first_step, end_step = scene.visible()
-            bands = scene.model.bands_present(first_step, end_step)
-            untimed = self.tr("phases not timed; detail “phase” does") if bands == ["other"] else ""
-            right = paint.draw_legend(painter, scene, lanes.legend, bands, untimed)
-            if scene.model.speculates:
-                draw_drafts_legend(painter, scene, lanes.legend, right)
-
-    def _draw_request(self, painter: QPainter, scene: paint.Scene, lanes: Lanes, index: int, request_id: int) -> None:
-        request = scene.model.session.requests[request_id]
-        box = self.request_box(index, lanes)
-        colour = scene.colours.request(request_id)
-        if request_id == self.selected.request:
-            painter.fillRect(QRectF(0, box.top(), 3, box.height()), QColor(colour))
-        self._label(painter, box, self.tr("req {}").format(request_id), colour)
-        token = self.selected.token
-        owns = token is not None and token < len(scene.model.session.tokens)
-        if owns and int(scene.model.session.tokens["request_id"][token]) != request_id:
-            owns = False
-        painter.save()
-        plot = QRectF(scene.left, box.top() - 1, scene.width, box.height() + 2)
-        painter.setClipRect(plot.intersected(lanes.requests))
-        draw_request(painter, scene, box, request, self.tr("waits {}"), token if owns else None)
-        painter.restore()
-
-    def _label(self, painter: QPainter, box: QRectF, text: str, colour: str) -> None:
-        painter.setFont(ui_font(CAPTION_SCALE))
-        painter.setPen(QColor(colour))
-        area = QRectF(2 * GRID, box.top(), GUTTER - 3 * GRID, box.height())
-        painter.drawText(area, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, text)
+            draw_timeline(painter, scene, self.lanes(), self.selected, self._scroll.value())
+        frame_focus(self, painter)
 
     # --- finding ----------------------------------------------------------------------------------------------------
 
@@ -344,49 +269,21 @@ class TimelineCanvas(QWidget):
             return
         turn, modifiers = event.angleDelta(), event.modifiers()
         if modifiers & Qt.KeyboardModifier.ShiftModifier or abs(turn.x()) > abs(turn.y()):
-            self._pan_pixels(scene, -(turn.x() or turn.y()) / 2)
+            self.pan(-(turn.x() or turn.y()) / 2 / scene.width * self.view.span)
         elif modifiers & Qt.KeyboardModifier.AltModifier:
             self._scroll.setValue(self._scroll.value() - (turn.y() or turn.x()) // 3)
         else:
-            self._zoom(ZOOM ** (-turn.y() / 120), scene.value(event.position().x()))
+            self.zoom(ZOOM ** (-turn.y() / 120), scene.value(event.position().x()))
         event.accept()
 
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        if event.button() == Qt.MouseButton.LeftButton:
-            self._drag = (event.position(), self.view.lo, False)
+    def place_at(self, at: QPointF) -> QPointF | None:
+        return at if self.model is not None else None
 
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        scene = self.scene()
-        if scene is None:
-            return
-        if self._drag is not None:
-            start, lo, moved = self._drag
-            way = event.position().x() - start.x()
-            if moved or abs(way) >= 4:
-                self._drag = (start, lo, True)
-                with self.looker.by_hand():
-                    self.view.pan(lo - way / scene.width * self.view.span - self.view.lo)
-                self._announce()
-            return
-        text = self.tooltip(event.position())
-        if text:
-            QToolTip.showText(event.globalPosition().toPoint(), plain(text, wrap=False), self)
-        else:
-            QToolTip.hideText()
+    def words_for(self, place: QPointF) -> str:
+        return self.tooltip(place)
 
-    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        if self._drag is None or event.button() != Qt.MouseButton.LeftButton:
-            return
-        moved = self._drag[2]
-        self._drag = None
-        if not moved:
-            self._select_hit(self.hit(event.position()))
-
-    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        self.frame()
-
-    def _select_hit(self, hit: Hit) -> None:
-        assert self.model is not None or hit == Hit()
+    def pick(self, place: QPointF) -> None:
+        hit = self.hit(place)
         changes: dict[str, object] = {}
         if hit.request is not None:
             changes["request"] = hit.request
@@ -396,10 +293,8 @@ class TimelineCanvas(QWidget):
         if changes:
             self.selection.change(**changes)
 
-    def _pan_pixels(self, scene: paint.Scene, pixels: float) -> None:
-        with self.looker.by_hand():
-            self.view.pan(pixels / scene.width * self.view.span)
-        self._announce()
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        self.frame()
 
     # --- keys -------------------------------------------------------------------------------------------------------
 
@@ -414,10 +309,10 @@ class TimelineCanvas(QWidget):
         middle = (self.view.lo + self.view.hi) / 2
         model = scene.model
         actions: dict[int, Callable[[], None]] = {
-            Qt.Key.Key_W: lambda: self._zoom(1 / ZOOM**2, middle),
-            Qt.Key.Key_S: lambda: self._zoom(ZOOM**2, middle),
-            Qt.Key.Key_A: lambda: self._pan_pixels(scene, -scene.width / 8),
-            Qt.Key.Key_D: lambda: self._pan_pixels(scene, scene.width / 8),
+            Qt.Key.Key_W: lambda: self.zoom(1 / ZOOM**2, middle),
+            Qt.Key.Key_S: lambda: self.zoom(ZOOM**2, middle),
+            Qt.Key.Key_A: lambda: self.pan(-self.view.span / 8),
+            Qt.Key.Key_D: lambda: self.pan(self.view.span / 8),
             Qt.Key.Key_F: self.frame,
             Qt.Key.Key_L: self.follow_by_hand,
             Qt.Key.Key_Left: lambda: self._walk(model, -1),
@@ -432,48 +327,20 @@ class TimelineCanvas(QWidget):
         else:
             super().keyPressEvent(event)
 
-    def _zoom(self, factor: float, at: float) -> None:
-        with self.looker.by_hand():
-            self.view.zoom(factor, at)
-        self._announce()
-
     def _walk(self, model: TimelineModel, by: int) -> None:
         """Go to another token of the request; the newest in view is where a walk begins."""
-        token = self.selected.token
-        request = self.selected.request
-        if token is not None and token < len(model.session.tokens):
-            request = int(model.session.tokens["request_id"][token])
-        elif request is None or request not in model.lanes:
-            request = next((i for i, lane in model.lanes.items() if len(lane.rows)), None)
-        if request is None or not len(model.lanes[request].rows):
-            return
-        lane = model.lanes[request]
-        if token is None:
-            end = model.visible(self.axis, self.view.lo, self.view.hi)[1]
-            place = int(lane.steps.searchsorted(end)) - 1 + (by if abs(by) > 1 else 0)
-        else:
-            place = int(lane.rows.searchsorted(token)) + by
-        place = min(max(place, 0), len(lane.rows) - 1)
-        self.selection.change(token=int(lane.rows[place]), request=request, step=int(lane.steps[place]))
+        end = model.visible(self.axis, self.view.lo, self.view.hi)[1]
+        if changes := next_token(model, self.selected, by, end):
+            self.selection.change(**changes)
 
     def _walk_requests(self, model: TimelineModel, by: int) -> None:
-        """Go to the request above or below, to its token of the same step if it has one."""
-        ids = list(model.session.requests)
-        if not ids:
+        """Go to the request above or below, and scroll to it."""
+        if not model.session.requests:
             return
-        now = self.selected.request
-        place = min(max(ids.index(now) + by, 0), len(ids) - 1) if now in ids else 0
-        request = ids[place]
-        changes: dict[str, object] = {"request": request}
-        lane = model.lanes.get(request)
-        if lane is not None and len(lane.rows):
-            wanted = self.selected.step if self.selected.step is not None else int(lane.steps[-1])
-            nearest = min(int(lane.steps.searchsorted(wanted)), len(lane.rows) - 1)
-            step = int(lane.steps[nearest])
-            changes |= {"token": int(lane.rows[nearest]), "step": step}
+        place, changes = next_request(model, self.selected, by)
         self.selection.change(**changes)
-        box = self.request_box(place, self.lanes())
-        area = self.lanes().requests
+        lanes = self.lanes()
+        box, area = lanes.request_box(place, self._scroll.value()), lanes.requests
         if box.top() < area.top():
             self._scroll.setValue(self._scroll.value() - int(area.top() - box.top()))
         elif box.bottom() > area.bottom():
@@ -482,9 +349,9 @@ class TimelineCanvas(QWidget):
     def _reveal_range(self) -> None:
         span = self._selected_span()
         if span is not None and (span[0] < self.view.lo or span[1] > self.view.hi):
-            with self.looker.to_reveal():
+            with self._history.to_reveal():
                 self.view.show(*span, margin=0.02)
-            self._announce()
+            self.moved_by_hand()
 
     def _reveal_step(self, model: TimelineModel, step: int | None) -> None:
         if step is None or step >= model.n:
@@ -492,14 +359,6 @@ class TimelineCanvas(QWidget):
         left, right = model.span_of(self.axis, step, step + 1)
         lo, hi = float(left[0]), float(right[0])
         if lo < self.view.lo or hi > self.view.hi:
-            with self.looker.to_reveal():
+            with self._history.to_reveal():
                 self.view.reveal(lo, hi)
-            self._announce()
-
-    def focusInEvent(self, event: QFocusEvent) -> None:
-        super().focusInEvent(event)
-        self.update()
-
-    def focusOutEvent(self, event: QFocusEvent) -> None:
-        super().focusOutEvent(event)
-        self.update()
+            self.moved_by_hand()

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from PySide6.QtCore import QRectF
-from PySide6.QtGui import QFontMetricsF
 
-from app.look.theme import CAPTION_SCALE, GRID, ui_font
+from app.look.theme import GRID
+from app.widgets.painted import caption_height
 
 LEGEND_HEIGHT: Final = 190
 """Height of the picture from which there is room for the legend."""
@@ -16,7 +16,7 @@ LEGEND_HEIGHT: Final = 190
 
 @dataclass(frozen=True, slots=True)
 class Lanes:
-    """Where the lanes lie; request i begins at `requests.top() + i * request_height − scroll`."""
+    """Where the lanes lie."""
 
     axis: QRectF
     marks: QRectF
@@ -27,12 +27,17 @@ class Lanes:
     request_height: float
     legend: QRectF
 
+    def request_box(self, index: int, scrolled: int) -> QRectF:
+        """The lane of the index-th request, where the requests are scrolled by so many pixels."""
+        top = self.requests.top() + index * self.request_height - scrolled
+        return QRectF(0, top, self.requests.width(), self.request_height - GRID)
+
 
 def lanes_in(width: float, height: float, requests: int, has_marks: bool, has_drafts: bool) -> Lanes:
     """Share the height among axis, marks, host, device, drafts, requests and legend; many requests scroll in their
     part. What a session does not have takes no height.
     """
-    line = QFontMetricsF(ui_font(CAPTION_SCALE)).height()
+    line = caption_height()
     axis = QRectF(0, 0, width, line + 2 * GRID)
     marks = QRectF(0, axis.bottom(), width, line if has_marks else 0)
     foot = line + 2 * GRID if height >= LEGEND_HEIGHT else 0.0

@@ -9,6 +9,7 @@ from PySide6.QtGui import QBrush, QColor, QFontMetricsF, QPainter, QPen, QPolygo
 from app.look.theme import CAPTION_SCALE, GRID, mono_font, ui_font
 from app.look.units import seconds, visible_token
 from app.panels.timeline_paint import Scene, text_in
+from app.widgets.painted import draw_turned
 from app.widgets.pixels import blend, image, stacked_columns
 from engine.session.store import TOKEN_SOURCES, Request
 
@@ -127,7 +128,7 @@ def _draw_token_text(painter: QPainter, scene: Scene, area: QRectF, row: int, te
         turned = QFontMetricsF(small_mono)
         if area.width() >= 0.8 * turned.height() and area.height() > 3 * area.width() / 2:
             painter.setFont(small_mono)
-            _draw_turned(painter, area, turned.elidedText(text, Qt.TextElideMode.ElideRight, area.height() - 6))
+            draw_turned(painter, area, turned.elidedText(text, Qt.TextElideMode.ElideRight, area.height() - 6))
             painter.setFont(token_font)
             return
         text = metrics.elidedText(text, Qt.TextElideMode.ElideRight, area.width() - 3)
@@ -148,16 +149,6 @@ def _draw_token_text(painter: QPainter, scene: Scene, area: QRectF, row: int, te
     under = QRectF(area.left(), top + line, area.width(), below.height())
     painter.drawText(under, Qt.AlignmentFlag.AlignCenter, latency)
     painter.setFont(token_font)
-
-
-def _draw_turned(painter: QPainter, area: QRectF, text: str) -> None:
-    """Text that reads from the bottom to the top."""
-    painter.save()
-    painter.translate(area.center())
-    painter.rotate(-90)
-    turned = QRectF(-area.height() / 2, -area.width() / 2, area.height(), area.width())
-    painter.drawText(turned, Qt.AlignmentFlag.AlignCenter, text)
-    painter.restore()
 
 
 def _draw_source(painter: QPainter, area: QRectF, source: str, colour: QColor) -> None:

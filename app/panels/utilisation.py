@@ -73,7 +73,7 @@ class UtilisationPanel(Panel):
         self.chart.setAccessibleName(self.tr("Device readings and utilisation over the run"))
         self.chart.clicked.connect(self._click)
         self.chart.looker = self._looker = Looker(
-            context.selection, "utilisation", lambda: look_of(self.chart.axis, self._axis), self._look
+            context.selection, "utilisation", lambda: look_of(self.chart.view, self._axis), self._look
         )
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
@@ -123,7 +123,7 @@ class UtilisationPanel(Panel):
         super().show_session(session)
         self._series = DeviceSeries(session) if session is not None else None
         self._seen, self._stale = (-1, -1, ""), True
-        self.chart.axis.fit()
+        self.chart.view.fit()
         if session is not None:
             self.refresh()
 
@@ -331,12 +331,12 @@ class UtilisationPanel(Panel):
             with QSignalBlocker(self.axis_picker):
                 self.axis_picker.setCurrentIndex(AXES.index(look.axis))
             self._show_axis(look.axis)
-        show_look(self.chart.axis, look)
+        show_look(self.chart.view, look)
         self.chart.update()
 
     def _show_axis(self, axis: str) -> None:
         self._axis, self._stale = axis, True
-        self.chart.axis.fit()
+        self.chart.view.fit()
         self.refresh()
 
     def _click(self, x: float) -> None:

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import QBrush, QColor, QFontMetrics, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QBrush, QColor, QFontMetrics, QPainter, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.look.theme import CAPTION_SCALE, GRID, mono_font, theme, ui_font
+from app.widgets.painted import PaintedWidget
 
 LEAST_BAR: Final = 16 * GRID
 """Pixels that the longest bar keeps beside long names."""
@@ -31,8 +32,10 @@ class Bar:
     pattern: Qt.BrushStyle = Qt.BrushStyle.SolidPattern
 
 
-class BarList(QWidget):
+class BarList(PaintedWidget):
     """A title, then the bars; as high as its rows."""
+
+    fills_ground = False
 
     def __init__(self, title: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -62,17 +65,13 @@ class BarList(QWidget):
     def minimumSizeHint(self) -> QSize:
         return QSize(160, self.sizeHint().height())
 
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        colours = theme()
-        caption = ui_font(CAPTION_SCALE)
-        painter.setFont(caption)
+    def paint(self, painter: QPainter) -> None:
+        colours, caption = theme(), painter.font()
         painter.setPen(QColor(colours.muted))
         vertical = Qt.AlignmentFlag.AlignVCenter
         painter.drawText(QRectF(0, 0, self.width(), self.row_height), vertical, self.title)
         if not self.bars:
             painter.drawText(QRectF(0, self.row_height, self.width(), self.row_height), vertical, self.note)
-            painter.end()
             return
         name_width, number_width = self.widths()
         room = max(GRID, self.width() - name_width - number_width - GRID)
@@ -89,7 +88,6 @@ class BarList(QWidget):
             painter.setPen(QColor(colours.text))
             area = QRectF(self.width() - number_width, top, number_width, self.row_height)
             painter.drawText(area, vertical | Qt.AlignmentFlag.AlignRight, bar.number)
-        painter.end()
 
     def widths(self) -> tuple[int, int]:
         """Pixels of the names and of the numbers; names give way to bars, but not more than those need."""

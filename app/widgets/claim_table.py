@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from PySide6.QtCore import QLocale, QSize, Qt
-from PySide6.QtGui import QColor, QFontMetrics, QResizeEvent
+from PySide6.QtGui import QFontMetrics, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
     QStyledItemDelegate,
-    QTableWidget,
-    QTableWidgetItem,
     QWidget,
 )
 
 from app.look.theme import GRID, theme, ui_font
-from app.widgets.plain import plain
+from app.widgets.themed_table import Cell, CellTable
 from app.widgets.unbroken import unbroken
 
 PADDING: Final = 5 * GRID
@@ -28,18 +25,6 @@ READABLE: Final = 120 * GRID
 """Pixels of a line of words that is still read with ease."""
 
 
-@dataclass(frozen=True, slots=True)
-class ClaimCell:
-    """What one cell says, how, and what its tool tip says."""
-
-    text: str
-    muted: bool = False
-    bold: bool = False
-    tip: str = ""
-    span: int = 1
-    """Columns the cell takes; what stands in those after it is covered."""
-
-
 class UnbrokenFigures(QStyledItemDelegate):
     """Draws texts so that no line ends between a number and its unit."""
 
@@ -47,69 +32,32 @@ class UnbrokenFigures(QStyledItemDelegate):
         return unbroken(super().displayText(value, locale))
 
 
-class ClaimTable(QTableWidget):
+class ClaimTable(CellTable):
     """Cells wrap between words; columns share the width by what they hold; arrow keys walk the rows."""
 
     def __init__(self, name: str, parent: QWidget | None = None) -> None:
-        super().__init__(0, 0, parent)
-        self._rows: list[list[ClaimCell]] = []
-        self._heads: list[tuple[str, str]] = []
-        self.setAccessibleName(name)
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.setFrameShape(self.Shape.NoFrame)
-        self.setShowGrid(False)
-        self.setTabKeyNavigation(False)
+        super().__init__(name, parent)
         self.setWordWrap(True)
         self.setTextElideMode(Qt.TextElideMode.ElideNone)
-        self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setItemDelegate(UnbrokenFigures(self))
-        self.verticalHeader().hide()
-        self.horizontalHeader().setHighlightSections(False)
         self.horizontalHeader().setMinimumSectionSize(10 * GRID)
         self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-        self.horizontalHeader().setStretchLastSection(True)
         self.restyle()
 
-    def show_rows(self, heads: list[tuple[str, str]], rows: list[list[ClaimCell]]) -> None:
+    def show_rows(self, heads: list[tuple[str, str]], rows: list[list[Cell]]) -> None:
         """Write the table: (name, definition) a column, a list of cells a row."""
-        if heads == self._heads and rows == self._rows:
-            return
-        self._heads, self._rows = heads, rows
+        self.write(heads, rows)
+
+    def item_padding(self) -> str:
+        return f"padding: {GRID}px; border-bottom: 1px solid {theme().line}"
+
+    def head_padding(self) -> str:
+        return f"padding: {GRID}px {GRID + 3}px"
+
+    def write_all(self) -> None:
         self.clearSpans()
-        self.setRowCount(len(rows))
-        self.setColumnCount(len(heads))
-        for column, (name, definition) in enumerate(heads):
-            head = QTableWidgetItem(name)
-            head.setToolTip(plain(definition))
-            head.setTextAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-            self.setHorizontalHeaderItem(column, head)
-        for row, cells in enumerate(rows):
-            for column, cell in enumerate(cells):
-                self._write(row, column, cell)
-        self._fit()
-
-    def cell(self, row: int, column: int) -> str:
-        """What a cell says."""
-        return self._rows[row][column].text
-
-    def restyle(self) -> None:
-        """Take the theme's colours and fonts again."""
-        colours = theme()
-        self.setFont(ui_font())
-        self.setStyleSheet(
-            f"QTableWidget {{ background: {colours.panel}; outline: 0; }}"
-            f"QTableWidget:focus {{ border: 1px solid {colours.accent}; }}"
-            f"QTableWidget::item {{ padding: {GRID}px; border-bottom: 1px solid {colours.line}; }}"
-            f"QTableWidget::item:selected {{ background: {colours.line}; color: {colours.text}; }}"
-            f"QHeaderView::section {{ background: {colours.panel}; color: {colours.muted}; border: 0;"
-            f" border-bottom: 1px solid {colours.line}; padding: {GRID}px {GRID + 3}px; }}"
-        )
-        for row, cells in enumerate(self._rows):
-            for column, cell in enumerate(cells):
-                self._write(row, column, cell)
+        super().write_all()
         self._fit()
 
     def show_columns(self, hidden: frozenset[int]) -> None:
@@ -166,24 +114,11 @@ class ClaimTable(QTableWidget):
                         wanted[spanned] = max(wanted[spanned], room // cell.span)
 
     @staticmethod
-    def _height_of(cell: ClaimCell, width: int) -> int:
+    def _height_of(cell: Cell, width: int) -> int:
         """Pixels that a cell's words take in a column of this width; Qt's own estimate leaves out the padding."""
         font = QFontMetrics(ui_font(bold=cell.bold))
         room = width - PADDING + GRID  # a text that just fits its column does not wrap
         return font.boundingRect(0, 0, room, 10_000, Qt.TextFlag.TextWordWrap.value, unbroken(cell.text)).height()
-
-    def _write(self, row: int, column: int, cell: ClaimCell) -> None:
-        item = self.item(row, column)
-        if item is None:
-            item = QTableWidgetItem()
-            self.setItem(row, column, item)
-        item.setText(cell.text)
-        item.setToolTip(plain(cell.tip or cell.text))
-        item.setTextAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-        item.setFont(ui_font(bold=cell.bold))
-        item.setForeground(QColor(theme().muted if cell.muted else theme().text))
-        if cell.span > 1 and self.columnSpan(row, column) != cell.span:
-            self.setSpan(row, column, 1, cell.span)
 
 
 def fair_cap(wanted: list[int], room: int) -> float:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QBrush, QColor, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QBrush, QColor, QPainter, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from app.look.theme import CAPTION_SCALE, GRID, theme, ui_font
+from app.look.theme import GRID, theme
 from app.look.units import significant
+from app.widgets.painted import PaintedWidget
 
 TICKS: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0)
 
@@ -25,7 +26,7 @@ class Factor:
     claim: tuple[float, float] | None
 
 
-class FactorChart(QWidget):
+class FactorChart(PaintedWidget):
     """A bar from 1 to each factor; left of 1 it made things worse."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -57,17 +58,8 @@ class FactorChart(QWidget):
         share = (math.log(min(max(value, low), high)) - math.log(low)) / (math.log(high) - math.log(low))
         return box.left() + share * box.width()
 
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        try:
-            self._paint(painter)
-        finally:
-            painter.end()  # Qt crashes when a painter outlives its paint event
-
-    def _paint(self, painter: QPainter) -> None:
+    def paint(self, painter: QPainter) -> None:
         colours = theme()
-        painter.fillRect(self.rect(), QColor(colours.panel))
-        painter.setFont(ui_font(CAPTION_SCALE))
         metrics = painter.fontMetrics()
         height = metrics.height()
         names = max((metrics.horizontalAdvance(one.label) for one in self.factors), default=0)

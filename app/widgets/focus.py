@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QWidget
 
 from app.core.places import key_by_place
 from app.core.selection import Selection
+from app.look.painting import painting
 from app.look.theme import theme
 
 STEP_KEYS: Final = {
@@ -42,10 +43,15 @@ def walk_steps(selection: Selection, steps: int, key: int) -> bool:
     return True
 
 
-def draw_focus(widget: QWidget) -> None:
-    """A frame of one pixel around a widget that has the focus."""
+def frame_focus(widget: QWidget, painter: QPainter) -> None:
+    """A frame of one pixel around a widget that has the focus, drawn with the painter of its paint event."""
     if widget.hasFocus():
-        painter = QPainter(widget)
         painter.setPen(QColor(theme().accent))
         painter.drawRect(widget.rect().adjusted(0, 0, -1, -1))
-        painter.end()
+
+
+def draw_focus(widget: QWidget) -> None:
+    """The frame of the focus over what a widget has drawn itself."""
+    if widget.hasFocus():
+        with painting(widget) as painter:
+            frame_focus(widget, painter)

@@ -32,11 +32,11 @@ class GeneratedText(QWidget):
         self._request: int | None = None
         self._shown_tokens = 0
         self._caption = PlainLabel()
-        self._facts = WholeParts()
-        self._facts.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self.facts = WholeParts()
+        self.facts.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self._previous, self._next = QToolButton(), QToolButton()
-        self._previous.clicked.connect(lambda: self._go(-1))
-        self._next.clicked.connect(lambda: self._go(1))
+        self._previous.clicked.connect(lambda: self.go(-1))
+        self._next.clicked.connect(lambda: self.go(1))
         self._text = QPlainTextEdit()
         self._text.setReadOnly(True)
         self._text.setUndoRedoEnabled(False)
@@ -44,7 +44,7 @@ class GeneratedText(QWidget):
         head = QHBoxLayout()
         head.setSpacing(GRID)
         head.addWidget(self._caption)
-        head.addWidget(self._facts, 1)
+        head.addWidget(self.facts, 1)
         head.addWidget(self._previous)
         head.addWidget(self._next)
         layout = QVBoxLayout(self)
@@ -101,7 +101,7 @@ class GeneratedText(QWidget):
     def restyle(self) -> None:
         """Take the theme's colours again."""
         self._caption.setFont(ui_font(bold=True))
-        self._facts.setFont(ui_font(CAPTION_SCALE))
+        self.facts.setFont(ui_font(CAPTION_SCALE))
         self._previous.setIcon(icon("left"))
         self._next.setIcon(icon("right"))
         self._text.document().setDocumentMargin(2 * GRID)
@@ -118,7 +118,7 @@ class GeneratedText(QWidget):
         self._request = request_id
         self._shown_tokens = 0
         self._text.clear()
-        self._facts.setText("")
+        self.facts.setText("")
         several = self._session is not None and len(self._session.requests) > 1
         self._previous.setVisible(several)
         self._next.setVisible(several)
@@ -149,9 +149,9 @@ class GeneratedText(QWidget):
             )
             self._previous.show()
             self._next.show()
-        if facts != self._facts.text():
-            self._facts.setText(facts)
-            self._facts.setToolTip(plain(facts))
+        if facts != self.facts.text():
+            self.facts.setText(facts)
+            self.facts.setToolTip(plain(facts))
 
     def _reason(self, reason: str) -> str:
         return {
@@ -161,7 +161,8 @@ class GeneratedText(QWidget):
             "cancelled": self.tr("stopped"),
         }.get(reason, name_of(reason))
 
-    def _go(self, by: int) -> None:
+    def go(self, by: int) -> None:
+        """Show another request, so many further on."""
         if self._session is None or not self._session.requests:
             return
         known = sorted(self._session.requests)

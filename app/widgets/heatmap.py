@@ -8,11 +8,12 @@ import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
 from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QImage, QPainter, QPaintEvent
+from PySide6.QtGui import QColor, QImage, QPainter
 from PySide6.QtWidgets import QWidget
 
-from app.look.theme import CAPTION_SCALE, GRID, theme, ui_font
+from app.look.theme import GRID, theme
 from app.look.units import significant
+from app.widgets.painted import PaintedWidget
 
 LOG_FLOOR: Final = 1e-4
 """The smallest probability that the logarithmic scale tells from zero."""
@@ -54,8 +55,10 @@ def lookup_table() -> NDArray[np.uint8]:
     return table
 
 
-class ColourBar(QWidget):
+class ColourBar(PaintedWidget):
     """A vertical bar of the heat map with its numbers, linear (0 to 1) or logarithmic (0.0001 to 1)."""
+
+    fills_ground = False
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -101,9 +104,7 @@ class ColourBar(QWidget):
     def minimumSizeHint(self) -> QSize:
         return QSize(self.sizeHint().width(), 8 * GRID)
 
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.setFont(ui_font(CAPTION_SCALE))
+    def paint(self, painter: QPainter) -> None:
         metrics = painter.fontMetrics()
         top, height = metrics.height() / 2, self.height() - metrics.height()
         painter.drawImage(QRectF(0, top, 3 * GRID, height), self._image)
@@ -119,4 +120,3 @@ class ColourBar(QWidget):
             y = top + (1 - share) * height
             box = QRectF(4 * GRID, y - metrics.height() / 2, self.width() - 4 * GRID, metrics.height())
             painter.drawText(box, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, label)
-        painter.end()

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from pyqtgraph.functions import arrayToQPolygonF
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QFontMetrics, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QWheelEvent
-from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QFontMetrics, QKeyEvent, QPainter, QPen, QWheelEvent
+from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.look.theme import CAPTION_SCALE, GRID, theme, ui_font
 from app.models.axis_view import AxisView
-from app.models.looking import Looker
 from app.models.ticks import round_ticks
+from app.widgets.axis_chart import ZOOM_IN, AxisChart
+from app.widgets.focus import frame_focus
 from app.widgets.line_chart import GUTTER
-from app.widgets.plain import plain
 
 LANE_PIXELS: Final = 46
 """Least height of a lane, its heading included."""
@@ -51,27 +50,21 @@ class Lane:
     cut: bool = False
 
 
-class LaneChart(QWidget):
-    """Lanes over one axis; `clicked` carries the x that was clicked, `panned` says that the view was moved by hand."""
+class LaneChart(AxisChart[float]):
+    """Lanes over one axis; `clicked` carries the x that was clicked."""
 
     clicked = Signal(float)
+    draws_hover = True
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(AxisView(shortest=1e-3), parent)
         self.lanes: list[Lane] = []
         self.x_title = ""
         self.x_number: Callable[[float], str] = lambda value: f"{value:g}"
         self.x_smallest = 0.0
         """Smallest distance between two ticks of the axis (1 where it counts things)."""
-        self.axis = AxisView(shortest=1e-3)
         self.region: tuple[float, float] | None = None
         self.marker: float | None = None
-        self.looker: Looker | None = None
-        """Keeps what the user does to the view, where the panel has a history for it."""
-        self._hover: float | None = None
-        self._drag_from: float | None = None
-        self._dragged = False
-        self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
 
@@ -81,7 +74,7 @@ class LaneChart(QWidget):
     def show_lanes(self, lanes: list[Lane], first: float, last: float) -> None:
         """Draw these lanes over an axis whose data lie in [first, last]."""
         self.lanes = lanes
-        self.axis.advance(first, last)
+        self.view.advance(first, last)
         least = sum(LANE_PIXELS if len(lane.x) else self._heading_height for lane in lanes)
         least += self._line_height() + 2 * GRID
         if least != self.minimumHeight():
@@ -111,15 +104,17 @@ class LaneChart(QWidget):
         lane_height = max(8.0, height - self._heading_height - GRID) if len(self.lanes[index].x) else 0.0
         return QRectF(GUTTER, top + self._heading_height, self.plot_width, lane_height)
 
-    def _x_at(self, pixel: float) -> float:
-        return self.axis.lo + (pixel - GUTTER) / self.plot_width * self.axis.span
+    def plot_box(self) -> QRectF:
+        """The columns of all lanes."""
+        return QRectF(GUTTER, 0, self.plot_width, self.height())
 
-    def _pixel(self, x: float) -> float:
-        return GUTTER + (x - self.axis.lo) / self.axis.span * self.plot_width
+    def x_of(self, x: float) -> float:
+        """The pixel of a value on the axis."""
+        return GUTTER + (x - self.view.lo) / self.view.span * self.plot_width
 
     def describe(self, x: float) -> str:
         """The value of every lane at x, for the tool tip."""
-        x = min(max(x, self.axis.first), self.axis.last - self.x_smallest)  # beside the data, what is nearest of it
+        x = min(max(x, self.view.first), self.view.last - self.x_smallest)  # beside the data, what is nearest of it
         lines = [f"{self.x_title} {self.x_number(x)}"]
         for lane in self.lanes:
             if len(lane.x):
@@ -129,25 +124,19 @@ class LaneChart(QWidget):
 
     # --- drawing ----------------------------------------------------------------------------------------------------
 
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
+    def paint(self, painter: QPainter) -> None:
         colours = theme()
-        painter.fillRect(self.rect(), QColor(colours.panel))
-        painter.setFont(ui_font(CAPTION_SCALE))
         for index, lane in enumerate(self.lanes):
             self._draw_lane(painter, self.lane_box(index), lane)
         if self.lanes:
             bottom = self.lane_box(len(self.lanes) - 1).bottom()
             self._draw_axis(painter, bottom)
-            for x, style in ((self.marker, Qt.PenStyle.SolidLine), (self._hover, Qt.PenStyle.DotLine)):
-                if x is not None and self.axis.lo <= x <= self.axis.hi:
+            for x, style in ((self.marker, Qt.PenStyle.SolidLine), (self.hovered, Qt.PenStyle.DotLine)):
+                if x is not None and self.view.lo <= x <= self.view.hi:
                     painter.setPen(QPen(QColor(colours.accent), 1, style))
-                    at = round(self._pixel(x))
+                    at = round(self.x_of(x))
                     painter.drawLine(QPointF(at, self._line_height()), QPointF(at, bottom))
-        if self.hasFocus():
-            painter.setPen(QColor(colours.accent))
-            painter.drawRect(self.rect().adjusted(0, 0, -1, -1))
-        painter.end()
+        frame_focus(self, painter)
 
     def _draw_lane(self, painter: QPainter, box: QRectF, lane: Lane) -> None:
         colours, height = theme(), self._line_height()
@@ -171,7 +160,7 @@ class LaneChart(QWidget):
         if self.region is not None:
             shade = QColor(colours.accent)
             shade.setAlpha(36)
-            left, right = self._pixel(self.region[0]), self._pixel(self.region[1])
+            left, right = self.x_of(self.region[0]), self.x_of(self.region[1])
             painter.fillRect(QRectF(left, box.top(), max(1.0, right - left), box.height()), shade)
         self._draw_line(painter, box, lane, top)
         painter.restore()
@@ -189,7 +178,7 @@ class LaneChart(QWidget):
             painter.drawText(area, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, text)
 
     def _draw_line(self, painter: QPainter, box: QRectF, lane: Lane, top: float) -> None:
-        xs = GUTTER + (lane.x - self.axis.lo) / self.axis.span * self.plot_width
+        xs = GUTTER + (lane.x - self.view.lo) / self.view.span * self.plot_width
         ys = box.bottom() - lane.y / top * box.height()
         painter.setPen(QPen(QColor(lane.colour), 1))
         painter.drawPolyline(arrayToQPolygonF(xs, ys))
@@ -200,9 +189,9 @@ class LaneChart(QWidget):
     def _draw_axis(self, painter: QPainter, bottom: float) -> None:
         painter.setPen(QColor(theme().muted))
         height, edge = self._line_height(), 0.0
-        ticks = round_ticks(self.axis.lo, self.axis.hi, max(2, int(self.plot_width / 80)), smallest=self.x_smallest)
+        ticks = round_ticks(self.view.lo, self.view.hi, max(2, int(self.plot_width / 80)), smallest=self.x_smallest)
         for value in ticks:
-            text, x = self.x_number(value), self._pixel(value)
+            text, x = self.x_number(value), self.x_of(value)
             width = painter.fontMetrics().horizontalAdvance(text)
             if x - width / 2 < edge or not GUTTER <= x <= GUTTER + self.plot_width:
                 continue
@@ -217,56 +206,22 @@ class LaneChart(QWidget):
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         if event.modifiers() & Qt.KeyboardModifier.ControlModifier:
-            with self._by_hand():
-                self.axis.zoom(0.8 ** (event.angleDelta().y() / 120), self._x_at(event.position().x()))
-            self.update()
+            self.zoom(ZOOM_IN ** (event.angleDelta().y() / 120), self.value_at(event.position().x()))
             event.accept()
         else:
             event.ignore()  # the lanes scroll
 
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        if event.button() == Qt.MouseButton.LeftButton:
-            self._drag_from, self._dragged = event.position().x(), False
+    def place_at(self, at: QPointF) -> float | None:
+        """The value on the axis at a point of the widget; None beside the lanes, and where there are none."""
+        x = self.value_at(at.x())
+        return x if self.view.lo <= x <= self.view.hi and self.lanes else None
 
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        pixel = event.position().x()
-        if self._drag_from is not None and (self._dragged or abs(pixel - self._drag_from) > 3):
-            with self._by_hand():
-                self.axis.pan((self._drag_from - pixel) / self.plot_width * self.axis.span)
-            self._drag_from, self._dragged = pixel, True
-        x = self._x_at(pixel)
-        self._hover = x if self.axis.lo <= x <= self.axis.hi and self.lanes else None
-        if self._hover is not None:
-            QToolTip.showText(event.globalPosition().toPoint(), plain(self.describe(x)), self)
-        else:
-            QToolTip.hideText()
-        self.update()
+    def words_for(self, place: float) -> str:
+        return self.describe(place)
 
-    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        x = self._x_at(event.position().x())
-        if self._drag_from is not None and not self._dragged and self.axis.lo <= x <= self.axis.hi:
-            self.clicked.emit(x)
-        self._drag_from = None
-
-    def leaveEvent(self, event: QEvent) -> None:
-        self._hover = None
-        self.update()
+    def pick(self, place: float) -> None:
+        self.clicked.emit(place)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        key, middle = event.key(), (self.axis.lo + self.axis.hi) / 2
-        moves: dict[int, Callable[[], None]] = {
-            Qt.Key.Key_W: lambda: self.axis.zoom(0.8, middle),
-            Qt.Key.Key_S: lambda: self.axis.zoom(1.25, middle),
-            Qt.Key.Key_A: lambda: self.axis.pan(-0.15 * self.axis.span),
-            Qt.Key.Key_D: lambda: self.axis.pan(0.15 * self.axis.span),
-            Qt.Key.Key_F: self.axis.fit,
-        }
-        if key not in moves:
+        if not self.move_by_key(event.key()):
             super().keyPressEvent(event)
-            return
-        with self._by_hand():
-            moves[key]()
-        self.update()
-
-    def _by_hand(self) -> AbstractContextManager[None]:
-        return self.looker.by_hand() if self.looker is not None else nullcontext()

@@ -7,22 +7,23 @@ from typing import Final
 
 import numpy as np
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QFontMetricsF, QHelpEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
+from PySide6.QtGui import QColor, QHelpEvent, QKeyEvent, QMouseEvent, QPainter, QPen
+from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from app.look.theme import CAPTION_SCALE, GRID, theme, ui_font
+from app.look.theme import GRID, theme
 from app.look.units import MEASURED, count, seconds
 from app.models.latency_histogram import Histogram
 from app.models.ticks import round_ticks
-from app.widgets.focus import claims_key
+from app.widgets.focus import claims_key, frame_focus
+from app.widgets.hover import HoverWidget
 from app.widgets.line_chart import GUTTER
-from app.widgets.plain import plain
+from app.widgets.painted import caption_height
 
 KEYS: Final = frozenset({Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Home, Qt.Key.Key_End, Qt.Key.Key_N,
                          Qt.Key.Key_Backspace})  # fmt: skip
 
 
-class LatencyHistogram(QWidget):
+class LatencyHistogram(HoverWidget[int]):
     """Draws a Histogram. `band_changed` carries (from, to) in µs, or None; `wants_next` 1 or −1.
 
     Dragging picks a band and a click on it gives it up; the arrow keys move through the bins, with Shift they widen the
@@ -31,6 +32,7 @@ class LatencyHistogram(QWidget):
 
     band_changed = Signal(object)
     wants_next = Signal(int)
+    draws_hover = True
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -43,8 +45,6 @@ class LatencyHistogram(QWidget):
         self._first: int | None = None
         self._last = 0
         self._dragging = False
-        self._hover = -1
-        self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumSize(140, 88)
@@ -82,7 +82,7 @@ class LatencyHistogram(QWidget):
 
     def plot_box(self) -> QRectF:
         """Where the bars lie."""
-        line = QFontMetricsF(ui_font(CAPTION_SCALE)).height()
+        line = caption_height()
         top, bottom = line + 2 * GRID, line + 2 * GRID
         return QRectF(GUTTER, top, max(8.0, self.width() - GUTTER - 4 * GRID), max(8.0, self.height() - top - bottom))
 
@@ -108,17 +108,8 @@ class LatencyHistogram(QWidget):
 
     # --- drawing ----------------------------------------------------------------------------------------------------
 
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        try:
-            self._paint(painter)
-        finally:
-            painter.end()  # Qt crashes when a painter outlives its paint event
-
-    def _paint(self, painter: QPainter) -> None:
+    def paint(self, painter: QPainter) -> None:
         colours, box = theme(), self.plot_box()
-        painter.fillRect(self.rect(), QColor(colours.panel))
-        painter.setFont(ui_font(CAPTION_SCALE))
         metrics = painter.fontMetrics()
         painter.setPen(QColor(colours.muted))
         title = self.tr("Steps by time {} · drag to select").format(MEASURED)
@@ -132,9 +123,7 @@ class LatencyHistogram(QWidget):
         self._draw_axes(painter, box)
         self._draw_bars(painter, box)
         self._draw_lines(painter, box)
-        if self.hasFocus():
-            painter.setPen(QColor(colours.accent))
-            painter.drawRect(self.rect().adjusted(0, 0, -1, -1))
+        frame_focus(self, painter)
 
     def _draw_axes(self, painter: QPainter, box: QRectF) -> None:
         assert self.histogram is not None
@@ -172,7 +161,7 @@ class LatencyHistogram(QWidget):
                 colour.setAlpha(80)
             bar = QRectF(left, box.bottom() - height, max(1, right - left - 1), height)
             painter.fillRect(bar, colour)
-            if index == self._hover:
+            if index == self.hovered:
                 painter.setPen(QPen(QColor(colours.text), 1))
                 painter.drawRect(bar.adjusted(-1, -1, 0, 0))
         if self.band is not None:
@@ -223,21 +212,19 @@ class LatencyHistogram(QWidget):
         self._dragging = True
         self._pick(at, at)
 
+    def place_at(self, at: QPointF) -> int | None:
+        return self.bin_at(at.x()) if self.histogram is not None else None
+
+    def words_for(self, place: int) -> str:
+        return self.describe(place)
+
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        if self.histogram is None:
-            return
-        at = self._hover = self.bin_at(event.position().x())
-        if self._dragging and self._first is not None:
-            self._pick(self._first, at)
-        QToolTip.showText(event.globalPosition().toPoint(), plain(self.describe(at)), self)
-        self.update()
+        super().mouseMoveEvent(event)
+        if self._dragging and self._first is not None and self.hovered is not None:
+            self._pick(self._first, self.hovered)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         self._dragging = False
-
-    def leaveEvent(self, event: QEvent) -> None:
-        self._hover = -1
-        self.update()
 
     def event(self, event: QEvent) -> bool:
         if isinstance(event, QHelpEvent) and self.plot_box().contains(QPointF(event.pos())):

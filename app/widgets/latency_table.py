@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Final
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QColor, QFontMetrics, QIcon, QPixmap, QResizeEvent
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QSizePolicy, QTableWidget, QTableWidgetItem, QWidget
+from PySide6.QtGui import QColor, QFontMetrics, QResizeEvent
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QSizePolicy, QTableWidgetItem, QWidget
 
 from app.look.theme import GRID, theme, ui_font
 from app.look.units import NOT_APPLICABLE, percent, seconds
 from app.models.latency import BRIEF_S
 from app.widgets.plain import plain
+from app.widgets.themed_table import ThemedTable, swatch_icon
 from engine.figures.latency import PARTS, RangeFigures
 
 COLUMNS: Final = ("part", "brief", "mean", "p50", "p90", "p99", "share")
@@ -22,24 +23,18 @@ DROPPED: Final = ("p90", "p50", "brief", "share", "p99")
 """Columns in the order in which they go where a number would be cut."""
 
 
-class LatencyTable(QTableWidget):
+class LatencyTable(ThemedTable):
     """A row a part of a token's time; every cell a number with its unit."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(len(ROWS), len(COLUMNS), parent)
         self.setAccessibleName(self.tr("Time a token by part"))
         self.setToolTip(self.tr("Each part of a token's time: measured here, and what the brief expects of it."))
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
-        self.setFrameShape(self.Shape.NoFrame)
-        self.setShowGrid(False)
-        self.setTabKeyNavigation(False)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.verticalHeader().hide()
         self.verticalHeader().setMinimumSectionSize(4 * GRID)
         self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         self.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
-        self.horizontalHeader().setHighlightSections(False)
         self.horizontalHeader().setMinimumSectionSize(8 * GRID)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self._narrow = False
@@ -100,22 +95,15 @@ class LatencyTable(QTableWidget):
         item = self.item(ROWS.index(part), COLUMNS.index(column))
         return item.text() if item is not None else ""
 
-    def restyle(self) -> None:
-        """Take the theme's colours and fonts again."""
+    def item_padding(self) -> str:
+        return "padding: 0 1px"
+
+    def write_all(self) -> None:
         colours = theme()
-        self.setFont(ui_font())
-        self.setStyleSheet(
-            f"QTableWidget {{ background: {colours.panel}; outline: 0; }}"
-            f"QTableWidget::item {{ padding: 0 1px; }}"
-            f"QHeaderView::section {{ background: {colours.panel}; color: {colours.muted}; border: 0;"
-            f" border-bottom: 1px solid {colours.line}; padding: 0 {GRID}px; }}"
-        )
         for row, part in enumerate(ROWS):
             item = self.item(row, 0)
             if item is not None and part in colours.groups:
-                swatch = QPixmap(3 * GRID, 3 * GRID)
-                swatch.fill(QColor(colours.groups[part]))
-                item.setIcon(QIcon(swatch))
+                item.setIcon(swatch_icon(colours.groups[part]))
             for column in range(len(COLUMNS)):
                 cell = self.item(row, column)
                 if cell is not None:

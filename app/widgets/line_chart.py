@@ -8,13 +8,14 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QFontMetricsF, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
-from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen, QPolygonF
+from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.look.theme import CAPTION_SCALE, GRID, theme, ui_font
 from app.models.ticks import binary_ticks, round_ticks, short_number
-from app.widgets.plain import plain
+from app.widgets.hover import HoverWidget
+from app.widgets.painted import caption_height
 from app.widgets.whole_parts import first_parts
 
 GUTTER: Final = 64
@@ -47,10 +48,11 @@ NARROW: Final = 440
 """Width below which the short labels are used."""
 
 
-class LineChart(QWidget):
+class LineChart(HoverWidget[float]):
     """Lines over one x axis, each labelled at its right end; `clicked` carries the x that was clicked."""
 
     clicked = Signal(float)
+    draws_hover = True
 
     def __init__(self, number: Callable[[float], str], parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -64,8 +66,6 @@ class LineChart(QWidget):
         self.x_range = (0.0, 1.0)
         self.marker: float | None = None
         self.region: tuple[float, float] | None = None
-        self._hover: float | None = None
-        self.setMouseTracking(True)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumSize(120, 72)
 
@@ -82,9 +82,6 @@ class LineChart(QWidget):
         self.update()
 
     # --- geometry ---------------------------------------------------------------------------------------------------
-
-    def _line_height(self) -> float:
-        return QFontMetricsF(ui_font(CAPTION_SCALE)).height()
 
     def plot_box(self) -> QRectF:
         """Where the lines lie, in the widget's coordinates."""
@@ -113,17 +110,8 @@ class LineChart(QWidget):
 
     # --- drawing ----------------------------------------------------------------------------------------------------
 
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        try:
-            self._paint(painter)
-        finally:
-            painter.end()  # Qt crashes when a painter outlives its paint event
-
-    def _paint(self, painter: QPainter) -> None:
+    def paint(self, painter: QPainter) -> None:
         colours = theme()
-        painter.fillRect(self.rect(), QColor(colours.panel))
-        painter.setFont(ui_font(CAPTION_SCALE))
         box = self.plot_box()
         self._draw_axes(painter, box)
         self._draw_title(painter)
@@ -135,7 +123,7 @@ class LineChart(QWidget):
         for line in self.lines:
             self._draw_line(painter, box, line)
         self._draw_notes(painter, box)
-        for x, style in ((self.marker, Qt.PenStyle.SolidLine), (self._hover, Qt.PenStyle.DotLine)):
+        for x, style in ((self.marker, Qt.PenStyle.SolidLine), (self.hovered, Qt.PenStyle.DotLine)):
             if x is not None and self.x_range[0] <= x <= self.x_range[1]:
                 painter.setPen(QPen(QColor(colours.accent), 1, style))
                 at = round(self._to_x(x, box))
@@ -143,7 +131,7 @@ class LineChart(QWidget):
         self._draw_labels(painter, box)
 
     def _draw_axes(self, painter: QPainter, box: QRectF) -> None:
-        colours, height = theme(), self._line_height()
+        colours, height = theme(), caption_height()
         top = self.top_value()
         for value in self._y_ticks(top, min(max(2, int(box.height() / (2.6 * height))), 10)):
             y = round(box.bottom() - value / top * box.height())
@@ -175,7 +163,7 @@ class LineChart(QWidget):
         painter.setPen(QColor(theme().text))
         title = first_parts(self.title, painter.fontMetrics(), self.width() - 3 * GRID)
         at_left = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
-        height = self._line_height() + GRID  # room for taller scripts
+        height = caption_height() + GRID  # room for taller scripts
         painter.drawText(QRectF(3 * GRID, 0, self.width(), height), at_left, title)
 
     def _y_ticks(self, top: float, most: int) -> list[float]:
@@ -218,7 +206,7 @@ class LineChart(QWidget):
 
     def _draw_labels(self, painter: QPainter, box: QRectF) -> None:
         """Names at the right ends, pushed apart so that none covers another."""
-        height, top = self._line_height(), self.top_value()
+        height, top = caption_height(), self.top_value()
         wanted = [(box.bottom() - float(line.y[-1]) / top * box.height(), line) for line in self.lines if len(line.y)]
         wanted.sort(key=lambda pair: pair[0])
         places: list[float] = []
@@ -239,21 +227,13 @@ class LineChart(QWidget):
 
     # --- the pointer ------------------------------------------------------------------------------------------------
 
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        x = self._x_at(event.position().x())
-        inside = self.x_range[0] <= x <= self.x_range[1] and bool(self.lines)
-        self._hover = x if inside else None
-        if inside and self.describe is not None:
-            QToolTip.showText(event.globalPosition().toPoint(), plain(self.describe(x)), self)
-        else:
-            QToolTip.hideText()
-        self.update()
+    def place_at(self, at: QPointF) -> float | None:
+        """The x at a point of the widget; None beside the range, and where there are no lines."""
+        x = self._x_at(at.x())
+        return x if self.x_range[0] <= x <= self.x_range[1] and self.lines else None
 
-    def leaveEvent(self, event: QEvent) -> None:
-        self._hover = None
-        self.update()
+    def words_for(self, place: float) -> str:
+        return self.describe(place) if self.describe is not None else ""
 
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        x = self._x_at(event.position().x())
-        if event.button() == Qt.MouseButton.LeftButton and self.x_range[0] <= x <= self.x_range[1]:
-            self.clicked.emit(x)
+    def pick(self, place: float) -> None:
+        self.clicked.emit(place)

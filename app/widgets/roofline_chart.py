@@ -10,22 +10,20 @@ from typing import Final
 from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QColor,
-    QFocusEvent,
-    QFontMetricsF,
     QKeyEvent,
-    QMouseEvent,
     QPainter,
     QPaintEvent,
     QPen,
     QPolygonF,
 )
-from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
+from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from app.look.theme import CAPTION_SCALE, GRID, theme, ui_font
+from app.look.theme import GRID, theme
 from app.look.units import rate
 from app.models.roofline import decades
 from app.widgets.focus import claims_key, draw_focus
-from app.widgets.plain import plain
+from app.widgets.hover import HoverWidget
+from app.widgets.painted import caption_height
 
 GUTTER: Final = 22 * GRID
 SLOPE_PLACES: Final = 8
@@ -61,7 +59,7 @@ class Ceiling:
     """Of a cache: drawn lighter, and its top is that of memory."""
 
 
-class RooflineChart(QWidget):
+class RooflineChart(HoverWidget[Dot]):
     """Draws ceilings and dots; `picked` carries the key of a dot that was clicked or walked to."""
 
     picked = Signal(str)
@@ -73,9 +71,9 @@ class RooflineChart(QWidget):
         self.dots: list[Dot] = []
         self.ceilings: list[Ceiling] = []
         self.current = ""
-        self._x, self._y = (-1, 3), (9, 12)
+        self.x_decades, self.y_decades = (-1, 3), (9, 12)
+        """Powers of ten at the ends of the axes."""
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setMouseTracking(True)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumSize(160, 100)
 
@@ -87,37 +85,31 @@ class RooflineChart(QWidget):
     ) -> None:
         """Draw these dots under these ceilings; `limits` are the decades of both axes."""
         self.dots, self.ceilings = dots, ceilings
-        self._x, self._y = limits
+        self.x_decades, self.y_decades = limits
         self.update()
 
     # --- geometry ---------------------------------------------------------------------------------------------------
 
     def plot_box(self) -> QRectF:
         """Where the points lie, in the widget's coordinates."""
-        line = QFontMetricsF(ui_font(CAPTION_SCALE)).height()
+        line = caption_height()
         top, bottom = line + 2 * GRID, 2 * line + 2 * GRID
         return QRectF(GUTTER, top, max(self.width() - GUTTER - 4 * GRID, 8.0), max(self.height() - top - bottom, 8.0))
 
     def place(self, intensity: float, flops_per_s: float) -> QPointF:
         """Where a point lies on the widget."""
         box = self.plot_box()
-        x = (math.log10(intensity) - self._x[0]) / (self._x[1] - self._x[0])
-        y = (math.log10(flops_per_s) - self._y[0]) / (self._y[1] - self._y[0])
+        x = (math.log10(intensity) - self.x_decades[0]) / (self.x_decades[1] - self.x_decades[0])
+        y = (math.log10(flops_per_s) - self.y_decades[0]) / (self.y_decades[1] - self.y_decades[0])
         return QPointF(box.left() + x * box.width(), box.bottom() - y * box.height())
 
     # --- drawing ----------------------------------------------------------------------------------------------------
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        try:
-            self._paint(painter)
-        finally:
-            painter.end()  # Qt crashes when a painter outlives its paint event
+        super().paintEvent(event)
         draw_focus(self)
 
-    def _paint(self, painter: QPainter) -> None:
-        painter.fillRect(self.rect(), QColor(theme().panel))
-        painter.setFont(ui_font(CAPTION_SCALE))
+    def paint(self, painter: QPainter) -> None:
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         self._draw_axes(painter)
         spots = [self.place(dot.intensity, dot.flops_per_s) for dot in self.dots]
@@ -133,7 +125,7 @@ class RooflineChart(QWidget):
         colours, box = theme(), self.plot_box()
         height = painter.fontMetrics().height()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
-        for exponent in decades(*self._y, most=int(box.height() / (1.6 * height))):
+        for exponent in decades(*self.y_decades, most=int(box.height() / (1.6 * height))):
             y = round(self.place(1.0, 10.0**exponent).y())
             painter.setPen(QColor(colours.line))
             painter.drawLine(QPointF(box.left(), y), QPointF(box.right(), y))
@@ -141,8 +133,8 @@ class RooflineChart(QWidget):
             area = QRectF(0, y - height / 2, GUTTER - 2 * GRID, height)
             right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
             painter.drawText(area, right, _plain(rate(10.0**exponent, "FLOP/s")))
-        for exponent in decades(*self._x, most=int(box.width() / 64)):
-            x = round(self.place(10.0**exponent, 10.0 ** self._y[0]).x())
+        for exponent in decades(*self.x_decades, most=int(box.width() / 64)):
+            x = round(self.place(10.0**exponent, 10.0 ** self.y_decades[0]).x())
             painter.setPen(QColor(colours.line))
             painter.drawLine(QPointF(x, box.top()), QPointF(x, box.bottom()))
             painter.setPen(QColor(colours.muted))
@@ -157,11 +149,11 @@ class RooflineChart(QWidget):
     def _draw_ceiling(self, painter: QPainter, ceiling: Ceiling, taken: list[QRectF]) -> None:
         colours, box = theme(), self.plot_box()
         ridge = ceiling.flops_per_s / ceiling.bytes_per_s
-        left = 10.0 ** self._x[0]
-        if left * ceiling.bytes_per_s < 10.0 ** self._y[0]:
-            left = 10.0 ** self._y[0] / ceiling.bytes_per_s
+        left = 10.0 ** self.x_decades[0]
+        if left * ceiling.bytes_per_s < 10.0 ** self.y_decades[0]:
+            left = 10.0 ** self.y_decades[0] / ceiling.bytes_per_s
         start, knee = self.place(left, left * ceiling.bytes_per_s), self.place(ridge, ceiling.flops_per_s)
-        end = self.place(10.0 ** self._x[1], ceiling.flops_per_s)
+        end = self.place(10.0 ** self.x_decades[1], ceiling.flops_per_s)
         colour = QColor(colours.muted if ceiling.dashed or ceiling.cache else colours.text)
         painter.setPen(QPen(colour, 1, Qt.PenStyle.DashLine if ceiling.dashed else Qt.PenStyle.SolidLine))
         painter.save()
@@ -256,17 +248,16 @@ class RooflineChart(QWidget):
                 found, least = dot, distance
         return found
 
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        dot = self.dot_at(event.position())
-        if dot is not None and self.describe is not None:
-            QToolTip.showText(event.globalPosition().toPoint(), plain(self.describe(dot.key)), self)
-        else:
-            QToolTip.hideText()
+    def place_at(self, at: QPointF) -> Dot | None:
+        return self.dot_at(at)
 
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        dot = self.dot_at(event.position())
-        if event.button() == Qt.MouseButton.LeftButton and dot is not None:
-            self._pick(dot)
+    def words_for(self, place: Dot) -> str:
+        return self.describe(place.key) if self.describe is not None else ""
+
+    def pick(self, place: Dot) -> None:
+        self.current = place.key
+        self.update()
+        self.picked.emit(place.key)
 
     def event(self, event: QEvent) -> bool:
         return claims_key(event, KEYS) or super().event(event)
@@ -280,19 +271,9 @@ class RooflineChart(QWidget):
         by = {Qt.Key.Key_Left: at - 1 if at > 0 else 0, Qt.Key.Key_Right: at + 1, Qt.Key.Key_Home: 0,
               Qt.Key.Key_End: len(order)}[Qt.Key(event.key())]  # fmt: skip
         dot = order[min(max(by, 0), len(order) - 1)]
-        self._pick(dot)
-        if self.describe is not None:
-            spot = self.place(dot.intensity, dot.flops_per_s).toPoint()
-            QToolTip.showText(self.mapToGlobal(spot + QPoint(GRID, GRID)), plain(self.describe(dot.key)), self)
-
-    def focusInEvent(self, event: QFocusEvent) -> None:
-        super().focusInEvent(event)
-        self.update()
-
-    def _pick(self, dot: Dot) -> None:
-        self.current = dot.key
-        self.update()
-        self.picked.emit(dot.key)
+        self.pick(dot)
+        spot = self.place(dot.intensity, dot.flops_per_s).toPoint()
+        self.show_tip(self.words_for(dot), self.mapToGlobal(spot + QPoint(GRID, GRID)))
 
 
 def boxes_along(

@@ -35,24 +35,24 @@ class SamplingControls(QWidget):
         self._fold.setCheckable(True)
         self._fold.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self._fold.toggled.connect(self._on_fold)
-        self._temperature = _decimal(0.0, 5.0, 0.1, DEFAULT.temperature)
+        self.temperature = _decimal(0.0, 5.0, 0.1, DEFAULT.temperature)
         self._top_k = QSpinBox()
         self._top_k.setRange(0, 1_000_000)
         self._top_p = _decimal(0.01, 1.0, 0.05, DEFAULT.top_p)
         self._min_p = _decimal(0.0, 1.0, 0.01, 0.0)
-        self._seed = QSpinBox()
-        self._seed.setRange(0, 2**31 - 1)
+        self.seed = QSpinBox()
+        self.seed.setRange(0, 2**31 - 1)
         self._rows = QWidget()
         form = QFormLayout(self._rows)
         form.setContentsMargins(4 * GRID, 0, 0, 0)
         form.setVerticalSpacing(GRID)
         self._fields: dict[str, tuple[QLabel, QWidget]] = {}
         for name, field in (
-            ("temperature", self._temperature),
+            ("temperature", self.temperature),
             ("top_k", self._top_k),
             ("top_p", self._top_p),
             ("min_p", self._min_p),
-            ("seed", self._seed),
+            ("seed", self.seed),
         ):
             label = PlainLabel()
             label.setBuddy(field)
@@ -63,11 +63,11 @@ class SamplingControls(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(ROW_GAP)
         self._suggested: Sampling | None = None
-        self._suggestion = QPushButton()
-        self._suggestion.clicked.connect(self._take_suggestion)
-        self._suggestion.hide()
+        self.suggestion = QPushButton()
+        self.suggestion.clicked.connect(self._take_suggestion)
+        self.suggestion.hide()
         layout.addWidget(self._fold)
-        layout.addWidget(self._suggestion)
+        layout.addWidget(self.suggestion)
         layout.addWidget(self._rows)
         self._rows.hide()
         self.retranslate()
@@ -75,20 +75,20 @@ class SamplingControls(QWidget):
     @property
     def sampling(self) -> Sampling:
         return Sampling(
-            temperature=round(self._temperature.value(), 2),
+            temperature=round(self.temperature.value(), 2),
             top_k=self._top_k.value(),
             top_p=round(self._top_p.value(), 2),
             min_p=round(self._min_p.value(), 2),
-            seed=self._seed.value(),
+            seed=self.seed.value(),
         )
 
     def show_sampling(self, sampling: Sampling) -> None:
         """Show these settings."""
-        self._temperature.setValue(sampling.temperature)
+        self.temperature.setValue(sampling.temperature)
         self._top_k.setValue(sampling.top_k)
         self._top_p.setValue(sampling.top_p)
         self._min_p.setValue(sampling.min_p)
-        self._seed.setValue(sampling.seed)
+        self.seed.setValue(sampling.seed)
 
     def suggest(self, values: dict[str, float]) -> None:
         """Offer what a checkpoint suggests: sampling by name, empty where it suggests nothing."""
@@ -103,7 +103,7 @@ class SamplingControls(QWidget):
 
     def _take_suggestion(self) -> None:
         if self._suggested is not None:
-            self.show_sampling(replace(self._suggested, seed=self._seed.value()))
+            self.show_sampling(replace(self._suggested, seed=self.seed.value()))
 
     def retranslate(self) -> None:
         """Take the texts of the language in force."""
@@ -135,10 +135,10 @@ class SamplingControls(QWidget):
         sampling = self.sampling
         text = self.tr("Sampling: greedy") if sampling.greedy else self.tr("Sampling: {}").format(self._words(sampling))
         offered = self._suggested
-        self._suggestion.setVisible(offered is not None and replace(offered, seed=sampling.seed) != sampling)
+        self.suggestion.setVisible(offered is not None and replace(offered, seed=sampling.seed) != sampling)
         if offered is not None:
-            self._suggestion.setText(self.tr("Use the model's: {}").format(self._words(offered)))
-            self._suggestion.setToolTip(plain(self.tr("The model's makers suggest this (generation_config.json)")))
+            self.suggestion.setText(self.tr("Use the model's: {}").format(self._words(offered)))
+            self.suggestion.setToolTip(plain(self.tr("The model's makers suggest this (generation_config.json)")))
         self._fold.setText(text)
         self._fold.setArrowType(Qt.ArrowType.DownArrow if self._fold.isChecked() else Qt.ArrowType.RightArrow)
         self._fold.setAccessibleName(text)

@@ -18,7 +18,8 @@ class Segments(QWidget):
     def __init__(self, values: Sequence[str], value: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._group = QButtonGroup(self)
-        self._buttons: dict[str, QPushButton] = {}
+        self.buttons: dict[str, QPushButton] = {}
+        """The button of each value."""
         self._tips: dict[str, str] = {}
         self._reasons: dict[str, str] = {}
         layout = self._row = QHBoxLayout(self)
@@ -32,22 +33,22 @@ class Segments(QWidget):
             button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
             button.clicked.connect(lambda _checked=False, one=one: self.picked.emit(one))
             self._group.addButton(button)
-            self._buttons[one] = button
+            self.buttons[one] = button
             layout.addWidget(button, len(one) + 3)
-        self.setFocusProxy(self._buttons[value])
+        self.setFocusProxy(self.buttons[value])
 
     @property
     def value(self) -> str:
-        return next(one for one, button in self._buttons.items() if button.isChecked())
+        return next(one for one, button in self.buttons.items() if button.isChecked())
 
     def set_value(self, value: str) -> None:
         """Show this value without telling anyone."""
-        self._buttons[value].setChecked(True)
+        self.buttons[value].setChecked(True)
 
     def name(self, name: str, labels: dict[str, str], tips: dict[str, str]) -> None:
         """What the switch and its values are called, and what each does."""
         self._tips = tips
-        for value, button in self._buttons.items():
+        for value, button in self.buttons.items():
             button.setText(labels.get(value, value))
             self._row.setStretchFactor(button, len(button.text()) + 3)
             button.setAccessibleName(f"{name}: {button.text()}")
@@ -56,12 +57,12 @@ class Segments(QWidget):
     def set_unavailable(self, reasons: dict[str, str]) -> None:
         """Grey out these values; their tooltip gives the reason."""
         self._reasons = reasons
-        for value, button in self._buttons.items():
+        for value, button in self.buttons.items():
             button.setEnabled(value not in reasons)
         self._show_tips()
 
     def _show_tips(self) -> None:
-        for value, button in self._buttons.items():
+        for value, button in self.buttons.items():
             tip = "\n".join(filter(None, (self._tips.get(value), self._reasons.get(value))))
             button.setToolTip(plain(tip))
             button.setAccessibleDescription(tip)

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from pyqtgraph.Qt.internals import PrimitiveArray
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QFontMetricsF, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QWheelEvent
-from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QFontMetricsF, QKeyEvent, QPainter, QPen, QWheelEvent
+from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.look.theme import CAPTION_SCALE, GRID, theme, ui_font
 from app.look.units import count, seconds
 from app.models.axis_view import AxisView
 from app.models.latency import slowest_of_each
-from app.models.looking import Looker
 from app.models.ticks import round_ticks
+from app.widgets.axis_chart import ZOOM_IN, AxisChart
+from app.widgets.focus import frame_focus
 from app.widgets.line_chart import GUTTER
-from app.widgets.plain import plain
 from app.widgets.whole_parts import SEPARATOR, first_parts
 
 CUT_ABOVE: Final = 3.0
@@ -28,16 +27,17 @@ CUT_ABOVE: Final = 3.0
 MOST: Final = 95.0
 
 
-class StackChart(QWidget):
+class StackChart(AxisChart[int]):
     """Bars of µs by part over steps. `clicked` carries the step under the pointer.
 
     Wheel or W and S zoom, dragging or A and D pan, F shows everything; the arrow keys walk steps.
     """
 
     clicked = Signal(int)
+    draws_hover = True
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(AxisView(), parent)
         self.describe: Callable[[int], str] | None = None
         self.colours: list[str] = []
         self.lines: list[tuple[float, str]] = []
@@ -48,15 +48,9 @@ class StackChart(QWidget):
         self.cut = 0
         """How many bars are cut at the top."""
         self._us: NDArray[np.float64] = np.empty((0, 1))
-        self._totals: NDArray[np.float64] = np.empty(0)
+        self.totals: NDArray[np.float64] = np.empty(0)
+        """float64 [steps] µs of each step."""
         self._first = 0
-        self._axis = AxisView()
-        self.looker: Looker | None = None
-        """Keeps what the user does to the view, where the panel has a history for it."""
-        self._hover: int | None = None
-        self._drag_from: float | None = None
-        self._dragged = False
-        self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumSize(140, 88)
@@ -67,24 +61,22 @@ class StackChart(QWidget):
     def show_steps(self, us: NDArray[np.float64], totals: NDArray[np.float64], first: int) -> None:
         """Draw float64 [steps, parts] µs, the parts stacked from the bottom; the first row is step `first`."""
         moved = first != self._first or len(us) < len(self._us)
-        self._us, self._totals, self._first = us, totals, first
+        self._us, self.totals, self._first = us, totals, first
         if moved:
-            self._axis = AxisView()
-        self._axis.advance(float(first), float(first + len(us)))
+            self.view = AxisView()
+        self.view.advance(float(first), float(first + len(us)))
         self.update()
 
     def bars(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """(step of each bar, its x edges in pixels [bars + 1]) of what is in sight."""
         box = self.plot_box()
-        lo = max(self._first, int(np.floor(self._axis.lo)))
-        hi = min(self._first + len(self._us), int(np.ceil(self._axis.hi)))
+        lo = max(self._first, int(np.floor(self.view.lo)))
+        hi = min(self._first + len(self._us), int(np.ceil(self.view.hi)))
         if hi <= lo:
             return np.empty(0, np.int64), np.empty(0, np.float64)
         stride = max(1, -(-(hi - lo) // max(1, int(box.width()))))
         lo -= (lo - self._first) % stride  # so that a bar keeps its steps while the view moves
-        chosen, self.stride = slowest_of_each(
-            self._totals[lo - self._first : hi - self._first], -(-(hi - lo) // stride)
-        )
+        chosen, self.stride = slowest_of_each(self.totals[lo - self._first : hi - self._first], -(-(hi - lo) // stride))
         edges = np.minimum(lo + np.arange(len(chosen) + 1) * self.stride, hi)
         return chosen + lo, self._pixels(edges.astype(np.float64), box)
 
@@ -98,7 +90,7 @@ class StackChart(QWidget):
         return QRectF(GUTTER, top, max(self.width() - GUTTER - right, 8.0), max(self.height() - top - bottom, 8.0))
 
     def _pixels(self, steps: NDArray[np.float64], box: QRectF) -> NDArray[np.float64]:
-        return box.left() + (steps - self._axis.lo) / self._axis.span * box.width()
+        return box.left() + (steps - self.view.lo) / self.view.span * box.width()
 
     def step_at(self, x: float) -> int | None:
         """The step whose bar lies at a pixel column."""
@@ -115,15 +107,11 @@ class StackChart(QWidget):
 
     # --- drawing ----------------------------------------------------------------------------------------------------
 
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        colours = theme()
-        painter.fillRect(self.rect(), QColor(colours.panel))
-        painter.setFont(ui_font(CAPTION_SCALE))
+    def paint(self, painter: QPainter) -> None:
         box = self.plot_box()
         steps, edges = self.bars()
         rows = self._us[steps - self._first]
-        totals = self._totals[steps - self._first]
+        totals = self.totals[steps - self._first]
         top = self.top_us(totals)
         self.cut = int((totals > top).sum())
         self._draw_grid(painter, box, top)
@@ -133,15 +121,12 @@ class StackChart(QWidget):
             self._draw_cuts(painter, box, totals, edges, top)
             painter.setClipping(False)
             self._draw_lines(painter, box, top)
-            for step, style in ((self.marker, Qt.PenStyle.SolidLine), (self._hover, Qt.PenStyle.DotLine)):
+            for step, style in ((self.marker, Qt.PenStyle.SolidLine), (self.hovered, Qt.PenStyle.DotLine)):
                 if step is not None:
                     self._draw_marker(painter, box, step, style)
         self._draw_steps(painter, box)
         self._draw_note(painter)
-        if self.hasFocus():
-            painter.setPen(QColor(colours.accent))
-            painter.drawRect(self.rect().adjusted(0, 0, -1, -1))
-        painter.end()
+        frame_focus(self, painter)
 
     def _draw_bars(
         self, painter: QPainter, box: QRectF, rows: NDArray[np.float64], edges: NDArray[np.float64], top: float
@@ -199,7 +184,7 @@ class StackChart(QWidget):
             painter.drawText(QPointF(box.right() + GRID, lowest + painter.fontMetrics().ascent() / 2), label)
 
     def _draw_marker(self, painter: QPainter, box: QRectF, step: int, style: Qt.PenStyle) -> None:
-        if not self._axis.lo <= step <= self._axis.hi:
+        if not self.view.lo <= step <= self.view.hi:
             return
         left, right = (round(x) for x in self._pixels(np.array([step, step + 1.0]), box))
         painter.setPen(QPen(QColor(theme().accent), 1, style))
@@ -208,7 +193,7 @@ class StackChart(QWidget):
     def _draw_steps(self, painter: QPainter, box: QRectF) -> None:
         painter.setPen(QColor(theme().muted))
         edge, below = -1.0, box.bottom() + GRID
-        for value in round_ticks(self._axis.lo, self._axis.hi, max(2, int(box.width() / 72)), smallest=1.0):
+        for value in round_ticks(self.view.lo, self.view.hi, max(2, int(box.width() / 72)), smallest=1.0):
             text = count(int(value))
             width = painter.fontMetrics().horizontalAdvance(text)
             x = float(self._pixels(np.array([value + 0.5]), box)[0])
@@ -233,66 +218,26 @@ class StackChart(QWidget):
     # --- mouse and keys ---------------------------------------------------------------------------------------------
 
     def wheelEvent(self, event: QWheelEvent) -> None:
-        self._zoom(0.8 ** (event.angleDelta().y() / 120), event.position().x())
+        self.zoom(ZOOM_IN ** (event.angleDelta().y() / 120), self.value_at(event.position().x()))
         event.accept()
 
-    def _zoom(self, factor: float, x: float) -> None:
-        box = self.plot_box()
-        at = self._axis.lo + (x - box.left()) / box.width() * self._axis.span
-        with self._by_hand():
-            self._axis.zoom(factor, at)
-        self.update()
+    def place_at(self, at: QPointF) -> int | None:
+        return self.step_at(at.x())
 
-    def _by_hand(self) -> AbstractContextManager[None]:
-        return self.looker.by_hand() if self.looker is not None else nullcontext()
+    def words_for(self, place: int) -> str:
+        return self.describe(place) if self.describe is not None else ""
 
-    @property
-    def axis(self) -> AxisView:
-        """The part of the steps that is in sight."""
-        return self._axis
-
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        if event.button() == Qt.MouseButton.LeftButton:
-            self._drag_from, self._dragged = event.position().x(), False
-
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        x = event.position().x()
-        if self._drag_from is not None and (self._dragged or abs(x - self._drag_from) > 3):
-            with self._by_hand():
-                self._axis.pan((self._drag_from - x) / self.plot_box().width() * self._axis.span)
-            self._drag_from, self._dragged = x, True
-        self._hover = self.step_at(x)
-        if self._hover is not None and self.describe is not None:
-            QToolTip.showText(event.globalPosition().toPoint(), plain(self.describe(self._hover)), self)
-        else:
-            QToolTip.hideText()
-        self.update()
-
-    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        step = self.step_at(event.position().x())
-        if self._drag_from is not None and not self._dragged and step is not None:
-            self.clicked.emit(step)
-        self._drag_from = None
-
-    def leaveEvent(self, event: QEvent) -> None:
-        self._hover = None
-        self.update()
+    def pick(self, place: int) -> None:
+        self.clicked.emit(place)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        key, middle = event.key(), self.plot_box().center().x()
-        if key in (Qt.Key.Key_W, Qt.Key.Key_S):
-            self._zoom(0.8 if key == Qt.Key.Key_W else 1.25, middle)
-        elif key in (Qt.Key.Key_A, Qt.Key.Key_D):
-            with self._by_hand():
-                self._axis.pan((-0.15 if key == Qt.Key.Key_A else 0.15) * self._axis.span)
-        elif key == Qt.Key.Key_F:
-            with self._by_hand():
-                self._axis.fit()
-        elif key in (Qt.Key.Key_Left, Qt.Key.Key_Right) and len(self._us):
+        key = event.key()
+        if self.move_by_key(key):
+            return
+        if key in (Qt.Key.Key_Left, Qt.Key.Key_Right) and len(self._us):
             last = self._first + len(self._us) - 1
             now = self.marker if self.marker is not None else last
             self.clicked.emit(min(max(now + (1 if key == Qt.Key.Key_Right else -1), self._first), last))
+            self.update()
         else:
             super().keyPressEvent(event)
-            return
-        self.update()

@@ -9,12 +9,12 @@ from __future__ import annotations
 from math import ceil
 
 from PySide6.QtCore import QEvent, QRect, QSize, Qt
-from PySide6.QtGui import QColor, QFont, QFontMetrics, QFontMetricsF, QHelpEvent, QPainter, QPaintEvent, QTextLayout
-from PySide6.QtWidgets import QLabel, QSizePolicy, QToolTip, QWidget
+from PySide6.QtGui import QColor, QFont, QFontMetrics, QFontMetricsF, QHelpEvent, QPaintEvent, QTextLayout
+from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
+from app.look.painting import painting
 from app.look.theme import mono_font, theme, ui_font
-from app.look.units import cut
-from app.widgets.plain import plain
+from app.widgets.plain import PlainLabel, plain
 from app.widgets.unbroken import unbroken
 from app.widgets.whole_parts import first_parts
 
@@ -33,7 +33,7 @@ def wrapped(paragraph: str, font: QFont, width: int) -> list[str]:
     return lines or [""]
 
 
-class ThemedLabel(QLabel):
+class ThemedLabel(PlainLabel):
     """Plain text in the theme's text or muted colour, at a scale.
 
     What does not fit one line is elided, or wrapped (elided where there is no room for the last line), or, where the
@@ -49,17 +49,13 @@ class ThemedLabel(QLabel):
         wrap: bool = False,
         parts: bool = False,
     ) -> None:
-        super().__init__(parent)
+        super().__init__("", parent)
         self._muted, self._scale, self._code, self._wrap = muted, scale, code, wrap
         self._parts = parts
-        self.setTextFormat(Qt.TextFormat.PlainText)
         vertical = QSizePolicy.Policy.Preferred if wrap else QSizePolicy.Policy.Fixed
         policy = QSizePolicy(QSizePolicy.Policy.Preferred, vertical)
         policy.setHeightForWidth(wrap)
         self.setSizePolicy(policy)
-
-    def setText(self, text: str) -> None:
-        super().setText(cut(text))
 
     def hasHeightForWidth(self) -> bool:
         return self._wrap
@@ -117,11 +113,10 @@ class ThemedLabel(QLabel):
         return super().event(event)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.setFont(self.drawing_font())
-        painter.setPen(QColor(self.drawing_colour()))
-        if self._wrap:
-            painter.drawText(self.rect(), self.alignment().value, "\n".join(self.shown_lines()))
-        else:
-            painter.drawText(self.rect(), self.alignment().value | Qt.TextFlag.TextSingleLine.value, self.shown())
-        painter.end()
+        flags, text = self.alignment().value, "\n".join(self.shown_lines()) if self._wrap else self.shown()
+        if not self._wrap:
+            flags |= Qt.TextFlag.TextSingleLine.value
+        with painting(self) as painter:
+            painter.setFont(self.drawing_font())
+            painter.setPen(QColor(self.drawing_colour()))
+            painter.drawText(self.rect(), flags, text)

@@ -5,19 +5,22 @@ from __future__ import annotations
 from typing import Final
 
 from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPaintEvent
+from PySide6.QtGui import QColor, QPainter
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from app.look.theme import CAPTION_SCALE, GRID, theme, ui_font
+from app.look.theme import GRID, theme
 from app.look.units import DERIVED, MEASURED, percent, seconds
+from app.widgets.painted import PaintedWidget, caption_height
 from app.widgets.plain import plain
 from app.widgets.textures import hatch
 
 BAR: Final = 3 * GRID
 
 
-class TimeSplit(QWidget):
+class TimeSplit(PaintedWidget):
     """Shares of the elapsed time, labelled where they fit; the tool tip says all of them."""
+
+    fills_ground = False
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -27,7 +30,7 @@ class TimeSplit(QWidget):
         self.setAccessibleName(self.tr("Device busy, host only, and gaps between steps"))
 
     def sizeHint(self) -> QSize:
-        return QSize(240, int(QFontMetricsF(ui_font(CAPTION_SCALE)).height()) + BAR + GRID)
+        return QSize(240, int(caption_height()) + BAR + GRID)
 
     def show_times(self, busy_s: float, gap_s: float | None, device_s: float | None) -> None:
         """Draw the time inside steps (of which the device worked so long, None: not reported) and between them (None:
@@ -58,10 +61,8 @@ class TimeSplit(QWidget):
         mark = DERIVED if kind == "gap" or (kind == "host" and told_apart) else MEASURED
         return text.format(time=seconds(value), share=share, mark=mark)
 
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
+    def paint(self, painter: QPainter) -> None:
         colours = theme()
-        painter.setFont(ui_font(CAPTION_SCALE))
         metrics = painter.fontMetrics()
         total = sum(value for _, value in self.parts)
         x, text_x = 0.0, 0.0
@@ -84,4 +85,3 @@ class TimeSplit(QWidget):
                 painter.drawText(QRectF(text_x + step, 0, room, metrics.height()), Qt.AlignmentFlag.AlignLeft, words)
                 text_x += step + metrics.horizontalAdvance(words) + 3 * GRID
             x += width
-        painter.end()

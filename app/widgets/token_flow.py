@@ -11,6 +11,7 @@ from PySide6.QtCore import QEvent, QPoint, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFontMetrics, QHelpEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QAbstractScrollArea, QToolTip, QWidget
 
+from app.look.painting import painting
 from app.look.theme import CAPTION_SCALE, DARK, GRID, LIGHT, mono_font, theme, ui_font
 from app.look.units import THIN_SPACE, percent, significant
 from app.widgets.heatmap import NOT_RECORDED, lookup_table, shade
@@ -188,7 +189,10 @@ class TokenFlow(QAbstractScrollArea):
         return super().viewportEvent(event)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self.viewport())
+        with painting(self.viewport()) as painter:
+            self._paint(painter)
+
+    def _paint(self, painter: QPainter) -> None:
         colours = theme()
         painter.fillRect(self.viewport().rect(), QColor(colours.panel))
         first = self.verticalScrollBar().value() // self.line_height
@@ -209,7 +213,6 @@ class TokenFlow(QAbstractScrollArea):
         if self.hasFocus():
             painter.setPen(QPen(QColor(colours.accent), 1))
             painter.drawRect(self.viewport().rect().adjusted(0, 0, -1, -1))
-        painter.end()
 
     def _paint_chip(self, painter: QPainter, rect: QRect, position: int, shade_of: int) -> None:
         if shade_of == NOT_RECORDED:

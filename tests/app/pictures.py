@@ -51,14 +51,14 @@ def check_picture(widget: QWidget, name: str) -> None:
     if missing:
         pytest.skip(f"the pictures were made with {', '.join(sorted(missing))}")
     QApplication.processEvents()
-    seen = _pixels(_small(widget.grab().toImage()))
+    seen = pixels(small(widget.grab().toImage()))
     path = FOLDER / f"{name}-{theme().name}.png"
     if os.environ.get("UPDATE_PICTURES"):
         FOLDER.mkdir(exist_ok=True)
-        assert _small(widget.grab().toImage()).save(str(path))
+        assert small(widget.grab().toImage()).save(str(path))
         return
     assert path.exists(), f"there is no picture {path.name}; UPDATE_PICTURES=1 writes it"
-    kept = _pixels(QImage(str(path)))
+    kept = pixels(QImage(str(path)))
     assert seen.shape == kept.shape, f"{path.name} has another size"
     apart = np.abs(seen.astype(np.int16) - kept.astype(np.int16))
     far = float((apart.max(axis=2) > FAR).mean())
@@ -66,14 +66,14 @@ def check_picture(widget: QWidget, name: str) -> None:
     assert far <= FAR_SHARE, f"{path.name}: {100 * far:.1f} % of its pixels have another colour"
 
 
-def _small(image: QImage) -> QImage:
+def small(image: QImage) -> QImage:
     return image.scaled(
         max(1, image.width() // SMALLER), max(1, image.height() // SMALLER), Qt.AspectRatioMode.IgnoreAspectRatio,
         Qt.TransformationMode.SmoothTransformation,
     ).convertToFormat(QImage.Format.Format_RGB888)  # fmt: skip
 
 
-def _pixels(image: QImage) -> NDArray[np.uint8]:
+def pixels(image: QImage) -> NDArray[np.uint8]:
     """uint8 [height, width, 3]."""
     image = image.convertToFormat(QImage.Format.Format_RGB888)
     rows = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.bytesPerLine())

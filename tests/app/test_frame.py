@@ -45,8 +45,9 @@ def dock_of(window: QMainWindow, name: str, session: Session) -> PanelDock:
 def test_a_panel_that_is_not_of_a_range_does_not_say_so(window: QMainWindow, session: Session) -> None:
     for name, said in (("latency", "steps 5–9"), ("inspector", "")):
         dock = dock_of(window, name, session)
-        dock._context.selection.change(steps=(5, 9))
-        assert dock._header.range.text() == said
+        assert dock.panel is not None
+        dock.panel.context.selection.change(steps=(5, 9))
+        assert dock.header.range.text() == said
 
 
 def test_a_hidden_panel_follows_the_selection_when_it_appears(
@@ -64,7 +65,7 @@ def test_a_hidden_panel_follows_the_selection_when_it_appears(
 
     monkeypatch.setattr(dock.panel, "select", note)
     for step in (3, 4, 5):
-        dock._context.selection.change(step=step)
+        dock.panel.context.selection.change(step=step)
     assert followed == []
     assert dock.needs_refresh
     dock.refresh()
@@ -96,7 +97,7 @@ def test_a_hidden_panel_reads_another_session_when_it_appears(window: QMainWindo
     assert dock.needs_refresh
     dock.refresh()
     assert dock.panel.session is other
-    assert "10 computed" in dock._header.figures.text()
+    assert "10 computed" in dock.header.figures.text()
     dock.show_session(session)
     assert dock.build().session is session
 
@@ -108,24 +109,24 @@ def test_the_header_says_what_is_pooled_at_the_size_that_is_shown(window: QMainW
     window.resize(360, 320)
     QApplication.processEvents()
     dock.refresh()
-    assert "pooled" in dock._header.figures.text()
+    assert "pooled" in dock.header.figures.text()
     window.resize(1400, 1100)
     QApplication.processEvents()
-    assert "pooled" not in dock._header.figures.text()
+    assert "pooled" not in dock.header.figures.text()
     window.resize(360, 320)
     QApplication.processEvents()
-    assert "pooled" in dock._header.figures.text()
+    assert "pooled" in dock.header.figures.text()
 
 
 def test_the_header_shows_the_figures_of_the_page_that_is_shown(window: QMainWindow, session: Session) -> None:
     dock = dock_of(window, "kv-memory", session)
     panel = dock.panel
     assert isinstance(panel, KvMemoryPanel)
-    assert dock._header.figures.text().startswith("after step 39, the last")
+    assert dock.header.figures.text().startswith("after step 39, the last")
     panel.pages.picked.emit("all")
-    assert dock._header.figures.text().startswith("at the peak, step 0")
+    assert dock.header.figures.text().startswith("at the peak, step 0")
     panel.pages.picked.emit("layers")
-    assert dock._header.figures.text().startswith("after step 39, the last")
+    assert dock.header.figures.text().startswith("after step 39, the last")
 
 
 @pytest.mark.parametrize("name", [one.name for one in PANELS])
@@ -134,8 +135,8 @@ def test_no_header_keeps_the_figures_of_the_session_before(window: QMainWindow, 
     window.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, dock)
     dock.refresh()
     dock.show_session(None)
-    assert dock._header.figures.text() == ""
+    assert dock.header.figures.text() == ""
     dock.show_session(synthetic_session(7))
     dock.refresh()
     assert dock.panel is not None
-    assert dock._header.figures.text() == dock.panel.figures()
+    assert dock.header.figures.text() == dock.panel.figures()

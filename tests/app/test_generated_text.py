@@ -16,8 +16,8 @@ def test_it_names_the_request_as_every_panel_does(qtbot: QtBot) -> None:
     qtbot.addWidget(text)
     text.show_session(session)
     selection.change(request=2)
-    assert text._facts.text() == "request 2 (3 of 3) · 5 tokens · length reached"
-    assert text._facts.toolTip() == text._facts.text()
-    text._go(1)
+    assert text.facts.text() == "request 2 (3 of 3) · 5 tokens · length reached"
+    assert text.facts.toolTip() == text.facts.text()
+    text.go(1)
     assert selection.now.request == 0
-    assert text._facts.text().startswith("request 0 (1 of 3)")
+    assert text.facts.text().startswith("request 0 (1 of 3)")

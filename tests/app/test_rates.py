@@ -110,11 +110,12 @@ def test_one_selection_has_one_rate(
     assert exactly(info["comparison"]["throughput"]["inference"][0]["value"])
     assert f" {text}\n" in told("info", str(path), *words)
 
-    strip = StepStrip(Selection())
+    selection = Selection()
+    strip = StepStrip(selection)
     qtbot.addWidget(strip)
     strip.show_session(session)
-    strip._selection.change(steps=steps)
-    assert strip._range_text().endswith(f" · {text}")
+    selection.change(steps=steps)
+    assert strip.range_text().endswith(f" · {text}")
 
     latency = shown(LatencyPanel, session)
     qtbot.addWidget(latency)
@@ -125,7 +126,7 @@ def test_one_selection_has_one_rate(
     qtbot.addWidget(summary)
     summary.context.selection.change(steps=steps)
     assert isinstance(summary, SummaryPanel)
-    cells = [line.cells[INFERENCE].text for line in summary._lines if line.row.metric == "throughput"]
+    cells = [line.cells[INFERENCE].text for line in summary.lines if line.row.metric == "throughput"]
     assert [cell.split("\u2009●")[0] for cell in cells] == [text]
 
     if steps is None:  # what is told of a whole session only

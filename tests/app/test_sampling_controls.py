@@ -13,23 +13,23 @@ def test_a_suggestion_is_offered_and_taken_by_hand(qtbot: QtBot) -> None:
     controls = SamplingControls()
     qtbot.addWidget(controls)
     before = controls.sampling
-    assert controls._suggestion.isHidden()
+    assert controls.suggestion.isHidden()
     controls.suggest({"temperature": 1.0, "top_k": 64, "top_p": 0.9})
     assert controls.sampling == before
-    assert not controls._suggestion.isHidden()
-    assert controls._suggestion.text() == "Use the model's: temperature 1, top-k 64, top-p 0.9"
-    controls._seed.setValue(7)
-    qtbot.mouseClick(controls._suggestion, Qt.MouseButton.LeftButton)
+    assert not controls.suggestion.isHidden()
+    assert controls.suggestion.text() == "Use the model's: temperature 1, top-k 64, top-p 0.9"
+    controls.seed.setValue(7)
+    qtbot.mouseClick(controls.suggestion, Qt.MouseButton.LeftButton)
     assert controls.sampling == Sampling(temperature=1.0, top_k=64, top_p=0.9, seed=7)
-    assert controls._suggestion.isHidden()
-    controls._temperature.setValue(0.5)
-    assert not controls._suggestion.isHidden()
+    assert controls.suggestion.isHidden()
+    controls.temperature.setValue(0.5)
+    assert not controls.suggestion.isHidden()
     controls.suggest({})  # another model, which suggests nothing
-    assert controls._suggestion.isHidden()
+    assert controls.suggestion.isHidden()
 
 
 def test_what_no_draw_can_follow_is_no_suggestion(qtbot: QtBot) -> None:
     controls = SamplingControls()
     qtbot.addWidget(controls)
     controls.suggest({"temperature": 1.0, "top_p": 3.0})
-    assert controls._suggestion.isHidden()
+    assert controls.suggestion.isHidden()

@@ -177,7 +177,7 @@ def test_dragging_over_the_strip_selects_steps_and_clicking_one(qtbot: QtBot, wi
     run_to_the_end(qtbot, window)
     strip = window.strip
     y = strip.height() // 2
-    xs = [round(strip._x_of(step + 0.5)) for step in (10, 20)]
+    xs = [round(strip.x_of(step + 0.5)) for step in (10, 20)]
     qtbot.mousePress(strip, Qt.MouseButton.LeftButton, pos=QPoint(xs[0], y))
     qtbot.mouseMove(strip, QPoint(xs[1], y))
     qtbot.mouseRelease(strip, Qt.MouseButton.LeftButton, pos=QPoint(xs[1], y))

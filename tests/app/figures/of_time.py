@@ -45,7 +45,7 @@ TIMELINE: Final[Texts] = {
         "{info.timeline.span_s|seconds} ●", "idle {info.timeline.idle_s|seconds} ●",
         "paused {info.timeline.paused_s|seconds} ●",
     ),
-    "TimelineCanvas._label": ("req {=request}",),
+    "_label": ("req {=request}",),
     "_draw_token_text": ("{[of(step).wall_s for step in steps]|seconds}",),
     "text_in": (
         "waits {[request.waited_s for request in all.requests]|seconds}",
@@ -124,9 +124,9 @@ LATENCY: Final[Texts] = {
         "Prefill / Mean ●: {info.latency.prefill.a_request.mean_s|seconds}",
         *(f"Prefill / {name} ●: {{info.latency.prefill.a_request.{name}_s|seconds}}" for name in ("p50", "p90", "p99")),
     ),
-    "TimeSplit.paintEvent": _SPLIT,
+    "TimeSplit.paint": _SPLIT,
     "tip of TimeSplit": _SPLIT,
-    "LayerStrip.paintEvent": (
+    "LayerStrip.paint": (
         "Step {=step}: µs by layer and phase, up to {max(layer_times(step))|seconds} ●",
         "Step {=step} holds no time by layer; {~}",
         "{=layer}",
@@ -238,7 +238,7 @@ PARALLEL: Final[Texts] = {
         "serial / Tokens a pass ƒ: {pass_.tokens / pass_.serial_steps|number}",
         "factor ƒ / Tokens a pass ƒ: {pass_.serial_steps|number}×",
     ),
-    "ParallelChart._paint": (
+    "ParallelChart._draw": (
         "serial: {pass_.serial_steps|count} steps, one after the other, {pass_.serial_s|seconds} ●",
         "parallel: one pass over {pass_.positions|count} positions, {pass_.pass_s|seconds} ●",
     ),

@@ -15,7 +15,7 @@ REDUNDANCY: Final[Texts] = {
         "({info.positions.recomputed / info.positions.computed|percent}) ●",
     ),
     "RedundancyMap._draw_caption": ("only request {=request}; figures of all",),
-    "RedundancyMap._draw_legend": tuple(f"{name} {{info.positions.{name}|count}}" for name in CLASSES),
+    "draw_legend": tuple(f"{name} {{info.positions.{name}|count}}" for name in CLASSES),
     "LineChart._draw_labels": (
         "{~}: {info.totals.without_cache|count} ~", "computed: {info.positions.computed|count} ●",
         "cache, T: {info.totals.with_cache|count} ~", "{info.totals.flops|rate FLOP} ƒ",
@@ -94,7 +94,7 @@ KV_MEMORY: Final[Texts] = {
         "after step {=step}: internal fragmentation {at(step).kv_end.fragmentation|percent} ƒ",
         "internal fragmentation {at(step).kv_end.fragmentation|percent} ƒ",
     ),
-    "BlockMap._paint": (
+    "BlockMap.paint": (
         "after step {=step}: {at(step).kv_end.blocks.blocks|count} blocks of {at(step).kv_end.blocks.block_size|count} "
         "positions ●",
         "{kv.blocks.held|count} held, {kv.blocks.shared|count} of them shared", "{kv.blocks.evictable|count} evictable",
@@ -149,15 +149,15 @@ BATCH: Final[Texts] = {
         "{@policy}: {part(policy).useful|count} of {part(policy).computed|count} slot-steps useful ●, "
         "{part(policy).waste|percent} wasted ƒ",
     ),
-    "SlotChart._draw_legend": (
+    "draw_legend": (
         "{@policy}, steps {part(policy).first|count}–{part(policy).last|count}",
         *(f"{name} {{[one.{name} for one in parts]|count}} ({{[one.{name} / (one.lanes * one.steps) for one in parts]"
           "|percent}) ●" for name in ("useful", "padding", "idle")),
         "{[one.computed for one in parts]|count} slot-steps computed, {[one.waste for one in parts]|percent} wasted ƒ",
         "preempted {[one.preempted for one in parts]|count}×",
     ),
-    "SlotChart._draw_number": ("request {=request}", "{=request}"),
-    "SlotChart._draw_queue": ("≤ {[one.waiting_peak for one in parts]|count}",),
+    "_draw_number": ("request {=request}", "{=request}"),
+    "draw_queue": ("≤ {[one.waiting_peak for one in parts]|count}",),
     "tip SlotChart": (
         "step {=step}, slot {=slot}",
         "step {=step}: {len(of(step).waiting)|count} waiting ●",
@@ -198,7 +198,7 @@ ATTENTION: Final[Texts] = {
     "tip TokenFlow": ("“{~}” ({=key}): attention {weights(QUERY)[key]|percent}  ● measured", "“{~}” ({=key})"),
     "tip of QSpinBox": ("The layer whose attention is recorded and shown; layers count from 0.",),
     "tip of ColourBar": ("Attention probability: how much of its attention a query gives to a key (0 to 1).",),
-    "HeadGrid._paint": ("{=head}", "{head_numbers()|number}"),
+    "HeadGrid.paint": ("{=head}", "{head_numbers()|number}"),
     "tip HeadGrid": (
         "layer {=layer}, head {=head}: {len(looks_in_range(head))|count} rows, mean entropy "
         "{sum(one.entropy_nats for one in looks_in_range(head)) / len(looks_in_range(head))|number} nats ƒ",
@@ -227,7 +227,7 @@ INSPECTOR: Final[Texts] = {
     "tip TokenFlow": (
         "“{~}” ({=key}): attention {weights(T.position - 1)[key]|percent}  ● measured", "“{~}” ({=key})",
     ),
-    "BarList.paintEvent": (
+    "BarList.paint": (
         "{~} | {[one.probability for one in T.alternatives]|percent}",
         "#{=id} | {[one.probability for one in T.alternatives if one.token_id == id]|percent}",
         "{@phase} | {of(T.step).phases_s[phase]|seconds}",

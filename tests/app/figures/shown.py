@@ -36,7 +36,7 @@ from app.panels.base import Panel
 
 LABELS: Final = frozenset({"ThemedLabel.paintEvent", "ElidedLabel.paintEvent"})
 """Labels that paint their own text shortened; the whole of it is read from the label."""
-ROWS: Final = frozenset({"LayerBars._draw_row", "BarList.paintEvent"})
+ROWS: Final = frozenset({"LayerBars._draw_row", "BarList.paint"})
 """Methods whose texts at one height are one line: they are read together, from left to right."""
 NOTCH: Final = 12
 """Pixels between two places of the pointer, at least."""
@@ -240,7 +240,8 @@ def _tip_at(target: QWidget, x: int, y: int, heard: Listener) -> tuple[Text, ...
 
 
 def _is_ours(widget: QWidget) -> bool:
-    return type(widget).__module__.startswith("app.") and "mouseMoveEvent" in vars(type(widget))
+    ours = [kind for kind in type(widget).__mro__ if kind.__module__.startswith("app.")]
+    return any("mouseMoveEvent" in vars(kind) for kind in ours)
 
 
 def _method(frame: FrameType) -> str:

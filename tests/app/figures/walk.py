@@ -40,7 +40,7 @@ TEXTS: Final[dict[str, of_time.Texts]] = {
 SCALES: Final = frozenset({
     "draw_axis", "RedundancyMap._draw_axes", "LineChart._draw_axes", "StackChart._draw_grid", "StackChart._draw_steps",
     "LatencyHistogram._draw_axes", "LaneChart._draw_ticks", "LaneChart._draw_axis", "RooflineChart._draw_axes",
-    "SlotChart._draw_axes", "ParallelChart._draw_axis", "FactorChart._paint", "ColourBar.paintEvent",
+    "draw_axes", "ParallelChart._draw_axis", "FactorChart.paint", "ColourBar.paint",
 })  # fmt: skip
 """Methods that draw the ticks of an axis: round numbers of a scale, not figures of a session."""
 

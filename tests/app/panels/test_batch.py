@@ -14,6 +14,7 @@ from app.look.theme import theme
 from app.models.batch import lane_columns, preset_runs, shown_parts, waiting_columns
 from app.panels.base import PanelContext
 from app.panels.batch import BatchPanel
+from app.panels.batch_lanes import lane_pixels
 from app.widgets.pixels import argb
 from engine.client.suite import Suite
 from engine.figures.json_figures import json_figures
@@ -121,7 +122,9 @@ def test_every_slot_step_is_drawn_as_what_it_was(qtbot: QtBot) -> None:
     panel = panel_of(qtbot, both())
     colours = theme()
     for index, chart in enumerate(panel.charts):
-        pixels, box = chart.lane_pixels(), chart.plot_box()
+        scene = chart.scene()
+        assert scene is not None
+        pixels, box = lane_pixels(scene), scene.box
         for slot, length in enumerate(LENGTHS):
             for step in (0, length - 1, *range(length, 24, 3)):
                 at = chart.place(24 * index + step, slot)
@@ -284,7 +287,7 @@ def test_a_click_selects_step_request_and_token_and_keys_walk(qtbot: QtBot) -> N
     panel = panel_of(qtbot, session)
     chart = panel.charts[0]
     at = chart.place(5, 2)
-    assert chart.cell_at(at) == (5, 2)
+    assert chart.place_at(at) == (5, 2)
     click(chart, at.x(), at.y())
     now = panel.context.selection.now
     assert (now.step, now.request, now.token) == (5, 2, 0)
@@ -304,7 +307,7 @@ def test_run_both_starts_static_and_then_continuous(qtbot: QtBot) -> None:
     panel = BatchPanel(PanelContext(Selection(), control))
     qtbot.addWidget(panel)
     panel.show_session(None)
-    assert "Run both" in panel._words.text()
+    assert "Run both" in panel.words.text()
     panel.run_button.click()
     (suite,) = control.suites
     runs = preset_runs()

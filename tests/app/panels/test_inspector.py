@@ -185,10 +185,13 @@ def test_a_selected_step_shows_its_token(qtbot: QtBot) -> None:
 def test_in_a_low_panel_the_bars_stand_beside_the_facts(qtbot: QtBot) -> None:
     panel = inspector(qtbot, synthetic_session(12), width=1000)
     panel.show()
+    holder = panel.chance_label.parentWidget()
+    body = holder.layout() if holder is not None else None
+    assert body is not None
 
     def places(width: int, height: int) -> tuple[QRect, QRect]:
         panel.resize(width, height)
-        panel._body.activate()
+        body.activate()
         return panel.chance_label.geometry(), panel.alternatives.geometry()
 
     facts, bars = places(1000, 500)

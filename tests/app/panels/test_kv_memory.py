@@ -43,7 +43,7 @@ def test_bars_are_as_long_as_their_bytes(qtbot: QtBot) -> None:
     panel = shown(qtbot, decode_run(20, "contiguous").session)
     bars = panel.bars
     left, right = 64.0, bars.columns()[0][1] - 4
-    y = bars._top() + bars.row_height() / 2
+    y = bars.rows_top() + bars.row_height() / 2
     used = theme().positions["new"]
     assert colour_at(bars, left + 0.48 * (right - left), y) == used
     assert colour_at(bars, left + 0.52 * (right - left), y) != used
@@ -210,7 +210,7 @@ def test_the_current_model_follows_the_run(qtbot: QtBot) -> None:
 
 def test_clicks_and_keys_select_layer_and_step(qtbot: QtBot) -> None:
     panel = shown(qtbot, decode_run(20, "contiguous").session)
-    click(panel.bars, 100, panel.bars._top() + 1.5 * panel.bars.row_height())
+    click(panel.bars, 100, panel.bars.rows_top() + 1.5 * panel.bars.row_height())
     assert panel.context.selection.now.layer == 1
     panel.setFocus()
     qtbot.keyClick(panel, Qt.Key.Key_Up)

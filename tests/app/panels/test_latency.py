@@ -121,7 +121,7 @@ def test_bars_stack_to_their_colours(qtbot: QtBot) -> None:
     _, edges = chart.bars()
     box = chart.plot_box()
     x = round((edges[2] + edges[3]) / 2)
-    top = chart.top_us(chart._totals)
+    top = chart.top_us(chart.totals)
 
     def colour_at(us: float) -> str:
         return picture.pixelColor(x, round(box.bottom() - us / top * box.height())).name()
@@ -144,7 +144,7 @@ def test_one_far_outlier_is_cut_and_said(qtbot: QtBot) -> None:
     panel = latency_panel(qtbot, session)
     panel.grab()
     assert panel.chart.cut == 1
-    assert panel.chart.top_us(panel.chart._totals) < 10_000
+    assert panel.chart.top_us(panel.chart.totals) < 10_000
 
 
 def test_layer_by_phase_of_the_selected_step(qtbot: QtBot) -> None:
@@ -153,8 +153,8 @@ def test_layer_by_phase_of_the_selected_step(qtbot: QtBot) -> None:
     panel.context.selection.change(step=5)
     detail = session.step_detail(5)
     assert detail is not None
-    np.testing.assert_array_equal(panel.strip._us, detail[0][:-1])
-    assert [PHASES[i] for i in panel.strip._phases] == [
+    np.testing.assert_array_equal(panel.strip.us, detail[0][:-1])
+    assert [PHASES[i] for i in panel.strip.phases] == [
         "norm", "qkv", "rope", "kv_write", "attention", "attn_out", "ffn",
     ]  # fmt: skip
     ffn = PHASES.index("ffn")
@@ -162,7 +162,7 @@ def test_layer_by_phase_of_the_selected_step(qtbot: QtBot) -> None:
     panel.context.selection.change(step=None)
     last = session.step_detail(19)
     assert last is not None
-    np.testing.assert_array_equal(panel.strip._us, last[0][:-1])
+    np.testing.assert_array_equal(panel.strip.us, last[0][:-1])
 
 
 def test_without_layer_detail_it_says_what_would_bring_it(qtbot: QtBot) -> None:

@@ -169,7 +169,7 @@ def test_where_it_is_narrow_one_picture_at_a_time(qtbot: QtBot) -> None:
     panel = latency_panel(qtbot, 560, 420)
     assert panel.chart.isVisible()
     assert not panel.histogram.isVisible()
-    panel.picture._buttons["histogram"].click()
+    panel.picture.buttons["histogram"].click()
     QApplication.processEvents()
     assert panel.histogram.isVisible()
     assert not panel.chart.isVisible()

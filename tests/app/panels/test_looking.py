@@ -106,27 +106,27 @@ def test_the_step_strip_goes_back_and_forward(qtbot: QtBot, session: Session) ->
 
 def test_the_bars_of_the_latency_panel_go_back(qtbot: QtBot, session: Session) -> None:
     panel = cast(LatencyPanel, show(qtbot, LatencyPanel, session, 1200, 700))
-    whole = (panel.chart.axis.lo, panel.chart.axis.hi)
+    whole = (panel.chart.view.lo, panel.chart.view.hi)
     qtbot.keyClick(panel.chart, Qt.Key.Key_W)
-    assert (panel.chart.axis.lo, panel.chart.axis.hi) != whole
+    assert (panel.chart.view.lo, panel.chart.view.hi) != whole
     panel.context.selection.back()
-    assert (panel.chart.axis.lo, panel.chart.axis.hi) == whole
+    assert (panel.chart.view.lo, panel.chart.view.hi) == whole
 
 
 def test_the_filter_of_the_latency_panel_goes_back(qtbot: QtBot, session: Session) -> None:
     panel = cast(LatencyPanel, show(qtbot, LatencyPanel, session, 1200, 700))
-    assert panel._figures is not None
-    everything = panel._figures.steps
+    assert panel.range_figures is not None
+    everything = panel.range_figures.steps
     qtbot.keyClick(panel.histogram, Qt.Key.Key_Home)
     band = panel.histogram.band
     assert band == panel.context.selection.now.band_us
-    assert panel._figures.steps < everything
+    assert panel.range_figures.steps < everything
     panel.context.selection.back()
     assert panel.histogram.band is None
-    assert panel._figures.steps == everything
+    assert panel.range_figures.steps == everything
     panel.context.selection.forward()
     assert panel.histogram.band == band
-    assert panel._figures.steps < everything
+    assert panel.range_figures.steps < everything
 
 
 def test_the_slots_of_the_batch_panel_go_back_and_forward(qtbot: QtBot, session: Session) -> None:
@@ -153,14 +153,14 @@ def test_the_slots_of_the_batch_panel_go_back_and_forward(qtbot: QtBot, session:
 def test_the_lanes_of_the_utilisation_panel_go_back(qtbot: QtBot, session: Session) -> None:
     panel = cast(UtilisationPanel, show(qtbot, UtilisationPanel, session, 800, 600))
     qtbot.keyClick(panel.chart, Qt.Key.Key_W)
-    near = (panel.chart.axis.lo, panel.chart.axis.hi)
+    near = (panel.chart.view.lo, panel.chart.view.hi)
     panel.axis_picker.setCurrentIndex(1)
     QApplication.processEvents()
     panel.context.selection.back()
     assert panel.axis_picker.currentIndex() == 0
-    assert (panel.chart.axis.lo, panel.chart.axis.hi) == near
+    assert (panel.chart.view.lo, panel.chart.view.hi) == near
     panel.context.selection.back()
-    assert panel.chart.axis.mode == "fit"
+    assert panel.chart.view.mode == "fit"
     panel.context.selection.forward()
     panel.context.selection.forward()
     assert panel.axis_picker.currentIndex() == 1

@@ -18,7 +18,7 @@ from tests.app.panels.acting import shown
 from tests.app.panels.test_attention_heads import heads_session
 from tests.app.panels.test_kv_memory_tree import drafting_run
 from tests.app.panels.test_latency_histogram import slow_run
-from tests.app.pictures import _pixels, _small, check_panel
+from tests.app.pictures import check_panel, pixels, small
 from tests.engine.figures.test_kv_blocks import PooledRun
 
 SIZE = (960, 560)
@@ -67,5 +67,5 @@ def test_another_look_is_seen(qtbot: QtBot) -> None:
         qtbot.addWidget(panel)
         panel.show()
         qtbot.waitExposed(panel)
-        pictures.append(_pixels(_small(panel.grab().toImage())).astype(np.int16))
+        pictures.append(pixels(small(panel.grab().toImage())).astype(np.int16))
     assert np.abs(pictures[0] - pictures[1]).mean() > 40

@@ -56,7 +56,7 @@ def test_the_pages_are_reached_by_tab(qtbot: QtBot) -> None:
     panel.show()
     qtbot.waitExposed(panel)
     assert isinstance(panel, KvMemoryPanel)
-    button = panel.pages._buttons["blocks"]
+    button = panel.pages.buttons["blocks"]
     assert button.focusPolicy() & Qt.FocusPolicy.TabFocus
     qtbot.keyClick(button, Qt.Key.Key_Space)
     assert panel.blocks.isVisible()

@@ -153,7 +153,7 @@ def test_a_click_and_the_arrow_keys_choose_a_point(qtbot: QtBot) -> None:
 
 def test_points_lie_where_their_logarithms_say(qtbot: QtBot) -> None:
     panel = roofline_panel(qtbot, synthetic_session(30))
-    box, (x, y) = panel.chart.plot_box(), (panel.chart._x, panel.chart._y)
+    box, (x, y) = panel.chart.plot_box(), (panel.chart.x_decades, panel.chart.y_decades)
     assert panel.chart.place(10.0 ** x[0], 10.0 ** y[1]).toPoint() == box.topLeft().toPoint()
     middle = panel.chart.place(10.0 ** ((x[0] + x[1]) / 2), 10.0 ** ((y[0] + y[1]) / 2))
     assert (middle - box.center()).manhattanLength() < 1e-6

@@ -96,7 +96,7 @@ def test_a_device_that_says_nothing_is_not_drawn_as_idle(qtbot: QtBot) -> None:
 
 def test_waiting_is_hatched_until_the_request_is_scheduled(qtbot: QtBot) -> None:
     panel = shown(qtbot, busy_run().session)
-    box = panel.canvas.request_box(2, panel.canvas.lanes())
+    box = panel.canvas.request_box(2)
     picture = panel.canvas.grab().toImage()
     x0 = round(place(panel, 16))
     area = {
@@ -121,7 +121,7 @@ def test_drafts_share_the_step_and_rejected_ones_follow(qtbot: QtBot) -> None:
 
 def test_hovering_a_token_tells_what_it_is_and_what_it_cost(qtbot: QtBot) -> None:
     panel = shown(qtbot, busy_run().session)
-    box = panel.canvas.request_box(0, panel.canvas.lanes())
+    box = panel.canvas.request_box(0)
     text = panel.canvas.tooltip(QPointF(place(panel, 31), box.center().y())).replace("\u2009", " ")
     assert "“·on”  token 100, position 3 of request 0" in text
     assert "30.0 ms after the token before ●" in text
@@ -136,7 +136,7 @@ def test_hovering_a_token_tells_what_it_is_and_what_it_cost(qtbot: QtBot) -> Non
 
 def test_a_click_selects_token_step_and_request(qtbot: QtBot) -> None:
     panel = shown(qtbot, busy_run().session)
-    box = panel.canvas.request_box(2, panel.canvas.lanes())
+    box = panel.canvas.request_box(2)
     click(panel.canvas, place(panel, 45), box.center().y())
     now = panel.context.selection.now
     assert (now.token, now.step, now.request) == (7, 2, 2)

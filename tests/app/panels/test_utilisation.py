@@ -151,7 +151,7 @@ def test_a_click_selects_the_step(qtbot: QtBot) -> None:
     panel = utilisation_panel(qtbot, synthetic_session(40))
     panel.show()
     qtbot.waitExposed(panel)
-    at = QPoint(round(panel.chart._pixel(12.5)), 40)
+    at = QPoint(round(panel.chart.x_of(12.5)), 40)
     qtbot.mouseClick(panel.chart, Qt.MouseButton.LeftButton, pos=at)
     assert panel.context.selection.now.step == 12
     assert panel.chart.marker == 12.0

@@ -1,0 +1,44 @@
+"""Where the arrow keys lead in the timeline: from token to token of a request, and from request to request."""
+
+from __future__ import annotations
+
+from app.core.selection import Selected
+from app.models.timeline import TimelineModel
+
+
+def next_token(model: TimelineModel, selected: Selected, by: int, end: int) -> dict[str, object]:
+    """What to select so many tokens further on in the request; empty where there are none.
+
+    Without a selected token a walk begins at the newest before step `end`.
+    """
+    token, request = selected.token, selected.request
+    if token is not None and token < len(model.session.tokens):
+        request = int(model.session.tokens["request_id"][token])
+    elif request is None or request not in model.lanes:
+        request = next((i for i, lane in model.lanes.items() if len(lane.rows)), None)
+    if request is None or not len(model.lanes[request].rows):
+        return {}
+    lane = model.lanes[request]
+    if token is None:
+        place = int(lane.steps.searchsorted(end)) - 1 + (by if abs(by) > 1 else 0)
+    else:
+        place = int(lane.rows.searchsorted(token)) + by
+    place = min(max(place, 0), len(lane.rows) - 1)
+    return {"token": int(lane.rows[place]), "request": request, "step": int(lane.steps[place])}
+
+
+def next_request(model: TimelineModel, selected: Selected, by: int) -> tuple[int, dict[str, object]]:
+    """(place of the request above or below, what to select: its token of the same step if it has one).
+
+    The session must have a request.
+    """
+    ids = list(model.session.requests)
+    place = min(max(ids.index(selected.request) + by, 0), len(ids) - 1) if selected.request in ids else 0
+    request = ids[place]
+    changes: dict[str, object] = {"request": request}
+    lane = model.lanes.get(request)
+    if lane is not None and len(lane.rows):
+        wanted = selected.step if selected.step is not None else int(lane.steps[-1])
+        nearest = min(int(lane.steps.searchsorted(wanted)), len(lane.rows) - 1)
+        changes |= {"token": int(lane.rows[nearest]), "step": int(lane.steps[nearest])}
+    return place, changes

@@ -1,0 +1,30 @@
+"""Widgets of a grid laid out anew, as a panel becomes wider or higher."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from PySide6.QtWidgets import QGridLayout, QWidget
+
+
+class Placed(NamedTuple):
+    """A widget, its row and column, and how many of each it takes."""
+
+    widget: QWidget
+    row: int
+    column: int
+    rows: int = 1
+    columns: int = 1
+
+
+def arrange(grid: QGridLayout, placed: Iterable[Placed], rows: Sequence[int], columns: Sequence[int]) -> None:
+    """Put these widgets, and no others, into a grid; `rows` and `columns` are the stretches, 0 for those after them."""
+    for index in reversed(range(grid.count())):
+        grid.takeAt(index)
+    for one in placed:
+        grid.addWidget(one.widget, one.row, one.column, one.rows, one.columns)
+    for row in range(max(grid.rowCount(), len(rows))):
+        grid.setRowStretch(row, rows[row] if row < len(rows) else 0)
+    for column in range(max(grid.columnCount(), len(columns))):
+        grid.setColumnStretch(column, columns[column] if column < len(columns) else 0)

@@ -1,0 +1,45 @@
+"""The base of every widget that draws itself."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from PySide6.QtCore import QRectF, Qt
+from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPaintEvent
+from PySide6.QtWidgets import QWidget
+
+from app.look.painting import painting
+from app.look.theme import CAPTION_SCALE, theme, ui_font
+
+
+class PaintedWidget(QWidget):
+    """A widget drawn by hand. Subclasses override `paint`; the painter begins with the font of captions."""
+
+    fills_ground: ClassVar[bool] = True
+    """Whether the widget is filled in the panel's colour before `paint`; False where what lies below shows through."""
+
+    def paint(self, painter: QPainter) -> None:
+        """Draw the widget."""
+        raise NotImplementedError
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        with painting(self) as painter:
+            if self.fills_ground:
+                painter.fillRect(self.rect(), QColor(theme().panel))
+            painter.setFont(ui_font(CAPTION_SCALE))
+            self.paint(painter)
+
+
+def caption_height() -> float:
+    """Pixels of a line of captions."""
+    return QFontMetricsF(ui_font(CAPTION_SCALE)).height()
+
+
+def draw_turned(painter: QPainter, area: QRectF, text: str) -> None:
+    """Write a text from the bottom up, in the middle of an area."""
+    painter.save()
+    painter.translate(area.center())
+    painter.rotate(-90)
+    turned = QRectF(-area.height() / 2, -area.width() / 2, area.height(), area.width())
+    painter.drawText(turned, Qt.AlignmentFlag.AlignCenter, text)
+    painter.restore()

@@ -1,0 +1,136 @@
+"""The bases of tables in the theme's colours: what all of them are, and what those made of cells share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QColor, QIcon, QPixmap
+from PySide6.QtWidgets import QAbstractItemView, QTableWidget, QTableWidgetItem, QWidget
+
+from app.look.theme import GRID, theme, ui_font
+from app.widgets.plain import plain
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What one cell says and how; `tip` says more, `swatch` is a colour shown before the words."""
+
+    text: str
+    tip: str = ""
+    swatch: str = ""
+    bold: bool = False
+    muted: bool = False
+    span: int = 1
+    """Columns the cell takes; what stands in those after it is covered."""
+
+
+class ThemedTable(QTableWidget):
+    """A table to read: without a frame, a grid, row headers or editing. Subclasses override `write_all`."""
+
+    def __init__(self, rows: int, columns: int, parent: QWidget | None = None) -> None:
+        super().__init__(rows, columns, parent)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setFrameShape(self.Shape.NoFrame)
+        self.setShowGrid(False)
+        self.setTabKeyNavigation(False)
+        self.verticalHeader().hide()
+        self.horizontalHeader().setHighlightSections(False)
+
+    def item_padding(self) -> str:
+        """The padding of a cell, as a style sheet writes it; other declarations may follow."""
+        return f"padding: 0 {GRID}px"
+
+    def head_padding(self) -> str:
+        """The padding of a column's head, as a style sheet writes it."""
+        return f"padding: 0 {GRID}px"
+
+    def write_all(self) -> None:
+        """Write every cell again, in the theme's colours and fonts."""
+        raise NotImplementedError
+
+    def style_rules(self) -> str:
+        """The style sheet, in the theme's colours."""
+        colours = theme()
+        return (
+            f"QTableWidget {{ background: {colours.panel}; outline: 0; }}"
+            f"QTableWidget::item {{ {self.item_padding()}; }}"
+            f"QHeaderView::section {{ background: {colours.panel}; color: {colours.muted}; border: 0;"
+            f" border-bottom: 1px solid {colours.line}; {self.head_padding()}; }}"
+        )
+
+    def restyle(self) -> None:
+        """Take the theme's colours and fonts again."""
+        self.setFont(ui_font())
+        self.setStyleSheet(self.style_rules())
+        self.write_all()
+
+
+class CellTable(ThemedTable):
+    """A table written as a list of cells a row, with a name and a definition a column; its rows can be selected."""
+
+    def __init__(self, name: str, parent: QWidget | None = None) -> None:
+        super().__init__(0, 0, parent)
+        self.setAccessibleName(name)
+        self._rows: list[list[Cell]] = []
+        self._heads: list[tuple[str, str]] = []
+        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.horizontalHeader().setStretchLastSection(True)
+
+    def write(self, heads: list[tuple[str, str]], rows: list[list[Cell]]) -> bool:
+        """Write (name, definition) a column and cells a row; says whether they are others than before."""
+        if heads == self._heads and rows == self._rows:
+            return False
+        self._heads, self._rows = heads, rows
+        self.setRowCount(len(rows))
+        self.setColumnCount(len(heads))
+        for column, (name, definition) in enumerate(heads):
+            head = QTableWidgetItem(name)
+            head.setToolTip(plain(definition))
+            head.setTextAlignment(self.alignment_of(column))
+            self.setHorizontalHeaderItem(column, head)
+        self.write_all()
+        return True
+
+    def cell(self, row: int, column: int) -> str:
+        """What a cell says."""
+        return self._rows[row][column].text
+
+    def alignment_of(self, column: int) -> Qt.AlignmentFlag:
+        """Where the texts of a column stand: at the left."""
+        return Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+
+    def style_rules(self) -> str:
+        colours = theme()
+        return super().style_rules() + (
+            f"QTableWidget:focus {{ border: 1px solid {colours.accent}; }}"
+            f"QTableWidget::item:selected {{ background: {colours.line}; color: {colours.text}; }}"
+        )
+
+    def write_all(self) -> None:
+        for row, cells in enumerate(self._rows):
+            for column, cell in enumerate(cells):
+                self._write(row, column, cell)
+
+    def _write(self, row: int, column: int, cell: Cell) -> None:
+        item = self.item(row, column)
+        if item is None:
+            item = QTableWidgetItem()
+            self.setItem(row, column, item)
+        item.setText(cell.text)
+        item.setToolTip(plain(cell.tip or cell.text))
+        item.setTextAlignment(self.alignment_of(column))
+        item.setFont(ui_font(bold=cell.bold))
+        item.setForeground(QColor(theme().muted if cell.muted else theme().text))
+        item.setIcon(swatch_icon(cell.swatch) if cell.swatch else QIcon())
+        if cell.span > 1 and self.columnSpan(row, column) != cell.span:
+            self.setSpan(row, column, 1, cell.span)
+
+
+def swatch_icon(colour: str) -> QIcon:
+    """A square of a colour, as an icon before words."""
+    swatch = QPixmap(3 * GRID, 3 * GRID)
+    swatch.fill(QColor(colour))
+    return QIcon(swatch)

@@ -1,0 +1,66 @@
+"""What the step strip says: the kinds of steps, the selected range, one step, and the switches that changed."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QCoreApplication
+
+from app.look.units import count, rate, seconds
+from app.window.strip_pauses import pause_texts
+from engine.core.settings import as_typed
+from engine.figures.metrics import run_wall_s, tokens_per_s
+from engine.session.store import STEP_KINDS, Session
+
+
+def kind_names() -> dict[str, str]:
+    """The kinds of steps as a person reads them."""
+    return {
+        "prefill": QCoreApplication.translate("StepStrip", "prefill"),
+        "decode": QCoreApplication.translate("StepStrip", "decode"),
+        "mixed": QCoreApplication.translate("StepStrip", "prefill and decode"),
+        "verify": QCoreApplication.translate("StepStrip", "verify"),
+        "teacher": QCoreApplication.translate("StepStrip", "teacher-forced"),
+    }
+
+
+def range_text(session: Session, chosen: tuple[int, int] | None, steps: int) -> str:
+    """Steps, time, tokens and rate of the chosen range, or of all `steps`."""
+    first, last = chosen if chosen is not None else (0, steps - 1)
+    last = min(last, steps - 1)
+    if last < first:
+        return ""
+    tokens = int(session.steps["tokens_out"][first : last + 1].sum())
+    shown = last - first + 1
+    several_steps = QCoreApplication.translate("StepStrip", "{} steps").format(count(shown))
+    several_tokens = QCoreApplication.translate("StepStrip", "{} tokens").format(count(tokens))
+    facts = " · ".join((
+        QCoreApplication.translate("StepStrip", "1 step") if shown == 1 else several_steps,
+        seconds(run_wall_s(session, (first, last))),
+        QCoreApplication.translate("StepStrip", "1 token") if tokens == 1 else several_tokens,
+        rate(tokens_per_s(session, (first, last)), "tokens/s"),
+    ))  # fmt: skip
+    if chosen is None:
+        return facts
+    return QCoreApplication.translate("StepStrip", "selected {}–{}: {}").format(count(first), count(last), facts)
+
+
+def step_text(session: Session, step: int) -> str:
+    """What the tool tip says about a step."""
+    steps = session.steps
+    latency_s = int(steps["end_ns"][step] - steps["start_ns"][step]) / 1e9
+    kind = kind_names()[STEP_KINDS[int(steps["kind"][step])]]
+    words = QCoreApplication.translate("StepStrip", "Step {}: {}\n{} (measured)\n{} positions computed")
+    text = words.format(count(step), kind, seconds(latency_s), count(int(steps["positions_computed"][step])))
+    before = QCoreApplication.translate("StepStrip", "{} before it")
+    return "\n".join([text, *(before.format(pause) for at, pause in pause_texts(session) if at == step)])
+
+
+def switch_marks(session: Session) -> list[tuple[int, str]]:
+    """(step, what changed) for every change of the switches after the run began."""
+    marks = []
+    for before, after in zip(session.configs, session.configs[1:], strict=False):
+        changed = [
+            f"{name}={as_typed(value)}" for name, value in after.switches.items() if before.switches.get(name) != value
+        ]
+        if changed:
+            marks.append((after.step_id, ", ".join(changed)))
+    return marks
