@@ -35,6 +35,7 @@ def shown(panel_class: type[Panel], session: Session, width: int = 900, height: 
     selection = Selection()
     panel = panel_class(PanelContext(selection, RecordingControl()))
     selection.changed.connect(panel.select)
+    panel.answered.connect(panel.refresh)
     panel.resize(width, height)
     panel.show_session(session)
     panel.refresh()
