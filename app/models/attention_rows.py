@@ -185,7 +185,7 @@ class AttentionRows:
     def _take_from_memory(self, key: Key, index: int) -> None:
         number = index // PIECE_ROWS
         first = number * PIECE_ROWS + self._cache.kept(key, number)
-        rows = self.session.attention_map(*key)[first : (number + 1) * PIECE_ROWS]
+        rows = self.session.attention_rows(*key, first, (number + 1) * PIECE_ROWS - first)
         if rows:
             self._cache.drop_beyond_limit()
             self._cache.add(key, first, [decoded(row) for row in rows])
