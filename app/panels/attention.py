@@ -32,7 +32,7 @@ NARROW: Final = 680
 """Width under which the line beside the controls is dropped; the header says the same."""
 HEADS_AT_ONCE_S: Final = 0.008
 HEADS_PAUSE_MS: Final = 20
-"""A long recording's heads are read for so long at a time, with such pauses."""
+"""A long recording's heads are taken for so long at a time, with such pauses, where a window must stay alive."""
 
 
 class AttentionPanel(Panel):
@@ -293,7 +293,7 @@ class AttentionPanel(Panel):
             self._heads_reading.forget()
             rows = AttentionRows(feed.session, self._heads_reading, self._cache)
             maps = self._maps = HeadMaps(rows, feed.request_id, feed.layer)
-        changed = maps.update(HEADS_AT_ONCE_S)
+        changed = maps.update(HEADS_AT_ONCE_S if self.context.jobs is not None else None)
         self.heads.selected = feed.head
         self.heads.steps = self.context.selection.now.steps
         self.heads.query = self.query_shown if self._query is not None else None

@@ -9,6 +9,7 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 from pytestqt.qtbot import QtBot
 
+from app.core.jobs import Jobs
 from app.look import theme
 from app.look.units import significant
 from app.models.attention_rows import AttentionRows
@@ -236,7 +237,9 @@ def test_a_panel_that_still_reads_heads_says_so(qtbot: QtBot, monkeypatch: pytes
     """A picture waits for it."""
     with monkeypatch.context() as no_time:
         no_time.setattr(attention, "HEADS_AT_ONCE_S", 0.0)
-        panel = attention_panel(qtbot, heads_session(300, 2))
+        panel = shown(AttentionPanel, heads_session(300, 2), jobs=Jobs(lambda failure: None))
+        qtbot.addWidget(panel)
+        assert isinstance(panel, AttentionPanel)
         panel.show()
         qtbot.waitExposed(panel)
         panel.refresh()
