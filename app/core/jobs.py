@@ -59,7 +59,8 @@ class Jobs(QObject):
 
     def __init__(self, fail: Callable[[Failure], None], parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._fail = fail
+        self.fail = fail
+        """Tells of what went wrong where a job has nobody else to tell."""
         self._jobs: list[Job] = []
 
     @property
@@ -94,7 +95,7 @@ class Jobs(QObject):
         writes: Path | None = None,
     ) -> None:
         """Do `work` on a thread, then call `then` with what it returned, or `otherwise` with what went wrong."""
-        task = Background(work, then, otherwise or self._fail, self)
+        task = Background(work, then, otherwise or self.fail, self)
         task.finished.connect(self._on_finished)
         self._jobs.append(Job(task, doing, patience, reads, writes))
         task.start()
@@ -109,15 +110,12 @@ class Jobs(QObject):
         return [job.reads for job in self._jobs if job.reads is not None]
 
     def give_up(self) -> None:
-        """End what is only read; it is as if it had never been asked for."""
-        for job in self._jobs:
-            if job.only_reads:
-                _give_up(job)
-        self.changed.emit()
+        """End what is only read and was told of; it is as if it had never been asked for."""
+        self._give_up_what_reads(lambda job: bool(job.doing))
 
     def close(self, go_on: Callable[[list[Path]], bool]) -> None:
         """The window closes: give up what reads, and wait for what writes as long as `go_on` says so."""
-        self.give_up()
+        self._give_up_what_reads(lambda job: True)
         deadline = time.monotonic() + READERS_WITHIN_S
         while self._jobs:
             written = self.written
@@ -130,6 +128,12 @@ class Jobs(QObject):
         for job in self._jobs:
             self._leave_behind(job)
         self._jobs = []
+
+    def _give_up_what_reads(self, which: Callable[[Job], bool]) -> None:
+        for job in self._jobs:
+            if job.only_reads and which(job):
+                _give_up(job)
+        self.changed.emit()
 
     def _leave_behind(self, job: Job) -> None:
         if job.patience is not None and job.task.wait(READERS_WITHIN_S):

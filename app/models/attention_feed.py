@@ -2,52 +2,52 @@
 
 from __future__ import annotations
 
-from typing import Final
+from itertools import takewhile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.models.attention_grid import AttentionGrid
-from engine.session.store import Session
-
-Maps = dict[int, list[tuple[int, int, bytes]]]
-REREAD_GROWTH: Final = 1.1
-NO_ROW: Final = np.empty(0, np.float32)
-NOTHING_KEPT: Final = (-1, NO_ROW)
+from app.models.attention_rows import NO_ROW, PIECE_ROWS, AttentionRows, ExactRow, Row, mean_of
 
 
 class AttentionFeed:
     """The map of (request, layer, head); `head` None is the mean of the heads that were recorded.
 
     `update` takes in what came since, and costs only that. Where a position was recorded more than once, the newest
-    row counts.
+    row counts. Rows that lie in the session's file come later: `is_reading` says that some are still to come.
     """
 
-    def __init__(self, session: Session, request_id: int, layer: int, head: int | None) -> None:
-        self.session, self.request_id, self.layer, self.head = session, request_id, layer, head
+    def __init__(
+        self, rows: AttentionRows, request_id: int, layer: int, head: int | None, exact: ExactRow | None = None
+    ) -> None:
+        self.session, self.request_id, self.layer, self.head = rows.session, request_id, layer, head
         self.grid = AttentionGrid()
         self.newest = 0
         """The query position that was recorded last."""
-        self._read: dict[int, int] = {}
+        self._rows = rows
+        self._exact = exact or ExactRow(rows.session)
+        self._taken: dict[int, int] = {}
         """Rows taken so far, by head."""
-        self._where: dict[int, dict[int, int]] = {}
-        """Index of the newest row of a position in the session's list, by head."""
         self._steps: dict[int, int] = {}
         """The step that computed the newest row of a position."""
-        self._read_from_file: dict[int, int] = {}
-        """How many steps there were when a map that lies in the file was last read, by head."""
-        self._kept: tuple[int, NDArray[np.float32]] = NOTHING_KEPT
-        """The row that was asked for last, and its position."""
+        self._of_step: dict[int, dict[int, Row]] = {}
+        """Rows of the step that was taken last, by position and head."""
 
     @property
     def heads(self) -> int:
         """How many heads go into the map."""
-        return len(self._where)
+        return len(self._taken)
 
     @property
     def rows(self) -> int:
         """How many query positions the map has."""
-        return len(set().union(*self._where.values())) if len(self._where) > 1 else sum(map(len, self._where.values()))
+        return len(self._steps)
+
+    @property
+    def is_reading(self) -> bool:
+        """Whether recorded rows are still to be read from the file."""
+        return self._rows.is_reading
 
     def within(self, steps: tuple[int, int]) -> list[int]:
         """The query positions whose row these steps computed, both ends included, in order."""
@@ -55,82 +55,71 @@ class AttentionFeed:
 
     def has(self, position: int) -> bool:
         """Whether a row of this query was recorded."""
-        return any(position in where for where in self._where.values())
+        return position in self._steps
 
     def update(self) -> tuple[int, int] | None:
         """Take new rows into the grid; the rows of cells [first, end) that changed, or None."""
         fresh: set[int] = set()
-        maps: Maps = {}
-        for head in self._wanted():
-            if not self._worth_reading(head):
-                continue
-            rows = maps[head] = self.session.attention_map(self.request_id, self.layer, head)
-            fresh.update(self._index(head, rows))
+        factor = self.grid.factor
+        while self._advance(fresh) or self._rows.fetch():
+            pass
         if not fresh:
             return None
-        for head in self._where:
-            if head not in maps:
-                maps[head] = self.session.attention_map(self.request_id, self.layer, head)
-        for position in sorted(fresh):
-            probs = self._mean(position, maps)
-            if len(probs):
-                self.grid.add(position, probs)
-        if self._kept[0] in fresh:
-            self._kept = NOTHING_KEPT
-        return min(fresh) // self.grid.factor, max(fresh) // self.grid.factor + 1
+        if self.grid.factor != factor:  # all cells are others now
+            return 0, self.grid.size
+        return min(fresh) // factor, max(fresh) // factor + 1
 
-    def row(self, position: int) -> NDArray[np.float32]:
-        """The exact probabilities of one query, float32 [position + 1]; empty where none were recorded."""
-        if position != self._kept[0] and self.has(position):
-            maps = {head: self.session.attention_map(self.request_id, self.layer, head) for head in self._where}
-            self._kept = position, self._mean(position, maps)
-        return self._kept[1] if position == self._kept[0] else NO_ROW
+    def row(self, position: int) -> NDArray[np.float32] | None:
+        """The exact probabilities of one query, float32 [position + 1]; empty where none were recorded, None while they
+        are read.
+        """
+        if not self.has(position):
+            return NO_ROW
+        if self.grid.factor == 1:
+            return self.grid.cells[position, : position + 1].copy()
+        return self._exact.read(self.request_id, self.layer, self.head, position)
 
     def _wanted(self) -> list[int]:
         """The heads that go into the map, of those that were recorded."""
-        maps = self.session.attention_maps()
-        if self.head is not None:
-            return [self.head] if (self.request_id, self.layer, self.head) in maps else []
-        return [head for request, layer, head in maps if (request, layer) == (self.request_id, self.layer)]
+        return [head for head in self._rows.heads(self.request_id, self.layer) if self.head in (None, head)]
 
-    def _worth_reading(self, head: int) -> bool:
-        """A map in memory is looked at every time; one in the file only when the session has grown by a tenth."""
-        if self.session.attention_in_memory(self.request_id, self.layer, head):
-            return True
-        steps, before = len(self.session.steps), self._read_from_file.get(head, -1)
-        if steps <= before * REREAD_GROWTH:
+    def _advance(self, fresh: set[int]) -> bool:
+        """Take a piece of rows of every head, and note their positions; whether there were any.
+
+        Heads go on side by side, step by step, as the mean is over the rows of one step.
+        """
+        found: dict[int, list[Row]] = {}
+        waiting = False
+        for head in self._wanted():
+            rows = self._rows.after((self.request_id, self.layer, head), self._taken.get(head, 0))
+            waiting = waiting or rows is None
+            found[head] = rows or []
+        if waiting or not any(found.values()):
             return False
-        self._read_from_file[head] = steps
-        self._where[head] = {}  # rows in the file stand in another order
-        self._read[head] = 0
+        for head, row in self._side_by_side(found):
+            if row.step != self._step_taken:
+                self._of_step.clear()
+            self._of_step.setdefault(row.position, {})[head] = row
+            self._taken[head] = self._taken.get(head, 0) + 1
+            self._steps[row.position], self.newest = row.step, row.position
+            self.grid.add(row.position, mean_of(list(self._of_step[row.position].values())))
+            fresh.add(row.position)
         return True
 
-    def _index(self, head: int, rows: list[tuple[int, int, bytes]]) -> set[int]:
-        """Note where the new rows of a head stand; gives their positions."""
-        where = self._where.setdefault(head, {})
-        first, end = self._read.get(head, 0), len(rows)
-        fresh = set()
-        for index in range(first, end):
-            where[rows[index][1]] = index
-            self._steps[rows[index][1]] = rows[index][0]
-            fresh.add(rows[index][1])
-        if end > first:
-            self.newest = rows[end - 1][1]
-            self._read[head] = end
-        return fresh
+    @property
+    def _step_taken(self) -> int | None:
+        return next((row.step for by_head in self._of_step.values() for row in by_head.values()), None)
 
-    def _mean(self, position: int, maps: Maps) -> NDArray[np.float32]:
-        found = []
-        for head, where in self._where.items():
-            index = where.get(position)
-            rows = maps[head]
-            if index is None or not rows:
-                continue
-            if index >= len(rows) or rows[index][1] != position:  # the map went to the file since it was indexed
-                index = next((i for i, row in enumerate(rows) if row[1] == position), None)
-                if index is None:
-                    continue
-            found.append(np.frombuffer(rows[index][2], np.float16))
-        if len(found) == 1:
-            return found[0].astype(np.float32)
-        return np.mean(found, axis=0, dtype=np.float32) if found else NO_ROW
+    def _side_by_side(self, found: dict[int, list[Row]]) -> list[tuple[int, Row]]:
+        """(head, row) in the order of the steps, up to the last step of which every head's rows are there."""
+        if len(found) > 1:
+            ends = [
+                rows[-1].step for head, rows in found.items()
+                if rows and (self._taken.get(head, 0) + len(rows)) % PIECE_ROWS == 0
+            ]  # fmt: skip
+            last = min(ends, default=None)
+            if last is not None:
+                whole = {head: list(takewhile(lambda row: row.step <= last, rows)) for head, rows in found.items()}
+                found = whole if any(whole.values()) else found
+        pairs = [(head, row) for head, rows in found.items() for row in rows]
+        return sorted(pairs, key=lambda pair: pair[1].step) if len(found) > 1 else pairs

@@ -131,6 +131,16 @@ class AttentionMap(QWidget):
             first, last = (query // grid.factor * grid.factor for query in queries)
             self._band.setRect(QRectF(0, first, grid.size * grid.factor, last + grid.factor - first))
 
+    @property
+    def range_box(self) -> QRectF | None:
+        """The frame around the rows of a range, in positions; None where none are framed."""
+        return self._band.rect() if self._band.isVisible() else None
+
+    @property
+    def cell_names(self) -> list[str]:
+        """The names on the axes."""
+        return list(self._axes[0].names)
+
     def name_cells(self, names: list[str]) -> None:
         """Write these names on the axes where each has room."""
         for axis in self._axes:

@@ -8,6 +8,8 @@ from typing import Any, ClassVar, Protocol
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QWidget
 
+from app.core.jobs import Jobs
+from app.core.reading import Reading
 from app.core.selection import Selected, Selection
 from engine.client.suite import Suite
 from engine.core.settings import Probe, RunSpec
@@ -50,6 +52,8 @@ class PanelContext:
 
     selection: Selection
     control: EngineControl
+    jobs: Jobs | None = None
+    """Beside what the session's file is read; without a window that must stay alive, it is read at once."""
 
 
 class Panel(QWidget):
@@ -63,6 +67,8 @@ class Panel(QWidget):
 
     figures_changed = Signal()
     """The header's figures are others now, by something else than news or a selection: a page, the panel's size."""
+    answered = Signal()
+    """What was read of the session's file is there, or takes a while: `refresh` shows it."""
     name: ClassVar[str]
     of_range: ClassVar[bool] = True
     """Whether what it shows is limited by a selected range of steps, so that the header names the range."""
@@ -71,6 +77,7 @@ class Panel(QWidget):
         super().__init__(parent)
         self.context = context
         self.session: Session | None = None
+        self._questions: list[Reading] = []
 
     def title(self) -> str:
         """What a person reads in the header and the menu, translated."""
@@ -91,10 +98,23 @@ class Panel(QWidget):
     @property
     def is_behind(self) -> bool:
         """Whether something is still read piece by piece, so that a picture taken now would lack it."""
-        return False
+        return any(reading.busy for reading in self._questions)
+
+    def reading(self) -> Reading:
+        """A place for one question at a time to the session's file."""
+        made = Reading(self.context.jobs, self)
+        made.changed.connect(self.answered)
+        self._questions.append(made)
+        return made
+
+    def give_up_reading(self) -> None:
+        """Read nothing more of the session's file; the next `refresh` asks again for what it needs."""
+        for reading in self._questions:
+            reading.forget()
 
     def show_session(self, session: Session | None) -> None:
         """Look at another session; subclasses drop what they have drawn and call this."""
+        self.give_up_reading()
         self.session = session
 
     def refresh(self) -> None:

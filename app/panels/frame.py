@@ -145,6 +145,7 @@ class PanelDock(QDockWidget):
             self.header.limit_to_range(self.panel.of_range)
             self._body.addWidget(self.panel)
             self.panel.figures_changed.connect(self._show_figures)
+            self.panel.answered.connect(self._on_answered)
             with self._reading():
                 self.panel.show_session(self._session)
                 self.panel.select(self._context.selection.now)
@@ -160,6 +161,7 @@ class PanelDock(QDockWidget):
     def rebuild(self) -> None:
         """Build the panel anew (the language changed, and a panel reads its texts when it is made)."""
         if self.panel is not None:
+            self.panel.give_up_reading()
             self._body.removeWidget(self.panel)
             self.panel.deleteLater()
             self.panel = None
@@ -210,9 +212,18 @@ class PanelDock(QDockWidget):
         self._empty.button.setVisible(not self._unreadable)
         self._body.setCurrentWidget(self._empty if empty else panel)
 
+    def _on_answered(self) -> None:
+        if self.is_seen:
+            self.refresh()
+        else:
+            self._drawn_revision = -1
+
     def _on_visibility(self, visible: bool) -> None:
         if visible:
             self.seen.emit()
+        elif self.panel is not None and self.panel.is_behind:
+            self.panel.give_up_reading()
+            self._drawn_revision = -1  # it asks again when it appears
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Final
 
+import numpy as np
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QFrame, QGridLayout, QScrollArea, QVBoxLayout, QWidget
@@ -21,14 +22,14 @@ from app.look.units import (
     significant,
     visible_token,
 )
-from app.models.attention_feed import AttentionFeed
+from app.models.attention_rows import ExactRow
 from app.models.request_text import RequestText
 from app.panels.base import Panel, PanelContext
 from app.widgets.bar_list import Bar, BarList
 from app.widgets.plain import plain
 from app.widgets.themed_label import ThemedLabel
 from app.widgets.token_flow import NO_WEIGHTS, TokenFlow
-from engine.figures.token_facts import TokenFacts, TokenNames, token_facts
+from engine.figures.token_facts import Likeliest, TokenFacts, TokenNames, token_facts
 from engine.session.schema import GROUP_OF
 from engine.session.store import Request, Session
 
@@ -44,6 +45,8 @@ PATTERNS: Final = {
     "reused": Qt.BrushStyle.NoBrush,
 }
 
+NOT_READ: Final[Likeliest] = (np.empty(0, np.int32), np.empty(0, np.float32))
+
 
 class InspectorPanel(Panel):
     """The selected token, or the newest one while none is selected."""
@@ -56,9 +59,12 @@ class InspectorPanel(Panel):
         self.facts: TokenFacts | None = None
         self._names: TokenNames | None = None
         self._text: RequestText | None = None
-        self._feed: AttentionFeed | None = None
+        self._alternatives_read, self._row_read = self.reading(), self.reading()
+        self._row: ExactRow | None = None
         self._flow_text: RequestText | None = None
         self._drawn: tuple[int, int, int] = (-1, -1, -1)
+        self._due = False
+        """Whether something of the token shown was still read when it was drawn."""
         self.token_label = ThemedLabel(muted=False, scale=TITLE_SCALE * TITLE_SCALE, code=True)
         self.chance_label = ThemedLabel(muted=False, wrap=True)
         self.fact_labels: dict[str, ThemedLabel] = {}
@@ -148,8 +154,9 @@ class InspectorPanel(Panel):
     def show_session(self, session: Session | None) -> None:
         super().show_session(session)
         self._names = TokenNames(session) if session is not None else None
-        self.facts = self._text = self._feed = self._flow_text = None
-        self._drawn = (-1, -1, -1)
+        self._row = ExactRow(session, self._row_read) if session is not None else None
+        self.facts = self._text = self._flow_text = None
+        self._drawn, self._due = (-1, -1, -1), False
         if session is not None:
             self.refresh()
 
@@ -165,14 +172,16 @@ class InspectorPanel(Panel):
             session.revision if chosen is None or not self._is_settled(row) else -1,
             hash((now.layer, now.head)),
         )
-        if drawn == self._drawn:
+        if drawn == self._drawn and not self._due:
             return
-        self._drawn = drawn
         names.update()
-        self.facts = token_facts(session, row, names.names)
+        likeliest = self._likeliest(session, row)
+        self.facts = token_facts(session, row, names.names, likeliest or NOT_READ)
         self._write_facts(self.facts, followed=chosen is None)
         self._show_bars(self.facts)
-        self._show_attention(session, self.facts)
+        self._show_alternatives(self.facts, known=likeliest is not None)
+        self._due = not self._show_attention(session, self.facts) or likeliest is None
+        self._drawn = drawn
 
     def select(self, selected: Selected) -> None:
         self.refresh()
@@ -181,6 +190,7 @@ class InspectorPanel(Panel):
         self.flow.restyle()
         if self.facts is not None:
             self._show_bars(self.facts)
+            self._show_alternatives(self.facts, known=not self._alternatives_read.busy)
 
     def rows(self) -> tuple[list[str], list[tuple[object, ...]]]:
         facts = self.facts
@@ -239,6 +249,15 @@ class InspectorPanel(Panel):
         of_request = (tokens["request_id"][first:end] == now.request).nonzero()[0]
         return first + int(of_request[0]) if len(of_request) else first
 
+    def _likeliest(self, session: Session, row: int) -> Likeliest | None:
+        """The likeliest tokens where one was chosen; None while they are read."""
+        token = int(session.tokens["id"][row])
+        if session.alternatives_in_memory(token):
+            self._alternatives_read.forget()
+            return session.alternatives(token)
+        found = self._alternatives_read.answer(session, token, lambda patience: session.alternatives(token, patience))
+        return None if found is None else found.value
+
     def _is_settled(self, row: int) -> bool:
         """Whether nothing more will be known about a token: its step is there and it has been a query."""
         return self.session is not None and row + 64 < len(self.session.tokens)
@@ -289,7 +308,12 @@ class InspectorPanel(Panel):
             "bonus": self.tr("the model, after its drafts"),
         }[source]
 
-    def _show_bars(self, facts: TokenFacts) -> None:
+    def _show_alternatives(self, facts: TokenFacts, known: bool) -> None:
+        """The likeliest tokens; while they are read, those before stay for a moment."""
+        if not known:
+            if self._alternatives_read.is_slow:
+                self.alternatives.show_bars([], self.tr("reading…"))
+            return
         colours = theme()
         best = max((one.probability for one in facts.alternatives), default=1.0) or 1.0
         self.alternatives.show_bars(
@@ -302,6 +326,9 @@ class InspectorPanel(Panel):
             ],
             self.tr("not recorded"),
         )  # fmt: skip
+
+    def _show_bars(self, facts: TokenFacts) -> None:
+        colours = theme()
         longest = max((value for _, value in facts.phases_s), default=1.0)
         self.phases.show_bars(
             [
@@ -333,22 +360,30 @@ class InspectorPanel(Panel):
             "reused": self.tr("reused from the cache"),
         }[name]
 
-    def _show_attention(self, session: Session, facts: TokenFacts) -> None:
-        """The row with which the token was chosen: that of the token before it, over the text."""
+    def _show_attention(self, session: Session, facts: TokenFacts) -> bool:
+        """The row with which the token was chosen: that of the token before it, over the text; False while it is read.
+
+        What was shown before stays for a moment.
+        """
         request = facts.request
         layer, head = self._recorded_map(session, request.id)
         if self._text is None or self._text.request is not request:
             self._text = RequestText(session, request)
         self._text.update()
-        feed = self._feed
-        if feed is None or (feed.request_id, feed.layer, feed.head) != (request.id, layer, head):
-            feed = self._feed = AttentionFeed(session, request.id, layer, head)
-        feed.update()
+        query = facts.position - 1
+        weights = NO_WEIGHTS
+        if query < 0:
+            self._row_read.forget()
+        elif self._row is not None:
+            found = self._row.read(request.id, layer, head, query)
+            if found is None and not self._row_read.is_slow:
+                return False
+            weights = NO_WEIGHTS if found is None else found
         heads = self.tr("mean of the heads") if head is None else self.tr("head {n}").format(n=head)
         where = self.tr("layer {layer}, {head}").format(layer=layer, head=heads)
-        query = facts.position - 1
-        weights = feed.row(query) if query >= 0 else NO_WEIGHTS
-        if len(weights):
+        if self._row_read.busy:
+            self.row_label.setText(self.tr("reading…"))
+        elif len(weights):
             self.row_label.setText(
                 self.tr("Where {query} looked to choose it ({where}) {mark}").format(
                     query=self._text.name(query), where=where, mark=MEASURED if head is not None else DERIVED
@@ -364,6 +399,7 @@ class InspectorPanel(Panel):
         grown = self._flow_text is self._text
         self._flow_text = self._text
         self.flow.show_row(self._text.texts, weights, facts.position, False, grown)
+        return not self._row_read.busy
 
     def _recorded_map(self, session: Session, request_id: int) -> tuple[int, int | None]:
         """(layer, head) of the selection; where nothing was recorded of it, of the newest map there is."""

@@ -13,6 +13,7 @@ from app.look.theme import GRID, theme
 from app.look.units import DERIVED, MEASURED, PREDICTED, count, memory, percent
 from app.models.kv_memory import LivePositions, kv_switch
 from app.models.pooling import envelope
+from app.models.step_detail import step_detail
 from app.panels.base import PanelContext
 from app.panels.kv_memory_bars import LayerBars, LayerKv
 from app.panels.kv_memory_blocks import BlockPage
@@ -45,6 +46,9 @@ class KvMemoryPanel(StepPanel):
         self._shape: KvShape | None = None
         self._live: LivePositions | None = None
         self._drawn_steps = -1
+        self._detail = self.reading()
+        self._step_of_bars = 0
+        """The step whose layers the bars show."""
         self.bars = LayerBars(self)
         self.bars.describe = self.layer_text
         self.bars.clicked.connect(lambda layer: context.selection.change(layer=layer))
@@ -152,12 +156,15 @@ class KvMemoryPanel(StepPanel):
         assert self.session is not None
         return kv_switch(self.session, step) == "none" and int(self.session.steps["kv_reserved_bytes"][step]) == 0
 
-    def layers_at(self, step: int) -> list[LayerKv]:
-        """Measured and predicted bytes of each layer at a step."""
+    def layers_at(self, step: int) -> list[LayerKv] | None:
+        """Measured and predicted bytes of each layer at a step; None while they are read."""
         session, shape = self.session, self._shape
         assert session is not None
+        found = step_detail(self._detail, session, step)
+        if found is None:
+            return None
         predicted = shape.layer_bytes(self._alive(step)) if shape is not None else None
-        detail = session.step_detail(step)
+        detail = found.value
         if detail is None or not len(detail[1]):
             return [LayerKv(None, None, predicted) for _ in range(session.layers)]
         each = kv_classes(session, step).of_one(len(detail[1]))
@@ -232,7 +239,7 @@ class KvMemoryPanel(StepPanel):
             return names, []
         return names, [
             (step, layer, one.used, one.reserved, one.predicted, one.held, one.kept, one.evictable)
-            for layer, one in enumerate(self.layers_at(step))
+            for layer, one in enumerate(self.layers_at(step) or ())
         ]
 
     # --- inside -----------------------------------------------------------------------------------------------------
@@ -269,7 +276,12 @@ class KvMemoryPanel(StepPanel):
             sentence = self.tr("after step {step}: {positions} positions alive {mark}").format(
                 step=count(step), positions=count(positions), mark=MEASURED
             )
-        self.bars.show_layers(self.layers_at(step), not cached, sentence)
+        layers = self.layers_at(step)
+        if layers is not None:
+            self._step_of_bars = step
+            self.bars.show_layers(layers, not cached, sentence)
+        elif self._detail.is_slow:
+            self.bars.show_layers([], False, self.tr("reading…"))
         if self._shape is not None:
             self.calculator.offer_current(self._shape, positions, session.meta.get("model", ""))
 
@@ -309,10 +321,10 @@ class KvMemoryPanel(StepPanel):
 
     def layer_text(self, layer: int) -> str:
         """What the tooltip says about a layer."""
-        step = self.step_shown()
-        if step is None or self.session is None:
+        step = self._step_of_bars
+        if self.session is None or not 0 <= layer < len(self.bars.layers):
             return ""
-        one = self.layers_at(step)[layer]
+        one = self.bars.layers[layer]
         lines = [self.tr("layer {} after step {}").format(layer, count(step))]
         if one.used is None:
             lines.append(self.tr("not kept for this step (detail below “layer”, or no longer in memory)"))

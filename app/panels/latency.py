@@ -18,6 +18,7 @@ from app.look.units import MEASURED, count, percent, rate, seconds, significant
 from app.models.latency import BRIEF_S
 from app.models.latency_histogram import histogram, next_of
 from app.models.looking import Looker, look_of, show_look
+from app.models.step_detail import step_detail
 from app.panels.base import Panel, PanelContext
 from app.widgets.arranging import Placed, arrange
 from app.widgets.latency_histogram import LatencyHistogram
@@ -75,6 +76,9 @@ class LatencyPanel(Panel):
         self.picture.picked.connect(lambda _: self._rearrange())
         self.split = TimeSplit()
         self.strip = LayerStrip()
+        self._detail = self.reading()
+        self._strip_due = False
+        """Whether the strip waits for a step that is read."""
         self.tokens_field = QSpinBox()
         self.tokens_field.setRange(1, 10_000_000)
         self.tokens_field.setValue(BRIEF_TOKENS)
@@ -171,6 +175,8 @@ class LatencyPanel(Panel):
         if series is None:
             return
         if not series.update() and not self._stale:
+            if self._strip_due:
+                self._show_strip()
             return
         self._stale = False
         steps = self._range(series)
@@ -341,7 +347,13 @@ class LatencyPanel(Panel):
         steps = self._range(series)
         last = steps[1] if steps is not None else len(series) - 1
         step = chosen if chosen is not None and chosen < len(series) else last
-        detail = session.step_detail(step)
+        found = step_detail(self._detail, session, step)
+        self._strip_due = found is None
+        if found is None:
+            if self._detail.is_slow:
+                self.strip.show_message(self.tr("reading…"))
+            return
+        detail = found.value
         if detail is None or len(detail[0]) < 2 or not detail[0][:-1].any():
             self.strip.show_message(
                 self.tr("Step {step} holds no time by layer; detail “layer” records it.").format(step=count(step))

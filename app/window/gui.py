@@ -286,6 +286,7 @@ def _settle(*docks: PanelDock) -> None:
         QCoreApplication.processEvents()
     while any(dock.is_seen and dock.panel is not None and dock.panel.is_behind for dock in docks):
         QCoreApplication.processEvents(QEventLoop.ProcessEventsFlag.WaitForMoreEvents)
+    QCoreApplication.processEvents()  # what was read may need more room
 
 
 def _say_unless_offscreen(_kind: QtMsgType, _context: QMessageLogContext, message: str) -> None:

@@ -126,7 +126,7 @@ class MainWindow(QMainWindow):
             self.setCorner(corner, Qt.DockWidgetArea.LeftDockWidgetArea)
 
     def _build_docks(self) -> dict[str, PanelDock]:
-        context = PanelContext(self.selection, self._feed)
+        context = PanelContext(self.selection, self._feed, self.documents.jobs)
         docks = {}
         for entry in PANELS:
             dock = docks[entry.name] = PanelDock(entry, context, self)

@@ -17,6 +17,7 @@ from PySide6.QtCore import QCoreApplication, QFile
 from engine.errors import DecodeScopeError, SessionFileError
 from engine.session.connecting import COMPANIONS
 from engine.session.file import SessionFile
+from engine.session.patience import Patience
 
 Answer = TypeVar("Answer")
 Opened = TypeVar("Opened")
@@ -192,18 +193,31 @@ class RecordedDetail:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def step_blobs(self, step_id: int) -> tuple[bytes, bytes] | None:
-        return self._ask(lambda file: file.step_blobs(step_id), None)
+    def step_blobs(self, step_id: int, patience: Patience | None = None) -> tuple[bytes, bytes] | None:
+        return self._ask(lambda file: file.step_blobs(step_id), None, patience)
 
-    def attention_rows(self, request_id: int, layer: int, head: int) -> list[tuple[int, int, bytes]]:
-        return self._ask(lambda file: file.attention_rows(request_id, layer, head), [])
+    def attention_rows(
+        self,
+        request_id: int,
+        layer: int,
+        head: int,
+        first: int = 0,
+        most: int | None = None,
+        patience: Patience | None = None,
+    ) -> list[tuple[int, int, bytes]]:
+        return self._ask(lambda file: file.attention_rows(request_id, layer, head, first, most), [], patience)
 
-    def alternatives(self, token_id: int) -> bytes:
-        return self._ask(lambda file: file.alternatives(token_id), b"")
+    def attention_row(
+        self, request_id: int, layer: int, head: int, position: int, patience: Patience | None = None
+    ) -> tuple[int, int, bytes] | None:
+        return self._ask(lambda file: file.attention_row(request_id, layer, head, position), None, patience)
 
-    def _ask(self, question: Callable[[SessionFile], Answer], otherwise: Answer) -> Answer:
+    def alternatives(self, token_id: int, patience: Patience | None = None) -> bytes:
+        return self._ask(lambda file: file.alternatives(token_id), b"", patience)
+
+    def _ask(self, question: Callable[[SessionFile], Answer], otherwise: Answer, patience: Patience | None) -> Answer:
         try:
-            file = SessionFile(self._path)
+            file = SessionFile(self._path, patience)
         except SessionFileError:
             return otherwise
         try:

@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.figures.gaps import gap_ns
 from engine.figures.metrics import CLASSES, phase_table_s
 from engine.session.schema import PHASES
 from engine.session.store import LAUNCHES, STEP_KINDS, TOKEN_SOURCES, Request, Session
+
+Likeliest = tuple[NDArray[np.int32], NDArray[np.float32]]
+"""Token ids and their logprobs, best first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +60,13 @@ class TokenFacts:
         return float(np.exp(self.logprob))
 
 
-def token_facts(session: Session, row: int, names: dict[int, str]) -> TokenFacts:
-    """The facts of row `row` of `session.tokens`; `names` gives the texts of token ids that are known."""
+def token_facts(
+    session: Session, row: int, names: dict[int, str], likeliest: Likeliest | None = None
+) -> TokenFacts:
+    """The facts of row `row` of `session.tokens`; `names` gives the texts of token ids that are known.
+
+    `likeliest` is the answer of `Session.alternatives`, which may read the file and is asked here where it is None.
+    """
     tokens = session.tokens
     step = int(tokens["step_id"][row])
     request = session.requests[int(tokens["request_id"][row])]
@@ -66,7 +75,7 @@ def token_facts(session: Session, row: int, names: dict[int, str]) -> TokenFacts
     steps = session.steps
     known = step < len(steps)  # a token's events may arrive a moment before its step's
     seconds = phase_table_s(session, (step, step))[0].tolist() if known else []
-    ids, logprobs = session.alternatives(int(tokens["id"][row]))
+    ids, logprobs = session.alternatives(int(tokens["id"][row])) if likeliest is None else likeliest
     return TokenFacts(
         row=row,
         position=int(tokens["position"][row]),

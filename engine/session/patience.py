@@ -52,6 +52,8 @@ class Watch:
 
     def __init__(self, patience: Patience) -> None:
         self.patience = patience
+        self.asker: Patience | None = None
+        """Whoever asked the query that runs, if he may give up that query alone."""
         self._asks_left = LEAST_ASKS
         self._raised: BaseException | None = None
         self._answers = self._answer()
@@ -68,7 +70,7 @@ class Watch:
     @contextmanager
     def asking(self) -> Iterator[None]:
         """Around whatever SQLite does. Raises GivenUpError, EndlessError, or again what was raised meanwhile."""
-        if self.patience.over:
+        if self._given_up():
             raise GivenUpError
         try:
             yield
@@ -76,11 +78,14 @@ class Watch:
             raised, self._raised = self._raised, None
             if raised is not None:
                 raise raised from None
-            if self.patience.over:
+            if self._given_up():
                 raise GivenUpError from None
             if self._asks_left < 0:
                 raise EndlessError("reading it takes more work than a file of its size can give") from None
             raise
+
+    def _given_up(self) -> bool:
+        return self.patience.over or (self.asker is not None and self.asker.over)
 
     def _answer(self) -> Iterator[int]:
         """Whether SQLite is to stop: 1 or 0, each time it asks.
@@ -93,7 +98,7 @@ class Watch:
             try:
                 yield stop
                 self._asks_left -= 1
-                stop = int(self.patience.over or self._asks_left < 0)
+                stop = int(self._given_up() or self._asks_left < 0)
             except GeneratorExit:
                 raise
             except BaseException as error:

@@ -35,6 +35,8 @@ JOURNAL_MAGIC: Final = bytes.fromhex("d9d505f920a163d7")
 JOURNAL_HEADER_BYTES: Final = 28
 NOTHING_RECORDED: Final = "holds nothing: it was stopped before anything was recorded."
 ROWS_AT_ONCE: Final = 50_000
+LOOK_EVERY_S: Final = 0.05
+"""How often a query that waits for another one looks whether it was given up."""
 UNREADABLE: Final = (sqlite3.DatabaseError, UnicodeDecodeError)
 """What SQLite raises where a file is damaged; the second one where its own words about that are damaged too."""
 NO_SESSION: Final = (ValueError, EndlessError)
@@ -92,19 +94,24 @@ class SessionFile:
         self._db.close()
         self._forget_copy()
 
-    def query(self, sql: str, parameters: tuple[Any, ...] = ()) -> list[Any]:
-        """All rows of a query."""
-        return [row for rows in self.chunks(sql, parameters) for row in rows]
+    def query(self, sql: str, parameters: tuple[Any, ...] = (), patience: Patience | None = None) -> list[Any]:
+        """All rows of a query, which `patience` can give up without giving up the file."""
+        return [row for rows in self.chunks(sql, parameters, patience=patience) for row in rows]
 
     def chunks(
-        self, sql: str, parameters: tuple[Any, ...] = (), rows: int = ROWS_AT_ONCE, value_bytes: int | None = None
+        self,
+        sql: str,
+        parameters: tuple[Any, ...] = (),
+        rows: int = ROWS_AT_ONCE,
+        value_bytes: int | None = None,
+        patience: Patience | None = None,
     ) -> Generator[list[Any]]:
         """The rows of a query, some at a time; nothing else can be asked before the last of them.
 
         A damaged file can hand out the same page again and again: it ends where it gives more than it has. Where no
         value has more than `value_bytes`, more rows are fetched together; a larger one is then an error.
         """
-        with self._lock:
+        with self._turn(patience):
             self._watch.begin(size := honest_bytes(self._opened))
             left = LEAST_GIVEN + MOST_GIVEN * size
             largest = size if value_bytes is None else min(size, MOST_COLUMNS * value_bytes)
@@ -126,6 +133,19 @@ class SessionFile:
                     found = []
             if found:
                 yield found
+
+    @contextmanager
+    def _turn(self, patience: Patience | None) -> Iterator[None]:
+        """Around one query: waits until no other one runs, and no longer than `patience` lasts."""
+        while not self._lock.acquire(timeout=LOOK_EVERY_S):
+            if patience is not None and patience.over:
+                raise self._given_up()
+        self._watch.asker = patience
+        try:
+            yield
+        finally:
+            self._watch.asker = None
+            self._lock.release()
 
     @contextmanager
     def _values_of(self, most_bytes: int | None) -> Iterator[None]:
@@ -223,8 +243,8 @@ class SessionFile:
 
     # --- DetailSource -----------------------------------------------------------------------------------------------
 
-    def step_blobs(self, step_id: int) -> tuple[bytes, bytes] | None:
-        rows = self.query("SELECT phases, kv_layers FROM steps WHERE id = ?", (step_id,))
+    def step_blobs(self, step_id: int, patience: Patience | None = None) -> tuple[bytes, bytes] | None:
+        rows = self.query("SELECT phases, kv_layers FROM steps WHERE id = ?", (step_id,), patience)
         if not rows:
             return None
         phases, kv = self._blob(rows[0][0], PHASES_ROW_BYTES), self._blob(rows[0][1], KV_ROW_BYTES)
@@ -235,12 +255,36 @@ class SessionFile:
             raise self.damaged(ValueError(f"step {step_id} has not the layers of the model"))
         return phases, kv
 
-    def attention_rows(self, request_id: int, layer: int, head: int) -> list[tuple[int, int, bytes]]:
+    def attention_rows(
+        self,
+        request_id: int,
+        layer: int,
+        head: int,
+        first: int = 0,
+        most: int | None = None,
+        patience: Patience | None = None,
+    ) -> list[tuple[int, int, bytes]]:
         rows = self.query(
             "SELECT step_id, position, probs FROM attention "
-            "WHERE request_id = ? AND layer = ? AND head = ? ORDER BY rowid",
-            (request_id, layer, head),
+            "WHERE request_id = ? AND layer = ? AND head = ? ORDER BY rowid LIMIT ? OFFSET ?",
+            (request_id, layer, head, -1 if most is None else most, first),
+            patience,
         )
+        return self._checked(rows)
+
+    def attention_row(
+        self, request_id: int, layer: int, head: int, position: int, patience: Patience | None = None
+    ) -> tuple[int, int, bytes] | None:
+        rows = self.query(
+            "SELECT step_id, position, probs FROM attention "
+            "WHERE request_id = ? AND layer = ? AND head = ? AND position = ? ORDER BY rowid DESC LIMIT 1",
+            (request_id, layer, head, position),
+            patience,
+        )
+        return self._checked(rows)[0] if rows else None
+
+    def _checked(self, rows: list[tuple[int, int, bytes]]) -> list[tuple[int, int, bytes]]:
+        """Attention rows, once each is one."""
         for step_id, position, probs in rows:
             if type(step_id) is not int or type(position) is not int:
                 raise self.damaged(ValueError("an attention row names no step"))
@@ -248,8 +292,8 @@ class SessionFile:
                 raise self.damaged(ValueError("a row of an attention map is not as long as its position says"))
         return rows
 
-    def alternatives(self, token_id: int) -> bytes:
-        rows = self.query("SELECT alternatives FROM tokens WHERE id = ?", (token_id,))
+    def alternatives(self, token_id: int, patience: Patience | None = None) -> bytes:
+        rows = self.query("SELECT alternatives FROM tokens WHERE id = ?", (token_id,), patience)
         blob = self._blob(rows[0][0], ALTERNATIVE_BYTES) if rows else b""
         if (np.frombuffer(blob[len(blob) // 2 :], np.float32) > MOST_LOGPROB).any():
             raise self.damaged(ValueError(f"the alternatives of token {token_id} are no logarithms of probabilities"))
@@ -270,9 +314,12 @@ class SessionFile:
             with self._watch.asking():
                 yield
         except GivenUpError:
-            raise SessionFileError(f"Reading {self.path} was given up.") from None
+            raise self._given_up() from None
         except (*UNREADABLE, EndlessError) as error:
             raise self.damaged(error) from error
+
+    def _given_up(self) -> SessionFileError:
+        return SessionFileError(f"Reading {self.path} was given up.")
 
     def _check_header(self) -> int:
         """The format version, once the first bytes are those of a session that this program can read."""
@@ -356,7 +403,7 @@ class SessionFile:
             if db is not None:
                 db.close()
             if isinstance(error, GivenUpError):
-                raise SessionFileError(f"Reading {self.path} was given up.") from None
+                raise self._given_up() from None
             if isinstance(error, sqlite3.OperationalError) or not isinstance(error, (*UNREADABLE, *NO_SESSION)):
                 raise
             raise self.damaged(error) from error

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from engine.session import schema
 from engine.session.columns import Columns
 from engine.session.growing import Growing
+from engine.session.patience import Patience
 from engine.session.phases import phase_totals
 from engine.session.schema import PHASES
 
@@ -83,15 +84,31 @@ class Mark:
 
 
 class DetailSource(Protocol):
-    """Where blobs that are no longer in memory are read from (the session file)."""
+    """Where blobs that are no longer in memory are read from (the session file).
 
-    def step_blobs(self, step_id: int) -> tuple[bytes, bytes] | None:
+    Any of these may take long. Whoever holds `patience` ends it by giving up; what comes back then means nothing.
+    """
+
+    def step_blobs(self, step_id: int, patience: Patience | None = None) -> tuple[bytes, bytes] | None:
         """`phases` and `kv_layers` of a step."""
 
-    def attention_rows(self, request_id: int, layer: int, head: int) -> list[tuple[int, int, bytes]]:
-        """(step_id, position, probs) of one map, by position."""
+    def attention_rows(
+        self,
+        request_id: int,
+        layer: int,
+        head: int,
+        first: int = 0,
+        most: int | None = None,
+        patience: Patience | None = None,
+    ) -> list[tuple[int, int, bytes]]:
+        """(step_id, position, probs) of one map in the order recorded, from row `first` on, `most` rows at most."""
 
-    def alternatives(self, token_id: int) -> bytes:
+    def attention_row(
+        self, request_id: int, layer: int, head: int, position: int, patience: Patience | None = None
+    ) -> tuple[int, int, bytes] | None:
+        """The row of one position that was recorded last."""
+
+    def alternatives(self, token_id: int, patience: Patience | None = None) -> bytes:
         """`alternatives` of the token with this row id."""
 
 
@@ -273,15 +290,24 @@ class Session:
     def layers(self) -> int:
         return int(self.model_config.get("layers", 0))
 
-    def step_detail(self, step_id: int) -> tuple[NDArray[np.float32], NDArray[np.int64]] | None:
-        """(phases [layers + 1, len(PHASES)] in µs, kv_layers [layers, 2] in bytes) of a step; None where not kept."""
+    def step_detail(
+        self, step_id: int, patience: Patience | None = None
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]] | None:
+        """(phases [layers + 1, len(PHASES)] in µs, kv_layers [layers, 2] in bytes) of a step; None where not kept.
+
+        May read the file, until `patience` gives up; so do the other methods that take one.
+        """
         blobs = self._step_blobs.get(step_id)
         if blobs is None and self.source is not None:
-            blobs = self.source.step_blobs(step_id)
+            blobs = self.source.step_blobs(step_id, patience)
         if blobs is None:
             return None
         phases = np.frombuffer(blobs[0], np.float32).reshape(-1, len(PHASES))
         return phases, np.frombuffer(blobs[1], np.int64).reshape(-1, 2)
+
+    def step_in_memory(self, step_id: int) -> bool:
+        """Whether `step_detail` answers without reading the file."""
+        return self.source is None or step_id in self._step_blobs
 
     def attention_maps(self) -> list[tuple[int, int, int]]:
         """(request, layer, head) of every map that was recorded in this process or loaded."""
@@ -294,17 +320,41 @@ class Session:
             return self.source.attention_rows(*key)
         return self._attention.get(key, [])
 
+    def attention_rows(
+        self, request_id: int, layer: int, head: int, first: int, most: int, patience: Patience | None = None
+    ) -> list[tuple[int, int, bytes]]:
+        """At most `most` rows of `attention_map`, from number `first` on."""
+        key = (request_id, layer, head)
+        if key in self._spilled and self.source is not None:
+            return self.source.attention_rows(*key, first, most, patience)
+        return self._attention.get(key, [])[first : first + most]
+
+    def attention_row(
+        self, request_id: int, layer: int, head: int, position: int, patience: Patience | None = None
+    ) -> tuple[int, int, bytes] | None:
+        """The row of `attention_map` that was recorded last of one position; None where none was."""
+        key = (request_id, layer, head)
+        if key in self._spilled and self.source is not None:
+            return self.source.attention_row(*key, position, patience)
+        return next((row for row in reversed(self._attention.get(key, [])) if row[1] == position), None)
+
     def attention_in_memory(self, request_id: int, layer: int, head: int) -> bool:
         """Whether `attention_map` gives a map without reading the file: one growing list, in the order recorded."""
-        return (request_id, layer, head) not in self._spilled
+        return self.source is None or (request_id, layer, head) not in self._spilled
 
-    def alternatives(self, token_id: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    def alternatives(
+        self, token_id: int, patience: Patience | None = None
+    ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """(token ids, logprobs) of the best alternatives for the token with this id, best first."""
         blob = self._alternatives.get(token_id)
         if blob is None:
-            blob = self.source.alternatives(token_id) if self.source is not None else b""
+            blob = self.source.alternatives(token_id, patience) if self.source is not None else b""
         half = len(blob) // 2
         return np.frombuffer(blob[:half], np.int32), np.frombuffer(blob[half:], np.float32)
+
+    def alternatives_in_memory(self, token_id: int) -> bool:
+        """Whether `alternatives` answers without reading the file."""
+        return self.source is None or token_id in self._alternatives
 
     def know_attention(self, maps: Iterable[tuple[int, int, int]]) -> None:
         """Say which maps lie in the file, for a session that is opened rather than recorded."""

@@ -11,6 +11,7 @@ from app.cli.report import make_report
 from app.cli.table import summary_text
 from app.core.selection import Selection
 from app.look.units import MOST_OF_NAME, MOST_OF_TOKEN, MOST_SHOWN, cut, name_of, visible_token
+from app.models.attention_rows import AttentionRows
 from app.models.head_maps import MOST_HEADS, HeadMaps
 from app.panels.attention import AttentionPanel
 from app.panels.base import PanelContext
@@ -105,11 +106,11 @@ def test_a_reading_that_is_no_number_is_none(qtbot: QtBot) -> None:
 
 def test_of_thousands_of_heads_the_first_are_drawn(qtbot: QtBot, tmp_path: Path) -> None:
     session = open_session(write_many(tmp_path / "maps.dscope", maps=200))
-    maps = HeadMaps(session, 0, 0)
+    maps = HeadMaps(AttentionRows(session), 0, 0)
     maps.update()
     assert len(maps.heads) == 100
     wide = write_many(tmp_path / "wide.dscope", maps=4000, heads=4000)
-    maps = HeadMaps(open_session(wide), 0, 0)
+    maps = HeadMaps(AttentionRows(open_session(wide)), 0, 0)
     maps.update()
     assert len(maps.heads) == MOST_HEADS
     assert maps.left_out == 4000 - MOST_HEADS

@@ -52,6 +52,7 @@ def test_panels_say_that_they_cannot_be_shown_and_no_dialog_comes(
         for name in window.docks:
             window.show_panel(name)
             window.docks[name].refresh()
+            qtbot.waitUntil(lambda: not window.documents.jobs.busy)
         said = [window.docks[name]._empty.sentence.text() for name in READ_ON_DEMAND]
     assert unforeseen == []
     assert not window.findChildren(QMessageBox, "error-dialog")

@@ -58,6 +58,7 @@ def run() -> list[dict[str, Any]]:
 
 def _heads() -> dict[str, Any]:
     """Reading and drawing the small maps of a context of CONTEXT positions, then one more row of each head."""
+    from app.models.attention_rows import AttentionRows
     from app.models.head_maps import HeadMaps
     from app.panels.attention_heads import HeadGrid
     from engine.session import schema
@@ -72,7 +73,7 @@ def _heads() -> dict[str, Any]:
 
     for position in range(CONTEXT - LOOKS):
         session.apply(rows_of(position))
-    maps, grid = HeadMaps(session, 0, 0), HeadGrid()
+    maps, grid = HeadMaps(AttentionRows(session), 0, 0), HeadGrid()
     grid.resize(*SIZE)
     grid.show()
     began = time.thread_time()

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from app.models.attention_feed import AttentionFeed
+from app.models.attention_rows import AttentionRows
 from engine.session import schema, store
+from engine.session.patience import Patience
 from engine.session.store import Session
 from tests.engine.session.synthetic import synthetic_session
 
@@ -15,9 +17,15 @@ def row(head: int, position: int, probs: list[float], step: int = 0) -> schema.A
     return schema.AttentionRow(step, 0, 1, head, position, np.array(probs, np.float16).tobytes())
 
 
+def exactly(feed: AttentionFeed, position: int) -> list[float]:
+    found = feed.row(position)
+    assert found is not None
+    return found.tolist()
+
+
 def test_one_head_gives_the_recorded_probabilities() -> None:
     session = synthetic_session(20)
-    feed = AttentionFeed(session, 0, 0, 0)
+    feed = AttentionFeed(AttentionRows(session), 0, 0, 0)
     assert feed.update() == (3, 23)
     for _, position, blob in session.attention_map(0, 0, 0):
         np.testing.assert_array_equal(feed.grid.cells[position, : position + 1], np.frombuffer(blob, np.float16))
@@ -27,7 +35,7 @@ def test_one_head_gives_the_recorded_probabilities() -> None:
 def test_only_what_is_new_is_read() -> None:
     session = Session()
     session.apply([row(0, 0, [1.0]), row(0, 1, [0.25, 0.75])])
-    feed = AttentionFeed(session, 0, 1, 0)
+    feed = AttentionFeed(AttentionRows(session), 0, 1, 0)
     assert feed.update() == (0, 2)
     assert feed.update() is None
     session.apply([row(0, 2, [0.5, 0.25, 0.25])])
@@ -38,23 +46,23 @@ def test_the_mean_is_over_the_heads_that_were_recorded() -> None:
     session = Session()
     session.apply([row(0, 1, [0.25, 0.75]), row(3, 1, [0.75, 0.25]), row(5, 1, [0.5, 0.5])])
     session.apply([row(3, 2, [1.0, 0.0, 0.0])])
-    feed = AttentionFeed(session, 0, 1, None)
+    feed = AttentionFeed(AttentionRows(session), 0, 1, None)
     feed.update()
     assert feed.heads == 3
-    assert feed.row(1).tolist() == [0.5, 0.5]
+    assert exactly(feed, 1) == [0.5, 0.5]
     assert feed.grid.cells[1, :2].tolist() == [0.5, 0.5]
-    assert feed.row(2).tolist() == [1.0, 0.0, 0.0]
+    assert exactly(feed, 2) == [1.0, 0.0, 0.0]
 
 
 def test_the_newest_of_two_rows_of_a_position_counts() -> None:
     session = Session()
     session.apply([row(0, 1, [0.25, 0.75])])
-    feed = AttentionFeed(session, 0, 1, 0)
+    feed = AttentionFeed(AttentionRows(session), 0, 1, 0)
     feed.update()
-    assert feed.row(1).tolist() == [0.25, 0.75]
+    assert exactly(feed, 1) == [0.25, 0.75]
     session.apply([row(0, 1, [0.5, 0.5], step=1)])
     feed.update()
-    assert feed.row(1).tolist() == [0.5, 0.5]
+    assert exactly(feed, 1) == [0.5, 0.5]
     assert feed.grid.cells[1].tolist() == [0.5, 0.5]
 
 
@@ -64,14 +72,29 @@ class OneMap:
     def __init__(self, rows: list[tuple[int, int, bytes]]) -> None:
         self.rows, self.reads = rows, 0
 
-    def step_blobs(self, step_id: int) -> tuple[bytes, bytes] | None:
+    def step_blobs(self, step_id: int, patience: Patience | None = None) -> tuple[bytes, bytes] | None:
         return None
 
-    def attention_rows(self, request_id: int, layer: int, head: int) -> list[tuple[int, int, bytes]]:
+    def attention_rows(
+        self,
+        request_id: int,
+        layer: int,
+        head: int,
+        first: int = 0,
+        most: int | None = None,
+        patience: Patience | None = None,
+    ) -> list[tuple[int, int, bytes]]:
         self.reads += 1
-        return sorted(self.rows, key=lambda item: item[1])
+        rows = sorted(self.rows, key=lambda item: item[1])[first:]
+        return rows if most is None else rows[:most]
 
-    def alternatives(self, token_id: int) -> bytes:
+    def attention_row(
+        self, request_id: int, layer: int, head: int, position: int, patience: Patience | None = None
+    ) -> tuple[int, int, bytes] | None:
+        self.reads += 1
+        return next((row for row in reversed(self.rows) if row[1] == position), None)
+
+    def alternatives(self, token_id: int, patience: Patience | None = None) -> bytes:
         return b""
 
 
@@ -80,13 +103,13 @@ def test_a_map_that_goes_to_the_file_keeps_its_rows(monkeypatch: pytest.MonkeyPa
     source = OneMap([(e.step_id, e.position, e.probs) for e in events])
     session = Session(source)
     session.apply(events)
-    feed = AttentionFeed(session, 0, 1, 0)
+    feed = AttentionFeed(AttentionRows(session), 0, 1, 0)
     feed.update()
     monkeypatch.setattr(store, "ATTENTION_BYTES", 0)
     session.apply([row(7, 0, [1.0])])  # pushes everything out of memory
     assert not session.attention_in_memory(0, 1, 0)
     feed.update()
-    assert feed.row(2).tolist() == pytest.approx([1 / 3] * 3, abs=1e-3)
+    assert exactly(feed, 2) == pytest.approx([1 / 3] * 3, abs=1e-3)
     reads = source.reads
     for _ in range(5):
         feed.update()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from app.core.jobs import Jobs
 from app.core.selection import Selection
 from app.panels.base import Panel, PanelContext
 from engine.core.settings import Probe
@@ -30,11 +31,14 @@ class RecordingControl:
         self.probes.append(probe)
 
 
-def shown(panel_class: type[Panel], session: Session, width: int = 900, height: int = 600) -> Panel:
+def shown(
+    panel_class: type[Panel], session: Session, width: int = 900, height: int = 600, jobs: Jobs | None = None
+) -> Panel:
     """A panel of this class that looks at a session and follows its selection, as the window would drive it."""
     selection = Selection()
-    panel = panel_class(PanelContext(selection, RecordingControl()))
+    panel = panel_class(PanelContext(selection, RecordingControl(), jobs))
     selection.changed.connect(panel.select)
+    panel.answered.connect(panel.refresh)
     panel.resize(width, height)
     panel.show_session(session)
     panel.refresh()

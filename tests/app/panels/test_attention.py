@@ -12,6 +12,7 @@ from pytestqt.qtbot import QtBot
 from app.core.selection import Selected
 from app.look import theme
 from app.models.attention_grid import CELLS
+from app.models.attention_rows import AttentionRows
 from app.models.head_maps import HeadMaps
 from app.panels.attention import AttentionPanel
 from app.widgets.heatmap import LOG_FLOOR, lookup_table, shade
@@ -78,7 +79,7 @@ def test_a_row_that_is_not_finite_looks_at_no_token(qtbot: QtBot) -> None:
     qtbot.addWidget(made)
     assert made.row_label.text().endswith("no token: the probabilities of this row are not finite")
     assert "nats" not in made.row_label.text()
-    maps = HeadMaps(session, 0, 0)
+    maps = HeadMaps(AttentionRows(session), 0, 0)
     maps.update()
     assert math.isnan(maps.entropy(0, PROMPT + 3) or 0.0)
     told = [one for one in json_figures(session, (3, 3))["detail"]["attention"] if one["position"] == PROMPT + 3]

@@ -9,9 +9,12 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 from pytestqt.qtbot import QtBot
 
+from app.core.jobs import Jobs
 from app.look import theme
 from app.look.units import significant
+from app.models.attention_rows import AttentionRows
 from app.models.head_maps import CELLS, HeadMaps
+from app.panels import attention
 from app.panels.attention import AttentionPanel
 from app.panels.attention_heads import HeadGrid
 from app.widgets.heatmap import clamp_at, lookup_table, shade
@@ -70,7 +73,7 @@ def test_entropy_of_known_rows() -> None:
 
 
 def test_the_model_holds_every_head_and_its_entropies() -> None:
-    maps = HeadMaps(heads_session(), 0, 0)
+    maps = HeadMaps(AttentionRows(heads_session()), 0, 0)
     assert maps.update() == {0, 1, 2, 3}
     assert maps.update() == set()
     for head, one in maps.heads.items():
@@ -79,12 +82,12 @@ def test_the_model_holds_every_head_and_its_entropies() -> None:
     assert maps.entropy(0, 11) == 0
     assert maps.entropy(1, 11) == pytest.approx(math.log(12), abs=1e-3)
     assert maps.entropy(3, 11) == pytest.approx(math.log(2), abs=1e-3)
-    assert maps.heads[1].mean_entropy == pytest.approx(np.mean([math.log(n) for n in range(1, 13)]), abs=1e-3)
+    assert maps.heads[1].mean_entropy_of(None) == pytest.approx(np.mean([math.log(n) for n in range(1, 13)]), abs=1e-3)
 
 
 def test_a_long_recording_is_read_in_pieces_to_the_same_end() -> None:
     session = heads_session(300, 2)
-    pieces, whole = HeadMaps(session, 0, 0), HeadMaps(session, 0, 0)
+    pieces, whole = HeadMaps(AttentionRows(session), 0, 0), HeadMaps(AttentionRows(session), 0, 0)
     whole.update()
     assert not whole.behind
     pieces.update(0.0)
@@ -218,29 +221,33 @@ def test_a_selected_range_limits_the_entropies_and_frames_its_rows(qtbot: QtBot)
     assert panel.heads.title() == "head · mean entropy of the selected steps, nats ƒ"
     assert panel.heads.entropy(1) == pytest.approx(np.mean([math.log(n) for n in (3, 4, 5, 6)]), abs=1e-3)
     assert panel.figures().startswith("4 of 12 rows ●")
-    assert panel.map._band.isVisible()
-    assert (panel.map._band.rect().top(), panel.map._band.rect().bottom()) == (2, 6)
+    box = panel.map.range_box
+    assert box is not None
+    assert (box.top(), box.bottom()) == (2, 6)
     assert ": 4 rows, mean entropy" in panel.heads.describe(1)
     panel.context.selection.change(steps=(100, 200))
     assert panel.heads.entropy(1) is None
     assert ": 0 rows, mean entropy — nats" in panel.heads.describe(1)
-    assert not panel.map._band.isVisible()
+    assert panel.map.range_box is None
     panel.context.selection.change(steps=None)
     assert panel.heads.entropy(1) == pytest.approx(np.mean([math.log(n) for n in range(1, 13)]), abs=1e-3)
 
 
-def test_a_panel_that_still_reads_heads_says_so(qtbot: QtBot) -> None:
+def test_a_panel_that_still_reads_heads_says_so(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
     """A picture waits for it."""
-    panel = attention_panel(qtbot, heads_session(300, 2))
-    panel.show()
-    qtbot.waitExposed(panel)
-    assert panel._maps is not None
-    panel._maps = HeadMaps(panel._maps.session, 0, 0)
-    panel._maps.update(0.0)
-    assert panel.is_behind
-    panel._draw_heads()
+    with monkeypatch.context() as no_time:
+        no_time.setattr(attention, "HEADS_AT_ONCE_S", 0.0)
+        panel = shown(AttentionPanel, heads_session(300, 2), jobs=Jobs(lambda failure: None))
+        qtbot.addWidget(panel)
+        assert isinstance(panel, AttentionPanel)
+        panel.show()
+        qtbot.waitExposed(panel)
+        panel.refresh()
+        assert panel.is_behind
+    panel.refresh()
     qtbot.waitUntil(lambda: not panel.is_behind)
-    assert len(panel._maps.heads[1].entropies) == 300
+    assert panel.heads.maps is not None
+    assert len(panel.heads.maps.heads[1].entropies) == 300
 
 
 def test_entropies_of_small_pictures_have_fewer_figures(qtbot: QtBot) -> None:
@@ -253,9 +260,9 @@ def test_entropies_of_small_pictures_have_fewer_figures(qtbot: QtBot) -> None:
 def test_a_selected_step_shows_the_row_that_it_computed(qtbot: QtBot) -> None:
     panel = attention_panel(qtbot, heads_session())
     panel.context.selection.change(step=6, token=None)
-    assert panel._shown_query()[0] == 6
+    assert panel.query_shown == 6
     panel.context.selection.change(step=9)
-    assert panel._shown_query()[0] == 9
+    assert panel.query_shown == 9
 
 
 def test_a_session_without_attention_says_how_to_get_some(qtbot: QtBot) -> None:
@@ -267,7 +274,7 @@ def test_a_session_without_attention_says_how_to_get_some(qtbot: QtBot) -> None:
     recorder.session.apply([schema.RequestFinished(0, 10**9, "length")])
     panel.refresh()
     assert "run the prompt again" in panel.map.message.text()
-    assert not panel.map._axes[0].names
+    assert not panel.map.cell_names
 
 
 def test_a_grid_without_heads_has_none_under_the_pointer(qtbot: QtBot) -> None:

@@ -1,0 +1,142 @@
+"""What the attention panel says of a map, of a row and of a cell; texts are those of AttentionPanel."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QCoreApplication
+
+from app.core.selection import Selected
+from app.look.units import count, percent, significant
+from app.models.attention_feed import AttentionFeed
+from app.models.request_text import RequestText
+from engine.figures.metrics import attention_entropy, widest_tokens
+from engine.session.store import Session
+
+MOST_NAMED: Final = 8
+"""Maps that are named where the one that was asked for was not recorded."""
+
+
+def head_name(head: int | None) -> str:
+    """A head, or the mean of them, as a person reads it."""
+    if head is None:
+        return QCoreApplication.translate("AttentionPanel", "mean of the heads")
+    return QCoreApplication.translate("AttentionPanel", "head {n}").format(n=head)
+
+
+def header(feed: AttentionFeed, factor: int, steps: tuple[int, int] | None) -> str:
+    """The figures of a map whose cells on the screen stand for `factor` positions a side, of the steps selected."""
+    what = QCoreApplication.translate("AttentionPanel", "layer {layer} · {head}").format(
+        layer=feed.layer, head=head_name(feed.head)
+    )
+    parts = []
+    if factor > 1:  # before the rows: what a cell stands for must not go unsaid in a narrow panel
+        parts.append(QCoreApplication.translate("AttentionPanel", "pooled {n} × {n}").format(n=factor))
+    if steps is None:
+        rows = QCoreApplication.translate("AttentionPanel", "{rows} rows ●").format(rows=count(feed.rows))
+        return " · ".join([what, *parts, rows])
+    some = QCoreApplication.translate("AttentionPanel", "{some} of {rows} rows ●").format(
+        some=count(len(feed.within(steps))), rows=count(feed.rows)
+    )
+    return " · ".join([some, *parts, what])  # the pickers say what it is of
+
+
+def note(feed: AttentionFeed | None, coarseness: int) -> str:
+    """What a map is of, and what a cell stands for, beside the controls."""
+    if feed is None or feed.grid.positions == 0:
+        return ""
+    parts = [QCoreApplication.translate("AttentionPanel", "request {id}").format(id=feed.request_id)]
+    if feed.head is None:
+        parts.append(QCoreApplication.translate("AttentionPanel", "mean of {n} heads ƒ").format(n=feed.heads))
+    factor = coarseness * feed.grid.factor
+    if factor > 1:
+        parts.append(
+            QCoreApplication.translate("AttentionPanel", "a cell is the largest of {n} × {n} positions").format(
+                n=factor
+            )
+        )
+    return " · ".join(parts)
+
+
+def nothing(session: Session | None, now: Selected) -> str:
+    """Why there is no map of the layer and head that are selected, and which ones there are."""
+    requests = session.requests.values() if session is not None else ()
+    if all(request.finished_ns is not None for request in requests):
+        form = QCoreApplication.translate(
+            "AttentionPanel",
+            "No attention of layer {layer}, {head} was recorded; tick “Record attention of the selected head” and "
+            "run the prompt again.",
+        )
+    else:
+        form = QCoreApplication.translate(
+            "AttentionPanel",
+            "No attention of layer {layer}, {head} is recorded yet; once it is chosen above, rows appear with the "
+            "engine's next steps.",
+        )
+    text = form.format(layer=now.layer, head=head_name(now.head))
+    known = sorted({(layer, head) for _, layer, head in session.attention_maps()}) if session is not None else []
+    if known:
+        maps = ", ".join(f"L{layer} H{head}" for layer, head in known[:MOST_NAMED])
+        maps += " …" if len(known) > MOST_NAMED else ""
+        text += " " + QCoreApplication.translate("AttentionPanel", "Recorded: {maps}.").format(maps=maps)
+    return text
+
+
+def row_shown(feed: AttentionFeed, text: RequestText, query: int | None) -> tuple[int | None, str]:
+    """(the query whose row is shown where `query` is wanted, None: the newest; what to say about it)."""
+    if feed.grid.positions == 0:
+        return None, ""
+    if query is None:
+        words = QCoreApplication.translate("AttentionPanel", "Newest row: {token} looks at")
+        return feed.newest, words.format(token=text.name(feed.newest))
+    if feed.has(query):
+        words = QCoreApplication.translate("AttentionPanel", "{token} looks at")
+        return query, words.format(token=text.name(query))
+    if query > 0 and feed.has(query - 1):
+        words = QCoreApplication.translate(
+            "AttentionPanel", "{token} has not been a query; {before}, which chose it, looks at"
+        )
+        return query - 1, words.format(token=text.name(query), before=text.name(query - 1))
+    words = QCoreApplication.translate("AttentionPanel", "No row of {token} is recorded.")
+    return None, words.format(token=text.name(query))
+
+
+def row_figures(weights: NDArray[np.float32], text: RequestText | None) -> str:
+    """Where a row looks most, and how widely; "" of none."""
+    if not np.isfinite(weights).all():
+        return QCoreApplication.translate("AttentionPanel", "no token: the probabilities of this row are not finite")
+    if not len(weights):
+        return ""
+    best = int(weights.argmax())
+    return QCoreApplication.translate(
+        "AttentionPanel",
+        "most at {token}, {share} · entropy {nats} nats ƒ · 90 % of it on {few} of the {all} tokens up to it ƒ",
+    ).format(
+        token=text.name(best) if text is not None else best, share=percent(float(weights[best])),
+        nats=significant(attention_entropy(weights)), few=count(widest_tokens(weights, 0.9)),
+        all=count(len(weights)),
+    )  # fmt: skip
+
+
+def cell(feed: AttentionFeed, text: RequestText, query: int, key: int) -> str:
+    """What a cell of the map says: both tokens and the probability; "" where nothing was recorded."""
+    if not 0 <= key <= query < feed.grid.positions:
+        return ""
+    factor = feed.grid.factor
+    value = float(feed.grid.cells[query // factor, key // factor])
+    if factor > 1:
+        first, other = query // factor * factor, key // factor * factor
+        return QCoreApplication.translate(
+            "AttentionPanel", "queries {a}-{b} look at keys {c}-{d}: at most {share}  ● measured"
+        ).format(a=first, b=first + factor - 1, c=other, d=other + factor - 1, share=percent(max(0.0, value)))
+    if value < 0:
+        return ""
+    if feed.head is not None:
+        mark = QCoreApplication.translate("AttentionPanel", "● measured")
+    else:
+        mark = QCoreApplication.translate("AttentionPanel", "ƒ mean of measured heads")
+    return QCoreApplication.translate("AttentionPanel", "{query} looks at {key}: {share}  {mark}").format(
+        query=text.name(query), key=text.name(key), share=percent(value), mark=mark
+    )
