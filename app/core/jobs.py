@@ -61,6 +61,8 @@ class Jobs(QObject):
         super().__init__(parent)
         self._fail = fail
         self._jobs: list[Job] = []
+        self._unwanted: list[tuple[Session, Callable[[], None]]] = []
+        """Sessions that are still read, and what to do as soon as they are not."""
 
     @property
     def busy(self) -> bool:
@@ -98,7 +100,7 @@ class Jobs(QObject):
         task.finished.connect(self._on_finished)
         self._jobs.append(Job(task, doing, patience, reads, writes))
         task.start()
-        self.changed.emit()
+        self._tell()
 
     def reads(self, session: Session) -> bool:
         """Whether any job reads this session's file."""
@@ -108,12 +110,19 @@ class Jobs(QObject):
         """The sessions that are read."""
         return [job.reads for job in self._jobs if job.reads is not None]
 
+    def when_unread(self, session: Session, do: Callable[[], None]) -> None:
+        """Call `do` as soon as no job reads this session's file; at once where none does."""
+        if self.reads(session):
+            self._unwanted.append((session, do))
+        else:
+            do()
+
     def give_up(self) -> None:
         """End what is only read; it is as if it had never been asked for."""
         for job in self._jobs:
             if job.only_reads:
                 _give_up(job)
-        self.changed.emit()
+        self._tell()
 
     def close(self, go_on: Callable[[list[Path]], bool]) -> None:
         """The window closes: give up what reads, and wait for what writes as long as `go_on` says so."""
@@ -141,6 +150,12 @@ class Jobs(QObject):
             with suppress(OSError):  # half a copy, beside the place where it would have been whole
                 job.writes.with_name(f".{job.writes.name}.unfinished").unlink(missing_ok=True)
 
+    def _tell(self) -> None:
+        unwanted, self._unwanted = self._unwanted, []
+        for session, do in unwanted:
+            self.when_unread(session, do)
+        self.changed.emit()
+
     @Slot()
     def _on_finished(self) -> None:
         over = [job for job in self._jobs if job.task.over]
@@ -150,7 +165,7 @@ class Jobs(QObject):
         for job in over:
             job.task.wait()
             job.task.deleteLater()
-        self.changed.emit()
+        self._tell()
         for job in over:
             if job.task.failure is not None:
                 job.task.otherwise(job.task.failure)
