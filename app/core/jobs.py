@@ -62,6 +62,8 @@ class Jobs(QObject):
         self.fail = fail
         """Tells of what went wrong where a job has nobody else to tell."""
         self._jobs: list[Job] = []
+        self._unwanted: list[tuple[Session, Callable[[], None]]] = []
+        """Sessions that are still read, and what to do as soon as they are not."""
 
     @property
     def busy(self) -> bool:
@@ -99,7 +101,7 @@ class Jobs(QObject):
         task.finished.connect(self._on_finished)
         self._jobs.append(Job(task, doing, patience, reads, writes))
         task.start()
-        self.changed.emit()
+        self._tell()
 
     def reads(self, session: Session) -> bool:
         """Whether any job reads this session's file."""
@@ -108,6 +110,13 @@ class Jobs(QObject):
     def sessions(self) -> list[Session]:
         """The sessions that are read."""
         return [job.reads for job in self._jobs if job.reads is not None]
+
+    def when_unread(self, session: Session, do: Callable[[], None]) -> None:
+        """Call `do` as soon as no job reads this session's file; at once where none does."""
+        if self.reads(session):
+            self._unwanted.append((session, do))
+        else:
+            do()
 
     def give_up(self) -> None:
         """End what is only read and was told of; it is as if it had never been asked for."""
@@ -145,6 +154,12 @@ class Jobs(QObject):
             with suppress(OSError):  # half a copy, beside the place where it would have been whole
                 job.writes.with_name(f".{job.writes.name}.unfinished").unlink(missing_ok=True)
 
+    def _tell(self) -> None:
+        unwanted, self._unwanted = self._unwanted, []
+        for session, do in unwanted:
+            self.when_unread(session, do)
+        self.changed.emit()
+
     @Slot()
     def _on_finished(self) -> None:
         over = [job for job in self._jobs if job.task.over]
@@ -154,7 +169,7 @@ class Jobs(QObject):
         for job in over:
             job.task.wait()
             job.task.deleteLater()
-        self.changed.emit()
+        self._tell()
         for job in over:
             if job.task.failure is not None:
                 job.task.otherwise(job.task.failure)

@@ -85,6 +85,14 @@ class Selection(QObject):
         """
         self._change("", fields)
 
+    def clear(self) -> bool:
+        """Select no steps, no token, and filter none; whether there was anything of it to clear."""
+        now = self._now
+        if (now.steps, now.step, now.token, now.band_us) == (None, None, None, None):
+            return False
+        self.change(steps=None, step=None, token=None, band_us=None)
+        return True
+
     def filter(self, band_us: tuple[float, float] | None) -> None:
         """Show only steps that took from so many µs to so many; the moves of a drag are one way back."""
         self._change("filter", {"band_us": band_us})

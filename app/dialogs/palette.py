@@ -50,7 +50,7 @@ class CommandPalette(QDialog):
         super().__init__(parent, Qt.WindowType.Popup)
         self.setObjectName("command-palette")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self._entries = [
+        self.entries = [
             (without_keys(f"{menu.title()}: {action.text()}").rstrip("…"), action)
             for menu in menus
             for action in all_actions(menu)
@@ -81,7 +81,7 @@ class CommandPalette(QDialog):
 
     def _fill(self, typed: str) -> None:
         words = typed.casefold().split()
-        found = [entry for entry in self._entries if all(word in entry[0].casefold() for word in words)]
+        found = [entry for entry in self.entries if all(word in entry[0].casefold() for word in words)]
         self._list.clear()
         for text, action in sorted(found, key=lambda entry: closeness(entry[0], typed)):
             item = QListWidgetItem(text)

@@ -142,7 +142,7 @@ def make_feed() -> Feed:
     from app.window.feed import Feed
     from app.window.recordings import Recordings, user_folder
 
-    return Feed(_start_engine, _open_writer, Recordings(user_folder()))
+    return Feed(start_engine, open_writer, Recordings(user_folder()))
 
 
 def load_after_first_paint(window: MainWindow, path: str | None, model: str | None) -> None:
@@ -153,7 +153,7 @@ def load_after_first_paint(window: MainWindow, path: str | None, model: str | No
         window.kept.begin()
         window.tell_of_settings()
         if path is not None:
-            window.documents.open(path)
+            window.shown.open(path)
 
     window.first_painted.connect(begin)
 
@@ -243,10 +243,10 @@ def _draw_window(
 
     window.setAttribute(Qt.WidgetAttribute.WA_DontShowOnScreen)
     window.resize(*size)
-    window.restore_layout()
+    window.panels.restore_layout()
     window.show()
     _settle()
-    window.documents.opened.emit(session, session_path)
+    window.shown.show(session, session_path)
     window.status.show_state("recorded", recorded=False)
     _settle(*window.docks.values())
     save_picture(window, out, fmt)
@@ -295,13 +295,15 @@ def _say_unless_offscreen(_kind: QtMsgType, _context: QMessageLogContext, messag
         print(message, file=sys.stderr)
 
 
-def _start_engine() -> Engine:
+def start_engine() -> Engine:
+    """An engine process; raises EngineStoppedError where it does not start."""
     from engine.host.process import EngineProcess
 
     return EngineProcess()
 
 
-def _open_writer(path: Path) -> Writer:
+def open_writer(path: Path) -> Writer:
+    """A new session file at this path; raises SessionFileError where it cannot be written."""
     from engine.session.file import SessionWriter
 
     return SessionWriter(path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import QMainWindow, QMenu
 
@@ -71,15 +71,16 @@ CHOICES: Final[dict[str, tuple[str, ...]]] = {
 
 
 class Menus(QObject):
-    """Builds the menu bar; `actions` by name, `choices["theme"]["dark"]` and the panels' entries by panel."""
+    """Builds the menu bar; `actions` by name, `choices["theme"]["dark"]` and the panels' entries by panel.
 
-    def __init__(
-        self,
-        window: QMainWindow,
-        slots: Mapping[str, Callable[[], object]],
-        choose: Callable[[str, str], None],
-        show_panel: Callable[[str], None],
-    ) -> None:
+    What an action does is told by `connect_actions`, once the parts of the window are there that do it.
+    """
+
+    chosen = Signal(str, str)
+    """(which choice, its value): "theme" and "dark", for example."""
+    panel_wanted = Signal(str)
+
+    def __init__(self, window: QMainWindow) -> None:
         super().__init__(window)
         self.actions: dict[str, QAction] = {}
         self.menus: dict[str, QMenu] = {}
@@ -94,16 +95,16 @@ class Menus(QObject):
                     menu.addSeparator()
                 elif name == "panels":
                     for number, entry in enumerate(PANELS, 1):
-                        action = menu.addAction("", partial_slot(show_panel, entry.name))
+                        action = menu.addAction("", partial_slot(self.panel_wanted.emit, entry.name))
                         if number <= 9:
                             action.setShortcut(str(number))
                         self.panels[entry.name] = action
                 elif name in CHOICES:
-                    self._add_choice(menu, name, choose)
+                    self._add_choice(menu, name)
                 elif name == "recent":
                     self.menus["recent"] = menu.addMenu("")
                 else:
-                    action = menu.addAction("", partial_slot(slots[name]))
+                    action = menu.addAction("")
                     action.setShortcuts([QKeySequence(keys) for keys in KEYS.get(name, ())])
                     self.actions[name] = action
         self.retranslate()
@@ -112,6 +113,11 @@ class Menus(QObject):
     def top(self) -> list[QMenu]:
         """The menus of the bar, in order."""
         return [self.menus[name] for name in LAYOUT]
+
+    def connect_actions(self, slots: Mapping[str, Callable[[], object]]) -> None:
+        """What each action does, by its name."""
+        for name, action in self.actions.items():
+            action.triggered.connect(partial_slot(slots[name]))
 
     def show_recent(self, paths: list[str], open_: Callable[[str], object], clear: Callable[[], object]) -> None:
         """Fill the menu of recent sessions."""
@@ -218,12 +224,12 @@ class Menus(QObject):
             "about": self.tr("About DecodeScope…"),
         }
 
-    def _add_choice(self, menu: QMenu, name: str, choose: Callable[[str, str], None]) -> None:
+    def _add_choice(self, menu: QMenu, name: str) -> None:
         inner = self.menus[name] = menu.addMenu("")
         group = QActionGroup(self)
         self.choices[name] = {}
         for value in CHOICES[name]:
-            action = inner.addAction("", partial_slot(choose, name, value))
+            action = inner.addAction("", partial_slot(self.chosen.emit, name, value))
             action.setCheckable(True)
             group.addAction(action)
             self.choices[name][value] = action

@@ -77,8 +77,8 @@ class RunPanel(QWidget):
         self._progress = QProgressBar()
         self._progress.setRange(0, 1000)
         self._progress.hide()
-        self._facts = ElidedLabel()
-        self._facts.hide()
+        self.facts = ElidedLabel()
+        self.facts.hide()
         self.prompt = PromptEdit(DEFAULT_PROMPT)
         self._requests_button = QToolButton()
         self._requests_button.clicked.connect(self.choose_requests)
@@ -157,7 +157,7 @@ class RunPanel(QWidget):
     def show_loading(self, stage: str, fraction: float) -> None:
         """Show how far the model is."""
         self._progress.show()
-        self._facts.hide()
+        self.facts.hide()
         if fraction <= 0:
             self._progress.setRange(0, 0)
         else:
@@ -169,9 +169,9 @@ class RunPanel(QWidget):
     def show_facts(self, facts: str) -> None:
         """Show one line about the model that is loaded, or why none is."""
         self._progress.hide()
-        self._facts.setVisible(bool(facts))
-        self._facts.setText(facts)
-        self._facts.setToolTip(plain(facts))
+        self.facts.setVisible(bool(facts))
+        self.facts.setText(facts)
+        self.facts.setToolTip(plain(facts))
 
     def show_model(self, ready: ModelReady) -> None:
         """Grey out what cannot run with the model that is loaded."""
@@ -194,10 +194,10 @@ class RunPanel(QWidget):
         colours = theme()
         for name in ("model", "prompt", "switches"):
             self._labels[name].setFont(ui_font(bold=True))
-        self._facts.setFont(ui_font(CAPTION_SCALE))
-        palette = self._facts.palette()
-        palette.setColor(self._facts.foregroundRole(), colours.muted)
-        self._facts.setPalette(palette)
+        self.facts.setFont(ui_font(CAPTION_SCALE))
+        palette = self.facts.palette()
+        palette.setColor(self.facts.foregroundRole(), colours.muted)
+        self.facts.setPalette(palette)
         self.prompt.setFixedHeight(self.prompt.fontMetrics().lineSpacing() * PROMPT_LINES + 5 * GRID)
         self._requests_button.setIcon(icon("file"))
         self._requests_clear.setIcon(icon("close"))
@@ -286,7 +286,7 @@ class RunPanel(QWidget):
         observed.setHorizontalSpacing(ROW_GAP)
         observed.addRow(self._labels["detail"], self.detail)
         for item in (
-            self._labels["model"], self.model, self._progress, self._facts, head, self.prompt, length, self.sampling,
+            self._labels["model"], self.model, self._progress, self.facts, head, self.prompt, length, self.sampling,
             self._labels["switches"], self.switches, observed, self.probe,
         ):  # fmt: skip
             if isinstance(item, QWidget):

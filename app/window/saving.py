@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -32,13 +33,18 @@ class Save:
     number: int
     """Counts the wishes; of two for one target the later one holds."""
 
+    @property
+    def place(self) -> str:
+        """The target with links followed: one file may have several names."""
+        return os.path.realpath(self.target)
+
 
 class Saves:
     """Knows which file is being recorded and what was saved of it. Used by the window's thread.
 
     A copy belongs to the file it was asked for, whatever is shown, started or opened meanwhile. Copies are made in the
     order in which they were asked for. Where the recording went on while its copy was made, it is copied once more when
-    it has ended, unless something else was saved under that name since.
+    it has ended, unless a later wish put something else in that place.
     """
 
     def __init__(self, start: Start, saved: Callable[[Save], None], failed: Callable[[Failure], None]) -> None:
@@ -51,7 +57,8 @@ class Saves:
         self._recording = ""
         self._unfinished: list[Save] = []
         """Copies of the recording that goes on."""
-        self._newest: dict[Path, int] = {}
+        self._made: dict[str, int] = {}
+        """The number of the wish whose copy lies in a place."""
         self._count = 0
 
     def recording_began(self, path: str) -> None:
@@ -62,16 +69,13 @@ class Saves:
         """This file is whole: what was saved of it before is saved again."""
         if self._recording == path:
             self._recording = ""
-        again = [save for save in self._unfinished if save.source == path]
+        self._waiting += [save for save in self._unfinished if save.source == path]
         self._unfinished = [save for save in self._unfinished if save.source != path]
-        for save in again:
-            self._renew(save)
         self._next()
 
     def save(self, source: str, target: Path) -> None:
         """Copy a session file to `target`."""
         self._count += 1
-        self._newest[target.absolute()] = self._count
         self._waiting.append(Save(source, target, self._count))
         self._next()
 
@@ -84,25 +88,28 @@ class Saves:
         """The program ends, and with it the recording: what was saved of it is saved again."""
         self.recording_ended(self._recording)
 
-    def _renew(self, save: Save) -> None:
-        if self._newest[save.target.absolute()] == save.number:
-            self._waiting.append(save)
-
     def _next(self) -> None:
-        if self._now is not None or not self._waiting:
+        if self._now is not None:
             return
+        while self._waiting:
+            save = self._waiting.popleft()
+            if self._made.get(save.place, 0) <= save.number:
+                self._copy(save)
+                return
+
+    def _copy(self, save: Save) -> None:
         from engine.session.file import save_as
 
-        save = self._waiting.popleft()
         grows = save.source == self._recording
         self._now = save
 
         def then(_: object) -> None:
             self._now = None
+            self._made[save.place] = save.number
             if grows and save.source == self._recording:
                 self._unfinished.append(save)
             elif grows:  # it ended while it was copied
-                self._renew(save)
+                self._waiting.append(save)
             self._saved(save)
             self._next()
 

@@ -26,30 +26,30 @@ class StatusBar(QStatusBar):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setSizeGripEnabled(False)
-        self._state, self._rate, self._device = PlainLabel(), PlainLabel(), PlainLabel()
-        self._state.setTextFormat(Qt.TextFormat.RichText)  # a coloured dot before one of a few words
-        self._file = ElidedLabel(mode=Qt.TextElideMode.ElideMiddle)
-        self._dropped, self._overhead = PlainLabel(), PlainLabel()
+        self.state, self.rate, self.device = PlainLabel(), PlainLabel(), PlainLabel()
+        self.state.setTextFormat(Qt.TextFormat.RichText)  # a coloured dot before one of a few words
+        self.file = ElidedLabel(mode=Qt.TextElideMode.ElideMiddle)
+        self.dropped, self.overhead = PlainLabel(), PlainLabel()
         self._busy = QProgressBar()
         self._busy.setRange(0, 0)
         self._busy.setMaximumWidth(30 * GRID)
         self._busy.setTextVisible(False)
-        self._doing = ElidedLabel(mode=Qt.TextElideMode.ElideMiddle)
+        self.doing = ElidedLabel(mode=Qt.TextElideMode.ElideMiddle)
         self._give_up = QToolButton()
         self._give_up.clicked.connect(self.give_up)
-        for one in (self._busy, self._doing, self._give_up):
+        for one in (self._busy, self.doing, self._give_up):
             one.hide()
         self.setContentsMargins(ROW_GAP, 0, ROW_GAP, 0)
-        self.addWidget(self._state)
-        self.addWidget(self._rate)
+        self.addWidget(self.state)
+        self.addWidget(self.rate)
         self.addWidget(self._busy)
-        self.addWidget(self._doing)
+        self.addWidget(self.doing)
         self.addWidget(self._give_up)
-        self.addPermanentWidget(self._file, 1)
+        self.addPermanentWidget(self.file, 1)
         label: QLabel
-        for label in (self._dropped, self._overhead, self._device):
+        for label in (self.dropped, self.overhead, self.device):
             self.addPermanentWidget(label)
-        for label in (self._state, self._rate, self._device, self._file, self._dropped, self._overhead):
+        for label in (self.state, self.rate, self.device, self.file, self.dropped, self.overhead):
             label.setContentsMargins(GRID, 0, GRID, 0)
         self._now = "starting"
         self._path = ""
@@ -74,13 +74,13 @@ class StatusBar(QStatusBar):
         text = words.get(state, state)
         if recorded:
             text = self.tr("recorded session · {}").format(text)
-        self._state.setText(f'<span style="color:{colour}">●</span> {html.escape(text)}')
+        self.state.setText(f'<span style="color:{colour}">●</span> {html.escape(text)}')
 
     def show_busy(self, doing: str, can_be_given_up: bool) -> None:
         """Say what is being read or written ("": nothing), and offer to give it up where that can be done."""
-        self._doing.setText(doing)
-        self._doing.setToolTip(plain(doing))
-        for one in (self._busy, self._doing):
+        self.doing.setText(doing)
+        self.doing.setToolTip(plain(doing))
+        for one in (self._busy, self.doing):
             one.setVisible(bool(doing))
         self._give_up.setVisible(can_be_given_up)
 
@@ -88,29 +88,29 @@ class StatusBar(QStatusBar):
         """Name the session's file."""
         self._path = path
         name = Path(path).name
-        self._file.setText("" if not path else name if saved else self.tr("{} (not saved elsewhere)").format(name))
-        self._file.setToolTip(plain(path))
+        self.file.setText("" if not path else name if saved else self.tr("{} (not saved elsewhere)").format(name))
+        self.file.setToolTip(plain(path))
 
     def refresh(self, session: Session | None, live: bool, overhead: Overhead | None) -> None:
         """Show the session's figures as they are now; `live` says that it is of this engine, which tells its own cost
         (`overhead`: None until it has).
         """
         if session is None:
-            for label in (self._rate, self._device, self._dropped, self._overhead):
+            for label in (self.rate, self.device, self.dropped, self.overhead):
                 label.setText("")
             return
-        self._rate.setText(rate(tokens_per_s(session), "tokens/s"))
+        self.rate.setText(rate(tokens_per_s(session), "tokens/s"))
         device = session.meta.get("device_name") or session.meta.get("device", "")
         dtype, threads = session.meta.get("dtype", ""), session.meta.get("threads", "")
         cpu = session.meta.get("device", "").startswith("cpu")
         words = self.tr("1 thread") if threads == "1" else self.tr("{} threads").format(name_of(threads))
         parts = [name_of(device), name_of(dtype), words if cpu and threads else ""]
-        self._device.setText(" · ".join(part for part in parts if part))
+        self.device.setText(" · ".join(part for part in parts if part))
         dropped = sum(session.dropped.values())
         words = self.tr("{} rows dropped") if dropped else self.tr("nothing dropped")
-        self._dropped.setText(words.format(count(dropped)))
+        self.dropped.setText(words.format(count(dropped)))
         share, records = (None, None) if overhead is None else (overhead.share, overhead.records)
-        self._overhead.setText(self.tr("profiler {}").format(percent(share)) if live else "")
+        self.overhead.setText(self.tr("profiler {}").format(percent(share)) if live else "")
         if records != self._records:
             self._records = records
             self._explain_overhead()
@@ -118,18 +118,18 @@ class StatusBar(QStatusBar):
     def retranslate(self) -> None:
         """Take the texts of the language in force."""
         for label, name, tip in (
-            (self._state, self.tr("State of the engine"), self.tr("What the engine does now")),
-            (self._rate, self.tr("Tokens a second"),
+            (self.state, self.tr("State of the engine"), self.tr("What the engine does now")),
+            (self.rate, self.tr("Tokens a second"),
              self.tr("● measured: generated tokens from the first arrival to the last one emitted, pauses left out")),
-            (self._device, self.tr("Device"), self.tr("Where the model runs, in what precision")),
-            (self._dropped, self.tr("Dropped detail"),
+            (self.device, self.tr("Device"), self.tr("Where the model runs, in what precision")),
+            (self.dropped, self.tr("Dropped detail"),
              self.tr("● measured: attention and layer rows the event queue had no room for; never steps or tokens")),
         ):  # fmt: skip
             label.setAccessibleName(name)
             label.setToolTip(plain(tip))
-        self._overhead.setAccessibleName(self.tr("Cost of the profiler"))
+        self.overhead.setAccessibleName(self.tr("Cost of the profiler"))
         self._explain_overhead()
-        self._file.setAccessibleName(self.tr("Recording"))
+        self.file.setAccessibleName(self.tr("Recording"))
         self._busy.setAccessibleName(self.tr("Busy"))
         self._give_up.setText(self.tr("Give up"))
         self._give_up.setToolTip(self.tr("Stop opening this file; what is shown stays"))
@@ -144,11 +144,11 @@ class StatusBar(QStatusBar):
             lines.append(self.tr("the record of each step, kept at any detail, takes {} beside it").format(
                 percent(self._records)
             ))  # fmt: skip
-        self._overhead.setToolTip(plain("\n".join(lines)))
+        self.overhead.setToolTip(plain("\n".join(lines)))
 
     def restyle(self) -> None:
         """Take the theme's fonts again."""
-        for label in (self._state, self._rate, self._device, self._file, self._dropped, self._overhead, self._doing):
+        for label in (self.state, self.rate, self.device, self.file, self.dropped, self.overhead, self.doing):
             label.setFont(ui_font(CAPTION_SCALE))
 
     def changeEvent(self, event: QEvent) -> None:

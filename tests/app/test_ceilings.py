@@ -33,8 +33,8 @@ def test_the_last_run_and_its_file_take_the_ceilings_that_were_asked_for(
     qtbot: QtBot, window: MainWindow, engines: Engines
 ) -> None:
     run_to_the_end(qtbot, window)
-    assert window.control.live is not None
-    session, path = window.control.live
+    assert window.shown.live is not None
+    session, path = window.shown.live.session, window.shown.live.path
     before = summarise(session).mbu
     assert before is not None
     text = measure(qtbot, window)
@@ -51,16 +51,16 @@ def test_a_busy_machine_is_said(qtbot: QtBot, window: MainWindow, engines: Engin
     run_to_the_end(qtbot, window)
     engines.now.ceilings = BUSY
     assert "The machine was busy" in measure(qtbot, window)
-    assert window.control.live is not None
-    rows = dict(figures(summarise(window.control.live[0])))
+    assert window.shown.live is not None
+    rows = dict(figures(summarise(window.shown.live.session)))
     assert rows["ceilings of MBU and MFU"] == "measured on a busy machine"
 
 
 def test_a_run_of_another_model_keeps_its_own(qtbot: QtBot, window: MainWindow, engines: Engines) -> None:
     run_to_the_end(qtbot, window)
     engines.now.of = {"model_path": "another"}
-    assert window.control.live is not None
-    session = window.control.live[0]
+    assert window.shown.live is not None
+    session = window.shown.live.session
     before = session.meta["ceilings"]
     measure(qtbot, window)
     assert session.meta["ceilings"] == before
@@ -70,11 +70,11 @@ def test_only_an_idle_engine_measures(qtbot: QtBot, window: MainWindow, engines:
     action = window.menus.actions["measure_ceilings"]
     qtbot.waitUntil(lambda: window.control.state == "idle")
     assert action.isEnabled()
-    engines.now._steps = 50_000
+    engines.now.steps = 50_000
     window.control.run_prompt()
     qtbot.waitUntil(lambda: window.control.state == "running")
     assert not action.isEnabled()
-    window._feed.measure_ceilings()  # the panel's button: the engine says why not, and the run goes on
+    window.feed.measure_ceilings()  # the panel's button: the engine says why not, and the run goes on
     qtbot.waitUntil(lambda: bool(engines.commands(protocol.MeasureCeilings)))
     assert not engines.commands(protocol.Stop)
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QMessageBox, QPushButton, QToolButton
 from pytestqt.qtbot import QtBot
 
@@ -18,7 +19,7 @@ from app.core.jobs import READERS_WITHIN_S
 from app.dialogs import waiting
 from app.window import feed as feed_module
 from app.window.feed import Feed
-from app.window.gui import _open_writer
+from app.window.gui import open_writer
 from app.window.main_window import MainWindow
 from app.window.recordings import Recordings
 from engine.core.settings import LoadSpec
@@ -70,24 +71,24 @@ def closed_within_s(window: MainWindow) -> float:
 
 
 def test_a_file_that_is_read_for_ever_ends_with_the_window(window: MainWindow, endless: Path) -> None:
-    window.documents.open(str(endless))
+    window.shown.open(str(endless))
     assert closed_within_s(window) < AT_ONCE_S
     assert not window.left_something_behind
 
 
 def test_opening_says_what_it_does_and_can_be_given_up(qtbot: QtBot, window: MainWindow, endless: Path) -> None:
-    shown = window._session
+    shown = window.shown.session
     give_up = window.status.findChild(QToolButton)
     assert give_up is not None
     assert not give_up.isVisible()
-    window.documents.open(str(endless))
-    assert window.status._doing.text() == "opening endless.dscope"
+    window.shown.open(str(endless))
+    assert window.status.doing.text() == "opening endless.dscope"
     assert give_up.isVisible()
     give_up.click()
     assert not give_up.isVisible()
-    assert window.status._doing.text() == ""
-    qtbot.waitUntil(lambda: not window.documents.jobs.busy)
-    assert window._session is shown
+    assert window.status.doing.text() == ""
+    qtbot.waitUntil(lambda: not window.jobs.busy)
+    assert window.shown.session is shown
     assert window.findChild(QMessageBox, "error-dialog") is None  # what somebody gave up needs no dialog
 
 
@@ -95,32 +96,32 @@ def test_another_file_takes_the_place_of_one_that_is_read_for_ever(
     qtbot: QtBot, window: MainWindow, endless: Path, tmp_path: Path
 ) -> None:
     other = a_recording(tmp_path / "other.dscope")
-    window.documents.open(str(endless))
-    with qtbot.waitSignal(window.documents.opened):
-        window.documents.open(str(other))
-    qtbot.waitUntil(lambda: not window.documents.jobs.busy)
-    assert window.documents.path == str(other)
+    window.shown.open(str(endless))
+    with qtbot.waitSignal(window.shown.opened):
+        window.shown.open(str(other))
+    qtbot.waitUntil(lambda: not window.jobs.busy)
+    assert window.shown.path == str(other)
 
 
 def test_a_session_that_was_opened_can_be_read_though_another_one_was_opened_after_it(
     qtbot: QtBot, window: MainWindow, tmp_path: Path
 ) -> None:
-    with qtbot.waitSignal(window.documents.opened):
-        window.documents.open(str(a_recording(tmp_path / "a.dscope")))
-    session = window._session
+    with qtbot.waitSignal(window.shown.opened):
+        window.shown.open(str(a_recording(tmp_path / "a.dscope")))
+    session = window.shown.session
     assert session is not None
-    window.documents.open(str(a_recording(tmp_path / "b.dscope")))
+    window.shown.open(str(a_recording(tmp_path / "b.dscope")))
     assert session.source.step_blobs(3) is not None  # type: ignore[union-attr]
-    qtbot.waitUntil(lambda: not window.documents.jobs.busy)
+    qtbot.waitUntil(lambda: not window.jobs.busy)
 
 
 def test_what_hangs_in_the_system_is_left_behind(window: MainWindow) -> None:
     free = threading.Event()
-    window.documents.jobs.start(free.wait, lambda _: None)
+    window.jobs.start(free.wait, lambda _: None)
     assert closed_within_s(window) < AT_ONCE_S
     assert window.left_something_behind
     free.set()
-    for task in window.documents.jobs.left_behind:
+    for task in window.jobs.left_behind:
         task.wait()
     assert not window.left_something_behind
 
@@ -130,21 +131,22 @@ def test_a_copy_that_hangs_is_waited_for_until_somebody_says_that_it_is_enough(
 ) -> None:
     monkeypatch.setattr(waiting, "SILENT_S", 0.0)
     run_to_the_end(qtbot, window)
-    window.documents.save(tmp_path / "x.dscope")
+    window.shown.save_as(tmp_path / "x.dscope")
     said: list[str] = []
 
-    def answer(self: waiting.Waiting, written: list[Path]) -> None:
-        say(self, written)
-        assert self._box is not None
-        said.append(self._box.text())
-        self._box.findChild(QPushButton).click()  # type: ignore[union-attr]
+    def answer() -> None:
+        box = window.findChild(QMessageBox, "waiting-dialog")
+        if box is not None and box.text():
+            said.append(box.text())
+            box.findChild(QPushButton).click()  # type: ignore[union-attr]
+        else:
+            QTimer.singleShot(1, window, answer)
 
-    say = waiting.Waiting._say
-    monkeypatch.setattr(waiting.Waiting, "_say", answer)
+    answer()
     assert window.close()
     assert said == ["x.dscope is still being written. The window closes when it is whole."]
     hanging.set()
-    for task in window.documents.jobs.left_behind:
+    for task in window.jobs.left_behind:
         task.wait()
 
 
@@ -158,13 +160,13 @@ def test_where_nobody_is_there_a_copy_that_hangs_is_told_on_the_terminal(
 ) -> None:
     monkeypatch.setattr(waiting, "UNATTENDED_S", 0.1)
     run_to_the_end(qtbot, window)
-    window.documents.save(tmp_path / "x.dscope")
+    window.shown.save_as(tmp_path / "x.dscope")
     window.unattended = True
     assert closed_within_s(window) < AT_ONCE_S
     told = f"decodescope: {tmp_path / 'x.dscope'} was not written to its end before the program ended.\n"
     assert capsys.readouterr().err == told
     hanging.set()
-    for task in window.documents.jobs.left_behind:
+    for task in window.jobs.left_behind:
         task.wait()
 
 
@@ -180,11 +182,11 @@ def test_an_engine_that_takes_nothing_any_more_is_killed(
         os.kill(started[-1].pid, signal.SIGSTOP)
         return started[-1]
 
-    feed = Feed(start, _open_writer, recordings)
+    feed = Feed(start, open_writer, recordings)
     window = make(feed)
     feed.start()
     feed.load(LoadSpec("x" * 2**22))  # more than a pipe holds: the thread that sends it waits
-    qtbot.waitUntil(lambda: bool(started) and not feed._commands)
+    qtbot.waitUntil(lambda: feed.state == "loading")
     assert closed_within_s(window) < 20.0
     assert not feed.isRunning()
     assert started[0]._process.returncode == -signal.SIGKILL

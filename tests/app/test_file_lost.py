@@ -12,6 +12,7 @@ from PySide6.QtGui import QDropEvent
 from PySide6.QtWidgets import QMessageBox
 from pytestqt.qtbot import QtBot
 
+from app.panels.frame import EmptyPage
 from app.start.unforeseen import told
 from app.window.main_window import MainWindow
 from tests.app.test_window import a_recording, error_text
@@ -33,9 +34,9 @@ def overwrite(path: Path) -> None:
 
 
 def open_(qtbot: QtBot, window: MainWindow, path: Path) -> None:
-    with qtbot.waitSignal(window.documents.opened):
-        window.documents.open(str(path))
-    qtbot.waitUntil(lambda: not window.documents.jobs.busy)
+    with qtbot.waitSignal(window.shown.opened):
+        window.shown.open(str(path))
+    qtbot.waitUntil(lambda: not window.jobs.busy)
 
 
 @pytest.mark.parametrize("harm", [shrink, empty, overwrite])
@@ -50,17 +51,18 @@ def test_panels_say_that_they_cannot_be_shown_and_no_dialog_comes(
         for step in range(0, 1500, 250):
             window.selection.change(step=step, request=0, layer=2, head=1)
         for name in window.docks:
-            window.show_panel(name)
+            window.panels.bring_up(name)
             window.docks[name].refresh()
-            qtbot.waitUntil(lambda: not window.documents.jobs.busy)
-        said = [window.docks[name]._empty.sentence.text() for name in READ_ON_DEMAND]
+            qtbot.waitUntil(lambda: not window.jobs.busy)
+        pages = [window.docks[name].findChild(EmptyPage) for name in READ_ON_DEMAND]
+        said = [page.sentence.text() for page in pages if page is not None]
     assert unforeseen == []
     assert not window.findChildren(QMessageBox, "error-dialog")
     assert any(text.startswith(f"This cannot be shown: {path} is damaged or cut short") for text in said)
     open_(qtbot, window, a_recording(tmp_path / "b.dscope"))
     for name in READ_ON_DEMAND:
         dock = window.docks[name]
-        window.show_panel(name)
+        window.panels.bring_up(name)
         dock.refresh()
         assert not dock._unreadable
     assert window.close()
@@ -73,10 +75,10 @@ def test_a_name_that_is_no_text_is_opened_like_any_other(qtbot: QtBot, window: M
     except OSError:
         pytest.skip("this file system takes no such name")
     open_(qtbot, window, path)
-    assert window.documents.path == str(path)
-    window.documents.save(tmp_path / "copy.dscope")
+    assert window.shown.path == str(path)
+    window.shown.save_as(tmp_path / "copy.dscope")
     qtbot.waitUntil((tmp_path / "copy.dscope").exists)
-    qtbot.waitUntil(lambda: not window.documents.jobs.busy)
+    qtbot.waitUntil(lambda: not window.jobs.busy)
 
 
 @pytest.mark.parametrize(
@@ -98,7 +100,7 @@ def test_what_is_dropped_is_refused_or_passed_over(qtbot: QtBot, window: MainWin
     unforeseen: list[str] = []
     with told(lambda sentence, _: unforeseen.append(sentence)):
         window.dropEvent(event)
-        qtbot.waitUntil(lambda: not window.documents.jobs.busy)
+        qtbot.waitUntil(lambda: not window.jobs.busy)
     assert unforeseen == []
     if window.findChildren(QMessageBox, "error-dialog"):
         assert "There is no file" in error_text(window)

@@ -15,7 +15,7 @@ from pytestqt.qtbot import QtBot
 
 from app.core.preferences import RECENT, Preferences
 from app.window.feed import Feed
-from app.window.gui import _open_writer, make_window
+from app.window.gui import make_window, open_writer
 from app.window.recordings import Recordings
 from tests.app.cli.conftest import ROOT
 from tests.app.conftest import Engines
@@ -37,15 +37,16 @@ def test_a_damaged_arrangement_of_panels_counts_as_never_kept(tmp_path: Path) ->
     kept.sync()
     again = Preferences.at(tmp_path / "s.ini")
     assert again.layout == QByteArray(bytes(range(200)))
-    whole = again._settings.value("window/layout").data()
+    settings = QSettings(str(tmp_path / "s.ini"), QSettings.Format.IniFormat)  # shares what is in memory
+    whole = settings.value("window/layout").data()
     chance = random.Random(1)
     for _ in range(200):
         damaged = bytearray(whole)
         damaged[chance.randrange(len(damaged))] ^= 1 << chance.randrange(8)
-        again._settings.setValue("window/layout", QByteArray(bytes(damaged)))
+        settings.setValue("window/layout", QByteArray(bytes(damaged)))
         assert again.layout is None
     for length in range(len(whole)):
-        again._settings.setValue("window/layout", QByteArray(whole[:length]))
+        settings.setValue("window/layout", QByteArray(whole[:length]))
         assert again.layout is None
 
 
@@ -79,7 +80,7 @@ def test_the_window_opens_whatever_stands_in_place_of_the_settings(
         path.write_bytes(random.Random(3).randbytes(10_000))
     begun = time.monotonic()
     preferences = Preferences.at(path)
-    window = make_window(preferences, Feed(engines, _open_writer, Recordings(tmp_path / "recordings")))
+    window = make_window(preferences, Feed(engines, open_writer, Recordings(tmp_path / "recordings")))
     window.show()
     window.tell_of_settings()
     said = window.status.currentMessage()
@@ -98,7 +99,7 @@ def test_the_window_opens_whatever_stands_in_place_of_the_settings(
 def test_a_window_is_never_put_where_no_screen_is(
     qtbot: QtBot, tmp_path: Path, engines: Engines, corners: tuple[int, int, int, int]
 ) -> None:
-    feed = Feed(engines, _open_writer, Recordings(tmp_path / "recordings"))
+    feed = Feed(engines, open_writer, Recordings(tmp_path / "recordings"))
     preferences = Preferences.at(tmp_path / "s.ini")
     first = make_window(preferences, feed)
     first.show()

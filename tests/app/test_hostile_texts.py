@@ -91,11 +91,11 @@ def test_nothing_that_a_session_says_is_read_as_html_or_turns_the_writing_around
     held: list[Held] = []
     window.resize(1600, 1000)
     with opened_in(pictures) as opened, tips() as said:
-        with qtbot.waitSignal(window.documents.opened):
+        with qtbot.waitSignal(window.shown.opened):
             window.open_path(str(path))
         for entry in PANELS:
             dock = window.docks[entry.name]
-            window.show_panel(entry.name)
+            window.panels.bring_up(entry.name)
             dock.setFloating(True)
             dock.resize(1100, 800)
             for change in (

@@ -14,8 +14,8 @@ from tests.engine.session.synthetic import synthetic_session
 
 @pytest.fixture
 def attention(qtbot: QtBot, window: MainWindow) -> AttentionPanel:
-    window.documents.opened.emit(synthetic_session(30), "")
-    window.show_panel("attention")
+    window.shown.show(synthetic_session(30), "")
+    window.panels.bring_up("attention")
     dock = window.docks["attention"]
     qtbot.waitUntil(lambda: dock.is_seen and dock.panel is not None)
     panel = dock.panel

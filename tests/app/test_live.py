@@ -39,18 +39,18 @@ def live(qtbot: QtBot, make: WindowMaker, real_feed: Feed, monkeypatch: pytest.M
 
 
 def tokens_of(window: MainWindow) -> list[int]:
-    assert window._session is not None
-    return [int(token) for token in window._session.tokens["token_id"]]
+    assert window.shown.session is not None
+    return [int(token) for token in window.shown.session.tokens["token_id"]]
 
 
 def test_every_panel_shows_a_real_run(qtbot: QtBot, live: MainWindow, recordings: Recordings) -> None:
-    with qtbot.waitSignal(live._feed.run_ended, timeout=WAIT_MS):
+    with qtbot.waitSignal(live.feed.run_ended, timeout=WAIT_MS):
         press(live, "Run")
     assert len(tokens_of(live)) == 24
-    assert live._session is not None
+    assert live.shown.session is not None
     assert live.run_panel.text.text.startswith("The cat sits on")
     for dock in live.docks.values():
-        live.show_panel(dock.entry.name)
+        live.panels.bring_up(dock.entry.name)
         dock.refresh()
         panel = dock.build()
         assert not panel.is_empty, dock.entry.name
@@ -59,20 +59,20 @@ def test_every_panel_shows_a_real_run(qtbot: QtBot, live: MainWindow, recordings
         assert panel.figures(), dock.entry.name
         names, rows = panel.rows()
         assert all(len(row) == len(names) for row in rows), dock.entry.name
-        if dock.entry.name != "utilisation" or len(live._session.device_samples):  # a run may end before a reading
+        if dock.entry.name != "utilisation" or len(live.shown.session.device_samples):  # a run may end before a reading
             assert rows, dock.entry.name
     (path,) = recordings.paths()
     kept = open_session(path)
     assert kept.tokens["token_id"].tolist() == tokens_of(live)
-    assert np.array_equal(kept.steps["end_ns"], live._session.steps["end_ns"])
-    assert np.array_equal(kept.phases["us"], live._session.phases["us"])
+    assert np.array_equal(kept.steps["end_ns"], live.shown.session.steps["end_ns"])
+    assert np.array_equal(kept.phases["us"], live.shown.session.phases["us"])
 
 
 def test_a_teacher_forced_pass_fills_the_panels_that_hold_it_against_the_steps(qtbot: QtBot, live: MainWindow) -> None:
-    with qtbot.waitSignal(live._feed.run_ended, timeout=WAIT_MS):
-        live._feed.start_run(replace(live.run_panel.run_spec(), teacher_pass=True))
+    with qtbot.waitSignal(live.feed.run_ended, timeout=WAIT_MS):
+        live.feed.start_run(replace(live.run_panel.run_spec(), teacher_pass=True))
     for name in ("summary", "parallel"):
-        live.show_panel(name)
+        live.panels.bring_up(name)
         live.docks[name].refresh()
         panel = live.docks[name].build()
         assert panel.figures(), name
@@ -81,7 +81,7 @@ def test_a_teacher_forced_pass_fills_the_panels_that_hold_it_against_the_steps(q
 
 def test_switches_flipped_while_it_runs_leave_the_text_as_it_was(qtbot: QtBot, live: MainWindow) -> None:
     live.run_panel.tokens.setValue(60)
-    with qtbot.waitSignal(live._feed.run_ended, timeout=WAIT_MS):
+    with qtbot.waitSignal(live.feed.run_ended, timeout=WAIT_MS):
         press(live, "Run")
     plain = tokens_of(live)
     qtbot.waitUntil(lambda: live.control.state == "idle", timeout=WAIT_MS)
@@ -89,25 +89,25 @@ def test_switches_flipped_while_it_runs_leave_the_text_as_it_was(qtbot: QtBot, l
     qtbot.waitUntil(lambda: live.control.state == "paused", timeout=WAIT_MS)
     for switch in ("none", "reference"):
         press(live, switch)
-    steps = len(live._session.steps) if live._session else 0
+    steps = len(live.shown.session.steps) if live.shown.session else 0
     press(live, "Step")
-    qtbot.waitUntil(lambda: live._session is not None and len(live._session.steps) > steps, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: live.shown.session is not None and len(live.shown.session.steps) > steps, timeout=WAIT_MS)
     press(live, "contiguous")
-    with qtbot.waitSignal(live._feed.run_ended, timeout=WAIT_MS):
+    with qtbot.waitSignal(live.feed.run_ended, timeout=WAIT_MS):
         press(live, "Resume")
     assert tokens_of(live) == plain
-    assert live._session is not None
-    assert [config.switches["kv"] for config in live._session.configs][-1] == "contiguous"
-    assert int(live._session.steps["positions_recomputed"].sum()) > 0
+    assert live.shown.session is not None
+    assert [config.switches["kv"] for config in live.shown.session.configs][-1] == "contiguous"
+    assert int(live.shown.session.steps["positions_recomputed"].sum()) > 0
 
 
 def test_kill_9_in_mid_run_is_told_and_run_works_again(qtbot: QtBot, live: MainWindow, recordings: Recordings) -> None:
     live.run_panel.tokens.setValue(MANY)
     press(live, "Run")
-    qtbot.waitUntil(lambda: live._session is not None and len(live._session.tokens) >= 10, timeout=WAIT_MS)
-    pid = live._feed.engine_pid
+    qtbot.waitUntil(lambda: live.shown.session is not None and len(live.shown.session.tokens) >= 10, timeout=WAIT_MS)
+    pid = live.feed.engine_pid
     assert pid is not None
-    with qtbot.waitSignals([live._feed.engine_died, live._feed.model_ready], timeout=WAIT_MS):
+    with qtbot.waitSignals([live.feed.engine_died, live.feed.model_ready], timeout=WAIT_MS):
         os.kill(pid, signal.SIGKILL)
     assert "killed (signal 9)" in error_text(live)
     (path,) = recordings.paths()
@@ -116,7 +116,7 @@ def test_kill_9_in_mid_run_is_told_and_run_works_again(qtbot: QtBot, live: MainW
     assert [mark.kind for mark in kept.marks][-1] == "fault"
     live.run_panel.tokens.setValue(12)
     qtbot.waitUntil(lambda: live.control.state == "idle")
-    with qtbot.waitSignal(live._feed.run_ended, timeout=WAIT_MS):
+    with qtbot.waitSignal(live.feed.run_ended, timeout=WAIT_MS):
         press(live, "Run")
     assert len(tokens_of(live)) == 12
 
@@ -125,11 +125,11 @@ def test_stop_ends_a_run_at_once_and_closing_ends_the_engine(qtbot: QtBot, live:
     live.run_panel.tokens.setValue(MANY)
     press(live, "Run")
     qtbot.waitUntil(lambda: live.control.state == "running" and len(tokens_of(live)) >= 3, timeout=WAIT_MS)
-    with qtbot.waitSignal(live._feed.run_ended, timeout=WAIT_MS):
+    with qtbot.waitSignal(live.feed.run_ended, timeout=WAIT_MS):
         press(live, "Stop")
-    assert live._session is not None
-    assert live._session.requests[0].finish_reason == "cancelled"
-    pid = live._feed.engine_pid
+    assert live.shown.session is not None
+    assert live.shown.session.requests[0].finish_reason == "cancelled"
+    pid = live.feed.engine_pid
     live.close()
     assert pid is not None
     with pytest.raises(ProcessLookupError):

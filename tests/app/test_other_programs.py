@@ -18,7 +18,7 @@ from pytestqt.qtbot import QtBot
 from app.look.pictures import svg_bytes
 from app.look.units import visible_token
 from app.main import main
-from app.window.documents import csv_text
+from app.window.exports import csv_text
 from engine.export.readable import cells, xml_text
 from engine.session import schema
 from engine.session.writer import SessionWriter

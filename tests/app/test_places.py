@@ -81,8 +81,8 @@ def strike(widget: QWidget, key: int, code: int) -> None:
 @pytest.fixture
 def canvas(qtbot: QtBot, window: MainWindow, monkeypatch: pytest.MonkeyPatch) -> TimelineCanvas:
     monkeypatch.setitem(places.PLACES, "offscreen", places.PLACES["xcb"])
-    window.documents.opened.emit(synthetic_session(300), "")
-    window.show_panel("timeline")
+    window.shown.show(synthetic_session(300), "")
+    window.panels.bring_up("timeline")
     (found,) = window.docks["timeline"].build().findChildren(TimelineCanvas)
     found.setFocus()
     qtbot.waitUntil(found.hasFocus)

@@ -77,12 +77,12 @@ def test_a_recent_session_is_named_as_it_is_in_menu_palette_and_title(
     qtbot: QtBot, window: MainWindow, tmp_path: Path
 ) -> None:
     path = a_recording(tmp_path / "R&D <s> [*].dscope")
-    with qtbot.waitSignal(window.documents.opened):
+    with qtbot.waitSignal(window.shown.opened):
         window.open_path(str(path))
     names = [without_keys(action.text()) for menu in window.menus.top for action in all_actions(menu)]
     assert str(path) in names
     palette = CommandPalette(window.menus.top, window)
-    assert any(entry.endswith(str(path)) for entry, _ in palette._entries)
+    assert any(entry.endswith(str(path)) for entry, _ in palette.entries)
     palette.close()
     shown = window.windowTitle().replace("[*][*]", "[*]")
     assert shown == "R&D <s> [*].dscope — DecodeScope"
@@ -121,7 +121,7 @@ def test_every_label_of_the_window_shows_plain_text(window: MainWindow) -> None:
         for label in window.findChildren(QLabel)
         if label.textFormat() != Qt.TextFormat.PlainText
         and label.parent() is not None
-        and label is not window.status._state
+        and label is not window.status.state
     ]
     assert [(label.objectName(), label.text()) for label in rich] == []
 
@@ -139,7 +139,7 @@ def test_no_text_but_the_dot_of_the_state_is_rich() -> None:
 
 def test_the_state_of_the_engine_is_escaped(window: MainWindow) -> None:
     window.status.show_state("<img src='x'>", recorded=False)
-    assert seen(window.status._state.text()) == "● <img src='x'>"
+    assert seen(window.status.state.text()) == "● <img src='x'>"
 
 
 def _is_plain(argument: ast.expr) -> bool:

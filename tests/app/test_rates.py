@@ -139,7 +139,7 @@ def test_one_selection_has_one_rate(
         qtbot.addWidget(bar)
         for live in (True, False):
             bar.refresh(session, live=live, overhead=None)
-            assert bar._rate.text() == text
+            assert bar.rate.text() == text
         assert f", {text}, " in Progress(2 * TOKENS).line(session)
 
 

@@ -26,10 +26,10 @@ def unexplained(place: QWidget) -> list[str]:
 
 
 def test_every_panel_and_the_run_panel(qtbot: QtBot, window: MainWindow) -> None:
-    window._show_session(synthetic_session(40, requests=2), "")
+    window.shown.show(synthetic_session(40, requests=2), "")
     found = {"run panel": unexplained(window.run_panel), "strip": unexplained(window.strip)}
     for name, dock in window.docks.items():
-        window.show_panel(name)
+        window.panels.bring_up(name)
         dock.refresh()
         found[name] = unexplained(dock)
     assert {name: missing for name, missing in found.items() if missing} == {}

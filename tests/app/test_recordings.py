@@ -15,7 +15,7 @@ from pytestqt.qtbot import QtBot
 
 from app.core.preferences import KEEP_ALL, Preferences
 from app.window.feed import Feed
-from app.window.gui import _open_writer
+from app.window.gui import open_writer
 from app.window.main_window import MainWindow
 from app.window.recordings import Recordings
 from app.window.recordings_control import MANY, OFFERED
@@ -55,13 +55,13 @@ def recordings(tmp_path: Path, trash: Path) -> Recordings:
 
 
 def run(qtbot: QtBot, window: MainWindow) -> None:
-    with qtbot.waitSignal(window._feed.run_ended):
+    with qtbot.waitSignal(window.feed.run_ended):
         press(window, "Run")
     qtbot.waitUntil(lambda: window.control.state == "idle" and not window.refresher.active)
 
 
 def settle(qtbot: QtBot, window: MainWindow) -> None:
-    qtbot.waitUntil(lambda: not window.documents.jobs.busy)
+    qtbot.waitUntil(lambda: not window.jobs.busy)
 
 
 def begin(qtbot: QtBot, window: MainWindow) -> None:
@@ -146,13 +146,13 @@ def test_a_folder_that_takes_no_recording_is_told_once_and_runs_are_recorded_els
     elif kind == "pipe":
         os.mkfifo(folder)
 
-    def open_writer(path: Path) -> object:
+    def open_where_there_is_room(path: Path) -> object:
         if kind == "no room" and path.parent == folder:
             path.touch()
             raise SessionFileError(f"The session file {path} cannot be written: database or disk is full.")
-        return _open_writer(path)
+        return open_writer(path)
 
-    feed = Feed(engines, open_writer, Recordings(folder))  # type: ignore[arg-type]
+    feed = Feed(engines, open_where_there_is_room, Recordings(folder))  # type: ignore[arg-type]
     window = make(feed)
     with qtbot.waitSignal(feed.model_ready):
         window.control.start("demo")
@@ -164,8 +164,8 @@ def test_a_folder_that_takes_no_recording_is_told_once_and_runs_are_recorded_els
     else:
         assert said.startswith(f"Recordings cannot be kept in {folder}: it is no folder. ")
     assert "Runs are recorded in" in said
-    assert window.control.live is not None
-    recorded = Path(window.control.live[1])
+    assert window.shown.live is not None
+    recorded = Path(window.shown.live.path)
     assert recorded.parent.parent == tmp_path / "elsewhere"
     assert len(open_session(recorded).steps) == 60
     run(qtbot, window)
@@ -274,10 +274,10 @@ def test_what_is_shown_saved_or_named_stays_however_old_it_is(
     named = a_recording(recordings.folder / "my best run.dscope")
     elsewhere = a_recording(recordings.folder / "2020-01-01_00-00-00_elsewhere.dscope")
     saved = recordings.folder / "2020-01-01_00-00-00_saved.dscope"
-    with qtbot.waitSignal(window.documents.opened):
-        window.documents.open(str(shown))
-    with qtbot.waitSignal(window.documents.saved):
-        window.documents.save(saved)
+    with qtbot.waitSignal(window.shown.opened):
+        window.shown.open(str(shown))
+    with qtbot.waitSignal(window.shown.saved):
+        window.shown.save_as(saved)
     for path in (shown, named, elsewhere, saved):
         os.utime(path, (1000, 1000))
     fill(recordings.folder, 60)
@@ -288,8 +288,8 @@ def test_what_is_shown_saved_or_named_stays_however_old_it_is(
     assert {shown.name, named.name, elsewhere.name, saved.name} <= names(recordings.folder)
     assert len(names(trash)) == 60 - OFFERED
     other.close()
-    with qtbot.waitSignal(window.documents.opened):
-        window.documents.open(str(named))
+    with qtbot.waitSignal(window.shown.opened):
+        window.shown.open(str(named))
     window.kept.look()
     settle(qtbot, window)
     assert {shown.name, elsewhere.name} <= names(trash)  # nobody shows them any more
@@ -315,7 +315,7 @@ def test_where_there_is_no_trash_everything_stays_and_that_is_said(
     recordings = Recordings(tmp_path / "recordings", lambda _: False)
     paths = fill(recordings.folder, 60)
     preferences.kept_recordings = OFFERED
-    window = make(Feed(engines, _open_writer, recordings))
+    window = make(Feed(engines, open_writer, recordings))
     said: list[str] = []
     window.kept.said.connect(said.append)
     begin(qtbot, window)

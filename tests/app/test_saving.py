@@ -21,23 +21,23 @@ OF_A_FILE = 50
 
 
 def begin_long_run(qtbot: QtBot, window: MainWindow, engines: Engines) -> None:
-    engines.now._steps = 50_000
+    engines.now.steps = 50_000
     press(window, "Run")
-    qtbot.waitUntil(lambda: window._session is not None and len(window._session.steps) > 100)
+    qtbot.waitUntil(lambda: window.shown.session is not None and len(window.shown.session.steps) > 100)
 
 
 def save(qtbot: QtBot, window: MainWindow, target: Path) -> None:
-    with qtbot.waitSignal(window.documents.saved):
-        window.documents.save(target)
+    with qtbot.waitSignal(window.shown.saved):
+        window.shown.save_as(target)
 
 
 def open_(qtbot: QtBot, window: MainWindow, path: Path) -> None:
-    with qtbot.waitSignal(window.documents.opened):
-        window.documents.open(str(path))
+    with qtbot.waitSignal(window.shown.opened):
+        window.shown.open(str(path))
 
 
 def stop(qtbot: QtBot, window: MainWindow) -> None:
-    with qtbot.waitSignal(window._feed.run_ended):
+    with qtbot.waitSignal(window.feed.run_ended):
         window.control.stop()
 
 
@@ -49,14 +49,14 @@ def test_a_run_saved_while_it_goes_on_is_what_its_name_holds_whatever_is_shown_a
     qtbot: QtBot, window: MainWindow, engines: Engines, tmp_path: Path
 ) -> None:
     begin_long_run(qtbot, window, engines)
-    live = window._session
+    live = window.shown.session
     save(qtbot, window, tmp_path / "x.dscope")
     open_(qtbot, window, a_recording(tmp_path / "b.dscope"))
-    with qtbot.waitSignal(window.documents.saved) as saved:
+    with qtbot.waitSignal(window.shown.saved) as saved:
         stop(qtbot, window)
     assert live is not None
     assert steps_of(tmp_path / "x.dscope") == len(live.steps) > 100
-    assert saved.args == [window.control.live[1] if window.control.live else "", str(tmp_path / "x.dscope")]
+    assert saved.args == [window.shown.live.path if window.shown.live else "", str(tmp_path / "x.dscope")]
     assert window.windowTitle() == "b.dscope — DecodeScope"  # that is what is shown
 
 
@@ -64,13 +64,13 @@ def test_a_run_that_is_followed_by_another_is_saved_whole(
     qtbot: QtBot, window: MainWindow, engines: Engines, tmp_path: Path
 ) -> None:
     begin_long_run(qtbot, window, engines)
-    first = window._session
+    first = window.shown.session
     save(qtbot, window, tmp_path / "x.dscope")
-    with qtbot.waitSignal(window.documents.saved):
+    with qtbot.waitSignal(window.shown.saved):
         window.control.run_prompt()  # ends the first run
     assert first is not None
     assert steps_of(tmp_path / "x.dscope") == len(first.steps)
-    assert window._session is not first
+    assert window.shown.session is not first
     stop(qtbot, window)
     assert steps_of(tmp_path / "x.dscope") == len(first.steps)
 
@@ -80,7 +80,7 @@ def test_a_run_whose_engine_dies_is_saved_with_the_mark_of_it(
 ) -> None:
     begin_long_run(qtbot, window, engines)
     save(qtbot, window, tmp_path / "x.dscope")
-    with qtbot.waitSignal(window.documents.saved):
+    with qtbot.waitSignal(window.shown.saved):
         engines.now.die("The engine process was killed (signal 9).")
     assert open_session(tmp_path / "x.dscope").marks[-1].kind == "fault"
     error_text(window)
@@ -92,7 +92,7 @@ def test_closing_the_window_saves_the_run_to_its_end(
     begin_long_run(qtbot, window, engines)
     save(qtbot, window, tmp_path / "x.dscope")
     open_(qtbot, window, a_recording(tmp_path / "b.dscope"))
-    window.documents.save(tmp_path / "of-b.dscope")  # and at once:
+    window.shown.save_as(tmp_path / "of-b.dscope")  # and at once:
     window.close()
     (path,) = recordings.paths()
     assert steps_of(tmp_path / "x.dscope") == steps_of(path) > 100
@@ -103,21 +103,21 @@ def test_a_run_that_ends_while_it_is_copied_is_copied_again(
     qtbot: QtBot, window: MainWindow, engines: Engines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begin_long_run(qtbot, window, engines)
-    live = window._session
+    live = window.shown.session
     copies: list[int] = []
 
     def save_and_wait(source: str, target: str) -> None:
         save_as(source, target)
         copies.append(steps_of(Path(target)))
         if len(copies) == 1:  # the copy is made, and nobody has heard of it yet
-            window._feed.stop_run()
-            while window._feed._active:
-                window._feed.msleep(1)
+            window.feed.stop_run()
+            while window.feed.state == "running":
+                window.feed.msleep(1)
 
     monkeypatch.setattr(session_file, "save_as", save_and_wait)
-    window.documents.save(tmp_path / "x.dscope")
+    window.shown.save_as(tmp_path / "x.dscope")
     qtbot.waitUntil(lambda: len(copies) == 2)
-    qtbot.waitUntil(lambda: not window.documents.jobs.busy)
+    qtbot.waitUntil(lambda: not window.jobs.busy)
     assert live is not None
     assert steps_of(tmp_path / "x.dscope") == len(live.steps)
 
@@ -130,9 +130,9 @@ def test_what_was_saved_last_under_a_name_stays_there(
     save(qtbot, window, tmp_path / "y.dscope")
     open_(qtbot, window, a_recording(tmp_path / "b.dscope"))
     save(qtbot, window, tmp_path / "x.dscope")  # now b, over the run
-    with qtbot.waitSignal(window.documents.saved):
+    with qtbot.waitSignal(window.shown.saved):
         stop(qtbot, window)
-    qtbot.waitUntil(lambda: not window.documents.jobs.busy)
+    qtbot.waitUntil(lambda: not window.jobs.busy)
     assert steps_of(tmp_path / "x.dscope") == OF_A_FILE
     assert steps_of(tmp_path / "y.dscope") > 100
 
@@ -147,7 +147,7 @@ def test_a_dialog_that_is_answered_after_another_session_came_saves_the_one_it_w
         return str(tmp_path / "x.dscope"), ""
 
     monkeypatch.setattr("app.window.documents.QFileDialog.getSaveFileName", answer)
-    with qtbot.waitSignal(window.documents.saved):
+    with qtbot.waitSignal(window.shown.saved):
         window.documents.ask_save()
     assert steps_of(tmp_path / "x.dscope") == OF_A_FILE
 
@@ -174,22 +174,22 @@ def test_of_two_files_the_one_that_was_asked_for_last_is_shown(
     qtbot: QtBot, window: MainWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slow, quick = a_recording(tmp_path / "slow.dscope", 60), a_recording(tmp_path / "quick.dscope")
-    shown = window.documents.opened
+    shown = window.shown.opened
 
     def open_slowly(path: str, patience: Patience) -> object:
         if path == str(slow):
             for _ in range(500):
-                if window.documents.path == str(quick):
+                if window.shown.path == str(quick):
                     break
-                window._feed.msleep(10)
+                window.feed.msleep(10)
         return open_session(path, patience)
 
     monkeypatch.setattr(session_file, "open_session", open_slowly)
     with qtbot.waitSignal(shown):
-        window.documents.open(str(slow))
-        window.documents.open(str(quick))
-    qtbot.waitUntil(lambda: not window.documents.jobs.busy)
-    assert window.documents.path == str(quick)
+        window.shown.open(str(slow))
+        window.shown.open(str(quick))
+    qtbot.waitUntil(lambda: not window.jobs.busy)
+    assert window.shown.path == str(quick)
 
 
 def test_a_session_is_written_as_a_trace_to_its_end_though_another_one_is_shown(
@@ -203,15 +203,105 @@ def test_a_session_is_written_as_a_trace_to_its_end_though_another_one_is_shown(
 
     def write_late(session: object, path: str) -> None:
         for _ in range(500):
-            if window.documents.path == other:
+            if window.shown.path == other:
                 break
-            window._feed.msleep(10)
+            window.feed.msleep(10)
         session.source.step_blobs(0)  # type: ignore[attr-defined]
         write(session, path)  # type: ignore[arg-type]
 
     monkeypatch.setattr(chrome, "write_chrome", write_late)
-    with qtbot.waitSignal(window.documents.said) as said:
-        window.documents.export_trace(tmp_path / "b.json")
-        window.documents.open(other)
+    with qtbot.waitSignal(window.exports.said) as said:
+        window.exports.export_trace(tmp_path / "b.json")
+        window.shown.open(other)
     assert said.args == [f"Exported {tmp_path / 'b.json'}"]
-    assert window.documents._left == []
+    assert window.shown.files() == {Path(other)}  # that of the first one was let go
+
+
+def test_what_was_saved_last_stays_also_under_another_name_of_its_folder(
+    qtbot: QtBot, window: MainWindow, engines: Engines, tmp_path: Path
+) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "folder")
+    begin_long_run(qtbot, window, engines)
+    save(qtbot, window, tmp_path / "folder" / "x.dscope")
+    open_(qtbot, window, a_recording(tmp_path / "b.dscope"))
+    save(qtbot, window, tmp_path / "link" / "x.dscope")
+    stop(qtbot, window)
+    qtbot.waitUntil(lambda: not window.jobs.busy)
+    assert steps_of(tmp_path / "folder" / "x.dscope") == OF_A_FILE
+
+
+def test_a_run_is_saved_to_its_end_where_something_else_could_not_take_its_name(
+    qtbot: QtBot, window: MainWindow, engines: Engines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin_long_run(qtbot, window, engines)
+    live = window.shown.session
+    save(qtbot, window, tmp_path / "x.dscope")
+    other = a_recording(tmp_path / "b.dscope")
+
+    def fail_once(source: str, target: str) -> None:
+        if source == str(other):
+            raise SessionFileError("The disk is full.")
+        save_as(source, target)
+
+    monkeypatch.setattr(session_file, "save_as", fail_once)
+    open_(qtbot, window, other)
+    with qtbot.waitSignal(window.shown.failed):
+        window.shown.save_as(tmp_path / "x.dscope")
+    with qtbot.waitSignal(window.shown.saved):
+        stop(qtbot, window)
+    error_text(window)
+    assert live is not None
+    assert steps_of(tmp_path / "x.dscope") == len(live.steps)
+
+
+def test_nothing_is_saved_over_the_file_of_the_session_that_is_shown(
+    qtbot: QtBot, window: MainWindow, tmp_path: Path
+) -> None:
+    run_to_the_end(qtbot, window)
+    assert window.shown.live is not None
+    run, path = window.shown.live.session, window.shown.live.path
+    shown = a_recording(tmp_path / "b.dscope")
+    open_(qtbot, window, shown)
+    with qtbot.waitSignal(window.shown.failed):
+        window.shown.save_as(shown, path)  # a dialog that was opened while the run was shown
+    assert str(shown) in error_text(window)
+    save(qtbot, window, tmp_path / "y.dscope")
+    assert steps_of(tmp_path / "y.dscope") == OF_A_FILE != len(run.steps)
+
+
+def test_a_saved_run_that_is_gone_back_to_bears_the_name_it_was_saved_under(
+    qtbot: QtBot, window: MainWindow, engines: Engines, tmp_path: Path
+) -> None:
+    begin_long_run(qtbot, window, engines)
+    save(qtbot, window, tmp_path / "x.dscope")
+    assert window.windowTitle() == "x.dscope — DecodeScope"
+    open_(qtbot, window, a_recording(tmp_path / "b.dscope"))
+    window.menus.actions["show_live"].trigger()
+    assert window.windowTitle() == "x.dscope — DecodeScope"
+
+
+def test_a_recording_is_not_saved_over_the_run_that_goes_on(
+    qtbot: QtBot, window: MainWindow, engines: Engines, tmp_path: Path
+) -> None:
+    begin_long_run(qtbot, window, engines)
+    assert window.shown.live is not None
+    run, path = window.shown.live.session, window.shown.live.path
+    open_(qtbot, window, a_recording(tmp_path / "b.dscope"))
+    with qtbot.waitSignal(window.shown.failed):
+        window.shown.save_as(Path(path))
+    error_text(window)
+    stop(qtbot, window)
+    assert steps_of(Path(path)) == len(run.steps)
+
+
+def test_a_run_that_is_saved_while_a_file_is_opened_is_the_one_that_was_shown_then(
+    qtbot: QtBot, window: MainWindow, tmp_path: Path
+) -> None:
+    run_to_the_end(qtbot, window)
+    assert window.shown.live is not None
+    with qtbot.waitSignals([window.shown.opened, window.shown.saved]):
+        window.shown.open(str(a_recording(tmp_path / "b.dscope")))
+        window.shown.save_as(tmp_path / "x.dscope")
+    assert steps_of(tmp_path / "x.dscope") == len(window.shown.live.session.steps)
+    assert window.windowTitle() == "b.dscope — DecodeScope"

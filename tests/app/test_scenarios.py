@@ -110,7 +110,7 @@ def test_what_is_held_against_each_other_is_greedy(qtbot: QtBot, window: MainWin
 def test_it_takes_the_place_of_a_run_that_goes_on(qtbot: QtBot, window: MainWindow, engines: Engines) -> None:
     window.control.run_prompt(paused=True)
     qtbot.waitUntil(lambda: window.control.state == "paused")
-    with qtbot.waitSignal(window.control.session_started):
+    with qtbot.waitSignal(window.shown.changed):
         pick(window, "1")
     kinds = [type(one) for one in engines.now.sent if isinstance(one, protocol.Start | protocol.Stop)]
     assert kinds == [protocol.Start, protocol.Stop, protocol.Start]
@@ -129,12 +129,12 @@ def test_what_cannot_run_here_is_grey_and_says_why(window: MainWindow, tmp_path:
 def test_the_words_follow_the_language_and_can_be_closed(qtbot: QtBot, window: MainWindow) -> None:
     with qtbot.waitSignal(window.control.run_ended):
         pick(window, "1")
-    window._choose("language", "zh_CN")
+    window.choices.choose("language", "zh_CN")
     qtbot.waitUntil(lambda: window.scenarios.note.title.text() == "1  逐词元生成")
     assert window.scenarios.actions[0].text() == "1  逐词元生成"
     qtbot.mouseClick(window.scenarios.note.close_button, Qt.MouseButton.LeftButton)
     assert not window.scenarios.note.isVisible()
-    window._choose("language", "en")
+    window.choices.choose("language", "en")
     qtbot.waitUntil(lambda: window.scenarios.actions[0].text() == "1  Generation, token by token")
     assert not window.scenarios.note.isVisible()
 
@@ -162,7 +162,7 @@ def test_the_tabs_of_a_scenario_say_their_titles_whole(qtbot: QtBot, window: Mai
     window.resize(1280, 800)
     window.show()
     qtbot.waitExposed(window)
-    window.arrange(one.panels, SCENARIO_SHARE)
+    window.panels.arrange(one.panels, SCENARIO_SHARE)
     QApplication.processEvents()
     bars = [bar for bar in window.findChildren(QTabBar) if bar.parent() is window and bar.isVisible()]
     assert bars

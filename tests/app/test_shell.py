@@ -156,4 +156,4 @@ def test_one_thread_is_one(qtbot: QtBot) -> None:
         session = Session()
         session.apply([schema.SessionStarted({"device": "cpu", "dtype": "float32", "threads": threads})])
         status.refresh(session, False, None)
-        assert status._device.text() == words
+        assert status.device.text() == words

@@ -15,21 +15,21 @@ from tests.app.conftest import Engines
 
 
 def a_suite(window: MainWindow, runs: int) -> Suite:
-    unavailable = window._feed.unavailable
+    unavailable = window.feed.unavailable
     return Suite(suite_runs("x", unavailable, tokens=4, repeats=1)[:runs], unavailable)
 
 
 def test_runs_follow_each_other_in_one_session_and_one_file(
     qtbot: QtBot, window: MainWindow, engines: Engines, recordings: Recordings
 ) -> None:
-    engines.now._steps = 5
-    feed = window._feed
+    engines.now.steps = 5
+    feed = window.feed
     with qtbot.waitSignal(feed.run_ended):
         feed.start_suite(a_suite(window, 4))
     qtbot.waitUntil(lambda: window.control.state == "idle")
     assert feed.suite_progress is None
     assert len(engines.commands(protocol.Start)) == 4
-    session = window._session
+    session = window.shown.session
     assert session is not None
     assert [(t.key, t.side) for t in recorded_trials(session)] == [
         ("kv", "on"), ("kv", "off"), ("paged", "on"), ("paged", "off"),
@@ -43,29 +43,29 @@ def test_runs_follow_each_other_in_one_session_and_one_file(
 
 
 def test_stop_ends_the_whole_suite_and_keeps_what_ran(qtbot: QtBot, window: MainWindow, engines: Engines) -> None:
-    engines.now._steps = 100_000
-    feed = window._feed
+    engines.now.steps = 100_000
+    feed = window.feed
     feed.start_suite(a_suite(window, 4))
-    qtbot.waitUntil(lambda: window._session is not None and len(window._session.steps) > 0)
+    qtbot.waitUntil(lambda: window.shown.session is not None and len(window.shown.session.steps) > 0)
     assert feed.suite_progress == (0, 4)
     with qtbot.waitSignal(feed.run_ended):
         feed.stop_run()
     qtbot.waitUntil(lambda: window.control.state == "idle")
     assert feed.suite_progress is None
     assert len(engines.commands(protocol.Start)) == 1
-    assert window._session is not None
-    assert window._session.marks[-1].label == "stopped"
+    assert window.shown.session is not None
+    assert window.shown.session.marks[-1].label == "stopped"
 
 
 def test_a_run_after_a_suite_is_a_session_of_its_own(qtbot: QtBot, window: MainWindow, engines: Engines) -> None:
-    engines.now._steps = 5
-    with qtbot.waitSignal(window._feed.run_ended):
-        window._feed.start_suite(a_suite(window, 2))
+    engines.now.steps = 5
+    with qtbot.waitSignal(window.feed.run_ended):
+        window.feed.start_suite(a_suite(window, 2))
     qtbot.waitUntil(lambda: window.control.state == "idle")
-    first = window._session
-    with qtbot.waitSignal(window._feed.run_ended):
+    first = window.shown.session
+    with qtbot.waitSignal(window.feed.run_ended):
         window.control.run_prompt()
     qtbot.waitUntil(lambda: window.control.state == "idle")
-    assert window._session is not first
-    assert window._session is not None
-    assert len(window._session.steps) == 5
+    assert window.shown.session is not first
+    assert window.shown.session is not None
+    assert len(window.shown.session.steps) == 5

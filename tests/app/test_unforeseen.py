@@ -11,7 +11,7 @@ from pytestqt.qtbot import QtBot
 
 from app.start.unforeseen import told
 from app.window.feed import Feed
-from app.window.gui import _open_writer
+from app.window.gui import open_writer
 from app.window.main_window import MainWindow
 from app.window.recordings import Recordings
 from engine.core.settings import LoadSpec
@@ -32,12 +32,12 @@ def test_whatever_an_export_raises_is_a_failure(
         raise error
 
     monkeypatch.setattr(chrome, "write_chrome", fail)
-    with qtbot.waitSignal(window.documents.opened):
+    with qtbot.waitSignal(window.shown.opened):
         window.open_path(str(a_recording(tmp_path / "a.dscope")))
     said: list[str] = []
-    window.documents.said.connect(said.append)
-    with qtbot.waitSignal(window.documents.failed):
-        window.documents.export_trace(tmp_path / "a.json.gz")
+    window.exports.said.connect(said.append)
+    with qtbot.waitSignal(window.exports.failed):
+        window.exports.export_trace(tmp_path / "a.json.gz")
     assert said == []
     box = window.findChild(QMessageBox, "error-dialog")
     assert box is not None
@@ -48,13 +48,13 @@ def test_whatever_an_export_raises_is_a_failure(
 def test_news_that_cannot_be_taken_in_end_the_run_and_not_the_window(
     qtbot: QtBot, window: MainWindow, engines: Engines, recordings: Recordings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    engines.now._steps = 50_000
+    engines.now.steps = 50_000
     press(window, "Run")
-    qtbot.waitUntil(lambda: window._session is not None and len(window._session.steps) > 100)
-    with qtbot.waitSignals([window._feed.engine_died, window._feed.model_ready]):
-        engines.now._answer(schema.RequestScheduled(4711, 0))  # there is no such request
+    qtbot.waitUntil(lambda: window.shown.session is not None and len(window.shown.session.steps) > 100)
+    with qtbot.waitSignals([window.feed.engine_died, window.feed.model_ready]):
+        engines.now.answer(schema.RequestScheduled(4711, 0))  # there is no such request
     assert error_text(window).startswith("Something unforeseen went wrong: KeyError: 4711")
-    assert window._feed.isRunning()
+    assert window.feed.isRunning()
     assert engines.started[0].closed
     (path,) = recordings.paths()
     assert [mark.kind for mark in open_session(path).marks][-1] == "fault"
@@ -68,7 +68,7 @@ def test_an_engine_that_cannot_be_started_for_whatever_reason_is_said(
     def start() -> object:
         raise RuntimeError("can't start new thread")
 
-    feed = Feed(start, _open_writer, recordings)  # type: ignore[arg-type]
+    feed = Feed(start, open_writer, recordings)  # type: ignore[arg-type]
     window = make(feed)
     window.control.start("demo")
     qtbot.waitUntil(lambda: window.control.state == "stopped")
@@ -85,22 +85,22 @@ def test_what_is_no_exception_of_the_usual_kind_leaves_the_thread_alive(
     def receive(timeout_s: float) -> list[schema.AnyEvent]:
         raise Panic("called `Option::unwrap()` on a `None` value")
 
-    with qtbot.waitSignals([window._feed.engine_died, window._feed.model_ready]):
+    with qtbot.waitSignals([window.feed.engine_died, window.feed.model_ready]):
         engines.now.receive = receive  # type: ignore[method-assign]
     assert "Option::unwrap" in error_text(window)
-    assert window._feed.isRunning()
+    assert window.feed.isRunning()
     run_to_the_end(qtbot, window)
 
 
 def test_a_folder_whose_name_is_no_text_is_refused_and_the_engine_goes_on(
     qtbot: QtBot, window: MainWindow, engines: Engines
 ) -> None:
-    with qtbot.waitSignal(window._feed.refused):
-        window._feed.load(LoadSpec("/models/\udcff"))
+    with qtbot.waitSignal(window.feed.refused):
+        window.feed.load(LoadSpec("/models/\udcff"))
     assert "holds characters that are not Unicode" in error_text(window)
     assert len(engines.started) == 1
     assert not engines.now.closed
-    with qtbot.waitSignal(window._feed.model_ready):
+    with qtbot.waitSignal(window.feed.model_ready):
         window.control.start("demo")
     run_to_the_end(qtbot, window)
 
@@ -124,26 +124,18 @@ def test_a_file_that_fails_in_an_unforeseen_way_ends_the_recording_and_not_the_r
     qtbot.waitUntil(lambda: window.control.state == "idle")
     run_to_the_end(qtbot, window)
     assert "too large" in error_text(window)
-    assert window._session is not None
-    assert len(window._session.steps) == 60
+    assert window.shown.session is not None
+    assert len(window.shown.session.steps) == 60
     assert feed.isRunning()
 
 
 def test_a_second_death_promises_no_restart_and_run_starts_one(
     qtbot: QtBot, window: MainWindow, engines: Engines
 ) -> None:
-    with qtbot.waitSignal(window._feed.model_ready):
+    with qtbot.waitSignal(window.feed.model_ready):
         engines.now.die("The engine process was killed (signal 9).")
     assert error_text(window).endswith("The engine is being started again.")
-    started = engines.__call__
-
-    class DyingEngines(Engines):
-        def __call__(self):  # type: ignore[no-untyped-def]
-            engine = started()
-            engine.dead = "The engine process ended (exit status 1)."
-            return engine
-
-    window._feed._start_engine = DyingEngines()  # from now on each dies when its model is sent
+    engines.dead = "The engine process ended (exit status 1)."  # from now on each dies when its model is sent
     sentences: list[str] = []
     window.control.failed.connect(lambda sentence, _: sentences.append(sentence))
     engines.now.die("The engine process was killed (signal 9).")
@@ -152,17 +144,17 @@ def test_a_second_death_promises_no_restart_and_run_starts_one(
     assert sentences[0].endswith("The engine is being started again.")
     assert "being started again" not in sentences[1]
     assert sentences[1].endswith("Run tries once more.")
-    window._feed._start_engine = engines
-    with qtbot.waitSignal(window._feed.run_ended):
+    engines.dead = ""
+    with qtbot.waitSignal(window.feed.run_ended):
         window.control.run_prompt()  # as the menu and scenarios do it
     assert loads_sent(engines)[-1] == "demo"
 
 
 def test_a_run_without_a_model_says_so(qtbot: QtBot, window: MainWindow) -> None:
-    with qtbot.waitSignal(window._feed.refused):
-        window.control.load_model("refused")
+    with qtbot.waitSignal(window.feed.refused):
+        window.model.load("refused")
     error_text(window)
-    with qtbot.waitSignal(window._feed.refused) as refused:
+    with qtbot.waitSignal(window.feed.refused) as refused:
         window.control.run_prompt()
     assert refused.args == ["Start", "No model is loaded: choose one first."]
 

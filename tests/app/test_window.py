@@ -14,7 +14,7 @@ from pytestqt.qtbot import QtBot
 from app.core.preferences import Preferences
 from app.look import theme
 from app.window.feed import Feed
-from app.window.gui import _open_writer
+from app.window.gui import open_writer
 from app.window.main_window import MainWindow
 from app.window.recordings import Recordings
 from engine.core.settings import Probe
@@ -33,7 +33,7 @@ def press(window: MainWindow, text: str) -> None:
 
 def run_to_the_end(qtbot: QtBot, window: MainWindow) -> None:
     """Press Run and wait until the window has heard of the end and drawn what was left."""
-    with qtbot.waitSignal(window._feed.run_ended):
+    with qtbot.waitSignal(window.feed.run_ended):
         press(window, "Run")
     qtbot.waitUntil(lambda: window.control.state == "idle" and not window.refresher.active)
 
@@ -55,37 +55,37 @@ def a_recording(path: Path, steps: int = 50) -> Path:
 
 def test_run_writes_text_panels_and_a_recording(qtbot: QtBot, window: MainWindow, recordings: Recordings) -> None:
     run_to_the_end(qtbot, window)
-    assert window._session is not None
-    assert len(window._session.steps) == 60
-    shown = "".join(str(text) for text in window._session.tokens["text"])
+    assert window.shown.session is not None
+    assert len(window.shown.session.steps) == 60
+    shown = "".join(str(text) for text in window.shown.session.tokens["text"])
     assert window.run_panel.text.text.endswith(shown)
     (path,) = recordings.paths()
     assert len(open_session(path).steps) == 60
-    assert str(path) in window._preferences.recent_sessions
+    assert str(path) in window.preferences.recent_sessions
 
 
 def test_each_run_is_a_new_session_and_a_new_recording(
     qtbot: QtBot, window: MainWindow, recordings: Recordings
 ) -> None:
     run_to_the_end(qtbot, window)
-    first = window._session
+    first = window.shown.session
     run_to_the_end(qtbot, window)
-    assert window._session is not first
+    assert window.shown.session is not first
     assert len(recordings.paths()) == 2
 
 
 def test_pause_step_resume_stop(qtbot: QtBot, window: MainWindow, engines: Engines) -> None:
-    engines.now._steps = 50_000
+    engines.now.steps = 50_000
     press(window, "Run")
     qtbot.waitUntil(lambda: window.control.state == "running")
     press(window, "Pause")
     qtbot.waitUntil(lambda: window.control.state == "paused")
-    steps = len(window._session.steps) if window._session else 0
+    steps = len(window.shown.session.steps) if window.shown.session else 0
     press(window, "Step")
-    qtbot.waitUntil(lambda: window._session is not None and len(window._session.steps) > steps)
+    qtbot.waitUntil(lambda: window.shown.session is not None and len(window.shown.session.steps) > steps)
     press(window, "Resume")
     qtbot.waitUntil(lambda: window.control.state == "running")
-    with qtbot.waitSignal(window._feed.run_ended) as ended:
+    with qtbot.waitSignal(window.feed.run_ended) as ended:
         press(window, "Stop")
     assert ended.args == ["stopped"]
     qtbot.waitUntil(lambda: window.control.state == "idle")  # the engine says so after it said that the run ended
@@ -104,12 +104,12 @@ def test_step_while_idle_starts_a_paused_run(qtbot: QtBot, window: MainWindow, e
 def test_a_switch_is_sent_at_once_and_falls_back_when_it_is_refused(
     qtbot: QtBot, window: MainWindow, engines: Engines
 ) -> None:
-    engines.now._steps = 50_000
+    engines.now.steps = 50_000
     press(window, "Run")
-    qtbot.waitUntil(lambda: window._session is not None and bool(window._session.configs))
+    qtbot.waitUntil(lambda: window.shown.session is not None and bool(window.shown.session.configs))
     press(window, "none")
     qtbot.waitUntil(lambda: switches_sent(engines) == [{"kv": "none"}])
-    with qtbot.waitSignal(window._feed.refused):
+    with qtbot.waitSignal(window.feed.refused):
         press(window, "paged")
     assert error_text(window) == "kv=paged cannot run here."
     assert window.run_panel.switches.switches.kv == "contiguous"  # what the session says is in force
@@ -124,10 +124,10 @@ def test_what_cannot_run_is_greyed_out_with_its_reason(window: MainWindow) -> No
 def test_a_killed_engine_is_told_kept_and_started_again(
     qtbot: QtBot, window: MainWindow, engines: Engines, recordings: Recordings
 ) -> None:
-    engines.now._steps = 50_000
+    engines.now.steps = 50_000
     press(window, "Run")
-    qtbot.waitUntil(lambda: window._session is not None and len(window._session.steps) > 100)
-    with qtbot.waitSignals([window._feed.engine_died, window._feed.model_ready]):
+    qtbot.waitUntil(lambda: window.shown.session is not None and len(window.shown.session.steps) > 100)
+    with qtbot.waitSignals([window.feed.engine_died, window.feed.model_ready]):
         engines.now.die("The engine process was killed (signal 9).")
     assert "killed (signal 9)" in error_text(window)
     assert loads_sent(engines) == ["demo", "demo"]
@@ -142,15 +142,15 @@ def test_a_killed_engine_is_told_kept_and_started_again(
 
 
 def test_a_model_that_is_refused_is_told(qtbot: QtBot, window: MainWindow) -> None:
-    with qtbot.waitSignal(window._feed.refused):
-        window.control.load_model("refused")
+    with qtbot.waitSignal(window.feed.refused):
+        window.model.load("refused")
     assert error_text(window) == "This folder has no config.json."
 
 
 def test_run_before_the_model_is_there_waits_for_it(
     qtbot: QtBot, make: WindowMaker, engines: Engines, recordings: Recordings
 ) -> None:
-    feed = Feed(engines, _open_writer, recordings)
+    feed = Feed(engines, open_writer, recordings)
     window = make(feed)
     window.control.start("demo")
     with qtbot.waitSignal(feed.run_ended):
@@ -189,7 +189,7 @@ def test_dragging_over_the_strip_selects_steps_and_clicking_one(qtbot: QtBot, wi
 
 
 def test_the_attention_probe_follows_the_selected_layer(qtbot: QtBot, window: MainWindow, engines: Engines) -> None:
-    engines.now._steps = 50_000
+    engines.now.steps = 50_000
     press(window, "Run")
     qtbot.waitUntil(lambda: window.control.state == "running")
     window.selection.change(layer=3, head=2)
@@ -204,9 +204,9 @@ def test_the_layout_is_kept_and_restored(
     window.docks["timeline"].close()
     window.close()
     assert preferences.layout is not None
-    again = make(Feed(engines, _open_writer, recordings))
+    again = make(Feed(engines, open_writer, recordings))
     assert not again.docks["timeline"].isVisible()
-    again.restore_layout()
+    again.panels.restore_layout()
     assert again.docks["timeline"].isVisible()
 
 
@@ -223,43 +223,43 @@ def test_the_theme_is_switched_everywhere_and_kept(window: MainWindow, preferenc
 
 def test_a_recorded_session_is_opened_saved_and_exported(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> None:
     path = a_recording(tmp_path / "a.dscope")
-    with qtbot.waitSignal(window.documents.opened):
+    with qtbot.waitSignal(window.shown.opened):
         window.open_path(str(path))
-    assert window._session is not None
-    assert len(window._session.steps) == 50
+    assert window.shown.session is not None
+    assert len(window.shown.session.steps) == 50
     assert window.windowTitle() == "a.dscope — DecodeScope"
-    assert window._preferences.recent_sessions[0] == str(path)
-    with qtbot.waitSignal(window.documents.saved):
-        window.documents.save(tmp_path / "copy.dscope")
+    assert window.preferences.recent_sessions[0] == str(path)
+    with qtbot.waitSignal(window.shown.saved):
+        window.shown.save_as(tmp_path / "copy.dscope")
     assert len(open_session(tmp_path / "copy.dscope").steps) == 50
-    window.documents.export_picture(window, tmp_path / "a.png", "png")
-    window.documents.export_picture(window.docks["timeline"], tmp_path / "a.svg", "svg")
+    window.exports.export_picture(window, tmp_path / "a.png", "png")
+    window.exports.export_picture(window.docks["timeline"], tmp_path / "a.svg", "svg")
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
     assert "<svg" in (tmp_path / "a.svg").read_text()
-    with qtbot.waitSignal(window.documents.said):
-        window.documents.export_trace(tmp_path / "a.json.gz")
+    with qtbot.waitSignal(window.exports.said):
+        window.exports.export_trace(tmp_path / "a.json.gz")
     assert (tmp_path / "a.json.gz").read_bytes().startswith(b"\x1f\x8b")
-    with qtbot.waitSignal(window.documents.said):
-        window.documents.export_trace(tmp_path / "a.pftrace")
+    with qtbot.waitSignal(window.exports.said):
+        window.exports.export_trace(tmp_path / "a.pftrace")
     assert b"step 49" in (tmp_path / "a.pftrace").read_bytes()
 
 
 def test_a_file_that_is_no_session_is_one_sentence(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> None:
     bad = tmp_path / "bad.dscope"
     bad.write_text("no session")
-    with qtbot.waitSignal(window.documents.failed):
+    with qtbot.waitSignal(window.shown.failed):
         window.open_path(str(bad))
     assert error_text(window) == f"{bad} is not a session file: it is not an SQLite database."
 
 
 def test_the_live_run_can_be_gone_back_to(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> None:
     run_to_the_end(qtbot, window)
-    live = window._session
-    with qtbot.waitSignal(window.documents.opened):
+    live = window.shown.session
+    with qtbot.waitSignal(window.shown.opened):
         window.open_path(str(a_recording(tmp_path / "a.dscope")))
-    assert window._session is not live
+    assert window.shown.session is not live
     window.menus.actions["show_live"].trigger()
-    assert window._session is live
+    assert window.shown.session is live
 
 
 def test_a_session_dropped_on_the_window_is_opened(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> None:
@@ -268,16 +268,16 @@ def test_a_session_dropped_on_the_window_is_opened(qtbot: QtBot, window: MainWin
     drop = QDropEvent(
         QPointF(10, 10), Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
     )
-    with qtbot.waitSignal(window.documents.opened):
+    with qtbot.waitSignal(window.shown.opened):
         window.dropEvent(drop)
 
 
 def test_copying_a_panel_gives_a_picture_and_a_table(qtbot: QtBot, window: MainWindow) -> None:
     run_to_the_end(qtbot, window)
-    window.documents.copy_picture(window.docks["timeline"])
+    window.exports.copy_picture(window.docks["timeline"])
     assert not QGuiApplication.clipboard().pixmap().isNull()
     window.selection.change(steps=(0, 59))  # without a selection the table holds what is in view
-    window.documents.copy_csv(window.docks["timeline"])
+    window.exports.copy_csv(window.docks["timeline"])
     rows = list(csv.reader(io.StringIO(QGuiApplication.clipboard().text())))
     assert rows[0][:3] == ["token", "request", "step"]
     assert len(rows) == 1 + 60
@@ -290,7 +290,7 @@ def test_the_palette_runs_what_is_typed(qtbot: QtBot, window: MainWindow) -> Non
     typed = palette.findChild(QLineEdit)
     assert typed is not None
     qtbot.keyClicks(typed, "run from")
-    with qtbot.waitSignal(window._feed.run_ended):
+    with qtbot.waitSignal(window.feed.run_ended):
         qtbot.keyClick(typed, Qt.Key.Key_Return)
 
 
@@ -306,35 +306,35 @@ def test_every_command_has_a_name_and_no_key_is_given_twice(window: MainWindow) 
 def test_closing_while_running_keeps_the_recording_and_asks_nothing(
     qtbot: QtBot, window: MainWindow, engines: Engines, recordings: Recordings
 ) -> None:
-    engines.now._steps = 50_000
+    engines.now.steps = 50_000
     press(window, "Run")
-    qtbot.waitUntil(lambda: window._session is not None and len(window._session.steps) > 100)
+    qtbot.waitUntil(lambda: window.shown.session is not None and len(window.shown.session.steps) > 100)
     window.close()
-    assert window._feed.isFinished()
+    assert window.feed.isFinished()
     assert engines.now.closed
     (path,) = recordings.paths()
-    assert len(open_session(path).steps) == len(window._session.steps if window._session else [])
+    assert len(open_session(path).steps) == len(window.shown.session.steps if window.shown.session else [])
 
 
 def test_the_line_about_the_model_follows_the_language(qtbot: QtBot, window: MainWindow) -> None:
-    facts = window.run_panel._facts
+    facts = window.run_panel.facts
     assert facts.text().replace("\u2009", " ") == "demo · 1.00 M parameters · 8 layers · float32 · cpu"
-    window._choose("language", "zh_CN")
+    window.choices.choose("language", "zh_CN")
     try:
         qtbot.waitUntil(lambda: "8 层" in facts.text())
     finally:
-        window._choose("language", "en")
+        window.choices.choose("language", "en")
     qtbot.waitUntil(lambda: "8 layers" in facts.text())
 
 
 def test_the_status_of_a_session_follows_the_language(qtbot: QtBot, window: MainWindow) -> None:
-    window._show_session(synthetic_session(5), "")
-    dropped = window.status._dropped
-    window._refresh_status()
+    window.shown.show(synthetic_session(5), "")
+    dropped = window.status.dropped
+    window.status_control.refresh()
     assert dropped.text() == "nothing dropped"
-    window._choose("language", "zh_CN")
+    window.choices.choose("language", "zh_CN")
     try:
         qtbot.waitUntil(lambda: dropped.text() not in ("", "nothing dropped"))
     finally:
-        window._choose("language", "en")
+        window.choices.choose("language", "en")
     qtbot.waitUntil(lambda: dropped.text() == "nothing dropped")

@@ -62,7 +62,7 @@ def _open_pan_zoom(folder: Path) -> dict[str, Any]:
     app.processEvents()
     start = time.perf_counter()
     window.open_path(str(path))
-    while window._session is None:
+    while window.shown.session is None:
         app.processEvents()
     window.repaint()
     app.processEvents()
@@ -118,7 +118,7 @@ def _hour(folder: Path) -> dict[str, Any]:
         opening = next(batches)
         session.apply(opening)
         writer.append(opening)
-        window._show_session(session, str(path))
+        window.shown.show(session, str(path))
         for number, batch in enumerate(batches):
             session.apply(batch)
             writer.append(batch)

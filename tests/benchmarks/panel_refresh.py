@@ -77,7 +77,7 @@ def window_row(session: Any) -> dict[str, Any]:
     window.show()
     app.processEvents()
     start = time.thread_time()
-    window._show_session(session, "")
+    window.shown.show(session, "")
     window.refresher.draw_all()
     app.processEvents()
     opened = time.thread_time() - start

@@ -69,7 +69,7 @@ def show_every_panel(window: MainWindow) -> None:
     window.resize(2560, 1440)
     names = list(window.docks)
     rows = tuple(tuple((name,) for name in names[first : first + 4]) for first in range(0, len(names), 4))
-    window.first_painted.connect(lambda: window.arrange(rows, 1 / len(rows)))
+    window.first_painted.connect(lambda: window.panels.arrange(rows, 1 / len(rows)))
 
 
 if __name__ == "__main__":

@@ -195,16 +195,16 @@ made = gui.make_window
 def make(preferences):
     window = made(preferences)
     def begun():
-        if window._session is not None and len(window._session.steps) > 50:
-            window.documents.saves.save(window.documents.path, gui.Path("saved.dscope"))
-            print(window.documents.path, flush=True)
+        if window.shown.session is not None and len(window.shown.session.steps) > 50:
+            window.shown.save_as(gui.Path("saved.dscope"))
+            print(window.shown.path, flush=True)
             timer.stop()
     timer = QTimer(window)
     timer.timeout.connect(begun)
     timer.start(50)
     window.run_panel.ignore_eos.setChecked(True)
     window.run_panel.tokens.setValue(900)
-    window.control._feed.model_ready.connect(lambda _: window.control.run_prompt())
+    window.feed.model_ready.connect(lambda _: window.control.run_prompt())
     return window
 gui.make_window = make
 sys.exit(gui.run_window(None, "demo"))

@@ -1,0 +1,96 @@
+"""Typed values in a file of settings: each is declared once, with its key and what counts as never set."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Final, Generic, Protocol, TypeVar
+
+from PySide6.QtCore import QByteArray, QSettings
+
+T = TypeVar("T")
+PATH_LETTERS: Final = 4096
+"""More than any system takes."""
+SEAL_BYTES: Final = 4
+
+
+class Settings(Protocol):
+    """What has values: it knows the file they are kept in."""
+
+    @property
+    def settings(self) -> QSettings: ...
+
+
+class OneOf(Generic[T]):
+    """One of a few values, kept as text; `default` where it was never set, or cannot be read."""
+
+    def __init__(self, key: str, values: tuple[T, ...], default: T) -> None:
+        self._key = key
+        self._by_text = {str(value): value for value in values}
+        self._default = default
+
+    def __get__(self, owner: Settings, _kind: type[object]) -> T:
+        return self._by_text.get(text_of(owner.settings, self._key), self._default)
+
+    def __set__(self, owner: Settings, value: T) -> None:
+        owner.settings.setValue(self._key, str(value))
+
+
+class Names:
+    """Texts, the newest first and none twice, at most `most` of them."""
+
+    def __init__(self, key: str, most: int) -> None:
+        self._key = key
+        self._most = most
+
+    def __get__(self, owner: Settings, _kind: type[object]) -> list[str]:
+        value = owner.settings.value(self._key, [])
+        if isinstance(value, str):  # an INI file cannot tell a list of one from a text
+            value = [value]
+        if not isinstance(value, list):
+            return []
+        return [one for one in value if isinstance(one, str) and len(one) <= PATH_LETTERS][: self._most]
+
+    def __set__(self, owner: Settings, value: list[str]) -> None:
+        owner.settings.setValue(self._key, list(dict.fromkeys(value))[: self._most])
+
+
+class Bytes:
+    """Bytes of Qt's; None where there are none."""
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+
+    def __get__(self, owner: Settings, _kind: type[object]) -> QByteArray | None:
+        value = owner.settings.value(self._key)
+        return value if isinstance(value, QByteArray) and not value.isEmpty() else None
+
+    def __set__(self, owner: Settings, value: QByteArray | None) -> None:
+        if value is None:
+            owner.settings.remove(self._key)
+        else:
+            owner.settings.setValue(self._key, value)
+
+
+class SealedBytes(Bytes):
+    """Bytes with a checksum; None also where they are damaged."""
+
+    def __get__(self, owner: Settings, kind: type[object]) -> QByteArray | None:
+        kept = super().__get__(owner, kind)
+        whole = b"" if kept is None else bytes(kept.data())
+        seal, content = whole[:SEAL_BYTES], whole[SEAL_BYTES:]
+        return QByteArray(content) if content and seal == _seal(content) else None
+
+    def __set__(self, owner: Settings, value: QByteArray | None) -> None:
+        content = None if value is None else bytes(value.data())
+        super().__set__(owner, None if content is None else QByteArray(_seal(content) + content))
+
+
+def text_of(settings: QSettings, key: str) -> str:
+    """A text, "" where there is none."""
+    value = settings.value(key, "")
+    return value if isinstance(value, str) else ""
+
+
+def _seal(content: bytes) -> bytes:
+    """What shows that these bytes are those that were written."""
+    return zlib.crc32(content).to_bytes(SEAL_BYTES, "big")

@@ -1,0 +1,56 @@
+"""What the menus let one choose and the program remembers: theme, language, how many recordings stay."""
+
+from __future__ import annotations
+
+from typing import cast, get_args
+
+from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtGui import QGuiApplication
+
+from app.core.preferences import KEEP_ALL, Language, Preferences
+from app.core.translation import Translation
+from app.look import theme
+from app.window.menus import Menus
+
+
+class Choices(QObject):
+    """Puts a choice in force, and keeps the check marks of the menus true."""
+
+    restyled = Signal()
+    """The theme's colours changed."""
+    keep_chosen = Signal(str)
+    """How many recordings are to stay, as the menu names it."""
+
+    def __init__(self, menus: Menus, preferences: Preferences, translation: Translation, parent: QObject) -> None:
+        super().__init__(parent)
+        self._menus = menus
+        self._preferences = preferences
+        self._translation = translation
+        QGuiApplication.styleHints().colorSchemeChanged.connect(self._on_system_scheme)
+
+    def choose(self, what: str, value: str) -> None:
+        """Take a choice of the menus: "theme", "language" or "kept", and its value."""
+        if what == "theme" and value in get_args(theme.Scheme):
+            self._preferences.scheme = cast(theme.Scheme, value)
+            theme.apply(self._preferences.scheme)
+            self.restyled.emit()
+        elif what == "language" and value in get_args(Language):
+            self._preferences.language = cast(Language, value)
+            self._translation.use(self._preferences.language)
+        elif what == "kept":
+            self.keep_chosen.emit(value)
+        self.show()
+
+    @Slot()
+    def show(self) -> None:
+        """Check the entries of what is in force."""
+        choices = self._menus.choices
+        choices["theme"][self._preferences.scheme].setChecked(True)
+        choices["language"][self._preferences.language].setChecked(True)
+        choices["kept"][str(self._preferences.kept_recordings or KEEP_ALL)].setChecked(True)
+
+    @Slot()
+    def _on_system_scheme(self) -> None:
+        if self._preferences.scheme == "system":
+            theme.apply("system")
+            self.restyled.emit()

@@ -1,0 +1,48 @@
+"""The parts of the window as the refresher draws them: each by itself, and only where there is news for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from app.panels.frame import PanelDock
+from app.window.refresher import Piece
+from app.window.shown_session import ShownSession
+
+
+class DrawnParts:
+    """Knows what of the session that is shown each part has drawn already."""
+
+    def __init__(self, shown: ShownSession) -> None:
+        self._shown = shown
+        self._drawn: dict[str, tuple[int, object]] = {}
+        self.painted = False
+        """Whether the window has been on the screen: no panel is built before that."""
+
+    def part(self, name: str, refresh: Callable[[], None], beside: Callable[[], object] = lambda: None) -> Piece:
+        """A part that draws the session, and what `beside` returns, which is not in it."""
+
+        def draw() -> bool:
+            session = self._shown.session
+            news = (-1 if session is None else session.revision, beside())
+            if self._drawn.get(name) == news:
+                return False
+            self._drawn[name] = news
+            refresh()
+            return True
+
+        return Piece(name, draw)
+
+    def panel(self, name: str, dock: PanelDock) -> Piece:
+        """A panel, which knows itself what it has drawn."""
+
+        def draw() -> bool:
+            if not (self.painted and dock.needs_refresh and dock.is_seen):
+                return False
+            dock.refresh()
+            return True
+
+        return Piece(name, draw)
+
+    def forget(self) -> None:
+        """Another session is shown: nothing of it is drawn yet."""
+        self._drawn.clear()

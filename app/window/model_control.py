@@ -1,0 +1,82 @@
+"""Which model is loaded, and what the run panel says about it."""
+
+from __future__ import annotations
+
+import json
+from typing import cast
+
+from PySide6.QtCore import QObject, Slot
+
+from app.core.jobs import Jobs
+from app.core.local_models import LocalModel, cached_models
+from app.look.units import count, parameters
+from app.window.feed import Feed
+from app.window.run_panel import RunPanel
+from engine.core.settings import LoadSpec
+from engine.session.patience import Patience
+from engine.session.schema import ModelReady
+
+
+class ModelControl(QObject):
+    """Loads the model that is picked, and shows how far that is and what came of it."""
+
+    def __init__(self, feed: Feed, panel: RunPanel, jobs: Jobs, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._feed = feed
+        self._panel = panel
+        self._jobs = jobs
+        self._model = "demo"
+        self._ready: ModelReady | None = None
+        panel.model_picked.connect(self.load)
+        feed.loading.connect(self._on_loading)
+        feed.model_ready.connect(self._on_model_ready)
+        feed.refused.connect(self._on_refused)
+
+    def load(self, model: str) -> None:
+        """Load a model: "demo" or a folder."""
+        self._model = model
+        self._panel.model.set_model(model)
+        self._feed.load(LoadSpec(model))
+
+    def offer_cached(self) -> None:
+        """Offer the models that other programs keep on this machine, once they have been looked for."""
+        patience = Patience()
+        self._jobs.start(
+            lambda: cached_models(wanted=lambda: not patience.over),
+            lambda found: self._panel.model.offer(cast("list[LocalModel]", found)),
+            lambda _: None,  # one that cannot be looked through is not worth a dialog at every start
+            patience=patience,
+        )
+
+    def retranslate(self) -> None:
+        """Say in the language in force what model is loaded."""
+        if self._ready is not None:
+            self._panel.show_facts(self._model_line(self._ready.meta))
+
+    def _model_line(self, meta: dict[str, str]) -> str:
+        """One line about a loaded model: name, size, precision, device."""
+        facts = json.loads(meta.get("model_config", "{}"))
+        parts = [
+            "demo" if self._model == "demo" else meta.get("model", ""),
+            self.tr("{} parameters").format(parameters(facts["parameters"])) if facts.get("parameters") else "",
+            self.tr("{} layers").format(count(facts["layers"])) if "layers" in facts else "",
+            meta.get("dtype", ""),
+            meta.get("device", ""),
+        ]
+        return " · ".join(part for part in parts if part)
+
+    @Slot(str, float)
+    def _on_loading(self, stage: str, fraction: float) -> None:
+        self._panel.show_loading(stage, fraction)
+
+    @Slot(object)
+    def _on_model_ready(self, ready: ModelReady) -> None:
+        self._panel.show_model(ready)
+        self._ready = ready
+        self.retranslate()
+
+    @Slot(str, str)
+    def _on_refused(self, command: str, sentence: str) -> None:
+        if command == "Load":
+            self._ready = None
+            self._panel.show_facts(sentence)

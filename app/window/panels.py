@@ -1,0 +1,116 @@
+"""The docks of the panels: built from the registry, put in rows, and told together what they show."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from PySide6.QtCore import QObject, QPoint, Qt, QTimer, Signal
+from PySide6.QtWidgets import QDockWidget, QMainWindow, QToolTip
+
+from app.core import layout
+from app.core.preferences import Preferences
+from app.core.selection import Selected
+from app.look.theme import PANEL_PADDING
+from app.panels.base import PanelContext
+from app.panels.frame import PanelDock, focused_dock
+from app.panels.registry import PANELS
+from app.widgets.plain import plain
+from app.window.exports import Exports
+from app.window.run_panel import WIDTH
+from engine.session.store import Session
+
+
+class Panels(QObject):
+    """All panels of a window; `docks` by the panels' names. `side` stands to the left of them."""
+
+    seen = Signal()
+    """A panel came onto the screen."""
+
+    def __init__(
+        self, window: QMainWindow, side: QDockWidget, context: PanelContext, exports: Exports, run: Callable[[], None]
+    ) -> None:
+        super().__init__(window)
+        self._window = window
+        self._side = side
+        self._default_layout = True
+        self.docks: dict[str, PanelDock] = {}
+        for entry in PANELS:
+            dock = self.docks[entry.name] = PanelDock(entry, context, window)
+            dock.seen.connect(self.seen)
+            dock.wants_run.connect(run)
+            dock.wants_picture.connect(exports.copy_picture)
+            dock.wants_csv.connect(exports.copy_csv)
+            dock.wants_export.connect(exports.ask_panel_picture)
+            dock.wants_help.connect(_show_help)
+        context.selection.changed.connect(self._on_selected)
+
+    # --- which panel ------------------------------------------------------------------------------------------------
+
+    def bring_up(self, name: str) -> None:
+        """Bring a panel to the front and give it the keyboard."""
+        dock = self.docks[name]
+        dock.show()
+        dock.raise_()
+        (dock.panel or dock).setFocus(Qt.FocusReason.ShortcutFocusReason)
+
+    def with_focused(self, do: Callable[[PanelDock], None]) -> None:
+        """Do something with the panel that has the keyboard, or else the first that can be seen."""
+        dock = focused_dock(self.docks.values())
+        if dock is not None:
+            do(dock)
+
+    # --- all of them ------------------------------------------------------------------------------------------------
+
+    def show_session(self, session: Session | None) -> None:
+        """Look at another session."""
+        for dock in self.docks.values():
+            dock.show_session(session)
+
+    def restyle(self) -> None:
+        """Take the theme's colours again."""
+        for dock in self.docks.values():
+            dock.restyle()
+
+    def rebuild(self) -> None:
+        """Take the texts of the language in force."""
+        for dock in self.docks.values():
+            dock.rebuild()
+
+    def _on_selected(self, selected: Selected) -> None:
+        for dock in self.docks.values():
+            dock.select(selected)
+
+    # --- where they stand -------------------------------------------------------------------------------------------
+
+    def arrange(self, rows: Sequence[layout.Row], first_share: float = layout.TIMELINE_SHARE) -> None:
+        """Put the panels in these rows, of which the first takes this share of the height."""
+        layout.arrange(self._window, self._side, self.docks, rows)
+        share_out = partial(layout.proportion, self._window, self._side, self.docks, rows, WIDTH, first_share)
+        share_out()
+        QTimer.singleShot(0, share_out)
+
+    def restore_layout(self) -> None:
+        """Put everything back to the default for the size the window has."""
+        self.arrange(layout.rows_for(self._window.size()))
+
+    def place(self, preferences: Preferences) -> None:
+        """The arrangement of last time, or the default; the window has its size."""
+        layout.arrange(self._window, self._side, self.docks, layout.rows_for(self._window.size()))
+        kept = preferences.layout
+        version = layout.version_of(self.docks)
+        self._default_layout = kept is None or not self._window.restoreState(kept, version)
+
+    def share_out(self) -> None:
+        """Give the rows of the default arrangement their share, now that the window can be seen."""
+        if self._default_layout:
+            rows = layout.rows_for(self._window.size())
+            layout.proportion(self._window, self._side, self.docks, rows, WIDTH)
+
+    def keep(self, preferences: Preferences) -> None:
+        """Remember the arrangement."""
+        preferences.layout = self._window.saveState(layout.version_of(self.docks))
+
+
+def _show_help(dock: PanelDock) -> None:
+    QToolTip.showText(dock.mapToGlobal(QPoint(PANEL_PADDING, 0)), plain(dock.entry.help()), dock)

@@ -1,0 +1,213 @@
+"""What the window shows and where it lies: the one place in which a session is begun, opened, saved and let go."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from PySide6.QtCore import QObject, Signal, Slot
+
+from app.core.background import Failure
+from app.core.jobs import Jobs
+from app.window.feed import Feed
+from app.window.saving import Save, Saves
+from engine.session.patience import Patience
+from engine.session.store import Session
+
+
+@dataclass(slots=True, eq=False)
+class FiledSession:
+    """A session and the file it lies in."""
+
+    session: Session
+    path: str
+    """The file it is recorded to or was opened from; "" where it is in memory only."""
+    patience: Patience | None = None
+    """Gives up reading the file; None for a run of this window."""
+    copy: str = ""
+    """Where it was saved last, under a name that a person chose."""
+    lost: bool = False
+    """Whether the recording of the run could not be written any more, and was not saved since."""
+
+    @property
+    def told_path(self) -> str:
+        """The file in which a person finds the session: the copy, once there is one."""
+        return "" if self.lost else self.copy or self.path
+
+    @property
+    def name(self) -> str:
+        """The file's name for a title."""
+        return Path(self.copy or self.path).name
+
+
+class ShownSession(QObject):
+    """Owns the session that is shown (`now`) and the newest run of this window (`live`), which may be the same one.
+
+    Every change comes through here: a run begins or its file is whole (as the feed says), a file is opened, a copy is
+    saved, the window closes. Others read, and hear of it by the signals. What is saved is the session it was asked for,
+    whatever is shown when the copy is made (`Saves`). Used by the window's thread.
+    """
+
+    changed = Signal()
+    """Another session is shown."""
+    renamed = Signal()
+    """The session that is shown lies under another name, or has lost its file."""
+    opened = Signal(object)
+    """The path of the file that was opened, as it is: Qt's texts hold no name that is no UTF-8."""
+    recorded = Signal(str)
+    """The path of a recording that is whole."""
+    saved = Signal(str, str)
+    """(the session file, the copy of it)."""
+    failed = Signal(str, str)
+    """(sentence, details or "")."""
+
+    def __init__(self, feed: Feed, jobs: Jobs, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.now: FiledSession | None = None
+        self.live: FiledSession | None = None
+        self._jobs = jobs
+        self._opening: Patience | None = None
+        """The patience with the file that is being opened."""
+        self._saves = Saves(self._start_save, self._on_saved, self._fail)
+        feed.session_started.connect(self._on_session_started)
+        feed.recorded.connect(self._on_recorded)
+        feed.recording_failed.connect(self._on_recording_failed)
+
+    @property
+    def session(self) -> Session | None:
+        """The session that is shown."""
+        return None if self.now is None else self.now.session
+
+    @property
+    def path(self) -> str:
+        """The file of the session that is shown; "" where there is none."""
+        return "" if self.now is None else self.now.path
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the newest run of this window is shown, also when it is over."""
+        return self.now is not None and self.now is self.live
+
+    def files(self) -> set[Path]:
+        """The files that are shown, recorded, read or copied."""
+        filed = [one.path for one in (self.now, self.live) if one is not None]
+        read = [getattr(one.source, "path", None) for one in self._jobs.sessions()]
+        paths = [*filed, *self._saves.sources(), *(str(path) for path in read if path is not None)]
+        return {Path(path).absolute() for path in paths if path}
+
+    # --- what changes it --------------------------------------------------------------------------------------------
+
+    def open(self, path: str) -> None:
+        """Read a session file and show it; `opened` follows, or `failed`, or nothing where another one was asked for
+        meanwhile, or it was given up."""
+        from engine.session.file import open_session
+
+        if self._opening is not None:
+            self._opening.give_up()
+        patience = self._opening = Patience()
+
+        def show(session: object) -> None:
+            if patience.over:
+                _close(cast(Session, session))
+            else:
+                self._opening = None
+                self.show(cast(Session, session), path, patience)
+                self.opened.emit(path)
+
+        def fail(failure: Failure) -> None:
+            if not patience.over:
+                self._fail(failure)
+
+        doing = self.tr("opening {}").format(Path(path).name)
+        self._jobs.start(lambda: open_session(path, patience), show, fail, doing=doing, patience=patience)
+
+    def show(self, session: Session, path: str, patience: Patience | None = None) -> None:
+        """Show a session that was read from this file."""
+        self._put(FiledSession(session, path, patience))
+
+    def show_live(self) -> None:
+        """Go back to the newest run of this window."""
+        if self.live is not None:
+            self._put(self.live)
+
+    def save_as(self, target: Path, source: str = "") -> None:
+        """Copy a session's file, that of the session shown where none is named; `saved` follows, or `failed`.
+
+        The files of other sessions that are open in this window are not written over.
+        """
+        source = source or self.path
+        place = os.path.realpath(target)
+        if place != os.path.realpath(source) and place in map(os.path.realpath, self.files()):
+            self._fail(Failure(self.tr("{} is open in this window: save under another name.").format(target)))
+        else:
+            self._saves.save(source, target)
+
+    def close(self, go_on: Callable[[list[Path]], bool]) -> None:
+        """End what goes on, by the rule of `Jobs.close`, and let go of the file that is shown; the run has ended."""
+        self._saves.close()
+        self._jobs.close(go_on)
+        if self.now is not None and not self.is_live:
+            self._let_go(self.now.session)
+
+    # --- inside -----------------------------------------------------------------------------------------------------
+
+    def _put(self, filed: FiledSession) -> None:
+        before, self.now = self.now, filed
+        if before is not None and before not in (filed, self.live):
+            self._let_go(before.session)
+        self.changed.emit()
+
+    def _let_go(self, session: Session) -> None:
+        """A session that was opened holds its file open: close it as soon as nothing reads it."""
+        self._jobs.when_unread(session, lambda: _close(session))
+
+    @Slot(object, str)
+    def _on_session_started(self, session: Session, path: str) -> None:
+        self.live = FiledSession(session, path)
+        self._saves.recording_began(path)
+        self.show_live()
+
+    @Slot(str)
+    def _on_recorded(self, path: str) -> None:
+        self._saves.recording_ended(path)
+        self.recorded.emit(path)
+
+    @Slot(str)
+    def _on_recording_failed(self, _sentence: str) -> None:
+        if self.live is not None:
+            self.live.lost = True
+        if self.is_live:
+            self.renamed.emit()
+
+    def _start_save(
+        self,
+        work: Callable[[], object],
+        then: Callable[[object], None],
+        otherwise: Callable[[Failure], None],
+        target: Path,
+    ) -> None:
+        doing = self.tr("saving {}").format(target.name)
+        self._jobs.start(work, then, otherwise, doing=doing, writes=target)
+
+    def _on_saved(self, save: Save) -> None:
+        copy = str(save.target)
+        for filed in (self.now, self.live):
+            if filed is not None and filed.path == save.source:
+                filed.copy, filed.lost = copy, False
+            elif filed is not None and filed.copy == copy:  # it was written over
+                filed.copy = ""
+        self.saved.emit(save.source, copy)
+        if self.path == save.source:
+            self.renamed.emit()
+
+    def _fail(self, failure: Failure) -> None:
+        self.failed.emit(failure.sentence, failure.details)
+
+
+def _close(session: Session) -> None:
+    close = getattr(session.source, "close", None)
+    if close is not None:
+        close()

@@ -1,0 +1,59 @@
+"""What the status bar and the window's title say about the session that is shown and the run beside it."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QObject, Slot
+from PySide6.QtWidgets import QWidget
+
+from app.core.jobs import Jobs
+from app.widgets.plain import title_text
+from app.window.feed import Feed
+from app.window.run_control import RunControl
+from app.window.shown_session import ShownSession
+from app.window.status_bar import StatusBar
+
+SAID_MS = 6000
+
+
+class StatusControl(QObject):
+    """Keeps the bar and the title true; what the bar tells of a growing session is drawn by `refresh`."""
+
+    def __init__(
+        self, window: QWidget, bar: StatusBar, shown: ShownSession, control: RunControl, feed: Feed, jobs: Jobs
+    ) -> None:
+        super().__init__(window)
+        self._window, self._bar = window, bar
+        self._shown, self._control, self._feed, self._jobs = shown, control, feed, jobs
+        shown.changed.connect(self.show_file)
+        shown.changed.connect(self.show_state)
+        shown.renamed.connect(self.show_file)
+        control.state_changed.connect(self.show_state)
+        jobs.changed.connect(self._on_jobs)
+
+    @Slot()
+    def show_file(self) -> None:
+        """Name the file of the session that is shown."""
+        now = self._shown.now
+        if now is not None:
+            self._bar.show_file(now.told_path, saved=not self._shown.is_live or now.copy != "")
+        name = "" if now is None else now.name
+        self._window.setWindowTitle(f"{title_text(name)} — DecodeScope" if name else "DecodeScope")
+
+    @Slot()
+    def show_state(self) -> None:
+        """Say what the engine does, and whether a recorded session is looked at meanwhile."""
+        recorded = self._shown.session is not None and not self._shown.is_live
+        self._bar.show_state(self._control.state, recorded)
+
+    def refresh(self) -> None:
+        """Show the session's figures as they are now."""
+        live = self._shown.is_live
+        self._bar.refresh(self._shown.session, live, self._feed.overhead if live else None)
+
+    def say(self, text: str) -> None:
+        """Say what was done, for a moment."""
+        self._bar.showMessage(text, SAID_MS)
+
+    @Slot()
+    def _on_jobs(self) -> None:
+        self._bar.show_busy(self._jobs.doing, self._jobs.can_be_given_up)
