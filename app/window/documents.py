@@ -18,8 +18,8 @@ from app.core.local_models import is_checkpoint
 from app.core.preferences import Preferences
 from app.look.pictures import Format, copy_picture, save_picture
 from app.panels.frame import PanelDock
-from app.window.recordings import SUFFIX
 from app.window.saving import Save, Saves
+from engine.client.recordings import SUFFIX
 from engine.errors import DecodeScopeError
 from engine.export.readable import cells
 from engine.session.patience import Patience

@@ -16,12 +16,15 @@ from pytestqt.qtbot import QtBot
 
 from app.core.preferences import Preferences
 from app.window.feed import Feed
-from app.window.gui import _open_writer, _start_engine, make_window
+from app.window.gui import make_window
 from app.window.main_window import MainWindow
-from app.window.recordings import Recordings
+from engine.client.engine_source import EngineSource
+from engine.client.recordings import Recordings
+from engine.client.source import Tells
 from engine.errors import EngineStoppedError
 from engine.host import protocol
 from engine.session import schema
+from engine.session.writer import SessionWriter
 from tests.engine.session.synthetic import synthetic_events
 
 READY = schema.ModelReady(
@@ -35,6 +38,7 @@ class ScriptedEngine:
     """An engine process whose answers are synthetic: a run is given out batch by batch while it is not paused."""
 
     pid = 0
+    tells = Tells()
 
     def __init__(self, steps: int = 60) -> None:
         self.sent: list[protocol.AnyCommand] = []
@@ -44,7 +48,7 @@ class ScriptedEngine:
         self.of: dict[str, str] = {}
         self._answers: deque[list[schema.AnyEvent]] = deque()
         self._bell = threading.Event()
-        self._steps = steps
+        self.steps = steps
         self._run: Iterator[list[schema.AnyEvent]] | None = None
         self._paused = False
         self._wanted = 0
@@ -57,31 +61,31 @@ class ScriptedEngine:
         match command:
             case protocol.Load():
                 if command.spec.model == "refused":
-                    self._answer(schema.Refused("Load", "CheckpointError", "This folder has no config.json."))
+                    self.answer(schema.Refused("Load", "CheckpointError", "This folder has no config.json."))
                 else:
-                    self._answer(schema.Loading("Loading weights", 0.5), READY, schema.StateChanged("idle"))
+                    self.answer(schema.Loading("Loading weights", 0.5), READY, schema.StateChanged("idle"))
             case protocol.Start():
-                self._run = synthetic_events(self._steps, attention_rows=8)
+                self._run = synthetic_events(self.steps, attention_rows=8)
                 self._paused, self._wanted = command.paused, 0
-                self._answer(schema.StateChanged("paused" if command.paused else "running"))
+                self.answer(schema.StateChanged("paused" if command.paused else "running"))
             case protocol.Pause():
                 self._paused = True
-                self._answer(schema.StateChanged("paused"))
+                self.answer(schema.StateChanged("paused"))
             case protocol.Resume():
                 self._paused = False
-                self._answer(schema.StateChanged("running"))
+                self.answer(schema.StateChanged("running"))
             case protocol.StepOnce():
                 self._wanted += 1
             case protocol.Stop():
                 self._end("stopped")
             case protocol.MeasureCeilings():
                 facts = {"model_path": "", "device": "cpu", "device_name": "a CPU", "dtype": "float32", "threads": "2"}
-                self._answer(schema.CeilingsMeasured(json.dumps(self.ceilings), {**facts, **self.of}))
+                self.answer(schema.CeilingsMeasured(json.dumps(self.ceilings), {**facts, **self.of}))
             case protocol.SetSwitches(changes) if changes.get("kv") == "paged":
-                self._answer(schema.Refused("SetSwitches", "UnavailableError", "kv=paged cannot run here."))
+                self.answer(schema.Refused("SetSwitches", "UnavailableError", "kv=paged cannot run here."))
         self._bell.set()
 
-    def receive(self, timeout_s: float) -> list[schema.AnyEvent]:
+    def poll(self, timeout_s: float) -> list[schema.AnyEvent]:
         if not self._answers and self._run is not None and (not self._paused or self._wanted):
             self._wanted = 0
             batch = next(self._run, None)
@@ -101,17 +105,20 @@ class ScriptedEngine:
     def close(self) -> None:
         self.closed = True
 
+    def kill(self) -> None:
+        self.die("The engine process was killed (signal 9).")
+
     def die(self, sentence: str) -> None:
         self.dead = sentence
         self._run = None
         self._bell.set()
 
-    def _answer(self, *events: schema.AnyEvent) -> None:
+    def answer(self, *events: schema.AnyEvent) -> None:
         self._answers.append(list(events))
 
     def _end(self, reason: str) -> None:
         self._run = None
-        self._answer(schema.RunEnded(reason), schema.StateChanged("idle"))  # type: ignore[arg-type]
+        self.answer(schema.RunEnded(reason), schema.StateChanged("idle"))  # type: ignore[arg-type]
 
 
 class Engines:
@@ -120,9 +127,12 @@ class Engines:
     def __init__(self) -> None:
         self.started: list[ScriptedEngine] = []
         self.steps = 60
+        self.dead_on_arrival = ""
+        """What every engine that is started from now on dies of, at once."""
 
     def __call__(self) -> ScriptedEngine:
         self.started.append(ScriptedEngine(self.steps))
+        self.now.dead = self.dead_on_arrival
         return self.started[-1]
 
     @property
@@ -178,7 +188,7 @@ def make(qtbot: QtBot, preferences: Preferences) -> Iterator[WindowMaker]:
 @pytest.fixture
 def window(qtbot: QtBot, make: WindowMaker, engines: Engines, recordings: Recordings) -> MainWindow:
     """A window whose scripted engine has loaded the demo model."""
-    feed = Feed(engines, _open_writer, recordings)
+    feed = Feed(engines, SessionWriter, recordings)
     shown = make(feed)
     with qtbot.waitSignal(feed.model_ready):
         shown.control.start("demo")
@@ -189,7 +199,7 @@ def window(qtbot: QtBot, make: WindowMaker, engines: Engines, recordings: Record
 @pytest.fixture
 def real_feed(recordings: Recordings) -> Feed:
     """A feed of the real engine process."""
-    return Feed(_start_engine, _open_writer, recordings)
+    return Feed(EngineSource, SessionWriter, recordings)
 
 
 def switches_sent(engines: Engines) -> list[dict[str, object]]:

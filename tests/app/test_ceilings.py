@@ -70,7 +70,7 @@ def test_only_an_idle_engine_measures(qtbot: QtBot, window: MainWindow, engines:
     action = window.menus.actions["measure_ceilings"]
     qtbot.waitUntil(lambda: window.control.state == "idle")
     assert action.isEnabled()
-    engines.now._steps = 50_000
+    engines.now.steps = 50_000
     window.control.run_prompt()
     qtbot.waitUntil(lambda: window.control.state == "running")
     assert not action.isEnabled()

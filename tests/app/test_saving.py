@@ -8,7 +8,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from app.window.main_window import MainWindow
-from app.window.recordings import Recordings
+from engine.client.recordings import Recordings
 from engine.errors import SessionFileError
 from engine.session import file as session_file
 from engine.session.file import open_session, save_as
@@ -21,7 +21,7 @@ OF_A_FILE = 50
 
 
 def begin_long_run(qtbot: QtBot, window: MainWindow, engines: Engines) -> None:
-    engines.now._steps = 50_000
+    engines.now.steps = 50_000
     press(window, "Run")
     qtbot.waitUntil(lambda: window._session is not None and len(window._session.steps) > 100)
 
@@ -111,7 +111,7 @@ def test_a_run_that_ends_while_it_is_copied_is_copied_again(
         copies.append(steps_of(Path(target)))
         if len(copies) == 1:  # the copy is made, and nobody has heard of it yet
             window._feed.stop_run()
-            while window._feed._active:
+            while window._feed.client.active:
                 window._feed.msleep(1)
 
     monkeypatch.setattr(session_file, "save_as", save_and_wait)

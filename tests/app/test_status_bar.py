@@ -9,6 +9,7 @@ from app.window.main_window import MainWindow
 from app.window.status_bar import StatusBar
 from engine.figures.metrics import summarise
 from engine.session.schema import Overhead
+from tests.app.conftest import Engines
 from tests.app.test_window import run_to_the_end
 from tests.engine.session.synthetic import synthetic_session
 
@@ -46,16 +47,21 @@ def test_what_a_run_costs_is_not_said_before_it_was_told(qtbot: QtBot) -> None:
     assert bar._overhead.text() == f"profiler {NOT_APPLICABLE}"
 
 
-def test_the_line_is_written_anew_when_a_run_has_ended(qtbot: QtBot, window: MainWindow) -> None:
+def hear_of_cost(qtbot: QtBot, window: MainWindow, engines: Engines, share: float) -> None:
+    engines.now.answer(Overhead(share))
+    qtbot.waitUntil(lambda: window._feed.overhead == Overhead(share))
+
+
+def test_the_line_is_written_anew_when_a_run_has_ended(qtbot: QtBot, window: MainWindow, engines: Engines) -> None:
     """The last run's cost goes with it, and the rate is the one that the command line tells."""
     run_to_the_end(qtbot, window)
-    window._feed._take([Overhead(0.0308)])
+    hear_of_cost(qtbot, window, engines, 0.0308)
     window._refresh_status()
     assert window.status._overhead.text() == f"profiler {percent(0.0308)}"
     run_to_the_end(qtbot, window)
     assert window._session is not None
     assert window.status._overhead.text() == f"profiler {NOT_APPLICABLE}"
     assert window.status._rate.text() == rate(summarise(window._session).tokens_per_s, "tokens/s")
-    window._feed._take([Overhead(0.0111)])  # comes after the run's last event, as the whole run's cost does
+    hear_of_cost(qtbot, window, engines, 0.0111)  # comes after the run's last event, as the whole run's cost does
     window.refresher.draw_all()
     assert window.status._overhead.text() == f"profiler {percent(0.0111)}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pytestqt.qtbot import QtBot
 
 from app.window.main_window import MainWindow
-from app.window.recordings import Recordings
+from engine.client.recordings import Recordings
 from engine.client.suite import END, Suite
 from engine.figures.before_after import before_after, recorded_trials
 from engine.figures.improvements import trials
@@ -22,7 +22,7 @@ def a_suite(window: MainWindow, runs: int) -> Suite:
 def test_runs_follow_each_other_in_one_session_and_one_file(
     qtbot: QtBot, window: MainWindow, engines: Engines, recordings: Recordings
 ) -> None:
-    engines.now._steps = 5
+    engines.now.steps = 5
     feed = window._feed
     with qtbot.waitSignal(feed.run_ended):
         feed.start_suite(a_suite(window, 4))
@@ -43,7 +43,7 @@ def test_runs_follow_each_other_in_one_session_and_one_file(
 
 
 def test_stop_ends_the_whole_suite_and_keeps_what_ran(qtbot: QtBot, window: MainWindow, engines: Engines) -> None:
-    engines.now._steps = 100_000
+    engines.now.steps = 100_000
     feed = window._feed
     feed.start_suite(a_suite(window, 4))
     qtbot.waitUntil(lambda: window._session is not None and len(window._session.steps) > 0)
@@ -58,7 +58,7 @@ def test_stop_ends_the_whole_suite_and_keeps_what_ran(qtbot: QtBot, window: Main
 
 
 def test_a_run_after_a_suite_is_a_session_of_its_own(qtbot: QtBot, window: MainWindow, engines: Engines) -> None:
-    engines.now._steps = 5
+    engines.now.steps = 5
     with qtbot.waitSignal(window._feed.run_ended):
         window._feed.start_suite(a_suite(window, 2))
     qtbot.waitUntil(lambda: window.control.state == "idle")

@@ -11,13 +11,13 @@ from pytestqt.qtbot import QtBot
 
 from app.start.unforeseen import told
 from app.window.feed import Feed
-from app.window.gui import _open_writer
 from app.window.main_window import MainWindow
-from app.window.recordings import Recordings
+from engine.client.recordings import Recordings
 from engine.core.settings import LoadSpec
 from engine.session import schema
 from engine.session.file import open_session
 from engine.session.store import Session
+from engine.session.writer import SessionWriter
 from tests.app.conftest import Engines, WindowMaker, loads_sent
 from tests.app.test_window import a_recording, error_text, press, run_to_the_end
 
@@ -48,11 +48,11 @@ def test_whatever_an_export_raises_is_a_failure(
 def test_news_that_cannot_be_taken_in_end_the_run_and_not_the_window(
     qtbot: QtBot, window: MainWindow, engines: Engines, recordings: Recordings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    engines.now._steps = 50_000
+    engines.now.steps = 50_000
     press(window, "Run")
     qtbot.waitUntil(lambda: window._session is not None and len(window._session.steps) > 100)
     with qtbot.waitSignals([window._feed.engine_died, window._feed.model_ready]):
-        engines.now._answer(schema.RequestScheduled(4711, 0))  # there is no such request
+        engines.now.answer(schema.RequestScheduled(4711, 0))  # there is no such request
     assert error_text(window).startswith("Something unforeseen went wrong: KeyError: 4711")
     assert window._feed.isRunning()
     assert engines.started[0].closed
@@ -68,7 +68,7 @@ def test_an_engine_that_cannot_be_started_for_whatever_reason_is_said(
     def start() -> object:
         raise RuntimeError("can't start new thread")
 
-    feed = Feed(start, _open_writer, recordings)  # type: ignore[arg-type]
+    feed = Feed(start, SessionWriter, recordings)  # type: ignore[arg-type]
     window = make(feed)
     window.control.start("demo")
     qtbot.waitUntil(lambda: window.control.state == "stopped")
@@ -82,11 +82,11 @@ def test_what_is_no_exception_of_the_usual_kind_leaves_the_thread_alive(
     class Panic(BaseException):
         """What a library in another language raises."""
 
-    def receive(timeout_s: float) -> list[schema.AnyEvent]:
+    def poll(timeout_s: float) -> list[schema.AnyEvent]:
         raise Panic("called `Option::unwrap()` on a `None` value")
 
     with qtbot.waitSignals([window._feed.engine_died, window._feed.model_ready]):
-        engines.now.receive = receive  # type: ignore[method-assign]
+        engines.now.poll = poll  # type: ignore[method-assign]
     assert "Option::unwrap" in error_text(window)
     assert window._feed.isRunning()
     run_to_the_end(qtbot, window)
@@ -135,15 +135,7 @@ def test_a_second_death_promises_no_restart_and_run_starts_one(
     with qtbot.waitSignal(window._feed.model_ready):
         engines.now.die("The engine process was killed (signal 9).")
     assert error_text(window).endswith("The engine is being started again.")
-    started = engines.__call__
-
-    class DyingEngines(Engines):
-        def __call__(self):  # type: ignore[no-untyped-def]
-            engine = started()
-            engine.dead = "The engine process ended (exit status 1)."
-            return engine
-
-    window._feed._start_engine = DyingEngines()  # from now on each dies when its model is sent
+    engines.dead_on_arrival = "The engine process ended (exit status 1)."  # from now on each dies at its first command
     sentences: list[str] = []
     window.control.failed.connect(lambda sentence, _: sentences.append(sentence))
     engines.now.die("The engine process was killed (signal 9).")
@@ -152,7 +144,7 @@ def test_a_second_death_promises_no_restart_and_run_starts_one(
     assert sentences[0].endswith("The engine is being started again.")
     assert "being started again" not in sentences[1]
     assert sentences[1].endswith("Run tries once more.")
-    window._feed._start_engine = engines
+    engines.dead_on_arrival = ""
     with qtbot.waitSignal(window._feed.run_ended):
         window.control.run_prompt()  # as the menu and scenarios do it
     assert loads_sent(engines)[-1] == "demo"

@@ -14,9 +14,8 @@ from pytestqt.qtbot import QtBot
 from app.core.preferences import Preferences
 from app.look import theme
 from app.window.feed import Feed
-from app.window.gui import _open_writer
 from app.window.main_window import MainWindow
-from app.window.recordings import Recordings
+from engine.client.recordings import Recordings
 from engine.core.settings import Probe
 from engine.host import protocol
 from engine.session.file import open_session
@@ -75,7 +74,7 @@ def test_each_run_is_a_new_session_and_a_new_recording(
 
 
 def test_pause_step_resume_stop(qtbot: QtBot, window: MainWindow, engines: Engines) -> None:
-    engines.now._steps = 50_000
+    engines.now.steps = 50_000
     press(window, "Run")
     qtbot.waitUntil(lambda: window.control.state == "running")
     press(window, "Pause")
@@ -104,7 +103,7 @@ def test_step_while_idle_starts_a_paused_run(qtbot: QtBot, window: MainWindow, e
 def test_a_switch_is_sent_at_once_and_falls_back_when_it_is_refused(
     qtbot: QtBot, window: MainWindow, engines: Engines
 ) -> None:
-    engines.now._steps = 50_000
+    engines.now.steps = 50_000
     press(window, "Run")
     qtbot.waitUntil(lambda: window._session is not None and bool(window._session.configs))
     press(window, "none")
@@ -124,7 +123,7 @@ def test_what_cannot_run_is_greyed_out_with_its_reason(window: MainWindow) -> No
 def test_a_killed_engine_is_told_kept_and_started_again(
     qtbot: QtBot, window: MainWindow, engines: Engines, recordings: Recordings
 ) -> None:
-    engines.now._steps = 50_000
+    engines.now.steps = 50_000
     press(window, "Run")
     qtbot.waitUntil(lambda: window._session is not None and len(window._session.steps) > 100)
     with qtbot.waitSignals([window._feed.engine_died, window._feed.model_ready]):
@@ -150,7 +149,7 @@ def test_a_model_that_is_refused_is_told(qtbot: QtBot, window: MainWindow) -> No
 def test_run_before_the_model_is_there_waits_for_it(
     qtbot: QtBot, make: WindowMaker, engines: Engines, recordings: Recordings
 ) -> None:
-    feed = Feed(engines, _open_writer, recordings)
+    feed = Feed(engines, SessionWriter, recordings)
     window = make(feed)
     window.control.start("demo")
     with qtbot.waitSignal(feed.run_ended):
@@ -189,7 +188,7 @@ def test_dragging_over_the_strip_selects_steps_and_clicking_one(qtbot: QtBot, wi
 
 
 def test_the_attention_probe_follows_the_selected_layer(qtbot: QtBot, window: MainWindow, engines: Engines) -> None:
-    engines.now._steps = 50_000
+    engines.now.steps = 50_000
     press(window, "Run")
     qtbot.waitUntil(lambda: window.control.state == "running")
     window.selection.change(layer=3, head=2)
@@ -204,7 +203,7 @@ def test_the_layout_is_kept_and_restored(
     window.docks["timeline"].close()
     window.close()
     assert preferences.layout is not None
-    again = make(Feed(engines, _open_writer, recordings))
+    again = make(Feed(engines, SessionWriter, recordings))
     assert not again.docks["timeline"].isVisible()
     again.restore_layout()
     assert again.docks["timeline"].isVisible()
@@ -306,7 +305,7 @@ def test_every_command_has_a_name_and_no_key_is_given_twice(window: MainWindow) 
 def test_closing_while_running_keeps_the_recording_and_asks_nothing(
     qtbot: QtBot, window: MainWindow, engines: Engines, recordings: Recordings
 ) -> None:
-    engines.now._steps = 50_000
+    engines.now.steps = 50_000
     press(window, "Run")
     qtbot.waitUntil(lambda: window._session is not None and len(window._session.steps) > 100)
     window.close()
