@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Final
 
 from app.start import signals
-from engine import errors
 from engine.client.changes import Change, EngineDied, FileFailed, SessionBegun
 from engine.client.engine_source import EngineSource
+from engine.client.faults import cause_of, error_of
 from engine.client.live_session import Begun
 from engine.client.run_client import RunClient
 from engine.client.suite import Suite
 from engine.core.settings import LoadSpec, RunSpec
-from engine.errors import DecodeScopeError, EngineStoppedError
+from engine.errors import DecodeScopeError
 from engine.session import schema
 from engine.session.store import Session
 from engine.session.writer import SessionWriter
@@ -127,17 +127,3 @@ class Recording:
             return None
         writer, self.path = SessionWriter(self._wanted), self._wanted
         return Begun(self._wanted, writer)
-
-
-def error_of(refused: schema.Refused) -> DecodeScopeError:
-    """The exception that a Refused event names, with its sentence."""
-    kind = getattr(errors, refused.error, DecodeScopeError)
-    error: DecodeScopeError = kind(refused.message)
-    return error
-
-
-def cause_of(error: BaseException) -> BaseException:
-    """What ended the engine, as an error with a sentence where it is an event that cannot be kept."""
-    if isinstance(error, ArithmeticError | LookupError | TypeError | ValueError):
-        return EngineStoppedError(f"The engine process sent an event that cannot be kept: {error}.")
-    return error

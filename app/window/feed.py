@@ -1,4 +1,4 @@
-"""The thread that polls the engine: a RunClient whose changes become signals for the window."""
+"""The window's worker thread: it polls the engine, and the window posts commands to it."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from PySide6.QtCore import QDeadlineTimer, QObject, QThread, Signal
+from PySide6.QtCore import QDeadlineTimer, QObject
 
 from app.core.background import failure_of
-from app.window import fault_words
-from engine.client import changes
+from app.window.engine_signals import EngineSignals
 from engine.client.live_session import FileWriter
 from engine.client.recordings import Recordings
 from engine.client.run_client import RunClient
@@ -19,7 +18,6 @@ from engine.client.source import Source
 from engine.client.suite import Suite
 from engine.core.settings import LoadSpec, Observation, Probe, RunSpec
 from engine.host import protocol
-from engine.session import schema
 
 BUSY_WAIT_S: Final = 0.02
 IDLE_WAIT_S: Final = 0.05
@@ -32,27 +30,8 @@ KILLED_WITHIN_S: Final = 3.0
 """How long it may take after that until the recording is whole."""
 
 
-class Feed(QThread):
+class Feed(EngineSignals):
     """Posts what the window asks for and tells it what has changed; commands may be posted from any thread."""
-
-    state_changed = Signal(str)
-    """One of `changes.State`."""
-    loading = Signal(str, float)
-    model_ready = Signal(object)
-    session_started = Signal(object, str)
-    """(Session, path of its file or "")."""
-    run_ended = Signal(str)
-    recorded = Signal(str)
-    """The file of a recording that is whole, however its run ended; after it nothing is written to that file."""
-    refused = Signal(str, str)
-    """(name of the command, sentence)."""
-    engine_died = Signal(str, str, bool)
-    """(sentence, details or "", whether it is started again at once)."""
-    recording_failed = Signal(str)
-    recorded_elsewhere = Signal(str)
-    """The sentence that says why recordings do not lie in their folder, and where they do."""
-    ceilings_measured = Signal(object)
-    """The CeilingsMeasured; the Session of the run that is over has them already where they hold for it."""
 
     def __init__(
         self,
@@ -70,10 +49,6 @@ class Feed(QThread):
         )
         """For what it says of itself; only this thread polls it."""
         self._observation = Observation()
-        self.overhead: schema.Overhead | None = None
-        """The instrumentation's own cost, a share of the steps' time with their accounts, as the engine said last of
-        the run that goes on or was the last; None until it has.
-        """
 
     # --- called from the window -------------------------------------------------------------------------------------
 
@@ -154,40 +129,5 @@ class Feed(QThread):
     def run(self) -> None:
         """Poll until the program is closed."""
         while not self.client.closing:
-            self._tell(self.client.poll(BUSY_WAIT_S if self.client.active else IDLE_WAIT_S))
-        self._tell(self.client.close(STOP_WAIT_S))
-
-    def _tell(self, changed: list[changes.Change]) -> None:
-        for change in changed:
-            match change:
-                case changes.StateIs(state):
-                    self.state_changed.emit(state)
-                case schema.Overhead():
-                    self.overhead = change
-                case schema.Loading(stage, fraction):
-                    self.loading.emit(stage, fraction)
-                case schema.ModelReady():
-                    self.model_ready.emit(change)
-                case changes.SessionBegun(session, path):
-                    self.overhead = None  # what a run costs says nothing of the next one
-                    self.session_started.emit(session, "" if path is None else str(path))
-                case schema.RunEnded(reason):
-                    self.run_ended.emit(reason)
-                case changes.FileClosed(path):
-                    self.recorded.emit(str(path))
-                case schema.CeilingsMeasured():
-                    self.ceilings_measured.emit(change)
-                case _:
-                    self._tell_fault(change)
-
-    def _tell_fault(self, change: changes.Change) -> None:
-        match change:
-            case changes.EngineDied(error, again):
-                failure = failure_of(error)
-                self.engine_died.emit(failure.sentence, failure.details, again)
-            case schema.Refused():
-                self.refused.emit(change.command, fault_words.refused(change))
-            case changes.FileFailed():
-                self.recording_failed.emit(fault_words.file_failed(change))
-            case changes.KeptElsewhere():
-                self.recorded_elsewhere.emit(fault_words.kept_elsewhere(change))
+            self.tell(self.client.poll(BUSY_WAIT_S if self.client.active else IDLE_WAIT_S))
+        self.tell(self.client.close(STOP_WAIT_S))

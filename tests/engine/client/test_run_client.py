@@ -14,7 +14,7 @@ from engine.client.source import Tells
 from engine.client.suite import END, Suite
 from engine.core.settings import LoadSpec, RequestSpec, RunSpec
 from engine.errors import SessionFileError
-from engine.figures.before_after import reasons
+from engine.figures.before_after import before_after, reasons
 from engine.host import protocol
 from engine.session import schema
 from engine.session.store import Session
@@ -289,7 +289,7 @@ class Trial:
 
 
 def a_suite() -> Suite:
-    return Suite([Trial("kv", "kv on 0"), Trial("kv", "kv off 0"), Trial("sdpa", "sdpa on 0")], {})
+    return Suite([Trial("kv", "kv on 1"), Trial("kv", "kv off 1"), Trial("sdpa", "sdpa on 1")], {})
 
 
 def run_suite(*runs: list[Batch]) -> Driven:
@@ -306,7 +306,7 @@ def labels(driven: Driven) -> list[str]:
 
 def test_the_runs_of_a_suite_are_one_session_and_end_once() -> None:
     driven = run_suite(a_run(), a_run(), a_run())
-    assert labels(driven) == ["kv on 0", "kv off 0", "sdpa on 0"]
+    assert labels(driven) == ["kv on 1", "kv off 1", "sdpa on 1"]
     assert len(driven.session.steps) == 9
     assert len(driven.files) == len(driven.of(changes.SessionBegun)) == 1
     assert driven.of(schema.RunEnded) == [schema.RunEnded("finished")]
@@ -316,9 +316,11 @@ def test_the_runs_of_a_suite_are_one_session_and_end_once() -> None:
 
 
 def test_a_failed_run_of_a_suite_is_left_out_with_its_improvement_and_the_suite_goes_on() -> None:
-    driven = run_suite(a_failed_run(), a_run())
-    assert labels(driven) == ["kv on 0", "sdpa on 0"]
+    driven = run_suite(a_run(), a_failed_run(), a_run())
+    assert labels(driven) == ["kv on 1", "kv off 1", "sdpa on 1"]
     assert reasons(driven.session) == {"kv": "The step failed."}
+    pair = next(one for one in before_after(driven.session) if one.improvement.key == "kv")
+    assert (pair.off, pair.on, pair.same_tokens) == (None, None, None)  # the failed run's steps are no measurement
     assert driven.of(schema.RunEnded) == [schema.RunEnded("finished")]
     assert not driven.of(schema.Refused)  # the reason stands in the session
 
@@ -326,7 +328,7 @@ def test_a_failed_run_of_a_suite_is_left_out_with_its_improvement_and_the_suite_
 def test_a_refused_run_of_a_suite_is_left_out_likewise() -> None:
     refused: list[Batch] = [[schema.Refused("Start", "UnavailableError", "It cannot run here.")]]
     driven = run_suite(refused, a_run())
-    assert labels(driven) == ["kv on 0", "sdpa on 0"]
+    assert labels(driven) == ["kv on 1", "sdpa on 1"]
     assert reasons(driven.session) == {"kv": "It cannot run here."}
     last = run_suite(a_run(), a_run(), refused)
     assert reasons(last.session) == {"sdpa": "It cannot run here."}
