@@ -43,9 +43,8 @@ class Recording:
     @property
     def engine_pid(self) -> int:
         """The engine's process; for use after `load`."""
-        assert self._client.source is not None
-        assert self._client.source.pid is not None
-        return self._client.source.pid
+        assert self._client.engine_pid is not None
+        return self._client.engine_pid
 
     @property
     def unavailable(self) -> dict[str, str]:

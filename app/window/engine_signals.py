@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QObject, QThread, Signal
+from PySide6.QtCore import QThread, Signal
 
 from app.core.background import failure_of
 from app.window import fault_words
@@ -32,8 +32,8 @@ class EngineSignals(QThread):
     ceilings_measured = Signal(object)
     """The CeilingsMeasured; the Session of the run that is over has them already where they hold for it."""
 
-    def __init__(self, parent: QObject | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self.overhead: schema.Overhead | None = None
         """The instrumentation's own cost, a share of the steps' time with their accounts, as the engine said last of
         the run that goes on or was the last; None until it has.

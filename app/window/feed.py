@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from PySide6.QtCore import QDeadlineTimer, QObject
+from PySide6.QtCore import QDeadlineTimer
 
 from app.core.background import failure_of
 from app.window.engine_signals import EngineSignals
@@ -38,9 +38,8 @@ class Feed(EngineSignals):
         connect: Callable[[], Source],
         open_writer: Callable[[Path], FileWriter],
         recordings: Recordings,
-        parent: QObject | None = None,
     ) -> None:
-        super().__init__(parent)
+        super().__init__()
         self.setObjectName("feed")
         self.recordings = recordings
         """The folder that runs are recorded in."""
@@ -66,7 +65,7 @@ class Feed(EngineSignals):
 
     @property
     def engine_pid(self) -> int | None:
-        return None if self.client.source is None else self.client.source.pid
+        return self.client.engine_pid
 
     def load(self, spec: LoadSpec) -> None:
         self.client.load(spec)

@@ -12,7 +12,7 @@ from engine.client.commands import Commands, Posted
 from engine.client.events import Events
 from engine.client.live_session import BeginFile, LiveSession
 from engine.client.run_state import RunState
-from engine.client.source import Source
+from engine.client.source import Source, Tells
 from engine.client.suite import Suite
 from engine.core.settings import LoadSpec, RunSpec
 from engine.host import protocol
@@ -146,9 +146,16 @@ class RunClient:
         return self._live.session
 
     @property
-    def source(self) -> Source | None:
-        """What the client is connected to; None while it is not."""
-        return self._source
+    def engine_pid(self) -> int | None:
+        """The process that runs the model; None while there is none of this machine."""
+        source = self._source
+        return None if source is None else source.pid
+
+    @property
+    def tells(self) -> Tells | None:
+        """What the source takes and can tell; None while there is none."""
+        source = self._source
+        return None if source is None else source.tells
 
     # --- the thread that polls ----------------------------------------------------------------------------------------
 

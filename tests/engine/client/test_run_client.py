@@ -377,6 +377,7 @@ def test_what_a_source_does_not_take_is_refused_without_asking_it() -> None:
     driven.client.post(protocol.Pause())
     driven.poll()
     assert [one.command for one in driven.told if isinstance(one, schema.Refused)] == ["Load", "Pause"]
+    assert driven.client.tells == source.tells
     source.say(end)
     driven.poll()
     assert source.names == ["Start"]
