@@ -8,9 +8,9 @@ from contextlib import suppress
 from typing import Final, TextIO
 
 from app.look.units import NOT_APPLICABLE, rate, seconds
+from engine.client.changes import Change
 from engine.figures.metrics import tokens_per_s
 from engine.session import schema
-from engine.session.schema import AnyEvent
 from engine.session.store import Session
 
 TERMINAL_EVERY_S: Final = 0.1
@@ -28,11 +28,11 @@ class Progress:
         self._told_at = time.monotonic()
         self._width = 0
 
-    def watch(self, session: Session, events: list[AnyEvent]) -> None:
-        """Take note of a batch, and say something if it is time."""
+    def watch(self, session: Session, changes: list[Change]) -> None:
+        """Take note of what has changed, and say something if it is time."""
         if time.monotonic() - self._told_at < self._every_s:
             return
-        loading = next((e for e in reversed(events) if isinstance(e, schema.Loading)), None)
+        loading = next((e for e in reversed(changes) if isinstance(e, schema.Loading)), None)
         if loading is not None:
             self._tell(f"loading: {loading.stage} {round(100 * loading.fraction)} %")
         elif session.meta:

@@ -1,40 +1,40 @@
-"""Drives the engine process through one run without a window: load, start, keep, until it ends."""
+"""Records runs without a window: a RunClient whose faults are raised, and which signals end."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from app.start import signals
-from engine import errors
+from engine.client.changes import Change, EngineDied, FileFailed, SessionBegun
+from engine.client.engine_source import EngineSource
+from engine.client.faults import cause_of, error_of
+from engine.client.live_session import Begun
+from engine.client.run_client import RunClient
+from engine.client.suite import Suite
 from engine.core.settings import LoadSpec, RunSpec
-from engine.errors import DecodeScopeError, EngineStoppedError
-from engine.host import protocol
-from engine.host.process import EngineProcess
+from engine.errors import DecodeScopeError
 from engine.session import schema
-from engine.session.schema import AnyEvent
 from engine.session.store import Session
 from engine.session.writer import SessionWriter
 
-POLL_S: Final = 0.02
-"""Short enough that what is written is committed within 100 ms, also while the engine says nothing."""
 STOP_WITHIN_S: Final = 0.4
 """How long a run that is ended by a signal may take to say so: a step of a large model takes longer, and is broken
 off with its process, as everything the engine said of the steps before has arrived by then."""
 
-Watch = Callable[[Session, list[AnyEvent]], None]
-"""Called after each batch, also an empty one."""
+Watch = Callable[[Session, list[Change]], None]
+"""Called after each poll with the Session of the run and what has changed, also where nothing has."""
 
 
 class Recording:
     """An engine process with a model, and the sessions it records; use as a context manager."""
 
-    def __init__(self, spec: LoadSpec, watch: Watch = lambda session, events: None) -> None:
+    def __init__(self, spec: LoadSpec, watch: Watch = lambda session, changes: None) -> None:
         self._spec = spec
         self._watch = watch
-        self._engine = EngineProcess()
+        self._client = RunClient(EngineSource, self._begin_file, lambda error: str(cause_of(error)))
+        self._wanted: Path | None = None
         self.model: dict[str, str] = {}
         """What the engine told of the model, once it is loaded."""
         self.path: Path | None = None
@@ -42,106 +42,87 @@ class Recording:
 
     @property
     def engine_pid(self) -> int:
-        """The engine's process."""
-        return self._engine.pid
+        """The engine's process; for use after `load`."""
+        assert self._client.engine_pid is not None
+        return self._client.engine_pid
+
+    @property
+    def unavailable(self) -> dict[str, str]:
+        """Why values of switches cannot run with the model that is loaded."""
+        return self._client.unavailable
 
     def __enter__(self) -> Recording:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is not None and issubclass(kind, KeyboardInterrupt):
-            self._engine.kill()  # it may be in a step, or loading, for long
+            self._client.close(STOP_WITHIN_S, kill=True)  # it may be in a step, or loading, for long
         else:
-            self._engine.close()
+            self._client.close()
 
     def load(self) -> None:
         """Load the model; raises what the engine refused it with, and Ended where a signal asks for the end."""
+        self._client.load(self._spec)
         with signals.noted() as asked:
-            self._load(asked)
-
-    def _load(self, asked: signals.Asked) -> None:
-        self._engine.send(protocol.Load(self._spec))
-        nothing = Session()
-        while True:
-            asked.raise_if_asked()
-            events = self._engine.receive(POLL_S)
-            self._watch(nothing, events)
-            for event in events:
-                if isinstance(event, schema.Refused):
-                    raise error_of(event)
-                if isinstance(event, schema.ModelReady):
-                    self.model = event.meta
-                    return
+            while not self.model:
+                asked.raise_if_asked()
+                for change in self._poll(Session()):
+                    if isinstance(change, schema.Refused):
+                        raise error_of(change)
+                    if isinstance(change, schema.ModelReady):
+                        self.model = change.meta
 
     def run(self, run: RunSpec, path: Path | None, command_line: str = "") -> Session:
         """Record one run into `path` (None: in memory only) and return its Session.
 
-        Raises what the engine refused the run with. Ctrl-C and other signals that ask for the end (`app.start.signals`)
-        end the run, keep what was recorded and raise KeyboardInterrupt; so do a failing step, a full disk and a dying
-        engine, each with its own error. A signal waits until the batch in hand is kept: half of one would leave a file
-        that cannot be read.
+        Raises what the engine refused the run with. A failing step, a full disk and a dying engine end it, each with
+        its own error, and Ctrl-C and other signals that ask for the end (`app.start.signals`) with KeyboardInterrupt;
+        the end of the `with` keeps what was recorded. A signal waits until the batch in hand is kept: half of one
+        would leave a file that cannot be read.
         """
-        with signals.noted() as asked:
-            return self._run(run, path, command_line, asked)
+        self._client.start(run, command_line)
+        return self._to_the_end(path)
 
-    def _run(self, run: RunSpec, path: Path | None, command_line: str, asked: signals.Asked) -> Session:
+    def run_suite(self, suite: Suite, path: Path | None) -> Session:
+        """Record all runs of a suite as one Session; raises as `run` does, but leaves out a run that cannot be run."""
+        self._client.start_suite(suite)
+        return self._to_the_end(path)
+
+    def _to_the_end(self, path: Path | None) -> Session:
+        self._wanted = path
         session = Session()
-        writer: SessionWriter | None = None
-        failure: DecodeScopeError | None = None
-        self._engine.send(protocol.Start(run, command_line))
-        try:
+        failure = DecodeScopeError("The run failed.")
+        with signals.noted() as asked:
             while True:
-                events = self._engine.receive(POLL_S)
-                if path is not None and writer is None and any(isinstance(e, schema.SessionStarted) for e in events):
-                    writer, self.path = SessionWriter(path), path  # not before: a refused run replaces no recording
-                _keep(events, session, writer)
-                self._watch(session, events)
-                for event in events:
-                    if isinstance(event, schema.Refused):
-                        failure = error_of(event)
-                        if not session.meta:
+                for change in self._poll(session):
+                    match change:
+                        case SessionBegun(begun):
+                            session = begun
+                        case schema.Refused():
+                            failure = error_of(change)
+                            if not session.meta:
+                                raise failure
+                        case schema.RunEnded("failed"):
                             raise failure
-                    if isinstance(event, schema.RunEnded):
-                        if event.reason == "failed":
-                            raise failure or DecodeScopeError("The run failed.")
-                        return session
+                        case schema.RunEnded():
+                            return session
                 asked.raise_if_asked()
-        except KeyboardInterrupt:
-            self._stop(session, writer)
-            raise
-        except EngineStoppedError as error:
-            if writer is not None and len(session.steps):
-                writer.append([schema.Mark(int(session.steps["end_ns"][-1]), "fault", str(error))])
-            raise
-        finally:
-            if writer is not None:
-                writer.close()
 
-    def _stop(self, session: Session, writer: SessionWriter | None) -> None:
-        """Ask for the end of the run and keep what is still said until then, for a moment."""
-        try:
-            self._engine.send(protocol.Stop())
-            deadline = time.monotonic() + STOP_WITHIN_S
-            while time.monotonic() < deadline:
-                events = self._engine.receive(POLL_S)
-                _keep(events, session, writer)
-                if any(isinstance(event, schema.RunEnded | schema.Refused) for event in events):
-                    return
-        except EngineStoppedError:
-            return
+    def _poll(self, session: Session) -> list[Change]:
+        """What has changed; raises where the engine or the file is lost."""
+        changes = self._client.poll()
+        begun = [change.session for change in changes if isinstance(change, SessionBegun)]
+        self._watch(begun[-1] if begun else session, changes)
+        for change in changes:
+            if isinstance(change, FileFailed):
+                raise change.error
+            if isinstance(change, EngineDied):
+                raise cause_of(change.error)
+        return changes
 
-
-def error_of(refused: schema.Refused) -> DecodeScopeError:
-    """The exception that a Refused event names, with its sentence."""
-    kind = getattr(errors, refused.error, DecodeScopeError)
-    error: DecodeScopeError = kind(refused.message)
-    return error
-
-
-def _keep(events: list[AnyEvent], session: Session, writer: SessionWriter | None) -> None:
-    try:
-        session.apply(events)
-    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
-        raise EngineStoppedError(f"The engine process sent an event that cannot be kept: {error}.") from error
-    if writer is not None:
-        writer.append(events)
+    def _begin_file(self, _model: str) -> Begun | None:
+        """Begin the file of a run that has begun: not before, so that a refused run replaces no recording."""
+        if self._wanted is None:
+            return None
+        writer, self.path = SessionWriter(self._wanted), self._wanted
+        return Begun(self._wanted, writer)

@@ -12,8 +12,8 @@ from app.core.jobs import Jobs
 from app.core.local_models import is_checkpoint
 from app.core.preferences import Preferences
 from app.window.menus import Menus
-from app.window.recordings import SUFFIX
 from app.window.shown_session import ShownSession
+from engine.client.recordings import SUFFIX
 
 
 class Documents(QObject):

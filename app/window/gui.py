@@ -39,7 +39,7 @@ CLOSED_WITHIN_S = 10.0
 
 if TYPE_CHECKING:
     from app.panels.frame import PanelDock
-    from app.window.feed import Engine, Feed, Writer
+    from app.window.feed import Feed
     from app.window.main_window import MainWindow
     from engine.export.report import Picture
     from engine.session.store import Session
@@ -140,9 +140,12 @@ def make_window(preferences: Preferences, feed: Feed | None = None) -> MainWindo
 def make_feed() -> Feed:
     """The feed of the real engine process, recording into the user's folder."""
     from app.window.feed import Feed
-    from app.window.recordings import Recordings, user_folder
+    from app.window.trash import move_to_trash
+    from engine.client.engine_source import EngineSource
+    from engine.client.recordings import Recordings, user_folder
+    from engine.session.writer import SessionWriter
 
-    return Feed(start_engine, open_writer, Recordings(user_folder()))
+    return Feed(EngineSource, SessionWriter, Recordings(user_folder(), move_to_trash))
 
 
 def load_after_first_paint(window: MainWindow, path: str | None, model: str | None) -> None:
@@ -293,17 +296,3 @@ def _say_unless_offscreen(_kind: QtMsgType, _context: QMessageLogContext, messag
     """Pass on what Qt says, but not that a drawing without a screen has nothing to raise or to give size hints to."""
     if not message.startswith("This plugin does not support"):
         print(message, file=sys.stderr)
-
-
-def start_engine() -> Engine:
-    """An engine process; raises EngineStoppedError where it does not start."""
-    from engine.host.process import EngineProcess
-
-    return EngineProcess()
-
-
-def open_writer(path: Path) -> Writer:
-    """A new session file at this path; raises SessionFileError where it cannot be written."""
-    from engine.session.file import SessionWriter
-
-    return SessionWriter(path)

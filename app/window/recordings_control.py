@@ -12,9 +12,9 @@ from PySide6.QtWidgets import QMessageBox, QWidget
 from app.core.jobs import Jobs
 from app.core.preferences import KEEP_ALL, Preferences
 from app.look.units import count, memory
-from app.window.recordings import Recording, Recordings
 from app.window.recordings_note import RecordingsNote
 from app.window.shown_files import ShownFiles
+from engine.client.recordings import Recording, Recordings
 
 OFFERED: Final = 50
 """How many are kept where somebody agrees to what is offered."""

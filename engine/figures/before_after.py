@@ -98,7 +98,7 @@ def before_after(session: Session) -> list[PairFigures]:
     runs, why = recorded_runs(session), reasons(session)
     found = []
     for one in IMPROVEMENTS:
-        own = [run for run in runs if run.key == one.key]
+        own = [run for run in runs if run.key == one.key and one.key not in why]  # a failed run has steps, too
         sides = {}
         for side in SIDES:
             values = [value_of(session, one, t.steps) for t in own if t.side == side and t.repeat > 0]

@@ -60,9 +60,7 @@ class TokenFacts:
         return float(np.exp(self.logprob))
 
 
-def token_facts(
-    session: Session, row: int, names: dict[int, str], likeliest: Likeliest | None = None
-) -> TokenFacts:
+def token_facts(session: Session, row: int, names: dict[int, str], likeliest: Likeliest | None = None) -> TokenFacts:
     """The facts of row `row` of `session.tokens`; `names` gives the texts of token ids that are known.
 
     `likeliest` is the answer of `Session.alternatives`, which may read the file and is asked here where it is None.

@@ -32,8 +32,8 @@ FRAMES_A_CALL: Final = 256
 class EngineProcess:
     """A running engine process; `with EngineProcess() as engine:` starts it and leaves nothing behind.
 
-    `send` may be called from any thread, `receive` and `close` from one. The engine ends by itself when this process
-    dies, however it dies: it reads the end of the file on its pipe.
+    `send` and `kill` may be called from any thread, `receive` and `close` from one. The engine ends by itself when
+    this process dies, however it dies: it reads the end of the file on its pipe.
     """
 
     def __init__(self) -> None:
@@ -56,6 +56,11 @@ class EngineProcess:
     @property
     def pid(self) -> int:
         return self._process.pid
+
+    @property
+    def exit_status(self) -> int | None:
+        """How the engine ended, as `subprocess.Popen.returncode`; None before `close` has seen it end."""
+        return self._process.returncode
 
     def send(self, command: protocol.AnyCommand) -> None:
         """Hand a command over; raises EngineStoppedError where the engine is gone.
@@ -131,18 +136,13 @@ class EngineProcess:
         self._stderr.close()
 
     def kill(self) -> None:
-        """End the engine at once, whatever it is doing, and what it has started; returns when it is gone."""
-        if self._closed:
+        """End the engine at once, whatever it is doing, and what it has started; from any thread. `close` tidies up."""
+        if self._process.returncode is not None:
             return
-        self._closed = True
         with suppress(OSError):  # it is gone already
-            if sys.platform == "win32":
-                self._process.kill()
-            else:
+            if sys.platform != "win32":
                 os.killpg(self._process.pid, signal.SIGKILL)
-        self._connection.close()
-        self._process.wait()
-        self._stderr.close()
+        self._process.kill()
 
     def _drain(self, deadline: float) -> None:
         """Read and forget until the engine closes its end, so that it can flush and leave; raises EOFError then."""

@@ -16,12 +16,15 @@ from pytestqt.qtbot import QtBot
 
 from app.core.preferences import Preferences
 from app.window.feed import Feed
-from app.window.gui import make_window, open_writer, start_engine
+from app.window.gui import make_window
 from app.window.main_window import MainWindow
-from app.window.recordings import Recordings
+from engine.client.engine_source import EngineSource
+from engine.client.recordings import Recordings
+from engine.client.source import Tells
 from engine.errors import EngineStoppedError
 from engine.host import protocol
 from engine.session import schema
+from engine.session.writer import SessionWriter
 from tests.engine.session.synthetic import synthetic_events
 
 READY = schema.ModelReady(
@@ -35,6 +38,7 @@ class ScriptedEngine:
     """An engine process whose answers are synthetic: a run is given out batch by batch while it is not paused."""
 
     pid = 0
+    tells = Tells()
 
     def __init__(self, steps: int = 60) -> None:
         self.sent: list[protocol.AnyCommand] = []
@@ -81,7 +85,7 @@ class ScriptedEngine:
                 self.answer(schema.Refused("SetSwitches", "UnavailableError", "kv=paged cannot run here."))
         self._bell.set()
 
-    def receive(self, timeout_s: float) -> list[schema.AnyEvent]:
+    def poll(self, timeout_s: float) -> list[schema.AnyEvent]:
         if not self._answers and self._run is not None and (not self._paused or self._wanted):
             self._wanted = 0
             batch = next(self._run, None)
@@ -100,6 +104,9 @@ class ScriptedEngine:
 
     def close(self) -> None:
         self.closed = True
+
+    def kill(self) -> None:
+        self.die("The engine process was killed (signal 9).")
 
     def die(self, sentence: str) -> None:
         self.dead = sentence
@@ -120,12 +127,12 @@ class Engines:
     def __init__(self) -> None:
         self.started: list[ScriptedEngine] = []
         self.steps = 60
-        self.dead = ""
-        """Why each engine that starts ends when its model is sent; "": none does."""
+        self.dead_on_arrival = ""
+        """What every engine that is started from now on dies of, at once."""
 
     def __call__(self) -> ScriptedEngine:
         self.started.append(ScriptedEngine(self.steps))
-        self.now.dead = self.dead
+        self.now.dead = self.dead_on_arrival
         return self.started[-1]
 
     @property
@@ -181,7 +188,7 @@ def make(qtbot: QtBot, preferences: Preferences) -> Iterator[WindowMaker]:
 @pytest.fixture
 def window(qtbot: QtBot, make: WindowMaker, engines: Engines, recordings: Recordings) -> MainWindow:
     """A window whose scripted engine has loaded the demo model."""
-    feed = Feed(engines, open_writer, recordings)
+    feed = Feed(engines, SessionWriter, recordings)
     shown = make(feed)
     with qtbot.waitSignal(feed.model_ready):
         shown.control.start("demo")
@@ -192,7 +199,7 @@ def window(qtbot: QtBot, make: WindowMaker, engines: Engines, recordings: Record
 @pytest.fixture
 def real_feed(recordings: Recordings) -> Feed:
     """A feed of the real engine process."""
-    return Feed(start_engine, open_writer, recordings)
+    return Feed(EngineSource, SessionWriter, recordings)
 
 
 def switches_sent(engines: Engines) -> list[dict[str, object]]:

@@ -19,14 +19,14 @@ from app.core.jobs import READERS_WITHIN_S
 from app.dialogs import waiting
 from app.window import feed as feed_module
 from app.window.feed import Feed
-from app.window.gui import open_writer
 from app.window.main_window import MainWindow
-from app.window.recordings import Recordings
+from engine.client.engine_source import EngineSource
+from engine.client.recordings import Recordings
 from engine.core.settings import LoadSpec
-from engine.host.process import EngineProcess
 from engine.session import file as session_file
 from engine.session.file import SessionFile, open_session
 from engine.session.patience import Patience
+from engine.session.writer import SessionWriter
 from tests.app.conftest import WindowMaker
 from tests.app.test_window import a_recording, run_to_the_end
 
@@ -175,18 +175,18 @@ def test_an_engine_that_takes_nothing_any_more_is_killed(
     qtbot: QtBot, make: WindowMaker, recordings: Recordings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(feed_module, "CLOSE_WITHIN_S", 0.3)
-    started: list[EngineProcess] = []
+    started: list[EngineSource] = []
 
-    def start() -> EngineProcess:
-        started.append(EngineProcess())
+    def start() -> EngineSource:
+        started.append(EngineSource())
         os.kill(started[-1].pid, signal.SIGSTOP)
         return started[-1]
 
-    feed = Feed(start, open_writer, recordings)
+    feed = Feed(start, SessionWriter, recordings)
     window = make(feed)
     feed.start()
     feed.load(LoadSpec("x" * 2**22))  # more than a pipe holds: the thread that sends it waits
-    qtbot.waitUntil(lambda: feed.state == "loading")
+    qtbot.waitUntil(lambda: bool(started) and not feed.client.pending)
     assert closed_within_s(window) < 20.0
     assert not feed.isRunning()
-    assert started[0]._process.returncode == -signal.SIGKILL
+    assert started[0].process.exit_status == -signal.SIGKILL

@@ -15,8 +15,9 @@ from pytestqt.qtbot import QtBot
 
 from app.core.preferences import RECENT, Preferences
 from app.window.feed import Feed
-from app.window.gui import make_window, open_writer
-from app.window.recordings import Recordings
+from app.window.gui import make_window
+from engine.client.recordings import Recordings
+from engine.session.writer import SessionWriter
 from tests.app.cli.conftest import ROOT
 from tests.app.conftest import Engines
 from tests.app.test_window import a_recording
@@ -80,7 +81,7 @@ def test_the_window_opens_whatever_stands_in_place_of_the_settings(
         path.write_bytes(random.Random(3).randbytes(10_000))
     begun = time.monotonic()
     preferences = Preferences.at(path)
-    window = make_window(preferences, Feed(engines, open_writer, Recordings(tmp_path / "recordings")))
+    window = make_window(preferences, Feed(engines, SessionWriter, Recordings(tmp_path / "recordings")))
     window.show()
     window.tell_of_settings()
     said = window.status.currentMessage()
@@ -99,7 +100,7 @@ def test_the_window_opens_whatever_stands_in_place_of_the_settings(
 def test_a_window_is_never_put_where_no_screen_is(
     qtbot: QtBot, tmp_path: Path, engines: Engines, corners: tuple[int, int, int, int]
 ) -> None:
-    feed = Feed(engines, open_writer, Recordings(tmp_path / "recordings"))
+    feed = Feed(engines, SessionWriter, Recordings(tmp_path / "recordings"))
     preferences = Preferences.at(tmp_path / "s.ini")
     first = make_window(preferences, feed)
     first.show()

@@ -14,7 +14,7 @@ from pytestqt.qtbot import QtBot
 
 from app.window.feed import Feed
 from app.window.main_window import MainWindow
-from app.window.recordings import Recordings
+from engine.client.recordings import Recordings
 from engine.session.file import open_session
 from tests.app.conftest import WindowMaker
 from tests.app.test_window import error_text, press

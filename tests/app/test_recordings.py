@@ -15,13 +15,13 @@ from pytestqt.qtbot import QtBot
 
 from app.core.preferences import KEEP_ALL, Preferences
 from app.window.feed import Feed
-from app.window.gui import open_writer
 from app.window.main_window import MainWindow
-from app.window.recordings import Recordings
 from app.window.recordings_control import MANY, OFFERED
 from app.window.shown_files import ShownFiles
+from engine.client.recordings import Recordings
 from engine.errors import SessionFileError
 from engine.session.file import open_session
+from engine.session.writer import SessionWriter
 from tests.app.conftest import Engines, WindowMaker
 from tests.app.test_window import a_recording, error_text, press
 
@@ -150,7 +150,7 @@ def test_a_folder_that_takes_no_recording_is_told_once_and_runs_are_recorded_els
         if kind == "no room" and path.parent == folder:
             path.touch()
             raise SessionFileError(f"The session file {path} cannot be written: database or disk is full.")
-        return open_writer(path)
+        return SessionWriter(path)
 
     feed = Feed(engines, open_where_there_is_room, Recordings(folder))  # type: ignore[arg-type]
     window = make(feed)
@@ -315,7 +315,7 @@ def test_where_there_is_no_trash_everything_stays_and_that_is_said(
     recordings = Recordings(tmp_path / "recordings", lambda _: False)
     paths = fill(recordings.folder, 60)
     preferences.kept_recordings = OFFERED
-    window = make(Feed(engines, open_writer, recordings))
+    window = make(Feed(engines, SessionWriter, recordings))
     said: list[str] = []
     window.kept.said.connect(said.append)
     begin(qtbot, window)

@@ -8,7 +8,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from app.window.main_window import MainWindow
-from app.window.recordings import Recordings
+from engine.client.recordings import Recordings
 from engine.errors import SessionFileError
 from engine.session import file as session_file
 from engine.session.file import open_session, save_as
@@ -111,7 +111,7 @@ def test_a_run_that_ends_while_it_is_copied_is_copied_again(
         copies.append(steps_of(Path(target)))
         if len(copies) == 1:  # the copy is made, and nobody has heard of it yet
             window.feed.stop_run()
-            while window.feed.state == "running":
+            while window.feed.client.active:
                 window.feed.msleep(1)
 
     monkeypatch.setattr(session_file, "save_as", save_and_wait)

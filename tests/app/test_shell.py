@@ -16,9 +16,9 @@ from app.core.preferences import RECENT, Preferences
 from app.core.selection import Selection
 from app.panels.registry import PANELS, entry
 from app.window.navigation import needs_key, walk_requests, walk_steps
-from app.window.recordings import RecordedDetail
 from app.window.refresher import FASTEST_S, SHARE, SLOWEST_S, Piece, Refresher, pace_s
 from app.window.status_bar import StatusBar
+from engine.client.recordings import RecordedDetail
 from engine.errors import InputError
 from engine.session import schema
 from engine.session.store import Session

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pytestqt.qtbot import QtBot
 
 from app.window.main_window import MainWindow
-from app.window.recordings import Recordings
+from engine.client.recordings import Recordings
 from engine.client.suite import END, Suite
 from engine.figures.before_after import before_after, recorded_trials
 from engine.figures.improvements import suite_runs

@@ -11,13 +11,13 @@ from pytestqt.qtbot import QtBot
 
 from app.start.unforeseen import told
 from app.window.feed import Feed
-from app.window.gui import open_writer
 from app.window.main_window import MainWindow
-from app.window.recordings import Recordings
+from engine.client.recordings import Recordings
 from engine.core.settings import LoadSpec
 from engine.session import schema
 from engine.session.file import open_session
 from engine.session.store import Session
+from engine.session.writer import SessionWriter
 from tests.app.conftest import Engines, WindowMaker, loads_sent
 from tests.app.test_window import a_recording, error_text, press, run_to_the_end
 
@@ -68,7 +68,7 @@ def test_an_engine_that_cannot_be_started_for_whatever_reason_is_said(
     def start() -> object:
         raise RuntimeError("can't start new thread")
 
-    feed = Feed(start, open_writer, recordings)  # type: ignore[arg-type]
+    feed = Feed(start, SessionWriter, recordings)  # type: ignore[arg-type]
     window = make(feed)
     window.control.start("demo")
     qtbot.waitUntil(lambda: window.control.state == "stopped")
@@ -82,11 +82,11 @@ def test_what_is_no_exception_of_the_usual_kind_leaves_the_thread_alive(
     class Panic(BaseException):
         """What a library in another language raises."""
 
-    def receive(timeout_s: float) -> list[schema.AnyEvent]:
+    def poll(timeout_s: float) -> list[schema.AnyEvent]:
         raise Panic("called `Option::unwrap()` on a `None` value")
 
     with qtbot.waitSignals([window.feed.engine_died, window.feed.model_ready]):
-        engines.now.receive = receive  # type: ignore[method-assign]
+        engines.now.poll = poll  # type: ignore[method-assign]
     assert "Option::unwrap" in error_text(window)
     assert window.feed.isRunning()
     run_to_the_end(qtbot, window)
@@ -135,7 +135,7 @@ def test_a_second_death_promises_no_restart_and_run_starts_one(
     with qtbot.waitSignal(window.feed.model_ready):
         engines.now.die("The engine process was killed (signal 9).")
     assert error_text(window).endswith("The engine is being started again.")
-    engines.dead = "The engine process ended (exit status 1)."  # from now on each dies when its model is sent
+    engines.dead_on_arrival = "The engine process ended (exit status 1)."  # from now on each dies at its first command
     sentences: list[str] = []
     window.control.failed.connect(lambda sentence, _: sentences.append(sentence))
     engines.now.die("The engine process was killed (signal 9).")
@@ -144,7 +144,7 @@ def test_a_second_death_promises_no_restart_and_run_starts_one(
     assert sentences[0].endswith("The engine is being started again.")
     assert "being started again" not in sentences[1]
     assert sentences[1].endswith("Run tries once more.")
-    engines.dead = ""
+    engines.dead_on_arrival = ""
     with qtbot.waitSignal(window.feed.run_ended):
         window.control.run_prompt()  # as the menu and scenarios do it
     assert loads_sent(engines)[-1] == "demo"

@@ -14,9 +14,8 @@ from pytestqt.qtbot import QtBot
 from app.core.preferences import Preferences
 from app.look import theme
 from app.window.feed import Feed
-from app.window.gui import open_writer
 from app.window.main_window import MainWindow
-from app.window.recordings import Recordings
+from engine.client.recordings import Recordings
 from engine.core.settings import Probe
 from engine.host import protocol
 from engine.session.file import open_session
@@ -150,7 +149,7 @@ def test_a_model_that_is_refused_is_told(qtbot: QtBot, window: MainWindow) -> No
 def test_run_before_the_model_is_there_waits_for_it(
     qtbot: QtBot, make: WindowMaker, engines: Engines, recordings: Recordings
 ) -> None:
-    feed = Feed(engines, open_writer, recordings)
+    feed = Feed(engines, SessionWriter, recordings)
     window = make(feed)
     window.control.start("demo")
     with qtbot.waitSignal(feed.run_ended):
@@ -204,7 +203,7 @@ def test_the_layout_is_kept_and_restored(
     window.docks["timeline"].close()
     window.close()
     assert preferences.layout is not None
-    again = make(Feed(engines, open_writer, recordings))
+    again = make(Feed(engines, SessionWriter, recordings))
     assert not again.docks["timeline"].isVisible()
     again.panels.restore_layout()
     assert again.docks["timeline"].isVisible()

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any, get_args
 
 from app.cli.recording import Recording
+from engine.client.changes import Change
 from engine.core.settings import Detail, LoadSpec, Observation, RequestSpec, RunSpec
 from engine.figures.metrics import summarise
-from engine.session.schema import AnyEvent, Overhead
+from engine.session.schema import Overhead
 from engine.session.store import Session
 from tests.benchmarks.shapes import half_billion
 
@@ -30,8 +31,8 @@ def _rows(name: str, model: str, tokens: int) -> list[dict[str, Any]]:
     said: dict[str, list[float]] = {detail: [] for detail in details}
     told: list[float] = []
 
-    def hear(_session: Session, events: list[AnyEvent]) -> None:
-        told.extend(event.share for event in events if isinstance(event, Overhead))
+    def hear(_session: Session, changes: list[Change]) -> None:
+        told.extend(change.share for change in changes if isinstance(change, Overhead))
 
     with Recording(LoadSpec(model), hear) as recording:
         recording.load()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +16,6 @@ from app.models.batch import preset_runs
 from engine.client.suite import Suite, SuiteRun
 from engine.core.settings import LoadSpec, Observation, Probe, RequestSpec, RunSpec, Sampling, SwitchChange, Switches
 from engine.figures.improvements import suite_runs
-from engine.session import schema
-from engine.session.schema import AnyEvent
-from engine.session.store import Session
-from engine.session.writer import SessionWriter
 
 PROMPT: Final = "The cat sits on"
 BLOCK_BYTES: Final = 2 * 8 * 4 * 4 * 32 * 4
@@ -91,8 +87,7 @@ def record_all(folder: Path) -> list[Recorded]:
     suites: list[tuple[str, Sequence[SuiteRun]]] = [
         ("measured", [one for one in suite_runs(PROMPT, {}, 8, 1) if one.key in OF_A_SUITE]), ("both", preset_runs()),
     ]  # fmt: skip
-    recording = _Suites()
-    with recording:
+    with Recording(LoadSpec()) as recording:
         recording.load()
         for name, run in RUNS.items():
             path = folder / f"{name}.dscope"
@@ -100,7 +95,7 @@ def record_all(folder: Path) -> list[Recorded]:
             found.append(Recorded(name, path, steps))
         for name, runs in suites:
             path = folder / f"{name}.dscope"
-            found.append(Recorded(name, path, recording.run_all(runs, path)))
+            found.append(Recorded(name, path, len(recording.run_suite(Suite(runs, {}), path).steps)))
     static, speculating, flipped = (next(one for one in found if one.name == name) for name in
                                     ("static", "speculating", "flipped"))  # fmt: skip
     gpu = Recorded("gpu", folder / "gpu.dscope", static.steps)
@@ -117,40 +112,6 @@ def record_all(folder: Path) -> list[Recorded]:
     _settle(gpu.path, {"read_bytes_per_s": 3e12, "flops_per_s": 6e13}, {"cuda": ON_A_GPU, "cpu": ON_A_HOST})
     _as_on_a_gpu(gpu.path)
     return [*found, gpu]
-
-
-class _Suites(Recording):
-    """A recording that can also keep runs one after the other as one session."""
-
-    def __init__(self) -> None:
-        super().__init__(LoadSpec(), self._heard)
-        self._keep: Callable[[list[AnyEvent]], None] | None = None
-
-    def run_all(self, runs: Sequence[SuiteRun], path: Path) -> int:
-        """Record a suite into a file; how many steps it has."""
-        suite, session = Suite(runs, {}), Session()
-        with SessionWriter(path) as writer:
-
-            def keep(events: list[AnyEvent]) -> None:
-                session.apply(events)
-                writer.append(events)
-
-            self._keep = lambda events: keep(suite.joiner.rewrite(event for event in events if _is_kept(event)))
-            while suite.now is not None:
-                self.run(suite.now.run, None)
-                suite.advance()
-            self._keep = None
-            keep([suite.end_mark("finished")])
-        return len(session.steps)
-
-    def _heard(self, _run: Session, events: list[AnyEvent]) -> None:
-        if self._keep is not None:
-            self._keep(events)
-
-
-def _is_kept(event: AnyEvent) -> bool:
-    state = schema.Loading | schema.ModelReady | schema.StateChanged | schema.Refused | schema.RunEnded
-    return not isinstance(event, state | schema.Overhead)
 
 
 def hold(path: Path, step: int, passed_ns: int) -> None:

@@ -10,17 +10,17 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Final, Generic, TypeVar
+from typing import Final, TypeVar
 
-from PySide6.QtCore import QCoreApplication, QFile
+from platformdirs import user_data_path
 
+from engine.client.live_session import Begun, FileWriter
 from engine.errors import DecodeScopeError, SessionFileError
 from engine.session.connecting import COMPANIONS
 from engine.session.file import SessionFile
 from engine.session.patience import Patience
 
 Answer = TypeVar("Answer")
-Opened = TypeVar("Opened")
 
 SUFFIX: Final = ".dscope"
 MODEL_BYTES: Final = 100
@@ -31,8 +31,6 @@ OWN_NAME: Final = re.compile(r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d_.+" + re.escape(SU
 
 def user_folder() -> Path:
     """The folder of this person's recordings."""
-    from platformdirs import user_data_path
-
     return user_data_path("DecodeScope", appauthor=False) / "recordings"
 
 
@@ -46,31 +44,33 @@ class Recording:
     changed_ns: int
 
 
-@dataclass(frozen=True, slots=True)
-class Begun(Generic[Opened]):
-    """The file of a recording that begins."""
+class FolderError(SessionFileError):
+    """Recordings cannot be kept in their folder."""
 
-    path: Path
-    writer: Opened
-    refused: OSError | DecodeScopeError | None = None
-    """Why it does not lie in the folder of recordings, where it does not."""
+    def __init__(self, folder: Path, reason: str, is_no_folder: bool) -> None:
+        super().__init__(f"Recordings cannot be kept in {folder}: {'it is no folder' if is_no_folder else reason}.")
+        self.folder = folder
+        self.reason = reason
+        """In the system's words."""
+        self.is_no_folder = is_no_folder
+        """Whether something else has its name."""
 
 
-def move_to_trash(path: Path) -> bool:
-    """Whether the file went where the desktop keeps what was thrown away."""
-    done = QFile.moveToTrash(str(path))
-    return bool(done[0] if isinstance(done, tuple) else done)
+def keep_all(_path: Path) -> bool:
+    """Throws nothing away."""
+    return False
 
 
 class Recordings:
     """The folder of recordings; it is made when the first one begins. Nothing in it is thrown away unless asked for."""
 
-    def __init__(self, folder: Path, discard: Callable[[Path], bool] = move_to_trash) -> None:
+    def __init__(self, folder: Path, discard: Callable[[Path], bool] = keep_all) -> None:
+        """`discard` throws a file away where a person can still find it; whether it went."""
         self.folder = folder
         self._discard = discard
         self._instead: Path | None = None
 
-    def begin(self, model: str, open_: Callable[[Path], Opened]) -> Begun[Opened]:
+    def begin(self, model: str, open_: Callable[[Path], FileWriter]) -> Begun:
         """A file for the next recording, opened by `open_`; in a folder for passing files where this one takes none.
 
         Raises what the folder's refusal was where neither can be written.
@@ -139,10 +139,10 @@ class Recordings:
                     continue
         return True
 
-    def _begin_in(self, folder: Path, model: str, open_: Callable[[Path], Opened]) -> Begun[Opened]:
+    def _begin_in(self, folder: Path, model: str, open_: Callable[[Path], FileWriter]) -> Begun:
         path = self.new_path(model, folder=folder)
         try:
-            return Begun(path, open_(path))
+            return Begun(path, open_(path), detail=RecordedDetail(path))
         except (OSError, DecodeScopeError):
             for one in with_companions(path):  # of a file that a full disk did not take
                 try:
@@ -155,11 +155,8 @@ class Recordings:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            words = QCoreApplication.translate("Recordings", "Recordings cannot be kept in {folder}: {reason}.")
-            reason = error.strerror
-            if isinstance(error, FileExistsError):
-                reason = QCoreApplication.translate("Recordings", "it is no folder")
-            raise SessionFileError(words.format(folder=self.folder, reason=reason)) from error
+            is_no_folder = isinstance(error, FileExistsError)
+            raise FolderError(self.folder, str(error.strerror), is_no_folder) from error
         return self.folder
 
     def _made_instead(self) -> Path:

@@ -1,0 +1,76 @@
+"""What has changed with the engine and its runs, as Qt signals."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QThread, Signal
+
+from app.core.background import failure_of
+from app.window import fault_words
+from engine.client import changes
+from engine.session import schema
+
+
+class EngineSignals(QThread):
+    """A thread that tells the window of changes."""
+
+    state_changed = Signal(str)
+    """One of `changes.State`."""
+    loading = Signal(str, float)
+    model_ready = Signal(object)
+    session_started = Signal(object, str)
+    """(Session, path of its file or "")."""
+    run_ended = Signal(str)
+    recorded = Signal(str)
+    """The file of a recording that is whole, however its run ended; after it nothing is written to that file."""
+    refused = Signal(str, str)
+    """(name of the command, sentence)."""
+    engine_died = Signal(str, str, bool)
+    """(sentence, details or "", whether it is started again at once)."""
+    recording_failed = Signal(str)
+    recorded_elsewhere = Signal(str)
+    """The sentence that says why recordings do not lie in their folder, and where they do."""
+    ceilings_measured = Signal(object)
+    """The CeilingsMeasured; the Session of the run that is over has them already where they hold for it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.overhead: schema.Overhead | None = None
+        """The instrumentation's own cost, a share of the steps' time with their accounts, as the engine said last of
+        the run that goes on or was the last; None until it has.
+        """
+
+    def tell(self, changed: list[changes.Change]) -> None:
+        """Emit the signals of these changes, in order."""
+        for change in changed:
+            match change:
+                case changes.StateIs(state):
+                    self.state_changed.emit(state)
+                case schema.Overhead():
+                    self.overhead = change
+                case schema.Loading(stage, fraction):
+                    self.loading.emit(stage, fraction)
+                case schema.ModelReady():
+                    self.model_ready.emit(change)
+                case changes.SessionBegun(session, path):
+                    self.overhead = None  # what a run costs says nothing of the next one
+                    self.session_started.emit(session, "" if path is None else str(path))
+                case schema.RunEnded(reason):
+                    self.run_ended.emit(reason)
+                case changes.FileClosed(path):
+                    self.recorded.emit(str(path))
+                case schema.CeilingsMeasured():
+                    self.ceilings_measured.emit(change)
+                case _:
+                    self._tell_fault(change)
+
+    def _tell_fault(self, change: changes.Change) -> None:
+        match change:
+            case changes.EngineDied(error, again):
+                failure = failure_of(error)
+                self.engine_died.emit(failure.sentence, failure.details, again)
+            case schema.Refused():
+                self.refused.emit(change.command, fault_words.refused(change))
+            case changes.FileFailed():
+                self.recording_failed.emit(fault_words.file_failed(change))
+            case changes.KeptElsewhere():
+                self.recorded_elsewhere.emit(fault_words.kept_elsewhere(change))

@@ -1,0 +1,137 @@
+"""Commands on their way to the engine: what can be sent at once, what waits, and what comes too late."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final
+
+from engine.client.run_state import RunState
+from engine.client.source import Source
+from engine.client.suite import Suite
+from engine.errors import InputError, UnavailableError
+from engine.host import protocol
+from engine.session import schema
+
+Posted = protocol.AnyCommand | Suite
+"""What can be asked for; a suite is a `Start` for each of its runs."""
+
+NO_MODEL: Final = "No model is loaded: choose one first."
+RUN_COMMANDS: Final = (
+    protocol.Pause, protocol.Resume, protocol.StepOnce, protocol.Stop, protocol.SetSwitches, protocol.SetObservation,
+    protocol.AddMark, protocol.AddRequests,
+)  # fmt: skip
+"""Commands to a run; without one they have nothing to act on."""
+
+
+class Commands:
+    """Sends commands when their time has come.
+
+    A run that is started before its model is ready waits for it. A run or a model that is asked for while a run goes on
+    ends that one first; of several that wait the newest run and the newest model are kept.
+    """
+
+    def __init__(self, now: RunState) -> None:
+        self._now = now
+        self._model: protocol.Load | None = None
+        self._lost_model: protocol.Load | None = None
+        """What was loaded when an engine ended that is not started again by itself."""
+        self._ready = False
+        self.posted: deque[Posted] = deque()
+        """What was asked for and not looked at yet; any thread may append."""
+        self.waiting: list[Posted] = []
+        """What is carried out when the model is ready, or the run over."""
+
+    def connected(self, source: Source) -> None:
+        """A source is there: the model that the one before had is loaded again."""
+        if self._model is None:
+            self._now.change("idle")
+        else:
+            self._now.change("loading")
+            source.send(self._model)
+
+    def send_next(self, source: Source) -> schema.Refused | None:
+        """Look at what was posted first; the refusal, where it cannot be sent or the source does not take it."""
+        asked = self.posted.popleft()
+        try:
+            self._obey(source, asked)
+        except InputError as error:
+            return schema.Refused(name_of(asked), type(error).__name__, str(error))
+        return None
+
+    def _obey(self, source: Source, asked: Posted) -> None:
+        command = asked.command() if isinstance(asked, Suite) else asked
+        if not source.tells.takes(command):
+            raise UnavailableError(f"This engine does not take the command {name_of(asked)}.")
+        if isinstance(command, RUN_COMMANDS):
+            if self._now.active:
+                source.send(command)
+        elif isinstance(command, protocol.MeasureCeilings):
+            source.send(command)
+        else:
+            self.waiting = [one for one in self.waiting if name_of(one) != name_of(asked)]
+            if self._now.active:
+                self.waiting.append(asked)
+                source.send(protocol.Stop())
+            elif isinstance(command, protocol.Load):
+                self._load(source, command)
+            elif self._ready:
+                self._start(source, asked, command)
+            else:
+                self.waiting.append(asked)
+                if self._model is None and source.tells.loads_models:
+                    self._load_again(source)
+
+    def _load(self, source: Source, command: protocol.Load) -> None:
+        self._model, self._lost_model, self._ready = command, None, False
+        self._now.model = command.spec.model
+        self._now.change("loading")
+        source.send(command)
+
+    def _load_again(self, source: Source) -> None:
+        """A run waits and no model is being loaded: try once more the one that was lost with its engine."""
+        if self._lost_model is not None:
+            self._load(source, self._lost_model)
+        else:
+            self.waiting = []
+            self._now.tell(schema.Refused("Start", "InputError", NO_MODEL))
+
+    def _start(self, source: Source, asked: Posted, command: protocol.AnyCommand) -> None:
+        self._now.active = True
+        self._now.suite = asked if isinstance(asked, Suite) else None
+        source.send(command)
+        if isinstance(asked, Suite):
+            self._now.tell_of_run(asked)
+
+    def model_ready(self) -> None:
+        """Runs can be started."""
+        self._ready = True
+        self.send_waiting()
+
+    def model_refused(self) -> None:
+        """There is no model, and nothing to wait for."""
+        self._model, self.waiting = None, []
+
+    def send_waiting(self) -> None:
+        """What waited is looked at next."""
+        self.posted.extendleft(reversed(self.waiting))
+        self.waiting = []
+
+    def disconnected(self, again: bool) -> None:
+        """The source is gone. Where it is not connected again by itself, its model is kept for who asks for a run."""
+        self._ready, self.waiting = False, []
+        if not again:
+            self._lost_model = self._newest_posted_model() or self._model or self._lost_model
+            self._model = None
+
+    def _newest_posted_model(self) -> protocol.Load | None:
+        """Forget what was posted for an engine that is gone; the newest model of it."""
+        load = None
+        while self.posted:
+            asked = self.posted.popleft()
+            load = asked if isinstance(asked, protocol.Load) else load
+        return load
+
+
+def name_of(asked: Posted) -> str:
+    """The name of the command, as a Refused gives it."""
+    return "Start" if isinstance(asked, Suite) else type(asked).__name__

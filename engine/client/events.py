@@ -1,0 +1,163 @@
+"""Events of the engine: what is kept in the session, and what changes the state."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from engine.client.changes import SessionBegun
+from engine.client.commands import RUN_COMMANDS, Commands
+from engine.client.live_session import LiveSession
+from engine.client.run_state import RunState
+from engine.client.source import Source
+from engine.client.suite import Suite
+from engine.errors import InputError
+from engine.session import schema
+
+_RUN_COMMAND_NAMES: Final = frozenset(one.__name__ for one in RUN_COMMANDS)
+_OF_STATE: Final = (
+    schema.SessionStarted, schema.Loading, schema.ModelReady, schema.StateChanged, schema.Refused, schema.RunEnded,
+    schema.CeilingsMeasured, schema.Overhead,
+)  # fmt: skip
+"""Events that are not simply kept."""
+
+
+class Events:
+    """Takes the events of a source: keeps them in the session, and tells what has changed.
+
+    A run of a suite that is refused, or fails, is left out with its whole improvement; the reason is noted in the
+    session and the suite goes on. A run that is stopped ends the suite.
+    """
+
+    def __init__(self, now: RunState, live: LiveSession, commands: Commands) -> None:
+        self._now = now
+        self._live = live
+        self._commands = commands
+        self._fault = ""
+        """Why the step of a suite's run failed."""
+
+    def take(self, source: Source, events: list[schema.AnyEvent]) -> None:
+        """Take a batch, also an empty one."""
+        stored: list[schema.AnyEvent] = []
+        for event in events:
+            if isinstance(event, _OF_STATE):
+                self._keep(stored)
+                stored = []
+                self._on_state_event(source, event)
+            else:
+                stored.append(event)
+        self._keep(stored)
+
+    def _keep(self, events: list[schema.AnyEvent]) -> None:
+        suite = self._now.suite
+        if suite is not None and events:
+            events = [*suite.joiner.rewrite(events), *suite.notes()]
+        self._live.keep(events)
+
+    def _on_state_event(self, source: Source, event: schema.AnyEvent) -> None:
+        match event:
+            case schema.SessionStarted():
+                self._on_session_started(event)
+            case schema.StateChanged():
+                if not (event.state == "idle" and (self._commands.waiting or self._now.suite is not None)):
+                    self._now.change(event.state)
+            case schema.Refused():
+                self.refused(source, event)
+            case schema.RunEnded():
+                self._on_run_ended(source, event)
+            case schema.ModelReady():
+                self._now.unavailable = event.unavailable
+                self._now.tell(event)
+                self._commands.model_ready()
+            case schema.CeilingsMeasured():
+                if not self._now.active:
+                    self._live.take_ceilings(event)
+                self._now.tell(event)
+            case schema.Loading() | schema.Overhead():
+                self._now.tell(event)
+
+    def _on_session_started(self, event: schema.SessionStarted) -> None:
+        """A run begins: a session of its own, or the next part of a suite's."""
+        suite = self._now.suite
+        self._now.active = True
+        if suite is not None and suite.begun:
+            self._keep([event])
+            return
+        session = self._live.begin("demo" if self._now.model == "demo" else event.meta.get("model", ""))
+        self._keep([event])
+        if suite is not None:
+            suite.begun = True
+        self._now.tell(SessionBegun(session, self._live.path))
+
+    def _on_run_ended(self, source: Source, event: schema.RunEnded) -> None:
+        suite = self._now.suite
+        if suite is None:
+            self._end(event)
+        elif event.reason == "stopped":
+            self._end_suite(suite, event)
+        elif not self._next_run(source, suite, self._fault if event.reason == "failed" else None):
+            self._end_suite(suite, schema.RunEnded("finished"))
+
+    def _next_run(self, source: Source, suite: Suite, why_not: str | None) -> bool:
+        """The run of a suite is over, or left out for this reason: start the next one; whether there is one."""
+        self._fault = ""
+        left = suite.advance() if why_not is None else suite.skip(why_not)
+        while left:
+            try:
+                source.send(suite.command())
+            except InputError as error:
+                left = suite.skip(str(error))
+            else:
+                self._now.tell_of_run(suite)
+                return True
+        return False
+
+    def _end_suite(self, suite: Suite, event: schema.RunEnded) -> None:
+        self._now.suite = None  # before the mark: who draws it sees that the suite is over
+        if suite.begun:
+            self._live.keep([*suite.notes(), suite.end_mark(event.reason)])
+        self._end(event)
+
+    def _end(self, event: schema.RunEnded) -> None:
+        self.end_session()
+        self._now.tell(event)
+        self._commands.send_waiting()
+
+    def end_session(self) -> None:
+        """No run goes on any more: what was recorded is whole."""
+        self._now.active = False
+        self._live.end()
+
+    def refused(self, source: Source, event: schema.Refused) -> None:
+        """A command was not carried out."""
+        suite = self._now.suite
+        if suite is not None and event.command == "Step":
+            self._fault = event.message
+        elif suite is not None and event.command == "Start":
+            if self._next_run(source, suite, event.message):
+                return
+            if suite.begun:
+                self._end_suite(suite, schema.RunEnded("finished"))
+                self._now.change("idle")
+            else:
+                self._now.suite = None
+                self._on_start_refused(event)
+        elif event.command == "Start":
+            self._on_start_refused(event)
+        elif event.command == "Load":
+            self._commands.model_refused()
+            self._now.change("idle")
+            self._now.tell(event)
+        elif self._now.active or event.command not in _RUN_COMMAND_NAMES:  # else the run ended before it came
+            self._now.tell(event)
+
+    def _on_start_refused(self, event: schema.Refused) -> None:
+        self._now.active = False
+        self._now.change("idle")
+        self._now.tell(event)
+        self._commands.send_waiting()
+
+    def lost(self, sentence: str) -> None:
+        """The source is gone, for this reason: the run is over, with a mark that says so."""
+        self._live.mark_fault(sentence)
+        self._now.suite = None
+        self.end_session()

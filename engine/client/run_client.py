@@ -1,0 +1,192 @@
+"""The one consumer of an engine's events: load, start, keep, end. Without Qt and without torch."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final
+
+from engine.client.changes import Change, EngineDied, State
+from engine.client.commands import Commands, Posted
+from engine.client.events import Events
+from engine.client.live_session import BeginFile, LiveSession
+from engine.client.run_state import RunState
+from engine.client.source import Source, Tells
+from engine.client.suite import Suite
+from engine.core.settings import LoadSpec, RunSpec
+from engine.host import protocol
+from engine.session import schema
+from engine.session.store import Session
+
+POLL_S: Final = 0.02
+"""Short enough that what is written is committed within 100 ms, also while the engine says nothing."""
+MOST_DEATHS: Final = 2
+"""A source that ends so often before a model is ready is not connected again by itself."""
+
+
+class RunClient:
+    """Drives one source after another and keeps what they say in a Session and its file.
+
+    `poll` is called again and again by one thread, which also calls `close`; it does all the work and raises nothing.
+    The other verbs only post, from any thread. A source that ends, or says what cannot be taken in, is replaced by a
+    new one at the next `poll`, unless it ended twice before a model was ready; then at the next verb.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], Source],
+        begin_file: BeginFile,
+        sentence_of: Callable[[BaseException], str] = str,
+    ) -> None:
+        """`sentence_of` says what ended a source, for the mark that the session keeps of it."""
+        self._connect = connect
+        self._sentence_of = sentence_of
+        self._changes: list[Change] = []
+        self._source: Source | None = None
+        self._deaths = 0
+        self._now = RunState(self._tell)
+        self._live = LiveSession(begin_file, self._tell)
+        self._commands = Commands(self._now)
+        self._events = Events(self._now, self._live, self._commands)
+        self.closing = False
+        """Set by any thread: from then on no source is connected again, and the end of one is no fault."""
+
+    # --- verbs --------------------------------------------------------------------------------------------------------
+
+    def load(self, spec: LoadSpec) -> None:
+        """Load this model; a run that goes on is ended first."""
+        self.post(protocol.Load(spec))
+
+    def start(self, run: RunSpec, command_line: str = "", paused: bool = False) -> None:
+        """Start a run, and with it a new Session and a new file, once the model is ready."""
+        self.post(protocol.Start(run, command_line, paused))
+
+    def start_suite(self, suite: Suite) -> None:
+        """Start run after run of a suite, kept as one Session and one file."""
+        self.post(suite)
+
+    def stop(self) -> None:
+        """End the run that goes on."""
+        self.post(protocol.Stop())
+
+    def post(self, command: Posted) -> None:
+        """Ask for anything else; what acts on a run is passed over while none goes on."""
+        self._commands.posted.append(command)
+
+    def poll(self, timeout_s: float = POLL_S) -> list[Change]:
+        """Carry out what was posted, take what has arrived, waiting up to `timeout_s`; what has changed, in order."""
+        try:
+            if self._source is None:
+                if self._now.state == "stopped" and not self._commands.posted:
+                    time.sleep(timeout_s)
+                    return []
+                self._source = self._connect()
+                self._commands.connected(self._source)
+            self._poll(self._source, timeout_s)
+        except BaseException as error:  # whatever it is: who waits for the engine must hear of it
+            self._lose(error)
+        return self._taken()
+
+    def close(self, stop_within_s: float = 0.0, kill: bool = False) -> list[Change]:
+        """End the run, giving it so long to end by itself, and then the source, by force where `kill`; last changes."""
+        self.closing = True
+        source = self._source
+        with suppress(Exception):  # it is gone, or hangs and was killed
+            if source is not None and self._now.active and stop_within_s:
+                self._commands.waiting = []
+                source.send(protocol.Stop())
+                deadline = time.monotonic() + stop_within_s
+                while self._now.active and time.monotonic() < deadline:
+                    self._events.take(source, source.poll(POLL_S))
+        self._events.end_session()
+        if source is not None:
+            if kill:
+                source.kill()
+            source.close()
+            self._source = None
+        return self._taken()
+
+    def kill(self) -> None:
+        """Break off the source, from any thread, whatever it does; the thread that polls goes on."""
+        source = self._source
+        if source is not None:
+            source.kill()
+
+    # --- what there is ------------------------------------------------------------------------------------------------
+
+    @property
+    def state(self) -> State:
+        return self._now.state
+
+    @property
+    def active(self) -> bool:
+        """Whether a run goes on or was asked for."""
+        return self._now.active
+
+    @property
+    def pending(self) -> int:
+        """How many commands were posted and not looked at yet."""
+        return len(self._commands.posted)
+
+    @property
+    def unavailable(self) -> dict[str, str]:
+        """Why values of switches cannot run with the model that is loaded, as the engine said."""
+        return self._now.unavailable
+
+    @property
+    def suite_progress(self) -> tuple[int, int] | None:
+        """(runs that are over, all runs) of the suite that goes on; None where none does."""
+        suite = self._now.suite
+        return None if suite is None else (suite.done, suite.total)
+
+    @property
+    def session(self) -> Session | None:
+        """Of the run that goes on or was the last."""
+        return self._live.session
+
+    @property
+    def engine_pid(self) -> int | None:
+        """The process that runs the model; None while there is none of this machine."""
+        source = self._source
+        return None if source is None else source.pid
+
+    @property
+    def tells(self) -> Tells | None:
+        """What the source takes and can tell; None while there is none."""
+        source = self._source
+        return None if source is None else source.tells
+
+    # --- the thread that polls ----------------------------------------------------------------------------------------
+
+    def _poll(self, source: Source, timeout_s: float) -> None:
+        while self._commands.posted:
+            refusal = self._commands.send_next(source)
+            if refusal is not None:
+                self._events.refused(source, refusal)
+        events = source.poll(0.0 if self._changes or self._commands.posted else timeout_s)
+        if any(isinstance(event, schema.ModelReady) for event in events):
+            self._deaths = 0
+        self._events.take(source, events)
+
+    def _lose(self, error: BaseException) -> None:
+        source, self._source = self._source, None
+        if source is not None:
+            with suppress(Exception):  # it has ended already
+                source.close()
+        if self.closing:
+            return
+        self._events.lost(self._sentence_of(error))
+        self._deaths += 1
+        again = self._deaths < MOST_DEATHS  # a model that kills the engine when it is loaded is not tried for ever
+        self._commands.disconnected(again)
+        if not again:
+            self._now.change("stopped")
+        self._tell(EngineDied(error, again))
+
+    def _tell(self, change: Change) -> None:
+        self._changes.append(change)
+
+    def _taken(self) -> list[Change]:
+        changes, self._changes = self._changes, []
+        return changes

@@ -1,0 +1,35 @@
+"""What the client knows of the engine at this moment; commands and events both go by it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from engine.client.changes import Change, State, StateIs, SuiteRunSent
+from engine.client.suite import Suite
+
+
+class RunState:
+    """The engine's state, whether a run goes on, and the suite that it belongs to."""
+
+    def __init__(self, tell: Callable[[Change], None]) -> None:
+        self.tell = tell
+        """Called with each change, in order."""
+        self.state: State = "starting"
+        self.active = False
+        """Whether a run goes on or was asked for."""
+        self.suite: Suite | None = None
+        self.model = ""
+        """What was asked to be loaded last: "demo" or a folder."""
+        self.unavailable: dict[str, str] = {}
+        """Why values of switches cannot run with the model that is loaded, as the engine said."""
+
+    def change(self, state: State) -> None:
+        """The engine does this now; told where it is news."""
+        if state != self.state:
+            self.state = state
+            self.tell(StateIs(state))
+
+    def tell_of_run(self, suite: Suite) -> None:
+        """The engine was asked for the run of the suite that comes next."""
+        if suite.now is not None:
+            self.tell(SuiteRunSent(suite.done + 1, suite.total, suite.now.label))

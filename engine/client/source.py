@@ -1,0 +1,95 @@
+"""Where events come from: the interface behind which an engine stands, whatever it is and wherever it runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from engine.host import protocol
+from engine.session import schema
+
+
+@dataclass(frozen=True, slots=True)
+class Tells:
+    """What a source can be asked for, and what it can tell; what it cannot is refused without asking it."""
+
+    loads_models: bool = True
+    """Takes `Load`. A source that does not has its model already and sends `ModelReady` by itself."""
+    starts_runs: bool = True
+    """Takes `Start`. A source that does not begins its runs by itself, each with a `SessionStarted`."""
+    pauses: bool = True
+    """Takes `Pause`, `Resume` and `StepOnce`."""
+    flips_switches: bool = True
+    adds_requests: bool = True
+    measures_ceilings: bool = True
+    observes: bool = True
+    """Takes `SetObservation`: detail and attention probe can be changed while a run goes on."""
+    step_times: bool = True
+    """Steps have the times of their phases."""
+    kv: bool = True
+    """Steps have the memory of the KV cache."""
+    attention: bool = True
+    """Rows of attention can be recorded."""
+
+    def takes(self, command: protocol.AnyCommand) -> bool:
+        """Whether the source carries out commands of this kind."""
+        needed = _NEEDS.get(type(command))
+        return needed is None or bool(getattr(self, needed))
+
+
+_NEEDS: Final[dict[type, str]] = {
+    protocol.Load: "loads_models",
+    protocol.Start: "starts_runs",
+    protocol.Pause: "pauses",
+    protocol.Resume: "pauses",
+    protocol.StepOnce: "pauses",
+    protocol.SetSwitches: "flips_switches",
+    protocol.AddRequests: "adds_requests",
+    protocol.MeasureCeilings: "measures_ceilings",
+    protocol.SetObservation: "observes",
+}
+
+
+class Source(Protocol):
+    """One connection to something that runs a model, or has run one, and tells of it as events of the schema.
+
+    A source is made connected. It answers commands by events, as `engine.host.protocol` says of each. A run is
+    `SessionStarted`, the events that a session stores, `RunEnded`; its ids and times count from 0. `poll` and `close`
+    are called by one thread, `kill` by any.
+
+    - The engine process (`engine_source.EngineSource`) takes and tells everything.
+    - A serving engine that is attached to has its model and its clients: no `loads_models`, no `pauses`, no switches.
+      It sends `ModelReady` once it is connected. `Start` begins a recording of what is served from then on, and `Stop`
+      ends it with `RunEnded`; the requests of the `Start` are sent to the server. What its metrics lack is False in
+      `tells`, and its steps have zeros there.
+    - A remote engine is the engine process at the other end of a network connection: the same commands and events
+      over a socket. It has no `pid`; `kill` closes the socket, and a lost connection raises EngineStoppedError.
+    - An imported trace takes no command but `Stop`. It sends `ModelReady` and `SessionStarted` by itself, then what
+      it holds, at most some thousands of events a `poll`, then `RunEnded("finished")`.
+    """
+
+    @property
+    def tells(self) -> Tells:
+        """What it can be asked for and can tell; the same as long as it is connected."""
+
+    @property
+    def pid(self) -> int | None:
+        """The process that runs the model, where it is one of this machine that the source started."""
+
+    def poll(self, timeout_s: float) -> list[schema.AnyEvent]:
+        """Every event that has arrived, waiting up to `timeout_s` for the first; an empty list when none came.
+
+        Raises EngineStoppedError, with a sentence, when the other end is gone and all it said has been given out.
+        """
+
+    def send(self, command: protocol.AnyCommand) -> None:
+        """Hand a command over; the answer comes as events.
+
+        Raises EngineStoppedError where the other end is gone, InputError for what cannot be sent.
+        """
+
+    def close(self) -> None:
+        """End the connection, and the engine where the source started it; returns when it is gone."""
+
+    def kill(self) -> None:
+        """Break off at once whatever goes on, also a `poll` or `send` of another thread; `close` is still called."""
