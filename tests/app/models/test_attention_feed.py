@@ -129,3 +129,17 @@ def test_a_map_that_goes_to_the_file_goes_on_where_memory_ended(monkeypatch: pyt
     assert feed.update() == (4, 6)
     assert (source.reads, source.first) == (1, 4)
     assert (feed.rows, feed.newest) == (6, 5)
+
+
+def test_the_mean_goes_over_many_pieces_also_where_heads_began_at_different_steps() -> None:
+    draw = np.random.default_rng(0)
+    session, expected = Session(), []
+    for position in range(100):
+        heads = range(3) if position >= 20 else range(1)
+        probs = [draw.random(position + 1).astype(np.float16) for _ in heads]
+        session.apply([row(head, position, probs[head].tolist(), step=position) for head in heads])
+        expected.append(np.mean(probs, axis=0, dtype=np.float32))
+    feed = AttentionFeed(AttentionRows(session), 0, 1, None)
+    feed.update()
+    for position, mean in enumerate(expected):
+        np.testing.assert_allclose(feed.grid.cells[position, : position + 1], mean, rtol=1e-6)
