@@ -238,7 +238,8 @@ class AttentionPanel(Panel):
         if feed is None or (feed.session, feed.request_id, feed.layer, feed.head) != (
             session, request, now.layer, now.head,
         ):  # fmt: skip
-            self._map_reading.forget()  # another map is asked for
+            for reading in (self._map_reading, self._row_reading):  # another map is asked for
+                reading.forget()
             rows = AttentionRows(session, self._map_reading, self._cache)
             exact = ExactRow(session, self._row_reading)
             self._feed = AttentionFeed(rows, request, now.layer, now.head, exact)
@@ -335,6 +336,7 @@ class AttentionPanel(Panel):
         """The row over the text; while it is read, the one before stays for a moment."""
         feed, text = self._feed, self._text
         shown, sentence = self._row_shown()
+        self.map.mark_row(shown if self._query is not None else None)
         weights = NO_ROW if feed is None or shown is None else feed.row(shown)
         if weights is None:
             if not self._row_reading.is_slow:
@@ -349,7 +351,6 @@ class AttentionPanel(Panel):
         self._flow_shown = text
         texts = text.texts if text is not None else []
         self.flow.show_row(texts, weights, shown, self.tools.log, grown)
-        self.map.mark_row(shown if self._query is not None else None)
 
     def _fit(self) -> None:
         """Show the whole map and follow its growth."""

@@ -70,7 +70,7 @@ class OneMap:
     """A session file that holds one map, in order of position."""
 
     def __init__(self, rows: list[tuple[int, int, bytes]]) -> None:
-        self.rows, self.reads = rows, 0
+        self.rows, self.reads, self.first = rows, 0, 0
 
     def step_blobs(self, step_id: int, patience: Patience | None = None) -> tuple[bytes, bytes] | None:
         return None
@@ -84,7 +84,7 @@ class OneMap:
         most: int | None = None,
         patience: Patience | None = None,
     ) -> list[tuple[int, int, bytes]]:
-        self.reads += 1
+        self.reads, self.first = self.reads + 1, first
         rows = sorted(self.rows, key=lambda item: item[1])[first:]
         return rows if most is None else rows[:most]
 
@@ -115,3 +115,31 @@ def test_a_map_that_goes_to_the_file_keeps_its_rows(monkeypatch: pytest.MonkeyPa
         feed.update()
         feed.row(2)
     assert source.reads == reads
+
+
+def test_a_map_that_goes_to_the_file_goes_on_where_memory_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    events = [row(0, p, [1 / (p + 1)] * (p + 1), step=p) for p in range(6)]
+    source = OneMap([(e.step_id, e.position, e.probs) for e in events])
+    session = Session(source)
+    session.apply(events[:4])
+    feed = AttentionFeed(AttentionRows(session), 0, 1, 0)
+    assert feed.update() == (0, 4)
+    monkeypatch.setattr(store, "ATTENTION_BYTES", 0)
+    session.apply(events[4:])  # what was in memory goes, what comes is in the file alone
+    assert feed.update() == (4, 6)
+    assert (source.reads, source.first) == (1, 4)
+    assert (feed.rows, feed.newest) == (6, 5)
+
+
+def test_the_mean_goes_over_many_pieces_also_where_heads_began_at_different_steps() -> None:
+    draw = np.random.default_rng(0)
+    session, expected = Session(), []
+    for position in range(100):
+        heads = range(3) if position >= 20 else range(1)
+        probs = [draw.random(position + 1).astype(np.float16) for _ in heads]
+        session.apply([row(head, position, probs[head].tolist(), step=position) for head in heads])
+        expected.append(np.mean(probs, axis=0, dtype=np.float32))
+    feed = AttentionFeed(AttentionRows(session), 0, 1, None)
+    feed.update()
+    for position, mean in enumerate(expected):
+        np.testing.assert_allclose(feed.grid.cells[position, : position + 1], mean, rtol=1e-6)
