@@ -46,8 +46,7 @@ VALUE_BYTES: Final = 2**18
 """What a value of a table that is kept in packs has at most: times by phase of 4096 layers."""
 MOST_LOGPROB: Final = 1.0
 """A probability is at most 1, and a little rounding."""
-MOST_COLUMNS: Final = 32
-"""As many as a table has, or more."""
+MOST_COLUMNS: Final = max(map(len, PACKED.values()))
 LEAST_GIVEN: Final = 2**20
 MOST_GIVEN: Final = 8
 """How many times its own bytes a file may give: a number that SQLite keeps in no byte is written out in up to nine."""
