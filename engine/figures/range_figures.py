@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from engine.figures import metrics
+from engine.figures.acceptance import acceptance_by_request
 from engine.figures.before_after import PairFigures, SideFigures, before_after
 from engine.figures.ceilings import ceiling_facts
 from engine.figures.comparison import Amount, compare
@@ -40,7 +41,7 @@ def range_figures(session: Session, steps: StepRange) -> dict[str, Any]:
         "devices": devices(session, steps),
         "roofline": roofline(session, steps),
         "batch": batch(session, steps),
-        "acceptance_by_request": metrics.acceptance_by_request(session, steps),
+        "acceptance_by_request": acceptance_by_request(session, steps),
         "comparison": {
             row.metric: {
                 "training": [asdict(one) for one in row.training],

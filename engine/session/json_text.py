@@ -10,7 +10,7 @@ import json
 import re
 from typing import Any, Final
 
-from engine.session.plain import plain
+from engine.session.json_value import json_value
 
 ESCAPED: Final = re.compile("[\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """DEL and C1 controls, ends of lines that JavaScript knows, what turns the direction of writing, lone surrogates."""
@@ -19,5 +19,5 @@ ESCAPED: Final = re.compile("[\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 def json_text(value: Any, ascii_only: bool = False, compact: bool = False) -> str:
     """A value as one line of JSON; null for what is not a finite number."""
     separators = (",", ":") if compact else None
-    text = json.dumps(plain(value), ensure_ascii=ascii_only, allow_nan=False, separators=separators)
+    text = json.dumps(json_value(value), ensure_ascii=ascii_only, allow_nan=False, separators=separators)
     return ESCAPED.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
