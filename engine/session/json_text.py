@@ -10,9 +10,10 @@ import json
 import re
 from typing import Any, Final
 
+from engine.plain_text import SURROGATES, TURNING
 from engine.session.json_value import json_value
 
-ESCAPED: Final = re.compile("[\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+ESCAPED: Final = re.compile(f"[\x7f-\x9f\u2028\u2029{TURNING}{SURROGATES}]")
 """DEL and C1 controls, ends of lines that JavaScript knows, what turns the direction of writing, lone surrogates."""
 
 

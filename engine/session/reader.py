@@ -18,7 +18,7 @@ import numpy as np
 from engine import leftovers
 from engine.errors import SessionFileError
 from engine.lfs_pointer import is_pointer, pointer_sentence
-from engine.plain_text import path_text, plain
+from engine.plain_text import one_line, path_text
 from engine.regular_file import check_regular, open_regular
 from engine.session.connecting import COMPANIONS, check_tables, connect, honest_bytes
 from engine.session.pack_index import BROKEN, FIRST, PackAt, agreeing_packs
@@ -215,7 +215,7 @@ class SessionFile:
 
     def damaged(self, error: Exception) -> SessionFileError:
         """What to say where the file's content makes no sense."""
-        said = plain(error) or type(error).__name__
+        said = one_line(error) or type(error).__name__
         return SessionFileError(
             f"{path_text(self.path)} is damaged or cut short and cannot be read to the end: {said}."
         )
