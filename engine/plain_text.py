@@ -19,7 +19,11 @@ DEEPEST: Final = 4
 LONGEST_INTEGER_BITS: Final = 4 * MOST_OF_PATH
 """Python refuses to write much larger ones in decimal, and its time grows by their square."""
 CUT: Final = "…"
-SURROGATE: Final = re.compile("[\ud800-\udfff]")
+SURROGATES: Final = "\ud800-\udfff"
+"""Halves of pairs, which UTF-8 cannot write; this and the next as they stand in a set of a regular expression."""
+TURNING: Final = "\u202a-\u202e\u2066-\u2069"
+"""Unicode's overrides, embeddings and isolates; the marks that go with letters (U+200E, U+200F) turn nothing else."""
+SURROGATE: Final = re.compile(f"[{SURROGATES}]")
 
 
 def quoted(value: object, most: int = MOST) -> str:
@@ -30,14 +34,14 @@ def quoted(value: object, most: int = MOST) -> str:
     return _joined(_pieces(value, most, DEEPEST), most)
 
 
-def plain(text: object, most: int = MOST) -> str:
+def one_line(text: object, most: int = MOST) -> str:
     """A text without quotation marks, in at most `most` characters: a name, or what a library says of an error."""
     return _joined(map(_escaped, str(text)[: most + 1]), most)
 
 
 def path_text(path: object) -> str:
     """A path as it may stand in a sentence, also where a folder's name holds line ends or bytes that are no UTF-8."""
-    return plain(path, MOST_OF_PATH)
+    return one_line(path, MOST_OF_PATH)
 
 
 def utf8(text: str) -> str:

@@ -20,6 +20,7 @@ from kernels.device import STEP_POINTERS, check_device, device_facts
 from kernels.kv import KV, kv_arguments, kv_bases, load_stages
 from kernels.online_softmax import attend_tiles, finish
 from kernels.prefill_attention import LOG2_E, SMALLEST_TILE, Tiles, dot_precision, padded_dim
+from kernels.query_rows import load_rows, rows_of_sequence
 
 MOST_SPLITS: Final = 64
 SHORTEST_SPLIT: Final = 256
@@ -67,20 +68,11 @@ def _decode_kernel(
     kv_head = tl.program_id(0) % kv_heads
     split = tl.program_id(1)
     sequence = tl.program_id(2)
-    token = tl.load(starts_ptr + sequence)
-    count = tl.load(ends_ptr + sequence) - token
-    length = tl.load(lengths_ptr + sequence)
+    token, count, length = rows_of_sequence(starts_ptr, ends_ptr, lengths_ptr, sequence)
     if tile * BLOCK_M < count * GROUP:
-        rows = tile * BLOCK_M + tl.arange(0, BLOCK_M)
-        index = rows // GROUP
-        valid = index < count
-        head = kv_head * GROUP + rows % GROUP
-        positions = length - count + index  # of each row, in its sequence
-        dims = tl.arange(0, BLOCK_D)
-        wide = valid[:, None] & (dims[None, :] < HEAD_DIM)
-        tokens = (token + index).to(tl.int64)
-        q_offsets = (tokens * stride_q + head * stride_q_head)[:, None] + dims[None, :]
-        q = tl.load(q_ptr + q_offsets, mask=wide, other=0.0)  # [M, D]
+        q, positions, tokens, head, valid, dims, wide = load_rows(
+            q_ptr, stride_q, stride_q_head, token, count, length, tile, kv_head, GROUP, HEAD_DIM, BLOCK_D, BLOCK_M
+        )
         k_base, v_base = kv_bases(
             k_ptr, v_ptr, where_ptr, stride_where, stride_pos, stride_head, sequence, kv_head, BLOCK_SIZE, ALIGN
         )

@@ -18,6 +18,7 @@ from torch import Tensor
 from kernels.device import STEP_POINTERS, check_device, device_facts
 from kernels.kv import KV, kv_arguments, kv_bases, load_stages
 from kernels.online_softmax import attend_tiles, finish
+from kernels.query_rows import load_rows, rows_of_sequence
 
 LOG2_E: Final = 1.4426950408889634
 SMALLEST_TILE: Final = 16
@@ -53,20 +54,11 @@ def _prefill_kernel(
     tile = tl.num_programs(0) - 1 - tl.program_id(0)
     kv_head = tl.program_id(1)
     sequence = tl.program_id(2)
-    token = tl.load(starts_ptr + sequence)
-    count = tl.load(ends_ptr + sequence) - token
-    length = tl.load(lengths_ptr + sequence)
+    token, count, length = rows_of_sequence(starts_ptr, ends_ptr, lengths_ptr, sequence)
     if tile * BLOCK_M < count * GROUP:
-        rows = tile * BLOCK_M + tl.arange(0, BLOCK_M)
-        index = rows // GROUP
-        valid = index < count
-        head = kv_head * GROUP + rows % GROUP
-        positions = length - count + index  # of each row, in its sequence
-        dims = tl.arange(0, BLOCK_D)
-        wide = valid[:, None] & (dims[None, :] < HEAD_DIM)
-        tokens = (token + index).to(tl.int64)
-        q_offsets = (tokens * stride_q + head * stride_q_head)[:, None] + dims[None, :]
-        q = tl.load(q_ptr + q_offsets, mask=wide, other=0.0)  # [M, D]
+        q, positions, tokens, head, valid, dims, wide = load_rows(
+            q_ptr, stride_q, stride_q_head, token, count, length, tile, kv_head, GROUP, HEAD_DIM, BLOCK_D, BLOCK_M
+        )
         acc = tl.zeros([BLOCK_M, BLOCK_D], tl.float32)
         m = tl.full([BLOCK_M], float("-inf"), tl.float32)
         total = tl.zeros([BLOCK_M], tl.float32)

@@ -7,7 +7,7 @@ from typing import Final
 
 from app.look.units import MOST_OF_NAME, NOT_APPLICABLE, count, memory, percent, rate, seconds
 from engine.figures.metrics import Summary
-from engine.plain_text import plain
+from engine.plain_text import one_line
 
 SUMMARY_TEXT_LIMIT = 400
 MOST_TEXTS: Final = 200
@@ -32,8 +32,8 @@ def figures(summary: Summary) -> list[tuple[str, str]]:
     positions, kv, speculation, itl = summary.positions, summary.kv, summary.speculation, summary.itl_s
     first = summary.requests[0] if summary.requests else None
     rows = [
-        ("model", plain(summary.model, MOST_OF_NAME)),
-        ("device", plain(summary.device, MOST_OF_NAME)),
+        ("model", one_line(summary.model, MOST_OF_NAME)),
+        ("device", one_line(summary.device, MOST_OF_NAME)),
         ("tokens", count(summary.tokens)),
         ("steps", count(summary.steps)),
         ("wall time", seconds(summary.wall_s)),
@@ -75,7 +75,7 @@ def figures(summary: Summary) -> list[tuple[str, str]]:
     for group, value in summary.groups_s.items():
         share = percent(value / total) if total else NOT_APPLICABLE
         rows.append((f"time: {group}", f"{seconds(value)} ({share})"))
-    kernels = [f"{plain(name, MOST_OF_NAME)} ×{n}" for name, n in summary.attention_kernels.items()]
+    kernels = [f"{one_line(name, MOST_OF_NAME)} ×{n}" for name, n in summary.attention_kernels.items()]
     rows.append(("attention kernels", listed(kernels, "kernels", ", ")))
     if set(summary.launches) - {"eager"}:
         rows.append(("launched", ", ".join(f"{how} ×{n}" for how, n in summary.launches.items())))
@@ -91,7 +91,7 @@ def texts(summary: Summary) -> str:
     lines = []
     for request in summary.requests[:MOST_TEXTS]:
         text = request.text if len(request.text) <= SUMMARY_TEXT_LIMIT else request.text[:SUMMARY_TEXT_LIMIT] + " …"
-        reason = plain(request.finish_reason or "unfinished", MOST_OF_NAME)
+        reason = one_line(request.finish_reason or "unfinished", MOST_OF_NAME)
         lines.append(f"[{request.id}] {text!r} ({reason})")
     if (left_out := len(summary.requests) - MOST_TEXTS) > 0:
         lines.append(f"and {count(left_out)} more requests (info --json has all)")

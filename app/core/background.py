@@ -12,7 +12,7 @@ from typing import Final
 from PySide6.QtCore import QCoreApplication, QObject, Signal
 
 from engine.errors import DecodeScopeError, EngineStoppedError
-from engine.plain_text import plain
+from engine.plain_text import one_line
 
 MOST_OF_AN_ERROR: Final = 1000
 """Characters of what an exception says: it may quote a file."""
@@ -30,7 +30,7 @@ def failure_of(error: BaseException) -> Failure:
     """An exception as something to show: those of this program and of the system are sentences by themselves."""
     if isinstance(error, DecodeScopeError | OSError) and str(error):
         return Failure(str(error), error.details if isinstance(error, EngineStoppedError) else "")
-    what = plain(" ".join("".join(traceback.format_exception_only(error)).split()), MOST_OF_AN_ERROR)
+    what = one_line(" ".join("".join(traceback.format_exception_only(error)).split()), MOST_OF_AN_ERROR)
     sentence = QCoreApplication.translate("Failure", "Something unforeseen went wrong: {}").format(what)
     return Failure(sentence, "".join(traceback.format_exception(error)))
 

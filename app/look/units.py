@@ -7,6 +7,7 @@ import re
 from typing import Final
 
 from engine.export.readable import xml_text
+from engine.plain_text import TURNING
 
 THIN_SPACE = "\u2009"
 NOT_APPLICABLE = "—"
@@ -19,8 +20,7 @@ MOST_SHOWN: Final = 1000
 MOST_OF_NAME: Final = 80
 """Characters of a name that stands beside others: of a device, a kernel, a level of memory."""
 MOST_OF_TOKEN: Final = 200
-TURNING: Final = re.compile("[\u202a-\u202e\u2066-\u2069]")
-"""Unicode's overrides, embeddings and isolates; the marks that go with letters (U+200E, U+200F) turn nothing else."""
+_TURNING: Final = re.compile(f"[{TURNING}]")
 
 _TIME_STEPS = ((1e-9, "ns"), (1e-6, "µs"), (1e-3, "ms"), (1.0, "s"))
 _MEMORY_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
@@ -109,7 +109,7 @@ def straight(text: str) -> str:
     """The text with what turns the direction of writing escaped (`\\u202e`): it would turn figures around, and make a
     file of one kind look like one of another.
     """
-    return TURNING.sub(lambda match: ascii(match.group())[1:-1], text)
+    return _TURNING.sub(lambda match: ascii(match.group())[1:-1], text)
 
 
 def name_of(text: str) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.figures import metrics
+from engine.figures.switches import switches_at
 from engine.session.kv_shape import KvShape
 from engine.session.store import Session
 
@@ -44,8 +45,4 @@ class LivePositions:
 
 def kv_switch(session: Session, step: int) -> str:
     """The value of the `kv` switch in force at a step; empty where the session does not say."""
-    config_id = int(session.steps["config_id"][step])
-    for config in reversed(session.configs):
-        if config.id == config_id:
-            return str(config.switches.get("kv", ""))
-    return ""
+    return str(switches_at(session, step).get("kv", ""))

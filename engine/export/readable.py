@@ -7,13 +7,15 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from engine.plain_text import SURROGATES
+
 if TYPE_CHECKING:
     from engine.session.store import Session
 
-NOT_XML: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
+NOT_XML: Final = re.compile(f"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f{SURROGATES}\ufffe\uffff]")
 """Characters that no XML 1.0 document may hold, not even escaped (its production Char), and DEL."""
 DELETE: Final = 0x7F
-NOT_IN_A_CELL: Final = re.compile("[\x00\ud800-\udfff]")
+NOT_IN_A_CELL: Final = re.compile(f"[\x00{SURROGATES}]")
 FORMULA: Final = re.compile("'*[=+\\-@\t\r\uff1d\uff0b\uff0d\uff20]")
 """How a cell begins that a spreadsheet takes for a formula (some know the wide signs, too), or that was made harmless
 before.

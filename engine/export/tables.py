@@ -13,10 +13,11 @@ from engine.errors import SessionFileError
 from engine.export.readable import cells
 from engine.export.whole import filling
 from engine.figures.metrics import by_id, phase_table_s
-from engine.session.columns import Columns
+from engine.session.event_table import EventTable
 from engine.session.json_text import json_text
 from engine.session.schema import PHASES
-from engine.session.store import BLOCK_EVENTS, LAUNCHES, STEP_INTS, STEP_KINDS, TOKEN_SOURCES, Request, Session
+from engine.session.store import Request, Session
+from engine.session.tables import COLUMNS
 
 
 def write_tables(session: Session, folder: str | os.PathLike[str], utf8_mark: bool = False) -> None:
@@ -47,7 +48,7 @@ def _tables(session: Session) -> Iterator[tuple[str, Sequence[str], Iterable[Seq
     yield "meta", ("key", "value"), session.meta.items()
     yield "configs", ("id", "step_id", "switches"), ((c.id, c.step_id, json_text(c.switches)) for c in session.configs)
     yield "requests", REQUEST_COLUMNS, map(_request, by_id(session))
-    yield "steps", (*STEP_INTS, "kind", "attention_kernel", "launch", *(f"{p}_us" for p in PHASES)), _steps(session)
+    yield "steps", (*session.steps.names, *(f"{p}_us" for p in PHASES)), _steps(session)
     yield (
         "step_layers",
         ("step_id", "layer", "kv_used_bytes", "kv_reserved_bytes", *(f"{p}_us" for p in PHASES)),
@@ -56,9 +57,9 @@ def _tables(session: Session) -> Iterator[tuple[str, Sequence[str], Iterable[Seq
     yield "tokens", (*session.tokens.names, "alternatives"), _tokens(session)
     yield "work", session.work.names, _plain(session.work)
     yield "speculation", session.speculation.names, _plain(session.speculation)
-    yield "kv_blocks", session.kv_blocks.names, _plain(session.kv_blocks, {"event": BLOCK_EVENTS})
+    yield "kv_blocks", session.kv_blocks.names, _plain(session.kv_blocks)
     yield "attention", ("request_id", "layer", "head", "step_id", "position", "probs"), _attention(session)
-    yield "device_samples", session.device_samples.names, _plain(session.device_samples)
+    yield "device_samples", COLUMNS["device_samples"], _plain(session.device_samples, COLUMNS["device_samples"])
     yield "marks", ("t_ns", "kind", "label"), ((m.t_ns, m.kind, m.label) for m in session.marks)
 
 
@@ -76,27 +77,24 @@ def _request(request: Request) -> Sequence[Any]:
     )  # fmt: skip
 
 
-def _plain(table: Columns, words: dict[str, tuple[str, ...]] | None = None) -> Iterator[Sequence[Any]]:
+def _plain(table: EventTable, names: Sequence[str] = ()) -> Iterator[Sequence[Any]]:
+    """The rows of a table, its columns in the order of `names` or their own, words spelled out."""
     columns = []
-    for name in table.names:
-        values = table[name].tolist()
-        columns.append([words[name][v] for v in values] if words and name in words else values)
+    for name in names or table.names:
+        values, words = table[name].tolist(), table.words.get(name)
+        columns.append(values if words is None else [words[value] for value in values])
     return zip(*columns, strict=True)
 
 
 def _steps(session: Session) -> Iterator[Sequence[Any]]:
     phases_us = np.round(phase_table_s(session) * 1e6, 3).tolist()
-    ints = [session.steps[name].tolist() for name in STEP_INTS]
-    kinds, kernels = session.steps["kind"].tolist(), session.steps["attention_kernel"].tolist()
-    launches = session.steps["launch"].tolist()
-    for row, phases in enumerate(phases_us):
-        kernel = session.attention_kernels[kernels[row]]
-        yield (*(column[row] for column in ints), STEP_KINDS[kinds[row]], kernel, LAUNCHES[launches[row]], *phases)
+    for row, phases in zip(_plain(session.steps), phases_us, strict=True):
+        yield (*row, *phases)
 
 
 def _tokens(session: Session) -> Iterator[Sequence[Any]]:
     ids = session.tokens["id"].tolist()
-    for token, row in zip(ids, _plain(session.tokens, {"source": TOKEN_SOURCES}), strict=True):
+    for token, row in zip(ids, _plain(session.tokens), strict=True):
         pairs = zip(*(column.tolist() for column in session.alternatives(token)), strict=True)
         yield (*row, " ".join(f"{other}:{logprob:.5g}" for other, logprob in pairs))
 

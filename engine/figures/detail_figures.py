@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.figures.kv_blocks import BlockHistory, blocks_recorded, switches_at
+from engine.figures.kv_blocks import BlockHistory, blocks_recorded
 from engine.figures.metrics import (
     CLASSES,
     attention_entropy,
@@ -19,6 +19,7 @@ from engine.figures.metrics import (
     widest_tokens,
 )
 from engine.figures.slot_runs import waiting_requests
+from engine.figures.switches import switches_at
 from engine.figures.token_facts import token_facts
 from engine.session.schema import PHASES
 from engine.session.store import LAUNCHES, STEP_KINDS, Session

@@ -10,7 +10,7 @@ from engine.figures.metrics import StepRange, step_slice, summarise
 from engine.figures.range_figures import range_figures
 from engine.figures.slots import slot_figures
 from engine.figures.teacher import teacher_figures
-from engine.session.plain import plain
+from engine.session.json_value import json_value
 from engine.session.store import Session
 
 
@@ -25,8 +25,8 @@ def json_figures(session: Session, steps: StepRange = None) -> dict[str, Any]:
         **summarise(session, steps).to_json(),
         "slots": slot_figures(session, steps).to_json(),
         "teacher": passes,
-        **plain(range_figures(session, steps)),
+        **json_value(range_figures(session, steps)),
     }
     if steps is not None:
-        figures["detail"] = plain(detail_figures(session, steps))
+        figures["detail"] = json_value(detail_figures(session, steps))
     return figures

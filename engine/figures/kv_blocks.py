@@ -14,11 +14,12 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.figures.switches import switches_at
 from engine.session.columns import Columns
 from engine.session.kv_shape import kv_shape_of
 from engine.session.store import BLOCK_EVENTS, Session
@@ -319,12 +320,6 @@ class BlockHistory:
 def blocks_recorded(session: Session) -> bool:
     """Whether a session says what happened to its blocks; one of several runs, joined, does not."""
     return len(session.kv_blocks) > 0
-
-
-def switches_at(session: Session, step: int) -> dict[str, Any]:
-    """The switches in force at a step; empty where the session does not say."""
-    config_id = int(session.steps["config_id"][step])
-    return next((config.switches for config in reversed(session.configs) if config.id == config_id), {})
 
 
 def ended_before(session: Session, step: int) -> NDArray[np.int64]:

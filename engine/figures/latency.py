@@ -295,13 +295,6 @@ class _Sums:
         return _Sums(*(getattr(self, one.name) + getattr(other, one.name) for one in fields(_Sums)))
 
 
-def projection_s(session: Session, tokens: int, steps: metrics.StepRange = None) -> float | None:
-    """How long a request of so many tokens takes at what a range of steps (None: all) measured; see `projected_s`."""
-    series = LatencySeries(session)
-    series.update()
-    return series.figures(steps).projected_s(tokens)
-
-
 def _mean(values: NDArray[np.float64]) -> float | None:
     return float(values.mean()) if len(values) else None
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.figures import rates
+from engine.figures.acceptance import speculation_figures
 from engine.figures.ceilings import least_read_s, measured_when_busy
 from engine.figures.gaps import itl_seconds
 from engine.figures.pauses import pauses_of
@@ -299,49 +300,6 @@ def request_figures(session: Session, request: Request, steps: StepRange = None)
     )
 
 
-def speculation_figures(session: Session, steps: StepRange = None) -> dict[str, Any]:
-    """drafted, accepted; rate = accepted / drafted; length = 1 + accepted / drafts; by_position accepted_i / drafts."""
-    every = np.ones(len(session.speculation["step_id"]), bool)
-    return {**_speculation(session, steps, every), "by_position": acceptance_by_position(session, steps).tolist()}
-
-
-def _speculation(session: Session, steps: StepRange, chosen: NDArray[np.bool_]) -> dict[str, float | None]:
-    table = session.speculation
-    step_ids = table["step_id"][: len(chosen)]
-    inside = chosen if steps is None else chosen & (step_ids >= steps[0]) & (step_ids <= steps[1])
-    proposed, accepted_of = (table[name][: len(chosen)][inside] for name in ("proposed", "accepted"))
-    drafted, accepted, drafts = int(proposed.sum()), int(accepted_of.sum()), len(proposed)
-    return {
-        "drafted": drafted,
-        "accepted": accepted,
-        "rate": accepted / drafted if drafted else None,
-        "length": 1 + accepted / drafts if drafts else None,
-    }
-
-
-def acceptance_by_position(session: Session, steps: StepRange = None) -> NDArray[np.float64]:
-    """accepted_i / drafts for each place i of a proposal, float64 [longest proposal]: how often it stood.
-
-    Drafts that were shorter than i count too, as in the acceptance length: 1 + the sum of this is that length.
-    """
-    table = session.speculation
-    step_ids = table["step_id"]
-    inside = np.ones(len(step_ids), bool) if steps is None else (step_ids >= steps[0]) & (step_ids <= steps[1])
-    proposed, accepted = table["proposed"][inside], table["accepted"][inside]
-    places = np.arange(1, int(proposed.max()) + 1 if len(proposed) else 1)
-    shares: NDArray[np.float64] = (accepted[None, :] >= places[:, None]).sum(axis=1) / max(1, len(accepted))
-    return shares
-
-
-def acceptance_by_request(session: Session, steps: StepRange = None) -> dict[int, dict[str, float | None]]:
-    """`speculation_figures` of each request that was drafted for."""
-    table = session.speculation
-    return {
-        int(request): _speculation(session, steps, table["request_id"] == request)
-        for request in np.unique(table["request_id"])
-    }
-
-
 # --- memory and work ------------------------------------------------------------------------------------------------
 
 
@@ -486,18 +444,6 @@ def read_ceiling(session: Session, steps: StepRange = None) -> float | None:
     if least_s is None or not moved:
         return ceilings(session).get("read_bytes_per_s")
     return moved / float(least_s.sum())
-
-
-def cumulative_positions(session: Session, steps: StepRange = None) -> NDArray[np.int64]:
-    """Positions computed up to and including each step [steps]."""
-    total: NDArray[np.int64] = np.cumsum(session.steps["positions_computed"][step_slice(session, steps)])
-    return total
-
-
-def recompute_curve(tokens: NDArray[np.int64]) -> NDArray[np.int64]:
-    """T(T + 1) / 2: what T tokens cost from a prompt of one token when every step computes all positions."""
-    curve: NDArray[np.int64] = tokens * (tokens + 1) // 2
-    return curve
 
 
 # --- facts ----------------------------------------------------------------------------------------------------------

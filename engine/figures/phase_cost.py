@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.figures.metrics import StepRange, step_slice
+from engine.session.kv_shape import KvShape
 from engine.session.schema import PHASES
 from engine.session.store import LAUNCHES, STEP_KINDS, Session
 from engine.session.weight_reads import WeightReads, weight_reads_of
@@ -94,7 +95,7 @@ def phase_costs(session: Session, steps: StepRange = None) -> tuple[Table, Table
     flops, moved = np.zeros((count, len(PHASES))), np.zeros((count, len(PHASES)))
     positions, pairs, kv_read = _work_of_steps(session, shape, rows)
     q, kv, layers, reads = shape.q, shape.kv, shape.layers, shape.reads
-    kv_bytes = 2 * kv * shape.itemsize
+    kv_bytes = KvShape(layers, shape.kv_heads, shape.head_dim, shape.itemsize).layer_bytes(1)
     matrices = {
         "qkv": (shape.hidden * (q + 2 * kv), reads.qkv),
         "attn_out": (q * shape.hidden, reads.attn_out),

@@ -9,11 +9,12 @@ from dataclasses import asdict
 from typing import Any
 
 from engine.figures import metrics
+from engine.figures.acceptance import acceptance_by_request
 from engine.figures.before_after import PairFigures, SideFigures, before_after
 from engine.figures.ceilings import ceiling_facts
 from engine.figures.comparison import Amount, compare
 from engine.figures.device_series import DeviceSeries, in_range, joules_per_token, mean_of
-from engine.figures.kv_blocks import BlockHistory, blocks_recorded, switches_at
+from engine.figures.kv_blocks import BlockHistory, blocks_recorded
 from engine.figures.kv_classes import kv_classes
 from engine.figures.latency import LatencySeries, outlier_us
 from engine.figures.memory import MemoryNode, memory_tree, peak_step
@@ -22,6 +23,7 @@ from engine.figures.roofline import Point, Roof, RooflineTotals, roof_of
 from engine.figures.running_totals import RunningTotals
 from engine.figures.slot_runs import SlotRuns
 from engine.figures.slots import SlotTotals, batch_parts
+from engine.figures.switches import switches_at
 from engine.session.kv_shape import kv_shape_of
 from engine.session.store import Session
 
@@ -40,7 +42,7 @@ def range_figures(session: Session, steps: StepRange) -> dict[str, Any]:
         "devices": devices(session, steps),
         "roofline": roofline(session, steps),
         "batch": batch(session, steps),
-        "acceptance_by_request": metrics.acceptance_by_request(session, steps),
+        "acceptance_by_request": acceptance_by_request(session, steps),
         "comparison": {
             row.metric: {
                 "training": [asdict(one) for one in row.training],

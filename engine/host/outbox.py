@@ -31,11 +31,6 @@ class Outbox:
         self._told = (0, 0)
         self._lock = threading.Lock()
 
-    @property
-    def held_bytes(self) -> int:
-        """About how many bytes wait to be sent."""
-        return self._bytes
-
     def put(self, events: list[AnyEvent]) -> None:
         """Add events, in order."""
         size = sum(map(size_of, events))

@@ -18,7 +18,7 @@ from engine.errors import EngineStoppedError
 from engine.host import protocol
 from engine.host.ending import FAILED
 from engine.host.threads import wait_briefly
-from engine.plain_text import plain
+from engine.plain_text import one_line
 from engine.session import schema
 from engine.spawning import spawn
 
@@ -158,7 +158,7 @@ class EngineProcess:
         except subprocess.TimeoutExpired:
             return EngineStoppedError("The engine process closed its connection.")
         said = self.stderr_tail.strip()
-        return EngineStoppedError(_how_it_ended(status, plain(said.rpartition("\n")[2], LAST_WORDS)), said)
+        return EngineStoppedError(_how_it_ended(status, one_line(said.rpartition("\n")[2], LAST_WORDS)), said)
 
     def __enter__(self) -> Self:
         return self

@@ -24,7 +24,7 @@ from engine.measure.device import DeviceSampler, open_devices
 from engine.measure.load import is_quiet
 from engine.model.device import total_bytes
 from engine.model.loader import LoadedModel, load_model
-from engine.plain_text import plain, utf8
+from engine.plain_text import one_line, utf8
 from engine.session.schema import (
     AnyEvent,
     CeilingsMeasured,
@@ -249,7 +249,7 @@ class Service:
 def sentence_of(error: BaseException) -> str:
     """The first line of an error's text, as a sentence: of what quotes a file no more than a person reads."""
     lines = str(error).strip().splitlines()
-    text = plain(lines[0], MOST_OF_AN_ERROR).rstrip(".") if lines else type(error).__name__
+    text = one_line(lines[0], MOST_OF_AN_ERROR).rstrip(".") if lines else type(error).__name__
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
         return f"not enough memory ({text})."
     return f"{text}."

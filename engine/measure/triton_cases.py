@@ -46,10 +46,6 @@ class Sizes:
     verified: int = 5
     """Rows a request of a step that verifies drafts: the last token and four drafts."""
 
-    @property
-    def on_heads(self) -> str:
-        return f"{self.heads} on {self.kv_heads} heads of {self.head_dim}"
-
 
 GPU: Final = Sizes((1, 64, 8192), 4096, 14336, 32, 8, 128, 8192, ((1, 4096), (64, 4096)), "8 B")
 SEVEN_BILLION: Final = Sizes((1, 64, 8192), 4096, 11008, 32, 32, 128, 8192, ((1, 4096), (64, 4096)), "7 B")

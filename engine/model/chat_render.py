@@ -24,7 +24,7 @@ from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from engine.model.chat_limits import MOST_MEMORY_BYTES, MOST_TEXT_BYTES, ORPHAN_S, Conversation, Rendered
-from engine.plain_text import plain
+from engine.plain_text import one_line
 from engine.spawning import die_with, open_connection
 
 
@@ -68,7 +68,7 @@ def rendered(conversation: Conversation) -> Rendered:
     except MemoryError:
         return Rendered(error="it needs too much memory")
     except Exception as error:  # whatever a template can bring about: it ends this conversation only
-        return Rendered(error=plain(" ".join(str(error).split())) or type(error).__name__)
+        return Rendered(error=one_line(" ".join(str(error).split())) or type(error).__name__)
 
 
 def text_of(conversation: Conversation) -> str:

@@ -19,7 +19,7 @@ from engine.errors import CheckpointError
 from engine.model.files import INDEX_BYTES, is_there, open_regular, read_json
 from engine.model.folder import visible
 from engine.model.safetensors_header import TensorEntry, read_header
-from engine.plain_text import path_text, plain, quoted
+from engine.plain_text import one_line, path_text, quoted
 
 DTYPES: Final = {"F32": torch.float32, "BF16": torch.bfloat16, "F16": torch.float16}
 WHOLE_MODEL: Final = "model.safetensors"
@@ -62,12 +62,12 @@ class Checkpoint:
             raise CheckpointError(f"The checkpoint {path_text(self.path)} lacks the tensor {quoted(name)}.")
         if entry.shape != shape:
             raise CheckpointError(
-                f"The tensor {quoted(name)} in {plain(entry.file.name)} has the shape {quoted(list(entry.shape))}, "
+                f"The tensor {quoted(name)} in {one_line(entry.file.name)} has the shape {quoted(list(entry.shape))}, "
                 f"but config.json asks for {list(shape)}."
             )
         if entry.dtype not in DTYPES:
             raise CheckpointError(
-                f"The tensor {quoted(name)} in {plain(entry.file.name)} is stored as {plain(entry.dtype)}; "
+                f"The tensor {quoted(name)} in {one_line(entry.file.name)} is stored as {one_line(entry.dtype)}; "
                 f"only {', '.join(DTYPES)} can be read (quantised checkpoints are not supported)."
             )
         return entry
@@ -94,7 +94,7 @@ def mapped(entry: TensorEntry) -> Tensor:
                 stream.fileno(), before + entry.bytes, access=mmap.ACCESS_COPY, offset=entry.start - before
             )
         except (OSError, ValueError) as error:  # ValueError: the file has become shorter since its header was read
-            raise CheckpointError(f"{path_text(entry.file)} cannot be mapped: {plain(error)}.") from error
+            raise CheckpointError(f"{path_text(entry.file)} cannot be mapped: {one_line(error)}.") from error
     if before % dtype.itemsize:  # a header of any length may stand before it; most do round theirs up
         return torch.frombuffer(bytearray(memory[before:]), dtype=dtype).view(entry.shape)
     return torch.frombuffer(memory, dtype=dtype, count=math.prod(entry.shape), offset=before).view(entry.shape)
@@ -147,8 +147,8 @@ def read_entries(path: Path) -> dict[str, TensorEntry]:
             if is_there(path / WHOLE_MODEL):  # what stands beside it, in another precision, say, is another's business
                 return read_header(path / WHOLE_MODEL)
             raise CheckpointError(
-                f"{path_text(path)} holds the tensor {quoted(twice)} twice, in {plain(entries[twice].file.name)} and "
-                f"in {plain(file.name)}."
+                f"{path_text(path)} holds the tensor {quoted(twice)} twice, in {one_line(entries[twice].file.name)} "
+                f"and in {one_line(file.name)}."
             )
         entries |= held
     return entries
@@ -173,7 +173,7 @@ def read_weight_map(index_file: Path) -> dict[str, str]:
         if not is_there(folder / file):
             tensor = next(name for name, where in weight_map.items() if where == file)
             raise CheckpointError(
-                f"{path_text(folder)}/{plain(file)} is missing; the index says that it holds "
+                f"{path_text(folder)}/{one_line(file)} is missing; the index says that it holds "
                 f"{quoted(tensor)} and others."
             )
     return weight_map

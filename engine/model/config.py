@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import torch
 
+from engine.session.kv_shape import KvShape
 from engine.session.weight_reads import FACT, WeightReads
 
 RopeKind = Literal["none", "linear", "llama3"]
@@ -112,7 +113,7 @@ class ModelConfig:
 
     def kv_bytes_per_position(self, itemsize: int) -> int:
         """Bytes one position takes in a KV cache, all layers: 2 · layers · kv_heads · head_dim · itemsize."""
-        return 2 * self.layers * self.kv_heads * self.head_dim * itemsize
+        return KvShape(self.layers, self.kv_heads, self.head_dim, itemsize).total_bytes(1)
 
     def facts(self, dtype: torch.dtype, weight_bytes: int, reads: WeightReads) -> dict[str, Any]:
         """What a session keeps about the model (SessionStarted.meta["model_config"]), ready for JSON.

@@ -13,7 +13,7 @@ from engine.errors import CheckpointError
 from engine.model.config import Activation, ModelConfig, Rope, RopeKind
 from engine.model.config_values import Raw, fields, flag, integer, integer_or_none, number, token_ids, word, words
 from engine.model.rope import interleave_pairs
-from engine.plain_text import plain, quoted
+from engine.plain_text import one_line, quoted
 
 Affine = tuple[Tensor, Tensor | None]
 """A weight and its bias."""
@@ -329,9 +329,9 @@ def family_of(raw: Raw) -> tuple[str, Family]:
     if not architecture:
         raise CheckpointError(f"config.json names no architecture; supported are {supported}.")
     if architecture not in FAMILIES:
-        raise CheckpointError(f"The architecture {plain(architecture)} is not supported; supported are {supported}.")
+        raise CheckpointError(f"The architecture {one_line(architecture)} is not supported; supported are {supported}.")
     if raw.get("quantization_config") is not None:
-        method = plain(fields(raw, "quantization_config").get("quant_method", "unknown"))
+        method = one_line(fields(raw, "quantization_config").get("quant_method", "unknown"))
         raise CheckpointError(f"The weights are quantised ({method}); only float32, bfloat16 and float16 can be read.")
     return architecture, FAMILIES[architecture]
 

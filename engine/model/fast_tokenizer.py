@@ -15,7 +15,7 @@ from tokenizers import Tokenizer
 from engine.errors import CheckpointError
 from engine.model.files import check_values, read_bytes
 from engine.model.tokenizer_growth import check_growth
-from engine.plain_text import path_text, plain
+from engine.plain_text import one_line, path_text
 
 TOKENIZER_BYTES: Final = 128 * 2**20
 """Of tokenizer.json; the largest there are, of 262,144 tokens with all their merges, take 33 MB."""
@@ -102,4 +102,4 @@ def is_failure(error: BaseException) -> bool:
 
 def said(error: BaseException) -> str:
     """What the library said of it, without a full stop."""
-    return plain(str(error).strip()).rstrip(".") or type(error).__name__
+    return one_line(str(error).strip()).rstrip(".") or type(error).__name__

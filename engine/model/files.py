@@ -15,7 +15,7 @@ from typing import IO, Any, Final
 from engine import regular_file
 from engine.errors import CheckpointError
 from engine.lfs_pointer import is_pointer, pointer_sentence
-from engine.plain_text import path_text, plain, utf8
+from engine.plain_text import one_line, path_text, utf8
 
 MIB: Final = 2**20
 CONFIG_BYTES: Final = 16 * MIB
@@ -48,7 +48,7 @@ def open_regular(file: Path) -> IO[bytes]:
 
 def unreadable(file: Path, error: OSError) -> CheckpointError:
     """What the system said when a file was to be read, as a sentence."""
-    return CheckpointError(f"{path_text(file)} cannot be read: {plain(error.strerror or error)}.")
+    return CheckpointError(f"{path_text(file)} cannot be read: {one_line(error.strerror or error)}.")
 
 
 def read_bytes(file: Path, most: int) -> bytes:
@@ -90,7 +90,7 @@ def read_json(file: Path, most: int = CONFIG_BYTES) -> dict[str, Any]:
     except RecursionError as error:
         raise CheckpointError(f"{path_text(file)} is nested too deeply to be read.") from error
     except ValueError as error:
-        raise CheckpointError(f"{path_text(file)} is not valid JSON: {plain(error)}.") from error
+        raise CheckpointError(f"{path_text(file)} is not valid JSON: {one_line(error)}.") from error
     if not isinstance(value, dict):
         raise CheckpointError(f"{path_text(file)} should hold a JSON object.")
     return value

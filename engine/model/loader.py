@@ -24,7 +24,7 @@ from engine.model.processors import usable_cores
 from engine.model.sizes import check_layers, check_sizes, check_tensors
 from engine.model.suggested import suggested_sampling
 from engine.model.tokenizer import Tokenizer, load_tokenizer
-from engine.plain_text import path_text, plain
+from engine.plain_text import one_line, path_text
 from kernels.cpu import library
 from kernels.cpu.streamed_linear import PAIRS
 
@@ -90,7 +90,7 @@ def load_model(spec: LoadSpec, progress: Progress, kernels: bool | None = None) 
     assert decoder is not None
     progress("Ready", 1.0)
     return LoadedModel(
-        config, decoder, tokenizer, path, "demo" if spec.model == "demo" else plain(model_name(path)), device, dtype,
+        config, decoder, tokenizer, path, "demo" if spec.model == "demo" else one_line(model_name(path)), device, dtype,
         decoder.weight_bytes, device_name(device), suggested,
     )  # fmt: skip
 
@@ -109,7 +109,7 @@ def understood(path: Path) -> Iterator[None]:
     except Exception as error:
         place = traceback.extract_tb(error.__traceback__)[-1]
         raise CheckpointError(
-            f"The checkpoint {path_text(path)} could not be understood: {plain(error) or 'no reason given'} "
+            f"The checkpoint {path_text(path)} could not be understood: {one_line(error) or 'no reason given'} "
             f"({type(error).__name__} in {Path(place.filename).name}, line {place.lineno})."
         ) from error
 

@@ -65,25 +65,12 @@ class Tokenizer:
             return " " * (len(piece) - len(piece.lstrip("▁"))) + text.lstrip(" ")
         return text or piece
 
-    def encode_prompt(self, prompt: str, chat: bool, messages: Sequence[tuple[str, str]] = ()) -> list[int]:
-        """Token ids of a request's prompt: text, the one message of a conversation, or these (role, content) messages.
-
-        Raises InputError as `encode` and `encode_chat` do.
-        """
-        return self.encode_rendered(self.render(prompt, chat, messages), chat or bool(messages))
-
-    def encode_chat(self, messages: Sequence[Mapping[str, str]]) -> list[int]:
-        """Token ids of a conversation, up to where the model's answer begins.
-
-        Raises InputError where the checkpoint has no chat template, or its template refuses these messages.
-        """
-        return self.encode_rendered(self._render(messages), chat=True)
-
     def render(self, prompt: str, chat: bool, messages: Sequence[tuple[str, str]] = ()) -> str:
         """The text of a request's prompt: itself, or as the template writes a conversation.
 
         That is these (role, content) messages, or with `chat` the prompt as its one message. A template may say the
-        date or draw at random, so a request's prompt is rendered once. Raises as `encode_chat`.
+        date or draw at random, so a request's prompt is rendered once. Raises InputError where the checkpoint has no
+        chat template, or its template refuses these messages.
         """
         if messages:
             return self._render([{"role": role, "content": content} for role, content in messages])

@@ -16,27 +16,21 @@ from numpy.typing import NDArray
 from engine.plain_text import quoted
 from engine.session.checking_facts import MOST_HEADS, MOST_LAYERS, check_facts, check_params
 from engine.session.columns import Columns
+from engine.session.event_table import EventTable
+from engine.session.fields import LARGEST, Whole
 from engine.session.kv_shape import kv_shape_of
 from engine.session.phases import MOST_US
 from engine.session.reader import MOST_LOGPROB
 from engine.session.store import Request, Session
 
-LARGE: Final = 2**50
-"""Above any size in bytes."""
-LARGEST: Final = 2**63 - 1
-COUNT: Final = 2**31 - 1
-"""Above any count of positions, tokens or requests; the square of one still is a number of 64 bits."""
 MOST_REQUESTS: Final = 2**22
 """A request's number and a step's are kept in one of 64 bits."""
-MOST_DRAFTED: Final = 1024
-"""Tokens of one proposal; the switch `k` goes up to 64."""
 MOST_SLOTS: Final = 2**16
 """Rows of a batch; the switch `max_batch` goes up to 4096."""
 MOST_BLOCKS: Final = 2**22
 """Blocks of a paged cache: 64 million positions in blocks of 16."""
 MOST_NATS: Final = 1e6
 """Above the logarithm of any vocabulary."""
-WORK: Final = ("first", "new_from", "end", "rejected", "reused")
 
 
 def check_content(session: Session) -> None:
@@ -74,26 +68,11 @@ def _check_steps(session: Session) -> None:
     count = len(steps)
     _require(bool((steps["id"] == np.arange(count)).all()), "steps are missing")
     _within("steps.config_id", steps["config_id"], 0, max(0, len(session.configs) - 1))
-    _within("steps.start_ns", steps["start_ns"], 0, LARGEST)
+    _check_numbers(steps)
     _require(bool((steps["end_ns"] >= steps["start_ns"]).all()), "a step ends before it starts")
     for name in ("start_ns", "end_ns"):
         _require(_ascending(steps[name]), "steps are not in the order of their times")
     _summable("the time of all steps", steps["end_ns"] - steps["start_ns"])
-    _within("steps.device_ns", steps["device_ns"], -1, LARGEST)
-    _summable("steps.device_ns", steps["device_ns"])
-    for name in ("computed", "new", "recomputed", "padding", "rejected", "reused"):
-        _count(steps, "steps", f"positions_{name}", COUNT)
-    for name in ("tokens_out", "running", "waiting"):
-        _count(steps, "steps", name, COUNT)
-    for name in (
-        "kv_used_bytes", "kv_reserved_bytes", "kv_evictable_bytes", "draft_kv_used_bytes", "draft_kv_reserved_bytes",
-    ):  # fmt: skip
-        _count(steps, "steps", name, LARGE)
-    for name in ("kv_held_bytes", "kv_kept_bytes"):  # -1 where they were not recorded
-        _within(f"steps.{name}", steps[name], -1, LARGE)
-        _summable(f"steps.{name}", steps[name])
-    for name in ("flops", "bytes_moved"):
-        _count(steps, "steps", name, LARGEST)
     us = session.phases["us"]  # NaN is neither
     known = float(us.min(initial=0)) >= -MOST_US and float(us.max(initial=0)) <= MOST_US
     _require(known, "steps.phases holds what is no time")
@@ -103,9 +82,7 @@ def _check_tokens(session: Session) -> None:
     tokens = session.tokens
     _of_steps("tokens", tokens, len(session.steps) - 1)
     _within("tokens.id", tokens["id"], 0, LARGEST)
-    _within("tokens.position", tokens["position"], 0, COUNT)
-    _within("tokens.token_id", tokens["token_id"], 0, COUNT)
-    _within("tokens.emitted_ns", tokens["emitted_ns"], 0, LARGEST)
+    _check_numbers(tokens)
     # NaN where they are not known, or the model itself gave it.
     _require(not (tokens["logprob"] > MOST_LOGPROB).any(), "tokens.logprob holds what is no logarithm of a probability")
     _require(not (np.abs(tokens["entropy"]) > MOST_NATS).any(), "tokens.entropy holds what is no entropy")
@@ -118,8 +95,7 @@ def _check_work(session: Session) -> None:
     _of_requests("work", work, session)
     # A slot is only there because those before it were taken, so that there are as many rows at least.
     _within("work.slot", work["slot"], 0, min(MOST_SLOTS, max(0, len(work) - 1)))
-    for name in WORK:
-        _count(work, "work", name, COUNT)
+    _check_numbers(work)
     _require(bool((work["first"] <= work["end"]).all()), "work.end should not be before work.first")
     inside = work["rejected"] <= work["end"] - work["first"]
     _require(bool(inside.all()), "work.rejected should not be more than was computed")
@@ -130,7 +106,7 @@ def _check_work(session: Session) -> None:
 def _check_blocks(session: Session) -> None:
     blocks = session.kv_blocks
     _within("kv_blocks.step_id", blocks["step_id"], 0, len(session.steps))
-    _within("kv_blocks.t_ns", blocks["t_ns"], 0, LARGEST)
+    _check_numbers(blocks)
     _within("kv_blocks.block", blocks["block"], 0, len(blocks))  # each was allocated once
     _of_requests("kv_blocks", blocks, session)
     shape = kv_shape_of(session.model_config)
@@ -146,11 +122,10 @@ def _check_rest(session: Session) -> None:
     drafts = session.speculation
     _within("speculation.step_id", drafts["step_id"], 0, len(session.steps) - 1)
     _of_requests("speculation", drafts, session)
-    _within("speculation.proposed", drafts["proposed"], 0, MOST_DRAFTED)
-    _within("speculation.accepted", drafts["accepted"], 0, MOST_DRAFTED)
+    _check_numbers(drafts)
     _require(bool((drafts["accepted"] <= drafts["proposed"]).all()), "more drafts were accepted than proposed")
     samples = session.device_samples
-    _within("device_samples.t_ns", samples["t_ns"], 0, LARGEST)
+    _check_numbers(samples)
     sizes = np.abs(samples["value"])
     _require(bool((sizes <= float(LARGEST)).all()), "a reading of a device is no number")
     layers = int(session.model_config.get("layers", 0)) or MOST_LAYERS
@@ -174,9 +149,14 @@ def _of_requests(table: str, rows: Columns, session: Session) -> None:
             raise ValueError(f"{table}.request_id names request {request}, which is not there")
 
 
-def _count(rows: Columns, table: str, name: str, most: int) -> None:
-    _within(f"{table}.{name}", rows[name], 0, most)
-    _summable(f"{table}.{name}", rows[name])
+def _check_numbers(rows: EventTable) -> None:
+    """Whole numbers are what the fields of the event say that they may be."""
+    for field in rows.fields:
+        if isinstance(field.held, Whole):
+            name, values = f"{rows.table}.{field.name}", rows[field.name]
+            _within(name, values, field.held.least, field.held.most)
+            if field.held.summed:
+                _summable(name, values)
 
 
 def _summable(name: str, values: NDArray[np.int64]) -> None:

@@ -6,12 +6,11 @@ import json
 from typing import Any, Final
 
 from engine.plain_text import quoted
+from engine.session.fields import COUNT, LARGE
 from engine.session.json_texts import HALF_PAIR, json_of
 from engine.session.store import Session
 from engine.session.weight_reads import FACT, NAMES
 
-LARGE: Final = 2**50
-COUNT: Final = 2**31 - 1
 RATE: Final = 1e30
 """Above anything a second."""
 MOST_LAYERS: Final = 4096

@@ -48,8 +48,8 @@ class Columns:
             column[start:end] = values
         self._length = end
 
-    def extend_columns(self, columns: Mapping[str, NDArray[Any]]) -> None:
-        """Add rows given as one array a column, all of one length."""
+    def extend_columns(self, columns: Mapping[str, NDArray[Any] | Sequence[Any]]) -> None:
+        """Add rows given as one array or sequence a column, all of one length."""
         count = len(next(iter(columns.values())))
         start, end = self._length, self._length + count
         self._reserve(end)

@@ -10,14 +10,15 @@ import json
 import re
 from typing import Any, Final
 
-from engine.session.plain import plain
+from engine.plain_text import SURROGATES, TURNING
+from engine.session.json_value import json_value
 
-ESCAPED: Final = re.compile("[\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+ESCAPED: Final = re.compile(f"[\x7f-\x9f\u2028\u2029{TURNING}{SURROGATES}]")
 """DEL and C1 controls, ends of lines that JavaScript knows, what turns the direction of writing, lone surrogates."""
 
 
 def json_text(value: Any, ascii_only: bool = False, compact: bool = False) -> str:
     """A value as one line of JSON; null for what is not a finite number."""
     separators = (",", ":") if compact else None
-    text = json.dumps(plain(value), ensure_ascii=ascii_only, allow_nan=False, separators=separators)
+    text = json.dumps(json_value(value), ensure_ascii=ascii_only, allow_nan=False, separators=separators)
     return ESCAPED.sub(lambda match: f"\\u{ord(match[0]):04x}", text)

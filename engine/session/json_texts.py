@@ -7,7 +7,7 @@ import math
 import re
 from typing import Any, Final
 
-from engine.plain_text import plain, utf8
+from engine.plain_text import one_line, utf8
 
 DEEPEST: Final = 32
 """Lists and objects within each other; what this program writes has five."""
@@ -30,7 +30,7 @@ def json_of(text: object, what: str) -> Any:
     except RecursionError:
         raise ValueError(f"{what} is nested too deeply") from None
     except ValueError as error:
-        raise ValueError(f"{what} cannot be read: {plain(error)}") from None
+        raise ValueError(f"{what} cannot be read: {one_line(error)}") from None
     if _deeper_than(found, DEEPEST):
         raise ValueError(f"{what} is nested too deeply")
     return _encodable(found) if HALF_PAIR.search(text) else found

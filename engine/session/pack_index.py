@@ -17,7 +17,8 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 
-from engine.session.packs import FLOATS, PACKED, TOTALS, WORDS, Column, Words, unpack
+from engine.session.fields import Field
+from engine.session.packs import PACKED, Column, Words, unpack
 from engine.session.tables import INSERT_TRIGGER
 
 FIRST: Final = -(2**63)
@@ -97,8 +98,10 @@ def _sums_agree(
     """Whether the rows that the packs stand for have the sums that the packs have."""
     there = {row[1] for row in query(f"PRAGMA table_info({table})")}
     wanted = PACKED[table] if rows_of(packs) <= ALWAYS_SUMMED else TELLING[table]
-    names = [name for name in wanted if name != TOTALS and name in there]
-    listed = ", ".join(f"total({_summand(name)})" for name in names)
+    fields = [PACKED[table][name] for name in wanted if name in there]
+    fields = [field for field in fields if field.type is not bytes]
+    names = [field.name for field in fields]
+    listed = ", ".join(f"total({_summand(field)})" for field in fields)
     (counted, *of_rows), *_ = query(
         f"SELECT count(*), {listed} FROM {table} NOT INDEXED WHERE rowid <= ?", (packs[-1].last,)
     )
@@ -108,34 +111,36 @@ def _sums_agree(
     try:
         for pack, blob in zip(packs, blobs(table, packs), strict=True):
             columns = unpack(table, blob, pack.count, names)
-            for name in names:
-                part, size = _sum_of(name, columns[name])
-                sums[name] += part
-                sizes[name] += size
+            for field in fields:
+                part, size = _sum_of(field, columns[field.name])
+                sums[field.name] += part
+                sizes[field.name] += size
     except (*BROKEN, KeyError):
         return False
-    return all(_alike(one, sums[name], sizes[name], name) for name, one in zip(names, of_rows, strict=True))
+    return all(
+        _alike(field, one, sums[field.name], sizes[field.name]) for field, one in zip(fields, of_rows, strict=True)
+    )
 
 
-def _summand(name: str) -> str:
-    if name in WORDS:
-        return f'length(CAST("{name}" AS BLOB))'
-    return f'"{name}"' if name in FLOATS else f'"{name}" % {MODULUS}'
+def _summand(field: Field) -> str:
+    if field.type is str:
+        return f'length(CAST("{field.name}" AS BLOB))'
+    return f'"{field.name}"' if field.type is float else f'"{field.name}" % {MODULUS}'
 
 
-def _sum_of(name: str, column: Column) -> tuple[float, float]:
+def _sum_of(field: Field, column: Column) -> tuple[float, float]:
     """The sum of a column as `_summand` gives it, and that of its sizes."""
     if isinstance(column, Words):
         lengths = np.array([len(word.encode("utf-8", "surrogatepass")) for word in column.words], np.int64)
         return float(lengths[column.codes].sum()), 0.0
-    if name in FLOATS:
+    if field.type is float:
         known = column[~np.isnan(column)].astype(np.float64)
         return float(known.sum()), float(np.abs(known).sum())
     return float(np.fmod(column, MODULUS).sum()), 0.0
 
 
-def _alike(of_rows: float, of_packs: float, size: float, name: str) -> bool:
-    if name not in FLOATS:
+def _alike(field: Field, of_rows: float, of_packs: float, size: float) -> bool:
+    if field.type is not float:
         return of_rows == of_packs
     if not (math.isfinite(of_rows) and math.isfinite(of_packs)):
         return str(of_rows) == str(of_packs)

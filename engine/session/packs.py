@@ -16,24 +16,21 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.session.fields import Field
 from engine.session.phases import phase_totals
 from engine.session.schema import PHASES
-from engine.session.tables import COLUMNS, PACKED_TABLES
+from engine.session.tables import FIELDS, PACKED_TABLES
 
 PACK_ROWS: Final = 4096
 """Rows of a pack; as many may have to be read one by one after a crash."""
 
 WHOLE_NUMBERS: Final = frozenset(np.dtype(kind).str for kind in (np.uint8, np.uint16, np.uint32, np.int64))
 """What `pack` writes whole numbers as."""
-FLOATS: Final[dict[str, type[np.floating[Any]]]] = {"logprob": np.float32, "entropy": np.float32, "value": np.float64}
-WORDS: Final = frozenset({"kind", "attention_kernel", "launch", "text", "source", "event", "device", "name"})
 TOTALS: Final = "phases"
 """A column of blobs in the file, of totals over the layers in memory: float32 [rows, len(PHASES)], µs."""
-LEFT_OUT: Final = frozenset({"kv_layers", "alternatives"})
-"""Blobs that are read one at a time, when they are asked for."""
 
-PACKED: Final = {table: tuple(name for name in COLUMNS[table] if name not in LEFT_OUT) for table in PACKED_TABLES}
-"""The tables that are kept in packs, and which of their columns."""
+PACKED: Final = {table: {field.name: field for field in FIELDS[table] if field.packed} for table in PACKED_TABLES}
+"""The tables that are kept in packs, and the fields that are their columns there, by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,26 +78,27 @@ def columns_of(table: str, names: Sequence[str], rows: Iterable[Sequence[Any]]) 
     """Rows as they stand in the file (values in the order of `names`) as columns; columns not in packs are left out."""
     wanted = PACKED[table]
     return {
-        name: _column(name, values)
+        name: _column(wanted[name], values)
         for name, values in zip(names, zip(*rows, strict=True), strict=True)
         if name in wanted
     }
 
 
-def _column(name: str, values: tuple[Any, ...]) -> Column:
-    if name == TOTALS:
+def _column(field: Field, values: tuple[Any, ...]) -> Column:
+    name = field.name
+    if field.type is bytes:
         _require(all(type(value) is bytes for value in values), f"the column {name} holds what is no blob")
         return phase_totals(values)
-    if name in WORDS:
+    if field.type is str:
         _require(all(type(value) is str for value in values), f"the column {name} holds what is no text")
         index: dict[str, int] = {}
         codes = [index.setdefault(value, len(index)) for value in values]
         return Words(list(index), np.array(codes, np.uint32))
-    if name in FLOATS:  # NULL is what SQLite makes of NaN
+    if field.type is float:  # NULL is what SQLite makes of NaN
         known = all(value is None or type(value) in (float, int) for value in values)
         _require(known, f"the column {name} holds what is no number")
         with np.errstate(over="ignore"):
-            return np.array(values, np.float64).astype(FLOATS[name])
+            return np.array(values, np.float64).astype(field.dtype)
     _require(all(type(value) is int for value in values), f"the column {name} holds what is no whole number")
     return np.array(values, np.int64)
 
@@ -139,22 +137,22 @@ def unpack(table: str, blob: bytes, count: int, wanted: Container[str] | None = 
     Nothing is taken from the pack unseen: which columns, of which numbers, how many of them, how large they are.
     """
     parts = _decoder.decode(blob)
-    names = [part.name for part in parts]
-    _require(len(set(names)) == len(names) and set(names) <= set(PACKED[table]), "a pack names its columns wrongly")
-    return {part.name: _unpack(part, count) for part in parts if wanted is None or part.name in wanted}
+    names, fields = [part.name for part in parts], PACKED[table]
+    _require(len(set(names)) == len(names) and set(names) <= set(fields), "a pack names its columns wrongly")
+    asked = [part for part in parts if wanted is None or part.name in wanted]
+    return {part.name: _unpack(fields[part.name], part, count) for part in asked}
 
 
-def _unpack(part: _Part, count: int) -> Column:
-    kind = FLOATS.get(part.name, np.float32 if part.name == TOTALS else None)
-    if kind is not None:
-        width = len(PHASES) if part.name == TOTALS else 1
-        _require(part.dtype == np.dtype(kind).str and not part.words, "a pack holds numbers of another kind")
+def _unpack(field: Field, part: _Part, count: int) -> Column:
+    if field.type in (float, bytes):
+        width = len(PHASES) if field.type is bytes else 1
+        _require(part.dtype == np.dtype(field.dtype).str and not part.words, "a pack holds numbers of another kind")
         values = _numbers(part, count * width)
-        return values.reshape(count, width) if part.name == TOTALS else values
+        return values.reshape(count, width) if field.type is bytes else values
     _require(part.dtype in WHOLE_NUMBERS, "a pack holds numbers of another kind")
     values = _numbers(part, count) if len(part.data) else np.zeros(1, np.uint8)
     least, most = int(values.min()) + part.base, int(values.max()) + part.base
-    if part.name in WORDS:
+    if field.type is str:
         _require(least >= 0 and most < len(part.words), "a pack names a word that it does not have")
         codes = values.astype(np.uint32) + np.uint32(part.base)
         return Words(part.words, codes if len(part.data) else np.full(count, codes[0]))

@@ -18,7 +18,7 @@ import numpy as np
 from engine import leftovers
 from engine.errors import SessionFileError
 from engine.lfs_pointer import is_pointer, pointer_sentence
-from engine.plain_text import path_text, plain
+from engine.plain_text import one_line, path_text
 from engine.regular_file import check_regular, open_regular
 from engine.session.connecting import COMPANIONS, check_tables, connect, honest_bytes
 from engine.session.pack_index import BROKEN, FIRST, PackAt, agreeing_packs
@@ -48,8 +48,7 @@ VALUE_BYTES: Final = 2**18
 """What a value of a table that is kept in packs has at most: times by phase of 4096 layers."""
 MOST_LOGPROB: Final = 1.0
 """A probability is at most 1, and a little rounding."""
-MOST_COLUMNS: Final = 32
-"""As many as a table has, or more."""
+MOST_COLUMNS: Final = max(map(len, PACKED.values()))
 LEAST_GIVEN: Final = 2**20
 MOST_GIVEN: Final = 8
 """How many times its own bytes a file may give: a number that SQLite keeps in no byte is written out in up to nine."""
@@ -236,7 +235,7 @@ class SessionFile:
 
     def damaged(self, error: Exception) -> SessionFileError:
         """What to say where the file's content makes no sense."""
-        said = plain(error) or type(error).__name__
+        said = one_line(error) or type(error).__name__
         return SessionFileError(
             f"{path_text(self.path)} is damaged or cut short and cannot be read to the end: {said}."
         )

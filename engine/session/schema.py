@@ -6,9 +6,25 @@ msgspec structures: they cross the process boundary as MessagePack and are never
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
+
+from engine.session.fields import (
+    Amount,
+    Bytes,
+    BytesOrNone,
+    Count,
+    DurationOrNone,
+    Index,
+    Key,
+    LayerTimes,
+    Logarithm,
+    Moment,
+    Name,
+    Reference,
+    Whole,
+)
 
 PHASES: Final = (
     "schedule", "prepare", "embed", "norm", "qkv", "rope", "kv_write", "attention",
@@ -34,7 +50,8 @@ TokenSource = Literal["target", "draft", "bonus"]
 Launch = Literal["eager", "graph", "twin"]
 FinishReason = Literal["length", "eos", "stop", "cancelled"]
 BlockEventKind = Literal["allocate", "share", "free", "evict"]
-
+Drafted = Annotated[int, Whole(0, 1024)]
+"""Tokens of one proposal; the switch `k` goes up to 64."""
 
 PAUSE: Final = "pause"
 RESUME: Final = "resume"
@@ -64,8 +81,8 @@ class SessionStarted(Event, frozen=True, tag=True, array_like=True):
 class ConfigChanged(Event, frozen=True, tag=True, array_like=True):
     """The switches in force from step `step_id` on; `json` holds all of them."""
 
-    id: int
-    step_id: int
+    id: Key
+    step_id: Reference
     json: str
 
 
@@ -101,14 +118,14 @@ class Work(Event, frozen=True, tag=True, array_like=True):
     `slot` is the row of the batch.
     """
 
-    step_id: int
-    request_id: int
-    slot: int
-    first: int
-    new_from: int
-    end: int
-    rejected: int
-    reused: int
+    step_id: Reference
+    request_id: Reference
+    slot: Reference
+    first: Count
+    new_from: Count
+    end: Count
+    rejected: Count
+    reused: Count
 
 
 class Step(Event, frozen=True, tag=True, array_like=True):
@@ -130,34 +147,34 @@ class Step(Event, frozen=True, tag=True, array_like=True):
     `draft_kv_used_bytes` and `draft_kv_reserved_bytes` are of the draft model's own cache, 0 where no model drafts.
     """
 
-    id: int
-    config_id: int
+    id: Key
+    config_id: Reference
     kind: StepKind
-    start_ns: int
-    end_ns: int
-    device_ns: int
-    positions_computed: int
-    positions_new: int
-    positions_recomputed: int
-    positions_padding: int
-    positions_rejected: int
-    positions_reused: int
-    tokens_out: int
-    flops: int
-    bytes_moved: int
-    kv_used_bytes: int
-    kv_reserved_bytes: int
-    kv_evictable_bytes: int
-    running: int
-    waiting: int
-    attention_kernel: str
-    phases: bytes
+    start_ns: Moment
+    end_ns: Moment
+    device_ns: DurationOrNone
+    positions_computed: Count
+    positions_new: Count
+    positions_recomputed: Count
+    positions_padding: Count
+    positions_rejected: Count
+    positions_reused: Count
+    tokens_out: Count
+    flops: Amount
+    bytes_moved: Amount
+    kv_used_bytes: Bytes
+    kv_reserved_bytes: Bytes
+    kv_evictable_bytes: Bytes
+    running: Count
+    waiting: Count
+    attention_kernel: Name
+    phases: LayerTimes
     kv_layers: bytes
     launch: Launch = "eager"
-    draft_kv_used_bytes: int = 0
-    draft_kv_reserved_bytes: int = 0
-    kv_held_bytes: int = -1
-    kv_kept_bytes: int = -1
+    draft_kv_used_bytes: Bytes = 0
+    draft_kv_reserved_bytes: Bytes = 0
+    kv_held_bytes: BytesOrNone = -1
+    kv_kept_bytes: BytesOrNone = -1
 
 
 class Token(Event, frozen=True, tag=True, array_like=True):
@@ -165,53 +182,53 @@ class Token(Event, frozen=True, tag=True, array_like=True):
     distribution before filtering; `alternatives` is int32 [n] token ids then float32 [n] logprobs, best first.
     """
 
-    id: int
-    request_id: int
-    step_id: int
-    position: int
-    token_id: int
+    id: Key
+    request_id: Reference
+    step_id: Reference
+    position: Index
+    token_id: Index
     text: str
-    logprob: float
-    entropy: float
+    logprob: Logarithm
+    entropy: Logarithm
     source: TokenSource
-    emitted_ns: int
+    emitted_ns: Moment
     alternatives: bytes
 
 
 class Speculation(Event, frozen=True, tag=True, array_like=True):
     """A verified proposal: how many tokens were drafted and how many accepted."""
 
-    step_id: int
-    request_id: int
-    proposed: int
-    accepted: int
+    step_id: Reference
+    request_id: Reference
+    proposed: Drafted
+    accepted: Drafted
 
 
 class KvBlock(Event, frozen=True, tag=True, array_like=True):
     """Something happened to a block of the paged cache."""
 
-    step_id: int
-    t_ns: int
-    block: int
+    step_id: Reference
+    t_ns: Moment
+    block: Reference
     event: BlockEventKind
-    request_id: int
+    request_id: Reference
 
 
 class AttentionRow(Event, frozen=True, tag=True, array_like=True):
     """One row of a map: the probabilities with which `position` attends to 0..position, float16 [position + 1]."""
 
-    step_id: int
-    request_id: int
-    layer: int
-    head: int
-    position: int
+    step_id: Reference
+    request_id: Reference
+    layer: Reference
+    head: Reference
+    position: Index
     probs: bytes
 
 
 class DeviceSample(Event, frozen=True, tag=True, array_like=True):
     """A reading of a device: name is one of `measure.device.READINGS` and carries its unit (`utilisation_percent`)."""
 
-    t_ns: int
+    t_ns: Moment
     device: str
     name: str
     value: float
@@ -222,7 +239,7 @@ class Mark(Event, frozen=True, tag=True, array_like=True):
     a suite begins) or measured (the suite ends).
     """
 
-    t_ns: int
+    t_ns: Moment
     kind: str
     label: str
 

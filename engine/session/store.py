@@ -10,37 +10,32 @@ import json
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from operator import attrgetter
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, get_args
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.session import schema
 from engine.session.columns import Columns
+from engine.session.event_table import EventTable
 from engine.session.growing import Growing
 from engine.session.patience import Patience
 from engine.session.phases import phase_totals
 from engine.session.schema import PHASES
+from engine.session.tables import EVENT_OF, PACKED_TABLES
 
 DETAIL_STEPS: Final = 4096
 """How many steps keep their layer detail in memory; older ones are read from the file."""
 ATTENTION_BYTES: Final = 128 * 2**20
 """How much attention is kept in memory; older maps are read from the file."""
 
-STEP_KINDS: Final = ("prefill", "decode", "mixed", "verify", "teacher")
-LAUNCHES: Final = ("eager", "graph", "twin")
-TOKEN_SOURCES: Final = ("target", "draft", "bonus")
-BLOCK_EVENTS: Final = ("allocate", "share", "free", "evict")
-
-STEP_INTS: Final = (
-    "id", "config_id", "start_ns", "end_ns", "device_ns", "positions_computed", "positions_new",
-    "positions_recomputed", "positions_padding", "positions_rejected", "positions_reused", "tokens_out", "flops",
-    "bytes_moved", "kv_used_bytes", "kv_reserved_bytes", "kv_evictable_bytes", "running", "waiting",
-    "draft_kv_used_bytes", "draft_kv_reserved_bytes", "kv_held_bytes", "kv_kept_bytes",
-)  # fmt: skip
-step_ints = attrgetter(*STEP_INTS)
+STEP_KINDS: Final[tuple[str, ...]] = get_args(schema.StepKind)
+LAUNCHES: Final[tuple[str, ...]] = get_args(schema.Launch)
+TOKEN_SOURCES: Final[tuple[str, ...]] = get_args(schema.TokenSource)
+BLOCK_EVENTS: Final[tuple[str, ...]] = get_args(schema.BlockEventKind)
+"""What the numbers in columns of words stand for."""
+ROWS: Final = tuple(EVENT_OF[table] for table in PACKED_TABLES)
+"""The events of which there are many: each is a row of a table that is kept in memory."""
 
 
 @dataclass(slots=True)
@@ -124,33 +119,15 @@ class Session:
         self.meta: dict[str, str] = {}
         self.configs: list[Config] = []
         self.requests: Growing[Request] = Growing()
-        self.steps = Columns(
-            {**dict.fromkeys(STEP_INTS, np.int64), "kind": np.uint8, "attention_kernel": np.int16, "launch": np.uint8}
-        )
+        self.steps = EventTable("steps")
         """A row a step, in order of id, ids from 0 without gaps: row index == step id."""
         self.phases = Columns({"us": np.dtype((np.float32, (len(PHASES),)))})
         """A row a step: µs by phase over all layers, float32 [steps, len(PHASES)]."""
-        self.attention_kernels: list[str] = []
-        """Names that the column `attention_kernel` of `steps` indexes."""
-        self.tokens = Columns(
-            {
-                **dict.fromkeys(("id", "request_id", "step_id", "position", "token_id", "emitted_ns"), np.int64),
-                "logprob": np.float32,
-                "entropy": np.float32,
-                "source": np.uint8,
-                "text": np.object_,
-            }
-        )
-        self.work = Columns(
-            dict.fromkeys(("step_id", "request_id", "slot", "first", "new_from", "end", "rejected", "reused"), np.int64)
-        )
-        self.speculation = Columns(dict.fromkeys(("step_id", "request_id", "proposed", "accepted"), np.int64))
-        self.kv_blocks = Columns(
-            {**dict.fromkeys(("step_id", "t_ns", "block", "request_id"), np.int64), "event": np.uint8}
-        )
-        self.device_samples = Columns(
-            {"t_ns": np.int64, "device": np.object_, "name": np.object_, "value": np.float64}, capacity=256
-        )
+        self.tokens = EventTable("tokens")
+        self.work = EventTable("work")
+        self.speculation = EventTable("speculation")
+        self.kv_blocks = EventTable("kv_blocks")
+        self.device_samples = EventTable("device_samples", capacity=256)
         self.marks: list[Mark] = []
         self.dropped = {"attention_rows": 0, "layer_rows": 0}
         self.kept: dict[str, Any] = {}
@@ -164,42 +141,26 @@ class Session:
         self._maps: list[tuple[int, int, int]] = []
         """Every map there ever was, in `_attention` or `_spilled`; these two are only asked, never walked through."""
         self._alternatives: OrderedDict[int, bytes] = OrderedDict()
-        self._texts: dict[str, str] = {}
-        """Each different text once: a million tokens are made of a few thousand."""
 
     # --- writing ----------------------------------------------------------------------------------------------------
 
     def apply(self, events: Iterable[schema.AnyEvent]) -> None:
         """Take a batch of events; events of state that are not stored are ignored."""
-        steps: list[schema.Step] = []
-        tokens: list[schema.Token] = []
-        work: list[schema.Work] = []
-        blocks: list[tuple[int, ...]] = []
-        speculation: list[tuple[int, ...]] = []
+        rows: dict[type, list[Any]] = {event: [] for event in ROWS}
         for event in events:
-            match event:
-                case schema.Step():
-                    steps.append(event)
-                case schema.Token():
-                    tokens.append(event)
-                case schema.Work():
-                    work.append(event)
-                case schema.AttentionRow():
-                    self._add_attention(event)
-                case schema.KvBlock():
-                    kind = BLOCK_EVENTS.index(event.event)
-                    blocks.append((event.step_id, event.t_ns, event.block, event.request_id, kind))
-                case schema.Speculation():
-                    speculation.append((event.step_id, event.request_id, event.proposed, event.accepted))
-                case schema.DeviceSample():
-                    self.device_samples.append((event.t_ns, event.device, event.name, event.value))
-                case _:
-                    self._apply_rare(event)
-        self.kv_blocks.extend(blocks)  # rows come after the requests they name
-        self.speculation.extend(speculation)
-        self._add_work(work)
-        self._add_steps(steps)
-        self._add_tokens(tokens)
+            of_its_kind = rows.get(type(event))
+            if of_its_kind is not None:
+                of_its_kind.append(event)
+            elif isinstance(event, schema.AttentionRow):
+                self._add_attention(event)
+            else:
+                self._apply_rare(event)
+        self.device_samples.add(rows[schema.DeviceSample])
+        self.kv_blocks.add(rows[schema.KvBlock])  # rows come after the requests they name
+        self.speculation.add(rows[schema.Speculation])
+        self.work.add(rows[schema.Work])
+        self._add_steps(rows[schema.Step])
+        self._add_tokens(rows[schema.Token])
         self.revision += 1
 
     def _apply_rare(self, event: schema.AnyEvent) -> None:
@@ -225,30 +186,18 @@ class Session:
             case schema.Dropped():
                 self.dropped = {"attention_rows": event.attention_rows, "layer_rows": event.layer_rows}
 
-    def _add_work(self, work: list[schema.Work]) -> None:
-        self.work.extend(map(msgspec.structs.astuple, work))  # the columns stand in the order of the event's fields
-
     def _add_steps(self, steps: list[schema.Step]) -> None:
-        rows = []
         for step in steps:
-            if step.attention_kernel not in self.attention_kernels:
-                self.attention_kernels.append(step.attention_kernel)
-            kernel = self.attention_kernels.index(step.attention_kernel)
-            rows.append((*step_ints(step), STEP_KINDS.index(step.kind), kernel, LAUNCHES.index(step.launch)))
             self._step_blobs[step.id] = (step.phases, step.kv_layers)
             if len(self._step_blobs) > DETAIL_STEPS:
                 self._step_blobs.popitem(last=False)
         totals = phase_totals([step.phases for step in steps])
         self.phases.extend_columns({"us": totals})  # before `steps`, so that a reader who sees a step sees its phases
-        self.steps.extend(rows)
+        self.steps.add(steps)
 
     def _add_tokens(self, tokens: list[schema.Token]) -> None:
         first_row = len(self.tokens)
-        self.tokens.extend(
-            (t.id, t.request_id, t.step_id, t.position, t.token_id, t.emitted_ns, t.logprob, t.entropy,
-             TOKEN_SOURCES.index(t.source), self._texts.setdefault(t.text, t.text))
-            for t in tokens
-        )  # fmt: skip
+        self.tokens.add(tokens)
         for row, token in enumerate(tokens, first_row):
             request = self.requests[token.request_id]
             if request.first_token_ns is None:
@@ -273,6 +222,11 @@ class Session:
             self._attention_bytes -= sum(len(probs) for _, _, probs in rows)
 
     # --- reading ----------------------------------------------------------------------------------------------------
+
+    @property
+    def attention_kernels(self) -> list[str]:
+        """Names that the column `attention_kernel` of `steps` indexes."""
+        return self.steps.words["attention_kernel"]
 
     @property
     def model_config(self) -> dict[str, Any]:

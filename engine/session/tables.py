@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Final
 
-from engine.session.schema import AttentionRow, DeviceSample, KvBlock, Speculation, Step, Token, Work
+from msgspec import NODEFAULT
+
+from engine.session.fields import Field, Held, fields_of
+from engine.session.schema import (
+    AttentionRow,
+    ConfigChanged,
+    DeviceSample,
+    Event,
+    KvBlock,
+    Mark,
+    Speculation,
+    Step,
+    Token,
+    Work,
+)
 
 APPLICATION_ID: Final = 0x44534350
 """`DSCP`: what SQLite's header says of a file that is a session."""
@@ -15,46 +30,64 @@ MIGRATIONS: Final[dict[int, tuple[str, ...]]] = {}
 NEVER_NS: Final = 2**63 - 1
 """Where a pause ends that nothing ended."""
 
+EVENT_OF: Final[dict[str, type[Event]]] = {
+    "configs": ConfigChanged,
+    "steps": Step,
+    "tokens": Token,
+    "work": Work,
+    "speculation": Speculation,
+    "kv_blocks": KvBlock,
+    "attention": AttentionRow,
+    "device_samples": DeviceSample,
+    "marks": Mark,
+}
+"""The tables in which an event is a row as it is: a column a field, in their order."""
+FIELDS: Final = {table: fields_of(event) for table, event in EVENT_OF.items()}
 PACKED_TABLES: Final = ("steps", "tokens", "work", "speculation", "kv_blocks", "device_samples")
 """The tables whose rows are kept in packs too."""
 
+LINE: Final = 120
+INDENT: Final = 8 * " "
+"""How wide, and how deep, a statement is written that takes more than one line. It is kept in each file as it is."""
+NO_BREAK: Final = "\0"
+SQL_TYPES: Final = {int: "INTEGER", float: "REAL", str: "TEXT", bytes: "BLOB"}
+SQL_WORDS: Final = frozenset({"end"})
+"""Names of columns that SQL itself uses."""
+
+
+def declared(field: Field) -> str:
+    """The type of a column and what it must be, as the table's statement has it."""
+    if field.held is Held.KEY:
+        return "INTEGER PRIMARY KEY"
+    must = "" if field.held is Held.FLOAT32 else " NOT NULL"
+    default = "" if field.before is NODEFAULT else f" DEFAULT {field.before!r}"
+    return f"{SQL_TYPES[field.type]}{must}{default}"
+
+
+def create(table: str) -> str:
+    """The statement that makes the table of an event."""
+    columns = [
+        f'"{field.name}" {declared(field)}' if field.name in SQL_WORDS else f"{field.name} {declared(field)}"
+        for field in FIELDS[table]
+    ]
+    statement = f"CREATE TABLE {table} ({', '.join(columns)})"
+    if len(statement) < LINE - len(INDENT):
+        return statement
+    unbroken = ", ".join(column.replace(" ", NO_BREAK) for column in columns)
+    lines = textwrap.fill(f"{unbroken})", LINE, initial_indent=INDENT, subsequent_indent=INDENT)
+    return f"CREATE TABLE {table} (\n{lines.replace(NO_BREAK, ' ')}"
+
+
 CREATE: Final = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)",
-    "CREATE TABLE configs (id INTEGER PRIMARY KEY, step_id INTEGER NOT NULL, json TEXT NOT NULL)",
+    create("configs"),
     """CREATE TABLE requests (
         id INTEGER PRIMARY KEY, prompt TEXT NOT NULL, prompt_tokens INTEGER NOT NULL, params TEXT NOT NULL,
         arrived_ns INTEGER NOT NULL, scheduled_ns INTEGER, first_token_ns INTEGER, finished_ns INTEGER,
         finish_reason TEXT, prompt_token_ids BLOB NOT NULL, prompt_token_texts TEXT NOT NULL)""",
-    """CREATE TABLE steps (
-        id INTEGER PRIMARY KEY, config_id INTEGER NOT NULL, kind TEXT NOT NULL, start_ns INTEGER NOT NULL,
-        end_ns INTEGER NOT NULL, device_ns INTEGER NOT NULL, positions_computed INTEGER NOT NULL,
-        positions_new INTEGER NOT NULL, positions_recomputed INTEGER NOT NULL, positions_padding INTEGER NOT NULL,
-        positions_rejected INTEGER NOT NULL, positions_reused INTEGER NOT NULL, tokens_out INTEGER NOT NULL,
-        flops INTEGER NOT NULL, bytes_moved INTEGER NOT NULL, kv_used_bytes INTEGER NOT NULL,
-        kv_reserved_bytes INTEGER NOT NULL, kv_evictable_bytes INTEGER NOT NULL, running INTEGER NOT NULL,
-        waiting INTEGER NOT NULL, attention_kernel TEXT NOT NULL, phases BLOB NOT NULL, kv_layers BLOB NOT NULL,
-        launch TEXT NOT NULL DEFAULT 'eager', draft_kv_used_bytes INTEGER NOT NULL DEFAULT 0,
-        draft_kv_reserved_bytes INTEGER NOT NULL DEFAULT 0, kv_held_bytes INTEGER NOT NULL DEFAULT -1,
-        kv_kept_bytes INTEGER NOT NULL DEFAULT -1)""",
-    """CREATE TABLE tokens (
-        id INTEGER PRIMARY KEY, request_id INTEGER NOT NULL, step_id INTEGER NOT NULL, position INTEGER NOT NULL,
-        token_id INTEGER NOT NULL, text TEXT NOT NULL, logprob REAL, entropy REAL, source TEXT NOT NULL,
-        emitted_ns INTEGER NOT NULL, alternatives BLOB NOT NULL)""",
-    """CREATE TABLE work (
-        step_id INTEGER NOT NULL, request_id INTEGER NOT NULL, slot INTEGER NOT NULL, first INTEGER NOT NULL,
-        new_from INTEGER NOT NULL, "end" INTEGER NOT NULL, rejected INTEGER NOT NULL, reused INTEGER NOT NULL)""",
-    """CREATE TABLE speculation (
-        step_id INTEGER NOT NULL, request_id INTEGER NOT NULL, proposed INTEGER NOT NULL, accepted INTEGER NOT NULL)""",
-    """CREATE TABLE kv_blocks (
-        step_id INTEGER NOT NULL, t_ns INTEGER NOT NULL, block INTEGER NOT NULL, event TEXT NOT NULL,
-        request_id INTEGER NOT NULL)""",
-    """CREATE TABLE attention (
-        step_id INTEGER NOT NULL, request_id INTEGER NOT NULL, layer INTEGER NOT NULL, head INTEGER NOT NULL,
-        position INTEGER NOT NULL, probs BLOB NOT NULL)""",
+    *map(create, ("steps", "tokens", "work", "speculation", "kv_blocks", "attention")),
     "CREATE INDEX attention_map ON attention (request_id, layer, head)",
-    """CREATE TABLE device_samples (
-        t_ns INTEGER NOT NULL, device TEXT NOT NULL, name TEXT NOT NULL, value REAL NOT NULL)""",
-    "CREATE TABLE marks (t_ns INTEGER NOT NULL, kind TEXT NOT NULL, label TEXT NOT NULL)",
+    *map(create, ("device_samples", "marks")),
     f"""CREATE VIEW pauses AS
         WITH held AS (SELECT t_ns AS since, coalesce(
             (SELECT min(later.t_ns) FROM marks AS later WHERE later.kind = 'resume' AND later.rowid > marks.rowid),
@@ -88,18 +121,10 @@ def insert(table: str, columns: tuple[str, ...]) -> str:
 
 
 COLUMNS: Final[dict[str, tuple[str, ...]]] = {
-    "configs": ("id", "step_id", "json"),
-    "steps": Step.__struct_fields__,
-    "tokens": Token.__struct_fields__,
-    "work": Work.__struct_fields__,
-    "speculation": Speculation.__struct_fields__,
-    "kv_blocks": KvBlock.__struct_fields__,
-    "attention": AttentionRow.__struct_fields__,
-    "device_samples": DeviceSample.__struct_fields__,
-    "marks": ("t_ns", "kind", "label"),
+    **{table: event.__struct_fields__ for table, event in EVENT_OF.items()},
     "requests": ("id", "prompt", "prompt_tokens", "params", "arrived_ns", "prompt_token_ids", "prompt_token_texts"),
     "packs": ("of", "last", "count", "columns"),
 }
-"""The columns that a row is inserted with; those of events stand in the order of the event's fields."""
+"""The columns that a row is inserted with."""
 
 INSERT: Final = {table: insert(table, columns) for table, columns in COLUMNS.items()}

@@ -21,9 +21,19 @@ from engine.errors import SessionFileError
 from engine.session import schema
 from engine.session.claim import Claim, HeldError, is_claimed
 from engine.session.connecting import COMPANIONS, connect
+from engine.session.fields import Held
 from engine.session.packs import PACK_ROWS, PACKED, columns_of, pack
 from engine.session.patience import Patience, Watch
-from engine.session.tables import APPLICATION_ID, COLUMNS, CREATE, INSERT, INSERT_TRIGGER, VERSION
+from engine.session.tables import (
+    APPLICATION_ID,
+    COLUMNS,
+    CREATE,
+    EVENT_OF,
+    FIELDS,
+    INSERT,
+    INSERT_TRIGGER,
+    VERSION,
+)
 
 COMMIT_EVERY_S: Final = 0.08
 """Under the 100 ms that the format promises, so that a late call still keeps the promise."""
@@ -36,20 +46,11 @@ READERS_WITHIN_S: Final = 2.0
 HEADER_BYTES: Final = 100
 """SQLite's header at the start of a file."""
 
-TABLE_OF: Final[dict[type, str]] = {
-    schema.ConfigChanged: "configs",
-    schema.Step: "steps",
-    schema.Token: "tokens",
-    schema.Work: "work",
-    schema.Speculation: "speculation",
-    schema.KvBlock: "kv_blocks",
-    schema.AttentionRow: "attention",
-    schema.DeviceSample: "device_samples",
-    schema.Mark: "marks",
-}
+TABLE_OF: Final = {event: table for table, event in EVENT_OF.items()}
 """Events that are one row as they are."""
-
-NUMBERED: Final = frozenset({"steps", "tokens"})
+NUMBERED: Final = frozenset(
+    table for table, fields in FIELDS.items() if any(field.held is Held.KEY for field in fields)
+)
 """Tables whose rowid is the id that the engine gave; the others count from 1."""
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from engine.plain_text import path_text, plain, quoted, utf8
+from engine.plain_text import one_line, path_text, quoted, utf8
 
 
 @pytest.mark.parametrize(
@@ -96,9 +96,9 @@ def test_a_list_in_lists_is_written_as_far_as_it_is_read() -> None:
 
 
 def test_a_name_is_written_without_quotation_marks() -> None:
-    assert plain("acme/tiny") == "acme/tiny"
-    assert plain("a\nb\ud800") == r"a\nb\ud800"
-    assert plain("y" * 300) == "y" * 199 + "…"
+    assert one_line("acme/tiny") == "acme/tiny"
+    assert one_line("a\nb\ud800") == r"a\nb\ud800"
+    assert one_line("y" * 300) == "y" * 199 + "…"
     assert path_text("/models/" + "n" * 250 + "\n") == "/models/" + "n" * 250 + r"\n"
     assert len(path_text("p" * 5000)) == 1000
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engine.core.settings import RequestSpec, RunSpec, Switches
-from engine.figures.metrics import acceptance_by_position, speculation_figures
+from engine.figures.acceptance import acceptance_by_position, speculation_figures
 from engine.graphs.device import PlainDevice
 from engine.model.loader import LoadedModel
 from engine.session.schema import Speculation, Token

@@ -7,11 +7,12 @@ import json
 import numpy as np
 import pytest
 
-from engine.figures.latency import PARTS, LatencySeries, merged, projection_s, quantile
+from engine.figures.latency import PARTS, LatencySeries, merged, quantile
 from engine.figures.metrics import summarise
 from engine.session import schema
 from engine.session.schema import GROUPS, PHASES
 from engine.session.store import Session
+from tests.engine.figures.projecting import projection_s
 from tests.engine.figures.test_comparison import taught
 from tests.engine.session.synthetic import synthetic_events, synthetic_session
 

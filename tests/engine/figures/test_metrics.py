@@ -10,15 +10,16 @@ import numpy as np
 import pytest
 
 from engine.figures import metrics
+from engine.figures.acceptance import acceptance_by_position, acceptance_by_request
 from engine.figures.gaps import itl_seconds
 from engine.figures.kv_classes import kv_classes
-from engine.figures.latency import projection_s
 from engine.figures.teacher import teacher_figures
 from engine.session import schema
 from engine.session.kv_shape import KvShape
 from engine.session.schema import PHASES
 from engine.session.store import Session
 from engine.session.writer import SessionWriter
+from tests.engine.figures.projecting import projection_s
 from tests.engine.session.synthetic import HEAD_DIM, ITEMSIZE, KV_HEADS, PROMPT, synthetic_events, synthetic_session
 
 
@@ -152,14 +153,14 @@ def test_speculation_rate_and_length() -> None:
 def test_acceptance_of_each_request_and_of_each_place() -> None:
     session = synthetic_session(3)
     session.apply([schema.Speculation(0, 0, 4, 3), schema.Speculation(0, 1, 2, 0), schema.Speculation(1, 1, 3, 1)])
-    assert metrics.acceptance_by_request(session) == {
+    assert acceptance_by_request(session) == {
         0: {"drafted": 4, "accepted": 3, "rate": 0.75, "length": 4.0},
         1: {"drafted": 5, "accepted": 1, "rate": 0.2, "length": 1.5},
     }
-    assert metrics.acceptance_by_request(session, (1, 1))[0]["rate"] is None
-    assert metrics.acceptance_by_position(session).tolist() == [2 / 3, 1 / 3, 1 / 3, 0.0]
-    assert metrics.acceptance_by_position(session, (1, 2)).tolist() == [1.0, 0.0, 0.0]
-    assert metrics.acceptance_by_position(synthetic_session(2)).tolist() == []
+    assert acceptance_by_request(session, (1, 1))[0]["rate"] is None
+    assert acceptance_by_position(session).tolist() == [2 / 3, 1 / 3, 1 / 3, 0.0]
+    assert acceptance_by_position(session, (1, 2)).tolist() == [1.0, 0.0, 0.0]
+    assert acceptance_by_position(synthetic_session(2)).tolist() == []
 
 
 def test_a_teacher_forced_pass_is_in_no_figure_of_the_generation() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,16 @@ def tokenizer_with(folder: Path, template: Any, **config: Any) -> Tokenizer:
     return load_tokenizer(save(folder, byte_level(), True, chat_template=template, **config))
 
 
+def encode_prompt(tokenizer: Tokenizer, prompt: str, chat: bool, turns: Sequence[tuple[str, str]] = ()) -> list[int]:
+    """Token ids of a request's prompt, rendered once and then encoded, as the engine does it."""
+    return tokenizer.encode_rendered(tokenizer.render(prompt, chat, turns), chat or bool(turns))
+
+
+def encode_chat(tokenizer: Tokenizer, messages: Sequence[Mapping[str, str]]) -> list[int]:
+    """Token ids of a conversation."""
+    return encode_prompt(tokenizer, "", True, [(one["role"], one["content"]) for one in messages])
+
+
 @pytest.mark.parametrize("where", ["config", "list", "file"])
 def test_a_conversation_is_written_as_transformers_writes_it(where: str, tmp_path: Path) -> None:
     from transformers import AutoTokenizer
@@ -46,7 +57,7 @@ def test_a_conversation_is_written_as_transformers_writes_it(where: str, tmp_pat
         MESSAGES, tokenize=False, add_generation_prompt=True
     )
     ids = theirs.apply_chat_template(MESSAGES, tokenize=True, add_generation_prompt=True, return_dict=True)
-    assert mine.encode_chat(MESSAGES) == ids["input_ids"]
+    assert encode_chat(mine, MESSAGES) == ids["input_ids"]
 
 
 @pytest.mark.parametrize(
@@ -78,7 +89,7 @@ def save_nothing(folder: Path) -> Any:
 
 def test_without_a_template_a_chat_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="has no chat template"):
-        tokenizer_with(tmp_path, None).encode_chat(MESSAGES)
+        encode_chat(tokenizer_with(tmp_path, None), MESSAGES)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +107,7 @@ def test_without_a_template_a_chat_is_refused(tmp_path: Path) -> None:
 )
 def test_a_template_that_refuses_or_reaches_out_ends_in_a_sentence(template: str, why: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=why) as caught:
-        tokenizer_with(tmp_path, template).encode_chat(MESSAGES)
+        encode_chat(tokenizer_with(tmp_path, template), MESSAGES)
     assert "\n" not in str(caught.value)
     assert str(caught.value).endswith(".")
     assert not str(caught.value).endswith("..")
@@ -104,11 +115,11 @@ def test_a_template_that_refuses_or_reaches_out_ends_in_a_sentence(template: str
 
 def test_a_prompt_is_text_or_the_one_message_of_a_chat(tmp_path: Path) -> None:
     tokenizer = tokenizer_with(tmp_path, "<|{{ messages[0].role }}|>{{ messages[0].content }}")
-    assert tokenizer.encode_prompt("the cat", chat=False) == list(tokenizer.encode("the cat"))
-    assert tokenizer.encode_prompt("the cat", chat=True) == tokenizer.encode_chat(
-        [{"role": "user", "content": "the cat"}]
+    assert encode_prompt(tokenizer, "the cat", chat=False) == list(tokenizer.encode("the cat"))
+    assert encode_prompt(tokenizer, "the cat", chat=True) == encode_chat(
+        tokenizer, [{"role": "user", "content": "the cat"}]
     )
     turns = [("system", "Be brief."), ("user", "the cat")]
-    assert tokenizer.encode_prompt("the cat", True, turns) == tokenizer.encode_chat(
-        [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "the cat"}]
+    assert encode_prompt(tokenizer, "the cat", True, turns) == encode_chat(
+        tokenizer, [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "the cat"}]
     )
