@@ -32,80 +32,12 @@ Nothing leaves this machine. Apache License 2.0.</source>
 <context>
     <name>AttentionPanel</name>
     <message>
-        <source>Layer</source>
-        <translation>层</translation>
-    </message>
-    <message>
-        <source>The layer whose attention is recorded and shown; layers count from 0.</source>
-        <translation>记录并显示其注意力的层；层从 0 开始计数。</translation>
-    </message>
-    <message>
-        <source>Head</source>
-        <translation>头</translation>
-    </message>
-    <message>
-        <source>The head whose attention is recorded and shown, or the mean of all heads.</source>
-        <translation>记录并显示其注意力的头，或所有头的平均。</translation>
-    </message>
-    <message>
-        <source>Lo&amp;g</source>
-        <translation>对数(&amp;G)</translation>
-    </message>
-    <message>
-        <source>Logarithmic scale</source>
-        <translation>对数刻度</translation>
-    </message>
-    <message>
-        <source>Colours follow the logarithm of the probability, so that small ones show.</source>
-        <translation>颜色取概率的对数，使小概率也能看见。</translation>
-    </message>
-    <message>
-        <source>max 1</source>
-        <translation>最大 1</translation>
-    </message>
-    <message>
-        <source>p{}</source>
-        <translation>p{}</translation>
-    </message>
-    <message>
-        <source>Percentile that has the last colour</source>
-        <translation>对应最后一种颜色的百分位</translation>
-    </message>
-    <message>
-        <source>The last colour stands for this percentile of the map and above, so that a few large values do not hide the rest.</source>
-        <translation>最后一种颜色代表图中此百分位及以上的值，使少数大值不会掩盖其余部分。</translation>
-    </message>
-    <message>
-        <source>&amp;All heads</source>
-        <translation>所有头(&amp;A)</translation>
-    </message>
-    <message>
-        <source>Record every head of the layer from the next step on, and show them side by side with their entropy.</source>
-        <translation>从下一步起记录该层的每个头，并将它们与各自的熵并排显示。</translation>
-    </message>
-    <message>
-        <source>Follow</source>
-        <translation>跟随</translation>
-    </message>
-    <message>
-        <source>Follow the map as it grows</source>
-        <translation>随图的增长而跟随</translation>
-    </message>
-    <message>
-        <source>Show the whole map again and follow it as it grows (F).</source>
-        <translation>重新显示整张图并随其增长而跟随（F）。</translation>
-    </message>
-    <message>
-        <source>&amp;Layer</source>
-        <translation>层(&amp;L)</translation>
-    </message>
-    <message>
-        <source>&amp;Head</source>
-        <translation>头(&amp;H)</translation>
-    </message>
-    <message>
         <source>Attention</source>
         <translation>注意力</translation>
+    </message>
+    <message>
+        <source>reading…</source>
+        <translation>读取中…</translation>
     </message>
     <message>
         <source>layer {layer} · {head}</source>
@@ -126,10 +58,6 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>Run a prompt and the attention of one head appears here, a row a token.</source>
         <translation>运行提示词后，一个注意力头的注意力会在此出现，每个 token 一行。</translation>
-    </message>
-    <message>
-        <source>mean</source>
-        <translation>平均</translation>
     </message>
     <message>
         <source>request {id}</source>
@@ -202,6 +130,85 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>{query} looks at {key}: {share}  {mark}</source>
         <translation>{query} 关注 {key}：{share}  {mark}</translation>
+    </message>
+</context>
+<context>
+    <name>AttentionTools</name>
+    <message>
+        <source>&amp;Layer</source>
+        <translation>层(&amp;L)</translation>
+    </message>
+    <message>
+        <source>&amp;Head</source>
+        <translation>头(&amp;H)</translation>
+    </message>
+    <message>
+        <source>Layer</source>
+        <translation>层</translation>
+    </message>
+    <message>
+        <source>The layer whose attention is recorded and shown; layers count from 0.</source>
+        <translation>记录并显示其注意力的层；层从 0 开始计数。</translation>
+    </message>
+    <message>
+        <source>Head</source>
+        <translation>头</translation>
+    </message>
+    <message>
+        <source>The head whose attention is recorded and shown, or the mean of all heads.</source>
+        <translation>记录并显示其注意力的头，或所有头的平均。</translation>
+    </message>
+    <message>
+        <source>&amp;All heads</source>
+        <translation>所有头(&amp;A)</translation>
+    </message>
+    <message>
+        <source>Record every head of the layer from the next step on, and show them side by side with their entropy.</source>
+        <translation>从下一步起记录该层的每个头，并将它们与各自的熵并排显示。</translation>
+    </message>
+    <message>
+        <source>Lo&amp;g</source>
+        <translation>对数(&amp;G)</translation>
+    </message>
+    <message>
+        <source>Logarithmic scale</source>
+        <translation>对数刻度</translation>
+    </message>
+    <message>
+        <source>Colours follow the logarithm of the probability, so that small ones show.</source>
+        <translation>颜色取概率的对数，使小概率也能看见。</translation>
+    </message>
+    <message>
+        <source>max 1</source>
+        <translation>最大 1</translation>
+    </message>
+    <message>
+        <source>p{}</source>
+        <translation>p{}</translation>
+    </message>
+    <message>
+        <source>Percentile that has the last colour</source>
+        <translation>对应最后一种颜色的百分位</translation>
+    </message>
+    <message>
+        <source>The last colour stands for this percentile of the map and above, so that a few large values do not hide the rest.</source>
+        <translation>最后一种颜色代表图中此百分位及以上的值，使少数大值不会掩盖其余部分。</translation>
+    </message>
+    <message>
+        <source>Follow</source>
+        <translation>跟随</translation>
+    </message>
+    <message>
+        <source>Follow the map as it grows</source>
+        <translation>随图的增长而跟随</translation>
+    </message>
+    <message>
+        <source>Show the whole map again and follow it as it grows (F).</source>
+        <translation>重新显示整张图并随其增长而跟随（F）。</translation>
+    </message>
+    <message>
+        <source>mean</source>
+        <translation>平均</translation>
     </message>
 </context>
 <context>
@@ -683,10 +690,6 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>打开会话</translation>
     </message>
     <message>
-        <source>opening {}</source>
-        <translation>正在打开 {}</translation>
-    </message>
-    <message>
         <source>Given up: what was shown before stays.</source>
         <translation>已放弃：仍显示之前的内容。</translation>
     </message>
@@ -702,6 +705,31 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <source>Saved {}</source>
         <translation>已保存 {}</translation>
     </message>
+    <message>
+        <source>DecodeScope sessions (*{});;All files (*)</source>
+        <translation>DecodeScope 会话 (*{});;所有文件 (*)</translation>
+    </message>
+</context>
+<context>
+    <name>EmptyPage</name>
+    <message>
+        <source>Run the prompt</source>
+        <translation>运行提示词</translation>
+    </message>
+    <message>
+        <source>Generate text from the prompt and record every step (Ctrl+Return)</source>
+        <translation>由提示词生成文本并记录每一步（Ctrl+Return）</translation>
+    </message>
+</context>
+<context>
+    <name>ErrorDialog</name>
+    <message>
+        <source>Copy text</source>
+        <translation>复制文本</translation>
+    </message>
+</context>
+<context>
+    <name>Exports</name>
     <message>
         <source>PNG picture (*.png)</source>
         <translation>PNG 图片 (*.png)</translation>
@@ -745,32 +773,6 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>Copied {} rows of {}</source>
         <translation>已复制 {} 行（{}）</translation>
-    </message>
-    <message>
-        <source>saving {}</source>
-        <translation>正在保存 {}</translation>
-    </message>
-    <message>
-        <source>DecodeScope sessions (*{});;All files (*)</source>
-        <translation>DecodeScope 会话 (*{});;所有文件 (*)</translation>
-    </message>
-</context>
-<context>
-    <name>EmptyPage</name>
-    <message>
-        <source>Run the prompt</source>
-        <translation>运行提示词</translation>
-    </message>
-    <message>
-        <source>Generate text from the prompt and record every step (Ctrl+Return)</source>
-        <translation>由提示词生成文本并记录每一步（Ctrl+Return）</translation>
-    </message>
-</context>
-<context>
-    <name>ErrorDialog</name>
-    <message>
-        <source>Copy text</source>
-        <translation>复制文本</translation>
     </message>
 </context>
 <context>
@@ -966,6 +968,10 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>the model, after its drafts</source>
         <translation>模型（草稿之后）</translation>
+    </message>
+    <message>
+        <source>reading…</source>
+        <translation>读取中…</translation>
     </message>
     <message>
         <source>not recorded</source>
@@ -1214,6 +1220,10 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>第 {step} 步之后：{positions} 个存活位置 {mark}</translation>
     </message>
     <message>
+        <source>reading…</source>
+        <translation>读取中…</translation>
+    </message>
+    <message>
         <source>layer {} after step {}</source>
         <translation>第 {} 层，第 {} 步之后</translation>
     </message>
@@ -1422,6 +1432,10 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>{n} requests a step: {time} of step time a token ƒ</source>
         <translation>每步 {n} 个请求：每 token 摊到步时间 {time} ƒ</translation>
+    </message>
+    <message>
+        <source>reading…</source>
+        <translation>读取中…</translation>
     </message>
     <message>
         <source>Step {step} holds no time by layer; detail “layer” records it.</source>
@@ -2035,6 +2049,17 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>About DecodeScope…</source>
         <translation>关于 DecodeScope…</translation>
+    </message>
+</context>
+<context>
+    <name>ModelControl</name>
+    <message>
+        <source>{} parameters</source>
+        <translation>{} 参数</translation>
+    </message>
+    <message>
+        <source>{} layers</source>
+        <translation>{} 层</translation>
     </message>
 </context>
 <context>
@@ -2867,14 +2892,6 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
         <translation>标记 {}</translation>
     </message>
     <message>
-        <source>{} parameters</source>
-        <translation>{} 参数</translation>
-    </message>
-    <message>
-        <source>{} layers</source>
-        <translation>{} 层</translation>
-    </message>
-    <message>
         <source>What it had recorded until then is kept.</source>
         <translation>此前的记录已保留。</translation>
     </message>
@@ -3089,6 +3106,21 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     <message>
         <source>Keys</source>
         <translation>按键</translation>
+    </message>
+</context>
+<context>
+    <name>ShownSession</name>
+    <message>
+        <source>opening {}</source>
+        <translation>正在打开 {}</translation>
+    </message>
+    <message>
+        <source>{} is open in this window: save under another name.</source>
+        <translation>{} 已在此窗口中打开：请换一个名称保存。</translation>
+    </message>
+    <message>
+        <source>saving {}</source>
+        <translation>正在保存 {}</translation>
     </message>
 </context>
 <context>
