@@ -117,10 +117,10 @@ class CapturedStep:
         self._twin_us: NDArray[np.float64] | None = None
         self._ran = KernelRan()  # apart, so that what is captured does not hold this object, which holds it
         self._plain = device.capture(step_work(parts, variant, rows, NoTimer(), self._ran))
-        self._timer = self._twin = None
+        self.timer = self.twin = None
         if variant.timed != "off":
-            self._timer = device.timer(parts.model.config.layers, variant.timed == "layer")
-            self._twin = device.capture(step_work(parts, variant, rows, self._timer, self._ran))
+            self.timer = device.timer(parts.model.config.layers, variant.timed == "layer")
+            self.twin = device.capture(step_work(parts, variant, rows, self.timer, self._ran))
 
     @property
     def kernel(self) -> str:
@@ -129,8 +129,8 @@ class CapturedStep:
 
     def launch(self) -> bool:
         """Run the step; True where it was the twin that ran."""
-        if self._twin is not None and self._pace.due():
-            self._twin()
+        if self.twin is not None and self._pace.due():
+            self.twin()
             return True
         self._plain()
         return False
@@ -145,10 +145,10 @@ class CapturedStep:
         float64 [rows, len(PHASES)] as a timer gives them, no rows where nothing is timed.
         """
         self._pace.note(busy_ns, timed)
-        if self._timer is None:
+        if self.timer is None:
             return NoTimer().spent_us()
         if timed:
-            self._twin_us = self._timer.spent_us()
+            self._twin_us = self.timer.spent_us()
         assert self._twin_us is not None  # the first run of all is the twin's
         if timed:
             return self._twin_us
@@ -158,4 +158,4 @@ class CapturedStep:
     @property
     def calls(self) -> int:
         """How many calls were captured for it."""
-        return 1 if self._twin is None else 2
+        return 1 if self.twin is None else 2

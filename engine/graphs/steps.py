@@ -54,8 +54,8 @@ class GraphedSteps:
         model.decoder.reach(min(longest + self._width, model.config.max_positions))  # nothing grows in a captured step
         buffers = Buffers(most, self._width, blocks, memory.null_block, model.device, device)
         logits = torch.empty(most * self._width if self._width > 1 else 0, model.config.vocab, device=model.device)
-        self._parts = Parts(model, memory, attention, buffers, logits)
-        self._captured: dict[Variant, dict[int, CapturedStep]] = {}
+        self.parts = Parts(model, memory, attention, buffers, logits)
+        self.captured: dict[Variant, dict[int, CapturedStep]] = {}
         self._events = [[device.event() for _ in range(3)] for _ in range(2)]
         self._launches = count()
 
@@ -102,7 +102,7 @@ class GraphedSteps:
 
     def ready(self, variant: Variant) -> bool:
         """Whether this kind of step is captured already."""
-        return variant in self._captured
+        return variant in self.captured
 
     def capture(self, variant: Variant) -> tuple[int, float]:
         """Capture this kind of step in all sizes, largest first, while no step is in flight.
@@ -110,11 +110,11 @@ class GraphedSteps:
         Returns how many calls that were, and how many seconds it took.
         """
         since_ns = perf_counter_ns()
-        self._parts.buffers.clear()  # captures run on padding only
-        self._captured[variant] = {
-            rows: CapturedStep(self._parts, variant, rows, self.device) for rows in reversed(self._sizes)
+        self.parts.buffers.clear()  # captures run on padding only
+        self.captured[variant] = {
+            rows: CapturedStep(self.parts, variant, rows, self.device) for rows in reversed(self._sizes)
         }
-        calls = sum(step.calls for step in self._captured[variant].values())
+        calls = sum(step.calls for step in self.captured[variant].values())
         return calls, (perf_counter_ns() - since_ns) / 1e9
 
     def launch(
@@ -126,11 +126,11 @@ class GraphedSteps:
         `after` is an in-flight step: what it draws is the input of the requests whose token is not known. `ranges` gets
         a range around the replay. This kind of step has been captured before.
         """
-        step = self._captured[variant][batch.token_ids.shape[0] // variant.width]
+        step = self.captured[variant][batch.token_ids.shape[0] // variant.width]
         inputs, params, uniforms = self._inputs(chunks, variant, after)
         columns = columns_of(params, uniforms) if variant.sampled and variant.draws else None
         started, finished, landed = self._events[next(self._launches) % 2]
-        self._parts.buffers.load(inputs, variant.width, columns)
+        self.parts.buffers.load(inputs, variant.width, columns)
         started.record()
         if ranges is not None:
             ranges.range_push(f"replay {step.rows}x{variant.width}")
@@ -138,10 +138,10 @@ class GraphedSteps:
         if ranges is not None:
             ranges.range_pop()
         finished.record()
-        drawn = self._parts.buffers.fetch() if variant.draws else None
+        drawn = self.parts.buffers.fetch() if variant.draws else None
         landed.record()
         rows = {chunk.request.id: row for row, chunk in enumerate(by_row(chunks)) if chunk.request is not None}
-        logits = None if variant.draws else self._parts.logits[: step.rows * variant.width]
+        logits = None if variant.draws else self.parts.logits[: step.rows * variant.width]
         return InFlightStep(
             chunks, batch, rows, step, "twin" if timed else "graph", step.kernel,
             started, finished, landed, drawn, logits,

@@ -60,9 +60,9 @@ class Service:
         """(When an idle engine looks at the load, `time.monotonic`; how long it waited for that.)"""
         self._draft: LoadedModel | None = None
         self._unavailable: dict[str, str] = {}
-        self._engine: Engine | None = None
-        self._sampler: DeviceSampler | None = None
-        self._paused = False
+        self.engine: Engine | None = None
+        self.sampler: DeviceSampler | None = None
+        self.paused = False
         self._steps_wanted = 0
         self.ended = False
 
@@ -91,8 +91,8 @@ class Service:
 
         Returns the seconds until there may be another: 0 at once, None only after a command.
         """
-        engine = self._engine
-        if engine is None or (self._paused and self._steps_wanted == 0):
+        engine = self.engine
+        if engine is None or (self.paused and self._steps_wanted == 0):
             return None
         try:
             stepped = engine.step()
@@ -133,29 +133,29 @@ class Service:
                 self._pause(self._running())
             case protocol.StepOnce():
                 engine = self._running()
-                if not self._paused:
+                if not self.paused:
                     self._pause(engine)
                 self._steps_wanted += 1
             case protocol.Resume():
                 engine = self._running()
-                if self._paused:
-                    self._paused, self._steps_wanted = False, 0
+                if self.paused:
+                    self.paused, self._steps_wanted = False, 0
                     engine.account.mark("resume", "")
                     self._emit([StateChanged("running")])
 
     def _running(self) -> Engine:
-        if self._engine is None:
+        if self.engine is None:
             raise InputError("There is no run going on.")
-        return self._engine
+        return self.engine
 
     def _pause(self, engine: Engine) -> None:
-        if not self._paused:
-            self._paused = True
+        if not self.paused:
+            self.paused = True
             engine.account.mark("pause", "")
             self._emit([StateChanged("paused")])
 
     def _load(self, command: protocol.Load) -> None:
-        if self._engine is not None:
+        if self.engine is not None:
             raise InputError("A run is going on; stop it before another model is loaded.")
         self._model = self._draft = self._ceilings = None  # the ones before make room first
 
@@ -171,7 +171,7 @@ class Service:
     def _start(self, command: protocol.Start) -> None:
         if self._model is None:
             raise InputError("No model is loaded.")
-        if self._engine is not None:
+        if self.engine is not None:
             raise InputError("A run is going on; stop it before another one starts.")
         if not command.run.requests:
             raise InputError("A run needs at least one request.")
@@ -188,13 +188,13 @@ class Service:
         engine.begin(zero_ns)
         if command.paused:
             engine.account.mark("pause", "")  # what passes until the first step is a pause like any other
-        self._engine, self._paused, self._steps_wanted = engine, command.paused, 0
-        self._sampler = DeviceSampler(open_devices(self._model.device), self._emit, engine.account.now_ns)
-        self._sampler.start()
+        self.engine, self.paused, self._steps_wanted = engine, command.paused, 0
+        self.sampler = DeviceSampler(open_devices(self._model.device), self._emit, engine.account.now_ns)
+        self.sampler.start()
         self._emit([StateChanged("paused" if command.paused else "running")])
 
     def _measure_ceilings(self) -> None:
-        if self._engine is not None:
+        if self.engine is not None:
             raise InputError("A run is going on; stop it before the ceilings are measured.")
         if self._model is None:
             raise InputError("No model is loaded.")
@@ -207,7 +207,7 @@ class Service:
         """There is nothing to do: where the ceilings are a busy machine's and no run goes on, measure them again once
         it is quiet, for the runs to come. How long until the next look, None where there is nothing to look for.
         """
-        if self._engine is not None or self._model is None or self._ceilings is None or self._ceilings.quiet:
+        if self.engine is not None or self._model is None or self._ceilings is None or self._ceilings.quiet:
             self._next_look = None
             return None
         now = time.monotonic()
@@ -226,12 +226,12 @@ class Service:
         return max(self._next_look[0] - time.monotonic(), 0.001)
 
     def _end(self, reason: Any) -> None:
-        if self._engine is not None and reason != "failed":
-            self._engine.account.tell_cost()
-        self._engine, self._next_look = None, None
-        if self._sampler is not None:
-            self._sampler.stop()
-            self._sampler = None
+        if self.engine is not None and reason != "failed":
+            self.engine.account.tell_cost()
+        self.engine, self._next_look = None, None
+        if self.sampler is not None:
+            self.sampler.stop()
+            self.sampler = None
         self._emit([RunEnded(reason), StateChanged("idle")])
 
     def _fail(self, engine: Engine, error: BaseException) -> None:

@@ -86,42 +86,42 @@ class Decoder:
     ) -> None:  # fmt: skip
         self.config = config
         self.dtype = dtype
-        self._embedding = embedding  # [vocab, hidden], in the stored dtype
+        self.embedding = embedding  # [vocab, hidden], in the stored dtype
         self._embedding_scale = torch.tensor(config.embedding_scale, dtype=dtype, device=embedding.device)
-        self._positions = positions  # [max_positions, hidden] where positions are learned
-        self._layers = layers
-        self._final_norm = final_norm
-        self._head = head
+        self.positions = positions  # [max_positions, hidden] where positions are learned
+        self.layers = layers
+        self.final_norm = final_norm
+        self.head = head
         self._rope_kv_write = rope_kv_write() if kernels else None
         self._rotate_ = row_operations.rotate_ if library.serves(embedding.device, dtype) else rotate_
         ropes = [config.rope_of(index) for index in range(config.layers)] if config.positions == "rope" else []
         distinct = list(dict.fromkeys(ropes))
-        self._rotations = [RotationTable(rope, config, embedding.device) for rope in distinct]
+        self.rotations = [RotationTable(rope, config, embedding.device) for rope in distinct]
         self._rotation_of_layer = [distinct.index(rope) for rope in ropes]  # empty where nothing turns
 
     @property
     def weight_bytes(self) -> int:
         """What all weights take as they are held here; the embedding counts where it is not tied."""
-        embedding = 0 if self.config.tied else self._embedding.nbytes
-        return self.reads.weights + embedding + (0 if self._positions is None else self._positions.nbytes)
+        embedding = 0 if self.config.tied else self.embedding.nbytes
+        return self.reads.weights + embedding + (0 if self.positions is None else self.positions.nbytes)
 
     @property
     def reads(self) -> WeightReads:
         """What one pass reads of the weights, as they are held here."""
-        layers, positions = self._layers, self._positions
+        layers, positions = self.layers, self.positions
         return WeightReads(
-            position=self._embedding[0].nbytes + (0 if positions is None else positions[0].nbytes),
+            position=self.embedding[0].nbytes + (0 if positions is None else positions[0].nbytes),
             norm=sum(norm.bytes for layer in layers for norm in layer.norms),
             qkv=sum(layer.qkv.bytes for layer in layers),
             attn_out=sum(layer.out.bytes for layer in layers),
             ffn=sum(layer.mlp.up.bytes + layer.mlp.down.bytes for layer in layers),
-            final_norm=self._final_norm.bytes,
-            lm_head=self._head.bytes,
+            final_norm=self.final_norm.bytes,
+            lm_head=self.head.bytes,
         )
 
     def reach(self, positions: int) -> None:
         """Be ready for the first `positions` positions; `forward` sees to it for what its batch's spans name."""
-        for table in self._rotations:
+        for table in self.rotations:
             table.reach(positions)
 
     @torch.inference_mode()
@@ -142,12 +142,12 @@ class Decoder:
         with timer("embed"):
             x = self._embed(batch)  # [P, hidden]
             self.reach(max((span.end for span in batch.spans), default=0))
-            turns = [table.values[batch.positions] for table in self._rotations]  # each [P, 1, head_dim / 2]
+            turns = [table.values[batch.positions] for table in self.rotations]  # each [P, 1, head_dim / 2]
 
         delta: Tensor | None = None  # what a projection left to be added to the residual stream x
         if watch is not None:
             watch("the embedding's", x)
-        for index, layer in enumerate(self._layers):
+        for index, layer in enumerate(self.layers):
             timer.layer(index)
             with timer("norm"):
                 h, x = layer.attention_norm(x, delta)  # [P, hidden]
@@ -174,11 +174,11 @@ class Decoder:
         timer.layer(config.layers)
         with timer("norm"):
             wanted = batch.logits_rows
-            x, _ = self._final_norm(x[wanted], None if delta is None else delta[wanted])  # [R, hidden]
+            x, _ = self.final_norm(x[wanted], None if delta is None else delta[wanted])  # [R, hidden]
         if watch is not None:
             watch("the final norm's", x)
         with timer("lm_head"):
-            return self._head(x).float()  # [R, vocab]
+            return self.head(x).float()  # [R, vocab]
 
     @staticmethod
     def _join(
@@ -216,11 +216,11 @@ class Decoder:
         return q
 
     def _embed(self, batch: Batch) -> Tensor:
-        x = functional.embedding(batch.token_ids, self._embedding).to(self.dtype)  # [P, hidden]
+        x = functional.embedding(batch.token_ids, self.embedding).to(self.dtype)  # [P, hidden]
         if self.config.embedding_scale != 1.0:
             x = x * self._embedding_scale
-        if self._positions is not None:
-            x = x + self._positions[batch.positions]
+        if self.positions is not None:
+            x = x + self.positions[batch.positions]
         return x
 
 

@@ -139,7 +139,7 @@ def work(outcome: Outcome, host: Watched, clock: Clock) -> None:
             if orders:  # it waits for a command: the next one comes
                 order = orders.pop(0)
                 command(outcome, host, order.command, order.refused)
-            elif host._paused:
+            elif host.paused:
                 command(outcome, host, protocol.Resume(), refused=False)
             else:
                 outcome.hang = "the engine waits for a command though requests are unfinished"

@@ -109,7 +109,7 @@ def test_a_draft_moves_what_its_own_passes_read(
 
     def watched(decoder: Any, batch: Any, *rest: Any, **named: Any) -> torch.Tensor:
         if decoder is draft.decoder:
-            rows = decoder._embedding[batch.token_ids].nbytes
+            rows = decoder.embedding[batch.token_ids].nbytes
             passes.append(held + rows + position * sum(2 * span.end - span.first for span in batch.spans))
         return forward(decoder, batch, *rest, **named)
 

@@ -59,7 +59,7 @@ def test_a_captured_step_asks_the_device_nothing(
     )  # fmt: skip
     engine.observe(Observation("layer"))
     assert engine.runner.graphs is not None
-    parts = engine.runner.graphs._parts
+    parts = engine.runner.graphs.parts
     parts.buffers.clear()
     work = step_work(parts, Variant(width, sampled, 8, "layer"), 2, HostTimer(2, by_layer=True), KernelRan())
     with torch.inference_mode():

@@ -99,7 +99,7 @@ def test_static_buffers_stay_where_they_are(tiny_model: LoadedModel) -> None:
     engine = Engine(tiny_model, RunSpec(requests, switches), {}, lambda events: None, graph_device=PlainDevice())
     engine.begin(0)
     assert engine.runner.graphs is not None
-    buffers = engine.runner.graphs._parts.buffers
+    buffers = engine.runner.graphs.parts.buffers
     tensors = [buffers.tokens, buffers.sources, buffers.tables, buffers.columns, buffers.drawn, buffers.out]
     places = [tensor.data_ptr() for tensor in tensors]
     while not engine.done:
@@ -127,8 +127,8 @@ def test_sizes_are_captured_largest_first(tiny_model: LoadedModel) -> None:
         engine.step()
     assert tokens_of(events) == tokens_of(drive(tiny_model, RunSpec(request)))
     assert engine.runner.graphs is not None
-    (variant,) = engine.runner.graphs._captured
-    assert list(engine.runner.graphs._captured[variant]) == [4, 2, 1]
+    (variant,) = engine.runner.graphs.captured
+    assert list(engine.runner.graphs.captured[variant]) == [4, 2, 1]
     assert device.captures == 6  # a plain call and a twin each
 
 

@@ -286,13 +286,13 @@ def test_a_limit_that_is_lowered_too_far_on_the_way_ends_the_run_with_a_sentence
 
 def test_devices_are_sampled_during_a_run_only(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     bench.send(protocol.Start(run_of(2)))
-    sampler = bench.service._sampler
+    sampler = bench.service.sampler
     assert sampler is not None
     sampler.sample()
     names = {event.name for event in bench.events if isinstance(event, DeviceSample)}
     assert {"process_cpu_percent", "process_rss_bytes"} <= names
     bench.finish()
-    assert bench.service._sampler is None
+    assert bench.service.sampler is None
 
 
 def test_a_draft_model_is_loaded_beside_its_target(tiny_llama: Path, tiny_draft: LoadedModel, tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def c_kernels(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
 def test_a_family_is_what_transformers_computes(kind: str, c_kernels: bool, tmp_path: Path) -> None:
     folder = save_checkpoint(tmp_path, kind, EVEN)
     model, reference = load(folder), reference_model(folder)
-    forms = [type(part) for layer in model.decoder._layers for part in layer.linears]
+    forms = [type(part) for layer in model.decoder.layers for part in layer.linears]
     assert forms.count(StreamedLinear) == (len(forms) if c_kernels else 0)
     logits = run(model, cache_of(model, "paged"), "sdpa", Batch.of([(0, 0, PROMPT)], list(range(30))))
     assert float((logits - reference_logits(reference, PROMPT)).abs().max()) < 1e-4

@@ -108,7 +108,7 @@ def test_a_model_saved_from_within_its_wrapper_loads(tmp_path: Path, wrap: str) 
     from safetensors.torch import load_file, save_file
 
     plain = save_checkpoint(tmp_path / "m", "llama")
-    wanted = load(plain).decoder._layers[1].qkv.bytes
+    wanted = load(plain).decoder.layers[1].qkv.bytes
     tensors = load_file(plain / "model.safetensors")
     first = tensors["model.layers.1.mlp.down_proj.weight"]
     if wrap == "layers":
@@ -120,4 +120,4 @@ def test_a_model_saved_from_within_its_wrapper_loads(tmp_path: Path, wrap: str) 
 
     read = open_checkpoint(plain).tensor("model.layers.1.mlp.down_proj.weight", *first.shape)
     assert torch.equal(read, first)
-    assert load(plain).decoder._layers[1].qkv.bytes == wanted
+    assert load(plain).decoder.layers[1].qkv.bytes == wanted

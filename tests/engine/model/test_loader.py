@@ -112,7 +112,7 @@ def test_without_a_dtype_in_its_config_a_model_has_that_of_its_weights(tmp_path:
 def test_a_context_of_millions_takes_memory_as_far_as_a_run_reaches(tmp_path: Path) -> None:
     made = save_checkpoint(tmp_path / "m", "llama-llama3-rope", {"max_position_embeddings": 10_000_000})
     model = load(made)
-    tables = model.decoder._rotations
+    tables = model.decoder.rotations
     first = tables[0].values
     assert first.shape == (FIRST_POSITIONS, 1, model.config.head_dim // 2)
     cache = cache_of(model, "contiguous", capacity=FIRST_POSITIONS + 100)
@@ -129,7 +129,7 @@ def test_a_context_of_millions_takes_memory_as_far_as_a_run_reaches(tmp_path: Pa
 def test_a_table_of_rotations_ends_where_the_context_does(folder: Path) -> None:
     model = load(folder)
     model.decoder.reach(model.config.max_positions)
-    assert model.decoder._rotations[0].values.shape[0] == model.config.max_positions
+    assert model.decoder.rotations[0].values.shape[0] == model.config.max_positions
 
 
 def test_threads_are_set_as_asked(folder: Path) -> None:

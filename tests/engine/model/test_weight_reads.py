@@ -62,23 +62,23 @@ def form(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
 
 def walked(decoder: Decoder) -> WeightReads:
     """What a pass reads, by the objects that it goes through."""
-    layers = decoder._layers
+    layers = decoder.layers
     norms = [
         norm for layer in layers
         for norm in (
             layer.attention_norm, layer.qk_norm, layer.ffn_norm, layer.attention_post_norm, layer.ffn_post_norm,
         )
     ]  # fmt: skip
-    rows = decoder._embedding[torch.tensor([3])].nbytes
-    rows += 0 if decoder._positions is None else decoder._positions[torch.tensor([3])].nbytes
+    rows = decoder.embedding[torch.tensor([3])].nbytes
+    rows += 0 if decoder.positions is None else decoder.positions[torch.tensor([3])].nbytes
     return WeightReads(
         position=rows,
         norm=held_bytes(*norms),
         qkv=held_bytes(*(layer.qkv for layer in layers)),
         attn_out=held_bytes(*(layer.out for layer in layers)),
         ffn=held_bytes(*(part for layer in layers for part in (layer.mlp.up, layer.mlp.down))),
-        final_norm=held_bytes(decoder._final_norm),
-        lm_head=held_bytes(decoder._head),
+        final_norm=held_bytes(decoder.final_norm),
+        lm_head=held_bytes(decoder.head),
     )
 
 
@@ -105,10 +105,10 @@ def counted(model: LoadedModel, cache: KVCache, batch: Batch) -> int:
 def test_every_form_of_weight_counts_what_it_holds(form: str, kind: str, tmp_path: Path) -> None:
     expected, stored, dtype = FORMS[form]
     model = load(save_checkpoint(tmp_path, kind, EVEN, stored), dtype)  # type: ignore[arg-type]
-    linears = [*(one for layer in model.decoder._layers for one in layer.linears), model.decoder._head]
+    linears = [*(one for layer in model.decoder.layers for one in layer.linears), model.decoder.head]
     assert {type(one) for one in linears} == {expected}
     if form == "tiled":
-        assert all(one._tiled is not None for one in linears if one is not model.decoder._head)  # type: ignore[attr-defined]
+        assert all(one._tiled is not None for one in linears if one is not model.decoder.head)  # type: ignore[attr-defined]
     assert model.decoder.reads == walked(model.decoder)
     for held in linears:
         assert held.bytes == held_bytes(held)
@@ -140,9 +140,9 @@ def test_the_norms_and_biases_of_every_family_count(kind: str, tmp_path: Path) -
     model = load(save_checkpoint(tmp_path, kind, None, BF16))
     assert model.decoder.reads == walked(model.decoder)
     decoder = model.decoder
-    looked_up = [] if model.config.tied else [decoder._embedding]
+    looked_up = [] if model.config.tied else [decoder.embedding]
     assert model.weight_bytes == held_bytes(
-        *decoder._layers, decoder._final_norm, decoder._head, decoder._positions, *looked_up
+        *decoder.layers, decoder.final_norm, decoder.head, decoder.positions, *looked_up
     )
 
 
@@ -160,7 +160,7 @@ def test_keys_and_values_count_as_the_cache_holds_them(kind: str, kv: str, dtype
     layers = weights.norm + weights.qkv + weights.attn_out + weights.ffn + weights.final_norm + weights.lm_head
     for batch in passes:
         _, view = run_over(model, cache, "sdpa", batch)
-        rows = decoder._embedding[batch.token_ids].nbytes
+        rows = decoder.embedding[batch.token_ids].nbytes
         if kv == "none":  # K and V of one layer at a time, the last one's are still there
             k, v = (torch.cat(parts, 1) for parts in zip(*_last(view, model, batch), strict=True))
             assert cache.position_bytes == k[:, 0].nbytes + v[:, 0].nbytes
@@ -192,7 +192,7 @@ def test_a_gpu_holds_weights_in_the_dtype_of_the_computation_and_a_tied_head_onc
     decoder = next(stage for stage in stages if isinstance(stage, Decoder))
     assert decoder.reads == walked(decoder)
     assert decoder.reads.lm_head == config.vocab * config.hidden * dtype.itemsize
-    everything = (*decoder._layers, decoder._final_norm, decoder._head, decoder._embedding, decoder._positions)
+    everything = (*decoder.layers, decoder.final_norm, decoder.head, decoder.embedding, decoder.positions)
     assert decoder.weight_bytes == held_bytes(*everything)
     spare = decoder.weight_bytes - config.parameters * dtype.itemsize
     # Norms of heads stand there once a head.

@@ -92,18 +92,18 @@ def compare_twin(setting: Setting, engine: Engine) -> None:
     """The twin's phases against the profiler's, phase by phase."""
     graphs = engine.runner.graphs
     assert graphs is not None
-    variant, sizes = next(iter(graphs._captured.items()))
+    variant, sizes = next(iter(graphs.captured.items()))
     step = sizes[1]
     twin_us = timed_twin(setting, step)
-    labelled = step_work(graphs._parts, variant, 1, NvtxTimer(NoTimer(), ProfilerRanges()), KernelRan())
+    labelled = step_work(graphs.parts, variant, 1, NvtxTimer(NoTimer(), ProfilerRanges()), KernelRan())
     if setting.rehearse:
         seen_us = ranges_of(traced(setting, labelled, REPEATS))
         counts: dict[str, int] = dict.fromkeys(seen_us, 1)
     else:
-        assert step._twin is not None
+        assert step.twin is not None
         eager = traced(setting, labelled, 1)
         order = phases_of_kernels(eager)
-        replayed = kernels_of(traced(setting, step._twin, REPEATS))
+        replayed = kernels_of(traced(setting, step.twin, REPEATS))
         setting.report.figure(
             "kernels of a replay", len(replayed) / REPEATS, how="as many as one by one", least=len(order),
             most=len(order),
@@ -146,13 +146,13 @@ def tell_waits_of_plain_steps(setting: Setting, model: LoadedModel) -> None:
 
 def timed_twin(setting: Setting, step: CapturedStep) -> dict[str, float]:
     """µs by phase of a replay with events, the median of several."""
-    assert step._twin is not None
-    assert step._timer is not None
+    assert step.twin is not None
+    assert step.timer is not None
     runs = []
     for _ in range(REPEATS):
-        step._twin()
+        step.twin()
         setting.synchronize()
-        runs.append(step._timer.spent_us().sum(0))
+        runs.append(step.timer.spent_us().sum(0))
     middle = np.median(runs, axis=0)
     return {PHASES[index]: float(middle[index]) for index in DEVICE_PHASES if middle[index] > 0}
 
