@@ -1,8 +1,8 @@
-"""The bookkeeping of a paged cache: who holds which block, what may be shared, what goes first. No tensors.
+"""The bookkeeping of a paged cache: which request holds which block, what is shared, what is evicted. No tensors.
 
-A block is *held* (by one or more requests), *cached* (by nobody, its content kept for whoever starts with the same
-tokens) or *free*. Only full blocks are shared. A block's key is the hash of its tokens and of the key of the block
-before it: equal keys mean equal prefixes, and tokens are compared all the same. The least recently used is evicted
+A block is *held* by one or more requests, *cached* (held by none, its content kept for a request that starts with the
+same tokens), or *free*. Only full blocks are shared. A block's key is the hash of its tokens and of the previous
+block's key: equal keys mean equal prefixes, and the tokens are compared too. The least recently used block is evicted
 first. Method: Kwon et al. 2023, PagedAttention.
 
 Requests that compute the same prefix in the same step each fill blocks of their own, *twins*: when the first of them is

@@ -1,4 +1,4 @@
-"""One request as the engine sees it, and the queue they stand in."""
+"""A request's state in the engine, and the queue of requests."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Request:
 
 @dataclass(slots=True)
 class Queue:
-    """Requests by where they stand: not there yet (by arrival), waiting (first come first), running (by slot)."""
+    """Requests by state: not arrived yet (by arrival), waiting (first come, first served), running (by batch slot)."""
 
     coming: deque[Request] = field(default_factory=deque)
     waiting: deque[Request] = field(default_factory=deque)

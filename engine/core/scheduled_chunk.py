@@ -23,7 +23,7 @@ NO_PROPOSAL: Final = Proposal()
 
 @dataclass(frozen=True, slots=True)
 class ScheduledChunk:
-    """One request's chunk of a step: indices [first, end) of its known tokens, then its drafts, in row `slot`.
+    """One request's part of a step: indices [first, end) of its known tokens, then its drafts, in batch slot `slot`.
 
     `request` None is padding: `end` - `first` positions computed for no token.
     """

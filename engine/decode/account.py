@@ -28,7 +28,7 @@ from engine.session.schema import AnyEvent
 
 @dataclass(frozen=True, slots=True)
 class StepRecord:
-    """A step that is over, and what is told of it in this order: its work, itself, and what came of it."""
+    """A step that is over, with the events that tell it."""
 
     step: schema.Step
     work: list[schema.Work]
@@ -113,7 +113,7 @@ class Account:
         self, start_ns: int, landed: LandedStep, emissions: Sequence[Emission], kept: dict[int, int],
         queue: Queue, runner: StepRunner, proposer: Proposer | None,
     ) -> StepRecord:  # fmt: skip
-        """End a step's wall time and read what it was.
+        """End a step's wall time and collect what is recorded of it.
 
         `kept` says for each request how many of its drafts became tokens. What was computed for a request that is not
         in it is void: it had ended before.
@@ -220,6 +220,6 @@ class Account:
 
 
 def ended_before(queue: Queue, emissions: Sequence[Emission]) -> Collection[int]:
-    """Requests that had ended before this step and wait for their batch: no position of theirs is alive."""
+    """Requests that had ended before this step and wait for the rest of their static batch; their positions are not used."""
     now = {emission.request.id for emission in emissions}
     return {request.id for request in queue.running if request.finished and request.id not in now}

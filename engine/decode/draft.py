@@ -1,4 +1,4 @@
-"""A smaller model proposes: it runs ahead of the target, one token at a time, with a cache of its own."""
+"""The proposer with a draft model, which runs ahead of the target, one token at a time, with its own KV cache."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class DraftedRequest:
     def uniform(self) -> float:
         """The number that the next draft is drawn with: that of its place in the text.
 
-        So drafts that nobody tested change nothing: asked again for the same place, the same one is drawn. A number
+        Drafts that were never tested change nothing: for the same place, the same draft is drawn again. A number
         serves again only after drafts that went untested, as the first of them that fails ends the test.
         """
         place = self.request.generated + len(self.drafts)
@@ -133,7 +133,7 @@ class DraftProposer:
             raise not_finite(self._model, self._known([*run.request.tokens, *run.drafts]), "The draft model's logits")
 
     def _known(self, tokens: list[int]) -> list[int]:
-        """What the draft model is fed: a token in the target's padding is nothing to it, but does take a position."""
+        """The tokens as the draft model is fed them: ids beyond its vocabulary are replaced, as they still take a position."""
         return [min(token, self._model.config.vocab - 1) for token in tokens]
 
     def _draft_one(self, runs: list[DraftedRequest]) -> None:

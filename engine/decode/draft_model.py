@@ -1,4 +1,4 @@
-"""The draft model that belongs to a target: the one the user names, or the bundled one beside the demo target."""
+"""Loading of the draft model: the one that the user names, or the bundled one beside the demo target."""
 
 from __future__ import annotations
 

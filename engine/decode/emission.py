@@ -1,4 +1,4 @@
-"""From drawn tokens to known ones: their text, whether one ends its request, and which drafts the caches keep."""
+"""Emission: drawn tokens become known, with their text and finish reason; caches keep the accepted drafts only."""
 
 from __future__ import annotations
 

@@ -102,7 +102,7 @@ def check_length(text: str, context: int, count: Callable[[str], int]) -> None:
 def check_room(request: Request, switches: Switches, model: LoadedModel) -> None:
     """Raise InputError for a request that would find no room even alone: it never runs, whoever gives way to it.
 
-    Captured steps need blocks of either cache, and one that nobody gets.
+    Captured steps need blocks in either cache, and one more for padding (the null block).
     """
     if switches.kv_memory is None or switches.kv == "none":
         return

@@ -1,4 +1,4 @@
-"""Logits that are no numbers: found by what is read of a step anyway, and where they come from by one more pass."""
+"""Logits that are not finite: noticed at the logprob that each step reads anyway, located by one more pass."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def check_finite(choice: Choice, request: Request) -> None:
 
 
 def not_finite(model: LoadedModel, tokens: list[int], whose: str = "The logits") -> NotFiniteError:
-    """The error that says since which part of the model values are not finite, for a text it happened with."""
+    """The error for these tokens, which names the first part of the model whose output is not finite."""
     try:
         where = first_not_finite(model, tokens)
     except RuntimeError:  # no memory for one more pass, say: what happened is to be told all the same

@@ -33,7 +33,7 @@ class SingleScheduler:
 
 
 class StaticScheduler:
-    """Fills a batch of up to `max_batch` requests, and lets nobody in before all of them have finished.
+    """Fills a batch of up to `max_batch` requests, and admits no other until all of them have finished.
 
     A finished request keeps its slot and its memory until the batch ends: its row is computed on, for nothing. That
     memory is kept, not used: no request that goes on reads it.
@@ -79,7 +79,7 @@ TOKEN_BUDGET: Final = 512
 
 
 class ContinuousScheduler:
-    """Serves who is running first, who decodes before who has a prompt left, then lets waiting requests in.
+    """Schedules running requests first, those that decode before those that prefill, then admits waiting requests.
 
     Without a cache nothing can be computed in parts, and the budget does not bind.
     """

@@ -1,4 +1,4 @@
-"""Who waits where a KV cache has no room for all who run, and the check that nobody waits for ever."""
+"""Preemption: which requests wait when a KV cache is full, and the check that no request waits for ever."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from engine.errors import DecodeScopeError
 
 
 def readmit(queue: Queue, cache: KVCache) -> None:
-    """Move the running requests into a cache that is new; those it has no room for wait.
+    """Admit the running requests to a new cache; those it has no room for wait.
 
     A static batch keeps those that have finished in their slots as long as others go on; where nobody does, they leave,
     as nobody could enter beside them.

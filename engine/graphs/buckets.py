@@ -29,9 +29,9 @@ def bucket_of(rows: int, sizes: Sequence[int]) -> int | None:
 
 
 def fill(chunks: Sequence[ScheduledChunk], rows: int, width: int) -> list[ScheduledChunk]:
-    """The chunks as `rows` rows of `width` positions: what a row does not need, and rows that nobody has, are padding.
+    """The chunks as `rows` rows of `width` positions; unused positions and unused rows are padding.
 
-    `chunks` come by slot, as a scheduler's `pad` gives them; rows that were added take slots that nobody has.
+    `chunks` are ordered by batch slot, as a scheduler's `pad` returns them; added rows take unused slots.
     """
     own: dict[int, ScheduledChunk | None] = {}
     for chunk in chunks:

@@ -1,4 +1,4 @@
-"""Captured steps for the switches in force, where they can be had."""
+"""Captured steps for the switches in force, where device, cache and attention allow them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from engine.model.loader import LoadedModel
 
 
 def graph_device_of(device: torch.device) -> GraphDevice | None:
-    """What captures on a device; None where graphs are not to be had."""
+    """What captures steps on a device; None where the device cannot."""
     return CudaDevice(device) if device.type == "cuda" else None
 
 

@@ -40,7 +40,7 @@ class InFlightStep:
 
 
 class InFlightTimes:
-    """A landed flight's times as a step's record wants them, and what it cost to take them.
+    """The times of a captured step that has landed, as a step's record takes them, and what taking them cost.
 
     The host's work for the next step runs beside the device's for this one, and phases may not overlap: host phases
     are scaled down to what the device's time leaves of the wall time, which is what they really add to it.
@@ -82,7 +82,7 @@ class InFlightTimes:
         if not len(self._device_us) or not len(host_us):
             return np.empty((0, host_us.shape[1]), np.float32)
         timed_us = self._device_us
-        if len(timed_us) != len(host_us):  # the level of detail was changed while it flew
+        if len(timed_us) != len(host_us):  # the level of detail was changed while it was in flight
             timed_us, host_us = timed_us.sum(0, keepdims=True), host_us.sum(0, keepdims=True)
         device_us = timed_us * min(1.0, wall_us / max(float(timed_us.sum()), 1e-9))
         left_us = max(0.0, wall_us - float(device_us.sum()))

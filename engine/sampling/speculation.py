@@ -22,7 +22,7 @@ from engine.sampling.sampler import distribution, draw
 
 @dataclass(frozen=True, slots=True)
 class DraftTest:
-    """One request's proposal, and what it is tested with: a uniform for each draft, and a last one to draw with."""
+    """One request's proposal and the uniform numbers for its test: one for each draft, and one for the draw after them."""
 
     sampling: Sampling
     proposal: Proposal
@@ -38,7 +38,7 @@ class Verdict:
 
 
 def verify(logits: Tensor, tests: Sequence[DraftTest]) -> list[Verdict]:
-    """Test every test against the target's logits, float32 [R, vocab]: 1 + len(drafts) rows a test, in order."""
+    """Test each proposal against the target's logits, float32 [R, vocab]: 1 + len(drafts) rows a proposal, in order."""
     if all(test.sampling.greedy for test in tests):
         return _verify_greedy(logits, tests)
     firsts: list[int] = []
@@ -73,7 +73,7 @@ def residual(p: Tensor, proposal: Proposal, index: int) -> Tensor:
 
 
 def _count_accepted(p: Tensor, tests: Sequence[DraftTest], firsts: Sequence[int]) -> list[int]:
-    """How many drafts of each test pass, the first failure ending it; one copy from the device for all of them."""
+    """How many drafts of each proposal pass before the first that fails; one copy from the device for all proposals."""
     rows: list[int] = []
     tokens: list[int] = []
     uniforms: list[float] = []
