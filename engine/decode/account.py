@@ -220,6 +220,6 @@ class Account:
 
 
 def ended_before(queue: Queue, emissions: Sequence[Emission]) -> Collection[int]:
-    """Requests that had ended before this step and wait for the rest of their static batch; their positions are not used."""
+    """Requests that had ended before this step and wait for the rest of their static batch."""
     now = {emission.request.id for emission in emissions}
     return {request.id for request in queue.running if request.finished and request.id not in now}

@@ -133,7 +133,7 @@ class DraftProposer:
             raise not_finite(self._model, self._known([*run.request.tokens, *run.drafts]), "The draft model's logits")
 
     def _known(self, tokens: list[int]) -> list[int]:
-        """The tokens as the draft model is fed them: ids beyond its vocabulary are replaced, as they still take a position."""
+        """The tokens as the draft model is fed them; an id beyond its vocabulary still takes a position."""
         return [min(token, self._model.config.vocab - 1) for token in tokens]
 
     def _draft_one(self, runs: list[DraftedRequest]) -> None:

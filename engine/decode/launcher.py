@@ -18,7 +18,7 @@ from engine.model.loader import LoadedModel
 
 
 class Launcher:
-    """Decides what a step computes and starts it: `launch` when nothing is in flight, `launch_next` behind a step that is."""
+    """Decides what a step computes and starts it: `launch`, or `launch_next` behind a step that is in flight."""
 
     def __init__(
         self, model: LoadedModel, queue: Queue, switcher: Switcher, runner: StepRunner, account: Account

@@ -79,7 +79,7 @@ TOKEN_BUDGET: Final = 512
 
 
 class ContinuousScheduler:
-    """Schedules running requests first, those that decode before those that prefill, then admits waiting requests.
+    """Schedules running requests (decode before prefill), then admits waiting ones.
 
     Without a cache nothing can be computed in parts, and the budget does not bind.
     """

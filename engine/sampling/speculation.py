@@ -22,7 +22,7 @@ from engine.sampling.sampler import distribution, draw
 
 @dataclass(frozen=True, slots=True)
 class DraftTest:
-    """One request's proposal and the uniform numbers for its test: one for each draft, and one for the draw after them."""
+    """One request's proposal, and uniform numbers: one to test each draft, and one for the draw after them."""
 
     sampling: Sampling
     proposal: Proposal
