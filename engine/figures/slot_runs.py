@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.figures.metrics import TEACHER
+from engine.figures.new_steps import NewSteps
 from engine.session.columns import Columns
 from engine.session.store import Session
 
@@ -47,14 +48,12 @@ class Lane:
 NOTHING: Final = Lane(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.int64))
 
 
-class SlotRuns:
+class SlotRuns(NewSteps):
     """The lanes of a session; only work that is new since the last `update` is read."""
 
     def __init__(self, session: Session) -> None:
-        self.session = session
-        self.n = 0
+        super().__init__(session)
         self.preemptions: list[Preemption] = []
-        self._seen = 0
         self._closed: dict[int, Columns] = {}
         self._open: dict[int, tuple[int, int, int]] = {}
         self._last: dict[int, tuple[int, int, int]] = {}
@@ -80,16 +79,13 @@ class SlotRuns:
 
     def update(self) -> bool:
         """Take in the steps that are new; says whether there were any."""
-        n = len(self.session.steps)
-        if n == self.n:
+        part = self.take()
+        if part is None:
             return False
         work = self.session.work
-        stop = int(np.searchsorted(work["step_id"], n))
-        part = slice(self._seen, stop)
-        rows = {name: work[name][part] for name in ("step_id", "request_id", "slot", "end", "rejected", "reused")}
-        generating = self.session.steps["kind"][:n][rows["step_id"]] != TEACHER
+        rows = {name: work[name][part.work] for name in ("step_id", "request_id", "slot", "end", "rejected", "reused")}
+        generating = self.session.steps["kind"][: part.end][rows["step_id"]] != TEACHER
         rows = {name: values[generating] for name, values in rows.items()}
-        self._seen, self.n = stop, n
         if len(rows["step_id"]):
             self._add_runs(rows["slot"], rows["step_id"], rows["request_id"])
             self._add_preemptions(rows)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.figures.metrics import TEACHER
+from engine.figures.new_steps import NewSteps
 from engine.session.columns import Columns
 from engine.session.store import Session
 
@@ -59,40 +60,35 @@ class BatchPart:
     batching: str
 
 
-class SlotTotals:
+class SlotTotals(NewSteps):
     """Running totals by step; only steps that are new since the last `update` are read."""
 
     def __init__(self, session: Session) -> None:
-        self.session = session
-        self.n = 0
-        self._work_seen = 0
+        super().__init__(session)
         self._table = Columns(dict.fromkeys(("steps", "useful", "padding", "lanes"), np.int64))
 
     def update(self) -> bool:
         """Take in the steps that are new; says whether there were any."""
-        n = len(self.session.steps)
-        if n == self.n:
+        part = self.take()
+        if part is None:
             return False
-        work = self.session.work
-        stop = int(np.searchsorted(work["step_id"], n))
-        part = slice(self._work_seen, stop)
-        step, request, slot = (work[name][part] for name in ("step_id", "request_id", "slot"))
-        generating = self.session.steps["kind"][self.n : n] != TEACHER
-        inside = generating[step - self.n]
-        step, request, slot = step[inside] - self.n, request[inside], slot[inside]
+        first, steps = part.first, part.end - part.first
+        step, request, slot = (self.session.work[name][part.work] for name in ("step_id", "request_id", "slot"))
+        generating = self.session.steps["kind"][first : part.end] != TEACHER
+        inside = generating[step - first]
+        step, request, slot = step[inside] - first, request[inside], slot[inside]
         width = int(slot.max(initial=0)) + 1
         key = step * width + slot
         # As many numbers as there are rows, whatever slots they name.
         useful, computed = (
-            np.bincount(np.unique(chosen) // width, minlength=n - self.n) for chosen in (key[request >= 0], key)
+            np.bincount(np.unique(chosen) // width, minlength=steps) for chosen in (key[request >= 0], key)
         )
-        lanes = np.zeros(n - self.n, np.int64)
+        lanes = np.zeros(steps, np.int64)
         np.maximum.at(lanes, step, slot + 1)
         rows = {"steps": generating.astype(np.int64), "useful": useful, "padding": computed - useful}
         for name, values in rows.items():
-            rows[name] = (self._table[name][-1] if self.n else 0) + np.cumsum(values)
+            rows[name] = (self._table[name][-1] if first else 0) + np.cumsum(values)
         self._table.extend_columns({**rows, "lanes": lanes})
-        self._work_seen, self.n = stop, n
         return True
 
     def between(self, first: int, last: int) -> SlotFigures:

@@ -16,9 +16,9 @@ from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QApplication, QLabel
 from pytestqt.qtbot import QtBot
 
-from app.look.units import TURNING
 from app.panels.registry import PANELS
 from app.window.main_window import MainWindow
+from engine.plain_text import TURNING
 from tests.app.reading import Held, everything, hover, inside, tips
 from tests.engine.session.hostile import write_hostile
 
@@ -119,7 +119,7 @@ def test_nothing_that_a_session_says_is_read_as_html_or_turns_the_writing_around
         window.grab()
         QApplication.processEvents()
     assert read_as_html(held + said) == []
-    assert sorted({one.where for one in held + said if TURNING.search(one.text)}) == []
+    assert sorted({one.where for one in held + said if re.search(f"[{TURNING}]", one.text)}) == []
     shown = "\n".join(one.text for one in held + said)
     for place in ("device_name", "model", "finish reason", "kernel 0", "an error", "token 6"):
         assert place in shown, place  # the walk came by where these are shown
