@@ -62,6 +62,8 @@ class StepRunner:
 
     `prepare`, `launch` and `land` are the three parts of a step; between `launch` and `land` of a captured step the
     host is free, and `launch_next` uses that time. `mark` puts a note on the run's timeline (kind, label).
+
+    It has seventeen methods, as both kinds of step, and what may be replaced between two of them, share one owner.
     """
 
     cache: KVCache
