@@ -18,11 +18,11 @@ def test_a_suggestion_is_offered_and_taken_by_hand(qtbot: QtBot) -> None:
     assert controls.sampling == before
     assert not controls.suggestion.isHidden()
     assert controls.suggestion.text() == "Use the model's: temperature 1, top-k 64, top-p 0.9"
-    controls.seed.setValue(7)
+    controls.field("seed").setValue(7)
     qtbot.mouseClick(controls.suggestion, Qt.MouseButton.LeftButton)
     assert controls.sampling == Sampling(temperature=1.0, top_k=64, top_p=0.9, seed=7)
     assert controls.suggestion.isHidden()
-    controls.temperature.setValue(0.5)
+    controls.field("temperature").setValue(0.5)
     assert not controls.suggestion.isHidden()
     controls.suggest({})  # another model, which suggests nothing
     assert controls.suggestion.isHidden()
