@@ -14,6 +14,7 @@ from engine.graphs import sampling as captured
 from engine.sampling import sampler as eager
 from engine.sampling.ranks import SharedSort, SortedRanks
 
+MIN_P, TOP_K, TOP_P = MinP(), TopK(), TopP()
 UNIFORMS = [0.0, 0.3, 0.7, 0.99]
 
 
@@ -71,7 +72,7 @@ def drawn_by_both(logits: Tensor, sampling: Sampling) -> tuple[set[int], set[int
 
 @pytest.mark.parametrize(
     "filters",
-    [(*FILTERS, TopA()), (*FILTERS[:2], TopA(), FILTERS[2]), (TopA(),)],
+    [(MIN_P, TOP_K, TOP_P, TopA()), (MIN_P, TOP_K, TopA(), TOP_P), (TopA(),)],
     ids=["last", "before top-p", "alone"],
 )
 def test_an_added_filter_of_probabilities_is_applied(
@@ -86,7 +87,7 @@ def test_an_added_filter_of_probabilities_is_applied(
 
 
 def test_a_filter_after_top_p_sees_the_probabilities_of_what_top_p_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    add(monkeypatch, *FILTERS, TopA())
+    add(monkeypatch, MIN_P, TOP_K, TOP_P, TopA())
     logits = torch.tensor([[0.3, 0.25, 0.13, 0.11, 0.11, 0.1]]).log()
     sampling = MoreSampling(temperature=1.0, top_p=0.6, top_a=0.9)  # 0.3, 0.25, 0.13 of 0.68: 0.19 < 0.9 · 0.44² < 0.36
     assert drawn_by_both(logits, sampling) == ({0, 1, 2}, {0, 1, 2})
@@ -95,7 +96,7 @@ def test_a_filter_after_top_p_sees_the_probabilities_of_what_top_p_left(monkeypa
 
 
 def test_an_added_filter_may_ask_for_the_nth_best_after_another_has(monkeypatch: pytest.MonkeyPatch) -> None:
-    add(monkeypatch, *FILTERS[:2], Best(), FILTERS[2])
+    add(monkeypatch, MIN_P, TOP_K, Best(), TOP_P)
     logits = torch.tensor([[2.0, 1.0, 0.5, 1.5, -1.0]])
     for sampling, kept in (
         (MoreSampling(temperature=1.0, top_k=3), {0, 1, 3}),
@@ -107,7 +108,7 @@ def test_an_added_filter_may_ask_for_the_nth_best_after_another_has(monkeypatch:
 
 
 def test_rows_that_use_an_added_filter_leave_the_others_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    add(monkeypatch, *FILTERS, TopA())
+    add(monkeypatch, MIN_P, TOP_K, TOP_P, TopA())
     logits = torch.randn(4, 60, generator=torch.Generator().manual_seed(1))
     params = [
         MoreSampling(temperature=1.0),
@@ -139,7 +140,6 @@ def test_ranks_of_other_values_are_sorted_anew() -> None:
 
 
 def test_every_filter_is_a_setting_that_is_off_unless_given() -> None:
-    assert [type(one) for one in FILTERS] == [MinP, TopK, TopP]
     assert list(KINDS) == [one.name for one in fields(Sampling)]
     assert {one.name for one in FILTERS} == KINDS.keys() - {"temperature", "seed"}
     assert not any(one.used_by(Sampling(temperature=1.0)) for one in FILTERS)
