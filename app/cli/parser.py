@@ -12,6 +12,7 @@ from importlib.metadata import version
 from typing import Any, Final, NoReturn, get_args
 
 from app.panels.registry import PANELS
+from engine.core.sampling import FILTERS, KINDS, Sampling
 from engine.core.settings import (
     Attention,
     Batching,
@@ -19,7 +20,6 @@ from engine.core.settings import (
     Dtype,
     Kv,
     RequestSpec,
-    Sampling,
     Speculate,
     SwitchChange,
     Switches,
@@ -168,11 +168,13 @@ def _record(parser: argparse.ArgumentParser) -> None:
     )
     what = parser.add_argument_group("requests")
     what.add_argument("--prompt", action="append", metavar="TEXT", help=f"repeatable (default: {DEFAULT_PROMPT!r})")
+    filters = FILTERS[::-1]
+    keys = ", ".join(f'"{name}"' for name in ("temperature", *(one.name for one in filters), "seed"))
     what.add_argument(
         "--requests", metavar="FILE.jsonl",
-        help='lines {"prompt", "max_new_tokens", "arrival_s", "chat", "ignore_eos", "stop", "temperature", "top_p", '
-        '"top_k", "min_p", "seed"}; all but the prompt may be left out, and are then those given here; in place of the '
-        'prompt, "messages": [{"role", "content"}, ...] is a conversation for the chat template',
+        help=f'lines {{"prompt", "max_new_tokens", "arrival_s", "chat", "ignore_eos", "stop", {keys}}}; all but the '
+        'prompt may be left out, and are then those given here; in place of the prompt, "messages": [{"role", '
+        '"content"}, ...] is a conversation for the chat template',
     )  # fmt: skip
     limit = RequestSpec("").max_new_tokens
     what.add_argument("--max-new-tokens", type=whole_number, default=limit, metavar="N", help=f"default: {limit}")
@@ -180,9 +182,11 @@ def _record(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--stop", action="append", default=[], metavar="TEXT", help="end where this appears; repeatable")
     what.add_argument("--chat", action="store_true", help="put each prompt into the model's chat template")
     what.add_argument("--temperature", type=float, default=sampling.temperature, metavar="T", help="0 is greedy")
-    what.add_argument("--top-p", type=float, default=sampling.top_p, metavar="P")
-    what.add_argument("--top-k", type=whole_number, default=sampling.top_k, metavar="K")
-    what.add_argument("--min-p", type=float, default=sampling.min_p, metavar="M")
+    for one in filters:
+        what.add_argument(
+            f"--{one.name.replace('_', '-')}", type=whole_number if KINDS[one.name] is int else float,
+            default=getattr(sampling, one.name), metavar=one.metavar,
+        )  # fmt: skip
     what.add_argument("--seed", type=whole_number, default=sampling.seed, metavar="S")
     how = parser.add_argument_group("switches")
     how.add_argument("--kv", default=switches.kv, choices=get_args(Kv))

@@ -17,15 +17,15 @@ from app.cli.recording import Recording
 from app.cli.table import summary_text
 from app.start import signals
 from engine.client.requests_file import check_text, read_requests
+from engine.core.ranges import check_range
+from engine.core.sampling import KINDS, Sampling
 from engine.core.settings import (
     LoadSpec,
     Observation,
     Probe,
     RequestSpec,
     RunSpec,
-    Sampling,
     Switches,
-    check_range,
     merged,
 )
 from engine.errors import InputError
@@ -97,7 +97,7 @@ def load_spec(options: argparse.Namespace) -> LoadSpec:
 
 def run_spec(options: argparse.Namespace) -> RunSpec:
     """The run as the options describe it; raises InputError for a value out of range."""
-    sampling = Sampling(options.temperature, options.top_k, options.top_p, options.min_p, options.seed)
+    sampling = Sampling(**{name: getattr(options, name) for name in KINDS})
     for stop in options.stop:
         check_text(f"The stop text {stop!r}", stop)
     stops = tuple(options.stop)

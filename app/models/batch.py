@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.client.requests_file import read_requests
-from engine.core.settings import Observation, RunSpec, Sampling, Switches
+from engine.core.sampling import Sampling
+from engine.core.settings import Observation, RunSpec, Switches
 from engine.figures.slot_runs import IDLE, PADDING, Ints, Lane
 from engine.figures.slots import BatchPart
 

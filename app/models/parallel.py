@@ -8,7 +8,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.core.settings import Observation, RequestSpec, RunSpec, Sampling, Switches
+from engine.core.sampling import Sampling
+from engine.core.settings import Observation, RequestSpec, RunSpec, Switches
 from engine.errors import InputError
 from engine.figures.metrics import by_id
 from engine.figures.teacher import TeacherFigures, serial_steps

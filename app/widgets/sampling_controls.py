@@ -1,9 +1,11 @@
-"""How the next token is drawn: five numbers, folded into one line that says what they amount to."""
+"""How the next token is drawn: a number for each setting, folded into one line that says what they amount to."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Final
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Final
 
 from PySide6.QtCore import QEvent, Qt
 from PySide6.QtWidgets import (
@@ -19,11 +21,29 @@ from PySide6.QtWidgets import (
 
 from app.look.theme import GRID, ROW_GAP
 from app.widgets.plain import PlainLabel, plain
-from engine.core.settings import Sampling
+from engine.core.sampling import FILTERS, KINDS, Sampling
 from engine.errors import InputError
 
 DEFAULT: Final = Sampling(temperature=0.8, top_p=0.95)
 """What the window starts with: small models repeat themselves under greedy decoding."""
+
+NEUTRAL: Final = {one.name: one.neutral for one in FILTERS}
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """How one field of `Sampling` is edited and told, in the language in force.
+
+    `make` makes its box. `words` takes the value in the line that sums up; a filter that is off is not in it. `least`
+    is what the box shows instead of its lowest value.
+    """
+
+    name: str
+    label: str
+    tip: str
+    make: Callable[[], QSpinBox | QDoubleSpinBox]
+    words: str = ""
+    least: str = ""
 
 
 class SamplingControls(QWidget):
@@ -35,29 +55,17 @@ class SamplingControls(QWidget):
         self._fold.setCheckable(True)
         self._fold.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self._fold.toggled.connect(self._on_fold)
-        self.temperature = _decimal(0.0, 5.0, 0.1, DEFAULT.temperature)
-        self._top_k = QSpinBox()
-        self._top_k.setRange(0, 1_000_000)
-        self._top_p = _decimal(0.01, 1.0, 0.05, DEFAULT.top_p)
-        self._min_p = _decimal(0.0, 1.0, 0.01, 0.0)
-        self.seed = QSpinBox()
-        self.seed.setRange(0, 2**31 - 1)
         self._rows = QWidget()
         form = QFormLayout(self._rows)
         form.setContentsMargins(4 * GRID, 0, 0, 0)
         form.setVerticalSpacing(GRID)
-        self._fields: dict[str, tuple[QLabel, QWidget]] = {}
-        for name, field in (
-            ("temperature", self.temperature),
-            ("top_k", self._top_k),
-            ("top_p", self._top_p),
-            ("min_p", self._min_p),
-            ("seed", self.seed),
-        ):
-            label = PlainLabel()
+        self._fields: dict[str, tuple[QLabel, QSpinBox | QDoubleSpinBox]] = {}
+        for one in self._controls():
+            label, field = PlainLabel(), one.make()
+            field.setValue(getattr(DEFAULT, one.name))
             label.setBuddy(field)
             form.addRow(label, field)
-            self._fields[name] = (label, field)
+            self._fields[one.name] = (label, field)
             field.valueChanged.connect(self._summarise)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -72,54 +80,69 @@ class SamplingControls(QWidget):
         self._rows.hide()
         self.retranslate()
 
+    def _controls(self) -> tuple[Control, ...]:
+        """The control of each field of `Sampling`, from top to bottom."""
+        return (
+            Control(
+                "temperature", self.tr("Temperature"), self.tr("0 is greedy: always the most likely token"),
+                partial(_decimal, 0.0, 5.0, 0.1), self.tr("temperature {}"),
+            ),
+            Control(
+                "top_k", self.tr("Top-k"), self.tr("Draw among the k most likely tokens; 0 is off"),
+                partial(_whole, 1_000_000), "top-k {}", self.tr("off"),
+            ),
+            Control(
+                "top_p", self.tr("Top-p"), self.tr("Draw among the fewest tokens with this much probability; 1 is off"),
+                partial(_decimal, 0.01, 1.0, 0.05), "top-p {}",
+            ),
+            Control(
+                "min_p", self.tr("Min-p"),
+                self.tr("Drop what is less likely than this share of the likeliest; 0 is off"),
+                partial(_decimal, 0.0, 1.0, 0.01), "min-p {}",
+            ),
+            Control(
+                "seed", self.tr("Seed"), self.tr("The same seed draws the same tokens"),
+                partial(_whole, 2**31 - 1),
+            ),
+        )  # fmt: skip
+
+    def field(self, name: str) -> QSpinBox | QDoubleSpinBox:
+        """The box that edits this field of `Sampling`."""
+        return self._fields[name][1]
+
     @property
     def sampling(self) -> Sampling:
-        return Sampling(
-            temperature=round(self.temperature.value(), 2),
-            top_k=self._top_k.value(),
-            top_p=round(self._top_p.value(), 2),
-            min_p=round(self._min_p.value(), 2),
-            seed=self.seed.value(),
-        )
+        values: dict[str, Any] = {}
+        for name, (_, field) in self._fields.items():
+            values[name] = field.value() if isinstance(field, QSpinBox) else round(field.value(), field.decimals())
+        return Sampling(**values)
 
     def show_sampling(self, sampling: Sampling) -> None:
         """Show these settings."""
-        self.temperature.setValue(sampling.temperature)
-        self._top_k.setValue(sampling.top_k)
-        self._top_p.setValue(sampling.top_p)
-        self._min_p.setValue(sampling.min_p)
-        self.seed.setValue(sampling.seed)
+        for name, (_, field) in self._fields.items():
+            field.setValue(getattr(sampling, name))
 
     def suggest(self, values: dict[str, float]) -> None:
         """Offer what a checkpoint suggests: sampling by name, empty where it suggests nothing."""
+        given: dict[str, Any] = {name: KINDS[name](value) for name, value in values.items() if name in KINDS}
         try:
-            self._suggested = Sampling(
-                temperature=values.get("temperature", 1.0), top_k=int(values.get("top_k", 0)),
-                top_p=values.get("top_p", 1.0), min_p=values.get("min_p", 0.0),
-            ) if values else None  # fmt: skip
+            self._suggested = Sampling(**{"temperature": 1.0, **given}) if values else None
         except InputError:  # what no draw can follow is no suggestion
             self._suggested = None
         self._summarise()
 
     def _take_suggestion(self) -> None:
         if self._suggested is not None:
-            self.show_sampling(replace(self._suggested, seed=self.seed.value()))
+            self.show_sampling(replace(self._suggested, seed=self.sampling.seed))
 
     def retranslate(self) -> None:
         """Take the texts of the language in force."""
-        texts = {
-            "temperature": (self.tr("Temperature"), self.tr("0 is greedy: always the most likely token")),
-            "top_k": (self.tr("Top-k"), self.tr("Draw among the k most likely tokens; 0 is off")),
-            "top_p": (self.tr("Top-p"), self.tr("Draw among the fewest tokens with this much probability; 1 is off")),
-            "min_p": (self.tr("Min-p"), self.tr("Drop what is less likely than this share of the likeliest; 0 is off")),
-            "seed": (self.tr("Seed"), self.tr("The same seed draws the same tokens")),
-        }  # fmt: skip
-        for name, (text, tip) in texts.items():
-            label, field = self._fields[name]
-            label.setText(text)
-            field.setToolTip(plain(tip))
-            field.setAccessibleName(text)
-        self._top_k.setSpecialValueText(self.tr("off"))
+        for one in self._controls():
+            label, field = self._fields[one.name]
+            label.setText(one.label)
+            field.setToolTip(plain(one.tip))
+            field.setAccessibleName(one.label)
+            field.setSpecialValueText(one.least)
         self._summarise()
 
     def changeEvent(self, event: QEvent) -> None:
@@ -145,20 +168,23 @@ class SamplingControls(QWidget):
         self._fold.setToolTip(self.tr("How the next token is drawn; takes effect with the next run"))
 
     def _words(self, sampling: Sampling) -> str:
-        parts = [self.tr("temperature {}").format(f"{sampling.temperature:g}")]
-        if sampling.top_k:
-            parts.append(f"top-k {sampling.top_k}")
-        if sampling.top_p < 1:
-            parts.append(f"top-p {sampling.top_p:g}")
-        if sampling.min_p > 0:
-            parts.append(f"min-p {sampling.min_p:g}")
+        parts = []
+        for one in self._controls():
+            value = getattr(sampling, one.name)
+            if one.words and NEUTRAL.get(one.name) != value:
+                parts.append(one.words.format(f"{value:g}" if isinstance(value, float) else value))
         return ", ".join(parts)
 
 
-def _decimal(low: float, high: float, step: float, value: float) -> QDoubleSpinBox:
+def _decimal(low: float, high: float, step: float) -> QDoubleSpinBox:
     box = QDoubleSpinBox()
     box.setRange(low, high)
     box.setSingleStep(step)
     box.setDecimals(2)
-    box.setValue(value)
+    return box
+
+
+def _whole(high: int) -> QSpinBox:
+    box = QSpinBox()
+    box.setRange(0, high)
     return box

@@ -17,7 +17,7 @@ from app.window.menus import Menus, partial_slot
 from app.window.run_panel import RunPanel
 from app.window.scenario_note import ScenarioNote
 from app.window.scenarios import Scenario, load_scenarios
-from engine.core.settings import Sampling
+from engine.core.sampling import Sampling
 from engine.errors import DecodeScopeError
 from engine.session.schema import ModelReady
 

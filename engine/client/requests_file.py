@@ -10,13 +10,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, BinaryIO, Final
 
-from engine.core.settings import RequestSpec, Sampling
+from engine.core.sampling import KINDS, Sampling
+from engine.core.settings import RequestSpec
 from engine.errors import InputError
 from engine.plain_text import quoted
 
-WHOLE: Final = ("top_k", "seed")
-FRACTIONS: Final = ("temperature", "top_p", "min_p")
-KNOWN: Final = {"prompt", "max_new_tokens", "arrival_s", "chat", "ignore_eos", "messages", "stop", *WHOLE, *FRACTIONS}
+WHOLE: Final = tuple(name for name, kind in KINDS.items() if kind is int)
+FRACTIONS: Final = tuple(name for name, kind in KINDS.items() if kind is float)
+KNOWN: Final = {"prompt", "max_new_tokens", "arrival_s", "chat", "ignore_eos", "messages", "stop", *KINDS}
 
 MOST_BYTES: Final = 2**28
 """Of a file: all of it is in memory, and on its way to the engine, at once."""

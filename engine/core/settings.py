@@ -1,4 +1,4 @@
-"""What a user chooses: the switches, sampling, requests, and how a model is loaded. Imports no torch."""
+"""What a user chooses: the switches, requests, and how a model is loaded. Imports no torch."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Final, Literal, get_args, get_type_hints
 
+from engine.core.ranges import check_range
+from engine.core.sampling import Sampling
 from engine.errors import InputError
 
 Kv = Literal["none", "contiguous", "paged"]
@@ -56,35 +58,6 @@ class Switches:
             if name not in known:
                 raise InputError(f"There is no switch {name!r}; the switches are {', '.join(sorted(known))}.")
         return replace(self, **changes)
-
-
-@dataclass(frozen=True, slots=True)
-class Sampling:
-    """How the next token is drawn. Applied in this order: temperature, min-p, top-k, top-p.
-
-    A temperature under 1e-5 is greedy; `top_k` 0 and `top_p` 1 and `min_p` 0 mean off. Request i draws from a stream
-    seeded by (seed, i), whatever it is batched with, and so do its drafts: it gives the tokens that it would give
-    alone under the same speculation (`off`, or the same proposer and k). With another one its tokens are others of the
-    same distribution, as the test of a draft uses other numbers than a plain draw.
-    """
-
-    temperature: float = 0.0
-    top_k: int = 0
-    top_p: float = 1.0
-    min_p: float = 0.0
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        check_range("temperature", self.temperature, 0.0, 100.0)
-        check_range("top_k", self.top_k, 0, 2**31)
-        if not 0.0 < self.top_p <= 1.0:
-            raise InputError(f"top_p must be above 0 and at most 1, not {self.top_p}.")
-        check_range("min_p", self.min_p, 0.0, 1.0)
-        check_range("seed", self.seed, 0, 2**63 - 1)
-
-    @property
-    def greedy(self) -> bool:
-        return self.temperature < 1e-5
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,9 +163,3 @@ class RunSpec:
     observation: Observation = field(default_factory=Observation)
     switch_at: tuple[SwitchChange, ...] = ()
     teacher_pass: bool = False
-
-
-def check_range(name: str, value: float, low: float, high: float) -> None:
-    """Raise InputError unless low <= value <= high."""
-    if not low <= value <= high:
-        raise InputError(f"{name} must be between {low} and {high}, not {value}.")

@@ -12,8 +12,9 @@ import torch
 from engine.cache.block_cache import BlockCache
 from engine.core.attention import Attention
 from engine.core.batch import PADDING_REQUEST, Batch, Span
+from engine.core.sampling import Sampling
 from engine.core.scheduled_chunk import ScheduledChunk
-from engine.core.settings import Sampling, Switches
+from engine.core.settings import Switches
 from engine.core.timing import StepTimer
 from engine.graphs.buckets import bucket_of, fill, row_buckets
 from engine.graphs.buffers import Buffers, RowInput

@@ -11,7 +11,8 @@ from torch import Tensor
 from engine.core.attention import Attention, RowSource
 from engine.core.batch import PADDING_REQUEST, Batch
 from engine.core.kv_cache import StepKv
-from engine.core.settings import Probe, check_range
+from engine.core.ranges import check_range
+from engine.core.settings import Probe
 from engine.model.config import ModelConfig
 from engine.session.schema import AttentionRow
 

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.core.settings import Sampling
+from engine.core.sampling import FILTERS, Filter, Sampling
+from engine.sampling.ranks import SearchedRanks
 
 ALTERNATIVES: Final = 8
 WIDE: Final = 16384
@@ -108,36 +109,27 @@ def draw_rows(logits: Tensor, params: Sequence[Sampling], uniforms: Sequence[flo
 
 
 def distribution(logits: Tensor, params: Sequence[Sampling]) -> Tensor:
-    """The distribution a token is drawn from: float64 [R, vocab], after temperature, min-p, top-k and top-p.
+    """The distribution a token is drawn from: float64 [R, vocab], after the temperature and FILTERS.
 
-    A greedy row is all on its best token. Min-p keeps what reaches `min_p` of the best one's probability (Nguyen et
-    al. 2024); top-k keeps ties with the k-th; top-p (Holtzman et al. 2020) keeps the smallest set whose mass reaches p,
-    always the best token.
+    A greedy row is all on its best token. A filter that no row uses is not applied.
     """
 
     def column(values: list[float]) -> Tensor:
         return torch.tensor(values, dtype=torch.float64, device=logits.device)[:, None]  # [R, 1]
 
+    def ranks(one: Filter) -> SearchedRanks:
+        return SearchedRanks([float(getattr(p, one.name)) for p in params], logits.device)
+
+    used = [one for one in FILTERS if any(one.used_by(p) for p in params)]
     x = logits.double() / column([1.0 if p.greedy else p.temperature for p in params])  # [R, V]
-    if any(p.min_p > 0 for p in params):
-        # p_i / p_max = exp(x_i - x_max), so the test needs no softmax; log(0) = -inf lets everything through.
-        x = x.masked_fill(x - x.amax(-1, keepdim=True) < column([p.min_p for p in params]).log(), -torch.inf)
-    if any(p.top_k > 0 for p in params):
-        vocab = x.shape[-1]
-        ks = [min(p.top_k, vocab) if p.top_k > 0 else vocab for p in params]
-        largest = max((k for k in ks if k < vocab), default=1)
-        best = x.topk(largest, -1).values  # [R, largest]
-        limits = [k if k < vocab else 0 for k in ks]
-        rows = torch.tensor([max(k, 1) - 1 for k in limits], device=x.device)[:, None]
-        floor = best.gather(-1, rows).masked_fill(column([float(k) for k in limits]) == 0, -torch.inf)
-        x = x.masked_fill(x < floor, -torch.inf)
+    for one in used:
+        if not one.after_softmax:
+            x = one.rule_out(x, ranks(one))
     probs = torch.softmax(x, -1)
-    if any(p.top_p < 1 for p in params):
-        ordered, order = torch.sort(probs, -1, descending=True)
-        before = ordered.cumsum(-1) - ordered  # mass of the better ones
-        before[:, 0] = -1.0
-        probs = probs.scatter(-1, order, ordered.masked_fill(before >= column([p.top_p for p in params]), 0.0))
-        probs = probs / probs.sum(-1, keepdim=True)
+    for one in used:
+        if one.after_softmax:
+            probs = one.rule_out(probs, ranks(one))
+            probs = probs / probs.sum(-1, keepdim=True)
     if any(p.greedy for p in params):
         best_only = torch.zeros_like(probs).scatter_(-1, logits.argmax(-1, keepdim=True), 1.0)
         probs = torch.where(column([float(p.greedy) for p in params]) > 0, best_only, probs)

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from engine.core.sampling import Sampling
 from engine.core.scheduled_chunk import Proposal
-from engine.core.settings import Sampling
 from engine.sampling.sampler import distribution, draw
 
 

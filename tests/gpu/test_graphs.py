@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine.core.settings import LoadSpec, Observation, RequestSpec, RunSpec, Sampling, Switches
+from engine.core.sampling import Sampling
+from engine.core.settings import LoadSpec, Observation, RequestSpec, RunSpec, Switches
 from engine.decode.capabilities import unavailable_switches
 from engine.decode.engine import Engine
 from engine.graphs.cuda import CudaDevice

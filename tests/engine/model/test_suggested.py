@@ -43,3 +43,7 @@ def test_the_model_tells_it(tmp_path: Path) -> None:
     (folder / "generation_config.json").write_text(json.dumps({"do_sample": True, "top_k": 64, "eos_token_id": 1}))
     told = model_meta(load_scripted(folder))["suggested_sampling"]
     assert json.loads(told) == {"temperature": 1.0, "top_k": 64}
+
+
+def test_a_value_that_sampling_refuses_is_passed_over_and_the_others_stay() -> None:
+    assert suggested_sampling({"do_sample": True, "top_k": 20, "top_p": 0.0}) == {"temperature": 1.0, "top_k": 20}

@@ -1,0 +1,162 @@
+"""How the next token is drawn: the settings, and the filters that rule tokens out before the draw.
+
+A filter is a subclass of `Filter`, an entry of FILTERS and a field of `Sampling`, all here. The command line, request
+files, what a checkpoint suggests, and the eager and the captured draw read them from here. Imports no torch when it
+runs: a filter uses the methods of the tensors that it is given.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Final, Protocol, get_type_hints
+
+from engine.core.ranges import check_range
+from engine.errors import InputError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Ranks(Protocol):
+    """The limits of one filter, a row each, and the order of the rows' values as far as the filter asks for it.
+
+    The eager and the captured draw answer in their own ways (`engine.sampling.ranks`).
+    """
+
+    @property
+    def limits(self) -> Tensor:
+        """What each row's `Sampling` sets for this filter, float64 [R, 1]."""
+
+    def nth_best(self, values: Tensor) -> Tensor:
+        """The limit-th largest of each row of `values` [R, vocab] as [R, 1], -inf where the limit is 0.
+
+        A limit above the vocabulary gives a value that no other of the row is below.
+        """
+
+    def best_first(self, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Each row of `values` [R, vocab] from the likeliest token to the least likely, and the ids of these tokens.
+
+        Tokens that were ruled out may stand anywhere in it.
+        """
+
+
+class Filter(ABC):
+    """Rules tokens out by the value of one field of `Sampling`."""
+
+    name: ClassVar[str]
+    """The field of `Sampling`, the key in request files and generation_config.json, and the option `--name`."""
+    metavar: ClassVar[str]
+    """What stands for the value in `record --help`."""
+    neutral: ClassVar[float]
+    """The value that rules nothing out."""
+    neutral_limit: ClassVar[float | None] = None
+    """The limit that stands for `neutral` where a filter is applied to rows that do not use it; None: `neutral`."""
+    after_softmax: ClassVar[bool] = False
+    """Whether `rule_out` is given probabilities instead of logits. Such filters stand last in FILTERS."""
+
+    def used_by(self, sampling: Sampling) -> bool:
+        return bool(getattr(sampling, self.name) != self.neutral)
+
+    def captured_limit(self, sampling: Sampling) -> float:
+        """The limit of a row of a captured step, which applies every filter to every row."""
+        if self.neutral_limit is not None and not self.used_by(sampling):
+            return self.neutral_limit
+        return float(getattr(sampling, self.name))
+
+    @abstractmethod
+    def check(self, value: float) -> None:
+        """Raise InputError for a value that cannot be used."""
+
+    @abstractmethod
+    def rule_out(self, values: Tensor, ranks: Ranks) -> Tensor:
+        """`values` float64 [R, vocab] with -inf (of probabilities: 0) for each token that is ruled out.
+
+        `values` are the logits over the temperature, or with `after_softmax` the probabilities of what is left. Each
+        row has at least one token left. A captured step calls this, too: nothing may be read back from the device, and
+        no shape may depend on values.
+        """
+
+
+class MinP(Filter):
+    """Keeps what reaches `min_p` of the best token's probability (Nguyen et al. 2024)."""
+
+    name = "min_p"
+    metavar = "M"
+    neutral: ClassVar[float] = 0.0
+
+    def check(self, value: float) -> None:
+        check_range(self.name, value, 0.0, 1.0)
+
+    def rule_out(self, values: Tensor, ranks: Ranks) -> Tensor:
+        # p_i / p_max = exp(x_i - x_max), so the test needs no softmax; log(0) = -inf lets everything through.
+        return values.masked_fill(values - values.amax(-1, keepdim=True) < ranks.limits.log(), float("-inf"))
+
+
+class TopK(Filter):
+    """Keeps the k best tokens, and ties with the k-th."""
+
+    name = "top_k"
+    metavar = "K"
+    neutral: ClassVar[int] = 0
+
+    def check(self, value: float) -> None:
+        check_range(self.name, value, 0, 2**31)
+
+    def rule_out(self, values: Tensor, ranks: Ranks) -> Tensor:
+        return values.masked_fill(values < ranks.nth_best(values), float("-inf"))
+
+
+class TopP(Filter):
+    """Keeps the smallest set of tokens whose mass reaches p, always the best one (Holtzman et al. 2020)."""
+
+    name = "top_p"
+    metavar = "P"
+    neutral: ClassVar[float] = 1.0
+    neutral_limit = 2.0  # a sum of probabilities may be rounded up to 1
+    after_softmax = True
+
+    def check(self, value: float) -> None:
+        if not 0.0 < value <= 1.0:
+            raise InputError(f"{self.name} must be above 0 and at most 1, not {value}.")
+
+    def rule_out(self, values: Tensor, ranks: Ranks) -> Tensor:
+        best_first, ids = ranks.best_first(values)
+        before = best_first.cumsum(-1) - best_first  # mass of the better ones
+        before[:, :1].fill_(-1.0)
+        return values.scatter(-1, ids, best_first.masked_fill(before >= ranks.limits, 0.0))
+
+
+FILTERS: Final[tuple[Filter, ...]] = (MinP(), TopK(), TopP())
+"""Every filter, in the order in which they are applied."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How the next token is drawn. Applied in this order: temperature, then FILTERS (min-p, top-k, top-p).
+
+    A temperature under 1e-5 is greedy; `top_k` 0 and `top_p` 1 and `min_p` 0 mean off. Request i draws from a stream
+    seeded by (seed, i), whatever it is batched with, and so do its drafts: it gives the tokens that it would give
+    alone under the same speculation (`off`, or the same proposer and k). With another one its tokens are others of the
+    same distribution, as the test of a draft uses other numbers than a plain draw.
+    """
+
+    temperature: float = 0.0
+    top_k: int = TopK.neutral
+    top_p: float = TopP.neutral
+    min_p: float = MinP.neutral
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_range("temperature", self.temperature, 0.0, 100.0)
+        for one in FILTERS:
+            one.check(getattr(self, one.name))
+        check_range("seed", self.seed, 0, 2**63 - 1)
+
+    @property
+    def greedy(self) -> bool:
+        return self.temperature < 1e-5
+
+
+KINDS: Final[dict[str, type[int] | type[float]]] = get_type_hints(Sampling)
+"""The type of each setting by name, in the order of the fields."""
