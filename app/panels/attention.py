@@ -109,9 +109,6 @@ class AttentionPanel(Panel):
 
     # --- Panel ------------------------------------------------------------------------------------------------------
 
-    def title(self) -> str:
-        return self.tr("Attention")
-
     def figures(self) -> str:
         feed = self._feed
         if feed is None or feed.grid.positions == 0:

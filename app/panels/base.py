@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QWidget
 from app.core.jobs import Jobs
 from app.core.reading import Reading
 from app.core.selection import Selected, Selection
+from app.panels.registry import entry
 from engine.client.suite import Suite
 from engine.core.settings import Probe, RunSpec
 from engine.session.store import Session
@@ -80,8 +81,8 @@ class Panel(QWidget):
         self._questions: list[Reading] = []
 
     def title(self) -> str:
-        """What a person reads in the header and the menu, translated."""
-        raise NotImplementedError
+        """What a person reads in the header and the menu, translated; it stands in the registry."""
+        return entry(self.name).title()
 
     def figures(self) -> str:
         """The two or three figures that matter, for the header; units included."""

@@ -91,9 +91,6 @@ class BatchPanel(StepPanel):
     def is_empty(self) -> bool:
         return False  # the brief's batch can be run from here before anything was recorded
 
-    def title(self) -> str:
-        return self.tr("Batch")
-
     def empty_text(self) -> str:
         return self.tr(
             "Press “Run both” and the brief's four requests run as one batch, static and then continuous: "

@@ -102,9 +102,6 @@ class BeforeAfterPanel(Panel):
     def is_empty(self) -> bool:
         return False  # the improvements are listed and can be measured before anything ran
 
-    def title(self) -> str:
-        return self.tr("Before and after")
-
     def figures(self) -> str:
         found = [(line.pair.factor or 0.0, line.cells[0]) for line in self._lines if line.pair.factor is not None]
         if not found:

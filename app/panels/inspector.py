@@ -132,9 +132,6 @@ class InspectorPanel(Panel):
 
     # --- Panel ------------------------------------------------------------------------------------------------------
 
-    def title(self) -> str:
-        return self.tr("Inspector")
-
     def figures(self) -> str:
         facts = self.facts
         if facts is None:

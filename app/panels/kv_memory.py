@@ -80,9 +80,6 @@ class KvMemoryPanel(StepPanel):
         self._name_pages()
         self.arrange()
 
-    def title(self) -> str:
-        return self.tr("KV memory")
-
     def empty_text(self) -> str:
         return self.tr("What each layer keeps of the past appears here as soon as a generation runs.")
 

@@ -143,9 +143,6 @@ class LatencyPanel(Panel):
 
     # --- Panel ------------------------------------------------------------------------------------------------------
 
-    def title(self) -> str:
-        return self.tr("Latency")
-
     def figures(self) -> str:
         figures = self.range_figures
         if figures is None or figures.token_s is None:

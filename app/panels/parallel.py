@@ -81,9 +81,6 @@ class ParallelPanel(StepPanel):
     def is_empty(self) -> bool:
         return False  # its own page says what is missing, and runs it
 
-    def title(self) -> str:
-        return self.tr("Parallel vs serial")
-
     def figures(self) -> str:
         shown = self.shown
         if shown is None:

@@ -51,9 +51,6 @@ class RedundancyPanel(StepPanel):
         self._layout.setSpacing(0)
         self.arrange()
 
-    def title(self) -> str:
-        return self.tr("Redundancy")
-
     def empty_text(self) -> str:
         return self.tr(
             "Every position that a step computes appears here: new ones once, repeated ones again and again."

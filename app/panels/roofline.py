@@ -82,9 +82,6 @@ class RooflinePanel(Panel):
 
     # --- Panel ------------------------------------------------------------------------------------------------------
 
-    def title(self) -> str:
-        return self.tr("Roofline")
-
     def figures(self) -> str:
         roof = self._model.roof if self._model is not None else None
         if roof is None:

@@ -74,9 +74,6 @@ class SummaryPanel(Panel):
 
     # --- Panel ------------------------------------------------------------------------------------------------------
 
-    def title(self) -> str:
-        return self.tr("Summary")
-
     def figures(self) -> str:
         gaps = {line.row.metric: line.row.gap for line in self.lines}
         speed = gaps.get("throughput")

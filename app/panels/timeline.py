@@ -49,9 +49,6 @@ class TimelinePanel(Panel):
         self._name_axis()
         self.restyle()
 
-    def title(self) -> str:
-        return self.tr("Timeline")
-
     def empty_text(self) -> str:
         return self.tr("Every step, token and pause appears here as soon as a generation runs.")
 

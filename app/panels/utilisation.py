@@ -90,9 +90,6 @@ class UtilisationPanel(Panel):
 
     # --- Panel ------------------------------------------------------------------------------------------------------
 
-    def title(self) -> str:
-        return self.tr("Utilisation")
-
     def figures(self) -> str:
         session, series = self.session, self._series
         if session is None or series is None:

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import msgspec
 
+from app.panels.registry import PANELS
 from tests.fuzz import hostile
 from tests.fuzz.bases import RUNS
 from tests.fuzz.cases import WALK, Case, one_more
@@ -29,11 +30,6 @@ JSON_FIELDS: Final = (
     ("meta", "value", "key = 'ceilings'"), ("meta", "value", "key = 'versions'"), ("meta", "value", "key = 'dropped'"),
     ("configs", "json", "1"), ("requests", "params", "1"), ("requests", "prompt_token_texts", "1"),
 )  # fmt: skip
-PANELS: Final = (
-    "timeline", "inspector", "redundancy", "kv-memory", "attention", "latency", "utilisation", "roofline", "summary",
-    "batch", "parallel", "before-after",
-)  # fmt: skip
-
 NAMES: Final = ("device", "label", "kind", "key", "text", "name")
 """Columns of words, each of which may be another one."""
 AS_THEY_ARE: Final = (
@@ -67,7 +63,7 @@ def commands(rng: random.Random, path: Path, other: Path, folder: Path) -> tuple
     """Everything that reads a session, and one of what takes seconds: report, picture, or a walk through the panels."""
     name = str(path)
     picture = rng.choice(["png", "svg"])
-    panel = ("--panel", rng.choice(PANELS)) if rng.random() < 0.6 else ()
+    panel = ("--panel", rng.choice([one.name for one in PANELS])) if rng.random() < 0.6 else ()
     last = rng.choice([0, 3, 10**6])
     slow = (
         ("export", name, "--to", "html", "-o", str(folder / "out-html")),

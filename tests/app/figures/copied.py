@@ -90,8 +90,10 @@ def rows_of(  # noqa: PLR0911, PLR0912 - one panel, one case
             return _slots(env)
         case "attention":
             return []  # the weights of a row, which the walk reads where they are painted
-        case _:
+        case "kv-memory":
             return _memory(mode, env, step)
+        case _:
+            raise NotImplementedError(f"Say here what {panel!r} copies as CSV.")
 
 
 def differences(shown: Rows, expected: Rows) -> list[str]:
