@@ -133,12 +133,13 @@ FILTERS: Final[tuple[Filter, ...]] = (MinP(), TopK(), TopP())
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How the next token is drawn. Applied in this order: temperature, then FILTERS (min-p, top-k, top-p).
+    """How the next token is drawn: the temperature is applied first, then FILTERS in their order.
 
-    A temperature under 1e-5 is greedy; `top_k` 0 and `top_p` 1 and `min_p` 0 mean off. Request i draws from a stream
-    seeded by (seed, i), whatever it is batched with, and so do its drafts: it gives the tokens that it would give
-    alone under the same speculation (`off`, or the same proposer and k). With another one its tokens are others of the
-    same distribution, as the test of a draft uses other numbers than a plain draw.
+    A temperature under 1e-5 is greedy; a filter at its neutral value is off. Request i draws from a stream seeded by
+    (seed, i), whatever it is batched with, and so do its drafts: it gives the tokens that it would give alone under the
+    same speculation (`off`, or the same proposer and k). With another one its tokens are others of the same
+    distribution, as the test of a draft uses other numbers than a plain draw. Raises InputError for a value out of
+    range. A new field goes last, as values are also given by position.
     """
 
     temperature: float = 0.0
