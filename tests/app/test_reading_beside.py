@@ -116,9 +116,9 @@ def look_at(window: MainWindow, session: Session, *names: str) -> None:
     for name, dock in window.docks.items():
         dock.setVisible(name in names)
     for name in names:
-        window.show_panel(name)
+        window.panels.bring_up(name)
     QApplication.processEvents()
-    window.documents.opened.emit(session, str(session.source.path))  # type: ignore[union-attr]
+    window.shown.show(session, str(session.source.path))  # type: ignore[union-attr]
     QApplication.processEvents()
     assert all(window.docks[name].is_seen for name in names)
 
@@ -242,10 +242,10 @@ def test_a_panel_that_is_closed_reads_nothing_more_and_asks_again_when_it_is_ope
     dock = window.docks["attention"]
     qtbot.waitUntil(lambda: bool(file.asked))
     dock.close()
-    qtbot.waitUntil(lambda: not window.documents.jobs.busy)
+    qtbot.waitUntil(lambda: not window.jobs.busy)
     assert all(patience.over for _, _, patience in file.asked)
     file.released.set()
-    window.show_panel("attention")
+    window.panels.bring_up("attention")
     panel = dock.panel
     assert isinstance(panel, AttentionPanel)
     qtbot.waitUntil(lambda: panel.map.shades.shape == (STEPS, STEPS))
@@ -255,7 +255,7 @@ def test_a_window_that_reads_can_be_closed(window: MainWindow, slow: tuple[Sessi
     session, file = slow
     look_at(window, session, "attention", "inspector")
     window.selection.change(token=20)
-    assert window.documents.jobs.busy
+    assert window.jobs.busy
     begun = time.monotonic()
     assert window.close()
     assert time.monotonic() - begun < 4 * READERS_WITHIN_S
@@ -284,7 +284,7 @@ def test_one_query_is_given_up_and_the_file_goes_on(path: Path) -> None:
 
 def test_who_waits_for_another_query_can_give_up(path: Path) -> None:
     file, patience = SessionFile(path), Patience()
-    others = file.chunks("SELECT id FROM steps", rows=1)
+    others = file.columns("steps", file.packs("steps"))
     next(others)  # nobody else can ask before it has ended
     said: list[str] = []
 
