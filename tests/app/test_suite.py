@@ -7,7 +7,7 @@ from pytestqt.qtbot import QtBot
 from app.window.main_window import MainWindow
 from engine.client.recordings import Recordings
 from engine.client.suite import END, Suite
-from engine.figures.before_after import before_after, recorded_trials
+from engine.figures.before_after import before_after, recorded_runs
 from engine.figures.improvements import suite_runs
 from engine.host import protocol
 from engine.session.file import open_session
@@ -31,7 +31,7 @@ def test_runs_follow_each_other_in_one_session_and_one_file(
     assert len(engines.commands(protocol.Start)) == 4
     session = window.shown.session
     assert session is not None
-    assert [(t.key, t.side) for t in recorded_trials(session)] == [
+    assert [(t.key, t.side) for t in recorded_runs(session)] == [
         ("kv", "on"), ("kv", "off"), ("paged", "on"), ("paged", "off"),
     ]  # fmt: skip
     assert session.marks[-1].kind == END
