@@ -56,4 +56,5 @@ def measure(output: Path | None, load: LoadSpec | None = None, tokens: int = TOK
 
     with signals.noted(), Recording(load or LoadSpec(), tell) as recording:
         recording.load()
-        return recording.run_suite(Suite.of_improvements(DEFAULT_PROMPT, recording.unavailable, tokens), output)
+        unavailable = recording.client.now.unavailable
+        return recording.run_suite(Suite.of_improvements(DEFAULT_PROMPT, unavailable, tokens), output)

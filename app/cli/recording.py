@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Final
 
 from app.start import signals
-from engine.client.changes import Change, EngineDied, FileFailed, SessionBegun
+from engine.client.changes import Change, SessionBegun
 from engine.client.engine_source import EngineSource
-from engine.client.faults import cause_of, error_of
+from engine.client.faults import cause_of, error_of, raise_fault
 from engine.client.live_session import Begun
 from engine.client.run_client import RunClient
 from engine.client.suite import Suite
@@ -33,36 +33,26 @@ class Recording:
     def __init__(self, spec: LoadSpec, watch: Watch = lambda session, changes: None) -> None:
         self._spec = spec
         self._watch = watch
-        self._client = RunClient(EngineSource, self._begin_file, lambda error: str(cause_of(error)))
+        self.client = RunClient(EngineSource, self._begin_file, lambda error: str(cause_of(error)))
+        """For what it says of the engine; only the recording polls it."""
         self._wanted: Path | None = None
         self.model: dict[str, str] = {}
         """What the engine told of the model, once it is loaded."""
         self.path: Path | None = None
         """The file of the run that began last."""
 
-    @property
-    def engine_pid(self) -> int:
-        """The engine's process; for use after `load`."""
-        assert self._client.engine_pid is not None
-        return self._client.engine_pid
-
-    @property
-    def unavailable(self) -> dict[str, str]:
-        """Why values of switches cannot run with the model that is loaded."""
-        return self._client.unavailable
-
     def __enter__(self) -> Recording:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is not None and issubclass(kind, KeyboardInterrupt):
-            self._client.close(STOP_WITHIN_S, kill=True)  # it may be in a step, or loading, for long
+            self.client.close(STOP_WITHIN_S, kill=True)  # it may be in a step, or loading, for long
         else:
-            self._client.close()
+            self.client.close()
 
     def load(self) -> None:
         """Load the model; raises what the engine refused it with, and Ended where a signal asks for the end."""
-        self._client.load(self._spec)
+        self.client.load(self._spec)
         with signals.noted() as asked:
             while not self.model:
                 asked.raise_if_asked()
@@ -80,12 +70,12 @@ class Recording:
         the end of the `with` keeps what was recorded. A signal waits until the batch in hand is kept: half of one
         would leave a file that cannot be read.
         """
-        self._client.start(run, command_line)
+        self.client.start(run, command_line)
         return self._to_the_end(path)
 
     def run_suite(self, suite: Suite, path: Path | None) -> Session:
         """Record all runs of a suite as one Session; raises as `run` does, but leaves out a run that cannot be run."""
-        self._client.start_suite(suite)
+        self.client.post(suite)
         return self._to_the_end(path)
 
     def _to_the_end(self, path: Path | None) -> Session:
@@ -110,14 +100,10 @@ class Recording:
 
     def _poll(self, session: Session) -> list[Change]:
         """What has changed; raises where the engine or the file is lost."""
-        changes = self._client.poll()
+        changes = self.client.poll()
         begun = [change.session for change in changes if isinstance(change, SessionBegun)]
         self._watch(begun[-1] if begun else session, changes)
-        for change in changes:
-            if isinstance(change, FileFailed):
-                raise change.error
-            if isinstance(change, EngineDied):
-                raise cause_of(change.error)
+        raise_fault(changes)
         return changes
 
     def _begin_file(self, _model: str) -> Begun | None:

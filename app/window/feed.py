@@ -1,16 +1,14 @@
-"""The window's worker thread: it polls the engine, and the window posts commands to it."""
+"""What the window asks of the engine: each verb posts a command to the thread that polls it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
-
-from PySide6.QtCore import QDeadlineTimer
+from typing import Any
 
 from app.core.background import failure_of
-from app.window.engine_signals import EngineSignals
+from app.window.engine_thread import EngineThread
 from engine.client.live_session import FileWriter
 from engine.client.recordings import Recordings
 from engine.client.run_client import RunClient
@@ -19,18 +17,8 @@ from engine.client.suite import Suite
 from engine.core.settings import LoadSpec, Observation, Probe, RunSpec
 from engine.host import protocol
 
-BUSY_WAIT_S: Final = 0.02
-IDLE_WAIT_S: Final = 0.05
-"""How long the thread waits for events before it looks for commands, while a run goes on and while none does."""
-STOP_WAIT_S: Final = 2.0
-"""How long a run is given to end by itself when the program is closed."""
-CLOSE_WITHIN_S: Final = 5.0
-"""How long the engine, and what writes the file, are waited for then before the engine is killed."""
-KILLED_WITHIN_S: Final = 3.0
-"""How long it may take after that until the recording is whole."""
 
-
-class Feed(EngineSignals):
+class Feed(EngineThread):
     """Posts what the window asks for and tells it what has changed; commands may be posted from any thread."""
 
     def __init__(
@@ -39,33 +27,23 @@ class Feed(EngineSignals):
         open_writer: Callable[[Path], FileWriter],
         recordings: Recordings,
     ) -> None:
-        super().__init__()
+        super().__init__(
+            RunClient(
+                connect, lambda model: recordings.begin(model, open_writer), lambda error: failure_of(error).sentence
+            )
+        )
         self.setObjectName("feed")
         self.recordings = recordings
         """The folder that runs are recorded in."""
-        self.client = RunClient(
-            connect, lambda model: recordings.begin(model, open_writer), lambda error: failure_of(error).sentence
-        )
-        """For what it says of itself; only this thread polls it."""
         self._observation = Observation()
-
-    # --- called from the window -------------------------------------------------------------------------------------
-
-    @property
-    def state(self) -> str:
-        return self.client.state
 
     @property
     def unavailable(self) -> dict[str, str]:
-        return self.client.unavailable
+        return self.now.unavailable
 
     @property
     def suite_progress(self) -> tuple[int, int] | None:
-        return self.client.suite_progress
-
-    @property
-    def engine_pid(self) -> int | None:
-        return self.client.engine_pid
+        return self.now.suite_progress
 
     def load(self, spec: LoadSpec) -> None:
         self.client.load(spec)
@@ -75,7 +53,7 @@ class Feed(EngineSignals):
         self.client.start(run, "window", paused)
 
     def start_suite(self, suite: Suite) -> None:
-        self.client.start_suite(suite)
+        self.client.post(suite)
 
     def pause(self) -> None:
         self.client.post(protocol.Pause())
@@ -87,7 +65,7 @@ class Feed(EngineSignals):
         self.client.post(protocol.StepOnce())
 
     def stop_run(self) -> None:
-        self.client.stop()
+        self.client.post(protocol.Stop())
 
     def set_switches(self, changes: dict[str, Any]) -> None:
         """Flip switches at the next step."""
@@ -110,23 +88,3 @@ class Feed(EngineSignals):
     def add_mark(self, label: str) -> None:
         """Put a note on the timeline, now."""
         self.client.post(protocol.AddMark(label))
-
-    def close(self) -> bool:
-        """End the run, the engine process and this thread; whether they are gone.
-
-        What waits for an engine that does not take or give anything is freed by killing it. What is left then hangs in
-        the system itself, on a dead network drive for example.
-        """
-        self.client.closing = True
-        if self.wait(QDeadlineTimer(round(1000 * CLOSE_WITHIN_S))):
-            return True
-        self.client.kill()
-        return self.wait(QDeadlineTimer(round(1000 * KILLED_WITHIN_S)))
-
-    # --- the thread -------------------------------------------------------------------------------------------------
-
-    def run(self) -> None:
-        """Poll until the program is closed."""
-        while not self.client.closing:
-            self.tell(self.client.poll(BUSY_WAIT_S if self.client.active else IDLE_WAIT_S))
-        self.tell(self.client.close(STOP_WAIT_S))

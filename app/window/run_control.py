@@ -42,7 +42,7 @@ class RunControl(QObject):
         self._feed, self._shown = feed, shown
         self._menus, self._panel, self._actions = menus, panel, actions
         self.model = model
-        self.state = feed.state
+        self.state: str = feed.now.state
         panel.switches_flipped.connect(feed.set_switches)
         panel.observation_changed.connect(feed.set_observation)
         feed.state_changed.connect(self._on_state)

@@ -48,7 +48,7 @@ class ScenarioControl(QObject):
         self.actions: list[QAction] = [menu.addAction("", partial_slot(self.run, one)) for one in self.scenarios]
         feed.state_changed.connect(self._on_state)
         feed.model_ready.connect(self._on_model_ready)
-        self._on_state(feed.state)
+        self._on_state(feed.now.state)
 
     def run(self, scenario: Scenario) -> None:
         """Set a scenario up, and run it in place of what goes on."""
@@ -89,7 +89,7 @@ class ScenarioControl(QObject):
     @Slot(object)
     def _on_model_ready(self, ready: ModelReady) -> None:
         self._unavailable = ready.unavailable
-        self._on_state(self._feed.state)
+        self._on_state(self._feed.now.state)
         self._show_tips()
 
     def _show_tips(self) -> None:

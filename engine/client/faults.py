@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from engine import errors
+from engine.client.changes import Change, EngineDied, FileFailed
 from engine.errors import DecodeScopeError, EngineStoppedError
 from engine.session import schema
 
@@ -19,3 +22,12 @@ def cause_of(error: BaseException) -> BaseException:
     if isinstance(error, ArithmeticError | LookupError | TypeError | ValueError):
         return EngineStoppedError(f"The engine process sent an event that cannot be kept: {error}.")
     return error
+
+
+def raise_fault(changes: Iterable[Change]) -> None:
+    """Raise what the first of these changes tells that is a loss of the file or of the engine."""
+    for change in changes:
+        if isinstance(change, FileFailed):
+            raise change.error
+        if isinstance(change, EngineDied):
+            raise cause_of(change.error)

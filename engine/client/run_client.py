@@ -7,13 +7,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
-from engine.client.changes import Change, EngineDied, State
+from engine.client.changes import Change, EngineDied
 from engine.client.commands import Commands, Posted
 from engine.client.events import Events
 from engine.client.live_session import BeginFile, LiveSession
 from engine.client.run_state import RunState
 from engine.client.source import Source, Tells
-from engine.client.suite import Suite
 from engine.core.settings import LoadSpec, RunSpec
 from engine.host import protocol
 from engine.session import schema
@@ -45,10 +44,11 @@ class RunClient:
         self._changes: list[Change] = []
         self._source: Source | None = None
         self._deaths = 0
-        self._now = RunState(self._tell)
-        self._live = LiveSession(begin_file, self._tell)
-        self._commands = Commands(self._now)
-        self._events = Events(self._now, self._live, self._commands)
+        self.now = RunState(self._changes.append)
+        """What is known of the engine and its run at this moment; only to be read."""
+        self._live = LiveSession(begin_file, self._changes.append)
+        self._commands = Commands(self.now)
+        self._events = Events(self.now, self._live, self._commands)
         self.closing = False
         """Set by any thread: from then on no source is connected again, and the end of one is no fault."""
 
@@ -62,23 +62,18 @@ class RunClient:
         """Start a run, and with it a new Session and a new file, once the model is ready."""
         self.post(protocol.Start(run, command_line, paused))
 
-    def start_suite(self, suite: Suite) -> None:
-        """Start run after run of a suite, kept as one Session and one file."""
-        self.post(suite)
-
-    def stop(self) -> None:
-        """End the run that goes on."""
-        self.post(protocol.Stop())
-
     def post(self, command: Posted) -> None:
-        """Ask for anything else; what acts on a run is passed over while none goes on."""
+        """Ask for anything else; what acts on a run is passed over while none goes on.
+
+        A suite is started run after run, and kept as one Session and one file.
+        """
         self._commands.posted.append(command)
 
     def poll(self, timeout_s: float = POLL_S) -> list[Change]:
         """Carry out what was posted, take what has arrived, waiting up to `timeout_s`; what has changed, in order."""
         try:
             if self._source is None:
-                if self._now.state == "stopped" and not self._commands.posted:
+                if self.now.state == "stopped" and not self._commands.posted:
                     time.sleep(timeout_s)
                     return []
                 self._source = self._connect()
@@ -93,11 +88,11 @@ class RunClient:
         self.closing = True
         source = self._source
         with suppress(Exception):  # it is gone, or hangs and was killed
-            if source is not None and self._now.active and stop_within_s:
+            if source is not None and self.now.active and stop_within_s:
                 self._commands.waiting = []
                 source.send(protocol.Stop())
                 deadline = time.monotonic() + stop_within_s
-                while self._now.active and time.monotonic() < deadline:
+                while self.now.active and time.monotonic() < deadline:
                     self._events.take(source, source.poll(POLL_S))
         self._events.end_session()
         if source is not None:
@@ -114,31 +109,6 @@ class RunClient:
             source.kill()
 
     # --- what there is ------------------------------------------------------------------------------------------------
-
-    @property
-    def state(self) -> State:
-        return self._now.state
-
-    @property
-    def active(self) -> bool:
-        """Whether a run goes on or was asked for."""
-        return self._now.active
-
-    @property
-    def pending(self) -> int:
-        """How many commands were posted and not looked at yet."""
-        return len(self._commands.posted)
-
-    @property
-    def unavailable(self) -> dict[str, str]:
-        """Why values of switches cannot run with the model that is loaded, as the engine said."""
-        return self._now.unavailable
-
-    @property
-    def suite_progress(self) -> tuple[int, int] | None:
-        """(runs that are over, all runs) of the suite that goes on; None where none does."""
-        suite = self._now.suite
-        return None if suite is None else (suite.done, suite.total)
 
     @property
     def session(self) -> Session | None:
@@ -181,12 +151,10 @@ class RunClient:
         again = self._deaths < MOST_DEATHS  # a model that kills the engine when it is loaded is not tried for ever
         self._commands.disconnected(again)
         if not again:
-            self._now.change("stopped")
-        self._tell(EngineDied(error, again))
-
-    def _tell(self, change: Change) -> None:
-        self._changes.append(change)
+            self.now.change("stopped")
+        self._changes.append(EngineDied(error, again))
 
     def _taken(self) -> list[Change]:
-        changes, self._changes = self._changes, []
+        changes = self._changes.copy()
+        self._changes.clear()
         return changes

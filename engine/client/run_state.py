@@ -23,6 +23,11 @@ class RunState:
         self.unavailable: dict[str, str] = {}
         """Why values of switches cannot run with the model that is loaded, as the engine said."""
 
+    @property
+    def suite_progress(self) -> tuple[int, int] | None:
+        """(runs that are over, all runs) of the suite that goes on; None where none does."""
+        return None if self.suite is None else (self.suite.done, self.suite.total)
+
     def change(self, state: State) -> None:
         """The engine does this now; told where it is news."""
         if state != self.state:

@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.plain_text import quoted
+from engine.session.blobs import MOST_LOGPROB
 from engine.session.checking_facts import MOST_HEADS, MOST_LAYERS, check_facts, check_params
 from engine.session.columns import Columns
 from engine.session.event_table import EventTable
 from engine.session.fields import LARGEST, Whole
 from engine.session.kv_shape import kv_shape_of
 from engine.session.phases import MOST_US
-from engine.session.reader import MOST_LOGPROB
 from engine.session.store import Request, Session
 
 MOST_REQUESTS: Final = 2**22

@@ -17,12 +17,13 @@ from pytestqt.qtbot import QtBot
 
 from app.core.jobs import READERS_WITHIN_S
 from app.dialogs import waiting
-from app.window import feed as feed_module
+from app.window import engine_thread
 from app.window.feed import Feed
 from app.window.main_window import MainWindow
 from engine.client.engine_source import EngineSource
 from engine.client.recordings import Recordings
 from engine.core.settings import LoadSpec
+from engine.host import protocol
 from engine.session import file as session_file
 from engine.session.file import SessionFile, open_session
 from engine.session.patience import Patience
@@ -174,11 +175,17 @@ def test_where_nobody_is_there_a_copy_that_hangs_is_told_on_the_terminal(
 def test_an_engine_that_takes_nothing_any_more_is_killed(
     qtbot: QtBot, make: WindowMaker, recordings: Recordings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(feed_module, "CLOSE_WITHIN_S", 0.3)
+    monkeypatch.setattr(engine_thread, "CLOSE_WITHIN_S", 0.3)
+    sent: list[protocol.AnyCommand] = []
     started: list[EngineSource] = []
 
+    class Asked(EngineSource):
+        def send(self, command: protocol.AnyCommand) -> None:
+            sent.append(command)
+            super().send(command)
+
     def start() -> EngineSource:
-        started.append(EngineSource())
+        started.append(Asked())
         os.kill(started[-1].pid, signal.SIGSTOP)
         return started[-1]
 
@@ -186,7 +193,7 @@ def test_an_engine_that_takes_nothing_any_more_is_killed(
     window = make(feed)
     feed.start()
     feed.load(LoadSpec("x" * 2**22))  # more than a pipe holds: the thread that sends it waits
-    qtbot.waitUntil(lambda: bool(started) and not feed.client.pending)
+    qtbot.waitUntil(lambda: bool(sent))
     assert closed_within_s(window) < 20.0
     assert not feed.isRunning()
     assert started[0].process.exit_status == -signal.SIGKILL

@@ -105,7 +105,7 @@ def test_kill_9_in_mid_run_is_told_and_run_works_again(qtbot: QtBot, live: MainW
     live.run_panel.tokens.setValue(MANY)
     press(live, "Run")
     qtbot.waitUntil(lambda: live.shown.session is not None and len(live.shown.session.tokens) >= 10, timeout=WAIT_MS)
-    pid = live.feed.engine_pid
+    pid = live.feed.client.engine_pid
     assert pid is not None
     with qtbot.waitSignals([live.feed.engine_died, live.feed.model_ready], timeout=WAIT_MS):
         os.kill(pid, signal.SIGKILL)
@@ -129,7 +129,7 @@ def test_stop_ends_a_run_at_once_and_closing_ends_the_engine(qtbot: QtBot, live:
         press(live, "Stop")
     assert live.shown.session is not None
     assert live.shown.session.requests[0].finish_reason == "cancelled"
-    pid = live.feed.engine_pid
+    pid = live.feed.client.engine_pid
     live.close()
     assert pid is not None
     with pytest.raises(ProcessLookupError):

@@ -284,7 +284,7 @@ def test_one_query_is_given_up_and_the_file_goes_on(path: Path) -> None:
 
 def test_who_waits_for_another_query_can_give_up(path: Path) -> None:
     file, patience = SessionFile(path), Patience()
-    others = file.chunks("SELECT id FROM steps", rows=1)
+    others = file.columns("steps", file.packs("steps"))
     next(others)  # nobody else can ask before it has ended
     said: list[str] = []
 

@@ -111,7 +111,7 @@ def test_a_run_that_ends_while_it_is_copied_is_copied_again(
         copies.append(steps_of(Path(target)))
         if len(copies) == 1:  # the copy is made, and nobody has heard of it yet
             window.feed.stop_run()
-            while window.feed.client.active:
+            while window.feed.now.active:
                 window.feed.msleep(1)
 
     monkeypatch.setattr(session_file, "save_as", save_and_wait)

@@ -124,8 +124,8 @@ def test_the_life_of_a_run() -> None:
     assert len(driven.session.steps) == 3
     assert driven.models == ["demo"]
     assert driven.files[0].closed == 1
-    assert driven.client.unavailable == {"attention=triton": "No GPU."}
-    assert not driven.client.active
+    assert driven.client.now.unavailable == {"attention=triton": "No GPU."}
+    assert not driven.client.now.active
 
 
 def test_the_session_has_a_batch_before_the_file_and_the_file_has_all() -> None:
@@ -214,7 +214,7 @@ def test_an_engine_that_dies_twice_waits_until_somebody_asks() -> None:
     driven.client.load(LoadSpec("demo"))
     driven.poll()
     assert [one.again for one in driven.told if isinstance(one, changes.EngineDied)] == [True, False]
-    assert (driven.client.state, driven.connected) == ("stopped", 2)
+    assert (driven.client.now.state, driven.connected) == ("stopped", 2)
     driven.client.start(RUN)
     driven.poll()
     assert driven.sources[2].names == ["Load", "Start"]
@@ -295,7 +295,7 @@ def a_suite() -> Suite:
 def run_suite(*runs: list[Batch]) -> Driven:
     driven = Driven(a_source(*runs))
     driven.client.load(LoadSpec())
-    driven.client.start_suite(a_suite())
+    driven.client.post(a_suite())
     driven.poll(40)
     return driven
 
@@ -311,8 +311,8 @@ def test_the_runs_of_a_suite_are_one_session_and_end_once() -> None:
     assert len(driven.files) == len(driven.of(changes.SessionBegun)) == 1
     assert driven.of(schema.RunEnded) == [schema.RunEnded("finished")]
     assert (driven.session.marks[-1].kind, driven.session.marks[-1].label) == (END, "finished")
-    assert driven.client.suite_progress is None
-    assert driven.client.state == "idle"
+    assert driven.client.now.suite_progress is None
+    assert driven.client.now.state == "idle"
 
 
 def test_a_failed_run_of_a_suite_is_left_out_with_its_improvement_and_the_suite_goes_on() -> None:
@@ -333,14 +333,14 @@ def test_a_refused_run_of_a_suite_is_left_out_likewise() -> None:
     last = run_suite(a_run(), a_run(), refused)
     assert reasons(last.session) == {"sdpa": "It cannot run here."}
     assert last.of(schema.RunEnded) == [schema.RunEnded("finished")]
-    assert last.client.state == "idle"
+    assert last.client.now.state == "idle"
 
 
 def test_a_suite_of_which_no_run_is_taken_is_refused() -> None:
     refused: list[Batch] = [[schema.Refused("Start", "UnavailableError", "It cannot run here.")]]
     driven = run_suite(refused, refused)
     assert driven.of(schema.Refused) == refused[0]
-    assert not driven.client.active
+    assert not driven.client.now.active
     assert driven.client.session is None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,11 @@ import pytest
 from engine.errors import SessionFileError
 from engine.figures.json_figures import json_figures
 from engine.figures.metrics import launch_counts
-from engine.session import reader
+from engine.session import database
+from engine.session.connecting import connect
 from engine.session.file import SessionFile, SessionWriter, open_session
 from engine.session.packs import columns_of, pack
+from engine.session.patience import Watch
 from engine.session.store import Session
 from engine.session.tables import COLUMNS
 from tests.engine.session.synthetic import synthetic_events, synthetic_session
@@ -146,20 +149,19 @@ def test_a_log_left_by_a_crash_is_replayed_in_a_folder_that_cannot_be_written(
 ) -> None:
     path = crashed(tmp_path, 60)
     before = {name: Path(f"{path}{name}").read_bytes() for name in ("", "-wal")}
-    open_it = SessionFile._open
+    (copies := tmp_path / "copies").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(copies))
 
-    def refuse_beside(self: SessionFile, at: Path, mode: str) -> sqlite3.Connection:
+    def refuse_beside(at: Path, mode: str, watch: Watch) -> sqlite3.Connection:
         if at == path and mode == "mode=ro":
             raise sqlite3.OperationalError("unable to open database file")
-        return open_it(self, at, mode)
+        return connect(at, mode, watch)
 
-    monkeypatch.setattr(SessionFile, "_open", refuse_beside)
+    monkeypatch.setattr(database, "connect", refuse_beside)
     session = open_session(path)
     assert len(session.steps) == 60
     assert session.step_detail(59) is not None
-    assert isinstance(session.source, SessionFile)
-    assert session.source._copy is not None
-    copy = Path(session.source._copy.name)
+    (copy,) = copies.iterdir()
     close(session)
     assert not copy.exists()
     assert before == {name: Path(f"{path}{name}").read_bytes() for name in ("", "-wal")}
@@ -180,8 +182,8 @@ def test_an_older_version_is_brought_up_to_date_on_a_copy(tmp_path: Path, monkey
     path = tmp_path / "run.dscope"
     record(path, 5)
     before = path.read_bytes()
-    monkeypatch.setattr(reader, "VERSION", 2)
-    monkeypatch.setattr(reader, "MIGRATIONS", {1: ("UPDATE meta SET value = 'two' WHERE key = 'model'",)})
+    monkeypatch.setattr(database, "VERSION", 2)
+    monkeypatch.setattr(database, "MIGRATIONS", {1: ("UPDATE meta SET value = 'two' WHERE key = 'model'",)})
     session = open_session(path)
     assert session.meta["model"] == "two"
     assert len(session.steps) == 5

@@ -87,7 +87,9 @@ def compare_recording(setting: Setting) -> None:
     )  # fmt: skip
     with Recording(LoadSpec(target, draft, device=setting.device_name)) as recording:
         recording.load()
-        watcher = Watcher(setting, recording.engine_pid)
+        engine = recording.client.engine_pid
+        assert engine is not None
+        watcher = Watcher(setting, engine)
         try:
             session = recording.run(RunSpec(requests, switches), None)
         finally:

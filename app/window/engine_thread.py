@@ -1,17 +1,30 @@
-"""What has changed with the engine and its runs, as Qt signals."""
+"""The thread that polls the engine, and what has changed with it and its runs as Qt signals."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import QThread, Signal
+from typing import Final
+
+from PySide6.QtCore import QDeadlineTimer, QThread, Signal
 
 from app.core.background import failure_of
 from app.window import fault_words
 from engine.client import changes
+from engine.client.run_client import RunClient
 from engine.session import schema
 
+BUSY_WAIT_S: Final = 0.02
+IDLE_WAIT_S: Final = 0.05
+"""How long the thread waits for events before it looks for commands, while a run goes on and while none does."""
+STOP_WAIT_S: Final = 2.0
+"""How long a run is given to end by itself when the program is closed."""
+CLOSE_WITHIN_S: Final = 5.0
+"""How long the engine, and what writes the file, are waited for then before the engine is killed."""
+KILLED_WITHIN_S: Final = 3.0
+"""How long it may take after that until the recording is whole."""
 
-class EngineSignals(QThread):
-    """A thread that tells the window of changes."""
+
+class EngineThread(QThread):
+    """A thread that polls a client of the engine and tells the window of changes."""
 
     state_changed = Signal(str)
     """One of `changes.State`."""
@@ -32,12 +45,34 @@ class EngineSignals(QThread):
     ceilings_measured = Signal(object)
     """The CeilingsMeasured; the Session of the run that is over has them already where they hold for it."""
 
-    def __init__(self) -> None:
+    def __init__(self, client: RunClient) -> None:
         super().__init__()
+        self.client = client
+        """For what it says of itself; only this thread polls it."""
+        self.now = client.now
+        """What is known of the engine and its run at this moment."""
         self.overhead: schema.Overhead | None = None
         """The instrumentation's own cost, a share of the steps' time with their accounts, as the engine said last of
         the run that goes on or was the last; None until it has.
         """
+
+    def run(self) -> None:
+        """Poll until the program is closed."""
+        while not self.client.closing:
+            self.tell(self.client.poll(BUSY_WAIT_S if self.now.active else IDLE_WAIT_S))
+        self.tell(self.client.close(STOP_WAIT_S))
+
+    def close(self) -> bool:
+        """End the run, the engine process and this thread; whether they are gone.
+
+        What waits for an engine that does not take or give anything is freed by killing it. What is left then hangs in
+        the system itself, on a dead network drive for example.
+        """
+        self.client.closing = True
+        if self.wait(QDeadlineTimer(round(1000 * CLOSE_WITHIN_S))):
+            return True
+        self.client.kill()
+        return self.wait(QDeadlineTimer(round(1000 * KILLED_WITHIN_S)))
 
     def tell(self, changed: list[changes.Change]) -> None:
         """Emit the signals of these changes, in order."""

@@ -1,0 +1,90 @@
+"""What is known of a session file before SQLite opens it: its first bytes, and the files that lie beside it."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from engine.errors import SessionFileError
+from engine.lfs_pointer import is_pointer, pointer_sentence
+from engine.regular_file import check_regular, open_regular
+from engine.session.connecting import COMPANIONS
+from engine.session.tables import VERSION
+from engine.session.writer import HEADER_BYTES, is_session
+
+JOURNAL_MAGIC: Final = bytes.fromhex("d9d505f920a163d7")
+JOURNAL_HEADER_BYTES: Final = 28
+NOTHING_RECORDED: Final = "holds nothing: it was stopped before anything was recorded."
+
+
+def version_of(path: Path) -> int:
+    """The format version of a file whose first bytes are those of a session that this program can read.
+
+    Raises SessionFileError where they are not, or where the file is shorter than they say.
+    """
+    head, size = _head_of(path)
+    if is_pointer(head):
+        raise SessionFileError(pointer_sentence(path))
+    if not head.startswith(b"SQLite format 3\0"):
+        raise SessionFileError(f"{path} is not a session file: it is not an SQLite database.")
+    if not is_session(head):
+        raise SessionFileError(f"{path} is an SQLite database, but not a session of DecodeScope.")
+    version = int.from_bytes(head[60:64], "big")
+    if version > VERSION:
+        raise SessionFileError(
+            f"{path} has format version {version}; this DecodeScope reads up to version {VERSION}. "
+            "A newer DecodeScope opens it."
+        )
+    page, pages = int.from_bytes(head[16:18], "big"), int.from_bytes(head[28:32], "big")
+    page = 65536 if page == 1 else page
+    if head[24:28] == head[92:96] and size < page * pages and not logs_beside(path):
+        missing = page * pages - size
+        raise SessionFileError(f"{path} is damaged or cut short: {missing} of its {page * pages} bytes are missing.")
+    return version
+
+
+def logs_beside(path: Path) -> list[Path]:
+    """What lies beside the file and belongs to its content: a write-ahead log, or a journal to roll back."""
+    logs = (Path(f"{path}{end}") for end in ("-wal", "-journal"))
+    return [log for log in logs if log.exists() and log.stat().st_size > 0]
+
+
+def _head_of(path: Path) -> tuple[bytes, int]:
+    """The first bytes of the file, and how many it has; raises SessionFileError where nothing can be read from it."""
+    try:
+        with open_regular(path) as file:
+            head = file.read(HEADER_BYTES)
+            size = os.fstat(file.fileno()).st_size
+        _check_companions(path)
+        nothing = _was_being_made(path, size)
+    except FileNotFoundError:
+        if path.is_symlink():
+            raise SessionFileError(f"{path} is a link to a file that is not there.") from None
+        raise SessionFileError(f"There is no file {path}.") from None
+    except IsADirectoryError:
+        raise SessionFileError(f"{path} is a folder, not a session file.") from None
+    except OSError as error:
+        raise SessionFileError(f"{error.filename or path} cannot be read: {error.strerror}.") from error
+    if nothing:
+        raise SessionFileError(f"{path} {NOTHING_RECORDED}")
+    return head, size
+
+
+def _check_companions(path: Path) -> None:
+    """SQLite opens these by itself, and would wait for ever for a pipe; raises OSError."""
+    for end in COMPANIONS:
+        with suppress(FileNotFoundError):
+            check_regular(f"{path}{end}")
+
+
+def _was_being_made(path: Path, size: int) -> bool:
+    """Whether a journal beside the file takes back all that is in it; raises OSError."""
+    try:
+        with open_regular(f"{path}-journal") as journal:
+            head = journal.read(JOURNAL_HEADER_BYTES)
+    except FileNotFoundError:
+        return False
+    undone = head.startswith(JOURNAL_MAGIC) and head[16:20] == bytes(4)  # how many pages there were before
+    return undone or size == 0

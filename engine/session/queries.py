@@ -1,0 +1,143 @@
+"""Asks an open session file: one query at a time, and none that works longer or gives more than its file can."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import msgspec
+
+from engine.errors import SessionFileError
+from engine.session.connecting import honest_bytes
+from engine.session.database import Database
+from engine.session.packs import PACKED
+from engine.session.patience import EndlessError, GivenUpError, Patience, Watch
+from engine.session.unreadable import UNREADABLE, damaged, given_up
+
+ROWS_AT_ONCE: Final = 50_000
+LOOK_EVERY_S: Final = 0.05
+"""How often a query that waits for another one looks whether it was given up."""
+BYTES_AT_ONCE: Final = 256 * 2**20
+"""What rows may take that are fetched together, if each were as large as the whole file."""
+MOST_COLUMNS: Final = max(map(len, PACKED.values()))
+LEAST_GIVEN: Final = 2**20
+MOST_GIVEN: Final = 8
+"""How many times its own bytes a file may give: a number that SQLite keeps in no byte is written out in up to nine."""
+LEAST_ROW_BYTES: Final = 5
+"""A row's length, number, head and place in its page."""
+
+_encoder = msgspec.msgpack.Encoder()
+
+
+class Queries:
+    """The queries of a session file; any thread may ask, one at a time.
+
+    Every method raises SessionFileError where the file is damaged, or where somebody gave up.
+    """
+
+    def __init__(self, database: Database, watch: Watch) -> None:
+        """`watch` is the one that watches the database's connection."""
+        self._database = database
+        self._watch = watch
+        self._lock = threading.Lock()
+
+    @property
+    def most_rows(self) -> int:
+        """How many rows a file of this size can hold."""
+        return honest_bytes(self._database.opened) // LEAST_ROW_BYTES
+
+    def query(self, sql: str, parameters: tuple[Any, ...] = (), patience: Patience | None = None) -> list[Any]:
+        """All rows of a query, which `patience` can give up without giving up the file."""
+        return [row for rows in self.chunks(sql, parameters, patience=patience) for row in rows]
+
+    def chunks(
+        self,
+        sql: str,
+        parameters: tuple[Any, ...] = (),
+        rows: int = ROWS_AT_ONCE,
+        value_bytes: int | None = None,
+        patience: Patience | None = None,
+    ) -> Generator[list[Any]]:
+        """The rows of a query, some at a time; nothing else can be asked before the last of them.
+
+        A damaged file can hand out the same page again and again: it ends where it gives more than it has. Where no
+        value has more than `value_bytes`, more rows are fetched together; a larger one is then an error.
+        """
+        with self._turn(patience):
+            self._watch.begin(size := honest_bytes(self._database.opened))
+            left = LEAST_GIVEN + MOST_GIVEN * size
+            largest = size if value_bytes is None else min(size, MOST_COLUMNS * value_bytes)
+            at_once = max(1, min(rows, BYTES_AT_ONCE // max(1, largest)))
+            with self._reading(), self._values_of(value_bytes):
+                cursor = self._database.connection.execute(sql, parameters)
+            found: list[Any] = []
+            while True:
+                with self._reading(), self._values_of(value_bytes):
+                    few = cursor.fetchmany(at_once)
+                if not few:
+                    break
+                left -= len(few) * LEAST_ROW_BYTES + len(_encoder.encode(few))
+                if left < 0:
+                    raise self.damaged("it gives more rows than a file of its size can hold")
+                found += few
+                if len(found) >= rows:
+                    yield found
+                    found = []
+            if found:
+                yield found
+
+    def backup(self, destination: str | os.PathLike[str]) -> None:
+        """Copy what is committed, also while it is being written; raises sqlite3.Error."""
+        target = sqlite3.connect(destination)
+        try:
+            target.execute("PRAGMA locking_mode = EXCLUSIVE")
+            with self._lock:
+                self._database.connection.backup(target)
+            target.execute("PRAGMA journal_mode = DELETE")
+        finally:
+            target.close()
+
+    def damaged(self, what: str) -> SessionFileError:
+        """What to say where the file holds what makes no sense."""
+        return damaged(self._database.path, ValueError(what))
+
+    @contextmanager
+    def _turn(self, patience: Patience | None) -> Iterator[None]:
+        """Around one query: waits until no other one runs, and no longer than `patience` lasts."""
+        while not self._lock.acquire(timeout=LOOK_EVERY_S):
+            if patience is not None and patience.over:
+                raise given_up(self._database.path)
+        self._watch.asker = patience
+        try:
+            yield
+        finally:
+            self._watch.asker = None
+            self._lock.release()
+
+    @contextmanager
+    def _values_of(self, most_bytes: int | None) -> Iterator[None]:
+        """Around what SQLite does: no value may have more bytes than this."""
+        if most_bytes is None:
+            yield
+            return
+        db = self._database.connection
+        before = db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, most_bytes)
+        try:
+            yield
+        finally:
+            db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, before)
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Around whatever asks SQLite: says in a sentence what it raises."""
+        try:
+            with self._watch.asking():
+                yield
+        except GivenUpError:
+            raise given_up(self._database.path) from None
+        except (*UNREADABLE, EndlessError) as error:
+            raise damaged(self._database.path, error) from error
