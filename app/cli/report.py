@@ -1,4 +1,4 @@
-"""What a session's report says: its figures, the brief's tables, the generated texts, and pictures of the panels."""
+"""What a session's report says: figures, tables beside textbook claims, generated texts, pictures of panels."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def make_report(session: Session, pictures: Sequence[Picture]) -> Report:
             "Training against inference",
             [name for name, _ in summary.HEADS],
             [[cell.text for cell in line.cells] for line in lines],
-            "The table of the brief's section 7: what it claims beside what this session measured.",
+            "What textbooks claim beside what this session measured.",
         )
     ]
     pairs = pairs_of(session)
@@ -37,7 +37,7 @@ def make_report(session: Session, pictures: Sequence[Picture]) -> Report:
                 "Before and after",
                 [name for name, _ in before_after.HEADS],
                 [line.cells for line in before_after.lines_of(pairs)],
-                "Each improvement of the brief's section 8, off and on, on the same prompt.",
+                "Each improvement, off and on, on the same prompt.",
             )
         )
     texts = []

@@ -1,4 +1,4 @@
-"""The slots of a batch as they are drawn at any width, and the runs of the brief's batch. Needs no Qt."""
+"""The slots of a batch as they are drawn at any width, and the runs of the example batch. Needs no Qt."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from engine.figures.slot_runs import IDLE, PADDING, Ints, Lane
 from engine.figures.slots import BatchPart
 
 PRESET: Final = Path(__file__).resolve().parents[2] / "assets" / "scenarios" / "lengths-20-10-24-7.jsonl"
-"""The brief's four requests of 20, 10, 24 and 7 tokens."""
+"""The example batch: four requests of 20, 10, 24 and 7 tokens."""
 POLICIES: Final[tuple[Literal["static", "continuous"], ...]] = ("static", "continuous")
 
 Floats = NDArray[np.float64]
@@ -24,7 +24,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class BatchRun:
-    """The brief's requests under one policy, as a run of a suite."""
+    """The example batch under one policy, as a run of a suite."""
 
     key: str
     run: RunSpec
@@ -36,7 +36,7 @@ class BatchRun:
 
 
 def preset_runs() -> list[BatchRun]:
-    """The brief's requests in one batch, static and then continuous; each emits all of its tokens."""
+    """The example batch, static and then continuous; each request emits all of its tokens."""
     requests = read_requests(str(PRESET), 24, True, Sampling())
     return [
         BatchRun(policy, RunSpec(requests, Switches(batching=policy, max_batch=len(requests)), Observation()))

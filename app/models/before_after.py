@@ -1,4 +1,4 @@
-"""The table of improvements as texts: off, on, factor, the brief's claim, or why one cannot run here. Needs no Qt."""
+"""The table of improvements as texts: off, on, factor, the textbook claim, or why one cannot run here. Needs no Qt."""
 
 from __future__ import annotations
 
@@ -79,8 +79,8 @@ HEADS: Final = (
         ),
     ),
     (
-        QT_TRANSLATE_NOOP("BeforeAfter", "Brief ~"),
-        QT_TRANSLATE_NOOP("BeforeAfter", "The factor that the brief claims."),
+        QT_TRANSLATE_NOOP("BeforeAfter", "Textbook ~"),
+        QT_TRANSLATE_NOOP("BeforeAfter", "The factor that textbooks claim."),
     ),
     (
         QT_TRANSLATE_NOOP("BeforeAfter", "Tokens"),
@@ -132,7 +132,7 @@ def lines_of(pairs: Sequence[PairFigures], say: Translate = english) -> list[Lin
 
 
 def claim_text(improvement: Improvement) -> str:
-    """The factor that the brief claims."""
+    """The factor that textbooks claim."""
     if improvement.key == "kv":
         return f"{CLAIM_OF_CACHE}{THIN_SPACE}{PREDICTED}"
     if improvement.claim is None:

@@ -1,4 +1,4 @@
-"""The brief's own table of a token's time, and which steps are drawn where there are more of them than columns."""
+"""The textbook figures of a token's time, and which steps are drawn where there are more of them than columns."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-BRIEF_S: Final[dict[str, float]] = {
+TEXTBOOK_S: Final[dict[str, float]] = {
     "prepare": 0.1e-3,
     "attention": 30e-3,
     "ffn": 15e-3,
@@ -15,7 +15,7 @@ BRIEF_S: Final[dict[str, float]] = {
     "sampling": 0.5e-3,
     "total": 50.6e-3,
 }
-"""Section 6 of the brief: seconds a token by group."""
+"""What textbooks expect of a token: seconds by group."""
 
 
 def slowest_of_each(totals: NDArray[np.float64], columns: int) -> tuple[NDArray[np.int64], int]:

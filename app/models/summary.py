@@ -1,6 +1,7 @@
-"""The brief's section 7 as a table of texts: claims, this session's figures with their marks, and what is missing.
+"""The comparison of training and inference as a table of texts: textbook claims beside this session's figures.
 
-Needs no Qt: the panel, the report and the command line write the same table.
+A figure carries its mark; where one is missing, the cell says why. Needs no Qt: the panel, the report and the command
+line write the same table.
 """
 
 from __future__ import annotations
@@ -26,17 +27,17 @@ HEADS: Final = (
         QT_TRANSLATE_NOOP("Summary", "Training (parallel)"),
         QT_TRANSLATE_NOOP("Summary", "One teacher-forced pass over the finished text: all its tokens at once."),
     ),
-    (QT_TRANSLATE_NOOP("Summary", "Brief ~"), QT_TRANSLATE_NOOP("Summary", "What the brief claims for training.")),
+    (QT_TRANSLATE_NOOP("Summary", "Textbook ~"), QT_TRANSLATE_NOOP("Summary", "What textbooks claim for training.")),
     (
         QT_TRANSLATE_NOOP("Summary", "Inference (serial)"),
         QT_TRANSLATE_NOOP("Summary", "The steps that generated the text: each waits for the one before."),
     ),
-    (QT_TRANSLATE_NOOP("Summary", "Brief ~"), QT_TRANSLATE_NOOP("Summary", "What the brief claims for inference.")),
+    (QT_TRANSLATE_NOOP("Summary", "Textbook ~"), QT_TRANSLATE_NOOP("Summary", "What textbooks claim for inference.")),
     (
         QT_TRANSLATE_NOOP("Summary", "Gap"),
         QT_TRANSLATE_NOOP("Summary", "How many times the two differ here, derived from both."),
     ),
-    (QT_TRANSLATE_NOOP("Summary", "Brief ~"), QT_TRANSLATE_NOOP("Summary", "The gap that the brief claims.")),
+    (QT_TRANSLATE_NOOP("Summary", "Textbook ~"), QT_TRANSLATE_NOOP("Summary", "The gap that textbooks claim.")),
 )
 NAMES: Final[dict[Metric, tuple[str, str]]] = {
     "complexity": (
@@ -70,7 +71,7 @@ NAMES: Final[dict[Metric, tuple[str, str]]] = {
         QT_TRANSLATE_NOOP("Summary", "Forward passes, and how many tokens each gives."),
     ),
 }
-BRIEF: Final[dict[Metric, tuple[str, str, str]]] = {
+TEXTBOOK: Final[dict[Metric, tuple[str, str, str]]] = {
     "complexity": ("O(T)", "O(T²)", "T×"),
     "memory": ("O(batch×T)", "O(batch×T×N×2)", "2N×"),
     "utilisation": ("80–90 %", "20–40 %", "2–4×"),
@@ -80,7 +81,7 @@ BRIEF: Final[dict[Metric, tuple[str, str, str]]] = {
         QT_TRANSLATE_NOOP("Summary", "fully parallel"), QT_TRANSLATE_NOOP("Summary", "serial dependence"), "—",
     ),
 }  # fmt: skip
-"""Section 7 of the brief: training, inference, gap."""
+"""What textbooks claim: training, inference, gap."""
 NO_PASS: Final = QT_TRANSLATE_NOOP("Summary", "not measured: no teacher-forced pass")
 NO_TOKENS: Final = QT_TRANSLATE_NOOP("Summary", "not measured: run a prompt")
 NO_CEILING: Final = QT_TRANSLATE_NOOP("Summary", "not measured: record anew to measure this device's ceilings")
@@ -123,16 +124,16 @@ def summary_lines(
     """The table of a session, or of a range of its steps (`readings`: see `compare`)."""
     lines = []
     for row in compare(session, steps, readings):
-        brief = BRIEF[row.metric]
+        claims = TEXTBOOK[row.metric]
         lines.append(
             Line(
                 row,
                 (
                     Text(say(NAMES[row.metric][0])),
                     _side(row, row.training, say, training=True),
-                    Text(say(brief[0])),
+                    Text(say(claims[0])),
                     _side(row, row.inference, say, training=False),
-                    Text(say(brief[1])),
+                    Text(say(claims[1])),
                     Text("—") if row.gap is None else Text(amount_text(row.gap, say), figure=True),
                     Text(claimed_gap(session, row.metric, steps)),
                 ),
@@ -142,8 +143,8 @@ def summary_lines(
 
 
 def claimed_gap(session: Session, metric: Metric, steps: StepRange = None) -> str:
-    """The gap that the brief claims; where it is a formula, with its value here."""
-    claim = BRIEF[metric][2]
+    """The gap that textbooks claim; where it is a formula, with its value here."""
+    claim = TEXTBOOK[metric][2]
     if metric == "complexity" and session.requests:
         tokens = len(token_rows(session, steps)) / len(session.requests)
         return f"{claim} ({significant(tokens)}×)" if tokens else claim
@@ -199,13 +200,13 @@ def markdown(lines: Sequence[Line], say: Translate = english) -> str:
 
 def plain_rows(lines: Sequence[Line]) -> tuple[list[str], list[tuple[object, ...]]]:
     """The table for other programs: a row a figure, its value in base units."""
-    header = ["metric", "side", "value", "unit", "provenance", "brief"]
+    header = ["metric", "side", "value", "unit", "provenance", "textbook"]
     rows: list[tuple[object, ...]] = []
     for line in lines:
-        brief = BRIEF[line.row.metric]
+        claims = TEXTBOOK[line.row.metric]
         sides = (("training", line.row.training), ("inference", line.row.inference),
                  ("gap", () if line.row.gap is None else (line.row.gap,)))  # fmt: skip
-        for (side, amounts), claim in zip(sides, brief, strict=True):
+        for (side, amounts), claim in zip(sides, claims, strict=True):
             rows += [(line.row.metric, side, one.value, one.unit, one.provenance, claim) for one in amounts]
             if not amounts:
                 rows.append((line.row.metric, side, None, None, "not measured", claim))

@@ -35,7 +35,7 @@ WALK: Final = {Qt.Key.Key_Up: -1, Qt.Key.Key_Down: 1}
 
 
 class BatchPanel(StepPanel):
-    """One chart of slots, or two over one axis, and a button that runs the brief's batch both ways."""
+    """One chart of slots, or two over one axis, and a button that runs the example batch both ways."""
 
     name = "batch"
     own_keys = frozenset([*ZOOM, *PAN, *WALK, Qt.Key.Key_F])
@@ -55,7 +55,7 @@ class BatchPanel(StepPanel):
             chart.setAccessibleName(self.tr("Slots of the batch over the steps"))
         self.run_button = QPushButton(self.tr("Run &both"))
         self.run_button.setToolTip(
-            self.tr("Run the brief's four requests of 20, 10, 24 and 7 tokens as one batch: static, then continuous.")
+            self.tr("Run the example batch, four requests of 20, 10, 24 and 7 tokens: static, then continuous.")
         )
         self.run_button.clicked.connect(self.run_both)
         self.cancel_button = QPushButton(self.tr("Canc&el"))
@@ -89,11 +89,11 @@ class BatchPanel(StepPanel):
 
     @property
     def is_empty(self) -> bool:
-        return False  # the brief's batch can be run from here before anything was recorded
+        return False  # the example batch can be run from here before anything was recorded
 
     def empty_text(self) -> str:
         return self.tr(
-            "Press “Run both” and the brief's four requests run as one batch, static and then continuous: "
+            "Press “Run both” and the example batch of four requests runs, static and then continuous: "
             "a lane a slot, each request in its colour, padding hatched."
         )
 
@@ -251,7 +251,7 @@ class BatchPanel(StepPanel):
     # --- acting -----------------------------------------------------------------------------------------------------
 
     def run_both(self) -> None:
-        """Run the brief's batch static and then continuous, as one session."""
+        """Run the example batch static and then continuous, as one session."""
         if self.context.control.suite_progress is None:
             suite = Suite(preset_runs(), {})
             self.context.control.start_suite(suite)

@@ -1,4 +1,4 @@
-"""Before and after panel: what each improvement of the brief buys here, off and on, beside what the brief claims."""
+"""Before and after panel: what each improvement buys here, off and on, beside what textbooks claim."""
 
 from __future__ import annotations
 
@@ -76,8 +76,8 @@ class BeforeAfterPanel(Panel):
         self.note = ThemedLabel()
         self.table = ClaimTable(self.tr("Improvements, off and on"))
         self.chart = FactorChart()
-        self.chart.setAccessibleName(self.tr("Measured factors beside those the brief claims"))
-        self.chart.title = self.tr("times better, measured ƒ; the brief's claim as a band ~")
+        self.chart.setAccessibleName(self.tr("Measured factors beside those that textbooks claim"))
+        self.chart.title = self.tr("times better, measured ƒ; the textbook claim as a band ~")
         top = QHBoxLayout()
         top.setSpacing(ROW_GAP)
         top.addWidget(self.measure_button)
@@ -112,7 +112,7 @@ class BeforeAfterPanel(Panel):
         )
 
     def empty_text(self) -> str:
-        return self.tr("Press “Measure all” and what each improvement buys here appears beside what the brief claims.")
+        return self.tr("Press “Measure all” and what each improvement buys here appears beside what textbooks claim.")
 
     def show_session(self, session: Session | None) -> None:
         super().show_session(session)

@@ -1,4 +1,4 @@
-"""Latency panel: where the milliseconds of a token go, beside the brief's own table, per step and per layer."""
+"""Latency panel: where the milliseconds of a token go, beside the textbook figures, per step and per layer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from app.core.selection import Look, Selected
 from app.look.icons import icon
 from app.look.theme import GRID, PANEL_PADDING, ROW_GAP, theme
 from app.look.units import MEASURED, count, percent, rate, seconds, significant
-from app.models.latency import BRIEF_S
+from app.models.latency import TEXTBOOK_S
 from app.models.latency_histogram import histogram, next_of
 from app.models.looking import Looker, look_of, show_look
 from app.models.step_detail import step_detail
@@ -39,12 +39,12 @@ BROAD: Final = 800
 WIDE: Final = 1000
 TALL: Final = 620
 """Pixels at which the panel changes its arrangement."""
-BRIEF_TOKENS: Final = 100
+PROJECTED_TOKENS: Final = 100
 PICTURES: Final = ("steps", "histogram")
 
 
 class LatencyPanel(Panel):
-    """The table of the brief with its measured rows, the stack of every step, and layer × phase of one step."""
+    """A token's time beside the textbook figures, the stack of every step, and layer × phase of one step."""
 
     name: ClassVar[str] = "latency"
 
@@ -81,7 +81,7 @@ class LatencyPanel(Panel):
         """Whether the strip waits for a step that is read."""
         self.tokens_field = QSpinBox()
         self.tokens_field.setRange(1, 10_000_000)
-        self.tokens_field.setValue(BRIEF_TOKENS)
+        self.tokens_field.setValue(PROJECTED_TOKENS)
         self.tokens_field.setAccessibleName(self.tr("Tokens to project to"))
         self.tokens_field.setToolTip(
             self.tr("How many tokens to project to: one request's prefill, and this many times its mean time a token.")
@@ -211,11 +211,12 @@ class LatencyPanel(Panel):
         self.next_button.setIcon(icon("right", colours.muted))
 
     def rows(self) -> tuple[list[str], list[tuple[object, ...]]]:
-        header = ["part", "brief_s", "mean_s", "p50_s", "p90_s", "p99_s", "share"]
+        header = ["part", "textbook_s", "mean_s", "p50_s", "p90_s", "p99_s", "share"]
         figures = self.range_figures
         parts = (*figures.parts, figures.itl, figures.prefill.a_request) if figures is not None else ()
         return header, [
-            (one.part, BRIEF_S.get(one.part), one.mean_s, one.p50_s, one.p90_s, one.p99_s, one.share) for one in parts
+            (one.part, TEXTBOOK_S.get(one.part), one.mean_s, one.p50_s, one.p90_s, one.p99_s, one.share)
+            for one in parts
         ]
 
     def go_to_next(self, by: int) -> None:
@@ -270,14 +271,14 @@ class LatencyPanel(Panel):
         self.split.show_times(figures.busy_s, figures.gap_s if band is None else None, figures.device_s)
         tokens = self.tokens_field.value()
         prefill_s = figures.prefill.a_request.mean_s
-        text = self.tr("tokens = {time} ƒ · brief: {brief} ~")
+        text = self.tr("tokens = {time} ƒ · textbook: {textbook} ~")
         if prefill_s is not None and figures.token_s is not None:
-            text = self.tr("tokens = {time} ƒ · of that prefill {prefill} ● · brief: {brief} ~")
+            text = self.tr("tokens = {time} ƒ · of that prefill {prefill} ● · textbook: {textbook} ~")
         self.projection.setText(
             text.format(
                 time=seconds(figures.projected_s(tokens)),
                 prefill=seconds(prefill_s),
-                brief=seconds(tokens * BRIEF_S["total"]),
+                textbook=seconds(tokens * TEXTBOOK_S["total"]),
             )
         )
         self.projection.setToolTip(plain(self.projection.text()))

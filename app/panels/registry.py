@@ -89,9 +89,7 @@ PANELS: Final[tuple[PanelEntry, ...]] = (
     PanelEntry(
         "latency",
         QT_TRANSLATE_NOOP("PanelTitles", "Latency"),
-        QT_TRANSLATE_NOOP(
-            "PanelTitles", "Where the time of a token goes, part by part, beside the figures of the brief."
-        ),
+        QT_TRANSLATE_NOOP("PanelTitles", "Where the time of a token goes, part by part, beside the textbook figures."),
         "app.panels.latency:LatencyPanel",
     ),
     PanelEntry(
@@ -113,7 +111,7 @@ PANELS: Final[tuple[PanelEntry, ...]] = (
         "summary",
         QT_TRANSLATE_NOOP("PanelTitles", "Summary"),
         QT_TRANSLATE_NOOP(
-            "PanelTitles", "Training against inference as in the brief's table, filled from this session."
+            "PanelTitles", "Training against inference as textbooks compare them, filled from this session."
         ),
         "app.panels.summary:SummaryPanel",
     ),
@@ -138,7 +136,7 @@ PANELS: Final[tuple[PanelEntry, ...]] = (
         "before-after",
         QT_TRANSLATE_NOOP("PanelTitles", "Before and after"),
         QT_TRANSLATE_NOOP(
-            "PanelTitles", "What each improvement buys here, off and on, beside what the brief claims for it."
+            "PanelTitles", "What each improvement buys here, off and on, beside what textbooks claim for it."
         ),
         "app.panels.before_after:BeforeAfterPanel",
     ),

@@ -1,4 +1,4 @@
-"""Summary panel: the brief's table of training against inference, filled from this session, each figure marked."""
+"""Summary panel: the textbook comparison of training and inference, filled from this session, each figure marked."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class SummaryPanel(Panel):
         self.legend.setText(self.tr("● measured   ƒ derived   ~ claimed"))
         self.legend.setToolTip(
             self.tr(
-                "● measured by a clock or a counter, ƒ derived from measured counts and shapes, ~ claimed by the brief."
+                "● measured by a clock or a counter, ƒ derived from measured counts and shapes, ~ claimed by textbooks."
             )
         )
         self.range_line = ThemedLabel()
@@ -82,7 +82,9 @@ class SummaryPanel(Panel):
         return self.tr("one parallel pass gives tokens {gap} as fast").format(gap=amount_text(speed))
 
     def empty_text(self) -> str:
-        return self.tr("Run a prompt and the brief's table appears here with what this machine measured.")
+        return self.tr(
+            "Run a prompt and the comparison of training and inference appears here with what this machine measured."
+        )
 
     def show_session(self, session: Session | None) -> None:
         super().show_session(session)
@@ -146,7 +148,7 @@ class SummaryPanel(Panel):
         if index == 0:
             return say(NAMES[line.row.metric][1])
         if index in (TRAINING, INFERENCE, GAP):
-            return self.tr("{cell}\nThe brief: {claim} ~").format(
+            return self.tr("{cell}\nTextbook: {claim} ~").format(
                 cell=line.cells[index].text, claim=line.cells[index + 1].text
             )
         return line.cells[index].text

@@ -1,4 +1,4 @@
-"""The brief's latency table with the measured rows beside it."""
+"""The table of a token's time by part: the textbook figures beside the measured ones."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QSizePolicy, QTabl
 
 from app.look.theme import GRID, theme, ui_font
 from app.look.units import NOT_APPLICABLE, percent, seconds
-from app.models.latency import BRIEF_S
+from app.models.latency import TEXTBOOK_S
 from app.widgets.plain import plain
 from app.widgets.themed_table import ThemedTable, swatch_icon
 from engine.figures.latency import PARTS, RangeFigures
 
-COLUMNS: Final = ("part", "brief", "mean", "p50", "p90", "p99", "share")
+COLUMNS: Final = ("part", "textbook", "mean", "p50", "p90", "p99", "share")
 ROWS: Final = (*PARTS, "itl", "prefill")
-NARROW: Final = ("brief", "p50", "p90")
+NARROW: Final = ("textbook", "p50", "p90")
 """Columns that a narrow table drops."""
-DROPPED: Final = ("p90", "p50", "brief", "share", "p99")
+DROPPED: Final = ("p90", "p50", "textbook", "share", "p99")
 """Columns in the order in which they go where a number would be cut."""
 
 
@@ -29,12 +29,13 @@ class LatencyTable(ThemedTable):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(len(ROWS), len(COLUMNS), parent)
         self.setAccessibleName(self.tr("Time a token by part"))
-        self.setToolTip(self.tr("Each part of a token's time: measured here, and what the brief expects of it."))
+        self.setToolTip(self.tr("Each part of a token's time: measured here, and what textbooks expect of it."))
         self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.verticalHeader().setMinimumSectionSize(4 * GRID)
         self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
-        self.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
+        for column in (COLUMNS.index("part"), COLUMNS.index("textbook")):  # their texts are wider than a measured time
+            self.horizontalHeader().setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
         self.horizontalHeader().setMinimumSectionSize(8 * GRID)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self._narrow = False
@@ -64,7 +65,7 @@ class LatencyTable(ThemedTable):
             self._write(row, 6, percent(part.share))
 
     def show_all_columns(self, wanted: bool) -> None:
-        """A narrow table drops the brief's column and the middle percentiles."""
+        """A narrow table drops the textbook column and the middle percentiles."""
         self._narrow = not wanted
         self._fit()
         self.updateGeometry()
@@ -86,9 +87,14 @@ class LatencyTable(ThemedTable):
         return [name for name in COLUMNS if not (self._narrow and name in NARROW)]
 
     def _width_of(self, columns: list[str]) -> int:
-        """Pixels in which no number of these columns is cut, in bold as the total is."""
-        widest = QFontMetrics(ui_font(bold=True)).horizontalAdvance("99.9 ms") + 4 * GRID
-        return self.sizeHintForColumn(0) + (len(columns) - 1) * widest
+        """Pixels in which no number of these columns is cut, in bold as the total is, and no head."""
+        number = QFontMetrics(ui_font(bold=True)).horizontalAdvance("99.9 ms")
+        width = self.sizeHintForColumn(0)
+        for column, name in enumerate(COLUMNS):
+            head = self.horizontalHeaderItem(column)
+            if column > 0 and name in columns and head is not None:
+                width += max(number, self.horizontalHeader().fontMetrics().horizontalAdvance(head.text())) + 4 * GRID
+        return width
 
     def cell(self, part: str, column: str) -> str:
         """What a cell says."""
@@ -135,7 +141,7 @@ class LatencyTable(ThemedTable):
     def _fill_fixed(self) -> None:
         heads = {
             "part": (self.tr("A token's time"), self.tr("Part of a step; every phase belongs to exactly one.")),
-            "brief": (self.tr("Brief ~"), self.tr("What the brief expects of a token, predicted.")),
+            "textbook": (self.tr("Textbook ~"), self.tr("What textbooks expect of a token, predicted.")),
             "mean": (
                 self.tr("Mean ●"),
                 self.tr("Measured: what a token of one request took in decode steps, in a batch or not."),
@@ -160,8 +166,8 @@ class LatencyTable(ThemedTable):
                 text = NOT_APPLICABLE
                 if name == "part":
                     text = self.part_name(part)
-                elif name == "brief":
-                    text = seconds(BRIEF_S.get(part))
+                elif name == "textbook":
+                    text = seconds(TEXTBOOK_S.get(part))
                 cell = QTableWidgetItem(text)
                 cell.setToolTip(plain(tips.get(part, "")))
                 cell.setTextAlignment(left if column == 0 else right)

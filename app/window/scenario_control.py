@@ -1,4 +1,4 @@
-"""The menu of scenarios: sets up the section's experiment in the run panel, arranges its panels, and runs it."""
+"""The menu of scenarios: sets up an experiment in the run panel, arranges its panels, and runs it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The experiments of the brief, a section each: what is run, which panels show it, and what to look at there.
+"""The nine experiments of the Scenarios menu: what is run, which panels show it, and what to look at there.
 
 A scenario is a file of `assets/scenarios`: TOML with the run's settings, the panels by rows of cells, and its title and
 two or three sentences in each language of the window.
@@ -23,7 +23,7 @@ LANGUAGES: Final = ("en", "zh_CN")
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One section's experiment. Its requests are a prompt, or a request list beside the scenario's file."""
+    """One experiment. Its requests are a prompt, or a request list beside the scenario's file."""
 
     section: str
     panels: tuple[Row, ...]
@@ -44,7 +44,7 @@ class Scenario:
     switch_at: tuple[SwitchChange, ...] = ()
 
     def title(self, language: Language) -> str:
-        """The section and the title, in the language of the window."""
+        """The number and the title, in the language of the window."""
         return f"{self.section}  {self.texts[resolve(language)][0]}"
 
     def look(self, language: Language) -> str:
@@ -75,7 +75,7 @@ def vars_of(switches: Switches) -> dict[str, Any]:
 
 
 def load_scenarios(folder: Path = FOLDER) -> list[Scenario]:
-    """Every scenario of a folder in the order of its sections; raises InputError that names the file that is wrong."""
+    """Every scenario of a folder in the order of their numbers; raises InputError that names the file that is wrong."""
     return [load_scenario(path) for path in sorted(folder.glob("*.toml"))]
 
 

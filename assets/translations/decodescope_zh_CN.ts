@@ -222,10 +222,6 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>运行两者(&amp;B)</translation>
     </message>
     <message>
-        <source>Run the brief&apos;s four requests of 20, 10, 24 and 7 tokens as one batch: static, then continuous.</source>
-        <translation>把需求中长度为 20、10、24 和 7 个 token 的四个请求作为一个批次运行：先静态，后连续。</translation>
-    </message>
-    <message>
         <source>Canc&amp;el</source>
         <translation>取消(&amp;E)</translation>
     </message>
@@ -242,8 +238,12 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>批次</translation>
     </message>
     <message>
-        <source>Press “Run both” and the brief&apos;s four requests run as one batch, static and then continuous: a lane a slot, each request in its colour, padding hatched.</source>
-        <translation>按“运行两者”，需求中的四个请求会作为一个批次先静态、后连续地运行：每个槽位一条泳道，每个请求一种颜色，填充画斜线。</translation>
+        <source>Run the example batch, four requests of 20, 10, 24 and 7 tokens: static, then continuous.</source>
+        <translation>运行示例批次（长度为 20、10、24 和 7 个 token 的四个请求）：先静态，后连续。</translation>
+    </message>
+    <message>
+        <source>Press “Run both” and the example batch of four requests runs, static and then continuous: a lane a slot, each request in its colour, padding hatched.</source>
+        <translation>按“运行两者”，由四个请求组成的示例批次会先静态、后连续地运行：每个槽位一条泳道，每个请求一种颜色，填充画斜线。</translation>
     </message>
     <message>
         <source>{policy}: {useful} of {computed} slot-steps useful {mark}, {share} wasted {derived}</source>
@@ -433,12 +433,12 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>开启后好多少倍；无论度量什么，大于 1 都是更好。</translation>
     </message>
     <message>
-        <source>Brief ~</source>
-        <translation>需求 ~</translation>
+        <source>Textbook ~</source>
+        <translation>教科书 ~</translation>
     </message>
     <message>
-        <source>The factor that the brief claims.</source>
-        <translation>需求所说的倍数。</translation>
+        <source>The factor that textbooks claim.</source>
+        <translation>教科书所说的倍数。</translation>
     </message>
     <message>
         <source>Tokens</source>
@@ -504,12 +504,16 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>各项改进，关闭与开启</translation>
     </message>
     <message>
-        <source>Measured factors beside those the brief claims</source>
-        <translation>实测倍数与需求所说的倍数</translation>
+        <source>Measured factors beside those that textbooks claim</source>
+        <translation>实测倍数与教科书所说的倍数</translation>
     </message>
     <message>
-        <source>times better, measured ƒ; the brief&apos;s claim as a band ~</source>
-        <translation>好多少倍，实测 ƒ；需求所说的范围以带状表示 ~</translation>
+        <source>times better, measured ƒ; the textbook claim as a band ~</source>
+        <translation>好多少倍，实测 ƒ；教科书所说的范围以带状表示 ~</translation>
+    </message>
+    <message>
+        <source>Press “Measure all” and what each improvement buys here appears beside what textbooks claim.</source>
+        <translation>按“全部测量”，每项改进在此的效果会与教科书的说法并列显示。</translation>
     </message>
     <message>
         <source>Before and after</source>
@@ -518,10 +522,6 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>{n} measured · most: {name} {factor}× ƒ</source>
         <translation>已测 {n} 项 · 最大：{name} {factor}× ƒ</translation>
-    </message>
-    <message>
-        <source>Press “Measure all” and what each improvement buys here appears beside what the brief claims.</source>
-        <translation>按“全部测量”，每项改进在此的效果会与需求的说法并列显示。</translation>
     </message>
     <message>
         <source>%v of %m runs</source>
@@ -1382,12 +1382,12 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>离群步的耗时超过第三四分位数三倍四分位距。</translation>
     </message>
     <message>
-        <source>tokens = {time} ƒ · brief: {brief} ~</source>
-        <translation>个 token = {time} ƒ · 需求：{brief} ~</translation>
+        <source>tokens = {time} ƒ · textbook: {textbook} ~</source>
+        <translation>个 token = {time} ƒ · 教科书：{textbook} ~</translation>
     </message>
     <message>
-        <source>tokens = {time} ƒ · of that prefill {prefill} ● · brief: {brief} ~</source>
-        <translation>个 token = {time} ƒ · 其中预填充 {prefill} ● · 需求：{brief} ~</translation>
+        <source>tokens = {time} ƒ · of that prefill {prefill} ● · textbook: {textbook} ~</source>
+        <translation>个 token = {time} ƒ · 其中预填充 {prefill} ● · 教科书：{textbook} ~</translation>
     </message>
     <message>
         <source>all {n} steps</source>
@@ -1457,10 +1457,6 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>每个 token 的时间（按部分）</translation>
     </message>
     <message>
-        <source>Each part of a token&apos;s time: measured here, and what the brief expects of it.</source>
-        <translation>一个词元时间的各部分：此处的测量值，以及需求所预期的值。</translation>
-    </message>
-    <message>
         <source>Prepare input</source>
         <translation>准备输入</translation>
     </message>
@@ -1505,14 +1501,6 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>一步中的部分；每个阶段恰属于其中之一。</translation>
     </message>
     <message>
-        <source>Brief ~</source>
-        <translation>需求 ~</translation>
-    </message>
-    <message>
-        <source>What the brief expects of a token, predicted.</source>
-        <translation>需求文档对单个 token 的预期（预测）。</translation>
-    </message>
-    <message>
         <source>Mean ●</source>
         <translation>平均 ●</translation>
     </message>
@@ -1547,6 +1535,18 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>p50 ●</source>
         <translation>p50 ●</translation>
+    </message>
+    <message>
+        <source>Each part of a token&apos;s time: measured here, and what textbooks expect of it.</source>
+        <translation>一个词元时间的各部分：此处的测量值，以及教科书所预期的值。</translation>
+    </message>
+    <message>
+        <source>Textbook ~</source>
+        <translation>教科书 ~</translation>
+    </message>
+    <message>
+        <source>What textbooks expect of a token, predicted.</source>
+        <translation>教科书对单个 token 的预期（预测）。</translation>
     </message>
     <message>
         <source>p90 ●</source>
@@ -2178,8 +2178,16 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>延迟</translation>
     </message>
     <message>
-        <source>Where the time of a token goes, part by part, beside the figures of the brief.</source>
-        <translation>一个 token 的时间花在哪些部分，并与需求文档中的数字对照。</translation>
+        <source>Where the time of a token goes, part by part, beside the textbook figures.</source>
+        <translation>一个 token 的时间花在哪些部分，并与教科书中的数字对照。</translation>
+    </message>
+    <message>
+        <source>Training against inference as textbooks compare them, filled from this session.</source>
+        <translation>按教科书的方式比较训练与推理，由本会话填写。</translation>
+    </message>
+    <message>
+        <source>What each improvement buys here, off and on, beside what textbooks claim for it.</source>
+        <translation>每项改进在此关闭与开启时的效果，以及教科书对它的说法。</translation>
     </message>
     <message>
         <source>Utilisation</source>
@@ -2202,10 +2210,6 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>总结</translation>
     </message>
     <message>
-        <source>Training against inference as in the brief&apos;s table, filled from this session.</source>
-        <translation>按需求中的表格比较训练与推理，由本会话填写。</translation>
-    </message>
-    <message>
         <source>Batch</source>
         <translation>批次</translation>
     </message>
@@ -2224,10 +2228,6 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>Before and after</source>
         <translation>前后对比</translation>
-    </message>
-    <message>
-        <source>What each improvement buys here, off and on, beside what the brief claims for it.</source>
-        <translation>每项改进在此关闭与开启时的效果，以及需求对它的说法。</translation>
     </message>
 </context>
 <context>
@@ -3404,24 +3404,12 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
         <translation>对已完成文本的一次教师强制前向：一次得到所有 token。</translation>
     </message>
     <message>
-        <source>Brief ~</source>
-        <translation>需求 ~</translation>
-    </message>
-    <message>
-        <source>What the brief claims for training.</source>
-        <translation>需求对训练的说法。</translation>
-    </message>
-    <message>
         <source>Inference (serial)</source>
         <translation>推理（自回归）</translation>
     </message>
     <message>
         <source>The steps that generated the text: each waits for the one before.</source>
         <translation>生成文本的各个步骤：每一步都要等待前一步。</translation>
-    </message>
-    <message>
-        <source>What the brief claims for inference.</source>
-        <translation>需求对推理的说法。</translation>
     </message>
     <message>
         <source>Gap</source>
@@ -3432,8 +3420,20 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
         <translation>两者在此相差多少倍，由两者推导。</translation>
     </message>
     <message>
-        <source>The gap that the brief claims.</source>
-        <translation>需求所说的差距。</translation>
+        <source>Textbook ~</source>
+        <translation>教科书 ~</translation>
+    </message>
+    <message>
+        <source>What textbooks claim for training.</source>
+        <translation>教科书对训练的说法。</translation>
+    </message>
+    <message>
+        <source>What textbooks claim for inference.</source>
+        <translation>教科书对推理的说法。</translation>
+    </message>
+    <message>
+        <source>The gap that textbooks claim.</source>
+        <translation>教科书所说的差距。</translation>
     </message>
     <message>
         <source>Computation</source>
@@ -3539,8 +3539,8 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
         <translation>● 实测   ƒ 推导   ~ 宣称</translation>
     </message>
     <message>
-        <source>● measured by a clock or a counter, ƒ derived from measured counts and shapes, ~ claimed by the brief.</source>
-        <translation>● 由时钟或计数器实测，ƒ 由实测计数与形状推导，~ 为需求文档所宣称。</translation>
+        <source>● measured by a clock or a counter, ƒ derived from measured counts and shapes, ~ claimed by textbooks.</source>
+        <translation>● 由时钟或计数器实测，ƒ 由实测计数与形状推导，~ 为教科书所宣称。</translation>
     </message>
     <message>
         <source>&amp;Run with a teacher-forced pass</source>
@@ -3567,8 +3567,14 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
         <translation>一次并行前向得到 token 的速度为 {gap}</translation>
     </message>
     <message>
-        <source>Run a prompt and the brief&apos;s table appears here with what this machine measured.</source>
-        <translation>运行一个提示，需求中的表格会出现在这里，并填入本机的实测值。</translation>
+        <source>Run a prompt and the comparison of training and inference appears here with what this machine measured.</source>
+        <translation>运行一个提示，训练与推理的比较会出现在这里，并填入本机的实测值。</translation>
+    </message>
+    <message>
+        <source>{cell}
+Textbook: {claim} ~</source>
+        <translation>{cell}
+教科书：{claim} ~</translation>
     </message>
     <message>
         <source>all {n} steps</source>
@@ -3577,12 +3583,6 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     <message>
         <source>steps {first}–{last}</source>
         <translation>第 {first}–{last} 步</translation>
-    </message>
-    <message>
-        <source>{cell}
-The brief: {claim} ~</source>
-        <translation>{cell}
-需求：{claim} ~</translation>
     </message>
 </context>
 <context>

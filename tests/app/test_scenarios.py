@@ -1,4 +1,4 @@
-"""Scenarios: every section of the brief has one, its settings are what runs, and its panels stand where it says."""
+"""Scenarios: there are nine, each one's settings are what runs, and its panels stand where it says."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_each_names_panels_and_says_what_to_look_at(one: Scenario) -> None:
         assert one.prompt
 
 
-def test_the_batch_is_that_of_the_brief() -> None:
+def test_the_batch_is_the_example_batch() -> None:
     one = scenario("5")
     assert one.requests is not None
     requests = read_requests(str(one.requests), 1, False, Sampling())

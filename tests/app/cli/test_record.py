@@ -34,7 +34,7 @@ def record_json(run: Run, *arguments: str) -> dict[str, Any]:
     return value
 
 
-def test_the_arithmetic_of_the_brief_with_and_without_a_cache(decodescope: Run, tmp_path: Path) -> None:
+def test_the_textbook_arithmetic_with_and_without_a_cache(decodescope: Run, tmp_path: Path) -> None:
     common = ("--prompt", "", "--max-new-tokens", "64", "--ignore-eos")
     none = record_json(decodescope, *common, "--kv", "none")
     cached = record_json(decodescope, *common, "--kv", "contiguous", "-o", "run.dscope")

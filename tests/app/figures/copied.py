@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from app.models.latency import BRIEF_S
+from app.models.latency import TEXTBOOK_S
 from engine.figures.improvements import IMPROVEMENTS
 from tests.app.figures.database import Database
 from tests.app.figures.of_time import PARTS, READINGS
@@ -71,7 +71,7 @@ def rows_of(  # noqa: PLR0911, PLR0912 - one panel, one case
             found: Rows = []
             for part in PARTS.values():
                 one = info.latency.a_token[part]
-                found.append((part, BRIEF_S.get(part), one.mean_s, one.p50_s, one.p90_s, one.p99_s, one.share))
+                found.append((part, TEXTBOOK_S.get(part), one.mean_s, one.p50_s, one.p90_s, one.p99_s, one.share))
             gaps = info.latency.between_tokens
             prefill = info.latency.prefill.a_request
             found.append(("itl", None, gaps.mean_s, info.itl_s.p50, info.itl_s.p90, info.itl_s.p99, None))

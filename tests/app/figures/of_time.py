@@ -82,7 +82,7 @@ _TABLE: Final = tuple(
     sentence
     for shown, part in PARTS.items()
     for sentence in (
-        *((f"{shown} / Brief ~: {{BRIEF_S['{part}']|seconds}}",) if part != "other" else ()),
+        *((f"{shown} / Textbook ~: {{TEXTBOOK_S['{part}']|seconds}}",) if part != "other" else ()),
         f"{shown} / Mean ●: {{info.latency.a_token.{part}.mean_s|seconds}}",
         f"{shown} / p50 ●: {{info.latency.a_token.{part}.p50_s|seconds}}",
         f"{shown} / p90 ●: {{info.latency.a_token.{part}.p90_s|seconds}}",
@@ -105,7 +105,7 @@ LATENCY: Final[Texts] = {
     "label": (
         "tokens = {info.latency.prefill.a_request.mean_s + 100 * info.latency.a_token.total.mean_s|seconds} ƒ",
         "of that prefill {info.latency.prefill.a_request.mean_s|seconds} ●",
-        "brief: {100 * BRIEF_S['total']|seconds} ~",
+        "textbook: {100 * TEXTBOOK_S['total']|seconds} ~",
         "prefill {info.latency.prefill.busy_s|seconds} ({info.latency.prefill.busy_s / info.latency.busy_s|percent}) ●",
         "in {info.latency.prefill.mixed_steps|count} steps beside decode",
         "{info.latency.requests_a_step|number} requests a step: "
@@ -264,8 +264,8 @@ BEFORE_AFTER: Final[Texts] = {
         *(f"{IMPROVEMENTS[key][0]} / {head} ●: {{measured('{key}', '{side}')|plain}}"
           for key in _MEASURED for head, side in (("Off", "off"), ("On", "on"))),
         *(f"{IMPROVEMENTS[key][0]} / Factor ƒ: {{all.before_after.{key}.factor|number}}× ƒ" for key in _MEASURED),
-        f"{IMPROVEMENTS['kv'][0]} / Brief ~: O(T²) → O(T) ~",
-        *(f"{IMPROVEMENTS[key][0]} / Brief ~: {claim} ~"
+        f"{IMPROVEMENTS['kv'][0]} / Textbook ~: O(T²) → O(T) ~",
+        *(f"{IMPROVEMENTS[key][0]} / Textbook ~: {claim} ~"
           for key, claim in (("paged", "2–4×"), ("draft", "2–3×"), ("ngram", "2–3×"), ("sdpa", "2–4×"),
                              ("triton", "2–4×"))),
     ),
@@ -307,10 +307,10 @@ SUMMARY: Final[Texts] = {
         "all {info.steps|count} steps", "steps {info.range.first|count}–{info.range.last|count}",
         "{info.timeline.teacher_passes|count} teacher-forced pass{~}",
     ),
-    "table ClaimTable": (*_CELLS, *_GAPS, *(f"{{~}} / Brief ~: {claim}" for claim in _CLAIMS)),
+    "table ClaimTable": (*_CELLS, *_GAPS, *(f"{{~}} / Textbook ~: {claim}" for claim in _CLAIMS)),
     "tip ClaimTable": (
         *(" · ".join(_amounts(metric, side)) for metric in _AMOUNTS for side in ("training", "inference")),
         *(f"{{info.comparison.{metric}.gap.value|number}}× ƒ" for metric in _AMOUNTS),
-        *(f"The brief: {claim} ~" for claim in _CLAIMS),
+        *(f"Textbook: {claim} ~" for claim in _CLAIMS),
     ),
 }  # fmt: skip

@@ -143,7 +143,7 @@ KV_MEMORY: Final[Texts] = {
 
 BATCH: Final[Texts] = {
     "tip of QPushButton": (
-        "Run the brief's four requests of 20, 10, 24 and 7 tokens as one batch: static, then continuous.",
+        "Run the example batch, four requests of 20, 10, 24 and 7 tokens: static, then continuous.",
     ),
     "header": (
         "{@policy}: {part(policy).useful|count} of {part(policy).computed|count} slot-steps useful ●, "

@@ -414,7 +414,7 @@ class Expected:
         return found
 
     def side_of_comparison(self, metric: str, side: str, index: str) -> float:
-        """One amount of the brief's table: teacher-forced passes, or the steps that generated."""
+        """One amount of training or of inference: teacher-forced passes, or the steps that generated."""
         steps = [row for row in self.steps if (row["kind"] == "teacher") == (side == "training")]
         flops, wall_s = sum(row["flops"] for row in steps), sum(row["end_ns"] - row["start_ns"] for row in steps) / 1e9
         if side == "training":

@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QApplication
 from app.core.selection import Selected, Selection
 from app.look.units import THIN_SPACE, seconds
 from app.models.before_after import NAMES as IMPROVEMENTS
-from app.models.latency import BRIEF_S
+from app.models.latency import TEXTBOOK_S
 from app.panels.base import EngineControl, Panel, PanelContext
 from app.panels.kv_memory import PAGES, KvMemoryPanel
 from app.panels.latency import LatencyPanel
@@ -176,7 +176,7 @@ class Walk:
             "begin": now.steps[0] if now.steps is not None else 0,
             "steps": range(self.recorded.steps), "here_step": step, "kv": info((step, step)).kv_end,
             "end": info((self.last, self.last)).kv_end, "T": token, "of_request": info(None).requests[token.request],
-            "BRIEF_S": BRIEF_S, "LLAMA_7B_BYTES": 2 * 32 * 2048 * 4096 * 2,
+            "TEXTBOOK_S": TEXTBOOK_S, "LLAMA_7B_BYTES": 2 * 32 * 2048 * 4096 * 2,
         }  # fmt: skip
         facts = json.loads(self.database.meta("model_config"))
         env |= {

@@ -1,4 +1,4 @@
-"""Which positions were computed when: the map and the totals, in the arithmetic of DESIGN section 3."""
+"""Which positions were computed when: the map and the totals, as T(T+1)/2 and its parts say."""
 
 from __future__ import annotations
 

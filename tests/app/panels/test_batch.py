@@ -49,7 +49,7 @@ class Batches(Recorder):
         self.session.apply(events)
 
     def batch(self, policy: str, first_request: int = 0) -> None:
-        """The brief's batch: prompts of 3 positions, lengths 20, 10, 24 and 7, one token a step."""
+        """The example batch: prompts of 3 positions, lengths 20, 10, 24 and 7, one token a step."""
         self.switches(batching=policy, kv="contiguous")
         for index in range(len(LENGTHS)):
             self.request(first_request + index, ["a", "b", "c"], arrived_ns=self.now_ns, scheduled_ns=self.now_ns)
@@ -86,7 +86,7 @@ def words_of(panel: BatchPanel, chart: int) -> list[str]:
     return [plain(words) for _, words in panel.charts[chart].legend()]
 
 
-def test_the_brief_s_batch_static(qtbot: QtBot) -> None:
+def test_the_example_batch_static(qtbot: QtBot) -> None:
     recorder = Batches()
     recorder.batch("static")
     panel = panel_of(qtbot, recorder.session)

@@ -1,4 +1,4 @@
-"""The engine's loop: tokens, positions, phases and memory of whole runs, in the words of DESIGN.md."""
+"""The engine's loop: tokens, positions, phases and memory of whole runs."""
 
 from __future__ import annotations
 

@@ -184,5 +184,5 @@ def test_merging_and_quantiles_are_numpys() -> None:
         assert quantile(together, percent) == pytest.approx(np.percentile(together, percent))
 
 
-def test_the_parts_are_the_briefs_groups_and_the_total() -> None:
+def test_the_parts_are_the_groups_and_the_total() -> None:
     assert (*GROUPS, "total") == PARTS

@@ -23,7 +23,7 @@ from tests.engine.figures.projecting import projection_s
 from tests.engine.session.synthetic import HEAD_DIM, ITEMSIZE, KV_HEADS, PROMPT, synthetic_events, synthetic_session
 
 
-def test_positions_follow_the_arithmetic_of_the_brief() -> None:
+def test_positions_follow_the_textbook_arithmetic() -> None:
     none, cached = synthetic_session(60, kv="none"), synthetic_session(60)
     total = sum(PROMPT + t for t in range(60))
     assert metrics.summarise(none).positions["computed"] == total
@@ -41,7 +41,7 @@ def test_measured_kv_bytes_equal_the_formula_and_none_caches_nothing() -> None:
     assert set(metrics.summarise(synthetic_session(60, kv="none")).kv.values()) == {0}
 
 
-def test_the_capacity_of_the_brief() -> None:
+def test_the_capacity_for_llama_7b() -> None:
     of_llama_7b = KvShape(layers=32, kv_heads=32, head_dim=128, itemsize=2)
     assert of_llama_7b.total_bytes(2048) == 2**30  # T=2048, fp16: 1 GiB
 

@@ -1,7 +1,8 @@
 """Deterministic runs made of events, for tests and benchmarks of whatever reads a Session: no model, no engine.
 
 One token a step and a request, each request decoding from a prompt of `PROMPT` tokens; times, phases and KV sizes are
-of the order of the demo model's. Positions follow DESIGN's arithmetic exactly, so tests can compute what they expect.
+of the order of the demo model's. Positions follow the engine's arithmetic exactly, so that tests can compute what they
+expect.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ TOKENS = {True: 600, False: 200}
 """With graphs and without: a step takes several times as long without."""
 TOLD_EVERY_NS = 50_000_000
 LEAST: dict[Detail, float] = {"step": 0.99, "phase": 0.99, "layer": 0.98}
-"""Share of the rate of `off` that each level keeps (DESIGN section 9)."""
+"""Share of the rate of `off` that each level keeps at least."""
 APART = 0.004
 """The figure may be off by a third of what is measured, or by this much of a step where little is measured."""
 
