@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from app.look.units import visible_token
-from engine.session.store import Request, Session
+from engine.session.store import RecordedRequest, Session
 
 
 class RequestText:
     """Visible texts by position, kept up with a growing request; `update` costs only what is new."""
 
-    def __init__(self, session: Session, request: Request) -> None:
+    def __init__(self, session: Session, request: RecordedRequest) -> None:
         self.request = request
         self.texts: list[str] = [visible_token(text) or "∅" for text in request.prompt_token_texts]
         self._session = session

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from engine.figures.pauses import pauses_of
 from engine.session.columns import Columns
 from engine.session.schema import GROUP_OF, GROUPS, PHASES
-from engine.session.store import Request, Session
+from engine.session.store import RecordedRequest, Session
 
 Axis = Literal["time", "steps"]
 
@@ -103,7 +103,7 @@ class TimelineModel:
             }
         )
 
-    def _add_tokens(self, request: Request) -> bool:
+    def _add_tokens(self, request: RecordedRequest) -> bool:
         lane = self.lanes.setdefault(request.id, TokenLane())
         known, now = len(lane.table), len(request.token_rows)
         if now == known:

@@ -31,7 +31,7 @@ from app.widgets.themed_label import ThemedLabel
 from app.widgets.token_flow import NO_WEIGHTS, TokenFlow
 from engine.figures.token_facts import Likeliest, TokenFacts, TokenNames, token_facts
 from engine.session.schema import GROUP_OF
-from engine.session.store import Request, Session
+from engine.session.store import RecordedRequest, Session
 
 COLUMN: Final = 230
 """Least width of one of the three columns of bars, in pixels."""
@@ -287,7 +287,7 @@ class InspectorPanel(Panel):
             self.fact_labels[key].setText(value)
             self.fact_labels[key].setToolTip(plain(value))
 
-    def _request_line(self, request: Request) -> str:
+    def _request_line(self, request: RecordedRequest) -> str:
         first_ns = request.first_token_ns
         template = self.tr("{id} · {prompt} prompt tokens, {out} generated · first token after {ttft} ● · {state}")
         return template.format(

@@ -11,11 +11,11 @@ from app.look.units import seconds, visible_token
 from app.panels.timeline_paint import Scene, text_in
 from app.widgets.painted import draw_turned
 from app.widgets.pixels import blend, image, stacked_columns
-from engine.session.store import TOKEN_SOURCES, Request
+from engine.session.store import TOKEN_SOURCES, RecordedRequest
 
 
 def draw_request(
-    painter: QPainter, scene: Scene, box: QRectF, request: Request, waiting_text: str, chosen: int | None
+    painter: QPainter, scene: Scene, box: QRectF, request: RecordedRequest, waiting_text: str, chosen: int | None
 ) -> None:
     """One request: hatched while it waits, then its tokens; `chosen` is the row of the selected token."""
     colour = scene.colours.request(request.id)

@@ -14,7 +14,7 @@ from app.look.theme import CAPTION_SCALE, GRID, theme, ui_font
 from app.look.units import count, cut, name_of, straight
 from app.widgets.plain import PlainLabel, plain
 from app.widgets.whole_parts import WholeParts
-from engine.session.store import Request, Session
+from engine.session.store import RecordedRequest, Session
 
 MOST_OF_PROMPT: Final = 20_000
 """Characters of a prompt that are shown."""
@@ -138,7 +138,7 @@ class GeneratedText(QWidget):
         if at_end:
             bar.setValue(bar.maximum())
 
-    def _show_facts(self, session: Session, request: Request) -> None:
+    def _show_facts(self, session: Session, request: RecordedRequest) -> None:
         facts = self.tr("{} tokens").format(count(len(request.token_rows)))
         if request.finish_reason is not None:
             facts = f"{facts} · {self._reason(request.finish_reason)}"

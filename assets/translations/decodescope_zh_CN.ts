@@ -32,10 +32,6 @@ Nothing leaves this machine. Apache License 2.0.</source>
 <context>
     <name>AttentionPanel</name>
     <message>
-        <source>Attention</source>
-        <translation>注意力</translation>
-    </message>
-    <message>
         <source>reading…</source>
         <translation>读取中…</translation>
     </message>
@@ -232,10 +228,6 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>Runs done</source>
         <translation>已完成的运行</translation>
-    </message>
-    <message>
-        <source>Batch</source>
-        <translation>批次</translation>
     </message>
     <message>
         <source>Run the example batch, four requests of 20, 10, 24 and 7 tokens: static, then continuous.</source>
@@ -514,10 +506,6 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>Press “Measure all” and what each improvement buys here appears beside what textbooks claim.</source>
         <translation>按“全部测量”，每项改进在此的效果会与教科书的说法并列显示。</translation>
-    </message>
-    <message>
-        <source>Before and after</source>
-        <translation>前后对比</translation>
     </message>
     <message>
         <source>{n} measured · most: {name} {factor}× ƒ</source>
@@ -918,10 +906,6 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>请求</translation>
     </message>
     <message>
-        <source>Inspector</source>
-        <translation>检查器</translation>
-    </message>
-    <message>
         <source>“{text}” · {share} {mark} · step {step}, {time} {mark}</source>
         <translation>“{text}” · {share} {mark} · 第 {step} 步，{time} {mark}</translation>
     </message>
@@ -1148,10 +1132,6 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>各步的 KV 内存</translation>
     </message>
     <message>
-        <source>KV memory</source>
-        <translation>KV 内存</translation>
-    </message>
-    <message>
         <source>What each layer keeps of the past appears here as soon as a generation runs.</source>
         <translation>开始生成后，每一层保留的历史会显示在这里。</translation>
     </message>
@@ -1352,10 +1332,6 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>How many steps took how long</source>
         <translation>各耗时的步数</translation>
-    </message>
-    <message>
-        <source>Latency</source>
-        <translation>延迟</translation>
     </message>
     <message>
         <source>How many tokens to project to: one request&apos;s prefill, and this many times its mean time a token.</source>
@@ -2257,10 +2233,6 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>单次前向与各步对照</translation>
     </message>
     <message>
-        <source>Parallel vs serial</source>
-        <translation>并行与串行</translation>
-    </message>
-    <message>
         <source>This session has no teacher-forced pass yet. Run with one, and when the text is there it goes through the model once more, all positions at once: that time appears beside the steps that made the text.</source>
         <translation>本会话还没有教师强制前向。带上它运行：文本生成后会再次通过模型，所有位置一次完成；其时间会显示在生成该文本的各步旁边。</translation>
     </message>
@@ -2530,10 +2502,6 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>累计浮点运算次数</translation>
     </message>
     <message>
-        <source>Redundancy</source>
-        <translation>冗余</translation>
-    </message>
-    <message>
         <source>Every position that a step computes appears here: new ones once, repeated ones again and again.</source>
         <translation>每一步计算的位置都会显示在这里：新位置一次，重复的位置一再出现。</translation>
     </message>
@@ -2695,10 +2663,6 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     <message>
         <source>Points under the roof</source>
         <translation>屋顶线下的各点</translation>
-    </message>
-    <message>
-        <source>Roofline</source>
-        <translation>屋顶线</translation>
     </message>
     <message>
         <source>ceilings: not measured</source>
@@ -3559,10 +3523,6 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
         <translation>把此表格以 Markdown 放到剪贴板。</translation>
     </message>
     <message>
-        <source>Summary</source>
-        <translation>总结</translation>
-    </message>
-    <message>
         <source>one parallel pass gives tokens {gap} as fast</source>
         <translation>一次并行前向得到 token 的速度为 {gap}</translation>
     </message>
@@ -3854,10 +3814,6 @@ Textbook: {claim} ~</source>
         <translation>保持最新的步可见（L）</translation>
     </message>
     <message>
-        <source>Timeline</source>
-        <translation>时间线</translation>
-    </message>
-    <message>
         <source>Every step, token and pause appears here as soon as a generation runs.</source>
         <translation>开始生成后，每一步、每个 token 和停顿都会显示在这里。</translation>
     </message>
@@ -3922,10 +3878,6 @@ Textbook: {claim} ~</source>
     <message>
         <source>Device readings and utilisation over the run</source>
         <translation>运行期间的设备读数与利用率</translation>
-    </message>
-    <message>
-        <source>Utilisation</source>
-        <translation>利用率</translation>
     </message>
     <message>
         <source>CPU</source>

@@ -16,7 +16,7 @@ from engine.figures.metrics import by_id, phase_table_s
 from engine.session.event_table import EventTable
 from engine.session.json_text import json_text
 from engine.session.schema import PHASES
-from engine.session.store import Request, Session
+from engine.session.store import RecordedRequest, Session
 from engine.session.tables import COLUMNS
 
 
@@ -69,7 +69,7 @@ REQUEST_COLUMNS = (
 )  # fmt: skip
 
 
-def _request(request: Request) -> Sequence[Any]:
+def _request(request: RecordedRequest) -> Sequence[Any]:
     return (
         request.id, request.prompt, request.prompt_tokens, json_text(request.params), request.arrived_ns,
         request.scheduled_ns, request.first_token_ns, request.finished_ns, request.finish_reason,

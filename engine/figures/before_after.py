@@ -94,7 +94,7 @@ def reasons(session: Session) -> dict[str, str]:
 
 
 def before_after(session: Session) -> list[PairFigures]:
-    """Every improvement in the order of the brief, with what was measured of it so far."""
+    """Every improvement in the order of IMPROVEMENTS, with what was measured of it so far."""
     runs, why = recorded_runs(session), reasons(session)
     found = []
     for one in IMPROVEMENTS:

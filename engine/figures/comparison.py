@@ -1,4 +1,4 @@
-"""The comparison of the brief's section 7, from a session: one parallel pass (training) against the steps (inference).
+"""Training against inference, from a session: one parallel pass over the text against the steps that generated it.
 
 The parallel pass is the teacher-forced one: the finished text of a request through the model at once. What was not
 measured is left out, never 0.

@@ -1,4 +1,4 @@
-"""The improvements of the brief's section 8 as pairs of settings, and the runs that measure them. Imports no torch."""
+"""The improvements as pairs of settings, off and on, and the runs that measure them. Imports no torch."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Measure = Literal["rate", "memory", "attention"]
 Side = Literal["off", "on"]
 SIDES: Final[tuple[Side, ...]] = ("off", "on")
 SHARES: Final = (1.0, 0.5, 1.2, 0.35)
-"""How long the requests of a batch are, beside each other: 20, 10, 24 and 7 tokens in the brief."""
+"""How long the requests of the example batch are, relative to each other: 20, 10, 24 and 7 tokens."""
 TOKENS: Final = 64
 REPEATS: Final = 3
 
@@ -27,7 +27,7 @@ class Improvement:
     off: Mapping[str, Any] = field(default_factory=dict)
     on: Mapping[str, Any] = field(default_factory=dict)
     claim: tuple[float, float] | None = None
-    """The factor that the brief claims, from and to; None where it gives none."""
+    """The factor that textbooks claim, from and to; None where they give none."""
     batch: bool = False
     """Whether several requests of different lengths run together."""
 

@@ -21,7 +21,7 @@ from engine.figures.gaps import itl_seconds
 from engine.figures.pauses import pauses_of
 from engine.session.kv_shape import kv_shape_of
 from engine.session.schema import GROUP_OF, GROUPS, PHASES
-from engine.session.store import LAUNCHES, STEP_KINDS, Request, Session
+from engine.session.store import LAUNCHES, STEP_KINDS, RecordedRequest, Session
 
 CLASSES: Final = ("computed", "new", "recomputed", "padding", "rejected", "reused")
 OTHER: Final = PHASES.index("other")
@@ -101,7 +101,7 @@ class Summary:
         return asdict(self)
 
 
-def by_id(session: Session) -> list[Request]:
+def by_id(session: Session) -> list[RecordedRequest]:
     """The requests as they were given; a session that is being recorded holds them as they arrived."""
     return [session.requests[request_id] for request_id in sorted(session.requests)]
 
@@ -183,7 +183,7 @@ def phases_s(session: Session, steps: StepRange = None) -> dict[str, float]:
 
 
 def groups_s(phases: dict[str, float]) -> dict[str, float]:
-    """Seconds by the brief's groups, from seconds by phase."""
+    """Seconds by group (`GROUPS`), from seconds by phase."""
     groups = dict.fromkeys(GROUPS, 0.0)
     for phase, value in phases.items():
         groups[GROUP_OF[phase]] += value
@@ -269,7 +269,7 @@ def token_rows(session: Session, steps: StepRange = None) -> NDArray[np.int64]:
     return np.arange(first, end)
 
 
-def request_figures(session: Session, request: Request, steps: StepRange = None) -> RequestFigures:
+def request_figures(session: Session, request: RecordedRequest, steps: StepRange = None) -> RequestFigures:
     """One request's figures; its tokens are those of a range of steps, its times those of the whole request."""
     rows = np.array(request.token_rows, np.int64)
     times = session.tokens["emitted_ns"]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from engine.figures.gaps import gap_ns
 from engine.figures.metrics import CLASSES, phase_table_s
 from engine.session.schema import PHASES
-from engine.session.store import LAUNCHES, STEP_KINDS, TOKEN_SOURCES, Request, Session
+from engine.session.store import LAUNCHES, STEP_KINDS, TOKEN_SOURCES, RecordedRequest, Session
 
 Likeliest = tuple[NDArray[np.int32], NDArray[np.float32]]
 """Token ids and their logprobs, best first."""
@@ -53,7 +53,7 @@ class TokenFacts:
     """Phases that took any time, in the order of PHASES; they sum to the step's wall time."""
     positions: dict[str, int]
     alternatives: tuple[Alternative, ...]
-    request: Request
+    request: RecordedRequest
 
     @property
     def probability(self) -> float:

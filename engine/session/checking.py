@@ -21,7 +21,7 @@ from engine.session.event_table import EventTable
 from engine.session.fields import LARGEST, Whole
 from engine.session.kv_shape import kv_shape_of
 from engine.session.phases import MOST_US
-from engine.session.store import Request, Session
+from engine.session.store import RecordedRequest, Session
 
 MOST_REQUESTS: Final = 2**22
 """A request's number and a step's are kept in one of 64 bits."""
@@ -48,7 +48,7 @@ def check_content(session: Session) -> None:
     _check_rest(session)
 
 
-def _check_request(request: Request) -> None:
+def _check_request(request: RecordedRequest) -> None:
     name = f"request {request.id}"
     _require(0 <= request.id < MOST_REQUESTS, f"the number of {name} should be from 0 to {MOST_REQUESTS - 1}")
     _require(isinstance(request.prompt, str), f"the prompt of {name} is no text")

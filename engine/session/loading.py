@@ -12,7 +12,8 @@ from engine.session.json_texts import json_of
 from engine.session.pack_index import rows_of
 from engine.session.packs import TOTALS
 from engine.session.reader import SessionFile
-from engine.session.store import Config, Mark, Request, Session
+from engine.session.schema import Mark
+from engine.session.store import Config, RecordedRequest, Session
 
 
 def load(file: SessionFile) -> Session:
@@ -55,7 +56,9 @@ def _load_requests(file: SessionFile, session: Session) -> None:
     ):
         ids = np.frombuffer(row[2], np.int32).tolist()
         texts = json_of(row[3], f"the tokens of request {row[0]}")
-        request = Request(row[0], row[1], ids, texts, json_of(row[4], f"the parameters of request {row[0]}"), *row[5:])
+        request = RecordedRequest(
+            row[0], row[1], ids, texts, json_of(row[4], f"the parameters of request {row[0]}"), *row[5:]
+        )
         session.requests.add(request.id, request)
 
 

@@ -33,7 +33,7 @@ PHASES: Final = (
 """The leaves of the time breakdown, in the order of the columns of `Step.phases`."""
 
 GROUPS: Final = ("prepare", "attention", "ffn", "norm", "sampling", "other")
-"""The groups of the brief's latency table, in the order they are stacked."""
+"""The groups of the latency table, in the order they are stacked."""
 
 GROUP_OF: Final[dict[str, str]] = {
     "schedule": "prepare", "prepare": "prepare", "embed": "prepare",

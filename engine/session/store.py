@@ -39,7 +39,7 @@ ROWS: Final = tuple(EVENT_OF[table] for table in PACKED_TABLES)
 
 
 @dataclass(slots=True)
-class Request:
+class RecordedRequest:
     """One request; times are ns from the session's zero, None until they happen."""
 
     id: int
@@ -67,15 +67,6 @@ class Config:
     id: int
     step_id: int
     switches: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """A note on the timeline."""
-
-    t_ns: int
-    kind: str
-    label: str
 
 
 class DetailSource(Protocol):
@@ -118,7 +109,7 @@ class Session:
         self.source = source
         self.meta: dict[str, str] = {}
         self.configs: list[Config] = []
-        self.requests: Growing[Request] = Growing()
+        self.requests: Growing[RecordedRequest] = Growing()
         self.steps = EventTable("steps")
         """A row a step, in order of id, ids from 0 without gaps: row index == step id."""
         self.phases = Columns({"us": np.dtype((np.float32, (len(PHASES),)))})
@@ -128,7 +119,7 @@ class Session:
         self.speculation = EventTable("speculation")
         self.kv_blocks = EventTable("kv_blocks")
         self.device_samples = EventTable("device_samples", capacity=256)
-        self.marks: list[Mark] = []
+        self.marks: list[schema.Mark] = []
         self.dropped = {"attention_rows": 0, "layer_rows": 0}
         self.kept: dict[str, Any] = {}
         """What is computed from the session and asked for often, by its name: replaced as a whole, never changed."""
@@ -172,7 +163,7 @@ class Session:
             case schema.ConfigChanged():
                 self.configs.append(Config(event.id, event.step_id, json.loads(event.json)))
             case schema.RequestArrived():
-                self.requests.add(event.id, Request(
+                self.requests.add(event.id, RecordedRequest(
                     event.id, event.prompt, event.prompt_token_ids, event.prompt_token_texts,
                     json.loads(event.params), event.arrived_ns,
                 ))  # fmt: skip
@@ -182,7 +173,7 @@ class Session:
                 request = self.requests[event.id]
                 request.finished_ns, request.finish_reason = event.finished_ns, event.finish_reason
             case schema.Mark():
-                self.marks.append(Mark(event.t_ns, event.kind, event.label))
+                self.marks.append(event)
             case schema.Dropped():
                 self.dropped = {"attention_rows": event.attention_rows, "layer_rows": event.layer_rows}
 

@@ -16,7 +16,8 @@ from app.panels.before_after import BeforeAfterPanel
 from engine.client.suite import Suite
 from engine.figures.before_after import before_after
 from engine.session.joining import Joiner
-from engine.session.store import Mark, Session
+from engine.session.schema import Mark
+from engine.session.store import Session
 from tests.app.panels.acting import RecordingControl
 from tests.engine.session.synthetic import synthetic_events
 
