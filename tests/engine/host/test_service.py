@@ -11,7 +11,7 @@ import pytest
 
 from engine.core.settings import LoadSpec, Observation, Probe, RequestSpec, RunSpec, Switches
 from engine.decode.engine import Engine
-from engine.host import protocol, service
+from engine.host import kept_ceilings, protocol
 from engine.host.service import Service
 from engine.measure.ceilings import Ceilings
 from engine.model.loader import LoadedModel
@@ -286,13 +286,13 @@ def test_a_limit_that_is_lowered_too_far_on_the_way_ends_the_run_with_a_sentence
 
 def test_devices_are_sampled_during_a_run_only(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     bench.send(protocol.Start(run_of(2)))
-    sampler = bench.service._sampler
+    sampler = bench.service.sampler
     assert sampler is not None
     sampler.sample()
     names = {event.name for event in bench.events if isinstance(event, DeviceSample)}
     assert {"process_cpu_percent", "process_rss_bytes"} <= names
     bench.finish()
-    assert bench.service._sampler is None
+    assert bench.service.sampler is None
 
 
 def test_a_draft_model_is_loaded_beside_its_target(tiny_llama: Path, tiny_draft: LoadedModel, tmp_path: Path) -> None:
@@ -335,8 +335,8 @@ class Load:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.busy, self.looks, self.now_s = True, 0, 1000.0
         self.asked: list[bool] = []
-        monkeypatch.setattr(service, "ceilings_of", self._ceilings_of)
-        monkeypatch.setattr(service, "is_quiet", self._is_quiet)
+        monkeypatch.setattr(kept_ceilings, "ceilings_of", self._ceilings_of)
+        monkeypatch.setattr(kept_ceilings, "is_quiet", self._is_quiet)
         monkeypatch.setattr(time, "monotonic", lambda: self.now_s)
 
     def _ceilings_of(self, *_: object, anew: bool = False) -> Ceilings:

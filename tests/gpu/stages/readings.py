@@ -143,13 +143,13 @@ def compare_allocator(setting: Setting) -> None:
     )  # fmt: skip
     service.handle(protocol.Start(spec, paused=True))
     differing, samples = 0, 0
-    while service._engine is not None:
+    while service.running:
         service.handle(protocol.StepOnce())
         service.work()
-        if service._sampler is not None:
+        if service.sampler is not None:
             before = len(events)
             allocated = None if setting.rehearse else torch.cuda.memory_allocated(setting.device)
-            service._sampler.sample()
+            service.sampler.sample()
             told = [
                 event.value for event in events[before:]
                 if isinstance(event, DeviceSample) and event.name == "allocator_allocated_bytes"
