@@ -33,7 +33,7 @@ def test_arrows_in_the_attention_map_walk_rows_and_layers(
     qtbot: QtBot, window: MainWindow, attention: AttentionPanel
 ) -> None:
     press(qtbot, attention.map.plot, Qt.Key.Key_Left)
-    assert attention._shown_query()[0] == 31  # the newest row is 32
+    assert attention.query_shown == 31  # the newest row is 32
     assert window.selection.now.layer == 0
     press(qtbot, attention.map.plot, Qt.Key.Key_Down)
     assert window.selection.now.layer == 1
