@@ -17,8 +17,8 @@ from engine.client.suite import Suite
 from engine.core.settings import LoadSpec
 from engine.figures.before_after import before_after
 from engine.figures.improvements import TOKENS
+from engine.session.destination import check_destination
 from engine.session.store import Session
-from engine.session.writer import check_destination
 
 
 def run_switches(output: str | None, as_json: bool) -> int:

@@ -31,7 +31,7 @@ from engine.core.settings import (
 from engine.errors import InputError
 from engine.figures.json_figures import json_figures
 from engine.figures.metrics import summarise
-from engine.session.writer import check_destination
+from engine.session.destination import check_destination
 
 
 def run(options: argparse.Namespace) -> int:

@@ -113,7 +113,7 @@ class AttentionRows:
 
     def heads(self, request: int, layer: int) -> list[int]:
         """The heads of a layer that were recorded, in order."""
-        return [head for its, at, head in self.session.attention_maps() if (its, at) == (request, layer)]
+        return [head for its, at, head in self.session.details.attention_maps() if (its, at) == (request, layer)]
 
     def after(self, key: Key, index: int) -> list[Row] | None:
         """Rows of a map from number `index` on, at most to the end of a piece; empty at the end of the map.
@@ -121,7 +121,7 @@ class AttentionRows:
         None where they are to be read from the file: call `fetch`, and ask again.
         """
         self._missing.pop(key, None)
-        if self.session.attention_in_memory(*key):
+        if self.session.details.attention_in_memory(*key):
             self._take_from_memory(key, index)
             return self._cache.after(key, index)
         rows = self._cache.after(key, index)
@@ -148,7 +148,7 @@ class AttentionRows:
         def read(patience: Patience) -> Rows:
             rows = {}
             for key, first in wanted.items():
-                found = session.attention_rows(*key, first, most_rows, patience)
+                found = session.details.attention_rows(*key, first, most_rows, patience)
                 rows[key] = [decoded(row) for row in found]
             return Rows(rows, most_rows, steps)
 
@@ -185,7 +185,7 @@ class AttentionRows:
     def _take_from_memory(self, key: Key, index: int) -> None:
         number = index // PIECE_ROWS
         first = number * PIECE_ROWS + self._cache.kept(key, number)
-        rows = self.session.attention_rows(*key, first, (number + 1) * PIECE_ROWS - first)
+        rows = self.session.details.attention_rows(*key, first, (number + 1) * PIECE_ROWS - first)
         if rows:
             self._cache.drop_beyond_limit()
             self._cache.add(key, first, [decoded(row) for row in rows])
@@ -206,16 +206,20 @@ class ExactRow:
         The mean is that of the heads in the newest step that computed the row. Raises SessionFileError.
         """
         session = self.session
-        of = [one for its, at, one in session.attention_maps() if (its, at) == (request, layer) and head in (None, one)]
+        of = [
+            one
+            for its, at, one in session.details.attention_maps()
+            if (its, at) == (request, layer) and head in (None, one)
+        ]
         if not of:
             self._reading.forget()
             return NO_ROW
 
         def read(patience: Patience | None) -> NDArray[np.float32]:
-            rows = [session.attention_row(request, layer, one, position, patience) for one in of]
+            rows = [session.details.attention_row(request, layer, one, position, patience) for one in of]
             return mean_of([decoded(row) for row in rows if row is not None])
 
-        if all(session.attention_in_memory(request, layer, one) for one in of):
+        if all(session.details.attention_in_memory(request, layer, one) for one in of):
             self._reading.forget()
             return read(None)
         found = self._reading.answer(session, (request, layer, tuple(of), position), read)

@@ -12,8 +12,8 @@ Detail = tuple[NDArray[np.float32], NDArray[np.int64]]
 
 
 def step_detail(reading: Reading, session: Session, step: int) -> Answer[Detail | None] | None:
-    """The answer of `Session.step_detail`; None while it is read. Raises SessionFileError."""
-    if session.step_in_memory(step):
+    """The answer of `Details.step`; None while it is read. Raises SessionFileError."""
+    if session.details.step_in_memory(step):
         reading.forget()
-        return Answer(session.step_detail(step))
-    return reading.answer(session, ("step", step), lambda patience: session.step_detail(step, patience))
+        return Answer(session.details.step(step))
+    return reading.answer(session, ("step", step), lambda patience: session.details.step(step, patience))

@@ -212,7 +212,7 @@ class AttentionPanel(Panel):
 
     def _go_where_recorded(self, session: Session) -> None:
         """Look at a map that exists, as long as the person has not chosen one."""
-        maps = session.attention_maps() if not self._chosen else []
+        maps = session.details.attention_maps() if not self._chosen else []
         if not maps:
             return
         self._chosen = True
@@ -250,7 +250,7 @@ class AttentionPanel(Panel):
         if now.token is not None and now.token < len(session.tokens):
             return int(session.tokens["request_id"][now.token])
         recorded = [
-            request for request, layer, head in session.attention_maps()
+            request for request, layer, head in session.details.attention_maps()
             if layer == now.layer and now.head in (None, head) and request in session.requests
         ]  # fmt: skip
         return max(recorded or session.requests, default=None)

@@ -76,7 +76,9 @@ def nothing(session: Session | None, now: Selected) -> str:
             "engine's next steps.",
         )
     text = form.format(layer=now.layer, head=head_name(now.head))
-    known = sorted({(layer, head) for _, layer, head in session.attention_maps()}) if session is not None else []
+    known = (
+        sorted({(layer, head) for _, layer, head in session.details.attention_maps()}) if session is not None else []
+    )
     if known:
         maps = ", ".join(f"L{layer} H{head}" for layer, head in known[:MOST_NAMED])
         maps += " …" if len(known) > MOST_NAMED else ""

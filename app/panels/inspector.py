@@ -249,10 +249,12 @@ class InspectorPanel(Panel):
     def _likeliest(self, session: Session, row: int) -> Likeliest | None:
         """The likeliest tokens where one was chosen; None while they are read."""
         token = int(session.tokens["id"][row])
-        if session.alternatives_in_memory(token):
+        if session.details.alternatives_in_memory(token):
             self._alternatives_read.forget()
-            return session.alternatives(token)
-        found = self._alternatives_read.answer(session, token, lambda patience: session.alternatives(token, patience))
+            return session.details.alternatives(token)
+        found = self._alternatives_read.answer(
+            session, token, lambda patience: session.details.alternatives(token, patience)
+        )
         return None if found is None else found.value
 
     def _is_settled(self, row: int) -> bool:
@@ -401,7 +403,7 @@ class InspectorPanel(Panel):
     def _recorded_map(self, session: Session, request_id: int) -> tuple[int, int | None]:
         """(layer, head) of the selection; where nothing was recorded of it, of the newest map there is."""
         now = self.context.selection.now
-        maps = [(layer, head) for request, layer, head in session.attention_maps() if request == request_id]
+        maps = [(layer, head) for request, layer, head in session.details.attention_maps() if request == request_id]
         if not maps or any(layer == now.layer and now.head in (None, head) for layer, head in maps):
             return now.layer, now.head
         return maps[-1]

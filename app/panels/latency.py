@@ -29,7 +29,8 @@ from app.widgets.segments import Segments
 from app.widgets.stack_chart import StackChart
 from app.widgets.themed_label import ThemedLabel
 from app.widgets.time_split import TimeSplit
-from engine.figures.latency import PARTS, LatencySeries, RangeFigures, outlier_us
+from engine.figures.latency import LatencySeries, outlier_us
+from engine.figures.latency_figures import PARTS, RangeFigures
 from engine.figures.metrics import tokens_per_s
 from engine.session.schema import GROUPS
 from engine.session.store import Session

@@ -13,7 +13,7 @@ from app.look.units import NOT_APPLICABLE, percent, seconds
 from app.models.latency import TEXTBOOK_S
 from app.widgets.plain import plain
 from app.widgets.themed_table import ThemedTable, swatch_icon
-from engine.figures.latency import PARTS, RangeFigures
+from engine.figures.latency_figures import PARTS, RangeFigures
 
 COLUMNS: Final = ("part", "textbook", "mean", "p50", "p90", "p99", "share")
 ROWS: Final = (*PARTS, "itl", "prefill")

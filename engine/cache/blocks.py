@@ -54,6 +54,43 @@ class Table:
         return self.keys[-1] if self.keys else ROOT
 
 
+class PrefixIndex:
+    """Finds full blocks by their tokens and the prefix before them."""
+
+    def __init__(self, blocks: list[Block]) -> None:
+        """`blocks` is the pool's own list, which grows."""
+        self._blocks = blocks
+        self._by_key: dict[int, int] = {}
+
+    def find(self, parent: int, tokens: tuple[int, ...]) -> int | None:
+        """The block that holds these tokens after the block with the key `parent`; None where there is none."""
+        found = self._by_key.get(key_of(parent, tokens))
+        if found is None:
+            return None
+        block = self._blocks[found]
+        return found if (block.parent, block.tokens) == (parent, tokens) else None
+
+    def add(self, index: int, parent: int, tokens: tuple[int, ...]) -> None:
+        """Let a full block be found by its tokens, unless another one with the same content already is."""
+        key = key_of(parent, tokens)
+        if key not in self._by_key:
+            block = self._blocks[index]
+            block.key, block.parent, block.tokens = key, parent, tokens
+            self._by_key[key] = index
+
+    def remove(self, index: int) -> None:
+        """Let a block be found no more, as its content changes; nothing where it could not be found."""
+        block = self._blocks[index]
+        if block.key is not None:
+            del self._by_key[block.key]
+            block.key = None
+
+
+def key_of(parent: int, tokens: tuple[int, ...]) -> int:
+    """The key of a full block after the block with the key `parent`."""
+    return hash((parent, tokens))
+
+
 class BlockPool:
     """Gives blocks to requests, up to `limit` blocks of `block_size` positions; records every change."""
 
@@ -67,7 +104,7 @@ class BlockPool:
         self.events: list[BlockEvent] = []
         self._free: list[int] = []
         self._cached: OrderedDict[int, None] = OrderedDict()
-        self._by_key: dict[int, int] = {}
+        self._prefixes = PrefixIndex(self.blocks)
 
     # --- what there is ----------------------------------------------------------------------------------------------
 
@@ -106,7 +143,7 @@ class BlockPool:
         size = self.block_size
         for start in range(0, max(0, len(tokens) - 1) // size * size, size):
             part = tuple(tokens[start : start + size])
-            found = self._find(table.last_key, part)
+            found = self._prefixes.find(table.last_key, part)
             if found is None:
                 break
             block = self.blocks[found]
@@ -139,7 +176,9 @@ class BlockPool:
             self.live += filled - block.filled
             block.filled = filled
             if filled == size:
-                self._offer(table.blocks[index], table.last_key, tuple(table.tokens[index * size : (index + 1) * size]))
+                self._prefixes.add(
+                    table.blocks[index], table.last_key, tuple(table.tokens[index * size : (index + 1) * size])
+                )
                 table.keys.append(key_of(table.last_key, tuple(table.tokens[index * size : (index + 1) * size])))
 
     def truncate(self, request_id: int, table: Table, length: int) -> None:
@@ -158,7 +197,7 @@ class BlockPool:
         del table.keys[length // size :]
         if length % size:
             last = table.blocks[-1]
-            self._withdraw(last)
+            self._prefixes.remove(last)
             self.live += length % size - self.blocks[last].filled
             self.blocks[last].filled = length % size
 
@@ -170,13 +209,6 @@ class BlockPool:
 
     # --- blocks one by one ------------------------------------------------------------------------------------------
 
-    def _find(self, parent: int, tokens: tuple[int, ...]) -> int | None:
-        found = self._by_key.get(key_of(parent, tokens))
-        if found is None:
-            return None
-        block = self.blocks[found]
-        return found if (block.parent, block.tokens) == (parent, tokens) else None
-
     def _allocate(self, request_id: int) -> int:
         if self._free:
             index = self._free.pop()
@@ -185,7 +217,7 @@ class BlockPool:
             self.blocks.append(Block())
         else:
             index, _ = self._cached.popitem(last=False)
-            self._withdraw(index)
+            self._prefixes.remove(index)
             self.blocks[index].filled = 0
             self._log("evict", index, request_id)
         self.blocks[index].owners = 1
@@ -206,7 +238,7 @@ class BlockPool:
                 continue
             self.live -= block.filled
             if not reusable:
-                self._withdraw(index)
+                self._prefixes.remove(index)
             if block.key is not None:
                 self._cached[index] = None
                 continue
@@ -216,24 +248,5 @@ class BlockPool:
             self._free.append(index)
         del table.blocks[keep:]
 
-    def _offer(self, index: int, parent: int, tokens: tuple[int, ...]) -> None:
-        """Let a full block be found by its tokens, unless another one with the same content already is."""
-        key = key_of(parent, tokens)
-        if key not in self._by_key:
-            block = self.blocks[index]
-            block.key, block.parent, block.tokens = key, parent, tokens
-            self._by_key[key] = index
-
-    def _withdraw(self, index: int) -> None:
-        block = self.blocks[index]
-        if block.key is not None:
-            del self._by_key[block.key]
-            block.key = None
-
     def _log(self, event: BlockEventKind, block: int, request_id: int) -> None:
         self.events.append(BlockEvent(event, block, request_id))
-
-
-def key_of(parent: int, tokens: tuple[int, ...]) -> int:
-    """The key of a full block after the block with the key `parent`."""
-    return hash((parent, tokens))

@@ -11,8 +11,9 @@ from typing import Protocol
 
 from engine.client.changes import Change, FileClosed, FileFailed, KeptElsewhere
 from engine.session import schema
+from engine.session.details import DetailSource
 from engine.session.facts import set_facts
-from engine.session.store import DetailSource, Session
+from engine.session.store import Session
 
 
 class FileWriter(Protocol):

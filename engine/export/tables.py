@@ -95,13 +95,13 @@ def _steps(session: Session) -> Iterator[Sequence[Any]]:
 def _tokens(session: Session) -> Iterator[Sequence[Any]]:
     ids = session.tokens["id"].tolist()
     for token, row in zip(ids, _plain(session.tokens), strict=True):
-        pairs = zip(*(column.tolist() for column in session.alternatives(token)), strict=True)
+        pairs = zip(*(column.tolist() for column in session.details.alternatives(token)), strict=True)
         yield (*row, " ".join(f"{other}:{logprob:.5g}" for other, logprob in pairs))
 
 
 def _step_layers(session: Session) -> Iterator[Sequence[Any]]:
     for step in range(len(session.steps)):
-        detail = session.step_detail(step)
+        detail = session.details.step(step)
         if detail is None:
             continue
         phases, kv = detail
@@ -111,7 +111,7 @@ def _step_layers(session: Session) -> Iterator[Sequence[Any]]:
 
 
 def _attention(session: Session) -> Iterator[Sequence[Any]]:
-    for request_id, layer, head in session.attention_maps():
-        for step_id, position, probs in session.attention_map(request_id, layer, head):
+    for request_id, layer, head in session.details.attention_maps():
+        for step_id, position, probs in session.details.attention_map(request_id, layer, head):
             words = " ".join(f"{p:.5g}" for p in np.frombuffer(probs, np.float16).tolist())
             yield request_id, layer, head, step_id, position, words

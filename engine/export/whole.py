@@ -16,7 +16,7 @@ from typing import IO, Final
 from engine import leftovers
 from engine.destination import destination, partial_beside
 from engine.errors import SessionFileError
-from engine.session.writer import HEADER_BYTES, is_session
+from engine.session.destination import HEADER_BYTES, is_session
 
 NO_NEW_FILE: Final = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY, errno.EXDEV)
 """Why a folder takes no new file, or a file no other in its place, though it may be written itself: the rights of the

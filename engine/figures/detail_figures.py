@@ -62,7 +62,7 @@ def of_step(session: Session, step: int) -> dict[str, Any]:
 
 def phases_by_layer(session: Session, step: int) -> list[dict[str, float]] | None:
     """Seconds by phase of each layer of a step; None where its time was not told apart by layer."""
-    detail = session.step_detail(step)
+    detail = session.details.step(step)
     if detail is None or len(detail[0]) < 2 or not detail[0][:-1].any():
         return None
     seconds = detail[0][:-1].astype(np.float64) / 1e6
@@ -130,8 +130,8 @@ def attention(session: Session, steps: tuple[int, int]) -> list[dict[str, Any]]:
     """
     newest: dict[tuple[int, int, int], int] = {}
     by_place: dict[tuple[int, int, int, int], list[tuple[int | None, NDArray[np.float32]]]] = {}
-    for request, layer, recorded in session.attention_maps():
-        for step, position, probs in session.attention_map(request, layer, recorded):
+    for request, layer, recorded in session.details.attention_maps():
+        for step, position, probs in session.details.attention_map(request, layer, recorded):
             place = (request, layer, position)
             newest[place] = max(step, newest.get(place, step))
             if steps[0] <= step <= steps[1]:

@@ -19,10 +19,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.figures.kv_block_facts import DEFAULT_BLOCK_SIZE, HOLDERS_GAINED, SHARE, BlockFacts
 from engine.figures.switches import switches_at
-from engine.session.columns import Columns
 from engine.session.kv_shape import kv_shape_of
-from engine.session.store import BLOCK_EVENTS, Session
+from engine.session.store import Session
 
 FREE, EVICTABLE, HELD, SHARED, KEPT = range(5)
 """What a block is: nobody's, there only for possible reuse, held by one request, or by several, or held only by
@@ -33,11 +33,6 @@ EVENTS_A_BLOCK: Final = 4
 """With many blocks checkpoints are as many times their number apart, so that they stay smaller than the events."""
 WORK_ROWS: Final = 4096
 """How many rows of work are looked through at once for the length of a request."""
-DEFAULT_BLOCK_SIZE: Final = 16
-
-_ALLOCATE, _SHARE, _FREE, _EVICT = range(4)
-assert BLOCK_EVENTS == ("allocate", "share", "free", "evict")
-_DELTA: Final = np.array([1, 1, -1, 0], np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +102,25 @@ class _Pool:
             getattr(other, name)[:have] = getattr(self, name)
         return other
 
+    def apply(self, session: Session, facts: BlockFacts, first: int, end: int) -> None:
+        """Lay the block events [first, end) of a session over these sums."""
+        if end <= first:
+            return
+        table = session.kv_blocks
+        block, request, event = (table[name][first:end] for name in ("block", "request_id", "event"))
+        blocks = int(block.max()) + 1
+        if blocks > len(self.holders):
+            larger = self.copy(blocks)
+            self.holders, self.requests, self.index, self.full = (
+                larger.holders, larger.requests, larger.index, larger.full,
+            )  # fmt: skip
+        delta = HOLDERS_GAINED[event]
+        np.add.at(self.holders, block, delta)
+        np.add.at(self.requests, block, delta * request)
+        gained = event <= SHARE
+        self.index[block[gained]] = facts.index[first:end][gained]  # the last of a block's events stays
+        self.full[block] = facts.full[first:end]
+
 
 class BlockHistory:
     """The block events of a growing Session, and the state they left after each step.
@@ -116,13 +130,9 @@ class BlockHistory:
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        self._facts = Columns({"index": np.int64, "full": np.bool_})
-        """Of each event: which block of its request it is about, and whether it let go of a full one."""
+        self._facts = BlockFacts(session)
         self._tip = _Pool()
         self._checkpoints: list[tuple[int, _Pool]] = [(0, _Pool())]
-        self._work_seen = 0
-        self._held: dict[int, int] = {}
-        self._lengths: dict[int, int] = {}
         self._configs_seen = 0
         self._renewals: list[int] = []
         """Steps from which on the pool is another one, those that are still to come in the events."""
@@ -135,7 +145,7 @@ class BlockHistory:
         # A batch's block events can be seen before its steps are: only those whose step is there are complete.
         end = int(np.searchsorted(session.kv_blocks["step_id"], steps))
         self._see_configs()
-        self._take_work(first, end, steps)
+        self._facts.take(first, end, steps)
         while first < end:
             renewal = self._next_renewal(end)
             if renewal == first:
@@ -144,7 +154,7 @@ class BlockHistory:
                 self._checkpoints.append((first, _Pool()))
                 continue
             last = min(renewal, first + self._interval())
-            self._apply(self._tip, first, last)
+            self._tip.apply(session, self._facts, first, last)
             first = last
             if last - self._checkpoints[-1][0] >= self._interval():
                 self._checkpoints.append((last, self._tip.copy()))
@@ -158,7 +168,7 @@ class BlockHistory:
         end = self._end(step)
         start, checkpoint = self._checkpoint(end)
         pool = checkpoint.copy()
-        self._apply(pool, start, end)
+        pool.apply(session, self._facts, start, end)
         pool = pool.copy(reserved)
         size = self.block_size(step)
         kind = np.where(pool.full, EVICTABLE, FREE).astype(np.uint8)
@@ -183,8 +193,13 @@ class BlockHistory:
         rows = start + np.flatnonzero(table["block"][start:end] == block)
         counts: dict[int, int] = {}
         for request, event in zip(table["request_id"][rows].tolist(), table["event"][rows].tolist(), strict=True):
-            counts[request] = counts.get(request, 0) + int(_DELTA[event])
+            counts[request] = counts.get(request, 0) + int(HOLDERS_GAINED[event])
         return sorted(request for request, held in counts.items() if held > 0)
+
+    @property
+    def checkpoints(self) -> list[int]:
+        """After how many events each kept state is, ascending."""
+        return [after for after, _ in self._checkpoints]
 
     def block_size(self, step: int) -> int:
         """Positions a block at a step."""
@@ -211,7 +226,7 @@ class BlockHistory:
         theirs = np.isin(table["request_id"][start:end], ended_before(self.session, step))
         blocks, event = table["block"][start:end][theirs], table["event"][start:end][theirs]
         counts = np.zeros(len(holders), np.int64)
-        np.add.at(counts, blocks, _DELTA[event])
+        np.add.at(counts, blocks, HOLDERS_GAINED[event])
         return np.flatnonzero((counts > 0) & (counts == holders))
 
     def _checkpoint(self, end: int) -> tuple[int, _Pool]:
@@ -246,75 +261,8 @@ class BlockHistory:
         """How many events at the head of a step still belong to the pool that was given up."""
         table = self.session.kv_blocks
         last = int(np.searchsorted(table["step_id"][:end], step + 1))
-        others = np.flatnonzero(table["event"][first:last] <= _SHARE)  # a new pool has nothing to let go of before
+        others = np.flatnonzero(table["event"][first:last] <= SHARE)  # a new pool has nothing to let go of before
         return int(others[0]) if len(others) else max(0, last - first)
-
-    def _take_work(self, first: int, end: int, steps: int) -> None:
-        """Write what must be known of the events [first, end): the place of their block, and whether it was full."""
-        table = self.session.kv_blocks
-        step, request, event = (table[name][first:end] for name in ("step_id", "request_id", "event"))
-        order = np.argsort(request, kind="stable")
-        delta = _DELTA[event[order]]
-        before = np.cumsum(delta) - delta
-        requests, starts = np.unique(request[order], return_index=True)
-        counts = np.diff(np.append(starts, len(order)))
-        base = np.array([self._held.get(one, 0) for one in requests.tolist()], np.int64)
-        place = before - np.repeat(before[starts] - base, counts)
-        for one, begin, count in zip(requests.tolist(), starts.tolist(), counts.tolist(), strict=True):
-            self._held[one] = int(place[begin + count - 1] + delta[begin + count - 1])
-        index = np.empty(len(order), np.int64)
-        index[order] = place - (event[order] == _FREE)  # a table is let go from its end
-        full = np.zeros(len(order), bool)
-        frees = np.flatnonzero(event == _FREE)
-        lengths = self._lengths_of(request[frees], step[frees], steps)
-        full[frees] = (index[frees] + 1) * self._sizes(step[frees]) <= lengths
-        self._facts.extend_columns({"index": index, "full": full})
-
-    def _sizes(self, steps: NDArray[np.int64]) -> NDArray[np.int64]:
-        distinct, inverse = np.unique(self.session.steps["config_id"][steps], return_inverse=True)
-        by_id = {config.id: int(config.switches.get("block_size", DEFAULT_BLOCK_SIZE)) for config in
-                 self.session.configs}  # fmt: skip
-        return np.array([by_id.get(one, DEFAULT_BLOCK_SIZE) for one in distinct.tolist()], np.int64)[inverse]
-
-    def _lengths_of(
-        self, requests: NDArray[np.int64], at: NDArray[np.int64], steps: int
-    ) -> NDArray[np.int64]:  # fmt: skip
-        """How many positions each request held by the end of each step, from its newest work until then."""
-        work = self.session.work
-        stop = int(np.searchsorted(work["step_id"], steps))
-        part = slice(self._work_seen, stop)
-        self._work_seen = stop
-        owner, step = work["request_id"][part], work["step_id"][part]
-        kept = work["end"][part] - work["rejected"][part]
-        order = np.argsort(owner, kind="stable")
-        keys = (owner[order] << 40) | step[order]
-        found = np.searchsorted(keys, (requests << 40) | at, "right") - 1
-        known = (found >= 0) & (len(keys) > 0)
-        known[known] = owner[order][found[known]] == requests[known]
-        lengths = np.array([self._lengths.get(one, 0) for one in requests.tolist()], np.int64)
-        lengths[known] = kept[order][found[known]]
-        ends = np.flatnonzero(np.diff(owner[order], append=-2))
-        self._lengths.update(zip(owner[order][ends].tolist(), kept[order][ends].tolist(), strict=True))
-        return lengths
-
-    def _apply(self, pool: _Pool, first: int, end: int) -> None:
-        """Lay the events [first, end) over a pool."""
-        if end <= first:
-            return
-        table = self.session.kv_blocks
-        block, request, event = (table[name][first:end] for name in ("block", "request_id", "event"))
-        blocks = int(block.max()) + 1
-        if blocks > len(pool.holders):
-            larger = pool.copy(blocks)
-            pool.holders, pool.requests, pool.index, pool.full = (
-                larger.holders, larger.requests, larger.index, larger.full,
-            )  # fmt: skip
-        delta = _DELTA[event]
-        np.add.at(pool.holders, block, delta)
-        np.add.at(pool.requests, block, delta * request)
-        gained = event <= _SHARE
-        pool.index[block[gained]] = self._facts["index"][first:end][gained]  # the last of a block's events stays
-        pool.full[block] = self._facts["full"][first:end]
 
 
 def blocks_recorded(session: Session) -> bool:

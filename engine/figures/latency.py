@@ -4,7 +4,6 @@ steps far from most.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
 from typing import Final
 
 import numpy as np
@@ -12,81 +11,15 @@ from numpy.typing import NDArray
 
 from engine.figures import metrics
 from engine.figures.gaps import itl_seconds
+from engine.figures.latency_figures import PARTS, PERCENTILES, RangeFigures, Sums, figures_from_sums
 from engine.figures.pauses import pauses_of
 from engine.figures.step_roles import DECODE, MIXED, PREFILL, TAUGHT, StepRoles
-from engine.session.schema import GROUPS
 from engine.session.store import Session
 
-PERCENTILES: Final = (50.0, 90.0, 99.0)
 FENCE: Final = 3.0
 """An outlier is longer than the third quartile by this many times the distance between the quartiles (Tukey 1977)."""
 LEAST: Final = 8
 """Steps from which there can be outliers at all."""
-PARTS: Final = (*GROUPS, "total")
-"""What a row of the table is: a group, or the whole step."""
-
-
-@dataclass(frozen=True, slots=True)
-class PartFigures:
-    """One row of the table, in seconds of one request; percentiles are None where there is nothing to rank."""
-
-    part: str
-    mean_s: float | None
-    p50_s: float | None
-    p90_s: float | None
-    p99_s: float | None
-    share: float | None
-    """Of a token's time."""
-
-
-@dataclass(frozen=True, slots=True)
-class PromptFigures:
-    """What prompts took: apart from the tokens' time, by the rule of `step_roles.py`."""
-
-    steps: int
-    """Steps that computed prompts, `mixed_steps` among them."""
-    mixed_steps: int
-    """Those that also made tokens for other requests."""
-    busy_s: float
-    """Wall time of all of them."""
-    a_request: PartFigures
-    """Wall time of the steps that computed a request's prompt, over the requests that the range emitted tokens of."""
-
-
-@dataclass(frozen=True, slots=True)
-class RangeFigures:
-    """What a range of steps says."""
-
-    steps: int
-    tokens: int
-    decode_steps: int
-    decode_tokens: int
-    parts: tuple[PartFigures, ...]
-    """Of a token of one request, over the decode steps: a step's time is that of each request in it."""
-    itl: PartFigures
-    """The gaps that the range's emissions end, seconds."""
-    prefill: PromptFigures
-    requests_a_step: float | None
-    """How many requests a decode step carried, weighted by its time."""
-    amortised_s: float | None
-    """Wall time of the decode steps over their tokens: what a batch makes of a step, and no request's own time."""
-    busy_s: float
-    """Wall time inside steps."""
-    gap_s: float
-    """Wall time between them, pauses left out."""
-    device_s: float | None
-    """Time the device was busy; None where it is not told apart from host time."""
-
-    @property
-    def token_s(self) -> float | None:
-        """Mean seconds a token of one request takes in decode steps."""
-        return self.parts[-1].mean_s
-
-    def projected_s(self, tokens: int) -> float | None:
-        """How long a request of so many tokens takes: its prefill, and as many times a token's time."""
-        if self.token_s is None:
-            return None
-        return (self.prefill.a_request.mean_s or 0.0) + tokens * self.token_s
 
 
 class LatencySeries:
@@ -104,7 +37,7 @@ class LatencySeries:
         self._us = np.empty((1024, len(PARTS)))
         self._length = 0
         self._ordered = [np.empty(0) for _ in PARTS]
-        self._sums = _Sums()
+        self._sums = Sums()
         self._gaps_s = np.empty(0)
         self._token_rows = 0
 
@@ -159,10 +92,14 @@ class LatencySeries:
         if steps is None:
             begun = [one for one in self.roles.prefill_ns if self.session.requests[one].token_rows]
             device_s = self._device_s(np.arange(self._length))
-            gap_s = self._gap_s(0, self._length)
-            return self._told(self._sums, self._ordered, self._gaps_s, begun, gap_s, device_s)
+            gap_s = gap_s_of(self.session, 0, self._length)
+            return figures_from_sums(
+                self._sums, self._ordered, self._gaps_s, self.roles.prefill_s(begun), gap_s, device_s
+            )
         first, end = steps[0], min(steps[1] + 1, self._length)
-        return self._figures(np.arange(first, end), metrics.token_rows(self.session, steps), self._gap_s(first, end))
+        return self._figures(
+            np.arange(first, end), metrics.token_rows(self.session, steps), gap_s_of(self.session, first, end)
+        )
 
     def step_percentiles_us(self, steps: tuple[int, int] | None = None) -> tuple[float, float] | None:
         """p50 and p99 of the steps' own wall times, whatever they emitted; None where there is no step."""
@@ -194,12 +131,12 @@ class LatencySeries:
         own = self.roles.requests[steps][emitting] / tokens[emitting]
         return list(np.sort((self._us[steps][emitting] * own[:, None]).T, axis=1))
 
-    def _sums_of(self, steps: NDArray[np.int64]) -> _Sums:
+    def _sums_of(self, steps: NDArray[np.int64]) -> Sums:
         role, us = self.roles.role[steps], self._us[steps]
         tokens = self.session.steps["tokens_out"][steps]
         decode, mixed = role == DECODE, role == MIXED
         prompt = mixed | (role == PREFILL)
-        return _Sums(
+        return Sums(
             steps=int((role != TAUGHT).sum()),
             tokens=int(tokens.sum()),
             us=us[role != TAUGHT].sum(axis=0),
@@ -221,82 +158,17 @@ class LatencySeries:
         begun = np.unique(self.session.tokens["request_id"][rows]).tolist()
         gaps_s = np.sort(itl_seconds(self.session, rows))
         per_token, device_s = self._per_token(steps), self._device_s(steps)
-        return self._told(self._sums_of(steps), per_token, gaps_s, begun, gap_s, device_s)
-
-    def _told(
-        self,
-        sums: _Sums,
-        ordered: list[NDArray[np.float64]],
-        gaps_s: NDArray[np.float64],
-        requests: list[int],
-        gap_s: float,
-        device_s: float | None,
-    ) -> RangeFigures:
-        split = bool(sums.us[: GROUPS.index("other")].any())  # below detail `phase` nothing but `other` was timed
-        parts = []
-        for index, part in enumerate(PARTS):
-            if not split and part not in ("other", "total"):
-                parts.append(PartFigures(part, None, None, None, None, None))
-                continue
-            own_us = float(sums.own_us[index])
-            mean = own_us / sums.decode_tokens / 1e6 if sums.decode_tokens else None
-            share = own_us / float(sums.own_us[-1]) if sums.own_us[-1] else None
-            parts.append(PartFigures(part, mean, *quantiles(ordered[index], 1e-6), share))
-        known = self.roles.prefill_ns
-        prefill_s = np.sort(np.array([known[one] for one in requests if one in known], np.float64) / 1e9)
-        return RangeFigures(
-            steps=sums.steps,
-            tokens=sums.tokens,
-            decode_steps=sums.decode_steps,
-            decode_tokens=sums.decode_tokens,
-            parts=tuple(parts),
-            itl=PartFigures("itl", _mean(gaps_s), *quantiles(gaps_s), None),
-            prefill=PromptFigures(
-                sums.prompt_steps,
-                sums.mixed_steps,
-                sums.prompt_us / 1e6,
-                PartFigures("prefill", _mean(prefill_s), *quantiles(prefill_s), None),
-            ),
-            requests_a_step=float(sums.own_us[-1]) / sums.decode_us if sums.decode_us else None,
-            amortised_s=sums.decode_us / sums.decode_tokens / 1e6 if sums.decode_tokens else None,
-            busy_s=float(sums.us[-1]) / 1e6,
-            gap_s=gap_s,
-            device_s=device_s,
-        )
-
-    def _gap_s(self, first: int, end: int) -> float:
-        """Seconds between the steps of a range, pauses left out."""
-        starts, ends = self.session.steps["start_ns"][first:end], self.session.steps["end_ns"][first:end]
-        if len(starts) < 2:
-            return 0.0
-        total = int(starts[-1] - ends[0]) - int((ends[1:-1] - starts[1:-1]).sum())
-        total -= pauses_of(self.session).within(int(starts[0]), int(ends[-1]))
-        return max(0, total) / 1e9
+        return figures_from_sums(self._sums_of(steps), per_token, gaps_s, self.roles.prefill_s(begun), gap_s, device_s)
 
 
-@dataclass(frozen=True, slots=True)
-class _Sums:
-    """Sums over steps, from which means and shares are told; `us` and `own_us` by part, float64 [parts]."""
-
-    steps: int = 0
-    tokens: int = 0
-    us: NDArray[np.float64] = field(default_factory=lambda: np.zeros(len(PARTS)))
-    decode_steps: int = 0
-    decode_tokens: int = 0
-    decode_us: float = 0.0
-    own_us: NDArray[np.float64] = field(default_factory=lambda: np.zeros(len(PARTS)))
-    """Of the decode steps, each as many times as it carried requests: what all of them waited together."""
-    prompt_steps: int = 0
-    mixed_steps: int = 0
-    prompt_us: float = 0.0
-
-    def plus(self, other: _Sums) -> _Sums:
-        """The sums of both."""
-        return _Sums(*(getattr(self, one.name) + getattr(other, one.name) for one in fields(_Sums)))
-
-
-def _mean(values: NDArray[np.float64]) -> float | None:
-    return float(values.mean()) if len(values) else None
+def gap_s_of(session: Session, first: int, end: int) -> float:
+    """Seconds between the steps of a range, pauses left out."""
+    starts, ends = session.steps["start_ns"][first:end], session.steps["end_ns"][first:end]
+    if len(starts) < 2:
+        return 0.0
+    total = int(starts[-1] - ends[0]) - int((ends[1:-1] - starts[1:-1]).sum())
+    total -= pauses_of(session).within(int(starts[0]), int(ends[-1]))
+    return max(0, total) / 1e9
 
 
 def merged(ordered: NDArray[np.float64], new: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -304,22 +176,6 @@ def merged(ordered: NDArray[np.float64], new: NDArray[np.float64]) -> NDArray[np
     if not len(ordered):
         return new.copy()
     return np.insert(ordered, np.searchsorted(ordered, new), new)
-
-
-def quantiles(ordered: NDArray[np.float64], unit: float = 1.0) -> tuple[float | None, float | None, float | None]:
-    """p50, p90 and p99 of a sorted array, times `unit`, linear between neighbours (numpy's default); None if empty."""
-    if not len(ordered):
-        return None, None, None
-    p50, p90, p99 = (unit * quantile(ordered, percent) for percent in PERCENTILES)
-    return p50, p90, p99
-
-
-def quantile(ordered: NDArray[np.float64], percent: float) -> float:
-    """One percentile of a sorted array that is not empty."""
-    place = percent / 100 * (len(ordered) - 1)
-    low = int(place)
-    high = min(low + 1, len(ordered) - 1)
-    return float(ordered[low]) + (place - low) * (float(ordered[high]) - float(ordered[low]))
 
 
 def outlier_us(walls_us: NDArray[np.float64]) -> float | None:

@@ -110,7 +110,7 @@ def kv_end(session: Session, step: int) -> dict[str, Any]:
     positions = int(metrics.cached_positions(session, (step, step), would=True)[0])
     shape = kv_shape_of(session.model_config)
     a_layer = shape.layer_bytes(positions) if shape is not None else None
-    detail = session.step_detail(step)
+    detail = session.details.step(step)
     layers = detail[1].tolist() if detail is not None else []
     return {
         "step": step,

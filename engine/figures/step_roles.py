@@ -9,6 +9,7 @@ without a cache or after a preemption.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 import numpy as np
@@ -46,6 +47,11 @@ class StepRoles:
     def requests(self) -> NDArray[np.int64]:
         """Requests that each step computed anything for, at least 1: what one of them waited is the whole step."""
         return self._table["requests"]
+
+    def prefill_s(self, requests: Iterable[int]) -> NDArray[np.float64]:
+        """Seconds of prefill of these requests, sorted; without those whose prompt no step computed."""
+        known = self.prefill_ns
+        return np.sort(np.array([known[one] for one in requests if one in known], np.float64) / 1e9)
 
     def update(self) -> bool:
         """Take in the steps that are new; whether there were any."""

@@ -63,7 +63,7 @@ class TokenFacts:
 def token_facts(session: Session, row: int, names: dict[int, str], likeliest: Likeliest | None = None) -> TokenFacts:
     """The facts of row `row` of `session.tokens`; `names` gives the texts of token ids that are known.
 
-    `likeliest` is the answer of `Session.alternatives`, which may read the file and is asked here where it is None.
+    `likeliest` is the answer of `Details.alternatives`, which may read the file and is asked here where it is None.
     """
     tokens = session.tokens
     step = int(tokens["step_id"][row])
@@ -73,7 +73,7 @@ def token_facts(session: Session, row: int, names: dict[int, str], likeliest: Li
     steps = session.steps
     known = step < len(steps)  # a token's events may arrive a moment before its step's
     seconds = phase_table_s(session, (step, step))[0].tolist() if known else []
-    ids, logprobs = session.alternatives(int(tokens["id"][row])) if likeliest is None else likeliest
+    ids, logprobs = session.details.alternatives(int(tokens["id"][row])) if likeliest is None else likeliest
     return TokenFacts(
         row=row,
         position=int(tokens["position"][row]),

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import platform
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
 import msgspec
@@ -19,12 +16,11 @@ from engine.decode.draft_model import load_draft
 from engine.decode.engine import Engine
 from engine.errors import DecodeScopeError, InputError
 from engine.host import protocol
-from engine.measure.ceilings import Ceilings, ceilings_of
+from engine.host.kept_ceilings import KeptCeilings
+from engine.host.model_facts import model_meta
 from engine.measure.device import DeviceSampler, open_devices
-from engine.measure.load import is_quiet
-from engine.model.device import total_bytes
 from engine.model.loader import LoadedModel, load_model
-from engine.plain_text import one_line, utf8
+from engine.plain_text import one_line
 from engine.session.schema import (
     AnyEvent,
     CeilingsMeasured,
@@ -39,9 +35,6 @@ from engine.session.schema import (
 FACTS_OF_CEILINGS: Final = ("model_path", "device", "device_name", "dtype", "threads")
 """What must be the same for ceilings to hold for another session."""
 MOST_OF_AN_ERROR: Final = 1000
-LOOK_AGAIN_S: Final = (5.0, 80.0)
-"""How long nothing has gone on before an idle engine looks whether a busy machine has become quiet, at first and at
-most; each look in vain doubles it."""
 
 
 class Service:
@@ -55,16 +48,20 @@ class Service:
         self._emit = emit
         self._start_run = start_run
         self._model: LoadedModel | None = None
-        self._ceilings: Ceilings | None = None
-        self._next_look: tuple[float, float] | None = None
-        """(When an idle engine looks at the load, `time.monotonic`; how long it waited for that.)"""
+        self._ceilings = KeptCeilings()
         self._draft: LoadedModel | None = None
         self._unavailable: dict[str, str] = {}
         self.engine: Engine | None = None
         self.sampler: DeviceSampler | None = None
+        """Samples the devices while a run goes on."""
         self.paused = False
         self._steps_wanted = 0
         self.ended = False
+
+    @property
+    def running(self) -> bool:
+        """Whether a run goes on."""
+        return self.engine is not None
 
     def receive(self, message: bytes) -> None:
         """Carry out one encoded command; one that cannot be read is refused."""
@@ -157,7 +154,8 @@ class Service:
     def _load(self, command: protocol.Load) -> None:
         if self.engine is not None:
             raise InputError("A run is going on; stop it before another model is loaded.")
-        self._model = self._draft = self._ceilings = None  # the ones before make room first
+        self._model = self._draft = None  # the ones before make room first
+        self._ceilings.forget()
 
         def tell(stage: str, fraction: float) -> None:
             self._emit([Loading(stage, fraction)])
@@ -176,11 +174,10 @@ class Service:
         if not command.run.requests:
             raise InputError("A run needs at least one request.")
         engine = Engine(self._model, command.run, self._unavailable, self._emit, draft=self._draft)
-        if self._ceilings is None:  # also a busy machine's stay from run to run: `rest` looks when there is time
-            self._ceilings = ceilings_for(self._model)
+        ceilings = self._ceilings.of(self._model)
         self._start_run()
         meta = model_meta(self._model, self._draft)
-        meta["ceilings"] = msgspec.json.encode(self._ceilings).decode()
+        meta["ceilings"] = msgspec.json.encode(ceilings).decode()
         meta |= {"command": command.command_line, "detail": command.run.observation.detail}
         zero_ns = time.perf_counter_ns()
         meta["epoch_ns"] = str(time.time_ns())
@@ -198,37 +195,24 @@ class Service:
             raise InputError("A run is going on; stop it before the ceilings are measured.")
         if self._model is None:
             raise InputError("No model is loaded.")
-        self._ceilings = ceilings_for(self._model, anew=True)
+        told = msgspec.json.encode(self._ceilings.measure(self._model)).decode()
         facts = model_meta(self._model)
-        told = msgspec.json.encode(self._ceilings).decode()
         self._emit([CeilingsMeasured(told, {name: facts[name] for name in FACTS_OF_CEILINGS})])
 
     def rest(self) -> float | None:
         """There is nothing to do: where the ceilings are a busy machine's and no run goes on, measure them again once
         it is quiet, for the runs to come. How long until the next look, None where there is nothing to look for.
         """
-        if self.engine is not None or self._model is None or self._ceilings is None or self._ceilings.quiet:
-            self._next_look = None
+        if self.engine is not None or self._model is None:
+            self._ceilings.wait_anew()
             return None
-        now = time.monotonic()
-        first_s, most_s = LOOK_AGAIN_S
-        if self._next_look is None:
-            self._next_look = (now + first_s, first_s)
-        elif now >= self._next_look[0]:
-            with suppress(Exception):  # nobody asked for it, and the ceilings that stand go on to stand
-                if is_quiet():
-                    self._ceilings = ceilings_for(self._model)
-            if self._ceilings.quiet:
-                self._next_look = None
-                return None
-            wait_s = min(2 * self._next_look[1], most_s)
-            self._next_look = (time.monotonic() + wait_s, wait_s)
-        return max(self._next_look[0] - time.monotonic(), 0.001)
+        return self._ceilings.look_again(self._model)
 
     def _end(self, reason: Any) -> None:
         if self.engine is not None and reason != "failed":
             self.engine.account.tell_cost()
-        self.engine, self._next_look = None, None
+        self.engine = None
+        self._ceilings.wait_anew()
         if self.sampler is not None:
             self.sampler.stop()
             self.sampler = None
@@ -253,44 +237,3 @@ def sentence_of(error: BaseException) -> str:
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
         return f"not enough memory ({text})."
     return f"{text}."
-
-
-def ceilings_for(model: LoadedModel, anew: bool = False) -> Ceilings:
-    """The ceilings of the device, dtype and size of a model (`ceilings_of`)."""
-    return ceilings_of(model.device, model.dtype, model.device_name, model.weight_bytes, anew=anew)
-
-
-def model_meta(model: LoadedModel, draft: LoadedModel | None = None) -> dict[str, str]:
-    """What a session keeps about the model, the draft loaded beside it, the machine and the program."""
-    return {
-        "model": model.name,
-        "model_path": utf8(str(model.path)),
-        "chat_template": "yes" if model.tokenizer.chat is not None else "",
-        "suggested_sampling": json.dumps(model.suggested) if model.suggested else "",
-        "model_config": json.dumps(model.config.facts(model.dtype, model.weight_bytes, model.decoder.reads)),
-        "draft_config": "" if draft is None else json.dumps(draft_facts(draft)),
-        "device": str(model.device),
-        "device_name": model.device_name,
-        "device_memory_bytes": str(total_bytes(model.device)),
-        "dtype": str(model.dtype).removeprefix("torch."),
-        "threads": str(torch.get_num_threads()),
-        "versions": json.dumps(versions()),
-        "ceilings": "",
-    }
-
-
-def draft_facts(draft: LoadedModel) -> dict[str, Any]:
-    """What a session keeps about the draft model: it takes memory as long as it is loaded, also with speculate off."""
-    return {"name": draft.name, **draft.config.facts(draft.dtype, draft.weight_bytes, draft.decoder.reads)}
-
-
-def versions() -> dict[str, str]:
-    """What runs here, by name."""
-    try:
-        own = version("decodescope")
-    except PackageNotFoundError:
-        own = "unknown"
-    found = {"decodescope": own, "python": platform.python_version(), "torch": torch.__version__}
-    if torch.version.cuda is not None:
-        found["cuda"] = torch.version.cuda
-    return found

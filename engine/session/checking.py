@@ -130,7 +130,7 @@ def _check_rest(session: Session) -> None:
     _require(bool((sizes <= float(LARGEST)).all()), "a reading of a device is no number")
     layers = int(session.model_config.get("layers", 0)) or MOST_LAYERS
     heads = int(session.model_config.get("heads", 0)) or MOST_HEADS
-    for request, layer, head in session.attention_maps():
+    for request, layer, head in session.details.attention_maps():
         _require(request in session.requests, f"an attention map is of request {quoted(request)}, which is not there")
         _require(0 <= layer < layers, f"attention.layer should be from 0 to {layers - 1}")
         _require(0 <= head < heads, f"attention.head should be from 0 to {heads - 1}")

@@ -14,11 +14,12 @@ from engine import leftovers
 from engine.destination import partial_beside
 from engine.errors import SessionFileError
 from engine.session.checking import check_content
+from engine.session.destination import claim_destination
 from engine.session.loading import load
 from engine.session.patience import Patience
 from engine.session.reader import SessionFile
 from engine.session.store import Session
-from engine.session.writer import SessionWriter, claim_destination
+from engine.session.writer import SessionWriter
 
 __all__ = ["SessionFile", "SessionWriter", "open_session", "save_as"]
 

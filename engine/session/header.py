@@ -11,8 +11,8 @@ from engine.errors import SessionFileError
 from engine.lfs_pointer import is_pointer, pointer_sentence
 from engine.regular_file import check_regular, open_regular
 from engine.session.connecting import COMPANIONS
+from engine.session.destination import HEADER_BYTES, is_session
 from engine.session.tables import VERSION
-from engine.session.writer import HEADER_BYTES, is_session
 
 JOURNAL_MAGIC: Final = bytes.fromhex("d9d505f920a163d7")
 JOURNAL_HEADER_BYTES: Final = 28

@@ -35,7 +35,7 @@ def load(file: SessionFile) -> Session:
         _load_tokens(file, session)
         for table in (session.work, session.speculation, session.kv_blocks, session.device_samples):
             _load_table(file, table)
-        session.know_attention(file.attention_maps())
+        session.details.know_attention(file.attention_maps())
     finally:
         file.query("COMMIT")
     session.revision += 1

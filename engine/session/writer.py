@@ -15,23 +15,16 @@ from typing import Any, Final, Self
 import msgspec
 import numpy as np
 
-from engine import leftovers
-from engine.destination import destination, partial_beside
 from engine.errors import SessionFileError
 from engine.session import schema
-from engine.session.claim import Claim, HeldError, is_claimed
-from engine.session.connecting import COMPANIONS, connect
-from engine.session.fields import Held
-from engine.session.packs import PACK_ROWS, PACKED, columns_of, pack
-from engine.session.patience import Patience, Watch
+from engine.session.connecting import COMPANIONS
+from engine.session.destination import claim_destination
+from engine.session.pack_writer import PackWriter
 from engine.session.tables import (
     APPLICATION_ID,
-    COLUMNS,
     CREATE,
     EVENT_OF,
-    FIELDS,
     INSERT,
-    INSERT_TRIGGER,
     VERSION,
 )
 
@@ -43,15 +36,8 @@ LOCKED_WITHIN_S: Final = 30.0
 READERS_WITHIN_S: Final = 2.0
 """How long the end of a recording waits for those who read it."""
 
-HEADER_BYTES: Final = 100
-"""SQLite's header at the start of a file."""
-
 TABLE_OF: Final = {event: table for table, event in EVENT_OF.items()}
 """Events that are one row as they are."""
-NUMBERED: Final = frozenset(
-    table for table, fields in FIELDS.items() if any(field.held is Held.KEY for field in fields)
-)
-"""Tables whose rowid is the id that the engine gave; the others count from 1."""
 
 
 class SessionWriter:
@@ -79,8 +65,7 @@ class SessionWriter:
         self._committed_at = time.monotonic()
         self._changed = False
         self._with_first_token: set[int] = set()
-        self._unpacked: dict[str, list[tuple[Any, ...]]] = {table: [] for table in PACKED}
-        self._packed = dict.fromkeys(PACKED, 0)
+        self._packs = PackWriter(self._db)
         self._failed: SessionFileError | None = None
 
     def _made(self) -> sqlite3.Connection:
@@ -143,10 +128,7 @@ class SessionWriter:
                 self._write_rare(event)
             for table, values in rows.items():
                 self._db.executemany(INSERT[table], values)
-            for table in PACKED:
-                self._unpacked[table] += rows.get(table, ())
-                while len(self._unpacked[table]) >= PACK_ROWS:
-                    self._write_pack(table)
+            self._packs.add(rows)
         except sqlite3.Error as error:
             raise self._failure(error) from error
         self._changed = self._changed or bool(rows or rare)
@@ -173,7 +155,9 @@ class SessionWriter:
             if self._db.in_transaction:
                 self._db.execute("COMMIT")
             if self._failed is None:
-                self._pack_the_rest()
+                self._db.execute("BEGIN")
+                self._packs.finish()
+                self._db.execute("COMMIT")
             self._leave_one_file()
         except sqlite3.ProgrammingError:
             return  # closed before
@@ -201,14 +185,6 @@ class SessionWriter:
                     return  # the file is whole; an empty log stays beside it until they close
             time.sleep(0.01)
 
-    def _pack_the_rest(self) -> None:
-        self._db.execute("BEGIN")
-        for table in PACKED:
-            if self._unpacked[table]:
-                self._write_pack(table)
-            self._db.execute(INSERT_TRIGGER[table].replace("TRIGGER", "TRIGGER IF NOT EXISTS", 1))
-        self._db.execute("COMMIT")
-
     def _write_rare(self, event: schema.AnyEvent) -> None:
         match event:
             case schema.SessionStarted():
@@ -227,15 +203,6 @@ class SessionWriter:
                 self._update_request(event.id, finished_ns=event.finished_ns, finish_reason=event.finish_reason)
             case schema.Token():
                 self._update_request(event.request_id, first_token_ns=event.emitted_ns)
-
-    def _write_pack(self, table: str) -> None:
-        """Write the oldest rows that are in no pack as one; `last` is the rowid of the last of them."""
-        rows = self._unpacked[table][:PACK_ROWS]
-        del self._unpacked[table][:PACK_ROWS]
-        self._packed[table] += len(rows)
-        last = rows[-1][0] if table in NUMBERED else self._packed[table]
-        packed = pack(columns_of(table, COLUMNS[table], rows))
-        self._db.execute(INSERT["packs"], (table, last, len(rows), packed))
 
     def _write_meta(self, facts: dict[str, str]) -> None:
         self._db.executemany("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", facts.items())
@@ -260,100 +227,3 @@ class SessionWriter:
             f"Recording to {self.path} stopped: {error}. What was written until then is kept."
         )
         return self._failed
-
-
-def check_destination(path: Path) -> None:
-    """Raise SessionFileError where a session cannot be written to `path`; what is there is left as it is."""
-    try:
-        to = session_destination(path)
-        if not to.exists():
-            with leftovers.removed(partial_beside(to)) as probe:
-                probe.touch(exist_ok=False)
-        else:
-            _check_older(path, to)
-    except OSError as error:
-        raise SessionFileError(f"The session file {path} cannot be written: {error.strerror}.") from error
-
-
-def claim_destination(path: Path) -> Claim:
-    """The claim on the file at `path`, links followed, which is an older session, or empty.
-
-    Raises SessionFileError where a session cannot be written there, or is being written there.
-    """
-    try:
-        to = session_destination(path)
-        if to.exists():
-            _check_older(path, to)
-        claim = Claim(to)
-    except HeldError:
-        raise _used(path) from None
-    except OSError as error:
-        raise SessionFileError(f"The session file {path} cannot be written: {error.strerror}.") from error
-    return claim
-
-
-def session_destination(path: Path) -> Path:
-    """The file that a session at `path` would be, links followed. Raises SessionFileError where it is no place for one,
-    and OSError where links lead in a circle.
-    """
-    try:
-        to = destination(path)
-    except (FileNotFoundError, NotADirectoryError):
-        folder = (path if not path.is_symlink() else path.parent / os.readlink(path)).parent
-        raise SessionFileError(f"The folder {folder} does not exist; the session cannot be written.") from None
-    match to.kind:
-        case "folder":
-            raise SessionFileError(f"{path} is a folder; name a file to write the session to.")
-        case "stream":  # replacing /dev/null would take it from every other program
-            raise SessionFileError(f"{path} is no ordinary file (a device or a pipe); it was left as it is.")
-        case "descriptor":
-            raise SessionFileError(
-                f"{path} is no ordinary file (it is open already, as a stream), and a session cannot be written as a "
-                "stream; name a file."
-            )
-    return to.path
-
-
-def _check_older(path: Path, file: Path) -> None:
-    """Raise SessionFileError unless `file`, to which `path` leads, can be replaced by a new session, and OSError."""
-    if is_claimed(file):
-        raise _used(path)
-    with file.open("r+b") as stream:
-        head = stream.read(HEADER_BYTES)
-    if head and not is_session(head):
-        raise SessionFileError(f"{path} exists and is not a session file; it was left as it is.")
-    if head and in_use(file):
-        raise _used(path)
-
-
-def _used(path: Path) -> SessionFileError:
-    return SessionFileError(f"{path} is being recorded or read by another program; it was left as it is.")
-
-
-def is_session(head: bytes) -> bool:
-    """Whether the first bytes of a file are those of a session file."""
-    return head.startswith(b"SQLite format 3\0") and int.from_bytes(head[68:72], "big") == APPLICATION_ID
-
-
-def in_use(path: Path) -> bool:
-    """Whether a program writes this session file, or reads one that was not closed by its writer.
-
-    Raises SessionFileError where what lies beside it is not SQLite's.
-    """
-    try:
-        db = connect(path, "mode=rw", Watch(Patience()), wait_s=0)
-    except sqlite3.Error:
-        return False
-    except ValueError as error:
-        raise SessionFileError(f"{path} was left as it is: {error}.") from error
-    try:
-        db.execute("PRAGMA journal_mode = DELETE")  # takes a file with a write-ahead log for itself alone
-        db.execute("BEGIN IMMEDIATE")
-        db.execute("ROLLBACK")
-    except sqlite3.OperationalError as error:
-        return "locked" in str(error)
-    except sqlite3.DatabaseError:
-        return False  # damaged, so nobody's
-    finally:
-        db.close()
-    return False

@@ -230,7 +230,7 @@ def test_another_question_gives_up_the_one_before(
     assert isinstance(panel, InspectorPanel)
     qtbot.waitUntil(lambda: not panel.is_behind)
     assert panel.facts is not None
-    ids, _ = whole.alternatives(11)
+    ids, _ = whole.details.alternatives(11)
     assert [one.token_id for one in panel.facts.alternatives] == ids.tolist()
 
 

@@ -132,7 +132,7 @@ def more(session: Any) -> list[Any]:
         )  # fmt: skip
         events.append(schema.Token(step, 0, step, position, 7, " more", -1.0, 1.0, "target", end_ns, b""))
         now_ns = end_ns + 20_000
-    newest = session.attention_map(0, 0, 0)[-1][1] + 1
+    newest = session.details.attention_map(0, 0, 0)[-1][1] + 1
     probs = np.full(newest + 1, 1 / (newest + 1), np.float16)
     events.append(schema.AttentionRow(first, 0, 0, 0, newest, probs.tobytes()))
     events.append(schema.DeviceSample(now_ns, "cpu", "process_cpu_percent", 150.0))

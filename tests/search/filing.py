@@ -10,7 +10,7 @@ from unittest import mock
 
 from engine.figures.json_figures import json_figures
 from engine.figures.kv_blocks import BlockHistory
-from engine.session import schema, writer
+from engine.session import pack_writer, schema
 from engine.session.file import SessionFile, SessionWriter, open_session
 from engine.session.store import Session
 from tests.engine.session.test_file import assert_same
@@ -37,7 +37,7 @@ def check_file(outcome: Outcome, live: Session, batches: list[list[schema.AnyEve
     """Write, close, open, compare."""
     with tempfile.TemporaryDirectory(prefix="decodescope-search-") as folder:
         path = Path(folder, "run.dscope")
-        with mock.patch.object(writer, "PACK_ROWS", outcome.case.pack_rows), SessionWriter(path) as file:
+        with mock.patch.object(pack_writer, "PACK_ROWS", outcome.case.pack_rows), SessionWriter(path) as file:
             for batch in batches:
                 file.append(batch)
         opened = open_session(path)

@@ -85,7 +85,7 @@ def test_requests_from_a_file_and_attention_of_one_head(prepared: Run, tmp_path:
     result = record_json(prepared, "--requests", "r.jsonl", *options)
     assert [len(r["token_ids"]) for r in result["requests"]] == [5, 3]
     session = open_session(tmp_path / "a.dscope")
-    assert session.attention_maps() == [(0, 2, 1), (1, 2, 1)]
+    assert session.details.attention_maps() == [(0, 2, 1), (1, 2, 1)]
     assert isinstance(session.source, SessionFile)
     session.source.close()
 

@@ -7,7 +7,7 @@ import pytest
 
 from app.models.attention_feed import AttentionFeed
 from app.models.attention_rows import AttentionRows
-from engine.session import schema, store
+from engine.session import details, schema
 from engine.session.patience import Patience
 from engine.session.store import Session
 from tests.engine.session.synthetic import synthetic_session
@@ -27,7 +27,7 @@ def test_one_head_gives_the_recorded_probabilities() -> None:
     session = synthetic_session(20)
     feed = AttentionFeed(AttentionRows(session), 0, 0, 0)
     assert feed.update() == (3, 23)
-    for _, position, blob in session.attention_map(0, 0, 0):
+    for _, position, blob in session.details.attention_map(0, 0, 0):
         np.testing.assert_array_equal(feed.grid.cells[position, : position + 1], np.frombuffer(blob, np.float16))
     assert (feed.rows, feed.newest, feed.heads) == (20, 22, 1)
 
@@ -105,9 +105,9 @@ def test_a_map_that_goes_to_the_file_keeps_its_rows(monkeypatch: pytest.MonkeyPa
     session.apply(events)
     feed = AttentionFeed(AttentionRows(session), 0, 1, 0)
     feed.update()
-    monkeypatch.setattr(store, "ATTENTION_BYTES", 0)
+    monkeypatch.setattr(details, "ATTENTION_BYTES", 0)
     session.apply([row(7, 0, [1.0])])  # pushes everything out of memory
-    assert not session.attention_in_memory(0, 1, 0)
+    assert not session.details.attention_in_memory(0, 1, 0)
     feed.update()
     assert exactly(feed, 2) == pytest.approx([1 / 3] * 3, abs=1e-3)
     reads = source.reads
@@ -124,7 +124,7 @@ def test_a_map_that_goes_to_the_file_goes_on_where_memory_ended(monkeypatch: pyt
     session.apply(events[:4])
     feed = AttentionFeed(AttentionRows(session), 0, 1, 0)
     assert feed.update() == (0, 4)
-    monkeypatch.setattr(store, "ATTENTION_BYTES", 0)
+    monkeypatch.setattr(details, "ATTENTION_BYTES", 0)
     session.apply(events[4:])  # what was in memory goes, what comes is in the file alone
     assert feed.update() == (4, 6)
     assert (source.reads, source.first) == (1, 4)

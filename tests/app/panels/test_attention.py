@@ -39,7 +39,7 @@ def control(panel: AttentionPanel) -> RecordingControl:
 
 
 def recorded(session: Session, position: int) -> np.ndarray:
-    rows = {row[1]: row[2] for row in session.attention_map(0, 0, 0)}
+    rows = {row[1]: row[2] for row in session.details.attention_map(0, 0, 0)}
     return np.frombuffer(rows[position], np.float16).astype(np.float32)
 
 

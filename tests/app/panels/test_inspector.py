@@ -64,7 +64,7 @@ def test_the_panel_says_what_the_session_holds(qtbot: QtBot) -> None:
     assert phases["ffn"] == seconds(float(session.phases["us"][10][PHASES.index("ffn")]) / 1e6)
     positions = {bar.name: bar.number for bar in panel.positions.bars}
     assert positions == {"new": "1", "recomputed": "0", "padding": "0", "rejected": "0", "reused from the cache": "13"}
-    ids, logprobs = session.alternatives(10)
+    ids, logprobs = session.details.alternatives(10)
     assert len(panel.alternatives.bars) == len(ids)
     assert panel.alternatives.bars[0].number == percent(float(np.exp(logprobs[0])))
     assert panel.alternatives.bars[0].share == 1.0
@@ -84,7 +84,7 @@ def test_the_chosen_alternative_is_marked_and_known_ids_are_named(qtbot: QtBot) 
 def test_the_attention_row_is_that_of_the_query_that_chose_it(qtbot: QtBot) -> None:
     session = synthetic_session(20)
     panel = inspector(qtbot, session, 10)
-    row = {position: probs for _, position, probs in session.attention_map(0, 0, 0)}[PROMPT + 9]
+    row = {position: probs for _, position, probs in session.details.attention_map(0, 0, 0)}[PROMPT + 9]
     np.testing.assert_allclose(panel.flow.weights, np.frombuffer(row, np.float16))
     assert panel.flow.query == PROMPT + 10
     assert f"({PROMPT + 9})" in panel.row_label.text()

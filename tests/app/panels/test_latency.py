@@ -165,7 +165,7 @@ def test_layer_by_phase_of_the_selected_step(qtbot: QtBot) -> None:
     session = synthetic_session(20)
     panel = latency_panel(qtbot, session, 1200, 700)
     panel.context.selection.change(step=5)
-    detail = session.step_detail(5)
+    detail = session.details.step(5)
     assert detail is not None
     np.testing.assert_array_equal(panel.strip.us, detail[0][:-1])
     assert [PHASES[i] for i in panel.strip.phases] == [
@@ -174,7 +174,7 @@ def test_layer_by_phase_of_the_selected_step(qtbot: QtBot) -> None:
     ffn = PHASES.index("ffn")
     assert seconds(float(detail[0][3, ffn]) / 1e6) in panel.strip.describe(3, ffn)
     panel.context.selection.change(step=None)
-    last = session.step_detail(19)
+    last = session.details.step(19)
     assert last is not None
     np.testing.assert_array_equal(panel.strip.us, last[0][:-1])
 

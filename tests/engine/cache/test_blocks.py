@@ -222,7 +222,11 @@ class Requests(RuleBasedStateMachine):
         assert {block: who for block, who in self.owners.items() if who} == {
             block: who for block, who in owners.items() if who
         }
-        assert self.kept == set(self.pool._cached)
+        unowned = {
+            number for number, block in enumerate(self.pool.blocks) if block.key is not None and not block.owners
+        }
+        assert self.kept == unowned
+        assert len(self.kept) == self.pool.cached
 
     def follow(self, event: BlockEvent) -> None:
         who = self.owners.setdefault(event.block, set())

@@ -15,7 +15,7 @@ from engine.core.settings import RequestSpec, RunSpec, Sampling, SwitchChange, S
 from engine.decode.draft import DraftProposer
 from engine.figures.phase_cost import phase_costs
 from engine.graphs.device import PlainDevice
-from engine.host.service import model_meta
+from engine.host.model_facts import model_meta
 from engine.model import linear
 from engine.session.schema import PHASES, SessionStarted, Step, Work
 from engine.session.store import STEP_KINDS

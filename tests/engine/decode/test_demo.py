@@ -10,7 +10,7 @@ from transformers import AutoModelForCausalLM
 from engine.core.settings import LoadSpec, Observation, RequestSpec, RunSpec, Switches
 from engine.decode.draft_model import load_draft
 from engine.figures.json_figures import json_figures
-from engine.host.service import model_meta
+from engine.host.model_facts import model_meta
 from engine.measure.phase_table import OTHER
 from engine.model.loader import LoadedModel, load_model
 from engine.session.schema import PHASES, SessionStarted, Step

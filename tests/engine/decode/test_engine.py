@@ -167,7 +167,7 @@ def test_kv_bytes_equal_the_formula_layer_by_layer(tiny_model: LoadedModel, kv: 
     config = tiny_model.config
     session = session_of(drive(tiny_model, run_of("hello", tokens=10, kv=kv)))
     for step in range(10):
-        detail = session.step_detail(step)
+        detail = session.details.step(step)
         assert detail is not None
         held = 6 + step  # BOS, five bytes, and what was generated and computed
         formula = 2 * held * config.kv_heads * config.head_dim * 4

@@ -34,7 +34,7 @@ def test_every_table_is_a_file_and_the_blobs_are_spelled_out(tmp_path: Path) -> 
     assert sum(int(r["kv_used_bytes"]) for r in layers if r["step_id"] == "7") == session.steps["kv_used_bytes"][7]
     tokens = read(tmp_path / "out" / "tokens.csv")
     assert [t["text"] for t in tokens] == session.tokens["text"].tolist()
-    ids, logprobs = session.alternatives(11)
+    ids, logprobs = session.details.alternatives(11)
     pairs = [pair.split(":") for pair in tokens[11]["alternatives"].split()]
     assert [int(token) for token, _ in pairs] == ids.tolist()
     assert [float(logprob) for _, logprob in pairs] == pytest.approx(logprobs.tolist(), rel=1e-4)

@@ -116,7 +116,7 @@ def test_every_step_is_what_the_pool_was(seed: int, monkeypatch: pytest.MonkeyPa
     run = random_run(seed)
     history = BlockHistory(run.session)
     history.update()
-    assert len(history._checkpoints) > 5
+    assert len(history.checkpoints) > 5
     steps = list(range(len(run.after)))
     random.Random(seed).shuffle(steps)
     for step in steps:
@@ -199,7 +199,7 @@ def test_any_step_of_a_long_session_is_reached_by_a_short_replay() -> None:
     session = long_session(100_000, 20_000)
     history = BlockHistory(session)
     history.update()
-    marks = [at for at, _ in history._checkpoints]
+    marks = history.checkpoints
     assert len(marks) >= 2
     # the first may be longer by what the pool grew meanwhile
     assert max(np.diff([*marks, len(session.kv_blocks)])) <= kv_blocks.SHORTEST + kv_blocks.EVENTS_A_BLOCK * 20_000

@@ -11,7 +11,7 @@ from engine.core.settings import LoadSpec, RequestSpec, RunSpec, SwitchChange, S
 from engine.decode.engine import Engine
 from engine.figures import metrics
 from engine.figures.kv_blocks import EVICTABLE, HELD, SHARED, BlockHistory
-from engine.host.service import model_meta
+from engine.host.model_facts import model_meta
 from engine.model.loader import LoadedModel, load_model
 from engine.session import schema
 from engine.session.store import Session

@@ -7,7 +7,7 @@ import time
 from engine.core.settings import LoadSpec, RequestSpec, RunSpec, Switches
 from engine.decode.engine import Engine
 from engine.figures.kv_blocks import BlockHistory
-from engine.host.service import model_meta
+from engine.host.model_facts import model_meta
 from engine.model.loader import load_model
 from engine.session import schema
 from engine.session.store import Session

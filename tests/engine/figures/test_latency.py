@@ -7,7 +7,8 @@ import json
 import numpy as np
 import pytest
 
-from engine.figures.latency import PARTS, LatencySeries, merged, quantile
+from engine.figures.latency import LatencySeries, merged
+from engine.figures.latency_figures import PARTS, quantile
 from engine.figures.metrics import summarise
 from engine.session import schema
 from engine.session.schema import GROUPS, PHASES

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from engine.figures.gaps import itl_seconds
-from engine.figures.latency import LatencySeries, RangeFigures
+from engine.figures.latency import LatencySeries
+from engine.figures.latency_figures import RangeFigures
 from engine.figures.metrics import token_rows
 from engine.figures.step_roles import DECODE, MIXED, PREFILL, StepRoles
 from engine.session.store import Session

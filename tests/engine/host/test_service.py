@@ -11,7 +11,7 @@ import pytest
 
 from engine.core.settings import LoadSpec, Observation, Probe, RequestSpec, RunSpec, Switches
 from engine.decode.engine import Engine
-from engine.host import protocol, service
+from engine.host import kept_ceilings, protocol
 from engine.host.service import Service
 from engine.measure.ceilings import Ceilings
 from engine.model.loader import LoadedModel
@@ -335,8 +335,8 @@ class Load:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.busy, self.looks, self.now_s = True, 0, 1000.0
         self.asked: list[bool] = []
-        monkeypatch.setattr(service, "ceilings_of", self._ceilings_of)
-        monkeypatch.setattr(service, "is_quiet", self._is_quiet)
+        monkeypatch.setattr(kept_ceilings, "ceilings_of", self._ceilings_of)
+        monkeypatch.setattr(kept_ceilings, "is_quiet", self._is_quiet)
         monkeypatch.setattr(time, "monotonic", lambda: self.now_s)
 
     def _ceilings_of(self, *_: object, anew: bool = False) -> Ceilings:

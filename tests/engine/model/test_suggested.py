@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from transformers import GenerationConfig
 
-from engine.host.service import model_meta
+from engine.host.model_facts import model_meta
 from engine.model.suggested import suggested_sampling
 from tests.engine.scripted import load_scripted, save_scripted
 

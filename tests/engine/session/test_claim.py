@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from engine.errors import SessionFileError
+from engine.session.destination import check_destination
 from engine.session.file import SessionFile, SessionWriter, open_session, save_as
-from engine.session.writer import check_destination
 from tests.engine.session.synthetic import synthetic_events
 
 PAIRS = 100
@@ -20,7 +20,7 @@ import os, sys
 from pathlib import Path
 from engine.errors import SessionFileError
 from engine.session.file import SessionWriter, open_session
-from engine.session.writer import check_destination
+from engine.session.destination import check_destination
 from tests.engine.session.synthetic import synthetic_events
 
 def take_part(steps, path, start, over, said):

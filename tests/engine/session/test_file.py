@@ -21,7 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import SessionFileError
-from engine.session import schema, writer
+from engine.session import pack_writer, schema
 from engine.session.file import SessionFile, SessionWriter, open_session, save_as
 from engine.session.loading import load
 from engine.session.schema import PHASES
@@ -44,23 +44,23 @@ def assert_same(one: Session, other: Session) -> None:
     assert one.marks == other.marks
     assert one.dropped == {k: other.dropped[k] for k in one.dropped}
     assert one.attention_kernels == other.attention_kernels
-    assert one.attention_maps() == other.attention_maps()
+    assert one.details.attention_maps() == other.details.attention_maps()
     for name in TABLES:
         left, right = getattr(one, name), getattr(other, name)
         assert len(left) == len(right), name
         for column in left.names:
             np.testing.assert_array_equal(left[column], right[column], err_msg=f"{name}.{column}")
-    for key in one.attention_maps():
-        assert one.attention_map(*key) == other.attention_map(*key)
+    for key in one.details.attention_maps():
+        assert one.details.attention_map(*key) == other.details.attention_map(*key)
     for step in range(len(one.steps)):
-        ours, theirs = one.step_detail(step), other.step_detail(step)
+        ours, theirs = one.details.step(step), other.details.step(step)
         assert ours is not None
         assert theirs is not None
         np.testing.assert_array_equal(ours[0], theirs[0])
         np.testing.assert_array_equal(ours[1], theirs[1])
     for token in range(len(one.tokens)):
-        np.testing.assert_array_equal(one.alternatives(token)[0], other.alternatives(token)[0])
-        np.testing.assert_array_equal(one.alternatives(token)[1], other.alternatives(token)[1])
+        np.testing.assert_array_equal(one.details.alternatives(token)[0], other.details.alternatives(token)[0])
+        np.testing.assert_array_equal(one.details.alternatives(token)[1], other.details.alternatives(token)[1])
 
 
 def test_a_run_comes_back_column_by_column(tmp_path: Path) -> None:
@@ -134,13 +134,13 @@ def assert_is(session: Session, events: list[schema.AnyEvent]) -> None:
         values["kind"] = STEP_KINDS[values["kind"]]
         values["attention_kernel"] = session.attention_kernels[values["attention_kernel"]]
         values["launch"] = LAUNCHES[values["launch"]]
-        detail = session.step_detail(step["id"])
+        detail = session.details.step(step["id"])
         assert detail is not None
         assert step == {**values, "phases": detail[0].tobytes(), "kv_layers": detail[1].tobytes()}
     for token, row in zip(by_type[schema.Token], rows_of(session.tokens, session.tokens.names), strict=True):
         values = dict(zip(session.tokens.names, row, strict=True))
         values["source"] = TOKEN_SOURCES[values["source"]]
-        ids, logprobs = session.alternatives(token["id"])
+        ids, logprobs = session.details.alternatives(token["id"])
         assert token == {**values, "alternatives": ids.tobytes() + logprobs.tobytes()}
     for kind, table in (
         (schema.Work, session.work), (schema.Speculation, session.speculation),
@@ -151,7 +151,7 @@ def assert_is(session: Session, events: list[schema.AnyEvent]) -> None:
             found = [{**row, "event": BLOCK_EVENTS[row["event"]]} for row in found]
         assert by_type[kind] == found
     for row in by_type[schema.AttentionRow]:
-        held = session.attention_map(row["request_id"], row["layer"], row["head"])
+        held = session.details.attention_map(row["request_id"], row["layer"], row["head"])
         assert (row["step_id"], row["position"], row["probs"]) in held
     for arrived in by_type[schema.RequestArrived]:
         request = session.requests[arrived["id"]]
@@ -175,7 +175,7 @@ def test_any_run_comes_back(
 ) -> None:
     path = tmp_path_factory.mktemp("any") / "run.dscope"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(writer, "PACK_ROWS", pack_rows)
+        patch.setattr(pack_writer, "PACK_ROWS", pack_rows)
         record(path, [events[:cut], events[cut:]])
     live = Session()
     live.apply(schema.decode(schema.encode(events[:cut])))
@@ -301,14 +301,25 @@ def test_an_older_recording_is_replaced(tmp_path: Path) -> None:
     session.source.close()
 
 
-def test_a_full_disk_ends_the_recording_and_keeps_what_was_written(tmp_path: Path) -> None:
-    full = SessionWriter(tmp_path / "run.dscope")
+def test_a_full_disk_ends_the_recording_and_keeps_what_was_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[sqlite3.Connection] = []
+    connect = sqlite3.connect
+
+    def kept(*arguments: Any, **options: Any) -> sqlite3.Connection:
+        opened.append(connect(*arguments, **options))
+        return opened[-1]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sqlite3, "connect", kept)
+        full = SessionWriter(tmp_path / "run.dscope")
     batches = list(synthetic_events(2000))
     full.append(batches[0])
     full.append(batches[1])
     full.commit()
-    pages = full._db.execute("PRAGMA page_count").fetchone()[0]
-    full._db.execute(f"PRAGMA max_page_count = {pages}")
+    pages = opened[-1].execute("PRAGMA page_count").fetchone()[0]
+    opened[-1].execute(f"PRAGMA max_page_count = {pages}")
     rest = [event for batch in batches[2:] for event in batch]
     for events in (rest, rest[:3]):
         with pytest.raises(SessionFileError, match=r"full\. What was written until then is kept"):

@@ -69,7 +69,10 @@ def refuses_logs(path):
 assert refuses_logs("probe.db"), "the emulation does not work"
 batches = list(synthetic_events(600, attention_rows=8))
 middle = len(batches) // 2
+opened, connect = [], sqlite3.connect
+sqlite3.connect = lambda *asked, **how: opened.append(connect(*asked, **how)) or opened[-1]
 writer = SessionWriter("run.dscope")
+written, sqlite3.connect = opened[-1], connect
 for batch in batches[:middle]:
     writer.append(batch)
     writer.commit()
@@ -83,7 +86,7 @@ try:
 except SessionFileError as error:
     assert "being recorded" in str(error), error
 if sys.argv[1] == "crash":
-    writer._db.execute("PRAGMA cache_size = 1")
+    written.execute("PRAGMA cache_size = 1")
     writer.tick = lambda: None
     for batch in batches[middle:]:
         writer.append(batch)  # spills into the file, and is not committed

@@ -12,9 +12,9 @@ import pytest
 from engine.errors import SessionFileError
 from engine.figures.json_figures import json_figures
 from engine.session.connecting import SUPER_JOURNAL_MARK, TABLES
+from engine.session.destination import check_destination
 from engine.session.facts import set_facts
 from engine.session.file import SessionFile, SessionWriter, open_session
-from engine.session.writer import check_destination
 from tests.engine.session.editing import edited, written
 from tests.engine.session.synthetic import synthetic_events
 

@@ -160,7 +160,7 @@ def test_a_log_left_by_a_crash_is_replayed_in_a_folder_that_cannot_be_written(
     monkeypatch.setattr(database, "connect", refuse_beside)
     session = open_session(path)
     assert len(session.steps) == 60
-    assert session.step_detail(59) is not None
+    assert session.details.step(59) is not None
     (copy,) = copies.iterdir()
     close(session)
     assert not copy.exists()

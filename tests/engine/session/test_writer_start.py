@@ -13,16 +13,18 @@ from engine.session.writer import SessionWriter
 
 
 def test_all_tables_are_made_in_one_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    statements: list[str] = []
+    said: list[str] = []
     connect = sqlite3.connect
 
     def traced(*arguments: Any, **options: Any) -> sqlite3.Connection:
         database = connect(*arguments, **options)
-        database.set_trace_callback(statements.append)
+        database.set_trace_callback(said.append)
         return database
 
     monkeypatch.setattr(sqlite3, "connect", traced)
-    SessionWriter(tmp_path / "a.dscope")._db.close()
+    writer = SessionWriter(tmp_path / "a.dscope")
+    statements = list(said)  # without those of closing it
+    writer.close()
     made = [index for index, one in enumerate(statements) if one.startswith("CREATE")]
     assert len(made) == len(CREATE)
     assert statements[: made[0]].count("BEGIN") == 1

@@ -143,7 +143,7 @@ def compare_allocator(setting: Setting) -> None:
     )  # fmt: skip
     service.handle(protocol.Start(spec, paused=True))
     differing, samples = 0, 0
-    while service.engine is not None:
+    while service.running:
         service.handle(protocol.StepOnce())
         service.work()
         if service.sampler is not None:

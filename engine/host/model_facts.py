@@ -1,0 +1,50 @@
+"""What a session keeps about the model that is loaded, the machine and the program."""
+
+from __future__ import annotations
+
+import json
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import torch
+
+from engine.model.device import total_bytes
+from engine.model.loader import LoadedModel
+from engine.plain_text import utf8
+
+
+def model_meta(model: LoadedModel, draft: LoadedModel | None = None) -> dict[str, str]:
+    """What a session keeps about the model, the draft loaded beside it, the machine and the program."""
+    return {
+        "model": model.name,
+        "model_path": utf8(str(model.path)),
+        "chat_template": "yes" if model.tokenizer.chat is not None else "",
+        "suggested_sampling": json.dumps(model.suggested) if model.suggested else "",
+        "model_config": json.dumps(model.config.facts(model.dtype, model.weight_bytes, model.decoder.reads)),
+        "draft_config": "" if draft is None else json.dumps(draft_facts(draft)),
+        "device": str(model.device),
+        "device_name": model.device_name,
+        "device_memory_bytes": str(total_bytes(model.device)),
+        "dtype": str(model.dtype).removeprefix("torch."),
+        "threads": str(torch.get_num_threads()),
+        "versions": json.dumps(versions()),
+        "ceilings": "",
+    }
+
+
+def draft_facts(draft: LoadedModel) -> dict[str, Any]:
+    """What a session keeps about the draft model: it takes memory as long as it is loaded, also with speculate off."""
+    return {"name": draft.name, **draft.config.facts(draft.dtype, draft.weight_bytes, draft.decoder.reads)}
+
+
+def versions() -> dict[str, str]:
+    """What runs here, by name."""
+    try:
+        own = version("decodescope")
+    except PackageNotFoundError:
+        own = "unknown"
+    found = {"decodescope": own, "python": platform.python_version(), "torch": torch.__version__}
+    if torch.version.cuda is not None:
+        found["cuda"] = torch.version.cuda
+    return found
