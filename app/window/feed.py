@@ -21,17 +21,17 @@ from engine.host import protocol
 
 BUSY_WAIT_S: Final = 0.02
 IDLE_WAIT_S: Final = 0.05
-"""How long the thread waits for events before it looks for commands, while a run goes on and while none does."""
+"""How long the thread waits for events before it looks for commands: during a run, and between runs."""
 STOP_WAIT_S: Final = 2.0
 """How long a run is given to end by itself when the program is closed."""
 CLOSE_WITHIN_S: Final = 5.0
-"""How long the engine, and what writes the file, are waited for then before the engine is killed."""
+"""How long the thread then waits for the engine and for the file before it kills the engine."""
 KILLED_WITHIN_S: Final = 3.0
-"""How long it may take after that until the recording is whole."""
+"""How long the recording may then take to be complete."""
 
 
 class Feed(EngineSignals):
-    """Posts what the window asks for and tells it what has changed; commands may be posted from any thread."""
+    """Takes the window's commands, from any thread, and tells the window what has changed."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class Feed(EngineSignals):
         self.client = RunClient(
             connect, lambda model: recordings.begin(model, open_writer), lambda error: failure_of(error).sentence
         )
-        """For what it says of itself; only this thread polls it."""
+        """The window reads its properties; only this thread polls it."""
         self._observation = Observation()
 
     # --- called from the window -------------------------------------------------------------------------------------
@@ -114,8 +114,8 @@ class Feed(EngineSignals):
     def close(self) -> bool:
         """End the run, the engine process and this thread; whether they are gone.
 
-        What waits for an engine that does not take or give anything is freed by killing it. What is left then hangs in
-        the system itself, on a dead network drive for example.
+        A thread that waits for an engine which does not answer is freed by killing the engine. A thread that still
+        runs after that hangs in a system call, for example on a dead network drive.
         """
         self.client.closing = True
         if self.wait(QDeadlineTimer(round(1000 * CLOSE_WITHIN_S))):
