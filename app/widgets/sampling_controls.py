@@ -1,4 +1,4 @@
-"""How the next token is drawn: five numbers, folded into one line that says what they amount to."""
+"""How the next token is drawn: five numbers, folded into one line that summarises them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from engine.core.settings import Sampling
 from engine.errors import InputError
 
 DEFAULT: Final = Sampling(temperature=0.8, top_p=0.95)
-"""What the window starts with: small models repeat themselves under greedy decoding."""
+"""The window's default; not greedy, as small models repeat themselves under greedy decoding."""
 
 
 class SamplingControls(QWidget):
@@ -97,7 +97,7 @@ class SamplingControls(QWidget):
                 temperature=values.get("temperature", 1.0), top_k=int(values.get("top_k", 0)),
                 top_p=values.get("top_p", 1.0), min_p=values.get("min_p", 0.0),
             ) if values else None  # fmt: skip
-        except InputError:  # what no draw can follow is no suggestion
+        except InputError:  # invalid values are no suggestion
             self._suggested = None
         self._summarise()
 
