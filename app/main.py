@@ -1,6 +1,6 @@
 """The console script: `decodescope` opens the window, `decodescope COMMAND` needs no display.
 
-Imports nothing of ours before `main` is called: until then Python answers Ctrl-C, with a traceback.
+Imports nothing of this program before `main` is called: until then Ctrl-C ends Python with a traceback.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ UNWRITABLE = {
     errno.EIO: "the device fails",
     errno.EBADF: "it is not open for writing",
 }
-"""Why standard output takes no more."""
+"""Why writing to standard output failed, by error number."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -26,7 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
     SIGTERM and SIGHUP, 1 anything else. Without `arguments` it takes those of the process, and its signals for good.
     """
     if arguments is None and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # until there is somebody to act on it
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # until there is a handler for it
     from app.cli.output import open_closed_streams
     from app.start import signals
 
@@ -45,7 +45,7 @@ def _run(arguments: list[str]) -> int:
 
     try:
         status = _obey(arguments)
-        sys.stdout.flush()  # here, where a full disk can still be told
+        sys.stdout.flush()  # here, where a full disk can still be reported
         return status
     except DecodeScopeError as error:
         say(str(error))
@@ -53,7 +53,7 @@ def _run(arguments: list[str]) -> int:
     except KeyboardInterrupt as ended:
         return ended.exit_status if isinstance(ended, signals.Ended) else INTERRUPTED
     except BrokenPipeError:
-        let_go(sys.stdout)  # whoever read it has gone
+        let_go(sys.stdout)  # the reader has gone
         return 1
     except (OSError, MemoryError, ImportError) as error:
         if not (why := _what_lacks(error)):
@@ -67,7 +67,7 @@ def _run(arguments: list[str]) -> int:
 
 
 def _what_lacks(error: OSError | MemoryError | ImportError) -> str:
-    """The sentence for something of the machine's that is used up or not there; empty where it is something else."""
+    """The sentence for a resource of the machine that is used up or missing; empty for other errors."""
     if isinstance(error, MemoryError):
         return "There is not enough memory."
     if isinstance(error, ImportError):

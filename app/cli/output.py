@@ -1,4 +1,4 @@
-"""What goes to standard output and standard error, whatever characters they can show, and where they lead nowhere."""
+"""Writes to standard output and standard error, whatever characters they can show and even if they are closed."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ def print_json(value: dict[str, Any]) -> None:
 
 
 def print_path(path: str) -> None:
-    """Where something was written, unless that is standard output itself."""
+    """Print where something was written, unless that is standard output itself."""
     try:
         written, told = os.stat(path), os.fstat(sys.stdout.fileno())
         if (written.st_dev, written.st_ino) == (told.st_dev, told.st_ino):
             return
     except (OSError, ValueError):
-        pass  # no such file any more, or standard output is none
+        pass  # the file is gone, or there is no standard output
     print(path)
 
 
 def say(sentence: str) -> None:
-    """One sentence on standard error; where that takes nothing any more, nobody hears it."""
+    """Print one sentence on standard error; a closed standard error is ignored."""
     with suppress(OSError):
         print(f"decodescope: {sentence}", file=sys.stderr, flush=True)
 
@@ -42,10 +42,10 @@ def escape_what_cannot_be_shown() -> None:
 
 
 def open_closed_streams() -> None:
-    """Let what is written to a closed stream (`>&-`) go nowhere.
+    """Discard what is written to a closed stream (`>&-`).
 
-    Python has None in its place; and the next file that is opened would get its number, and with it what child
-    processes and C code write there.
+    Python has None for such a stream. The next opened file would get the stream's number, and with it everything that
+    child processes and C code write there.
     """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         try:
@@ -62,7 +62,7 @@ def open_closed_streams() -> None:
 
 
 def let_go(stream: TextIO) -> None:
-    """Send what is left of a stream nowhere, so that nothing fails when the program ends."""
+    """Discard what is left of a stream, so that nothing fails when the program ends."""
     with suppress(OSError, ValueError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())
@@ -70,7 +70,7 @@ def let_go(stream: TextIO) -> None:
 
 
 def flush() -> None:
-    """Write what is left; where a stream takes nothing any more, that changes no exit status."""
+    """Flush both streams; a closed stream does not change the exit status."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()

@@ -45,7 +45,7 @@ class Parser(argparse.ArgumentParser):
     """Says in one line what is wrong, and exits with 2."""
 
     def error(self, message: str) -> NoReturn:
-        with suppress(OSError):  # standard error may take nothing any more; the status still tells
+        with suppress(OSError):  # standard error may be closed; the exit status still tells
             print(f"{self.prog}: {message} (see `{self.prog} --help`).", file=sys.stderr, flush=True)
         sys.exit(2)
 

@@ -18,7 +18,7 @@ LOG_EVERY_S: Final = 5.0
 
 
 class Progress:
-    """Tells of loading and of tokens: how many of how many, how fast, how long still."""
+    """Reports loading and tokens: how many of how many, tokens/s, time left."""
 
     def __init__(self, tokens_wanted: int, stream: TextIO = sys.stderr) -> None:
         self._wanted = tokens_wanted
@@ -29,7 +29,7 @@ class Progress:
         self._width = 0
 
     def watch(self, session: Session, changes: list[Change]) -> None:
-        """Take note of what has changed, and say something if it is time."""
+        """Take the changes, and print a line if it is time."""
         if time.monotonic() - self._told_at < self._every_s:
             return
         loading = next((e for e in reversed(changes) if isinstance(e, schema.Loading)), None)
@@ -48,7 +48,7 @@ class Progress:
         return f"{count}/{self._wanted} tokens, {rate(speed, 'tokens/s')}, {left} left"
 
     def done(self) -> None:
-        """Take the moving line away."""
+        """Erase the moving line."""
         if self._terminal and self._width:
             self._print("\r" + " " * self._width + "\r")
 
@@ -61,5 +61,5 @@ class Progress:
             self._print(text + "\n")
 
     def _print(self, text: str) -> None:
-        with suppress(OSError):  # whoever read it has gone; the run goes on
+        with suppress(OSError):  # the reader has gone; the run goes on
             print(text, end="", file=self._stream, flush=True)

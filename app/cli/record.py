@@ -67,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def say_suggestion(model: dict[str, str], spec: RunSpec) -> None:
-    """Say how the checkpoint would have its tokens drawn, where nobody said how: the default is greedy."""
+    """Print the checkpoint's suggested sampling if no option sets sampling: the default is greedy."""
     suggested = json.loads(model.get("suggested_sampling") or "{}")
     drawn = {replace(request.sampling, seed=0) for request in spec.requests}
     if suggested and drawn == {Sampling()}:
@@ -76,7 +76,7 @@ def say_suggestion(model: dict[str, str], spec: RunSpec) -> None:
 
 
 def command_line() -> str:
-    """What was typed, for the session's facts."""
+    """The typed command, for the session's facts."""
     return shlex.join(["decodescope", *sys.argv[1:]]).encode("utf-8", "replace").decode()
 
 

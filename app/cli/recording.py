@@ -20,11 +20,11 @@ from engine.session.store import Session
 from engine.session.writer import SessionWriter
 
 STOP_WITHIN_S: Final = 0.4
-"""How long a run that is ended by a signal may take to say so: a step of a large model takes longer, and is broken
-off with its process, as everything the engine said of the steps before has arrived by then."""
+"""How long a run may take to end after a signal. A step of a large model may take longer: then the engine process is
+killed, as all events of the steps before have arrived by then."""
 
 Watch = Callable[[Session, list[Change]], None]
-"""Called after each poll with the Session of the run and what has changed, also where nothing has."""
+"""Called after each poll with the Session of the run and the changes, even if there are none."""
 
 
 class Recording:
@@ -37,7 +37,7 @@ class Recording:
         """For what it says of the engine; only the recording polls it."""
         self._wanted: Path | None = None
         self.model: dict[str, str] = {}
-        """What the engine told of the model, once it is loaded."""
+        """The engine's facts about the model, once it is loaded."""
         self.path: Path | None = None
         """The file of the run that began last."""
 
@@ -46,7 +46,7 @@ class Recording:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is not None and issubclass(kind, KeyboardInterrupt):
-            self.client.close(STOP_WITHIN_S, kill=True)  # it may be in a step, or loading, for long
+            self.client.close(STOP_WITHIN_S, kill=True)  # the engine may be in a long step, or loading
         else:
             self.client.close()
 

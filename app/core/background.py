@@ -15,19 +15,19 @@ from engine.errors import DecodeScopeError, EngineStoppedError
 from engine.plain_text import one_line
 
 MOST_OF_AN_ERROR: Final = 1000
-"""Characters of what an exception says: it may quote a file."""
+"""Most characters of an exception's message that are kept: it may quote a whole file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What went wrong: one sentence, and where nobody foresaw it, where in the program."""
+    """What went wrong: one sentence, and for an unexpected exception the traceback."""
 
     sentence: str
     details: str = ""
 
 
 def failure_of(error: BaseException) -> Failure:
-    """An exception as something to show: those of this program and of the system are sentences by themselves."""
+    """An exception as something to show. Errors of this program and of the system already are sentences."""
     if isinstance(error, DecodeScopeError | OSError) and str(error):
         return Failure(str(error), error.details if isinstance(error, EngineStoppedError) else "")
     what = one_line(" ".join("".join(traceback.format_exception_only(error)).split()), MOST_OF_AN_ERROR)
@@ -38,8 +38,8 @@ def failure_of(error: BaseException) -> Failure:
 class Background(QObject):
     """Calls `work` once. When `finished` is emitted, `result` holds what it returned, or `failure` what went wrong.
 
-    Its thread is one that the program does not wait for when it ends: what hangs on a dead network drive would keep it
-    for ever.
+    The thread is a daemon: the program does not wait for it at its end, as a read from a dead network drive may never
+    return.
     """
 
     finished = Signal()
@@ -54,9 +54,9 @@ class Background(QObject):
         super().__init__(parent)
         self._work = work
         self.then = then
-        """What the owner of the thread calls with `result`, on its own thread."""
+        """Called by the owner with `result`, on the owner's thread."""
         self.otherwise = otherwise
-        """What it calls with `failure` instead."""
+        """Called by the owner with `failure` instead, where the work failed."""
         self.result: object = None
         self.failure: Failure | None = None
         self._over = threading.Event()
@@ -80,8 +80,8 @@ class Background(QObject):
     def _run(self) -> None:
         try:
             self.result = self._work()
-        except BaseException as error:  # nothing else would hear of it
+        except BaseException as error:  # an exception on this thread would reach nobody else
             self.failure = failure_of(error)
         self._over.set()
-        with suppress(RuntimeError):  # the window has gone meanwhile
+        with suppress(RuntimeError):  # the window has been destroyed meanwhile
             self.finished.emit()

@@ -1,8 +1,8 @@
-"""What the window does in the background, and what of it may keep the window from closing.
+"""Background work of the window, and which of it may delay the closing of the window.
 
-One rule for all of it. What only reads is given up as soon as nobody wants it any more, and at the latest when the
-window closes. What writes a file that somebody asked for is waited for, as long as somebody is there who may say that
-it is enough. Whatever does not end then is left behind, and ends with the program.
+One rule holds for all jobs. A job that only reads is cancelled as soon as its result is not needed any more, and at
+the latest when the window closes. A job that writes a file for the user is waited for, until the user stops the
+waiting. A job that has not ended by then is abandoned, and ends with the program.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ from engine.session.patience import Patience
 from engine.session.store import Session
 
 READERS_WITHIN_S: Final = 1.0
-"""How long a closing window waits for what reads; each query ends within a tenth of it."""
+"""How long a closing window waits for jobs that read; a cancelled query ends within a tenth of this time."""
 LOOK_EVERY_S: Final = 0.02
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Work on a thread of its own, and what the window must know of it."""
+    """One piece of work on a thread of its own, and what the window must know about it."""
 
     task: Background
     doing: str
-    """What to say while it goes on, "" for what nobody needs to know of."""
+    """What to show while it goes on; "" for work that is not shown."""
     patience: Patience | None
-    """Gives it up; None for what cannot be."""
+    """Cancels it; None for work that cannot be cancelled."""
     reads: Session | None
-    """The session whose file must stay open."""
+    """The session that is read: its file must stay open meanwhile."""
     writes: Path | None
-    """The file that somebody waits for."""
+    """The file that the user waits for."""
 
     @property
     def given_up(self) -> bool:
@@ -45,44 +45,44 @@ class Job:
 
     @property
     def only_reads(self) -> bool:
-        """Whether nothing is lost when it is given up, and it can be."""
+        """Whether it can be cancelled, and nothing is lost by that."""
         return self.patience is not None and self.writes is None
 
 
 class Jobs(QObject):
-    """Starts background work and calls back when it is done. Used by the window's thread."""
+    """Starts background work and calls back when it is done. Used from the window's thread only."""
 
     changed = Signal()
-    """Something began, ended or was given up."""
+    """A job began, ended or was cancelled."""
     left_behind: Final[list[Background]] = []
-    """What was not waited for; the program must not be taken apart while it still runs."""
+    """Abandoned jobs: while one still runs, the program must not destroy the objects it uses."""
 
     def __init__(self, fail: Callable[[Failure], None], parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.fail = fail
-        """Tells of what went wrong where a job has nobody else to tell."""
+        """Reports a failure of a job that has no `otherwise` of its own."""
         self._jobs: list[Job] = []
         self._unwanted: list[tuple[Session, Callable[[], None]]] = []
-        """Sessions that are still read, and what to do as soon as they are not."""
+        """Sessions that are still read, and the function to call as soon as they are not."""
 
     @property
     def busy(self) -> bool:
-        """Whether anything goes on."""
+        """Whether any job is running."""
         return bool(self._jobs)
 
     @property
     def doing(self) -> str:
-        """What goes on that somebody may want to know of."""
+        """What the newest shown job does; "" without one."""
         return next((job.doing for job in reversed(self._jobs) if job.doing and not job.given_up), "")
 
     @property
     def can_be_given_up(self) -> bool:
-        """Whether what is being done is only read, and can be given up."""
+        """Whether a job that is shown only reads, and can be cancelled."""
         return any(job.doing and job.only_reads and not job.given_up for job in self._jobs)
 
     @property
     def written(self) -> list[Path]:
-        """Files that somebody asked for and that are not whole yet."""
+        """Files that the user asked for and that are not complete yet."""
         return [job.writes for job in self._jobs if job.writes is not None]
 
     def start(
@@ -108,7 +108,7 @@ class Jobs(QObject):
         return any(job.reads is session for job in self._jobs)
 
     def sessions(self) -> list[Session]:
-        """The sessions that are read."""
+        """The sessions that jobs read."""
         return [job.reads for job in self._jobs if job.reads is not None]
 
     def when_unread(self, session: Session, do: Callable[[], None]) -> None:
@@ -119,11 +119,11 @@ class Jobs(QObject):
             do()
 
     def give_up(self) -> None:
-        """End what is only read and was told of; it is as if it had never been asked for."""
+        """Cancel the jobs that only read and are shown, as if they had never been started."""
         self._give_up_what_reads(lambda job: bool(job.doing))
 
     def close(self, go_on: Callable[[list[Path]], bool]) -> None:
-        """The window closes: give up what reads, and wait for what writes as long as `go_on` says so."""
+        """The window closes: cancel jobs that read, and wait for jobs that write as long as `go_on` returns True."""
         self._give_up_what_reads(lambda job: True)
         deadline = time.monotonic() + READERS_WITHIN_S
         while self._jobs:
@@ -151,7 +151,7 @@ class Jobs(QObject):
         job.task.setParent(None)
         self.left_behind.append(job.task)
         if job.writes is not None:
-            with suppress(OSError):  # half a copy, beside the place where it would have been whole
+            with suppress(OSError):  # the incomplete copy, which lies beside its destination
                 job.writes.with_name(f".{job.writes.name}.unfinished").unlink(missing_ok=True)
 
     def _tell(self) -> None:

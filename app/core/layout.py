@@ -14,7 +14,7 @@ Row = tuple[tuple[str, ...], ...]
 """A row of cells; a cell holds one panel or several as tabs, the first in front."""
 
 FIRST: Final[Row] = (("timeline", "batch", "inspector", "summary", "before-after"),)
-"""The widest cell: what runs along the steps, and the tables; so that no tab's title is cut."""
+"""Panels of the widest cell: those along the step axis, and the tables. There no tab title is cut."""
 SMALL: Final[tuple[Row, ...]] = (
     FIRST,
     (("redundancy", "attention", "parallel"), ("latency", "kv-memory", "utilisation", "roofline")),
@@ -29,11 +29,11 @@ LARGE: Final[tuple[Row, ...]] = (
     (("latency",), ("utilisation", "roofline")),
 )
 TIMELINE_SHARE: Final = 0.3
-"""How much of the height the first row takes, which holds the timeline."""
+"""Share of the height for the first row, which holds the timeline."""
 SCENARIO_SHARE: Final = 0.52
-"""How much of it the first row of a scenario takes, which holds what the scenario is about."""
+"""Share of the height for the first row of a scenario, which holds the scenario's main panels."""
 LAST_COLUMN: Final = 1.25
-"""How much wider the last of three columns is than the others: it holds the tables."""
+"""How many times as wide as the others the last of three columns is: it holds the tables."""
 
 
 def rows_for(size: QSize) -> tuple[Row, ...]:
@@ -109,5 +109,5 @@ def proportion(
 
 
 def version_of(docks: Mapping[str, QDockWidget]) -> int:
-    """A number for this set of panels: a kept arrangement of another set is not taken over."""
+    """A number that identifies this set of panels: a stored arrangement of another set is not restored."""
     return zlib.crc32(",".join(sorted(docks)).encode()) & 0x7FFF

@@ -12,12 +12,12 @@ from engine.model.folder import listed, visible
 from engine.model.hub import cache_folder, changed_ns, model_name, snapshot_of
 
 MOST_MODELS: Final = 1000
-"""More are not looked for in a list that is opened with the mouse."""
+"""Most models that are listed: the list is opened with the mouse."""
 
 
 @dataclass(frozen=True, slots=True)
 class LocalModel:
-    """A model folder with the name a person knows it by."""
+    """A model folder and the name to show for it."""
 
     name: str
     path: str
@@ -26,7 +26,7 @@ class LocalModel:
 def cached_models(cache: Path | None = None, wanted: Callable[[], bool] = lambda: True) -> list[LocalModel]:
     """Models of the cache that have a config and weights in safetensors, by name; nothing is downloaded.
 
-    What cannot be read is passed over. Asks before each model whether it is `wanted` still.
+    Folders that cannot be read are skipped. `wanted` is called before each model: the search ends when it is False.
     """
     folder = cache or cache_folder()
     found: list[LocalModel] = []
@@ -45,7 +45,7 @@ def cached_models(cache: Path | None = None, wanted: Callable[[], bool] = lambda
 
 
 def newest_snapshot(model: Path) -> Path | None:
-    """The snapshot of a cached model that its name stands for, or another that can be loaded; None: there is none."""
+    """The snapshot that the model's name stands for if it can be loaded, else the newest that can, else None."""
     named = snapshot_of(model)
     if named is not None and is_checkpoint(named):
         return named

@@ -1,7 +1,7 @@
-"""Keys that are meant by where they are on the keyboard, whatever is written on them in this layout.
+"""Keys that are identified by their place on the keyboard, not by the letter that the layout puts there.
 
-W A S D are a cross under the left hand, and lie elsewhere on AZERTY and Dvorak; on a Cyrillic or Greek layout no key
-gives a Latin letter at all, and on AZERTY none gives a digit without Shift.
+W A S D form a cross under the left hand on QWERTY, but not on AZERTY or Dvorak. On a Cyrillic or Greek layout no key
+gives a Latin letter, and on AZERTY no key gives a digit without Shift.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QWidget
 CROSS: Final = (Qt.Key.Key_W, Qt.Key.Key_A, Qt.Key.Key_S, Qt.Key.Key_D)
 DIGITS: Final = tuple(Qt.Key(Qt.Key.Key_1.value + number) for number in range(9))
 LETTERS: Final = (Qt.Key.Key_F, Qt.Key.Key_L, Qt.Key.Key_M)
-"""Single letters that go by what is written, where that is a Latin letter."""
+"""Single letters that are identified by what the layout writes there, if that is a Latin letter."""
 
 # Scan codes of PC keyboards, set 1, which Windows gives; Linux has the same numbers, and X11 and Wayland add 8.
 _SET_1: Final = {
@@ -46,12 +46,12 @@ PLACES: Final[dict[str, dict[int, Qt.Key]]] = {
 
 
 def key_by_place(event: QKeyEvent, platform: str) -> Qt.Key | None:
-    """The key that is meant by its place; None where what is written on it counts, or no place is known."""
+    """The US key at the place of this event; None where the written letter counts, or the place is not known."""
     if event.modifiers() != Qt.KeyboardModifier.NoModifier:
         return None
     mac = platform == "cocoa"
     code = event.nativeVirtualKey() if mac else event.nativeScanCode()
-    if code == 0 and not (mac and event.text()):  # 0 is A on macOS, and on others a key that no keyboard sent
+    if code == 0 and not (mac and event.text()):  # 0 is A on macOS; elsewhere it marks an event that no keyboard sent
         return None
     key = PLACES.get(platform.partition("-")[0], {}).get(code)
     if key is None or key == event.key():
@@ -61,7 +61,7 @@ def key_by_place(event: QKeyEvent, platform: str) -> Qt.Key | None:
 
 
 def action_of(key: Qt.Key, actions: list[QAction]) -> QAction | None:
-    """The action that this key alone triggers, if it can be used now."""
+    """The enabled action that has this key, without modifiers, as its shortcut."""
     keys = QKeySequence(key)
     return next((one for one in actions if one.isEnabled() and keys in one.shortcuts()), None)
 
@@ -69,7 +69,8 @@ def action_of(key: Qt.Key, actions: list[QAction]) -> QAction | None:
 class PressInstead(QObject):
     """Triggers an action by the next press of a key, which the widget with the focus then does not get.
 
-    Qt asks first whether a key is a shortcut (ShortcutOverride). Who says no to that gets it as a press; this takes it.
+    Qt first asks a widget whether it wants a key that is a shortcut (ShortcutOverride). A widget that accepts gets
+    the key as a press; this filter takes that press.
     """
 
     def __init__(self, parent: QObject) -> None:

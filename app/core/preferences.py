@@ -18,32 +18,32 @@ Language = Literal["system", "en", "zh_CN"]
 RECENT: Final = 10
 """How many recent sessions and models are remembered."""
 KEEP_ALL: Final = 0
-"""What stands for as many recordings as there are."""
+"""The value that stands for keeping all recordings."""
 KEEP_CHOICES: Final = (KEEP_ALL, 1000, 200, 50)
 SAVED_MOST: Final = 1000
 """How many files that a person saved among the recordings are remembered."""
 MOST_BYTES: Final = 16 * 2**20
-"""A file of settings is some KiB."""
+"""Largest settings file that is read; an ordinary one has a few KiB."""
 
 
 def _forget(settings: QSettings, folder: TemporaryDirectory[str]) -> None:
-    """Take away the folder of settings that are kept nowhere, after what Qt still has to write there."""
+    """Delete the temporary folder of settings that are not kept, after Qt has written to it for the last time."""
     settings.sync()
     folder.cleanup()
 
 
 class Preferences:
-    """Typed access to the settings file; a value that cannot be read counts as never set."""
+    """Typed access to the settings file; a value that cannot be read counts as not set."""
 
     scheme = OneOf[Scheme]("view/scheme", get_args(Scheme), "system")
     language = OneOf[Language]("view/language", get_args(Language), "system")
     kept_recordings = OneOf[int | None]("recordings/keep", KEEP_CHOICES, None)
-    """How many of the newest recordings stay (KEEP_ALL: all); None as long as nobody has said."""
+    """How many of the newest recordings are kept (KEEP_ALL: all); None until the user has chosen."""
     saved_recordings = Names("recordings/saved", SAVED_MOST)
     """Names of files in the folder of recordings that a person saved there."""
     geometry = Bytes("window/geometry")
     layout = SealedBytes("window/layout")
-    """How the panels were arranged; None where that was never kept, or is damaged: Qt may take for ever over it."""
+    """How the panels were arranged; None if it was never stored or is damaged: Qt may hang on a damaged state."""
     recent_sessions = Names("recent/sessions", RECENT)
     recent_models = Names("recent/models", RECENT)
 
@@ -56,13 +56,13 @@ class Preferences:
     @classmethod
     def of_user(cls) -> Preferences:
         """The settings of the person at this machine, in the place the platform keeps them."""
-        # The file itself is not asked: Qt would wait for a pipe in its place.
+        # Do not open the file to find out: if it is a pipe, Qt would wait for it.
         beside = QSettings(QSettings.Format.IniFormat, QSettings.Scope.UserScope, "DecodeScope", "beside")
         return cls.at(Path(beside.fileName()).with_name("DecodeScope.ini"))
 
     @classmethod
     def at(cls, path: Path) -> Preferences:
-        """The settings in this file; where it is none, or too large to be one, those of a first start, kept nowhere."""
+        """The settings in this file; if it is not a regular file or too large, defaults that are not stored."""
         try:
             usable = check_regular(path).st_size <= MOST_BYTES
         except FileNotFoundError:
@@ -86,7 +86,7 @@ class Preferences:
         self.settings.sync()
 
     def remember_saved_recording(self, name: str) -> None:
-        """This file in the folder of recordings was saved there by a person."""
+        """Remember that the user saved this file in the folder of recordings."""
         self.saved_recordings = [name, *self.saved_recordings]
 
     def remember_session(self, path: str) -> None:
@@ -102,9 +102,9 @@ class Preferences:
         self.recent_models = [path, *self.recent_models]
 
     def folder(self, purpose: str) -> str:
-        """The folder that was used last for this purpose ("open", "save", "export", "model", "requests")."""
+        """The last folder used for this purpose ("open", "save", "export", "model", "requests")."""
         return text_of(self.settings, f"folders/{purpose}")
 
     def remember_folder(self, purpose: str, folder: str) -> None:
-        """This folder was used for this purpose now."""
+        """Remember the folder for this purpose."""
         self.settings.setValue(f"folders/{purpose}", folder)

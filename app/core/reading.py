@@ -1,4 +1,4 @@
-"""Asks a session's file one question at a time, beside the window's thread."""
+"""Reads from a session's file in the background, one question at a time."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from engine.session.patience import Patience
 from engine.session.store import Session
 
 SAID_AFTER_MS: Final = 150
-"""How long an answer may take before it is worth saying that it is being read."""
+"""How long an answer may take before the panel says that it is reading."""
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Answer(Generic[T]):
-    """What the file said; `error` is what to show instead where it could not be read."""
+    """What was read; `error` is the sentence to show instead if the file could not be read."""
 
     value: T
     error: SessionFileError | None = None
 
 
 class Reading(QObject):
-    """The newest question to a session's file, and its answer. Used by the window's thread.
+    """The newest question to a session's file, and its answer. Used from the window's thread only.
 
-    A new question gives up the one before. `changed` says that the answer is there, or that it takes long enough to say
-    so. Where there are no jobs, as for a picture without a window, every question is answered at once, in place.
+    A new question cancels the one before. `changed` is emitted when the answer is there, and when reading takes long
+    enough to be shown. Without jobs, as for a picture without a window, every question is answered at once, in place.
     """
 
     changed = Signal()
@@ -48,17 +48,17 @@ class Reading(QObject):
         self._slow.setInterval(SAID_AFTER_MS)
         self._slow.timeout.connect(self._tell_slow)
         self.is_slow = False
-        """Whether the answer has been waited for long enough to say so."""
+        """Whether reading takes long enough to be shown."""
 
     @property
     def busy(self) -> bool:
-        """Whether an answer is waited for."""
+        """Whether a question is being answered."""
         return self._patience is not None
 
     def answer(self, session: Session, question: Hashable, read: Callable[[Patience], T]) -> Answer[T] | None:
-        """The answer to this question, None while it is read.
+        """The answer to this question; None while it is read.
 
-        `read` runs on another thread. Raises the SessionFileError that it raised there.
+        `read` runs on another thread. Raises here the SessionFileError that `read` raised there.
         """
         asked = self._question
         if asked is None or asked[0] is not session or asked[1] != question or not (self.busy or self._answer):
@@ -69,7 +69,7 @@ class Reading(QObject):
         return cast("Answer[T] | None", found)
 
     def forget(self) -> None:
-        """Give up what is read, and drop the answer."""
+        """Cancel the reading, and drop the answer."""
         if self._patience is not None:
             self._patience.give_up()
         self._question = self._answer = self._patience = None
@@ -99,7 +99,7 @@ class Reading(QObject):
         self._slow.start()
 
     def _over(self, answer: Answer[object] | None) -> None:
-        """The answer came; None where reading was given up from outside, so that the question may be asked again."""
+        """Take the answer; None if the reading was cancelled from outside: then the question can be asked again."""
         self._patience, self._answer, self.is_slow = None, answer, False
         self._slow.stop()
         if answer is not None:

@@ -12,7 +12,7 @@ from PySide6.QtCore import QObject, Signal
 from engine.session.store import Session
 
 GESTURE_S: Final = 1.0
-"""Turns of a wheel and moves of a drag that follow one another this fast are one way back."""
+"""Turns of a wheel and moves of a drag within this time of each other are one entry of the history."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +22,11 @@ class Look:
     lo: float
     hi: float
     mode: Literal["fit", "follow", "free"]
-    """All there is, the newest, or what the user chose: only the last is kept by its numbers."""
+    """The whole axis, the newest part, or a part the user chose; `lo` and `hi` matter for the last only."""
     axis: str = ""
 
     def same(self, other: Look | None) -> bool:
-        """Whether both show the same: while all or the newest is shown, the numbers move by themselves."""
+        """Whether both show the same: for the whole axis and the newest part the numbers change by themselves."""
         if other is None or (self.mode, self.axis) != (other.mode, other.axis):
             return False
         return self.mode != "free" or (self.lo, self.hi) == (other.lo, other.hi)
@@ -34,7 +34,7 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Selected:
-    """The selection: a range of steps [first, last] (None: all), and one of each of what can be inspected."""
+    """The selection: a range of steps [first, last] (None: all), and one step, token, request, layer and head."""
 
     steps: tuple[int, int] | None = None
     step: int | None = None
@@ -43,20 +43,20 @@ class Selected:
     request: int | None = None
     layer: int = 0
     head: int | None = 0
-    """None stands for the mean of the heads."""
+    """None: the mean of the heads."""
     all_heads: bool = False
     """Whether every head of the layer is recorded and shown, not only the one above."""
     band_us: tuple[float, float] | None = None
-    """The filter: only steps that took from so many µs to so many; None: all."""
+    """The filter: only steps that took from lo to hi µs; None: all steps."""
     looks: tuple[tuple[str, Look], ...] = ()
-    """What panels look at, by the panel's name; one that nobody has moved is not in it."""
+    """The view of each panel, by the panel's name; a panel that was never moved is not in it."""
 
     def look(self, name: str) -> Look | None:
-        """What this panel looks at, None where it was never moved."""
+        """The view of this panel; None if it was never moved."""
         return dict(self.looks).get(name)
 
     def with_look(self, name: str, look: Look) -> Selected:
-        """The same, and this panel looks there."""
+        """A copy in which this panel has this view."""
         return replace(self, looks=tuple(sorted({**dict(self.looks), name: look}.items())))
 
 
@@ -79,14 +79,14 @@ class Selection(QObject):
         return self._now
 
     def change(self, **fields: object) -> None:
-        """Select other things; what is not named stays, unless it belongs to what is no longer selected.
+        """Select what is named; the other fields stay, unless they belong to something that is no longer selected.
 
-        A token brings its step and its request with it; another step or request leaves the token behind.
+        A token selects its step and its request too; another step or request clears the token.
         """
         self._change("", fields)
 
     def clear(self) -> bool:
-        """Select no steps, no token, and filter none; whether there was anything of it to clear."""
+        """Clear range, token and filter; returns whether there was anything to clear."""
         now = self._now
         if (now.steps, now.step, now.token, now.band_us) == (None, None, None, None):
             return False
@@ -94,18 +94,18 @@ class Selection(QObject):
         return True
 
     def filter(self, band_us: tuple[float, float] | None) -> None:
-        """Show only steps that took from so many µs to so many; the moves of a drag are one way back."""
+        """Show only steps that took from lo to hi µs; all moves of a drag are one entry of the history."""
         self._change("filter", {"band_us": band_us})
 
     def looked(self, name: str, before: Look, after: Look) -> None:
-        """A panel was zoomed or panned by hand: back leads to where it looked before. Nobody else is told."""
+        """A panel was zoomed or panned by hand: an entry of the history, without the signal `changed`."""
         if after.same(before):
             return
         self._keep(f"look {name} {after.axis}", self._now.with_look(name, before))
         self._now = self._now.with_look(name, after)
 
     def revealed(self, name: str, before: Look, after: Look) -> None:
-        """A panel moved to show what was selected just now: one way back with that selection."""
+        """A panel moved to show what was selected just now: part of that entry of the history."""
         if after.same(before):
             return
         if self._past:
@@ -113,7 +113,7 @@ class Selection(QObject):
         self._now = self._now.with_look(name, after)
 
     def reset(self, session: Session | None = None) -> None:
-        """Another session: nothing is selected and there is no way back; what is recorded of the next one stays."""
+        """Another session: clear the selection and the history; only `all_heads` stays, for the next run."""
         self._past.clear()
         self._future.clear()
         self._session = session
@@ -139,7 +139,7 @@ class Selection(QObject):
             self._set(new)
 
     def _keep(self, gesture: str, before: Selected) -> None:
-        """Make a way back to `before`, unless the gesture that made the last one goes on."""
+        """Add `before` to the history, unless the gesture that added the last entry goes on."""
         now_s = self._clock()
         last, last_s = self._gesture
         self._gesture = (gesture, now_s)
@@ -150,7 +150,7 @@ class Selection(QObject):
         del self._past[:-200]
 
     def _complete(self, fields: dict[str, object]) -> dict[str, object]:
-        """The fields, and those that follow from them."""
+        """The fields, and the other fields that follow from them."""
         now, session = self._now, self._session
         token = fields.get("token")
         if isinstance(token, int) and session is not None and 0 <= token < len(session.tokens):

@@ -1,4 +1,4 @@
-"""Typed values in a file of settings: each is declared once, with its key and what counts as never set."""
+"""Typed values in a settings file: each is declared once, with its key and its value where none is stored."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from PySide6.QtCore import QByteArray, QSettings
 
 T = TypeVar("T")
 PATH_LETTERS: Final = 4096
-"""More than any system takes."""
+"""Longest path that is stored, in characters: more than any system accepts."""
 SEAL_BYTES: Final = 4
 
 
 class Settings(Protocol):
-    """What has values: it knows the file they are kept in."""
+    """An object with settings values: it names the file they are stored in."""
 
     @property
     def settings(self) -> QSettings: ...
@@ -36,7 +36,7 @@ class OneOf(Generic[T]):
 
 
 class Names:
-    """Texts, the newest first and none twice, at most `most` of them."""
+    """A list of texts, the newest first, without repetitions, of at most `most` entries."""
 
     def __init__(self, key: str, most: int) -> None:
         self._key = key
@@ -44,7 +44,7 @@ class Names:
 
     def __get__(self, owner: Settings, _kind: type[object]) -> list[str]:
         value = owner.settings.value(self._key, [])
-        if isinstance(value, str):  # an INI file cannot tell a list of one from a text
+        if isinstance(value, str):  # an INI file stores a list of one entry as a plain text
             value = [value]
         if not isinstance(value, list):
             return []
@@ -55,7 +55,7 @@ class Names:
 
 
 class Bytes:
-    """Bytes of Qt's; None where there are none."""
+    """A QByteArray; None where none is stored."""
 
     def __init__(self, key: str) -> None:
         self._key = key
@@ -72,7 +72,7 @@ class Bytes:
 
 
 class SealedBytes(Bytes):
-    """Bytes with a checksum; None also where they are damaged."""
+    """Bytes with a checksum; None also if the checksum does not match."""
 
     def __get__(self, owner: Settings, kind: type[object]) -> QByteArray | None:
         kept = super().__get__(owner, kind)
@@ -92,5 +92,5 @@ def text_of(settings: QSettings, key: str) -> str:
 
 
 def _seal(content: bytes) -> bytes:
-    """What shows that these bytes are those that were written."""
+    """The checksum of these bytes."""
     return zlib.crc32(content).to_bytes(SEAL_BYTES, "big")

@@ -13,14 +13,14 @@ FOLDER: Final = Path(__file__).resolve().parents[2] / "assets" / "translations"
 
 
 class Translation(QObject):
-    """Holds the translators in force; widgets hear of a change by QEvent.LanguageChange."""
+    """Holds the installed translators; Qt sends widgets a QEvent.LanguageChange when they change."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._installed: list[QTranslator] = []
 
     def use(self, language: Language) -> None:
-        """Speak this language; where a text has no translation it stays English."""
+        """Install this language; a text without a translation stays English."""
         for translator in self._installed:
             QCoreApplication.removeTranslator(translator)
         self._installed = []
@@ -36,7 +36,7 @@ class Translation(QObject):
 
 
 def resolve(language: Language) -> str:
-    """The language that is meant: for "system", Chinese where the system speaks it, else English."""
+    """The language to use: for "system", Chinese if the system's language is Chinese, else English."""
     if language != "system":
         return language
     return "zh_CN" if QLocale.system().language() == QLocale.Language.Chinese else "en"

@@ -120,7 +120,7 @@ class CommandPalette(QDialog):
 def closeness(entry: str, typed: str) -> int:
     """How far an entry `menu: name` is from what was typed: 0 its name, 1 its beginning, 2 a part of it, 3 words of it.
 
-    So a panel's name finds the panel before the scenario that has the same words.
+    By this order a panel's name finds the panel before a scenario with the same words.
     """
     name, wanted = entry.partition(": ")[2].casefold(), " ".join(typed.casefold().split())
     if not wanted or name == wanted:

@@ -1,4 +1,4 @@
-"""What is said while a window that closes waits for a file which somebody asked for."""
+"""The dialog of a closing window that waits for a file which the user asked for."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from PySide6.QtCore import QCoreApplication, Qt
 from PySide6.QtWidgets import QMessageBox, QWidget
 
 SILENT_S: Final = 0.7
-"""How long nothing is said: most files are whole before one could read it."""
+"""Time before the dialog appears: most files are complete before it could be read."""
 UNATTENDED_S: Final = 5.0
-"""How long is waited where nobody can answer; systems that shut down kill after ten seconds or later."""
+"""Longest wait if the system closes the window; systems that shut down kill after ten seconds or later."""
 
 
 class Waiting:
-    """Asked again and again whether to go on waiting; says after a moment what for, with a button to wait no longer."""
+    """Decides whether to go on waiting. After a moment it shows what is waited for, with a button to stop waiting."""
 
     def __init__(self, parent: QWidget, unattended: Callable[[], bool]) -> None:
         self._parent = parent
@@ -26,10 +26,10 @@ class Waiting:
         self._alone_since: float | None = None
         self._box: QMessageBox | None = None
         self.enough = False
-        """Whether it was said that it is enough, or nobody was there and it took too long."""
+        """Whether the user stopped the waiting, or it took too long without a user."""
 
     def go_on(self, written: list[Path]) -> bool:
-        """Whether to wait still for these files."""
+        """Whether to go on waiting for these files."""
         now = time.monotonic()
         if self._unattended():
             self._alone_since = self._alone_since or now
@@ -39,7 +39,7 @@ class Waiting:
         return not self.enough
 
     def close(self) -> None:
-        """Nothing is waited for any more."""
+        """Close the dialog: the waiting is over."""
         if self._box is not None:
             self._box.done(0)
             self._box = None

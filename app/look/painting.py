@@ -10,9 +10,9 @@ from PySide6.QtGui import QPaintDevice, QPainter
 
 @contextmanager
 def painting(device: QPaintDevice) -> Iterator[QPainter]:
-    """A painter on a widget, a picture or a file, ended in any case: Qt crashes when it outlives what it paints on.
+    """A painter on a widget, a picture or a file that is always ended: Qt crashes if it outlives what it paints on.
 
-    A drawing that raises leaves a traceback, and the traceback keeps the painter.
+    Without this, an exception in a drawing would keep the painter alive through its traceback.
     """
     painter = QPainter(device)
     try:

@@ -58,4 +58,4 @@ def svg_bytes(widget: QWidget) -> bytes:
     with painting(generator) as painter:
         widget.render(painter, QPoint(0, 0))
     buffer.close()
-    return xml_text(bytes(data.data()).decode("utf-8", "replace")).encode()  # Qt escapes, but leaves what XML forbids
+    return xml_text(bytes(data.data()).decode("utf-8", "replace")).encode()  # characters that XML forbids

@@ -38,7 +38,7 @@ class Theme:
     text: str
     muted: str
     faint: str
-    """What cannot be used: less than the contrast that text needs, on purpose."""
+    """Disabled controls: on purpose less contrast than text needs."""
     accent: str
     on_accent: str
     warn: str
@@ -91,12 +91,12 @@ LIGHT: Final = Theme(
 
 
 def theme() -> Theme:
-    """The theme in force: that of the application's palette, whoever set it."""
+    """The current theme: that of the application's palette."""
     return DARK if QGuiApplication.palette().color(QPalette.ColorRole.Window).lightness() < 128 else LIGHT
 
 
 def apply(scheme: Scheme) -> None:
-    """Dress the application in dark, light, or what the system says."""
+    """Apply dark, light, or the system's theme to the application."""
     app = QApplication.instance()
     if not isinstance(app, QApplication):
         return
@@ -107,7 +107,7 @@ def apply(scheme: Scheme) -> None:
         chosen = DARK if scheme == "dark" else LIGHT
     sheet = style_sheet(chosen)
     if theme() is chosen and app.styleSheet() == sheet:
-        return  # every widget would be dressed again as it is
+        return  # else every widget would be restyled without a change
     app.setStyle("Fusion")
     app.setPalette(palette(chosen))
     app.setStyleSheet(sheet)
@@ -195,8 +195,8 @@ def style_sheet(colours: Theme) -> str:
 def ui_font(scale: float = 1.0, bold: bool = False) -> QFont:
     """The system's font at caption (0.85), body (1) or title (1.15) size, with figures of one width.
 
-    Each is made once for the application's font in force, as paints and hovers ask again and again; what is returned
-    is a copy, which the caller may change.
+    Each is made once for the application's current font, as paints and hovers ask for it often. The result is a copy,
+    which the caller may change.
     """
     return QFont(_scaled(QApplication.font(), scale, bold))
 

@@ -1,4 +1,4 @@
-"""Numbers as a person reads them: three significant figures, a thin space before the unit, "—" for not applicable."""
+"""Numbers as texts: three significant figures, a thin space before the unit, "—" for not applicable."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ MEASURED, DERIVED, PREDICTED = "●", "ƒ", "~"
 """The provenance marks: a clock or a counter, arithmetic on measured counts and shapes, a formula."""
 
 MOST_SHOWN: Final = 1000
-"""Characters of a text in a label; what is longer cannot be read there, but takes seconds to measure and to draw."""
+"""Most characters of a text in a label; a longer one cannot be read there, but takes seconds to measure and draw."""
 MOST_OF_NAME: Final = 80
-"""Characters of a name that stands beside others: of a device, a kernel, a level of memory."""
+"""Most characters of a name in a line with others: of a device, a kernel, a level of memory."""
 MOST_OF_TOKEN: Final = 200
 _TURNING: Final = re.compile(f"[{TURNING}]")
 
@@ -30,7 +30,7 @@ _SI_PREFIXES = ("", "k", "M", "G", "T", "P", "E")
 def significant(value: float, digits: int = 3) -> str:
     """A number with so many significant figures, never in exponent form: 0.0512, 5.12, 51.2, 512, 5120.
 
-    "—" where it is no finite number: a model whose logits are NaN has such logprobs, and a session may hold them.
+    "—" for NaN and infinity: a model whose logits are NaN gives such logprobs, and a session may hold them.
     """
     if not math.isfinite(value):
         return NOT_APPLICABLE
@@ -75,7 +75,7 @@ def rate(value: float | None, unit: str) -> str:
 
 
 def parameters(value: int) -> str:
-    """How many parameters a model has, as people say it: `6.85 M`, `7.24 B` (billions)."""
+    """A number of parameters in the usual form: `6.85 M`, `7.24 B` (billions)."""
     return rate(value, "").replace("G", "B")
 
 
@@ -99,19 +99,19 @@ def visible_token(text: str) -> str:
 def cut(text: str, most: int = MOST_SHOWN) -> str:
     """The text in at most so many characters, with an ellipsis where it goes on; `info --json` and CSV have all of it.
 
-    Whatever a file says passes through here before it is measured or drawn, so that no text makes that slow, or writes
-    what stands beside it backwards.
+    Every text of a file passes through here before it is measured or drawn, so that no text makes that slow or turns
+    the direction of the text beside it.
     """
     return straight(text if len(text) <= most else text[: most - 1] + "…")
 
 
 def straight(text: str) -> str:
-    """The text with what turns the direction of writing escaped (`\\u202e`): it would turn figures around, and make a
-    file of one kind look like one of another.
+    """The text with characters that turn the direction of writing escaped (`\\u202e`): they would reverse figures, and
+    disguise the suffix of a file name.
     """
     return _TURNING.sub(lambda match: ascii(match.group())[1:-1], text)
 
 
 def name_of(text: str) -> str:
-    """A name from a file, as it may stand in a line beside figures: one line, and not long."""
+    """A name from a file, cut to one short line, for use beside figures."""
     return xml_text(" ".join(cut(text, MOST_OF_NAME).split("\n")))

@@ -65,7 +65,7 @@ class AttentionFeed:
             pass
         if not fresh:
             return None
-        if self.grid.factor != factor:  # all cells are others now
+        if self.grid.factor != factor:  # all cells have changed
             return 0, self.grid.size
         return min(fresh) // factor, max(fresh) // factor + 1
 
@@ -84,9 +84,9 @@ class AttentionFeed:
         return [head for head in self._rows.heads(self.request_id, self.layer) if self.head in (None, head)]
 
     def _advance(self, fresh: set[int]) -> bool:
-        """Take a piece of rows of every head, and note their positions; whether there were any.
+        """Take a piece of rows of every head, and note their positions; returns whether there were any.
 
-        Heads go on side by side, step by step, as the mean is over the rows of one step.
+        Heads advance together, step by step, as the mean is over the rows of one step.
         """
         found: dict[int, list[Row]] = {}
         waiting = False
@@ -111,7 +111,7 @@ class AttentionFeed:
         return next((row.step for by_head in self._of_step.values() for row in by_head.values()), None)
 
     def _side_by_side(self, found: dict[int, list[Row]]) -> list[tuple[int, Row]]:
-        """(head, row) in the order of the steps, up to the last step of which every head's rows are there."""
+        """(head, row) in the order of the steps, up to the last step for which the rows of all heads have been read."""
         if len(found) > 1:
             ends = [
                 rows[-1].step for head, rows in found.items()

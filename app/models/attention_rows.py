@@ -19,7 +19,7 @@ Key = tuple[int, int, int]
 PIECE_ROWS: Final = 32
 """Rows of a map that are kept and dropped together."""
 KEPT_BYTES: Final = 64 * 2**20
-"""What decoded rows may take that nobody asked for just now."""
+"""Most bytes of decoded rows that are kept for later use."""
 READ_BYTES: Final = 8 * 2**20
 """About how much of the file one reading takes, so that maps grow on the screen while they are read."""
 MOST_READ_ROWS: Final = 4096
@@ -39,19 +39,19 @@ class Row:
 
 
 def decoded(row: tuple[int, int, bytes]) -> Row:
-    """A row as the session has it, with its probabilities as numbers."""
+    """Decode a row of the session."""
     return Row(row[0], row[1], np.frombuffer(row[2], np.float16).astype(np.float32))
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """What one reading brought."""
+    """The result of one reading."""
 
     rows: dict[Key, list[Row]]
     most: int
     """How many rows of each map were asked for."""
     steps: int
-    """How many steps the session had when they were."""
+    """How many steps the session had at that time."""
 
 
 class RowCache:
@@ -76,7 +76,7 @@ class RowCache:
         return len(self._pieces.get((key, number), ()))
 
     def add(self, key: Key, first: int, rows: list[Row]) -> None:
-        """Keep rows of a map from number `first` on; what does not join what is kept already is left out."""
+        """Keep rows of a map from number `first` on; rows that leave a gap to the kept ones are not kept."""
         for index, row in enumerate(rows, first):
             number, offset = divmod(index, PIECE_ROWS)
             if offset == self.kept(key, number):
@@ -84,7 +84,7 @@ class RowCache:
                 self.bytes += row.probs.nbytes
 
     def drop_beyond_limit(self) -> None:
-        """Drop what was used longest ago, as far as it is too much."""
+        """Drop the pieces used longest ago, until the rest is within the limit."""
         while self.bytes > self._limit and self._pieces:
             _, piece = self._pieces.popitem(last=False)
             self.bytes -= sum(row.probs.nbytes for row in piece)
@@ -93,8 +93,8 @@ class RowCache:
 class AttentionRows:
     """Gives the rows of a session's maps in the order recorded, a piece at a time.
 
-    What is in the session's memory is there at once. What lies in its file is `missing` until `fetch` has read it
-    through `reading`, whose `changed` tells of it.
+    Rows in the session's memory are available at once. Rows in its file are `missing` until `fetch` has read them
+    through `reading`, which emits `changed`.
     """
 
     def __init__(self, session: Session, reading: Reading | None = None, cache: RowCache | None = None) -> None:
@@ -102,7 +102,7 @@ class AttentionRows:
         self._reading = reading or Reading()
         self._cache = cache or RowCache()
         self._missing: dict[Key, int] = {}
-        """First row that was asked for and is not there, by map."""
+        """By map, the first requested row that is not available."""
         self._ends: dict[Key, tuple[int, int]] = {}
         """How many rows a map in the file had, and how many steps the session had then."""
 
@@ -118,7 +118,7 @@ class AttentionRows:
     def after(self, key: Key, index: int) -> list[Row] | None:
         """Rows of a map from number `index` on, at most to the end of a piece; empty at the end of the map.
 
-        None where they are to be read from the file: call `fetch`, and ask again.
+        None if they must be read from the file: call `fetch`, and ask again.
         """
         self._missing.pop(key, None)
         if self.session.details.attention_in_memory(*key):
@@ -169,7 +169,7 @@ class AttentionRows:
         return True
 
     def _begin_of(self, key: Key, index: int) -> int:
-        """Where to read from, so that rows join those that are kept of their piece."""
+        """The first row to read, so that the rows join the kept ones of their piece."""
         number = index // PIECE_ROWS
         return number * PIECE_ROWS + self._cache.kept(key, number)
 
@@ -225,7 +225,7 @@ class ExactRow:
         found = self._reading.answer(session, (request, layer, tuple(of), position), read)
         if found is not None and not len(found.value) and len(session.steps) > self._steps:
             self._steps = len(session.steps)
-            self._reading.forget()  # the recording may have it by now
+            self._reading.forget()  # it may have been recorded since
             found = self._reading.answer(session, (request, layer, tuple(of), position), read)
         return None if found is None else found.value
 

@@ -97,7 +97,7 @@ class AxisView:
             self.hi = max(self.hi, self.lo + self.shortest)
 
     def _keep_in_reach(self) -> None:
-        """All but `beyond` of the window shows data."""
+        """At least 1 − `beyond` of the window shows data."""
         slack = self.beyond * self.span
         shift = max(self.first - slack - self.lo, 0.0) + min(self.last + slack - self.hi, 0.0)
         self.lo += shift

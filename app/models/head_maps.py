@@ -20,7 +20,7 @@ READ_AT_ONCE: Final = 32
 
 @dataclass(slots=True)
 class HeadMap:
-    """What is known of one head."""
+    """The map and entropies of one head."""
 
     grid: AttentionGrid = field(default_factory=lambda: AttentionGrid(CELLS))
     entropies: dict[int, float] = field(default_factory=dict)
@@ -53,8 +53,8 @@ class HeadMap:
 class HeadMaps:
     """Follows the maps of (request, layer) in a Session; `heads` has one for every head that was recorded.
 
-    `update` takes rows for a limited time, so that a long recording does not hold up the window; `behind` says that
-    rows are there which it had no time to take, `is_reading` that some are still to come from the file.
+    `update` takes rows for a limited time, so that a long recording does not block the window; `behind` says that it
+    had no time for all available rows, `is_reading` that more rows are being read from the file.
     """
 
     def __init__(self, rows: AttentionRows, request_id: int, layer: int) -> None:
@@ -71,7 +71,7 @@ class HeadMaps:
         return self._rows.is_reading
 
     def update(self, limit_s: float | None = None) -> set[int]:
-        """Take rows that came since, for at most so many seconds (None: all of them); the heads that changed."""
+        """Take new rows for at most `limit_s` seconds (None: all of them); returns the heads that changed."""
         until = None if limit_s is None else perf_counter() + limit_s
         changed: set[int] = set()
         while True:
@@ -92,7 +92,7 @@ class HeadMaps:
         return found[:MOST_HEADS]
 
     def _take(self, head: int, until: float | None) -> bool:
-        """Take the rows of a head that are there, until it is time to stop; whether there were any."""
+        """Take the available rows of a head until the deadline; returns whether there were any."""
         one = self.heads.setdefault(head, HeadMap())
         before = one.read
         while rows := self._rows.after((self.request_id, self.layer, head), one.read):

@@ -26,7 +26,7 @@ def histogram(walls_us: NDArray[np.float64], bins: int) -> Histogram:
     if not len(walls):
         return Histogram(np.array([1.0, 10.0]), np.zeros(1, np.int64))
     lowest, highest = float(walls.min()), float(walls.max())
-    if highest / lowest < 1.05:  # all alike: one bin in the middle of a narrow axis
+    if highest / lowest < 1.05:  # all times are equal: one bin in the middle of a narrow axis
         middle = (highest * lowest) ** 0.5
         edges = middle * np.array([1 / 1.1, 1 / 1.04, 1.04, 1.1])
     else:

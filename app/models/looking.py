@@ -10,9 +10,9 @@ from app.models.axis_view import AxisView
 
 
 class Looker:
-    """Tells the selection what the user does to a view, and the view where back and forward lead.
+    """Adds the user's changes of a view to the history of the selection, and restores views from it.
 
-    `now` says where the panel looks, `show` makes it look elsewhere.
+    `now` returns the panel's view, `show` sets it.
     """
 
     def __init__(self, selection: Selection, name: str, now: Callable[[], Look], show: Callable[[Look], None]) -> None:
@@ -21,11 +21,11 @@ class Looker:
         self._now = now
         self._show = show
         self._known: Look | None = None
-        """What the selection knows of this panel."""
+        """The selection's view of this panel."""
 
     @contextmanager
     def by_hand(self) -> Iterator[None]:
-        """What is done to the view inside is the user's doing, and can be undone."""
+        """Context: changes of the view within it are the user's, and can be undone."""
         before = self._now()
         yield
         self._known = self._now()
@@ -33,14 +33,14 @@ class Looker:
 
     @contextmanager
     def to_reveal(self) -> Iterator[None]:
-        """What is done to the view inside belongs to what was selected just now."""
+        """Context: changes of the view within it belong to the selection made just now."""
         before = self._now()
         yield
         self._known = self._now()
         self._selection.revealed(self._name, before, self._known)
 
     def follow(self, selected: Selected) -> bool:
-        """Look where back or forward led; says whether that is elsewhere."""
+        """Show the view that back or forward led to; returns whether it differs."""
         look = selected.look(self._name)
         if look is None or look == self._known:
             return False

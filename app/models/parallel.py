@@ -17,7 +17,7 @@ from engine.session.store import STEP_KINDS, Session
 
 PROMPT: Final = "The cat sits on"
 TOKENS: Final = 64
-"""What is run where no session says otherwise."""
+"""The run if there is no session to repeat."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class SerialSteps:
         return float(self.ends[-1]) if len(self.ends) else 0.0
 
     def place_of(self, step: int) -> int | None:
-        """Which of them a step is; None where it is none."""
+        """The place of a step among them; None if it is not one of them."""
         place = int(np.searchsorted(self.ids, step))
         return place if place < len(self.ids) and self.ids[place] == step else None
 
@@ -76,7 +76,7 @@ def taught_run(session: Session | None) -> RunSpec:
     requests = by_id(session) if session is not None else []
     try:
         specs = tuple(_spec(request.prompt, request.params) for request in requests)
-    except (InputError, TypeError):  # no version writes such: its prompts still hold
+    except (InputError, TypeError):  # no version writes such settings; the prompts are still valid
         specs = tuple(RequestSpec(request.prompt, TOKENS) for request in requests)
     specs = specs or (RequestSpec(PROMPT, TOKENS),)
     switches = Switches()
@@ -84,7 +84,7 @@ def taught_run(session: Session | None) -> RunSpec:
         known = {name: value for name, value in session.configs[0].switches.items() if hasattr(switches, name)}
         try:
             switches = switches.changed(**known)
-        except (InputError, TypeError):  # written by a version with other values: its prompts still hold
+        except (InputError, TypeError):  # written by a version with other values; the prompts are still valid
             switches = Switches()
     return RunSpec(specs, switches, Observation(), teacher_pass=True)
 

@@ -16,7 +16,7 @@ from engine.session.store import RecordedRequest, Session
 Axis = Literal["time", "steps"]
 
 BANDS: Final = ("prepare", "attention", "ffn", "norm", "sampling", "draft", "other")
-"""What the host lane tells apart: the groups in their stacking order, with the proposer's work on its own."""
+"""The bands of the host lane: the groups in their stacking order, with the proposer's work as a band of its own."""
 BAND_OF: Final = {phase: "draft" if phase == "draft" else GROUP_OF[phase] for phase in PHASES}
 
 assert set(GROUPS) <= set(BANDS)

@@ -29,10 +29,10 @@ from engine.session.store import Session
 LOW: Final = 320
 """Height in pixels under which the axes give up their labels, and the text a line."""
 NARROW: Final = 680
-"""Width under which the line beside the controls is dropped; the header says the same."""
+"""Width under which the line beside the controls is hidden; the header has the same text."""
 HEADS_AT_ONCE_S: Final = 0.008
 HEADS_PAUSE_MS: Final = 20
-"""A long recording's heads are taken for so long at a time, with such pauses, where a window must stay alive."""
+"""Work on the heads of a long recording goes on for so long, then pauses, so that the window stays responsive."""
 
 
 class AttentionPanel(Panel):
@@ -48,7 +48,7 @@ class AttentionPanel(Panel):
         self._text: RequestText | None = None
         self._query: int | None = None
         self._chosen = False
-        """Whether the person chose what is looked at; until then the panel goes where something was recorded."""
+        """Whether the user chose layer and head; until then the panel shows a map that was recorded."""
         self._flow_shown: RequestText | None = None
         self._split_is_mine = True
         self._maps: HeadMaps | None = None
@@ -166,7 +166,7 @@ class AttentionPanel(Panel):
         self.refresh()
 
     def _computed_in(self, step: int) -> int | None:
-        """The query whose row a step computed, the last of several; None where none of the request shown was."""
+        """The query whose row a step computed, the last of several; None if it computed none of the shown request."""
         rows = self._feed.within((step, step)) if self._feed is not None else []
         return rows[-1] if rows else None
 
@@ -203,7 +203,7 @@ class AttentionPanel(Panel):
             self.heads.show()
 
     def _pick(self) -> None:
-        """The person chose a layer or a head: record it from now on, and show it."""
+        """The user chose a layer or a head: record it from now on, and show it."""
         self._chosen = True
         layer, head = self.tools.layer, self.tools.head
         self.context.control.set_probe(Probe(layer, None if self.tools.all_heads else head))
@@ -211,7 +211,7 @@ class AttentionPanel(Panel):
         self.refresh()
 
     def _go_where_recorded(self, session: Session) -> None:
-        """Look at a map that exists, as long as the person has not chosen one."""
+        """Show a map that exists, as long as the user has not chosen one."""
         maps = session.details.attention_maps() if not self._chosen else []
         if not maps:
             return
@@ -282,7 +282,7 @@ class AttentionPanel(Panel):
         return top
 
     def _draw_heads(self) -> None:
-        """The small maps, some milliseconds of rows at a time."""
+        """Draw the small maps, some milliseconds of rows at a time."""
         feed = self._feed
         if feed is None or not self.heads.isVisibleTo(self):
             return
@@ -311,7 +311,7 @@ class AttentionPanel(Panel):
         self.note.setText(words.note(feed, self.map.coarseness))
 
     def _pooling_changed(self) -> None:
-        """A cell stands for more or fewer positions than before, as the map was zoomed or has another size."""
+        """The map was zoomed or resized, so that a cell stands for more or fewer positions than before."""
         self.note.setText(words.note(self._feed, self.map.coarseness))
         self.figures_changed.emit()
 
@@ -330,7 +330,7 @@ class AttentionPanel(Panel):
         return words.row_shown(feed, text, self._query) if feed is not None and text is not None else (None, "")
 
     def _draw_row(self) -> None:
-        """The row over the text; while it is read, the one before stays for a moment."""
+        """Draw the row over the text; while it is read, the row before stays for a moment."""
         feed, text = self._feed, self._text
         shown, sentence = self._row_shown()
         self.map.mark_row(shown if self._query is not None else None)

@@ -27,7 +27,7 @@ from app.widgets.hover import HoverWidget
 from app.widgets.painted import caption_height
 
 SHARE: Final = 0.36
-"""How much of the room the small maps take."""
+"""Share of the room that the small maps take."""
 TITLE_FLAGS: Final = Qt.TextFlag.TextWordWrap.value | Qt.AlignmentFlag.AlignLeft.value
 KEYS: Final = frozenset({Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Up, Qt.Key.Key_Down})
 
@@ -156,7 +156,7 @@ class HeadGrid(HoverWidget[int]):
         frame_focus(self, painter)
 
     def title(self) -> str:
-        """What the numbers are, and that pictures are pooled where they are."""
+        """What the numbers are, and whether the pictures are pooled."""
         what = self.tr("mean entropy, nats {}")
         if self.query is not None:
             what = self.tr("entropy of the row, nats {}")
@@ -234,7 +234,7 @@ class HeadGrid(HoverWidget[int]):
 class HeadsBesideMap(QSplitter):
     """The small maps beside the large one, or above it where that gives them more room; hidden until `heads` is shown.
 
-    Until the person moves the line between them, they have their share of the room.
+    Until the user moves the divider, the small maps have their share of the room.
     """
 
     def __init__(self, heads: HeadGrid, large: QWidget) -> None:

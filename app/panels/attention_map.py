@@ -28,7 +28,7 @@ KEYS = frozenset({*ARROWS, Qt.Key.Key_F})
 class AttentionMap(QWidget):
     """Queries downwards, keys to the right. `clicked` carries the query under the pointer.
 
-    `moved` carries (rows, layers) for the arrow keys; `left` says that the person zoomed or panned, which ends
+    `moved` carries (rows, layers) for the arrow keys; `left` says that the user zoomed or panned, which ends
     following until `fit` is called. `describe` gives the tool tip of (query, key). Where cells are smaller than pixels
     the image shows the largest of `coarseness` × `coarseness` of them; `pooled` says that this number changed.
     """
@@ -54,7 +54,7 @@ class AttentionMap(QWidget):
         self._axes = (CountAxis("left"), CountAxis("bottom"))
         use_count_axes(self.plot, left=self._axes[0], bottom=self._axes[1])
         self.plot.getPlotItem().layout.setContentsMargins(1, 2 * GRID, 1, 1)  # half of the first tick's label
-        self._axes[1].setStyle(hideOverlappingLabels=False)  # the axis leaves out what would be cut itself
+        self._axes[1].setStyle(hideOverlappingLabels=False)  # the axis itself leaves out labels that would be cut
         self.view = self.plot.getPlotItem().getViewBox()
         self.view.invertY(True)
         self.image = pg.ImageItem(axisOrder="row-major")
@@ -179,7 +179,7 @@ class AttentionMap(QWidget):
         return 1 if cells_a_pixel <= 1 else int(2 ** np.ceil(np.log2(min(cells_a_pixel, len(self.shades)))))
 
     def _draw(self) -> None:
-        """Hand the shades to the image, the largest of several where they would share a pixel."""
+        """Give the shades to the image; where several would share a pixel, the largest of them."""
         grid = self._grid
         if grid is None:
             return
@@ -196,7 +196,7 @@ class AttentionMap(QWidget):
             self.pooled.emit()
 
     def _grow(self, cells: NDArray[np.float32], dirty: tuple[int, int], log: bool, top: float) -> None:
-        """Shade only the rows that changed; what was there is copied as it is."""
+        """Shade only the rows that changed; the others are copied."""
         first, end = dirty
         if len(cells) != len(self.shades):
             grown = np.zeros((len(cells), len(cells)), np.uint8)
@@ -207,7 +207,7 @@ class AttentionMap(QWidget):
 
     def _show_scales(self, shown: bool) -> None:
         if self._axes[0].isVisible() == shown:
-            return  # pyqtgraph draws an axis anew that is shown once more
+            return  # pyqtgraph redraws an axis whenever it is shown
         for name in ("left", "bottom"):
             self.plot.getPlotItem().showAxis(name, shown)
         self.colour_bar.setVisible(shown)

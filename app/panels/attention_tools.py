@@ -21,9 +21,9 @@ CLAMPS: Final = (100.0, 99.9, 99.0, 95.0, 90.0)
 
 
 class AttentionTools(QWidget):
-    """`picked` says that the person chose a layer or a head, `heads_wanted` that all heads are wanted or no more.
+    """`picked` says that the user chose a layer or a head, `heads_wanted` that the user switched all heads on or off.
 
-    `scale_changed` says that colours stand for other probabilities, `fit_wanted` that the whole map is wanted again.
+    `scale_changed` says that colours stand for other probabilities, `fit_wanted` that the whole map is to be shown.
     """
 
     picked = Signal()
@@ -37,7 +37,7 @@ class AttentionTools(QWidget):
         self._build_scale()
         self.note = ThemedLabel()
         self.note.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        controls = FlowRow(spacing=ROW_GAP)  # in a narrow panel they go on in a second row, whole
+        controls = FlowRow(spacing=ROW_GAP)  # in a narrow panel the controls wrap to a second row
         for text, field in ((self.tr("&Layer"), self.layer_picker), (self.tr("&Head"), self.head_picker)):
             controls.add(labelled(text, field, ROW_GAP)[0])
         for control in (self.heads_box, self.log_box, self.clamp, self.fit_button):
@@ -103,7 +103,7 @@ class AttentionTools(QWidget):
 
     @property
     def all_heads(self) -> bool:
-        """Whether every head of the layer is wanted."""
+        """Whether every head of the layer is to be recorded and shown."""
         return self.heads_box.isChecked()
 
     @property
@@ -129,7 +129,7 @@ class AttentionTools(QWidget):
             self.head_picker.addItems([str(head) for head in range(min(heads, MOST_HEADS))])
 
     def show_selected(self, selected: Selected) -> None:
-        """Show what is selected, without saying that the person chose it; `all_heads` stays where it was wanted."""
+        """Show what is selected, without emitting `picked`; `all_heads` stays on if the user switched it on."""
         with self._silent():
             if selected.all_heads:
                 self.heads_box.setChecked(True)
@@ -137,7 +137,7 @@ class AttentionTools(QWidget):
             self.head_picker.setCurrentIndex(0 if selected.head is None else selected.head + 1)
 
     def show_all_heads(self) -> None:
-        """Show that every head of the layer is there, without saying that the person wanted it."""
+        """Show that every head of the layer is recorded, without emitting `heads_wanted`."""
         with self._silent():
             self.heads_box.setChecked(True)
 

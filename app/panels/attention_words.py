@@ -1,4 +1,4 @@
-"""What the attention panel says of a map, of a row and of a cell; texts are those of AttentionPanel."""
+"""Texts about a map, a row and a cell of the attention panel; their translations are those of AttentionPanel."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from engine.figures.metrics import attention_entropy, widest_tokens
 from engine.session.store import Session
 
 MOST_NAMED: Final = 8
-"""Maps that are named where the one that was asked for was not recorded."""
+"""How many recorded maps are named if the selected one was not recorded."""
 
 
 def head_name(head: int | None) -> str:
-    """A head, or the mean of them, as a person reads it."""
+    """The label of a head, or of the mean of the heads."""
     if head is None:
         return QCoreApplication.translate("AttentionPanel", "mean of the heads")
     return QCoreApplication.translate("AttentionPanel", "head {n}").format(n=head)
@@ -32,7 +32,7 @@ def header(feed: AttentionFeed, factor: int, steps: tuple[int, int] | None) -> s
         layer=feed.layer, head=head_name(feed.head)
     )
     parts = []
-    if factor > 1:  # before the rows: what a cell stands for must not go unsaid in a narrow panel
+    if factor > 1:  # first: a narrow panel cuts the end, and what a cell stands for must be seen
         parts.append(QCoreApplication.translate("AttentionPanel", "pooled {n} × {n}").format(n=factor))
     if steps is None:
         rows = QCoreApplication.translate("AttentionPanel", "{rows} rows ●").format(rows=count(feed.rows))
@@ -40,7 +40,7 @@ def header(feed: AttentionFeed, factor: int, steps: tuple[int, int] | None) -> s
     some = QCoreApplication.translate("AttentionPanel", "{some} of {rows} rows ●").format(
         some=count(len(feed.within(steps))), rows=count(feed.rows)
     )
-    return " · ".join([some, *parts, what])  # the pickers say what it is of
+    return " · ".join([some, *parts, what])  # the pickers show layer and head
 
 
 def note(feed: AttentionFeed | None, coarseness: int) -> str:
@@ -61,7 +61,7 @@ def note(feed: AttentionFeed | None, coarseness: int) -> str:
 
 
 def nothing(session: Session | None, now: Selected) -> str:
-    """Why there is no map of the layer and head that are selected, and which ones there are."""
+    """Why there is no map of the selected layer and head, and which maps there are."""
     requests = session.requests.values() if session is not None else ()
     if all(request.finished_ns is not None for request in requests):
         form = QCoreApplication.translate(
@@ -106,7 +106,7 @@ def row_shown(feed: AttentionFeed, text: RequestText, query: int | None) -> tupl
 
 
 def row_figures(weights: NDArray[np.float32], text: RequestText | None) -> str:
-    """Where a row looks most, and how widely; "" of none."""
+    """The keys with the largest weights of a row, and its entropy; "" without a row."""
     if not np.isfinite(weights).all():
         return QCoreApplication.translate("AttentionPanel", "no token: the probabilities of this row are not finite")
     if not len(weights):

@@ -1,4 +1,4 @@
-"""What a panel is: a header of one line, a picture, and three verbs the window calls."""
+"""The base of every panel: a header of one line, a picture, and the methods that the window calls."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from engine.session.store import Session
 
 
 class EngineControl(Protocol):
-    """What a panel may ask of the running engine (the feed answers it)."""
+    """What a panel may ask of the running engine; the feed implements it."""
 
     def set_switches(self, changes: dict[str, Any]) -> None:
         """Flip switches at the next step."""
@@ -32,13 +32,13 @@ class EngineControl(Protocol):
 
     @property
     def suite_progress(self) -> tuple[int, int] | None:
-        """(runs that are over, all runs) of the suite that goes on; None where none does."""
+        """(finished runs, all runs) of the current suite; None without one."""
 
     def start_suite(self, suite: Suite) -> None:
         """Run after run of a suite, kept as one Session."""
 
     def start_run(self, run: RunSpec, paused: bool = False) -> None:
-        """Start a run in place of the one that goes on, and with it a new Session."""
+        """Start a run and a new Session; a run that goes on is ended."""
 
     def measure_ceilings(self) -> None:
         """Measure again what the device can do at most, while no run goes on."""
@@ -54,7 +54,7 @@ class PanelContext:
     selection: Selection
     control: EngineControl
     jobs: Jobs | None = None
-    """Beside what the session's file is read; without a window that must stay alive, it is read at once."""
+    """Background jobs that read the session's file; None without a window: then the file is read at once."""
 
 
 class Panel(QWidget):
@@ -67,12 +67,12 @@ class Panel(QWidget):
     """
 
     figures_changed = Signal()
-    """The header's figures are others now, by something else than news or a selection: a page, the panel's size."""
+    """The header's figures changed for another reason than new data or a selection: another page, another size."""
     answered = Signal()
-    """What was read of the session's file is there, or takes a while: `refresh` shows it."""
+    """An answer from the session's file has arrived, or takes a while: `refresh` shows it."""
     name: ClassVar[str]
     of_range: ClassVar[bool] = True
-    """Whether what it shows is limited by a selected range of steps, so that the header names the range."""
+    """Whether the panel follows the selected range of steps, so that the header names the range."""
 
     def __init__(self, context: PanelContext, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -81,11 +81,11 @@ class Panel(QWidget):
         self._questions: list[Reading] = []
 
     def title(self) -> str:
-        """What a person reads in the header and the menu, translated; it stands in the registry."""
+        """The title in the header and the menu, translated; it stands in the registry."""
         return entry(self.name).title()
 
     def figures(self) -> str:
-        """The two or three figures that matter, for the header; units included."""
+        """The two or three main figures, for the header; units included."""
         return ""
 
     def empty_text(self) -> str:
@@ -98,7 +98,7 @@ class Panel(QWidget):
 
     @property
     def is_behind(self) -> bool:
-        """Whether something is still read piece by piece, so that a picture taken now would lack it."""
+        """Whether the panel still reads piece by piece, so that a picture taken now would be incomplete."""
         return any(reading.busy for reading in self._questions)
 
     def reading(self) -> Reading:
@@ -109,7 +109,7 @@ class Panel(QWidget):
         return made
 
     def give_up_reading(self) -> None:
-        """Read nothing more of the session's file; the next `refresh` asks again for what it needs."""
+        """Cancel reading of the session's file; the next `refresh` asks again for what it needs."""
         for reading in self._questions:
             reading.forget()
 

@@ -1,4 +1,4 @@
-"""The batch panel: what batching wastes. Slots over steps, static beside continuous where the session has both."""
+"""The batch panel: what batching wastes. Slots over steps; static beside continuous if the session has both."""
 
 from __future__ import annotations
 
@@ -183,7 +183,7 @@ class BatchPanel(StepPanel):
         return Shown(self.runs, part, self.totals.between(part.first, part.last), waiting, title)
 
     def _request_of(self, selected: Selected) -> int | None:
-        """The selected request, where others are drawn that it should stand out from."""
+        """The selected request, if other requests are drawn too, which are then dimmed."""
         requests = self.session.requests if self.session is not None else {}
         return selected.request if selected.request in requests and len(requests) > 1 else None
 

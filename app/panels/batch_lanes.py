@@ -19,11 +19,11 @@ from engine.figures.slots import BatchPart, SlotFigures
 LANE_LEAST: Final = 3
 """Pixels under which a lane is not drawn alone: several share the height of one."""
 MOST_IN_A_ROW: Final = 16
-"""Lanes that are read for a row of pixels that many share; of more, every so many-th stands for those beside it."""
+"""Most lanes that are read for a row of pixels; if more share the row, an even selection stands for all."""
 CELL: Final = 8.0
 """Pixels a step from which steps are parted by a line."""
 DIMMED: Final = 0.35
-"""How much of its colour a request keeps while another one is selected."""
+"""Share of its colour that a request keeps while another one is selected."""
 
 
 @dataclass(frozen=True, slots=True)

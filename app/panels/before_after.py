@@ -33,14 +33,14 @@ from engine.figures.metrics import by_id
 from engine.session.store import Session
 
 PROMPT: Final = "The cat sits on"
-"""What is measured on where no session says otherwise."""
+"""The prompt to measure with if the session has none."""
 TALL: Final = 480
 """Pixels from which the factors are drawn too."""
 NARROW: Final = 760
 """Pixels below which the measure, the spread and the tokens stand in tool tips only."""
 MEASURE, OFF, ON, TOKENS_COLUMN = 1, 2, 3, 6
 MOST_TOKENS: Final = 100_000
-"""More than any context holds: the engine says what is too many for its model."""
+"""Larger than any context: the engine refuses what is too many for its model."""
 
 
 class BeforeAfterPanel(Panel):
@@ -141,7 +141,7 @@ class BeforeAfterPanel(Panel):
         self._show_progress(progress)
 
     def select(self, selected: Selected) -> None:
-        """Every run of the suite counts, whatever is selected: the factors belong to whole runs."""
+        """Ignore the selection: the factors belong to whole runs."""
 
     def restyle(self) -> None:
         self.table.restyle()
@@ -157,7 +157,7 @@ class BeforeAfterPanel(Panel):
 
     @property
     def prompt(self) -> str:
-        """The prompt of the session that is looked at."""
+        """The prompt of the shown session."""
         requests = by_id(self.session) if self.session is not None else []
         return next((request.prompt for request in requests), PROMPT)
 

@@ -37,9 +37,9 @@ LEAST_BODY: Final = QSize(320, 220)
 
 
 class PanelDock(QDockWidget):
-    """Holds one panel, builds it when it is first seen, and keeps its header true.
+    """Holds one panel, builds it when it is first seen, and keeps its header up to date.
 
-    The window calls `show_session`, `refresh`, `select` and `restyle` here; what a hidden panel missed is made up for
+    The window calls `show_session`, `refresh`, `select` and `restyle` here; a hidden panel gets the calls it missed
     when it appears. `needs_refresh` says whether there is anything to draw.
     """
 
@@ -59,7 +59,7 @@ class PanelDock(QDockWidget):
         self._drawn_revision = -1
         self._selection_due = False
         self._unreadable = ""
-        """Why the session's file could not be read for what the panel shows now."""
+        """Why the session's file could not be read for the panel; "" if it could."""
         self._inside = False
         """Whether a part that reads goes on."""
         self._session_due = False
@@ -83,7 +83,7 @@ class PanelDock(QDockWidget):
     # --- what the window calls --------------------------------------------------------------------------------------
 
     def show_session(self, session: Session | None) -> None:
-        """Look at another session; a hidden panel lets go of the one before, and reads this one when it appears."""
+        """Show another session; a hidden panel drops the one before, and reads this one when it appears."""
         self._session = session
         self._drawn_revision = -1
         self._session_due = self.panel is not None and not self.is_seen
@@ -91,7 +91,7 @@ class PanelDock(QDockWidget):
             if self.panel is not None:
                 self.panel.show_session(None if self._session_due else session)
         self._show_what_there_is()
-        self.header.show_figures("")  # those of the session before; `refresh` writes this one's
+        self.header.show_figures("")  # figures of the session before; `refresh` writes this one's
 
     @property
     def is_seen(self) -> bool:
@@ -100,7 +100,7 @@ class PanelDock(QDockWidget):
 
     @property
     def needs_refresh(self) -> bool:
-        """Whether there is anything to draw: news, or the panel itself."""
+        """Whether there is anything to draw: new data, or a panel that was not drawn yet."""
         if self.panel is None or self._selection_due:
             return True
         return self._session is not None and self._session.revision != self._drawn_revision
@@ -180,9 +180,9 @@ class PanelDock(QDockWidget):
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
-        """Around what may read the session's file: where it cannot be read any more, the panel says why.
+        """Around calls that may read the session's file: if it cannot be read any more, the panel says why.
 
-        One may be inside another: a panel that follows the selection may change it.
+        Calls may nest: a panel that follows the selection may change it.
         """
         outermost, self._inside = not self._inside, True
         try:
@@ -196,7 +196,7 @@ class PanelDock(QDockWidget):
                 self._inside = False
 
     def _show_figures(self) -> None:
-        """Write the figures of what is shown now into the header; none where nothing is."""
+        """Write the figures of what is shown into the header; no figures without content."""
         shown = self.panel is not None and not self._unreadable and not self.panel.is_empty
         self.header.show_figures(self.panel.figures() if self.panel is not None and shown else "")
 
@@ -275,7 +275,7 @@ class PanelHeader(QWidget):
         layout.setContentsMargins(PANEL_PADDING, GRID, GRID, GRID)
         layout.setSpacing(ROW_GAP)
         layout.addWidget(self.title)
-        layout.addWidget(self.range)  # first of all what the figures are of
+        layout.addWidget(self.range)  # first, the steps that the figures are of
         layout.addWidget(self.figures, 1)
         layout.addWidget(self.menu_button)
         layout.addWidget(self.close_button)
@@ -336,7 +336,7 @@ class PanelHeader(QWidget):
 
 
 class PanelBody(QStackedWidget):
-    """Where the panel stands; it asks for no more room than a small window can give.
+    """The area that holds the panel; it asks for no more room than a small window has.
 
     What a panel needs may depend on its width. While docks are arranged a cell is narrow for a moment, and a window
     that had to grow for it then would stay large.

@@ -64,7 +64,7 @@ class InspectorPanel(Panel):
         self._flow_text: RequestText | None = None
         self._drawn: tuple[int, int, int] = (-1, -1, -1)
         self._due = False
-        """Whether something of the token shown was still read when it was drawn."""
+        """Whether a fact of the shown token was still being read when it was drawn."""
         self.token_label = ThemedLabel(muted=False, scale=TITLE_SCALE * TITLE_SCALE, code=True)
         self.chance_label = ThemedLabel(muted=False, wrap=True)
         self.fact_labels: dict[str, ThemedLabel] = {}
@@ -209,7 +209,7 @@ class InspectorPanel(Panel):
         return QSize(240, 120)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """The lists of bars stand in one, two or three columns, as there is room; beside the facts in a low panel."""
+        """Put the lists of bars in one, two or three columns, as there is room; in a low panel beside the facts."""
         super().resizeEvent(event)
         width, height = event.size().width(), event.size().height()
         beside = width >= BESIDE.width() and height < BESIDE.height()
@@ -247,7 +247,7 @@ class InspectorPanel(Panel):
         return first + int(of_request[0]) if len(of_request) else first
 
     def _likeliest(self, session: Session, row: int) -> Likeliest | None:
-        """The likeliest tokens where one was chosen; None while they are read."""
+        """The likeliest tokens at the place of a token; None while they are read."""
         token = int(session.tokens["id"][row])
         if session.details.alternatives_in_memory(token):
             self._alternatives_read.forget()
@@ -258,7 +258,7 @@ class InspectorPanel(Panel):
         return None if found is None else found.value
 
     def _is_settled(self, row: int) -> bool:
-        """Whether nothing more will be known about a token: its step is there and it has been a query."""
+        """Whether all facts about a token are recorded: its step is there and it has been a query."""
         return self.session is not None and row + 64 < len(self.session.tokens)
 
     def _write_facts(self, facts: TokenFacts, followed: bool) -> None:
@@ -308,7 +308,7 @@ class InspectorPanel(Panel):
         }[source]
 
     def _show_alternatives(self, facts: TokenFacts, known: bool) -> None:
-        """The likeliest tokens; while they are read, those before stay for a moment."""
+        """Draw the likeliest tokens; while they are read, those of the token before stay for a moment."""
         if not known:
             if self._alternatives_read.is_slow:
                 self.alternatives.show_bars([], self.tr("reading…"))
@@ -362,7 +362,7 @@ class InspectorPanel(Panel):
     def _show_attention(self, session: Session, facts: TokenFacts) -> bool:
         """The row with which the token was chosen: that of the token before it, over the text; False while it is read.
 
-        What was shown before stays for a moment.
+        The row that was shown before stays for a moment.
         """
         request = facts.request
         layer, head = self._recorded_map(session, request.id)
@@ -401,7 +401,7 @@ class InspectorPanel(Panel):
         return not self._row_read.busy
 
     def _recorded_map(self, session: Session, request_id: int) -> tuple[int, int | None]:
-        """(layer, head) of the selection; where nothing was recorded of it, of the newest map there is."""
+        """(layer, head) of the selection; if it was not recorded, of the newest map."""
         now = self.context.selection.now
         maps = [(layer, head) for request, layer, head in session.details.attention_maps() if request == request_id]
         if not maps or any(layer == now.layer and now.head in (None, head) for layer, head in maps):

@@ -140,7 +140,7 @@ class BlockMap(HoverWidget[int]):
         state = self.state
         if state is not None and len(state):
             self._lay_out(len(state))
-            if self._together > 1:  # the note about it takes room of its own
+            if self._together > 1:  # the note about several blocks a cell takes a line
                 self._lay_out(len(state))
             cells = math.ceil(len(state) / self._together)
             rows = math.ceil(cells / self._columns)
@@ -171,7 +171,7 @@ class BlockMap(HoverWidget[int]):
         self._draw_legend(painter)
 
     def legend(self) -> list[tuple[str, int, int]]:
-        """(label, kind, request) of each entry: the requests with most blocks, then what is no single request's."""
+        """(label, kind, request) of each entry: the requests with most blocks, then kinds of no single request."""
         assert self.state is not None
         free, evictable, _, shared = self.state.counts()
         entries = [
@@ -207,7 +207,7 @@ class BlockMap(HoverWidget[int]):
 
     def event(self, event: QEvent) -> bool:
         if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
-            return True  # the pointer's own tip says more
+            return True  # the tool tip at the pointer says more
         return claims_key(event, KEYS) or super().event(event)
 
     def place_at(self, at: QPointF) -> int | None:
@@ -276,7 +276,7 @@ def block_pixels(
     if side < TEXTURE_FROM:
         half = np.where(shares >= 0.5, strong[codes], pale[codes])  # too small for a height: strong from half full
         half[codes < 0] = 0
-        place = np.add(*np.divmod(np.arange(cells), columns))  # too small for an outline: a chequer that no request has
+        place = np.add(*np.divmod(np.arange(cells), columns))  # too small for an outline: a chequer, as no request has
         evictable = codes == EVICTABLE
         weak = argb(blend(colours.positions["reused"], colours.panel, 0.3))
         half[evictable] = np.where(place % 2 == 0, pale[1], weak)[evictable]

@@ -86,7 +86,7 @@ class KvMemoryPanel(StepPanel):
     def figures(self) -> str:
         """The step they are of, then used, held, reserved, how much of what is held is idle, and the formula's value.
 
-        They are those of the page that is shown: beside the memory tree those of its step.
+        They belong to the shown page: beside the memory tree they are of its step.
         """
         session, step = self.session, self.step_of_page()
         if session is None or step is None:
@@ -107,11 +107,11 @@ class KvMemoryPanel(StepPanel):
         )  # fmt: skip
 
     def recorded(self, size: int | None) -> str:
-        """A size in memory, or that the session's file is too old to say."""
+        """A size in memory, or a note that the session's file is too old to have it."""
         return self.tr("not recorded") if size is None else memory(size)
 
     def moment(self, step: int) -> str:
-        """Of which step the figures of the page are, and why of that one."""
+        """The step that the page's figures are of, and why this one."""
         now = self.context.selection.now
         if now.step is None and self.pages.value == "all":
             return self.tr("at the peak, step {}").format(count(step))
@@ -300,7 +300,7 @@ class KvMemoryPanel(StepPanel):
             if name == "kv_held_bytes" and (
                 (values < 0).any() or (values == session.steps["kv_reserved_bytes"][:n]).all()
             ):
-                continue  # not recorded, or all that is reserved is held
+                continue  # not recorded, or everything reserved is held
             at, pooled = envelope(values, max(128, self.chart.width() // 2))
             words = label.format(memory(int(values[-1])), MEASURED)
             lines.append(Line(words, at.astype(np.float64) + 0.5, pooled, colour, filled=filled))
@@ -357,7 +357,7 @@ class KvMemoryPanel(StepPanel):
         return "\n".join((first, self._classes_text(now), last))
 
     def _classes_text(self, now: KvClasses) -> str:
-        """What of a cache is whose."""
+        """The parts of a cache by who holds them."""
         return self.tr(
             "held {held} {measured}, kept for a batch that goes on {kept} {measured}, "
             "evictable {evictable} {measured}, nobody's {free} {derived}"

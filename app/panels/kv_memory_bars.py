@@ -29,13 +29,13 @@ class LayerKv:
     reserved: int | None
     predicted: int | None
     held: int | None = None
-    """What requests have that had not ended, filled or not; None where that was not recorded."""
+    """Memory of requests that had not ended, filled or not; None if it was not recorded."""
     kept: int | None = None
-    """What only requests have that have ended and wait for their batch."""
+    """Memory held only by requests that have ended and wait for their batch."""
     evictable: int | None = None
 
     def classes(self) -> list[tuple[str, int]]:
-        """(class, bytes) from left to right, those that there are; they fill what is reserved."""
+        """(class, bytes) of the classes that are not empty, from left to right; together all that is reserved."""
         if self.used is None or self.reserved is None:
             return []
         found = [("used", self.used)]
@@ -78,7 +78,7 @@ class LayerBars(HoverWidget[int]):
         return self._sentence_height() + caption_height() + 2 * GRID
 
     def _sentence_height(self) -> float:
-        """What the sentence needs, wrapped at the width of the widget."""
+        """Height of the sentence, wrapped at the width of the widget."""
         if not self.sentence:
             return 0.0
         room = QRectF(0, 0, self.width() - 5 * GRID, 1000)
@@ -177,7 +177,7 @@ class LayerBars(HoverWidget[int]):
         }[name]
 
     def _fill(self, painter: QPainter, name: str, area: QRectF) -> None:
-        """Draw memory of a class: told apart by texture, too."""
+        """Draw memory of a class; classes differ in texture, not only in colour."""
         colours = theme()
         blue, green = colours.positions["new"], colours.positions["reused"]
         match name:
@@ -236,7 +236,7 @@ class LayerBars(HoverWidget[int]):
                 painter.setPen(QPen(QColor(colours.muted), 1, Qt.PenStyle.DashLine))
                 painter.drawRect(area.adjusted(0, 0, -1, -1))
             return
-        if one.reserved and one.held is None:  # what of it is whose was not recorded
+        if one.reserved and one.held is None:  # who holds how much of it was not recorded
             area = QRectF(box.left(), box.top(), one.reserved * scale, box.height())
             painter.fillRect(area, QColor(blend(colour, colours.panel, 0.18)))
             if box.height() >= 5:

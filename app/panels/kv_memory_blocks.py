@@ -41,7 +41,7 @@ class BlockPage(QWidget):
         self.map.clicked.connect(self._clicked)
         self.chart = LineChart(percent, self)
         self.chart.setAccessibleName(self.tr("Internal fragmentation over the steps"))
-        self.chart.setAccessibleDescription(  # the pointer's own tip says the figures of a step
+        self.chart.setAccessibleDescription(  # the tool tip at the pointer has the figures of a step
             self.tr("Internal fragmentation: the share of what requests hold that is not filled.")
         )
         self.chart.describe = self.step_text

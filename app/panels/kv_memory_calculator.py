@@ -91,7 +91,7 @@ class KvCalculator(FlowRow):
         self.restyle()
 
     def _captioned(self, caption: str, field: QWidget, name: str) -> QWidget:
-        """A field with its caption before it, that wraps as one."""
+        """A field with its caption before it; both wrap together."""
         both, label = labelled(caption, field, GRID)
         self._captions.append(label)
         field.setAccessibleName(name)
@@ -118,7 +118,7 @@ class KvCalculator(FlowRow):
         return requests_that_fit(device, round(self.weights.value() * GIB), self.predicted_bytes)
 
     def offer_device(self, meta: dict[str, str], *configs: dict[str, Any]) -> None:
-        """Take the session's own device, and what its models' weights take for the preset that is its model."""
+        """Take the session's device, and the size of its models' weights for the preset of its model."""
         self._weight_bytes = sum(int(config.get("weight_bytes", 0)) for config in configs)
         if meta.get("device_memory_bytes"):
             self.device.setValue(int(meta["device_memory_bytes"]) / GIB)
@@ -136,7 +136,7 @@ class KvCalculator(FlowRow):
         self.preset.setItemText(self.preset.findData(CURRENT), self.tr("current: {}").format(name_of(name)))
 
     def withdraw_current(self) -> None:
-        """There is no session whose model could be offered."""
+        """Remove the preset of the session's model."""
         self._current = None
         index = self.preset.findData(CURRENT)
         if index >= 0:

@@ -29,7 +29,7 @@ BAR: Final = 6 * GRID
 MARKS: Final = {"measured": MEASURED, "derived": DERIVED}
 ROW: Final = Qt.ItemDataRole.UserRole
 OF_THE_CACHE: Final = frozenset({"unfilled", "kept", "free"})
-"""Parts that are missing where a file is older than they are, not where a device is silent."""
+"""Parts that are missing in an old file, rather than because the device does not report them."""
 
 
 class MemoryPage(QWidget):
@@ -73,7 +73,7 @@ class MemoryPage(QWidget):
         self.root = memory_tree(session, steps, self._readings)
         if self.root != self._drawn or renamed:
             if self._drawn is not None and names_of(self.root) != names_of(self._drawn):
-                self.tree.clear()  # another session has or has not a draft model: rows would stand for other parts
+                self.tree.clear()  # with or without a draft model, the same row stands for another part
             self._drawn = self.root
             self._fill(self.root)
 
@@ -105,7 +105,7 @@ class MemoryPage(QWidget):
         return names, rows
 
     def label(self, name: str) -> str:
-        """A part as a person reads it."""
+        """The name of a part."""
         return {
             "total": self.tr("All of it"),
             "weights": self.tr("Weights"),
@@ -151,7 +151,7 @@ class MemoryPage(QWidget):
     # --- inside -----------------------------------------------------------------------------------------------------
 
     def _moment(self, session: Session, steps: StepRange, peak: int) -> str:
-        """Of which moment the figures are: the caches' of one step, the others' the largest of all that are shown."""
+        """The moment of the figures: the caches' are of one step, the others are the largest of the shown steps."""
         rows = step_slice(session, steps)
         if rows.stop - rows.start == 1:
             return self.tr("Everything at step {step}.").format(step=count(peak))
@@ -247,7 +247,7 @@ def names_of(node: MemoryNode) -> list[str]:
 
 
 def colour_of(name: str) -> str:
-    """The colour of a part; "" for those that have none of their own.
+    """The colour of a part; "" for a part without a colour of its own.
 
     The draft model is not in its purple of the time groups: beside the cache's blue some eyes see one colour.
     """

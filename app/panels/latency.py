@@ -114,7 +114,7 @@ class LatencyPanel(Panel):
         return line
 
     def _build_range(self) -> QWidget:
-        """The line about the range, and what walks through the steps that stand out in it."""
+        """The line about the range, and the buttons that walk through its outliers."""
         line = QWidget()
         row = QHBoxLayout(line)
         row.setContentsMargins(0, 0, 0, 0)
@@ -152,7 +152,7 @@ class LatencyPanel(Panel):
             mean=seconds(figures.token_s), p99=seconds(figures.parts[-1].p99_s), measured=MEASURED,
         )  # fmt: skip
         series = self._series
-        if series is None or self.histogram.band is not None:  # steps here and there have no time from first to last
+        if series is None or self.histogram.band is not None:  # scattered steps have no time from first to last
             return text
         speed = tokens_per_s(series.session, self._range(series))
         return f"{text} · {rate(speed, 'tokens/s')} {MEASURED}"
@@ -184,7 +184,7 @@ class LatencyPanel(Panel):
         )
         self.table.show_figures(self.range_figures)
         first, end = steps if steps is not None else (0, len(series))
-        of_steps = series.step_percentiles_us(steps)  # of what the bars show: steps, not tokens
+        of_steps = series.step_percentiles_us(steps)  # percentiles of what the bars show: steps, not tokens
         self.chart.lines = [] if of_steps is None else [(of_steps[0], "p50"), (of_steps[1], "p99")]
         end = end + 1 if steps is not None else end
         us = series.us[first:end]
@@ -243,7 +243,7 @@ class LatencyPanel(Panel):
     # --- what is shown ----------------------------------------------------------------------------------------------
 
     def _range(self, series: LatencySeries) -> tuple[int, int] | None:
-        """The selected steps that there are, [first, last]; None for all."""
+        """The selected steps that exist, [first, last]; None for all."""
         steps = self.context.selection.now.steps
         if steps is None or steps[0] >= len(series):
             return None
@@ -320,7 +320,7 @@ class LatencyPanel(Panel):
         self.range_line.setToolTip(plain(self.range_line.text()))
 
     def _of_prompts_and_batches(self, figures: RangeFigures) -> list[str]:
-        """What prompts took, and what a batch makes of a step: neither is a token's time of one request."""
+        """The time of prefill, and requests a step in a batch: neither is part of a token's time of one request."""
         prefill, parts = figures.prefill, []
         if prefill.steps:
             parts.append(
@@ -397,7 +397,7 @@ class LatencyPanel(Panel):
         self.table.show_all_columns(not narrow)
         beside = width - 2 * PANEL_PADDING - ROW_GAP - self.chart.minimumWidth()
         room = self._arrangement != "low" or beside >= self.table.least_width()
-        if self._arrangement == "low":  # where there is no room for both, the numbers stay
+        if self._arrangement == "low":  # if there is no room for both, the table is kept
             self.chart.setVisible(room and self.picture.value == "steps")
             self.histogram.setVisible(room and self.picture.value == "histogram")
             self._grid.setColumnStretch(1, 2 if room else 0)
@@ -410,7 +410,7 @@ class LatencyPanel(Panel):
             self._arrange(arrangement)
 
     def _arrange(self, arrangement: Literal["low", "broad", "wide", "tall", "short"]) -> None:
-        """Low, broad: table beside the picture. Wide: table and strip above both pictures. Tall: one under another.
+        """Low or broad: table beside the picture. Wide: table and strip above both pictures. Tall: one under another.
 
         Where there is no room for both, `picture` says whether the steps or the histogram are shown.
         """

@@ -79,7 +79,7 @@ class ParallelPanel(StepPanel):
 
     @property
     def is_empty(self) -> bool:
-        return False  # its own page says what is missing, and runs it
+        return False  # the panel's own page says what is missing, with a button that runs it
 
     def figures(self) -> str:
         shown = self.shown
@@ -146,7 +146,7 @@ class ParallelPanel(StepPanel):
 
     @property
     def shown(self) -> TeacherFigures | None:
-        """The pass that is looked at."""
+        """The pass that is shown."""
         wanted = self.picker.currentData()
         return next((one for one in self.passes if one.request_id == wanted), self.passes[0] if self.passes else None)
 
@@ -180,7 +180,7 @@ class ParallelPanel(StepPanel):
         self._show_differing(shown.differing or ())
 
     def _show_differing(self, positions: Sequence[int]) -> None:
-        """Each token in whose place the pass finds another one likelier, and where in the bar it came."""
+        """Each token for which the pass ranks another one higher, and its step's place in the bar."""
         session, shown = self.session, self.shown
         tokens: list[tuple[int, str]] = []
         steps: set[int] = set()
@@ -212,14 +212,14 @@ class ParallelPanel(StepPanel):
             widget.setVisible(len(ids) > 1)
 
     def sentence(self, shown: TeacherFigures) -> str:
-        """What the dependence costs, in words."""
+        """The cost of the serial dependence, in words."""
         text = self.tr("{factor}× as long token by token as in one pass {mark}").format(
             factor=_number(shown.factor), mark=DERIVED
         )
         return f"{text}; {self.agreement(shown)}"
 
     def agreement(self, shown: TeacherFigures) -> str:
-        """How many tokens the pass finds likeliest too."""
+        """How many tokens are the likeliest in the pass too."""
         if shown.agreeing is None:
             return self.tr("how many tokens agree is not recorded")
         if shown.agreeing == shown.tokens:
@@ -271,7 +271,7 @@ class ParallelPanel(StepPanel):
         )  # fmt: skip
         self.table.show_rows(heads, rows, keys=["pass", "serial", "factor"])
         bar = self.table.horizontalScrollBar().sizeHint().height()
-        self.table.setMinimumHeight(self.table.sizeHint().height() + bar)  # three rows are worth their room
+        self.table.setMinimumHeight(self.table.sizeHint().height() + bar)  # always room for all three rows
 
     def step_text(self, step: int) -> str:
         """What the tooltip says about one step."""

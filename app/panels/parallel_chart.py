@@ -1,4 +1,4 @@
-"""Two bars over one time axis: the steps that made a text, end to end, and the one pass that looks at it at once."""
+"""Two bars over one time axis: the steps that generated a text, end to end, and the one pass over all of it."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ class ParallelChart(HoverWidget[int]):
         self.pass_s = 0.0
         self.pass_step = -1
         self.labels: dict[Row, str] = {"serial": "", "pass": ""}
-        """What is written over each bar."""
+        """The caption of each bar."""
         self.step: int | None = None
         self.marked: set[int] = set()
-        """Steps whose token the pass would not have given; a notch under the bar for each."""
+        """Steps whose token the pass does not rank first; each has a notch under the bar."""
         self.describe: Callable[[int], str] | None = None
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumHeight(30 * GRID)

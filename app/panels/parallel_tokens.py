@@ -1,4 +1,4 @@
-"""The tokens of a text that the teacher-forced pass finds another one likelier for: a row of them, to be picked."""
+"""The tokens for which the teacher-forced pass ranks another one higher: rows that can be picked."""
 
 from __future__ import annotations
 

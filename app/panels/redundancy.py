@@ -135,7 +135,7 @@ class RedundancyPanel(StepPanel):
     # --- inside -----------------------------------------------------------------------------------------------------
 
     def _request_shown(self, selected: Selected) -> int | None:
-        """With several requests, the map shows the selected one; None stands for all of them."""
+        """The request of the map: with several requests the selected one; None for all of them."""
         if self.session is None or len(self.session.requests) < 2 or selected.request not in self.session.requests:
             return None
         return selected.request
@@ -205,7 +205,7 @@ class RedundancyPanel(StepPanel):
         self.positions.notes = self.flops.notes = [Note(note.x, "") for note in notes]
 
     def _names(self) -> list[str]:
-        """Texts of the positions, where all that is shown belongs to one request."""
+        """Texts of the positions, if everything shown belongs to one request."""
         session = self.session
         if session is None or self.map.map is None:
             return []
@@ -215,7 +215,7 @@ class RedundancyPanel(StepPanel):
                 return []
             request_id = next(iter(session.requests))
         request = session.requests[request_id]
-        if self.map.map.positions > 80:  # too many to be written
+        if self.map.map.positions > 80:  # too many labels to draw
             return []
         texts = session.tokens["text"]
         generated = [str(texts[row]) for row in request.token_rows[: self.map.map.positions]]
@@ -309,7 +309,7 @@ class RedundancyPanel(StepPanel):
 
 
 def switch_notes(session: Session) -> list[Note]:
-    """Where `kv` was switched, and from what to what."""
+    """The steps at which `kv` was switched, with the values before and after."""
     notes = []
     before: str | None = None
     for config in list(session.configs):

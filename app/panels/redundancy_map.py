@@ -36,11 +36,11 @@ class RedundancyMap(HoverWidget[tuple[int, int]]):
         self.map: ClassMap | None = None
         self.notes: list[Note] = []
         self.legend: list[tuple[str, str]] = []
-        """(class, words) of the classes there are."""
+        """(class, words) of the classes that occur."""
         self.names: list[str] = []
         """Texts of the positions, where one request is shown."""
         self.caption = ""
-        """What the map is limited to."""
+        """The request and steps that the map is limited to, in words."""
         self.step: int | None = None
         self.describe: Callable[[int, int], str] | None = None
         self._picture: QImage | None = None
@@ -233,7 +233,7 @@ class RedundancyMap(HoverWidget[tuple[int, int]]):
 def _spread(
     cells: NDArray[np.uint8], axis: int, length: float, pixels: int
 ) -> tuple[NDArray[np.intp], NDArray[np.uint8]]:
-    """Bring one axis of cells, of which `length` are in use (the last maybe in part), to so many pixels.
+    """Scale one axis of cells, of which `length` are in use (the last one maybe in part), to a number of pixels.
 
     Returns (the first cell of each pixel, the cells by pixel); a pixel over several cells holds the flags of all.
     """

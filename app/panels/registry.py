@@ -30,11 +30,11 @@ class PanelEntry:
     where: str
 
     def title(self) -> str:
-        """What a person reads in menus and tabs, translated."""
+        """The title in menus and tabs, translated."""
         return _translated(self.english)
 
     def help(self) -> str:
-        """What the panel shows, in a sentence, translated."""
+        """The question that the panel answers, translated."""
         return _translated(self.english_help)
 
     def make(self, context: PanelContext) -> Panel:

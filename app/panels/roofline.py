@@ -112,7 +112,7 @@ class RooflinePanel(Panel):
         if seen == self._seen:
             return
         if seen[2] != self._seen[2]:
-            model = self._model = RooflineModel(session)  # measured again
+            model = self._model = RooflineModel(session)  # the ceilings were measured again
         self._seen = seen
         totals = model.totals(steps)
         self._kinds = totals.kind_points()
@@ -215,7 +215,7 @@ class RooflinePanel(Panel):
         return theme().groups["draft" if phase == "draft" else GROUP_OF[phase]]
 
     def kind_name(self, kind: str) -> str:
-        """A kind of step as a person reads it."""
+        """The name of a kind of step."""
         return {
             "prefill": self.tr("prefill"),
             "decode": self.tr("decode"),
@@ -225,14 +225,14 @@ class RooflinePanel(Panel):
         }[kind]
 
     def level_name(self, level: str) -> str:
-        """A level of memory as a person reads it."""
+        """The name of a level of memory."""
         cache, _, beyond = level.partition(" and ")
         if beyond:
             return self.tr("{cache} and memory").format(cache=name_of(cache))
         return self.tr("memory") if level == MEMORY else name_of(level)
 
     def bound_name(self, point: Point, roof: Roof) -> str:
-        """What limits a point, as a person reads it."""
+        """What limits a point, in words."""
         if roof.of(point).bound(point.intensity) == "compute":
             return self.tr("compute-bound")
         if point.level == MEMORY:
@@ -298,7 +298,7 @@ class RooflinePanel(Panel):
         self.note.setToolTip(plain(self.note.text()))
 
     def sentence(self, point: Point | None, roof: Roof | None) -> str:
-        """In words: what limits a point, and by which factor it stays under its ceiling."""
+        """A sentence: what limits a point, and by which factor it stays under its ceiling."""
         if point is None:
             return ""
         name = self.kind_name(point.name) if point.name in STEP_KINDS else point.name
@@ -376,7 +376,7 @@ class RooflinePanel(Panel):
         self.table.setMinimumWidth(min(self.table.sizeHint().width(), 6 * width // 10) if width >= WIDE else 0)
 
     def _arrange(self, arrangement: Literal["wide", "tall", "low"]) -> None:
-        """Wide: the table beside the chart. Tall: under it. Low: the chart alone; it and its tool tips say it all."""
+        """Wide: the table beside the chart. Tall: the table under it. Low: the chart alone, with tool tips."""
         if arrangement == self._arrangement:
             return
         self._arrangement = arrangement

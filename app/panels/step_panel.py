@@ -13,10 +13,10 @@ from app.widgets.focus import STEP_KEYS, claims_key, draw_focus, walk_steps
 
 
 class StepPanel(Panel):
-    """A panel with a frame while it has the focus; its keys select steps, and what `own_key` does."""
+    """A panel with a frame while it has the focus; its keys select steps or do what `own_key` defines."""
 
     own_keys: ClassVar[frozenset[Qt.Key]] = frozenset()
-    """Keys besides those of the steps that belong to the panel rather than to a menu."""
+    """Keys that belong to the panel rather than to a menu, besides those that select steps."""
 
     def __init__(self, context: PanelContext, parent: QWidget | None = None) -> None:
         super().__init__(context, parent)
@@ -25,7 +25,7 @@ class StepPanel(Panel):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
 
     def own_key(self, key: Qt.Key) -> bool:
-        """Do what one of the panel's own keys does; says whether it was one that does something now."""
+        """Handle one of the panel's own keys; returns whether it did something."""
         return False
 
     def arrange(self) -> None:

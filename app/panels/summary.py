@@ -25,13 +25,13 @@ from engine.session.store import Session
 NARROW: Final = 760
 """Pixels below which two of the claims stand in tool tips only."""
 NARROWEST: Final = 560
-"""Pixels below which all of them do."""
+"""Pixels below which all of the claims stand in tool tips only."""
 TRAINING, INFERENCE, GAP = 1, 3, 5
 CLAIMS: Final = frozenset({TRAINING + 1, INFERENCE + 1})
 
 
 class SummaryPanel(Panel):
-    """A table, a line that says what the marks mean, and a button that copies the table as Markdown."""
+    """A table, a line that explains the marks, and a button that copies the table as Markdown."""
 
     name: ClassVar[str] = "summary"
 
@@ -39,7 +39,7 @@ class SummaryPanel(Panel):
         super().__init__(context, parent)
         self._seen: tuple[int, object] = (-1, None)
         self.lines: list[Line] = []
-        """The rows of the table, with what they were made of."""
+        """The rows of the table, with the figures they were made of."""
         self._readings: DeviceSeries | None = None
         self.table = ClaimTable(self.tr("Training against inference"))
         self.legend = ThemedLabel()
@@ -128,7 +128,7 @@ class SummaryPanel(Panel):
         self._fit()
 
     def _fit(self) -> None:
-        """A narrow panel keeps the claimed gap beside the measured one; what is hidden stands in tool tips."""
+        """A narrow panel keeps the claimed gap beside the measured one; tool tips have the hidden claims."""
         narrow = CLAIMS if self.width() < NARROW else frozenset[int]()
         self.table.show_columns(narrow | {GAP + 1} if self.width() < NARROWEST else narrow)
 

@@ -46,8 +46,8 @@ KEYS: Final = frozenset(
 class TimelineCanvas(AxisChart[QPointF]):
     """Lanes over one axis; `following` says when follow mode starts or ends.
 
-    What is drawn is a `Scene`, where its lanes lie `Lanes`; here is what the panel calls, where the view goes as steps
-    come and are selected, and the events of pointer and keys, which are more than fifteen methods together.
+    The drawing is a `Scene`, the places of its lanes are `Lanes`. This class has the methods that the panel calls, the
+    movement of the view with new and selected steps, and the events of pointer and keys: more than fifteen methods.
     """
 
     following = Signal(bool)
@@ -138,12 +138,12 @@ class TimelineCanvas(AxisChart[QPointF]):
         self.update()
 
     def follow_by_hand(self) -> None:
-        """Follow because the user wants it: back leads to where he looked before."""
+        """Follow because the user asked for it; back leads to the view before."""
         with self.by_hand():
             self.follow()
 
     def frame(self) -> None:
-        """Show what is selected; if that is what is shown, show all."""
+        """Show the selection; if exactly that is shown already, show everything."""
         target = self._selected_span()
         with self.by_hand():
             if target is not None and self._framed != target:
@@ -255,7 +255,7 @@ class TimelineCanvas(AxisChart[QPointF]):
         return hits.hit(scene, self.lanes(), self._scroll.value(), place)
 
     def tooltip(self, place: QPointF) -> str:
-        """What is said about the thing at a place; empty where there is nothing."""
+        """The text about what lies at a place; empty if there is nothing."""
         scene = self.scene()
         if scene is None or scene.model.n == 0:
             return ""

@@ -14,7 +14,7 @@ from app.widgets.pixels import argb, image, stacked_columns
 
 
 def draw_drafts(painter: QPainter, scene: Scene, box: QRectF) -> None:
-    """Accepted drafts solid, rejected ones crossed on top of them; a density where steps are too many."""
+    """Accepted drafts solid, rejected ones crossed on top of them; a density if there are too many steps."""
     if scene.dense:
         _draw_density(painter, scene, box)
         return
@@ -59,14 +59,14 @@ def _draw_density(painter: QPainter, scene: Scene, box: QRectF) -> None:
     shares = np.stack([accepted / most, (proposed - accepted) / most, 1.0 - proposed / most], axis=1)
     height = max(1, round(box.height() * scene.ratio))
     picture = stacked_columns(shares, [scene.colours.positions["new"], rejected, ground], height)
-    picture[picture == argb(rejected)] = 0  # the hatch below shows through
+    picture[picture == argb(rejected)] = 0  # transparent, so that the hatch below shows through
     lane = QRectF(scene.left, box.top(), scene.width, box.height())
     painter.fillRect(lane, QBrush(QColor(rejected), Qt.BrushStyle.DiagCrossPattern))
     painter.drawImage(QPointF(scene.left, box.top()), image(picture, scene.ratio))
 
 
 def draw_drafts_legend(painter: QPainter, scene: Scene, box: QRectF, left: float) -> None:
-    """What solid and crossed mean, from `left` on, where there is room."""
+    """The legend of solid and crossed, from `left` on, if there is room."""
     translate = QCoreApplication.translate
     painter.setFont(ui_font(CAPTION_SCALE))
     metrics = QFontMetricsF(painter.font())
@@ -91,7 +91,7 @@ def draw_drafts_legend(painter: QPainter, scene: Scene, box: QRectF, left: float
 
 
 def drafts_text(model: TimelineModel, step: int) -> str:
-    """What one step made of its drafts, for the tooltip; empty where it had none."""
+    """How many drafts of a step were accepted, for the tool tip; empty without drafts."""
     proposed, accepted = (int(n) for n in np.diff(model.draft_sums(np.array([step, step + 1])), axis=0)[0])
     if not proposed:
         return ""

@@ -44,7 +44,7 @@ def hit(scene: Scene, lanes: Lanes, scrolled: int, place: QPointF) -> Hit:
 
 
 def tooltip(scene: Scene, lanes: Lanes, scrolled: int, place: QPointF) -> str:
-    """What is said about the thing at a place; empty where there is nothing."""
+    """The text about what lies at a place; empty if there is nothing."""
     model = scene.model
     found = hit(scene, lanes, scrolled, place)
     if lanes.marks.contains(place):

@@ -23,7 +23,7 @@ CELL_PIXELS: Final = 3.0
 PHASE_PIXELS: Final = 28.0
 """Mean width of the steps in view from which their phases are laid side by side; narrower ones are stacked."""
 MOST_NAMED: Final = 12
-"""Marks in one place that are named there."""
+"""Most marks at one place that are listed by name."""
 GAP_PIXELS: Final = 48.0
 """Width of an idle gap from which its length is written into it."""
 
@@ -110,7 +110,7 @@ def step_tick(value: float) -> str:
 
 
 def draw_host(painter: QPainter, scene: Scene, box: QRectF, idle_text: str) -> None:
-    """Steps by what they spend their time on: phases side by side, stacked bars, or a density; gaps stay empty."""
+    """Steps by phase: phases side by side, stacked bars, or a density, by the room there is; gaps stay empty."""
     if scene.dense:
         columns = scene.model.band_columns(scene.axis, scene.edges())
         height = max(1, round(box.height() * scene.ratio))
@@ -121,7 +121,7 @@ def draw_host(painter: QPainter, scene: Scene, box: QRectF, idle_text: str) -> N
     colours = {band: QColor(scene.colours.groups[band]) for band in BANDS}
     ground = QColor(scene.colours.panel)
     pixels = scene.pixels(first, end)
-    wide = sum(right - left for left, right in pixels) >= PHASE_PIXELS * len(pixels)  # one way for all that is in view
+    wide = sum(right - left for left, right in pixels) >= PHASE_PIXELS * len(pixels)  # the same for all steps in view
     before: float | None = None
     for step, (left, true_right) in enumerate(pixels, first):
         right = max(true_right, left + 1)
@@ -138,7 +138,7 @@ def draw_host(painter: QPainter, scene: Scene, box: QRectF, idle_text: str) -> N
 
 
 def _draw_idle(painter: QPainter, scene: Scene, step: int, area: QRectF, idle_text: str) -> None:
-    """How long nothing ran before a step; a gap that was (also) a pause says so itself."""
+    """The length of the gap before a step; a gap that is (also) a pause is labelled by the pause."""
     idle_ns = scene.model.idle_before(step)
     steps = scene.model.session.steps
     if idle_ns < int(steps["start_ns"][step] - steps["end_ns"][step - 1]):
@@ -187,8 +187,8 @@ def _draw_stack(painter: QPainter, ns: NDArray[np.float64], area: QRectF, colour
 
 
 def draw_device(painter: QPainter, scene: Scene, box: QRectF, not_reported: str) -> None:
-    """How busy the device was in each step, and with which phases, as a bar from the bottom; a sentence where the
-    device does not say.
+    """How busy the device was in each step, and with which phases, as a bar from the bottom; a sentence if the device
+    does not report it.
     """
     painter.setFont(ui_font(CAPTION_SCALE))
     if not scene.model.device_reported:
@@ -222,9 +222,9 @@ def draw_device(painter: QPainter, scene: Scene, box: QRectF, not_reported: str)
 
 
 def draw_legend(painter: QPainter, scene: Scene, box: QRectF, bands: list[str], untimed: str) -> float:
-    """The colours of the host lane with their names, as many as fit; gives back where the next one would begin.
+    """The colours of the host lane with their names, as many as fit; returns the left edge of the next entry.
 
-    `untimed` stands in place of the only name where no phases were timed.
+    `untimed` replaces the only name if no phases were timed.
     """
     painter.setFont(ui_font(CAPTION_SCALE))
     metrics = QFontMetricsF(painter.font())
@@ -273,7 +273,7 @@ def draw_marks(painter: QPainter, scene: Scene, row: QRectF, bottom: float) -> N
 
 
 def marks_near(scene: Scene, x: float, near: float) -> list[str]:
-    """What the marks within so many pixels say, and when they were made; as many as a tool tip can hold."""
+    """Labels and times of the marks within some pixels; as many as a tool tip can hold."""
     found = [mark for mark in list(scene.model.session.marks) if abs(scene.time_x(mark.t_ns) - x) <= near]
     lines = [
         f"{seconds(mark.t_ns / 1e9)}: {cut(mark.label or mark.kind, MOST_OF_TOKEN)}" for mark in found[:MOST_NAMED]
@@ -309,7 +309,7 @@ def draw_step(painter: QPainter, scene: Scene, step: int, box: QRectF) -> None:
 
 
 def text_in(painter: QPainter, area: QRectF, text: str, ground: str | None = None) -> None:
-    """Text in the middle of an area, left out where it does not fit; on a patch of `ground` where that is given."""
+    """Text in the middle of an area, omitted if it does not fit; on a background of colour `ground` if one is given."""
     metrics = QFontMetricsF(painter.font())
     width = metrics.horizontalAdvance(text)
     if width + 2 * GRID > area.width() or metrics.height() > area.height() + 2:

@@ -21,7 +21,7 @@ LINES: Final = 1.4
 
 
 def draw_pauses(painter: QPainter, scene: Scene, top: float, bottom: float) -> None:
-    """Every pause in view, between two heights; one that goes on reaches to the right edge."""
+    """Every pause in view, between two heights; a pause that has not ended reaches to the right edge."""
     pauses = pauses_of(scene.model.session)
     painter.setFont(ui_font(CAPTION_SCALE))
     line = LINES * QFontMetricsF(painter.font()).height()
@@ -42,7 +42,7 @@ def draw_pauses(painter: QPainter, scene: Scene, top: float, bottom: float) -> N
 
 
 def spans(scene: Scene, pauses: Pauses) -> list[tuple[float, float, str]]:
-    """Left and right pixel of each pause, and what is said about it."""
+    """Left and right pixel of each pause, and the text about it."""
     last_ns = float(scene.model.extent("time")[1])
     found = []
     for since, until, label in zip(pauses.since_ns.tolist(), pauses.until_ns.tolist(), pauses.labels, strict=True):
@@ -54,7 +54,7 @@ def spans(scene: Scene, pauses: Pauses) -> list[tuple[float, float, str]]:
 
 
 def pause_at(scene: Scene, x: float, near: float) -> str:
-    """What is said about the pause under a pixel; empty where there is none."""
+    """The text about the pause under a pixel; empty without one."""
     for left, right, text in spans(scene, pauses_of(scene.model.session)):
         if left - near <= x <= max(right, left + SEAM) + near:
             return text

@@ -1,4 +1,4 @@
-"""The whole picture of the timeline: its lanes one under the other, and what lies over all of them."""
+"""The whole picture of the timeline: its lanes one under the other, then pauses, marks and the selection."""
 
 from __future__ import annotations
 

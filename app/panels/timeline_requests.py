@@ -64,8 +64,7 @@ def _draw_token_density(painter: QPainter, scene: Scene, box: QRectF, request_id
 def token_cells(scene: Scene, request_id: int, first: int, end: int) -> list[tuple[int, float, float]]:
     """(row of the token, left, right) for the tokens that the steps [first, end) emitted for a request.
 
-    Several tokens of a step share its width; tokens that were drafted and rejected take their part at its end and are
-    given with row −1.
+    Several tokens of a step share its width; drafts that were rejected take their share at its end and have row −1.
     """
     lane = scene.model.lanes[request_id]
     a, b = np.searchsorted(lane.steps, (first, end))
@@ -118,7 +117,7 @@ def _draw_tokens(painter: QPainter, scene: Scene, box: QRectF, request_id: int, 
 
 
 def _draw_token_text(painter: QPainter, scene: Scene, area: QRectF, row: int, text: str) -> None:
-    """The token, upright or, where only so it fits, turned; in high and wide cells the length of its step below."""
+    """The token's text, turned if it fits only so; in large cells the length of its step below it."""
     token_font = painter.font()
     metrics = QFontMetricsF(token_font)
     line, width = metrics.height(), metrics.horizontalAdvance(text)

@@ -1,4 +1,4 @@
-"""What the timeline says about one thing under the pointer."""
+"""Tool tips of the timeline: of a token, a step and a request."""
 
 from __future__ import annotations
 

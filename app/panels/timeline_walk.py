@@ -7,7 +7,7 @@ from app.models.timeline import TimelineModel
 
 
 def next_token(model: TimelineModel, selected: Selected, by: int, end: int) -> dict[str, object]:
-    """What to select so many tokens further on in the request; empty where there are none.
+    """The selection some tokens further on in the request; empty if the request has no tokens.
 
     Without a selected token a walk begins at the newest before step `end`.
     """

@@ -36,10 +36,10 @@ GPU_READINGS: Final = (
 )
 HOST_READINGS: Final = ("process_cpu_percent", "system_cpu_percent", "process_rss_bytes")
 MOST_DEVICES: Final = 17
-"""Devices whose readings are drawn: the GPUs of the largest machines, and the host. `rows` has the others, too."""
+"""Most devices whose readings are drawn, the host included; `rows` has the readings of all."""
 AXES: Final = ("steps", "time")
 OF_STEPS: Final = (("bytes_moved", "read_bytes_per_s", "B/s"), ("flops", "flops_per_s", "FLOP/s"))
-"""(what a step counts, the ceiling it is held against, its unit)."""
+"""(what a step counts, the ceiling it is compared with, its unit)."""
 
 
 class UtilisationPanel(Panel):
@@ -230,7 +230,7 @@ class UtilisationPanel(Panel):
         )
 
     def _step_lane(self, counted: str, ceiling: str, unit: str) -> Lane:
-        """MBU or MFU by step where the ceiling is known, else the rate it would be held against."""
+        """MBU or MFU by step if the ceiling is known, else the rate itself."""
         session = self.session
         assert session is not None
         last = len(session.steps) - 1
@@ -264,7 +264,7 @@ class UtilisationPanel(Panel):
         busy = measured_when_busy(session)
         if busy:
             heading += self.tr(" · ceiling measured under load; measure again")
-        over = busy and len(shares) > 0 and float(shares.max()) > 100  # says nothing about how far beyond
+        over = busy and len(shares) > 0 and float(shares.max()) > 100  # how far above means nothing
         return Lane(title, heading, x, shares, colour, lambda value: percent(value / 100), lead=lead,
                     top=100.0 if over else None, cut=over)  # fmt: skip
 
@@ -294,7 +294,7 @@ class UtilisationPanel(Panel):
         }[reading]
 
     def _number(self, reading: str) -> Callable[[float], str]:
-        """How a reading is written; its name ends in its unit."""
+        """How the value of a reading is written; the reading's name ends in its unit."""
         if reading.endswith("_percent"):
             return lambda value: percent(value / 100)
         if reading.endswith("_bytes"):

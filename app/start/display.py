@@ -16,15 +16,15 @@ X_SOCKETS: Final = "/tmp/.X11-unix/X"
 X_SETUP: Final = struct.pack("=BxHHHHxx", ord("l" if sys.byteorder == "little" else "B"), 11, 0, 0, 0)
 """The first words of the X protocol, without any authorisation: a server at least refuses it."""
 WAYLAND_SYNC: Final = struct.pack("=III", 1, 12 << 16, 2)
-"""wl_display.sync: asks for an answer and for nothing else."""
+"""wl_display.sync: a request that only asks for an answer."""
 TIMEOUT_S: Final = 5.0
 """How long the greeting of a busy server may take."""
 
 
 def check_display(environment: Mapping[str, str], commands: tuple[str, ...], platform: str = sys.platform) -> None:
-    """Raise InputError where Qt would find no display, which it says by ending the program, or by drawing for nobody.
+    """Raise InputError if Qt would find no display: it would end the program, or draw where nobody can see it.
 
-    What the user chose with QT_QPA_PLATFORM is not looked into.
+    A platform that the user chose with QT_QPA_PLATFORM is not checked.
     """
     if not platform.startswith(("linux", "freebsd")) or environment.get("QT_QPA_PLATFORM"):
         return
@@ -46,7 +46,7 @@ def _wayland_answers(name: str, environment: Mapping[str, str]) -> bool:
 
 
 def _x_answers(name: str) -> bool:
-    """Whether an X server of this machine answers; one of another machine is taken at its word."""
+    """Whether an X server of this machine answers; a server of another machine is assumed to."""
     here = re.fullmatch(r"(?:unix)?:(\d+)(?:\.\d+)?", name)
     if here is None:
         return True
@@ -55,7 +55,7 @@ def _x_answers(name: str) -> bool:
 
 
 def _answers(address: str, greeting: bytes) -> bool:
-    """Whether somebody takes the greeting and says anything, be it that he does not talk to us."""
+    """Whether a server accepts the greeting and answers anything, even a refusal."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as one:
         one.settimeout(TIMEOUT_S)
         try:

@@ -1,7 +1,7 @@
-"""What the environment says about Qt's scaling and platform, as far as Qt can take it.
+"""Checks the environment variables for Qt's scaling and platform, and removes invalid ones.
 
-Qt believes these variables: a scale that is no number, or none that a screen can have, ends the program within Qt,
-where nothing can be caught. So what cannot be is dropped before there is a QApplication, and said.
+Qt does not check these variables: an impossible scale ends the program within Qt, where nothing can be caught. So
+invalid values are removed before there is a QApplication, with a sentence to the user.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ SCALES: Final = (0.2, 8.0)
 DPI: Final = (24.0, 768.0)
 SWITCHES: Final = ("QT_AUTO_SCREEN_SCALE_FACTOR", "QT_ENABLE_HIGHDPI_SCALING", "QT_USE_PHYSICAL_DPI")
 ELSEWHERE: Final = ("QT_QPA_PLATFORM_PLUGIN_PATH", "QT_PLUGIN_PATH")
-"""Where these are set, platforms may come from other places than Qt's own."""
+"""If one of these is set, platforms may come from other folders than Qt's own."""
 PLUGIN: Final = re.compile(r"(?:lib)?q([a-z]+)[a-z0-9-]*\.(?:so|dll|dylib)")
 ROUNDING: Final = ("round", "ceil", "floor", "roundpreferfloor", "passthrough")
 
 
 def drop_what_cannot_be(environment: MutableMapping[str, str]) -> list[str]:
-    """Remove the variables that Qt cannot take; one sentence for each."""
+    """Remove the variables that Qt cannot use; returns a sentence for each."""
     said = []
     for name, wanted in (
         ("QT_SCALE_FACTOR", f"a number from {SCALES[0]:g} to {SCALES[1]:g}"),
@@ -47,9 +47,9 @@ def drop_what_cannot_be(environment: MutableMapping[str, str]) -> list[str]:
 
 
 def take_environment(environment: MutableMapping[str, str]) -> None:
-    """Drop what Qt cannot take, with a note on standard error.
+    """Remove variables that Qt cannot use, with a note on standard error.
 
-    Raises InputError where a platform is asked for that this Qt does not have: it would end the program.
+    Raises InputError for a platform that this Qt does not have: Qt would end the program.
     """
     check_platform(environment, platform_plugins())
     for sentence in drop_what_cannot_be(environment):

@@ -1,4 +1,4 @@
-"""Qt ends the program where it finds no platform to draw on: this says why in a sentence before it does."""
+"""Qt ends the program if it finds no platform to draw on: this module prints the reason before."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from engine.errors import InputError
 
 @contextmanager
 def told_instead_of_aborted() -> Iterator[None]:
-    """While the application is made: where Qt gives up, the program ends with a sentence, as after wrong input.
+    """Context for making the application: if Qt gives up, the program ends with a sentence, as after wrong input.
 
-    What it says about platforms that it tries in vain before one works is left out.
+    Qt's messages about platforms that it tries in vain before one works are dropped.
     """
 
     def handle(kind: QtMsgType, context: QMessageLogContext, message: str) -> None:
         if kind == QtMsgType.QtFatalMsg:
             print(f"decodescope: {why(os.environ)}", file=sys.stderr, flush=True)
-            os._exit(InputError.exit_status)  # whoever returns from here is aborted
+            os._exit(InputError.exit_status)  # Qt aborts the process when this returns
         elif not str(context.category or "").startswith("qt.qpa"):
             print(message, file=sys.stderr)
 

@@ -1,10 +1,10 @@
 """Signals that ask the program to end: Ctrl-C, `kill`, a terminal that is closed. Each ends it as Ctrl-C does.
 
-A signal is acted on at one place, the thread of `_Watch`. Python would raise KeyboardInterrupt wherever it happens to
-be: in the middle of a commit, in a destructor, in a callback of C code that swallows or prints it. And it would do so
-only when the main thread next runs Python, which what works in C may keep it from for long. So handlers only note, and
-the thread, which the kernel wakes through a pipe, ends the process at once, unless something is going on that must be
-brought to its own end (`noted`): that looks at `Asked` between two pieces, and has a while for it.
+Signals are acted on in one place, the thread of `_Watch`. Python by itself would raise KeyboardInterrupt anywhere: in
+the middle of a commit, in a destructor, in a callback from C code that swallows or prints it. It would also raise it
+only when the main thread next runs Python, which long C code delays. So the handlers only note the signal, and the
+thread, which the kernel wakes through a pipe, ends the process at once. The exception is work that must come to its own
+end (`noted`): it checks `Asked` between two pieces, and has a limited time for that.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ ENDING: Final = tuple(
     number for name in ("SIGINT", "SIGTERM", "SIGHUP") if (number := getattr(signal, name, None)) is not None
 )
 SHELL_ADDS: Final = 128
-"""What shells add to the number of a signal for the exit status of what it ended."""
+"""Shells add this to a signal's number for the exit status of a process that it ended."""
 WITHIN_S: Final = 3.0
-"""How long what must be brought to its own end may take for that; usually it is some hundredths of a second."""
+"""How long `noted` work may take to end; usually it takes some hundredths of a second."""
 NOT_WATCHED: Final = 0
-"""A byte that no signal has: the thread of a watch ends."""
+"""A byte that is no signal's number: it ends the thread of a watch."""
 
 
 class Ended(KeyboardInterrupt):
-    """The program was asked to end by this signal."""
+    """A signal asked the program to end."""
 
     def __init__(self, number: int) -> None:
         super().__init__(f"signal {number}")
@@ -50,7 +50,7 @@ class Asked:
         self.said = False
         """Whether Ended was raised."""
         self.wake: Callable[[], None] = lambda: None
-        """Called when a signal came, on another thread: for loops that would sleep through it."""
+        """Called on another thread when a signal came, to wake a loop that sleeps."""
 
     def note(self, number: int, _frame: FrameType | None = None) -> None:
         """A handler that only remembers."""
@@ -64,13 +64,13 @@ class Asked:
 
 
 class _Watch:
-    """Handles the signals from now on, but none that is ignored (`nohup`); in the main thread only."""
+    """Handles the signals from now on, except those that are ignored (`nohup`); in the main thread only."""
 
     def __init__(self) -> None:
         self.asked = Asked()
         self._lock = threading.Lock()
         self._holds: list[float] = []
-        """For each `noted` that is going on, how many seconds it may take when a signal came."""
+        """For each `noted` that is active, how many seconds it may take after a signal."""
         self._taken = False
         """Whether the main thread knows of a signal, and ends the program by itself."""
         self._force: threading.Timer | None = None
@@ -91,13 +91,13 @@ class _Watch:
             self._holds.append(within_s)
 
     def let_go(self, within_s: float) -> None:
-        """What had to be brought to its end is over; a signal that comes from now on ends the program at once."""
+        """A `noted` ended: a signal that comes from now on ends the program at once."""
         with self._lock:
             self._holds.remove(within_s)
             self._taken = self._taken or self.asked.number != 0
 
     def close(self) -> None:
-        """Leave the signals to whoever handled them before."""
+        """Restore the handlers of before."""
         for number, old in self._before.items():
             signal.signal(number, old)
         signal.set_wakeup_fd(self._wakeup_before)
@@ -132,13 +132,13 @@ _watch: _Watch | None = None
 
 
 def end_now(number: int) -> None:
-    """End the process with the exit status of this signal, on whichever thread; nothing half made stays."""
+    """End the process with the exit status of this signal, on any thread; incomplete files are removed."""
     leftovers.remove_all()
     os._exit(SHELL_ADDS + number)
 
 
 def watch() -> None:
-    """From now on until the process ends, a signal ends it at once, but for what is in `noted`."""
+    """From now on a signal ends the process at once, except within `noted`."""
     global _watch  # noqa: PLW0603 - a process has one set of signal handlers
     if _watch is None and threading.current_thread() is threading.main_thread():
         _watch = _Watch()
@@ -146,7 +146,7 @@ def watch() -> None:
 
 @contextmanager
 def watched() -> Iterator[None]:
-    """As `watch`, for as long as this lasts."""
+    """As `watch`, within a `with` block."""
     global _watch  # noqa: PLW0603
     mine = _watch is None and threading.current_thread() is threading.main_thread()
     watch()
@@ -160,10 +160,10 @@ def watched() -> Iterator[None]:
 
 @contextmanager
 def noted(within_s: float = WITHIN_S) -> Iterator[Asked]:
-    """Signals are only noted, so that nothing is left half done; who does it looks at `Asked` when a piece is done.
+    """Context in which signals are only noted, so that work is not interrupted; it checks `Asked` after each piece.
 
-    Raises Ended at the end where a signal came and nobody did. What takes longer than `within_s` after the signal is
-    broken off with the process. Outside of the main thread nothing changes.
+    Raises Ended at its end if a signal came and the work did not raise it. If the work takes longer than `within_s`
+    after the signal, the process is ended. Outside of the main thread this has no effect.
     """
     if threading.current_thread() is not threading.main_thread():
         yield Asked()

@@ -1,4 +1,4 @@
-"""Names the missing system package before Qt fails with a riddle. Imports only the standard library."""
+"""Names the missing system package before Qt fails with an obscure error. Imports only the standard library."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ WINDOW_LIBRARIES = {
     "libxcb-keysyms.so.1": "libxcb-keysyms1",
     "libxcb-shape.so.0": "libxcb-shape0",
 }
-"""What a window on X11 needs besides."""
+"""Further libraries that a window on X11 needs."""
 
 
 def missing_packages(window: bool, load: Callable[[str], object] = ctypes.CDLL) -> list[str]:

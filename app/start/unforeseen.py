@@ -1,4 +1,4 @@
-"""Exceptions that nobody caught in the window's own code: told in a dialog, once a place, and on the terminal."""
+"""Uncaught exceptions of the window's code: reported in a dialog, once for each place, and on the terminal."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from app.core.background import failure_of
 
 @contextmanager
 def told(tell: Callable[[str, str], None]) -> Iterator[None]:
-    """What reaches the end of a slot or of an event handler is given to `tell` as (sentence, details)."""
+    """Context: an exception that leaves a slot or an event handler is given to `tell` as (sentence, details)."""
     before = sys.excepthook
     known: set[tuple[type[BaseException], str, int | None]] = set()
 
@@ -24,7 +24,7 @@ def told(tell: Callable[[str, str], None]) -> Iterator[None]:
             return
         last = traceback.extract_tb(trace)[-1:]
         place = (kind, last[0].filename if last else "", last[0].lineno if last else 0)
-        if place not in known:  # what fails at every drawing would open a dialog at every drawing
+        if place not in known:  # else an error in a paint event would open a dialog at every paint
             known.add(place)
             failure = failure_of(error)
             tell(failure.sentence, failure.details)

@@ -19,7 +19,7 @@ class Placed(NamedTuple):
 
 
 def arrange(grid: QGridLayout, placed: Iterable[Placed], rows: Sequence[int], columns: Sequence[int]) -> None:
-    """Put these widgets, and no others, into a grid; `rows` and `columns` are the stretches, 0 for those after them."""
+    """Put these widgets, and no others, into a grid; `rows` and `columns` are stretches, 0 for further ones."""
     for index in reversed(range(grid.count())):
         grid.takeAt(index)
     for one in placed:

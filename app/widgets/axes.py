@@ -1,4 +1,4 @@
-"""Axes that count things: whole numbers, set at the middle of what they number, with names where there is room."""
+"""Axes that count things: whole numbers at the middle of each thing, or its name if there is room."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from PySide6.QtGui import QFontMetrics
 from app.look.theme import CAPTION_SCALE, ui_font
 
 EDGE: Final = 4
-"""Pixels that a number may stand out over the right end of its axis."""
+"""Pixels by which a number may extend beyond the right end of its axis."""
 NAME_PIXELS: Final = 44
 """Narrowest cell, in pixels along a horizontal axis, that gets its name written."""
 
@@ -49,7 +49,7 @@ class CountAxis(pg.AxisItem):  # type: ignore[misc]
         if self._named:
             self._spacing = 1
         first = max(0, math.ceil((low - 0.5) / self._spacing)) * self._spacing
-        if not vertical and not self._named:  # a number that would be cut at the right edge is left out
+        if not vertical and not self._named:  # omit a number that would be cut at the right edge
             high -= max(0.0, metrics.horizontalAdvance(f"{int(high)}") / 2 - EDGE) / size * things
         return [
             (self._spacing, [i + 0.5 for i in range(first, math.floor(high) + 1, self._spacing) if i + 0.5 <= high])

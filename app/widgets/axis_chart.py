@@ -14,7 +14,7 @@ from app.models.looking import Looker
 from app.widgets.hover import HoverWidget, Place
 
 ZOOM_IN: Final = 0.8
-"""What a turn of the wheel or W makes of the span."""
+"""Factor of the span for a turn of the wheel or W."""
 PAN: Final = 0.15
 """Share of the span that A and D move by."""
 DRAG: Final = 4
@@ -24,15 +24,15 @@ DRAG: Final = 4
 class AxisChart(HoverWidget[Place]):
     """A chart over an AxisView: dragging pans, a click without a drag picks, W and S zoom, A and D pan, F shows all.
 
-    Subclasses say in `plot_box` where the axis lies, and zoom with the wheel as they like. What a user does to the
-    view goes through `by_hand`, so that the history knows it, and `moved_by_hand` follows.
+    Subclasses return in `plot_box` where the axis lies, and handle the wheel themselves. Changes of the view by the
+    user are made within `by_hand`, which adds them to the history, and then `moved_by_hand` is called.
     """
 
     def __init__(self, view: AxisView, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.view = view
         self.looker: Looker | None = None
-        """Keeps what the user does to the view, where the panel has a history for it."""
+        """Adds the user's changes of the view to the history; None without a history."""
         self._pressed: QPointF | None = None
         self._grabbed: float | None = None
         """The value at the left edge where the drag began; None before a press has become a drag."""
@@ -47,33 +47,33 @@ class AxisChart(HoverWidget[Place]):
         return self.view.lo + (x - box.left()) / box.width() * self.view.span
 
     def by_hand(self) -> AbstractContextManager[None]:
-        """Around what the user does to the view."""
+        """Context for changes of the view by the user."""
         return self.looker.by_hand() if self.looker is not None else nullcontext()
 
     def moved_by_hand(self) -> None:
-        """The user zoomed or panned."""
+        """Called after the user zoomed or panned."""
         self.update()
 
     def zoom(self, factor: float, at: float) -> None:
-        """Make the span `factor` times as long, because the user wants it."""
+        """Make the span `factor` times as long, as an action of the user."""
         with self.by_hand():
             self.view.zoom(factor, at)
         self.moved_by_hand()
 
     def pan(self, delta: float) -> None:
-        """Move the view along its axis, because the user wants it."""
+        """Move the view along its axis, as an action of the user."""
         with self.by_hand():
             self.view.pan(delta)
         self.moved_by_hand()
 
     def show_all(self) -> None:
-        """Show all of the axis, because the user wants it."""
+        """Show all of the axis, as an action of the user."""
         with self.by_hand():
             self.view.fit()
         self.moved_by_hand()
 
     def move_by_key(self, key: int) -> bool:
-        """Zoom or pan as a key says; says whether it was one of W, S, A, D and F."""
+        """Zoom or pan by a key; returns whether it was one of W, S, A, D and F."""
         middle = (self.view.lo + self.view.hi) / 2
         match key:
             case Qt.Key.Key_W:

@@ -20,7 +20,7 @@ LEAST_BAR: Final = 16 * GRID
 class Bar:
     """One row: `share` of the full width, 0 to 1; `strong` for the row that is the chosen one.
 
-    A `pattern` tells the bar apart without its colour.
+    A `pattern` distinguishes the bar without its colour.
     """
 
     name: str
@@ -42,12 +42,12 @@ class BarList(PaintedWidget):
         self.title = title
         self.bars: list[Bar] = []
         self.note = ""
-        """Said instead of bars where there are none."""
+        """The text shown instead of bars if there are none."""
         self.setAccessibleName(title)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
     def show_bars(self, bars: list[Bar], note: str = "") -> None:
-        """Draw these rows; `note` where there are none."""
+        """Draw these rows, or `note` if there are none."""
         changed = len(bars) != len(self.bars)
         self.bars, self.note = bars, note
         self.setAccessibleDescription(", ".join(f"{bar.name} {bar.number}" for bar in bars) or note)
@@ -90,7 +90,7 @@ class BarList(PaintedWidget):
             painter.drawText(area, vertical | Qt.AlignmentFlag.AlignRight, bar.number)
 
     def widths(self) -> tuple[int, int]:
-        """Pixels of the names and of the numbers; names give way to bars, but not more than those need."""
+        """Pixels of the names and of the numbers; names are cut so far that bars keep their least width."""
         metrics, code_metrics = QFontMetrics(ui_font(CAPTION_SCALE)), QFontMetrics(mono_font(CAPTION_SCALE))
         names = [(code_metrics if bar.code else metrics).horizontalAdvance(bar.name) for bar in self.bars]
         numbers = max(metrics.horizontalAdvance(bar.number) for bar in self.bars) + GRID

@@ -1,4 +1,4 @@
-"""A table of words and figures whose rows grow with their text: measured cells beside what was claimed."""
+"""A table of words and figures whose rows grow with their text: measured cells beside claims."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PADDING: Final = 5 * GRID
 
 
 READABLE: Final = 120 * GRID
-"""Pixels of a line of words that is still read with ease."""
+"""Widest line of words, in pixels, that is still easy to read."""
 
 
 class UnbrokenFigures(QStyledItemDelegate):
@@ -75,7 +75,7 @@ class ClaimTable(CellTable):
         self._fit()
 
     def _fit(self) -> None:
-        """Every column holds its longest word; what is left goes to narrow columns first, wide ones share the rest."""
+        """Every column is as wide as its longest word; narrow columns then get what they need, wide ones the rest."""
         if not self._rows:
             return
         plain, bold = QFontMetrics(ui_font()), QFontMetrics(ui_font(bold=True))
@@ -105,7 +105,7 @@ class ClaimTable(CellTable):
             self.setRowHeight(row, max(heights, default=0) + 3 * GRID)
 
     def _share_spans(self, wanted: list[int], font: QFontMetrics) -> None:
-        """Columns that a cell spans are wide enough together for its words, up to a width that reads well."""
+        """Widen the columns that a cell spans until its words fit, up to a readable width."""
         for cells in self._rows:
             for column, cell in enumerate(cells):
                 if cell.span > 1:

@@ -1,4 +1,4 @@
-"""A label that gives way: text that does not fit ends in an ellipsis, and the tooltip holds all of it."""
+"""A label that may shrink: text that does not fit ends in an ellipsis, and the tool tip has all of it."""
 
 from __future__ import annotations
 

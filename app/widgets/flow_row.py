@@ -1,4 +1,4 @@
-"""A row of widgets that goes on in the next one where the width ends, like words in a text."""
+"""A row of widgets that wraps to the next row at the right edge, like words in a text."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from PySide6.QtWidgets import QSizePolicy, QWidget, QWidgetItem
 class FlowRow(QWidget):
     """Its children from left to right, centred on their row, wrapped at the right edge; its height follows its width.
 
-    A widget that places its children itself, and no QLayout: a layout in Python would hold layout items, which Qt
-    deletes with their widgets without a word to Python, and whatever touched one afterwards would end the program.
-    What is held here are widgets, of which can be told whether they are still there.
+    This is a widget that places its children itself, not a QLayout. A layout in Python would hold layout items; Qt
+    deletes them together with their widgets without telling Python, and any later use of one crashes the program.
+    Widgets, which this class holds, can be asked whether they still exist.
     """
 
     def __init__(self, parent: QWidget | None = None, spacing: int = 8) -> None:
@@ -35,7 +35,7 @@ class FlowRow(QWidget):
 
     @property
     def flow(self) -> list[QWidget]:
-        """The children that are there and still this widget's, in order."""
+        """The children that still exist and still belong to this widget, in order."""
         self._flow = [one for one in self._flow if shiboken6.isValid(one) and one.parentWidget() is self]
         return list(self._flow)
 
@@ -60,12 +60,12 @@ class FlowRow(QWidget):
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
-        self._changed()  # nobody says what changed in a widget that cannot be seen
+        self._changed()  # a hidden widget sends no event when its size hint changes
 
     def event(self, event: QEvent) -> bool:
         if event.type() == QEvent.Type.LayoutRequest:
             self._changed()
-        elif event.type() == QEvent.Type.ChildRemoved:  # half gone as yet: not a moment to ask for its size
+        elif event.type() == QEvent.Type.ChildRemoved:  # the child is half destroyed: ask for sizes later
             QCoreApplication.postEvent(self, QEvent(QEvent.Type.LayoutRequest))
         return super().event(event)
 
@@ -96,7 +96,7 @@ def _close_row(row: list[tuple[QWidget, QRect]], y: int, move: bool) -> int:
     height = max((box.height() for _, box in row), default=0)
     if move:
         for child, box in row:
-            if shiboken6.isValid(child):  # one that was moved before may have ended its neighbour
+            if shiboken6.isValid(child):  # moving a widget may have destroyed the next one
                 box.moveTop(y + (height - box.height()) // 2)
                 child.setGeometry(box)
     return y + height

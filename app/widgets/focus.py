@@ -1,4 +1,4 @@
-"""What the panels that walk through steps share: their keys, and the frame that shows which of them has the focus."""
+"""Shared by the panels that walk through steps: their keys, and the frame of the focused one."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def claims_key(event: QEvent, keys: frozenset[Qt.Key]) -> bool:
     if event.type() != QEvent.Type.ShortcutOverride or not isinstance(event, QKeyEvent):
         return False
     if key_by_place(event, QGuiApplication.platformName()) is not None:
-        return False  # the window knows better which key is meant
+        return False  # the window decides which key is meant
     if event.key() not in keys or event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier:
         return False
     event.accept()
@@ -33,7 +33,7 @@ def claims_key(event: QEvent, keys: frozenset[Qt.Key]) -> bool:
 
 
 def walk_steps(selection: Selection, steps: int, key: int) -> bool:
-    """Select another of so many steps, as the key says; says whether it was one of STEP_KEYS."""
+    """Select another of `steps` steps by a key; returns whether it was one of STEP_KEYS."""
     by = next((way for name, way in STEP_KEYS.items() if name == key), 0)
     if by == 0 or steps == 0:
         return False

@@ -19,11 +19,11 @@ from engine.session.store import RecordedRequest, Session
 MOST_OF_PROMPT: Final = 20_000
 """Characters of a prompt that are shown."""
 MOST_OF_PIECE: Final = 2000
-"""Characters of the text of one token, which in an ordinary vocabulary has some dozens at most."""
+"""Most characters of one token that are shown; in an ordinary vocabulary a token has some dozens at most."""
 
 
 class GeneratedText(QWidget):
-    """Shows the selected request, or else the newest that has a token; arrows go through the requests."""
+    """Shows the selected request, else the newest that has a token; the arrows go to other requests."""
 
     def __init__(self, selection: Selection, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -162,7 +162,7 @@ class GeneratedText(QWidget):
         }.get(reason, name_of(reason))
 
     def go(self, by: int) -> None:
-        """Show another request, so many further on."""
+        """Show the request that is `by` places further on."""
         if self._session is None or not self._session.requests:
             return
         known = sorted(self._session.requests)
@@ -178,7 +178,7 @@ class GeneratedText(QWidget):
 
 
 def _readable(prompt: str) -> str:
-    """The prompt, or its two ends where it is a book: to lay out millions of characters takes a minute."""
+    """The prompt, or only its two ends if it is very long: to lay out millions of characters takes a minute."""
     left_out = len(prompt) - MOST_OF_PROMPT
     if left_out <= 0:
         return prompt

@@ -16,7 +16,7 @@ from app.look.units import significant
 from app.widgets.painted import PaintedWidget
 
 LOG_FLOOR: Final = 1e-4
-"""The smallest probability that the logarithmic scale tells from zero."""
+"""The smallest probability that the logarithmic scale distinguishes from zero."""
 NOT_RECORDED: Final = 0
 """Shade of a cell that holds no value."""
 SHADES: Final = 255
@@ -26,7 +26,7 @@ SHADES: Final = 255
 def shade(values: NDArray[np.float32], log: bool, top: float = 1.0) -> NDArray[np.uint8]:
     """Probabilities to shades: uint8 of the same shape, 0 where one is negative (not recorded) or NaN, else 1 to 255.
 
-    `top` is the probability that has the last shade; what lies above it has the same.
+    `top` is the probability that has the last shade; larger ones have the same shade.
     """
     if log:
         floor = np.log10(LOG_FLOOR)
@@ -47,7 +47,7 @@ def clamp_at(cells: NDArray[np.float32], percentile: float) -> float:
 
 
 def lookup_table() -> NDArray[np.uint8]:
-    """The theme's heat map for shades, uint8 [256, 3]; shade 0 is the window's background, which no value has."""
+    """The theme's heat map for shades, uint8 [256, 3]; shade 0, for cells without a value, is the background."""
     colours = theme()
     table = np.empty((SHADES + 1, 3), np.uint8)
     table[1:] = pg.colormap.get(colours.heatmap).getLookupTable(nPts=SHADES, alpha=False)

@@ -1,4 +1,4 @@
-"""Painted widgets that say what lies under the pointer, and let it be clicked."""
+"""Painted widgets with a tool tip for what lies under the pointer, which can be clicked."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ class HoverWidget(PaintedWidget, Generic[Place]):
         raise NotImplementedError
 
     def words_for(self, place: Place) -> str:
-        """What the tool tip says about a place; empty for no tool tip."""
+        """The tool tip's text about a place; empty for no tool tip."""
         raise NotImplementedError
 
     def pick(self, place: Place) -> None:
-        """Do what a click on a place does."""
+        """Handle a click on a place."""
 
     def show_tip(self, words: str, at: QPoint) -> None:
         """Show a tool tip at a point of the screen, or none where there are no words."""

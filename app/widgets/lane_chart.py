@@ -33,9 +33,9 @@ def decimal_ticks(top: float, most: int) -> list[float]:
 class Lane:
     """One quantity: a heading with its figures, and a line (x ascending; y in the unit that `number` writes).
 
-    `top` is the value at the upper edge, None for the highest there is; where values are higher it gives way, unless
-    they are to be `cut` off there. A lane without points says so in its heading.
-    A value holds from `lead` before its x on: half a step where it stands in the middle of one.
+    `top` is the value at the upper edge, None for the largest value. Larger values raise the edge, unless `cut` is set:
+    then they are cut there. A lane without points says so in its heading. A value is drawn from `lead` before its x on:
+    half a step if x is the middle of a step.
     """
 
     title: str
@@ -88,7 +88,7 @@ class LaneChart(AxisChart[float]):
 
     @property
     def plot_width(self) -> float:
-        """Width of the lanes in pixels: more points than this are not worth handing over."""
+        """Width of the lanes in pixels: more points than this cannot be seen."""
         return max(8.0, self.width() - GUTTER - 3 * GRID)
 
     @property
@@ -114,7 +114,7 @@ class LaneChart(AxisChart[float]):
 
     def describe(self, x: float) -> str:
         """The value of every lane at x, for the tool tip."""
-        x = min(max(x, self.view.first), self.view.last - self.x_smallest)  # beside the data, what is nearest of it
+        x = min(max(x, self.view.first), self.view.last - self.x_smallest)  # outside the data, the nearest value
         lines = [f"{self.x_title} {self.x_number(x)}"]
         for lane in self.lanes:
             if len(lane.x):

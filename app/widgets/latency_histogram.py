@@ -26,8 +26,8 @@ KEYS: Final = frozenset({Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Home, Qt.
 class LatencyHistogram(HoverWidget[int]):
     """Draws a Histogram. `band_changed` carries (from, to) in µs, or None; `wants_next` 1 or −1.
 
-    Dragging picks a band and a click on it gives it up; the arrow keys move through the bins, with Shift they widen the
-    band, Backspace gives it up, N and Shift+N go to the next and the previous step of the band, or outlier.
+    Dragging picks a band and a click on it clears it; the arrow keys move through the bins, with Shift they widen the
+    band, Backspace clears it, N and Shift+N go to the next and the previous step of the band, or outlier.
     """
 
     band_changed = Signal(object)
@@ -59,7 +59,7 @@ class LatencyHistogram(HoverWidget[int]):
         self.update()
 
     def clear_band(self) -> None:
-        """Give the band up."""
+        """Clear the band."""
         self._first = None
         if self.band is not None:
             self.band = None
@@ -67,7 +67,7 @@ class LatencyHistogram(HoverWidget[int]):
         self.update()
 
     def show_band(self, band: tuple[float, float] | None) -> None:
-        """Show this band as picked; nobody is told."""
+        """Show this band as picked, without emitting `band_changed`."""
         self.band, self._first = band, None
         if band is not None and self.histogram is not None:
             self._first = self.histogram.bin_of(band[0])
@@ -228,7 +228,7 @@ class LatencyHistogram(HoverWidget[int]):
 
     def event(self, event: QEvent) -> bool:
         if isinstance(event, QHelpEvent) and self.plot_box().contains(QPointF(event.pos())):
-            return True  # the pointer's own tip says more
+            return True  # the tool tip at the pointer says more
         return claims_key(event, KEYS) or super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:

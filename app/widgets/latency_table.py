@@ -20,7 +20,7 @@ ROWS: Final = (*PARTS, "itl", "prefill")
 NARROW: Final = ("textbook", "p50", "p90")
 """Columns that a narrow table drops."""
 DROPPED: Final = ("p90", "p50", "textbook", "share", "p99")
-"""Columns in the order in which they go where a number would be cut."""
+"""Columns in the order in which they are hidden if a number would be cut."""
 
 
 class LatencyTable(ThemedTable):
@@ -43,7 +43,7 @@ class LatencyTable(ThemedTable):
         self.restyle()
 
     def part_name(self, part: str) -> str:
-        """A part as a person reads it."""
+        """The name of a part."""
         return {
             "prepare": self.tr("Prepare input"),
             "attention": self.tr("Attention"),
@@ -75,7 +75,7 @@ class LatencyTable(ThemedTable):
         super().resizeEvent(event)
 
     def _fit(self) -> None:
-        """Show the columns that are wanted, less those in which a number would be cut."""
+        """Show the wanted columns; hide some if a number would be cut."""
         shown = self._wanted()
         for name in DROPPED:
             if self._width_of(shown) > self.viewport().width():
@@ -87,7 +87,7 @@ class LatencyTable(ThemedTable):
         return [name for name in COLUMNS if not (self._narrow and name in NARROW)]
 
     def _width_of(self, columns: list[str]) -> int:
-        """Pixels in which no number of these columns is cut, in bold as the total is, and no head."""
+        """Width in which no number of these columns (bold as the total) and no head is cut, in pixels."""
         number = QFontMetrics(ui_font(bold=True)).horizontalAdvance("99.9 ms")
         width = self.sizeHintForColumn(0)
         for column, name in enumerate(COLUMNS):
@@ -97,7 +97,7 @@ class LatencyTable(ThemedTable):
         return width
 
     def cell(self, part: str, column: str) -> str:
-        """What a cell says."""
+        """The text of a cell."""
         item = self.item(ROWS.index(part), COLUMNS.index(column))
         return item.text() if item is not None else ""
 
@@ -131,11 +131,11 @@ class LatencyTable(ThemedTable):
         return QSize(160, self.sizeHint().height())
 
     def least_width(self) -> int:
-        """Pixels in which the names and the means are not cut."""
+        """Width in which the names and the means are not cut, in pixels."""
         return self._width_of(["part", "mean"])
 
     def needed_width(self) -> int:
-        """Pixels in which no number of the columns that are wanted is cut."""
+        """Width in which no number of the wanted columns is cut, in pixels."""
         return self._width_of(self._wanted())
 
     def _fill_fixed(self) -> None:

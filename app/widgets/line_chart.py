@@ -95,7 +95,7 @@ class LineChart(HoverWidget[float]):
         return line.short if line.short and self.width() < NARROW else line.label
 
     def top_value(self) -> float:
-        """The value at the upper edge: the highest there is, with a little air."""
+        """The value at the upper edge: the largest value and a small margin."""
         highest = max((float(line.y.max()) for line in self.lines if len(line.y)), default=0.0)
         return 1.06 * highest if highest > 0 else 1.0
 
@@ -159,11 +159,11 @@ class LineChart(HoverWidget[float]):
         )  # fmt: skip
 
     def _draw_title(self, painter: QPainter) -> None:
-        """The title may hold figures of the session, other than the scales."""
+        """The title may hold figures of the session, unlike the scales."""
         painter.setPen(QColor(theme().text))
         title = first_parts(self.title, painter.fontMetrics(), self.width() - 3 * GRID)
         at_left = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
-        height = caption_height() + GRID  # room for taller scripts
+        height = caption_height() + GRID  # some scripts are taller
         painter.drawText(QRectF(3 * GRID, 0, self.width(), height), at_left, title)
 
     def _y_ticks(self, top: float, most: int) -> list[float]:

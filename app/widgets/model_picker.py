@@ -1,4 +1,4 @@
-"""Picks a model: the bundled demo, what was used lately, the local Hugging Face cache, or any folder."""
+"""Picks a model: the bundled demo, a recent one, one of the local Hugging Face cache, or any folder."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class ModelPicker(QWidget):
         return self._model
 
     def set_model(self, model: str) -> None:
-        """Show this model without telling anyone; a folder is remembered."""
+        """Show this model without emitting `picked`; a folder is remembered."""
         self._model = model
         if model != DEMO:
             self._preferences.remember_model(model)

@@ -16,7 +16,7 @@ class PaintedWidget(QWidget):
     """A widget drawn by hand. Subclasses override `paint`; the painter begins with the font of captions."""
 
     fills_ground: ClassVar[bool] = True
-    """Whether the widget is filled in the panel's colour before `paint`; False where what lies below shows through."""
+    """Whether the widget is filled in the panel's colour before `paint`; if not, it is transparent."""
 
     def paint(self, painter: QPainter) -> None:
         """Draw the widget."""

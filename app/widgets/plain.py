@@ -1,8 +1,8 @@
-"""Text that comes from outside (tokens, prompts, paths, names) shown as it stands.
+"""Shows text from outside (tokens, prompts, paths, names) literally.
 
-Qt takes for rich text what looks like it (`<s>`, `<table>`), makes a key of the letter after `&`, a mark of unsaved
-changes of `[*]`, and writes backwards after a character that says so. Whatever is not written in this program goes
-through here on its way to the screen.
+Qt reads text such as `<s>` or `<table>` as rich text, takes the letter after `&` for a key and `[*]` for the mark of
+unsaved changes, and some characters turn the direction of writing. Every text that is not part of this program goes
+through this module on its way to the screen.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from app.look.units import cut, straight
 
 MOST_OF_TIP: Final = 4000
 MOST_TIP_LINES: Final = 40
-"""Characters and lines of a tool tip, which has to fit a screen."""
+"""Most characters and lines of a tool tip, which has to fit a screen."""
 
 
 def plain(text: str, wrap: bool = True) -> str:
-    """A text for a tool tip, which has no switch for rich text; `wrap` False keeps lines as long as they are."""
+    """A text for a tool tip, escaped because a tool tip always reads rich text; without `wrap` long lines stay."""
     text = _fitting(text)
     if wrap and not QtGui.Qt.mightBeRichText(text):
         return text
@@ -32,7 +32,7 @@ def plain(text: str, wrap: bool = True) -> str:
 
 
 def _fitting(text: str) -> str:
-    """As much of a text as a tool tip can show; what says it shortened its parts already where it could."""
+    """As much of a text as a tool tip can show; callers shorten the parts of a long text before."""
     text = cut(text, MOST_OF_TIP)
     lines = text.split("\n", MOST_TIP_LINES)
     return text if len(lines) <= MOST_TIP_LINES else "\n".join([*lines[: MOST_TIP_LINES - 1], "…"])
@@ -44,7 +44,7 @@ def menu_text(text: str) -> str:
 
 
 def without_keys(text: str) -> str:
-    """What a menu's or a button's text says, without the marks of its keys."""
+    """The text of a menu or a button without the marks of its keys."""
     return re.sub(r"&(.?)", r"\1", text)
 
 
@@ -54,7 +54,7 @@ def title_text(text: str) -> str:
 
 
 class PlainLabel(QLabel):
-    """A label that shows its text as it stands; with a buddy, `&` stands before the letter of its key."""
+    """A label that shows its text literally; with a buddy, `&` stands before the letter of its key."""
 
     def __init__(self, text: str = "", parent: QWidget | None = None) -> None:
         super().__init__(parent)

@@ -1,4 +1,4 @@
-"""pyqtgraph plots in the program's dress: created once, reused, and restyled when the theme changes."""
+"""pyqtgraph plots in the program's style: created once, reused, and restyled when the theme changes."""
 
 from __future__ import annotations
 

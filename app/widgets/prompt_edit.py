@@ -11,13 +11,13 @@ from PySide6.QtWidgets import QPlainTextEdit
 from app.look.units import count
 
 MOST_CHARACTERS: Final = 500_000
-"""So many are laid out in half a second; a prompt of more is for a request list."""
+"""Most characters of a prompt: so many are laid out in half a second; longer prompts go into a request list."""
 LONGEST_WORD: Final = 2000
-"""To wrap longer ones at words takes Qt time that grows by their square: ten seconds for 200 000 characters."""
+"""Longest line that is wrapped at words: Qt's time grows with the square, to ten seconds for 200 000 characters."""
 
 
 class PromptEdit(QPlainTextEdit):
-    """A QPlainTextEdit that refuses more text than can be laid out while somebody waits."""
+    """A QPlainTextEdit that refuses more text than can be laid out in a moment."""
 
     refused = Signal(str)
     """The sentence to show."""
@@ -28,7 +28,7 @@ class PromptEdit(QPlainTextEdit):
         self.setWordWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
 
     def insertFromMimeData(self, source: QMimeData) -> None:
-        """Insert what is pasted or dropped, unless it is too much."""
+        """Insert pasted or dropped text, unless it is too long."""
         text = source.text()
         length = self.document().characterCount() + len(text)
         if length > MOST_CHARACTERS:

@@ -35,7 +35,7 @@ KEYS: Final = frozenset({Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Home, Qt.
 
 @dataclass(frozen=True, slots=True)
 class Dot:
-    """A point of the chart: its key, its name as it is read, where it lies, and how it is drawn."""
+    """A point of the chart: its key, its name, its place, and how it is drawn."""
 
     key: str
     label: str
@@ -56,7 +56,7 @@ class Ceiling:
     bytes_label: str
     dashed: bool = False
     cache: bool = False
-    """Of a cache: drawn lighter, and its top is that of memory."""
+    """Of a cache: drawn lighter, with the FLOP/s of the memory's roof."""
 
 
 class RooflineChart(HoverWidget[Dot]):
@@ -227,13 +227,13 @@ class RooflineChart(HoverWidget[Dot]):
             if bounds.contains(area) and not any(area.intersects(one) for one in taken):
                 break
         else:
-            return  # the table names it, and so does the tool tip
+            return  # the table and the tool tip name it
         taken.append(area)
         if area not in near:
             painter.setPen(QColor(theme().line))
             painter.drawLine(spot, QPointF(area.left() if area.left() > x else area.right(), area.center().y()))
         painter.setPen(QColor(theme().text))
-        # On whole pixels: between two an underline loses half of its strength.
+        # Draw on whole pixels: between two of them a line is blurred.
         painter.drawText(area.toAlignedRect(), Qt.AlignmentFlag.AlignCenter, dot.label)
 
     # --- pointer and keys -------------------------------------------------------------------------------------------

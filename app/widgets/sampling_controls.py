@@ -1,4 +1,4 @@
-"""How the next token is drawn: a number for each setting, folded into one line that says what they amount to."""
+"""How the next token is drawn: a number for each setting, folded into one line that summarises them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from engine.core.sampling import FILTERS, KINDS, Sampling
 from engine.errors import InputError
 
 DEFAULT: Final = Sampling(temperature=0.8, top_p=0.95)
-"""What the window starts with: small models repeat themselves under greedy decoding."""
+"""The window's default; not greedy, as small models repeat themselves under greedy decoding."""
 
 NEUTRAL: Final = {one.name: one.neutral for one in FILTERS}
 
@@ -127,7 +127,7 @@ class SamplingControls(QWidget):
         given: dict[str, Any] = {name: KINDS[name](value) for name, value in values.items() if name in KINDS}
         try:
             self._suggested = Sampling(**{"temperature": 1.0, **given}) if values else None
-        except InputError:  # what no draw can follow is no suggestion
+        except InputError:  # invalid values are no suggestion
             self._suggested = None
         self._summarise()
 

@@ -1,4 +1,4 @@
-"""A row of buttons of which one is down: the values of a switch at a glance, the unavailable ones with their reason."""
+"""A row of buttons of which one is down: the values of a switch; unavailable ones give the reason."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ class Segments(QWidget):
         return next(one for one, button in self.buttons.items() if button.isChecked())
 
     def set_value(self, value: str) -> None:
-        """Show this value without telling anyone."""
+        """Show this value without emitting `picked`."""
         self.buttons[value].setChecked(True)
 
     def name(self, name: str, labels: dict[str, str], tips: dict[str, str]) -> None:
-        """What the switch and its values are called, and what each does."""
+        """Set the names of the switch and its values, and what each does."""
         self._tips = tips
         for value, button in self.buttons.items():
             button.setText(labels.get(value, value))

@@ -1,4 +1,4 @@
-"""Stacked bars, a bar a step: at most one a pixel column, where many share a column the slowest stands for them."""
+"""Stacked bars, a bar a step, at most one a pixel column: of the steps of a column the slowest is drawn."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class StackChart(AxisChart[int]):
         self.update()
 
     def bars(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """(step of each bar, its x edges in pixels [bars + 1]) of what is in sight."""
+        """(step of each bar, its x edges in pixels [bars + 1]) of the bars in view."""
         box = self.plot_box()
         lo = max(self._first, int(np.floor(self.view.lo)))
         hi = min(self._first + len(self._us), int(np.ceil(self.view.hi)))
@@ -149,7 +149,7 @@ class StackChart(AxisChart[int]):
     def _draw_cuts(
         self, painter: QPainter, box: QRectF, totals: NDArray[np.float64], edges: NDArray[np.float64], top: float
     ) -> None:
-        """A small arrow over each bar that goes on beyond the top."""
+        """A small arrow over each bar that is cut at the top."""
         if not self.cut:
             return
         painter.setBrush(QColor(theme().warn))

@@ -1,4 +1,4 @@
-"""The switches as live controls: what is flipped here takes effect at the next step of the run that goes on."""
+"""The switches as live controls: a flip takes effect at the next step of the running run."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class SwitchControls(QWidget):
         return self._switches
 
     def show_switches(self, switches: Switches) -> None:
-        """Show these values without telling anyone."""
+        """Show these values without emitting `flipped`."""
         self._switches = switches
         values = asdict(switches)
         for name, segments in self._segments.items():
@@ -72,7 +72,7 @@ class SwitchControls(QWidget):
         self._show_k()
 
     def set_unavailable(self, unavailable: dict[str, str]) -> None:
-        """Grey out what cannot run here (`ModelReady.unavailable`), and leave no such value chosen."""
+        """Grey out values that cannot run here (`ModelReady.unavailable`), and choose the defaults in their place."""
         self._unavailable = unavailable
         for name, segments in self._segments.items():
             prefix = f"{name}="

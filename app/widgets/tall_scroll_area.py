@@ -1,4 +1,4 @@
-"""A scroll area that asks for the height of what it holds, and scrolls only where it does not get it."""
+"""A scroll area that asks for the height of its content, and scrolls only if it gets less."""
 
 from __future__ import annotations
 

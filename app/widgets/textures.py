@@ -14,7 +14,7 @@ from app.models.redundancy import BIT, CLASSES
 from app.widgets.pixels import argb, blend, image
 
 STRIPE: Final = 4
-"""Width in pixels of the stripes by which a pixel shows that it stands for several classes."""
+"""Width in pixels of the stripes of a place that stands for several classes."""
 _PHASES: Final = 12
 """A number of stripes that one to four classes share evenly."""
 _REUSED: Final = CLASSES.index("reused")
@@ -85,7 +85,7 @@ def _tile(flags: int, colours: Theme, scale: int) -> NDArray[np.uint32]:
 def borders(
     flags: NDArray[np.uint8], columns: NDArray[np.intp], rows: NDArray[np.intp], cell_pixels: float
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """(outline, gaps), both bool [height, width]: where a reused cell has its border, and what parts the cells.
+    """(outline, gaps), both bool [height, width]: the borders of reused cells, and the gaps between cells.
 
     `columns` and `rows` name the cell of each pixel. Along an axis whose cells have `cell_pixels` and more, each cell
     has its own border within a gap; along the other there is a border only where the class changes, and no gap.

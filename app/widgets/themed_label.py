@@ -1,7 +1,7 @@
-"""A label that asks the theme when it draws.
+"""A label that takes fonts and colours from the theme when it draws.
 
 Under a style sheet, Qt drops a font or a palette set on a widget as soon as one of its ancestors gets another parent
-(a panel that enters its dock, a dock that floats); so nothing is set here, and nothing can be dropped.
+(a panel that enters its dock, a dock that floats). So this label sets neither.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from app.widgets.whole_parts import first_parts
 def wrapped(paragraph: str, font: QFont, width: int) -> list[str]:
     """The lines of a text without line ends that wraps between words, at so many pixels."""
     layout = QTextLayout(paragraph, font)
-    units = paragraph.encode("utf-16-le", "surrogatepass")  # what Qt counts
+    units = paragraph.encode("utf-16-le", "surrogatepass")  # what Qt counts as a line
     layout.beginLayout()
     lines = []
     while (line := layout.createLine()).isValid():
@@ -36,8 +36,8 @@ def wrapped(paragraph: str, font: QFont, width: int) -> list[str]:
 class ThemedLabel(PlainLabel):
     """Plain text in the theme's text or muted colour, at a scale.
 
-    What does not fit one line is elided, or wrapped (elided where there is no room for the last line), or, where the
-    text has `parts` with " · " between them, left out. Where a label has no tip of its own, its tip is what was elided.
+    A text that does not fit one line is elided; or wrapped, and elided if there is no room for its last line; or, if it
+    has `parts` with " · " between them, the last parts are omitted. The tool tip, if none is set, is the elided text.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class ThemedLabel(PlainLabel):
         return self._wrap
 
     def heightForWidth(self, width: int) -> int:
-        """The height of the text wrapped at this width; that of a line where it does not wrap."""
+        """The height of the text wrapped at this width; the height of a line for a text that does not wrap."""
         if not self._wrap:
             return self.sizeHint().height()
         room = QRect(0, 0, max(width, 1), 100_000)
@@ -85,16 +85,16 @@ class ThemedLabel(PlainLabel):
         return QSize(0, self.sizeHint().height())
 
     def shown(self) -> str:
-        """What is written of a text that does not wrap."""
+        """The part that is drawn of a text that does not wrap."""
         metrics = QFontMetrics(self.drawing_font())
         if self._parts:
             return first_parts(self.text(), metrics, self.width())
         return metrics.elidedText(self.text(), Qt.TextElideMode.ElideRight, self.width())
 
     def shown_lines(self) -> list[str]:
-        """What is written of a text that wraps: the lines that fit, and the last of them elided where more would come.
+        """The lines that are drawn of a text that wraps: those that fit, the last one elided if there are more.
 
-        A line that has no room at all is written nonetheless.
+        At least one line is drawn, even if there is no room for it.
         """
         font = self.drawing_font()
         lines = [line for one in unbroken(self.text()).split("\n") for line in wrapped(one, font, self.width())]

@@ -1,4 +1,4 @@
-"""The bases of tables in the theme's colours: what all of them are, and what those made of cells share."""
+"""The base classes of tables in the theme's colours: of all tables, and of those made of cells."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from app.widgets.plain import plain
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What one cell says and how; `tip` says more, `swatch` is a colour shown before the words."""
+    """The text of a cell and its style; `tip` is its tool tip, `swatch` a colour shown before the text."""
 
     text: str
     tip: str = ""
@@ -22,7 +22,7 @@ class Cell:
     bold: bool = False
     muted: bool = False
     span: int = 1
-    """Columns the cell takes; what stands in those after it is covered."""
+    """Columns the cell spans; it covers the cells of those columns."""
 
 
 class ThemedTable(QTableWidget):
@@ -80,7 +80,7 @@ class CellTable(ThemedTable):
         self.horizontalHeader().setStretchLastSection(True)
 
     def write(self, heads: list[tuple[str, str]], rows: list[list[Cell]]) -> bool:
-        """Write (name, definition) a column and cells a row; says whether they are others than before."""
+        """Write (name, definition) a column and cells a row; returns whether anything changed."""
         if heads == self._heads and rows == self._rows:
             return False
         self._heads, self._rows = heads, rows
@@ -95,11 +95,11 @@ class CellTable(ThemedTable):
         return True
 
     def cell(self, row: int, column: int) -> str:
-        """What a cell says."""
+        """The text of a cell."""
         return self._rows[row][column].text
 
     def alignment_of(self, column: int) -> Qt.AlignmentFlag:
-        """Where the texts of a column stand: at the left."""
+        """The alignment of a column: left."""
         return Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 
     def style_rules(self) -> str:

@@ -1,4 +1,4 @@
-"""One bar of the elapsed time: what the device worked, what only the host did in steps, and the gaps between them."""
+"""One bar of the elapsed time: device time, host-only time within steps, and gaps between steps."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class TimeSplit(PaintedWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.parts: list[tuple[str, float]] = []
-        """(kind, seconds): device, host and gap, in this order; without device where it is not told apart."""
+        """(kind, seconds): device, host and gap, in this order; no device part if it was not reported."""
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAccessibleName(self.tr("Device busy, host only, and gaps between steps"))
 

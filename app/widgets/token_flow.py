@@ -57,7 +57,7 @@ class TokenFlow(QAbstractScrollArea):
     ) -> None:
         """Show these tokens with the weights (float32, one a key) that `query` gives them.
 
-        `grown` says that `texts` is what was shown before with more at its end, so that only that is laid out.
+        `grown` says that `texts` only adds tokens to the shown ones, so that only the new ones are laid out.
         """
         moved = query != self.query
         if not grown:
@@ -116,7 +116,7 @@ class TokenFlow(QAbstractScrollArea):
         return range(starts[max(first, 0)], starts[end] if end < len(starts) else len(self._offsets) - 1)
 
     def _lay_out(self) -> None:
-        """Place the chips that are not placed yet: a look-up a token, a search a line."""
+        """Place the chips that are not placed yet; costs a look-up a token and a search a line."""
         metrics = QFontMetrics(self._font)
         new = self.texts[len(self._offsets) - 1 :]
         for text in set(new) - self._widths.keys():

@@ -1,4 +1,4 @@
-"""Words that wrap between figures, never between a number, its unit and its mark."""
+"""Texts that wrap between figures, but never within a figure (number, unit and mark)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ NO_BREAK_SPACE: Final = "\u00a0"
 
 
 def unbroken(text: str) -> str:
-    """The same text to look at, with spaces at which no line is broken inside a figure and before its mark."""
+    """The same text with no-break spaces within figures and before their marks."""
     text = text.replace(THIN_SPACE, NARROW_NO_BREAK_SPACE)
     for mark in (MEASURED, DERIVED, PREDICTED):
         text = text.replace(f" {mark}", f"{NO_BREAK_SPACE}{mark}")

@@ -1,4 +1,4 @@
-"""A label of several figures that shows fewer of them where there is no room for all, and none of them in part."""
+"""A label of several figures: if there is no room for all, it shows fewer, but never a part of one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SEPARATOR: Final = " · "
 
 
 def first_parts(text: str, metrics: QFontMetrics, width: int) -> str:
-    """As many of the first parts as fit into so many pixels, or the beginning of the first one where none does."""
+    """As many of the first parts as fit into `width` pixels; the beginning of the first if none fits."""
     shown = text
     while metrics.horizontalAdvance(shown) > width:
         shown, separator, _ = shown.rpartition(SEPARATOR)

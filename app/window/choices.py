@@ -1,4 +1,4 @@
-"""What the menus let one choose and the program remembers: theme, language, how many recordings stay."""
+"""Choices of the menus that the program remembers: theme, language, how many recordings are kept."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from app.window.menus import Menus
 
 
 class Choices(QObject):
-    """Puts a choice in force, and keeps the check marks of the menus true."""
+    """Applies a choice, and keeps the check marks of the menus up to date."""
 
     restyled = Signal()
     """The theme's colours changed."""
     keep_chosen = Signal(str)
-    """How many recordings are to stay, as the menu names it."""
+    """How many recordings are to be kept, by the name in the menu."""
 
     def __init__(self, menus: Menus, preferences: Preferences, translation: Translation, parent: QObject) -> None:
         super().__init__(parent)

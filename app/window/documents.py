@@ -1,4 +1,4 @@
-"""Opening and saving session files as the File menu does it: the dialogs, and the files of lately."""
+"""Opening and saving session files from the File menu: the dialogs, and the recent files."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Documents(QObject):
         self.said.emit(self.tr("Given up: what was shown before stays."))
 
     def show_recent(self) -> None:
-        """Fill the menu of recent files with those that are still there."""
+        """Fill the menu of recent files with those that still exist."""
         paths = [path for path in self._preferences.recent_sessions if os.path.exists(path)]
         self._menus.show_recent(paths, self._shown.open, self._forget_recent)
 

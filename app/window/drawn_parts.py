@@ -1,4 +1,4 @@
-"""The parts of the window as the refresher draws them: each by itself, and only where there is news for it."""
+"""The parts of the window that the refresher draws: each by itself, and only when it has something new to draw."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from app.window.shown_session import ShownSession
 
 
 class DrawnParts:
-    """Knows what of the session that is shown each part has drawn already."""
+    """Keeps how much of the shown session each part has drawn already."""
 
     def __init__(self, shown: ShownSession) -> None:
         self._shown = shown
         self._drawn: dict[str, tuple[int, object]] = {}
         self.painted = False
-        """Whether the window has been on the screen: no panel is built before that."""
+        """Whether the window has been on the screen: panels are built after that only."""
 
     def part(self, name: str, refresh: Callable[[], None], beside: Callable[[], object] = lambda: None) -> Piece:
-        """A part that draws the session, and what `beside` returns, which is not in it."""
+        """A part that draws the session, and the value that `beside` returns, which is not in the session."""
 
         def draw() -> bool:
             session = self._shown.session
@@ -33,7 +33,7 @@ class DrawnParts:
         return Piece(name, draw)
 
     def panel(self, name: str, dock: PanelDock) -> Piece:
-        """A panel, which knows itself what it has drawn."""
+        """A panel: it keeps itself what it has drawn."""
 
         def draw() -> bool:
             if not (self.painted and dock.needs_refresh and dock.is_seen):

@@ -34,16 +34,16 @@ class EngineThread(QThread):
     """(Session, path of its file or "")."""
     run_ended = Signal(str)
     recorded = Signal(str)
-    """The file of a recording that is whole, however its run ended; after it nothing is written to that file."""
+    """The file of a finished recording, however its run ended; nothing is written to the file after this."""
     refused = Signal(str, str)
     """(name of the command, sentence)."""
     engine_died = Signal(str, str, bool)
     """(sentence, details or "", whether it is started again at once)."""
     recording_failed = Signal(str)
     recorded_elsewhere = Signal(str)
-    """The sentence that says why recordings do not lie in their folder, and where they do."""
+    """The sentence that says why recordings are not in their folder, and where they are."""
     ceilings_measured = Signal(object)
-    """The CeilingsMeasured; the Session of the run that is over has them already where they hold for it."""
+    """The CeilingsMeasured; they are already in the Session of the last run if they apply to it."""
 
     def __init__(self, client: RunClient) -> None:
         super().__init__()
@@ -52,8 +52,8 @@ class EngineThread(QThread):
         self.now = client.now
         """What is known of the engine and its run at this moment."""
         self.overhead: schema.Overhead | None = None
-        """The instrumentation's own cost, a share of the steps' time with their accounts, as the engine said last of
-        the run that goes on or was the last; None until it has.
+        """The instrumentation's own cost as a share of the time of steps and accounts: the engine's last figure of
+        the current or the last run; None before the first.
         """
 
     def run(self) -> None:
@@ -87,7 +87,7 @@ class EngineThread(QThread):
                 case schema.ModelReady():
                     self.model_ready.emit(change)
                 case changes.SessionBegun(session, path):
-                    self.overhead = None  # what a run costs says nothing of the next one
+                    self.overhead = None  # the cost of one run does not hold for the next
                     self.session_started.emit(session, "" if path is None else str(path))
                 case schema.RunEnded(reason):
                     self.run_ended.emit(reason)

@@ -1,4 +1,4 @@
-"""Pictures, traces and tables for other programs. Long work runs in the background, errors become sentences."""
+"""Exports pictures, traces and tables. Long work runs in the background, errors are reported as sentences."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PERFETTO: Final = ".pftrace"
 
 
 class Exports(QObject):
-    """Writes what the window and the session that is shown hold into files, and onto the clipboard."""
+    """Writes the window, its panels and the shown session to files and to the clipboard."""
 
     failed = Signal(str, str)
     """(sentence, details or "")."""
@@ -113,7 +113,7 @@ class Exports(QObject):
             return
         try:
             names, rows = panel.rows()
-        except DecodeScopeError as error:  # the file may have gone since it was opened
+        except DecodeScopeError as error:  # the file may have been deleted since it was opened
             self.failed.emit(str(error), "")
             return
         QGuiApplication.clipboard().setText(csv_text(names, rows))
@@ -124,7 +124,7 @@ class Exports(QObject):
 
 
 def csv_text(names: list[str], rows: list[tuple[object, ...]]) -> str:
-    """A table as CSV, none of whose texts a spreadsheet takes for a formula."""
+    """A table as CSV; texts are written so that a spreadsheet takes none of them for a formula."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(names)

@@ -19,7 +19,7 @@ def refused(event: schema.Refused) -> str:
 
 
 def file_failed(change: FileFailed) -> str:
-    """Why a run is not kept in its file, or not any more."""
+    """Why a run is not recorded in its file, or not any longer."""
     sentence = sentence_of(change.error)
     if not change.never_begun:
         return sentence
@@ -28,7 +28,7 @@ def file_failed(change: FileFailed) -> str:
 
 
 def kept_elsewhere(change: KeptElsewhere) -> str:
-    """Why recordings do not lie in their folder, and where they do."""
+    """Why recordings are not in their folder, and where they are."""
     words = QCoreApplication.translate(
         "Feed",
         "{reason} Runs are recorded in {folder} instead, which the system may empty: save what you want to keep.",
@@ -37,7 +37,7 @@ def kept_elsewhere(change: KeptElsewhere) -> str:
 
 
 def sentence_of(error: Exception) -> str:
-    """The error as a sentence; that of the folder of recordings in the language of the window."""
+    """The error as a sentence; an error of the folder of recordings is translated."""
     if not isinstance(error, FolderError):
         return failure_of(error).sentence
     words = QCoreApplication.translate("Recordings", "Recordings cannot be kept in {folder}: {reason}.")

@@ -1,4 +1,4 @@
-"""Starts the window, and draws a session without one; the only place where the parts are put together."""
+"""Starts the window, and draws sessions without one; the only place where the parts are put together."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from engine.errors import InputError
 PICTURE_SIZE = (1000, 520)
 """Logical pixels of a panel in a report."""
 CLOSED_WITHIN_S = 10.0
-"""How long the window may take to close after a signal: an engine in a long step is waited for, then killed."""
+"""How long the window may take to close after a signal; an engine in a long step is killed after its own limit."""
 
 if TYPE_CHECKING:
     from app.panels.frame import PanelDock
@@ -58,7 +58,7 @@ def run_window(path: str | None, model: str | None) -> int:
             if window.isVisible():
                 window.show_error(sentence, details)
 
-        QTimer.singleShot(0, window, show)  # not in the middle of a drawing
+        QTimer.singleShot(0, window, show)  # no dialog may open during a paint event
 
     try:
         with closed_by_signals(window), told(tell):
@@ -68,34 +68,34 @@ def run_window(path: str | None, model: str | None) -> int:
     if window.left_something_behind:
         sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(status)  # taking apart what a thread still works with would crash
+        os._exit(status)  # destroying objects that a thread still uses would crash
     return status
 
 
 @contextmanager
 def closed_by_signals(window: MainWindow) -> Iterator[Asked]:
-    """A signal that asks for the end closes the window as its own button does, so that its recording is whole."""
+    """A signal that asks for the end closes the window as its close button does, so that the recording is complete."""
     ours, theirs = socket.socketpair()
     ours.setblocking(False)
     theirs.setblocking(False)
     notifier = QSocketNotifier(ours.fileno(), QSocketNotifier.Type.Read)
 
     def wake() -> None:
-        with suppress(OSError):  # Qt's loop would sleep through it
+        with suppress(OSError):  # Qt's event loop does not wake for a signal
             theirs.send(b"!")
 
     def close() -> None:
         with suppress(BlockingIOError):
             ours.recv(64)
         window.unattended = True
-        QApplication.closeAllWindows()  # dialogs, too
+        QApplication.closeAllWindows()  # the dialogs, too
         window.close()
         QCoreApplication.exit(0)
 
     notifier.activated.connect(close)
     with noted(CLOSED_WITHIN_S) as asked:
         asked.wake = wake
-        if asked.number:  # it came before
+        if asked.number:  # a signal came before this watch
             wake()
         try:
             yield asked
@@ -106,7 +106,7 @@ def closed_by_signals(window: MainWindow) -> Iterator[Asked]:
 
 
 def make_application() -> QApplication:
-    """The application with its name and icon; the one there is where there is one."""
+    """The application with its name and icon; an existing application is used."""
     existing = QApplication.instance()
     if isinstance(existing, QApplication):
         return existing
@@ -226,7 +226,7 @@ def panel_pictures(session: Session, size: tuple[int, int] = PICTURE_SIZE) -> li
 def _render_window(
     session: Session, session_path: str, out: Path, size: tuple[int, int], fmt: Literal["png", "svg"]
 ) -> None:
-    # A picture must not depend on how somebody arranged their window, nor change it.
+    # A picture must not depend on the user's arrangement of the window, nor change it.
     with leftovers.folder() as folder:
         preferences = Preferences(QSettings(str(folder / "settings.ini"), QSettings.Format.IniFormat))
         preferences.scheme = "dark" if theme.theme().dark else "light"
@@ -279,7 +279,7 @@ def _render_panel(session: Session, out: Path, name: str, size: tuple[int, int],
 
 
 def _settle(*docks: PanelDock) -> None:
-    """Let layouts and queued drawing finish, and the reading of those panels that can be seen."""
+    """Let layouts and queued drawing finish, and let visible panels finish reading."""
     for _ in range(5):
         QCoreApplication.processEvents()
     timer = QTimer()
@@ -289,10 +289,10 @@ def _settle(*docks: PanelDock) -> None:
         QCoreApplication.processEvents()
     while any(dock.is_seen and dock.panel is not None and dock.panel.is_behind for dock in docks):
         QCoreApplication.processEvents(QEventLoop.ProcessEventsFlag.WaitForMoreEvents)
-    QCoreApplication.processEvents()  # what was read may need more room
+    QCoreApplication.processEvents()  # a panel may need more room for what it has read
 
 
 def _say_unless_offscreen(_kind: QtMsgType, _context: QMessageLogContext, message: str) -> None:
-    """Pass on what Qt says, but not that a drawing without a screen has nothing to raise or to give size hints to."""
+    """Pass Qt's messages on, except those that the offscreen platform cannot raise windows or take size hints."""
     if not message.startswith("This plugin does not support"):
         print(message, file=sys.stderr)

@@ -1,4 +1,4 @@
-"""The dialogs of the Help menu; each is imported when it is first opened, so that the window is there sooner."""
+"""The dialogs of the Help menu; each is imported when it is first opened, so that the window opens sooner."""
 
 from __future__ import annotations
 

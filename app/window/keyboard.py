@@ -1,4 +1,4 @@
-"""Keys without modifiers: given to the panel that wants them, else to the timeline or the strip."""
+"""Keys without modifiers: sent to the focused panel, else to the timeline or the strip."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BACKWARDS: Final = (Qt.Key.Key_Left, Qt.Key.Key_Up)
 
 
 class Keyboard(QObject):
-    """Hands on the keys of the menus' entries that act on whatever has the focus."""
+    """Sends on the keys of those menu entries that act on the focused widget."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class Keyboard(QObject):
         self._press_instead = PressInstead(self)
         self._giving = False
         self._came_back = False
-        """Whether a key that was given to a widget came back as a shortcut, as the widget does not work by it."""
+        """Whether a key that was sent to a widget came back as a shortcut, because the widget does not use it."""
 
     def key(self, key: Qt.Key) -> None:
         """Give a key to the panel with the focus, then to the timeline or the strip; else walk the session."""
@@ -76,8 +76,8 @@ class Keyboard(QObject):
             self._give(timeline.panel.focusProxy() or timeline.panel, Qt.Key.Key_L)
 
     def takes(self, event: QKeyEvent) -> bool:
-        """Answer a ShortcutOverride event: whether the key is no shortcut, as the widget with the focus works by it, or
-        as its place on the keyboard stands for an action, which the press then triggers."""
+        """Answer a ShortcutOverride event: whether the key is not a shortcut. Either the focused widget uses the key
+        itself, or the key's place on the keyboard stands for an action, which the press then triggers."""
         focus = QApplication.focusWidget()
         if needs_key(focus, event):
             event.accept()
@@ -92,12 +92,12 @@ class Keyboard(QObject):
         return True
 
     def _refused(self) -> bool:
-        """Whether this is a key that was given to a widget just now and came back."""
+        """Whether this key was sent to a widget just now and came back."""
         self._came_back = self._came_back or self._giving
         return self._giving
 
     def _give(self, widget: QWidget, key: Qt.Key) -> bool:
-        """Send a key; Qt tries the menus' shortcuts again for it, and they must not send it once more, for ever."""
+        """Send a key. Qt tries the menus' shortcuts for it again, and must not send it once more (endless loop)."""
         self._giving, self._came_back = True, False
         try:
             return send_key(widget, key) and not self._came_back

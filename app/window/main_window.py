@@ -1,4 +1,4 @@
-"""The window: puts run panel, step strip, panels and status bar around one Selection and the session that is shown."""
+"""The window: run panel, step strip, panels and status bar, connected to one Selection and the shown session."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ from app.window.step_strip import StepStrip
 DEFAULT_SIZE = QSize(1600, 1000)
 SETTINGS_SHOWN_MS = 15_000
 ROOM_FOR_FRAME = QMargins(2, 16, 2, 16)
-"""What a window manager adds around the window."""
+"""Pixels that a window manager adds around the window."""
 
 
 class MainWindow(QMainWindow):
-    """One window on one session, live or recorded; made of parts that it connects, and that others may use.
+    """One window on one session, live or recorded. It makes its parts and connects them; the parts are public.
 
     `shown` owns the session that is shown, `control` the run, `documents` and `exports` the files, `panels` the docks,
     `selection` what is selected in all of them; `jobs` is all that goes on in the background.
@@ -60,7 +60,7 @@ class MainWindow(QMainWindow):
         self.preferences = preferences
         self._closing = False
         self.unattended = False
-        """Whether the window is closed by the system, with nobody there to answer a dialog."""
+        """Whether the system closes the window, so that no dialog can be answered."""
         self.setObjectName("main-window")
         self.setAcceptDrops(True)
         self.setDockNestingEnabled(True)
@@ -109,8 +109,8 @@ class MainWindow(QMainWindow):
         self.choices.show()
         self._place()
         self.run_panel.run_button.setFocus()
-        self.run_panel.restyle()  # a style sheet takes fonts back from labels that are moved to another parent
-        self.shown.changed.emit()  # as yet there is none
+        self.run_panel.restyle()  # a style sheet resets the fonts of labels that get another parent
+        self.shown.changed.emit()  # no session yet
 
     # --- building ---------------------------------------------------------------------------------------------------
 
@@ -118,7 +118,7 @@ class MainWindow(QMainWindow):
         self.side = QDockWidget()
         self.side.setObjectName("run-panel")
         self.side.setFeatures(QDockWidget.DockWidgetFeature.NoDockWidgetFeatures)
-        self.side.setTitleBarWidget(QWidget())  # no title bar: the panel says itself what it is
+        self.side.setTitleBarWidget(QWidget())  # no title bar: the panel has its own heading
         self.side.setWidget(self.run_panel)
         self._strip_bar = QToolBar()
         self._strip_bar.setObjectName("step-strip-bar")
@@ -144,7 +144,7 @@ class MainWindow(QMainWindow):
             said.connect(self.status_control.say)
         control.state_changed.connect(self.follow_news)
         control.run_ended.connect(self.follow_news)
-        control.said.connect(self.follow_news)  # what was measured is in the session
+        control.said.connect(self.follow_news)  # the measured ceilings are in the session
         self.jobs.changed.connect(self.kept.tell_what_is_shown)
         self.status.give_up.connect(self.documents.give_up)
         self.kept.changed.connect(self.choices.show)
@@ -153,7 +153,7 @@ class MainWindow(QMainWindow):
         self.strip.follow_changed.connect(lambda on: self.menus.actions["follow"].setEnabled(not on))
 
     def _slots(self) -> dict[str, Callable[[], object]]:
-        """What each entry of the menus does."""
+        """The function of each menu entry, by the entry's name."""
         keys = {
             "previous": Qt.Key.Key_Left, "next": Qt.Key.Key_Right, "up": Qt.Key.Key_Up, "down": Qt.Key.Key_Down,
             "frame": Qt.Key.Key_F, "zoom_in": Qt.Key.Key_W, "zoom_out": Qt.Key.Key_S, "pan_left": Qt.Key.Key_A,
@@ -209,7 +209,7 @@ class MainWindow(QMainWindow):
 
     @Slot()
     def follow_news(self) -> None:
-        """Draw a run for as long as it goes on, or once what there is now."""
+        """Draw the shown session: a run as it grows, a recorded session once."""
         self.refresher.follow(self.shown.is_live and self.control.active)
 
     # --- theme, language, what is said ------------------------------------------------------------------------------
@@ -250,10 +250,10 @@ class MainWindow(QMainWindow):
             return
         box = show_error(self, sentence, details)
         if self._closing:
-            box.exec()  # the window waits with going away until this has been read
+            box.exec()  # the window stays open until the user has read this
 
     def tell_of_settings(self) -> None:
-        """Say where the settings cannot be kept, or could not be read whole."""
+        """Tell the user if the settings cannot be stored, or could not be read completely."""
         if not self.preferences.usable:
             words = self.tr("The settings in {} cannot be read or written: what is chosen now is not remembered.")
             self.status.showMessage(words.format(self.preferences.path), SETTINGS_SHOWN_MS)
@@ -267,7 +267,7 @@ class MainWindow(QMainWindow):
             room = self.screen().availableSize().shrunkBy(ROOM_FOR_FRAME)
             self.resize(DEFAULT_SIZE.expandedTo(room * 0.9).boundedTo(room))
         self.panels.place(self.preferences)
-        self.scenarios.note.hide()  # its words are those of a run that is over
+        self.scenarios.note.hide()  # the note is about a run that is over
         self.kept.note.hide()
 
     def event(self, event: QEvent) -> bool:
@@ -311,7 +311,7 @@ class MainWindow(QMainWindow):
             self.shown.open(path)
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        if self._closing:  # asked for again, by a signal, while files are waited for
+        if self._closing:  # a signal asked again while the window waits for files
             event.ignore()
             return
         self.preferences.geometry = self.saveGeometry()
@@ -321,7 +321,7 @@ class MainWindow(QMainWindow):
         self._closing = True
         self.feed.close()
         for part in (self.shown, self.model, self.control):
-            QApplication.sendPostedEvents(part, QEvent.Type.MetaCall)  # what the feed said last
+            QApplication.sendPostedEvents(part, QEvent.Type.MetaCall)  # the feed's last events
         self._wait_for_files()
         self.kept.close()
         self._closing = False

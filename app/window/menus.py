@@ -73,7 +73,7 @@ CHOICES: Final[dict[str, tuple[str, ...]]] = {
 class Menus(QObject):
     """Builds the menu bar; `actions` by name, `choices["theme"]["dark"]` and the panels' entries by panel.
 
-    What an action does is told by `connect_actions`, once the parts of the window are there that do it.
+    `connect_actions` connects the actions, once the parts of the window exist that carry them out.
     """
 
     chosen = Signal(str, str)
@@ -125,7 +125,7 @@ class Menus(QObject):
         menu.clear()
         for path in paths:
             action = menu.addAction(menu_text(path), partial_slot(open_, path))
-            action.setToolTip(plain(path))  # Qt would make one of the text, and read it as HTML
+            action.setToolTip(plain(path))  # else Qt makes a tool tip of the text, and reads it as HTML
         menu.setEnabled(bool(paths))
         if paths:
             menu.addSeparator()

@@ -18,7 +18,7 @@ from engine.session.schema import ModelReady
 
 
 class ModelControl(QObject):
-    """Loads the model that is picked, and shows how far that is and what came of it."""
+    """Loads the picked model, and shows the progress and the result."""
 
     def __init__(self, feed: Feed, panel: RunPanel, jobs: Jobs, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -44,7 +44,7 @@ class ModelControl(QObject):
         self._jobs.start(
             lambda: cached_models(wanted=lambda: not patience.over),
             lambda found: self._panel.model.offer(cast("list[LocalModel]", found)),
-            lambda _: None,  # one that cannot be looked through is not worth a dialog at every start
+            lambda _: None,  # an unreadable cache folder is not worth a dialog at every start
             patience=patience,
         )
 

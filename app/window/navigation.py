@@ -1,4 +1,4 @@
-"""Keys without modifiers: who gets them, and what they do where no panel wants them."""
+"""Keys without modifiers: which widget gets them, and what they do if no panel uses them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ARROWS: Final = frozenset({Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Up, Qt.
 
 
 def needs_key(widget: QWidget | None, event: QKeyEvent) -> bool:
-    """Whether the widget with the focus works by this key, so that no menu entry may take it away."""
+    """Whether the focused widget uses this key, so that no menu entry may take it."""
     if widget is None or event.modifiers() & ~Qt.KeyboardModifier.ShiftModifier:
         return False
     key = event.key()
@@ -43,7 +43,7 @@ def needs_key(widget: QWidget | None, event: QKeyEvent) -> bool:
 
 
 def send_key(widget: QWidget, key: Qt.Key) -> bool:
-    """Press a key on a widget; Qt hands it to those around it until one takes it. Returns whether one did."""
+    """Press a key on a widget; Qt sends it to the widget's parents until one accepts it. Returns whether one did."""
     press = QKeyEvent(QEvent.Type.KeyPress, key, Qt.KeyboardModifier.NoModifier)
     QApplication.sendEvent(widget, press)
     return press.isAccepted()

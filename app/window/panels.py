@@ -1,4 +1,4 @@
-"""The docks of the panels: built from the registry, put in rows, and told together what they show."""
+"""The docks of the panels: built from the registry and put in rows. One call here reaches all of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many recordings stay: asks before the first one goes, and then keeps to what was said."""
+"""How many recordings are kept: asks before the first is deleted, and then follows the answer."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from app.window.shown_files import ShownFiles
 from engine.client.recordings import Recording, Recordings
 
 OFFERED: Final = 50
-"""How many are kept where somebody agrees to what is offered."""
+"""How many are kept if the user accepts the offer."""
 MANY: Final = 200
 LARGE_BYTES: Final = 10 * 2**30
-"""From so many, or so large, it is asked; fewer trouble nobody."""
+"""From this number or size of recordings on the user is asked."""
 
 
 class RecordingsControl(QObject):
-    """Serves the note and the menu's choice; the folder is looked through in the background.
+    """Serves the note and the menu's choice; the folder is read in the background.
 
-    Nothing goes before somebody was told what would. What was named or saved by a person and what any window shows,
-    reads or records never goes.
+    Nothing is deleted before the user was told how much would be. Files that the user named or saved, and files that
+    any window shows, reads or records, are never deleted.
     """
 
     said = Signal(str)
     changed = Signal()
-    """It was said how many stay."""
+    """The user chose how many are kept."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class RecordingsControl(QObject):
         self._in_use = in_use
         self._shown = ShownFiles(recordings.folder)
         self._begun = False
-        """Whether a person uses the window; one that is drawn for a picture changes nothing."""
+        """Whether a user works with the window; a window drawn for a picture deletes nothing."""
         self._put_off = False
         self._told_what_stays = False
         self.note = RecordingsNote(window)
@@ -59,29 +59,29 @@ class RecordingsControl(QObject):
         self.note.put_off.connect(self._on_put_off)
 
     def begin(self) -> None:
-        """A person uses the window from now on."""
+        """From now on a user works with the window."""
         self._begun = True
         self.tell_what_is_shown()
         self.look()
 
     def look(self) -> None:
-        """Look through the folder, and do what was said about it; ask where nothing was said."""
+        """Read the folder and delete what the user's choice says; ask if there is no choice yet."""
         if self._begun and not self._put_off and self._preferences.kept_recordings != KEEP_ALL:
             self._list(self._on_listed)
 
     @Slot()
     def tell_what_is_shown(self) -> None:
-        """Let the other windows know what this one shows."""
+        """Tell the other windows which files this one shows."""
         if self._begun:
             self._shown.show(self._in_use())
 
     def remember_saved(self, path: Path) -> None:
-        """A person saved this; in the folder of recordings it stays."""
+        """The user saved this file: if it is in the folder of recordings, it is never deleted."""
         if path.parent.absolute() == self._recordings.folder.absolute():
             self._preferences.remember_saved_recording(path.name)
 
     def choose(self, value: str) -> None:
-        """Take a choice of the menu; where recordings would go, that is asked first."""
+        """Take a choice of the menu; if recordings would be deleted, ask first."""
         keep = int(value) if value.isdecimal() else KEEP_ALL
         if keep == KEEP_ALL:
             self.keep(keep)
@@ -89,7 +89,7 @@ class RecordingsControl(QObject):
             self._list(lambda found: self._ask(keep, self._beyond(keep, found)))
 
     def keep(self, keep: int) -> None:
-        """Remember how many stay, and let the others go."""
+        """Remember how many are kept, and delete the others."""
         self._preferences.kept_recordings = keep
         self._put_off = False
         self.note.hide()

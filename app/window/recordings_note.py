@@ -13,7 +13,7 @@ from app.widgets.plain import plain
 
 
 class RecordingsNote(QToolBar):
-    """Says how many there are and what would go; hidden unless `ask` was called."""
+    """Says how many recordings there are and what would be deleted; hidden unless `ask` was called."""
 
     wants_newest = Signal()
     wants_all = Signal()
@@ -45,7 +45,7 @@ class RecordingsNote(QToolBar):
         self.hide()
 
     def ask(self, there: int, there_bytes: int, keep: int, others: int, others_bytes: int) -> None:
-        """Ask whether to keep only the newest `keep`; `others` of them would go."""
+        """Ask whether to keep only the newest `keep`; `others` of them would be deleted."""
         self._asked = (there, there_bytes, keep, others, others_bytes)
         self.retranslate()
         self.show()

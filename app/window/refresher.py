@@ -1,4 +1,4 @@
-"""The window's one timer: draws news a piece at a time and keeps drawing under its share of a core."""
+"""The window's one timer: draws one part at a time, and limits drawing to a share of one core."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TICK_MS: Final = 25
 FASTEST_S: Final = 0.05
 SLOWEST_S: Final = 1.0
 SHARE: Final = 0.10
-"""The most of one core that drawing live data may take, so that the profiler does not slow down what it measures."""
+"""Largest share of one core for drawing live data, so that the profiler does not slow down what it measures."""
 
 
 @dataclass(slots=True)
@@ -22,15 +22,15 @@ class Piece:
 
     name: str
     draw: Callable[[], bool]
-    """Draws what is new; returns whether there was anything."""
+    """Draws what is new; returns whether anything was."""
     cost_s: float = 0.0
     """Processor time one drawing has cost lately, painting included."""
     due_s: float = 0.0
 
 
 class Refresher(QObject):
-    """Draws at most one piece a tick, so that each one's cost can be told: the processor time of the window's thread
-    until the next tick, in which Qt paints it.
+    """Draws at most one piece a tick, so that its cost can be measured: the processor time of the window's thread until
+    the next tick, which includes Qt's painting.
 
     Every piece has an equal part of `SHARE`: what costs little is drawn up to 20 times a second, what costs much less
     often. With nothing to follow the timer stops.

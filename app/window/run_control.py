@@ -1,4 +1,4 @@
-"""What the run's buttons and keys do, and what the window hears back from the feed about the engine."""
+"""What the run's buttons and keys do, and how the window reacts to the feed's news of the engine."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from engine.session.schema import CeilingsMeasured
 class RunControl(QObject):
     """Turns actions into the feed's commands, and the feed's news into what the run panel and the menus show.
 
-    `state` is the engine's state as the window has heard of it: what buttons say and do goes by this one.
+    `state` is the engine's state as last reported to the window: labels and actions of the buttons follow it.
     """
 
     state_changed = Signal(str)

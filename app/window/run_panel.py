@@ -50,7 +50,7 @@ DETAILS: tuple[Detail, ...] = ("off", "step", "phase", "layer")
 
 
 class RunPanel(QWidget):
-    """Edits a RunSpec and shows what the engine does with it; what it wants done it says by its actions and signals."""
+    """Edits a RunSpec and shows what the engine does with it. Its actions and signals ask the window to act."""
 
     model_picked = Signal(str)
     switches_flipped = Signal(dict)
@@ -329,7 +329,7 @@ class RunPanel(QWidget):
             return (RequestSpec(self.prompt.toPlainText(), tokens, 0.0, ignore_eos, (), sampling, chat),)
         from engine.client.requests_file import read_requests
 
-        if self._requests_file.exists() and not self._requests_file.is_file():  # a pipe would hold up the window
+        if self._requests_file.exists() and not self._requests_file.is_file():  # opening a pipe would block the window
             raise InputError(self.tr("The request list {} is not a file.").format(path_text(self._requests_file)))
         return read_requests(str(self._requests_file), tokens, ignore_eos, sampling, chat)
 

@@ -1,4 +1,4 @@
-"""Copies of session files under names the user chose; that of a run which goes on is made again when it ends."""
+"""Copies of session files under names the user chose. The copy of a live run is made again when the run ends."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from app.core.background import Failure
 
 
 class Start(Protocol):
-    """Does work on a thread of its own, which writes `target`, and calls back on this one with what came of it."""
+    """Does work that writes `target` on another thread, and calls back on this one with the result."""
 
     def __call__(
         self,
@@ -26,12 +26,12 @@ class Start(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Save:
-    """A wish: the session file `source` shall lie at `target`."""
+    """A request of the user: copy the session file `source` to `target`."""
 
     source: str
     target: Path
     number: int
-    """Counts the wishes; of two for one target the later one holds."""
+    """Number of the request; of two for one target the later one counts."""
 
     @property
     def place(self) -> str:
@@ -40,11 +40,11 @@ class Save:
 
 
 class Saves:
-    """Knows which file is being recorded and what was saved of it. Used by the window's thread.
+    """Knows which file is being recorded and which copies of it were saved. Used from the window's thread only.
 
-    A copy belongs to the file it was asked for, whatever is shown, started or opened meanwhile. Copies are made in the
-    order in which they were asked for. Where the recording went on while its copy was made, it is copied once more when
-    it has ended, unless a later wish put something else in that place.
+    A copy is made of the file it was requested for, whatever is shown, started or opened meanwhile, and in the order of
+    the requests. If the recording went on while it was copied, it is copied once more when it has ended, unless a later
+    request has put another file in that place.
     """
 
     def __init__(self, start: Start, saved: Callable[[Save], None], failed: Callable[[Failure], None]) -> None:
@@ -58,15 +58,15 @@ class Saves:
         self._unfinished: list[Save] = []
         """Copies of the recording that goes on."""
         self._made: dict[str, int] = {}
-        """The number of the wish whose copy lies in a place."""
+        """By target: the number of the request whose copy is there."""
         self._count = 0
 
     def recording_began(self, path: str) -> None:
-        """This file ("": none) is being recorded from now on."""
+        """From now on this file ("": none) is being recorded."""
         self._recording = path
 
     def recording_ended(self, path: str) -> None:
-        """This file is whole: what was saved of it before is saved again."""
+        """This recording is complete: copy it again to where it was saved before."""
         if self._recording == path:
             self._recording = ""
         self._waiting += [save for save in self._unfinished if save.source == path]
@@ -85,7 +85,7 @@ class Saves:
         return waiting if self._now is None else [*waiting, self._now.source]
 
     def close(self) -> None:
-        """The program ends, and with it the recording: what was saved of it is saved again."""
+        """The program ends, and with it the recording: copy it again to where it was saved before."""
         self.recording_ended(self._recording)
 
     def _next(self) -> None:
@@ -108,7 +108,7 @@ class Saves:
             self._made[save.place] = save.number
             if grows and save.source == self._recording:
                 self._unfinished.append(save)
-            elif grows:  # it ended while it was copied
+            elif grows:  # the recording ended while it was copied
                 self._waiting.append(save)
             self._saved(save)
             self._next()

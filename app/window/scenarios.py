@@ -35,7 +35,7 @@ class Scenario:
     max_new_tokens: int = 64
     ignore_eos: bool = False
     greedy: bool = False
-    """Always the likeliest token, whatever the run panel showed before: two ways are held against each other."""
+    """Always the likeliest token, whatever the run panel showed before, so that two ways can be compared."""
     detail: Detail = "phase"
     all_heads: bool = False
     """Record the attention of every head of the first layer, not of one."""
@@ -52,7 +52,7 @@ class Scenario:
         return self.texts[resolve(language)][1]
 
     def run_spec(self, shown: RunSpec) -> RunSpec:
-        """The run: what the run panel shows once the scenario is set up there, and what has no control there."""
+        """The run: what the run panel shows once the scenario is set up, and settings that have no control there."""
         probe = Probe(0, None) if self.all_heads else shown.observation.probe
         observation = Observation(self.detail, probe)
         return replace(shown, observation=observation, switch_at=self.switch_at, teacher_pass=self.teacher_pass)

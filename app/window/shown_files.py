@@ -1,4 +1,4 @@
-"""Which files the windows of this person show now, so that none of them throws away what another one shows."""
+"""Which files the user's windows show now, so that no window deletes a file that another one shows."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ FOLDER: Final = "windows"
 LIST: Final = ".json"
 LOCK: Final = ".lock"
 MOST_BYTES: Final = 2**20
-"""No list of a window is larger: it has a path for each session that it reads."""
+"""Largest list of a window that is read; a list has a path for each session that the window reads."""
 
 
 class ShownFiles:
     """This window's list, and the lists of the others: a file each in a folder beside the recordings.
 
-    A window holds the lock beside its list as long as it lives; a list whose lock nobody holds is that of a window that
-    was killed. Where the folder cannot be written, the others do not know what is shown here.
+    A window holds the lock beside its list as long as it lives; a list without a held lock belongs to a window that was
+    killed. If the folder cannot be written, other windows do not know what is shown here.
     """
 
     def __init__(self, recordings: Path) -> None:
@@ -49,7 +49,7 @@ class ShownFiles:
             self._shown = None
 
     def of_others(self) -> set[Path]:
-        """What other windows show; what is left of windows that are gone is cleared away."""
+        """Files that other windows show; lists of windows that are gone are deleted."""
         found: set[Path] = set()
         try:
             lists = [path for path in self._folder.iterdir() if path.suffix == LIST and path != self._own]
@@ -85,7 +85,7 @@ class ShownFiles:
 
 def _lock(path: Path) -> QLockFile:
     lock = QLockFile(str(path.with_suffix(LOCK)))
-    lock.setStaleLockTime(0)  # a window may be open for weeks; only one whose process is gone lets go
+    lock.setStaleLockTime(0)  # no expiry: a window may be open for weeks, and its lock counts until its process is gone
     return lock
 
 

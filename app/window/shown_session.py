@@ -1,4 +1,4 @@
-"""What the window shows and where it lies: the one place in which a session is begun, opened, saved and let go."""
+"""The session that is shown and its file: the one place in which a session is begun, opened, saved and closed."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ class FiledSession:
     path: str
     """The file it is recorded to or was opened from; "" where it is in memory only."""
     patience: Patience | None = None
-    """Gives up reading the file; None for a run of this window."""
+    """Cancels reading the file; None for a run of this window."""
     copy: str = ""
     """Where it was saved last, under a name that a person chose."""
     lost: bool = False
-    """Whether the recording of the run could not be written any more, and was not saved since."""
+    """Whether writing the recording failed, and the session was not saved since."""
 
     @property
     def told_path(self) -> str:
-        """The file in which a person finds the session: the copy, once there is one."""
+        """The file to show as the session's: the user's copy, once there is one."""
         return "" if self.lost else self.copy or self.path
 
     @property
@@ -46,19 +46,19 @@ class FiledSession:
 class ShownSession(QObject):
     """Owns the session that is shown (`now`) and the newest run of this window (`live`), which may be the same one.
 
-    Every change comes through here: a run begins or its file is whole (as the feed says), a file is opened, a copy is
-    saved, the window closes. Others read, and hear of it by the signals. What is saved is the session it was asked for,
-    whatever is shown when the copy is made (`Saves`). Used by the window's thread.
+    Every change is made here: a run begins or its file is complete (as the feed says), a file is opened, a copy is
+    saved, the window closes. Other parts read it and follow its signals. A copy is of the session it was requested for,
+    whatever is shown when it is made (`Saves`). Used from the window's thread only.
     """
 
     changed = Signal()
     """Another session is shown."""
     renamed = Signal()
-    """The session that is shown lies under another name, or has lost its file."""
+    """The shown session's file has another name, or is lost."""
     opened = Signal(object)
-    """The path of the file that was opened, as it is: Qt's texts hold no name that is no UTF-8."""
+    """The path of the opened file, as a Python object: a Qt string cannot hold a name that is not UTF-8."""
     recorded = Signal(str)
-    """The path of a recording that is whole."""
+    """The path of a finished recording."""
     saved = Signal(str, str)
     """(the session file, the copy of it)."""
     failed = Signal(str, str)
@@ -70,7 +70,7 @@ class ShownSession(QObject):
         self.live: FiledSession | None = None
         self._jobs = jobs
         self._opening: Patience | None = None
-        """The patience with the file that is being opened."""
+        """The patience of the reading of the file that is being opened."""
         self._saves = Saves(self._start_save, self._on_saved, self._fail)
         feed.session_started.connect(self._on_session_started)
         feed.recorded.connect(self._on_recorded)
@@ -101,8 +101,8 @@ class ShownSession(QObject):
     # --- what changes it --------------------------------------------------------------------------------------------
 
     def open(self, path: str) -> None:
-        """Read a session file and show it; `opened` follows, or `failed`, or nothing where another one was asked for
-        meanwhile, or it was given up."""
+        """Read a session file and show it. Then `opened` or `failed` is emitted; neither, if another file was asked for
+        meanwhile or the reading was cancelled."""
         from engine.session.file import open_session
 
         if self._opening is not None:
@@ -146,7 +146,7 @@ class ShownSession(QObject):
             self._saves.save(source, target)
 
     def close(self, go_on: Callable[[list[Path]], bool]) -> None:
-        """End what goes on, by the rule of `Jobs.close`, and let go of the file that is shown; the run has ended."""
+        """End background work by the rule of `Jobs.close`, and close the shown file; the run must have ended."""
         self._saves.close()
         self._jobs.close(go_on)
         if self.now is not None and not self.is_live:
@@ -197,7 +197,7 @@ class ShownSession(QObject):
         for filed in (self.now, self.live):
             if filed is not None and filed.path == save.source:
                 filed.copy, filed.lost = copy, False
-            elif filed is not None and filed.copy == copy:  # it was written over
+            elif filed is not None and filed.copy == copy:  # it was overwritten
                 filed.copy = ""
         self.saved.emit(save.source, copy)
         if self.path == save.source:

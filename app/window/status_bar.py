@@ -18,10 +18,10 @@ from engine.session.store import Session
 
 
 class StatusBar(QStatusBar):
-    """Figures of the session that is shown; messages come and go over them."""
+    """Figures of the shown session; messages cover them for a moment."""
 
     give_up = Signal()
-    """What is being read is not wanted any more."""
+    """The user asks to cancel the reading."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -58,7 +58,7 @@ class StatusBar(QStatusBar):
         self.retranslate()
 
     def show_state(self, state: str, recorded: bool) -> None:
-        """What the engine does, or that a recorded session is looked at."""
+        """Show the engine's state, or that a recorded session is shown."""
         self._now = state
         colours = theme()
         words = {
@@ -77,7 +77,7 @@ class StatusBar(QStatusBar):
         self.state.setText(f'<span style="color:{colour}">●</span> {html.escape(text)}')
 
     def show_busy(self, doing: str, can_be_given_up: bool) -> None:
-        """Say what is being read or written ("": nothing), and offer to give it up where that can be done."""
+        """Say what is being read or written ("": nothing), with a button to cancel it if it can be cancelled."""
         self.doing.setText(doing)
         self.doing.setToolTip(plain(doing))
         for one in (self._busy, self.doing):
@@ -135,7 +135,7 @@ class StatusBar(QStatusBar):
         self._give_up.setToolTip(self.tr("Stop opening this file; what is shown stays"))
 
     def _explain_overhead(self) -> None:
-        """Say what the profiler's share is a share of, and what it leaves out."""
+        """Explain the profiler's share in its tool tip: of what it is a share, and what it leaves out."""
         lines = [
             self.tr("ƒ derived: what this run loses against one at detail “off”; "
                     "a timed span counts as it was measured among the steps"),

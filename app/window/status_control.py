@@ -1,4 +1,4 @@
-"""What the status bar and the window's title say about the session that is shown and the run beside it."""
+"""Fills the status bar and the window's title, from the shown session and the run that goes on."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SAID_MS = 6000
 
 
 class StatusControl(QObject):
-    """Keeps the bar and the title true; what the bar tells of a growing session is drawn by `refresh`."""
+    """Keeps the bar and the title up to date; figures of a growing session are written by `refresh`."""
 
     def __init__(
         self, window: QWidget, bar: StatusBar, shown: ShownSession, control: RunControl, feed: Feed, jobs: Jobs
@@ -41,7 +41,7 @@ class StatusControl(QObject):
 
     @Slot()
     def show_state(self) -> None:
-        """Say what the engine does, and whether a recorded session is looked at meanwhile."""
+        """Show the engine's state, and whether a recorded session is shown meanwhile."""
         recorded = self._shown.session is not None and not self._shown.is_live
         self._bar.show_state(self._control.state, recorded)
 
@@ -51,7 +51,7 @@ class StatusControl(QObject):
         self._bar.refresh(self._shown.session, live, self._feed.overhead if live else None)
 
     def say(self, text: str) -> None:
-        """Say what was done, for a moment."""
+        """Show for a moment what was done."""
         self._bar.showMessage(text, SAID_MS)
 
     @Slot()

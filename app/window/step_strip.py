@@ -29,8 +29,8 @@ PAN: Final = 0.1
 class StepStrip(PaintedWidget):
     """Shows all steps, or those zoomed to; follows the newest until the user pans away from them.
 
-    What is in view is a `StripView`, what is drawn a `StripScene`; here is what the window calls, where the plot lies,
-    and the events of mouse and keys, which are more than fifteen methods together.
+    The view is a `StripView`, the drawing a `StripScene`. This class has the methods that the window calls, the place
+    of the plot, and the events of mouse and keys: together more than fifteen methods.
     """
 
     follow_changed = Signal(bool)
@@ -190,7 +190,7 @@ class StepStrip(PaintedWidget):
         self._view.zoom(factor, self._value_at(x))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        self._columns = None  # they were cut for another width
+        self._columns = None  # the captions were cut for another width
         super().resizeEvent(event)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:

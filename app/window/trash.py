@@ -1,4 +1,4 @@
-"""Where the desktop keeps what was thrown away."""
+"""Moves files to the desktop's trash."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ from PySide6.QtCore import QFile
 
 
 def move_to_trash(path: Path) -> bool:
-    """Whether the file went there."""
+    """Move a file to the trash; returns whether that worked."""
     done = QFile.moveToTrash(str(path))
     return bool(done[0] if isinstance(done, tuple) else done)
