@@ -18,9 +18,9 @@ from engine.decode.proposer import Proposer
 from engine.decode.step_runner import LandedStep, StepRunner
 from engine.decode.teacher import TeacherPass
 from engine.graphs.in_flight import InFlightTimes
-from engine.measure.account import StepFacts, record_step
 from engine.measure.cost import CostModel
 from engine.measure.overhead import OverheadMeter
+from engine.measure.step_record import StepFacts, record_step
 from engine.model.loader import LoadedModel
 from engine.session import schema
 from engine.session.schema import AnyEvent

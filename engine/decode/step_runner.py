@@ -21,9 +21,9 @@ from engine.graphs.build import graph_device_of, make_graphed
 from engine.graphs.device import GraphDevice
 from engine.graphs.in_flight import InFlightStep
 from engine.graphs.steps import GraphedSteps
-from engine.measure.account import KvState, kv_state
 from engine.measure.nvtx import NvtxTimer, Ranges
 from engine.measure.probe import RowProbe, make_probe
+from engine.measure.step_record import KvState, kv_state
 from engine.measure.timers import make_timer
 from engine.model.loader import LoadedModel
 from engine.sampling.alternatives_cost import alternatives_ns

@@ -10,7 +10,7 @@ from engine.core.batch import Batch
 from engine.core.request import Request
 from engine.core.settings import Switches
 from engine.core.timing import StepTimer
-from engine.measure.account import KvState, kv_state
+from engine.measure.step_record import KvState, kv_state
 from engine.model.loader import LoadedModel
 from engine.session.teacher_mark import spans
 
