@@ -122,7 +122,7 @@ def generation_rows(session: Session, steps: StepRange = None) -> slice | NDArra
 
 
 def summarise(session: Session, steps: StepRange = None) -> Summary:
-    """All figures of section 6 of the design, for the whole session or a range of steps."""
+    """The figures that `record` and `info` print, for the whole session or a range of steps."""
     rows = generation_rows(session, steps)
     table = session.steps
     tokens = token_rows(session, steps)

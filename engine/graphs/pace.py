@@ -8,7 +8,7 @@ from statistics import median
 from typing import Final
 
 BUDGET: Final = 0.02
-"""Share of the steps' device time that timing phases may cost (DESIGN section 9)."""
+"""Share of the steps' device time that timing phases may cost."""
 LEAST: Final = 4
 MOST: Final = 256
 UNTIL_KNOWN: Final = 16
