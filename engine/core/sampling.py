@@ -72,9 +72,9 @@ class Filter(ABC):
     def rule_out(self, values: Tensor, ranks: Ranks) -> Tensor:
         """`values` float64 [R, vocab] with -inf (of probabilities: 0) for each token that is ruled out.
 
-        `values` are the logits over the temperature, or with `after_softmax` the probabilities of what is left. Each
-        row has at least one token left. A captured step calls this, too: nothing may be read back from the device, and
-        no shape may depend on values.
+        `values` are the logits over the temperature, or with `after_softmax` the probabilities, which sum to 1 over the
+        tokens that earlier filters left. Each row has at least one token left. A captured step calls this, too:
+        nothing may be read back from the device, and no shape may depend on values.
         """
 
 

@@ -3,7 +3,7 @@
 The test (Leviathan et al. 2023; Chen et al. 2023) leaves the target's distribution exactly as it was: a token x drawn
 from q is accepted with probability min(1, p(x)/q(x)); the first one rejected is replaced by a draw from what p has more
 than q, norm(max(p - q, 0)), and when all are accepted the target's last row gives one more token, the bonus. p is the
-target's distribution after temperature, min-p, top-k and top-p. A greedy p lies all on one token, so the same test
+target's distribution after temperature and filters. A greedy p lies all on one token, so the same test
 accepts exactly the tokens that greedy decoding would have given.
 """
 
