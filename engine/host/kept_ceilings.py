@@ -18,8 +18,9 @@ most; each look in vain doubles it."""
 class KeptCeilings:
     """Ceilings of one model: measured for its first run, and again by an idle engine where the machine was busy."""
 
-    def __init__(self) -> None:
-        self._ceilings: Ceilings | None = None
+    def __init__(self, known: Ceilings | None = None) -> None:
+        """`known` stand for the model that is loaded, without a measurement."""
+        self._ceilings = known
         self._next_look: tuple[float, float] | None = None
         """(When an idle engine looks at the load, `time.monotonic`; how long it waited for that.)"""
 

@@ -15,6 +15,7 @@ from engine.decode.capabilities import unavailable_switches
 from engine.decode.engine import Engine
 from engine.graphs.device import PlainDevice
 from engine.host import protocol, service
+from engine.host.kept_ceilings import KeptCeilings
 from engine.measure.ceilings import Ceilings
 from engine.model.loader import LoadedModel
 from engine.session.schema import AnyEvent, ConfigChanged, Refused, RunEnded, Step
@@ -58,7 +59,7 @@ class Watched(service.Service):
     def __init__(self, target: LoadedModel, draft: LoadedModel, emit: Callable[[list[AnyEvent]], None]) -> None:
         super().__init__(emit)
         self._model, self._draft = target, draft
-        self._ceilings = Ceilings(1e10, 1e11)
+        self._ceilings = KeptCeilings(Ceilings(1e10, 1e11))
         self._unavailable = unavailable_switches("cpu", has_draft=True)
         self._unavailable.pop("graphs=True", None)
         self.failure: Exception | None = None
