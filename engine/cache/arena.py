@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import torch
 
-from engine.cache.block_cache import BlockCache, spans_of
+from engine.cache.block_cache import BlockCache
 from engine.cache.paged import free_memory
 from engine.core.batch import Batch
 from engine.core.kv_cache import OutOfKvMemory
@@ -66,7 +66,7 @@ class ArenaCache(BlockCache):
 
     def reserve(self, batch: Batch) -> None:
         """Check that every span has its place; forget what is computed again."""
-        for span in spans_of(batch):
+        for span in batch.request_spans:
             own = self._of[span.request_id]
             if span.end > own.blocks * self.block_size or span.first > own.length:
                 raise ValueError(f"indices [{span.first}, {span.end}) do not follow the {own.length} that are held")

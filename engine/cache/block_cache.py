@@ -108,7 +108,7 @@ class BlockCache(ABC):
         slots: list[int] = []
         tables: dict[int, list[int]] = {}
         sources: dict[int, Source] = {}
-        for span in spans_of(batch):
+        for span in batch.request_spans:
             blocks = tables[span.request_id] = self.table(span.request_id)
             rows += range(span.row, span.row + span.length)
             slots += [blocks[index // size] * size + index % size for index in range(span.first, span.end)]
@@ -161,8 +161,3 @@ class BlockCache(ABC):
 
     def drain_events(self) -> list[BlockEvent]:
         return []
-
-
-def spans_of(batch: Batch) -> list[Span]:
-    """The spans of a batch that belong to requests."""
-    return [span for span in batch.spans if span.request_id != PADDING_REQUEST]

@@ -97,7 +97,7 @@ class ContiguousCache:
         self._regions[request_id] = Region(memory)
 
     def begin(self, batch: Batch) -> RegionKv:
-        spans = [span for span in batch.spans if span.request_id != PADDING_REQUEST]
+        spans = batch.request_spans
         for span in spans:
             region = self._regions[span.request_id]
             if span.end > region.capacity or span.first > region.length:

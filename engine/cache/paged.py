@@ -11,7 +11,7 @@ from typing import Final
 
 import torch
 
-from engine.cache.block_cache import BlockCache, spans_of
+from engine.cache.block_cache import BlockCache
 from engine.cache.blocks import BlockPool, Table
 from engine.core.batch import Batch
 from engine.core.kv_cache import BlockEvent, OutOfKvMemory
@@ -68,7 +68,7 @@ class PagedCache(BlockCache):
 
     def reserve(self, batch: Batch) -> None:
         """Give each span's request its blocks; raises OutOfKvMemory, and gives none, where there are too few."""
-        spans = spans_of(batch)
+        spans = batch.request_spans
         missing = sum(self.pool.missing(self._tables[span.request_id], span.end) for span in spans)
         if missing > self.pool.available:
             raise OutOfKvMemory(f"The step needs {missing} more blocks, and {self.pool.available} are left.")

@@ -40,6 +40,11 @@ class Batch:
     spans: tuple[Span, ...]
     logits_rows: Tensor
 
+    @property
+    def request_spans(self) -> list[Span]:
+        """The spans that belong to requests: all but padding."""
+        return [span for span in self.spans if span.request_id != PADDING_REQUEST]
+
     @classmethod
     def of(
         cls, parts: list[tuple[int, int, list[int]]], logits_rows: list[int] | None = None, device: str = "cpu"

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from torch import Tensor
 
-from engine.core.batch import PADDING_REQUEST, Batch, Span
+from engine.core.batch import Batch, Span
 from engine.session.schema import BlockEventKind
 
 
@@ -116,6 +116,5 @@ class KVCache(Protocol):
 def commit_batch(cache: KVCache, batch: Batch) -> None:
     """Commit all that a batch computed, by the token ids on its device; this waits for the device."""
     tokens = batch.token_ids.tolist()
-    for span in batch.spans:
-        if span.request_id != PADDING_REQUEST:
-            cache.commit(span.request_id, tokens[span.rows])
+    for span in batch.request_spans:
+        cache.commit(span.request_id, tokens[span.rows])
