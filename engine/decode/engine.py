@@ -12,7 +12,7 @@ import torch
 from engine.core.request import Queue, Request, in_order
 from engine.core.settings import Observation, RequestSpec, RunSpec, Switches
 from engine.decode.account import Account
-from engine.decode.emission import emit, settle
+from engine.decode.lander import Lander
 from engine.decode.launcher import Launcher
 from engine.decode.new_request import RequestMaker
 from engine.decode.preemption import check_idle
@@ -29,9 +29,9 @@ from engine.session.schema import AnyEvent
 class Engine:
     """One run: `begin()`, then `step()` until `done`; switches, observation and requests may change between steps.
 
-    The launcher says what a step computes, the runner computes it, the switcher says how, the account tells what
-    happened. `emit` takes events in the order in which they happened. Raises InputError or UnavailableError for a run
-    that cannot be: a prompt longer than the context, a switch that cannot be on here.
+    The launcher says what a step computes, the runner computes it, the lander makes its tokens known, the switcher says
+    how, the account tells what happened. `emit` takes events in the order in which they happened. Raises InputError or
+    UnavailableError for a run that cannot be: a prompt longer than the context, a switch that cannot be on here.
     """
 
     def __init__(
@@ -50,11 +50,10 @@ class Engine:
         self.runner = StepRunner(model, run.switches, self.account.mark, graph_device)
         self.runner.capture_anew(run.switches, self._maker.longest)
         self.runner.observe(run.observation)
-        self._launcher = Launcher(model, self.queue, self.switcher, self.runner, self.account)
+        parts = (model, self.queue, self.switcher, self.runner, self.account)
+        self._launcher, self._lander = Launcher(*parts), Lander(*parts)
         self.in_flight: InFlightStep | None = None
         """A captured step that was launched while the one before it was still running."""
-
-    # --- what a user asks for, between steps --------------------------------------------------------------------------
 
     def begin(self, zero_ns: int) -> None:
         """The run's clock starts: event times count from `zero_ns` of the engine's clock."""
@@ -99,15 +98,13 @@ class Engine:
                 self.account.cancelled(request)
         if self.in_flight is not None:
             launched, self.in_flight = self.in_flight, None
-            self._finish(launched, self.account.now_ns())
+            self._lander.land(launched, self.account.now_ns(), behind=None)
         for request in self.queue.running:
             self.runner.cache.free(request.id)
         self.switcher.forget(left)
         self.account.tell_blocks(self.runner)
         self.queue.clear()
         self._to_teach.clear()
-
-    # --- the step -----------------------------------------------------------------------------------------------------
 
     @torch.inference_mode()
     def step(self) -> bool:
@@ -129,26 +126,10 @@ class Engine:
             check_idle(self.queue)
             return False
         self.in_flight = self._launcher.launch_next(launched)  # prepared and started while the device works on this one
-        self._finish(launched, start_ns)
-        return True
-
-    def _finish(self, launched: LaunchedStep, start_ns: int) -> None:
-        """Land a step: its tokens become known, the caches are settled, and all of it is told."""
-        void = {r.id for chunk in launched.chunks if (r := chunk.request) is not None and r.finished}
-        landed = self.runner.land(launched)
-        emissions = emit(landed, self._model, self.runner.timer)
-        kept = settle(landed.chunks, emissions, void, self.runner.cache, self.switcher.proposer)
-        record = self.account.close(
-            start_ns, landed, emissions, kept, self.queue, self.runner, self.switcher.proposer
-        )  # fmt: skip
-        # Who has ended leaves after the step, so that its bytes and its blocks are those of one moment.
-        finished = [one.request for one in landed.drawn if one.request.finished]
-        self.switcher.retire(finished, self.queue, self.runner)
+        finished = self._lander.land(launched, start_ns, behind=self.in_flight)
         if self._teaches:
             self._to_teach.extend(finished)
-        self.account.tell(record, self.runner, beside=self.in_flight is not None)
-        if self.in_flight is not None:
-            self.runner.commit(self.in_flight)
+        return True
 
     def _teach(self, request: Request) -> None:
         """Pass a finished request's text through the model at once, as a step of its own."""
