@@ -27,6 +27,7 @@ from engine.session.store import STEP_KINDS, Session
 
 WIDE: Final = 1080
 LOW: Final = 420
+NARROW: Final = 560
 """Pixels at which the panel changes its arrangement."""
 
 
@@ -42,7 +43,7 @@ class RooflinePanel(Panel):
         self._kind = ""
         self._kinds: list[Point] = []
         self._phases: list[Point] = []
-        self._arrangement: Literal["", "wide", "tall", "low"] = ""
+        self._arrangement = ("", False)
         self.picker = QComboBox()
         self.picker.setAccessibleName(self.tr("Steps whose phases are shown"))
         self.picker.setToolTip(self.tr("The phases of which kind of step are shown as squares."))
@@ -64,11 +65,11 @@ class RooflinePanel(Panel):
         )
         self.measure.clicked.connect(self._measure)
         self.table = FigureTable(self.tr("Points under the roof"))
-        self._top = QWidget()
-        tools = QHBoxLayout(self._top)
+        self._tools = QWidget()
+        tools = QHBoxLayout(self._tools)
         tools.setContentsMargins(0, 0, 0, 0)
         tools.setSpacing(ROW_GAP)
-        tools.addWidget(self.verdict, 1)
+        tools.addStretch()
         tools.addWidget(self._picker_label)
         tools.addWidget(self.picker)
         tools.addWidget(self.measure)
@@ -78,7 +79,7 @@ class RooflinePanel(Panel):
         self.setObjectName("panel-body")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._grid.setSizeConstraint(QGridLayout.SizeConstraint.SetNoConstraint)  # a smaller panel re-arranges
-        self._arrange("tall")
+        self._arrange("tall", narrow=False)
 
     # --- Panel ------------------------------------------------------------------------------------------------------
 
@@ -372,20 +373,27 @@ class RooflinePanel(Panel):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         width, height = event.size().width(), event.size().height()
-        self._arrange("wide" if width >= WIDE else "tall" if height >= LOW else "low")
+        self._arrange("wide" if width >= WIDE else "tall" if height >= LOW else "low", width < NARROW)
         self.table.setMinimumWidth(min(self.table.sizeHint().width(), 6 * width // 10) if width >= WIDE else 0)
 
-    def _arrange(self, arrangement: Literal["wide", "tall", "low"]) -> None:
-        """Wide: the table beside the chart. Tall: the table under it. Low: the chart alone, with tool tips."""
-        if arrangement == self._arrangement:
+    def _arrange(self, arrangement: Literal["wide", "tall", "low"], narrow: bool) -> None:
+        """Wide: the table beside the chart. Tall: the table under it. Low: the chart alone, with tool tips.
+
+        The tools stand beside the verdict, or under it where the panel is narrow.
+        """
+        if (arrangement, narrow) == self._arrangement:
             return
-        self._arrangement = arrangement
-        wide = arrangement == "wide"
-        placed = [Placed(self._top, 0, 0, columns=2), Placed(self.chart, 1, 0, columns=1 if wide else 2)]
+        self._arrangement = (arrangement, narrow)
+        wide, below = arrangement == "wide", 1 if narrow else 0
+        placed = [
+            Placed(self.verdict, 0, 0, columns=2 if narrow else 1),
+            Placed(self._tools, below, 0 if narrow else 1, columns=2 if narrow else 1),
+            Placed(self.chart, 1 + below, 0, columns=1 if wide else 2),
+        ]
         if arrangement != "low":
-            placed.append(Placed(self.table, 1, 1) if wide else Placed(self.table, 2, 0, columns=2))
-        placed.append(Placed(self.note, 3, 0, columns=2))
-        arrange(self._grid, placed, rows=(0, 1), columns=(1,))
+            placed.append(Placed(self.table, 1, 1) if wide else Placed(self.table, 2 + below, 0, columns=2))
+        placed.append(Placed(self.note, 3 + below, 0, columns=2))
+        arrange(self._grid, placed, rows=(*(0,) * below, 0, 1), columns=(1,))
         self.table.setVisible(arrangement != "low")
         self.note.setVisible(arrangement != "low")
 

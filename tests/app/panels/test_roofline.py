@@ -213,6 +213,16 @@ def test_the_sentence_is_never_cut(qtbot: QtBot, width: int, wraps: bool) -> Non
     assert (lines > panel.verdict.sizeHint().height()) == wraps
 
 
+def test_in_a_narrow_panel_the_tools_stand_under_the_sentence(qtbot: QtBot) -> None:
+    panel = roofline_panel(qtbot, synthetic_session(40), 420, 300)
+    panel.show()
+    qtbot.waitExposed(panel)
+    qtbot.waitUntil(lambda: panel.verdict.width() > 380)
+    assert panel.measure.mapTo(panel, QPoint()).y() > panel.verdict.geometry().bottom()
+    panel.resize(700, 300)
+    qtbot.waitUntil(lambda: panel.measure.mapTo(panel, QPoint()).y() < panel.verdict.geometry().bottom())
+
+
 def with_levels(session: Session, l3_bytes: int, busy: bool = False) -> Session:
     levels = [
         {"name": "L2", "size_bytes": 2**20, "read_bytes_per_s": 9e10},
