@@ -19,7 +19,7 @@ Row = tuple[int, int, bytes]
 
 
 def attention_maps(file: Queries) -> list[Map]:
-    """Every map. One index lookup a map finds them; a file without the expected index is read row by row.
+    """Every map, found with one index lookup for each map. Where the file lacks the expected index, all rows are read.
 
     Raises SessionFileError where a row names no map, or where the index is not in order.
     """

@@ -106,7 +106,8 @@ def _check_blocks(session: Session) -> None:
     blocks = session.kv_blocks
     _within("kv_blocks.step_id", blocks["step_id"], 0, len(session.steps))
     _check_numbers(blocks)
-    _within("kv_blocks.block", blocks["block"], 0, len(blocks))  # numbered by first allocation, each a row
+    # Blocks are numbered in the order of their first allocation, and each allocation is a row.
+    _within("kv_blocks.block", blocks["block"], 0, len(blocks))
     _of_requests("kv_blocks", blocks, session)
     shape = kv_shape_of(session.model_config)
     position = shape.total_bytes(1) if shape is not None else 0

@@ -1,4 +1,4 @@
-"""The only place that opens a session file with SQLite. The file may come from anybody, so it is not trusted.
+"""The only place that opens an existing session file with SQLite. It may come from anybody, so it is not trusted.
 
 A database can hold views, virtual tables and triggers where tables are expected, expressions that call functions, and
 a journal that names other files. None of them takes effect here: only ordinary tables are read.
@@ -37,8 +37,8 @@ LIMITS: Final = {
     sqlite3.SQLITE_LIMIT_VDBE_OP: 25_000,
     sqlite3.SQLITE_LIMIT_WORKER_THREADS: 0,
 }
-"""SQLite's limits on a statement, far above what a session's own tables and this program's queries need. SQLite itself
-refuses a longer statement in the file's schema."""
+"""SQLite's limits, far above what a session's own tables and this program's queries need. SQLite itself refuses a
+longer statement in the file's schema."""
 SUPER_JOURNAL_MARK: Final = bytes((0xD9, 0xD5, 0x05, 0xF9, 0x20, 0xA1, 0x63, 0xD7))
 """The last bytes of a rollback journal that names another file. SQLite deletes that file when it rolls back."""
 ROWIDS: Final = frozenset({"rowid", "oid", "_rowid_"})

@@ -26,7 +26,8 @@ ATTENTION_BYTES: Final = 128 * 2**20
 class DetailSource(Protocol):
     """The source of blobs that are no longer in memory: the session file.
 
-    Every method may take long. `patience.give_up()` ends it; what the method then returns has no meaning.
+    Every method may take long. `patience.give_up()` ends it: the method then raises SessionFileError, or returns a
+    value that has no meaning.
     """
 
     def step_blobs(self, step_id: int, patience: Patience | None = None) -> tuple[bytes, bytes] | None:

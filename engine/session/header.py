@@ -93,5 +93,5 @@ def _was_being_made(path: Path, size: int) -> bool:
             head = journal.read(JOURNAL_HEADER_BYTES)
     except FileNotFoundError:
         return False
-    undone = head.startswith(JOURNAL_MAGIC) and head[16:20] == bytes(4)  # the pages before the transaction
+    undone = head.startswith(JOURNAL_MAGIC) and head[16:20] == bytes(4)  # number of pages before
     return undone or size == 0

@@ -1,4 +1,4 @@
-"""The one place where this program writes JSON, so that any JSON parser can read it.
+"""Writes the JSON of exports and of the command line so that any JSON parser can read it.
 
 Python writes NaN and Infinity, which JSON does not have, and leaves lone surrogates, which UTF-8 cannot encode. Here
 NaN and Infinity become null. Lone surrogates, and characters that would control a terminal, are escaped.

@@ -1,8 +1,8 @@
-"""Finds the packs of a table that may be read instead of its rows: those that agree with the rows. The rows decide.
+"""Finds the packs of a table that may be read instead of its rows: those that agree with the rows.
 
-A pack is stale if rows changed and the pack was not deleted. Triggers on UPDATE and DELETE delete the packs; so does a
-trigger on INSERT, which exists once a recording was closed. The INSERT trigger also covers REPLACE, whose own deletions
-fire triggers only where `recursive_triggers` is on.
+Where the two differ, the rows are right. A pack is stale if rows changed and the pack was not deleted. Triggers on
+UPDATE and DELETE delete the packs; so does a trigger on INSERT, which exists once a recording was closed. The INSERT
+trigger also covers REPLACE, whose own deletions fire triggers only where `recursive_triggers` is on.
 
 For a table that is not large, sums over its rows are always compared with the sums over the packs. For a large table
 they are compared only if the INSERT trigger is missing, because the file is older or its writer was killed; and then

@@ -3,8 +3,8 @@
 SQLite takes some hundred nanoseconds for each value of a row, which is many seconds for a session of a million tokens.
 Whole columns are read at the speed of memory. A pack holds some thousand rows of one table. Whole numbers are stored as
 their difference from the smallest one, in as few bytes as possible; words as indices into a list of the different
-words. The rows decide: a pack is written after the last of its rows, and any UPDATE or DELETE deletes the packs of the
-table.
+words. If the two differ, the rows are right: a pack is written after the last of its rows, and any UPDATE or DELETE
+deletes the packs of the table.
 """
 
 from __future__ import annotations
@@ -139,8 +139,8 @@ def _narrow(values: NDArray[Any], base: int, most: int) -> NDArray[Any]:
 def unpack(table: str, blob: bytes, count: int, wanted: Container[str] | None = None) -> dict[str, Column]:
     """The columns of a pack of `count` rows, or only the `wanted` ones.
 
-    Raises ValueError or msgspec.MsgspecError where the pack is damaged. Everything in the pack is checked: the names of
-    its columns, and the dtype, count and range of their numbers.
+    Raises ValueError or msgspec.MsgspecError where the pack is damaged. All that is taken from the pack is checked: the
+    names of its columns, and the dtype, count and range of their numbers.
     """
     parts = _decoder.decode(blob)
     names, fields = [part.name for part in parts], PACKED[table]

@@ -86,7 +86,7 @@ class Session:
         self.marks: list[schema.Mark] = []
         self.dropped = {"attention_rows": 0, "layer_rows": 0}
         self.kept: dict[str, Any] = {}
-        """Results that are computed from the session and needed often, by name; each is replaced as a whole, not changed."""
+        """Results that are computed from the session and needed often, by name; each is replaced as a whole."""
         self.revision = 0
         """Grows with every batch applied. A reader that has drawn this revision has nothing to redraw."""
 
