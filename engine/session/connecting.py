@@ -1,4 +1,4 @@
-"""The only place that opens an existing session file with SQLite. It may come from anybody, so it is not trusted.
+"""Opens existing session files with SQLite; no other module does. A file may come from anybody: it is not trusted.
 
 A database can hold views, virtual tables and triggers where tables are expected, expressions that call functions, and
 a journal that names other files. None of them takes effect here: only ordinary tables are read.
