@@ -1,4 +1,4 @@
-"""Reads the table of attention rows: which maps there are, and their rows; each is checked once it is read."""
+"""Reads the table `attention`: the list of its maps and the rows of a map. Each row is checked when it is read."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ Row = tuple[int, int, bytes]
 
 
 def attention_maps(file: Queries) -> list[Map]:
-    """Every map, by as many steps through the index as there are maps."""
+    """Every map, found with one index lookup for each map. Where the file lacks the expected index, all rows are read.
+
+    Raises SessionFileError where a row names no map, or where the index is not in order.
+    """
     found: list[Map] = []
     if file.query("SELECT sql FROM sqlite_master WHERE name = 'attention_map'") != [(MAP_INDEX,)]:
         for rows in file.chunks("SELECT request_id, layer, head FROM attention"):
@@ -42,7 +45,7 @@ def attention_maps(file: Queries) -> list[Map]:
 def attention_rows(
     file: Queries, of: Map, first: int = 0, most: int | None = None, patience: Patience | None = None
 ) -> list[Row]:
-    """The rows of a map in the order recorded, from row `first` on, `most` rows at most."""
+    """The rows of a map in the order they were recorded: at most `most` rows, from row number `first` on."""
     rows = file.query(
         "SELECT step_id, position, probs FROM attention "
         "WHERE request_id = ? AND layer = ? AND head = ? ORDER BY rowid LIMIT ? OFFSET ?",
@@ -53,7 +56,7 @@ def attention_rows(
 
 
 def attention_row(file: Queries, of: Map, position: int, patience: Patience | None = None) -> Row | None:
-    """The row of one position that was recorded last; None where none was."""
+    """The row that was recorded last for a position; None where that position has none."""
     rows = file.query(
         "SELECT step_id, position, probs FROM attention "
         "WHERE request_id = ? AND layer = ? AND head = ? AND position = ? ORDER BY rowid DESC LIMIT 1",
@@ -70,7 +73,7 @@ def _map(file: Queries, request: Any, layer: Any, head: Any) -> Map:
 
 
 def _checked(file: Queries, rows: list[Row]) -> list[Row]:
-    """Attention rows, once each is one."""
+    """The same rows. Raises SessionFileError where one is no attention row or is not as long as its position says."""
     for step_id, position, probs in rows:
         if type(step_id) is not int or type(position) is not int:
             raise file.damaged("an attention row names no step")

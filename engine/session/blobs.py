@@ -1,4 +1,4 @@
-"""Reads the blobs of one step and of one token, as they stand in the file; each is checked once it is read."""
+"""Reads the blobs of one step or one token as the file holds them. Each blob is checked when it is read."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from engine.session.queries import Queries
 from engine.session.schema import PHASES
 
 MOST_LOGPROB: Final = 1.0
-"""A probability is at most 1, and a little rounding."""
+"""Nats. The logarithm of a probability is at most 0; the rest is room for rounding."""
 PHASES_ROW_BYTES: Final = 4 * len(PHASES)
 KV_ROW_BYTES: Final = 16
 ALTERNATIVE_BYTES: Final = 8
@@ -21,9 +21,10 @@ ALTERNATIVE_BYTES: Final = 8
 def step_blobs(
     file: Queries, step_id: int, layers: int, patience: Patience | None = None
 ) -> tuple[bytes, bytes] | None:
-    """`phases` and `kv_layers` of a step; None where it is not there.
+    """`phases` and `kv_layers` of a step; None where the file does not have the step.
 
-    Each is empty or of as many layers as the model has; `layers` is 0 while that is not known.
+    Each blob is empty or has the layers of the model: `layers`, or any number where `layers` is 0 (not known yet).
+    Raises SessionFileError where a blob is damaged.
     """
     rows = file.query("SELECT phases, kv_layers FROM steps WHERE id = ?", (step_id,), patience)
     if not rows:
@@ -38,7 +39,7 @@ def step_blobs(
 
 
 def alternatives(file: Queries, token_id: int, patience: Patience | None = None) -> bytes:
-    """`alternatives` of the token with this row id; empty where it has none."""
+    """`alternatives` of the token with this row id; empty where the token has none, or the file has no such token."""
     rows = file.query("SELECT alternatives FROM tokens WHERE id = ?", (token_id,), patience)
     blob = whole_items(file, rows[0][0], ALTERNATIVE_BYTES) if rows else b""
     if (np.frombuffer(blob[len(blob) // 2 :], np.float32) > MOST_LOGPROB).any():
@@ -47,7 +48,7 @@ def alternatives(file: Queries, token_id: int, patience: Patience | None = None)
 
 
 def whole_items(file: Queries, value: Any, item_bytes: int) -> bytes:
-    """A blob as it stands in the file, once it is one, of whole items."""
+    """The same value. Raises SessionFileError where it is no blob, or not made of whole items of `item_bytes`."""
     if not isinstance(value, bytes) or len(value) % item_bytes:
         raise file.damaged(f"a blob is not made of items of {item_bytes} bytes")
     return value

@@ -1,9 +1,8 @@
-"""Says whether what a session file holds makes sense, before anything is computed from it.
+"""Checks the content of a session file before anything is computed from it.
 
-SQLite keeps whatever was put into a column, and a file may have been damaged or edited, or come from somebody else.
-Whoever reads a Session relies on what this makes sure of: facts are JSON objects (`checking_facts.py`), rows name
-steps, requests and settings that are there, sizes are sizes, and no count or index is larger than what the file really
-has, as arrays are made by it.
+SQLite stores any value in any column, and a file may be damaged, edited or from somebody else. The readers of a Session
+rely on these checks: facts are JSON objects (`checking_facts.py`); rows name steps, requests and settings that exist;
+sizes are in their range; and no count or index is larger than the file allows, because arrays are made of that size.
 """
 
 from __future__ import annotations
@@ -24,17 +23,17 @@ from engine.session.phases import MOST_US
 from engine.session.store import RecordedRequest, Session
 
 MOST_REQUESTS: Final = 2**22
-"""A request's number and a step's are kept in one of 64 bits."""
+"""Above every request id. The figures keep a request id and a step id together in one integer of 64 bits."""
 MOST_SLOTS: Final = 2**16
-"""Rows of a batch; the switch `max_batch` goes up to 4096."""
+"""Above every batch slot; the switch `max_batch` goes up to 4096."""
 MOST_BLOCKS: Final = 2**22
-"""Blocks of a paged cache: 64 million positions in blocks of 16."""
+"""The most blocks of a paged cache: 64 million positions in blocks of 16."""
 MOST_NATS: Final = 1e6
-"""Above the logarithm of any vocabulary."""
+"""Above every entropy: the entropy of a token is at most the logarithm of the vocabulary's size."""
 
 
 def check_content(session: Session) -> None:
-    """Raise ValueError, with what is wrong, where the content of a loaded session makes no sense."""
+    """Raise ValueError, which says what is wrong, where the content of a loaded session makes no sense."""
     check_facts(session)
     for request in session.requests.values():
         _check_request(request)
@@ -73,7 +72,7 @@ def _check_steps(session: Session) -> None:
     for name in ("start_ns", "end_ns"):
         _require(_ascending(steps[name]), "steps are not in the order of their times")
     _summable("the time of all steps", steps["end_ns"] - steps["start_ns"])
-    us = session.phases["us"]  # NaN is neither
+    us = session.phases["us"]  # NaN fails both comparisons
     known = float(us.min(initial=0)) >= -MOST_US and float(us.max(initial=0)) <= MOST_US
     _require(known, "steps.phases holds what is no time")
 
@@ -83,17 +82,17 @@ def _check_tokens(session: Session) -> None:
     _of_steps("tokens", tokens, len(session.steps) - 1)
     _within("tokens.id", tokens["id"], 0, LARGEST)
     _check_numbers(tokens)
-    # NaN where they are not known, or the model itself gave it.
+    # NaN is allowed: it means "not known", or the model itself computed it.
     _require(not (tokens["logprob"] > MOST_LOGPROB).any(), "tokens.logprob holds what is no logarithm of a probability")
     _require(not (np.abs(tokens["entropy"]) > MOST_NATS).any(), "tokens.entropy holds what is no entropy")
 
 
 def _check_work(session: Session) -> None:
     work = session.work
-    # What a run did when it was stopped belongs to the step that never came.
+    # The last work of a run that was stopped belongs to a step that was never recorded: its id is one past the last.
     _of_steps("work", work, len(session.steps))
     _of_requests("work", work, session)
-    # A slot is only there because those before it were taken, so that there are as many rows at least.
+    # A slot is used only when the slots before it are taken, so slot n needs at least n other rows.
     _within("work.slot", work["slot"], 0, min(MOST_SLOTS, max(0, len(work) - 1)))
     _check_numbers(work)
     _require(bool((work["first"] <= work["end"]).all()), "work.end should not be before work.first")
@@ -107,7 +106,8 @@ def _check_blocks(session: Session) -> None:
     blocks = session.kv_blocks
     _within("kv_blocks.step_id", blocks["step_id"], 0, len(session.steps))
     _check_numbers(blocks)
-    _within("kv_blocks.block", blocks["block"], 0, len(blocks))  # each was allocated once
+    # Blocks are numbered in the order of their first allocation, and each allocation is a row.
+    _within("kv_blocks.block", blocks["block"], 0, len(blocks))
     _of_requests("kv_blocks", blocks, session)
     shape = kv_shape_of(session.model_config)
     position = shape.total_bytes(1) if shape is not None else 0
@@ -137,20 +137,20 @@ def _check_rest(session: Session) -> None:
 
 
 def _of_steps(table: str, rows: Columns, last: int) -> None:
-    """Rows name steps up to the last one, and stand in the order of these, by which they are looked up."""
+    """Raise ValueError unless rows name steps up to `last` and are in step order, by which readers search them."""
     _within(f"{table}.step_id", rows["step_id"], 0, last)
     _require(_ascending(rows["step_id"]), f"{table} do not stand in the order of their steps")
 
 
 def _of_requests(table: str, rows: Columns, session: Session) -> None:
-    """Rows name requests that are there, or -1 where that is nobody's."""
+    """Raise ValueError unless rows name requests that exist, or -1 (no request)."""
     for request in np.unique(rows["request_id"]).tolist():
         if request != -1 and request not in session.requests:
             raise ValueError(f"{table}.request_id names request {request}, which is not there")
 
 
 def _check_numbers(rows: EventTable) -> None:
-    """Whole numbers are what the fields of the event say that they may be."""
+    """Raise ValueError where a whole number is outside the range that its field declares (`fields.Whole`)."""
     for field in rows.fields:
         if isinstance(field.held, Whole):
             name, values = f"{rows.table}.{field.name}", rows[field.name]
@@ -160,7 +160,7 @@ def _check_numbers(rows: EventTable) -> None:
 
 
 def _summable(name: str, values: NDArray[np.int64]) -> None:
-    """Raise ValueError where the sum has more than 64 bits."""
+    """Raise ValueError where the sum does not fit into a signed integer of 64 bits."""
     if int(values.max(initial=0)) * len(values) >= LARGEST:
         _require(float(values.sum(dtype=np.float64)) < float(LARGEST), f"{name} is too large in all")
 

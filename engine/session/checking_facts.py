@@ -1,4 +1,4 @@
-"""Says whether the facts of a session make sense: of its model, its device, its settings and its requests."""
+"""Checks the facts of a session: of its model, its device, its settings and its requests."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from engine.session.store import Session
 from engine.session.weight_reads import FACT, NAMES
 
 RATE: Final = 1e30
-"""Above anything a second."""
+"""Above every rate (bytes or FLOPs a second) and every size of a memory level in bytes."""
 MOST_LAYERS: Final = 4096
 MOST_HEADS: Final = 4096
 MOST_LEVELS: Final = 64
-"""Levels of a memory."""
+"""The most memory levels that ceilings may have."""
 JSON_FACTS: Final = ("model_config", "draft_config", "ceilings", "versions")
 NUMBERS: Final = ("epoch_ns", "device_memory_bytes")
-"""Facts that are whole numbers written as texts."""
+"""Facts that are whole numbers, written as text."""
 SIZES: Final = {
     "layers": MOST_LAYERS, "heads": MOST_HEADS, "kv_heads": MOST_HEADS, "head_dim": 2**20, "itemsize": 16,
     "weight_bytes": LARGE, "hidden": 2**24, "ffn": 2**24, "vocab": COUNT, "max_positions": LARGE, "parameters": LARGE,
     "sliding_window": COUNT, "window_layers": MOST_LAYERS,
 }  # fmt: skip
-"""What a model's facts are at most; many times what any model has."""
+"""The largest accepted value of each fact of a model, far above that of any model."""
 SWITCHES: Final = {"block_size": 2**20, "k": 2**20, "max_batch": 2**20}
 
 
 def check_facts(session: Session) -> None:
-    """Raise ValueError, with what is wrong, where the facts of a loaded session make no sense.
+    """Raise ValueError, which says what is wrong, where the facts of a loaded session make no sense.
 
-    Facts in which a text cannot be encoded are replaced by such as can.
+    A JSON fact that holds text which UTF-8 cannot encode is replaced by one that can be encoded.
     """
     for key, value in session.meta.items():
         _require(isinstance(key, str) and isinstance(value, str), f"the fact {quoted(key)} is no text")
@@ -63,7 +63,7 @@ def check_facts(session: Session) -> None:
 
 
 def check_params(params: Any, name: str) -> None:
-    """Raise ValueError where the parameters of a request are none; `name` names it."""
+    """Raise ValueError where the parameters of a request make no sense; `name` is how the message names the request."""
     _require(isinstance(params, dict), f"the parameters of {name} are no JSON object")
     sampling = params.get("sampling", {})
     _require(isinstance(sampling, dict), f"the sampling of {name} is no JSON object")

@@ -1,7 +1,8 @@
-"""One program at a time makes a session file at a path: a claim on it, which ends with the process however it ends.
+"""A claim on the path of a session file, so that only one program at a time writes it.
 
-It is a lock of the kernel's on the file itself. A file is never replaced but by one that is locked already, and whoever
-gets the lock of a file looks whether that is still the one at the path; so there is no moment in which two have it.
+The claim is a kernel lock on the file itself, so it ends when the process ends, in whatever way. A claimed file is
+replaced only by a file that is locked already, and a program that gets a lock then checks that its file is still the
+one at the path. So two programs never hold the claim at the same moment.
 """
 
 from __future__ import annotations
@@ -20,21 +21,22 @@ if sys.platform != "win32":
 
 CREATED: Final = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)
 TRIES: Final = 1000
-"""Each follows on a file that was replaced between its opening and its lock."""
+"""Attempts to claim a file. An attempt fails where the file was replaced between opening and locking it."""
 
 _of_this_process: set[tuple[int, int]] = set()
-"""(device, inode) of what is claimed here: to open and close such a file would take SQLite's own locks from it."""
+"""(device, inode) of the files that this process has claimed. This process must not open and close such a file itself:
+that would release the locks that SQLite holds on it."""
 
 
 class HeldError(Exception):
-    """Another program, or another part of this one, has the file."""
+    """Another program, or another part of this program, has claimed the file."""
 
 
 class Claim:
-    """The file at a path, made where there is none, for this one alone until `close`.
+    """The file at a path, made where there is none and claimed until `close`.
 
-    Raises HeldError, and OSError where it cannot be made or written. Where the file system knows no such locks, it
-    claims nothing.
+    Raises HeldError where another claim exists, and OSError where the file cannot be made or written. On a file system
+    without such locks (and on Windows), no other program is kept out.
     """
 
     def __init__(self, path: Path) -> None:
@@ -57,7 +59,7 @@ class Claim:
         raise HeldError
 
     def start_anew(self) -> None:
-        """Put an empty file, which is claimed as well, in the place of this one. Raises OSError."""
+        """Replace the file by an empty one, which is claimed as well. Raises OSError."""
         partial = partial_beside(self.path)
         with leftovers.removed(partial):
             with leftovers.finishing:
@@ -66,7 +68,7 @@ class Claim:
                 _lock(descriptor)
                 partial.chmod(stat.S_IMODE(self.path.stat().st_mode))
                 if sys.platform == "win32":
-                    self.close()  # there, an open file cannot be replaced
+                    self.close()  # Windows cannot replace an open file
                 partial.replace(self.path)
             except OSError:
                 os.close(descriptor)
@@ -75,19 +77,19 @@ class Claim:
         self._keep(descriptor)
 
     def unlock(self) -> None:
-        """Claim nothing any more: where the file system takes this lock for one of SQLite's own (NFS)."""
+        """Release the lock. For file systems where SQLite's own locks conflict with it (NFS)."""
         if self._descriptor >= 0 and sys.platform != "win32":
             fcntl.flock(self._descriptor, fcntl.LOCK_UN)
 
     def close(self) -> None:
-        """Give the file back; not before SQLite has closed it. Safe to call twice."""
+        """End the claim. Call it only after SQLite has closed the file; safe to call twice."""
         if self._descriptor >= 0:
             _of_this_process.discard(self._identity)
             os.close(self._descriptor)
             self._descriptor = -1
 
     def _keep(self, descriptor: int) -> bool:
-        """Whether this descriptor is of the file that is at the path; closes it where not."""
+        """Keep the descriptor if its file is the one at the path; close it otherwise. Returns whether it was kept."""
         mine = os.fstat(descriptor)
         try:
             there = os.stat(self.path)
@@ -102,7 +104,7 @@ class Claim:
 
 
 def is_claimed_here(path: Path) -> bool:
-    """Whether this process has a claim on the file at a path; it must not be opened then, but by SQLite."""
+    """Whether this process has a claim on the file at a path. If so, only SQLite may open the file in this process."""
     try:
         there = os.stat(path)
     except OSError:
@@ -111,7 +113,7 @@ def is_claimed_here(path: Path) -> bool:
 
 
 def is_claimed(path: Path) -> bool:
-    """Whether anybody has a claim on the file at a path."""
+    """Whether this or another process has a claim on the file at a path; on Windows only this process is asked."""
     if is_claimed_here(path):
         return True
     if sys.platform == "win32":
@@ -132,11 +134,11 @@ def is_claimed(path: Path) -> bool:
 
 
 def _lock(descriptor: int) -> None:
-    """Raises BlockingIOError where somebody else has the lock."""
+    """Lock the file. Raises BlockingIOError where another descriptor holds the lock."""
     if sys.platform != "win32":
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise
         except OSError:
-            pass  # no such locks here
+            pass  # a file system without such locks

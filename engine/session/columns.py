@@ -1,4 +1,4 @@
-"""A growing table kept as numpy columns, for one writing thread and any number of reading threads."""
+"""A growing table of numpy columns, for one writing thread and any number of reading threads."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from numpy.typing import DTypeLike, NDArray
 
 
 class Columns:
-    """Struct of arrays: `table["start_ns"]` is a view of the rows there are now, never a copy.
+    """Struct of arrays: `table["start_ns"]` is a view of the present rows, never a copy.
 
-    One thread appends. Rows already there never change, and the length is published after the values, so a reader
-    that takes `len(table)` once and slices its columns to it sees a consistent prefix without a lock. Growing swaps in
-    a larger array; views taken before keep the old one alive.
+    One thread appends. Existing rows never change, and the length is set after the values. So a reader that takes
+    `len(table)` once and slices its columns to that length sees a consistent prefix without a lock. Growing replaces
+    each array by a larger one; views that were taken before keep the old array alive.
     """
 
     def __init__(self, dtypes: Mapping[str, DTypeLike], capacity: int = 1024) -> None:
@@ -49,7 +49,7 @@ class Columns:
         self._length = end
 
     def extend_columns(self, columns: Mapping[str, NDArray[Any] | Sequence[Any]]) -> None:
-        """Add rows given as one array or sequence a column, all of one length."""
+        """Add rows, given as one array or sequence for each column, all of the same length."""
         count = len(next(iter(columns.values())))
         start, end = self._length, self._length + count
         self._reserve(end)
@@ -58,7 +58,7 @@ class Columns:
         self._length = end
 
     def reserve(self, length: int) -> None:
-        """Make room for this many rows at once, where their number is known."""
+        """Make room for `length` rows in all, where the number of rows is known beforehand."""
         if length > self._capacity:
             self._grow(length)
 

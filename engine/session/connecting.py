@@ -1,7 +1,7 @@
-"""The one way in which a session file that lies on the disk is opened: it may come from anybody.
+"""Opens existing session files with SQLite; no other module does. A file may come from anybody: it is not trusted.
 
 A database can hold views, virtual tables and triggers where tables are expected, expressions that call functions, and
-a journal that names other files. Nothing of that runs here: what is read are ordinary tables, or nothing.
+a journal that names other files. None of them takes effect here: only ordinary tables are read.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ TABLES: Final = frozenset(
         "device_samples", "marks", "packs",
     }
 )  # fmt: skip
-"""All that this program reads."""
+"""The tables that this program reads."""
 WHOLE: Final = 2**20
-"""Bytes that a value may have in any file, however small."""
+"""Bytes that a value may always have, however small the file is."""
 COMPANIONS: Final = ("-wal", "-shm", "-journal")
-"""How the names end of what SQLite keeps beside a file while it is written."""
+"""The endings of the files that SQLite keeps beside a database while it is written."""
 LIMITS: Final = {
     sqlite3.SQLITE_LIMIT_ATTACHED: 0,
     sqlite3.SQLITE_LIMIT_COMPOUND_SELECT: 20,
@@ -37,18 +37,19 @@ LIMITS: Final = {
     sqlite3.SQLITE_LIMIT_VDBE_OP: 25_000,
     sqlite3.SQLITE_LIMIT_WORKER_THREADS: 0,
 }
-"""Far above what a session's own tables and this program's questions need. A longer statement in the file's schema is
-refused by SQLite itself."""
+"""SQLite's limits, far above what a session's own tables and this program's queries need. SQLite itself refuses a
+longer statement in the file's schema."""
 SUPER_JOURNAL_MARK: Final = bytes((0xD9, 0xD5, 0x05, 0xF9, 0x20, 0xA1, 0x63, 0xD7))
-"""What a rollback journal ends with that names another file: SQLite deletes that file when it rolls back."""
+"""The last bytes of a rollback journal that names another file. SQLite deletes that file when it rolls back."""
 ROWIDS: Final = frozenset({"rowid", "oid", "_rowid_"})
 
 
 def sqlite_uri(path: PurePath, mode: str) -> str:
     """The URI by which SQLite opens an absolute path.
 
-    SQLite takes no authority, where `PurePath.as_uri` puts the server of a Windows share (`file://server/share`): a
-    share is a path that begins with two slashes, after an empty authority. The `\\\\?\\` of long paths is left out.
+    SQLite accepts no authority in a URI, but `PurePath.as_uri` writes the server of a Windows share there
+    (`file://server/share`). Here a share is a path that begins with two slashes, after an empty authority. The prefix
+    `\\\\?\\` of long paths is left out.
     """
     text = path.as_posix()
     if isinstance(path, PureWindowsPath):
@@ -58,10 +59,11 @@ def sqlite_uri(path: PurePath, mode: str) -> str:
 
 
 def connect(path: Path, mode: str, watch: Watch, wait_s: float = 5.0) -> sqlite3.Connection:
-    """A connection to a session file that is there; `mode` is what SQLite takes in a URI, `mode=ro` or `mode=rw`.
+    """A connection to an existing session file; `mode` is the query part of SQLite's URI: `mode=ro`, `mode=rw`, ...
 
-    Views and triggers are never run, functions only as far as SQLite itself calls them harmless. Waits `wait_s` for
-    others who hold the file. Raises sqlite3.Error; ValueError where what lies beside the file is not of its making.
+    Views and triggers never run. Functions in the schema run only if SQLite marks them as harmless. Waits `wait_s`
+    seconds at most for the lock of another connection. Raises sqlite3.Error, and ValueError where a file beside the
+    session file is not one that SQLite makes there.
     """
     _check_companions(path)
     uri = sqlite_uri(path.absolute(), mode)
@@ -80,7 +82,7 @@ def connect(path: Path, mode: str, watch: Watch, wait_s: float = 5.0) -> sqlite3
 
 
 def honest_bytes(path: Path) -> int:
-    """The bytes that a database really has on the disk, with what lies in its log; 0 where it is gone."""
+    """The bytes that a database really takes on the disk, its log and journal included; 0 where the files are gone."""
     found = 0
     for one in (path, Path(f"{path}-wal"), Path(f"{path}-journal")):
         try:
@@ -91,7 +93,7 @@ def honest_bytes(path: Path) -> int:
 
 
 def check_tables(db: sqlite3.Connection) -> None:
-    """Raise ValueError where what should be one of TABLES is anything but an ordinary table.
+    """Raise ValueError where the name of one of TABLES belongs to anything but an ordinary table.
 
     Raises sqlite3.Error where the schema itself cannot be read.
     """
@@ -102,7 +104,7 @@ def check_tables(db: sqlite3.Connection) -> None:
         if not own:
             continue
         key = name.lower()
-        # SQLite keeps the statement with its first words in this form, whoever made the table.
+        # SQLite stores every CREATE TABLE statement with its first words in this form.
         stored = isinstance(sql, str) and sql.upper().startswith("CREATE TABLE ")
         ordinary = kind == "table" and name == table and isinstance(page, int) and page > 1 and stored
         if not ordinary or key in seen:
@@ -121,7 +123,7 @@ def check_tables(db: sqlite3.Connection) -> None:
 
 
 def _defend(db: sqlite3.Connection) -> None:
-    """Switch off what a schema could do: not all of it can be on every version of Python and SQLite."""
+    """Switch off what a schema could run. Not every version of Python and SQLite can switch off all of it."""
     for pragma in ("trusted_schema = OFF", "cell_size_check = ON", "mmap_size = 0", "recursive_triggers = OFF"):
         db.execute(f"PRAGMA {pragma}").fetchall()
     configure = getattr(db, "setconfig", None)
@@ -132,12 +134,12 @@ def _defend(db: sqlite3.Connection) -> None:
 
 
 def _allowed(action: int, one: str | None, two: str | None, database: str | None, inside: str | None) -> int:
-    """What a statement may do: anything that no view and no trigger asks for."""
+    """SQLite's authorizer: denies every action that comes from inside a view or a trigger, and allows all others."""
     return sqlite3.SQLITE_OK if inside is None else sqlite3.SQLITE_DENY
 
 
 def _check_companions(path: Path) -> None:
-    """Raise ValueError where what lies beside the file would make SQLite wait, write to or delete something else."""
+    """Raise ValueError where a file beside the session would make SQLite wait, or write or delete another file."""
     for ending in COMPANIONS:
         companion = Path(f"{path}{ending}")
         try:

@@ -1,4 +1,4 @@
-"""Opens the SQLite database that a session file is: the file itself, or a copy of it where it must not be written."""
+"""Opens the SQLite database of a session file: the file itself, or a copy where SQLite would have to write to it."""
 
 from __future__ import annotations
 
@@ -17,20 +17,21 @@ from engine.session.tables import MIGRATIONS, VERSION
 from engine.session.unreadable import UNREADABLE, damaged, given_up
 
 OWN_COPY: Final = "mode=rw"
-"""How a copy is opened that nobody else knows."""
+"""The mode in which a copy is opened, which no other program knows."""
 NO_SESSION: Final = (ValueError, EndlessError)
-"""What is raised of a database whose tables are none of a session."""
+"""The errors of a database whose tables are not those of a session."""
 
 
 class Database:
-    """The open database of a session file, which is never changed itself; close it.
+    """The open database of a session file. The file itself is never changed. Close it after use.
 
-    A copy takes its place where the file is of an older version, which is migrated, or where a crash left a write-ahead
-    log in a folder that cannot be written. Raises SessionFileError, whose sentence says why it cannot be opened.
+    A copy is opened instead in two cases: the file has an older version and must be migrated, or a crash left a
+    write-ahead log in a folder that cannot be written. Raises SessionFileError, whose message says why the file cannot
+    be opened.
     """
 
     def __init__(self, path: Path, watch: Watch) -> None:
-        """`watch` watches every query, those of the opening too."""
+        """`watch` watches every query, also those that open the file."""
         self.path = path
         self.opened = path
         """The file that SQLite has open: `path`, or the copy."""
@@ -53,7 +54,7 @@ class Database:
     def _connect(self) -> sqlite3.Connection:
         try:
             return self._open(self.path, "mode=ro")
-        except sqlite3.OperationalError:  # no room beside it for SQLite's shared memory
+        except sqlite3.OperationalError:  # SQLite cannot make its shared memory beside the file
             try:
                 if not logs_beside(self.path):
                     return self._open(self.path, "immutable=1")
@@ -69,7 +70,7 @@ class Database:
             with self._watch.asking():
                 db = connect(path, mode, self._watch)
                 if mode == OWN_COPY:
-                    db.execute("PRAGMA locking_mode = EXCLUSIVE")  # so that a log needs no memory shared with others
+                    db.execute("PRAGMA locking_mode = EXCLUSIVE")  # with it, a log needs no shared memory
                 check_tables(db)
                 db.execute("SELECT 1 FROM meta LIMIT 1").fetchone()
         except BaseException as error:
@@ -90,7 +91,7 @@ class Database:
         return db
 
     def _copied(self) -> Path:
-        """A copy of the file and its write-ahead log, which lasts as long as this object."""
+        """The path of a copy of the file with its log or journal; the copy is removed on `close`."""
         self._copy = tempfile.TemporaryDirectory(prefix="decodescope-")
         leftovers.keep_track(Path(self._copy.name))
         target = Path(self._copy.name) / self.path.name

@@ -1,4 +1,4 @@
-"""Where a session file may be written: a new file, an empty one, or an older session that nobody uses."""
+"""Where a session file may be written: to a new file, an empty file, or an older session that no program uses."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from engine.session.patience import Patience, Watch
 from engine.session.tables import APPLICATION_ID
 
 HEADER_BYTES: Final = 100
-"""SQLite's header at the start of a file."""
+"""The size of SQLite's header at the start of a file."""
 
 
 def check_destination(path: Path) -> None:
-    """Raise SessionFileError where a session cannot be written to `path`; what is there is left as it is."""
+    """Raise SessionFileError where a session cannot be written to `path`. An existing file is not changed."""
     try:
         to = session_destination(path)
         if not to.exists():
@@ -33,9 +33,9 @@ def check_destination(path: Path) -> None:
 
 
 def claim_destination(path: Path) -> Claim:
-    """The claim on the file at `path`, links followed, which is an older session, or empty.
+    """A claim on the file at `path`, links followed: an older session, or an empty file, made where there is none.
 
-    Raises SessionFileError where a session cannot be written there, or is being written there.
+    Raises SessionFileError where a session cannot be written there, or where another program uses the file.
     """
     try:
         to = session_destination(path)
@@ -50,8 +50,10 @@ def claim_destination(path: Path) -> Claim:
 
 
 def session_destination(path: Path) -> Path:
-    """The file that a session at `path` would be, links followed. Raises SessionFileError where it is no place for one,
-    and OSError where links lead in a circle.
+    """The file to which a session at `path` is written, links followed.
+
+    Raises SessionFileError where the folder does not exist, or where the path is a folder, a device, a pipe or an open
+    stream. Raises OSError where links lead in a circle.
     """
     try:
         to = destination(path)
@@ -61,7 +63,7 @@ def session_destination(path: Path) -> Path:
     match to.kind:
         case "folder":
             raise SessionFileError(f"{path} is a folder; name a file to write the session to.")
-        case "stream":  # replacing /dev/null would take it from every other program
+        case "stream":  # replacing /dev/null would break every other program
             raise SessionFileError(f"{path} is no ordinary file (a device or a pipe); it was left as it is.")
         case "descriptor":
             raise SessionFileError(
@@ -72,7 +74,7 @@ def session_destination(path: Path) -> Path:
 
 
 def _check_older(path: Path, file: Path) -> None:
-    """Raise SessionFileError unless `file`, to which `path` leads, can be replaced by a new session, and OSError."""
+    """Raise SessionFileError unless a new session can replace `file`, to which `path` leads. Raises OSError, too."""
     if is_claimed(file):
         raise _used(path)
     with file.open("r+b") as stream:
@@ -93,9 +95,9 @@ def is_session(head: bytes) -> bool:
 
 
 def in_use(path: Path) -> bool:
-    """Whether a program writes this session file, or reads one that was not closed by its writer.
+    """Whether a program writes this session file, or reads it while its writer has not closed it.
 
-    Raises SessionFileError where what lies beside it is not SQLite's.
+    Raises SessionFileError where a file beside it is not one that SQLite makes there.
     """
     try:
         db = connect(path, "mode=rw", Watch(Patience()), wait_s=0)
@@ -104,13 +106,13 @@ def in_use(path: Path) -> bool:
     except ValueError as error:
         raise SessionFileError(f"{path} was left as it is: {error}.") from error
     try:
-        db.execute("PRAGMA journal_mode = DELETE")  # takes a file with a write-ahead log for itself alone
+        db.execute("PRAGMA journal_mode = DELETE")  # needs exclusive access where there is a write-ahead log
         db.execute("BEGIN IMMEDIATE")
         db.execute("ROLLBACK")
     except sqlite3.OperationalError as error:
         return "locked" in str(error)
     except sqlite3.DatabaseError:
-        return False  # damaged, so nobody's
+        return False  # damaged, so no program uses it
     finally:
         db.close()
     return False

@@ -1,4 +1,4 @@
-"""The events of one kind in memory: a column for each field that is no blob."""
+"""The events of one kind in memory: one column for each field that is not a blob."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from engine.session.packs import Column, Words
 from engine.session.tables import FIELDS
 
 MOST_NAMES: Final = 256
-"""Different words of a column whose words are not known beforehand, in a file."""
+"""The most different names that a file may have in one column of names (`fields.Name`)."""
 
 
 class EventTable(Columns):
-    """The rows of one of the file's tables, filled from events as they come or from columns of a file.
+    """The rows of one table of the session file, filled from new events or from the columns of a file.
 
-    Whole numbers stand first, then other numbers, then words kept as numbers, then texts; each in the order of the
-    event's fields.
+    Order of the columns: whole numbers, other numbers, words that are kept as numbers, texts. Within each group the
+    columns have the order of the event's fields.
     """
 
     def __init__(self, table: str, capacity: int = 1024) -> None:
@@ -31,13 +31,13 @@ class EventTable(Columns):
         self.fields = sorted((field for field in FIELDS[table] if field.type is not bytes), key=_rank)
         super().__init__({field.name: field.dtype for field in self.fields}, capacity)
         self.words: dict[str, list[str]] = {field.name: list(field.words) for field in self.fields if field.numbered}
-        """By column that is kept as numbers: the words that these stand for."""
+        """For each column of words that are kept as numbers: the words. A number is an index into this list."""
         self._values = attrgetter(*(field.name for field in self.fields))
         self._texts: dict[str, str] = {}
-        """Each different text once: a million tokens are made of a few thousand."""
+        """Each different text once: a million tokens have only a few thousand different texts."""
 
     def add(self, events: Sequence[msgspec.Struct]) -> None:
-        """Add a row an event; raises ValueError for a word that its field does not have."""
+        """Add one row for each event; raises ValueError for a word that its field does not have."""
         if events:
             values = zip(*map(self._values, events), strict=True)
             self.extend_columns(
@@ -45,7 +45,7 @@ class EventTable(Columns):
             )
 
     def add_columns(self, columns: Mapping[str, Column]) -> None:
-        """Add rows that a file gives. A column that is younger than the file is filled with what it says then.
+        """Add rows from a file. A column that the file is too old to have is filled with its field's default.
 
         Raises KeyError where another column is missing, and ValueError for a word that its field does not have.
         """
@@ -74,7 +74,7 @@ class EventTable(Columns):
         return column.as_codes(words)
 
     def _words(self, field: Field, seen: Sequence[str]) -> list[str]:
-        """The words of a column, those that were seen just now among them where they are not known beforehand."""
+        """The words of a column. Where they are not known beforehand (`fields.Name`), new words of `seen` are added."""
         words = self.words[field.name]
         if not field.words:
             words += [word for word in dict.fromkeys(seen) if word not in words]

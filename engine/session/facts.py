@@ -1,4 +1,4 @@
-"""Facts of a session file that become known after its run."""
+"""Adds facts to a session file that become known after its run."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from engine.session.tables import APPLICATION_ID
 
 
 def set_facts(path: str | os.PathLike[str], facts: Mapping[str, str]) -> None:
-    """Put rows of `meta` into a session file that is closed; one that has been moved or deleted stays so.
+    """Put rows into the table `meta` of a closed session file. Does nothing where the file was moved or deleted.
 
-    Raises SessionFileError where it cannot be written or is no session; it is then as it was.
+    Raises SessionFileError where the file cannot be written or is no session; the file is then unchanged.
     """
     if not Path(path).is_file():
         return

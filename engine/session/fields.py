@@ -1,10 +1,10 @@
-"""What the fields of a stored event are, and so what its columns are: in the file, in packs, in memory.
+"""The fields of a stored event, and so its columns: in the file, in packs and in memory.
 
-The type hint of a field is the one place that says it. A `Literal` carries its words. A whole number carries what it
-may be: `Count`, `Bytes`, `Moment` and so on. The tables of the file (`tables.py`), packs (`packs.py`), the columns in
+The type hint of a field is the one place that defines it. A `Literal` lists its words. A whole number declares its
+range: `Count`, `Bytes`, `Moment` and so on. The tables of the file (`tables.py`), packs (`packs.py`), the columns in
 memory (`event_table.py`) and the checks of a file that is opened (`checking.py`) are derived from it.
 
-A field with a default is younger than format version 1. A file written before it lacks the column, and reads as if
+A field with a default was added after format version 1. A file written before that lacks the column, and is read as if
 every row held the default.
 """
 
@@ -17,16 +17,16 @@ from typing import Annotated, Any, Final, Literal, get_args, get_origin
 import msgspec
 
 LARGEST: Final = 2**63 - 1
-"""The largest whole number that a file and a column hold."""
+"""The largest whole number that a file and a column can hold."""
 LARGE: Final = 2**50
 """Above any size in bytes."""
 COUNT: Final = 2**31 - 1
-"""Above any count of positions, tokens or requests; the square of one still is a number of 64 bits."""
+"""Above any count of positions, tokens or requests; the square of such a count still fits into 64 bits."""
 
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """What a whole number may be in a file: `least` to `most`, and, if `summed`, all rows together below 2**63."""
+    """The range of a whole number in a file: `least` to `most`. If `summed`, the sum of all rows is below 2**63."""
 
     least: int = 0
     most: int = LARGEST
@@ -34,7 +34,7 @@ class Whole:
 
 
 class Held(Enum):
-    """What a field is, where neither its type nor a `Whole` says it."""
+    """The kind of a field, where its type and a `Whole` do not tell it."""
 
     KEY = "an int: the row's own number, which the engine gives"
     REFERENCE = "an int: the number of another row, or a place among such; checking.py knows which there are"
@@ -50,37 +50,37 @@ Moment = Annotated[int, Whole(summed=False)]
 DurationOrNone = Annotated[int, Whole(-1)]
 """Nanoseconds, -1 where they were not measured."""
 Index = Annotated[int, Whole(0, COUNT, summed=False)]
-"""A position of a text, or a token id."""
+"""The index of a position in a request, or a token id."""
 Count = Annotated[int, Whole(0, COUNT)]
 CountOrNone = Annotated[int, Whole(-1, COUNT)]
 """A count, -1 where it was not recorded."""
 Amount = Annotated[int, Whole()]
-"""FLOPs, or bytes that were moved: more than any memory holds."""
+"""FLOPs or bytes moved, which may be more than any memory holds."""
 Bytes = Annotated[int, Whole(0, LARGE)]
 BytesOrNone = Annotated[int, Whole(-1, LARGE)]
 """Bytes, -1 where they were not recorded."""
 Name = Annotated[str, Held.NAME]
 Logarithm = Annotated[float, Held.FLOAT32]
-"""Of a probability, in nats; NaN where it is not known."""
+"""Nats; NaN where it is not known. The logarithm of a probability, or an entropy."""
 LayerTimes = Annotated[bytes, Held.LAYER_TIMES]
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field of an event, as its type hint and its default say it."""
+    """One field of an event, as its type hint and its default define it."""
 
     name: str
     type: type
     """int, float, str or bytes."""
     held: Whole | Held | None = None
     words: tuple[str, ...] = ()
-    """All values that a `Literal` can have."""
+    """All values of a `Literal`; empty for other types."""
     before: Any = msgspec.NODEFAULT
-    """What a file says in every row that was written before there was this field; NODEFAULT where it always was."""
+    """The value in each row of a file that was written before this field existed; NODEFAULT where version 1 has it."""
 
     @property
     def dtype(self) -> str:
-        """The dtype of its values in memory; of `LayerTimes` that of the sums."""
+        """The dtype of the values in memory; for `LayerTimes` that of the sums over the layers."""
         if self.held in (Held.FLOAT32, Held.LAYER_TIMES):
             return "float32"
         if self.held is Held.NAME:
@@ -89,17 +89,17 @@ class Field:
 
     @property
     def numbered(self) -> bool:
-        """Whether its column in memory holds numbers that stand for words."""
+        """Whether the column in memory holds numbers that stand for words."""
         return bool(self.words) or self.held is Held.NAME
 
     @property
     def packed(self) -> bool:
-        """Whether packs have it; other blobs are read one at a time, when they are asked for."""
+        """Whether packs hold the field. Blobs other than `LayerTimes` are not in packs; they are read one at a time."""
         return self.type is not bytes or self.held is Held.LAYER_TIMES
 
 
 def fields_of(event: type[msgspec.Struct]) -> tuple[Field, ...]:
-    """The fields of an event that is one row of a table, in their order; raises TypeError for one that is no column."""
+    """The fields of an event that is one row of a table, in order; raises TypeError if a field cannot be a column."""
     return tuple(_field(info.name, info.type, info.default) for info in msgspec.structs.fields(event))
 
 

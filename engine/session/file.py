@@ -28,13 +28,13 @@ SENSELESS: Final = (
     LookupError, ValueError, TypeError, ArithmeticError, RecursionError, MemoryError, BufferError, struct.error,
     msgspec.MsgspecError,
 )  # fmt: skip
-"""What loading and checking raise where content makes no sense: of Python, numpy and msgspec."""
+"""The errors that loading and checking raise where content makes no sense: those of Python, numpy and msgspec."""
 
 
 def open_session(path: str | os.PathLike[str], patience: Patience | None = None) -> Session:
-    """The Session that a file holds; its blobs are read from the file when they are asked for (`Session.source`).
+    """The Session of a file. Its blobs are read from the file when they are needed (`Session.source`).
 
-    Raises SessionFileError, whose sentence says what is wrong with the file, or that whoever holds `patience` gave up.
+    Raises SessionFileError, whose message says what is wrong with the file, or that `patience` was given up.
     """
     file = SessionFile(path, patience)
     try:
@@ -51,10 +51,10 @@ def open_session(path: str | os.PathLike[str], patience: Patience | None = None)
 
 
 def save_as(source: str | os.PathLike[str], destination: str | os.PathLike[str]) -> None:
-    """Copy a session file, also while it is being written; the copy is whole and needs no companions.
+    """Copy a session file, also while it is being written. The copy is complete and needs no files beside it.
 
-    An older session at the destination is replaced once the copy is whole. Raises SessionFileError where the source
-    cannot be read or the destination cannot be written; the destination then is as it was.
+    An older session at the destination is replaced once the copy is complete. Raises SessionFileError where the source
+    cannot be read or the destination cannot be written; the destination is then unchanged.
     """
     target = Path(destination)
     if target.exists() and os.path.samefile(source, target):

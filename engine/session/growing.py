@@ -1,4 +1,4 @@
-"""A table of objects by id that one thread fills while others read it."""
+"""A mapping of objects by id that one thread fills while other threads read it."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ Value = TypeVar("Value")
 
 
 class Growing(Mapping[int, Value]):
-    """A mapping that only its owner adds to, in order, and from which nothing is taken.
+    """A mapping to which only one thread adds, and from which nothing is removed. Iteration is in the order of adding.
 
-    A dict that grows while another thread walks through it raises RuntimeError there. Here a walk meets what was there
-    when it began, without a lock and without a copy: it goes by place in a list that is only ever appended to.
+    A dict raises RuntimeError if it grows while another thread iterates over it. Here an iteration yields the keys that
+    existed when it began, without a lock or a copy: it goes by index over a list that is only appended to.
     """
 
     def __init__(self) -> None:
@@ -20,10 +20,10 @@ class Growing(Mapping[int, Value]):
         self._ids: list[int] = []
 
     def add(self, key: int, value: Value) -> None:
-        """Add one, or replace it where it is; for the one thread that writes."""
+        """Add a value, or replace the one of this key. Only the writing thread may call it."""
         known = key in self._by_id
         self._by_id[key] = value
-        if not known:  # published last: who meets an id in a walk finds its value
+        if not known:  # last, so that a reader that iterates finds the value of each id
             self._ids.append(key)
 
     def __getitem__(self, key: int) -> Value:

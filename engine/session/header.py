@@ -1,4 +1,4 @@
-"""What is known of a session file before SQLite opens it: its first bytes, and the files that lie beside it."""
+"""Checks a session file before SQLite opens it: its first bytes, and the files beside it."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ NOTHING_RECORDED: Final = "holds nothing: it was stopped before anything was rec
 
 
 def version_of(path: Path) -> int:
-    """The format version of a file whose first bytes are those of a session that this program can read.
+    """The format version of a session file, from its header.
 
-    Raises SessionFileError where they are not, or where the file is shorter than they say.
+    Raises SessionFileError where the header is not that of a session which this program can read, or where the file is
+    shorter than its header says.
     """
     head, size = _head_of(path)
     if is_pointer(head):
@@ -46,13 +47,16 @@ def version_of(path: Path) -> int:
 
 
 def logs_beside(path: Path) -> list[Path]:
-    """What lies beside the file and belongs to its content: a write-ahead log, or a journal to roll back."""
+    """The files beside the session that belong to its content: a write-ahead log, or a journal to roll back."""
     logs = (Path(f"{path}{end}") for end in ("-wal", "-journal"))
     return [log for log in logs if log.exists() and log.stat().st_size > 0]
 
 
 def _head_of(path: Path) -> tuple[bytes, int]:
-    """The first bytes of the file, and how many it has; raises SessionFileError where nothing can be read from it."""
+    """The first bytes of the file, and its size in bytes.
+
+    Raises SessionFileError where the file cannot be read, or where its recording stopped before the first commit.
+    """
     try:
         with open_regular(path) as file:
             head = file.read(HEADER_BYTES)
@@ -73,18 +77,21 @@ def _head_of(path: Path) -> tuple[bytes, int]:
 
 
 def _check_companions(path: Path) -> None:
-    """SQLite opens these by itself, and would wait for ever for a pipe; raises OSError."""
+    """Raise OSError where a file that SQLite keeps beside the session is not a regular file.
+
+    SQLite opens these files by itself, and would wait for ever for a pipe.
+    """
     for end in COMPANIONS:
         with suppress(FileNotFoundError):
             check_regular(f"{path}{end}")
 
 
 def _was_being_made(path: Path, size: int) -> bool:
-    """Whether a journal beside the file takes back all that is in it; raises OSError."""
+    """Whether a journal beside the file, rolled back, would leave an empty file; raises OSError."""
     try:
         with open_regular(f"{path}-journal") as journal:
             head = journal.read(JOURNAL_HEADER_BYTES)
     except FileNotFoundError:
         return False
-    undone = head.startswith(JOURNAL_MAGIC) and head[16:20] == bytes(4)  # how many pages there were before
+    undone = head.startswith(JOURNAL_MAGIC) and head[16:20] == bytes(4)  # number of pages before
     return undone or size == 0

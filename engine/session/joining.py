@@ -1,8 +1,8 @@
-"""Several runs one after the other as one session: ids and times go on where the last run ended.
+"""Joins several runs, one after the other, into one session: ids and times continue where the last run ended.
 
-Each run's own events count from 0; here they are moved behind what came before, on the clock of the first run. A mark
-of kind `measure` says where each begins, and what passes between two runs is a pause of its own. Events of single KV
-blocks are left out: each run has a pool of its own.
+The events of each run count from 0. Here their ids are moved behind those of the runs before, and their times are moved
+to the clock of the first run. A mark of kind `measure` says where each run begins, and the time between two runs is a
+pause. Events of single KV blocks are left out: each run has its own pool of blocks.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from engine.session import schema
 from engine.session.schema import BETWEEN_RUNS, PAUSE, RESUME, AnyEvent
 
 KIND: Final = "measure"
-"""The kind of the marks that say which run begins."""
+"""The kind of the mark that says which run begins."""
 
 
 class Joiner:
@@ -31,10 +31,10 @@ class Joiner:
         """One past the highest id of steps, tokens, requests and configs so far."""
         self._latest_ns = 0
         self._paused = False
-        """Whether the run that was begun last is held, or ended so."""
+        """Whether the present run is paused, or ended while it was paused."""
 
     def begin(self, label: str) -> None:
-        """The events from now on are those of another run, marked with this label."""
+        """Begin another run: the events from now on belong to it. Its mark has this label."""
         self._label = label
         self._steps, self._tokens, self._requests, self._configs = self._next
 
@@ -44,11 +44,11 @@ class Joiner:
         return self._latest_ns
 
     def note(self, label: str) -> schema.Mark:
-        """A mark for what was not run, at the end of what there is."""
+        """A mark at the latest moment, for a run of the suite that did not take place."""
         return schema.Mark(self._latest_ns, KIND, label)
 
     def rewrite(self, events: Iterable[AnyEvent]) -> list[AnyEvent]:
-        """The events of the run that was begun, moved behind the runs before."""
+        """The events of the present run, moved behind the runs before it."""
         found: list[AnyEvent] = []
         for event in events:
             found += self._moved(event)
@@ -105,7 +105,7 @@ class Joiner:
         if self._epoch_ns is None:
             self._epoch_ns = epoch_ns
         ended_ns = self._latest_ns
-        self._ns = max(epoch_ns - self._epoch_ns, ended_ns)  # clocks that were set back do not mix two runs
+        self._ns = max(epoch_ns - self._epoch_ns, ended_ns)  # a clock that was set back does not mix two runs
         mark = schema.Mark(self._at(0), KIND, self._label)
         if first:
             return [event, mark]
@@ -114,12 +114,12 @@ class Joiner:
         return [*held, schema.Mark(self._ns, RESUME, BETWEEN_RUNS), mark]
 
     def _hold(self, event: schema.Mark | schema.DeviceSample) -> None:
-        """Take note of whether the run is held."""
+        """Note whether the run is paused."""
         if isinstance(event, schema.Mark) and event.kind in (PAUSE, RESUME):
             self._paused = event.kind == PAUSE
 
     def _at(self, ns: int) -> int:
-        """A run's moment on the clock of the first run."""
+        """A moment of the present run, moved to the clock of the first run."""
         moved = self._ns + ns
         self._latest_ns = max(self._latest_ns, moved)
         return moved

@@ -1,4 +1,4 @@
-"""JSON that a session file holds, read so that whoever uses it needs no more care: finite, and not too deep."""
+"""Reads the JSON of a session file safely: all numbers are finite, and the nesting is limited."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from typing import Any, Final
 from engine.plain_text import one_line, utf8
 
 DEEPEST: Final = 32
-"""Lists and objects within each other; what this program writes has five."""
+"""The most levels of nested lists and objects. The JSON that this program writes has five."""
 LARGEST: Final = 2**64
-"""A seed may have so many bits."""
+"""The largest absolute value of a whole number: a seed may have 64 bits."""
 HALF_PAIR: Final = re.compile(r"\\u[dD][89a-fA-F]")
-"""An escape that may stand for half of a pair of UTF-16, which no text can be encoded with."""
+"""An escape of a UTF-16 surrogate. It may be a lone one, with which a text cannot be encoded."""
 
 
 def json_of(text: object, what: str) -> Any:
-    """The value of a JSON text, in which every text can be encoded; `what` names it.
+    """The value of a JSON text. UTF-8 can encode every text in it. `what` names the JSON in the error message.
 
-    Raises ValueError where it is no JSON, holds numbers that are not finite or have more than 64 bits, or is nested too
-    deeply.
+    Raises ValueError where `text` is not a str or not JSON, holds numbers that are not finite or have more than 64
+    bits, or is nested too deeply.
     """
     if not isinstance(text, str):
         raise ValueError(f"{what} is no text")

@@ -1,4 +1,4 @@
-"""Values as JSON has words for them."""
+"""Turns values into values that JSON can express."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ import numpy as np
 
 
 def json_value(value: Any) -> Any:
-    """The same with None in place of what is not a finite number, as JSON has no word for it."""
+    """The same value in types that JSON has. A float that is not finite becomes None, as JSON has no such number.
+
+    Keys become str, tuples become lists, and numpy scalars become Python values.
+    """
     if isinstance(value, dict):
         return {str(key): json_value(one) for key, one in value.items()}
     if isinstance(value, list | tuple):

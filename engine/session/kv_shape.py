@@ -1,4 +1,4 @@
-"""What decides the size of a KV cache, and the formula of it."""
+"""The facts that decide the size of a KV cache, and the formula for it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class KvShape:
-    """What decides the size of a cache: layers, KV heads, head dimension, and bytes an element."""
+    """The facts that decide the size of a KV cache: layers, KV heads, head dimension, and bytes per element."""
 
     layers: int
     kv_heads: int
@@ -20,7 +20,7 @@ class KvShape:
         return 2 * positions * self.kv_heads * self.head_dim * self.itemsize
 
     def total_bytes(self, positions: int) -> int:
-        """The formula of the whole cache: 2 · layers · positions · kv_heads · head_dim · itemsize."""
+        """Bytes of the whole cache: 2 · layers · positions · kv_heads · head_dim · itemsize."""
         return self.layers * self.layer_bytes(positions)
 
 

@@ -1,4 +1,4 @@
-"""Fills a Session from a session file: the columns in bulk, and the file itself as the source of the blobs."""
+"""Fills a Session from a session file: loads the columns in bulk, and makes the file the source of the blobs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def load(file: SessionFile) -> Session:
     Raises SessionFileError, and KeyError, ValueError or TypeError where the content makes no sense.
     """
     session = Session(file)
-    file.query("BEGIN")  # one moment for all tables, also while the file is being written
+    file.query("BEGIN")  # one transaction: all tables of the same moment
     try:
         session.meta.update(file.query("SELECT key, value FROM meta"))
         session.dropped.update(_object(session.meta.pop("dropped", "{}"), "what was dropped"))
@@ -78,7 +78,7 @@ def _load_tokens(file: SessionFile, session: Session) -> None:
         first_row = len(session.tokens)
         session.tokens.add_columns(columns)
         requests = cast("NDArray[Any]", columns["request_id"])
-        rows = np.argsort(requests, kind="stable")  # rows of one request stay in the order they were emitted in
+        rows = np.argsort(requests, kind="stable")  # stable: rows of one request stay in order
         ids, starts = np.unique(requests[rows], return_index=True)
         for request_id, part in zip(ids.tolist(), np.split(rows + first_row, starts[1:]), strict=True):
             if request_id not in session.requests:

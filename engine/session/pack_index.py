@@ -1,10 +1,12 @@
-"""Which packs of a table stand for its rows: those that agree with them. The rows are the truth.
+"""Finds the packs of a table that may be read instead of its rows: those that agree with the rows.
 
-A pack goes stale where rows change and nobody throws it away. An UPDATE or DELETE does that by a trigger; so does an
-INSERT from when a recording was closed, and REPLACE is one (its own deletions fire triggers only where
-`recursive_triggers` is on). Where a table is not large, sums over its rows are held against those of the packs in any
-case; where it is large, only if that trigger is missing, as the file is older or its writer was killed, and then of
-few columns, since all of a million rows take seconds.
+Where the two differ, the rows are right. A pack is stale if rows changed and the pack was not deleted. Triggers on
+UPDATE and DELETE delete the packs; so does a trigger on INSERT, which exists once a recording was closed. The INSERT
+trigger also covers REPLACE, whose own deletions fire triggers only where `recursive_triggers` is on.
+
+For a table that is not large, sums over its rows are always compared with the sums over the packs. For a large table
+they are compared only if the INSERT trigger is missing, because the file is older or its writer was killed; and then
+only for a few columns, since summing all columns of a million rows takes seconds.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from engine.session.tables import INSERT_TRIGGER
 FIRST: Final = -(2**63)
 """Below every rowid."""
 ALWAYS_SUMMED: Final = 65_536
-"""Rows up to which a table is always summed: some hundredths of a second."""
+"""The most rows of a table that is always summed; summing them takes some hundredths of a second."""
 TELLING: Final = {
     "steps": ("end_ns", "tokens_out"),
     "tokens": ("token_id", "emitted_ns"),
@@ -33,13 +35,14 @@ TELLING: Final = {
     "kv_blocks": ("block", "request_id"),
     "device_samples": ("t_ns", "value"),
 }
-"""The columns of a large table that are summed: such as hardly stay the same where anything changes."""
+"""The columns of a large table that are summed. Almost any change of the rows changes these columns."""
 MODULUS: Final = 1_000_003
-"""Whole numbers are summed by what they leave over this, so that no sum overflows."""
+"""Whole numbers are summed modulo this number, so that no sum overflows."""
 UNEQUAL: Final = 1e-5
-"""How far sums of float32 may lie from those of the float64 that they were, of the sum of their sizes."""
+"""How far the sum of a float column in packs (float32) may differ from that in the rows (float64), as a share of the
+sum of the absolute values. The same number is allowed as an absolute difference."""
 BROKEN: Final = (ValueError, OverflowError, msgspec.MsgspecError)
-"""What unpacking raises where a pack is damaged."""
+"""The errors that unpacking a damaged pack raises."""
 
 Query = Callable[..., list[Any]]
 
@@ -53,16 +56,17 @@ class PackAt:
 
 
 def rows_of(packs: Sequence[PackAt]) -> int:
-    """How many rows are in packs."""
+    """The number of rows in packs."""
     return sum(pack.count for pack in packs)
 
 
 def agreeing_packs(
     query: Query, blobs: Callable[[str, Sequence[PackAt]], Iterator[bytes]], table: str, most_rows: int
 ) -> list[PackAt]:
-    """The packs of a table that stand for its rows, from its first row on without a gap.
+    """The packs of a table that may be read instead of its rows, from the first row on without a gap.
 
-    `query` asks the file, `blobs` gives the contents of packs in turn, `most_rows` is what a file of its size can hold.
+    Empty where the packs do not agree with the rows. `query` runs SQL on the file, `blobs` yields the contents of packs
+    in order, and `most_rows` is the number of rows that a file of this size can hold.
     """
     packs = _whole_packs(query, table, most_rows)
     if not packs:
@@ -75,7 +79,7 @@ def agreeing_packs(
 
 
 def _whole_packs(query: Query, table: str, most_rows: int) -> list[PackAt]:
-    """The packs as far as each follows on the one before and none claims more rows than there can be."""
+    """The packs up to the first one that does not follow the pack before it, or claims more rows than there can be."""
     least, most = (query(f"SELECT {end}(rowid) FROM {table} NOT INDEXED")[0][0] for end in ("min", "max"))
     if least is None:
         return []
@@ -95,7 +99,7 @@ def _whole_packs(query: Query, table: str, most_rows: int) -> list[PackAt]:
 def _sums_agree(
     query: Query, blobs: Callable[[str, Sequence[PackAt]], Iterator[bytes]], table: str, packs: Sequence[PackAt]
 ) -> bool:
-    """Whether the rows that the packs stand for have the sums that the packs have."""
+    """Whether the rows up to the end of the last pack have the same count and sums as the packs."""
     there = {row[1] for row in query(f"PRAGMA table_info({table})")}
     wanted = PACKED[table] if rows_of(packs) <= ALWAYS_SUMMED else TELLING[table]
     fields = [PACKED[table][name] for name in wanted if name in there]
@@ -129,7 +133,7 @@ def _summand(field: Field) -> str:
 
 
 def _sum_of(field: Field, column: Column) -> tuple[float, float]:
-    """The sum of a column as `_summand` gives it, and that of its sizes."""
+    """The sum of a column, computed as by `_summand`, and the sum of its absolute values (0 for other than floats)."""
     if isinstance(column, Words):
         lengths = np.array([len(word.encode("utf-8", "surrogatepass")) for word in column.words], np.int64)
         return float(lengths[column.codes].sum()), 0.0

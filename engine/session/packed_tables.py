@@ -1,4 +1,4 @@
-"""Reads the tables that are kept in packs, as columns: what is in packs, then the rows that are not."""
+"""Reads the tables that have packs, as columns: first from the packs, then from the rows that are in no pack."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from engine.session.packs import PACKED, Column, columns_of, unpack
 from engine.session.queries import Queries
 
 VALUE_BYTES: Final = 2**18
-"""What a value of a table that is kept in packs has at most: times by phase of 4096 layers."""
+"""The most bytes of one value in a table that has packs: the times by phase of about 4096 layers."""
 BLOBS_AT_ONCE: Final = 16
 
 
 def packs_of(file: Queries, table: str) -> list[PackAt]:
-    """The packs of a table that stand for its rows; to be given to `columns_from`."""
+    """The packs of a table that may be read instead of its rows; pass them to `columns_from`."""
     if not file.query("SELECT 1 FROM sqlite_master WHERE name = 'packs'"):
         return []
     return agreeing_packs(file.query, partial(_contents, file), table, file.most_rows)
 
 
 def columns_from(file: Queries, table: str, packs: Sequence[PackAt]) -> Generator[dict[str, Column]]:
-    """A table of `packs.PACKED` in order, some rows at a time; nothing else can be asked before the last.
+    """A table of `packs.PACKED` in order, some rows at a time. No other query can run before the generator ends.
 
-    What a damaged pack stands for, and all after it, is read from the rows.
+    If a pack is damaged, its rows and all rows after it are read from the table.
     """
     there = {row[1] for row in file.query(f"PRAGMA table_info({table})")}
-    names = [name for name in PACKED[table] if name in there or not there]  # version 1 got columns since
+    names = [name for name in PACKED[table] if name in there or not there]  # older files lack newer columns
     last = FIRST
     with closing(_contents(file, table, packs)) as blobs:
         for pack, blob in zip(packs, blobs, strict=False):
@@ -48,7 +48,7 @@ def columns_from(file: Queries, table: str, packs: Sequence[PackAt]) -> Generato
 
 
 def _contents(file: Queries, table: str, packs: Sequence[PackAt]) -> Generator[bytes]:
-    """The contents of packs, in turn."""
+    """The contents of packs, in order; b"" where a pack is not a blob."""
     if not packs:
         return
     sql = "SELECT columns FROM packs WHERE of = ? AND last <= ? ORDER BY last"

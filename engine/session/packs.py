@@ -1,9 +1,10 @@
-"""Packs: rows of a table once more, column by column and small, so that a session of a million tokens opens at once.
+"""Packs: a second, compressed copy of the rows of a table, column by column, so that a long session opens fast.
 
-SQLite hands out rows at some hundred nanoseconds a value, which is many seconds for a long session; whole columns come
-at the speed of memory. A pack holds some thousand rows of one table: whole numbers as what they have above their least
-one, in as few bytes as that takes; words as numbers into a list of the different ones. The rows stay the truth: a pack
-is written after the last of its rows, and any UPDATE or DELETE throws the packs of the table away.
+SQLite takes some hundred nanoseconds for each value of a row, which is many seconds for a session of a million tokens.
+Whole columns are read at the speed of memory. A pack holds some thousand rows of one table. Whole numbers are stored as
+their difference from the smallest one, in as few bytes as possible; words as indices into a list of the different
+words. If the two differ, the rows are right: a pack is written after the last of its rows, and any UPDATE or DELETE
+deletes the packs of the table.
 """
 
 from __future__ import annotations
@@ -22,20 +23,20 @@ from engine.session.schema import PHASES
 from engine.session.tables import FIELDS, PACKED_TABLES
 
 PACK_ROWS: Final = 4096
-"""Rows of a pack; as many may have to be read one by one after a crash."""
+"""Rows of a full pack. After a crash, up to so many rows of a table are in no pack and are read one by one."""
 
 WHOLE_NUMBERS: Final = frozenset(np.dtype(kind).str for kind in (np.uint8, np.uint16, np.uint32, np.int64))
-"""What `pack` writes whole numbers as."""
+"""The dtypes in which `pack` writes whole numbers."""
 TOTALS: Final = "phases"
-"""A column of blobs in the file, of totals over the layers in memory: float32 [rows, len(PHASES)], µs."""
+"""The column of blobs in the file, and in memory of their sums over the layers: float32 [rows, len(PHASES)], µs."""
 
 PACKED: Final = {table: {field.name: field for field in FIELDS[table] if field.packed} for table in PACKED_TABLES}
-"""The tables that are kept in packs, and the fields that are their columns there, by name."""
+"""For each table that has packs: the fields that are columns there, by name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """A column of words: `words` are the different ones, `codes` [rows] says which stands where."""
+    """A column of words: `words` lists the different ones, `codes` [rows] has the index of each row's word."""
 
     words: list[str]
     codes: NDArray[np.unsignedinteger[Any]]
@@ -44,12 +45,12 @@ class Words:
         return len(self.codes)
 
     def as_objects(self, known: dict[str, str]) -> NDArray[np.object_]:
-        """The words themselves, one object for each different one of all that share `known`."""
+        """The words themselves, [rows]. Equal words are one object, shared by all calls with the same `known`."""
         objects: NDArray[np.object_] = np.array([known.setdefault(word, word) for word in self.words], np.object_)
         return objects.take(self.codes)
 
     def as_codes(self, words: Sequence[str]) -> NDArray[np.int16]:
-        """Indices into another list of words; raises ValueError for a word that is not in it."""
+        """The words as indices into `words`, [rows]; raises ValueError for a word that is not in it."""
         for word in self.words:
             if word not in words:
                 raise ValueError(f"{word!r} is none of {', '.join(words)}")
@@ -61,7 +62,7 @@ Column: TypeAlias = NDArray[Any] | Words
 
 
 class _Part(msgspec.Struct, frozen=True, array_like=True):
-    """One column: `dtype` of the bytes in `data`, to which `base` is added; no data where every row equals `base`."""
+    """One column: `data` holds numbers of `dtype`, to which `base` is added; it is empty if every row equals `base`."""
 
     name: str
     dtype: str
@@ -75,7 +76,10 @@ _decoder: msgspec.msgpack.Decoder[list[_Part]] = msgspec.msgpack.Decoder(list[_P
 
 
 def columns_of(table: str, names: Sequence[str], rows: Iterable[Sequence[Any]]) -> dict[str, Column]:
-    """Rows as they stand in the file (values in the order of `names`) as columns; columns not in packs are left out."""
+    """Rows of the file (values in the order of `names`) as columns. Columns that packs do not have are left out.
+
+    Raises ValueError where a value has the wrong type.
+    """
     wanted = PACKED[table]
     return {
         name: _column(wanted[name], values)
@@ -94,7 +98,7 @@ def _column(field: Field, values: tuple[Any, ...]) -> Column:
         index: dict[str, int] = {}
         codes = [index.setdefault(value, len(index)) for value in values]
         return Words(list(index), np.array(codes, np.uint32))
-    if field.type is float:  # NULL is what SQLite makes of NaN
+    if field.type is float:  # SQLite stores NaN as NULL
         known = all(value is None or type(value) in (float, int) for value in values)
         _require(known, f"the column {name} holds what is no number")
         with np.errstate(over="ignore"):
@@ -104,7 +108,7 @@ def _column(field: Field, values: tuple[Any, ...]) -> Column:
 
 
 def pack(columns: Mapping[str, Column]) -> bytes:
-    """Columns of one length as the bytes of a pack."""
+    """The bytes of a pack of these columns, all of the same length."""
     return _encoder.encode([_part(name, column) for name, column in columns.items()])
 
 
@@ -120,7 +124,10 @@ def _part(name: str, column: Column) -> _Part:
 
 
 def _narrow(values: NDArray[Any], base: int, most: int) -> NDArray[Any]:
-    """The values above `base` in the fewest bytes: none where all are `base`; as they are where it would take eight."""
+    """The values less `base`, in the fewest bytes; no values where all equal `base`.
+
+    Values whose range needs more than 32 bits are returned as int64, without subtracting `base`.
+    """
     if most == base:
         return np.empty(0, np.uint8)
     for dtype in (np.uint8, np.uint16, np.uint32):
@@ -130,11 +137,10 @@ def _narrow(values: NDArray[Any], base: int, most: int) -> NDArray[Any]:
 
 
 def unpack(table: str, blob: bytes, count: int, wanted: Container[str] | None = None) -> dict[str, Column]:
-    """The columns of a pack of `count` rows, or some of them.
+    """The columns of a pack of `count` rows, or only the `wanted` ones.
 
-    Raises ValueError or msgspec.MsgspecError where it is damaged.
-
-    Nothing is taken from the pack unseen: which columns, of which numbers, how many of them, how large they are.
+    Raises ValueError or msgspec.MsgspecError where the pack is damaged. All that is taken from the pack is checked: the
+    names of its columns, and the dtype, count and range of their numbers.
     """
     parts = _decoder.decode(blob)
     names, fields = [part.name for part in parts], PACKED[table]
@@ -162,7 +168,7 @@ def _unpack(field: Field, part: _Part, count: int) -> Column:
 
 
 def _numbers(part: _Part, count: int) -> NDArray[Any]:
-    """The numbers of a column as they are written, once there are as many as there should be."""
+    """The numbers of a column as they are written; raises ValueError where there are not `count` of them."""
     dtype = np.dtype(part.dtype)
     _require(count > 0 and len(part.data) == count * dtype.itemsize, "a pack has not the length that it should have")
     return np.frombuffer(part.data, dtype)

@@ -1,8 +1,7 @@
-"""How long a question to a session file may take: until somebody gives up, or a signal arrives.
+"""Ends a query of a session file: when another thread gives up, when it works too long, or when a signal arrives.
 
-SQLite works in C for as long as a query takes, and a file from somebody else may make that for ever. Its progress
-handler is the one place in between where Python runs, so this is where it is asked whether to go on, and where Ctrl-C
-arrives.
+SQLite runs in C for the whole time of a query, and a file from somebody else may make a query endless. Meanwhile Python
+code runs only in SQLite's progress handler. So the handler decides whether the query goes on, and Ctrl-C arrives there.
 """
 
 from __future__ import annotations
@@ -13,63 +12,64 @@ from contextlib import contextmanager
 from typing import Final
 
 ASK_EVERY: Final = 50_000
-"""Instructions of SQLite's machine between two questions whether to go on: about a millisecond, and no cost."""
+"""Instructions of SQLite's virtual machine between two calls of the progress handler: about a millisecond. The
+cost of a call is negligible."""
 
 
 LEAST_ASKS: Final = 200
-"""Questions after which no query is ended, however small its file: some tenths of a second."""
+"""Handler calls that every query may use, however small its file is: some tenths of a second."""
 BYTES_AN_ASK: Final = ASK_EVERY // 4
-"""What a file must have at least for each further question: reading a row takes an instruction a column and some, and
-has more bytes than that has quarters."""
+"""Bytes of the file that allow one further handler call. Reading a row takes one instruction for each column and some
+more, and a row has more bytes than a quarter of that number."""
 
 
 class GivenUpError(Exception):
-    """Somebody gave up while the file was read."""
+    """A Patience was given up while the file was read."""
 
 
 class EndlessError(Exception):
-    """A query took more work than a file of this size can give it."""
+    """A query took more instructions than an undamaged file of this size can need."""
 
 
 class Patience:
-    """Whether to go on reading: `give_up` from any thread, and every query ends within a tenth of a second."""
+    """Whether to go on reading. After `give_up`, called from any thread, each query ends within a tenth of a second."""
 
     def __init__(self) -> None:
         self._over = False
 
     def give_up(self) -> None:
-        """End what is being read, and whatever is asked afterwards; safe to call twice and from any thread."""
+        """End the running query and every later one; safe to call twice and from any thread."""
         self._over = True
 
     @property
     def over(self) -> bool:
-        """Whether somebody gave up."""
+        """Whether `give_up` was called."""
         return self._over
 
 
 class Watch:
-    """Watches the queries of one connection with somebody's patience; one query at a time."""
+    """Watches the queries of one connection, one query at a time. `patience` holds for all of them."""
 
     def __init__(self, patience: Patience) -> None:
         self.patience = patience
         self.asker: Patience | None = None
-        """Whoever asked the query that runs, if he may give up that query alone."""
+        """The Patience of the running query alone, if it has one."""
         self._asks_left = LEAST_ASKS
         self._raised: BaseException | None = None
         self._answers = self._answer()
         next(self._answers)
 
     def over(self, db: sqlite3.Connection) -> None:
-        """Watch the queries of a connection from now on."""
+        """Watch the queries of this connection from now on."""
         db.set_progress_handler(self._answers.__next__, ASK_EVERY)
 
     def begin(self, honest_bytes: int) -> None:
-        """A new query is asked, of a file of so many bytes."""
+        """Begin a new query: allow it the work that a file of `honest_bytes` bytes can need."""
         self._asks_left = LEAST_ASKS + honest_bytes // BYTES_AN_ASK
 
     @contextmanager
     def asking(self) -> Iterator[None]:
-        """Around whatever SQLite does. Raises GivenUpError, EndlessError, or again what was raised meanwhile."""
+        """The context of each call of SQLite. Raises GivenUpError, EndlessError, or the error that the handler kept."""
         if self._given_up():
             raise GivenUpError
         try:
@@ -88,10 +88,11 @@ class Watch:
         return self.patience.over or (self.asker is not None and self.asker.over)
 
     def _answer(self) -> Iterator[int]:
-        """Whether SQLite is to stop: 1 or 0, each time it asks.
+        """Yields 1 if SQLite is to stop and 0 if not, once for each call of the progress handler.
 
-        sqlite3 swallows what a handler raises. A signal is handled, and raises, where Python goes on running, which is
-        the very first moment of a function and so before any `try` in it; a generator goes on within its own.
+        The module sqlite3 swallows errors that a handler raises, so they are kept and raised again by `asking`. Python
+        handles a signal, which may raise, as soon as Python code runs again. In a function that is before any `try` of
+        it is entered; a generator resumes inside its `try`. So the handler is a generator.
         """
         stop = 0
         while True:

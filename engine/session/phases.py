@@ -1,4 +1,4 @@
-"""Sums over the layers of what a step's `phases` blob holds."""
+"""Sums the `phases` blob of a step over the layers."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from engine.session.schema import PHASES
 
 MOST_US: Final = 1e15
-"""Above any step's time, some thirty years."""
+"""Above the time of any step: some thirty years."""
 
 
 def phase_totals(blobs: Sequence[bytes]) -> NDArray[np.float32]:
-    """µs by phase over all layers, float32 [blobs, len(PHASES)], from `phases` blobs (zeros where one is empty)."""
+    """µs by phase over all layers, float32 [blobs, len(PHASES)], from `phases` blobs (zeros for an empty blob)."""
     totals = np.zeros((len(blobs), len(PHASES)), np.float32)
     by_length: dict[int, list[int]] = {}
     for row, blob in enumerate(blobs):
@@ -23,6 +23,6 @@ def phase_totals(blobs: Sequence[bytes]) -> NDArray[np.float32]:
     for length, rows in by_length.items():
         if length:
             layers = np.frombuffer(b"".join([blobs[row] for row in rows]), np.float32)
-            with np.errstate(invalid="ignore", over="ignore"):  # whoever reads a file checks the sums
+            with np.errstate(invalid="ignore", over="ignore"):  # the sums of a file are checked after loading
                 totals[rows] = layers.reshape(len(rows), -1, len(PHASES)).sum(axis=1, dtype=np.float64)
     return totals

@@ -1,4 +1,4 @@
-"""Asks an open session file: one query at a time, and none that works longer or gives more than its file can."""
+"""Runs queries on an open session file, one at a time. Their work and their result are limited by the file's size."""
 
 from __future__ import annotations
 
@@ -20,38 +20,40 @@ from engine.session.unreadable import UNREADABLE, damaged, given_up
 
 ROWS_AT_ONCE: Final = 50_000
 LOOK_EVERY_S: Final = 0.05
-"""How often a query that waits for another one looks whether it was given up."""
+"""How often a query that waits for another one checks whether it was given up."""
 BYTES_AT_ONCE: Final = 256 * 2**20
-"""What rows may take that are fetched together, if each were as large as the whole file."""
+"""The most bytes of rows that are fetched together, if every row had the largest size possible."""
 MOST_COLUMNS: Final = max(map(len, PACKED.values()))
 LEAST_GIVEN: Final = 2**20
+"""Bytes of rows that every file may give, however small it is; MOST_GIVEN comes on top."""
 MOST_GIVEN: Final = 8
-"""How many times its own bytes a file may give: a number that SQLite keeps in no byte is written out in up to nine."""
+"""How many times its own size the rows of a query may have, counted as MessagePack. The factor is needed because SQLite
+stores some numbers in no byte, and MessagePack writes a number in up to nine."""
 LEAST_ROW_BYTES: Final = 5
-"""A row's length, number, head and place in its page."""
+"""The least bytes of a row in a file: its length, rowid, header and pointer in its page."""
 
 _encoder = msgspec.msgpack.Encoder()
 
 
 class Queries:
-    """The queries of a session file; any thread may ask, one at a time.
+    """The queries of a session file. Any thread may call; queries run one at a time.
 
-    Every method raises SessionFileError where the file is damaged, or where somebody gave up.
+    Every method that queries raises SessionFileError where the file is damaged, or where the query was given up.
     """
 
     def __init__(self, database: Database, watch: Watch) -> None:
-        """`watch` is the one that watches the database's connection."""
+        """`watch` is the Watch of the database's connection."""
         self._database = database
         self._watch = watch
         self._lock = threading.Lock()
 
     @property
     def most_rows(self) -> int:
-        """How many rows a file of this size can hold."""
+        """The most rows that a file of this size can hold."""
         return honest_bytes(self._database.opened) // LEAST_ROW_BYTES
 
     def query(self, sql: str, parameters: tuple[Any, ...] = (), patience: Patience | None = None) -> list[Any]:
-        """All rows of a query, which `patience` can give up without giving up the file."""
+        """All rows of a query. `patience` ends this query alone; later queries of the file still run."""
         return [row for rows in self.chunks(sql, parameters, patience=patience) for row in rows]
 
     def chunks(
@@ -62,10 +64,11 @@ class Queries:
         value_bytes: int | None = None,
         patience: Patience | None = None,
     ) -> Generator[list[Any]]:
-        """The rows of a query, some at a time; nothing else can be asked before the last of them.
+        """The rows of a query, some at a time. No other query can run before the generator ends.
 
-        A damaged file can hand out the same page again and again: it ends where it gives more than it has. Where no
-        value has more than `value_bytes`, more rows are fetched together; a larger one is then an error.
+        A damaged file can give the same page again and again, so a query whose rows are larger than the file allows
+        ends with SessionFileError. `value_bytes` says that no value is larger: then more rows are fetched together,
+        and a larger value is an error.
         """
         with self._turn(patience):
             self._watch.begin(size := honest_bytes(self._database.opened))
@@ -91,7 +94,7 @@ class Queries:
                 yield found
 
     def backup(self, destination: str | os.PathLike[str]) -> None:
-        """Copy what is committed, also while it is being written; raises sqlite3.Error."""
+        """Copy the committed content to a new file, also while the session is being written; raises sqlite3.Error."""
         target = sqlite3.connect(destination)
         try:
             target.execute("PRAGMA locking_mode = EXCLUSIVE")
@@ -102,12 +105,12 @@ class Queries:
             target.close()
 
     def damaged(self, what: str) -> SessionFileError:
-        """What to say where the file holds what makes no sense."""
+        """The error for a file whose content makes no sense; `what` says what is wrong."""
         return damaged(self._database.path, ValueError(what))
 
     @contextmanager
     def _turn(self, patience: Patience | None) -> Iterator[None]:
-        """Around one query: waits until no other one runs, and no longer than `patience` lasts."""
+        """The context of one query: waits until no other one runs. Raises SessionFileError if `patience` ends first."""
         while not self._lock.acquire(timeout=LOOK_EVERY_S):
             if patience is not None and patience.over:
                 raise given_up(self._database.path)
@@ -120,7 +123,7 @@ class Queries:
 
     @contextmanager
     def _values_of(self, most_bytes: int | None) -> Iterator[None]:
-        """Around what SQLite does: no value may have more bytes than this."""
+        """The context of calls of SQLite in which no value may have more than `most_bytes`; None: no further limit."""
         if most_bytes is None:
             yield
             return
@@ -133,7 +136,7 @@ class Queries:
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
-        """Around whatever asks SQLite: says in a sentence what it raises."""
+        """The context of each call of SQLite: turns its errors into SessionFileError."""
         try:
             with self._watch.asking():
                 yield

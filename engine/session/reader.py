@@ -1,4 +1,4 @@
-"""Reads a session file: columns in bulk, blobs on demand; says in one sentence why a file cannot be opened."""
+"""Reads a session file: columns in bulk, blobs on demand. Its errors say in one sentence what is wrong."""
 
 from __future__ import annotations
 
@@ -18,47 +18,47 @@ from engine.session.unreadable import damaged
 
 
 class SessionFile:
-    """A session file open for reading; any thread may ask, one at a time. Use as a DetailSource, and close it.
+    """A session file open for reading, also a DetailSource. Any thread may call; queries run one at a time. Close it.
 
-    Raises SessionFileError, whose sentence says what is wrong, where the file is not there, not SQLite, not a session,
-    of a newer version, or damaged. The file itself is never changed (`Database`). Whoever holds `patience` ends what
-    is being read by giving up; that, too, is a SessionFileError.
+    Raises SessionFileError, whose message says what is wrong, where the file does not exist, is not SQLite, not a
+    session, of a newer version, or damaged. The file itself is never changed (`Database`). `patience.give_up()` ends
+    the reading, with SessionFileError, too.
     """
 
     def __init__(self, path: str | os.PathLike[str], patience: Patience | None = None) -> None:
         self.path = Path(path)
         self.layers = 0
-        """Layers of the model, by which blobs are checked; 0 while that is not known."""
+        """The number of layers of the model, with which blobs are checked; 0 while it is not known."""
         watch = Watch(patience or Patience())
         self._database = Database(self.path, watch)
         self._queries = Queries(self._database, watch)
 
     def close(self) -> None:
-        """Give the file back; safe to call twice."""
+        """Close the file; safe to call twice."""
         self._database.close()
 
     def damaged(self, error: Exception) -> SessionFileError:
-        """What to say where the file's content makes no sense."""
+        """The error for a file whose content makes no sense; `error` says why."""
         return damaged(self.path, error)
 
     def backup(self, destination: str | os.PathLike[str]) -> None:
-        """Copy what is committed, also while it is being written; raises sqlite3.Error."""
+        """Copy the committed content to a new file, also while the session is being written; raises sqlite3.Error."""
         self._queries.backup(destination)
 
     # --- in bulk ----------------------------------------------------------------------------------------------------
 
     def query(self, sql: str, parameters: tuple[Any, ...] = (), patience: Patience | None = None) -> list[Any]:
-        """All rows of a query, which `patience` can give up without giving up the file."""
+        """All rows of a query. `patience` ends this query alone; later queries of the file still run."""
         return self._queries.query(sql, parameters, patience)
 
     def packs(self, table: str) -> list[PackAt]:
-        """The packs of a table that stand for its rows; to be given to `columns`."""
+        """The packs of a table that may be read instead of its rows; pass them to `columns`."""
         return packed_tables.packs_of(self._queries, table)
 
     def columns(self, table: str, packs: Sequence[PackAt]) -> Generator[dict[str, Column]]:
-        """A table of `packs.PACKED` in order, some rows at a time: what is in packs, then the rows that are not.
+        """A table of `packs.PACKED` in order, some rows at a time: first from packs, then the rows that are in no pack.
 
-        Nothing else can be asked before the last of them.
+        No other query can run before the generator ends.
         """
         return packed_tables.columns_from(self._queries, table, packs)
 

@@ -1,7 +1,8 @@
-"""The one event schema: what the engine says, what a Session stores, what every panel and exporter reads.
+"""The one event schema: the events that the engine sends, a Session stores, and every panel and exporter reads.
 
-Times end in `_ns` and count from the session's zero on one monotonic clock; sizes end in `_bytes`. Events are
-msgspec structures: they cross the process boundary as MessagePack and are never pickled. Imports no torch, no Qt.
+Names of times end in `_ns`; they count from the session's zero on one monotonic clock. Names of sizes end in `_bytes`.
+Events are msgspec structures: they cross the process boundary as MessagePack and are never pickled. This module imports
+no torch and no Qt.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ PHASES: Final = (
 """The leaves of the time breakdown, in the order of the columns of `Step.phases`."""
 
 GROUPS: Final = ("prepare", "attention", "ffn", "norm", "sampling", "other")
-"""The groups of the latency table, in the order they are stacked."""
+"""The groups of the latency table, in the order in which they are stacked."""
 
 GROUP_OF: Final[dict[str, str]] = {
     "schedule": "prepare", "prepare": "prepare", "embed": "prepare",
@@ -43,7 +44,7 @@ GROUP_OF: Final[dict[str, str]] = {
     "lm_head": "sampling", "sample": "sampling", "detokenize": "sampling", "verify": "sampling",
     "draft": "other", "other": "other",
 }  # fmt: skip
-"""Phase to group. The LM head turns hidden states into the distribution that is sampled, so it counts as sampling."""
+"""The group of each phase. The LM head computes the distribution that is sampled, so it counts as sampling."""
 
 StepKind = Literal["prefill", "decode", "mixed", "verify", "teacher"]
 TokenSource = Literal["target", "draft", "bonus"]
@@ -51,27 +52,27 @@ Launch = Literal["eager", "graph", "twin"]
 FinishReason = Literal["length", "eos", "stop", "cancelled"]
 BlockEventKind = Literal["allocate", "share", "free", "evict"]
 Drafted = Annotated[int, Whole(0, 1024)]
-"""Tokens of one proposal; the switch `k` goes up to 64."""
+"""A number of tokens of one proposal; the switch `k` goes up to 64."""
 
 PAUSE: Final = "pause"
 RESUME: Final = "resume"
 BETWEEN_RUNS: Final = "between runs"
-"""The label of a pause that nobody asked for: one run of a suite is over, and the next has not begun."""
+"""The label of the pause between two runs of a suite: one run is over, and the next has not begun."""
 
 
 class Event(msgspec.Struct, frozen=True, tag=True, array_like=True):
-    """Anything the engine says."""
+    """The base class of all events that the engine sends."""
 
 
 # --- events that are stored -----------------------------------------------------------------------------------------
 
 
 class SessionStarted(Event, frozen=True, tag=True, array_like=True):
-    """A run begins: its facts, as `meta` rows.
+    """A run begins. `meta` holds its facts, the rows of the table `meta`.
 
     Keys: epoch_ns (the session's zero as UTC ns since 1970), model (folder name), model_path, model_config (JSON:
     architecture, layers, hidden, heads, kv_heads, head_dim, ffn, vocab, max_positions, parameters, weight_bytes,
-    itemsize, weight_reads), draft_config (JSON: the same of the draft model, and its name; "" where none is loaded),
+    itemsize, weight_reads), draft_config (JSON: the same of the draft model, and its name; "" if none is loaded),
     device, device_name, device_memory_bytes, dtype, threads, versions (JSON), command, detail, ceilings (JSON or "").
     """
 
@@ -79,7 +80,7 @@ class SessionStarted(Event, frozen=True, tag=True, array_like=True):
 
 
 class ConfigChanged(Event, frozen=True, tag=True, array_like=True):
-    """The switches in force from step `step_id` on; `json` holds all of them."""
+    """The settings of the switches from step `step_id` on; `json` holds all switches."""
 
     id: Key
     step_id: Reference
@@ -87,7 +88,10 @@ class ConfigChanged(Event, frozen=True, tag=True, array_like=True):
 
 
 class RequestArrived(Event, frozen=True, tag=True, array_like=True):
-    """A request entered the queue. `params` is the JSON of its RequestSpec; texts name the prompt's tokens."""
+    """A request entered the queue.
+
+    `params` is the JSON of its RequestSpec; `prompt_token_texts` has the text of each token of the prompt.
+    """
 
     id: int
     prompt: str
@@ -105,7 +109,7 @@ class RequestScheduled(Event, frozen=True, tag=True, array_like=True):
 
 
 class RequestFinished(Event, frozen=True, tag=True, array_like=True):
-    """A request ended; its first token's time is that of its first Token event."""
+    """A request ended. The time of its first token is not here: it is that of the request's first Token event."""
 
     id: int
     finished_ns: int
@@ -113,9 +117,9 @@ class RequestFinished(Event, frozen=True, tag=True, array_like=True):
 
 
 class Work(Event, frozen=True, tag=True, array_like=True):
-    """What one step computed for one request: indices [first, end), of which [first, new_from) had been computed
-    before and the last `rejected` were thrown away. `request_id` -1 is padding. `reused` indices came from a cache.
-    `slot` is the row of the batch.
+    """What one step computed for one request: indices [first, end). Of these, [first, new_from) had been computed
+    before, and the last `rejected` were thrown away. `request_id` is -1 for padding. `reused` indices came from a
+    cache. `slot` is the batch slot.
     """
 
     step_id: Reference
@@ -131,18 +135,21 @@ class Work(Event, frozen=True, tag=True, array_like=True):
 class Step(Event, frozen=True, tag=True, array_like=True):
     """One pass of the scheduler. positions_computed = new + recomputed + padding + rejected, always.
 
-    `phases` is float32 [layers + 1, len(PHASES)] in µs, row-major: a row a layer, and last what belongs to no layer
-    (at detail `phase` everything stands in the last row; empty below that). `kv_layers` is int64 [layers, 2]: bytes
-    used and reserved. `device_ns` is the time the device was busy, -1 where it is not told apart from host time;
-    of an `eager` step an upper bound, as it includes what the device waits for the next launch.
+    `phases` is float32 [layers + 1, len(PHASES)] in µs, row-major: one row for each layer, then one row for the time
+    that belongs to no layer. At detail `phase` all time is in the last row; at lower detail the blob is empty.
+    `kv_layers` is int64 [layers, 2]: bytes used and reserved. `device_ns` is the time in which the device was busy, -1
+    where it cannot be told apart from host time. For an `eager` step it is an upper bound, because it includes the time
+    in which the device waits for the next launch.
 
-    `launch` says how the forward pass was started, and so what `phases` are: `eager`, operation by operation, phases
-    measured; `twin`, one replay of a captured graph with an event at every phase, phases measured; `graph`, one replay
-    of a captured graph, of which only the whole was timed: its device phases are the last twin's, scaled to that time.
+    `launch` says how the forward pass was started, and so how `phases` were obtained. `eager`: operation by operation,
+    phases measured. `twin`: one replay of a captured graph with an event at every phase, phases measured. `graph`: one
+    replay of a captured graph of which only the whole was timed; its device phases are those of the last twin, scaled
+    to that time.
 
-    `kv_used_bytes` holds positions of requests that had not ended before this step, `kv_held_bytes` is all that these
-    have, filled or not; `kv_kept_bytes` is what only requests that had ended have (they wait for their static batch).
-    Both are -1 where they were not recorded. All are counted before those who end in this step leave.
+    `kv_used_bytes` is the K and V of the positions of requests that had not ended before this step. `kv_held_bytes` is
+    all memory that these requests hold, filled or not. `kv_kept_bytes` is the memory that only requests hold which had
+    ended before (they wait for the end of their static batch). The last two are -1 where they were not recorded. All
+    are counted before the requests that end in this step leave.
 
     `draft_kv_used_bytes` and `draft_kv_reserved_bytes` are of the draft model's own cache, 0 where no model drafts.
     """
@@ -178,8 +185,9 @@ class Step(Event, frozen=True, tag=True, array_like=True):
 
 
 class Token(Event, frozen=True, tag=True, array_like=True):
-    """An emitted token. `position` is its index in the request (prompt included), `entropy` in nats of the target's
-    distribution before filtering; `alternatives` is int32 [n] token ids then float32 [n] logprobs, best first.
+    """An emitted token. `position` is its index in the request (prompt included). `entropy`, in nats, is that of the
+    target's distribution before filtering. `alternatives` is int32 [n] token ids, then float32 [n] logprobs, best
+    first.
     """
 
     id: Key
@@ -205,7 +213,7 @@ class Speculation(Event, frozen=True, tag=True, array_like=True):
 
 
 class KvBlock(Event, frozen=True, tag=True, array_like=True):
-    """Something happened to a block of the paged cache."""
+    """A block of the paged cache was allocated, shared, freed or evicted."""
 
     step_id: Reference
     t_ns: Moment
@@ -215,7 +223,7 @@ class KvBlock(Event, frozen=True, tag=True, array_like=True):
 
 
 class AttentionRow(Event, frozen=True, tag=True, array_like=True):
-    """One row of a map: the probabilities with which `position` attends to 0..position, float16 [position + 1]."""
+    """One row of an attention map: `probs`, float16 [position + 1], with which `position` attends to 0..position."""
 
     step_id: Reference
     request_id: Reference
@@ -226,7 +234,7 @@ class AttentionRow(Event, frozen=True, tag=True, array_like=True):
 
 
 class DeviceSample(Event, frozen=True, tag=True, array_like=True):
-    """A reading of a device: name is one of `measure.device.READINGS` and carries its unit (`utilisation_percent`)."""
+    """A reading of a device. `name` is one of `measure.device.READINGS`; it ends in the unit (`power_watts`)."""
 
     t_ns: Moment
     device: str
@@ -235,7 +243,7 @@ class DeviceSample(Event, frozen=True, tag=True, array_like=True):
 
 
 class Mark(Event, frozen=True, tag=True, array_like=True):
-    """A note on the timeline: its kind is switch, user, pause, resume, stop, fault, teacher, graphs, measure (a run of
+    """A note on the timeline. Its kind is switch, user, pause, resume, stop, fault, teacher, graphs, measure (a run of
     a suite begins) or measured (the suite ends).
     """
 
@@ -245,7 +253,7 @@ class Mark(Event, frozen=True, tag=True, array_like=True):
 
 
 class Dropped(Event, frozen=True, tag=True, array_like=True):
-    """Detail that the bounded queue let go, as totals since the run began."""
+    """The rows of detail that the engine's bounded outbox dropped, as totals since the run began."""
 
     attention_rows: int
     layer_rows: int
@@ -269,13 +277,13 @@ class ModelReady(Event, frozen=True, tag=True, array_like=True):
 
 
 class StateChanged(Event, frozen=True, tag=True, array_like=True):
-    """What the engine does now."""
+    """The engine's state changed."""
 
     state: Literal["idle", "running", "paused"]
 
 
 class Refused(Event, frozen=True, tag=True, array_like=True):
-    """A command was not carried out; `error` is the class name in engine.errors, `message` one sentence."""
+    """A command was not carried out. `error` is the name of a class in `engine.errors`, `message` one sentence."""
 
     command: str
     error: str
@@ -289,19 +297,19 @@ class RunEnded(Event, frozen=True, tag=True, array_like=True):
 
 
 class CeilingsMeasured(Event, frozen=True, tag=True, array_like=True):
-    """The ceilings that now stand, as a session's `ceilings`, and the facts of the model and device they hold for."""
+    """New ceilings, in the form of a session's `ceilings`; `of`: the facts of the model and device they hold for."""
 
     ceilings: str
     of: dict[str, str]
 
 
 class Overhead(Event, frozen=True, tag=True, array_like=True):
-    """The instrumentation's own cost, as shares of the time that the steps and their records take."""
+    """The cost of the instrumentation itself, as shares of the time that the steps and their records take."""
 
     share: float
-    """What is watched: what the run loses against detail `off`."""
+    """The cost of all that is watched: the share that the run loses against one at detail `off`."""
     records: float = 0.0
-    """The record of each step, which is kept at every level."""
+    """The cost of the record of each step, which is kept at every level of detail."""
 
 
 StoredEvent = (
@@ -320,5 +328,5 @@ def encode(events: list[Any]) -> bytes:
 
 
 def decode(data: bytes) -> list[AnyEvent]:
-    """The batch that `encode` wrote; raises ValueError (msgspec's errors are such) on anything else."""
+    """The batch that `encode` wrote. Raises ValueError for any other data (msgspec's errors derive from it)."""
     return _decoder.decode(data)

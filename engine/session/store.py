@@ -1,4 +1,4 @@
-"""The Session: everything one run said, as columns in memory; live view and replay read the same object.
+"""The Session: all events of one run or suite, as columns in memory. Live view and replay read the same object.
 
 Panels, exporters, comparison and the command line read Sessions and nothing else.
 """
@@ -25,9 +25,9 @@ STEP_KINDS: Final[tuple[str, ...]] = get_args(schema.StepKind)
 LAUNCHES: Final[tuple[str, ...]] = get_args(schema.Launch)
 TOKEN_SOURCES: Final[tuple[str, ...]] = get_args(schema.TokenSource)
 BLOCK_EVENTS: Final[tuple[str, ...]] = get_args(schema.BlockEventKind)
-"""What the numbers in columns of words stand for."""
+"""Like the three tuples above: the words of a column that is kept as numbers. A number is an index into the tuple."""
 ROWS: Final = tuple(EVENT_OF[table] for table in PACKED_TABLES)
-"""The events of which there are many: each is a row of a table that is kept in memory."""
+"""The events of which there are many. Each is a row of a table that is kept in memory."""
 
 
 @dataclass(slots=True)
@@ -54,7 +54,7 @@ class RecordedRequest:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """The switches in force from a step on."""
+    """The settings of all switches from step `step_id` on."""
 
     id: int
     step_id: int
@@ -62,10 +62,10 @@ class Config:
 
 
 class Session:
-    """Columns of one run. One thread calls `apply`; any thread reads (see Columns for what a reader may rely on).
+    """The columns of one run or suite. One thread calls `apply`; any thread reads (Columns says what a reader sees).
 
-    Nothing here is a container that may be walked through while it changes: lists are only appended to, `requests` is
-    `Growing`, and every other dict is replaced as a whole.
+    A reader may iterate over any container here while `apply` runs: lists are only appended to, `requests` is
+    `Growing`, and `meta` and `dropped` are replaced as a whole. `kept` is only for looking up a key.
     """
 
     def __init__(self, source: DetailSource | None = None) -> None:
@@ -75,9 +75,9 @@ class Session:
         self.configs: list[Config] = []
         self.requests: Growing[RecordedRequest] = Growing()
         self.steps = EventTable("steps")
-        """A row a step, in order of id, ids from 0 without gaps: row index == step id."""
+        """One row for each step, in order of id. Ids count from 0 without gaps, so row index == step id."""
         self.phases = Columns({"us": np.dtype((np.float32, (len(PHASES),)))})
-        """A row a step: µs by phase over all layers, float32 [steps, len(PHASES)]."""
+        """One row for each step: µs by phase, summed over all layers, float32 [steps, len(PHASES)]."""
         self.tokens = EventTable("tokens")
         self.work = EventTable("work")
         self.speculation = EventTable("speculation")
@@ -86,14 +86,14 @@ class Session:
         self.marks: list[schema.Mark] = []
         self.dropped = {"attention_rows": 0, "layer_rows": 0}
         self.kept: dict[str, Any] = {}
-        """What is computed from the session and asked for often, by its name: replaced as a whole, never changed."""
+        """Results that are computed from the session and needed often, by name; each is replaced as a whole."""
         self.revision = 0
-        """Grows with every batch applied; a reader that saw this number has nothing to redraw."""
+        """Grows with every batch applied. A reader that has drawn this revision has nothing to redraw."""
 
     # --- writing ----------------------------------------------------------------------------------------------------
 
     def apply(self, events: Iterable[schema.AnyEvent]) -> None:
-        """Take a batch of events; events of state that are not stored are ignored."""
+        """Add a batch of events. Events of state are not stored and are ignored, except CeilingsMeasured."""
         rows: dict[type, list[Any]] = {event: [] for event in ROWS}
         for event in events:
             of_its_kind = rows.get(type(event))
@@ -104,7 +104,7 @@ class Session:
             else:
                 self._apply_rare(event)
         self.device_samples.add(rows[schema.DeviceSample])
-        self.kv_blocks.add(rows[schema.KvBlock])  # rows come after the requests they name
+        self.kv_blocks.add(rows[schema.KvBlock])  # added after the requests that the rows name
         self.speculation.add(rows[schema.Speculation])
         self.work.add(rows[schema.Work])
         self._add_steps(rows[schema.Step])
@@ -154,7 +154,7 @@ class Session:
 
     @property
     def source(self) -> DetailSource | None:
-        """Where the blobs are read from that are no longer in memory; None while there is no such place."""
+        """The source of the blobs that are no longer in memory; None while there is none."""
         return self.details.source
 
     @source.setter
@@ -163,18 +163,18 @@ class Session:
 
     @property
     def attention_kernels(self) -> list[str]:
-        """Names that the column `attention_kernel` of `steps` indexes."""
+        """The names to which the column `attention_kernel` of `steps` holds indices."""
         return self.steps.words["attention_kernel"]
 
     @property
     def model_config(self) -> dict[str, Any]:
-        """The architecture facts of the run (layers, kv_heads, head_dim, ...); empty before a run started."""
+        """The facts of the model's architecture (layers, kv_heads, head_dim, ...); empty before a run started."""
         facts: dict[str, Any] = json.loads(self.meta.get("model_config", "{}"))
         return facts
 
     @property
     def draft_config(self) -> dict[str, Any]:
-        """The same facts of the draft model that is loaded, and its name; empty where there is none."""
+        """The same facts of the loaded draft model, and its name; empty where none is loaded."""
         facts: dict[str, Any] = json.loads(self.meta.get("draft_config") or "{}")
         return facts
 

@@ -1,4 +1,4 @@
-"""The session file's tables, version 1: SQL, and how each stored event becomes rows. FORMAT.md tells it to users."""
+"""The SQL of the session file's tables (version 1), and how each stored event becomes rows. See FORMAT.md."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from engine.session.schema import (
 )
 
 APPLICATION_ID: Final = 0x44534350
-"""`DSCP`: what SQLite's header says of a file that is a session."""
+"""`DSCP`: the application id in the SQLite header of a session file."""
 VERSION: Final = 1
 MIGRATIONS: Final[dict[int, tuple[str, ...]]] = {}
-"""From a version to the next: the statements that bring a copy of a file up to date."""
+"""For each older version: the statements that bring a copy of a file from it to the next version."""
 
 NEVER_NS: Final = 2**63 - 1
-"""Where a pause ends that nothing ended."""
+"""The end of a pause that no `resume` mark ended."""
 
 EVENT_OF: Final[dict[str, type[Event]]] = {
     "configs": ConfigChanged,
@@ -41,22 +41,22 @@ EVENT_OF: Final[dict[str, type[Event]]] = {
     "device_samples": DeviceSample,
     "marks": Mark,
 }
-"""The tables in which an event is a row as it is: a column a field, in their order."""
+"""The tables in which each event is one row: one column for each field, in the order of the fields."""
 FIELDS: Final = {table: fields_of(event) for table, event in EVENT_OF.items()}
 PACKED_TABLES: Final = ("steps", "tokens", "work", "speculation", "kv_blocks", "device_samples")
-"""The tables whose rows are kept in packs too."""
+"""The tables whose rows are also kept in packs."""
 
 LINE: Final = 120
 INDENT: Final = 8 * " "
-"""How wide, and how deep, a statement is written that takes more than one line. It is kept in each file as it is."""
+"""The width and the indent of a statement that takes more than one line. Each file keeps the text of the statement."""
 NO_BREAK: Final = "\0"
 SQL_TYPES: Final = {int: "INTEGER", float: "REAL", str: "TEXT", bytes: "BLOB"}
 SQL_WORDS: Final = frozenset({"end"})
-"""Names of columns that SQL itself uses."""
+"""Names of columns that are keywords of SQL and so must be quoted."""
 
 
 def declared(field: Field) -> str:
-    """The type of a column and what it must be, as the table's statement has it."""
+    """The type and the constraints of a column, as in the CREATE TABLE statement."""
     if field.held is Held.KEY:
         return "INTEGER PRIMARY KEY"
     must = "" if field.held is Held.FLOAT32 else " NOT NULL"
@@ -65,7 +65,7 @@ def declared(field: Field) -> str:
 
 
 def create(table: str) -> str:
-    """The statement that makes the table of an event."""
+    """The CREATE TABLE statement for the table of an event."""
     columns = [
         f'"{field.name}" {declared(field)}' if field.name in SQL_WORDS else f"{field.name} {declared(field)}"
         for field in FIELDS[table]
@@ -110,8 +110,8 @@ INSERT_TRIGGER: Final[dict[str, str]] = {
     f"BEGIN DELETE FROM packs WHERE of = '{table}' AND last >= NEW.rowid; END"
     for table in PACKED_TABLES
 }
-"""By table: what keeps packs from outliving a row that was replaced. Made when a recording is closed, as nobody else
-writes before and each row of a run would pay for it."""
+"""For each table: the trigger that deletes a pack when one of its rows is replaced. It is made when a recording is
+closed: before that only the recording writes, and the trigger would slow down each of its rows."""
 
 
 def insert(table: str, columns: tuple[str, ...]) -> str:
@@ -125,6 +125,6 @@ COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     "requests": ("id", "prompt", "prompt_tokens", "params", "arrived_ns", "prompt_token_ids", "prompt_token_texts"),
     "packs": ("of", "last", "count", "columns"),
 }
-"""The columns that a row is inserted with."""
+"""For each table: the columns that are given when a row is inserted."""
 
 INSERT: Final = {table: insert(table, columns) for table, columns in COLUMNS.items()}

@@ -1,4 +1,4 @@
-"""What the mark of a teacher-forced pass says: how many tokens agree, and the positions of those that do not."""
+"""The label of the mark of a teacher-forced pass: how many tokens agree, and the positions of those that do not."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ _SPAN: Final = r"\d{1,9}(?!\d)(?:–\d{1,9}(?!\d))?"
 TEACHER_MARK: Final = re.compile(
     rf"request (\d{{1,9}}): (\d{{1,9}}) of (\d{{1,9}}) tokens agree(?:, not ({_SPAN}(?: {_SPAN})*))?", re.ASCII
 )
-"""What the engine's mark of a teacher-forced pass says; the last group is `spans` of the positions that differ."""
+"""The label of the engine's mark of a teacher-forced pass. Groups: request, tokens that agree, all tokens, and the
+`spans` of the positions that differ."""
 
 
 def spans(positions: Sequence[int]) -> str:
-    """Ascending positions in short: `5 9 12–14`."""
+    """Ascending positions as short text, with ranges of neighbours: `5 9 12–14`."""
     found: list[list[int]] = []
     for position in positions:
         if found and found[-1][1] == position - 1:
@@ -25,7 +26,7 @@ def spans(positions: Sequence[int]) -> str:
 
 
 def positions_of(text: str, most: int = 2**20) -> tuple[int, ...] | None:
-    """The positions that `spans` wrote; None where there are more than `most`, as the text may come from anybody."""
+    """The positions in a text of `spans`; None if there are more than `most`, as the text may come from anybody."""
     ends = [part.partition("–") for part in text.split()]
     ranges = [range(int(first), int(last or first) + 1) for first, _, last in ends]
     if sum(map(len, ranges)) > most:

@@ -1,4 +1,4 @@
-"""The sentences that say why a session file cannot be read on."""
+"""The errors that say why the reading of a session file ended."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from engine.errors import SessionFileError
 from engine.plain_text import one_line, path_text
 
 UNREADABLE: Final = (sqlite3.DatabaseError, UnicodeDecodeError)
-"""What SQLite raises where a file is damaged; the second one where its own words about that are damaged too."""
+"""What sqlite3 raises for a damaged file; UnicodeDecodeError where SQLite's message about it is damaged, too."""
 
 
 def damaged(path: Path, error: Exception) -> SessionFileError:
-    """What to say where the file's content makes no sense."""
+    """The error for a file whose content makes no sense; `error` says why."""
     said = one_line(error) or type(error).__name__
     return SessionFileError(f"{path_text(path)} is damaged or cut short and cannot be read to the end: {said}.")
 
 
 def given_up(path: Path) -> SessionFileError:
-    """What to say where whoever asked gave up."""
+    """The error for a reading that was given up."""
     return SessionFileError(f"Reading {path} was given up.")

@@ -1,4 +1,4 @@
-"""What a pass reads of a model's weights, by phase: told by the decoder that holds them, kept with a session."""
+"""The bytes of a model's weights that one pass reads, by phase. The decoder computes them; a session keeps them."""
 
 from __future__ import annotations
 
@@ -6,31 +6,31 @@ from dataclasses import dataclass, fields
 from typing import Any, Final
 
 FACT: Final = "weight_reads"
-"""The key of `model_config` under which a session keeps them."""
+"""The key in `model_config` under which a session keeps WeightReads."""
 
 
 @dataclass(frozen=True, slots=True)
 class WeightReads:
-    """Bytes as the weights are held in memory, whatever dtype a pass computes in, each weight once a pass.
+    """Bytes of weights in the dtype in which memory holds them, not that of the computation; each weight once a pass.
 
-    Biases count with what they are added to. A product of many rows may go over its weight several times, a part of
-    the rows each time: that counts once too.
+    The bytes of a bias count with the weight to whose product it is added. A product of many rows may read its weight
+    several times, each time for a part of the rows: that counts once, too.
     """
 
     position: int
-    """The embedding's row of one position, and where positions are learned the row of its index."""
+    """For one position: the row of the embedding, and for learned positions the row of its index."""
     norm: int
     """All norms of all layers."""
     qkv: int
     attn_out: int
     ffn: int
     final_norm: int
-    """Read, like the LM head, where a row reaches it."""
+    """Read, like the LM head, only if the pass computes logits for some row."""
     lm_head: int
 
     @property
     def weights(self) -> int:
-        """All that a pass reads if it ends in logits, except the rows of its positions."""
+        """All bytes that a pass with logits reads, except the embedding rows of its positions."""
         return self.norm + self.qkv + self.attn_out + self.ffn + self.final_norm + self.lm_head
 
 
@@ -38,6 +38,6 @@ NAMES: Final = tuple(field.name for field in fields(WeightReads))
 
 
 def weight_reads_of(facts: dict[str, Any]) -> WeightReads | None:
-    """What a session's `model_config` says; None in sessions from before it was kept."""
+    """The WeightReads in a session's `model_config`; None in sessions that are too old to have them."""
     kept = facts.get(FACT)
     return None if kept is None else WeightReads(**{name: int(kept[name]) for name in NAMES})

@@ -1,4 +1,4 @@
-"""Writes a session file while the run goes on: what was committed can be opened, whatever happens to the writer."""
+"""Writes a session file while the run goes on. If the writer is killed, what was committed can still be opened."""
 
 from __future__ import annotations
 
@@ -29,23 +29,23 @@ from engine.session.tables import (
 )
 
 COMMIT_EVERY_S: Final = 0.08
-"""Under the 100 ms that the format promises, so that a late call still keeps the promise."""
+"""Less than the 100 ms that the format promises, so that a call that is a little late still keeps the promise."""
 
 LOCKED_WITHIN_S: Final = 30.0
-"""How long a commit waits for a reader where there is no write-ahead log: as long as a copy of a large file takes."""
+"""How long a commit waits for a reader where there is no write-ahead log: enough for a copy of a large file."""
 READERS_WITHIN_S: Final = 2.0
-"""How long the end of a recording waits for those who read it."""
+"""How long the end of a recording waits for its readers."""
 
 TABLE_OF: Final = {event: table for table, event in EVENT_OF.items()}
-"""Events that are one row as they are."""
+"""The table of each event that is stored as one row."""
 
 
 class SessionWriter:
     """Takes batches of events and writes them; commits at least every 100 ms as long as `append` or `tick` is called.
 
-    An existing session at `path` is replaced, any other existing file is refused. Used by one thread. Raises
-    SessionFileError where the file cannot be made, and from `append`, `tick` and `close` where the disk is full or the
-    file became unwritable; what was committed before stays.
+    An existing session at `path` is replaced; any other existing file is refused. Only one thread may use it. Raises
+    SessionFileError where the file cannot be made, and from `append`, `tick`, `commit` and `close` where the disk is
+    full or the file became unwritable; what was committed before stays.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -71,30 +71,30 @@ class SessionWriter:
     def _made(self) -> sqlite3.Connection:
         """A new file with its tables. Raises sqlite3.Error, SessionFileError.
 
-        Its write-ahead log needs memory that processes share, which not every file system gives (network and overlay
-        file systems, some containers); there a rollback journal keeps the same promises, and readers wait for commits.
+        The write-ahead log needs memory that processes share. Some file systems do not offer it (network and overlay
+        file systems, some containers). There a rollback journal keeps the same promises, and readers wait for commits.
         """
         try:
             return self._make("WAL")
         except sqlite3.OperationalError as error:
-            if "locked" in str(error):  # it is this program's alone, so this is its own lock
+            if "locked" in str(error):  # no other program has the file: the lock is this claim's
                 self._claim.unlock()
-            self._begin = "BEGIN IMMEDIATE"  # so that others see at any time that it is being written
+            self._begin = "BEGIN IMMEDIATE"  # so that other programs always see that it is written
             return self._make("TRUNCATE")
 
     def _make(self, journal: str) -> sqlite3.Connection:
         self._make_room()
         db = sqlite3.connect(self._claim.path, LOCKED_WITHIN_S, isolation_level=None)
         try:
-            db.execute("BEGIN")  # one commit for all tables: each waits for the disk, and the run for this file
+            db.execute("BEGIN")  # one commit for all tables: a commit waits for the disk, and the run for it
             db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             db.execute(f"PRAGMA user_version = {VERSION}")
             for statement in CREATE:
                 db.execute(statement)
             db.execute("COMMIT")
             db.execute(f"PRAGMA journal_mode = {journal}")
-            db.execute("PRAGMA synchronous = FULL")  # a commit is on the disk, also if the power goes
-            db.execute("SELECT count(*) FROM meta").fetchall()  # the log is not there before it is needed
+            db.execute("PRAGMA synchronous = FULL")  # a commit survives a power failure
+            db.execute("SELECT count(*) FROM meta").fetchall()  # the first query makes the log, or fails here
         except BaseException:
             db.close()
             raise
@@ -109,7 +109,7 @@ class SessionWriter:
         self.close()
 
     def append(self, events: Iterable[schema.AnyEvent]) -> None:
-        """Write a batch; events of state that are not stored are passed over."""
+        """Write a batch of events; events of state are not stored and are ignored."""
         if self._failed is not None:
             raise self._failed
         rows: dict[str, list[Any]] = defaultdict(list)
@@ -135,7 +135,7 @@ class SessionWriter:
         self.tick()
 
     def tick(self) -> None:
-        """Commit if it is time."""
+        """Commit if COMMIT_EVERY_S has passed since the last commit and there is anything to commit."""
         if self._changed and time.monotonic() - self._committed_at >= COMMIT_EVERY_S:
             self.commit()
 
@@ -150,7 +150,7 @@ class SessionWriter:
         self._committed_at = time.monotonic()
 
     def close(self) -> None:
-        """Commit, and leave one file that needs no companions; safe to call twice."""
+        """Commit, write the last packs, and leave one file that needs no files beside it; safe to call twice."""
         try:
             if self._db.in_transaction:
                 self._db.execute("COMMIT")
@@ -160,7 +160,7 @@ class SessionWriter:
                 self._db.execute("COMMIT")
             self._leave_one_file()
         except sqlite3.ProgrammingError:
-            return  # closed before
+            return  # already closed
         except sqlite3.OperationalError as error:
             raise self._failure(error) from error
         finally:
@@ -168,9 +168,9 @@ class SessionWriter:
             self._claim.close()
 
     def _leave_one_file(self) -> None:
-        """Bring everything into the file itself, and take the log away unless somebody keeps the file open.
+        """Move everything from the log into the file, and remove the log unless a reader keeps the file open.
 
-        SQLite does not wait for readers here, so this does, for as long as a question or a copy may take.
+        SQLite does not wait for readers here, so this method waits READERS_WITHIN_S: enough for a query or a copy.
         """
         deadline = time.monotonic() + READERS_WITHIN_S
         while True:
@@ -182,7 +182,7 @@ class SessionWriter:
                 if "locked" not in str(error):
                     raise
                 if time.monotonic() > deadline:
-                    return  # the file is whole; an empty log stays beside it until they close
+                    return  # the file is complete; an empty log stays until the readers close
             time.sleep(0.01)
 
     def _write_rare(self, event: schema.AnyEvent) -> None:
@@ -212,7 +212,7 @@ class SessionWriter:
         self._db.execute(f"UPDATE requests SET {assignments} WHERE id = ?", (*values.values(), request_id))
 
     def _make_room(self) -> None:
-        """Put an empty file in the place of an older session at this path."""
+        """Put an empty file in the place of an older session at this path, and remove the files beside it."""
         path = self._claim.path
         try:
             for companion in COMPANIONS:
