@@ -27,6 +27,7 @@ from app.look.units import count
 from app.panels.base import Panel, PanelContext
 from app.panels.registry import PanelEntry
 from app.widgets.elided_label import ElidedLabel
+from app.widgets.focus import leave_focus_on_click
 from app.widgets.plain import PlainLabel, plain
 from app.widgets.whole_parts import WholeParts
 from engine.errors import SessionFileError
@@ -144,6 +145,7 @@ class PanelDock(QDockWidget):
             self.panel.setAccessibleName(self.panel.title())
             self.header.limit_to_range(self.panel.of_range)
             self._body.addWidget(self.panel)
+            leave_focus_on_click(self)
             self.panel.figures_changed.connect(self._show_figures)
             self.panel.answered.connect(self._on_answered)
             with self._reading():

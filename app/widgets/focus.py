@@ -1,4 +1,4 @@
-"""Shared by the panels that walk through steps: their keys, and the frame of the focused one."""
+"""The keyboard focus: which widgets take it from a click, the keys that walk through steps, the focused one's frame."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Final
 
 from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QColor, QGuiApplication, QKeyEvent, QPainter
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QAbstractButton, QWidget
 
 from app.core.places import key_by_place
 from app.core.selection import Selection
@@ -41,6 +41,13 @@ def walk_steps(selection: Selection, steps: int, key: int) -> bool:
     step = steps - 1 if now is None else now + by
     selection.change(step=min(max(step, 0), steps - 1), token=None)
     return True
+
+
+def leave_focus_on_click(root: QWidget) -> None:
+    """Let the buttons below a widget take the focus by Tab alone, so that Space after a click still runs and pauses."""
+    for button in root.findChildren(QAbstractButton):
+        if button.focusPolicy() & Qt.FocusPolicy.ClickFocus:
+            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
 
 
 def frame_focus(widget: QWidget, painter: QPainter) -> None:

@@ -19,6 +19,7 @@ from app.dialogs.error import show_error
 from app.dialogs.waiting import Waiting
 from app.panels.base import PanelContext
 from app.panels.frame import PanelDock
+from app.widgets.focus import leave_focus_on_click
 from app.window.choices import Choices
 from app.window.documents import Documents, droppable
 from app.window.drawn_parts import DrawnParts
@@ -108,6 +109,7 @@ class MainWindow(QMainWindow):
         self.retranslate()
         self.choices.show()
         self._place()
+        leave_focus_on_click(self)
         self.run_panel.run_button.setFocus()
         self.run_panel.restyle()  # a style sheet resets the fonts of labels that get another parent
         self.shown.changed.emit()  # no session yet

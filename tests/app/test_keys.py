@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QAbstractButton, QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.panels.attention import AttentionPanel
@@ -50,3 +50,26 @@ def test_a_key_that_the_focused_widget_does_not_want_ends_somewhere(
 def test_an_arrow_on_a_check_box_walks_the_session(qtbot: QtBot, window: MainWindow, attention: AttentionPanel) -> None:
     press(qtbot, attention.log_box, Qt.Key.Key_Down)
     assert window.selection.now.layer == 1
+
+
+def test_a_click_on_a_switch_leaves_the_focus_so_that_space_still_runs(qtbot: QtBot, window: MainWindow) -> None:
+    window.strip.setFocus()
+    qtbot.waitUntil(window.strip.hasFocus)
+    ran: list[str] = []
+    window.menus.actions["run"].triggered.connect(lambda: ran.append("run"))
+    paged = next(one for one in window.run_panel.findChildren(QAbstractButton) if one.text() == "paged")
+    qtbot.mouseClick(paged, Qt.MouseButton.LeftButton)
+    assert paged.isChecked()
+    focus = QApplication.focusWidget()
+    assert focus is window.strip
+    qtbot.keyClick(focus, Qt.Key.Key_Space)
+    assert ran == ["run"]
+
+
+def test_no_button_takes_the_focus_by_a_click(window: MainWindow, attention: AttentionPanel) -> None:
+    for dock in window.docks.values():
+        dock.build()
+    buttons = window.findChildren(QAbstractButton)
+    assert attention.log_box in buttons
+    taking = [one for one in buttons if one.focusPolicy() & Qt.FocusPolicy.ClickFocus]
+    assert [(one.accessibleName() or one.text(), one.parent()) for one in taking] == []
