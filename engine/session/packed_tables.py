@@ -7,12 +7,14 @@ from contextlib import closing
 from functools import partial
 from typing import Final
 
+from engine.session.checking_facts import MOST_LAYERS
 from engine.session.pack_index import BROKEN, FIRST, PackAt, agreeing_packs
 from engine.session.packs import PACKED, Column, columns_of, unpack
 from engine.session.queries import Queries
+from engine.session.schema import PHASES
 
-VALUE_BYTES: Final = 2**18
-"""The most bytes of one value in a table that has packs: the times by phase of about 4096 layers."""
+VALUE_BYTES: Final = (MOST_LAYERS + 1) * len(PHASES) * 4
+"""The most bytes of one value in a table that has packs: the times by phase of the deepest model, float32."""
 BLOBS_AT_ONCE: Final = 16
 
 

@@ -15,6 +15,7 @@ from engine.errors import SessionFileError
 from engine.figures.json_figures import json_figures
 from engine.figures.metrics import launch_counts
 from engine.session import database
+from engine.session.checking_facts import MOST_LAYERS
 from engine.session.connecting import connect
 from engine.session.file import SessionFile, SessionWriter, open_session
 from engine.session.packs import columns_of, pack
@@ -257,3 +258,19 @@ def test_a_file_from_before_classes_of_kv_memory_does_not_say_them(tmp_path: Pat
     assert told["kv"]["held_peak_bytes"] is None
     assert told["kv_end"]["used_bytes"] > 0
     close(session)
+
+
+def test_the_deepest_model_that_is_allowed_can_be_read_row_by_row(tmp_path: Path) -> None:
+    path = tmp_path / "deep.dscope"
+    with SessionWriter(path) as writer:
+        for batch in synthetic_events(2, layers=MOST_LAYERS):
+            writer.append(batch)
+    edit(path, "DELETE FROM packs")
+    session = open_session(path)
+    assert session.layers == MOST_LAYERS
+    np.testing.assert_allclose(session.phases["us"].sum(axis=1), [wall_us(session, 0), wall_us(session, 1)], rtol=1e-3)
+    close(session)
+
+
+def wall_us(session: Session, step: int) -> float:
+    return float(session.steps["end_ns"][step] - session.steps["start_ns"][step]) / 1000
