@@ -12,17 +12,11 @@ from engine.core.settings import Observation, RequestSpec, RunSpec, Sampling, Sw
 from engine.graphs.device import PlainDevice
 from engine.model.loader import LoadedModel
 from tests.engine.drive import drive, tokens_of
+from tests.engine.sampling.filter_values import samplings
 
 SAMPLINGS: st.SearchStrategy[Sampling] = st.one_of(
     st.just(Sampling()),
-    st.builds(
-        Sampling,
-        temperature=st.sampled_from([0.0, 0.3, 0.8, 1.0, 2.5]),
-        top_k=st.sampled_from([0, 0, 1, 5, 40, 1000]),
-        top_p=st.sampled_from([1.0, 1.0, 0.9, 0.4]),
-        min_p=st.sampled_from([0.0, 0.0, 0.05, 0.5]),
-        seed=st.integers(0, 2**63 - 1),
-    ),
+    samplings(seed=st.integers(0, 2**63 - 1)),
 )
 ENDS: st.SearchStrategy[frozenset[int]] = st.frozensets(st.integers(0, 255), max_size=24)
 """Tokens that end a text of a byte-level model: so many that now and then one comes."""

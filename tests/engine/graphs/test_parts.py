@@ -34,6 +34,7 @@ from engine.model.loader import LoadedModel
 from engine.sampling.sampler import draw_rows
 from engine.session.schema import PHASES, AnyEvent
 from tests.engine.drive import drive, tokens_of
+from tests.engine.sampling.filter_values import samplings
 
 CPU = torch.device("cpu")
 
@@ -225,17 +226,7 @@ def _windowed(config: ModelConfig, window: int | None) -> ModelConfig:
 
 @given(
     seed=st.integers(0, 2**31),
-    params=st.lists(
-        st.builds(
-            Sampling,
-            temperature=st.sampled_from([0.0, 0.3, 1.0, 2.5]),
-            top_k=st.sampled_from([0, 1, 3, 50, 10_000]),
-            top_p=st.sampled_from([0.1, 0.7, 0.95, 1.0]),
-            min_p=st.sampled_from([0.0, 0.05, 0.5]),
-        ),
-        min_size=1,
-        max_size=6,
-    ),
+    params=st.lists(samplings(), min_size=1, max_size=6),
 )
 def test_parameters_on_the_device_draw_what_parameters_on_the_host_draw(seed: int, params: list[Sampling]) -> None:
     generator = torch.Generator().manual_seed(seed)

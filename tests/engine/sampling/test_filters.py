@@ -13,6 +13,7 @@ from engine.core.sampling import FILTERS, KINDS, Filter, MinP, Ranks, Sampling, 
 from engine.graphs import sampling as captured
 from engine.sampling import sampler as eager
 from engine.sampling.ranks import SharedSort, SortedRanks
+from tests.engine.sampling.filter_values import VALUES
 
 MIN_P, TOP_K, TOP_P = MinP(), TopK(), TopP()
 UNIFORMS = [0.0, 0.3, 0.7, 0.99]
@@ -145,3 +146,8 @@ def test_every_filter_is_a_setting_that_is_off_unless_given() -> None:
     assert not any(one.used_by(Sampling(temperature=1.0)) for one in FILTERS)
     stages = [one.after_softmax for one in FILTERS]
     assert stages == sorted(stages)
+
+
+def test_random_tests_draw_from_every_filter() -> None:
+    assert set(VALUES) == {one.name for one in FILTERS}
+    assert all(one.neutral in VALUES[one.name] for one in FILTERS)
