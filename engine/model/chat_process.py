@@ -43,7 +43,7 @@ class TemplateProcess:
     def render(self, source: str, tokens: Mapping[str, str], messages: Sequence[Mapping[str, str]]) -> str:
         """The conversation as text.
 
-        Raises InputError where the template refuses it, fails or exceeds a limit, and where a text has a lone surrogate.
+        Raises InputError where the template refuses it, fails or exceeds a limit, or where a text has a lone surrogate.
         """
         try:
             asked = msgspec.msgpack.encode(Conversation(source, dict(tokens), [dict(one) for one in messages]))
