@@ -19,8 +19,7 @@ from engine.plain_text import one_line, path_text, utf8
 
 MIB: Final = 2**20
 CONFIG_BYTES: Final = 16 * MIB
-"""Limit for config.json and similar files. The largest known one, a tokenizer_config.json with thousands of tokens, has
-2 MiB."""
+"""Limit for config.json and similar files. The largest known (tokenizer_config.json, thousands of tokens) has 2 MiB."""
 INDEX_BYTES: Final = 64 * MIB
 """Limit for model.safetensors.index.json. With 100,000 tensors it has 10 MiB."""
 JSON_VALUES: Final = 2_000_000

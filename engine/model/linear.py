@@ -105,7 +105,7 @@ class StreamedLinear:
 
 
 class PackedLinear:
-    """The weight in oneDNN's blocked layout: about twice the bandwidth of a plain weight for one row, more for a few."""
+    """The weight in oneDNN's blocked layout: about twice the bandwidth of a plain one for one row, more for a few."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         self._weight = torch.ops.mkldnn._reorder_linear_weight(weight.contiguous(), 1)
