@@ -293,7 +293,7 @@ def activation_of(
     if config.mlp != "swiglu":
         return activation
     if kernels and config.activation == "silu":
-        from kernels.swiglu import swiglu  # noqa: PLC0415 - Triton is only installed where these kernels run
+        from kernels.swiglu import swiglu  # noqa: PLC0415 - Triton exists where these kernels run
 
         return swiglu
     if config.activation == "silu" and library.serves(device, dtype):
@@ -308,6 +308,6 @@ def activation_of(
 
 def rope_kv_write() -> Callable[[Tensor, Tensor | None, Tensor, Tensor, Tensor, int], None]:
     """The kernel that rotates q and k and writes k and v to the cache in one launch."""
-    from kernels.rope_kv_write import rope_kv_write as kernel  # noqa: PLC0415 - Triton is only installed where it runs
+    from kernels.rope_kv_write import rope_kv_write as kernel  # noqa: PLC0415 - Triton exists where it runs
 
     return kernel

@@ -85,7 +85,7 @@ class KernelRmsNorm:
     """The Triton kernel, which adds delta in the same launch."""
 
     def __init__(self, weight: Tensor, eps: float) -> None:
-        from kernels import rmsnorm  # noqa: PLC0415 - Triton is only installed where these kernels run
+        from kernels import rmsnorm  # noqa: PLC0415 - Triton exists where these kernels run
 
         self._alone, self._adding = rmsnorm.rms_norm, rmsnorm.add_rms_norm
         self._weight = weight
