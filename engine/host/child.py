@@ -1,7 +1,7 @@
 """The engine process: commands come in on one thread, the engine works on the main one, a third sends events out.
 
-Started as `python -m engine.host.child HANDLE PARENT`: HANDLE is the inherited end of the pipe. When
-the process PARENT dies, this one must end too (0: rely on the pipe alone).
+Started as `python -m engine.host.child HANDLE PARENT`: HANDLE is the inherited end of the pipe. When the
+process PARENT dies, this one must end too (0: rely on the pipe alone).
 """
 
 from __future__ import annotations

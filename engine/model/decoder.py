@@ -97,9 +97,7 @@ class Decoder:
         ropes = [config.rope_of(index) for index in range(config.layers)] if config.positions == "rope" else []
         distinct = list(dict.fromkeys(ropes))
         self.rotations = [RotationTable(rope, config, embedding.device) for rope in distinct]
-        self._rotation_of_layer = [
-            distinct.index(rope) for rope in ropes
-        ]  # empty where the model has no rotary positions
+        self._rotation_of_layer = [distinct.index(rope) for rope in ropes]  # empty where no layer rotates
 
     @property
     def weight_bytes(self) -> int:
@@ -232,8 +230,8 @@ def build_decoder(
 ) -> Iterator[float | Decoder]:  # fmt: skip
     """Read the weights and place them on the device layer by layer; yields the fraction done, and last the decoder.
 
-    With `kernels` (the default on a GPU where Triton is installed) norms, rotation, cache writes and
-    SwiGLU are this project's Triton kernels.
+    With `kernels` (the default on a GPU where Triton is installed) norms, rotation, cache writes and SwiGLU
+    are this project's Triton kernels.
     """
     if kernels is None:
         kernels = device.type == "cuda" and find_spec("triton") is not None

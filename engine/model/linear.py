@@ -133,8 +133,8 @@ def make_linear(weight: Tensor, bias: Tensor | None, device: torch.device, dtype
     Weight and bias come as the checkpoint stores them. On a CPU, one row, µs plain / transposed / packed: float32
     1376×256 24 / 15 / 80; bfloat16 1376×256 100 / 69 / 29; float16 55 / 66 / 66. Large weights are streamed as they
     are stored where the machine has a C compiler (24 layers of 896, two threads, GB/s: 33 streamed, 29 plain, 27 packed
-    in float32; 33, 16, 24 in bfloat16); without one,
-    the fastest form in float32 differs between machines and is measured (`packing_pays`).
+    in float32; 33, 16, 24 in bfloat16); without one, the fastest form in float32 differs between machines
+    and is measured (`packing_pays`).
     """
     bias = None if bias is None else bias.to(device=device, dtype=dtype)
     if device.type == "cpu" and weight.numel() >= STREAM_SIZE and unavailable(weight, dtype) is None:

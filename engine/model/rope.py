@@ -56,7 +56,7 @@ class RotationTable:
         """Earlier tables on a GPU, kept because a captured step reads the table at the address it had at capture."""
 
     def reach(self, positions: int) -> None:
-        """Extend the table to at least the first `positions`: to twice its size, within the context's length."""
+        """Extend the table to at least the first `positions`, and to twice its size where the context is that long."""
         if positions > self.values.shape[0]:
             wanted = min(max(positions, 2 * self.values.shape[0]), max(positions, self._config.max_positions))
             if self._device.type == "cuda":

@@ -18,7 +18,7 @@ from engine.plain_text import path_text
 UNFINISHED: Final = "\ufffd"
 """What a decoder writes for bytes that are not (yet) a whole character."""
 HELD_BACK: Final = 64
-"""Most tokens held back until a character is complete; then the text is given out even if it never is."""
+"""Most tokens held back until a character is complete; then their text is given out even if it is not."""
 BYTE_PIECE: Final = re.compile(r"<0x[0-9A-Fa-f]{2}>")
 END_OF_TEXT: Final = ("<|endoftext|>", "<|end_of_text|>", "</s>", "<eos>")
 

@@ -19,8 +19,8 @@ from engine.errors import CheckpointError
 from engine.plain_text import path_text
 
 MOST_GROWTH: Final = 64
-"""Largest growth, as a factor of the text's length. Published tokenizers do not grow a text: they replace a
-space by "▁" and the like."""
+"""Largest growth, as a factor of the text's length. Published tokenizers do not grow a text: they replace
+a space by "▁" and the like."""
 LONGEST_ADDED: Final = 1000
 """Most characters that a part may put before a text."""
 LONGEST_TEMPLATE: Final = 10_000
