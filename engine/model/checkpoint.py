@@ -54,7 +54,7 @@ class Checkpoint:
         return DTYPES[max(sizes, key=sizes.__getitem__)]
 
     def entry(self, name: str, *shape: int) -> TensorEntry:
-        """The entry of the tensor `name`; raises CheckpointError where it is missing, not of this shape, or quantised."""
+        """The entry of the tensor `name`; raises CheckpointError where missing, not of this shape, or quantised."""
         if name not in self.entries:  # a checkpoint saved without the LM head lacks the first part of the names
             name = name.partition(".")[2] if name.partition(".")[2] in self.entries else name
         entry = self.entries.get(name)
