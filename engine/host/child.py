@@ -1,7 +1,7 @@
 """The engine process: commands come in on one thread, the engine works on the main one, a third sends events out.
 
-Started as `python -m engine.host.child HANDLE PARENT`: the inherited end of the pipe, and the process whose death must
-be its own (0 to rely on the pipe alone).
+Started as `python -m engine.host.child HANDLE PARENT`: HANDLE is the inherited end of the pipe. When the
+process PARENT dies, this one must end too (0: rely on the pipe alone).
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ FLUSH_S: Final = 1.0
 
 
 class Inbox:
-    """Commands that have come in, and the bell that wakes the engine when one does."""
+    """The commands that have arrived, and the event (`bell`) that wakes the engine when one arrives."""
 
     def __init__(self) -> None:
         self.commands: deque[bytes] = deque()
         self.bell = threading.Event()
 
     def read(self, connection: Connection) -> None:
-        """Take commands until the app is gone, and then end the process at once, whatever it is doing."""
+        """Receive commands until the app has closed the pipe, then end the process at once, even during a step."""
         while True:
             try:
                 self.commands.append(connection.recv_bytes())
@@ -40,26 +40,26 @@ class Inbox:
 
 
 def main() -> None:
-    """Serve the app at the other end of the pipe until it says Shutdown or goes away."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the app's to handle
-    faulthandler.enable()  # a crash in native code says where, on standard error
+    """Serve the app at the other end of the pipe until it sends Shutdown or closes the pipe."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the app handles Ctrl-C
+    faulthandler.enable()  # a crash in native code prints its place on standard error
     end_with_any_thread()
     try:
         serve()
-    except BaseException as error:  # the owner must hear of whatever it is
+    except BaseException as error:  # every failure must be reported to the owner
         fail("it", error)
-    os._exit(0)  # no destructor of a device library may hold this up
+    os._exit(0)  # without destructors: those of a device library can hang
 
 
 def serve() -> None:
-    """Take commands and work, until there is one to shut down."""
+    """Carry out commands and run steps until the Shutdown command."""
     handle, parent = int(sys.argv[1]), int(sys.argv[2])
     die_with(parent)
     connection = open_connection(handle)
     inbox = Inbox()
     threading.Thread(target=inbox.read, args=(connection,), name="commands", daemon=True).start()
 
-    from engine.host.outbox import Outbox  # noqa: PLC0415 - after the thread that notices the app's death
+    from engine.host.outbox import Outbox  # noqa: PLC0415 - after starting the thread that notices the app's death
     from engine.host.sender import Sender  # noqa: PLC0415
     from engine.host.service import Service  # noqa: PLC0415 - takes seconds: it imports torch
 

@@ -1,8 +1,8 @@
-"""How a part of the engine process that cannot go on ends the whole process: with a sentence that its owner tells.
+"""Ends the whole engine process when one of its threads fails, with a sentence that the owner process can show.
 
-A thread that dies by itself leaves a process that looks alive and says nothing, and an owner who waits for ever. So
-whatever kills a thread here, or the main one, ends the process; its owner reads the end of the pipe at once, and the
-sentence on standard error.
+If only the thread ended, the process would look alive but send nothing, and its owner would wait for ever. So an error
+that a thread (also the main thread) does not catch ends the process. The owner then reads the end of the pipe at once,
+and the sentence from standard error.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import traceback
 from typing import Final, NoReturn
 
 FAILED: Final = 70
-"""The exit status of a process that a part of it ended (what `sysexits.h` calls an internal error)."""
+"""The exit status after such a failure (`sysexits.h` calls it an internal error)."""
 
 
 def fail(what: str, error: BaseException) -> NoReturn:
@@ -29,7 +29,7 @@ def fail(what: str, error: BaseException) -> NoReturn:
 
 
 def end_with_any_thread() -> None:
-    """From here on whatever a thread does not catch ends this process."""
+    """From here on an error that a thread does not catch ends this process."""
     threading.excepthook = _thread_died
 
 

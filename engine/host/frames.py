@@ -1,4 +1,4 @@
-"""Batches of events as they go over the pipe, also those that hold what MessagePack cannot say."""
+"""Encodes batches of events for the pipe, also events with values that MessagePack cannot encode."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from engine.errors import DecodeScopeError
 from engine.session import schema
 
 ANSWERS: Final[dict[type, str]] = {schema.ModelReady: "Load", schema.CeilingsMeasured: "MeasureCeilings"}
-"""Which command an event answers: without it, its owner must be told so, or it waits for ever."""
+"""The command that an event answers. If the event cannot be sent, the owner needs a refusal, or it waits for ever."""
 UNSAYABLE: Final = (TypeError, ValueError, OverflowError, RecursionError)
-"""What MessagePack raises for half of a surrogate pair, a number of more than 64 bits, an object of another kind."""
+"""MessagePack's errors for a lone surrogate, a number of more than 64 bits, or an object of an unsupported type."""
 
 
 def frame(events: list[schema.AnyEvent]) -> bytes:
     """The batch as MessagePack.
 
-    Text of a checkpoint may hold what UTF-8 cannot write (half of a surrogate pair, which JSON can): it is escaped. An
-    answer that cannot be sent otherwise becomes a refusal of its command. Raises DecodeScopeError for another event:
-    a session that lacks it would be a wrong one.
+    Text of a checkpoint may have lone surrogates, which JSON can hold and UTF-8 cannot encode: they are escaped. An
+    answer that still cannot be sent becomes a refusal of its command. For any other event DecodeScopeError is raised:
+    a session without this event would be wrong.
     """
     try:
         return schema.encode(events)
@@ -29,7 +29,7 @@ def frame(events: list[schema.AnyEvent]) -> bytes:
 
 
 def sayable(event: schema.AnyEvent) -> schema.AnyEvent:
-    """The event, its text escaped where it must be, or what stands for it; raises DecodeScopeError."""
+    """The event, its text escaped where necessary, or the Refused in its place; raises DecodeScopeError as `frame`."""
     try:
         schema.encode([event])
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""The ceilings of the model that is loaded, kept from run to run, and measured again once a busy machine is quiet."""
+"""The ceilings of the loaded model: kept from run to run, and measured again once a busy machine is quiet."""
 
 from __future__ import annotations
 
@@ -11,45 +11,45 @@ from engine.measure.load import is_quiet
 from engine.model.loader import LoadedModel
 
 LOOK_AGAIN_S: Final = (5.0, 80.0)
-"""How long nothing has gone on before an idle engine looks whether a busy machine has become quiet, at first and at
-most; each look in vain doubles it."""
+"""(First, longest) wait of an idle engine before it checks whether a busy machine has become quiet. The wait doubles
+after each check that finds it busy."""
 
 
 class KeptCeilings:
     """Ceilings of one model: measured for its first run, and again by an idle engine where the machine was busy."""
 
     def __init__(self, known: Ceilings | None = None) -> None:
-        """`known` stand for the model that is loaded, without a measurement."""
+        """`known` are taken as the ceilings of the loaded model, without a measurement."""
         self._ceilings = known
         self._next_look: tuple[float, float] | None = None
-        """(When an idle engine looks at the load, `time.monotonic`; how long it waited for that.)"""
+        """(When an idle engine checks the load next, by `time.monotonic`; the wait before that check), in seconds."""
 
     def of(self, model: LoadedModel) -> Ceilings:
-        """The ceilings of a model, measured where there are none yet.
+        """The ceilings of a model, measured where they are not known yet.
 
-        A busy machine's stay from run to run: `look_again` measures when there is time.
+        Those of a busy machine are also kept from run to run: `look_again` measures again when the engine is idle.
         """
         if self._ceilings is None:
             self._ceilings = ceilings_for(model)
         return self._ceilings
 
     def measure(self, model: LoadedModel) -> Ceilings:
-        """Measure them again, whatever there is."""
+        """Measure the ceilings in full, also where they are known."""
         self._ceilings = ceilings_for(model, anew=True)
         return self._ceilings
 
     def forget(self) -> None:
-        """Another model is loaded."""
+        """Drop the ceilings, because another model is loaded."""
         self._ceilings = None
 
     def wait_anew(self) -> None:
-        """A run goes on or has just ended: the next look is the first one after it."""
+        """Start again with the first wait, because a run goes on or has just ended."""
         self._next_look = None
 
     def look_again(self, model: LoadedModel) -> float | None:
-        """Measure again if it is time to look and the machine is quiet.
+        """Measure again if it is time for a check and the machine is quiet.
 
-        How long until the next look, in seconds; None where the ceilings are a quiet machine's or not measured yet.
+        Returns the seconds until the next check; None where the ceilings are from a quiet machine or not measured yet.
         """
         if self._ceilings is None or self._ceilings.quiet:
             self._next_look = None
@@ -59,7 +59,7 @@ class KeptCeilings:
         if self._next_look is None:
             self._next_look = (now + first_s, first_s)
         elif now >= self._next_look[0]:
-            with suppress(Exception):  # nobody asked for it, and the ceilings that stand go on to stand
+            with suppress(Exception):  # not asked for by the user; the known ceilings stay
                 if is_quiet():
                     self._ceilings = ceilings_for(model)
             if self._ceilings.quiet:

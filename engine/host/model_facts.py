@@ -1,4 +1,4 @@
-"""What a session keeps about the model that is loaded, the machine and the program."""
+"""What a session keeps about the loaded model, the machine and the program."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ def model_meta(model: LoadedModel, draft: LoadedModel | None = None) -> dict[str
 
 
 def draft_facts(draft: LoadedModel) -> dict[str, Any]:
-    """What a session keeps about the draft model: it takes memory as long as it is loaded, also with speculate off."""
+    """What a session keeps about the draft model: a loaded draft model takes memory also with speculate off."""
     return {"name": draft.name, **draft.config.facts(draft.dtype, draft.weight_bytes, draft.decoder.reads)}
 
 
 def versions() -> dict[str, str]:
-    """What runs here, by name."""
+    """The versions of this program, Python, PyTorch and CUDA, by name."""
     try:
         own = version("decodescope")
     except PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""The engine's outbox: bounded by bytes, never waited for; an overflow drops detail, never a step or a token."""
+"""The engine's outbox: limited in bytes, and `put` never waits. An overflow drops detail, never a step or a token."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ ROOM_AFTER_DROP: Final = 0.75
 
 
 class Outbox:
-    """Events on their way to the app, put in by the engine's threads and taken by the one that sends.
+    """Events on their way to the app: the engine's threads put them in, the sender's thread takes them out.
 
-    Over the limit it lets attention rows go first, the oldest first, then the layer rows of steps (their phases
-    become one row, so every sum stays right). What cannot be dropped is kept whatever the limit says.
+    Over the limit, attention rows are dropped first, the oldest first, then the layer rows of steps (their phases
+    become one row, so every sum stays right). All other events are kept, even over the limit.
     """
 
     def __init__(self, limit_bytes: int = LIMIT_BYTES) -> None:
@@ -41,7 +41,7 @@ class Outbox:
                 self._make_room()
 
     def take(self) -> list[AnyEvent]:
-        """Everything that waits, in order, and then how much was dropped where that has changed."""
+        """All waiting events in order, then a Dropped event where the number of dropped rows has changed."""
         with self._lock:
             events, self._events = self._events, []
             self._bytes = 0
@@ -52,7 +52,7 @@ class Outbox:
         return events
 
     def start_run(self) -> None:
-        """Count what is dropped from 0 again."""
+        """Set the numbers of dropped rows to 0."""
         with self._lock:
             self._attention_rows = self._layer_rows = 0
             self._told = (0, 0)

@@ -24,16 +24,16 @@ from engine.spawning import spawn
 
 STDERR_TAIL_BYTES: Final = 8192
 LAST_WORDS: Final = 500
-"""Characters of the last line it wrote that are told in a sentence."""
+"""Most characters of the engine's last line on standard error that an error message quotes."""
 FRAMES_A_CALL: Final = 256
-"""Most frames one `receive` takes, so that a caller who must also repaint gets its turn."""
+"""Most frames that one `receive` takes, so that a caller can repaint in between."""
 
 
 class EngineProcess:
     """A running engine process; `with EngineProcess() as engine:` starts it and leaves nothing behind.
 
     `send` and `kill` may be called from any thread, `receive` and `close` from one. The engine ends by itself when
-    this process dies, however it dies: it reads the end of the file on its pipe.
+    this process dies, however it dies: the engine reads the end of its pipe.
     """
 
     def __init__(self) -> None:
@@ -63,9 +63,9 @@ class EngineProcess:
         return self._process.returncode
 
     def send(self, command: protocol.AnyCommand) -> None:
-        """Hand a command over; raises EngineStoppedError where the engine is gone.
+        """Send a command; raises EngineStoppedError where the engine has ended.
 
-        Raises InputError, and the engine goes on, for a command that cannot be sent (`protocol.encode`).
+        Raises InputError for a command that cannot be encoded (`protocol.encode`); the engine then goes on.
         """
         message = protocol.encode(command)
         try:
@@ -77,7 +77,8 @@ class EngineProcess:
     def receive(self, timeout_s: float) -> list[schema.AnyEvent]:
         """Every event that has arrived, waiting up to `timeout_s` for the first; an empty list when none came.
 
-        Raises EngineStoppedError, with a sentence how the engine ended, once everything it said has been received.
+        Raises EngineStoppedError, which says how the engine ended, once all its events have been received, and for data
+        that cannot be decoded.
         """
         events: list[schema.AnyEvent] = []
         try:
@@ -100,7 +101,7 @@ class EngineProcess:
         """The last lines the engine wrote on its standard error (for a report, not for a sentence)."""
         if self._stderr.closed:
             return ""
-        # pread leaves the offset alone, which the child shares and writes at.
+        # pread does not move the file offset, which the child shares and writes at.
         size = os.fstat(self._stderr.fileno()).st_size
         if hasattr(os, "pread"):
             tail = os.pread(self._stderr.fileno(), STDERR_TAIL_BYTES, max(0, size - STDERR_TAIL_BYTES))
@@ -117,14 +118,14 @@ class EngineProcess:
         if self._closed:
             return
         self._closed = True
-        if not self._heard:  # it loads libraries still: it has nothing to lose, and would answer seconds from now
+        if not self._heard:  # it is still loading libraries: nothing is lost, and it would take seconds to answer
             self._process.kill()
         try:
             with self._send_lock:
                 self._connection.send_bytes(protocol.encode(protocol.Shutdown()))
             self._drain(time.monotonic() + timeout_s)
         except (OSError, EOFError):
-            pass  # it is gone, or about to be
+            pass  # the engine has ended or is ending
         self._connection.close()
         for end in (self._process.terminate, self._process.kill):
             try:
@@ -136,16 +137,16 @@ class EngineProcess:
         self._stderr.close()
 
     def kill(self) -> None:
-        """End the engine at once, whatever it is doing, and what it has started; from any thread. `close` tidies up."""
+        """Kill the engine and the processes that it has started, from any thread. `close` is still to be called."""
         if self._process.returncode is not None:
             return
-        with suppress(OSError):  # it is gone already
+        with suppress(OSError):  # it has ended already
             if sys.platform != "win32":
                 os.killpg(self._process.pid, signal.SIGKILL)
         self._process.kill()
 
     def _drain(self, deadline: float) -> None:
-        """Read and forget until the engine closes its end, so that it can flush and leave; raises EOFError then."""
+        """Read and discard events, so that the engine can flush and end; raises EOFError when it closes its end."""
         while (left := deadline - time.monotonic()) > 0:
             if self._connection.poll(left):
                 self._connection.recv_bytes()

@@ -1,7 +1,7 @@
-"""What the app tells the engine process: one MessagePack message a command. Imports no torch, no Qt.
+"""The commands that the app sends to the engine process, one MessagePack message each. Imports no torch, no Qt.
 
-The engine answers with batches of events (`engine.session.schema`). Messages travel over a pair of pipes as length-
-prefixed frames (`multiprocessing.connection` bytes); neither side unpickles anything.
+The engine answers with batches of events (`engine.session.schema`). Messages go over a duplex pipe as length-prefixed
+frames (`multiprocessing.connection` bytes); neither side unpickles anything.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from engine.errors import InputError
 
 
 class Command(msgspec.Struct, frozen=True, tag=True):
-    """Anything the app asks for."""
+    """The base of all commands."""
 
 
 class Load(Command, frozen=True, tag=True):
@@ -25,7 +25,7 @@ class Load(Command, frozen=True, tag=True):
 
 
 class Start(Command, frozen=True, tag=True):
-    """Begin a run (a new session); answered by SessionStarted, or Refused. `paused` waits for Step or Resume."""
+    """Begin a run (a new session); answered by SessionStarted, or Refused. `paused` waits for StepOnce or Resume."""
 
     run: RunSpec
     command_line: str = ""
@@ -33,7 +33,7 @@ class Start(Command, frozen=True, tag=True):
 
 
 class AddRequests(Command, frozen=True, tag=True):
-    """Queue more requests into the run that is going on (arrival counted from now)."""
+    """Add more requests to the current run (arrival counted from now)."""
 
     run: RunSpec
 
@@ -43,7 +43,7 @@ class Pause(Command, frozen=True, tag=True):
 
 
 class Resume(Command, frozen=True, tag=True):
-    """Go on."""
+    """Continue after a pause."""
 
 
 class StepOnce(Command, frozen=True, tag=True):
@@ -55,23 +55,23 @@ class Stop(Command, frozen=True, tag=True):
 
 
 class SetSwitches(Command, frozen=True, tag=True):
-    """Flip switches at the next step: {name: value}."""
+    """Change switches at the next step: {name: value}."""
 
     changes: dict[str, Any]
 
 
 class SetObservation(Command, frozen=True, tag=True):
-    """Observe more or less from the next step on."""
+    """Change what is observed from the next step on."""
 
     observation: Observation
 
 
 class MeasureCeilings(Command, frozen=True, tag=True):
-    """Measure what the device can do at most, in full, while no run goes on; answered by CeilingsMeasured."""
+    """Measure the device's ceilings in full; answered by CeilingsMeasured, or by Refused during a run."""
 
 
 class AddMark(Command, frozen=True, tag=True):
-    """Put a note on the timeline, now."""
+    """Put a mark on the timeline at the current time."""
 
     label: str
 
@@ -102,8 +102,8 @@ _decoder: msgspec.msgpack.Decoder[AnyCommand] = msgspec.msgpack.Decoder(AnyComma
 def encode(command: AnyCommand) -> bytes:
     """A command as MessagePack.
 
-    Raises InputError for one that holds what cannot be sent: text that UTF-8 cannot write, such as a folder's name in
-    another encoding, or a number of more than 64 bits.
+    Raises InputError for a command with a value that cannot be sent: text that UTF-8 cannot encode, such as a folder's
+    name in another encoding, or a number of more than 64 bits.
     """
     try:
         return _encoder.encode(command)
@@ -112,12 +112,12 @@ def encode(command: AnyCommand) -> bytes:
 
 
 def decode(data: bytes) -> AnyCommand:
-    """The command that `encode` wrote; raises ValueError (msgspec's errors are such) on anything else."""
+    """The command that `encode` wrote; raises ValueError (msgspec's errors derive from it) on anything else."""
     return _decoder.decode(data)
 
 
 def _unsendable(command: AnyCommand, error: Exception) -> str:
-    """Why a command cannot be sent, and where a text is why, which one."""
+    """Why a command cannot be sent; where a text is the reason, with that text."""
     if not isinstance(error, UnicodeEncodeError):
         return f"{type(command).__name__} cannot be sent to the engine: {error}."
     shown = ascii(error.object[max(0, error.start - 40) : error.end + 40])

@@ -1,4 +1,4 @@
-"""The thread that sends what the outbox holds, every few milliseconds, so that the engine never waits for the app."""
+"""The thread that sends the outbox's events every few milliseconds, so that the engine never waits for the app."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Pipe(Protocol):
 class Sender:
     """Takes batches out of an outbox and writes them to a pipe until `stop`.
 
-    What kills its thread ends the process (`engine.host.ending`): the owner would wait for ever for what is not sent.
+    An error in its thread ends the process (`engine.host.ending`): otherwise the owner would wait for ever for events.
     """
 
     def __init__(self, outbox: Outbox, pipe: Pipe, every_s: float) -> None:
@@ -33,7 +33,7 @@ class Sender:
         self._thread.start()
 
     def stop(self, timeout_s: float) -> None:
-        """Send what is left and end; gives up after `timeout_s` where nobody reads."""
+        """Send the remaining events and end the thread; gives up after `timeout_s` where the app does not read."""
         self._stopping.set()
         self._thread.join(timeout_s)
 
@@ -43,7 +43,7 @@ class Sender:
                 self._send()
             self._send()
         except ConnectionError:
-            pass  # nobody reads any more; the reader of commands ends the process
+            pass  # the app has closed the pipe; the thread that reads commands ends the process
 
     def _send(self) -> None:
         events = self._outbox.take()

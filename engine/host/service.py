@@ -1,4 +1,4 @@
-"""What the engine process does with commands: load, run, pause, switch, stop; it knows nothing of pipes or threads."""
+"""Carries out the commands of the engine process: load, run, pause, switch, stop. Independent of pipes and threads."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from engine.session.schema import (
 )
 
 FACTS_OF_CEILINGS: Final = ("model_path", "device", "device_name", "dtype", "threads")
-"""What must be the same for ceilings to hold for another session."""
+"""The facts that must be equal for ceilings to hold for another session."""
 MOST_OF_AN_ERROR: Final = 1000
 
 
@@ -73,27 +73,27 @@ class Service:
             self.handle(command)
 
     def handle(self, command: protocol.AnyCommand) -> None:
-        """Carry out one command; every failure is told, none is raised."""
+        """Carry out one command; every failure is answered by Refused, none is raised."""
         name = type(command).__name__
         try:
             self._carry_out(command)
         except DecodeScopeError as error:
             self._emit([Refused(name, type(error).__name__, str(error))])
         except BaseException as error:
-            # A folder can be wrong in more ways than are foreseen (a panic in Rust is no Exception); the process lives.
+            # Also unforeseen errors, such as a panic in Rust, which is no Exception: the process goes on.
             self._emit([Refused(name, "DecodeScopeError", f"{name} failed: {sentence_of(error)}")])
 
     def work(self) -> float | None:
-        """Run one step if there is one to run.
+        """Run one step if a run goes on and is not paused.
 
-        Returns the seconds until there may be another: 0 at once, None only after a command.
+        Returns the seconds until the next step may run: 0 at once, None only after a command.
         """
         engine = self.engine
         if engine is None or (self.paused and self._steps_wanted == 0):
             return None
         try:
             stepped = engine.step()
-        except BaseException as error:  # a step may fail in any way a model, a library or a device can; the run ends
+        except BaseException as error:  # any failure of a model, a library or a device ends the run
             self._fail(engine, error)
             return None
         if stepped and self._steps_wanted:
@@ -154,7 +154,7 @@ class Service:
     def _load(self, command: protocol.Load) -> None:
         if self.engine is not None:
             raise InputError("A run is going on; stop it before another model is loaded.")
-        self._model = self._draft = None  # the ones before make room first
+        self._model = self._draft = None  # first free the memory of the previous ones
         self._ceilings.forget()
 
         def tell(stage: str, fraction: float) -> None:
@@ -184,7 +184,7 @@ class Service:
         self._emit([SessionStarted(meta)])
         engine.begin(zero_ns)
         if command.paused:
-            engine.account.mark("pause", "")  # what passes until the first step is a pause like any other
+            engine.account.mark("pause", "")  # the time until the first step counts as a pause
         self.engine, self.paused, self._steps_wanted = engine, command.paused, 0
         self.sampler = DeviceSampler(open_devices(self._model.device), self._emit, engine.account.now_ns)
         self.sampler.start()
@@ -200,8 +200,10 @@ class Service:
         self._emit([CeilingsMeasured(told, {name: facts[name] for name in FACTS_OF_CEILINGS})])
 
     def rest(self) -> float | None:
-        """There is nothing to do: where the ceilings are a busy machine's and no run goes on, measure them again once
-        it is quiet, for the runs to come. How long until the next look, None where there is nothing to look for.
+        """Called when there is no step to run and no command to carry out.
+
+        Where no run goes on and the ceilings are from a busy machine, measures them again once it is quiet, for later
+        runs. Returns the seconds until the next check, None where nothing is to be checked.
         """
         if self.engine is not None or self._model is None:
             self._ceilings.wait_anew()
@@ -221,17 +223,17 @@ class Service:
     def _fail(self, engine: Engine, error: BaseException) -> None:
         message = f"The step failed: {sentence_of(error)}"
         kind = type(error).__name__ if isinstance(error, DecodeScopeError) else "DecodeScopeError"
-        if isinstance(error, OutOfKvMemory):  # of a limit that was changed on the way: at the start it is refused
+        if isinstance(error, OutOfKvMemory):  # a limit that was changed during the run; at the start it is refused
             kind, message = "InputError", f"The limit of the KV memory is too low to go on: {sentence_of(error)}"
         engine.account.mark("fault", message)
-        with suppress(Exception):  # what failed may have left the cache in pieces, and it is dropped anyway
+        with suppress(Exception):  # the cache may be inconsistent now, and it is dropped anyway
             engine.cancel()
         self._emit([Refused("Step", kind, message)])
         self._end("failed")
 
 
 def sentence_of(error: BaseException) -> str:
-    """The first line of an error's text, as a sentence: of what quotes a file no more than a person reads."""
+    """The first line of an error's text as a sentence, at most MOST_OF_AN_ERROR characters, as it may quote a file."""
     lines = str(error).strip().splitlines()
     text = one_line(lines[0], MOST_OF_AN_ERROR).rstrip(".") if lines else type(error).__name__
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)):

@@ -14,7 +14,7 @@ UNITS: Final = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30}
 
 
 class CacheLevel(NamedTuple):
-    """A level of cache: `L2`, and the bytes that the threads of a run find in all caches of this level together."""
+    """A level of cache: its name (`L2`), and the bytes of all caches of this level that the threads of a run use."""
 
     name: str
     size_bytes: int
@@ -29,9 +29,9 @@ def cache_levels(device: torch.device, threads: int) -> list[CacheLevel]:
 
 
 def cpu_caches(threads: int, root: Path = SYSFS, cpus: list[int] | None = None) -> list[CacheLevel]:
-    """The second and third level of the first processors that `threads` threads may run on.
+    """The second and third level of cache of the first `threads` processors that this process may use.
 
-    Threads that share a cache share its bytes: a level counts once for every cache of it.
+    A cache that several of these processors share counts once.
     """
     if cpus is None:
         cpus = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []

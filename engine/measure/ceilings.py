@@ -1,12 +1,12 @@
-"""This device's own ceilings: how fast it reads memory and its caches and multiplies matrices, and under what load.
+"""Measures a device's ceilings: how fast it reads memory and caches and multiplies matrices, and under what load.
 
-Reading is timed with the fastest reader the program has (`readers`), at the sizes of the caches and at one that no
-cache holds: the best that was reached counts, so that no step passes it. A copy (`copy_`) would not do: it writes as
-much as it reads and on a CPU first fetches the lines it writes, so it shows a third of what a step that only reads
-weights can reach.
+Reading is timed with the fastest reader of the program (`readers`), at the sizes of the caches and at one that no cache
+holds. The best time counts, so that no step is faster than the ceiling. A copy (`copy_`) would be wrong: it writes as
+much as it reads, and a CPU first fetches the lines that it writes. So a copy shows a third of the rate of a step that
+only reads weights.
 
-What was measured is kept on disk with the load of the machine meanwhile (`load`). What a busy machine gave is marked,
-serves until there is better, and is measured anew as soon as the machine is quiet.
+The results are kept on disk with the load of the machine during the measurement (`load`). Those of a busy machine are
+marked, are used until there are better ones, and are measured again as soon as the machine is quiet.
 """
 
 from __future__ import annotations
@@ -31,26 +31,26 @@ from engine.measure.load import Conditions, LoadMeter, is_quiet
 from engine.measure.readers import WIDTH, readers
 
 PATIENT_S: Final = 3.0
-"""How long memory is read where somebody asked for it, or nobody waits: where machines share one memory (two virtual
-ones on a host), what others do to it comes and goes within seconds, and no counter tells. The best of 0.3 s was 29 to
-47 GB/s on such a machine, that of 3 s 39 to 43 (AMD EPYC, 2 cores, 2026-11-28)."""
+"""How long memory is read where a user asked for it, or nobody waits for it. Where machines share one memory (two
+virtual machines on a host), the load by the others changes within seconds, and no counter shows it. On such a machine
+the best of 0.3 s was 29 to 47 GB/s, the best of 3 s 39 to 43 GB/s (AMD EPYC, 2 cores, 2026-11-28)."""
 GLANCE_S: Final = 0.03
-"""How long each may take where a measurement is known already."""
+"""How long reading and multiplying may take each, where ceilings are known already (`glance`)."""
 BYTES: Final = {"cpu": (128 * 2**20, 2**30), "cuda": (2 * 2**30, 2 * 2**30)}
-"""Least and most bytes that are read of memory: as many as a step reads, since a cache can hold a smaller array."""
+"""Least and most bytes to read from memory. The aim is as many as a step reads: a cache can hold a smaller array."""
 BEYOND: Final = 4
-"""Memory is read over at least so many times the last cache, and twice below it what partly stays there."""
+"""Least size of the array in memory, as a multiple of the last cache; a part of a smaller array stays in the cache."""
 READ_AT_ONCE: Final = 2**23
-"""A smaller array is read several times in one timing, so that starting threads or kernels does not count."""
+"""An array of fewer bytes is read several times in one timing, so that starting threads or kernels matters little."""
 MOST_KEPT_BYTES: Final = 16 * 2**20
-"""A larger file is not what was kept: one entry has about 1 KB."""
+"""A larger file is not read: it cannot hold only ceilings, as one entry has about 1 KB."""
 SIDE: Final = {"cpu": 1024, "cuda": 8192}
 
 
 class Level(msgspec.Struct, frozen=True):
-    """Bytes read a second where what is walked again and again is no larger than `size_bytes`.
+    """Bytes read per second of data that is read again and again and is no larger than `size_bytes`.
 
-    `L2`, `L3`; `L3 and memory` where a part stays in the cache.
+    The name is `L2`, `L3`, or `L3 and memory` where only a part of the data stays in the cache.
     """
 
     name: str
@@ -59,19 +59,19 @@ class Level(msgspec.Struct, frozen=True):
 
 
 class Ceilings(msgspec.Struct, frozen=True):
-    """Measured peaks: bytes read of memory a second, FLOPs a second of a square matrix product in the model's dtype;
-    reading by level of cache, smallest first; and under what load and when they were measured.
+    """Measured peaks: bytes read from memory per second, FLOPs per second of a square matrix product in the model's
+    dtype, bytes read per second by level of cache (smallest first), and the load and time of the measurement.
     """
 
     read_bytes_per_s: float
     flops_per_s: float
     levels: tuple[Level, ...] = ()
     reader: str = ""
-    """What read memory fastest."""
+    """The name of the reader that read memory fastest."""
     conditions: Conditions | None = None
-    """None in what an older version kept: it did not look."""
+    """None where an older version, which did not measure the load, kept them."""
     measured_s: float = 0.0
-    """Seconds since 1970."""
+    """The time of the measurement, seconds since 1970."""
 
     @property
     def quiet(self) -> bool:
@@ -87,10 +87,10 @@ def ceilings_of(
     folder: Path | None = None,
     anew: bool = False,
 ) -> Ceilings:
-    """The ceilings of a device, dtype, number of threads and size of model: the best that a quiet machine ever gave.
+    """The ceilings of a device, dtype, number of threads and size of model: the best of a quiet machine so far.
 
-    They are measured at the first call and kept on disk. Later calls look once more, briefly, and keep what is better;
-    where only a busy machine was measured, they measure in full as soon as it is quiet. `anew` measures in full.
+    They are measured at the first call and kept on disk. Later calls measure again briefly and keep the better values.
+    Where the kept values are from a busy machine, they measure in full once it is quiet. `anew` measures in full.
     """
     file = (folder or Path(user_cache_dir("decodescope"))) / "ceilings.json"
     size = read_size(device, weight_bytes)
@@ -110,9 +110,10 @@ def ceilings_of(
 
 
 def better(known: Ceilings, found: Ceilings) -> Ceilings:
-    """Which of two measurements stands, the later one being `found`.
+    """The ceilings to keep of two measurements, of which `found` is the later one.
 
-    A quiet machine's stands over a busy one's, whatever they say. Of two of a kind each figure is the better one.
+    Those of a quiet machine replace those of a busy one, even where they are lower. Where both or neither are from a
+    quiet machine, the better value of each figure is kept.
     """
     if known.quiet != found.quiet:
         return known if known.quiet else found
@@ -136,8 +137,8 @@ def better(known: Ceilings, found: Ceilings) -> Ceilings:
 
 
 def read_size(device: torch.device, weight_bytes: int) -> int:
-    """How many bytes of memory to read for a model of `weight_bytes`: no more than its steps walk, rounded down a
-    little, within `BYTES` and beyond every cache; the least where memory is short.
+    """How many bytes of memory to read for a model of `weight_bytes`: as many as its steps read, rounded down a little,
+    within the limits in `BYTES` and above the size of every cache. The least of `BYTES` where a CPU's memory is short.
     """
     fewest, most = BYTES[device.type]
     caches = cache_levels(device, torch.get_num_threads())
@@ -151,10 +152,10 @@ def measure(
     device: torch.device, dtype: torch.dtype, size: int, seconds: float = SECONDS, meter: LoadMeter | None = None,
     memory_s: float = SECONDS,
 ) -> Ceilings:  # fmt: skip
-    """Measure the ceilings, reading `size` bytes of memory for `memory_s`; the best of a few runs counts: a ceiling is
-    what can be reached. `meter` watches the load meanwhile.
+    """Measure the ceilings, reading `size` bytes of memory for `memory_s`; the best of a few runs counts, as a
+    ceiling is the most that can be reached. `meter` measures the load meanwhile.
 
-    The factors are random: a GPU multiplies equal numbers faster than any real weights, as fewer of its wires switch.
+    The factors are random: a GPU multiplies equal numbers faster than real weights, as fewer of its wires switch.
     """
     meter = meter if meter is not None else LoadMeter()
     rate, levels, reader = reading(device, dtype, size, seconds, meter, memory_s)
@@ -166,7 +167,7 @@ def measure(
 
 
 def glance(device: torch.device, dtype: torch.dtype, size: int, reader: str) -> Ceilings:
-    """Measure briefly how fast memory is read by this reader, and matrices multiplied; no cache."""
+    """Measure briefly how fast this reader reads memory and how fast matrices are multiplied, without the caches."""
     meter = LoadMeter()
     array = torch.ones(size // 4, dtype=torch.float32, device=device)
     name = reader if reader in readers(device, dtype) else "torch.sum"
@@ -180,9 +181,10 @@ def glance(device: torch.device, dtype: torch.dtype, size: int, reader: str) -> 
 def reading(
     device: torch.device, dtype: torch.dtype, size: int, seconds: float, meter: LoadMeter, memory_s: float = SECONDS
 ) -> tuple[float, tuple[Level, ...], str]:
-    """(Bytes of memory read a second, the same by level of cache, the reader that was fastest on memory).
+    """(Bytes of memory read per second, the same by level of cache, the reader that was fastest on memory).
 
-    All readers are tried where it takes little time; the two best go on.
+    All readers are tried at the largest size below memory, which takes little time. The two fastest ones are then
+    timed at every size.
     """
     array = torch.ones(max(size, 4 * WIDTH) // 4 // WIDTH * WIDTH, dtype=torch.float32, device=device)
     found = readers(device, dtype)
@@ -203,11 +205,11 @@ def reading(
 
 
 def sizes_to_read(device: torch.device, size: int) -> list[tuple[str, int, int]]:
-    """(Name of a level, the most bytes that are judged by it, the bytes to read): the caches, what lies between the
-    last of them and `size`, and memory.
+    """(Name of a level, the most bytes that it applies to, the bytes to read): the caches, up to three sizes between
+    the last cache and `size`, and memory.
 
-    A cache is read at half its size, as others use it too. Between cache and memory each rung is read at its low end:
-    whatever is judged by it is larger, and cannot be read faster.
+    A cache is read at half its size, as other data use it too. A level between cache and memory is read at its low
+    end: all data that it applies to is larger, and cannot be read faster.
     """
     caches = [one for one in cache_levels(device, torch.get_num_threads()) if one.size_bytes < size]
     plan = [(one.name, one.size_bytes, one.size_bytes // 2) for one in caches]
@@ -220,7 +222,7 @@ def sizes_to_read(device: torch.device, size: int) -> list[tuple[str, int, int]]
 
 
 def descending(levels: tuple[Level, ...], memory: float) -> tuple[Level, ...]:
-    """The levels, none slower than a larger one or than memory: what is small can be read as fast as what is large."""
+    """The levels, none slower than a larger one or than memory: less data can be read at least as fast as more data."""
     done: list[Level] = []
     for level in reversed(levels):
         least = done[-1].read_bytes_per_s if done else memory
@@ -232,7 +234,7 @@ def rate_of(
     name: str, array: Tensor, size: int, device: torch.device, dtype: torch.dtype, seconds: float, least: int = 2,
     most: int | None = REPEATS,
 ) -> float:  # fmt: skip
-    """Bytes a second at which the reader of this name reads the first `size` bytes of an array."""
+    """Bytes per second at which the reader of this name reads the first `size` bytes of an array."""
     part = array[: max(1, size // 4 // WIDTH) * WIDTH]
     times = max(1, READ_AT_ONCE // part.nbytes)
     read = readers(device, dtype)[name](part, times)
@@ -240,7 +242,7 @@ def rate_of(
 
 
 def multiplying_s(device: torch.device, dtype: torch.dtype, seconds: float) -> float:
-    """The shortest time of a product of SIDE³."""
+    """The shortest time, in seconds, of a product of two matrices of SIDE × SIDE."""
     side = SIDE[device.type]
     a = torch.randn(side, side, device=device).to(dtype)
     out = torch.empty_like(a)
@@ -248,13 +250,13 @@ def multiplying_s(device: torch.device, dtype: torch.dtype, seconds: float) -> f
 
 
 def release(device: torch.device) -> None:
-    """Give back to a GPU what its allocator would keep of arrays that are gone: it is no part of what is profiled."""
+    """Return the memory of freed arrays, which PyTorch's allocator keeps, to the GPU: it is no part of the profile."""
     if device.type == "cuda":
         torch.cuda.empty_cache()
 
 
 def _read(file: Path) -> dict[str, Ceilings]:
-    """What was kept, as far as it can be a measurement: {} where nothing was, or it cannot be read."""
+    """The kept ceilings by key, without impossible values; {} where there is no file or it cannot be read."""
     try:
         if not file.is_file() or file.stat().st_size > MOST_KEPT_BYTES:
             return {}
@@ -265,7 +267,7 @@ def _read(file: Path) -> dict[str, Ceilings]:
 
 
 def _is_possible(kept: Ceilings) -> bool:
-    """Whether these can be rates: a damaged file may hold any number."""
+    """Whether rates and sizes are above 0, and rates finite: a damaged file may hold any number."""
     rates = (kept.read_bytes_per_s, kept.flops_per_s, *(level.read_bytes_per_s for level in kept.levels))
     return all(0 < rate < math.inf for rate in rates) and all(level.size_bytes > 0 for level in kept.levels)
 

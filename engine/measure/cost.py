@@ -1,4 +1,4 @@
-"""What a step costs by arithmetic: floating-point operations and bytes moved, from the real shapes of its batch."""
+"""The cost of a step by arithmetic: floating-point operations and bytes moved, from the real shapes of its batch."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ class CostModel:
     """FLOPs and bytes of one forward pass of a model.
 
     A multiply-add counts as two FLOPs; only matrix products count (projections, QKᵀ, attention·V, LM head). Attention
-    counts the pairs a causal (and sliding-window) mask leaves, whatever a kernel wastes. Bytes: every weight once a
-    pass as it is held (`reads`), the embedding rows that are looked up, each request's K and V read once a layer, and
-    the new ones written.
+    counts only the pairs that a causal (and sliding-window) mask leaves, also where a kernel computes more. Bytes:
+    every weight once per pass as it is held (`reads`), the embedding rows that are looked up, each request's K and V
+    read once per layer, and the new K and V written.
     """
 
     def __init__(self, config: ModelConfig, reads: WeightReads) -> None:
@@ -51,7 +51,7 @@ class CostModel:
 
 
 def attended_pairs(first: int, end: int, window: int | None) -> int:
-    """(query, key) pairs of rows [first, end): each row sees itself and all before it, `window` in all."""
+    """(query, key) pairs of rows [first, end): each row sees itself and all before it, at most `window` together."""
     if window is None or end <= window:
         return (end * (end + 1) - first * (first + 1)) // 2
     if first >= window:

@@ -19,7 +19,7 @@ SHAPES = ((9728, 896), (896, 4864))
 
 
 def cpu_cases() -> Iterator[Case]:
-    """Streamed products by dtype and rows, then what stands between them."""
+    """Streamed products, products on the tile unit where there is one, and the row operations between products."""
     for weight_dtype, dtype in PAIRS:
         for shape in SHAPES:
             for rows in ROWS:
@@ -32,7 +32,7 @@ def cpu_cases() -> Iterator[Case]:
 
 
 def product_case(shape: tuple[int, int], rows: int, weight_dtype: torch.dtype, dtype: torch.dtype) -> Case:
-    """x Wᵀ; the peer multiplies with a weight of x's dtype, as PyTorch must hold it."""
+    """x Wᵀ; the peer multiplies by the weight in x's dtype, as PyTorch requires."""
     out, channels = shape
     weight, x = torch.randn(shape).to(weight_dtype), torch.randn(rows, channels).to(dtype)
     held, multiply = weight.to(dtype), streamed(weight, None, dtype)

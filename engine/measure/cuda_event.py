@@ -1,4 +1,4 @@
-"""A timed CUDA event on the current stream of one device, whichever device is current."""
+"""A timed CUDA event on the current stream of a given device, which need not be the current device."""
 
 from __future__ import annotations
 

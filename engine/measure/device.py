@@ -1,4 +1,4 @@
-"""What the devices report while a run goes on: NVML where there is an NVIDIA GPU, the system's counters everywhere."""
+"""Device readings during a run: from NVML where there is an NVIDIA GPU, and from the system's counters everywhere."""
 
 from __future__ import annotations
 
@@ -33,22 +33,23 @@ READINGS: Final[dict[str, str]] = {
 """Every reading and its unit.
 
 `process_cpu_percent` is of one core (2 busy cores are 200), `system_cpu_percent` of the machine.
-`allocator_*` are PyTorch's on a GPU: handed out, taken from the device, and the most handed out since the last reading.
+`allocator_*` are of PyTorch's allocator on a GPU: bytes in use, bytes reserved from the device, and the most bytes in
+use since the last reading.
 """
 
 EVERY_S: Final = 0.2
 STOP_WITHIN_S: Final = 2.0
-"""How long the end of a run waits for a reading that goes on; most take a few milliseconds."""
+"""How long the end of a run waits for a reading in progress; most take a few milliseconds."""
 MOST_OF_AN_ERROR: Final = 200
 
 
 class Device(Protocol):
-    """Something that can be asked for readings."""
+    """A source of readings."""
 
     name: str
 
     def read(self) -> dict[str, float]:
-        """Readings by name (of READINGS); what the device does not report is left out, never 0."""
+        """Readings by name (of READINGS); one that the device does not report is left out, never 0."""
 
 
 class HostDevice:
@@ -78,7 +79,7 @@ class HostDevice:
 def machine_seconds() -> tuple[float, float]:
     """(idle, all) processor seconds of the machine so far.
 
-    `psutil.cpu_percent` would not do: it remembers its last call per thread, and says 0 on the first one of each.
+    `psutil.cpu_percent` is no replacement: it remembers its last call per thread, and returns 0 on each thread's first.
     """
     times = psutil.cpu_times()
     total = sum(times) - getattr(times, "guest", 0.0) - getattr(times, "guest_nice", 0.0)  # Linux counts guests twice
@@ -111,10 +112,10 @@ class NvmlDevice:
 
 
 class CudaAllocator:
-    """What PyTorch's allocator holds of a GPU; counters of the process, read without a sync.
+    """The memory that PyTorch's allocator holds on a GPU: counters of the process, read without a synchronisation.
 
-    The thread that reads has a current device of its own, so the GPU is named in every call. The peak is one of the
-    time between two readings, and of the first one from here on: loading and measuring the ceilings came before.
+    The reading thread has its own current device, so every call names the GPU. The peak is that since the reading
+    before, or for the first reading since this object was made, so loading and measuring the ceilings do not count.
     """
 
     name = "cuda"
@@ -134,7 +135,7 @@ class CudaAllocator:
 
 
 def open_devices(device: torch.device) -> list[Device]:
-    """The host, and for a model on a GPU that GPU: PyTorch's allocator on it, and NVML where it knows it."""
+    """The host, and for a model on a GPU that GPU: PyTorch's allocator on it, and NVML where it knows the GPU."""
     devices: list[Device] = [HostDevice()]
     uuid = cuda_uuid(device)
     if uuid is not None:
@@ -169,22 +170,22 @@ class DeviceSampler:
         self._thread.start()
 
     def stop(self) -> None:
-        """End the thread and wait for it, but not for a driver that does not answer."""
+        """End the thread and wait for it, at most STOP_WITHIN_S, as a driver may not answer."""
         self._stopping.set()
         self._thread.join(STOP_WITHIN_S)
 
     def sample(self) -> None:
-        """Read every device once; one that cannot be read is asked no more, and a mark says why."""
+        """Read every device once; one that fails is not read again, and a mark says why."""
         t_ns = self._clock()
         events: list[AnyEvent] = []
         for device in list(self._devices):
             try:
                 events += [DeviceSample(t_ns, device.name, name, value) for name, value in device.read().items()]
-            except Exception as error:  # a driver fails in its own ways, and a run is worth more than its readings
+            except Exception as error:  # any error of a driver: the run goes on without its readings
                 self._devices.remove(device)
                 why = " ".join(f"{type(error).__name__} {error}".split())[:MOST_OF_AN_ERROR]
                 events.append(Mark(t_ns, "fault", f"The device {device.name} is read no more: {why}."))
-        if not self._stopping.is_set():  # what comes after `stop` belongs to no run
+        if not self._stopping.is_set():  # samples after `stop` belong to no run
             self._emit(events)
 
     def _run(self) -> None:

@@ -1,4 +1,4 @@
-"""Phases by the host's clock, and what timing them costs, measured among the very work that is timed."""
+"""Times phases by the host's clock, and measures the cost of this timing during the timed work itself."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ from engine.session.schema import PHASES
 
 CODES: Final = {phase: code for code, phase in enumerate(PHASES)}
 PRICED_EVERY: Final = 64
-"""One step in so many measures what its spans cost, and the second one, as the first is a prompt's."""
+"""One step in so many measures the cost of its spans; the second step is the first to do so, as step 1 is a prefill."""
 FIRST_PRICED: Final = 2
 PRICES_KEPT: Final = 9
 TRIMMED: Final = 0.1
-"""Share of a step's readings that is left out at either end: what was interrupted is no price."""
+"""Share of a step's readings that is left out at each end, as the reading of an interrupted span is too long."""
 
 
 class HostTimer:
-    """Times phases by the host's clock; `by_layer` gives each layer a row, else everything stands in one.
+    """Times phases by the host's clock; `by_layer` gives each layer a row, otherwise there is one row.
 
-    Rows are [layers + 1] or [1], the last for what belongs to no layer. A span leaves its phase and two readings of
-    the clock in a list, which is summed up when the step is read: what a step touches to be timed is a little memory
-    in a row, and not an object for each phase of each layer.
+    The last of the layers + 1 rows is for work outside the layers. A span appends its cell of the table and two
+    readings of the clock to a list, which is summed when the step is read. So the timing of a step touches a small,
+    contiguous piece of memory, and not an object for each phase of each layer.
 
-    `span_ns` is what a span is thought to cost until that was measured in this run. A span that runs after a product
-    has swept the processor's caches takes two to three times as long as one of an empty loop, so it is measured where
-    it happens: in one step of `PRICED_EVERY` each span has another one beside it that times nothing, and every second
-    of those is one of a timer that does nothing either; a span costs what the first kind takes longer than the second.
+    `span_ns` is the assumed cost of a span until it is measured in this run. A span after a product, which has filled
+    the processor's caches with other data, takes two to three times as long as one in an empty loop. So the cost is
+    measured in place: in one step of `PRICED_EVERY` each span runs an additional span around no work. Every second
+    additional span is one of a timer that does nothing. The cost of a span is the difference between the two kinds.
     """
 
     def __init__(self, layers: int, by_layer: bool, span_ns: float = 0.0) -> None:
         self._rows = layers + 1 if by_layer else 1
         self._by_layer = by_layer
         self.span_ns = span_ns
-        """What a span costs here: the median of the last steps that measured it."""
+        """The cost of a span in ns: the median of the last steps that measured it."""
         self._prices: deque[float] = deque(maxlen=PRICES_KEPT)
         self._steps = -1
         self._pricing = _Pricing(self)
@@ -72,7 +72,7 @@ class HostTimer:
 
     def begin(self) -> None:
         self._log: list[int] = []
-        """Of each span the cell of the table that it counts for, when it began and when it ended."""
+        """Three numbers per span: its cell in the table, its start and its end, both in ns."""
         self._add = self._log.append
         self._row = len(PHASES) * (self._rows - 1)
         self._steps += 1
@@ -99,7 +99,7 @@ class HostTimer:
         return table
 
     def _cells_us(self) -> list[float]:
-        """µs by row and phase, row after row. In Python: after a step numpy's code is in no cache and takes longer."""
+        """µs by row and phase, row after row. Plain Python: after a step numpy's code is in no cache and is slower."""
         cells = [0.0] * (self._rows * len(PHASES))
         log = iter(self._log)
         for cell, start_ns, end_ns in zip(log, log, log, strict=True):
@@ -108,14 +108,14 @@ class HostTimer:
 
 
 class _Pricing:
-    """The spans of a step in which their own cost is measured: at the end of each another one, which is timed whole."""
+    """The spans of a step that measures their cost: each ends with an additional span, which is timed as a whole."""
 
     def __init__(self, timer: HostTimer) -> None:
         self._timer = timer
         self._dummy: list[int] = []
         self._nothing = nullcontext()
         self.readings: list[int] = []
-        """What a span took that times, and what one took that does not, in turn; ns."""
+        """Times of the additional spans, in ns: alternately one that times and one that does nothing."""
         self.spent_ns = 0
 
     def begin(self) -> None:
@@ -144,17 +144,17 @@ class _Pricing:
         self.spent_ns += passed_ns
 
     def idle(self, phase: str) -> AbstractContextManager[None]:
-        """A span of a timer that does nothing, as NoTimer's."""
+        """A span of a timer that does nothing, as that of NoTimer."""
         return self._nothing
 
     def price_ns(self) -> float:
-        """How much longer a span took that times than one that does not, trimmed means of the step's readings."""
+        """The cost of a span in ns: trimmed mean of the spans that time, minus that of the spans that do nothing."""
         timed, idle = self.readings[::2], self.readings[1::2]
         return max(0.0, trimmed_mean(timed) - trimmed_mean(idle)) if idle else 0.0
 
 
 def trimmed_mean(values: list[int]) -> float:
-    """The mean without the `TRIMMED` share of the least and of the greatest."""
+    """The mean without the `TRIMMED` share of the smallest and of the largest values."""
     ordered = sorted(values)
     left_out = int(TRIMMED * len(ordered))
     kept = ordered[left_out : len(ordered) - left_out]

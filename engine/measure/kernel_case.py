@@ -1,4 +1,4 @@
-"""What is timed when kernels are compared: one operation at one size, and two ways of doing it."""
+"""The unit of a kernel comparison: one operation at one size, and two ways to compute it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Run = Callable[[], object]
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One operation at one size: bytes it must move, FLOPs it must do, and two ways of doing it."""
+    """One operation at one size: the bytes it must move, the FLOPs it must do, and two ways to compute it."""
 
     kernel: str
     shape: str

@@ -1,9 +1,9 @@
-"""How fast each kernel is here, beside PyTorch's own: `decodescope bench --suite kernels` runs this as a module.
+"""Times each kernel and PyTorch's own form of it: `decodescope bench --suite kernels` runs this as a module.
 
 Prints progress on standard error and one JSON object on standard output: {"device", "reason", "ceilings", "rows"}.
-Every repeat starts with a cold L2 (a large buffer is written in between), times are medians with the quartiles beside
-them. Without a CUDA device the C kernels are timed; `reason` says why the Triton kernels cannot run, and PyTorch's
-forms are timed in their place, at smaller sizes.
+Every repeat starts with a cold L2, as a large buffer is written in between. Times are medians, with quartiles. Without
+a CUDA device the C kernels are timed; `reason` says why the Triton kernels cannot run, and PyTorch's forms are timed in
+their place, at smaller sizes.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ NO_TRITON: Final = "The package triton is not installed; PyTorch's own forms are
 
 
 def main() -> int:
-    """Measure everything and print it; an argument is the process whose death must be this one's, too."""
+    """Measure everything and print it; the optional argument is the id of a process with whose death this one ends."""
     if len(sys.argv) > 1:
         die_with(int(sys.argv[1]))
     device = choose_device("auto")
@@ -65,7 +65,7 @@ def rows_of(found: Iterable[Case], ceilings: Ceilings, device: torch.device) -> 
 
 
 def row_of(case: Case, ceilings: Ceilings, flush: torch.Tensor) -> dict[str, Any]:
-    """The figures of one case; `share` is of the ceiling that binds: the larger of bytes and FLOPs at their peaks."""
+    """The figures of one case; `share`: time at the ceilings (of bytes or FLOPs, the longer one) over measured time."""
     theirs = times_s(case.theirs, flush)
     ours = None if case.ours is None else times_s(case.ours, flush)
     shown = theirs if ours is None else ours

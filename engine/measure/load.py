@@ -1,8 +1,9 @@
-"""How busy the machine is while something is measured: what a ceiling was measured under, and whether it counts.
+"""Measures how busy the machine is during a measurement, which decides whether a ceiling is one of a quiet machine.
 
-Three readings, since each is blind to something: processor time of other processes (it does not see a hypervisor), time
-stolen by the hypervisor and threads ready to run (counted by the system, in ticks), and a short run pinned to a
-processor against its own repeats (it sees whatever takes the processor away, also what no counter names).
+There are three kinds of readings, as each one misses something: processor time of other processes (it does not show a
+hypervisor); time stolen by the hypervisor and threads ready to run (counted by the system, in ticks); and a short run
+pinned to a processor, compared with its own repeats (it shows anything that takes the processor away, even if no
+counter does).
 """
 
 from __future__ import annotations
@@ -23,32 +24,33 @@ import psutil
 LEAST_CORES: Final = 0.2
 LEAST_WAITING: Final = 0.75
 SHARE_OF_CORES: Final = 0.05
-"""Others may use this share of the processors, or as much as the two above, and the machine counts as quiet."""
+"""The machine is quiet where others use at most this share of the processors, or the two limits above if larger."""
 STOLEN_CORES: Final = 0.05
-"""Of the processors' time, so much may be stolen by the hypervisor."""
+"""Largest share of the processors' time that the hypervisor steals from a quiet machine."""
 SPREAD: Final = 0.75
-"""How much longer than the fastest the pinned runs may take on average: a process beside them made it 0.6 to 5, a quiet
-machine that shares its processors with others 0.1 to 0.6 (AMD EPYC, 2 cores, 2026-11-28)."""
+"""Largest spread of the pinned runs on a quiet machine (mean over shortest, minus one). It was 0.6 to 5 with a process
+beside them, and 0.1 to 0.6 on a quiet machine that shares its processors with others (AMD EPYC, 2 cores, 2026-11-28).
+"""
 PINNED_CPUS: Final = 4
-"""The most processors the pinned run is made on."""
+"""The most processors on which the pinned run is made."""
 PINNED_RUNS: Final = 8
 PINNED_BYTES: Final = bytes(2**20)
-"""What each pinned run sums: about half a millisecond, from a second-level cache."""
+"""The bytes whose CRC each pinned run computes: about half a millisecond, from a second-level cache."""
 
 
 class Conditions(msgspec.Struct, frozen=True):
-    """What went on beside a measurement; a reading that this system does not give is None."""
+    """The load during a measurement; a reading that this system does not have is None."""
 
     busy: bool
-    """Whether the measurement is none of a quiet machine."""
+    """Whether a reading is above its limit, so that the machine does not count as quiet."""
     others_cores: float | None = None
-    """Processors' worth of time that other processes used."""
+    """Processor time that other processes used, per second of wall time."""
     stolen_cores: float | None = None
-    """Processors' worth of time that the hypervisor gave to others."""
+    """Processor time that the hypervisor gave to others, per second of wall time."""
     waiting_threads: float | None = None
-    """Threads of other processes that ran or were ready to, on average."""
+    """Threads of other processes that ran or were ready to run, on average."""
     spread: float | None = None
-    """Mean over shortest of a short pinned run, less one."""
+    """Mean over shortest time of a short pinned run, minus one."""
     cpus: int = 1
 
 
@@ -62,7 +64,7 @@ class Counters:
 
 
 class Machine(Protocol):
-    """Where the readings come from; tests give their own."""
+    """The source of the readings; tests have their own."""
 
     cpus: int
 
@@ -70,14 +72,14 @@ class Machine(Protocol):
         """The counters now."""
 
     def running_threads(self) -> int | None:
-        """Threads of other processes that run or are ready to, now."""
+        """Threads of other processes that run or are ready to run now."""
 
     def pinned_spread(self) -> float:
-        """Mean over shortest of a short run repeated on a processor, less one: the worst of a few processors."""
+        """Mean over shortest time of a short run repeated on a processor, minus one: the worst of a few processors."""
 
 
 class LoadMeter:
-    """Knows the load between its making and `conditions`; `sample` is called now and then in between."""
+    """Measures the load from its creation until `conditions`; `sample` is to be called now and then in between."""
 
     def __init__(self, machine: Machine | None = None) -> None:
         self._machine = machine if machine is not None else ThisMachine()
@@ -86,13 +88,13 @@ class LoadMeter:
         self._running: list[int] = []
 
     def sample(self) -> None:
-        """Look at the run queue; between the runs of a measurement, when nothing of ours should run."""
+        """Count other processes' running threads; call it between a measurement's runs, while this process is idle."""
         running = self._machine.running_threads()
         if running is not None:
             self._running.append(running)
 
     def conditions(self) -> Conditions:
-        """What went on since this meter was made."""
+        """The load since this meter was created."""
         before, now = self._before, self._machine.counters()
         self.sample()
         spread = max(self._spread, self._machine.pinned_spread())
@@ -108,7 +110,7 @@ class LoadMeter:
 def judged(
     cpus: int, others: float | None, stolen: float | None, waiting: float | None, spread: float | None
 ) -> Conditions:
-    """The readings (`Conditions`) and whether they are those of a busy machine."""
+    """The readings as `Conditions`, judged by the limits: busy where one is above its limit."""
     share = SHARE_OF_CORES * cpus
     limits = (
         (others, max(LEAST_CORES, share)),
@@ -121,7 +123,7 @@ def judged(
 
 
 def is_quiet(machine: Machine | None = None, glance_s: float = 0.05) -> bool:
-    """A short look before a measurement that is worth making on a quiet machine only."""
+    """Whether the machine is quiet now: a short check before a measurement that is only useful on a quiet machine."""
     meter = LoadMeter(machine)
     threading.Event().wait(glance_s)  # counters are in ticks of 10 ms
     return not meter.conditions().busy
@@ -140,16 +142,16 @@ class ThisMachine:
         self.cpus = psutil.cpu_count() or 1
 
     def counters(self) -> Counters:
-        """The counters now; processor time of this process, the measurement itself, is none of the others'."""
+        """The counters now. Processor time of this process (the measurement itself) does not count as others'."""
         times = psutil.cpu_times()
         busy_s = sum(getattr(times, name, 0.0) for name in ("user", "nice", "system", "irq", "softirq"))
         return Counters(time.perf_counter(), busy_s - time.process_time(), getattr(times, "steal", None))
 
     def running_threads(self) -> int | None:
-        """By the fourth word of /proc/loadavg, less the threads of this process that run; None elsewhere.
+        """From the fourth word of /proc/loadavg, minus this process's own running threads; None on other systems.
 
-        These are counted before and after, and the more of them count: a worker that is about to sleep is there for
-        the system and gone when it is asked for.
+        Own threads are counted before and after, and the larger number is used: the system may count a worker that is
+        about to sleep, and that this process no longer finds running.
         """
         try:
             own = own_running_threads()
@@ -159,7 +161,7 @@ class ThisMachine:
             return None
 
     def pinned_spread(self) -> float:
-        """The run is pinned to one processor after the other where the system can do that."""
+        """The run is pinned to one processor after the other on Linux, and not pinned elsewhere."""
         if not sys.platform.startswith("linux"):
             return spread_of(pinned_runs_s())
         allowed = os.sched_getaffinity(0)
@@ -177,19 +179,19 @@ class ThisMachine:
 
 
 def own_running_threads() -> int:
-    """Threads of this process that run or are ready to, the one that asks included; raises OSError."""
+    """Threads of this process that run or are ready to run, the calling one included; raises OSError."""
     count = 0
     for task in Path("/proc/self/task").iterdir():
         try:
             state = (task / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[0]
         except OSError:
-            continue  # it has just ended
+            continue  # the thread has just ended
         count += state == "R"
     return count
 
 
 def pinned_runs_s() -> list[float]:
-    """The times of a short run and its repeats, seconds; the one that warms the cache and the clock up is left out."""
+    """The times of a short run and its repeats, seconds; without the first run, which warms up cache and clock."""
     times = []
     for _ in range(PINNED_RUNS + 1):
         start = time.perf_counter()
@@ -199,5 +201,5 @@ def pinned_runs_s() -> list[float]:
 
 
 def spread_of(times_s: list[float]) -> float:
-    """Mean over shortest, less one."""
+    """Mean over shortest, minus one."""
     return fmean(times_s) / min(times_s) - 1 if times_s and min(times_s) > 0 else 0.0

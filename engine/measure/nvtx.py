@@ -2,8 +2,9 @@
 
     nsys profile --trace=cuda,nvtx --cuda-graph-trace=node decodescope record --nvtx ...
 
-Ranges are the host's: a phase that runs operation by operation has one around its launches, and a captured step one
-around its replay (`replay 8x1`), since the phases of a graph are launched as one thing; its kernels are listed there.
+The ranges are on the host's timeline. A phase that runs operation by operation has a range around its launches. A
+captured step has one around its replay (`replay 8x1`), as one call launches all phases of a graph; the graph's kernels
+are listed there.
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ from engine.core.timing import StepTimer
 
 
 class Ranges(Protocol):
-    """What is needed of `torch.cuda.nvtx`."""
+    """The functions of `torch.cuda.nvtx` that are used here."""
 
     def range_push(self, msg: str) -> object:
-        """Open a range inside of those that are open."""
+        """Open a range inside the open ranges."""
 
     def range_pop(self) -> object:
         """Close the innermost range."""
@@ -47,7 +48,7 @@ class _Range:
 
 
 class NvtxTimer:
-    """Another timer, with a range around every span of it."""
+    """Wraps another timer and puts a range around each of its spans."""
 
     def __init__(self, inner: StepTimer, ranges: Ranges) -> None:
         self._inner = inner

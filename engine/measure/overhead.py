@@ -10,21 +10,21 @@ TELL_EVERY_NS: Final = 1_000_000_000
 
 
 class OverheadMeter:
-    """Adds up what observing cost and says so about once a second of steps, and of a whole run at its end.
+    """Adds up the cost of observing and reports it about once per second of steps, and for a whole run at its end.
 
-    Two shares, since they answer two questions. What is watched (spans, reading them, alternatives, attention rows)
-    is what a run loses against the same one at detail `off`: a pair of such runs measures it. The record of each step
-    (positions, memory, tokens) is kept at any level, so a pair does not see what it takes.
+    There are two shares, as there are two questions. Watching (spans, reading them, alternatives, attention rows) is
+    what a run loses compared with the same run at detail `off`: a pair of such runs measures it. The record of each
+    step (positions, memory, tokens) is kept at every level, so such a pair does not show its cost.
     """
 
     def __init__(self) -> None:
         self._wall_ns = 0
         self._watching_ns = self._records_ns = 0.0
         self._open: tuple[int, float, float, float] | None = None
-        """The newest step while it is not known whether the host's work after it cost anything: wall time, watching,
-        reading and records, ns. A step's time and its cost are counted together, so that no share is above 1."""
+        """(Wall time, watching, reading, records) of the newest step in ns, while it is unknown whether the host's work
+        after it cost any time. A step's time and its cost are counted together, so that no share is above 1."""
         self._told = (0, 0.0, 0.0)
-        """Wall time and the two costs of the steps whose shares were told."""
+        """(Wall time, watching, records) in ns of the steps whose shares were reported."""
 
     def add(
         self, wall_ns: int, watching_ns: float, reading_ns: float, records_ns: float, *, beside: bool = False,
@@ -32,13 +32,13 @@ class OverheadMeter:
     ) -> Overhead | None:  # fmt: skip
         """Count one step that took `wall_ns`, its record included.
 
-        Returns the shares since the last time they were told, once a second's worth of steps has come. `watching_ns`
-        lengthened the step itself. `reading_ns` and `records_ns` are the host's work after it, for what was watched
-        and for its record; `beside` says that the next step was on its way by then: this work costs nothing unless
-        that step is done before the host asks for it, which the next call tells by `late`.
+        Returns the shares since the last report, once the steps since then took a second together. `watching_ns` made
+        the step itself longer. `reading_ns` and `records_ns` are the host's work after it, for what was watched and
+        for its record. `beside` says that the next step was in flight at that time: then this work costs nothing,
+        unless that step is done before the host asks for it. The next call says so by `late`.
         """
         self._close(late)
-        # A step that was launched beside the one before it was watched in that one's time too.
+        # A step that was launched during the step before it was partly watched in that step's time.
         earlier_ns = max(0.0, watching_ns - wall_ns)
         self._watching_ns += earlier_ns
         watching_ns -= earlier_ns
@@ -54,7 +54,7 @@ class OverheadMeter:
         return told
 
     def whole(self) -> Overhead | None:
-        """The shares of all steps together; None where there was none."""
+        """The shares of all steps together; None where there was no step."""
         wall_ns, watching_ns, records_ns = self._counted()
         if self._open is not None:
             wall_ns, watching_ns = wall_ns + self._open[0], watching_ns + self._open[1]
@@ -65,7 +65,7 @@ class OverheadMeter:
         return wall_ns + self._wall_ns, watching_ns + self._watching_ns, records_ns + self._records_ns
 
     def _close(self, late: bool) -> None:
-        """Count the step before, and the host's work after it if that was `late` for the next one."""
+        """Count the step before, and the host's work after it where the host was `late` for the next step."""
         if self._open is not None:
             wall_ns, watching_ns, reading_ns, records_ns = self._open
             self._open = None

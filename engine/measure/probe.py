@@ -1,4 +1,4 @@
-"""The attention probe: the probabilities of one layer, from what the kernel was given and, where it can say, left."""
+"""The attention probe: the probabilities of one layer, from the back end (`RowSource`) or computed from its inputs."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from engine.model.config import ModelConfig
 from engine.session.schema import AttentionRow
 
 ROWS_A_SPAN: Final = 1024
-"""Most rows recorded of one span: the last ones of a longer prefill."""
+"""Most rows recorded of one span; of a longer prefill the last ones are recorded."""
 
 
 class RowProbe:
-    """Records softmax(q·kᵀ/√d) of one layer and one head (or all) for the positions a step computes the first time.
+    """Records softmax(q·kᵀ/√d) of one layer and one head (or all) for positions computed for the first time.
 
-    `seen` of `begin` says how far each request had been computed before, so that what is computed again is not
-    recorded again. Rows stay on the device until `take`.
+    `seen` of `begin` says how far each request had been computed before, so that recomputed positions are not recorded
+    again. Rows stay on the device until `take`.
     """
 
     def __init__(self, spec: Probe, config: ModelConfig) -> None:
@@ -34,7 +34,7 @@ class RowProbe:
         self._seen: dict[int, int] = {}
         self._maps: list[tuple[int, int, Tensor]] = []
         self.observing_ns = 0
-        """What observing cost the forward pass of the step."""
+        """The host's time for observing in the forward pass of the step, ns."""
 
     def begin(self, seen: dict[int, int]) -> None:
         """A step begins: {request: how many of its indices had been computed before}."""
@@ -46,7 +46,7 @@ class RowProbe:
         return layer == self._layer
 
     def observe(self, layer: int, q: Tensor, kv: StepKv, batch: Batch, attention: Attention) -> None:
-        """q [P, heads, head_dim] of a layer over which `attention` just ran."""
+        """Record the rows of a layer for which `attention` just ran over q [P, heads, head_dim]."""
         start_ns = perf_counter_ns()
         for span in batch.spans:
             if span.request_id == PADDING_REQUEST:
@@ -75,19 +75,19 @@ class RowProbe:
         return events
 
     def _probabilities(self, q: Tensor, keys: Tensor, first: int) -> Tensor:
-        """float16 [heads recorded, n, end] for rows of positions `first`.. ."""
+        """float16 [heads recorded, n, end] for q [n, heads, head_dim], the rows of the positions from `first` on."""
         config, rows = self._config, q.shape[0]
         if len(self._heads) == 1:
             head = self._heads[0]
             scores = (q[:, head].float() @ keys[head // config.group].float().T)[None]  # [1, n, end]
-        else:  # the heads of a group stand side by side and share their K
+        else:  # the heads of a group are adjacent and share their K
             grouped = (
                 q.transpose(0, 1).float().reshape(config.kv_heads, -1, q.shape[2])
             )  # [kv_heads, group · n, head_dim]
             scores = (grouped @ keys.float().transpose(1, 2)).view(config.heads, rows, -1)  # [heads, n, end]
         scores *= config.scale
         window = config.window(self._layer)
-        if rows > 1 or window is not None:  # the last position alone sees everything
+        if rows > 1 or window is not None:  # a single row, the last position, sees all keys
             queries = torch.arange(first, first + rows, device=q.device)[:, None]
             columns = torch.arange(keys.shape[1], device=q.device)[None, :]
             hidden = columns > queries

@@ -1,4 +1,4 @@
-"""Everything this program can read memory with: the fastest of them sets the ceiling, so that no step can pass it."""
+"""All ways in which this program can read memory. The fastest sets the ceiling, so that no step can be above it."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from kernels.cpu.streamed_linear import streamed
 
 Read = Callable[[], object]
 Reader = Callable[[Tensor, int], Read]
-"""A float32 array [n] and how often it is read to the function that reads it."""
+"""Takes a float32 array [n] and how often to read it; returns the function that does so."""
 WIDTH: Final = 1024
-"""Input channels of the products that read."""
+"""Input channels of the matrix products that serve as readers."""
 
 
 def readers(device: torch.device, dtype: torch.dtype) -> dict[str, Reader]:
-    """By name. On a CPU this project's C kernels, where they can be compiled, beside PyTorch's sum; on a GPU PyTorch's
-    reductions and its product with one row, which is what a decode step reads weights with.
+    """The readers by name. On a CPU: PyTorch's sum and, where they can be compiled, this project's C kernels. On a GPU:
+    PyTorch's reductions and its product with one row, by which a decode step reads weights.
     """
     found: dict[str, Reader] = {"torch.sum": lambda array, times: repeated(array.sum, times)}
     if device.type != "cpu":
@@ -43,7 +43,7 @@ def readers(device: torch.device, dtype: torch.dtype) -> dict[str, Reader]:
 
 
 def repeated(read: Read, times: int) -> Read:
-    """The same, so many times in a row."""
+    """A function that calls `read` so many times in a row."""
     if times == 1:
         return read
 
@@ -55,7 +55,7 @@ def repeated(read: Read, times: int) -> Read:
 
 
 def _streamed_product(array: Tensor, stored: torch.dtype, activation: torch.dtype) -> Read:
-    """x Wᵀ of one row, W being the array's bytes."""
+    """x Wᵀ for one row x; W is the bytes of the array as `stored`."""
     multiply = streamed(array.view(stored).view(-1, WIDTH), None, activation)
     x = torch.ones(1, WIDTH, dtype=activation)
     return lambda: multiply(x)

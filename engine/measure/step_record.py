@@ -1,4 +1,4 @@
-"""What one step is recorded as: positions by class, cost, KV memory and phases, put together from what happened."""
+"""Builds the record of one step: positions by class, cost, KV memory and phases."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from engine.session.schema import Launch, Step, StepKind, Work
 
 @dataclass(frozen=True, slots=True)
 class KvState:
-    """Bytes of the KV cache after a pass: int64 [layers, 2] (used, reserved), and the whole cache's by class.
+    """Bytes of the KV cache after a pass: int64 [layers, 2] (used, reserved), and those of the whole cache by class.
 
-    Reserved is held by requests that go on (of which used is filled), kept for requests of a batch that have ended,
-    evictable (there for reuse only) and, what is left of it, nobody's.
+    Reserved bytes are held by requests that go on (the filled part is used), kept for ended requests of a batch that
+    goes on, evictable (only there for reuse), or free.
 
-    `position_bytes`: what K and V of one position take in one layer, of which the pass read and wrote so many.
+    `position_bytes` is what K and V of one position take in one layer, for the bytes that the pass read and wrote.
     """
 
     layers: bytes
@@ -35,7 +35,7 @@ class KvState:
 
 
 def kv_state(cache: KVCache, ended: Collection[int] = ()) -> KvState:
-    """Read a cache's memory, layer by layer; requests in `ended` wait for their batch to end."""
+    """Read a cache's memory, layer by layer; requests in `ended` have ended and wait for their batch to end."""
     layers = cache.layer_bytes(ended)
     return KvState(
         np.array(layers, np.int64).tobytes(),
@@ -70,7 +70,7 @@ class StepFacts:
 
 
 def record_step(facts: StepFacts, cost: CostModel, times: StepTimes, clock: Callable[[], int]) -> Step:
-    """The step's event; its wall time ends here, so that accounting for it is part of it (in `other`)."""
+    """The step's event. Its wall time ends in this function, so the accounting before it is part of it (in `other`)."""
     positions = count_positions(facts.work)
     spans = ((span.first, span.end) for span in facts.batch.spans)
     flops, moved = cost.of(spans, int(facts.batch.logits_rows.shape[0]), facts.kv.position_bytes)

@@ -19,7 +19,7 @@ from engine.measure.phase_table import OTHER, with_other
 from engine.session.schema import PHASES
 
 HOST_PHASES: Final = frozenset({"schedule", "prepare", "detokenize"})
-"""Phases in which the host works and launches nothing on a device that would be worth an event."""
+"""Phases in which the host works and launches no work on a device that is worth an event."""
 
 
 class DeviceEvent(Protocol):
@@ -36,7 +36,7 @@ class DeviceEvent(Protocol):
 
 
 class _DeviceSpan:
-    """Marks the boundary at which a phase begins on the device; it ends where the next one begins."""
+    """Marks the boundary at which a phase begins on the device; the phase ends where the next one begins."""
 
     __slots__ = ("_phase", "_timer")
 
@@ -54,10 +54,10 @@ class _DeviceSpan:
 class DeviceTimer:
     """Times phases on a device by one event at each boundary, read after the step has waited for its tokens anyway.
 
-    Kernels of a stream run in order, so a phase lasts from its own event to the next boundary's; the span in which the
-    host only works (HOST_PHASES) is timed by the host's clock. Nothing waits for the device while the step is launched.
+    Kernels of a stream run in order, so a phase lasts from its own event to the next boundary's. Phases in which only
+    the host works (HOST_PHASES) are timed by the host's clock. Nothing waits for the device while the step is launched.
     Events are made once and used again. The caller marks the end of the device's work by `pause`, before it copies
-    the tokens to the host. `event_ns` and `span_ns` are what an event and a span of the host's clock cost here.
+    the tokens to the host. `event_ns` and `span_ns` are the costs of an event and of a span of the host's clock, in ns.
     """
 
     def __init__(
@@ -121,7 +121,7 @@ class DeviceTimer:
         return spent
 
     def read_us(self, wall_us: float) -> NDArray[np.float32]:
-        self.wait()  # what is left of the step is no part of what reading costs
+        self.wait()  # the rest of the step does not count as the cost of reading
         since_ns = perf_counter_ns()
         table = with_other(self.spent_us(), wall_us)
         self.reading_ns = perf_counter_ns() - since_ns
@@ -129,7 +129,7 @@ class DeviceTimer:
 
 
 def make_timer(detail: str, layers: int, device: torch.device) -> StepTimer:
-    """The timer for a level of detail: nothing below `phase`, device events on CUDA, the host's clock elsewhere."""
+    """The timer for a level of detail: none below `phase`, device events on CUDA, the host's clock elsewhere."""
     if detail in ("off", "step"):
         return NoTimer()
     by_layer, span_ns = detail == "layer", host_span_ns()
@@ -140,23 +140,23 @@ def make_timer(detail: str, layers: int, device: torch.device) -> StepTimer:
 
 @cache
 def host_span_ns() -> float:
-    """What a span of the host's clock costs here, in ns; measured once a process."""
+    """The cost of a span of the host's clock on this machine, in ns; measured once per process."""
     return span_cost_ns(HostTimer(1, by_layer=True), lambda: None)
 
 
 @cache
 def event_cost_ns(device: torch.device) -> float:
-    """What a boundary costs on a CUDA device, in ns; measured once a process.
+    """The cost of a boundary on a CUDA device, in ns; measured once per process.
 
-    Host and device work side by side, so it is the longer of what the host takes to record an event and what the
-    device takes to reach it.
+    Host and device work in parallel, so it is the longer of two times: the host's to record an event, and the device's
+    to reach it.
     """
     timer = DeviceTimer(1, by_layer=True, make_event=partial(CudaEvent, device))
     return span_cost_ns(timer, timer.wait)
 
 
 def span_cost_ns(timer: StepTimer, wait: Callable[[], None], spans: int = 200) -> float:
-    """What one span of a timer costs, in ns: the median of short runs of empty spans, each until `wait` returns."""
+    """The cost of one span of a timer, in ns: the median of short runs of empty spans, each until `wait` returns."""
     runs = []
     for _ in range(7):
         timer.begin()

@@ -1,8 +1,8 @@
-"""What the Triton kernels run at the sizes of a GPU, and PyTorch's own forms of the same operations.
+"""The operations of the Triton kernels at the sizes of a GPU, and PyTorch's own forms of the same operations.
 
-One list serves three: `bench --suite kernels` times it, `tests/kernels/compiled_table.py` compiles it without a GPU,
-and `tests/kernels/full_size.py` holds it against float64. Tensors lie as the engine leaves them: q (and, without a
-cache, k and v) are slices of what the projection wrote, K and V stand in a pool of blocks or in a memory a request.
+One list has three uses: `bench --suite kernels` times it, `tests/kernels/compiled_table.py` compiles it without a GPU,
+and `tests/kernels/full_size.py` compares it with float64. Tensors have the engine's layout: q (and, without a cache, k
+and v) are slices of the projection's output, K and V are in a pool of blocks or in one memory per request.
 On the device `meta` nothing is allocated, which is enough to compile.
 """
 
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 EPS: Final = 1e-5
 BLOCK_SIZE: Final = 16
 PROBED_ROWS: Final = 512
-"""Rows of a prompt that the attention map asks for at once."""
+"""Rows of a prompt that the attention map requests at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How large the cases are: a GPU's, or what a CPU does in a second."""
+    """The sizes of the cases: for a GPU, or small enough for a CPU to compute in a second."""
 
     rows: tuple[int, ...]
     hidden: int
@@ -44,7 +44,7 @@ class Sizes:
     """(batch, context)."""
     name: str = ""
     verified: int = 5
-    """Rows a request of a step that verifies drafts: the last token and four drafts."""
+    """Rows per request in a step that verifies drafts: the last token and four drafts."""
 
 
 GPU: Final = Sizes((1, 64, 8192), 4096, 14336, 32, 8, 128, 8192, ((1, 4096), (64, 4096)), "8 B")
@@ -57,7 +57,7 @@ CHECKED: Final = (
     (GPU, torch.bfloat16), (SEVEN_BILLION, torch.bfloat16), (HALF_BILLION, torch.bfloat16),
     (GPU, torch.float32), (DEMO, torch.float32),
 )  # fmt: skip
-"""What is checked and timed on a GPU; float32 is what greedy tokens are compared in."""
+"""Sizes and dtypes that are checked on a GPU; greedy tokens are compared in float32."""
 
 
 class Problem(Protocol):
@@ -78,18 +78,18 @@ class Problem(Protocol):
 
     @property
     def outputs(self) -> tuple[Tensor, ...]:
-        """What the kernel writes and does not read."""
+        """The tensors that the kernel writes and does not read."""
 
     def ours(self) -> Run:
-        """The kernel's launch, with everything before it done."""
+        """The kernel's launch; all preparation is done before."""
 
     def peer(self) -> tuple[str, Run]:
-        """PyTorch's form and its name."""
+        """The name of PyTorch's form, and the call of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Norm:
-    """x [P, H] (with delta: the residual's sum) under weight [H], or x [P, heads, head_dim] under one a head."""
+    """RMSNorm of x [P, H], or of x + delta, by weight [H]; or of x [P, heads, head_dim] by one weight per head."""
 
     kernel: str
     x: Tensor
@@ -133,7 +133,7 @@ class Norm:
 
 @dataclass(frozen=True, slots=True)
 class Rope:
-    """qkv [P, heads + 2 · kv_heads, head_dim] turns in place; k and v go to memory [2, P, kv_heads, head_dim]."""
+    """Rotates qkv [P, heads + 2 · kv_heads, head_dim] in place; k and v go to memory [2, P, kv_heads, head_dim]."""
 
     qkv: Tensor
     rotation: Tensor
@@ -221,8 +221,8 @@ class Swiglu:
 class Attention:
     """The last `rows` positions of each of `batch` requests over `context` positions.
 
-    q [batch · rows, heads, head_dim]; memory holds K and V: paged [2, blocks, block_size, kv_heads, head_dim] behind
-    `tables` int32 [batch, n], contiguous [batch, 1, 2, kv_heads, context, head_dim], packed [batch · context,
+    q [batch · rows, heads, head_dim]; memory holds K and V: paged [2, blocks, block_size, kv_heads, head_dim] with
+    the block tables int32 [batch, n], contiguous [batch, 1, 2, kv_heads, context, head_dim], packed [batch · context,
     2 · kv_heads, head_dim]. For `attention_row`, lse is an input and out [batch · rows, heads, context].
     """
 
@@ -245,7 +245,7 @@ class Attention:
 
     @property
     def pairs(self) -> int:
-        """Of a row and a position that it sees, for one head."""
+        """The number of pairs of a row and a position that it sees, for one head."""
         n = self.rows
         return self.batch * (n * self.context - n * (n - 1) // 2)
 
@@ -347,7 +347,7 @@ Random = Callable[..., Tensor]
 
 
 def cases(sizes: Sizes, device: torch.device, dtype: torch.dtype, kernels: bool) -> Iterator[Case]:
-    """Every problem with both ways of doing it; without `kernels` each size once, as the peers read one storage."""
+    """Every problem with both ways to compute it; without `kernels` each size once, as the peers read one storage."""
     for problem in problems(sizes, device, dtype, every_storage=kernels):
         name, theirs = problem.peer()
         ours = problem.ours() if kernels else None
@@ -357,7 +357,7 @@ def cases(sizes: Sizes, device: torch.device, dtype: torch.dtype, kernels: bool)
 def problems(
     sizes: Sizes, device: torch.device, dtype: torch.dtype, every_storage: bool = True, attention_only: bool = False
 ) -> Iterator[Problem]:
-    """Every kernel at its sizes, made one after another so that memory is needed for one alone."""
+    """Every kernel at its sizes; problems are made one after another, so that only one needs memory at a time."""
     make = None if device.type == "meta" else torch.Generator(device=device).manual_seed(0)
 
     def random(*shape: int) -> Tensor:
@@ -378,7 +378,7 @@ def problems(
 
 
 def row_problems(sizes: Sizes, rows: int, random: Random) -> Iterator[Problem]:
-    """Norms, rotation with the cache's write, and SwiGLU over so many rows."""
+    """Norms, rotation with the write to the cache, and SwiGLU over so many rows."""
     hidden, heads, kv_heads, head_dim = sizes.hidden, sizes.heads, sizes.kv_heads, sizes.head_dim
     x, delta, weight = random(rows, hidden), random(rows, hidden), random(hidden)
     yield Norm("rmsnorm", x, None, weight, torch.empty_like(x), None)
@@ -400,7 +400,7 @@ def row_problems(sizes: Sizes, rows: int, random: Random) -> Iterator[Problem]:
 def attention(
     sizes: Sizes, kernel: str, where: str, batch_rows_context: tuple[int, int, int], random: Random
 ) -> Attention:
-    """The last `rows` positions of each of `batch` requests over `context` positions that stand in `where`."""
+    """The last `rows` positions of each of `batch` requests over `context` positions, stored as `where` says."""
     batch, rows, context = batch_rows_context
     heads, kv_heads, head_dim = sizes.heads, sizes.kv_heads, sizes.head_dim
     qkv = random(batch * rows, heads + 2 * kv_heads, head_dim)
@@ -412,7 +412,7 @@ def attention(
         tables = torch.randperm(batch * blocks, device=device).to(torch.int32).view(batch, blocks)
     elif where == "contiguous":
         memory = random(batch, 1, 2, kv_heads, context, head_dim)
-    else:  # the step's own rows; where fewer are asked for, the slice is of the step that computed all
+    else:  # the step's own rows; with fewer rows than context, a slice of a step that computed all
         memory = (qkv if rows == context else random(batch * context, heads + 2 * kv_heads, head_dim))[:, heads:]
     starts = torch.arange(batch + 1, dtype=torch.int32, device=device) * rows
     lengths = torch.full_like(starts[1:], context)
@@ -421,5 +421,5 @@ def attention(
     if kernel == "attention_row":
         kept = torch.float32 if q.dtype == torch.float32 else torch.float16
         out = torch.empty(batch * rows, heads, context, dtype=kept, device=device)
-        lse.fill_(math.log(context))  # any value will do to time it; the check puts the true ones here
+        lse.fill_(math.log(context))  # any value is good enough to time it; the check sets the true ones
     return Attention(kernel, where, q, memory, tables, starts, lengths, rows, context, kv_heads, out, lse)

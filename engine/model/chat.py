@@ -1,9 +1,9 @@
-"""The chat template of a checkpoint: how it wants a conversation written as one text.
+"""The chat template of a checkpoint: it turns a conversation into one text.
 
 A template is a program that came with the weights, so it runs in jinja2's sandbox, in a process of its own
-(`chat_render.py`) and with limits on its time, memory and text (`chat_limits.py`). It is given what transformers gives
-it: the messages, `tools` and `documents` (None: there are none here), `add_generation_prompt`, the special tokens,
-`raise_exception`, `strftime_now`, `tojson`, and the block `{% generation %}` that marks what a model says.
+(`chat_render.py`) and with limits on its time, memory and text (`chat_limits.py`). A template gets the same names as in
+transformers: the messages, `tools` and `documents` (always None here), `add_generation_prompt`, the special tokens,
+`raise_exception`, `strftime_now`, `tojson`, and the block `{% generation %}`, which marks the model's own text.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from engine.model.files import is_there, read_text
 
 @dataclass(frozen=True, slots=True)
 class ChatTemplate:
-    """A template and the special tokens it may name (`bos_token` and so on)."""
+    """A template, and the special tokens that it may use by name (`bos_token` and so on)."""
 
     source: str
     tokens: dict[str, str]
     process: TemplateProcess = field(default_factory=TemplateProcess, compare=False, repr=False)
-    """Where it is rendered; there is none before the first conversation."""
+    """Renders the template; its child process starts with the first conversation."""
 
     def render(self, messages: Sequence[Mapping[str, str]]) -> str:
         """The conversation as text, up to where the answer begins.
 
-        Raises InputError where the template refuses it, fails at it, or takes more time, memory or text than it may.
+        Raises InputError where the template refuses it, fails, or exceeds its limit of time, memory or text.
         """
         return self.process.render(self.source, self.tokens, messages)
 
@@ -38,7 +38,7 @@ class ChatTemplate:
 def load_chat_template(path: Path, config: dict[str, Any]) -> ChatTemplate | None:
     """The template in `chat_template.jinja`, else in tokenizer_config.json (of several the default), else None.
 
-    Raises CheckpointError for a file that is none, too large, or not UTF-8.
+    Raises CheckpointError where `chat_template.jinja` is not a regular file, is too large, or is not UTF-8.
     """
     file = path / "chat_template.jinja"
     given = config.get("chat_template")

@@ -1,4 +1,4 @@
-"""The process that renders chat templates, as its parent sees it: started when one is asked for, held to limits."""
+"""The parent's side of the process that renders chat templates: starts it on first use and enforces its limits."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from engine.model.chat_limits import (
 from engine.spawning import spawn
 
 LOOK_EVERY_S: Final = 0.05
-"""How often it is looked at what a template takes."""
+"""How often the time and memory of a running template are checked."""
 
 
 class TemplateProcess:
-    """Renders one conversation after the other in a child process, which lives until `close` or until this is gone.
+    """Renders conversations one by one in a child process, which lives until `close` or until this object is freed.
 
-    A conversation that fails, in whatever way, takes the child with it: the next one begins with a fresh one.
+    Any failure ends the child. The next conversation starts a new child.
     """
 
     def __init__(self) -> None:
@@ -41,7 +41,10 @@ class TemplateProcess:
         self._end: Callable[[], object] = lambda: None
 
     def render(self, source: str, tokens: Mapping[str, str], messages: Sequence[Mapping[str, str]]) -> str:
-        """The conversation as text; raises InputError where the template refuses it, fails, or takes too much."""
+        """The conversation as text.
+
+        Raises InputError where the template refuses it, fails or exceeds a limit, or where a text has a lone surrogate.
+        """
         try:
             asked = msgspec.msgpack.encode(Conversation(source, dict(tokens), [dict(one) for one in messages]))
         except UnicodeEncodeError as error:
@@ -61,7 +64,7 @@ class TemplateProcess:
         return answer.text
 
     def close(self) -> None:
-        """End the child; the next conversation starts another one."""
+        """End the child; the next conversation starts a new one."""
         self._child = None
         self._end()
 
@@ -70,7 +73,7 @@ class _Child:
     """One process, from its start to its end."""
 
     def __init__(self) -> None:
-        """Start it and wait until it is ready; raises InputError where it cannot be started."""
+        """Start the process and wait until it is ready; raises InputError where it does not start."""
         try:
             self._connection, theirs = Pipe(duplex=True)
             with theirs:
@@ -89,7 +92,7 @@ class _Child:
             raise InputError("The process that renders chat templates did not start.")
 
     def render(self, asked: bytes) -> Rendered:
-        """Its answer to an encoded Conversation; raises InputError where it takes too much, or dies of it."""
+        """The child's answer to an encoded Conversation; raises InputError where the child exceeds a limit or dies."""
         process = psutil.Process(self._process.pid)
         try:
             before_s = _cpu_s(process)
@@ -97,13 +100,13 @@ class _Child:
             self._connection.send_bytes(asked)
             while not self._connection.poll(LOOK_EVERY_S):
                 self._check(process, before_s, started_s)
-            # What is announced as longer than that is not read.
+            # A message that announces a larger length is not read.
             return msgspec.msgpack.decode(self._connection.recv_bytes(MOST_TEXT_BYTES + 1024), type=Rendered)
         except (EOFError, OSError, ValueError, psutil.Error) as error:  # MessagePack's own errors are ValueErrors
             raise InputError(f"The chat template does not take these messages: {self._how_it_ended()}.") from error
 
     def end(self) -> None:
-        """Kill it: it has nothing to lose."""
+        """Kill the child: it holds no state worth saving."""
         if not self._ended:
             self._ended = True
             self._connection.close()
@@ -111,7 +114,10 @@ class _Child:
             self._process.wait()
 
     def _check(self, process: psutil.Process, before_s: float, started_s: float) -> None:
-        """Raise InputError where it has taken more than it may; the system holds it to its memory where it can."""
+        """Raise InputError where the child has exceeded its time or memory.
+
+        Where the system supports it, the child also limits its own address space (`chat_render.bound_memory`).
+        """
         if _cpu_s(process) - before_s > MOST_CPU_S or time.monotonic() - started_s > MOST_WALL_S:
             raise InputError(f"The chat template was stopped: it took more than {MOST_CPU_S:g} s for these messages.")
         if process.memory_info().rss > MOST_MEMORY_BYTES:

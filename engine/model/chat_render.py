@@ -1,8 +1,9 @@
-"""Renders chat templates, in a process of its own: a template is a program that came with somebody's weights.
+"""Renders chat templates in a separate process: a template is a program that came with somebody's weights.
 
-Started as `python -m engine.model.chat_render HANDLE PARENT`, it answers each `Conversation` with a `Rendered`. It is
-told nothing but the conversation, cannot start anything (jinja2's sandbox), and is given only so much memory; its
-parent ends it where it takes too long, and it ends itself where the parent cannot. Imports no torch.
+Started as `python -m engine.model.chat_render HANDLE PARENT`, the process answers each `Conversation` with a
+`Rendered`. It receives nothing but the conversation. A template runs in jinja2's sandbox and cannot start programs. The
+process limits its own memory. Its parent ends it where it takes too long; it ends itself where the parent cannot.
+Imports no torch.
 """
 
 from __future__ import annotations
@@ -30,17 +31,17 @@ from engine.spawning import die_with, open_connection
 
 def main() -> None:
     """Answer conversations until the parent is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the app's to handle
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the app handles Ctrl-C
     die_with(int(sys.argv[2]))
     connection = open_connection(int(sys.argv[1]))
     bound_memory(MOST_MEMORY_BYTES)
-    nowhere = open(os.devnull, "w")  # noqa: SIM115 - as long as the process
+    nowhere = open(os.devnull, "w")  # noqa: SIM115 - open until the process ends
     asked = msgspec.msgpack.Decoder(Conversation)
-    connection.send_bytes(b"")  # ready: from here on time is counted
+    connection.send_bytes(b"")  # ready; the time limits start here
     while True:
         try:
             conversation = asked.decode(connection.recv_bytes())
-            faulthandler.dump_traceback_later(ORPHAN_S, exit=True, file=nowhere)  # without Python, whatever it is doing
+            faulthandler.dump_traceback_later(ORPHAN_S, exit=True, file=nowhere)  # works also where Python is blocked
             answer = msgspec.msgpack.encode(rendered(conversation))
             faulthandler.cancel_dump_traceback_later()
             connection.send_bytes(answer)
@@ -49,7 +50,10 @@ def main() -> None:
 
 
 def bound_memory(most_bytes: int) -> None:
-    """Refuse this process more address space than that, where the system can: a MemoryError follows."""
+    """Limit the address space of this process, so that Python raises MemoryError beyond it, and disable core dumps.
+
+    Does nothing where the system has no such limit.
+    """
     try:
         import resource  # noqa: PLC0415 - not on Windows
     except ImportError:
@@ -62,24 +66,24 @@ def bound_memory(most_bytes: int) -> None:
 
 
 def rendered(conversation: Conversation) -> Rendered:
-    """What the template makes of a conversation, or why it makes nothing of it."""
+    """The rendered conversation, or the reason why the template did not render it."""
     try:
         return Rendered(text=text_of(conversation))
     except MemoryError:
         return Rendered(error="it needs too much memory")
-    except Exception as error:  # whatever a template can bring about: it ends this conversation only
+    except Exception as error:  # a template can raise anything; only this conversation fails
         return Rendered(error=one_line(" ".join(str(error).split())) or type(error).__name__)
 
 
 def text_of(conversation: Conversation) -> str:
-    """The conversation as text, up to where the answer begins; raises whatever a template can bring about."""
+    """The conversation as text, up to where the answer begins; raises any error that the template raises."""
     template = compiled(conversation.source)
-    # A template asks `tools is not none`, which holds for a name that nobody gave it.
+    # A template tests `tools is not none`. This is true for an undefined name, so unused names are given as None.
     given: dict[str, Any] = {"tools": None, "documents": None, "add_generation_prompt": True, **conversation.tokens}
     pieces: list[str] = []
     left = MOST_TEXT_BYTES
     for piece in template.generate(given, messages=conversation.messages):
-        left -= len(piece.encode())  # refuses half of a surrogate pair, too
+        left -= len(piece.encode())  # raises UnicodeEncodeError for a lone surrogate
         if left < 0:
             raise TemplateError(f"it writes more than {MOST_TEXT_BYTES >> 20} MB of text")
         pieces.append(piece)
@@ -88,7 +92,7 @@ def text_of(conversation: Conversation) -> str:
 
 @lru_cache(1)
 def compiled(source: str) -> Template:
-    """The template, with what transformers gives it; raises what its own text brings about."""
+    """The compiled template, with the filters and globals that transformers provides; raises jinja2's errors."""
     environment = ImmutableSandboxedEnvironment(
         trim_blocks=True, lstrip_blocks=True, extensions=[GenerationBlock, loopcontrols]
     )
@@ -99,12 +103,12 @@ def compiled(source: str) -> Template:
 
 
 class GenerationBlock(Extension):
-    """`{% generation %}...{% endgeneration %}`: marks the model's own words for training, and writes what is in it.
+    """`{% generation %}...{% endgeneration %}`: marks the model's own text for training; here it is written unchanged.
 
-    What is set inside is not seen outside, as in any block of its own scope.
+    The block has its own scope: variables set inside are not visible outside.
     """
 
-    tags = {"generation"}  # noqa: RUF012 - jinja2 declares it so
+    tags = {"generation"}  # noqa: RUF012 - as jinja2 declares it
 
     def parse(self, parser: Parser) -> nodes.Node:
         line = next(parser.stream).lineno
@@ -117,7 +121,7 @@ class GenerationBlock(Extension):
 
 
 def refuse(message: str) -> None:
-    """What a template calls when it is given messages it is not made for."""
+    """`raise_exception`: a template calls it for messages that it does not support."""
     raise TemplateError(message)
 
 
@@ -128,7 +132,7 @@ def to_json(
     separators: tuple[str, str] | None = None,
     sort_keys: bool = False,
 ) -> str:
-    """JSON that, unlike jinja2's own, escapes nothing for HTML."""
+    """JSON without HTML escapes, unlike jinja2's own `tojson`."""
     return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
 
 

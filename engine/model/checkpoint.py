@@ -1,7 +1,7 @@
 """A Hugging Face checkpoint folder: its `config.json`, and its safetensors mapped one tensor at a time.
 
-Nothing is ever unpickled. The headers of all files are read and checked before the first weight is, so that a missing,
-truncated or mis-shaped tensor is named at once.
+Nothing is ever unpickled. The headers of all files are read and checked before the first weight is read, so that a
+missing, truncated or wrongly shaped tensor is reported at once.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Checkpoint:
 
     @property
     def bytes(self) -> int:
-        """What all tensors take, as stored."""
+        """Bytes of all tensors as stored."""
         return sum(entry.bytes for entry in self.entries.values())
 
     @property
@@ -46,7 +46,7 @@ class Checkpoint:
 
     @property
     def stored_dtype(self) -> torch.dtype:
-        """The dtype that most bytes of the weights are stored in; float32 where none is one that can be read."""
+        """The dtype that most bytes of the weights are stored in; float32 where no tensor has a readable dtype."""
         sizes = dict.fromkeys(DTYPES, 0)
         for entry in self.entries.values():
             if entry.dtype in sizes:
@@ -54,8 +54,8 @@ class Checkpoint:
         return DTYPES[max(sizes, key=sizes.__getitem__)]
 
     def entry(self, name: str, *shape: int) -> TensorEntry:
-        """Where the tensor `name` lies; raises CheckpointError where it is missing, not of this shape, or quantised."""
-        if name not in self.entries:  # a checkpoint of the model without its head lacks the first part of the names
+        """The entry of the tensor `name`; raises CheckpointError where missing, not of this shape, or quantised."""
+        if name not in self.entries:  # a checkpoint saved without the LM head lacks the first part of the names
             name = name.partition(".")[2] if name.partition(".")[2] in self.entries else name
         entry = self.entries.get(name)
         if entry is None:
@@ -75,16 +75,16 @@ class Checkpoint:
     def tensor(self, name: str, *shape: int) -> Tensor:
         """The tensor `name`, mapped from its file in the stored dtype.
 
-        Each call maps the file anew and the mapping goes with the tensor, so weights that were converted or packed
-        leave nothing of the file in memory. Raises CheckpointError as `entry`, and where it cannot be mapped.
+        Each call maps the file again, and the mapping is freed with the tensor: after weights are converted or packed,
+        no part of the file stays in memory. Raises CheckpointError as `entry`, and where the file cannot be mapped.
         """
         return mapped(self.entry(name, *shape))
 
 
 def mapped(entry: TensorEntry) -> Tensor:
-    """A tensor's own part of its file as memory, which nothing that is written there gets back from.
+    """A tensor's part of its file as private memory: writes to it never reach the file.
 
-    The safetensors library would read the header anew for each tensor, which takes the square of their number.
+    The safetensors library would read the header again for each tensor: its time grows with the square of their number.
     """
     dtype = DTYPES[entry.dtype]
     before = entry.start % mmap.ALLOCATIONGRANULARITY
@@ -93,15 +93,15 @@ def mapped(entry: TensorEntry) -> Tensor:
             memory = mmap.mmap(
                 stream.fileno(), before + entry.bytes, access=mmap.ACCESS_COPY, offset=entry.start - before
             )
-        except (OSError, ValueError) as error:  # ValueError: the file has become shorter since its header was read
+        except (OSError, ValueError) as error:  # ValueError: the file was shortened after its header was read
             raise CheckpointError(f"{path_text(entry.file)} cannot be mapped: {one_line(error)}.") from error
-    if before % dtype.itemsize:  # a header of any length may stand before it; most do round theirs up
+    if before % dtype.itemsize:  # the tensor is not aligned: most writers pad the header, some do not
         return torch.frombuffer(bytearray(memory[before:]), dtype=dtype).view(entry.shape)
     return torch.frombuffer(memory, dtype=dtype, count=math.prod(entry.shape), offset=before).view(entry.shape)
 
 
 def open_checkpoint(path: Path) -> Checkpoint:
-    """Open the checkpoint folder `path`; raises CheckpointError with one sentence for whatever is wrong with it."""
+    """Open the checkpoint folder `path`; raises CheckpointError, one sentence, where anything is wrong with it."""
     if not is_there(path):
         raise CheckpointError(f"There is no folder {path_text(path)}.")
     if not path.is_dir():
@@ -115,10 +115,10 @@ def open_checkpoint(path: Path) -> Checkpoint:
 
 
 def unwrapped(entries: dict[str, TensorEntry]) -> dict[str, TensorEntry]:
-    """The entries by the model's own names, where it was saved from within what wrapped it for training.
+    """The entries by the model's own names, without the prefixes of training wrappers.
 
-    torch.compile puts `_orig_mod.` before the name of whatever it compiled, the whole model or each layer; parallel
-    training puts `module.` before all.
+    torch.compile puts `_orig_mod.` before the name of a compiled module, the whole model or a layer; parallel training
+    puts `module.` before every name. Where two names would become the same, the names stay as they are.
     """
     own = {name.replace("_orig_mod.", ""): entry for name, entry in entries.items()}
     while own and all(name.startswith("module.") for name in own):
@@ -127,10 +127,10 @@ def unwrapped(entries: dict[str, TensorEntry]) -> dict[str, TensorEntry]:
 
 
 def read_entries(path: Path) -> dict[str, TensorEntry]:
-    """Every tensor of a folder by name: of the files that its index names, else of all there are.
+    """Every tensor of a folder by name: from the files in its index, or from all safetensors files without an index.
 
-    Raises CheckpointError where a file is missing or broken, and where two hold a tensor of the same name and nothing
-    says which counts.
+    Where two files hold a tensor of the same name and `model.safetensors` exists, only that file counts. Raises
+    CheckpointError where a file is missing or broken, and for such a pair of files without `model.safetensors`.
     """
     index_file = path / "model.safetensors.index.json"
     entries: dict[str, TensorEntry] = {}
@@ -144,7 +144,7 @@ def read_entries(path: Path) -> dict[str, TensorEntry]:
         held = read_header(file)
         twice = next((name for name in held if name in entries), None)
         if twice is not None:
-            if is_there(path / WHOLE_MODEL):  # what stands beside it, in another precision, say, is another's business
+            if is_there(path / WHOLE_MODEL):  # the other files are a second copy, for example in another precision
                 return read_header(path / WHOLE_MODEL)
             raise CheckpointError(
                 f"{path_text(path)} holds the tensor {quoted(twice)} twice, in {one_line(entries[twice].file.name)} "
@@ -155,9 +155,9 @@ def read_entries(path: Path) -> dict[str, TensorEntry]:
 
 
 def read_weight_map(index_file: Path) -> dict[str, str]:
-    """The files of the tensors, by name, as an index has them; raises CheckpointError where it names none.
+    """The index's `weight_map`: the file of each tensor, by the tensor's name.
 
-    It raises it too where one is missing or leads out of the folder.
+    Raises CheckpointError where the index has no weight_map, and where a file is missing or outside the folder.
     """
     folder = index_file.parent
     weight_map = read_json(index_file, INDEX_BYTES).get("weight_map")
@@ -180,7 +180,7 @@ def read_weight_map(index_file: Path) -> dict[str, str]:
 
 
 def is_inside(name: str) -> bool:
-    """Whether a name leads to something in the folder where it stands, under every system's rules."""
+    """Whether a file name stays inside the folder by the path rules of every system, Windows included."""
     path = PurePosixPath(name)
     return bool(path.parts) and not path.is_absolute() and ".." not in path.parts and not set(name) & set("\\:\0")
 

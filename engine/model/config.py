@@ -1,4 +1,4 @@
-"""What a decoder-only model is made of, read from a Hugging Face `config.json`."""
+"""The shape of a decoder-only model, as read from a Hugging Face `config.json`."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ Activation = Literal["silu", "gelu", "gelu_tanh"]
 class Rope:
     """Rotary positions: the base frequency, and how frequencies are scaled for long contexts.
 
-    `linear` divides every frequency by `factor`; `llama3` does so for the slow ones only and blends in between
-    (Llama 3.1, `low_freq_factor`, `high_freq_factor` and `original_max_positions` set the limits).
+    `linear` divides every frequency by `factor`. `llama3` (Llama 3.1) divides only the low frequencies and blends
+    between low and high ones; `low_freq_factor`, `high_freq_factor` and `original_max_positions` set the limits.
     """
 
     theta: float = 10_000.0
@@ -35,10 +35,11 @@ class Rope:
 
 @dataclass(frozen=True, slots=True)
 class ModelConfig:
-    """The shape of a model; everything that the decoder, the caches and the cost formulas need to know.
+    """The shape of a model: everything that the decoder, the caches and the cost formulas need to know.
 
-    `sliding_window` None means that every position sees all before it; otherwise it sees the last `sliding_window`
-    ones, itself included, in the layers of `window_layers`. Those layers rotate by `window_rope` where there is one.
+    `sliding_window` None means that every position sees all positions before it. Otherwise a position sees the last
+    `sliding_window` positions, itself included, in the layers of `window_layers`. These layers rotate by `window_rope`
+    where it is not None.
     """
 
     architecture: str
@@ -62,10 +63,10 @@ class ModelConfig:
     mlp_bias: bool = False
     qk_norm: bool = False
     post_norms: bool = False
-    """Whether what attention and feed-forward give is normalised before it joins the residual stream."""
+    """Whether the outputs of attention and feed-forward are normalised before they are added to the residual stream."""
     embedding_scale: float = 1.0
     query_factor: float = 1.0
-    """What the norm of q is multiplied by where a family scales q·k otherwise than by 1/√head_dim."""
+    """Factor for the weight of the norm of q, where a family scales q·k by something other than 1/√head_dim."""
     sliding_window: int | None = None
     window_layers: tuple[int, ...] = ()
     window_rope: Rope | None = None
@@ -80,11 +81,11 @@ class ModelConfig:
 
     @property
     def scale(self) -> float:
-        """What q·k is multiplied by before the softmax."""
+        """The factor of q·k before the softmax."""
         return float(self.head_dim**-0.5)
 
     def window(self, layer: int) -> int | None:
-        """How many positions a row of this layer sees, itself included; None: all of them."""
+        """How many positions a row of this layer sees, itself included; None: all before it."""
         return self.sliding_window if layer in self.window_layers else None
 
     def rope_of(self, layer: int) -> Rope:
@@ -93,7 +94,7 @@ class ModelConfig:
 
     @property
     def layer_parameters(self) -> int:
-        """Weights of one layer."""
+        """The number of weights of one layer."""
         q, kv = self.heads * self.head_dim, self.kv_heads * self.head_dim
         norms = 2 * self.hidden * (2 if self.norm == "layernorm" or self.post_norms else 1)
         norms += 2 * self.head_dim if self.qk_norm else 0
@@ -105,7 +106,7 @@ class ModelConfig:
 
     @property
     def parameters(self) -> int:
-        """Weights of the whole model, a tied embedding counted once."""
+        """The number of weights of the whole model; a tied embedding counts once."""
         embeddings = self.vocab * self.hidden * (1 if self.tied else 2)
         embeddings += self.max_positions * self.hidden if self.positions == "learned" else 0
         final_norm = self.hidden * (2 if self.norm == "layernorm" else 1)
@@ -118,7 +119,7 @@ class ModelConfig:
     def facts(self, dtype: torch.dtype, weight_bytes: int, reads: WeightReads) -> dict[str, Any]:
         """What a session keeps about the model (SessionStarted.meta["model_config"]), ready for JSON.
 
-        `dtype` is that of activations and KV cache; `weight_bytes` and `reads` are what the decoder holds.
+        `dtype` is the dtype of activations and KV cache; `weight_bytes` and `reads` come from the decoder.
         """
         return {
             "architecture": self.architecture,

@@ -1,4 +1,4 @@
-"""Reads single values of a checkpoint's `config.json`; one that is not of its kind is named in a sentence."""
+"""Reads single values of a checkpoint's `config.json`; raises CheckpointError for a wrong type or range."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from engine.plain_text import quoted
 Raw = dict[str, Any]
 
 MOST: Final = 2**31 - 1
-"""No size in a model is above this, and the product of two still fits into the 64 bits in which PyTorch counts."""
+"""No size in a model is larger, and the product of two such sizes fits into the 64-bit integers of PyTorch."""
 SMALLEST_NUMBER: Final = 1e-30
 LARGEST_NUMBER: Final = 1e30
-"""Beyond these float32 ends, and what is made of a number (rotations, norms) is none any more."""
+"""Beyond these limits float32 overflows or underflows, and results (rotations, norms) would be infinite or NaN."""
 
 
 def integer(raw: Raw, name: str, default: int | None = None, least: int = 1) -> int:
-    """A whole number from `least` on; `default` where there is none or it is null."""
+    """A whole number, at least `least` and at most `MOST`; `default` where the value is missing or null."""
     value = raw.get(name)
     if value is None and default is not None:
         return default
@@ -28,12 +28,12 @@ def integer(raw: Raw, name: str, default: int | None = None, least: int = 1) -> 
 
 
 def integer_or_none(raw: Raw, name: str) -> int | None:
-    """A whole number above 0, or None where there is none."""
+    """A whole number above 0; None where the value is missing or null."""
     return None if raw.get(name) is None else integer(raw, name)
 
 
 def number(raw: Raw, name: str, default: float) -> float:
-    """A number above 0 that float32 can hold; `default` where there is none or it is null."""
+    """A number above 0 that float32 can hold; `default` where the value is missing or null."""
     value = raw.get(name)
     if value is None:
         return default
@@ -45,7 +45,7 @@ def number(raw: Raw, name: str, default: float) -> float:
 
 
 def flag(raw: Raw, name: str, default: bool = False) -> bool:
-    """True or false; `default` where there is none or it is null."""
+    """True or false; `default` where the value is missing or null."""
     value = raw.get(name)
     if value is None:
         return default
@@ -55,7 +55,7 @@ def flag(raw: Raw, name: str, default: bool = False) -> bool:
 
 
 def word(raw: Raw, name: str, default: str) -> str:
-    """A text; `default` where there is none or it is null."""
+    """A text; `default` where the value is missing or null."""
     value = raw.get(name)
     if value is None:
         return default
@@ -65,7 +65,7 @@ def word(raw: Raw, name: str, default: str) -> str:
 
 
 def fields(raw: Raw, name: str) -> Raw:
-    """A JSON object; an empty one where there is none or it is null."""
+    """A JSON object; an empty one where the value is missing or null."""
     value = raw.get(name)
     if value is None:
         return {}
@@ -75,7 +75,7 @@ def fields(raw: Raw, name: str) -> Raw:
 
 
 def words(raw: Raw, name: str) -> list[str]:
-    """A list of texts; an empty one where there is none or it is null."""
+    """A list of texts; an empty one where the value is missing or null."""
     value = raw.get(name)
     listed = [] if value is None else value
     if not isinstance(listed, list) or not all(isinstance(one, str) for one in listed):
@@ -84,7 +84,7 @@ def words(raw: Raw, name: str) -> list[str]:
 
 
 def token_ids(raw: Raw, name: str, file: str = "config.json") -> tuple[int, ...]:
-    """One token id or a list of them; empty where there is none or it is null."""
+    """One token id or a list of them, as a tuple; empty where the value is missing or null."""
     value = raw.get(name)
     listed = value if isinstance(value, list) else [] if value is None else [value]
     if not all(isinstance(one, int) and not isinstance(one, bool) for one in listed):

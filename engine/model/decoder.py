@@ -31,12 +31,12 @@ ACTIVATIONS: Final[dict[Activation, Callable[[Tensor], Tensor]]] = {
 
 
 Watch = Callable[..., None]
-"""Called with a part's name and the tensors it leaves, some of which may be None."""
+"""Called with the name of a part of the model and its output tensors, some of which may be None."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mlp:
-    """Two projections with an activation between them; gated, the first one gives gate and up side by side."""
+    """Two projections with an activation between them. With a gate, `up` gives both in one tensor, gate first."""
 
     up: Linear
     down: Linear
@@ -48,13 +48,13 @@ class Mlp:
         return self.down(self.activate(self.up(x)))
 
     def into(self, residual: Tensor, x: Tensor) -> tuple[Tensor, Tensor | None]:
-        """residual [P, hidden] and mlp(x [P, hidden]), added or not (see `Linear.into`)."""
+        """residual [P, hidden] and mlp(x [P, hidden]), added or separate (see `Linear.into`)."""
         return self.down.into(residual, self.activate(self.up(x)))
 
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One transformer layer, its weights in the form that multiplies fastest here."""
+    """One transformer layer; its weights are in the form that multiplies fastest on this machine."""
 
     attention_norm: Norm
     qkv: Linear
@@ -78,7 +78,7 @@ class Layer:
 
 
 class Decoder:
-    """The layers of a model and what stands before and after them; `forward` is the whole pass."""
+    """A whole model: embedding, layers, final norm and LM head; `forward` is one pass through it."""
 
     def __init__(
         self, config: ModelConfig, embedding: Tensor, positions: Tensor | None,
@@ -97,17 +97,17 @@ class Decoder:
         ropes = [config.rope_of(index) for index in range(config.layers)] if config.positions == "rope" else []
         distinct = list(dict.fromkeys(ropes))
         self.rotations = [RotationTable(rope, config, embedding.device) for rope in distinct]
-        self._rotation_of_layer = [distinct.index(rope) for rope in ropes]  # empty where nothing turns
+        self._rotation_of_layer = [distinct.index(rope) for rope in ropes]  # empty where no layer rotates
 
     @property
     def weight_bytes(self) -> int:
-        """What all weights take as they are held here; the embedding counts where it is not tied."""
+        """Bytes of all weights as held in memory; the embedding counts only where it is not tied."""
         embedding = 0 if self.config.tied else self.embedding.nbytes
         return self.reads.weights + embedding + (0 if self.positions is None else self.positions.nbytes)
 
     @property
     def reads(self) -> WeightReads:
-        """What one pass reads of the weights, as they are held here."""
+        """The bytes of weights that one pass reads, as they are held in memory."""
         layers, positions = self.layers, self.positions
         return WeightReads(
             position=self.embedding[0].nbytes + (0 if positions is None else positions[0].nbytes),
@@ -120,7 +120,7 @@ class Decoder:
         )
 
     def reach(self, positions: int) -> None:
-        """Be ready for the first `positions` positions; `forward` sees to it for what its batch's spans name."""
+        """Extend the rotation tables to the first `positions` positions; `forward` does so for its batch."""
         for table in self.rotations:
             table.reach(positions)
 
@@ -131,8 +131,8 @@ class Decoder:
     ) -> Tensor:  # fmt: skip
         """Logits float32 [R, vocab] of `batch.logits_rows`; `kv` is the batch's view of its cache (`KVCache.begin`).
 
-        P is the number of positions of the batch, R the number of rows whose logits are wanted. `watch` is shown what
-        each part leaves, with the part's name: the residual stream, and what is still to be added to it.
+        P is the number of positions of the batch, R the number of rows whose logits are wanted. `watch` is called after
+        each part with its name, the residual stream, and the output that is not added to the stream yet.
         """
         config = self.config
         heads, kv_heads, head_dim = config.heads, config.kv_heads, config.head_dim
@@ -144,7 +144,7 @@ class Decoder:
             self.reach(max((span.end for span in batch.spans), default=0))
             turns = [table.values[batch.positions] for table in self.rotations]  # each [P, 1, head_dim / 2]
 
-        delta: Tensor | None = None  # what a projection left to be added to the residual stream x
+        delta: Tensor | None = None  # output of a projection, not yet added to the residual stream x
         if watch is not None:
             watch("the embedding's", x)
         for index, layer in enumerate(self.layers):
@@ -184,7 +184,7 @@ class Decoder:
     def _join(
         x: Tensor, h: Tensor, part: Linear | Mlp, post_norm: Norm | None, phase: str, timer: PhaseTimer
     ) -> tuple[Tensor, Tensor | None]:
-        """The residual stream x [P, hidden] and part(h), added already or left for the next norm to add."""
+        """The residual stream x [P, hidden] and part(h): added already (then None), or for the next norm to add."""
         if post_norm is None:
             with timer(phase):
                 return part.into(x, h)
@@ -198,7 +198,7 @@ class Decoder:
     ) -> Tensor:
         """Turn q and k of qkv [P, heads + 2 · kv_heads, head_dim], write k and v into the cache, and return q.
 
-        Where a kernel does both in one launch, all of it is timed as `kv_write`.
+        Where one kernel launch does both, its whole time counts as `kv_write`.
         """
         heads, kv_heads = self.config.heads, self.config.kv_heads
         mapping = None if self._rope_kv_write is None else kv.slot_mapping(layer)
@@ -228,9 +228,10 @@ def build_decoder(
     family: Family, config: ModelConfig, read: Read, device: torch.device, dtype: torch.dtype,
     kernels: bool | None = None,
 ) -> Iterator[float | Decoder]:  # fmt: skip
-    """Read and place the weights layer by layer; yields the fraction done, and last the decoder.
+    """Read the weights and place them on the device layer by layer; yields the fraction done, and last the decoder.
 
-    With `kernels` (the default on a GPU) norms, rotation, cache writes and SwiGLU are this project's Triton kernels.
+    With `kernels` (the default on a GPU where Triton is installed) norms, rotation, cache writes and SwiGLU
+    are this project's Triton kernels.
     """
     if kernels is None:
         kernels = device.type == "cuda" and find_spec("triton") is not None
@@ -277,7 +278,7 @@ def build_decoder(
         yield index / config.layers
         layers.append(layer(family.layer(read, config, index)))
     if embedding is None:
-        # On a CPU the embedding is mapped from the file: a step touches a few of its rows, the head has the one copy.
+        # On a CPU the embedding is mapped from the file: a step reads only a few rows, and the head has the only copy.
         embedding = family.model(read, config).embedding
     yield Decoder(config, embedding, positions, layers, final_norm, head, dtype, kernels)
 
@@ -285,7 +286,7 @@ def build_decoder(
 def activation_of(
     config: ModelConfig, device: torch.device, dtype: torch.dtype, kernels: bool
 ) -> Callable[[Tensor], Tensor]:
-    """What stands between the two projections of the feed-forward (see `Mlp.activate`)."""
+    """The function between the two projections of the feed-forward (see `Mlp.activate`)."""
     activation = ACTIVATIONS[config.activation]
     if config.mlp != "swiglu":
         return activation
@@ -304,7 +305,7 @@ def activation_of(
 
 
 def rope_kv_write() -> Callable[[Tensor, Tensor | None, Tensor, Tensor, Tensor, int], None]:
-    """The kernel that rotates and writes at once."""
+    """The kernel that rotates q and k and writes k and v to the cache in one launch."""
     from kernels.rope_kv_write import rope_kv_write as kernel  # noqa: PLC0415 - Triton exists where it runs
 
     return kernel

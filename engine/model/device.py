@@ -1,7 +1,7 @@
-"""The device that a model runs on: chosen by name, made the current one, and asked for its facts.
+"""The device that a model runs on: choose it by name, make it the current one, and ask for its name, memory and UUID.
 
-CUDA keeps a current device a thread. Allocations that name no device, Triton's launches and synchronisation go to it,
-so the thread that runs a model makes the model's device current when it loads it; other threads name the device.
+CUDA has one current device per thread. Allocations without a device, Triton's launches and synchronisation use it. So
+the thread that runs a model makes the model's device current when it loads the model; other threads name the device.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from engine.errors import UnavailableError
 
 
 def choose_device(name: str) -> torch.device:
-    """The device that `auto`, `cpu`, `cuda` or `cuda:i` means here; raises UnavailableError where it is not there."""
+    """The device for `auto`, `cpu`, `cuda` or `cuda:N`; raises UnavailableError for any other or a missing one."""
     if name == "auto":
         return torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
     kind, _, index = name.partition(":")
@@ -36,13 +36,13 @@ def choose_device(name: str) -> torch.device:
 
 
 def make_current(device: torch.device) -> None:
-    """From now on `device` is the current one of this thread; a CPU always is."""
+    """Make `device` the current device of this thread; for a CPU nothing is done."""
     if device.type == "cuda":
         torch.cuda.set_device(device)
 
 
 def device_name(device: torch.device) -> str:
-    """What the device calls itself."""
+    """The product name of the device."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     try:
@@ -54,14 +54,14 @@ def device_name(device: torch.device) -> str:
 
 
 def total_bytes(device: torch.device) -> int:
-    """The memory of the device: a GPU's own, or the machine's."""
+    """Bytes of memory of the device: the GPU's own, or the machine's."""
     if device.type == "cuda":
         return int(torch.cuda.get_device_properties(device).total_memory)
     return int(psutil.virtual_memory().total)
 
 
 def free_bytes(device: torch.device) -> int:
-    """What can still be taken from the device now; on a GPU, what PyTorch keeps of tensors that are gone counts."""
+    """Free bytes of the device now. On a GPU PyTorch's cache of freed memory is emptied first, so it counts."""
     if device.type == "cuda":
         torch.cuda.empty_cache()
         return int(torch.cuda.mem_get_info(device)[0])

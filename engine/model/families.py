@@ -1,4 +1,4 @@
-"""Which checkpoints can be read: one entry a family, which maps its config and the names of its weights."""
+"""The model families that can be read: each entry maps the config of one family and the names of its weights."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ Affine = tuple[Tensor, Tensor | None]
 
 
 class Read(Protocol):
-    """Gives the checkpoint's tensor of that name, checked to have that shape."""
+    """Returns the checkpoint's tensor of this name after checking its shape."""
 
     def __call__(self, name: str, *shape: int) -> Tensor: ...
 
 
 @dataclass(frozen=True, slots=True)
 class LayerWeights:
-    """One layer as the decoder wants it: weights [out, in], q/k/v and gate/up fused, rotated pairs side by side."""
+    """One layer in the decoder's form: weights [out, in], q/k/v and gate/up fused, rotary channel pairs adjacent."""
 
     attention_norm: Affine
     qkv: Affine
@@ -45,7 +45,7 @@ class LayerWeights:
 
 @dataclass(frozen=True, slots=True)
 class ModelWeights:
-    """What belongs to no layer. `head` None means that the embedding is used again."""
+    """The weights outside the layers. `head` None means that the embedding is also the LM head."""
 
     embedding: Tensor
     positions: Tensor | None
@@ -55,20 +55,20 @@ class ModelWeights:
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """One entry: how to read its config, what belongs to no layer, and layer i."""
+    """One model family: how to read its config, the weights outside the layers, and layer i."""
 
     config: Callable[[Raw], ModelConfig]
     model: Callable[[Read, ModelConfig], ModelWeights]
     layer: Callable[[Read, ModelConfig, int], LayerWeights]
     layers: str = "num_hidden_layers"
-    """Which value of its config is the number of layers."""
+    """The name of the config value that holds the number of layers."""
 
 
 # --- Llama and its relatives ----------------------------------------------------------------------------------------
 
 
 def llama_config(raw: Raw, **own: Any) -> ModelConfig:
-    """The config of Llama 1 to 3; `own` are the fields in which a relative differs."""
+    """The config of Llama 1 to 3; `own` overrides fields for a related family."""
     heads = integer(raw, "num_attention_heads")
     hidden = integer(raw, "hidden_size")
     window = own.pop("sliding_window", None)
@@ -93,12 +93,12 @@ def llama_config(raw: Raw, **own: Any) -> ModelConfig:
 
 
 def mistral_config(raw: Raw) -> ModelConfig:
-    """Mistral: every layer slides a window, in the versions that have one."""
+    """Mistral: every layer uses a sliding window, in the versions that have one."""
     return llama_config(raw, sliding_window=integer_or_none(raw, "sliding_window"))
 
 
 def qwen2_config(raw: Raw, **own: Any) -> ModelConfig:
-    """Qwen2 and 2.5: biases on q, k and v only; the layers from `max_window_layers` on may slide a window."""
+    """Qwen2 and 2.5: biases on q, k and v only; layers from `max_window_layers` on may use a sliding window."""
     window = integer_or_none(raw, "sliding_window") if flag(raw, "use_sliding_window") else None
     layers = integer(raw, "num_hidden_layers")
     first = integer(raw, "max_window_layers", 28, least=0)
@@ -156,7 +156,7 @@ def llama_layer(read: Read, config: ModelConfig, index: int) -> LayerWeights:
 
 
 def phi3_layer(read: Read, config: ModelConfig, index: int) -> LayerWeights:
-    """Phi-3: as Llama, with q, k, v and gate, up stored as one."""
+    """Phi-3: as Llama, but q, k and v are stored as one tensor, and gate and up as one."""
     prefix = f"model.layers.{index}"
     hidden, head_dim, ffn = config.hidden, config.head_dim, config.ffn
     q_rows, kv_rows = config.heads * head_dim, config.kv_heads * head_dim
@@ -177,9 +177,10 @@ def phi3_layer(read: Read, config: ModelConfig, index: int) -> LayerWeights:
 
 
 def gemma3_config(raw: Raw) -> ModelConfig:
-    """Gemma 3 (text): norms before and after each part, layers that slide a window and turn faster, a scaled embedding.
+    """Gemma 3 (text): norms before and after each part, a scaled embedding, and layers with a sliding window.
 
-    Norm weights are stored less one. What q·k is scaled by (`query_pre_attn_scalar`) is folded into the norm of q.
+    The sliding-window layers rotate with higher frequencies. Norm weights are stored minus one. The scale of q·k
+    (`query_pre_attn_scalar`) is folded into the norm of q.
     """
     for capped in ("attn_logit_softcapping", "final_logit_softcapping"):
         if raw.get(capped) is not None:
@@ -244,7 +245,7 @@ def gemma3_layer(read: Read, config: ModelConfig, index: int) -> LayerWeights:
 
 
 def plus_one(norm: Affine) -> Affine:
-    """A norm whose weight was stored less one."""
+    """The norm with 1 added to its weight, which is stored minus one."""
     return 1.0 + norm[0].float(), norm[1]
 
 
@@ -322,7 +323,10 @@ FAMILIES: Final[dict[str, Family]] = {
 
 
 def family_of(raw: Raw) -> tuple[str, Family]:
-    """The architecture's name and its entry; raises CheckpointError, with what is supported, where there is none."""
+    """The architecture's name and its family.
+
+    Raises CheckpointError where the config names no supported architecture, and for quantised weights.
+    """
     names = raw.get("architectures")
     architecture = names[0] if isinstance(names, list) and names and isinstance(names[0], str) else ""
     supported = ", ".join(sorted(FAMILIES))
@@ -340,7 +344,7 @@ def family_of(raw: Raw) -> tuple[str, Family]:
 
 
 def common(raw: Raw, positions: str = "max_position_embeddings", tied: bool = False) -> dict[str, Any]:
-    """The fields every family has; `tied` is what its config means where it does not say."""
+    """The fields that every family has; `tied` is the default where the config has no `tie_word_embeddings`."""
     dtype = word(raw, "dtype", "") or word(raw, "torch_dtype", "")
     return {
         "architecture": raw["architectures"][0],
@@ -382,7 +386,7 @@ def rope_of(raw: Raw) -> Rope:
 
 
 def activation_of(name: str) -> Activation:
-    """The activation function behind a name of transformers."""
+    """The activation function for the name that transformers gives it."""
     known: dict[str, Activation] = {
         "silu": "silu", "swish": "silu", "gelu": "gelu", "gelu_new": "gelu_tanh", "gelu_pytorch_tanh": "gelu_tanh",
     }  # fmt: skip
@@ -394,16 +398,16 @@ def activation_of(name: str) -> Activation:
 
 
 def fused(*parts: Affine) -> Affine:
-    """Several projections of one input as one, rows in the order given."""
+    """Several projections of one input as one projection, with rows in the order given."""
     biases = [bias for _, bias in parts if bias is not None]
     return _joined([weight for weight, _ in parts]), _joined(biases) if biases else None
 
 
 def _joined(parts: list[Tensor]) -> Tensor:
-    """Rows of several tensors as one.
+    """The rows of several tensors as one tensor.
 
-    Of tensors without memory only the shape is made: to join them PyTorch (2.13) imports its compiler, which takes
-    seconds.
+    For `meta` tensors, which have no memory, only the shape is made: torch.cat on them makes PyTorch (2.13) import its
+    compiler, which takes seconds.
     """
     if parts[0].is_meta:
         return parts[0].new_empty(sum(len(part) for part in parts), *parts[0].shape[1:])

@@ -1,7 +1,7 @@
-"""The `tokenizers` library's tokenizer, with whatever goes wrong inside it as one sentence.
+"""The tokenizer of the `tokenizers` library; every failure inside the library becomes a CheckpointError.
 
-A tokenizer.json is a small program. The library takes one that fails only for some texts, and then raises bare
-Exceptions, or panics: a BaseException that ends the process where nobody expects it.
+A tokenizer.json is a small program. The library loads files that fail only for some texts. It then raises a bare
+Exception, or panics: a panic is a BaseException, which ends the process where it is not caught.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from engine.model.tokenizer_growth import check_growth
 from engine.plain_text import one_line, path_text
 
 TOKENIZER_BYTES: Final = 128 * 2**20
-"""Of tokenizer.json; the largest there are, of 262,144 tokens with all their merges, take 33 MB."""
+"""Limit for tokenizer.json. The largest known ones, of 262,144 tokens with all their merges, have 33 MB."""
 TOKENIZER_VALUES: Final = 6_000_000
-"""Those have 2 million: one a token, two a merge, and the id of each token."""
+"""Limit of JSON values. The largest known files have 2 million: one per token, two per merge, and each token's id."""
 
 Result = TypeVar("Result")
 
@@ -39,14 +39,14 @@ class FastTokenizer:
 
     def decode(self, ids: list[int], skip_special_tokens: bool) -> str:
         """The text of token ids."""
-        try:  # not by `calm`: this is called for every token
+        try:  # without `calm`, as this is called for every token
             text: str = self._own.decode(ids, skip_special_tokens)
         except BaseException as error:
             raise of_library("make a text of these tokens", error) from error
         return text
 
     def id_to_token(self, token_id: int) -> str | None:
-        """A token as the vocabulary writes it; None where the id stands for nothing."""
+        """A token as the vocabulary writes it; None where no token has this id."""
         piece: str | None = self._own.id_to_token(token_id)
         return piece
 
@@ -61,13 +61,13 @@ class FastTokenizer:
         return vocab
 
     def special_ids(self) -> set[int]:
-        """The tokens that are no text: those that decoding leaves out."""
+        """The ids of special tokens, which decoding can leave out."""
         added: dict[int, Any] = calm("list its tokens", self._own.get_added_tokens_decoder)
         return {token for token, one in added.items() if one.special}
 
 
 def load_fast(file: Path) -> FastTokenizer:
-    """The tokenizer in a tokenizer.json; raises CheckpointError where there is none that can be used."""
+    """The tokenizer in a tokenizer.json; raises CheckpointError where it cannot be used."""
     raw = read_bytes(file, TOKENIZER_BYTES)
     check_values(file, raw, TOKENIZER_VALUES)
     check_growth(file, raw)
@@ -83,7 +83,7 @@ def load_fast(file: Path) -> FastTokenizer:
 
 
 def calm(what: str, act: Callable[[], Result]) -> Result:
-    """What `act` gives; CheckpointError in place of whatever the library raises or panics with."""
+    """The result of `act()`; raises CheckpointError where the library raises an Exception or panics."""
     try:
         return act()
     except BaseException as error:
@@ -91,7 +91,7 @@ def calm(what: str, act: Callable[[], Result]) -> Result:
 
 
 def of_library(what: str, error: BaseException) -> BaseException:
-    """The error to raise for one of the library's: itself where it is not about the tokenizer (Ctrl-C, say)."""
+    """The error to raise: CheckpointError for a failure of the library, else `error` itself (Ctrl-C, for example)."""
     return CheckpointError(f"The checkpoint's tokenizer cannot {what}: {said(error)}.") if is_failure(error) else error
 
 
@@ -101,5 +101,5 @@ def is_failure(error: BaseException) -> bool:
 
 
 def said(error: BaseException) -> str:
-    """What the library said of it, without a full stop."""
+    """The library's message without a full stop; the error's class name where there is no message."""
     return one_line(str(error).strip()).rstrip(".") or type(error).__name__

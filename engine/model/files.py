@@ -1,7 +1,7 @@
-"""How the files of a checkpoint are read: they came from other people, so only regular ones are, and none of any size.
+"""Reads the files of a checkpoint. They came from other people, so only regular files up to a size limit are read.
 
-A named pipe would be waited for, /dev/zero never ends, and JSON takes many times its own size in memory. Links are
-followed: the Hugging Face cache, and whoever keeps weights on another disk, have links in place of the files.
+Reading a named pipe would wait, /dev/zero never ends, and parsed JSON takes many times its size in memory. Links are
+followed: the Hugging Face cache holds links in place of files, and so do folders whose weights are on another disk.
 Imports no torch.
 """
 
@@ -19,23 +19,23 @@ from engine.plain_text import one_line, path_text, utf8
 
 MIB: Final = 2**20
 CONFIG_BYTES: Final = 16 * MIB
-"""Of config.json and its like; the largest there are, a tokenizer_config.json with thousands of tokens, take 2 MiB."""
+"""Limit for config.json and similar files. The largest known (tokenizer_config.json, thousands of tokens) has 2 MiB."""
 INDEX_BYTES: Final = 64 * MIB
-"""Of model.safetensors.index.json; those of checkpoints with 100,000 tensors take 10 MiB."""
+"""Limit for model.safetensors.index.json. With 100,000 tensors it has 10 MiB."""
 JSON_VALUES: Final = 2_000_000
-"""Values in a JSON file: each can take 150 bytes of memory and three of the file. An index has two a tensor."""
+"""Limit of values in a JSON file: one can take 3 bytes there and 150 in memory. An index has two per tensor."""
 
 
 def is_there(file: Path) -> bool:
-    """Whether something is at that path, of whatever kind; a link that leads nowhere is nothing."""
+    """Whether a file or folder of any kind is at that path; False for a broken link."""
     try:
         return file.exists()
-    except OSError:  # a folder that may not be looked into, a name too long for the system
+    except OSError:  # no permission for the folder, or a name too long for the system
         return False
 
 
 def open_regular(file: Path) -> IO[bytes]:
-    """The file, open for reading; raises CheckpointError where it is none, without waiting for a pipe or a device."""
+    """A regular file, open for reading; raises CheckpointError for anything else. It waits for no pipe or device."""
     try:
         return regular_file.open_regular(file)
     except IsADirectoryError:
@@ -47,12 +47,15 @@ def open_regular(file: Path) -> IO[bytes]:
 
 
 def unreadable(file: Path, error: OSError) -> CheckpointError:
-    """What the system said when a file was to be read, as a sentence."""
+    """The CheckpointError for a file that the system cannot read, with the system's reason."""
     return CheckpointError(f"{path_text(file)} cannot be read: {one_line(error.strerror or error)}.")
 
 
 def read_bytes(file: Path, most: int) -> bytes:
-    """What is in the file; raises CheckpointError where it is no file or has more than `most` bytes."""
+    """The content of the file.
+
+    Raises CheckpointError where it is not a regular file, has more than `most` bytes, or is a Git-LFS pointer.
+    """
     with open_regular(file) as stream:
         try:
             size = os.fstat(stream.fileno()).st_size
@@ -60,7 +63,7 @@ def read_bytes(file: Path, most: int) -> bytes:
                 raise CheckpointError(
                     f"{path_text(file)} has {size / MIB:,.0f} MiB; such a file is read up to {most // MIB} MiB only."
                 )
-            raw = stream.read(most)  # of a file that grows meanwhile, no more
+            raw = stream.read(most)  # not more, even if the file grows meanwhile
         except OSError as error:
             raise unreadable(file, error) from error
     if is_pointer(raw):
@@ -69,7 +72,7 @@ def read_bytes(file: Path, most: int) -> bytes:
 
 
 def read_text(file: Path, most: int) -> str:
-    """The text in a file of UTF-8; raises CheckpointError as `read_bytes`, and where it is in another encoding."""
+    """The text of a UTF-8 file; raises CheckpointError as `read_bytes`, and for another encoding."""
     try:
         return read_bytes(file, most).decode("utf-8")
     except UnicodeDecodeError as error:
@@ -79,9 +82,9 @@ def read_text(file: Path, most: int) -> str:
 
 
 def read_json(file: Path, most: int = CONFIG_BYTES) -> dict[str, Any]:
-    """The JSON object in `file`, each text in it such that it can be encoded; raises CheckpointError for anything else.
+    """The JSON object in `file`, with lone surrogates replaced, so that UTF-8 can encode each text.
 
-    Raises it too where the file has more than `most` bytes or more values than any checkpoint's.
+    Raises CheckpointError for anything else, and for more than `most` bytes or JSON_VALUES values.
     """
     raw = read_bytes(file, most)
     check_values(file, raw, JSON_VALUES)
@@ -97,15 +100,16 @@ def read_json(file: Path, most: int = CONFIG_BYTES) -> dict[str, Any]:
 
 
 def check_values(file: Path, raw: bytes, most: int) -> None:
-    """Raise CheckpointError where JSON may hold more than `most` values, by what stands between them: reading it would
-    take many times its size.
+    """Raise CheckpointError where JSON may hold more than `most` values, counted by its separators and brackets.
+
+    Parsing such a file would take many times its size in memory.
     """
     if len(raw) > most and sum(map(raw.count, (b",", b":", b"[", b"{"))) > most:
         raise CheckpointError(f"{path_text(file)} holds more than {most:,} values, which no checkpoint's does.")
 
 
 def without_surrogates(value: Any) -> Any:
-    """What JSON held, with each lone surrogate in a name or a text as U+FFFD: nothing that has one can be sent on."""
+    """A JSON value with each lone surrogate in a name or a text replaced by U+FFFD: a surrogate cannot be sent on."""
     if isinstance(value, str):
         return utf8(value)
     if isinstance(value, list):

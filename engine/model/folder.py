@@ -1,4 +1,4 @@
-"""Which files of a folder are a checkpoint's own. Imports no torch."""
+"""Lists the files of a checkpoint folder. Imports no torch."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from pathlib import Path
 
 
 def visible(folder: Path, pattern: str) -> list[Path]:
-    """Files by pattern, in order; not hidden ones: macOS keeps `._model.safetensors` beside `model.safetensors`."""
+    """Files by pattern, sorted, without hidden ones: macOS keeps `._model.safetensors` beside `model.safetensors`."""
     return sorted(file for file in listed(folder, pattern) if not file.name.startswith("."))
 
 
 def listed(folder: Path, pattern: str) -> list[Path]:
-    """Files by pattern; none where the folder cannot be looked into, or its name is too long to be one."""
+    """Files by pattern; none where the folder cannot be read, or where its name is too long for the system."""
     try:
         return list(folder.glob(pattern))
     except OSError:

@@ -1,6 +1,6 @@
-"""The local Hugging Face cache: where it is, which folder of it is a model, and what a person calls that model.
+"""The local Hugging Face cache: where it is, which of its folders is a model, and the name of a model to show.
 
-Nothing here asks the network. Layout: `models--acme--tiny/refs/main` names one of `models--acme--tiny/snapshots/*`.
+Nothing here uses the network. Layout: `models--acme--tiny/refs/main` names one of `models--acme--tiny/snapshots/*`.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from engine.model.folder import listed
 
 PREFIX: Final = "models--"
 REF_BYTES: Final = 4096
-"""Of refs/main, which holds one name."""
+"""Limit for refs/main, which holds one name."""
 SNAPSHOT: Final = re.compile(r"[\w-][\w.-]*")
 REPOSITORY: Final = re.compile(r"(?:[\w-][\w.-]*/)?[\w-][\w.-]*")
 
 
 def cache_folder(environment: Mapping[str, str] = os.environ) -> Path:
-    """Where downloads are kept, by the same variables in the same order as `huggingface_hub` reads them."""
+    """The folder of downloads, from the same environment variables in the same order as in `huggingface_hub`."""
     cache_home = environment.get("XDG_CACHE_HOME", os.path.join(os.path.expanduser("~"), ".cache"))
     home = expanded(environment.get("HF_HOME", os.path.join(cache_home, "huggingface")))
     hub = environment.get("HUGGINGFACE_HUB_CACHE", os.path.join(home, "hub"))
@@ -38,7 +38,7 @@ def expanded(path: str) -> str:
 def model_folder(model: str, cache: Path | None = None) -> Path | None:
     """The checkpoint folder that `model` names: a folder, a cached repository's folder, or a name such as `acme/tiny`.
 
-    A folder of that name comes before the cache. None where there is neither.
+    A folder of that name has priority over the cache. None where neither exists.
     """
     folder = expanded_path(model)
     if is_folder(folder):
@@ -52,7 +52,7 @@ def model_folder(model: str, cache: Path | None = None) -> Path | None:
 
 
 def snapshot_of(repository: Path) -> Path | None:
-    """The snapshot that `refs/main` names, else the one used last; None where there is none with a config."""
+    """The snapshot that `refs/main` names, else the one changed last; None where no snapshot has a config.json."""
     try:
         named = read_text(repository / "refs" / "main", REF_BYTES).strip()
     except CheckpointError:
@@ -65,7 +65,7 @@ def snapshot_of(repository: Path) -> Path | None:
 
 
 def changed_ns(path: Path) -> int:
-    """When something was changed last, ns since 1970; 0 where that cannot be found out (any more)."""
+    """When the path was changed last, ns since 1970; 0 where the system cannot say, for example after a deletion."""
     try:
         return path.stat().st_mtime_ns
     except OSError:
@@ -73,15 +73,15 @@ def changed_ns(path: Path) -> int:
 
 
 def is_folder(path: Path) -> bool:
-    """Whether a folder is there."""
+    """Whether the path is a folder."""
     try:
         return path.is_dir()
-    except OSError:  # a name too long for the system, a folder that may not be looked into
+    except OSError:  # a name too long for the system, or no permission for the folder
         return False
 
 
 def expanded_path(path: str | Path) -> Path:
-    """The path with a home in place of `~`; as it is where there is no such home."""
+    """The path with `~` replaced by the home folder; unchanged where that home is unknown."""
     try:
         return Path(path).expanduser()
     except RuntimeError:
@@ -89,7 +89,7 @@ def expanded_path(path: str | Path) -> Path:
 
 
 def model_name(path: str | Path) -> str:
-    """What a person calls a model folder: its repository for a folder of the cache, else the folder's own name."""
+    """The name to show for a model folder: its repository for a folder of the cache, else the folder's own name."""
     folder = Path(os.path.abspath(expanded_path(path)))
     repository = folder.parent.parent if folder.parent.name == "snapshots" else folder
     if repository.name.startswith(PREFIX):

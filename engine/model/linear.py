@@ -1,4 +1,4 @@
-"""A linear layer that keeps its one copy of the weight in the form that multiplies fastest here."""
+"""Linear layers: each keeps the only copy of its weight, in the form that multiplies fastest on this machine."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from kernels.cpu import tiled_linear
 from kernels.cpu.streamed_linear import Multiply, streamed, unavailable
 
 STREAM_SIZE: Final = 500_000
-"""From so many weights on, reading them from memory is what a product costs; smaller ones stay in the caches."""
+"""From so many weights on, a product costs as much as reading them from memory; smaller weights stay in the caches."""
 TILE_ROWS: Final = 5
-"""From so many rows on the tile unit is faster where the processor has one."""
+"""From so many rows on, the tile unit is faster, where the processor has one."""
 GEMM_ROWS: Final = {torch.float32: 96, torch.bfloat16: 12}
-"""From so many rows on PyTorch's own product is faster for weights and activations of this dtype, without tiles."""
+"""From so many rows on, PyTorch's own product is faster, without tiles; by the dtype of weights and activations."""
 PACK_BYTES: Final = 8 * 2**20
-"""From this size on a float32 weight may be packed; below it, the packed call's own cost shows."""
+"""Least size of a float32 weight that may be packed; below it, the fixed cost of the packed call matters."""
 TRIAL_SHAPE: Final = (4096, 2048)
 TRIAL_ROWS: Final = (1, 4)
 TRIAL_SECONDS: Final = 0.01
@@ -28,7 +28,7 @@ TRIAL_SECONDS: Final = 0.01
 
 
 class Linear(Protocol):
-    """y = x Wᵀ + b. `bytes` is what weight and bias take as they are held, and what a product reads of them."""
+    """y = x Wᵀ + b. `bytes` is the memory of weight and bias as held, and also what one product reads."""
 
     bytes: int
 
@@ -36,11 +36,11 @@ class Linear(Protocol):
         """x [P, in] to [P, out]."""
 
     def into(self, residual: Tensor, x: Tensor) -> tuple[Tensor, Tensor | None]:
-        """(residual [P, out] + x [P, in] Wᵀ + b, None), or (residual, x Wᵀ + b): the norm that follows adds them."""
+        """(residual [P, out] + x [P, in] Wᵀ + b, None), or (residual, x Wᵀ + b), which the next norm adds."""
 
 
 class PlainLinear:
-    """The weight as it is, [out, in]: what a GPU wants."""
+    """The weight unchanged, [out, in]: the form for a GPU."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         self._weight = weight
@@ -55,7 +55,7 @@ class PlainLinear:
 
 
 class TransposedLinear:
-    """The weight as [in, out]: the cheapest call for small weights on a CPU, and the residual is added on the way."""
+    """The weight as [in, out]: the cheapest call for small weights on a CPU; it adds the residual in the same call."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         self._weight = weight.t().contiguous()
@@ -73,7 +73,7 @@ class TransposedLinear:
 class StreamedLinear:
     """The weight [out, in] as stored, read at the memory's speed by this project's own kernel (kernels/cpu).
 
-    `dtype` is that of x: bfloat16 weights serve float32 activations without being widened in memory.
+    `dtype` is the dtype of x: bfloat16 weights multiply float32 activations without a float32 copy in memory.
     """
 
     def __init__(self, weight: Tensor, bias: Tensor | None, dtype: torch.dtype) -> None:
@@ -98,14 +98,14 @@ class StreamedLinear:
         return multiply(x, residual), None
 
     def _kernel(self, rows: int) -> Multiply | None:
-        """The product that is fastest for so many rows; None: PyTorch's."""
+        """The fastest kernel for so many rows; None means PyTorch's own product."""
         if self._gemm_rows is not None and rows >= self._gemm_rows:
             return None
         return self._streamed if self._tiled is None or rows < TILE_ROWS else self._tiled
 
 
 class PackedLinear:
-    """The weight in oneDNN's blocked layout: about twice the bandwidth of a plain one on one row, more on a few."""
+    """The weight in oneDNN's blocked layout: about twice the bandwidth of a plain one for one row, more for a few."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         self._weight = torch.ops.mkldnn._reorder_linear_weight(weight.contiguous(), 1)
@@ -121,19 +121,20 @@ class PackedLinear:
 
 
 def held_bytes(weight: Tensor, bias: Tensor | None) -> int:
-    """What a weight, packed or not, and its bias take in memory."""
-    # A packed weight is filled up to whole blocks, which its shape does not tell.
+    """Bytes of a weight, packed or not, and of its bias in memory."""
+    # A packed weight is padded to whole blocks, which its shape does not show.
     held: int = torch.ops.mkldnn._nbytes(weight) if weight.is_mkldnn else weight.nbytes
     return held + (0 if bias is None else bias.nbytes)
 
 
 def make_linear(weight: Tensor, bias: Tensor | None, device: torch.device, dtype: torch.dtype) -> Linear:
-    """The form of a linear layer that is fastest for such a weight [out, in] against activations of `dtype`.
+    """The fastest form of a linear layer for this weight [out, in] and activations of `dtype`.
 
     Weight and bias come as the checkpoint stores them. On a CPU, one row, µs plain / transposed / packed: float32
     1376×256 24 / 15 / 80; bfloat16 1376×256 100 / 69 / 29; float16 55 / 66 / 66. Large weights are streamed as they
     are stored where the machine has a C compiler (24 layers of 896, two threads, GB/s: 33 streamed, 29 plain, 27 packed
-    in float32; 33, 16, 24 in bfloat16); without one, machines differ in float32, and this one is tried.
+    in float32; 33, 16, 24 in bfloat16); without one, the fastest form in float32 differs between machines
+    and is measured (`packing_pays`).
     """
     bias = None if bias is None else bias.to(device=device, dtype=dtype)
     if device.type == "cpu" and weight.numel() >= STREAM_SIZE and unavailable(weight, dtype) is None:
@@ -151,7 +152,7 @@ def make_linear(weight: Tensor, bias: Tensor | None, device: torch.device, dtype
 
 @cache
 def packing_pays(threads: int) -> bool:
-    """Whether a large float32 weight multiplies a few rows faster packed than transposed, tried once a process.
+    """Whether a large float32 weight multiplies a few rows faster packed than transposed; measured once per process.
 
     With two threads, one row and four, GB/s of weights: 25 and 23 packed against 20 and 5.5 transposed on one machine,
     28 and 17 against 32 and 16 on another.

@@ -1,4 +1,4 @@
-"""From what a user asks for (a folder, a device, a precision) to a model that is ready to run."""
+"""Loads the model that a user asks for (a folder, a device, a precision), ready to run."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ SMALL_MODEL_BYTES: Final = 64 * 2**20
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """A model ready to run. `weight_bytes` is what its weights take on the device, as they are stored there."""
+    """A model ready to run. `weight_bytes` is the memory of its weights on the device, as they are held there."""
 
     config: ModelConfig
     decoder: Decoder
@@ -51,17 +51,17 @@ class LoadedModel:
     weight_bytes: int
     device_name: str
     suggested: dict[str, float] = field(default_factory=dict)
-    """Sampling by name, as the checkpoint's makers suggest it."""
+    """Sampling settings by name, as the checkpoint suggests them."""
 
 
 def load_model(spec: LoadSpec, progress: Progress, kernels: bool | None = None) -> LoadedModel:
-    """Load the checkpoint that `spec` names; `progress` hears what is being done and the fraction done, 0 to 1.
+    """Load the checkpoint that `spec` names; `progress` is called with the stage and the fraction done, 0 to 1.
 
-    `kernels` says whether the small operations of a step are this project's Triton kernels; None: on a GPU they are.
+    `kernels` says whether the small operations of a step use this project's Triton kernels; None: on a GPU with Triton.
 
-    The model's device becomes the current one of this thread, which is the one that may run the model.
-    Raises CheckpointError for a folder that cannot be loaded, UnavailableError for a device that is not there or has
-    too little memory.
+    The model's device becomes the current device of this thread. Only this thread may run the model.
+    Raises CheckpointError for a folder that cannot be loaded, UnavailableError for a device that is missing or has too
+    little memory.
     """
     device = choose_device(spec.device)
     make_current(device)
@@ -97,10 +97,10 @@ def load_model(spec: LoadSpec, progress: Progress, kernels: bool | None = None) 
 
 @contextmanager
 def understood(path: Path) -> Iterator[None]:
-    """Raise CheckpointError in place of whatever is raised here by what a checkpoint says: nothing is run yet.
+    """Turn any unexpected error in this block into a CheckpointError: the block reads a checkpoint and runs no model.
 
-    What is wrong with a file is checked where the file is read, and said better there. This is for what nobody thought
-    of, so it names the place in the code as well.
+    Known faults are checked where a file is read, and described better there. This is for unforeseen faults, so the
+    message also names the place in the code.
     """
     try:
         yield
@@ -115,9 +115,10 @@ def understood(path: Path) -> Iterator[None]:
 
 
 def model_path(model: str) -> Path:
-    """The folder of a model; "demo" is the bundled one, and a name such as acme/tiny one of the Hugging Face cache.
+    """The folder of a model: "demo" is the bundled one, and a name such as acme/tiny may be in the Hugging Face cache.
 
-    Raises CheckpointError where there is neither a folder nor a cached model of that name; nothing is downloaded.
+    Raises CheckpointError for a repository name without a folder or a cached model; nothing is downloaded. Any other
+    path that does not exist is returned as it is.
     """
     if model == "demo":
         return Path(str(resources.files("assets") / "demo" / "target"))
@@ -139,21 +140,21 @@ def choose_dtype(name: Dtype, device: torch.device, config: ModelConfig) -> torc
 
 
 def choose_threads(weight_bytes: int) -> int:
-    """CPU threads for a model of so many bytes: one where dispatch dominates, else one a core it may use.
+    """CPU threads for a model of so many bytes: one where dispatch dominates, else one per core that it may use.
 
-    A small model's matrix products are too short to share: a second thread gains little on an idle machine, and costs
-    most of the speed on a busy one, where each product waits for whichever thread was held up.
+    A small model's matrix products are too short to share. A second thread gains little on an idle machine. On a busy
+    one it costs most of the speed, as each product waits for the slower thread.
     """
     return 1 if weight_bytes <= SMALL_MODEL_BYTES else usable_cores()
 
 
 def kept_dtype(stored: torch.dtype, device: torch.device, dtype: torch.dtype) -> torch.dtype:
-    """The dtype that large weights have in memory: as stored where a kernel widens them on the way (kernels/cpu)."""
+    """The dtype of large weights in memory: as stored where a kernel widens them while it reads (kernels/cpu)."""
     return stored if library.serves(device, dtype) and (stored, dtype) in PAIRS else dtype
 
 
 def check_memory(config: ModelConfig, device: torch.device, dtype: torch.dtype) -> None:
-    """Raise UnavailableError, saying how much is needed, where the weights alone do not fit into free memory."""
+    """Raise UnavailableError, with the size needed, where the weights alone do not fit into free memory."""
     kept = kept_dtype(config.dtype, device, dtype)
     needed = config.parameters * kept.itemsize
     free = free_bytes(device)
@@ -165,5 +166,5 @@ def check_memory(config: ModelConfig, device: torch.device, dtype: torch.dtype) 
 
 
 def size_text(size: int) -> str:
-    """Bytes as a person reads them: MiB below one GiB."""
+    """A size in bytes as text: in MiB below 1 GiB, else in GiB."""
     return f"{size / 2**30:.1f} GiB" if size >= 2**30 else f"{size / 2**20:.1f} MiB"

@@ -12,19 +12,19 @@ from kernels.cpu import library, row_operations
 
 
 class Norm(Protocol):
-    """Normalises the last dimension, shape and dtype unchanged. `bytes` is what its weights take."""
+    """Normalises the last dimension, shape and dtype unchanged. `bytes` is the memory of its weights."""
 
     bytes: int
 
     def __call__(self, x: Tensor, delta: Tensor | None = None, /) -> tuple[Tensor, Tensor]:
-        """(norm of x + delta, x + delta): the residual stream, and what a projection left to be added to it."""
+        """(norm of x + delta, x + delta); x is the residual stream, delta a projection's output to be added to it."""
 
 
 def rms_norm(weight: Tensor, eps: float, kernels: bool = False) -> Norm:
     """x / sqrt(mean(x²) + eps) · weight, over the last dimension (Zhang and Sennrich 2019).
 
-    With `kernels` it is this project's own (kernels/rmsnorm.py), the sum included; so it is on a CPU where a C compiler
-    is at hand (kernels/cpu).
+    With `kernels` it is this project's Triton kernel (kernels/rmsnorm.py), which also adds. On a CPU it is the C kernel
+    (kernels/cpu) where a C compiler is installed.
     """
     if kernels:
         return KernelRmsNorm(weight, eps)
@@ -41,7 +41,7 @@ def layer_norm(weight: Tensor, bias: Tensor, eps: float) -> Norm:
 
 
 class PlainRmsNorm:
-    """PyTorch's own."""
+    """PyTorch's `rms_norm`."""
 
     def __init__(self, weight: Tensor, eps: float) -> None:
         self._weight = weight
@@ -55,7 +55,7 @@ class PlainRmsNorm:
 
 
 class AveragingRmsNorm:
-    """On a CPU `rms_norm` costs 8 µs for one row, this 5 µs: the mean of squares, plus eps, is one `addmm`."""
+    """On a CPU this costs 5 µs for one row, `rms_norm` 8 µs: one `addmm` gives the mean of squares plus eps."""
 
     def __init__(self, weight: Tensor, eps: float) -> None:
         self._weight = weight
@@ -82,7 +82,7 @@ class CRmsNorm:
 
 
 class KernelRmsNorm:
-    """The Triton kernel, which adds as it goes."""
+    """The Triton kernel, which adds delta in the same launch."""
 
     def __init__(self, weight: Tensor, eps: float) -> None:
         from kernels import rmsnorm  # noqa: PLC0415 - Triton exists where these kernels run
@@ -99,7 +99,7 @@ class KernelRmsNorm:
 
 
 class PlainLayerNorm:
-    """PyTorch's own, with a bias."""
+    """PyTorch's `layer_norm`, with a bias."""
 
     def __init__(self, weight: Tensor, bias: Tensor, eps: float) -> None:
         self._weight = weight

@@ -1,4 +1,4 @@
-"""How many processors this process may use: a machine's are not its own under an affinity or a container's quota."""
+"""How many processors this process may use: an affinity mask or a container's quota can make them fewer."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ROOT = Path("/")
 
 
 def usable_cores(root: Path = ROOT) -> int:
-    """Physical cores that this process may keep busy, at least 1: those of its affinity, within its cgroup's quota."""
+    """Physical cores that this process may use, at least 1: those of its affinity mask, within its cgroup's quota."""
     allowed = allowed_processors()
     cores = psutil.cpu_count(logical=False) or psutil.cpu_count() or 1
     if allowed is not None:
@@ -22,12 +22,12 @@ def usable_cores(root: Path = ROOT) -> int:
 
 
 def allowed_processors() -> set[int] | None:
-    """The logical processors that this process may run on; None where the system does not say."""
+    """The logical processors that this process may run on; None where the system does not report them."""
     return set(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
 
 
 def siblings(processor: int, root: Path = ROOT) -> str:
-    """Which logical processors share this one's core, as Linux writes it; the processor alone where it is not said."""
+    """The logical processors that share this one's core, as Linux lists them; this one alone where there is no list."""
     file = root / f"sys/devices/system/cpu/cpu{processor}/topology/thread_siblings_list"
     try:
         return file.read_text().strip() or str(processor)
@@ -36,7 +36,7 @@ def siblings(processor: int, root: Path = ROOT) -> str:
 
 
 def cgroup_quota(root: Path = ROOT) -> float | None:
-    """Processors' worth of time that the tightest cgroup around this process gives it; None where none limits it."""
+    """The smallest quota of the cgroups that this process is in, in processors; None where no quota is set."""
     try:
         lines = (root / "proc/self/cgroup").read_text().splitlines()
     except OSError:
@@ -53,7 +53,7 @@ def cgroup_quota(root: Path = ROOT) -> float | None:
             continue
         parts = [part for part in path.split("/") if part not in ("", "..")]
         for mount in mounts:
-            # In a container the mount may be the group itself, so that the path leads nowhere below it.
+            # In a container the mount may be the group itself, and the path does not exist below it: try each depth.
             quotas += [quota_of(mount.joinpath(*parts[:depth])) for depth in range(len(parts) + 1)]
     return min((quota for quota in quotas if quota is not None), default=None)
 

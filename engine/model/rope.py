@@ -14,17 +14,17 @@ from torch import Tensor
 from engine.model.config import ModelConfig, Rope
 
 FIRST_POSITIONS: Final = 4096
-"""Positions that a table has from the start."""
+"""Positions in a table at the start."""
 
 
 def frequencies(rope: Rope, head_dim: int) -> Tensor:
-    """Radians a position, for each of the pairs: float64 [head_dim / 2]."""
+    """Radians per position for each pair of channels: float64 [head_dim / 2]."""
     exponent = torch.arange(0, head_dim, 2, dtype=torch.float64) / head_dim
     frequency = rope.theta**-exponent
     if rope.scaling == "linear":
         return frequency / rope.factor
     if rope.scaling == "llama3":
-        # Waves shorter than `short` stay, longer than `long` are slowed by `factor`, and in between the two blend.
+        # Wavelengths below `short` stay, those above `long` are multiplied by `factor`, and those between are blended.
         wavelength = 2 * math.pi / frequency
         long = rope.original_max_positions / rope.low_freq_factor
         short = rope.original_max_positions / rope.high_freq_factor
@@ -44,7 +44,7 @@ def rotations(rope: Rope, head_dim: int, positions: int, device: torch.device) -
 
 
 class RotationTable:
-    """The rotations of a model's positions, as far as a run has reached: a context may be millions long."""
+    """The rotations of a model's positions. It grows as a run needs it: a context may have millions of positions."""
 
     def __init__(self, rope: Rope, config: ModelConfig, device: torch.device) -> None:
         self._rope = rope
@@ -53,10 +53,10 @@ class RotationTable:
         self.values = rotations(rope, config.head_dim, min(FIRST_POSITIONS, config.max_positions), device)
         """complex64 [positions, 1, head_dim / 2]."""
         self._outgrown: list[Tensor] = []
-        """Earlier tables of a GPU: a captured step reads where the table lay when it was captured."""
+        """Earlier tables on a GPU, kept because a captured step reads the table at the address it had at capture."""
 
     def reach(self, positions: int) -> None:
-        """Have at least the first `positions`, no more than twice as many, and never more than the context has."""
+        """Extend the table to at least the first `positions`, and to twice its size where the context is that long."""
         if positions > self.values.shape[0]:
             wanted = min(max(positions, 2 * self.values.shape[0]), max(positions, self._config.max_positions))
             if self._device.type == "cuda":
@@ -65,7 +65,7 @@ class RotationTable:
 
 
 def rotate_(qkv: Tensor, rotation: Tensor, heads: int) -> None:
-    """Turn the first `heads` of qkv [P, all, head_dim] in place by rotation complex64 [P, 1, head_dim / 2].
+    """Rotate the first `heads` heads of qkv [P, all, head_dim] in place by rotation complex64 [P, 1, head_dim / 2].
 
     Channels (2i, 2i + 1) are a pair.
     """
@@ -78,10 +78,10 @@ def rotate_(qkv: Tensor, rotation: Tensor, heads: int) -> None:
 
 
 def interleave_pairs(weight: Tensor, head_dim: int) -> Tensor:
-    """Reorder the rows [heads · head_dim, ...] of a q or k projection so that rotated channels stand side by side.
+    """Reorder the rows [heads · head_dim, ...] of a q or k projection so that the channels of a pair are adjacent.
 
     Checkpoints pair channel i with i + head_dim / 2. q·k does not change when both are reordered alike, and
-    neighbours can be turned as complex numbers, in place.
+    adjacent channels can be rotated in place as complex numbers.
     """
     rows, rest = weight.shape[0], weight.shape[1:]
     return weight.reshape(rows // head_dim, 2, head_dim // 2, *rest).transpose(1, 2).reshape(rows, *rest)

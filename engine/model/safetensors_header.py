@@ -1,4 +1,4 @@
-"""What a safetensors file says it holds, checked in full before anything is made of it.
+"""The header of a safetensors file, read and checked in full before any tensor is read.
 
 Format: https://github.com/huggingface/safetensors#format: eight bytes with the header's length, the header in JSON, and
 the tensors, one after the other without a gap. Imports no torch.
@@ -22,7 +22,7 @@ from engine.plain_text import path_text, quoted
 
 PREFIX_BYTES: Final = 8
 HEADER_LIMIT: Final = 100 * 2**20
-"""The format's own; what a header may hold is bounded by its values besides."""
+"""The format's own limit, in bytes; the number of values in a header is limited too (`JSON_VALUES`)."""
 MOST_DIMENSIONS: Final = 64
 ITEM_BITS: Final = {
     "F4": 4, "F6_E2M3": 6, "F6_E3M2": 6, "BOOL": 8, "U8": 8, "I8": 8, "F8_E5M2": 8, "F8_E4M3": 8, "F8_E8M0": 8,
@@ -33,7 +33,7 @@ ITEM_BITS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class TensorEntry:
-    """Where one tensor lies and what it is."""
+    """One tensor: its place in a file, its shape and its dtype."""
 
     file: Path
     shape: tuple[int, ...]
@@ -44,7 +44,7 @@ class TensorEntry:
 
 
 class Facts(msgspec.Struct):
-    """What a header says of one tensor."""
+    """One tensor's entry as the header has it."""
 
     dtype: str
     shape: list[int]
@@ -79,7 +79,7 @@ def read_header(file: Path) -> dict[str, TensorEntry]:
 
 
 def facts_of(file: Path, raw: bytes) -> dict[str, msgspec.Raw]:
-    """What the header says of each tensor, still to be read."""
+    """The header's entry of each tensor by name, not decoded yet."""
     try:
         facts = _names.decode(raw)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
@@ -89,7 +89,10 @@ def facts_of(file: Path, raw: bytes) -> dict[str, msgspec.Raw]:
 
 
 def entry_of(file: Path, name: str, raw: msgspec.Raw, first: int) -> TensorEntry:
-    """One tensor, whose bytes are as many as its shape and dtype need; the tensors begin at byte `first`."""
+    """The entry of one tensor; the tensors begin at byte `first`.
+
+    Raises CheckpointError where the entry is malformed, or its bytes do not match its shape and dtype.
+    """
     try:
         facts = _facts.decode(raw)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
@@ -108,7 +111,7 @@ def entry_of(file: Path, name: str, raw: msgspec.Raw, first: int) -> TensorEntry
 def check_places(file: Path, entries: dict[str, TensorEntry], first: int, size: int) -> None:
     """Raise CheckpointError where tensors overlap, leave bytes between them, or end elsewhere than the file does.
 
-    A name that stands twice in the header leaves the bytes of its first tensor to nobody, and is found so.
+    This also finds a name that the header has twice: only its last entry is kept, so there is a gap.
     """
     end = first
     for name in sorted(entries, key=lambda name: (entries[name].start, entries[name].bytes)):

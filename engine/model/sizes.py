@@ -1,7 +1,7 @@
-"""What a config says, held against the tensors that are really in the files, before anything is made of it.
+"""Checks a config against the tensors that are really in the files, before memory is allocated for a model.
 
-A config is one number away from asking for any amount of memory or time. The headers cannot lie so: what they tell has
-been found to lie in the files (`safetensors_header`).
+One wrong number in a config can ask for any amount of memory or time. The headers cannot: the tensors that they
+describe were checked to be in the files (`safetensors_header`).
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from engine.model.families import Family
 MOST: Final = {
     "layers": 4096, "heads": 4096, "kv_heads": 4096, "head_dim": 2048, "hidden": 2**18, "ffn": 2**21, "vocab": 2**22,
 }  # fmt: skip
-"""Eight times and more what the largest models have (126 layers, 128 heads of 256, 16384 wide, 53248 in the middle,
-262144 tokens). Weights alone are no bound: a projection of one number a row takes little in a file, and what a run
-makes of its rows (keys and values, rotations, logits in float32) takes thousands of times that.
+"""At least eight times the sizes of the largest models (126 layers, 128 heads, head_dim 256, hidden 16384, ffn 53248,
+vocab 262144). The size of the files alone is no limit: a projection with one number per row is small in a file, but
+what a run makes of its rows (keys and values, rotations, logits in float32) takes thousands of times as much memory.
 """
 WIDEST_HEADS: Final = 2**18
-"""All heads of a layer together: channels of q, and of the cache's rows."""
+"""Most channels of all heads of a layer together, in q and in the cache's rows."""
 LAYER: Final = re.compile(r"(?:^|\.)(?:layers|h)\.(\d{1,9})\.", re.ASCII)
 
 
 def check_layers(family: Family, checkpoint: Checkpoint) -> None:
-    """Raise CheckpointError where config.json asks for more layers than there are tensors of."""
+    """Raise CheckpointError where config.json asks for more layers than the files hold."""
     asked = integer(checkpoint.config, family.layers)
     stored = layers_of(checkpoint.entries)
     if asked > stored:
@@ -42,12 +42,12 @@ def check_layers(family: Family, checkpoint: Checkpoint) -> None:
 
 
 def layers_of(names: Iterable[str]) -> int:
-    """How many layers tensors of these names belong to."""
+    """The number of different layers in these tensor names."""
     return len({found[1] for name in names if (found := LAYER.search(name))})
 
 
 def check_sizes(config: ModelConfig) -> None:
-    """Raise CheckpointError for a number that no model has, and for heads that cannot be shared or rotated."""
+    """Raise CheckpointError for a size above its limit, and for heads that cannot be shared or rotated."""
     for name, most in MOST.items():
         value = getattr(config, name)
         if value > most:
@@ -69,8 +69,8 @@ def check_sizes(config: ModelConfig) -> None:
 def check_tensors(family: Family, config: ModelConfig, checkpoint: Checkpoint) -> None:
     """Raise CheckpointError where any tensor is missing or of another shape than the config asks for.
 
-    All of the reading is gone through without memory (PyTorch's `meta` device), so the first weight is only loaded
-    where the last one can be.
+    The whole reading is done once without memory (on PyTorch's `meta` device), so the first weight is only loaded where
+    all weights can be.
     """
 
     def shape_only(name: str, *shape: int) -> Tensor:

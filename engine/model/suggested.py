@@ -1,4 +1,4 @@
-"""How a checkpoint's makers would have its tokens drawn: what generation_config.json says beside end-of-text."""
+"""The sampling settings that a checkpoint suggests in generation_config.json."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ NAMES: Final = tuple(name for name in KINDS if name != "seed")
 
 
 def suggested_sampling(generation: Mapping[str, Any]) -> dict[str, float]:
-    """Sampling by name as a checkpoint suggests it; empty where it suggests none, or greedy decoding.
+    """Sampling settings by name as a checkpoint suggests them; empty where it suggests none, or greedy decoding.
 
-    As transformers reads it: without `do_sample` the other values do not count, and a temperature that is not given
-    is 1 (transformers' own default of `top_k`, 50, is not the checkpoint's word and does not count). A value that is no
-    number, or that `Sampling` refuses, is passed over: it is a suggestion, and no reason to refuse a model.
+    As in transformers: without `do_sample` the other values do not count, and a missing temperature is 1. The default
+    of `top_k` in transformers, 50, does not count, as the checkpoint does not suggest it. A value that is not a number,
+    or that `Sampling` refuses, is ignored: a wrong suggestion is no reason to refuse a model. Filters at their neutral
+    value are left out.
     """
     if generation.get("do_sample") is not True:
         return {}
@@ -32,13 +33,13 @@ def suggested_sampling(generation: Mapping[str, Any]) -> dict[str, float]:
 
 
 def _followed(name: str, value: Any) -> float | None:
-    """A value as `Sampling` takes it; None where it cannot be followed."""
+    """A value as `Sampling` takes it; None where it is not a number or `Sampling` refuses it."""
     if not isinstance(value, int | float) or isinstance(value, bool):
         return None
     try:
         converted = KINDS[name](value)
         given: dict[str, Any] = {name: converted}
         Sampling(**given)
-    except (InputError, OverflowError, ValueError):  # a number that is infinite, or none, has no `int`
+    except (InputError, OverflowError, ValueError):  # infinity and NaN have no `int`
         return None
     return converted

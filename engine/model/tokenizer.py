@@ -16,9 +16,9 @@ from engine.model.files import is_there, read_json
 from engine.plain_text import path_text
 
 UNFINISHED: Final = "\ufffd"
-"""What a decoder writes for bytes that are no whole character (yet)."""
+"""What a decoder writes for bytes that are not (yet) a whole character."""
 HELD_BACK: Final = 64
-"""How many tokens wait at most for a character to be finished: bytes that never become one come out all the same."""
+"""Most tokens held back until a character is complete; then their text is given out even if it is not."""
 BYTE_PIECE: Final = re.compile(r"<0x[0-9A-Fa-f]{2}>")
 END_OF_TEXT: Final = ("<|endoftext|>", "<|end_of_text|>", "</s>", "<eos>")
 
@@ -36,7 +36,7 @@ class Tokenizer:
     def encode(self, prompt: str) -> list[int]:
         """Token ids of a prompt, with the special tokens the checkpoint asks for; BOS or end-of-text where it is empty.
 
-        Raises InputError for an empty prompt where the tokenizer has neither.
+        Raises InputError for an empty prompt where the tokenizer has neither, and where other text gives no token.
         """
         if not prompt:
             return [self._first_of_nothing()]
@@ -54,7 +54,7 @@ class Tokenizer:
         return self.fast.decode(ids, skip_special_tokens=True)
 
     def token_text(self, token_id: int) -> str:
-        """One token as a person reads it: its text, a special token's name, or `<0xE4>` for bytes of a character."""
+        """One token as text to show: its text, a special token's name, or `<0xE4>` for bytes of a character."""
         piece = self.fast.id_to_token(token_id)
         if piece is None:
             return f"<{token_id}>"
@@ -66,20 +66,21 @@ class Tokenizer:
         return text or piece
 
     def render(self, prompt: str, chat: bool, messages: Sequence[tuple[str, str]] = ()) -> str:
-        """The text of a request's prompt: itself, or as the template writes a conversation.
+        """The text of a request's prompt: the prompt itself, or a conversation as the template writes it.
 
-        That is these (role, content) messages, or with `chat` the prompt as its one message. A template may say the
-        date or draw at random, so a request's prompt is rendered once. Raises InputError where the checkpoint has no
-        chat template, or its template refuses these messages.
+        The conversation is these (role, content) messages or, with `chat`, the prompt as its one message. A template
+        may write the date or random choices, so a request's prompt is rendered only once. Raises InputError where the
+        checkpoint has no chat template, or its template refuses these messages.
         """
         if messages:
             return self._render([{"role": role, "content": content} for role, content in messages])
         return self._render([{"role": "user", "content": prompt}]) if chat else prompt
 
     def encode_rendered(self, text: str, chat: bool) -> list[int]:
-        """Token ids of what `render` gave, with `chat` from a template: that writes its special tokens itself.
+        """Token ids of the text that `render` returned.
 
-        Raises InputError where there is not one.
+        `chat` says that a template wrote the text: it holds the special tokens already, so none are added. Raises
+        InputError where the text gives no token.
         """
         if not chat:
             return self.encode(text)
@@ -107,11 +108,12 @@ class Tokenizer:
 
 
 class Detokenizer:
-    """Incremental: what each token adds to the text, held back while it ends within a character.
+    """Incremental decoding: the text that each token adds, held back while it ends within a character.
 
-    A token's text can depend on the tokens before it (leading spaces, bytes that join), so two tails of the sequence
-    are compared: the tokens last given out, and these with the new ones. Tokens that decoding leaves out (special ones,
-    and ids that stand for nothing) are no part of either: a tail of them alone would be a text's beginning again.
+    A token's text can depend on the tokens before it (leading spaces, bytes that join). So the texts of two tails of
+    the sequence are compared: the tokens last given out, and the same tokens with the new ones. Tokens that decoding
+    leaves out (special tokens and unknown ids) are in neither: after a tail of only such tokens, the next token would
+    be decoded like the first one of a text.
     """
 
     def __init__(self, fast: FastTokenizer) -> None:
@@ -121,10 +123,10 @@ class Detokenizer:
         self._given = 0
         """How many of `_ids` have been given out."""
         self._given_text = ""
-        """What those alone decode to."""
+        """The text of those tokens alone."""
 
     def push(self, token_id: int) -> str:
-        """The text that this token completes, perhaps none."""
+        """The text that this token completes; may be empty."""
         if token_id in self._skipped or self._fast.id_to_token(token_id) is None:
             return ""
         self._ids.append(token_id)
@@ -134,13 +136,13 @@ class Detokenizer:
         return self._give(text)
 
     def flush(self) -> str:
-        """What is left when no token follows: unfinished characters as the replacement character."""
+        """The rest of the text, after the last token; an unfinished character becomes the replacement character."""
         return self._give(self._fast.decode(self._ids, skip_special_tokens=True)) if self._ids else ""
 
     def _give(self, text: str) -> str:
         new = text[len(self._given_text) :]
         rest = self._fast.decode(self._ids[self._given :], skip_special_tokens=True)
-        if rest or len(self._ids) >= HELD_BACK:  # tokens without a text of their own are no context for what follows
+        if rest or len(self._ids) >= HELD_BACK:  # tokens without a text of their own give no context alone
             del self._ids[: self._given]
             text = rest
         self._given, self._given_text = len(self._ids), text
@@ -150,8 +152,8 @@ class Detokenizer:
 def load_tokenizer(checkpoint: Checkpoint, vocab: int = MOST) -> Tokenizer:
     """The tokenizer of a checkpoint; raises CheckpointError where there is no usable `tokenizer.json`.
 
-    Of the ids that are named for the beginning and the end of a text only those below `vocab` count, the others cannot
-    be in a text: many checkpoints write -1 for none.
+    Of the ids for the beginning and the end of a text only those from 0 to below `vocab` count, as others cannot occur
+    in a text: many checkpoints write -1 for none.
     """
     file = checkpoint.path / "tokenizer.json"
     if not is_there(file):
@@ -178,7 +180,7 @@ def named_token(fast: FastTokenizer, name: Any) -> int | None:
 
 
 def known(ids: Iterable[int | None], vocab: int) -> list[int]:
-    """Those of the ids that a text can have."""
+    """The ids that can occur in a text: from 0 to below `vocab`."""
     return [token for token in ids if token is not None and 0 <= token < vocab]
 
 

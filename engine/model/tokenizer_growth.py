@@ -1,7 +1,7 @@
-"""How much longer a tokenizer.json may make a text: forty replacements of "a" by "aa" make a terabyte of one letter.
+"""Limits how much longer a tokenizer.json may make a text: forty replacements of "a" by "aa" turn one letter into 1 TB.
 
-Normalising, splitting and decoding are gone through as the file has them. What they do to a text is bounded by its
-parts, so nothing is run for it.
+The normalizer, pre-tokenizer and decoder are checked as they are in the file. A bound on their growth follows from
+their parts, so nothing is run.
 """
 
 from __future__ import annotations
@@ -19,18 +19,20 @@ from engine.errors import CheckpointError
 from engine.plain_text import path_text
 
 MOST_GROWTH: Final = 64
-"""Times as long as it was; published ones replace a space by "▁" and the like, which makes nothing longer."""
+"""Largest growth, as a factor of the text's length. Published tokenizers do not grow a text: they replace
+a space by "▁" and the like."""
 LONGEST_ADDED: Final = 1000
-"""Characters in front of a text, or of a word's continuation."""
+"""Most characters that a part may put before a text."""
 LONGEST_TEMPLATE: Final = 10_000
-"""Tokens that are put around a text."""
+"""Most tokens that may be put around a text."""
 PREFIX_BYTES: Final = 4
 BYTE_LEVEL: Final = 4.0
-"""A character of four bytes becomes four, each of one or two bytes: done again, these double."""
+"""Growth by a `ByteLevel` part: a character of four bytes becomes four characters, each of one or two bytes. A second
+such part at most doubles those."""
 
 
 class Parts(msgspec.Struct):
-    """What a tokenizer.json does to a text beside looking its pieces up."""
+    """The parts of a tokenizer.json that change a text, without the vocabulary."""
 
     normalizer: dict[str, Any] | None = None
     pre_tokenizer: dict[str, Any] | None = None
@@ -41,14 +43,14 @@ class Parts(msgspec.Struct):
 _parts: Final = msgspec.json.Decoder(Parts)
 
 
-class TooLong(Exception):  # noqa: N818 - an answer, caught where it was asked for
+class TooLong(Exception):  # noqa: N818 - always caught in `check_growth`
     """A part makes a text longer than is allowed; the message names it."""
 
 
 def check_growth(file: Path, raw: bytes) -> None:
-    """Raise CheckpointError where this tokenizer.json could make a short text a very long one.
+    """Raise CheckpointError where this tokenizer.json could make a short text very long.
 
-    What is no tokenizer.json at all is left to the library that reads it.
+    A file that is not a tokenizer.json at all passes here: the library that reads it refuses it.
     """
     try:
         parts = _parts.decode(raw)
@@ -66,7 +68,7 @@ def check_growth(file: Path, raw: bytes) -> None:
 
 
 def growth_of(part: Any) -> float:
-    """How many characters come of one, at most, in a normalizer, a pre-tokenizer or a decoder."""
+    """The most characters that a normalizer, a pre-tokenizer or a decoder can make of one character."""
     if not isinstance(part, dict):
         return 1.0
     members = part.get("normalizers") or part.get("pretokenizers") or part.get("decoders")
@@ -81,7 +83,7 @@ def growth_of(part: Any) -> float:
 
 
 def growth_of_replacement(part: dict[str, Any]) -> float:
-    """Of a text by another: what is found is as long as the text sought; by an expression it may be empty."""
+    """Growth by a `Replace` part: a match of a text is as long as it, one of an expression counts as one character."""
     content, pattern = part.get("content"), part.get("pattern")
     length = len(content) if isinstance(content, str) else 0
     sought = pattern.get("String") if isinstance(pattern, dict) else None
@@ -91,21 +93,22 @@ def growth_of_replacement(part: dict[str, Any]) -> float:
 
 
 def check_prefix(part: dict[str, Any]) -> float:
-    """What is put before a text counts once, however long that is."""
+    """Growth by a `Prepend` part: 1, as it is added only once to a text; raises TooLong where it is too long."""
     if len(str(part.get("prepend", ""))) > LONGEST_ADDED:
         raise TooLong(f"it puts more than {LONGEST_ADDED} characters before each text")
     return 1.0
 
 
 def check_charsmap(part: dict[str, Any]) -> float:
-    """A table of SentencePiece: the size of its index, the index, and what it leads to, ended by zero bytes.
+    """Growth by a `Precompiled` part: the bytes of its longest replacement.
 
-    The library takes memory for whatever the size says.
+    Its table, from SentencePiece, has the size of an index, the index, and the replacements, each ended by a zero byte.
+    The library allocates memory for any size that is given, so TooLong is raised for a size beyond the table.
     """
     try:
         table = base64.b64decode(part.get("precompiled_charsmap") or "")
     except (binascii.Error, TypeError, ValueError):
-        return 1.0  # the library says what is wrong with it
+        return 1.0  # the library reports what is wrong with it
     size = int.from_bytes(table[:PREFIX_BYTES], "little")
     if size > len(table) - PREFIX_BYTES:
         raise TooLong("the table of its normalizer (precompiled_charsmap) is cut")
@@ -113,7 +116,7 @@ def check_charsmap(part: dict[str, Any]) -> float:
 
 
 def check_template(part: dict[str, Any] | None) -> None:
-    """Raise TooLong where more tokens are put around a text than any text needs."""
+    """Raise TooLong where more than LONGEST_TEMPLATE tokens are put around a text."""
     members = [part] if part is not None else []
     if part is not None and isinstance(part.get("processors"), list):
         members = [one for one in part["processors"] if isinstance(one, dict)]
