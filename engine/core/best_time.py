@@ -19,7 +19,7 @@ def best_s(
 ) -> float:  # fmt: skip
     """The shortest of at most `most` runs, in seconds; stops early where one takes long, not before `least` runs."""
     times: list[float] = []
-    while len(times) < least or ((most is None or len(times) <= most) and sum(times) < seconds):
+    while len(times) < least or ((most is None or len(times) < most) and sum(times) < seconds):
         start = perf_counter()
         run()
         if device.type == "cuda":

@@ -83,13 +83,11 @@ def growth_of(part: Any) -> float:
 
 
 def growth_of_replacement(part: dict[str, Any]) -> float:
-    """Growth by a `Replace` part: a match of a text is as long as it, one of an expression counts as one character."""
+    """Growth by a `Replace` part. An expression may match the empty text, beside every character, as "" does."""
     content, pattern = part.get("content"), part.get("pattern")
     length = len(content) if isinstance(content, str) else 0
     sought = pattern.get("String") if isinstance(pattern, dict) else None
-    if isinstance(sought, str) and sought:
-        return max(1.0, length / len(sought))
-    return 1.0 + length if sought == "" else max(1.0, float(length))
+    return max(1.0, length / len(sought)) if isinstance(sought, str) and sought else 1.0 + length
 
 
 def check_prefix(part: dict[str, Any]) -> float:

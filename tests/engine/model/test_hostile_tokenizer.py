@@ -146,10 +146,11 @@ def replacing(content: str, **pattern: str) -> Facts:
         {"type": "Sequence", "normalizers": [replacing("aa", String="a")] * 40},
         replacing("x" * 100_000, String=""),
         replacing("x" * 100_000, Regex="a?"),
+        {"type": "Sequence", "normalizers": [replacing("a", Regex="(?=.)")] * 40},
         {"type": "Sequence", "normalizers": [{"type": "Prepend", "prepend": "x" * 100_000}] * 1000},
         {"type": "Sequence", "normalizers": [{"type": "ByteLevel"}] * 40},
     ],
-    ids=["doubling", "empty", "expression", "in front", "bytes of bytes"],
+    ids=["doubling", "empty", "expression", "between characters", "in front", "bytes of bytes"],
 )
 def test_what_makes_a_text_long_is_refused(folder: Path, normalizer: Facts) -> None:
     """The first makes a terabyte of one letter."""
