@@ -1,4 +1,4 @@
-"""Where a path that somebody named for output really leads, before anything is made, replaced or removed there."""
+"""Finds out where a path for output really leads, before anything is made, replaced or removed there."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from pathlib import Path
 from typing import Final, Literal
 
 MOST_LINKS: Final = 40
-"""As many as Linux follows."""
+"""The most links that are followed: as many as Linux follows."""
 OWN_DESCRIPTORS: Final = re.compile(r"/dev/fd|/proc/(self|thread-self|\d+)(/task/\d+)?/fd")
-"""Folders whose names are descriptors of a process; /dev/stdout is a link into one."""
+"""Folders that list the open files of a process by number; /dev/stdout is a link into one."""
 
 Kind = Literal["descriptor", "stream", "folder", "file", "new"]
 
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """What is at the end of a path, links followed; `path` is as it was given where that is no link."""
+    """The end of a path, links followed; `path` is the given path if that is no link."""
 
     path: Path
     kind: Kind
@@ -31,9 +31,9 @@ class Destination:
 
 def destination(path: str | os.PathLike[str]) -> Destination:
     """Follow a path to what will be written: a descriptor of this process (/dev/stdout, /dev/fd/N), a stream (device,
-    pipe, socket), a folder, a file, or a place where nothing is yet.
+    pipe, socket), a folder, a file, or a path where nothing exists yet ("new").
 
-    Raises OSError where links lead in a circle or nowhere.
+    Raises OSError, for example where links lead in a circle, the folder does not exist, or the descriptor is not open.
     """
     here = Path(path)
     for _ in range(MOST_LINKS):
@@ -43,7 +43,7 @@ def destination(path: str | os.PathLike[str]) -> Destination:
         try:
             what = os.lstat(here)
         except FileNotFoundError:
-            os.stat(here.parent)  # raises what is wrong with the folder
+            os.stat(here.parent)  # raises if the folder does not exist
             return Destination(here, "new")
         if not stat.S_ISLNK(what.st_mode):
             return Destination(here, _kind(what.st_mode))
@@ -55,12 +55,12 @@ def destination(path: str | os.PathLike[str]) -> Destination:
 
 
 def partial_beside(target: Path) -> Path:
-    """A name in the same folder that nothing has, for what will take the target's place."""
+    """A random, so unused, path in the same folder, for the file that will replace the target."""
     return target.with_name(f".decodescope-{os.getpid()}-{secrets.token_hex(6)}")
 
 
 def _own_descriptor(path: Path) -> int | None:
-    """The number, where this is a name of an open file of this process."""
+    """The number, if the path names a descriptor of this process; else None."""
     if not re.fullmatch(r"\d{1,9}", path.name):
         return None
     folder = os.path.realpath(path.parent)
@@ -70,7 +70,7 @@ def _own_descriptor(path: Path) -> int | None:
 
 
 def _leads_elsewhere(link: Path, target: Path) -> bool:
-    """Whether a link is one of the kernel's, which leads to an open file and not to the name it shows."""
+    """Whether the kernel made the link for an open file: it leads to that file, not to the path it shows."""
     try:
         meant = os.stat(link)
     except OSError:

@@ -22,17 +22,17 @@ class SessionFileError(InputError):
 
 
 class UnavailableError(InputError):
-    """A switch value or a device cannot be had here; the sentence gives the reason."""
+    """A switch value or a device is not available here; the sentence gives the reason."""
 
 
 class NotFiniteError(InputError):
-    """A model gave logits that are no numbers, by its weights or in the precision asked for; the sentence says since
-    which part of it.
+    """A model gave logits that are not finite, because of its weights or of the precision; the sentence names the first
+    part of the model whose output is not finite.
     """
 
 
 class EngineStoppedError(DecodeScopeError):
-    """The engine process ended before it answered; the sentence says how it ended, `details` what it wrote last."""
+    """The engine process ended before it answered; the sentence says how it ended, `details` is its last output."""
 
     def __init__(self, sentence: str, details: str = "") -> None:
         super().__init__(sentence)

@@ -1,6 +1,6 @@
-"""What must not stay behind: files that are not whole yet, folders of an hour, and child processes.
+"""Removes what must not outlive the program: incomplete files, temporary folders, and child processes.
 
-Each is taken away where its `with` ends; what a signal leaves no time for is taken away by `remove_all`, from any
+Each is removed where its `with` ends. If a signal leaves no time for that, `remove_all` removes the rest, on any
 thread, right before the process ends.
 """
 
@@ -14,24 +14,24 @@ from pathlib import Path
 from typing import Final
 
 FINISHED_WITHIN_S: Final = 0.3
-"""How long the end of the program waits for whoever puts a set of whole files in its place: some renames."""
+"""How long the end of the program waits for a thread that moves a set of complete files to its place: some renames."""
 
 _paths: set[Path] = set()
 _ends: set[Callable[[], None]] = set()
 finishing: Final = threading.Lock()
-"""Held while a set of files is put in its place, which must not be broken off between two of them, and while a file or
-folder that must not stay is made: `remove_all` keeps it, so that none is made behind its back."""
+"""Held while a set of files is moved to its place, which must not stop between two files, and while a file or folder
+that must not stay is made. `remove_all` takes it and never releases it, so that nothing new is made afterwards."""
 
 
 def keep_track(path: Path) -> None:
-    """This file or folder, which may not be there yet, does not outlive the program."""
+    """Have `remove_all` remove this file or folder, which may not exist yet."""
     _paths.add(path)
 
 
 def remove(path: Path) -> None:
-    """Take a file or a folder away, if it is there; what cannot be removed stays."""
+    """Remove a file or a folder, if it exists; one that cannot be removed stays."""
     if path.is_dir() and not path.is_symlink():
-        import shutil  # noqa: PLC0415 - not before main(), where a signal still finds Python's own handler
+        import shutil  # noqa: PLC0415 - late, as it takes a while: until main() a signal meets Python's own handler
 
         shutil.rmtree(path, ignore_errors=True)
     else:
@@ -42,7 +42,7 @@ def remove(path: Path) -> None:
 
 @contextmanager
 def removed(path: Path) -> Iterator[Path]:
-    """A path whose file or folder is not there any more after this."""
+    """A path whose file or folder is removed at the end of the `with`."""
     keep_track(path)
     try:
         yield path
@@ -52,8 +52,8 @@ def removed(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def folder(beside: Path | None = None) -> Iterator[Path]:
-    """An empty folder for as long as this lasts: in `beside`, or where temporary files go. Raises OSError."""
-    import tempfile  # noqa: PLC0415 - takes a while, as shutil
+    """An empty folder until the end of the `with`: in `beside`, or where temporary files go. Raises OSError."""
+    import tempfile  # noqa: PLC0415 - late, as shutil
 
     with finishing:
         made = Path(tempfile.mkdtemp(prefix=".decodescope-" if beside else "decodescope-", dir=beside))
@@ -64,7 +64,7 @@ def folder(beside: Path | None = None) -> Iterator[Path]:
 
 @contextmanager
 def ended(end: Callable[[], None]) -> Iterator[None]:
-    """`end` is called where the program ends before this does; it must be quick, and may be called by any thread."""
+    """`end` is called if the program ends before the `with` does. It must be quick; any thread may call it."""
     _ends.add(end)
     try:
         yield
@@ -73,9 +73,9 @@ def ended(end: Callable[[], None]) -> Iterator[None]:
 
 
 def remove_all() -> None:
-    """End and take away everything there is; for the last moment of a process, on whichever thread.
+    """End and remove everything that is tracked; called on any thread, right before the process ends.
 
-    What still runs cannot make anything new afterwards: it waits for `finishing` until the process is gone.
+    Threads that still run cannot make anything new afterwards: they wait for `finishing` until the process ends.
     """
     finishing.acquire(timeout=FINISHED_WITHIN_S)
     for end in tuple(_ends):
@@ -83,5 +83,5 @@ def remove_all() -> None:
             end()
     for path in tuple(_paths):
         remove(path)
-        if os.path.lexists(path):  # somebody still writes into a folder
+        if os.path.lexists(path):  # another thread or process still writes into the folder
             remove(path)

@@ -1,4 +1,4 @@
-"""Git-LFS pointers: what a clone has in place of a large file until it is pulled."""
+"""Git-LFS pointers: the small files that a clone has in place of large ones until they are pulled."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ POINTER: Final = b"version https://git-lfs.github.com/spec/"
 
 
 def is_pointer(head: bytes) -> bool:
-    """Whether a file that begins so is a Git-LFS pointer: what a clone has in place of the file itself."""
+    """Whether a file that begins with `head` is a Git-LFS pointer."""
     return head.startswith(POINTER)
 
 
 def pointer_sentence(file: Path) -> str:
-    """What to do about such a file."""
+    """The sentence that says what to do about a pointer."""
     return f"{path_text(file)} is a Git-LFS pointer, not the file itself: run `git lfs pull` where it was cloned."

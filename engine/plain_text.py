@@ -1,7 +1,7 @@
-"""What comes from a file or a name, as part of a sentence: one line, not longer than a person reads, nothing hidden.
+"""Texts from files and names as part of a sentence: one line, of limited length, with no hidden characters.
 
-Control characters, line ends, lone surrogates and what turns the direction of writing are escaped as Python does it.
-The time and memory that this takes depend on what is written, never on how large the value is.
+Control characters, line ends, lone surrogates and characters that change the direction of writing are escaped as Python
+does it. Time and memory depend on the length of the result, never on the size of the value.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from typing import Any, Final
 MOST: Final = 200
 """Characters of a quoted value."""
 MOST_OF_PATH: Final = 1000
-"""Characters of a path: long enough for any that a person has made, as it is to be found again by it."""
+"""Characters of a path: long enough for any path that a person has made, because the file must be found by it."""
 DEEPEST: Final = 4
-"""Lists within lists that are written out."""
+"""Levels of nested lists that are written out."""
 LONGEST_INTEGER_BITS: Final = 4 * MOST_OF_PATH
-"""Python refuses to write much larger ones in decimal, and its time grows by their square."""
+"""Bits of an integer written in decimal. Python refuses much larger ones, and its time grows by their square."""
 CUT: Final = "…"
 SURROGATES: Final = "\ud800-\udfff"
-"""Halves of pairs, which UTF-8 cannot write; this and the next as they stand in a set of a regular expression."""
+"""Halves of surrogate pairs, which UTF-8 cannot encode. This and TURNING are for a set in a regular expression."""
 TURNING: Final = "\u202a-\u202e\u2066-\u2069"
-"""Unicode's overrides, embeddings and isolates; the marks that go with letters (U+200E, U+200F) turn nothing else."""
+"""Unicode's overrides, embeddings and isolates, which turn the text after them; the marks U+200E and U+200F do not."""
 SURROGATE: Final = re.compile(f"[{SURROGATES}]")
 
 
@@ -40,19 +40,19 @@ def one_line(text: object, most: int = MOST) -> str:
 
 
 def path_text(path: object) -> str:
-    """A path as it may stand in a sentence, also where a folder's name holds line ends or bytes that are no UTF-8."""
+    """A path as part of a sentence, also where a folder's name holds line ends or bytes that are not UTF-8."""
     return one_line(path, MOST_OF_PATH)
 
 
 def utf8(text: str) -> str:
     """The text with every lone surrogate as U+FFFD, so that it can be encoded: a name may come from JSON's escapes or
-    from a folder whose name is no UTF-8.
+    from a folder whose name is not UTF-8.
     """
     return SURROGATE.sub("\ufffd", text)
 
 
 def _joined(pieces: Iterator[str], most: int) -> str:
-    """The pieces as one text; where they are too many, as many whole ones as leave room for the ellipsis."""
+    """The pieces as one text of at most `most` characters; if they do not fit, the first ones and an ellipsis."""
     kept: list[str] = []
     length = 0
     fits = 0
@@ -115,5 +115,5 @@ def _text_pieces(text: str) -> Iterator[str]:
 
 
 def _escaped(char: str) -> str:
-    """One character as it may stand in a line: itself, or its escape where it cannot be seen."""
+    """The character itself if it is printable, else its escape."""
     return char if char.isprintable() else repr(char)[1:-1]

@@ -1,4 +1,4 @@
-"""Opens ordinary files only: under a name may stand a pipe that nobody writes to, or a device without an end."""
+"""Opens ordinary files only. A path may name a pipe that no program writes to, or a device without an end."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ KINDS: Final = {
 
 
 class SpecialFileError(OSError):
-    """Under this name stands something that is read for ever, or waits for ever before it is read."""
+    """The path names a pipe, a socket or a device: reading it might never begin, or never end."""
 
     def __init__(self, path: Path, mode: int) -> None:
         super().__init__(f"{path} is no ordinary file: {SPECIAL}.")
@@ -27,13 +27,13 @@ class SpecialFileError(OSError):
 
 
 def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
-    """An ordinary file, or a link to one, opened for reading bytes; never waits for somebody else.
+    """An ordinary file, or a link to one, opened for reading bytes; never waits for another program.
 
     Raises SpecialFileError for a pipe, a socket or a device, IsADirectoryError for a folder, and the other OSErrors of
     `open`.
     """
     check_regular(path)
-    # Another program may put a pipe in its place at this moment: opening must not wait for one either.
+    # Another program may put a pipe in its place at this moment, so opening must not wait either.
     file = os.fdopen(os.open(path, os.O_RDONLY | NO_WAIT | BINARY), "rb")
     try:
         _check(os.fstat(file.fileno()).st_mode, Path(path))
@@ -44,7 +44,7 @@ def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
 
 
 def check_regular(path: str | os.PathLike[str]) -> os.stat_result:
-    """What the system knows of an ordinary file, or of the one that a link leads to; raises as `open_regular`."""
+    """The `os.stat` of an ordinary file, or of the one that a link leads to; raises as `open_regular`."""
     found = os.stat(path)
     _check(found.st_mode, Path(path))
     return found

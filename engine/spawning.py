@@ -1,4 +1,4 @@
-"""How a child process of Python is started and finds its end of a pipe. Imports no torch, no Qt."""
+"""Starts a child process of Python, and opens its end of a pipe in the child. Imports no torch, no Qt."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ PR_SET_PDEATHSIG: Final = 1
 def spawn(
     module: str, theirs: Connection, output: IO[bytes] | int, environment: Mapping[str, str]
 ) -> subprocess.Popen[bytes]:
-    """Start `python -m MODULE HANDLE PARENT` with its end of the pipe inherited, its output going where it is told.
+    """Start `python -m MODULE HANDLE PARENT`. It inherits its end of the pipe, `theirs`, and writes to `output`.
 
-    It is in a process group of its own (Ctrl-C is the parent's), and asked to die with this process where the system
-    knows how and this is the main thread (PARENT is 0 elsewhere); in any case it reads the end of its pipe. Raises
-    OSError.
+    The child has a process group of its own, so Ctrl-C reaches only the parent. It is asked to die with this process if
+    the system supports that and this is the main thread (on other threads PARENT is 0). In any case the child reads an
+    end of file from its pipe when this process is gone. Raises OSError.
     """
     handle = theirs.fileno()
     # PR_SET_PDEATHSIG fires when the *thread* that started the child ends, so only the main thread may ask for it.
-    # (Asked by number: `current_thread()` would leave a dummy object behind for a thread that Qt started.)
+    # (Threads are compared by number: `current_thread()` would leave a dummy object for a thread that Qt started.)
     die_with_parent = threading.get_ident() == threading.main_thread().ident
     arguments = [sys.executable, "-P", "-m", module, str(handle), str(os.getpid() if die_with_parent else 0)]
     root = str(Path(__file__).resolve().parents[1])
@@ -48,7 +48,7 @@ def spawn(
 
 
 def die_with(parent: int) -> None:
-    """Ask Linux to kill this process when the one that started it dies, and go at once if it has died already."""
+    """Ask Linux to kill this process when the one that started it dies; exit at once if it has died already."""
     if parent == 0 or not sys.platform.startswith("linux"):
         return
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -57,7 +57,7 @@ def die_with(parent: int) -> None:
 
 
 def open_connection(handle: int) -> Connection:
-    """The pipe that the parent passed on."""
+    """The child's end of the pipe, by the handle that the parent passed on."""
     if sys.platform == "win32":
         from multiprocessing.connection import PipeConnection  # noqa: PLC0415
 

@@ -1,7 +1,7 @@
 """What `RunClient.poll` returns: what has changed, in order.
 
-Events of state that only have to be told on (`Loading`, `ModelReady`, `Overhead`, `Refused`, `RunEnded`,
-`CeilingsMeasured`) are changes as they are. A `RunEnded` comes when the recording is whole, for a suite once.
+Events of state that are only passed on (`Loading`, `ModelReady`, `Overhead`, `Refused`, `RunEnded`, `CeilingsMeasured`)
+are changes themselves. A `RunEnded` comes when the recording is complete; a suite has only one.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from engine.session import schema
 from engine.session.store import Session
 
 State = Literal["starting", "loading", "idle", "running", "paused", "stopped"]
-"""What the engine does; stopped: it has ended and is not started again before somebody asks for something."""
+"""What the engine does. `stopped`: it has ended, and is not started again before the next command is posted."""
 
 
 @dataclass(frozen=True, slots=True)
 class StateIs:
-    """The engine does something else now."""
+    """The engine's state changed."""
 
     state: State
 
@@ -38,14 +38,14 @@ class SuiteRunSent:
     """The engine was asked for the next run of a suite."""
 
     number: int
-    """From 1 on."""
+    """Counts from 1."""
     total: int
     label: str
 
 
 @dataclass(frozen=True, slots=True)
 class FileFailed:
-    """The file takes nothing any more, told once a run; the Session goes on in memory."""
+    """The file can no longer be written. Told once for each run; the Session goes on in memory."""
 
     error: Exception
     never_begun: bool = False
@@ -54,12 +54,12 @@ class FileFailed:
 
 @dataclass(frozen=True, slots=True)
 class KeptElsewhere:
-    """Recordings do not lie in their folder, told once as long as that lasts."""
+    """Recordings are not kept in their own folder. Told once, until that folder takes them again."""
 
     folder: Path
-    """Where they lie instead."""
+    """The folder that is used instead."""
     error: Exception
-    """Why."""
+    """Why their own folder cannot be used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +71,11 @@ class FileClosed:
 
 @dataclass(frozen=True, slots=True)
 class EngineDied:
-    """The engine is gone, or told what cannot be taken in; its session is over."""
+    """The engine ended, or sent an event that cannot be kept; its session is over."""
 
     error: BaseException
     again: bool
-    """Whether it is started again by itself."""
+    """Whether it is started again without a new command."""
 
 
 Change = (

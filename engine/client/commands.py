@@ -1,4 +1,4 @@
-"""Commands on their way to the engine: what can be sent at once, what waits, and what comes too late."""
+"""Commands on their way to the engine: some are sent at once, some wait, and some come too late."""
 
 from __future__ import annotations
 
@@ -13,36 +13,36 @@ from engine.host import protocol
 from engine.session import schema
 
 Posted = protocol.AnyCommand | Suite
-"""What can be asked for; a suite is a `Start` for each of its runs."""
+"""What can be posted: a command, or a suite, which becomes a `Start` for each of its runs."""
 
 NO_MODEL: Final = "No model is loaded: choose one first."
 RUN_COMMANDS: Final = (
     protocol.Pause, protocol.Resume, protocol.StepOnce, protocol.Stop, protocol.SetSwitches, protocol.SetObservation,
     protocol.AddMark, protocol.AddRequests,
 )  # fmt: skip
-"""Commands to a run; without one they have nothing to act on."""
+"""Commands to a run; they are ignored while no run goes on."""
 
 
 class Commands:
-    """Sends commands when their time has come.
+    """Sends each command as soon as it can be carried out.
 
-    A run that is started before its model is ready waits for it. A run or a model that is asked for while a run goes on
-    ends that one first; of several that wait the newest run and the newest model are kept.
+    A run that is started before its model is ready waits for the model. A run or a model that is posted while a run
+    goes on ends that run, and waits for its end. Of several that wait, the newest run and the newest model are kept.
     """
 
     def __init__(self, now: RunState) -> None:
         self._now = now
         self._model: protocol.Load | None = None
         self._lost_model: protocol.Load | None = None
-        """What was loaded when an engine ended that is not started again by itself."""
+        """The model of an engine that ended and is not started again by itself."""
         self._ready = False
         self.posted: deque[Posted] = deque()
-        """What was asked for and not looked at yet; any thread may append."""
+        """What was posted and not looked at yet; any thread may append."""
         self.waiting: list[Posted] = []
-        """What is carried out when the model is ready, or the run over."""
+        """Commands that are carried out when the model is ready, or the run over."""
 
     def connected(self, source: Source) -> None:
-        """A source is there: the model that the one before had is loaded again."""
+        """A new source is connected: load the model again that the source before it had."""
         if self._model is None:
             self._now.change("idle")
         else:
@@ -50,7 +50,7 @@ class Commands:
             source.send(self._model)
 
     def send_next(self, source: Source) -> schema.Refused | None:
-        """Look at what was posted first; the refusal, where it cannot be sent or the source does not take it."""
+        """Carry out the oldest posted command; a refusal if it cannot be sent or the source does not take it."""
         asked = self.posted.popleft()
         try:
             self._obey(source, asked)
@@ -88,7 +88,7 @@ class Commands:
         source.send(command)
 
     def _load_again(self, source: Source) -> None:
-        """A run waits and no model is being loaded: try once more the one that was lost with its engine."""
+        """A run waits and no model is being loaded: load the one that was lost with its engine, or refuse the run."""
         if self._lost_model is not None:
             self._load(source, self._lost_model)
         else:
@@ -103,28 +103,28 @@ class Commands:
             self._now.tell_of_run(asked)
 
     def model_ready(self) -> None:
-        """Runs can be started."""
+        """The model is loaded, and runs can be started."""
         self._ready = True
         self.send_waiting()
 
     def model_refused(self) -> None:
-        """There is no model, and nothing to wait for."""
+        """The model could not be loaded: drop the commands that wait for it."""
         self._model, self.waiting = None, []
 
     def send_waiting(self) -> None:
-        """What waited is looked at next."""
+        """Put the waiting commands before all others in `posted`."""
         self.posted.extendleft(reversed(self.waiting))
         self.waiting = []
 
     def disconnected(self, again: bool) -> None:
-        """The source is gone. Where it is not connected again by itself, its model is kept for who asks for a run."""
+        """The source is gone. If none is connected again by itself, its model is kept for the next posted run."""
         self._ready, self.waiting = False, []
         if not again:
             self._lost_model = self._newest_posted_model() or self._model or self._lost_model
             self._model = None
 
     def _newest_posted_model(self) -> protocol.Load | None:
-        """Forget what was posted for an engine that is gone; the newest model of it."""
+        """Drop what was posted for an engine that is gone; returns the newest `Load` of it."""
         load = None
         while self.posted:
             asked = self.posted.popleft()

@@ -1,4 +1,4 @@
-"""Events of the engine: what is kept in the session, and what changes the state."""
+"""Handles the events of the engine: most are kept in the session, some change the client's state."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _OF_STATE: Final = (
     schema.SessionStarted, schema.Loading, schema.ModelReady, schema.StateChanged, schema.Refused, schema.RunEnded,
     schema.CeilingsMeasured, schema.Overhead,
 )  # fmt: skip
-"""Events that are not simply kept."""
+"""Events that are not only kept in the session."""
 
 
 class Events:
@@ -36,7 +36,7 @@ class Events:
         """Why the step of a suite's run failed."""
 
     def take(self, source: Source, events: list[schema.AnyEvent]) -> None:
-        """Take a batch, also an empty one."""
+        """Take a batch of events; an empty one lets the file commit what is due."""
         stored: list[schema.AnyEvent] = []
         for event in events:
             if isinstance(event, _OF_STATE):
@@ -98,7 +98,7 @@ class Events:
             self._end_suite(suite, schema.RunEnded("finished"))
 
     def _next_run(self, source: Source, suite: Suite, why_not: str | None) -> bool:
-        """The run of a suite is over, or left out for this reason: start the next one; whether there is one."""
+        """Start the suite's next run; returns whether there is one. `why_not`: why the run before it is left out."""
         self._fault = ""
         left = suite.advance() if why_not is None else suite.skip(why_not)
         while left:
@@ -112,7 +112,7 @@ class Events:
         return False
 
     def _end_suite(self, suite: Suite, event: schema.RunEnded) -> None:
-        self._now.suite = None  # before the mark: who draws it sees that the suite is over
+        self._now.suite = None  # before the mark: a view that draws it sees that the suite is over
         if suite.begun:
             self._live.keep([*suite.notes(), suite.end_mark(event.reason)])
         self._end(event)
@@ -123,7 +123,7 @@ class Events:
         self._commands.send_waiting()
 
     def end_session(self) -> None:
-        """No run goes on any more: what was recorded is whole."""
+        """No run goes on any more: close the file of the recording."""
         self._now.active = False
         self._live.end()
 
@@ -147,7 +147,7 @@ class Events:
             self._commands.model_refused()
             self._now.change("idle")
             self._now.tell(event)
-        elif self._now.active or event.command not in _RUN_COMMAND_NAMES:  # else the run ended before it came
+        elif self._now.active or event.command not in _RUN_COMMAND_NAMES:  # else the run ended first
             self._now.tell(event)
 
     def _on_start_refused(self, event: schema.Refused) -> None:
@@ -157,7 +157,7 @@ class Events:
         self._commands.send_waiting()
 
     def lost(self, sentence: str) -> None:
-        """The source is gone, for this reason: the run is over, with a mark that says so."""
+        """The source is gone: end the run, with a mark `fault` that says why (`sentence`)."""
         self._live.mark_fault(sentence)
         self._now.suite = None
         self.end_session()

@@ -1,4 +1,4 @@
-"""Refusals and the ends of engines as exceptions, for callers that raise them."""
+"""Turns refusals and the end of an engine into exceptions, for callers that raise them."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ def error_of(refused: schema.Refused) -> DecodeScopeError:
 
 
 def cause_of(error: BaseException) -> BaseException:
-    """What ended the engine, as an error with a sentence where it is an event that cannot be kept."""
+    """The error that ended the engine; an EngineStoppedError with a sentence if an event could not be kept."""
     if isinstance(error, ArithmeticError | LookupError | TypeError | ValueError):
         return EngineStoppedError(f"The engine process sent an event that cannot be kept: {error}.")
     return error
 
 
 def raise_fault(changes: Iterable[Change]) -> None:
-    """Raise what the first of these changes tells that is a loss of the file or of the engine."""
+    """Raise the error of the first of these changes that reports the loss of the file or of the engine."""
     for change in changes:
         if isinstance(change, FileFailed):
             raise change.error

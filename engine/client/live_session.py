@@ -33,9 +33,9 @@ class Begun:
     path: Path
     writer: FileWriter
     refused: Exception | None = None
-    """Why it does not lie in the folder of recordings, where it does not."""
+    """Why it is not in the folder of recordings; None if it is."""
     detail: DetailSource | None = None
-    """Where the Session reads what it does not keep in memory."""
+    """From where the Session reads the detail that it does not keep in memory."""
 
 
 BeginFile = Callable[[str], Begun | None]
@@ -45,8 +45,8 @@ BeginFile = Callable[[str], Begun | None]
 class LiveSession:
     """Gives every batch to the Session first and then to the file.
 
-    An event that the Session cannot take never reaches the file, so the file stays one that can be read. A file that
-    cannot be written (a full disk) is given up and told once; the Session goes on in memory.
+    An event that the Session cannot take never reaches the file, so the file stays readable. A file that cannot be
+    written (a full disk) is given up, which is told once; the Session goes on in memory.
     """
 
     def __init__(self, begin_file: BeginFile, tell: Callable[[Change], None]) -> None:
@@ -55,9 +55,9 @@ class LiveSession:
         self._writer: FileWriter | None = None
         self._kept_elsewhere = False
         self.session: Session | None = None
-        """Of the run that goes on or was the last."""
+        """The Session of the run that goes on, or of the last one."""
         self.path: Path | None = None
-        """The file of `session`, also when that is over or can be written no more."""
+        """The file of `session`, also after the run or when the file can no longer be written."""
         self.is_open = False
         """Whether the run goes on."""
 
@@ -68,7 +68,7 @@ class LiveSession:
         self.path = None
         try:
             begun = self._begin_file(model)
-        except Exception as error:  # whatever it is, the run goes on in memory
+        except Exception as error:  # for any error: the run goes on in memory
             self._tell(FileFailed(error, never_begun=True))
         else:
             if begun is not None:
@@ -78,7 +78,7 @@ class LiveSession:
         return session
 
     def keep(self, events: list[schema.AnyEvent]) -> None:
-        """Keep a batch; an empty one lets the file commit what is due. Raises what the Session raises."""
+        """Keep a batch; an empty one lets the file commit what is due. Raises the errors of `Session.apply`."""
         if self.session is None:
             return
         if events:
@@ -95,7 +95,7 @@ class LiveSession:
     def mark_fault(self, sentence: str) -> None:
         """Put a mark of kind `fault` at the end of the run that goes on."""
         if self.is_open and self.session is not None:
-            with suppress(Exception):  # what could not be taken in may be the Session's own state
+            with suppress(Exception):  # the Session itself may be what failed
                 self.keep([schema.Mark(_now_ns(self.session), "fault", sentence)])
 
     def end(self) -> None:
@@ -121,7 +121,7 @@ class LiveSession:
         if self.path is not None:
             try:
                 set_facts(self.path, {"ceilings": event.ceilings})
-            except Exception as error:  # the figures are right in memory all the same
+            except Exception as error:  # the Session in memory has them already
                 self._tell(FileFailed(error))
 
     def _tell_where(self, begun: Begun) -> None:
@@ -131,7 +131,7 @@ class LiveSession:
 
 
 def _now_ns(session: Session) -> int:
-    """Now on the session's clock, never before what it holds already."""
+    """The present time on the session's clock, ns; never before the end of its last step."""
     elapsed = time.time_ns() - int(session.meta.get("epoch_ns", time.time_ns()))
     last = int(session.steps["end_ns"][-1]) if len(session.steps) else 0
     return max(elapsed, last)

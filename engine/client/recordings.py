@@ -1,4 +1,4 @@
-"""Where recordings live: one file a run in the user's data folder, so that an unsaved one is never lost."""
+"""The folder of recordings: one file for each run in the user's data folder, so that an unsaved run is never lost."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ Answer = TypeVar("Answer")
 
 SUFFIX: Final = ".dscope"
 MODEL_BYTES: Final = 100
-"""Most of a model's name that goes into a file's name; file systems take 255 bytes in all."""
+"""The most bytes of a model's name in a file's name; file systems take 255 bytes in all."""
 OWN_NAME: Final = re.compile(r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d_.+" + re.escape(SUFFIX))
-"""How this program names a recording; whatever is named otherwise was named by a person."""
+"""How this program names a recording; a file with any other name was named by a person."""
 
 
 def user_folder() -> Path:
-    """The folder of this person's recordings."""
+    """The folder of this user's recordings."""
     return user_data_path("DecodeScope", appauthor=False) / "recordings"
 
 
@@ -40,7 +40,7 @@ class Recording:
 
     path: Path
     size_bytes: int
-    """With what SQLite keeps beside it."""
+    """With the files that SQLite keeps beside it."""
     changed_ns: int
 
 
@@ -51,13 +51,13 @@ class FolderError(SessionFileError):
         super().__init__(f"Recordings cannot be kept in {folder}: {'it is no folder' if is_no_folder else reason}.")
         self.folder = folder
         self.reason = reason
-        """In the system's words."""
+        """The message of the operating system."""
         self.is_no_folder = is_no_folder
-        """Whether something else has its name."""
+        """Whether the path names something other than a folder."""
 
 
 def keep_all(_path: Path) -> bool:
-    """Throws nothing away."""
+    """The `discard` that throws nothing away."""
     return False
 
 
@@ -65,15 +65,15 @@ class Recordings:
     """The folder of recordings; it is made when the first one begins. Nothing in it is thrown away unless asked for."""
 
     def __init__(self, folder: Path, discard: Callable[[Path], bool] = keep_all) -> None:
-        """`discard` throws a file away where a person can still find it; whether it went."""
+        """`discard` moves a file to a place where a person can still find it; returns whether that worked."""
         self.folder = folder
         self._discard = discard
         self._instead: Path | None = None
 
     def begin(self, model: str, open_: Callable[[Path], FileWriter]) -> Begun:
-        """A file for the next recording, opened by `open_`; in a folder for passing files where this one takes none.
+        """Begin a file for the next recording, opened by `open_`; in a temporary folder if this one takes none.
 
-        Raises what the folder's refusal was where neither can be written.
+        If neither can be written, raises the error of this folder.
         """
         try:
             return self._begin_in(self._made(), model, open_)
@@ -86,7 +86,7 @@ class Recordings:
         return replace(begun, refused=refused)
 
     def new_path(self, model: str, now: datetime | None = None, folder: Path | None = None) -> Path:
-        """A path for the next recording, named for the time and the model, that nothing has yet."""
+        """An unused path for the next recording, named after the time and the model."""
         folder = folder or self.folder
         name = re.sub(r"[^\w.-]+", "-", Path(model).name).strip("-")
         name = name.encode()[:MODEL_BYTES].decode(errors="ignore") or "model"
@@ -99,7 +99,7 @@ class Recordings:
         return path
 
     def recordings(self) -> list[Recording]:
-        """Every recording of this program, newest first; links, folders, pipes and what cannot be read are none."""
+        """Every recording of this program, newest first; links, folders, pipes and unreadable entries do not count."""
         found = []
         try:
             with os.scandir(self.folder) as entries:
@@ -119,7 +119,7 @@ class Recordings:
         return [one.path for one in self.recordings()]
 
     def throw_away(self, recordings: Iterable[Recording]) -> list[Recording]:
-        """Move recordings to the trash, with what lies beside them; those that went."""
+        """Move recordings to the trash, with SQLite's files beside them; returns those that were moved."""
         return [one for one in recordings if self._throw_away(one.path)]
 
     def _throw_away(self, path: Path) -> bool:
@@ -132,7 +132,7 @@ class Recordings:
             if beside is None:
                 continue
             whole = end != "-shm" and beside.st_size > 0 and stat.S_ISREG(beside.st_mode)
-            if not (whole and self._discard(companion)):  # nothing in it, or a link: the link goes, not its target
+            if not (whole and self._discard(companion)):  # empty, or a link: the link is removed, not its target
                 try:
                     companion.unlink()
                 except OSError:
@@ -144,7 +144,7 @@ class Recordings:
         try:
             return Begun(path, open_(path), detail=RecordedDetail(path))
         except (OSError, DecodeScopeError):
-            for one in with_companions(path):  # of a file that a full disk did not take
+            for one in with_companions(path):  # the file could not be begun, say on a full disk
                 try:
                     one.unlink(missing_ok=True)
                 except OSError:
@@ -166,7 +166,7 @@ class Recordings:
 
 
 def _own_stat(entry: os.DirEntry[str]) -> os.stat_result | None:
-    """What is known of an ordinary file; None of anything else, links among them."""
+    """The stat of an ordinary file; None for anything else, also for a link."""
     try:
         return entry.stat(follow_symlinks=False) if entry.is_file(follow_symlinks=False) else None
     except OSError:
@@ -181,10 +181,10 @@ def _lstat(path: Path) -> os.stat_result | None:
 
 
 class RecordedDetail:
-    """A DetailSource over a recording: opened for each question and closed after it.
+    """A DetailSource of a recording. The file is opened for each query and closed after it.
 
-    A reader that stayed open would keep the recording from becoming one file when it ends. What cannot be read counts
-    as not kept.
+    A reader that stayed open would keep the recording from becoming one file when it ends. Detail that cannot be read
+    counts as not kept.
     """
 
     def __init__(self, path: Path) -> None:

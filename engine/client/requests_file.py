@@ -20,9 +20,9 @@ FRACTIONS: Final = tuple(name for name, kind in KINDS.items() if kind is float)
 KNOWN: Final = {"prompt", "max_new_tokens", "arrival_s", "chat", "ignore_eos", "messages", "stop", *KINDS}
 
 MOST_BYTES: Final = 2**28
-"""Of a file: all of it is in memory, and on its way to the engine, at once."""
+"""The most bytes of a file: all of it is in memory, and on its way to the engine, at once."""
 MOST_LINE_BYTES: Final = 2**24
-"""Of one request: no context is as long as that, and a line is parsed in one go, in which nothing can stop it."""
+"""The most bytes of one request. No context is that long, and a line is parsed in one call that cannot be stopped."""
 MOST_REQUESTS: Final = 100_000
 WRITTEN_WITHIN_S: Final = 8.0
 """How long a pipe may take to give its first byte."""
@@ -38,7 +38,8 @@ def read_requests(
 ) -> tuple[RequestSpec, ...]:
     """The requests of a JSONL file, in its order; raises InputError that names the line that is wrong.
 
-    A line says what differs from the values given here; request i draws from a stream seeded by (its seed, i).
+    The values given here hold for a line that does not give its own. Request i draws from a stream seeded by
+    (its seed, i).
     """
     usual = RequestSpec("", max_new_tokens, ignore_eos=ignore_eos, stop=stop, sampling=sampling, chat=chat)
     requests = []
@@ -56,12 +57,12 @@ def read_requests(
 
 
 def _lines(path: str) -> Iterator[str]:
-    """The lines of a file of UTF-8, read as they are asked for; raises InputError, also where there are too many."""
+    """The lines of a UTF-8 file, read one at a time; raises InputError, also where the file or a line is too large."""
     left = MOST_BYTES
     try:
         with _opened(path) as stream:
             number = 0
-            while line := stream.readline(MOST_LINE_BYTES + 1):  # no other line ends: JSON may hold them
+            while line := stream.readline(MOST_LINE_BYTES + 1):  # ends at \n only: JSON may hold other line ends
                 number += 1
                 left -= len(line)
                 if left < 0:
@@ -77,7 +78,7 @@ def _lines(path: str) -> Iterator[str]:
 
 
 def _opened(path: str) -> BinaryIO:
-    """The file, open for reading; a pipe once it has something. Raises OSError, InputError where nothing comes."""
+    """The file, open for reading; waits until a pipe has data. Raises OSError, and InputError if no data comes."""
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     try:
         is_pipe = stat.S_ISFIFO(os.fstat(descriptor).st_mode)
@@ -100,7 +101,7 @@ def check_text(name: str, text: str) -> None:
 
 
 def _object(line: str) -> dict[str, Any]:
-    """The JSON object of a line; raises InputError where it is none, or names something twice."""
+    """The JSON object of a line; raises InputError where it is not one, or gives a name twice."""
 
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found: dict[str, Any] = {}
@@ -151,7 +152,7 @@ def _request(value: dict[str, Any], usual: RequestSpec) -> RequestSpec:
 
 
 def _messages(value: Any) -> tuple[tuple[str, str], ...]:
-    """A conversation as (role, content), as chat programs write it; roles are the chat template's to judge."""
+    """A conversation as (role, content) pairs, as chat programs write it; the chat template checks the roles."""
     if not isinstance(value, list) or not value:
         raise InputError('"messages" must be a list of at least one message')
     for message in value:

@@ -1,4 +1,4 @@
-"""The one consumer of an engine's events: load, start, keep, end. Without Qt and without torch."""
+"""The one consumer of an engine's events: loads models, starts runs, keeps events. Imports no Qt and no torch."""
 
 from __future__ import annotations
 
@@ -19,17 +19,18 @@ from engine.session import schema
 from engine.session.store import Session
 
 POLL_S: Final = 0.02
-"""Short enough that what is written is committed within 100 ms, also while the engine says nothing."""
+"""Short enough that what is written is committed within 100 ms, also while the engine sends nothing."""
 MOST_DEATHS: Final = 2
-"""A source that ends so often before a model is ready is not connected again by itself."""
+"""If sources end this many times before a model is ready, none is connected again by itself."""
 
 
 class RunClient:
-    """Drives one source after another and keeps what they say in a Session and its file.
+    """Drives one source after another and keeps their events in a Session and its file.
 
-    `poll` is called again and again by one thread, which also calls `close`; it does all the work and raises nothing.
-    The other verbs only post, from any thread. A source that ends, or says what cannot be taken in, is replaced by a
-    new one at the next `poll`, unless it ended twice before a model was ready; then at the next verb.
+    One thread calls `poll` again and again, and also `close`; `poll` does all the work and raises nothing. `load`,
+    `start` and `post` only post, from any thread. A source that ends, or sends an event that cannot be kept, is
+    replaced by a new one at the next `poll`; if sources ended twice before a model was ready, only when the next
+    command is posted.
     """
 
     def __init__(
@@ -38,19 +39,19 @@ class RunClient:
         begin_file: BeginFile,
         sentence_of: Callable[[BaseException], str] = str,
     ) -> None:
-        """`sentence_of` says what ended a source, for the mark that the session keeps of it."""
+        """`sentence_of` turns the error that ended a source into the sentence of the session's mark `fault`."""
         self._connect = connect
         self._sentence_of = sentence_of
         self._changes: list[Change] = []
         self._source: Source | None = None
         self._deaths = 0
         self.now = RunState(self._changes.append)
-        """What is known of the engine and its run at this moment; only to be read."""
+        """What is known of the engine and its run at this moment; callers only read it."""
         self._live = LiveSession(begin_file, self._changes.append)
         self._commands = Commands(self.now)
         self._events = Events(self.now, self._live, self._commands)
         self.closing = False
-        """Set by any thread: from then on no source is connected again, and the end of one is no fault."""
+        """Set by any thread. From then on the end of a source is no fault; the thread that polls must stop polling."""
 
     # --- verbs --------------------------------------------------------------------------------------------------------
 
@@ -63,14 +64,14 @@ class RunClient:
         self.post(protocol.Start(run, command_line, paused))
 
     def post(self, command: Posted) -> None:
-        """Ask for anything else; what acts on a run is passed over while none goes on.
+        """Post any command or suite; a command to a run is ignored while none goes on.
 
         A suite is started run after run, and kept as one Session and one file.
         """
         self._commands.posted.append(command)
 
     def poll(self, timeout_s: float = POLL_S) -> list[Change]:
-        """Carry out what was posted, take what has arrived, waiting up to `timeout_s`; what has changed, in order."""
+        """Carry out what was posted and take arrived events, waiting up to `timeout_s`; the changes, in order."""
         try:
             if self._source is None:
                 if self.now.state == "stopped" and not self._commands.posted:
@@ -79,15 +80,18 @@ class RunClient:
                 self._source = self._connect()
                 self._commands.connected(self._source)
             self._poll(self._source, timeout_s)
-        except BaseException as error:  # whatever it is: who waits for the engine must hear of it
+        except BaseException as error:  # for any error: a caller that waits for the engine must see it
             self._lose(error)
         return self._taken()
 
     def close(self, stop_within_s: float = 0.0, kill: bool = False) -> list[Change]:
-        """End the run, giving it so long to end by itself, and then the source, by force where `kill`; last changes."""
+        """End the run, then the source; returns the last changes.
+
+        The run may end by itself within `stop_within_s`; with `kill` the source is ended by force.
+        """
         self.closing = True
         source = self._source
-        with suppress(Exception):  # it is gone, or hangs and was killed
+        with suppress(Exception):  # the source is gone, or hung and was killed
             if source is not None and self.now.active and stop_within_s:
                 self._commands.waiting = []
                 source.send(protocol.Stop())
@@ -103,27 +107,27 @@ class RunClient:
         return self._taken()
 
     def kill(self) -> None:
-        """Break off the source, from any thread, whatever it does; the thread that polls goes on."""
+        """End the source at once, from any thread and in any state; the thread that polls goes on."""
         source = self._source
         if source is not None:
             source.kill()
 
-    # --- what there is ------------------------------------------------------------------------------------------------
+    # --- session and source -------------------------------------------------------------------------------------------
 
     @property
     def session(self) -> Session | None:
-        """Of the run that goes on or was the last."""
+        """The Session of the run that goes on, or of the last one."""
         return self._live.session
 
     @property
     def engine_pid(self) -> int | None:
-        """The process that runs the model; None while there is none of this machine."""
+        """The id of the process that runs the model; None while there is none on this machine."""
         source = self._source
         return None if source is None else source.pid
 
     @property
     def tells(self) -> Tells | None:
-        """What the source takes and can tell; None while there is none."""
+        """What the source takes and can tell; None while no source is connected."""
         source = self._source
         return None if source is None else source.tells
 
@@ -148,7 +152,7 @@ class RunClient:
             return
         self._events.lost(self._sentence_of(error))
         self._deaths += 1
-        again = self._deaths < MOST_DEATHS  # a model that kills the engine when it is loaded is not tried for ever
+        again = self._deaths < MOST_DEATHS  # a model that kills the engine on loading is not tried for ever
         self._commands.disconnected(again)
         if not again:
             self.now.change("stopped")

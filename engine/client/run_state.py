@@ -1,4 +1,4 @@
-"""What the client knows of the engine at this moment; commands and events both go by it."""
+"""What the client knows of the engine at this moment; `Commands` and `Events` share it."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class RunState:
         """Whether a run goes on or was asked for."""
         self.suite: Suite | None = None
         self.model = ""
-        """What was asked to be loaded last: "demo" or a folder."""
+        """The model of the last `Load` that was sent: "demo" or a folder."""
         self.unavailable: dict[str, str] = {}
-        """Why values of switches cannot run with the model that is loaded, as the engine said."""
+        """By `name=value` of a switch: why it cannot run with the model that is loaded, as the engine said."""
 
     @property
     def suite_progress(self) -> tuple[int, int] | None:
@@ -29,12 +29,12 @@ class RunState:
         return None if self.suite is None else (self.suite.done, self.suite.total)
 
     def change(self, state: State) -> None:
-        """The engine does this now; told where it is news."""
+        """Set the state of the engine, and tell if it is another one."""
         if state != self.state:
             self.state = state
             self.tell(StateIs(state))
 
     def tell_of_run(self, suite: Suite) -> None:
-        """The engine was asked for the run of the suite that comes next."""
+        """Tell that the engine was asked for the next run of the suite."""
         if suite.now is not None:
             self.tell(SuiteRunSent(suite.done + 1, suite.total, suite.now.label))

@@ -1,4 +1,4 @@
-"""Where events come from: the interface behind which an engine stands, whatever it is and wherever it runs."""
+"""Where events come from: the interface of an engine, of any kind and on any machine."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from engine.session import schema
 
 @dataclass(frozen=True, slots=True)
 class Tells:
-    """What a source can be asked for, and what it can tell; what it cannot is refused without asking it."""
+    """Which commands a source takes, and what it can tell; other commands are refused without sending them."""
 
     loads_models: bool = True
     """Takes `Load`. A source that does not has its model already and sends `ModelReady` by itself."""
@@ -51,13 +51,13 @@ _NEEDS: Final[dict[type, str]] = {
 
 
 class Source(Protocol):
-    """One connection to something that runs a model, or has run one, and tells of it as events of the schema.
+    """One connection to something that runs a model, or has run one, and reports it as events of the schema.
 
-    A source is made connected. It answers commands by events, as `engine.host.protocol` says of each. A run is
+    A new source is already connected. It answers commands by events, as `engine.host.protocol` says of each. A run is
     `SessionStarted`, the events that a session stores, `RunEnded`; its ids and times count from 0. `poll` and `close`
     are called by one thread, `kill` by any.
 
-    - The engine process (`engine_source.EngineSource`) takes and tells everything.
+    - The engine process (`engine_source.EngineSource`) takes all commands and tells everything.
     - A serving engine that is attached to has its model and its clients: no `loads_models`, no `pauses`, no switches.
       It sends `ModelReady` once it is connected. `Start` begins a recording of what is served from then on, and `Stop`
       ends it with `RunEnded`; the requests of the `Start` are sent to the server. What its metrics lack is False in
@@ -70,26 +70,26 @@ class Source(Protocol):
 
     @property
     def tells(self) -> Tells:
-        """What it can be asked for and can tell; the same as long as it is connected."""
+        """What the source takes and can tell; the same as long as it is connected."""
 
     @property
     def pid(self) -> int | None:
-        """The process that runs the model, where it is one of this machine that the source started."""
+        """The id of the process that runs the model, if the source started it on this machine; else None."""
 
     def poll(self, timeout_s: float) -> list[schema.AnyEvent]:
         """Every event that has arrived, waiting up to `timeout_s` for the first; an empty list when none came.
 
-        Raises EngineStoppedError, with a sentence, when the other end is gone and all it said has been given out.
+        Raises EngineStoppedError, with a sentence, when the other end is gone and all its events have been returned.
         """
 
     def send(self, command: protocol.AnyCommand) -> None:
-        """Hand a command over; the answer comes as events.
+        """Send a command; the answer comes as events.
 
-        Raises EngineStoppedError where the other end is gone, InputError for what cannot be sent.
+        Raises EngineStoppedError where the other end is gone, InputError for a command that cannot be sent.
         """
 
     def close(self) -> None:
         """End the connection, and the engine where the source started it; returns when it is gone."""
 
     def kill(self) -> None:
-        """Break off at once whatever goes on, also a `poll` or `send` of another thread; `close` is still called."""
+        """End everything at once, also a `poll` or `send` of another thread; `close` is still called afterwards."""

@@ -1,4 +1,4 @@
-"""Runs that are measured one after the other and kept as one session; the feed and `bench` both walk through one."""
+"""Runs that are measured one after the other and kept as one session, by the window and by `bench`."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ END: Final = "measured"
 
 
 class SuiteRun(Protocol):
-    """One run of a suite; runs of one key stand or fall together."""
+    """One run of a suite; if one is left out, so are all later runs with its key."""
 
     @property
     def key(self) -> str: ...
 
     @property
     def label(self) -> str:
-        """The mark under which a session keeps it: key, side and number, parted by spaces."""
+        """The label of the mark with which it begins in the session: key, side and number, separated by spaces."""
 
     @property
     def run(self) -> RunSpec: ...
@@ -39,13 +39,15 @@ class Suite:
         self.joiner = Joiner()
         self._notes = [(one.key, why) for one in IMPROVEMENTS if (why := reason(one, unavailable))]
         self.begun = False
-        """Whether its session is there."""
+        """Whether its session has begun."""
         if self._left:
             self.joiner.begin(self._left[0].label)
 
     @classmethod
     def of_improvements(cls, prompt: str, unavailable: Mapping[str, str], tokens: int = TOKENS) -> Suite:
-        """The suite of every improvement that can run here: so many tokens after this prompt, and batches around it."""
+        """The suite of every improvement that can run here. A request generates `tokens` tokens after `prompt`; those
+        of a batch generate multiples of that (`improvements.SHARES`).
+        """
         return cls(suite_runs(prompt, unavailable, tokens), unavailable)
 
     @property
@@ -54,18 +56,18 @@ class Suite:
         return self._left[0] if self._left else None
 
     def command(self) -> protocol.Start:
-        """What starts the run that comes next."""
+        """The command that starts the next run."""
         assert self._left
         return protocol.Start(self._left[0].run, f"measure {self._left[0].label}")
 
     def advance(self) -> bool:
-        """The run is over; whether there is another."""
+        """The run is over; returns whether there is another."""
         self._left.pop(0)
         self.done += 1
         return self._begin_next()
 
     def skip(self, why: str) -> bool:
-        """The engine refused the run: leave its whole improvement out, and note why; whether there is another run."""
+        """The run was refused or failed: leave its improvement out, and note why; returns whether a run is left."""
         key = self._left[0].key
         self._notes.append((key, why))
         before = len(self._left)
@@ -74,7 +76,7 @@ class Suite:
         return self._begin_next()
 
     def notes(self) -> list[schema.AnyEvent]:
-        """Marks for what was found not to run since the last call."""
+        """Marks that say which improvements cannot run and why, for those found since the last call."""
         notes, self._notes = self._notes, []
         return [self.joiner.note(unavailable_label(key, why)) for key, why in notes]
 
