@@ -30,7 +30,7 @@ STEPS, PHASE_LANE, TOKENS, DEVICE_LANE, PAUSE_LANE = 1, 2, 3, 4, 5
 """Thread ids inside the engine's process."""
 STEPS_AT_ONCE: Final = 4096
 BUSY_RATE: Final = "tokens/s while busy"
-"""The counter of tokens over the time of each step alone: not the rate of the run, which counts what lies between."""
+"""The counter of tokens over the time of each step alone; the rate of the run also counts the time between steps."""
 
 Json = dict[str, Any]
 
@@ -126,7 +126,7 @@ def _phases(phases_us: np.ndarray, start_us: float, end_us: float) -> Iterator[J
     at = start_us
     for index, phase_us in enumerate(phases_us.tolist()):
         duration = min(phase_us, end_us - at)
-        if not duration > 0 or index == OTHER:  # what is no number is no time
+        if not duration > 0 or index == OTHER:  # also leaves out NaN
             continue
         phase = PHASES[index]
         yield {
@@ -137,7 +137,7 @@ def _phases(phases_us: np.ndarray, start_us: float, end_us: float) -> Iterator[J
 
 
 def _tokens(session: Session) -> Iterator[Json]:
-    """A slice of a step's length for each step that emitted, and the flow from the step that ends in it."""
+    """For each step that emitted tokens: a slice as long as the step, and the end of the flow from the step's slice."""
     table = session.tokens
     count = min(len(table), len(table["step_id"]))
     step_of = table["step_id"][:count]
@@ -189,12 +189,12 @@ def _samples(session: Session) -> Iterator[Json]:
     for t_ns, device, name, value in zip(
         *(table[c].tolist() for c in ("t_ns", "device", "name", "value")), strict=True
     ):
-        if np.isfinite(value):  # JSON has no word for what is not
+        if np.isfinite(value):  # JSON has no NaN and no infinity
             yield _counter(f"{device}: {name}", DEVICE, t_ns / 1e3, {name: value})
 
 
 def _pauses(session: Session) -> Iterator[Json]:
-    """A slice for each pause; one that nothing ended reaches to the last thing that was recorded."""
+    """A slice for each pause; a pause without an end lasts until the last step or mark."""
     pauses = pauses_of(session)
     last_ns = max([*session.steps["end_ns"][-1:].tolist(), *(mark.t_ns for mark in list(session.marks))], default=0)
     for since, until, label in zip(pauses.since_ns.tolist(), pauses.until_ns.tolist(), pauses.labels, strict=True):
@@ -221,4 +221,4 @@ def _open(path: str | os.PathLike[str]) -> Iterator[IO[str]]:
         else:
             text = io.TextIOWrapper(file, encoding="utf-8")
             yield text
-            text.detach()  # written, and not closed: the file is put in its place by whoever opened it
+            text.detach()  # writes the rest and does not close the file: `replacing` still needs it

@@ -2,7 +2,7 @@
 
 Times are ns from the session's zero. Names and categories are interned; slices of one track are written in order, begin
 then end. Reference: Perfetto's documentation of synthetic track events. `engine/export/chrome.py` decides what the
-tracks hold; here it is only written in another form.
+tracks hold; this module only writes it in another form.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from engine.session.store import Session
 
 SEQUENCE: Final = 1
 CLEARED, NEEDED = 1, 2
-"""Sequence flags: the interning starts anew; the packet needs what was interned."""
+"""Sequence flags: interning starts again; the packet needs names that were interned before."""
 MARKS: Final = "marks"
 UNITS: Final = {"percent": "%", "watts": "W", "celsius": "°C", "mhz": "MHz", "joules": "J", BUSY_RATE: "tokens/s"}
-"""Last word of a counter's name to the unit that Perfetto shows; bytes have a unit of their own."""
+"""The unit that Perfetto shows, by the last word of a counter's name; bytes have a unit type of their own."""
 
 
 def write_perfetto(session: Session, path: str | os.PathLike[str]) -> None:
@@ -48,7 +48,7 @@ class _Writer:
         self._started = False
 
     def write(self, source: Iterator[Json]) -> None:
-        """Write every event; a slice waits for the flow that starts or ends in it, which comes next."""
+        """Write every event. A slice waits for the next event, because flows that start or end in it come after it."""
         waiting: Json | None = None
         flows: list[Json] = []
         for event in source:
@@ -176,7 +176,7 @@ class _Writer:
 
     def _intern(self, packet: Any, name: str, category: str) -> None:
         if name.startswith("step "):
-            packet.track_event.name = name  # each comes once
+            packet.track_event.name = name  # not interned: each occurs once
         else:
             packet.track_event.name_iid = self._iid(packet.interned_data.event_names, self._names, name)
         if category:
@@ -196,7 +196,7 @@ class _Writer:
         packet.sequence_flags = NEEDED if self._started else CLEARED
         self._started = True
         trace = pb.Trace()
-        trace.packet.append(packet)  # a trace is the packets of its parts, one after the other
+        trace.packet.append(packet)  # traces can be concatenated: one trace with the packets of all
         self._file.write(trace.SerializeToString())
 
 

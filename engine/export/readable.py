@@ -1,4 +1,4 @@
-"""Text of models and people in a form that other programs can take: XML, names of slices, cells of a spreadsheet."""
+"""Texts of models and users in forms that other programs accept: XML, names of slices, cells of a spreadsheet."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ NOT_XML: Final = re.compile(f"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f{SURROGATES}\ufffe\
 DELETE: Final = 0x7F
 NOT_IN_A_CELL: Final = re.compile(f"[\x00{SURROGATES}]")
 FORMULA: Final = re.compile("'*[=+\\-@\t\r\uff1d\uff0b\uff0d\uff20]")
-"""How a cell begins that a spreadsheet takes for a formula (some know the wide signs, too), or that was made harmless
-before.
+"""The beginning of a cell that a spreadsheet takes for a formula (some also know the full-width signs), also after
+apostrophes, which `cells` puts before a formula.
 """
 NUMBER: Final = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", re.ASCII)
 
 
 def xml_text(text: str) -> str:
-    """The text with what XML forbids shown instead: a control character by its picture (␁, ␛), others by �."""
+    """The text with the characters that XML forbids replaced: control characters by pictures (␁, ␛), others by �."""
     return NOT_XML.sub(_picture, text)
 
 
@@ -34,24 +34,26 @@ def _picture(match: re.Match[str]) -> str:
 
 
 def slice_name(session: Session, rows: Sequence[int]) -> str:
-    """What a slice of a trace that stands for these tokens is called: their text, with ids where it shows nothing."""
+    """The name of a trace's slice for these tokens: their text, or ids and quoted texts if that is only white space."""
     table = session.tokens
     text = "".join(table["text"][row] for row in rows)
     return text if text.strip() else ", ".join(f"token {table['token_id'][row]} {table['text'][row]!r}" for row in rows)
 
 
 def cells(row: Iterable[Any]) -> list[Any]:
-    """A row of a CSV file in which no text is a formula: one that would be begins with an apostrophe more. What is
-    not known (NaN, None) is an empty cell.
+    """A row of a CSV file in which no text is a formula: a text that would be one gets an apostrophe before it. An
+    unknown value (NaN, None) is an empty cell.
 
-    Numbers stay as they are, also those that are written as text. To have the text back, take one apostrophe from a
+    Numbers stay as they are, also those that are written as text. To get the text back, remove one apostrophe from a
     cell that has `=`, `+`, `-`, `@`, a tab or a carriage return after one or more apostrophes.
     """
     return [_text_cell(value) if isinstance(value, str) else _number_cell(value) for value in row]
 
 
 def _text_cell(text: str) -> str:
-    """A text that no spreadsheet runs and UTF-8 can hold: NUL, which ends texts elsewhere, and surrogates are �."""
+    """A text that no spreadsheet runs and UTF-8 can encode. NUL, which ends a text in some programs, and surrogates
+    become �.
+    """
     text = NOT_IN_A_CELL.sub("\ufffd", text)
     return f"'{text}" if _is_formula(text) else text
 

@@ -17,7 +17,7 @@ from engine.export.whole import replacing
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table of texts with its title, a head a column, and a sentence below it."""
+    """A table of texts with its title, a head for each column, and a sentence below it."""
 
     title: str
     heads: Sequence[str]

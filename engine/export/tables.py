@@ -1,4 +1,4 @@
-"""CSV: a folder with one file a table of the session, blobs spelled out as columns or rows."""
+"""CSV: a folder with one file for each table of the session; blobs are written as columns or rows."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def write_tables(session: Session, folder: str | os.PathLike[str], utf8_mark: bo
 
     Raises SessionFileError where it cannot be written.
 
-    `utf8_mark` begins each file with the mark by which some spreadsheets know UTF-8. A text that a spreadsheet would
-    run as a formula begins with an apostrophe (`readable.cells`).
+    `utf8_mark` begins each file with the mark by which some spreadsheets recognise UTF-8. A text that a spreadsheet
+    would run as a formula begins with an apostrophe (`readable.cells`).
 
-    `steps.csv` has a column a phase (µs, summing to the step's wall time); `step_layers.csv` a row a step and layer;
-    `tokens.csv` holds each token's alternatives as `token id:logprob`, best first; `attention.csv` a row a map and
-    query position, its probabilities in one cell, separated by spaces.
+    `steps.csv` has a column for each phase (µs, summing to the step's wall time). `step_layers.csv` has a row for each
+    step and layer. `tokens.csv` has each token's alternatives as `token id:logprob`, best first. `attention.csv` has a
+    row for each map and query position, its probabilities in one cell, separated by spaces.
     """
     encoding = "utf-8-sig" if utf8_mark else "utf-8"
     try:
@@ -78,7 +78,7 @@ def _request(request: RecordedRequest) -> Sequence[Any]:
 
 
 def _plain(table: EventTable, names: Sequence[str] = ()) -> Iterator[Sequence[Any]]:
-    """The rows of a table, its columns in the order of `names` or their own, words spelled out."""
+    """The rows of a table, its columns in the order of `names` or their own, codes of words replaced by the words."""
     columns = []
     for name in names or table.names:
         values, words = table[name].tolist(), table.words.get(name)

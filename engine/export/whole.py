@@ -1,4 +1,4 @@
-"""A file, or a folder of files, that is there whole or not at all."""
+"""Writes a file, or a folder of files, completely or not at all."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from engine.errors import SessionFileError
 from engine.session.destination import HEADER_BYTES, is_session
 
 NO_NEW_FILE: Final = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY, errno.EXDEV)
-"""Why a folder takes no new file, or a file no other in its place, though it may be written itself: the rights of the
-folder, or a file that is mounted alone."""
+"""Errors where a folder takes no new file, or a file cannot be replaced, though the file itself may be writable: the
+folder's permissions forbid it, or the file is mounted alone."""
 
 
 @contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
-    """A file to write to, which takes the place of what is at `path` when all went well and is gone when not.
+    """A file to write to. It replaces what is at `path` if all went well, and is removed if not.
 
-    Links are followed, and stay. What is no ordinary file is written as it comes, and never replaced: a device, a pipe,
-    and what is open in this process already (/dev/stdout, /dev/fd/N), which goes on where it stands. A file whose
-    folder takes no other in its place is overwritten once all is known. Raises OSError where it cannot be written, and
-    SessionFileError where `path` is a session file: no export takes the place of a recording.
+    Links are followed, and stay. What is not an ordinary file is written directly and never replaced: a device, a pipe,
+    or a file that this process has open (/dev/stdout, /dev/fd/N), which is continued at its position. A file that
+    cannot be replaced in its folder is overwritten once its whole content is written. Raises OSError where `path`
+    cannot be written, and SessionFileError where it is a session file: no export replaces a recording.
     """
     to = destination(path)
     if to.kind == "descriptor":
@@ -48,10 +48,10 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
 
 @contextmanager
 def filling(folder: str | os.PathLike[str]) -> Iterator[Path]:
-    """An empty folder beside `folder`, whose files go into it when all went well and are removed when not.
+    """An empty folder beside `folder`. Its files are moved into `folder` if all went well, and removed if not.
 
     Files in `folder` that have the same names are replaced, others stay; links are followed, and stay. Raises OSError
-    where it cannot be written.
+    where `folder` cannot be written.
     """
     above = Path(folder)
     made = next(one for one in (above, *above.parents) if os.path.lexists(one)) != above
@@ -81,7 +81,7 @@ def _check_replaceable(target: Path) -> None:
         with target.open("rb") as stream:
             head = stream.read(HEADER_BYTES)
     except PermissionError:
-        return  # it may be written and not be read
+        return  # a file that may be written but not read
     if is_session(head):
         raise SessionFileError(f"{target} is a session file and was left as it is; write to another file.")
 
@@ -108,7 +108,7 @@ def _whole(target: Path) -> Iterator[IO[bytes]]:
 
 
 def _put(partial: Path, target: Path) -> None:
-    """Let a whole file take the place of what is at `target`, links followed, with the rights that this had."""
+    """Replace what is at `target`, links followed, by a complete file, with the permissions of the old one."""
     to = destination(target)
     if to.kind == "file":
         partial.chmod(stat.S_IMODE(to.path.stat().st_mode))
@@ -124,7 +124,7 @@ def _put(partial: Path, target: Path) -> None:
 
 
 def _overwrite(target: Path, source: IO[bytes]) -> None:
-    """Copy a whole file into one that must stay where it is."""
+    """Copy a complete file into one that cannot be replaced."""
     source.seek(0, io.SEEK_SET)
     with target.open("wb") as file:
         shutil.copyfileobj(source, file)

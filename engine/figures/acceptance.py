@@ -1,4 +1,4 @@
-"""Of the drafts that steps verified: how many were accepted, as a whole, by place in the proposal, and by request."""
+"""How many of the drafts that steps verified were accepted: in total, by place in the proposal, and by request."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 
 def speculation_figures(session: Session, steps: StepRange = None) -> dict[str, Any]:
-    """drafted, accepted; rate = accepted / drafted; length = 1 + accepted / drafts; by_position accepted_i / drafts."""
+    """`drafted` and `accepted` in tokens; `rate` = accepted / drafted; `length` = 1 + accepted / proposals;
+    `by_position` = accepted_i / proposals for each place i of a proposal.
+    """
     every = np.ones(len(session.speculation["step_id"]), bool)
     return {**_speculation(session, steps, every), "by_position": acceptance_by_position(session, steps).tolist()}
 
@@ -34,9 +36,9 @@ def _speculation(session: Session, steps: StepRange, chosen: NDArray[np.bool_]) 
 
 
 def acceptance_by_position(session: Session, steps: StepRange = None) -> NDArray[np.float64]:
-    """accepted_i / drafts for each place i of a proposal, float64 [longest proposal]: how often it stood.
+    """For each place i of a proposal: the share of proposals in which draft i was accepted, float64 [longest proposal].
 
-    Drafts that were shorter than i count too, as in the acceptance length: 1 + the sum of this is that length.
+    Proposals that were shorter than i count too, as in the acceptance length: 1 + the sum of the shares is that length.
     """
     table = session.speculation
     step_ids = table["step_id"]
@@ -48,7 +50,7 @@ def acceptance_by_position(session: Session, steps: StepRange = None) -> NDArray
 
 
 def acceptance_by_request(session: Session, steps: StepRange = None) -> dict[int, dict[str, float | None]]:
-    """`speculation_figures` of each request that was drafted for."""
+    """`speculation_figures`, without `by_position`, of each request that had proposals."""
     table = session.speculation
     return {
         int(request): _speculation(session, steps, table["request_id"] == request)

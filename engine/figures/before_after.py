@@ -1,4 +1,4 @@
-"""What each improvement bought, from a session that holds the suite's runs: medians, spread, factor, same tokens."""
+"""What each improvement gained, from a session that holds the suite's runs: medians, spread, factor, same tokens."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class SideFigures:
 
 @dataclass(frozen=True, slots=True)
 class PairFigures:
-    """One improvement as measured; a side is None while it was not. `reason` says why it cannot run here."""
+    """One improvement as measured; a side that was not measured is None. `reason` says why it cannot run here."""
 
     improvement: Improvement
     off: SideFigures | None
@@ -51,7 +51,7 @@ class PairFigures:
 
     @property
     def factor(self) -> float | None:
-        """How many times better the improvement makes it; above 1 is better, whatever is measured."""
+        """How many times better `on` is than `off`; above 1 is better for every measure. None without both medians."""
         if self.off is None or self.on is None or not self.off.median or not self.on.median:
             return None
         better = self.on.median / self.off.median
@@ -69,7 +69,7 @@ class RecordedRun:
 
 
 def recorded_runs(session: Session) -> list[RecordedRun]:
-    """The runs that a session holds, by their marks; one that has not ended is left out."""
+    """The runs that a session holds, by their marks; a run that has not ended is left out."""
     marks = [mark for mark in session.marks if mark.kind == KIND and RUN_LABEL.fullmatch(mark.label)]
     starts = session.steps["start_ns"]
     found = []
@@ -110,8 +110,8 @@ def before_after(session: Session) -> list[PairFigures]:
 
 
 def value_of(session: Session, improvement: Improvement, steps: tuple[int, int]) -> float:
-    """What one run measured: tokens/s; KV bytes used over reserved, mean of the steps; seconds of attention a token of
-    one request, in decode steps.
+    """The value of one run, by the improvement's measure: tokens/s; KV bytes used over reserved, each summed over the
+    steps; or seconds of attention for a token of one request, in decode steps.
     """
     rows = metrics.step_slice(session, steps)
     if improvement.measure == "memory":

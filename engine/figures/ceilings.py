@@ -1,9 +1,10 @@
-"""The ceilings that a session keeps: what its device reads by level of memory and multiplies a second, and under which
-load that was measured.
+"""The ceilings of a session: the bytes its device reads a second from each level of memory, its FLOPs a second, and the
+load under which they were measured.
 
-A level counts for a step by what the step holds (`held_bytes`): a step walks all weights and the cache of its requests
-once, and comes back to the first of them in the next step. What it walks in all decides whether they are still in a
-cache then, not what one product reads. A step is judged by the smallest level that holds this much, or by memory.
+The level of a step depends on its `held_bytes`. A step reads all weights and the KV cache of its requests once, and the
+next step begins with the first of them again. Whether these are still in a processor's cache then depends on all that
+the step reads, not on what one matrix product reads. A step is judged by the smallest level that holds all these bytes,
+or by memory.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ MEMORY = "memory"
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """Bytes read a second of what is no larger than `size_bytes`; that of memory is infinite."""
+    """A level of memory: bytes read a second from data of at most `size_bytes`, which is infinite for memory."""
 
     name: str
     size_bytes: float
@@ -43,11 +44,11 @@ class CeilingFacts:
 
     @property
     def busy(self) -> bool:
-        """Whether they were measured on a busy machine; False also where that was not recorded."""
+        """Whether the ceilings were measured on a busy machine; False also where that was not recorded."""
         return bool((self.conditions or {}).get("busy"))
 
     def levels_of(self, held_bytes: NDArray[np.float64]) -> NDArray[np.int64]:
-        """The index of the level by which each is judged."""
+        """The index of the level by which each step is judged, int64 [steps]."""
         sizes = np.array([level.size_bytes for level in self.levels])
         index: NDArray[np.int64] = np.searchsorted(sizes, held_bytes, "left")
         return index
@@ -76,9 +77,10 @@ def measured_when_busy(session: Session | None) -> bool:
 
 
 def held_bytes(session: Session, rows: slice | NDArray[np.int64]) -> NDArray[np.float64]:
-    """What each step walks in all, float64 [steps]: what it moved, but each weight and each cached position once.
+    """The different bytes that each step reads, float64 [steps]: at most the weights and the used KV cache, once each.
 
-    A draft that proposes several tokens moves its weights as often, and walks them once.
+    A draft model that proposes several tokens moves its weights several times; here they count once. If the size of the
+    weights is not known: all bytes that the step moved.
     """
     moved = session.steps["bytes_moved"][rows].astype(np.float64)
     weights = session.model_config.get("weight_bytes", 0)

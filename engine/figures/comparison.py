@@ -44,7 +44,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class _Side:
-    """The steps of one side, and the tokens they gave."""
+    """The steps of one side (rows of `session.steps`), and how many tokens they gave."""
 
     rows: NDArray[np.int64]
     tokens: int
@@ -53,7 +53,7 @@ class _Side:
 def compare(session: Session, steps: metrics.StepRange = None, readings: DeviceSeries | None = None) -> list[Row]:
     """Every row of the table, for the whole session or a range of its steps.
 
-    Who asks again and again keeps `readings` of the session, so that only the samples that are new are sorted.
+    A caller that calls this often passes its `readings` of the session, so that only new samples are sorted.
     """
     readings = DeviceSeries(session) if readings is None else readings
     readings.update()
@@ -73,7 +73,7 @@ def compare(session: Session, steps: metrics.StepRange = None, readings: DeviceS
 
 
 def _taught_tokens(session: Session, rows: NDArray[np.int64]) -> int:
-    """Tokens that the teacher-forced passes had to predict: those their requests had generated."""
+    """Tokens that the teacher-forced passes had to predict: those that their requests had generated."""
     work = session.work
     inside = np.isin(work["step_id"][: len(work)], rows)
     requests = set(work["request_id"][: len(work)][inside].tolist())
@@ -93,7 +93,7 @@ def _ratio(above: float | None, below: float | None) -> Amount | None:
 
 
 def _complexity(session: Session, training: _Side, inference: _Side) -> Row:
-    """Positions that were computed and their FLOPs; the gap is that of FLOPs a token."""
+    """Positions that were computed and their FLOPs; the gap is the ratio of FLOPs a token."""
 
     def amounts(side: _Side) -> tuple[Amount, ...]:
         if not len(side.rows):
@@ -141,7 +141,7 @@ def _utilisation(session: Session, training: _Side, inference: _Side) -> Row:
 
 
 def _busy(session: Session, readings: DeviceSeries, training: _Side, inference: _Side) -> Row:
-    """What the device itself reports while the steps of either side ran: a GPU's own reading, else the CPU's."""
+    """The mean utilisation that the device reported while the steps of each side ran: of the GPUs, else of the CPU."""
     gpus = [device for device, name in readings.readings if name == "utilisation_percent"]
     series = [readings.reading(gpu, "utilisation_percent") for gpu in gpus]
     series = series or [readings.reading("cpu", "system_cpu_percent")]

@@ -1,7 +1,7 @@
-"""What makers write about their devices: peak memory bandwidth and peak arithmetic, for the ones people run this on.
+"""Peaks of memory bandwidth and arithmetic that makers state, for the devices that this program usually runs on.
 
 Values are those of NVIDIA's data sheets, without sparsity; half precision is that of the tensor cores, float32 that of
-the ordinary ones. A device that is not here is not guessed.
+the ordinary ones. Nothing is guessed for a device that is not listed.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ DATA_SHEETS: Final[tuple[tuple[str, DataSheet], ...]] = (
     ("RTX 4090", DataSheet("NVIDIA GeForce RTX 4090", 1008e9, 165e12, 82.6e12)),
     ("RTX 3090", DataSheet("NVIDIA GeForce RTX 3090", 936e9, 71e12, 35.6e12)),
 )
-"""(part of the name that the driver reports, its data sheet); the first that fits counts."""
+"""(part of the name that the driver reports, its data sheet); the first part that occurs in the name counts."""
 
 
 def data_sheet(device_name: str) -> DataSheet | None:
-    """What the maker states about a device with this name; None where it is not known here."""
+    """What the maker states about a device with this name; None where it is not listed."""
     if "MIG" in device_name:
         return None  # a slice has a part of its device, and no data sheet of its own
     return next((sheet for part, sheet in DATA_SHEETS if part in device_name), None)

@@ -1,4 +1,4 @@
-"""One by one, what a range of steps emitted, computed and looked at: too much to be printed of a whole session."""
+"""The tokens, work and attention rows of a range of steps, one by one: too much to print for a whole session."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def detail_figures(session: Session, steps: tuple[int, int]) -> dict[str, Any]:
 
 
 def of_step(session: Session, step: int) -> dict[str, Any]:
-    """One step, whatever it was for: a teacher-forced pass too."""
+    """The figures of one step of any kind, also of a teacher-forced pass."""
     table, one = session.steps, slice(step, step + 1)
     phases = dict(zip(PHASES, phase_table_s(session, (step, step))[0].tolist(), strict=True))
     return {
@@ -61,7 +61,7 @@ def of_step(session: Session, step: int) -> dict[str, Any]:
 
 
 def phases_by_layer(session: Session, step: int) -> list[dict[str, float]] | None:
-    """Seconds by phase of each layer of a step; None where its time was not told apart by layer."""
+    """Seconds by phase of each layer of a step; None where its time was not measured by layer."""
     detail = session.details.step(step)
     if detail is None or len(detail[0]) < 2 or not detail[0][:-1].any():
         return None
@@ -124,9 +124,10 @@ def work(session: Session, steps: tuple[int, int]) -> list[dict[str, int]]:
 
 
 def attention(session: Session, steps: tuple[int, int]) -> list[dict[str, Any]]:
-    """Every recorded row: how wide it looks, and where most; head None is the mean of the recorded heads.
+    """Every recorded attention row of a range: its entropy, its largest weight, and how many weights make nine tenths.
 
-    A row is not the newest of its place where a later step computed the same position again (after a rejected draft).
+    Head None is the mean of the recorded heads. `newest` is False where a later step computed the same position again
+    (after a rejected draft).
     """
     newest: dict[tuple[int, int, int], int] = {}
     by_place: dict[tuple[int, int, int, int], list[tuple[int | None, NDArray[np.float32]]]] = {}
@@ -162,7 +163,7 @@ def attention(session: Session, steps: tuple[int, int]) -> list[dict[str, Any]]:
 
 
 def blocks(session: Session, step: int) -> list[dict[str, Any]]:
-    """The blocks of the paged cache after a step: what each is, whose, and the positions [first, end) in it."""
+    """The blocks of the paged cache after a step: state, the requests that hold it, and the positions [first, end)."""
     if switches_at(session, step).get("kv") != "paged" or not blocks_recorded(session):
         return []
     history = BlockHistory(session)

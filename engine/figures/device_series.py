@@ -19,7 +19,7 @@ NO_SERIES: Final[Series] = (np.empty(0, np.int64), np.empty(0))
 
 
 class DeviceSeries:
-    """The samples of a Session sorted into one series a reading; `update` costs only what is new."""
+    """The samples of a Session sorted into one series for each reading; `update` processes only new samples."""
 
     def __init__(self, session: Session) -> None:
         self.session = session
@@ -33,11 +33,11 @@ class DeviceSeries:
 
     @property
     def readings(self) -> list[tuple[str, str]]:
-        """(device, name) of everything that was reported."""
+        """(device, name) of every reading that was reported."""
         return sorted(self._series)
 
     def update(self) -> bool:
-        """Take the samples that came since the last call; whether there were any."""
+        """Take the samples that came since the last call; returns whether there were any."""
         samples = self.session.device_samples
         first, end = self._taken, len(samples)
         if first == end:
@@ -45,7 +45,7 @@ class DeviceSeries:
         rows: dict[tuple[str, str], list[tuple[int, float]]] = {}
         columns = (samples[name][first:end].tolist() for name in ("device", "name", "t_ns", "value"))
         for device, name, t_ns, value in zip(*columns, strict=True):
-            if math.isfinite(value):  # nothing can be drawn, or averaged, of one that is no number
+            if math.isfinite(value):  # NaN and infinity can neither be drawn nor averaged
                 rows.setdefault((device, name), []).append((t_ns, value))
         for key, values in rows.items():
             if key not in self._series:
@@ -74,7 +74,7 @@ def in_range(series: Series, session: Session, steps: metrics.StepRange) -> Seri
 
 
 def mean_of(series: Series, session: Session) -> float:
-    """The mean of a series that is not empty: of what was not read in a pause, or of all where nothing else was."""
+    """The mean of a series that is not empty: of the values read outside of pauses, or of all if there are none."""
     t_ns, values = series
     pauses = pauses_of(session)
     piece = np.searchsorted(pauses.since_ns, t_ns, "right") - 1
@@ -87,7 +87,7 @@ def joules_per_token(series: DeviceSeries, steps: metrics.StepRange = None) -> f
     """Energy a token between the first and the last reading of a range, pauses left out; None where no device
     reports it.
 
-    From the device's energy counter where there is one, else from its power, by trapezoids.
+    From the device's energy counter where there is one, else from its power, by the trapezoidal rule.
     """
     session = series.session
     for device in series.devices:

@@ -1,6 +1,6 @@
-"""Gaps between the emissions of a request. A gap belongs to the token that ends it, wherever the one before was.
+"""Gaps between the emissions of a request. A gap belongs to the token that ends it, wherever the token before was.
 
-Tokens of a request that came at one moment (accepted drafts) are one emission. Pauses are no part of a gap.
+Tokens of a request that came at the same moment (accepted drafts) are one emission. A gap does not include pauses.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def itl_seconds(session: Session, rows: NDArray[np.int64]) -> NDArray[np.float64
     of_another = np.diff(request, prepend=request[0] - 1) != 0
     begins = np.flatnonzero(of_another | (np.diff(emitted, prepend=emitted[0]) != 0))
     until = emitted[begins]
-    since = emitted[begins - 1]  # of the first one of a request it is another's, and looked up instead
+    since = emitted[begins - 1]  # for a request's first one it is another request's, and replaced below
     known = np.ones(len(begins), bool)
     for place in np.flatnonzero(of_another[begins]).tolist():
         before = _emission_before(session, int(request[begins[place]]), low, int(until[place]))
@@ -55,7 +55,7 @@ def gap_ns(session: Session, row: int) -> int | None:
 
 
 def _emission_before(session: Session, request: int, row: int, emitted_ns: int) -> int | None:
-    """When a request emitted last before `emitted_ns`, among its tokens before `row`; None where it had not yet."""
+    """The ns of a request's last emission before `emitted_ns`, among its tokens before `row`; None without one."""
     rows = session.requests[request].token_rows
     times = session.tokens["emitted_ns"]
     for place in range(bisect_left(rows, row) - 1, -1, -1):

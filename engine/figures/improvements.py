@@ -13,7 +13,7 @@ Measure = Literal["rate", "memory", "attention"]
 Side = Literal["off", "on"]
 SIDES: Final[tuple[Side, ...]] = ("off", "on")
 SHARES: Final = (1.0, 0.5, 1.2, 0.35)
-"""How long the requests of the example batch are, relative to each other: 20, 10, 24 and 7 tokens."""
+"""The tokens of each request of the example batch, as a multiple of `tokens`; as 20, 10, 24 and 7 tokens."""
 TOKENS: Final = 64
 REPEATS: Final = 3
 
@@ -32,7 +32,7 @@ class Improvement:
     """Whether several requests of different lengths run together."""
 
     def switches(self, side: Side) -> Switches:
-        """The settings of one side; everything else is as usual."""
+        """The settings of one side; all other switches have their defaults."""
         return Switches().changed(**(self.off if side == "off" else self.on))
 
 
@@ -62,7 +62,7 @@ class SuiteRun:
 
     @property
     def label(self) -> str:
-        """The mark under which a session keeps it."""
+        """The label of the mark with which it begins in the session."""
         return f"{self.key} {self.side} {self.repeat}"
 
 
@@ -78,13 +78,13 @@ def reason(improvement: Improvement, unavailable: Mapping[str, str]) -> str:
 def suite_runs(
     prompt: str, unavailable: Mapping[str, str], tokens: int = TOKENS, repeats: int = REPEATS
 ) -> list[SuiteRun]:
-    """Every run of the suite: within a repeat all pairs take turns, so that a slow moment hits all of them."""
+    """Every run of the suite. Each repeat runs all pairs in turn, so that a slow moment affects all of them."""
     found = []
     for repeat in range(repeats + 1):
         for one in IMPROVEMENTS:
             if reason(one, unavailable):
                 continue
-            for side in SIDES if repeat % 2 else SIDES[::-1]:  # neither side always profits from the other's warmth
+            for side in SIDES if repeat % 2 else SIDES[::-1]:  # so that no side always runs second, on a warm machine
                 shares = SHARES if one.batch else (1.0,)
                 requests = tuple(
                     RequestSpec(prompt, max(1, round(share * tokens)), ignore_eos=True) for share in shares
@@ -95,5 +95,5 @@ def suite_runs(
 
 
 def unavailable_label(key: str, why: str) -> str:
-    """The mark that says why an improvement was not measured."""
+    """The label of the mark that says why an improvement was not measured."""
     return f"{key} unavailable: {why}"

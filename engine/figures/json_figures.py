@@ -17,7 +17,8 @@ from engine.session.store import Session
 def json_figures(session: Session, steps: StepRange = None) -> dict[str, Any]:
     """The summary and what the panels show beside it, of a whole session or of a range of its steps.
 
-    Of a range there is also `detail`: its tokens, its work by request and slot, and its attention rows, one by one.
+    A range also has `detail`: its tokens, its work by request and slot and its attention rows, one by one, and its last
+    step.
     """
     rows = step_slice(session, steps)
     passes = [asdict(one) for one in teacher_figures(session) if rows.start <= one.step_id < rows.stop]

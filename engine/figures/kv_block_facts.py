@@ -12,10 +12,10 @@ from engine.session.store import BLOCK_EVENTS, Session
 
 DEFAULT_BLOCK_SIZE: Final = 16
 ALLOCATE, SHARE, LET_GO, EVICT = range(4)
-"""The numbers of block events; a block that is let go is written as `free`."""
+"""The codes of block events; LET_GO is the event `free`."""
 assert BLOCK_EVENTS == ("allocate", "share", "free", "evict")
 HOLDERS_GAINED: Final = np.array([1, 1, -1, 0], np.int64)
-"""By number of the event: how many holders the block has more after it."""
+"""By code of the event: the change of the block's number of holders."""
 
 
 class BlockFacts:
@@ -41,7 +41,7 @@ class BlockFacts:
 
     @property
     def full(self) -> NDArray[np.bool_]:
-        """Whether each event let go of a full block."""
+        """Whether each event is a LET_GO of a full block."""
         return self._table["full"]
 
     def take(self, first: int, end: int, steps: int) -> None:
@@ -58,7 +58,7 @@ class BlockFacts:
         for one, begin, count in zip(requests.tolist(), starts.tolist(), counts.tolist(), strict=True):
             self._held[one] = int(place[begin + count - 1] + delta[begin + count - 1])
         index = np.empty(len(order), np.int64)
-        index[order] = place - (event[order] == LET_GO)  # a table is let go from its end
+        index[order] = place - (event[order] == LET_GO)  # the blocks of a block table are let go from its end
         full = np.zeros(len(order), bool)
         frees = np.flatnonzero(event == LET_GO)
         lengths = self._lengths_of(request[frees], step[frees], steps)
