@@ -1,13 +1,14 @@
-"""Who held which block of the paged cache after any step, rebuilt from the recorded block events.
+"""Which requests held which block of the paged cache after a step, rebuilt from the recorded block events.
 
-Every event adds to a block's count of holders or takes from it, so a stretch of events is laid over a state as sums,
-not one by one. States are kept at intervals (checkpoints); any step is the nearest one before it and a short stretch.
+Every event changes a block's number of holders by a fixed amount, so many events are added to a state as sums, not one
+by one. States are kept at intervals (checkpoints). The state after a step is the nearest checkpoint before it plus the
+few events that follow.
 
-A full block that its last holder lets go is evictable until an `evict`: at once, where another block holds the same
-content (two requests computed the same prefix side by side), or when its room is needed.
+A full block that its last holder lets go is evictable until an `evict` event. That comes at once if another block holds
+the same content (two requests computed the same prefix side by side), or when the memory is needed.
 
-A step's bytes are counted before the requests that end in it leave; what these let go of is written after the step's
-end, so the blocks after a step are those that its bytes tell of.
+A step's bytes are counted before the requests that end in it leave. The events with which these let their blocks go are
+written after the step's end. So the blocks after a step agree with its bytes.
 """
 
 from __future__ import annotations
@@ -25,19 +26,19 @@ from engine.session.kv_shape import kv_shape_of
 from engine.session.store import Session
 
 FREE, EVICTABLE, HELD, SHARED, KEPT = range(5)
-"""What a block is: nobody's, there only for possible reuse, held by one request, or by several, or held only by
-requests that have ended and wait for their batch."""
+"""The state of a block: unused; kept only for possible reuse; held by one request; held by several; held only by
+requests that have ended and wait for the end of their batch."""
 SHORTEST: Final = 32_768
 """Events between two checkpoints, at least."""
 EVENTS_A_BLOCK: Final = 4
-"""With many blocks checkpoints are as many times their number apart, so that they stay smaller than the events."""
+"""Events between two checkpoints for each block, at least, so that the checkpoints stay smaller than the events."""
 WORK_ROWS: Final = 4096
-"""How many rows of work are looked through at once for the length of a request."""
+"""Rows of `work` that are searched first for the lengths of requests; each further search takes four times as many."""
 
 
 @dataclass(frozen=True, slots=True)
 class BlockState:
-    """The blocks after a step; every array has one value a block."""
+    """The blocks after a step; every array has one value for each block."""
 
     step: int
     block_size: int
@@ -46,7 +47,7 @@ class BlockState:
     owner: NDArray[np.int64]
     """The request that holds a block alone, −1 otherwise."""
     index: NDArray[np.int64]
-    """Which block of its request's positions it is, from 0; −1 where nothing is in it."""
+    """Which block of its request's positions it is, from 0; −1 for a free block."""
     fill: NDArray[np.int64]
     """Positions written in it, 0 to `block_size`."""
 
@@ -54,24 +55,24 @@ class BlockState:
         return len(self.kind)
 
     def counts(self) -> tuple[int, int, int, int]:
-        """How many blocks are free, evictable, held by one request and shared; what is kept is none of these."""
+        """How many blocks are free, evictable, held by one request and shared; kept blocks are in none of these."""
         free, evictable, held, shared, _ = np.bincount(self.kind, minlength=5).tolist()
         return free, evictable, held, shared
 
     @property
     def kept(self) -> int:
-        """How many blocks only requests hold that have ended."""
+        """How many blocks are held only by requests that have ended."""
         return int((self.kind == KEPT).sum())
 
     @property
     def held(self) -> NDArray[np.bool_]:
-        """Which blocks a request holds that has not ended."""
+        """Which blocks are held by requests that have not ended."""
         found: NDArray[np.bool_] = (self.kind == HELD) | (self.kind == SHARED)
         return found
 
     @property
     def fill_share(self) -> float | None:
-        """Positions written over those there is room for in the blocks that requests hold; None without any.
+        """Positions written over positions available, in the blocks that requests hold; None if they hold none.
 
         It is 1 − internal fragmentation.
         """
@@ -84,7 +85,7 @@ class BlockState:
 
 
 class _Pool:
-    """The sums over events so far, one a block."""
+    """The sums over events so far, one value for each block."""
 
     def __init__(self, blocks: int = 0) -> None:
         self.holders = np.zeros(blocks, np.int64)
@@ -92,10 +93,10 @@ class _Pool:
         """Sum of the ids of the requests that hold a block: the id itself where there is one."""
         self.index = np.full(blocks, -1, np.int64)
         self.full = np.zeros(blocks, bool)
-        """Whether a block was full when it was last let go, and not thrown away since."""
+        """Whether the last event of a block let it go when it was full; so it was not evicted since."""
 
     def copy(self, blocks: int = 0) -> _Pool:
-        """The same sums, with room for so many blocks."""
+        """The same sums, with room for at least `blocks` blocks."""
         have = len(self.holders)
         other = _Pool(max(blocks, have))
         for name in ("holders", "requests", "index", "full"):
@@ -103,7 +104,7 @@ class _Pool:
         return other
 
     def apply(self, session: Session, facts: BlockFacts, first: int, end: int) -> None:
-        """Lay the block events [first, end) of a session over these sums."""
+        """Add the block events [first, end) of a session to these sums."""
         if end <= first:
             return
         table = session.kv_blocks
@@ -118,14 +119,14 @@ class _Pool:
         np.add.at(self.holders, block, delta)
         np.add.at(self.requests, block, delta * request)
         gained = event <= SHARE
-        self.index[block[gained]] = facts.index[first:end][gained]  # the last of a block's events stays
+        self.index[block[gained]] = facts.index[first:end][gained]  # the last of a block's events counts
         self.full[block] = facts.full[first:end]
 
 
 class BlockHistory:
     """The block events of a growing Session, and the state they left after each step.
 
-    `update` costs what is new, `at` a few milliseconds at most, however long the session is.
+    `update` processes only new events; `at` takes a few milliseconds at most, however long the session is.
     """
 
     def __init__(self, session: Session) -> None:
@@ -135,14 +136,14 @@ class BlockHistory:
         self._checkpoints: list[tuple[int, _Pool]] = [(0, _Pool())]
         self._configs_seen = 0
         self._renewals: list[int] = []
-        """Steps from which on the pool is another one, those that are still to come in the events."""
+        """The steps at which a new pool begins, without those whose events were taken already."""
         self._shown: BlockState | None = None
 
     def update(self) -> None:
         """Take the events of the steps that came since the last call."""
         session, first = self.session, len(self._facts)
         steps = len(session.steps)
-        # A batch's block events can be seen before its steps are: only those whose step is there are complete.
+        # Block events can be visible before their steps are. Only the events of visible steps are complete.
         end = int(np.searchsorted(session.kv_blocks["step_id"], steps))
         self._see_configs()
         self._facts.take(first, end, steps)
@@ -160,7 +161,7 @@ class BlockHistory:
                 self._checkpoints.append((last, self._tip.copy()))
 
     def at(self, step: int) -> BlockState:
-        """The blocks after a step, as many as the session reserved then."""
+        """The blocks after a step: as many as the session reserved then, and all that events named."""
         session = self.session
         reserved = self._reserved(step)
         if self._shown is not None and (self._shown.step, len(self._shown)) == (step, reserved):
@@ -198,30 +199,30 @@ class BlockHistory:
 
     @property
     def checkpoints(self) -> list[int]:
-        """After how many events each kept state is, ascending."""
+        """The number of events before each checkpoint, ascending."""
         return [after for after, _ in self._checkpoints]
 
     def block_size(self, step: int) -> int:
-        """Positions a block at a step."""
+        """Positions of one block at a step."""
         return int(switches_at(self.session, step).get("block_size", DEFAULT_BLOCK_SIZE))
 
     # --- inside -----------------------------------------------------------------------------------------------------
 
     def _end(self, step: int) -> int:
-        """How many events there were up to the end of a step, before those who ended in it left."""
+        """How many events there were up to the end of a step, before the requests that end in it leave."""
         table = self.session.kv_blocks
         first, end = (int(at) for at in np.searchsorted(table["step_id"], (step, step + 1)))
         inside = int(np.searchsorted(table["t_ns"][first:end], self.session.steps["end_ns"][step], "right"))
         return min(first + inside, len(self._facts))
 
     def _pool_start(self, end: int) -> int:
-        """The first event of the pool that was there before event `end`."""
+        """The index of the first event of the pool that was in use before event `end`."""
         return int(max((at for at, pool in self._checkpoints if at <= end and not len(pool.holders)), default=0))
 
     def _only_of_ended(self, step: int, end: int, holders: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The blocks that only requests hold which had ended before a step: those of a static batch that goes on."""
+        """The blocks held only by requests that had ended before a step: those of a static batch that goes on."""
         if switches_at(self.session, step).get("batching") != "static":
-            return np.empty(0, np.int64)  # everywhere else who ends leaves
+            return np.empty(0, np.int64)  # elsewhere a request that ends leaves at once
         start, table = self._pool_start(end), self.session.kv_blocks
         theirs = np.isin(table["request_id"][start:end], ended_before(self.session, step))
         blocks, event = table["block"][start:end][theirs], table["event"][start:end][theirs]
@@ -237,13 +238,13 @@ class BlockHistory:
         return max(SHORTEST, EVENTS_A_BLOCK * len(self._tip.holders))
 
     def _reserved(self, step: int) -> int:
-        """Blocks the pool has: those there is memory for, those any event named at the least."""
+        """How many blocks the reserved memory holds; 0 where the model's shape is not known."""
         shape = kv_shape_of(self.session.model_config)
         block = shape.total_bytes(self.block_size(step)) if shape is not None else 0
         return int(self.session.steps["kv_reserved_bytes"][step]) // block if block else 0
 
     def _see_configs(self) -> None:
-        """Note the steps at which the cache was made anew."""
+        """Note the steps at which the cache was replaced by a new one."""
         configs = self.session.configs
         for index in range(max(1, self._configs_seen), len(configs)):
             before, after = configs[index - 1].switches, configs[index].switches
@@ -252,21 +253,21 @@ class BlockHistory:
         self._configs_seen = len(configs)
 
     def _next_renewal(self, end: int) -> int:
-        """The first event from which on the pool is another one; `end` where there is none yet."""
+        """The index of the first event of the next new pool; `end` where there is none yet."""
         if not self._renewals:
             return end
         return int(np.searchsorted(self.session.kv_blocks["step_id"][:end], self._renewals[0]))
 
     def _leading_frees(self, first: int, end: int, step: int) -> int:
-        """How many events at the head of a step still belong to the pool that was given up."""
+        """How many events at the start of a step still belong to the old pool."""
         table = self.session.kv_blocks
         last = int(np.searchsorted(table["step_id"][:end], step + 1))
-        others = np.flatnonzero(table["event"][first:last] <= SHARE)  # a new pool has nothing to let go of before
+        others = np.flatnonzero(table["event"][first:last] <= SHARE)  # a new pool has no block to let go before that
         return int(others[0]) if len(others) else max(0, last - first)
 
 
 def blocks_recorded(session: Session) -> bool:
-    """Whether a session says what happened to its blocks; one of several runs, joined, does not."""
+    """Whether a session has block events; one of several joined runs has none."""
     return len(session.kv_blocks) > 0
 
 
@@ -295,7 +296,7 @@ def lengths_at(session: Session, step: int, requests: NDArray[np.int64]) -> NDAr
         place = np.minimum(np.searchsorted(requests, owner), len(requests) - 1)
         known = requests[place] == owner
         newest = np.full(len(requests), -1, np.int64)
-        newest[place[known]] = kept[known]  # the last of a request's rows stays
+        newest[place[known]] = kept[known]  # the last of a request's rows counts
         lengths = np.where(lengths < 0, newest, lengths)
         end, rows = part.start, 4 * rows
     return np.maximum(lengths, 0)

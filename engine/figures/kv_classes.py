@@ -1,4 +1,4 @@
-"""What the KV cache's memory is after a step: used, held and not filled, kept, evictable, or nobody's."""
+"""The classes of the KV cache's memory after a step: used, unfilled, kept, evictable and free."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from engine.session.store import Session
 class KvClasses:
     """Bytes of the whole cache; reserved = used + unfilled + kept + evictable + free.
 
-    They are counted at the end of the step, before the requests that end in it leave. Values that are None were not
-    recorded (files from before they were).
+    They are counted at the end of the step, before the requests that end in it leave. None: not recorded (older files).
     """
 
     used: int
@@ -20,31 +19,31 @@ class KvClasses:
     reserved: int
     """All that the cache took from the device."""
     evictable: int
-    """Kept only for possible reuse by a request that begins alike."""
+    """Kept only for possible reuse by a request with the same beginning."""
     held: int | None
-    """What requests have that had not ended before the step, filled or not."""
+    """All memory of the requests that had not ended before the step, filled or not."""
     kept: int | None
-    """What only requests have that had ended, and wait for their static batch."""
+    """Memory that only requests hold which had ended before, and wait for the end of their static batch."""
 
     @property
     def unfilled(self) -> int | None:
-        """Held, and nothing written in it yet."""
+        """Held, but nothing is written in it yet."""
         return None if self.held is None else max(0, self.held - self.used)
 
     @property
     def free(self) -> int | None:
-        """Reserved, and nobody's."""
+        """Reserved, and neither held nor kept nor evictable."""
         if self.held is None or self.kept is None:
             return None
         return max(0, self.reserved - self.held - self.kept - self.evictable)
 
     @property
     def fragmentation(self) -> float | None:
-        """Internal fragmentation 1 − used/held; None where nothing is held, and where that was not recorded."""
+        """Internal fragmentation 1 − used/held; None where nothing is held, or where that was not recorded."""
         return 1 - self.used / self.held if self.held else None
 
     def of_one(self, layers: int) -> KvClasses:
-        """The same of one layer of so many: every layer's cache has the same shape."""
+        """The classes of one layer of `layers`: every layer's cache has the same shape."""
         held, kept = (None if whole is None else whole // layers for whole in (self.held, self.kept))
         return KvClasses(self.used // layers, self.reserved // layers, self.evictable // layers, held, kept)
 

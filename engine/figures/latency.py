@@ -1,5 +1,5 @@
-"""Where the time of a token goes, apart from that of a prompt: µs by group of every step, the figures of a range, and
-steps far from most.
+"""Where the time of a token goes, without the time of prompts: µs by group for every step, the figures of a range, and
+outliers.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from engine.session.store import Session
 FENCE: Final = 3.0
 """An outlier is longer than the third quartile by this many times the distance between the quartiles (Tukey 1977)."""
 LEAST: Final = 8
-"""Steps from which there can be outliers at all."""
+"""The fewest steps among which there can be outliers."""
 
 
 class LatencySeries:
     """Keeps, beside a growing Session, the µs by part of every step and the sorted values behind the percentiles.
 
     `us` is float64 [steps, parts]: the groups in the order of GROUPS, as `metrics.group_table_s` gives them, then the
-    step's wall time. What a token of one request takes in a decode step is the step's time, divided by the tokens that
-    it emitted for each of its requests; decode steps that emitted none count in means and shares, not in percentiles.
-    `update` costs only what is new.
+    step's wall time. The time of a token of one request in a decode step is the step's time divided by its tokens per
+    request. Decode steps that emitted no token count in means and shares, but not in percentiles. `update` processes
+    only what is new.
     """
 
     def __init__(self, session: Session) -> None:
@@ -49,7 +49,7 @@ class LatencySeries:
         return self._us[: self._length]
 
     def update(self) -> bool:
-        """Take the steps and tokens that came since the last call; whether there were any."""
+        """Take the steps and tokens that came since the last call; returns whether there were any."""
         emitted = self._take_tokens()
         self.roles.update()
         first, end = self._length, len(self.roles)
@@ -70,20 +70,20 @@ class LatencySeries:
         return True
 
     def steps_within(self, band_us: tuple[float, float], steps: tuple[int, int] | None = None) -> NDArray[np.int64]:
-        """The steps of a range (None: all) that generated and took so long, both ends included, ascending."""
+        """The generating steps of a range (None: all) whose wall time is in `band_us`, ends included; ascending."""
         first, end = (0, self._length) if steps is None else (steps[0], min(steps[1] + 1, self._length))
         walls = self._us[first:end, -1]
         inside = (walls >= band_us[0]) & (walls <= band_us[1]) & self._generating(first, end)
         return first + np.flatnonzero(inside)
 
     def walls_us(self, steps: tuple[int, int] | None = None) -> NDArray[np.float64]:
-        """Wall time of each step of a range (None: all) that generated."""
+        """Wall time of each generating step of a range (None: all), µs."""
         first, end = (0, self._length) if steps is None else (steps[0], min(steps[1] + 1, self._length))
         walls: NDArray[np.float64] = self._us[first:end, -1][self._generating(first, end)]
         return walls
 
     def figures_of(self, chosen: NDArray[np.int64]) -> RangeFigures:
-        """The figures of these steps alone; between steps that do not follow each other there is no gap to tell."""
+        """The figures of these steps alone; `gap_s` is 0, because the steps need not follow each other."""
         rows = np.flatnonzero(np.isin(self.session.tokens["step_id"], chosen))
         return self._figures(chosen, rows, 0.0)
 
@@ -102,7 +102,7 @@ class LatencySeries:
         )
 
     def step_percentiles_us(self, steps: tuple[int, int] | None = None) -> tuple[float, float] | None:
-        """p50 and p99 of the steps' own wall times, whatever they emitted; None where there is no step."""
+        """p50 and p99 of the wall times of the generating steps, however many tokens each emitted; None without any."""
         walls = self.walls_us(steps)
         if not len(walls):
             return None
@@ -110,12 +110,12 @@ class LatencySeries:
         return float(p50), float(p99)
 
     def _generating(self, first: int, end: int) -> NDArray[np.bool_]:
-        """Which steps of [first, end) are not teacher-forced passes, whose time no token took."""
+        """Which steps of [first, end) are not teacher-forced passes, which generate no token."""
         generating: NDArray[np.bool_] = self.roles.role[first:end] != TAUGHT
         return generating
 
     def _take_tokens(self) -> bool:
-        """Keep the gaps between emissions sorted: those that the new tokens end."""
+        """Insert the gaps that new tokens end into the sorted gaps; returns whether there were new tokens."""
         first, end = self._token_rows, len(self.session.tokens)
         if end == first:
             return False
@@ -125,7 +125,7 @@ class LatencySeries:
         return True
 
     def _per_token(self, steps: NDArray[np.int64]) -> list[NDArray[np.float64]]:
-        """Sorted µs that a token of one request took in those of these steps that decoded any, one array a part."""
+        """By part: the sorted µs that a token of one request took in those decode steps of these that emitted any."""
         tokens = self.session.steps["tokens_out"][steps]
         emitting = (self.roles.role[steps] == DECODE) & (tokens > 0)
         own = self.roles.requests[steps][emitting] / tokens[emitting]
@@ -154,7 +154,7 @@ class LatencySeries:
         return float(device_ns.sum()) / 1e9 if len(device_ns) and int(device_ns.min()) >= 0 else None
 
     def _figures(self, steps: NDArray[np.int64], rows: NDArray[np.int64], gap_s: float) -> RangeFigures:
-        """The figures of these steps and of the tokens in these rows, which they emitted."""
+        """The figures of these steps and of the tokens that they emitted (`rows`)."""
         begun = np.unique(self.session.tokens["request_id"][rows]).tolist()
         gaps_s = np.sort(itl_seconds(self.session, rows))
         per_token, device_s = self._per_token(steps), self._device_s(steps)
@@ -179,7 +179,7 @@ def merged(ordered: NDArray[np.float64], new: NDArray[np.float64]) -> NDArray[np
 
 
 def outlier_us(walls_us: NDArray[np.float64]) -> float | None:
-    """The time from which on a step is an outlier; None where there are too few steps to say."""
+    """The wall time from which on a step is an outlier, µs; None where there are fewer than LEAST steps."""
     if len(walls_us) < LEAST:
         return None
     low, high = np.percentile(walls_us, (25, 75))

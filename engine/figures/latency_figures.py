@@ -1,4 +1,4 @@
-"""What a range of steps says of the time of a token and of a prompt, told from sums over its steps."""
+"""The figures of a range of steps about the time of a token and of a prompt, computed from sums over its steps."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from engine.session.schema import GROUPS
 
 PERCENTILES: Final = (50.0, 90.0, 99.0)
 PARTS: Final = (*GROUPS, "total")
-"""What a row of the table is: a group, or the whole step."""
+"""The rows of the table: the groups, then the whole step."""
 
 
 @dataclass(frozen=True, slots=True)
 class PartFigures:
-    """One row of the table, in seconds of one request; percentiles are None where there is nothing to rank."""
+    """One row of the table, in seconds of one request; percentiles are None where there are no values."""
 
     part: str
     mean_s: float | None
@@ -25,17 +25,17 @@ class PartFigures:
     p90_s: float | None
     p99_s: float | None
     share: float | None
-    """Of a token's time."""
+    """The share of a token's time."""
 
 
 @dataclass(frozen=True, slots=True)
 class PromptFigures:
-    """What prompts took: apart from the tokens' time, by the rule of `step_roles.py`."""
+    """The time of prompts, which is separate from that of tokens by the rule of `step_roles.py`."""
 
     steps: int
     """Steps that computed prompts, `mixed_steps` among them."""
     mixed_steps: int
-    """Those that also made tokens for other requests."""
+    """Those that also generated tokens for other requests."""
     busy_s: float
     """Wall time of all of them."""
     a_request: PartFigures
@@ -44,27 +44,27 @@ class PromptFigures:
 
 @dataclass(frozen=True, slots=True)
 class RangeFigures:
-    """What a range of steps says."""
+    """The figures of a range of steps."""
 
     steps: int
     tokens: int
     decode_steps: int
     decode_tokens: int
     parts: tuple[PartFigures, ...]
-    """Of a token of one request, over the decode steps: a step's time is that of each request in it."""
+    """The time of a token of one request, over the decode steps; each request in a step takes the step's whole time."""
     itl: PartFigures
     """The gaps that the range's emissions end, seconds."""
     prefill: PromptFigures
     requests_a_step: float | None
     """How many requests a decode step carried, weighted by its time."""
     amortised_s: float | None
-    """Wall time of the decode steps over their tokens: what a batch makes of a step, and no request's own time."""
+    """Wall time of the decode steps over their tokens: a batch lowers it, and it is not the time of any one request."""
     busy_s: float
     """Wall time inside steps."""
     gap_s: float
-    """Wall time between them, pauses left out."""
+    """Wall time between steps, pauses left out."""
     device_s: float | None
-    """Time the device was busy; None where it is not told apart from host time."""
+    """Time in which the device was busy; None where it cannot be told apart from host time."""
 
     @property
     def token_s(self) -> float | None:
@@ -72,7 +72,7 @@ class RangeFigures:
         return self.parts[-1].mean_s
 
     def projected_s(self, tokens: int) -> float | None:
-        """How long a request of so many tokens takes: its prefill, and as many times a token's time."""
+        """How long a request of `tokens` tokens takes: a mean prefill, and `tokens` times a token's time."""
         if self.token_s is None:
             return None
         return (self.prefill.a_request.mean_s or 0.0) + tokens * self.token_s
@@ -80,7 +80,7 @@ class RangeFigures:
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """Sums over steps, from which means and shares are told; `us` and `own_us` by part, float64 [parts]."""
+    """Sums over steps, from which means and shares are computed; `us` and `own_us` by part, float64 [parts]."""
 
     steps: int = 0
     tokens: int = 0
@@ -89,7 +89,7 @@ class Sums:
     decode_tokens: int = 0
     decode_us: float = 0.0
     own_us: NDArray[np.float64] = field(default_factory=lambda: np.zeros(len(PARTS)))
-    """Of the decode steps, each as many times as it carried requests: what all of them waited together."""
+    """µs of the decode steps, each times the number of its requests: the time that all requests waited together."""
     prompt_steps: int = 0
     mixed_steps: int = 0
     prompt_us: float = 0.0

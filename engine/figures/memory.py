@@ -1,4 +1,4 @@
-"""Where the memory of a session went: weights, KV cache, activations, allocator, and what is left of the process."""
+"""Where the memory of a session went: weights, KV cache, activations, allocator, and the rest of the process."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from engine.session.store import Session
 
 Provenance = Literal["measured", "derived"]
 LOGIT_BYTES: Final = 4
-"""Logits are float32 whatever the model's dtype."""
+"""Bytes of a logit: logits are float32 for every dtype of the model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +31,10 @@ class MemoryNode:
 
 
 def peak_step(session: Session, steps: StepRange = None) -> int | None:
-    """The step of a range at which the KV caches, the model's and the draft's, reserved most together; the first such.
+    """The first step of a range at which the KV caches of the model and of the draft model together reserved most.
 
-    Together, because that is the most that an allocator's peak has to hold of them, and because the draft's cache takes
-    its memory a step after the model's: at the peak of the model's alone it may not be there yet.
+    The sum counts, because it is the most that an allocator's peak holds of them. Besides, the draft's cache takes its
+    memory a step after the model's: at the peak of the model's cache alone it may not exist yet. None without a step.
     """
     rows = step_slice(session, steps)
     if rows.start >= rows.stop:
@@ -47,14 +47,14 @@ def peak_step(session: Session, steps: StepRange = None) -> int | None:
 def memory_tree(session: Session, steps: StepRange = None, readings: DeviceSeries | None = None) -> MemoryNode:
     """The memory at the peak of a range, `peak_step`.
 
-    Who asks again and again keeps `readings` of the session, so that only the samples that are new are sorted.
+    A caller that calls this often passes its `readings` of the session, so that only new samples are sorted.
 
-    `total` is the engine process (CPU) or the device's memory in use (GPU), the largest reading of the range, and its
-    parts are `weights`, `kv` (the classes of `kv_classes`), `draft` where a draft model is loaded (`draft_weights`,
+    `total` is the engine process (CPU) or the device's memory in use (GPU), the largest reading of the range. Its parts
+    are `weights`, `kv` (the classes of `kv_classes`), `draft` where a draft model is loaded (`draft_weights`,
     `draft_kv` with `draft_kv_used` and `draft_kv_free`), `activations`, `allocator` (taken from a GPU and not handed
-    out) and `rest` (libraries and what else the process holds). Activations are the allocator's peak less weights, KV
-    and draft where it was read (GPU), else the formula of `activation_bytes`. Other programs on the GPU are in its
-    `rest`.
+    out) and `rest` (libraries and all else that the process holds). Activations are the allocator's peak less weights,
+    KV and draft where that peak was read (GPU), else the formula of `activation_bytes`. Other programs on the GPU are
+    in its `rest`.
     """
     readings = readings if readings is not None else DeviceSeries(session)
     readings.update()
@@ -121,11 +121,11 @@ def _bytes(session: Session, column: str, step: int | None) -> int:
 
 
 def activation_bytes(session: Session, positions: int, logits_rows: int) -> int | None:
-    """The widest moment of a forward pass over so many positions: inside the feed-forward, or at the logits.
+    """The most bytes of activations in a forward pass over these positions: inside the feed-forward, or at the logits.
 
-    In the feed-forward live the residual stream, its norm, the wide projection (gate and up) and what the activation
-    makes of it; at the logits the last hidden rows and the logits in the model's dtype and in float32. None where the
-    model's shape is not known.
+    In the feed-forward these are the residual stream, its norm, the wide projection (gate and up) and the output of the
+    activation function. At the logits these are the last hidden rows and the logits in the model's dtype and in
+    float32. None where the model's shape is not known.
     """
     facts = session.model_config
     try:
@@ -138,7 +138,10 @@ def activation_bytes(session: Session, positions: int, logits_rows: int) -> int 
 
 
 def _largest(readings: DeviceSeries, device: str, name: str, rows: slice) -> int | None:
-    """The largest reading taken from a range's first step on to its last one's end, else the last one before it."""
+    """The largest reading between the start of a range's first step and the end of its last one.
+
+    If none was taken then: the last one before, or the first one of all. In an empty range: the largest of all.
+    """
     times, values = readings.reading(device, name)
     if not len(values) or rows.start >= rows.stop:
         return int(values.max()) if len(values) else None

@@ -51,8 +51,8 @@ class RequestFigures:
 
 @dataclass(frozen=True, slots=True)
 class TimelineFigures:
-    """What happened when, in a range of steps: teacher-forced passes are counted apart, and their time is not idle;
-    neither are pauses.
+    """Counts and times of a range of steps. Teacher-forced passes are counted apart; their time is not idle, nor are
+    pauses.
     """
 
     steps: int
@@ -61,9 +61,9 @@ class TimelineFigures:
     span_s: float
     """From the first step's start to the last one's end, pauses included."""
     paused_s: float
-    """What of it was paused."""
+    """The part of `span_s` that was paused."""
     idle_s: float
-    """What of it lay between steps and was not paused."""
+    """The part of `span_s` that lay between steps and was not paused."""
     idle_before_s: float | None
     """Between the step before the range and its first one, not paused; None at the session's beginning."""
 
@@ -86,15 +86,15 @@ class Summary:
     mbu: float | None
     mfu: float | None
     ceilings_busy: bool
-    """Whether what MBU and MFU are held against was measured on a busy machine."""
+    """Whether the ceilings of MBU and MFU were measured on a busy machine."""
     settings: dict[str, Any]
     model: str
     device: str
     dropped: dict[str, int]
     attention_kernels: dict[str, int]
-    """Kernel that really ran, to number of steps."""
+    """The number of steps by kernel that really ran."""
     launches: dict[str, int]
-    """How steps were launched (eager, graph, twin), to number of steps; those by `graph` have interpolated phases."""
+    """The number of steps by launch (eager, graph, twin); steps launched by `graph` have interpolated phases."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, as `record --json` and `info --json` print them."""
@@ -102,7 +102,7 @@ class Summary:
 
 
 def by_id(session: Session) -> list[RecordedRequest]:
-    """The requests as they were given; a session that is being recorded holds them as they arrived."""
+    """The requests in the order in which they were given; a session that is being recorded holds them by arrival."""
     return [session.requests[request_id] for request_id in sorted(session.requests)]
 
 
@@ -165,7 +165,7 @@ def step_walls_s(session: Session, steps: StepRange = None) -> NDArray[np.float6
 def phase_table_s(session: Session, steps: StepRange = None) -> NDArray[np.float64]:
     """Seconds by step and phase, float64 [steps, len(PHASES)]; a row sums to its step's wall time.
 
-    What no timer claimed is `other`; where the run was not observed by phase, `other` is all there is.
+    Time that no timer measured is `other`; where the run was not observed by phase, all time is `other`.
     """
     rows = step_slice(session, steps)
     table = session.phases["us"][rows].astype(np.float64) / 1e6
@@ -231,7 +231,7 @@ def timeline_figures(session: Session, steps: StepRange = None) -> TimelineFigur
 
 
 def run_wall_s(session: Session, steps: StepRange = None) -> float:
-    """From the first arrival to the last emission, pauses left out; `rates.py` says what that is of a range."""
+    """Seconds from the first arrival to the last emission, pauses left out; `rates.py` defines this for a range."""
     rows = step_slice(session, steps)
     return rates.wall_ns(session, rows.start, rows.stop) / 1e9
 
@@ -304,26 +304,27 @@ def request_figures(session: Session, request: RecordedRequest, steps: StepRange
 
 
 def cached_positions(session: Session, steps: StepRange = None, would: bool = False) -> NDArray[np.int64]:
-    """Positions of requests alive that the cache holds at the end of each step [steps], from what was computed.
+    """Positions of live requests that the cache holds at the end of each step, int64 [steps], from the rows of `work`.
 
-    Alive is who had not ended before the step. A request holds what its work ended with, less what was rejected, and
-    keeps it over steps that computed nothing for it if it then goes on from there, and as many were running as that
-    takes: who was preempted and finds all of it in the cache when it comes back held nothing meanwhile. With `kv=none`
-    and in a teacher-forced pass nothing is held. A position that two requests share counts once for each. With
-    `would`, steps without a cache count what one would hold.
+    A request is live if it had not ended before the step. It holds the positions up to the end of its work, less the
+    rejected ones. It keeps them over steps that computed nothing for it if it then goes on from there, and if in each
+    of these steps more requests were running than the step computed for. Otherwise it was preempted and held nothing
+    meanwhile, even if it found all its positions in the cache when it came back. With `kv=none` and in a teacher-forced
+    pass nothing is held. A position that two requests share counts once for each. With `would`, steps without a cache
+    count the positions that a cache would hold.
     """
     table, count = session.steps, step_slice(session).stop
     cached = [would or config.switches.get("kv") != "none" for config in session.configs] or [True]
     caching = np.array(cached)[table["config_id"][:count]] & (table["kind"][:count] != TEACHER)
     work = session.work
-    # What was thrown away whole was computed for a request that had ended (a step launched before that was known).
+    # A chunk of which all was rejected was computed for a request that had ended (launched before that was known).
     void = (work["rejected"] > 0) & (work["rejected"] == work["end"] - work["first"])
     rows = np.flatnonzero((work["request_id"] >= 0) & ~void)
     rows = rows[work["step_id"][rows] < count]
     rows = rows[caching[work["step_id"][rows]]]
-    rows = rows[np.argsort(work["request_id"][rows], kind="stable")]  # of each request in the order of its steps
+    rows = rows[np.argsort(work["request_id"][rows], kind="stable")]  # by request, then in the order of steps
     request, step = work["request_id"][rows], work["step_id"][rows]
-    begins = np.flatnonzero(np.diff(request, prepend=-1) | np.diff(step, prepend=-1))  # one step may take several rows
+    begins = np.flatnonzero(np.diff(request, prepend=-1) | np.diff(step, prepend=-1))  # a step may have several
     ends = np.append(begins[1:], len(rows))[: len(begins)] - 1
     held = (work["end"] - work["rejected"])[rows[ends]]
     request, step = request[begins], step[begins]
@@ -345,9 +346,10 @@ PEAKS: Final = (
 
 
 def kv_figures(session: Session, steps: StepRange = None) -> dict[str, int | None]:
-    """Peaks of the cache's classes and of the draft model's own cache (measured), and of the formula.
+    """Peak bytes of the cache's classes and of the draft model's own cache (measured), and of the formula.
 
-    The formula is for the positions that the model's cache held. None stands for what was not recorded.
+    The formula is for the positions that the model's cache held. A value that was not recorded is None, and so is the
+    formula where the model's shape is not known.
     """
     rows = step_slice(session, steps)
     found: dict[str, int | None] = {f"{name.removeprefix('kv_')}_peak_bytes": 0 for name in PEAKS}
@@ -362,10 +364,10 @@ def kv_figures(session: Session, steps: StepRange = None) -> dict[str, int | Non
 
 
 def kv_fragmentation(session: Session, steps: StepRange = None) -> NDArray[np.float64]:
-    """Internal fragmentation 1 − used/held of each step, float64 [steps]: of what requests hold that have not ended.
+    """Internal fragmentation 1 − used/held of each step, float64 [steps]: in the memory of requests that had not ended.
 
-    What is evictable, kept for a batch that has not ended, or nobody's, is no part of it. NaN where nothing is held,
-    and where what is held was not recorded.
+    Evictable and free memory does not count, nor that kept for a batch that has not ended. NaN where nothing is held,
+    or where `kv_held_bytes` was not recorded.
     """
     rows = step_slice(session, steps)
     used, held = (session.steps[name][rows].astype(np.float64) for name in ("kv_used_bytes", "kv_held_bytes"))
@@ -380,9 +382,9 @@ def requests_that_fit(device_bytes: int, weight_bytes: int, request_bytes: int) 
 
 
 def attention_entropy(probs: NDArray[np.float32]) -> float:
-    """Entropy of one attention row, nats: 0 where it looks at one key, log n where it looks at n alike.
+    """Entropy of one attention row, nats: 0 where one key has all the weight, log n where n keys have equal weights.
 
-    NaN where the row is not finite, as a model's whose logits are NaN.
+    NaN where the row is not finite, as in a model whose logits are NaN.
     """
     if not np.isfinite(probs).all():
         return float("nan")
@@ -400,7 +402,7 @@ def widest_tokens(weights: NDArray[np.float32], share: float) -> int:
 
 def ceilings(session: Session) -> dict[str, float]:
     """This device's measured ceilings, `read_bytes_per_s` (of memory) and `flops_per_s`; empty where they were not
-    measured. Those of its caches, and under what load they were measured: `engine.figures.ceilings`.
+    measured. `engine.figures.ceilings` has those of its caches, and the load at the measurement.
     """
     facts: dict[str, Any] = json.loads(session.meta.get("ceilings") or "{}")
     return {name: facts[name] for name in ("read_bytes_per_s", "flops_per_s") if name in facts}
@@ -409,9 +411,9 @@ def ceilings(session: Session) -> dict[str, float]:
 def utilisation(session: Session, counted: str, ceiling: str, steps: StepRange = None) -> float | None:
     """MBU (`bytes_moved` against `read_bytes_per_s`) or MFU (`flops` against `flops_per_s`) of the generating steps.
 
-    MBU is the least time in which each step's bytes can be read, at the ceiling of the level of memory that holds what
-    it walks (`engine.figures.ceilings`), over the steps' time: bytes a second over the bandwidth of memory where no
-    cache holds a step's weights.
+    MBU is the least time in which the steps' bytes can be read, over the steps' time. The bytes of a step are read at
+    the ceiling of the level of memory that holds all that the step reads (`engine.figures.ceilings`). Where no cache
+    holds a step's weights, MBU is bytes a second over the bandwidth of memory.
     """
     return utilisation_of(session, counted, ceiling, generation_rows(session, steps))
 
@@ -428,15 +430,15 @@ def utilisation_of(session: Session, counted: str, ceiling: str, rows: slice | N
 
 
 def rate_of_steps(session: Session, counted: str, steps: StepRange = None) -> float | None:
-    """What the generating steps counted (`bytes_moved`, `flops`) a second of their wall time."""
+    """The sum of a counter (`bytes_moved`, `flops`) over the generating steps, for each second of their wall time."""
     rows = generation_rows(session, steps)
     wall_s = busy_s(session, steps)
     return float(session.steps[counted][rows].sum()) / wall_s if wall_s else None
 
 
 def read_ceiling(session: Session, steps: StepRange = None) -> float | None:
-    """Bytes a second at which the generating steps could read what they moved: that of their level of memory, or the
-    mean over their bytes where they differ; None without ceilings.
+    """Bytes a second at which the generating steps could read what they moved: the ceiling of their level of memory, or
+    the mean over their bytes where their levels differ; None without ceilings.
     """
     rows = generation_rows(session, steps)
     least_s = least_read_s(session, rows)
@@ -450,7 +452,7 @@ def read_ceiling(session: Session, steps: StepRange = None) -> float | None:
 
 
 def settings(session: Session) -> dict[str, Any]:
-    """The switches at the start, how the requests were drawn, and the changes on the way."""
+    """The switches at the start, the sampling of the first request, and the later changes of switches."""
     if not session.configs:
         return {}
     first, *later = session.configs
@@ -465,12 +467,12 @@ def settings(session: Session) -> dict[str, Any]:
 
 
 def kernel_counts(session: Session, steps: StepRange = None) -> dict[str, int]:
-    """Attention kernel that really ran, to number of steps."""
+    """The number of generating steps by attention kernel that really ran."""
     codes, counts = np.unique(session.steps["attention_kernel"][generation_rows(session, steps)], return_counts=True)
     return {session.attention_kernels[code]: int(n) for code, n in zip(codes, counts, strict=True)}
 
 
 def launch_counts(session: Session, steps: StepRange = None) -> dict[str, int]:
-    """How the forward pass was launched, to number of steps, for those ways that occur."""
+    """The number of generating steps by launch of the forward pass, for the launches that occur."""
     codes, counts = np.unique(session.steps["launch"][generation_rows(session, steps)], return_counts=True)
     return {LAUNCHES[code]: int(n) for code, n in zip(codes, counts, strict=True)}

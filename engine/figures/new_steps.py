@@ -1,4 +1,4 @@
-"""Which steps of a growing session have come since the last look, and which rows of `work` belong to them."""
+"""Which steps of a growing session have come since the last call, and which rows of `work` belong to them."""
 
 from __future__ import annotations
 

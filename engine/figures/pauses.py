@@ -1,8 +1,8 @@
-"""When a run was held: what lies between a mark `pause` and the next mark `resume`, but for steps run one by one in it.
+"""When a run was paused: between a mark `pause` and the next mark `resume`, without the steps run one by one meanwhile.
 
-Nothing that is told of speed or of waiting counts this time. A pause that nothing ended (the run was stopped in it, or
-its writer was killed) lasts for ever: nothing that came after it was running. The view `pauses` of a session file
-(FORMAT.md) gives the same pieces.
+No figure of speed or of waiting counts this time. A pause without a `resume` (the run was stopped in it, or its writer
+was killed) has no end, because nothing ran after it. The view `pauses` of a session file (FORMAT.md) gives the same
+pieces.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Pauses:
-    """Pieces of time in which nothing ran, in order and apart from each other; ns from the session's zero."""
+    """Pieces of time in which nothing ran, in order and without overlaps; ns from the session's zero."""
 
     since_ns: Ints
     until_ns: Ints
     labels: tuple[str, ...]
-    """Of the mark that began each piece."""
+    """The label of the mark that began each piece's pause."""
 
     def __len__(self) -> int:
         return len(self.since_ns)
@@ -43,7 +43,7 @@ class Pauses:
         """Paused ns before each moment."""
         if not len(self.since_ns):
             return np.zeros(len(t_ns), np.int64)
-        whole = np.append(0, np.cumsum(self.until_ns[:-1] - self.since_ns[:-1]))  # of the pieces before each piece
+        whole = np.append(0, np.cumsum(self.until_ns[:-1] - self.since_ns[:-1]))  # ns of the pieces before each piece
         piece = np.searchsorted(self.since_ns, t_ns, "right") - 1
         at = np.maximum(piece, 0)
         inside = np.minimum(t_ns, self.until_ns[at]) - self.since_ns[at]
@@ -54,7 +54,7 @@ class Pauses:
 def pauses_of(session: Session) -> Pauses:
     """The pauses of a session, by its marks; steps that ran one by one within them cut them into pieces.
 
-    Every request and gap asks for them, so that they are kept until there are more marks or steps.
+    The figures of every request and gap need them, so they are kept until there are more marks or steps.
     """
     seen = (len(session.marks), len(session.steps))
     kept: tuple[tuple[int, int], Pauses] | None = session.kept.get("pauses")
@@ -69,7 +69,7 @@ def _pauses(session: Session) -> Pauses:
     ended_ns = 0
     for mark in list(session.marks):
         if mark.kind == PAUSE and held is None:
-            held = (max(mark.t_ns, ended_ns), mark.label)  # a clock goes on; marks of a damaged file may not
+            held = (max(mark.t_ns, ended_ns), mark.label)  # in a damaged file a mark may be earlier than the last
         elif mark.kind == RESUME and held is not None:
             ended_ns = max(mark.t_ns, held[0])
             pieces += _between_steps(session, held[0], ended_ns, held[1])
@@ -81,13 +81,13 @@ def _pauses(session: Session) -> Pauses:
 
 
 def steps_after(session: Session, pauses: Pauses) -> list[tuple[int, int]]:
-    """(step, paused ns) of each pause, by the step that came next; of one at the end, by the number of steps."""
+    """(step, paused ns) of each piece: the step that came next, or the number of steps where none came."""
     steps = np.searchsorted(session.steps["start_ns"], pauses.since_ns, "right").tolist()
     return list(zip(steps, (pauses.until_ns - pauses.since_ns).tolist(), strict=True))
 
 
 def _between_steps(session: Session, since_ns: int, until_ns: int, label: str) -> list[tuple[int, int, str]]:
-    """What of a pause lies outside steps."""
+    """The pieces of a pause that lie outside of steps: (since, until, label)."""
     count = len(session.steps)
     starts, ends = session.steps["start_ns"][:count], session.steps["end_ns"][:count]
     first = int(np.searchsorted(ends, since_ns, "right"))
