@@ -1,7 +1,7 @@
 """What each phase of a step costs by arithmetic: FLOPs and bytes, from the model's shape and the recorded work.
 
-The counts are those of `engine/measure/cost.py` (only matrix products are FLOPs, every weight is read once a pass, as
-it is held in memory), by the phase that does them; this file needs a Session and no torch.
+The counts are those of `engine/measure/cost.py` (only matrix products are FLOPs, every weight is read once a pass, in
+the form in which memory holds it), split by phase. This module needs a Session and no torch.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class ModelShape:
     """3 where the FFN is gated, 2 where it is not."""
     window: int | None = None
     window_layers: int = 0
-    """Layers in which a position sees the last `window` ones only."""
+    """Layers in which a position sees only the last `window` positions."""
 
     @property
     def q(self) -> int:
@@ -68,7 +68,7 @@ def shape_of(facts: dict[str, Any]) -> ModelShape | None:
 
 
 def _reads_by_shape(facts: dict[str, Any], ffn_matrices: int) -> WeightReads:
-    """As steps were counted before sessions kept what is read: every weight in the dtype of the computation."""
+    """The reads of older sessions, which did not record them: every weight in the dtype of the computation."""
     layers, hidden, heads, kv_heads, head_dim, ffn, vocab, size = (int(facts[name]) for name in NEEDED)
     return WeightReads(
         position=hidden * size,
@@ -84,8 +84,8 @@ def _reads_by_shape(facts: dict[str, Any], ffn_matrices: int) -> WeightReads:
 def phase_costs(session: Session, steps: StepRange = None) -> tuple[Table, Table] | None:
     """(FLOPs, bytes) by step and phase, float64 [steps, len(PHASES)] each; None where the model's shape is not known.
 
-    `norm` has bytes and no FLOPs; what only touches activations (rope, sampling) has neither. `draft` is what the step
-    counted beyond the target's pass.
+    `norm` has bytes and no FLOPs; phases that only touch activations (rope, sampling) have neither. `draft` is what the
+    step counted beyond the target's pass.
     """
     shape = shape_of(session.model_config)
     if shape is None:
@@ -133,7 +133,7 @@ def _work_of_steps(
     ids = work["step_id"][:total]
     begin, end = np.searchsorted(ids, (rows.start, rows.stop)).tolist()
     step, slot, request = ids[begin:end] - rows.start, work["slot"][begin:end], work["request_id"][begin:end]
-    # A request with holes has several rows, one after the other: its span is from the first one's start to the end.
+    # A request with holes has several rows, one after the other: its span is from the first start to the last end.
     # Padding beside a request in its slot is a span of its own.
     changes = ((np.diff(column, prepend=column[:1] - 1) != 0) for column in (step, slot, request))
     heads = np.flatnonzero(np.logical_or.reduce(list(changes)))
@@ -155,13 +155,13 @@ def _work_of_steps(
 
 
 def _triangle(first: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Pairs of rows [first, end) of which each sees itself and all before it."""
+    """(query, key) pairs of the positions [first, end), each of which sees itself and all positions before it."""
     counts: NDArray[np.float64] = (end * (end + 1) - first * (first + 1)) / 2
     return counts
 
 
 def _drafting(session: Session, rows: slice) -> NDArray[np.bool_]:
-    """Which steps of the generation ran while a draft model proposed."""
+    """Which generating steps ran while a draft model was the proposer."""
     drafts = {config.id for config in session.configs if config.switches.get("speculate") == "draft"}
     generating = session.steps["kind"][rows] != STEP_KINDS.index("teacher")
     wanted: NDArray[np.bool_] = np.isin(session.steps["config_id"][rows], list(drafts)) & generating
@@ -169,7 +169,7 @@ def _drafting(session: Session, rows: slice) -> NDArray[np.bool_]:
 
 
 def _verified_rows(session: Session, rows: slice) -> NDArray[np.float64]:
-    """Rows that reach the LM head: one a request that emitted a token, and one a proposed token."""
+    """Rows that reach the LM head: one for each request that emitted a token, and one for each proposed token."""
     count = max(rows.stop - rows.start, 0)
     tokens = len(session.tokens)
     step, request = session.tokens["step_id"][:tokens], session.tokens["request_id"][:tokens]

@@ -1,6 +1,6 @@
-"""What the panels show of a session, or of a range of its steps, beside the summary: one plain object a subject.
+"""What the panels show of a session, or of a range of its steps, beside the summary: a plain object for each subject.
 
-Every value comes from the function that the panel itself calls; here it only gets a name.
+Every value comes from the function that the panel itself calls; this module only names it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from engine.session.store import Session
 
 
 def range_figures(session: Session, steps: StepRange) -> dict[str, Any]:
-    """One object a subject, in the order in which the panels ask."""
+    """One object for each subject, in the order of the panels."""
     rows = step_slice(session, steps)
     found = rows.start < rows.stop
     return {
@@ -56,13 +56,13 @@ def range_figures(session: Session, steps: StepRange) -> dict[str, Any]:
 
 
 def timeline(session: Session, steps: StepRange) -> dict[str, Any]:
-    """Time from the first step's start to the last one's end, and what of it lay between steps."""
+    """Time from the first step's start to the last one's end, and the part of it between steps."""
     return asdict(metrics.timeline_figures(session, steps))
 
 
 def latency(session: Session, steps: StepRange) -> dict[str, Any]:
-    """Seconds a token of one request by part, in decode steps; what prompts took; the gaps between tokens; and how long
-    the steps took that stand out.
+    """Seconds a token of one request by part, in decode steps; the time of prompts; the gaps between tokens; and the
+    outliers among the steps.
     """
     series = LatencySeries(session)
     series.update()
@@ -131,7 +131,7 @@ def kv_end(session: Session, step: int) -> dict[str, Any]:
 
 
 def blocks(session: Session, step: int) -> dict[str, Any] | None:
-    """How many blocks of the paged cache are what after a step; None where it has none, or they were not recorded."""
+    """How many blocks of the paged cache are in each state after a step; None without one, or if not recorded."""
     if switches_at(session, step).get("kv") != "paged" or not blocks_recorded(session):
         return None
     history = BlockHistory(session)
@@ -160,7 +160,7 @@ def memory(node: MemoryNode) -> dict[str, int | None]:
 
 
 def devices(session: Session, steps: StepRange) -> dict[str, Any]:
-    """What each device reported, and what the steps made of its ceilings."""
+    """What each device reported, its ceilings, and the rates that the steps reached."""
     series = DeviceSeries(session)
     series.update()
     readings: dict[str, dict[str, Any]] = {}
@@ -185,7 +185,7 @@ def devices(session: Session, steps: StepRange) -> dict[str, Any]:
 
 
 def ceilings(session: Session) -> dict[str, Any]:
-    """What was measured of this device, by level of memory, and under what load; empty where nothing was."""
+    """The measured ceilings of the device, by level of memory, and the load meanwhile; empty where there are none."""
     facts = ceiling_facts(session)
     if facts is None:
         return {}
@@ -216,7 +216,7 @@ def roofline(session: Session, steps: StepRange) -> dict[str, Any]:
 
 
 def batch(session: Session, steps: StepRange) -> list[dict[str, Any]]:
-    """The slots of each part that ran under one value of the `batching` switch."""
+    """The figures of the slots, for each part of the range with one value of the `batching` switch."""
     sums, runs = SlotTotals(session), SlotRuns(session)
     sums.update()
     runs.update()

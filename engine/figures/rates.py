@@ -2,11 +2,11 @@
 
 The time of a run, and of any range of its steps, is without pauses and without the teacher-forced passes in it:
 
-- it begins with the first arrival that the range's first generating step was the first to see (one after the end of
-  the step before it), else with the start of that step: a range that begins in mid-run begins with its first step;
+- it begins with the first arrival between the end of the step before the range's first generating step and the start of
+  that step; without such an arrival, as usual in mid-run, it begins with the start of that step;
 - it ends with the last emission of the range, or with the end of its last generating step where it emitted nothing.
 
-So all steps of a session give what the session gives, and those of one run of a suite what that run alone gives.
+So all steps of a session have the rate of the session, and those of one run of a suite the rate of that run alone.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def tokens_per_s(session: Session, first: int, end: int) -> float | None:
 
 
 def _begin_ns(session: Session, first: int) -> int:
-    """When the time of steps begins of which the first one is this."""
+    """When the time of a range begins, ns; `first` is its first generating step."""
     start_ns = int(session.steps["start_ns"][first])
     before_ns = int(session.steps["end_ns"][first - 1]) if first else -1
     arrivals = (request.arrived_ns for request in list(session.requests.values()))

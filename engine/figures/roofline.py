@@ -1,8 +1,8 @@
 """Where steps and phases stand under the device's ceilings: arithmetic intensity, rate, bound, and the factor left.
 
-Memory is that level of it, a cache where one is large enough, which holds what the steps walk (`ceilings`): a phase's
-weights stay in a cache until the next step only where everything else that the step walks does too. A draft proposes
-with pass after pass over its own weights, so those decide for the phase `draft`.
+The ceiling of reading is that of the smallest level of memory, if possible a cache, that holds all that a step reads
+(`ceilings`): a phase's weights stay in a cache until the next step only if everything else that the step reads fits
+too. A draft model makes pass after pass over its own weights, so their size decides for the phase `draft`.
 
 The roofline model: at an intensity of I FLOP a byte a device reaches at most min(peak FLOP/s, I · peak B/s) (Williams,
 Waterman and Patterson, "Roofline", 2009).
@@ -36,12 +36,12 @@ class Roof:
     dtype: str
     sheet: DataSheet | None = None
     levels: tuple[Level, ...] = ()
-    """What the caches give, smallest first, then memory."""
+    """The levels of memory: the caches, smallest first, then memory."""
     busy: bool = False
-    """Whether they were measured on a busy machine."""
+    """Whether the ceilings were measured on a busy machine."""
 
     def of(self, point: Point) -> Roof:
-        """The roof over a point: that of the memory its bytes were read from."""
+        """The roof over a point: with the bandwidth of the levels by which its bytes are judged."""
         return self if point.read_s <= 0 else replace(self, bytes_per_s=point.moved / point.read_s)
 
     @property
@@ -69,10 +69,10 @@ class Point:
     """Bytes."""
     seconds: float
     read_s: float = 0.0
-    """The least time in which its bytes can be read, each step's from the level that holds what it walks; 0 without
+    """The least time in which its bytes can be read, each step's from the level that holds all that it reads; 0 without
     ceilings."""
     level: str = MEMORY
-    """The level most of its bytes were judged by."""
+    """The level by which most of its bytes are judged."""
 
     @property
     def intensity(self) -> float:
@@ -84,7 +84,7 @@ class Point:
         return self.flops / self.seconds
 
     def factor(self, roof: Roof) -> float:
-        """How many times faster the roof over it allows it."""
+        """How many times faster the work could be under the roof over this point."""
         return roof.of(self).limit(self.intensity) / self.flops_per_s
 
 
@@ -98,7 +98,7 @@ def roof_of(session: Session) -> Roof | None:
 
 
 class RooflineTotals:
-    """Sums by kind of step and phase over a growing Session; `update` costs only what is new.
+    """Sums by kind of step and phase over a growing Session; `update` processes only new steps.
 
     `flops`, `moved` (bytes) and `seconds` are float64 [kinds, phases]; `step_flops`, `step_moved` and `step_seconds`
     [kinds] are what the steps themselves recorded.
@@ -118,7 +118,7 @@ class RooflineTotals:
         self._step_moved_by_level = np.zeros((levels, len(STEP_KINDS)))
 
     def update(self) -> bool:
-        """Take the steps that came since the last call; whether there were any."""
+        """Take the steps that came since the last call; returns whether there were any."""
         rows = metrics.step_slice(self.session, self._range)
         if rows.stop <= self._taken:
             return False
@@ -145,7 +145,7 @@ class RooflineTotals:
         self.steps += np.bincount(kinds, minlength=len(STEP_KINDS))
 
     def _add_levels(self, kinds: np.ndarray, moved: Table, part: slice) -> None:
-        """Add bytes by the level that holds what a step walks, and the draft's by the one that holds its weights."""
+        """Add bytes by the level that holds all that a step reads; the draft's by the level that holds its weights."""
         facts = self._facts
         if facts is None:
             return
@@ -163,7 +163,7 @@ class RooflineTotals:
             )
 
     def _level(self, moved_by_level: Table) -> tuple[float, str]:
-        """(Least time of reading bytes by level, the level most of them are judged by)."""
+        """(Least time in which bytes by level can be read, the level by which most of them are judged)."""
         facts = self._facts
         if facts is None or not moved_by_level.any():
             return 0.0, MEMORY

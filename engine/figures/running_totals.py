@@ -1,4 +1,4 @@
-"""What was computed so far, step by step: positions by class, FLOPs, and what the two theories say."""
+"""What was computed so far, step by step: positions by class, FLOPs, and the counts of the two theories."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ class WorkRows:
 
 
 class RunningTotals:
-    """Cumulative counts by step: positions computed, FLOPs, and what the two theories say for the same tokens.
+    """Cumulative counts by step: positions computed, FLOPs, and the counts of the two theories for the same tokens.
 
     Theory for a request of P prompt tokens whose context has reached T: without a cache T(T+1)/2 − P(P−1)/2 positions
-    (one pass over everything a token; T(T+1)/2 for a prompt of one token), with a cache T.
+    (for each token one pass over the whole context; T(T+1)/2 for a prompt of one token), with a cache T.
     """
 
     NAMES: Final = ("computed", "new", "recomputed", "padding", "rejected", "reused", "flops")
@@ -112,6 +112,6 @@ class RunningTotals:
 
 
 def _without_cache(context: NDArray[np.int64], prompt: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Positions computed without a cache until a context of this length was run."""
+    """Positions computed without a cache until the context has this length."""
     whole = context * (context + 1) // 2 - prompt * (prompt - 1) // 2
     return np.where(context <= prompt, context, whole)

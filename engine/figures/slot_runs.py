@@ -1,4 +1,4 @@
-"""Who held which slot of the batch from which step to which, and who was pushed out of one."""
+"""Which request held which batch slot from which step to which, and which requests were preempted."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Preemption:
-    """A request that lost its slot after step `step`, and what was kept of it, until it came back in step `back`."""
+    """A request that lost its slot and cached positions after step `step`, and came back in step `back`."""
 
     request: int
     slot: int
@@ -40,7 +40,7 @@ class Lane:
     owner: Ints
 
     def owner_at(self, step: int) -> int:
-        """Request, PADDING or IDLE."""
+        """The owner at a step: a request's id, PADDING or IDLE."""
         place = int(np.searchsorted(self.start, step, "right")) - 1
         return int(self.owner[place]) if place >= 0 and step < self.end[place] else IDLE
 
@@ -61,7 +61,7 @@ class SlotRuns(NewSteps):
 
     @property
     def slots(self) -> list[int]:
-        """The slots that were ever used, in order; a file may name a far one alone."""
+        """The slots that were ever used, ascending, and not necessarily without gaps."""
         return sorted(self._open)
 
     @property
@@ -92,7 +92,7 @@ class SlotRuns(NewSteps):
         return True
 
     def _add_runs(self, slot: Ints, step: Ints, request: Ints) -> None:
-        order = np.lexsort((-request, step, slot))  # a request stands before the padding that fills up its row
+        order = np.lexsort((-request, step, slot))  # a request comes before the padding in its slot
         slot, step, request = slot[order], step[order], request[order]
         own = np.append(True, (np.diff(slot) != 0) | (np.diff(step) != 0))
         slot, step, request = slot[own], step[own], request[own]
@@ -118,7 +118,7 @@ class SlotRuns(NewSteps):
         self._open[slot] = (start, end, owner)
 
     def _add_preemptions(self, rows: dict[str, Ints]) -> None:
-        """A request that comes back after steps without it, with less than it held, had been pushed out."""
+        """A request that comes back after steps without it, and reuses less than it held, had been preempted."""
         real = rows["request_id"] >= 0
         rows = {name: values[real] for name, values in rows.items()}
         order = np.argsort(rows["request_id"], kind="stable")
@@ -141,7 +141,7 @@ class SlotRuns(NewSteps):
 
 
 def waiting_requests(session: Session, step: int) -> list[int]:
-    """Requests that had arrived and not ended when a step began, and that it did nothing for."""
+    """Requests that had arrived when a step began and had not ended at its end, and for which it computed nothing."""
     if step >= len(session.steps):
         return []
     start = int(session.steps["start_ns"][step])

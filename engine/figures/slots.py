@@ -1,4 +1,4 @@
-"""What the slots of a batch did, step by step: useful, padding or idle; and where requests were pushed out of them.
+"""What the slots of a batch did, step by step: useful, padding or idle.
 
 A slot-step is one slot in one step. It is useful where the step computed anything for a request there, padding where
 it computed positions that belong to none, and idle where it computed nothing. Teacher-forced passes are left out.
@@ -20,7 +20,7 @@ from engine.session.store import Session
 
 @dataclass(frozen=True, slots=True)
 class SlotFigures:
-    """Counts of a range of steps; `lanes` is how many slots any of them used."""
+    """Counts of a range of steps; `lanes` is one more than the highest slot that any of them used."""
 
     lanes: int
     steps: int
@@ -38,7 +38,7 @@ class SlotFigures:
 
     @property
     def idle(self) -> int:
-        """Slot-steps in which nothing was computed, of the slots that the range used."""
+        """Slot-steps in which nothing was computed, of the slots below `lanes`."""
         return self.lanes * self.steps - self.computed
 
     @property
@@ -47,7 +47,7 @@ class SlotFigures:
         return self.padding / self.computed if self.computed else None
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values, the derived ones among them."""
+        """Plain values, with the derived ones."""
         return {**asdict(self), "computed": self.computed, "idle": self.idle, "waste": self.waste}
 
 
@@ -79,7 +79,7 @@ class SlotTotals(NewSteps):
         step, request, slot = step[inside] - first, request[inside], slot[inside]
         width = int(slot.max(initial=0)) + 1
         key = step * width + slot
-        # As many numbers as there are rows, whatever slots they name.
+        # Takes memory for each row, not for each slot number, which may be any in a damaged file.
         useful, computed = (
             np.bincount(np.unique(chosen) // width, minlength=steps) for chosen in (key[request >= 0], key)
         )
@@ -92,7 +92,7 @@ class SlotTotals(NewSteps):
         return True
 
     def between(self, first: int, last: int) -> SlotFigures:
-        """The figures of the steps [first, last], cut to those there are."""
+        """The figures of the steps [first, last], cut to the steps that exist."""
         first, end = max(first, 0), min(last + 1, self.n)
         if first >= end:
             return SlotFigures(0, 0, 0, 0, 0, 0, 0)

@@ -1,10 +1,10 @@
 """What each step was for: prompts (prefill), tokens of requests that had begun (decode), or both (mixed).
 
-The rule is on the rows of `work`, so that it holds under every scheduler, for a prompt in pieces and beside drafts: a
-step computes a prompt where it computes a position of it for the first time for that request. Such a step's time is
-prefill, the time to a request's first token; it is no time of a token, not even where it also made tokens for others
-(a mixed step cannot be taken apart). Every other generating step is decode: also one that computes a prompt again,
-without a cache or after a preemption.
+The rule uses the rows of `work`, so it holds under every scheduler, for a prompt in pieces and beside drafts: a step
+computes a prompt if it computes a position of it for the first time for that request. The time of such a step is
+prefill, the time to a request's first token. It does not count as time of a token, even if the step also made tokens
+for other requests (a mixed step cannot be taken apart). Every other generating step is decode, also one that computes a
+prompt again, without a cache or after a preemption.
 """
 
 from __future__ import annotations
@@ -40,21 +40,21 @@ class StepRoles:
 
     @property
     def role(self) -> NDArray[np.uint8]:
-        """DECODE, PREFILL, MIXED or TAUGHT, a row a step."""
+        """DECODE, PREFILL, MIXED or TAUGHT of each step, uint8 [steps]."""
         return self._table["role"]
 
     @property
     def requests(self) -> NDArray[np.int64]:
-        """Requests that each step computed anything for, at least 1: what one of them waited is the whole step."""
+        """How many requests each step computed anything for, at least 1; each of them waited for the whole step."""
         return self._table["requests"]
 
     def prefill_s(self, requests: Iterable[int]) -> NDArray[np.float64]:
-        """Seconds of prefill of these requests, sorted; without those whose prompt no step computed."""
+        """Seconds of prefill of these requests, sorted; without requests whose prompt no step computed."""
         known = self.prefill_ns
         return np.sort(np.array([known[one] for one in requests if one in known], np.float64) / 1e9)
 
     def update(self) -> bool:
-        """Take in the steps that are new; whether there were any."""
+        """Take the steps that are new; returns whether there were any."""
         first, end = len(self._table), step_slice(self.session).stop
         if end <= first:
             return False

@@ -1,4 +1,4 @@
-"""Which switches were in force when."""
+"""Which switches were in force at a step."""
 
 from __future__ import annotations
 

@@ -21,11 +21,11 @@ class TeacherFigures:
     step_id: int
     positions: int
     tokens: int
-    """Generated tokens that the pass looked at once more."""
+    """Generated tokens that the pass checked."""
     agreeing: int | None
-    """Of those, how many it finds likeliest; None where the session does not say."""
+    """How many of these tokens are the likeliest in the pass; None where the session does not say."""
     differing: tuple[int, ...] | None
-    """Positions of the others; None where the session does not say which."""
+    """Positions of the other tokens; None where the session does not say which."""
     pass_s: float
     serial_s: float
     """Wall time of the steps that computed the request, from the first to the last."""

@@ -63,7 +63,7 @@ class TokenFacts:
 def token_facts(session: Session, row: int, names: dict[int, str], likeliest: Likeliest | None = None) -> TokenFacts:
     """The facts of row `row` of `session.tokens`; `names` gives the texts of token ids that are known.
 
-    `likeliest` is the answer of `Details.alternatives`, which may read the file and is asked here where it is None.
+    `likeliest` is the result of `Details.alternatives`, which may read the file; if it is None, it is read here.
     """
     tokens = session.tokens
     step = int(tokens["step_id"][row])
@@ -99,7 +99,7 @@ def token_facts(session: Session, row: int, names: dict[int, str], likeliest: Li
 
 
 class TokenNames:
-    """The texts of the token ids that a session has shown so far, for naming alternatives; kept up incrementally."""
+    """The texts of the token ids that a session has had so far, for naming alternatives; `update` adds new ones."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
