@@ -52,11 +52,11 @@ def utf8(text: str) -> str:
 
 
 def _joined(pieces: Iterator[str], most: int) -> str:
-    """The pieces as one text of at most `most` characters; if they do not fit, the first ones and an ellipsis."""
+    """The pieces as one text of at most `most` characters; if they do not fit, the first whole ones and an ellipsis."""
     kept: list[str] = []
     length = 0
     fits = 0
-    """How many pieces are still short enough with an ellipsis after them."""
+    """How many of the first pieces leave room for an ellipsis after them."""
     for piece in pieces:
         kept.append(piece)
         length += len(piece)

@@ -108,7 +108,7 @@ class Commands:
         self.send_waiting()
 
     def model_refused(self) -> None:
-        """The model could not be loaded: drop the commands that wait for it."""
+        """The model could not be loaded: drop the commands that wait."""
         self._model, self.waiting = None, []
 
     def send_waiting(self) -> None:

@@ -132,7 +132,7 @@ class Recordings:
             if beside is None:
                 continue
             whole = end != "-shm" and beside.st_size > 0 and stat.S_ISREG(beside.st_mode)
-            if not (whole and self._discard(companion)):  # empty, or a link: the link is removed, not its target
+            if not (whole and self._discard(companion)):  # no content, a link (its target stays), or not discarded
                 try:
                     companion.unlink()
                 except OSError:

@@ -93,7 +93,7 @@ def _opened(path: str) -> BinaryIO:
 
 
 def check_text(name: str, text: str) -> None:
-    """Raise InputError for text that UTF-8 cannot write (half of a surrogate pair, or bytes that were no UTF-8)."""
+    """Raise InputError for text that UTF-8 cannot write (half of a surrogate pair, or bytes that were not UTF-8)."""
     try:
         text.encode()
     except UnicodeEncodeError as error:

@@ -58,14 +58,14 @@ class Source(Protocol):
     are called by one thread, `kill` by any.
 
     - The engine process (`engine_source.EngineSource`) takes all commands and tells everything.
-    - A serving engine that is attached to has its model and its clients: no `loads_models`, no `pauses`, no switches.
+    - A serving engine has its own model and clients already: no `loads_models`, no `pauses`, no switches.
       It sends `ModelReady` once it is connected. `Start` begins a recording of what is served from then on, and `Stop`
-      ends it with `RunEnded`; the requests of the `Start` are sent to the server. What its metrics lack is False in
-      `tells`, and its steps have zeros there.
+      ends it with `RunEnded`; the requests of the `Start` are sent to the server. Facts that its metrics lack are
+      False in `tells`, and zeros in its steps.
     - A remote engine is the engine process at the other end of a network connection: the same commands and events
       over a socket. It has no `pid`; `kill` closes the socket, and a lost connection raises EngineStoppedError.
-    - An imported trace takes no command but `Stop`. It sends `ModelReady` and `SessionStarted` by itself, then what
-      it holds, at most some thousands of events a `poll`, then `RunEnded("finished")`.
+    - An imported trace takes no command but `Stop`. It sends `ModelReady` and `SessionStarted` by itself, then its
+      events, at most some thousands a `poll`, then `RunEnded("finished")`.
     """
 
     @property

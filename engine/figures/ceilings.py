@@ -92,7 +92,7 @@ def held_bytes(session: Session, rows: slice | NDArray[np.int64]) -> NDArray[np.
 
 
 def least_read_s(session: Session, rows: slice | NDArray[np.int64]) -> NDArray[np.float64] | None:
-    """The least time in which what each step moved can be read, seconds [steps]; None without ceilings."""
+    """The least time in which the bytes that each step moved can be read, seconds [steps]; None without ceilings."""
     facts = ceiling_facts(session)
     if facts is None:
         return None

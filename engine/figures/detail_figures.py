@@ -163,7 +163,7 @@ def attention(session: Session, steps: tuple[int, int]) -> list[dict[str, Any]]:
 
 
 def blocks(session: Session, step: int) -> list[dict[str, Any]]:
-    """The blocks of the paged cache after a step: state, the requests that hold it, and the positions [first, end)."""
+    """The blocks of the paged cache after a step: state, requests that hold it, and positions [first, end) in it."""
     if switches_at(session, step).get("kv") != "paged" or not blocks_recorded(session):
         return []
     history = BlockHistory(session)

@@ -13,7 +13,7 @@ Measure = Literal["rate", "memory", "attention"]
 Side = Literal["off", "on"]
 SIDES: Final[tuple[Side, ...]] = ("off", "on")
 SHARES: Final = (1.0, 0.5, 1.2, 0.35)
-"""The tokens of each request of the example batch, as a multiple of `tokens`; as 20, 10, 24 and 7 tokens."""
+"""The tokens of each request of the example batch, as multiples of `tokens`: of 20 tokens they are 20, 10, 24 and 7."""
 TOKENS: Final = 64
 REPEATS: Final = 3
 

@@ -46,7 +46,7 @@ class RequestFigures:
     tpot_s: float | None
     latency_s: float | None
     waited_s: float | None
-    """From arrival to the first step that worked for it."""
+    """From arrival to the first step that computed anything for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ def by_id(session: Session) -> list[RecordedRequest]:
 
 
 def step_slice(session: Session, steps: StepRange = None) -> slice:
-    """The rows of `session.steps` in a range, cut to the steps there are now."""
+    """The rows of `session.steps` in a range, cut to the steps that exist now."""
     count = min(len(session.steps), len(session.phases))
     if steps is None:
         return slice(0, count)

@@ -23,7 +23,7 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Preemption:
-    """A request that lost its slot and cached positions after step `step`, and came back in step `back`."""
+    """A request that lost its slot and some or all cached positions after step `step`, and came back in step `back`."""
 
     request: int
     slot: int
@@ -61,7 +61,7 @@ class SlotRuns(NewSteps):
 
     @property
     def slots(self) -> list[int]:
-        """The slots that were ever used, ascending, and not necessarily without gaps."""
+        """The slots that were ever used, ascending. There may be gaps: a file may name only a high slot."""
         return sorted(self._open)
 
     @property

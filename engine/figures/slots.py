@@ -1,7 +1,7 @@
 """What the slots of a batch did, step by step: useful, padding or idle.
 
 A slot-step is one slot in one step. It is useful where the step computed anything for a request there, padding where
-it computed positions that belong to none, and idle where it computed nothing. Teacher-forced passes are left out.
+it computed positions of no request, and idle where it computed nothing. Teacher-forced passes are left out.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class SlotTotals(NewSteps):
         step, request, slot = step[inside] - first, request[inside], slot[inside]
         width = int(slot.max(initial=0)) + 1
         key = step * width + slot
-        # Takes memory for each row, not for each slot number, which may be any in a damaged file.
+        # Takes memory for each row, not for each slot number, which may be large.
         useful, computed = (
             np.bincount(np.unique(chosen) // width, minlength=steps) for chosen in (key[request >= 0], key)
         )
