@@ -1,4 +1,4 @@
-"""The block map of the paged cache, one texture: a cell per block, in its request's colour and filled as the block is."""
+"""The block map of the paged cache, one texture: a cell per block, in its request's colour, filled like the block."""
 
 from __future__ import annotations
 
