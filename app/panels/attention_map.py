@@ -54,7 +54,7 @@ class AttentionMap(QWidget):
         self.plot.installEventFilter(self)
         self._axes = (CountAxis("left"), CountAxis("bottom"))
         use_count_axes(self.plot, left=self._axes[0], bottom=self._axes[1])
-        self.plot.getPlotItem().layout.setContentsMargins(1, 2 * GRID, 1, 1)  # half of the first tick's label
+        self.plot.getPlotItem().layout.setContentsMargins(1, 2 * GRID, 1, 1)  # room for half of the first tick's label
         self._axes[1].setStyle(hideOverlappingLabels=False)  # the axis itself leaves out labels that would be cut
         self.view = self.plot.getPlotItem().getViewBox()
         self.view.invertY(True)

@@ -1,4 +1,4 @@
-"""Texts about a map, a row and a cell of the attention panel; their translations are those of AttentionPanel."""
+"""Texts about a map, a row and a cell of the attention panel; their translation context is AttentionPanel."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ class EngineControl(Protocol):
         """Change switches from the next step on."""
 
     def set_probe(self, probe: Probe | None) -> None:
-        """Record the attention of this probe's layer and head from the next step on; None: of none."""
+        """Record the attention of this probe's layer and head from the next step on; None: record none."""
 
     @property
     def unavailable(self) -> dict[str, str]:
@@ -62,8 +62,8 @@ class Panel(QWidget):
 
     The window calls `show_session` when another session is shown, `refresh` when there is new data *and* the panel is
     visible (so a hidden panel costs nothing), `select` when the selection has changed, and `restyle` when the theme
-    has. A panel reads only its Session, and counts itself how much of it is drawn. Where `is_empty` is true, the frame
-    shows `empty_text()` in place of the picture.
+    has. A panel reads only its Session, and keeps its own counters of what it has drawn. Where `is_empty` is true, the
+    frame shows `empty_text()` in place of the picture.
     """
 
     figures_changed = Signal()

@@ -36,7 +36,7 @@ from engine.session.store import RecordedRequest, Session
 COLUMN: Final = 230
 """Least width of a column of bars, in pixels."""
 BESIDE: Final = QSize(2 * COLUMN + 400, 280)
-"""From this width on and below this height, in pixels, the bars stand beside the facts, not cut off below them."""
+"""From this width on and below this height (pixels), the bars are beside the facts; below them they would be cut."""
 PATTERNS: Final = {
     "new": Qt.BrushStyle.SolidPattern,
     "recomputed": Qt.BrushStyle.BDiagPattern,

@@ -30,7 +30,7 @@ from engine.session.kv_shape import KvShape, kv_shape_of
 from engine.session.store import Session
 
 CHART_HEIGHT: Final = 240
-"""A wide panel always has the chart over the run; another one from this panel height plus 120 pixels."""
+"""In a panel that is not wide, the chart over the run is shown from this panel height plus 120 pixels."""
 
 PAGES: Final = ("layers", "blocks", "all")
 
@@ -87,9 +87,9 @@ class KvMemoryPanel(StepPanel):
         return self.tr("What each layer keeps of the past appears here as soon as a generation runs.")
 
     def figures(self) -> str:
-        """The step, then used, held and reserved bytes, the fragmentation of the held bytes, and the formula's value.
+        """The step, then used, held and reserved bytes, the unfilled share of the held ones, and the formula's value.
 
-        The step is that of the shown page; where nothing is cached, only the formula's value follows it.
+        The step is that of the shown page. Where nothing is cached, only the formula's value follows the step.
         """
         session, step = self.session, self.step_of_page()
         if session is None or step is None:

@@ -1,4 +1,4 @@
-"""The capacity calculator: how much memory a cache takes for any model, length and precision, and how many fit."""
+"""The capacity calculator: the memory of a cache for any model, length and precision, and how many requests fit."""
 
 from __future__ import annotations
 

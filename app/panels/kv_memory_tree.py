@@ -29,7 +29,7 @@ BAR: Final = 6 * GRID
 MARKS: Final = {"measured": MEASURED, "derived": DERIVED}
 ROW: Final = Qt.ItemDataRole.UserRole
 OF_THE_CACHE: Final = frozenset({"unfilled", "kept", "free"})
-"""Parts without a size are missing in an old file; other parts are missing where the device does not report them."""
+"""Parts whose sizes an old file does not have. Any other part has no size where the device does not report it."""
 
 
 class MemoryPage(QWidget):

@@ -97,7 +97,7 @@ class LatencyPanel(Panel):
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(PANEL_PADDING, ROW_GAP, PANEL_PADDING, ROW_GAP)
         self._grid.setSpacing(ROW_GAP)
-        self._grid.setSizeConstraint(QGridLayout.SizeConstraint.SetNoConstraint)  # a smaller panel is re-arranged
+        self._grid.setSizeConstraint(QGridLayout.SizeConstraint.SetNoConstraint)  # lets the panel shrink and re-arrange
         self._arrange("wide")
         self.restyle()
 
@@ -152,7 +152,7 @@ class LatencyPanel(Panel):
             mean=seconds(figures.token_s), p99=seconds(figures.parts[-1].p99_s), measured=MEASURED,
         )  # fmt: skip
         series = self._series
-        if series is None or self.histogram.band is not None:  # a band's steps are scattered: no rate of tokens
+        if series is None or self.histogram.band is not None:  # scattered steps have no common time span
             return text
         speed = tokens_per_s(series.session, self._range(series))
         return f"{text} · {rate(speed, 'tokens/s')} {MEASURED}"
@@ -410,10 +410,10 @@ class LatencyPanel(Panel):
             self._arrange(arrangement)
 
     def _arrange(self, arrangement: Literal["low", "broad", "wide", "tall", "short"]) -> None:
-        """Low or broad: table beside one picture. Wide: table and strip above both pictures. Short: table above one
-        picture. Tall: everything in one column.
+        """Place the widgets for the panel's size.
 
-        Where there is only one picture, `picture` says whether it is the steps or the histogram.
+        Low or broad: the table beside one picture. Wide: table and strip above both pictures. Short: the table above
+        one picture. Tall: everything in one column. `picture` says which one picture: the steps or the histogram.
         """
         if arrangement == self._arrangement:
             return

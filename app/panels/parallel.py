@@ -116,8 +116,9 @@ class ParallelPanel(StepPanel):
         self._show()
 
     def select(self, selected: Selected) -> None:
-        """Mark the selected step and token, and show the selected request. A selected range changes nothing: the
-        comparison is of whole requests.
+        """Mark the selected step and token, and show the selected request.
+
+        A selected range changes nothing: the comparison is of whole requests.
         """
         self.chart.step = selected.step
         self.differing.mark(selected.token)

@@ -205,7 +205,7 @@ class RedundancyPanel(StepPanel):
         self.positions.notes = self.flops.notes = [Note(note.x, "") for note in notes]
 
     def _names(self) -> list[str]:
-        """The texts of the positions, if the map shows one request of at most 80 positions; else none."""
+        """The texts of the positions, if the map shows one request and at most 80 positions; else an empty list."""
         session = self.session
         if session is None or self.map.map is None:
             return []

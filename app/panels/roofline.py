@@ -78,7 +78,7 @@ class RooflinePanel(Panel):
         self._grid.setSpacing(ROW_GAP)
         self.setObjectName("panel-body")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self._grid.setSizeConstraint(QGridLayout.SizeConstraint.SetNoConstraint)  # a smaller panel is re-arranged
+        self._grid.setSizeConstraint(QGridLayout.SizeConstraint.SetNoConstraint)  # lets the panel shrink and re-arrange
         self._arrange("tall", narrow=False)
 
     # --- Panel ------------------------------------------------------------------------------------------------------

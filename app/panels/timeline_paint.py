@@ -280,7 +280,7 @@ def draw_marks(painter: QPainter, scene: Scene, row: QRectF, bottom: float) -> N
 
 
 def marks_near(scene: Scene, x: float, near: float) -> list[str]:
-    """A line with time and label per mark within `near` pixels of `x`; at most MOST_NAMED, then the number left."""
+    """Time and label of each mark within `near` pixels of `x`; after MOST_NAMED of them, how many more there are."""
     found = [mark for mark in list(scene.model.session.marks) if abs(scene.time_x(mark.t_ns) - x) <= near]
     lines = [
         f"{seconds(mark.t_ns / 1e9)}: {cut(mark.label or mark.kind, MOST_OF_TOKEN)}" for mark in found[:MOST_NAMED]

@@ -28,7 +28,7 @@ def next_token(model: TimelineModel, selected: Selected, by: int, end: int) -> d
 
 
 def next_request(model: TimelineModel, selected: Selected, by: int) -> tuple[int, dict[str, object]]:
-    """(index of the request `by` places below, changes of the selection: that request and one of its tokens).
+    """(index of the request `by` places below or, if negative, above; changes of the selection: it and a token of it).
 
     The token is that of the selected step or the next one after it; without a step it is of the request's last step.
     The session must have a request.
