@@ -1,4 +1,4 @@
-"""Attention panel: who looks at whom, for one layer and one head (or the mean of those recorded), row by row."""
+"""Attention panel: the attention probabilities of one layer and one head, or the mean of the recorded heads."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ from engine.core.settings import Probe
 from engine.session.store import Session
 
 LOW: Final = 320
-"""Height in pixels under which the axes give up their labels, and the text a line."""
+"""Below this panel height, in pixels, the axes have no labels, and the text gets at least one line instead of two."""
 NARROW: Final = 680
-"""Width under which the line beside the controls is hidden; the header has the same text."""
+"""Panel width in pixels. Below it the note beside the controls is hidden; the header has the same text."""
 HEADS_AT_ONCE_S: Final = 0.008
 HEADS_PAUSE_MS: Final = 20
-"""Work on the heads of a long recording goes on for so long, then pauses, so that the window stays responsive."""
+"""Pause after each HEADS_AT_ONCE_S seconds of work on the heads of a long recording: the window stays responsive."""
 
 
 class AttentionPanel(Panel):
-    """The map of one head growing with the text, and the row of the selected token over the text itself."""
+    """The map of one head, which grows with the text, and the row of the selected token, drawn over the text itself."""
 
     name: ClassVar[str] = "attention"
 
@@ -48,14 +48,14 @@ class AttentionPanel(Panel):
         self._text: RequestText | None = None
         self._query: int | None = None
         self._chosen = False
-        """Whether the user chose layer and head; until then the panel shows a map that was recorded."""
+        """Whether layer and head are settled, by the user or by the first recorded map that the panel found."""
         self._flow_shown: RequestText | None = None
         self._split_is_mine = True
         self._maps: HeadMaps | None = None
         self._cache = RowCache()
         self._map_reading, self._heads_reading, self._row_reading = self.reading(), self.reading(), self.reading()
         self._clamped: tuple[AttentionFeed | None, int, float] = (None, 0, 1.0)
-        """The feed and its length when the percentile was last taken, and its probability."""
+        """State of the last percentile: the feed, its number of positions then, and the probability."""
         self._rest = QTimer(self)
         self._rest.setSingleShot(True)
         self._rest.setInterval(HEADS_PAUSE_MS)
@@ -166,7 +166,7 @@ class AttentionPanel(Panel):
         self.refresh()
 
     def _computed_in(self, step: int) -> int | None:
-        """The query whose row a step computed, the last of several; None if it computed none of the shown request."""
+        """The last query whose row this step computed for the shown request; None if there is none."""
         rows = self._feed.within((step, step)) if self._feed is not None else []
         return rows[-1] if rows else None
 
@@ -211,7 +211,7 @@ class AttentionPanel(Panel):
         self.refresh()
 
     def _go_where_recorded(self, session: Session) -> None:
-        """Show a map that exists, as long as the user has not chosen one."""
+        """Select a recorded map (the last in order) where the selected one was not recorded, until `_chosen` is set."""
         maps = session.details.attention_maps() if not self._chosen else []
         if not maps:
             return
@@ -225,7 +225,7 @@ class AttentionPanel(Panel):
             self.context.selection.change(layer=maps[-1][1], head=maps[-1][2])
 
     def _attach(self, session: Session) -> None:
-        """Make the feed that of the chosen request, layer and head."""
+        """Create a feed where the request, layer or head has changed, and a text where the request has."""
         now = self.context.selection.now
         request = self._request(session, now)
         if request is None:
@@ -235,7 +235,7 @@ class AttentionPanel(Panel):
         if feed is None or (feed.session, feed.request_id, feed.layer, feed.head) != (
             session, request, now.layer, now.head,
         ):  # fmt: skip
-            for reading in (self._map_reading, self._row_reading):  # another map is asked for
+            for reading in (self._map_reading, self._row_reading):  # cancel reads for the old map
                 reading.forget()
             rows = AttentionRows(session, self._map_reading, self._cache)
             exact = ExactRow(session, self._row_reading)
@@ -244,7 +244,10 @@ class AttentionPanel(Panel):
             self._text = RequestText(session, session.requests[request])
 
     def _request(self, session: Session, now: Selected) -> int | None:
-        """The request to show: the selected one, that of the selected token, or the newest with a map."""
+        """The request to show: the selected one, else that of the selected token, else the newest with a map.
+
+        Without any map of the selected layer and head it is the newest request; None without requests.
+        """
         if now.request is not None and now.request in session.requests:
             return now.request
         if now.token is not None and now.token < len(session.tokens):
@@ -262,7 +265,7 @@ class AttentionPanel(Panel):
         self.refresh()
 
     def _heads_wanted(self, wanted: bool) -> None:
-        """Record and show all heads from now on, or the chosen one alone."""
+        """Record and show all heads from now on, or only the chosen one."""
         self._chosen = True
         now = self.context.selection.now
         self.heads.setVisible(wanted)
@@ -271,7 +274,7 @@ class AttentionPanel(Panel):
         self.refresh()
 
     def _top(self) -> float:
-        """The probability with the last colour; a percentile is taken again when the map has grown by a tenth."""
+        """The probability of the last colour; a percentile is recomputed after the map has grown by over a tenth."""
         feed, percentile = self._feed, self.tools.percentile
         if feed is None or percentile >= 100:
             return 1.0
@@ -282,7 +285,7 @@ class AttentionPanel(Panel):
         return top
 
     def _draw_heads(self) -> None:
-        """Draw the small maps, some milliseconds of rows at a time."""
+        """Draw the small maps; with background jobs, only HEADS_AT_ONCE_S seconds of rows per call."""
         feed = self._feed
         if feed is None or not self.heads.isVisibleTo(self):
             return
@@ -311,7 +314,7 @@ class AttentionPanel(Panel):
         self.note.setText(words.note(feed, self.map.coarseness))
 
     def _pooling_changed(self) -> None:
-        """The map was zoomed or resized, so that a cell stands for more or fewer positions than before."""
+        """The map was zoomed or resized, so a cell now covers more or fewer positions."""
         self.note.setText(words.note(self._feed, self.map.coarseness))
         self.figures_changed.emit()
 
@@ -322,7 +325,7 @@ class AttentionPanel(Panel):
 
     @property
     def query_shown(self) -> int | None:
-        """The query whose row is shown; None where there is none."""
+        """The query whose row is shown; None where no row is shown."""
         return self._row_shown()[0]
 
     def _row_shown(self) -> tuple[int | None, str]:
@@ -330,7 +333,7 @@ class AttentionPanel(Panel):
         return words.row_shown(feed, text, self._query) if feed is not None and text is not None else (None, "")
 
     def _draw_row(self) -> None:
-        """Draw the row over the text; while it is read, the row before stays for a moment."""
+        """Draw the row over the text. While it is read, the previous row stays until the read counts as slow."""
         feed, text = self._feed, self._text
         shown, sentence = self._row_shown()
         self.map.mark_row(shown if self._query is not None else None)
@@ -358,7 +361,7 @@ class AttentionPanel(Panel):
         self._split_is_mine = False
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """A fifth of the height for the text, four lines at most; a low panel keeps its pixels for the map."""
+        """Give the text a fifth of the height, at most four lines; a low panel leaves the rest to the map."""
         super().resizeEvent(event)
         self.map.label_axes(event.size().height() >= LOW)
         self.note.setVisible(event.size().width() >= NARROW)
@@ -371,12 +374,15 @@ class AttentionPanel(Panel):
     # --- mouse and keys ---------------------------------------------------------------------------------------------
 
     def describe(self, query: int, key: int) -> str:
-        """What a cell of the map says: both tokens and the probability; "" where nothing was recorded."""
+        """The tool tip of a cell: both tokens and the probability; "" where nothing was recorded."""
         feed, text = self._feed, self._text
         return words.cell(feed, text, query, key) if feed is not None and text is not None else ""
 
     def choose_query(self, position: int) -> None:
-        """Show the row of this position, and select its token everywhere (a prompt token has no row of its own)."""
+        """Show the row of this position, and select its token in all panels.
+
+        A prompt token has no row in the table of generated tokens, so no token is selected for it.
+        """
         if self._feed is None or self._text is None or not 0 <= position < len(self._text.texts):
             return
         self._query = position
@@ -385,7 +391,7 @@ class AttentionPanel(Panel):
         self.refresh()
 
     def _move(self, queries: int, layers: int) -> None:
-        """Arrow keys in the map: the row before or after, the layer above or below."""
+        """Arrow keys in the map: the previous or next row, the next or previous layer."""
         if layers:
             self.layer_picker.stepBy(layers)
         elif self._feed is not None and self._feed.grid.positions:

@@ -1,4 +1,4 @@
-"""All heads of a layer side by side, each a small map with how wide it looks; a click picks one."""
+"""All heads of a layer side by side, each as a small map with its entropy; a click picks a head."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from app.widgets.hover import HoverWidget
 from app.widgets.painted import caption_height
 
 SHARE: Final = 0.36
-"""Share of the room that the small maps take."""
+"""Share of the width or height that the small maps take."""
 TITLE_FLAGS: Final = Qt.TextFlag.TextWordWrap.value | Qt.AlignmentFlag.AlignLeft.value
 KEYS: Final = frozenset({Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Up, Qt.Key.Key_Down})
 
@@ -44,9 +44,9 @@ class HeadGrid(HoverWidget[int]):
         self.maps: HeadMaps | None = None
         self.selected: int | None = None
         self.query: int | None = None
-        """The query whose entropy stands under each head; None: the mean over its rows."""
+        """The query whose entropy is shown for each head; None: the mean over the head's rows."""
         self.steps: tuple[int, int] | None = None
-        """The selected range: the mean is over the rows that these steps computed."""
+        """The selected range of steps: the mean is over the rows that these steps computed; None: over all rows."""
         self._images: dict[int, QImage] = {}
         self._scale: tuple[bool, float] = (False, 1.0)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -58,7 +58,7 @@ class HeadGrid(HoverWidget[int]):
         return QSize(280, 280)
 
     def show_maps(self, maps: HeadMaps | None, changed: set[int], log: bool, top: float) -> None:
-        """Draw these heads; only those that changed are shaded anew."""
+        """Draw these heads; shade only the changed ones again, or all where the maps or the colour scale changed."""
         if maps is not self.maps or (log, top) != self._scale:
             self._images.clear()
             changed = set(maps.heads) if maps is not None else set()
@@ -89,13 +89,13 @@ class HeadGrid(HoverWidget[int]):
         return sorted(self.maps.heads) if self.maps is not None else []
 
     def title_box(self) -> QRectF:
-        """Where the title stands, in as many lines as it needs."""
+        """The rectangle of the title, as many lines high as the title needs."""
         room = QRectF(GRID, GRID / 2, self.width() - 2 * GRID, self.height())
         box = QFontMetricsF(ui_font(CAPTION_SCALE)).boundingRect(room, TITLE_FLAGS, self.title())
         return box.adjusted(0, 0, GRID, GRID)
 
     def columns(self) -> int:
-        """How many heads stand in a row, so that the maps are as large as can be."""
+        """The number of heads in a row that gives the largest maps."""
         n, top = max(1, len(self.heads)), self.title_box().bottom()
         line = caption_height()
         return max(range(1, n + 1), key=lambda c: self._side(c, -(-n // c), top, line))
@@ -119,7 +119,7 @@ class HeadGrid(HoverWidget[int]):
         return boxes
 
     def head_at(self, x: float, y: float) -> int | None:
-        """The head at a place."""
+        """The head at a point of the widget; None outside all maps."""
         line = caption_height()
         for head, box in self._boxes().items():
             if box.left() - GRID <= x <= box.right() + GRID and box.top() - line <= y <= box.bottom() + GRID:
@@ -156,7 +156,7 @@ class HeadGrid(HoverWidget[int]):
         frame_focus(self, painter)
 
     def title(self) -> str:
-        """What the numbers are, and whether the pictures are pooled."""
+        """The title: what the numbers are, whether the pictures are pooled, and how many heads are left out."""
         what = self.tr("mean entropy, nats {}")
         if self.query is not None:
             what = self.tr("entropy of the row, nats {}")
@@ -171,7 +171,7 @@ class HeadGrid(HoverWidget[int]):
         return " · ".join(parts)
 
     def entropy(self, head: int) -> float | None:
-        """The number under a head: of the selected query's row, or the mean over its rows."""
+        """The entropy of a head in nats: of the selected query's row, or the mean over the head's rows."""
         if self.maps is None:
             return None
         if self.query is not None:
@@ -179,7 +179,7 @@ class HeadGrid(HoverWidget[int]):
         return self.maps.heads[head].mean_entropy_of(self.steps)
 
     def entropy_text(self, head: int, room: float) -> str:
-        """The number over a head's picture, with as many figures as there is room for beside the head's own."""
+        """The entropy above a head's picture, with as many digits as fit beside the head's number; "" if none fit."""
         entropy, metrics = self.entropy(head), QFontMetricsF(ui_font(CAPTION_SCALE))
         if entropy is not None and not math.isfinite(entropy):
             return NOT_APPLICABLE
@@ -188,7 +188,7 @@ class HeadGrid(HoverWidget[int]):
         return next((text for text in texts if number + metrics.horizontalAdvance(text) <= room), "")
 
     def describe(self, head: int) -> str:
-        """What a small map says."""
+        """The tool tip of a small map."""
         maps = self.maps
         if maps is None or head not in maps.heads:
             return ""
@@ -232,9 +232,9 @@ class HeadGrid(HoverWidget[int]):
 
 
 class HeadsBesideMap(QSplitter):
-    """The small maps beside the large one, or above it where that gives them more room; hidden until `heads` is shown.
+    """The small maps beside the large one, or above it where the widget is higher than wide; `heads` starts hidden.
 
-    Until the user moves the divider, the small maps have their share of the room.
+    Until the user moves the divider, the small maps get SHARE of the width or height.
     """
 
     def __init__(self, heads: HeadGrid, large: QWidget) -> None:

@@ -1,4 +1,4 @@
-"""The picture of the attention panel: an image of the grid, its axes, its colour bar, and the row that is marked."""
+"""The picture of the attention panel: an image of the grid, its axes, its colour bar, and the marked row."""
 
 from __future__ import annotations
 
@@ -28,9 +28,10 @@ KEYS = frozenset({*ARROWS, Qt.Key.Key_F})
 class AttentionMap(QWidget):
     """Queries downwards, keys to the right. `clicked` carries the query under the pointer.
 
-    `moved` carries (rows, layers) for the arrow keys; `left` says that the user zoomed or panned, which ends
-    following until `fit` is called. `describe` gives the tool tip of (query, key). Where cells are smaller than pixels
-    the image shows the largest of `coarseness` × `coarseness` of them; `pooled` says that this number changed.
+    `moved` carries (rows, layers) for the arrow keys. `left` is emitted when the user zooms or pans: the map then no
+    longer follows its growth until `fit` is called. `describe` gives the tool tip of (query, key). Where cells are
+    smaller than pixels, the image shows the largest of `coarseness` × `coarseness` cells; `pooled` is emitted when
+    `coarseness` changes.
     """
 
     clicked = Signal(int)
@@ -42,7 +43,7 @@ class AttentionMap(QWidget):
         super().__init__(parent)
         self.describe: Callable[[int, int], str] = lambda query, key: ""
         self.shades: NDArray[np.uint8] = np.zeros((0, 0), np.uint8)
-        """What the image shows, uint8 [cells, cells], shades of `widgets.heatmap`."""
+        """The image before max-pooling, uint8 [cells, cells], in shades of `widgets.heatmap`."""
         self.coarseness = 1
         self._shown: tuple[object, ...] = ()
         self._grid: AttentionGrid | None = None
@@ -53,7 +54,7 @@ class AttentionMap(QWidget):
         self.plot.installEventFilter(self)
         self._axes = (CountAxis("left"), CountAxis("bottom"))
         use_count_axes(self.plot, left=self._axes[0], bottom=self._axes[1])
-        self.plot.getPlotItem().layout.setContentsMargins(1, 2 * GRID, 1, 1)  # half of the first tick's label
+        self.plot.getPlotItem().layout.setContentsMargins(1, 2 * GRID, 1, 1)  # room for half of the first tick's label
         self._axes[1].setStyle(hideOverlappingLabels=False)  # the axis itself leaves out labels that would be cut
         self.view = self.plot.getPlotItem().getViewBox()
         self.view.invertY(True)
@@ -84,8 +85,9 @@ class AttentionMap(QWidget):
     # --- what is shown ----------------------------------------------------------------------------------------------
 
     def show_grid(self, grid: AttentionGrid, dirty: tuple[int, int] | None, log: bool, top: float = 1.0) -> None:
-        """Draw a grid, its last shade at probability `top`; `dirty` names the rows of cells [first, end) that changed
-        since the last call (None: none).
+        """Draw a grid; the last shade stands for probability `top` and above.
+
+        `dirty` is the range [first, end) of rows of cells that changed since the last call; None: no row changed.
         """
         shown = (grid, grid.factor, log, top)
         if shown != self._shown:
@@ -105,7 +107,7 @@ class AttentionMap(QWidget):
         self._draw()
 
     def show_message(self, text: str) -> None:
-        """Say why there is no picture, in its place."""
+        """Show a text in place of the picture, which says why there is none."""
         self.image.hide()
         self._show_scales(False)
         self._mark.hide()
@@ -116,7 +118,7 @@ class AttentionMap(QWidget):
         self.message.show()
 
     def mark_row(self, query: int | None) -> None:
-        """Frame the row of a query."""
+        """Frame the row of a query; None removes the frame."""
         grid = self._grid
         self._mark.setVisible(query is not None and grid is not None)
         if query is not None and grid is not None:
@@ -124,7 +126,7 @@ class AttentionMap(QWidget):
             self._mark.setRect(QRectF(0, query // factor * factor, grid.size * factor, factor))
 
     def mark_range(self, queries: tuple[int, int] | None) -> None:
-        """Frame the rows from the first of these queries to the last; None frames none."""
+        """Frame the rows from the first of these queries to the last; None removes the frame."""
         grid = self._grid
         self._band.setVisible(queries is not None and grid is not None)
         if queries is not None and grid is not None:
@@ -133,7 +135,7 @@ class AttentionMap(QWidget):
 
     @property
     def range_box(self) -> QRectF | None:
-        """The frame around the rows of a range, in positions; None where none are framed."""
+        """The frame around the rows of a range, in positions; None without a frame."""
         return self._band.rect() if self._band.isVisible() else None
 
     @property
@@ -142,12 +144,12 @@ class AttentionMap(QWidget):
         return list(self._axes[0].names)
 
     def name_cells(self, names: list[str]) -> None:
-        """Write these names on the axes where each has room."""
+        """Write these names on both axes where there is room for them."""
         for axis in self._axes:
             axis.set_names(list(names))
 
     def label_axes(self, wanted: bool) -> None:
-        """Show or drop the words beside both axes."""
+        """Show or hide the titles of both axes."""
         for side in ("left", "bottom"):
             self.plot.getPlotItem().showLabel(side, wanted)
 
@@ -169,7 +171,7 @@ class AttentionMap(QWidget):
         self.message.update()
 
     def _wanted_coarseness(self) -> int:
-        """How many cells fall on a pixel, as a power of two, in the part that is looked at."""
+        """How many cells fall on a pixel in the visible part, rounded up to a power of two."""
         if self._grid is None:
             return 1
         width, height = self.view.width(), self.view.height()
@@ -179,7 +181,7 @@ class AttentionMap(QWidget):
         return 1 if cells_a_pixel <= 1 else int(2 ** np.ceil(np.log2(min(cells_a_pixel, len(self.shades)))))
 
     def _draw(self) -> None:
-        """Give the shades to the image; where several would share a pixel, the largest of them."""
+        """Give the shades to the image; of cells that share a pixel, the largest."""
         grid = self._grid
         if grid is None:
             return

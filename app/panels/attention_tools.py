@@ -1,4 +1,4 @@
-"""The controls over the attention map: which layer and head, and how probabilities become colours."""
+"""The controls above the attention map: the choice of layer and head, and how probabilities become colours."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ from app.widgets.labelled import labelled
 from app.widgets.themed_label import ThemedLabel
 
 CLAMPS: Final = (100.0, 99.9, 99.0, 95.0, 90.0)
-"""Percentiles of the map that the last colour may stand for; 100 is a probability of 1."""
+"""Percentiles of the map that the last colour can stand for; 100 means a probability of 1."""
 
 
 class AttentionTools(QWidget):
-    """`picked` says that the user chose a layer or a head, `heads_wanted` that the user switched all heads on or off.
+    """The controls; their signals report what the user changed.
 
-    `scale_changed` says that colours stand for other probabilities, `fit_wanted` that the whole map is to be shown.
+    `picked`: another layer or head. `heads_wanted`: all heads switched on or off. `scale_changed`: the colours stand
+    for other probabilities. `fit_wanted`: the whole map is to be shown.
     """
 
     picked = Signal()
@@ -92,12 +93,12 @@ class AttentionTools(QWidget):
 
     @property
     def layer(self) -> int:
-        """The layer that is chosen."""
+        """The chosen layer."""
         return self.layer_picker.value()
 
     @property
     def head(self) -> int | None:
-        """The head that is chosen, None for the mean."""
+        """The chosen head; None for the mean of the heads."""
         index = self.head_picker.currentIndex()
         return index - 1 if index > 0 else None
 
@@ -108,7 +109,7 @@ class AttentionTools(QWidget):
 
     @property
     def log(self) -> bool:
-        """Whether colours follow the logarithm."""
+        """Whether colours follow the logarithm of the probability."""
         return self.log_box.isChecked()
 
     @property
@@ -117,11 +118,11 @@ class AttentionTools(QWidget):
         return float(self.clamp.currentData())
 
     def offers(self, layers: int) -> bool:
-        """Whether the layers of such a model, and its heads, can be chosen."""
+        """Whether the pickers offer this number of layers, and at least one head."""
         return self.layer_picker.maximum() == max(0, layers - 1) and self.head_picker.count() > 1
 
     def offer(self, layers: int, heads: int) -> None:
-        """Let these layers and heads be chosen, and the mean of the heads."""
+        """Offer this number of layers and of heads (at most MOST_HEADS), and the mean of the heads."""
         with self._silent():
             self.layer_picker.setMaximum(max(0, layers - 1))
             self.head_picker.clear()
@@ -129,7 +130,7 @@ class AttentionTools(QWidget):
             self.head_picker.addItems([str(head) for head in range(min(heads, MOST_HEADS))])
 
     def show_selected(self, selected: Selected) -> None:
-        """Show what is selected, without emitting `picked`; `all_heads` stays on if the user switched it on."""
+        """Show the selection without emitting a signal; this never switches `all_heads` off."""
         with self._silent():
             if selected.all_heads:
                 self.heads_box.setChecked(True)

@@ -1,4 +1,4 @@
-"""Texts about a map, a row and a cell of the attention panel; their translations are those of AttentionPanel."""
+"""Texts about a map, a row and a cell of the attention panel; their translation context is AttentionPanel."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from engine.figures.metrics import attention_entropy, widest_tokens
 from engine.session.store import Session
 
 MOST_NAMED: Final = 8
-"""How many recorded maps are named if the selected one was not recorded."""
+"""Where the selected map was not recorded, at most this many recorded maps are named."""
 
 
 def head_name(head: int | None) -> str:
@@ -27,12 +27,15 @@ def head_name(head: int | None) -> str:
 
 
 def header(feed: AttentionFeed, factor: int, steps: tuple[int, int] | None) -> str:
-    """The figures of a map whose cells on the screen stand for `factor` positions a side, of the steps selected."""
+    """The header's figures of a map: pooling, rows, layer and head.
+
+    A cell on the screen covers `factor` × `factor` positions. `steps` is the selected range; None: all steps.
+    """
     what = QCoreApplication.translate("AttentionPanel", "layer {layer} · {head}").format(
         layer=feed.layer, head=head_name(feed.head)
     )
     parts = []
-    if factor > 1:  # first: a narrow panel cuts the end, and what a cell stands for must be seen
+    if factor > 1:  # placed before the rest: a narrow panel cuts the end, and the pooling must stay visible
         parts.append(QCoreApplication.translate("AttentionPanel", "pooled {n} × {n}").format(n=factor))
     if steps is None:
         rows = QCoreApplication.translate("AttentionPanel", "{rows} rows ●").format(rows=count(feed.rows))
@@ -44,7 +47,7 @@ def header(feed: AttentionFeed, factor: int, steps: tuple[int, int] | None) -> s
 
 
 def note(feed: AttentionFeed | None, coarseness: int) -> str:
-    """What a map is of, and what a cell stands for, beside the controls."""
+    """The text beside the controls: the request, the mean of how many heads, and how many positions a cell covers."""
     if feed is None or feed.grid.positions == 0:
         return ""
     parts = [QCoreApplication.translate("AttentionPanel", "request {id}").format(id=feed.request_id)]
@@ -61,7 +64,7 @@ def note(feed: AttentionFeed | None, coarseness: int) -> str:
 
 
 def nothing(session: Session | None, now: Selected) -> str:
-    """Why there is no map of the selected layer and head, and which maps there are."""
+    """Why there is no map of the selected layer and head, and which maps were recorded."""
     requests = session.requests.values() if session is not None else ()
     if all(request.finished_ns is not None for request in requests):
         form = QCoreApplication.translate(
@@ -87,7 +90,10 @@ def nothing(session: Session | None, now: Selected) -> str:
 
 
 def row_shown(feed: AttentionFeed, text: RequestText, query: int | None) -> tuple[int | None, str]:
-    """(the query whose row is shown where `query` is wanted, None: the newest; what to say about it)."""
+    """(the query whose row is shown, or None; the sentence about it).
+
+    `query` is the wanted query, None for the newest. Without its row, that of the query before it is shown.
+    """
     if feed.grid.positions == 0:
         return None, ""
     if query is None:
@@ -106,7 +112,10 @@ def row_shown(feed: AttentionFeed, text: RequestText, query: int | None) -> tupl
 
 
 def row_figures(weights: NDArray[np.float32], text: RequestText | None) -> str:
-    """The keys with the largest weights of a row, and its entropy; "" without a row."""
+    """The key with the largest weight of a row, its entropy, and how many keys have 90 % of the weight.
+
+    "" for an empty row; a sentence for a row whose probabilities are not finite.
+    """
     if not np.isfinite(weights).all():
         return QCoreApplication.translate("AttentionPanel", "no token: the probabilities of this row are not finite")
     if not len(weights):
@@ -123,7 +132,10 @@ def row_figures(weights: NDArray[np.float32], text: RequestText | None) -> str:
 
 
 def cell(feed: AttentionFeed, text: RequestText, query: int, key: int) -> str:
-    """What a cell of the map says: both tokens and the probability; "" where nothing was recorded."""
+    """The tool tip of a cell: both tokens and the probability; "" where nothing was recorded.
+
+    A pooled cell names its ranges of queries and keys, and their largest probability.
+    """
     if not 0 <= key <= query < feed.grid.positions:
         return ""
     factor = feed.grid.factor

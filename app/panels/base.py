@@ -1,4 +1,4 @@
-"""The base of every panel: a header of one line, a picture, and the methods that the window calls."""
+"""The base class of every panel: the header's figures, the picture, and the methods that the window calls."""
 
 from __future__ import annotations
 
@@ -18,58 +18,58 @@ from engine.session.store import Session
 
 
 class EngineControl(Protocol):
-    """What a panel may ask of the running engine; the feed implements it."""
+    """The requests that a panel can make to the running engine; the feed implements them."""
 
     def set_switches(self, changes: dict[str, Any]) -> None:
-        """Flip switches at the next step."""
+        """Change switches from the next step on."""
 
     def set_probe(self, probe: Probe | None) -> None:
-        """Record the attention of this layer and head from the next step on."""
+        """Record the attention of this probe's layer and head from the next step on; None: record none."""
 
     @property
     def unavailable(self) -> dict[str, str]:
-        """Why values of switches cannot run with the model that is loaded: {"switch=value": reason}."""
+        """Which values of switches cannot run with the loaded model, and why: {"switch=value": reason}."""
 
     @property
     def suite_progress(self) -> tuple[int, int] | None:
         """(finished runs, all runs) of the current suite; None without one."""
 
     def start_suite(self, suite: Suite) -> None:
-        """Run after run of a suite, kept as one Session."""
+        """Run all runs of a suite, one after the other, and keep them as one Session."""
 
     def start_run(self, run: RunSpec, paused: bool = False) -> None:
-        """Start a run and a new Session; a run that goes on is ended."""
+        """Start a run and a new Session; a current run is ended first."""
 
     def measure_ceilings(self) -> None:
-        """Measure again what the device can do at most, while no run goes on."""
+        """Measure the device's ceilings again, while no run goes on."""
 
     def stop_run(self) -> None:
-        """End the run that goes on, and the suite it belongs to."""
+        """End the current run, and the suite that it belongs to."""
 
 
 @dataclass(frozen=True, slots=True)
 class PanelContext:
-    """What every panel is given."""
+    """The objects that every panel gets."""
 
     selection: Selection
     control: EngineControl
     jobs: Jobs | None = None
-    """Background jobs that read the session's file; None without a window: then the file is read at once."""
+    """Background jobs that read the session's file. None without a window: the panel then waits for each read."""
 
 
 class Panel(QWidget):
-    """One panel. `name` is its name on the command line and never changes; `title()` is what a person reads.
+    """One panel. `name` is its name on the command line and never changes; `title()` is the title on the screen.
 
-    The window calls `show_session` when another session is looked at, `refresh` when there is news *and* the panel can
-    be seen (so a hidden panel costs nothing), `select` when the selection changed, `restyle` when the theme did. A
-    panel reads only its Session; it keeps its own counters of what it has drawn. `is_empty` makes the frame
-    show `empty_text()` in place of the picture.
+    The window calls `show_session` when another session is shown, `refresh` when there is new data *and* the panel is
+    visible (so a hidden panel costs nothing), `select` when the selection has changed, and `restyle` when the theme
+    has. A panel reads only its Session, and keeps its own counters of what it has drawn. Where `is_empty` is true, the
+    frame shows `empty_text()` in place of the picture.
     """
 
     figures_changed = Signal()
-    """The header's figures changed for another reason than new data or a selection: another page, another size."""
+    """The header's figures changed without new data or a new selection: another page or another size, for example."""
     answered = Signal()
-    """An answer from the session's file has arrived, or takes a while: `refresh` shows it."""
+    """An answer from the session's file has arrived, or is slow to arrive; `refresh` shows which."""
     name: ClassVar[str]
     of_range: ClassVar[bool] = True
     """Whether the panel follows the selected range of steps, so that the header names the range."""
@@ -81,7 +81,7 @@ class Panel(QWidget):
         self._questions: list[Reading] = []
 
     def title(self) -> str:
-        """The title in the header and the menu, translated; it stands in the registry."""
+        """The title in the header and the menu, translated; it comes from the registry."""
         return entry(self.name).title()
 
     def figures(self) -> str:
@@ -89,7 +89,7 @@ class Panel(QWidget):
         return ""
 
     def empty_text(self) -> str:
-        """One sentence: what will appear here, and how to make it appear."""
+        """A sentence for an empty panel: what will appear here, and how to make it appear."""
         raise NotImplementedError
 
     @property
@@ -98,11 +98,11 @@ class Panel(QWidget):
 
     @property
     def is_behind(self) -> bool:
-        """Whether the panel still reads piece by piece, so that a picture taken now would be incomplete."""
+        """Whether the panel is still reading from the file, so that a picture taken now would be incomplete."""
         return any(reading.busy for reading in self._questions)
 
     def reading(self) -> Reading:
-        """A place for one question at a time to the session's file."""
+        """A new Reading, which asks the session's file one question at a time; its answers emit `answered`."""
         made = Reading(self.context.jobs, self)
         made.changed.connect(self.answered)
         self._questions.append(made)
@@ -114,12 +114,12 @@ class Panel(QWidget):
             reading.forget()
 
     def show_session(self, session: Session | None) -> None:
-        """Look at another session; subclasses drop what they have drawn and call this."""
+        """Show another session; subclasses call this and drop their own state of the session before."""
         self.give_up_reading()
         self.session = session
 
     def refresh(self) -> None:
-        """Draw what came since the last call."""
+        """Draw the data that is new since the last call."""
         raise NotImplementedError
 
     def select(self, selected: Selected) -> None:

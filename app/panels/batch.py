@@ -1,4 +1,4 @@
-"""The batch panel: what batching wastes. Slots over steps; static beside continuous if the session has both."""
+"""The batch panel: what batching wastes, as slots over steps; static beside continuous if the session has both."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from engine.figures.slots import BatchPart, SlotTotals, batch_parts
 from engine.session.store import Session
 
 LOW: Final = 420
-"""Panel height under which two charts stand side by side, where there is width for it."""
+"""Below this panel height in pixels, two charts stand side by side if the panel is at least BESIDE wide."""
 BESIDE: Final = 900
 MOST_CSV_ROWS: Final = 100_000
 ZOOM: Final = {Qt.Key.Key_W: 0.8, Qt.Key.Key_S: 1.25}
@@ -35,7 +35,7 @@ WALK: Final = {Qt.Key.Key_Up: -1, Qt.Key.Key_Down: 1}
 
 
 class BatchPanel(StepPanel):
-    """One chart of slots, or two over one axis, and a button that runs the example batch both ways."""
+    """One chart of slots, or two with one shared axis, and a button that runs the example batch under both policies."""
 
     name = "batch"
     own_keys = frozenset([*ZOOM, *PAN, *WALK, Qt.Key.Key_F])
@@ -89,7 +89,7 @@ class BatchPanel(StepPanel):
 
     @property
     def is_empty(self) -> bool:
-        return False  # the example batch can be run from here before anything was recorded
+        return False  # the panel itself can run the example batch, before anything is recorded
 
     def empty_text(self) -> str:
         return self.tr(
@@ -137,7 +137,7 @@ class BatchPanel(StepPanel):
         return QSize(300, 200)
 
     def rows(self) -> tuple[list[str], list[tuple[object, ...]]]:
-        """The runs of every slot: steps first to last, and who had them."""
+        """A row per run of each slot: its steps, first to last, and its owner; at most MOST_CSV_ROWS."""
         header = ["slot", "first_step", "last_step", "owner"]
         found: list[tuple[object, ...]] = []
         for part in self.parts():
@@ -154,7 +154,7 @@ class BatchPanel(StepPanel):
     # --- what is shown ----------------------------------------------------------------------------------------------
 
     def parts(self) -> list[BatchPart]:
-        """What is drawn of the session: static and continuous, or all of it; cut to the selected range."""
+        """The parts of the session that are drawn: static and continuous, or all of it; cut to the selected range."""
         if self.session is None or self.totals is None or self.totals.n == 0:
             return []
         steps = self.context.selection.now.steps
@@ -183,7 +183,7 @@ class BatchPanel(StepPanel):
         return Shown(self.runs, part, self.totals.between(part.first, part.last), waiting, title)
 
     def _request_of(self, selected: Selected) -> int | None:
-        """The selected request, if other requests are drawn too, which are then dimmed."""
+        """The selected request, if the session has others too; the charts dim those."""
         requests = self.session.requests if self.session is not None else {}
         return selected.request if selected.request in requests and len(requests) > 1 else None
 
@@ -202,7 +202,7 @@ class BatchPanel(StepPanel):
         self.note.setToolTip(plain(self.note.text()))
 
     def cell_text(self, step: int, slot: int) -> str:
-        """What the tooltip says about one slot-step, or about the queue (slot -1)."""
+        """The tool tip of one slot-step, or of the queue (slot -1)."""
         session, runs = self.session, self.runs
         if session is None or runs is None or step >= runs.n:
             return ""
@@ -273,7 +273,7 @@ class BatchPanel(StepPanel):
         self.context.selection.change(**changes)
 
     def own_key(self, key: Qt.Key) -> bool:
-        """W, S, A, D and F zoom and pan, up and down go from request to request."""
+        """W and S zoom, A and D pan, F shows all; up and down go from request to request."""
         if key in ZOOM or key in PAN or key == Qt.Key.Key_F:
             with self._looker.by_hand():
                 self._move(key)
@@ -296,7 +296,7 @@ class BatchPanel(StepPanel):
             self.view.fit()
 
     def _look(self, look: Look) -> None:
-        """Look where back or forward led."""
+        """Show the view to which back or forward led."""
         show_look(self.view, look)
         self._redraw()
 

@@ -1,4 +1,4 @@
-"""The Gantt of slots as a widget: its legend, where its parts lie, and what pointer and wheel do."""
+"""The Gantt chart of slots as a widget: its legend, its layout, and its reactions to pointer and wheel."""
 
 from __future__ import annotations
 
@@ -23,11 +23,14 @@ from app.widgets.pixels import image
 from engine.figures.slot_runs import IDLE, PADDING
 
 QUEUE: Final = 6 * GRID
-"""Height of the queue's own lane."""
+"""Height of the queue's lane, in pixels."""
 
 
 class SlotChart(AxisChart[tuple[int, int]]):
-    """Draws one part; `clicked` carries (step, slot or -1), `moved` says that the shared view was zoomed or panned."""
+    """Draws one part of a session. `clicked` carries (step, slot), with slot -1 for the queue.
+
+    `moved` is emitted when the shared view was zoomed or panned.
+    """
 
     clicked = Signal(int, int)
     moved = Signal()
@@ -46,20 +49,20 @@ class SlotChart(AxisChart[tuple[int, int]]):
         return QSize(480, 220)
 
     def show_part(self, shown: Shown | None) -> None:
-        """Draw this part; called again whenever it has grown."""
+        """Draw this part; called again whenever the part has grown."""
         self.shown = shown
         self.update()
 
     # --- geometry ---------------------------------------------------------------------------------------------------
 
     def plot_box(self) -> QRectF:
-        """Where the lanes lie, in the widget's coordinates."""
+        """The rectangle of the lanes, in the widget's coordinates."""
         top = legend_rows(self.legend(), self.width()) * caption_height() + STRIP + 3 * GRID
         bottom = caption_height() + GRID + (QUEUE + GRID if self._queue_shown else 0)
         return QRectF(GUTTER, top, max(self.width() - GUTTER - 3 * GRID, 8), max(self.height() - top - bottom, 8))
 
     def queue_box(self) -> QRectF:
-        """Where the queue lies, under the lanes."""
+        """The rectangle of the queue, under the lanes; without height if no request waited."""
         box = self.plot_box()
         return QRectF(box.left(), box.bottom() + GRID, box.width(), QUEUE if self._queue_shown else 0)
 
@@ -68,7 +71,7 @@ class SlotChart(AxisChart[tuple[int, int]]):
         return self.shown is not None and self.shown.figures.waiting_peak > 0
 
     def place(self, step: int, slot: int) -> QPointF:
-        """The middle of a slot-step in the widget's coordinates."""
+        """The centre of a slot-step in the widget's coordinates."""
         scene = self.scene()
         assert scene is not None
         return scene.place(step, slot)

@@ -1,4 +1,4 @@
-"""What the chart of slots shows, and its lanes as a picture: a lane a slot, each request in its colour."""
+"""The data of the chart of slots, and its lanes as a picture: one lane per slot, each request in its colour."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from engine.figures.slot_runs import IDLE, NOTHING, SlotRuns
 from engine.figures.slots import BatchPart, SlotFigures
 
 LANE_LEAST: Final = 3
-"""Pixels under which a lane is not drawn alone: several share the height of one."""
+"""Least height of a lane in pixels. Where lanes would be lower, several lanes share one row of the picture."""
 MOST_IN_A_ROW: Final = 16
-"""Most lanes that are read for a row of pixels; if more share the row, an even selection stands for all."""
+"""Most used lanes that are read for one row; if more share the row, an evenly spaced selection stands for all."""
 CELL: Final = 8.0
-"""Pixels a step from which steps are parted by a line."""
+"""Width of a step in pixels from which a line separates the steps."""
 DIMMED: Final = 0.35
-"""Share of its colour that a request keeps while another one is selected."""
+"""Share of its own colour that a request keeps while another request is selected."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What a chart draws: a part of a session's steps, its figures, and who waited in each of its steps."""
+    """The data of a chart: a part of a session's steps, its figures, and the number of waiting requests by step."""
 
     runs: SlotRuns
     part: BatchPart
@@ -39,28 +39,28 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class SlotScene:
-    """What is being drawn: a part, how much of its axis is looked at, and where that lies on the widget."""
+    """One drawing: a part, the visible range of its axis, and its place on the widget."""
 
     shown: Shown
     lo: float
-    """The left edge, counted from the first step of the part."""
+    """The left edge of the axis, in steps from the first step of the part."""
     span: float
     box: QRectF
-    """Where the lanes lie."""
+    """The rectangle of the lanes."""
     queue: QRectF
-    """Where the queue lies, under the lanes; without height where nobody waited."""
+    """The rectangle of the queue, under the lanes; without height where no request waited."""
     width: float
-    """Logical pixels of the whole widget."""
+    """Width of the whole widget in logical pixels."""
     ratio: float
-    """Device pixels a logical pixel."""
+    """Device pixels per logical pixel."""
     step: int | None
-    """The step that is selected."""
+    """The selected step."""
     request: int | None
-    """The request that is selected; the others are dimmed."""
+    """The selected request; the others are dimmed."""
 
     @property
     def lanes(self) -> int:
-        """Slots that are drawn."""
+        """Number of slots that are drawn."""
         return max(self.shown.figures.lanes, 1)
 
     @property
@@ -70,16 +70,16 @@ class SlotScene:
 
     @property
     def bottom(self) -> float:
-        """Where lanes and queue end."""
+        """The bottom edge of the queue, or of the lanes where there is no queue."""
         return (self.queue if self.queue.height() else self.box).bottom()
 
     def place(self, step: int, slot: int) -> QPointF:
-        """The middle of a slot-step in the widget's coordinates."""
+        """The centre of a slot-step in the widget's coordinates."""
         x = self.box.left() + (step - self.shown.part.first + 0.5 - self.lo) / self.span * self.box.width()
         return QPointF(x, self.box.top() + (slot + 0.5) / self.lanes * self.box.height())
 
     def cell_at(self, place: QPointF) -> tuple[int, int] | None:
-        """(step, slot) at a place of the widget; slot -1 in the queue."""
+        """(step, slot) at a point of the widget, with slot -1 in the queue; None outside both."""
         area = self.box if self.box.contains(place) else self.queue
         if not area.contains(place):
             return None
@@ -91,10 +91,10 @@ class SlotScene:
 
 
 def lane_pixels(scene: SlotScene) -> NDArray[np.uint32]:
-    """The lanes as uint32 [height, width] premultiplied ARGB: at most one mark a pixel column and class.
+    """The lanes as uint32 [height, width] premultiplied ARGB: at most one mark per pixel column and class.
 
-    A column that stands for several steps is filled from below as far as they were useful, then hatched as far
-    as they were padding; what is left was idle.
+    A column of several steps is filled from below up to the share of useful steps, then hatched up to the share of
+    padding; the rest was idle.
     """
     colours, box, ratio = theme(), scene.box, scene.ratio
     width, height = max(1, round(box.width() * ratio)), max(1, round(box.height() * ratio))
@@ -119,7 +119,7 @@ def lane_pixels(scene: SlotScene) -> NDArray[np.uint32]:
         over = np.rint(np.where((padding > 0) & (padding * high < 1), 1, padding * high)).astype(np.int64)
         over = np.minimum(over, high)
         filled = np.minimum(filled, high - over)
-        place = np.arange(high)[::-1, None]  # rows counted from the bottom of the lane
+        place = np.arange(high)[::-1, None]  # rows, counted from the bottom of the lane
         paint = _owner_colours(scene, owner, colours)
         lane = pixels[top : top + high]
         np.copyto(lane, paint[None, :], where=place < filled)
@@ -135,8 +135,9 @@ def lane_pixels(scene: SlotScene) -> NDArray[np.uint32]:
 def _lane_row(
     scene: SlotScene, slots: list[int], lanes: int, edges: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
-    """Shares and owner of one row of the picture: one lane, or the mean of those that share the row, of which
-    `slots` were ever used.
+    """(useful share, padding share, owner) by column of one row: of its lane, or the mean of the lanes that share it.
+
+    `lanes` is the number of lanes in the row; `slots` are those of them that were ever used.
     """
     useful, padding, owner = lane_columns(NOTHING, edges)
     drawn = slots[:: -(-len(slots) // MOST_IN_A_ROW)] if slots else []
@@ -159,7 +160,7 @@ def _owner_colours(scene: SlotScene, owner: NDArray[np.int64], colours: Theme) -
 
 
 def hatched(size: tuple[int, int], colours: Theme) -> NDArray[np.uint32]:
-    """The look of padding, uint32 [height, width]: grey, with a diagonal hatch."""
+    """The pixels of padding, uint32 [height, width]: grey, with a diagonal hatch."""
     y, x = np.indices(size, sparse=True)
     grey = colours.positions["padding"]
     pixels: NDArray[np.uint32] = np.where((x + y) % 6 < 2, argb(grey), argb(blend(grey, colours.panel, 0.18))).astype(

@@ -1,4 +1,4 @@
-"""How the chart of slots is drawn around its lanes: shares above, numbers in them, the queue and the axis below."""
+"""Draws the chart of slots around its lanes: shares above, request numbers in the lanes, queue and axis below."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ STRIP: Final = 2 * GRID
 
 
 def draw_strip(painter: QPainter, scene: SlotScene) -> None:
-    """The shares of useful, padding and idle slot-steps as one bar."""
+    """Draw the shares of useful, padding and idle slot-steps as one bar."""
     figures, box = scene.shown.figures, scene.box
     whole = figures.lanes * figures.steps
     x, top = box.left(), box.top() - STRIP - GRID
@@ -32,7 +32,7 @@ def draw_strip(painter: QPainter, scene: SlotScene) -> None:
 
 
 def fill(painter: QPainter, ratio: float, box: QRectF, name: str, colours: Theme) -> None:
-    """A rectangle in the look of useful, padding or idle slot-steps."""
+    """Draw a rectangle in the style of useful, padding or idle slot-steps (`name`)."""
     if name == "padding":
         size = (max(1, round(box.height() * ratio)), max(1, round(box.width() * ratio)))
         painter.drawImage(box.topLeft(), image(hatched(size, colours), ratio))
@@ -46,7 +46,7 @@ def fill(painter: QPainter, ratio: float, box: QRectF, name: str, colours: Theme
 
 
 def draw_numbers(painter: QPainter, scene: SlotScene) -> None:
-    """The number of each request that has room for it."""
+    """Write the number of each request into its runs, where it fits."""
     metrics, box = QFontMetricsF(painter.font()), scene.box
     high = box.height() / scene.lanes
     if high < 0.8 * metrics.height():
@@ -76,14 +76,14 @@ def _draw_number(painter: QPainter, scene: SlotScene, area: QRectF, words: str, 
     colours = theme()
     dimmed = scene.request is not None and scene.request != owner
     ground = colours.request(owner)
-    # The lines that part the steps end at the words.
+    # The background hides the lines between the steps behind the text.
     painter.fillRect(area, QColor(blend(ground, colours.panel, DIMMED) if dimmed else ground))
     painter.setPen(QColor(colours.text if dimmed else colours.on_accent))
     painter.drawText(area, Qt.AlignmentFlag.AlignVCenter, words)
 
 
 def draw_queue(painter: QPainter, scene: SlotScene) -> None:
-    """How many requests waited in each step."""
+    """Draw how many requests waited in each step."""
     if not scene.queue.height():
         return
     colours, box = theme(), scene.queue
@@ -102,7 +102,7 @@ def draw_queue(painter: QPainter, scene: SlotScene) -> None:
 
 
 def draw_axes(painter: QPainter, scene: SlotScene) -> None:
-    """The numbers of the slots at the left, those of the steps below."""
+    """Draw the numbers of the slots at the left and of the steps below."""
     colours, metrics, box = theme(), QFontMetricsF(painter.font()), scene.box
     line, high = metrics.height(), box.height() / scene.lanes
     bottom = scene.bottom
@@ -130,7 +130,7 @@ def draw_axes(painter: QPainter, scene: SlotScene) -> None:
 
 
 def draw_preemptions(painter: QPainter, scene: SlotScene) -> None:
-    """A mark where a request was preempted, at most one a pixel column and slot."""
+    """Draw a mark where a request was preempted, at most one per pixel column and slot."""
     box = scene.box
     high = box.height() / scene.lanes
     drawn = set()
@@ -146,7 +146,7 @@ def draw_preemptions(painter: QPainter, scene: SlotScene) -> None:
 
 
 def draw_selected(painter: QPainter, scene: SlotScene) -> None:
-    """A frame around the selected step, the queue included."""
+    """Draw a frame around the selected step; it includes the queue."""
     if scene.step is None or not scene.shown.part.first <= scene.step <= scene.shown.part.last:
         return
     box = scene.box
@@ -161,7 +161,7 @@ def draw_selected(painter: QPainter, scene: SlotScene) -> None:
 
 
 def draw_swatch(painter: QPainter, scene: SlotScene, box: QRect, name: str) -> None:
-    """A square of the legend: the look of a class, or the mark of a preemption."""
+    """Draw the sample of a legend entry: the style of a class, or the mark of a preemption."""
     if name == "preempted":
         draw_triangle(painter, QPointF(box.center().x(), box.bottom()), box.height() / 2, theme())
     else:
@@ -169,7 +169,10 @@ def draw_swatch(painter: QPainter, scene: SlotScene, box: QRect, name: str) -> N
 
 
 def draw_triangle(painter: QPainter, tip: QPointF, size: float, colours: Theme) -> None:
-    """The mark of a preemption: an outlined triangle that points up at the end of a run."""
+    """Draw the mark of a preemption: an outlined triangle that points up, at the end of a run.
+
+    `tip` is the middle of its base, `size` half its width.
+    """
     painter.save()
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setPen(QPen(QColor(colours.panel), 1))

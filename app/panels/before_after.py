@@ -1,4 +1,4 @@
-"""Before and after panel: what each improvement buys here, off and on, beside what textbooks claim."""
+"""Before and after panel: what each improvement gains on this machine, off and on, beside what textbooks claim."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ from engine.figures.metrics import by_id
 from engine.session.store import Session
 
 PROMPT: Final = "The cat sits on"
-"""The prompt to measure with if the session has none."""
+"""The prompt of the measurement where the session has none."""
 TALL: Final = 480
-"""Pixels from which the factors are drawn too."""
+"""Panel height in pixels from which the chart of factors is shown."""
 NARROW: Final = 760
-"""Pixels below which the measure, the spread and the tokens stand in tool tips only."""
+"""Panel width in pixels below which the measure, the spread and the tokens appear in tool tips only."""
 MEASURE, OFF, ON, TOKENS_COLUMN = 1, 2, 3, 6
 MOST_TOKENS: Final = 100_000
-"""Larger than any context: the engine refuses what is too many for its model."""
+"""Limit of the tokens field, larger than any context; the engine refuses more tokens than its model takes."""
 
 
 class BeforeAfterPanel(Panel):
@@ -100,7 +100,7 @@ class BeforeAfterPanel(Panel):
 
     @property
     def is_empty(self) -> bool:
-        return False  # the improvements are listed and can be measured before anything ran
+        return False  # the panel lists the improvements and can measure them before anything ran
 
     def figures(self) -> str:
         found = [(line.pair.factor or 0.0, line.cells[0]) for line in self._lines if line.pair.factor is not None]
@@ -157,7 +157,7 @@ class BeforeAfterPanel(Panel):
 
     @property
     def prompt(self) -> str:
-        """The prompt of the shown session."""
+        """The prompt of the shown session's first request; PROMPT where it has none."""
         requests = by_id(self.session) if self.session is not None else []
         return next((request.prompt for request in requests), PROMPT)
 
@@ -200,7 +200,7 @@ class BeforeAfterPanel(Panel):
         self._show_note()
 
     def _show_note(self) -> None:
-        """What the figures were measured on; before that, what will be measured."""
+        """Write which tokens, prompt and repeats the figures were measured with, or will be measured with."""
         done = measured_with(self.session)
         tokens, repeats = done or (self.tokens.value(), REPEATS)
         texts = {
@@ -229,5 +229,5 @@ class BeforeAfterPanel(Panel):
 
 
 def say(text: str) -> str:
-    """A string of the model, translated."""
+    """A text of `app.models.before_after`, translated."""
     return QCoreApplication.translate(CONTEXT, text)

@@ -1,4 +1,4 @@
-"""The dock around a panel: a header of one line, then the panel, or one sentence where there is nothing to show yet."""
+"""The dock around a panel: a header of one line, and below it the panel, or a sentence while it has no data."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ from engine.errors import SessionFileError
 from engine.session.store import Session
 
 LEAST_BODY: Final = QSize(320, 220)
-"""The most that a panel may ask for as its least size: two rows of docks fit a window of 1280 × 800."""
+"""Limit of a panel's minimum size in pixels, so that two rows of docks fit a window of 1280 × 800."""
 
 
 class PanelDock(QDockWidget):
-    """Holds one panel, builds it when it is first seen, and keeps its header up to date.
+    """Holds one panel, builds it when it is first visible, and keeps its header up to date.
 
-    The window calls `show_session`, `refresh`, `select` and `restyle` here; a hidden panel gets the calls it missed
-    when it appears. `needs_refresh` says whether there is anything to draw.
+    The window calls `show_session`, `refresh`, `select` and `restyle` on the dock. A hidden panel gets the session and
+    the selection that it missed when it appears. `needs_refresh` says whether there is anything to draw.
     """
 
     wants_run = Signal()
@@ -60,9 +60,9 @@ class PanelDock(QDockWidget):
         self._drawn_revision = -1
         self._selection_due = False
         self._unreadable = ""
-        """Why the session's file could not be read for the panel; "" if it could."""
+        """Why the session's file could not be read for the panel; "" where reading worked."""
         self._inside = False
-        """Whether a part that reads goes on."""
+        """Whether a `_reading` block is running."""
         self._session_due = False
         self.setObjectName(f"panel-{entry.name}")
         self.setFeatures(
@@ -84,7 +84,7 @@ class PanelDock(QDockWidget):
     # --- what the window calls --------------------------------------------------------------------------------------
 
     def show_session(self, session: Session | None) -> None:
-        """Show another session; a hidden panel drops the one before, and reads this one when it appears."""
+        """Show another session. A hidden panel drops the session before, and gets the new one when it appears."""
         self._session = session
         self._drawn_revision = -1
         self._session_due = self.panel is not None and not self.is_seen
@@ -92,22 +92,22 @@ class PanelDock(QDockWidget):
             if self.panel is not None:
                 self.panel.show_session(None if self._session_due else session)
         self._show_what_there_is()
-        self.header.show_figures("")  # figures of the session before; `refresh` writes this one's
+        self.header.show_figures("")  # remove the figures of the session before; `refresh` writes the new ones
 
     @property
     def is_seen(self) -> bool:
-        """Whether the panel is on the screen: not closed, not behind another tab, not minimised."""
+        """Whether the panel is visible on the screen: not closed, not behind another tab, not minimised."""
         return self.isVisible() and not self.visibleRegion().isEmpty()
 
     @property
     def needs_refresh(self) -> bool:
-        """Whether there is anything to draw: new data, or a panel that was not drawn yet."""
+        """Whether there is anything to draw: new data, a selection that the panel missed, or a panel not built yet."""
         if self.panel is None or self._selection_due:
             return True
         return self._session is not None and self._session.revision != self._drawn_revision
 
     def refresh(self) -> None:
-        """Draw what came since the last call."""
+        """Draw the data that is new since the last call."""
         if self._session is not None:
             self._drawn_revision = self._session.revision
         with self._reading():
@@ -122,7 +122,7 @@ class PanelDock(QDockWidget):
         self._show_figures()
 
     def select(self, selected: Selected) -> None:
-        """Follow the selection; a panel that is hidden does so when it appears."""
+        """Follow the selection; a hidden panel follows when it appears."""
         self.header.show_range(selected)
         self._selection_due = self.panel is not None and not self.is_seen
         if self.panel is not None and not self._selection_due:
@@ -139,7 +139,7 @@ class PanelDock(QDockWidget):
             self.panel.restyle()
 
     def build(self) -> Panel:
-        """The panel, built now if it was not yet."""
+        """The panel; built now if needed, and given the session that it missed while hidden."""
         if self.panel is None:
             self.panel = self.entry.make(self._context)
             self.panel.setAccessibleName(self.panel.title())
@@ -161,7 +161,7 @@ class PanelDock(QDockWidget):
         return self.panel
 
     def rebuild(self) -> None:
-        """Build the panel anew (the language changed, and a panel reads its texts when it is made)."""
+        """Build the panel again: the language has changed, and a panel takes its texts when it is built."""
         if self.panel is not None:
             self.panel.give_up_reading()
             self._body.removeWidget(self.panel)
@@ -172,7 +172,7 @@ class PanelDock(QDockWidget):
                 self.refresh()
 
     def retranslate(self) -> None:
-        """Take the texts of the language in force."""
+        """Take the texts of the current language."""
         self.setWindowTitle(self.entry.title())
         self.toggleViewAction().setText(self.entry.title())
         self.header.retranslate()
@@ -182,9 +182,9 @@ class PanelDock(QDockWidget):
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
-        """Around calls that may read the session's file: if it cannot be read any more, the panel says why.
+        """Context for calls that may read the session's file: if the file can no longer be read, the dock says why.
 
-        Calls may nest: a panel that follows the selection may change it.
+        The contexts may nest: a panel that follows the selection may itself change it.
         """
         outermost, self._inside = not self._inside, True
         try:
@@ -198,7 +198,7 @@ class PanelDock(QDockWidget):
                 self._inside = False
 
     def _show_figures(self) -> None:
-        """Write the figures of what is shown into the header; no figures without content."""
+        """Write the panel's figures into the header; "" where the panel is empty or its file cannot be read."""
         shown = self.panel is not None and not self._unreadable and not self.panel.is_empty
         self.header.show_figures(self.panel.figures() if self.panel is not None and shown else "")
 
@@ -225,7 +225,7 @@ class PanelDock(QDockWidget):
             self.seen.emit()
         elif self.panel is not None and self.panel.is_behind:
             self.panel.give_up_reading()
-            self._drawn_revision = -1  # it asks again when it appears
+            self._drawn_revision = -1  # so that the panel asks again when it appears
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
@@ -238,7 +238,7 @@ class PanelDock(QDockWidget):
 
 
 def focused_dock(docks: Iterable[PanelDock]) -> PanelDock | None:
-    """The dock that has the keyboard, or else the first of these that can be seen."""
+    """The dock that has the keyboard focus, else the first visible one of `docks`; None without any."""
     widget = QApplication.focusWidget()
     while widget is not None:
         if isinstance(widget, PanelDock):
@@ -248,7 +248,7 @@ def focused_dock(docks: Iterable[PanelDock]) -> PanelDock | None:
 
 
 class PanelHeader(QWidget):
-    """Title, the range shown, the figures that matter, and a menu: the handle by which the dock is moved."""
+    """The title bar by which the dock is moved: title, shown range, main figures, menu and close button."""
 
     def __init__(self, dock: PanelDock) -> None:
         super().__init__(dock)
@@ -277,7 +277,7 @@ class PanelHeader(QWidget):
         layout.setContentsMargins(PANEL_PADDING, GRID, GRID, GRID)
         layout.setSpacing(ROW_GAP)
         layout.addWidget(self.title)
-        layout.addWidget(self.range)  # first, the steps that the figures are of
+        layout.addWidget(self.range)  # before the figures: the steps that they are about
         layout.addWidget(self.figures, 1)
         layout.addWidget(self.menu_button)
         layout.addWidget(self.close_button)
@@ -292,7 +292,7 @@ class PanelHeader(QWidget):
             self.figures.setToolTip(plain(text))
 
     def limit_to_range(self, limited: bool) -> None:
-        """Say whether the panel is limited by a selected range."""
+        """Set whether the panel follows a selected range, so that the header names the range."""
         self._of_range = limited
         self.show_range(self._selected)
 
@@ -338,10 +338,10 @@ class PanelHeader(QWidget):
 
 
 class PanelBody(QStackedWidget):
-    """The area that holds the panel; it asks for no more room than a small window has.
+    """The area that holds the panel; its minimum size is at most LEAST_BODY.
 
-    What a panel needs may depend on its width. While docks are arranged a cell is narrow for a moment, and a window
-    that had to grow for it then would stay large.
+    The height that a panel needs may depend on its width. While docks are arranged, a cell is narrow for a moment. A
+    window that grows for such a cell would stay large.
     """
 
     def minimumSizeHint(self) -> QSize:
@@ -349,7 +349,7 @@ class PanelBody(QStackedWidget):
 
 
 class EmptyPage(QWidget):
-    """One sentence that says what will appear here, and the button that makes it appear."""
+    """The page of an empty panel: a sentence that says what will appear here, and the button that makes it appear."""
 
     def __init__(self) -> None:
         super().__init__()

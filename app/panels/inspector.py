@@ -34,9 +34,9 @@ from engine.session.schema import GROUP_OF
 from engine.session.store import RecordedRequest, Session
 
 COLUMN: Final = 230
-"""Least width of one of the three columns of bars, in pixels."""
+"""Least width of a column of bars, in pixels."""
 BESIDE: Final = QSize(2 * COLUMN + 400, 280)
-"""From this width on, and below this height, the bars stand beside the facts: in a low panel they would be cut off."""
+"""From this width on and below this height (pixels), the bars are beside the facts; below them they would be cut."""
 PATTERNS: Final = {
     "new": Qt.BrushStyle.SolidPattern,
     "recomputed": Qt.BrushStyle.BDiagPattern,
@@ -64,7 +64,7 @@ class InspectorPanel(Panel):
         self._flow_text: RequestText | None = None
         self._drawn: tuple[int, int, int] = (-1, -1, -1)
         self._due = False
-        """Whether a fact of the shown token was still being read when it was drawn."""
+        """Whether a fact of the shown token was still being read when the token was drawn."""
         self.token_label = ThemedLabel(muted=False, scale=TITLE_SCALE * TITLE_SCALE, code=True)
         self.chance_label = ThemedLabel(muted=False, wrap=True)
         self.fact_labels: dict[str, ThemedLabel] = {}
@@ -209,7 +209,7 @@ class InspectorPanel(Panel):
         return QSize(240, 120)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Put the lists of bars in one, two or three columns, as there is room; in a low panel beside the facts."""
+        """Put the lists of bars in one to three columns, by the width; in a low and wide panel beside the facts."""
         super().resizeEvent(event)
         width, height = event.size().width(), event.size().height()
         beside = width >= BESIDE.width() and height < BESIDE.height()
@@ -234,7 +234,10 @@ class InspectorPanel(Panel):
     # --- what is shown ----------------------------------------------------------------------------------------------
 
     def _chosen_row(self, session: Session, now: Selected) -> int | None:
-        """The selected token; where only a step is selected, its first one, of the selected request if it has one."""
+        """The row of the selected token; where only a step is selected, that step's first token; None without either.
+
+        A token of the selected request goes before the others of the step.
+        """
         tokens = session.tokens
         if now.token is not None:
             return now.token if now.token < len(tokens) else None
@@ -247,7 +250,7 @@ class InspectorPanel(Panel):
         return first + int(of_request[0]) if len(of_request) else first
 
     def _likeliest(self, session: Session, row: int) -> Likeliest | None:
-        """The likeliest tokens at the place of a token; None while they are read."""
+        """The likeliest tokens at the position of a token; None while they are read from the file."""
         token = int(session.tokens["id"][row])
         if session.details.alternatives_in_memory(token):
             self._alternatives_read.forget()
@@ -258,7 +261,10 @@ class InspectorPanel(Panel):
         return None if found is None else found.value
 
     def _is_settled(self, row: int) -> bool:
-        """Whether all facts about a token are recorded: its step is there and it has been a query."""
+        """Whether all facts about a token are taken as recorded: at least 64 later tokens are in the session.
+
+        By then its step has ended, and the token has been a query.
+        """
         return self.session is not None and row + 64 < len(self.session.tokens)
 
     def _write_facts(self, facts: TokenFacts, followed: bool) -> None:
@@ -308,7 +314,7 @@ class InspectorPanel(Panel):
         }[source]
 
     def _show_alternatives(self, facts: TokenFacts, known: bool) -> None:
-        """Draw the likeliest tokens; while they are read, those of the token before stay for a moment."""
+        """Draw the likeliest tokens. While they are read, the ones shown before stay until the read counts as slow."""
         if not known:
             if self._alternatives_read.is_slow:
                 self.alternatives.show_bars([], self.tr("reading…"))
@@ -360,9 +366,9 @@ class InspectorPanel(Panel):
         }[name]
 
     def _show_attention(self, session: Session, facts: TokenFacts) -> bool:
-        """The row with which the token was chosen: that of the token before it, over the text; False while it is read.
+        """Draw the attention row that chose the token, that of the token before it, over the text.
 
-        The row that was shown before stays for a moment.
+        Returns False while the row is read; the row shown before then stays until the read counts as slow.
         """
         request = facts.request
         layer, head = self._recorded_map(session, request.id)
@@ -401,7 +407,7 @@ class InspectorPanel(Panel):
         return not self._row_read.busy
 
     def _recorded_map(self, session: Session, request_id: int) -> tuple[int, int | None]:
-        """(layer, head) of the selection; if it was not recorded, of the newest map."""
+        """(layer, head) of the selection; if that was not recorded for the request, of its last map in order."""
         now = self.context.selection.now
         maps = [(layer, head) for request, layer, head in session.details.attention_maps() if request == request_id]
         if not maps or any(layer == now.layer and now.head in (None, head) for layer, head in maps):

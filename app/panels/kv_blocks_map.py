@@ -1,4 +1,4 @@
-"""The block map of the paged cache: one texture, a cell a block, in the colour of its request and as full as it is."""
+"""The block map of the paged cache, one texture: a cell per block, in its request's colour, filled like the block."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ from app.widgets.pixels import argb, blend, image
 from engine.figures.kv_blocks import EVICTABLE, FREE, HELD, KEPT, SHARED, BlockState
 
 LARGEST: Final = 56
-"""Pixels of a cell's side, at most."""
+"""Largest side of a cell in pixels."""
 GAP_FROM: Final = 5
-"""Side in pixels from which cells are parted by a line."""
+"""Side in pixels from which a line separates the cells."""
 TEXTURE_FROM: Final = 4
-"""Side in pixels from which sharing and reuse show as a texture, and fill as a height."""
+"""Side in pixels from which a texture shows sharing and reuse, and a height shows the fill."""
 BUSY: Final = np.array([0, 1, 3, 4, 2])
-"""How busy a block of each kind is: free, evictable, kept, held, shared."""
+"""How busy a block is, by its kind; the order from the least is free, evictable, kept, held, shared."""
 KEYS: Final = frozenset({Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_Home,
                          Qt.Key.Key_End})  # fmt: skip
 
 
 class BlockMap(HoverWidget[int]):
-    """Draws a BlockState; `clicked` carries the block. Arrow keys move from block to block and say what each is."""
+    """Draws a BlockState; `clicked` carries the block. Arrow keys move from block to block and show its tool tip."""
 
     clicked = Signal(int)
     draws_hover = True
@@ -53,7 +53,7 @@ class BlockMap(HoverWidget[int]):
         self.sentence = ""
         self.describe: Callable[[int], str] | None = None
         self.highlighted: int | None = None
-        """The request whose blocks are outlined."""
+        """The request whose blocks have an outline."""
         self.pointed = -1
         self._side, self._columns, self._together = 1, 1, 1
         self._image = image(np.zeros((1, 1), np.uint32))
@@ -66,7 +66,7 @@ class BlockMap(HoverWidget[int]):
         return QSize(420, 260)
 
     def show_state(self, state: BlockState | None, sentence: str) -> None:
-        """Draw these blocks under this sentence; None draws the sentence alone."""
+        """Draw these blocks under this sentence; None draws only the sentence."""
         if state is self.state and sentence == self.sentence:
             return
         self.state, self.sentence = state, sentence
@@ -81,34 +81,34 @@ class BlockMap(HoverWidget[int]):
 
     @property
     def together(self) -> int:
-        """How many blocks one cell stands for; above 1 only where there are more blocks than pixels."""
+        """How many blocks one cell stands for; more than 1 only where there are more blocks than pixels."""
         return self._together
 
     @property
     def side(self) -> int:
-        """Logical pixels of a cell's side."""
+        """Side of a cell in logical pixels."""
         return self._side
 
     def text(self) -> str:
-        """The sentence, and what a cell stands for where it is more than one block."""
+        """The sentence, and how many blocks a cell stands for where it is more than one."""
         if self._together == 1:
             return self.sentence
         return f"{self.sentence} · " + self.tr("a cell is the busiest of {n} blocks").format(n=self._together)
 
     def map_box(self) -> QRectF:
-        """Where the cells lie."""
+        """The rectangle of the cells."""
         top = self._sentence_height() + GRID
         below = caption_height() + 2 * GRID
         return QRectF(3 * GRID, top, max(8.0, self.width() - 5 * GRID), max(8.0, self.height() - top - below))
 
     def cell_box(self, block: int) -> QRectF:
-        """Where a block is drawn."""
+        """The rectangle of a block's cell."""
         row, column = divmod(block // self._together, self._columns)
         box = self.map_box()
         return QRectF(box.left() + column * self._side, box.top() + row * self._side, self._side, self._side)
 
     def block_at(self, x: float, y: float) -> int:
-        """The block at a place, −1 where there is none."""
+        """The block at a point of the widget, of several in a cell the first; −1 where there is none."""
         if self.state is None:
             return -1
         box = self.map_box()
@@ -124,7 +124,7 @@ class BlockMap(HoverWidget[int]):
         return metrics.boundingRect(room, Qt.TextFlag.TextWordWrap, self.text()).height()
 
     def _lay_out(self, blocks: int) -> None:
-        """The largest cell with which all blocks fit; several blocks a cell where one pixel each is too much."""
+        """Choose the largest cell with which all blocks fit; where one pixel per block is too much, share cells."""
         box = self.map_box()
         width, height = int(box.width()), int(box.height())
         for side in range(LARGEST, 0, -1):
@@ -140,7 +140,7 @@ class BlockMap(HoverWidget[int]):
         state = self.state
         if state is not None and len(state):
             self._lay_out(len(state))
-            if self._together > 1:  # the note about several blocks a cell takes a line
+            if self._together > 1:  # again: the note about several blocks per cell may take a line
                 self._lay_out(len(state))
             cells = math.ceil(len(state) / self._together)
             rows = math.ceil(cells / self._columns)
@@ -171,7 +171,7 @@ class BlockMap(HoverWidget[int]):
         self._draw_legend(painter)
 
     def legend(self) -> list[tuple[str, int, int]]:
-        """(label, kind, request) of each entry: the requests with most blocks, then kinds of no single request."""
+        """(label, kind, request) of each entry: first the kinds without a single request (−1), then the requests."""
         assert self.state is not None
         free, evictable, _, shared = self.state.counts()
         entries = [
@@ -207,7 +207,7 @@ class BlockMap(HoverWidget[int]):
 
     def event(self, event: QEvent) -> bool:
         if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
-            return True  # the tool tip at the pointer says more
+            return True  # suppress Qt's tool tip: the one at the pointer says more
         return claims_key(event, KEYS) or super().event(event)
 
     def place_at(self, at: QPointF) -> int | None:
@@ -253,10 +253,11 @@ class BlockMap(HoverWidget[int]):
 def block_pixels(
     state: BlockState, columns: int, rows: int, side: int, together: int, colours: Theme
 ) -> NDArray[np.uint32]:
-    """The texture, uint32 [rows · side, columns · side]: a cell a block, or the busiest of `together` blocks.
+    """The texture, uint32 [rows · side, columns · side]: a cell per block, or per `together` blocks the busiest one.
 
-    A request's colour fills its block from below as far as it is written. Shared blocks are striped, those kept for a
-    batch barred, evictable ones outlined in the colour of what is reused, free ones empty.
+    A request's colour fills its block from below up to the written share. Shared blocks have stripes and blocks kept
+    for a batch have bars. Evictable blocks have only an outline in the colour of reused positions, free blocks only a
+    faint one.
     """
     kind, owner, share = state.kind, state.owner, state.fill / max(1, state.block_size)
     if together > 1:
@@ -274,9 +275,9 @@ def block_pixels(
     shares = np.zeros(cells)
     shares[: len(kind)] = share
     if side < TEXTURE_FROM:
-        half = np.where(shares >= 0.5, strong[codes], pale[codes])  # too small for a height: strong from half full
+        half = np.where(shares >= 0.5, strong[codes], pale[codes])  # too small for a height: strong if half full
         half[codes < 0] = 0
-        place = np.add(*np.divmod(np.arange(cells), columns))  # too small for an outline: a chequer, as no request has
+        place = np.add(*np.divmod(np.arange(cells), columns))  # too small for an outline: a chequer; no request has one
         evictable = codes == EVICTABLE
         weak = argb(blend(colours.positions["reused"], colours.panel, 0.3))
         half[evictable] = np.where(place % 2 == 0, pale[1], weak)[evictable]
@@ -315,7 +316,7 @@ def swatch_pixels(kind: int, request: int, side: int, colours: Theme) -> NDArray
 
 
 def _colours(colours: Theme) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
-    """(where written, where not) by code: free, evictable, shared, kept, then the requests' cycle."""
+    """(colours where written, colours where not written) by code: free, evictable, shared, kept, then the requests'."""
     strong = [colours.line, colours.positions["reused"], colours.text, colours.muted, *colours.requests]
     pale = [colours.line, colours.positions["reused"], blend(colours.text, colours.panel, 0.35),
             blend(colours.muted, colours.panel, 0.25),

@@ -1,4 +1,4 @@
-"""The KV memory panel: what every layer's cache holds, measured beside the formula, now and over the run."""
+"""The KV memory panel: what every layer's cache holds, measured and by the formula, after a step and over the run."""
 
 from __future__ import annotations
 
@@ -30,13 +30,16 @@ from engine.session.kv_shape import KvShape, kv_shape_of
 from engine.session.store import Session
 
 CHART_HEIGHT: Final = 240
-"""Panel height from which the chart over the run is shown."""
+"""In a panel that is not wide, the chart over the run is shown from this panel height plus 120 pixels."""
 
 PAGES: Final = ("layers", "blocks", "all")
 
 
 class KvMemoryPanel(StepPanel):
-    """Answers "where does memory go" for the cache: bars by layer, a chart over the steps, a calculator."""
+    """Shows what takes the memory: pages of the cache by layer, of its blocks, and of all memory.
+
+    The page by layer has bars, a chart over the steps, and a calculator.
+    """
 
     name = "kv-memory"
     own_keys = frozenset({Qt.Key.Key_Up, Qt.Key.Key_Down})
@@ -84,9 +87,9 @@ class KvMemoryPanel(StepPanel):
         return self.tr("What each layer keeps of the past appears here as soon as a generation runs.")
 
     def figures(self) -> str:
-        """The step they are of, then used, held, reserved, how much of what is held is idle, and the formula's value.
+        """The step, then used, held and reserved bytes, the unfilled share of the held ones, and the formula's value.
 
-        They belong to the shown page: beside the memory tree they are of its step.
+        The step is that of the shown page. Where nothing is cached, only the formula's value follows the step.
         """
         session, step = self.session, self.step_of_page()
         if session is None or step is None:
@@ -107,11 +110,11 @@ class KvMemoryPanel(StepPanel):
         )  # fmt: skip
 
     def recorded(self, size: int | None) -> str:
-        """A size in memory, or a note that the session's file is too old to have it."""
+        """A size in memory, or a note that the session does not have it (None, as in old files)."""
         return self.tr("not recorded") if size is None else memory(size)
 
     def moment(self, step: int) -> str:
-        """The step that the page's figures are of, and why this one."""
+        """The step of the page's figures, in words, and why it is this step."""
         now = self.context.selection.now
         if now.step is None and self.pages.value == "all":
             return self.tr("at the peak, step {}").format(count(step))
@@ -122,7 +125,7 @@ class KvMemoryPanel(StepPanel):
         return self.tr("after step {}, the last").format(count(step))
 
     def step_of_page(self) -> int | None:
-        """The step that the shown page is about: the memory tree's is the peak of what is selected."""
+        """The step of the shown page; on the page of all memory, the peak step of the selection."""
         step = self.step_shown()
         if self.session is None or step is None or self.pages.value != "all":
             return step
@@ -145,7 +148,7 @@ class KvMemoryPanel(StepPanel):
         return n - 1
 
     def _alive(self, step: int) -> int:
-        """Positions alive at the end of a step."""
+        """Number of positions alive at the end of a step."""
         return self._live.at(step) if self._live is not None else 0
 
     def nothing_is_cached(self, step: int) -> bool:
@@ -154,7 +157,7 @@ class KvMemoryPanel(StepPanel):
         return kv_switch(self.session, step) == "none" and int(self.session.steps["kv_reserved_bytes"][step]) == 0
 
     def layers_at(self, step: int) -> list[LayerKv] | None:
-        """Measured and predicted bytes of each layer at a step; None while they are read."""
+        """Measured and predicted bytes of each layer after a step; None while they are read."""
         session, shape = self.session, self._shape
         assert session is not None
         found = step_detail(self._detail, session, step)
@@ -171,7 +174,7 @@ class KvMemoryPanel(StepPanel):
         ]
 
     def show_page(self, page: str) -> None:
-        """Show the layers, the blocks, or all of the memory."""
+        """Show a page: "layers", "blocks" or "all" (of the memory)."""
         self.pages.set_value(page)
         self._stack.setCurrentIndex(PAGES.index(page))
         if self.session is not None and len(self.session.steps):
@@ -224,7 +227,7 @@ class KvMemoryPanel(StepPanel):
             self._show_chart(self.session)
 
     def rows(self) -> tuple[list[str], list[tuple[object, ...]]]:
-        """The layers, the blocks or the parts of the memory, whichever is shown."""
+        """The rows of the shown page: the layers, the blocks or the parts of the memory."""
         if self.pages.value == "blocks":
             return self.blocks.rows()
         if self.pages.value == "all":
@@ -242,7 +245,7 @@ class KvMemoryPanel(StepPanel):
     # --- inside -----------------------------------------------------------------------------------------------------
 
     def _show_page(self, session: Session, step: int) -> None:
-        """The blocks after a step, or the memory at the peak of what is selected."""
+        """Draw the blocks after a step, or the memory at the peak of the selection."""
         if self.pages.value == "blocks":
             self.blocks.refresh(step)
             return
@@ -300,7 +303,7 @@ class KvMemoryPanel(StepPanel):
             if name == "kv_held_bytes" and (
                 (values < 0).any() or (values == session.steps["kv_reserved_bytes"][:n]).all()
             ):
-                continue  # not recorded, or everything reserved is held
+                continue  # not recorded, or the same as reserved
             at, pooled = envelope(values, max(128, self.chart.width() // 2))
             words = label.format(memory(int(values[-1])), MEASURED)
             lines.append(Line(words, at.astype(np.float64) + 0.5, pooled, colour, filled=filled))
@@ -308,7 +311,7 @@ class KvMemoryPanel(StepPanel):
         if self._shape is not None and len(alive):
             at, pooled = envelope(alive, max(128, self.chart.width() // 2))
             formula = pooled * self._shape.total_bytes(1)
-            newest = self._shape.total_bytes(int(alive[-1]))  # the envelope's last value is a peak of several steps
+            newest = self._shape.total_bytes(int(alive[-1]))  # the envelope's last value is the peak of several steps
             words = self.tr("formula {} {}").format(memory(newest), PREDICTED)
             lines.append(Line(words, at.astype(np.float64) + 0.5, formula, colours.text, dashed=True))
         self.chart.title = self.tr("KV memory over the steps · figures after step {}, the last").format(count(n - 1))
@@ -317,7 +320,7 @@ class KvMemoryPanel(StepPanel):
         self.chart.show_lines(lines, (0.0, float(n)))
 
     def layer_text(self, layer: int) -> str:
-        """What the tooltip says about a layer."""
+        """The tool tip of a layer."""
         step = self._step_of_bars
         if self.session is None or not 0 <= layer < len(self.bars.layers):
             return ""
@@ -343,7 +346,7 @@ class KvMemoryPanel(StepPanel):
         return "\n".join(lines)
 
     def step_text(self, x: float) -> str:
-        """What the chart says about a step."""
+        """The chart's tool tip of a step."""
         if self.session is None or len(self.session.steps) == 0:
             return ""
         step = min(max(int(x), 0), len(self.session.steps) - 1)
@@ -357,7 +360,7 @@ class KvMemoryPanel(StepPanel):
         return "\n".join((first, self._classes_text(now), last))
 
     def _classes_text(self, now: KvClasses) -> str:
-        """The parts of a cache by who holds them."""
+        """The parts of a cache in words: held, kept, evictable and free bytes."""
         return self.tr(
             "held {held} {measured}, kept for a batch that goes on {kept} {measured}, "
             "evictable {evictable} {measured}, nobody's {free} {derived}"
@@ -371,7 +374,7 @@ class KvMemoryPanel(StepPanel):
             self.context.selection.change(step=int(x))
 
     def arrange(self) -> None:
-        """Bars beside the chart where the panel is wide, above it where it is high; the calculator below both."""
+        """Place the bars beside the chart in a wide panel, else above it; the calculator is below both."""
         beside = self.width() >= 1.4 * self.height() and self.width() >= 720
         self.chart.setVisible(beside or self.height() >= CHART_HEIGHT + 120)
         if beside:

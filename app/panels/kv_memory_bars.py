@@ -1,4 +1,4 @@
-"""A row a layer: bytes used in bytes reserved, with a marker where the formula says the use should end."""
+"""One row per layer: the used part of the reserved bytes, with a marker at the use that the formula predicts."""
 
 from __future__ import annotations
 
@@ -23,19 +23,22 @@ TALLEST_ROW: Final = 56.0
 
 @dataclass(frozen=True, slots=True)
 class LayerKv:
-    """One layer's cache in bytes; measured values None where the step kept no detail."""
+    """One layer's cache in bytes; measured values are None where the step has no detail."""
 
     used: int | None
     reserved: int | None
     predicted: int | None
     held: int | None = None
-    """Memory of requests that had not ended, filled or not; None if it was not recorded."""
+    """Memory of requests that had not ended, filled or not; None if this was not recorded."""
     kept: int | None = None
-    """Memory held only by requests that have ended and wait for their batch."""
+    """Memory held only by requests that have ended and wait for their batch to end."""
     evictable: int | None = None
 
     def classes(self) -> list[tuple[str, int]]:
-        """(class, bytes) of the classes that are not empty, from left to right; together all that is reserved."""
+        """(class, bytes) of the classes that are not empty, from left to right.
+
+        Their sum is the reserved bytes; where `held`, `kept` or `evictable` was not recorded, there is only `used`.
+        """
         if self.used is None or self.reserved is None:
             return []
         found = [("used", self.used)]
@@ -47,7 +50,7 @@ class LayerKv:
 
 
 class LayerBars(HoverWidget[int]):
-    """Draws a list of LayerKv; `clicked` carries the layer. `hypothetical` draws what a cache would hold."""
+    """Draws a list of LayerKv; `clicked` carries the layer. With `hypothetical`, it draws what a cache would hold."""
 
     clicked = Signal(int)
     draws_hover = True
@@ -74,11 +77,11 @@ class LayerBars(HoverWidget[int]):
     # --- geometry ---------------------------------------------------------------------------------------------------
 
     def rows_top(self) -> float:
-        """Where the first layer's row begins, under the sentence and the headings."""
+        """The y coordinate at which the first layer's row begins, under the sentence and the headings."""
         return self._sentence_height() + caption_height() + 2 * GRID
 
     def _sentence_height(self) -> float:
-        """Height of the sentence, wrapped at the width of the widget."""
+        """Height of the sentence, wrapped to the width of the widget."""
         if not self.sentence:
             return 0.0
         room = QRectF(0, 0, self.width() - 5 * GRID, 1000)
@@ -87,22 +90,25 @@ class LayerBars(HoverWidget[int]):
         )
 
     def row_height(self) -> float:
-        """Height of a layer's row; below the height of the text only some rows are labelled."""
+        """Height of a layer's row; where it is below the height of the text, only some rows have labels."""
         room = self.height() - self.rows_top() - GRID
         return min(room / max(len(self.layers), 1), TALLEST_ROW)
 
     def layer_at(self, y: float) -> int:
-        """The layer at this height, −1 outside."""
+        """The layer at this y coordinate; −1 outside."""
         layer = int((y - self.rows_top()) // max(self.row_height(), 0.1))
         return layer if y >= self.rows_top() and 0 <= layer < len(self.layers) else -1
 
     def full_scale(self) -> int:
-        """Bytes that the whole width stands for."""
+        """The bytes of a bar of full width."""
         values = [value for one in self.layers for value in (one.used, one.reserved, one.predicted) if value]
         return max(values, default=1)
 
     def columns(self) -> list[tuple[str, float, float]]:
-        """(heading, left, width) of the figures at the right: used, reserved, predicted; fewer where it is narrow."""
+        """(heading, left, width) of the columns of figures at the right: used, reserved, predicted.
+
+        A narrow widget has fewer columns; a hypothetical cache has only the predicted one.
+        """
         metrics = QFontMetricsF(ui_font(CAPTION_SCALE))
         headings = [self.tr("used {}").format(MEASURED), self.tr("reserved {}").format(MEASURED)]
         headings.append(self.tr("| formula {}").format(PREDICTED))
@@ -111,7 +117,7 @@ class LayerBars(HoverWidget[int]):
         widest = metrics.horizontalAdvance("88.8 MiB")
         widths = [max(metrics.horizontalAdvance(heading), widest) + 3 * GRID for heading in headings]
         while len(widths) > 1 and sum(widths) > 0.55 * self.width():
-            del headings[1:2], widths[1:2]  # reserved goes first: its bar says it too
+            del headings[1:2], widths[1:2]  # `reserved` is dropped first: its bar shows it too
         left = self.width() - sum(widths) - GRID
         result = []
         for heading, width in zip(headings, widths, strict=True):
@@ -151,7 +157,7 @@ class LayerBars(HoverWidget[int]):
             painter.drawText(area, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, heading)
 
     def _draw_legend(self, painter: QPainter, y: float, right: float) -> None:
-        """Name the classes of memory that the bars have, as far as there is room."""
+        """Draw the legend of the classes of memory in the bars, as many entries as fit."""
         if self.hypothetical or not self.layers:
             return
         line, x = caption_height(), float(GUTTER)
@@ -167,7 +173,7 @@ class LayerBars(HoverWidget[int]):
             x += width
 
     def class_name(self, name: str) -> str:
-        """A class of memory as a person reads it."""
+        """The name of a class of memory on the screen."""
         return {
             "used": self.tr("used"),
             "unfilled": self.tr("held, not yet filled"),
@@ -177,7 +183,7 @@ class LayerBars(HoverWidget[int]):
         }[name]
 
     def _fill(self, painter: QPainter, name: str, area: QRectF) -> None:
-        """Draw memory of a class; classes differ in texture, not only in colour."""
+        """Fill an area in the style of a class of memory; the classes differ in texture, not only in colour."""
         colours = theme()
         blue, green = colours.positions["new"], colours.positions["reused"]
         match name:
@@ -236,7 +242,7 @@ class LayerBars(HoverWidget[int]):
                 painter.setPen(QPen(QColor(colours.muted), 1, Qt.PenStyle.DashLine))
                 painter.drawRect(area.adjusted(0, 0, -1, -1))
             return
-        if one.reserved and one.held is None:  # who holds how much of it was not recorded
+        if one.reserved and one.held is None:  # the parts of the reserved memory were not recorded
             area = QRectF(box.left(), box.top(), one.reserved * scale, box.height())
             painter.fillRect(area, QColor(blend(colour, colours.panel, 0.18)))
             if box.height() >= 5:

@@ -1,4 +1,4 @@
-"""The page of the KV memory panel about the paged cache: its block map after a step, and fragmentation over the run."""
+"""The KV memory panel's page about the paged cache: its block map after a step, and fragmentation over the run."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from engine.figures.kv_blocks import EVICTABLE, FREE, HELD, KEPT, BlockHistory, 
 from engine.session.store import Session
 
 CHART_HEIGHT: Final = 240
-"""Page height from which the chart stands under the map."""
+"""Page height in pixels from which the chart stands under the map; on a wide page it stands beside the map."""
 WIDE: Final = 720
 
 
 class BlockPage(QWidget):
-    """Shows `BlockHistory` of a session; `request_clicked` carries a block's request, `step_clicked` a step."""
+    """Shows the `BlockHistory` of a session; `request_clicked` carries a block's request, `step_clicked` a step."""
 
     request_clicked = Signal(int)
     step_clicked = Signal(int)
@@ -41,7 +41,7 @@ class BlockPage(QWidget):
         self.map.clicked.connect(self._clicked)
         self.chart = LineChart(percent, self)
         self.chart.setAccessibleName(self.tr("Internal fragmentation over the steps"))
-        self.chart.setAccessibleDescription(  # the tool tip at the pointer has the figures of a step
+        self.chart.setAccessibleDescription(  # the tool tip at the pointer has the figures of each step
             self.tr("Internal fragmentation: the share of what requests hold that is not filled.")
         )
         self.chart.describe = self.step_text
@@ -51,14 +51,14 @@ class BlockPage(QWidget):
         self._grid.setSpacing(0)
 
     def show_session(self, session: Session | None) -> None:
-        """Look at another session."""
+        """Show another session."""
         self._session = session
         self._history = BlockHistory(session) if session is not None else None
         self.map.show_state(None, "")
         self.map.pointed = -1
 
     def refresh(self, step: int) -> None:
-        """Show the blocks after a step, and the curve as far as it goes."""
+        """Show the blocks after a step, and the curve over all steps so far."""
         session, history = self._session, self._history
         if session is None or history is None:
             return
@@ -84,7 +84,7 @@ class BlockPage(QWidget):
         self._show_chart(session)
 
     def select(self, step: int | None, steps: tuple[int, int] | None, request: int | None) -> None:
-        """Mark what is selected."""
+        """Mark the selected step, range of steps and request."""
         self.chart.marker = step + 0.5 if step is not None else None
         self.chart.region = (steps[0], steps[1] + 1) if steps is not None else None
         self.chart.update()
@@ -98,7 +98,7 @@ class BlockPage(QWidget):
             self._show_chart(self._session)
 
     def rows(self) -> tuple[list[str], list[tuple[object, ...]]]:
-        """The blocks after the step that is shown."""
+        """The blocks after the shown step, a row each."""
         names = ["step", "block", "state", "request", "first_position", "end_position"]
         state = self.map.state
         if state is None:
@@ -134,7 +134,7 @@ class BlockPage(QWidget):
         return f"{text} · {full}"
 
     def block_text(self, block: int) -> str:
-        """What the tooltip says about a block: what it is, whose, and which positions lie in it."""
+        """The tool tip of a block: its kind, the requests that hold it, and its positions."""
         state, history = self.map.state, self._history
         if state is None or history is None or not 0 <= block < len(state):
             return ""
@@ -163,7 +163,7 @@ class BlockPage(QWidget):
         return f"{title}\n{positions}"
 
     def step_text(self, x: float) -> str:
-        """What the chart says about a step."""
+        """The chart's tool tip of a step."""
         if self._session is None or not len(self._session.steps):
             return ""
         step = min(max(int(x), 0), len(self._session.steps) - 1)

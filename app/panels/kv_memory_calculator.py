@@ -1,4 +1,4 @@
-"""The capacity calculator: how much memory a cache takes, for any model, length and precision."""
+"""The capacity calculator: the memory of a cache for any model, length and precision, and how many requests fit."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ GIB: Final = 2**30
 
 
 class KvCalculator(FlowRow):
-    """Editable fields, presets, and the size that the formula gives for them."""
+    """Presets and editable fields, the cache size that the formula gives, and how many such requests fit."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent, spacing=2 * GRID)
@@ -101,7 +101,7 @@ class KvCalculator(FlowRow):
 
     @property
     def shape(self) -> KvShape:
-        """What the fields say."""
+        """The shape of the cache in the fields."""
         values = {name: field.value() for name, field in self.fields.items()}
         return KvShape(values["layers"], values["kv_heads"], values["head_dim"], int(self.dtype.currentData()))
 
@@ -111,14 +111,14 @@ class KvCalculator(FlowRow):
 
     @property
     def requests_fit(self) -> int | None:
-        """How many requests of so many positions fit beside the weights; None where the device is not known."""
+        """How many such requests fit in the device beside the weights; None where its memory is not known."""
         device = round(self.device.value() * GIB)
         if device <= 0:
             return None
         return requests_that_fit(device, round(self.weights.value() * GIB), self.predicted_bytes)
 
     def offer_device(self, meta: dict[str, str], *configs: dict[str, Any]) -> None:
-        """Take the session's device, and the size of its models' weights for the preset of its model."""
+        """Take the memory of the session's device, and the weight bytes of its models for the preset of its model."""
         self._weight_bytes = sum(int(config.get("weight_bytes", 0)) for config in configs)
         if meta.get("device_memory_bytes"):
             self.device.setValue(int(meta["device_memory_bytes"]) / GIB)
@@ -126,7 +126,7 @@ class KvCalculator(FlowRow):
             self.weights.setValue(self._weight_bytes / GIB)
 
     def offer_current(self, shape: KvShape, positions: int, name: str) -> None:
-        """Offer the session's own model as a preset; its numbers follow the run while it is chosen."""
+        """Offer the session's own model as a preset; while it is chosen, the fields follow the run."""
         known = self._current is not None
         self._current = (shape, positions)
         if not known:

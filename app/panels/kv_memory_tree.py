@@ -1,4 +1,4 @@
-"""The page of the KV memory panel about all of the memory: weights, cache, activations, allocator and the rest."""
+"""The KV memory panel's page about all memory: weights, caches, activations, allocator and the rest."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ BAR: Final = 6 * GRID
 MARKS: Final = {"measured": MEASURED, "derived": DERIVED}
 ROW: Final = Qt.ItemDataRole.UserRole
 OF_THE_CACHE: Final = frozenset({"unfilled", "kept", "free"})
-"""Parts that are missing in an old file, rather than because the device does not report them."""
+"""Parts whose sizes an old file does not have. Any other part has no size where the device does not report it."""
 
 
 class MemoryPage(QWidget):
-    """Shows `memory_tree` of a session: one bar of all parts, and under it each part with its size and share."""
+    """Shows the `memory_tree` of a session: one bar of all parts, and below it each part with its size and share."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -63,7 +63,7 @@ class MemoryPage(QWidget):
         self.restyle()
 
     def refresh(self, session: Session, steps: StepRange) -> None:
-        """Show the memory at the peak of the caches within these steps, and say which step that is."""
+        """Show the memory at the peak of the caches within these steps, and name that step."""
         peak = peak_step(session, steps)
         words = "" if peak is None else self._moment(session, steps, peak)
         renamed = words != self.moment.text()
@@ -73,7 +73,7 @@ class MemoryPage(QWidget):
         self.root = memory_tree(session, steps, self._readings)
         if self.root != self._drawn or renamed:
             if self._drawn is not None and names_of(self.root) != names_of(self._drawn):
-                self.tree.clear()  # with or without a draft model, the same row stands for another part
+                self.tree.clear()  # a draft model adds parts, so the same row would stand for another part
             self._drawn = self.root
             self._fill(self.root)
 
@@ -91,7 +91,7 @@ class MemoryPage(QWidget):
             self._fill(self._drawn)
 
     def rows(self) -> tuple[list[str], list[tuple[object, ...]]]:
-        """Every part, a path to each."""
+        """A row per part, with its path in the tree."""
         names = ["part", "bytes", "provenance"]
         rows: list[tuple[object, ...]] = []
 
@@ -126,7 +126,7 @@ class MemoryPage(QWidget):
         }.get(name, name)
 
     def tip(self, name: str) -> str:
-        """What a part is, in one sentence."""
+        """The tool tip of a part: what it is, in one sentence; "" for an unknown name."""
         return {
             "total": self.tr("What the device has in use (GPU), or the engine process holds (CPU), at its largest."),
             "weights": self.tr("The model's parameters as they are stored on the device."),
@@ -151,7 +151,7 @@ class MemoryPage(QWidget):
     # --- inside -----------------------------------------------------------------------------------------------------
 
     def _moment(self, session: Session, steps: StepRange, peak: int) -> str:
-        """The moment of the figures: the caches' are of one step, the others are the largest of the shown steps."""
+        """The moment of the figures in words: the caches' are of one step, the others the largest of the steps."""
         rows = step_slice(session, steps)
         if rows.stop - rows.start == 1:
             return self.tr("Everything at step {step}.").format(step=count(peak))
@@ -173,7 +173,7 @@ class MemoryPage(QWidget):
             self.tree.addTopLevelItem(top)
             self._write(top, root, whole)
             self.tree.expandAll()
-        else:  # in place, so that what was folded stays folded
+        else:  # change the rows in place, so that folded parts stay folded
             self._write(top, root, whole)
         parts = [(self.label(part.name), part.name, part.size or 0) for part in root.parts]
         self.bar.show_parts(parts, self.moment.text())
@@ -200,7 +200,7 @@ class MemoryPage(QWidget):
 
 
 class MemoryBar(PaintedWidget):
-    """All parts in one bar, in proportion, named where the name fits."""
+    """All parts in one bar, each as wide as its share, with its name where the name fits."""
 
     fills_ground = False
 
@@ -215,7 +215,7 @@ class MemoryBar(PaintedWidget):
         return QSize(240, BAR)
 
     def show_parts(self, parts: list[tuple[str, str, int]], moment: str) -> None:
-        """Draw these, which are those of a moment."""
+        """Draw these parts; `moment` says in words which steps they are of."""
         self.parts = parts
         words = "\n".join([moment, *(f"{label}: {memory(size)}" for label, _, size in parts)])
         self.setToolTip(plain(words))
@@ -223,7 +223,7 @@ class MemoryBar(PaintedWidget):
         self.update()
 
     def boxes(self) -> list[QRectF]:
-        """Where each part is drawn."""
+        """The rectangle of each part, in order."""
         total = sum(size for _, _, size in self.parts) or 1
         x, found = 0.0, []
         for _, _, size in self.parts:
@@ -242,14 +242,15 @@ class MemoryBar(PaintedWidget):
 
 
 def names_of(node: MemoryNode) -> list[str]:
-    """A part and all of its parts, by name."""
+    """The names of a part and of all parts under it, depth first."""
     return [node.name, *(name for part in node.parts for name in names_of(part))]
 
 
 def colour_of(name: str) -> str:
     """The colour of a part; "" for a part without a colour of its own.
 
-    The draft model is not in its purple of the time groups: beside the cache's blue some eyes see one colour.
+    The draft model does not have the purple of its time group: people with some colour vision deficiencies cannot tell
+    that purple from the cache's blue beside it.
     """
     colours = theme()
     return {

@@ -1,4 +1,4 @@
-"""Latency panel: where the milliseconds of a token go, beside the textbook figures, per step and per layer."""
+"""Latency panel: the parts of a token's time, beside the textbook figures, per step and per layer."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ LOW: Final = 340
 BROAD: Final = 800
 WIDE: Final = 1000
 TALL: Final = 620
-"""Pixels at which the panel changes its arrangement."""
+"""Panel heights (LOW, TALL) and widths (BROAD, WIDE) in pixels at which the panel changes its arrangement."""
 PROJECTED_TOKENS: Final = 100
 PICTURES: Final = ("steps", "histogram")
 
 
 class LatencyPanel(Panel):
-    """A token's time beside the textbook figures, the stack of every step, and layer × phase of one step."""
+    """A token's time beside the textbook figures, the stacked parts of every step, and layer × phase of one step."""
 
     name: ClassVar[str] = "latency"
 
@@ -55,7 +55,7 @@ class LatencyPanel(Panel):
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._series: LatencySeries | None = None
         self.range_figures: RangeFigures | None = None
-        """The figures of the selected range, or of the steps within the picked band."""
+        """The figures of the selected range, or of its steps within the picked band of times."""
         self._arrangement: Literal["", "low", "broad", "wide", "tall", "short"] = ""
         self._stale = False
         self._strip_step: int | None = None
@@ -79,7 +79,7 @@ class LatencyPanel(Panel):
         self.strip = LayerStrip()
         self._detail = self.reading()
         self._strip_due = False
-        """Whether the strip waits for a step that is read."""
+        """Whether the strip waits for the detail of a step, which is being read from the file."""
         self.tokens_field = QSpinBox()
         self.tokens_field.setRange(1, 10_000_000)
         self.tokens_field.setValue(PROJECTED_TOKENS)
@@ -97,7 +97,7 @@ class LatencyPanel(Panel):
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(PANEL_PADDING, ROW_GAP, PANEL_PADDING, ROW_GAP)
         self._grid.setSpacing(ROW_GAP)
-        self._grid.setSizeConstraint(QGridLayout.SizeConstraint.SetNoConstraint)  # a smaller panel re-arranges
+        self._grid.setSizeConstraint(QGridLayout.SizeConstraint.SetNoConstraint)  # lets the panel shrink and re-arrange
         self._arrange("wide")
         self.restyle()
 
@@ -114,7 +114,7 @@ class LatencyPanel(Panel):
         return line
 
     def _build_range(self) -> QWidget:
-        """The line about the range, and the buttons that walk through its outliers."""
+        """The line about the range, the buttons that walk through its outliers, and the choice of picture."""
         line = QWidget()
         row = QHBoxLayout(line)
         row.setContentsMargins(0, 0, 0, 0)
@@ -152,7 +152,7 @@ class LatencyPanel(Panel):
             mean=seconds(figures.token_s), p99=seconds(figures.parts[-1].p99_s), measured=MEASURED,
         )  # fmt: skip
         series = self._series
-        if series is None or self.histogram.band is not None:  # scattered steps have no time from first to last
+        if series is None or self.histogram.band is not None:  # scattered steps have no common time span
             return text
         speed = tokens_per_s(series.session, self._range(series))
         return f"{text} · {rate(speed, 'tokens/s')} {MEASURED}"
@@ -184,7 +184,7 @@ class LatencyPanel(Panel):
         )
         self.table.show_figures(self.range_figures)
         first, end = steps if steps is not None else (0, len(series))
-        of_steps = series.step_percentiles_us(steps)  # percentiles of what the bars show: steps, not tokens
+        of_steps = series.step_percentiles_us(steps)  # of steps, not of tokens: the bars show steps
         self.chart.lines = [] if of_steps is None else [(of_steps[0], "p50"), (of_steps[1], "p99")]
         end = end + 1 if steps is not None else end
         us = series.us[first:end]
@@ -221,13 +221,13 @@ class LatencyPanel(Panel):
         ]
 
     def go_to_next(self, by: int) -> None:
-        """Select the next (1) or previous (−1) step of the band, or outlier where no band is picked."""
+        """Select the next (1) or previous (−1) step of the picked band, or the next outlier without a band."""
         step = next_of(self.picked_steps(), self.context.selection.now.step, by)
         if step is not None:
             self.context.selection.change(step=step, token=None)
 
     def picked_steps(self) -> NDArray[np.int64]:
-        """The steps of the band, or the outliers, within the selected range."""
+        """The steps of the picked band, or without a band the outliers, within the selected range."""
         series = self._series
         band = self.histogram.band
         if band is None and self.histogram.fence_us is not None:
@@ -243,7 +243,7 @@ class LatencyPanel(Panel):
     # --- what is shown ----------------------------------------------------------------------------------------------
 
     def _range(self, series: LatencySeries) -> tuple[int, int] | None:
-        """The selected steps that exist, [first, last]; None for all."""
+        """The selected steps that exist, as (first, last), both included; None for all steps."""
         steps = self.context.selection.now.steps
         if steps is None or steps[0] >= len(series):
             return None
@@ -320,7 +320,7 @@ class LatencyPanel(Panel):
         self.range_line.setToolTip(plain(self.range_line.text()))
 
     def _of_prompts_and_batches(self, figures: RangeFigures) -> list[str]:
-        """The time of prefill, and requests a step in a batch: neither is part of a token's time of one request."""
+        """Texts about prefill time and requests per step: neither is part of one request's time per token."""
         prefill, parts = figures.prefill, []
         if prefill.steps:
             parts.append(
@@ -367,7 +367,7 @@ class LatencyPanel(Panel):
         )
 
     def describe_step(self, step: int) -> str:
-        """The parts of one step, for the tool tip."""
+        """The tool tip of one step: its time and its parts."""
         if self._series is None or not 0 <= step < len(self._series):
             return ""
         us = self._series.us[step]
@@ -397,22 +397,23 @@ class LatencyPanel(Panel):
         self.table.show_all_columns(not narrow)
         beside = width - 2 * PANEL_PADDING - ROW_GAP - self.chart.minimumWidth()
         room = self._arrangement != "low" or beside >= self.table.least_width()
-        if self._arrangement == "low":  # if there is no room for both, the table is kept
+        if self._arrangement == "low":  # without room for both, only the table stays
             self.chart.setVisible(room and self.picture.value == "steps")
             self.histogram.setVisible(room and self.picture.value == "histogram")
             self._grid.setColumnStretch(1, 2 if room else 0)
         self.table.setMinimumWidth(min(self.table.needed_width(), 2 * width // 3, beside) if room else 0)
 
     def _rearrange(self) -> None:
-        """Arrange anew where it was arranged already (another picture was picked)."""
+        """Repeat the current arrangement, because another picture was picked; nothing before the first one."""
         arrangement, self._arrangement = self._arrangement, ""
         if arrangement != "":
             self._arrange(arrangement)
 
     def _arrange(self, arrangement: Literal["low", "broad", "wide", "tall", "short"]) -> None:
-        """Low or broad: table beside the picture. Wide: table and strip above both pictures. Tall: one under another.
+        """Place the widgets for the panel's size.
 
-        Where there is no room for both, `picture` says whether the steps or the histogram are shown.
+        Low or broad: the table beside one picture. Wide: table and strip above both pictures. Short: the table above
+        one picture. Tall: everything in one column. `picture` says which one picture: the steps or the histogram.
         """
         if arrangement == self._arrangement:
             return

@@ -1,4 +1,4 @@
-"""The panel of parallel against serial: one teacher-forced pass beside the steps that made the same text."""
+"""The panel "Parallel vs serial": one teacher-forced pass beside the steps that generated the same text."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from engine.session.store import STEP_KINDS, Session
 
 
 class ParallelPanel(StepPanel):
-    """A verdict in words, both times as bars over one axis, and a table; without a pass, the button that runs one."""
+    """A verdict in words, both times as bars over one axis, and a table; without a pass, a button that runs one."""
 
     name: ClassVar[str] = "parallel"
 
@@ -79,7 +79,7 @@ class ParallelPanel(StepPanel):
 
     @property
     def is_empty(self) -> bool:
-        return False  # the panel's own page says what is missing, with a button that runs it
+        return False  # the panel itself says what is missing, and has the button that runs a pass
 
     def figures(self) -> str:
         shown = self.shown
@@ -116,7 +116,10 @@ class ParallelPanel(StepPanel):
         self._show()
 
     def select(self, selected: Selected) -> None:
-        """Mark the selected step; the comparison belongs to whole requests, whatever range is selected."""
+        """Mark the selected step and token, and show the selected request.
+
+        A selected range changes nothing: the comparison is of whole requests.
+        """
         self.chart.step = selected.step
         self.differing.mark(selected.token)
         requests = [one.request_id for one in self.passes]
@@ -146,7 +149,7 @@ class ParallelPanel(StepPanel):
 
     @property
     def shown(self) -> TeacherFigures | None:
-        """The pass that is shown."""
+        """The pass of the picked request, else the first one; None without passes."""
         wanted = self.picker.currentData()
         return next((one for one in self.passes if one.request_id == wanted), self.passes[0] if self.passes else None)
 
@@ -180,7 +183,7 @@ class ParallelPanel(StepPanel):
         self._show_differing(shown.differing or ())
 
     def _show_differing(self, positions: Sequence[int]) -> None:
-        """Each token for which the pass ranks another one higher, and its step's place in the bar."""
+        """List each token for which the pass ranks another token higher, and mark its step in the bar."""
         session, shown = self.session, self.shown
         tokens: list[tuple[int, str]] = []
         steps: set[int] = set()
@@ -212,14 +215,14 @@ class ParallelPanel(StepPanel):
             widget.setVisible(len(ids) > 1)
 
     def sentence(self, shown: TeacherFigures) -> str:
-        """The cost of the serial dependence, in words."""
+        """The verdict: how many times as long the steps took as the pass, and how many tokens agree."""
         text = self.tr("{factor}× as long token by token as in one pass {mark}").format(
             factor=_number(shown.factor), mark=DERIVED
         )
         return f"{text}; {self.agreement(shown)}"
 
     def agreement(self, shown: TeacherFigures) -> str:
-        """How many tokens are the likeliest in the pass too."""
+        """How many generated tokens are also the likeliest ones in the pass, in words."""
         if shown.agreeing is None:
             return self.tr("how many tokens agree is not recorded")
         if shown.agreeing == shown.tokens:
@@ -271,10 +274,10 @@ class ParallelPanel(StepPanel):
         )  # fmt: skip
         self.table.show_rows(heads, rows, keys=["pass", "serial", "factor"])
         bar = self.table.horizontalScrollBar().sizeHint().height()
-        self.table.setMinimumHeight(self.table.sizeHint().height() + bar)  # always room for all three rows
+        self.table.setMinimumHeight(self.table.sizeHint().height() + bar)  # all three rows always fit
 
     def step_text(self, step: int) -> str:
-        """What the tooltip says about one step."""
+        """The tool tip of one step: kind, time, positions, and the tokens of the shown request."""
         session, shown = self.session, self.shown
         if session is None or shown is None:
             return ""
@@ -294,7 +297,7 @@ class ParallelPanel(StepPanel):
         return "\n".join(lines)
 
     def kind_name(self, kind: str) -> str:
-        """A kind of step as a person reads it."""
+        """The name of a kind of step on the screen."""
         return {
             "prefill": self.tr("prefill"), "decode": self.tr("decode"), "mixed": self.tr("mixed"),
             "verify": self.tr("verify"), "teacher": self.tr("teacher-forced"),

@@ -1,4 +1,4 @@
-"""Two bars over one time axis: the steps that generated a text, end to end, and the one pass over all of it."""
+"""Two bars over one time axis: the steps that generated a text, end to end, and one pass over the whole text."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from app.widgets.pixels import argb, blend, image
 
 Row = Literal["serial", "pass"]
 CELL: Final = 4
-"""Average pixels a step from which steps are parted by a line."""
+"""Average width of a step in pixels from which a line separates the steps."""
 MARGIN: Final = 3 * GRID
 THICK: Final = 20 * GRID
-"""Most pixels a bar is high."""
+"""Largest height of a bar in pixels."""
 
 
 class ParallelChart(HoverWidget[int]):
-    """Draws both; `clicked` carries the step."""
+    """Draws both bars; `clicked` carries the step."""
 
     clicked = Signal(int)
 
@@ -41,7 +41,7 @@ class ParallelChart(HoverWidget[int]):
         """The caption of each bar."""
         self.step: int | None = None
         self.marked: set[int] = set()
-        """Steps whose token the pass does not rank first; each has a notch under the bar."""
+        """Steps whose token the pass does not rank first; each has a notch at the foot of the bar."""
         self.describe: Callable[[int], str] | None = None
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumHeight(30 * GRID)
@@ -63,19 +63,19 @@ class ParallelChart(HoverWidget[int]):
         return max(self.serial.total_s if self.serial is not None else 0.0, self.pass_s, 1e-9)
 
     def bar_box(self, row: Row) -> QRectF:
-        """Where a bar lies, at its full length."""
+        """The rectangle of a bar of full length."""
         line = caption_height()
         room = max((self.height() - line - 2 * GRID) / 2, line + 2 * GRID)
         top = (0 if row == "serial" else room) + line + GRID
         return QRectF(MARGIN, top, max(self.width() - 2 * MARGIN, 8), max(min(room - line - 2 * GRID, THICK), 8))
 
     def x_of(self, moment_s: float) -> float:
-        """Where a moment lies."""
+        """The x coordinate of a moment, in seconds on the axis."""
         box = self.bar_box("serial")
         return box.left() + moment_s / self.longest_s * box.width()
 
     def step_at(self, place: QPointF) -> int | None:
-        """The step at a place of the widget."""
+        """The step at a point of the widget (in the lower bar, the pass); None outside both bars."""
         if self.serial is None:
             return None
         box = self.bar_box("serial")
@@ -87,7 +87,7 @@ class ParallelChart(HoverWidget[int]):
     # --- drawing ----------------------------------------------------------------------------------------------------
 
     def serial_pixels(self, width: int) -> NDArray[np.uint32]:
-        """The steps as one line of so many pixels, uint32 [width]: each in the colour of its kind, none beyond them."""
+        """The steps as one line of pixels, uint32 [width]: each in the colour of its kind, transparent beyond them."""
         assert self.serial is not None
         colours = theme()
         places, begins = self.serial.columns(np.arange(width + 1) / width * self.longest_s)
@@ -97,7 +97,7 @@ class ParallelChart(HoverWidget[int]):
         for kind in np.unique(kinds).tolist():
             strong, weak = colours.kinds[kind_word(kind)], blend(colours.kinds[kind_word(kind)], colours.panel, 0.82)
             here = (kinds == kind) & (places >= 0)
-            # Neighbours differ a little, so that steps can be told apart where no line has room between them.
+            # Neighbours differ a little: this separates steps that are too narrow for a line between them.
             paint[here] = np.where(places[here] % 2 == 0, argb(strong), argb(weak))
         if parted:
             paint[begins] = argb(colours.panel)
@@ -136,7 +136,7 @@ class ParallelChart(HoverWidget[int]):
         self._draw_selected(painter, serial, box, other)
 
     def _draw_marked(self, painter: QPainter, serial: SerialSteps, box: QRectF) -> None:
-        """A notch of the warning colour at the foot of each marked step, at most one a pixel column."""
+        """Draw a notch in the warning colour at the foot of each marked step, at most one per pixel column."""
         places = [place for step in sorted(self.marked) if (place := serial.place_of(step)) is not None]
         columns = {round(self.x_of(sum(serial.span_s(place)) / 2)) for place in places}
         painter.setPen(QPen(QColor(theme().warn), 2))

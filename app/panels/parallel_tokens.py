@@ -1,4 +1,4 @@
-"""The tokens for which the teacher-forced pass ranks another one higher: rows that can be picked."""
+"""The list of tokens for which the teacher-forced pass ranks another token higher; a token in it can be picked."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from app.look.theme import GRID, theme, ui_font
 
 ROW: Final = Qt.ItemDataRole.UserRole
 LINES: Final = 2
-"""Lines of tokens that are shown at once; the rest scrolls."""
+"""Visible lines of tokens where there are more than six (else one line); the rest scrolls."""
 
 
 class DifferingTokens(QListWidget):
-    """Shows (row of the session's tokens, words); `picked` carries the row that was clicked or walked to."""
+    """Shows tokens as (row of the session's tokens, text); `picked` carries the row that became the current one."""
 
     picked = Signal(int)
 
@@ -37,7 +37,7 @@ class DifferingTokens(QListWidget):
         self.restyle()
 
     def show_tokens(self, tokens: list[tuple[int, str]]) -> None:
-        """Show these in place of the ones before."""
+        """Show these tokens in place of the ones before."""
         if tokens == self._shown:
             return
         self._shown = tokens
@@ -51,7 +51,7 @@ class DifferingTokens(QListWidget):
         self.updateGeometry()
 
     def mark(self, row: int | None) -> None:
-        """Make this token the current one, where it is among them."""
+        """Make this token the current one without emitting `picked`; a row that is not listed clears the mark."""
         rows = [one for one, _ in self._shown]
         self.blockSignals(True)
         self.setCurrentRow(rows.index(row) if row in rows else -1)
@@ -71,7 +71,7 @@ class DifferingTokens(QListWidget):
         )
 
     def sizeHint(self) -> QSize:
-        line = QFontMetrics(ui_font()).height() + GRID + 2  # the border, and the gap under a row
+        line = QFontMetrics(ui_font()).height() + GRID + 2  # text, gap under a row, and border
         return QSize(240, (LINES * line if self.count() > 6 else line) + 2)
 
     def minimumSizeHint(self) -> QSize:

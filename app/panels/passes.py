@@ -1,4 +1,4 @@
-"""How many teacher-forced passes there are beside the steps that generated, in words."""
+"""The number of teacher-forced passes beside the generating steps, in words."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from app.look.units import count
 
 
 def passes_words(passes: int) -> str:
-    """`1 teacher-forced pass`, `4 teacher-forced passes`; figures of steps leave them out."""
+    """`1 teacher-forced pass`, `4 teacher-forced passes`; the figures of steps leave these passes out."""
     if passes == 1:
         return QCoreApplication.translate("Passes", "1 teacher-forced pass")
     return QCoreApplication.translate("Passes", "{n} teacher-forced passes").format(n=count(passes))

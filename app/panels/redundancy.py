@@ -1,4 +1,4 @@
-"""The redundancy panel: which positions were computed twice, and what that adds up to."""
+"""The redundancy panel: which positions were computed more than once, and the totals over the run."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from engine.session.store import Session
 
 MOST_CSV_ROWS: Final = 100_000
 FLOPS_HEIGHT: Final = 300
-"""Panel height from which the FLOPs get a chart of their own."""
+"""Panel height in pixels from which the FLOPs have a chart of their own."""
 BESIDE_WIDTH: Final = 440
-"""Panel width from which the charts have room beside the map."""
+"""Panel width in pixels from which the charts fit beside the map."""
 
 
 class RedundancyPanel(StepPanel):
-    """Answers "what was computed twice" with a map, and the running totals against the two theories."""
+    """Shows what was computed more than once: a map, and running totals beside the theory with and without a cache."""
 
     name = "redundancy"
 
@@ -59,14 +59,14 @@ class RedundancyPanel(StepPanel):
     # --- the numbers ------------------------------------------------------------------------------------------------
 
     def counts(self) -> dict[str, int]:
-        """Positions by class, `computed` and FLOPs of the selected range, or of the session."""
+        """Positions by class, positions computed and FLOPs, of the selected range or of the session."""
         if self.totals is None:
             return dict.fromkeys(RunningTotals.NAMES, 0)
         first, last = self.shown_steps()
         return {name: self.totals.between(name, first, last) for name in RunningTotals.NAMES}
 
     def shown_steps(self) -> tuple[int, int]:
-        """First and last step that the panel shows."""
+        """First and last step that the panel shows: the selected range, or all steps."""
         n = self.totals.n if self.totals is not None else 0
         chosen = self.context.selection.now.steps
         if chosen is None:
@@ -122,7 +122,7 @@ class RedundancyPanel(StepPanel):
         self._show()
 
     def rows(self) -> tuple[list[str], list[tuple[object, ...]]]:
-        """Positions by class, a row a step of what is shown."""
+        """Positions by class, a row per shown step; at most MOST_CSV_ROWS."""
         names = ["step", "computed", "new", "recomputed", "padding", "rejected", "reused", "flops"]
         if self.session is None or self.totals is None:
             return names, []
@@ -135,7 +135,7 @@ class RedundancyPanel(StepPanel):
     # --- inside -----------------------------------------------------------------------------------------------------
 
     def _request_shown(self, selected: Selected) -> int | None:
-        """The request of the map: with several requests the selected one; None for all of them."""
+        """The request of the map: in a session of several requests the selected one; None for all of them."""
         if self.session is None or len(self.session.requests) < 2 or selected.request not in self.session.requests:
             return None
         return selected.request
@@ -148,7 +148,7 @@ class RedundancyPanel(StepPanel):
         self.map.show_map(ClassMap(self.session, now.steps, self._request_shown(now)))
 
     def _show(self) -> None:
-        """Bring the drawings up to date with totals and map."""
+        """Update the drawings from the totals and the map."""
         if self.session is None or self.totals is None or self.totals.n == 0:
             return
         counts = self.counts()
@@ -185,7 +185,7 @@ class RedundancyPanel(StepPanel):
             else self.tr("positions computed in the range · against theory")
         )
         self.positions.x_title = self.flops.x_title = self.tr("step")
-        # With a prompt of one token this is T(T+1)/2; a longer prompt begins the sum at its own length P.
+        # With a prompt of one token the sum is T(T+1)/2. With a longer prompt it begins at the prompt's length P.
         alone = all(request.prompt_tokens <= 1 for request in list(session.requests.values()))
         without = self.tr("no cache, T(T+1)/2") if alone else self.tr("no cache, P + … + T")
         computed = line(
@@ -205,7 +205,7 @@ class RedundancyPanel(StepPanel):
         self.positions.notes = self.flops.notes = [Note(note.x, "") for note in notes]
 
     def _names(self) -> list[str]:
-        """Texts of the positions, if everything shown belongs to one request."""
+        """The texts of the positions, if the map shows one request and at most 80 positions; else an empty list."""
         session = self.session
         if session is None or self.map.map is None:
             return []
@@ -222,7 +222,7 @@ class RedundancyPanel(StepPanel):
         return [*request.prompt_token_texts, *generated][: self.map.map.positions]
 
     def cell_text(self, step: int, position: int) -> str:
-        """What the tooltip says about one step and position."""
+        """The tool tip of one step and position."""
         session, shown = self.session, self.map.map
         if session is None or shown is None or step >= len(session.steps):
             return ""
@@ -251,7 +251,7 @@ class RedundancyPanel(StepPanel):
         }[name]
 
     def totals_text(self, x: float) -> str:
-        """What the charts say about the end of one step."""
+        """The charts' tool tip: the totals at the end of one step."""
         totals = self.totals
         if totals is None or totals.n == 0:
             return ""
@@ -294,7 +294,7 @@ class RedundancyPanel(StepPanel):
             self.context.selection.change(step=step)
 
     def arrange(self) -> None:
-        """Map beside the charts where the panel is wide, above them where it is high."""
+        """Place the map beside the charts in a wide panel, else above them."""
         tall = self.height() >= FLOPS_HEIGHT
         self.flops.setVisible(tall)
         beside = self.width() >= max(1.2 * self.height(), BESIDE_WIDTH)
@@ -309,7 +309,7 @@ class RedundancyPanel(StepPanel):
 
 
 def switch_notes(session: Session) -> list[Note]:
-    """The steps at which `kv` was switched, with the values before and after."""
+    """A note at each step at which `kv` was switched, with the values before and after."""
     notes = []
     before: str | None = None
     for config in list(session.configs):
@@ -321,7 +321,10 @@ def switch_notes(session: Session) -> list[Note]:
 
 
 def classes_at(session: Session, step: int, position: int, request: int | None) -> list[tuple[int, str]]:
-    """(request, class) of everything that a step did at a position; request −1 is padding."""
+    """(request, class) of everything that a step did at a position; request −1 is padding.
+
+    `request` limits this to one request; None means all of them.
+    """
     first, end = session.work["step_id"].searchsorted((step, step + 1))
     work = WorkRows(session, int(first), int(end))
     found = []

@@ -1,4 +1,4 @@
-"""The step × position map: a column a step, as high as the positions it touched, each drawn in its class's texture."""
+"""The step × position map: a column per step, as high as the step's positions, each in the texture of its class."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from app.widgets.painted import caption_height, draw_turned
 from app.widgets.textures import borders, draw_swatch, texture_pixels
 
 GRID_PIXELS: Final = 8.0
-"""Cell size from which the cells are separated by lines."""
+"""Cell size in pixels from which lines separate the cells."""
 LEGEND: Final = ("new", "recomputed", "reused", "padding", "rejected")
 
 
@@ -36,11 +36,11 @@ class RedundancyMap(HoverWidget[tuple[int, int]]):
         self.map: ClassMap | None = None
         self.notes: list[Note] = []
         self.legend: list[tuple[str, str]] = []
-        """(class, words) of the classes that occur."""
+        """(class, text) of the classes that occur."""
         self.names: list[str] = []
         """Texts of the positions, where one request is shown."""
         self.caption = ""
-        """The request and steps that the map is limited to, in words."""
+        """A text that names the request to which the map is limited; "" without a limit."""
         self.step: int | None = None
         self.describe: Callable[[int, int], str] | None = None
         self._picture: QImage | None = None
@@ -53,7 +53,7 @@ class RedundancyMap(HoverWidget[tuple[int, int]]):
         return QSize(480, 320)
 
     def show_map(self, shown: ClassMap | None) -> None:
-        """Draw this map; called again whenever it has grown."""
+        """Draw this map; called again whenever the map has grown."""
         self.map = shown
         self.update()
 
@@ -65,7 +65,7 @@ class RedundancyMap(HoverWidget[tuple[int, int]]):
     # --- geometry ---------------------------------------------------------------------------------------------------
 
     def plot_box(self) -> QRectF:
-        """Where the cells lie, in the widget's coordinates."""
+        """The rectangle of the cells, in the widget's coordinates."""
         line = caption_height()
         top = line * legend_rows(self.legend, self.width()) + 2 * GRID
         return QRectF(
@@ -73,12 +73,12 @@ class RedundancyMap(HoverWidget[tuple[int, int]]):
         )
 
     def _extent(self) -> tuple[int, int, int]:
-        """First step, steps and positions that the plot spans."""
+        """(first step, number of steps, number of positions) of the plot."""
         assert self.map is not None
         return (self.map.first_step, *self.map.extent)
 
     def cell_at(self, place: QPointF) -> tuple[int, int] | None:
-        """(step, position) at a place of the widget."""
+        """(step, position) at a point of the widget; None outside the cells."""
         if self.map is None:
             return None
         box = self.plot_box()
@@ -93,9 +93,10 @@ class RedundancyMap(HoverWidget[tuple[int, int]]):
     # --- drawing ----------------------------------------------------------------------------------------------------
 
     def pixel_flags(self, width: int, height: int) -> tuple[NDArray[np.uint8], NDArray[np.intp], NDArray[np.intp]]:
-        """The map at the screen's resolution: (flags uint8 [height, width] from the top, each pixel's column, its row).
+        """The map at the screen's resolution: (flags, columns, rows).
 
-        Where several cells fall into a pixel, it holds the flags of all of them.
+        `flags` is uint8 [height, width], from the top; a pixel over several cells holds the flags of all of them.
+        `columns` and `rows` are the cell column of each pixel column and the cell row of each pixel row.
         """
         assert self.map is not None
         _, steps, positions = self._extent()
@@ -168,7 +169,7 @@ class RedundancyMap(HoverWidget[tuple[int, int]]):
                 draw_turned(painter, QRectF(0, box.top(), line, box.height()), title)
 
     def _draw_names(self, painter: QPainter, box: QRectF, cell: float) -> None:
-        """The tokens themselves on the axis of positions."""
+        """Write the tokens' texts on the axis of positions."""
         painter.save()
         painter.setFont(mono_font(CAPTION_SCALE))
         metrics = QFontMetricsF(painter.font())
@@ -233,9 +234,9 @@ class RedundancyMap(HoverWidget[tuple[int, int]]):
 def _spread(
     cells: NDArray[np.uint8], axis: int, length: float, pixels: int
 ) -> tuple[NDArray[np.intp], NDArray[np.uint8]]:
-    """Scale one axis of cells, of which `length` are in use (the last one maybe in part), to a number of pixels.
+    """Scale one axis of cells to a number of pixels; `length` cells are in use, the last one possibly in part.
 
-    Returns (the first cell of each pixel, the cells by pixel); a pixel over several cells holds the flags of all.
+    Returns (the first cell of each pixel, the flags by pixel); a pixel over several cells holds the flags of all.
     """
     size = cells.shape[axis]
     starts = np.minimum((np.arange(pixels) * length / pixels).astype(np.intp), size - 1)

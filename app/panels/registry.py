@@ -1,6 +1,6 @@
-"""Every panel of the window: one line a panel. A panel's module is imported when the panel is first seen.
+"""The list of all panels of the window. A panel's module is imported when the panel is first visible.
 
-The command line reads this list too, so nothing here loads Qt before a panel is made or its title asked for.
+The command line reads this list too, so this module loads Qt only when a panel is made or a title is translated.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ CONTEXT: Final = "PanelTitles"
 
 @dataclass(frozen=True, slots=True)
 class PanelEntry:
-    """A panel that the window offers: its name on the command line, its English title, the question it answers in a
-    sentence, and `module:class`.
+    """A panel of the window: its name on the command line, its English title, a sentence on what it shows, and its
+    class as `module:class`.
     """
 
     name: str
@@ -34,7 +34,7 @@ class PanelEntry:
         return _translated(self.english)
 
     def help(self) -> str:
-        """The question that the panel answers, translated."""
+        """The sentence on what the panel shows, translated."""
         return _translated(self.english_help)
 
     def make(self, context: PanelContext) -> Panel:
@@ -144,7 +144,7 @@ PANELS: Final[tuple[PanelEntry, ...]] = (
 
 
 def entry(name: str) -> PanelEntry:
-    """The panel of this name; raises InputError with the names there are."""
+    """The panel of this name; raises InputError, which lists all names, for an unknown one."""
     for one in PANELS:
         if one.name == name:
             return one

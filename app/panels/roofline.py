@@ -28,11 +28,11 @@ from engine.session.store import STEP_KINDS, Session
 WIDE: Final = 1080
 LOW: Final = 420
 NARROW: Final = 560
-"""Pixels at which the panel changes its arrangement."""
+"""Panel height (LOW) and widths (WIDE, NARROW) in pixels at which the panel changes its arrangement."""
 
 
 class RooflinePanel(Panel):
-    """Ceilings and points on two logarithmic axes, the same as a table, and a verdict in words."""
+    """Ceilings and points on two logarithmic axes, the points as a table too, and a verdict in words."""
 
     name: ClassVar[str] = "roofline"
 
@@ -78,7 +78,7 @@ class RooflinePanel(Panel):
         self._grid.setSpacing(ROW_GAP)
         self.setObjectName("panel-body")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self._grid.setSizeConstraint(QGridLayout.SizeConstraint.SetNoConstraint)  # a smaller panel re-arranges
+        self._grid.setSizeConstraint(QGridLayout.SizeConstraint.SetNoConstraint)  # lets the panel shrink and re-arrange
         self._arrange("tall", narrow=False)
 
     # --- Panel ------------------------------------------------------------------------------------------------------
@@ -216,7 +216,7 @@ class RooflinePanel(Panel):
         return theme().groups["draft" if phase == "draft" else GROUP_OF[phase]]
 
     def kind_name(self, kind: str) -> str:
-        """The name of a kind of step."""
+        """The name of a kind of step on the screen."""
         return {
             "prefill": self.tr("prefill"),
             "decode": self.tr("decode"),
@@ -226,7 +226,7 @@ class RooflinePanel(Panel):
         }[kind]
 
     def level_name(self, level: str) -> str:
-        """The name of a level of memory."""
+        """The name of a level of memory on the screen: a cache, memory, or a cache and memory."""
         cache, _, beyond = level.partition(" and ")
         if beyond:
             return self.tr("{cache} and memory").format(cache=name_of(cache))
@@ -299,7 +299,7 @@ class RooflinePanel(Panel):
         self.note.setToolTip(plain(self.note.text()))
 
     def sentence(self, point: Point | None, roof: Roof | None) -> str:
-        """A sentence: what limits a point, and by which factor it stays under its ceiling."""
+        """A sentence: what limits a point, and by which factor it is below its ceiling, or above the roof."""
         if point is None:
             return ""
         name = self.kind_name(point.name) if point.name in STEP_KINDS else point.name
@@ -338,7 +338,7 @@ class RooflinePanel(Panel):
         )  # fmt: skip
 
     def describe(self, key: str) -> str:
-        """All about one point, for the tool tip."""
+        """The tool tip of one point: its sentence, operations, bytes and time."""
         point = next((point for point in (*self._kinds, *self._phases) if point.name == key), None)
         roof = self._model.roof if self._model is not None else None
         if point is None:
@@ -377,9 +377,9 @@ class RooflinePanel(Panel):
         self.table.setMinimumWidth(min(self.table.sizeHint().width(), 6 * width // 10) if width >= WIDE else 0)
 
     def _arrange(self, arrangement: Literal["wide", "tall", "low"], narrow: bool) -> None:
-        """Wide: the table beside the chart. Tall: the table under it. Low: the chart alone, with tool tips.
+        """Wide: the table beside the chart. Tall: the table under the chart. Low: only the chart, with tool tips.
 
-        The tools stand beside the verdict, or under it where the panel is narrow.
+        The tools are beside the verdict, or in a narrow panel under it.
         """
         if (arrangement, narrow) == self._arrangement:
             return

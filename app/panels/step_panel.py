@@ -1,4 +1,4 @@
-"""The base of panels that take the focus themselves and whose keys walk through the steps."""
+"""The base class of panels that take the keyboard focus themselves and whose keys walk through the steps."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from app.widgets.focus import STEP_KEYS, claims_key, draw_focus, walk_steps
 
 
 class StepPanel(Panel):
-    """A panel with a frame while it has the focus; its keys select steps or do what `own_key` defines."""
+    """A panel that draws a frame while it has the focus; its keys select steps or do what `own_key` defines."""
 
     own_keys: ClassVar[frozenset[Qt.Key]] = frozenset()
-    """Keys that belong to the panel rather than to a menu, besides those that select steps."""
+    """Keys that the panel handles itself before any menu, in addition to those that select steps."""
 
     def __init__(self, context: PanelContext, parent: QWidget | None = None) -> None:
         super().__init__(context, parent)
@@ -29,7 +29,7 @@ class StepPanel(Panel):
         return False
 
     def arrange(self) -> None:
-        """Lay out what the panel shows for its present size."""
+        """Arrange the panel's widgets for its current size."""
 
     def event(self, event: QEvent) -> bool:
         return claims_key(event, self.own_keys.union(STEP_KEYS)) or super().event(event)

@@ -1,4 +1,4 @@
-"""Summary panel: the textbook comparison of training and inference, filled from this session, each figure marked."""
+"""Summary panel: the textbook comparison of training and inference, with this session's figures, each one marked."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from engine.figures.metrics import timeline_figures
 from engine.session.store import Session
 
 NARROW: Final = 760
-"""Pixels below which two of the claims stand in tool tips only."""
+"""Panel width in pixels below which the claims about training and inference appear in tool tips only."""
 NARROWEST: Final = 560
-"""Pixels below which all of the claims stand in tool tips only."""
+"""Panel width in pixels below which all claims appear in tool tips only."""
 TRAINING, INFERENCE, GAP = 1, 3, 5
 CLAIMS: Final = frozenset({TRAINING + 1, INFERENCE + 1})
 
@@ -39,7 +39,7 @@ class SummaryPanel(Panel):
         super().__init__(context, parent)
         self._seen: tuple[int, object] = (-1, None)
         self.lines: list[Line] = []
-        """The rows of the table, with the figures they were made of."""
+        """The rows of the table, with the figures from which they were made."""
         self._readings: DeviceSeries | None = None
         self.table = ClaimTable(self.tr("Training against inference"))
         self.legend = ThemedLabel()
@@ -128,7 +128,7 @@ class SummaryPanel(Panel):
         self._fit()
 
     def _fit(self) -> None:
-        """A narrow panel keeps the claimed gap beside the measured one; tool tips have the hidden claims."""
+        """Hide claims in a narrow panel: the claimed gap is kept longest. The tool tips have the hidden claims."""
         narrow = CLAIMS if self.width() < NARROW else frozenset[int]()
         self.table.show_columns(narrow | {GAP + 1} if self.width() < NARROWEST else narrow)
 
@@ -158,7 +158,7 @@ class SummaryPanel(Panel):
         self.context.control.start_run(taught_run(self.session))
 
     def copy_markdown(self) -> None:
-        """Put the table on the clipboard."""
+        """Put the table on the clipboard as Markdown."""
         QGuiApplication.clipboard().setText(markdown(self.lines, say))
 
     def _range(self) -> tuple[int, int] | None:
@@ -169,5 +169,5 @@ class SummaryPanel(Panel):
 
 
 def say(text: str) -> str:
-    """A string of the model, translated."""
+    """A text of `app.models.summary`, translated."""
     return QCoreApplication.translate(CONTEXT, text)

@@ -1,4 +1,4 @@
-"""The timeline: what happened when, a lane for the host, one for the device and one for each request."""
+"""The timeline: what happened when, with a lane for the host, one for the device and one for each request."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MOST_CSV_ROWS: Final = 100_000
 
 
 class TimelinePanel(Panel):
-    """Answers "what happened when"; see TimelineCanvas for what the pointer and the keys do."""
+    """Shows what happened when; TimelineCanvas handles the pointer and the keys."""
 
     name = "timeline"
 
@@ -53,7 +53,7 @@ class TimelinePanel(Panel):
         return self.tr("Every step, token and pause appears here as soon as a generation runs.")
 
     def figures(self) -> str:
-        """Steps and tokens of the selected range (or of all), and the time between steps and in pauses."""
+        """Steps, tokens and time of the selected range (or of all steps), and how much of it was idle or paused."""
         session = self.session
         n = len(session.steps) if session is not None else 0
         if session is None or n == 0:
@@ -71,7 +71,7 @@ class TimelinePanel(Panel):
         return f"{text} · {passes_words(found.teacher_passes)}" if found.teacher_passes else text
 
     def selected_steps(self) -> tuple[int, int]:
-        """First and last step of the selected range, or of the session."""
+        """First and last step of the selected range; without a range, of the session."""
         n = self.canvas.model.n if self.canvas.model is not None else 0
         chosen = self.context.selection.now.steps
         if chosen is None:
@@ -95,7 +95,7 @@ class TimelinePanel(Panel):
         self.canvas.update()
 
     def rows(self) -> tuple[list[str], list[tuple[object, ...]]]:
-        """The tokens in view (of the selected range where there is one), a row each."""
+        """The tokens of the selected range, or without one those in view, a row each; at most MOST_CSV_ROWS."""
         names = ["token", "request", "step", "step_kind", "position", "token_id", "text", "source", "emitted_ns",
                  "step_start_ns", "step_end_ns"]  # fmt: skip
         session, model = self.session, self.canvas.model

@@ -1,4 +1,4 @@
-"""The picture of the timeline and everything the pointer and the keys do in it."""
+"""The widget of the timeline: its picture, and its reactions to pointer and keys."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ from app.widgets.focus import claims_key, frame_focus
 from app.widgets.line_chart import GUTTER
 
 NEWEST_STEPS: Final = 48
-"""How many steps a live timeline shows when it follows."""
+"""How many steps a live timeline shows while it follows the newest ones."""
 ZOOM: Final = 1.25
 SHORTEST: Final[dict[Axis, float]] = {"time": 2000.0, "steps": 1.0}
-"""The smallest span that can be zoomed to: 2 µs, or one step."""
+"""The smallest span of the view by axis: 2 µs (in ns), or one step."""
 KEYS: Final = frozenset(
     {
         Qt.Key.Key_W, Qt.Key.Key_A, Qt.Key.Key_S, Qt.Key.Key_D, Qt.Key.Key_F, Qt.Key.Key_L,
@@ -44,10 +44,10 @@ KEYS: Final = frozenset(
 
 
 class TimelineCanvas(AxisChart[QPointF]):
-    """Lanes over one axis; `following` says when follow mode starts or ends.
+    """Lanes over one axis; `following` is emitted when follow mode starts or ends.
 
-    The drawing is a `Scene`, the places of its lanes are `Lanes`. This class has the methods that the panel calls, the
-    movement of the view with new and selected steps, and the events of pointer and keys: more than fifteen methods.
+    A `Scene` is what is drawn, and `Lanes` are the rectangles of the lanes. This class has the methods that the panel
+    calls, moves the view to new and selected steps, and handles pointer and keys: hence more than fifteen methods.
     """
 
     following = Signal(bool)
@@ -80,7 +80,7 @@ class TimelineCanvas(AxisChart[QPointF]):
     # --- what the panel calls ---------------------------------------------------------------------------------------
 
     def show_model(self, model: TimelineModel | None) -> None:
-        """Draw another session: a short one is followed, a long one is shown whole."""
+        """Draw another session: one of up to NEWEST_STEPS steps is followed, a longer one is shown as a whole."""
         self.model = model
         self.view = AxisView(shortest=SHORTEST[self.axis])
         if model is not None:
@@ -92,7 +92,7 @@ class TimelineCanvas(AxisChart[QPointF]):
         self.update()
 
     def advance(self) -> None:
-        """Take in the steps that are new."""
+        """Take in the new steps, and move the view if it follows them."""
         if self.model is None:
             return
         n_before = self.model.n
@@ -106,7 +106,7 @@ class TimelineCanvas(AxisChart[QPointF]):
         self.update()
 
     def set_axis(self, axis: Axis) -> None:
-        """Change between time and steps, looking at the same steps."""
+        """Change between time and steps; the view keeps the same steps."""
         if axis == self.axis:
             return
         with self.by_hand():
@@ -138,12 +138,12 @@ class TimelineCanvas(AxisChart[QPointF]):
         self.update()
 
     def follow_by_hand(self) -> None:
-        """Follow because the user asked for it; back leads to the view before."""
+        """Follow on the user's command; back returns to the view before."""
         with self.by_hand():
             self.follow()
 
     def frame(self) -> None:
-        """Show the selection; if exactly that is shown already, show everything."""
+        """Show the selection; where `frame` has just shown it, or without a selection, show everything."""
         target = self._selected_span()
         with self.by_hand():
             if target is not None and self._framed != target:
@@ -155,7 +155,7 @@ class TimelineCanvas(AxisChart[QPointF]):
         self.moved_by_hand()
 
     def select(self, selected: Selected) -> None:
-        """Follow the selection, wherever it was made: the selected range or step comes into view."""
+        """Follow the selection, in whichever panel it was made: bring the selected range or step into view."""
         ranged = selected.steps is not None and selected.steps != self.selected.steps
         moved = selected.step is not None and selected.step != self.selected.step
         self.selected = selected
@@ -168,7 +168,7 @@ class TimelineCanvas(AxisChart[QPointF]):
         self.update()
 
     def _look(self, look: Look) -> None:
-        """Look where back or forward led."""
+        """Show the view to which back or forward led."""
         if look.axis != self.axis:
             self._change_axis("steps" if look.axis == "steps" else "time")
         show_look(self.view, look)
@@ -195,12 +195,12 @@ class TimelineCanvas(AxisChart[QPointF]):
     # --- geometry ---------------------------------------------------------------------------------------------------
 
     def plot_box(self) -> QRectF:
-        """Where the axis lies: beside the names of the lanes and the scroll bar."""
+        """The rectangle of the plot, between the names of the lanes and the scroll bar."""
         right = self._scroll.width() if self._scroll.isVisibleTo(self) else 2 * GRID
         return QRectF(GUTTER, 0, max(float(self.width() - GUTTER - right), 1.0), self.height())
 
     def scene(self) -> drawing.Scene | None:
-        """The part of the session that is drawn now."""
+        """The part of the session that is drawn now; None without a session."""
         if self.model is None:
             return None
         box, view = self.plot_box(), self.view
@@ -209,14 +209,14 @@ class TimelineCanvas(AxisChart[QPointF]):
         )
 
     def lanes(self) -> Lanes:
-        """Where the lanes lie now."""
+        """The rectangles of the lanes for the current size and session."""
         session = self.model.session if self.model is not None else None
         requests, marks = (len(session.requests), bool(session.marks)) if session is not None else (0, False)
         drafts = self.model is not None and self.model.speculates
         return lanes_in(float(self.width()), float(self.height()), requests, marks, drafts)
 
     def request_box(self, index: int) -> QRectF:
-        """The lane of the index-th request, as it is scrolled now."""
+        """The lane of the index-th request at the current scroll position."""
         return self.lanes().request_box(index, self._scroll.value())
 
     def _place_scroll(self) -> None:
@@ -248,14 +248,14 @@ class TimelineCanvas(AxisChart[QPointF]):
     # --- finding ----------------------------------------------------------------------------------------------------
 
     def hit(self, place: QPointF) -> Hit:
-        """What lies at a place of the widget."""
+        """The step, token and request at a point of the widget."""
         scene = self.scene()
         if scene is None or scene.model.n == 0:
             return Hit()
         return hits.hit(scene, self.lanes(), self._scroll.value(), place)
 
     def tooltip(self, place: QPointF) -> str:
-        """The text about what lies at a place; empty if there is nothing."""
+        """The tool tip of a point of the widget; "" where nothing is drawn."""
         scene = self.scene()
         if scene is None or scene.model.n == 0:
             return ""
@@ -328,13 +328,13 @@ class TimelineCanvas(AxisChart[QPointF]):
             super().keyPressEvent(event)
 
     def _walk(self, model: TimelineModel, by: int) -> None:
-        """Go to another token of the request; the newest in view is where a walk begins."""
+        """Select the token that is `by` tokens further in the request; a walk begins at the newest token in view."""
         end = model.visible(self.axis, self.view.lo, self.view.hi)[1]
         if changes := next_token(model, self.selected, by, end):
             self.selection.change(**changes)
 
     def _walk_requests(self, model: TimelineModel, by: int) -> None:
-        """Go to the request above or below, and scroll to it."""
+        """Select the request above (-1) or below (1), and scroll to it."""
         if not model.session.requests:
             return
         place, changes = next_request(model, self.selected, by)

@@ -1,4 +1,4 @@
-"""The lane of speculation: how many drafts each step verified, and how many of them were accepted and rejected."""
+"""The lane of drafts: how many drafts each step verified, and how many of them were accepted and rejected."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from app.widgets.pixels import argb, image, stacked_columns
 
 
 def draw_drafts(painter: QPainter, scene: Scene, box: QRectF) -> None:
-    """Accepted drafts solid, rejected ones crossed on top of them; a density if there are too many steps."""
+    """Draw a bar per step: accepted drafts solid, rejected drafts crossed on top; a density for too many steps."""
     if scene.dense:
         _draw_density(painter, scene, box)
         return
@@ -49,7 +49,7 @@ def draw_drafts(painter: QPainter, scene: Scene, box: QRectF) -> None:
 
 
 def _draw_density(painter: QPainter, scene: Scene, box: QRectF) -> None:
-    """Drafts a pixel column, up to the most there are in view, split into accepted and rejected."""
+    """Draw the drafts per pixel column, split into accepted and rejected, relative to the largest column in view."""
     drafts = scene.model.draft_sums(scene.model.steps_ended_by(scene.axis, scene.edges()))
     proposed, accepted = np.diff(drafts, axis=0).T.astype(np.float64)
     most = proposed.max(initial=0.0)
@@ -59,14 +59,14 @@ def _draw_density(painter: QPainter, scene: Scene, box: QRectF) -> None:
     shares = np.stack([accepted / most, (proposed - accepted) / most, 1.0 - proposed / most], axis=1)
     height = max(1, round(box.height() * scene.ratio))
     picture = stacked_columns(shares, [scene.colours.positions["new"], rejected, ground], height)
-    picture[picture == argb(rejected)] = 0  # transparent, so that the hatch below shows through
+    picture[picture == argb(rejected)] = 0  # transparent, so that the hatch under the picture is visible
     lane = QRectF(scene.left, box.top(), scene.width, box.height())
     painter.fillRect(lane, QBrush(QColor(rejected), Qt.BrushStyle.DiagCrossPattern))
     painter.drawImage(QPointF(scene.left, box.top()), image(picture, scene.ratio))
 
 
 def draw_drafts_legend(painter: QPainter, scene: Scene, box: QRectF, left: float) -> None:
-    """The legend of solid and crossed, from `left` on, if there is room."""
+    """Draw the legend of accepted and rejected drafts from `left` on, as far as there is room."""
     translate = QCoreApplication.translate
     painter.setFont(ui_font(CAPTION_SCALE))
     metrics = QFontMetricsF(painter.font())
@@ -77,7 +77,7 @@ def draw_drafts_legend(painter: QPainter, scene: Scene, box: QRectF, left: float
     )
     for name, position, pattern in names:
         width = side + GRID + metrics.horizontalAdvance(name)
-        if left + width > scene.left + scene.width - 24 * GRID:  # the Follow button stands there
+        if left + width > scene.left + scene.width - 24 * GRID:  # room for the Follow button
             return
         mark = QRectF(left, box.center().y() - side / 2, side, side)
         colour = QColor(scene.colours.positions[position])
@@ -91,7 +91,7 @@ def draw_drafts_legend(painter: QPainter, scene: Scene, box: QRectF, left: float
 
 
 def drafts_text(model: TimelineModel, step: int) -> str:
-    """How many drafts of a step were accepted, for the tool tip; empty without drafts."""
+    """The tool tip of a step's drafts: how many were accepted and rejected; "" without drafts."""
     proposed, accepted = (int(n) for n in np.diff(model.draft_sums(np.array([step, step + 1])), axis=0)[0])
     if not proposed:
         return ""

@@ -1,4 +1,4 @@
-"""What lies at a place of the timeline: a step, a token, a request, or the drafts of a step."""
+"""Finds what is at a point of the timeline: a step, a token, a request, or the drafts of a step."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from app.panels.timeline_requests import token_cells
 from app.panels.timeline_text import request_text, step_text, token_text
 
 NEAR: Final = 4
-"""Pixels on either side of a mark in which it is found."""
+"""A mark is found up to this many pixels to its left or right."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """What lies at a place: a step, a token (row of Session.tokens), a request, or nothing."""
+    """The step, token (row of Session.tokens) and request (id) at a point; None for each that is not there."""
 
     step: int | None = None
     token: int | None = None
@@ -29,7 +29,7 @@ class Hit:
 
 
 def hit(scene: Scene, lanes: Lanes, scrolled: int, place: QPointF) -> Hit:
-    """What lies at a place of a picture whose requests are scrolled by so many pixels."""
+    """What is at a point of the picture, where the requests are scrolled by `scrolled` pixels."""
     request = _request_at(scene.model, lanes, scrolled, place)
     if place.x() < scene.left or place.x() > scene.left + scene.width:
         return Hit(request=request)
@@ -44,7 +44,7 @@ def hit(scene: Scene, lanes: Lanes, scrolled: int, place: QPointF) -> Hit:
 
 
 def tooltip(scene: Scene, lanes: Lanes, scrolled: int, place: QPointF) -> str:
-    """The text about what lies at a place; empty if there is nothing."""
+    """The tool tip of a point of the picture; "" where nothing is."""
     model = scene.model
     found = hit(scene, lanes, scrolled, place)
     if lanes.marks.contains(place):
@@ -70,7 +70,7 @@ def _request_at(model: TimelineModel, lanes: Lanes, scrolled: int, place: QPoint
 
 
 def _step_near(scene: Scene, x: float) -> int | None:
-    """The step under a pixel; a step narrower than its pixel counts as found anywhere in it."""
+    """The step under a pixel; where none is, the first one within 2 pixels, as a step may be narrower than a pixel."""
     step = scene.model.step_at(scene.axis, scene.value(x))
     if step is not None:
         return step

@@ -1,4 +1,4 @@
-"""Where the lanes of the timeline lie on a picture of some size."""
+"""The rectangles of the timeline's lanes for a given size of the picture."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from app.look.theme import GRID
 from app.widgets.painted import caption_height
 
 LEGEND_HEIGHT: Final = 190
-"""Height of the picture from which there is room for the legend."""
+"""Height of the picture in pixels from which the legend is shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lanes:
-    """Where the lanes lie."""
+    """The rectangles of the lanes in pixels; `requests` is the area of all requests, which scrolls."""
 
     axis: QRectF
     marks: QRectF
@@ -28,14 +28,15 @@ class Lanes:
     legend: QRectF
 
     def request_box(self, index: int, scrolled: int) -> QRectF:
-        """The lane of the index-th request, where the requests are scrolled by so many pixels."""
+        """The lane of the index-th request, where the requests are scrolled by `scrolled` pixels."""
         top = self.requests.top() + index * self.request_height - scrolled
         return QRectF(0, top, self.requests.width(), self.request_height - GRID)
 
 
 def lanes_in(width: float, height: float, requests: int, has_marks: bool, has_drafts: bool) -> Lanes:
-    """Share the height among axis, marks, host, device, drafts, requests and legend; many requests scroll in their
-    part. What a session does not have takes no height.
+    """Divide the height among axis, marks, host, device, drafts, requests and legend.
+
+    Many requests scroll in their part. Without marks or drafts, their lane has no height.
     """
     line = caption_height()
     axis = QRectF(0, 0, width, line + 2 * GRID)

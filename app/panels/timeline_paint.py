@@ -1,4 +1,4 @@
-"""How the lanes of the timeline are drawn: bars where there is room, a density where there is not, nothing dropped."""
+"""Draws the lanes of the timeline: bars where there is room, else a density; no step is left out."""
 
 from __future__ import annotations
 
@@ -19,18 +19,21 @@ from app.widgets.pixels import blend, image, stacked_columns
 from engine.session.schema import PHASES
 
 CELL_PIXELS: Final = 3.0
-"""Mean width of a step from which its tokens and its bar are drawn one by one."""
+"""Mean width of a step in pixels from which bars and tokens are drawn one by one."""
 PHASE_PIXELS: Final = 28.0
-"""Mean width of the steps in view from which their phases are laid side by side; narrower ones are stacked."""
+"""Mean width in pixels of the steps in view from which a step's phases are side by side; below it they are stacked."""
 MOST_NAMED: Final = 12
-"""Most marks at one place that are listed by name."""
+"""Most marks at one point that are listed by name."""
 GAP_PIXELS: Final = 48.0
-"""Width of an idle gap from which its length is written into it."""
+"""Width of an idle gap in pixels from which its length is written into it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What is being drawn: the model, the part of the axis that is looked at, and where it lies on the widget."""
+    """One drawing: the model, the visible part of the axis, and its place on the widget.
+
+    `lo` and `hi` are values of the axis, `left` and `width` logical pixels, `ratio` device pixels per logical pixel.
+    """
 
     model: TimelineModel
     axis: Axis
@@ -42,15 +45,15 @@ class Scene:
     colours: Theme
 
     def x(self, value: float) -> float:
-        """The pixel of a value on the axis."""
+        """The x coordinate of a value on the axis."""
         return self.left + (value - self.lo) / (self.hi - self.lo) * self.width
 
     def value(self, x: float) -> float:
-        """The value on the axis at a pixel."""
+        """The value on the axis at an x coordinate."""
         return self.lo + (x - self.left) / self.width * (self.hi - self.lo)
 
     def time_x(self, t_ns: float) -> float:
-        """The pixel of a moment, on either axis."""
+        """The x coordinate of a moment in ns, on either axis."""
         return self.x(self.model.convert(t_ns, "time", self.axis))
 
     def edges(self) -> NDArray[np.float64]:
@@ -61,7 +64,7 @@ class Scene:
         return self.model.visible(self.axis, self.lo, self.hi)
 
     def pixels(self, first: int, end: int) -> list[tuple[float, float]]:
-        """Left and right pixel of the steps [first, end)."""
+        """(left, right) x coordinate of each of the steps [first, end)."""
         left, right = self.model.span_of(self.axis, first, end)
         scale = self.width / (self.hi - self.lo)
         lefts, rights = self.left + (left - self.lo) * scale, self.left + (right - self.lo) * scale
@@ -75,7 +78,7 @@ class Scene:
 
 
 def draw_axis(painter: QPainter, scene: Scene, box: QRectF, bottom: float) -> None:
-    """Round ticks with their numbers in `box`, and faint lines down to `bottom`."""
+    """Draw ticks at round values with their numbers in `box`, and faint lines down to `bottom`."""
     painter.setFont(ui_font(CAPTION_SCALE))
     metrics = QFontMetricsF(painter.font())
     most = max(2, int(scene.width / 88))
@@ -97,7 +100,7 @@ def draw_axis(painter: QPainter, scene: Scene, box: QRectF, bottom: float) -> No
 
 
 def time_tick(value_ns: float, step_ns: float, largest_ns: float) -> str:
-    """A moment written in the unit of the axis, with as many decimals as the ticks need."""
+    """A moment as text, in the unit that suits `largest_ns`, with the decimals that ticks `step_ns` apart need."""
     scale, unit = next(
         (pair for pair in ((1e9, "s"), (1e6, "ms"), (1e3, "µs")) if abs(largest_ns) >= pair[0]), (1.0, "ns")
     )
@@ -110,7 +113,7 @@ def step_tick(value: float) -> str:
 
 
 def draw_host(painter: QPainter, scene: Scene, box: QRectF, idle_text: str) -> None:
-    """Steps by phase: phases side by side, stacked bars, or a density, by the room there is; gaps stay empty."""
+    """Draw the steps by phase. The room decides: phases side by side, stacked bars, or a density; gaps stay empty."""
     if scene.dense:
         columns = scene.model.band_columns(scene.axis, scene.edges())
         height = max(1, round(box.height() * scene.ratio))
@@ -121,7 +124,7 @@ def draw_host(painter: QPainter, scene: Scene, box: QRectF, idle_text: str) -> N
     colours = {band: QColor(scene.colours.groups[band]) for band in BANDS}
     ground = QColor(scene.colours.panel)
     pixels = scene.pixels(first, end)
-    wide = sum(right - left for left, right in pixels) >= PHASE_PIXELS * len(pixels)  # the same for all steps in view
+    wide = sum(right - left for left, right in pixels) >= PHASE_PIXELS * len(pixels)  # one choice for all steps in view
     before: float | None = None
     for step, (left, true_right) in enumerate(pixels, first):
         right = max(true_right, left + 1)
@@ -138,7 +141,7 @@ def draw_host(painter: QPainter, scene: Scene, box: QRectF, idle_text: str) -> N
 
 
 def _draw_idle(painter: QPainter, scene: Scene, step: int, area: QRectF, idle_text: str) -> None:
-    """The length of the gap before a step; a gap that is (also) a pause is labelled by the pause."""
+    """Write the length of the gap before a step; a gap with a pause in it has the pause's label instead."""
     idle_ns = scene.model.idle_before(step)
     steps = scene.model.session.steps
     if idle_ns < int(steps["start_ns"][step] - steps["end_ns"][step - 1]):
@@ -149,7 +152,7 @@ def _draw_idle(painter: QPainter, scene: Scene, step: int, area: QRectF, idle_te
 
 
 def _draw_phases(painter: QPainter, scene: Scene, step: int, area: QRectF, colours: dict[str, QColor]) -> None:
-    """The phases of one step side by side, in proportion to their time and in the order of their kinds."""
+    """Draw the phases of one step side by side, in proportion to their time, in the order of PHASES."""
     us = scene.model.session.phases["us"][step].astype(float)
     wall = float(scene.model.band_ns(step).sum()) / 1000
     if wall <= 0:
@@ -187,8 +190,9 @@ def _draw_stack(painter: QPainter, ns: NDArray[np.float64], area: QRectF, colour
 
 
 def draw_device(painter: QPainter, scene: Scene, box: QRectF, not_reported: str) -> None:
-    """How busy the device was in each step, and with which phases, as a bar from the bottom; a sentence if the device
-    does not report it.
+    """Draw the busy share of the device in each step as a bar from the bottom, divided into phases.
+
+    If the device does not report it, write the sentence `not_reported`.
     """
     painter.setFont(ui_font(CAPTION_SCALE))
     if not scene.model.device_reported:
@@ -222,9 +226,9 @@ def draw_device(painter: QPainter, scene: Scene, box: QRectF, not_reported: str)
 
 
 def draw_legend(painter: QPainter, scene: Scene, box: QRectF, bands: list[str], untimed: str) -> float:
-    """The colours of the host lane with their names, as many as fit; returns the left edge of the next entry.
+    """Draw the colours of the host lane with their names, as many as fit; returns the left edge of the next entry.
 
-    `untimed` replaces the only name if no phases were timed.
+    If no phases were timed, the text `untimed` replaces the only name.
     """
     painter.setFont(ui_font(CAPTION_SCALE))
     metrics = QFontMetricsF(painter.font())
@@ -233,7 +237,7 @@ def draw_legend(painter: QPainter, scene: Scene, box: QRectF, bands: list[str], 
     for band in bands:
         name = untimed or band
         width = side + GRID + metrics.horizontalAdvance(name)
-        if x + width > scene.left + scene.width - 24 * GRID:  # the Follow button stands there
+        if x + width > scene.left + scene.width - 24 * GRID:  # room for the Follow button
             break
         painter.fillRect(QRectF(x, box.center().y() - side / 2, side, side), QColor(scene.colours.groups[band]))
         painter.setPen(QColor(scene.colours.muted))
@@ -244,7 +248,10 @@ def draw_legend(painter: QPainter, scene: Scene, box: QRectF, bands: list[str], 
 
 
 def draw_marks(painter: QPainter, scene: Scene, row: QRectF, bottom: float) -> None:
-    """A line for each mark, at most one a pixel column, with its label where it fits; several in one are counted."""
+    """Draw a line per mark, at most one per pixel column, with its label where it fits.
+
+    Where several marks share a column, the label is that of the last one with the number of the others.
+    """
     painter.setFont(ui_font(CAPTION_SCALE))
     metrics = QFontMetricsF(painter.font())
     columns: dict[int, list[str]] = {}
@@ -263,7 +270,7 @@ def draw_marks(painter: QPainter, scene: Scene, row: QRectF, bottom: float) -> N
         room = (places[index + 1] if index + 1 < len(places) else limit) - x - 2 * GRID
         if index + 1 == len(places) and room < metrics.horizontalAdvance(text):
             before = places[index - 1] if index else scene.left
-            if x - before - 2 * GRID >= metrics.horizontalAdvance(text):  # the last label may stand left of its line
+            if x - before - 2 * GRID >= metrics.horizontalAdvance(text):  # the last label may be left of its line
                 left = x - GRID - metrics.horizontalAdvance(text)
                 painter.drawText(QPointF(left, row.top() + metrics.ascent()), text)
                 continue
@@ -273,7 +280,7 @@ def draw_marks(painter: QPainter, scene: Scene, row: QRectF, bottom: float) -> N
 
 
 def marks_near(scene: Scene, x: float, near: float) -> list[str]:
-    """Labels and times of the marks within some pixels; as many as a tool tip can hold."""
+    """Time and label of each mark within `near` pixels of `x`; after MOST_NAMED of them, how many more there are."""
     found = [mark for mark in list(scene.model.session.marks) if abs(scene.time_x(mark.t_ns) - x) <= near]
     lines = [
         f"{seconds(mark.t_ns / 1e9)}: {cut(mark.label or mark.kind, MOST_OF_TOKEN)}" for mark in found[:MOST_NAMED]
@@ -282,7 +289,7 @@ def marks_near(scene: Scene, x: float, near: float) -> list[str]:
 
 
 def draw_range(painter: QPainter, scene: Scene, steps: tuple[int, int], top: float, bottom: float) -> None:
-    """The selected range of steps: what lies outside it is dimmed, its edges are lines."""
+    """Shade the selected range of steps, and draw a line at each of its edges."""
     first, last = max(steps[0], 0), min(steps[1], scene.model.n - 1)
     if last < first:
         return
@@ -298,7 +305,7 @@ def draw_range(painter: QPainter, scene: Scene, steps: tuple[int, int], top: flo
 
 
 def draw_step(painter: QPainter, scene: Scene, step: int, box: QRectF) -> None:
-    """A frame around the selected step in the host lane."""
+    """Draw a frame around the selected step in the host lane."""
     if not 0 <= step < scene.model.n:
         return
     left, right = scene.pixels(step, step + 1)[0]
@@ -309,7 +316,7 @@ def draw_step(painter: QPainter, scene: Scene, step: int, box: QRectF) -> None:
 
 
 def text_in(painter: QPainter, area: QRectF, text: str, ground: str | None = None) -> None:
-    """Text in the middle of an area, omitted if it does not fit; on a background of colour `ground` if one is given."""
+    """Draw text in the middle of an area, on a background of colour `ground` if given; nothing if it does not fit."""
     metrics = QFontMetricsF(painter.font())
     width = metrics.horizontalAdvance(text)
     if width + 2 * GRID > area.width() or metrics.height() > area.height() + 2:

@@ -1,4 +1,4 @@
-"""Pauses on the timeline: hatched from lane to lane over the time they took, a seam where the axis counts steps."""
+"""Pauses on the timeline: hatched across the lanes over the time they took; a thin seam on an axis of steps."""
 
 from __future__ import annotations
 
@@ -15,13 +15,16 @@ from engine.figures.pauses import Pauses, pauses_of
 from engine.session.schema import BETWEEN_RUNS
 
 SEAM: Final = 3.0
-"""Pixels of a pause on an axis that has no room for it."""
+"""Least width of a pause in pixels: an axis of steps has no room for it."""
 LINES: Final = 1.4
 """Height of a pause's label, in lines of text."""
 
 
 def draw_pauses(painter: QPainter, scene: Scene, top: float, bottom: float) -> None:
-    """Every pause in view, between two heights; a pause that has not ended reaches to the right edge."""
+    """Draw every pause in view, from `top` to `bottom`.
+
+    On an axis of time, a pause that has not ended reaches to the right edge.
+    """
     pauses = pauses_of(scene.model.session)
     painter.setFont(ui_font(CAPTION_SCALE))
     line = LINES * QFontMetricsF(painter.font()).height()
@@ -42,7 +45,7 @@ def draw_pauses(painter: QPainter, scene: Scene, top: float, bottom: float) -> N
 
 
 def spans(scene: Scene, pauses: Pauses) -> list[tuple[float, float, str]]:
-    """Left and right pixel of each pause, and the text about it."""
+    """(left, right, text) of each pause, in pixels."""
     last_ns = float(scene.model.extent("time")[1])
     found = []
     for since, until, label in zip(pauses.since_ns.tolist(), pauses.until_ns.tolist(), pauses.labels, strict=True):
@@ -54,7 +57,7 @@ def spans(scene: Scene, pauses: Pauses) -> list[tuple[float, float, str]]:
 
 
 def pause_at(scene: Scene, x: float, near: float) -> str:
-    """The text about the pause under a pixel; empty without one."""
+    """The text about the pause within `near` pixels of `x`; "" without one."""
     for left, right, text in spans(scene, pauses_of(scene.model.session)):
         if left - near <= x <= max(right, left + SEAM) + near:
             return text
@@ -62,7 +65,7 @@ def pause_at(scene: Scene, x: float, near: float) -> str:
 
 
 def words(passed_ns: int | None, label: str = "") -> str:
-    """How long a pause was (None: it has not ended)."""
+    """How long a pause was, in words, from its length in ns; None: the pause has not ended."""
     translate = QCoreApplication.translate
     if passed_ns is None:
         return translate("Timeline", "paused")

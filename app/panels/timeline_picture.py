@@ -1,4 +1,4 @@
-"""The whole picture of the timeline: its lanes one under the other, then pauses, marks and the selection."""
+"""Draws the whole timeline: its lanes one under the other, and over them the selection, pauses and marks."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from app.widgets.line_chart import GUTTER
 
 
 def draw_timeline(painter: QPainter, scene: Scene, lanes: Lanes, selected: Selected, scrolled: int) -> None:
-    """All lanes from the axis down, what is selected, pauses and marks over them, and the legend below.
+    """Draw all lanes from the axis down, over them the selection, pauses and marks, and the legend below.
 
-    `scrolled` are the pixels by which the lanes of requests are scrolled.
+    The lanes of requests are scrolled by `scrolled` pixels.
     """
     requests = list(scene.model.session.requests.values())
     bottom = lanes.requests.top() + min(len(requests) * lanes.request_height, lanes.requests.height())

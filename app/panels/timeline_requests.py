@@ -1,4 +1,4 @@
-"""How the lane of one request is drawn: waiting, then its tokens one by one or as a density, drafts by symbol."""
+"""Draws the lane of one request: the wait, then its tokens one by one or as a density, with symbols for drafts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from engine.session.store import TOKEN_SOURCES, RecordedRequest
 def draw_request(
     painter: QPainter, scene: Scene, box: QRectF, request: RecordedRequest, waiting_text: str, chosen: int | None
 ) -> None:
-    """One request: hatched while it waits, then its tokens; `chosen` is the row of the selected token."""
+    """Draw one request: hatched while it waits, then its tokens; `chosen` is the row of the selected token."""
     colour = scene.colours.request(request.id)
     end_of_data = scene.model.extent("time")[1]
     scheduled = request.scheduled_ns
@@ -50,7 +50,7 @@ def draw_request(
 
 
 def _draw_token_density(painter: QPainter, scene: Scene, box: QRectF, request_id: int, colour: str) -> None:
-    """Tokens a pixel column, as bars up to the most there are in view."""
+    """Draw the tokens per pixel column as bars, relative to the largest column in view."""
     counts = scene.model.token_columns(request_id, scene.axis, scene.edges())
     most = int(counts.max(initial=0))
     if most == 0:
@@ -64,7 +64,7 @@ def _draw_token_density(painter: QPainter, scene: Scene, box: QRectF, request_id
 def token_cells(scene: Scene, request_id: int, first: int, end: int) -> list[tuple[int, float, float]]:
     """(row of the token, left, right) for the tokens that the steps [first, end) emitted for a request.
 
-    Several tokens of a step share its width; drafts that were rejected take their share at its end and have row −1.
+    Several tokens of a step share its width. Rejected drafts have their share at the end of the step, and row −1.
     """
     lane = scene.model.lanes[request_id]
     a, b = np.searchsorted(lane.steps, (first, end))
@@ -117,7 +117,7 @@ def _draw_tokens(painter: QPainter, scene: Scene, box: QRectF, request_id: int, 
 
 
 def _draw_token_text(painter: QPainter, scene: Scene, area: QRectF, row: int, text: str) -> None:
-    """The token's text, turned if it fits only so; in large cells the length of its step below it."""
+    """Write the token's text, turned by 90° if it fits only that way; in large cells also its step's time below it."""
     token_font = painter.font()
     metrics = QFontMetricsF(token_font)
     line, width = metrics.height(), metrics.horizontalAdvance(text)
@@ -151,7 +151,7 @@ def _draw_token_text(painter: QPainter, scene: Scene, area: QRectF, row: int, te
 
 
 def _draw_source(painter: QPainter, area: QRectF, source: str, colour: QColor) -> None:
-    """▲ in the corner of an accepted draft, ◆ in that of a bonus token."""
+    """Draw ▲ in the corner of an accepted draft, ◆ in the corner of a bonus token."""
     x, y = area.left() + 3, area.top() + 2
     points = [(0, 6), (3, 0), (6, 6)] if source == "draft" else [(3, 0), (6, 3), (3, 6), (0, 3)]
     painter.setPen(Qt.PenStyle.NoPen)
@@ -161,7 +161,7 @@ def _draw_source(painter: QPainter, area: QRectF, source: str, colour: QColor) -
 
 
 def outline_token(painter: QPainter, scene: Scene, box: QRectF, request_id: int, row: int) -> None:
-    """A frame around the selected token, at least three pixels wide."""
+    """Draw a frame around the selected token, at least three pixels wide."""
     step = int(scene.model.session.tokens["step_id"][row])
     for candidate, left, right in token_cells(scene, request_id, step, step + 1):
         if candidate == row:

@@ -12,7 +12,7 @@ from engine.session.store import LAUNCHES, STEP_KINDS, TOKEN_SOURCES, Session
 
 
 def token_text(model: TimelineModel, row: int) -> str:
-    """The lines of the tooltip of a token: its text, what it cost, and where it came from."""
+    """The tool tip of a token: its text and probability, its gap and source, its request's drafts, then its step."""
     translate = QCoreApplication.translate
     tokens = model.session.tokens
     request_id, step = int(tokens["request_id"][row]), int(tokens["step_id"][row])
@@ -42,7 +42,7 @@ def token_text(model: TimelineModel, row: int) -> str:
 
 
 def step_text(model: TimelineModel, step: int) -> str:
-    """The lines of the tooltip of a step: its length, its groups of phases, its positions, its device."""
+    """The tool tip of a step: its time, its groups of phases, positions, device time, and idle time before it."""
     translate = QCoreApplication.translate
     steps = model.session.steps
     wall = int(steps["end_ns"][step] - steps["start_ns"][step])
@@ -80,7 +80,10 @@ def step_text(model: TimelineModel, step: int) -> str:
 
 
 def request_text(session: Session, request_id: int, end_ns: int) -> str:
-    """The lines of the tooltip of a request's lane."""
+    """The tool tip of a request's lane. `end_ns` is the end of the data, for a request that still waits.
+
+    Pauses are left out of the waiting time and of the time to the first token.
+    """
     translate = QCoreApplication.translate
     request, pauses = session.requests[request_id], pauses_of(session)
     arrived_ns = request.arrived_ns

@@ -1,4 +1,4 @@
-"""Where the arrow keys lead in the timeline: from token to token of a request, and from request to request."""
+"""The selection after an arrow key in the timeline: from token to token of a request, and from request to request."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from app.models.timeline import TimelineModel
 
 
 def next_token(model: TimelineModel, selected: Selected, by: int, end: int) -> dict[str, object]:
-    """The selection some tokens further on in the request; empty if the request has no tokens.
+    """The changes of the selection for the token `by` tokens further in the request; {} if it has no tokens.
 
-    Without a selected token a walk begins at the newest before step `end`.
+    Without a selected token, the walk begins at the newest token before step `end`.
     """
     token, request = selected.token, selected.request
     if token is not None and token < len(model.session.tokens):
@@ -28,8 +28,9 @@ def next_token(model: TimelineModel, selected: Selected, by: int, end: int) -> d
 
 
 def next_request(model: TimelineModel, selected: Selected, by: int) -> tuple[int, dict[str, object]]:
-    """(place of the request above or below, what to select: its token of the same step if it has one).
+    """(index of the request `by` places below or, if negative, above; changes of the selection: it and a token of it).
 
+    The token is that of the selected step or the next one after it; without a step it is of the request's last step.
     The session must have a request.
     """
     ids = list(model.session.requests)

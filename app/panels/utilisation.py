@@ -1,4 +1,4 @@
-"""Utilisation panel: how busy the device is, as it reports it, and how much of its ceilings the steps use."""
+"""Utilisation panel: how busy the device reports to be, and how much of its ceilings the steps use."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ GPU_READINGS: Final = (
 )
 HOST_READINGS: Final = ("process_cpu_percent", "system_cpu_percent", "process_rss_bytes")
 MOST_DEVICES: Final = 17
-"""Most devices whose readings are drawn, the host included; `rows` has the readings of all."""
+"""Most devices whose readings are drawn, host included; `rows` returns the readings of all devices."""
 AXES: Final = ("steps", "time")
 OF_STEPS: Final = (("bytes_moved", "read_bytes_per_s", "B/s"), ("flops", "flops_per_s", "FLOP/s"))
-"""(what a step counts, the ceiling it is compared with, its unit)."""
+"""(column that a step counts, name of the ceiling to compare it with, unit of the rate)."""
 
 
 class UtilisationPanel(Panel):
-    """A lane a reading, over steps or time, then MBU and MFU of the steps."""
+    """A lane per reading, over steps or time, then MBU and MFU of the steps."""
 
     name: ClassVar[str] = "utilisation"
 
@@ -187,7 +187,7 @@ class UtilisationPanel(Panel):
         return steps[0], min(steps[1], len(self.session.steps) - 1)
 
     def _last_s(self) -> float:
-        """The newest moment of the session, seconds."""
+        """The newest moment of the session, in seconds."""
         session = self.session
         if session is None:
             return 0.0
@@ -197,7 +197,7 @@ class UtilisationPanel(Panel):
         return max(ends, default=0.0) / 1e9
 
     def _x_of_steps(self, steps: tuple[int, int]) -> tuple[float, float]:
-        """A range of steps on the axis in force."""
+        """(left, right) of a range of steps on the current axis, in steps or seconds."""
         if self._by_step or self.session is None:
             return float(steps[0]), float(steps[1] + 1)
         table = self.session.steps
@@ -230,7 +230,7 @@ class UtilisationPanel(Panel):
         )
 
     def _step_lane(self, counted: str, ceiling: str, unit: str) -> Lane:
-        """MBU or MFU by step if the ceiling is known, else the rate itself."""
+        """MBU or MFU by step if the ceiling is known, else the rate itself (bytes/s or FLOP/s)."""
         session = self.session
         assert session is not None
         last = len(session.steps) - 1
@@ -264,7 +264,7 @@ class UtilisationPanel(Panel):
         busy = measured_when_busy(session)
         if busy:
             heading += self.tr(" · ceiling measured under load; measure again")
-        over = busy and len(shares) > 0 and float(shares.max()) > 100  # how far above means nothing
+        over = busy and len(shares) > 0 and float(shares.max()) > 100  # how far above 100 % has no meaning
         return Lane(title, heading, x, shares, colour, lambda value: percent(value / 100), lead=lead,
                     top=100.0 if over else None, cut=over)  # fmt: skip
 
@@ -294,7 +294,7 @@ class UtilisationPanel(Panel):
         }[reading]
 
     def _number(self, reading: str) -> Callable[[float], str]:
-        """How the value of a reading is written; the reading's name ends in its unit."""
+        """A function that formats the value of a reading; the reading's name ends in its unit."""
         if reading.endswith("_percent"):
             return lambda value: percent(value / 100)
         if reading.endswith("_bytes"):
@@ -323,7 +323,7 @@ class UtilisationPanel(Panel):
             self._show_axis(AXES[index])
 
     def _look(self, look: Look) -> None:
-        """Look where back or forward led."""
+        """Show the view to which back or forward led."""
         if look.axis != self._axis:
             with QSignalBlocker(self.axis_picker):
                 self.axis_picker.setCurrentIndex(AXES.index(look.axis))
@@ -345,10 +345,10 @@ class UtilisationPanel(Panel):
 
 
 def _shown(devices: list[str]) -> list[str]:
-    """The devices that are drawn, the host (the last one) among them."""
+    """The devices that are drawn, at most MOST_DEVICES; the last one, the host, is always among them."""
     return devices if len(devices) <= MOST_DEVICES else [*devices[: MOST_DEVICES - 1], devices[-1]]
 
 
 def _energy(joules: float) -> str:
-    """An energy of one token: `78.8 mJ`, `1.20 J`."""
+    """The energy of one token as text: `78.8 mJ`, `1.20 J`."""
     return f"{significant(1000 * joules)}{THIN_SPACE}mJ" if abs(joules) < 1 else rate(joules, "J")
