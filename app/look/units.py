@@ -90,8 +90,8 @@ def count(value: int | None) -> str:
 
 
 def visible_token(text: str) -> str:
-    """A token with visible white space: · for a space, ↵ for a newline, → for a tab; ␛ and such
-    pictures for other control characters. The text is shortened and made `straight` by `cut`.
+    """A token with visible white space: · for a space, ↵ for a newline, → for a tab, and a
+    picture such as ␛ for another control character. `cut` shortens the text and makes it `straight`.
     """
     return xml_text(cut(text, MOST_OF_TOKEN).replace(" ", "·").replace("\n", "↵").replace("\t", "→"))
 

@@ -1,4 +1,4 @@
-"""The decoded rows of attention maps. Rows in memory are available at once, rows in the file are read later."""
+"""The decoded rows of attention maps. Rows in memory are there at once, rows in the file are read in the background."""
 
 from __future__ import annotations
 

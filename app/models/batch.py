@@ -48,8 +48,7 @@ def lane_columns(lane: Lane, edges: Floats) -> tuple[Floats, Floats, Ints]:
     """A lane at the screen's width: (useful share, padding share, owner) of each column between `edges`.
 
     Shares are of the steps that a column stands for, so a run of steps narrower than a column is not lost. The owner is
-    the last request in the column, IDLE where there is none. A column narrower than a step shows the step that it lies
-    in.
+    the last request in the column, IDLE where there is none. A column narrower than a step shows that step.
     """
     columns = len(edges) - 1
     if len(lane.start) == 0 or columns < 1:

@@ -11,7 +11,7 @@ from app.models.attention_rows import AttentionRows, Row
 from engine.figures.metrics import attention_entropy
 
 MOST_HEADS: Final = 256
-"""Most heads of a layer that are shown: more than any model has, and a limit where a damaged file names more."""
+"""Most heads of a layer that are shown: more than any model has, and a limit for files that name more heads."""
 CELLS: Final = 96
 """Most cells a side of a small picture; longer contexts are max-pooled into them."""
 READ_AT_ONCE: Final = 32

@@ -39,7 +39,7 @@ def histogram(walls_us: NDArray[np.float64], bins: int) -> Histogram:
 def next_of(steps: NDArray[np.int64], now: int | None, by: int) -> int | None:
     """The next (by 1) or previous (by −1) of these ascending steps from `now`; None where there are no steps.
 
-    Past either end, and where `now` is None, it goes on at the other end.
+    It wraps round at both ends. Where `now` is None, it is the first step (by 1) or the last one (by −1).
     """
     if not len(steps):
         return None

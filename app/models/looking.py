@@ -25,7 +25,7 @@ class Looker:
 
     @contextmanager
     def by_hand(self) -> Iterator[None]:
-        """Context: the user makes the changes of the view within it, so that they can be undone."""
+        """Context: changes of the view within it are actions of the user and can be undone."""
         before = self._now()
         yield
         self._known = self._now()

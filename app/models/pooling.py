@@ -1,4 +1,4 @@
-"""Reduces long series to what a screen can show."""
+"""Reduces long series to the points that a screen can show."""
 
 from __future__ import annotations
 

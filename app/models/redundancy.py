@@ -1,4 +1,4 @@
-"""The step × position map: the steps in which each position was computed, and its class there."""
+"""The step × position map: when and how often each position was computed, and its class in each step."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class ClassMap:
 
     @property
     def extent(self) -> tuple[int, int]:
-        """(steps, positions) that the cells stand for; the cells of a pooled map may reach beyond the newest step."""
+        """(steps, positions) that the cells stand for; a pooled map may reach beyond the newest step and position."""
         columns, rows = self.cells.shape
         if not self.pooled:
             return max(self.end_step - self.first_step, 1), max(self.positions, 1)

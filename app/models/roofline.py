@@ -10,7 +10,7 @@ from engine.figures.roofline import Point, Roof, RooflineTotals, roof_of
 from engine.session.store import Session
 
 PREFERRED = ("decode", "verify", "mixed", "prefill", "teacher")
-"""Kinds of step: the phases of the first one that exists are shown."""
+"""Kinds of step in order of preference: the phases of the first one that exists are shown."""
 
 
 class RooflineModel:
@@ -34,9 +34,9 @@ class RooflineModel:
 
 
 def levels_shown(roof: Roof, points: list[Point]) -> list[Level]:
-    """The levels whose roofs are drawn beside that of memory: the caches, and the levels of points between two of them.
+    """The levels whose roofs are drawn beside that of memory.
 
-    A level between two others has a name with a space ("L3 and memory").
+    These are all caches, and a level between a cache and memory ("L3 and memory") only where a point belongs to it.
     """
     used = {point.level for point in points}
     return [level for level in roof.levels if level.name != MEMORY and (" " not in level.name or level.name in used)]

@@ -199,7 +199,7 @@ def markdown(lines: Sequence[Line], say: Translate = english) -> str:
 
 
 def plain_rows(lines: Sequence[Line]) -> tuple[list[str], list[tuple[object, ...]]]:
-    """(names of the columns, rows) for CSV and JSON: a row a figure, its value in base units."""
+    """(names of the columns, rows) for CSV: a row a figure, its value in base units."""
     header = ["metric", "side", "value", "unit", "provenance", "textbook"]
     rows: list[tuple[object, ...]] = []
     for line in lines:

@@ -251,7 +251,7 @@ class TimelineModel:
         result: NDArray[np.float64] = sums[i] + share * (sums[i + 1] - sums[i])
         return result
 
-    # --- one item --------------------------------------------------------------------------------------------------
+    # --- one item ---------------------------------------------------------------------------------------------------
 
     def band_ns(self, step: int) -> NDArray[np.float64]:
         """ns by band of one step; they sum to its wall time."""
@@ -272,7 +272,7 @@ class TimelineModel:
         return float((sums[last + 1] - sums[first]).sum())
 
     def wall_of_token(self, row: int) -> float | None:
-        """ns of the step that emitted a token; None if it verified drafts or emitted several tokens for the request."""
+        """ns of the step that emitted a token; None if it verified drafts or emitted several tokens for its request."""
         tokens = self.session.tokens
         request, step = int(tokens["request_id"][row]), int(tokens["step_id"][row])
         if (request, step) in self.proposals or len(self.tokens_of_step(request, step)) != 1:

@@ -28,7 +28,7 @@ class LatencyHistogram(HoverWidget[int]):
 
     Dragging selects a band, and a click on the band clears it. The arrow keys, Home and End move through the bins; with
     Shift they widen the band. Backspace clears it. N and Shift+N go to the next and the previous step of the band, or
-    outlier where there is no band (`wants_next`).
+    outlier where there is no band: they emit `wants_next`.
     """
 
     band_changed = Signal(object)

@@ -134,5 +134,5 @@ def draw_swatch(painter: QPainter, box: QRect, name: str, colours: Theme) -> Non
 
 
 def hatch(colour: str) -> QBrush:
-    """A diagonal hatch, for waiting, gaps and predicted values."""
+    """A diagonal hatch, for gaps, pauses, kept memory and predicted values."""
     return QBrush(QColor(colour), Qt.BrushStyle.BDiagPattern)
