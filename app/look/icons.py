@@ -1,4 +1,4 @@
-"""Icons from `assets/icons`, drawn in the theme's colours at whatever size and resolution is asked for."""
+"""Icons from the SVG files of `assets/icons`, drawn in the theme's colours at several sizes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SIZES: Final = (16, 24, 32, 48)
 
 
 def icon(name: str, colour: str | None = None) -> QIcon:
-    """The icon of this name in this colour (None: the theme's text colour)."""
+    """The icon of this name in this colour (None: the theme's text colour); muted where it is disabled."""
     colours = theme()
     result = QIcon()
     for size in SIZES:
@@ -25,7 +25,7 @@ def icon(name: str, colour: str | None = None) -> QIcon:
 
 
 def application_icon() -> QIcon:
-    """The program's own icon, at the sizes window managers ask for."""
+    """The program's own icon, at the sizes that window managers use."""
     result = QIcon()
     for size in (16, 32, 48, 64, 128, 256):
         result.addPixmap(picture("decodescope", "", size))
@@ -33,7 +33,7 @@ def application_icon() -> QIcon:
 
 
 def picture(name: str, colour: str, size: int) -> QPixmap:
-    """One icon as a square picture; `currentColor` in the SVG becomes `colour`."""
+    """One icon as a square of `size` pixels; `currentColor` in the SVG becomes `colour`."""
     from PySide6.QtSvg import QSvgRenderer
 
     renderer = QSvgRenderer(QByteArray(_source(name).replace("currentColor", colour).encode()))

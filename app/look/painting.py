@@ -1,4 +1,4 @@
-"""A painter that ends with the block it is used in."""
+"""A painter that ends together with its `with` block."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from PySide6.QtGui import QPaintDevice, QPainter
 
 @contextmanager
 def painting(device: QPaintDevice) -> Iterator[QPainter]:
-    """A painter on a widget, a picture or a file that is always ended: Qt crashes if it outlives what it paints on.
+    """A painter on a widget, a picture or a file. It always ends: Qt crashes if a painter outlives its device.
 
-    Without this, an exception in a drawing would keep the painter alive through its traceback.
+    Without this, an exception in the drawing code would keep the painter alive through its traceback.
     """
     painter = QPainter(device)
     try:

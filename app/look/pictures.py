@@ -52,10 +52,10 @@ def svg_bytes(widget: QWidget) -> bytes:
     generator = QSvgGenerator()
     generator.setOutputDevice(buffer)
     generator.setSize(widget.size())
-    generator.setResolution(widget.logicalDpiX())  # so that text has the size it has on the screen
+    generator.setResolution(widget.logicalDpiX())  # so that text is as large as on the screen
     generator.setViewBox(QRect(QPoint(0, 0), widget.size()))
     generator.setTitle("DecodeScope")
     with painting(generator) as painter:
         widget.render(painter, QPoint(0, 0))
     buffer.close()
-    return xml_text(bytes(data.data()).decode("utf-8", "replace")).encode()  # characters that XML forbids
+    return xml_text(bytes(data.data()).decode("utf-8", "replace")).encode()  # replaces characters that XML forbids

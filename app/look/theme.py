@@ -1,7 +1,7 @@
-"""The visual language as tokens: every colour, font and margin of the program, in dark and in light.
+"""The theme: every colour, font and margin of the program, in dark and in light.
 
-No other file names a colour, a font size or a margin. Widgets ask `theme()` when they draw and take it again when
-`Panel.restyle` is called.
+No other file names a colour, a font size or a margin. Widgets call `theme()` when they draw; what they have set once is
+set again when `Panel.restyle` is called.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Theme:
     text: str
     muted: str
     faint: str
-    """Disabled controls: on purpose less contrast than text needs."""
+    """For disabled controls: deliberately less contrast than text needs."""
     accent: str
     on_accent: str
     warn: str
@@ -46,11 +46,11 @@ class Theme:
     groups: dict[str, str]
     """Time groups of schema.GROUPS, and `draft`."""
     positions: dict[str, str]
-    """Position classes new, recomputed, padding, rejected, reused; always drawn with their texture too."""
+    """Position classes new, recomputed, padding, rejected, reused; each is always drawn with its texture as well."""
     kinds: dict[str, str]
     """Kinds of step, as in schema.StepKind."""
     heatmap: str
-    """pyqtgraph colour map for values from 0 up."""
+    """Name of the pyqtgraph colour map for values from 0 up."""
     requests: tuple[str, ...] = field(
         default=("#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#9a86e0", "#d55e00", "#8a93a0", "#b8a800")
     )
@@ -91,7 +91,7 @@ LIGHT: Final = Theme(
 
 
 def theme() -> Theme:
-    """The current theme: that of the application's palette."""
+    """The current theme, found from the lightness of the application's palette."""
     return DARK if QGuiApplication.palette().color(QPalette.ColorRole.Window).lightness() < 128 else LIGHT
 
 
@@ -107,7 +107,7 @@ def apply(scheme: Scheme) -> None:
         chosen = DARK if scheme == "dark" else LIGHT
     sheet = style_sheet(chosen)
     if theme() is chosen and app.styleSheet() == sheet:
-        return  # else every widget would be restyled without a change
+        return  # applying it again would restyle every widget without a change
     app.setStyle("Fusion")
     app.setPalette(palette(chosen))
     app.setStyleSheet(sheet)
@@ -134,7 +134,7 @@ def palette(colours: Theme) -> QPalette:
 
 
 def style_sheet(colours: Theme) -> str:
-    """The few rules a palette cannot express."""
+    """The few style rules that a palette cannot express."""
     hover = colours.line
     check = (ICONS / f"check-{colours.name}.svg").as_posix()
     return f"""
@@ -195,8 +195,8 @@ def style_sheet(colours: Theme) -> str:
 def ui_font(scale: float = 1.0, bold: bool = False) -> QFont:
     """The system's font at caption (0.85), body (1) or title (1.15) size, with figures of one width.
 
-    Each is made once for the application's current font, as paints and hovers ask for it often. The result is a copy,
-    which the caller may change.
+    Each font is made once for the application's current font, because drawing code asks for it often. The result is a
+    copy, which the caller may change.
     """
     return QFont(_scaled(QApplication.font(), scale, bold))
 

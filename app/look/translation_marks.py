@@ -1,8 +1,8 @@
-"""Marks strings for translation where no Qt may be loaded: models of panels that the command line shares."""
+"""Marks strings for translation in modules that must not load Qt: models that panels and the command line share."""
 
 from __future__ import annotations
 
 
 def QT_TRANSLATE_NOOP(_context: str, text: str) -> str:
-    """The text as it is; `make translations` finds it by this function's name."""
+    """The unchanged text; `make translations` finds marked texts by the name of this function."""
     return text

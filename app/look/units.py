@@ -13,12 +13,12 @@ THIN_SPACE = "\u2009"
 NOT_APPLICABLE = "—"
 
 MEASURED, DERIVED, PREDICTED = "●", "ƒ", "~"
-"""The provenance marks: a clock or a counter, arithmetic on measured counts and shapes, a formula."""
+"""The provenance marks: measured by a clock or counter, derived from measured counts and shapes, or a formula."""
 
 MOST_SHOWN: Final = 1000
-"""Most characters of a text in a label; a longer one cannot be read there, but takes seconds to measure and draw."""
+"""Most characters of a text in a label. A longer text is not readable there and takes seconds to measure and draw."""
 MOST_OF_NAME: Final = 80
-"""Most characters of a name in a line with others: of a device, a kernel, a level of memory."""
+"""Most characters of a name beside other texts: of a device, a kernel or a level of memory."""
 MOST_OF_TOKEN: Final = 200
 _TURNING: Final = re.compile(f"[{TURNING}]")
 
@@ -28,9 +28,9 @@ _SI_PREFIXES = ("", "k", "M", "G", "T", "P", "E")
 
 
 def significant(value: float, digits: int = 3) -> str:
-    """A number with so many significant figures, never in exponent form: 0.0512, 5.12, 51.2, 512, 5120.
+    """A number with `digits` significant figures, never in exponent form: 0.0512, 5.12, 51.2, 512, 5120.
 
-    "—" for NaN and infinity: a model whose logits are NaN gives such logprobs, and a session may hold them.
+    "—" for NaN and infinity: a session holds such logprobs where a model computed NaN logits.
     """
     if not math.isfinite(value):
         return NOT_APPLICABLE
@@ -90,23 +90,23 @@ def count(value: int | None) -> str:
 
 
 def visible_token(text: str) -> str:
-    """A token with its white space drawn: · for a space, ↵ for a newline, → for a tab, ␛ for another control, and
-    `straight`.
+    """A token with visible white space: · for a space, ↵ for a newline, → for a tab, and a
+    picture such as ␛ for another control character. `cut` shortens the text and makes it `straight`.
     """
     return xml_text(cut(text, MOST_OF_TOKEN).replace(" ", "·").replace("\n", "↵").replace("\t", "→"))
 
 
 def cut(text: str, most: int = MOST_SHOWN) -> str:
-    """The text in at most so many characters, with an ellipsis where it goes on; `info --json` and CSV have all of it.
+    """At most `most` characters of a text, with an ellipsis where it is cut; `info --json` and CSV hold the whole text.
 
-    Every text of a file passes through here before it is measured or drawn, so that no text makes that slow or turns
-    the direction of the text beside it.
+    Every text from a file passes through this function before it is measured or drawn. So no text makes drawing slow or
+    reverses the text beside it (`straight`).
     """
     return straight(text if len(text) <= most else text[: most - 1] + "…")
 
 
 def straight(text: str) -> str:
-    """The text with characters that turn the direction of writing escaped (`\\u202e`): they would reverse figures, and
+    """The text with characters that change the direction of writing escaped (`\\u202e`). They would reverse figures and
     disguise the suffix of a file name.
     """
     return _TURNING.sub(lambda match: ascii(match.group())[1:-1], text)

@@ -1,1 +1,1 @@
-"""What panels show, as plain numbers: no widget, no Qt, tested alone."""
+"""The numbers and texts that panels show, without widgets, so that they can be tested alone."""

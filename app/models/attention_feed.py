@@ -14,8 +14,9 @@ from app.models.attention_rows import NO_ROW, PIECE_ROWS, AttentionRows, ExactRo
 class AttentionFeed:
     """The map of (request, layer, head); `head` None is the mean of the heads that were recorded.
 
-    `update` takes in what came since, and costs only that. Where a position was recorded more than once, the newest
-    row counts. Rows that lie in the session's file come later: `is_reading` says that some are still to come.
+    `update` takes the rows that were recorded since the last call, and its cost grows with these rows only. Where a
+    position was recorded more than once, the newest row counts. Rows in the session's file are read in the background:
+    `is_reading` is true until they have arrived.
     """
 
     def __init__(
@@ -36,7 +37,7 @@ class AttentionFeed:
 
     @property
     def heads(self) -> int:
-        """How many heads go into the map."""
+        """How many heads the map is made of."""
         return len(self._taken)
 
     @property
@@ -50,7 +51,7 @@ class AttentionFeed:
         return self._rows.is_reading
 
     def within(self, steps: tuple[int, int]) -> list[int]:
-        """The query positions whose row these steps computed, both ends included, in order."""
+        """The query positions whose newest row was computed in the steps [first, last], in order."""
         return sorted(position for position, step in self._steps.items() if steps[0] <= step <= steps[1])
 
     def has(self, position: int) -> bool:
@@ -58,7 +59,7 @@ class AttentionFeed:
         return position in self._steps
 
     def update(self) -> tuple[int, int] | None:
-        """Take new rows into the grid; the rows of cells [first, end) that changed, or None."""
+        """Take new rows into the grid; returns the rows of cells [first, end) that changed, or None."""
         fresh: set[int] = set()
         factor = self.grid.factor
         while self._advance(fresh) or self._rows.fetch():
@@ -70,8 +71,8 @@ class AttentionFeed:
         return min(fresh) // factor, max(fresh) // factor + 1
 
     def row(self, position: int) -> NDArray[np.float32] | None:
-        """The exact probabilities of one query, float32 [position + 1]; empty where none were recorded, None while they
-        are read.
+        """The exact probabilities of one query, float32 [position + 1]; empty where the query has no row, None while
+        the row is read.
         """
         if not self.has(position):
             return NO_ROW
@@ -80,13 +81,13 @@ class AttentionFeed:
         return self._exact.read(self.request_id, self.layer, self.head, position)
 
     def _wanted(self) -> list[int]:
-        """The heads that go into the map, of those that were recorded."""
+        """The recorded heads that the map is made of."""
         return [head for head in self._rows.heads(self.request_id, self.layer) if self.head in (None, head)]
 
     def _advance(self, fresh: set[int]) -> bool:
         """Take a piece of rows of every head, and note their positions; returns whether there were any.
 
-        Heads advance together, step by step, as the mean is over the rows of one step.
+        All heads advance together, step by step, because the mean is taken over the rows of one step.
         """
         found: dict[int, list[Row]] = {}
         waiting = False

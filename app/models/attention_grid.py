@@ -1,4 +1,4 @@
-"""A growing attention map in a bounded number of cells: rows go in one by one, long contexts are max-pooled."""
+"""A growing attention map in a bounded number of cells: rows are added one by one, long contexts are max-pooled."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 CELLS: Final = 1024
-"""Most cells a side; beyond that, cells stand for `factor` × `factor` positions and hold the largest value of them."""
+"""Most cells a side. In a longer context, a cell holds the largest value of `factor` × `factor` positions."""
 UNKNOWN: Final = -1.0
 
 
 class AttentionGrid:
     """Attention probabilities by (query, key), float32, UNKNOWN where no row was recorded.
 
-    `factor` positions a side fall into one cell; it doubles whenever the context outgrows `limit` cells, so adding a
-    row costs its own length and nothing is ever rebuilt.
+    A cell stands for `factor` × `factor` positions. `factor` doubles whenever the context needs more than `limit` cells
+    a side. So the cost of adding a row grows with its length, and the map is never built again from the rows.
     """
 
     def __init__(self, limit: int = CELLS) -> None:
@@ -39,7 +39,7 @@ class AttentionGrid:
     def add(self, position: int, probs: NDArray[np.float32]) -> None:
         """Take the row of query `position`: float32 [position + 1] over keys 0..position.
 
-        An unpooled row replaces what was there; a pooled one is merged by maximum.
+        While `factor` is 1, the row replaces the previous row of the position; later it is merged by maximum.
         """
         self._make_room(position + 1)
         self.positions = max(self.positions, position + 1)
@@ -66,7 +66,7 @@ class AttentionGrid:
 
 
 def pooled_by_two(cells: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The maxima of each 2 × 2 cells, [ceil(n / 2), ceil(n / 2)] from [n, n]."""
+    """The maximum of each 2 × 2 cells: [ceil(n / 2), ceil(n / 2)] from [n, n]."""
     if len(cells) % 2:
         cells = np.pad(cells, ((0, 1), (0, 1)), constant_values=UNKNOWN)
     half = len(cells) // 2

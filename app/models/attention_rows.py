@@ -1,4 +1,4 @@
-"""The rows of attention maps, decoded once: from memory in place, from the session's file beside the window."""
+"""The decoded rows of attention maps. Rows in memory are there at once, rows in the file are read in the background."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from engine.session.store import Session
 Key = tuple[int, int, int]
 """(request, layer, head)."""
 PIECE_ROWS: Final = 32
-"""Rows of a map that are kept and dropped together."""
+"""Rows of a map in one piece; a piece is dropped as a whole."""
 KEPT_BYTES: Final = 64 * 2**20
 """Most bytes of decoded rows that are kept for later use."""
 READ_BYTES: Final = 8 * 2**20
-"""About how much of the file one reading takes, so that maps grow on the screen while they are read."""
+"""About how many bytes one reading takes from the file, so that maps grow on the screen while they are read."""
 MOST_READ_ROWS: Final = 4096
 """Most rows of one map in one reading."""
 REREAD_GROWTH: Final = 1.1
-"""A map that was read to its end is looked at again when the session has grown by this factor."""
+"""A map that was read to its end is read again when the number of steps has grown by this factor."""
 NO_ROW: Final = np.empty(0, np.float32)
 
 
@@ -39,7 +39,7 @@ class Row:
 
 
 def decoded(row: tuple[int, int, bytes]) -> Row:
-    """Decode a row of the session."""
+    """Decode a row as `Details` returns it: (step, position, float16 probabilities)."""
     return Row(row[0], row[1], np.frombuffer(row[2], np.float16).astype(np.float32))
 
 
@@ -51,11 +51,11 @@ class Rows:
     most: int
     """How many rows of each map were asked for."""
     steps: int
-    """How many steps the session had at that time."""
+    """How many steps the session had when the reading began."""
 
 
 class RowCache:
-    """Decoded rows by map and place, PIECE_ROWS together, those used last; in a bounded number of bytes."""
+    """The decoded rows that were used last, by map and row number, in pieces of PIECE_ROWS; bounded in bytes."""
 
     def __init__(self, limit_bytes: int = KEPT_BYTES) -> None:
         self._limit = limit_bytes
@@ -72,11 +72,11 @@ class RowCache:
         return piece[offset:]
 
     def kept(self, key: Key, number: int) -> int:
-        """How many rows of a piece are kept, from its first on."""
+        """How many rows of a piece are kept; they are its first ones."""
         return len(self._pieces.get((key, number), ()))
 
     def add(self, key: Key, first: int, rows: list[Row]) -> None:
-        """Keep rows of a map from number `first` on; rows that leave a gap to the kept ones are not kept."""
+        """Keep rows of a map from number `first` on. A row that does not directly follow the kept rows is not kept."""
         for index, row in enumerate(rows, first):
             number, offset = divmod(index, PIECE_ROWS)
             if offset == self.kept(key, number):
@@ -91,10 +91,10 @@ class RowCache:
 
 
 class AttentionRows:
-    """Gives the rows of a session's maps in the order recorded, a piece at a time.
+    """Returns the rows of a session's maps in the order recorded, a piece at a time.
 
-    Rows in the session's memory are available at once. Rows in its file are `missing` until `fetch` has read them
-    through `reading`, which emits `changed`.
+    Rows in the session's memory are available at once. Rows in its file are missing until `fetch` has read them through
+    `reading`, which emits `changed`.
     """
 
     def __init__(self, session: Session, reading: Reading | None = None, cache: RowCache | None = None) -> None:
@@ -104,11 +104,11 @@ class AttentionRows:
         self._missing: dict[Key, int] = {}
         """By map, the first requested row that is not available."""
         self._ends: dict[Key, tuple[int, int]] = {}
-        """How many rows a map in the file had, and how many steps the session had then."""
+        """By map that was read to its end from the file: its number of rows, and the session's number of steps then."""
 
     @property
     def is_reading(self) -> bool:
-        """Whether rows that were asked for are still to come."""
+        """Whether requested rows are still missing."""
         return bool(self._missing)
 
     def heads(self, request: int, layer: int) -> list[int]:
@@ -118,7 +118,7 @@ class AttentionRows:
     def after(self, key: Key, index: int) -> list[Row] | None:
         """Rows of a map from number `index` on, at most to the end of a piece; empty at the end of the map.
 
-        None if they must be read from the file: call `fetch`, and ask again.
+        None if the rows must be read from the file: call `fetch`, then this again.
         """
         self._missing.pop(key, None)
         if self.session.details.attention_in_memory(*key):
@@ -134,7 +134,7 @@ class AttentionRows:
         return None
 
     def fetch(self, most: int | None = None) -> bool:
-        """Read what is missing, of `most` maps at once; whether it was read already and can be asked for now.
+        """Read the missing rows of at most `most` maps; returns whether they have arrived, so that `after` has them.
 
         Raises SessionFileError where the file could not be read.
         """
@@ -192,18 +192,18 @@ class AttentionRows:
 
 
 class ExactRow:
-    """Reads one row of a map as it was recorded: that of one head, or the mean of those that were recorded."""
+    """Reads one row of a map as it was recorded: the row of one head, or the mean over the recorded heads."""
 
     def __init__(self, session: Session, reading: Reading | None = None) -> None:
         self.session = session
         self._reading = reading or Reading()
         self._steps = 0
-        """How many steps the session had when the row was asked for that is not in the file."""
+        """How many steps the session had when the file was last read again for a row that it did not hold."""
 
     def read(self, request: int, layer: int, head: int | None, position: int) -> NDArray[np.float32] | None:
-        """Float32 [position + 1], empty where none was recorded; None while it is read.
+        """The row, float32 [position + 1]; empty where none was recorded, None while it is read.
 
-        The mean is that of the heads in the newest step that computed the row. Raises SessionFileError.
+        The mean is over the heads whose row was computed in the newest step. Raises SessionFileError.
         """
         session = self.session
         of = [
@@ -225,13 +225,13 @@ class ExactRow:
         found = self._reading.answer(session, (request, layer, tuple(of), position), read)
         if found is not None and not len(found.value) and len(session.steps) > self._steps:
             self._steps = len(session.steps)
-            self._reading.forget()  # it may have been recorded since
+            self._reading.forget()  # the row may have been recorded since then
             found = self._reading.answer(session, (request, layer, tuple(of), position), read)
         return None if found is None else found.value
 
 
 def mean_of(rows: list[Row]) -> NDArray[np.float32]:
-    """The mean of those rows of one position that its newest step computed; empty where there is none."""
+    """The mean of the rows of one position that were computed in the newest step; empty where there are no rows."""
     newest = max((row.step for row in rows), default=0)
     probs = [row.probs for row in rows if row.step == newest]
     if len(probs) == 1:

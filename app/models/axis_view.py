@@ -1,4 +1,4 @@
-"""The part of an axis that is looked at: zoomed around a point, panned, framed, or following what is new."""
+"""The part of an axis that is shown: zoomed around a point, panned, framed, or following the newest data."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ Mode = Literal["fit", "follow", "free"]
 MARGIN: Final = 0.02
 """Share of the span that may lie beyond the newest data, so that the last mark is not glued to the edge."""
 BEYOND: Final = 0.9
-"""Share of the span that may show no data where the user pans past their end."""
+"""Share of the span that may be empty where the user pans beyond either end of the data."""
 
 
 @dataclass(slots=True)
 class AxisView:
     """A window [lo, hi] on an axis whose data lie in [first, last]; all four in the axis' own unit.
 
-    `fit` always shows everything, `follow` keeps its span with the newest at the right edge, `free` stays where the
-    user put it.
+    The mode `fit` always shows all data, `follow` keeps the span and the newest data at the right edge, `free` stays
+    where the user put the window.
     """
 
     lo: float = 0.0
@@ -36,7 +36,7 @@ class AxisView:
         return self.hi - self.lo
 
     def advance(self, first: float, last: float) -> None:
-        """Take the data's new extent."""
+        """Set the new extent of the data."""
         self.first, self.last = first, max(last, first + self.shortest)
         if self.mode == "fit":
             self.lo, self.hi = self.first, self.last + self.margin * (self.last - self.first)
@@ -61,32 +61,32 @@ class AxisView:
         self._keep_in_reach()
 
     def pan(self, delta: float) -> None:
-        """Move by `delta`; ends following."""
+        """Move the window by `delta`; the mode becomes `free`."""
         self.mode = "free"
         self.lo += delta
         self.hi += delta
         self._keep_in_reach()
 
     def show(self, lo: float, hi: float, margin: float = 0.0) -> None:
-        """Look at [lo, hi], with a margin as a share of its length."""
+        """Show [lo, hi] and a margin at both ends, a share of its length; at least the shortest span."""
         self.mode = "free"
         extra = (self.shortest - (hi - lo)) / 2 if hi - lo < self.shortest else (hi - lo) * margin
         self.lo, self.hi = lo - extra, hi + extra
 
     def reveal(self, lo: float, hi: float) -> None:
-        """Pan just so far that [lo, hi] can be seen."""
+        """If [lo, hi] is not in view, pan until it is, with a tenth of the span beside it."""
         if lo < self.lo or hi - lo > self.span:
             self.pan(lo - self.lo - 0.1 * self.span)
         elif hi > self.hi:
             self.pan(hi - self.hi + 0.1 * self.span)
 
     def follow(self, span: float | None = None) -> None:
-        """Keep the newest at the right edge, with this span (None: the present one)."""
+        """Keep the newest data at the right edge, with this span (None: the present one)."""
         self.mode = "follow"
         self._pin_right(span if span is not None else self.span)
 
     def fit(self) -> None:
-        """Show everything, and go on doing so."""
+        """Show all data from now on."""
         self.mode = "fit"
         self.advance(self.first, self.last)
 
@@ -97,7 +97,7 @@ class AxisView:
             self.hi = max(self.hi, self.lo + self.shortest)
 
     def _keep_in_reach(self) -> None:
-        """At least 1 − `beyond` of the window shows data."""
+        """Move the window so that at least 1 − `beyond` of it shows data."""
         slack = self.beyond * self.span
         shift = max(self.first - slack - self.lo, 0.0) + min(self.last + slack - self.hi, 0.0)
         self.lo += shift

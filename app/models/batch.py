@@ -1,4 +1,4 @@
-"""The slots of a batch as they are drawn at any width, and the runs of the example batch. Needs no Qt."""
+"""The slots of a batch as columns of any width, and the runs of the example batch. Needs no Qt."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class BatchRun:
 
     @property
     def label(self) -> str:
-        """The mark under which a session keeps it."""
+        """The label of the mark that stands before the run in a session."""
         return f"batch {self.key} 1"
 
 
@@ -45,10 +45,10 @@ def preset_runs() -> list[BatchRun]:
 
 
 def lane_columns(lane: Lane, edges: Floats) -> tuple[Floats, Floats, Ints]:
-    """A lane at the screen's width: (share useful, share padding, owner) of each of the columns between `edges`.
+    """A lane at the screen's width: (useful share, padding share, owner) of each column between `edges`.
 
-    Shares are of the steps that a column stands for, so that nothing narrower than a column is lost; the owner is the
-    last request in it, IDLE where there is none. Columns narrower than a step show the one step they lie in.
+    Shares are of the steps that a column stands for, so a run of steps narrower than a column is not lost. The owner is
+    the last request in the column, IDLE where there is none. A column narrower than a step shows that step.
     """
     columns = len(edges) - 1
     if len(lane.start) == 0 or columns < 1:
@@ -94,7 +94,7 @@ def waiting_columns(waiting: Ints, edges: Floats) -> Ints:
 
 
 def shown_parts(parts: list[BatchPart]) -> list[BatchPart]:
-    """What is drawn: the last static and the last continuous part where there are both, else all steps as one."""
+    """The drawn parts: the last static and the last continuous one where both exist, else all steps as one part."""
     last = {part.batching: part for part in parts}
     both = [last[policy] for policy in POLICIES if policy in last]
     if len(both) == len(POLICIES):

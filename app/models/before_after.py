@@ -1,4 +1,4 @@
-"""The table of improvements as texts: off, on, factor, the textbook claim, or why one cannot run here. Needs no Qt."""
+"""The table of improvements as texts: off, on, factor, textbook claim, or why one cannot run here. Needs no Qt."""
 
 from __future__ import annotations
 
@@ -95,28 +95,28 @@ CANNOT: Final = QT_TRANSLATE_NOOP("BeforeAfter", "cannot run here: {reason}")
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One row of texts in the order of HEADS, and the figures it was made of."""
+    """One row of texts in the order of HEADS, and the figures that the row was made of."""
 
     pair: PairFigures
     cells: tuple[str, ...]
 
 
 def english(text: str) -> str:
-    """No translation: the language of the command line."""
+    """The text itself: the command line speaks English."""
     return text
 
 
 def pairs_of(session: Session | None, unavailable: dict[str, str]) -> list[PairFigures]:
-    """What a session holds of every improvement; without one, which of them can run here."""
+    """The figures of every improvement in a session; without a session, only why an improvement cannot run here."""
     if session is not None:
         return before_after(session)
     return [PairFigures(one, None, None, None, reason(one, unavailable)) for one in IMPROVEMENTS]
 
 
 def measured_with(session: Session | None) -> tuple[int, int] | None:
-    """(tokens a request, repeats that count) of the improvements that a session measured; None where it holds none.
+    """(tokens a request, counted repeats) of the improvements that a session measured; None where it measured none.
 
-    The first request of a run has the whole length, also in a batch.
+    The first request of a run has the full number of tokens, also in a batch.
     """
     if session is None or not session.requests:
         return None
@@ -127,7 +127,7 @@ def measured_with(session: Session | None) -> tuple[int, int] | None:
 
 
 def lines_of(pairs: Sequence[PairFigures], say: Translate = english) -> list[Line]:
-    """The table."""
+    """The rows of the table."""
     return [Line(pair, _cells(pair, say)) for pair in pairs]
 
 
@@ -153,7 +153,7 @@ def value_text(improvement: Improvement, value: float) -> str:
 
 
 def side_text(improvement: Improvement, side: SideFigures) -> str:
-    """Median, then least and most; their unit once where all have the same."""
+    """Median, then least and most in brackets; these two without their unit where all three have the same."""
     texts = [value_text(improvement, value) for value in (side.median, side.least, side.most)]
     numbers, units = zip(
         *((text.partition(THIN_SPACE)[0], text.partition(THIN_SPACE)[2]) for text in texts), strict=True
@@ -181,7 +181,7 @@ def _cells(pair: PairFigures, say: Translate) -> tuple[str, ...]:
 
 
 def plain_rows(pairs: Sequence[PairFigures]) -> tuple[list[str], list[tuple[object, ...]]]:
-    """The table for other programs: values in base units."""
+    """(names of the columns, rows) for CSV and JSON: values in base units."""
     header = ["improvement", "measure", "off", "off_least", "off_most", "on", "on_least", "on_most", "factor",
               "claimed_from", "claimed_to", "same_tokens", "reason"]  # fmt: skip
     rows: list[tuple[object, ...]] = []

@@ -1,4 +1,4 @@
-"""Where device readings lie on an axis, thinned to the screen, and what the steps counted a second."""
+"""Places of device readings on the axes, series thinned to the screen, and counted units a second."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from engine.session.store import Session
 
 
 def extremes(values: NDArray[np.float64], bins: int) -> NDArray[np.int64]:
-    """Indices of the lowest and the highest value of each of at most `bins` parts, ascending; all where few."""
+    """Indices of the lowest and the highest value of each of at most `bins` parts, ascending.
+
+    All indices where there are at most 2 · `bins` values.
+    """
     n = len(values)
     if n <= 2 * bins:
         return np.arange(n, dtype=np.int64)
@@ -25,7 +28,7 @@ def extremes(values: NDArray[np.float64], bins: int) -> NDArray[np.int64]:
 
 
 def steps_at(session: Session, t_ns: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Where moments lie on the step axis: step i covers [i, i + 1], a gap between two steps is its border."""
+    """Places of times on the step axis: step i covers [i, i + 1]; a time in a gap is at the border of two steps."""
     count = len(session.steps)
     starts, ends = session.steps["start_ns"][:count], session.steps["end_ns"][:count]
     if not count:
@@ -42,8 +45,8 @@ def rates(
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """(first step, counted units a second) over each of at most `points` runs of steps within [first, last].
 
-    The rate of a run is what its steps counted (`flops`, `bytes_moved`) over their wall time, so that pooling keeps
-    the mean true.
+    `counted` is the column that is summed: `flops` or `bytes_moved`. The rate of a run is its sum over the wall time of
+    its steps, so pooled rates have the right mean.
     """
     first, end = steps[0], min(steps[1] + 1, len(session.steps))
     if end <= first:
@@ -59,7 +62,7 @@ def rates(
 def read_shares(
     session: Session, steps: tuple[int, int], points: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]] | None:
-    """(First step, MBU) over each of at most `points` runs of steps, as `rates`; None without ceilings."""
+    """(first step, share MBU) over each of at most `points` runs of steps, as in `rates`; None without ceilings."""
     first, end = steps[0], min(steps[1] + 1, len(session.steps))
     least_s = least_read_s(session, slice(first, end))
     if least_s is None:

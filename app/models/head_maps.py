@@ -1,4 +1,4 @@
-"""The maps of all recorded heads of one layer as small pictures, and how wide each head looks."""
+"""Small maps of all recorded heads of one layer, and the entropies of their rows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from app.models.attention_rows import AttentionRows, Row
 from engine.figures.metrics import attention_entropy
 
 MOST_HEADS: Final = 256
-"""Heads of a layer that are shown: more than any model has, so that a file cannot ask for any number of pictures."""
+"""Most heads of a layer that are shown: more than any model has, and a limit for files that name more heads."""
 CELLS: Final = 96
 """Most cells a side of a small picture; longer contexts are max-pooled into them."""
 READ_AT_ONCE: Final = 32
@@ -24,7 +24,7 @@ class HeadMap:
 
     grid: AttentionGrid = field(default_factory=lambda: AttentionGrid(CELLS))
     entropies: dict[int, float] = field(default_factory=dict)
-    """Nats of the row of each query position."""
+    """Entropy in nats of the row of each query position."""
     steps: dict[int, int] = field(default_factory=dict)
     """The step in which the row of each query position was computed."""
     read: int = 0
@@ -38,14 +38,14 @@ class HeadMap:
         self.read += 1
 
     def entropies_of(self, steps: tuple[int, int] | None) -> list[float]:
-        """Nats of the rows that these steps computed, both ends included (None: all)."""
+        """Entropies in nats of the rows that the steps [first, last] computed (None: of all rows)."""
         return [
             nats for position, nats in self.entropies.items()
             if steps is None or steps[0] <= self.steps[position] <= steps[1]
         ]  # fmt: skip
 
     def mean_entropy_of(self, steps: tuple[int, int] | None) -> float | None:
-        """Mean over the rows that these steps computed, both ends included, nats; None where they computed none."""
+        """Mean entropy in nats of the rows that the steps [first, last] computed; None where they computed no row."""
         values = self.entropies_of(steps)
         return sum(values) / len(values) if values else None
 
@@ -53,8 +53,8 @@ class HeadMap:
 class HeadMaps:
     """Follows the maps of (request, layer) in a Session; `heads` has one for every head that was recorded.
 
-    `update` takes rows for a limited time, so that a long recording does not block the window; `behind` says that it
-    had no time for all available rows, `is_reading` that more rows are being read from the file.
+    `update` takes rows for a limited time, so that a long recording does not block the window. `behind` is true where
+    it had no time for all available rows, `is_reading` while more rows are being read from the file.
     """
 
     def __init__(self, rows: AttentionRows, request_id: int, layer: int) -> None:
@@ -83,7 +83,7 @@ class HeadMaps:
                 return changed
 
     def entropy(self, head: int, position: int) -> float | None:
-        """Nats of one head's row; None where it was not recorded."""
+        """Entropy of one row of a head in nats; None where it was not recorded."""
         return self.heads[head].entropies.get(position) if head in self.heads else None
 
     def _recorded(self) -> list[int]:

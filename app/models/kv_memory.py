@@ -1,4 +1,4 @@
-"""What a KV cache holds and what it should hold: the formula, its presets, and the positions that are alive."""
+"""The content of a KV cache: the sizes and the preset that its formula is shown with, and the live positions."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LLAMA_7B_PARAMETERS: Final = 6_738_415_616
 class LivePositions:
     """`metrics.cached_positions` of every step, computed again only when there are more steps.
 
-    Without a cache they are what one would hold.
+    Steps without a cache count the positions that a cache would hold.
     """
 
     def __init__(self, session: Session) -> None:

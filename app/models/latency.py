@@ -1,4 +1,4 @@
-"""The textbook figures of a token's time, and which steps are drawn where there are more of them than columns."""
+"""The textbook figures of a token's time, and the steps that are drawn where there are more steps than columns."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ TEXTBOOK_S: Final[dict[str, float]] = {
     "sampling": 0.5e-3,
     "total": 50.6e-3,
 }
-"""What textbooks expect of a token: seconds by group."""
+"""A token's time according to textbooks: seconds by time group."""
 
 
 def slowest_of_each(totals: NDArray[np.float64], columns: int) -> tuple[NDArray[np.int64], int]:
-    """(the index of the slowest step of each column, steps a column), at most `columns` of them."""
+    """(index of the slowest step of each column, steps a column), for at most `columns` columns."""
     n = len(totals)
     stride = max(1, -(-n // max(1, columns)))
     if stride == 1:

@@ -1,4 +1,4 @@
-"""How often a step took how long: bins on a logarithmic axis, and the way from one step to the next."""
+"""Histogram of step times: bins on a logarithmic axis, and the next or previous step of a selection."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class Histogram:
-    """Counts of steps by time: bin i holds edges_us[i] <= time < edges_us[i + 1], the last one its end too."""
+    """Counts of steps by time: bin i counts edges_us[i] <= time < edges_us[i + 1]; the last bin includes its end."""
 
     edges_us: NDArray[np.float64]
     counts: NDArray[np.int64]
 
     def bin_of(self, us: float) -> int:
-        """The bin a time belongs to, the nearest one for a time outside."""
+        """The bin that a time belongs to; the nearest bin for a time outside."""
         return int(np.clip(np.searchsorted(self.edges_us, us, "right") - 1, 0, max(0, len(self.counts) - 1)))
 
 
@@ -26,7 +26,7 @@ def histogram(walls_us: NDArray[np.float64], bins: int) -> Histogram:
     if not len(walls):
         return Histogram(np.array([1.0, 10.0]), np.zeros(1, np.int64))
     lowest, highest = float(walls.min()), float(walls.max())
-    if highest / lowest < 1.05:  # all times are equal: one bin in the middle of a narrow axis
+    if highest / lowest < 1.05:  # nearly equal times: one bin in the middle of a narrow axis
         middle = (highest * lowest) ** 0.5
         edges = middle * np.array([1 / 1.1, 1 / 1.04, 1.04, 1.1])
     else:
@@ -37,7 +37,10 @@ def histogram(walls_us: NDArray[np.float64], bins: int) -> Histogram:
 
 
 def next_of(steps: NDArray[np.int64], now: int | None, by: int) -> int | None:
-    """The next (by 1) or previous (by −1) of these ascending steps after `now`, round the end; None without any."""
+    """The next (by 1) or previous (by −1) of these ascending steps from `now`; None where there are no steps.
+
+    It wraps round at both ends. Where `now` is None, it is the first step (by 1) or the last one (by −1).
+    """
     if not len(steps):
         return None
     if now is None:

@@ -1,4 +1,4 @@
-"""Where a panel looks on its axis, kept in the history of the selection: back undoes a zoom as it undoes a choice."""
+"""The view of a panel in the history of the selection: Back undoes a zoom in the same way as a selection."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from app.models.axis_view import AxisView
 
 
 class Looker:
-    """Adds the user's changes of a view to the history of the selection, and restores views from it.
+    """Adds the user's changes of a view to the history of the selection, and restores views from the history.
 
     `now` returns the panel's view, `show` sets it.
     """
@@ -21,11 +21,11 @@ class Looker:
         self._now = now
         self._show = show
         self._known: Look | None = None
-        """The selection's view of this panel."""
+        """This panel's view as the selection last knew it."""
 
     @contextmanager
     def by_hand(self) -> Iterator[None]:
-        """Context: changes of the view within it are the user's, and can be undone."""
+        """Context: changes of the view within it are actions of the user and can be undone."""
         before = self._now()
         yield
         self._known = self._now()
@@ -33,14 +33,14 @@ class Looker:
 
     @contextmanager
     def to_reveal(self) -> Iterator[None]:
-        """Context: changes of the view within it belong to the selection made just now."""
+        """Context: changes of the view within it are part of the latest change of the selection, undone with it."""
         before = self._now()
         yield
         self._known = self._now()
         self._selection.revealed(self._name, before, self._known)
 
     def follow(self, selected: Selected) -> bool:
-        """Show the view that back or forward led to; returns whether it differs."""
+        """Show the view that Back or Forward led to; returns whether it differs from the present one."""
         look = selected.look(self._name)
         if look is None or look == self._known:
             return False
@@ -52,12 +52,12 @@ class Looker:
 
 
 def look_of(view: AxisView, axis: str = "") -> Look:
-    """What a view shows."""
+    """The Look that a view shows."""
     return Look(view.lo, view.hi, view.mode, axis)
 
 
 def show_look(view: AxisView, look: Look) -> None:
-    """Make a view show this."""
+    """Make a view show a Look."""
     if look.mode == "fit":
         view.fit()
     elif look.mode == "follow":

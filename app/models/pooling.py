@@ -1,4 +1,4 @@
-"""Long series brought down to what a screen can show, without losing a peak."""
+"""Reduces long series to the points that a screen can show."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from numpy.typing import NDArray
 
 
 def envelope(values: NDArray[np.int64], bins: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """(indices, values) of the lowest and highest value of each of `bins` equal parts, in order; all where few.
+    """(indices, values) of at most 2 · `bins` points, so that peaks and dips stay visible at any length.
 
-    Peaks and dips survive, whatever the length.
+    Each of `bins` equal parts gives its lowest value at its first index, and its highest value at its last index. A
+    series of at most 2 · `bins` values is returned whole.
     """
     n = len(values)
     if n <= 2 * bins:
@@ -25,7 +26,7 @@ def envelope(values: NDArray[np.int64], bins: int) -> tuple[NDArray[np.int64], N
 
 
 def thin(n: int, points: int) -> NDArray[np.int64]:
-    """At most `points` indices of 0..n-1, evenly spread, first and last included, for series that only grow."""
+    """At most `points` evenly spread indices of 0..n-1, first and last included; for series that only grow."""
     if n <= points:
         return np.arange(n, dtype=np.int64)
     return np.unique(np.linspace(0, n - 1, points).astype(np.int64))

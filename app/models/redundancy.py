@@ -1,4 +1,4 @@
-"""Which positions were computed when, and how often: the step × position map."""
+"""The step × position map: when and how often each position was computed, and its class in each step."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from engine.figures.running_totals import WorkRows
 from engine.session.store import Session
 
 CLASSES: Final = ("rejected", "new", "padding", "recomputed", "reused")
-"""Classes of positions, in the order in which one shows where several share a pixel."""
+"""Classes of positions; their order is the order of the stripes where several classes share a pixel."""
 BIT: Final = {name: np.uint8(1 << index) for index, name in enumerate(CLASSES)}
 MOST_COLUMNS: Final = 2048
 MOST_ROWS: Final = 1024
 
 
 class ClassMap:
-    """A step × position map of classes, pooled by powers of two so that it never outgrows a screen.
+    """A step × position map of classes, pooled by powers of two so that it stays small enough for a screen.
 
     `cells` is uint8 [columns, rows] of BIT flags: a cell of a pooled map holds every class that is present in its
-    steps and positions. Only rows of work that are new since the last `update` are read.
+    steps and positions. `update` reads only the rows of work that came since its last call.
     """
 
     def __init__(self, session: Session, steps: tuple[int, int] | None = None, request: int | None = None) -> None:
@@ -33,9 +33,9 @@ class ClassMap:
         self.first_step = steps[0] if steps else 0
         self.end_step = self.first_step
         self.positions = 0
-        """How many positions the map reaches up to."""
+        """One past the largest position in the map."""
         self.version = 0
-        """Grows whenever a cell changed, so that a picture of the map need not be made again otherwise."""
+        """Grows when new work changed a cell. While it is the same, a picture of the map need not be drawn again."""
         self._cells = np.zeros((64, 64), np.uint8)
         self._seen = 0
         if steps is not None:
@@ -49,7 +49,7 @@ class ClassMap:
 
     @property
     def extent(self) -> tuple[int, int]:
-        """(steps, positions) that the cells stand for; those of a pooled map may reach past the newest."""
+        """(steps, positions) that the cells stand for; a pooled map may reach beyond the newest step and position."""
         columns, rows = self.cells.shape
         if not self.pooled:
             return max(self.end_step - self.first_step, 1), max(self.positions, 1)
@@ -60,7 +60,7 @@ class ClassMap:
         return self.step_pool > 1 or self.position_pool > 1
 
     def update(self) -> bool:
-        """Take in the work of steps that are new; says whether there was any."""
+        """Take the work of the steps since the last call; returns whether there were any."""
         n_steps = len(self.session.steps)
         if self.steps is not None:
             n_steps = min(n_steps, self.steps[1] + 1)
@@ -114,7 +114,7 @@ class ClassMap:
 
 
 def _merge(cells: NDArray[np.uint8], axis: int) -> NDArray[np.uint8]:
-    """Halve one axis: each cell takes the flags of the two it came from."""
+    """Halve one axis: each new cell has the flags of two old cells."""
     if cells.shape[axis] % 2:
         cells = np.concatenate([cells, np.zeros_like(cells.take([0], axis))], axis)
     if axis == 0:

@@ -1,4 +1,4 @@
-"""The tokens of one request, prompt and generated, as the texts a person reads, by position."""
+"""The tokens of one request, prompt and generated, as readable texts by position."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from engine.session.store import RecordedRequest, Session
 
 
 class RequestText:
-    """Visible texts by position, kept up with a growing request; `update` costs only what is new."""
+    """Readable texts by position of a growing request; the cost of `update` grows with the new tokens only."""
 
     def __init__(self, session: Session, request: RecordedRequest) -> None:
         self.request = request
@@ -28,10 +28,10 @@ class RequestText:
         self.texts += [self._visible[text] for text in new]
 
     def token_row(self, position: int) -> int | None:
-        """The row of Session.tokens that stands at `position`; None in the prompt and beyond the end."""
+        """The row of Session.tokens of the token at `position`; None in the prompt and beyond the end."""
         index = position - self.request.prompt_tokens
         return self.request.token_rows[index] if 0 <= index < len(self.request.token_rows) else None
 
     def name(self, position: int) -> str:
-        """A token named for a person: `"·cat" (12)`; the position alone where the text is not known."""
+        """A token as it is named on the screen: `“·cat” (12)`; the position alone where the text is not known."""
         return f"“{self.texts[position]}” ({position})" if position < len(self.texts) else f"({position})"

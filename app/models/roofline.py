@@ -1,4 +1,4 @@
-"""What the roofline panel shows: the totals of a session or a range of it, and the limits of a chart in decades."""
+"""The data of the roofline panel: totals of a session or a range of steps, and the limits of a chart in decades."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from engine.figures.roofline import Point, Roof, RooflineTotals, roof_of
 from engine.session.store import Session
 
 PREFERRED = ("decode", "verify", "mixed", "prefill", "teacher")
-"""Kinds of step in the order in which one is chosen for its phases."""
+"""Kinds of step in order of preference: the phases of the first one that exists are shown."""
 
 
 class RooflineModel:
-    """The roof of a session and the points under it; a range is summed once, the whole grows with the session."""
+    """The roof of a session and the points under it. The sums of the whole session and of the last range are kept."""
 
     def __init__(self, session: Session) -> None:
         self.session = session
@@ -22,7 +22,7 @@ class RooflineModel:
         self._part: tuple[StepRange, RooflineTotals] = (None, self._whole)
 
     def totals(self, steps: StepRange) -> RooflineTotals:
-        """Sums over a range of steps (None: all), up to date."""
+        """Up-to-date sums over a range of steps (None: all)."""
         if steps != self._part[0]:
             self._part = (steps, self._whole if steps is None else RooflineTotals(self.session, steps))
         self._part[1].update()
@@ -34,13 +34,16 @@ class RooflineModel:
 
 
 def levels_shown(roof: Roof, points: list[Point]) -> list[Level]:
-    """The levels whose roofs are drawn beside memory's: the caches, and what lies between only where a point does."""
+    """The levels whose roofs are drawn beside that of memory.
+
+    These are all caches, and a level between a cache and memory ("L3 and memory") only where a point belongs to it.
+    """
     used = {point.level for point in points}
     return [level for level in roof.levels if level.name != MEMORY and (" " not in level.name or level.name in used)]
 
 
 def chosen_kind(kinds: list[str], wanted: str) -> str:
-    """The kind of step whose phases are shown: the one that was asked for, else the first preferred there is."""
+    """The kind of step whose phases are shown: the wanted one if it exists, else the first of PREFERRED that exists."""
     if wanted in kinds:
         return wanted
     return next((kind for kind in PREFERRED if kind in kinds), "")

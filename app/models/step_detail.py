@@ -1,4 +1,4 @@
-"""What a session keeps of one step layer by layer, read beside the window where it lies in the file."""
+"""The layer-by-layer data of one step, which is read in the background where it is in the session's file."""
 
 from __future__ import annotations
 

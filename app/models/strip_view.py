@@ -1,4 +1,4 @@
-"""Which steps the step strip shows: all of them, the newest, or those the user chose."""
+"""The steps that the step strip shows: all of them, the newest, or those that the user chose."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from app.models.looking import Looker, look_of, show_look
 FEWEST_STEPS: Final = 8
 """The shortest span; a run of fewer steps leaves the rest empty."""
 NEAR_END: Final = 0.5
-"""Steps from the last one within which a view that is moved by hand begins to follow."""
+"""A view moved by hand begins to follow when its right edge is within so many steps of the last one."""
 
 
 class StripView:
-    """An AxisView over steps that shows nothing beyond the data and follows once it reaches the newest step.
+    """An AxisView over steps. It shows nothing beyond the data, and follows as soon as it reaches the newest step.
 
     `changed` is called when other steps are shown, `follow_changed` when following starts or ends.
     """
@@ -52,16 +52,16 @@ class StripView:
         return self._axis.mode != "free"
 
     def advance(self, steps: int) -> None:
-        """Take the number of steps there are now."""
+        """Set the present number of steps."""
         self._axis.advance(0.0, float(steps))
 
     def show_all(self) -> None:
-        """Show every step, and go on doing so."""
+        """Show all steps from now on."""
         with self._changing():
             self._axis.fit()
 
     def set_following(self, following: bool) -> None:
-        """Keep the newest step in view, or stay."""
+        """Keep the newest step in view, or stop following."""
         if following != self.following:
             with self._changing():
                 if following:
@@ -70,12 +70,12 @@ class StripView:
                     self._axis.mode = "free"
 
     def follow_by_hand(self) -> None:
-        """Keep the newest step in view, because the user wants it."""
+        """Keep the newest step in view, as an action of the user."""
         with self._looker.by_hand():
             self.set_following(True)
 
     def frame(self, steps: tuple[int, int] | None) -> None:
-        """Show a range of steps; all steps where that is shown already or there is none."""
+        """Show a range of steps; show all steps where the range is None or shown already."""
         with self._looker.by_hand(), self._changing():
             wanted = None if steps is None else (float(steps[0]), float(max(steps[1] + 1, steps[0] + FEWEST_STEPS)))
             if wanted is None or (self._axis.mode != "fit" and wanted == (self._axis.lo, self._axis.hi)):
@@ -84,29 +84,29 @@ class StripView:
                 self._axis.show(*wanted)
 
     def zoom(self, factor: float, at: float) -> None:
-        """Make the span `factor` times as long around a step, because the user wants it."""
+        """Make the span `factor` times as long around the step `at`, as an action of the user."""
         with self._looker.by_hand(), self._changing():
             self._axis.mode = "free"  # while it follows, an AxisView would hold the right edge instead
             self._axis.zoom(factor, at)
             if factor < 1 and self.following:
-                self._axis.follow()  # nothing shorter can be shown yet, but the span stays when steps come
+                self._axis.follow()  # the span cannot shrink yet, but it stays when steps come
             self._follow_at_end()
 
     def pan(self, delta: float) -> None:
-        """Move by so many steps, because the user wants it."""
+        """Move by `delta` steps, as an action of the user."""
         with self._looker.by_hand(), self._changing():
             self._axis.pan(delta)
             self._follow_at_end()
 
     def select(self, selected: Selected) -> None:
-        """Look where back or forward led, or bring a step that was selected just now into view."""
+        """Show the view that Back or Forward led to, or else bring a newly selected step into view."""
         moved = selected.step is not None and selected.step != self._step
         self._step = selected.step
         if not self._looker.follow(selected) and moved and self._step is not None:
             self._reveal(self._step)
 
     def _reveal(self, step: int) -> None:
-        """Pan just so far that a step can be seen."""
+        """If a step is not in view, pan until it is."""
         if self._axis.mode == "fit" or self._axis.lo <= step < self._axis.hi:
             return
         with self._looker.to_reveal(), self._changing():

@@ -1,7 +1,7 @@
 """The comparison of training and inference as a table of texts: textbook claims beside this session's figures.
 
-A figure carries its mark; where one is missing, the cell says why. Needs no Qt: the panel, the report and the command
-line write the same table.
+Each figure has its provenance mark; where a figure is missing, the cell says why. Needs no Qt: the panel, the report
+and the command line write the same table.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ WORDS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """What a cell says, and whether it is a figure (rather than a claim or what is missing)."""
+    """The text of a cell; `figure` is false for a claim and for the reason of a missing figure."""
 
     text: str
     figure: bool = False
@@ -107,21 +107,21 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One row of texts in the order of HEADS, and the row it was made of."""
+    """One row of texts in the order of HEADS, and the row of figures that it was made of."""
 
     row: Row
     cells: tuple[Text, ...]
 
 
 def english(text: str) -> str:
-    """No translation: the language of the command line and of reports."""
+    """The text itself: the command line and the reports speak English."""
     return text
 
 
 def summary_lines(
     session: Session, steps: StepRange = None, say: Translate = english, readings: DeviceSeries | None = None
 ) -> list[Line]:
-    """The table of a session, or of a range of its steps (`readings`: see `compare`)."""
+    """The rows of the table of a session, or of a range of its steps (`readings`: see `compare`)."""
     lines = []
     for row in compare(session, steps, readings):
         claims = TEXTBOOK[row.metric]
@@ -143,7 +143,7 @@ def summary_lines(
 
 
 def claimed_gap(session: Session, metric: Metric, steps: StepRange = None) -> str:
-    """The gap that textbooks claim; where it is a formula, with its value here."""
+    """The gap that textbooks claim; a formula is followed by its value for this session."""
     claim = TEXTBOOK[metric][2]
     if metric == "complexity" and session.requests:
         tokens = len(token_rows(session, steps)) / len(session.requests)
@@ -177,7 +177,7 @@ def amount_text(amount: Amount, say: Translate = english) -> str:
 
 
 def missing(row: Row, training: bool) -> str:
-    """Why a side holds no figure, and what to do."""
+    """Why a side has no figure, and how to get one."""
     if row.metric == "busy":
         return NO_READING
     if row.metric == "utilisation" and not row.training and not row.inference:
@@ -199,7 +199,7 @@ def markdown(lines: Sequence[Line], say: Translate = english) -> str:
 
 
 def plain_rows(lines: Sequence[Line]) -> tuple[list[str], list[tuple[object, ...]]]:
-    """The table for other programs: a row a figure, its value in base units."""
+    """(names of the columns, rows) for CSV: a row a figure, its value in base units."""
     header = ["metric", "side", "value", "unit", "provenance", "textbook"]
     rows: list[tuple[object, ...]] = []
     for line in lines:

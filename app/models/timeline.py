@@ -1,4 +1,4 @@
-"""The timeline as numbers: where steps, tokens and requests lie on a time or a step axis, and how dense they are."""
+"""The timeline as numbers: the places of steps, tokens and requests on a time or step axis, and their density."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from engine.session.store import RecordedRequest, Session
 Axis = Literal["time", "steps"]
 
 BANDS: Final = ("prepare", "attention", "ffn", "norm", "sampling", "draft", "other")
-"""The bands of the host lane: the groups in their stacking order, with the proposer's work as a band of its own."""
+"""The bands of the host lane: the time groups in their stacking order; the proposer's work is a separate band."""
 BAND_OF: Final = {phase: "draft" if phase == "draft" else GROUP_OF[phase] for phase in PHASES}
 
 assert set(GROUPS) <= set(BANDS)
@@ -26,7 +26,7 @@ for _row, _phase in enumerate(PHASES):
     _TO_BANDS[_row, BANDS.index(BAND_OF[_phase])] = 1000.0  # µs to ns
 
 HOST_ONLY: Final = {"prepare": ("schedule", "prepare"), "sampling": ("detokenize",)}
-"""Phases, by band, in which the host works and the device does not; `other` is the host's too."""
+"""By band, the phases in which only the host works. The band `other` is host work as well."""
 _HOST_PART = np.zeros((len(PHASES), len(HOST_ONLY)))
 for _column, _phases in enumerate(HOST_ONLY.values()):
     _HOST_PART[[PHASES.index(_phase) for _phase in _phases], _column] = 1000.0
@@ -48,7 +48,7 @@ class TokenLane:
 
 
 class TimelineModel:
-    """What the timeline draws, kept up to date by reading only what came since the last `update`."""
+    """The data that the timeline draws; `update` reads only what came since its last call."""
 
     def __init__(self, session: Session) -> None:
         self.session = session
@@ -69,13 +69,13 @@ class TimelineModel:
         """(request, step) → (proposed, accepted) of each verified proposal."""
         self._speculation_seen = 0
         self._drafts = Columns({"step": np.int64, "proposed": np.int64, "accepted": np.int64}, 257)
-        """Running sums over the proposals, after each one; the first row stands for none."""
+        """Running sums over the proposals, a row after each; the first row is the sum of no proposals."""
         self._drafts.append((-1, 0, 0))
 
     # --- taking in --------------------------------------------------------------------------------------------------
 
     def update(self) -> bool:
-        """Take in what is new; says whether there was anything."""
+        """Take what came since the last call; returns whether there was anything."""
         session = self.session
         n = len(session.steps)
         changed = n > self.n
@@ -135,7 +135,7 @@ class TimelineModel:
     # --- the axis ---------------------------------------------------------------------------------------------------
 
     def extent(self, axis: Axis) -> tuple[float, float]:
-        """First and last value on the axis: ns from the session's zero, or step numbers."""
+        """First and last value on the axis: ns from the zero of the session's clock, or step numbers."""
         if axis == "steps" or self.n == 0:
             return 0.0, float(max(self.n, 1))
         steps = self.session.steps
@@ -145,7 +145,7 @@ class TimelineModel:
         return float(min([first, *arrivals, *marks])), float(steps["end_ns"][self.n - 1])
 
     def span_of(self, axis: Axis, first: int, end: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Where the steps [first, end) begin and end on the axis."""
+        """(starts, ends) of the steps [first, end) on the axis."""
         if axis == "steps":
             left = np.arange(first, end, dtype=np.float64)
             return left, left + 1.0
@@ -153,7 +153,7 @@ class TimelineModel:
         return steps["start_ns"][first:end].astype(np.float64), steps["end_ns"][first:end].astype(np.float64)
 
     def visible(self, axis: Axis, lo: float, hi: float) -> tuple[int, int]:
-        """The steps [first, end) of which anything lies within [lo, hi]."""
+        """The steps [first, end) that lie at least partly within [lo, hi]."""
         if axis == "steps":
             return min(max(int(lo), 0), self.n), max(min(int(np.ceil(hi)), self.n), 0)
         steps = self.session.steps
@@ -161,7 +161,7 @@ class TimelineModel:
         return first, max(first, int(np.searchsorted(steps["start_ns"][: self.n], hi, "left")))
 
     def step_at(self, axis: Axis, x: float) -> int | None:
-        """The step that runs at this place, None in a gap."""
+        """The step at a place of the axis; None in a gap and outside."""
         first, end = self.visible(axis, x, x)
         if axis == "steps":
             return int(x) if 0 <= x < self.n else None
@@ -171,7 +171,7 @@ class TimelineModel:
         return None
 
     def convert(self, x: float, source: Axis, target: Axis) -> float:
-        """The same place on the other axis; within a gap, the edge of the next step."""
+        """The same place on another axis; a place within a gap becomes the start of the next step."""
         if source == target or self.n == 0:
             return x
         starts, ends = self.session.steps["start_ns"][: self.n], self.session.steps["end_ns"][: self.n]
@@ -188,7 +188,7 @@ class TimelineModel:
     def band_columns(self, axis: Axis, edges: NDArray[np.float64]) -> NDArray[np.float64]:
         """Share of each pixel column that each band takes, float64 [len(edges) - 1, len(BANDS)]; the rest is idle.
 
-        On the step axis there is no idle time: shares are of the steps' own wall time.
+        On the step axis there is no idle time: shares are of the wall time of the steps.
         """
         taken = np.diff(self._cumulative("bands", axis, edges), axis=0)
         if axis == "time":
@@ -208,7 +208,7 @@ class TimelineModel:
         return of_wall
 
     def device_band_columns(self, axis: Axis, edges: NDArray[np.float64]) -> NDArray[np.float64]:
-        """`device_columns` by what the device worked on, float64 [len(edges) - 1, len(BANDS)]."""
+        """`device_columns` divided among the bands that the device worked on, float64 [len(edges) - 1, len(BANDS)]."""
         bands, host = (np.diff(self._cumulative(name, axis, edges), axis=0) for name in ("bands", "host"))
         return device_bands(bands, host, self.device_columns(axis, edges))
 
@@ -223,12 +223,12 @@ class TimelineModel:
         return self._speculation_seen > 0
 
     def draft_sums(self, ends: NDArray[np.int64]) -> NDArray[np.int64]:
-        """(proposed, accepted) by all steps before each of these, int64 [len(ends), 2]."""
+        """(proposed, accepted) drafts of all steps before each step of `ends`, int64 [len(ends), 2]."""
         rows = np.searchsorted(self._drafts["step"], ends) - 1
         return np.stack([self._drafts["proposed"][rows], self._drafts["accepted"][rows]], axis=1)
 
     def steps_ended_by(self, axis: Axis, edges: NDArray[np.float64]) -> NDArray[np.int64]:
-        """How many steps have ended at each place."""
+        """How many steps have ended at each edge."""
         if axis == "steps":
             return np.clip(np.floor(edges), 0, self.n).astype(np.int64)
         return np.searchsorted(self.session.steps["end_ns"][: self.n], edges, "right")
@@ -251,7 +251,7 @@ class TimelineModel:
         result: NDArray[np.float64] = sums[i] + share * (sums[i + 1] - sums[i])
         return result
 
-    # --- one thing --------------------------------------------------------------------------------------------------
+    # --- one item ---------------------------------------------------------------------------------------------------
 
     def band_ns(self, step: int) -> NDArray[np.float64]:
         """ns by band of one step; they sum to its wall time."""
@@ -267,12 +267,12 @@ class TimelineModel:
         return result
 
     def wall_between(self, first: int, last: int) -> float:
-        """ns that the steps [first, last] took, gaps between them left out."""
+        """ns that the steps [first, last] took, without the gaps between them."""
         sums = self._sums["bands"]
         return float((sums[last + 1] - sums[first]).sum())
 
     def wall_of_token(self, row: int) -> float | None:
-        """ns of the step that emitted this token; None where it proposed or emitted several for the request."""
+        """ns of the step that emitted a token; None if it verified drafts or emitted several tokens for its request."""
         tokens = self.session.tokens
         request, step = int(tokens["request_id"][row]), int(tokens["step_id"][row])
         if (request, step) in self.proposals or len(self.tokens_of_step(request, step)) != 1:
@@ -293,7 +293,7 @@ class TimelineModel:
         return lane.rows[first:end]
 
     def idle_before(self, step: int) -> int:
-        """ns between the end of the step before and the start of this one, pauses left out."""
+        """ns from the end of the step before to the start of this one, without pauses; 0 for the first step."""
         if step == 0:
             return 0
         steps = self.session.steps
@@ -304,9 +304,9 @@ class TimelineModel:
 def device_bands(
     bands: NDArray[np.float64], host: NDArray[np.float64], busy: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """How `busy` [n] divides among the bands [n, len(BANDS)], once the host's own part [n, len(HOST_ONLY)] is left out.
+    """Divide `busy` [n] in proportion to the bands [n, len(BANDS)] less their host-only part [n, len(HOST_ONLY)].
 
-    Where no phases were timed, all of it is `other`.
+    `other` gets no share, except where no other band is left (no phases were timed): then it gets all.
     """
     of_device = bands.copy()
     of_device[:, [BANDS.index(band) for band in HOST_ONLY]] -= host

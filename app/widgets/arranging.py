@@ -1,4 +1,4 @@
-"""Widgets of a grid laid out anew, as a panel becomes wider or higher."""
+"""Moves the widgets of a grid to other cells, for a panel that becomes wider or higher."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QGridLayout, QWidget
 
 
 class Placed(NamedTuple):
-    """A widget, its row and column, and how many of each it takes."""
+    """A widget, its row and column, and how many rows and columns it spans."""
 
     widget: QWidget
     row: int
@@ -19,7 +19,7 @@ class Placed(NamedTuple):
 
 
 def arrange(grid: QGridLayout, placed: Iterable[Placed], rows: Sequence[int], columns: Sequence[int]) -> None:
-    """Put these widgets, and no others, into a grid; `rows` and `columns` are stretches, 0 for further ones."""
+    """Put these widgets, and no others, into a grid; `rows` and `columns` are stretch factors (0 where missing)."""
     for index in reversed(range(grid.count())):
         grid.takeAt(index)
     for one in placed:

@@ -1,4 +1,4 @@
-"""Axes that count things: whole numbers at the middle of each thing, or its name if there is room."""
+"""Axes that count items (steps, tokens): a whole number at the middle of each item, or its name if there is room."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from app.look.theme import CAPTION_SCALE, ui_font
 EDGE: Final = 4
 """Pixels by which a number may extend beyond the right end of its axis."""
 NAME_PIXELS: Final = 44
-"""Narrowest cell, in pixels along a horizontal axis, that gets its name written."""
+"""Least pixels of an item along a horizontal axis for its name to be written."""
 
 
 class CountAxis(pg.AxisItem):  # type: ignore[misc]
-    """An axis whose unit is a thing: thing i lies in [i, i + 1] and its tick stands in the middle.
+    """An axis whose unit is one item: item i lies in [i, i + 1], and its tick is in the middle.
 
-    `names` are shown instead of numbers where each thing has room for one.
+    `names` are shown instead of numbers where each item has room for its name.
     """
 
     def __init__(self, orientation: str) -> None:
@@ -29,7 +29,7 @@ class CountAxis(pg.AxisItem):  # type: ignore[misc]
         self._named = False
 
     def set_names(self, names: list[str]) -> None:
-        """Give things their names (a token's text, a phase)."""
+        """Set the names of the items (texts of tokens, phases)."""
         if names != self.names:
             self.names = names
             self.picture = None

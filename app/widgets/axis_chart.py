@@ -1,4 +1,4 @@
-"""Painted charts over an axis that the pointer and the keys zoom and pan."""
+"""The base of painted charts over an axis that the pointer and the keys zoom and pan."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from app.models.looking import Looker
 from app.widgets.hover import HoverWidget, Place
 
 ZOOM_IN: Final = 0.8
-"""Factor of the span for a turn of the wheel or W."""
+"""Factor of the span for one notch of the wheel or the key W."""
 PAN: Final = 0.15
-"""Share of the span that A and D move by."""
+"""Share of the span that the keys A and D move by."""
 DRAG: Final = 4
-"""Pixels from which a press becomes a drag."""
+"""Pixels that the pointer must move for a press to become a drag."""
 
 
 class AxisChart(HoverWidget[Place]):
     """A chart over an AxisView: dragging pans, a click without a drag picks, W and S zoom, A and D pan, F shows all.
 
-    Subclasses return in `plot_box` where the axis lies, and handle the wheel themselves. Changes of the view by the
-    user are made within `by_hand`, which adds them to the history, and then `moved_by_hand` is called.
+    A subclass returns the place of the axis in `plot_box`, and handles the wheel itself. The user's changes of the view
+    are made within `by_hand`, which adds them to the history; then `moved_by_hand` is called.
     """
 
     def __init__(self, view: AxisView, parent: QWidget | None = None) -> None:
@@ -38,7 +38,7 @@ class AxisChart(HoverWidget[Place]):
         """The value at the left edge where the drag began; None before a press has become a drag."""
 
     def plot_box(self) -> QRectF:
-        """Where the axis lies, in the widget's coordinates."""
+        """The place of the axis in the widget's coordinates."""
         raise NotImplementedError
 
     def value_at(self, x: float) -> float:
@@ -73,7 +73,7 @@ class AxisChart(HoverWidget[Place]):
         self.moved_by_hand()
 
     def move_by_key(self, key: int) -> bool:
-        """Zoom or pan by a key; returns whether it was one of W, S, A, D and F."""
+        """Zoom or pan by a key; returns whether the key is one of W, S, A, D and F."""
         middle = (self.view.lo + self.view.hi) / 2
         match key:
             case Qt.Key.Key_W:

@@ -1,4 +1,4 @@
-"""Rows of a name, a bar and a number: the small chart of the inspector."""
+"""The small chart of the inspector: rows of a name, a bar and a number."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ LEAST_BAR: Final = 16 * GRID
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One row: `share` of the full width, 0 to 1; `strong` for the row that is the chosen one.
+    """One row: `share` is the length of the bar, 0 to 1 of the full width; `strong` marks the chosen row.
 
-    A `pattern` distinguishes the bar without its colour.
+    `code` draws the name in the monospace font. A `pattern` distinguishes the bar by more than its colour.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Bar:
 
 
 class BarList(PaintedWidget):
-    """A title, then the bars; as high as its rows."""
+    """A title and the bars under it; the height follows the number of rows."""
 
     fills_ground = False
 
@@ -42,7 +42,7 @@ class BarList(PaintedWidget):
         self.title = title
         self.bars: list[Bar] = []
         self.note = ""
-        """The text shown instead of bars if there are none."""
+        """The text that is shown where there are no bars."""
         self.setAccessibleName(title)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
@@ -90,7 +90,7 @@ class BarList(PaintedWidget):
             painter.drawText(area, vertical | Qt.AlignmentFlag.AlignRight, bar.number)
 
     def widths(self) -> tuple[int, int]:
-        """Pixels of the names and of the numbers; names are cut so far that bars keep their least width."""
+        """Pixels of the names and of the numbers; long names are cut, so that the longest bar keeps its least width."""
         metrics, code_metrics = QFontMetrics(ui_font(CAPTION_SCALE)), QFontMetrics(mono_font(CAPTION_SCALE))
         names = [(code_metrics if bar.code else metrics).horizontalAdvance(bar.name) for bar in self.bars]
         numbers = max(metrics.horizontalAdvance(bar.number) for bar in self.bars) + GRID

@@ -18,7 +18,7 @@ from app.widgets.themed_table import Cell, CellTable
 from app.widgets.unbroken import unbroken
 
 PADDING: Final = 5 * GRID
-"""What a cell adds to the width of its text, in pixels."""
+"""Pixels that a cell is wider than its text."""
 
 
 READABLE: Final = 120 * GRID
@@ -33,7 +33,7 @@ class UnbrokenFigures(QStyledItemDelegate):
 
 
 class ClaimTable(CellTable):
-    """Cells wrap between words; columns share the width by what they hold; arrow keys walk the rows."""
+    """A table whose cells wrap between words. Columns share the width by their content; arrow keys select rows."""
 
     def __init__(self, name: str, parent: QWidget | None = None) -> None:
         super().__init__(name, parent)
@@ -46,7 +46,7 @@ class ClaimTable(CellTable):
         self.restyle()
 
     def show_rows(self, heads: list[tuple[str, str]], rows: list[list[Cell]]) -> None:
-        """Write the table: (name, definition) a column, a list of cells a row."""
+        """Write the table: `heads` has (name, definition) for each column, `rows` a list of cells for each row."""
         self.write(heads, rows)
 
     def item_padding(self) -> str:
@@ -75,7 +75,11 @@ class ClaimTable(CellTable):
         self._fit()
 
     def _fit(self) -> None:
-        """Every column is as wide as its longest word; narrow columns then get what they need, wide ones the rest."""
+        """Set the widths and the row heights.
+
+        Each column is at least as wide as its longest word. The remaining width goes first to the columns that need
+        least to show their text on one line; the others share the rest.
+        """
         if not self._rows:
             return
         plain, bold = QFontMetrics(ui_font()), QFontMetrics(ui_font(bold=True))
@@ -105,7 +109,7 @@ class ClaimTable(CellTable):
             self.setRowHeight(row, max(heights, default=0) + 3 * GRID)
 
     def _share_spans(self, wanted: list[int], font: QFontMetrics) -> None:
-        """Widen the columns that a cell spans until its words fit, up to a readable width."""
+        """Widen the columns that a cell spans until its text fits on one line, READABLE pixels at most."""
         for cells in self._rows:
             for column, cell in enumerate(cells):
                 if cell.span > 1:
@@ -115,14 +119,14 @@ class ClaimTable(CellTable):
 
     @staticmethod
     def _height_of(cell: Cell, width: int) -> int:
-        """Pixels that a cell's words take in a column of this width; Qt's own estimate leaves out the padding."""
+        """Height in pixels of a cell's text in a column of this width; Qt's own estimate ignores the padding."""
         font = QFontMetrics(ui_font(bold=cell.bold))
         room = width - PADDING + GRID  # a text that just fits its column does not wrap
         return font.boundingRect(0, 0, room, 10_000, Qt.TextFlag.TextWordWrap.value, unbroken(cell.text)).height()
 
 
 def fair_cap(wanted: list[int], room: int) -> float:
-    """The width that no column may pass, so that all together fit the room."""
+    """The largest limit on the widths `wanted` with which the columns together fit into `room`."""
     left, widths = float(room), sorted(wanted)
     for index, width in enumerate(widths):
         cap = left / (len(widths) - index)

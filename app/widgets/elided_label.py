@@ -1,4 +1,4 @@
-"""A label that may shrink: text that does not fit ends in an ellipsis, and the tool tip has all of it."""
+"""A label that may shrink: text that does not fit ends in an ellipsis. The owner sets a tool tip with the text."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class ElidedLabel(PlainLabel):
         return QSize(self.fontMetrics().horizontalAdvance(self.text()) + 2, super().sizeHint().height())
 
     def shown(self) -> str:
-        """What is written: the text, or as much of it as there is room for."""
+        """The text that is drawn: as much as there is room for, with an ellipsis where it is cut."""
         return self.fontMetrics().elidedText(self.text(), self._mode, self.width())
 
     def paintEvent(self, event: QPaintEvent) -> None:

@@ -1,4 +1,4 @@
-"""Horizontal bars of measured factors on a logarithmic axis, each with a band for what was claimed."""
+"""Horizontal bars of measured factors on a logarithmic axis, each with a band for the claimed range."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TICKS: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0)
 
 @dataclass(frozen=True, slots=True)
 class Factor:
-    """One bar: its name, how many times better, and the claim from and to."""
+    """One bar: its name, how many times better it is, and the claimed (lowest, highest) factor."""
 
     label: str
     value: float
@@ -27,7 +27,7 @@ class Factor:
 
 
 class FactorChart(PaintedWidget):
-    """A bar from 1 to each factor; left of 1 it made things worse."""
+    """Draws a bar from 1 to each factor; a bar to the left of 1 is a factor that made things worse."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -45,7 +45,7 @@ class FactorChart(PaintedWidget):
         self.update()
 
     def limits(self) -> tuple[float, float]:
-        """The ends of the axis: ticks that hold 1, every factor and every claim."""
+        """The ends of the axis: the ticks around 1, every factor and every claim; those beyond all ticks are cut."""
         values = [1.0, *(one.value for one in self.factors)]
         values += [edge for one in self.factors if one.claim is not None for edge in one.claim]
         low = max((tick for tick in TICKS if tick < min(values)), default=TICKS[0])
@@ -53,7 +53,7 @@ class FactorChart(PaintedWidget):
         return low, high
 
     def x_of(self, value: float, box: QRectF) -> float:
-        """Where a factor lies."""
+        """The x of a factor in pixels."""
         low, high = self.limits()
         share = (math.log(min(max(value, low), high)) - math.log(low)) / (math.log(high) - math.log(low))
         return box.left() + share * box.width()

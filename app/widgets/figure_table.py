@@ -1,4 +1,4 @@
-"""A plain table of figures in the theme's colours: a definition a column, cells with units, a swatch a row."""
+"""A plain table of figures in the theme's colours: columns with definitions, cells with units, rows with swatches."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from app.widgets.themed_table import Cell, CellTable
 
 
 class FigureTable(CellTable):
-    """Rows of cells; the first column and those of `words` are left, the others right.
+    """Rows of cells. The first column and the columns in `words` are aligned to the left, the others to the right.
 
-    `chosen` carries the key of the row that was walked to.
+    `chosen` carries the key of the row that was selected.
     """
 
     chosen = Signal(str)
@@ -22,7 +22,7 @@ class FigureTable(CellTable):
         super().__init__(name, parent)
         self._keys: list[str] = []
         self._left = words | {0}
-        """Columns of words; those of numbers end at the right."""
+        """Columns that are aligned to the left."""
         self.setWordWrap(False)
         self.verticalHeader().setMinimumSectionSize(4 * GRID)
         self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
@@ -31,7 +31,7 @@ class FigureTable(CellTable):
         self.restyle()
 
     def show_rows(self, heads: list[tuple[str, str]], rows: list[list[Cell]], keys: list[str] | None = None) -> None:
-        """Write the table: (name, definition) a column, a list of cells a row."""
+        """Write the table: (name, definition) of each column, the cells of each row, and the key of each row."""
         self._keys = keys or []
         shape = (self.rowCount(), self.columnCount())
         if self.write(heads, rows) and shape != (len(rows), len(heads)):
@@ -39,11 +39,11 @@ class FigureTable(CellTable):
             self.updateGeometry()
 
     def row_of(self, key: str) -> int:
-        """The row with a key; -1 where there is none."""
+        """The row with this key; -1 where no row has it."""
         return self._keys.index(key) if key in self._keys else -1
 
     def mark_key(self, key: str) -> None:
-        """Select the row of a key."""
+        """Select the row with this key, if there is one."""
         row = self.row_of(key)
         if row >= 0:
             self.selectRow(row)

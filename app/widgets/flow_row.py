@@ -9,11 +9,13 @@ from PySide6.QtWidgets import QSizePolicy, QWidget, QWidgetItem
 
 
 class FlowRow(QWidget):
-    """Its children from left to right, centred on their row, wrapped at the right edge; its height follows its width.
+    """Places its children from left to right and wraps at the right edge; children are centred on their row.
 
-    This is a widget that places its children itself, not a QLayout. A layout in Python would hold layout items; Qt
-    deletes them together with their widgets without telling Python, and any later use of one crashes the program.
-    Widgets, which this class holds, can be asked whether they still exist.
+    The height follows from the width.
+
+    This is a widget that places its children itself, not a QLayout. A layout in Python would hold layout items. Qt
+    deletes these together with their widgets without telling Python, and any later use of one crashes the program.
+    This class holds widgets instead: shiboken can tell whether a widget still exists.
     """
 
     def __init__(self, parent: QWidget | None = None, spacing: int = 8) -> None:
@@ -25,7 +27,7 @@ class FlowRow(QWidget):
         self.setSizePolicy(policy)
 
     def add(self, child: QWidget) -> None:
-        """Put a widget behind the others."""
+        """Add a widget after the others."""
         hidden = child.isHidden() and child.testAttribute(Qt.WidgetAttribute.WA_WState_ExplicitShowHide)
         child.setParent(self)
         self._flow.append(child)
@@ -46,7 +48,7 @@ class FlowRow(QWidget):
         return self.minimumSizeHint()
 
     def minimumSizeHint(self) -> QSize:
-        """The size of the widest and of the highest child."""
+        """The width of the widest child and the height of the highest one."""
         size = QSize()
         for child in self.flow:
             if not child.isHidden():
@@ -74,7 +76,7 @@ class FlowRow(QWidget):
         self._place(self.width(), move=True)
 
     def _place(self, width: int, move: bool) -> int:
-        """Lay the children out in this width (really, if `move`); returns the height they need."""
+        """Compute the layout in this width, and move the children if `move`; returns the height that they need."""
         margins = self.contentsMargins()
         left, right = margins.left(), width - margins.right()
         x, y = left, margins.top()
@@ -92,7 +94,7 @@ class FlowRow(QWidget):
 
 
 def _close_row(row: list[tuple[QWidget, QRect]], y: int, move: bool) -> int:
-    """Centre a row's widgets on its height; returns where it ends."""
+    """Centre the widgets of a row on its height, if `move`; returns the y where the row ends."""
     height = max((box.height() for _, box in row), default=0)
     if move:
         for child, box in row:

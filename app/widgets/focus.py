@@ -1,4 +1,4 @@
-"""The keyboard focus: which widgets take it from a click, the keys that walk through steps, the focused one's frame."""
+"""The keyboard focus: buttons that take it by Tab only, keys that walk through the steps, and the focus frame."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ STEP_KEYS: Final = {
     Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1, Qt.Key.Key_PageUp: -10, Qt.Key.Key_PageDown: 10,
     Qt.Key.Key_Home: -(1 << 60), Qt.Key.Key_End: 1 << 60,
 }  # fmt: skip
-"""Keys that walk through the steps, and how far."""
+"""Keys that walk through the steps, and by how many steps."""
 
 
 def claims_key(event: QEvent, keys: frozenset[Qt.Key]) -> bool:
-    """Whether a key, pressed alone, belongs to the focused widget rather than to a menu; accepts the event if so."""
+    """Whether a key without modifiers belongs to the focused widget and not to a menu; accepts the event if so."""
     if event.type() != QEvent.Type.ShortcutOverride or not isinstance(event, QKeyEvent):
         return False
     if key_by_place(event, QGuiApplication.platformName()) is not None:
-        return False  # the window decides which key is meant
+        return False  # the window finds out which key is meant
     if event.key() not in keys or event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier:
         return False
     event.accept()
@@ -33,7 +33,7 @@ def claims_key(event: QEvent, keys: frozenset[Qt.Key]) -> bool:
 
 
 def walk_steps(selection: Selection, steps: int, key: int) -> bool:
-    """Select another of `steps` steps by a key; returns whether it was one of STEP_KEYS."""
+    """Select another of `steps` steps by a key; returns whether it did (a key of STEP_KEYS, and there are steps)."""
     by = next((way for name, way in STEP_KEYS.items() if name == key), 0)
     if by == 0 or steps == 0:
         return False
@@ -44,21 +44,21 @@ def walk_steps(selection: Selection, steps: int, key: int) -> bool:
 
 
 def leave_focus_on_click(root: QWidget) -> None:
-    """Let the buttons below a widget take the focus by Tab alone, so that Space after a click still runs and pauses."""
+    """Let the buttons in a widget take the focus by Tab only, so that Space still runs and pauses after a click."""
     for button in root.findChildren(QAbstractButton):
         if button.focusPolicy() & Qt.FocusPolicy.ClickFocus:
             button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
 
 
 def frame_focus(widget: QWidget, painter: QPainter) -> None:
-    """A frame of one pixel around a widget that has the focus, drawn with the painter of its paint event."""
+    """Draw a frame of one pixel around a widget if it has the focus, with the painter of its paint event."""
     if widget.hasFocus():
         painter.setPen(QColor(theme().accent))
         painter.drawRect(widget.rect().adjusted(0, 0, -1, -1))
 
 
 def draw_focus(widget: QWidget) -> None:
-    """The frame of the focus over what a widget has drawn itself."""
+    """Draw the focus frame with a new painter, after the widget has drawn itself."""
     if widget.hasFocus():
         with painting(widget) as painter:
             frame_focus(widget, painter)

@@ -1,4 +1,4 @@
-"""The text of one request as it grows: the prompt muted, what was generated in the text colour."""
+"""The growing text of one request: the prompt in the muted colour, the generated text in the text colour."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from app.widgets.whole_parts import WholeParts
 from engine.session.store import RecordedRequest, Session
 
 MOST_OF_PROMPT: Final = 20_000
-"""Characters of a prompt that are shown."""
+"""Most characters of a prompt that are shown."""
 MOST_OF_PIECE: Final = 2000
-"""Most characters of one token that are shown; in an ordinary vocabulary a token has some dozens at most."""
+"""Most characters of one token that are shown; a token of an ordinary vocabulary has some dozens at most."""
 
 
 class GeneratedText(QWidget):
-    """Shows the selected request, else the newest that has a token; the arrows go to other requests."""
+    """Shows the selected request, or the first one while none is selected; the arrows select other requests."""
 
     def __init__(self, selection: Selection, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -58,7 +58,7 @@ class GeneratedText(QWidget):
 
     @property
     def text(self) -> str:
-        """What is shown, prompt included."""
+        """The shown text, prompt included."""
         return self._text.toPlainText()
 
     def show_session(self, session: Session | None) -> None:
@@ -87,7 +87,7 @@ class GeneratedText(QWidget):
         self._show_facts(session, request)
 
     def retranslate(self) -> None:
-        """Take the texts of the language in force."""
+        """Set all texts in the current language."""
         self._caption.setText(self.tr("Generated text"))
         self._text.setAccessibleName(self.tr("Generated text"))
         self._text.setToolTip(self.tr("The prompt, and what the model has written after it"))
@@ -127,7 +127,7 @@ class GeneratedText(QWidget):
             self._append(straight(_readable(request.prompt)), theme().muted)
 
     def _append(self, text: str, colour: str) -> None:
-        """Add text at the end; the view follows it unless the user has scrolled up."""
+        """Add text at the end; the view scrolls to it unless the user has scrolled up."""
         bar = self._text.verticalScrollBar()
         at_end = bar.value() >= bar.maximum() - 2
         style = QTextCharFormat()
@@ -162,7 +162,7 @@ class GeneratedText(QWidget):
         }.get(reason, name_of(reason))
 
     def go(self, by: int) -> None:
-        """Show the request that is `by` places further on."""
+        """Select the request that is `by` places after the shown one; past either end it goes on at the other."""
         if self._session is None or not self._session.requests:
             return
         known = sorted(self._session.requests)
@@ -178,7 +178,7 @@ class GeneratedText(QWidget):
 
 
 def _readable(prompt: str) -> str:
-    """The prompt, or only its two ends if it is very long: to lay out millions of characters takes a minute."""
+    """The prompt, or only its two ends if it is very long: Qt takes a minute to lay out millions of characters."""
     left_out = len(prompt) - MOST_OF_PROMPT
     if left_out <= 0:
         return prompt

@@ -1,4 +1,4 @@
-"""Probabilities as colours: the theme's heat map as a look-up table, the two scales, and a colour bar with numbers."""
+"""Probabilities as colours: the theme's heat map as a look-up table, its two scales, and a colour bar with numbers."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from app.widgets.painted import PaintedWidget
 LOG_FLOOR: Final = 1e-4
 """The smallest probability that the logarithmic scale distinguishes from zero."""
 NOT_RECORDED: Final = 0
-"""Shade of a cell that holds no value."""
+"""Shade of a cell without a value."""
 SHADES: Final = 255
-"""Shades of a cell that holds one: 1 (nothing) to 255 (everything)."""
+"""Shades of a cell with a value: 1 (probability 0) to 255 (probability 1 or the top of the scale)."""
 
 
 def shade(values: NDArray[np.float32], log: bool, top: float = 1.0) -> NDArray[np.uint8]:
-    """Probabilities to shades: uint8 of the same shape, 0 where one is negative (not recorded) or NaN, else 1 to 255.
+    """Shades of probabilities: uint8 of the same shape, 0 for negative (not recorded) or NaN, else 1 to 255.
 
-    `top` is the probability that has the last shade; larger ones have the same shade.
+    `top` is the probability of the last shade; larger probabilities have the same shade.
     """
     if log:
         floor = np.log10(LOG_FLOOR)
@@ -41,13 +41,13 @@ def shade(values: NDArray[np.float32], log: bool, top: float = 1.0) -> NDArray[n
 
 
 def clamp_at(cells: NDArray[np.float32], percentile: float) -> float:
-    """The probability that this percentile of the recorded cells does not exceed; 1 for 100 or without any."""
+    """The percentile of the cells above 0, at least 10 · LOG_FLOOR; 1 for percentile 100 or no cell above 0."""
     known = cells[cells > 0] if percentile < 100 else cells[:0]
     return max(10 * LOG_FLOOR, float(np.percentile(known, percentile))) if len(known) else 1.0
 
 
 def lookup_table() -> NDArray[np.uint8]:
-    """The theme's heat map for shades, uint8 [256, 3]; shade 0, for cells without a value, is the background."""
+    """The theme's colour of each shade, uint8 [256, 3]; shade 0 (no value) has the colour of the background."""
     colours = theme()
     table = np.empty((SHADES + 1, 3), np.uint8)
     table[1:] = pg.colormap.get(colours.heatmap).getLookupTable(nPts=SHADES, alpha=False)
@@ -70,7 +70,7 @@ class ColourBar(PaintedWidget):
         self.restyle()
 
     def set_scale(self, log: bool, top: float) -> None:
-        """Linear or logarithmic, up to this probability."""
+        """Set the scale: linear or logarithmic, up to the probability `top`."""
         self._log, self._top = log, top
         self.update()
 

@@ -1,4 +1,4 @@
-"""Painted widgets with a tool tip for what lies under the pointer, which can be clicked."""
+"""The base of painted widgets with a tool tip for the item under the pointer, which can be clicked."""
 
 from __future__ import annotations
 
@@ -12,38 +12,38 @@ from app.widgets.painted import PaintedWidget
 from app.widgets.plain import plain
 
 Place = TypeVar("Place")
-"""What a widget shows at a point: a layer, a step, a cell."""
+"""The item that a widget shows at a point: a layer, a step, a cell."""
 
 
 class HoverWidget(PaintedWidget, Generic[Place]):
     """A painted widget with a tool tip that follows the pointer.
 
-    Subclasses override `place_at` and `words_for`, and `pick` where a click does something.
+    A subclass overrides `place_at` and `words_for`, and also `pick` where a click has an effect.
     """
 
     draws_hover: ClassVar[bool] = False
-    """Whether the picture marks what lies under the pointer, so that it is drawn again when that changes."""
+    """Whether the drawing marks the item under the pointer, so that the widget is drawn again when that changes."""
     wraps_tip: ClassVar[bool] = True
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.hovered: Place | None = None
-        """What lies under the pointer."""
+        """The item under the pointer."""
         self.setMouseTracking(True)
 
     def place_at(self, at: QPointF) -> Place | None:
-        """What lies at a point of the widget; None where there is nothing."""
+        """The item at a point of the widget; None where there is none."""
         raise NotImplementedError
 
     def words_for(self, place: Place) -> str:
-        """The tool tip's text about a place; empty for no tool tip."""
+        """The text of the tool tip for an item; empty for no tool tip."""
         raise NotImplementedError
 
     def pick(self, place: Place) -> None:
-        """Handle a click on a place."""
+        """Handle a click on an item."""
 
     def show_tip(self, words: str, at: QPoint) -> None:
-        """Show a tool tip at a point of the screen, or none where there are no words."""
+        """Show a tool tip at a point of the screen; hide it where `words` is empty."""
         if words:
             QToolTip.showText(at, plain(words, wrap=self.wraps_tip), self)
         else:

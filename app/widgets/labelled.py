@@ -8,7 +8,7 @@ from app.widgets.plain import PlainLabel
 
 
 def labelled(text: str, field: QWidget, gap: int) -> tuple[QWidget, QLabel]:
-    """A field with its label before it, as one thing that does not break where a row wraps; and the label."""
+    """(widget, label): a field with its label before it in one widget, so that a row does not wrap between them."""
     both = QWidget()
     row = QHBoxLayout(both)
     row.setContentsMargins(0, 0, 0, 0)

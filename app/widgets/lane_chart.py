@@ -1,4 +1,4 @@
-"""Small multiples: one lane a quantity, one under the other, over one shared axis."""
+"""Small multiples: a lane for each quantity, one under the other, over one shared axis."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LANE_PIXELS: Final = 46
 
 
 def decimal_ticks(top: float, most: int) -> list[float]:
-    """Round numbers from zero up."""
+    """Round numbers from 0 to `top`, about `most` at most."""
     return round_ticks(0.0, top, most)
 
 
@@ -34,8 +34,8 @@ class Lane:
     """One quantity: a heading with its figures, and a line (x ascending; y in the unit that `number` writes).
 
     `top` is the value at the upper edge, None for the largest value. Larger values raise the edge, unless `cut` is set:
-    then they are cut there. A lane without points says so in its heading. A value is drawn from `lead` before its x on:
-    half a step if x is the middle of a step.
+    then they are cut there. A lane without points is only its heading, which says so. The tool tip shows a value from
+    `lead` before its x on: half a step where x is the middle of a step.
     """
 
     title: str
@@ -62,7 +62,7 @@ class LaneChart(AxisChart[float]):
         self.x_title = ""
         self.x_number: Callable[[float], str] = lambda value: f"{value:g}"
         self.x_smallest = 0.0
-        """Smallest distance between two ticks of the axis (1 where it counts things)."""
+        """Smallest distance between two ticks of the axis (1 where it counts steps)."""
         self.region: tuple[float, float] | None = None
         self.marker: float | None = None
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -88,7 +88,7 @@ class LaneChart(AxisChart[float]):
 
     @property
     def plot_width(self) -> float:
-        """Width of the lanes in pixels: more points than this cannot be seen."""
+        """Width of the lanes in pixels: more points than this are not visible."""
         return max(8.0, self.width() - GUTTER - 3 * GRID)
 
     @property
@@ -96,7 +96,7 @@ class LaneChart(AxisChart[float]):
         return self._line_height() + 2
 
     def lane_box(self, index: int) -> QRectF:
-        """Where the line of a lane lies, under its heading; a lane without points is no more than its heading."""
+        """The place of a lane's line, under its heading; its height is 0 where the lane has no points."""
         empty = sum(not len(lane.x) for lane in self.lanes)
         room = self.height() - self._line_height() - 2 * GRID - empty * self._heading_height
         height = room / max(1, len(self.lanes) - empty)
@@ -114,7 +114,7 @@ class LaneChart(AxisChart[float]):
 
     def describe(self, x: float) -> str:
         """The value of every lane at x, for the tool tip."""
-        x = min(max(x, self.view.first), self.view.last - self.x_smallest)  # outside the data, the nearest value
+        x = min(max(x, self.view.first), self.view.last - self.x_smallest)  # outside the data: the nearest value
         lines = [f"{self.x_title} {self.x_number(x)}"]
         for lane in self.lanes:
             if len(lane.x):
@@ -209,10 +209,10 @@ class LaneChart(AxisChart[float]):
             self.zoom(ZOOM_IN ** (event.angleDelta().y() / 120), self.value_at(event.position().x()))
             event.accept()
         else:
-            event.ignore()  # the lanes scroll
+            event.ignore()  # passed on, so that it scrolls the lanes
 
     def place_at(self, at: QPointF) -> float | None:
-        """The value on the axis at a point of the widget; None beside the lanes, and where there are none."""
+        """The value on the axis at a point of the widget; None outside the lanes, and where there are no lanes."""
         x = self.value_at(at.x())
         return x if self.view.lo <= x <= self.view.hi and self.lanes else None
 

@@ -1,4 +1,4 @@
-"""A histogram of step times on a logarithmic axis; dragging over it picks a band of times."""
+"""A histogram of step times on a logarithmic axis; dragging over it selects a band of times."""
 
 from __future__ import annotations
 
@@ -24,10 +24,11 @@ KEYS: Final = frozenset({Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Home, Qt.
 
 
 class LatencyHistogram(HoverWidget[int]):
-    """Draws a Histogram. `band_changed` carries (from, to) in µs, or None; `wants_next` 1 or −1.
+    """Draws a Histogram. `band_changed` carries the band as (from, to) in µs, or None; `wants_next` carries 1 or −1.
 
-    Dragging picks a band and a click on it clears it; the arrow keys move through the bins, with Shift they widen the
-    band, Backspace clears it, N and Shift+N go to the next and the previous step of the band, or outlier.
+    Dragging selects a band, and a click on the band clears it. The arrow keys, Home and End move through the bins; with
+    Shift they widen the band. Backspace clears it. N and Shift+N go to the next and the previous step of the band, or
+    outlier where there is no band: they emit `wants_next`.
     """
 
     band_changed = Signal(object)
@@ -39,7 +40,7 @@ class LatencyHistogram(HoverWidget[int]):
         self.histogram: Histogram | None = None
         self.band: tuple[float, float] | None = None
         self.fence_us: float | None = None
-        """From here on a step counts as an outlier."""
+        """Time in µs from which a step counts as an outlier."""
         self.lines: list[tuple[float, str]] = []
         """(µs, label) of thin dashed lines."""
         self._first: int | None = None
@@ -54,7 +55,7 @@ class LatencyHistogram(HoverWidget[int]):
         return QSize(360, 200)
 
     def show_histogram(self, histogram: Histogram, fence_us: float | None, lines: list[tuple[float, str]]) -> None:
-        """Draw this histogram; a band that was picked stays."""
+        """Draw this histogram; the selected band stays."""
         self.histogram, self.fence_us, self.lines = histogram, fence_us, lines
         self.update()
 
@@ -67,7 +68,7 @@ class LatencyHistogram(HoverWidget[int]):
         self.update()
 
     def show_band(self, band: tuple[float, float] | None) -> None:
-        """Show this band as picked, without emitting `band_changed`."""
+        """Show this band as selected, without emitting `band_changed`."""
         self.band, self._first = band, None
         if band is not None and self.histogram is not None:
             self._first = self.histogram.bin_of(band[0])
@@ -77,11 +78,11 @@ class LatencyHistogram(HoverWidget[int]):
     # --- geometry ---------------------------------------------------------------------------------------------------
 
     def bin_count(self) -> int:
-        """How many bins there is room for."""
+        """The number of bins that fit: 8 to 64."""
         return int(min(64, max(8, self.plot_box().width() / 8)))
 
     def plot_box(self) -> QRectF:
-        """Where the bars lie."""
+        """The place of the bars in the widget's coordinates."""
         line = caption_height()
         top, bottom = line + 2 * GRID, line + 2 * GRID
         return QRectF(GUTTER, top, max(8.0, self.width() - GUTTER - 4 * GRID), max(8.0, self.height() - top - bottom))
@@ -92,7 +93,7 @@ class LatencyHistogram(HoverWidget[int]):
         return left + (math.log(max(us, 1e-9)) - low) / span * width
 
     def bin_at(self, x: float) -> int:
-        """The bin at a pixel column, the nearest one outside."""
+        """The bin at a pixel column; outside the bars, the nearest bin."""
         assert self.histogram is not None
         left, low, span, width = self._scale()
         xs = left + (np.log(np.maximum(self.histogram.edges_us, 1e-9)) - low) / span * width
@@ -100,7 +101,7 @@ class LatencyHistogram(HoverWidget[int]):
         return min(max(place, 0), len(self.histogram.counts) - 1)
 
     def _scale(self) -> tuple[float, float, float, float]:
-        """(first column, logarithm of the time there, logarithms to the last column, columns)."""
+        """(first pixel column, logarithm of the time there, span of the axis as a logarithm, number of columns)."""
         assert self.histogram is not None
         box, edges = self.plot_box(), self.histogram.edges_us
         low = math.log(edges[0])
@@ -153,7 +154,7 @@ class LatencyHistogram(HoverWidget[int]):
             if not number:
                 continue
             left, right = round(self.x_of(edges[index])), round(self.x_of(edges[index + 1]))
-            height = max(2.0, number / most * box.height())  # one step among many thousands still shows
+            height = max(2.0, number / most * box.height())  # a single step among thousands stays visible
             inside = self.band is None or self.band[0] <= edges[index] < self.band[1]
             far = self.fence_us is not None and edges[index] >= self.fence_us
             colour = QColor(colours.warn if far else colours.positions["new"])
@@ -228,7 +229,7 @@ class LatencyHistogram(HoverWidget[int]):
 
     def event(self, event: QEvent) -> bool:
         if isinstance(event, QHelpEvent) and self.plot_box().contains(QPointF(event.pos())):
-            return True  # the tool tip at the pointer says more
+            return True  # no general tool tip: the one of the bin says more
         return claims_key(event, KEYS) or super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -250,7 +251,7 @@ class LatencyHistogram(HoverWidget[int]):
             super().keyPressEvent(event)
 
     def describe(self, index: int) -> str:
-        """What a bin says."""
+        """The text about a bin."""
         assert self.histogram is not None
         edges = self.histogram.edges_us
         return self.tr("{low} to {high} · steps: {n} {mark} measured").format(
@@ -260,7 +261,7 @@ class LatencyHistogram(HoverWidget[int]):
 
 
 def log_ticks(low: float, high: float) -> list[float]:
-    """1, 2 and 5 times powers of ten from `low` to `high`; where these are fewer than three, evenly spaced ones."""
+    """1, 2 and 5 times powers of ten from `low` to `high`; evenly spaced ticks where these are fewer than three."""
     ticks = []
     for power in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1):
         ticks += [factor * 10.0**power for factor in (1, 2, 5) if low <= factor * 10.0**power <= high]

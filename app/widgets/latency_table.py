@@ -18,13 +18,13 @@ from engine.figures.latency_figures import PARTS, RangeFigures
 COLUMNS: Final = ("part", "textbook", "mean", "p50", "p90", "p99", "share")
 ROWS: Final = (*PARTS, "itl", "prefill")
 NARROW: Final = ("textbook", "p50", "p90")
-"""Columns that a narrow table drops."""
+"""Columns that are hidden while not all columns are wanted (`show_all_columns`)."""
 DROPPED: Final = ("p90", "p50", "textbook", "share", "p99")
-"""Columns in the order in which they are hidden if a number would be cut."""
+"""Columns in the order in which they are hidden where a number would be cut."""
 
 
 class LatencyTable(ThemedTable):
-    """A row a part of a token's time; every cell a number with its unit."""
+    """A row for each part of a token's time; every cell holds a number with its unit."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(len(ROWS), len(COLUMNS), parent)
@@ -34,7 +34,7 @@ class LatencyTable(ThemedTable):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.verticalHeader().setMinimumSectionSize(4 * GRID)
         self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
-        for column in (COLUMNS.index("part"), COLUMNS.index("textbook")):  # their texts are wider than a measured time
+        for column in (COLUMNS.index("part"), COLUMNS.index("textbook")):  # their texts are wider than a time
             self.horizontalHeader().setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
         self.horizontalHeader().setMinimumSectionSize(8 * GRID)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -65,17 +65,17 @@ class LatencyTable(ThemedTable):
             self._write(row, 6, percent(part.share))
 
     def show_all_columns(self, wanted: bool) -> None:
-        """A narrow table drops the textbook column and the middle percentiles."""
+        """Show all columns, or (if not `wanted`) all but NARROW: the textbook column, p50 and p90."""
         self._narrow = not wanted
         self._fit()
         self.updateGeometry()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        self._fit()  # before the header shares the width among the columns
+        self._fit()  # before the header divides the width among the columns
         super().resizeEvent(event)
 
     def _fit(self) -> None:
-        """Show the wanted columns; hide some if a number would be cut."""
+        """Show the wanted columns, without those that must be hidden so that no number is cut."""
         shown = self._wanted()
         for name in DROPPED:
             if self._width_of(shown) > self.viewport().width():
@@ -87,7 +87,7 @@ class LatencyTable(ThemedTable):
         return [name for name in COLUMNS if not (self._narrow and name in NARROW)]
 
     def _width_of(self, columns: list[str]) -> int:
-        """Width in which no number of these columns (bold as the total) and no head is cut, in pixels."""
+        """Pixels in which no number of these columns (in bold, as in the row of the total) and no head is cut."""
         number = QFontMetrics(ui_font(bold=True)).horizontalAdvance("99.9 ms")
         width = self.sizeHintForColumn(0)
         for column, name in enumerate(COLUMNS):
@@ -131,11 +131,11 @@ class LatencyTable(ThemedTable):
         return QSize(160, self.sizeHint().height())
 
     def least_width(self) -> int:
-        """Width in which the names and the means are not cut, in pixels."""
+        """Pixels in which the names and the means are not cut."""
         return self._width_of(["part", "mean"])
 
     def needed_width(self) -> int:
-        """Width in which no number of the wanted columns is cut, in pixels."""
+        """Pixels in which no number of the wanted columns is cut."""
         return self._width_of(self._wanted())
 
     def _fill_fixed(self) -> None:

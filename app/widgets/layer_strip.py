@@ -1,4 +1,4 @@
-"""Layer × phase of one step as a heat map: which layer spends its time on what."""
+"""A heat map of layer × phase of one step: the phases on which each layer spends its time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ from engine.session.schema import GROUP_OF, PHASES
 
 
 class LayerStrip(HoverWidget[tuple[int, int]]):
-    """Phases downwards (those that layers have), layers to the right, µs as colour and, where it fits, as a number."""
+    """Draws a row for each phase with any time and a column for each layer. A cell's colour is its time.
+
+    Where numbers fit, a cell shows its µs too.
+    """
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -27,7 +30,7 @@ class LayerStrip(HoverWidget[tuple[int, int]]):
         self.us: NDArray[np.float32] = np.empty((0, 0), np.float32)
         """float32 [layers, phases] in µs."""
         self.phases: list[int] = []
-        """Indices into PHASES of those that are drawn."""
+        """Indices into PHASES of the phases that are drawn."""
         self.setAccessibleName(self.tr("Time of one step by layer and phase"))
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumSize(160, 96)
@@ -42,19 +45,19 @@ class LayerStrip(HoverWidget[tuple[int, int]]):
         self.update()
 
     def show_message(self, text: str) -> None:
-        """Say why there is no picture."""
+        """Show a text that says why there is no picture."""
         self.us, self.phases, self.message = np.empty((0, 0), np.float32), [], text
         self.update()
 
     def grid_box(self) -> QRectF:
-        """Where the cells lie, in the widget's coordinates."""
+        """The place of the cells in the widget's coordinates."""
         metrics = QFontMetricsF(ui_font(CAPTION_SCALE))
         left = max((metrics.horizontalAdvance(PHASES[i]) for i in self.phases), default=0.0) + 5 * GRID
         top, bottom = metrics.height() + GRID, metrics.height() + GRID
         return QRectF(left, top, max(self.width() - left - 2 * GRID, 8), max(self.height() - top - bottom, 8))
 
     def describe(self, layer: int, phase: int) -> str:
-        """What a cell says, for the tool tip."""
+        """The text of a cell's tool tip."""
         return self.tr("layer {layer}, {phase}: {time}  ● measured").format(
             layer=layer, phase=PHASES[phase], time=seconds(float(self.us[layer, phase]) / 1e6)
         )
@@ -104,7 +107,7 @@ class LayerStrip(HoverWidget[tuple[int, int]]):
                     painter.drawText(cell, Qt.AlignmentFlag.AlignCenter, significant(value))
 
     def place_at(self, at: QPointF) -> tuple[int, int] | None:
-        """(layer, phase) at a point of the widget."""
+        """(layer, index into PHASES) at a point of the widget; None outside the cells."""
         box = self.grid_box()
         if not self.phases or not box.contains(at):
             return None

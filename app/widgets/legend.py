@@ -1,4 +1,4 @@
-"""A legend over a chart: swatches with words, in as many rows as the width needs."""
+"""A legend above a chart: swatches with words, in as many rows as needed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Entry(NamedTuple):
 
 
 def legend_places(legend: Iterable[tuple[str, str]], width: float) -> list[Entry]:
-    """Where each (class, words) stands in a widget of this width."""
+    """The place of each (class, words) in a widget of this width."""
     metrics = QFontMetricsF(ui_font(CAPTION_SCALE))
     entries, row, x = [], 0, 3.0 * GRID
     for name, words in legend:
@@ -42,7 +42,7 @@ def legend_rows(legend: Iterable[tuple[str, str]], width: float) -> int:
 def draw_legend(
     painter: QPainter, entries: Iterable[Entry], side: int, draw_swatch: Callable[[QRect, str], None]
 ) -> None:
-    """Draw entries in the painter's font; `draw_swatch` fills a square of `side` pixels in the look of a class."""
+    """Draw entries in the painter's font; `draw_swatch` draws a sample of a class in a square of `side` pixels."""
     metrics = QFontMetricsF(painter.font())
     line = metrics.height()
     for row, x, name, words in entries:

@@ -1,4 +1,4 @@
-"""A small chart of lines from zero, drawn at once from arrays already brought down to the screen's width."""
+"""A small chart of lines over an axis that begins at zero. Its arrays are already thinned to the screen's width."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from app.widgets.painted import caption_height
 from app.widgets.whole_parts import first_parts
 
 GUTTER: Final = 64
-"""Width of the left axis, the same in every panel, so that stacked plots line up."""
+"""Pixels of the left axis. They are the same in every panel, so that stacked plots line up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,19 +33,19 @@ class Line:
     dashed: bool = False
     filled: bool = False
     short: str = ""
-    """The label where the chart is narrow."""
+    """The label that is used in a narrow chart."""
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A vertical line with a word, such as a change of a switch."""
+    """A vertical line with a label, for example at the change of a switch."""
 
     x: float
     label: str
 
 
 NARROW: Final = 440
-"""Width below which the short labels are used."""
+"""Width of the chart in pixels below which the short labels are used."""
 
 
 class LineChart(HoverWidget[float]):
@@ -73,7 +73,7 @@ class LineChart(HoverWidget[float]):
         return QSize(360, 160)
 
     def use_binary_ticks(self) -> None:
-        """Put the ticks of the y axis at round numbers of 1024 (for memory)."""
+        """Put the ticks of the y axis at multiples of a power of two (for bytes)."""
         self._binary = True
 
     def show_lines(self, lines: list[Line], x_range: tuple[float, float]) -> None:
@@ -84,7 +84,7 @@ class LineChart(HoverWidget[float]):
     # --- geometry ---------------------------------------------------------------------------------------------------
 
     def plot_box(self) -> QRectF:
-        """Where the lines lie, in the widget's coordinates."""
+        """The place of the lines in the widget's coordinates."""
         metrics = QFontMetricsF(ui_font(CAPTION_SCALE))
         widest = max((metrics.horizontalAdvance(self._label_of(line)) for line in self.lines), default=0.0)
         right = min(widest + 3 * GRID, 0.42 * self.width())
@@ -159,11 +159,11 @@ class LineChart(HoverWidget[float]):
         )  # fmt: skip
 
     def _draw_title(self, painter: QPainter) -> None:
-        """The title may hold figures of the session, unlike the scales."""
+        """Draw the title in the text colour: unlike the scales, it may hold figures of the session."""
         painter.setPen(QColor(theme().text))
         title = first_parts(self.title, painter.fontMetrics(), self.width() - 3 * GRID)
         at_left = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
-        height = caption_height() + GRID  # some scripts are taller
+        height = caption_height() + GRID  # some scripts need more height
         painter.drawText(QRectF(3 * GRID, 0, self.width(), height), at_left, title)
 
     def _y_ticks(self, top: float, most: int) -> list[float]:
@@ -205,7 +205,7 @@ class LineChart(HoverWidget[float]):
                 edge = left + width + GRID
 
     def _draw_labels(self, painter: QPainter, box: QRectF) -> None:
-        """Names at the right ends, pushed apart so that none covers another."""
+        """Draw the labels at the right ends of the lines, moved apart so that none covers another."""
         height, top = caption_height(), self.top_value()
         wanted = [(box.bottom() - float(line.y[-1]) / top * box.height(), line) for line in self.lines if len(line.y)]
         wanted.sort(key=lambda pair: pair[0])
@@ -228,7 +228,7 @@ class LineChart(HoverWidget[float]):
     # --- the pointer ------------------------------------------------------------------------------------------------
 
     def place_at(self, at: QPointF) -> float | None:
-        """The x at a point of the widget; None beside the range, and where there are no lines."""
+        """The x at a point of the widget; None outside the range, and where there are no lines."""
         x = self._x_at(at.x())
         return x if self.x_range[0] <= x <= self.x_range[1] and self.lines else None
 

@@ -1,4 +1,4 @@
-"""Picks a model: the bundled demo, a recent one, one of the local Hugging Face cache, or any folder."""
+"""Picks a model: the bundled demo, a recent model, a model of the local Hugging Face cache, or any folder."""
 
 from __future__ import annotations
 
@@ -55,12 +55,12 @@ class ModelPicker(QWidget):
         self._fill()
 
     def offer(self, models: list[LocalModel]) -> None:
-        """Offer these models of the Hugging Face cache, too."""
+        """Add these models of the Hugging Face cache to the list."""
         self._cached = models
         self._fill()
 
     def choose_folder(self) -> None:
-        """Ask for a folder."""
+        """Ask the user for a folder, and pick it."""
         folder = QFileDialog.getExistingDirectory(
             self, self.tr("Model folder"), self._preferences.folder("model"), QFileDialog.Option.ShowDirsOnly
         )
@@ -69,12 +69,12 @@ class ModelPicker(QWidget):
             self.pick(folder)
 
     def pick(self, model: str) -> None:
-        """Show this model and tell the window."""
+        """Show this model and emit `picked`."""
         self.set_model(model)
         self.picked.emit(model)
 
     def retranslate(self) -> None:
-        """Take the texts of the language in force."""
+        """Set all texts in the current language."""
         self._box.setAccessibleName(self.tr("Model"))
         self._folder.setToolTip(self.tr("Choose a model folder (config.json, safetensors, tokenizer.json)"))
         self._folder.setAccessibleName(self.tr("Choose a model folder"))

@@ -13,10 +13,10 @@ from app.look.theme import CAPTION_SCALE, theme, ui_font
 
 
 class PaintedWidget(QWidget):
-    """A widget drawn by hand. Subclasses override `paint`; the painter begins with the font of captions."""
+    """A widget that draws itself. A subclass overrides `paint`; the painter begins with the caption font."""
 
     fills_ground: ClassVar[bool] = True
-    """Whether the widget is filled in the panel's colour before `paint`; if not, it is transparent."""
+    """Whether the widget is filled with the panel's colour before `paint`; otherwise its background is transparent."""
 
     def paint(self, painter: QPainter) -> None:
         """Draw the widget."""
@@ -31,7 +31,7 @@ class PaintedWidget(QWidget):
 
 
 def caption_height() -> float:
-    """Pixels of a line of captions."""
+    """Height in pixels of a line in the caption font."""
     return QFontMetricsF(ui_font(CAPTION_SCALE)).height()
 
 

@@ -1,4 +1,4 @@
-"""Pictures made of numpy arrays, a colour a pixel."""
+"""Pictures made of numpy arrays with one colour for each pixel."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from PySide6.QtGui import QColor, QImage
 
 
 def argb(colour: str, alpha: int = 255) -> np.uint32:
-    """A colour as premultiplied ARGB, the format `image` wants."""
+    """A colour as premultiplied ARGB, the pixel format of `image`."""
     c = QColor(colour)
     red, green, blue = (channel * alpha // 255 for channel in (c.red(), c.green(), c.blue()))
     return np.uint32((alpha << 24) | (red << 16) | (green << 8) | blue)
 
 
 def blend(colour: str, ground: str, share: float) -> str:
-    """A colour laid over another, opaque, with this share of the first."""
+    """An opaque mix of two colours: `share` of `colour`, the rest of `ground`."""
     a, b = QColor(colour), QColor(ground)
     mixed = [
         round(share * x + (1 - share) * y)
@@ -25,7 +25,7 @@ def blend(colour: str, ground: str, share: float) -> str:
 
 
 def image(pixels: NDArray[np.uint32], ratio: float = 1.0) -> QImage:
-    """An image of uint32 [height, width] premultiplied ARGB pixels, `ratio` of them to a logical pixel."""
+    """An image of uint32 [height, width] premultiplied ARGB pixels; `ratio` is device pixels a logical pixel."""
     data = np.ascontiguousarray(pixels)
     height, width = data.shape
     result = QImage(data.tobytes(), width, height, 4 * width, QImage.Format.Format_ARGB32_Premultiplied).copy()
@@ -38,7 +38,8 @@ def stacked_columns(
 ) -> NDArray[np.uint32]:
     """A picture of stacked bars, one a pixel column, growing from the bottom; uint32 [height, columns].
 
-    `shares` is float64 [columns, bands], of the full height. A column with anything in it shows at least one pixel.
+    `shares` is float64 [columns, bands], as shares of the full height. With `at_least_one`, a column with any share
+    shows at least one pixel.
     """
     tops = np.cumsum(shares, axis=1) * height
     if at_least_one:
@@ -46,7 +47,7 @@ def stacked_columns(
         small = (total > 0) & (total < 1)
         tops[small] *= (1.0 / total[small])[:, None]
     palette = np.array([*(argb(colour) for colour in colours), 0], np.uint32)
-    # A pixel belongs to the band whose number is how many tops lie at or below its middle.
+    # The band of a pixel is the number of tops at or below its middle: 0 is the lowest band.
     ends = np.zeros((height, len(shares)), np.uint8)
     highest = np.floor(height - 0.5 - tops).astype(np.intp)  # the uppermost row is 0, and rows above it count
     for column_ends in highest.T:

@@ -1,8 +1,8 @@
 """Shows text from outside (tokens, prompts, paths, names) literally.
 
-Qt reads text such as `<s>` or `<table>` as rich text, takes the letter after `&` for a key and `[*]` for the mark of
-unsaved changes, and some characters turn the direction of writing. Every text that is not part of this program goes
-through this module on its way to the screen.
+Qt reads text such as `<s>` or `<table>` as rich text. It takes the letter after `&` for a key, and `[*]` in a title for
+the mark of unsaved changes. Some characters change the direction of writing. So every text that is not part of this
+program goes through this module before it is shown.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from app.look.units import cut, straight
 
 MOST_OF_TIP: Final = 4000
 MOST_TIP_LINES: Final = 40
-"""Most characters and lines of a tool tip, which has to fit a screen."""
+"""Most characters and most lines of a tool tip, which must fit on the screen."""
 
 
 def plain(text: str, wrap: bool = True) -> str:
-    """A text for a tool tip, escaped because a tool tip always reads rich text; without `wrap` long lines stay."""
+    """A text for a tool tip, escaped where Qt would read it as rich text. Without `wrap`, lines are not wrapped."""
     text = _fitting(text)
     if wrap and not QtGui.Qt.mightBeRichText(text):
         return text
@@ -32,29 +32,29 @@ def plain(text: str, wrap: bool = True) -> str:
 
 
 def _fitting(text: str) -> str:
-    """As much of a text as a tool tip can show; callers shorten the parts of a long text before."""
+    """As much of a text as a tool tip can show; callers shorten the parts of a long text beforehand."""
     text = cut(text, MOST_OF_TIP)
     lines = text.split("\n", MOST_TIP_LINES)
     return text if len(lines) <= MOST_TIP_LINES else "\n".join([*lines[: MOST_TIP_LINES - 1], "…"])
 
 
 def menu_text(text: str) -> str:
-    """A text for a menu or a button, where `&` stands before the letter of a key."""
+    """A text for a menu or a button, with `&` doubled: a single `&` marks the letter of a key there."""
     return straight(text).replace("&", "&&")
 
 
 def without_keys(text: str) -> str:
-    """The text of a menu or a button without the marks of its keys."""
+    """The text of a menu or a button without its `&` marks."""
     return re.sub(r"&(.?)", r"\1", text)
 
 
 def title_text(text: str) -> str:
-    """A text for a window's title, where `[*]` stands for unsaved changes."""
+    """A text for the title of a window, with `[*]` doubled: a single one is the mark of unsaved changes there."""
     return straight(text).replace("[*]", "[*][*]")
 
 
 class PlainLabel(QLabel):
-    """A label that shows its text literally; with a buddy, `&` stands before the letter of its key."""
+    """A label that shows its text literally; with a buddy, `&` marks the letter of its key."""
 
     def __init__(self, text: str = "", parent: QWidget | None = None) -> None:
         super().__init__(parent)

@@ -1,4 +1,4 @@
-"""pyqtgraph plots in the program's style: created once, reused, and restyled when the theme changes."""
+"""pyqtgraph plots in the program's style. A plot is created once, reused, and restyled when the theme changes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from app.look.theme import CAPTION_SCALE, theme, ui_font
 def make_plot(left: str = "", left_units: str | None = None, bottom: str = "") -> pg.PlotWidget:
     """A plot whose axes start at zero, without pyqtgraph's own menu and buttons.
 
-    `left_units` lets pyqtgraph choose the SI prefix (give seconds as "s"); leave it None for counts.
+    With `left_units`, pyqtgraph chooses the SI prefix ("s" for values in seconds); leave it None for counts.
     """
     plot = pg.PlotWidget()
     plot.setMenuEnabled(False)
@@ -21,13 +21,13 @@ def make_plot(left: str = "", left_units: str | None = None, bottom: str = "") -
     plot.setFrameShape(plot.Shape.NoFrame)
     plot.setLabel("left", left, units=left_units)
     plot.setLabel("bottom", bottom)
-    plot.getAxis("left").setWidth(64)  # one width, so that stacked panels line up
+    plot.getAxis("left").setWidth(64)  # the same in all plots, so that stacked panels line up
     style_plot(plot)
     return plot
 
 
 def style_plot(plot: pg.PlotWidget) -> None:
-    """Take the theme's colours and fonts (again)."""
+    """Set the theme's colours and fonts; called again when the theme changes."""
     colours = theme()
     plot.setBackground(colours.panel)
     for name in ("left", "bottom"):
@@ -41,5 +41,5 @@ def style_plot(plot: pg.PlotWidget) -> None:
 
 
 def pen(colour: str, width: int = 1, **style: Any) -> Any:
-    """A live pen: one pixel wide, cosmetic, not antialiased (a wide antialiased one is hundreds of times slower)."""
+    """A cosmetic pen, one pixel wide, not antialiased: a wide antialiased line draws hundreds of times slower."""
     return pg.mkPen(QColor(colour), width=width, cosmetic=True, **style)

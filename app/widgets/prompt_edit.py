@@ -1,4 +1,4 @@
-"""The box a prompt is typed or pasted into."""
+"""The text box for a prompt."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from PySide6.QtWidgets import QPlainTextEdit
 from app.look.units import count
 
 MOST_CHARACTERS: Final = 500_000
-"""Most characters of a prompt: so many are laid out in half a second; longer prompts go into a request list."""
+"""Most characters of a prompt: Qt lays them out in half a second. Longer prompts go into a request list."""
 LONGEST_WORD: Final = 2000
-"""Longest line that is wrapped at words: Qt's time grows with the square, to ten seconds for 200 000 characters."""
+"""Longest word with which text is wrapped between words. Qt's time grows with the square of the word's length, to ten
+seconds for 200 000 characters."""
 
 
 class PromptEdit(QPlainTextEdit):
-    """A QPlainTextEdit that refuses more text than can be laid out in a moment."""
+    """A QPlainTextEdit that refuses pasted text which would take Qt too long to lay out."""
 
     refused = Signal(str)
-    """The sentence to show."""
+    """Emitted where pasted text was refused; carries the sentence to show."""
 
     def __init__(self, text: str) -> None:
         super().__init__(text)

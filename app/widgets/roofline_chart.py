@@ -1,4 +1,4 @@
-"""Log-log chart of a device's two ceilings and the points under them, each with its name beside it."""
+"""Log-log chart of a device's ceilings and the points under them, each with its name beside it."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ from app.widgets.painted import caption_height
 
 GUTTER: Final = 22 * GRID
 SLOPE_PLACES: Final = 8
-"""How many places along a slope are tried for its words."""
+"""How many parts a slope is divided into to find a free place for its label."""
 REACH: Final = 14
-"""Pixels within which the pointer finds a point."""
+"""Pixels from a point within which the pointer finds it."""
 KEYS: Final = frozenset({Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Home, Qt.Key.Key_End})
 
 
 @dataclass(frozen=True, slots=True)
 class Dot:
-    """A point of the chart: its key, its name, its place, and how it is drawn."""
+    """A point of the chart: its key, its name, its place (FLOP/byte, FLOP/s), and how it is drawn."""
 
     key: str
     label: str
@@ -48,7 +48,7 @@ class Dot:
 
 @dataclass(frozen=True, slots=True)
 class Ceiling:
-    """A pair of limits: FLOP/s at the top and B/s of the slope, with the words beside each."""
+    """A pair of limits: FLOP/s at the top and B/s of the slope, with the label of each."""
 
     flops_per_s: float
     bytes_per_s: float
@@ -56,11 +56,11 @@ class Ceiling:
     bytes_label: str
     dashed: bool = False
     cache: bool = False
-    """Of a cache: drawn lighter, with the FLOP/s of the memory's roof."""
+    """For the roof of a cache: only its slope is drawn, lighter, up to the FLOP/s of the roof of memory."""
 
 
 class RooflineChart(HoverWidget[Dot]):
-    """Draws ceilings and dots; `picked` carries the key of a dot that was clicked or walked to."""
+    """Draws ceilings and dots; `picked` carries the key of a dot that was clicked or selected by a key."""
 
     picked = Signal(str)
 
@@ -91,13 +91,13 @@ class RooflineChart(HoverWidget[Dot]):
     # --- geometry ---------------------------------------------------------------------------------------------------
 
     def plot_box(self) -> QRectF:
-        """Where the points lie, in the widget's coordinates."""
+        """The place of the points in the widget's coordinates."""
         line = caption_height()
         top, bottom = line + 2 * GRID, 2 * line + 2 * GRID
         return QRectF(GUTTER, top, max(self.width() - GUTTER - 4 * GRID, 8.0), max(self.height() - top - bottom, 8.0))
 
     def place(self, intensity: float, flops_per_s: float) -> QPointF:
-        """Where a point lies on the widget."""
+        """The place of a point in the widget's coordinates."""
         box = self.plot_box()
         x = (math.log10(intensity) - self.x_decades[0]) / (self.x_decades[1] - self.x_decades[0])
         y = (math.log10(flops_per_s) - self.y_decades[0]) / (self.y_decades[1] - self.y_decades[0])
@@ -172,8 +172,9 @@ class RooflineChart(HoverWidget[Dot]):
     def _draw_slope_label(
         self, painter: QPainter, ceiling: Ceiling, start: QPointF, knee: QPointF, taken: list[QRectF]
     ) -> None:
-        """The words of the memory ceiling along its slope, near its foot (measured) or its knee (stated), where they
-        cover nothing.
+        """Draw the label of a slope along it, at the first place where it covers nothing.
+
+        The search begins at the foot of a measured ceiling, and at the knee of a stated one (dashed).
         """
         metrics = painter.fontMetrics()
         length = math.hypot(knee.x() - start.x(), knee.y() - start.y())
@@ -188,7 +189,7 @@ class RooflineChart(HoverWidget[Dot]):
             if not any(box.intersects(one) for box in boxes for one in taken):
                 break
         else:
-            return  # the table and the tool tips say it too
+            return  # the table and the tool tips show the text too
         taken += boxes
         painter.save()
         painter.translate(start)
@@ -209,7 +210,7 @@ class RooflineChart(HoverWidget[Dot]):
         painter.setBrush(Qt.BrushStyle.NoBrush)
 
     def _draw_label(self, painter: QPainter, dot: Dot, spot: QPointF, taken: list[QRectF]) -> None:
-        """A dot's name at the first place around it where it covers nothing; elsewhere with a thin line to it."""
+        """Draw a dot's name at the first place around it where it covers nothing, with a line if it is far."""
         metrics = painter.fontMetrics()
         width, height = metrics.horizontalAdvance(dot.label) + 2, metrics.height()
         bounds = QRectF(self.rect()).adjusted(GUTTER, 0, 0, 0)
@@ -227,19 +228,19 @@ class RooflineChart(HoverWidget[Dot]):
             if bounds.contains(area) and not any(area.intersects(one) for one in taken):
                 break
         else:
-            return  # the table and the tool tip name it
+            return  # the table and the tool tip show the name
         taken.append(area)
         if area not in near:
             painter.setPen(QColor(theme().line))
             painter.drawLine(spot, QPointF(area.left() if area.left() > x else area.right(), area.center().y()))
         painter.setPen(QColor(theme().text))
-        # Draw on whole pixels: between two of them a line is blurred.
+        # Draw text on whole pixels: between pixels it is blurred.
         painter.drawText(area.toAlignedRect(), Qt.AlignmentFlag.AlignCenter, dot.label)
 
     # --- pointer and keys -------------------------------------------------------------------------------------------
 
     def dot_at(self, place: QPointF) -> Dot | None:
-        """The dot nearest to a place of the widget, within reach of the pointer."""
+        """The dot nearest to a place of the widget; None where it is REACH pixels away or more."""
         found, least = None, float(REACH)
         for dot in self.dots:
             spot = self.place(dot.intensity, dot.flops_per_s)
@@ -279,7 +280,7 @@ class RooflineChart(HoverWidget[Dot]):
 def boxes_along(
     start: QPointF, end: QPointF, side: float, first: float, last: float, lift: float = 0.0
 ) -> list[QRectF]:
-    """Squares that together cover a band along a line, from `first` to `last` pixels of it and `lift` above it."""
+    """Squares that together cover a band along a line, from `first` to `last` pixels on it, `lift` pixels above it."""
     length = max(math.dist(start.toTuple(), end.toTuple()), 1e-6)
     along = QPointF((end.x() - start.x()) / length, (end.y() - start.y()) / length)
     above = QPointF(along.y(), -along.x())

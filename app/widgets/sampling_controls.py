@@ -1,4 +1,4 @@
-"""How the next token is drawn: a number for each setting, folded into one line that summarises them."""
+"""The sampling settings: a number for each, folded into one line that summarises them."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ NEUTRAL: Final = {one.name: one.neutral for one in FILTERS}
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """How one field of `Sampling` is edited and told, in the language in force.
+    """How one field of `Sampling` is edited and described, in the current language.
 
-    `make` makes its box. `words` takes the value in the line that sums up; a filter that is off is not in it. `least`
-    is what the box shows instead of its lowest value.
+    `make` makes its box. `words` is its format in the summary line; where it is empty or the filter is off, the summary
+    omits the field. `least` is the text that the box shows instead of its lowest value.
     """
 
     name: str
@@ -123,11 +123,11 @@ class SamplingControls(QWidget):
             field.setValue(getattr(sampling, name))
 
     def suggest(self, values: dict[str, float]) -> None:
-        """Offer what a checkpoint suggests: sampling by name, empty where it suggests nothing."""
+        """Offer the settings that a checkpoint suggests: values by name, empty where it suggests nothing."""
         given: dict[str, Any] = {name: KINDS[name](value) for name, value in values.items() if name in KINDS}
         try:
             self._suggested = Sampling(**{"temperature": 1.0, **given}) if values else None
-        except InputError:  # invalid values are no suggestion
+        except InputError:  # a suggestion with invalid values is ignored
             self._suggested = None
         self._summarise()
 
@@ -136,7 +136,7 @@ class SamplingControls(QWidget):
             self.show_sampling(replace(self._suggested, seed=self.sampling.seed))
 
     def retranslate(self) -> None:
-        """Take the texts of the language in force."""
+        """Set all texts in the current language."""
         for one in self._controls():
             label, field = self._fields[one.name]
             label.setText(one.label)

@@ -1,4 +1,4 @@
-"""A row of buttons of which one is down: the values of a switch; unavailable ones give the reason."""
+"""A row of buttons of which one is down: the values of a switch. An unavailable value gives the reason."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from app.widgets.plain import plain
 
 
 class Segments(QWidget):
-    """Picks one of a few values; `picked` is emitted when the user picks, not when `set_value` does."""
+    """Picks one of a few values; `picked` is emitted when the user picks a value, but not by `set_value`."""
 
     picked = Signal(str)
 
@@ -46,7 +46,7 @@ class Segments(QWidget):
         self.buttons[value].setChecked(True)
 
     def name(self, name: str, labels: dict[str, str], tips: dict[str, str]) -> None:
-        """Set the names of the switch and its values, and what each does."""
+        """Set the name of the switch, and the labels and tool tips of its values."""
         self._tips = tips
         for value, button in self.buttons.items():
             button.setText(labels.get(value, value))
@@ -55,7 +55,7 @@ class Segments(QWidget):
         self._show_tips()
 
     def set_unavailable(self, reasons: dict[str, str]) -> None:
-        """Grey out these values; their tooltip gives the reason."""
+        """Disable these values; their tool tip gives the reason."""
         self._reasons = reasons
         for value, button in self.buttons.items():
             button.setEnabled(value not in reasons)

@@ -1,4 +1,4 @@
-"""Stacked bars, a bar a step, at most one a pixel column: of the steps of a column the slowest is drawn."""
+"""Stacked bars, one for each step. Where several steps share a pixel column, the slowest of them is drawn."""
 
 from __future__ import annotations
 
@@ -23,14 +23,15 @@ from app.widgets.line_chart import GUTTER
 from app.widgets.whole_parts import SEPARATOR, first_parts
 
 CUT_ABOVE: Final = 3.0
-"""A bar more than this many times as high as most (95 %) is cut at the top and marked, so that the others show."""
+"""Bars are cut where the highest one is above this many times the percentile MOST, so that the others stay visible.
+The axis then ends at about half of that; higher bars are cut at the top and marked."""
 MOST: Final = 95.0
 
 
 class StackChart(AxisChart[int]):
-    """Bars of µs by part over steps. `clicked` carries the step under the pointer.
+    """Bars of µs by part over steps. `clicked` carries the step that was clicked or selected by a key.
 
-    Wheel or W and S zoom, dragging or A and D pan, F shows everything; the arrow keys walk steps.
+    Wheel or W and S zoom, dragging or A and D pan, F shows all steps; the arrow keys go to the step before and after.
     """
 
     clicked = Signal(int)
@@ -41,7 +42,7 @@ class StackChart(AxisChart[int]):
         self.describe: Callable[[int], str] | None = None
         self.colours: list[str] = []
         self.lines: list[tuple[float, str]] = []
-        """(µs, label) of thin dashed lines across the chart."""
+        """(µs, label) of each thin dashed line across the chart."""
         self.marker: int | None = None
         self.stride = 1
         """How many steps share a bar."""
@@ -49,7 +50,7 @@ class StackChart(AxisChart[int]):
         """How many bars are cut at the top."""
         self._us: NDArray[np.float64] = np.empty((0, 1))
         self.totals: NDArray[np.float64] = np.empty(0)
-        """float64 [steps] µs of each step."""
+        """The time of each step in µs, float64 [steps]."""
         self._first = 0
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
@@ -59,7 +60,7 @@ class StackChart(AxisChart[int]):
         return QSize(480, 200)
 
     def show_steps(self, us: NDArray[np.float64], totals: NDArray[np.float64], first: int) -> None:
-        """Draw float64 [steps, parts] µs, the parts stacked from the bottom; the first row is step `first`."""
+        """Draw `us`, float64 [steps, parts], with the parts stacked from the bottom; the first row is step `first`."""
         moved = first != self._first or len(us) < len(self._us)
         self._us, self.totals, self._first = us, totals, first
         if moved:
@@ -68,14 +69,14 @@ class StackChart(AxisChart[int]):
         self.update()
 
     def bars(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """(step of each bar, its x edges in pixels [bars + 1]) of the bars in view."""
+        """(step of each bar [bars], edges of the bars in pixels [bars + 1]) of the bars in view."""
         box = self.plot_box()
         lo = max(self._first, int(np.floor(self.view.lo)))
         hi = min(self._first + len(self._us), int(np.ceil(self.view.hi)))
         if hi <= lo:
             return np.empty(0, np.int64), np.empty(0, np.float64)
         stride = max(1, -(-(hi - lo) // max(1, int(box.width()))))
-        lo -= (lo - self._first) % stride  # so that a bar keeps its steps while the view moves
+        lo -= (lo - self._first) % stride  # so that each bar stands for the same steps while the view moves
         chosen, self.stride = slowest_of_each(self.totals[lo - self._first : hi - self._first], -(-(hi - lo) // stride))
         edges = np.minimum(lo + np.arange(len(chosen) + 1) * self.stride, hi)
         return chosen + lo, self._pixels(edges.astype(np.float64), box)
@@ -83,7 +84,7 @@ class StackChart(AxisChart[int]):
     # --- geometry ---------------------------------------------------------------------------------------------------
 
     def plot_box(self) -> QRectF:
-        """Where the bars lie, in the widget's coordinates."""
+        """The place of the bars in the widget's coordinates."""
         metrics = QFontMetricsF(ui_font(CAPTION_SCALE))
         right = metrics.horizontalAdvance("p99") + 2 * GRID if self.lines else 2 * GRID
         top, bottom = metrics.height() + GRID, metrics.height() + 2 * GRID
@@ -93,13 +94,13 @@ class StackChart(AxisChart[int]):
         return box.left() + (steps - self.view.lo) / self.view.span * box.width()
 
     def step_at(self, x: float) -> int | None:
-        """The step whose bar lies at a pixel column."""
+        """The step whose bar is at a pixel column; None where there is no bar."""
         steps, edges = self.bars()
         index = int(np.searchsorted(edges, x, "right")) - 1
         return int(steps[index]) if 0 <= index < len(steps) else None
 
     def top_us(self, totals: NDArray[np.float64]) -> float:
-        """The value at the upper edge: the highest there is, unless few bars are far above all others."""
+        """The value at the upper edge: the highest total and a margin, unless few bars are far above the others."""
         if not len(totals):
             return 1.0
         highest, most = float(totals.max()), float(np.percentile(totals, MOST))
@@ -131,7 +132,7 @@ class StackChart(AxisChart[int]):
     def _draw_bars(
         self, painter: QPainter, box: QRectF, rows: NDArray[np.float64], edges: NDArray[np.float64], top: float
     ) -> None:
-        """The rectangles of one part at a time: one brush, one call (a polygon of many steps takes seconds)."""
+        """Draw all rectangles of a part with one brush and one call. A polygon of many steps would take seconds."""
         left, right = np.round(edges[:-1]), np.round(edges[1:])
         right = np.maximum(right - (1 if (edges[-1] - edges[0]) / len(rows) >= 4 else 0), left + 1)
         tops = np.round(box.bottom() - np.cumsum(rows, axis=1) / top * box.height())
@@ -149,7 +150,7 @@ class StackChart(AxisChart[int]):
     def _draw_cuts(
         self, painter: QPainter, box: QRectF, totals: NDArray[np.float64], edges: NDArray[np.float64], top: float
     ) -> None:
-        """A small arrow over each bar that is cut at the top."""
+        """Draw a small arrow at the top of each bar that is cut (of 256 at most)."""
         if not self.cut:
             return
         painter.setBrush(QColor(theme().warn))

@@ -1,4 +1,4 @@
-"""Steps as columns of pixels: at most one mark a column, the slowest step of those that share it."""
+"""Steps as pixel columns: at most one mark in a column, with the time of the slowest step that shares it."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from engine.session.store import Session
 
 KIND_BITS: Final = 3
 OUTLIER: Final = 3.0
-"""A step this many times slower than nearly all of those shown is cut off, so that the others keep their height."""
+"""Bars are cut off where the slowest takes more than this many times the 95th percentile of those shown, so that the
+others keep their height."""
 
 
 class StepLatencies:
     """Latency and kind of every step in one growing array of integers: `latency_ns << 3 | kind`.
 
-    The order of these integers is the order of latencies, so one maximum finds a column's slowest step and its kind.
+    These integers are in the order of the latencies. So one maximum finds a column's slowest step and its kind.
     """
 
     def __init__(self) -> None:
@@ -48,12 +49,12 @@ class StepLatencies:
         self._length = length
 
     def latency_ns(self, first: int, last: int) -> NDArray[np.int64]:
-        """int64 [last - first]: latencies of the steps [first, last)."""
+        """Latencies of the steps [first, last) in ns, int64 [last - first]."""
         result: NDArray[np.int64] = self._keys[first:last] >> KIND_BITS
         return result
 
     def columns(self, first: float, last: float, width: int) -> StepColumns:
-        """The steps [first, last) over `width` pixels; fractions of a step are shown when the view is between two."""
+        """The steps [first, last) over `width` pixels; the view may begin and end within a step."""
         low, high = max(0, int(first)), min(self._length, int(np.ceil(last)))
         span = last - first
         if high <= low or span <= 0 or width <= 0:
@@ -76,19 +77,19 @@ class StepLatencies:
 
 @dataclass(frozen=True, slots=True)
 class StepColumns:
-    """What is drawn: one entry a mark."""
+    """The drawn marks: each array has one entry for each mark."""
 
     first_step: NDArray[np.int64]
     """The first step of each mark."""
     left: NDArray[np.float64]
-    """Pixels from the left edge."""
+    """Pixels from the left edge of the view to the mark."""
     bar: float
-    """Pixels a mark is wide."""
+    """Width of a mark in pixels."""
     latency_ns: NDArray[np.int64]
     kind: NDArray[np.int64]
 
     def ceiling_ns(self) -> int:
-        """The latency at full height: the largest there is, outliers aside."""
+        """The latency at full height in ns: the largest, or 1.25 times the 95th percentile where OUTLIER applies."""
         if len(self.latency_ns) == 0:
             return 0
         largest = int(self.latency_ns.max())
@@ -105,9 +106,9 @@ def bars_image(
     scale: float,
     colours: list[int],
 ) -> QImage:
-    """The bars as one image of `width` x `height` device pixels: one operation on an array instead of one call a bar.
+    """The bars as one image of `width` x `height` device pixels: array operations instead of a drawing call a bar.
 
-    `heights` are shares of the full height, `bar_width` is in logical pixels, `scale` device pixels a logical one.
+    `heights` are shares of the full height, `bar_width` is in logical pixels, `scale` is device pixels a logical one.
     """
     left = np.round(columns.left * scale).astype(np.int64)
     right = np.maximum(np.round((columns.left + bar_width) * scale).astype(np.int64), left + 1)

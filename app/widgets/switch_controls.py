@@ -1,4 +1,4 @@
-"""The switches as live controls: a flip takes effect at the next step of the running run."""
+"""The switches as live controls: a change takes effect at the next step of the current run."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class SwitchControls(QWidget):
         self._show_k()
 
     def set_unavailable(self, unavailable: dict[str, str]) -> None:
-        """Grey out values that cannot run here (`ModelReady.unavailable`), and choose the defaults in their place."""
+        """Disable values that cannot run here (`ModelReady.unavailable`), and replace chosen ones by the defaults."""
         self._unavailable = unavailable
         for name, segments in self._segments.items():
             prefix = f"{name}="
@@ -86,11 +86,11 @@ class SwitchControls(QWidget):
         self._show_k()
 
     def label_width(self) -> int:
-        """Pixels of the widest label, so that a form below can line up."""
+        """Width in pixels of the widest label, so that a form below can align with it."""
         return max(label.sizeHint().width() for label in self._labels.values())
 
     def retranslate(self) -> None:
-        """Take the texts of the language in force."""
+        """Set all texts in the current language."""
         names = {
             "kv": self.tr("KV cache"),
             "attention": self.tr("Attention"),

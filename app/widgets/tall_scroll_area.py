@@ -1,4 +1,4 @@
-"""A scroll area that asks for the height of its content, and scrolls only if it gets less."""
+"""A scroll area as high as its content; it scrolls only if the layout gives it less height."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QFrame, QScrollArea, QSizePolicy, QWidget
 
 
 class TallScrollArea(QScrollArea):
-    """Scrolls up and down only; its widget takes the width there is."""
+    """Scrolls up and down only; its content has the width of the area."""
 
     def __init__(self, widget: QWidget, parent: QWidget | None = None) -> None:
         self._content = widget

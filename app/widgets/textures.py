@@ -14,14 +14,17 @@ from app.models.redundancy import BIT, CLASSES
 from app.widgets.pixels import argb, blend, image
 
 STRIPE: Final = 4
-"""Width in pixels of the stripes of a place that stands for several classes."""
+"""Width in logical pixels of the stripes where a place has several classes."""
 _PHASES: Final = 12
-"""A number of stripes that one to four classes share evenly."""
+"""Stripes in a period: a number that one to four classes share evenly."""
 _REUSED: Final = CLASSES.index("reused")
 
 
 def _choices() -> NDArray[np.intp]:
-    """Which class shows: index into CLASSES by [flags, stripe], len(CLASSES) where there is none."""
+    """The class of each stripe: index into CLASSES by [flags, stripe], len(CLASSES) where there is none.
+
+    The class `reused` is only an outline, so it gets no stripe where other classes are present.
+    """
     table = np.full((1 << len(CLASSES), _PHASES), len(CLASSES), np.intp)
     for flags in range(1, 1 << len(CLASSES)):
         present = [i for i in range(len(CLASSES)) if flags & (1 << i)]
@@ -40,10 +43,10 @@ def texture_pixels(
     ratio: float,
     gaps: NDArray[np.bool_] | None = None,
 ) -> QImage:
-    """The picture of a map of BIT flags, uint8 [height, width], one flag set a device pixel.
+    """The picture of a map of BIT flags, uint8 [height, width]: each element has the flags of one device pixel.
 
-    `outline` marks the pixels where a reused cell draws its border, `gaps` those that part the cells; `ratio` is
-    device pixels a logical pixel.
+    `outline` marks the pixels of the borders of reused cells, `gaps` the pixels between cells; `ratio` is device
+    pixels a logical pixel.
     """
     height, width = flags.shape
     scale = max(1, round(ratio))
@@ -62,7 +65,7 @@ def texture_pixels(
 
 
 def _tile(flags: int, colours: Theme, scale: int) -> NDArray[np.uint32]:
-    """The texture of one set of flags, uint32 [side, side], that repeats without a seam."""
+    """The texture of one set of flags, uint32 [side · scale, side · scale]; it repeats without a seam."""
     side = STRIPE * _PHASES  # a multiple of every period below
     at = np.arange(side)
     x, y = at[None, :], at[:, None]
@@ -87,8 +90,9 @@ def borders(
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """(outline, gaps), both bool [height, width]: the borders of reused cells, and the gaps between cells.
 
-    `columns` and `rows` name the cell of each pixel. Along an axis whose cells have `cell_pixels` and more, each cell
-    has its own border within a gap; along the other there is a border only where the class changes, and no gap.
+    `columns` and `rows` are the cell of each pixel column and row. Along an axis whose cells have `cell_pixels` or
+    more, each cell has its own border, and gaps separate the cells. Along an axis with smaller cells there are no
+    gaps, and borders only where the class changes and at the edges.
     """
     height, width = flags.shape
     outline, gaps = np.zeros((height, width), bool), np.zeros((height, width), bool)
@@ -117,7 +121,7 @@ def borders(
 
 
 def draw_swatch(painter: QPainter, box: QRect, name: str, colours: Theme) -> None:
-    """A sample of one class's texture, for a legend."""
+    """Draw a sample of a class's texture, for a legend."""
     ratio = painter.device().devicePixelRatioF()
     size = (max(1, round(box.height() * ratio)), max(1, round(box.width() * ratio)))
     flags = np.full(size, BIT[name], np.uint8)
@@ -130,5 +134,5 @@ def draw_swatch(painter: QPainter, box: QRect, name: str, colours: Theme) -> Non
 
 
 def hatch(colour: str) -> QBrush:
-    """A diagonal hatch, for waiting and for what is only predicted."""
+    """A diagonal hatch, for gaps, pauses, kept memory and predicted values."""
     return QBrush(QColor(colour), Qt.BrushStyle.BDiagPattern)

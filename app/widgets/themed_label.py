@@ -1,4 +1,4 @@
-"""A label that takes fonts and colours from the theme when it draws.
+"""A label that reads its font and colour from the theme when it draws.
 
 Under a style sheet, Qt drops a font or a palette set on a widget as soon as one of its ancestors gets another parent
 (a panel that enters its dock, a dock that floats). So this label sets neither.
@@ -20,9 +20,9 @@ from app.widgets.whole_parts import first_parts
 
 
 def wrapped(paragraph: str, font: QFont, width: int) -> list[str]:
-    """The lines of a text without line ends that wraps between words, at so many pixels."""
+    """The lines of a text without line ends, wrapped between words at `width` pixels."""
     layout = QTextLayout(paragraph, font)
-    units = paragraph.encode("utf-16-le", "surrogatepass")  # what Qt counts as a line
+    units = paragraph.encode("utf-16-le", "surrogatepass")  # Qt counts positions in UTF-16 units
     layout.beginLayout()
     lines = []
     while (line := layout.createLine()).isValid():
@@ -36,8 +36,9 @@ def wrapped(paragraph: str, font: QFont, width: int) -> list[str]:
 class ThemedLabel(PlainLabel):
     """Plain text in the theme's text or muted colour, at a scale.
 
-    A text that does not fit one line is elided; or wrapped, and elided if there is no room for its last line; or, if it
-    has `parts` with " · " between them, the last parts are omitted. The tool tip, if none is set, is the elided text.
+    A text that does not fit into one line is elided. With `wrap` it is wrapped instead, and elided where there is no
+    room for its last line. With `parts`, the last parts of a text with " · " between its parts are omitted instead. If
+    no tool tip is set, an elided text is shown whole as the tool tip.
     """
 
     def __init__(
@@ -61,7 +62,7 @@ class ThemedLabel(PlainLabel):
         return self._wrap
 
     def heightForWidth(self, width: int) -> int:
-        """The height of the text wrapped at this width; the height of a line for a text that does not wrap."""
+        """The height of the text wrapped at this width; the height of one line where the text does not wrap."""
         if not self._wrap:
             return self.sizeHint().height()
         room = QRect(0, 0, max(width, 1), 100_000)
@@ -70,11 +71,11 @@ class ThemedLabel(PlainLabel):
         return max(words.height() + 2, self.sizeHint().height())
 
     def drawing_font(self) -> QFont:
-        """The font of the theme that the text is drawn in."""
+        """The theme's font in which the text is drawn."""
         return mono_font(self._scale) if self._code else ui_font(self._scale)
 
     def drawing_colour(self) -> str:
-        """The colour of the theme that the text is drawn in."""
+        """The theme's colour in which the text is drawn."""
         return theme().muted if self._muted else theme().text
 
     def sizeHint(self) -> QSize:
@@ -85,14 +86,14 @@ class ThemedLabel(PlainLabel):
         return QSize(0, self.sizeHint().height())
 
     def shown(self) -> str:
-        """The part that is drawn of a text that does not wrap."""
+        """The drawn part of a text that does not wrap."""
         metrics = QFontMetrics(self.drawing_font())
         if self._parts:
             return first_parts(self.text(), metrics, self.width())
         return metrics.elidedText(self.text(), Qt.TextElideMode.ElideRight, self.width())
 
     def shown_lines(self) -> list[str]:
-        """The lines that are drawn of a text that wraps: those that fit, the last one elided if there are more.
+        """The drawn lines of a text that wraps: those that fit, the last one elided where there are more.
 
         At least one line is drawn, even if there is no room for it.
         """

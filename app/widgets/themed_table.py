@@ -1,4 +1,4 @@
-"""The base classes of tables in the theme's colours: of all tables, and of those made of cells."""
+"""The base classes of tables in the theme's colours: ThemedTable for all tables, CellTable for tables of cells."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Cell:
 
 
 class ThemedTable(QTableWidget):
-    """A table to read: without a frame, a grid, row headers or editing. Subclasses override `write_all`."""
+    """A read-only table without a frame, a grid or row headers. A subclass overrides `write_all`."""
 
     def __init__(self, rows: int, columns: int, parent: QWidget | None = None) -> None:
         super().__init__(rows, columns, parent)
@@ -38,11 +38,11 @@ class ThemedTable(QTableWidget):
         self.horizontalHeader().setHighlightSections(False)
 
     def item_padding(self) -> str:
-        """The padding of a cell, as a style sheet writes it; other declarations may follow."""
+        """The padding of a cell as a declaration of the style sheet; other declarations may follow."""
         return f"padding: 0 {GRID}px"
 
     def head_padding(self) -> str:
-        """The padding of a column's head, as a style sheet writes it."""
+        """The padding of a column's head as a declaration of the style sheet."""
         return f"padding: 0 {GRID}px"
 
     def write_all(self) -> None:
@@ -67,7 +67,7 @@ class ThemedTable(QTableWidget):
 
 
 class CellTable(ThemedTable):
-    """A table written as a list of cells a row, with a name and a definition a column; its rows can be selected."""
+    """A table of Cells whose columns have a name and a definition; its rows can be selected."""
 
     def __init__(self, name: str, parent: QWidget | None = None) -> None:
         super().__init__(0, 0, parent)
@@ -80,7 +80,7 @@ class CellTable(ThemedTable):
         self.horizontalHeader().setStretchLastSection(True)
 
     def write(self, heads: list[tuple[str, str]], rows: list[list[Cell]]) -> bool:
-        """Write (name, definition) a column and cells a row; returns whether anything changed."""
+        """Write (name, definition) of each column and the cells of each row; returns whether anything changed."""
         if heads == self._heads and rows == self._rows:
             return False
         self._heads, self._rows = heads, rows
@@ -130,7 +130,7 @@ class CellTable(ThemedTable):
 
 
 def swatch_icon(colour: str) -> QIcon:
-    """A square of a colour, as an icon before words."""
+    """A square of a colour, as an icon before a text."""
     swatch = QPixmap(3 * GRID, 3 * GRID)
     swatch.fill(QColor(colour))
     return QIcon(swatch)

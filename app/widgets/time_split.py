@@ -18,7 +18,7 @@ BAR: Final = 3 * GRID
 
 
 class TimeSplit(PaintedWidget):
-    """Shares of the elapsed time, labelled where they fit; the tool tip says all of them."""
+    """Shares of the elapsed time. Labels that do not fit are left out; the tool tip has all of them."""
 
     fills_ground = False
 
@@ -33,8 +33,9 @@ class TimeSplit(PaintedWidget):
         return QSize(240, int(caption_height()) + BAR + GRID)
 
     def show_times(self, busy_s: float, gap_s: float | None, device_s: float | None) -> None:
-        """Draw the time inside steps (of which the device worked so long, None: not reported) and between them (None:
-        the steps do not follow each other).
+        """Draw the time inside steps (`busy_s`) and between steps (`gap_s`; None: the steps do not follow each other).
+
+        `device_s` is the part of `busy_s` in which the device worked; None: not reported. All are in seconds.
         """
         self.parts = [("host", busy_s)]
         if device_s is not None:

@@ -25,8 +25,9 @@ NO_WEIGHTS: Final = np.empty(0, np.float32)
 class TokenFlow(QAbstractScrollArea):
     """Tokens in reading order, wrapped to the width; `clicked` carries the position of a chip.
 
-    A chip's background is its shade in the heat map, the bar under it its weight relative to the row's largest, and
-    the largest weights stand beside their tokens as percentages. Only what is in sight is painted.
+    The background of a chip is the shade of its weight in the heat map. The length of the bar under a chip is its
+    weight relative to the largest of the row. The largest weights are written under their tokens as percentages. Only
+    visible chips are painted.
     """
 
     clicked = Signal(int)
@@ -39,7 +40,7 @@ class TokenFlow(QAbstractScrollArea):
         self._log = False
         self._named: set[int] = set()
         self._offsets: NDArray[np.int64] = np.zeros(1, np.int64)
-        """Where each token would start if the text were one line, in pixels, and where the last one ends."""
+        """The start of each token in pixels as if the text were one line, then the end of the last token."""
         self._line_starts: list[int] = []
         """The first token of each line."""
         self._table = lookup_table()
@@ -57,7 +58,7 @@ class TokenFlow(QAbstractScrollArea):
     ) -> None:
         """Show these tokens with the weights (float32, one a key) that `query` gives them.
 
-        `grown` says that `texts` only adds tokens to the shown ones, so that only the new ones are laid out.
+        With `grown`, `texts` begins with the shown tokens, so that only the new ones are laid out.
         """
         moved = query != self.query
         if not grown:
@@ -83,7 +84,7 @@ class TokenFlow(QAbstractScrollArea):
         self.viewport().update()
 
     def reveal(self, position: int) -> None:
-        """Scroll so that a token is in sight."""
+        """Scroll so that a token is visible."""
         if not 0 <= position < len(self._offsets) - 1:
             return
         top = (bisect_right(self._line_starts, position) - 1) * self.line_height
@@ -95,12 +96,12 @@ class TokenFlow(QAbstractScrollArea):
 
     @property
     def compact_height(self) -> int:
-        """Height of a line of chips without room for numbers, the gap under it included."""
+        """Height in pixels of a line of chips without numbers and the gap under it."""
         return self._text_height + 2 + 2 * GRID
 
     @property
     def line_height(self) -> int:
-        """Height of a line of chips, the gap under it included; where two full lines do not fit, without numbers."""
+        """Height in pixels of a line of chips and the gap under it; compact where two full lines do not fit."""
         full = self.compact_height + self._caption_height
         return full if self.viewport().height() >= 2 * full else self.compact_height
 
@@ -116,7 +117,7 @@ class TokenFlow(QAbstractScrollArea):
         return range(starts[max(first, 0)], starts[end] if end < len(starts) else len(self._offsets) - 1)
 
     def _lay_out(self) -> None:
-        """Place the chips that are not placed yet; costs a look-up a token and a search a line."""
+        """Place the chips that are not placed yet; costs a look-up for each token and a search for each line."""
         metrics = QFontMetrics(self._font)
         new = self.texts[len(self._offsets) - 1 :]
         for text in set(new) - self._widths.keys():
@@ -137,7 +138,7 @@ class TokenFlow(QAbstractScrollArea):
         bar.setSingleStep(self.line_height)
 
     def chip_rect(self, position: int) -> QRect:
-        """Where a token stands in the viewport."""
+        """The place of a token's chip in the viewport."""
         line = bisect_right(self._line_starts, position) - 1
         x = GRID + int(self._offsets[position] - self._offsets[self._line_starts[line]])
         top = line * self.line_height - self.verticalScrollBar().value() + GRID
@@ -145,14 +146,14 @@ class TokenFlow(QAbstractScrollArea):
         return QRect(x, top, width, self.line_height - GRID)
 
     def position_at(self, point: QPoint) -> int | None:
-        """The token under a point of the viewport."""
+        """The position of the token at a point of the viewport; None where there is none."""
         line = (point.y() + self.verticalScrollBar().value() - GRID) // self.line_height
         return next(
             (position for position in self._lines(line, line + 1) if self.chip_rect(position).contains(point)), None
         )
 
     def describe(self, position: int) -> str:
-        """One token and its exact weight, for the tool tip."""
+        """A token and its exact weight, for the tool tip."""
         name = f"“{self.texts[position]}” ({position})"
         if position >= len(self.weights):
             return name
@@ -238,5 +239,5 @@ def luminance(colour: QColor) -> float:
 
 
 def short_percent(share: float) -> str:
-    """A percentage of two figures at most, for a chip: `12 %`, `3.4 %`."""
+    """A percentage with two significant figures, for a chip: `12 %`, `3.4 %`."""
     return f"{significant(100 * share, 2)}{THIN_SPACE}%"

@@ -1,4 +1,4 @@
-"""A label of several figures: if there is no room for all, it shows fewer, but never a part of one."""
+"""A label of several figures. Where there is no room for all, it shows fewer figures, but each of them whole."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SEPARATOR: Final = " · "
 
 
 def first_parts(text: str, metrics: QFontMetrics, width: int) -> str:
-    """As many of the first parts as fit into `width` pixels; the beginning of the first if none fits."""
+    """As many of the first parts as fit into `width` pixels; the first part elided if not even that fits."""
     shown = text
     while metrics.horizontalAdvance(shown) > width:
         shown, separator, _ = shown.rpartition(SEPARATOR)
@@ -24,12 +24,12 @@ def first_parts(text: str, metrics: QFontMetrics, width: int) -> str:
 
 
 class WholeParts(ElidedLabel):
-    """One line of parts with " · " between them, the more important ones first; it asks for no room of its own."""
+    """One line of parts with " · " between them, the most important first. It asks the layout for no width."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("", parent)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
 
     def shown(self) -> str:
-        """What is written: as many of the first parts as fit."""
+        """The text that is drawn: as many of the first parts as fit."""
         return first_parts(self.text(), self.fontMetrics(), self.width())
