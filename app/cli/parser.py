@@ -45,7 +45,7 @@ class Parser(argparse.ArgumentParser):
     """Reports an error in one line, and exits with status 2."""
 
     def error(self, message: str) -> NoReturn:
-        with suppress(OSError):  # standard error may be closed; the exit status still tells the error
+        with suppress(OSError):  # standard error may be closed; the exit status still reports the error
             print(f"{self.prog}: {message} (see `{self.prog} --help`).", file=sys.stderr, flush=True)
         sys.exit(2)
 

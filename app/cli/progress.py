@@ -61,5 +61,5 @@ class Progress:
             self._print(text + "\n")
 
     def _print(self, text: str) -> None:
-        with suppress(OSError):  # nobody reads standard error any more; the run goes on
+        with suppress(OSError):  # the process that reads standard error has ended; the run goes on
             print(text, end="", file=self._stream, flush=True)

@@ -1,4 +1,4 @@
-"""Text tables for standard output, and the figures of a session in one."""
+"""Text tables for standard output, and the table of a session's figures."""
 
 from __future__ import annotations
 

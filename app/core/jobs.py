@@ -119,7 +119,7 @@ class Jobs(QObject):
             do()
 
     def give_up(self) -> None:
-        """Cancel the shown jobs that only read. Their callbacks are still called, and check `Patience.over`."""
+        """Cancel the shown jobs that only read. Their callbacks are still called, and can check `Patience.over`."""
         self._give_up_what_reads(lambda job: bool(job.doing))
 
     def close(self, go_on: Callable[[list[Path]], bool]) -> None:

@@ -47,7 +47,7 @@ class Documents(QObject):
 
     def ask_save(self) -> None:
         """Ask where to save the session that is shown, and save it there."""
-        source = self._shown.path  # now: while the dialog is open, a run may begin and change it
+        source = self._shown.path  # read now: while the dialog is open, a new run may change what is shown
         if not source:
             self.failed.emit(self.tr("There is no recording to save yet: run a prompt first."), "")
             return

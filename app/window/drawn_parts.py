@@ -33,7 +33,7 @@ class DrawnParts:
         return Piece(name, draw)
 
     def panel(self, name: str, dock: PanelDock) -> Piece:
-        """A panel; its dock keeps what it has drawn."""
+        """A panel; its dock knows whether there is anything new to draw."""
 
         def draw() -> bool:
             if not (self.painted and dock.needs_refresh and dock.is_seen):

@@ -64,7 +64,7 @@ class Exports(QObject):
 
     def ask_trace(self) -> None:
         """Ask where to put a trace for Perfetto or chrome://tracing, and write it."""
-        filed = self._shown.now  # now: while the dialog is open, a run may begin and change it
+        filed = self._shown.now  # read now: while the dialog is open, a new run may change what is shown
         if filed is None:
             self.failed.emit(self.tr("There is nothing to export yet: run a prompt or open a session first."), "")
             return

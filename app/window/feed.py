@@ -82,7 +82,7 @@ class Feed(EngineThread):
             self.client.post(protocol.SetObservation(observation))
 
     def measure_ceilings(self) -> None:
-        """Measure the ceilings of the device again, while no run goes on."""
+        """Measure the ceilings of the device again; only while no run goes on."""
         self.client.post(protocol.MeasureCeilings())
 
     def add_mark(self, label: str) -> None:

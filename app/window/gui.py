@@ -35,7 +35,8 @@ from engine.errors import InputError
 PICTURE_SIZE = (1000, 520)
 """Width and height of a panel in a report, in logical pixels."""
 CLOSED_WITHIN_S = 10.0
-"""How long the window may take to close after a signal. An engine in a long step is killed earlier."""
+"""How long the window may take to close after a signal. An engine in a long step is killed earlier
+(`EngineThread.close`)."""
 
 if TYPE_CHECKING:
     from app.panels.frame import PanelDock
@@ -106,7 +107,7 @@ def closed_by_signals(window: MainWindow) -> Iterator[Asked]:
 
 
 def make_application() -> QApplication:
-    """The application with its name; an existing application is used."""
+    """The application with its names and desktop file; an existing application is used."""
     existing = QApplication.instance()
     if isinstance(existing, QApplication):
         return existing
@@ -293,6 +294,6 @@ def _settle(*docks: PanelDock) -> None:
 
 
 def _say_unless_offscreen(_kind: QtMsgType, _context: QMessageLogContext, message: str) -> None:
-    """Print Qt's messages, without those that the offscreen platform cannot raise windows or use size hints."""
+    """Print a message, unless it says that the offscreen platform does not support raising windows or size hints."""
     if not message.startswith("This plugin does not support"):
         print(message, file=sys.stderr)

@@ -35,7 +35,7 @@ class Scenario:
     max_new_tokens: int = 64
     ignore_eos: bool = False
     greedy: bool = False
-    """Sample greedily, whatever the run panel shows, so that two settings can be compared."""
+    """Sample greedily, even if the run panel was set otherwise, so that two settings can be compared."""
     detail: Detail = "phase"
     all_heads: bool = False
     """Record the attention of every head of the first layer, not of one head."""

@@ -20,7 +20,7 @@ from engine.session.store import Session
 
 @dataclass(slots=True, eq=False)
 class FiledSession:
-    """A session and the file it lies in."""
+    """A session and its file."""
 
     session: Session
     path: str

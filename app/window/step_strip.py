@@ -1,4 +1,4 @@
-"""The step strip: one bar per step, as high as its latency; dragging selects the range that all panels follow."""
+"""The step strip: one bar per step (height: latency, colour: kind); dragging selects the range for all panels."""
 
 from __future__ import annotations
 
