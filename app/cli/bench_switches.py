@@ -42,7 +42,7 @@ def run_switches(output: str | None, as_json: bool) -> int:
 
 
 def measure(output: Path | None, load: LoadSpec | None = None, tokens: int = TOKENS) -> Session:
-    """Run the whole suite, and return all its runs as one Session; `output` is the file to write too (None: no file).
+    """Run the whole suite; returns all its runs as one Session, and writes them to `output` too (None: no file).
 
     `load` is the model (None: the demo pair). A request generates `tokens` tokens; in a batch 0.35 to 1.2 times that.
     """
