@@ -23,10 +23,10 @@ UNWRITABLE = {
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the program; returns the exit status: 0 done, 2 wrong input, 130 interrupted, 143 and 129 ended by
-    SIGTERM and SIGHUP, 1 anything else. Without `arguments` it takes those of the process, and its signals for good.
+    SIGTERM and SIGHUP, 1 anything else. Without `arguments` it takes the command line, and keeps its signal handlers.
     """
     if arguments is None and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # until there is a handler for it
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # until `signals.watch` installs a handler
     from app.cli.output import open_closed_streams
     from app.start import signals
 
@@ -53,7 +53,7 @@ def _run(arguments: list[str]) -> int:
     except KeyboardInterrupt as ended:
         return ended.exit_status if isinstance(ended, signals.Ended) else INTERRUPTED
     except BrokenPipeError:
-        let_go(sys.stdout)  # the reader has gone
+        let_go(sys.stdout)  # the process that reads the output has ended
         return 1
     except (OSError, MemoryError, ImportError) as error:
         if not (why := _what_lacks(error)):

@@ -1,4 +1,4 @@
-"""`decodescope bench`: measures this machine, each combination several times in turn, and prints medians."""
+"""`decodescope bench`: measures this machine; runs the combinations in turn, several times, and prints medians."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ COMBINATIONS: Final = [
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print what the suite that is asked for measures."""
+    """Run the suite that the options name, and print its figures."""
     if options.suite == "switches":
         from app.cli.bench_switches import run_switches
 
@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def decode_rows() -> list[dict[str, Any]]:
-    """Medians over the rounds; the combinations take turns within a round, so that a slow moment hits all of them."""
+    """Medians over the rounds. Each round runs every combination once, so that a slow moment affects all of them."""
     base = RunSpec((RequestSpec("The cat sits on", TOKENS, ignore_eos=True),), observation=Observation("phase"))
     found: dict[int, list[Summary]] = {index: [] for index in range(len(COMBINATIONS))}
     with Recording(LoadSpec()) as recording:

@@ -1,4 +1,4 @@
-"""`decodescope bench --suite kernels`: each kernel beside PyTorch's own, timed in a process of its own."""
+"""`decodescope bench --suite kernels`: each kernel beside PyTorch's own, timed in a separate process."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def run_kernels(as_json: bool) -> int:
     wait_briefly(environment)
     measuring = subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, env=environment,
-        start_new_session=True,  # Ctrl-C is this process's to act on
+        start_new_session=True,  # Ctrl-C then reaches this process only
     )  # fmt: skip
     with measuring, leftovers.ended(measuring.kill):
         told, _ = measuring.communicate()

@@ -16,7 +16,7 @@ Format = Callable[[Any], str]
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the main figures of both, with B / A, and whether they generated the same tokens."""
+    """Print the main figures of both sessions, with B / A, and whether they generated the same tokens."""
     with opened(options.a) as one, opened(options.b) as other:
         a, b = summarise(one), summarise(other)
     same = [r.token_ids for r in a.requests] == [r.token_ids for r in b.requests]
@@ -37,12 +37,12 @@ def run(options: argparse.Namespace) -> int:
 
 
 def ratio(a: float | None, b: float | None) -> float | None:
-    """b / a where both are there and a is not zero."""
+    """b / a; None where a or b is None, or a is zero."""
     return None if a is None or b is None or not a else b / a
 
 
 def figures(a: Summary, b: Summary) -> list[tuple[str, Any, Any, Format]]:
-    """(name, value of A, value of B, how it is written)."""
+    """(name, value of A, value of B, function that writes a value) of each figure."""
     rows: list[tuple[str, Any, Any, Format]] = [
         ("tokens", a.tokens, b.tokens, count),
         ("steps", a.steps, b.steps, count),

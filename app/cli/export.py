@@ -1,4 +1,4 @@
-"""`decodescope export`: a session for other programs."""
+"""`decodescope export`: writes a session for other programs."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def check_steps(session: Session, steps: StepRange) -> None:
-    """Raise InputError unless a session has the steps of a range."""
+    """Raise InputError unless the session has all steps of the range."""
     count = len(session.steps)
     if steps is None or steps[1] < count:
         return

@@ -1,4 +1,4 @@
-"""Writes to standard output and standard error, whatever characters they can show and even if they are closed."""
+"""Writes to standard output and standard error, even if they cannot show all characters or are closed."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from engine.session.json_text import json_text
 
 
 def print_json(value: dict[str, Any]) -> None:
-    """One JSON object on one line; escaped where standard output is not UTF-8, null for what is not finite."""
+    """One JSON object on one line; escaped where standard output is not UTF-8. Numbers that are not finite are null."""
     utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
     print(json_text(value, ascii_only=not utf8))
 
 
 def print_path(path: str) -> None:
-    """Print where something was written, unless that is standard output itself."""
+    """Print the path of a written file, unless the file is standard output itself."""
     try:
         written, told = os.stat(path), os.fstat(sys.stdout.fileno())
         if (written.st_dev, written.st_ino) == (told.st_dev, told.st_ino):
@@ -35,7 +35,7 @@ def say(sentence: str) -> None:
 
 
 def escape_what_cannot_be_shown() -> None:
-    """Let a terminal without UTF-8 show escapes instead of ending the program."""
+    """Write characters that the terminal cannot encode as escapes; without this they would end the program."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -58,11 +58,11 @@ def open_closed_streams() -> None:
             os.set_inheritable(number, True)
         if getattr(sys, name) is None:
             mode = "r" if number == 0 else "w"
-            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - as long as the process
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - open until the process ends
 
 
 def let_go(stream: TextIO) -> None:
-    """Discard what is left of a stream, so that nothing fails when the program ends."""
+    """Discard what a stream still has to write, so that flushing it at the end of the program does not fail."""
     with suppress(OSError, ValueError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())

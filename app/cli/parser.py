@@ -1,4 +1,4 @@
-"""The command line's words; each command lives in a module of its own that is imported when it runs."""
+"""The options of the command line; the module of each command is imported when the command runs."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ _UNITS: Final = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2
 
 
 class Parser(argparse.ArgumentParser):
-    """Says in one line what is wrong, and exits with 2."""
+    """Reports an error in one line, and exits with status 2."""
 
     def error(self, message: str) -> NoReturn:
-        with suppress(OSError):  # standard error may be closed; the exit status still tells
+        with suppress(OSError):  # standard error may be closed; the exit status still reports the error
             print(f"{self.prog}: {message} (see `{self.prog} --help`).", file=sys.stderr, flush=True)
         sys.exit(2)
 
@@ -63,7 +63,7 @@ def parse_command(arguments: list[str]) -> tuple[Command, argparse.Namespace]:
 
 
 def parse_window(arguments: list[str]) -> tuple[str | None, str | None]:
-    """(session file, model folder) to open the window on; raises InputError for a path that is not there."""
+    """(session file, model folder) to open the window on; raises InputError for a path that cannot be opened."""
     parser = Parser(
         prog="decodescope",
         description="Shows a language model generating text, token by token. Without arguments, opens the window on "
@@ -86,7 +86,7 @@ def parse_window(arguments: list[str]) -> tuple[str | None, str | None]:
 
 
 def switch_change(text: str) -> SwitchChange:
-    """`STEP:NAME=VALUE[,NAME=VALUE...]` as it stands on the command line; values are checked as switches are."""
+    """`STEP:NAME=VALUE[,NAME=VALUE...]` as typed on the command line; the values are checked as those of Switches."""
     match = re.fullmatch(r"([0-9]{1,18}):(.+)", text)
     if not match:
         raise argparse.ArgumentTypeError(f"{text!r} is not STEP:NAME=VALUE, for example 20:kv=paged")
@@ -106,7 +106,7 @@ def switch_change(text: str) -> SwitchChange:
 
 
 def whole_number(text: str) -> int:
-    """`42` or `-3`, in 64 bits; what it may be at least and at most is checked where it is used."""
+    """`42` or `-3`, in 64 bits; its limits are checked where it is used."""
     if not re.fullmatch(r"[+-]?[0-9]+", text.strip()):
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number")
     if len(text) > 20 or abs(int(text)) >= 2**63:
@@ -123,7 +123,7 @@ def byte_size(text: str) -> int:
 
 
 def step_range(text: str) -> tuple[int, int]:
-    """`FIRST:LAST` as (first, last) step, both included; whether a session has them is not known here."""
+    """`FIRST:LAST` as (first, last) step, both included; whether the session has these steps is checked later."""
     match = re.fullmatch(r"([0-9]{1,18}):([0-9]{1,18})", text)
     if not match:
         raise argparse.ArgumentTypeError(f"{text!r} is not FIRST:LAST, for example 0:63")

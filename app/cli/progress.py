@@ -1,4 +1,4 @@
-"""Progress on standard error: one line that moves in a terminal, a line now and then elsewhere."""
+"""Progress on standard error: one line that is rewritten in a terminal, a new line every few seconds elsewhere."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LOG_EVERY_S: Final = 5.0
 
 
 class Progress:
-    """Reports loading and tokens: how many of how many, tokens/s, time left."""
+    """Reports loading, and then the tokens: generated and wanted, tokens/s, time left."""
 
     def __init__(self, tokens_wanted: int, stream: TextIO = sys.stderr) -> None:
         self._wanted = tokens_wanted
@@ -48,7 +48,7 @@ class Progress:
         return f"{count}/{self._wanted} tokens, {rate(speed, 'tokens/s')}, {left} left"
 
     def done(self) -> None:
-        """Erase the moving line."""
+        """Erase the line in a terminal."""
         if self._terminal and self._width:
             self._print("\r" + " " * self._width + "\r")
 
@@ -61,5 +61,5 @@ class Progress:
             self._print(text + "\n")
 
     def _print(self, text: str) -> None:
-        with suppress(OSError):  # the reader has gone; the run goes on
+        with suppress(OSError):  # the process that reads standard error has ended; the run goes on
             print(text, end="", file=self._stream, flush=True)

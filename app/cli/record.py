@@ -35,7 +35,7 @@ from engine.session.destination import check_destination
 
 
 def run(options: argparse.Namespace) -> int:
-    """Record one run; without -o, `--json` leaves no file and a table leaves one in the current folder."""
+    """Record one run. Without -o it is written to a file in the current folder, or with `--json` to none."""
     spec, load = run_spec(options), load_spec(options)
     path = output_path(options)
     if path is not None:
@@ -76,19 +76,19 @@ def say_suggestion(model: dict[str, str], spec: RunSpec) -> None:
 
 
 def command_line() -> str:
-    """The typed command, for the session's facts."""
+    """The command as typed, which the session keeps."""
     return shlex.join(["decodescope", *sys.argv[1:]]).encode("utf-8", "replace").decode()
 
 
 def output_path(options: argparse.Namespace) -> Path | None:
-    """Where the session goes: -o, else a dated file here, else (with --json) nowhere."""
+    """The file to write: that of -o, else None with --json, else a dated file in the current folder."""
     if options.output is not None:
         return Path(options.output)
     return None if options.json else Path(time.strftime("decodescope-%Y%m%d-%H%M%S.dscope"))
 
 
 def load_spec(options: argparse.Namespace) -> LoadSpec:
-    """The model as the options name it."""
+    """The model that the options name; raises InputError for an invalid path or number of threads."""
     check_range("threads", options.threads, 0, 4096)
     for path in (options.model, options.draft_model or ""):
         check_text(f"The model's path {path!r}", path)

@@ -1,4 +1,4 @@
-"""Records runs without a window: a RunClient whose faults are raised, and which signals end."""
+"""Records runs without a window: raises the faults that a RunClient reports, and ends on a signal."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from engine.session.writer import SessionWriter
 
 STOP_WITHIN_S: Final = 0.4
 """How long a run may take to end after a signal. A step of a large model may take longer: then the engine process is
-killed, as all events of the steps before have arrived by then."""
+killed. The events of all earlier steps have arrived by then."""
 
 Watch = Callable[[Session, list[Change]], None]
 """Called after each poll with the Session of the run and the changes, even if there are none."""
@@ -34,7 +34,7 @@ class Recording:
         self._spec = spec
         self._watch = watch
         self.client = RunClient(EngineSource, self._begin_file, lambda error: str(cause_of(error)))
-        """For what it says of the engine; only the recording polls it."""
+        """Others may read its state of the engine (`now`); only this Recording polls it."""
         self._wanted: Path | None = None
         self.model: dict[str, str] = {}
         """The engine's facts about the model, once it is loaded."""
@@ -51,7 +51,7 @@ class Recording:
             self.client.close()
 
     def load(self) -> None:
-        """Load the model; raises what the engine refused it with, and Ended where a signal asks for the end."""
+        """Load the model; raises the error of an engine that refuses it, and Ended where a signal asks for the end."""
         self.client.load(self._spec)
         with signals.noted() as asked:
             while not self.model:
@@ -65,16 +65,16 @@ class Recording:
     def run(self, run: RunSpec, path: Path | None, command_line: str = "") -> Session:
         """Record one run into `path` (None: in memory only) and return its Session.
 
-        Raises what the engine refused the run with. A failing step, a full disk and a dying engine end it, each with
-        its own error, and Ctrl-C and other signals that ask for the end (`app.start.signals`) with KeyboardInterrupt;
-        the end of the `with` keeps what was recorded. A signal waits until the batch in hand is kept: half of one
-        would leave a file that cannot be read.
+        Raises the error of an engine that refuses the run. A failing step, a full disk and a dying engine each raise
+        their own error. Ctrl-C and the other signals that ask for the end (`app.start.signals`) raise
+        KeyboardInterrupt, but only after the current batch of events is written: half a batch would leave a file that
+        cannot be read. The end of the `with` block keeps what was recorded.
         """
         self.client.start(run, command_line)
         return self._to_the_end(path)
 
     def run_suite(self, suite: Suite, path: Path | None) -> Session:
-        """Record all runs of a suite as one Session; raises as `run` does, but leaves out a run that cannot be run."""
+        """Record all runs of a suite as one Session; raises as `run` does, but skips a run that cannot run here."""
         self.client.post(suite)
         return self._to_the_end(path)
 
@@ -99,7 +99,7 @@ class Recording:
                 asked.raise_if_asked()
 
     def _poll(self, session: Session) -> list[Change]:
-        """What has changed; raises where the engine or the file is lost."""
+        """The changes since the last poll; raises the error where the engine died or the file cannot be written."""
         changes = self.client.poll()
         begun = [change.session for change in changes if isinstance(change, SessionBegun)]
         self._watch(begun[-1] if begun else session, changes)
@@ -107,7 +107,7 @@ class Recording:
         return changes
 
     def _begin_file(self, _model: str) -> Begun | None:
-        """Begin the file of a run that has begun: not before, so that a refused run replaces no recording."""
+        """Begin the file once the run has begun, not before: a refused run must not replace an older recording."""
         if self._wanted is None:
             return None
         writer, self.path = SessionWriter(self._wanted), self._wanted

@@ -1,4 +1,4 @@
-"""What a session's report says: figures, tables beside textbook claims, generated texts, pictures of panels."""
+"""The content of a session's report: figures, tables beside textbook claims, generated texts, pictures of panels."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from engine.figures.metrics import summarise
 from engine.session.store import Session
 
 TEXT_LIMIT = 4000
-"""Characters of each request's text; a report is read, not searched."""
+"""Limit of the characters of each request's text: a report is for reading, not for searching."""
 TEXTS = 16
-"""Requests whose texts are given."""
+"""Limit of the requests whose texts are in the report."""
 
 
 def make_report(session: Session, pictures: Sequence[Picture]) -> Report:

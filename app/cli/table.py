@@ -1,4 +1,4 @@
-"""Tables on standard output: a summary as people read it."""
+"""Text tables for standard output, and the table of a session's figures."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from engine.plain_text import one_line
 
 SUMMARY_TEXT_LIMIT = 400
 MOST_TEXTS: Final = 200
-"""Requests whose texts are printed in the table."""
+"""Limit of the requests whose texts are printed."""
 MOST_NAMED: Final = 8
-"""Names of one kind in a line of the table."""
+"""Limit of the names of one kind in a line of the table."""
 
 
 def columns(rows: Iterable[Sequence[str]], gap: int = 2) -> str:
-    """Rows of words as aligned columns; the first column stands left, the others right."""
+    """Rows as aligned columns: the first column is aligned left, the others right."""
     rows = list(rows)
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = []
@@ -28,7 +28,7 @@ def columns(rows: Iterable[Sequence[str]], gap: int = 2) -> str:
 
 
 def figures(summary: Summary) -> list[tuple[str, str]]:
-    """(name, value with its unit) of everything worth a line."""
+    """(name, value with its unit) of each line of the table."""
     positions, kv, speculation, itl = summary.positions, summary.kv, summary.speculation, summary.itl_s
     first = summary.requests[0] if summary.requests else None
     rows = [
@@ -99,7 +99,7 @@ def texts(summary: Summary) -> str:
 
 
 def listed(names: Sequence[str], of: str, between: str) -> str:
-    """The first of these, and how many more there are."""
+    """The first MOST_NAMED names, and how many more there are."""
     shown = between.join(names[:MOST_NAMED])
     return shown if len(names) <= MOST_NAMED else f"{shown} and {count(len(names) - MOST_NAMED)} more {of}"
 

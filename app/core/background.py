@@ -1,4 +1,4 @@
-"""Runs one function on a thread of its own, so that the window stays alive while files are read and written."""
+"""Runs one function on a separate thread, so that the window responds while files are read and written."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from engine.errors import DecodeScopeError, EngineStoppedError
 from engine.plain_text import one_line
 
 MOST_OF_AN_ERROR: Final = 1000
-"""Most characters of an exception's message that are kept: it may quote a whole file."""
+"""Limit of the characters kept of an exception's message: a message may quote a whole file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Failure:
 
 
 def failure_of(error: BaseException) -> Failure:
-    """An exception as something to show. Errors of this program and of the system already are sentences."""
+    """The Failure to show for an exception. The messages of DecodeScopeError and OSError already are sentences."""
     if isinstance(error, DecodeScopeError | OSError) and str(error):
         return Failure(str(error), error.details if isinstance(error, EngineStoppedError) else "")
     what = one_line(" ".join("".join(traceback.format_exception_only(error)).split()), MOST_OF_AN_ERROR)
@@ -36,10 +36,10 @@ def failure_of(error: BaseException) -> Failure:
 
 
 class Background(QObject):
-    """Calls `work` once. When `finished` is emitted, `result` holds what it returned, or `failure` what went wrong.
+    """Calls `work` once. When `finished` is emitted, `result` holds its return value, or `failure` what went wrong.
 
-    The thread is a daemon: the program does not wait for it at its end, as a read from a dead network drive may never
-    return.
+    The thread is a daemon, so that the program can end without waiting for it: a read from a dead network drive may
+    never return.
     """
 
     finished = Signal()
@@ -56,7 +56,7 @@ class Background(QObject):
         self.then = then
         """Called by the owner with `result`, on the owner's thread."""
         self.otherwise = otherwise
-        """Called by the owner with `failure` instead, where the work failed."""
+        """Called by the owner with `failure` where the work failed, on the owner's thread."""
         self.result: object = None
         self.failure: Failure | None = None
         self._over = threading.Event()
@@ -68,11 +68,14 @@ class Background(QObject):
         return self._over.is_set()
 
     def start(self) -> None:
-        """Begin the work; raises RuntimeError where the system gives no thread."""
+        """Begin the work; raises RuntimeError where the system cannot start a thread."""
         self._thread.start()
 
     def wait(self, timeout_s: float | None = None) -> bool:
-        """Wait for the end of the work, and of its thread; whether it ended."""
+        """Wait until the work and its thread have ended; returns whether the work has ended.
+
+        `timeout_s` limits the wait for the work; None waits without limit.
+        """
         if self._over.wait(timeout_s):
             self._thread.join()
         return self.over
@@ -80,7 +83,7 @@ class Background(QObject):
     def _run(self) -> None:
         try:
             self.result = self._work()
-        except BaseException as error:  # an exception on this thread would reach nobody else
+        except BaseException as error:  # no other code would see an exception of this thread
             self.failure = failure_of(error)
         self._over.set()
         with suppress(RuntimeError):  # the window has been destroyed meanwhile

@@ -1,8 +1,8 @@
 """Background work of the window, and which of it may delay the closing of the window.
 
 One rule holds for all jobs. A job that only reads is cancelled as soon as its result is not needed any more, and at
-the latest when the window closes. A job that writes a file for the user is waited for, until the user stops the
-waiting. A job that has not ended by then is abandoned, and ends with the program.
+the latest when the window closes. The closing window waits for a job that writes a file for the user, until the user
+stops the waiting. A job that has not ended by then is abandoned, and ends with the program.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ LOOK_EVERY_S: Final = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One piece of work on a thread of its own, and what the window must know about it."""
+    """One piece of work on a separate thread, and what the window must know about it."""
 
     task: Background
     doing: str
-    """What to show while it goes on; "" for work that is not shown."""
+    """The text to show while the work runs; "" for work that is not shown."""
     patience: Patience | None
-    """Cancels it; None for work that cannot be cancelled."""
+    """Cancels the work; None for work that cannot be cancelled."""
     reads: Session | None
-    """The session that is read: its file must stay open meanwhile."""
+    """The session that the work reads: its file must stay open until the work ends."""
     writes: Path | None
-    """The file that the user waits for."""
+    """The file that the work writes for the user."""
 
     @property
     def given_up(self) -> bool:
@@ -45,7 +45,7 @@ class Job:
 
     @property
     def only_reads(self) -> bool:
-        """Whether it can be cancelled, and nothing is lost by that."""
+        """Whether the work can be cancelled without loss."""
         return self.patience is not None and self.writes is None
 
 
@@ -63,7 +63,7 @@ class Jobs(QObject):
         """Reports a failure of a job that has no `otherwise` of its own."""
         self._jobs: list[Job] = []
         self._unwanted: list[tuple[Session, Callable[[], None]]] = []
-        """Sessions that are still read, and the function to call as soon as they are not."""
+        """Sessions that jobs still read, each with the function to call as soon as no job reads it."""
 
     @property
     def busy(self) -> bool:
@@ -72,12 +72,12 @@ class Jobs(QObject):
 
     @property
     def doing(self) -> str:
-        """What the newest shown job does; "" without one."""
+        """The `doing` text of the newest shown job; "" without one."""
         return next((job.doing for job in reversed(self._jobs) if job.doing and not job.given_up), "")
 
     @property
     def can_be_given_up(self) -> bool:
-        """Whether a job that is shown only reads, and can be cancelled."""
+        """Whether a shown job only reads and can be cancelled."""
         return any(job.doing and job.only_reads and not job.given_up for job in self._jobs)
 
     @property
@@ -96,7 +96,7 @@ class Jobs(QObject):
         reads: Session | None = None,
         writes: Path | None = None,
     ) -> None:
-        """Do `work` on a thread, then call `then` with what it returned, or `otherwise` with what went wrong."""
+        """Do `work` on a thread, then call `then` with its result, or `otherwise` with its Failure."""
         task = Background(work, then, otherwise or self.fail, self)
         task.finished.connect(self._on_finished)
         self._jobs.append(Job(task, doing, patience, reads, writes))
@@ -119,7 +119,7 @@ class Jobs(QObject):
             do()
 
     def give_up(self) -> None:
-        """Cancel the jobs that only read and are shown, as if they had never been started."""
+        """Cancel the shown jobs that only read. Their callbacks are still called, and can check `Patience.over`."""
         self._give_up_what_reads(lambda job: bool(job.doing))
 
     def close(self, go_on: Callable[[list[Path]], bool]) -> None:
@@ -151,7 +151,7 @@ class Jobs(QObject):
         job.task.setParent(None)
         self.left_behind.append(job.task)
         if job.writes is not None:
-            with suppress(OSError):  # the incomplete copy, which lies beside its destination
+            with suppress(OSError):  # the incomplete copy, which lies beside its target
                 job.writes.with_name(f".{job.writes.name}.unfinished").unlink(missing_ok=True)
 
     def _tell(self) -> None:

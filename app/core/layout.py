@@ -1,4 +1,4 @@
-"""Where the docks stand by default, for the room there is, and how the user's own arrangement is kept."""
+"""The default arrangement of the docks for each window size, and the version of a stored arrangement."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Row = tuple[tuple[str, ...], ...]
 """A row of cells; a cell holds one panel or several as tabs, the first in front."""
 
 FIRST: Final[Row] = (("timeline", "batch", "inspector", "summary", "before-after"),)
-"""Panels of the widest cell: those along the step axis, and the tables. There no tab title is cut."""
+"""Panels of the widest cell, in which no tab title is cut: those along the step axis, and the tables."""
 SMALL: Final[tuple[Row, ...]] = (
     FIRST,
     (("redundancy", "attention", "parallel"), ("latency", "kv-memory", "utilisation", "roofline")),
@@ -33,7 +33,7 @@ TIMELINE_SHARE: Final = 0.3
 SCENARIO_SHARE: Final = 0.52
 """Share of the height for the first row of a scenario, which holds the scenario's main panels."""
 LAST_COLUMN: Final = 1.25
-"""How many times as wide as the others the last of three columns is: it holds the tables."""
+"""Width of the last of three columns, as a multiple of the others' width: LARGE has the KV memory panel there."""
 
 
 def rows_for(size: QSize) -> tuple[Row, ...]:
@@ -44,7 +44,7 @@ def rows_for(size: QSize) -> tuple[Row, ...]:
 
 
 def arrange(window: QMainWindow, side: QDockWidget, docks: Mapping[str, QDockWidget], rows: Sequence[Row]) -> None:
-    """Put `side` on the left, the docks in rows on the right; the others are tabs of the widest cell."""
+    """Put `side` on the left and the docks in rows on the right; docks that no row names join the widest cell."""
     present = [
         [[name for name in cell if name in docks] for cell in row]
         for row in rows
@@ -62,7 +62,7 @@ def arrange(window: QMainWindow, side: QDockWidget, docks: Mapping[str, QDockWid
         if not rest:
             return
         grid = [[[rest.pop(0)]]]
-    min(grid, key=len)[0] += rest  # in a narrow cell, titles of so many tabs would be cut
+    min(grid, key=len)[0] += rest  # in a narrow cell the titles of so many tabs would be cut
     area = Qt.DockWidgetArea.RightDockWidgetArea
     for index, row in enumerate(grid):
         first = docks[row[0][0]]
@@ -91,7 +91,7 @@ def proportion(
     side_width: int,
     first_share: float = TIMELINE_SHARE,
 ) -> None:
-    """Give the rows and columns of `arrange` their share of the room; works once the window has its size."""
+    """Give the rows and columns of `arrange` their share of the window; call it when the window has its size."""
     grid = [[cell for cell in ([n for n in cell if n in docks] for cell in row) if cell] for row in rows]
     grid = [row for row in grid if row]
     if not grid:

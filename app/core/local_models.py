@@ -1,4 +1,4 @@
-"""Checkpoint folders on this machine that a person may want to pick: the demo pair and the Hugging Face cache."""
+"""Finds the checkpoint folders in the Hugging Face cache of this machine, which the user can pick."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from engine.model.folder import listed, visible
 from engine.model.hub import cache_folder, changed_ns, model_name, snapshot_of
 
 MOST_MODELS: Final = 1000
-"""Most models that are listed: the list is opened with the mouse."""
+"""Limit of the models in the list: the user picks from it with the mouse."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +24,9 @@ class LocalModel:
 
 
 def cached_models(cache: Path | None = None, wanted: Callable[[], bool] = lambda: True) -> list[LocalModel]:
-    """Models of the cache that have a config and weights in safetensors, by name; nothing is downloaded.
+    """Models of the cache with a config and weights in safetensors, sorted by name; nothing is downloaded.
 
-    Folders that cannot be read are skipped. `wanted` is called before each model: the search ends when it is False.
+    Folders that cannot be read are skipped. `wanted` is called before each model; the search ends once it is False.
     """
     folder = cache or cache_folder()
     found: list[LocalModel] = []
@@ -45,7 +45,7 @@ def cached_models(cache: Path | None = None, wanted: Callable[[], bool] = lambda
 
 
 def newest_snapshot(model: Path) -> Path | None:
-    """The snapshot that the model's name stands for if it can be loaded, else the newest that can, else None."""
+    """The snapshot that the model's name refers to if it is a checkpoint, else the newest that is one, else None."""
     named = snapshot_of(model)
     if named is not None and is_checkpoint(named):
         return named

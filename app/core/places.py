@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QWidget
 CROSS: Final = (Qt.Key.Key_W, Qt.Key.Key_A, Qt.Key.Key_S, Qt.Key.Key_D)
 DIGITS: Final = tuple(Qt.Key(Qt.Key.Key_1.value + number) for number in range(9))
 LETTERS: Final = (Qt.Key.Key_F, Qt.Key.Key_L, Qt.Key.Key_M)
-"""Single letters that are identified by what the layout writes there, if that is a Latin letter."""
+"""Single letters that are identified by the letter of the layout, if it is a Latin one, and else by their place."""
 
 # Scan codes of PC keyboards, set 1, which Windows gives; Linux has the same numbers, and X11 and Wayland add 8.
 _SET_1: Final = {
@@ -23,7 +23,7 @@ _SET_1: Final = {
     **dict(zip(DIGITS, range(0x02, 0x0B), strict=True)),
     **dict(zip(LETTERS, (0x21, 0x26, 0x32), strict=True)),
 }
-# Virtual key codes of macOS (kVK_ANSI_...), which are places in spite of their name.
+# Virtual key codes of macOS (kVK_ANSI_...), which stand for places in spite of their name.
 _MAC: Final = {
     **dict(zip(CROSS, (0x0D, 0x00, 0x01, 0x02), strict=True)),
     **dict(zip(DIGITS, (0x12, 0x13, 0x14, 0x15, 0x17, 0x16, 0x1A, 0x1C, 0x19), strict=True)),
@@ -42,11 +42,11 @@ PLACES: Final[dict[str, dict[int, Qt.Key]]] = {
     "windows": _by_code(_SET_1),
     "cocoa": _by_code(_MAC),
 }
-"""What is written on a US keyboard at each place, by Qt's name of the platform."""
+"""The key of a US keyboard for each key code, by Qt's name of the platform."""
 
 
 def key_by_place(event: QKeyEvent, platform: str) -> Qt.Key | None:
-    """The US key at the place of this event; None where the written letter counts, or the place is not known."""
+    """The US key at the place of this event; None where the layout's letter counts, or the place is not known."""
     if event.modifiers() != Qt.KeyboardModifier.NoModifier:
         return None
     mac = platform == "cocoa"
@@ -67,7 +67,7 @@ def action_of(key: Qt.Key, actions: list[QAction]) -> QAction | None:
 
 
 class PressInstead(QObject):
-    """Triggers an action by the next press of a key, which the widget with the focus then does not get.
+    """Triggers an action on the next press of a key; the focused widget does not get that press.
 
     Qt first asks a widget whether it wants a key that is a shortcut (ShortcutOverride). A widget that accepts gets
     the key as a press; this filter takes that press.

@@ -18,10 +18,10 @@ Language = Literal["system", "en", "zh_CN"]
 RECENT: Final = 10
 """How many recent sessions and models are remembered."""
 KEEP_ALL: Final = 0
-"""The value that stands for keeping all recordings."""
+"""The value that means: keep all recordings."""
 KEEP_CHOICES: Final = (KEEP_ALL, 1000, 200, 50)
 SAVED_MOST: Final = 1000
-"""How many files that a person saved among the recordings are remembered."""
+"""How many files that the user saved in the folder of recordings are remembered."""
 MOST_BYTES: Final = 16 * 2**20
 """Largest settings file that is read; an ordinary one has a few KiB."""
 
@@ -40,7 +40,7 @@ class Preferences:
     kept_recordings = OneOf[int | None]("recordings/keep", KEEP_CHOICES, None)
     """How many of the newest recordings are kept (KEEP_ALL: all); None until the user has chosen."""
     saved_recordings = Names("recordings/saved", SAVED_MOST)
-    """Names of files in the folder of recordings that a person saved there."""
+    """Names of the files that the user saved in the folder of recordings."""
     geometry = Bytes("window/geometry")
     layout = SealedBytes("window/layout")
     """How the panels were arranged; None if it was never stored or is damaged: Qt may hang on a damaged state."""
@@ -55,8 +55,8 @@ class Preferences:
 
     @classmethod
     def of_user(cls) -> Preferences:
-        """The settings of the person at this machine, in the place the platform keeps them."""
-        # Do not open the file to find out: if it is a pipe, Qt would wait for it.
+        """The user's settings, in the place where the platform keeps settings."""
+        # Qt is asked for the place by another file name: if DecodeScope.ini is a pipe, opening it would wait.
         beside = QSettings(QSettings.Format.IniFormat, QSettings.Scope.UserScope, "DecodeScope", "beside")
         return cls.at(Path(beside.fileName()).with_name("DecodeScope.ini"))
 

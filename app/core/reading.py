@@ -32,7 +32,8 @@ class Reading(QObject):
     """The newest question to a session's file, and its answer. Used from the window's thread only.
 
     A new question cancels the one before. `changed` is emitted when the answer is there, and when reading takes long
-    enough to be shown. Without jobs, as for a picture without a window, every question is answered at once, in place.
+    enough to be shown. Without jobs, as for a picture without a window, `answer` reads at once, on the
+    caller's thread.
     """
 
     changed = Signal()
@@ -58,7 +59,7 @@ class Reading(QObject):
     def answer(self, session: Session, question: Hashable, read: Callable[[Patience], T]) -> Answer[T] | None:
         """The answer to this question; None while it is read.
 
-        `read` runs on another thread. Raises here the SessionFileError that `read` raised there.
+        `read` runs on another thread. If it raises SessionFileError there, this method raises that error here.
         """
         asked = self._question
         if asked is None or asked[0] is not session or asked[1] != question or not (self.busy or self._answer):
@@ -99,7 +100,7 @@ class Reading(QObject):
         self._slow.start()
 
     def _over(self, answer: Answer[object] | None) -> None:
-        """Take the answer; None if the reading was cancelled from outside: then the question can be asked again."""
+        """Store the answer. None means that the reading was cancelled from outside: the question can be asked again."""
         self._patience, self._answer, self.is_slow = None, answer, False
         self._slow.stop()
         if answer is not None:

@@ -1,4 +1,4 @@
-"""What is selected, once for the whole window: every panel reads it, any panel may change it."""
+"""The one selection of the window: every panel reads it, and any panel may change it."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ GESTURE_S: Final = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """The part of its axis that a panel looks at; `lo` and `hi` in the axis' own unit."""
+    """The part of its axis that a panel shows; `lo` and `hi` are in the unit of the axis."""
 
     lo: float
     hi: float
     mode: Literal["fit", "follow", "free"]
-    """The whole axis, the newest part, or a part the user chose; `lo` and `hi` matter for the last only."""
+    """fit: the whole axis; follow: the newest part; free: a part that the user chose, from `lo` to `hi`."""
     axis: str = ""
 
     def same(self, other: Look | None) -> bool:
-        """Whether both show the same: for the whole axis and the newest part the numbers change by themselves."""
+        """Whether both show the same part. Only "free" compares `lo` and `hi`: else they change as data arrive."""
         if other is None or (self.mode, self.axis) != (other.mode, other.axis):
             return False
         return self.mode != "free" or (self.lo, self.hi) == (other.lo, other.hi)
@@ -45,7 +45,7 @@ class Selected:
     head: int | None = 0
     """None: the mean of the heads."""
     all_heads: bool = False
-    """Whether every head of the layer is recorded and shown, not only the one above."""
+    """Whether every head of the layer is recorded and shown, not only `head`."""
     band_us: tuple[float, float] | None = None
     """The filter: only steps that took from lo to hi µs; None: all steps."""
     looks: tuple[tuple[str, Look], ...] = ()
@@ -79,9 +79,9 @@ class Selection(QObject):
         return self._now
 
     def change(self, **fields: object) -> None:
-        """Select what is named; the other fields stay, unless they belong to something that is no longer selected.
+        """Change the named fields; the other fields stay, with two exceptions.
 
-        A token selects its step and its request too; another step or request clears the token.
+        A token also selects its step and its request. Another step or request clears the token.
         """
         self._change("", fields)
 
@@ -98,14 +98,14 @@ class Selection(QObject):
         self._change("filter", {"band_us": band_us})
 
     def looked(self, name: str, before: Look, after: Look) -> None:
-        """A panel was zoomed or panned by hand: an entry of the history, without the signal `changed`."""
+        """The user zoomed or panned a panel: add an entry to the history, without emitting `changed`."""
         if after.same(before):
             return
         self._keep(f"look {name} {after.axis}", self._now.with_look(name, before))
         self._now = self._now.with_look(name, after)
 
     def revealed(self, name: str, before: Look, after: Look) -> None:
-        """A panel moved to show what was selected just now: part of that entry of the history."""
+        """A panel moved its view to show the new selection: the move belongs to that entry of the history."""
         if after.same(before):
             return
         if self._past:
@@ -113,7 +113,7 @@ class Selection(QObject):
         self._now = self._now.with_look(name, after)
 
     def reset(self, session: Session | None = None) -> None:
-        """Another session: clear the selection and the history; only `all_heads` stays, for the next run."""
+        """Another session is shown: clear the selection and the history; only `all_heads` stays, for the next run."""
         self._past.clear()
         self._future.clear()
         self._session = session

@@ -1,4 +1,4 @@
-"""Typed values in a settings file: each is declared once, with its key and its value where none is stored."""
+"""Typed values in a settings file: each is declared once, with its key and its default."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SEAL_BYTES: Final = 4
 
 
 class Settings(Protocol):
-    """An object with settings values: it names the file they are stored in."""
+    """An object with settings values; `settings` is the file that stores them."""
 
     @property
     def settings(self) -> QSettings: ...
@@ -86,7 +86,7 @@ class SealedBytes(Bytes):
 
 
 def text_of(settings: QSettings, key: str) -> str:
-    """A text, "" where there is none."""
+    """The text stored under `key`; "" where there is none."""
     value = settings.value(key, "")
     return value if isinstance(value, str) else ""
 

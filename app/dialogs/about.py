@@ -1,4 +1,4 @@
-"""What this program is and what it runs on."""
+"""The About dialog: what this program is and what it runs on."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ def show_error(parent: QWidget, sentence: str, details: str = "") -> QMessageBox
     sentence, details = straight(sentence), straight(details)
     box = QMessageBox(parent)
     box.setObjectName("error-dialog")
-    box.setTextFormat(Qt.TextFormat.PlainText)  # first: a text could be read as HTML
+    box.setTextFormat(Qt.TextFormat.PlainText)  # before setText: Qt could read the text as HTML
     box.setIcon(QMessageBox.Icon.Warning)
     box.setWindowTitle("DecodeScope")
     box.setText(sentence)

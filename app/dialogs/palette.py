@@ -26,10 +26,10 @@ KEYS = Qt.ItemDataRole.UserRole + 1
 
 
 class KeysAtTheRight(QStyledItemDelegate):
-    """An entry with its keys at the right end, so that they stand under each other."""
+    """Draws an entry with its keys at the right edge, so that the keys of all entries form a column."""
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
-        return QSize(0, super().sizeHint(option, index).height() + ROW_GAP)  # as wide as the list, whatever the text
+        return QSize(0, super().sizeHint(option, index).height() + ROW_GAP)  # as wide as the list, not as the text
 
     def paint(
         self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
@@ -118,9 +118,9 @@ class CommandPalette(QDialog):
 
 
 def closeness(entry: str, typed: str) -> int:
-    """How far an entry `menu: name` is from what was typed: 0 its name, 1 its beginning, 2 a part of it, 3 words of it.
+    """The rank of an entry `menu: name` for the typed text: 0 its name, 1 its beginning, 2 a part of it, 3 words of it.
 
-    By this order a panel's name finds the panel before a scenario with the same words.
+    Lower ranks come first, so that a panel's name finds the panel before a scenario with the same words.
     """
     name, wanted = entry.partition(": ")[2].casefold(), " ".join(typed.casefold().split())
     if not wanted or name == wanted:

@@ -17,7 +17,7 @@ UNATTENDED_S: Final = 5.0
 
 
 class Waiting:
-    """Decides whether to go on waiting. After a moment it shows what is waited for, with a button to stop waiting."""
+    """Decides whether to go on waiting. After SILENT_S it names the files, with a button to stop waiting."""
 
     def __init__(self, parent: QWidget, unattended: Callable[[], bool]) -> None:
         self._parent = parent

@@ -1,4 +1,4 @@
-"""Whether there is a display to open a window on."""
+"""Checks whether there is a display to open a window on."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from engine.errors import InputError
 
 X_SOCKETS: Final = "/tmp/.X11-unix/X"
 X_SETUP: Final = struct.pack("=BxHHHHxx", ord("l" if sys.byteorder == "little" else "B"), 11, 0, 0, 0)
-"""The first words of the X protocol, without any authorisation: a server at least refuses it."""
+"""The first message of the X protocol, without authorisation: a server answers it, if only with a refusal."""
 WAYLAND_SYNC: Final = struct.pack("=III", 1, 12 << 16, 2)
 """wl_display.sync: a request that only asks for an answer."""
 TIMEOUT_S: Final = 5.0
-"""How long the greeting of a busy server may take."""
+"""How long a busy server may take to answer the greeting."""
 
 
 def check_display(environment: Mapping[str, str], commands: tuple[str, ...], platform: str = sys.platform) -> None:
-    """Raise InputError if Qt would find no display: it would end the program, or draw where nobody can see it.
+    """Raise InputError if there is no display: Qt would end the program, or draw where the user cannot see it.
 
     A platform that the user chose with QT_QPA_PLATFORM is not checked.
     """
@@ -46,7 +46,7 @@ def _wayland_answers(name: str, environment: Mapping[str, str]) -> bool:
 
 
 def _x_answers(name: str) -> bool:
-    """Whether an X server of this machine answers; a server of another machine is assumed to."""
+    """Whether an X server of this machine answers; a server of another machine is assumed to answer."""
     here = re.fullmatch(r"(?:unix)?:(\d+)(?:\.\d+)?", name)
     if here is None:
         return True

@@ -1,7 +1,7 @@
 """Checks the environment variables for Qt's scaling and platform, and removes invalid ones.
 
-Qt does not check these variables: an impossible scale ends the program within Qt, where nothing can be caught. So
-invalid values are removed before there is a QApplication, with a sentence to the user.
+Qt does not check these variables: an impossible scale ends the program inside Qt, where Python cannot catch the error.
+So invalid values are removed before the QApplication is made, and a sentence tells the user.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from engine.errors import InputError
 from engine.plain_text import quoted
 
 SCALES: Final = (0.2, 8.0)
-"""Factors that a window can be drawn at: at 8, one of 1600 × 1000 is a picture of 400 MB."""
+"""Lowest and highest scale of a window: at 8, a window of 1600 × 1000 is a picture of 400 MB."""
 DPI: Final = (24.0, 768.0)
 SWITCHES: Final = ("QT_AUTO_SCREEN_SCALE_FACTOR", "QT_ENABLE_HIGHDPI_SCALING", "QT_USE_PHYSICAL_DPI")
 ELSEWHERE: Final = ("QT_QPA_PLATFORM_PLUGIN_PATH", "QT_PLUGIN_PATH")

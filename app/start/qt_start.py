@@ -1,4 +1,4 @@
-"""Qt ends the program if it finds no platform to draw on: this module prints the reason before."""
+"""Qt ends the program if it finds no platform to draw on; this module prints the reason first."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from engine.errors import InputError
 
 @contextmanager
 def told_instead_of_aborted() -> Iterator[None]:
-    """Context for making the application: if Qt gives up, the program ends with a sentence, as after wrong input.
+    """Context for making the application: if Qt gives up, the program ends as after wrong input, with a sentence.
 
-    Qt's messages about platforms that it tries in vain before one works are dropped.
+    Qt's messages about platforms that fail before one works are dropped.
     """
 
     def handle(kind: QtMsgType, context: QMessageLogContext, message: str) -> None:
@@ -35,7 +35,7 @@ def told_instead_of_aborted() -> Iterator[None]:
 
 
 def why(environment: Mapping[str, str], platform: str = sys.platform) -> str:
-    """The most likely reason why Qt can draw nowhere, and what to do about it."""
+    """The most likely reason why Qt finds no platform to draw on, and what to do about it."""
     missing = missing_packages(window=True) if platform.startswith("linux") else []
     if missing:
         return sentence(missing)

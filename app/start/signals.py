@@ -3,8 +3,8 @@
 Signals are acted on in one place, the thread of `_Watch`. Python by itself would raise KeyboardInterrupt anywhere: in
 the middle of a commit, in a destructor, in a callback from C code that swallows or prints it. It would also raise it
 only when the main thread next runs Python, which long C code delays. So the handlers only note the signal, and the
-thread, which the kernel wakes through a pipe, ends the process at once. The exception is work that must come to its own
-end (`noted`): it checks `Asked` between two pieces, and has a limited time for that.
+thread, which the kernel wakes through a pipe, ends the process at once. The exception is work that must end by itself
+(`noted`): it checks `Asked` after each piece of work, and has a limited time to end.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ SHELL_ADDS: Final = 128
 WITHIN_S: Final = 3.0
 """How long `noted` work may take to end; usually it takes some hundredths of a second."""
 NOT_WATCHED: Final = 0
-"""A byte that is no signal's number: it ends the thread of a watch."""
+"""A byte that is not the number of a signal: it ends the thread of a watch."""
 
 
 class Ended(KeyboardInterrupt):
@@ -43,7 +43,7 @@ class Ended(KeyboardInterrupt):
 
 
 class Asked:
-    """Which signal asked for the end; 0 where none did."""
+    """Which signal asked the program to end (`number`); 0 where none did."""
 
     def __init__(self) -> None:
         self.number = 0
@@ -53,7 +53,7 @@ class Asked:
         """Called on another thread when a signal came, to wake a loop that sleeps."""
 
     def note(self, number: int, _frame: FrameType | None = None) -> None:
-        """A handler that only remembers."""
+        """A signal handler that only remembers the first signal."""
         self.number = self.number or number
 
     def raise_if_asked(self) -> None:
@@ -70,7 +70,7 @@ class _Watch:
         self.asked = Asked()
         self._lock = threading.Lock()
         self._holds: list[float] = []
-        """For each `noted` that is active, how many seconds it may take after a signal."""
+        """For each active `noted` block: the seconds that it may take after a signal."""
         self._taken = False
         """Whether the main thread knows of a signal, and ends the program by itself."""
         self._force: threading.Timer | None = None
@@ -91,13 +91,13 @@ class _Watch:
             self._holds.append(within_s)
 
     def let_go(self, within_s: float) -> None:
-        """A `noted` ended: a signal that comes from now on ends the program at once."""
+        """A `noted` block ended: a signal that comes from now on ends the program at once."""
         with self._lock:
             self._holds.remove(within_s)
             self._taken = self._taken or self.asked.number != 0
 
     def close(self) -> None:
-        """Restore the handlers of before."""
+        """Restore the previous handlers, and end the thread."""
         for number, old in self._before.items():
             signal.signal(number, old)
         signal.set_wakeup_fd(self._wakeup_before)
@@ -138,7 +138,7 @@ def end_now(number: int) -> None:
 
 
 def watch() -> None:
-    """From now on a signal ends the process at once, except within `noted`."""
+    """From now on a signal ends the process at once, except within a `noted` block."""
     global _watch  # noqa: PLW0603 - a process has one set of signal handlers
     if _watch is None and threading.current_thread() is threading.main_thread():
         _watch = _Watch()

@@ -43,7 +43,7 @@ class Choices(QObject):
 
     @Slot()
     def show(self) -> None:
-        """Check the entries of what is in force."""
+        """Set the check marks of the current choices."""
         choices = self._menus.choices
         choices["theme"][self._preferences.scheme].setChecked(True)
         choices["language"][self._preferences.language].setChecked(True)

@@ -47,7 +47,7 @@ class Documents(QObject):
 
     def ask_save(self) -> None:
         """Ask where to save the session that is shown, and save it there."""
-        source = self._shown.path  # while the dialog is open a run may begin, and another session be shown
+        source = self._shown.path  # read now: while the dialog is open, a new run may change what is shown
         if not source:
             self.failed.emit(self.tr("There is no recording to save yet: run a prompt first."), "")
             return
@@ -59,7 +59,7 @@ class Documents(QObject):
             self._shown.save_as(with_suffix(path, SUFFIX), source)
 
     def give_up(self) -> None:
-        """Forget the file that is being opened; what is shown stays."""
+        """Cancel the opening of a file; the shown session stays."""
         self._jobs.give_up()
         self.said.emit(self.tr("Given up: what was shown before stays."))
 

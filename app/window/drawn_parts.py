@@ -10,16 +10,16 @@ from app.window.shown_session import ShownSession
 
 
 class DrawnParts:
-    """Keeps how much of the shown session each part has drawn already."""
+    """Keeps which revision of the shown session each part has drawn."""
 
     def __init__(self, shown: ShownSession) -> None:
         self._shown = shown
         self._drawn: dict[str, tuple[int, object]] = {}
         self.painted = False
-        """Whether the window has been on the screen: panels are built after that only."""
+        """Whether the window has been on the screen: panels are drawn only after that."""
 
     def part(self, name: str, refresh: Callable[[], None], beside: Callable[[], object] = lambda: None) -> Piece:
-        """A part that draws the session, and the value that `beside` returns, which is not in the session."""
+        """A part that draws the session, and a value from outside the session that `beside` returns."""
 
         def draw() -> bool:
             session = self._shown.session
@@ -33,7 +33,7 @@ class DrawnParts:
         return Piece(name, draw)
 
     def panel(self, name: str, dock: PanelDock) -> Piece:
-        """A panel: it keeps itself what it has drawn."""
+        """A panel; its dock knows whether there is anything new to draw."""
 
         def draw() -> bool:
             if not (self.painted and dock.needs_refresh and dock.is_seen):

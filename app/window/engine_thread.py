@@ -1,4 +1,4 @@
-"""The thread that polls the engine, and what has changed with it and its runs as Qt signals."""
+"""The thread that polls the engine, and emits changes of the engine and its runs as Qt signals."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ BUSY_WAIT_S: Final = 0.02
 IDLE_WAIT_S: Final = 0.05
 """How long the thread waits for events before it looks for commands, while a run goes on and while none does."""
 STOP_WAIT_S: Final = 2.0
-"""How long a run is given to end by itself when the program is closed."""
+"""How long a run may take to end by itself when the program is closed."""
 CLOSE_WITHIN_S: Final = 5.0
-"""How long the engine, and what writes the file, are waited for then before the engine is killed."""
+"""How long closing waits for the engine and for the writing of the file, before the engine is killed."""
 KILLED_WITHIN_S: Final = 3.0
-"""How long it may take after that until the recording is whole."""
+"""How long closing then waits until the recording is complete."""
 
 
 class EngineThread(QThread):
@@ -43,12 +43,12 @@ class EngineThread(QThread):
     recorded_elsewhere = Signal(str)
     """The sentence that says why recordings are not in their folder, and where they are."""
     ceilings_measured = Signal(object)
-    """The CeilingsMeasured; they are already in the Session of the last run if they apply to it."""
+    """The CeilingsMeasured; the Session of the last run has them already if they apply to it."""
 
     def __init__(self, client: RunClient) -> None:
         super().__init__()
         self.client = client
-        """For what it says of itself; only this thread polls it."""
+        """Other threads may post commands to it; only this thread polls it."""
         self.now = client.now
         """What is known of the engine and its run at this moment."""
         self.overhead: schema.Overhead | None = None
@@ -63,10 +63,10 @@ class EngineThread(QThread):
         self.tell(self.client.close(STOP_WAIT_S))
 
     def close(self) -> bool:
-        """End the run, the engine process and this thread; whether they are gone.
+        """End the run, the engine process and this thread; returns whether the thread has ended.
 
-        What waits for an engine that does not take or give anything is freed by killing it. What is left then hangs in
-        the system itself, on a dead network drive for example.
+        If this thread waits for an engine that does not respond, killing the engine ends the wait. If the thread still
+        does not end, it hangs in the operating system, on a dead network drive for example.
         """
         self.client.closing = True
         if self.wait(QDeadlineTimer(round(1000 * CLOSE_WITHIN_S))):

@@ -21,7 +21,7 @@ from engine.errors import DecodeScopeError
 from engine.export.readable import cells
 
 PERFETTO: Final = ".pftrace"
-"""How the name of a Perfetto trace ends."""
+"""The suffix of a Perfetto trace."""
 
 
 class Exports(QObject):
@@ -64,7 +64,7 @@ class Exports(QObject):
 
     def ask_trace(self) -> None:
         """Ask where to put a trace for Perfetto or chrome://tracing, and write it."""
-        filed = self._shown.now  # while the dialog is open a run may begin, and another session be shown
+        filed = self._shown.now  # read now: while the dialog is open, a new run may change what is shown
         if filed is None:
             self.failed.emit(self.tr("There is nothing to export yet: run a prompt or open a session first."), "")
             return
@@ -79,8 +79,10 @@ class Exports(QObject):
             self.export_trace(with_suffix(path, PERFETTO) if chosen == perfetto else Path(path), filed)
 
     def export_trace(self, path: Path, filed: FiledSession | None = None) -> None:
-        """Write a trace of a session, that of the one shown where none is named: Perfetto's own where the name says so,
-        else Chrome's, gzipped for .gz."""
+        """Write a trace of `filed` (None: the shown session) in the background.
+
+        The suffix sets the format: .pftrace is Perfetto's own, any other is Chrome's, gzipped for .gz.
+        """
         from engine.export.chrome import write_chrome
         from engine.export.perfetto import write_perfetto
 
@@ -124,7 +126,7 @@ class Exports(QObject):
 
 
 def csv_text(names: list[str], rows: list[tuple[object, ...]]) -> str:
-    """A table as CSV; texts are written so that a spreadsheet takes none of them for a formula."""
+    """A table as CSV; texts are written so that a spreadsheet runs none of them as a formula."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(names)

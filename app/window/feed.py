@@ -1,4 +1,4 @@
-"""What the window asks of the engine: each verb posts a command to the thread that polls it."""
+"""The window's commands to the engine: each method posts one to the thread that polls the engine."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from engine.host import protocol
 
 
 class Feed(EngineThread):
-    """Posts what the window asks for and tells it what has changed; commands may be posted from any thread."""
+    """Posts the window's commands and emits what has changed; commands may be posted from any thread."""
 
     def __init__(
         self,
@@ -82,9 +82,9 @@ class Feed(EngineThread):
             self.client.post(protocol.SetObservation(observation))
 
     def measure_ceilings(self) -> None:
-        """Measure again what the device can do at most, while no run goes on."""
+        """Measure the ceilings of the device again; only while no run goes on."""
         self.client.post(protocol.MeasureCeilings())
 
     def add_mark(self, label: str) -> None:
-        """Put a note on the timeline, now."""
+        """Put a mark on the timeline at the current time."""
         self.client.post(protocol.AddMark(label))

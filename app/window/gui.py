@@ -33,9 +33,10 @@ from engine import leftovers
 from engine.errors import InputError
 
 PICTURE_SIZE = (1000, 520)
-"""Logical pixels of a panel in a report."""
+"""Width and height of a panel in a report, in logical pixels."""
 CLOSED_WITHIN_S = 10.0
-"""How long the window may take to close after a signal; an engine in a long step is killed after its own limit."""
+"""How long the window may take to close after a signal. An engine in a long step is killed earlier
+(`EngineThread.close`)."""
 
 if TYPE_CHECKING:
     from app.panels.frame import PanelDock
@@ -106,7 +107,7 @@ def closed_by_signals(window: MainWindow) -> Iterator[Asked]:
 
 
 def make_application() -> QApplication:
-    """The application with its name and icon; an existing application is used."""
+    """The application with its names and desktop file; an existing application is used."""
     existing = QApplication.instance()
     if isinstance(existing, QApplication):
         return existing
@@ -124,7 +125,7 @@ def make_application() -> QApplication:
 
 
 def make_window(preferences: Preferences, feed: Feed | None = None) -> MainWindow:
-    """The window in the user's theme and language; `feed` is that of the real engine unless another is given."""
+    """The window in the user's theme and language; `feed` is the real engine's unless another one is given."""
     from app.core.translation import Translation
     from app.look.icons import application_icon
     from app.window.main_window import MainWindow
@@ -190,7 +191,7 @@ def render(session_path: str, out: str, panel: str | None, size: tuple[int, int]
 
 
 def panel_pictures(session: Session, size: tuple[int, int] = PICTURE_SIZE) -> list[Picture]:
-    """A PNG picture of every panel that has something to show of a session, in light; needs no display."""
+    """A PNG picture, in the light theme, of every panel that has something to show of a session; needs no display."""
     from app.core.selection import Selection
     from app.look.pictures import picture_bytes
     from app.panels.base import PanelContext
@@ -293,6 +294,6 @@ def _settle(*docks: PanelDock) -> None:
 
 
 def _say_unless_offscreen(_kind: QtMsgType, _context: QMessageLogContext, message: str) -> None:
-    """Pass Qt's messages on, except those that the offscreen platform cannot raise windows or take size hints."""
+    """Print a message, unless it says that the offscreen platform does not support raising windows or size hints."""
     if not message.startswith("This plugin does not support"):
         print(message, file=sys.stderr)

@@ -22,7 +22,7 @@ BACKWARDS: Final = (Qt.Key.Key_Left, Qt.Key.Key_Up)
 
 
 class Keyboard(QObject):
-    """Sends on the keys of those menu entries that act on the focused widget."""
+    """Carries out the menu entries that act on the focused widget, by sending their keys to a widget."""
 
     def __init__(
         self,
@@ -46,7 +46,10 @@ class Keyboard(QObject):
         """Whether a key that was sent to a widget came back as a shortcut, because the widget does not use it."""
 
     def key(self, key: Qt.Key) -> None:
-        """Give a key to the panel with the focus, then to the timeline or the strip; else walk the session."""
+        """Send a key to the panel with the focus.
+
+        Where that does not use the key, arrows walk the session; other keys go to the timeline or the strip.
+        """
         if self._refused():
             return
         focus = QApplication.focusWidget()
@@ -76,8 +79,11 @@ class Keyboard(QObject):
             self._give(timeline.panel.focusProxy() or timeline.panel, Qt.Key.Key_L)
 
     def takes(self, event: QKeyEvent) -> bool:
-        """Answer a ShortcutOverride event: whether the key is not a shortcut. Either the focused widget uses the key
-        itself, or the key's place on the keyboard stands for an action, which the press then triggers."""
+        """Answer a ShortcutOverride event: whether Qt must not use the key as a shortcut.
+
+        That is so where the focused widget uses the key itself, and where the key's place on the keyboard stands for
+        an action: the press of the key then triggers the action.
+        """
         focus = QApplication.focusWidget()
         if needs_key(focus, event):
             event.accept()
@@ -97,7 +103,10 @@ class Keyboard(QObject):
         return self._giving
 
     def _give(self, widget: QWidget, key: Qt.Key) -> bool:
-        """Send a key. Qt tries the menus' shortcuts for it again, and must not send it once more (endless loop)."""
+        """Send a key to a widget; returns whether the widget used it.
+
+        Qt tries the menus' shortcuts for the sent key again; `_refused` then ends what would be an endless loop.
+        """
         self._giving, self._came_back = True, False
         try:
             return send_key(widget, key) and not self._came_back

@@ -50,7 +50,7 @@ class MainWindow(QMainWindow):
     """One window on one session, live or recorded. It makes its parts and connects them; the parts are public.
 
     `shown` owns the session that is shown, `control` the run, `documents` and `exports` the files, `panels` the docks,
-    `selection` what is selected in all of them; `jobs` is all that goes on in the background.
+    `selection` what is selected in all of them, `jobs` the work in the background.
     """
 
     first_painted = Signal()
@@ -263,7 +263,7 @@ class MainWindow(QMainWindow):
     # --- the window's life ------------------------------------------------------------------------------------------
 
     def _place(self) -> None:
-        """The size and arrangement of last time, or the default."""
+        """Restore the size and arrangement of last time, or else set the default."""
         geometry = self.preferences.geometry
         if geometry is None or not self.restoreGeometry(geometry):
             room = self.screen().availableSize().shrunkBy(ROOM_FOR_FRAME)
@@ -304,7 +304,7 @@ class MainWindow(QMainWindow):
                 return
 
     def open_path(self, path: str) -> None:
-        """Open whatever this is: a model folder, a request list or a session file."""
+        """Open a path: a model folder, a request list or a session file."""
         if Path(path).is_dir():
             self.model.load(path)
         elif path.endswith(".jsonl"):

@@ -1,4 +1,4 @@
-"""The menus: every command of the window with its key, as data; the window says what each one does."""
+"""The menus: every command of the window with its key, as data; the window gives the function of each."""
 
 from __future__ import annotations
 
@@ -71,9 +71,9 @@ CHOICES: Final[dict[str, tuple[str, ...]]] = {
 
 
 class Menus(QObject):
-    """Builds the menu bar; `actions` by name, `choices["theme"]["dark"]` and the panels' entries by panel.
+    """Builds the menu bar: `actions` by name, `choices` as in `choices["theme"]["dark"]`, `panels` by panel.
 
-    `connect_actions` connects the actions, once the parts of the window exist that carry them out.
+    `connect_actions` connects the actions, once the parts of the window exist that perform them.
     """
 
     chosen = Signal(str, str)
@@ -115,7 +115,7 @@ class Menus(QObject):
         return [self.menus[name] for name in LAYOUT]
 
     def connect_actions(self, slots: Mapping[str, Callable[[], object]]) -> None:
-        """What each action does, by its name."""
+        """Connect each action to its function in `slots`, by the action's name."""
         for name, action in self.actions.items():
             action.triggered.connect(partial_slot(slots[name]))
 
@@ -236,7 +236,7 @@ class Menus(QObject):
 
 
 def partial_slot(function: Callable[..., object], *values: object) -> Callable[[], None]:
-    """A slot that calls the function with these values and not with what the signal carries."""
+    """A slot that calls the function with these values, and ignores the arguments of the signal."""
 
     def slot() -> None:
         function(*values)

@@ -39,7 +39,7 @@ class ModelControl(QObject):
         self._feed.load(LoadSpec(model))
 
     def offer_cached(self) -> None:
-        """Offer the models that other programs keep on this machine, once they have been looked for."""
+        """Look for the models of the Hugging Face cache in the background, then offer them."""
         patience = Patience()
         self._jobs.start(
             lambda: cached_models(wanted=lambda: not patience.over),
@@ -49,7 +49,7 @@ class ModelControl(QObject):
         )
 
     def retranslate(self) -> None:
-        """Say in the language in force what model is loaded."""
+        """Show in the language in force which model is loaded."""
         if self._ready is not None:
             self._panel.show_facts(self._model_line(self._ready.meta))
 

@@ -48,14 +48,14 @@ class Panels(QObject):
     # --- which panel ------------------------------------------------------------------------------------------------
 
     def bring_up(self, name: str) -> None:
-        """Bring a panel to the front and give it the keyboard."""
+        """Bring a panel to the front and give it the keyboard focus."""
         dock = self.docks[name]
         dock.show()
         dock.raise_()
         (dock.panel or dock).setFocus(Qt.FocusReason.ShortcutFocusReason)
 
     def with_focused(self, do: Callable[[PanelDock], None]) -> None:
-        """Do something with the panel that has the keyboard, or else the first that can be seen."""
+        """Call `do` with the panel that has the keyboard focus, or else with the first visible one."""
         dock = focused_dock(self.docks.values())
         if dock is not None:
             do(dock)
@@ -63,7 +63,7 @@ class Panels(QObject):
     # --- all of them ------------------------------------------------------------------------------------------------
 
     def show_session(self, session: Session | None) -> None:
-        """Look at another session."""
+        """Show another session in all panels."""
         for dock in self.docks.values():
             dock.show_session(session)
 
@@ -91,11 +91,11 @@ class Panels(QObject):
         QTimer.singleShot(0, share_out)
 
     def restore_layout(self) -> None:
-        """Put everything back to the default for the size the window has."""
+        """Restore the default arrangement for the window's size."""
         self.arrange(layout.rows_for(self._window.size()))
 
     def place(self, preferences: Preferences) -> None:
-        """The arrangement of last time, or the default; the window has its size."""
+        """Restore the arrangement of last time, or else set the default; call it when the window has its size."""
         layout.arrange(self._window, self._side, self.docks, layout.rows_for(self._window.size()))
         kept = preferences.layout
         version = layout.version_of(self.docks)

@@ -20,14 +20,14 @@ OFFERED: Final = 50
 """How many are kept if the user accepts the offer."""
 MANY: Final = 200
 LARGE_BYTES: Final = 10 * 2**30
-"""From this number or size of recordings on the user is asked."""
+"""Above this number or size of all recordings the user is asked."""
 
 
 class RecordingsControl(QObject):
-    """Serves the note and the menu's choice; the folder is read in the background.
+    """Handles the answer to the note and the choice in the menu.
 
-    Nothing is deleted before the user was told how much would be. Files that the user named or saved, and files that
-    any window shows, reads or records, are never deleted.
+    The folder is read in the background. Nothing is deleted before the user was told how much would be deleted. Files
+    that the user named or saved, and files that any window shows, reads or records, are never deleted.
     """
 
     said = Signal(str)

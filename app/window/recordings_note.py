@@ -1,4 +1,4 @@
-"""The line above the panels that asks what to do with many recordings, until it is answered."""
+"""The line above the panels that asks how many recordings to keep, until the user answers."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class RecordingsNote(QToolBar):
         self.hide()
 
     def ask(self, there: int, there_bytes: int, keep: int, others: int, others_bytes: int) -> None:
-        """Ask whether to keep only the newest `keep`; `others` of them would be deleted."""
+        """Ask whether to keep only the newest `keep` recordings of `there`; `others` of these would be deleted."""
         self._asked = (there, there_bytes, keep, others, others_bytes)
         self.retranslate()
         self.show()

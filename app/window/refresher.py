@@ -24,7 +24,7 @@ class Piece:
     draw: Callable[[], bool]
     """Draws what is new; returns whether anything was."""
     cost_s: float = 0.0
-    """Processor time one drawing has cost lately, painting included."""
+    """Running average of the processor time of one drawing, painting included."""
     due_s: float = 0.0
 
 
@@ -32,8 +32,8 @@ class Refresher(QObject):
     """Draws at most one piece a tick, so that its cost can be measured: the processor time of the window's thread until
     the next tick, which includes Qt's painting.
 
-    Every piece has an equal part of `SHARE`: what costs little is drawn up to 20 times a second, what costs much less
-    often. With nothing to follow the timer stops.
+    Every piece has an equal part of `SHARE`: a cheap piece is drawn up to 20 times a second, an expensive one less
+    often. Without a live session the timer stops.
     """
 
     def __init__(self, pieces: list[Piece], parent: QObject | None = None) -> None:
@@ -51,7 +51,7 @@ class Refresher(QObject):
         return self._timer.isActive()
 
     def follow(self, live: bool) -> None:
-        """Start drawing a live session, or draw what is left of it and rest."""
+        """Start the timer for a live session; otherwise stop it and draw what is left."""
         if live and not self._timer.isActive():
             self._drawn = None
             self._timer.start()

@@ -77,7 +77,7 @@ class RunControl(QObject):
         self._feed.start_run(spec, paused)
 
     def run_or_pause(self) -> None:
-        """Run, pause or go on, whichever can be done now."""
+        """Run, pause or go on, depending on the state."""
         if self.state == "running":
             self._feed.pause()
         elif self.state == "paused":
@@ -86,7 +86,7 @@ class RunControl(QObject):
             self.run_prompt()
 
     def step(self) -> None:
-        """Run one step, of a new run where none goes on."""
+        """Run one step; where no run goes on, the first step of a new one."""
         if self.state in ("idle", "stopped"):
             self.run_prompt(paused=True)
         self._feed.step_once()
@@ -103,7 +103,7 @@ class RunControl(QObject):
         self._feed.add_mark(self.tr("mark {}").format(1 + sum(mark.kind == "user" for mark in marks)))
 
     def measure_ceilings(self) -> None:
-        """Measure again what the device can do at most."""
+        """Measure the ceilings of the device again."""
         self._feed.measure_ceilings()
 
     # --- what the engine says ---------------------------------------------------------------------------------------

@@ -44,7 +44,7 @@ DEFAULT_PROMPT = "The cat sits on"
 DEFAULT_TOKENS = 128
 PROMPT_LINES = 2
 LEAST_OUTPUT = 40 * GRID
-"""Pixels that the buttons and the text keep in a low window; the settings scroll then."""
+"""Least height in pixels of the buttons and the text; in a low window the settings scroll."""
 WIDTH = 85 * GRID
 DETAILS: tuple[Detail, ...] = ("off", "step", "phase", "layer")
 
@@ -112,11 +112,11 @@ class RunPanel(QWidget):
     # --- what the window reads and tells ----------------------------------------------------------------------------
 
     def run_spec(self) -> RunSpec:
-        """What the user asks for; raises InputError where the request list cannot be read."""
+        """The run that the controls describe; raises InputError where the request list cannot be read."""
         return RunSpec(self._requests(), self.switches.switches, self.observation())
 
     def observation(self) -> Observation:
-        """How much is to be observed; the probe follows the selected layer and head."""
+        """How much to observe; the probe follows the selected layer and head."""
         now = self._selection.now
         probe = Probe(now.layer, None if now.all_heads else now.head) if self.probe.isChecked() else None
         return Observation(self._detail(), probe)
@@ -124,7 +124,7 @@ class RunPanel(QWidget):
     def show_settings(
         self, prompt: str, requests: Path | None, tokens: int, ignore_eos: bool, switches: Switches, detail: Detail
     ) -> None:
-        """Show these settings for the next run, without telling anyone."""
+        """Show these settings for the next run, without emitting a signal."""
         self.set_requests_file(requests)
         if requests is None:
             self.prompt.setPlainText(prompt)
@@ -155,7 +155,7 @@ class RunPanel(QWidget):
             self.set_requests_file(Path(path))
 
     def show_loading(self, stage: str, fraction: float) -> None:
-        """Show how far the model is."""
+        """Show how far the loading of the model is."""
         self._progress.show()
         self.facts.hide()
         if fraction <= 0:
@@ -186,7 +186,7 @@ class RunPanel(QWidget):
         self.text.show_session(session)
 
     def refresh(self) -> None:
-        """Show what came since the last call."""
+        """Show the text that came since the last call."""
         self.text.refresh()
 
     def restyle(self) -> None:

@@ -31,7 +31,7 @@ class Save:
     source: str
     target: Path
     number: int
-    """Number of the request; of two for one target the later one counts."""
+    """Number of the request; of two requests for one target the later one counts."""
 
     @property
     def place(self) -> str:
@@ -42,9 +42,9 @@ class Save:
 class Saves:
     """Knows which file is being recorded and which copies of it were saved. Used from the window's thread only.
 
-    A copy is made of the file it was requested for, whatever is shown, started or opened meanwhile, and in the order of
-    the requests. If the recording went on while it was copied, it is copied once more when it has ended, unless a later
-    request has put another file in that place.
+    A copy is made of the file that it was requested for, even if another session is shown, started or opened meanwhile.
+    Copies are made in the order of the requests. A recording that was not complete when it was copied is copied once
+    more when it has ended, unless a later request has put another file in that place.
     """
 
     def __init__(self, start: Start, saved: Callable[[Save], None], failed: Callable[[Failure], None]) -> None:
@@ -53,10 +53,10 @@ class Saves:
         self._failed = failed
         self._waiting: deque[Save] = deque()
         self._now: Save | None = None
-        """What is being copied."""
+        """The request that is being carried out."""
         self._recording = ""
         self._unfinished: list[Save] = []
-        """Copies of the recording that goes on."""
+        """Requests whose copies were made of the recording that still goes on."""
         self._made: dict[str, int] = {}
         """By target: the number of the request whose copy is there."""
         self._count = 0
@@ -80,7 +80,7 @@ class Saves:
         self._next()
 
     def sources(self) -> list[str]:
-        """The files that are, or will be, copied."""
+        """The files that are being copied or will be copied."""
         waiting = [save.source for save in (*self._waiting, *self._unfinished)]
         return waiting if self._now is None else [*waiting, self._now.source]
 

@@ -23,7 +23,7 @@ from engine.session.schema import ModelReady
 
 
 class ScenarioControl(QObject):
-    """Fills the menu, and carries its entries out with the parts of the window it is given."""
+    """Fills the menu, and runs a picked scenario with the given parts of the window."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class ScenarioControl(QObject):
         self._on_state(feed.now.state)
 
     def run(self, scenario: Scenario) -> None:
-        """Set a scenario up, and run it; a run that goes on is ended."""
+        """Set a scenario up and run it; a current run is ended first."""
         self._panel.show_settings(
             scenario.prompt, scenario.requests, scenario.max_new_tokens, scenario.ignore_eos, scenario.switches,
             scenario.detail,

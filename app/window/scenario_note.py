@@ -12,7 +12,7 @@ from app.widgets.plain import PlainLabel
 
 
 class ScenarioNote(QDockWidget):
-    """Title and sentences over the whole width, as high as they need to be, until they are closed."""
+    """Shows title and sentences over the whole width, as high as the text needs, until the user closes it."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -80,7 +80,7 @@ class ScenarioNote(QDockWidget):
         return QSize(80 * GRID, 8 * GRID)
 
     def _fit(self) -> None:
-        """As high as the words are at this width."""
+        """Set the height that the text needs at this width."""
         room = self.width() - self.title.sizeHint().width() - self.close_button.sizeHint().width() - 3 * PANEL_PADDING
         height = max(self.text.heightForWidth(max(room - GRID, 10 * GRID)), self.close_button.sizeHint().height())
         self._body.setFixedHeight(height + 2 * ROW_GAP)

@@ -1,4 +1,4 @@
-"""The nine experiments of the Scenarios menu: what is run, which panels show it, and what to look at there.
+"""The nine experiments of the Scenarios menu: the run, the panels that show it, and what to look at there.
 
 A scenario is a file of `assets/scenarios`: TOML with the run's settings, the panels by rows of cells, and its title and
 two or three sentences in each language of the window.
@@ -35,10 +35,10 @@ class Scenario:
     max_new_tokens: int = 64
     ignore_eos: bool = False
     greedy: bool = False
-    """Always the likeliest token, whatever the run panel showed before, so that two ways can be compared."""
+    """Sample greedily, even if the run panel was set otherwise, so that two settings can be compared."""
     detail: Detail = "phase"
     all_heads: bool = False
-    """Record the attention of every head of the first layer, not of one."""
+    """Record the attention of every head of the first layer, not of one head."""
     teacher_pass: bool = False
     switches: Switches = field(default_factory=Switches)
     switch_at: tuple[SwitchChange, ...] = ()
@@ -58,7 +58,7 @@ class Scenario:
         return replace(shown, observation=observation, switch_at=self.switch_at, teacher_pass=self.teacher_pass)
 
     def unavailable(self, reasons: dict[str, str]) -> str:
-        """Why it cannot run here (`ModelReady.unavailable`); empty where it can."""
+        """Why the scenario cannot run here (`ModelReady.unavailable`); empty where it can."""
         wanted = [vars_of(self.switches), *(change.changes for change in self.switch_at)]
         for values in wanted:
             for name, value in values.items():
@@ -68,14 +68,14 @@ class Scenario:
 
 
 def vars_of(switches: Switches) -> dict[str, Any]:
-    """The switches that differ from the default, which always can run."""
+    """The switches that differ from their defaults; the defaults can always run."""
     default = Switches()
     names = Switches.__dataclass_fields__
     return {name: getattr(switches, name) for name in names if getattr(switches, name) != getattr(default, name)}
 
 
 def load_scenarios(folder: Path = FOLDER) -> list[Scenario]:
-    """Every scenario of a folder in the order of their numbers; raises InputError that names the file that is wrong."""
+    """The scenarios of a folder, sorted by file name; raises InputError that names the wrong file."""
     return [load_scenario(path) for path in sorted(folder.glob("*.toml"))]
 
 

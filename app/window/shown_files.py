@@ -22,7 +22,7 @@ MOST_BYTES: Final = 2**20
 
 
 class ShownFiles:
-    """This window's list, and the lists of the others: a file each in a folder beside the recordings.
+    """The lists of shown files of this window and of the others, one file per window, beside the recordings folder.
 
     A window holds the lock beside its list as long as it lives; a list without a held lock belongs to a window that was
     killed. If the folder cannot be written, other windows do not know what is shown here.

@@ -1,4 +1,4 @@
-"""The session that is shown and its file: the one place in which a session is begun, opened, saved and closed."""
+"""The session that is shown and its file: the one place where a session is begun, opened, saved and closed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from engine.session.store import Session
 
 @dataclass(slots=True, eq=False)
 class FiledSession:
-    """A session and the file it lies in."""
+    """A session and its file."""
 
     session: Session
     path: str
@@ -28,9 +28,9 @@ class FiledSession:
     patience: Patience | None = None
     """Cancels reading the file; None for a run of this window."""
     copy: str = ""
-    """Where it was saved last, under a name that a person chose."""
+    """Where it was saved last, under a name that the user chose."""
     lost: bool = False
-    """Whether writing the recording failed, and the session was not saved since."""
+    """Whether writing the recording failed, and the session has not been saved since."""
 
     @property
     def told_path(self) -> str:
@@ -47,8 +47,8 @@ class ShownSession(QObject):
     """Owns the session that is shown (`now`) and the newest run of this window (`live`), which may be the same one.
 
     Every change is made here: a run begins or its file is complete (as the feed says), a file is opened, a copy is
-    saved, the window closes. Other parts read it and follow its signals. A copy is of the session it was requested for,
-    whatever is shown when it is made (`Saves`). Used from the window's thread only.
+    saved, the window closes. Other parts read it and follow its signals. A copy holds the session that it was requested
+    for, even if another one is shown when it is made (`Saves`). Used from the window's thread only.
     """
 
     changed = Signal()
@@ -70,7 +70,7 @@ class ShownSession(QObject):
         self.live: FiledSession | None = None
         self._jobs = jobs
         self._opening: Patience | None = None
-        """The patience of the reading of the file that is being opened."""
+        """Cancels the reading of the file that is being opened."""
         self._saves = Saves(self._start_save, self._on_saved, self._fail)
         feed.session_started.connect(self._on_session_started)
         feed.recorded.connect(self._on_recorded)
@@ -134,9 +134,9 @@ class ShownSession(QObject):
             self._put(self.live)
 
     def save_as(self, target: Path, source: str = "") -> None:
-        """Copy a session's file, that of the session shown where none is named; `saved` follows, or `failed`.
+        """Copy the session file `source` ("": that of the shown session); then `saved` or `failed` is emitted.
 
-        The files of other sessions that are open in this window are not written over.
+        A file of another session that is open in this window is not overwritten.
         """
         source = source or self.path
         place = os.path.realpath(target)
@@ -197,7 +197,7 @@ class ShownSession(QObject):
         for filed in (self.now, self.live):
             if filed is not None and filed.path == save.source:
                 filed.copy, filed.lost = copy, False
-            elif filed is not None and filed.copy == copy:  # it was overwritten
+            elif filed is not None and filed.copy == copy:  # its copy was overwritten
                 filed.copy = ""
         self.saved.emit(save.source, copy)
         if self.path == save.source:

@@ -1,4 +1,4 @@
-"""The bottom line: state, tokens a second, device, recording, what was dropped, and what the profiler itself costs."""
+"""The bottom line: state, tokens a second, device, recording, dropped rows, and the cost of the profiler itself."""
 
 from __future__ import annotations
 
@@ -92,8 +92,9 @@ class StatusBar(QStatusBar):
         self.file.setToolTip(plain(path))
 
     def refresh(self, session: Session | None, live: bool, overhead: Overhead | None) -> None:
-        """Show the session's figures as they are now; `live` says that it is of this engine, which tells its own cost
-        (`overhead`: None until it has).
+        """Show the session's figures as they are now.
+
+        `live`: the session is a run of this engine, which reports its own cost as `overhead` (None before the first).
         """
         if session is None:
             for label in (self.rate, self.device, self.dropped, self.overhead):

@@ -1,4 +1,4 @@
-"""Fills the status bar and the window's title, from the shown session and the run that goes on."""
+"""Fills the status bar and the window's title from the shown session and the current run."""
 
 from __future__ import annotations
 

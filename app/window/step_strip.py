@@ -1,4 +1,4 @@
-"""The step strip: one bar a step, height its latency, colour its kind; dragging selects the range all panels follow."""
+"""The step strip: one bar per step (height: latency, colour: kind); dragging selects the range for all panels."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ class StepStrip(PaintedWidget):
         self._view = StripView(selection, self._view_changed, self.follow_changed.emit)
         self._columns: StepColumns | None = None
         self._drag: tuple[float, float] | None = None
-        """Where a range was begun with the mouse, and where the mouse is."""
+        """Pixel columns where the drag of a range began, and where the mouse is."""
         self._pan: tuple[float, float] | None = None
-        """Where a pan was begun with the mouse, and the first step in view then."""
+        """Pixel column where a pan with the mouse began, and the first step in view then."""
         self.setObjectName("step-strip")
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMouseTracking(True)
@@ -56,7 +56,7 @@ class StepStrip(PaintedWidget):
     # --- what the window calls --------------------------------------------------------------------------------------
 
     def show_session(self, session: Session | None) -> None:
-        """Look at another session, all of it."""
+        """Show all of another session."""
         self._session = session
         self._latencies.clear()
         self._drag, self._pan = None, None
@@ -76,12 +76,12 @@ class StepStrip(PaintedWidget):
         return self._view.following
 
     def set_following(self, following: bool) -> None:
-        """Keep the newest step in view, or stay."""
+        """Keep the newest step in view, or keep the view where it is."""
         self._view.set_following(following)
 
     @property
     def view(self) -> tuple[float, float]:
-        """Steps [first, last) between the edges of the picture."""
+        """The steps [first, end) between the edges of the plot."""
         return self._view.first, self._view.end
 
     def frame(self) -> None:
@@ -89,7 +89,7 @@ class StepStrip(PaintedWidget):
         self._view.frame(self._selection.now.steps)
 
     def follow(self) -> None:
-        """Keep the newest step in view, because the user wants it."""
+        """Keep the newest step in view, on the user's request."""
         self._view.follow_by_hand()
 
     def retranslate(self) -> None:
@@ -124,7 +124,7 @@ class StepStrip(PaintedWidget):
         return self._view.first + (x - plot.left()) / plot.width() * self._view.span
 
     def step_at(self, x: float) -> int:
-        """The step at a pixel column, the nearest one outside."""
+        """The step at a pixel column; outside the steps, the nearest one."""
         return min(max(int(np.floor(self._value_at(x))), 0), max(len(self._latencies) - 1, 0))
 
     def shown_range(self) -> tuple[int, int] | None:
@@ -137,7 +137,7 @@ class StepStrip(PaintedWidget):
     # --- painting ---------------------------------------------------------------------------------------------------
 
     def scene(self) -> StripScene | None:
-        """What is drawn now; None without steps."""
+        """What to draw now; None without steps."""
         if self._session is None or len(self._latencies) == 0:
             return None
         plot = self.plot_box()
@@ -149,13 +149,13 @@ class StepStrip(PaintedWidget):
         )  # fmt: skip
 
     def range_text(self) -> str:
-        """What is said of the shown range, or of all steps; empty without steps."""
+        """The text about the shown range, or about all steps; empty without steps."""
         if self._session is None:
             return ""
         return range_text(self._session, self.shown_range(), len(self._latencies))
 
     def tip(self, step: int) -> str:
-        """What the tool tip says about a step."""
+        """The tool tip of a step."""
         return step_text(self._session, step) if self._session is not None else ""
 
     def paint(self, painter: QPainter) -> None:
@@ -186,11 +186,11 @@ class StepStrip(PaintedWidget):
     # --- mouse and keys ---------------------------------------------------------------------------------------------
 
     def zoom(self, factor: float, x: float) -> None:
-        """Make the span `factor` times as long around what lies at a pixel column."""
+        """Make the span `factor` times as long around the step at pixel column `x`."""
         self._view.zoom(factor, self._value_at(x))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        self._columns = None  # the captions were cut for another width
+        self._columns = None  # the columns were made for another width
         super().resizeEvent(event)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:

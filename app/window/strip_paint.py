@@ -19,9 +19,9 @@ from engine.session.store import STEP_KINDS, Session
 GUTTER: Final = 16 * GRID
 """Room for the axis on the left; as wide as that of the plots below."""
 LINE: Final = 1.3
-"""Height of a line of captions, of the font's: glyphs of other scripts come from taller fonts."""
+"""Height of a line of captions, as a multiple of the font's: glyphs of other scripts come from taller fonts."""
 OUTSIDE: Final = 0.6
-"""How far bars outside the selected range fade."""
+"""Opacity of the veil over the bars outside the selected range."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class StripScene:
     step: int | None
     """The selected step."""
     ratio: float
-    """Device pixels a logical pixel."""
+    """Device pixels per logical pixel."""
 
     def x(self, step: float) -> float:
         """The pixel at which a step begins."""
@@ -51,7 +51,7 @@ class StripScene:
 
 
 def draw_strip(painter: QPainter, scene: StripScene) -> None:
-    """Everything over the ground line, from the bars up to the captions."""
+    """Draw everything except the ground line, from the bars to the captions."""
     draw_bars(painter, scene)
     draw_range(painter, scene)
     draw_switches(painter, scene)
@@ -62,7 +62,7 @@ def draw_strip(painter: QPainter, scene: StripScene) -> None:
 
 
 def draw_bars(painter: QPainter, scene: StripScene) -> None:
-    """A bar a step or a pixel column: as one image, or one by one where the picture is made of vectors."""
+    """A bar per step or pixel column: as one image, or one by one in a vector picture."""
     colours, plot, columns = theme(), scene.plot, scene.columns
     ceiling = columns.ceiling_ns()
     if ceiling == 0:
@@ -80,12 +80,12 @@ def draw_bars(painter: QPainter, scene: StripScene) -> None:
         image = bars_image(columns, heights, width, *size, scale, [colour.rgb() for colour in colour_of])
         image.setDevicePixelRatio(scale)
         painter.drawImage(plot.topLeft(), image)
-    else:  # a picture of vectors
+    else:  # a vector picture
         for left, height, kind in zip(columns.left.tolist(), heights.tolist(), columns.kind.tolist(), strict=True):
             painter.setBrush(colour_of[kind])
             tall = height * plot.height()
             painter.drawRect(QRectF(plot.left() + left, plot.bottom() - tall, width, tall))
-    painter.setBrush(QColor(colours.text))  # a bar that is cut off says so with a tip
+    painter.setBrush(QColor(colours.text))  # a triangle on top marks a bar that is cut off
     for left in columns.left[columns.latency_ns > ceiling].tolist()[:200]:
         middle = plot.left() + left + width / 2
         base = plot.top() + 4
@@ -164,7 +164,7 @@ def draw_axis(painter: QPainter, scene: StripScene) -> None:
 
 
 def draw_captions(painter: QPainter, scene: StripScene) -> None:
-    """Direct labels of the kinds there are, and on the right what is selected."""
+    """Labels of the kinds of steps in view, and on the right the text about the range."""
     colours, plot, columns = theme(), scene.plot, scene.columns
     metrics = painter.fontMetrics()
     x = plot.left()

@@ -1,4 +1,4 @@
-"""Pauses on the step strip: a seam before the step that came after one, with its length where there is room."""
+"""Pauses on the step strip: a seam before the step after a pause, with the pause's length where there is room."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from engine.session.store import Session
 from engine.session.tables import NEVER_NS
 
 SEAM: Final = 4.0
-"""Pixels of a seam, which stands between two bars whatever the time it took."""
+"""Width of a seam in pixels, the same for every length of a pause; it lies between two bars."""
 
 
 def draw_pauses(painter: QPainter, session: Session, plot: QRectF, x_of: Callable[[float], float]) -> None:
@@ -39,7 +39,7 @@ def draw_pauses(painter: QPainter, session: Session, plot: QRectF, x_of: Callabl
 
 
 def pause_texts(session: Session) -> list[tuple[int, str]]:
-    """(the step that came next, what is said) of each pause."""
+    """(the first step after it, its text) of each pause."""
     going_on = QCoreApplication.translate("StepStrip", "paused")
     over = QCoreApplication.translate("StepStrip", "paused {}")
     return [

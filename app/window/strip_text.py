@@ -1,4 +1,4 @@
-"""What the step strip says: the kinds of steps, the selected range, one step, and the switches that changed."""
+"""The texts of the step strip: the kinds of steps, the selected range, one step, and the switches that changed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from engine.session.store import STEP_KINDS, Session
 
 
 def kind_names() -> dict[str, str]:
-    """The kinds of steps as a person reads them."""
+    """The translated names of the kinds of steps."""
     return {
         "prefill": QCoreApplication.translate("StepStrip", "prefill"),
         "decode": QCoreApplication.translate("StepStrip", "decode"),
@@ -44,7 +44,7 @@ def range_text(session: Session, chosen: tuple[int, int] | None, steps: int) -> 
 
 
 def step_text(session: Session, step: int) -> str:
-    """What the tool tip says about a step."""
+    """The tool tip of a step."""
     steps = session.steps
     latency_s = int(steps["end_ns"][step] - steps["start_ns"][step]) / 1e9
     kind = kind_names()[STEP_KINDS[int(steps["kind"][step])]]
