@@ -75,7 +75,7 @@ class BlockKv:
 
 
 class BlockCache(ABC):
-    """K and V in blocks of `block_size` positions, behind a table of blocks for each request."""
+    """K and V in blocks of `block_size` positions, with a block table for each request."""
 
     name: str
     null_block = -1
@@ -132,7 +132,7 @@ class BlockCache(ABC):
     def position_bytes(self) -> int:
         return self._block_bytes // self.block_size // len(self._kv)
 
-    # --- what each kind of cache says for itself (see KVCache) --------------------------------------------------------
+    # --- implemented by each kind of cache (see KVCache) --------------------------------------------------------------
 
     @abstractmethod
     def length(self, request_id: int) -> int: ...

@@ -107,7 +107,7 @@ class BlockPool:
         self._cached: OrderedDict[int, None] = OrderedDict()
         self._prefixes = PrefixIndex(self.blocks)
 
-    # --- what there is ----------------------------------------------------------------------------------------------
+    # --- counts of blocks -------------------------------------------------------------------------------------------
 
     @property
     def available(self) -> int:
@@ -133,7 +133,7 @@ class BlockPool:
         """How many more blocks a table needs to hold indices [0, end)."""
         return max(0, -(-end // self.block_size) - len(table.blocks))
 
-    # --- what happens to it -----------------------------------------------------------------------------------------
+    # --- changes of a table -----------------------------------------------------------------------------------------
 
     def share(self, request_id: int, tokens: Sequence[int]) -> Table:
         """A table that starts with the blocks already computed for a prefix of `tokens`, without the last token.

@@ -108,7 +108,7 @@ class TopK(Filter):
 
 
 class TopP(Filter):
-    """Keeps the smallest set of best tokens whose probabilities reach p in sum, at least one (Holtzman et al. 2020)."""
+    """Keeps the fewest best tokens whose probabilities sum to at least p, always one or more (Holtzman et al. 2020)."""
 
     name = "top_p"
     metavar = "P"

@@ -33,7 +33,7 @@ class StepTimes(Protocol):
 
     @property
     def cost_ns(self) -> float:
-        """The cost of timing the step, ns: its spans, each at the measured cost of one span of this timer here."""
+        """The cost of timing the step, ns: its spans, each at the cost of one span measured on this machine."""
 
     @property
     def reading_ns(self) -> int:

@@ -43,9 +43,9 @@ class Launcher:
     def launch_next(self, launched: LaunchedStep) -> InFlightStep | None:
         """Start the step after `launched` while `launched` is running; None where this is not possible.
 
-        It is possible for a plain decode step of the same requests. Which of them end by their length is known
-        beforehand. A request that ends for another reason is computed once more for nothing, and this position counts
-        as rejected.
+        It is possible for a plain decode step of the same requests, where nothing but its input tokens depends on what
+        `launched` draws. Which requests end by their length is known beforehand. A request that ends for another reason
+        is computed once more for nothing, and this position counts as rejected.
         """
         switcher, queue, runner = self._switcher, self._queue, self._runner
         if not runner.overlaps(launched) or switcher.proposer is not None or switcher.due(self._account.steps + 1):
@@ -93,7 +93,7 @@ class Launcher:
         return with_proposals(chunks, {**made, **dict(new)})
 
     def _prepare(self, chunks: list[ScheduledChunk]) -> PreparedStep:
-        """The step with room for it in the cache: while there is too little, finished or newest requests give way."""
+        """The step with room for it in the cache; while there is too little, requests leave the batch (`give_way`)."""
         scheduler, runner = self._switcher.scheduler, self._runner
         while True:
             with runner.timer("prepare"):

@@ -13,7 +13,7 @@ from engine.model.loader import LoadedModel
 CHARACTERS_A_TOKEN: Final = 16
 """A generous bound: ordinary text has 3 to 6, some tokens of spaces have more."""
 LEAST_CHARACTERS: Final = 2**20
-"""A text up to this length is encoded for any context; this takes up to 200 MB."""
+"""A text up to this length is not refused for its characters, for any context; encoding it takes up to 200 MB."""
 MOST_CHARACTERS: Final = 2**23
 """A longer text is refused for every context; this is about two million tokens."""
 PIECE_CHARACTERS: Final = 2**16

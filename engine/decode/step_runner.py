@@ -86,7 +86,7 @@ class StepRunner:
         self.cache = make_cache(switches, model.config, model.device, model.dtype)
         self.attention = make_attention(switches.attention, model.config)
 
-    # --- what is in force ---------------------------------------------------------------------------------------------
+    # --- the parts in force -------------------------------------------------------------------------------------------
 
     def replace_cache(self, switches: Switches) -> None:
         """Replace the cache by an empty one; the requests of the old cache have been freed.
@@ -210,7 +210,7 @@ class StepRunner:
             if request is not None and not request.finished:
                 self.cache.commit(request.id, (*request.tokens[chunk.first : chunk.end], *chunk.drafts))
 
-    # --- what is read of it afterwards --------------------------------------------------------------------------------
+    # --- read after a step --------------------------------------------------------------------------------------------
 
     def kv_state(self, ended: Collection[int]) -> KvState:
         """The cache's bytes by class; requests in `ended` wait for their batch to end."""

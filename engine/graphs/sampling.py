@@ -27,7 +27,7 @@ def columns_of(params: Sequence[Sampling], uniforms: Sequence[float]) -> list[li
 
 
 def draw_columns(logits: Tensor, columns: Tensor) -> Tensor:
-    """One token id a row, int64 [R], from logits float32 [R, vocab] and `columns` float64 [COLUMNS, R].
+    """One token id per row, int64 [R], from logits float32 [R, vocab] and `columns` float64 [COLUMNS, R].
 
     Every filter is always applied; where it is off, its limit keeps all tokens. So no operation depends on values, and
     the whole draw can be captured. One sort serves all filters.

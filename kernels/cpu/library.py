@@ -51,7 +51,7 @@ def function(name: str, pointers: int, sizes: int, *dtypes: torch.dtype) -> ctyp
 
 
 def constant(name: str) -> int:
-    """The value of a C constant, which may depend on the processor; raises KernelUnavailableError as `library`."""
+    """The value of a C constant, which may depend on the processor; raises KernelUnavailableError like `library`."""
     return ctypes.c_int.in_dll(library(), name).value
 
 
