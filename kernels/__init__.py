@@ -1,1 +1,1 @@
-"""Kernels: one operation a file, with its Triton kernel, its PyTorch reference and the function that picks."""
+"""Kernels: a Triton kernel per file, with the function that launches it and a PyTorch reference; C kernels in `cpu`."""

@@ -1,7 +1,7 @@
-"""The probabilities of attention's rows, from q, K and the lse that attention left: one pass over K, no softmax again.
+"""The attention probabilities of rows, from q, K and the lse of an attention call: one pass over K, no second softmax.
 
 p[j] = exp(q · k_j · scale - lse). A program takes one tile of rows and keys; as in prefill, the query heads that share
-a KV head stand side by side in the tile, so that K is read once for all of them.
+a KV head are side by side in the tile, so that K is read once for all of them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from kernels.prefill_attention import SMALLEST_TILE, dot_precision, padded_dim
 
 BLOCK_KEYS: Final = 64
 MOST_ROWS: Final = 64
-"""Of a tile, heads counted."""
+"""The most rows (positions · heads of a group) of a tile."""
 
 
 @triton.jit(
@@ -57,7 +57,7 @@ def _row_kernel(
         first = tl.program_id(1) * BLOCK_N
         columns_here = first + tl.arange(0, BLOCK_N)
         probs = tl.zeros([BLOCK_M, BLOCK_N], tl.float32)
-        if first <= length - count + (tile * BLOCK_M + BLOCK_M - 1) // GROUP:  # else nobody sees any of these keys
+        if first <= length - count + (tile * BLOCK_M + BLOCK_M - 1) // GROUP:  # else no row sees any of these keys
             k_base, _ = kv_bases(
                 k_ptr, v_ptr, where_ptr, stride_where, stride_pos, stride_head, sequence, kv_head, BLOCK_SIZE, ALIGN
             )
@@ -75,7 +75,8 @@ def _row_kernel(
             if WINDOWED:
                 seen = seen & (columns_here[None, :] > positions[:, None] - window)
             probs = tl.where(seen, tl.exp(scores - lse[:, None]), 0.0)
-        # Rows are as long as the context, so they begin anywhere: 2 or 4 bytes a thread, neighbours side by side.
+        # Rows are as long as the context, so their starts are not aligned: each thread stores single elements (2 or 4
+        # bytes), adjacent threads adjacent ones.
         row_ptrs = probs_ptr + tokens * stride_row + (head - first_head) * stride_row_head  # [M]
         mask = valid[:, None] & (columns_here < columns)[None, :]
         tl.store(row_ptrs[:, None] + columns_here[None, :], probs.to(probs_ptr.dtype.element_ty), mask=mask)
@@ -89,8 +90,9 @@ def attention_row(
     """Probabilities of each row over the positions of its sequence, [P, len(heads), max_length], 0 where unseen.
 
     q, kv, starts, lengths, ends, max_rows, max_length and window as in `decode_attention`; lse float32 [P, heads of q]
-    is what it or `prefill_attention` wrote for the same q. `heads` (all) are neighbours: a range of step 1. `out` may
-    be given, of any float type (float16 otherwise). Raises KernelUnavailableError where the device has no Triton.
+    is the lse that `decode_attention` or `prefill_attention` wrote for the same q. `heads` is a range of step 1
+    (default: all heads). `out` may have any float type (default: float16). Raises KernelUnavailableError where the
+    device has no Triton.
     """
     check_device(q)
     heads = range(q.shape[1]) if heads is None else heads
@@ -120,7 +122,7 @@ def attention_row_reference(
     q: Tensor, keys: Sequence[Tensor], lse: Tensor, starts: Sequence[int], max_length: int, heads: range,
     scale: float | None = None, window: int | None = None,
 ) -> Tensor:  # fmt: skip
-    """The same written out, in q's own dtype; `keys` are K of each sequence, [kv_heads, T, head_dim]."""
+    """What `attention_row` computes, in the dtype of q; `keys` are K of each sequence, [kv_heads, T, head_dim]."""
     out = q.new_zeros(q.shape[0], len(heads), max_length)
     scale = q.shape[2] ** -0.5 if scale is None else scale
     for number, k in enumerate(keys):

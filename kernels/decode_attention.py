@@ -1,9 +1,9 @@
 """Causal attention of a few new positions over a long cache, the keys split among programs (Flash-Decoding, Dao 2023).
 
-One new token gives too little work for a whole GPU, unless its keys are shared out: a program takes one split of the
-keys of one sequence and KV head, for all query heads of that KV head and all rows of the step (one, or 1 + k drafts
-that are verified), so that K and V are read once. It leaves a partial result (o, lse) in float32, and a second kernel
-merges these.
+One new token gives too little work for a whole GPU, unless its keys are split. A program takes one split of the keys
+of one sequence and KV head, for all query heads of that KV head and all rows of the step (1, or 1 + k with drafts), so
+that K and V are read once. It writes a partial result (o, lse) in float32, and a second kernel merges the partial
+results.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ from kernels.query_rows import load_rows, rows_of_sequence
 
 MOST_SPLITS: Final = 64
 SHORTEST_SPLIT: Final = 256
-"""Positions; a split that reads fewer costs more to merge than it saves."""
+"""In positions. A shorter split costs more to merge than it saves."""
 PROGRAMS_A_MULTIPROCESSOR: Final = 4
-"""Each has one or two tiles on their way; together they cover the latency of the memory."""
+"""Each program has one or two tiles in transfer; together they hide the latency of the memory."""
 
 MERGED_BY_A_WARP: Final = 2048
-"""Elements of the partial results; few warps, so that each thread reads and writes several neighbours at once."""
+"""Elements of the partial results; few warps, so that each thread reads and writes several adjacent ones at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class DecodeWorkspace:
-    """Room for the partial results of a decode step: o float32 [splits, P, heads, head_dim], lse [splits, P, heads]."""
+    """Memory for the partial results of a step: o float32 [splits, P, heads, head_dim], lse [splits, P, heads]."""
 
     o: Tensor
     lse: Tensor
 
     @classmethod
     def of(cls, splits: int, q: Tensor) -> DecodeWorkspace:
-        """For q [P, heads, head_dim]; what a CUDA graph uses must be made before it is captured."""
+        """A workspace for q [P, heads, head_dim]; for a CUDA graph it must be made before the capture."""
         return cls(
             torch.empty((splits, *q.shape), dtype=torch.float32, device=q.device),
             torch.empty((splits, *q.shape[:2]), dtype=torch.float32, device=q.device),
@@ -133,11 +133,11 @@ def decode_attention(
     window: int | None = None, ends: Tensor | None = None, out: Tensor | None = None, lse: Tensor | None = None,
     splits: int | None = None, workspace: DecodeWorkspace | None = None, tiles: Tiles | None = None,
 ) -> Tensor:  # fmt: skip
-    """What `prefill_attention` computes, for few rows a sequence over many positions.
+    """What `prefill_attention` computes, for few rows per sequence over many positions.
 
-    Arguments as there; `max_length` is at least the largest of `lengths`. The grid depends on `max_rows`, `max_length`
-    and the shapes alone, never on the values of `starts` and `lengths`: a captured graph serves every length up to
-    `max_length`, with `out` and `workspace` made before. `splits` defaults to what fills the device.
+    The arguments are as there; `max_length` is at least the largest of `lengths`. The grid depends only on `max_rows`,
+    `max_length` and the shapes, never on the values of `starts` and `lengths`: a captured graph serves every length up
+    to `max_length`, with `out` and `workspace` made before. By default, `splits` is the number that fills the device.
     Raises ValueError where shapes do not fit, KernelUnavailableError where the device has no Triton.
     """
     check_device(q)
@@ -181,10 +181,10 @@ def decode_attention(
 
 
 def merge_reference(o: Tensor, lse: Tensor) -> tuple[Tensor, Tensor]:
-    """Partial results over disjoint keys as one: o [splits, P, heads, head_dim], lse [splits, P, heads] (natural).
+    """Merge partial results over disjoint keys: o [splits, P, heads, head_dim], lse [splits, P, heads] (natural).
 
     The weights of the splits are the softmax of their lse. A split without keys has lse -inf and weight 0; a row
-    without any gives 0 and -inf. The reference of a decode step is `prefill_reference`.
+    without keys gives 0 and -inf. The reference of a decode step is `prefill_reference`.
     """
     weights = (lse - lse.amax(0).nan_to_num(neginf=0.0)).exp()  # [splits, P, heads]
     total = weights.sum(0)
@@ -193,9 +193,9 @@ def merge_reference(o: Tensor, lse: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def choose_splits(programs: int, length: int, multiprocessors: int) -> int:
-    """How many splits fill a device: a power of two, so that few shapes are ever compiled and captured.
+    """How many splits fill a device: a power of two, so that few shapes are compiled and captured.
 
-    `programs` is what there is without splitting, `length` the most positions that a row sees.
+    `programs` is the number of programs without splitting, `length` the most positions that a row sees.
     """
     wanted = triton.cdiv(multiprocessors * PROGRAMS_A_MULTIPROCESSOR, programs)
     splits = min(wanted, length // SHORTEST_SPLIT, MOST_SPLITS)
@@ -203,7 +203,7 @@ def choose_splits(programs: int, length: int, multiprocessors: int) -> int:
 
 
 def decode_tiles(q: Tensor, rows: int) -> Tiles:
-    """Tiles for a kernel that waits for memory: as few rows as there are, keys enough to keep loads in flight."""
+    """Tiles for a memory-bound kernel: no more rows than needed, and enough keys to keep loads in flight."""
     height = max(SMALLEST_TILE, int(triton.next_power_of_2(rows)))
     wide = padded_dim(q.shape[2]) > 128
     if q.dtype == torch.float32:

@@ -16,7 +16,7 @@ INTERPRETED: Final = bool(triton.knobs.runtime.interpret)
 """Whether kernels run in Triton's interpreter (TRITON_INTERPRET=1 when this was imported)."""
 
 STEP_POINTERS: Final = ("starts_ptr", "ends_ptr", "lengths_ptr", "where_ptr")
-"""Arguments that may lie anywhere in a step's metadata: kernels are compiled once for any alignment of them."""
+"""Pointers into a step's metadata, which may have any alignment: kernels are compiled once for all alignments."""
 
 LARGE_SHARED_BYTES: Final = 160 * 1024
 
@@ -32,20 +32,20 @@ def check_device(tensor: Tensor) -> None:
 
 @dataclass(frozen=True, slots=True)
 class DeviceFacts:
-    """What the choice of tiles and splits depends on."""
+    """The properties of a device that the choice of tiles and splits depends on."""
 
     multiprocessors: int
     shared_bytes: int
 
     @property
     def large_shared(self) -> bool:
-        """Whether a block may take what data-centre GPUs offer (A100, H100, H200), not only what all do."""
+        """Whether a thread block may use the large shared memory of data-centre GPUs (A100, H100, H200)."""
         return self.shared_bytes >= LARGE_SHARED_BYTES
 
 
 @lru_cache(maxsize=16)
 def device_facts(device: torch.device) -> DeviceFacts:
-    """Facts of a device, asked for once; the interpreter has one multiprocessor."""
+    """Facts of a device, read once and cached; the interpreter has one multiprocessor."""
     if device.type != "cuda":
         return DeviceFacts(1, 0)
     properties = torch.cuda.get_device_properties(device)

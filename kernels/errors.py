@@ -1,4 +1,4 @@
-"""What a kernel raises."""
+"""The error that kernels raise."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the attention kernels find K and V: in blocks behind tables, in a memory a sequence, or packed together."""
+"""Where the attention kernels find K and V: in blocks with block tables, in one memory per sequence, or packed."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from torch import Tensor
 
 PLACES: Final = 0
 PACKED: Final = -1
-"""What BLOCK_SIZE says of K and V that lie in no blocks."""
+"""The values of BLOCK_SIZE for K and V that do not lie in blocks."""
 VECTOR_BYTES: Final = 16
-"""What one load instruction of a GPU thread reads at best; addresses must then be multiples of it."""
+"""The most bytes that one load instruction of a GPU thread reads; the address must then be a multiple of this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class PagedKV:
     """K and V of one layer in a pool of blocks.
 
     pool [2, blocks, block_size, kv_heads, head_dim], contiguous; tables int32 [batch, n]: position p of sequence b lies
-    at `pool[:, tables[b, p // block_size], p % block_size]`. Entries behind a sequence's length are never read.
+    at `pool[:, tables[b, p // block_size], p % block_size]`. Entries past a sequence's length are never read.
     """
 
     pool: Tensor
@@ -48,10 +48,10 @@ class PagedKV:
 
 @dataclass(frozen=True, slots=True)
 class ContiguousKV:
-    """K and V of one layer, each sequence in a memory of its own.
+    """K and V of one layer, each sequence in its own memory.
 
     places int64 [batch, 3] on the device: the address of a sequence's K, of its V, and the elements between two heads
-    (like the pointer arrays of batched BLAS). Two positions stand `position_stride` elements apart in all of them.
+    (like the pointer arrays of batched BLAS). Adjacent positions are `position_stride` elements apart in all of them.
     `aligned` says that every address and stride is a multiple of 16 bytes. The memory must outlive the launch.
     """
 
@@ -64,16 +64,16 @@ class ContiguousKV:
 
     @classmethod
     def layers_of(cls, memories: Sequence[Tensor]) -> list[ContiguousKV]:
-        """One for every layer, from each sequence's [layers, 2, kv_heads, capacity, head_dim], contiguous.
+        """One object per layer, from each sequence's memory [layers, 2, kv_heads, capacity, head_dim], contiguous.
 
-        Capacities may differ. This makes one tensor of addresses for all layers and sends it to the device once.
+        Capacities may differ. The addresses of all layers are one tensor, which is sent to the device once.
         """
         layers, _, kv_heads, _, head_dim = memories[0].shape
         itemsize = memories[0].itemsize
         heads = [memory.stride(2) for memory in memories]  # elements between two heads
         first = torch.tensor([memory.data_ptr() for memory in memories], dtype=torch.int64)  # [batch]
         step = torch.tensor(heads, dtype=torch.int64)
-        number = torch.arange(2 * layers).view(layers, 2, 1)  # K and V take turns
+        number = torch.arange(2 * layers).view(layers, 2, 1)  # K and V alternate
         addresses = first + number * (step * kv_heads * itemsize)  # [layers, 2, batch]
         places = torch.cat([addresses, step.expand(layers, 1, -1)], 1).transpose(1, 2).contiguous()
         aligned = head_dim * itemsize % VECTOR_BYTES == 0 and bool((first % VECTOR_BYTES == 0).all())
@@ -96,7 +96,7 @@ class ContiguousKV:
 
 @dataclass(frozen=True, slots=True)
 class PackedKV:
-    """K and V of one layer as they were computed, sequence behind sequence: what there is without a cache.
+    """K and V of one layer as they were computed, one sequence after another: for rows that no cache holds.
 
     k and v [P, kv_heads, head_dim] with the same strides, the last 1; sequence b's first position is row `starts[b]`
     (int32 on the device).
@@ -165,9 +165,9 @@ def kv_arguments(kv: KV, q: Tensor) -> dict[str, Any]:
 
 
 def load_stages(kv: KV, stages: int) -> int:
-    """The pipeline stages to compile for, so that `stages - 1` tiles of K and V are on their way beside the one in use.
+    """The pipeline stages to compile for, so that `stages - 1` tiles of K and V are in transfer beside the one in use.
 
-    Behind tables a tile's addresses are loaded first, and the compiler shares the stages out between the two loads.
+    With block tables a tile's addresses are loaded first, and the compiler divides the stages between the two loads.
     """
     return 2 * stages - 1 if isinstance(kv, PagedKV) else stages
 

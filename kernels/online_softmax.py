@@ -1,6 +1,6 @@
-"""The loop that the attention kernels share: tiles of keys, softmax on the way, nothing of size T×T.
+"""The loop that the attention kernels share: tiles of keys with a running softmax, and no tensor of size T×T.
 
-Online softmax (Milakov and Gimelshein 2018; FlashAttention, Dao et al. 2022): of each row the kernel keeps the largest
+Online softmax (Milakov and Gimelshein 2018; FlashAttention, Dao et al. 2022): for each row the kernel keeps the largest
 score m, the sum of exp(s - m) and the weighted sum of V, and rescales the last two whenever m grows. Scores are in base
 2 (multiplied by log2 e once) inside a kernel only; every lse in memory is natural.
 """
@@ -13,12 +13,12 @@ import triton.language as tl
 from kernels.device import INTERPRETED
 from kernels.kv import kv_offsets
 
-_WIDEN = tl.constexpr(INTERPRETED)  # numpy, on which the interpreter computes, has no bfloat16 products
+_WIDEN = tl.constexpr(INTERPRETED)  # the interpreter computes with numpy, which has no bfloat16 products
 
 
 @triton.jit
 def factor(x: tl.tensor) -> tl.tensor:
-    """x as `tl.dot` takes it: unchanged on a device."""
+    """x as `tl.dot` takes it: unchanged on a device, float32 in the interpreter."""
     if _WIDEN:
         x = x.to(tl.float32)
     return x
@@ -34,7 +34,8 @@ def attend_tiles(
 ) -> tl.tensor:  # fmt: skip
     """Let rows q [M, D] see keys [first, end); returns the new (acc [M, D], m [M], total [M]), all float32.
 
-    MASKED: some row may not see some of these keys (the diagonal, the window's edge, the end). Else all see all.
+    MASKED: some rows may not see some of these keys (the diagonal, the window's edge, the end); else every row sees
+    every key.
     """
     dims = tl.arange(0, BLOCK_D)
     for start in range(first, end, BLOCK_N):
@@ -58,7 +59,7 @@ def attend_tiles(
                 seen = seen & (positions[None, :] > row_positions[:, None] - window)
             scores = tl.where(seen, scores, float("-inf"))
         m_new = tl.maximum(m, tl.max(scores, 1))
-        m_safe = tl.where(m_new == float("-inf"), 0.0, m_new)  # a row that saw nothing yet: no -inf minus -inf
+        m_safe = tl.where(m_new == float("-inf"), 0.0, m_new)  # for a row that saw no key yet: -inf minus -inf is NaN
         weights = tl.exp2(scores - m_safe[:, None])
         shrink = tl.exp2(m - m_safe)
         total = total * shrink + tl.sum(weights, 1)
@@ -75,7 +76,7 @@ def attend_tiles(
 
 @triton.jit
 def finish(acc: tl.tensor, m: tl.tensor, total: tl.tensor) -> tl.tensor:
-    """(o [M, D], lse [M], natural) of the running state; rows that saw nothing give 0 and -inf."""
+    """(o [M, D], lse [M], natural) of the running state; rows that saw no key give 0 and -inf."""
     empty = total == 0.0
     o = acc / tl.where(empty, 1.0, total)[:, None]
     lse = tl.where(empty, float("-inf"), (m + tl.log2(tl.where(empty, 1.0, total))) * 0.6931471805599453)

@@ -1,6 +1,6 @@
 """Causal attention of many new positions at once, in tiles (after FlashAttention-2, Dao 2023).
 
-A program owns one tile of rows of one sequence and one KV head: the query heads that share the KV head stand side by
+A program computes one tile of rows of one sequence and one KV head: the query heads that share the KV head are side by
 side in the tile, so that each tile of K and V is loaded once for all of them. Keys that every row sees are not masked.
 """
 
@@ -22,18 +22,18 @@ from kernels.query_rows import load_rows, rows_of_sequence
 
 LOG2_E: Final = 1.4426950408889634
 SMALLEST_TILE: Final = 16
-"""What `tl.dot` asks of each side."""
+"""The smallest side that `tl.dot` accepts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tiles:
-    """How a kernel cuts its work: rows and keys of a tile, warps of a program, tiles of K and V at once."""
+    """How a kernel divides its work: rows and keys of a tile, warps of a program, tiles of K and V at once."""
 
     rows: int
     keys: int
     warps: int = 4
     stages: int = 2
-    """One tile is used and the others are on their way (see `load_stages`)."""
+    """One tile is used while the others are in transfer (see `load_stages`)."""
 
 
 @triton.jit(
@@ -50,7 +50,7 @@ def _prefill_kernel(
     BLOCK_D: tl.constexpr, BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr,
     WINDOWED: tl.constexpr, WRITE_LSE: tl.constexpr, PRECISION: tl.constexpr,
 ) -> None:  # fmt: skip
-    # The last tiles have the most keys: they start first, so that no long one is left for the end.
+    # The last tiles have the most keys: they start first, so that no long tile is left for the end.
     tile = tl.num_programs(0) - 1 - tl.program_id(0)
     kv_head = tl.program_id(1)
     sequence = tl.program_id(2)
@@ -69,7 +69,7 @@ def _prefill_kernel(
         lowest = length - count + tile * BLOCK_M // GROUP
         highest = tl.minimum(length - count + (tile * BLOCK_M + BLOCK_M - 1) // GROUP, length - 1)
         first = 0
-        full = first  # [full, diagonal) is what every row sees
+        full = first  # every row sees keys [full, diagonal)
         if WINDOWED:
             first = tl.maximum(lowest - window + 1, 0) // BLOCK_N * BLOCK_N
             full = tl.cdiv(tl.maximum(highest - window + 1, 0), BLOCK_N) * BLOCK_N
@@ -104,14 +104,14 @@ def prefill_attention(
     window: int | None = None, ends: Tensor | None = None, out: Tensor | None = None, lse: Tensor | None = None,
     tiles: Tiles | None = None,
 ) -> Tensor:  # fmt: skip
-    """softmax(q kᵀ · scale) v of the last rows of every sequence, each row seeing the positions up to its own.
+    """softmax(q kᵀ · scale) v of the last rows of every sequence; each row sees the positions up to its own.
 
-    q [P, heads, head_dim] (any strides, the last 1); sequence b has rows [starts[b], starts[b + 1]), the last among
+    q [P, heads, head_dim] (any strides, the last 1); sequence b has rows [starts[b], starts[b + 1]), the last of its
     `lengths[b]` positions (`starts` int32 [batch + 1], `lengths` int32 [batch], both on the device). Where `ends` int32
-    [batch] is given, it says where the rows of each end, and there may be others in between, which are left alone.
-    `max_rows` is at least the most rows of a sequence. `window`: a row sees that many positions, its own included.
-    `out` like q, `lse` float32 [P, heads] (natural; written where given). Rows that see nothing (length 0) become 0,
-    with lse -inf. Raises ValueError where shapes do not fit, KernelUnavailableError where the device has no Triton.
+    [batch] is given, sequence b has rows [starts[b], ends[b]); other rows are not changed. `max_rows` is at least the
+    most rows of a sequence. `window`: a row sees that many positions, its own included. `out` like q, `lse` float32
+    [P, heads] (natural; written where given). Rows that see no position (length 0) become 0, with lse -inf. Raises
+    ValueError where shapes do not fit, KernelUnavailableError where the device has no Triton.
     """
     check_device(q)
     out = torch.empty(q.shape, dtype=q.dtype, device=q.device) if out is None else out
@@ -136,7 +136,7 @@ def prefill_reference(
     q: Tensor, sequences: Sequence[tuple[Tensor, Tensor]], starts: Sequence[int], scale: float | None = None,
     window: int | None = None,
 ) -> tuple[Tensor, Tensor]:  # fmt: skip
-    """The same written out, in q's own dtype: (out like q, lse [P, heads], natural).
+    """What `prefill_attention` computes, in the dtype of q: (out like q, lse [P, heads], natural).
 
     `sequences` are K and V of each sequence, [kv_heads, T, head_dim]; sequence b has rows [starts[b], starts[b + 1]).
     """
@@ -161,7 +161,7 @@ def prefill_reference(
 
 
 def prefill_tiles(q: Tensor, rows: int) -> Tiles:
-    """Tiles that fit the device's registers and shared memory; `rows` (heads of a group counted) bound their height."""
+    """Tiles that fit the device's registers and shared memory; `rows` (positions · heads of a group) limits them."""
     height = max(SMALLEST_TILE, int(triton.next_power_of_2(rows)))
     width = padded_dim(q.shape[2])
     if q.dtype == torch.float32:  # exact products run on the ordinary cores: larger tiles would spill their registers
@@ -173,10 +173,10 @@ def prefill_tiles(q: Tensor, rows: int) -> Tiles:
 
 
 def padded_dim(head_dim: int) -> int:
-    """The width of a tile that holds head_dim: a power of two that `tl.dot` takes."""
+    """The width of a tile that holds head_dim: a power of two that `tl.dot` accepts."""
     return max(SMALLEST_TILE, int(triton.next_power_of_2(head_dim)))
 
 
 def dot_precision(dtype: torch.dtype) -> str:
-    """float32 is multiplied exactly, not as tf32; narrower types have one way only."""
+    """The precision of `tl.dot`: float32 is multiplied exactly, not as tf32; for narrower types it has no effect."""
     return "ieee" if dtype == torch.float32 else "tf32"

@@ -1,4 +1,4 @@
-"""What the attention kernels do before they look at a key: find a program's rows among the step's, and load their q."""
+"""The first part of the attention kernels: it finds a program's rows among those of the step, and loads their q."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import triton.language as tl
 def rows_of_sequence(
     starts_ptr: tl.tensor, ends_ptr: tl.tensor, lengths_ptr: tl.tensor, sequence: tl.tensor
 ) -> tl.tensor:  # fmt: skip
-    """A sequence's first row in q, how many rows it has, and the positions up to and with the last of them."""
+    """A sequence's first row in q, its number of rows, and its number of positions up to and with the last row."""
     token = tl.load(starts_ptr + sequence)
     count = tl.load(ends_ptr + sequence) - token
     length = tl.load(lengths_ptr + sequence)
@@ -23,10 +23,10 @@ def load_rows(
     length: tl.tensor, tile: tl.tensor, kv_head: tl.tensor,
     GROUP: tl.constexpr, HEAD_DIM: tl.constexpr, BLOCK_D: tl.constexpr, BLOCK_M: tl.constexpr,
 ) -> tl.tensor:  # fmt: skip
-    """q [M, D] of one tile of a sequence's rows, the GROUP query heads of a KV head side by side, and where they are.
+    """q [M, D] of one tile of a sequence's rows, the GROUP query heads of a KV head side by side, and their places.
 
-    That is, for each row: its position in the sequence [M], its row of q (int64) [M], its head [M], and whether there
-    is such a row [M]; the dimensions [D]; and which elements of the tile are real [M, D].
+    The places are, for each row: its position in the sequence [M], its row of q (int64) [M], its head [M], and whether
+    the row exists [M]; then the dimensions [D], and which elements of the tile are real [M, D].
     """
     rows = tile * BLOCK_M + tl.arange(0, BLOCK_M)
     index = rows // GROUP

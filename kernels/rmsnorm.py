@@ -1,4 +1,4 @@
-"""RMSNorm, with the residual added on the way: one pass over each row instead of four (Zhang and Sennrich 2019)."""
+"""RMSNorm, with the residual added in the same pass: one pass over each row instead of four (Zhang, Sennrich 2019)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor
 from kernels.device import check_device
 
 TILE: Final = 1024
-"""Channels of a program: narrow rows (a weight a head) share one, so that each thread has 16 bytes of a row."""
+"""Channels of a program: narrow rows (one weight per head) share a program, so that each thread has 16 bytes."""
 
 
 @triton.jit(do_not_specialize=["rows"])
@@ -30,7 +30,7 @@ def _rms_norm_kernel(
     x = tl.load(x_ptr + outer * stride_x + head * stride_x_inner + columns, mask=inside, other=0.0).to(tl.float32)
     if ADD:
         x += tl.load(delta_ptr + outer * stride_delta + columns, mask=inside, other=0.0).to(tl.float32)
-        # What goes on is rounded to the model's dtype, and so is what is normalised: both see the same stream.
+        # The sum is rounded to the model's dtype before it is stored and normalised: both use the same residual stream.
         x = x.to(sum_ptr.dtype.element_ty).to(tl.float32)
         tl.store(sum_ptr + outer * stride_sum + columns, x.to(sum_ptr.dtype.element_ty), mask=inside)
     scale = 1.0 / tl.sqrt(tl.sum(x * x, 1) / WIDTH + eps)  # [R]
@@ -42,8 +42,9 @@ def _rms_norm_kernel(
 def rms_norm(x: Tensor, weight: Tensor, eps: float, *, out: Tensor | None = None) -> Tensor:
     """x / sqrt(mean(x²) + eps) · weight over the last dimension, computed in float32.
 
-    x [P, H] with weight [H], or x [P, heads, H] with a weight a head [heads, H]; the last dimension contiguous, rows
-    anywhere. `out` has x's shape and may be x. Raises KernelUnavailableError where the device has no Triton.
+    x [P, H] with weight [H], or x [P, heads, H] with one weight per head [heads, H]; the last dimension contiguous,
+    rows with any stride. `out` has x's shape and may be x. Raises KernelUnavailableError where the device has no
+    Triton, ValueError where shapes do not fit.
     """
     check_device(x)
     out = torch.empty_like(x) if out is None else out

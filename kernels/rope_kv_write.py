@@ -1,6 +1,6 @@
 """Rotary embedding of q and k, and the write of k and v into the cache's slots, in one launch.
 
-The pairs that turn are neighbours, channels (2i, 2i + 1): the projections' rows were put in that order at loading
+A rotated pair is two adjacent channels (2i, 2i + 1): the projections' rows were put in this order at loading
 (Su et al. 2021; engine/model/rope.py does the same without Triton).
 """
 
@@ -34,7 +34,7 @@ def _rope_kv_write_kernel(
     x_ptrs = qkv_ptr + row * stride_row + head * HEAD_DIM + channels[None, :]
     x = tl.load(x_ptrs, mask=inside, other=0.0)  # [H, D]
     if ROTATE:
-        # Every head reads the row's angles again, from the nearest cache: no exchange between threads, no barrier.
+        # Every head reads the row's angles again, from the nearest cache: threads need no exchange and no barrier.
         turn_ptrs = tl.broadcast_to(rotation_ptr + row * stride_rotation + channels[None, :], [BLOCK_H, BLOCK_D])
         turns = tl.load(turn_ptrs, mask=inside, other=0.0)  # [H, D]
         cos, sin = tl.split(tl.reshape(turns, [BLOCK_H, BLOCK_D // 2, 2]))  # each [H, D / 2]
@@ -54,10 +54,10 @@ def _rope_kv_write_kernel(
 def rope_kv_write(
     qkv: Tensor, rotation: Tensor | None, k_slots: Tensor, v_slots: Tensor, slots: Tensor, heads: int
 ) -> None:
-    """Turn q and k of `qkv` [P, heads + 2 · kv_heads, head_dim] in place, and write k and v into their slots.
+    """Rotate q and k of `qkv` [P, heads + 2 · kv_heads, head_dim] in place, and write k and v into their slots.
 
-    rotation complex64 [P, 1, head_dim / 2] (None: nothing turns); k_slots and v_slots [slots, kv_heads, head_dim] with
-    the same strides, the last 1; slots int64 [P], negative where a row is written nowhere. Raises ValueError where
+    rotation complex64 [P, 1, head_dim / 2] (None: no rotation); k_slots and v_slots [slots, kv_heads, head_dim] with
+    the same strides, the last 1; slots int64 [P], negative for a row that is not stored. Raises ValueError where
     shapes do not fit, KernelUnavailableError where the device has no Triton.
     """
     check_device(qkv)

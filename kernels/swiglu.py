@@ -33,8 +33,8 @@ def _swiglu_kernel(
 def swiglu(wide: Tensor, *, out: Tensor | None = None) -> Tensor:
     """wide [P, 2 · ffn], gate then up, to silu(gate) · up [P, ffn], computed in float32.
 
-    Rows may stand anywhere, the last dimension is contiguous. Raises KernelUnavailableError where the device has no
-    Triton, ValueError for an odd width.
+    Rows may have any stride, the last dimension must be contiguous. Raises KernelUnavailableError where the device has
+    no Triton, ValueError where `wide` has an odd width or is not contiguous.
     """
     check_device(wide)
     rows, both = wide.shape

@@ -1,4 +1,4 @@
-"""The attention back end that the switches ask for."""
+"""Makes the attention back end that the switches name."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from engine.model.config import ModelConfig
 
 
 def make_attention(name: str, config: ModelConfig | None = None) -> Attention:
-    """The back end `name`; `config` says which layers slide a window (None: no layer does)."""
+    """The back end `name`; `config` says which layers have a sliding window (None: no layer has one)."""
     if name == "reference":
         return ReferenceAttention(config)
     if name == "sdpa":
         return SdpaAttention(config)
-    from engine.attention.triton import TritonAttention  # noqa: PLC0415 - there is no triton on every system
+    from engine.attention.triton import TritonAttention  # noqa: PLC0415 - Triton may be missing
 
     return TritonAttention(config)

@@ -11,7 +11,7 @@ from engine.model.config import ModelConfig
 
 
 def causal_mask(rows: int, columns: int, window: int | None, device: torch.device) -> Tensor:
-    """Which of `columns` keys the last `rows` of them see: bool [rows, columns], True where seen."""
+    """Which of `columns` keys the last `rows` positions see: bool [rows, columns], True where seen."""
     position = torch.arange(columns - rows, columns, device=device)[:, None]
     column = torch.arange(columns, device=device)[None, :]
     seen = column <= position
@@ -36,7 +36,7 @@ def reference_attention(q: Tensor, k: Tensor, v: Tensor, window: int | None = No
 
 
 class ReferenceAttention:
-    """One request after another, every step of the formula on its own."""
+    """Computes one span after another, each step of the formula as a separate operation."""
 
     name = "reference"
     kernel = "reference"

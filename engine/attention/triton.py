@@ -1,8 +1,8 @@
 """Attention by this project's Triton kernels, which read K and V where the cache keeps them.
 
-Where the rows of a step stand and where their K and V lie is worked out once a step, with one copy to the device, and
-serves all layers. Spans are sorted by kernel: few new positions over a past go to split-KV decode, all others to tiled
-prefill; a step that has both runs both.
+The places of a step's rows and of their K and V are computed once per step, with one copy to the device per launch, and
+serve all layers. Spans are grouped by kernel: one new position, or few after held ones, go to split-KV decode, all
+others to tiled prefill; a step with both kinds of spans runs both kernels.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from kernels.kv import KV, ContiguousKV, PackedKV, PagedKV
 from kernels.prefill_attention import prefill_attention
 
 DECODE_ROWS: Final = 64
-"""Most rows (heads of a group counted) of one span that decode takes; more fill a tile of prefill."""
+"""The most rows (positions · heads of a group) of one span for the decode kernel; more fill a tile of prefill."""
 
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """One kernel over some spans of a step: int32 [batch] tensors on the device, and bounds that the host knows."""
+    """One kernel over some spans of a step: int32 [batch] tensors on the device, and their bounds on the host."""
 
     decode: bool
     starts: Tensor
@@ -67,7 +67,7 @@ class TritonAttention:
         self._batch: Batch | None = None
         self._launches: list[Launch] = []
         self._lse: Tensor | None = None
-        """Of the layer that ran last, float32 [P, heads]."""
+        """The log-sum-exp of the scores of the layer that ran last, float32 [P, heads]."""
         self._memories: tuple[tuple[int, int], ...] = ()
         self._places: list[ContiguousKV] = []
         self.kernel = "triton"
@@ -86,7 +86,7 @@ class TritonAttention:
         return out
 
     def rows(self, q: Tensor, kv: StepKv, layer: int, span: Span, first: int, heads: range) -> Tensor:
-        """See `RowSource`: exp(q · k · scale - lse) from the lse that the call left."""
+        """See `RowSource`: exp(q · k · scale - lse), with the lse of the last call."""
         assert self._lse is not None
         rows = slice(span.row + first - span.first, span.row + span.length)
         count = rows.stop - rows.start
@@ -110,9 +110,9 @@ class TritonAttention:
     # --- once a step --------------------------------------------------------------------------------------------------
 
     def _plan(self, kv: StepKv, batch: Batch, q: Tensor) -> list[Launch]:
-        """The launches of a step: by kernel, and padding apart where the cache holds nothing of it.
+        """The launches of a step: by kernel, and separate ones for padding, whose K and V the cache does not hold.
 
-        Raises TypeError for a cache whose memory no kernel knows how to read.
+        Raises TypeError for a view of a cache that no kernel can read.
         """
         if not isinstance(kv, BlockKv | RegionKv | OwnRowsKv):
             raise TypeError(f"The Triton kernels cannot read K and V from {type(kv).__name__}.")
@@ -129,7 +129,7 @@ class TritonAttention:
         self, spans: Sequence[Span], decode: bool, held: bool, kv: BlockKv | RegionKv | OwnRowsKv, batch: Batch,
         device: torch.device,
     ) -> Launch:  # fmt: skip
-        """One kernel over these spans; `held` says that the cache holds their K and V."""
+        """The launch of one kernel over these spans; `held` says that the cache holds their K and V."""
         count = len(spans)
         rows = [[span.row for span in spans], [span.row + span.length for span in spans], [span.end for span in spans]]
         tables = [kv.table(span.request_id) for span in spans] if held and isinstance(kv, BlockKv) else []
@@ -138,7 +138,7 @@ class TritonAttention:
         for table in tables:
             flat += table
             flat += [0] * (width - len(table))
-        numbers = sent(flat, device)  # one copy for the whole step
+        numbers = sent(flat, device)  # one copy for all layers
         starts, ends, lengths = numbers[: 3 * count].view(3, count).unbind(0)
         read: Callable[[int], KV]
         if held and isinstance(kv, BlockKv):
@@ -151,7 +151,7 @@ class TritonAttention:
         return Launch(decode, starts, ends, lengths, max_rows, max(span.end for span in spans), read)
 
     def _places_of(self, memories: Sequence[Tensor]) -> list[ContiguousKV]:
-        """Addresses by layer; requests stay where they are, so they are sent again only when the requests change."""
+        """The addresses by layer. A request's memory never moves, so they are sent again only when requests change."""
         known = tuple((memory.data_ptr(), memory.stride(2)) for memory in memories)
         if known != self._memories:
             self._memories, self._places = known, ContiguousKV.layers_of(memories)
@@ -159,12 +159,15 @@ class TritonAttention:
 
 
 def decodes(span: Span, group: int) -> bool:
-    """Whether a span is few new positions over a past: a decode step, a verification, the end of a shared prompt."""
+    """Whether a span goes to the decode kernel: one position, or few after held ones.
+
+    That is a decode step, a verification of drafts, or the end of a prompt with a shared prefix.
+    """
     return span.length == 1 or (span.first > 0 and span.length * group <= DECODE_ROWS)
 
 
 def sent(numbers: Sequence[int], device: torch.device) -> Tensor:
-    """int32 on the device; the copy is queued behind what runs there, and the host does not wait for it."""
+    """The numbers as int32 on the device; the copy is queued behind running work, and the host does not wait."""
     return torch.tensor(numbers, dtype=torch.int32, pin_memory=device.type == "cuda").to(device, non_blocking=True)
 
 
@@ -174,7 +177,7 @@ def paged_kv(kv: BlockKv, tables: Tensor) -> Callable[[int], KV]:
 
 
 def packed_kv(kv: StepKv, batch: Batch, starts: Tensor) -> Callable[[int], KV]:
-    """K and V that the step itself computed: all there is without a cache, and what padding has with one."""
+    """K and V that the step itself computed: of all rows without a cache, of padding with one."""
     everything = Span(PADDING_REQUEST, 0, batch.token_ids.shape[0], 0)
 
     def of(layer: int) -> KV:

@@ -1,7 +1,7 @@
-"""A contiguous cache whose memory never moves: one arena of blocks, of which each request gets a run of neighbours.
+"""A contiguous cache whose memory never moves: one arena of blocks; each request gets a run of adjacent blocks.
 
-Requests hold what the plain contiguous cache would give them, all that they can get, set aside when they enter; but a
-captured step (engine/graphs) finds them by tables of blocks, the same way as in a paged pool.
+As in the plain contiguous cache, memory for all positions that a request may have is reserved when it enters. But a
+captured step (engine/graphs) finds the positions by block tables, as in a paged pool.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Neighbours:
 
 
 class ArenaCache(BlockCache):
-    """`reserve` positions are taken at once (as many as `limit` bytes allow), and one block more, the null block."""
+    """Allocates blocks of `reserve` positions at once (or as many as `limit` bytes allow), and one null block more."""
 
     name = "contiguous"
 
@@ -51,7 +51,7 @@ class ArenaCache(BlockCache):
         return 0 if own is None else own.length
 
     def admit(self, request_id: int, capacity: int, tokens: Sequence[int] = ()) -> None:
-        """Set a run of blocks aside, the first that is long enough; raises OutOfKvMemory where there is none."""
+        """Reserve the first free run of blocks that is long enough; raises OutOfKvMemory where there is none."""
         needed = -(-capacity // self.block_size)
         first = 0
         for own in sorted(self._of.values(), key=lambda own: own.first):
@@ -65,7 +65,7 @@ class ArenaCache(BlockCache):
         self._of[request_id] = Neighbours(first, first + needed)
 
     def reserve(self, batch: Batch) -> None:
-        """Check that every span has its place; forget what is computed again."""
+        """Forget positions that are computed again; raises ValueError for a span that does not fit its request."""
         for span in batch.request_spans:
             own = self._of[span.request_id]
             if span.end > own.blocks * self.block_size or span.first > own.length:

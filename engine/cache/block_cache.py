@@ -1,7 +1,7 @@
-"""What the caches in blocks share: the memory of each layer, and the view that a step has of it.
+"""The common part of the caches in blocks: the memory of each layer, and the view that a step has of it.
 
-Position p of a request lies in slot `table[p // B] · B + p % B` of each layer, B being the block size. A cache says
-which blocks a request has (`table`) and finds them for a step (`reserve`); everything else is the same for all.
+Position p of a request lies in slot `table[p // B] · B + p % B` of each layer, where B is the block size. Each cache
+has its own bookkeeping: it gives a request's blocks (`table`) and makes room for a step (`reserve`).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class BlockKv:
         self, memory: Sequence[Tensor], tables: dict[int, list[int]], sources: dict[int, Source],
         slots: Tensor, rows: Tensor | None,
     ) -> None:  # fmt: skip
-        """`slots` int64 [n] say where rows are written; `rows` int64 [n] which rows those are, None for all of them."""
+        """`slots` int64 [n] are the slots that rows are written to; `rows` int64 [n] are these rows, None: all rows."""
         self._memory = memory
         self._tables = tables
         self._sources = sources
@@ -75,27 +75,27 @@ class BlockKv:
 
 
 class BlockCache(ABC):
-    """K and V in blocks of `block_size` positions, behind a table of blocks for each request."""
+    """K and V in blocks of `block_size` positions, with a block table for each request."""
 
     name: str
     null_block = -1
-    """A block that no request gets, where captured steps write padding; it is not usage. -1 where there is none, as the
-    memory may still move, and nothing can be captured."""
+    """The block that captured steps write padding to; no request gets it, and it is not usage. -1 where there is none:
+    then the memory may move, and no step can be captured."""
 
     def __init__(
         self, config: ModelConfig, device: torch.device, dtype: torch.dtype, block_size: int, blocks: int
     ) -> None:
-        """Take the memory of so many blocks."""
+        """Allocate the memory of `blocks` blocks."""
         self.block_size = block_size
         self._device = device
         self._block_bytes = block_size * config.kv_bytes_per_position(dtype.itemsize)
         shape = (2, blocks, block_size, config.kv_heads, config.head_dim)
-        # Zeros, as a captured step multiplies what it masks by 0, and memory that was never written may hold a NaN.
+        # Zeros: a captured step multiplies masked values by 0, and memory that was never written may hold a NaN.
         self._kv = [torch.zeros(shape, device=device, dtype=dtype) for _ in range(config.layers)]
 
     @abstractmethod
     def reserve(self, batch: Batch) -> None:
-        """Make room for the batch's spans, as `begin` does, without a view: captured steps find their way by tables."""
+        """Make room for the batch's spans, like `begin`, but without a view: captured steps use block tables."""
 
     @abstractmethod
     def table(self, request_id: int) -> list[int]:
@@ -113,7 +113,7 @@ class BlockCache(ABC):
             rows += range(span.row, span.row + span.length)
             slots += [blocks[index // size] * size + index % size for index in range(span.first, span.end)]
             used = blocks[: -(-span.end // size)]
-            if used == list(range(used[0], used[0] + len(used))):  # neighbours are read where they lie
+            if used == list(range(used[0], used[0] + len(used))):  # adjacent blocks are read in place
                 start = used[0] * size
                 sources[span.request_id] = Source(slice(start, start + span.end), None, span.end)
             else:
@@ -132,7 +132,7 @@ class BlockCache(ABC):
     def position_bytes(self) -> int:
         return self._block_bytes // self.block_size // len(self._kv)
 
-    # --- what each kind of cache says for itself (see KVCache) --------------------------------------------------------
+    # --- implemented by each kind of cache (see KVCache) --------------------------------------------------------------
 
     @abstractmethod
     def length(self, request_id: int) -> int: ...

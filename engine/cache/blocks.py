@@ -5,10 +5,11 @@ same tokens), or *free*. Only full blocks are shared. A block's key is the hash 
 block's key: equal keys mean equal prefixes, and the tokens are compared too. The least recently used block is evicted
 first. Method: Kwon et al. 2023, PagedAttention.
 
-Requests that compute the same prefix in the same step each fill blocks of their own, *twins*: when the first of them is
-full and can be found, the others are written already. The twins are kept, as vLLM keeps them: to adopt the first one
-would rewrite tables that a step in flight may still read, and saves room only until these requests end. Only the block
-that can be found stays when its owners go; a twin is evicted as soon as it is free. Requests that enter later share.
+Requests that compute the same prefix in the same step fill blocks of their own, *duplicates*: when the first of them is
+full and can be found, the others are already written. Duplicates are kept, as in vLLM: replacing them by the first one
+would rewrite tables that an in-flight step may still read, and would save room only until these requests end. Only the
+block that can be found stays cached when its owners leave; the others are evicted as soon as they are free. Requests
+that enter later share the block that can be found.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class Block:
 
 @dataclass(slots=True)
 class Table:
-    """A request's blocks in order, its tokens as far as they are held, and the key of its last full block."""
+    """A request's blocks in order, its held tokens, and the keys of its full blocks."""
 
     blocks: list[int] = field(default_factory=list)
     tokens: list[int] = field(default_factory=list)
@@ -71,7 +72,7 @@ class PrefixIndex:
         return found if (block.parent, block.tokens) == (parent, tokens) else None
 
     def add(self, index: int, parent: int, tokens: tuple[int, ...]) -> None:
-        """Let a full block be found by its tokens, unless another one with the same content already is."""
+        """Add a full block to the index, unless it has another block with the same content."""
         key = key_of(parent, tokens)
         if key not in self._by_key:
             block = self._blocks[index]
@@ -79,7 +80,7 @@ class PrefixIndex:
             self._by_key[key] = index
 
     def remove(self, index: int) -> None:
-        """Let a block be found no more, as its content changes; nothing where it could not be found."""
+        """Remove a block from the index, because its content changes; does nothing where it is not in the index."""
         block = self._blocks[index]
         if block.key is not None:
             del self._by_key[block.key]
@@ -98,7 +99,7 @@ class BlockPool:
         self.block_size = block_size
         self.limit = limit
         self.blocks: list[Block] = []
-        """Every block there has been; grows up to `limit`."""
+        """Every block used so far; the list grows up to `limit`."""
         self.live = 0
         """Positions held by requests, shared ones counted once."""
         self.events: list[BlockEvent] = []
@@ -106,7 +107,7 @@ class BlockPool:
         self._cached: OrderedDict[int, None] = OrderedDict()
         self._prefixes = PrefixIndex(self.blocks)
 
-    # --- what there is ----------------------------------------------------------------------------------------------
+    # --- counts of blocks -------------------------------------------------------------------------------------------
 
     @property
     def available(self) -> int:
@@ -124,7 +125,7 @@ class BlockPool:
         return len(self.blocks) - len(self._free) - len(self._cached)
 
     def only_of(self, tables: Iterable[Table]) -> list[int]:
-        """The blocks that nobody but these tables holds, each once."""
+        """The blocks that only these tables hold, each once."""
         owners = Counter(index for table in tables for index in table.blocks)
         return [index for index, count in owners.items() if self.blocks[index].owners == count]
 
@@ -132,12 +133,12 @@ class BlockPool:
         """How many more blocks a table needs to hold indices [0, end)."""
         return max(0, -(-end // self.block_size) - len(table.blocks))
 
-    # --- what happens to it -----------------------------------------------------------------------------------------
+    # --- changes of a table -----------------------------------------------------------------------------------------
 
     def share(self, request_id: int, tokens: Sequence[int]) -> Table:
-        """A table that starts with the blocks already computed for a prefix of `tokens`, one token short of all.
+        """A table that starts with the blocks already computed for a prefix of `tokens`, without the last token.
 
-        The last token is never served from here: it must be computed to give logits.
+        The last token is never shared: it must be computed to give logits.
         """
         table = Table()
         size = self.block_size
@@ -166,7 +167,7 @@ class BlockPool:
             table.blocks.append(self._allocate(request_id))
 
     def commit(self, table: Table, tokens: Sequence[int]) -> None:
-        """`tokens` have been written after those a table holds; blocks that are full now can be shared."""
+        """Append `tokens`, which have been written, to a table; blocks that are full now can be shared."""
         size = self.block_size
         first, end = table.length, table.length + len(tokens)
         table.tokens += tokens
@@ -184,8 +185,8 @@ class BlockPool:
     def truncate(self, request_id: int, table: Table, length: int) -> None:
         """Forget a table's indices from `length` on.
 
-        A shared block that would be kept in part is let go whole, as what comes next must not be written into it; so
-        less than `length` may be left.
+        A shared block that would be kept in part is released whole, because new tokens must not be written into it. So
+        fewer than `length` positions may be left.
         """
         size = self.block_size
         if length >= table.length:
@@ -202,7 +203,7 @@ class BlockPool:
             self.blocks[last].filled = length % size
 
     def release(self, request_id: int, table: Table) -> None:
-        """Take all of a table's blocks back."""
+        """Release all of a table's blocks."""
         self._release(request_id, table, 0)
         table.tokens.clear()
         table.keys.clear()
@@ -225,10 +226,10 @@ class BlockPool:
         return index
 
     def _release(self, request_id: int, table: Table, keep: int, reusable: bool = True) -> None:
-        """Let go of a table's blocks after the first `keep`, last one first: the beginning of a text lives longest.
+        """Release a table's blocks after the first `keep`, last one first: a text's beginning stays cached longest.
 
-        A full block that is not kept for reuse (another one with its content is, or `reusable` is False) is evicted at
-        once, so that the events alone tell which blocks are free.
+        A full block that is not kept for reuse (another block with its content is, or `reusable` is False) is evicted
+        at once, so that the events alone show which blocks are free.
         """
         for index in reversed(table.blocks[keep:]):
             block = self.blocks[index]

@@ -1,4 +1,4 @@
-"""The cache that the switches ask for."""
+"""Makes the KV cache that the switches name."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from engine.model.config import ModelConfig
 
 
 def make_cache(switches: Switches, config: ModelConfig, device: torch.device, dtype: torch.dtype) -> KVCache:
-    """An empty cache of the kind `switches.kv` names, within `switches.kv_memory` bytes.
+    """An empty cache of the kind that `switches.kv` names, within `switches.kv_memory` bytes.
 
-    With `switches.graphs` its memory is taken at once, for a batch of the longest requests or as much as there is.
+    With `switches.graphs` its memory is allocated at once, for a whole batch of the longest requests, or as much as the
+    limit allows.
     """
     if switches.kv == "none":
         return NoCache(config.layers, config.kv_bytes_per_position(dtype.itemsize) // config.layers)
@@ -29,6 +30,6 @@ def make_cache(switches: Switches, config: ModelConfig, device: torch.device, dt
 
 
 def whole_batch(switches: Switches, config: ModelConfig) -> int:
-    """Positions of as many requests as run at once, each as long as the context, in whole blocks."""
+    """The positions of a whole batch of requests, each as long as the context, in whole blocks."""
     most = 1 if switches.batching == "single" else switches.max_batch
     return most * -(-config.max_positions // switches.block_size) * switches.block_size

@@ -1,4 +1,4 @@
-"""A contiguous cache: one block of memory a request, as long as the request can get, set aside when it enters."""
+"""A contiguous cache: one region per request, for all positions that it may have, reserved when it enters."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class RegionKv:
             target[2 * layer + 1].copy_(v if span.length == v.shape[1] else v[:, span.rows])
 
     def slot_mapping(self, layer: int) -> None:
-        """Regions have addresses, and no slots."""
+        """None: regions have no slots."""
         return
 
     def keys_values(self, layer: int, span: Span) -> tuple[Tensor, Tensor]:
@@ -63,12 +63,12 @@ class RegionKv:
         return source[2 * layer], source[2 * layer + 1]
 
     def memory_of(self, request_id: int) -> Tensor:
-        """All that is set aside for a request, [layers, 2, kv_heads, capacity, head_dim]; it never moves."""
+        """The whole region of a request, [layers, 2, kv_heads, capacity, head_dim]; it never moves."""
         return self._memories[request_id]
 
 
 class ContiguousCache:
-    """Memory is reserved for `capacity` positions on admission: no request ever has to wait for room in mid-way."""
+    """Reserves memory for `capacity` positions on admission, so that no running request ever waits for room."""
 
     name = "contiguous"
 
@@ -85,7 +85,7 @@ class ContiguousCache:
         return 0 if region is None else region.length
 
     def admit(self, request_id: int, capacity: int, tokens: Sequence[int] = ()) -> None:
-        """Set memory aside; raises OutOfKvMemory where the limit leaves no room for `capacity` positions."""
+        """Reserve memory; raises OutOfKvMemory where the limit leaves no room for `capacity` positions."""
         reserved = sum(region.memory.nbytes for region in self._regions.values())
         needed = capacity * self._position_bytes
         if self._limit is not None and reserved + needed > self._limit:

@@ -1,4 +1,4 @@
-"""No cache: every step computes the whole history again, and its K and V last as long as their layer does."""
+"""No cache: every step computes all known tokens again, and K and V are kept only while their layer is computed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from engine.core.kv_cache import BlockEvent
 
 
 class OwnRowsKv:
-    """K and V of the step's own rows, of the layer that was written last; there is nothing else."""
+    """K and V of the step's own rows, only of the layer that was written last."""
 
     def __init__(self) -> None:
         self._k: Tensor | None = None  # [kv_heads, P, head_dim]
@@ -21,7 +21,7 @@ class OwnRowsKv:
         self._k, self._v = k.transpose(0, 1), v.transpose(0, 1)
 
     def slot_mapping(self, layer: int) -> None:
-        """Nothing is kept, so nothing has a slot."""
+        """None: nothing is kept, so there are no slots."""
         return
 
     def keys_values(self, layer: int, span: Span) -> tuple[Tensor, Tensor]:
@@ -36,7 +36,7 @@ class NoCache:
     name = "none"
 
     def __init__(self, layers: int, position_bytes: int) -> None:
-        """`position_bytes`: what K and V of one position take in one layer, while that layer is computed."""
+        """`position_bytes`: bytes of K and V of one position in one layer, while that layer is computed."""
         self.position_bytes = position_bytes
         self._layers = layers
 

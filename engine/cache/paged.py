@@ -1,7 +1,7 @@
-"""A paged cache: one pool of blocks for all requests, and a table a request that says where its positions lie.
+"""A paged cache: one pool of blocks for all requests, and a block table per request for the places of its positions.
 
-The pool grows by a quarter when it is full, up to its limit, so that what it takes from the device stays close to what
-it holds. Requests that start with the same tokens hold the same blocks (engine/cache/blocks.py).
+The pool grows by a quarter when it is full, up to its limit, so that its memory stays close to the memory in use.
+Requests that start with the same tokens hold the same blocks (engine/cache/blocks.py).
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from engine.model.device import free_bytes
 GROWTH: Final = 1.25
 FIRST_BLOCKS: Final = 4
 FREE_SHARE: Final = 0.8
-"""How much of the free memory the pool may take where no limit is given."""
+"""The share of the free memory that the pool may take where no limit is given."""
 
 
 class PagedCache(BlockCache):
-    """K and V in blocks of `block_size` positions; nothing is set aside for what is not there yet."""
+    """K and V in blocks of `block_size` positions; no memory is reserved for a request's future positions."""
 
     name = "paged"
 
@@ -33,10 +33,10 @@ class PagedCache(BlockCache):
         self, config: ModelConfig, device: torch.device, dtype: torch.dtype, block_size: int, limit: int | None = None,
         reserve: int | None = None,
     ) -> None:  # fmt: skip
-        """`limit` in bytes bounds the pool; None: most of what the device has free now.
+        """`limit` in bytes bounds the pool; None: most of the device's free memory at this time.
 
-        With `reserve` the pool takes blocks for that many positions at once (as many as the limit allows), and one
-        more, the null block, and never moves: what captured steps need.
+        With `reserve` the pool allocates blocks for that many positions at once (or as many as the limit allows), and
+        one more, the null block. It then never moves, which captured steps need.
         """
         self._limit_bytes = free_memory(device) if limit is None else limit
         blocks = self._limit_bytes // (block_size * config.kv_bytes_per_position(dtype.itemsize))
@@ -54,7 +54,10 @@ class PagedCache(BlockCache):
         return 0 if table is None else table.length
 
     def admit(self, request_id: int, capacity: int, tokens: Sequence[int] = ()) -> None:
-        """Share what is already held of `tokens`; raises OutOfKvMemory where the rest of them finds no room now."""
+        """Share the held blocks of a prefix of `tokens`; raises OutOfKvMemory where there is no room for the rest now.
+
+        It is raised too where `capacity` positions exceed the limit.
+        """
         needed = -(-capacity // self.block_size)
         if needed > self.pool.limit:
             raise OutOfKvMemory(
@@ -76,7 +79,7 @@ class PagedCache(BlockCache):
             table = self._tables[span.request_id]
             if span.first > table.length:
                 raise ValueError(f"indices [{span.first}, {span.end}) do not follow the {table.length} that are held")
-            if span.first < table.length:  # computed again: what follows is forgotten first
+            if span.first < table.length:  # computed again: these positions are forgotten first
                 self.pool.truncate(span.request_id, table, span.first)
             self.pool.extend(span.request_id, table, span.end)
         self._grow()
@@ -114,12 +117,12 @@ class PagedCache(BlockCache):
         return events
 
     def _only_of(self, request_ids: Collection[int]) -> list[int]:
-        """The blocks that nobody but these requests holds, each once."""
+        """The blocks that only these requests hold, each once."""
         tables = [table for request_id in request_ids if (table := self._tables.get(request_id)) is not None]
         return self.pool.only_of(tables)
 
     def _grow(self) -> None:
-        """Make the tensors as long as the list of blocks, layer by layer, so that only one layer is held twice."""
+        """Grow the tensors to hold all blocks, layer by layer, so that only one layer exists twice at a time."""
         have, need = self._kv[0].shape[1], len(self.pool.blocks)
         if need <= have:
             return
@@ -131,5 +134,5 @@ class PagedCache(BlockCache):
 
 
 def free_memory(device: torch.device) -> int:
-    """Bytes the pool may take on a device, by what is free there now."""
+    """Bytes that the pool may take on a device: `FREE_SHARE` of the memory that is free there now."""
     return int(FREE_SHARE * free_bytes(device))

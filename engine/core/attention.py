@@ -1,4 +1,4 @@
-"""The one interface of the attention back ends; `reference`, `sdpa` and `triton` stand behind it."""
+"""The common interface of the attention back ends `reference`, `sdpa` and `triton`."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ class Attention(Protocol):
 
 @runtime_checkable
 class RowSource(Protocol):
-    """A back end that can say, after a call, what its rows attended to, without attending again."""
+    """A back end that can give the probabilities of rows after a call, without running the attention again."""
 
     def rows(self, q: Tensor, kv: StepKv, layer: int, span: Span, first: int, heads: range) -> Tensor:
         """Probabilities float16 [n, len(heads), span.end] of a span's n positions from `first` on.
 
-        q [P, heads, head_dim] and `layer` are those of the call made last; `heads` are neighbours.
+        q [P, heads, head_dim] and `layer` are those of the last call; `heads` is a range of adjacent heads.
         """
 
 
 class AttentionProbe(Protocol):
-    """Looks at what one layer's attention is given, outside every phase."""
+    """Observes the inputs of one layer's attention; its time belongs to no phase."""
 
     def wants(self, layer: int) -> bool:
         """Whether this layer is observed in this step."""

@@ -1,4 +1,4 @@
-"""What one forward pass runs over: a flat batch of positions, cut into spans, one span a request."""
+"""The input of one forward pass: a flat batch of positions, split into spans, one span per request."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ PADDING_REQUEST = -1
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """One request's chunk of a step: its indices [first, end), standing at rows [row, row + end - first) of the batch.
+    """One request's chunk of a step: its indices [first, end), in rows [row, row + end - first) of the batch.
 
-    `request_id` PADDING_REQUEST marks rows that belong to no token (static batching computes them all the same).
+    `request_id` PADDING_REQUEST marks rows that belong to no token (static batching and captured steps compute them).
     """
 
     request_id: int
@@ -49,7 +49,7 @@ class Batch:
     def of(
         cls, parts: list[tuple[int, int, list[int]]], logits_rows: list[int] | None = None, device: str = "cpu"
     ) -> Batch:
-        """A batch of (request_id, first, token ids from `first` on); the logits wanted default to each span's last."""
+        """A batch of (request_id, first, token ids from `first` on); `logits_rows` defaults to each span's last row."""
         ids: list[int] = []
         positions: list[int] = []
         spans: list[Span] = []

@@ -1,4 +1,4 @@
-"""The shortest of some runs: what a device can do when nothing disturbs it."""
+"""The shortest time of several runs: the speed of a device when nothing disturbs it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 import torch
 
 SECONDS: Final = 0.3
-"""About how long the runs of one measurement take together, at most, unless told otherwise."""
+"""Default limit of the total time of one measurement's runs, in seconds; the last run may exceed it."""
 REPEATS: Final = 30
 
 
@@ -17,7 +17,10 @@ def best_s(
     run: Callable[[], object], device: torch.device, seconds: float = SECONDS, least: int = 1,
     most: int | None = REPEATS,
 ) -> float:  # fmt: skip
-    """The shortest of at most `most` runs, in seconds; stops early where one takes long, not before `least` runs."""
+    """The shortest time of up to `most` runs (None: no limit), in seconds.
+
+    Stops once the runs took `seconds` together, but not before `least` runs.
+    """
     times: list[float] = []
     while len(times) < least or ((most is None or len(times) < most) and sum(times) < seconds):
         start = perf_counter()

@@ -1,7 +1,7 @@
-"""The one interface of the KV caches; `none`, `contiguous` and `paged` stand behind it.
+"""The common interface of the KV caches `none`, `contiguous` and `paged`.
 
-A step asks its cache for a view (`KVCache.begin`), computes with the view (`StepKv`), and tells the cache afterwards
-which tokens were written (`KVCache.commit`). Nothing counts as held before that.
+A step gets a view from its cache (`KVCache.begin`), computes with the view (`StepKv`), and then tells the cache which
+tokens were written (`KVCache.commit`). Positions count as held only after this.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ class OutOfKvMemory(Exception):  # noqa: N818 - the scheduler's signal to preemp
 
 @dataclass(frozen=True, slots=True)
 class BlockEvent:
-    """Something happened to a block of the paged cache.
+    """A change of a block of the paged cache.
 
-    `allocate` and `share` make the request one of the block's owners, `free` ends that; `evict` throws away a full
-    block's content that nobody owned: for the sake of the request that needs the room, or right after `free` where it
-    is not kept for reuse (another block holds the same, or the request took it back).
+    `allocate` and `share` make the request one of the block's owners, `free` ends this. `evict` discards the content of
+    a full block without owners: because the request needs the room, or right after `free` where the content is not kept
+    for reuse (another block holds the same content, or the request truncated its tokens).
     """
 
     event: BlockEventKind
@@ -44,10 +44,10 @@ class StepKv(Protocol):
         """Store K and V of the batch's rows, each [P, kv_heads, head_dim] (rotated K)."""
 
     def slot_mapping(self, layer: int) -> tuple[Tensor, Tensor] | None:
-        """For a kernel that writes K and V itself, in place of `write`.
+        """The memory and slots for a kernel that writes K and V itself, instead of `write`.
 
-        A layer's memory [2, slots, kv_heads, head_dim] and the slot of each row, int64 [P]. None where this memory has
-        no slots, or where some rows are padding and go nowhere; then `write` takes the rows.
+        A layer's memory [2, slots, kv_heads, head_dim] and the slot of each row, int64 [P]. None where the memory has
+        no slots, or where some rows are padding and are not stored; the caller then uses `write`.
         """
 
     def keys_values(self, layer: int, span: Span) -> tuple[Tensor, Tensor]:
@@ -57,8 +57,8 @@ class StepKv(Protocol):
 class KVCache(Protocol):
     """Holds K and V of the positions that were computed, for every layer.
 
-    What `length` says is held need not be computed again; the scheduler computes what is known and not held, so a
-    cache that was just switched to, and holds nothing, fills itself.
+    Positions that are held (`length`) are not computed again. The scheduler computes the known positions that are not
+    held, so the next steps fill a new cache after a switch, which holds nothing.
     """
 
     name: str
@@ -67,21 +67,22 @@ class KVCache(Protocol):
         """Positions held for a request: indices [0, length)."""
 
     def admit(self, request_id: int, capacity: int, tokens: Sequence[int] = ()) -> None:
-        """A request enters; it will hold at most `capacity` positions (what `contiguous` sets aside at once).
+        """A request enters; it will hold at most `capacity` positions (`contiguous` reserves them all at once).
 
-        `tokens` are those known of it: what a cache holds of their beginning, it may share, and then `length` is not 0.
-        Raises OutOfKvMemory where there is no room for it now.
+        `tokens` are the request's known tokens. A cache may share the blocks that it holds for a prefix of them; then
+        `length` is not 0. Raises OutOfKvMemory where there is no room for the request now.
         """
 
     def begin(self, batch: Batch) -> StepKv:
         """Make room for the batch's spans and return the step's view, which is valid until the next `begin`.
 
-        A span may begin before what is held ends; what follows it is forgotten then. Raises OutOfKvMemory, and changes
-        nothing, where there is no room; ValueError for a span that begins after what is held.
+        A span may begin before the end of the held positions; the positions from its `first` on are then forgotten.
+        Raises OutOfKvMemory, and changes nothing, where there is no room; ValueError for a span that begins after the
+        end of the held positions.
         """
 
     def commit(self, request_id: int, tokens: Sequence[int]) -> None:
-        """The next indices of a request are `tokens`, and were written, or will be before anyone reads them."""
+        """Count `tokens` as the request's next indices; they were written, or will be written before any read."""
 
     def truncate(self, request_id: int, length: int) -> None:
         """Forget indices from `length` on (rejected drafts)."""
@@ -92,29 +93,29 @@ class KVCache(Protocol):
     def layer_bytes(self, ended: Collection[int] = ()) -> list[tuple[int, int]]:
         """(used, reserved) bytes of each layer, counted from the tensors themselves.
 
-        Used are positions of requests that are not among `ended`, one that several share counted once.
+        Used are the positions held by requests that are not in `ended`; a shared position counts once.
         """
 
     def held_bytes(self, ended: Collection[int] = ()) -> tuple[int, int]:
-        """(held, kept) bytes, all layers together: what is set aside for a request, filled or not.
+        """(held, kept) bytes, all layers together: memory reserved for requests, filled or not.
 
-        Held is what any request that is not among `ended` has, kept is what only those in `ended` still have.
+        Held is the memory of requests that are not in `ended`; kept is the memory that only requests in `ended` have.
         """
 
     @property
     def position_bytes(self) -> int:
-        """What K and V of one position take in one layer, in the dtype they are held in."""
+        """Bytes of K and V of one position in one layer, in the dtype of the cache."""
 
     @property
     def evictable_bytes(self) -> int:
         """Bytes held only for possible reuse, all layers together."""
 
     def drain_events(self) -> list[BlockEvent]:
-        """What happened to blocks since the last call, in order (nothing where there are no blocks)."""
+        """The block events since the last call, in order; empty for a cache without blocks."""
 
 
 def commit_batch(cache: KVCache, batch: Batch) -> None:
-    """Commit all that a batch computed, by the token ids on its device; this waits for the device."""
+    """Commit all positions of a batch; waits for the device, because it reads the token ids from there."""
     tokens = batch.token_ids.tolist()
     for span in batch.request_spans:
         cache.commit(span.request_id, tokens[span.rows])

@@ -1,4 +1,7 @@
-"""Each position a step computes is exactly one of new, recomputed, padding, rejected; what a cache served is reused."""
+"""Classes of positions: each position a step computes is exactly one of new, recomputed, padding, rejected.
+
+A position that the cache served from a shared prefix is not computed; it is reused.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from engine.session.schema import Work
 
 @dataclass(frozen=True, slots=True)
 class PositionCount:
-    """Positions of one step (or of many) by class; `computed` is their sum, always."""
+    """Positions of one step (or of many) by class; `computed` is always the sum of all but `reused`."""
 
     new: int = 0
     recomputed: int = 0
@@ -25,8 +28,9 @@ class PositionCount:
 
 
 class Computed:
-    """Which indices of a request have been computed at least once: [0, n) as a rule, with holes where a shared prefix
-    served what this request never computed itself.
+    """Which indices of a request have been computed at least once: [0, n) as a rule.
+
+    There are holes where a shared prefix served indices that this request never computed itself.
     """
 
     def __init__(self) -> None:
@@ -53,11 +57,11 @@ class Computed:
 def work_of(
     step_id: int, request_id: int, slot: int, indices: tuple[int, int], computed: Computed, *, rejected: int = 0
 ) -> list[Work]:
-    """What a step did for a request: it computed `indices` [first, end), threw the last `rejected` away, and takes note
-    of the others in `computed`.
+    """The `Work` rows of a request in a step that computed `indices` [first, end) and rejected the last `rejected`.
 
-    A row is a run that had been computed before, then a run that is new; more than one row stands only for a request
-    with holes. What came from a cache (indices [0, first)) stands in the first.
+    Adds the indices that were not rejected to `computed`. A row is a run of indices computed before, then a run of new
+    ones; only a request with holes has more than one row. The first row counts the indices [0, first), which came from
+    the cache, as reused.
     """
     first, end = indices
     kept = end - rejected

@@ -1,4 +1,4 @@
-"""The range of a number that a user gives."""
+"""The range check of a number that a user gives."""
 
 from __future__ import annotations
 

@@ -15,22 +15,22 @@ from engine.session.schema import FinishReason
 
 
 class Detokenizer(Protocol):
-    """Turns tokens into text one by one; what one token leaves unfinished (half a character) comes with a later one."""
+    """Turns tokens into text one by one; an unfinished part (half a character) comes with a later token."""
 
     def push(self, token_id: int) -> str:
-        """The text that this token completes, perhaps none."""
+        """The text that this token completes; it may be empty."""
 
     def flush(self) -> str:
-        """What is left when no token follows."""
+        """The remaining text, once no token follows."""
 
 
 @dataclass(slots=True, eq=False)
 class Request:
     """A request's state: its known tokens, and how far they have been computed.
 
-    The engine's one idea: *computed tokens catch up with known tokens*. What the cache holds need not be computed
-    again; a step computes what is known and not held, so that prefill, decoding, computing again after a switch of
-    caches and having no cache at all are one mechanism.
+    The engine's central idea: *computed tokens catch up with known tokens*. Tokens that the cache holds are not
+    computed again; a step computes the known tokens that are not held. So prefill, decoding, recomputation after a
+    switch of caches, and running without a cache are one mechanism.
     """
 
     id: int
@@ -39,21 +39,21 @@ class Request:
     """Known tokens: the prompt, then what was generated."""
     prompt_tokens: int
     limit: int
-    """Most tokens it may come to, prompt included."""
+    """The most tokens that the request may have, prompt included."""
     arrived_ns: int
     detokenizer: Detokenizer
     stream: np.random.Generator
-    """Uniforms of this request alone, seeded by (seed, id): what it is batched with changes nothing."""
+    """Uniform numbers of this request alone, seeded by (seed, id): other requests of the batch do not change them."""
     computed: Computed = field(default_factory=Computed)
-    """Indices that have been computed at least once (rejected drafts aside)."""
+    """Indices that have been computed at least once (without rejected drafts)."""
     prompt: str = ""
-    """The prompt as it is encoded: what a chat template made of it."""
+    """The prompt text that is encoded; with a chat template, its output."""
     text: str = ""
     """The generated text so far."""
     finish_reason: FinishReason | None = None
     scheduled: bool = False
     slot: int = 0
-    """Its row in the batch, from admission until it leaves."""
+    """The request's batch slot, from admission until it leaves."""
 
     @property
     def known(self) -> int:
@@ -87,7 +87,7 @@ class Queue:
         self.running.clear()
 
     def arrive(self, now_ns: int) -> list[Request]:
-        """Move requests whose time has come into the queue and return them."""
+        """Move the requests that have arrived by `now_ns` from `coming` to `waiting`, and return them."""
         arrived = []
         while self.coming and self.coming[0].arrived_ns <= now_ns:
             arrived.append(self.coming.popleft())
@@ -96,10 +96,10 @@ class Queue:
 
 
 def stream_of(seed: int, request_id: int) -> np.random.Generator:
-    """The stream of uniforms of one request."""
+    """The stream of uniform numbers of one request."""
     return np.random.Generator(np.random.Philox(np.random.SeedSequence((seed, request_id))))
 
 
 def in_order(requests: Iterable[Request]) -> list[Request]:
-    """Requests by arrival, then as they were stated."""
+    """Requests sorted by arrival, then by id."""
     return sorted(requests, key=lambda request: (request.arrived_ns, request.id))

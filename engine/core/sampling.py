@@ -1,8 +1,8 @@
 """How the next token is drawn: the settings, and the filters that rule tokens out before the draw.
 
-A filter is a subclass of `Filter`, an entry of FILTERS and a field of `Sampling`, all here. The command line, request
-files, what a checkpoint suggests, and the eager and the captured draw read them from here. Imports no torch when it
-runs: a filter uses the methods of the tensors that it is given.
+A filter is a subclass of `Filter`, an entry of FILTERS and a field of `Sampling`, all in this file. The command line,
+request files, a checkpoint's suggested settings, and the eager and the captured draw use these definitions. This file
+does not import torch at run time: a filter uses the methods of the tensors that it is given.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ if TYPE_CHECKING:
 
 
 class Ranks(Protocol):
-    """The limits of one filter, a row each, and the order of the rows' values as far as the filter asks for it.
+    """The limits of one filter, one per row, and the order of each row's values as far as the filter needs it.
 
-    The eager and the captured draw answer in their own ways (`engine.sampling.ranks`).
+    The eager and the captured draw have separate implementations (`engine.sampling.ranks`).
     """
 
     @property
     def limits(self) -> Tensor:
-        """What each row's `Sampling` sets for this filter, float64 [R, 1]."""
+        """The limit that each row's `Sampling` sets for this filter, float64 [R, 1]."""
 
     def nth_best(self, values: Tensor) -> Tensor:
         """The limit-th largest of each row of `values` [R, vocab] as [R, 1], -inf where the limit is 0.
 
-        A limit above the vocabulary gives a value that no other of the row is below.
+        With a limit above the vocabulary size, no value of the row is smaller than the result.
         """
 
     def best_first(self, values: Tensor) -> tuple[Tensor, Tensor]:
         """Each row of `values` [R, vocab] from the likeliest token to the least likely, and the ids of these tokens.
 
-        Tokens that were ruled out may stand anywhere in it.
+        Tokens that were ruled out may be at any place.
         """
 
 
@@ -47,11 +47,11 @@ class Filter(ABC):
     name: ClassVar[str]
     """The field of `Sampling`, the key in request files and generation_config.json, and the option `--name`."""
     metavar: ClassVar[str]
-    """What stands for the value in `record --help`."""
+    """The placeholder of the value in `record --help`."""
     neutral: ClassVar[float]
-    """The value that rules nothing out."""
+    """The value that rules no token out."""
     neutral_limit: ClassVar[float | None] = None
-    """The limit that stands for `neutral` where a filter is applied to rows that do not use it; None: `neutral`."""
+    """The limit of rows that do not use the filter, where it is applied to every row; None: `neutral`."""
     after_softmax: ClassVar[bool] = False
     """Whether `rule_out` is given probabilities instead of logits. Such filters stand last in FILTERS."""
 
@@ -66,20 +66,20 @@ class Filter(ABC):
 
     @abstractmethod
     def check(self, value: float) -> None:
-        """Raise InputError for a value that cannot be used."""
+        """Raise InputError for a value out of range."""
 
     @abstractmethod
     def rule_out(self, values: Tensor, ranks: Ranks) -> Tensor:
         """`values` float64 [R, vocab] with -inf (of probabilities: 0) for each token that is ruled out.
 
-        `values` are the logits over the temperature, or with `after_softmax` the probabilities, which sum to 1 over the
-        tokens that earlier filters left. Each row has at least one token left. A captured step calls this, too:
+        `values` are the logits divided by the temperature, or with `after_softmax` the probabilities, which sum to 1
+        over the tokens that earlier filters left. Each row has at least one token left. Captured steps call this, too:
         nothing may be read back from the device, and no shape may depend on values.
         """
 
 
 class MinP(Filter):
-    """Keeps what reaches `min_p` of the best token's probability (Nguyen et al. 2024)."""
+    """Keeps tokens with at least `min_p` times the best token's probability (Nguyen et al. 2024)."""
 
     name = "min_p"
     metavar = "M"
@@ -89,7 +89,7 @@ class MinP(Filter):
         check_range(self.name, value, 0.0, 1.0)
 
     def rule_out(self, values: Tensor, ranks: Ranks) -> Tensor:
-        # p_i / p_max = exp(x_i - x_max), so the test needs no softmax; log(0) = -inf lets everything through.
+        # p_i / p_max = exp(x_i - x_max), so the test needs no softmax; log(0) = -inf keeps every token.
         return values.masked_fill(values - values.amax(-1, keepdim=True) < ranks.limits.log(), float("-inf"))
 
 
@@ -108,7 +108,7 @@ class TopK(Filter):
 
 
 class TopP(Filter):
-    """Keeps the smallest set of tokens whose mass reaches p, always the best one (Holtzman et al. 2020)."""
+    """Keeps the fewest best tokens whose probabilities sum to at least p, always one or more (Holtzman et al. 2020)."""
 
     name = "top_p"
     metavar = "P"
@@ -122,7 +122,7 @@ class TopP(Filter):
 
     def rule_out(self, values: Tensor, ranks: Ranks) -> Tensor:
         best_first, ids = ranks.best_first(values)
-        before = best_first.cumsum(-1) - best_first  # mass of the better ones
+        before = best_first.cumsum(-1) - best_first  # probability of all better tokens
         before[:, :1].fill_(-1.0)
         return values.scatter(-1, ids, best_first.masked_fill(before >= ranks.limits, 0.0))
 
@@ -135,11 +135,11 @@ FILTERS: Final[tuple[Filter, ...]] = (MinP(), TopK(), TopP())
 class Sampling:
     """How the next token is drawn: the temperature is applied first, then FILTERS in their order.
 
-    A temperature under 1e-5 is greedy; a filter at its neutral value is off. Request i draws from a stream seeded by
-    (seed, i), whatever it is batched with, and so do its drafts: it gives the tokens that it would give alone under the
-    same speculation (`off`, or the same proposer and k). With another one its tokens are others of the same
-    distribution, as the test of a draft uses other numbers than a plain draw. Raises InputError for a value out of
-    range. A new field goes last, as values are also given by position.
+    A temperature under 1e-5 is greedy; a filter at its neutral value is off. Request i draws from its own streams,
+    seeded by (seed, i) and, for drafts, by (seed, i, 1). So it gives the same tokens in any batch as alone, under the
+    same speculation (`off`, or the same proposer and k). Under another speculation its tokens differ but have the same
+    distribution, because the test of a draft uses other numbers than a plain draw. Raises InputError for a value out of
+    range. A new field goes last, because values are also given by position.
     """
 
     temperature: float = 0.0

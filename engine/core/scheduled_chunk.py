@@ -1,4 +1,4 @@
-"""What a step computes for one request: the scheduled chunk, and the drafts that were proposed to follow it."""
+"""What a step computes for one request: the scheduled chunk, and the drafts proposed to follow it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from engine.core.request import Request
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """Drafted tokens, and what each was drawn from: float64 [n, vocab], or None where it was the only choice."""
+    """Drafted tokens, and the distribution each was drawn from: float64 [n, vocab], or None where nothing was drawn.
+
+    None stands for drafts chosen with certainty: greedy ones, and those of `ngram`.
+    """
 
     tokens: tuple[int, ...] = ()
     probs: Tensor | None = None
@@ -25,7 +28,7 @@ NO_PROPOSAL: Final = Proposal()
 class ScheduledChunk:
     """One request's part of a step: indices [first, end) of its known tokens, then its drafts, in batch slot `slot`.
 
-    `request` None is padding: `end` - `first` positions computed for no token.
+    `request` None means padding: `end` - `first` positions computed for no token.
     """
 
     request: Request | None

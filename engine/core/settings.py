@@ -1,4 +1,4 @@
-"""What a user chooses: the switches, requests, and how a model is loaded. Imports no torch."""
+"""The user's settings: the switches, the requests, and how a model is loaded. Imports no torch."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 
 MOST_STOPS: Final = 1000
 MOST_OF_A_STOP: Final = 10_000
-"""Each stop text is looked for after each token."""
+"""Characters. Stop texts are limited because each one is searched for after each token."""
 
 
 @dataclass(frozen=True, slots=True)
 class Switches:
-    """Every optimisation that can be flipped while a generation runs.
+    """Every optimisation that can be switched while a generation runs.
 
-    `kv_memory` is the limit of the KV cache in bytes (None: what the device has to give); `k` is the number of tokens
-    a proposer drafts; `max_batch` the most requests in one step.
+    `kv_memory` is the limit of the KV cache in bytes (None: as much as the device has); `k` is the number of tokens
+    that a proposer drafts; `max_batch` is the most requests in one step.
     """
 
     kv: Kv = "contiguous"
@@ -62,10 +62,10 @@ class Switches:
 
 @dataclass(frozen=True, slots=True)
 class RequestSpec:
-    """One request as the user states it; `arrival_s` counts from the start of the run.
+    """One request as the user states it; `arrival_s` counts from the start of the run (`Engine.add`: from that call).
 
-    With `chat` the prompt is what the user says, put into the model's chat template; `messages` are a conversation
-    as (role, content), put there instead of the prompt, which then is what shows of the request.
+    With `chat`, the prompt is a user's message, and the model's chat template renders it. `messages` is a conversation
+    of (role, content) pairs: the template renders it instead of the prompt, and the prompt is then only displayed.
     """
 
     prompt: str
@@ -87,7 +87,7 @@ class RequestSpec:
 
     @property
     def from_template(self) -> bool:
-        """Whether the model's chat template writes what is encoded."""
+        """Whether the encoded text comes from the model's chat template."""
         return self.chat or bool(self.messages)
 
 
@@ -131,7 +131,7 @@ class SwitchChange:
 
 
 def merged(changes: Iterable[SwitchChange]) -> list[SwitchChange]:
-    """One change a step, in order of the steps; raises InputError where a step gives a switch two values."""
+    """One change per step, sorted by step; raises InputError where a step gives a switch two values."""
     by_step: dict[int, dict[str, Any]] = {}
     for one in changes:
         of_step = by_step.setdefault(one.step, {})
@@ -144,7 +144,7 @@ def merged(changes: Iterable[SwitchChange]) -> list[SwitchChange]:
 
 
 def as_typed(value: Any) -> str:
-    """A switch's value as a user writes it: on and off, and a limit that is not set in words."""
+    """A switch's value as a user writes it: a bool as "on" or "off", None as "no limit"."""
     if isinstance(value, bool):
         return "on" if value else "off"
     return "no limit" if value is None else str(value)
@@ -152,10 +152,10 @@ def as_typed(value: Any) -> str:
 
 @dataclass(frozen=True, slots=True)
 class RunSpec:
-    """One run: the requests, how it starts, what changes on the way, and what is observed.
+    """One run: its requests, the switches at the start, later changes of switches, and the observation.
 
-    With `teacher_pass`, each finished request's text goes through the model once more at the end, all positions at
-    once: a step of kind `teacher`, and a mark of that kind which says how many tokens agree.
+    With `teacher_pass`, each finished request's text goes through the model once more at the end of the run, all
+    positions at once. This is recorded as a step of kind `teacher`, and a mark of this kind says how many tokens agree.
     """
 
     requests: tuple[RequestSpec, ...]

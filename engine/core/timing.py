@@ -1,4 +1,4 @@
-"""What a step is timed with: spans around its phases, and the times read from them when it is over."""
+"""The interfaces that time a step: spans around its phases, and the times read from them after the step."""
 
 from __future__ import annotations
 
@@ -18,47 +18,47 @@ class PhaseTimer(Protocol):
         """The span of one phase; `phase` is one of schema.PHASES."""
 
     def layer(self, index: int) -> None:
-        """What follows belongs to layer `index`; `layers` (one past the last) stands for no layer."""
+        """The next phases belong to layer `index`; the number of layers (one past the last) stands for no layer."""
 
     def pause(self) -> None:
-        """What the device does from here on belongs to no phase until the next one begins.
+        """Work of the device from here on belongs to no phase, until the next phase begins.
 
-        A phase on a device lasts until the next boundary, and the last one of a step until this: call it where work
-        follows that is of no phase, and before the copy that waits for the step's tokens.
+        A phase on a device lasts until the next boundary, and the last one of a step until this call. Call it before
+        work that belongs to no phase, and before the copy that waits for the step's tokens.
         """
 
 
 class StepTimes(Protocol):
-    """What a step's time is read from when it is over."""
+    """The times of a step, read after it has ended."""
 
     @property
     def cost_ns(self) -> float:
-        """What timing the step cost it: its spans, each at what one of this timer's was measured to cost here."""
+        """The cost of timing the step, ns: its spans, each at the cost of one span measured on this machine."""
 
     @property
     def reading_ns(self) -> int:
-        """What the host has spent on reading this step's times so far."""
+        """The time that the host has spent on reading this step's times so far, ns."""
 
     @property
     def device_ns(self) -> int:
-        """The time the device was busy, -1 where it is not told apart from the host's."""
+        """The time that the device was busy, ns; -1 where it is not measured apart from the host's."""
 
     def read_us(self, wall_us: float) -> NDArray[np.float32]:
-        """µs by phase, float32 [rows, len(PHASES)]; `other` of the last row is what `wall_us` has left (at least 0)."""
+        """µs by phase, float32 [rows, len(PHASES)]; `other` of the last row is the rest of `wall_us` (at least 0)."""
 
 
 class StepTimer(PhaseTimer, StepTimes, Protocol):
-    """A phase timer that a whole step can be read from."""
+    """A phase timer that also gives the times of a whole step."""
 
     def begin(self) -> None:
-        """Forget the step before."""
+        """Begin a step: forget the times of the step before."""
 
     def spent_us(self) -> NDArray[np.float64]:
-        """µs by phase as timed, float64 [rows, len(PHASES)], `other` empty; no rows where nothing is timed."""
+        """µs by phase as timed, float64 [rows, len(PHASES)], without `other`; no rows where nothing is timed."""
 
 
 class NoTimer:
-    """Observes nothing and costs next to nothing."""
+    """Times nothing and costs almost nothing."""
 
     _span = nullcontext()
     cost_ns = 0.0

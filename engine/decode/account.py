@@ -1,4 +1,4 @@
-"""A run's account: its clock, the numbers of its steps and tokens, and the events that tell all that happened."""
+"""A run's account: its clock, the ids of its steps and tokens, and the events that record the run."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from engine.session.schema import AnyEvent
 
 @dataclass(frozen=True, slots=True)
 class StepRecord:
-    """A step that is over, with the events that tell it."""
+    """A step that has ended, with its events."""
 
     step: schema.Step
     work: list[schema.Work]
@@ -40,20 +40,20 @@ class StepRecord:
     landed: LandedStep
     emitted_ns: int
     read_before_ns: int
-    """What reading the step's times had taken when its tokens were known."""
+    """The time spent on reading the step's times until its tokens were known."""
 
 
 class Account:
-    """Tells a run as events, in the order in which they happened.
+    """Sends a run's events, in the order in which they happened.
 
-    Times count from `begin`. A step is told in two parts, as those who end in it leave in between: `close` ends its
-    wall time and reads what it was, `tell` sends it.
+    Times count from `begin`. A step is recorded in two parts: `close` ends its wall time and collects its record,
+    `tell` sends it. In between, the requests that ended in the step leave the batch.
     """
 
     def __init__(self, model: LoadedModel, emit: Callable[[list[AnyEvent]], None], clock: Callable[[], int]) -> None:
-        """`emit` takes events; `clock` gives ns."""
+        """`emit` receives the events; `clock` returns ns."""
         self.steps = 0
-        """Steps told so far, and so the id of the next one."""
+        """The number of steps sent so far, which is the id of the next one."""
         self._model = model
         self._emit = emit
         self._clock = clock
@@ -64,7 +64,7 @@ class Account:
         self.overhead = OverheadMeter()
 
     def begin(self, zero_ns: int, switches: Switches) -> None:
-        """The run's clock starts at `zero_ns` of `clock`."""
+        """Start the run's clock at `zero_ns` of `clock`, and record the first switches."""
         self._zero_ns = zero_ns
         self.switched(switches, [])
 
@@ -73,7 +73,7 @@ class Account:
         return self._clock() - self._zero_ns
 
     def mark(self, kind: str, label: str) -> None:
-        """Put a note on the timeline, now."""
+        """Put a mark on the timeline at the current time."""
         self._emit([schema.Mark(self.now_ns(), kind, label)])
 
     def switched(self, switches: Switches, labels: Sequence[str]) -> None:
@@ -86,7 +86,7 @@ class Account:
     # --- requests -----------------------------------------------------------------------------------------------------
 
     def arrived(self, request: Request) -> None:
-        """A request's time has come, and its prompt is encoded."""
+        """Record that a request has arrived; its prompt is encoded."""
         texts = [self._model.tokenizer.token_text(token) for token in request.tokens]
         params = msgspec.json.encode(request.spec).decode()
         self._emit([
@@ -96,7 +96,7 @@ class Account:
         ])  # fmt: skip
 
     def scheduled(self, chunks: Sequence[ScheduledChunk], now_ns: int) -> None:
-        """These chunks are about to be computed; for some requests they are the first."""
+        """Record each request whose first chunk is among these, which are about to be computed."""
         for chunk in chunks:
             request = chunk.request
             if request is not None and not request.scheduled:
@@ -104,7 +104,7 @@ class Account:
                 self._emit([schema.RequestScheduled(request.id, max(now_ns, request.arrived_ns))])
 
     def cancelled(self, request: Request) -> None:
-        """A request was ended from outside."""
+        """Record that a request was cancelled."""
         self._emit([schema.RequestFinished(request.id, self.now_ns(), "cancelled")])
 
     # --- steps --------------------------------------------------------------------------------------------------------
@@ -113,10 +113,10 @@ class Account:
         self, start_ns: int, landed: LandedStep, emissions: Sequence[Emission], kept: dict[int, int],
         queue: Queue, runner: StepRunner, proposer: Proposer | None,
     ) -> StepRecord:  # fmt: skip
-        """End a step's wall time and collect what is recorded of it.
+        """End a step's wall time and collect its record.
 
-        `kept` says for each request how many of its drafts became tokens. What was computed for a request that is not
-        in it is void: it had ended before.
+        `kept` is the number of drafts that became tokens, by request. A request that is not in it had ended before:
+        all positions that the step computed for it count as rejected.
         """
         emitted_ns, read_before_ns = self.now_ns(), landed.times.reading_ns
         work = [row for chunk in landed.chunks for row in self._work(chunk, kept)]
@@ -155,9 +155,9 @@ class Account:
         return StepRecord(step, work, tokens, speculation, blocks, rows, finished, landed, emitted_ns, read_before_ns)
 
     def tell(self, record: StepRecord, runner: StepRunner, beside: bool) -> None:
-        """Send a step whose ended requests have left, and what observing it cost.
+        """Send a step after its ended requests have left, and about once a second the cost of observing.
 
-        `beside` says that the next step is running already, so that the host's work for this one costs no time.
+        `beside` says that the next step is running already, so that the host's work for this step costs no time.
         """
         blocks = [*record.blocks, *self._blocks(runner)]
         self.steps += 1
@@ -176,7 +176,7 @@ class Account:
             self._emit([overhead])
 
     def taught(self, start_ns: int, request: Request, passed: TeacherPass, kernel: str, timer: StepTimer) -> None:
-        """A teacher-forced pass over a finished request is over; it is a step of its own."""
+        """Record a teacher-forced pass over a finished request: a step of its own, and a mark with its result."""
         work = work_of(self.steps, request.id, request.slot, (0, request.known - 1), request.computed)
         facts = StepFacts(
             id=self.steps,
@@ -197,11 +197,11 @@ class Account:
         self.mark("teacher", f"request {request.id}: {passed.sentence}")
 
     def tell_blocks(self, runner: StepRunner) -> None:
-        """Send what happened to blocks outside of a step."""
+        """Send the block events that happened outside a step."""
         self._emit(list(self._blocks(runner)))
 
     def tell_cost(self) -> None:
-        """Say what observing the whole run cost, however short it was."""
+        """Send the cost of observing the whole run, also where the run was short; nothing for a run without steps."""
         overhead = self.overhead.whole()
         if overhead is not None:
             self._emit([overhead])
@@ -220,6 +220,6 @@ class Account:
 
 
 def ended_before(queue: Queue, emissions: Sequence[Emission]) -> Collection[int]:
-    """Requests that had ended before this step and wait for the rest of their static batch."""
+    """Ids of the requests that had ended before this step and wait for the rest of their static batch."""
     now = {emission.request.id for emission in emissions}
     return {request.id for request in queue.running if request.finished and request.id not in now}

@@ -1,4 +1,4 @@
-"""Which switch values cannot run here, and why; a value never silently becomes another one."""
+"""Which switch values cannot run here, and why; such a value is refused, never silently replaced by another."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is made of a step's scheduled chunks: the batch with their drafts, what follows them, the kind of step."""
+"""Functions of a step's scheduled chunks: the batch with drafts, the chunks that follow, the kind of the step."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PADDING_TOKEN: Final = 0
 
 
 def make_batch(chunks: list[ScheduledChunk], device: torch.device) -> Batch:
-    """The batch of `chunks` in order; logits are wanted of each complete chunk's last known token and of its drafts."""
+    """The batch of `chunks` in order; logits rows are each complete chunk's last known token and its drafts."""
     parts: list[tuple[int, int, list[int]]] = []
     logits_rows: list[int] = []
     rows = 0
@@ -33,7 +33,7 @@ def make_batch(chunks: list[ScheduledChunk], device: torch.device) -> Batch:
 
 
 def with_proposals(chunks: list[ScheduledChunk], proposals: dict[int, Proposal]) -> list[ScheduledChunk]:
-    """The chunks, those that are complete with the proposal of their request."""
+    """The chunks, each complete one with the proposal of its request."""
     return [
         replace(chunk, proposal=proposals.get(chunk.request.id, NO_PROPOSAL))
         if chunk.request is not None and chunk.complete
@@ -43,7 +43,10 @@ def with_proposals(chunks: list[ScheduledChunk], proposals: dict[int, Proposal])
 
 
 def next_chunks(chunks: Iterable[ScheduledChunk]) -> list[ScheduledChunk]:
-    """What follows a decode step that is still running: one more position of each request that goes on for sure."""
+    """The chunks after a decode step that is still running: one position of each request that its limit does not end.
+
+    A request may still end in the running step for another reason.
+    """
     following = []
     for chunk in chunks:
         request = chunk.request
@@ -53,7 +56,7 @@ def next_chunks(chunks: Iterable[ScheduledChunk]) -> list[ScheduledChunk]:
 
 
 def kind_of(chunks: list[ScheduledChunk]) -> StepKind:
-    """verify where drafts are tested; else prefill or decode by what every chunk computes, or mixed."""
+    """`verify` where a chunk has drafts; else `prefill` or `decode` where all chunks are of this kind, or `mixed`."""
     if any(chunk.drafts for chunk in chunks):
         return "verify"
     prefill = {chunk.end <= chunk.request.prompt_tokens for chunk in chunks if chunk.request is not None}

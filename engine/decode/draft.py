@@ -25,33 +25,33 @@ from engine.sampling.sampler import distribution, draw
 
 @dataclass(slots=True)
 class DraftedRequest:
-    """A request as the draft model knows it."""
+    """The draft model's state of one request."""
 
     request: Request
     stream: np.random.Generator
     fed: list[int] = field(default_factory=list)
-    """The tokens its cache holds, some of them drafts that the target may have thrown away since."""
+    """The tokens in the draft model's cache. Some may be drafts that the target has rejected since."""
     sure: int = 0
-    """The first `sure` of them were known tokens when they were fed."""
+    """The first `sure` tokens of `fed` were known tokens when they were fed."""
     drafts: list[int] = field(default_factory=list)
     probs: list[Tensor] = field(default_factory=list)
-    """What each draft was drawn from; empty for a greedy request, whose drafts were the only choice."""
+    """The distribution each draft was drawn from; empty for a greedy request, whose drafts are not drawn."""
     wanted: int = 0
     uniforms: list[float] = field(default_factory=list)
-    """The first numbers of `stream`, as many as were asked for: one for each token that may be generated."""
+    """The numbers taken from `stream` so far: number i belongs to the i-th generated token."""
 
     def held(self) -> int:
-        """How many tokens fed are the request's own still; at least one known token is left to feed."""
+        """How many tokens of `fed` are still the request's tokens; at least one known token is left to feed."""
         tokens, count = self.request.tokens, self.sure
         while count < min(len(self.fed), len(tokens)) and self.fed[count] == tokens[count]:
             count += 1
         return min(count, len(tokens) - 1)
 
     def uniform(self) -> float:
-        """The number that the next draft is drawn with: that of its place in the text.
+        """The uniform number for drawing the next draft; it depends only on the draft's place in the text.
 
-        Drafts that were never tested change nothing: for the same place, the same draft is drawn again. A number
-        serves again only after drafts that went untested, as the first of them that fails ends the test.
+        So drafts that were never tested change nothing: the same draft is drawn for the same place again. Only numbers
+        of untested drafts are used again: the test ends at the first draft that fails, and the next drafts follow it.
         """
         place = self.request.generated + len(self.drafts)
         while len(self.uniforms) <= place:
@@ -62,17 +62,17 @@ class DraftedRequest:
 class DraftProposer:
     """Draws up to k tokens a request from a draft model that shares the target's vocabulary, all requests in one batch.
 
-    A draft is drawn with the request's own sampling parameters from a stream of its own, so that the target's test is
-    independent of it. The cache is rolled back to the tokens that became known when they are, and again before it goes
-    on, as it may be asked for drafts of what nobody settled.
+    A draft is drawn with the request's own sampling parameters from a separate stream, so that the target's test is
+    independent of it. `settle` rolls the cache back to the known tokens. `propose` does so too, because it may be
+    called twice without `settle` in between.
 
-    Both may pad their vocabulary otherwise: nothing is drafted that only one of them has a row for.
+    The two models may pad their vocabulary to different sizes: only tokens that both have logits for are drafted.
     """
 
     name = "draft"
 
     def __init__(self, model: LoadedModel, vocab: int | None = None) -> None:
-        """`vocab` is the number of the target's logits; None: as many as the draft's."""
+        """`vocab` is the number of the target's logits; None: the same number as the draft model's."""
         self._model = model
         self._vocab = model.config.vocab if vocab is None else vocab
         self._cache = make_cache(Switches(kv="contiguous"), model.config, model.device, model.dtype)
@@ -111,7 +111,7 @@ class DraftProposer:
         return sum(used for used, _ in layers), sum(reserved for _, reserved in layers)
 
     def _roll_back(self, run: DraftedRequest) -> None:
-        """Keep only known tokens of what was fed."""
+        """Forget the fed tokens that are not the request's known tokens."""
         held = run.held()
         self._cache.truncate(run.request.id, held)
         del run.fed[held:]
@@ -126,18 +126,18 @@ class DraftProposer:
         return run
 
     def _check_finite(self, logits: Tensor, runs: list[DraftedRequest]) -> None:
-        """Raise NotFiniteError where a row's largest logit is no finite number: NaN is greater than any."""
+        """Raise NotFiniteError where a row's largest logit is not finite; for a row with NaN, `amax` gives NaN."""
         finite = torch.isfinite(logits.amax(-1)).tolist()
         if not all(finite):
             run = runs[finite.index(False)]
             raise not_finite(self._model, self._known([*run.request.tokens, *run.drafts]), "The draft model's logits")
 
     def _known(self, tokens: list[int]) -> list[int]:
-        """The tokens as the draft model is fed them; an id beyond its vocabulary still takes a position."""
+        """The tokens to feed: an id beyond the draft model's vocabulary becomes the last id, and keeps its position."""
         return [min(token, self._model.config.vocab - 1) for token in tokens]
 
     def _draft_one(self, runs: list[DraftedRequest]) -> None:
-        """One pass of the draft model: each run is fed what it lacks and draws one more token."""
+        """One pass of the draft model: each run is fed its missing tokens and draws one more draft."""
         parts = []
         for run in runs:
             text = [*run.request.tokens, *run.drafts]
@@ -155,7 +155,7 @@ class DraftProposer:
         flops, moved = self._cost.of(spans, len(runs), self._cache.position_bytes)
         self._spent = (self._spent[0] + flops, self._spent[1] + moved)
         drawn = logits.argmax(-1)  # [R]
-        # By request, not by batch: who else drafts beside it must not change what a request's drafts were drawn from.
+        # By request, not by batch: other requests must not change the distribution of a request's drafts.
         rows = [row for row, run in enumerate(runs) if not run.request.spec.sampling.greedy]
         if rows:
             drawing = [runs[row] for row in rows]

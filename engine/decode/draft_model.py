@@ -1,4 +1,4 @@
-"""Loading of the draft model: the one that the user names, or the bundled one beside the demo target."""
+"""Loads the draft model: the one that the user names, or the bundled one of the demo model."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from engine.model.loader import LoadedModel, Progress, load_model, model_path
 
 
 def load_draft(spec: LoadSpec, target: LoadedModel, progress: Progress) -> LoadedModel | None:
-    """Load the draft of `spec`, on the target's device and in its precision; None where there is none.
+    """Load the draft model of `spec`, on the target's device and with its dtype setting; None where there is none.
 
-    Raises InputError where its tokens are not the target's.
+    Raises InputError where its vocabulary is not the target's.
     """
     name = spec.draft_model
     if name is None and spec.model == "demo":
@@ -28,9 +28,9 @@ def load_draft(spec: LoadSpec, target: LoadedModel, progress: Progress) -> Loade
 
 
 def same_tokens(draft: LoadedModel, target: LoadedModel) -> bool:
-    """Whether a token id means the same text to both models, as far as both have logits for it.
+    """Whether each token id that both models have logits for stands for the same text in both.
 
-    Sizes may differ: many checkpoints pad their vocabulary to a round number that no token stands for.
+    Sizes may differ: many checkpoints pad their vocabulary to a round number, with ids that stand for no token.
     """
     common = min(draft.config.vocab, target.config.vocab)
     own, wanted = (

@@ -48,13 +48,13 @@ def token_event(emission: Emission, token: int, step: int, emitted_ns: int) -> T
 
 
 def emit(landed: LandedStep, model: LoadedModel, timer: StepTimer) -> list[Emission]:
-    """Make all that a step drew known; raises NotFiniteError where the logits were not finite."""
+    """Append a step's drawn tokens to their requests; raises NotFiniteError where the logits were not finite."""
     eos = model.tokenizer.eos_token_ids
     try:
         with timer("detokenize"):
             return [emission for one in landed.drawn for emission in emit_tokens(one, eos)]
     except NotANumberError as found:
-        for one in landed.drawn:  # no token of this step is told, so nobody ended in it
+        for one in landed.drawn:  # no token of this step is sent, so no request ended in it
             one.request.finish_reason = None
         fed = next([*c.request.tokens[: c.end], *c.drafts] for c in landed.chunks if c.request is found.request)
         raise not_finite(model, fed) from None
@@ -64,9 +64,9 @@ def settle(
     chunks: Sequence[ScheduledChunk], emissions: Sequence[Emission], void: Collection[int], cache: KVCache,
     proposer: Proposer | None,
 ) -> dict[int, int]:  # fmt: skip
-    """Roll the caches back over drafts that did not become tokens; {request: drafts that did}.
+    """Roll the caches back over drafts that did not become tokens; returns {request id: number of drafts that did}.
 
-    Requests in `void` had ended before the step, which computed nothing for them.
+    Requests in `void` had ended before the step and are left out.
     """
     live = [(chunk, chunk.request.id) for chunk in chunks if chunk.request and chunk.request.id not in void]
     kept = {request_id: 0 for _, request_id in live}
@@ -81,9 +81,9 @@ def settle(
 
 
 def emit_tokens(drawn: Drawn, eos_token_ids: Collection[int]) -> list[Emission]:
-    """Append what was drawn to the request, up to the token that ends it; sets `finish_reason` there.
+    """Append the drawn tokens to the request, up to the token that ends it; sets `finish_reason` there.
 
-    Raises NotANumberError at a token whose logits were not finite; what stands after the text's end may have any.
+    Raises NotANumberError at a token whose logits were not finite; tokens after the end of the text are not checked.
     """
     request = drawn.request
     emissions = []
@@ -103,7 +103,7 @@ def emit_tokens(drawn: Drawn, eos_token_ids: Collection[int]) -> list[Emission]:
 
 
 def source_of(drawn: Drawn, index: int) -> TokenSource:
-    """Where the `index`-th token drawn in a step came from; the bonus follows drafts that all passed."""
+    """Where the `index`-th token drawn in a step came from; `bonus` is the token after drafts that all passed."""
     if index < drawn.accepted:
         return "draft"
     return "bonus" if drawn.proposed and drawn.accepted == drawn.proposed else "target"

@@ -1,4 +1,4 @@
-"""The engine: one run of requests through one model. `Engine.step()` is its one verb and reads as the algorithm."""
+"""The engine: one run of requests through one model. `Engine.step()` reads as the whole algorithm."""
 
 from __future__ import annotations
 
@@ -29,9 +29,10 @@ from engine.session.schema import AnyEvent
 class Engine:
     """One run: `begin()`, then `step()` until `done`; switches, observation and requests may change between steps.
 
-    The launcher says what a step computes, the runner computes it, the lander makes its tokens known, the switcher says
-    how, the account tells what happened. `emit` takes events in the order in which they happened. Raises InputError or
-    UnavailableError for a run that cannot be: a prompt longer than the context, a switch that cannot be on here.
+    The launcher decides what a step computes, the runner computes it, the lander makes its tokens known, the switcher
+    applies the switches, the account sends the events. `emit` receives them in the order in which they happened. Raises
+    InputError or UnavailableError for a run that cannot start: a prompt longer than the context, a switch value that
+    cannot run here.
     """
 
     def __init__(
@@ -56,28 +57,28 @@ class Engine:
         """A captured step that was launched while the one before it was still running."""
 
     def begin(self, zero_ns: int) -> None:
-        """The run's clock starts: event times count from `zero_ns` of the engine's clock."""
+        """Start the run's clock: event times count from `zero_ns` of the engine's clock."""
         self.account.begin(zero_ns, self.switches)
 
     @property
     def done(self) -> bool:
-        """Whether every request has finished, and was passed once more where that was asked for."""
+        """Whether every request has finished, and its teacher-forced pass is done where the run has such passes."""
         return self.queue.empty and not self._to_teach and self.in_flight is None
 
     @property
     def next_arrival_s(self) -> float | None:
-        """Seconds until a request arrives that the engine must wait for; None where it has work now, or none at all."""
+        """Seconds until the next request arrives; None where the engine has work now, or no request is to come."""
         if self.queue.waiting or self.queue.running or self.in_flight or not self.queue.coming:
             return None
         return max(0.0, (self.queue.coming[0].arrived_ns - self.account.now_ns()) / 1e9)
 
     @property
     def switches(self) -> Switches:
-        """Those in force."""
+        """The switches in force."""
         return self.switcher.switches
 
     def add(self, specs: tuple[RequestSpec, ...]) -> None:
-        """Queue requests, their arrival counted from now; raises InputError, and queues none, if one cannot run."""
+        """Queue requests; their arrival counts from now. Raises InputError, and queues none, if one cannot run."""
         requests = self._maker.make(specs, self.account.now_ns(), self.switches)
         self.queue.coming = deque(in_order((*self.queue.coming, *requests)))
 
@@ -86,11 +87,14 @@ class Engine:
         self.switcher.ask(changes)
 
     def observe(self, observation: Observation) -> None:
-        """Observe more or less from the next step on; raises InputError for what there is not (layer, head, GPU)."""
+        """Observe more or less from the next step on.
+
+        Raises InputError for a layer or head that the model does not have, and for NVTX without a CUDA device.
+        """
         self.runner.observe(observation)
 
     def cancel(self) -> None:
-        """End every request that has arrived and is not finished; the others never happened."""
+        """End every request that has arrived and is not finished; requests still to arrive are dropped silently."""
         left = (*self.queue.running, *self.queue.waiting)
         for request in left:
             if not request.finished:
@@ -108,10 +112,10 @@ class Engine:
 
     @torch.inference_mode()
     def step(self) -> bool:
-        """Run one step: schedule, draft, prepare, forward, sample, emit, account; False where nothing is to do now.
+        """Run one step: schedule, draft, prepare, forward, sample, emit, account; False where there is no work now.
 
-        That is where requests are still to arrive, or none is left. Raises DecodeScopeError where requests wait for
-        something that cannot come.
+        There is no work where requests are still to arrive, or none is left. Raises DecodeScopeError where requests are
+        in the queue but nothing can be computed, which is a fault of the program.
         """
         if self.queue.empty and self._to_teach and self.in_flight is None:
             self._teach(self._to_teach.popleft())
@@ -132,7 +136,7 @@ class Engine:
         return True
 
     def _teach(self, request: Request) -> None:
-        """Pass a finished request's text through the model at once, as a step of its own."""
+        """Pass a finished request's whole text through the model at once, as a step of its own."""
         timer, attention = self.runner.timer, self.runner.attention
         timer.begin()
         start_ns = self.account.now_ns()

@@ -1,4 +1,4 @@
-"""What lands a step: its tokens become known, drafts that failed leave the caches, who has ended leaves."""
+"""Lands a step: its tokens become known, rejected drafts leave the caches, ended requests leave the batch."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from engine.model.loader import LoadedModel
 
 
 class Lander:
-    """Does what follows a step's computation, and has the account tell the step."""
+    """Does the work that follows a step's computation, and gives the step to the account."""
 
     def __init__(
         self, model: LoadedModel, queue: Queue, switcher: Switcher, runner: StepRunner, account: Account
@@ -26,8 +26,8 @@ class Lander:
     def land(self, launched: LaunchedStep, start_ns: int, behind: InFlightStep | None) -> list[Request]:
         """Land a step that began at `start_ns`, and return the requests that ended in it.
 
-        `behind` is the step that was launched while this one was running: it is committed once this one's tokens are
-        known.
+        `behind` is the step that was launched while this one was running. It is committed here, because this step's
+        tokens are then known.
         """
         runner, switcher = self._runner, self._switcher
         void = {r.id for chunk in launched.chunks if (r := chunk.request) is not None and r.finished}
@@ -35,7 +35,7 @@ class Lander:
         emissions = emit(landed, self._model, runner.timer)
         kept = settle(landed.chunks, emissions, void, runner.cache, switcher.proposer)
         record = self._account.close(start_ns, landed, emissions, kept, self._queue, runner, switcher.proposer)
-        # Who has ended leaves after the step, so that its bytes and its blocks are those of one moment.
+        # Ended requests leave after `close`, so that the step's KV bytes and its blocks are of the same moment.
         finished = [one.request for one in landed.drawn if one.request.finished]
         switcher.retire(finished, self._queue, runner)
         self._account.tell(record, runner, beside=behind is not None)

@@ -1,4 +1,4 @@
-"""What starts steps: requests arrive, the scheduler chooses, the proposer drafts, the cache makes room."""
+"""Starts steps: requests arrive, the scheduler chooses chunks, the proposer drafts, the cache makes room."""
 
 from __future__ import annotations
 
@@ -41,10 +41,11 @@ class Launcher:
         return self._runner.launch(prepared)
 
     def launch_next(self, launched: LaunchedStep) -> InFlightStep | None:
-        """Start the step after `launched` while that is running; None where anything depends on what it draws.
+        """Start the step after `launched` while `launched` is running; None where this is not possible.
 
-        That is a plain decode step of the same requests. Which of them end by their length is known beforehand; one
-        that turns out to end otherwise was computed once more for nothing, and that position counts as rejected.
+        It is possible for a plain decode step of the same requests, where nothing but its input tokens depends on what
+        `launched` draws. Which requests end by their length is known beforehand. A request that ends for another reason
+        is computed once more for nothing, and this position counts as rejected.
         """
         switcher, queue, runner = self._switcher, self._queue, self._runner
         if not runner.overlaps(launched) or switcher.proposer is not None or switcher.due(self._account.steps + 1):
@@ -68,9 +69,9 @@ class Launcher:
     def _propose(
         self, chunks: list[ScheduledChunk], made: Mapping[int, Proposal] = MappingProxyType({})
     ) -> list[ScheduledChunk]:
-        """Let the proposer draft for every request that decodes, never past the end the request may come to.
+        """Let the proposer draft for every request that decodes, never past the request's limit.
 
-        Those that have a proposal already keep it: `made` by request.
+        Requests that already have a proposal (`made`, by request) keep it.
         """
         proposer, timer = self._switcher.proposer, self._runner.timer
         if proposer is None:
@@ -92,7 +93,7 @@ class Launcher:
         return with_proposals(chunks, {**made, **dict(new)})
 
     def _prepare(self, chunks: list[ScheduledChunk]) -> PreparedStep:
-        """The step with room for it in the cache: while memory runs out, the newest request gives way."""
+        """The step with room for it in the cache; while there is too little, requests leave the batch (`give_way`)."""
         scheduler, runner = self._switcher.scheduler, self._runner
         while True:
             with runner.timer("prepare"):
@@ -104,5 +105,5 @@ class Launcher:
             made = {chunk.request.id: chunk.proposal for chunk in chunks if chunk.request is not None and chunk.drafts}
             with runner.timer("schedule"):
                 chunks = scheduler.schedule(self._queue, runner.cache, admit=False)
-            # Who is computed now and was not before drafts as it would have done alone.
+            # A request that is among the chunks only now gets drafts, as it would alone.
             chunks = self._propose(chunks, made)

@@ -1,4 +1,4 @@
-"""From what a user asks for to requests that can wait in the queue."""
+"""Makes requests for the queue from a user's request specs, and checks that they can run."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from engine.errors import InputError
 from engine.model.loader import LoadedModel
 
 CHARACTERS_A_TOKEN: Final = 16
-"""Texts of people have 3 to 6; some tokens of spaces have more."""
+"""A generous bound: ordinary text has 3 to 6, some tokens of spaces have more."""
 LEAST_CHARACTERS: Final = 2**20
-"""So long a text is looked at for any context: it takes 200 MB to encode."""
+"""A text up to this length is not refused for its characters, for any context; encoding it takes up to 200 MB."""
 MOST_CHARACTERS: Final = 2**23
-"""And a longer one for none: two million tokens."""
+"""A longer text is refused for every context; this is about two million tokens."""
 PIECE_CHARACTERS: Final = 2**16
 
 
 class RequestMaker:
-    """Makes the requests of one run and numbers them; what a request draws depends on its own number."""
+    """Makes the requests of one run and numbers them; a request's random numbers depend on its number."""
 
     def __init__(self, model: LoadedModel) -> None:
         self.longest = 0
-        """The most tokens that a request made so far may come to."""
+        """The largest limit of the requests made so far, in tokens."""
         self._model = model
         self._made = 0
 
     def make(self, specs: Iterable[RequestSpec], start_ns: int, switches: Switches) -> list[Request]:
-        """Requests by arrival, which is counted from `start_ns`.
+        """Requests sorted by arrival, which counts from `start_ns`.
 
-        Raises InputError for one that cannot run under these switches; then none is made, and no number is used.
+        Raises InputError for a request that cannot run under these switches; then none is made, and no number is used.
         """
         requests: list[Request] = []
         for spec in specs:
@@ -44,10 +44,10 @@ class RequestMaker:
 
 
 def make_request(spec: RequestSpec, request_id: int, start_ns: int, model: LoadedModel) -> Request:
-    """The request, its arrival counted from `start_ns`; its tokens come when it arrives, as TTFT counts encoding.
+    """The request; its arrival counts from `start_ns`. Its tokens are set when it arrives, as TTFT includes encoding.
 
-    Raises InputError for a prompt that leaves no room for a new token in the model's context, of which no token can be
-    made, or with a token that the model has no embedding for.
+    Raises InputError for a prompt that leaves no room for a new token in the model's context, that gives no token, or
+    that has a token without an embedding in the model.
     """
     try:
         text = model.tokenizer.render(spec.prompt, spec.chat, spec.messages)
@@ -78,8 +78,8 @@ def make_request(spec: RequestSpec, request_id: int, start_ns: int, model: Loade
 def check_length(text: str, context: int, count: Callable[[str], int]) -> None:
     """Raise InputError for a text that cannot fit into a context of so many tokens, before all of it is encoded.
 
-    Encoding takes some 200 bytes of memory a character, so a text that is long for its context is counted a piece at a
-    time, and no further than to twice the context: at the cuts it may have more tokens than in one piece.
+    Encoding takes some 200 bytes of memory per character, so the tokens of a long text are counted piece by piece, up
+    to twice the context: a text cut into pieces may have more tokens than in one piece.
     """
     most = min(max(CHARACTERS_A_TOKEN * context, LEAST_CHARACTERS), MOST_CHARACTERS)
     if len(text) > most:
@@ -100,7 +100,7 @@ def check_length(text: str, context: int, count: Callable[[str], int]) -> None:
 
 
 def check_room(request: Request, switches: Switches, model: LoadedModel) -> None:
-    """Raise InputError for a request that would find no room even alone: it never runs, whoever gives way to it.
+    """Raise InputError for a request that has no room even alone: preempting all others could not make it run.
 
     Captured steps need blocks in either cache, and one more for padding (the null block).
     """
@@ -117,7 +117,7 @@ def check_room(request: Request, switches: Switches, model: LoadedModel) -> None
 
 
 def check_known(ids: list[int], request_id: int, model: LoadedModel) -> None:
-    """Raise InputError for a token beyond the embedding: a tokenizer may have been given more than its model has."""
+    """Raise InputError for a token beyond the embedding: a tokenizer may have more tokens than its model."""
     known = model.config.vocab
     beyond = next((token for token in ids if not 0 <= token < known), None)
     if beyond is not None:

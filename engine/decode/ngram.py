@@ -1,4 +1,4 @@
-"""Prompt look-up: what followed the last few tokens when they stood in the text before (Saxena 2023)."""
+"""Prompt look-up: proposes what followed the last few tokens at an earlier place in the text (Saxena 2023)."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ SHORTEST: Final = 1
 
 @dataclass(slots=True)
 class Index:
-    """Where each n-gram of a text ended last, for n-grams that something follows."""
+    """The last end of each n-gram of a text, for n-grams that a token follows."""
 
     indexed: int = 0
-    """Tokens [0, indexed) have been ends of n-grams already."""
+    """The n-grams that end with one of the tokens [0, indexed) are in the index."""
     ends: dict[tuple[int, ...], int] = field(default_factory=dict)
 
     def extend(self, tokens: list[int]) -> None:
-        """Take in the tokens that have come, except the last, which nothing follows yet."""
+        """Index the n-grams that end with new tokens, except with the last token, which no token follows yet."""
         for end in range(self.indexed + 1, len(tokens)):
             for n in range(SHORTEST, min(LONGEST, end) + 1):
                 self.ends[tuple(tokens[end - n : end])] = end
@@ -30,7 +30,7 @@ class Index:
 
 
 class NgramProposer:
-    """Proposes the continuation of the latest earlier place that ends like the text, the longest match first."""
+    """Proposes the tokens that followed the latest earlier occurrence of the text's end, the longest match first."""
 
     name = "ngram"
 

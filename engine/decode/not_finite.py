@@ -1,4 +1,4 @@
-"""Logits that are not finite: noticed at the logprob that each step reads anyway, located by one more pass."""
+"""Logits that are not finite: detected by the logprob that each step reads anyway, located by one more pass."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from engine.model.loader import LoadedModel
 from engine.sampling.sampler import Choice
 
 PIECE_TOKENS: Final = 256
-"""Tokens that the search runs over at once: a long text's plain attention would take memory by its square."""
+"""Tokens per pass of the search: the memory of plain attention grows with the square of the length."""
 
 
 class NotANumberError(Exception):
@@ -32,9 +32,9 @@ class NotANumberError(Exception):
 
 
 def check_finite(choice: Choice, request: Request) -> None:
-    """Raise NotANumberError where the logprob of a request's next token is none: then the logits of its row were none.
+    """Raise NotANumberError where the logprob of a request's next token is NaN.
 
-    The logprob of a token is NaN where any logit of its row is NaN or +inf, so the logits need not be looked at.
+    It is NaN where any logit of the token's row is NaN or +inf, so the logits themselves need not be read.
     """
     if math.isnan(choice.logprob):
         raise NotANumberError(request)
@@ -44,14 +44,17 @@ def not_finite(model: LoadedModel, tokens: list[int], whose: str = "The logits")
     """The error for these tokens, which names the first part of the model whose output is not finite."""
     try:
         where = first_not_finite(model, tokens)
-    except RuntimeError:  # no memory for one more pass, say: what happened is to be told all the same
+    except RuntimeError:  # for example no memory for one more pass; the error is reported all the same
         where = "where they come from could not be found out"
     return NotFiniteError(f"{whose} are not finite (NaN or infinite): {where}.")
 
 
 @torch.inference_mode()
 def first_not_finite(model: LoadedModel, tokens: list[int]) -> str:
-    """Where values of a pass over `tokens`, with a contiguous cache and plain attention, first are not finite."""
+    """The first part whose output is not finite in a pass over `tokens`, as the end of a sentence.
+
+    The pass uses a contiguous cache and the reference attention.
+    """
     found: list[str] = []
 
     def watch(part: str, *values: Tensor | None) -> None:

@@ -13,7 +13,7 @@ from engine.decode.scheduler import Scheduler, admit_next, chunk_of, retire_fini
 
 
 class SingleScheduler:
-    """Computes the first running request until it is finished, then lets the next one in."""
+    """Computes the first running request until it is finished, then admits the next one."""
 
     name = "single"
 
@@ -35,8 +35,8 @@ class SingleScheduler:
 class StaticScheduler:
     """Fills a batch of up to `max_batch` requests, and admits no other until all of them have finished.
 
-    A finished request keeps its slot and its memory until the batch ends: its row is computed on, for nothing. That
-    memory is kept, not used: no request that goes on reads it.
+    A finished request keeps its slot and its memory until the batch ends; its row is still computed, as padding. Its
+    memory counts as kept, not as used, because no running request reads it.
     """
 
     name = "static"
@@ -74,14 +74,14 @@ class StaticScheduler:
 
 
 TOKEN_BUDGET: Final = 512
-"""Most positions a step computes, so that a long prompt does not make those who decode wait (Sarathi, Agrawal et al.
-2023)."""
+"""The most positions that a step computes, so that a long prompt does not delay the requests that decode (Sarathi,
+Agrawal et al. 2023)."""
 
 
 class ContinuousScheduler:
     """Schedules running requests (decode before prefill), then admits waiting ones.
 
-    Without a cache nothing can be computed in parts, and the budget does not bind.
+    Without a cache a chunk cannot be computed in parts, and the budget does not apply.
     """
 
     name = "continuous"
@@ -93,7 +93,7 @@ class ContinuousScheduler:
     def schedule(self, queue: Queue, cache: KVCache, admit: bool = True) -> list[ScheduledChunk]:
         budget = self._token_budget
         chunks: list[ScheduledChunk] = []
-        # Python's sort is stable: among those with as much to compute, first come first served.
+        # Python's sort is stable: within decode and within prefill, the request admitted first comes first.
         for chunk in sorted((chunk_of(r, cache) for r in queue.running), key=lambda chunk: chunk.length > 1):
             part = self._within(chunk, budget, cache)
             if part.length:
@@ -118,14 +118,14 @@ class ContinuousScheduler:
 
     @staticmethod
     def _within(chunk: ScheduledChunk, budget: int, cache: KVCache) -> ScheduledChunk:
-        """As much of a chunk as the budget allows; all of it where no part could be kept."""
+        """The part of a chunk that the budget allows; the whole chunk without a cache, which could not keep a part."""
         if chunk.length <= budget or cache.name == "none":
             return chunk
         return replace(chunk, end=chunk.first + max(0, budget))
 
 
 def make_scheduler(switches: Switches) -> Scheduler:
-    """A scheduler of the kind `switches.batching` names."""
+    """A scheduler of the kind that `switches.batching` names."""
     if switches.batching == "static":
         return StaticScheduler(switches.max_batch)
     if switches.batching == "continuous":

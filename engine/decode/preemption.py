@@ -11,10 +11,10 @@ from engine.errors import DecodeScopeError
 
 
 def readmit(queue: Queue, cache: KVCache) -> None:
-    """Admit the running requests to a new cache; those it has no room for wait.
+    """Admit the running requests to a new cache; requests without room wait.
 
-    A static batch keeps those that have finished in their slots as long as others go on; where nobody does, they leave,
-    as nobody could enter beside them.
+    A static batch keeps its finished requests in their slots as long as others run. Where no request was admitted, the
+    finished ones leave, because no request could enter beside them.
     """
     going_on = [request for request in queue.running if not request.finished]
     admitted = 0
@@ -29,9 +29,9 @@ def readmit(queue: Queue, cache: KVCache) -> None:
 
 
 def preempt(queue: Queue, cache: KVCache, requests: Iterable[Request]) -> None:
-    """Take running requests' memory, keep their tokens, and put them back at the head of the queue.
+    """Free the memory of running requests, keep their tokens, and put them at the head of the waiting queue.
 
-    What they had computed will be computed again (preemption by recompute). Requests are given newest first.
+    Their positions will be computed again (preemption by recompute). `requests` are sorted newest first.
     """
     for request in requests:
         cache.free(request.id)
@@ -40,7 +40,7 @@ def preempt(queue: Queue, cache: KVCache, requests: Iterable[Request]) -> None:
 
 
 def give_way(queue: Queue, cache: KVCache) -> bool:
-    """Free what finished requests still hold, else preempt the newest; False where one request runs alone."""
+    """Free the memory of finished requests, or else preempt the newest; False where one request runs alone."""
     running = len(queue.running)
     retire_finished(queue, cache)
     if len(queue.running) == running:
@@ -52,10 +52,10 @@ def give_way(queue: Queue, cache: KVCache) -> bool:
 
 
 def check_idle(queue: Queue) -> None:
-    """Raise DecodeScopeError where requests stand in the queue though nothing can be computed.
+    """Raise DecodeScopeError where requests are in the queue but nothing can be computed.
 
-    A request that waits alone is let in, or refused with what it lacks, and one that runs always has a position left
-    to compute; so only a fault leads here, and a run that waits for what cannot come would never end.
+    A request that waits alone is admitted, or refused with an error, and a running request always has a position left
+    to compute. So only a fault of the program leads here, and without the error the run would never end.
     """
     left = [request.id for request in (*queue.running, *queue.waiting)]
     if left:

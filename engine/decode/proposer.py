@@ -1,4 +1,4 @@
-"""The one interface of the proposers, and the one that the switches ask for."""
+"""The common interface of the proposers, and the proposer that the switches name."""
 
 from __future__ import annotations
 
@@ -15,30 +15,31 @@ from engine.model.loader import LoadedModel
 
 
 class Proposer(Protocol):
-    """Guesses what follows; exact whatever it guesses, fast when it guesses well."""
+    """Guesses the next tokens. The output is exact for any guess; good guesses make it fast."""
 
     name: str
 
     def propose(self, requests: Sequence[Request], counts: Sequence[int]) -> list[Proposal]:
-        """At most `counts[i]` tokens to follow the known tokens of `requests[i]`, perhaps none."""
+        """At most `counts[i]` tokens to follow the known tokens of `requests[i]`; there may be none."""
 
     def forget(self, request_id: int) -> None:
-        """Drop what is kept for a request."""
+        """Drop the state of a request."""
 
     def settle(self) -> None:
-        """A step's tokens are known: drop what is kept of drafts that did not become tokens."""
+        """Drop the state of drafts that did not become tokens; called when a step's tokens are known."""
 
     def take_cost(self) -> tuple[int, int]:
         """(FLOPs, bytes) spent since the last call."""
 
     def kv_bytes(self) -> tuple[int, int]:
-        """(used, reserved) bytes of a KV cache of its own, all layers together; (0, 0) where it has none."""
+        """(used, reserved) bytes of the proposer's own KV cache, all layers together; (0, 0) where it has none."""
 
 
 def make_proposer(switches: Switches, draft: LoadedModel | None, vocab: int | None = None) -> Proposer | None:
-    """A proposer of the kind `switches.speculate` names; None for `off`.
+    """A proposer of the kind that `switches.speculate` names; None for `off`.
 
-    `vocab` is the number of the target's logits (default: as many as the draft's).
+    `vocab` is the number of the target's logits (None: the same number as the draft model's). Raises UnavailableError
+    where a draft model is needed and `draft` is None.
     """
     if switches.speculate == "off":
         return None

@@ -1,4 +1,4 @@
-"""Which requests a step computes, and how much of each; one small interface, one file a policy."""
+"""The interface that decides which requests a step computes, and how much of each; `policies.py` implements it."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ class Scheduler(Protocol):
     name: str
 
     def schedule(self, queue: Queue, cache: KVCache, admit: bool = True) -> list[ScheduledChunk]:
-        """The chunks of the next step; empty when nothing waits or runs. Never computes what the cache holds.
+        """The chunks of the next step, without positions that the cache holds; empty when no request waits or runs.
 
-        With `admit` False nobody enters: memory has just run out. Raises OutOfKvMemory where a request that is alone
-        cannot be admitted.
+        With `admit` False no request enters, because memory has just run out. Raises OutOfKvMemory where a request that
+        is alone cannot be admitted.
         """
 
     def admits(self, queue: Queue) -> bool:
-        """Whether a waiting request could enter beside those who run now."""
+        """Whether a waiting request could enter beside the running ones."""
 
     def pad(self, queue: Queue, chunks: list[ScheduledChunk]) -> list[ScheduledChunk]:
         """The chunks, and the padding that the policy computes beside them."""
 
     def retire(self, queue: Queue, cache: KVCache) -> None:
-        """Let requests that have finished leave, and free what they held, as soon as the policy allows."""
+        """Remove finished requests and free their memory, as soon as the policy allows."""
 
 
 def chunk_of(request: Request, cache: KVCache) -> ScheduledChunk:
-    """All that is known of a request and not held."""
+    """The chunk of all known tokens of a request that the cache does not hold."""
     return ScheduledChunk(request, cache.length(request.id), request.known, request.slot)
 
 
 def admit_next(queue: Queue, cache: KVCache) -> bool:
-    """Let the first waiting request in, at the lowest free slot; False where there is no room for it beside others.
+    """Admit the first waiting request at the lowest free slot; False where there is no room beside the running ones.
 
-    Raises OutOfKvMemory where it has no room for it alone.
+    Raises OutOfKvMemory where the cache has no room for it even though no request runs.
     """
     request = queue.waiting[0]
     try:
@@ -55,7 +55,7 @@ def admit_next(queue: Queue, cache: KVCache) -> bool:
 
 
 def retire_finished(queue: Queue, cache: KVCache) -> None:
-    """Let finished requests leave at once, and their memory with them."""
+    """Remove finished requests at once, and free their memory."""
     for request in queue.running:
         if request.finished:
             cache.free(request.id)

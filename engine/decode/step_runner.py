@@ -1,4 +1,4 @@
-"""What runs a step: the model over a cache, operation by operation or as a captured call, timed and observed."""
+"""Runs a step: the model over a cache, operation by operation or as a captured call, timed and observed."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ class PreparedStep:
 
 
 LaunchedStep = PreparedStep | InFlightStep
-"""A step to be landed. One that runs operation by operation computes when it is landed."""
+"""A step to be landed. A step that runs operation by operation is computed only when it is landed."""
 
 
 @dataclass(frozen=True, slots=True)
 class LandedStep:
-    """What a step computed: the tokens drawn for each request, and what its record says of how it ran."""
+    """What a step computed: the tokens drawn for each request, and for its record, how it ran."""
 
     chunks: list[ScheduledChunk]
     batch: Batch
@@ -61,9 +61,10 @@ class StepRunner:
     """Runs the steps of a run; owns its cache, attention, captured steps, timer and probe.
 
     `prepare`, `launch` and `land` are the three parts of a step; between `launch` and `land` of a captured step the
-    host is free, and `launch_next` uses that time. `mark` puts a note on the run's timeline (kind, label).
+    host is free, and `launch_next` uses that time. `mark` puts a mark on the run's timeline (kind, label).
 
-    It has seventeen methods, as both kinds of step, and what may be replaced between two of them, share one owner.
+    The class has seventeen methods, because both kinds of step, and the parts that are replaced between steps, have
+    one owner.
     """
 
     cache: KVCache
@@ -78,19 +79,19 @@ class StepRunner:
         self._mark = mark
         self._device = graph_device if graph_device is not None else graph_device_of(model.device)
         self._left_events: list[BlockEvent] = []
-        """What happened to the blocks of a cache that was switched away from, until it is told."""
+        """Block events of a cache that was replaced, until they are sent."""
         self.observation = Observation()
         self.ranges: Ranges | None = None
         self.graphs: GraphedSteps | None = None
         self.cache = make_cache(switches, model.config, model.device, model.dtype)
         self.attention = make_attention(switches.attention, model.config)
 
-    # --- what is in force ---------------------------------------------------------------------------------------------
+    # --- the parts in force -------------------------------------------------------------------------------------------
 
     def replace_cache(self, switches: Switches) -> None:
-        """Take an empty cache in place of this one, whose requests have been freed.
+        """Replace the cache by an empty one; the requests of the old cache have been freed.
 
-        The old memory goes before the new one looks for room: nothing may hold it any more.
+        The old memory is released before the new cache allocates its own, so no object may refer to it here.
         """
         config = self._model.config
         self._left_events += self.cache.drain_events()
@@ -104,29 +105,32 @@ class StepRunner:
         self.attention = make_attention(switches.attention, self._model.config)
 
     def capture_anew(self, switches: Switches, longest: int) -> None:
-        """Forget what was captured; steps are captured again for these switches and requests of up to `longest`."""
+        """Discard the captured steps; new ones are captured for these switches and requests of `longest` tokens."""
         self.graphs = make_graphed(self._model, self.cache, switches, self._device, longest)
 
     def observe(self, observation: Observation) -> None:
-        """Observe more or less from the next step on; raises InputError for what there is not (layer, head, GPU)."""
+        """Observe more or less from the next step on.
+
+        Raises InputError for a layer or head that the model does not have, and for NVTX without a CUDA device.
+        """
         model = self._model
         if observation.nvtx and model.device.type != "cuda":
             raise InputError("NVTX ranges need a CUDA device.")
         self.probe = None if observation.probe is None else make_probe(observation.probe, model.config)
         self.observation = observation
         self.timer = make_timer(observation.detail, model.config.layers, model.device)
-        self.price_of(1)  # priced here, once a process, and not in the middle of the first step
+        self.price_of(1)  # measured here, once a process, and not in the middle of the first step
         self.ranges = torch.cuda.nvtx if observation.nvtx else None
         if self.ranges is not None:
             self.timer = NvtxTimer(self.timer, self.ranges)
 
     @property
     def alternatives(self) -> int:
-        """How many of the likeliest tokens are told beside each drawn one."""
+        """How many of the likeliest tokens are recorded with each drawn token."""
         return 0 if self.observation.detail == "off" else ALTERNATIVES
 
     def price_of(self, described: int) -> float:
-        """ns that describing so many drawn tokens takes longer because their alternatives are told."""
+        """The additional time of describing `described` drawn tokens with their alternatives, ns."""
         return alternatives_ns(self._model.device, self._model.config.vocab, self.alternatives, described)
 
     # --- a step -------------------------------------------------------------------------------------------------------
@@ -139,7 +143,7 @@ class StepRunner:
         return PreparedStep(chunks, batch, self.cache.begin(batch))
 
     def launch(self, prepared: PreparedStep) -> LaunchedStep:
-        """Start a captured step; what it writes is known now, so the cache takes note of it at once."""
+        """Start a captured step and commit it at once, as its tokens are known; return any other step unchanged."""
         graphs = self.graphs
         if prepared.kv is not None or graphs is None:
             return prepared
@@ -153,7 +157,7 @@ class StepRunner:
         return launched
 
     def overlaps(self, launched: LaunchedStep) -> bool:
-        """Whether a step can be launched behind this one: it draws its tokens on the device, and nothing watches."""
+        """Whether a step can be launched behind this one: it draws its tokens on the device, and there is no probe."""
         return (
             self.graphs is not None
             and self.probe is None
@@ -162,10 +166,10 @@ class StepRunner:
         )
 
     def launch_next(self, launched: LaunchedStep, chunks: list[ScheduledChunk]) -> InFlightStep | None:
-        """Start a step behind one that is running, whose tokens it reads on the device.
+        """Start a step behind one that is running; it reads that step's tokens on the device.
 
-        None where that kind of step was never captured, or where the cache has no room. The cache takes note of what
-        it writes when the tokens of the step before are known (`commit`).
+        None where this kind of step was never captured, or where the cache has no room. The caller commits the step
+        (`commit`) when the tokens of the step before are known.
         """
         assert self.graphs is not None
         assert isinstance(launched, InFlightStep)
@@ -206,7 +210,7 @@ class StepRunner:
             if request is not None and not request.finished:
                 self.cache.commit(request.id, (*request.tokens[chunk.first : chunk.end], *chunk.drafts))
 
-    # --- what is read of it afterwards --------------------------------------------------------------------------------
+    # --- read after a step --------------------------------------------------------------------------------------------
 
     def kv_state(self, ended: Collection[int]) -> KvState:
         """The cache's bytes by class; requests in `ended` wait for their batch to end."""
@@ -217,7 +221,7 @@ class StepRunner:
         return [] if self.probe is None else self.probe.take(step_id)
 
     def drain_events(self) -> list[BlockEvent]:
-        """What happened to blocks since the last call, those of a cache before this one included."""
+        """The block events since the last call, those of a replaced cache included."""
         events = [*self._left_events, *self.cache.drain_events()]
         self._left_events.clear()
         return events

@@ -1,4 +1,4 @@
-"""The switches in force, those to come, and what they decide: scheduler and proposer, and the runner's parts."""
+"""The switches in force, the planned changes, and what they decide: scheduler, proposer, and the runner's parts."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from engine.model.loader import LoadedModel
 
 
 class Switcher:
-    """Puts other switches in force between two steps, and tells the account of them.
+    """Applies changes of switches between two steps, and reports them to the account.
 
-    Raises UnavailableError or InputError at once for a run whose switches, now or later, cannot be had here.
+    Raises UnavailableError or InputError at once for a run whose first or planned switches cannot run here.
     """
 
     def __init__(
@@ -44,11 +44,11 @@ class Switcher:
         self._asked.append(changes)
 
     def due(self, step_id: int) -> bool:
-        """Whether anything is to be switched before this step."""
+        """Whether a change of switches is due before this step."""
         return bool(self._asked or (self._planned and self._planned[0].step <= step_id))
 
     def apply(self, step_id: int, queue: Queue, runner: StepRunner, longest: int) -> None:
-        """Put in force what is due before this step. `longest` is the most tokens that a request may come to."""
+        """Apply the changes that are due before this step. `longest` is the most tokens that a request may have."""
         with runner.timer("prepare"):
             while self._planned and self._planned[0].step <= step_id:
                 self._asked.append(self._planned.pop(0).changes)
@@ -59,12 +59,12 @@ class Switcher:
                 runner.capture_anew(self.switches, longest)
 
     def retire(self, finished: Collection[Request], queue: Queue, runner: StepRunner) -> None:
-        """Let requests that have finished leave, as soon as the policy allows, and drop what was kept for them."""
+        """Remove finished requests as soon as the policy allows, and drop the proposer's state for them."""
         self.scheduler.retire(queue, runner.cache)
         self.forget(finished)
 
     def forget(self, requests: Collection[Request]) -> None:
-        """Let the proposer drop what it keeps for requests that have ended."""
+        """Let the proposer drop its state for requests that have ended."""
         if self.proposer is not None:
             for request in requests:
                 self.proposer.forget(request.id)
@@ -77,7 +77,7 @@ class Switcher:
             check_available(wanted, self._unavailable)
 
     def _switch(self, wanted: Switches, queue: Queue, runner: StepRunner, longest: int) -> None:
-        """Put other switches in force: a cache that is new holds nothing, so what is known is computed again."""
+        """Apply other switches. A new cache holds nothing, so the known tokens are computed again."""
         before, after = asdict(self.switches), asdict(wanted)
         changed = [name for name in after if before[name] != after[name]]
         if not changed:
@@ -91,7 +91,7 @@ class Switcher:
         if "attention" in changed:
             runner.replace_attention(wanted)
         if {"batching", "max_batch"} & set(changed):
-            retire_finished(queue, runner.cache)  # a static batch keeps them, and no other policy expects them
+            retire_finished(queue, runner.cache)  # only a static batch keeps them; other policies do not expect them
             self.scheduler = make_scheduler(wanted)
         if "speculate" in changed:
             self.proposer = make_proposer(wanted, self._draft, self._vocab)

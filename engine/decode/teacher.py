@@ -1,4 +1,4 @@
-"""The teacher-forced pass: the text of a finished request through the model at once, as training does it."""
+"""The teacher-forced pass: the text of a finished request goes through the model at once, as in training."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ from engine.session.teacher_mark import spans
 
 @dataclass(frozen=True, slots=True)
 class TeacherPass:
-    """One pass over a finished request: its generated `tokens`, and where the pass finds another one likelier."""
+    """One pass over a finished request: its number of generated `tokens`, and the positions that differ.
+
+    A position differs where the pass finds another token likelier than the generated one.
+    """
 
     batch: Batch
     kv: KvState
@@ -26,7 +29,7 @@ class TeacherPass:
 
     @property
     def sentence(self) -> str:
-        """What the session keeps of it: how many tokens agree, and the positions of those that do not."""
+        """The text that the session keeps: how many tokens agree, and the positions of those that do not."""
         text = f"{self.tokens - len(self.differing)} of {self.tokens} tokens agree"
         return f"{text}, not {spans(self.differing)}" if self.differing else text
 
@@ -34,7 +37,7 @@ class TeacherPass:
 def teacher_pass(model: LoadedModel, attention: Attention, request: Request, timer: StepTimer) -> TeacherPass:
     """Run every position of a finished request but its last in one forward pass without a cache.
 
-    The logits of each position that gave a token are compared with the token that came.
+    The likeliest token of each position that gave a token is compared with the token that was generated.
     """
     with timer("prepare"):
         known = request.tokens[:-1]

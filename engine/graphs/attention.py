@@ -1,4 +1,4 @@
-"""Attention of a captured step over tables of blocks: shapes never change, lengths lie on the device."""
+"""Attention of a captured step over block tables: shapes never change, lengths are tensors on the device."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ PREFIX: Final = "sdpa-padded"
 
 
 class PaddedSdpa:
-    """Gathers each row's table to its full length, so that shapes never change; masks what lies past a position.
+    """Gathers the blocks of each row's whole table, so that shapes never change, and masks later positions.
 
-    It reads and multiplies a table's whole length at every step: right for any step, and slow on long contexts.
+    Each step reads and multiplies the whole length of the table: correct for any step, but slow on long contexts.
     """
 
     name = "sdpa"
@@ -36,7 +36,7 @@ class PaddedSdpa:
         assert isinstance(kv, CapturedKv)
         rows = kv.rows
         if layer == 0:
-            self._masks.clear()  # of the step before, or of another size
+            self._masks.clear()  # masks of the step before, perhaps of another size
         _, heads, head_dim = q.shape
         gathered = kv.blocks_of(layer)[:, rows.tables]  # [2, rows, blocks, block_size, kv_heads, head_dim]
         k, v = gathered.flatten(2, 3).transpose(2, 3).unbind(0)  # [rows, kv_heads, T, head_dim]
@@ -55,10 +55,10 @@ class PaddedSdpa:
 
 
 class PaddedTriton:
-    """This project's split-KV decode kernel, which follows tables and lengths on the device and reads no more.
+    """This project's split-KV decode kernel. It reads tables and lengths on the device, and only the held positions.
 
-    The number of splits is that of the longest context, as a graph serves every length; a split of a short one is
-    short or empty.
+    The number of splits is that of the longest context, because one graph serves every length. With a short context
+    the splits are short or empty.
     """
 
     name = "triton"
@@ -69,7 +69,7 @@ class PaddedTriton:
 
     def __call__(self, q: Tensor, kv: StepKv, layer: int, batch: Batch) -> Tensor:
         """q [rows · width, heads, head_dim] to the same; the view is the CapturedKv of a captured step."""
-        from kernels.decode_attention import decode_attention  # noqa: PLC0415 - not everywhere is Triton
+        from kernels.decode_attention import decode_attention  # noqa: PLC0415 - Triton may be missing
         from kernels.kv import PagedKV  # noqa: PLC0415
 
         assert isinstance(kv, CapturedKv)

@@ -1,4 +1,4 @@
-"""Sizes that steps are captured in: a step runs in the smallest bucket that it fits, its spare rows are padding."""
+"""The sizes of captured steps: a step runs in the smallest bucket that it fits; its spare rows are padding."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def row_buckets(most: int) -> tuple[int, ...]:
 
 
 def bucket_of(rows: int, sizes: Sequence[int]) -> int | None:
-    """The first size that holds `rows`; None where there is none."""
+    """The smallest of `sizes` (ascending) that holds `rows`; None where there is none, or for 0 rows."""
     place = bisect_left(sizes, rows)
     return sizes[place] if rows > 0 and place < len(sizes) else None
 

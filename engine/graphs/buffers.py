@@ -1,4 +1,4 @@
-"""The fixed tensors that captured steps read and write, and the host memory their contents come from and go to."""
+"""The fixed tensors that captured steps read and write, and the host buffers of their inputs and outputs."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ from engine.sampling.sampler import ALTERNATIVES
 OUT: Final = 3 + 2 * ALTERNATIVES
 """Columns of a drawn row: see `engine.sampling.sampler.describe`."""
 TURNS: Final = 2
-"""Host buffers alternate, as one step may be on its way while the next is written down."""
+"""Host buffers alternate, because one step's inputs may still be copied while those of the next are written."""
 
 
 @dataclass(frozen=True, slots=True)
 class RowInput:
-    """What one row of a step is told: its tokens (`source` -1), or that its token is what row `source` drew just now.
+    """The input of one row of a step: its tokens (`source` -1), or the row `source` that drew its token just before.
 
-    `first` is the index of its first position, `count` of the row's positions are real, `table` its blocks.
+    `first` is the index of its first position, `count` the number of its positions that are not padding, `table` its
+    block table.
     """
 
     tokens: Sequence[int]
@@ -35,9 +36,9 @@ class RowInput:
 
 
 class Buffers:
-    """Inputs and outputs for up to `rows` rows of up to `width` positions, on the device; nothing is made after this.
+    """Inputs and outputs for up to `rows` rows of up to `width` positions, on the device, all allocated at once.
 
-    `tokens` int64 [rows · width] (of a step of fewer rows or positions: its first part), `sources`, `firsts`, `counts`
+    `tokens` int64 [rows · width] (a smaller step uses the first part), `sources`, `firsts`, `counts`
     int64 [rows], `tables` int32 [rows, blocks], `columns` float64 [COLUMNS, rows], `drawn` int64 [rows]: the tokens of
     the last step, `out` float64 [rows · width, OUT].
     """
@@ -64,7 +65,7 @@ class Buffers:
         self._turn = 0
 
     def clear(self) -> None:
-        """Make every row padding: what runs now writes to the null block only."""
+        """Make every row padding, so that a step writes to the null block only."""
         self._ints.zero_()
         self.sources.fill_(-1)
         self.tables.fill_(self._null)
@@ -73,7 +74,7 @@ class Buffers:
         self._known_tables = [[] for _ in self._known_tables]
 
     def load(self, inputs: Sequence[RowInput], width: int, columns: Sequence[Sequence[float]] | None) -> None:
-        """Send a step's inputs to the device, padding included, without waiting for it."""
+        """Copy a step's inputs to the device, padding included, without waiting for the copies."""
         self._turn = (self._turn + 1) % TURNS
         rows, count = self._rows, len(inputs)
         ints = self._host_ints[self._turn].numpy()
@@ -91,7 +92,7 @@ class Buffers:
             self.columns.copy_(self._host_columns[self._turn], non_blocking=True)
 
     def fetch(self) -> Tensor:
-        """Send what was drawn to the host without waiting: float64 [rows · width, OUT], to be read once it is there."""
+        """Copy `out` to the host without waiting: float64 [rows · width, OUT], valid once the copy is done."""
         host = self._host_out[self._turn]
         host.copy_(self.out, non_blocking=True)
         return host

@@ -1,4 +1,4 @@
-"""Captured steps for the switches in force, where device, cache and attention allow them."""
+"""Makes captured steps for the switches in force, where device, cache and attention allow them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from engine.model.loader import LoadedModel
 
 
 def graph_device_of(device: torch.device) -> GraphDevice | None:
-    """What captures steps on a device; None where the device cannot."""
+    """The `GraphDevice` that captures steps on a device; None where the device has no graphs."""
     return CudaDevice(device) if device.type == "cuda" else None
 
 
@@ -24,8 +24,8 @@ def make_graphed(
 ) -> GraphedSteps | None:
     """Captured steps for these switches, or None where they are off or this cache and attention cannot be captured.
 
-    `longest`: the most tokens that a request may come to. Without a cache there is no step of one position; the
-    reference attention stays what it is, to compare with.
+    `longest` is the most tokens that a request may have. Without a cache no step has one position per request; the
+    reference attention is never captured, because it serves for comparison.
     """
     if not switches.graphs or device is None or not isinstance(cache, BlockCache) or cache.null_block < 0:
         return None

@@ -26,10 +26,10 @@ from engine.sampling.sampler import describe, likeliest
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """What steps of one kind have in common, whatever their number of rows.
+    """One kind of captured step: what does not depend on the number of rows.
 
-    `width` positions a row: 1 decodes, more verify drafts. `sampled`: some row is not greedy. `alternatives` as
-    `describe` takes them. `timed`: off, phase or layer.
+    `width` is the number of positions per row: 1 for decode, more for verifying drafts. `sampled`: some row is not
+    greedy. `alternatives`: the number that `describe` takes. `timed`: off, phase or layer.
     """
 
     width: int
@@ -39,7 +39,7 @@ class Variant:
 
     @property
     def draws(self) -> bool:
-        """Whether tokens are drawn inside; drafts against a sampled target are tested outside, on the logits."""
+        """Whether tokens are drawn inside the captured call; sampled steps test drafts outside it, on the logits."""
         return self.width == 1 or not self.sampled
 
     @property
@@ -50,19 +50,19 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What all captured steps of a run share."""
+    """The parts that all captured steps share."""
 
     model: LoadedModel
     memory: BlockCache
     attention: Attention
     buffers: Buffers
     logits: Tensor
-    """The logits of steps that are not drawn from inside, float32 [rows · width, vocab]; empty where there are none."""
+    """The logits of steps that draw no tokens inside, float32 [rows · width, vocab]; empty without speculation."""
 
 
 @dataclass(slots=True)
 class KernelRan:
-    """The attention kernel that ran last in a step's code: at each call without graphs, at the capture with them."""
+    """The attention kernel that ran last in a step's code: set at each call without graphs, at capture with them."""
 
     kernel: str = ""
 
@@ -82,7 +82,7 @@ def step_work(parts: Parts, variant: Variant, rows: int, timer: StepTimer, ran: 
     def work() -> None:
         timer.begin()
         with timer("embed"):
-            # A row whose token was drawn by the step before takes it from where that step left it.
+            # A row whose token was drawn by the step before reads it from `drawn`, where that step left it.
             before = buffers.drawn[sources.clamp(min=0)]
             tokens = torch.where(sources >= 0, before, given) if width == 1 else given
             positions = (firsts[:, None] + within).clamp(max=last_position)  # [rows, width]
@@ -108,14 +108,14 @@ def step_work(parts: Parts, variant: Variant, rows: int, timer: StepTimer, ran: 
 
 
 class CapturedStep:
-    """A step of `rows` rows: its plain call, the twin that times its phases, and what both were measured to take."""
+    """A step of `rows` rows: its plain call, the twin that times its phases, and the measured times of both."""
 
     def __init__(self, parts: Parts, variant: Variant, rows: int, device: GraphDevice) -> None:
         self.rows = rows
         self.variant = variant
         self._pace = TwinPace()
         self._twin_us: NDArray[np.float64] | None = None
-        self._ran = KernelRan()  # apart, so that what is captured does not hold this object, which holds it
+        self._ran = KernelRan()  # separate, so that the captured call does not refer to this object (a cycle)
         self._plain = device.capture(step_work(parts, variant, rows, NoTimer(), self._ran))
         self.timer = self.twin = None
         if variant.timed != "off":
@@ -128,7 +128,7 @@ class CapturedStep:
         return self._ran.kernel
 
     def launch(self) -> bool:
-        """Run the step; True where it was the twin that ran."""
+        """Run the step; True where the twin ran."""
         if self.twin is not None and self._pace.due():
             self.twin()
             return True
@@ -136,20 +136,20 @@ class CapturedStep:
         return False
 
     def extra_ns(self, busy_ns: int, timed: bool) -> float:
-        """What timing cost a run that took `busy_ns`: how much longer the twin takes than a plain replay."""
+        """The cost of timing a run that took `busy_ns`, ns: how much longer a twin took than plain replays, else 0."""
         return self._pace.extra_ns(busy_ns) if timed else 0.0
 
     def phases_us(self, busy_ns: int, timed: bool) -> NDArray[np.float64]:
-        """µs by phase of a run that is over and took `busy_ns`: the twin's own, or the last twin's scaled to that.
+        """µs by phase of a run that has ended and took `busy_ns`: of a twin, or of the last twin, scaled to `busy_ns`.
 
-        float64 [rows, len(PHASES)] as a timer gives them, no rows where nothing is timed.
+        float64 [rows, len(PHASES)] as from a timer; no rows where nothing is timed.
         """
         self._pace.note(busy_ns, timed)
         if self.timer is None:
             return NoTimer().spent_us()
         if timed:
             self._twin_us = self.timer.spent_us()
-        assert self._twin_us is not None  # the first run of all is the twin's
+        assert self._twin_us is not None  # the first run is always the twin's
         if timed:
             return self._twin_us
         whole: Any = self._twin_us.sum()
@@ -157,5 +157,5 @@ class CapturedStep:
 
     @property
     def calls(self) -> int:
-        """How many calls were captured for it."""
+        """How many calls were captured: 1, or 2 with the twin."""
         return 1 if self.twin is None else 2

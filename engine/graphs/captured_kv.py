@@ -1,4 +1,4 @@
-"""K and V as a captured step sees them: memory that never moves, and where each row lies in it, told by tensors."""
+"""K and V as a captured step sees them: memory that never moves, and tensors that say where each row lies."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from engine.core.batch import Span
 class Rows:
     """`rows` rows of `width` positions each, as fixed tensors.
 
-    `tables` int32 [rows, blocks] (null block where nothing lies), `firsts` int64 [rows]: the index of a row's first
+    `tables` int32 [rows, blocks] (unused entries: null block), `firsts` int64 [rows]: the index of a row's first
     position, `lengths` int32 [rows]: firsts + width, `positions` int64 [rows · width], `starts` int32 [rows + 1]: where
     each row begins among the positions.
     """
@@ -34,7 +34,7 @@ class Rows:
 class CapturedKv:
     """A block cache as a captured step sees it: where its rows are written, and the rows that attention reads.
 
-    `slots` int64 [rows · width] say where each position is written, the null block's first slot for padding.
+    `slots` int64 [rows · width] is the slot each position is written to: the null block's first slot for padding.
     """
 
     def __init__(self, memory: BlockCache, rows: Rows, slots: Tensor) -> None:
@@ -57,5 +57,5 @@ class CapturedKv:
         memory[1].index_copy_(0, slots, v)
 
     def keys_values(self, layer: int, span: Span) -> tuple[Tensor, Tensor]:
-        """Raises TypeError: a captured step has rows of fixed tensors, and no spans that the host knows."""
+        """Raises TypeError: a captured step has rows of fixed tensors, and no spans on the host."""
         raise TypeError("A captured step reads K and V by its rows, not by spans.")

@@ -1,4 +1,4 @@
-"""CUDA graphs: a step's kernels recorded once, and launched as one thing from then on."""
+"""CUDA graphs: a step's kernels are recorded once, and then launched together by one call."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from engine.measure.cuda_event import CudaEvent
 from engine.measure.timers import DeviceTimer
 
 WARM_UPS: Final = 2
-"""Runs before a capture: libraries choose their kernels, and Triton compiles its own, where that is still allowed."""
+"""Runs before a capture: libraries choose kernels and Triton compiles its own, which a capture does not allow."""
 
 
 class CudaGraphCall:
-    """One replay of a graph."""
+    """A call that replays a graph once."""
 
     def __init__(self, graph: torch.cuda.CUDAGraph) -> None:
         self._graph = graph
@@ -48,10 +48,10 @@ class CudaStreamEvent:
 
 
 class CudaDevice:
-    """Captures on one stream into one memory pool that all graphs share: they never run at once, so none needs its own.
+    """Captures on one stream into one memory pool, which all graphs can share because they never run at once.
 
-    Graphs that share a pool have to be captured on one stream, and PyTorch's own capture stream would belong to
-    whichever device was current when the process captured for the first time.
+    Graphs that share a pool have to be captured on one stream. PyTorch's own capture stream would belong to the device
+    that was current when the process captured for the first time.
     """
 
     overlaps = True
@@ -70,7 +70,7 @@ class CudaDevice:
                     work()
             outside.wait_stream(self._stream)
             graph = torch.cuda.CUDAGraph()
-            # Other threads of this process (readings of the device) may call CUDA meanwhile.
+            # Other threads of this process (those that read the device's state) may call CUDA meanwhile.
             with torch.cuda.graph(graph, pool=self._pool, stream=self._stream, capture_error_mode="thread_local"):
                 work()
         return CudaGraphCall(graph)

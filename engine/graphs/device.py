@@ -1,7 +1,7 @@
-"""What captured steps need of a device, and the plain stand-in: the same code without graphs, a call in their place.
+"""The device interface of captured steps, and a plain implementation: the same code, called instead of replayed.
 
-`engine/graphs/cuda.py` is the other side. Nothing else differs between the two, so that what surrounds a graph
-(buckets, padding, fixed buffers, overlap, late reading) is tested where there is no GPU.
+`engine/graphs/cuda.py` is the implementation with CUDA graphs. Nothing else differs between the two, so the code around
+a graph (buckets, padding, fixed buffers, overlap, late reading) is tested on machines without a GPU.
 """
 
 from __future__ import annotations
@@ -21,36 +21,36 @@ class CapturedCall(Protocol):
     """Work on fixed buffers that can be run again and again."""
 
     def __call__(self) -> None:
-        """Run it once more on what the buffers hold now; returns when it is launched, perhaps before it is done."""
+        """Run the work on what the buffers hold now; returns when it is launched, perhaps before it is done."""
 
 
 class StreamEvent(Protocol):
     """A point in the order of the device's work."""
 
     def record(self) -> None:
-        """Let this event come when everything launched so far is done."""
+        """Make this event happen when all work launched so far is done."""
 
     def wait(self) -> None:
-        """Let the host wait until then; what was launched later goes on."""
+        """Make the host wait for the event; work launched later goes on."""
 
     def past(self) -> bool:
-        """Whether everything launched until then is done already."""
+        """Whether all work launched before the event is done already."""
 
     def ns_since(self, earlier: Any) -> int:
         """ns from another event to this one, both of them past."""
 
 
 class GraphDevice(Protocol):
-    """Captures calls, and hands out what surrounds them."""
+    """Captures calls, and makes the events, timers and host buffers that they need."""
 
     overlaps: bool
-    """Whether the host goes on while a call runs, so that a device time of its own can be told."""
+    """Whether the host goes on while a call runs, so that the device's time can be measured apart from the host's."""
 
     def capture(self, work: Callable[[], object]) -> CapturedCall:
-        """`work` as a call; it may be run a few times on the way, on what the buffers hold now."""
+        """`work` as a call; capturing may run it a few times, on what the buffers hold now."""
 
     def event(self) -> StreamEvent:
-        """An event to be recorded, many times over."""
+        """An event that can be recorded many times."""
 
     def timer(self, layers: int, by_layer: bool) -> StepTimer:
         """A timer whose marks become part of what is captured."""
@@ -60,7 +60,7 @@ class GraphDevice(Protocol):
 
 
 class PlainCall:
-    """The work itself, called anew each time."""
+    """A call that runs the work itself each time."""
 
     def __init__(self, work: Callable[[], object]) -> None:
         self._work = work
@@ -70,7 +70,7 @@ class PlainCall:
 
 
 class PlainEvent:
-    """An event of a device that has done its work when a call returns."""
+    """An event of a device whose work is done when a call returns."""
 
     def __init__(self) -> None:
         self.at_ns = 0
@@ -89,7 +89,7 @@ class PlainEvent:
 
 
 class PlainDevice:
-    """No graphs: each call runs operation by operation, and the host with it."""
+    """No graphs: each call runs operation by operation, and returns when the work is done."""
 
     overlaps = False
 

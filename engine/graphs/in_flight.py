@@ -1,4 +1,4 @@
-"""A captured step between its launch and its landing, and the times it is recorded with."""
+"""A captured step between its launch and its landing, and the times for its record."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class InFlightStep:
     """A step that was launched; its device work may still be going on.
 
     `rows` gives each request's row. `drawn` float64 [rows · width, OUT] in host memory is valid once `landed` is past;
-    None for a step that draws nothing inside, whose `logits` [rows · width, vocab] lie on the device.
+    None for a step that draws no tokens inside; its `logits` [rows · width, vocab] are on the device.
     """
 
     chunks: list[ScheduledChunk]
@@ -40,21 +40,21 @@ class InFlightStep:
 
 
 class InFlightTimes:
-    """The times of a captured step that has landed, as a step's record takes them, and what taking them cost.
+    """The times of a captured step that has landed, for its record, and the cost of measuring them.
 
-    The host's work for the next step runs beside the device's for this one, and phases may not overlap: host phases
-    are scaled down to what the device's time leaves of the wall time, which is what they really add to it.
+    The host works on the next step while the device works on this one, but phases may not overlap. So host phases are
+    scaled down to the part of the wall time that the device's time leaves: this is what they really add to it.
     """
 
     def __init__(
         self, device_us: NDArray[np.float64], busy_ns: int, host: StepTimer, *, apart: bool, extra_ns: float = 0.0,
         reading_ns: int = 0, late: bool = True,
     ) -> None:  # fmt: skip
-        """`busy_ns` of the device went into `device_us` [rows, phases]; `host` timed the rest of the step.
+        """`device_us` [rows, phases] are the phases of `busy_ns` of device time; `host` timed the rest of the step.
 
-        `apart`: the device's time is not the host's, so that it can be told. `extra_ns`: how much longer the device
-        took because its phases were timed; `reading_ns`: what the host spent on reading them. `late`: the device was
-        done before the host asked.
+        `apart`: the device's time is measured apart from the host's and recorded. `extra_ns`: how much longer the
+        device took because its phases were timed. `reading_ns`: the host's time for reading them. `late`: the device
+        was done before the host asked.
         """
         self._device_us = device_us
         self._busy_ns = busy_ns
@@ -82,7 +82,7 @@ class InFlightTimes:
         if not len(self._device_us) or not len(host_us):
             return np.empty((0, host_us.shape[1]), np.float32)
         timed_us = self._device_us
-        if len(timed_us) != len(host_us):  # the level of detail was changed while it was in flight
+        if len(timed_us) != len(host_us):  # the level of detail changed while the step was in flight
             timed_us, host_us = timed_us.sum(0, keepdims=True), host_us.sum(0, keepdims=True)
         device_us = timed_us * min(1.0, wall_us / max(float(timed_us.sum()), 1e-9))
         left_us = max(0.0, wall_us - float(device_us.sum()))

@@ -1,4 +1,4 @@
-"""How often the timed twin of a graph replays: as often as the budget for watching allows."""
+"""How often the timed twin of a graph is replayed: as often as the budget for timing allows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ KEPT: Final = 15
 
 
 class TwinPace:
-    """Every k-th replay is the twin's, the first one too; k follows from what twins and plain replays took lately.
+    """Every k-th replay is the twin's, including the first; k follows from the last times of twins and plain replays.
 
     A twin costs `twin - plain` more, once in k replays: its share of their time is at most `budget` for
     k >= (twin - plain) / (budget · plain). Medians are compared, as single replays vary.
@@ -30,18 +30,18 @@ class TwinPace:
 
     @property
     def every(self) -> int:
-        """k: one replay in how many is the twin's."""
+        """k: one of k replays is the twin's."""
         if not self._plain or len(self._twin) < 2:  # the very first replay of a graph is slower than any other
             return UNTIL_KNOWN
         plain, twin = median(self._plain), median(self._twin)
         return min(MOST, max(LEAST, ceil((twin - plain) / max(1.0, self._budget * plain))))
 
     def extra_ns(self, busy_ns: int) -> float:
-        """How much longer than a plain replay a twin took that kept the device busy for `busy_ns`; 0 before any ran."""
+        """How much longer a twin that took `busy_ns` ran than a plain replay; 0 before any plain replay."""
         return max(0.0, busy_ns - median(self._plain)) if self._plain else 0.0
 
     def due(self) -> bool:
-        """Whether the replay that comes now is the twin's; ask once a replay."""
+        """Whether the next replay is the twin's; call this once per replay."""
         self._since += 1
         if self._since % self.every:
             return False
@@ -49,5 +49,5 @@ class TwinPace:
         return True
 
     def note(self, busy_ns: int, timed: bool) -> None:
-        """A replay took `busy_ns` of the device."""
+        """Record that a replay took `busy_ns` of device time."""
         (self._twin if timed else self._plain).append(busy_ns)

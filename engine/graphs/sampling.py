@@ -1,4 +1,4 @@
-"""Drawing with parameters that lie on the device: the draws of `engine.sampling.sampler`, without a question to it."""
+"""Draws with parameters on the device: the draws of `engine.sampling.sampler`, without reading from the device."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def columns_of(params: Sequence[Sampling], uniforms: Sequence[float]) -> list[li
 
 
 def draw_columns(logits: Tensor, columns: Tensor) -> Tensor:
-    """One token id a row, int64 [R], from logits float32 [R, vocab] and `columns` float64 [COLUMNS, R].
+    """One token id per row, int64 [R], from logits float32 [R, vocab] and `columns` float64 [COLUMNS, R].
 
-    Every filter is always applied, with a limit that lets all through where it is off, so that nothing depends on
-    values and the whole can be captured. One sort serves all filters.
+    Every filter is always applied; where it is off, its limit keeps all tokens. So no operation depends on values, and
+    the whole draw can be captured. One sort serves all filters.
     """
     temperature, greedy, uniform, *limits = columns.unsqueeze(-1).unbind(0)  # [R, 1] each
     sort = SharedSort()
@@ -42,7 +42,7 @@ def draw_columns(logits: Tensor, columns: Tensor) -> Tensor:
     whole = True
     for one, limit in zip(FILTERS, limits, strict=True):
         if one.after_softmax:
-            # The draw takes any mass, so only a filter that follows another needs a sum of 1.
+            # `draw` accepts any sum of probabilities, so only a filter that follows another needs a sum of 1.
             probs = one.rule_out(probs if whole else probs / probs.sum(-1, keepdim=True), SortedRanks(limit, sort))
             whole = False
     drawn = draw(probs, uniform[:, 0])

@@ -32,17 +32,17 @@ TIMED: Final = frozenset({"phase", "layer"})
 
 
 class GraphedSteps:
-    """Runs steps of few new positions a request as captured calls over fixed memory.
+    """Runs steps of few new positions per request as captured calls over fixed memory.
 
-    A step fits where every chunk is one known token, perhaps with drafts, and ends in a draw. Everything else
-    (prompts, recomputation, what an attention probe watches) runs operation by operation as before.
+    A step fits where every chunk is one known token, perhaps with drafts, and ends in a draw. Every other step
+    (prompts, recomputation, with an attention probe) runs operation by operation.
     """
 
     def __init__(
         self, model: LoadedModel, memory: BlockCache, attention: Attention, switches: Switches, device: GraphDevice,
         longest: int,
     ) -> None:  # fmt: skip
-        """`longest` is the most tokens that a request may come to: tables are as wide as that needs."""
+        """`longest` is the most tokens that a request may have; block tables are as wide as it needs."""
         self.longest = longest
         self.device = device
         self._model = model
@@ -50,7 +50,7 @@ class GraphedSteps:
         self._width = 1 if switches.speculate == "off" else 1 + switches.k
         most = 1 if switches.batching == "single" else switches.max_batch
         self._sizes = row_buckets(most)
-        # Rows of drafts are read to their full width, also where the last of them would pass the context's end.
+        # Rows of drafts are read to their full width, even where it passes the end of the longest request.
         blocks = -(-(longest + self._width - 1) // memory.block_size)
         model.decoder.reach(min(longest + self._width, model.config.max_positions))  # nothing grows in a captured step
         buffers = Buffers(most, self._width, blocks, memory.null_block, model.device, device)
@@ -72,9 +72,9 @@ class GraphedSteps:
         )
 
     def prepare(self, chunks: Sequence[ScheduledChunk]) -> tuple[list[ScheduledChunk], Batch]:
-        """The chunks with the padding of their bucket and room in the cache, and their batch, for accounts only.
+        """The chunks with the padding of their bucket and room in the cache, and their batch, for the record only.
 
-        Raises OutOfKvMemory where there is no room.
+        The batch's tensors have the right shape but no data. Raises OutOfKvMemory where there is no room.
         """
         width = self._width if any(chunk.drafts for chunk in chunks) else 1
         rows = bucket_of(len({chunk.slot for chunk in chunks}), self._sizes)
@@ -108,7 +108,7 @@ class GraphedSteps:
     def capture(self, variant: Variant) -> tuple[int, float]:
         """Capture this kind of step in all sizes, largest first, while no step is in flight.
 
-        Returns how many calls that were, and how many seconds it took.
+        Returns the number of captured calls and the seconds that it took.
         """
         since_ns = perf_counter_ns()
         self.parts.buffers.clear()  # captures run on padding only
@@ -122,10 +122,10 @@ class GraphedSteps:
         self, chunks: list[ScheduledChunk], batch: Batch, variant: Variant, after: InFlightStep | None = None,
         ranges: Ranges | None = None,
     ) -> InFlightStep:  # fmt: skip
-        """Launch a step of filled chunks and wait for nothing.
+        """Launch a step of chunks that `prepare` has padded, without waiting.
 
-        `after` is an in-flight step: what it draws is the input of the requests whose token is not known. `ranges` gets
-        a range around the replay. This kind of step has been captured before.
+        `after` is an in-flight step: the tokens that it draws are the input of requests whose token is not known yet.
+        `ranges` gets an NVTX range around the replay. This kind of step has been captured before.
         """
         step = self.captured[variant][batch.token_ids.shape[0] // variant.width]
         inputs, params, uniforms = self._inputs(chunks, variant, after)
@@ -149,7 +149,7 @@ class GraphedSteps:
         )  # fmt: skip
 
     def land(self, in_flight: InFlightStep, alternatives: int, timer: StepTimer) -> tuple[list[Drawn], InFlightTimes]:
-        """Wait for an in-flight step, and say what it drew for each request that still wants it, and what it took."""
+        """Wait for an in-flight step; returns the tokens drawn for each unfinished request, and the step's times."""
         wanted = [chunk for chunk in in_flight.chunks if chunk.request is not None and not chunk.request.finished]
         late = in_flight.landed.past()
         if in_flight.drawn is None:
@@ -163,7 +163,7 @@ class GraphedSteps:
                 assert chunk.request is not None
                 first = in_flight.rows[chunk.request.id] * variant.width
                 own = read[first : first + chunk.length]
-                # Greedy drafts pass as long as they are what the target drew; a step without drafts has none to test.
+                # A greedy draft passes where it equals the target's token; a step without drafts has none to test.
                 passed = next(
                     (i for i, draft in enumerate(chunk.drafts) if draft != own[i].token_id), len(chunk.drafts)
                 )
@@ -181,7 +181,7 @@ class GraphedSteps:
     def _decide(
         self, in_flight: InFlightStep, chunks: list[ScheduledChunk], alternatives: int, timer: StepTimer
     ) -> list[Drawn]:
-        """Test drafts against the logits of a verify step, by the same code as without graphs."""
+        """Test drafts against the logits of a verify step, with the same code as without graphs."""
         assert in_flight.logits is not None
         width = in_flight.step.variant.width
         rows: list[int] = []
@@ -217,7 +217,7 @@ class GraphedSteps:
 
 
 def by_row(chunks: Sequence[ScheduledChunk]) -> list[ScheduledChunk]:
-    """One chunk a row, in order: its request's, or padding where it has none."""
+    """One chunk per row, in order: the request's chunk, or padding where the row has no request."""
     rows: dict[int, ScheduledChunk] = {}
     for chunk in chunks:
         if chunk.request is not None or chunk.slot not in rows:

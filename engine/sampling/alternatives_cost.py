@@ -13,13 +13,13 @@ from engine.sampling.sampler import choices, describe
 
 REPEATS: Final = 7
 ROWS: Final = 8
-"""Of the larger of the two batches that are timed; what others cost lies on the line through both."""
+"""Rows of the larger of the two timed batches (the other has 1); other costs lie on the line through both."""
 
 
 def alternatives_ns(device: torch.device, vocab: int, alternatives: int, rows: int) -> float:
     """How much longer describing `rows` drawn tokens takes with their alternatives, ns; 0 without any.
 
-    It is too little to be told from a step's other work, so it is timed beforehand, once a process.
+    The difference is too small to be measured within a step, so it is timed beforehand, once a process.
     """
     if not alternatives or not rows:
         return 0.0
@@ -29,14 +29,14 @@ def alternatives_ns(device: torch.device, vocab: int, alternatives: int, rows: i
 
 @cache
 def _prices(device: torch.device, vocab: int, alternatives: int) -> tuple[float, float]:
-    """Of one row, and of `ROWS`."""
+    """The additional time for one row, and for `ROWS` rows, ns."""
     one, more = (_price_ns(torch.randn(rows, vocab, device=device), alternatives) for rows in (1, ROWS))
     return one, more
 
 
 @torch.inference_mode()
 def _price_ns(logits: Tensor, alternatives: int) -> float:
-    """The median difference of pairs, one with alternatives and one without."""
+    """The median difference of pairs of calls, one with alternatives and one without, ns."""
     tokens = torch.zeros(logits.shape[0], dtype=torch.int64, device=logits.device)
 
     def timed(count: int) -> int:
@@ -44,7 +44,7 @@ def _price_ns(logits: Tensor, alternatives: int) -> float:
         choices(describe(logits, tokens, count))
         return perf_counter_ns() - start_ns
 
-    for count in (alternatives, 0):  # the first call of anything takes longer
+    for count in (alternatives, 0):  # the first call of each takes longer
         timed(count)
     differences = sorted(timed(alternatives) - timed(0) for _ in range(REPEATS))
     return max(0.0, float(differences[REPEATS // 2]))

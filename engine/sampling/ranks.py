@@ -1,4 +1,4 @@
-"""Which values of a row are the best: what a filter may ask for (`engine.core.sampling.Ranks`), in two ways."""
+"""The best values of each row, for filters: the two implementations of `engine.core.sampling.Ranks`."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from torch import Tensor
 
 
 class SearchedRanks:
-    """For eager steps: the host knows the limits, and each question is searched for by itself, as narrow as it can be.
+    """For eager steps: the limits are known on the host, and each call searches by itself, as little as possible.
 
-    `limits` are one number a row.
+    `limits` are one number per row.
     """
 
     def __init__(self, limits: Sequence[float], device: torch.device) -> None:
@@ -39,7 +39,7 @@ class SharedSort:
         self.ids: Tensor | None = None
 
     def of(self, values: Tensor) -> tuple[Tensor, Tensor]:
-        """`values` [R, vocab] best first, and the ids; sorts where these very values were not sorted last."""
+        """`values` [R, vocab] best first, and the ids; sorts unless this same tensor was sorted last."""
         if self._ordered is None or self.ids is None or self._sorted is not values:
             self._sorted = values
             self._ordered, self.ids = values.sort(-1, descending=True)
@@ -49,7 +49,7 @@ class SharedSort:
 class SortedRanks:
     """For captured steps: the limits, float64 [R, 1], lie on the device, and the filters share a sort of all columns.
 
-    What was ruled out since that sort keeps its place, and of the others none passes another.
+    Tokens that were ruled out after the sort keep their place, and the order of the others does not change.
     """
 
     def __init__(self, limits: Tensor, shared: SharedSort) -> None:

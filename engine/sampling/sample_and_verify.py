@@ -1,4 +1,4 @@
-"""From logits to tokens: one drawn for each request, or as many drafts as pass the target's test and one more."""
+"""From logits to tokens: one drawn token per request, or the drafts that pass the target's test and one more token."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from engine.sampling.speculation import DraftTest, verify
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """What a step gives one request: `accepted` drafts, then a token of the target's own."""
+    """The tokens that a step gives one request: `accepted` drafts, then one token drawn from the target."""
 
     request: Request
     proposed: int

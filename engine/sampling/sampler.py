@@ -1,4 +1,4 @@
-"""Draw the next tokens of a whole batch on the device, and say how sure the model was."""
+"""Draws the next tokens of a whole batch on the device, and describes how likely they were."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from engine.sampling.ranks import SearchedRanks
 
 ALTERNATIVES: Final = 8
 WIDE: Final = 16384
-"""From so many columns on, a CPU finds the best few of a row faster in two rounds than by one `topk`."""
+"""From this many columns on, a CPU finds the best few of a row faster in two rounds than by one `topk`."""
 BLOCK: Final = 64
 
 
@@ -33,9 +33,9 @@ class Choice:
 
 
 def sample(logits: Tensor, params: Sequence[Sampling], uniforms: Sequence[float], alternatives: int) -> Tensor:
-    """Draw one token a row from logits float32 [R, vocab] and `describe` it.
+    """Draw one token per row from logits float32 [R, vocab] and `describe` it.
 
-    `uniforms` are one number in [0, 1) a row, which a greedy row does not use.
+    `uniforms` are one number in [0, 1) per row, which a greedy row does not use.
     """
     return describe(logits, draw_rows(logits, params, uniforms), alternatives)
 
@@ -46,7 +46,7 @@ def describe(logits: Tensor, tokens: Tensor, alternatives: int) -> Tensor:
     A row is token id, logprob, entropy, then the ids and the logprobs of the best alternatives.
     """
     logprobs = torch.log_softmax(logits, -1)  # [R, V]
-    # A token that is ruled out (a logit of -inf) adds nothing: 0 · log 0 is 0 here, and no number in arithmetic.
+    # A token with a logit of -inf adds nothing to the entropy: 0 · log 0 counts as 0, but the product is NaN.
     entropy = (logprobs.exp() * logprobs).nansum(-1, keepdim=True).neg_()  # [R, 1]
     columns = [tokens[:, None].double(), logprobs.gather(-1, tokens[:, None]).double(), entropy.double()]
     if alternatives:
@@ -56,9 +56,10 @@ def describe(logits: Tensor, tokens: Tensor, alternatives: int) -> Tensor:
 
 
 def best_few(values: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """The `count` largest of each row of `values` [R, V], largest first, and where they stand: each [R, count].
+    """The `count` largest of each row of `values` [R, V], largest first, and their columns: each [R, count].
 
-    The best few of a wide row lie in the blocks whose largest values are the best few, so only those are searched.
+    On a CPU a wide row is divided into blocks. The `count` best values lie in the `count` blocks with the largest
+    maxima (or in the columns left over), so only these are searched.
     """
     rows, columns = values.shape
     whole = columns // BLOCK * BLOCK
@@ -77,7 +78,7 @@ def best_few(values: Tensor, count: int) -> tuple[Tensor, Tensor]:
 
 
 def likeliest(logits: Tensor) -> Tensor:
-    """The best token of each row, the first of equals, int64 [R].
+    """The best token of each row, the first of equal ones, int64 [R].
 
     On a CPU numpy finds it: its search is vectorised, and PyTorch's takes 28 times as long on 150 000 columns.
     """
@@ -98,7 +99,7 @@ def choices(sampled: Tensor) -> list[Choice]:
 
 
 def draw_rows(logits: Tensor, params: Sequence[Sampling], uniforms: Sequence[float]) -> Tensor:
-    """One token id a row, int64 [R]: the best where a row is greedy, else drawn from its filtered distribution."""
+    """One token id per row, int64 [R]: the best where a row is greedy, else drawn from its filtered distribution."""
     greedy = likeliest(logits)
     if all(p.greedy for p in params):
         return greedy
@@ -111,7 +112,7 @@ def draw_rows(logits: Tensor, params: Sequence[Sampling], uniforms: Sequence[flo
 def distribution(logits: Tensor, params: Sequence[Sampling]) -> Tensor:
     """The distribution a token is drawn from: float64 [R, vocab], after the temperature and FILTERS.
 
-    A greedy row is all on its best token. A filter that no row uses is not applied.
+    A greedy row has probability 1 on its best token. A filter that no row uses is not applied.
     """
 
     def column(values: list[float]) -> Tensor:
@@ -140,7 +141,7 @@ def draw(probs: Tensor, u: Tensor) -> Tensor:
     """Invert the cumulative distribution: probs float64 [R, vocab] (any mass), u float64 [R] in [0, 1) to int64 [R]."""
     mass = probs.cumsum(-1)  # [R, V]
     total = mass[:, -1]
-    # u · total may round up to total; staying below it, the first index whose mass is above has probability > 0.
+    # u · total may round up to total. With a threshold below total, the first index with more mass has probability > 0.
     threshold = torch.minimum(u * total, torch.nextafter(total, torch.zeros_like(total)))
     drawn = torch.searchsorted(mass, threshold[:, None], right=True)[:, 0]
-    return drawn.clamp_(max=probs.shape[-1] - 1)  # where the mass is no number there is no such index
+    return drawn.clamp_(max=probs.shape[-1] - 1)  # where the mass is NaN there is no such index

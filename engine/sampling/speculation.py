@@ -1,10 +1,10 @@
 """Speculative decoding: a proposer guesses the next tokens, the target computes them in one pass and tests each.
 
-The test (Leviathan et al. 2023; Chen et al. 2023) leaves the target's distribution exactly as it was: a token x drawn
-from q is accepted with probability min(1, p(x)/q(x)); the first one rejected is replaced by a draw from what p has more
-than q, norm(max(p - q, 0)), and when all are accepted the target's last row gives one more token, the bonus. p is the
-target's distribution after temperature and filters. A greedy p lies all on one token, so the same test
-accepts exactly the tokens that greedy decoding would have given.
+The test (Leviathan et al. 2023; Chen et al. 2023) keeps the target's distribution exactly: a token x drawn from q is
+accepted with probability min(1, p(x)/q(x)). The first rejected token is replaced by a draw from norm(max(p - q, 0)).
+When all are accepted, the target's last row gives one more token, the bonus. p is the target's distribution after
+temperature and filters. A greedy p has probability 1 on one token, so the same test accepts exactly the tokens that
+greedy decoding would have given.
 """
 
 from __future__ import annotations
@@ -62,13 +62,13 @@ def verify(logits: Tensor, tests: Sequence[DraftTest]) -> list[Verdict]:
 
 
 def residual(p: Tensor, proposal: Proposal, index: int) -> Tensor:
-    """max(p - q, 0), not normalised: what p [vocab] has more than what draft `index` was drawn from."""
+    """max(p - q, 0), not normalised: p is [vocab], q the distribution that draft `index` was drawn from."""
     if proposal.probs is not None:
         left = (p - proposal.probs[index]).clamp_(min=0.0)
     else:
         left = p.clone()
         left[proposal.tokens[index]] = 0.0
-    # p equals q up to rounding where nothing is left, and then a draw from p is the same.
+    # Where nothing is left, p equals q up to rounding, and a draw from p is the same.
     return torch.where(left.sum() > 0, left, p)
 
 
@@ -93,7 +93,7 @@ def _count_accepted(p: Tensor, tests: Sequence[DraftTest], firsts: Sequence[int]
         torch.tensor(rows, dtype=torch.int64, device=p.device), torch.tensor(tokens, dtype=torch.int64, device=p.device)
     ]
     u = torch.tensor(uniforms, dtype=torch.float64, device=p.device)
-    passed = (u * q_of < p_of).tolist()  # strictly: what the target cannot give never passes, even at u = 0
+    passed = (u * q_of < p_of).tolist()  # strictly less: a token with p = 0 never passes, even at u = 0
     counts, at = [], 0
     for test in tests:
         own = passed[at : at + len(test.proposal.tokens)]

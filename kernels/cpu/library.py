@@ -1,6 +1,6 @@
-"""The C kernels of this folder, compiled on the user's machine for its own processor, once, and kept.
+"""The C kernels of this folder, compiled once on the user's machine for its own processor, and kept in a cache folder.
 
-They see plain pointers, know nothing of PyTorch, and run on PyTorch's own OpenMP threads, whose library is already
+The kernels take plain pointers, do not use PyTorch, and run on PyTorch's own OpenMP threads, whose library is already
 loaded. Triton, too, needs the machine's C compiler.
 """
 
@@ -25,19 +25,19 @@ from kernels.errors import KernelUnavailableError
 
 FLAGS: Final = ("-std=c11", "-O3", "-march=native", "-fno-trapping-math", "-fopenmp", "-shared", "-fPIC")
 WIDE_FLAGS: Final = ("-mprefer-vector-width=512",)
-"""What compilers for x86 know besides; else they halve the vectors of AVX-512."""
+"""A flag that compilers for x86 accept; without it they use AVX-512 vectors of half the width."""
 TIMEOUT_S: Final = 60.0
 
 
 DTYPES: Final = {torch.float32: "float32", torch.bfloat16: "bfloat16"}
-"""The names that C functions have for what they read and write."""
+"""The dtypes that C functions read and write, and their names in the names of the functions."""
 
 
 @cache
 def function(name: str, pointers: int, sizes: int, *dtypes: torch.dtype) -> ctypes._NamedFuncPointer:
-    """The C function `name_dtype...`: it takes so many pointers, then so many sizes, then the number of threads.
+    """The C function `name_dtype...`; its arguments: `pointers` pointers, then `sizes` sizes, then the thread count.
 
-    Raises KernelUnavailableError where it was not written for these dtypes or cannot be had on this machine.
+    Raises KernelUnavailableError where it was not written for these dtypes or this machine has no library.
     """
     if any(dtype not in DTYPES for dtype in dtypes):
         raise KernelUnavailableError(f"{name} was not written for {', '.join(map(str, dtypes))}.")
@@ -51,13 +51,13 @@ def function(name: str, pointers: int, sizes: int, *dtypes: torch.dtype) -> ctyp
 
 
 def constant(name: str) -> int:
-    """The value of a C constant, which may differ from processor to processor; raises KernelUnavailableError."""
+    """The value of a C constant, which may depend on the processor; raises KernelUnavailableError like `library`."""
     return ctypes.c_int.in_dll(library(), name).value
 
 
 @cache
 def library() -> ctypes.CDLL:
-    """All C files of this folder as one library; raises KernelUnavailableError with the reason where there is none."""
+    """All C files of this folder as one library; raises KernelUnavailableError with the reason where that fails."""
     return compiled(sorted(Path(__file__).parent.glob("*.c")), Path(user_cache_dir("decodescope")) / "kernels")
 
 
@@ -77,9 +77,11 @@ def unavailable() -> str | None:
 
 
 def compiled(sources: list[Path], folder: Path) -> ctypes.CDLL:
-    """Compile the files unless `folder` holds them compiled by the same compiler for the same processor, and load them.
+    """Compile the files into one library and load it, or load it from `folder`.
 
-    Raises KernelUnavailableError where there is no compiler, it refuses a file, or what it made cannot be loaded.
+    The library in `folder` is used where it was made from the same code, by the same compiler, for the same processor.
+    Raises KernelUnavailableError where there is no compiler, where it refuses a file, or where the library cannot be
+    loaded.
     """
     compiler = c_compiler()
     headers = sorted({header for source in sources for header in source.parent.glob("*.h")})
@@ -87,7 +89,7 @@ def compiled(sources: list[Path], folder: Path) -> ctypes.CDLL:
     wanted = [*code, repr(FLAGS + WIDE_FLAGS).encode(), compiler.encode(), _processor().encode()]
     name = f"cpu-{hashlib.sha256(b'|'.join(wanted)).hexdigest()[:16]}"
     for kept in _whole(folder, name):
-        with suppress(OSError):  # whole, and yet no library here (a folder from which nothing may run): make it
+        with suppress(OSError):  # complete, but not loadable (a folder mounted as noexec): compile again
             return ctypes.CDLL(str(kept))
     try:
         with tempfile.TemporaryDirectory() as build:
@@ -103,10 +105,10 @@ def compiled(sources: list[Path], folder: Path) -> ctypes.CDLL:
 
 
 def _whole(folder: Path, name: str) -> list[Path]:
-    """The libraries kept under this name that are what was written; any other is thrown away.
+    """The complete libraries kept under this name; incomplete ones are deleted.
 
-    The name of a file ends in the hash of what is in it. A library that a full disk or a lost power supply cut off
-    must not be loaded to find out: the first use of a page that is missing kills the process (SIGBUS).
+    The name of a file ends in the hash of its content. A library truncated by a full disk or a power failure must not
+    be loaded to test it: the first use of a missing page kills the process (SIGBUS).
     """
     whole = []
     try:
@@ -116,12 +118,12 @@ def _whole(folder: Path, name: str) -> list[Path]:
             else:
                 file.unlink()
     except OSError:
-        pass  # what cannot be read is not used, and what cannot be thrown away is not used next time either
+        pass  # a file that cannot be read is not used; one that cannot be deleted is not used next time either
     return whole
 
 
 def _named(name: str, library_file: Path) -> str:
-    """What the cache calls a library that is made of exactly these bytes."""
+    """The cache's file name for a library of exactly these bytes."""
     with library_file.open("rb") as stream:
         return f"{name}-{hashlib.file_digest(stream, 'sha256').hexdigest()[:32]}.so"
 
@@ -149,7 +151,7 @@ def _compile(compiler: str, sources: list[Path], to: Path) -> None:
 
 
 def _keep(made: Path, folder: Path, name: str) -> Path | None:
-    """Put a fresh library where the next process finds it, whole or not at all; None where the folder takes none."""
+    """Store a new library in `folder`, whole or not at all; None where the folder cannot be written."""
     partial = None
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -158,7 +160,7 @@ def _keep(made: Path, folder: Path, name: str) -> Path | None:
             partial = Path(stream.name)
             stream.write(made.read_bytes())
             stream.flush()
-            os.fsync(stream.fileno())  # before it has its name, so that a name stands for the whole library
+            os.fsync(stream.fileno())  # before the file gets its name, so that a named file is complete
         partial.replace(kept)
     except OSError:
         if partial is not None:
@@ -169,7 +171,7 @@ def _keep(made: Path, folder: Path, name: str) -> Path | None:
 
 
 def _processor() -> str:
-    """What `-march=native` depends on: the processor's name and what it can do."""
+    """What `-march=native` depends on: the processor's name and its features."""
     facts = f"{platform.system()} {platform.machine()} "
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()

@@ -1,4 +1,4 @@
-"""Reading memory as fast as this machine's processors can (read_memory.c): what bounds every product with weights."""
+"""Reads memory as fast as this machine's processors can (read_memory.c); this limits every product with weights."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ STREAMS: Final = 4
 def reader(array: Tensor, times: int = 1) -> Callable[[], Tensor]:
     """A function that reads a contiguous array `times` times, with PyTorch's number of threads.
 
-    It returns int32 [threads, 16], whose sum is that of the array's words for each time. Bytes beyond the last multiple
-    of 256 a thread are not read. Raises KernelUnavailableError where this machine cannot compile it, ValueError for an
-    array that is not contiguous or not on the CPU.
+    The function returns int32 [threads, 16]; its sum is `times` the sum of the array's int32 words. Bytes beyond the
+    last multiple of 256 · threads are not read. Raises KernelUnavailableError where this machine cannot compile the
+    kernel, ValueError for an array that is not contiguous or not on the CPU.
     """
     if array.device.type != "cpu" or not array.is_contiguous():
         raise ValueError("only a contiguous array in the CPU's memory can be read")

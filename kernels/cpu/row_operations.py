@@ -1,7 +1,7 @@
-"""What stands between the products of a layer, for the few rows of a decode step on a CPU: one call each.
+"""The operations between the products of a layer, for the few rows of a decode step on a CPU: one call each.
 
-The same from PyTorch's operations is three to eight calls of a few µs, several times that where the weights have just
-pushed their code out of the caches: in a model of 24 layers of 896 they took a tenth of a step.
+With PyTorch's operations each takes three to eight calls of a few µs, and several times as long where the weights have
+just pushed the operations' code out of the caches. In a model of 24 layers of 896 they took a tenth of a step.
 """
 
 from __future__ import annotations
@@ -16,14 +16,15 @@ from torch import Tensor
 from kernels.cpu import library
 
 FEW: Final = 4
-"""So many rows one thread does faster than two begin."""
+"""Up to this many rows, one thread finishes before a second one starts."""
 
 
 def rms_norm(weight: Tensor, eps: float) -> Callable[[Tensor], Tensor]:
     """x to x / sqrt(mean(x²) + eps) · weight over the last dimension, summed in float32 and rounded once.
 
-    weight [H] for x [P, H], or a weight a head [heads, H] for x [P, heads, H], rows anywhere but each in one piece. The
-    function raises ValueError where x does not fit; this one raises KernelUnavailableError.
+    weight [H] for x [P, H], or one weight per head [heads, H] for x [P, heads, H]. The returned function raises
+    ValueError where x does not fit; `rms_norm` itself raises KernelUnavailableError. Heads that are adjacent within
+    each row are read in place, any other x that is not contiguous is copied.
     """
     weight = weight.contiguous()
     tail, dtype, width = weight.shape, weight.dtype, weight.shape[-1]
@@ -51,10 +52,10 @@ def rms_norm(weight: Tensor, eps: float) -> Callable[[Tensor], Tensor]:
 
 
 def rotate_(qkv: Tensor, rotation: Tensor, heads: int) -> None:
-    """Turn the first `heads` of qkv [P, all, head_dim] in place by rotation complex64 [P, 1, head_dim / 2].
+    """Rotate the first `heads` heads of qkv [P, all, head_dim] in place by rotation complex64 [P, 1, head_dim / 2].
 
-    Neighbouring channels are a pair. Rows stand anywhere, the heads of each one after another. Raises
-    KernelUnavailableError, ValueError where shapes do not fit.
+    Adjacent channels are a pair. Rows may have any stride; the heads of a row are adjacent. Raises
+    KernelUnavailableError, and ValueError where shapes do not fit.
     """
     rows, there, head_dim = qkv.shape
     if rotation.shape != (rows, 1, head_dim // 2) or rotation.dtype is not torch.complex64 or heads > there:
@@ -70,7 +71,7 @@ def rotate_(qkv: Tensor, rotation: Tensor, heads: int) -> None:
 def swiglu(wide: Tensor) -> Tensor:
     """wide [P, 2 · ffn], gate then up, to silu(gate) · up [P, ffn], computed in float32 and rounded once.
 
-    Raises KernelUnavailableError, ValueError for an odd width.
+    Raises KernelUnavailableError, and ValueError for an odd width.
     """
     rows, both = wide.shape
     if both % 2:

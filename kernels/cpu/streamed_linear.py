@@ -1,8 +1,9 @@
 """x Wᵀ for the few rows of a decode step on a CPU, at the speed at which the weights can be read (streamed_linear.c).
 
-PyTorch's own products of one row and a few leave a tenth to a half of the memory's bandwidth unused, and none
-multiplies float32 activations with weights that a checkpoint stores as bfloat16: they would have to be widened first
-and read twice as wide at every step. Here they stay as stored and are widened, exactly, in registers.
+PyTorch's own products of one or a few rows leave a tenth to a half of the memory's bandwidth unused, and none
+multiplies float32 activations with weights that a checkpoint stores as bfloat16. With PyTorch the weights would have to
+be widened first, and every step would read twice as many bytes. Here they stay as stored and are widened, exactly, in
+registers.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from kernels.cpu import library
 from kernels.errors import KernelUnavailableError
 
 ROWS_AT_ONCE: Final = 64
-"""How many rows of x share one pass over the weights: more would push each other out of the second-level cache."""
+"""How many rows of x share one pass over the weights: more rows would not fit into the second-level cache."""
 BLOCK: Final = 32
 """The last dimension is a multiple of this: one load of bfloat16 weights."""
 PAIRS: Final = ((torch.float32, torch.float32), (torch.bfloat16, torch.float32), (torch.bfloat16, torch.bfloat16))
-"""(weight, activation) dtypes there are functions for."""
+"""The pairs of (weight, activation) dtypes that have a C function."""
 
 
 def unavailable(weight: Tensor, activation: torch.dtype) -> str | None:
@@ -36,14 +37,14 @@ def unavailable(weight: Tensor, activation: torch.dtype) -> str | None:
 
 
 class Multiply(Protocol):
-    """x [P, in] to x Wᵀ + bias + residual [P, out], of one weight and bias."""
+    """Maps x [P, in] to x Wᵀ + bias + residual [P, out], for one weight and bias."""
 
     def __call__(self, x: Tensor, residual: Tensor | None = None) -> Tensor:
         """Raises ValueError for shapes or dtypes that do not fit."""
 
 
 def streamed(weight: Tensor, bias: Tensor | None, activation: torch.dtype) -> Multiply:
-    """The product with a contiguous W [out, in], checked and bound once: a step calls it again and again.
+    """The product with a contiguous W [out, in], checked and bound once, because every step calls it.
 
     Sums are float32 and each result is rounded once; a row's result does not depend on the rows beside it. Bias,
     residual and result have the dtype `activation`. Raises KernelUnavailableError where `unavailable` has a reason,
@@ -61,7 +62,7 @@ def streamed(weight: Tensor, bias: Tensor | None, activation: torch.dtype) -> Mu
     )
     itemsize = activation.itemsize
 
-    # Few calls: the weights of the product before have pushed the code of each of them out of the caches.
+    # Few calls, because the weights of the product before have pushed the code of each call out of the caches.
     def multiply(x: Tensor, residual: Tensor | None = None) -> Tensor:
         rows, width = x.shape
         if width != channels or x.dtype is not activation:
@@ -91,7 +92,7 @@ def streamed(weight: Tensor, bias: Tensor | None, activation: torch.dtype) -> Mu
 
 
 def streamed_linear(x: Tensor, weight: Tensor, bias: Tensor | None = None, residual: Tensor | None = None) -> Tensor:
-    """x [P, in] Wᵀ + bias [out] + residual [P, out], once (see `streamed`)."""
+    """x [P, in] Wᵀ + bias [out] + residual [P, out], for a single use (see `streamed`)."""
     return streamed(weight, bias, x.dtype)(x, residual)
 
 

@@ -1,7 +1,8 @@
 """x Wᵀ in bfloat16 for up to 64 rows on the processor's tile unit (AMX), the weight as stored (tiled_linear.c).
 
-Where a step has more rows than a few, multiplying is what costs, and a tile unit does it as fast as weights can be
-read. PyTorch's product uses it too, but lays the whole weight out anew at every call, or keeps a second copy of it.
+Where a step has more than a few rows, the multiplication limits its speed, and a tile unit multiplies as fast as
+weights can be read. PyTorch's product uses the tile unit too, but rearranges the whole weight at every call, or keeps a
+second copy of it.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ from kernels.errors import KernelUnavailableError
 
 MOST_ROWS: Final = 64
 SIDE: Final = 16
-"""Rows of a tile: the weight has a multiple of so many."""
+"""Rows of a tile: the weight's rows are a multiple of this."""
 BLOCK: Final = 32
-"""Channels of a tile: the last dimension is a multiple of so many."""
+"""Channels of a tile: the last dimension is a multiple of this."""
 
 
 def unavailable(weight: Tensor, activation: torch.dtype) -> str | None:
