@@ -106,12 +106,17 @@ class ThemedLabel(PlainLabel):
         return [*lines[: most - 1], QFontMetrics(font).elidedText(rest, Qt.TextElideMode.ElideRight, self.width())]
 
     def event(self, event: QEvent) -> bool:
-        if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip and not self.toolTip():
-            shown = "\n".join(self.shown_lines()) if self._wrap else self.shown()
-            if shown.endswith("…") and not self.text().endswith("…"):
-                QToolTip.showText(event.globalPos(), plain(self.text()), self)
-                return True
+        lacks_tip = event.type() == QEvent.Type.ToolTip and not self.toolTip() and self._is_cut()
+        if lacks_tip and isinstance(event, QHelpEvent):
+            QToolTip.showText(event.globalPos(), plain(self.text()), self)
+            return True
         return super().event(event)
+
+    def _is_cut(self) -> bool:
+        """Whether the label draws less than its text: the end, or some of its parts, are left out."""
+        if not self._wrap:
+            return self.shown() != self.text()
+        return self.shown_lines()[-1].endswith("…") and not self.text().endswith("…")
 
     def paintEvent(self, event: QPaintEvent) -> None:
         flags, text = self.alignment().value, "\n".join(self.shown_lines()) if self._wrap else self.shown()

@@ -7,6 +7,7 @@ import re
 import stat
 import tempfile
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -132,11 +133,11 @@ class Recordings:
             if beside is None:
                 continue
             whole = end != "-shm" and beside.st_size > 0 and stat.S_ISREG(beside.st_mode)
-            if not (whole and self._discard(companion)):  # no content, a link (its target stays), or not discarded
-                try:
-                    companion.unlink()
-                except OSError:
-                    continue
+            if whole:
+                self._discard(companion)  # where that fails it stays: it holds part of the recording
+                continue
+            with suppress(OSError):  # no content, or a link, whose target stays
+                companion.unlink()
         return True
 
     def _begin_in(self, folder: Path, model: str, open_: Callable[[Path], FileWriter]) -> Begun:

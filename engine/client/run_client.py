@@ -51,7 +51,7 @@ class RunClient:
         self._commands = Commands(self.now)
         self._events = Events(self.now, self._live, self._commands)
         self.closing = False
-        """Set by any thread. From then on the end of a source is no fault; the thread that polls must stop polling."""
+        """Set by any thread. From then on the end of a source is no fault, and no source is connected again."""
 
     # --- verbs --------------------------------------------------------------------------------------------------------
 
@@ -74,7 +74,7 @@ class RunClient:
         """Carry out what was posted and take arrived events, waiting up to `timeout_s`; the changes, in order."""
         try:
             if self._source is None:
-                if self.now.state == "stopped" and not self._commands.posted:
+                if self.closing or (self.now.state == "stopped" and not self._commands.posted):
                     time.sleep(timeout_s)
                     return []
                 self._source = self._connect()

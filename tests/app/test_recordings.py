@@ -131,6 +131,21 @@ def test_what_lies_beside_a_recording_goes_with_it_and_no_link_is_followed(recor
     assert names(trash) == {one.name, f"{one.name}-wal", two.name}
 
 
+def test_rows_beside_a_recording_stay_where_the_trash_does_not_take_them(tmp_path: Path, trash: Path) -> None:
+    def discard(path: Path) -> bool:
+        if not path.name.endswith(".dscope"):
+            return False
+        shutil.move(path, trash / path.name)
+        return True
+
+    recordings = Recordings(tmp_path / "recordings", discard)
+    (one,) = fill(recordings.folder, 1)
+    Path(f"{one}-wal").write_bytes(b"rows")
+    Path(f"{one}-shm").write_bytes(b"index")
+    assert [each.path for each in recordings.throw_away(recordings.recordings())] == [one]
+    assert names(recordings.folder) == {f"{one.name}-wal"}
+
+
 @posix
 @pytest.mark.parametrize("kind", ["file", "dangling link", "pipe", "no room"])
 def test_a_folder_that_takes_no_recording_is_told_once_and_runs_are_recorded_elsewhere(

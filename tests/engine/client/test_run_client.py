@@ -391,3 +391,12 @@ def test_a_trace_begins_its_run_by_itself() -> None:
     driven.poll()
     assert len(driven.session.steps) == 3
     assert driven.of(schema.RunEnded) == [schema.RunEnded("finished")]
+
+
+def test_no_source_is_connected_once_the_client_is_closed() -> None:
+    driven = Driven(a_source(a_run()), a_source(a_run()))
+    load_and_start(driven)
+    driven.told += driven.client.close()
+    driven.client.load(LoadSpec("demo"))
+    driven.poll()
+    assert driven.connected == 1
