@@ -228,7 +228,7 @@ class MainWindow(QMainWindow):
         self.panels.restyle()
 
     def retranslate(self) -> None:
-        """Take the texts of the language in force."""
+        """Set all texts anew, in the current language."""
         self.menus.retranslate(self.control.state)
         self.model.retranslate()
         self.scenarios.retranslate()

@@ -152,7 +152,7 @@ class Menus(QObject):
             self.actions[name].setEnabled(enabled)
 
     def retranslate(self, state: str = "starting") -> None:
-        """Take the texts of the language in force."""
+        """Set all texts anew, in the current language."""
         for name, text in self._menu_texts().items():
             self.menus[name].setTitle(text)
         for name, text in self._texts().items():

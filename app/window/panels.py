@@ -73,7 +73,7 @@ class Panels(QObject):
             dock.restyle()
 
     def rebuild(self) -> None:
-        """Take the texts of the language in force."""
+        """Set all texts anew, in the current language."""
         for dock in self.docks.values():
             dock.rebuild()
 

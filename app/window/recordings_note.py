@@ -56,7 +56,7 @@ class RecordingsNote(QToolBar):
         self.later_button.setIcon(icon("close", theme().muted))
 
     def retranslate(self) -> None:
-        """Take the texts of the language in force."""
+        """Set all texts anew, in the current language."""
         self.setWindowTitle(self.tr("Recordings"))
         self.all_button.setText(self.tr("Keep all"))
         self.later_button.setToolTip(self.tr("Ask again when the program starts next"))

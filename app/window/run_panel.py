@@ -206,7 +206,7 @@ class RunPanel(QWidget):
         self._show_actions()
 
     def retranslate(self) -> None:
-        """Take the texts of the language in force."""
+        """Set all texts anew, in the current language."""
         texts = {
             "model": self.tr("Model"),
             "prompt": self.tr("Prompt"),

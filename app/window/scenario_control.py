@@ -72,7 +72,7 @@ class ScenarioControl(QObject):
         self._feed.start_run(spec)
 
     def retranslate(self) -> None:
-        """Take the texts of the language in force."""
+        """Set all texts anew, in the current language."""
         language = self._preferences.language
         for action, scenario in zip(self.actions, self.scenarios, strict=True):
             action.setText(menu_text(scenario.title(language)))

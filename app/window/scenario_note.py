@@ -60,7 +60,7 @@ class ScenarioNote(QDockWidget):
         self.close_button.setIcon(icon("close", theme().muted))
 
     def retranslate(self) -> None:
-        """Take the texts of the language in force."""
+        """Set all texts anew, in the current language."""
         self.setWindowTitle(self.tr("What to look at"))
         self.setAccessibleName(self.tr("What to look at in this scenario"))
         self.text.setAccessibleName(self.tr("What to look at"))

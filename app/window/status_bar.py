@@ -117,7 +117,7 @@ class StatusBar(QStatusBar):
             self._explain_overhead()
 
     def retranslate(self) -> None:
-        """Take the texts of the language in force."""
+        """Set all texts anew, in the current language."""
         for label, name, tip in (
             (self.state, self.tr("State of the engine"), self.tr("What the engine does now")),
             (self.rate, self.tr("Tokens a second"),

@@ -93,7 +93,7 @@ class StepStrip(PaintedWidget):
         self._view.follow_by_hand()
 
     def retranslate(self) -> None:
-        """Take the texts of the language in force."""
+        """Set all texts anew, in the current language."""
         self.setAccessibleName(self.tr("Step strip"))
         self.setAccessibleDescription(
             self.tr("One bar a step, its height the latency. Drag selects a range, a click one step, Esc clears.")
