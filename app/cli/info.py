@@ -9,7 +9,8 @@ from app.cli.output import print_json
 from app.cli.table import summary_text
 from engine.errors import InputError
 from engine.figures.json_figures import json_figures
-from engine.figures.metrics import StepRange, summarise
+from engine.figures.metrics import summarise
+from engine.figures.step_range import StepRange
 from engine.session.store import Session
 
 

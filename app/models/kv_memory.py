@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.figures import metrics
+from engine.figures.step_range import step_slice
 from engine.figures.switches import switches_at
 from engine.session.kv_shape import KvShape
 from engine.session.store import Session
@@ -33,7 +34,7 @@ class LivePositions:
 
     def update(self) -> NDArray[np.int64]:
         """Positions alive at the end of each step, int64 [steps]."""
-        if len(self._counts) != metrics.step_slice(self.session).stop:
+        if len(self._counts) != step_slice(self.session).stop:
             self._counts = metrics.cached_positions(self.session, would=True)
         return self._counts
 

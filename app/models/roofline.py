@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 from engine.figures.ceilings import MEMORY, Level
-from engine.figures.metrics import StepRange
 from engine.figures.roofline import Point, Roof, RooflineTotals, roof_of
+from engine.figures.step_range import StepRange
 from engine.session.store import Session
 
 PREFERRED = ("decode", "verify", "mixed", "prefill", "teacher")

@@ -14,7 +14,7 @@ from app.look.translation_marks import QT_TRANSLATE_NOOP
 from app.look.units import DERIVED, MEASURED, PREDICTED, THIN_SPACE, count, memory, percent, rate, significant
 from engine.figures.comparison import Amount, Metric, Row, compare
 from engine.figures.device_series import DeviceSeries
-from engine.figures.metrics import StepRange, token_rows
+from engine.figures.step_range import StepRange, token_rows
 from engine.session.store import Session
 
 CONTEXT: Final = "Summary"

@@ -22,7 +22,7 @@ from app.widgets.painted import PaintedWidget
 from app.widgets.plain import PlainLabel, plain
 from engine.figures.device_series import DeviceSeries
 from engine.figures.memory import MemoryNode, memory_tree, peak_step
-from engine.figures.metrics import StepRange, step_slice
+from engine.figures.step_range import StepRange, step_slice
 from engine.session.store import Session
 
 BAR: Final = 6 * GRID

@@ -18,8 +18,9 @@ import numpy as np
 from engine.errors import SessionFileError
 from engine.export.readable import slice_name
 from engine.export.whole import replacing
-from engine.figures.metrics import OTHER, by_id, phase_table_s, step_slice
+from engine.figures.metrics import OTHER, by_id, phase_table_s
 from engine.figures.pauses import pauses_of
+from engine.figures.step_range import step_slice
 from engine.session.json_text import json_text
 from engine.session.schema import GROUP_OF, PHASES
 from engine.session.store import LAUNCHES, STEP_KINDS, TOKEN_SOURCES, Session

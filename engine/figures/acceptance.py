@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from engine.session.store import Session
 
 if TYPE_CHECKING:
-    from engine.figures.metrics import StepRange
+    from engine.figures.step_range import StepRange
 
 
 def speculation_figures(session: Session, steps: StepRange = None) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from engine.figures import metrics
 from engine.figures.improvements import IMPROVEMENTS, SIDES, Improvement
+from engine.figures.step_range import step_slice, token_rows
 from engine.figures.step_roles import DECODE, StepRoles
 from engine.session.joining import KIND
 from engine.session.schema import PHASES
@@ -113,7 +114,7 @@ def value_of(session: Session, improvement: Improvement, steps: tuple[int, int])
     """The value of one run, by the improvement's measure: tokens/s; KV bytes used over reserved, each summed over the
     steps; or seconds of attention for a token of one request, in decode steps.
     """
-    rows = metrics.step_slice(session, steps)
+    rows = step_slice(session, steps)
     if improvement.measure == "memory":
         reserved = float(session.steps["kv_reserved_bytes"][rows].sum())
         return float(session.steps["kv_used_bytes"][rows].sum()) / reserved if reserved else 0.0
@@ -129,6 +130,6 @@ def value_of(session: Session, improvement: Improvement, steps: tuple[int, int])
 
 def _tokens(session: Session, steps: tuple[int, int]) -> list[list[int]]:
     """The tokens of each request of a run, in the order of the requests."""
-    rows = metrics.token_rows(session, steps)
+    rows = token_rows(session, steps)
     request, ids = session.tokens["request_id"][rows], session.tokens["token_id"][rows]
     return [ids[request == one].tolist() for one in np.unique(request).tolist()]

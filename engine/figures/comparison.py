@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from engine.figures import metrics
 from engine.figures.device_series import DeviceSeries
+from engine.figures.step_range import TEACHER, StepRange, step_slice, token_rows
 from engine.session.kv_shape import kv_shape_of
 from engine.session.store import Session
 
@@ -50,18 +51,18 @@ class _Side:
     tokens: int
 
 
-def compare(session: Session, steps: metrics.StepRange = None, readings: DeviceSeries | None = None) -> list[Row]:
+def compare(session: Session, steps: StepRange = None, readings: DeviceSeries | None = None) -> list[Row]:
     """Every row of the table, for the whole session or a range of its steps.
 
     A caller that calls this often passes its `readings` of the session, so that only new samples are sorted.
     """
     readings = DeviceSeries(session) if readings is None else readings
     readings.update()
-    part = metrics.step_slice(session, steps)
+    part = step_slice(session, steps)
     ids = np.arange(part.start, max(part.stop, part.start))
-    taught = session.steps["kind"][part] == metrics.TEACHER
+    taught = session.steps["kind"][part] == TEACHER
     training = _Side(ids[taught], _taught_tokens(session, ids[taught]))
-    inference = _Side(ids[~taught], len(metrics.token_rows(session, steps)))
+    inference = _Side(ids[~taught], len(token_rows(session, steps)))
     return [
         _complexity(session, training, inference),
         _memory(session, training, inference, steps),
@@ -109,7 +110,7 @@ def _complexity(session: Session, training: _Side, inference: _Side) -> Row:
     return Row("complexity", amounts(training), amounts(inference), _ratio(a_token(inference), a_token(training)))
 
 
-def _memory(session: Session, training: _Side, inference: _Side, steps: metrics.StepRange) -> Row:
+def _memory(session: Session, training: _Side, inference: _Side, steps: StepRange) -> Row:
     """Training keeps hidden states between two layers (by shape); inference keeps K and V of every layer."""
     facts = session.model_config
     held: tuple[Amount, ...] = ()
@@ -163,7 +164,7 @@ def _shares(
     return sides[0], sides[1], _ratio(training, inference)
 
 
-def _throughput(session: Session, training: _Side, inference: _Side, steps: metrics.StepRange) -> Row:
+def _throughput(session: Session, training: _Side, inference: _Side, steps: StepRange) -> Row:
     """Tokens a second: all tokens of the parallel pass over its time; generated ones over the run's wall time."""
     pass_s = _wall_s(session, training)
     fast = training.tokens / pass_s if training.tokens and pass_s > 0 else None

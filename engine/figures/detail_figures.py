@@ -8,17 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.figures.kv_blocks import BlockHistory, blocks_recorded
-from engine.figures.metrics import (
-    CLASSES,
-    attention_entropy,
-    groups_s,
-    phase_table_s,
-    step_slice,
-    token_rows,
-    utilisation_of,
-    widest_tokens,
-)
+from engine.figures.metrics import CLASSES, attention_entropy, groups_s, phase_table_s, utilisation_of, widest_tokens
 from engine.figures.slot_runs import waiting_requests
+from engine.figures.step_range import step_slice, token_rows
 from engine.figures.switches import switches_at
 from engine.figures.token_facts import token_facts
 from engine.session.schema import PHASES

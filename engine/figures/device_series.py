@@ -8,8 +8,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.figures import metrics
 from engine.figures.pauses import pauses_of
+from engine.figures.step_range import StepRange, step_slice
 from engine.session.columns import Columns
 from engine.session.store import Session
 
@@ -63,9 +63,9 @@ class DeviceSeries:
         return columns["t_ns"][:count], columns["value"][:count]
 
 
-def in_range(series: Series, session: Session, steps: metrics.StepRange) -> Series:
+def in_range(series: Series, session: Session, steps: StepRange) -> Series:
     """The part of a series that was read while a range of steps ran."""
-    rows = metrics.step_slice(session, steps)
+    rows = step_slice(session, steps)
     if steps is None or rows.start >= rows.stop:
         return series
     first = np.searchsorted(series[0], session.steps["start_ns"][rows.start], "left")
@@ -83,7 +83,7 @@ def mean_of(series: Series, session: Session) -> float:
     return float(values[~held].mean() if not held.all() else values.mean())
 
 
-def joules_per_token(series: DeviceSeries, steps: metrics.StepRange = None) -> float | None:
+def joules_per_token(series: DeviceSeries, steps: StepRange = None) -> float | None:
     """Energy a token between the first and the last reading of a range, pauses left out; None where no device
     reports it.
 

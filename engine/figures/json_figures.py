@@ -6,9 +6,10 @@ from dataclasses import asdict
 from typing import Any
 
 from engine.figures.detail_figures import detail_figures
-from engine.figures.metrics import StepRange, step_slice, summarise
+from engine.figures.metrics import summarise
 from engine.figures.range_figures import range_figures
 from engine.figures.slots import slot_figures
+from engine.figures.step_range import StepRange, step_slice
 from engine.figures.teacher import teacher_figures
 from engine.session.json_value import json_value
 from engine.session.store import Session

@@ -13,6 +13,7 @@ from engine.figures import metrics
 from engine.figures.gaps import itl_seconds
 from engine.figures.latency_figures import PARTS, PERCENTILES, RangeFigures, Sums, figures_from_sums
 from engine.figures.pauses import pauses_of
+from engine.figures.step_range import token_rows
 from engine.figures.step_roles import DECODE, MIXED, PREFILL, TAUGHT, StepRoles
 from engine.session.store import Session
 
@@ -97,9 +98,7 @@ class LatencySeries:
                 self._sums, self._ordered, self._gaps_s, self.roles.prefill_s(begun), gap_s, device_s
             )
         first, end = steps[0], min(steps[1] + 1, self._length)
-        return self._figures(
-            np.arange(first, end), metrics.token_rows(self.session, steps), gap_s_of(self.session, first, end)
-        )
+        return self._figures(np.arange(first, end), token_rows(self.session, steps), gap_s_of(self.session, first, end))
 
     def step_percentiles_us(self, steps: tuple[int, int] | None = None) -> tuple[float, float] | None:
         """p50 and p99 of the wall times of the generating steps, however many tokens each emitted; None without any."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from engine.figures.device_series import DeviceSeries
 from engine.figures.kv_classes import KvClasses, kv_classes
-from engine.figures.metrics import StepRange, step_slice
+from engine.figures.step_range import StepRange, step_slice
 from engine.session.store import Session
 
 Provenance = Literal["measured", "derived"]

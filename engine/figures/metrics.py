@@ -19,16 +19,13 @@ from engine.figures.acceptance import speculation_figures
 from engine.figures.ceilings import least_read_s, measured_when_busy
 from engine.figures.gaps import itl_seconds
 from engine.figures.pauses import pauses_of
+from engine.figures.step_range import TEACHER, StepRange, generation_rows, step_slice, token_rows
 from engine.session.kv_shape import kv_shape_of
 from engine.session.schema import GROUP_OF, GROUPS, PHASES
-from engine.session.store import LAUNCHES, STEP_KINDS, RecordedRequest, Session
+from engine.session.store import LAUNCHES, RecordedRequest, Session
 
 CLASSES: Final = ("computed", "new", "recomputed", "padding", "rejected", "reused")
 OTHER: Final = PHASES.index("other")
-TEACHER: Final = STEP_KINDS.index("teacher")
-
-StepRange = tuple[int, int] | None
-"""First and last step, both included; None stands for all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,21 +101,6 @@ class Summary:
 def by_id(session: Session) -> list[RecordedRequest]:
     """The requests in the order in which they were given; a session that is being recorded holds them by arrival."""
     return [session.requests[request_id] for request_id in sorted(session.requests)]
-
-
-def step_slice(session: Session, steps: StepRange = None) -> slice:
-    """The rows of `session.steps` in a range, cut to the steps that exist now."""
-    count = min(len(session.steps), len(session.phases))
-    if steps is None:
-        return slice(0, count)
-    return slice(min(max(steps[0], 0), count), min(steps[1] + 1, count))
-
-
-def generation_rows(session: Session, steps: StepRange = None) -> slice | NDArray[np.int64]:
-    """The rows of `session.steps` in a range that generated: all but teacher-forced passes."""
-    rows = step_slice(session, steps)
-    generating = session.steps["kind"][rows] != TEACHER
-    return rows if generating.all() else rows.start + np.flatnonzero(generating)
 
 
 def summarise(session: Session, steps: StepRange = None) -> Summary:
@@ -256,17 +238,6 @@ def percentiles(values: NDArray[np.float64]) -> dict[str, float | None]:
 
 
 # --- tokens ---------------------------------------------------------------------------------------------------------
-
-
-def token_rows(session: Session, steps: StepRange = None) -> NDArray[np.int64]:
-    """Rows of `session.tokens` that a range of steps emitted."""
-    step_ids = session.tokens["step_id"]
-    if steps is None:
-        return np.arange(len(step_ids))
-    first, end = np.searchsorted(
-        step_ids, (steps[0], steps[1] + 1)
-    ).tolist()  # tokens stand in the order of their steps
-    return np.arange(first, end)
 
 
 def request_figures(session: Session, request: RecordedRequest, steps: StepRange = None) -> RequestFigures:

@@ -12,10 +12,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.figures.metrics import StepRange, step_slice
+from engine.figures.step_range import TEACHER, StepRange, step_slice
 from engine.session.kv_shape import KvShape
 from engine.session.schema import PHASES
-from engine.session.store import LAUNCHES, STEP_KINDS, Session
+from engine.session.store import LAUNCHES, Session
 from engine.session.weight_reads import WeightReads, weight_reads_of
 
 Table = NDArray[np.float64]
@@ -163,7 +163,7 @@ def _triangle(first: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.fl
 def _drafting(session: Session, rows: slice) -> NDArray[np.bool_]:
     """Which generating steps ran while a draft model was the proposer."""
     drafts = {config.id for config in session.configs if config.switches.get("speculate") == "draft"}
-    generating = session.steps["kind"][rows] != STEP_KINDS.index("teacher")
+    generating = session.steps["kind"][rows] != TEACHER
     wanted: NDArray[np.bool_] = np.isin(session.steps["config_id"][rows], list(drafts)) & generating
     return wanted
 

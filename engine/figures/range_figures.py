@@ -18,11 +18,11 @@ from engine.figures.kv_blocks import BlockHistory, blocks_recorded
 from engine.figures.kv_classes import kv_classes
 from engine.figures.latency import LatencySeries, outlier_us
 from engine.figures.memory import MemoryNode, memory_tree, peak_step
-from engine.figures.metrics import StepRange, step_slice
 from engine.figures.roofline import Point, Roof, RooflineTotals, roof_of
 from engine.figures.running_totals import RunningTotals
 from engine.figures.slot_runs import SlotRuns
 from engine.figures.slots import SlotTotals, batch_parts
+from engine.figures.step_range import StepRange, step_slice
 from engine.figures.switches import switches_at
 from engine.session.kv_shape import kv_shape_of
 from engine.session.store import Session

@@ -14,22 +14,21 @@ from __future__ import annotations
 import numpy as np
 
 from engine.figures.pauses import pauses_of
-from engine.session.store import STEP_KINDS, Session
-
-_TEACHER = STEP_KINDS.index("teacher")
+from engine.figures.step_range import TEACHER
+from engine.session.store import Session
 
 
 def wall_ns(session: Session, first: int, end: int) -> int:
     """ns that the generating steps among [first, end) took, as this file defines it; 0 where there are none."""
     steps = session.steps
-    rows = first + np.flatnonzero(steps["kind"][first:end] != _TEACHER)
+    rows = first + np.flatnonzero(steps["kind"][first:end] != TEACHER)
     if not len(rows):
         return 0
     first_row, last_row = int(rows[0]), int(rows[-1])
     since_ns = _begin_ns(session, first_row)
     a, b = _token_rows(session, first, end)
     until_ns = int(session.tokens["emitted_ns"][b - 1]) if b > a else int(steps["end_ns"][last_row])
-    taught = first_row + np.flatnonzero(steps["kind"][first_row : last_row + 1] == _TEACHER)
+    taught = first_row + np.flatnonzero(steps["kind"][first_row : last_row + 1] == TEACHER)
     taught_ns = int((steps["end_ns"][taught] - steps["start_ns"][taught]).sum())
     return max(0, until_ns - since_ns - taught_ns - pauses_of(session).within(since_ns, until_ns))
 

@@ -19,6 +19,7 @@ from engine.figures import metrics
 from engine.figures.ceilings import MEMORY, CeilingFacts, Level, ceiling_facts, held_bytes
 from engine.figures.data_sheets import DataSheet, data_sheet
 from engine.figures.phase_cost import Table, phase_costs
+from engine.figures.step_range import StepRange, step_slice
 from engine.session.schema import PHASES
 from engine.session.store import STEP_KINDS, Session
 
@@ -104,7 +105,7 @@ class RooflineTotals:
     [kinds] are what the steps themselves recorded.
     """
 
-    def __init__(self, session: Session, steps: metrics.StepRange = None) -> None:
+    def __init__(self, session: Session, steps: StepRange = None) -> None:
         self.session = session
         self._range = steps
         self._taken = 0 if steps is None else steps[0]
@@ -119,7 +120,7 @@ class RooflineTotals:
 
     def update(self) -> bool:
         """Take the steps that came since the last call; returns whether there were any."""
-        rows = metrics.step_slice(self.session, self._range)
+        rows = step_slice(self.session, self._range)
         if rows.stop <= self._taken:
             return False
         for first in range(self._taken, rows.stop, STEPS_AT_ONCE):
@@ -129,7 +130,7 @@ class RooflineTotals:
 
     def _take(self, new: tuple[int, int]) -> None:
         """Add steps, both ends included."""
-        part = metrics.step_slice(self.session, new)
+        part = step_slice(self.session, new)
         kinds = self.session.steps["kind"][part]
         times = metrics.phase_table_s(self.session, new)
         costs = phase_costs(self.session, new)

@@ -8,8 +8,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.figures.metrics import TEACHER
 from engine.figures.new_steps import NewSteps
+from engine.figures.step_range import TEACHER
 from engine.session.columns import Columns
 from engine.session.store import Session
 

@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.figures.metrics import TEACHER, step_slice
+from engine.figures.step_range import TEACHER, step_slice
 from engine.session.columns import Columns
 from engine.session.store import Session
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.figures.metrics import TEACHER, step_slice, utilisation_of
+from engine.figures.metrics import utilisation_of
+from engine.figures.step_range import TEACHER, step_slice
 from engine.session.store import Session
 from engine.session.teacher_mark import TEACHER_MARK, positions_of
 

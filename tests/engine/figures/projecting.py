@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.figures.latency import LatencySeries
-from engine.figures.metrics import StepRange
+from engine.figures.step_range import StepRange
 from engine.session.store import Session
 
 

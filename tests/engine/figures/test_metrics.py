@@ -13,6 +13,7 @@ from engine.figures import metrics
 from engine.figures.acceptance import acceptance_by_position, acceptance_by_request
 from engine.figures.gaps import itl_seconds
 from engine.figures.kv_classes import kv_classes
+from engine.figures.step_range import token_rows
 from engine.figures.teacher import teacher_figures
 from engine.session import schema
 from engine.session.kv_shape import KvShape
@@ -136,7 +137,7 @@ def test_tokens_that_came_at_once_are_one_emission() -> None:
         [schema.Token(2 + i, 0, 2 + i // 3, 6 + i, 1, "a", 0, 0, "draft", at * (1 + i // 3), b"") for i in range(6)]
     )
     first, second = session.tokens["emitted_ns"][:2].tolist()
-    gaps = itl_seconds(session, metrics.token_rows(session))
+    gaps = itl_seconds(session, token_rows(session))
     assert gaps.tolist() == [(second - first) / 1e9, (at - second) / 1e9, 1.0]
 
 

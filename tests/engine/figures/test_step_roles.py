@@ -8,7 +8,7 @@ import pytest
 from engine.figures.gaps import itl_seconds
 from engine.figures.latency import LatencySeries
 from engine.figures.latency_figures import RangeFigures
-from engine.figures.metrics import token_rows
+from engine.figures.step_range import token_rows
 from engine.figures.step_roles import DECODE, MIXED, PREFILL, StepRoles
 from engine.session.store import Session
 from tests.app.panels.sessions import MS, Recorder
