@@ -11,7 +11,6 @@ from PySide6.QtWidgets import QWidget
 from app.core.jobs import Jobs
 from app.core.reading import Reading
 from app.core.selection import Selected, Selection
-from app.panels.registry import entry
 from engine.client.suite import Suite
 from engine.core.settings import Probe, RunSpec
 from engine.session.store import Session
@@ -79,10 +78,6 @@ class Panel(QWidget):
         self.context = context
         self.session: Session | None = None
         self._questions: list[Reading] = []
-
-    def title(self) -> str:
-        """The title in the header and the menu, translated; it comes from the registry."""
-        return entry(self.name).title()
 
     def figures(self) -> str:
         """The two or three main figures, for the header; units included."""

@@ -142,7 +142,7 @@ class PanelDock(QDockWidget):
         """The panel; built now if needed, and given the session that it missed while hidden."""
         if self.panel is None:
             self.panel = self.entry.make(self._context)
-            self.panel.setAccessibleName(self.panel.title())
+            self.panel.setAccessibleName(self.entry.title())
             self.header.limit_to_range(self.panel.of_range)
             self._body.addWidget(self.panel)
             leave_focus_on_click(self)

@@ -17,6 +17,7 @@ from app.models.device_series import extremes, rates, read_shares, steps_at
 from app.models.looking import Looker, look_of, show_look
 from app.models.ticks import binary_ticks
 from app.panels.base import Panel, PanelContext
+from app.panels.registry import entry
 from app.widgets.lane_chart import Lane, LaneChart, decimal_ticks
 from app.widgets.plain import PlainLabel, plain
 from app.widgets.themed_label import ThemedLabel
@@ -80,7 +81,7 @@ class UtilisationPanel(Panel):
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setWidget(self.chart)
-        scroll.setAccessibleName(self.title())
+        scroll.setAccessibleName(entry(self.name).title())
         layout = QVBoxLayout(self)
         layout.setContentsMargins(PANEL_PADDING, ROW_GAP, PANEL_PADDING, ROW_GAP)
         layout.setSpacing(GRID)
