@@ -5,11 +5,13 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
+TOPS = ("kernels", "engine", "app")
 QT = {"PySide6", "shiboken6", "pyqtgraph"}
 TORCH_FREE = [
     "engine.errors",
@@ -127,6 +129,16 @@ def test_no_room_imports_one_that_stands_above_it() -> None:
     for room, allowed in ALLOWED.items():
         assert allowed <= seen, f"{room} imports {allowed - seen}, which stand above it"
         seen.add(room)
+
+
+def test_no_files_import_each_other_in_a_circle() -> None:
+    """Not even for types, or inside a function."""
+    modules = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for top in TOPS for path in files(top)}
+    graph = {
+        module: {one for name in imports_of(path) for one in (name, name.rpartition(".")[0]) if one in modules}
+        for module, path in modules.items()
+    }
+    TopologicalSorter(graph).prepare()  # a CycleError names the circle
 
 
 def test_architecture_draws_the_same_list() -> None:
