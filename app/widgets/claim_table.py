@@ -15,7 +15,7 @@ from PySide6.QtWidgets import (
 
 from app.look.theme import GRID, theme, ui_font
 from app.widgets.themed_table import Cell, CellTable
-from app.widgets.unbroken import unbroken
+from app.widgets.unbroken import unbroken, words_of
 
 PADDING: Final = 5 * GRID
 """Pixels that a cell is wider than its text."""
@@ -91,7 +91,7 @@ class ClaimTable(CellTable):
                 continue
             cells = [row[column] for row in self._rows if row[column].span == 1]
             texts = [(plain, name), *((bold if cell.bold else plain, cell.text) for cell in cells)]
-            words = [(plain, name), *((font, word) for font, text in texts[1:] for word in text.split(" "))]
+            words = [(plain, name), *((font, word) for font, text in texts[1:] for word in words_of(text))]
             wanted.append(max(font.horizontalAdvance(text) for font, text in texts) + PADDING)
             least.append(max(font.horizontalAdvance(word) for font, word in words) + PADDING)
         self._share_spans(wanted, plain)

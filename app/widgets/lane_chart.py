@@ -144,7 +144,8 @@ class LaneChart(AxisChart[float]):
         painter.setPen(QColor(colours.text))
         room = int(self.width() - 8 * GRID)
         painter.drawText(
-            QRectF(6 * GRID, box.top() - height - 2, room, height), Qt.AlignmentFlag.AlignVCenter,
+            QRectF(6 * GRID, box.top() - height - 2, room, height),
+            Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextDontClip,
             painter.fontMetrics().elidedText(lane.heading, Qt.TextElideMode.ElideRight, room),
         )  # fmt: skip
         if not len(lane.x):
@@ -200,7 +201,7 @@ class LaneChart(AxisChart[float]):
             painter.drawText(QRectF(left, bottom + GRID, width + 2, height), Qt.AlignmentFlag.AlignLeft, text)
             edge = left + width + 2 * GRID
         area = QRectF(0, bottom + GRID, GUTTER - 3 * GRID, height)
-        painter.drawText(area, Qt.AlignmentFlag.AlignRight, self.x_title)
+        painter.drawText(area, Qt.AlignmentFlag.AlignRight | Qt.TextFlag.TextDontClip, self.x_title)
 
     # --- mouse and keys ---------------------------------------------------------------------------------------------
 

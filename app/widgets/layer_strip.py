@@ -71,7 +71,8 @@ class LayerStrip(HoverWidget[tuple[int, int]]):
             return
         box, height = self.grid_box(), painter.fontMetrics().height()
         title = painter.fontMetrics().elidedText(self.title, Qt.TextElideMode.ElideRight, self.width() - 3 * GRID)
-        painter.drawText(QRectF(GRID, 0, self.width(), height), Qt.AlignmentFlag.AlignLeft, title)
+        head = QRectF(GRID, 0, self.width(), height + GRID)  # some scripts need more height
+        painter.drawText(head, Qt.AlignmentFlag.AlignVCenter, title)
         xs = np.round(box.left() + np.arange(len(self.us) + 1) * box.width() / len(self.us))
         ys = np.round(box.top() + np.arange(len(self.phases) + 1) * box.height() / len(self.phases))
         self._draw_cells(painter, xs, ys)
@@ -86,9 +87,8 @@ class LayerStrip(HoverWidget[tuple[int, int]]):
         for layer in range(0, len(self.us), every):
             area = QRectF(xs[layer] - 20, box.bottom() + 2, xs[layer + 1] - xs[layer] + 40, height)
             painter.drawText(area, Qt.AlignmentFlag.AlignHCenter, str(layer))
-        painter.drawText(
-            QRectF(0, box.bottom() + 2, box.left() - 2 * GRID, height), Qt.AlignmentFlag.AlignRight, self.tr("layer")
-        )
+        below = QRectF(0, box.bottom() + 2, box.left() - 2 * GRID, height)
+        painter.drawText(below, Qt.AlignmentFlag.AlignRight | Qt.TextFlag.TextDontClip, self.tr("layer"))
 
     def _draw_cells(self, painter: QPainter, xs: NDArray[np.float64], ys: NDArray[np.float64]) -> None:
         table = lookup_table()

@@ -154,8 +154,8 @@ class LineChart(HoverWidget[float]):
             painter.drawText(QRectF(x - width, below, 2 * width, height), Qt.AlignmentFlag.AlignCenter, text)
             edge = x + width / 2 + 2 * GRID
         painter.drawText(
-            QRectF(box.right(), below, self.width() - box.right() - GRID, height), Qt.AlignmentFlag.AlignRight,
-            self.x_title,
+            QRectF(box.right(), below, self.width() - box.right() - GRID, height),
+            Qt.AlignmentFlag.AlignRight | Qt.TextFlag.TextDontClip, self.x_title,
         )  # fmt: skip
 
     def _draw_title(self, painter: QPainter) -> None:
@@ -222,7 +222,7 @@ class LineChart(HoverWidget[float]):
             text = painter.fontMetrics().elidedText(self._label_of(line), Qt.TextElideMode.ElideRight, int(room))
             painter.drawText(
                 QRectF(box.right() + GRID, place - height / 2, room + GRID, height),
-                Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, text,
+                Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextDontClip, text,
             )  # fmt: skip
 
     # --- the pointer ------------------------------------------------------------------------------------------------

@@ -142,8 +142,8 @@ class RooflineChart(HoverWidget[Dot]):
             painter.drawText(QRectF(x - 40, box.bottom() + GRID, 80, height), Qt.AlignmentFlag.AlignCenter, text)
         painter.setPen(QColor(colours.muted))
         below = QRectF(box.left(), box.bottom() + GRID + height, box.width(), height)
-        painter.drawText(below, Qt.AlignmentFlag.AlignCenter, self.x_title)
-        painter.drawText(QRectF(3 * GRID, 0, box.width(), height), Qt.AlignmentFlag.AlignLeft, self.y_title)
+        painter.drawText(below, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextDontClip, self.x_title)
+        painter.drawText(QPointF(3 * GRID, painter.fontMetrics().ascent()), self.y_title)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
 
     def _draw_ceiling(self, painter: QPainter, ceiling: Ceiling, taken: list[QRectF]) -> None:
@@ -164,7 +164,7 @@ class RooflineChart(HoverWidget[Dot]):
         width = metrics.horizontalAdvance(ceiling.flops_label) + 2
         area = QRectF(max(end.x() - width, box.left()), knee.y() - metrics.height() - 2, width, metrics.height())
         if ceiling.flops_label and not any(area.intersects(one) for one in taken) and area.top() >= 0:
-            painter.drawText(area, Qt.AlignmentFlag.AlignRight, ceiling.flops_label)
+            painter.drawText(QPointF(area.left(), area.top() + metrics.ascent()), ceiling.flops_label)
             taken.append(area)
         self._draw_slope_label(painter, ceiling, start, knee, taken)
         taken += boxes_along(start, knee, 2.0, 0.0, math.dist(start.toTuple(), knee.toTuple()))
@@ -235,7 +235,7 @@ class RooflineChart(HoverWidget[Dot]):
             painter.drawLine(spot, QPointF(area.left() if area.left() > x else area.right(), area.center().y()))
         painter.setPen(QColor(theme().text))
         # Draw text on whole pixels: between pixels it is blurred.
-        painter.drawText(area.toAlignedRect(), Qt.AlignmentFlag.AlignCenter, dot.label)
+        painter.drawText(area.toAlignedRect(), Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextDontClip, dot.label)
 
     # --- pointer and keys -------------------------------------------------------------------------------------------
 

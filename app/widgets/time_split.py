@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from PySide6.QtCore import QRectF, QSize, Qt
+from PySide6.QtCore import QPointF, QRectF, QSize
 from PySide6.QtGui import QColor, QPainter
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
@@ -80,9 +80,9 @@ class TimeSplit(PaintedWidget):
             room = self.width() - text_x
             if metrics.horizontalAdvance("■ " + words) <= room:
                 painter.setPen(QColor(fills[kind]))
-                painter.drawText(QRectF(text_x, 0, room, metrics.height()), Qt.AlignmentFlag.AlignLeft, "■")
+                painter.drawText(QPointF(text_x, metrics.ascent()), "■")
                 step = metrics.horizontalAdvance("■ ")
                 painter.setPen(QColor(colours.muted))
-                painter.drawText(QRectF(text_x + step, 0, room, metrics.height()), Qt.AlignmentFlag.AlignLeft, words)
+                painter.drawText(QPointF(text_x + step, metrics.ascent()), words)
                 text_x += step + metrics.horizontalAdvance(words) + 3 * GRID
             x += width

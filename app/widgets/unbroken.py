@@ -2,12 +2,37 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Final
+
+from PySide6.QtCore import QTextBoundaryFinder
 
 from app.look.units import DERIVED, MEASURED, PREDICTED, THIN_SPACE
 
 NARROW_NO_BREAK_SPACE: Final = "\u202f"
 NO_BREAK_SPACE: Final = "\u00a0"
+
+
+FIRST_IDEOGRAPH: Final = "\u2e80"
+"""From here on, Unicode has the scripts of East Asia, whose lines end between any two characters."""
+
+
+def words_of(text: str) -> list[str]:
+    """The pieces of a text between which a line may end: at spaces, and in Chinese wherever the language allows it."""
+    return [
+        piece
+        for word in text.split(" ")
+        for piece in (_pieces(word) if max(word, default="") >= FIRST_IDEOGRAPH else [word])
+    ]
+
+
+def _pieces(word: str) -> list[str]:
+    units = word.encode("utf-16-le", "surrogatepass")  # what Qt counts
+    finder = QTextBoundaryFinder(QTextBoundaryFinder.BoundaryType.Line, word)
+    ends = [0]
+    while (end := finder.toNextBoundary()) > 0:
+        ends.append(end)
+    return [units[2 * first : 2 * end].decode("utf-16-le", "surrogatepass") for first, end in pairwise(ends)]
 
 
 def unbroken(text: str) -> str:
