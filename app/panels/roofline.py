@@ -393,7 +393,7 @@ class RooflinePanel(Panel):
         if arrangement != "low":
             placed.append(Placed(self.table, 1, 1) if wide else Placed(self.table, 2 + below, 0, columns=2))
         placed.append(Placed(self.note, 3 + below, 0, columns=2))
-        arrange(self._grid, placed, rows=(*(0,) * below, 0, 1), columns=(1,))
+        arrange(self._grid, placed, rows=(0, 0, 1) if narrow else (0, 1), columns=(1,))
         self.table.setVisible(arrangement != "low")
         self.note.setVisible(arrangement != "low")
 

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.look.theme import GRID, theme
 from app.look.units import significant
-from app.widgets.painted import PaintedWidget
+from app.widgets.painted import PaintedWidget, draw_whole
 
 TICKS: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0)
 
@@ -66,8 +66,8 @@ class FactorChart(PaintedWidget):
         left = min(names + 4 * GRID, 0.4 * self.width())
         box = QRectF(left, height + 2 * GRID, self.width() - left - 16 * GRID, self.height() - 2 * height - 4 * GRID)
         painter.setPen(QColor(colours.muted))
-        head = QRectF(2 * GRID, 0, self.width() - 4 * GRID, height + 2 * GRID)  # some scripts need more height
-        painter.drawText(head, Qt.AlignmentFlag.AlignVCenter, self.title)
+        head = QRectF(2 * GRID, 0, self.width() - 4 * GRID, height + 2 * GRID)
+        draw_whole(painter, head, Qt.AlignmentFlag.AlignVCenter, self.title)
         low, high = self.limits()
         for tick in (one for one in TICKS if low <= one <= high):
             x = round(self.x_of(tick, box))
@@ -97,7 +97,7 @@ class FactorChart(PaintedWidget):
         painter.fillRect(bar, QColor(colours.positions["new"] if one.value >= 1 else colours.positions["recomputed"]))
         painter.setPen(QColor(colours.text))
         name = painter.fontMetrics().elidedText(one.label, Qt.TextElideMode.ElideRight, int(box.left() - 3 * GRID))
-        side = Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextDontClip
-        painter.drawText(QRectF(2 * GRID, middle - height / 2, box.left() - 3 * GRID, height), side, name)
+        side = Qt.AlignmentFlag.AlignVCenter
+        draw_whole(painter, QRectF(2 * GRID, middle - height / 2, box.left() - 3 * GRID, height), side, name)
         at = max(base, tip) + GRID if one.claim is None else max(tip, base, self.x_of(one.claim[1], box)) + GRID
         painter.drawText(QRectF(at, middle - height / 2, 80, height), side, f"{significant(one.value)}×")

@@ -19,6 +19,7 @@ from app.models.ticks import round_ticks
 from app.widgets.axis_chart import ZOOM_IN, AxisChart
 from app.widgets.focus import frame_focus
 from app.widgets.line_chart import GUTTER
+from app.widgets.painted import draw_whole
 
 LANE_PIXELS: Final = 46
 """Least height of a lane, its heading included."""
@@ -143,11 +144,9 @@ class LaneChart(AxisChart[float]):
         painter.fillRect(QRectF(3 * GRID, box.top() - height + height / 2 - 5, 8, 8), QColor(lane.colour))
         painter.setPen(QColor(colours.text))
         room = int(self.width() - 8 * GRID)
-        painter.drawText(
-            QRectF(6 * GRID, box.top() - height - 2, room, height),
-            Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextDontClip,
-            painter.fontMetrics().elidedText(lane.heading, Qt.TextElideMode.ElideRight, room),
-        )  # fmt: skip
+        heading = painter.fontMetrics().elidedText(lane.heading, Qt.TextElideMode.ElideRight, room)
+        head = QRectF(6 * GRID, box.top() - height - 2, room, height)
+        draw_whole(painter, head, Qt.AlignmentFlag.AlignVCenter, heading)
         if not len(lane.x):
             return
         highest = float(lane.y.max())
@@ -201,7 +200,7 @@ class LaneChart(AxisChart[float]):
             painter.drawText(QRectF(left, bottom + GRID, width + 2, height), Qt.AlignmentFlag.AlignLeft, text)
             edge = left + width + 2 * GRID
         area = QRectF(0, bottom + GRID, GUTTER - 3 * GRID, height)
-        painter.drawText(area, Qt.AlignmentFlag.AlignRight | Qt.TextFlag.TextDontClip, self.x_title)
+        draw_whole(painter, area, Qt.AlignmentFlag.AlignRight, self.x_title)
 
     # --- mouse and keys ---------------------------------------------------------------------------------------------
 

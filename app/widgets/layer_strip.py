@@ -13,6 +13,7 @@ from app.look.units import seconds, significant
 from app.widgets.axes import round_step
 from app.widgets.heatmap import SHADES, lookup_table
 from app.widgets.hover import HoverWidget
+from app.widgets.painted import draw_whole
 from app.widgets.token_flow import luminance
 from engine.session.schema import GROUP_OF, PHASES
 
@@ -71,8 +72,8 @@ class LayerStrip(HoverWidget[tuple[int, int]]):
             return
         box, height = self.grid_box(), painter.fontMetrics().height()
         title = painter.fontMetrics().elidedText(self.title, Qt.TextElideMode.ElideRight, self.width() - 3 * GRID)
-        head = QRectF(GRID, 0, self.width(), height + GRID)  # some scripts need more height
-        painter.drawText(head, Qt.AlignmentFlag.AlignVCenter, title)
+        head = QRectF(GRID, 0, self.width(), height + GRID)
+        draw_whole(painter, head, Qt.AlignmentFlag.AlignVCenter, title)
         xs = np.round(box.left() + np.arange(len(self.us) + 1) * box.width() / len(self.us))
         ys = np.round(box.top() + np.arange(len(self.phases) + 1) * box.height() / len(self.phases))
         self._draw_cells(painter, xs, ys)
@@ -88,7 +89,7 @@ class LayerStrip(HoverWidget[tuple[int, int]]):
             area = QRectF(xs[layer] - 20, box.bottom() + 2, xs[layer + 1] - xs[layer] + 40, height)
             painter.drawText(area, Qt.AlignmentFlag.AlignHCenter, str(layer))
         below = QRectF(0, box.bottom() + 2, box.left() - 2 * GRID, height)
-        painter.drawText(below, Qt.AlignmentFlag.AlignRight | Qt.TextFlag.TextDontClip, self.tr("layer"))
+        draw_whole(painter, below, Qt.AlignmentFlag.AlignRight, self.tr("layer"))
 
     def _draw_cells(self, painter: QPainter, xs: NDArray[np.float64], ys: NDArray[np.float64]) -> None:
         table = lookup_table()

@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from app.look.theme import CAPTION_SCALE, GRID, theme, ui_font
 from app.models.ticks import binary_ticks, round_ticks, short_number
 from app.widgets.hover import HoverWidget
-from app.widgets.painted import caption_height
+from app.widgets.painted import caption_height, draw_whole
 from app.widgets.whole_parts import first_parts
 
 GUTTER: Final = 64
@@ -153,18 +153,15 @@ class LineChart(HoverWidget[float]):
             painter.drawLine(QPointF(round(x), box.bottom()), QPointF(round(x), box.bottom() + GRID))
             painter.drawText(QRectF(x - width, below, 2 * width, height), Qt.AlignmentFlag.AlignCenter, text)
             edge = x + width / 2 + 2 * GRID
-        painter.drawText(
-            QRectF(box.right(), below, self.width() - box.right() - GRID, height),
-            Qt.AlignmentFlag.AlignRight | Qt.TextFlag.TextDontClip, self.x_title,
-        )  # fmt: skip
+        beside = QRectF(box.right(), below, self.width() - box.right() - GRID, height)
+        draw_whole(painter, beside, Qt.AlignmentFlag.AlignRight, self.x_title)
 
     def _draw_title(self, painter: QPainter) -> None:
         """Draw the title in the text colour: unlike the scales, it may hold figures of the session."""
         painter.setPen(QColor(theme().text))
         title = first_parts(self.title, painter.fontMetrics(), self.width() - 3 * GRID)
         at_left = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
-        height = caption_height() + GRID  # some scripts need more height
-        painter.drawText(QRectF(3 * GRID, 0, self.width(), height), at_left, title)
+        draw_whole(painter, QRectF(3 * GRID, 0, self.width(), caption_height() + GRID), at_left, title)
 
     def _y_ticks(self, top: float, most: int) -> list[float]:
         return binary_ticks(top, most) if self._binary else round_ticks(0.0, top, most)
@@ -220,10 +217,8 @@ class LineChart(HoverWidget[float]):
         for place, (_, line) in zip(places, wanted, strict=True):
             painter.setPen(QColor(line.colour))
             text = painter.fontMetrics().elidedText(self._label_of(line), Qt.TextElideMode.ElideRight, int(room))
-            painter.drawText(
-                QRectF(box.right() + GRID, place - height / 2, room + GRID, height),
-                Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextDontClip, text,
-            )  # fmt: skip
+            area = QRectF(box.right() + GRID, place - height / 2, room + GRID, height)
+            draw_whole(painter, area, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, text)
 
     # --- the pointer ------------------------------------------------------------------------------------------------
 

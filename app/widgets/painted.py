@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from PySide6.QtCore import QRectF, Qt
+from PySide6.QtCore import QRect, QRectF, Qt
 from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPaintEvent
 from PySide6.QtWidgets import QWidget
 
@@ -33,6 +33,14 @@ class PaintedWidget(QWidget):
 def caption_height() -> float:
     """Height in pixels of a line in the caption font."""
     return QFontMetricsF(ui_font(CAPTION_SCALE)).height()
+
+
+def draw_whole(painter: QPainter, area: QRectF | QRect, side: Qt.AlignmentFlag, text: str) -> None:
+    """Write a text of one line at a side of an area, also where it is higher than a line of the painter's font.
+
+    Glyphs of a fallback font can be (Chinese); Qt clips a text to its area unless told otherwise.
+    """
+    painter.drawText(area, side | Qt.TextFlag.TextDontClip, text)
 
 
 def draw_turned(painter: QPainter, area: QRectF, text: str) -> None:

@@ -23,7 +23,7 @@ from app.look.units import rate
 from app.models.roofline import decades
 from app.widgets.focus import claims_key, draw_focus
 from app.widgets.hover import HoverWidget
-from app.widgets.painted import caption_height
+from app.widgets.painted import caption_height, draw_whole
 
 GUTTER: Final = 22 * GRID
 SLOPE_PLACES: Final = 8
@@ -142,7 +142,7 @@ class RooflineChart(HoverWidget[Dot]):
             painter.drawText(QRectF(x - 40, box.bottom() + GRID, 80, height), Qt.AlignmentFlag.AlignCenter, text)
         painter.setPen(QColor(colours.muted))
         below = QRectF(box.left(), box.bottom() + GRID + height, box.width(), height)
-        painter.drawText(below, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextDontClip, self.x_title)
+        draw_whole(painter, below, Qt.AlignmentFlag.AlignCenter, self.x_title)
         painter.drawText(QPointF(3 * GRID, painter.fontMetrics().ascent()), self.y_title)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
 
@@ -235,7 +235,7 @@ class RooflineChart(HoverWidget[Dot]):
             painter.drawLine(spot, QPointF(area.left() if area.left() > x else area.right(), area.center().y()))
         painter.setPen(QColor(theme().text))
         # Draw text on whole pixels: between pixels it is blurred.
-        painter.drawText(area.toAlignedRect(), Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextDontClip, dot.label)
+        draw_whole(painter, area.toAlignedRect(), Qt.AlignmentFlag.AlignCenter, dot.label)
 
     # --- pointer and keys -------------------------------------------------------------------------------------------
 

@@ -15,22 +15,20 @@ from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 from app.look.painting import painting
 from app.look.theme import mono_font, theme, ui_font
 from app.widgets.plain import PlainLabel, plain
-from app.widgets.unbroken import unbroken
+from app.widgets.unbroken import parts_of, unbroken
 from app.widgets.whole_parts import first_parts
 
 
 def wrapped(paragraph: str, font: QFont, width: int) -> list[str]:
     """The lines of a text without line ends, wrapped between words at `width` pixels."""
     layout = QTextLayout(paragraph, font)
-    units = paragraph.encode("utf-16-le", "surrogatepass")  # Qt counts positions in UTF-16 units
     layout.beginLayout()
-    lines = []
+    spans = []
     while (line := layout.createLine()).isValid():
         line.setLineWidth(max(width, 1))
-        first, end = line.textStart(), line.textStart() + line.textLength()
-        lines.append(units[2 * first : 2 * end].decode("utf-16-le", "surrogatepass").rstrip())
+        spans.append((line.textStart(), line.textStart() + line.textLength()))
     layout.endLayout()
-    return lines or [""]
+    return [part.rstrip() for part in parts_of(paragraph, spans)] or [""]
 
 
 class ThemedLabel(PlainLabel):

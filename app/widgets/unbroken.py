@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import pairwise
 from typing import Final
 
@@ -11,8 +12,6 @@ from app.look.units import DERIVED, MEASURED, PREDICTED, THIN_SPACE
 
 NARROW_NO_BREAK_SPACE: Final = "\u202f"
 NO_BREAK_SPACE: Final = "\u00a0"
-
-
 FIRST_IDEOGRAPH: Final = "\u2e80"
 """From here on, Unicode has the scripts of East Asia, whose lines end between any two characters."""
 
@@ -27,12 +26,17 @@ def words_of(text: str) -> list[str]:
 
 
 def _pieces(word: str) -> list[str]:
-    units = word.encode("utf-16-le", "surrogatepass")  # what Qt counts
     finder = QTextBoundaryFinder(QTextBoundaryFinder.BoundaryType.Line, word)
     ends = [0]
     while (end := finder.toNextBoundary()) > 0:
         ends.append(end)
-    return [units[2 * first : 2 * end].decode("utf-16-le", "surrogatepass") for first, end in pairwise(ends)]
+    return parts_of(word, pairwise(ends))
+
+
+def parts_of(text: str, spans: Iterable[tuple[int, int]]) -> list[str]:
+    """The parts of a text from `first` up to `end`, for each span of positions as Qt counts them: in UTF-16 units."""
+    units = text.encode("utf-16-le", "surrogatepass")
+    return [units[2 * first : 2 * end].decode("utf-16-le", "surrogatepass") for first, end in spans]
 
 
 def unbroken(text: str) -> str:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.figures.step_range import StepRange
 from engine.session.store import Session
-
-if TYPE_CHECKING:
-    from engine.figures.step_range import StepRange
 
 
 def speculation_figures(session: Session, steps: StepRange = None) -> dict[str, Any]:
