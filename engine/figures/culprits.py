@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 import numpy as np
 
 from engine.figures.delays import CAUSES, Delays
-from engine.figures.pauses import Pauses, pauses_of
 from engine.figures.step_loads import Floats, Ints
 from engine.session.store import Session
 
@@ -64,8 +63,7 @@ class TokenDelay:
         return self.parts[0]
 
     def to_json(self, session: Session) -> dict[str, Any]:
-        """Plain values, as `info --json` prints them."""
-        culprit = self.main.culprit
+        """Plain values, as `info --json` prints them; the causes in the order of `parts`."""
         return {
             "token": int(session.tokens["id"][self.token]),
             "request": self.request,
@@ -74,28 +72,8 @@ class TokenDelay:
             "gap_s": self.gap_s,
             "excess_s": self.excess_s,
             "cause": self.main.cause,
-            "seconds": {part.cause: part.seconds for part in self.parts},
-            "culprit": {
-                "request": culprit.request,
-                "step": culprit.step,
-                "mark": None if culprit.mark is None else session.marks[culprit.mark].label,
-                "count": culprit.count,
-                "usual": culprit.usual,
-            },
+            "parts": [{"cause": part.cause, "seconds": part.seconds, **asdict(part.culprit)} for part in self.parts],
         }
-
-
-@dataclass(frozen=True, slots=True)
-class FirstToken:
-    """What passed until a request's first token; seconds without pauses."""
-
-    ttft_s: float
-    queue_s: float
-    """From arrival to the first step that computed anything for it."""
-    positions: int
-    """Positions of the prompt that steps computed until then."""
-    reused: int
-    """Positions that came from a cache instead."""
 
 
 def delay_of(session: Session, delays: Delays, index: int) -> TokenDelay:
@@ -113,30 +91,6 @@ def delay_of(session: Session, delays: Delays, index: int) -> TokenDelay:
         excess_s=float(delays.excess_s[index]),
         parts=tuple(Part(CAUSES[at], float(seconds[at]), _culprit(session, delays, index, CAUSES[at])) for at in order),
     )
-
-
-def first_token(session: Session, request_id: int) -> FirstToken | None:
-    """What passed until the first token of a request; None where it has none, or no step is told that computed it."""
-    request = session.requests[request_id]
-    if request.first_token_ns is None or request.scheduled_ns is None:
-        return None
-    pauses, table = pauses_of(session), session.work
-    step = int(session.tokens["step_id"][request.token_rows[0]])
-    end = int(np.searchsorted(table["step_id"], step + 1))
-    first = int(np.searchsorted(session.steps["end_ns"], request.scheduled_ns))
-    own = slice(int(np.searchsorted(table["step_id"], first)), end)
-    rows = own.start + np.flatnonzero(table["request_id"][own] == request_id)
-    positions = table["end"][rows] - table["rejected"][rows] - table["first"][rows]
-    return FirstToken(
-        ttft_s=_passed_s(request.arrived_ns, request.first_token_ns, pauses),
-        queue_s=_passed_s(request.arrived_ns, request.scheduled_ns, pauses),
-        positions=int(positions.sum()),
-        reused=int(table["reused"][rows[0]]) if len(rows) else 0,
-    )
-
-
-def _passed_s(since_ns: int, until_ns: int, pauses: Pauses) -> float:
-    return max(until_ns - since_ns - pauses.within(since_ns, until_ns), 0) / 1e9
 
 
 def _culprit(session: Session, delays: Delays, index: int, cause: str) -> Culprit:

@@ -27,6 +27,8 @@ OF_ROWS: Final = ("queue", "preemption", "prefill", "speculation", "capture", "h
 """The causes whose seconds are known for each step of a request, in the order of the columns of `_of_rows`."""
 OF_NOISE: Final = np.array([index for index, cause in enumerate(CAUSES) if cause != "batch"])
 """The causes that are not named where what a gap is longer by may be noise: all but the number of rows, a fact."""
+MOST_LATE: Final = 50
+"""The most late tokens that are listed one by one."""
 CAP: Final = 2.0
 """Positions of a prompt explain at most this many times what they usually add to a step."""
 
