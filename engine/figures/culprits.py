@@ -12,6 +12,9 @@ from engine.figures.delays import CAUSES, Delays
 from engine.figures.step_loads import Floats, Ints
 from engine.session.store import Session
 
+CLOCK_S: Final = 1e-9
+"""No less is told apart by the clock: what is left of rounding is no part."""
+
 
 @dataclass(frozen=True, slots=True)
 class Culprit:
@@ -80,7 +83,8 @@ def delay_of(session: Session, delays: Delays, index: int) -> TokenDelay:
     """The late gap `index` of `delays`, with the culprit of each cause."""
     token = int(delays.row[index])
     seconds = delays.seconds[index]
-    order = [at for at in np.argsort(-seconds, kind="stable").tolist() if seconds[at] > 0]
+    order = np.argsort(-seconds, kind="stable").tolist()
+    order = [at for at in order if at == order[0] or seconds[at] > CLOCK_S]
     return TokenDelay(
         token=token,
         request=int(session.tokens["request_id"][token]),
@@ -174,7 +178,7 @@ def _of_capture(gap: _Gap) -> Culprit:
     before = [i for i, mark in enumerate(list(session.marks)) if mark.kind == "switch" and mark.t_ns <= until_ns]
     if not before:
         return Culprit(step=gap.step)
-    step = int(np.searchsorted(session.steps["end_ns"][: gap.step], session.marks[before[-1]].t_ns))
+    step = int(np.searchsorted(session.steps["end_ns"][: gap.step], session.marks[before[-1]].t_ns, "right"))
     return Culprit(step=step, mark=before[-1])
 
 

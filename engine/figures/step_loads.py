@@ -252,7 +252,7 @@ def _marks(session: Session, steps: int) -> Ints:
         ended = np.maximum.accumulate(session.steps["end_ns"][:steps])
         for index, mark in enumerate(list(session.marks)):
             if mark.kind in MARKED:
-                step = int(np.searchsorted(ended, mark.t_ns))
+                step = int(np.searchsorted(ended, mark.t_ns, "right"))
                 if step < steps:
                     found[step] = index
     return found

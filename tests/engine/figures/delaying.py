@@ -123,7 +123,7 @@ class Server:
             wall *= 1 + self.noise * draw.standard_normal() + (draw.random() if draw.random() * self.rare < 1 else 0.0)
             now += wall + self.captures.get(step, 0.0)
             if step in self.captures:
-                events.append(schema.Mark(_ns(now), "graphs", "captured 1 call"))
+                events.append(schema.Mark(_ns(now) - 1000, "graphs", "captured 1 call"))
             out: list[schema.AnyEvent] = []
             for slot, (one, first, end) in enumerate(chunks):
                 rejected = drafted if one in single else 0
