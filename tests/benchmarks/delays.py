@@ -1,4 +1,4 @@
-"""Why tokens were late, in real runs of the demo model: how often the cause that was put in is the one that is named."""
+"""Why tokens were late in real runs of the demo model: how often the cause that was put in is the one that is named."""
 
 from __future__ import annotations
 

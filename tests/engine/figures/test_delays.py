@@ -208,7 +208,7 @@ def test_the_wait_for_a_first_token_is_split_at_its_first_step() -> None:
 
 def test_the_parts_of_every_late_gap_sum_to_it_and_a_range_is_its_part_of_the_whole() -> None:
     asked = [*STEADY, *(Asked(0.2 + 0.2 * i, 300, 100) for i in range(6))]
-    session = Server(asked, room=1500, captures={70: 0.05}, drafts={i: 4 for i in range(100, 200, 7)}).serve()
+    session = Server(asked, room=1500, captures={70: 0.05}, drafts=dict.fromkeys(range(100, 200, 7), 4)).serve()
     delays = delays_of(session)
     check_sums(delays)
     whole, half = delays.totals(session), len(session.steps) // 2
