@@ -10,6 +10,7 @@ import numpy as np
 
 from engine.figures.delays import CAUSES, Delays
 from engine.figures.step_loads import Floats, Ints
+from engine.figures.step_members import step_members
 from engine.session.store import Session
 
 CLOCK_S: Final = 1e-9
@@ -135,7 +136,7 @@ def _of_queue(gap: _Gap) -> Culprit:
     missed = ran[loads.generating[ran] & ~np.isin(ran, loads.rows.step[gap.rows()])]
     if not len(missed):
         return Culprit(step=gap.step)
-    others = loads.members(int(missed[0]))
+    others = step_members(gap.session, int(missed[0]))
     return Culprit(others[0][0] if others else None, int(missed[0]), count=len(missed))
 
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from engine.figures.emissions import Emissions, emissions_of, median_of
 from engine.figures.plain_steps import PlainSteps, plain_steps, spread_of
@@ -46,10 +45,8 @@ class StepShares:
 
 @dataclass(frozen=True, slots=True)
 class DelayTotals:
-    """The late gaps of a range of steps."""
+    """Some late gaps together."""
 
-    gaps: int
-    """Gaps that end in the range, late or not."""
     late: int
     excess_s: float
     seconds: dict[str, float]
@@ -87,35 +84,32 @@ class Delays:
         excess: Floats = self.gap_s - self.median_s
         return excess
 
-    @property
-    def main(self) -> NDArray[np.intp]:
-        """Index in CAUSES of the cause that explains most of each late gap."""
-        main: NDArray[np.intp] = self.seconds.argmax(axis=1)
-        return main
+    def within(self, session: Session, steps: StepRange = None) -> Ints:
+        """The late gaps that end in a range of steps, as indices of the arrays."""
+        part = _part(session, self.row, self.tokens, steps)
+        return np.arange(part.start, part.stop)
 
-    def within(self, session: Session, steps: StepRange = None) -> slice:
-        """The late gaps that end in a range of steps."""
-        return _part(session, self.row, self.tokens, steps)
+    def gaps(self, session: Session, steps: StepRange = None) -> int:
+        """How many gaps end in a range of steps, late or not."""
+        part = _part(session, self.ends_gap, self.tokens, steps)
+        return part.stop - part.start
 
-    def totals(self, session: Session, steps: StepRange = None) -> DelayTotals:
-        """Seconds and late gaps by cause of a range of steps."""
-        part, gaps = self.within(session, steps), _part(session, self.ends_gap, self.tokens, steps)
-        seconds = self.seconds[part]
+    def totals(self, chosen: Ints) -> DelayTotals:
+        """Seconds and late gaps by cause, of these."""
+        seconds = self.seconds[chosen]
         main = np.bincount(seconds.argmax(axis=1), minlength=len(CAUSES))
         return DelayTotals(
-            gaps=gaps.stop - gaps.start,
-            late=len(seconds),
-            excess_s=float(self.excess_s[part].sum()),
+            late=len(chosen),
+            excess_s=float(self.excess_s[chosen].sum()),
             seconds=dict(zip(CAUSES, seconds.sum(axis=0).tolist(), strict=True)),
             main=dict(zip(CAUSES, main.tolist(), strict=True)),
         )
 
-    def latest(self, session: Session, most: int, steps: StepRange = None) -> Ints:
-        """The late gaps of a range that are longest over their median, longest first: at most `most` indices."""
-        part = self.within(session, steps)
-        excess = self.excess_s[part]
-        chosen = np.argsort(-excess, kind="stable") if len(excess) <= most else np.argpartition(-excess, most)[:most]
-        found: Ints = part.start + chosen[np.argsort(-excess[chosen], kind="stable")][:most]
+    def latest(self, chosen: Ints, most: int) -> Ints:
+        """Those of these that are longest over their median, longest first: at most so many."""
+        excess = self.excess_s[chosen]
+        longest = np.arange(len(chosen)) if len(chosen) <= most else np.argpartition(-excess, most)[:most]
+        found: Ints = chosen[longest[np.argsort(-excess[longest], kind="stable")]]
         return found
 
     def index_of(self, session: Session, token: int) -> int | None:

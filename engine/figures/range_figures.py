@@ -105,13 +105,14 @@ def delays(session: Session, steps: StepRange) -> dict[str, Any]:
     delayed it; and the wait for first tokens.
     """
     found = delays_of(session)
-    figures, firsts = found.totals(session, steps), first_tokens(session, steps)
+    chosen, firsts = found.within(session, steps), first_tokens(session, steps)
+    figures = found.totals(chosen)
     return {
-        "gaps": figures.gaps,
+        "gaps": found.gaps(session, steps),
         "late": figures.late,
         "excess_s": figures.excess_s,
         "causes": {one: {"seconds": figures.seconds[one], "late": figures.main[one]} for one in CAUSES},
-        "latest": [delay_of(session, found, at).to_json(session) for at in found.latest(session, MOST_LATE, steps)],
+        "latest": [delay_of(session, found, at).to_json(session) for at in found.latest(chosen, MOST_LATE).tolist()],
         "first_tokens": {
             "requests": len(firsts),
             "ttft_s": sum(one.ttft_s for one in firsts),

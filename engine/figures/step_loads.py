@@ -60,8 +60,6 @@ class Rows:
     held: Ints
     """Positions that the cache held for the request after the step."""
     reused: Ints
-    computed: Ints
-    """All positions that the step computed for the request."""
 
     def __len__(self) -> int:
         return len(self.key)
@@ -96,14 +94,6 @@ class StepLoads:
         only = self.generating & (self.decoding > 0) & (self.prompt == 0) & (self.again == 0) & (self.mark < 0)
         plain: Flags = only
         return plain
-
-    def members(self, step: int) -> list[tuple[int, int]]:
-        """(id, positions computed) of the requests of a step, most positions first."""
-        own = self.rows_of_step(step)
-        positions = self.rows.computed[own]
-        order = np.argsort(-positions, kind="stable")
-        ids = self.requests[self.rows.request[own[order]]]
-        return list(zip(ids.tolist(), positions[order].tolist(), strict=True))
 
     def largest(self, step: int, of: str) -> tuple[int, int] | None:
         """The request with most positions of a step in the column `prompt` or `again` of the rows: (its id, positions).
@@ -197,7 +187,6 @@ def _rows(session: Session, steps: int, ids: Ints, generating: Flags, cached: Fl
     order = np.argsort(key, kind="stable")
     key, step, index, reused = key[order], step[order], index[order], reused[order]
     first, new_from, kept = first[order], new_from[order], (stop - rejected)[order]
-    computed = stop[order] - first
     lengths, begun = _of_requests(session, ids)
     later = step > begun[index]
     prompt = np.where(later, 0, np.maximum(kept - new_from, 0))
@@ -206,9 +195,9 @@ def _rows(session: Session, steps: int, ids: Ints, generating: Flags, cached: Fl
     heads = np.flatnonzero(np.diff(key, prepend=-1))
     if len(heads) < len(key):  # a request whose computed positions have holes has more than one row in a step
         prompt, again = np.add.reduceat(prompt, heads), np.add.reduceat(again, heads)
-        kept, computed = np.maximum.reduceat(kept, heads), np.add.reduceat(computed, heads)
+        kept = np.maximum.reduceat(kept, heads)
         key, step, index, reused = key[heads], step[heads], index[heads], reused[heads]
-    return Rows(key, step, index, prompt, again, kept, reused, computed)
+    return Rows(key, step, index, prompt, again, kept, reused)
 
 
 def _of_requests(session: Session, ids: Ints) -> tuple[Ints, Ints]:

@@ -14,7 +14,7 @@ from engine.graphs.device import PlainDevice
 from engine.model.loader import LoadedModel, load_model
 from engine.session.store import Session
 from tests.engine.drive import drive, session_of
-from tests.engine.figures.late_causes import blamed, late_tokens
+from tests.engine.figures.late_causes import blamed, late_tokens, totals_of
 from tests.engine.session.synthetic import synthetic_session
 
 TEXT = "The cat sits on the king's golden chair, and the king said that his daughter had a cat. "
@@ -112,7 +112,7 @@ def _calm(model: LoadedModel) -> dict[str, Any]:
 
 
 def _row(name: str, session: Session, touched: int, right: int) -> dict[str, Any]:
-    totals = delays_of(session).totals(session)
+    totals = totals_of(session)
     unexplained = totals.seconds["unexplained"] / totals.excess_s if totals.excess_s else 0.0
     return {
         "put in": name, "late": totals.late, "touched": touched, "named rightly": right,

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from engine.figures.culprits import TokenDelay, delay_of
-from engine.figures.delays import delays_of
+from engine.figures.delays import DelayTotals, delays_of
+from engine.figures.step_range import StepRange
 from engine.session.store import Session
 from tests.engine.figures.delaying import Asked, Did, Server, received_late
 
@@ -63,9 +64,15 @@ def late_tokens(session: Session) -> Iterable[tuple[TokenDelay, Steps]]:
         yield delay_of(session, delays, index), range(since + 1, step + 1)
 
 
+def totals_of(session: Session, steps: StepRange = None) -> DelayTotals:
+    """The late gaps of a range of steps."""
+    delays = delays_of(session)
+    return delays.totals(delays.within(session, steps))
+
+
 def blamed(session: Session) -> float:
     """The share of the late tokens that are blamed on something that happens in no calm run."""
-    totals = delays_of(session).totals(session)
+    totals = totals_of(session)
     return sum(n for cause, n in totals.main.items() if cause not in CALM) / totals.late
 
 

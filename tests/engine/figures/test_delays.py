@@ -13,7 +13,7 @@ from engine.session import schema
 from engine.session.store import Session
 from tests.app.panels.sessions import MS, Recorder
 from tests.engine.figures.delaying import Asked, Server, received_late
-from tests.engine.figures.late_causes import CALM_RUNS, CASES, STEADY, blamed, named
+from tests.engine.figures.late_causes import CALM_RUNS, CASES, STEADY, blamed, named, totals_of
 from tests.engine.session.synthetic import synthetic_session
 
 SEEDS = (0, 1, 2)
@@ -79,7 +79,7 @@ def test_steps_without_the_request_are_the_queue() -> None:
     found = late(run.session, 1, step)
     assert parts_of(found) == {"queue": 20.0}
     assert found.main.culprit == Culprit(request=0, step=first, count=2)
-    assert delays_of(run.session).totals(run.session).main["queue"] == 1
+    assert totals_of(run.session).main["queue"] == 1
 
 
 def test_a_request_that_lost_its_cache_was_preempted_and_what_it_computes_again_is_part_of_it() -> None:
@@ -121,7 +121,7 @@ def test_rejected_drafts_are_speculation_but_not_where_every_step_has_them() -> 
     for index in range(30):
         always.step([(0, 2 + index, 2 + index, 7 + index, 4, 0)], [(0, "x", "target")], ns=(16 + index % 3) * MS,
                     proposals=[(0, 4, 0)])  # fmt: skip
-    assert delays_of(always.session).totals(always.session).seconds["speculation"] == 0.0
+    assert totals_of(always.session).seconds["speculation"] == 0.0
 
 
 def test_a_mark_in_the_time_of_a_step_takes_what_the_step_was_longer_and_what_was_computed_again() -> None:
@@ -153,7 +153,7 @@ def test_time_between_steps_is_the_host_unless_the_run_was_paused() -> None:
 def test_what_a_client_received_late_is_the_clients() -> None:
     run = begun(1)
     session = received_late(run.session, [(0.105, 0.15)])
-    totals = delays_of(session).totals(session)
+    totals = totals_of(session)
     assert totals.main["client"] == 1
     assert totals.seconds["client"] == pytest.approx(0.04, abs=0.001)
 
@@ -165,9 +165,9 @@ def test_without_steps_every_late_token_is_unexplained() -> None:
     session.apply([schema.Token(i, 0, -1, 1 + i, 1, "a", 0.0, 0.0, "target", t * MS, b"") for i, t in enumerate(times)])
     delays = delays_of(session)
     check_sums(delays)
-    assert delays.totals(session).main == {**dict.fromkeys(CAUSES, 0), "unexplained": 1}
+    assert totals_of(session).main == {**dict.fromkeys(CAUSES, 0), "unexplained": 1}
     assert delay_of(session, delays, 0).main.culprit == Culprit()
-    assert delays_of(Session()).totals(Session()).late == 0
+    assert totals_of(Session()).late == 0
 
 
 def test_tokens_of_one_moment_are_one_emission_and_share_its_delay() -> None:
@@ -177,7 +177,7 @@ def test_tokens_of_one_moment_are_one_emission_and_share_its_delay() -> None:
     delays, session = delays_of(run.session), run.session
     assert (delays.row == session.requests[0].token_rows[-3]).sum() == 1
     assert {delays.index_of(session, row) for row in session.requests[0].token_rows[-3:]} == {len(delays.row) - 1}
-    assert delays.totals(session, (step, step)).late == delays.totals(session, (step, step)).gaps == 1
+    assert totals_of(session, (step, step)).late == delays.gaps(session, (step, step)) == 1
 
 
 def test_without_a_cache_what_is_computed_again_is_no_preemption() -> None:
@@ -186,7 +186,7 @@ def test_without_a_cache_what_is_computed_again_is_no_preemption() -> None:
     run.request(0, ["a", "b"])
     for index in range(30):
         run.step([(0, 0, 1 + index if index else 0, 2 + index, 0, 0)], [(0, "x", "target")], ns=(10 + index) * MS)
-    totals = delays_of(run.session).totals(run.session)
+    totals = totals_of(run.session)
     assert totals.late == 14
     assert totals.main["unexplained"] == 14
 
@@ -211,14 +211,14 @@ def test_the_parts_of_every_late_gap_sum_to_it_and_a_range_is_its_part_of_the_wh
     session = Server(asked, room=1500, captures={70: 0.05}, drafts=dict.fromkeys(range(100, 200, 7), 4)).serve()
     delays = delays_of(session)
     check_sums(delays)
-    whole, half = delays.totals(session), len(session.steps) // 2
-    parts = [delays.totals(session, steps) for steps in ((0, half - 1), (half, len(session.steps)))]
+    whole, half = totals_of(session), len(session.steps) // 2
+    parts = [totals_of(session, steps) for steps in ((0, half - 1), (half, len(session.steps)))]
     assert sum(one.late for one in parts) == whole.late
     assert sum(one.excess_s for one in parts) == pytest.approx(whole.excess_s)
     for cause in CAUSES:
         assert sum(one.seconds[cause] for one in parts) == pytest.approx(whole.seconds[cause])
         assert sum(one.main[cause] for one in parts) == whole.main[cause]
-    latest = delays.latest(session, 10)
+    latest = delays.latest(delays.within(session), 10)
     assert delays.excess_s[latest].tolist() == sorted(delays.excess_s, reverse=True)[:10]
 
 
@@ -239,7 +239,7 @@ def test_the_delays_are_kept_until_something_is_new() -> None:
     assert delays_of(run.session) is kept
     decode(run, 0, ns=50 * MS)
     assert delays_of(run.session) is not kept
-    assert delays_of(run.session).totals(run.session).late > kept.totals(run.session).late
+    assert totals_of(run.session).late > kept.totals(kept.within(run.session)).late
 
 
 def test_a_token_that_came_before_its_step_waits_for_it() -> None:
@@ -251,7 +251,7 @@ def test_a_token_that_came_before_its_step_waits_for_it() -> None:
 
 def test_json_tells_causes_latest_tokens_and_first_tokens() -> None:
     session = Server([*STEADY, Asked(0.3, 500, 2)]).serve()
-    told, totals = json_figures(session)["delays"], delays_of(session).totals(session)
+    told, totals = json_figures(session)["delays"], totals_of(session)
     assert told["late"] == totals.late
     assert {cause: one["late"] for cause, one in told["causes"].items()} == totals.main
     assert sum(one["seconds"] for one in told["causes"].values()) == pytest.approx(told["excess_s"])

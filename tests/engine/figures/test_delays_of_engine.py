@@ -1,7 +1,7 @@
 """Why tokens of the real engine were late, where one cause at a time is put in.
 
-The engine schedules, evicts, switches and captures as it does; only its clock is the test's: each step takes time by its
-rows and positions, and a capture takes 80 ms. So nothing depends on how busy the machine is.
+The engine schedules, evicts, switches and captures as it does; only its clock is the test's. A step takes time by its
+rows and positions and a little noise, and a capture takes 80 ms, so that nothing depends on how busy the machine is.
 """
 
 from __future__ import annotations
