@@ -38,6 +38,10 @@ class LateLines(QObject):
         self.members = ThemedLabel(muted=False, scale=CAPTION_SCALE, wrap=True)
         self.button = QToolButton()
         self.button.setAutoRaise(True)
+        policy = self.button.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)  # the lines stand still from token to token
+        self.button.setSizePolicy(policy)
+        self.button.hide()
         self.button.setText(self.tr("Go"))
         self.button.clicked.connect(self.go_to_culprit)
 

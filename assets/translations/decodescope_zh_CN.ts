@@ -661,6 +661,141 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
 </context>
 <context>
+    <name>Delays</name>
+    <message>
+        <source>Queue</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Steps ran that computed nothing for the request.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Preemption</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>A request lost its cache: the time without it, and positions computed again.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Prefill</source>
+        <translation type="unfinished">预填充</translation>
+    </message>
+    <message>
+        <source>The step also computed positions of another request&apos;s prompt.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Batch</source>
+        <translation type="unfinished">批次</translation>
+    </message>
+    <message>
+        <source>The step had more rows than is usual for the request.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Speculation</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Drafting, and drafts that the step verified, beyond what is usual.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Capture or switch</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>A graph was captured or a switch applied, or steps are slower since a switch.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Host</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The time between two steps was longer than usual.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Client</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The client received the token later than it was emitted.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Unexplained</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>No rule explains it, or it is within the noise of comparable steps.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{time} in the queue during {count} steps, from step {step} on</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{time} preempted, {count} positions computed again in step {step}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{time} a prefill chunk of request {request} ({count} positions) in the same step</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{time} a batch of {count} rows instead of {usual}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{time} speculation ({count} drafts)</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{time} “{mark}” at step {step}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{time} the host before step {step}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{time} until the client received it</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{time} unexplained</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{time} a prefill chunk of request {request} ({count} positions) in step {step}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{time} request {request}, of which {count} positions were computed again in step {step}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{name}, {count} steps</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{name} of request {request}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{name} of {count} rows</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>“{mark}”</source>
+        <translation type="unfinished"></translation>
+    </message>
+</context>
+<context>
     <name>DifferingTokens</name>
     <message>
         <source>Tokens that differ</source>
@@ -1265,6 +1400,148 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
 </context>
 <context>
+    <name>LateLines</name>
+    <message>
+        <source>Go</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Late</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Shared by</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Go to the culprit: {what}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>by {time} {mark}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>the first token of its request</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>the first token: {waited} of its {passed} were spent in the queue {mark}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>not known yet</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>no: its gap is not above the median of its request</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>no other request</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>request {id}: {n}</source>
+        <translation type="unfinished">请求 {id}：{n}</translation>
+    </message>
+    <message>
+        <source>and {n} more</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>others, with their positions {mark}</source>
+        <translation type="unfinished"></translation>
+    </message>
+</context>
+<context>
+    <name>LateTables</name>
+    <message>
+        <source>Time of late tokens by cause</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Latest tokens</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Those whose gap is longest over the median gap of their request.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Why {mark}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The cause that explains most, and its culprit.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Late by {mark}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>What the gap is longer than the median gap of the request.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Gap {mark}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The time since the request&apos;s emission before.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Step</source>
+        <translation type="unfinished">步</translation>
+    </message>
+    <message>
+        <source>The step that emitted the token.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Request</source>
+        <translation type="unfinished">请求</translation>
+    </message>
+    <message>
+        <source>The request of the token.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Late because of</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>What delayed tokens; ARCHITECTURE.md has the rule of each cause.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Time {mark}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The time by which gaps were longer than the median gap of their request.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Share {mark}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Share of that time.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Tokens {mark}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Late tokens of which it explains more than any other cause.</source>
+        <translation type="unfinished"></translation>
+    </message>
+</context>
+<context>
     <name>LatencyHistogram</name>
     <message>
         <source>How many steps took how long</source>
@@ -1336,6 +1613,14 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>How many tokens to project to: one request&apos;s prefill, and this many times its mean time a token.</source>
         <translation>推算到多少个 token：一个请求的预填充，加上这么多倍的每 token 平均时间。</translation>
+    </message>
+    <message>
+        <source>Why late</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Show what delayed late tokens, in place of the pictures.</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>{mean} a token {measured} · p99 {p99} {measured}</source>

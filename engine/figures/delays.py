@@ -92,7 +92,7 @@ class Delays:
     def gaps(self, session: Session, steps: StepRange = None) -> int:
         """How many gaps end in a range of steps, late or not."""
         part = _part(session, self.ends_gap, self.tokens, steps)
-        return part.stop - part.start
+        return len(range(len(self.ends_gap))[part])
 
     def totals(self, chosen: Ints) -> DelayTotals:
         """Seconds and late gaps by cause, of these."""
