@@ -42,7 +42,7 @@ class LateLines(QObject):
         policy.setRetainSizeWhenHidden(True)  # the lines stand still from token to token
         self.button.setSizePolicy(policy)
         self.button.hide()
-        self.button.setText(self.tr("Go"))
+        self.button.setAccessibleName(self.tr("Go to the culprit"))
         self.button.clicked.connect(self.go_to_culprit)
 
     def add_to(self, facts: QGridLayout, row: int) -> None:

@@ -50,6 +50,10 @@ class LateTables(QWidget):
         self._order, self._backwards = BY_EXCESS, False
         self.causes = FigureTable(self.tr("Time of late tokens by cause"))
         self.tokens = FigureTable(self.tr("Latest tokens"), words=frozenset({1}))
+        self.causes.setToolTip(
+            self.tr("The time by which gaps were longer than usual, divided among what delayed them.")
+        )
+        self.tokens.setToolTip(self.tr("Click a token to select it everywhere; click a head to sort by it."))
         self.tokens.chosen.connect(self._choose)
         header = self.tokens.horizontalHeader()
         header.setSectionsClickable(True)
