@@ -110,6 +110,8 @@ class LateLines(QObject):
 
     def _who(self, session: Session, facts: TokenFacts) -> str:
         """The other requests of the step, with the positions that it computed for each."""
+        if facts.step < 0:
+            return self.tr("not told by this server")
         others = [one for one in step_members(session, facts.step) if one[0] != facts.request.id]
         if not others:
             return self.tr("no other request")
