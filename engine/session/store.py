@@ -44,6 +44,8 @@ class RecordedRequest:
     first_token_ns: int | None = None
     finished_ns: int | None = None
     finish_reason: str | None = None
+    told_by: str = ""
+    """Who told of it: "" is this program's own engine (`schema.Step`)."""
     token_rows: list[int] = field(default_factory=list)
     """Rows of `Session.tokens` that belong to this request, in order of position."""
 
@@ -83,6 +85,7 @@ class Session:
         self.speculation = EventTable("speculation")
         self.kv_blocks = EventTable("kv_blocks")
         self.device_samples = EventTable("device_samples", capacity=256)
+        self.metric_samples = EventTable("metric_samples", capacity=256)
         self.marks: list[schema.Mark] = []
         self.dropped = {"attention_rows": 0, "layer_rows": 0}
         self.kept: dict[str, Any] = {}
@@ -104,6 +107,7 @@ class Session:
             else:
                 self._apply_rare(event)
         self.device_samples.add(rows[schema.DeviceSample])
+        self.metric_samples.add(rows[schema.MetricSample])
         self.kv_blocks.add(rows[schema.KvBlock])  # added after the requests that the rows name
         self.speculation.add(rows[schema.Speculation])
         self.work.add(rows[schema.Work])
@@ -122,8 +126,12 @@ class Session:
             case schema.RequestArrived():
                 self.requests.add(event.id, RecordedRequest(
                     event.id, event.prompt, event.prompt_token_ids, event.prompt_token_texts,
-                    json.loads(event.params), event.arrived_ns,
+                    json.loads(event.params), event.arrived_ns, told_by=event.told_by,
                 ))  # fmt: skip
+            case schema.PromptTold():
+                request = self.requests[event.id]
+                request.prompt_token_texts = event.prompt_token_texts
+                request.prompt_token_ids = event.prompt_token_ids
             case schema.RequestScheduled():
                 self.requests[event.id].scheduled_ns = event.scheduled_ns
             case schema.RequestFinished():
