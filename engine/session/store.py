@@ -19,6 +19,7 @@ from engine.session.event_table import EventTable
 from engine.session.growing import Growing
 from engine.session.phases import phase_totals
 from engine.session.schema import PHASES
+from engine.session.serving import Serving, Topic, serving_of
 from engine.session.tables import EVENT_OF, PACKED_TABLES
 
 STEP_KINDS: Final[tuple[str, ...]] = get_args(schema.StepKind)
@@ -185,6 +186,16 @@ class Session:
         """The same facts of the loaded draft model, and its name; empty where none is loaded."""
         facts: dict[str, Any] = json.loads(self.meta.get("draft_config") or "{}")
         return facts
+
+    @property
+    def serving(self) -> Serving | None:
+        """The server that the session tells of; None for one of this program's own engine."""
+        return serving_of(self.meta.get("serving", ""))
+
+    def untold(self, topic: Topic) -> str | None:
+        """The sentence that says why nobody told this; None where it was told, or is what this engine measures."""
+        serving = self.serving
+        return None if serving is None else serving.not_told.get(topic)
 
     @property
     def layers(self) -> int:

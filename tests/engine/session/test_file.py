@@ -159,9 +159,8 @@ def assert_is(session: Session, events: list[schema.AnyEvent]) -> None:
     for arrived in by_type[schema.RequestArrived]:
         request = session.requests[arrived["id"]]
         told = [one for one in by_type[schema.PromptTold] if one["id"] == request.id]
-        assert arrived | (told[0] if told else {}) == {name: getattr(request, name) for name in arrived} | {
-            "params": json.dumps(request.params)
-        }
+        held = {name: getattr(request, name) for name in arrived} | {"params": json.dumps(request.params)}
+        assert arrived | (told[0] if told else {}) == held
         own = [token for token in by_type[schema.Token] if token["request_id"] == request.id]
         assert session.tokens["id"][request.token_rows].tolist() == [token["id"] for token in own]
         assert request.first_token_ns == (own[0]["emitted_ns"] if own else None)
