@@ -58,8 +58,8 @@ class Source(Protocol):
     are called by one thread, `kill` by any.
 
     - The engine process (`engine_source.EngineSource`) takes all commands and tells everything.
-    - A serving engine has its own model and clients already: no `loads_models`, no `pauses`, no switches.
-      It sends `ModelReady` once it is connected. `Start` begins a recording of what is served from then on, and `Stop`
+    - A serving engine (`engine.serving.source`) has its own model and clients: no `loads_models`, no `pauses`, no
+      switches. It sends `ModelReady` once it is connected. `Start` begins a recording of what is served from then on, and `Stop`
       ends it with `RunEnded`; the requests of the `Start` are sent to the server. Facts that its metrics lack are
       False in `tells`, and zeros in its steps.
     - A remote engine is the engine process at the other end of a network connection: the same commands and events
