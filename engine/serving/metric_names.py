@@ -1,8 +1,9 @@
 """What serving engines call their figures: the one table from the names of their metrics to one meaning each.
 
-Names of vLLM 0.32, and of older versions where they differ; SGLang; llama.cpp's server; TGI. A counter is listed without
-its `_total`, which some versions write and some do not. A figure that a server lacks is absent, never 0. Two figures are
-only one if they mean the same: SGLang's `cache_hit_rate` is of its last prefill batch alone, so it is not listed.
+Names of vLLM 0.32, and of older versions where they differ; SGLang; llama.cpp's server; TGI. A counter is listed
+without its `_total`, which some versions write and some do not. A figure that a server lacks is absent, never 0. Two
+names are only one figure if they mean the same: SGLang's `cache_hit_rate` is of its last prefill batch alone, so it is
+not listed.
 """
 
 from __future__ import annotations
@@ -56,6 +57,15 @@ class Distribution:
     """Upper bound (the last may be infinity) and how many were at most that; in order."""
 
 
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """The KV cache's blocks, which vLLM tells as labels of `vllm:cache_config_info`."""
+
+    blocks: int
+    block_size: int
+    """Positions in a block."""
+
+
 FIGURES: Final[MappingProxyType[str, Figure]] = MappingProxyType(
     {
         "running": Figure("requests", "requests in the running batch"),
@@ -63,8 +73,12 @@ FIGURES: Final[MappingProxyType[str, Figure]] = MappingProxyType(
         "kv_usage": Figure("fraction", "part of the KV cache's blocks that requests hold", "highest"),
         "prefix_queries": Figure("tokens", "prompt tokens looked up in the prefix cache"),
         "prefix_hits": Figure("tokens", "prompt tokens found in the prefix cache"),
-        "prefix_queries_old": Figure("tokens or blocks", "looked up in the prefix cache, in a unit that depends on the version"),
-        "prefix_hits_old": Figure("tokens or blocks", "found in the prefix cache, in a unit that depends on the version"),
+        "prefix_queries_old": Figure(
+            "tokens or blocks", "looked up in the prefix cache, in a unit that depends on the version"
+        ),
+        "prefix_hits_old": Figure(
+            "tokens or blocks", "found in the prefix cache, in a unit that depends on the version"
+        ),
         "cached_tokens": Figure("tokens", "prompt tokens that were taken from a cache"),
         "preemptions": Figure("preemptions", "times that a running request was put back to waiting"),
         "prompt_tokens": Figure("tokens", "prompt tokens, those from a cache included"),
@@ -79,7 +93,7 @@ FIGURES: Final[MappingProxyType[str, Figure]] = MappingProxyType(
         "drafted": Figure("tokens", "draft tokens proposed"),
         "accepted": Figure("tokens", "draft tokens accepted"),
         "accepted_at": Figure("tokens", "draft tokens accepted, by their position in the draft", split_by="position"),
-        "acceptance_length": Figure("tokens", "mean tokens a verified draft gave, as the server averages it", "highest"),
+        "acceptance_length": Figure("tokens", "mean tokens a verified draft gave, by the server", "highest"),
         "prefill_seconds": Figure("seconds", "time spent on prompts"),
         "decode_seconds": Figure("seconds", "time spent on generation"),
         "ttft": Figure("seconds", "time to first token"),
@@ -180,7 +194,6 @@ first one counts.
 """
 
 _COUNT, _SUM, _BUCKET = "_count", "_sum", "_bucket"
-_SPLIT_LABELS: Final = frozenset(figure.split_by for figure in FIGURES.values() if figure.split_by)
 
 
 def base_name(name: str) -> str:
@@ -230,6 +243,17 @@ def told_distributions(readings: Iterable[Reading]) -> dict[str, Distribution]:
             tuple(sorted(buckets.items())),
         )
     return told
+
+
+def told_pool(readings: Iterable[Reading]) -> Pool | None:
+    """The size of vLLM's pool of blocks; None where the page does not tell it, or tells several different ones."""
+    pools: set[Pool] = set()
+    for labels, _ in _by_name(readings).get("vllm:cache_config_info", ()):
+        try:
+            pools.add(Pool(int(labels.get("num_gpu_blocks", "")), int(labels.get("block_size", ""))))
+        except ValueError:
+            continue
+    return pools.pop() if len(pools) == 1 else None
 
 
 def _by_name(readings: Iterable[Reading]) -> dict[str, list[tuple[dict[str, str], float]]]:

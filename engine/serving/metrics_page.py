@@ -1,7 +1,8 @@
 """A server's page of metrics (Prometheus' text or OpenMetrics) as readings; the page is not trusted.
 
-Size, lines, labels and lengths are limited. Texts lose control characters and turns of direction, as `engine/plain_text.py`
-does it. Formats: https://prometheus.io/docs/instrumenting/exposition_formats and the OpenMetrics specification 1.0.
+Size, lines, labels and lengths are limited. Control characters and turns of direction in texts are escaped, as
+`engine/plain_text.py` does it. Formats: https://prometheus.io/docs/instrumenting/exposition_formats, and OpenMetrics'
+specification 1.0.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from engine.errors import DecodeScopeError
 from engine.plain_text import one_line
 
 LARGEST_BYTES: Final = 8 * 2**20
-MOST_SERIES: Final = 100_000
+MOST_SERIES: Final = 50_000
 LONGEST_LINE: Final = 16 * 2**10
 """Characters of a line. vLLM's longest, its cache's settings as labels, has 1200; the parser's time grows faster than
 the length of a line.
@@ -99,7 +100,7 @@ def parsed_page(text: str, openmetrics: bool = False) -> Page:
         text = _HELP.sub("", text)  # read character by character by the parser, and used by nobody
     counters = frozenset() if openmetrics else frozenset(_COUNTER.findall(text))
     try:
-        families = openmetrics_families(text) if openmetrics else prometheus_families(text)
+        families: Iterable[Metric] = (openmetrics_families if openmetrics else prometheus_families)(text)
         return _page(_readings(families, counters))
     except DecodeScopeError:
         raise
