@@ -87,7 +87,7 @@ class Facts(msgspec.Struct, frozen=True):
 
 
 class Hello(Message, frozen=True, array_like=True, tag="hello"):
-    """The first message. `role` is scheduler or stats; both clocks are read together; `boot` names the machine's boot."""
+    """The first message. `role` is scheduler or stats; both clocks are read together; `boot` names the boot."""
 
     protocol: Count
     role: Text
