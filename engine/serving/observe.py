@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Final
 
 import aiohttp
@@ -26,6 +27,7 @@ from engine.serving.metrics_page import (
 from engine.serving.page_changes import PageChanges
 
 EVERY_S: Final = 1.0
+NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 TIMEOUT_S: Final = 5.0
 SHARE: Final = 0.05
 """The most of its time that a server may spend on answering: after an answer that took 0.2 s the next is due in 4 s."""
@@ -92,13 +94,16 @@ class MetricsObserver:
         every_s: float = EVERY_S,
         timeout_s: float = TIMEOUT_S,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        headers: Mapping[str, str] = NO_HEADERS,
     ) -> None:
+        """`headers` go along with each request, such as the one that shows a key."""
         self._session = session
         self._url = url
         self._report = report
         self._every_s = every_s
         self._timeout_s = timeout_s
         self._pause = pause
+        self._headers = {**headers, "Accept": ACCEPTED}
         self._changes = PageChanges()
         self._values: dict[tuple[str, str], float] = {}
         """The last value of every series; of a server that makes up new ones without end, of the first MOST_SERIES."""
@@ -141,8 +146,7 @@ class MetricsObserver:
 
     async def _answer(self) -> tuple[bytes, str]:
         """The page and its content type; raises _RefusedError, DecodeScopeError, or what aiohttp raises."""
-        headers = {"Accept": ACCEPTED}
-        async with self._session.get(self._url, headers=headers, allow_redirects=False) as response:
+        async with self._session.get(self._url, headers=self._headers, allow_redirects=False) as response:
             if response.status in OFF:
                 raise _RefusedError("This server has no page of metrics.", final=True)
             if response.status in CLOSED:

@@ -66,6 +66,10 @@ class StreamedTokens:
         for index, spec in enumerate(requests, first_index):
             self._own[index] = _Own(spec)
 
+    def expects(self, request: int) -> bool:
+        """Whether this request is ours."""
+        return request in self._own
+
     def arrived(self, request: int, due_ns: int) -> list[schema.AnyEvent]:
         """The event of a request's arrival, once: it arrives when it was due, whatever kept us from sending it."""
         own = self._own[request]
