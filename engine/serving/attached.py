@@ -99,6 +99,8 @@ class Attached:
         found: dict[str, Any] = {name: size for name, size in sizes.items() if size}
         if facts.architecture:
             found["architecture"] = facts.architecture
+        if itemsize := _itemsize(facts):
+            found["itemsize"] = itemsize
         return found
 
     def _versions(self) -> dict[str, str]:
@@ -122,3 +124,13 @@ class Attached:
         if facts.eager is not None:
             told["graphs"] = not facts.eager
         return {name: value for name, value in told.items() if value is not None}
+
+
+def _itemsize(facts: Facts) -> int:
+    """Bytes of one number in the KV cache, from the size of a block; 0 where the sizes told do not agree."""
+    group = facts.groups[facts.block_group] if 0 <= facts.block_group < len(facts.groups) else None
+    if group is None or not (facts.block_bytes and facts.kv_heads and facts.head_dim):
+        return 0
+    _, positions, layers = group
+    numbers = 2 * positions * layers * facts.kv_heads * facts.head_dim
+    return facts.block_bytes // numbers if numbers and facts.block_bytes % numbers == 0 else 0
