@@ -18,8 +18,8 @@ from engine.errors import DecodeScopeError
 from engine.plain_text import one_line
 from engine.serving.block_numbers import Hash
 
-LARGEST_BYTES: Final = 2 * 2**20
-"""Of a message. A prompt of 250 000 tokens that is stored in one step is 1.3 MB."""
+LARGEST_BYTES: Final = 4 * 2**20
+"""Of a message. A prompt of 250 000 tokens that is stored in one step is 2 MB."""
 MOST_EVENTS: Final = 20_000
 MOST_HASHES: Final = 100_000
 """In a message, as MOST_EVENTS: what is beyond is skipped and counted."""

@@ -23,7 +23,7 @@ from engine.serving.block_numbers import BlockNumbers, Place
 from engine.serving.kv_endpoint import is_loopback
 from engine.serving.kv_event_batch import LARGEST_BYTES, Cleared, Event, EventBatch, Removed, Stored, decoded_batch
 
-MOST_WAITING: Final = 256
+MOST_WAITING: Final = 128
 """Messages that may wait to be read; what comes when so many wait is lost, and told as lost."""
 REPLAY_S: Final = 2.0
 """How long to wait for lost messages."""
@@ -107,7 +107,10 @@ class EventsSkipped:
 
 @dataclass(frozen=True, slots=True)
 class EventsConnected:
-    """The connection to the publisher is made, or has ended; it is made again by itself."""
+    """The connection to the publisher is made, or has ended.
+
+    It is made again by itself, except after a message of more than LARGEST_BYTES.
+    """
 
     t_ns: int
     connected: bool
@@ -127,7 +130,7 @@ class KvEvents:
         topic: str = "",
         listens: bool = False,
     ) -> None:
-        """With `listens`, the server connects to us: vLLM does so for an endpoint without `*`. Only on loopback.
+        """With `listens`, the server connects to us, as vLLM does where its endpoint is tcp without `*`.
 
         Raises InputError, with a sentence, where it should listen anywhere else.
         """
@@ -145,7 +148,7 @@ class KvEvents:
         self._skipped_told = 0
 
     async def run(self) -> None:
-        """Report events until cancelled; raises DecodeScopeError, with a sentence, where the endpoint cannot be used."""
+        """Report events until cancelled; raises DecodeScopeError where the endpoint cannot be used."""
         async with _context() as context:
             socket = context.socket(zmq.SUB)
             socket.set(zmq.RCVHWM, MOST_WAITING)
@@ -292,7 +295,7 @@ async def _context() -> AsyncIterator[zmq.asyncio.Context]:
 async def _replay(
     context: zmq.asyncio.Context, endpoint: str, first: int, take: Callable[[Sequence[bytes]], bool]
 ) -> None:
-    """Ask for the messages from a sequence number on, until `take` returns False, the server ends, or REPLAY_S are over.
+    """Ask for the messages from a sequence number on, until `take` returns False, the last one, or REPLAY_S are over.
 
     `take` gets topic, number and payload; older versions send no topic.
     """
