@@ -78,6 +78,17 @@ class Connection:
             await self._session.close()
             self._session = None
 
+    @property
+    def http(self) -> aiohttp.ClientSession:
+        """The client of this connection, for what reads pages of its server by itself."""
+        assert self._session is not None, "the connection is not open"
+        return self._session
+
+    @property
+    def secret(self) -> dict[str, str]:
+        """The header that shows the key to this server; empty without a key."""
+        return self._key.headers(self.address) if self._key is not None else {}
+
     def hidden(self, text: str) -> str:
         """A text of the server with the key left out."""
         return self._key.hidden_in(text) if self._key is not None else text
@@ -101,7 +112,8 @@ class Connection:
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """The answer to a POST of JSON, unread; leaving the context before its end closes the connection.
 
-        `on_sent` is given the moment when the request was written, CLOCK_MONOTONIC ns. Raises what aiohttp raises, for `sentence`.
+        `on_sent` is given the moment when the request was written, CLOCK_MONOTONIC ns. Raises what aiohttp raises, for
+        `sentence`.
         """
         sent = {"Content-Type": "application/json", **headers}
         async with self._request("POST", path, data=body, headers=sent, trace_request_ctx=on_sent) as response:
@@ -113,12 +125,8 @@ class Connection:
     def _request(
         self, method: str, path: str, headers: Mapping[str, str] | None = None, **more: Any
     ) -> aiohttp.client._RequestContextManager:
-        assert self._session is not None, "the connection is not open"
-        more |= {"headers": {**self._secret(), **(headers or {})}, "allow_redirects": False}
-        return self._session.request(method, self.address.url(path), **more)
-
-    def _secret(self) -> dict[str, str]:
-        return self._key.headers(self.address) if self._key is not None else {}
+        more |= {"headers": {**self.secret, **(headers or {})}, "allow_redirects": False}
+        return self.http.request(method, self.address.url(path), **more)
 
     async def _read(self, response: aiohttp.ClientResponse, most_bytes: int) -> Answer:
         body = bytearray()

@@ -72,6 +72,16 @@ class Probe:
         """The names of what the server is asked to tell, without what it has refused."""
         return tuple(one.name for one in self._options)
 
+    @property
+    def request_name(self) -> str:
+        """What the X-Request-Id of each request begins with; its index follows."""
+        return f"ds-{self._run_id}-"
+
+    @property
+    def busy(self) -> bool:
+        """Whether a request has not ended."""
+        return bool(self._tasks)
+
     def check(self, requests: Sequence[RequestSpec]) -> None:
         """Raise InputError, with a sentence, for a setting that this kind of server would ignore."""
         for one in requests:
@@ -154,7 +164,7 @@ class Probe:
         self, index: int, spec: RequestSpec, due_ns: int, options: tuple[Option, ...], account: StreamAccount
     ) -> str:
         """Send a request once and read its stream; returns the sentence if the server refuses its form."""
-        request_id = f"ds-{self._run_id}-{index}"
+        request_id = f"{self.request_name}{index}"
         body = msgspec.json.encode(request_body(spec, index, self._model, self._kind, options))
         path = "/v1/chat/completions" if spec.from_template else "/v1/completions"
         names = tuple(one.name for one in options)

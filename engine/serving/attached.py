@@ -1,0 +1,124 @@
+"""What was attached to: the server, its recorder and its KV events, and the facts of a session about them."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, Final
+
+from engine.core.settings import AttachSpec
+from engine.serving.address import ServerAddress
+from engine.serving.recorder_wire import Facts
+from engine.serving.server_kind import Server
+from engine.session.serving import Level, Serving, Topic, as_fact
+
+WITH_RECORDER: Final = "Not told: it needs the recorder inside vLLM (see README, “vLLM and other servers”)."
+BY_NO_SERVER: Final = "Not told by this server."
+ON_ASKING: Final = "Not asked for: attach with --logprobs N."
+BY_NONE: Final[tuple[Topic, ...]] = (
+    "phases", "device_time", "attention", "flops", "bytes_moved", "kv_layers", "padding", "entropy",
+)  # fmt: skip
+"""What no server tells so far."""
+CLOCKS: Final[dict[Level, str]] = {
+    "probe": "when our client read the bytes, this machine's monotonic clock",
+    "metrics": "when our client had read the page, this machine's monotonic clock",
+    "kv_events": "when our client received the event, this machine's monotonic clock",
+    "recorder": "inside the server's scheduler, the server's monotonic clock",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """A server that was attached to. `recorder` has the facts that its recorder told, None where there is none."""
+
+    spec: AttachSpec
+    address: ServerAddress
+    server: Server
+    model: str
+    recorder: Facts | None = None
+    same_clock: bool = True
+
+    def meta(self) -> dict[str, str]:
+        """The facts of a session, but for its zero and the levels that were in use."""
+        facts = self.recorder or Facts()
+        served = next((one for one in self.server.models if one.name == self.model), None)
+        path = facts.model or (served.root if served is not None else "")
+        return {
+            "model": self.model,
+            "model_path": path,
+            "model_config": json.dumps(self._model_config(served.longest if served is not None else None)),
+            "draft_config": "",
+            "device": facts.device or "",
+            "device_name": facts.device_name or "",
+            "dtype": facts.dtype or "",
+            "threads": "0",
+            "versions": json.dumps(self._versions()),
+            "ceilings": "",
+            "detail": "step" if self.recorder is not None else "off",
+            "serving": self.serving(()),
+        }
+
+    def serving(self, levels: Iterable[Level], untold: Iterable[str] = ()) -> str:
+        """The fact `serving` of a session in which these levels were in use, and streams lacked what `untold` names."""
+        used = tuple(levels)
+        clocks = {level: CLOCKS[level] for level in used}
+        if "recorder" in used and not self.same_clock:
+            clocks["recorder"] += ", moved to ours by the fastest of five answers"
+        return as_fact(
+            Serving(
+                self.server.title.removesuffix(self.server.version).strip(),
+                self.server.version,
+                str(self.address),
+                used,
+                self._not_told(set(untold)),
+                clocks,
+            )
+        )
+
+    def _not_told(self, untold: set[str]) -> dict[Topic, str]:
+        found: dict[Topic, str] = dict.fromkeys(BY_NONE, BY_NO_SERVER)
+        if self.recorder is None:
+            by_recorder: tuple[Topic, ...] = ("steps", "kv", "slots", "requests of others", "switches")
+            found |= dict.fromkeys(by_recorder, WITH_RECORDER)
+        if "token ids" in untold and self.recorder is None:
+            found["token_ids"] = BY_NO_SERVER
+        if self.spec.alternatives is None:
+            found["logprobs"] = ON_ASKING
+        return found
+
+    def _model_config(self, longest: int | None) -> dict[str, Any]:
+        facts = self.recorder or Facts()
+        sizes = {
+            "layers": facts.layers, "hidden": facts.hidden, "heads": facts.heads, "kv_heads": facts.kv_heads,
+            "head_dim": facts.head_dim, "ffn": facts.ffn, "vocab": facts.vocab,
+            "max_positions": facts.max_model_len or longest,
+        }  # fmt: skip
+        found: dict[str, Any] = {name: size for name, size in sizes.items() if size}
+        if facts.architecture:
+            found["architecture"] = facts.architecture
+        return found
+
+    def _versions(self) -> dict[str, str]:
+        try:
+            own = version("decodescope")
+        except PackageNotFoundError:
+            own = "unknown"
+        return {"decodescope": own, "python": platform.python_version(), self.server.title: self.server.version}
+
+    def switches(self) -> dict[str, Any]:
+        """The settings of the server that have the names of our own engine's switches; only those that it told."""
+        facts = self.recorder
+        if facts is None:
+            return {}
+        group = facts.groups[facts.block_group] if 0 <= facts.block_group < len(facts.groups) else None
+        told: dict[str, Any] = {"kv": "paged", "batching": "continuous", "max_batch": facts.max_num_seqs}
+        told["block_size"] = group[1] if group is not None else None
+        told["speculate"] = facts.speculation or "off"
+        if facts.speculative_tokens:
+            told["k"] = facts.speculative_tokens
+        if facts.eager is not None:
+            told["graphs"] = not facts.eager
+        return {name: value for name, value in told.items() if value is not None}

@@ -1,0 +1,210 @@
+"""One recording of what a server does: our own requests, its metrics, and what its recorder tells."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
+from typing import Any, Final
+
+from engine.core.settings import RequestSpec, RunSpec
+from engine.errors import DecodeScopeError
+from engine.plain_text import one_line
+from engine.serving.attached import Attached
+from engine.serving.connection import Connection
+from engine.serving.heartbeat import watch_own_loop
+from engine.serving.observe import CountersReset, MetricsMissing, MetricsObserver, MetricsRead, Observation
+from engine.serving.probe import Probe, ProbeLimits
+from engine.serving.probe_events import Ended, ProbeEvent
+from engine.serving.recorder_link import RecorderLink
+from engine.serving.served_events import ServedEvents
+from engine.serving.server_kind import MODELS
+from engine.session.schema import (
+    AnyEvent,
+    ConfigChanged,
+    Mark,
+    Refused,
+    RunEnded,
+    SessionStarted,
+    StateChanged,
+)
+from engine.session.serving import Level
+
+FLUSH_S: Final = 0.05
+"""How often tokens are let out that waited for their streams."""
+TAIL_S: Final = 3.0
+"""How long the end of a run waits for what the recorder still has to tell of our own requests."""
+ALIVE_WITHIN_S: Final = 3.0
+
+
+class ServedRun:
+    """A run, from `start` to its RunEnded; all in one loop."""
+
+    def __init__(
+        self, attached: Attached, connection: Connection, recorder: RecorderLink | None,
+        emit: Callable[[list[AnyEvent]], None],
+    ) -> None:  # fmt: skip
+        self._attached = attached
+        self._connection = connection
+        self._recorder = recorder
+        self._emit = emit
+        self._zero_ns = 0
+        self._tasks: list[asyncio.Task[None]] = []
+        self._ending: asyncio.Task[None] | None = None
+        self._gone = ""
+        """Why the server is gone, as a sentence."""
+        self.over = False
+        limits = ProbeLimits(alternatives=attached.spec.alternatives)
+        self._probe = Probe(connection, attached.server.kind, attached.model, self._on_probe, limits)
+        facts = recorder.facts if recorder is not None else None
+        self._events = ServedEvents(facts, attached.meta()["model_path"], self._probe.request_name)
+
+    def check(self, requests: Sequence[RequestSpec]) -> None:
+        """Raise InputError for a request that this server cannot be sent."""
+        self._probe.check(requests)
+
+    async def start(self, run: RunSpec, command_line: str) -> None:
+        """Begin: SessionStarted, then everything at once."""
+        self._zero_ns = time.monotonic_ns()
+        meta = self._attached.meta() | {"epoch_ns": str(time.time_ns()), "command": command_line}
+        meta["serving"] = self._attached.serving(self._levels(bool(run.requests)))
+        self._events.begin(self._zero_ns)
+        self._emit([SessionStarted(meta), ConfigChanged(0, 0, json.dumps(self._attached.switches()))])
+        self._emit([StateChanged("running")])
+        self._begin(watch_own_loop(self._on_stall))
+        self._begin(self._let_out())
+        if self._recorder is not None:
+            await self._listen(self._recorder)
+        if self._attached.server.has_metrics:
+            self._begin(self._observe())
+        if run.requests:
+            self.add(run.requests)
+            self._ending = asyncio.create_task(self._end_with_requests())
+
+    def add(self, requests: Sequence[RequestSpec]) -> None:
+        """Send more requests, their arrivals counted from now."""
+        self._probe.check(requests)
+        first = self._events.expect(requests)
+        self._probe.start(requests, first, None if first else self._zero_ns)
+
+    def mark(self, kind: str, label: str) -> None:
+        """Put a mark on the timeline at the current time."""
+        self._emit([Mark(self._events.at(time.monotonic_ns()), kind, label)])
+
+    async def stop(self) -> None:
+        """End the run now; what was sent is cancelled at the server."""
+        if not self.over:
+            await self._end("stopped")
+
+    # --- the parts ----------------------------------------------------------------------------------------------------
+
+    def _levels(self, probing: bool) -> tuple[Level, ...]:
+        used: list[Level] = []
+        if probing:
+            used.append("probe")
+        if self._attached.server.has_metrics:
+            used.append("metrics")
+        if self._recorder is not None:
+            used.append("recorder")
+        return tuple(used)
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        self._tasks.append(asyncio.create_task(work))
+
+    async def _listen(self, recorder: RecorderLink) -> None:
+        """Start reading the recorder, and return once it has said where it is, so that no step of ours is missed."""
+        started = asyncio.Event()
+
+        async def read() -> None:
+            try:
+                async for message, offset_ns in recorder.messages(started.set):
+                    self._emit(self._events.recorded(message, offset_ns))
+                sentence = "The recorder inside the server has ended; what it told until then is kept."
+            except DecodeScopeError as error:
+                sentence = str(error)
+            started.set()
+            self.mark("server", one_line(sentence))
+            await self._look_for_server()
+
+        self._begin(read())
+        await started.wait()
+
+    async def _observe(self) -> None:
+        await MetricsObserver(self._connection, self._on_metrics).run()
+
+    async def _let_out(self) -> None:
+        while True:
+            await asyncio.sleep(FLUSH_S)
+            self._emit(self._events.let_out(time.monotonic_ns()))
+
+    def _on_probe(self, event: ProbeEvent) -> None:
+        self._emit(self._events.probed(event))
+        if isinstance(event, Ended) and event.error:
+            self._begin(self._look_for_server())
+
+    def _on_metrics(self, told: Observation) -> None:
+        match told:
+            case MetricsRead():
+                self._emit(self._events.metrics(told.t_ns, told.changed))
+            case CountersReset():
+                self.mark("server", f"Counters of the server went back ({told.example}): it has started again.")
+            case MetricsMissing(final=True):
+                self.mark("server", one_line(told.sentence))
+
+    def _on_stall(self, since_ns: int, until_ns: int) -> None:
+        seconds = (until_ns - since_ns) / 1e9
+        at = self._events.at
+        self._emit([
+            Mark(at(since_ns), "stalled", ""),
+            Mark(at(until_ns), "unstalled", f"our client did not read for {seconds:.2f} s"),
+        ])  # fmt: skip
+
+    # --- the end ------------------------------------------------------------------------------------------------------
+
+    async def _end_with_requests(self) -> None:
+        """End when every request of ours has ended, and the recorder has told its last step."""
+        while True:
+            await self._probe.wait()
+            deadline = time.monotonic() + TAIL_S
+            while self._events.owed and time.monotonic() < deadline:
+                await asyncio.sleep(FLUSH_S)
+            if not self._probe.busy:
+                break
+        await self._end("finished")
+
+    async def _look_for_server(self) -> None:
+        """End the run if the server does not answer any more."""
+        if self._settled() or await self._answers() or self._settled():
+            return
+        self._gone = f"The server {self._connection.address} is gone; what was recorded until then is kept."
+        self.mark("fault", self._gone)
+        self._ending = asyncio.create_task(self._end("failed"))
+
+    def _settled(self) -> bool:
+        """Whether the run ends already, for whatever reason."""
+        return self.over or bool(self._gone)
+
+    async def _answers(self) -> bool:
+        with suppress(DecodeScopeError):
+            await self._connection.get(MODELS, ALIVE_WITHIN_S)
+            return True
+        return False
+
+    async def _end(self, reason: Any) -> None:
+        if self.over:
+            return
+        self.over = True
+        own = asyncio.current_task()
+        await self._probe.cancel()
+        for task in self._tasks:
+            if task is not own:
+                task.cancel()
+        await asyncio.gather(*(task for task in self._tasks if task is not own), return_exceptions=True)
+        if self._ending is not None and self._ending is not own:
+            self._ending.cancel()
+        self._emit(self._events.end(time.monotonic_ns()))
+        if reason == "failed":
+            self._emit([Refused("Start", "ServerError", self._gone)])
+        self._emit([RunEnded(reason), StateChanged("idle")])
