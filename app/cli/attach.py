@@ -28,7 +28,7 @@ from engine.session.store import Session
 def run(options: argparse.Namespace) -> int:
     """Attach, and record until the requests have ended, the time is over, or Ctrl-C."""
     server_address(options.url)
-    requests = requests_of(options)
+    requests, spec = requests_of(options), attach_spec(options)
     if options.for_s is not None:
         check_range("--for", options.for_s, 0.1, 1e7)
     path = output_path(options)
@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
             recording.client.post(protocol.Stop())
 
     try:
-        with signals.noted(), Recording(None, watch, partial(ServingSource, attach_spec(options))) as recording:
+        with signals.noted(), Recording(None, watch, partial(ServingSource, spec)) as recording:
             try:
                 recording.load()
                 progress.done()
