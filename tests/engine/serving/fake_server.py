@@ -163,7 +163,11 @@ class FakeServer:
         assert task is not None
         self._tasks.add(task)
         try:
-            request = await _read_request(reader)
+            try:
+                request = await _read_request(reader)
+            except ValueError:
+                writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+                return
             self.seen.append(request)
             await self.scripts.get(request.path, not_found)(request, Wire(reader, writer))
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
