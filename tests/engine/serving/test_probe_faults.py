@@ -127,7 +127,11 @@ def test_a_fault_in_a_stream_is_one_sentence_and_the_tokens_before_it_are_kept(n
         await rest(wire)
 
     with FakeServer({COMPLETIONS: script}) as server:
-        events = probed(server, on_event=lambda one: gate.open() if isinstance(one, Chunk) else None)
+        events = probed(
+            server,
+            limits=ProbeLimits(check_s=0.05),
+            on_event=lambda one: gate.open() if isinstance(one, Chunk) else None,
+        )
     end = only_end(events)
     assert words in end.error
     assert end.finish_reason == "error"
