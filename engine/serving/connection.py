@@ -143,9 +143,7 @@ class Connection:
         answer = await self._read(response, MOST_ERROR_BYTES)
         said = "" if is_encoded(response) else self.said(answer.body)
         meaning = _MEANINGS.get(response.status, "")
-        return f"The server {self.address} answered {response.status}{meaning}{': ' + said if said else ''}.".replace(
-            "..", "."
-        )
+        return f"The server {self.address} answered {response.status}{meaning}{': ' + said if said else ''}."
 
     def said(self, body: bytes) -> str:
         """The message in the body of an error, or the body itself, quoted in at most 200 characters."""

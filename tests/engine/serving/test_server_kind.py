@@ -11,7 +11,7 @@ import pytest
 from engine.errors import DecodeScopeError, InputError, ServerError, UnavailableError
 from engine.serving.address import server_address
 from engine.serving.api_key import ApiKey
-from engine.serving.connection import Connection
+from engine.serving.connection import ANSWER_WITHIN_S, Connection
 from engine.serving.server_kind import ASKED, Server, find_server
 from tests.engine.serving.fake_server import FakeServer, Script, SeenRequest, Wire, answering, replaying
 from tests.engine.serving.recorded_exchange import recorded
@@ -19,11 +19,11 @@ from tests.engine.serving.recorded_exchange import recorded
 VLLM = ("models", "version", "health", "no-props", "metrics-part")
 
 
-def found(server: FakeServer, secret: str = "") -> Server:
+def found(server: FakeServer, secret: str = "", within_s: float = ANSWER_WITHIN_S) -> Server:
     async def ask() -> Server:
         address = server_address(server.url)
         async with Connection(address, ApiKey(secret, address) if secret else None) as connection:
-            return await find_server(connection)
+            return await find_server(connection, within_s)
 
     return asyncio.run(ask())
 
@@ -130,6 +130,24 @@ def test_nothing_that_answers_is_one_sentence() -> None:
         pass
     with pytest.raises(UnavailableError, match=r"^Nothing answers at http://127\.0\.0\.1:\d+: Connection refused\.$"):
         found(server)
+
+
+async def silent(_: SeenRequest, wire: Wire) -> None:
+    await wire.gone()
+
+
+def test_a_path_that_is_not_answered_is_not_offered() -> None:
+    server = FakeServer({"/props": silent, "/metrics": silent}).replay(recorded("vllm-0.32-models"))
+    with server:
+        told = found(server, within_s=0.5)
+    assert told.kind == "vllm"
+    assert (told.offers["/props"], told.offers["/metrics"], told.offers["/info"]) == (None, None, 404)
+
+
+def test_a_server_that_answers_nothing_is_given_up() -> None:
+    server = FakeServer(dict.fromkeys(ASKED, silent))
+    with server, pytest.raises(UnavailableError, match=r"did not answer /v1/models within 0\.2 s\.$"):
+        found(server, within_s=0.2)
 
 
 async def html(_: SeenRequest, wire: Wire) -> None:
