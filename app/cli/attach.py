@@ -6,6 +6,7 @@ import argparse
 import time
 from functools import partial
 
+from app.cli.doctor import examine
 from app.cli.output import print_json, say
 from app.cli.progress import Progress
 from app.cli.record import command_line, output_path
@@ -28,7 +29,10 @@ from engine.session.store import Session
 def run(options: argparse.Namespace) -> int:
     """Attach, and record until the requests have ended, the time is over, or Ctrl-C."""
     server_address(options.url)
-    requests, spec = requests_of(options), attach_spec(options)
+    spec = attach_spec(options)
+    if options.doctor:
+        return examine(options, spec)
+    requests = requests_of(options)
     if options.for_s is not None:
         check_range("--for", options.for_s, 0.1, 1e7)
     path = output_path(options)
