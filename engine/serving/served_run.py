@@ -15,12 +15,15 @@ from engine.plain_text import one_line
 from engine.serving.attached import Attached
 from engine.serving.connection import Connection
 from engine.serving.heartbeat import watch_own_loop
+from engine.serving.kv_endpoint import is_loopback, kv_endpoint
+from engine.serving.kv_events import KvEvents
 from engine.serving.observe import CountersReset, MetricsMissing, MetricsObserver, MetricsRead, Observation
 from engine.serving.probe import Probe, ProbeLimits
 from engine.serving.probe_events import Ended, ProbeEvent
 from engine.serving.recorder_link import RecorderLink
 from engine.serving.served_events import ServedEvents
 from engine.serving.server_kind import MODELS
+from engine.serving.told_blocks import ToldBlocks
 from engine.session.schema import (
     AnyEvent,
     ConfigChanged,
@@ -89,6 +92,8 @@ class ServedRun:
             await self._listen(self._recorder)
         if self._attached.server.has_metrics:
             self._begin(self._observe())
+        if self._attached.takes_kv_events:
+            self._begin(self._subscribe())
         if run.requests:
             self.add(run.requests)
             self._ending = asyncio.create_task(self._end_with_requests())
@@ -116,6 +121,8 @@ class ServedRun:
             used.append("probe")
         if self._attached.server.has_metrics:
             used.append("metrics")
+        if self._attached.takes_kv_events:
+            used.append("kv_events")
         if self._recorder is not None:
             used.append("recorder")
         return tuple(used)
@@ -143,6 +150,17 @@ class ServedRun:
 
     async def _observe(self) -> None:
         await MetricsObserver(self._connection, self._on_metrics).run()
+
+    async def _subscribe(self) -> None:
+        """Take the server's KV events; a server connects to us where its endpoint names a host (`KvEvents`)."""
+        typed = self._attached.spec.kv_events
+        endpoint = kv_endpoint(typed, self._connection.address.host)
+        blocks = ToldBlocks(self._events.at)
+        listens = "*" not in typed and is_loopback(endpoint)
+        try:
+            await KvEvents(endpoint, lambda report: self._emit(blocks.events(report)), listens=listens).run()
+        except* DecodeScopeError as errors:
+            self.mark("server", one_line(errors.exceptions[0]))
 
     async def _let_out(self) -> None:
         while True:
