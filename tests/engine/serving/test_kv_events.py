@@ -220,15 +220,14 @@ def test_a_message_that_is_too_large_ends_the_connection() -> None:
 def test_we_listen_where_the_server_connects() -> None:
     async def run() -> list[KvReport]:
         reports = Reports()
-        async with publisher() as server:
-            port = server.endpoint.rpartition(":")[2]
-            server.pub.unbind(server.endpoint)
-            endpoint = f"tcp://127.0.0.1:{port}"
-            async with running(KvEvents(endpoint, reports.take, listens=True)):
-                server.pub.connect(endpoint)
-                await server.subscribed()
-                await server.send(message(0, stored(1)))
-                return list(await reports.until(1))
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            endpoint = f"tcp://127.0.0.1:{free.getsockname()[1]}"
+        async with publisher() as server, running(KvEvents(endpoint, reports.take, listens=True)):
+            server.pub.connect(endpoint)
+            await server.subscribed()
+            await server.send(message(0, stored(1)))
+            return list(await reports.until(1))
 
     assert len(asyncio.run(run())) == 1
 
