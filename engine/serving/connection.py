@@ -11,7 +11,7 @@ import os
 import ssl
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, Final, Self
@@ -114,7 +114,7 @@ class Connection:
 
     def _request(
         self, method: str, path: str, headers: Mapping[str, str] | None = None, **more: Any
-    ) -> aiohttp.client._RequestContextManager:
+    ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
         assert self._session is not None, "the connection is not open"
         more |= {"headers": {**self._secret(), **(headers or {})}, "allow_redirects": False}
         return self._session.request(method, self.address.url(path), **more)
