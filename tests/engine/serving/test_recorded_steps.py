@@ -364,7 +364,8 @@ def test_a_server_without_full_attention_tells_no_blocks() -> None:
 
 
 def test_the_recorders_end_and_figures_are_told() -> None:
-    events, _ = fed(SwitchedOff("KeyError:\n'x'"), Samples(ZERO_NS + 5, 0, [("running", 2.0), ("bad", float("nan"))]))
+    figures = Samples(ZERO_NS + 5, 0, [("running", 2.0), ("bad", float("nan"))])
+    events, _ = fed(SwitchedOff("KeyError:\n'x'"), figures, figures)
     mark, sample = events
     assert isinstance(mark, schema.Mark)
     assert mark.label == "The recorder in the server switched itself off: KeyError:\\n'x'."
