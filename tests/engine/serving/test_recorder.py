@@ -317,6 +317,19 @@ def test_errors_of_the_server_are_the_servers(folder: Path) -> None:
         assert not one.feed.failed
 
 
+def test_outputs_with_logprobs_do_not_wait_as_they_are(folder: Path) -> None:
+    with recorded(folder) as one:
+        one.feed.connected()
+        one.scheduler.add_request(FakeRequest("a", [1]))
+        one.scheduler.step()
+        one.scheduler.logprobs = object()
+        one.scheduler.step()
+        waiting = [message for _, message in one.feed._entries if message[0] == "output"]
+        assert isinstance(waiting[0][4], dict)
+        assert waiting[1][4] == [("a", [5])]
+        assert load().wire_form(waiting[0])[4] == load().wire_form(waiting[1])[4]
+
+
 def test_every_hook_passes_on_what_it_was_given(folder: Path) -> None:
     with recorded(folder) as one, listener(one.path):
         until(lambda: one.feed.on)
