@@ -48,6 +48,8 @@ from engine.session.schema import AnyEvent, StepKind, TokenSource
 
 NAN: Final = math.nan
 DEFAULT_BLOCK_SIZE: Final = 16
+MOST_FIGURES: Final = 4096
+"""Figures of the front end whose last values are kept."""
 
 
 @dataclass(slots=True)
@@ -105,6 +107,7 @@ class RecordedSteps:
         self._tokens = 0
         self._end_ns = 0
         """When the newest step ended."""
+        self._figures: dict[tuple[int, str], float] = {}
         self.lost_steps = 0
         """Steps that the recorder dropped."""
 
@@ -400,12 +403,15 @@ class RecordedSteps:
     # --- the rest -----------------------------------------------------------------------------------------------------
 
     def _samples(self, message: Samples) -> list[AnyEvent]:
+        """The figures that differ from those before."""
         labels = msgspec.json.encode({"engine": str(message.engine)}).decode()
-        return [
-            schema.MetricSample(self._at(message.t_ns), TOLD_BY, one_line(name), labels, value)
-            for name, value in message.values
-            if math.isfinite(value)
-        ]
+        events: list[AnyEvent] = []
+        for name, value in message.values:
+            if math.isfinite(value) and self._figures.get((message.engine, name)) != value:
+                if len(self._figures) < MOST_FIGURES:
+                    self._figures[message.engine, name] = value
+                events.append(schema.MetricSample(self._at(message.t_ns), TOLD_BY, one_line(name), labels, value))
+        return events
 
     def _at(self, monotonic_ns: int) -> int:
         """A time of the session; what was before its zero is at 0."""

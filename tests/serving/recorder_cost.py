@@ -38,8 +38,9 @@ def prepared(members: int, drafts: int) -> tuple[Any, Any, Any]:
         scheduled_spec_decode_tokens={name: [-1] * drafts for name in names} if drafts else {},
     )  # fmt: skip
     model = SimpleNamespace(
-        sampled_token_ids=[[5]] * members, req_id_to_index={name: index for index, name in enumerate(names)}
-    )
+        sampled_token_ids=[[5]] * members, req_id_to_index={name: index for index, name in enumerate(names)},
+        logprobs=None, prompt_logprobs_dict={}, pooler_output=None,
+    )  # fmt: skip
     outs = {0: SimpleNamespace(outputs=[SimpleNamespace(request_id=name, new_token_ids=[5]) for name in names])}
     return output, model, outs
 

@@ -57,6 +57,8 @@ LOGIN_S = 5.0
 REFUSED_S = 1.0
 MOST_REFUSED = 8
 """Refused listeners that are left time to read why, at most."""
+MOST_PENDING = 64
+"""Steps in flight that are remembered; vLLM has as many as pipeline stages, and one more."""
 MOST_SCANNED_BLOCKS = 2**17
 """A pool with more blocks is not searched for cached ones when a listener connects."""
 
@@ -151,7 +153,7 @@ class SchedulerTap:
         """`full_group` is the KV group of full attention whose blocks are told to be cached or not; -1: none."""
         self.feed = feed
         self._step = 0
-        self._pending: deque[tuple[Any, int]] = deque()
+        self._pending: deque[tuple[Any, int]] = deque(maxlen=MOST_PENDING)
         """Scheduled steps, with their numbers, whose outputs have not come."""
         self._inside: list[tuple[Any, ...]] | None = None
         """What ends or is preempted within the method that runs; None between methods."""
@@ -223,10 +225,11 @@ class SchedulerTap:
             if not self.feed.live or (number < 0 and not output.num_scheduled_tokens and not inside):
                 return
             start_ns, counts = before
+            told = outputs if _is_light(model_output) else _tokens_of(outputs)
             drafted = output.scheduled_spec_decode_tokens if counts else ()
             self.feed.put(
                 (
-                    "output", number, start_ns, end_ns, outputs, drafted, counts,
+                    "output", number, start_ns, end_ns, told, drafted, counts,
                     model_output.req_id_to_index if counts else {}, inside or (),
                 ),
                 200 + 400 * len(output.num_scheduled_tokens),
@@ -341,6 +344,21 @@ def _request_facts(request: Any) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
+def _is_light(model_output: Any) -> bool:
+    """Whether a step's outputs hold little but tokens, so that they may wait as they are; logprobs may be large."""
+    return (
+        getattr(model_output, "logprobs", 0) is None
+        and getattr(model_output, "pooler_output", 0) is None
+        and not getattr(model_output, "prompt_logprobs_dict", 1)
+        and getattr(model_output, "aux_output_connector_output", None) is None
+    )
+
+
+def _tokens_of(outputs: Any) -> list[tuple[str, list[int]]]:
+    """What each request was given."""
+    return [(one.request_id, list(one.new_token_ids)) for group in outputs.values() for one in group.outputs]
+
+
 def wire_form(message: tuple[Any, ...]) -> tuple[Any, ...]:
     """The message as it is encoded: what holds vLLM's own objects is written out."""
     match message[0]:
@@ -351,7 +369,7 @@ def wire_form(message: tuple[Any, ...]) -> tuple[Any, ...]:
             return (*message[:10], drafts, *message[11:])
         case "output":
             _, number, start_ns, end_ns, outputs, drafted, counts, rows, inside = message
-            tokens = [(one.request_id, list(one.new_token_ids)) for group in outputs.values() for one in group.outputs]
+            tokens = _tokens_of(outputs) if isinstance(outputs, dict) else outputs
             sampled = {name: counts[rows[name]] for name in drafted if name in rows}
             return ("output", number, start_ns, end_ns, [pair for pair in tokens if pair[1]], sampled, inside)
     return message

@@ -317,25 +317,17 @@ def test_errors_of_the_server_are_the_servers(folder: Path) -> None:
         assert not one.feed.failed
 
 
-def test_what_lacks_something_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    recorder = load()
-
-    class Fields:
-        __dataclass_fields__ = dict.fromkeys(
-            ["req_id", "block_ids", "num_computed_tokens", "req_ids", "resumed_req_ids"]
-        )
-
-    class Vllm:
-        NewRequestData = CachedRequestData = Fields
-        SchedulerOutput = object
-        Request = FakeRequest
-
-    monkeypatch.setattr(recorder.importlib, "import_module", lambda name: Vllm)
-    lacking = recorder._missing(FakeScheduler()).split(", ")
-    assert "SchedulerOutput.num_scheduled_tokens" in lacking
-    assert "CachedRequestData.new_block_ids" in lacking
-    assert "scheduler.get_request_counts" not in lacking
-    assert "Request.num_output_tokens" not in lacking or "num_output_tokens" in FakeRequest.__annotations__
+def test_outputs_with_logprobs_do_not_wait_as_they_are(folder: Path) -> None:
+    with recorded(folder) as one:
+        one.feed.connected()
+        one.scheduler.add_request(FakeRequest("a", [1]))
+        one.scheduler.step()
+        one.scheduler.logprobs = object()
+        one.scheduler.step()
+        waiting = [message for _, message in one.feed._entries if message[0] == "output"]
+        assert isinstance(waiting[0][4], dict)
+        assert waiting[1][4] == [("a", [5])]
+        assert load().wire_form(waiting[0])[4] == load().wire_form(waiting[1])[4]
 
 
 def test_every_hook_passes_on_what_it_was_given(folder: Path) -> None:
