@@ -15,7 +15,7 @@ from engine.plain_text import one_line
 from engine.serving.attached import Attached
 from engine.serving.connection import Connection
 from engine.serving.heartbeat import watch_own_loop
-from engine.serving.kv_endpoint import kv_endpoint
+from engine.serving.kv_endpoint import is_loopback, kv_endpoint
 from engine.serving.kv_events import KvEvents, KvReport
 from engine.serving.observe import CountersReset, MetricsMissing, MetricsObserver, MetricsRead, Observation
 from engine.serving.probe import Probe, ProbeLimits
@@ -23,7 +23,7 @@ from engine.serving.probe_events import Ended, ProbeEvent
 from engine.serving.recorder_link import RecorderLink
 from engine.serving.served_events import ServedEvents
 from engine.serving.server_kind import MODELS
-from engine.serving.told_blocks import block_events
+from engine.serving.told_blocks import ToldBlocks
 from engine.session.schema import (
     AnyEvent,
     ConfigChanged,
@@ -41,7 +41,7 @@ TAIL_S: Final = 3.0
 """How long the end of a run waits for what the recorder still has to tell of our own requests."""
 ALIVE_WITHIN_S: Final = 5.0
 """How long a server may take to list its models, which computes nothing."""
-CONNECTED_WITHIN_S: Final = 2.0
+EVENTS_WITHIN_S: Final = 2.0
 """How long the start of a run waits for the publisher of KV events."""
 SILENT_S: Final = 5.0
 """After such a silence of everything that is read from a server, it is asked whether it is there."""
@@ -94,8 +94,8 @@ class ServedRun:
             await self._listen(self._recorder)
         if self._attached.server.has_metrics:
             self._begin(self._observe())
-        if self._reads_blocks:
-            await self._watch_blocks()
+        if self._attached.takes_kv_events:
+            await self._subscribe()
         if run.requests:
             self.add(run.requests)
             self._ending = asyncio.create_task(self._end_with_requests())
@@ -123,16 +123,11 @@ class ServedRun:
             used.append("probe")
         if self._attached.server.has_metrics:
             used.append("metrics")
-        if self._reads_blocks:
+        if self._attached.takes_kv_events:
             used.append("kv_events")
         if self._recorder is not None:
             used.append("recorder")
         return tuple(used)
-
-    @property
-    def _reads_blocks(self) -> bool:
-        """Whether KV events are read: where they are given, and no recorder tells the blocks and their owners."""
-        return bool(self._attached.spec.kv_events) and self._recorder is None
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
         self._tasks.append(asyncio.create_task(work))
@@ -158,25 +153,30 @@ class ServedRun:
     async def _observe(self) -> None:
         await MetricsObserver(self._connection, self._on_metrics).run()
 
-    async def _watch_blocks(self) -> None:
-        """Start reading KV events, and return once they come or seem not to, so that no block of ours is missed."""
-        spec, connected = self._attached.spec, asyncio.Event()
-        endpoint = kv_endpoint(spec.kv_events, self._attached.address.host)
+    async def _subscribe(self) -> None:
+        """Start taking the server's KV events, and return once they can come, so that no block of ours is missed.
+
+        A server connects to us where its endpoint names a host (`KvEvents`).
+        """
+        typed, heard = self._attached.spec.kv_events, asyncio.Event()
+        endpoint = kv_endpoint(typed, self._connection.address.host)
+        blocks = ToldBlocks(self._events.at)
+        listens = "*" not in typed and is_loopback(endpoint)
 
         def take(report: KvReport) -> None:
-            connected.set()
-            self._emit(block_events(report, self._events.at))
+            heard.set()
+            self._emit(blocks.events(report))
 
         async def read() -> None:
             try:
-                await KvEvents(endpoint, take).run()
+                await KvEvents(endpoint, take, listens=listens).run()
             except DecodeScopeError as error:
-                connected.set()
+                heard.set()
                 self.mark("server", one_line(error))
 
         self._begin(read())
         try:
-            await asyncio.wait_for(connected.wait(), CONNECTED_WITHIN_S)
+            await asyncio.wait_for(heard.wait(), EVENTS_WITHIN_S)
         except TimeoutError:
             self.mark("server", f"Nothing answers at {endpoint}, where the server's KV events should be.")
 
