@@ -43,11 +43,6 @@ class Attached:
     same_clock: bool = True
 
     @property
-    def takes_kv_events(self) -> bool:
-        """Whether the server's KV events are subscribed to: a recorder tells more of the same blocks."""
-        return bool(self.spec.kv_events) and self.recorder is None
-
-    @property
     def kind(self) -> str:
         """The kind of the server, for people."""
         return TITLES[self.server.kind]

@@ -86,7 +86,7 @@ class ServingService:
     async def _attach(self, spec: AttachSpec, key: str) -> None:
         address = server_address(spec.url)
         if spec.kv_events:
-            kv_endpoint(spec.kv_events, address.host)
+            kv_endpoint(spec.kv_events, address.host)  # refused now, and not when a run starts
         secret = ApiKey(key, address) if key else find_key(address, os.environ)
         self._emit([Loading(f"asking {address}", 0.0)])
         connection = await self._open.enter_async_context(Connection(address, secret))

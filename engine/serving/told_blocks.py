@@ -1,11 +1,10 @@
-"""A server's KV events as events of a session."""
+"""What KV events tell, as rows of `kv_blocks` and marks of a session without a recorder, which would tell more."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
-from engine.plain_text import one_line
 from engine.serving.kv_events import (
     BlocksCleared,
     BlocksRemoved,
@@ -18,35 +17,38 @@ from engine.serving.kv_events import (
 from engine.session.schema import AnyEvent, BlockEventKind, KvBlock, Mark
 
 TOLD_BY: Final = "kv_events"
+NO_STEP: Final = 0
+"""KV events name no step, and a session without a recorder has none."""
 NOBODY: Final = -1
+"""They name no request either."""
+MARK: Final = "server"
 
 
-class ToldBlocks:
-    """Blocks that a server stored and evicted; it tells neither whose they are nor in which step it was (step 0)."""
+def block_events(report: KvReport, at: Callable[[int], int]) -> list[AnyEvent]:
+    """The events of a report; `at` turns CLOCK_MONOTONIC ns into ns from the session's zero.
 
-    def __init__(self, at: Callable[[int], int]) -> None:
-        """`at` turns CLOCK_MONOTONIC ns into ns from the session's zero."""
-        self._at = at
-        self._connected = False
+    A stored block is allocated, one that is stored again was found by another prompt (share), a removed one is evicted.
+    """
+    moment = at(report.told.t_ns if isinstance(report, BlocksStored | BlocksRemoved | BlocksCleared) else report.t_ns)
+    events: list[AnyEvent] = []
+    said = ""
+    match report:
+        case BlocksStored():
+            events += _rows(moment, report.blocks, "allocate")
+            events += _rows(moment, report.again, "share")
+        case BlocksRemoved():
+            events += _rows(moment, report.blocks, "evict")
+        case BlocksCleared():
+            events += _rows(moment, report.blocks, "evict")
+            said = f"The server has {'started again' if report.restarted else 'cleared its prefix cache'}."
+        case EventsLost():
+            said = f"{report.count} messages of KV events were lost."
+        case EventsSkipped():
+            said = f"{report.sentence} Until now: {report.total}."
+        case EventsConnected(connected=False):
+            said = "The connection to the server's KV events has ended."
+    return [*events, Mark(moment, MARK, said)] if said else events
 
-    def events(self, report: KvReport) -> list[AnyEvent]:
-        """The events of a report."""
-        match report:
-            case BlocksStored():
-                return self._blocks(report.told.t_ns, report.blocks, "allocate")
-            case BlocksRemoved() | BlocksCleared():
-                return self._blocks(report.told.t_ns, report.blocks, "evict")
-            case EventsLost(t_ns, _, first, count):
-                return [self._mark(t_ns, f"{count} messages of KV events were lost, from number {first} on.")]
-            case EventsSkipped(t_ns, total, sentence):
-                return [self._mark(t_ns, f"{total} KV events were not understood: {one_line(sentence)}")]
-            case EventsConnected(t_ns, connected):
-                lost = self._connected and not connected
-                self._connected = connected
-                return [self._mark(t_ns, "The connection to the server's KV events has ended.")] if lost else []
 
-    def _blocks(self, t_ns: int, blocks: tuple[int, ...], event: BlockEventKind) -> list[AnyEvent]:
-        return [KvBlock(0, self._at(t_ns), block, event, NOBODY, TOLD_BY) for block in blocks]
-
-    def _mark(self, t_ns: int, label: str) -> Mark:
-        return Mark(self._at(t_ns), "server", label)
+def _rows(t_ns: int, blocks: Iterable[int], event: BlockEventKind) -> list[KvBlock]:
+    return [KvBlock(NO_STEP, t_ns, block, event, NOBODY, TOLD_BY) for block in blocks]

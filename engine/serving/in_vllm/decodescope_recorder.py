@@ -183,10 +183,14 @@ class SchedulerTap:
             self._step += 1
             self._pending.append((output, self._step))
             cached = output.scheduled_cached_reqs
-            new = [
-                (one.req_id, one.num_computed_tokens, [ids.copy() for ids in one.block_ids])
-                for one in output.scheduled_new_reqs
-            ]
+            new: tuple[Any, ...] = ()
+            size = 400 + 120 * len(scheduled)
+            if output.scheduled_new_reqs:
+                new = tuple(
+                    (one.req_id, one.num_computed_tokens, [ids.copy() for ids in one.block_ids])
+                    for one in output.scheduled_new_reqs
+                )
+                size += 8 * sum(len(ids) for one in new for ids in one[2])
             running, waiting = scheduler.get_request_counts()
             self.feed.put(
                 (
@@ -195,7 +199,7 @@ class SchedulerTap:
                     output.scheduled_spec_decode_tokens, inside or (), running, waiting,
                     self._pool.get_num_free_blocks(), len(self._pool.cached_block_hash_to_block),
                 ),
-                400 + 120 * len(scheduled) + 10 * sum(len(ids) for one in new for ids in one[2]),
+                size,
             )  # fmt: skip
         except Exception as error:
             self.feed.fail(error)
@@ -275,13 +279,14 @@ class SchedulerTap:
             self._inside.append(message)
 
     def _number_of(self, output: Any) -> int:
-        """The number of a scheduled step, -1 where it was not recorded."""
-        if all(pending is not output for pending, _ in self._pending):
-            return -1
-        while True:
-            pending, number = self._pending.popleft()
-            if pending is output:
+        """The number of a scheduled step, -1 where it was not recorded. Outputs come in the order of scheduling."""
+        pending = self._pending
+        for index, (one, number) in enumerate(pending):
+            if one is output:
+                for _ in range(index + 1):
+                    pending.popleft()
                 return number
+        return -1
 
     def _uncached(self, request_id: str) -> int:
         """How many of the request's last blocks hold nothing that may be reused."""

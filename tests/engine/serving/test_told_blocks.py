@@ -1,8 +1,9 @@
-"""KV events of a server as block events of a session, and as marks where some were lost."""
+"""KV events as rows of a session: blocks by number, and marks for what went wrong."""
 
 from __future__ import annotations
 
 import asyncio
+import math
 
 import pytest
 
@@ -18,48 +19,42 @@ from engine.serving.kv_events import (
     EventsSkipped,
     Told,
 )
-from engine.serving.told_blocks import ToldBlocks
+from engine.serving.told_blocks import block_events
 from engine.session import schema
 from engine.session.checking import check_content
-from engine.session.schema import KvBlock, Mark
-from engine.session.store import BLOCK_EVENTS, Session
+from engine.session.store import BLOCK_EVENTS
 from tests.engine.serving.attached_to import Attached, attached, vllm
 from tests.engine.serving.kv_publisher import Publisher, publisher
 from tests.engine.serving.recorded_pages import frames
 
-
-def told(t_ns: int) -> Told:
-    return Told(t_ns, 0.0, 0, 0, False)
+TOLD = Told(1100, math.nan, 0, 5, replayed=False)
 
 
-def test_blocks_are_nobodys_and_of_no_step() -> None:
-    blocks = ToldBlocks(lambda ns: ns - 100)
-    events = [
-        *blocks.events(BlocksStored(told(110), (0, 1), (), None, 64, 32, "GPU")),
-        *blocks.events(BlocksRemoved(told(120), (0,), 0, "GPU")),
-        *blocks.events(BlocksCleared(told(130), (1,), False)),
+def at(t_ns: int) -> int:
+    return t_ns - 1000
+
+
+def rows(events: list[schema.AnyEvent]) -> list[tuple[int, int, str]]:
+    return [(one.t_ns, one.block, one.event) for one in events if isinstance(one, schema.KvBlock)]
+
+
+def test_blocks_are_allocated_found_again_and_evicted() -> None:
+    stored = block_events(BlocksStored(TOLD, (3, 4), (1,), None, 64, 32, "GPU"), at)
+    assert rows(stored) == [(100, 3, "allocate"), (100, 4, "allocate"), (100, 1, "share")]
+    assert all(isinstance(one, schema.KvBlock) and (one.request_id, one.told_by) == (-1, "kv_events") for one in stored)
+    assert rows(block_events(BlocksRemoved(TOLD, (4,), 2, "GPU"), at)) == [(100, 4, "evict")]
+    *evicted, mark = block_events(BlocksCleared(TOLD, (1, 3), restarted=True), at)
+    assert rows(evicted) == [(100, 1, "evict"), (100, 3, "evict")]
+    assert mark == schema.Mark(100, "server", "The server has started again.")
+
+
+def test_what_went_wrong_is_a_mark() -> None:
+    assert block_events(EventsLost(1100, 0, 7, 3), at) == [
+        schema.Mark(100, "server", "3 messages of KV events were lost.")
     ]
-    assert events == [
-        KvBlock(0, 10, 0, "allocate", -1, "kv_events"), KvBlock(0, 10, 1, "allocate", -1, "kv_events"),
-        KvBlock(0, 20, 0, "evict", -1, "kv_events"), KvBlock(0, 30, 1, "evict", -1, "kv_events"),
-    ]  # fmt: skip
-    session = Session()
-    session.apply(events)
-    check_content(session)
-
-
-def test_what_was_lost_is_told() -> None:
-    blocks = ToldBlocks(lambda ns: ns)
-    assert blocks.events(EventsConnected(1, True)) == []
-    assert blocks.events(EventsConnected(2, False)) == [
-        Mark(2, "server", "The connection to the server's KV events has ended.")
-    ]
-    assert blocks.events(EventsConnected(3, False)) == []
-    (lost,) = blocks.events(EventsLost(4, 0, 17, 3))
-    assert lost == Mark(4, "server", "3 messages of KV events were lost, from number 17 on.")
-    (skipped,) = blocks.events(EventsSkipped(5, 2, "they are\nnew."))
-    assert isinstance(skipped, Mark)
-    assert "\n" not in skipped.label
+    assert block_events(EventsSkipped(1100, 2, "Broken."), at) == [schema.Mark(100, "server", "Broken. Until now: 2.")]
+    assert block_events(EventsConnected(1100, connected=True), at) == []
+    assert len(block_events(EventsConnected(1100, connected=False), at)) == 1
 
 
 async def watched(url: str, events: Publisher) -> Attached:
@@ -91,7 +86,7 @@ def test_a_run_with_kv_events_becomes_a_session_with_blocks() -> None:
 
 
 def test_where_no_publisher_answers_the_run_begins_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(served_run, "EVENTS_WITHIN_S", 0.05)
+    monkeypatch.setattr(served_run, "CONNECTED_WITHIN_S", 0.05)
 
     async def run(url: str) -> Attached:
         spec = AttachSpec(url, recorder="none", kv_events="ipc:///nowhere/kv-events")
