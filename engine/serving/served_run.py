@@ -45,6 +45,8 @@ REACHED_WITHIN_S: Final = 0.5
 """How long a publisher of KV events on this machine may take to answer."""
 CONNECTED_WITHIN_S: Final = 2.0
 """How long the start of a run waits for the publisher of KV events."""
+LAST_READING_S: Final = 2.0
+"""How long the end of a run waits for a last reading of the server's metrics."""
 SILENT_S: Final = 5.0
 """After such a silence of everything that is read from a server, it is asked whether it is there."""
 ASKED_TIMES: Final = 2
@@ -73,6 +75,7 @@ class ServedRun:
         """Why the server is gone, as a sentence."""
         self.over = False
         limits = ProbeLimits(alternatives=attached.spec.alternatives)
+        self._observer = MetricsObserver(connection, self._on_metrics)
         self._probe = Probe(connection, attached.server.kind, attached.model, self._on_probe, limits)
         facts = recorder.facts if recorder is not None else None
         self._events = ServedEvents(facts, attached.meta()["model_path"], self._probe.request_name)
@@ -158,7 +161,7 @@ class ServedRun:
         await started.wait()
 
     async def _observe(self) -> None:
-        await MetricsObserver(self._connection, self._on_metrics).run()
+        await self._observer.run()
 
     async def _watch_blocks(self) -> None:
         """Start reading KV events, and return once they come or seem not to, so that no block of ours is missed."""
@@ -274,6 +277,9 @@ class ServedRun:
         await asyncio.gather(*(task for task in self._tasks if task is not own), return_exceptions=True)
         if self._ending is not None and self._ending is not own:
             self._ending.cancel()
+        if self._attached.server.has_metrics and reason != "failed":
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._observer.read_once(), LAST_READING_S)  # as the run has left the counters
         self._emit(self._events.end(time.monotonic_ns()))
         if reason == "failed":
             self._emit([Refused("Start", "ServerError", self._gone)])
