@@ -10,7 +10,7 @@ from app.cli.opening import opened
 from app.cli.output import print_json
 from app.cli.table import columns
 from app.look.units import NOT_APPLICABLE, count, memory, percent, rate, seconds
-from engine.figures.metrics import Summary, summarise
+from engine.figures.metrics import RequestFigures, Summary, summarise
 
 Format = Callable[[Any], str]
 
@@ -19,7 +19,8 @@ def run(options: argparse.Namespace) -> int:
     """Print the main figures of both sessions, with B / A, and whether they generated the same tokens."""
     with opened(options.a) as one, opened(options.b) as other:
         a, b = summarise(one), summarise(other)
-    same = [r.token_ids for r in a.requests] == [r.token_ids for r in b.requests]
+    told = all(-1 not in request.token_ids for request in (*a.requests, *b.requests))
+    same = [tokens_of(r, told) for r in a.requests] == [tokens_of(r, told) for r in b.requests]
     rows = figures(a, b)
     if options.json:
         figure = {name: {"a": x, "b": y, "ratio": ratio(x, y)} for name, x, y, _ in rows}
@@ -32,8 +33,14 @@ def run(options: argparse.Namespace) -> int:
         quotient = ratio(x, y)
         lines.append((name, form(x), form(y), NOT_APPLICABLE if quotient is None else f"{quotient:.3f}"))
     print(columns(lines))
-    print(f"\nThe generated tokens are {'the same' if same else 'different'}.")
+    what = "tokens" if told else "texts (a server did not tell the ids of its tokens)"
+    print(f"\nThe generated {what} are {'the same' if same else 'different'}.")
     return 0
+
+
+def tokens_of(request: RequestFigures, told: bool) -> list[int] | str:
+    """What is compared of a request: the ids of its tokens, or its text where not all ids were told."""
+    return request.token_ids if told else request.text
 
 
 def ratio(a: float | None, b: float | None) -> float | None:

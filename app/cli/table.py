@@ -10,6 +10,7 @@ from engine.figures.metrics import Summary
 from engine.plain_text import one_line
 
 SUMMARY_TEXT_LIMIT = 400
+NOT_TOLD: Final = "not told by this server"
 MOST_TEXTS: Final = 200
 """Limit of the requests whose texts are printed."""
 MOST_NAMED: Final = 8
@@ -31,23 +32,28 @@ def figures(summary: Summary) -> list[tuple[str, str]]:
     """(name, value with its unit) of each line of the table."""
     positions, kv, speculation, itl = summary.positions, summary.kv, summary.speculation, summary.itl_s
     first = summary.requests[0] if summary.requests else None
+    device = one_line(summary.device, MOST_OF_NAME)
     rows = [
         ("model", one_line(summary.model, MOST_OF_NAME)),
-        ("device", one_line(summary.device, MOST_OF_NAME)),
+        ("device", device or (NOT_TOLD if summary.not_told else "")),
         ("tokens", count(summary.tokens)),
-        ("steps", count(summary.steps)),
+        ("steps", _told(summary.steps)),
         ("wall time", seconds(summary.wall_s)),
         ("rate", rate(summary.tokens_per_s, "tokens/s")),
         ("time to first token", seconds(first.ttft_s if first else None)),
         ("gap between tokens p50", seconds(itl["p50"])),
         ("gap between tokens p90", seconds(itl["p90"])),
         ("gap between tokens p99", seconds(itl["p99"])),
-        ("positions computed", count(positions["computed"])),
-        ("  new", count(positions["new"])),
-        ("  recomputed", count(positions["recomputed"])),
-        ("  padding", count(positions["padding"])),
-        ("  rejected", count(positions["rejected"])),
-        ("positions reused", count(positions["reused"])),
+    ]
+    if summary.steps is None:
+        return [*rows, ("positions, KV cache, phases", NOT_TOLD)]
+    rows += [
+        ("positions computed", _told(positions["computed"])),
+        ("  new", _told(positions["new"])),
+        ("  recomputed", _told(positions["recomputed"])),
+        ("  padding", _told(positions["padding"])),
+        ("  rejected", _told(positions["rejected"])),
+        ("positions reused", _told(positions["reused"])),
         ("KV used, peak", memory(kv["used_peak_bytes"])),
         ("KV held, peak", "not recorded" if kv["held_peak_bytes"] is None else memory(kv["held_peak_bytes"])),
         *([("KV kept for a batch, peak", memory(kv["kept_peak_bytes"]))] if kv["kept_peak_bytes"] else []),
@@ -71,11 +77,14 @@ def figures(summary: Summary) -> list[tuple[str, str]]:
         rows.append(("drafts accepted", percent(speculation["rate"])))
         length = speculation["length"]
         rows.append(("acceptance length", NOT_APPLICABLE if length is None else f"{length:.2f}"))
-    total = sum(summary.groups_s.values())
-    for group, value in summary.groups_s.items():
+    groups = {group: value for group, value in summary.groups_s.items() if value is not None}
+    total = sum(groups.values())
+    for group, value in groups.items():
         share = percent(value / total) if total else NOT_APPLICABLE
         rows.append((f"time: {group}", f"{seconds(value)} ({share})"))
-    kernels = [f"{one_line(name, MOST_OF_NAME)} ×{n}" for name, n in summary.attention_kernels.items()]
+    if not groups:
+        rows.append(("time by phase", NOT_TOLD))
+    kernels = [f"{one_line(name, MOST_OF_NAME) or NOT_TOLD} ×{n}" for name, n in summary.attention_kernels.items()]
     rows.append(("attention kernels", listed(kernels, "kernels", ", ")))
     if set(summary.launches) - {"eager"}:
         rows.append(("launched", ", ".join(f"{how} ×{n}" for how, n in summary.launches.items())))
@@ -84,6 +93,10 @@ def figures(summary: Summary) -> list[tuple[str, str]]:
             ("detail dropped", ", ".join(f"{n} {k.replace('_', ' ')}" for k, n in summary.dropped.items() if n))
         )
     return rows
+
+
+def _told(value: int | None) -> str:
+    return NOT_TOLD if value is None else count(value)
 
 
 def texts(summary: Summary) -> str:

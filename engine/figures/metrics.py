@@ -19,7 +19,7 @@ from engine.figures.acceptance import speculation_figures
 from engine.figures.ceilings import least_read_s, measured_when_busy
 from engine.figures.gaps import itl_seconds
 from engine.figures.pauses import pauses_of
-from engine.figures.step_range import TEACHER, StepRange, generation_rows, step_slice, token_rows
+from engine.figures.step_range import TEACHER, StepRange, generation_rows, step_slice, tells_steps, token_rows
 from engine.session.kv_shape import kv_shape_of
 from engine.session.schema import GROUP_OF, GROUPS, PHASES
 from engine.session.store import LAUNCHES, RecordedRequest, Session
@@ -67,17 +67,20 @@ class TimelineFigures:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The figures of a session, or of a range of its steps; field names are the keys of `info --json`."""
+    """The figures of a session, or of a range of its steps; field names are the keys of `info --json`.
+
+    What the attached server does not tell (`not_told`) is None: all that is about steps where it tells no steps.
+    """
 
     requests: list[RequestFigures]
-    steps: int
+    steps: int | None
     tokens: int
     wall_s: float
     tokens_per_s: float | None
-    positions: dict[str, int]
+    positions: dict[str, int | None]
     kv: dict[str, int | None]
-    phases_s: dict[str, float]
-    groups_s: dict[str, float]
+    phases_s: dict[str, float | None]
+    groups_s: dict[str, float | None]
     itl_s: dict[str, float | None]
     speculation: dict[str, Any]
     mbu: float | None
@@ -92,6 +95,8 @@ class Summary:
     """The number of steps by kernel that really ran."""
     launches: dict[str, int]
     """The number of steps by launch (eager, graph, twin); steps launched by `graph` have interpolated phases."""
+    not_told: dict[str, str]
+    """What the attached server does not tell, and why; empty for a session of this program's own engine."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, as `record --json` and `info --json` print them."""
@@ -110,16 +115,21 @@ def summarise(session: Session, steps: StepRange = None) -> Summary:
     tokens = token_rows(session, steps)
     phases = phases_s(session, steps)
     wall_s = run_wall_s(session, steps)
+    serving = session.serving
+    stepped, timed = tells_steps(session), session.untold("phases") is None and tells_steps(session)
     return Summary(
         requests=[request_figures(session, request, steps) for request in by_id(session)],
-        steps=len(table["id"][rows]),
+        steps=len(table["id"][rows]) if stepped else None,
         tokens=len(tokens),
         wall_s=wall_s,
         tokens_per_s=tokens_per_s(session, steps),
-        positions={name: int(table[f"positions_{name}"][rows].sum()) for name in CLASSES},
+        positions={
+            name: int(table[f"positions_{name}"][rows].sum()) if told else None
+            for name, told in classes_told(session).items()
+        },
         kv=kv_figures(session, steps),
-        phases_s=phases,
-        groups_s=groups_s(phases),
+        phases_s={name: value if timed else None for name, value in phases.items()},
+        groups_s={name: value if timed else None for name, value in groups_s(phases).items()},
         itl_s=percentiles(itl_seconds(session, tokens)),
         speculation=speculation_figures(session, steps),
         mbu=utilisation(session, "bytes_moved", "read_bytes_per_s", steps),
@@ -131,7 +141,14 @@ def summarise(session: Session, steps: StepRange = None) -> Summary:
         dropped=dict(session.dropped),
         attention_kernels=kernel_counts(session, steps),
         launches=launch_counts(session, steps),
+        not_told={} if serving is None else {str(topic): why for topic, why in serving.not_told.items()},
     )
+
+
+def classes_told(session: Session) -> dict[str, bool]:
+    """For each class of positions: whether the session's source tells how many there were."""
+    stepped, padding = tells_steps(session), session.untold("padding") is None
+    return {name: stepped and (padding or name != "padding") for name in CLASSES}
 
 
 # --- time -----------------------------------------------------------------------------------------------------------
@@ -324,6 +341,8 @@ def kv_figures(session: Session, steps: StepRange = None) -> dict[str, int | Non
     """
     rows = step_slice(session, steps)
     found: dict[str, int | None] = {f"{name.removeprefix('kv_')}_peak_bytes": 0 for name in PEAKS}
+    if session.untold("kv") is not None:
+        return dict.fromkeys((*found, "predicted_bytes"))
     if rows.start >= rows.stop:
         return {**found, "predicted_bytes": 0}
     for name in PEAKS:
