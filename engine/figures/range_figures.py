@@ -24,6 +24,7 @@ from engine.figures.slot_runs import SlotRuns
 from engine.figures.slots import SlotTotals, batch_parts
 from engine.figures.step_range import StepRange, step_slice
 from engine.figures.switches import switches_at
+from engine.figures.told import column_told, told
 from engine.session.kv_shape import kv_shape_of
 from engine.session.store import Session
 
@@ -70,6 +71,9 @@ def latency(session: Session, steps: StepRange) -> dict[str, Any]:
     walls_us = series.walls_us(steps)
     fence_us = outlier_us(walls_us)
     of_steps = series.step_percentiles_us(steps)
+    parts = {part.part: _without(asdict(part), "part") for part in figures.parts}
+    if not told(session, "phases"):
+        parts["other"] = dict.fromkeys(parts["other"])
     return {
         "steps": figures.steps,
         "tokens": figures.tokens,
@@ -87,7 +91,7 @@ def latency(session: Session, steps: StepRange) -> dict[str, Any]:
             "busy_s": figures.prefill.busy_s,
             "a_request": _without(asdict(figures.prefill.a_request), "part", "share"),
         },
-        "a_token": {part.part: _without(asdict(part), "part") for part in figures.parts},
+        "a_token": parts,
         "between_tokens": _without(asdict(figures.itl), "part", "share"),
         "step_p50_s": None if of_steps is None else of_steps[0] / 1e6,
         "step_p99_s": None if of_steps is None else of_steps[1] / 1e6,
@@ -101,7 +105,9 @@ def totals(session: Session, rows: slice) -> dict[str, Any]:
     running = RunningTotals(session)
     running.update()
     names = ("flops", "without_cache", "with_cache")
-    return {name: running.between(name, rows.start, rows.stop - 1) for name in names}
+    return {
+        name: running.between(name, rows.start, rows.stop - 1) if column_told(session, name) else None for name in names
+    }
 
 
 def kv_end(session: Session, step: int) -> dict[str, Any]:
@@ -112,6 +118,7 @@ def kv_end(session: Session, step: int) -> dict[str, Any]:
     a_layer = shape.layer_bytes(positions) if shape is not None else None
     detail = session.details.step(step)
     layers = detail[1].tolist() if detail is not None else []
+    by_layer = [{"used_bytes": one, "reserved_bytes": two, "formula_bytes": a_layer} for one, two in layers]
     return {
         "step": step,
         "kv": switches_at(session, step).get("kv", ""),
@@ -125,7 +132,7 @@ def kv_end(session: Session, step: int) -> dict[str, Any]:
         "fragmentation": classes.fragmentation,
         "positions": positions,
         "formula_bytes": None if a_layer is None else session.layers * a_layer,
-        "layers": [{"used_bytes": one, "reserved_bytes": two, "formula_bytes": a_layer} for one, two in layers],
+        "layers": by_layer if told(session, "kv_layers") else None,
         "blocks": blocks(session, step),
     }
 
