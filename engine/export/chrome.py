@@ -21,7 +21,8 @@ from engine.export.readable import slice_name
 from engine.export.whole import replacing
 from engine.figures.metrics import OTHER, by_id, phase_table_s
 from engine.figures.pauses import pauses_of
-from engine.figures.step_range import step_slice, tells_steps
+from engine.figures.step_range import step_slice
+from engine.figures.told import told
 from engine.session.json_text import json_text
 from engine.session.schema import GROUP_OF, PHASES
 from engine.session.store import LAUNCHES, STEP_KINDS, TOKEN_SOURCES, RecordedRequest, Session
@@ -58,7 +59,7 @@ def events(session: Session) -> Iterator[Json]:
     yield from _metadata(session)
     for start in range(0, step_slice(session).stop, STEPS_AT_ONCE):
         yield from _steps(session, start, min(start + STEPS_AT_ONCE, step_slice(session).stop) - 1)
-    yield from _tokens(session) if tells_steps(session) else ()
+    yield from _tokens(session) if told(session, "steps") else ()
     yield from _requests(session)
     yield from _samples(session)
     yield from _pauses(session)
@@ -73,7 +74,7 @@ def _metadata(session: Session) -> Iterator[Json]:
         yield {"ph": "M", "name": "process_name", "pid": pid, "tid": 0, "args": {"name": name}}
         yield {"ph": "M", "name": "process_sort_index", "pid": pid, "tid": 0, "args": {"sort_index": pid}}
     lanes = {STEPS: "steps", PHASE_LANE: "phases", TOKENS: "tokens"}
-    if not tells_steps(session):
+    if not told(session, "steps"):
         lanes = {STEPS: "steps: not told by this server"}
     if (session.steps["device_ns"] >= 0).any():
         lanes[DEVICE_LANE] = "device"
@@ -202,7 +203,7 @@ def _requests(session: Session) -> Iterator[Json]:
         if request.scheduled_ns is not None:
             yield {"ph": "b", "name": "waiting", "ts": request.arrived_ns / 1e3, **common}
             yield {"ph": "e", "name": "waiting", "ts": request.scheduled_ns / 1e3, **common}
-        if not tells_steps(session):
+        if not told(session, "steps"):
             yield from ({**one, **common} for one in _chunks(session, request))
         yield {"ph": "e", "name": name, "ts": end_ns / 1e3, **common}
 

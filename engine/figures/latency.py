@@ -15,6 +15,7 @@ from engine.figures.latency_figures import PARTS, PERCENTILES, RangeFigures, Sum
 from engine.figures.pauses import pauses_of
 from engine.figures.step_range import token_rows
 from engine.figures.step_roles import DECODE, MIXED, PREFILL, TAUGHT, StepRoles
+from engine.figures.told import told
 from engine.session.store import Session
 
 FENCE: Final = 3.0
@@ -111,7 +112,7 @@ class LatencySeries:
     @property
     def _timed(self) -> bool:
         """Whether somebody told the time of phases, if only as none."""
-        return self.session.untold("phases") is None
+        return told(self.session, "phases")
 
     def _generating(self, first: int, end: int) -> NDArray[np.bool_]:
         """Which steps of [first, end) are not teacher-forced passes, which generate no token."""

@@ -22,9 +22,10 @@ from engine.figures.roofline import Point, Roof, RooflineTotals, roof_of
 from engine.figures.running_totals import RunningTotals
 from engine.figures.slot_runs import SlotRuns
 from engine.figures.slots import SlotTotals, batch_parts
-from engine.figures.step_range import StepRange, step_slice, tells_steps
+from engine.figures.step_range import StepRange, step_slice
 from engine.figures.streams import StreamSeries
 from engine.figures.switches import switches_at
+from engine.figures.told import column_told, told
 from engine.session.kv_shape import kv_shape_of
 from engine.session.store import Session
 
@@ -32,12 +33,12 @@ from engine.session.store import Session
 def range_figures(session: Session, steps: StepRange) -> dict[str, Any]:
     """One object for each subject, in the order of the panels."""
     rows = step_slice(session, steps)
-    found, stepped = rows.start < rows.stop, tells_steps(session)
+    found, stepped = rows.start < rows.stop, told(session, "steps")
     return {
         "range": {"first": rows.start, "last": rows.stop - 1} if found else None,
         "timeline": timeline(session, steps),
         "latency": latency(session, steps),
-        "totals": totals(session, rows) if stepped else None,
+        "totals": totals(session, rows),
         "kv_end": kv_end(session, rows.stop - 1) if found else None,
         "streams": streams(session) if steps is None else None,
         "memory": {"step": peak_step(session, steps), **memory(memory_tree(session, steps))} if stepped else None,
@@ -63,7 +64,7 @@ def timeline(session: Session, steps: StepRange) -> dict[str, Any]:
     Where no steps are told, only the number of tokens.
     """
     figures = asdict(metrics.timeline_figures(session, steps))
-    return figures if tells_steps(session) else {**dict.fromkeys(figures), "tokens": len(session.tokens)}
+    return figures if told(session, "steps") else {**dict.fromkeys(figures), "tokens": len(session.tokens)}
 
 
 def streams(session: Session) -> dict[str, Any]:
@@ -116,7 +117,7 @@ def latency(session: Session, steps: StepRange) -> dict[str, Any]:
         "outliers_from_s": None if fence_us is None else fence_us / 1e6,
         "outliers": 0 if fence_us is None else int((walls_us >= fence_us).sum()),
     }
-    if tells_steps(session):
+    if told(session, "steps"):
         return found
     return {**_nothing(found), "tokens": len(session.tokens), "between_tokens": found["between_tokens"]}
 
@@ -126,7 +127,9 @@ def totals(session: Session, rows: slice) -> dict[str, Any]:
     running = RunningTotals(session)
     running.update()
     names = ("flops", "without_cache", "with_cache")
-    return {name: running.between(name, rows.start, rows.stop - 1) for name in names}
+    return {
+        name: running.between(name, rows.start, rows.stop - 1) if column_told(session, name) else None for name in names
+    }
 
 
 def kv_end(session: Session, step: int) -> dict[str, Any]:
@@ -137,6 +140,7 @@ def kv_end(session: Session, step: int) -> dict[str, Any]:
     a_layer = shape.layer_bytes(positions) if shape is not None else None
     detail = session.details.step(step)
     layers = detail[1].tolist() if detail is not None else []
+    by_layer = [{"used_bytes": one, "reserved_bytes": two, "formula_bytes": a_layer} for one, two in layers]
     return {
         "step": step,
         "kv": switches_at(session, step).get("kv", ""),
@@ -150,7 +154,7 @@ def kv_end(session: Session, step: int) -> dict[str, Any]:
         "fragmentation": classes.fragmentation,
         "positions": positions,
         "formula_bytes": None if a_layer is None else session.layers * a_layer,
-        "layers": [{"used_bytes": one, "reserved_bytes": two, "formula_bytes": a_layer} for one, two in layers],
+        "layers": by_layer if told(session, "kv_layers") else None,
         "blocks": blocks(session, step),
     }
 

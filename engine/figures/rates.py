@@ -15,7 +15,8 @@ from __future__ import annotations
 import numpy as np
 
 from engine.figures.pauses import pauses_of
-from engine.figures.step_range import TEACHER, tells_steps
+from engine.figures.step_range import TEACHER
+from engine.figures.told import told
 from engine.session.store import Session
 
 
@@ -24,7 +25,7 @@ def wall_ns(session: Session, first: int, end: int) -> int:
 
     Of a session whose steps are not told, it is the time of the whole session.
     """
-    if not tells_steps(session):
+    if not told(session, "steps"):
         return _streamed_ns(session)
     steps = session.steps
     rows = first + np.flatnonzero(steps["kind"][first:end] != TEACHER)
@@ -41,7 +42,7 @@ def wall_ns(session: Session, first: int, end: int) -> int:
 
 def tokens_per_s(session: Session, first: int, end: int) -> float | None:
     """Tokens that the steps [first, end) emitted over `wall_ns`; None where that is 0."""
-    a, b = _token_rows(session, first, end) if tells_steps(session) else (0, len(session.tokens))
+    a, b = _token_rows(session, first, end) if told(session, "steps") else (0, len(session.tokens))
     passed_ns = wall_ns(session, first, end)
     return (b - a) / (passed_ns / 1e9) if passed_ns else None
 

@@ -15,11 +15,6 @@ TEACHER: Final = STEP_KINDS.index("teacher")
 """The kind of a teacher-forced pass, as `session.steps` holds it."""
 
 
-def tells_steps(session: Session) -> bool:
-    """Whether the session's source tells steps. Without, its tokens have step -1, and no range of steps exists."""
-    return session.untold("steps") is None
-
-
 def step_slice(session: Session, steps: StepRange = None) -> slice:
     """The rows of `session.steps` in a range, cut to the steps that exist now."""
     count = min(len(session.steps), len(session.phases))

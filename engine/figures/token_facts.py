@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.figures.gaps import gap_ns
-from engine.figures.metrics import classes_told, phase_table_s
+from engine.figures.metrics import CLASSES, phase_table_s
+from engine.figures.told import column_told, told
 from engine.session.schema import PHASES
 from engine.session.store import LAUNCHES, STEP_KINDS, TOKEN_SOURCES, RecordedRequest, Session
 
@@ -93,7 +94,7 @@ def token_facts(session: Session, row: int, names: dict[int, str], likeliest: Li
     passed_ns = gap_ns(session, row)
     steps = session.steps
     known = 0 <= step_id < len(steps)  # a token's events may arrive a moment before its step's
-    timed = known and session.untold("phases") is None
+    timed = known and told(session, "phases")
     seconds = phase_table_s(session, (step_id, step_id))[0].tolist() if timed else []
     received_ns = int(tokens["received_ns"][row]) - int(tokens["emitted_ns"][row])
     knows_received = step is not None and int(tokens["received_ns"][row]) >= 0
@@ -116,8 +117,10 @@ def token_facts(session: Session, row: int, names: dict[int, str], likeliest: Li
         launch=LAUNCHES[int(steps["launch"][step_id])] if known else "",
         phases_s=tuple((name, value) for name, value in zip(PHASES, seconds, strict=False) if value > 0),
         positions={
-            name: int(steps[f"positions_{name}"][step_id]) if known and told else None
-            for name, told in classes_told(session).items()
+            name: int(steps[f"positions_{name}"][step_id])
+            if known and column_told(session, f"positions_{name}")
+            else None
+            for name in CLASSES
         },
         alternatives=tuple(
             Alternative(int(one), names.get(int(one)), float(logprob), int(one) == token_id)

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from engine.core.settings import AttachSpec
 from engine.serving.address import ServerAddress
+from engine.serving.dialect import TITLES
 from engine.serving.recorder_wire import Facts
 from engine.serving.server_kind import Server
 from engine.session.serving import Level, Serving, Topic, as_fact
@@ -41,6 +42,11 @@ class Attached:
     recorder: Facts | None = None
     same_clock: bool = True
 
+    @property
+    def kind(self) -> str:
+        """The kind of the server, for people."""
+        return TITLES[self.server.kind]
+
     def meta(self) -> dict[str, str]:
         """The facts of a session, but for its zero and the levels that were in use."""
         facts = self.recorder or Facts()
@@ -69,7 +75,7 @@ class Attached:
             clocks["recorder"] += ", moved to ours by the fastest of five answers"
         return as_fact(
             Serving(
-                self.server.title.removesuffix(self.server.version).strip(),
+                self.kind,
                 self.server.version,
                 str(self.address),
                 used,
@@ -108,7 +114,7 @@ class Attached:
             own = version("decodescope")
         except PackageNotFoundError:
             own = "unknown"
-        return {"decodescope": own, "python": platform.python_version(), self.server.title: self.server.version}
+        return {"decodescope": own, "python": platform.python_version(), self.kind: self.server.version}
 
     def switches(self) -> dict[str, Any]:
         """The settings of the server that have the names of our own engine's switches; only those that it told."""

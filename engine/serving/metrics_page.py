@@ -33,8 +33,7 @@ MOST_LABELS: Final = 64
 LONGEST_TEXT: Final = 200
 """Characters of a name, and of a label's name or value; longer ones are cut."""
 OPENMETRICS: Final = "application/openmetrics-text"
-ACCEPTED: Final = "text/plain;version=0.0.4"
-"""What a request for the page accepts: Prometheus' text, which every server writes and which is the fastest to read."""
+TOO_LARGE: Final = f"The server's page of metrics is larger than {LARGEST_BYTES // 2**20} MiB, so it is not read."
 
 Kind = Literal["counter", "gauge", "histogram", "summary", "unknown"]
 _KINDS: Final[dict[str, Kind]] = {
@@ -73,9 +72,7 @@ class Page:
 def page_text(page: bytes) -> str:
     """The page as text with its sizes checked; raises DecodeScopeError, with a sentence, for one that is too large."""
     if len(page) > LARGEST_BYTES:
-        raise DecodeScopeError(
-            f"The server's page of metrics is larger than {LARGEST_BYTES // 2**20} MiB, so it is not read."
-        )
+        raise DecodeScopeError(TOO_LARGE)
     text = page.decode("utf-8", errors="replace")
     series = 0
     for line in text.split("\n"):

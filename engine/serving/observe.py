@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
 from http import HTTPStatus
-from types import MappingProxyType
 from typing import Final
 
-import aiohttp
-
 from engine.errors import DecodeScopeError
-from engine.plain_text import one_line
+from engine.serving.connection import Answer, Connection
 from engine.serving.metrics_page import (
-    ACCEPTED,
     LARGEST_BYTES,
     MOST_SERIES,
+    TOO_LARGE,
     Page,
     Reading,
     is_openmetrics,
@@ -26,8 +23,8 @@ from engine.serving.metrics_page import (
 )
 from engine.serving.page_changes import PageChanges
 
+METRICS: Final = "/metrics"
 EVERY_S: Final = 1.0
-NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 TIMEOUT_S: Final = 5.0
 SHARE: Final = 0.05
 """The most of its time that a server may spend on answering: after an answer that took 0.2 s the next is due in 4 s."""
@@ -81,29 +78,24 @@ Report = Callable[[Observation], None]
 
 
 class MetricsObserver:
-    """Asks one address for its metrics until it is cancelled, never twice at a time. `run` belongs to one task.
+    """Asks one server for its metrics until it is cancelled, never twice at a time. `run` belongs to one task.
 
-    Nothing is followed to another address. Times are `time.monotonic_ns()`.
+    The connection must be open. Times are `time.monotonic_ns()`.
     """
 
     def __init__(
         self,
-        session: aiohttp.ClientSession,
-        url: str,
+        connection: Connection,
         report: Report,
         every_s: float = EVERY_S,
         timeout_s: float = TIMEOUT_S,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
-        headers: Mapping[str, str] = NO_HEADERS,
     ) -> None:
-        """`headers` go along with each request, such as the one that shows a key."""
-        self._session = session
-        self._url = url
+        self._connection = connection
         self._report = report
         self._every_s = every_s
         self._timeout_s = timeout_s
         self._pause = pause
-        self._headers = {**headers, "Accept": ACCEPTED}
         self._changes = PageChanges()
         self._values: dict[tuple[str, str], float] = {}
         """The last value of every series; of a server that makes up new ones without end, of the first MOST_SERIES."""
@@ -125,40 +117,16 @@ class MetricsObserver:
     async def _poll(self, asked_ns: int) -> MetricsMissing | None:
         """Ask once and report what changed; the failure where there was one."""
         try:
-            async with asyncio.timeout(self._timeout_s):
-                page, content_type = await self._answer()
-        except TimeoutError:
-            return self._missing(f"The server did not send its metrics within {self._timeout_s:g} s.")
-        except (aiohttp.ClientError, OSError) as error:
-            said = one_line(error) or type(error).__name__
-            return self._missing(f"The server's metrics could not be fetched: {said}.")
+            answer = await self._connection.get(METRICS, self._timeout_s, LARGEST_BYTES)
+            arrived_ns = time.monotonic_ns()
+            if answer.status != HTTPStatus.OK:
+                return _refusal(answer.status, arrived_ns)
+            page = await self._read(_body(answer), is_openmetrics(answer.headers.get("content-type", "")))
         except DecodeScopeError as error:
-            return self._missing(str(error))
-        except _RefusedError as refused:
-            return self._missing(refused.sentence, refused.final)
-        arrived_ns = time.monotonic_ns()
-        try:
-            read = await self._read(page, is_openmetrics(content_type))
-        except DecodeScopeError as error:
-            return self._missing(str(error))
-        self._tell(read, arrived_ns, arrived_ns - asked_ns)
+            self._changes = PageChanges()  # what was not read is read next time
+            return MetricsMissing(time.monotonic_ns(), str(error), final=False)
+        self._tell(page, arrived_ns, arrived_ns - asked_ns)
         return None
-
-    async def _answer(self) -> tuple[bytes, str]:
-        """The page and its content type; raises _RefusedError, DecodeScopeError, or what aiohttp raises."""
-        async with self._session.get(self._url, headers=self._headers, allow_redirects=False) as response:
-            if response.status in OFF:
-                raise _RefusedError("This server has no page of metrics.", final=True)
-            if response.status in CLOSED:
-                raise _RefusedError("This server shows its metrics only with a key that it accepts.", final=True)
-            if response.status != HTTPStatus.OK:
-                raise _RefusedError(f"The server answered {response.status} when asked for its metrics.", final=False)
-            page = bytearray()
-            async for piece in response.content.iter_any():
-                page += piece
-                if len(page) > LARGEST_BYTES:
-                    break  # refused by its size
-            return bytes(page), response.headers.get("Content-Type", "")
 
     async def _read(self, page: bytes, openmetrics: bool) -> Page:
         """The changed part of a page, parsed without keeping the loop for long."""
@@ -177,7 +145,7 @@ class MetricsObserver:
         changed: list[Reading] = []
         left_out = page.skipped
         back: list[Reading] = []
-        for reading in page.readings:
+        for reading in map(self._without_key, page.readings):
             key = (reading.name, reading.labels)
             before = self._values.get(key)
             if before == reading.value:
@@ -193,8 +161,10 @@ class MetricsObserver:
             self._report(CountersReset(t_ns, len(back), back[0].name))
         self._report(MetricsRead(t_ns, took_ns, tuple(changed), left_out))
 
-    def _missing(self, sentence: str, final: bool = False) -> MetricsMissing:
-        return MetricsMissing(time.monotonic_ns(), sentence, final)
+    def _without_key(self, reading: Reading) -> Reading:
+        """The reading with the key left out of its labels, where a gateway may have put it."""
+        labels = self._connection.hidden(reading.labels)
+        return reading if labels == reading.labels else replace(reading, labels=labels)
 
 
 def pause_s(every_s: float, took_s: float, failed: int) -> float:
@@ -203,13 +173,21 @@ def pause_s(every_s: float, took_s: float, failed: int) -> float:
     return min(max(due_s, took_s * (1 / SHARE - 1)), max(LONGEST_PAUSE_S, every_s))
 
 
-class _RefusedError(Exception):
-    """The server has answered, but not with a page."""
+def _refusal(status: int, t_ns: int) -> MetricsMissing:
+    if status in OFF:
+        return MetricsMissing(t_ns, "This server has no page of metrics.", final=True)
+    if status in CLOSED:
+        return MetricsMissing(t_ns, "This server shows its metrics only with a key that it accepts.", final=True)
+    return MetricsMissing(t_ns, f"The server answered {status} when asked for its metrics.", final=False)
 
-    def __init__(self, sentence: str, final: bool) -> None:
-        super().__init__(sentence)
-        self.sentence = sentence
-        self.final = final
+
+def _body(answer: Answer) -> bytes:
+    """The page; raises DecodeScopeError where it did not come whole, or compressed."""
+    if not answer.whole and len(answer.body) < LARGEST_BYTES:
+        raise DecodeScopeError("The server sent its metrics compressed, which was not asked for.")
+    if not answer.whole:
+        raise DecodeScopeError(TOO_LARGE)
+    return answer.body
 
 
 def _only_grows(reading: Reading) -> bool:

@@ -132,9 +132,7 @@ class ServedRun:
         await started.wait()
 
     async def _observe(self) -> None:
-        url = self._connection.address.url("/metrics")
-        observer = MetricsObserver(self._connection.http, url, self._on_metrics, headers=self._connection.secret)
-        await observer.run()
+        await MetricsObserver(self._connection, self._on_metrics).run()
 
     async def _let_out(self) -> None:
         while True:

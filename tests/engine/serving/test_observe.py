@@ -6,10 +6,12 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable
 
-import aiohttp
 import pytest
 from aiohttp import web
 
+from engine.serving.address import server_address
+from engine.serving.api_key import ApiKey
+from engine.serving.connection import Connection
 from engine.serving.metrics_page import LARGEST_BYTES, MOST_SERIES
 from engine.serving.observe import (
     EVERY_S,
@@ -46,7 +48,9 @@ class Turns:
             raise asyncio.CancelledError
 
 
-async def _observed(handle: Handler, pause: Callable[[float], Awaitable[None]], timeout_s: float) -> list[Observation]:
+async def _observed(
+    handle: Handler, pause: Callable[[float], Awaitable[None]], timeout_s: float, secret: str
+) -> list[Observation]:
     app = web.Application()
     app.router.add_get("/metrics", handle)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
@@ -56,10 +60,9 @@ async def _observed(handle: Handler, pause: Callable[[float], Awaitable[None]], 
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
         host, port = runner.addresses[0][:2]
-        async with aiohttp.ClientSession() as session:
-            observer = MetricsObserver(
-                session, f"http://{host}:{port}/metrics", seen.append, timeout_s=timeout_s, pause=pause
-            )
+        address = server_address(f"{host}:{port}")
+        async with Connection(address, ApiKey(secret, address) if secret else None) as connection:
+            observer = MetricsObserver(connection, seen.append, timeout_s=timeout_s, pause=pause)
             task = asyncio.create_task(observer.run())
             await asyncio.wait([task])
             if not task.cancelled():
@@ -69,8 +72,10 @@ async def _observed(handle: Handler, pause: Callable[[float], Awaitable[None]], 
     return seen
 
 
-def observed(turns: Turns, handle: Handler | None = None, timeout_s: float = 5.0) -> list[Observation]:
-    return asyncio.run(_observed(handle or turns.handle, turns.pause, timeout_s))
+def observed(
+    turns: Turns, handle: Handler | None = None, timeout_s: float = 5.0, secret: str = ""
+) -> list[Observation]:
+    return asyncio.run(_observed(handle or turns.handle, turns.pause, timeout_s, secret))
 
 
 def test_the_first_reading_is_everything_and_later_ones_only_what_changed() -> None:
@@ -152,7 +157,7 @@ def test_a_server_that_never_answers_is_given_up_after_the_time() -> None:
     turns = Turns("", polls=1)
     (missing,) = observed(turns, silent, timeout_s=0.05)
     assert isinstance(missing, MetricsMissing)
-    assert missing.sentence == "The server did not send its metrics within 0.05 s."
+    assert missing.sentence.endswith("did not answer /metrics within 0.05 s.")
     assert not missing.final
 
 
@@ -185,8 +190,17 @@ def test_a_connection_that_is_cut_is_one_sentence() -> None:
 
     (missing,) = observed(Turns("", polls=1), cut)
     assert isinstance(missing, MetricsMissing)
-    assert missing.sentence.startswith("The server's metrics could not be fetched: ")
-    assert missing.sentence.isprintable()
+    assert missing.sentence.endswith("broke off in the middle of an answer.")
+    assert not missing.final
+
+
+def test_a_compressed_page_is_one_sentence() -> None:
+    async def compressed(request: web.Request) -> web.StreamResponse:
+        return web.Response(body=b"x", headers={"Content-Encoding": "gzip"})
+
+    (missing,) = observed(Turns("", polls=1), compressed)
+    assert isinstance(missing, MetricsMissing)
+    assert "compressed" in missing.sentence
 
 
 def test_a_page_of_something_else_is_one_sentence() -> None:
@@ -194,6 +208,19 @@ def test_a_page_of_something_else_is_one_sentence() -> None:
     assert isinstance(missing, MetricsMissing)
     assert "cannot be read" in missing.sentence
     assert missing.sentence.isprintable()
+
+
+def test_a_page_that_could_not_be_read_is_read_whole_when_it_can() -> None:
+    missing, whole = observed(Turns("a 1\nb{", "a 1\nb 2\n"))
+    assert isinstance(missing, MetricsMissing)
+    assert isinstance(whole, MetricsRead)
+    assert [reading.name for reading in whole.changed] == ["a", "b"]
+
+
+def test_a_key_that_a_gateway_writes_into_labels_is_left_out() -> None:
+    (read,) = observed(Turns('a{key="sk-secret-of-the-user"} 1\n'), secret="sk-secret-of-the-user")
+    assert isinstance(read, MetricsRead)
+    assert "secret" not in read.changed[0].labels
 
 
 def test_a_large_page_is_read_in_a_thread_and_the_same_way() -> None:
