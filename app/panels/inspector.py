@@ -22,14 +22,17 @@ from app.look.units import (
     visible_token,
 )
 from app.models.attention_rows import ExactRow
+from app.models.delay_reading import DelayReading
 from app.models.request_text import RequestText
 from app.panels.base import Panel, PanelContext
 from app.panels.inspector_facts import chance_words, header_words, step_words, token_words
+from app.panels.inspector_late import LateLines
 from app.panels.untold import not_told
 from app.widgets.bar_list import Bar, BarList
 from app.widgets.plain import plain
 from app.widgets.themed_label import ThemedLabel
 from app.widgets.token_flow import NO_WEIGHTS, TokenFlow
+from engine.figures.delays import Delays
 from engine.figures.token_facts import Likeliest, TokenFacts, TokenNames, token_facts
 from engine.figures.told import told
 from engine.session.schema import GROUP_OF
@@ -64,14 +67,17 @@ class InspectorPanel(Panel):
         self._names: TokenNames | None = None
         self._text: RequestText | None = None
         self._alternatives_read, self._row_read = self.reading(), self.reading()
+        self._delays = DelayReading(self.reading())
         self._row: ExactRow | None = None
         self._flow_text: RequestText | None = None
         self._drawn: tuple[int, int, int] = (-1, -1, -1)
+        self._drawn_delays: Delays | None = None
         self._due = False
         """Whether a fact of the shown token was still being read when the token was drawn."""
         self.token_label = ThemedLabel(muted=False, scale=TITLE_SCALE * TITLE_SCALE, code=True)
         self.chance_label = ThemedLabel(muted=False, wrap=True)
         self.fact_labels: dict[str, ThemedLabel] = {}
+        self.late = LateLines(context.selection, self)
         self.alternatives = BarList(self.tr("Likeliest tokens here ●"))
         self.phases = BarList(self.tr("Time of its step by phase ●"))
         self.positions = BarList(self.tr("Positions of its step by class ●"))
@@ -108,6 +114,7 @@ class InspectorPanel(Panel):
             self.fact_labels[key].setAccessibleName(name)
             facts.addWidget(caption, row, 0)
             facts.addWidget(self.fact_labels[key], row, 1)
+        self.late.add_to(facts, len(self.fact_labels))
         self._head.addLayout(facts)
         self._head.addStretch()
         self._columns = QGridLayout()
@@ -170,22 +177,25 @@ class InspectorPanel(Panel):
             session.revision if chosen is None or not self._is_settled(row) else -1,
             hash((now.layer, now.head)),
         )
-        if drawn == self._drawn and not self._due:
+        delays = self._delays.of(session)
+        if drawn == self._drawn and not self._due and delays is self._drawn_delays:
             return
         names.update()
         likeliest = self._likeliest(session, row)
         self.facts = token_facts(session, row, names.names, likeliest or NOT_READ)
         self._write_facts(session, self.facts, followed=chosen is None)
+        self.late.show_token(session, delays, self.facts)
         self._show_bars(self.facts)
         self._show_alternatives(self.facts, known=likeliest is not None)
         self._due = not self._show_attention(session, self.facts) or likeliest is None
-        self._drawn = drawn
+        self._drawn, self._drawn_delays = drawn, delays
 
     def select(self, selected: Selected) -> None:
         self.refresh()
 
     def restyle(self) -> None:
         self.flow.restyle()
+        self.late.restyle()
         if self.facts is not None:
             self._show_bars(self.facts)
             self._show_alternatives(self.facts, known=not self._alternatives_read.busy)
@@ -206,6 +216,7 @@ class InspectorPanel(Panel):
             rows += [] if facts.received_s is None else [("step", "received_later_s", facts.received_s)]
             rows += [("phase_s", name, value) for name, value in facts.phases_s]
             rows += [("positions", name, value) for name, value in facts.positions.items()]
+            rows += self.late.rows()
             rows += [("alternative_logprob", one.token_id, one.logprob) for one in facts.alternatives]
         return ["of", "what", "value"], rows
 
