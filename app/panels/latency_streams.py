@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QHeaderView, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from app.core.selection import Selected, Selection
 from app.look.icons import icon
@@ -40,6 +40,7 @@ class StreamLatencies(QWidget):
         self.stream_figures: StreamFigures | None = None
         self.table = FigureTable(self.tr("Times of requests and tokens"))
         self.table.setSelectionMode(self.table.SelectionMode.NoSelection)
+        self.table.horizontalHeader().setStretchLastSection(False)
         self.table.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.histogram = LatencyHistogram("gaps")
         self.histogram.setToolTip(
@@ -94,6 +95,7 @@ class StreamLatencies(QWidget):
             return
         self.stream_figures = figures = series.figures()
         self.table.show_rows(self._heads(), self._cells(figures))
+        self.table.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         self._show_histogram()
         self._write_lines(series.session, figures)
 
@@ -161,15 +163,15 @@ class StreamLatencies(QWidget):
 
     def _cells(self, figures: StreamFigures) -> list[list[Cell]]:
         named = (
-            (figures.ttft, self.tr("First token"), self.tr("From a request's arrival to its first token.")),
+            (figures.ttft, self.tr("First token (TTFT)"), self.tr("From a request's arrival to its first token.")),
             (
                 figures.itl,
-                self.tr("Chunk to chunk"),
+                self.tr("Chunk to chunk (ITL)"),
                 self.tr("From one chunk of a request to its next, pauses left out; a chunk may hold several tokens."),
             ),
             (
                 figures.tpot,
-                self.tr("A token"),
+                self.tr("A later token (TPOT)"),
                 self.tr("The time after a request's first token, divided by the number of its other tokens."),
             ),
             (figures.latency, self.tr("Whole request"), self.tr("From a request's arrival to its last token.")),
