@@ -8,7 +8,7 @@ from typing import Any
 
 from app.cli.opening import opened
 from app.cli.output import print_json
-from app.cli.table import columns
+from app.cli.table import NOT_TOLD, columns
 from app.look.units import NOT_APPLICABLE, count, memory, percent, rate, seconds
 from engine.figures.metrics import Summary, summarise
 
@@ -19,7 +19,7 @@ def run(options: argparse.Namespace) -> int:
     """Print the main figures of both sessions, with B / A, and whether they generated the same tokens."""
     with opened(options.a) as one, opened(options.b) as other:
         a, b = summarise(one), summarise(other)
-    same = [r.token_ids for r in a.requests] == [r.token_ids for r in b.requests]
+    same = same_tokens(a, b)
     rows = figures(a, b)
     if options.json:
         figure = {name: {"a": x, "b": y, "ratio": ratio(x, y)} for name, x, y, _ in rows}
@@ -30,10 +30,27 @@ def run(options: argparse.Namespace) -> int:
     lines = [("", "A", "B", "B / A")]
     for name, x, y, form in rows:
         quotient = ratio(x, y)
-        lines.append((name, form(x), form(y), NOT_APPLICABLE if quotient is None else f"{quotient:.3f}"))
+        sides = (written(value, form, summary) for value, summary in ((x, a), (y, b)))
+        lines.append((name, *sides, NOT_APPLICABLE if quotient is None else f"{quotient:.3f}"))
     print(columns(lines))
-    print(f"\nThe generated tokens are {'the same' if same else 'different'}.")
+    if same is None:
+        print("\nWhether the generated tokens are the same is not told: a server tells no ids of its tokens.")
+    else:
+        print(f"\nThe generated tokens are {'the same' if same else 'different'}.")
     return 0
+
+
+def same_tokens(a: Summary, b: Summary) -> bool | None:
+    """Whether both generated the same tokens; None where a server did not tell its token ids."""
+    one, other = ([request.token_ids for request in summary.requests] for summary in (a, b))
+    if any(None in ids for ids in (*one, *other)):
+        return None
+    return one == other
+
+
+def written(value: Any, form: Format, summary: Summary) -> str:
+    """A figure of one side; what the server of that side did not tell says so."""
+    return NOT_TOLD if value is None and summary.serving is not None else form(value)
 
 
 def ratio(a: float | None, b: float | None) -> float | None:
