@@ -30,8 +30,8 @@ def run(options: argparse.Namespace) -> int:
     lines = [("", "A", "B", "B / A")]
     for name, x, y, form in rows:
         quotient = ratio(x, y)
-        sides = (written(value, form, summary) for value, summary in ((x, a), (y, b)))
-        lines.append((name, *sides, NOT_APPLICABLE if quotient is None else f"{quotient:.3f}"))
+        times = NOT_APPLICABLE if quotient is None else f"{quotient:.3f}"
+        lines.append((name, written(x, form, a), written(y, form, b), times))
     print(columns(lines))
     if same is None:
         print("\nWhether the generated tokens are the same is not told: a server tells no ids of its tokens.")

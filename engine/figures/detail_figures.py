@@ -12,8 +12,8 @@ from engine.figures.metrics import CLASSES, attention_entropy, groups_s, phase_t
 from engine.figures.slot_runs import waiting_requests
 from engine.figures.step_range import step_slice, token_rows
 from engine.figures.switches import switches_at
-from engine.figures.told import column_told, told, total_of
 from engine.figures.token_facts import token_facts
+from engine.figures.told import column_told, told, total_of
 from engine.session.schema import PHASES
 from engine.session.store import LAUNCHES, STEP_KINDS, Session
 
