@@ -11,6 +11,7 @@ import io
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import groupby
 from typing import IO, Any, Final
 
 import numpy as np
@@ -21,9 +22,10 @@ from engine.export.whole import replacing
 from engine.figures.metrics import OTHER, by_id, phase_table_s
 from engine.figures.pauses import pauses_of
 from engine.figures.step_range import step_slice
+from engine.figures.told import told
 from engine.session.json_text import json_text
 from engine.session.schema import GROUP_OF, PHASES
-from engine.session.store import LAUNCHES, STEP_KINDS, TOKEN_SOURCES, Session
+from engine.session.store import LAUNCHES, STEP_KINDS, TOKEN_SOURCES, RecordedRequest, Session
 
 ENGINE, REQUESTS, DEVICE = 1, 2, 3
 """Process ids: the engine's lanes, the requests, the devices."""
@@ -57,7 +59,7 @@ def events(session: Session) -> Iterator[Json]:
     yield from _metadata(session)
     for start in range(0, step_slice(session).stop, STEPS_AT_ONCE):
         yield from _steps(session, start, min(start + STEPS_AT_ONCE, step_slice(session).stop) - 1)
-    yield from _tokens(session)
+    yield from _tokens(session) if told(session, "steps") else ()
     yield from _requests(session)
     yield from _samples(session)
     yield from _pauses(session)
@@ -72,6 +74,8 @@ def _metadata(session: Session) -> Iterator[Json]:
         yield {"ph": "M", "name": "process_name", "pid": pid, "tid": 0, "args": {"name": name}}
         yield {"ph": "M", "name": "process_sort_index", "pid": pid, "tid": 0, "args": {"sort_index": pid}}
     lanes = {STEPS: "steps", PHASE_LANE: "phases", TOKENS: "tokens"}
+    if not told(session, "steps"):
+        lanes = {STEPS: "steps: not told by this server"}
     if (session.steps["device_ns"] >= 0).any():
         lanes[DEVICE_LANE] = "device"
     if len(pauses_of(session)):
@@ -149,17 +153,7 @@ def _tokens(session: Session) -> Iterator[Json]:
             "ph": "X", "name": slice_name(session, rows), "cat": "token",
             "pid": ENGINE, "tid": TOKENS,
             "ts": start_us, "dur": end_us - start_us,
-            "args": {
-                "tokens": [
-                    {
-                        "request": int(table["request_id"][row]), "id": int(table["token_id"][row]),
-                        "text": table["text"][row], "position": int(table["position"][row]),
-                        "logprob": _finite(table["logprob"][row]), "entropy": _finite(table["entropy"][row]),
-                        "source": TOKEN_SOURCES[table["source"][row]],
-                    }
-                    for row in rows
-                ]
-            },
+            "args": {"tokens": [_token(session, row) for row in rows]},
         }  # fmt: skip
         yield {
             "ph": "f", "bp": "e", "id": step, "name": "emits", "cat": "token", "pid": ENGINE, "tid": TOKENS,
@@ -167,9 +161,36 @@ def _tokens(session: Session) -> Iterator[Json]:
         }  # fmt: skip
 
 
+def _token(session: Session, row: int) -> Json:
+    """What is known of a token; an id that a server did not tell is left out."""
+    table = session.tokens
+    token_id = int(table["token_id"][row])
+    return {
+        "request": int(table["request_id"][row]), **({"id": token_id} if token_id >= 0 else {}),
+        "text": table["text"][row], "position": int(table["position"][row]),
+        "logprob": _finite(table["logprob"][row]), "entropy": _finite(table["entropy"][row]),
+        "source": TOKEN_SOURCES[table["source"][row]],
+    }  # fmt: skip
+
+
+def _chunks(session: Session, request: RecordedRequest) -> Iterator[Json]:
+    """The tokens of a request without steps: a moment for each chunk, inside the request's async pair."""
+    times = session.tokens["emitted_ns"]
+    for t_ns, group in groupby(list(request.token_rows), lambda row: int(times[row])):
+        rows = list(group)
+        yield {
+            "ph": "n", "name": slice_name(session, rows), "ts": t_ns / 1e3,
+            "args": {"tokens in one chunk": len(rows), "tokens": [_token(session, row) for row in rows]},
+        }  # fmt: skip
+
+
 def _requests(session: Session) -> Iterator[Json]:
-    """Each request as an async pair from arrival to its end, with its wait for the scheduler nested inside."""
+    """Each request as an async pair from arrival to its end, with its wait for the scheduler nested inside.
+
+    Where no steps are told, its chunks of tokens are inside too.
+    """
     last_ns = int(session.steps["end_ns"].max()) if len(session.steps) else 0
+    last_ns = max(last_ns, int(session.tokens["emitted_ns"].max(initial=0)))
     for request in by_id(session):
         end_ns = request.finished_ns if request.finished_ns is not None else max(last_ns, request.arrived_ns)
         common = {"cat": "request", "id": request.id, "pid": REQUESTS, "tid": 0}
@@ -182,6 +203,8 @@ def _requests(session: Session) -> Iterator[Json]:
         if request.scheduled_ns is not None:
             yield {"ph": "b", "name": "waiting", "ts": request.arrived_ns / 1e3, **common}
             yield {"ph": "e", "name": "waiting", "ts": request.scheduled_ns / 1e3, **common}
+        if not told(session, "steps"):
+            yield from ({**one, **common} for one in _chunks(session, request))
         yield {"ph": "e", "name": name, "ts": end_ns / 1e3, **common}
 
 

@@ -24,6 +24,7 @@ from engine.figures.server_series import server_figures
 from engine.figures.slot_runs import SlotRuns
 from engine.figures.slots import SlotTotals, batch_parts
 from engine.figures.step_range import StepRange, step_slice
+from engine.figures.streams import StreamSeries
 from engine.figures.switches import switches_at
 from engine.figures.told import column_told, told
 from engine.session.kv_shape import kv_shape_of
@@ -33,14 +34,15 @@ from engine.session.store import Session
 def range_figures(session: Session, steps: StepRange) -> dict[str, Any]:
     """One object for each subject, in the order of the panels."""
     rows = step_slice(session, steps)
-    found = rows.start < rows.stop
+    found, stepped = rows.start < rows.stop, told(session, "steps")
     return {
         "range": {"first": rows.start, "last": rows.stop - 1} if found else None,
         "timeline": timeline(session, steps),
         "latency": latency(session, steps),
         "totals": totals(session, rows),
         "kv_end": kv_end(session, rows.stop - 1) if found else None,
-        "memory": {"step": peak_step(session, steps), **memory(memory_tree(session, steps))},
+        "streams": streams(session) if steps is None else None,
+        "memory": {"step": peak_step(session, steps), **memory(memory_tree(session, steps))} if stepped else None,
         "devices": devices(session, steps),
         "server": server_figures(session, steps),
         "roofline": roofline(session, steps),
@@ -59,13 +61,33 @@ def range_figures(session: Session, steps: StepRange) -> dict[str, Any]:
 
 
 def timeline(session: Session, steps: StepRange) -> dict[str, Any]:
-    """Time from the first step's start to the last one's end, and the part of it between steps."""
-    return asdict(metrics.timeline_figures(session, steps))
+    """Time from the first step's start to the last one's end, and the part of it between steps.
+
+    Where no steps are told, only the number of tokens.
+    """
+    figures = asdict(metrics.timeline_figures(session, steps))
+    return figures if told(session, "steps") else {**dict.fromkeys(figures), "tokens": len(session.tokens)}
+
+
+def streams(session: Session) -> dict[str, Any]:
+    """What requests and tokens alone tell, of the whole session; a chunk is the tokens of a request at one moment."""
+    series = StreamSeries(session)
+    series.update()
+    figures = series.figures()
+    times = (figures.ttft, figures.itl, figures.tpot, figures.latency)
+    gaps_us = series.gaps_us
+    fence_us = outlier_us(gaps_us)
+    return {
+        "chunks": figures.chunks,
+        **{part.part: _without(asdict(part), "part", "share") for part in times},
+        "outliers_from_s": None if fence_us is None else fence_us / 1e6,
+        "outliers": 0 if fence_us is None else int((gaps_us >= fence_us).sum()),
+    }
 
 
 def latency(session: Session, steps: StepRange) -> dict[str, Any]:
     """Seconds a token of one request by part, in decode steps; the time of prompts; the gaps between tokens; and the
-    outliers among the steps.
+    outliers among the steps. What the steps give is None where no steps are told.
     """
     series = LatencySeries(session)
     series.update()
@@ -73,10 +95,7 @@ def latency(session: Session, steps: StepRange) -> dict[str, Any]:
     walls_us = series.walls_us(steps)
     fence_us = outlier_us(walls_us)
     of_steps = series.step_percentiles_us(steps)
-    parts = {part.part: _without(asdict(part), "part") for part in figures.parts}
-    if not told(session, "phases"):
-        parts["other"] = dict.fromkeys(parts["other"])
-    return {
+    found = {
         "steps": figures.steps,
         "tokens": figures.tokens,
         "busy_s": figures.busy_s,
@@ -93,13 +112,16 @@ def latency(session: Session, steps: StepRange) -> dict[str, Any]:
             "busy_s": figures.prefill.busy_s,
             "a_request": _without(asdict(figures.prefill.a_request), "part", "share"),
         },
-        "a_token": parts,
+        "a_token": {part.part: _without(asdict(part), "part") for part in figures.parts},
         "between_tokens": _without(asdict(figures.itl), "part", "share"),
         "step_p50_s": None if of_steps is None else of_steps[0] / 1e6,
         "step_p99_s": None if of_steps is None else of_steps[1] / 1e6,
         "outliers_from_s": None if fence_us is None else fence_us / 1e6,
         "outliers": 0 if fence_us is None else int((walls_us >= fence_us).sum()),
     }
+    if told(session, "steps"):
+        return found
+    return {**_nothing(found), "tokens": len(session.tokens), "between_tokens": found["between_tokens"]}
 
 
 def totals(session: Session, rows: slice) -> dict[str, Any]:
@@ -237,6 +259,11 @@ def batch(session: Session, steps: StepRange) -> list[dict[str, Any]]:
         }
         for part in batch_parts(session, steps)
     ]
+
+
+def _nothing(values: dict[str, Any]) -> dict[str, Any]:
+    """The same names, each with None."""
+    return {name: _nothing(one) if isinstance(one, dict) else None for name, one in values.items()}
 
 
 def _without(values: dict[str, Any], *names: str) -> dict[str, Any]:
