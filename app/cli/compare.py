@@ -34,7 +34,9 @@ def run(options: argparse.Namespace) -> int:
         lines.append((name, written(x, form, a), written(y, form, b), times))
     print(columns(lines))
     if same is None:
-        print("\nWhether the generated tokens are the same is not told: a server tells no ids of its tokens.")
+        texts = [request.text for request in a.requests] == [request.text for request in b.requests]
+        told = "the same" if texts else "different"
+        print(f"\nThe generated texts are {told}; the ids of their tokens are {NOT_TOLD}.")
     else:
         print(f"\nThe generated tokens are {'the same' if same else 'different'}.")
     return 0

@@ -219,8 +219,8 @@ class BatchPanel(StepPanel):
         self.run_button.setVisible(not self._is_served)
         self.note.setText(
             self.tr(
-                "A slot-step is one lane in one step, useful where a request was in it. The lanes are DecodeScope's own "
-                "numbering: a server tells no slots, nor padding."
+                "A slot-step is one lane in one step, useful where a request was in it. The lanes are DecodeScope's "
+                "own numbering: a server tells no slots, nor padding."
             )
             if self._is_served
             else self.tr(
