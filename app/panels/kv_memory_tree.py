@@ -161,7 +161,7 @@ class MemoryPage(QWidget):
         if rows.stop - rows.start == 1:
             return self.tr("Everything at step {step}.").format(step=count(peak))
         if session.serving is not None:
-            return self.tr("The cache at its peak of the steps {first}–{last}, step {peak}.").format(
+            return self.tr("The cache when requests held most of it in the steps {first}–{last}: step {peak}.").format(
                 first=count(rows.start), last=count(rows.stop - 1), peak=count(peak)
             )
         return self.tr(

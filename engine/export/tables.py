@@ -13,6 +13,7 @@ from engine.errors import SessionFileError
 from engine.export.readable import cells
 from engine.export.whole import filling
 from engine.figures.metrics import by_id, phase_table_s
+from engine.figures.told import told
 from engine.session.event_table import EventTable
 from engine.session.json_text import json_text
 from engine.session.schema import PHASES
