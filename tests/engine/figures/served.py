@@ -75,7 +75,7 @@ def recorded(steps: int = 12) -> list[Any]:
             work.append(schema.Work(step, request, request, first, first, end, 0, first))
             emitted.append(
                 schema.Token(
-                    tokens + len(emitted), request, step, end, 7 + tokens, f" w{step}", float("nan"), float("nan"),
+                    tokens + len(emitted), request, step, end, 7 + tokens, " and", float("nan"), float("nan"),
                     "target", end_ns, b"", end_ns + MS, "recorder",
                 )
             )  # fmt: skip
@@ -107,7 +107,9 @@ def page(
         "prefix_cache_queries_total": queries, "prefix_cache_hits_total": hits, "num_preemptions_total": preempted,
         "generation_tokens_total": generated,
     }  # fmt: skip
-    return [schema.MetricSample(t_ns, "metrics", f"vllm:{name}", '{"engine":"0"}', float(v)) for name, v in told.items()]
+    return [
+        schema.MetricSample(t_ns, "metrics", f"vllm:{name}", '{"engine":"0"}', float(v)) for name, v in told.items()
+    ]
 
 
 def probed() -> list[Any]:
