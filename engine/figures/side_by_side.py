@@ -45,6 +45,15 @@ class SideBySide:
     pairs: tuple[Pair, ...]
     only_a: int
     only_b: int
+    ids_told: bool = True
+    """Whether both sides tell the id of each generated token; else texts were compared where one does not."""
+
+    @property
+    def same_tokens(self) -> bool | None:
+        """Whether both sessions generated the same tokens for the same prompts; None where ids are not told."""
+        if not self.ids_told:
+            return None
+        return not (self.only_a or self.only_b) and self.same == len(self.pairs)
 
     @property
     def same(self) -> int:
@@ -70,7 +79,8 @@ def side_by_side(a: Session, b: Session) -> SideBySide:
             pairs.append(_pair(a, number, b, others.popleft()))
         else:
             only_a += 1
-    return SideBySide(tuple(pairs), only_a, sum(map(len, waiting.values())))
+    ids_told = all(NOT_TOLD not in session.tokens["token_id"] for session in (a, b))
+    return SideBySide(tuple(pairs), only_a, sum(map(len, waiting.values())), ids_told)
 
 
 def _all_told(session: Session) -> bool:

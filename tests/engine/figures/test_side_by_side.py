@@ -64,3 +64,12 @@ def test_a_text_that_ended_sooner_parts_where_it_ended() -> None:
 def test_a_request_without_a_counterpart_is_counted() -> None:
     found = side_by_side(session(([1], [5])), session(([2], [5])))
     assert (found.pairs, found.only_a, found.only_b) == ((), 1, 1)
+
+
+def test_tokens_without_ids_are_neither_the_same_nor_different() -> None:
+    known, unknown = session(([1], [5, 6])), session(([1], [5, 6]), ids_told=False)
+    assert side_by_side(known, known).same_tokens is True
+    assert side_by_side(known, unknown).same_tokens is None
+    assert side_by_side(known, unknown).same == 1
+    assert side_by_side(known, session(([1], [5, 7]))).same_tokens is False
+    assert side_by_side(known, session(([1], [5, 6]), ([2], []))).same_tokens is False
