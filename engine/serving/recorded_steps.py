@@ -82,7 +82,8 @@ class RecordedSteps:
     def __init__(self, facts: Facts, zero_ns: int, number_of: Callable[[str], int], offset_ns: int = 0) -> None:
         """`zero_ns` is the session's zero on this machine's CLOCK_MONOTONIC; `offset_ns` is added to the recorder's
         times to get that clock. `number_of` gives the session's number of a request by the id that its client knows
-        (`recorded_ids.client_id`); it is asked once for each request.
+        (`recorded_ids.client_id`). Each call is another request, also where the id is the same: several prompts or
+        samples of one call have one id.
         """
         self._zero_ns = zero_ns - offset_ns
         self._number_of = number_of

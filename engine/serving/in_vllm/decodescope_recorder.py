@@ -84,9 +84,10 @@ class Feed:
         self._put = 0
         """Bytes put in, counted by the scheduler's thread alone; `_taken` by the daemon thread alone."""
         self._taken = 0
-        self.wanted = 0
-        """The connection that has not had its snapshot yet, or 0."""
         self._connection = 0
+        """The number of the newest connection, counted by the daemon thread alone."""
+        self._served = 0
+        """The connection that had its snapshot last, noted by the scheduler's thread alone."""
         self._skipping = True
         """Whether entries are of an earlier connection: until the snapshot of this one comes."""
         self.lost_steps = 0
@@ -103,13 +104,13 @@ class Feed:
         self._entries.append((size, message))
 
     def wants_snapshot(self) -> int:
-        """The connection that waits for a snapshot and has room for it, or 0."""
-        if self.wanted:
-            wanted, self.wanted = self.wanted, 0
+        """The connection that needs a snapshot now, because it is new or because what was lost has room again; or 0."""
+        connection = self._connection
+        if self._served != connection:
+            self._served = connection
             self.lost_steps = 0
-            return wanted
-        roomy = self._put - self._taken < self._limit // 2
-        return self._connection if not self.live and roomy else 0
+            return connection
+        return connection if not self.live and self._put - self._taken < self._limit // 2 else 0
 
     def fail(self, error: BaseException) -> None:
         """Switch recording off for good, with one line in the log."""
@@ -125,7 +126,6 @@ class Feed:
         self._connection += 1
         self._skipping = True
         self.live = False
-        self.wanted = self._connection
         self.on = not self.failed
 
     def disconnected(self) -> None:
@@ -303,8 +303,6 @@ class SchedulerTap:
     def _catch_up(self, scheduler: Any) -> None:
         """Tell everything that the changes from now on refer to, where a listener waits for that."""
         feed = self.feed
-        if not feed.wanted and feed.live:
-            return
         connection = feed.wants_snapshot()
         if not connection:
             return
@@ -434,7 +432,7 @@ class Door:
         listener = self._listener
         reading = [self._listening, *([listener] if listener and len(self._out) < SEND_BYTES else [])]
         writing = [listener] if listener and self._out else []
-        ready, writable, _ = select.select(reading, writing, [], EVERY_S if listener or self._refused else None)
+        ready, writable = _wait(reading, writing, EVERY_S if listener or self._refused else None)
         while self._refused and (len(self._refused) > MOST_REFUSED or time.monotonic() > self._refused[0][0]):
             self._refused.popleft()[1].close()
         if self._listening in ready:
@@ -507,7 +505,8 @@ class Door:
         except (msgspec.MsgspecError, ValueError, IndexError, RecursionError):
             raise ConnectionError from None
         if name == "login" and not self._welcome:
-            if not hmac.compare_digest(str(argument).encode("utf-8", "replace"), self._token):
+            given = str(argument).encode("utf-8", "replace")
+            if self._token and not hmac.compare_digest(given, self._token):
                 self._out += self._frame(("refused", "The token is wrong: give the recorder's own."))
                 with contextlib.suppress(OSError):
                     self._listener.send(self._out) if self._listener else None
@@ -537,6 +536,24 @@ class Door:
         if len(body) > LARGEST_BYTES:
             raise ConnectionError  # the listener would refuse it: it may come again and get a snapshot
         return struct.pack(">I", len(body)) + body
+
+
+def _wait(
+    reading: list[socket.socket], writing: list[socket.socket], timeout_s: float | None
+) -> tuple[list[socket.socket], list[socket.socket]]:
+    """Those that can be read and written; `select.select` would fail where a server has more than 1024 files open."""
+    poll = select.poll()
+    for one in reading:
+        poll.register(one, select.POLLIN | (select.POLLOUT if one in writing else 0))
+    for one in writing:
+        if one not in reading:
+            poll.register(one, select.POLLOUT)
+    found = dict(poll.poll(None if timeout_s is None else 1000 * timeout_s))
+    ended = select.POLLHUP | select.POLLERR | select.POLLNVAL
+    return (
+        [one for one in reading if found.get(one.fileno(), 0) & (select.POLLIN | ended)],
+        [one for one in writing if found.get(one.fileno(), 0) & (select.POLLOUT | ended)],
+    )
 
 
 def open_door(feed: Feed, name: str, offset: int, hello: Callable[[], tuple[Any, ...]]) -> Door | None:
@@ -607,11 +624,9 @@ def _unix(path: Path) -> socket.socket:
 def socket_folder() -> Path:
     """Where the Unix sockets are: the user's run-time folder, or one in /tmp where there is none."""
     runtime = os.environ.get("XDG_RUNTIME_DIR", "")
-    return (
-        Path(runtime) / "decodescope"
-        if Path(runtime).is_absolute() and Path(runtime).is_dir()
-        else (Path(f"/tmp/decodescope-{os.getuid()}"))
-    )
+    if runtime and Path(runtime).is_dir():
+        return Path(runtime) / "decodescope"
+    return Path(f"/tmp/decodescope-{os.getuid()}")
 
 
 def _alive(path: Path) -> bool:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import resource
 import socket
 import stat
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -286,6 +288,29 @@ def test_a_hostile_listener_is_cut_off_and_the_next_is_let_in(hostile: bytes, fo
         with listener(one.path):
             until(lambda: one.feed.on)
         assert not one.feed.failed
+
+
+def test_a_server_with_many_open_files_is_recorded(folder: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < 2000:
+        pytest.skip("this user may not open so many files")
+    with ExitStack() as stack:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 2000), hard))
+        stack.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        while stack.enter_context(open(os.devnull, "rb")).fileno() < 1100:
+            pass
+        with recorded(folder) as one, listener(one.path) as reader:
+            until(lambda: one.feed.on)
+            one.scheduler.step()
+            assert isinstance(next(read(reader)), Snapshot)
+
+
+def test_a_token_is_not_asked_for_where_the_sockets_mode_guards(folder: Path) -> None:
+    async def greet() -> None:
+        with recorded(folder) as one:
+            await (await connect(Place(path=one.path), "a token of elsewhere")).close()
+
+    asyncio.run(greet())
 
 
 def test_an_error_of_the_recorder_switches_it_off_with_one_line(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
