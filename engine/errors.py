@@ -37,3 +37,7 @@ class EngineStoppedError(DecodeScopeError):
     def __init__(self, sentence: str, details: str = "") -> None:
         super().__init__(sentence)
         self.details = details
+
+
+class ServerError(DecodeScopeError):
+    """A serving engine that was attached to broke off, or answered what cannot be used; the sentence says what."""

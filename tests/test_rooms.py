@@ -38,6 +38,7 @@ engine.decode: engine engine.session engine.core engine.model engine.cache engin
     engine.measure engine.graphs
 engine.host: engine engine.session engine.core engine.model engine.measure engine.decode
 engine.client: engine engine.session engine.core engine.figures engine.host
+engine.serving: engine engine.session engine.core engine.model engine.host engine.client
 app.look: engine engine.export
 app.core: engine engine.session engine.model app.look
 app.start: engine app.core
@@ -48,8 +49,8 @@ app.panels: engine engine.session engine.core engine.figures engine.client app.l
     app.widgets
 app.window: engine engine.session engine.core engine.figures engine.export engine.host engine.client app.look
     app.core app.start app.models app.widgets app.dialogs app.panels
-app.cli: engine engine.session engine.core engine.figures engine.export engine.host engine.client app.look
-    app.start app.models app.panels app.window
+app.cli: engine engine.session engine.core engine.figures engine.export engine.host engine.client engine.serving
+    app.look app.start app.models app.panels app.window
 app: engine app.start app.window app.cli
 """
 """Every room, from the bottom up, and the rooms it imports. ARCHITECTURE.md shows the same table."""

@@ -29,7 +29,7 @@ from engine.regular_file import check_regular
 
 Command = Callable[[argparse.Namespace], int]
 
-COMMANDS: Final = ("record", "info", "export", "compare", "screenshot", "bench")
+COMMANDS: Final = ("record", "attach", "info", "export", "compare", "screenshot", "bench")
 FORMATS: Final = ("chrome", "perfetto", "csv", "html", "png", "svg")
 SUITES: Final = {
     "decode": "tokens/s of each cache and attention (default)",
@@ -55,7 +55,7 @@ def parse_command(arguments: list[str]) -> tuple[Command, argparse.Namespace]:
     name, *rest = arguments
     parser = Parser(prog=f"decodescope {name}", allow_abbrev=False)
     {
-        "record": _record, "info": _info, "export": _export, "compare": _compare,
+        "record": _record, "attach": _attach, "info": _info, "export": _export, "compare": _compare,
         "screenshot": _screenshot, "bench": _bench,
     }[name](parser)  # fmt: skip
     command: Command = importlib.import_module(f"app.cli.{name}").run
@@ -157,7 +157,7 @@ def _switch_value(name: str, value: str) -> str | int | bool | None:
 
 def _record(parser: argparse.ArgumentParser) -> None:
     parser.description = "Run prompts through a model and record what every step computed and cost."
-    switches, sampling = Switches(), Sampling()
+    switches = Switches()
     model = parser.add_argument_group("model")
     model.add_argument("--model", default="demo", metavar="DIR", help='checkpoint folder, or "demo" (default)')
     model.add_argument("--draft-model", metavar="DIR", help="smaller checkpoint that proposes tokens")
@@ -166,28 +166,7 @@ def _record(parser: argparse.ArgumentParser) -> None:
     model.add_argument(
         "--threads", type=whole_number, default=0, metavar="N", help="CPU threads (default: the engine chooses)"
     )
-    what = parser.add_argument_group("requests")
-    what.add_argument("--prompt", action="append", metavar="TEXT", help=f"repeatable (default: {DEFAULT_PROMPT!r})")
-    filters = FILTERS[::-1]
-    keys = ", ".join(f'"{name}"' for name in ("temperature", *(one.name for one in filters), "seed"))
-    what.add_argument(
-        "--requests", metavar="FILE.jsonl",
-        help=f'lines {{"prompt", "max_new_tokens", "arrival_s", "chat", "ignore_eos", "stop", {keys}}}; all but the '
-        'prompt may be left out, and are then those given here; in place of the prompt, "messages": [{"role", '
-        '"content"}, ...] is a conversation for the chat template',
-    )  # fmt: skip
-    limit = RequestSpec("").max_new_tokens
-    what.add_argument("--max-new-tokens", type=whole_number, default=limit, metavar="N", help=f"default: {limit}")
-    what.add_argument("--ignore-eos", action="store_true", help="go on after an end-of-text token")
-    what.add_argument("--stop", action="append", default=[], metavar="TEXT", help="end where this appears; repeatable")
-    what.add_argument("--chat", action="store_true", help="put each prompt into the model's chat template")
-    what.add_argument("--temperature", type=float, default=sampling.temperature, metavar="T", help="0 is greedy")
-    for one in filters:
-        what.add_argument(
-            f"--{one.name.replace('_', '-')}", type=whole_number if KINDS[one.name] is int else float,
-            default=getattr(sampling, one.name), metavar=one.metavar,
-        )  # fmt: skip
-    what.add_argument("--seed", type=whole_number, default=sampling.seed, metavar="S")
+    _add_requests(parser)
     how = parser.add_argument_group("switches")
     how.add_argument("--kv", default=switches.kv, choices=get_args(Kv))
     how.add_argument("--block-size", type=whole_number, default=switches.block_size, metavar="B")
@@ -213,6 +192,60 @@ def _record(parser: argparse.ArgumentParser) -> None:
     observed.add_argument("--nvtx", action="store_true", help="name phases for Nsight Systems (CUDA only)")
     observed.add_argument("-o", "--output", metavar="FILE.dscope", help="default: decodescope-DATE-TIME.dscope here")
     observed.add_argument("--json", action="store_true", help="one JSON object instead of a table; no file without -o")
+
+
+def _add_requests(parser: argparse.ArgumentParser, default: str = f"default: {DEFAULT_PROMPT!r}") -> None:
+    """The options of the requests; `default` says what happens without any."""
+    sampling = Sampling()
+    what = parser.add_argument_group("requests")
+    what.add_argument("--prompt", action="append", metavar="TEXT", help=f"repeatable ({default})")
+    filters = FILTERS[::-1]
+    keys = ", ".join(f'"{name}"' for name in ("temperature", *(one.name for one in filters), "seed"))
+    what.add_argument(
+        "--requests", metavar="FILE.jsonl",
+        help=f'lines {{"prompt", "max_new_tokens", "arrival_s", "chat", "ignore_eos", "stop", {keys}}}; all but the '
+        'prompt may be left out, and are then those given here; in place of the prompt, "messages": [{"role", '
+        '"content"}, ...] is a conversation for the chat template',
+    )  # fmt: skip
+    limit = RequestSpec("").max_new_tokens
+    what.add_argument("--max-new-tokens", type=whole_number, default=limit, metavar="N", help=f"default: {limit}")
+    what.add_argument("--ignore-eos", action="store_true", help="go on after an end-of-text token")
+    what.add_argument("--stop", action="append", default=[], metavar="TEXT", help="end where this appears; repeatable")
+    what.add_argument("--chat", action="store_true", help="put each prompt into the model's chat template")
+    what.add_argument("--temperature", type=float, default=sampling.temperature, metavar="T", help="0 is greedy")
+    for one in filters:
+        what.add_argument(
+            f"--{one.name.replace('_', '-')}", type=whole_number if KINDS[one.name] is int else float,
+            default=getattr(sampling, one.name), metavar=one.metavar,
+        )  # fmt: skip
+    what.add_argument("--seed", type=whole_number, default=sampling.seed, metavar="S")
+
+
+def _attach(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Attach to a serving engine (vLLM, SGLang, llama.cpp, any OpenAI-compatible server) and record what it tells. "
+        "A key is taken from the environment variable DECODESCOPE_API_KEY."
+    )
+    parser.add_argument("url", metavar="URL", help="for example http://localhost:8000")
+    server = parser.add_argument_group("server")
+    server.add_argument("--model", metavar="NAME", help="the served model (default: the first that the server lists)")
+    server.add_argument(
+        "--doctor", action="store_true", help="say what this server tells, and which flag adds the rest"
+    )
+    server.add_argument(
+        "--recorder", metavar="ADDRESS",
+        help="the recorder inside vLLM: a socket's path or tcp://127.0.0.1:PORT (default: the one of this server, if "
+        "it runs on this machine); none: do not look for one",
+    )  # fmt: skip
+    server.add_argument(
+        "--kv-events", metavar="ADDRESS", help="the server's KV events, for example tcp://localhost:5557"
+    )
+    server.add_argument("--logprobs", type=whole_number, metavar="N", help="ask for logprobs with N alternatives")
+    _add_requests(parser, "without prompts or requests: only watch what others send")
+    kept = parser.add_argument_group("observation and output")
+    kept.add_argument("--for", dest="for_s", type=float, metavar="SECONDS", help="end after so long")
+    kept.add_argument("-o", "--output", metavar="FILE.dscope", help="default: decodescope-DATE-TIME.dscope here")
+    kept.add_argument("--json", action="store_true", help="one JSON object instead of a table; no file without -o")
 
 
 def _info(parser: argparse.ArgumentParser) -> None:

@@ -14,21 +14,20 @@ from app.cli.output import print_json, say
 from app.cli.parser import DEFAULT_PROMPT
 from app.cli.progress import Progress
 from app.cli.recording import Recording
+from app.cli.requested import requests_of
 from app.cli.table import summary_text
 from app.start import signals
-from engine.client.requests_file import check_text, read_requests
+from engine.client.requests_file import check_text
 from engine.core.ranges import check_range
-from engine.core.sampling import KINDS, Sampling
+from engine.core.sampling import Sampling
 from engine.core.settings import (
     LoadSpec,
     Observation,
     Probe,
-    RequestSpec,
     RunSpec,
     Switches,
     merged,
 )
-from engine.errors import InputError
 from engine.figures.json_figures import json_figures
 from engine.figures.metrics import summarise
 from engine.session.destination import check_destination
@@ -97,23 +96,6 @@ def load_spec(options: argparse.Namespace) -> LoadSpec:
 
 def run_spec(options: argparse.Namespace) -> RunSpec:
     """The run as the options describe it; raises InputError for a value out of range."""
-    sampling = Sampling(**{name: getattr(options, name) for name in KINDS})
-    for stop in options.stop:
-        check_text(f"The stop text {stop!r}", stop)
-    stops = tuple(options.stop)
-    if options.requests is not None and options.prompt:
-        raise InputError("Give either --prompt or --requests, not both.")
-    if options.requests is not None:
-        requests = read_requests(
-            options.requests, options.max_new_tokens, options.ignore_eos, sampling, options.chat, stops
-        )
-    else:
-        for prompt in options.prompt or ():
-            check_text(f"The prompt {prompt!r}", prompt)
-        requests = tuple(
-            RequestSpec(prompt, options.max_new_tokens, 0.0, options.ignore_eos, stops, sampling, options.chat)
-            for prompt in options.prompt or [DEFAULT_PROMPT]
-        )
     switches = Switches(
         kv=options.kv, attention=options.attention, speculate=options.speculate, k=options.k,
         batching=options.batching, max_batch=options.max_batch, block_size=options.block_size,
@@ -122,6 +104,6 @@ def run_spec(options: argparse.Namespace) -> RunSpec:
     probe = None
     if options.attention_layer is not None or options.attention_head is not None:
         probe = Probe(options.attention_layer or 0, options.attention_head)
-    return RunSpec(
-        requests, switches, Observation(options.detail, probe, options.nvtx), tuple(merged(options.switch_at))
-    )
+    requests = requests_of(options, (DEFAULT_PROMPT,))
+    observation = Observation(options.detail, probe, options.nvtx)
+    return RunSpec(requests, switches, observation, tuple(merged(options.switch_at)))

@@ -12,6 +12,7 @@ from engine.client.engine_source import EngineSource
 from engine.client.faults import cause_of, error_of, raise_fault
 from engine.client.live_session import Begun
 from engine.client.run_client import RunClient
+from engine.client.source import Source
 from engine.client.suite import Suite
 from engine.core.settings import LoadSpec, RunSpec
 from engine.errors import DecodeScopeError
@@ -28,12 +29,18 @@ Watch = Callable[[Session, list[Change]], None]
 
 
 class Recording:
-    """An engine process with a model, and the sessions it records; use as a context manager."""
+    """A source with a model, and the sessions it records; use as a context manager."""
 
-    def __init__(self, spec: LoadSpec, watch: Watch = lambda session, changes: None) -> None:
+    def __init__(
+        self,
+        spec: LoadSpec | None,
+        watch: Watch = lambda session, changes: None,
+        connect: Callable[[], Source] = EngineSource,
+    ) -> None:
+        """`spec` is the model that the engine loads; None for a source that has its model already."""
         self._spec = spec
         self._watch = watch
-        self.client = RunClient(EngineSource, self._begin_file, lambda error: str(cause_of(error)))
+        self.client = RunClient(connect, self._begin_file, lambda error: str(cause_of(error)))
         """Others may read its state of the engine (`now`); only this Recording polls it."""
         self._wanted: Path | None = None
         self.model: dict[str, str] = {}
@@ -51,8 +58,9 @@ class Recording:
             self.client.close()
 
     def load(self) -> None:
-        """Load the model; raises the error of an engine that refuses it, and Ended where a signal asks for the end."""
-        self.client.load(self._spec)
+        """Wait until the model is loaded; raises the error of a source that refuses, and Ended at such a signal."""
+        if self._spec is not None:
+            self.client.load(self._spec)
         with signals.noted() as asked:
             while not self.model:
                 asked.raise_if_asked()

@@ -12,6 +12,7 @@ from app.look.icons import icon
 from app.look.theme import CAPTION_SCALE, GRID, theme
 from app.look.units import DERIVED, MEASURED, count, seconds
 from app.models.delay_words import CONTEXT, culprit_of, sentence_parts
+from app.panels.untold import not_told
 from app.widgets.plain import plain
 from app.widgets.themed_label import ThemedLabel
 from engine.figures.culprits import TokenDelay, delay_of
@@ -110,8 +111,8 @@ class LateLines(QObject):
 
     def _who(self, session: Session, facts: TokenFacts) -> str:
         """The other requests of the step, with the positions that it computed for each."""
-        if facts.step < 0:
-            return self.tr("not told by this server")
+        if facts.step is None:
+            return not_told()
         others = [one for one in step_members(session, facts.step) if one[0] != facts.request.id]
         if not others:
             return self.tr("no other request")

@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QPushButton, QSpinBox, Q
 from app.core.selection import Look, Selected
 from app.look.icons import icon
 from app.look.theme import GRID, PANEL_PADDING, ROW_GAP, theme
-from app.look.units import MEASURED, count, percent, rate, seconds, significant
+from app.look.units import MEASURED, count, rate, seconds
 from app.models.delay_reading import DelayReading
 from app.models.latency import TEXTBOOK_S
 from app.models.latency_histogram import histogram, next_of
@@ -23,6 +23,8 @@ from app.models.step_detail import step_detail
 from app.panels.base import Panel, PanelContext
 from app.panels.latency_late import LateTables
 from app.panels.latency_places import COLUMNS, WIDE, Arrangement, Part, arrangement_of, places, rows_of
+from app.panels.latency_streams import StreamLatencies
+from app.panels.latency_words import no_layers, range_parts, untimed
 from app.widgets.arranging import Placed, arrange
 from app.widgets.latency_histogram import LatencyHistogram
 from app.widgets.latency_table import LatencyTable
@@ -35,7 +37,9 @@ from app.widgets.time_split import TimeSplit
 from engine.figures.latency import LatencySeries, outlier_us
 from engine.figures.latency_figures import PARTS, RangeFigures
 from engine.figures.metrics import tokens_per_s
+from engine.figures.told import told
 from engine.session.schema import GROUPS
+from engine.session.serving import Topic
 from engine.session.store import Session
 
 PROJECTED_TOKENS: Final = 100
@@ -46,6 +50,7 @@ class LatencyPanel(Panel):
     """A token's time beside the textbook figures, the stacked parts of every step, and layer × phase of one step."""
 
     name: ClassVar[str] = "latency"
+    needs: ClassVar[tuple[Topic, ...]] = ()
 
     def __init__(self, context: PanelContext, parent: QWidget | None = None) -> None:
         super().__init__(context, parent)
@@ -75,8 +80,8 @@ class LatencyPanel(Panel):
         self.picture.picked.connect(lambda _: self._rearrange())
         self.late = LateTables()
         self.late.chosen.connect(lambda token: self.context.selection.change(token=token))
-        self.late_button = QPushButton()
-        self._delays = DelayReading(self.reading())
+        self.late_button, self._delays = QPushButton(), DelayReading(self.reading())
+        self.streams = StreamLatencies(context.selection)
         self.split = TimeSplit()
         self.strip = LayerStrip()
         self._detail = self.reading()
@@ -99,6 +104,7 @@ class LatencyPanel(Panel):
         self._parts: dict[Part, QWidget] = {
             "table": self.table, "line": self._line, "range": self._range_row, "split": self.split,
             "strip": self.strip, "steps": self.chart, "histogram": self.histogram, "late": self.late,
+            "streams": self.streams,
         }  # fmt: skip
         for part in self._parts.values():
             part.setParent(self)
@@ -159,7 +165,18 @@ class LatencyPanel(Panel):
 
     # --- Panel ------------------------------------------------------------------------------------------------------
 
+    @property
+    def is_empty(self) -> bool:
+        return not len(self.session.tokens) if self._unstepped and self.session is not None else super().is_empty
+
+    @property
+    def _unstepped(self) -> bool:
+        """Whether the session is that of a server which tells no steps."""
+        return self.session is not None and not told(self.session, "steps")
+
     def figures(self) -> str:
+        if self._unstepped:
+            return self.streams.header()
         figures = self.range_figures
         if figures is None or figures.token_s is None:
             return ""
@@ -177,13 +194,16 @@ class LatencyPanel(Panel):
 
     def show_session(self, session: Session | None) -> None:
         super().show_session(session)
-        self._series = LatencySeries(session) if session is not None else None
+        self._series = LatencySeries(session) if session is not None and not self._unstepped else None
         self.range_figures, self._strip_step, self._stale = None, None, True
         self.histogram.show_band(None)
+        self.streams.show_session(session if self._unstepped else None)
+        self._rearrange()
         if session is not None:
             self.refresh()
 
     def refresh(self) -> None:
+        self.streams.refresh()
         series = self._series
         if series is None:
             return
@@ -214,6 +234,7 @@ class LatencyPanel(Panel):
         self.chart.marker = selected.step
         if self.histogram.band != selected.band_us:
             self.histogram.show_band(selected.band_us)
+        self.streams.select(selected)
         self._stale = True
         self.refresh()
         self.late.mark(selected)
@@ -223,6 +244,7 @@ class LatencyPanel(Panel):
         colours = theme()
         self.table.restyle()
         self.late.restyle()
+        self.streams.restyle()
         self.chart.colours = [colours.groups[group] for group in GROUPS]
         self.chart.update()
         self.strip.update()
@@ -231,6 +253,8 @@ class LatencyPanel(Panel):
         self.next_button.setIcon(icon("right", colours.muted))
 
     def rows(self) -> tuple[list[str], list[tuple[object, ...]]]:
+        if self._unstepped:
+            return self.streams.rows()
         if self.late_button.isChecked():
             return self.late.rows()
         header = ["part", "textbook_s", "mean_s", "p50_s", "p90_s", "p99_s", "share"]
@@ -313,60 +337,10 @@ class LatencyPanel(Panel):
             )
         )
         self.projection.setToolTip(plain(self.projection.text()))
-        steps = self._range(self._series) if self._series is not None else None
-        where = self.tr("all {n} steps") if steps is None else self.tr("steps {first}–{last}: {n} steps")
-        if band is not None:
-            where = self.tr("{n} steps of {low} to {high}")
-        parts = [
-            where.format(
-                n=count(figures.steps),
-                first=count(steps[0]) if steps else "",
-                last=count(steps[1]) if steps else "",
-                low=seconds(band[0] / 1e6) if band else "",
-                high=seconds(band[1] / 1e6) if band else "",
-            ),
-            self.tr("{n} tokens").format(n=count(figures.tokens)),
-        ]
-        if all(not one.mean_s for one in figures.parts if one.part not in ("other", "total")):
-            parts.insert(1, self.tr("phases not timed; detail “phase” does"))
-        parts += self._of_prompts_and_batches(figures)
-        elapsed = figures.busy_s + figures.gap_s
-        if elapsed > 0:
-            if band is None:
-                parts.append(
-                    self.tr("between steps {gap} ({share}) ƒ").format(
-                        gap=seconds(figures.gap_s), share=percent(figures.gap_s / elapsed)
-                    )
-                )
-            if figures.device_s is None:
-                parts.append(self.tr("device time not reported"))
-            else:
-                parts.append(
-                    self.tr("device busy {time} ({share}) ●").format(
-                        time=seconds(figures.device_s), share=percent(figures.device_s / elapsed)
-                    )
-                )
-        self.range_line.setText(" · ".join(parts))
-        self.range_line.setToolTip(plain(self.range_line.text()))
-
-    def _of_prompts_and_batches(self, figures: RangeFigures) -> list[str]:
-        """Texts about prefill time and requests per step: neither is part of one request's time per token."""
-        prefill, parts = figures.prefill, []
-        if prefill.steps:
-            parts.append(
-                self.tr("prefill {time} ({share}) ●").format(
-                    time=seconds(prefill.busy_s), share=percent(prefill.busy_s / figures.busy_s)
-                )
-            )
-        if prefill.mixed_steps:
-            parts.append(self.tr("in {n} steps beside decode").format(n=count(prefill.mixed_steps)))
-        if figures.requests_a_step is not None and figures.requests_a_step > 1.0:
-            parts.append(
-                self.tr("{n} requests a step: {time} of step time a token ƒ").format(
-                    n=significant(figures.requests_a_step), time=seconds(figures.amortised_s)
-                )
-            )
-        return parts
+        if self._series is not None:
+            parts = range_parts(self._series.session, figures, self._range(self._series), band)
+            self.range_line.setText(" · ".join(parts))
+            self.range_line.setToolTip(plain(self.range_line.text()))
 
     def _show_strip(self) -> None:
         session, series = self.session, self._series
@@ -384,9 +358,7 @@ class LatencyPanel(Panel):
             return
         detail = found.value
         if detail is None or len(detail[0]) < 2 or not detail[0][:-1].any():
-            self.strip.show_message(
-                self.tr("Step {step} holds no time by layer; detail “layer” records it.").format(step=count(step))
-            )
+            self.strip.show_message(no_layers(session, step))
             return
         highest = float(detail[0][:-1].max())
         self.strip.show_step(
@@ -402,6 +374,8 @@ class LatencyPanel(Panel):
             return ""
         us = self._series.us[step]
         lines = [self.tr("Step {step}: {time} ● measured").format(step=count(step), time=seconds(float(us[-1]) / 1e6))]
+        if self.session is not None and not told(self.session, "phases"):
+            return "\n".join([*lines, untimed(self.session)])
         lines += [
             f"{self.table.part_name(part)}: {seconds(float(value) / 1e6)}"
             for part, value in zip(PARTS[:-1], us[:-1], strict=True)
@@ -424,14 +398,16 @@ class LatencyPanel(Panel):
         self.table.show_all_columns(arrangement not in ("low", "broad") or width >= WIDE)
         beside = width - 2 * PANEL_PADDING - ROW_GAP - self.chart.minimumWidth()
         room = arrangement != "low" or beside >= self.table.least_width()
-        if arrangement == "low" and self._shown_picture != "late":  # without room for both, only the table stays
+        if arrangement == "low" and self._shown_picture in ("steps", "histogram"):  # without room, the table alone
             self._parts[self._shown_picture].setVisible(room)
             self._grid.setColumnStretch(1, 2 if room else 0)
         self.table.setMinimumWidth(min(self.table.needed_width(), 2 * width // 3, beside) if room else 0)
 
     @property
     def _shown_picture(self) -> Part:
-        """What the user wants to see where there is room for one picture only."""
+        """What the user wants to see where there is room for one picture only; `streams` where no steps are told."""
+        if self._unstepped:
+            return "streams"
         if self.late_button.isChecked():
             return "late"
         return "steps" if self.picture.value == "steps" else "histogram"
@@ -454,6 +430,6 @@ class LatencyPanel(Panel):
         visible = {part for part, *_ in shown}
         for part, widget in self._parts.items():
             widget.setVisible(part in visible)
-        self.picture.setVisible(arrangement not in ("wide", "tall") and picture != "late")
+        self.picture.setVisible(arrangement not in ("wide", "tall") and picture not in ("late", "streams"))
         self._stale = True
         self.refresh()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final, Literal
 
 Arrangement = Literal["low", "broad", "wide", "tall", "short"]
-Part = Literal["table", "line", "range", "split", "strip", "steps", "histogram", "late"]
+Part = Literal["table", "line", "range", "split", "strip", "steps", "histogram", "late", "streams"]
 LOW: Final = 340
 BROAD: Final = 800
 WIDE: Final = 1000
@@ -29,8 +29,11 @@ def arrangement_of(width: int, height: int) -> Arrangement:
 def places(arrangement: Arrangement, picture: Part) -> list[tuple[Part, int, int, int]]:
     """(part, row, column, columns) of each part that is shown; `picture` is the one where there is room for one.
 
-    The late tokens take the place of both pictures, and in a low panel that of the table too.
+    The late tokens take the place of both pictures, and in a low panel that of the table too. The figures of streams,
+    where no steps are told, take the whole panel.
     """
+    if picture == "streams":
+        return [("streams", 0, 0, 2)]
     late = picture == "late"
     row: list[tuple[Part, int, int, int]]
     match arrangement:
@@ -53,6 +56,8 @@ def places(arrangement: Arrangement, picture: Part) -> list[tuple[Part, int, int
 
 def rows_of(arrangement: Arrangement, picture: Part) -> tuple[int, ...]:
     """How the rows of the grid share the height."""
+    if picture == "streams":
+        return (1,)
     rows = ROWS[arrangement]
     return rows[:5] if picture == "late" else rows
 

@@ -17,8 +17,9 @@ from torch import Tensor
 from engine.cache.block_cache import BlockKv
 from engine.cache.contiguous import RegionKv
 from engine.cache.none import OwnRowsKv
-from engine.core.batch import PADDING_REQUEST, Batch, Span
+from engine.core.batch import Batch, Span
 from engine.core.kv_cache import StepKv
+from engine.core.positions import PADDING_REQUEST
 from engine.model.config import ModelConfig
 from kernels.attention_row import attention_row
 from kernels.decode_attention import decode_attention

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from engine.core.batch import PADDING_REQUEST, Batch, Span
+from engine.core.batch import Batch, Span
 from engine.core.kv_cache import BlockEvent, OutOfKvMemory
+from engine.core.positions import PADDING_REQUEST
 from engine.model.config import ModelConfig
 
 

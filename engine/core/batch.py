@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-PADDING_REQUEST = -1
+from engine.core.positions import PADDING_REQUEST
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
-from engine.core.batch import PADDING_REQUEST
 from engine.session.schema import Work
+
+PADDING_REQUEST: Final = -1
+"""The request of positions that belong to no token."""
 
 
 @dataclass(frozen=True, slots=True)

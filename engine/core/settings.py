@@ -103,6 +103,22 @@ class LoadSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class AttachSpec:
+    """Which server to attach to, and how. `model` is the served name; "" takes the first that the server lists.
+
+    `recorder` is the address of the recorder inside the server (a socket's path or tcp://...): "" looks for the one of
+    this server on this machine, "none" does not look. `kv_events` is the address of its KV events, "" for none.
+    `alternatives` is how many tokens each logprob is asked with; None asks for no logprobs.
+    """
+
+    url: str
+    model: str = ""
+    recorder: str = ""
+    kv_events: str = ""
+    alternatives: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Probe:
     """Which attention is recorded: one layer, and one head of it (None: every head)."""
 

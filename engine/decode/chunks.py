@@ -8,7 +8,8 @@ from typing import Final
 
 import torch
 
-from engine.core.batch import PADDING_REQUEST, Batch
+from engine.core.batch import Batch
+from engine.core.positions import PADDING_REQUEST
 from engine.core.scheduled_chunk import NO_PROPOSAL, Proposal, ScheduledChunk
 from engine.session.schema import StepKind
 

@@ -13,6 +13,7 @@ from engine.errors import SessionFileError
 from engine.export.readable import cells
 from engine.export.whole import filling
 from engine.figures.metrics import by_id, phase_table_s
+from engine.figures.told import told
 from engine.session.event_table import EventTable
 from engine.session.json_text import json_text
 from engine.session.schema import PHASES
@@ -60,12 +61,13 @@ def _tables(session: Session) -> Iterator[tuple[str, Sequence[str], Iterable[Seq
     yield "kv_blocks", session.kv_blocks.names, _plain(session.kv_blocks)
     yield "attention", ("request_id", "layer", "head", "step_id", "position", "probs"), _attention(session)
     yield "device_samples", COLUMNS["device_samples"], _plain(session.device_samples, COLUMNS["device_samples"])
+    yield "metric_samples", COLUMNS["metric_samples"], _plain(session.metric_samples, COLUMNS["metric_samples"])
     yield "marks", ("t_ns", "kind", "label"), ((m.t_ns, m.kind, m.label) for m in session.marks)
 
 
 REQUEST_COLUMNS = (
     "id", "prompt", "prompt_tokens", "params", "arrived_ns", "scheduled_ns", "first_token_ns", "finished_ns",
-    "finish_reason", "prompt_token_ids", "prompt_token_texts",
+    "finish_reason", "prompt_token_ids", "prompt_token_texts", "told_by",
 )  # fmt: skip
 
 
@@ -73,7 +75,7 @@ def _request(request: RecordedRequest) -> Sequence[Any]:
     return (
         request.id, request.prompt, request.prompt_tokens, json_text(request.params), request.arrived_ns,
         request.scheduled_ns, request.first_token_ns, request.finished_ns, request.finish_reason,
-        " ".join(map(str, request.prompt_token_ids)), json_text(request.prompt_token_texts),
+        " ".join(map(str, request.prompt_token_ids)), json_text(request.prompt_token_texts), request.told_by,
     )  # fmt: skip
 
 
@@ -87,7 +89,9 @@ def _plain(table: EventTable, names: Sequence[str] = ()) -> Iterator[Sequence[An
 
 
 def _steps(session: Session) -> Iterator[Sequence[Any]]:
-    phases_us = np.round(phase_table_s(session) * 1e6, 3).tolist()
+    phases_us: list[list[Any]] = np.round(phase_table_s(session) * 1e6, 3).tolist()
+    if not told(session, "phases"):
+        phases_us = [[""] * len(PHASES) for _ in phases_us]
     for row, phases in zip(_plain(session.steps), phases_us, strict=True):
         yield (*row, *phases)
 

@@ -76,7 +76,7 @@ class TokenDelay:
         return {
             "token": int(session.tokens["id"][self.token]),
             "request": self.request,
-            "step": self.step,
+            "step": self.step if self.step >= 0 else None,
             "position": self.position,
             "gap_s": self.gap_s,
             "excess_s": self.excess_s,

@@ -11,7 +11,8 @@ import torch
 
 from engine.cache.block_cache import BlockCache
 from engine.core.attention import Attention
-from engine.core.batch import PADDING_REQUEST, Batch, Span
+from engine.core.batch import Batch, Span
+from engine.core.positions import PADDING_REQUEST
 from engine.core.sampling import Sampling
 from engine.core.scheduled_chunk import ScheduledChunk
 from engine.core.settings import Switches

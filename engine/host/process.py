@@ -36,7 +36,8 @@ class EngineProcess:
     this process dies, however it dies: the engine reads the end of its pipe.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, module: str = "engine.host.child") -> None:
+        """`module` is the program of the process, which serves commands as `engine.host.child` does."""
         self._send_lock = threading.Lock()
         self._closed = False
         environment = dict(os.environ)
@@ -47,7 +48,7 @@ class EngineProcess:
                 made.callback(ours.close)
                 with theirs:
                     self._stderr: IO[bytes] = made.enter_context(tempfile.TemporaryFile())  # closed by close()
-                    self._process = spawn("engine.host.child", theirs, self._stderr, environment)
+                    self._process = spawn(module, theirs, self._stderr, environment)
             except OSError as error:  # no room for the pipe or the file, or no right to start a process
                 raise EngineStoppedError(f"The engine process could not be started: {error}.") from error
             made.pop_all()

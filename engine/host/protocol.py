@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from engine.core.settings import LoadSpec, Observation, RunSpec
+from engine.core.settings import AttachSpec, LoadSpec, Observation, RunSpec
 from engine.errors import InputError
 
 
@@ -22,6 +22,16 @@ class Load(Command, frozen=True, tag=True):
     """Load a model; answered by Loading..., then ModelReady or Refused."""
 
     spec: LoadSpec
+
+
+class Attach(Command, frozen=True, tag=True):
+    """Attach to a server; answered by Loading..., then ModelReady or Refused. `key` is sent to this server alone."""
+
+    spec: AttachSpec
+    key: str = ""
+
+    def __repr__(self) -> str:
+        return f"Attach({self.spec!r})"  # a key is never part of a text
 
 
 class Start(Command, frozen=True, tag=True):
@@ -82,6 +92,7 @@ class Shutdown(Command, frozen=True, tag=True):
 
 AnyCommand = (
     Load
+    | Attach
     | Start
     | AddRequests
     | Pause

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from engine.core.attention import Attention, RowSource
-from engine.core.batch import PADDING_REQUEST, Batch
+from engine.core.batch import Batch
 from engine.core.kv_cache import StepKv
+from engine.core.positions import PADDING_REQUEST
 from engine.core.ranges import check_range
 from engine.core.settings import Probe
 from engine.model.config import ModelConfig

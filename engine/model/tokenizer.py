@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,13 +12,11 @@ from engine.model.checkpoint import Checkpoint
 from engine.model.config_values import MOST, token_ids
 from engine.model.fast_tokenizer import FastTokenizer, load_fast
 from engine.model.files import is_there, read_json
+from engine.model.token_text import UNFINISHED, text_of
 from engine.plain_text import path_text
 
-UNFINISHED: Final = "\ufffd"
-"""What a decoder writes for bytes that are not (yet) a whole character."""
 HELD_BACK: Final = 64
 """Most tokens held back until a character is complete; then their text is given out even if it is not."""
-BYTE_PIECE: Final = re.compile(r"<0x[0-9A-Fa-f]{2}>")
 END_OF_TEXT: Final = ("<|endoftext|>", "<|end_of_text|>", "</s>", "<eos>")
 
 
@@ -54,16 +51,8 @@ class Tokenizer:
         return self.fast.decode(ids, skip_special_tokens=True)
 
     def token_text(self, token_id: int) -> str:
-        """One token as text to show: its text, a special token's name, or `<0xE4>` for bytes of a character."""
-        piece = self.fast.id_to_token(token_id)
-        if piece is None:
-            return f"<{token_id}>"
-        text = self.fast.decode([token_id], skip_special_tokens=False)
-        if UNFINISHED in text:
-            return "".join(f"<0x{byte:02X}>" for byte in byte_level_bytes(piece)) or text
-        if piece.startswith("▁"):  # SentencePiece marks a leading space, which decoding one token alone strips
-            return " " * (len(piece) - len(piece.lstrip("▁"))) + text.lstrip(" ")
-        return text or piece
+        """One token as text to show (`token_text.text_of`)."""
+        return text_of(self.fast, token_id)
 
     def render(self, prompt: str, chat: bool, messages: Sequence[tuple[str, str]] = ()) -> str:
         """The text of a request's prompt: the prompt itself, or a conversation as the template writes it.
@@ -189,17 +178,3 @@ def given_ids(checkpoint: Checkpoint, name: str) -> tuple[int, ...]:
     if name in checkpoint.generation:
         return token_ids(checkpoint.generation, name, "generation_config.json")
     return token_ids(checkpoint.config, name)
-
-
-def byte_level_bytes(piece: str) -> bytes:
-    """The bytes behind a piece of a byte-level vocabulary, or of a `<0xE4>` piece; empty where it is neither.
-
-    Such vocabularies write each byte as one printable character (GPT-2's `bytes_to_unicode`): printable Latin-1 as
-    itself, the others as U+0100 onwards in order.
-    """
-    if BYTE_PIECE.fullmatch(piece):
-        return bytes.fromhex(piece[3:-1])
-    printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-    others = [byte for byte in range(256) if byte not in printable]
-    table = {chr(byte): byte for byte in printable} | {chr(0x100 + n): byte for n, byte in enumerate(others)}
-    return bytes(table[char] for char in piece) if all(char in table for char in piece) else b""

@@ -79,7 +79,10 @@ def _check_steps(session: Session) -> None:
 
 def _check_tokens(session: Session) -> None:
     tokens = session.tokens
-    _of_steps("tokens", tokens, len(session.steps) - 1)
+    if len(session.steps):
+        _of_steps("tokens", tokens, len(session.steps) - 1)
+    else:  # a server that tells no steps
+        _within("tokens.step_id", tokens["step_id"], -1, -1)
     _within("tokens.id", tokens["id"], 0, LARGEST)
     _check_numbers(tokens)
     # NaN is allowed: it means "not known", or the model itself computed it.
@@ -128,6 +131,10 @@ def _check_rest(session: Session) -> None:
     _check_numbers(samples)
     sizes = np.abs(samples["value"])
     _require(bool((sizes <= float(LARGEST)).all()), "a reading of a device is no number")
+    readings = session.metric_samples
+    _check_numbers(readings)
+    finite = np.isfinite(readings["value"])
+    _require(bool(finite.all()), "a reading of a server's counter is no number")
     layers = int(session.model_config.get("layers", 0)) or MOST_LAYERS
     heads = int(session.model_config.get("heads", 0)) or MOST_HEADS
     for request, layer, head in session.details.attention_maps():

@@ -8,6 +8,7 @@ from typing import Any, Final
 from engine.plain_text import quoted
 from engine.session.fields import COUNT, LARGE
 from engine.session.json_texts import HALF_PAIR, json_of
+from engine.session.serving import serving_of
 from engine.session.store import Session
 from engine.session.weight_reads import FACT, NAMES
 
@@ -17,7 +18,7 @@ MOST_LAYERS: Final = 4096
 MOST_HEADS: Final = 4096
 MOST_LEVELS: Final = 64
 """The most memory levels that ceilings may have."""
-JSON_FACTS: Final = ("model_config", "draft_config", "ceilings", "versions")
+JSON_FACTS: Final = ("model_config", "draft_config", "ceilings", "versions", "serving")
 NUMBERS: Final = ("epoch_ns", "device_memory_bytes")
 """Facts that are whole numbers, written as text."""
 SIZES: Final = {
@@ -46,6 +47,8 @@ def check_facts(session: Session) -> None:
             session.meta[key] = json.dumps(facts)
         if key == "ceilings":
             _check_ceilings(facts)
+        if key == "serving":
+            _check_serving(text)
     for key in NUMBERS:
         written = session.meta.get(key) or "0"
         _require(written.isascii() and written.isdigit() and len(written) < 20, f"the fact {key} is no number")
@@ -88,6 +91,13 @@ def _check_model(facts: dict[str, Any], model: str) -> None:
     sizes = [reads.get(name) for name in NAMES] if isinstance(reads, dict) else [None]
     known = all(type(size) is int and 0 <= size <= LARGE for size in sizes)
     _require(known, f"what a pass reads of the {model}'s weights is no size")
+
+
+def _check_serving(text: str) -> None:
+    try:
+        serving_of(text)
+    except ValueError as error:  # msgspec's errors derive from it
+        raise ValueError(f"the fact serving is none: {error}") from error
 
 
 def _check_ceilings(facts: dict[str, Any]) -> None:

@@ -51,6 +51,10 @@ DurationOrNone = Annotated[int, Whole(-1)]
 """Nanoseconds, -1 where they were not measured."""
 Index = Annotated[int, Whole(0, COUNT, summed=False)]
 """The index of a position in a request, or a token id."""
+MomentOrNone = Annotated[int, Whole(-1, summed=False)]
+"""Nanoseconds from the session's zero, -1 where it was not told."""
+IndexOrNone = Annotated[int, Whole(-1, COUNT, summed=False)]
+"""The index of a position, or a token id; -1 where it was not told."""
 Count = Annotated[int, Whole(0, COUNT)]
 CountOrNone = Annotated[int, Whole(-1, COUNT)]
 """A count, -1 where it was not recorded."""

@@ -91,7 +91,7 @@ class Joiner:
                 return [
                     replace(event, step_id=self._steps + event.step_id, request_id=self._requests + event.request_id)
                 ]
-            case schema.Mark() | schema.DeviceSample():
+            case schema.Mark() | schema.DeviceSample() | schema.MetricSample():
                 self._hold(event)
                 return [replace(event, t_ns=self._at(event.t_ns))]
             case schema.KvBlock():
@@ -113,7 +113,7 @@ class Joiner:
         self._paused = False
         return [*held, schema.Mark(self._ns, RESUME, BETWEEN_RUNS), mark]
 
-    def _hold(self, event: schema.Mark | schema.DeviceSample) -> None:
+    def _hold(self, event: schema.Mark | schema.DeviceSample | schema.MetricSample) -> None:
         """Note whether the run is paused."""
         if isinstance(event, schema.Mark) and event.kind in (PAUSE, RESUME):
             self._paused = event.kind == PAUSE

@@ -35,6 +35,8 @@ def load(file: SessionFile) -> Session:
         _load_tokens(file, session)
         for table in (session.work, session.speculation, session.kv_blocks, session.device_samples):
             _load_table(file, table)
+        if file.columns_there("metric_samples"):  # older files lack the table
+            _load_table(file, session.metric_samples)
         session.details.know_attention(file.attention_maps())
     finally:
         file.query("COMMIT")
@@ -50,9 +52,10 @@ def _object(text: object, what: str) -> dict[str, Any]:
 
 
 def _load_requests(file: SessionFile, session: Session) -> None:
+    told_by = "told_by" if "told_by" in file.columns_there("requests") else "''"  # older files lack the column
     for row in file.query(
         "SELECT id, prompt, prompt_token_ids, prompt_token_texts, params, arrived_ns, scheduled_ns, first_token_ns, "
-        "finished_ns, finish_reason FROM requests ORDER BY rowid"
+        f"finished_ns, finish_reason, {told_by} FROM requests ORDER BY rowid"
     ):
         ids = np.frombuffer(row[2], np.int32).tolist()
         texts = json_of(row[3], f"the tokens of request {row[0]}")

@@ -34,6 +34,7 @@ TELLING: Final = {
     "speculation": ("proposed", "accepted"),
     "kv_blocks": ("block", "request_id"),
     "device_samples": ("t_ns", "value"),
+    "metric_samples": ("t_ns", "value"),
 }
 """The columns of a large table that are summed. Almost any change of the rows changes these columns."""
 MODULUS: Final = 1_000_003

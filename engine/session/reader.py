@@ -51,6 +51,10 @@ class SessionFile:
         """All rows of a query. `patience` ends this query alone; later queries of the file still run."""
         return self._queries.query(sql, parameters, patience)
 
+    def columns_there(self, table: str) -> set[str]:
+        """The names of the columns that a table has in this file; empty where an older file lacks the table."""
+        return {row[1] for row in self.query(f"PRAGMA table_info({table})")}
+
     def packs(self, table: str) -> list[PackAt]:
         """The packs of a table that may be read instead of its rows; pass them to `columns`."""
         return packed_tables.packs_of(self._queries, table)

@@ -18,10 +18,12 @@ from engine.session.fields import (
     Count,
     DurationOrNone,
     Index,
+    IndexOrNone,
     Key,
     LayerTimes,
     Logarithm,
     Moment,
+    MomentOrNone,
     Name,
     Reference,
     Whole,
@@ -60,6 +62,10 @@ BETWEEN_RUNS: Final = "between runs"
 """The label of the pause between two runs of a suite: one run is over, and the next has not begun."""
 
 
+CLIENT_STALLED: Final = "client_stalled_s"
+"""The name of a reading of our own client: for how long it had not read when it read again."""
+
+
 class Event(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """The base class of all events that the engine sends."""
 
@@ -74,6 +80,7 @@ class SessionStarted(Event, frozen=True, tag=True, array_like=True):
     architecture, layers, hidden, heads, kv_heads, head_dim, ffn, vocab, max_positions, parameters, weight_bytes,
     itemsize, weight_reads), draft_config (JSON: the same of the draft model, and its name; "" if none is loaded),
     device, device_name, device_memory_bytes, dtype, threads, versions (JSON), command, detail, ceilings (JSON or "").
+    Of a session that a server was attached to for: serving (JSON, `engine/session/serving.py`).
     """
 
     meta: dict[str, str]
@@ -90,7 +97,8 @@ class ConfigChanged(Event, frozen=True, tag=True, array_like=True):
 class RequestArrived(Event, frozen=True, tag=True, array_like=True):
     """A request entered the queue.
 
-    `params` is the JSON of its RequestSpec; `prompt_token_texts` has the text of each token of the prompt.
+    `params` is the JSON of its RequestSpec; `prompt_token_texts` has the text of each token of the prompt. `told_by`
+    says who told of it, as in `Step`. Where a server has not told the tokens of the prompt yet, both lists are empty.
     """
 
     id: int
@@ -99,6 +107,18 @@ class RequestArrived(Event, frozen=True, tag=True, array_like=True):
     prompt_token_texts: list[str]
     params: str
     arrived_ns: int
+    told_by: str = ""
+
+
+class PromptTold(Event, frozen=True, tag=True, array_like=True):
+    """A server told the tokens of a prompt after the request had arrived.
+
+    `prompt_token_ids` are -1 where only their number was told; `prompt_token_texts` is then empty.
+    """
+
+    id: int
+    prompt_token_ids: list[int]
+    prompt_token_texts: list[str]
 
 
 class RequestScheduled(Event, frozen=True, tag=True, array_like=True):
@@ -152,6 +172,10 @@ class Step(Event, frozen=True, tag=True, array_like=True):
     are counted before the requests that end in this step leave.
 
     `draft_kv_used_bytes` and `draft_kv_reserved_bytes` are of the draft model's own cache, 0 where no model drafts.
+
+    `told_by` says who told of the step: "" for this program's own engine, else the level at which a server was attached
+    to (`recorder`); the rows of `work` and `speculation` of the step come from there too. What a server does not tell
+    of its steps (`engine/session/serving.py`) is 0 here, and is shown as not told.
     """
 
     id: Key
@@ -182,25 +206,32 @@ class Step(Event, frozen=True, tag=True, array_like=True):
     draft_kv_reserved_bytes: Bytes = 0
     kv_held_bytes: BytesOrNone = -1
     kv_kept_bytes: BytesOrNone = -1
+    told_by: Name = ""
 
 
 class Token(Event, frozen=True, tag=True, array_like=True):
     """An emitted token. `position` is its index in the request (prompt included). `entropy`, in nats, is that of the
     target's distribution before filtering. `alternatives` is int32 [n] token ids, then float32 [n] logprobs, best
     first.
+
+    A token that a server told of: `step_id` is -1 where its steps are not told, and `token_id` -1 where its id is not.
+    `emitted_ns` is when its step's output was ready, or, where no steps are told, when our client received it.
+    `received_ns` is when our client received it, -1 where that is not known. `told_by` is as in `Step`, or `probe`.
     """
 
     id: Key
     request_id: Reference
     step_id: Reference
     position: Index
-    token_id: Index
+    token_id: IndexOrNone
     text: str
     logprob: Logarithm
     entropy: Logarithm
     source: TokenSource
     emitted_ns: Moment
     alternatives: bytes
+    received_ns: MomentOrNone = -1
+    told_by: Name = ""
 
 
 class Speculation(Event, frozen=True, tag=True, array_like=True):
@@ -213,13 +244,14 @@ class Speculation(Event, frozen=True, tag=True, array_like=True):
 
 
 class KvBlock(Event, frozen=True, tag=True, array_like=True):
-    """A block of the paged cache was allocated, shared, freed or evicted."""
+    """A block of the paged cache was allocated, shared, freed or evicted; `told_by` is as in `Step`, or `kv_events`."""
 
     step_id: Reference
     t_ns: Moment
     block: Reference
     event: BlockEventKind
     request_id: Reference
+    told_by: Name = ""
 
 
 class AttentionRow(Event, frozen=True, tag=True, array_like=True):
@@ -242,9 +274,25 @@ class DeviceSample(Event, frozen=True, tag=True, array_like=True):
     value: float
 
 
+class MetricSample(Event, frozen=True, tag=True, array_like=True):
+    """A reading of one of a server's own counters, never a step.
+
+    `source` is the level that read it (`metrics`, `recorder`); `name` is the server's own name of the series, `labels`
+    its labels as JSON, sorted by name, or "". The value is finite. Only readings that differ from the last are kept.
+    Of `source` probe there is one name, CLIENT_STALLED: our own client did not read for `value` s until `t_ns`.
+    """
+
+    t_ns: Moment
+    source: Name
+    name: Name
+    labels: str
+    value: float
+
+
 class Mark(Event, frozen=True, tag=True, array_like=True):
     """A note on the timeline. Its kind is switch, user, pause, resume, stop, fault, teacher, graphs, measure (a run of
-    a suite begins) or measured (the suite ends).
+    a suite begins), measured (the suite ends), server (a server began, ended or lost something, or our own client
+    did).
     """
 
     t_ns: Moment
@@ -313,8 +361,8 @@ class Overhead(Event, frozen=True, tag=True, array_like=True):
 
 
 StoredEvent = (
-    SessionStarted | ConfigChanged | RequestArrived | RequestScheduled | RequestFinished | Work | Step | Token
-    | Speculation | KvBlock | AttentionRow | DeviceSample | Mark | Dropped
+    SessionStarted | ConfigChanged | RequestArrived | PromptTold | RequestScheduled | RequestFinished | Work | Step
+    | Token | Speculation | KvBlock | AttentionRow | DeviceSample | MetricSample | Mark | Dropped
 )  # fmt: skip
 AnyEvent = StoredEvent | Loading | ModelReady | StateChanged | Refused | RunEnded | CeilingsMeasured | Overhead
 

@@ -19,6 +19,7 @@ from engine.session.event_table import EventTable
 from engine.session.growing import Growing
 from engine.session.phases import phase_totals
 from engine.session.schema import PHASES
+from engine.session.serving import Serving, Topic, serving_of
 from engine.session.tables import EVENT_OF, PACKED_TABLES
 
 STEP_KINDS: Final[tuple[str, ...]] = get_args(schema.StepKind)
@@ -44,6 +45,8 @@ class RecordedRequest:
     first_token_ns: int | None = None
     finished_ns: int | None = None
     finish_reason: str | None = None
+    told_by: str = ""
+    """Who told of it: "" is this program's own engine (`schema.Step`)."""
     token_rows: list[int] = field(default_factory=list)
     """Rows of `Session.tokens` that belong to this request, in order of position."""
 
@@ -83,6 +86,7 @@ class Session:
         self.speculation = EventTable("speculation")
         self.kv_blocks = EventTable("kv_blocks")
         self.device_samples = EventTable("device_samples", capacity=256)
+        self.metric_samples = EventTable("metric_samples", capacity=256)
         self.marks: list[schema.Mark] = []
         self.dropped = {"attention_rows": 0, "layer_rows": 0}
         self.kept: dict[str, Any] = {}
@@ -104,6 +108,7 @@ class Session:
             else:
                 self._apply_rare(event)
         self.device_samples.add(rows[schema.DeviceSample])
+        self.metric_samples.add(rows[schema.MetricSample])
         self.kv_blocks.add(rows[schema.KvBlock])  # added after the requests that the rows name
         self.speculation.add(rows[schema.Speculation])
         self.work.add(rows[schema.Work])
@@ -122,8 +127,12 @@ class Session:
             case schema.RequestArrived():
                 self.requests.add(event.id, RecordedRequest(
                     event.id, event.prompt, event.prompt_token_ids, event.prompt_token_texts,
-                    json.loads(event.params), event.arrived_ns,
+                    json.loads(event.params), event.arrived_ns, told_by=event.told_by,
                 ))  # fmt: skip
+            case schema.PromptTold():
+                request = self.requests[event.id]
+                request.prompt_token_texts = event.prompt_token_texts
+                request.prompt_token_ids = event.prompt_token_ids
             case schema.RequestScheduled():
                 self.requests[event.id].scheduled_ns = event.scheduled_ns
             case schema.RequestFinished():
@@ -177,6 +186,16 @@ class Session:
         """The same facts of the loaded draft model, and its name; empty where none is loaded."""
         facts: dict[str, Any] = json.loads(self.meta.get("draft_config") or "{}")
         return facts
+
+    @property
+    def serving(self) -> Serving | None:
+        """The server that the session tells of; None for one of this program's own engine."""
+        return serving_of(self.meta.get("serving", ""))
+
+    def untold(self, topic: Topic) -> str | None:
+        """The sentence that says why nobody told this; None where it was told, or is what this engine measures."""
+        serving = self.serving
+        return None if serving is None else serving.not_told.get(topic)
 
     @property
     def layers(self) -> int:

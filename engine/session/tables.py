@@ -15,6 +15,7 @@ from engine.session.schema import (
     Event,
     KvBlock,
     Mark,
+    MetricSample,
     Speculation,
     Step,
     Token,
@@ -39,11 +40,12 @@ EVENT_OF: Final[dict[str, type[Event]]] = {
     "kv_blocks": KvBlock,
     "attention": AttentionRow,
     "device_samples": DeviceSample,
+    "metric_samples": MetricSample,
     "marks": Mark,
 }
 """The tables in which each event is one row: one column for each field, in the order of the fields."""
 FIELDS: Final = {table: fields_of(event) for table, event in EVENT_OF.items()}
-PACKED_TABLES: Final = ("steps", "tokens", "work", "speculation", "kv_blocks", "device_samples")
+PACKED_TABLES: Final = ("steps", "tokens", "work", "speculation", "kv_blocks", "device_samples", "metric_samples")
 """The tables whose rows are also kept in packs."""
 
 LINE: Final = 120
@@ -84,10 +86,11 @@ CREATE: Final = (
     """CREATE TABLE requests (
         id INTEGER PRIMARY KEY, prompt TEXT NOT NULL, prompt_tokens INTEGER NOT NULL, params TEXT NOT NULL,
         arrived_ns INTEGER NOT NULL, scheduled_ns INTEGER, first_token_ns INTEGER, finished_ns INTEGER,
-        finish_reason TEXT, prompt_token_ids BLOB NOT NULL, prompt_token_texts TEXT NOT NULL)""",
+        finish_reason TEXT, prompt_token_ids BLOB NOT NULL, prompt_token_texts TEXT NOT NULL,
+        told_by TEXT NOT NULL DEFAULT '')""",
     *map(create, ("steps", "tokens", "work", "speculation", "kv_blocks", "attention")),
     "CREATE INDEX attention_map ON attention (request_id, layer, head)",
-    *map(create, ("device_samples", "marks")),
+    *map(create, ("device_samples", "metric_samples", "marks")),
     f"""CREATE VIEW pauses AS
         WITH held AS (SELECT t_ns AS since, coalesce(
             (SELECT min(later.t_ns) FROM marks AS later WHERE later.kind = 'resume' AND later.rowid > marks.rowid),
@@ -122,7 +125,16 @@ def insert(table: str, columns: tuple[str, ...]) -> str:
 
 COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     **{table: event.__struct_fields__ for table, event in EVENT_OF.items()},
-    "requests": ("id", "prompt", "prompt_tokens", "params", "arrived_ns", "prompt_token_ids", "prompt_token_texts"),
+    "requests": (
+        "id",
+        "prompt",
+        "prompt_tokens",
+        "params",
+        "arrived_ns",
+        "prompt_token_ids",
+        "prompt_token_texts",
+        "told_by",
+    ),
     "packs": ("of", "last", "count", "columns"),
 }
 """For each table: the columns that are given when a row is inserted."""

@@ -195,7 +195,14 @@ class SessionWriter:
                 self._db.execute(
                     INSERT["requests"],
                     (event.id, event.prompt, len(event.prompt_token_ids), event.params, event.arrived_ns,
-                     np.array(event.prompt_token_ids, np.int32).tobytes(), json.dumps(event.prompt_token_texts)),
+                     np.array(event.prompt_token_ids, np.int32).tobytes(), json.dumps(event.prompt_token_texts),
+                     event.told_by),
+                )  # fmt: skip
+            case schema.PromptTold():
+                self._update_request(
+                    event.id, prompt_tokens=len(event.prompt_token_ids),
+                    prompt_token_ids=np.array(event.prompt_token_ids, np.int32).tobytes(),
+                    prompt_token_texts=json.dumps(event.prompt_token_texts),
                 )  # fmt: skip
             case schema.RequestScheduled():
                 self._update_request(event.id, scheduled_ns=event.scheduled_ns)

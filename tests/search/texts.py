@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from engine.core.settings import RequestSpec, Sampling, Switches
 from engine.model.loader import LoadedModel
-from engine.model.tokenizer import UNFINISHED
+from engine.model.token_text import UNFINISHED
 from engine.session.schema import RequestArrived, RequestFinished, Token
 from tests.search.findings import TIE, Finding, Findings, unequal, unless
 from tests.search.running import Outcome, switches_of

@@ -16,8 +16,9 @@ from engine.attention.build import make_attention
 from engine.attention.reference import reference_attention
 from engine.attention.triton import decodes
 from engine.cache.build import make_cache
-from engine.core.batch import PADDING_REQUEST, Batch, Span
+from engine.core.batch import Batch, Span
 from engine.core.kv_cache import commit_batch
+from engine.core.positions import PADDING_REQUEST
 from engine.core.settings import Observation, Probe, RequestSpec, RunSpec, SwitchChange, Switches
 from engine.decode.capabilities import unavailable_switches
 from engine.model.config import ModelConfig

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from engine.cache.build import make_cache
-from engine.core.batch import PADDING_REQUEST, Batch
+from engine.core.batch import Batch
 from engine.core.kv_cache import KVCache, OutOfKvMemory, commit_batch
+from engine.core.positions import PADDING_REQUEST
 from engine.core.settings import Switches
 from engine.model.config import ModelConfig
 

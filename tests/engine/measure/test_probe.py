@@ -12,7 +12,8 @@ from torch import Tensor
 
 from engine.attention.build import make_attention
 from engine.cache.none import NoCache
-from engine.core.batch import PADDING_REQUEST, Batch
+from engine.core.batch import Batch
+from engine.core.positions import PADDING_REQUEST
 from engine.core.settings import Observation, Probe, RequestSpec, RunSpec
 from engine.decode.engine import Engine
 from engine.measure.phase_table import OTHER

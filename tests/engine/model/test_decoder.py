@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from engine.attention.build import make_attention
-from engine.core.batch import PADDING_REQUEST, Batch
+from engine.core.batch import Batch
+from engine.core.positions import PADDING_REQUEST
 from engine.core.settings import Dtype
 from engine.errors import CheckpointError
 from engine.model.loader import LoadedModel

@@ -208,7 +208,7 @@ def test_many_values_are_refused_before_they_are_read(folder: Path) -> None:
 
 @pytest.mark.parametrize("piece", ["<0xZZ>", "<0x>", "<0x-1>", "<0x 1>", "<0x123>"])
 def test_a_piece_that_looks_like_a_byte_is_a_text(piece: str) -> None:
-    from engine.model.tokenizer import byte_level_bytes
+    from engine.model.token_text import byte_level_bytes
 
     assert byte_level_bytes(piece) in (b"", piece.encode())
     assert byte_level_bytes("<0xE4>") == b"\xe4"

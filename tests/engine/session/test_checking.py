@@ -50,7 +50,7 @@ EDITS = [
     ("UPDATE tokens SET text = x'00' WHERE id = 3", "the column text holds what is no text"),
     ("UPDATE work SET step_id = -1 WHERE step_id = 3", "work.step_id should be"),
     ("UPDATE work SET slot = 9223372036854775807 WHERE step_id = 3", "work.slot should be"),
-    ("INSERT INTO kv_blocks VALUES (0, 0, 1000000000, 'allocate', 0)", "kv_blocks.block should be from 0 to 1"),
+    ("INSERT INTO kv_blocks VALUES (0, 0, 1000000000, 'allocate', 0, '')", "kv_blocks.block should be from 0 to 1"),
     ("INSERT INTO attention VALUES (0, 'first', 0, 0, 0, x'0000')", "an attention row names no request"),
     ("INSERT INTO marks VALUES ('now', 'user', '')", "the time of a mark is none"),
 ]

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +21,14 @@ from hypothesis import strategies as st
 
 from engine.errors import SessionFileError
 from engine.session import pack_writer, schema
+from engine.session.event_table import EventTable
 from engine.session.file import SessionFile, SessionWriter, open_session, save_as
 from engine.session.loading import load
 from engine.session.schema import PHASES
-from engine.session.store import BLOCK_EVENTS, LAUNCHES, STEP_KINDS, TOKEN_SOURCES, Session
+from engine.session.store import Session
 from tests.engine.session.synthetic import synthetic_events, synthetic_session
 
-TABLES = ("steps", "phases", "tokens", "work", "speculation", "kv_blocks", "device_samples")
+TABLES = ("steps", "phases", "tokens", "work", "speculation", "kv_blocks", "device_samples", "metric_samples")
 
 
 def record(path: Path, batches: list[list[schema.AnyEvent]]) -> None:
@@ -114,14 +114,25 @@ def runs(draw: Any) -> list[schema.AnyEvent]:
     events += [schema.KvBlock(0, number(), 3, draw(blocks), 0) for _ in range(draw(a_few))]
     events += [schema.AttentionRow(0, draw(some), 1, 2, 0, b"\0<") for _ in range(draw(a_few))]
     events += [schema.DeviceSample(number(), "cpu", draw(words), 1.5) for _ in range(draw(a_few))]
+    events += [
+        schema.MetricSample(number(), "metrics", draw(words), draw(words), draw(st.floats(-1e9, 1e9)))
+        for _ in range(draw(a_few))
+    ]
+    if draw(st.booleans()):
+        events.append(schema.PromptTold(0, [-1, 7, 8], [draw(words), "b", "c"]))
     events.append(schema.Dropped(number(), number()))
     if draw(st.booleans()):
         events.append(schema.RequestFinished(0, number(), "eos"))
     return events
 
 
-def rows_of(table: Any, names: Iterable[str]) -> list[tuple[Any, ...]]:
-    return list(zip(*(table[name].tolist() for name in names), strict=True))
+def spelled(table: EventTable) -> list[dict[str, Any]]:
+    """The rows of a table, with the words for which its columns hold numbers."""
+    columns = [
+        [table.words[name][code] for code in table[name].tolist()] if name in table.words else table[name].tolist()
+        for name in table.names
+    ]
+    return [dict(zip(table.names, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
 def assert_is(session: Session, events: list[schema.AnyEvent]) -> None:
@@ -129,33 +140,27 @@ def assert_is(session: Session, events: list[schema.AnyEvent]) -> None:
     by_type: dict[type, list[Any]] = defaultdict(list)
     for event in events:
         by_type[type(event)].append(msgspec.structs.asdict(event))
-    for step, row in zip(by_type[schema.Step], rows_of(session.steps, session.steps.names), strict=True):
-        values = dict(zip(session.steps.names, row, strict=True))
-        values["kind"] = STEP_KINDS[values["kind"]]
-        values["attention_kernel"] = session.attention_kernels[values["attention_kernel"]]
-        values["launch"] = LAUNCHES[values["launch"]]
+    for step, values in zip(by_type[schema.Step], spelled(session.steps), strict=True):
         detail = session.details.step(step["id"])
         assert detail is not None
         assert step == {**values, "phases": detail[0].tobytes(), "kv_layers": detail[1].tobytes()}
-    for token, row in zip(by_type[schema.Token], rows_of(session.tokens, session.tokens.names), strict=True):
-        values = dict(zip(session.tokens.names, row, strict=True))
-        values["source"] = TOKEN_SOURCES[values["source"]]
+    for token, values in zip(by_type[schema.Token], spelled(session.tokens), strict=True):
         ids, logprobs = session.details.alternatives(token["id"])
         assert token == {**values, "alternatives": ids.tobytes() + logprobs.tobytes()}
     for kind, table in (
         (schema.Work, session.work), (schema.Speculation, session.speculation),
         (schema.DeviceSample, session.device_samples), (schema.KvBlock, session.kv_blocks),
+        (schema.MetricSample, session.metric_samples),
     ):  # fmt: skip
-        found = [dict(zip(table.names, row, strict=True)) for row in rows_of(table, table.names)]
-        if kind is schema.KvBlock:
-            found = [{**row, "event": BLOCK_EVENTS[row["event"]]} for row in found]
-        assert by_type[kind] == found
+        assert by_type[kind] == spelled(table)
     for row in by_type[schema.AttentionRow]:
         held = session.details.attention_map(row["request_id"], row["layer"], row["head"])
         assert (row["step_id"], row["position"], row["probs"]) in held
     for arrived in by_type[schema.RequestArrived]:
         request = session.requests[arrived["id"]]
-        assert arrived == {name: getattr(request, name) for name in arrived} | {"params": json.dumps(request.params)}
+        told = [one for one in by_type[schema.PromptTold] if one["id"] == request.id]
+        held = {name: getattr(request, name) for name in arrived} | {"params": json.dumps(request.params)}
+        assert arrived | (told[0] if told else {}) == held
         own = [token for token in by_type[schema.Token] if token["request_id"] == request.id]
         assert session.tokens["id"][request.token_rows].tolist() == [token["id"] for token in own]
         assert request.first_token_ns == (own[0]["emitted_ns"] if own else None)

@@ -96,7 +96,7 @@ def test_one_number_of_two_billion_is_refused(whole: Path, tmp_path: Path, table
 
 @pytest.mark.parametrize("value", [-1, 2**40, 2**63 - 1, "'text'", "NULL", "1e300", "x'00'"])
 @pytest.mark.parametrize(
-    "table", ["steps", "tokens", "work", "speculation", "kv_blocks", "attention", "device_samples"]
+    "table", ["steps", "tokens", "work", "speculation", "kv_blocks", "attention", "device_samples", "metric_samples"]
 )
 def test_whatever_stands_in_a_column_ends_in_a_sentence_if_in_anything(
     whole: Path, tmp_path: Path, table: str, value: object
