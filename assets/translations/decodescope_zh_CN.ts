@@ -1446,10 +1446,6 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>否：其间隔不超过该请求的中位数</translation>
     </message>
     <message>
-        <source>not told by this server</source>
-        <translation>此服务器未告知</translation>
-    </message>
-    <message>
         <source>no other request</source>
         <translation>没有其他请求</translation>
     </message>
