@@ -107,7 +107,9 @@ def page(
         "prefix_cache_queries_total": queries, "prefix_cache_hits_total": hits, "num_preemptions_total": preempted,
         "generation_tokens_total": generated,
     }  # fmt: skip
-    return [schema.MetricSample(t_ns, "metrics", f"vllm:{name}", '{"engine":"0"}', float(v)) for name, v in told.items()]
+    return [
+        schema.MetricSample(t_ns, "metrics", f"vllm:{name}", '{"engine":"0"}', float(v)) for name, v in told.items()
+    ]
 
 
 def probed() -> list[Any]:
