@@ -160,6 +160,18 @@ def test_all_memory_of_a_server_is_its_cache(qtbot: QtBot) -> None:
     assert not panel.memory.bar.isVisibleTo(panel.memory)
 
 
+def test_the_calculator_knows_no_weights_of_a_server(qtbot: QtBot) -> None:
+    panel = cast(KvMemoryPanel, shown(KvMemoryPanel, session_of(recorded()), 900, 600))
+    qtbot.addWidget(panel)
+    panel.pages.picked.emit("layers")
+    calculator = panel.calculator
+    assert calculator.device.text() == "not told"
+    calculator.preset.setCurrentIndex(calculator.preset.findData("current"))
+    calculator.device.setValue(80.0)
+    assert calculator.weights.text() == "not told"
+    assert calculator.requests_fit is None
+
+
 def _texts(item: QTreeWidgetItem) -> dict[str, str]:
     found = {item.text(0): item.text(1)}
     for index in range(item.childCount()):
