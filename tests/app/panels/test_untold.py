@@ -44,6 +44,9 @@ def test_a_reason_that_is_not_known_here_is_shown_as_it_is() -> None:
     facts["serving"] = facts["serving"].replace(WITH_RECORDER, "Its clock is broken.")
     session = session_of([SessionStarted(facts)])
     assert why_untold(session, "steps") == "Its clock is broken."
+    facts["serving"] = facts["serving"].replace("Its clock is broken.", "up \\u202e" + 900 * "x")
+    assert len(why_untold(session_of([SessionStarted(facts)]), "steps")) == 300
+    assert "\u202e" not in why_untold(session_of([SessionStarted(facts)]), "steps")
     assert why_untold(decode_run(2, "none").session, "steps") == ""
     assert why_untold(None, "steps") == ""
 
