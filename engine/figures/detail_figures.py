@@ -7,6 +7,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.figures.culprits import delay_of
+from engine.figures.delays import delays_of
 from engine.figures.kv_blocks import BlockHistory, blocks_recorded
 from engine.figures.metrics import CLASSES, attention_entropy, groups_s, phase_table_s, utilisation_of, widest_tokens
 from engine.figures.slot_runs import waiting_requests
@@ -66,10 +68,11 @@ def phases_by_layer(session: Session, step: int) -> list[dict[str, float]] | Non
 
 
 def emitted(session: Session, steps: tuple[int, int]) -> list[dict[str, Any]]:
-    """Every token, in the order in which they were emitted."""
+    """Every token, in the order in which they were emitted; `delay` says why one was later than usual."""
     found = []
+    delays = delays_of(session)
     for row in token_rows(session, steps).tolist():
-        facts = token_facts(session, row, {})
+        facts, late = token_facts(session, row, {}), delays.index_of(session, row)
         found.append(
             {
                 "id": int(session.tokens["id"][row]),
@@ -83,6 +86,7 @@ def emitted(session: Session, steps: tuple[int, int]) -> list[dict[str, Any]]:
                 "probability": facts.probability,
                 "entropy_nats": facts.entropy_nats,
                 "gap_s": facts.gap_s,
+                "delay": None if late is None else delay_of(session, delays, late).to_json(session),
                 "alternatives": [
                     {"token_id": one.token_id, "logprob": one.logprob, "probability": one.probability}
                     for one in facts.alternatives

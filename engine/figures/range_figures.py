@@ -13,7 +13,10 @@ from engine.figures.acceptance import acceptance_by_request
 from engine.figures.before_after import PairFigures, SideFigures, before_after
 from engine.figures.ceilings import ceiling_facts
 from engine.figures.comparison import Amount, compare
+from engine.figures.culprits import delay_of
+from engine.figures.delays import CAUSES, MOST_LATE, delays_of
 from engine.figures.device_series import DeviceSeries, in_range, joules_per_token, mean_of
+from engine.figures.first_tokens import first_tokens
 from engine.figures.kv_blocks import BlockHistory, blocks_recorded
 from engine.figures.kv_classes import kv_classes
 from engine.figures.latency import LatencySeries, outlier_us
@@ -39,6 +42,7 @@ def range_figures(session: Session, steps: StepRange) -> dict[str, Any]:
         "range": {"first": rows.start, "last": rows.stop - 1} if found else None,
         "timeline": timeline(session, steps),
         "latency": latency(session, steps),
+        "delays": delays(session, steps),
         "totals": totals(session, rows),
         "kv_end": kv_end(session, rows.stop - 1) if found else None,
         "streams": streams(session) if steps is None else None,
@@ -122,6 +126,29 @@ def latency(session: Session, steps: StepRange) -> dict[str, Any]:
     if told(session, "steps"):
         return found
     return {**_nothing(found), "tokens": len(session.tokens), "between_tokens": found["between_tokens"]}
+
+
+def delays(session: Session, steps: StepRange) -> dict[str, Any]:
+    """Seconds by which gaps were longer than their request's median, by cause; the latest tokens, each with what
+    delayed it; and the wait for first tokens.
+    """
+    found = delays_of(session)
+    chosen, firsts = found.within(session, steps), first_tokens(session, steps)
+    figures = found.totals(chosen)
+    return {
+        "gaps": found.gaps(session, steps),
+        "late": figures.late,
+        "excess_s": figures.excess_s,
+        "causes": {one: {"seconds": figures.seconds[one], "late": figures.main[one]} for one in CAUSES},
+        "latest": [delay_of(session, found, at).to_json(session) for at in found.latest(chosen, MOST_LATE).tolist()],
+        "first_tokens": {
+            "requests": len(firsts),
+            "ttft_s": sum(one.ttft_s for one in firsts),
+            "queue_s": sum(one.queue_s for one in firsts),
+            "positions": sum(one.positions for one in firsts),
+            "reused": sum(one.reused for one in firsts),
+        },
+    }
 
 
 def totals(session: Session, rows: slice) -> dict[str, Any]:

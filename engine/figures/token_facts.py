@@ -96,13 +96,12 @@ def token_facts(session: Session, row: int, names: dict[int, str], likeliest: Li
     known = 0 <= step_id < len(steps)  # a token's events may arrive a moment before its step's
     timed = known and told(session, "phases")
     seconds = phase_table_s(session, (step_id, step_id))[0].tolist() if timed else []
-    received_ns = int(tokens["received_ns"][row]) - int(tokens["emitted_ns"][row])
-    knows_received = step is not None and int(tokens["received_ns"][row]) >= 0
+    came_ns = received_ns(session, row)
     ids, logprobs = session.details.alternatives(int(tokens["id"][row])) if likeliest is None else likeliest
     return TokenFacts(
         row=row,
         position=int(tokens["position"][row]),
-        token_id=token_id if token_id >= 0 else None,
+        token_id=told_id(token_id),
         text=str(tokens["text"][row]),
         logprob=float(tokens["logprob"][row]),
         entropy_nats=float(tokens["entropy"][row]),
@@ -111,7 +110,7 @@ def token_facts(session: Session, row: int, names: dict[int, str], likeliest: Li
         step_kind=STEP_KINDS[int(steps["kind"][step_id])] if known else "",
         step_s=float(steps["end_ns"][step_id] - steps["start_ns"][step_id]) / 1e9 if known else None,
         gap_s=None if passed_ns is None else passed_ns / 1e9,
-        received_s=received_ns / 1e9 if knows_received else None,
+        received_s=None if came_ns is None else came_ns / 1e9,
         chunk=chunk_of(session, row) if step is None else None,
         kernel=session.attention_kernels[int(steps["attention_kernel"][step_id])] if known else "",
         launch=LAUNCHES[int(steps["launch"][step_id])] if known else "",
@@ -128,6 +127,19 @@ def token_facts(session: Session, row: int, names: dict[int, str], likeliest: Li
         ),
         request=request,
     )
+
+
+def told_id(token_id: int) -> int | None:
+    """The id of a token, from its column; None where a server did not tell it."""
+    return token_id if token_id >= 0 else None
+
+
+def received_ns(session: Session, row: int) -> int | None:
+    """ns from a token's emission in the server to when our client received it; None where one of them is not known."""
+    tokens = session.tokens
+    if int(tokens["received_ns"][row]) < 0 or int(tokens["step_id"][row]) < 0:
+        return None
+    return int(tokens["received_ns"][row]) - int(tokens["emitted_ns"][row])
 
 
 def chunk_of(session: Session, row: int) -> Chunk:

@@ -19,6 +19,7 @@ SUITES = (
     "block_map",
     "ceilings",
     "decode_speed",
+    "delays",
     "detail_cost",
     "first_paint",
     "long_session",

@@ -69,7 +69,15 @@ def rows_of(  # noqa: PLR0911, PLR0912 - one panel, one case
                 ("step", "id", token.step), ("step", "wall_s", of.wall_s),
                 *(("phase_s", name, of.phases_s[name]) for name in of.phases_s if of.phases_s[name] > 0),
                 *(("positions", name, of.positions[name]) for name in of.positions),
+                *(("late_s", one.cause, one.seconds) for one in (token.delay.parts if token.delay is not None else ())),
                 *(("alternative_logprob", one.token_id, one.logprob) for one in token.alternatives),
+            ]  # fmt: skip
+        case "latency" if "late" in mode:
+            causes = info.delays.causes
+            return [
+                *(("cause", None, None, None, one, None, causes[one].seconds, causes[one].late) for one in causes),
+                *(("token", one.token, one.step, one.request, one.cause, one.gap_s, one.excess_s, 1)
+                  for one in info.delays.latest),
             ]  # fmt: skip
         case "latency":
             found: Rows = []

@@ -6,7 +6,7 @@ from typing import Final
 
 from app.models.before_after import NAMES as IMPROVEMENTS
 from app.models.summary import NAMES as METRICS
-from tests.app.figures import of_servers
+from tests.app.figures import of_delays, of_servers
 
 Texts = dict[str, tuple[str, ...]]
 PARTS: Final = {
@@ -125,6 +125,8 @@ LATENCY: Final[Texts] = {
         "Prefill / Mean ●: {info.latency.prefill.a_request.mean_s|seconds}",
         *(f"Prefill / {name} ●: {{info.latency.prefill.a_request.{name}_s|seconds}}" for name in ("p50", "p90", "p99")),
     ),
+    "table FigureTable": of_delays.IN_TABLES,
+    "tip FigureTable": of_delays.TIPS_OF_TABLES,
     "TimeSplit.paint": _SPLIT,
     "tip of TimeSplit": _SPLIT,
     "LayerStrip.paint": (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from tests.app.figures import of_delays
 from tests.app.figures.of_time import Texts
 
 CLASSES: Final = ("new", "recomputed", "padding", "rejected", "reused")
@@ -230,7 +231,9 @@ INSPECTOR: Final[Texts] = {
         "Where “{~}” ({T.position - 1|plain}) looked to choose it (layer {=LAYER}, mean of the heads) ƒ",
         "Its attention row was not recorded for layer {=LAYER}, head {=HEAD}; choose it in the Attention panel.",
         "Its attention row was not recorded for layer {=LAYER}, mean of the heads; choose it in the Attention panel.",
+        *of_delays.IN_INSPECTOR,
     ),
+    "tip of QToolButton": of_delays.TIP_OF_BUTTON,
     "TokenFlow._paint_chip": ("{weights(T.position - 1)|short}",),
     "tip TokenFlow": (
         "“{~}” ({=key}): attention {weights(T.position - 1)[key]|percent}  ● measured", "“{~}” ({=key})",

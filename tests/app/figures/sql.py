@@ -26,6 +26,8 @@ GROUPS: Final = {
 }  # fmt: skip
 """As FORMAT.md names them."""
 NOT_HELD: Final = {
+    r"(delays|detail\.emitted\.\d+\.delay)\b.*": "rules over steps and gaps, held by hand and in runs with one cause "
+    "put in by tests/engine/figures/test_delays.py",
     r"kv_end\.(positions|formula_bytes|layers\.\d+\.formula_bytes)": "a rule over the rows of work, held against the "
     "bytes that the engine counted in tests/engine/figures/test_metrics.py",
     r"(kv_end\.blocks\.(evictable|free|fill|by_request)|detail\.last\.blocks)\b.*": "a pool rebuilt from its events, "

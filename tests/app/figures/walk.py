@@ -179,6 +179,13 @@ class Walk:
             "end": info((self.last, self.last)).kv_end, "T": token, "of_request": info(None).requests[token.request],
             "TEXTBOOK_S": TEXTBOOK_S, "LLAMA_7B_BYTES": 2 * 32 * 2048 * 4096 * 2,
         }  # fmt: skip
+        shown_late = (
+            [token.delay] if panel.name == "inspector" and token.delay is not None else info(now.steps).delays.latest
+        )
+        env["of_late"] = partial(_parts, list(shown_late))
+        env["shared"] = lambda one: sum(
+            work.end - work.first for work in info((token.step, token.step)).detail.work if work.request == one
+        )
         facts = json.loads(self.database.meta("model_config"))
         env |= {
             "layers": facts["layers"], "shape": Told(facts, None, {}), "requests_that_fit": self._that_fit(),
@@ -314,6 +321,9 @@ def _modes(panel: Panel) -> Iterator[str]:
                 panel.picture.set_value(picture)
                 panel.picture.picked.emit(picture)
                 yield f" ({picture})"
+            panel.late_button.setChecked(True)
+            yield " (late)"
+            panel.late_button.setChecked(False)
         case UtilisationPanel():
             yield ""
         case _:
@@ -337,6 +347,11 @@ def _names_in(text: Text, found: list[Sentence], env: Env) -> Env:
                     if told is not None:
                         names |= {key: value for key, value in told[0].items() if key not in env or key.isupper()}
     return names
+
+
+def _parts(late: list[Told], cause: str, what: str) -> list[Any]:
+    """A figure of every part with this cause, of these late tokens."""
+    return [part[what] for one in late for part in one.parts if part.cause == cause]
 
 
 def _layer_times(info: Told) -> list[float]:
