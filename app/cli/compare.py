@@ -30,11 +30,13 @@ def run(options: argparse.Namespace) -> int:
     lines = [("", "A", "B", "B / A")]
     for name, x, y, form in rows:
         quotient = ratio(x, y)
-        sides = (written(value, form, summary) for value, summary in ((x, a), (y, b)))
-        lines.append((name, *sides, NOT_APPLICABLE if quotient is None else f"{quotient:.3f}"))
+        times = NOT_APPLICABLE if quotient is None else f"{quotient:.3f}"
+        lines.append((name, written(x, form, a), written(y, form, b), times))
     print(columns(lines))
     if same is None:
-        print("\nWhether the generated tokens are the same is not told: a server tells no ids of its tokens.")
+        texts = [request.text for request in a.requests] == [request.text for request in b.requests]
+        told = "the same" if texts else "different"
+        print(f"\nThe generated texts are {told}; the ids of their tokens are {NOT_TOLD}.")
     else:
         print(f"\nThe generated tokens are {'the same' if same else 'different'}.")
     return 0

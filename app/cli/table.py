@@ -134,12 +134,12 @@ def _times(summary: Summary) -> list[tuple[str, str]]:
     ]
 
 
-def untold(summary: Summary) -> str:
-    """Why a server's session lacks what it lacks: a line for each reason; "" for a session of our own engine."""
+def untold(summary: Summary) -> list[tuple[str, str]]:
+    """(what a server did not tell, why) for each reason; empty for a session of our own engine."""
     by_reason: dict[str, list[str]] = {}
     for topic, reason in ((summary.serving or {}).get("not_told", {})).items():
         by_reason.setdefault(one_line(reason), []).append(TOPICS.get(topic, topic.replace("_", " ")))
-    return "\n".join(f"{', '.join(topics)}: {reason}" for reason, topics in by_reason.items())
+    return [(", ".join(topics), reason) for reason, topics in by_reason.items()]
 
 
 def texts(summary: Summary) -> str:
@@ -162,4 +162,5 @@ def listed(names: Sequence[str], of: str, between: str) -> str:
 
 def summary_text(summary: Summary) -> str:
     """The figures as a table, what a server did not tell and why, then the generated texts."""
-    return "\n\n".join(part for part in (columns(figures(summary)), untold(summary), texts(summary)) if part)
+    reasons = "\n".join(f"{topics}: {reason}" for topics, reason in untold(summary))
+    return "\n\n".join(part for part in (columns(figures(summary)), reasons, texts(summary)) if part)

@@ -21,8 +21,9 @@ from engine.export.readable import slice_name
 from engine.export.whole import replacing
 from engine.figures.metrics import OTHER, by_id, phase_table_s
 from engine.figures.pauses import pauses_of
+from engine.figures.server_series import SERVER_FIGURES, ServerSeries
 from engine.figures.step_range import step_slice
-from engine.figures.told import told
+from engine.figures.told import column_told, told
 from engine.session.json_text import json_text
 from engine.session.schema import GROUP_OF, PHASES
 from engine.session.store import LAUNCHES, STEP_KINDS, TOKEN_SOURCES, RecordedRequest, Session
@@ -31,6 +32,7 @@ ENGINE, REQUESTS, DEVICE = 1, 2, 3
 """Process ids: the engine's lanes, the requests, the devices."""
 STEPS, PHASE_LANE, TOKENS, DEVICE_LANE, PAUSE_LANE = 1, 2, 3, 4, 5
 """Thread ids inside the engine's process."""
+CLASSES: Final = ("new", "recomputed", "padding", "rejected")
 STEPS_AT_ONCE: Final = 4096
 BUSY_RATE: Final = "tokens/s while busy"
 """The counter of tokens over the time of each step alone; the rate of the run also counts the time between steps."""
@@ -62,6 +64,7 @@ def events(session: Session) -> Iterator[Json]:
     yield from _tokens(session) if told(session, "steps") else ()
     yield from _requests(session)
     yield from _samples(session)
+    yield from _server(session)
     yield from _pauses(session)
     for mark in session.marks:
         name = f"{mark.kind}: {mark.label}" if mark.label else mark.kind
@@ -70,10 +73,13 @@ def events(session: Session) -> Iterator[Json]:
 
 def _metadata(session: Session) -> Iterator[Json]:
     device = session.meta.get("device_name") or session.meta.get("device") or "device"
+    device = device if session.serving is None else "server"
     for pid, name in ((ENGINE, f"engine: {session.meta.get('model', '')}"), (REQUESTS, "requests"), (DEVICE, device)):
         yield {"ph": "M", "name": "process_name", "pid": pid, "tid": 0, "args": {"name": name}}
         yield {"ph": "M", "name": "process_sort_index", "pid": pid, "tid": 0, "args": {"sort_index": pid}}
     lanes = {STEPS: "steps", PHASE_LANE: "phases", TOKENS: "tokens"}
+    if not told(session, "phases"):
+        del lanes[PHASE_LANE]
     if not told(session, "steps"):
         lanes = {STEPS: "steps: not told by this server"}
     if (session.steps["device_ns"] >= 0).any():
@@ -86,29 +92,35 @@ def _metadata(session: Session) -> Iterator[Json]:
 
 
 def _steps(session: Session, first: int, last: int) -> Iterator[Json]:
-    """Slices and counters of steps first..last, both included."""
+    """Slices and counters of steps first..last, both included; what a server did not tell is left out."""
     table = session.steps
+    named = {
+        "attention kernel": ("attention_kernel", session.attention_kernels), "launch": ("launch", LAUNCHES),
+    }  # fmt: skip
+    words = {name: of for name, of in named.items() if column_told(session, of[0])}
+    counted = {"flops": "flops", "bytes moved": "bytes_moved"}
+    counts = {name: column for name, column in counted.items() if column_told(session, column)}
+    classes = [name for name in CLASSES if column_told(session, f"positions_{name}")]
+    phases_told, kv_told = told(session, "phases"), told(session, "kv")
     phases_us = phase_table_s(session, (first, last)) * 1e6
     of_tokens = session.tokens["step_id"]  # in order
     emitting = set(of_tokens[slice(*np.searchsorted(of_tokens, (first, last + 1)).tolist())].tolist())
     for row, step in enumerate(range(first, last + 1)):
         start_us, end_us = float(table["start_ns"][step]) / 1e3, float(table["end_ns"][step]) / 1e3
-        positions = {
-            name: int(table[f"positions_{name}"][step]) for name in ("new", "recomputed", "padding", "rejected")
-        }
+        positions = {name: int(table[f"positions_{name}"][step]) for name in classes}
         yield {
             "ph": "X", "name": f"step {step}", "cat": STEP_KINDS[table["kind"][step]], "pid": ENGINE, "tid": STEPS,
             "ts": start_us, "dur": end_us - start_us,
             "args": {
                 **positions, "reused": int(table["positions_reused"][step]), "tokens": int(table["tokens_out"][step]),
-                "attention kernel": session.attention_kernels[table["attention_kernel"][step]],
-                "launch": LAUNCHES[table["launch"][step]],
-                "flops": int(table["flops"][step]), "bytes moved": int(table["bytes_moved"][step]),
+                **{name: of_code[table[column][step]] for name, (column, of_code) in words.items()},
+                **{name: int(table[column][step]) for name, column in counts.items()},
             },
         }  # fmt: skip
         if step in emitting:
             yield {"ph": "s", "id": step, "name": "emits", "cat": "token", "pid": ENGINE, "tid": STEPS, "ts": start_us}
-        yield from _phases(phases_us[row], start_us, end_us)
+        if phases_told:
+            yield from _phases(phases_us[row], start_us, end_us)
         device_us = float(table["device_ns"][step]) / 1e3
         if device_us >= 0:
             yield {
@@ -118,7 +130,8 @@ def _steps(session: Session, first: int, last: int) -> Iterator[Json]:
             }  # fmt: skip
         yield _counter("positions", ENGINE, start_us, positions)
         kv = {"used": int(table["kv_used_bytes"][step]), "reserved": int(table["kv_reserved_bytes"][step])}
-        yield _counter("KV cache (bytes)", ENGINE, end_us, kv)
+        if kv_told:
+            yield _counter("KV cache (bytes)", ENGINE, end_us, kv)
         load = {"running": int(table["running"][step]), "waiting": int(table["waiting"][step])}
         yield _counter("requests", ENGINE, start_us, load)
         wall_us = end_us - start_us
@@ -215,6 +228,16 @@ def _samples(session: Session) -> Iterator[Json]:
     ):
         if np.isfinite(value):  # JSON has no NaN and no infinity
             yield _counter(f"{device}: {name}", DEVICE, t_ns / 1e3, {name: value})
+
+
+def _server(session: Session) -> Iterator[Json]:
+    """What the server's own counters say, as counters beside those of the steps."""
+    series = ServerSeries(session)
+    series.update()
+    for figure in SERVER_FIGURES:
+        readings = series.reading(figure)
+        for t_ns, value in zip(readings.t_ns.tolist(), readings.values.tolist(), strict=True):
+            yield _counter(f"server: {figure}", DEVICE, t_ns / 1e3, {figure: value})
 
 
 def _pauses(session: Session) -> Iterator[Json]:

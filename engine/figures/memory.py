@@ -36,12 +36,15 @@ def peak_step(session: Session, steps: StepRange = None) -> int | None:
     """The first step of a range at which the KV caches of the model and of the draft model together reserved most.
 
     The sum counts, because it is the most that an allocator's peak holds of them. Besides, the draft's cache takes its
-    memory a step after the model's: at the peak of the model's cache alone it may not exist yet. None without a step.
+    memory a step after the model's: at the peak of the model's cache alone it may not exist yet. A server's cache
+    keeps its size: of its session it is the first step at which requests held most. None without a step.
     """
     rows = step_slice(session, steps)
     if rows.start >= rows.stop:
         return None
     table = session.steps
+    if session.serving is not None:
+        return int(rows.start) + int(np.argmax(table["kv_held_bytes"][rows]))
     reserved = table["kv_reserved_bytes"][rows] + table["draft_kv_reserved_bytes"][rows]
     return int(rows.start) + int(np.argmax(reserved))
 

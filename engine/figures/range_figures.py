@@ -23,6 +23,7 @@ from engine.figures.latency import LatencySeries, outlier_us
 from engine.figures.memory import MemoryNode, memory_tree, peak_step
 from engine.figures.roofline import Point, Roof, RooflineTotals, roof_of
 from engine.figures.running_totals import RunningTotals
+from engine.figures.server_series import server_figures
 from engine.figures.slot_runs import SlotRuns
 from engine.figures.slots import SlotTotals, batch_parts
 from engine.figures.step_range import StepRange, step_slice
@@ -47,6 +48,7 @@ def range_figures(session: Session, steps: StepRange) -> dict[str, Any]:
         "streams": streams(session) if steps is None else None,
         "memory": {"step": peak_step(session, steps), **memory(memory_tree(session, steps))} if stepped else None,
         "devices": devices(session, steps),
+        "server": server_figures(session, steps),
         "roofline": roofline(session, steps),
         "batch": batch(session, steps),
         "acceptance_by_request": acceptance_by_request(session, steps),

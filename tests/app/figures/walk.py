@@ -22,7 +22,7 @@ from app.panels.registry import PANELS, entry
 from app.panels.utilisation import UtilisationPanel
 from engine.session.file import SessionFile, open_session
 from engine.session.store import Session
-from tests.app.figures import of_time, of_work
+from tests.app.figures import of_servers, of_time, of_work
 from tests.app.figures.copied import differences, rows_of
 from tests.app.figures.database import Database
 from tests.app.figures.recorded import Recorded
@@ -49,6 +49,7 @@ PANELS_OF: Final = {
     "batched": ("kv-memory",),
     "measured": ("before-after", "batch", "timeline"),
     "both": ("batch", "before-after", "summary"),
+    "served": ("redundancy", "kv-memory", "batch", "utilisation", "summary"),
     "gpu": ("timeline", "latency", "utilisation", "kv-memory", "roofline", "summary", "parallel"),
 }
 """Panels that show something of these sessions that they do not show of the others."""
@@ -195,6 +196,7 @@ class Walk:
             "class_at": lambda *place: _class_at(info, *place), "readings": partial(self._readings, now.steps),
             "layer_times": lambda one: _layer_times(info((one, one))),
         }  # fmt: skip
+        env["of_server"] = partial(of_servers.readings, self.database)
         env["kv_peak"] = info((env["peak"].step, env["peak"].step)).kv_end
         parts = {"weights", "kv", "draft", "activations"} & set(env["peak"])  # a model alone has no draft
         env["known_bytes"] = sum(env["peak"][name] or 0 for name in parts)
@@ -227,6 +229,8 @@ class Walk:
 
     def _that_fit(self) -> int:
         """(memory of the device, as the field shows it − weights of LLaMA-7B) over a cache of 1 GiB."""
+        if not self.database.rows("SELECT 1 FROM meta WHERE key = 'device_memory_bytes'"):
+            return 0
         device = round(int(self.database.meta("device_memory_bytes")) / 2**30, 2)
         weights = round(2 * 6_738_415_616 / 2**30, 2)
         return int(device - weights)
@@ -245,6 +249,8 @@ class Walk:
 
     def _of_roofline(self, info: Told) -> Env:
         kinds = list(info.roofline.kinds)
+        if not kinds:
+            return {}
         chosen = next(kind for kind in ("decode", "verify", "mixed", "prefill", "teacher") if kind in kinds)
 
         def point_of(name: str) -> Told:

@@ -75,7 +75,7 @@ def recorded(steps: int = 12) -> list[Any]:
             work.append(schema.Work(step, request, request, first, first, end, 0, first))
             emitted.append(
                 schema.Token(
-                    tokens + len(emitted), request, step, end, 7 + tokens, f" w{step}", float("nan"), float("nan"),
+                    tokens + len(emitted), request, step, end, 7 + tokens, " and", float("nan"), float("nan"),
                     "target", end_ns, b"", end_ns + MS, "recorder",
                 )
             )  # fmt: skip
