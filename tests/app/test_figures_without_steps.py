@@ -54,7 +54,7 @@ def names_of(path: Path, panel: object, token: int) -> dict[str, Any]:
         """Why the chunk of a token was late: it is told of the chunk's first token."""
         t_ns = by_place[request, position]["emitted_ns"]
         first = min(at for (owner, at), row in by_place.items() if (owner, row["emitted_ns"]) == (request, t_ns))
-        return next(one for one in info.delays.latest if (one.request, one.position) == (request, first))
+        return next(one for one in info.delays.most_delayed if (one.request, one.position) == (request, first))
 
     place = next(place for place, row in by_place.items() if row["id"] == token)
     histogram = panel.streams.histogram.histogram if isinstance(panel, LatencyPanel) else None
