@@ -111,15 +111,21 @@ class KvCalculator(FlowRow):
 
     @property
     def requests_fit(self) -> int | None:
-        """How many such requests fit in the device beside the weights; None where its memory is not known."""
+        """How many such requests fit in the device beside the weights; None where its memory is not known, or that of
+        the weights.
+        """
         device = round(self.device.value() * GIB)
-        if device <= 0:
+        untold = bool(self.weights.specialValueText()) and self.weights.value() <= 0
+        if device <= 0 or untold:
             return None
         return requests_that_fit(device, round(self.weights.value() * GIB), self.predicted_bytes)
 
     def offer_device(self, meta: dict[str, str], *configs: dict[str, Any]) -> None:
         """Take the memory of the session's device, and the weight bytes of its models for the preset of its model."""
         self._weight_bytes = sum(int(config.get("weight_bytes", 0)) for config in configs)
+        served = bool(meta.get("serving"))
+        self.device.setSpecialValueText(self.tr("not told") if served else self.tr("not reported"))
+        self.weights.setSpecialValueText(self.tr("not told") if served else "")
         if meta.get("device_memory_bytes"):
             self.device.setValue(int(meta["device_memory_bytes"]) / GIB)
         if self.preset.currentData() == CURRENT:

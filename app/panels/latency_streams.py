@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +27,7 @@ from engine.figures.metrics import tokens_per_s
 from engine.figures.streams import StreamFigures, StreamSeries
 from engine.session.store import Session
 
-BESIDE = 720
+BESIDE: Final = 720
 """From this width on the histogram is beside the table, in pixels."""
 
 
@@ -39,6 +40,7 @@ class StreamLatencies(QWidget):
         self._series: StreamSeries | None = None
         self.stream_figures: StreamFigures | None = None
         self.table = FigureTable(self.tr("Times of requests and tokens"))
+        self.table.setToolTip(self.tr("How long requests and tokens took, as our client received them."))
         self.table.setSelectionMode(self.table.SelectionMode.NoSelection)
         self.table.horizontalHeader().setStretchLastSection(False)
         self.table.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -54,8 +56,8 @@ class StreamLatencies(QWidget):
         self.previous_button, self.next_button = QToolButton(), QToolButton()
         self._box = QBoxLayout(QBoxLayout.Direction.LeftToRight)
         self._box.setSpacing(ROW_GAP)
-        self._box.addWidget(self.table, 3, Qt.AlignmentFlag.AlignTop)
-        self._box.addWidget(self.histogram, 4)
+        self._box.addWidget(self.table, 0, Qt.AlignmentFlag.AlignTop)
+        self._box.addWidget(self.histogram, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(ROW_GAP)
@@ -95,7 +97,7 @@ class StreamLatencies(QWidget):
             return
         self.stream_figures = figures = series.figures()
         self.table.show_rows(self._heads(), self._cells(figures))
-        self.table.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        self._place_table()
         self._show_histogram()
         self._write_lines(series.session, figures)
 
@@ -145,10 +147,18 @@ class StreamLatencies(QWidget):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Put the histogram beside the table, or below it in a narrow panel."""
-        directions = QBoxLayout.Direction
-        self._box.setDirection(directions.LeftToRight if event.size().width() >= BESIDE else directions.TopToBottom)
         super().resizeEvent(event)
+        self._place_table()
         self._show_histogram()
+
+    def _place_table(self) -> None:
+        """Keep the table as wide as its texts beside the histogram, and as wide as the panel above it."""
+        beside, directions = self.width() >= BESIDE, QBoxLayout.Direction
+        self._box.setDirection(directions.LeftToRight if beside else directions.TopToBottom)
+        self.table.setMinimumWidth(self.table.sizeHint().width() if beside else 0)
+        if self.table.columnCount():
+            modes = QHeaderView.ResizeMode
+            self.table.horizontalHeader().setSectionResizeMode(0, modes.ResizeToContents if beside else modes.Stretch)
 
     # --- what is shown ----------------------------------------------------------------------------------------------
 

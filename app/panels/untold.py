@@ -7,6 +7,7 @@ from typing import Final
 from PySide6.QtCore import QCoreApplication
 
 from app.look.translation_marks import QT_TRANSLATE_NOOP
+from engine.plain_text import one_line
 from engine.session.serving import Topic
 from engine.session.store import Session
 
@@ -17,6 +18,8 @@ REASONS: Final = (
     QT_TRANSLATE_NOOP("Untold", "Not asked for: attach with --logprobs N."),
 )
 """The reasons that sessions of servers give in English; any other is shown as it is."""
+MOST_OF_REASON: Final = 300
+"""Most characters of a reason that are shown; `info --json` has all of it."""
 
 
 def not_told() -> str:
@@ -30,4 +33,4 @@ def why_untold(session: Session | None, *topics: Topic) -> str:
     """
     reasons = (session.untold(topic) for topic in topics) if session is not None else ()
     found = next((reason for reason in reasons if reason is not None), "")
-    return QCoreApplication.translate(CONTEXT, found) if found else ""
+    return one_line(QCoreApplication.translate(CONTEXT, found), MOST_OF_REASON) if found else ""

@@ -40,7 +40,7 @@ class KvClasses:
     @property
     def fragmentation(self) -> float | None:
         """Internal fragmentation 1 − used/held; None where nothing is held, or where that was not recorded."""
-        return 1 - self.used / self.held if self.held else None
+        return (self.held - self.used) / self.held if self.held else None
 
     def of_one(self, layers: int) -> KvClasses:
         """The classes of one layer of `layers`: every layer's cache has the same shape."""

@@ -43,7 +43,9 @@ def test_facts_of_a_token_by_hand() -> None:
     assert dict(facts.phases_s)["attention"] == pytest.approx(3e-3)
     assert dict(facts.phases_s)["draft"] == pytest.approx(1.5e-3)
     assert sum(value for _, value in facts.phases_s) == pytest.approx(10 * MS / 1e9)
-    assert facts.positions["computed"] == sum(facts.positions[n] for n in ("new", "recomputed", "padding", "rejected"))
+    assert facts.positions["computed"] == sum(
+        facts.positions[n] or 0 for n in ("new", "recomputed", "padding", "rejected")
+    )
     assert facts.positions["rejected"] == 3
     assert facts.probability == pytest.approx(np.exp(-0.5))
     assert facts.alternatives == ()

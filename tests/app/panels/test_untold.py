@@ -44,6 +44,9 @@ def test_a_reason_that_is_not_known_here_is_shown_as_it_is() -> None:
     facts["serving"] = facts["serving"].replace(WITH_RECORDER, "Its clock is broken.")
     session = session_of([SessionStarted(facts)])
     assert why_untold(session, "steps") == "Its clock is broken."
+    facts["serving"] = facts["serving"].replace("Its clock is broken.", "up \\u202e" + 900 * "x")
+    assert len(why_untold(session_of([SessionStarted(facts)]), "steps")) == 300
+    assert "\u202e" not in why_untold(session_of([SessionStarted(facts)]), "steps")
     assert why_untold(decode_run(2, "none").session, "steps") == ""
     assert why_untold(None, "steps") == ""
 
@@ -158,6 +161,18 @@ def test_all_memory_of_a_server_is_its_cache(qtbot: QtBot) -> None:
     assert sizes["KV cache, reserved"].endswith("●")
     assert root.text(2) == "—"
     assert not panel.memory.bar.isVisibleTo(panel.memory)
+
+
+def test_the_calculator_knows_no_weights_of_a_server(qtbot: QtBot) -> None:
+    panel = cast(KvMemoryPanel, shown(KvMemoryPanel, session_of(recorded()), 900, 600))
+    qtbot.addWidget(panel)
+    panel.pages.picked.emit("layers")
+    calculator = panel.calculator
+    assert calculator.device.text() == "not told"
+    calculator.preset.setCurrentIndex(calculator.preset.findData("current"))
+    calculator.device.setValue(80.0)
+    assert calculator.weights.text() == "not told"
+    assert calculator.requests_fit is None
 
 
 def _texts(item: QTreeWidgetItem) -> dict[str, str]:
