@@ -11,9 +11,9 @@ from app.core.reading import Reading
 from engine.figures.delays import Delays, delays_of
 from engine.session.store import Session
 
-REST: Final = 20.0
+REST: Final = 30.0
 """A live session is read again after this many times what reading it took."""
-LEAST_REST_S: Final = 0.5
+LEAST_REST_S: Final = 1.0
 
 Seen = tuple[int, int, int]
 

@@ -1,4 +1,4 @@
-"""The part of the Latency panel about late tokens: their time by cause, and the latest of them with their culprits."""
+"""The part of the Latency panel about late tokens: their time by cause, and the most delayed with their culprits."""
 
 from __future__ import annotations
 
@@ -36,20 +36,20 @@ FALLING: Final = frozenset({2, 3})
 
 
 class LateTables(QWidget):
-    """Two tables. `chosen` carries the token (a row of `Session.tokens`) that the user selected among the latest."""
+    """Two tables. `chosen` carries the token (a row of `Session.tokens`) that the user selected."""
 
     chosen = Signal(int)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.late: list[TokenDelay] = []
-        """The latest tokens of the range, in the order of the table."""
+        """The most delayed tokens of the range, in the order of the table."""
         self.totals: DelayTotals | None = None
         self._session: Session | None = None
         self._drawn: object = None
         self._order, self._backwards = BY_EXCESS, False
         self.causes = FigureTable(self.tr("Time of late tokens by cause"))
-        self.tokens = FigureTable(self.tr("Latest tokens"), words=frozenset({1}))
+        self.tokens = FigureTable(self.tr("Most delayed"), words=frozenset({1}))
         self.causes.setToolTip(
             self.tr("The time by which gaps were longer than usual, divided among what delayed them.")
         )
@@ -83,7 +83,7 @@ class LateTables(QWidget):
             if within is not None:
                 chosen = chosen[np.isin(session.tokens["step_id"][delays.row[chosen]], within)]
             self.totals = delays.totals(chosen)
-            self.late = [delay_of(session, delays, at) for at in delays.latest(chosen, MOST_LATE).tolist()]
+            self.late = [delay_of(session, delays, at) for at in delays.most_delayed(chosen, MOST_LATE).tolist()]
         self._write()
 
     def mark(self, selected: Selected) -> None:
@@ -132,7 +132,7 @@ class LateTables(QWidget):
         self._write_causes()
         self.late.sort(key=ORDERS[self._order], reverse=self._backwards)
         heads = [
-            (self.tr("Latest tokens"), self.tr("Those whose gap is longest over the median gap of their request.")),
+            (self.tr("Most delayed"), self.tr("Those whose gap is longest over the median gap of their request.")),
             (self.tr("Why {mark}").format(mark=DERIVED), self.tr("The cause that explains most, and its culprit.")),
             (
                 self.tr("Late by {mark}").format(mark=DERIVED),

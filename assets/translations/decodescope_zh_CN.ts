@@ -1461,8 +1461,8 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>迟到 token 的时间，按原因</translation>
     </message>
     <message>
-        <source>Latest tokens</source>
-        <translation>最迟的 token</translation>
+        <source>Most delayed</source>
+        <translation>延迟最久</translation>
     </message>
     <message>
         <source>The time by which gaps were longer than usual, divided among what delayed them.</source>

@@ -24,8 +24,9 @@ CAUSES: Final = (
 """The causes, in the order of the columns of `Delays.seconds`."""
 OF_ROWS: Final = ("queue", "preemption", "prefill", "speculation", "capture", "host")
 """The causes whose seconds are known for each step of a request, in the order of the columns of `_of_rows`."""
-OF_NOISE: Final = np.array([index for index, cause in enumerate(CAUSES) if cause != "batch"])
-"""The causes that are not named where what a gap is longer by may be noise: all but the number of rows, a fact."""
+FACTS: Final = frozenset({"queue", "preemption", "batch"})
+"""The causes that are told by what the steps computed; time alone tells the others, and so noise may pass for them."""
+OF_TIME: Final = np.array([index for index, cause in enumerate(CAUSES) if cause not in FACTS])
 MOST_LATE: Final = 50
 """The most late tokens that are listed one by one."""
 CAP: Final = 2.0
@@ -105,11 +106,11 @@ class Delays:
             main=dict(zip(CAUSES, main.tolist(), strict=True)),
         )
 
-    def latest(self, chosen: Ints, most: int) -> Ints:
+    def most_delayed(self, chosen: Ints, most: int) -> Ints:
         """Those of these that are longest over their median, longest first: at most so many."""
         excess = self.excess_s[chosen]
         longest = np.arange(len(chosen)) if len(chosen) <= most else np.argpartition(-excess, most)[:most]
-        found: Ints = chosen[longest[np.argsort(-excess[longest], kind="stable")]]
+        found: Ints = chosen[longest[np.lexsort((longest, -excess[longest]))]]
         return found
 
     def index_of(self, session: Session, token: int) -> int | None:
@@ -147,9 +148,10 @@ def _delays(session: Session) -> Delays:
     excess = (emissions.gap_s - median_s)[order]
     step = emissions.step[order]
     noise = np.where(step >= 0, plain.noise_s[step], 0.0) if loads.steps else np.zeros(len(step))
+    noise[np.isinf(noise)] = 0.0  # without plain steps it is not known
     known = by_gap[order]
     small = np.flatnonzero(excess <= noise)
-    known[small[:, None], OF_NOISE] = 0.0
+    known[small[:, None], OF_TIME] = 0.0
     total = known.sum(axis=1)
     known *= np.where(total > excess, excess / np.maximum(total, 1e-12), 1.0)[:, None]
     known[:, -1] = np.maximum(excess - known.sum(axis=1), 0.0)
@@ -205,15 +207,8 @@ def _of_rows(loads: StepLoads, shares: StepShares, emits: Flags) -> Floats:
     again = np.flatnonzero((np.diff(step, prepend=0) > 1) & (np.diff(rows.request, prepend=-1) == 0))
     again = again[missed[step[again]] > missed[step[again - 1] + 1]]
     absent_s = passed_s[step[again]] - passed_s[step[again - 1] + 1]
-    lost = (rows.again[again] > 0) | (rows.reused[again] < rows.held[again - 1]) & _caches(loads, again)
-    found[again, np.where(lost, OF_ROWS.index("preemption"), OF_ROWS.index("queue"))] += absent_s
+    found[again, np.where(rows.again[again] > 0, OF_ROWS.index("preemption"), OF_ROWS.index("queue"))] += absent_s
     return found
-
-
-def _caches(loads: StepLoads, rows: Ints) -> Flags:
-    """Whether the sessions's other rows tell what a cache held, so that fewer reused positions mean a loss."""
-    told: Flags = np.full(len(rows), bool((loads.rows.reused > 0).any()))
-    return told
 
 
 def _by_gap(loads: StepLoads, plain: PlainSteps, shares: StepShares, emissions: Emissions) -> tuple[Floats, Ints]:

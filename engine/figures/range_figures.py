@@ -129,7 +129,7 @@ def latency(session: Session, steps: StepRange) -> dict[str, Any]:
 
 
 def delays(session: Session, steps: StepRange) -> dict[str, Any]:
-    """Seconds by which gaps were longer than their request's median, by cause; the latest tokens, each with what
+    """Seconds by which gaps were longer than their request's median, by cause; the most delayed tokens, each with what
     delayed it; and the wait for first tokens.
     """
     found = delays_of(session)
@@ -140,7 +140,9 @@ def delays(session: Session, steps: StepRange) -> dict[str, Any]:
         "late": figures.late,
         "excess_s": figures.excess_s,
         "causes": {one: {"seconds": figures.seconds[one], "late": figures.main[one]} for one in CAUSES},
-        "latest": [delay_of(session, found, at).to_json(session) for at in found.latest(chosen, MOST_LATE).tolist()],
+        "most_delayed": [
+            delay_of(session, found, at).to_json(session) for at in found.most_delayed(chosen, MOST_LATE).tolist()
+        ],
         "first_tokens": {
             "requests": len(firsts),
             "ttft_s": sum(one.ttft_s for one in firsts),

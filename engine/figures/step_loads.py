@@ -54,12 +54,9 @@ class Rows:
     request: Ints
     """Index of the request in `StepLoads.requests`."""
     prompt: Ints
-    """Positions of the prompt that were computed for the first time, before the request's first token."""
+    """Positions that were computed for the first time, up to the request's first token."""
     again: Ints
-    """Positions that a cache had held and lost."""
-    held: Ints
-    """Positions that the cache held for the request after the step."""
-    reused: Ints
+    """Positions that a cache had held for the request and lost."""
 
     def __len__(self) -> int:
         return len(self.key)
@@ -175,43 +172,42 @@ def _settings(session: Session, steps: int) -> tuple[Ints, Flags]:
 def _rows(session: Session, steps: int, ids: Ints, generating: Flags, cached: Flags) -> Rows:
     table = session.work
     end = int(np.searchsorted(table["step_id"], steps))
-    names = ("step_id", "request_id", "first", "new_from", "end", "rejected", "reused")
-    step, request, first, new_from, stop, rejected, reused = (table[name][:end] for name in names)
+    names = ("step_id", "request_id", "first", "end", "rejected")
+    step, request, first, stop, rejected = (table[name][:end] for name in names)
     index = np.minimum(np.searchsorted(ids, request), max(len(ids) - 1, 0))
     real = generating[step] & (ids[index] == request) if len(ids) else np.zeros(len(step), bool)
     if not real.all():
-        step, first, new_from, stop, rejected, reused, index = (
-            one[real] for one in (step, first, new_from, stop, rejected, reused, index)
-        )
+        step, first, stop, rejected, index = (one[real] for one in (step, first, stop, rejected, index))
     key = index * max(steps, 1) + step
     order = np.argsort(key, kind="stable")
-    key, step, index, reused = key[order], step[order], index[order], reused[order]
-    first, new_from, kept = first[order], new_from[order], (stop - rejected)[order]
-    lengths, begun = _of_requests(session, ids)
-    later = step > begun[index]
-    prompt = np.where(later, 0, np.maximum(kept - new_from, 0))
-    again = new_from - first + np.where(later, np.maximum(np.minimum(kept, lengths[index]) - new_from, 0), 0)
-    again[~cached[step]] = 0
+    key, step, index, first, kept = key[order], step[order], index[order], first[order], (stop - rejected)[order]
     heads = np.flatnonzero(np.diff(key, prepend=-1))
     if len(heads) < len(key):  # a request whose computed positions have holes has more than one row in a step
-        prompt, again = np.add.reduceat(prompt, heads), np.add.reduceat(again, heads)
-        kept = np.maximum.reduceat(kept, heads)
-        key, step, index, reused = key[heads], step[heads], index[heads], reused[heads]
-    return Rows(key, step, index, prompt, again, kept, reused)
+        first, kept = np.minimum.reduceat(first, heads), np.maximum.reduceat(kept, heads)
+        key, step, index = key[heads], step[heads], index[heads]
+    held = _held_before(index, kept)
+    again = np.where(cached[step], np.maximum(np.minimum(kept, held) - first, 0), 0)
+    begun = _first_steps(session, ids)
+    prompt = np.where(step <= begun[index], np.maximum(kept - np.maximum(first, held), 0), 0)
+    return Rows(key, step, index, prompt, again)
 
 
-def _of_requests(session: Session, ids: Ints) -> tuple[Ints, Ints]:
-    """By request: the index of its first token, and the step that emitted it; a step that never comes without one."""
-    tokens = session.tokens
-    count = len(tokens)
+def _held_before(request: Ints, kept: Ints) -> Ints:
+    """For each row, the most positions of its request that an earlier row left, by rows in the order of requests."""
+    apart = request * (int(kept.max(initial=0)) + 1)  # so that no request reaches into the next one
+    most = np.maximum.accumulate(kept + apart) - apart
+    before = np.append(0, most[:-1])[: len(most)]
+    before[np.diff(request, prepend=-1) != 0] = 0
+    return before
+
+
+def _first_steps(session: Session, ids: Ints) -> Ints:
+    """By request: the step of its first token; a step that never comes where it has none."""
+    step_ids = session.tokens["step_id"]
+    count = len(step_ids)
     lists = [session.requests[one].token_rows for one in ids.tolist()]
     first = np.array([rows[0] if rows and rows[0] < count else -1 for rows in lists], np.int64)
-    if not count:
-        return np.zeros(len(ids), np.int64), np.full(len(ids), NEVER, np.int64)
-    return (
-        np.where(first >= 0, tokens["position"][:count][first], 0),
-        np.where(first >= 0, tokens["step_id"][:count][first], NEVER),
-    )
+    return np.where(first >= 0, step_ids[first], NEVER) if count else np.full(len(ids), NEVER, np.int64)
 
 
 def _summed(step: Ints, amount: Ints, steps: int) -> Ints:

@@ -129,6 +129,9 @@ class ServedEvents:
         if self._join.disagreed:
             told = f"{self._join.disagreed} streams had other token ids than the recorder told."
             events.append(Mark(self.at(now_ns), "server", told))
+        if not self.streams.counts_told:
+            told = "The server did not tell how many tokens its chunks hold: each of those counts as one token."
+            events.append(Mark(self.at(now_ns), "server", told))
         return events
 
     def _number_of(self, client_id: str) -> int:

@@ -15,12 +15,15 @@ from engine.plain_text import one_line
 from engine.serving.attached import Attached
 from engine.serving.connection import Connection
 from engine.serving.heartbeat import watch_own_loop
+from engine.serving.kv_endpoint import is_loopback, kv_endpoint
+from engine.serving.kv_events import KvEvents, KvReport, events_reachable
 from engine.serving.observe import CountersReset, MetricsMissing, MetricsObserver, MetricsRead, Observation
 from engine.serving.probe import Probe, ProbeLimits
 from engine.serving.probe_events import Ended, ProbeEvent
 from engine.serving.recorder_link import RecorderLink
 from engine.serving.served_events import ServedEvents
 from engine.serving.server_kind import MODELS
+from engine.serving.told_blocks import block_events
 from engine.session.schema import (
     AnyEvent,
     ConfigChanged,
@@ -36,7 +39,18 @@ FLUSH_S: Final = 0.05
 """How often tokens are let out that waited for their streams."""
 TAIL_S: Final = 3.0
 """How long the end of a run waits for what the recorder still has to tell of our own requests."""
-ALIVE_WITHIN_S: Final = 3.0
+ALIVE_WITHIN_S: Final = 5.0
+"""How long a server may take to list its models, which computes nothing."""
+REACHED_WITHIN_S: Final = 0.5
+"""How long a publisher of KV events on this machine may take to answer."""
+CONNECTED_WITHIN_S: Final = 2.0
+"""How long the start of a run waits for the publisher of KV events."""
+LAST_READING_S: Final = 2.0
+"""How long the end of a run waits for a last reading of the server's metrics."""
+SILENT_S: Final = 5.0
+"""After such a silence of everything that is read from a server, it is asked whether it is there."""
+ASKED_TIMES: Final = 2
+"""How many times in a row a silent server must not answer before it counts as gone."""
 
 
 class ServedRun:
@@ -53,10 +67,15 @@ class ServedRun:
         self._zero_ns = 0
         self._tasks: list[asyncio.Task[None]] = []
         self._ending: asyncio.Task[None] | None = None
+        self._look: asyncio.Task[None] | None = None
+        """Asks whether the server is there, after a stream broke off."""
+        self._heard_s = 0.0
+        """When the server last sent us anything, `time.monotonic`."""
         self._gone = ""
         """Why the server is gone, as a sentence."""
         self.over = False
         limits = ProbeLimits(alternatives=attached.spec.alternatives)
+        self._observer = MetricsObserver(connection, self._on_metrics)
         self._probe = Probe(connection, attached.server.kind, attached.model, self._on_probe, limits)
         facts = recorder.facts if recorder is not None else None
         self._events = ServedEvents(facts, attached.meta()["model_path"], self._probe.request_name)
@@ -75,10 +94,13 @@ class ServedRun:
         self._emit([StateChanged("running")])
         self._begin(watch_own_loop(self._on_stall))
         self._begin(self._let_out())
+        self._begin(self._watch_server())
         if self._recorder is not None:
             await self._listen(self._recorder)
         if self._attached.server.has_metrics:
             self._begin(self._observe())
+        if self._reads_blocks:
+            await self._watch_blocks()
         if run.requests:
             self.add(run.requests)
             self._ending = asyncio.create_task(self._end_with_requests())
@@ -106,9 +128,16 @@ class ServedRun:
             used.append("probe")
         if self._attached.server.has_metrics:
             used.append("metrics")
+        if self._reads_blocks:
+            used.append("kv_events")
         if self._recorder is not None:
             used.append("recorder")
         return tuple(used)
+
+    @property
+    def _reads_blocks(self) -> bool:
+        """Whether KV events are read: where they are given, and no recorder tells the blocks and their owners."""
+        return bool(self._attached.spec.kv_events) and self._recorder is None
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
         self._tasks.append(asyncio.create_task(work))
@@ -132,7 +161,31 @@ class ServedRun:
         await started.wait()
 
     async def _observe(self) -> None:
-        await MetricsObserver(self._connection, self._on_metrics).run()
+        await self._observer.run()
+
+    async def _watch_blocks(self) -> None:
+        """Start reading KV events, and return once they come or seem not to, so that no block of ours is missed."""
+        spec, connected = self._attached.spec, asyncio.Event()
+        endpoint = kv_endpoint(spec.kv_events, self._attached.address.host)
+        # vLLM itself connects to an endpoint that names a host, and waits there for a subscriber that listens.
+        listens = is_loopback(endpoint) and not await events_reachable(endpoint, REACHED_WITHIN_S)
+
+        def take(report: KvReport) -> None:
+            connected.set()
+            self._emit(block_events(report, self._events.at))
+
+        async def read() -> None:
+            try:
+                await KvEvents(endpoint, take, listens=listens).run()
+            except DecodeScopeError as error:
+                connected.set()
+                self.mark("server", one_line(error))
+
+        self._begin(read())
+        try:
+            await asyncio.wait_for(connected.wait(), CONNECTED_WITHIN_S)
+        except TimeoutError:
+            self.mark("server", f"Nothing answers at {endpoint}, where the server's KV events should be.")
 
     async def _let_out(self) -> None:
         while True:
@@ -140,13 +193,16 @@ class ServedRun:
             self._emit(self._events.let_out(time.monotonic_ns()))
 
     def _on_probe(self, event: ProbeEvent) -> None:
+        self._heard_s = time.monotonic()
         self._emit(self._events.probed(event))
-        if isinstance(event, Ended) and event.error:
-            self._begin(self._look_for_server())
+        if isinstance(event, Ended) and event.error and (self._look is None or self._look.done()):
+            self._look = asyncio.create_task(self._look_for_server())
+            self._tasks.append(self._look)
 
     def _on_metrics(self, told: Observation) -> None:
         match told:
             case MetricsRead():
+                self._heard_s = time.monotonic()
                 self._emit(self._events.metrics(told.t_ns, told.changed))
             case CountersReset():
                 self.mark("server", f"Counters of the server went back ({told.example}): it has started again.")
@@ -170,21 +226,38 @@ class ServedRun:
             deadline = time.monotonic() + TAIL_S
             while self._events.owed and time.monotonic() < deadline:
                 await asyncio.sleep(FLUSH_S)
+            if self._look is not None:
+                await asyncio.wait([self._look])
             if not self._probe.busy:
                 break
-        await self._end("finished")
+        if not self._gone:
+            await self._end("finished")
+
+    async def _watch_server(self) -> None:
+        """Ask a server that has been silent; a connection whose packets are dropped would stay open for ever."""
+        self._heard_s = time.monotonic()
+        unanswered = 0
+        while True:
+            await asyncio.sleep(SILENT_S)
+            if time.monotonic() - self._heard_s < SILENT_S or await self._answers():
+                unanswered = 0
+                continue
+            unanswered += 1
+            if unanswered == ASKED_TIMES:
+                self._lose()
 
     async def _look_for_server(self) -> None:
         """End the run if the server does not answer any more."""
-        if self._settled() or await self._answers() or self._settled():
+        if not await self._answers():
+            self._lose()
+
+    def _lose(self) -> None:
+        """End the run, because the server is gone."""
+        if self.over or self._gone:
             return
         self._gone = f"The server {self._connection.address} is gone; what was recorded until then is kept."
         self.mark("fault", self._gone)
         self._ending = asyncio.create_task(self._end("failed"))
-
-    def _settled(self) -> bool:
-        """Whether the run ends already, for whatever reason."""
-        return self.over or bool(self._gone)
 
     async def _answers(self) -> bool:
         with suppress(DecodeScopeError):
@@ -204,6 +277,9 @@ class ServedRun:
         await asyncio.gather(*(task for task in self._tasks if task is not own), return_exceptions=True)
         if self._ending is not None and self._ending is not own:
             self._ending.cancel()
+        if self._attached.server.has_metrics and reason != "failed":
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._observer.read_once(), LAST_READING_S)  # as the run has left the counters
         self._emit(self._events.end(time.monotonic_ns()))
         if reason == "failed":
             self._emit([Refused("Start", "ServerError", self._gone)])

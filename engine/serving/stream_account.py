@@ -40,8 +40,8 @@ class StreamAccount:
         self._prompted = False
         self._counted: int | None = 0
         """The tokens of all chunks; None once a chunk came with a number that was not told."""
-        self._told = 0
-        """The tokens so far as the server's running count has them."""
+        self._told: int | None = 0
+        """The tokens so far as a running count of the server would have them; None where that is not known."""
         self._last_usage: UsageTold | None = None
         self._broken_text = False
 
@@ -79,7 +79,7 @@ class StreamAccount:
         return ""
 
     def _raise_error(self, event: StreamEvent, data: bytes) -> None:
-        told = event.error is not None and bytes(event.error) != b"null"
+        told = bytes(event.error) not in (b"", b"null")
         if told or event.object == "error" or (event.choices is None and error_message(data)):
             raise ServerError(f"The server reported an error in its stream: {self._connection.said(data)}.")
 
@@ -106,16 +106,23 @@ class StreamAccount:
     def _count(
         self, event: StreamEvent, ids: tuple[int, ...] | None, chances: tuple[TokenChance, ...] | None
     ) -> int | None:
-        """How many tokens a chunk holds: the ids it lists, else what a running count grew by, else its logprobs."""
+        """How many tokens a chunk holds: the ids it lists, else what a running count grew by, else its logprobs.
+
+        A running count tells nothing of this chunk if chunks of an unknown number came since it was told last.
+        """
         so_far = event.usage.completion_tokens if event.usage is not None else None
         if so_far is None and event.timings is not None:
             so_far = event.timings.predicted_n
         grown = None
-        if so_far is not None and self._told <= so_far < LARGEST_ID:
-            grown, self._told = so_far - self._told, so_far
-        if ids is not None:
-            return len(ids)
-        return grown if grown is not None else (len(chances) if chances else None)
+        if so_far is not None and self._told is not None and self._told <= so_far < LARGEST_ID:
+            grown = so_far - self._told
+        listed = len(ids) if ids is not None else None
+        count = next((one for one in (listed, grown, len(chances) if chances else None) if one is not None), None)
+        if so_far is not None:
+            self._told = so_far
+        elif self._told is not None:
+            self._told = self._told + count if count is not None else None
+        return count
 
     def _usage(self, event: StreamEvent, choice: Choice | None, t_ns: int) -> Iterator[ProbeEvent]:
         told = event.usage

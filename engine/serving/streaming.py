@@ -12,8 +12,8 @@ import msgspec
 
 from engine.errors import ServerError
 
-MOST_EVENT_BYTES: Final = 2**20
-"""The most bytes of one event, and of one line."""
+MOST_EVENT_BYTES: Final = 2**22
+"""The most bytes of one event, and of one line: some servers send the ids of a whole prompt in one."""
 DONE: Final = b"[DONE]"
 LARGEST_ID: Final = 2**31
 """Token ids and counts are below this."""
@@ -187,7 +187,7 @@ class StreamEvent(msgspec.Struct, frozen=True):
     metrics: VllmMetrics | None = None
     timings: LlamaTimings | None = None
     verbose: Verbose | None = msgspec.field(default=None, name="__verbose")
-    error: msgspec.Raw | None = None
+    error: msgspec.Raw = msgspec.Raw()
     object: str | None = None
 
 

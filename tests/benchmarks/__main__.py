@@ -24,6 +24,7 @@ SUITES = (
     "first_paint",
     "long_session",
     "panel_refresh",
+    "probe_stamps",
     "session_file",
     "window_cost",
 )

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from app.cli.compare import same_tokens
 from app.cli.report import make_report
 from app.cli.table import NOT_TOLD, figures, untold
 from app.main import main
@@ -91,14 +90,6 @@ def test_what_one_side_does_not_tell_is_no_change(
     found = json.loads(said(capsys, "compare", own, with_recorder, "--json"))["figures"]
     assert found["time: other"]["b"] is None
     assert found["time: other"]["ratio"] is None
-
-
-def test_tokens_without_ids_are_neither_the_same_nor_different() -> None:
-    known, unknown = summarise(session_of(probed())), summarise(session_of(probed()))
-    unknown.requests[0].token_ids[1] = None
-    assert same_tokens(known, known) is True
-    assert same_tokens(known, unknown) is None
-    assert same_tokens(unknown, unknown) is None
 
 
 def test_a_panel_with_nothing_to_draw_says_why(

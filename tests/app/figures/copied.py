@@ -77,7 +77,7 @@ def rows_of(  # noqa: PLR0911, PLR0912 - one panel, one case
             return [
                 *(("cause", None, None, None, one, None, causes[one].seconds, causes[one].late) for one in causes),
                 *(("token", one.token, one.step, one.request, one.cause, one.gap_s, one.excess_s, 1)
-                  for one in info.delays.latest),
+                  for one in info.delays.most_delayed),
             ]  # fmt: skip
         case "latency":
             found: Rows = []

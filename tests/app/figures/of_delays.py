@@ -1,4 +1,4 @@
-"""Sentences about late tokens: in the Inspector of one token, in the Latency panel of the latest ones of a range.
+"""Sentences about late tokens: in the Inspector of one token, in the Latency panel of the most delayed ones of a range.
 
 Each of their figures stands in the `parts` of a late token; `of_late(cause, what)` lists those of the tokens shown.
 """
@@ -59,7 +59,7 @@ IN_TABLES: Final = (
     ),
     *(f"?“{{~}}” / Why ƒ: {one}" for one in _WHY),
     *(
-        f"“{{~}}” / {head}: {{[one.{told} for one in info.delays.latest]|{unit}}}"
+        f"“{{~}}” / {head}: {{[one.{told} for one in info.delays.most_delayed]|{unit}}}"
         for head, told, unit in (
             ("Late by ƒ ↓", "excess_s", "seconds"), ("Gap ●", "gap_s", "seconds"), ("Step", "step", "count"),
             ("Request", "request", "count"),

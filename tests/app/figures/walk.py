@@ -180,7 +180,9 @@ class Walk:
             "TEXTBOOK_S": TEXTBOOK_S, "LLAMA_7B_BYTES": 2 * 32 * 2048 * 4096 * 2,
         }  # fmt: skip
         shown_late = (
-            [token.delay] if panel.name == "inspector" and token.delay is not None else info(now.steps).delays.latest
+            [token.delay]
+            if panel.name == "inspector" and token.delay is not None
+            else info(now.steps).delays.most_delayed
         )
         env["of_late"] = partial(_parts, list(shown_late))
         env["shared"] = lambda one: sum(

@@ -158,15 +158,15 @@ def test_the_table_by_cause_is_that_of_the_range(qtbot: QtBot, steps: tuple[int,
         assert panel.late.causes.cell(row, 3) == (count(totals.main[cause]) if time_s else "—")
 
 
-def test_the_latest_tokens_say_why_and_a_click_selects_one(qtbot: QtBot) -> None:
+def test_the_most_delayed_tokens_say_why_and_a_click_selects_one(qtbot: QtBot) -> None:
     session = crowd()
     panel = latency(qtbot, session)
     delays = delays_of(session)
-    latest = delay_of(session, delays, int(delays.latest(delays.within(session), 1)[0]))
+    worst = delay_of(session, delays, int(delays.most_delayed(delays.within(session), 1)[0]))
     table = panel.late.tokens
     assert table.cell(0, 1) == "“captured 1 call”"
-    assert (table.cell(0, 2), table.cell(0, 3)) == (seconds(latest.excess_s), seconds(latest.gap_s))
-    assert (table.cell(0, 4), table.cell(0, 5)) == (count(latest.step), count(latest.request))
+    assert (table.cell(0, 2), table.cell(0, 3)) == (seconds(worst.excess_s), seconds(worst.gap_s))
+    assert (table.cell(0, 4), table.cell(0, 5)) == (count(worst.step), count(worst.request))
     row = next(row for row in range(table.rowCount()) if table.cell(row, 1) == "Prefill of request 12")
     table.selectRow(row)
     assert panel.context.selection.now.token == panel.late.late[row].token

@@ -137,7 +137,7 @@ def _switched(server: Server, late: TokenDelay, steps: Steps) -> tuple[str, obje
     return ("capture", 0) if steps[-1] >= min(server.switches) else None
 
 
-UNREAD: Final = ((0.5, 0.7), (1.4, 1.45), (2.0, 2.5))
+UNREAD: Final = tuple((0.3 * i, 0.3 * i + 0.03 * i) for i in range(1, 10))
 """Times in which a client reads nothing."""
 
 
@@ -160,7 +160,7 @@ CASES: Final[dict[str, Case]] = {
         _prefill,
     ),
     "little memory": Case(
-        _serving(lambda seed: Server([Asked(0.1 * i, 60, 300) for i in range(6)], seed, room=1000)), _preempted
+        _serving(lambda seed: Server([Asked(0.1 * i, 60, 300) for i in range(8)], seed, room=800)), _preempted
     ),
     "a burst of requests": Case(
         _serving(lambda seed: Server([*STEADY[:2], *(Asked(0.8, 30, 60) for _ in range(6))], seed)), _batched

@@ -218,8 +218,8 @@ def test_the_parts_of_every_late_gap_sum_to_it_and_a_range_is_its_part_of_the_wh
     for cause in CAUSES:
         assert sum(one.seconds[cause] for one in parts) == pytest.approx(whole.seconds[cause])
         assert sum(one.main[cause] for one in parts) == whole.main[cause]
-    latest = delays.latest(delays.within(session), 10)
-    assert delays.excess_s[latest].tolist() == sorted(delays.excess_s, reverse=True)[:10]
+    worst = delays.most_delayed(delays.within(session), 10)
+    assert delays.excess_s[worst].tolist() == sorted(delays.excess_s, reverse=True)[:10]
 
 
 def test_a_late_gap_is_one_over_the_median_of_its_request() -> None:
@@ -249,13 +249,13 @@ def test_a_token_that_came_before_its_step_waits_for_it() -> None:
     assert delays_of(run.session).index_of(run.session, len(run.session.tokens) - 1) is None
 
 
-def test_json_tells_causes_latest_tokens_and_first_tokens() -> None:
+def test_json_tells_causes_most_delayed_tokens_and_first_tokens() -> None:
     session = Server([*STEADY, Asked(0.3, 500, 2)]).serve()
     told, totals = json_figures(session)["delays"], totals_of(session)
     assert told["late"] == totals.late
     assert {cause: one["late"] for cause, one in told["causes"].items()} == totals.main
     assert sum(one["seconds"] for one in told["causes"].values()) == pytest.approx(told["excess_s"])
-    worst = told["latest"][0]
+    worst = told["most_delayed"][0]
     assert (worst["cause"], worst["parts"][0]["request"], worst["parts"][0]["count"]) == ("prefill", 3, 500)
     assert told["first_tokens"]["requests"] == 4
     assert json_figures(session, (0, 9))["delays"]["gaps"] == 27
@@ -274,7 +274,7 @@ def test_a_million_settings_or_marks_of_a_damaged_file_are_borne() -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_the_cause_that_was_put_in_is_named(name: str) -> None:
     found = [named(CASES[name], seed) for seed in SEEDS]
-    assert all(one.touched >= 9 for one in found)
+    assert all(one.touched >= 12 for one in found)
     assert all(one.rate >= 0.95 for one in found), found
 
 
