@@ -28,7 +28,9 @@ NAMES: Final[dict[str, tuple[str, str]]] = {
     ),
     "batch": (
         QT_TRANSLATE_NOOP("Delays", "Batch"),
-        QT_TRANSLATE_NOOP("Delays", "The step had more rows than is usual for the request."),
+        QT_TRANSLATE_NOOP(
+            "Delays", "The step had more rows than is usual for the request, or as many with longer contexts."
+        ),
     ),
     "speculation": (
         QT_TRANSLATE_NOOP("Delays", "Speculation"),
@@ -74,16 +76,21 @@ ELSEWHERE: Final[dict[str, str]] = {
     "preemption": QT_TRANSLATE_NOOP(
         "Delays", "{time} request {request}, of which {count} positions were computed again in step {step}"
     ),
+    "batch": QT_TRANSLATE_NOOP("Delays", "{time} contexts of {count} positions in the batch instead of {usual}"),
 }
-"""The same where the culprit is another step (prefill), or another request (preemption)."""
+"""The same where the culprit is another step (prefill) or another request (preemption), or the contexts (batch)."""
 SHORT: Final[dict[str, str]] = {
     "queue": QT_TRANSLATE_NOOP("Delays", "{name}, {count} steps"),
     "preemption": QT_TRANSLATE_NOOP("Delays", "{name} of request {request}"),
     "prefill": QT_TRANSLATE_NOOP("Delays", "{name} of request {request}"),
-    "batch": QT_TRANSLATE_NOOP("Delays", "{name} of {count} rows"),
     "capture": QT_TRANSLATE_NOOP("Delays", "“{mark}”"),
 }
 """A cause with its culprit, in a few words; the name alone for the others."""
+SHORT_OF: Final[dict[str, str]] = {
+    "rows": QT_TRANSLATE_NOOP("Delays", "{name} of {count} rows"),
+    "positions": QT_TRANSLATE_NOOP("Delays", "{name} with long contexts"),
+}
+"""The same of a batch, by what of it was more."""
 
 
 def sentence_parts(session: Session, delay: TokenDelay, say: Translate) -> list[str]:
@@ -94,7 +101,11 @@ def sentence_parts(session: Session, delay: TokenDelay, say: Translate) -> list[
 def part_words(session: Session, delay: TokenDelay, part: Part, say: Translate) -> str:
     """What one cause explains, and its culprit."""
     culprit = part.culprit
-    elsewhere = {"prefill": culprit.step != delay.step, "preemption": culprit.request != delay.request}
+    elsewhere = {
+        "prefill": culprit.step != delay.step,
+        "preemption": culprit.request != delay.request,
+        "batch": culprit.unit == "positions",
+    }
     template = ELSEWHERE[part.cause] if elsewhere.get(part.cause, False) else HERE[part.cause]
     return say(template).format(time=seconds(part.seconds), **_names(session, part))
 
@@ -102,7 +113,8 @@ def part_words(session: Session, delay: TokenDelay, part: Part, say: Translate) 
 def short_words(session: Session, part: Part, say: Translate) -> str:
     """A cause with its culprit in a few words, for a cell of a table."""
     name = say(NAMES[part.cause][0])
-    return say(SHORT.get(part.cause, "{name}")).format(name=name, **_names(session, part))
+    short = SHORT_OF[part.culprit.unit] if part.cause == "batch" else SHORT.get(part.cause, "{name}")
+    return say(short).format(name=name, **_names(session, part))
 
 
 def culprit_of(session: Session, delay: TokenDelay) -> dict[str, Any] | None:

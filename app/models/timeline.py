@@ -61,6 +61,8 @@ class TimelineModel:
         """Whether the session's source tells steps."""
         self.chunks: dict[int, ChunkLane] = {}
         """By request, where no steps are told."""
+        self._last_ns = 0
+        """The moment of the last chunk, where no steps are told."""
         self.n = 0
         """How many steps have been taken in."""
         self._sums = Columns(
@@ -121,7 +123,9 @@ class TimelineModel:
         rows = np.array(request.token_rows[known:now], np.int64)
         lane.table.extend_columns({"row": rows, "step": self.session.tokens["step_id"][rows]})
         if not self.stepped:
-            self.chunks.setdefault(request.id, ChunkLane()).add(rows, self.session.tokens["emitted_ns"][rows])
+            t_ns = self.session.tokens["emitted_ns"][rows]
+            self.chunks.setdefault(request.id, ChunkLane()).add(rows, t_ns)
+            self._last_ns = max(self._last_ns, int(t_ns[-1]))
         return True
 
     def _add_speculation(self) -> bool:
@@ -181,7 +185,7 @@ class TimelineModel:
             return 0.0, 1.0
         moments = [request.arrived_ns for request in requests]
         ends = [request.finished_ns for request in requests if request.finished_ns is not None]
-        last = max(*moments, *ends, int(self.session.tokens["emitted_ns"].max(initial=0)))
+        last = max(*moments, *ends, self._last_ns)
         return float(min(moments + [mark.t_ns for mark in self.session.marks[:1]])), float(last)
 
     def span_of(self, axis: Axis, first: int, end: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -40,6 +40,7 @@ class StreamLatencies(QWidget):
         self._series: StreamSeries | None = None
         self.stream_figures: StreamFigures | None = None
         self.table = FigureTable(self.tr("Times of requests and tokens"))
+        self.table.setToolTip(self.tr("How long requests and tokens took, as our client received them."))
         self.table.setSelectionMode(self.table.SelectionMode.NoSelection)
         self.table.horizontalHeader().setStretchLastSection(False)
         self.table.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)

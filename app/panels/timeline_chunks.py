@@ -189,15 +189,15 @@ def _draw_chunk(painter: QPainter, scene: Scene, box: QRectF, cell: ChunkCell, c
     gap = 1.0 if len(cell.rows) > 1 and box.height() / len(cell.rows) >= 4 else 0.0
     solid = QColor(blend(colour, scene.colours.panel, 0.75))
     texts = scene.model.session.tokens["text"]
-    metrics = QFontMetricsF(mono_font())
+    room = box.height() / len(cell.rows) - gap >= QFontMetricsF(mono_font()).height() - 2
     for index, row in enumerate(cell.rows):
         area = token_box(box, cell, index)
         painter.fillRect(QRectF(cell.left, area.top(), MARK, max(area.height() - gap, 1.0)), solid)
         beside = area.adjusted(MARK + 2, 0, 0, -gap)
-        if beside.width() >= 8 and beside.height() >= metrics.height() - 2:
+        if beside.width() >= 8 and room:
             painter.setPen(QColor(scene.colours.text))
             _draw_text(painter, beside, visible_token(texts[row]))
-    if len(cell.rows) > 1 and box.height() / len(cell.rows) < metrics.height() - 2:
+    if len(cell.rows) > 1 and not room:
         _draw_count(painter, scene, box, cell)
 
 

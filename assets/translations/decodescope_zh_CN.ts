@@ -691,8 +691,8 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>批次</translation>
     </message>
     <message>
-        <source>The step had more rows than is usual for the request.</source>
-        <translation>该步的行数比该请求通常的更多。</translation>
+        <source>The step had more rows than is usual for the request, or as many with longer contexts.</source>
+        <translation>该步的行数比该请求通常的更多，或行数相同而上下文更长。</translation>
     </message>
     <message>
         <source>Speculation</source>
@@ -779,6 +779,10 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>{time} 请求 {request}，其 {count} 个位置在第 {step} 步重新计算</translation>
     </message>
     <message>
+        <source>{time} contexts of {count} positions in the batch instead of {usual}</source>
+        <translation>{time} 批次的上下文为 {count} 个位置，而非通常的 {usual} 个</translation>
+    </message>
+    <message>
         <source>{name}, {count} steps</source>
         <translation>{name}，{count} 步</translation>
     </message>
@@ -789,6 +793,10 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>{name} of {count} rows</source>
         <translation>{count} 行的{name}</translation>
+    </message>
+    <message>
+        <source>{name} with long contexts</source>
+        <translation>上下文较长的{name}</translation>
     </message>
     <message>
         <source>“{mark}”</source>

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from engine.figures.step_loads import Floats, Ints
 from engine.figures.step_members import step_members
 from engine.session.store import Session
 
+Unit = Literal["", "positions", "drafts", "steps", "rows"]
 CLOCK_S: Final = 1e-9
 """No less is told apart by the clock: what is left of rounding is no part."""
 
@@ -33,9 +34,13 @@ class Culprit:
     mark: int | None = None
     """An index into `session.marks`."""
     count: int | None = None
-    """Positions (prefill, preemption), drafts (speculation), steps (queue) or rows (batch)."""
+    """How many there were of what `unit` says."""
     usual: int | None = None
-    """The request's usual number of rows (batch)."""
+    """How many there usually are for the request (batch)."""
+    unit: Unit = ""
+    """Positions (prefill, preemption), drafts (speculation), steps (queue); rows or, where there are no more of them
+    than usual, the positions that they attend to (batch).
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +142,7 @@ def _of_queue(gap: _Gap) -> Culprit:
     if not len(missed):
         return Culprit(step=gap.step)
     others = step_members(gap.session, int(missed[0]))
-    return Culprit(others[0][0] if others else None, int(missed[0]), count=len(missed))
+    return Culprit(others[0][0] if others else None, int(missed[0]), count=len(missed), unit="steps")
 
 
 def _of_preemption(gap: _Gap) -> Culprit:
@@ -146,26 +151,32 @@ def _of_preemption(gap: _Gap) -> Culprit:
     own = gap.rows()
     own = own[loads.rows.again[own] > 0]
     if len(own):
-        return Culprit(gap.request, int(loads.rows.step[own[0]]), count=int(loads.rows.again[own].sum()))
+        return Culprit(
+            gap.request, int(loads.rows.step[own[0]]), count=int(loads.rows.again[own].sum()), unit="positions"
+        )
     step = gap.most(gap.delays.shares.preemption)
     request, positions = loads.largest(step, "again") or (gap.request, None)
-    return Culprit(request, step, count=positions)
+    return Culprit(request, step, count=positions, unit="positions")
 
 
 def _of_prefill(gap: _Gap) -> Culprit:
     step = gap.most(gap.delays.shares.prefill)
     request, positions = gap.delays.loads.largest(step, "prompt") or (None, None)
-    return Culprit(request, step, count=positions)
+    return Culprit(request, step, count=positions, unit="positions")
 
 
 def _of_batch(gap: _Gap) -> Culprit:
-    rows = gap.delays.loads.decoding
-    return Culprit(step=gap.step, count=int(rows[gap.step]), usual=int(rows[gap.usual_step]))
+    """More rows than usual, or longer contexts in as many rows."""
+    loads = gap.delays.loads
+    fuller = loads.decoding[gap.step] > loads.decoding[gap.usual_step]
+    counted = loads.decoding if fuller else loads.contexts
+    count, usual = int(counted[gap.step]), int(counted[gap.usual_step])
+    return Culprit(step=gap.step, count=count, usual=usual, unit="rows" if fuller else "positions")
 
 
 def _of_speculation(gap: _Gap) -> Culprit:
     step = gap.most(gap.delays.shares.speculation)
-    return Culprit(step=step, count=int(gap.delays.loads.drafts[step]))
+    return Culprit(step=step, count=int(gap.delays.loads.drafts[step]), unit="drafts")
 
 
 def _of_capture(gap: _Gap) -> Culprit:

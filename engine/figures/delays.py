@@ -233,11 +233,10 @@ def _by_gap(loads: StepLoads, plain: PlainSteps, shares: StepShares, emissions: 
     chosen = _middle_of(request, plain.expected_s[step])
     usual[known] = step[chosen]
     more = np.maximum(plain.expected_s[step] - plain.expected_s[usual[known]], 0.0)
-    rows, usual_rows = loads.decoding[step], loads.decoding[usual[known]]
     elsewhere = np.flatnonzero((loads.setting[step] != loads.setting[usual[known]]) & (more > 0))
-    batch = np.where(rows > usual_rows, more, 0.0)
-    same = plain.at(loads.setting[step[elsewhere]], usual_rows[elsewhere])
-    batch[elsewhere] = np.clip(plain.expected_s[step[elsewhere]] - same, 0.0, more[elsewhere])
+    batch, there, like = more.copy(), step[elsewhere], usual[known][elsewhere]
+    same = plain.at(loads.setting[there], loads.decoding[like], loads.contexts[like])
+    batch[elsewhere] = np.clip(plain.expected_s[there] - same, 0.0, more[elsewhere])
     found[known, CAUSES.index("batch")] = batch
     found[known[elsewhere], CAUSES.index("capture")] += more[elsewhere] - batch[elsewhere]
     _give_to_switches(loads, emissions, known, found)

@@ -1,7 +1,8 @@
 """What a step would have taken if it had only decoded, and what prompts, recomputation and drafts add to it.
 
 Everything is fitted to the session's own steps, with medians, so that a few odd steps change nothing. A plain step is
-one that only decoded (`StepLoads.plain`). Its expected time depends on the settings of the switches and on its rows.
+one that only decoded (`StepLoads.plain`). Its expected time depends on the settings of the switches, on its rows, and
+on the positions that they attend to, where that is seen in the times.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ SPREADS: Final = 3.0 * 1.4826
 """Three standard deviations, as a factor of the median distance from the median."""
 FLOOR: Final = 0.02
 """No smaller share of a plain step is told apart from noise."""
+EXPLAINS: Final = 0.8
+"""Contexts count only where they leave at most this much of the spread of comparable steps."""
 MOST: Final = 20_000
 """About the most steps that a line is fitted to, evenly spaced among all."""
 ROUNDS: Final = 8
@@ -33,11 +36,16 @@ class Setting:
 
     rows: Floats
     seconds: Floats
+    each: float
+    """Seconds that each position adds to which a row attends; `seconds` are without them."""
     noise_s: float
 
-    def at(self, rows: Ints) -> Floats:
-        """Seconds of a plain step with so many rows; between known numbers of rows a straight line."""
-        found: Floats = np.interp(rows, self.rows, self.seconds)
+    def at(self, rows: Ints, contexts: Ints) -> Floats:
+        """Seconds of a plain step with so many rows and positions that they attend to.
+
+        Between known numbers of rows it is a straight line.
+        """
+        found: Floats = np.interp(rows, self.rows, self.seconds) + self.each * contexts
         return found
 
 
@@ -66,12 +74,12 @@ class PlainSteps:
     positions: Line
     """Of a prompt, or computed again."""
 
-    def at(self, setting: Ints, rows: Ints) -> Floats:
-        """Expected seconds under these settings with so many rows, element by element."""
+    def at(self, setting: Ints, rows: Ints, contexts: Ints) -> Floats:
+        """Expected seconds under these settings with such rows, element by element."""
         found = np.zeros(len(setting))
         for one in np.unique(setting).tolist():
             inside = setting == one
-            found[inside] = self.settings[one].at(rows[inside])
+            found[inside] = self.settings[one].at(rows[inside], contexts[inside])
         return found
 
 
@@ -86,7 +94,7 @@ def plain_steps(loads: StepLoads) -> PlainSteps:
     expected, noise = np.zeros(loads.steps), np.zeros(loads.steps)
     for one, setting in settings.items():
         inside = loads.setting == one
-        expected[inside], noise[inside] = setting.at(loads.decoding[inside]), setting.noise_s
+        expected[inside], noise[inside] = setting.at(loads.decoding[inside], loads.contexts[inside]), setting.noise_s
     over = np.maximum(wall_s - expected, 0.0)
     drafting = plain & (loads.drafts > 0)
     drafts = _line(loads.drafts[drafting], over[drafting])
@@ -107,17 +115,43 @@ def _setting(loads: StepLoads, wall_s: Floats, steps: Ints) -> Setting:
     bare = steps[loads.drafts[steps] == 0]
     chosen = bare if len(bare) >= LEAST else steps
     if not len(chosen):
-        return Setting(np.zeros(1), np.zeros(1), np.inf)
-    order = np.lexsort((wall_s[chosen], loads.decoding[chosen]))
-    rows, seconds = loads.decoding[chosen][order], wall_s[chosen][order]
+        return Setting(np.zeros(1), np.zeros(1), 0.0, np.inf)
+    rows, contexts, seconds = loads.decoding[chosen], loads.contexts[chosen], wall_s[chosen]
+    each = _each_position(rows, contexts, seconds)
+    knots, medians = _medians(rows, seconds - each * contexts)
+    known = Setting(knots, np.maximum.accumulate(medians), each, 0.0)  # more rows never take less time
+    noise = spread_of(seconds - known.at(rows, contexts))
+    return Setting(knots, known.seconds, each, max(noise, FLOOR * float(np.median(seconds))))
+
+
+def _medians(rows: Ints, values: Floats) -> tuple[Floats, Floats]:
+    """Numbers of rows, ascending, and the median of the values of each; without numbers that occur too seldom."""
+    order = np.lexsort((values, rows))
+    rows, values = rows[order], values[order]
     starts = np.flatnonzero(np.diff(rows, prepend=-1))
     counts = np.diff(np.append(starts, len(rows)))
-    medians = (seconds[starts + (counts - 1) // 2] + seconds[starts + counts // 2]) / 2
+    medians = (values[starts + (counts - 1) // 2] + values[starts + counts // 2]) / 2
     sure = counts >= min(SURE, int(counts.max()))
-    knots = rows[starts][sure].astype(np.float64)
-    known = Setting(knots, np.maximum.accumulate(medians[sure]), 0.0)  # more rows never take less time
-    noise = spread_of(seconds - known.at(rows))
-    return Setting(knots, known.seconds, max(noise, FLOOR * float(np.median(seconds))))
+    return rows[starts][sure].astype(np.float64), medians[sure]
+
+
+def _each_position(rows: Ints, contexts: Ints, seconds: Floats) -> float:
+    """Seconds that a position in a context adds to a step with the same rows; 0 where that explains little."""
+    knots, middle = _medians(rows, seconds)
+    _, usual = _medians(rows, contexts.astype(np.float64))
+    part = slice(None, None, 1 + len(rows) // MOST)
+    x = contexts[part] - np.interp(rows[part], knots, usual)
+    y = seconds[part] - np.interp(rows[part], knots, middle)
+    weights, least = np.ones(len(x)), 1e-3 * max(float(np.median(seconds)), 1e-9)
+    each = 0.0
+    for _ in range(ROUNDS):
+        mean_x, mean_y = float(np.average(x, weights=weights)), float(np.average(y, weights=weights))
+        square = float(weights @ (x - mean_x) ** 2)
+        if square <= 0:
+            return 0.0
+        each = float(weights @ ((x - mean_x) * (y - mean_y))) / square
+        weights = 1.0 / np.maximum(np.abs(y - mean_y - each * (x - mean_x)), least)
+    return each if each > 0 and spread_of(y - each * x) < EXPLAINS * spread_of(y) else 0.0
 
 
 def _line(positions: Ints, seconds: Floats) -> Line:

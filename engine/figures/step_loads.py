@@ -57,6 +57,8 @@ class Rows:
     """Positions that were computed for the first time, up to the request's first token."""
     again: Ints
     """Positions that a cache had held for the request and lost."""
+    context: Ints
+    """Positions that the last of the computed ones attends to."""
 
     def __len__(self) -> int:
         return len(self.key)
@@ -76,6 +78,8 @@ class StepLoads:
     """Which settings of the switches were in force, counted from 0."""
     decoding: Ints
     """Requests that decode, and rows of padding beside them."""
+    contexts: Ints
+    """The sum of the contexts of the requests that decode."""
     prompt: Ints
     again: Ints
     drafts: Ints
@@ -124,7 +128,8 @@ def step_loads(session: Session) -> StepLoads:
     setting, cached = _settings(session, steps)
     ids = np.array(sorted(session.requests), np.int64)
     rows = _rows(session, steps, ids, generating, cached)
-    decoding = np.bincount(rows.step[(rows.prompt == 0) & (rows.again == 0)], minlength=steps)
+    only = (rows.prompt == 0) & (rows.again == 0)
+    decoding = np.bincount(rows.step[only], minlength=steps)
     return StepLoads(
         steps=steps,
         requests=ids,
@@ -133,6 +138,7 @@ def step_loads(session: Session) -> StepLoads:
         generating=generating,
         setting=setting,
         decoding=decoding + _padding(session, steps),
+        contexts=_summed(rows.step[only], rows.context[only], steps),
         prompt=_summed(rows.step, rows.prompt, steps),
         again=_summed(rows.step, rows.again, steps),
         drafts=_drafts(session, steps),
@@ -189,7 +195,7 @@ def _rows(session: Session, steps: int, ids: Ints, generating: Flags, cached: Fl
     again = np.where(cached[step], np.maximum(np.minimum(kept, held) - first, 0), 0)
     begun = _first_steps(session, ids)
     prompt = np.where(step <= begun[index], np.maximum(kept - np.maximum(first, held), 0), 0)
-    return Rows(key, step, index, prompt, again)
+    return Rows(key, step, index, prompt, again, kept)
 
 
 def _held_before(request: Ints, kept: Ints) -> Ints:

@@ -30,6 +30,7 @@ PARTS: Final = tuple(
         ("prefill", "<seconds> a prefill chunk of request <request> (<count> positions) in the same step"),
         ("prefill", "<seconds> a prefill chunk of request <request> (<count> positions) in step <step>"),
         ("batch", "<seconds> a batch of <count> rows instead of <usual>"),
+        ("batch", "<seconds> contexts of <count> positions in the batch instead of <usual>"),
         ("speculation", "<seconds> speculation (<count> drafts)"),
         ("capture", "<seconds> “{~}” at step <step>"),
         ("host", "<seconds> the host before step <step>"),

@@ -17,7 +17,7 @@ from app.panels.inspector import InspectorPanel
 from app.panels.inspector_late import MOST_MEMBERS
 from app.panels.latency import LatencyPanel
 from engine.figures.culprits import delay_of
-from engine.figures.delays import CAUSES, delays_of
+from engine.figures.delays import CAUSES, MOST_LATE, delays_of
 from engine.session.store import Session
 from tests.app.panels.acting import shown
 from tests.app.pictures import check_panel
@@ -162,7 +162,7 @@ def test_the_most_delayed_tokens_say_why_and_a_click_selects_one(qtbot: QtBot) -
     session = crowd()
     panel = latency(qtbot, session)
     delays = delays_of(session)
-    worst = delay_of(session, delays, int(delays.most_delayed(delays.within(session), 1)[0]))
+    worst = delay_of(session, delays, int(delays.most_delayed(delays.within(session), MOST_LATE)[0]))
     table = panel.late.tokens
     assert table.cell(0, 1) == "“captured 1 call”"
     assert (table.cell(0, 2), table.cell(0, 3)) == (seconds(worst.excess_s), seconds(worst.gap_s))

@@ -68,7 +68,7 @@ def test_a_prompt_in_the_same_step_is_named_with_its_request_and_positions() -> 
     found = late(run.session, 1, step)
     assert found.median_s == 0.01
     assert parts_of(found) == {"prefill": 24.0}
-    assert found.main.culprit == Culprit(request=7, step=step, count=40)
+    assert found.main.culprit == Culprit(request=7, step=step, count=40, unit="positions")
 
 
 def test_steps_without_the_request_are_the_queue() -> None:
@@ -78,7 +78,7 @@ def test_steps_without_the_request_are_the_queue() -> None:
     step = decode(run, 0, 1)
     found = late(run.session, 1, step)
     assert parts_of(found) == {"queue": 20.0}
-    assert found.main.culprit == Culprit(request=0, step=first, count=2)
+    assert found.main.culprit == Culprit(request=0, step=first, count=2, unit="steps")
     assert totals_of(run.session).main["queue"] == 1
 
 
@@ -91,10 +91,10 @@ def test_a_request_that_lost_its_cache_was_preempted_and_what_it_computes_again_
                     [(0, "x", "target"), (1, "x", "target")], ns=25 * MS)  # fmt: skip
     found = late(run.session, 1, step)
     assert parts_of(found) == {"preemption": 60.0}  # two steps without it, one without a token, 15 ms beside another
-    assert found.main.culprit == Culprit(request=1, step=step - 1, count=22)
+    assert found.main.culprit == Culprit(request=1, step=step - 1, count=22, unit="positions")
     beside = late(run.session, 0, step)
     assert beside.main.cause == "preemption"
-    assert beside.main.culprit == Culprit(request=1, step=step, count=10)
+    assert beside.main.culprit == Culprit(request=1, step=step, count=10, unit="positions")
 
 
 def test_more_rows_than_usual_are_named_with_both_numbers() -> None:
@@ -106,7 +106,7 @@ def test_more_rows_than_usual_are_named_with_both_numbers() -> None:
     fuller = [decode(run, 0, 1, 2, 3, ns=14 * MS) for _ in range(8)]
     found = late(run.session, 0, fuller[3])
     assert parts_of(found) == {"batch": 4.0}
-    assert found.main.culprit == Culprit(step=fuller[3], count=4, usual=2)
+    assert found.main.culprit == Culprit(step=fuller[3], count=4, usual=2, unit="rows")
 
 
 def test_rejected_drafts_are_speculation_but_not_where_every_step_has_them() -> None:
@@ -114,7 +114,7 @@ def test_rejected_drafts_are_speculation_but_not_where_every_step_has_them() -> 
     step = run.step([(0, 22, 22, 27, 4, 22)], [(0, "x", "target")], ns=16 * MS, proposals=[(0, 4, 0)])
     found = late(run.session, 0, step)
     assert parts_of(found) == {"speculation": 6.0}
-    assert found.main.culprit == Culprit(step=step, count=4)
+    assert found.main.culprit == Culprit(step=step, count=4, unit="drafts")
     always = Recorder()
     always.switches(kv="paged", speculate="ngram")
     always.request(0, ["a", "b"])
@@ -188,7 +188,10 @@ def test_without_a_cache_what_is_computed_again_is_no_preemption() -> None:
         run.step([(0, 0, 1 + index if index else 0, 2 + index, 0, 0)], [(0, "x", "target")], ns=(10 + index) * MS)
     totals = totals_of(run.session)
     assert totals.late == 14
-    assert totals.main["unexplained"] == 14
+    assert totals.main["batch"] == 14  # each step has a longer context than the one before
+    assert totals.seconds["preemption"] == 0.0
+    found = late(run.session, 0, 29)
+    assert found.main.culprit == Culprit(step=29, count=31, usual=17, unit="positions")
 
 
 def test_the_wait_for_a_first_token_is_split_at_its_first_step() -> None:
