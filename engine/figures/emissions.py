@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine.figures.client_stalls import ClientStalls
 from engine.figures.pauses import pauses_of
 from engine.figures.plain_steps import spread_of
 from engine.figures.step_loads import Floats, Ints, StepLoads
@@ -36,7 +37,8 @@ class Emissions:
     place_before: Ints
     gap_s: Floats
     client_s: Floats
-    """The part of the gap that came after the emission: by how much later than usual the client received it."""
+    """The part of the gap that came after the emission: by how much later than usual the client received it. Where no
+    steps are told, the time in which our client did not read."""
 
 
 def emissions_of(session: Session, loads: StepLoads) -> Emissions:
@@ -65,7 +67,11 @@ def emissions_of(session: Session, loads: StepLoads) -> Emissions:
         place=place[ends],
         place_before=place[ends - 1],
         gap_s=np.maximum(until - since - pauses_of(session).between(since, until), 0) / 1e9,
-        client_s=_beyond_noise(late_s[ends] - late_s[ends - 1]),
+        client_s=np.where(
+            step[ends] < 0,
+            ClientStalls(session).between(since, until) / 1e9,
+            _beyond_noise(late_s[ends] - late_s[ends - 1]),
+        ),
     )
 
 
