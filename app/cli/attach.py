@@ -6,6 +6,7 @@ import argparse
 import time
 from functools import partial
 
+from app.cli.doctor import examine
 from app.cli.output import print_json, say
 from app.cli.progress import Progress
 from app.cli.record import command_line, output_path
@@ -28,6 +29,9 @@ from engine.session.store import Session
 def run(options: argparse.Namespace) -> int:
     """Attach, and record until the requests have ended, the time is over, or Ctrl-C."""
     server_address(options.url)
+    spec = attach_spec(options)
+    if options.doctor:
+        return examine(options, spec)
     requests = requests_of(options)
     if options.for_s is not None:
         check_range("--for", options.for_s, 0.1, 1e7)
@@ -50,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
             recording.client.post(protocol.Stop())
 
     try:
-        with signals.noted(), Recording(None, watch, partial(ServingSource, attach_spec(options))) as recording:
+        with signals.noted(), Recording(None, watch, partial(ServingSource, spec)) as recording:
             try:
                 recording.load()
                 progress.done()

@@ -7,6 +7,7 @@ system's certificates.
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -112,8 +113,8 @@ class Connection:
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """The answer to a POST of JSON, unread; leaving the context before its end closes the connection.
 
-        `on_sent` is given the moment when the request was written, CLOCK_MONOTONIC ns. Raises what aiohttp raises, for
-        `sentence`.
+        `on_sent` is given the moment when the request was written, CLOCK_MONOTONIC ns. Raises what aiohttp raises,
+        for `sentence`.
         """
         sent = {"Content-Type": "application/json", **headers}
         async with self._request("POST", path, data=body, headers=sent, trace_request_ctx=on_sent) as response:
@@ -149,9 +150,7 @@ class Connection:
         answer = await self._read(response, MOST_ERROR_BYTES)
         said = "" if is_encoded(response) else self.said(answer.body)
         meaning = _MEANINGS.get(response.status, "")
-        return f"The server {self.address} answered {response.status}{meaning}{': ' + said if said else ''}.".replace(
-            "..", "."
-        )
+        return f"The server {self.address} answered {response.status}{meaning}{': ' + said if said else ''}."
 
     def said(self, body: bytes) -> str:
         """The message in the body of an error, or the body itself, quoted in at most 200 characters."""
@@ -177,12 +176,17 @@ class Connection:
         return f"The connection to {at} broke off in the middle of an answer."
 
     def _why(self, error: BaseException) -> str:
-        if isinstance(error, aiohttp.ClientConnectorError):
-            error = error.os_error
-        text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        if isinstance(error, aiohttp.ClientResponseError):
-            text = error.message
-        return one_line(self.hidden(text.splitlines()[0] if text else type(error).__name__)).rstrip(".:")
+        """What a library or the system says of an error, as the end of a sentence."""
+        cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
+        text = error.message if isinstance(error, aiohttp.ClientResponseError) else str(cause)
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            text = cause.verify_message
+        elif isinstance(cause, ssl.SSLError) and cause.reason in _NOT_TLS:
+            text = "it does not answer in https"
+        elif isinstance(cause, OSError) and cause.errno and not isinstance(cause, ssl.SSLError):
+            text = os.strerror(cause.errno)
+        first = text.strip().partition("\n")[0]
+        return one_line(self.hidden(first or type(cause).__name__)).rstrip(".:")
 
 
 def _stamps() -> aiohttp.TraceConfig:
@@ -215,6 +219,8 @@ def error_message(body: bytes) -> str:
 
 
 _NOT_TRUSTED: Final = (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError)
+_NOT_TLS: Final = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG", "HTTP_REQUEST")
+"""What OpenSSL says of bytes that are no TLS, by its version."""
 _NOT_HTTP: Final = (aiohttp.ClientResponseError, aiohttp.InvalidURL, ValueError)
 _MEANINGS: Final = {
     401: " (it wants a key, or another one)",

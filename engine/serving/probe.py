@@ -19,10 +19,12 @@ import msgspec
 
 from engine.core.settings import RequestSpec
 from engine.errors import DecodeScopeError, ServerError
+from engine.plain_text import one_line
 from engine.serving.connection import Connection, is_encoded
 from engine.serving.dialect import Kind, Option, check_request, options_of, request_body
 from engine.serving.probe_events import Ended, ProbeEvent, Sent
 from engine.serving.stream_account import StreamAccount
+from engine.serving.stream_guard import StreamGuard
 from engine.serving.streaming import EventParser
 
 REFUSED: Final = (400, 422)
@@ -36,10 +38,12 @@ FAILED: Final = "error"
 class ProbeLimits:
     """`idle_s`: how long a server may be silent, between two events or before the first (comments do not count).
 
-    `alternatives`: how many tokens each logprob is asked with; None asks for no logprobs, which cost the server time.
+    `check_s`: how often a waiting stream is looked after (StreamGuard). `alternatives`: how many tokens each logprob is
+    asked with; None asks for no logprobs, which cost the server time.
     """
 
     idle_s: float = 600.0
+    check_s: float = 1.0
     alternatives: int | None = 5
 
 
@@ -123,6 +127,9 @@ class Probe:
         self._tasks.discard(task)
         if task.cancelled():  # before it had begun, so that it could not say so itself
             self._on_event(Ended(index, time.monotonic_ns(), CANCELLED))
+        elif fault := task.exception():
+            error = f"The request could not be followed: {one_line(repr(fault))}."
+            self._on_event(Ended(index, time.monotonic_ns(), FAILED, error))
 
     async def _serve(self, index: int, spec: RequestSpec, due_ns: int) -> None:
         """One request from its arrival to its end."""
@@ -134,10 +141,6 @@ class Probe:
             reason = account.finish_reason
         except asyncio.CancelledError:
             reason = CANCELLED
-        except aiohttp.ConnectionTimeoutError as fault:
-            error = self._connection.sentence(fault)
-        except TimeoutError:
-            error = f"The server {self._connection.address} was silent for {self._limits.idle_s:g} s."
         except DecodeScopeError as fault:
             error = str(fault)
         except (aiohttp.ClientError, OSError, ValueError) as fault:
@@ -172,14 +175,23 @@ class Probe:
         def on_sent(t_ns: int) -> None:
             self._on_event(Sent(index, t_ns, due_ns, request_id, names))
 
-        async with asyncio.timeout(self._limits.idle_s) as silence:
-            async with self._connection.post(path, body, {"X-Request-Id": request_id}, on_sent) as response:
+        guard = StreamGuard(self._limits.idle_s, self._limits.check_s)
+        headers = {"X-Request-Id": request_id}
+        try:
+            async with guard, self._connection.post(path, body, headers, on_sent) as response:
+                guard.watch(response)
                 if response.status in REFUSED:
                     return await self._connection.refusal(response)
                 await self._check_stream(response)
-                if len(options) < len(self._options):
-                    self._options = options
-                await self._read(response, account, silence)
+                self._options = tuple(one for one in self._options if one in options)
+                await self._read(response, account, guard)
+        except aiohttp.ConnectionTimeoutError:
+            raise
+        except TimeoutError as error:
+            if guard.broke_off:
+                raise ServerError(self._connection.sentence(error)) from error
+            silence = f"was silent for {self._limits.idle_s:g} s"
+            raise ServerError(f"The server {self._connection.address} {silence}.") from error
         return ""
 
     async def _check_stream(self, response: aiohttp.ClientResponse) -> None:
@@ -195,14 +207,14 @@ class Probe:
                 f"it answers with {self._connection.quote(kind)} instead of {EVENT_STREAM}."
             )
 
-    async def _read(self, response: aiohttp.ClientResponse, account: StreamAccount, silence: asyncio.Timeout) -> None:
+    async def _read(self, response: aiohttp.ClientResponse, account: StreamAccount, guard: StreamGuard) -> None:
         """Read a stream to its end; raises ServerError where it breaks off or is not what it should be."""
-        loop = asyncio.get_running_loop()
         parser = EventParser()
         async for piece in response.content.iter_any():
             t_ns = time.monotonic_ns()
+            guard.piece_came()
             for data in parser.feed(piece):
-                silence.reschedule(loop.time() + self._limits.idle_s)
+                guard.event_came()
                 for event in account.read(data, t_ns):
                     self._on_event(event)
                 if account.is_done:

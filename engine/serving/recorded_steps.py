@@ -16,16 +16,16 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from heapq import heappop, heappush
+from dataclasses import dataclass
 from typing import Final
 
 import msgspec
 
-from engine.core.positions import Computed, count_positions, work_of
+from engine.core.positions import count_positions, work_of
 from engine.plain_text import one_line
 from engine.serving.recorded_blocks import BlockChange, RecordedBlocks
 from engine.serving.recorded_ids import client_id
+from engine.serving.recorded_requests import TOLD_BY, Lanes, ServedRequest, arrival, finish_reason
 from engine.serving.recorder_wire import (
     AnyMessage,
     Ended,
@@ -44,37 +44,16 @@ from engine.serving.recorder_wire import (
     SwitchedOff,
 )
 from engine.session import schema
-from engine.session.schema import AnyEvent, FinishReason, StepKind, TokenSource
+from engine.session.schema import AnyEvent, StepKind, TokenSource
 
-TOLD_BY: Final = "recorder"
-REASONS: Final[dict[str, FinishReason]] = {"length": "length", "repetition": "stop"}
-"""By vLLM's word; `stop` is an end-of-text token unless it says which other token or text it was, and what is left was
-cancelled: aborted by its client, or in error. A stop text is found by vLLM's front end, which then aborts the request.
-"""
 NAN: Final = math.nan
 DEFAULT_BLOCK_SIZE: Final = 16
-
-
-@dataclass(slots=True, eq=False)
-class _Request:
-    id: int
-    prompt_tokens: int
-    known: int
-    """Tokens of the prompt and generated ones."""
-    computed: Computed = field(default_factory=Computed)
-    length: int = 0
-    """Positions that the cache holds of it."""
-    slot: int = -1
-    """Its lane while it runs, -1 while it waits."""
-    scheduled: bool = False
-    finished: str = ""
-    """vLLM's word for why it ended."""
 
 
 @dataclass(slots=True)
 class _Member:
     name: str
-    request: _Request
+    request: ServedRequest
     first: int
     count: int
     drafts: int
@@ -111,8 +90,8 @@ class RecordedSteps:
         self.blocks = RecordedBlocks(max(1, kinds[1]) if kinds is not None else DEFAULT_BLOCK_SIZE)
         self._block_bytes = facts.block_bytes or 0
         self._pool_bytes = (facts.blocks or 0) * self._block_bytes
-        self._requests: dict[str, _Request] = {}
-        self._before: dict[str, _Request] = {}
+        self._requests: dict[str, ServedRequest] = {}
+        self._before: dict[str, ServedRequest] = {}
         """Those that were known when the newest snapshot came."""
         self._pending: deque[_Pending] = deque()
         self._held_back: deque[schema.KvBlock] = deque()
@@ -121,8 +100,7 @@ class RecordedSteps:
         self._snapshot_ns = 0
         self._positions = 0
         """The sum of the requests' lengths."""
-        self._free_slots: list[int] = []
-        self._slots = 0
+        self._lanes = Lanes()
         self._steps = 0
         self._tokens = 0
         self._end_ns = 0
@@ -160,40 +138,23 @@ class RecordedSteps:
 
     def _arrival(self, facts: RequestAdded | RequestFacts, now_ns: int) -> schema.RequestArrived:
         """A request that is new here; the text of its prompt is not told."""
-        name = client_id(facts.id)
-        request = _Request(self._number_of(name), facts.prompt_tokens, facts.prompt_tokens)
-        self._requests[facts.id] = request
-        params = {"max_new_tokens": facts.max_tokens or 0, "client_id": one_line(name), "priority": facts.priority}
-        return schema.RequestArrived(
-            request.id, "", list(facts.prompt or [-1] * facts.prompt_tokens), [""] * facts.prompt_tokens,
-            msgspec.json.encode(params).decode(), self._at(now_ns - facts.age_ns), told_by=TOLD_BY,
-        )  # fmt: skip
+        number = self._number_of(client_id(facts.id))
+        request = self._requests[facts.id] = ServedRequest(number, facts.prompt_tokens, facts.prompt_tokens)
+        return arrival(facts, request, self._at(now_ns - facts.age_ns))
 
-    def _request(self, name: str) -> _Request:
+    def _request(self, name: str) -> ServedRequest:
         request = self._requests.get(name)
         if request is None:
             raise RecorderError(f"The recorder names the request {one_line(name)} and has not told of it.")
         return request
 
-    def _run(self, request: _Request) -> None:
-        """Give a request the lowest free lane, if it has none."""
-        if request.slot >= 0:
-            return
-        if self._free_slots:
-            request.slot = heappop(self._free_slots)
-        else:
-            request.slot = self._slots
-            self._slots += 1
-
-    def _stop_running(self, name: str, request: _Request, uncached: int) -> None:
+    def _stop_running(self, name: str, request: ServedRequest, uncached: int) -> None:
         """Take a request's lane and blocks."""
         self.blocks.release(name, request.id, request.length, uncached)
         self._set_length(request, 0)
-        if request.slot >= 0:
-            heappush(self._free_slots, request.slot)
-            request.slot = -1
+        self._lanes.leave(request)
 
-    def _set_length(self, request: _Request, length: int) -> None:
+    def _set_length(self, request: ServedRequest, length: int) -> None:
         self._positions += length - request.length
         request.length = length
 
@@ -206,7 +167,7 @@ class RecordedSteps:
                 continue
             if isinstance(change, Ended):
                 request.finished = change.reason or "abort"
-                events.append(schema.RequestFinished(request.id, max(t_ns, 0), _reason(change)))
+                events.append(schema.RequestFinished(request.id, max(t_ns, 0), finish_reason(change)))
                 continue
             self._stop_running(change.id, request, change.uncached)
             if isinstance(change, Freed):
@@ -255,7 +216,7 @@ class RecordedSteps:
             request.scheduled = True
             events.append(schema.RequestScheduled(request.id, self._at(now_ns)))
         if message.running:
-            self._run(request)
+            self._lanes.enter(request)
         self._set_length(request, message.computed)
         if self._group >= 0:
             self.blocks.start(name, request.id, self._of_group(message.tables), reused=0)
@@ -290,8 +251,8 @@ class RecordedSteps:
             if not request.scheduled:
                 request.scheduled = True
                 events.append(schema.RequestScheduled(request.id, start_ns))
-            self._run(request)
-            members.append(_Member(name, request, firsts[name], count, message.drafts.get(name, 0), request.slot))
+            self._lanes.enter(request)
+            members.append(_Member(name, request, firsts[name], count, message.drafts.get(name, 0), request.lane))
         self._pending.append(_Pending(message, members))
         self._log_blocks(end_ns)
         return events
@@ -359,10 +320,10 @@ class RecordedSteps:
     def _work(self, member: _Member, kept_drafts: int) -> list[schema.Work]:
         request = member.request
         rejected = member.drafts - kept_drafts
-        if request.finished and request.finished != "abort":
+        if request.dropped:
             rejected = member.count  # it had ended in the step before, and this one was scheduled already
         first, end = member.first, member.first + member.count
-        if request.slot >= 0:
+        if request.lane >= 0:
             self._set_length(request, end - rejected)
         return work_of(self._steps, request.id, member.slot, (first, end), request.computed, rejected=rejected)
 
@@ -457,9 +418,3 @@ def _kind(members: list[_Member]) -> StepKind:
         return "verify"
     prefill = {member.first + member.count <= member.request.prompt_tokens for member in members}
     return "mixed" if len(prefill) > 1 else "prefill" if prefill == {True} else "decode"
-
-
-def _reason(ended: Ended) -> FinishReason:
-    if ended.reason == "stop":
-        return "eos" if ended.stop is None else "stop"
-    return REASONS.get(ended.reason, "cancelled")

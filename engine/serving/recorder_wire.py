@@ -19,7 +19,7 @@ import msgspec
 from msgspec import Meta
 
 from engine.errors import DecodeScopeError
-from engine.plain_text import one_line
+from engine.plain_text import one_line, utf8
 
 PROTOCOL: Final = 1
 LARGEST_BYTES: Final = 16 * 2**20
@@ -312,7 +312,7 @@ def decode(body: bytes) -> AnyMessage:
 
 def login(token: str) -> bytes:
     """The frame that a listener sends first; a Unix socket needs no token."""
-    return _frame(("login", token))
+    return _frame(("login", utf8(token)))
 
 
 def ping(number: int) -> bytes:

@@ -36,7 +36,12 @@ FLUSH_S: Final = 0.05
 """How often tokens are let out that waited for their streams."""
 TAIL_S: Final = 3.0
 """How long the end of a run waits for what the recorder still has to tell of our own requests."""
-ALIVE_WITHIN_S: Final = 3.0
+ALIVE_WITHIN_S: Final = 5.0
+"""How long a server may take to list its models, which computes nothing."""
+SILENT_S: Final = 5.0
+"""After such a silence of everything that is read from a server, it is asked whether it is there."""
+ASKED_TIMES: Final = 2
+"""How many times in a row a silent server must not answer before it counts as gone."""
 
 
 class ServedRun:
@@ -53,6 +58,10 @@ class ServedRun:
         self._zero_ns = 0
         self._tasks: list[asyncio.Task[None]] = []
         self._ending: asyncio.Task[None] | None = None
+        self._look: asyncio.Task[None] | None = None
+        """Asks whether the server is there, after a stream broke off."""
+        self._heard_s = 0.0
+        """When the server last sent us anything, `time.monotonic`."""
         self._gone = ""
         """Why the server is gone, as a sentence."""
         self.over = False
@@ -75,6 +84,7 @@ class ServedRun:
         self._emit([StateChanged("running")])
         self._begin(watch_own_loop(self._on_stall))
         self._begin(self._let_out())
+        self._begin(self._watch_server())
         if self._recorder is not None:
             await self._listen(self._recorder)
         if self._attached.server.has_metrics:
@@ -140,13 +150,16 @@ class ServedRun:
             self._emit(self._events.let_out(time.monotonic_ns()))
 
     def _on_probe(self, event: ProbeEvent) -> None:
+        self._heard_s = time.monotonic()
         self._emit(self._events.probed(event))
-        if isinstance(event, Ended) and event.error:
-            self._begin(self._look_for_server())
+        if isinstance(event, Ended) and event.error and (self._look is None or self._look.done()):
+            self._look = asyncio.create_task(self._look_for_server())
+            self._tasks.append(self._look)
 
     def _on_metrics(self, told: Observation) -> None:
         match told:
             case MetricsRead():
+                self._heard_s = time.monotonic()
                 self._emit(self._events.metrics(told.t_ns, told.changed))
             case CountersReset():
                 self.mark("server", f"Counters of the server went back ({told.example}): it has started again.")
@@ -170,21 +183,38 @@ class ServedRun:
             deadline = time.monotonic() + TAIL_S
             while self._events.owed and time.monotonic() < deadline:
                 await asyncio.sleep(FLUSH_S)
+            if self._look is not None:
+                await asyncio.wait([self._look])
             if not self._probe.busy:
                 break
-        await self._end("finished")
+        if not self._gone:
+            await self._end("finished")
+
+    async def _watch_server(self) -> None:
+        """Ask a server that has been silent; a connection whose packets are dropped would stay open for ever."""
+        self._heard_s = time.monotonic()
+        unanswered = 0
+        while True:
+            await asyncio.sleep(SILENT_S)
+            if time.monotonic() - self._heard_s < SILENT_S or await self._answers():
+                unanswered = 0
+                continue
+            unanswered += 1
+            if unanswered == ASKED_TIMES:
+                self._lose()
 
     async def _look_for_server(self) -> None:
         """End the run if the server does not answer any more."""
-        if self._settled() or await self._answers() or self._settled():
+        if not await self._answers():
+            self._lose()
+
+    def _lose(self) -> None:
+        """End the run, because the server is gone."""
+        if self.over or self._gone:
             return
         self._gone = f"The server {self._connection.address} is gone; what was recorded until then is kept."
         self.mark("fault", self._gone)
         self._ending = asyncio.create_task(self._end("failed"))
-
-    def _settled(self) -> bool:
-        """Whether the run ends already, for whatever reason."""
-        return self.over or bool(self._gone)
 
     async def _answers(self) -> bool:
         with suppress(DecodeScopeError):

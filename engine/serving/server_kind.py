@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from engine.errors import InputError, ServerError, UnavailableError
 from engine.plain_text import one_line
-from engine.serving.connection import Answer, Connection
+from engine.serving.connection import ANSWER_WITHIN_S, Answer, Connection
 from engine.serving.dialect import TITLES, Kind
 
 MODELS: Final = "/v1/models"
@@ -86,13 +86,13 @@ class Server:
         return name
 
 
-async def find_server(connection: Connection) -> Server:
-    """Ask a server what it is.
+async def find_server(connection: Connection, within_s: float = ANSWER_WITHIN_S) -> Server:
+    """Ask a server what it is; a path that is not answered within `within_s` counts as not offered.
 
     Raises UnavailableError where nothing answers, InputError where it wants a key or another one, ServerError where
     what answers is no server of this API.
     """
-    answers = await _ask(connection, ASKED)
+    answers = await _ask(connection, ASKED, within_s)
     models = answers[MODELS]
     if models is not None and models.status in (401, 403):
         raise InputError(
@@ -101,7 +101,7 @@ async def find_server(connection: Connection) -> Server:
         )
     kind, because = _kind(answers)
     if kind in MORE:
-        answers |= await _ask(connection, MORE[kind])
+        answers |= await _ask(connection, MORE[kind], within_s)
         kind, because = _kind(answers)
     if kind == "openai" and (models is None or not _entries(models)):
         raise ServerError(
@@ -112,9 +112,9 @@ async def find_server(connection: Connection) -> Server:
     return Server(kind, _version(connection, kind, answers), because, _models(connection, answers), offers)
 
 
-async def _ask(connection: Connection, paths: tuple[str, ...]) -> dict[str, Answer | None]:
+async def _ask(connection: Connection, paths: tuple[str, ...], within_s: float) -> dict[str, Answer | None]:
     """The answers, all asked for at once; raises UnavailableError where there is none at all."""
-    got = await asyncio.gather(*(connection.get(path) for path in paths), return_exceptions=True)
+    got = await asyncio.gather(*(connection.get(path, within_s) for path in paths), return_exceptions=True)
     for error in got:
         if isinstance(error, BaseException) and not isinstance(error, ServerError):
             raise error

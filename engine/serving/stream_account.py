@@ -79,7 +79,7 @@ class StreamAccount:
         return ""
 
     def _raise_error(self, event: StreamEvent, data: bytes) -> None:
-        told = event.error is not None and bytes(event.error) != b"null"
+        told = bytes(event.error) not in (b"", b"null")
         if told or event.object == "error" or (event.choices is None and error_message(data)):
             raise ServerError(f"The server reported an error in its stream: {self._connection.said(data)}.")
 
@@ -112,10 +112,11 @@ class StreamAccount:
             so_far = event.timings.predicted_n
         grown = None
         if so_far is not None and self._told <= so_far < LARGEST_ID:
-            grown, self._told = so_far - self._told, so_far
-        if ids is not None:
-            return len(ids)
-        return grown if grown is not None else (len(chances) if chances else None)
+            grown = so_far - self._told
+        listed = len(ids) if ids is not None else None
+        count = next((one for one in (listed, grown, len(chances) if chances else None) if one is not None), None)
+        self._told += grown if grown is not None else count or 0
+        return count
 
     def _usage(self, event: StreamEvent, choice: Choice | None, t_ns: int) -> Iterator[ProbeEvent]:
         told = event.usage

@@ -187,7 +187,7 @@ class StreamEvent(msgspec.Struct, frozen=True):
     metrics: VllmMetrics | None = None
     timings: LlamaTimings | None = None
     verbose: Verbose | None = msgspec.field(default=None, name="__verbose")
-    error: msgspec.Raw | None = None
+    error: msgspec.Raw = msgspec.Raw()
     object: str | None = None
 
 

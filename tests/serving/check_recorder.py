@@ -14,17 +14,30 @@ import random
 import shlex
 import tempfile
 import time
+from collections import Counter
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+import msgspec
 
 from engine.serving.recorded_ids import client_id
 from engine.serving.recorded_steps import RecordedSteps
 from engine.serving.recorder_client import connect
 from engine.serving.recorder_search import recorders_of
-from engine.serving.recorder_wire import HEAD, AnyMessage, Output, Scheduled, Snapshot
+from engine.serving.recorder_wire import (
+    HEAD,
+    AnyMessage,
+    Ended,
+    Hello,
+    Output,
+    Preempted,
+    RequestAdded,
+    Scheduled,
+    Snapshot,
+)  # fmt: skip
 from engine.session import schema
 from tests.serving.vllm_server import Server, vllm
 
@@ -50,17 +63,19 @@ class Streamed:
     reason: str = ""
 
 
-def load(requests: int, seed: int, cuts: int, spread_s: float) -> list[Case]:
-    """Mixed prompts; half of them begin with the same 70 tokens."""
+def load(requests: int, seed: int, cuts: int, spread_s: float, lengths: tuple[int, ...]) -> list[Case]:
+    """Mixed prompts, of which half begin with the same 70 tokens; `lengths` are the outputs' that are drawn."""
     draw = random.Random(seed)
     prefix = [draw.randrange(10, 4000) for _ in range(70)]
     cases = []
     for index in range(requests):
-        own = [draw.randrange(10, 4000) for _ in range(draw.choice((3, 20, 60, 200)))]
+        own = [
+            draw.randrange(10, 4000) for _ in range(draw.choice((3, 20, 60, 200) if requests >= REQUESTS else (3, 20)))
+        ]
         prompt = [*prefix, *own] if index % 2 else own
         if index % 5 == 0:
             prompt = own[:8] * 6  # repeats itself: n-gram drafts hit
-        cases.append(Case(f"r{index}", prompt, draw.choice((4, 20, 60)), index * spread_s))
+        cases.append(Case(f"r{index}", prompt, draw.choice(lengths), index * spread_s))
     for case in cases[3 :: max(1, requests // cuts)][:cuts] if cuts else []:
         case.max_tokens, case.cut = 100, 5
     return cases
@@ -115,7 +130,7 @@ async def run(
 
         async def listen() -> None:
             async for message in connection.messages():
-                messages.append(message)
+                messages.append(message)  # noqa: PERF401 (what came before the task is cancelled stays)
 
         listening = asyncio.create_task(listen())
         streams = await asyncio.gather(*(stream(session, server.url, case) for case in cases))
@@ -130,16 +145,12 @@ async def run(
     return messages, streams, connection.hello, counted
 
 
-def _hello_frame(hello: Any) -> bytes:
-    import msgspec
-
+def _hello_frame(hello: Hello) -> bytes:
     body = msgspec.msgpack.encode(hello)
     return HEAD.pack(len(body)) + body
 
 
 def _over(messages: list[AnyMessage]) -> bool:
-    from engine.serving.recorder_wire import Ended, RequestAdded
-
     arrived = sum(isinstance(one, RequestAdded) for one in messages)
     inside = [one for message in messages if isinstance(message, Output) for one in message.inside]
     ended = sum(isinstance(one, Ended) for one in [*messages, *inside])
@@ -159,7 +170,6 @@ def compare(
     names: dict[str, str] = {}
     seen = 0
     prefix_hits = 0
-    waiting = {}
     for message in messages:
         events += steps.feed(message)
         if isinstance(message, Snapshot):
@@ -180,7 +190,6 @@ def compare(
             if one.id not in names:
                 prefix_hits += one.first
             names[one.id] = client_id(one.id)
-        waiting[len(waiting)] = message.waiting
     differing["steps"] = abs(seen - len(wanted))
     rows = [event for event in events if isinstance(event, schema.Step)]
     tokens: dict[int, list[int]] = {}
@@ -190,18 +199,19 @@ def compare(
     for case, got in zip(cases, streams, strict=True):
         mine = tokens.get(numbers[f"cmpl-{case.name}"], [])
         differing["tokens"] += mine[: len(got.tokens)] != got.tokens if case.cut else mine != got.tokens
+    scheduled = [message for message in messages if isinstance(message, Scheduled)]
     finished = [event for event in events if isinstance(event, schema.RequestFinished)]
     return {
         "steps": len(rows), "scheduled": len(wanted), "requests": len(numbers),
         "tokens": sum(len(one) for one in tokens.values()), "differing": differing,
         "prefix hits": prefix_hits, "prefix_cache_hits_total": counted,
-        "preempted": sum(type(one).__name__ == "Preempted" for m in messages if isinstance(m, Scheduled) for one in m.inside),
+        "preempted": sum(isinstance(one, Preempted) for step in scheduled for one in step.inside),
         "drafts": sum(one.proposed for one in events if isinstance(one, schema.Speculation)),
         "accepted": sum(one.accepted for one in events if isinstance(one, schema.Speculation)),
-        "kinds": {kind: sum(row.kind == kind for row in rows) for kind in ("prefill", "decode", "mixed", "verify")},
-        "reasons": {reason: sum(one.finish_reason == reason for one in finished) for reason in ("length", "eos", "stop", "cancelled")},
+        "kinds": Counter(row.kind for row in rows),
+        "reasons": Counter(one.finish_reason for one in finished),
         "recomputed": sum(row.positions_recomputed for row in rows),
-        "overlapping": sum(a.end_ns > b.start_ns for a, b in zip(rows, rows[1:], strict=False)),
+        "overlapping": sum(a.end_ns > b.start_ns for a, b in pairwise(rows)),
         "block events": sum(isinstance(one, schema.KvBlock) for one in events),
     }  # fmt: skip
 
@@ -214,8 +224,10 @@ def main() -> None:
     parser.add_argument("--cuts", type=int, default=0)
     parser.add_argument("--spread", type=float, default=0.05, help="seconds between arrivals")
     parser.add_argument("--seed", type=int, default=13)
+    parser.add_argument("--lengths", default="4,20,60", help="tokens of the outputs")
     given = parser.parse_args()
-    cases = load(given.requests, given.seed, given.cuts, given.spread)
+    lengths = tuple(map(int, given.lengths.split(",")))
+    cases = load(given.requests, given.seed, given.cuts, given.spread, lengths)
     with tempfile.TemporaryDirectory() as folder:
         dump = Path(folder) / "dump.jsonl"
         dump.touch()

@@ -54,6 +54,9 @@ LARGEST_COMMAND_BYTES = 4096
 EVERY_S = 0.02
 """How often a listener is sent what has been recorded."""
 LOGIN_S = 5.0
+REFUSED_S = 1.0
+MOST_REFUSED = 8
+"""Refused listeners that are left time to read why, at most."""
 MOST_SCANNED_BLOCKS = 2**17
 """A pool with more blocks is not searched for cached ones when a listener connects."""
 
@@ -366,6 +369,8 @@ class Door:
         self._path = path
         self._owner = os.getpid()
         self._listener: socket.socket | None = None
+        self._refused: deque[tuple[float, socket.socket]] = deque()
+        """Those that were refused, and when they are cut off: a moment later, so that they can read why."""
         self._welcome = False
         self._deadline = 0.0
         self._in = bytearray()
@@ -398,13 +403,17 @@ class Door:
                 self._feed.fail(error)
         finally:
             self._drop()
+            for _, visitor in self._refused:
+                visitor.close()
             self._listening.close()
 
     def _turn(self) -> None:
         listener = self._listener
         reading = [self._listening, *([listener] if listener and len(self._out) < SEND_BYTES else [])]
         writing = [listener] if listener and self._out else []
-        ready, writable, _ = select.select(reading, writing, [], EVERY_S if listener else None)
+        ready, writable, _ = select.select(reading, writing, [], EVERY_S if listener or self._refused else None)
+        while self._refused and (len(self._refused) > MOST_REFUSED or time.monotonic() > self._refused[0][0]):
+            self._refused.popleft()[1].close()
         if self._listening in ready:
             self._let_in()
         if listener is None or listener is not self._listener:
@@ -439,7 +448,8 @@ class Door:
             refusal = self._frame(("refused", "Another program listens to this recorder already; only one can."))
             with contextlib.suppress(OSError):
                 visitor.send(refusal)
-            visitor.close()
+                visitor.shutdown(socket.SHUT_WR)
+            self._refused.append((time.monotonic() + REFUSED_S, visitor))
             return
         self._listener, self._welcome, self._deadline = visitor, False, time.monotonic() + LOGIN_S
 
@@ -854,7 +864,12 @@ class StatsTap:
         self.feed = Feed()
         name = f"stats-{os.getpid()}-{engine_index}.sock"
         facts = facts_of(config)
-        open_door(self.feed, name, 2 * engine_index + 1, lambda: hello("stats", facts))
+        self._door = open_door(self.feed, name, 2 * engine_index + 1, lambda: hello("stats", facts))
+
+    def close(self) -> None:
+        """Let nobody in any more."""
+        if self._door is not None:
+            self._door.close()
 
     def record(self, scheduler_stats: Any = None, iteration_stats: Any = None, *_: Any, **named: Any) -> None:
         """One iteration; a figure that this version lacks is left out."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -115,6 +116,7 @@ class FakeServer:
     scripts: dict[str, Script] = field(default_factory=dict)
     seen: list[SeenRequest] = field(default_factory=list)
     port: int = 0
+    encrypted: ssl.SSLContext | None = None
     _loop: asyncio.AbstractEventLoop | None = None
     _stop: asyncio.Event | None = None
     _thread: threading.Thread | None = None
@@ -136,13 +138,13 @@ class FakeServer:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http{'s' if self.encrypted else ''}://127.0.0.1:{self.port}"
 
     def seen_at(self, path: str) -> list[SeenRequest]:
         return [one for one in self.seen if one.path == path]
 
     def replay(self, *exchanges: RecordedExchange) -> Self:
-        """Answer the path of each exchange as it was answered then, at once; also `told` what kind of server it is."""
+        """Answer the path of each exchange as it was answered then, at once."""
         for one in exchanges:
             self.scripts[one.path] = replaying(one)
         return self
@@ -150,7 +152,7 @@ class FakeServer:
     async def _serve(self, ready: Future[int]) -> None:
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
-        server = await asyncio.start_server(self._connected, "127.0.0.1", 0, limit=MOST_HEAD)
+        server = await asyncio.start_server(self._connected, "127.0.0.1", 0, limit=MOST_HEAD, ssl=self.encrypted)
         ready.set_result(server.sockets[0].getsockname()[1])
         async with server:
             await self._stop.wait()
@@ -163,7 +165,11 @@ class FakeServer:
         assert task is not None
         self._tasks.add(task)
         try:
-            request = await _read_request(reader)
+            try:
+                request = await _read_request(reader)
+            except ValueError:
+                writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+                return
             self.seen.append(request)
             await self.scripts.get(request.path, not_found)(request, Wire(reader, writer))
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -113,7 +114,7 @@ async def record(
     return RecordedExchange(remarks, method, path, kept, data, status, told, tuple(chunks))
 
 
-async def _lines(reader: asyncio.StreamReader):  # type: ignore[no-untyped-def]
+async def _lines(reader: asyncio.StreamReader) -> AsyncIterator[str]:
     while line := (await reader.readline()).decode("latin-1").strip():
         yield line
 
