@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QFontMetrics
 from PySide6.QtWidgets import (
     QComboBox,
     QDialog,
@@ -23,7 +22,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.look.theme import GRID, GROUP_GAP, PANEL_PADDING, ROW_GAP, mono_font, theme
+from app.look.theme import GRID, GROUP_GAP, PANEL_PADDING, ROW_GAP, theme
 from app.look.units import straight
 from app.widgets.plain import PlainLabel, plain
 from engine.core.settings import AttachSpec
@@ -37,9 +36,9 @@ FOUND_LINES = 9
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One thing that was found of a server. `mark` says whether it is there, `flag` what would add it, or ""."""
+    """One thing that was found of a server. `state` says whether it is there, `flag` what would add it, or ""."""
 
-    mark: str
+    state: str
     topic: str
     sentence: str
     flag: str = ""
@@ -64,7 +63,10 @@ class AttachDialog(QDialog):
         self.secret = QLineEdit()
         self.secret.setEchoMode(QLineEdit.EchoMode.Password)
         self.model = _editable(())
-        self.send, self.watch = QRadioButton(self.tr("Send these prompts")), QRadioButton(self.tr("Watch what others send"))
+        self.send, self.watch = (
+            QRadioButton(self.tr("Send these prompts")),
+            QRadioButton(self.tr("Watch what others send")),
+        )
         self.send.setChecked(True)
         self.alternatives = QSpinBox()
         self.alternatives.setRange(OFF, MOST_ALTERNATIVES)
@@ -126,7 +128,7 @@ class AttachDialog(QDialog):
     # --- what came of it --------------------------------------------------------------------------------------------
 
     def show_busy(self, doing: str) -> None:
-        """Say what the server is being asked (""; nothing); meanwhile nothing else can be asked."""
+        """Say what the server is being asked ("": nothing); meanwhile nothing else can be asked."""
         for one in (self.busy, self.give_up):
             one.setVisible(bool(doing))
         for button in (self.look, self.findings, self.attach):
@@ -143,18 +145,17 @@ class AttachDialog(QDialog):
         self.show_busy("")
         self._say(sentence, theme().muted)
 
-    def show_found(self, found: Sequence[Found], sentence: str) -> None:
+    def show_found(self, found: Sequence[Found]) -> None:
         """Show what the server offers, a line each, and under it the flag that would add what is missing."""
         words = self.tr("to add it: {}")
         lines = []
         for one in found:
-            lines.append(f"{one.mark} {one.topic}: {one.sentence}")
+            lines.append(f"{one.topic} ({one.state}): {one.sentence}")
             if one.flag:
                 lines.append(f"    {words.format(one.flag)}")
-        self.found.setPlainText(straight("\n".join(lines), keep="\n"))
+        self.found.setPlainText(straight("\n".join(lines)))
         self.found.show()
         self.show_busy("")
-        self._say(sentence, theme().muted)
         self.adjustSize()
 
     def show_fault(self, sentence: str) -> None:
@@ -240,13 +241,15 @@ class AttachDialog(QDialog):
             (self.model, self.tr("Model"), self.tr("The name by which the server serves the model")),
             (self.send, self.send.text(), self.tr("A run sends the prompt or the request list of the run panel")),
             (self.watch, self.watch.text(), self.tr("A run records what others send, until Stop")),
-            (self.alternatives, self.tr("Logprobs"), self.tr("How many alternatives each token comes with; 0: its own logprob only")),
+            (self.alternatives, self.tr("Logprobs"),
+             self.tr("How many alternatives each token comes with; 0: its own logprob only")),
             (self.recorder, self.tr("Recorder"),
              self.tr("Where the recorder inside vLLM listens: a socket's path, tcp://HOST:PORT, or none")),
             (self.kv_events, self.tr("KV events"), self.tr("Where the server publishes its KV events over ZMQ")),
             (self.findings, self.findings.text(),
              self.tr("Look at everything that the server offers; sends it one request for one token")),
-            (self.found, self.tr("What the server tells"), self.tr("What was found, and which flag adds what is missing")),
+            (self.found, self.tr("What the server tells"),
+             self.tr("What was found, and which flag adds what is missing")),
             (self.give_up, self.give_up.text(), self.tr("Do not wait for the server any longer")),
             (self.attach, self.attach.text(), self.tr("Record this server in place of our own engine")),
         ):  # fmt: skip

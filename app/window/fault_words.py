@@ -5,8 +5,8 @@ from __future__ import annotations
 from PySide6.QtCore import QCoreApplication
 
 from app.core.background import failure_of
-from engine.client.changes import FileFailed, KeptElsewhere
 from app.window import unavailable_words
+from engine.client.changes import FileFailed, KeptElsewhere
 from engine.client.commands import NO_MODEL, NO_SUITE
 from engine.client.recordings import FolderError
 from engine.session import schema

@@ -22,7 +22,8 @@ Standard = QKeySequence.StandardKey
 LAYOUT: Final[dict[str, tuple[str, ...]]] = {
     "file": (
         "open", "recent", "save", "kept", "-", "model_folder", "requests", "-",
-        "attach", "attach_again", "detach", "-", "export", "export_panel", "export_trace", "-", "copy_picture", "copy_csv", "-", "quit",
+        "attach", "attach_again", "detach", "-",
+        "export", "export_panel", "export_trace", "-", "copy_picture", "copy_csv", "-", "quit",
     ),
     "run": ("run", "run_prompt", "step", "stop", "-", "mark", "-", "measure_ceilings"),
     "scenarios": (),
@@ -154,7 +155,8 @@ class Menus(QObject):
         for name, able, tip, why in (
             ("step", tells.pauses, self.tr("Run one step, then pause"), unavailable_words.no_pause()),
             ("measure_ceilings", tells.measures_ceilings,
-             self.tr("Measure again how fast this device reads and multiplies at most: MBU and the roofline rest on it"),
+             self.tr("Measure again how fast this device reads and multiplies at most: "
+                     "MBU and the roofline rest on it"),
              unavailable_words.no_ceilings()),
         ):  # fmt: skip
             self.actions[name].setToolTip(plain(tip if able else why))

@@ -301,8 +301,8 @@ class RunPanel(QWidget):
         observed.setHorizontalSpacing(ROW_GAP)
         observed.addRow(self._labels["detail"], self.detail)
         for item in (
-            self._labels["model"], self.model, self.server, self._progress, self.facts, head, self.prompt, length, self.sampling,
-            self._labels["switches"], self.switches, observed, self.probe,
+            self._labels["model"], self.model, self.server, self._progress, self.facts, head, self.prompt, length,
+            self.sampling, self._labels["switches"], self.switches, observed, self.probe,
         ):  # fmt: skip
             if isinstance(item, QWidget):
                 column.addWidget(item)

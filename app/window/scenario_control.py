@@ -101,10 +101,10 @@ class ScenarioControl(QObject):
 
     def _show_tips(self) -> None:
         for action, scenario in zip(self.actions, self.scenarios, strict=True):
-            action.setToolTip(
-                plain(self._why_not(scenario) or scenario.look(self._preferences.language))
-            )
+            action.setToolTip(plain(self._why_not(scenario) or scenario.look(self._preferences.language)))
 
     def _why_not(self, scenario: Scenario) -> str:
         """Why the scenario cannot run here; empty where it can."""
-        return scenario.unavailable(self._unavailable) if self._feed.tells.flips_switches else unavailable_words.no_suite()
+        return (
+            scenario.unavailable(self._unavailable) if self._feed.tells.flips_switches else unavailable_words.no_suite()
+        )

@@ -17,7 +17,6 @@ from engine.session.serving import Level
 SEND, WATCH = "send", "watch"
 
 
-
 @dataclass(frozen=True, slots=True)
 class ServerFacts:
     """A server that answered. `title` is its kind and version, `levels` those at which it can be attached to."""
@@ -44,7 +43,11 @@ class ServerBox(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.facts: ServerFacts | None = None
-        self.title, self._address, self.levels = ElidedLabel(), ElidedLabel(mode=Qt.TextElideMode.ElideMiddle), PlainLabel()
+        self.title, self._address, self.levels = (
+            ElidedLabel(),
+            ElidedLabel(mode=Qt.TextElideMode.ElideMiddle),
+            PlainLabel(),
+        )
         self.lacking = PlainLabel()
         self.lacking.setWordWrap(True)
         self.levels.setWordWrap(True)

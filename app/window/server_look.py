@@ -1,4 +1,4 @@
-"""Looks at a server before it is attached to: in a loop of its own on a thread of its own, so that the window goes on."""
+"""Looks at a server before it is attached to; called on a thread, so that the window goes on."""
 
 from __future__ import annotations
 
