@@ -31,7 +31,7 @@ MOST_ALTERNATIVES = 20
 OFF = -1
 """The value of the box of logprobs that asks for none."""
 WIDTH = 150 * GRID
-FOUND_LINES = 9
+FOUND_LINES = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class AttachDialog(QDialog):
         self.found = QPlainTextEdit()
         self.found.setReadOnly(True)
         self.found.setTabChangesFocus(True)
-        self.found.setFixedHeight(FOUND_LINES * self.found.fontMetrics().lineSpacing() + 4 * GRID)
+        self.found.setMinimumHeight(FOUND_LINES * self.found.fontMetrics().lineSpacing() + 4 * GRID)
         self.found.hide()
         self.said = PlainLabel()
         self.said.setWordWrap(True)
@@ -89,6 +89,7 @@ class AttachDialog(QDialog):
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
         self.attach = self.buttons.button(QDialogButtonBox.StandardButton.Ok)
         self.attach.setText(self.tr("Attach"))
+        self._focus: QWidget | None = None
         self._build()
         self._explain()
         self._connect()
@@ -129,10 +130,15 @@ class AttachDialog(QDialog):
 
     def show_busy(self, doing: str) -> None:
         """Say what the server is being asked ("": nothing); meanwhile nothing else can be asked."""
+        asked = (self.look, self.findings, self.attach)
+        if doing:
+            self._focus = self.focusWidget()
         for one in (self.busy, self.give_up):
             one.setVisible(bool(doing))
-        for button in (self.look, self.findings, self.attach):
+        for button in asked:
             button.setEnabled(not doing)
+        if not doing and self._focus in asked:  # a button loses the focus where it is disabled
+            self._focus.setFocus()
         self.busy.setAccessibleName(doing)
         self._say(doing, theme().muted)
 
@@ -156,7 +162,6 @@ class AttachDialog(QDialog):
         self.found.setPlainText(straight("\n".join(lines)))
         self.found.show()
         self.show_busy("")
-        self.adjustSize()
 
     def show_fault(self, sentence: str) -> None:
         """Say why it cannot be done; the fields stay."""
@@ -173,6 +178,14 @@ class AttachDialog(QDialog):
         self.said.setStyleSheet(f"color: {colour}")
         self.said.setText(text)
         self.said.setVisible(bool(text))
+        self._fit()
+
+    def _fit(self) -> None:
+        """Make the dialog high enough for what is shown, and not much higher: Qt counts wrapped labels as one line."""
+        layout = self.layout()
+        if layout is not None:
+            layout.activate()
+            self.resize(max(self.width(), WIDTH), layout.totalHeightForWidth(max(self.width(), WIDTH)))
 
     def _build(self) -> None:
         form = QFormLayout()
@@ -215,7 +228,6 @@ class AttachDialog(QDialog):
         layout.addWidget(self.said)
         layout.addLayout(waiting)
         layout.addWidget(self.buttons)
-        layout.setSizeConstraint(QVBoxLayout.SizeConstraint.SetMinimumSize)
         self.setMinimumWidth(WIDTH)
 
     def _connect(self) -> None:
