@@ -58,7 +58,7 @@ def test_a_run_that_does_not_end_by_itself_is_cut_off() -> None:
     driven = Driven(engine)
     load_and_start(driven)
     engine.dead = "The engine process was killed (signal 9)."
-    driven.client.connect_to(lambda: a_server())
+    driven.client.connect_to(a_server)
     driven.poll()
     assert (driven.files[0].closed, engine.closed) == (1, 1)
     assert driven.of(schema.RunEnded) == [schema.RunEnded("stopped")]
@@ -117,7 +117,7 @@ def test_a_source_is_connected_also_where_the_engine_is_not_started_again_by_its
     driven = Driven(dead, dead)
     driven.poll()
     assert driven.client.now.state == "stopped"
-    driven.client.connect_to(lambda: a_server())
+    driven.client.connect_to(a_server)
     driven.poll()
     assert driven.client.now.state == "idle"
 
@@ -128,7 +128,7 @@ def test_what_dies_before_it_is_connected_to_loses_no_posted_source() -> None:
     driven = Driven(dead, dead)
     driven.poll(1)
     driven.client.load(LoadSpec("demo"))
-    driven.client.connect_to(lambda: a_server())
+    driven.client.connect_to(a_server)
     driven.poll()
     assert driven.client.now.tells == SERVES
     assert driven.client.now.state == "idle"
@@ -154,7 +154,7 @@ def test_no_other_source_is_connected_once_the_client_is_closed() -> None:
     driven = Driven(a_source())
     driven.poll()
     driven.client.closing = True
-    driven.client.connect_to(lambda: a_server())
+    driven.client.connect_to(a_server)
     driven.poll()
     assert driven.client.now.tells == Tells()
     driven.client.close()
