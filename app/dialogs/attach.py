@@ -89,6 +89,7 @@ class AttachDialog(QDialog):
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
         self.attach = self.buttons.button(QDialogButtonBox.StandardButton.Ok)
         self.attach.setText(self.tr("Attach"))
+        self.cancel = self.buttons.button(QDialogButtonBox.StandardButton.Cancel)
         self._focus: QWidget | None = None
         self._build()
         self._explain()
@@ -264,6 +265,7 @@ class AttachDialog(QDialog):
              self.tr("What was found, and which flag adds what is missing")),
             (self.give_up, self.give_up.text(), self.tr("Do not wait for the server any longer")),
             (self.attach, self.attach.text(), self.tr("Record this server in place of our own engine")),
+            (self.cancel, self.cancel.text(), self.tr("Close without attaching")),
         ):  # fmt: skip
             widget.setAccessibleName(name)
             widget.setToolTip(plain(tip))

@@ -84,8 +84,10 @@ class RunControl(QObject):
         self._feed.start_run(spec, paused)
 
     def run_or_pause(self) -> None:
-        """Run, pause or go on, depending on the state."""
-        if self.state == "running" and self._feed.tells.pauses:
+        """Run, pause or go on, depending on the state; a run that cannot be paused goes on."""
+        if self.active and not self._feed.tells.pauses:
+            return
+        if self.state == "running":
             self._feed.pause()
         elif self.state == "paused":
             self._feed.resume()
