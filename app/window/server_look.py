@@ -12,6 +12,7 @@ from engine.core.settings import AttachSpec
 from engine.errors import DecodeScopeError
 from engine.serving.address import ServerAddress, server_address
 from engine.serving.api_key import ApiKey, find_key
+from engine.serving.kv_endpoint import kv_endpoint
 from engine.session.patience import Patience
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class Seen:
 
 
 def look(spec: AttachSpec, key: str, patience: Patience, choose: bool) -> Seen:
-    """What answers at the address. `choose`: also whether the named model and recorder are there.
+    """What answers at the address. `choose`: also whether the named model, recorder and KV events can be used.
 
     Raises DecodeScopeError, with a sentence, where nothing answers, the key is wrong, or the spec cannot be used.
     """
@@ -60,6 +61,8 @@ async def _look(spec: AttachSpec, key: str, choose: bool) -> Seen:
     async with Connection(address, _key(key, address)) as connection:
         server = await find_server(connection)
     if choose:
+        if spec.kv_events:
+            kv_endpoint(spec.kv_events, address.host)
         server.model(spec.model)
         recorder = await find_recorder(spec.recorder, str(address))
         if recorder is not None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
 from app.core.preferences import Preferences
@@ -426,8 +426,8 @@ def test_every_field_has_a_name_and_a_tip_and_is_reached_by_tab(qtbot: QtBot, wi
     assert dialog.focusWidget() is dialog.address
     reached: list[QWidget | None] = []
     for _ in range(20):
-        reached.append(QApplication.focusWidget())
-        qtbot.keyClick(QApplication.focusWidget(), Qt.Key.Key_Tab)
+        reached.append(dialog.focusWidget())
+        qtbot.keyClick(dialog.focusWidget(), Qt.Key.Key_Tab)
     order = [
         dialog.address, dialog.look, dialog.secret, dialog.model, dialog.send, dialog.alternatives, dialog.recorder,
         dialog.kv_events, dialog.findings, dialog.attach,
