@@ -16,7 +16,6 @@ from PySide6.QtWidgets import (
     QPlainTextEdit,
     QProgressBar,
     QPushButton,
-    QRadioButton,
     QSpinBox,
     QVBoxLayout,
     QWidget,
@@ -25,9 +24,11 @@ from PySide6.QtWidgets import (
 from app.look.theme import GRID, GROUP_GAP, PANEL_PADDING, ROW_GAP, theme
 from app.look.units import straight
 from app.widgets.plain import PlainLabel, plain
+from app.widgets.segments import Segments
 from engine.core.settings import AttachSpec
 
 MOST_ALTERNATIVES = 20
+SEND, WATCH = "send", "watch"
 OFF = -1
 """The value of the box of logprobs that asks for none."""
 WIDTH = 150 * GRID
@@ -63,16 +64,15 @@ class AttachDialog(QDialog):
         self.secret = QLineEdit()
         self.secret.setEchoMode(QLineEdit.EchoMode.Password)
         self.model = _editable(())
-        self.send, self.watch = (
-            QRadioButton(self.tr("Send these prompts")),
-            QRadioButton(self.tr("Watch what others send")),
-        )
-        self.send.setChecked(True)
+        self.work = Segments((SEND, WATCH), SEND)
+        self.send, self.watch = self.work.buttons[SEND], self.work.buttons[WATCH]
         self.alternatives = QSpinBox()
         self.alternatives.setRange(OFF, MOST_ALTERNATIVES)
         self.alternatives.setValue(OFF)
         self.alternatives.setSpecialValueText(self.tr("off"))
         self.recorder, self.kv_events = QLineEdit(), QLineEdit()
+        for field in (self.secret, self.alternatives, self.recorder, self.kv_events):
+            field.setMinimumHeight(self.address.sizeHint().height())
         self.findings = QPushButton(self.tr("What does this server tell?"))
         self.found = QPlainTextEdit()
         self.found.setReadOnly(True)
@@ -116,7 +116,7 @@ class AttachDialog(QDialog):
     @property
     def watches(self) -> bool:
         """Whether nothing is to be sent."""
-        return self.watch.isChecked()
+        return self.work.value == WATCH
 
     def show_spec(self, spec: AttachSpec, watches: bool) -> None:
         """Fill the fields from this spec; a key is never filled in."""
@@ -125,7 +125,7 @@ class AttachDialog(QDialog):
         self.recorder.setText(spec.recorder)
         self.kv_events.setText(spec.kv_events)
         self.alternatives.setValue(OFF if spec.alternatives is None else spec.alternatives)
-        (self.watch if watches else self.send).setChecked(True)
+        self.work.set_value(WATCH if watches else SEND)
 
     # --- what came of it --------------------------------------------------------------------------------------------
 
@@ -197,15 +197,11 @@ class AttachDialog(QDialog):
         address.setSpacing(ROW_GAP)
         address.addWidget(self.address, 1)
         address.addWidget(self.look)
-        work = QVBoxLayout()
-        work.setSpacing(GRID)
-        work.addWidget(self.send)
-        work.addWidget(self.watch)
         for text, field, widget in (
             (self.tr("&Address"), address, self.address),
             (self.tr("&Key"), self.secret, self.secret),
             (self.tr("&Model"), self.model, self.model),
-            (self.tr("A run"), work, self.send),
+            (self.tr("A run"), self.work, self.work),
             (self.tr("&Logprobs"), self.alternatives, self.alternatives),
             (self.tr("&Recorder"), self.recorder, self.recorder),
             (self.tr("KV &events"), self.kv_events, self.kv_events),
@@ -238,8 +234,8 @@ class AttachDialog(QDialog):
         self.look.clicked.connect(self.look_wanted)
         self.findings.clicked.connect(self.findings_wanted)
         self.give_up.clicked.connect(self._on_give_up)
-        for button in (self.look, self.findings, self.give_up):
-            button.setAutoDefault(False)
+        for button in (self.look, self.findings, self.give_up, self.send, self.watch):
+            button.setAutoDefault(False)  # Enter attaches
         self.attach.setDefault(True)
 
     def _on_give_up(self) -> None:
@@ -252,8 +248,6 @@ class AttachDialog(QDialog):
             (self.look, self.look.text(), self.tr("Ask the server what it is and which models it has")),
             (self.secret, self.tr("Key"), self.tr("Sent to this server only, and stored nowhere")),
             (self.model, self.tr("Model"), self.tr("The name by which the server serves the model")),
-            (self.send, self.send.text(), self.tr("A run sends the prompt or the request list of the run panel")),
-            (self.watch, self.watch.text(), self.tr("A run records what others send, until Stop")),
             (self.alternatives, self.tr("Logprobs"),
              self.tr("How many alternatives each token comes with; 0: its own logprob only")),
             (self.recorder, self.tr("Recorder"),
@@ -269,6 +263,14 @@ class AttachDialog(QDialog):
         ):  # fmt: skip
             widget.setAccessibleName(name)
             widget.setToolTip(plain(tip))
+        self.work.name(
+            self.tr("A run"),
+            {SEND: self.tr("Send these prompts"), WATCH: self.tr("Watch what others send")},
+            {
+                SEND: self.tr("A run sends the prompt or the request list of the run panel"),
+                WATCH: self.tr("A run records what others send, until Stop"),
+            },
+        )
         _hint(self.address, "http://localhost:8000")
         _hint(self.model, self.tr("the first that the server lists"))
         self.secret.setPlaceholderText(self.tr("empty: from DECODESCOPE_API_KEY or OPENAI_API_KEY"))
