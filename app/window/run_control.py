@@ -44,8 +44,8 @@ class RunControl(QObject):
         self._menus, self._panel, self._actions = menus, panel, actions
         self.model = model
         self.state: str = feed.now.state
-        self._server_gone = False
-        """Whether the server of the last run was gone at its end: the next run attaches to it anew."""
+        self.server_gone = False
+        """Whether the server was gone at the end of the last run: the next run attaches to it anew."""
         panel.switches_flipped.connect(feed.set_switches)
         panel.observation_changed.connect(feed.set_observation)
         feed.state_changed.connect(self._on_state)
@@ -78,9 +78,8 @@ class RunControl(QObject):
         except DecodeScopeError as error:
             self.failed.emit(str(error), "")
             return
-        if self._server_gone and self._feed.attached is not None:
+        if self.server_gone:
             self._feed.attach_again()
-        self._server_gone = False
         self._feed.start_run(spec, paused)
 
     def run_or_pause(self) -> None:
@@ -122,6 +121,8 @@ class RunControl(QObject):
     @Slot(str)
     def _on_state(self, state: str) -> None:
         self.state = state
+        if state in ("starting", "loading"):
+            self.server_gone = False
         self._actions.running = state == "running"
         self._menus.show_run(state)
         self.state_changed.emit(state)
@@ -132,7 +133,7 @@ class RunControl(QObject):
 
     @Slot(str)
     def _on_run_ended(self, reason: str) -> None:
-        self._server_gone = reason == "failed"
+        self.server_gone = reason == "failed" and self._feed.attached is not None
         self.run_ended.emit()
 
     @Slot(str, str)

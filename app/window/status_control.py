@@ -30,6 +30,7 @@ class StatusControl(QObject):
         shown.changed.connect(self.show_state)
         shown.renamed.connect(self.show_file)
         control.state_changed.connect(self.show_state)
+        control.run_ended.connect(self.show_state)  # the server may be gone
         server.changed.connect(self.show_file)
         server.changed.connect(self.show_state)
         jobs.changed.connect(self._on_jobs)
@@ -48,7 +49,8 @@ class StatusControl(QObject):
     def show_state(self) -> None:
         """Show the engine's state, and whether a recorded session is shown meanwhile."""
         recorded = self._shown.session is not None and not self._shown.is_live
-        self._bar.show_state(self._control.state, recorded, not self._feed.tells.loads_models)
+        state = "stopped" if self._control.server_gone else self._control.state
+        self._bar.show_state(state, recorded, not self._feed.tells.loads_models)
 
     def refresh(self) -> None:
         """Show the session's figures as they are now."""

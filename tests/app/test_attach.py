@@ -332,11 +332,13 @@ def test_a_server_that_dies_in_the_middle_keeps_the_session_and_is_attached_to_a
     assert len(open_session(path).tokens) > 5
     assert window.shown.session is not None
     assert window.server.name
+    assert "not attached" in window.status.state.text()
     servers.steps = 60
     run(qtbot, window)
     assert len(servers.attached) == 2
     assert first.closed
     assert servers.asked[0] == servers.asked[1]
+    assert "not attached" not in window.status.state.text()
 
 
 def test_a_server_that_is_still_gone_is_told_once_and_can_be_attached_to_again(
