@@ -284,6 +284,8 @@ def _editable(items: Sequence[str]) -> QComboBox:
     box.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
     box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
     box.addItems(list(items))
+    # A port that begins like a recent one must not be completed to that one. Qt takes None, which its stubs leave out.
+    box.setCompleter(None)  # type: ignore[arg-type]
     return box
 
 

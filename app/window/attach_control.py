@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtWidgets import QWidget
@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QWidget
 from app.core.background import Failure
 from app.core.jobs import Jobs
 from app.core.preferences import Preferences
+from app.look.units import name_of
 from app.window.feed import Feed
 from app.window.model_control import ModelControl
 from app.window.run_panel import RunPanel
@@ -26,6 +27,9 @@ from engine.session.store import Session
 if TYPE_CHECKING:
     from app.dialogs.attach import AttachDialog
     from engine.serving.doctor import Diagnosis
+
+MOST_NAMED: Final = 5
+"""How many of a server's models the dialog names in its sentence; its list has all."""
 
 
 class AttachControl(QObject):
@@ -91,10 +95,10 @@ class AttachControl(QObject):
 
         def show(found: object) -> None:
             seen = cast(Seen, found)
-            words = self.tr("{server} answers. Models: {models}") if seen.models else self.tr("{server} answers.")
-            self._told(lambda dialog: dialog.show_models(
-                seen.models, words.format(server=seen.title, models=", ".join(seen.models))
-            ))  # fmt: skip
+            names = [name_of(one) for one in seen.models[:MOST_NAMED]] + ["…"] * (len(seen.models) > MOST_NAMED)
+            words = self.tr("{server} answers. Models: {models}") if names else self.tr("{server} answers.")
+            sentence = words.format(server=seen.title, models=", ".join(names))
+            self._told(lambda dialog: dialog.show_models(seen.models, sentence))
 
         self._ask(partial(look, choose=False), show)
 

@@ -78,7 +78,6 @@ class RunPanel(QWidget):
         self.model = ModelPicker(preferences)
         self.model.picked.connect(self.model_picked)
         self.server = ServerBox()
-        self.server.picked.connect(lambda _: self.server.show_work(self.server.watches))
         self.server.picked.connect(self._show_source)
         self.server.hide()
         self._progress = QProgressBar()
@@ -342,7 +341,7 @@ class RunPanel(QWidget):
         """Whether a run sends nothing to the server that is attached to."""
         return not self._tells.loads_models and self.server.watches
 
-    def _show_source(self) -> None:
+    def _show_source(self, *_: object) -> None:
         tells, watches = self._tells, self._watches
         self._labels["model"].setText(self.tr("Model") if tells.loads_models else self.tr("Server"))
         self._labels["model"].setBuddy(self.model if tells.loads_models else self.server.work)

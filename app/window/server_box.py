@@ -52,6 +52,7 @@ class ServerBox(QWidget):
         self.lacking.setWordWrap(True)
         self.levels.setWordWrap(True)
         self.work = Segments((SEND, WATCH), SEND)
+        self.work.picked.connect(self._show_levels)
         self.work.picked.connect(self.picked)
         self._again, self._detach = QPushButton(), QPushButton()
         self._again.clicked.connect(self.again_wanted)
@@ -123,7 +124,7 @@ class ServerBox(QWidget):
             self.retranslate()
         super().changeEvent(event)
 
-    def _show_levels(self) -> None:
+    def _show_levels(self, *_: object) -> None:
         facts = self.facts
         there = () if facts is None else facts.levels
         names = {
@@ -138,9 +139,14 @@ class ServerBox(QWidget):
         self.lacking.setVisible(bool(lacking))
 
     def _lacking(self, facts: ServerFacts) -> list[str]:
-        """A sentence for each level that the server does not have."""
+        """A sentence for each level that the server does not have, and one for a watch that sees little."""
         sentences = {
             "metrics": self.tr("No page of metrics: the server's own counters are not told."),
             "recorder": self.tr("No recorder: steps, their members, blocks and preemptions are not told."),
         }
-        return [sentence for level, sentence in sentences.items() if level not in facts.levels]
+        found = [sentence for level, sentence in sentences.items() if level not in facts.levels]
+        if self.watches and "recorder" not in facts.levels:
+            counters = self.tr("Watching records the server's counters only.")
+            nothing = self.tr("There is nothing to watch here: send prompts instead.")
+            found.append(counters if "metrics" in facts.levels else nothing)
+        return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from app.window.feed import Feed
 from app.window.main_window import MainWindow
 from engine.client.recordings import Recordings
 from engine.client.source import Tells
+from engine.client.suite import Suite
 from engine.host import protocol
 from engine.session import schema
 from engine.session.file import open_session
@@ -96,10 +98,10 @@ def test_what_a_server_lacks_is_said(qtbot: QtBot, window: MainWindow, servers: 
     box = window.run_panel.server
     assert box.levels.text() == "● probe"
     assert box.lacking.isVisible()
-    assert [line.partition(":")[0] for line in box.lacking.text().splitlines()] == [
-        "No page of metrics",
-        "No recorder",
-    ]
+    lacking = [line.partition(":")[0] for line in box.lacking.text().splitlines()]
+    assert lacking == ["No page of metrics", "No recorder"]
+    box.work.buttons["watch"].click()
+    assert box.lacking.text().endswith("There is nothing to watch here: send prompts instead.")
 
 
 @pytest.mark.parametrize(
@@ -217,6 +219,35 @@ def test_a_server_that_does_not_answer_can_be_given_up(
         dialog.reject()
 
 
+def test_what_is_typed_is_asked_also_if_a_recent_address_begins_with_it(
+    qtbot: QtBot, window: MainWindow, preferences: Preferences
+) -> None:
+    preferences.remember_server("http://127.0.0.1:8000")
+    dialog = dialog_of(window)
+    assert dialog.address.itemText(0) == "http://127.0.0.1:8000"
+    dialog.address.clearEditText()
+    qtbot.keyClicks(dialog.address, "http://127.0.0.1:80")
+    assert dialog.spec.url == "http://127.0.0.1:80"
+    dialog.reject()
+
+
+def test_hostile_names_of_a_server_are_shown_as_they_are(qtbot: QtBot, window: MainWindow) -> None:
+    name = "<img src='x'>\u202e" + "x" * 2000
+    dialog = dialog_of(window)
+    with vllm() as server:
+        server.scripts["/v1/models"] = answering(200, json.dumps({"data": [{"id": name}] * 150}).encode())
+        dialog.address.setEditText(server.url)
+        dialog.look.click()
+        qtbot.waitUntil(lambda: dialog.model.count() > 0)
+    assert dialog.model.count() <= 100
+    shown = dialog.model.itemText(0) + dialog.said.text()
+    assert "\u202e" not in shown
+    assert dialog.said.textFormat() == Qt.TextFormat.PlainText
+    assert len(dialog.model.itemText(0)) < 1000
+    assert dialog.height() < 800
+    dialog.reject()
+
+
 def test_what_cannot_be_done_with_a_server_is_greyed_out_and_says_why(qtbot: QtBot, window: MainWindow) -> None:
     with vllm() as server:
         attach(qtbot, window, server)
@@ -234,6 +265,41 @@ def test_what_cannot_be_done_with_a_server_is_greyed_out_and_says_why(qtbot: QtB
         assert not action.isEnabled()
         assert "detach from the server" in action.toolTip()
     assert set(window.feed.unavailable.values()) == {"This needs our own engine: detach from the server first."}
+
+
+def test_what_panels_ask_of_an_engine_is_not_asked_of_a_server(
+    qtbot: QtBot, window: MainWindow, servers: Servers
+) -> None:
+    with vllm() as server:
+        attach(qtbot, window, server)
+    window.selection.change(layer=1)
+    window.feed.set_probe(None)
+    said: list[str] = []
+    window.control.failed.connect(lambda sentence, _: said.append(sentence))
+    window.feed.measure_ceilings()
+    window.feed.start_suite(Suite.of_improvements("The cat", {}))
+    qtbot.waitUntil(lambda: len(said) == 2)
+    assert said == [
+        "A server's device cannot be measured from here.",
+        "This needs our own engine: detach from the server first.",
+    ]
+    run(qtbot, window)
+    assert [type(one).__name__ for one in servers.now.sent] == ["Start"]
+
+
+def test_the_language_can_be_changed_while_a_server_is_attached_to(qtbot: QtBot, window: MainWindow) -> None:
+    with vllm() as server:
+        attach(qtbot, window, server)
+    window.choices.choose("language", "zh_CN")
+    try:
+        qtbot.waitUntil(lambda: window.menus.actions["step"].toolTip() == "无法从这里暂停服务器。")
+        assert window.menus.actions["attach"].text() == "连接到服务器…"
+        assert "已连接" in window.status.state.text()
+        assert "记录器" in window.run_panel.server.levels.text()
+        assert unexplained(window.run_panel) == []
+    finally:
+        window.choices.choose("language", "en")
+    qtbot.waitUntil(lambda: window.menus.actions["step"].toolTip() == NOT_PAUSED)
 
 
 def test_while_a_server_is_recorded_there_is_no_pause(qtbot: QtBot, window: MainWindow, servers: Servers) -> None:
