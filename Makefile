@@ -8,11 +8,12 @@ STAMP := $(VENV)/.installed
 # Where Python keeps no compiled modules, every process that a test starts compiles the whole program again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install run test lint format bench gpu-check gpu-wheels translations clean
+.PHONY: help install run test test-serving lint format bench gpu-check gpu-wheels translations clean
 
 help:
 	@echo "make run      install, then open DecodeScope on the bundled demo model"
 	@echo "make test     install, then run the whole test suite (no display, no GPU, no network needed)"
+	@echo "make test-serving  check against a real vLLM on this CPU (about ten minutes, 3 GB; never part of the tests)"
 	@echo "make lint     ruff and mypy --strict"
 	@echo "make format   rewrite the code in the project's format"
 	@echo "make bench    print the benchmarks' tables (minutes; never part of the tests)"
@@ -40,6 +41,9 @@ run: install
 test: install
 	@$(BIN)/python -m app.start.system_check
 	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
+test-serving: install
+	$(BIN)/python -m tests.serving.run
 
 lint: install
 	$(BIN)/ruff check .

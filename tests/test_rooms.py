@@ -49,8 +49,8 @@ app.panels: engine engine.session engine.core engine.figures engine.client app.l
     app.widgets
 app.window: engine engine.session engine.core engine.figures engine.export engine.host engine.client app.look
     app.core app.start app.models app.widgets app.dialogs app.panels
-app.cli: engine engine.session engine.core engine.figures engine.export engine.host engine.client engine.serving app.look
-    app.start app.models app.panels app.window
+app.cli: engine engine.session engine.core engine.figures engine.export engine.host engine.client engine.serving
+    app.look app.start app.models app.panels app.window
 app: engine app.start app.window app.cli
 """
 """Every room, from the bottom up, and the rooms it imports. ARCHITECTURE.md shows the same table."""

@@ -11,6 +11,7 @@ from engine.errors import InputError
 from engine.figures.json_figures import json_figures
 from engine.figures.metrics import summarise
 from engine.figures.step_range import StepRange
+from engine.figures.told import told
 from engine.session.store import Session
 
 
@@ -27,6 +28,8 @@ def run(options: argparse.Namespace) -> int:
 
 def check_steps(session: Session, steps: StepRange) -> None:
     """Raise InputError unless the session has all steps of the range."""
+    if steps is not None and not told(session, "steps"):
+        raise InputError("--steps: this session has no steps to choose from, because its server does not tell them.")
     count = len(session.steps)
     if steps is None or steps[1] < count:
         return

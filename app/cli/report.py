@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from app.cli.table import figures
+from app.cli.table import figures, untold
 from app.look.units import count, cut, name_of
 from app.models import before_after, summary
 from engine.export.report import Picture, Report, Table
@@ -40,6 +40,8 @@ def make_report(session: Session, pictures: Sequence[Picture]) -> Report:
                 "Each improvement, off and on, on the same prompt.",
             )
         )
+    if reasons := untold(found):
+        tables.append(Table("What the server did not tell", ["What", "Why"], reasons))
     texts = []
     for request in found.requests[:TEXTS]:
         prompt = session.requests[request.id].prompt

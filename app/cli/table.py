@@ -14,6 +14,12 @@ MOST_TEXTS: Final = 200
 """Limit of the requests whose texts are printed."""
 MOST_NAMED: Final = 8
 """Limit of the names of one kind in a line of the table."""
+NOT_TOLD: Final = "not told by this server"
+TOPICS: Final = {
+    "steps": "steps and who was in them", "flops": "FLOPs", "kv": "KV memory", "kv_layers": "KV memory by layer",
+    "slots": "batch slots",
+}  # fmt: skip
+"""What a server did not tell, where its name in the file is no word of English."""
 
 
 def columns(rows: Iterable[Sequence[str]], gap: int = 2) -> str:
@@ -28,26 +34,77 @@ def columns(rows: Iterable[Sequence[str]], gap: int = 2) -> str:
 
 
 def figures(summary: Summary) -> list[tuple[str, str]]:
-    """(name, value with its unit) of each line of the table."""
-    positions, kv, speculation, itl = summary.positions, summary.kv, summary.speculation, summary.itl_s
+    """(name, value with its unit) of each line of the table; what a server did not tell says so."""
+    speculation, itl = summary.speculation, summary.itl_s
     first = summary.requests[0] if summary.requests else None
+    served = summary.serving is not None
     rows = [
         ("model", one_line(summary.model, MOST_OF_NAME)),
-        ("device", one_line(summary.device, MOST_OF_NAME)),
+        ("device", one_line(summary.device, MOST_OF_NAME) or (NOT_TOLD if served else "")),
+        *_server(summary),
         ("tokens", count(summary.tokens)),
-        ("steps", count(summary.steps)),
+        ("steps", _count(summary.steps)),
         ("wall time", seconds(summary.wall_s)),
         ("rate", rate(summary.tokens_per_s, "tokens/s")),
         ("time to first token", seconds(first.ttft_s if first else None)),
         ("gap between tokens p50", seconds(itl["p50"])),
         ("gap between tokens p90", seconds(itl["p90"])),
         ("gap between tokens p99", seconds(itl["p99"])),
+        *_positions(summary),
+        *_kv(summary),
+        ("MBU", NOT_TOLD if served and summary.mbu is None else percent(summary.mbu)),
+        ("MFU", NOT_TOLD if served and summary.mfu is None else percent(summary.mfu)),
+    ]
+    if summary.ceilings_busy:
+        rows.append(("ceilings of MBU and MFU", "measured on a busy machine"))
+    if speculation["drafted"]:
+        rows.append(("drafts accepted", percent(speculation["rate"])))
+        length = speculation["length"]
+        rows.append(("acceptance length", NOT_APPLICABLE if length is None else f"{length:.2f}"))
+    rows += _times(summary)
+    kernels = [f"{one_line(name, MOST_OF_NAME)} ×{n}" for name, n in summary.attention_kernels.items()]
+    rows.append(("attention kernels", listed(kernels, "kernels", ", ") or (NOT_TOLD if served else "")))
+    if set(summary.launches) - {"eager"}:
+        rows.append(("launched", ", ".join(f"{how} ×{n}" for how, n in summary.launches.items())))
+    if any(summary.dropped.values()):
+        rows.append(
+            ("detail dropped", ", ".join(f"{n} {k.replace('_', ' ')}" for k, n in summary.dropped.items() if n))
+        )
+    return rows
+
+
+def _count(value: int | None) -> str:
+    return NOT_TOLD if value is None else count(value)
+
+
+def _server(summary: Summary) -> list[tuple[str, str]]:
+    """The server that the session tells of, and who told."""
+    serving = summary.serving
+    if serving is None:
+        return []
+    name = one_line(" ".join(f"{serving['kind']} {serving['version']}".split()), MOST_OF_NAME)
+    return [
+        ("server", f"{name or 'unknown'} at {one_line(serving['url'], MOST_OF_NAME)}"),
+        ("told by", ", ".join(serving["levels"]).replace("_", " ")),
+    ]
+
+
+def _positions(summary: Summary) -> list[tuple[str, str]]:
+    positions = summary.positions
+    if positions["computed"] is None:
+        return [("positions", NOT_TOLD)]
+    return [
         ("positions computed", count(positions["computed"])),
-        ("  new", count(positions["new"])),
-        ("  recomputed", count(positions["recomputed"])),
-        ("  padding", count(positions["padding"])),
-        ("  rejected", count(positions["rejected"])),
-        ("positions reused", count(positions["reused"])),
+        *((f"  {name}", _count(positions[name])) for name in ("new", "recomputed", "padding", "rejected")),
+        ("positions reused", _count(positions["reused"])),
+    ]
+
+
+def _kv(summary: Summary) -> list[tuple[str, str]]:
+    kv = summary.kv
+    if kv["used_peak_bytes"] is None:
+        return [("KV memory", NOT_TOLD)]
+    return [
         ("KV used, peak", memory(kv["used_peak_bytes"])),
         ("KV held, peak", "not recorded" if kv["held_peak_bytes"] is None else memory(kv["held_peak_bytes"])),
         *([("KV kept for a batch, peak", memory(kv["kept_peak_bytes"]))] if kv["kept_peak_bytes"] else []),
@@ -62,28 +119,27 @@ def figures(summary: Summary) -> list[tuple[str, str]]:
             if kv["draft_kv_reserved_peak_bytes"]
             else []
         ),
-        ("MBU", percent(summary.mbu)),
-        ("MFU", percent(summary.mfu)),
     ]
-    if summary.ceilings_busy:
-        rows.append(("ceilings of MBU and MFU", "measured on a busy machine"))
-    if speculation["drafted"]:
-        rows.append(("drafts accepted", percent(speculation["rate"])))
-        length = speculation["length"]
-        rows.append(("acceptance length", NOT_APPLICABLE if length is None else f"{length:.2f}"))
-    total = sum(summary.groups_s.values())
-    for group, value in summary.groups_s.items():
-        share = percent(value / total) if total else NOT_APPLICABLE
-        rows.append((f"time: {group}", f"{seconds(value)} ({share})"))
-    kernels = [f"{one_line(name, MOST_OF_NAME)} ×{n}" for name, n in summary.attention_kernels.items()]
-    rows.append(("attention kernels", listed(kernels, "kernels", ", ")))
-    if set(summary.launches) - {"eager"}:
-        rows.append(("launched", ", ".join(f"{how} ×{n}" for how, n in summary.launches.items())))
-    if any(summary.dropped.values()):
-        rows.append(
-            ("detail dropped", ", ".join(f"{n} {k.replace('_', ' ')}" for k, n in summary.dropped.items() if n))
-        )
-    return rows
+
+
+def _times(summary: Summary) -> list[tuple[str, str]]:
+    """Seconds by group, with their shares."""
+    told = {group: value for group, value in summary.groups_s.items() if value is not None}
+    if not told:
+        return [("time by phase", NOT_TOLD)]
+    total = sum(told.values())
+    return [
+        (f"time: {group}", f"{seconds(value)} ({percent(value / total) if total else NOT_APPLICABLE})")
+        for group, value in told.items()
+    ]
+
+
+def untold(summary: Summary) -> list[tuple[str, str]]:
+    """(what a server did not tell, why) for each reason; empty for a session of our own engine."""
+    by_reason: dict[str, list[str]] = {}
+    for topic, reason in ((summary.serving or {}).get("not_told", {})).items():
+        by_reason.setdefault(one_line(reason), []).append(TOPICS.get(topic, topic.replace("_", " ")))
+    return [(", ".join(topics), reason) for reason, topics in by_reason.items()]
 
 
 def texts(summary: Summary) -> str:
@@ -105,5 +161,6 @@ def listed(names: Sequence[str], of: str, between: str) -> str:
 
 
 def summary_text(summary: Summary) -> str:
-    """The figures as a table, then the generated texts."""
-    return f"{columns(figures(summary))}\n\n{texts(summary)}"
+    """The figures as a table, what a server did not tell and why, then the generated texts."""
+    reasons = "\n".join(f"{topics}: {reason}" for topics, reason in untold(summary))
+    return "\n\n".join(part for part in (columns(figures(summary)), reasons, texts(summary)) if part)

@@ -56,6 +56,11 @@ class Reading(QObject):
         """Whether a question is being answered."""
         return self._patience is not None
 
+    @property
+    def in_background(self) -> bool:
+        """Whether questions are answered beside the window, and not at once."""
+        return self._jobs is not None
+
     def answer(self, session: Session, question: Hashable, read: Callable[[Patience], T]) -> Answer[T] | None:
         """The answer to this question; None while it is read.
 

@@ -81,7 +81,8 @@ class Selection(QObject):
     def change(self, **fields: object) -> None:
         """Change the named fields; the other fields stay, with two exceptions.
 
-        A token also selects its step and its request. Another step or request clears the token.
+        A token also selects its step (none where a server tells no steps) and its request. Another step or request
+        clears the token.
         """
         self._change("", fields)
 
@@ -155,7 +156,9 @@ class Selection(QObject):
         token = fields.get("token")
         if isinstance(token, int) and session is not None and 0 <= token < len(session.tokens):
             tokens = session.tokens
-            return {"step": int(tokens["step_id"][token]), "request": int(tokens["request_id"][token]), **fields}
+            step = int(tokens["step_id"][token])
+            told = {"step": step if step >= 0 else None, "request": int(tokens["request_id"][token])}
+            return {**told, **fields}
         if "token" in fields or now.token is None:
             return fields
         if fields.get("step", now.step) != now.step or fields.get("request", now.request) != now.request:

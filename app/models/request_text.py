@@ -7,11 +7,15 @@ from engine.session.store import RecordedRequest, Session
 
 
 class RequestText:
-    """Readable texts by position of a growing request; the cost of `update` grows with the new tokens only."""
+    """Readable texts by position of a growing request; the cost of `update` grows with the new tokens only.
+
+    A token whose text is not known, as those of a prompt that a server only counted, is `∅`.
+    """
 
     def __init__(self, session: Session, request: RecordedRequest) -> None:
         self.request = request
         self.texts: list[str] = [visible_token(text) or "∅" for text in request.prompt_token_texts]
+        self.texts += ["∅"] * (request.prompt_tokens - len(self.texts))
         self._session = session
         self._visible: dict[str, str] = {}
 

@@ -15,6 +15,7 @@ from app.look.units import DERIVED, MEASURED, PREDICTED, THIN_SPACE, count, memo
 from engine.figures.comparison import Amount, Metric, Row, compare
 from engine.figures.device_series import DeviceSeries
 from engine.figures.step_range import StepRange, token_rows
+from engine.figures.told import column_told
 from engine.session.store import Session
 
 CONTEXT: Final = "Summary"
@@ -85,6 +86,9 @@ TEXTBOOK: Final[dict[Metric, tuple[str, str, str]]] = {
 NO_PASS: Final = QT_TRANSLATE_NOOP("Summary", "not measured: no teacher-forced pass")
 NO_TOKENS: Final = QT_TRANSLATE_NOOP("Summary", "not measured: run a prompt")
 NO_CEILING: Final = QT_TRANSLATE_NOOP("Summary", "not measured: record anew to measure this device's ceilings")
+OWN_ENGINE: Final = QT_TRANSLATE_NOOP("Summary", "needs DecodeScope's own engine")
+UNTOLD: Final = QT_TRANSLATE_NOOP("Summary", "not told by this server")
+NO_FLOPS: Final = QT_TRANSLATE_NOOP("Summary", "FLOPs not told by this server")
 NO_READING: Final = QT_TRANSLATE_NOOP(
     "Summary", "not reported: no reading fell into these steps; longer runs hold some"
 )
@@ -123,6 +127,8 @@ def summary_lines(
 ) -> list[Line]:
     """The rows of the table of a session, or of a range of its steps (`readings`: see `compare`)."""
     lines = []
+    served = session.serving is not None
+    no_flops = not column_told(session, "flops")
     for row in compare(session, steps, readings):
         claims = TEXTBOOK[row.metric]
         lines.append(
@@ -130,9 +136,16 @@ def summary_lines(
                 row,
                 (
                     Text(say(NAMES[row.metric][0])),
-                    _side(row, row.training, say, training=True),
+                    _side(row, row.training, say, training=True, served=served),
                     Text(say(claims[0])),
-                    _side(row, row.inference, say, training=False),
+                    _side(
+                        row,
+                        row.inference,
+                        say,
+                        training=False,
+                        served=served,
+                        lacks=NO_FLOPS if no_flops and row.metric == "complexity" else "",
+                    ),
                     Text(say(claims[1])),
                     Text("—") if row.gap is None else Text(amount_text(row.gap, say), figure=True),
                     Text(claimed_gap(session, row.metric, steps)),
@@ -176,8 +189,10 @@ def amount_text(amount: Amount, say: Translate = english) -> str:
     return f"{text}{THIN_SPACE}{MARKS[amount.provenance]}"
 
 
-def missing(row: Row, training: bool) -> str:
-    """Why a side has no figure, and how to get one."""
+def missing(row: Row, training: bool, served: bool = False) -> str:
+    """Why a side has no figure, and how to get one; `served`: of a session of a server."""
+    if served:
+        return OWN_ENGINE if training else UNTOLD
     if row.metric == "busy":
         return NO_READING
     if row.metric == "utilisation" and not row.training and not row.inference:
@@ -185,10 +200,14 @@ def missing(row: Row, training: bool) -> str:
     return NO_PASS if training else NO_TOKENS
 
 
-def _side(row: Row, amounts: Sequence[Amount], say: Translate, training: bool) -> Text:
+def _side(
+    row: Row, amounts: Sequence[Amount], say: Translate, training: bool, served: bool, lacks: str = ""
+) -> Text:  # fmt: skip
+    """The figures of a side, and which figure it lacks; or why it has none."""
     if not amounts:
-        return Text(say(missing(row, training)))
-    return Text(" · ".join(amount_text(one, say) for one in amounts), figure=True)
+        return Text(say(missing(row, training, served)))
+    words = [amount_text(one, say) for one in amounts]
+    return Text(" · ".join([*words, say(lacks)] if lacks else words), figure=True)
 
 
 def markdown(lines: Sequence[Line], say: Translate = english) -> str:

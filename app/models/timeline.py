@@ -8,7 +8,9 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from app.models.timeline_chunks import ChunkLane
 from engine.figures.pauses import pauses_of
+from engine.figures.told import told
 from engine.session.columns import Columns
 from engine.session.schema import GROUP_OF, GROUPS, PHASES
 from engine.session.store import RecordedRequest, Session
@@ -48,10 +50,17 @@ class TokenLane:
 
 
 class TimelineModel:
-    """The data that the timeline draws; `update` reads only what came since its last call."""
+    """The data that the timeline draws; `update` reads only what came since its last call.
+
+    Where a server tells no steps, there is only the time axis, and `chunks` holds the tokens by when they came.
+    """
 
     def __init__(self, session: Session) -> None:
         self.session = session
+        self.stepped = told(session, "steps")
+        """Whether the session's source tells steps."""
+        self.chunks: dict[int, ChunkLane] = {}
+        """By request, where no steps are told."""
         self.n = 0
         """How many steps have been taken in."""
         self._sums = Columns(
@@ -83,6 +92,7 @@ class TimelineModel:
             self._add_steps(self.n, n)
             self.n = n
         for request in list(session.requests.values()):
+            changed |= request.id not in self.lanes
             changed |= self._add_tokens(request)
         return self._add_speculation() or changed
 
@@ -110,6 +120,8 @@ class TimelineModel:
             return False
         rows = np.array(request.token_rows[known:now], np.int64)
         lane.table.extend_columns({"row": rows, "step": self.session.tokens["step_id"][rows]})
+        if not self.stepped:
+            self.chunks.setdefault(request.id, ChunkLane()).add(rows, self.session.tokens["emitted_ns"][rows])
         return True
 
     def _add_speculation(self) -> bool:
@@ -134,8 +146,26 @@ class TimelineModel:
 
     # --- the axis ---------------------------------------------------------------------------------------------------
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to draw yet."""
+        return self.n == 0 if self.stepped else not self.lanes
+
+    @property
+    def size(self) -> int:
+        """How many steps there are; where none are told, how many tokens."""
+        return self.n if self.stepped else len(self.session.tokens)
+
+    def newest(self, axis: Axis, count: int) -> float:
+        """Where on the axis the newest `count` steps begin; where none are told, the newest `count` tokens."""
+        if not self.stepped:
+            return float(self.session.tokens["emitted_ns"][-count])
+        return float(self.span_of(axis, self.n - count, self.n)[0][0])
+
     def extent(self, axis: Axis) -> tuple[float, float]:
         """First and last value on the axis: ns from the zero of the session's clock, or step numbers."""
+        if not self.stepped:
+            return self._extent_of_requests()
         if axis == "steps" or self.n == 0:
             return 0.0, float(max(self.n, 1))
         steps = self.session.steps
@@ -143,6 +173,16 @@ class TimelineModel:
         arrivals = [r.arrived_ns for r in self.session.requests.values()]
         marks = [m.t_ns for m in self.session.marks[:1]]
         return float(min([first, *arrivals, *marks])), float(steps["end_ns"][self.n - 1])
+
+    def _extent_of_requests(self) -> tuple[float, float]:
+        """From the first arrival to the last arrival, token or end of a request, ns."""
+        requests = list(self.session.requests.values())
+        if not requests:
+            return 0.0, 1.0
+        moments = [request.arrived_ns for request in requests]
+        ends = [request.finished_ns for request in requests if request.finished_ns is not None]
+        last = max(*moments, *ends, int(self.session.tokens["emitted_ns"].max(initial=0)))
+        return float(min(moments + [mark.t_ns for mark in self.session.marks[:1]])), float(last)
 
     def span_of(self, axis: Axis, first: int, end: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """(starts, ends) of the steps [first, end) on the axis."""

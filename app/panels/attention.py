@@ -24,6 +24,7 @@ from app.widgets.plain import plain
 from app.widgets.themed_label import ThemedLabel
 from app.widgets.token_flow import TokenFlow
 from engine.core.settings import Probe
+from engine.session.serving import Topic
 from engine.session.store import Session
 
 LOW: Final = 320
@@ -39,6 +40,7 @@ class AttentionPanel(Panel):
     """The map of one head, which grows with the text, and the row of the selected token, drawn over the text itself."""
 
     name: ClassVar[str] = "attention"
+    needs: ClassVar[tuple[Topic, ...]] = ("attention",)
 
     def __init__(self, context: PanelContext, parent: QWidget | None = None) -> None:
         super().__init__(context, parent)
@@ -122,6 +124,9 @@ class AttentionPanel(Panel):
 
     def empty_text(self) -> str:
         return self.tr("Run a prompt and the attention of one head appears here, a row a token.")
+
+    def untold_lead(self) -> str:
+        return self.tr("Only DecodeScope's own engine records attention.")
 
     def show_session(self, session: Session | None) -> None:
         super().show_session(session)

@@ -11,8 +11,10 @@ from PySide6.QtWidgets import QWidget
 from app.core.jobs import Jobs
 from app.core.reading import Reading
 from app.core.selection import Selected, Selection
+from app.panels.untold import why_untold
 from engine.client.suite import Suite
 from engine.core.settings import Probe, RunSpec
+from engine.session.serving import Topic
 from engine.session.store import Session
 
 
@@ -72,6 +74,8 @@ class Panel(QWidget):
     name: ClassVar[str]
     of_range: ClassVar[bool] = True
     """Whether the panel follows the selected range of steps, so that the header names the range."""
+    needs: ClassVar[tuple[Topic, ...]] = ("steps",)
+    """What a server must tell for the panel to have anything to show of its session."""
 
     def __init__(self, context: PanelContext, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -87,9 +91,21 @@ class Panel(QWidget):
         """A sentence for an empty panel: what will appear here, and how to make it appear."""
         raise NotImplementedError
 
+    def untold_text(self) -> str:
+        """Why the panel has nothing to show of a server's session, in a sentence or two; "" where it may have some.
+
+        That is so of every session of our own engine.
+        """
+        reason = why_untold(self.session, *self.needs)
+        return f"{self.untold_lead()} {reason}" if reason else ""
+
+    def untold_lead(self) -> str:
+        """A sentence that says what the panel shows and who alone can tell it."""
+        return self.tr("What each step computed can be told only from inside the server.")
+
     @property
     def is_empty(self) -> bool:
-        return self.session is None or len(self.session.steps) == 0
+        return self.session is None or len(self.session.steps) == 0 or bool(self.untold_text())
 
     @property
     def is_behind(self) -> bool:

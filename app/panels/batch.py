@@ -38,6 +38,7 @@ class BatchPanel(StepPanel):
     """One chart of slots, or two with one shared axis, and a button that runs the example batch under both policies."""
 
     name = "batch"
+    needs = ("steps", "slots")
     own_keys = frozenset([*ZOOM, *PAN, *WALK, Qt.Key.Key_F])
 
     def __init__(self, context: PanelContext, parent: QWidget | None = None) -> None:
@@ -89,9 +90,15 @@ class BatchPanel(StepPanel):
 
     @property
     def is_empty(self) -> bool:
-        return False  # the panel itself can run the example batch, before anything is recorded
+        # Without a server the panel itself can run the example batch, before anything is recorded.
+        return bool(self.untold_text())
+
+    def untold_lead(self) -> str:
+        return self.tr("Who was in which step can be told only from inside the server.")
 
     def empty_text(self) -> str:
+        if self._is_served:
+            return self.tr("The server has told of no step yet.")
         return self.tr(
             "Press “Run both” and the example batch of four requests runs, static and then continuous: "
             "a lane a slot, each request in its colour, padding hatched."
@@ -102,6 +109,13 @@ class BatchPanel(StepPanel):
         for part in self.parts():
             assert self.totals is not None
             found = self.totals.between(part.first, part.last)
+            if found.computed is None:
+                texts.append(
+                    self.tr("{policy}: {useful} slot-steps useful {mark}, padding not told by this server").format(
+                        policy=name_of(part.batching), useful=count(found.useful), mark=MEASURED
+                    )
+                )
+                continue
             texts.append(
                 self.tr("{policy}: {useful} of {computed} slot-steps useful {mark}, {share} wasted {derived}").format(
                     policy=name_of(part.batching), useful=count(found.useful), computed=count(found.computed),
@@ -180,7 +194,13 @@ class BatchPanel(StepPanel):
             policy=name_of(part.batching), first=count(part.first), last=count(part.last)
         )
         waiting = self.session.steps["waiting"][part.first : part.last + 1]
-        return Shown(self.runs, part, self.totals.between(part.first, part.last), waiting, title)
+        figures = self.totals.between(part.first, part.last)
+        return Shown(self.runs, part, figures, waiting, title, not self._is_served)
+
+    @property
+    def _is_served(self) -> bool:
+        """Whether the session is of a server, whose requests have lanes of our own numbering and no slots."""
+        return self.session is not None and self.session.serving is not None
 
     def _request_of(self, selected: Selected) -> int | None:
         """The selected request, if the session has others too; the charts dim those."""
@@ -196,8 +216,16 @@ class BatchPanel(StepPanel):
             self.progress.setMaximum(progress[1])
             self.progress.setValue(progress[0])
             self.progress.setFormat(self.tr("%v of %m runs"))
+        self.run_button.setVisible(not self._is_served)
         self.note.setText(
-            self.tr("A slot-step is one row of the batch in one step: useful for a request, padding for none, or idle.")
+            self.tr(
+                "A slot-step is one lane in one step, useful where a request was in it. The lanes are DecodeScope's "
+                "own numbering: a server tells no slots, nor padding."
+            )
+            if self._is_served
+            else self.tr(
+                "A slot-step is one row of the batch in one step: useful for a request, padding for none, or idle."
+            )
         )
         self.note.setToolTip(plain(self.note.text()))
 
@@ -213,10 +241,14 @@ class BatchPanel(StepPanel):
                 count(step), count(int(session.steps["waiting"][step])), MEASURED
             )
             return text + ("\n" + self.tr("requests {}").format(names) if names else "")
-        lines = [self.tr("step {}, slot {}").format(count(step), slot)]
+        place = self.tr("step {}, lane {}") if self._is_served else self.tr("step {}, slot {}")
+        lines = [place.format(count(step), slot)]
         owner = runs.lane(slot).owner_at(step)
         if owner == IDLE:
-            lines.append(self.tr("idle: nothing was computed in this slot"))
+            lines.append(
+                self.tr("no request in this lane") if self._is_served
+                else self.tr("idle: nothing was computed in this slot")
+            )  # fmt: skip
         elif owner == PADDING:
             lines.append(self.tr("padding: computed because others in the batch go on, and thrown away"))
         lines += self._work_lines(session, step, slot)

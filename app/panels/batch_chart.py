@@ -114,11 +114,19 @@ class SlotChart(AxisChart[tuple[int, int]]):
         for name, words, value in (
             ("useful", self.tr("useful {n} ({share})"), figures.useful),
             ("padding", self.tr("padding {n} ({share})"), figures.padding),
-            ("idle", self.tr("idle {n} ({share})"), figures.idle),
+            (
+                "idle",
+                self.tr("idle {n} ({share})") if figures.computed is not None else self.tr("no request {n} ({share})"),
+                figures.idle,
+            ),
         ):
+            if value is None:
+                entries.append(("", self.tr("padding not told by this server")))
+                continue
             entries.append((name, words.format(n=count(value), share=percent(value / whole)) + f" {MEASURED}"))
-        entries.append(("", self.tr("{n} slot-steps computed, {share} wasted {mark}").format(
-            n=count(figures.computed), share=percent(figures.waste), mark=DERIVED)))  # fmt: skip
+        if figures.computed is not None:
+            entries.append(("", self.tr("{n} slot-steps computed, {share} wasted {mark}").format(
+                n=count(figures.computed), share=percent(figures.waste), mark=DERIVED)))  # fmt: skip
         part = self.shown.part
         if pushed := sum(part.first <= one.step <= part.last for one in self.shown.runs.preemptions):
             entries.append(("preempted", self.tr("preempted {}×").format(count(pushed))))

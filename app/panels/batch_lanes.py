@@ -35,6 +35,8 @@ class Shown:
     figures: SlotFigures
     waiting: NDArray[np.int64]
     title: str
+    has_slots: bool = True
+    """False where the lanes are our own numbering of a server's requests."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ def draw_strip(painter: QPainter, scene: SlotScene) -> None:
     figures, box = scene.shown.figures, scene.box
     whole = figures.lanes * figures.steps
     x, top = box.left(), box.top() - STRIP - GRID
-    for name, value in (("useful", figures.useful), ("padding", figures.padding), ("idle", figures.idle)):
+    for name, value in (("useful", figures.useful), ("padding", figures.padding or 0), ("idle", figures.idle)):
         width = value / whole * box.width() if whole else 0.0
         if width > 0:
             fill(painter, scene.ratio, QRectF(x, top, max(width, 1.0), STRIP), name, theme())
@@ -111,7 +111,12 @@ def draw_axes(painter: QPainter, scene: SlotScene) -> None:
     for slot in range(0, scene.lanes, every):
         area = QRectF(0, box.top() + slot * high, GUTTER - 2 * GRID, high * every)
         flags = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-        painter.drawText(area, flags, QCoreApplication.translate("SlotChart", "slot {}").format(slot))
+        words = (
+            QCoreApplication.translate("SlotChart", "slot {}")
+            if scene.shown.has_slots
+            else QCoreApplication.translate("SlotChart", "lane {}")
+        )
+        painter.drawText(area, flags, words.format(slot))
     title = QCoreApplication.translate("SlotChart", "step")
     right = scene.width - metrics.horizontalAdvance(title) - 4 * GRID
     edge = box.left() - GRID

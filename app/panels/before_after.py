@@ -100,7 +100,15 @@ class BeforeAfterPanel(Panel):
 
     @property
     def is_empty(self) -> bool:
-        return False  # the panel lists the improvements and can measure them before anything ran
+        # Without a server the panel lists the improvements, and can measure them before anything ran.
+        return bool(self.untold_text())
+
+    def untold_text(self) -> str:
+        if self.session is None or self.session.serving is None:
+            return ""
+        return self.tr(
+            "Measuring an improvement off and on needs DecodeScope's own engine; a server's switches stay as they are."
+        )
 
     def figures(self) -> str:
         found = [(line.pair.factor or 0.0, line.cells[0]) for line in self._lines if line.pair.factor is not None]

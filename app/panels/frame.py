@@ -210,9 +210,19 @@ class PanelDock(QDockWidget):
         if self._unreadable:
             self._empty.sentence.setText(self.tr("This cannot be shown: {}").format(self._unreadable))
         elif empty:
-            self._empty.sentence.setText(panel.empty_text())
-        self._empty.button.setVisible(not self._unreadable)
+            self._empty.sentence.setText(self._why_empty(panel))
+        self._empty.button.setVisible(not self._unreadable and not self._is_served)
         self._body.setCurrentWidget(self._empty if empty else panel)
+
+    @property
+    def _is_served(self) -> bool:
+        """Whether the session is of a server, of which no run of our own engine would show more."""
+        return self._session is not None and self._session.serving is not None
+
+    def _why_empty(self, panel: Panel) -> str:
+        if not self._is_served:
+            return panel.empty_text()
+        return panel.untold_text() or self.tr("The server has told nothing yet that appears here.")
 
     def _on_answered(self) -> None:
         if self.is_seen:

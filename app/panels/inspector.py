@@ -19,18 +19,24 @@ from app.look.units import (
     name_of,
     percent,
     seconds,
-    significant,
     visible_token,
 )
 from app.models.attention_rows import ExactRow
+from app.models.delay_reading import DelayReading
 from app.models.request_text import RequestText
 from app.panels.base import Panel, PanelContext
+from app.panels.inspector_facts import chance_words, header_words, step_words, token_words
+from app.panels.inspector_late import LateLines
+from app.panels.untold import not_told
 from app.widgets.bar_list import Bar, BarList
 from app.widgets.plain import plain
 from app.widgets.themed_label import ThemedLabel
 from app.widgets.token_flow import NO_WEIGHTS, TokenFlow
+from engine.figures.delays import Delays
 from engine.figures.token_facts import Likeliest, TokenFacts, TokenNames, token_facts
+from engine.figures.told import told
 from engine.session.schema import GROUP_OF
+from engine.session.serving import Topic
 from engine.session.store import RecordedRequest, Session
 
 COLUMN: Final = 230
@@ -53,6 +59,7 @@ class InspectorPanel(Panel):
 
     name: ClassVar[str] = "inspector"
     of_range: ClassVar[bool] = False
+    needs: ClassVar[tuple[Topic, ...]] = ()
 
     def __init__(self, context: PanelContext, parent: QWidget | None = None) -> None:
         super().__init__(context, parent)
@@ -60,14 +67,17 @@ class InspectorPanel(Panel):
         self._names: TokenNames | None = None
         self._text: RequestText | None = None
         self._alternatives_read, self._row_read = self.reading(), self.reading()
+        self._delays = DelayReading(self.reading())
         self._row: ExactRow | None = None
         self._flow_text: RequestText | None = None
         self._drawn: tuple[int, int, int] = (-1, -1, -1)
+        self._drawn_delays: Delays | None = None
         self._due = False
         """Whether a fact of the shown token was still being read when the token was drawn."""
         self.token_label = ThemedLabel(muted=False, scale=TITLE_SCALE * TITLE_SCALE, code=True)
         self.chance_label = ThemedLabel(muted=False, wrap=True)
         self.fact_labels: dict[str, ThemedLabel] = {}
+        self.late = LateLines(context.selection, self)
         self.alternatives = BarList(self.tr("Likeliest tokens here ●"))
         self.phases = BarList(self.tr("Time of its step by phase ●"))
         self.positions = BarList(self.tr("Positions of its step by class ●"))
@@ -104,6 +114,7 @@ class InspectorPanel(Panel):
             self.fact_labels[key].setAccessibleName(name)
             facts.addWidget(caption, row, 0)
             facts.addWidget(self.fact_labels[key], row, 1)
+        self.late.add_to(facts, len(self.fact_labels))
         self._head.addLayout(facts)
         self._head.addStretch()
         self._columns = QGridLayout()
@@ -136,10 +147,7 @@ class InspectorPanel(Panel):
         facts = self.facts
         if facts is None:
             return ""
-        return self.tr("“{text}” · {share} {mark} · step {step}, {time} {mark}").format(
-            text=visible_token(facts.text), share=percent(facts.probability), step=count(facts.step),
-            time=seconds(facts.step_s), mark=MEASURED,
-        )  # fmt: skip
+        return header_words(facts)
 
     def empty_text(self) -> str:
         return self.tr("Run a prompt, then click a token anywhere to see here what it cost and why it was chosen.")
@@ -169,22 +177,25 @@ class InspectorPanel(Panel):
             session.revision if chosen is None or not self._is_settled(row) else -1,
             hash((now.layer, now.head)),
         )
-        if drawn == self._drawn and not self._due:
+        delays = self._delays.of(session)
+        if drawn == self._drawn and not self._due and delays is self._drawn_delays:
             return
         names.update()
         likeliest = self._likeliest(session, row)
         self.facts = token_facts(session, row, names.names, likeliest or NOT_READ)
-        self._write_facts(self.facts, followed=chosen is None)
+        self._write_facts(session, self.facts, followed=chosen is None)
+        self.late.show_token(session, delays, self.facts)
         self._show_bars(self.facts)
         self._show_alternatives(self.facts, known=likeliest is not None)
         self._due = not self._show_attention(session, self.facts) or likeliest is None
-        self._drawn = drawn
+        self._drawn, self._drawn_delays = drawn, delays
 
     def select(self, selected: Selected) -> None:
         self.refresh()
 
     def restyle(self) -> None:
         self.flow.restyle()
+        self.late.restyle()
         if self.facts is not None:
             self._show_bars(self.facts)
             self._show_alternatives(self.facts, known=not self._alternatives_read.busy)
@@ -199,9 +210,13 @@ class InspectorPanel(Panel):
                 ("token", "position", facts.position),
             ]
             rows += [("token", "logprob_nats", facts.logprob), ("token", "entropy_nats", facts.entropy_nats)]
+            if facts.chunk is not None:
+                rows += [("chunk", "tokens", len(facts.chunk.rows)), ("chunk", "gap_s", facts.chunk.gap_s)]
             rows += [("step", "id", facts.step), ("step", "wall_s", facts.step_s)]
+            rows += [] if facts.received_s is None else [("step", "received_later_s", facts.received_s)]
             rows += [("phase_s", name, value) for name, value in facts.phases_s]
             rows += [("positions", name, value) for name, value in facts.positions.items()]
+            rows += self.late.rows()
             rows += [("alternative_logprob", one.token_id, one.logprob) for one in facts.alternatives]
         return ["of", "what", "value"], rows
 
@@ -267,30 +282,15 @@ class InspectorPanel(Panel):
         """
         return self.session is not None and row + 64 < len(self.session.tokens)
 
-    def _write_facts(self, facts: TokenFacts, followed: bool) -> None:
+    def _write_facts(self, session: Session, facts: TokenFacts, followed: bool) -> None:
         text = f"“{visible_token(facts.text)}”"
         self.token_label.setText(text + (self.tr("  newest") if followed else ""))
-        self.chance_label.setText(
-            self.tr("probability {share} ● · logprob {logprob} nats · entropy {entropy} nats ●").format(
-                share=percent(facts.probability), logprob=significant(facts.logprob),
-                entropy=significant(facts.entropy_nats),
-            )
-        )  # fmt: skip
+        self.chance_label.setText(chance_words(session, facts))
         values = {
-            "token": self.tr("id {id} · position {position} · from {source}").format(
-                id=facts.token_id, position=count(facts.position), source=self._source(facts.source)
-            ),
-            "step": self.tr("{step}, {kind} · {time} ● · {gap} after the token before · {kernel}").format(
-                step=count(facts.step),
-                kind=facts.step_kind,
-                time=seconds(facts.step_s),
-                gap=seconds(facts.gap_s),
-                kernel=name_of(facts.kernel) or NOT_APPLICABLE,
-            ),
+            "token": token_words(session, facts),
+            "step": step_words(session, facts),
             "request": self._request_line(facts.request),
         }
-        if facts.launch == "graph":
-            values["step"] += self.tr(" · phases of the last timed replay, scaled to this one ƒ")
         for key, value in values.items():
             self.fact_labels[key].setText(value)
             self.fact_labels[key].setToolTip(plain(value))
@@ -305,13 +305,6 @@ class InspectorPanel(Panel):
             ttft=NOT_APPLICABLE if first_ns is None else seconds((first_ns - request.arrived_ns) / 1e9),
             state=name_of(request.finish_reason or "") or self.tr("running"),
         )
-
-    def _source(self, source: str) -> str:
-        return {
-            "target": self.tr("the model"),
-            "draft": self.tr("an accepted draft"),
-            "bonus": self.tr("the model, after its drafts"),
-        }[source]
 
     def _show_alternatives(self, facts: TokenFacts, known: bool) -> None:
         """Draw the likeliest tokens. While they are read, the ones shown before stay until the read counts as slow."""
@@ -329,11 +322,11 @@ class InspectorPanel(Panel):
                 )
                 for one in facts.alternatives
             ],
-            self.tr("not recorded"),
+            self.tr("not recorded") if self.session is None or self.session.serving is None else not_told(),
         )  # fmt: skip
 
     def _show_bars(self, facts: TokenFacts) -> None:
-        colours = theme()
+        colours, session = theme(), self.session
         longest = max((value for _, value in facts.phases_s), default=1.0)
         self.phases.show_bars(
             [
@@ -345,16 +338,22 @@ class InspectorPanel(Panel):
                 )
                 for name, value in facts.phases_s
             ],
-            self.tr("not recorded below detail “phase”"),
+            self.tr("not recorded below detail “phase”") if session is None or told(session, "phases") else not_told(),
         )
         classes = {name: n for name, n in facts.positions.items() if name != "computed"}
-        most = max(classes.values(), default=0) or 1
+        most = max((n for n in classes.values() if n is not None), default=0) or 1
+        untold = self.tr("not told")
         self.positions.show_bars(
             [
-                Bar(self._class(name), n / most, count(n), colours.positions[name], pattern=PATTERNS[name])
+                Bar(
+                    self._class(name), (n or 0) / most, untold if n is None else count(n), colours.positions[name],
+                    pattern=PATTERNS[name],
+                )
                 for name, n in classes.items()
             ]
-        )
+        )  # fmt: skip
+        for of_step in (self.phases, self.positions):
+            of_step.setVisible(facts.step is not None)
 
     def _class(self, name: str) -> str:
         return {
@@ -394,6 +393,8 @@ class InspectorPanel(Panel):
                     query=self._text.name(query), where=where, mark=MEASURED if head is not None else DERIVED
                 )
             )
+        elif not told(session, "attention"):
+            self.row_label.setText(self.tr("Its attention row: {untold}").format(untold=not_told()))
         else:
             self.row_label.setText(
                 self.tr("Its attention row was not recorded for {where}; choose it in the Attention panel.").format(

@@ -21,11 +21,13 @@ from app.panels.kv_memory_calculator import KvCalculator
 from app.panels.kv_memory_tree import MemoryPage
 from app.panels.redundancy import switch_notes
 from app.panels.step_panel import StepPanel
+from app.panels.untold import why_untold
 from app.widgets.arranging import Placed, arrange
 from app.widgets.line_chart import Line, LineChart
 from app.widgets.segments import Segments
 from engine.figures.kv_classes import KvClasses, kv_classes
 from engine.figures.memory import peak_step
+from engine.figures.told import told
 from engine.session.kv_shape import KvShape, kv_shape_of
 from engine.session.store import Session
 
@@ -42,6 +44,7 @@ class KvMemoryPanel(StepPanel):
     """
 
     name = "kv-memory"
+    needs = ("steps", "kv")
     own_keys = frozenset({Qt.Key.Key_Up, Qt.Key.Key_Down})
 
     def __init__(self, context: PanelContext, parent: QWidget | None = None) -> None:
@@ -50,6 +53,8 @@ class KvMemoryPanel(StepPanel):
         self._live: LivePositions | None = None
         self._drawn_steps = -1
         self._detail = self.reading()
+        self._page_moved = False
+        """Whether the panel itself left the page by layer, for a session that has no layers to show."""
         self._step_of_bars = 0
         """The step whose layers the bars show."""
         self.bars = LayerBars(self)
@@ -65,7 +70,7 @@ class KvMemoryPanel(StepPanel):
         self.blocks.request_clicked.connect(lambda request: context.selection.change(request=request))
         self.blocks.step_clicked.connect(lambda step: context.selection.change(step=step))
         self.pages = Segments(PAGES, PAGES[0], self)
-        self.pages.picked.connect(self.show_page)
+        self.pages.picked.connect(self._pick_page)
         self._layers = QWidget()
         self._layout = QGridLayout(self._layers)
         self._layout.setContentsMargins(0, 0, 0, 0)
@@ -85,6 +90,9 @@ class KvMemoryPanel(StepPanel):
 
     def empty_text(self) -> str:
         return self.tr("What each layer keeps of the past appears here as soon as a generation runs.")
+
+    def untold_lead(self) -> str:
+        return self.tr("Who holds which block of the KV cache can be told only from inside the server.")
 
     def figures(self) -> str:
         """The step, then used, held and reserved bytes, the unfilled share of the held ones, and the formula's value.
@@ -164,6 +172,8 @@ class KvMemoryPanel(StepPanel):
         if found is None:
             return None
         predicted = shape.layer_bytes(self._alive(step)) if shape is not None else None
+        if not told(session, "kv_layers"):
+            return []
         detail = found.value
         if detail is None or not len(detail[1]):
             return [LayerKv(None, None, predicted) for _ in range(session.layers)]
@@ -190,6 +200,7 @@ class KvMemoryPanel(StepPanel):
         self._drawn_steps = -1
         self.calculator.withdraw_current()
         self.blocks.show_session(session)
+        self._go_to_what_is_told(session)
 
     def refresh(self) -> None:
         session, step = self.session, self.step_shown()
@@ -244,6 +255,21 @@ class KvMemoryPanel(StepPanel):
 
     # --- inside -----------------------------------------------------------------------------------------------------
 
+    def _pick_page(self, page: str) -> None:
+        """The user chose a page, which then stays."""
+        self._page_moved = False
+        self.show_page(page)
+
+    def _go_to_what_is_told(self, session: Session | None) -> None:
+        """Leave the page by layer for the blocks where no layer is told, and come back for a session that has them."""
+        by_layer = session is None or told(session, "kv_layers")
+        if not by_layer and self.pages.value == "layers":
+            self._page_moved = True
+            self.show_page("blocks")
+        elif by_layer and session is not None and self._page_moved:
+            self._page_moved = False
+            self.show_page("layers")
+
     def _show_page(self, session: Session, step: int) -> None:
         """Draw the blocks after a step, or the memory at the peak of the selection."""
         if self.pages.value == "blocks":
@@ -276,6 +302,8 @@ class KvMemoryPanel(StepPanel):
             sentence = self.tr("after step {step}: {positions} positions alive {mark}").format(
                 step=count(step), positions=count(positions), mark=MEASURED
             )
+        if reason := why_untold(session, "kv_layers"):
+            sentence += "\n" + self.tr("What each layer holds: {reason}").format(reason=reason)
         layers = self.layers_at(step)
         if layers is not None:
             self._step_of_bars = step

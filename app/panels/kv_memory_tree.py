@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 
 from app.look.theme import CAPTION_SCALE, GRID, PANEL_PADDING, ROW_GAP, theme, ui_font
 from app.look.units import DERIVED, MEASURED, count, memory, percent
+from app.panels.untold import not_told
 from app.widgets.painted import PaintedWidget
 from app.widgets.plain import PlainLabel, plain
 from engine.figures.device_series import DeviceSeries
@@ -40,6 +41,8 @@ class MemoryPage(QWidget):
         self.root: MemoryNode | None = None
         self._drawn: MemoryNode | None = None
         self._readings: DeviceSeries | None = None
+        self._served = False
+        """Whether a server told of the memory, which tells no more than its cache."""
         self.bar = MemoryBar(self)
         self.moment = PlainLabel(parent=self)
         self.moment.setWordWrap(True)
@@ -71,6 +74,8 @@ class MemoryPage(QWidget):
         if self._readings is None or self._readings.session is not session:
             self._readings = DeviceSeries(session)
         self.root = memory_tree(session, steps, self._readings)
+        self._served = session.serving is not None
+        self.bar.setVisible(not self._served)  # without the whole, no part has a share of it
         if self.root != self._drawn or renamed:
             if self._drawn is not None and names_of(self.root) != names_of(self._drawn):
                 self.tree.clear()  # a draft model adds parts, so the same row would stand for another part
@@ -155,6 +160,10 @@ class MemoryPage(QWidget):
         rows = step_slice(session, steps)
         if rows.stop - rows.start == 1:
             return self.tr("Everything at step {step}.").format(step=count(peak))
+        if session.serving is not None:
+            return self.tr("The cache when requests held most of it in the steps {first}–{last}: step {peak}.").format(
+                first=count(rows.start), last=count(rows.stop - 1), peak=count(peak)
+            )
         return self.tr(
             "Caches at their peak, step {peak}; all of it, activations and the allocator at their largest of the steps "
             "{first}–{last}."
@@ -163,10 +172,12 @@ class MemoryPage(QWidget):
     def _size(self, node: MemoryNode) -> str:
         if node.size is not None:
             return f"{memory(node.size)} {MARKS[node.provenance]}"
+        if self._served:
+            return not_told()
         return self.tr("not recorded") if node.name in OF_THE_CACHE else self.tr("not reported")
 
     def _fill(self, root: MemoryNode) -> None:
-        whole = root.size or sum(part.size or 0 for part in root.parts)
+        whole = root.size or (0 if self._served else sum(part.size or 0 for part in root.parts))
         top = self.tree.topLevelItem(0)
         if top is None:
             top = QTreeWidgetItem()

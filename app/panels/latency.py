@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import ClassVar, Final, Literal
+from typing import ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QSpinBox, QToolButton, QWidget
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QPushButton, QSpinBox, QToolButton, QWidget
 
 from app.core.selection import Look, Selected
 from app.look.icons import icon
 from app.look.theme import GRID, PANEL_PADDING, ROW_GAP, theme
-from app.look.units import MEASURED, count, percent, rate, seconds, significant
+from app.look.units import MEASURED, count, rate, seconds
+from app.models.delay_reading import DelayReading
 from app.models.latency import TEXTBOOK_S
 from app.models.latency_histogram import histogram, next_of
 from app.models.looking import Looker, look_of, show_look
 from app.models.step_detail import step_detail
 from app.panels.base import Panel, PanelContext
+from app.panels.latency_late import LateTables
+from app.panels.latency_places import COLUMNS, WIDE, Arrangement, Part, arrangement_of, places, rows_of
+from app.panels.latency_streams import StreamLatencies
+from app.panels.latency_words import no_layers, range_parts, untimed
 from app.widgets.arranging import Placed, arrange
 from app.widgets.latency_histogram import LatencyHistogram
 from app.widgets.latency_table import LatencyTable
@@ -32,14 +37,11 @@ from app.widgets.time_split import TimeSplit
 from engine.figures.latency import LatencySeries, outlier_us
 from engine.figures.latency_figures import PARTS, RangeFigures
 from engine.figures.metrics import tokens_per_s
+from engine.figures.told import told
 from engine.session.schema import GROUPS
+from engine.session.serving import Topic
 from engine.session.store import Session
 
-LOW: Final = 340
-BROAD: Final = 800
-WIDE: Final = 1000
-TALL: Final = 620
-"""Panel heights (LOW, TALL) and widths (BROAD, WIDE) in pixels at which the panel changes its arrangement."""
 PROJECTED_TOKENS: Final = 100
 PICTURES: Final = ("steps", "histogram")
 
@@ -48,6 +50,7 @@ class LatencyPanel(Panel):
     """A token's time beside the textbook figures, the stacked parts of every step, and layer × phase of one step."""
 
     name: ClassVar[str] = "latency"
+    needs: ClassVar[tuple[Topic, ...]] = ()
 
     def __init__(self, context: PanelContext, parent: QWidget | None = None) -> None:
         super().__init__(context, parent)
@@ -56,7 +59,7 @@ class LatencyPanel(Panel):
         self._series: LatencySeries | None = None
         self.range_figures: RangeFigures | None = None
         """The figures of the selected range, or of its steps within the picked band of times."""
-        self._arrangement: Literal["", "low", "broad", "wide", "tall", "short"] = ""
+        self._arrangement: tuple[Arrangement, Part] | None = None
         self._stale = False
         self._strip_step: int | None = None
         self.table = LatencyTable()
@@ -75,6 +78,10 @@ class LatencyPanel(Panel):
         self.histogram.wants_next.connect(self.go_to_next)
         self.picture = Segments(PICTURES, PICTURES[0])
         self.picture.picked.connect(lambda _: self._rearrange())
+        self.late = LateTables()
+        self.late.chosen.connect(lambda token: self.context.selection.change(token=token))
+        self.late_button, self._delays = QPushButton(), DelayReading(self.reading())
+        self.streams = StreamLatencies(context.selection)
         self.split = TimeSplit()
         self.strip = LayerStrip()
         self._detail = self.reading()
@@ -94,6 +101,13 @@ class LatencyPanel(Panel):
         self.range_line = ThemedLabel(parts=True)
         self._line = self._build_projection()
         self._range_row = self._build_range()
+        self._parts: dict[Part, QWidget] = {
+            "table": self.table, "line": self._line, "range": self._range_row, "split": self.split,
+            "strip": self.strip, "steps": self.chart, "histogram": self.histogram, "late": self.late,
+            "streams": self.streams,
+        }  # fmt: skip
+        for part in self._parts.values():
+            part.setParent(self)
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(PANEL_PADDING, ROW_GAP, PANEL_PADDING, ROW_GAP)
         self._grid.setSpacing(ROW_GAP)
@@ -130,6 +144,13 @@ class LatencyPanel(Panel):
             button.setAccessibleName(name)
             button.clicked.connect(partial(self.go_to_next, by))
             row.addWidget(button)
+        self.late_button.setText(self.tr("Why late"))
+        self.late_button.setProperty("segment", "only")
+        self.late_button.setCheckable(True)
+        self.late_button.setMinimumWidth(self.late_button.sizeHint().width() + 2 * GRID)
+        self.late_button.setToolTip(self.tr("Show what delayed late tokens, in place of the pictures."))
+        self.late_button.toggled.connect(lambda _: self._rearrange())
+        row.addWidget(self.late_button)
         self.picture.name(
             self.tr("Picture"),
             {"steps": self.tr("Steps"), "histogram": self.tr("Histogram")},
@@ -144,7 +165,18 @@ class LatencyPanel(Panel):
 
     # --- Panel ------------------------------------------------------------------------------------------------------
 
+    @property
+    def is_empty(self) -> bool:
+        return not len(self.session.tokens) if self._unstepped and self.session is not None else super().is_empty
+
+    @property
+    def _unstepped(self) -> bool:
+        """Whether the session is that of a server which tells no steps."""
+        return self.session is not None and not told(self.session, "steps")
+
     def figures(self) -> str:
+        if self._unstepped:
+            return self.streams.header()
         figures = self.range_figures
         if figures is None or figures.token_s is None:
             return ""
@@ -162,19 +194,23 @@ class LatencyPanel(Panel):
 
     def show_session(self, session: Session | None) -> None:
         super().show_session(session)
-        self._series = LatencySeries(session) if session is not None else None
+        self._series = LatencySeries(session) if session is not None and not self._unstepped else None
         self.range_figures, self._strip_step, self._stale = None, None, True
         self.histogram.show_band(None)
+        self.streams.show_session(session if self._unstepped else None)
+        self._rearrange()
         if session is not None:
             self.refresh()
 
     def refresh(self) -> None:
+        self.streams.refresh()
         series = self._series
         if series is None:
             return
         if not series.update() and not self._stale:
             if self._strip_due:
                 self._show_strip()
+            self._show_late(series)
             return
         self._stale = False
         steps = self._range(series)
@@ -192,18 +228,23 @@ class LatencyPanel(Panel):
         self._show_histogram(series.walls_us(steps))
         self._write_lines()
         self._show_strip()
+        self._show_late(series)
 
     def select(self, selected: Selected) -> None:
         self.chart.marker = selected.step
         if self.histogram.band != selected.band_us:
             self.histogram.show_band(selected.band_us)
+        self.streams.select(selected)
         self._stale = True
         self.refresh()
+        self.late.mark(selected)
         self._looker.follow(selected)
 
     def restyle(self) -> None:
         colours = theme()
         self.table.restyle()
+        self.late.restyle()
+        self.streams.restyle()
         self.chart.colours = [colours.groups[group] for group in GROUPS]
         self.chart.update()
         self.strip.update()
@@ -212,6 +253,10 @@ class LatencyPanel(Panel):
         self.next_button.setIcon(icon("right", colours.muted))
 
     def rows(self) -> tuple[list[str], list[tuple[object, ...]]]:
+        if self._unstepped:
+            return self.streams.rows()
+        if self.late_button.isChecked():
+            return self.late.rows()
         header = ["part", "textbook_s", "mean_s", "p50_s", "p90_s", "p99_s", "share"]
         figures = self.range_figures
         parts = (*figures.parts, figures.itl, figures.prefill.a_request) if figures is not None else ()
@@ -264,6 +309,15 @@ class LatencyPanel(Panel):
         for button in (self.previous_button, self.next_button):
             button.setEnabled(picked > 0)
 
+    def _show_late(self, series: LatencySeries) -> None:
+        """Write the late tokens of the range, while they are shown."""
+        if self.late.isHidden():
+            return
+        band, steps = self.histogram.band, self._range(series)
+        within = None if band is None else series.steps_within(band, steps)
+        self.late.show_delays(series.session, self._delays.of(series.session), steps, within)
+        self.late.mark(self.context.selection.now)
+
     def _write_lines(self) -> None:
         figures = self.range_figures
         if figures is None:
@@ -283,60 +337,10 @@ class LatencyPanel(Panel):
             )
         )
         self.projection.setToolTip(plain(self.projection.text()))
-        steps = self._range(self._series) if self._series is not None else None
-        where = self.tr("all {n} steps") if steps is None else self.tr("steps {first}–{last}: {n} steps")
-        if band is not None:
-            where = self.tr("{n} steps of {low} to {high}")
-        parts = [
-            where.format(
-                n=count(figures.steps),
-                first=count(steps[0]) if steps else "",
-                last=count(steps[1]) if steps else "",
-                low=seconds(band[0] / 1e6) if band else "",
-                high=seconds(band[1] / 1e6) if band else "",
-            ),
-            self.tr("{n} tokens").format(n=count(figures.tokens)),
-        ]
-        if all(not one.mean_s for one in figures.parts if one.part not in ("other", "total")):
-            parts.insert(1, self.tr("phases not timed; detail “phase” does"))
-        parts += self._of_prompts_and_batches(figures)
-        elapsed = figures.busy_s + figures.gap_s
-        if elapsed > 0:
-            if band is None:
-                parts.append(
-                    self.tr("between steps {gap} ({share}) ƒ").format(
-                        gap=seconds(figures.gap_s), share=percent(figures.gap_s / elapsed)
-                    )
-                )
-            if figures.device_s is None:
-                parts.append(self.tr("device time not reported"))
-            else:
-                parts.append(
-                    self.tr("device busy {time} ({share}) ●").format(
-                        time=seconds(figures.device_s), share=percent(figures.device_s / elapsed)
-                    )
-                )
-        self.range_line.setText(" · ".join(parts))
-        self.range_line.setToolTip(plain(self.range_line.text()))
-
-    def _of_prompts_and_batches(self, figures: RangeFigures) -> list[str]:
-        """Texts about prefill time and requests per step: neither is part of one request's time per token."""
-        prefill, parts = figures.prefill, []
-        if prefill.steps:
-            parts.append(
-                self.tr("prefill {time} ({share}) ●").format(
-                    time=seconds(prefill.busy_s), share=percent(prefill.busy_s / figures.busy_s)
-                )
-            )
-        if prefill.mixed_steps:
-            parts.append(self.tr("in {n} steps beside decode").format(n=count(prefill.mixed_steps)))
-        if figures.requests_a_step is not None and figures.requests_a_step > 1.0:
-            parts.append(
-                self.tr("{n} requests a step: {time} of step time a token ƒ").format(
-                    n=significant(figures.requests_a_step), time=seconds(figures.amortised_s)
-                )
-            )
-        return parts
+        if self._series is not None:
+            parts = range_parts(self._series.session, figures, self._range(self._series), band)
+            self.range_line.setText(" · ".join(parts))
+            self.range_line.setToolTip(plain(self.range_line.text()))
 
     def _show_strip(self) -> None:
         session, series = self.session, self._series
@@ -354,9 +358,7 @@ class LatencyPanel(Panel):
             return
         detail = found.value
         if detail is None or len(detail[0]) < 2 or not detail[0][:-1].any():
-            self.strip.show_message(
-                self.tr("Step {step} holds no time by layer; detail “layer” records it.").format(step=count(step))
-            )
+            self.strip.show_message(no_layers(session, step))
             return
         highest = float(detail[0][:-1].max())
         self.strip.show_step(
@@ -372,6 +374,8 @@ class LatencyPanel(Panel):
             return ""
         us = self._series.us[step]
         lines = [self.tr("Step {step}: {time} ● measured").format(step=count(step), time=seconds(float(us[-1]) / 1e6))]
+        if self.session is not None and not told(self.session, "phases"):
+            return "\n".join([*lines, untimed(self.session)])
         lines += [
             f"{self.table.part_name(part)}: {seconds(float(value) / 1e6)}"
             for part, value in zip(PARTS[:-1], us[:-1], strict=True)
@@ -386,60 +390,46 @@ class LatencyPanel(Panel):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        width, height = event.size().width(), event.size().height()
-        if height < LOW:
-            self._arrange("low" if width < BROAD else "broad")
-        elif width >= WIDE:
-            self._arrange("wide")
-        else:
-            self._arrange("tall" if height >= TALL else "short")
-        narrow = self._arrangement in ("low", "broad") and width < WIDE
-        self.table.show_all_columns(not narrow)
+        self._fit(event.size().width(), event.size().height())
+
+    def _fit(self, width: int, height: int) -> None:
+        arrangement = arrangement_of(width, height)
+        self._arrange(arrangement)
+        self.table.show_all_columns(arrangement not in ("low", "broad") or width >= WIDE)
         beside = width - 2 * PANEL_PADDING - ROW_GAP - self.chart.minimumWidth()
-        room = self._arrangement != "low" or beside >= self.table.least_width()
-        if self._arrangement == "low":  # without room for both, only the table stays
-            self.chart.setVisible(room and self.picture.value == "steps")
-            self.histogram.setVisible(room and self.picture.value == "histogram")
+        room = arrangement != "low" or beside >= self.table.least_width()
+        if arrangement == "low" and self._shown_picture in ("steps", "histogram"):  # without room, the table alone
+            self._parts[self._shown_picture].setVisible(room)
             self._grid.setColumnStretch(1, 2 if room else 0)
         self.table.setMinimumWidth(min(self.table.needed_width(), 2 * width // 3, beside) if room else 0)
 
+    @property
+    def _shown_picture(self) -> Part:
+        """What the user wants to see where there is room for one picture only; `streams` where no steps are told."""
+        if self._unstepped:
+            return "streams"
+        if self.late_button.isChecked():
+            return "late"
+        return "steps" if self.picture.value == "steps" else "histogram"
+
     def _rearrange(self) -> None:
-        """Repeat the current arrangement, because another picture was picked; nothing before the first one."""
-        arrangement, self._arrangement = self._arrangement, ""
-        if arrangement != "":
-            self._arrange(arrangement)
+        """Show another picture, at the present size; nothing before the first arrangement."""
+        if self._arrangement is not None:
+            self._fit(self.width(), self.height())
 
-    def _arrange(self, arrangement: Literal["low", "broad", "wide", "tall", "short"]) -> None:
-        """Place the widgets for the panel's size.
-
-        Low or broad: the table beside one picture. Wide: table and strip above both pictures. Short: the table above
-        one picture. Tall: everything in one column. `picture` says which one picture: the steps or the histogram.
-        """
-        if arrangement == self._arrangement:
+    def _arrange(self, arrangement: Arrangement) -> None:
+        """Place the widgets for the panel's size (`places`)."""
+        picture = self._shown_picture
+        if (arrangement, picture) == self._arrangement:
             return
-        self._arrangement = arrangement
-        both = arrangement in ("wide", "tall")
-        steps = self.picture.value == "steps"
-        picture: QWidget = self.chart if steps else self.histogram
-        places: dict[str, tuple[tuple[QWidget, int, int, int], ...]] = {
-            "low": ((self.table, 0, 0, 1), (picture, 0, 1, 1), (self._line, 1, 0, 2), (self._range_row, 2, 0, 2)),
-            "broad": ((self.table, 0, 0, 1), (picture, 0, 1, 1), (self._line, 1, 0, 1), (self._range_row, 1, 1, 1)),
-            "wide": ((self.table, 0, 0, 1), (self.strip, 0, 1, 1), (self._line, 1, 0, 1), (self._range_row, 1, 1, 1),
-                     (self.split, 2, 0, 2), (self.chart, 3, 0, 1), (self.histogram, 3, 1, 1)),
-            "tall": ((self.table, 0, 0, 2), (self._line, 1, 0, 2), (self._range_row, 2, 0, 2), (self.split, 3, 0, 2),
-                     (self.chart, 4, 0, 2), (self.histogram, 5, 0, 2), (self.strip, 6, 0, 2)),
-            "short": ((self.table, 0, 0, 2), (self._line, 1, 0, 2), (self._range_row, 2, 0, 2), (picture, 3, 0, 2)),
-        }  # fmt: skip
-        rows: dict[str, tuple[int, ...]] = {
-            "low": (3,), "broad": (3,), "wide": (0, 0, 0, 3), "tall": (0, 0, 0, 0, 3, 2, 2), "short": (0, 0, 0, 3),
-        }  # fmt: skip
-        placed = [Placed(widget, row, column, columns=span) for widget, row, column, span in places[arrangement]]
-        arrange(self._grid, placed, rows[arrangement], columns=(3, {"low": 2, "broad": 3}.get(arrangement, 4)))
+        self._arrangement = (arrangement, picture)
+        shown = places(arrangement, picture)
+        placed = [Placed(self._parts[part], row, column, columns=span) for part, row, column, span in shown]
+        arrange(self._grid, placed, rows_of(arrangement, picture), columns=(3, COLUMNS[arrangement]))
         self._grid.setAlignment(self.table, Qt.AlignmentFlag.AlignTop)
-        self.strip.setVisible(both)
-        self.split.setVisible(both)
-        self.picture.setVisible(not both)
-        self.chart.setVisible(both or steps)
-        self.histogram.setVisible(both or not steps)
+        visible = {part for part, *_ in shown}
+        for part, widget in self._parts.items():
+            widget.setVisible(part in visible)
+        self.picture.setVisible(arrangement not in ("wide", "tall") and picture not in ("late", "streams"))
         self._stale = True
         self.refresh()

@@ -79,7 +79,16 @@ class ParallelPanel(StepPanel):
 
     @property
     def is_empty(self) -> bool:
-        return False  # the panel itself says what is missing, and has the button that runs a pass
+        # Of our own engine the panel itself says what is missing, and has the button that runs a pass.
+        return bool(self.untold_text())
+
+    def untold_text(self) -> str:
+        if self.session is None or self.session.serving is None:
+            return ""
+        return self.tr(
+            "A teacher-forced pass, the whole text through the model at once, needs DecodeScope's own engine; a server "
+            "runs none."
+        )
 
     def figures(self) -> str:
         shown = self.shown

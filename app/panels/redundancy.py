@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 import numpy as np
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QGridLayout, QWidget
 
 from app.core.selection import Selected
@@ -15,9 +16,12 @@ from app.models.redundancy import ClassMap
 from app.panels.base import PanelContext
 from app.panels.redundancy_map import LEGEND, RedundancyMap
 from app.panels.step_panel import StepPanel
+from app.panels.untold import why_untold
 from app.widgets.arranging import Placed, arrange
 from app.widgets.line_chart import Line, LineChart, Note
+from app.widgets.themed_label import ThemedLabel
 from engine.figures.running_totals import RunningTotals, WorkRows
+from engine.figures.told import column_told
 from engine.session.store import Session
 
 MOST_CSV_ROWS: Final = 100_000
@@ -44,6 +48,8 @@ class RedundancyPanel(StepPanel):
         self.flops = LineChart(lambda value: rate(value, "FLOP"), self)
         self.flops.setAccessibleName(self.tr("Floating-point operations so far"))
         self.flops.describe = self.totals_text
+        self.untold_note = ThemedLabel(self, wrap=True)
+        self.untold_note.setAlignment(Qt.AlignmentFlag.AlignCenter)
         for chart in (self.positions, self.flops):
             chart.clicked.connect(lambda x: self._select_step(int(x)))
         self._layout = QGridLayout(self)
@@ -94,6 +100,7 @@ class RedundancyPanel(StepPanel):
     def show_session(self, session: Session | None) -> None:
         super().show_session(session)
         self.totals = RunningTotals(session) if session is not None else None
+        self._write_untold()
         self._new_map()
 
     def refresh(self) -> None:
@@ -129,10 +136,23 @@ class RedundancyPanel(StepPanel):
         first, last = self.shown_steps()
         steps = self.session.steps
         part = slice(first, min(last + 1, first + MOST_CSV_ROWS))
-        columns = [steps["id"][part], *(steps[f"positions_{name}"][part] for name in names[1:7]), steps["flops"][part]]
-        return names, list(zip(*(column.tolist() for column in columns), strict=True))
+        of_names = ["id", *(f"positions_{name}" for name in names[1:7]), "flops"]
+        nothing = [None] * len(steps["id"][part])
+        columns = [steps[name][part].tolist() if column_told(self.session, name) else nothing for name in of_names]
+        return names, list(zip(*columns, strict=True))
 
     # --- inside -----------------------------------------------------------------------------------------------------
+
+    @property
+    def _flops_told(self) -> bool:
+        return self.session is None or column_told(self.session, "flops")
+
+    def _write_untold(self) -> None:
+        """Say in the place of the FLOPs' chart why there is none, and what else no class of the map shows."""
+        reason, unpadded = why_untold(self.session, "flops"), why_untold(self.session, "padding")
+        words = self.tr("FLOPs and padding: {reason}") if unpadded else self.tr("FLOPs: {reason}")
+        self.untold_note.setText(words.format(reason=reason) if reason else "")
+        self.arrange()
 
     def _request_shown(self, selected: Selected) -> int | None:
         """The request of the map: in a session of several requests the selected one; None for all of them."""
@@ -267,6 +287,14 @@ class RedundancyPanel(StepPanel):
             else self.tr("steps {first}–{step}: {computed} positions computed {measured}, {flops} {derived}\n"
                          "no cache would need {without} {predicted}, a cache {with_} {predicted}")
         )  # fmt: skip
+        if not self._flops_told:
+            text = (
+                self.tr("after step {step}: {computed} positions computed {measured}\n"
+                        "no cache would need {without} {predicted}, a cache {with_} {predicted}")
+                if self.context.selection.now.steps is None
+                else self.tr("steps {first}–{step}: {computed} positions computed {measured}\n"
+                             "no cache would need {without} {predicted}, a cache {with_} {predicted}")
+            )  # fmt: skip
         return text.format(
             first=count(first), step=count(step), computed=count(values["computed"]),
             flops=rate(values["flops"], "FLOP"), without=count(values["without_cache"]),
@@ -295,17 +323,20 @@ class RedundancyPanel(StepPanel):
 
     def arrange(self) -> None:
         """Place the map beside the charts in a wide panel, else above them."""
-        tall = self.height() >= FLOPS_HEIGHT
-        self.flops.setVisible(tall)
+        tall, told_flops = self.height() >= FLOPS_HEIGHT, self._flops_told
+        last: QWidget = self.flops if told_flops else self.untold_note
+        self.flops.setVisible(tall and told_flops)
+        self.untold_note.setVisible(tall and not told_flops)
+        share = 2 if tall and told_flops else 0
         beside = self.width() >= max(1.2 * self.height(), BESIDE_WIDTH)
         if beside:
             placed = [Placed(self.map, 0, 0, rows=2), Placed(self.positions, 0, 1)]
             if tall:
-                placed.append(Placed(self.flops, 1, 1))
-            arrange(self._layout, placed, rows=(3, 2 if tall else 0), columns=(6, 5))
+                placed.append(Placed(last, 1, 1))
+            arrange(self._layout, placed, rows=(3, share), columns=(6, 5))
         else:
-            placed = [Placed(self.map, 0, 0), Placed(self.positions, 1, 0), Placed(self.flops, 2, 0)]
-            arrange(self._layout, placed, rows=(5, 3, 2 if tall else 0), columns=())
+            placed = [Placed(self.map, 0, 0), Placed(self.positions, 1, 0), Placed(last, 2, 0)]
+            arrange(self._layout, placed, rows=(5, 3, share), columns=())
 
 
 def switch_notes(session: Session) -> list[Note]:

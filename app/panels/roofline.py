@@ -23,6 +23,7 @@ from app.widgets.themed_table import Cell
 from engine.figures.ceilings import MEMORY, Level
 from engine.figures.roofline import Point, Roof
 from engine.session.schema import GROUP_OF
+from engine.session.serving import Topic
 from engine.session.store import STEP_KINDS, Session
 
 WIDE: Final = 1080
@@ -35,6 +36,7 @@ class RooflinePanel(Panel):
     """Ceilings and points on two logarithmic axes, the points as a table too, and a verdict in words."""
 
     name: ClassVar[str] = "roofline"
+    needs: ClassVar[tuple[Topic, ...]] = ("flops", "bytes_moved")
 
     def __init__(self, context: PanelContext, parent: QWidget | None = None) -> None:
         super().__init__(context, parent)
@@ -95,6 +97,12 @@ class RooflinePanel(Panel):
 
     def empty_text(self) -> str:
         return self.tr("Run a prompt and each kind of step appears here under the ceilings of this device.")
+
+    def untold_lead(self) -> str:
+        return self.tr(
+            "Only DecodeScope's own engine counts the operations and bytes of a step, and measures the ceilings of its "
+            "device."
+        )
 
     def show_session(self, session: Session | None) -> None:
         super().show_session(session)

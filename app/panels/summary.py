@@ -20,6 +20,8 @@ from app.widgets.themed_label import ThemedLabel
 from app.widgets.themed_table import Cell
 from engine.figures.device_series import DeviceSeries
 from engine.figures.metrics import timeline_figures
+from engine.figures.told import told
+from engine.session.serving import Topic
 from engine.session.store import Session
 
 NARROW: Final = 760
@@ -34,6 +36,7 @@ class SummaryPanel(Panel):
     """A table, a line that explains the marks, and a button that copies the table as Markdown."""
 
     name: ClassVar[str] = "summary"
+    needs: ClassVar[tuple[Topic, ...]] = ()
 
     def __init__(self, context: PanelContext, parent: QWidget | None = None) -> None:
         super().__init__(context, parent)
@@ -81,6 +84,11 @@ class SummaryPanel(Panel):
             return ""
         return self.tr("one parallel pass gives tokens {gap} as fast").format(gap=amount_text(speed))
 
+    @property
+    def is_empty(self) -> bool:
+        session = self.session
+        return session is None or not (len(session.steps) or len(session.tokens))
+
     def empty_text(self) -> str:
         return self.tr(
             "Run a prompt and the comparison of training and inference appears here with what this machine measured."
@@ -114,9 +122,11 @@ class SummaryPanel(Panel):
         ]  # fmt: skip
         self.table.show_rows(heads, rows)
         self._fit()
-        self.run_button.setVisible(all(not line.row.training for line in self.lines))
+        self.run_button.setVisible(session.serving is None and all(not line.row.training for line in self.lines))
         found = timeline_figures(session, steps)
-        if steps is None:
+        if not told(session, "steps"):
+            words = self.tr("steps not told by this server")
+        elif steps is None:
             words = self.tr("all {n} steps").format(n=count(found.steps))
         else:
             words = self.tr("steps {first}–{last}").format(first=count(steps[0]), last=count(steps[1]))

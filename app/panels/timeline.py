@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import ClassVar, Final
 
+import numpy as np
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QPushButton, QToolButton, QVBoxLayout, QWidget
@@ -17,7 +18,10 @@ from app.panels.passes import passes_words
 from app.panels.timeline_canvas import TimelineCanvas
 from app.widgets.line_chart import GUTTER
 from app.widgets.plain import plain
-from engine.figures.metrics import timeline_figures
+from engine.figures.metrics import run_wall_s, timeline_figures
+from engine.figures.token_facts import told_id
+from engine.figures.told import told
+from engine.session.serving import Topic
 from engine.session.store import STEP_KINDS, TOKEN_SOURCES, Session
 
 MOST_CSV_ROWS: Final = 100_000
@@ -27,6 +31,7 @@ class TimelinePanel(Panel):
     """Shows what happened when; TimelineCanvas handles the pointer and the keys."""
 
     name = "timeline"
+    needs: ClassVar[tuple[Topic, ...]] = ()
 
     def __init__(self, context: PanelContext, parent: QWidget | None = None) -> None:
         super().__init__(context, parent)
@@ -55,6 +60,8 @@ class TimelinePanel(Panel):
     def figures(self) -> str:
         """Steps, tokens and time of the selected range (or of all steps), and how much of it was idle or paused."""
         session = self.session
+        if session is not None and not told(session, "steps"):
+            return self._stream_figures(session)
         n = len(session.steps) if session is not None else 0
         if session is None or n == 0:
             return ""
@@ -70,6 +77,20 @@ class TimelinePanel(Panel):
             text += " · " + self.tr("paused {time} {mark}").format(time=seconds(found.paused_s), mark=MEASURED)
         return f"{text} · {passes_words(found.teacher_passes)}" if found.teacher_passes else text
 
+    def _stream_figures(self, session: Session) -> str:
+        """Requests, tokens and time of a session whose steps are not told."""
+        return self.tr("{requests} requests · {tokens} tokens · {span} {mark}").format(
+            requests=count(len(session.requests)), tokens=count(len(session.tokens)),
+            span=seconds(run_wall_s(session)), mark=MEASURED,
+        )  # fmt: skip
+
+    @property
+    def is_empty(self) -> bool:
+        session = self.session
+        if session is None or told(session, "steps"):
+            return super().is_empty
+        return not session.requests
+
     def selected_steps(self) -> tuple[int, int]:
         """First and last step of the selected range; without a range, of the session."""
         n = self.canvas.model.n if self.canvas.model is not None else 0
@@ -81,6 +102,7 @@ class TimelinePanel(Panel):
     def show_session(self, session: Session | None) -> None:
         super().show_session(session)
         self.canvas.show_model(TimelineModel(session) if session is not None else None)
+        self.axis_button.setVisible(session is None or told(session, "steps"))
 
     def refresh(self) -> None:
         self.canvas.advance()
@@ -99,8 +121,10 @@ class TimelinePanel(Panel):
         names = ["token", "request", "step", "step_kind", "position", "token_id", "text", "source", "emitted_ns",
                  "step_start_ns", "step_end_ns"]  # fmt: skip
         session, model = self.session, self.canvas.model
-        if session is None or model is None or model.n == 0:
+        if session is None or model is None or model.is_empty:
             return names, []
+        if not model.stepped:
+            return names, self._stream_rows(session)
         first, end = model.visible(self.canvas.axis, self.canvas.view.lo, self.canvas.view.hi)
         if self.context.selection.now.steps is not None:
             low, high = self.selected_steps()
@@ -112,11 +136,23 @@ class TimelinePanel(Panel):
             step = int(tokens["step_id"][row])
             rows.append(
                 (int(tokens["id"][row]), int(tokens["request_id"][row]), step, STEP_KINDS[steps["kind"][step]],
-                 int(tokens["position"][row]), int(tokens["token_id"][row]), tokens["text"][row],
+                 int(tokens["position"][row]), told_id(int(tokens["token_id"][row])), tokens["text"][row],
                  TOKEN_SOURCES[tokens["source"][row]], int(tokens["emitted_ns"][row]),
                  int(steps["start_ns"][step]), int(steps["end_ns"][step]))
             )  # fmt: skip
         return names, rows
+
+    def _stream_rows(self, session: Session) -> list[tuple[object, ...]]:
+        """The tokens in view of a session whose steps are not told."""
+        tokens, view = session.tokens, self.canvas.view
+        emitted_ns = tokens["emitted_ns"]
+        inside = np.flatnonzero((emitted_ns >= view.lo) & (emitted_ns <= view.hi))[:MOST_CSV_ROWS].tolist()
+        return [
+            (int(tokens["id"][row]), int(tokens["request_id"][row]), None, None, int(tokens["position"][row]),
+             told_id(int(tokens["token_id"][row])), tokens["text"][row], TOKEN_SOURCES[tokens["source"][row]],
+             int(emitted_ns[row]), None, None)
+            for row in inside
+        ]  # fmt: skip
 
     # --- inside -----------------------------------------------------------------------------------------------------
 

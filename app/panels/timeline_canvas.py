@@ -22,6 +22,7 @@ from app.models.looking import Looker, look_of, show_look
 from app.models.timeline import Axis, TimelineModel
 from app.panels import timeline_hits as hits
 from app.panels import timeline_paint as drawing
+from app.panels.timeline_chunks import token_span
 from app.panels.timeline_hits import Hit
 from app.panels.timeline_lanes import Lanes, lanes_in
 from app.panels.timeline_picture import draw_timeline
@@ -81,12 +82,15 @@ class TimelineCanvas(AxisChart[QPointF]):
 
     def show_model(self, model: TimelineModel | None) -> None:
         """Draw another session: one of up to NEWEST_STEPS steps is followed, a longer one is shown as a whole."""
+        if model is not None and not model.stepped and self.axis == "steps":
+            self.model = None
+            self._change_axis("time")
         self.model = model
         self.view = AxisView(shortest=SHORTEST[self.axis])
         if model is not None:
             model.update()
             self.view.advance(*model.extent(self.axis))
-            if model.n <= NEWEST_STEPS:
+            if model.size <= NEWEST_STEPS:
                 self.follow()
         self._place_scroll()
         self.update()
@@ -95,7 +99,7 @@ class TimelineCanvas(AxisChart[QPointF]):
         """Take in the new steps, and move the view if it follows them."""
         if self.model is None:
             return
-        n_before = self.model.n
+        n_before = self.model.size
         if not self.model.update() and n_before:
             return
         if self.view.mode == "follow" and n_before < NEWEST_STEPS:
@@ -106,8 +110,8 @@ class TimelineCanvas(AxisChart[QPointF]):
         self.update()
 
     def set_axis(self, axis: Axis) -> None:
-        """Change between time and steps; the view keeps the same steps."""
-        if axis == self.axis:
+        """Change between time and steps; the view keeps the same steps. Without steps there is only time."""
+        if axis == self.axis or (self.model is not None and not self.model.stepped):
             return
         with self.by_hand():
             self._change_axis(axis)
@@ -131,8 +135,8 @@ class TimelineCanvas(AxisChart[QPointF]):
             first, last = self.model.extent(self.axis)
             self.view.advance(first, last)
             start = first
-            if self.model.n > NEWEST_STEPS:
-                start = float(self.model.span_of(self.axis, self.model.n - NEWEST_STEPS, self.model.n)[0][0])
+            if self.model.size > NEWEST_STEPS:
+                start = self.model.newest(self.axis, NEWEST_STEPS)
             self.view.follow(max(last - start, self.view.shortest))
         self.following.emit(True)
         self.update()
@@ -158,13 +162,17 @@ class TimelineCanvas(AxisChart[QPointF]):
         """Follow the selection, in whichever panel it was made: bring the selected range or step into view."""
         ranged = selected.steps is not None and selected.steps != self.selected.steps
         moved = selected.step is not None and selected.step != self.selected.step
+        if self.model is not None and not self.model.stepped:
+            moved = selected.token is not None and selected.token != self.selected.token
         self.selected = selected
         self._framed = None
         if not self._history.follow(selected) and self.model is not None:
             if ranged:
                 self._reveal_range()
-            elif moved:
+            elif moved and self.model.stepped:
                 self._reveal_step(self.model, selected.step)
+            elif moved:
+                self._reveal_span(self._selected_span())
         self.update()
 
     def _look(self, look: Look) -> None:
@@ -175,9 +183,11 @@ class TimelineCanvas(AxisChart[QPointF]):
         self.moved_by_hand()
 
     def _selected_span(self) -> tuple[float, float] | None:
-        if self.model is None or self.model.n == 0:
+        if self.model is None or self.model.is_empty:
             return None
         chosen = self.selected
+        if not self.model.stepped:
+            return token_span(self.model, chosen.token)
         steps = chosen.steps or ((chosen.step, chosen.step) if chosen.step is not None else None)
         if steps is None:
             return None
@@ -213,7 +223,8 @@ class TimelineCanvas(AxisChart[QPointF]):
         session = self.model.session if self.model is not None else None
         requests, marks = (len(session.requests), bool(session.marks)) if session is not None else (0, False)
         drafts = self.model is not None and self.model.speculates
-        return lanes_in(float(self.width()), float(self.height()), requests, marks, drafts)
+        stepped = self.model is None or self.model.stepped
+        return lanes_in(float(self.width()), float(self.height()), requests, marks, drafts, stepped)
 
     def request_box(self, index: int) -> QRectF:
         """The lane of the index-th request at the current scroll position."""
@@ -241,7 +252,7 @@ class TimelineCanvas(AxisChart[QPointF]):
 
     def paint(self, painter: QPainter) -> None:
         scene = self.scene()
-        if scene is not None and scene.model.n:
+        if scene is not None and not scene.model.is_empty:
             draw_timeline(painter, scene, self.lanes(), self.selected, self._scroll.value())
         frame_focus(self, painter)
 
@@ -250,14 +261,14 @@ class TimelineCanvas(AxisChart[QPointF]):
     def hit(self, place: QPointF) -> Hit:
         """The step, token and request at a point of the widget."""
         scene = self.scene()
-        if scene is None or scene.model.n == 0:
+        if scene is None or scene.model.is_empty:
             return Hit()
         return hits.hit(scene, self.lanes(), self._scroll.value(), place)
 
     def tooltip(self, place: QPointF) -> str:
         """The tool tip of a point of the widget; "" where nothing is drawn."""
         scene = self.scene()
-        if scene is None or scene.model.n == 0:
+        if scene is None or scene.model.is_empty:
             return ""
         return hits.tooltip(scene, self.lanes(), self._scroll.value(), place)
 
@@ -287,7 +298,7 @@ class TimelineCanvas(AxisChart[QPointF]):
         changes: dict[str, object] = {}
         if hit.request is not None:
             changes["request"] = hit.request
-        if hit.step is not None:
+        if hit.step is not None or hit.token is not None:
             changes["step"] = hit.step
             changes["token"] = hit.token
         if changes:
@@ -303,7 +314,7 @@ class TimelineCanvas(AxisChart[QPointF]):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         scene = self.scene()
-        if scene is None or scene.model.n == 0 or event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+        if scene is None or scene.model.is_empty or event.modifiers() & Qt.KeyboardModifier.ControlModifier:
             super().keyPressEvent(event)
             return
         middle = (self.view.lo + self.view.hi) / 2
@@ -329,8 +340,7 @@ class TimelineCanvas(AxisChart[QPointF]):
 
     def _walk(self, model: TimelineModel, by: int) -> None:
         """Select the token that is `by` tokens further in the request; a walk begins at the newest token in view."""
-        end = model.visible(self.axis, self.view.lo, self.view.hi)[1]
-        if changes := next_token(model, self.selected, by, end):
+        if changes := next_token(model, self.selected, by, self.axis, (self.view.lo, self.view.hi)):
             self.selection.change(**changes)
 
     def _walk_requests(self, model: TimelineModel, by: int) -> None:
@@ -357,8 +367,10 @@ class TimelineCanvas(AxisChart[QPointF]):
         if step is None or step >= model.n:
             return
         left, right = model.span_of(self.axis, step, step + 1)
-        lo, hi = float(left[0]), float(right[0])
-        if lo < self.view.lo or hi > self.view.hi:
+        self._reveal_span((float(left[0]), float(right[0])))
+
+    def _reveal_span(self, span: tuple[float, float] | None) -> None:
+        if span is not None and (span[0] < self.view.lo or span[1] > self.view.hi):
             with self._history.to_reveal():
-                self.view.reveal(lo, hi)
+                self.view.reveal(*span)
             self.moved_by_hand()

@@ -16,7 +16,10 @@ LEGEND_HEIGHT: Final = 190
 
 @dataclass(frozen=True, slots=True)
 class Lanes:
-    """The rectangles of the lanes in pixels; `requests` is the area of all requests, which scrolls."""
+    """The rectangles of the lanes in pixels; `requests` is the area of all requests, which scrolls.
+
+    Where no steps are told, `host` is the line that says so, and `device` has no height.
+    """
 
     axis: QRectF
     marks: QRectF
@@ -33,10 +36,13 @@ class Lanes:
         return QRectF(0, top, self.requests.width(), self.request_height - GRID)
 
 
-def lanes_in(width: float, height: float, requests: int, has_marks: bool, has_drafts: bool) -> Lanes:
+def lanes_in(
+    width: float, height: float, requests: int, has_marks: bool, has_drafts: bool, stepped: bool = True
+) -> Lanes:
     """Divide the height among axis, marks, host, device, drafts, requests and legend.
 
-    Many requests scroll in their part. Without marks or drafts, their lane has no height.
+    Many requests scroll in their part. Without marks or drafts, their lane has no height. `stepped` says whether steps
+    are told.
     """
     line = caption_height()
     axis = QRectF(0, 0, width, line + 2 * GRID)
@@ -46,6 +52,9 @@ def lanes_in(width: float, height: float, requests: int, has_marks: bool, has_dr
     room = legend.top() - marks.bottom() - 3 * GRID
     host = QRectF(0, marks.bottom() + GRID, width, min(max(0.26 * room, 24), 200))
     device = QRectF(0, host.bottom() + GRID, width, min(max(0.12 * room, line), 64))
+    if not stepped:
+        host = QRectF(0, marks.bottom() + GRID, width, line + GRID)
+        device = QRectF(0, host.bottom(), width, 0)
     above = device.bottom() + GRID
     drafts = QRectF(0, above, width, min(max(0.1 * room, line), 48) if has_drafts else 0)
     above = drafts.bottom() + GRID if has_drafts else above

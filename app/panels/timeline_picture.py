@@ -7,6 +7,7 @@ from PySide6.QtGui import QColor, QPainter
 
 from app.core.selection import Selected
 from app.look.theme import CAPTION_SCALE, GRID, ui_font
+from app.panels.timeline_chunks import draw_chunk_legend, draw_no_steps, draw_stream, steps_word
 from app.panels.timeline_drafts import draw_drafts, draw_drafts_legend
 from app.panels.timeline_lanes import Lanes
 from app.panels.timeline_paint import (
@@ -22,6 +23,7 @@ from app.panels.timeline_paint import (
 from app.panels.timeline_pauses import draw_pauses
 from app.panels.timeline_requests import draw_request
 from app.widgets.line_chart import GUTTER
+from engine.figures.told import told
 
 
 def draw_timeline(painter: QPainter, scene: Scene, lanes: Lanes, selected: Selected, scrolled: int) -> None:
@@ -32,22 +34,11 @@ def draw_timeline(painter: QPainter, scene: Scene, lanes: Lanes, selected: Selec
     requests = list(scene.model.session.requests.values())
     bottom = lanes.requests.top() + min(len(requests) * lanes.request_height, lanes.requests.height())
     plot = QRectF(scene.left, 0, scene.width, lanes.legend.bottom())
-    for box in (lanes.host, lanes.device):
-        painter.fillRect(box.intersected(plot), QColor(scene.colours.window))
-    _label(painter, lanes.host, QCoreApplication.translate("TimelineCanvas", "host"), scene.colours.muted)
-    _label(painter, lanes.device, QCoreApplication.translate("TimelineCanvas", "device"), scene.colours.muted)
-    if scene.model.speculates:
-        _label(painter, lanes.drafts, QCoreApplication.translate("TimelineCanvas", "drafts"), scene.colours.muted)
     painter.save()
     painter.setClipRect(plot)
     draw_axis(painter, scene, lanes.axis, bottom)
-    draw_host(painter, scene, lanes.host, QCoreApplication.translate("TimelineCanvas", "idle {}"))
-    not_reported = QCoreApplication.translate("TimelineCanvas", "not reported by this device")
-    draw_device(painter, scene, lanes.device.intersected(plot), not_reported)
-    if scene.model.speculates:
-        painter.fillRect(lanes.drafts.intersected(plot), QColor(scene.colours.window))
-        draw_drafts(painter, scene, lanes.drafts)
     painter.restore()
+    _draw_steps(painter, scene, lanes, plot)
     painter.save()
     painter.setClipRect(lanes.requests)
     first = int(scrolled // lanes.request_height)
@@ -64,12 +55,42 @@ def draw_timeline(painter: QPainter, scene: Scene, lanes: Lanes, selected: Selec
     draw_marks(painter, scene, lanes.marks, bottom)
     painter.setClipping(False)
     if lanes.legend.height():
-        first_step, end_step = scene.visible()
-        bands = scene.model.bands_present(first_step, end_step)
-        untimed = QCoreApplication.translate("TimelineCanvas", "phases not timed; detail “phase” does")
-        right = draw_legend(painter, scene, lanes.legend, bands, untimed if bands == ["other"] else "")
-        if scene.model.speculates:
-            draw_drafts_legend(painter, scene, lanes.legend, right)
+        _draw_legend(painter, scene, lanes.legend)
+
+
+def _draw_steps(painter: QPainter, scene: Scene, lanes: Lanes, plot: QRectF) -> None:
+    """Draw the lanes of host, device and drafts; where no steps are told, one lane that says so."""
+    colours, stepped = scene.colours, scene.model.stepped
+    translate = QCoreApplication.translate
+    names = [(lanes.host, translate("TimelineCanvas", "host")), (lanes.device, translate("TimelineCanvas", "device"))]
+    if scene.model.speculates:
+        names.append((lanes.drafts, translate("TimelineCanvas", "drafts")))
+    for box, name in names if stepped else [(lanes.host, steps_word())]:
+        painter.fillRect(box.intersected(plot), QColor(colours.window))
+        _label(painter, box, name, colours.muted)
+    painter.save()
+    painter.setClipRect(plot)
+    if stepped:
+        draw_host(painter, scene, lanes.host, translate("TimelineCanvas", "idle {}"))
+        draw_device(painter, scene, lanes.device.intersected(plot), _no_device_time(scene))
+    else:
+        draw_no_steps(painter, scene, lanes.host.intersected(plot))
+    if scene.model.speculates:
+        draw_drafts(painter, scene, lanes.drafts)
+    painter.restore()
+
+
+def _draw_legend(painter: QPainter, scene: Scene, box: QRectF) -> None:
+    if not scene.model.stepped:
+        draw_chunk_legend(painter, scene, box)
+        return
+    bands = scene.model.bands_present(*scene.visible())
+    untimed = QCoreApplication.translate("TimelineCanvas", "phases not timed; detail “phase” does")
+    if not told(scene.model.session, "phases"):
+        untimed = QCoreApplication.translate("TimelineCanvas", "phases: not told by this server")
+    right = draw_legend(painter, scene, box, bands, untimed if bands == ["other"] else "")
+    if scene.model.speculates:
+        draw_drafts_legend(painter, scene, box, right)
 
 
 def _draw_request(
@@ -87,9 +108,20 @@ def _draw_request(
     painter.save()
     plot = QRectF(scene.left, box.top() - 1, scene.width, box.height() + 2)
     painter.setClipRect(plot.intersected(lanes.requests))
-    waits = QCoreApplication.translate("TimelineCanvas", "waits {}")
-    draw_request(painter, scene, box, request, waits, token if owns else None)
+    chosen = token if owns else None
+    if scene.model.stepped:
+        waits = QCoreApplication.translate("TimelineCanvas", "waits {}")
+        draw_request(painter, scene, box, request, waits, chosen)
+    else:
+        draw_stream(painter, scene, box, request, chosen)
     painter.restore()
+
+
+def _no_device_time(scene: Scene) -> str:
+    """Why the lane of the device is empty, where it is."""
+    if told(scene.model.session, "device_time"):
+        return QCoreApplication.translate("TimelineCanvas", "not reported by this device")
+    return QCoreApplication.translate("TimelineCanvas", "not told by this server")
 
 
 def _label(painter: QPainter, box: QRectF, text: str, colour: str) -> None:

@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
+from math import isfinite
+
 from PySide6.QtCore import QCoreApplication
 
 from app.look.units import DERIVED, MEASURED, count, name_of, percent, seconds, significant, visible_token
 from app.models.timeline import BANDS, TimelineModel
+from app.panels.timeline_chunks import chunk_words
+from app.panels.untold import not_told
 from engine.figures.gaps import gap_ns
 from engine.figures.pauses import pauses_of
+from engine.figures.token_facts import chunk_of, received_ns
+from engine.figures.told import column_told, told
 from engine.session.store import LAUNCHES, STEP_KINDS, TOKEN_SOURCES, Session
 
 
 def token_text(model: TimelineModel, row: int) -> str:
-    """The tool tip of a token: its text and probability, its gap and source, its request's drafts, then its step."""
+    """The tool tip of a token: its text and probability, its gap and source, its request's drafts, then its step.
+
+    Where no steps are told, it ends with the chunk that the token came in.
+    """
     translate = QCoreApplication.translate
     tokens = model.session.tokens
-    request_id, step = int(tokens["request_id"][row]), int(tokens["step_id"][row])
+    request_id, step, token_id = (int(tokens[name][row]) for name in ("request_id", "step_id", "token_id"))
     lines = [
         translate("Timeline", "“{text}”  token {id}, position {position} of request {request}").format(
-            text=visible_token(tokens["text"][row]), id=count(int(tokens["token_id"][row])),
+            text=visible_token(tokens["text"][row]), id=count(token_id) if token_id >= 0 else f"({not_told()})",
             position=count(int(tokens["position"][row])), request=request_id,
         ),
-        translate("Timeline", "log-probability {logprob} {mark}   entropy {entropy} nats {mark}").format(
-            logprob=_signed(float(tokens["logprob"][row])), entropy=_signed(float(tokens["entropy"][row])),
-            mark=MEASURED,
-        ),
+        *_chances(model.session, row),
     ]  # fmt: skip
+    if not model.stepped:
+        return "\n".join([*lines, *_of_chunk(model.session, row)])
     gap = gap_ns(model.session, row)
     if gap is not None:
         lines.append(translate("Timeline", "{} after the token before {}").format(seconds(gap / 1e9), MEASURED))
@@ -38,7 +46,33 @@ def token_text(model: TimelineModel, row: int) -> str:
     if proposal is not None:
         text = translate("Timeline", "this step accepted {accepted} of {proposed} drafts {mark}")
         lines.append(text.format(accepted=proposal[1], proposed=proposal[0], mark=MEASURED))
+    received = received_ns(model.session, row)
+    if received is not None:
+        lines.append(translate("Timeline", "received {} later {}").format(seconds(received / 1e9), MEASURED))
     return "\n".join([*lines, step_text(model, step)])
+
+
+def _chances(session: Session, row: int) -> list[str]:
+    """The logprob and the entropy of a token; what a server did not tell says so."""
+    translate = QCoreApplication.translate
+    logprob, entropy = (float(session.tokens[name][row]) for name in ("logprob", "entropy"))
+    if told(session, "logprobs", "entropy"):
+        words = translate("Timeline", "log-probability {logprob} {mark}   entropy {entropy} nats {mark}")
+        return [words.format(logprob=_signed(logprob), entropy=_signed(entropy), mark=MEASURED)]
+    if not isfinite(logprob):
+        return [translate("Timeline", "log-probability and entropy: {}").format(not_told())]
+    words = translate("Timeline", "log-probability {logprob} {mark}   entropy: {untold}")
+    return [words.format(logprob=_signed(logprob), untold=not_told(), mark=MEASURED)]
+
+
+def _of_chunk(session: Session, row: int) -> list[str]:
+    """When a token came, where no steps are told: the gap before its chunk, and the size of the chunk."""
+    translate = QCoreApplication.translate
+    chunk = chunk_of(session, row)
+    lines = []
+    if chunk.gap_s is not None:
+        lines.append(translate("Timeline", "{} after the chunk before {}").format(seconds(chunk.gap_s), MEASURED))
+    return [*lines, *([chunk_words(len(chunk.rows))] if len(chunk.rows) > 1 else [])]
 
 
 def step_text(model: TimelineModel, step: int) -> str:
@@ -49,15 +83,15 @@ def step_text(model: TimelineModel, step: int) -> str:
     kind = STEP_KINDS[steps["kind"][step]]
     lines = [
         translate("Timeline", "step {step} ({kind}, {kernel}): {wall} {mark}").format(
-            step=count(step), kind=kind,
-            kernel=name_of(model.session.attention_kernels[steps["attention_kernel"][step]]),
-            wall=seconds(wall / 1e9), mark=MEASURED,
+            step=count(step), kind=kind, kernel=_kernel(model.session, step), wall=seconds(wall / 1e9), mark=MEASURED,
         )
     ]  # fmt: skip
     if LAUNCHES[steps["launch"][step]] == "graph":
         lines.append(translate("Timeline", "   phases of the last timed replay, scaled to this one {}").format(DERIVED))
     ns = model.band_ns(step)
     parts = [f"{band} {seconds(value / 1e9)}" for band, value in zip(BANDS, ns.tolist(), strict=True) if value > 0]
+    if not told(model.session, "phases"):
+        parts = [translate("Timeline", "phases: {}").format(not_told())]
     lines.extend("   " + " · ".join(parts[i : i + 3]) for i in range(0, len(parts), 3))
     classes = {
         translate("Timeline", "new"): "new",
@@ -68,6 +102,8 @@ def step_text(model: TimelineModel, step: int) -> str:
     }
     counts = [(word, int(steps[f"positions_{name}"][step])) for word, name in classes.items()]
     positions = " · ".join(f"{count(value)} {word}" for word, value in counts if value)
+    if not told(model.session, "padding"):
+        positions += " · " + translate("Timeline", "padding {}").format(not_told())
     lines.append(translate("Timeline", "positions: {} {}").format(positions or "0", MEASURED))
     device = int(steps["device_ns"][step])
     if device >= 0:
@@ -88,14 +124,15 @@ def request_text(session: Session, request_id: int, end_ns: int) -> str:
     request, pauses = session.requests[request_id], pauses_of(session)
     arrived_ns = request.arrived_ns
     scheduled_ns = request.scheduled_ns if request.scheduled_ns is not None else end_ns
-    waited = scheduled_ns - arrived_ns - pauses.within(arrived_ns, scheduled_ns)
+    waited_s = (scheduled_ns - arrived_ns - pauses.within(arrived_ns, scheduled_ns)) / 1e9
     lines = [
         translate("Timeline", "request {}: “{}”").format(request.id, visible_token(request.prompt[:60])),
         translate("Timeline", "{prompt} prompt tokens, {out} generated").format(
             prompt=count(request.prompt_tokens), out=count(len(request.token_rows))
         ),
-        translate("Timeline", "waited {} {}").format(seconds(waited / 1e9), MEASURED),
     ]
+    if told(session, "steps"):
+        lines.append(translate("Timeline", "waited {} {}").format(seconds(waited_s), MEASURED))
     if request.first_token_ns is not None:
         first_ns = request.first_token_ns
         ttft = (first_ns - arrived_ns - pauses.within(arrived_ns, first_ns)) / 1e9
@@ -103,6 +140,13 @@ def request_text(session: Session, request_id: int, end_ns: int) -> str:
     if request.finish_reason is not None:
         lines.append(translate("Timeline", "finished: {}").format(name_of(request.finish_reason)))
     return "\n".join(lines)
+
+
+def _kernel(session: Session, step: int) -> str:
+    """The attention kernel of a step."""
+    if not column_told(session, "attention_kernel"):
+        return QCoreApplication.translate("Timeline", "kernel {}").format(not_told())
+    return name_of(session.attention_kernels[session.steps["attention_kernel"][step]])
 
 
 def _signed(value: float) -> str:

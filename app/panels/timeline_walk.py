@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from app.core.selection import Selected
-from app.models.timeline import TimelineModel
+from app.models.timeline import Axis, TimelineModel, TokenLane
 
 
-def next_token(model: TimelineModel, selected: Selected, by: int, end: int) -> dict[str, object]:
+def next_token(
+    model: TimelineModel, selected: Selected, by: int, axis: Axis, view: tuple[float, float]
+) -> dict[str, object]:
     """The changes of the selection for the token `by` tokens further in the request; {} if it has no tokens.
 
-    Without a selected token, the walk begins at the newest token before step `end`.
+    Without a selected token, the walk begins at the newest token in view, from `view[0]` to `view[1]` on the axis.
     """
     token, request = selected.token, selected.request
     if token is not None and token < len(model.session.tokens):
@@ -20,17 +22,18 @@ def next_token(model: TimelineModel, selected: Selected, by: int, end: int) -> d
         return {}
     lane = model.lanes[request]
     if token is None:
-        place = int(lane.steps.searchsorted(end)) - 1 + (by if abs(by) > 1 else 0)
+        place = _tokens_by(model, request, axis, view) - 1 + (by if abs(by) > 1 else 0)
     else:
         place = int(lane.rows.searchsorted(token)) + by
     place = min(max(place, 0), len(lane.rows) - 1)
-    return {"token": int(lane.rows[place]), "request": request, "step": int(lane.steps[place])}
+    return {"request": request, **_token(lane, place)}
 
 
 def next_request(model: TimelineModel, selected: Selected, by: int) -> tuple[int, dict[str, object]]:
     """(index of the request `by` places below or, if negative, above; changes of the selection: it and a token of it).
 
     The token is that of the selected step or the next one after it; without a step it is of the request's last step.
+    Where no steps are told, it is the first one that came with the selected token or after it.
     The session must have a request.
     """
     ids = list(model.session.requests)
@@ -39,7 +42,24 @@ def next_request(model: TimelineModel, selected: Selected, by: int) -> tuple[int
     changes: dict[str, object] = {"request": request}
     lane = model.lanes.get(request)
     if lane is not None and len(lane.rows):
-        wanted = selected.step if selected.step is not None else int(lane.steps[-1])
-        nearest = min(int(lane.steps.searchsorted(wanted)), len(lane.rows) - 1)
-        changes |= {"token": int(lane.rows[nearest]), "step": int(lane.steps[nearest])}
+        if model.stepped:
+            wanted = selected.step if selected.step is not None else int(lane.steps[-1])
+            nearest = int(lane.steps.searchsorted(wanted))
+        else:
+            times, now = model.session.tokens["emitted_ns"], selected.token
+            known = now is not None and now < len(times)
+            nearest = model.chunks[request].tokens_by(int(times[now]) - 1) if known else len(lane.rows) - 1
+        changes |= _token(lane, min(nearest, len(lane.rows) - 1))
     return place, changes
+
+
+def _token(lane: TokenLane, place: int) -> dict[str, object]:
+    step = int(lane.steps[place])
+    return {"token": int(lane.rows[place]), "step": step if step >= 0 else None}
+
+
+def _tokens_by(model: TimelineModel, request: int, axis: Axis, view: tuple[float, float]) -> int:
+    """How many tokens of a request came before the right edge of the view."""
+    if not model.stepped:
+        return model.chunks[request].tokens_by(view[1])
+    return int(model.lanes[request].steps.searchsorted(model.visible(axis, *view)[1]))

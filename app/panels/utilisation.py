@@ -18,12 +18,17 @@ from app.models.looking import Looker, look_of, show_look
 from app.models.ticks import binary_ticks
 from app.panels.base import Panel, PanelContext
 from app.panels.registry import entry
+from app.panels.untold import not_told
+from app.panels.utilisation_server import server_lanes, server_rows, server_words
 from app.widgets.lane_chart import Lane, LaneChart, decimal_ticks
 from app.widgets.plain import PlainLabel, plain
 from app.widgets.themed_label import ThemedLabel
 from engine.figures import metrics
 from engine.figures.ceilings import measured_when_busy
 from engine.figures.device_series import DeviceSeries, Series, in_range, joules_per_token, mean_of
+from engine.figures.server_series import ServerSeries
+from engine.figures.told import column_told, told
+from engine.session.serving import Topic
 from engine.session.store import Session
 
 GPU_READINGS: Final = (
@@ -47,13 +52,16 @@ class UtilisationPanel(Panel):
     """A lane per reading, over steps or time, then MBU and MFU of the steps."""
 
     name: ClassVar[str] = "utilisation"
+    needs: ClassVar[tuple[Topic, ...]] = ()
 
     def __init__(self, context: PanelContext, parent: QWidget | None = None) -> None:
         super().__init__(context, parent)
         self.setObjectName("panel-body")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._series: DeviceSeries | None = None
-        self._seen: tuple[int, int, str] = (-1, -1, "")
+        self._server: ServerSeries | None = None
+        """What the server tells of itself; None for a session of our own engine."""
+        self._seen: tuple[int, int, int, str] = (-1, -1, -1, "")
         self._stale = True
         self._axis = AXES[0]
         self.axis_picker = QComboBox()
@@ -96,7 +104,7 @@ class UtilisationPanel(Panel):
         if session is None or series is None:
             return ""
         steps = self._range()
-        parts = []
+        parts = server_words(self._server, steps) if self._server is not None else []
         for device in series.devices[:1]:
             name = "process_cpu_percent" if device == "cpu" else "utilisation_percent"
             chosen = in_range(series.reading(device, name), session, steps)
@@ -106,7 +114,8 @@ class UtilisationPanel(Panel):
         for label, (counted, ceiling, _) in zip(("MBU", "MFU"), OF_STEPS, strict=True):
             value = metrics.utilisation(session, counted, ceiling, steps)
             text = self.tr("not reported") if value is None else f"{percent(value)} {DERIVED}"
-            parts.append(f"{label} {text}")
+            if column_told(session, counted):
+                parts.append(f"{label} {text}")
         if measured_when_busy(session):
             parts.append(self.tr("ceilings measured on a busy machine"))
         joules = joules_per_token(series, steps)
@@ -114,13 +123,19 @@ class UtilisationPanel(Panel):
             parts.append(self.tr("{joules} a token {mark}").format(joules=_energy(joules), mark=DERIVED))
         return " · ".join(parts)
 
+    @property
+    def is_empty(self) -> bool:
+        session = self.session
+        return session is None or not (len(session.steps) or len(session.metric_samples))
+
     def empty_text(self) -> str:
         return self.tr("Run a prompt and what the device reports appears here, beside how much of it the steps use.")
 
     def show_session(self, session: Session | None) -> None:
         super().show_session(session)
         self._series = DeviceSeries(session) if session is not None else None
-        self._seen, self._stale = (-1, -1, ""), True
+        self._server = ServerSeries(session) if session is not None and session.serving is not None else None
+        self._seen, self._stale = (-1, -1, -1, ""), True
         self.chart.view.fit()
         if session is not None:
             self.refresh()
@@ -130,12 +145,17 @@ class UtilisationPanel(Panel):
         if session is None or series is None:
             return
         series.update()
-        seen = (len(session.steps), len(session.device_samples), session.meta.get("ceilings", ""))
+        if self._server is not None:
+            self._server.update()
+        samples = len(session.device_samples), len(session.metric_samples)
+        seen = (len(session.steps), *samples, session.meta.get("ceilings", ""))
         if seen == self._seen and not self._stale:
             return
         self._seen, self._stale = seen, False
         chart = self.chart
         by_step = self._by_step
+        for widget in (self._axis_label, self.axis_picker):
+            widget.setVisible(told(session, "steps"))
         chart.x_title = self.tr("step") if by_step else self.tr("time")
         chart.x_number = (lambda x: count(int(x))) if by_step else (lambda x: f"{x:g}{THIN_SPACE}s")
         chart.x_smallest = 1.0 if by_step else 0.0
@@ -144,6 +164,8 @@ class UtilisationPanel(Panel):
             for device in _shown(series.devices)
             for name in (HOST_READINGS if device == "cpu" else GPU_READINGS)
         ]
+        if self._server is not None:
+            lanes += server_lanes(self._server, self._range(), self._x, int(chart.plot_width))
         lanes += [self._step_lane(counted, ceiling, unit) for counted, ceiling, unit in OF_STEPS]
         last = float(seen[0]) if by_step else self._last_s()
         steps = self._range()
@@ -173,13 +195,15 @@ class UtilisationPanel(Panel):
                 for name in HOST_READINGS if device == "cpu" else GPU_READINGS:
                     times, values = in_range(self._series.reading(device, name), self.session, steps)
                     rows += [(t, device, name, v) for t, v in zip(times.tolist(), values.tolist(), strict=True)]
+            if self._server is not None:
+                rows += server_rows(self._server, steps)
         return ["t_ns", "device", "name", "value"], rows
 
     # --- lanes ------------------------------------------------------------------------------------------------------
 
     @property
     def _by_step(self) -> bool:
-        return self._axis == "steps"
+        return self._axis == "steps" and (self.session is None or told(self.session, "steps"))
 
     def _range(self) -> tuple[int, int] | None:
         steps = self.context.selection.now.steps
@@ -192,9 +216,9 @@ class UtilisationPanel(Panel):
         session = self.session
         if session is None:
             return 0.0
-        ends = [
-            float(column[-1]) for column in (session.steps["end_ns"], session.device_samples["t_ns"]) if len(column)
-        ]
+        tables = (session.steps, session.tokens, session.device_samples, session.metric_samples)
+        names = ("end_ns", "emitted_ns", "t_ns", "t_ns")
+        ends = [float(table[name][-1]) for table, name in zip(tables, names, strict=True) if len(table)]
         return max(ends, default=0.0) / 1e9
 
     def _x_of_steps(self, steps: tuple[int, int]) -> tuple[float, float]:
@@ -234,6 +258,9 @@ class UtilisationPanel(Panel):
         """MBU or MFU by step if the ceiling is known, else the rate itself (bytes/s or FLOP/s)."""
         session = self.session
         assert session is not None
+        if not column_told(session, counted):
+            title = self._name(counted)
+            return Lane(title, f"{title}: {not_told()}", np.empty(0), np.empty(0), theme().muted, str)
         last = len(session.steps) - 1
         first_steps, values = rates(session, counted, (0, last), int(self.chart.plot_width))
         x = first_steps.astype(np.float64) + 0.5
@@ -308,7 +335,9 @@ class UtilisationPanel(Panel):
         parts = []
         if steps is not None:
             parts.append(self.tr("figures of steps {first}–{last}").format(first=count(steps[0]), last=count(steps[1])))
-        if not self._series.devices:
+        if not self._series.devices and self._server is not None:
+            parts.append(self.tr("by the server's own counters; its devices: {}").format(not_told()))
+        elif not self._series.devices:
             parts.append(self.tr("no device reading yet"))
         elif self._series.devices == ["cpu"]:
             parts.append(self.tr("GPU and power: not reported"))

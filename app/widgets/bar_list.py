@@ -71,7 +71,8 @@ class BarList(PaintedWidget):
         vertical = Qt.AlignmentFlag.AlignVCenter
         painter.drawText(QRectF(0, 0, self.width(), self.row_height), vertical, self.title)
         if not self.bars:
-            painter.drawText(QRectF(0, self.row_height, self.width(), self.row_height), vertical, self.note)
+            note = painter.fontMetrics().elidedText(self.note, Qt.TextElideMode.ElideRight, self.width())
+            painter.drawText(QRectF(0, self.row_height, self.width(), self.row_height), vertical, note)
             return
         name_width, number_width = self.widths()
         room = max(GRID, self.width() - name_width - number_width - GRID)

@@ -1,9 +1,9 @@
-"""A histogram of step times on a logarithmic axis; dragging over it selects a band of times."""
+"""A histogram of the times of steps, or of gaps, on a logarithmic axis; dragging over it selects a band of times."""
 
 from __future__ import annotations
 
 import math
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
@@ -24,7 +24,8 @@ KEYS: Final = frozenset({Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Home, Qt.
 
 
 class LatencyHistogram(HoverWidget[int]):
-    """Draws a Histogram. `band_changed` carries the band as (from, to) in µs, or None; `wants_next` carries 1 or −1.
+    """Draws a Histogram of what is `counted`. `band_changed` carries the band as (from, to) in µs, or None;
+    `wants_next` carries 1 or −1.
 
     Dragging selects a band, and a click on the band clears it. The arrow keys, Home and End move through the bins; with
     Shift they widen the band. Backspace clears it. N and Shift+N go to the next and the previous step of the band, or
@@ -35,8 +36,9 @@ class LatencyHistogram(HoverWidget[int]):
     wants_next = Signal(int)
     draws_hover = True
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, counted: Literal["steps", "gaps"] = "steps", parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._of_steps = counted == "steps"
         self.histogram: Histogram | None = None
         self.band: tuple[float, float] | None = None
         self.fence_us: float | None = None
@@ -49,7 +51,9 @@ class LatencyHistogram(HoverWidget[int]):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumSize(140, 88)
-        self.setAccessibleName(self.tr("How many steps took how long"))
+        self.setAccessibleName(
+            self.tr("How many steps took how long") if self._of_steps else self.tr("How many gaps took how long")
+        )
 
     def sizeHint(self) -> QSize:
         return QSize(360, 200)
@@ -113,7 +117,10 @@ class LatencyHistogram(HoverWidget[int]):
         colours, box = theme(), self.plot_box()
         metrics = painter.fontMetrics()
         painter.setPen(QColor(colours.muted))
-        title = self.tr("Steps by time {} · drag to select").format(MEASURED)
+        title = self.tr("Steps by time {} · drag to select")
+        if not self._of_steps:
+            title = self.tr("Gaps between chunks by time {} · drag to select")
+        title = title.format(MEASURED)
         if self.band is not None:
             title = self.tr("Selected: {low} to {high}").format(
                 low=seconds(self.band[0] / 1e6), high=seconds(self.band[1] / 1e6)
@@ -254,7 +261,10 @@ class LatencyHistogram(HoverWidget[int]):
         """The text about a bin."""
         assert self.histogram is not None
         edges = self.histogram.edges_us
-        return self.tr("{low} to {high} · steps: {n} {mark} measured").format(
+        words = self.tr("{low} to {high} · steps: {n} {mark} measured")
+        if not self._of_steps:
+            words = self.tr("{low} to {high} · gaps: {n} {mark} measured")
+        return words.format(
             n=count(int(self.histogram.counts[index])), low=seconds(edges[index] / 1e6),
             high=seconds(edges[index + 1] / 1e6), mark=MEASURED,
         )  # fmt: skip

@@ -55,6 +55,7 @@ class ThemedTable(QTableWidget):
         return (
             f"QTableWidget {{ background: {colours.panel}; outline: 0; }}"
             f"QTableWidget::item {{ {self.item_padding()}; }}"
+            f"QHeaderView {{ background: {colours.panel}; }}"
             f"QHeaderView::section {{ background: {colours.panel}; color: {colours.muted}; border: 0;"
             f" border-bottom: 1px solid {colours.line}; {self.head_padding()}; }}"
         )

@@ -111,7 +111,7 @@ class Exports(QObject):
         """Put what a panel shows on the clipboard as CSV."""
         panel = dock.build()
         if panel.is_empty:
-            self.said.emit(panel.empty_text())
+            self.said.emit(panel.untold_text() or panel.empty_text())
             return
         try:
             names, rows = panel.rows()

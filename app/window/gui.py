@@ -269,7 +269,8 @@ def _render_panel(session: Session, out: Path, name: str, size: tuple[int, int],
     dock.show_session(session)
     panel = dock.build()
     if panel.is_empty:
-        raise InputError(f"The panel {name} has nothing to show of this session.")
+        why = panel.untold_text()
+        raise InputError(f"The panel {name} has nothing to show of this session{f': {why}' if why else '.'}")
     dock.resize(*size)
     dock.show()
     _settle()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import Final
 
 from PySide6.QtCore import QEvent, Qt
@@ -50,12 +51,26 @@ def send_key(widget: QWidget, key: Qt.Key) -> bool:
 
 
 def walk_steps(selection: Selection, session: Session, by: int) -> None:
-    """Select the step before or after the selected one; without one, the newest."""
+    """Select the step before or after the selected one; without one, the newest. Where no steps are told, a token."""
     steps = len(session.steps)
     if steps == 0:
+        _walk_tokens(selection, session, by)
         return
     now = selection.now.step
     selection.change(step=steps - 1 if now is None else min(max(now + by, 0), steps - 1), token=None)
+
+
+def _walk_tokens(selection: Selection, session: Session, by: int) -> None:
+    """Select the token before or after the selected one, of the same request; without one, the newest of all."""
+    now = selection.now.token
+    if not len(session.tokens):
+        return
+    if now is None or now >= len(session.tokens):
+        selection.change(token=len(session.tokens) - 1)
+        return
+    rows = session.requests[int(session.tokens["request_id"][now])].token_rows
+    place = bisect_left(rows, now) + by
+    selection.change(token=rows[min(max(place, 0), len(rows) - 1)])
 
 
 def walk_requests(selection: Selection, session: Session, by: int) -> None:

@@ -12,11 +12,13 @@ from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 from app.core.selection import Selected, Selection
 from app.look.theme import GRID, PANEL_PADDING, theme
 from app.models.strip_view import StripView
+from app.panels.untold import why_untold
 from app.widgets.painted import PaintedWidget, caption_height
 from app.widgets.plain import plain
 from app.widgets.step_columns import StepColumns, StepLatencies
 from app.window.strip_paint import GUTTER, LINE, StripScene, draw_strip
-from app.window.strip_text import range_text, step_text
+from app.window.strip_text import range_text, step_text, unstepped_text
+from engine.figures.told import told
 from engine.session.store import Session
 
 PLOT_HEIGHT: Final = 12 * GRID
@@ -164,9 +166,8 @@ class StepStrip(PaintedWidget):
         painter.drawLine(plot.bottomLeft(), plot.bottomRight())
         if scene is None:
             painter.setPen(QColor(theme().muted))
-            words = self.tr(
-                "Each step of a run becomes a bar here: its height the latency, its colour the kind of step."
-            )
+            room = int(plot.width())
+            words = painter.fontMetrics().elidedText(self._instead(), Qt.TextElideMode.ElideRight, room)
             painter.drawText(plot, Qt.AlignmentFlag.AlignCenter, words)
         else:
             draw_strip(painter, scene)
@@ -174,6 +175,12 @@ class StepStrip(PaintedWidget):
             painter.setPen(QPen(QColor(theme().accent), 1))
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5))
+
+    def _instead(self) -> str:
+        """The text in the place of the bars, where there are none."""
+        if self._session is not None and not told(self._session, "steps"):
+            return unstepped_text(self._session)
+        return self.tr("Each step of a run becomes a bar here: its height the latency, its colour the kind of step.")
 
     def _view_changed(self) -> None:
         self._columns = None
@@ -254,6 +261,9 @@ class StepStrip(PaintedWidget):
     def event(self, event: QEvent) -> bool:
         if isinstance(event, QHelpEvent) and self._session is not None and len(self._latencies):
             QToolTip.showText(event.globalPos(), plain(self.tip(self.step_at(event.pos().x()))), self)
+            return True
+        if isinstance(event, QHelpEvent) and self._session is not None and not told(self._session, "steps"):
+            QToolTip.showText(event.globalPos(), plain(why_untold(self._session, "steps")), self)
             return True
         return super().event(event)
 

@@ -43,6 +43,19 @@ def range_text(session: Session, chosen: tuple[int, int] | None, steps: int) -> 
     return QCoreApplication.translate("StepStrip", "selected {}–{}: {}").format(count(first), count(last), facts)
 
 
+def unstepped_text(session: Session) -> str:
+    """What stands in the place of the bars where a server tells no steps: so, and what its tokens tell."""
+    words = QCoreApplication.translate("StepStrip", "This server tells no steps")
+    if not len(session.tokens):
+        return words
+    facts = QCoreApplication.translate("StepStrip", "{tokens} tokens from {first} to {last}").format(
+        tokens=count(len(session.tokens)),
+        first=seconds(min(request.arrived_ns for request in list(session.requests.values())) / 1e9),
+        last=seconds(int(session.tokens["emitted_ns"].max()) / 1e9),
+    )
+    return " · ".join((words, facts, rate(tokens_per_s(session), "tokens/s")))
+
+
 def step_text(session: Session, step: int) -> str:
     """The tool tip of a step."""
     steps = session.steps

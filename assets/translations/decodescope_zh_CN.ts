@@ -661,6 +661,141 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
 </context>
 <context>
+    <name>Delays</name>
+    <message>
+        <source>Queue</source>
+        <translation>排队</translation>
+    </message>
+    <message>
+        <source>Steps ran that computed nothing for the request.</source>
+        <translation>有步在运行，却没有为该请求计算任何内容。</translation>
+    </message>
+    <message>
+        <source>Preemption</source>
+        <translation>抢占</translation>
+    </message>
+    <message>
+        <source>A request lost its cache: the time without it, and positions computed again.</source>
+        <translation>一个请求失去了缓存：没有它的时间，以及重新计算的位置。</translation>
+    </message>
+    <message>
+        <source>Prefill</source>
+        <translation>预填充</translation>
+    </message>
+    <message>
+        <source>The step also computed positions of another request&apos;s prompt.</source>
+        <translation>该步还计算了另一个请求的提示词位置。</translation>
+    </message>
+    <message>
+        <source>Batch</source>
+        <translation>批次</translation>
+    </message>
+    <message>
+        <source>The step had more rows than is usual for the request.</source>
+        <translation>该步的行数比该请求通常的更多。</translation>
+    </message>
+    <message>
+        <source>Speculation</source>
+        <translation>推测解码</translation>
+    </message>
+    <message>
+        <source>Drafting, and drafts that the step verified, beyond what is usual.</source>
+        <translation>超出通常的起草，以及该步验证的草稿。</translation>
+    </message>
+    <message>
+        <source>Capture or switch</source>
+        <translation>捕获或开关</translation>
+    </message>
+    <message>
+        <source>A graph was captured or a switch applied, or steps are slower since a switch.</source>
+        <translation>捕获了图，或应用了开关，或自切换开关后各步变慢。</translation>
+    </message>
+    <message>
+        <source>Host</source>
+        <translation>主机</translation>
+    </message>
+    <message>
+        <source>The time between two steps was longer than usual.</source>
+        <translation>两步之间的时间比通常更长。</translation>
+    </message>
+    <message>
+        <source>Client</source>
+        <translation>客户端</translation>
+    </message>
+    <message>
+        <source>The client received the token later than it was emitted.</source>
+        <translation>客户端收到 token 的时刻晚于其发出的时刻。</translation>
+    </message>
+    <message>
+        <source>Unexplained</source>
+        <translation>未解释</translation>
+    </message>
+    <message>
+        <source>No rule explains it, or it is within the noise of comparable steps.</source>
+        <translation>没有规则能解释，或在可比步的噪声之内。</translation>
+    </message>
+    <message>
+        <source>{time} in the queue during {count} steps, from step {step} on</source>
+        <translation>{time} 排队等待，共 {count} 步，自第 {step} 步起</translation>
+    </message>
+    <message>
+        <source>{time} preempted, {count} positions computed again in step {step}</source>
+        <translation>{time} 被抢占，第 {step} 步重新计算了 {count} 个位置</translation>
+    </message>
+    <message>
+        <source>{time} a prefill chunk of request {request} ({count} positions) in the same step</source>
+        <translation>{time} 同一步中请求 {request} 的预填充块（{count} 个位置）</translation>
+    </message>
+    <message>
+        <source>{time} a batch of {count} rows instead of {usual}</source>
+        <translation>{time} 批次为 {count} 行，而非通常的 {usual} 行</translation>
+    </message>
+    <message>
+        <source>{time} speculation ({count} drafts)</source>
+        <translation>{time} 推测解码（{count} 个草稿）</translation>
+    </message>
+    <message>
+        <source>{time} “{mark}” at step {step}</source>
+        <translation>{time} 第 {step} 步的“{mark}”</translation>
+    </message>
+    <message>
+        <source>{time} the host before step {step}</source>
+        <translation>{time} 第 {step} 步之前的主机</translation>
+    </message>
+    <message>
+        <source>{time} until the client received it</source>
+        <translation>{time} 之后客户端才收到</translation>
+    </message>
+    <message>
+        <source>{time} unexplained</source>
+        <translation>{time} 未解释</translation>
+    </message>
+    <message>
+        <source>{time} a prefill chunk of request {request} ({count} positions) in step {step}</source>
+        <translation>{time} 第 {step} 步中请求 {request} 的预填充块（{count} 个位置）</translation>
+    </message>
+    <message>
+        <source>{time} request {request}, of which {count} positions were computed again in step {step}</source>
+        <translation>{time} 请求 {request}，其 {count} 个位置在第 {step} 步重新计算</translation>
+    </message>
+    <message>
+        <source>{name}, {count} steps</source>
+        <translation>{name}，{count} 步</translation>
+    </message>
+    <message>
+        <source>{name} of request {request}</source>
+        <translation>请求 {request} 的{name}</translation>
+    </message>
+    <message>
+        <source>{name} of {count} rows</source>
+        <translation>{count} 行的{name}</translation>
+    </message>
+    <message>
+        <source>“{mark}”</source>
+        <translation>“{mark}”</translation>
+    </message>
+</context>
+<context>
     <name>DifferingTokens</name>
     <message>
         <source>Tokens that differ</source>
@@ -1265,6 +1400,156 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
 </context>
 <context>
+    <name>LateLines</name>
+    <message>
+        <source>Go to the culprit</source>
+        <translation>前往起因</translation>
+    </message>
+    <message>
+        <source>Late</source>
+        <translation>迟到</translation>
+    </message>
+    <message>
+        <source>Shared by</source>
+        <translation>同步共享</translation>
+    </message>
+    <message>
+        <source>Go to the culprit: {what}</source>
+        <translation>前往起因：{what}</translation>
+    </message>
+    <message>
+        <source>by {time} {mark}</source>
+        <translation>晚 {time} {mark}</translation>
+    </message>
+    <message>
+        <source>the first token of its request</source>
+        <translation>该请求的首个 token</translation>
+    </message>
+    <message>
+        <source>the first token: {waited} of its {passed} were spent in the queue {mark}</source>
+        <translation>首个 token：{passed} 中有 {waited} 用于排队 {mark}</translation>
+    </message>
+    <message>
+        <source>not known yet</source>
+        <translation>尚不清楚</translation>
+    </message>
+    <message>
+        <source>no: its gap is not above the median of its request</source>
+        <translation>否：其间隔不超过该请求的中位数</translation>
+    </message>
+    <message>
+        <source>no other request</source>
+        <translation>没有其他请求</translation>
+    </message>
+    <message>
+        <source>request {id}: {n}</source>
+        <translation>请求 {id}：{n}</translation>
+    </message>
+    <message>
+        <source>and {n} more</source>
+        <translation>另有 {n} 个</translation>
+    </message>
+    <message>
+        <source>others, with their positions {mark}</source>
+        <translation>其他请求及其位置数 {mark}</translation>
+    </message>
+</context>
+<context>
+    <name>LateTables</name>
+    <message>
+        <source>Time of late tokens by cause</source>
+        <translation>迟到 token 的时间，按原因</translation>
+    </message>
+    <message>
+        <source>Most delayed</source>
+        <translation>延迟最久</translation>
+    </message>
+    <message>
+        <source>The time by which gaps were longer than usual, divided among what delayed them.</source>
+        <translation>间隔比通常更长的时间，按造成延迟的原因划分。</translation>
+    </message>
+    <message>
+        <source>Click a token to select it everywhere; click a head to sort by it.</source>
+        <translation>单击一个 token 即在各处选中它；单击列标题按该列排序。</translation>
+    </message>
+    <message>
+        <source>Those whose gap is longest over the median gap of their request.</source>
+        <translation>其间隔超出所属请求间隔中位数最多的 token。</translation>
+    </message>
+    <message>
+        <source>Why {mark}</source>
+        <translation>原因 {mark}</translation>
+    </message>
+    <message>
+        <source>The cause that explains most, and its culprit.</source>
+        <translation>解释最多的原因及其起因。</translation>
+    </message>
+    <message>
+        <source>Late by {mark}</source>
+        <translation>迟到 {mark}</translation>
+    </message>
+    <message>
+        <source>What the gap is longer than the median gap of the request.</source>
+        <translation>间隔超出该请求间隔中位数的部分。</translation>
+    </message>
+    <message>
+        <source>Gap {mark}</source>
+        <translation>间隔 {mark}</translation>
+    </message>
+    <message>
+        <source>The time since the request&apos;s emission before.</source>
+        <translation>距该请求上一次发出的时间。</translation>
+    </message>
+    <message>
+        <source>Step</source>
+        <translation>步</translation>
+    </message>
+    <message>
+        <source>The step that emitted the token.</source>
+        <translation>发出该 token 的步。</translation>
+    </message>
+    <message>
+        <source>Request</source>
+        <translation>请求</translation>
+    </message>
+    <message>
+        <source>The request of the token.</source>
+        <translation>该 token 所属的请求。</translation>
+    </message>
+    <message>
+        <source>Late because of</source>
+        <translation>迟到原因</translation>
+    </message>
+    <message>
+        <source>What delayed tokens; ARCHITECTURE.md has the rule of each cause.</source>
+        <translation>使 token 迟到的原因；每个原因的规则见 ARCHITECTURE.md。</translation>
+    </message>
+    <message>
+        <source>Time {mark}</source>
+        <translation>时间 {mark}</translation>
+    </message>
+    <message>
+        <source>The time by which gaps were longer than the median gap of their request.</source>
+        <translation>间隔超出所属请求间隔中位数的时间。</translation>
+    </message>
+    <message>
+        <source>Share {mark}</source>
+        <translation>占比 {mark}</translation>
+    </message>
+    <message>
+        <source>Share of that time.</source>
+        <translation>占该时间的比例。</translation>
+    </message>
+    <message>
+        <source>Tokens {mark}</source>
+        <translation>token {mark}</translation>
+    </message>
+    <message>
+        <source>Late tokens of which it explains more than any other cause.</source>
+        <translation>由它解释得比其他任何原因都多的迟到 token。</translation>
+    </message>
+</context>
+<context>
     <name>LatencyHistogram</name>
     <message>
         <source>How many steps took how long</source>
@@ -1336,6 +1621,14 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>How many tokens to project to: one request&apos;s prefill, and this many times its mean time a token.</source>
         <translation>推算到多少个 token：一个请求的预填充，加上这么多倍的每 token 平均时间。</translation>
+    </message>
+    <message>
+        <source>Why late</source>
+        <translation>为何迟到</translation>
+    </message>
+    <message>
+        <source>Show what delayed late tokens, in place of the pictures.</source>
+        <translation>在图的位置显示是什么使 token 迟到。</translation>
     </message>
     <message>
         <source>{mean} a token {measured} · p99 {p99} {measured}</source>

@@ -11,6 +11,7 @@ import io
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import groupby
 from typing import IO, Any, Final
 
 import numpy as np
@@ -20,15 +21,18 @@ from engine.export.readable import slice_name
 from engine.export.whole import replacing
 from engine.figures.metrics import OTHER, by_id, phase_table_s
 from engine.figures.pauses import pauses_of
+from engine.figures.server_series import SERVER_FIGURES, ServerSeries
 from engine.figures.step_range import step_slice
+from engine.figures.told import column_told, told
 from engine.session.json_text import json_text
 from engine.session.schema import GROUP_OF, PHASES
-from engine.session.store import LAUNCHES, STEP_KINDS, TOKEN_SOURCES, Session
+from engine.session.store import LAUNCHES, STEP_KINDS, TOKEN_SOURCES, RecordedRequest, Session
 
 ENGINE, REQUESTS, DEVICE = 1, 2, 3
 """Process ids: the engine's lanes, the requests, the devices."""
 STEPS, PHASE_LANE, TOKENS, DEVICE_LANE, PAUSE_LANE = 1, 2, 3, 4, 5
 """Thread ids inside the engine's process."""
+CLASSES: Final = ("new", "recomputed", "padding", "rejected")
 STEPS_AT_ONCE: Final = 4096
 BUSY_RATE: Final = "tokens/s while busy"
 """The counter of tokens over the time of each step alone; the rate of the run also counts the time between steps."""
@@ -57,9 +61,10 @@ def events(session: Session) -> Iterator[Json]:
     yield from _metadata(session)
     for start in range(0, step_slice(session).stop, STEPS_AT_ONCE):
         yield from _steps(session, start, min(start + STEPS_AT_ONCE, step_slice(session).stop) - 1)
-    yield from _tokens(session)
+    yield from _tokens(session) if told(session, "steps") else ()
     yield from _requests(session)
     yield from _samples(session)
+    yield from _server(session)
     yield from _pauses(session)
     for mark in session.marks:
         name = f"{mark.kind}: {mark.label}" if mark.label else mark.kind
@@ -68,10 +73,15 @@ def events(session: Session) -> Iterator[Json]:
 
 def _metadata(session: Session) -> Iterator[Json]:
     device = session.meta.get("device_name") or session.meta.get("device") or "device"
+    device = device if session.serving is None else "server"
     for pid, name in ((ENGINE, f"engine: {session.meta.get('model', '')}"), (REQUESTS, "requests"), (DEVICE, device)):
         yield {"ph": "M", "name": "process_name", "pid": pid, "tid": 0, "args": {"name": name}}
         yield {"ph": "M", "name": "process_sort_index", "pid": pid, "tid": 0, "args": {"sort_index": pid}}
     lanes = {STEPS: "steps", PHASE_LANE: "phases", TOKENS: "tokens"}
+    if not told(session, "phases"):
+        del lanes[PHASE_LANE]
+    if not told(session, "steps"):
+        lanes = {STEPS: "steps: not told by this server"}
     if (session.steps["device_ns"] >= 0).any():
         lanes[DEVICE_LANE] = "device"
     if len(pauses_of(session)):
@@ -82,29 +92,35 @@ def _metadata(session: Session) -> Iterator[Json]:
 
 
 def _steps(session: Session, first: int, last: int) -> Iterator[Json]:
-    """Slices and counters of steps first..last, both included."""
+    """Slices and counters of steps first..last, both included; what a server did not tell is left out."""
     table = session.steps
+    named = {
+        "attention kernel": ("attention_kernel", session.attention_kernels), "launch": ("launch", LAUNCHES),
+    }  # fmt: skip
+    words = {name: of for name, of in named.items() if column_told(session, of[0])}
+    counted = {"flops": "flops", "bytes moved": "bytes_moved"}
+    counts = {name: column for name, column in counted.items() if column_told(session, column)}
+    classes = [name for name in CLASSES if column_told(session, f"positions_{name}")]
+    phases_told, kv_told = told(session, "phases"), told(session, "kv")
     phases_us = phase_table_s(session, (first, last)) * 1e6
     of_tokens = session.tokens["step_id"]  # in order
     emitting = set(of_tokens[slice(*np.searchsorted(of_tokens, (first, last + 1)).tolist())].tolist())
     for row, step in enumerate(range(first, last + 1)):
         start_us, end_us = float(table["start_ns"][step]) / 1e3, float(table["end_ns"][step]) / 1e3
-        positions = {
-            name: int(table[f"positions_{name}"][step]) for name in ("new", "recomputed", "padding", "rejected")
-        }
+        positions = {name: int(table[f"positions_{name}"][step]) for name in classes}
         yield {
             "ph": "X", "name": f"step {step}", "cat": STEP_KINDS[table["kind"][step]], "pid": ENGINE, "tid": STEPS,
             "ts": start_us, "dur": end_us - start_us,
             "args": {
                 **positions, "reused": int(table["positions_reused"][step]), "tokens": int(table["tokens_out"][step]),
-                "attention kernel": session.attention_kernels[table["attention_kernel"][step]],
-                "launch": LAUNCHES[table["launch"][step]],
-                "flops": int(table["flops"][step]), "bytes moved": int(table["bytes_moved"][step]),
+                **{name: of_code[table[column][step]] for name, (column, of_code) in words.items()},
+                **{name: int(table[column][step]) for name, column in counts.items()},
             },
         }  # fmt: skip
         if step in emitting:
             yield {"ph": "s", "id": step, "name": "emits", "cat": "token", "pid": ENGINE, "tid": STEPS, "ts": start_us}
-        yield from _phases(phases_us[row], start_us, end_us)
+        if phases_told:
+            yield from _phases(phases_us[row], start_us, end_us)
         device_us = float(table["device_ns"][step]) / 1e3
         if device_us >= 0:
             yield {
@@ -114,7 +130,8 @@ def _steps(session: Session, first: int, last: int) -> Iterator[Json]:
             }  # fmt: skip
         yield _counter("positions", ENGINE, start_us, positions)
         kv = {"used": int(table["kv_used_bytes"][step]), "reserved": int(table["kv_reserved_bytes"][step])}
-        yield _counter("KV cache (bytes)", ENGINE, end_us, kv)
+        if kv_told:
+            yield _counter("KV cache (bytes)", ENGINE, end_us, kv)
         load = {"running": int(table["running"][step]), "waiting": int(table["waiting"][step])}
         yield _counter("requests", ENGINE, start_us, load)
         wall_us = end_us - start_us
@@ -149,17 +166,7 @@ def _tokens(session: Session) -> Iterator[Json]:
             "ph": "X", "name": slice_name(session, rows), "cat": "token",
             "pid": ENGINE, "tid": TOKENS,
             "ts": start_us, "dur": end_us - start_us,
-            "args": {
-                "tokens": [
-                    {
-                        "request": int(table["request_id"][row]), "id": int(table["token_id"][row]),
-                        "text": table["text"][row], "position": int(table["position"][row]),
-                        "logprob": _finite(table["logprob"][row]), "entropy": _finite(table["entropy"][row]),
-                        "source": TOKEN_SOURCES[table["source"][row]],
-                    }
-                    for row in rows
-                ]
-            },
+            "args": {"tokens": [_token(session, row) for row in rows]},
         }  # fmt: skip
         yield {
             "ph": "f", "bp": "e", "id": step, "name": "emits", "cat": "token", "pid": ENGINE, "tid": TOKENS,
@@ -167,9 +174,36 @@ def _tokens(session: Session) -> Iterator[Json]:
         }  # fmt: skip
 
 
+def _token(session: Session, row: int) -> Json:
+    """What is known of a token; an id that a server did not tell is left out."""
+    table = session.tokens
+    token_id = int(table["token_id"][row])
+    return {
+        "request": int(table["request_id"][row]), **({"id": token_id} if token_id >= 0 else {}),
+        "text": table["text"][row], "position": int(table["position"][row]),
+        "logprob": _finite(table["logprob"][row]), "entropy": _finite(table["entropy"][row]),
+        "source": TOKEN_SOURCES[table["source"][row]],
+    }  # fmt: skip
+
+
+def _chunks(session: Session, request: RecordedRequest) -> Iterator[Json]:
+    """The tokens of a request without steps: a moment for each chunk, inside the request's async pair."""
+    times = session.tokens["emitted_ns"]
+    for t_ns, group in groupby(list(request.token_rows), lambda row: int(times[row])):
+        rows = list(group)
+        yield {
+            "ph": "n", "name": slice_name(session, rows), "ts": t_ns / 1e3,
+            "args": {"tokens in one chunk": len(rows), "tokens": [_token(session, row) for row in rows]},
+        }  # fmt: skip
+
+
 def _requests(session: Session) -> Iterator[Json]:
-    """Each request as an async pair from arrival to its end, with its wait for the scheduler nested inside."""
+    """Each request as an async pair from arrival to its end, with its wait for the scheduler nested inside.
+
+    Where no steps are told, its chunks of tokens are inside too.
+    """
     last_ns = int(session.steps["end_ns"].max()) if len(session.steps) else 0
+    last_ns = max(last_ns, int(session.tokens["emitted_ns"].max(initial=0)))
     for request in by_id(session):
         end_ns = request.finished_ns if request.finished_ns is not None else max(last_ns, request.arrived_ns)
         common = {"cat": "request", "id": request.id, "pid": REQUESTS, "tid": 0}
@@ -182,6 +216,8 @@ def _requests(session: Session) -> Iterator[Json]:
         if request.scheduled_ns is not None:
             yield {"ph": "b", "name": "waiting", "ts": request.arrived_ns / 1e3, **common}
             yield {"ph": "e", "name": "waiting", "ts": request.scheduled_ns / 1e3, **common}
+        if not told(session, "steps"):
+            yield from ({**one, **common} for one in _chunks(session, request))
         yield {"ph": "e", "name": name, "ts": end_ns / 1e3, **common}
 
 
@@ -192,6 +228,16 @@ def _samples(session: Session) -> Iterator[Json]:
     ):
         if np.isfinite(value):  # JSON has no NaN and no infinity
             yield _counter(f"{device}: {name}", DEVICE, t_ns / 1e3, {name: value})
+
+
+def _server(session: Session) -> Iterator[Json]:
+    """What the server's own counters say, as counters beside those of the steps."""
+    series = ServerSeries(session)
+    series.update()
+    for figure in SERVER_FIGURES:
+        readings = series.reading(figure)
+        for t_ns, value in zip(readings.t_ns.tolist(), readings.values.tolist(), strict=True):
+            yield _counter(f"server: {figure}", DEVICE, t_ns / 1e3, {figure: value})
 
 
 def _pauses(session: Session) -> Iterator[Json]:

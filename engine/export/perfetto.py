@@ -80,6 +80,9 @@ class _Writer:
                 begin = event["ph"] == "b"
                 packet = self._event(event["ts"], track, "BEGIN" if begin else "END", event if begin else None)
                 self._put(packet)
+            case "n":
+                track = self._named(event["pid"], f"request {event['id']}")
+                self._put(self._event(event["ts"], track, "INSTANT", event))
             case "i":
                 self._put(self._event(event["ts"], self._named(event["pid"], MARKS), "INSTANT", event))
 

@@ -34,10 +34,19 @@ def _picture(match: re.Match[str]) -> str:
 
 
 def slice_name(session: Session, rows: Sequence[int]) -> str:
-    """The name of a trace's slice for these tokens: their text, or ids and quoted texts if that is only white space."""
+    """The name of a trace's slice for these tokens: their text, or ids and quoted texts if that is only white space.
+
+    An id that a server did not tell is left out.
+    """
     table = session.tokens
     text = "".join(table["text"][row] for row in rows)
-    return text if text.strip() else ", ".join(f"token {table['token_id'][row]} {table['text'][row]!r}" for row in rows)
+    if text.strip():
+        return text
+    ids = (int(table["token_id"][row]) for row in rows)
+    texts = (repr(table["text"][row]) for row in rows)
+    return ", ".join(
+        f"token {one} {shown}" if one >= 0 else f"token {shown}" for one, shown in zip(ids, texts, strict=True)
+    )
 
 
 def cells(row: Iterable[Any]) -> list[Any]:

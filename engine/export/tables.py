@@ -13,6 +13,7 @@ from engine.errors import SessionFileError
 from engine.export.readable import cells
 from engine.export.whole import filling
 from engine.figures.metrics import by_id, phase_table_s
+from engine.figures.told import told
 from engine.session.event_table import EventTable
 from engine.session.json_text import json_text
 from engine.session.schema import PHASES
@@ -88,7 +89,9 @@ def _plain(table: EventTable, names: Sequence[str] = ()) -> Iterator[Sequence[An
 
 
 def _steps(session: Session) -> Iterator[Sequence[Any]]:
-    phases_us = np.round(phase_table_s(session) * 1e6, 3).tolist()
+    phases_us: list[list[Any]] = np.round(phase_table_s(session) * 1e6, 3).tolist()
+    if not told(session, "phases"):
+        phases_us = [[""] * len(PHASES) for _ in phases_us]
     for row, phases in zip(_plain(session.steps), phases_us, strict=True):
         yield (*row, *phases)
 

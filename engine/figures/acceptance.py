@@ -8,13 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.figures.step_range import StepRange
+from engine.figures.told import told
 from engine.session.store import Session
 
 
 def speculation_figures(session: Session, steps: StepRange = None) -> dict[str, Any]:
     """`drafted` and `accepted` in tokens; `rate` = accepted / drafted; `length` = 1 + accepted / proposals;
-    `by_position` = accepted_i / proposals for each place i of a proposal.
+    `by_position` = accepted_i / proposals for each place i of a proposal. All None where no steps are told.
     """
+    if not told(session, "steps"):
+        return dict.fromkeys(("drafted", "accepted", "rate", "length", "by_position"))
     every = np.ones(len(session.speculation["step_id"]), bool)
     return {**_speculation(session, steps, every), "by_position": acceptance_by_position(session, steps).tolist()}
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from engine.figures import metrics
 from engine.figures.device_series import DeviceSeries
 from engine.figures.step_range import TEACHER, StepRange, step_slice, token_rows
+from engine.figures.told import total_of
 from engine.session.kv_shape import kv_shape_of
 from engine.session.store import Session
 
@@ -85,6 +86,12 @@ def _total(session: Session, side: _Side, column: str) -> float:
     return float(session.steps[column][side.rows].sum())
 
 
+def _flops(session: Session, side: _Side) -> float | None:
+    """FLOPs of a side; None where nobody told them."""
+    flops = total_of(session, "flops", side.rows)
+    return None if flops is None else float(flops)
+
+
 def _wall_s(session: Session, side: _Side) -> float:
     return (_total(session, side, "end_ns") - _total(session, side, "start_ns")) / 1e9
 
@@ -99,13 +106,13 @@ def _complexity(session: Session, training: _Side, inference: _Side) -> Row:
     def amounts(side: _Side) -> tuple[Amount, ...]:
         if not len(side.rows):
             return ()
-        return (
-            Amount(_total(session, side, "positions_computed"), "positions", "measured"),
-            Amount(_total(session, side, "flops"), "FLOP", "derived"),
-        )
+        flops = _flops(session, side)
+        positions = Amount(_total(session, side, "positions_computed"), "positions", "measured")
+        return (positions,) if flops is None else (positions, Amount(flops, "FLOP", "derived"))
 
     def a_token(side: _Side) -> float | None:
-        return _total(session, side, "flops") / side.tokens if side.tokens else None
+        flops = _flops(session, side)
+        return flops / side.tokens if side.tokens and flops is not None else None
 
     return Row("complexity", amounts(training), amounts(inference), _ratio(a_token(inference), a_token(training)))
 
@@ -121,8 +128,8 @@ def _memory(session: Session, training: _Side, inference: _Side, steps: StepRang
     kept: tuple[Amount, ...] = ()
     a_position: float | None = None
     if len(inference.rows):
-        used = metrics.kv_figures(session, steps)["used_peak_bytes"] or 0
-        kept = (Amount(used, "bytes", "measured"),)
+        used = metrics.kv_figures(session, steps)["used_peak_bytes"]
+        kept = () if used is None else (Amount(used, "bytes", "measured"),)
         shape = kv_shape_of(facts)
         if used and shape is not None:
             a_position = float(shape.total_bytes(1))
@@ -135,8 +142,8 @@ def _utilisation(session: Session, training: _Side, inference: _Side) -> Row:
     peak = metrics.ceilings(session).get("flops_per_s")
 
     def share(side: _Side) -> float | None:
-        wall_s = _wall_s(session, side)
-        return _total(session, side, "flops") / wall_s / peak if peak and wall_s > 0 else None
+        wall_s, flops = _wall_s(session, side), _flops(session, side)
+        return flops / wall_s / peak if peak and wall_s > 0 and flops is not None else None
 
     return Row("utilisation", *_shares(share(training), share(inference), "derived"))
 

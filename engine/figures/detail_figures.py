@@ -7,12 +7,15 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.figures.culprits import delay_of
+from engine.figures.delays import delays_of
 from engine.figures.kv_blocks import BlockHistory, blocks_recorded
 from engine.figures.metrics import CLASSES, attention_entropy, groups_s, phase_table_s, utilisation_of, widest_tokens
 from engine.figures.slot_runs import waiting_requests
 from engine.figures.step_range import step_slice, token_rows
 from engine.figures.switches import switches_at
 from engine.figures.token_facts import token_facts
+from engine.figures.told import column_told, told, total_of
 from engine.session.schema import PHASES
 from engine.session.store import LAUNCHES, STEP_KINDS, Session
 
@@ -33,18 +36,21 @@ def detail_figures(session: Session, steps: tuple[int, int]) -> dict[str, Any]:
 def of_step(session: Session, step: int) -> dict[str, Any]:
     """The figures of one step of any kind, also of a teacher-forced pass."""
     table, one = session.steps, slice(step, step + 1)
-    phases = dict(zip(PHASES, phase_table_s(session, (step, step))[0].tolist(), strict=True))
+    phases: dict[str, float | None] = dict.fromkeys(PHASES)
+    if told(session, "phases"):
+        phases = dict(zip(PHASES, phase_table_s(session, (step, step))[0].tolist(), strict=True))
+    kernel = session.attention_kernels[int(table["attention_kernel"][step])]
     return {
         "step": step,
         "kind": STEP_KINDS[int(table["kind"][step])],
-        "kernel": session.attention_kernels[int(table["attention_kernel"][step])],
-        "launch": LAUNCHES[int(table["launch"][step])],
+        "kernel": kernel if column_told(session, "attention_kernel") else None,
+        "launch": LAUNCHES[int(table["launch"][step])] if column_told(session, "launch") else None,
         "wall_s": float(table["end_ns"][step] - table["start_ns"][step]) / 1e9,
         "device_s": float(table["device_ns"][step]) / 1e9 if table["device_ns"][step] >= 0 else None,
         "phases_s": phases,
         "groups_s": groups_s(phases),
         "phases_by_layer_s": phases_by_layer(session, step),
-        "positions": {name: int(table[f"positions_{name}"][step]) for name in CLASSES},
+        "positions": {name: total_of(session, f"positions_{name}", one) for name in CLASSES},
         "mbu": utilisation_of(session, "bytes_moved", "read_bytes_per_s", one),
         "mfu": utilisation_of(session, "flops", "flops_per_s", one),
         "waiting": waiting_requests(session, step),
@@ -62,10 +68,11 @@ def phases_by_layer(session: Session, step: int) -> list[dict[str, float]] | Non
 
 
 def emitted(session: Session, steps: tuple[int, int]) -> list[dict[str, Any]]:
-    """Every token, in the order in which they were emitted."""
+    """Every token, in the order in which they were emitted; `delay` says why one was later than usual."""
     found = []
+    delays = delays_of(session)
     for row in token_rows(session, steps).tolist():
-        facts = token_facts(session, row, {})
+        facts, late = token_facts(session, row, {}), delays.index_of(session, row)
         found.append(
             {
                 "id": int(session.tokens["id"][row]),
@@ -79,6 +86,7 @@ def emitted(session: Session, steps: tuple[int, int]) -> list[dict[str, Any]]:
                 "probability": facts.probability,
                 "entropy_nats": facts.entropy_nats,
                 "gap_s": facts.gap_s,
+                "delay": None if late is None else delay_of(session, delays, late).to_json(session),
                 "alternatives": [
                     {"token_id": one.token_id, "logprob": one.logprob, "probability": one.probability}
                     for one in facts.alternatives
@@ -88,9 +96,9 @@ def emitted(session: Session, steps: tuple[int, int]) -> list[dict[str, Any]]:
     return found
 
 
-def work(session: Session, steps: tuple[int, int]) -> list[dict[str, int]]:
+def work(session: Session, steps: tuple[int, int]) -> list[dict[str, int | None]]:
     """Positions [first, end) that each step computed for a request (-1: padding) in a slot, by class."""
-    table = session.work
+    table, padded = session.work, told(session, "padding")
     begin, stop = np.searchsorted(table["step_id"], (steps[0], steps[1] + 1)).tolist()
     names = ("step_id", "request_id", "slot", "first", "new_from", "end", "rejected", "reused")
     found = []
@@ -107,7 +115,7 @@ def work(session: Session, steps: tuple[int, int]) -> list[dict[str, int]]:
                 "end": end,
                 "new": max(kept - new_from, 0) if real else 0,
                 "recomputed": max(min(new_from, kept) - first, 0) if real else 0,
-                "padding": 0 if real else end - first,
+                "padding": None if not padded else 0 if real else end - first,
                 "rejected": rejected,
                 "reused": reused,
             }

@@ -11,6 +11,7 @@ from engine.figures.range_figures import range_figures
 from engine.figures.slots import slot_figures
 from engine.figures.step_range import StepRange, step_slice
 from engine.figures.teacher import teacher_figures
+from engine.figures.told import told
 from engine.session.json_value import json_value
 from engine.session.store import Session
 
@@ -25,7 +26,7 @@ def json_figures(session: Session, steps: StepRange = None) -> dict[str, Any]:
     passes = [asdict(one) for one in teacher_figures(session) if rows.start <= one.step_id < rows.stop]
     figures = {
         **summarise(session, steps).to_json(),
-        "slots": slot_figures(session, steps).to_json(),
+        "slots": slot_figures(session, steps).to_json() if told(session, "steps") else None,
         "teacher": passes,
         **json_value(range_figures(session, steps)),
     }

@@ -15,6 +15,7 @@ from engine.figures.latency_figures import PARTS, PERCENTILES, RangeFigures, Sum
 from engine.figures.pauses import pauses_of
 from engine.figures.step_range import token_rows
 from engine.figures.step_roles import DECODE, MIXED, PREFILL, TAUGHT, StepRoles
+from engine.figures.told import told
 from engine.session.store import Session
 
 FENCE: Final = 3.0
@@ -95,7 +96,7 @@ class LatencySeries:
             device_s = self._device_s(np.arange(self._length))
             gap_s = gap_s_of(self.session, 0, self._length)
             return figures_from_sums(
-                self._sums, self._ordered, self._gaps_s, self.roles.prefill_s(begun), gap_s, device_s
+                self._sums, self._ordered, self._gaps_s, self.roles.prefill_s(begun), gap_s, device_s, self._timed
             )
         first, end = steps[0], min(steps[1] + 1, self._length)
         return self._figures(np.arange(first, end), token_rows(self.session, steps), gap_s_of(self.session, first, end))
@@ -107,6 +108,11 @@ class LatencySeries:
             return None
         p50, p99 = np.percentile(walls, (PERCENTILES[0], PERCENTILES[-1]))
         return float(p50), float(p99)
+
+    @property
+    def _timed(self) -> bool:
+        """Whether somebody told the time of phases, if only as none."""
+        return told(self.session, "phases")
 
     def _generating(self, first: int, end: int) -> NDArray[np.bool_]:
         """Which steps of [first, end) are not teacher-forced passes, which generate no token."""
@@ -157,7 +163,8 @@ class LatencySeries:
         begun = np.unique(self.session.tokens["request_id"][rows]).tolist()
         gaps_s = np.sort(itl_seconds(self.session, rows))
         per_token, device_s = self._per_token(steps), self._device_s(steps)
-        return figures_from_sums(self._sums_of(steps), per_token, gaps_s, self.roles.prefill_s(begun), gap_s, device_s)
+        prefill_s = self.roles.prefill_s(begun)
+        return figures_from_sums(self._sums_of(steps), per_token, gaps_s, prefill_s, gap_s, device_s, self._timed)
 
 
 def gap_s_of(session: Session, first: int, end: int) -> float:

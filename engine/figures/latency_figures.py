@@ -106,17 +106,19 @@ def figures_from_sums(
     prefill_s: NDArray[np.float64],
     gap_s: float,
     device_s: float | None,
+    timed: bool = True,
 ) -> RangeFigures:
     """The figures of a range of steps from their sums.
 
     `ordered` holds, by part, the sorted µs that a token of one request took in each decode step that emitted any;
     `gaps_s` the sorted gaps that the range's emissions end; `prefill_s`, sorted, the prefill of each request that the
-    range emitted tokens of.
+    range emitted tokens of. `timed` is false where nobody told the time of phases: then all time is not `other`, and
+    only the total has figures.
     """
     split = bool(sums.us[: GROUPS.index("other")].any())  # below detail `phase` nothing but `other` was timed
     parts = []
     for index, part in enumerate(PARTS):
-        if not split and part not in ("other", "total"):
+        if not split and part not in (("other", "total") if timed else ("total",)):
             parts.append(PartFigures(part, None, None, None, None, None))
             continue
         own_us = float(sums.own_us[index])

@@ -10,6 +10,7 @@ import numpy as np
 from engine.figures.device_series import DeviceSeries
 from engine.figures.kv_classes import KvClasses, kv_classes
 from engine.figures.step_range import StepRange, step_slice
+from engine.figures.told import told
 from engine.session.store import Session
 
 Provenance = Literal["measured", "derived"]
@@ -19,7 +20,8 @@ LOGIT_BYTES: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class MemoryNode:
-    """One part of the memory; `size` in bytes is None where the device does not report it, or it was not recorded.
+    """One part of the memory; `size` in bytes is None where the device does not report it, the server does not tell it,
+    or it was not recorded.
 
     Parts sum to their whole where all of them are known.
     """
@@ -34,12 +36,15 @@ def peak_step(session: Session, steps: StepRange = None) -> int | None:
     """The first step of a range at which the KV caches of the model and of the draft model together reserved most.
 
     The sum counts, because it is the most that an allocator's peak holds of them. Besides, the draft's cache takes its
-    memory a step after the model's: at the peak of the model's cache alone it may not exist yet. None without a step.
+    memory a step after the model's: at the peak of the model's cache alone it may not exist yet. A server's cache
+    keeps its size: of its session it is the first step at which requests held most. None without a step.
     """
     rows = step_slice(session, steps)
     if rows.start >= rows.stop:
         return None
     table = session.steps
+    if session.serving is not None:
+        return int(rows.start) + int(np.argmax(table["kv_held_bytes"][rows]))
     reserved = table["kv_reserved_bytes"][rows] + table["draft_kv_reserved_bytes"][rows]
     return int(rows.start) + int(np.argmax(reserved))
 
@@ -69,13 +74,16 @@ def memory_tree(session: Session, steps: StepRange = None, readings: DeviceSerie
     total = _largest(readings, device, in_use, rows)
     allocated_peak = _largest(readings, "cuda", "allocator_peak_bytes", rows)
     taken = _largest(readings, "cuda", "allocator_reserved_bytes", rows)
-    weights = MemoryNode("weights", int(session.model_config.get("weight_bytes", 0)), "measured")
+    of_engine = session.serving is None  # a server tells of its memory no more than the size of its cache
+    stored = session.model_config.get("weight_bytes", 0 if of_engine else None)
+    weights = MemoryNode("weights", None if stored is None else int(stored), "measured")
     kept = (weights, _cache(session, peak), *_draft(session, peak))
     if allocated_peak is not None:
         beside = max(0, allocated_peak - sum(part.size or 0 for part in kept))
         activations = MemoryNode("activations", beside, "derived")
     else:
-        activations = MemoryNode("activations", activation_bytes(session, computed, logits), "derived")
+        formula = activation_bytes(session, computed, logits) if of_engine else None
+        activations = MemoryNode("activations", formula, "derived")
     spare = None if taken is None or allocated_peak is None else max(0, taken - allocated_peak)
     parts = (*kept, activations, MemoryNode("allocator", spare, "derived"))
     known = sum(part.size or 0 for part in parts)
@@ -86,6 +94,9 @@ def memory_tree(session: Session, steps: StepRange = None, readings: DeviceSerie
 def _cache(session: Session, step: int | None) -> MemoryNode:
     """The model's KV cache after a step."""
     classes = KvClasses(0, 0, 0, 0, 0) if step is None else kv_classes(session, step)
+    if not told(session, "steps", "kv"):
+        parts = ("used", "unfilled", "kept", "evictable", "free")
+        return MemoryNode("kv", None, "measured", tuple(MemoryNode(name, None, "measured") for name in parts))
     return MemoryNode(
         "kv", classes.reserved, "measured",
         (

@@ -2,15 +2,18 @@
 
 Arithmetic is on integer nanoseconds and float64. Percentiles interpolate linearly between the two nearest values
 (numpy's default). Everything can be limited to a range of steps; a token belongs to the step that emitted it. Figures
-of generation leave teacher-forced passes out; `teacher.py` gives theirs.
+of generation leave teacher-forced passes out; `teacher.py` gives theirs. What a session's source did not tell is None
+(`told.py`).
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,6 +23,7 @@ from engine.figures.ceilings import least_read_s, measured_when_busy
 from engine.figures.gaps import itl_seconds
 from engine.figures.pauses import pauses_of
 from engine.figures.step_range import TEACHER, StepRange, generation_rows, step_slice, token_rows
+from engine.figures.told import column_told, told, total_of
 from engine.session.kv_shape import kv_shape_of
 from engine.session.schema import GROUP_OF, GROUPS, PHASES
 from engine.session.store import LAUNCHES, RecordedRequest, Session
@@ -36,7 +40,8 @@ class RequestFigures:
 
     id: int
     prompt_tokens: int
-    token_ids: list[int]
+    token_ids: list[int | None]
+    """None is a token whose id a server did not tell."""
     text: str
     finish_reason: str | None
     ttft_s: float | None
@@ -67,17 +72,20 @@ class TimelineFigures:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The figures of a session, or of a range of its steps; field names are the keys of `info --json`."""
+    """The figures of a session, or of a range of its steps; field names are the keys of `info --json`.
+
+    A figure is None where nobody told it.
+    """
 
     requests: list[RequestFigures]
-    steps: int
+    steps: int | None
     tokens: int
     wall_s: float
     tokens_per_s: float | None
-    positions: dict[str, int]
+    positions: dict[str, int | None]
     kv: dict[str, int | None]
-    phases_s: dict[str, float]
-    groups_s: dict[str, float]
+    phases_s: dict[str, float | None]
+    groups_s: dict[str, float | None]
     itl_s: dict[str, float | None]
     speculation: dict[str, Any]
     mbu: float | None
@@ -92,6 +100,8 @@ class Summary:
     """The number of steps by kernel that really ran."""
     launches: dict[str, int]
     """The number of steps by launch (eager, graph, twin); steps launched by `graph` have interpolated phases."""
+    serving: dict[str, Any] | None
+    """The server that the session tells of, and what it does not tell; None for our own engine."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, as `record --json` and `info --json` print them."""
@@ -106,17 +116,16 @@ def by_id(session: Session) -> list[RecordedRequest]:
 def summarise(session: Session, steps: StepRange = None) -> Summary:
     """The figures that `record` and `info` print, for the whole session or a range of steps."""
     rows = generation_rows(session, steps)
-    table = session.steps
     tokens = token_rows(session, steps)
     phases = phases_s(session, steps)
     wall_s = run_wall_s(session, steps)
     return Summary(
         requests=[request_figures(session, request, steps) for request in by_id(session)],
-        steps=len(table["id"][rows]),
+        steps=len(session.steps["id"][rows]) if told(session, "steps") else None,
         tokens=len(tokens),
         wall_s=wall_s,
         tokens_per_s=tokens_per_s(session, steps),
-        positions={name: int(table[f"positions_{name}"][rows].sum()) for name in CLASSES},
+        positions={name: total_of(session, f"positions_{name}", rows) for name in CLASSES},
         kv=kv_figures(session, steps),
         phases_s=phases,
         groups_s=groups_s(phases),
@@ -131,6 +140,7 @@ def summarise(session: Session, steps: StepRange = None) -> Summary:
         dropped=dict(session.dropped),
         attention_kernels=kernel_counts(session, steps),
         launches=launch_counts(session, steps),
+        serving=None if session.serving is None else msgspec.to_builtins(session.serving),
     )
 
 
@@ -156,19 +166,22 @@ def phase_table_s(session: Session, steps: StepRange = None) -> NDArray[np.float
     return table
 
 
-def phases_s(session: Session, steps: StepRange = None) -> dict[str, float]:
-    """Seconds by phase of the steps that generated; they sum to those steps' wall time."""
+def phases_s(session: Session, steps: StepRange = None) -> dict[str, float | None]:
+    """Seconds by phase of the steps that generated; they sum to those steps' wall time. None where not told."""
+    if not told(session, "steps", "phases"):
+        return dict.fromkeys(PHASES)
     rows, first = generation_rows(session, steps), step_slice(session, steps).start
     table = phase_table_s(session, steps)
     totals = (table if isinstance(rows, slice) else table[rows - first]).sum(axis=0)
     return dict(zip(PHASES, totals.tolist(), strict=True))
 
 
-def groups_s(phases: dict[str, float]) -> dict[str, float]:
-    """Seconds by group (`GROUPS`), from seconds by phase."""
-    groups = dict.fromkeys(GROUPS, 0.0)
+def groups_s(phases: Mapping[str, float | None]) -> dict[str, float | None]:
+    """Seconds by group (`GROUPS`), from seconds by phase; None where a phase of the group was not told."""
+    groups: dict[str, float | None] = dict.fromkeys(GROUPS, 0.0)
     for phase, value in phases.items():
-        groups[GROUP_OF[phase]] += value
+        before = groups[GROUP_OF[phase]]
+        groups[GROUP_OF[phase]] = None if before is None or value is None else before + value
     return groups
 
 
@@ -261,7 +274,7 @@ def request_figures(session: Session, request: RecordedRequest, steps: StepRange
     return RequestFigures(
         id=request.id,
         prompt_tokens=request.prompt_tokens,
-        token_ids=session.tokens["token_id"][rows].tolist(),
+        token_ids=[None if token < 0 else token for token in session.tokens["token_id"][rows].tolist()],
         text="".join(session.tokens["text"][rows].tolist()),
         finish_reason=request.finish_reason,
         ttft_s=ttft,
@@ -319,14 +332,18 @@ PEAKS: Final = (
 def kv_figures(session: Session, steps: StepRange = None) -> dict[str, int | None]:
     """Peak bytes of the cache's classes and of the draft model's own cache (measured), and of the formula.
 
-    The formula is for the positions that the model's cache held. A value that was not recorded is None, and so is the
-    formula where the model's shape is not known.
+    The formula is for the positions that the model's cache held. A value that was not recorded or not told is None, and
+    so is the formula where the model's shape is not known.
     """
     rows = step_slice(session, steps)
-    found: dict[str, int | None] = {f"{name.removeprefix('kv_')}_peak_bytes": 0 for name in PEAKS}
+    found: dict[str, int | None] = {
+        f"{name.removeprefix('kv_')}_peak_bytes": 0 if column_told(session, f"{name}_bytes") else None for name in PEAKS
+    }
     if rows.start >= rows.stop:
-        return {**found, "predicted_bytes": 0}
+        return {**found, "predicted_bytes": 0 if told(session, "steps") else None}
     for name in PEAKS:
+        if not column_told(session, f"{name}_bytes"):
+            continue
         most = int(session.steps[f"{name}_bytes"][rows].max())
         found[f"{name.removeprefix('kv_')}_peak_bytes"] = most if most >= 0 else None
     shape = kv_shape_of(session.model_config)
@@ -391,6 +408,8 @@ def utilisation(session: Session, counted: str, ceiling: str, steps: StepRange =
 
 def utilisation_of(session: Session, counted: str, ceiling: str, rows: slice | NDArray[np.int64]) -> float | None:
     """MBU or MFU, as in `utilisation`, of some rows of `session.steps`."""
+    if not column_told(session, counted):
+        return None
     peak = ceilings(session).get(ceiling)
     table = session.steps
     wall_s = float((table["end_ns"][rows] - table["start_ns"][rows]).sum()) / 1e9
@@ -402,9 +421,9 @@ def utilisation_of(session: Session, counted: str, ceiling: str, rows: slice | N
 
 def rate_of_steps(session: Session, counted: str, steps: StepRange = None) -> float | None:
     """The sum of a counter (`bytes_moved`, `flops`) over the generating steps, for each second of their wall time."""
-    rows = generation_rows(session, steps)
+    counts = total_of(session, counted, generation_rows(session, steps))
     wall_s = busy_s(session, steps)
-    return float(session.steps[counted][rows].sum()) / wall_s if wall_s else None
+    return counts / wall_s if wall_s and counts is not None else None
 
 
 def read_ceiling(session: Session, steps: StepRange = None) -> float | None:
@@ -438,12 +457,18 @@ def settings(session: Session) -> dict[str, Any]:
 
 
 def kernel_counts(session: Session, steps: StepRange = None) -> dict[str, int]:
-    """The number of generating steps by attention kernel that really ran."""
+    """The number of generating steps by attention kernel that really ran; empty where nobody told."""
+    if not column_told(session, "attention_kernel"):
+        return {}
     codes, counts = np.unique(session.steps["attention_kernel"][generation_rows(session, steps)], return_counts=True)
     return {session.attention_kernels[code]: int(n) for code, n in zip(codes, counts, strict=True)}
 
 
 def launch_counts(session: Session, steps: StepRange = None) -> dict[str, int]:
-    """The number of generating steps by launch of the forward pass, for the launches that occur."""
+    """The number of generating steps by launch of the forward pass, for the launches that occur; empty where nobody
+    told.
+    """
+    if not column_told(session, "launch"):
+        return {}
     codes, counts = np.unique(session.steps["launch"][generation_rows(session, steps)], return_counts=True)
     return {LAUNCHES[code]: int(n) for code, n in zip(codes, counts, strict=True)}

@@ -13,17 +13,23 @@ from engine.figures.acceptance import acceptance_by_request
 from engine.figures.before_after import PairFigures, SideFigures, before_after
 from engine.figures.ceilings import ceiling_facts
 from engine.figures.comparison import Amount, compare
+from engine.figures.culprits import delay_of
+from engine.figures.delays import CAUSES, MOST_LATE, delays_of
 from engine.figures.device_series import DeviceSeries, in_range, joules_per_token, mean_of
+from engine.figures.first_tokens import first_tokens
 from engine.figures.kv_blocks import BlockHistory, blocks_recorded
 from engine.figures.kv_classes import kv_classes
 from engine.figures.latency import LatencySeries, outlier_us
 from engine.figures.memory import MemoryNode, memory_tree, peak_step
 from engine.figures.roofline import Point, Roof, RooflineTotals, roof_of
 from engine.figures.running_totals import RunningTotals
+from engine.figures.server_series import server_figures
 from engine.figures.slot_runs import SlotRuns
 from engine.figures.slots import SlotTotals, batch_parts
 from engine.figures.step_range import StepRange, step_slice
+from engine.figures.streams import StreamSeries
 from engine.figures.switches import switches_at
+from engine.figures.told import column_told, told
 from engine.session.kv_shape import kv_shape_of
 from engine.session.store import Session
 
@@ -31,15 +37,18 @@ from engine.session.store import Session
 def range_figures(session: Session, steps: StepRange) -> dict[str, Any]:
     """One object for each subject, in the order of the panels."""
     rows = step_slice(session, steps)
-    found = rows.start < rows.stop
+    found, stepped = rows.start < rows.stop, told(session, "steps")
     return {
         "range": {"first": rows.start, "last": rows.stop - 1} if found else None,
         "timeline": timeline(session, steps),
         "latency": latency(session, steps),
+        "delays": delays(session, steps),
         "totals": totals(session, rows),
         "kv_end": kv_end(session, rows.stop - 1) if found else None,
-        "memory": {"step": peak_step(session, steps), **memory(memory_tree(session, steps))},
+        "streams": streams(session) if steps is None else None,
+        "memory": {"step": peak_step(session, steps), **memory(memory_tree(session, steps))} if stepped else None,
         "devices": devices(session, steps),
+        "server": server_figures(session, steps),
         "roofline": roofline(session, steps),
         "batch": batch(session, steps),
         "acceptance_by_request": acceptance_by_request(session, steps),
@@ -56,13 +65,33 @@ def range_figures(session: Session, steps: StepRange) -> dict[str, Any]:
 
 
 def timeline(session: Session, steps: StepRange) -> dict[str, Any]:
-    """Time from the first step's start to the last one's end, and the part of it between steps."""
-    return asdict(metrics.timeline_figures(session, steps))
+    """Time from the first step's start to the last one's end, and the part of it between steps.
+
+    Where no steps are told, only the number of tokens.
+    """
+    figures = asdict(metrics.timeline_figures(session, steps))
+    return figures if told(session, "steps") else {**dict.fromkeys(figures), "tokens": len(session.tokens)}
+
+
+def streams(session: Session) -> dict[str, Any]:
+    """What requests and tokens alone tell, of the whole session; a chunk is the tokens of a request at one moment."""
+    series = StreamSeries(session)
+    series.update()
+    figures = series.figures()
+    times = (figures.ttft, figures.itl, figures.tpot, figures.latency)
+    gaps_us = series.gaps_us
+    fence_us = outlier_us(gaps_us)
+    return {
+        "chunks": figures.chunks,
+        **{part.part: _without(asdict(part), "part", "share") for part in times},
+        "outliers_from_s": None if fence_us is None else fence_us / 1e6,
+        "outliers": 0 if fence_us is None else int((gaps_us >= fence_us).sum()),
+    }
 
 
 def latency(session: Session, steps: StepRange) -> dict[str, Any]:
     """Seconds a token of one request by part, in decode steps; the time of prompts; the gaps between tokens; and the
-    outliers among the steps.
+    outliers among the steps. What the steps give is None where no steps are told.
     """
     series = LatencySeries(session)
     series.update()
@@ -70,7 +99,7 @@ def latency(session: Session, steps: StepRange) -> dict[str, Any]:
     walls_us = series.walls_us(steps)
     fence_us = outlier_us(walls_us)
     of_steps = series.step_percentiles_us(steps)
-    return {
+    found = {
         "steps": figures.steps,
         "tokens": figures.tokens,
         "busy_s": figures.busy_s,
@@ -94,6 +123,34 @@ def latency(session: Session, steps: StepRange) -> dict[str, Any]:
         "outliers_from_s": None if fence_us is None else fence_us / 1e6,
         "outliers": 0 if fence_us is None else int((walls_us >= fence_us).sum()),
     }
+    if told(session, "steps"):
+        return found
+    return {**_nothing(found), "tokens": len(session.tokens), "between_tokens": found["between_tokens"]}
+
+
+def delays(session: Session, steps: StepRange) -> dict[str, Any]:
+    """Seconds by which gaps were longer than their request's median, by cause; the most delayed tokens, each with what
+    delayed it; and the wait for first tokens.
+    """
+    found = delays_of(session)
+    chosen, firsts = found.within(session, steps), first_tokens(session, steps)
+    figures = found.totals(chosen)
+    return {
+        "gaps": found.gaps(session, steps),
+        "late": figures.late,
+        "excess_s": figures.excess_s,
+        "causes": {one: {"seconds": figures.seconds[one], "late": figures.main[one]} for one in CAUSES},
+        "most_delayed": [
+            delay_of(session, found, at).to_json(session) for at in found.most_delayed(chosen, MOST_LATE).tolist()
+        ],
+        "first_tokens": {
+            "requests": len(firsts),
+            "ttft_s": sum(one.ttft_s for one in firsts),
+            "queue_s": sum(one.queue_s for one in firsts),
+            "positions": sum(one.positions for one in firsts),
+            "reused": sum(one.reused for one in firsts),
+        },
+    }
 
 
 def totals(session: Session, rows: slice) -> dict[str, Any]:
@@ -101,7 +158,9 @@ def totals(session: Session, rows: slice) -> dict[str, Any]:
     running = RunningTotals(session)
     running.update()
     names = ("flops", "without_cache", "with_cache")
-    return {name: running.between(name, rows.start, rows.stop - 1) for name in names}
+    return {
+        name: running.between(name, rows.start, rows.stop - 1) if column_told(session, name) else None for name in names
+    }
 
 
 def kv_end(session: Session, step: int) -> dict[str, Any]:
@@ -112,6 +171,7 @@ def kv_end(session: Session, step: int) -> dict[str, Any]:
     a_layer = shape.layer_bytes(positions) if shape is not None else None
     detail = session.details.step(step)
     layers = detail[1].tolist() if detail is not None else []
+    by_layer = [{"used_bytes": one, "reserved_bytes": two, "formula_bytes": a_layer} for one, two in layers]
     return {
         "step": step,
         "kv": switches_at(session, step).get("kv", ""),
@@ -125,7 +185,7 @@ def kv_end(session: Session, step: int) -> dict[str, Any]:
         "fragmentation": classes.fragmentation,
         "positions": positions,
         "formula_bytes": None if a_layer is None else session.layers * a_layer,
-        "layers": [{"used_bytes": one, "reserved_bytes": two, "formula_bytes": a_layer} for one, two in layers],
+        "layers": by_layer if told(session, "kv_layers") else None,
         "blocks": blocks(session, step),
     }
 
@@ -228,6 +288,11 @@ def batch(session: Session, steps: StepRange) -> list[dict[str, Any]]:
         }
         for part in batch_parts(session, steps)
     ]
+
+
+def _nothing(values: dict[str, Any]) -> dict[str, Any]:
+    """The same names, each with None."""
+    return {name: _nothing(one) if isinstance(one, dict) else None for name, one in values.items()}
 
 
 def _without(values: dict[str, Any], *names: str) -> dict[str, Any]:

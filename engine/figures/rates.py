@@ -7,6 +7,7 @@ The time of a run, and of any range of its steps, is without pauses and without 
 - it ends with the last emission of the range, or with the end of its last generating step where it emitted nothing.
 
 So all steps of a session have the rate of the session, and those of one run of a suite the rate of that run alone.
+A session without steps (a server that does not tell them) has one time: from the first arrival to the last emission.
 """
 
 from __future__ import annotations
@@ -15,11 +16,17 @@ import numpy as np
 
 from engine.figures.pauses import pauses_of
 from engine.figures.step_range import TEACHER
+from engine.figures.told import told
 from engine.session.store import Session
 
 
 def wall_ns(session: Session, first: int, end: int) -> int:
-    """ns that the generating steps among [first, end) took, as this file defines it; 0 where there are none."""
+    """ns that the generating steps among [first, end) took, as this file defines it; 0 where there are none.
+
+    Of a session whose steps are not told, it is the time of the whole session.
+    """
+    if not told(session, "steps"):
+        return _streamed_ns(session)
     steps = session.steps
     rows = first + np.flatnonzero(steps["kind"][first:end] != TEACHER)
     if not len(rows):
@@ -35,9 +42,18 @@ def wall_ns(session: Session, first: int, end: int) -> int:
 
 def tokens_per_s(session: Session, first: int, end: int) -> float | None:
     """Tokens that the steps [first, end) emitted over `wall_ns`; None where that is 0."""
-    a, b = _token_rows(session, first, end)
+    a, b = _token_rows(session, first, end) if told(session, "steps") else (0, len(session.tokens))
     passed_ns = wall_ns(session, first, end)
     return (b - a) / (passed_ns / 1e9) if passed_ns else None
+
+
+def _streamed_ns(session: Session) -> int:
+    """ns from the first arrival to the last emission, pauses left out; 0 without a token."""
+    if not len(session.tokens):
+        return 0
+    since_ns = min(request.arrived_ns for request in list(session.requests.values()))
+    until_ns = int(session.tokens["emitted_ns"].max())
+    return max(0, until_ns - since_ns - pauses_of(session).within(since_ns, until_ns))
 
 
 def _begin_ns(session: Session, first: int) -> int:

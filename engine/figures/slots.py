@@ -14,37 +14,44 @@ from numpy.typing import NDArray
 
 from engine.figures.new_steps import NewSteps
 from engine.figures.step_range import TEACHER
+from engine.figures.told import told, total_of
 from engine.session.columns import Columns
 from engine.session.store import Session
 
 
 @dataclass(frozen=True, slots=True)
 class SlotFigures:
-    """Counts of a range of steps; `lanes` is one more than the highest slot that any of them used."""
+    """Counts of a range of steps; `lanes` is one more than the highest slot that any of them used.
+
+    A server tells no slots: the lanes of its requests are this program's own numbering. `padding` is None where nobody
+    told it, and so is what is computed from it.
+    """
 
     lanes: int
     steps: int
     useful: int
-    padding: int
+    padding: int | None
     positions_computed: int
-    positions_padding: int
+    positions_padding: int | None
     waiting_peak: int
     """Most requests that waited at once."""
 
     @property
-    def computed(self) -> int:
+    def computed(self) -> int | None:
         """Slot-steps in which anything was computed."""
-        return self.useful + self.padding
+        return None if self.padding is None else self.useful + self.padding
 
     @property
     def idle(self) -> int:
-        """Slot-steps in which nothing was computed, of the slots below `lanes`."""
-        return self.lanes * self.steps - self.computed
+        """Slot-steps in which nothing was computed, of the slots below `lanes`; where padding was not told, those
+        without a request.
+        """
+        return self.lanes * self.steps - self.useful - (self.padding or 0)
 
     @property
     def waste(self) -> float | None:
         """Share of the computed slot-steps that was padding; None where nothing was computed."""
-        return self.padding / self.computed if self.computed else None
+        return self.padding / self.computed if self.computed and self.padding is not None else None
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, with the derived ones."""
@@ -95,7 +102,8 @@ class SlotTotals(NewSteps):
         """The figures of the steps [first, last], cut to the steps that exist."""
         first, end = max(first, 0), min(last + 1, self.n)
         if first >= end:
-            return SlotFigures(0, 0, 0, 0, 0, 0, 0)
+            none = 0 if told(self.session, "padding") else None
+            return SlotFigures(0, 0, 0, none, 0, none, 0)
 
         def total(name: str) -> int:
             sums = self._table[name]
@@ -107,9 +115,9 @@ class SlotTotals(NewSteps):
             lanes=int(self._table["lanes"][first:end].max()),
             steps=total("steps"),
             useful=total("useful"),
-            padding=total("padding"),
+            padding=total("padding") if told(self.session, "padding") else None,
             positions_computed=int(table["positions_computed"][rows].sum()),
-            positions_padding=int(table["positions_padding"][rows].sum()),
+            positions_padding=total_of(self.session, "positions_padding", rows),
             waiting_peak=int(table["waiting"][rows].max(initial=0)),
         )
 

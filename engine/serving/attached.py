@@ -11,13 +11,15 @@ from typing import Any, Final
 
 from engine.core.settings import AttachSpec
 from engine.serving.address import ServerAddress
-from engine.serving.dialect import TITLES
+from engine.serving.dialect import DIALECTS, TITLES, TOKEN_IDS
+from engine.serving.recorded_facts import meta_of
 from engine.serving.recorder_wire import Facts
-from engine.serving.server_kind import Server
+from engine.serving.server_kind import ServedModel, Server
 from engine.session.serving import Level, Serving, Topic, as_fact
 
 WITH_RECORDER: Final = "Not told: it needs the recorder inside vLLM (see README, “vLLM and other servers”)."
 BY_NO_SERVER: Final = "Not told by this server."
+ONLY_IN_VLLM: Final = "Not told by this server; only vLLM can have the recorder."
 ON_ASKING: Final = "Not asked for: attach with --logprobs N."
 BY_NONE: Final[tuple[Topic, ...]] = (
     "phases", "device_time", "attention", "flops", "bytes_moved", "kv_layers", "padding", "entropy",
@@ -49,26 +51,22 @@ class Attached:
 
     def meta(self) -> dict[str, str]:
         """The facts of a session, but for its zero and the levels that were in use."""
-        facts = self.recorder or Facts()
-        served = next((one for one in self.server.models if one.name == self.model), None)
-        path = facts.model or (served.root if served is not None else "")
+        served = next((one for one in self.server.models if one.name == self.model), ServedModel(self.model))
+        told = meta_of(self.recorder or Facts())
+        model = {"max_positions": served.longest} if served.longest else {}
         return {
+            "model_path": served.root, "device": "", "device_name": "", "dtype": "", "draft_config": "",
+            "ceilings": "", "threads": "0",
+            **told,
             "model": self.model,
-            "model_path": path,
-            "model_config": json.dumps(self._model_config(served.longest if served is not None else None)),
-            "draft_config": "",
-            "device": facts.device or "",
-            "device_name": facts.device_name or "",
-            "dtype": facts.dtype or "",
-            "threads": "0",
+            "model_config": json.dumps({**model, **json.loads(told["model_config"])}),
             "versions": json.dumps(self._versions()),
-            "ceilings": "",
             "detail": "step" if self.recorder is not None else "off",
             "serving": self.serving(()),
-        }
+        }  # fmt: skip
 
-    def serving(self, levels: Iterable[Level], untold: Iterable[str] = ()) -> str:
-        """The fact `serving` of a session in which these levels were in use, and streams lacked what `untold` names."""
+    def serving(self, levels: Iterable[Level]) -> str:
+        """The fact `serving` of a session in which these levels were in use."""
         used = tuple(levels)
         clocks = {level: CLOCKS[level] for level in used}
         if "recorder" in used and not self.same_clock:
@@ -79,34 +77,20 @@ class Attached:
                 self.server.version,
                 str(self.address),
                 used,
-                self._not_told(set(untold)),
+                self._not_told(),
                 clocks,
             )
         )
 
-    def _not_told(self, untold: set[str]) -> dict[Topic, str]:
+    def _not_told(self) -> dict[Topic, str]:
         found: dict[Topic, str] = dict.fromkeys(BY_NONE, BY_NO_SERVER)
         if self.recorder is None:
             by_recorder: tuple[Topic, ...] = ("steps", "kv", "slots", "requests of others", "switches")
-            found |= dict.fromkeys(by_recorder, WITH_RECORDER)
-        if "token ids" in untold and self.recorder is None:
-            found["token_ids"] = BY_NO_SERVER
+            found |= dict.fromkeys(by_recorder, WITH_RECORDER if self.server.kind == "vllm" else ONLY_IN_VLLM)
+            if TOKEN_IDS not in {option.name for option in DIALECTS[self.server.kind].options}:
+                found["token_ids"] = BY_NO_SERVER
         if self.spec.alternatives is None:
             found["logprobs"] = ON_ASKING
-        return found
-
-    def _model_config(self, longest: int | None) -> dict[str, Any]:
-        facts = self.recorder or Facts()
-        sizes = {
-            "layers": facts.layers, "hidden": facts.hidden, "heads": facts.heads, "kv_heads": facts.kv_heads,
-            "head_dim": facts.head_dim, "ffn": facts.ffn, "vocab": facts.vocab,
-            "max_positions": facts.max_model_len or longest,
-        }  # fmt: skip
-        found: dict[str, Any] = {name: size for name, size in sizes.items() if size}
-        if facts.architecture:
-            found["architecture"] = facts.architecture
-        if itemsize := _itemsize(facts):
-            found["itemsize"] = itemsize
         return found
 
     def _versions(self) -> dict[str, str]:
@@ -130,13 +114,3 @@ class Attached:
         if facts.eager is not None:
             told["graphs"] = not facts.eager
         return {name: value for name, value in told.items() if value is not None}
-
-
-def _itemsize(facts: Facts) -> int:
-    """Bytes of one number in the KV cache, from the size of a block; 0 where the sizes told do not agree."""
-    group = facts.groups[facts.block_group] if 0 <= facts.block_group < len(facts.groups) else None
-    if group is None or not (facts.block_bytes and facts.kv_heads and facts.head_dim):
-        return 0
-    _, positions, layers = group
-    numbers = 2 * positions * layers * facts.kv_heads * facts.head_dim
-    return facts.block_bytes // numbers if numbers and facts.block_bytes % numbers == 0 else 0

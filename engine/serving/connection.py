@@ -11,7 +11,7 @@ import os
 import ssl
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, Final, Self
@@ -79,17 +79,6 @@ class Connection:
             await self._session.close()
             self._session = None
 
-    @property
-    def http(self) -> aiohttp.ClientSession:
-        """The client of this connection, for what reads pages of its server by itself."""
-        assert self._session is not None, "the connection is not open"
-        return self._session
-
-    @property
-    def secret(self) -> dict[str, str]:
-        """The header that shows the key to this server; empty without a key."""
-        return self._key.headers(self.address) if self._key is not None else {}
-
     def hidden(self, text: str) -> str:
         """A text of the server with the key left out."""
         return self._key.hidden_in(text) if self._key is not None else text
@@ -125,9 +114,13 @@ class Connection:
 
     def _request(
         self, method: str, path: str, headers: Mapping[str, str] | None = None, **more: Any
-    ) -> aiohttp.client._RequestContextManager:
-        more |= {"headers": {**self.secret, **(headers or {})}, "allow_redirects": False}
-        return self.http.request(method, self.address.url(path), **more)
+    ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+        assert self._session is not None, "the connection is not open"
+        more |= {"headers": {**self._secret(), **(headers or {})}, "allow_redirects": False}
+        return self._session.request(method, self.address.url(path), **more)
+
+    def _secret(self) -> dict[str, str]:
+        return self._key.headers(self.address) if self._key is not None else {}
 
     async def _read(self, response: aiohttp.ClientResponse, most_bytes: int) -> Answer:
         body = bytearray()

@@ -60,7 +60,9 @@ def _both(name: str, **fields: Any) -> Option:
 
 _USAGE: Final = _both("usage", stream_options={"include_usage": True})
 _USAGE_EACH: Final = _both("usage of each chunk", stream_options={"continuous_usage_stats": True})
-_TOKEN_IDS: Final = _both("token ids", return_token_ids=True)
+TOKEN_IDS: Final = "token ids"
+"""The option by which a stream lists the ids of its tokens."""
+_TOKEN_IDS: Final = _both(TOKEN_IDS, return_token_ids=True)
 _NO_PENALTIES: Final = {"presence_penalty": 0.0, "frequency_penalty": 0.0}
 
 DIALECTS: Final[dict[Kind, Dialect]] = {
@@ -83,7 +85,7 @@ DIALECTS: Final[dict[Kind, Dialect]] = {
         always={"repeat_penalty": 1.0, **_NO_PENALTIES},
         options=(
             # `__verbose` is where a chunk of the OpenAI form holds its token ids; a chat's chunks have none.
-            Option("token ids", {"return_tokens": True, "verbose": True}, {}),
+            Option(TOKEN_IDS, {"return_tokens": True, "verbose": True}, {}),
             _both("timings of each chunk", timings_per_token=True),
             _USAGE,
         ),

@@ -14,15 +14,16 @@ from engine.serving.address import server_address
 from engine.serving.api_key import ApiKey
 from engine.serving.connection import Connection
 from engine.serving.dialect import TITLES
-from engine.serving.kv_endpoint import kv_endpoint
+from engine.serving.kv_endpoint import is_loopback, kv_endpoint
 from engine.serving.kv_events import events_reachable
-from engine.serving.metric_names import FIGURES, told_distributions, told_figures, told_pool
+from engine.serving.metric_names import told_distributions, told_figures, told_pool
 from engine.serving.metrics_page import LARGEST_BYTES, TOO_LARGE, Page, is_openmetrics, page_text, parsed_page
 from engine.serving.observe import METRICS
 from engine.serving.one_token import OneToken, ask_one_token
 from engine.serving.recorder_link import NONE, find_recorder
 from engine.serving.server_flags import CONNECTS, HERE, Gain, flag_for
 from engine.serving.server_kind import Server, find_server
+from engine.session.server_names import FIGURES
 
 State = Literal["ok", "missing", "unknown"]
 SLOTS: Final = "/slots"
@@ -84,7 +85,7 @@ async def examined(spec: AttachSpec, key: ApiKey | None = None) -> Diagnosis:
             *_stream(await ask_one_token(connection, server.kind, model), patient),
             *await _metrics(patient),
             *await _slots(patient),
-            await _kv_events(endpoint, patient),
+            await _kv_events(spec.kv_events, endpoint, patient),
             await _recorder(spec.recorder, patient),
         ]
     return Diagnosis(str(address), TITLES[server.kind], server.version, model, tuple(findings))
@@ -189,7 +190,7 @@ async def _slots(patient: _Patient) -> list[Finding]:
     return [_offer("slots", status == HTTPStatus.OK, "It shows its slots.", absent, patient.flag("slots"))]
 
 
-async def _kv_events(endpoint: str, patient: _Patient) -> Finding:
+async def _kv_events(typed: str, endpoint: str, patient: _Patient) -> Finding:
     topic, flag = "KV events", patient.flag("kv events")
     if not flag:
         return Finding(topic, "missing", "Servers of this kind send no KV events that DecodeScope reads.")
@@ -200,7 +201,8 @@ async def _kv_events(endpoint: str, patient: _Patient) -> Finding:
             "A server does not tell whether it sends KV events; start it with the flag, and give its endpoint with "
             f"--kv-events ADDRESS{is_here}.", flag,
         )  # fmt: skip
-    if await events_reachable(endpoint, EVENTS_WITHIN_S):
+    listens = "*" not in typed and is_loopback(endpoint)
+    if await events_reachable(endpoint, EVENTS_WITHIN_S, listens):
         return Finding(topic, "ok", f"A publisher answers at {endpoint}.")
     return Finding(topic, "missing", f"Nothing answers at {endpoint} within {EVENTS_WITHIN_S:g} s. {CONNECTS}", flag)
 

@@ -19,6 +19,7 @@ import zmq.asyncio
 from zmq.utils.monitor import recv_monitor_message
 
 from engine.errors import DecodeScopeError, InputError
+from engine.plain_text import one_line
 from engine.serving.block_numbers import BlockNumbers, Place
 from engine.serving.kv_endpoint import is_loopback
 from engine.serving.kv_event_batch import LARGEST_BYTES, Cleared, Event, EventBatch, Removed, Stored, decoded_batch
@@ -130,7 +131,8 @@ class KvEvents:
         topic: str = "",
         listens: bool = False,
     ) -> None:
-        """With `listens`, the server connects to us, as vLLM does where its endpoint is tcp without `*`.
+        """With `listens`, the server connects to us, as vLLM does where its endpoint is tcp without `*`; where somebody
+        listens there already, that is the publisher, and we connect.
 
         Raises InputError, with a sentence, where it should listen anywhere else.
         """
@@ -156,21 +158,16 @@ class KvEvents:
             socket.set(zmq.IPV6, 1)
             socket.subscribe(self._topic)
             monitor = socket.get_monitor_socket(_CONNECTION)
-            self._open(socket)
+            try:
+                _open(socket, self._endpoint, self._listens)
+            except zmq.ZMQError as error:
+                said = one_line(error.strerror or error)
+                raise DecodeScopeError(f"The KV events at {self._endpoint} cannot be reached: {said}.") from None
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._watch(monitor))
                 while True:
                     frames = await socket.recv_multipart()
                     await self._take(context, frames, time.monotonic_ns())
-
-    def _open(self, socket: zmq.asyncio.Socket) -> None:
-        try:
-            if self._listens:
-                socket.bind(self._endpoint)
-            else:
-                socket.connect(self._endpoint)
-        except zmq.ZMQError as error:
-            raise DecodeScopeError(f"The KV events at {self._endpoint} cannot be reached: {error.strerror}.") from None
 
     async def _watch(self, monitor: zmq.asyncio.Socket) -> None:
         while True:
@@ -267,19 +264,32 @@ class KvEvents:
             self._report(EventsSkipped(t_ns, self._skipped, sentence))
 
 
-async def events_reachable(endpoint: str, timeout_s: float) -> bool:
-    """Whether a publisher answers at a checked endpoint; connects, subscribes to nothing and leaves."""
+async def events_reachable(endpoint: str, timeout_s: float, listens: bool = False) -> bool:
+    """Whether a publisher answers at a checked endpoint, or connects to us there; subscribes to nothing and leaves."""
     async with _context() as context:
         socket = context.socket(zmq.SUB)
         socket.set(zmq.IPV6, 1)
         monitor = socket.get_monitor_socket(zmq.Event.HANDSHAKE_SUCCEEDED)
         try:
-            socket.connect(endpoint)
+            _open(socket, endpoint, listens)
             async with asyncio.timeout(timeout_s):
                 await recv_monitor_message(monitor)
         except (TimeoutError, zmq.ZMQError):
             return False
         return True
+
+
+def _open(socket: zmq.asyncio.Socket, endpoint: str, listens: bool) -> None:
+    """Connect, or listen where nobody else does; raises ZMQError."""
+    if listens:
+        try:
+            socket.bind(endpoint)
+        except zmq.ZMQError as error:
+            if error.errno != zmq.EADDRINUSE:
+                raise
+        else:
+            return
+    socket.connect(endpoint)
 
 
 @asynccontextmanager

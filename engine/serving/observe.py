@@ -114,6 +114,12 @@ class MetricsObserver:
             failed = 0 if missing is None else failed + 1
             await self._pause(pause_s(self._every_s, took_s, failed))
 
+    async def read_once(self) -> None:
+        """Ask and report one time more, such as at the end of a recording; not while `run` is at work."""
+        missing = await self._poll(time.monotonic_ns())
+        if missing is not None:
+            self._report(missing)
+
     async def _poll(self, asked_ns: int) -> MetricsMissing | None:
         """Ask once and report what changed; the failure where there was one."""
         try:
@@ -122,8 +128,11 @@ class MetricsObserver:
             if answer.status != HTTPStatus.OK:
                 return _refusal(answer.status, arrived_ns)
             page = await self._read(_body(answer), is_openmetrics(answer.headers.get("content-type", "")))
+        except asyncio.CancelledError:
+            self._changes = PageChanges()  # what was not told is told next time
+            raise
         except DecodeScopeError as error:
-            self._changes = PageChanges()  # what was not read is read next time
+            self._changes = PageChanges()
             return MetricsMissing(time.monotonic_ns(), str(error), final=False)
         self._tell(page, arrived_ns, arrived_ns - asked_ns)
         return None

@@ -22,7 +22,8 @@ from engine.errors import DecodeScopeError, ServerError
 from engine.plain_text import one_line
 from engine.serving.connection import Connection, is_encoded
 from engine.serving.dialect import Kind, Option, check_request, options_of, request_body
-from engine.serving.probe_events import Ended, ProbeEvent, Sent
+from engine.serving.probe_events import Ended, ProbeEvent, Sent, Stalled
+from engine.serving.stall_watch import StallWatch
 from engine.serving.stream_account import StreamAccount
 from engine.serving.stream_guard import StreamGuard
 from engine.serving.streaming import EventParser
@@ -70,6 +71,7 @@ class Probe:
         """What is asked for now: without what the server has refused."""
         self._run_id = secrets.token_hex(4)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._stalls = StallWatch(lambda from_ns, to_ns: on_event(Stalled(from_ns, to_ns)))
 
     @property
     def asked(self) -> tuple[str, ...]:
@@ -103,6 +105,8 @@ class Probe:
             task = asyncio.create_task(self._serve(index, spec, zero + round(spec.arrival_s * 1e9)))
             self._tasks.add(task)
             task.add_done_callback(partial(self._over, index))
+        if self._tasks:
+            self._stalls.start()
 
     async def wait(self) -> None:
         """Return when every request that was started has ended."""
@@ -125,6 +129,8 @@ class Probe:
 
     def _over(self, index: int, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
+        if not self._tasks:
+            self._stalls.stop()
         if task.cancelled():  # before it had begun, so that it could not say so itself
             self._on_event(Ended(index, time.monotonic_ns(), CANCELLED))
         elif fault := task.exception():

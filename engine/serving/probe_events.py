@@ -1,6 +1,7 @@
 """What the probe reports of its own requests. Every `t_ns` is CLOCK_MONOTONIC ns of this machine.
 
-`request` is the request's index in the run. What a server does not tell is None, and never a number made up here.
+`request` is the request's index in the run; `Stalled` concerns all of them. What a server does not tell is None, and
+never a number made up here.
 """
 
 from __future__ import annotations
@@ -55,7 +56,8 @@ class Chunk:
     """Tokens that came in one event of the stream; `t_ns` is when its last bytes were read.
 
     Events that were read at once have the same `t_ns`, and nothing is known about the times within a chunk. The text
-    of a token may come in a later chunk than its id. `chances` has one entry a token.
+    of a token may come in a later chunk than its id, or than the server counted it: there are chunks of a text and no
+    token, and of tokens and no text. `chances` has one entry a token.
     """
 
     request: int
@@ -110,4 +112,12 @@ class Ended:
     doubt: str = ""
 
 
-ProbeEvent = Sent | Answered | Prompted | Chunk | Usage | Timings | Ended
+@dataclass(frozen=True, slots=True)
+class Stalled:
+    """This program did not run from `t_ns` to `to_ns`: what was read just after may have come at any time in it."""
+
+    t_ns: int
+    to_ns: int
+
+
+ProbeEvent = Sent | Answered | Prompted | Chunk | Usage | Timings | Ended | Stalled

@@ -48,6 +48,8 @@ from engine.session.schema import AnyEvent, StepKind, TokenSource
 
 NAN: Final = math.nan
 DEFAULT_BLOCK_SIZE: Final = 16
+MOST_FIGURES: Final = 4096
+"""Figures of the front end whose last values are kept."""
 
 
 @dataclass(slots=True)
@@ -80,7 +82,8 @@ class RecordedSteps:
     def __init__(self, facts: Facts, zero_ns: int, number_of: Callable[[str], int], offset_ns: int = 0) -> None:
         """`zero_ns` is the session's zero on this machine's CLOCK_MONOTONIC; `offset_ns` is added to the recorder's
         times to get that clock. `number_of` gives the session's number of a request by the id that its client knows
-        (`recorded_ids.client_id`); it is asked once for each request.
+        (`recorded_ids.client_id`). Each call is another request, also where the id is the same: several prompts or
+        samples of one call have one id.
         """
         self._zero_ns = zero_ns - offset_ns
         self._number_of = number_of
@@ -105,6 +108,7 @@ class RecordedSteps:
         self._tokens = 0
         self._end_ns = 0
         """When the newest step ended."""
+        self._figures: dict[tuple[int, str], float] = {}
         self.lost_steps = 0
         """Steps that the recorder dropped."""
 
@@ -400,12 +404,15 @@ class RecordedSteps:
     # --- the rest -----------------------------------------------------------------------------------------------------
 
     def _samples(self, message: Samples) -> list[AnyEvent]:
+        """The figures that differ from those before."""
         labels = msgspec.json.encode({"engine": str(message.engine)}).decode()
-        return [
-            schema.MetricSample(self._at(message.t_ns), TOLD_BY, one_line(name), labels, value)
-            for name, value in message.values
-            if math.isfinite(value)
-        ]
+        events: list[AnyEvent] = []
+        for name, value in message.values:
+            if math.isfinite(value) and self._figures.get((message.engine, name)) != value:
+                if len(self._figures) < MOST_FIGURES:
+                    self._figures[message.engine, name] = value
+                events.append(schema.MetricSample(self._at(message.t_ns), TOLD_BY, one_line(name), labels, value))
+        return events
 
     def _at(self, monotonic_ns: int) -> int:
         """A time of the session; what was before its zero is at 0."""

@@ -106,15 +106,19 @@ def _own_socket(path: Path) -> bool:
 
 
 def _local_port(url: str) -> int | None:
-    """The port of a URL that names this machine's loopback; None for any other."""
+    """The port of a URL that names an address of this machine; None for any other. No name is looked up."""
     try:
         address = urlsplit(url)
         host = address.hostname or ""
         port = address.port or {"http": 80, "https": 443}.get(address.scheme)
-        local = host == "localhost" or ipaddress.ip_address(host).is_loopback
+        local = host == "localhost" or ipaddress.ip_address(host).is_loopback or host in _own_addresses()
     except ValueError:
         return None
     return port if local else None
+
+
+def _own_addresses() -> set[str]:
+    return {one.address for several in psutil.net_if_addrs().values() for one in several}
 
 
 def _listening_at(port: int) -> set[int]:

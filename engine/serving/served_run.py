@@ -14,13 +14,15 @@ from engine.errors import DecodeScopeError
 from engine.plain_text import one_line
 from engine.serving.attached import Attached
 from engine.serving.connection import Connection
-from engine.serving.heartbeat import watch_own_loop
+from engine.serving.kv_endpoint import is_loopback, kv_endpoint
+from engine.serving.kv_events import KvEvents, KvReport, events_reachable
 from engine.serving.observe import CountersReset, MetricsMissing, MetricsObserver, MetricsRead, Observation
 from engine.serving.probe import Probe, ProbeLimits
 from engine.serving.probe_events import Ended, ProbeEvent
 from engine.serving.recorder_link import RecorderLink
 from engine.serving.served_events import ServedEvents
 from engine.serving.server_kind import MODELS
+from engine.serving.told_blocks import block_events
 from engine.session.schema import (
     AnyEvent,
     ConfigChanged,
@@ -38,6 +40,12 @@ TAIL_S: Final = 3.0
 """How long the end of a run waits for what the recorder still has to tell of our own requests."""
 ALIVE_WITHIN_S: Final = 5.0
 """How long a server may take to list its models, which computes nothing."""
+REACHED_WITHIN_S: Final = 0.5
+"""How long a publisher of KV events on this machine may take to answer."""
+CONNECTED_WITHIN_S: Final = 2.0
+"""How long the start of a run waits for the publisher of KV events."""
+LAST_READING_S: Final = 2.0
+"""How long the end of a run waits for a last reading of the server's metrics."""
 SILENT_S: Final = 5.0
 """After such a silence of everything that is read from a server, it is asked whether it is there."""
 ASKED_TIMES: Final = 2
@@ -66,6 +74,7 @@ class ServedRun:
         """Why the server is gone, as a sentence."""
         self.over = False
         limits = ProbeLimits(alternatives=attached.spec.alternatives)
+        self._observer = MetricsObserver(connection, self._on_metrics)
         self._probe = Probe(connection, attached.server.kind, attached.model, self._on_probe, limits)
         facts = recorder.facts if recorder is not None else None
         self._events = ServedEvents(facts, attached.meta()["model_path"], self._probe.request_name)
@@ -82,13 +91,14 @@ class ServedRun:
         self._events.begin(self._zero_ns)
         self._emit([SessionStarted(meta), ConfigChanged(0, 0, json.dumps(self._attached.switches()))])
         self._emit([StateChanged("running")])
-        self._begin(watch_own_loop(self._on_stall))
         self._begin(self._let_out())
         self._begin(self._watch_server())
         if self._recorder is not None:
             await self._listen(self._recorder)
         if self._attached.server.has_metrics:
             self._begin(self._observe())
+        if self._reads_blocks:
+            await self._watch_blocks()
         if run.requests:
             self.add(run.requests)
             self._ending = asyncio.create_task(self._end_with_requests())
@@ -116,9 +126,16 @@ class ServedRun:
             used.append("probe")
         if self._attached.server.has_metrics:
             used.append("metrics")
+        if self._reads_blocks:
+            used.append("kv_events")
         if self._recorder is not None:
             used.append("recorder")
         return tuple(used)
+
+    @property
+    def _reads_blocks(self) -> bool:
+        """Whether KV events are read: where they are given, and no recorder tells the blocks and their owners."""
+        return bool(self._attached.spec.kv_events) and self._recorder is None
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
         self._tasks.append(asyncio.create_task(work))
@@ -142,7 +159,31 @@ class ServedRun:
         await started.wait()
 
     async def _observe(self) -> None:
-        await MetricsObserver(self._connection, self._on_metrics).run()
+        await self._observer.run()
+
+    async def _watch_blocks(self) -> None:
+        """Start reading KV events, and return once they come or seem not to, so that no block of ours is missed."""
+        spec, connected = self._attached.spec, asyncio.Event()
+        endpoint = kv_endpoint(spec.kv_events, self._attached.address.host)
+        # vLLM itself connects to an endpoint that names a host, and waits there for a subscriber that listens.
+        listens = is_loopback(endpoint) and not await events_reachable(endpoint, REACHED_WITHIN_S)
+
+        def take(report: KvReport) -> None:
+            connected.set()
+            self._emit(block_events(report, self._events.at))
+
+        async def read() -> None:
+            try:
+                await KvEvents(endpoint, take, listens=listens).run()
+            except DecodeScopeError as error:
+                connected.set()
+                self.mark("server", one_line(error))
+
+        self._begin(read())
+        try:
+            await asyncio.wait_for(connected.wait(), CONNECTED_WITHIN_S)
+        except TimeoutError:
+            self.mark("server", f"Nothing answers at {endpoint}, where the server's KV events should be.")
 
     async def _let_out(self) -> None:
         while True:
@@ -165,14 +206,6 @@ class ServedRun:
                 self.mark("server", f"Counters of the server went back ({told.example}): it has started again.")
             case MetricsMissing(final=True):
                 self.mark("server", one_line(told.sentence))
-
-    def _on_stall(self, since_ns: int, until_ns: int) -> None:
-        seconds = (until_ns - since_ns) / 1e9
-        at = self._events.at
-        self._emit([
-            Mark(at(since_ns), "stalled", ""),
-            Mark(at(until_ns), "unstalled", f"our client did not read for {seconds:.2f} s"),
-        ])  # fmt: skip
 
     # --- the end ------------------------------------------------------------------------------------------------------
 
@@ -234,6 +267,9 @@ class ServedRun:
         await asyncio.gather(*(task for task in self._tasks if task is not own), return_exceptions=True)
         if self._ending is not None and self._ending is not own:
             self._ending.cancel()
+        if self._attached.server.has_metrics and reason != "failed":
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._observer.read_once(), LAST_READING_S)  # as the run has left the counters
         self._emit(self._events.end(time.monotonic_ns()))
         if reason == "failed":
             self._emit([Refused("Start", "ServerError", self._gone)])

@@ -18,8 +18,7 @@ HERE: Final = "ipc:///tmp/kv-events.sock"
 ELSEWHERE: Final = "tcp://*:5557"
 WARNING: Final = "whoever can reach this port reads the tokens of all prompts, so let a firewall guard it"
 CONNECTS: Final = (
-    "With an endpoint such as tcp://127.0.0.1:5557, without *, the server connects to its subscriber and waits for "
-    "none, so nothing answers there."
+    "Give it as the server has it: where its endpoint has no *, as in tcp://127.0.0.1:5557, the server connects to us."
 )
 _VLLM_EVENTS: Final = (
     '--kv-events-config \'{{"enable_kv_cache_events":true,"publisher":"zmq","endpoint":"{endpoint}","topic":""}}\''

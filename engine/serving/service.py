@@ -16,6 +16,7 @@ from engine.serving.address import server_address
 from engine.serving.api_key import ApiKey, find_key
 from engine.serving.attached import Attached
 from engine.serving.connection import Connection
+from engine.serving.kv_endpoint import kv_endpoint
 from engine.serving.recorder_link import RecorderLink, find_recorder
 from engine.serving.served_run import ServedRun
 from engine.serving.server_kind import find_server
@@ -84,6 +85,8 @@ class ServingService:
 
     async def _attach(self, spec: AttachSpec, key: str) -> None:
         address = server_address(spec.url)
+        if spec.kv_events:
+            kv_endpoint(spec.kv_events, address.host)  # refused now, and not when a run starts
         secret = ApiKey(key, address) if key else find_key(address, os.environ)
         self._emit([Loading(f"asking {address}", 0.0)])
         connection = await self._open.enter_async_context(Connection(address, secret))

@@ -38,10 +38,11 @@ class StreamAccount:
         self._events_left = 4 * max_new_tokens + MOST_EVENTS
         self._answered = False
         self._prompted = False
+        self._sized = False
         self._counted: int | None = 0
         """The tokens of all chunks; None once a chunk came with a number that was not told."""
-        self._told = 0
-        """The tokens so far as the server's running count has them."""
+        self._told: int | None = 0
+        """The tokens so far as a running count of the server would have them; None where that is not known."""
         self._last_usage: UsageTold | None = None
         self._broken_text = False
 
@@ -88,6 +89,10 @@ class StreamAccount:
         if ids and not self._prompted:
             self._prompted = True
             yield Prompted(self._request, t_ns, _checked(ids))
+        size = _prompt_size(event)
+        if size is not None and not (self._prompted or self._sized):
+            self._sized = True
+            yield Usage(self._request, t_ns, size, None, None)
 
     def _chunk(self, event: StreamEvent, choice: Choice | None, t_ns: int) -> Iterator[ProbeEvent]:
         if choice is None:
@@ -106,16 +111,22 @@ class StreamAccount:
     def _count(
         self, event: StreamEvent, ids: tuple[int, ...] | None, chances: tuple[TokenChance, ...] | None
     ) -> int | None:
-        """How many tokens a chunk holds: the ids it lists, else what a running count grew by, else its logprobs."""
+        """How many tokens a chunk holds: the ids it lists, else what a running count grew by, else its logprobs.
+
+        A running count tells nothing of this chunk if chunks of an unknown number came since it was told last.
+        """
         so_far = event.usage.completion_tokens if event.usage is not None else None
         if so_far is None and event.timings is not None:
             so_far = event.timings.predicted_n
         grown = None
-        if so_far is not None and self._told <= so_far < LARGEST_ID:
+        if so_far is not None and self._told is not None and self._told <= so_far < LARGEST_ID:
             grown = so_far - self._told
         listed = len(ids) if ids is not None else None
         count = next((one for one in (listed, grown, len(chances) if chances else None) if one is not None), None)
-        self._told += grown if grown is not None else count or 0
+        if so_far is not None:
+            self._told = so_far
+        elif self._told is not None:
+            self._told = self._told + count if count is not None else None
         return count
 
     def _usage(self, event: StreamEvent, choice: Choice | None, t_ns: int) -> Iterator[ProbeEvent]:
@@ -137,6 +148,15 @@ def _text(choice: Choice) -> str:
     if choice.delta is None:
         return choice.text or ""
     return (choice.delta.reasoning_content or choice.delta.reasoning or "") + (choice.delta.content or "")
+
+
+def _prompt_size(event: StreamEvent) -> int | None:
+    """How many tokens the prompt has, from a running usage or from llama.cpp's count of computed and cached ones."""
+    if event.usage is not None:
+        return _size(event.usage.prompt_tokens)
+    if event.timings is None or event.timings.prompt_n is None:
+        return None
+    return _size(event.timings.prompt_n + (event.timings.cache_n or 0))
 
 
 def _ids(event: StreamEvent, choice: Choice) -> tuple[int, ...] | None:

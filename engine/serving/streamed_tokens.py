@@ -58,8 +58,8 @@ class StreamedTokens:
         self._at = at
         self._own: dict[int, _Own] = {}
         self._tokens = 0
-        self.untold: set[str] = set()
-        """What streams turned out not to tell: `token ids`, `token counts`."""
+        self.counts_told = True
+        """Whether every chunk so far said how many tokens it holds."""
 
     def expect(self, first_index: int, requests: Sequence[RequestSpec]) -> None:
         """Requests that will be sent, with the indices from `first_index` on."""
@@ -107,10 +107,8 @@ class StreamedTokens:
         own = self._own[chunk.request]
         count = chunk.token_count
         if count is None:
-            self.untold.add("token counts")
+            self.counts_told = False
             count = 1
-        if chunk.token_ids is None and count:
-            self.untold.add("token ids")
         own.received += count
         t_ns = self._at(chunk.t_ns)
         chances = chunk.chances or ()

@@ -12,8 +12,8 @@ import msgspec
 
 from engine.errors import ServerError
 
-MOST_EVENT_BYTES: Final = 2**20
-"""The most bytes of one event, and of one line."""
+MOST_EVENT_BYTES: Final = 2**22
+"""The most bytes of one event, and of one line: some servers send the ids of a whole prompt in one."""
 DONE: Final = b"[DONE]"
 LARGEST_ID: Final = 2**31
 """Token ids and counts are below this."""

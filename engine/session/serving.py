@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final, Literal, get_args
 
 import msgspec
@@ -41,6 +42,7 @@ class Serving(msgspec.Struct, frozen=True):
 _decoder: Final = msgspec.json.Decoder(Serving)
 
 
+@lru_cache(maxsize=8)  # panels ask again and again
 def serving_of(text: str) -> Serving | None:
     """The fact from the text of `meta.serving`; None where there is none. Raises ValueError where it is no such
     fact.

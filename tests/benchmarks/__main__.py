@@ -19,10 +19,12 @@ SUITES = (
     "block_map",
     "ceilings",
     "decode_speed",
+    "delays",
     "detail_cost",
     "first_paint",
     "long_session",
     "panel_refresh",
+    "probe_stamps",
     "session_file",
     "window_cost",
 )

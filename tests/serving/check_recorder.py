@@ -23,6 +23,8 @@ from typing import Any
 import aiohttp
 import msgspec
 
+from engine.figures.kv_blocks import BlockHistory
+from engine.serving.recorded_facts import meta_of
 from engine.serving.recorded_ids import client_id
 from engine.serving.recorded_steps import RecordedSteps
 from engine.serving.recorder_client import connect
@@ -39,6 +41,7 @@ from engine.serving.recorder_wire import (
     Snapshot,
 )  # fmt: skip
 from engine.session import schema
+from engine.session.store import Session
 from tests.serving.vllm_server import Server, vllm
 
 REQUESTS = 32
@@ -192,6 +195,7 @@ def compare(
             names[one.id] = client_id(one.id)
     differing["steps"] = abs(seen - len(wanted))
     rows = [event for event in events if isinstance(event, schema.Step)]
+    differing["history"] = history_differs(events, hello, [line for line in lines if line.get("of")])
     tokens: dict[int, list[int]] = {}
     for event in events:
         if isinstance(event, schema.Token):
@@ -214,6 +218,22 @@ def compare(
         "overlapping": sum(a.end_ns > b.start_ns for a, b in pairwise(rows)),
         "block events": sum(isinstance(one, schema.KvBlock) for one in events),
     }  # fmt: skip
+
+
+def history_differs(events: list[schema.AnyEvent], hello: Hello, wanted: list[dict[str, Any]]) -> int:
+    """Steps after which the blocks of the session, as its panels rebuild them, are not those of the scheduler."""
+    session = Session()
+    settings = json.dumps({"block_size": hello.facts.groups[0][1]})
+    session.apply([schema.SessionStarted(meta_of(hello.facts)), schema.ConfigChanged(0, 0, settings), *events])
+    history = BlockHistory(session)
+    history.update()
+    differing = 0
+    for index, line in enumerate(wanted[: len(session.steps)]):
+        _, evictable, held, shared = history.at(index).counts()
+        holders = line["holders"]
+        truth = (line["kept"], len(holders), sum(count > 1 for count in holders))
+        differing += (evictable, held + shared, shared) != truth
+    return differing
 
 
 def main() -> None:

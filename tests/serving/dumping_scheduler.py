@@ -1,7 +1,7 @@
 """A scheduler for vLLM that writes down, on its own, what the scheduler decides: the yardstick of check_recorder.py.
 
 It lies over the recorder's scheduler and shares nothing with it. Each line of the file DUMP_TO is JSON: after each
-`schedule` the members, their first positions and every block table; after each `update_from_output` the tokens.
+`schedule` the members, their first positions and every block table; before each `update_from_output` the pool.
 """
 
 from __future__ import annotations
@@ -35,11 +35,15 @@ def _dumping(*args: Any, **kwargs: Any) -> Any:
         file.write(json.dumps(line) + "\n")
         return output
 
-    def update_from_output(self: Any, *some: Any, **named: Any) -> Any:
-        outputs = below.update_from_output(self, *some, **named)
-        tokens = [[one.request_id, list(one.new_token_ids)] for group in outputs.values() for one in group.outputs]
-        file.write(json.dumps({"tokens": tokens}) + "\n")
-        return outputs
+    def update_from_output(self: Any, scheduler_output: Any, *some: Any, **named: Any) -> Any:
+        manager = self.kv_cache_manager
+        line = {
+            "of": len(scheduler_output.num_scheduled_tokens),
+            "holders": [block.ref_cnt for block in manager.block_pool.blocks if block.ref_cnt and not block.is_null],
+            "kept": sum(block.ref_cnt == 0 and block.block_hash is not None for block in manager.block_pool.blocks),
+        }
+        file.write(json.dumps(line) + "\n")
+        return below.update_from_output(self, scheduler_output, *some, **named)
 
     scheduler.__class__ = type("Dumping", (below,), {"schedule": schedule, "update_from_output": update_from_output})
     return scheduler

@@ -57,6 +57,8 @@ LOGIN_S = 5.0
 REFUSED_S = 1.0
 MOST_REFUSED = 8
 """Refused listeners that are left time to read why, at most."""
+MOST_PENDING = 64
+"""Steps in flight that are remembered; vLLM has as many as pipeline stages, and one more."""
 MOST_SCANNED_BLOCKS = 2**17
 """A pool with more blocks is not searched for cached ones when a listener connects."""
 
@@ -82,9 +84,10 @@ class Feed:
         self._put = 0
         """Bytes put in, counted by the scheduler's thread alone; `_taken` by the daemon thread alone."""
         self._taken = 0
-        self.wanted = 0
-        """The connection that has not had its snapshot yet, or 0."""
         self._connection = 0
+        """The number of the newest connection, counted by the daemon thread alone."""
+        self._served = 0
+        """The connection that had its snapshot last, noted by the scheduler's thread alone."""
         self._skipping = True
         """Whether entries are of an earlier connection: until the snapshot of this one comes."""
         self.lost_steps = 0
@@ -101,13 +104,13 @@ class Feed:
         self._entries.append((size, message))
 
     def wants_snapshot(self) -> int:
-        """The connection that waits for a snapshot and has room for it, or 0."""
-        if self.wanted:
-            wanted, self.wanted = self.wanted, 0
+        """The connection that needs a snapshot now, because it is new or because what was lost has room again; or 0."""
+        connection = self._connection
+        if self._served != connection:
+            self._served = connection
             self.lost_steps = 0
-            return wanted
-        roomy = self._put - self._taken < self._limit // 2
-        return self._connection if not self.live and roomy else 0
+            return connection
+        return connection if not self.live and self._put - self._taken < self._limit // 2 else 0
 
     def fail(self, error: BaseException) -> None:
         """Switch recording off for good, with one line in the log."""
@@ -123,7 +126,6 @@ class Feed:
         self._connection += 1
         self._skipping = True
         self.live = False
-        self.wanted = self._connection
         self.on = not self.failed
 
     def disconnected(self) -> None:
@@ -151,7 +153,7 @@ class SchedulerTap:
         """`full_group` is the KV group of full attention whose blocks are told to be cached or not; -1: none."""
         self.feed = feed
         self._step = 0
-        self._pending: deque[tuple[Any, int]] = deque()
+        self._pending: deque[tuple[Any, int]] = deque(maxlen=MOST_PENDING)
         """Scheduled steps, with their numbers, whose outputs have not come."""
         self._inside: list[tuple[Any, ...]] | None = None
         """What ends or is preempted within the method that runs; None between methods."""
@@ -183,10 +185,14 @@ class SchedulerTap:
             self._step += 1
             self._pending.append((output, self._step))
             cached = output.scheduled_cached_reqs
-            new = [
-                (one.req_id, one.num_computed_tokens, [ids.copy() for ids in one.block_ids])
-                for one in output.scheduled_new_reqs
-            ]
+            new: tuple[Any, ...] = ()
+            size = 400 + 120 * len(scheduled)
+            if output.scheduled_new_reqs:
+                new = tuple(
+                    (one.req_id, one.num_computed_tokens, [ids.copy() for ids in one.block_ids])
+                    for one in output.scheduled_new_reqs
+                )
+                size += 8 * sum(len(ids) for one in new for ids in one[2])
             running, waiting = scheduler.get_request_counts()
             self.feed.put(
                 (
@@ -195,7 +201,7 @@ class SchedulerTap:
                     output.scheduled_spec_decode_tokens, inside or (), running, waiting,
                     self._pool.get_num_free_blocks(), len(self._pool.cached_block_hash_to_block),
                 ),
-                400 + 120 * len(scheduled) + 10 * sum(len(ids) for one in new for ids in one[2]),
+                size,
             )  # fmt: skip
         except Exception as error:
             self.feed.fail(error)
@@ -219,10 +225,11 @@ class SchedulerTap:
             if not self.feed.live or (number < 0 and not output.num_scheduled_tokens and not inside):
                 return
             start_ns, counts = before
+            told = outputs if _is_light(model_output) else _tokens_of(outputs)
             drafted = output.scheduled_spec_decode_tokens if counts else ()
             self.feed.put(
                 (
-                    "output", number, start_ns, end_ns, outputs, drafted, counts,
+                    "output", number, start_ns, end_ns, told, drafted, counts,
                     model_output.req_id_to_index if counts else {}, inside or (),
                 ),
                 200 + 400 * len(output.num_scheduled_tokens),
@@ -275,13 +282,14 @@ class SchedulerTap:
             self._inside.append(message)
 
     def _number_of(self, output: Any) -> int:
-        """The number of a scheduled step, -1 where it was not recorded."""
-        if all(pending is not output for pending, _ in self._pending):
-            return -1
-        while True:
-            pending, number = self._pending.popleft()
-            if pending is output:
+        """The number of a scheduled step, -1 where it was not recorded. Outputs come in the order of scheduling."""
+        pending = self._pending
+        for index, (one, number) in enumerate(pending):
+            if one is output:
+                for _ in range(index + 1):
+                    pending.popleft()
                 return number
+        return -1
 
     def _uncached(self, request_id: str) -> int:
         """How many of the request's last blocks hold nothing that may be reused."""
@@ -295,8 +303,6 @@ class SchedulerTap:
     def _catch_up(self, scheduler: Any) -> None:
         """Tell everything that the changes from now on refer to, where a listener waits for that."""
         feed = self.feed
-        if not feed.wanted and feed.live:
-            return
         connection = feed.wants_snapshot()
         if not connection:
             return
@@ -336,6 +342,21 @@ def _request_facts(request: Any) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
+def _is_light(model_output: Any) -> bool:
+    """Whether a step's outputs hold little but tokens, so that they may wait as they are; logprobs may be large."""
+    return (
+        getattr(model_output, "logprobs", 0) is None
+        and getattr(model_output, "pooler_output", 0) is None
+        and not getattr(model_output, "prompt_logprobs_dict", 1)
+        and getattr(model_output, "aux_output_connector_output", None) is None
+    )
+
+
+def _tokens_of(outputs: Any) -> list[tuple[str, list[int]]]:
+    """What each request was given."""
+    return [(one.request_id, list(one.new_token_ids)) for group in outputs.values() for one in group.outputs]
+
+
 def wire_form(message: tuple[Any, ...]) -> tuple[Any, ...]:
     """The message as it is encoded: what holds vLLM's own objects is written out."""
     match message[0]:
@@ -346,7 +367,7 @@ def wire_form(message: tuple[Any, ...]) -> tuple[Any, ...]:
             return (*message[:10], drafts, *message[11:])
         case "output":
             _, number, start_ns, end_ns, outputs, drafted, counts, rows, inside = message
-            tokens = [(one.request_id, list(one.new_token_ids)) for group in outputs.values() for one in group.outputs]
+            tokens = _tokens_of(outputs) if isinstance(outputs, dict) else outputs
             sampled = {name: counts[rows[name]] for name in drafted if name in rows}
             return ("output", number, start_ns, end_ns, [pair for pair in tokens if pair[1]], sampled, inside)
     return message
@@ -411,7 +432,7 @@ class Door:
         listener = self._listener
         reading = [self._listening, *([listener] if listener and len(self._out) < SEND_BYTES else [])]
         writing = [listener] if listener and self._out else []
-        ready, writable, _ = select.select(reading, writing, [], EVERY_S if listener or self._refused else None)
+        ready, writable = _wait(reading, writing, EVERY_S if listener or self._refused else None)
         while self._refused and (len(self._refused) > MOST_REFUSED or time.monotonic() > self._refused[0][0]):
             self._refused.popleft()[1].close()
         if self._listening in ready:
@@ -484,7 +505,8 @@ class Door:
         except (msgspec.MsgspecError, ValueError, IndexError, RecursionError):
             raise ConnectionError from None
         if name == "login" and not self._welcome:
-            if not hmac.compare_digest(str(argument).encode("utf-8", "replace"), self._token):
+            given = str(argument).encode("utf-8", "replace")
+            if self._token and not hmac.compare_digest(given, self._token):
                 self._out += self._frame(("refused", "The token is wrong: give the recorder's own."))
                 with contextlib.suppress(OSError):
                     self._listener.send(self._out) if self._listener else None
@@ -514,6 +536,24 @@ class Door:
         if len(body) > LARGEST_BYTES:
             raise ConnectionError  # the listener would refuse it: it may come again and get a snapshot
         return struct.pack(">I", len(body)) + body
+
+
+def _wait(
+    reading: list[socket.socket], writing: list[socket.socket], timeout_s: float | None
+) -> tuple[list[socket.socket], list[socket.socket]]:
+    """Those that can be read and written; `select.select` would fail where a server has more than 1024 files open."""
+    poll = select.poll()
+    for one in reading:
+        poll.register(one, select.POLLIN | (select.POLLOUT if one in writing else 0))
+    for one in writing:
+        if one not in reading:
+            poll.register(one, select.POLLOUT)
+    found = dict(poll.poll(None if timeout_s is None else 1000 * timeout_s))
+    ended = select.POLLHUP | select.POLLERR | select.POLLNVAL
+    return (
+        [one for one in reading if found.get(one.fileno(), 0) & (select.POLLIN | ended)],
+        [one for one in writing if found.get(one.fileno(), 0) & (select.POLLOUT | ended)],
+    )
 
 
 def open_door(feed: Feed, name: str, offset: int, hello: Callable[[], tuple[Any, ...]]) -> Door | None:
@@ -584,11 +624,9 @@ def _unix(path: Path) -> socket.socket:
 def socket_folder() -> Path:
     """Where the Unix sockets are: the user's run-time folder, or one in /tmp where there is none."""
     runtime = os.environ.get("XDG_RUNTIME_DIR", "")
-    return (
-        Path(runtime) / "decodescope"
-        if Path(runtime).is_absolute() and Path(runtime).is_dir()
-        else (Path(f"/tmp/decodescope-{os.getuid()}"))
-    )
+    if runtime and Path(runtime).is_dir():
+        return Path(runtime) / "decodescope"
+    return Path(f"/tmp/decodescope-{os.getuid()}")
 
 
 def _alive(path: Path) -> bool:

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from app.models.latency import TEXTBOOK_S
 from engine.figures.improvements import IMPROVEMENTS
+from tests.app.figures import of_servers
 from tests.app.figures.database import Database
 from tests.app.figures.of_time import PARTS, READINGS
 from tests.app.figures.sentences import Env
@@ -23,6 +24,8 @@ MEMORY: Final = {
 """Parts of the memory, by their path."""
 
 
+OWN: Final = "NOT EXISTS (SELECT 1 FROM meta WHERE key = 'serving')"
+"""That a session is of our own engine, in SQL."""
 PASS: Final = (
     "request_id", "positions", "tokens", "agreeing", "pass_s", "serial_s", "serial_steps", "factor",
     "pass_tokens_per_s", "serial_tokens_per_s", "pass_mbu", "serial_mbu", "pass_mfu", "serial_mfu",
@@ -44,8 +47,9 @@ def rows_of(  # noqa: PLR0911, PLR0912 - one panel, one case
             )  # fmt: skip
         case "redundancy":
             return _plain(
-                database, "SELECT id, positions_computed, positions_new, positions_recomputed, positions_padding,"
-                " positions_rejected, positions_reused, flops FROM steps WHERE id BETWEEN ? AND ? ORDER BY id", *steps,
+                database, "SELECT id, positions_computed, positions_new, positions_recomputed,"
+                f" CASE WHEN {OWN} THEN positions_padding END, positions_rejected, positions_reused,"
+                f" CASE WHEN {OWN} THEN flops END FROM steps WHERE id BETWEEN ? AND ? ORDER BY id", *steps,
             )  # fmt: skip
         case "utilisation":
             return [
@@ -56,7 +60,7 @@ def rows_of(  # noqa: PLR0911, PLR0912 - one panel, one case
                     " (SELECT start_ns FROM steps WHERE id = ?) AND (SELECT end_ns FROM steps WHERE id = ?)"
                     " ORDER BY t_ns", device, name, *steps,
                 )
-            ]  # fmt: skip
+            ] + _of_server(database, None if info is env["all"] else steps)  # fmt: skip
         case "inspector":
             of = env["of"](token.step)
             return [
@@ -65,7 +69,15 @@ def rows_of(  # noqa: PLR0911, PLR0912 - one panel, one case
                 ("step", "id", token.step), ("step", "wall_s", of.wall_s),
                 *(("phase_s", name, of.phases_s[name]) for name in of.phases_s if of.phases_s[name] > 0),
                 *(("positions", name, of.positions[name]) for name in of.positions),
+                *(("late_s", one.cause, one.seconds) for one in (token.delay.parts if token.delay is not None else ())),
                 *(("alternative_logprob", one.token_id, one.logprob) for one in token.alternatives),
+            ]  # fmt: skip
+        case "latency" if "late" in mode:
+            causes = info.delays.causes
+            return [
+                *(("cause", None, None, None, one, None, causes[one].seconds, causes[one].late) for one in causes),
+                *(("token", one.token, one.step, one.request, one.cause, one.gap_s, one.excess_s, 1)
+                  for one in info.delays.most_delayed),
             ]  # fmt: skip
         case "latency":
             found: Rows = []
@@ -104,6 +116,24 @@ def differences(shown: Rows, expected: Rows) -> list[str]:
         f"{row} in place of {wanted}"
         for row, wanted in zip(shown, expected, strict=True)
         if any(differs(one, other) for one, other in zip(wanted, row, strict=False))
+    ]
+
+
+def _of_server(database: Database, steps: tuple[int, int] | None) -> Rows:
+    """What the server's own counters say between the start of the first of these steps and the end of the last, or of
+    the whole session.
+    """
+    if not database.rows("SELECT 1 FROM metric_samples"):
+        return []
+    since_ns, until_ns = -(2**62), 2**62
+    if steps is not None:
+        sql = "SELECT min(start_ns), max(end_ns) FROM steps WHERE id BETWEEN ? AND ?"
+        [(since_ns, until_ns)] = database.rows(sql, *steps)
+    return [
+        (t_ns, "server", figure, value)
+        for figure in of_servers.FIGURES
+        for t_ns, value, _ in of_servers.readings(database, figure)
+        if since_ns <= t_ns <= until_ns
     ]
 
 
@@ -159,7 +189,8 @@ def _memory(mode: str, env: Env, step: int) -> Rows:
     kv = env["kv"]
     if "layers" in mode:
         return [
-            (step, layer, one.used_bytes, one.reserved_bytes, one.formula_bytes) for layer, one in enumerate(kv.layers)
+            (step, layer, one.used_bytes, one.reserved_bytes, one.formula_bytes)
+            for layer, one in enumerate(kv.layers or ())
         ]
     if "blocks" in mode:
         return [

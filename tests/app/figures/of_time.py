@@ -6,6 +6,7 @@ from typing import Final
 
 from app.models.before_after import NAMES as IMPROVEMENTS
 from app.models.summary import NAMES as METRICS
+from tests.app.figures import of_delays, of_servers
 
 Texts = dict[str, tuple[str, ...]]
 PARTS: Final = {
@@ -124,6 +125,8 @@ LATENCY: Final[Texts] = {
         "Prefill / Mean ●: {info.latency.prefill.a_request.mean_s|seconds}",
         *(f"Prefill / {name} ●: {{info.latency.prefill.a_request.{name}_s|seconds}}" for name in ("p50", "p90", "p99")),
     ),
+    "table FigureTable": of_delays.IN_TABLES,
+    "tip FigureTable": of_delays.TIPS_OF_TABLES,
     "TimeSplit.paint": _SPLIT,
     "tip of TimeSplit": _SPLIT,
     "LayerStrip.paint": (
@@ -150,6 +153,7 @@ UTILISATION: Final[Texts] = {
         "GPU busy {info.devices.readings.cuda.utilisation_percent.mean / 100|percent} ●",
         "MBU {info.mbu|percent} ƒ", "MFU {info.mfu|percent} ƒ",
         "{info.devices.joules_per_token|joules} a token ƒ",
+        *of_servers.HEADER,
     ),
     "label": ("figures of steps {info.range.first|count}–{info.range.last|count}",),
     "LaneChart._draw_lane": (
@@ -161,12 +165,14 @@ UTILISATION: Final[Texts] = {
           f"max {{info.devices.readings.{device}.{name}.most{over}|{unit}}}"
           for title, (device, name, unit, over) in READINGS.items()),
         "CPU of the engine (100 % is one core): no reading in the selected steps",
+        *of_servers.LANES,
     ),
     "tip LaneChart": (
         "step {=step}",
         "Memory bandwidth used (MBU): {of(step).mbu|percent}", "Arithmetic used (MFU): {of(step).mfu|percent}",
         *(f"{title}: {{[value{over} for value in readings('{device}', '{name}')]|{unit}}}"
           for title, (device, name, unit, over) in READINGS.items()),
+        *of_servers.TIPS,
     ),
 }  # fmt: skip
 
@@ -301,16 +307,23 @@ _GAPS: Final = tuple(
     f"{METRICS[metric][0]} / Gap: {{info.comparison.{metric}.gap.value|number}}× ƒ"  # type: ignore[index]
     for metric in _AMOUNTS
 )
+_WITHOUT_FLOPS: Final = (
+    "{int(info.comparison.complexity.inference[0].value)|count} positions ● · FLOPs not told by this server"
+)
 SUMMARY: Final[Texts] = {
     "header": ("one parallel pass gives tokens {info.comparison.throughput.gap.value|number}× ƒ as fast",),
     "label": (
         "all {info.steps|count} steps", "steps {info.range.first|count}–{info.range.last|count}",
         "{info.timeline.teacher_passes|count} teacher-forced pass{~}",
     ),
-    "table ClaimTable": (*_CELLS, *_GAPS, *(f"{{~}} / Textbook ~: {claim}" for claim in _CLAIMS)),
+    "table ClaimTable": (
+        *_CELLS, *_GAPS, *(f"{{~}} / Textbook ~: {claim}" for claim in _CLAIMS),
+        f"{METRICS['complexity'][0]} / Inference (serial): {_WITHOUT_FLOPS}",
+    ),
     "tip ClaimTable": (
         *(" · ".join(_amounts(metric, side)) for metric in _AMOUNTS for side in ("training", "inference")),
         *(f"{{info.comparison.{metric}.gap.value|number}}× ƒ" for metric in _AMOUNTS),
+        _WITHOUT_FLOPS,
         *(f"Textbook: {claim} ~" for claim in _CLAIMS),
     ),
 }  # fmt: skip

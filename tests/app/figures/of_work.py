@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from tests.app.figures import of_delays
 from tests.app.figures.of_time import Texts
 
 CLASSES: Final = ("new", "recomputed", "padding", "rejected", "reused")
@@ -31,6 +32,8 @@ REDUNDANCY: Final[Texts] = {
         "{span(0, step).totals.flops|rate FLOP} ƒ",
         "steps {=first}–{=step}: {span(first, step).positions.computed|count} positions computed ●, "
         "{span(first, step).totals.flops|rate FLOP} ƒ",
+        "after step {=step}: {span(0, step).positions.computed|count} positions computed ●",
+        "steps {=first}–{=step}: {span(first, step).positions.computed|count} positions computed ●",
         "no cache would need {span(begin, step).totals.without_cache|count} ~, "
         "a cache {span(begin, step).totals.with_cache|count} ~",
     ),
@@ -55,12 +58,15 @@ KV_MEMORY: Final[Texts] = {
     ),
     "label": (
         "= {LLAMA_7B_BYTES|memory} ~", "{requests_that_fit|count} such requests fit ~", *MOMENTS,
+        "The cache when requests held most of it in the steps {info.range.first|count}–{info.range.last|count}: "
+        "step {peak.step|count}.",
     ),
     "LayerBars._draw_heading": (
         "after step {=step}: {at(step).kv_end.positions|count} positions alive ●",
         "Nothing is cached, because kv is none; for these {kv.positions|count} positions a cache would hold "
         "{kv.formula_bytes|memory} ~.",
     ),
+    "LayerBars.paint": ("after step {=step}: {at(step).kv_end.positions|count} positions alive ●",),
     "LayerBars._draw_row": (
         "{=layer} | {kv.layers[layer].used_bytes|memory} | {kv.layers[layer].reserved_bytes|memory} | "
         "{kv.layers[layer].formula_bytes|memory}",
@@ -148,6 +154,7 @@ BATCH: Final[Texts] = {
     "header": (
         "{@policy}: {part(policy).useful|count} of {part(policy).computed|count} slot-steps useful ●, "
         "{part(policy).waste|percent} wasted ƒ",
+        "{@policy}: {part(policy).useful|count} slot-steps useful ●, padding not told by this server",
     ),
     "draw_legend": (
         "{@policy}, steps {part(policy).first|count}–{part(policy).last|count}",
@@ -155,11 +162,13 @@ BATCH: Final[Texts] = {
           "|percent}) ●" for name in ("useful", "padding", "idle")),
         "{[one.computed for one in parts]|count} slot-steps computed, {[one.waste for one in parts]|percent} wasted ƒ",
         "preempted {[one.preempted for one in parts]|count}×",
+        "no request {[one.idle for one in parts]|count} ({[one.idle / (one.lanes * one.steps) for one in parts]"
+        "|percent}) ●",
     ),
     "_draw_number": ("request {=request}", "{=request}"),
     "draw_queue": ("≤ {[one.waiting_peak for one in parts]|count}",),
     "tip SlotChart": (
-        "step {=step}, slot {=slot}",
+        "step {=step}, slot {=slot}", "step {=step}, lane {=slot}",
         "step {=step}: {len(of(step).waiting)|count} waiting ●",
         "requests {', '.join(str(one) for one in of(step).waiting)|plain}",
         "request {=request}: position {[one.first for one in in_slot(step, slot)]|count}",
@@ -222,7 +231,9 @@ INSPECTOR: Final[Texts] = {
         "Where “{~}” ({T.position - 1|plain}) looked to choose it (layer {=LAYER}, mean of the heads) ƒ",
         "Its attention row was not recorded for layer {=LAYER}, head {=HEAD}; choose it in the Attention panel.",
         "Its attention row was not recorded for layer {=LAYER}, mean of the heads; choose it in the Attention panel.",
+        *of_delays.IN_INSPECTOR,
     ),
+    "tip of QToolButton": of_delays.TIP_OF_BUTTON,
     "TokenFlow._paint_chip": ("{weights(T.position - 1)|short}",),
     "tip TokenFlow": (
         "“{~}” ({=key}): attention {weights(T.position - 1)[key]|percent}  ● measured", "“{~}” ({=key})",

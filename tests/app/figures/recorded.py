@@ -16,6 +16,8 @@ from app.models.batch import preset_runs
 from engine.client.suite import Suite, SuiteRun
 from engine.core.settings import LoadSpec, Observation, Probe, RequestSpec, RunSpec, Sampling, SwitchChange, Switches
 from engine.figures.improvements import suite_runs
+from tests.engine.figures.served import recorded as served_events
+from tests.engine.figures.served import write
 
 PROMPT: Final = "The cat sits on"
 BLOCK_BYTES: Final = 2 * 8 * 4 * 4 * 32 * 4
@@ -55,6 +57,7 @@ RUNS: Final = {
 }  # fmt: skip
 """Padding; drafts, attention of all heads and a queue; blocks that are kept for a batch;
 shared blocks, a preemption and no phases; a flip on the way."""
+STEPS_OF_SERVER: Final = 16
 Readings = dict[str, tuple[float, float]]
 ON_A_GPU: Final[Readings] = {
     "utilisation_percent": (35.0, 90.0), "memory_utilisation_percent": (20.0, 60.0),
@@ -82,7 +85,9 @@ class Recorded:
 
 
 def record_all(folder: Path) -> list[Recorded]:
-    """Every run of RUNS, two suites, and one of the runs as a GPU would have it; all by one engine process."""
+    """Every run of RUNS, two suites, and one of the runs as a GPU would have it; all by one engine process. Beside
+    them a session of a server, written by hand.
+    """
     found = []
     suites: list[tuple[str, Sequence[SuiteRun]]] = [
         ("measured", [one for one in suite_runs(PROMPT, {}, 8, 1) if one.key in OF_A_SUITE]), ("both", preset_runs()),
@@ -111,7 +116,8 @@ def record_all(folder: Path) -> list[Recorded]:
     _settle(flipped.path, busy, {"cpu": ON_A_HOST})
     _settle(gpu.path, {"read_bytes_per_s": 3e12, "flops_per_s": 6e13}, {"cuda": ON_A_GPU, "cpu": ON_A_HOST})
     _as_on_a_gpu(gpu.path)
-    return [*found, gpu]
+    served = Recorded("served", write(served_events(STEPS_OF_SERVER), folder / "served.dscope"), STEPS_OF_SERVER)
+    return [*found, gpu, served]
 
 
 def hold(path: Path, step: int, passed_ns: int) -> None:

@@ -26,6 +26,8 @@ OTHERS: Final[dict[str, Callable[[Any], str]]] = {
     "short": lambda value: f"{units.significant(100 * value, 2)}{units.THIN_SPACE}%",
     "signed": lambda value: f"{'−' if value < 0 else ''}{units.significant(abs(value))}",
     "number": lambda value: units.NOT_APPLICABLE if value is None else units.significant(value),
+    "amount": lambda value: units.count(int(value)) if value == int(value) else units.significant(value),
+    "prefixed": lambda value: units.rate(value, "").rstrip(units.THIN_SPACE),
     "celsius": lambda value: f"{units.significant(value)}{units.THIN_SPACE}°C",
     "watts": lambda value: f"{units.significant(value)}{units.THIN_SPACE}W",
     "mhz": lambda value: f"{units.significant(value)}{units.THIN_SPACE}MHz",

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.session import file
+from tests.app.figures import of_servers
 from tests.app.figures.database import PHASES, Database
 
 GROUPS: Final = {
@@ -25,6 +26,8 @@ GROUPS: Final = {
 }  # fmt: skip
 """As FORMAT.md names them."""
 NOT_HELD: Final = {
+    r"(delays|detail\.emitted\.\d+\.delay)\b.*": "rules over steps and gaps, held by hand and in runs with one cause "
+    "put in by tests/engine/figures/test_delays.py",
     r"kv_end\.(positions|formula_bytes|layers\.\d+\.formula_bytes)": "a rule over the rows of work, held against the "
     "bytes that the engine counted in tests/engine/figures/test_metrics.py",
     r"(kv_end\.blocks\.(evictable|free|fill|by_request)|detail\.last\.blocks)\b.*": "a pool rebuilt from its events, "
@@ -369,6 +372,13 @@ class Expected:
             values = self.db.column(sql.replace(" ORDER", f" AND {unpaused} ORDER"), device, name, *span)
         return float({"last": values[-1], "mean": values.mean(), "most": values.max()}[what])
 
+    def of_server(self, figure: str, what: str) -> float:
+        span = (-(2**62), 2**62) if self.whole else (self.steps[0]["start_ns"], self.steps[-1]["end_ns"])
+        found = [one for one in of_servers.readings(self.db, figure) if span[0] <= one[0] <= span[1]]
+        values, weights = (np.array([one[place] for one in found]) for place in (1, 2))
+        mean = (values * weights).sum() / weights.sum()
+        return float({"last": values[-1], "mean": mean, "most": values.max()}[what])
+
     def memory_total(self) -> int | None:
         on_gpu = self.db.meta("device").startswith("cuda")
         device, name = ("cuda", "memory_used_bytes") if on_gpu else ("cpu", "process_rss_bytes")
@@ -421,9 +431,10 @@ class Expected:
             tokens, time_s = sum(one["tokens"] for one in self.passes()), wall_s
         else:
             tokens, time_s = len(self.tokens), self._run_s()
+        if metric == "utilisation":
+            return float(flops / wall_s / self.ceilings["flops_per_s"])
         amounts = {
             "complexity": (sum(row["positions_computed"] for row in steps), flops),
-            "utilisation": (flops / wall_s / self.ceilings["flops_per_s"],),
             "throughput": (tokens / time_s,), "parallelism": (len(steps), tokens / len(steps)),
         }[metric]  # fmt: skip
         return float(amounts[int(index)])
@@ -510,6 +521,7 @@ FIGURES: Final[dict[str, Callable[..., Any]]] = {
     r"detail\.last\.groups_s\.(\w+)": Expected.last_group,
     r"detail\.last\.phases_by_layer_s\.(\d+)\.(\w+)": Expected.last_phase_of_layer,
     r"detail\.last\.(wall_s|device_s|kind|kernel|mbu|mfu)": Expected.of_last,
+    r"kv_end\.layers": lambda of: None,  # read as a value only where a server did not tell it
     r"kv_end\.layers\.(\d+)\.(used|reserved)_bytes": Expected.last_layer_bytes,
     r"kv_end\.blocks\.(held|shared|kept)": Expected.blocks,
     r"kv_end\.blocks\.(blocks|block_size)": Expected.block_shape,
@@ -517,6 +529,7 @@ FIGURES: Final[dict[str, Callable[..., Any]]] = {
     r"batch\.(\d+)\.(\w+)": Expected.batch_part,
     r"acceptance_by_request\.(\d+)\.(drafted|accepted)": Expected.by_request,
     r"devices\.readings\.(\w+)\.(\w+)\.(last|mean|most)": Expected.reading,
+    r"server\.(\w+)\.(last|mean|most)": Expected.of_server,
     r"devices\.ceilings\.levels\.(\d+)\.(\w+)": lambda of, index, name: of.levels[int(index)][name],
     r"devices\.ceilings\.(\w+_s)": lambda of, name: of.ceilings[name],
     r"teacher\.(\d+)\.(\w+)": lambda of, index, name: of.passes()[int(index)][name],

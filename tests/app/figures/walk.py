@@ -22,7 +22,7 @@ from app.panels.registry import PANELS, entry
 from app.panels.utilisation import UtilisationPanel
 from engine.session.file import SessionFile, open_session
 from engine.session.store import Session
-from tests.app.figures import of_time, of_work
+from tests.app.figures import of_servers, of_time, of_work
 from tests.app.figures.copied import differences, rows_of
 from tests.app.figures.database import Database
 from tests.app.figures.recorded import Recorded
@@ -49,6 +49,7 @@ PANELS_OF: Final = {
     "batched": ("kv-memory",),
     "measured": ("before-after", "batch", "timeline"),
     "both": ("batch", "before-after", "summary"),
+    "served": ("redundancy", "kv-memory", "batch", "utilisation", "summary"),
     "gpu": ("timeline", "latency", "utilisation", "kv-memory", "roofline", "summary", "parallel"),
 }
 """Panels that show something of these sessions that they do not show of the others."""
@@ -178,6 +179,15 @@ class Walk:
             "end": info((self.last, self.last)).kv_end, "T": token, "of_request": info(None).requests[token.request],
             "TEXTBOOK_S": TEXTBOOK_S, "LLAMA_7B_BYTES": 2 * 32 * 2048 * 4096 * 2,
         }  # fmt: skip
+        shown_late = (
+            [token.delay]
+            if panel.name == "inspector" and token.delay is not None
+            else info(now.steps).delays.most_delayed
+        )
+        env["of_late"] = partial(_parts, list(shown_late))
+        env["shared"] = lambda one: sum(
+            work.end - work.first for work in info((token.step, token.step)).detail.work if work.request == one
+        )
         facts = json.loads(self.database.meta("model_config"))
         env |= {
             "layers": facts["layers"], "shape": Told(facts, None, {}), "requests_that_fit": self._that_fit(),
@@ -188,6 +198,7 @@ class Walk:
             "class_at": lambda *place: _class_at(info, *place), "readings": partial(self._readings, now.steps),
             "layer_times": lambda one: _layer_times(info((one, one))),
         }  # fmt: skip
+        env["of_server"] = partial(of_servers.readings, self.database)
         env["kv_peak"] = info((env["peak"].step, env["peak"].step)).kv_end
         parts = {"weights", "kv", "draft", "activations"} & set(env["peak"])  # a model alone has no draft
         env["known_bytes"] = sum(env["peak"][name] or 0 for name in parts)
@@ -220,6 +231,8 @@ class Walk:
 
     def _that_fit(self) -> int:
         """(memory of the device, as the field shows it − weights of LLaMA-7B) over a cache of 1 GiB."""
+        if not self.database.rows("SELECT 1 FROM meta WHERE key = 'device_memory_bytes'"):
+            return 0
         device = round(int(self.database.meta("device_memory_bytes")) / 2**30, 2)
         weights = round(2 * 6_738_415_616 / 2**30, 2)
         return int(device - weights)
@@ -238,6 +251,8 @@ class Walk:
 
     def _of_roofline(self, info: Told) -> Env:
         kinds = list(info.roofline.kinds)
+        if not kinds:
+            return {}
         chosen = next(kind for kind in ("decode", "verify", "mixed", "prefill", "teacher") if kind in kinds)
 
         def point_of(name: str) -> Told:
@@ -308,6 +323,9 @@ def _modes(panel: Panel) -> Iterator[str]:
                 panel.picture.set_value(picture)
                 panel.picture.picked.emit(picture)
                 yield f" ({picture})"
+            panel.late_button.setChecked(True)
+            yield " (late)"
+            panel.late_button.setChecked(False)
         case UtilisationPanel():
             yield ""
         case _:
@@ -331,6 +349,11 @@ def _names_in(text: Text, found: list[Sentence], env: Env) -> Env:
                     if told is not None:
                         names |= {key: value for key, value in told[0].items() if key not in env or key.isupper()}
     return names
+
+
+def _parts(late: list[Told], cause: str, what: str) -> list[Any]:
+    """A figure of every part with this cause, of these late tokens."""
+    return [part[what] for one in late for part in one.parts if part.cause == cause]
 
 
 def _layer_times(info: Told) -> list[float]:

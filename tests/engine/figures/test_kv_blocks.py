@@ -188,7 +188,14 @@ def long_session(steps: int, blocks: int) -> Session:
     step, request, frees = step[there], request[there], frees[there]
     event = np.where(frees, BLOCK_EVENTS.index("free"), BLOCK_EVENTS.index("allocate"))
     session.kv_blocks.extend_columns(
-        {"step_id": step, "t_ns": step, "block": request % blocks, "request_id": request, "event": event}
+        {
+            "step_id": step,
+            "t_ns": step,
+            "block": request % blocks,
+            "request_id": request,
+            "event": event,
+            "told_by": np.zeros_like(step),
+        }
     )
     session.work.extend_columns(work)
     session.steps.extend_columns(columns)

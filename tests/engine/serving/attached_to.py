@@ -44,9 +44,13 @@ class Attached:
         """The first event of a kind, once it has come."""
         async with asyncio.timeout(WITHIN_S):
             while not self.of(kind):
-                self._came.clear()
-                await self._came.wait()
+                await self.came()
         return self.of(kind)[0]
+
+    async def came(self) -> None:
+        """Return when more events have come."""
+        self._came.clear()
+        await self._came.wait()
 
     async def send(self, command: protocol.AnyCommand) -> None:
         """Have a command carried out."""

@@ -78,6 +78,7 @@ class FakeScheduler:
     kv_cache_manager: FakeManager = field(default_factory=FakeManager)
     fresh: list[str] = field(default_factory=list)
     resets: int = 0
+    logprobs: object = None
 
     def get_request_counts(self) -> tuple[int, int]:
         return len(self.running), 0
@@ -115,7 +116,10 @@ class FakeScheduler:
 
     def step(self) -> Any:
         output = self.schedule()
-        sampled = SimpleNamespace(sampled_token_ids=[[5]] * len(self.running), req_id_to_index={})
+        sampled = SimpleNamespace(
+            sampled_token_ids=[[5]] * len(self.running), req_id_to_index={}, logprobs=self.logprobs,
+            prompt_logprobs_dict={}, pooler_output=None,
+        )  # fmt: skip
         return self.update_from_output(output, sampled)
 
     def finish(self, request: FakeRequest) -> None:

@@ -60,7 +60,9 @@ def probed(
 
 def of(kind: type[Of], events: Sequence[ProbeEvent], request: int = -1) -> list[Of]:
     """The events of one class, in their order; of one request where it is given."""
-    return [one for one in events if isinstance(one, kind) and request in (-1, one.request)]
+    return [
+        one for one in events if isinstance(one, kind) and (request == -1 or getattr(one, "request", None) == request)
+    ]
 
 
 def text(events: Sequence[ProbeEvent], request: int = -1) -> str:

@@ -1,4 +1,4 @@
-"""Pages and streams that real servers sent, as files of `recorded`; the head of a file says what was recorded."""
+"""Pages and streams that real servers sent, as files of `recorded/pages`; the head of a file says what was recorded."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import base64
 import json
 from pathlib import Path
 
-FOLDER = Path(__file__).parent / "recorded"
+FOLDER = Path(__file__).parent / "recorded" / "pages"
 VLLM_PAGE = FOLDER / "vllm-0.32-metrics.txt"
 
 

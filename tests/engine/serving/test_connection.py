@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import shutil
 import ssl
 import subprocess
@@ -106,6 +107,13 @@ def test_a_long_answer_is_cut_and_said_to_be() -> None:
         answer = got(server.url)
         gate.wait_reached()
     assert (len(answer.body), answer.whole, answer.json()) == (1000, False, None)
+
+
+def test_a_compressed_answer_is_not_unpacked() -> None:
+    packed = gzip.compress(b'{"a": 1}')
+    with FakeServer({"/health": answering(200, packed, content_encoding="gzip")}) as server:
+        answer = got(server.url)
+    assert (answer.body, answer.whole, answer.json()) == (packed, False, None)
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,11 @@ from collections.abc import Awaitable, Callable
 import pytest
 from aiohttp import web
 
+from engine.serving import observe
 from engine.serving.address import server_address
 from engine.serving.api_key import ApiKey
 from engine.serving.connection import Connection
-from engine.serving.metrics_page import LARGEST_BYTES, MOST_SERIES
+from engine.serving.metrics_page import LARGEST_BYTES
 from engine.serving.observe import (
     EVERY_S,
     LONGEST_PAUSE_S,
@@ -217,6 +218,37 @@ def test_a_page_that_could_not_be_read_is_read_whole_when_it_can() -> None:
     assert [reading.name for reading in whole.changed] == ["a", "b"]
 
 
+def test_a_reading_that_was_cancelled_is_told_whole_the_next_time() -> None:
+    """What a page changed is not lost where the observer was cancelled between reading and telling it."""
+    large = "".join(f"a{index} 1\n" for index in range(20_000))
+
+    async def run() -> list[Observation]:
+        seen: list[Observation] = []
+        turns = Turns(large, large)
+        app = web.Application()
+        app.router.add_get("/metrics", turns.handle)
+        runner = web.AppRunner(app, shutdown_timeout=0.1)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, "127.0.0.1", 0).start()
+            host, port = runner.addresses[0][:2]
+            async with Connection(server_address(f"{host}:{port}")) as connection:
+                observer = MetricsObserver(connection, seen.append)
+                task = asyncio.create_task(observer.run())
+                while not turns.asked:
+                    await asyncio.sleep(0)
+                task.cancel()
+                await asyncio.wait([task])
+                await observer.read_once()
+        finally:
+            await runner.cleanup()
+        return seen
+
+    (read,) = asyncio.run(run())
+    assert isinstance(read, MetricsRead)
+    assert len(read.changed) == 20_000
+
+
 def test_a_key_that_a_gateway_writes_into_labels_is_left_out() -> None:
     (read,) = observed(Turns('a{key="sk-secret-of-the-user"} 1\n'), secret="sk-secret-of-the-user")
     assert isinstance(read, MetricsRead)
@@ -233,11 +265,14 @@ def test_a_large_page_is_read_in_a_thread_and_the_same_way() -> None:
     assert threading.active_count() == 1
 
 
-def test_series_without_end_are_not_kept() -> None:
-    def page(turn: int) -> str:
-        return "".join(f'a{{turn="{turn}",b="{index}"}} 1\n' for index in range(MOST_SERIES // 2 + 1))
+def test_series_without_end_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(observe, "MOST_SERIES", 100)
 
-    *_, last = observed(Turns(page(0), page(1), page(2)))
+    def page(turn: int) -> str:
+        return "".join(f'a{{turn="{turn}",b="{index}"}} 1\n' for index in range(60))
+
+    _, second, last = observed(Turns(page(0), page(1), page(2)))
+    assert isinstance(second, MetricsRead)
     assert isinstance(last, MetricsRead)
-    assert last.changed == ()
-    assert last.left_out == MOST_SERIES // 2 + 1
+    assert (len(second.changed), second.left_out) == (40, 20)
+    assert (last.changed, last.left_out) == ((), 60)

@@ -15,7 +15,7 @@ from engine.errors import InputError
 from engine.serving.address import server_address
 from engine.serving.connection import Connection
 from engine.serving.probe import Probe, ProbeLimits
-from engine.serving.probe_events import Answered, Chunk, Ended, ProbeEvent, Prompted, Sent, Timings, Usage
+from engine.serving.probe_events import Answered, Chunk, Ended, ProbeEvent, Prompted, Sent, Stalled, Timings, Usage
 from tests.engine.serving.fake_server import FakeServer, Gate, SeenRequest, Wire, answering, event_bytes, replaying
 from tests.engine.serving.probing import CHAT, COMPLETIONS, PLAIN, of, only_end, probed, text
 from tests.engine.serving.recorded_exchange import RecordedExchange, recorded
@@ -35,7 +35,7 @@ def replayed(name: str) -> tuple[RecordedExchange, list[ProbeEvent]]:
     asked = json.loads(exchange.body)
     spec = RequestSpec("shown", asked["max_tokens"], chat="messages" in asked)
     with FakeServer().replay(exchange) as server:
-        return exchange, probed(server, [spec])
+        return exchange, probed(server, [spec], "vllm" if name.startswith("vllm") else "llama.cpp")
 
 
 def in_json(exchange: RecordedExchange) -> list[dict[str, Any]]:
@@ -122,27 +122,47 @@ def test_the_server_s_own_times_and_drafts() -> None:
     assert (without.drafted, without.accepted_by_step) == (None, None)
 
 
-def test_llama_cpp_s_form_of_ids_counts_and_times() -> None:
-    """Written after llama.cpp's source, not recorded."""
+LLAMA = [
+    f"llama.cpp-0c1e570-{name}"
+    for name in (
+        *("completion-bare", "completion-ids", "completion-timings", "completion-all", "ngram-timings"),
+        *("chat-bare", "chat-all"),
+    )
+]
 
-    async def script(_: SeenRequest, wire: Wire) -> None:
-        await wire.stream_head()
-        for number, (piece, token) in enumerate([("a", 7), ("b", 9)], 1):
-            choice = {"index": 0, "text": piece, "logprobs": None, "finish_reason": None}
-            timings = {"predicted_n": number, "prompt_n": 3}
-            await wire.event({"id": "c", "choices": [choice], "__verbose": {"tokens": [token]}, "timings": timings})
-        times = {"prompt_ms": 1.5, "predicted_ms": 8.0, "predicted_n": 2, "draft_n": 4, "draft_n_accepted": 1}
-        last = {"index": 0, "text": "", "finish_reason": "stop"}
-        await wire.event({"id": "c", "choices": [last], "timings": times, "usage": {"completion_tokens": 2}})
-        await wire.event("[DONE]")
-        await wire.end()
 
-    with FakeServer({COMPLETIONS: script}) as server:
-        events = probed(server, kind="llama.cpp")
-    assert [(one.text, one.token_ids, one.token_count) for one in of(Chunk, events)] == [("a", (7,), 1), ("b", (9,), 1)]
+@pytest.mark.parametrize("name", LLAMA)
+def test_llama_cpp_s_texts_ids_and_counts_are_those_of_its_recorded_stream(name: str) -> None:
+    exchange, events = replayed(name)
+    choices = in_json(exchange)
+    assert text(events) == "".join(
+        one["delta"].get("content") or "" if "delta" in one else one["text"] for one in choices
+    )
+    listed = [json.loads(line[6:]) for line in exchange.answer.decode().split("\n") if line.startswith("data: {")]
+    ids = [one for event in listed for one in event.get("__verbose", {}).get("tokens", ())]
+    ids = ids or [one["id"] for choice in choices for one in (choice.get("logprobs") or {}).get("content", ())]
+    chunks = of(Chunk, events)
+    assert [one for chunk in chunks for one in chunk.token_ids or ()] == ids
+    told = name.endswith(("all", "ids", "timings"))
+    assert sum(chunk.token_count or 0 for chunk in chunks) == (json.loads(exchange.body)["max_tokens"] if told else 0)
+    end = only_end(events)
+    assert (end.finish_reason, end.error, end.doubt) == ("length", "", "")
+
+
+def test_llama_cpp_s_own_times_drafts_and_cached_tokens() -> None:
+    _, events = replayed("llama.cpp-0c1e570-completion-all")
     (timings,) = of(Timings, events)
-    assert (timings.prompt_ms, timings.generation_ms, timings.drafted, timings.accepted) == (1.5, 8.0, 4, 1)
-    assert only_end(events).doubt == ""
+    assert (timings.prompt_ms, timings.generation_ms, timings.drafted, timings.accepted) == (1.153, 9.5, 1, 1)
+    assert of(Usage, events)[-1].cached_tokens == 4
+    (without,) = of(Timings, replayed("llama.cpp-0c1e570-chat-all")[1])
+    assert (without.drafted, without.accepted) == (None, None)
+
+
+def test_tokens_of_a_step_with_a_draft_have_no_logprobs_in_llama_cpp() -> None:
+    _, events = replayed("llama.cpp-0c1e570-completion-all")
+    chunks = of(Chunk, events)
+    assert {chunk.token_count for chunk in chunks} == {1}
+    assert [chunk.chances is None for chunk in chunks] == [False] * 10 + [True, True]
 
 
 def test_events_of_one_piece_have_one_moment_and_later_ones_a_later_one() -> None:
@@ -250,6 +270,31 @@ def test_a_cancelled_run_closes_its_connections_and_ends_each_request_once() -> 
     ended = {one.request: (one.finish_reason, one.error) for one in of(Ended, events)}
     assert ended == dict.fromkeys(range(3), ("cancelled", ""))
     assert len(of(Ended, events)) == 3
+
+
+def test_a_time_in_which_this_program_did_not_run_is_reported_with_its_ends() -> None:
+    """The test holds the loop itself, for a time that it measures."""
+    held: list[int] = []
+
+    def hold(event: ProbeEvent) -> None:
+        if isinstance(event, Answered):
+            held.append(time.monotonic_ns())
+            while time.monotonic_ns() < held[0] + 50_000_000:
+                pass
+            held.append(time.monotonic_ns())
+
+    with FakeServer().replay(recorded("vllm-0.32-completion-all")) as server:
+        gate = Gate()
+        server.scripts[COMPLETIONS] = replaying(recorded("vllm-0.32-completion-all"), {5: gate})
+
+        def keep(event: ProbeEvent) -> None:
+            hold(event)
+            if isinstance(event, Stalled):
+                gate.open()
+
+        events = probed(server, on_event=keep)
+    stalls = [one for one in of(Stalled, events) if one.to_ns >= held[1]]
+    assert any(one.t_ns <= held[0] + 10_000_000 and one.to_ns - one.t_ns >= 30_000_000 for one in stalls)
 
 
 def test_requests_can_be_added_while_others_run() -> None:

@@ -96,8 +96,8 @@ async def no_chunk_size(wire: Wire) -> None:
 
 
 STREAM_FAULTS: dict[str, tuple[Rest, str]] = {
-    "an endless line": (endless_line, "an event of more than 1024 KiB"),
-    "a huge event": (chunks(b"data: {" + b"x" * 2_000_000), "an event of more than 1024 KiB"),
+    "an endless line": (endless_line, "an event of more than 4096 KiB"),
+    "a huge event": (chunks(b"data: {" + b"x" * 5_000_000), "an event of more than 4096 KiB"),
     "endless tokens": (endless_tokens, "many more events than"),
     "wrong JSON": (chunks(b"data: {7}\n\n"), "cannot be read as tokens"),
     "JSON of another form": (event({"choices": "no"}), "cannot be read as tokens"),
@@ -169,6 +169,10 @@ def test_a_silent_server_is_given_up_after_the_limit(script: Script) -> None:
 HTML = b"<html><body>Bad \x1b[31mgateway</body></html>"
 ANSWERS: dict[str, tuple[Script, str]] = {
     "404 as recorded": (replaying(recorded("vllm-0.32-no-model")), "The model `nothing` does not exist"),
+    "400 of llama.cpp as recorded": (
+        replaying(recorded("llama.cpp-0c1e570-too-long")),
+        "exceeds the available context",
+    ),
     "401 as recorded": (replaying(recorded("vllm-0.32-no-key-completion")), "wants a key, or another one"),
     "401": (answering(401, b'{"error":"Unauthorized"}'), "wants a key, or another one): 'Unauthorized'"),
     "403": (answering(403, b""), "answered 403"),
@@ -273,7 +277,7 @@ def test_a_running_usage_that_goes_back_tells_no_number() -> None:
 
     with FakeServer({COMPLETIONS: after_a_token(counted(3), counted(2), counted(5), event_bytes(LAST))}) as server:
         events = probed(server)
-    assert [one.token_count for one in of(Chunk, events)] == [1, 2, None, 2, 1]
+    assert [one.token_count for one in of(Chunk, events)] == [1, 2, None, 3, 1]
 
 
 def test_broken_utf_8_is_shown_as_such_and_doubted() -> None:

@@ -24,7 +24,7 @@ def test_a_file_is_read_as_it_is_written_and_names_its_server(path: Path) -> Non
     assert re.match(r"server: \S+ \S*\d", exchange.remarks[0])
     assert any(re.fullmatch(r"recorded: \d{4}-\d\d-\d\d", one) for one in exchange.remarks)
     assert not re.search(r"/(home|root|tmp|work|Users)/", text)
-    assert len(text) < 20_000
+    assert len(text) < 25_000
 
 
 def test_what_is_recorded_of_a_replayed_exchange_is_that_exchange() -> None:

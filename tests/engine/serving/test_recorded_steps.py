@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from engine.figures.kv_blocks import BlockHistory
 from engine.serving.recorded_steps import RecordedSteps
 from engine.serving.recorder_wire import (
     AnyMessage,
@@ -37,6 +38,8 @@ from engine.session.schema import AnyEvent
 
 RECORDED = sorted((Path(__file__).parent / "recorded").glob("*.frames"))
 FACTS = Facts(blocks=8, block_bytes=320, groups=[("FullAttentionSpec", 4, 2)], block_group=0)
+BLOCK_BYTES = 262_144
+"""Of a block of the recorded servers."""
 ZERO_NS = 1000
 Kind = TypeVar("Kind")
 
@@ -104,6 +107,12 @@ def test_a_recording_is_a_session_that_can_be_opened(path: Path, tmp_path: Path)
         writer.append([schema.SessionStarted({"model": "demo"}), schema.ConfigChanged(0, 0, '{"block_size": 32}')])
         writer.append(events)
     session = open_session(tmp_path / "x.dscope")
+    history = BlockHistory(session)
+    history.update()
+    for row in of(events, schema.Step):
+        _, evictable, held, shared = history.at(row.id).counts()
+        blocks = (row.kv_evictable_bytes // BLOCK_BYTES, row.kv_held_bytes // BLOCK_BYTES)
+        assert (evictable, held + shared) == blocks
     assert len(session.steps) == len(of(events, schema.Step))
     assert len(session.tokens) == len(of(events, schema.Token))
     assert all(request.finish_reason for request in session.requests.values())
@@ -364,7 +373,8 @@ def test_a_server_without_full_attention_tells_no_blocks() -> None:
 
 
 def test_the_recorders_end_and_figures_are_told() -> None:
-    events, _ = fed(SwitchedOff("KeyError:\n'x'"), Samples(ZERO_NS + 5, 0, [("running", 2.0), ("bad", float("nan"))]))
+    figures = Samples(ZERO_NS + 5, 0, [("running", 2.0), ("bad", float("nan"))])
+    events, _ = fed(SwitchedOff("KeyError:\n'x'"), figures, figures)
     mark, sample = events
     assert isinstance(mark, schema.Mark)
     assert mark.label == "The recorder in the server switched itself off: KeyError:\\n'x'."

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import resource
 import socket
 import stat
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -288,6 +290,29 @@ def test_a_hostile_listener_is_cut_off_and_the_next_is_let_in(hostile: bytes, fo
         assert not one.feed.failed
 
 
+def test_a_server_with_many_open_files_is_recorded(folder: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < 2000:
+        pytest.skip("this user may not open so many files")
+    with ExitStack() as stack:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 2000), hard))
+        stack.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        while stack.enter_context(open(os.devnull, "rb")).fileno() < 1100:
+            pass
+        with recorded(folder) as one, listener(one.path) as reader:
+            until(lambda: one.feed.on)
+            one.scheduler.step()
+            assert isinstance(next(read(reader)), Snapshot)
+
+
+def test_a_token_is_not_asked_for_where_the_sockets_mode_guards(folder: Path) -> None:
+    async def greet() -> None:
+        with recorded(folder) as one:
+            await (await connect(Place(path=one.path), "a token of elsewhere")).close()
+
+    asyncio.run(greet())
+
+
 def test_an_error_of_the_recorder_switches_it_off_with_one_line(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     with recorded(folder) as one, listener(one.path) as reader:
         until(lambda: one.feed.on)
@@ -317,25 +342,17 @@ def test_errors_of_the_server_are_the_servers(folder: Path) -> None:
         assert not one.feed.failed
 
 
-def test_what_lacks_something_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    recorder = load()
-
-    class Fields:
-        __dataclass_fields__ = dict.fromkeys(
-            ["req_id", "block_ids", "num_computed_tokens", "req_ids", "resumed_req_ids"]
-        )
-
-    class Vllm:
-        NewRequestData = CachedRequestData = Fields
-        SchedulerOutput = object
-        Request = FakeRequest
-
-    monkeypatch.setattr(recorder.importlib, "import_module", lambda name: Vllm)
-    lacking = recorder._missing(FakeScheduler()).split(", ")
-    assert "SchedulerOutput.num_scheduled_tokens" in lacking
-    assert "CachedRequestData.new_block_ids" in lacking
-    assert "scheduler.get_request_counts" not in lacking
-    assert "Request.num_output_tokens" not in lacking or "num_output_tokens" in FakeRequest.__annotations__
+def test_outputs_with_logprobs_do_not_wait_as_they_are(folder: Path) -> None:
+    with recorded(folder) as one:
+        one.feed.connected()
+        one.scheduler.add_request(FakeRequest("a", [1]))
+        one.scheduler.step()
+        one.scheduler.logprobs = object()
+        one.scheduler.step()
+        waiting = [message for _, message in one.feed._entries if message[0] == "output"]
+        assert isinstance(waiting[0][4], dict)
+        assert waiting[1][4] == [("a", [5])]
+        assert load().wire_form(waiting[0])[4] == load().wire_form(waiting[1])[4]
 
 
 def test_every_hook_passes_on_what_it_was_given(folder: Path) -> None:

@@ -43,6 +43,15 @@ def test_vllm_as_it_was_recorded() -> None:
     assert {one.path for one in server.seen} == set(ASKED)
 
 
+def test_llama_cpp_as_it_was_recorded() -> None:
+    names = ("models", "props", "health", "metrics")
+    with FakeServer().replay(*(recorded(f"llama.cpp-0c1e570-{name}") for name in names)) as server:
+        told = found(server)
+    assert (told.kind, told.title) == ("llama.cpp", "llama.cpp's server b1-0c1e570")
+    assert [(one.name, one.longest) for one in told.models] == [("demo", 1024)]
+    assert told.has_metrics
+
+
 def test_vllm_is_told_by_its_metrics_where_its_models_are_renamed() -> None:
     server = FakeServer().replay(recorded("vllm-0.32-version"), recorded("vllm-0.32-metrics-part"))
     server.scripts["/v1/models"] = said({"data": [{"id": "mine", "owned_by": "somebody"}]})

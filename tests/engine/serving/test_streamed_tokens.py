@@ -57,9 +57,10 @@ def test_texts_of_single_tokens_are_taken_where_they_make_up_the_text() -> None:
 
 def test_a_number_of_tokens_that_was_not_told_is_one_and_is_said() -> None:
     one = streams()
+    assert one.counts_told
     (token,) = one.received(chunk("some words", None, None))
     assert token.token_id == -1
-    assert one.untold == {"token counts", "token ids"}
+    assert not one.counts_told
 
 
 def test_the_size_of_a_prompt_that_comes_after_its_first_token_changes_no_position() -> None:

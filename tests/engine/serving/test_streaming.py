@@ -25,6 +25,10 @@ def test_every_line_end_ends_a_line(end: bytes) -> None:
     assert events(text + (b"x" if end == b"\r" else b"")) == [b"one", b"two\nmore", b""]
 
 
+def test_a_line_end_of_two_bytes_may_come_in_two_pieces() -> None:
+    assert events(b"data: a\r", b"\ndata: b\r", b"\n\r", b"\n") == [b"a\nb"]
+
+
 def test_other_fields_and_empty_events_are_no_data() -> None:
     assert events(b"event: x\nid: 7\nretry: 1\n\n\n\ndatabase: no\n\ndata: yes\n\n") == [b"yes"]
 

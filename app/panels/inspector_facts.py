@@ -1,0 +1,103 @@
+"""The lines of the Inspector about a token and its step, in words; what a server did not tell says so."""
+
+from __future__ import annotations
+
+from math import isfinite
+
+from PySide6.QtCore import QCoreApplication
+
+from app.look.units import (
+    DERIVED,
+    MEASURED,
+    NOT_APPLICABLE,
+    count,
+    name_of,
+    percent,
+    seconds,
+    significant,
+    visible_token,
+)
+from app.panels.timeline_chunks import chunk_words
+from app.panels.untold import not_told, why_untold
+from engine.figures.token_facts import TokenFacts
+from engine.figures.told import column_told, told
+from engine.session.store import Session
+
+
+def header_words(facts: TokenFacts) -> str:
+    """The token and its main figures, for the panel's header."""
+    translate = QCoreApplication.translate
+    text = visible_token(facts.text) or "∅"
+    values = {"text": text, "share": percent(facts.probability), "mark": MEASURED, "time": seconds(facts.step_s)}
+    if facts.step is None:
+        gap_s = None if facts.chunk is None else facts.chunk.gap_s
+        words = translate("InspectorPanel", "“{text}” · {gap} after the chunk before {mark}")
+        return f"“{text}”" if gap_s is None else words.format(gap=seconds(gap_s), **values)
+    if isfinite(facts.logprob):
+        words = translate("InspectorPanel", "“{text}” · {share} {mark} · step {step}, {time} {mark}")
+    else:
+        words = translate("InspectorPanel", "“{text}” · step {step}, {time} {mark}")
+    return words.format(step=count(facts.step), **values)
+
+
+def chance_words(session: Session, facts: TokenFacts) -> str:
+    """The probability of the token, and the entropy of the distribution that it was drawn from."""
+    translate = QCoreApplication.translate
+    entropy = translate("InspectorPanel", "entropy {entropy} nats ●").format(entropy=significant(facts.entropy_nats))
+    if not told(session, "entropy"):
+        entropy = translate("InspectorPanel", "entropy {untold}").format(untold=not_told())
+    if isfinite(facts.logprob) or told(session, "logprobs"):
+        chance = translate("InspectorPanel", "probability {share} ● · logprob {logprob} nats").format(
+            share=percent(facts.probability), logprob=significant(facts.logprob)
+        )
+    else:
+        chance = translate("InspectorPanel", "probability: {why}").format(
+            why=why_untold(session, "logprobs").rstrip(".。")
+        )
+    return f"{chance} · {entropy}"
+
+
+def token_words(session: Session, facts: TokenFacts) -> str:
+    """The token's id, position and source; where no steps are told, how it came in place of its source."""
+    translate = QCoreApplication.translate
+    token_id = not_told() if facts.token_id is None else str(facts.token_id)
+    words = translate("InspectorPanel", "id {id} · position {position}")
+    parts = [words.format(id=token_id, position=count(facts.position))]
+    if facts.chunk is None:
+        parts.append(translate("InspectorPanel", "from {source}").format(source=_source(facts.source)))
+    elif facts.chunk.gap_s is not None:
+        gap = seconds(facts.chunk.gap_s)
+        parts.append(translate("InspectorPanel", "{gap} after the chunk before {mark}").format(gap=gap, mark=MEASURED))
+    if facts.chunk is not None and len(facts.chunk.rows) > 1:
+        parts.append(chunk_words(len(facts.chunk.rows)))
+    return " · ".join(parts)
+
+
+def step_words(session: Session, facts: TokenFacts) -> str:
+    """The step that emitted the token, its time, and the kernel that ran; why there is none where none is told."""
+    translate = QCoreApplication.translate
+    if facts.step is None:
+        return why_untold(session, "steps")
+    parts = [
+        translate("InspectorPanel", "{step}, {kind} · {time} ● · {gap} after the token before").format(
+            step=count(facts.step), kind=facts.step_kind, time=seconds(facts.step_s), gap=seconds(facts.gap_s)
+        )
+    ]
+    if column_told(session, "attention_kernel"):
+        parts.append(name_of(facts.kernel) or NOT_APPLICABLE)
+    if facts.received_s is not None:
+        words = translate("InspectorPanel", "received {time} later {mark}")
+        parts.append(words.format(time=seconds(facts.received_s), mark=MEASURED))
+    if facts.launch == "graph" and column_told(session, "launch"):
+        words = translate("InspectorPanel", "phases of the last timed replay, scaled to this one {mark}")
+        parts.append(words.format(mark=DERIVED))
+    return " · ".join(parts)
+
+
+def _source(source: str) -> str:
+    translate = QCoreApplication.translate
+    return {
+        "target": translate("InspectorPanel", "the model"),
+        "draft": translate("InspectorPanel", "an accepted draft"),
+        "bonus": translate("InspectorPanel", "the model, after its drafts"),
+    }[source]

@@ -1,0 +1,57 @@
+"""What delayed the first token of a request over the computation of its prompt: the queue, and what no cache held."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.figures.pauses import pauses_of
+from engine.figures.step_range import StepRange
+from engine.session.store import Session
+
+
+@dataclass(frozen=True, slots=True)
+class FirstToken:
+    """What passed from a request's arrival to its first token; seconds without pauses."""
+
+    ttft_s: float
+    queue_s: float
+    """From arrival to the first step that computed anything for it."""
+    positions: int
+    """Positions that steps computed for it until then."""
+    reused: int
+    """Positions of its prompt that came from a cache instead."""
+
+
+def first_token(session: Session, request_id: int) -> FirstToken | None:
+    """What passed until a request's first token; None where it has none, or where no step is told that began it."""
+    request = session.requests[request_id]
+    if request.first_token_ns is None or request.scheduled_ns is None:
+        return None
+    pauses, table = pauses_of(session), session.work
+    last = int(session.tokens["step_id"][request.token_rows[0]])
+    first = int(np.searchsorted(session.steps["end_ns"], request.scheduled_ns))
+    low, high = np.searchsorted(table["step_id"], (first, last + 1)).tolist()
+    rows = low + np.flatnonzero(table["request_id"][low:high] == request_id)
+    positions = table["end"][rows] - table["rejected"][rows] - table["first"][rows]
+    waited_ns = request.scheduled_ns - request.arrived_ns - pauses.within(request.arrived_ns, request.scheduled_ns)
+    passed_ns = request.first_token_ns - request.arrived_ns
+    passed_ns -= pauses.within(request.arrived_ns, request.first_token_ns)
+    return FirstToken(
+        ttft_s=max(passed_ns, 0) / 1e9,
+        queue_s=min(max(waited_ns, 0), max(passed_ns, 0)) / 1e9,
+        positions=int(positions.sum()),
+        reused=int(table["reused"][rows[0]]) if len(rows) else 0,
+    )
+
+
+def first_tokens(session: Session, steps: StepRange = None) -> list[FirstToken]:
+    """Those of the requests whose first token a range of steps emitted, and of which a step is told that began them."""
+    step_ids = session.tokens["step_id"]
+    found = (
+        first_token(session, request.id)
+        for request in list(session.requests.values())
+        if request.token_rows and (steps is None or steps[0] <= step_ids[request.token_rows[0]] <= steps[1])
+    )
+    return [one for one in found if one is not None]
