@@ -258,7 +258,7 @@ class AttachDialog(QDialog):
             (self.found, self.tr("What the server tells"),
              self.tr("What was found, and which flag adds what is missing")),
             (self.give_up, self.give_up.text(), self.tr("Do not wait for the server any longer")),
-            (self.attach, self.attach.text(), self.tr("Record this server in place of our own engine")),
+            (self.attach, self.attach.text(), self.tr("Record this server in place of DecodeScope's own engine")),
             (self.cancel, self.cancel.text(), self.tr("Close without attaching")),
         ):  # fmt: skip
             widget.setAccessibleName(name)

@@ -100,7 +100,7 @@ class ServerBox(QWidget):
         self._again.setText(self.tr("Attach again"))
         self._again.setToolTip(self.tr("Connect anew to the same server: after it was started again, for example"))
         self._detach.setText(self.tr("Detach"))
-        self._detach.setToolTip(self.tr("Go back to our own engine; the server goes on"))
+        self._detach.setToolTip(self.tr("Go back to DecodeScope's own engine; the server goes on"))
         self.work.name(
             self.tr("A run"),
             {SEND: self.tr("Send prompts"), WATCH: self.tr("Only watch")},

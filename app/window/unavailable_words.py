@@ -36,7 +36,9 @@ def no_attention() -> str:
 
 def no_suite() -> str:
     """Why improvements and scenarios cannot be measured."""
-    return QCoreApplication.translate("Unavailable", "This needs our own engine: detach from the server first.")
+    return QCoreApplication.translate(
+        "Unavailable", "This needs DecodeScope's own engine: detach from the server first."
+    )
 
 
 def every_switch() -> dict[str, str]:

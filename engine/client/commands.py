@@ -26,7 +26,7 @@ class Connect:
 
 
 NO_MODEL: Final = "No model is loaded: choose one first."
-NO_SUITE: Final = "Improvements are measured with our own engine: detach from the server first."
+NO_SUITE: Final = "Improvements are measured with DecodeScope's own engine: detach from the server first."
 RUN_COMMANDS: Final = (
     protocol.Pause, protocol.Resume, protocol.StepOnce, protocol.Stop, protocol.SetSwitches, protocol.SetObservation,
     protocol.AddMark, protocol.AddRequests,

@@ -31,6 +31,7 @@ from tests.engine.serving.fake_server import FakeServer, Gate, SeenRequest, Wire
 from tests.engine.serving.recorded_exchange import recorded
 
 KEY = "sk-a-key-that-nobody-may-see"
+OWN_ENGINE = "This needs DecodeScope's own engine: detach from the server first."
 NOT_PAUSED = "A server cannot be paused from here."
 
 
@@ -264,7 +265,7 @@ def test_what_cannot_be_done_with_a_server_is_greyed_out_and_says_why(qtbot: QtB
     for action in window.scenarios.actions:
         assert not action.isEnabled()
         assert "detach from the server" in action.toolTip()
-    assert set(window.feed.unavailable.values()) == {"This needs our own engine: detach from the server first."}
+    assert set(window.feed.unavailable.values()) == {OWN_ENGINE}
 
 
 def test_what_panels_ask_of_an_engine_is_not_asked_of_a_server(
@@ -281,7 +282,7 @@ def test_what_panels_ask_of_an_engine_is_not_asked_of_a_server(
     qtbot.waitUntil(lambda: len(said) == 2)
     assert said == [
         "A server's device cannot be measured from here.",
-        "This needs our own engine: detach from the server first.",
+        OWN_ENGINE,
     ]
     run(qtbot, window)
     assert [type(one).__name__ for one in servers.now.sent] == ["Start"]
