@@ -30,6 +30,8 @@ from tests.engine.serving.attached_to import vllm
 from tests.engine.serving.fake_server import FakeServer, Gate, SeenRequest, Wire, answering, replaying
 from tests.engine.serving.recorded_exchange import recorded
 
+WITHIN_MS = 20_000
+"""How long a test waits for a real process."""
 KEY = "sk-a-key-that-nobody-may-see"
 OWN_ENGINE = "This needs DecodeScope's own engine: detach from the server first."
 NOT_PAUSED = "A server cannot be paused from here."
@@ -63,13 +65,13 @@ def attach(qtbot: QtBot, window: MainWindow, server: FakeServer, key: str = "", 
     dialog.secret.setText(key)
     dialog.recorder.setText("none")
     (dialog.watch if watch else dialog.send).click()
-    with qtbot.waitSignals([dialog.finished, window.feed.model_ready]):
+    with qtbot.waitSignals([dialog.finished, window.feed.model_ready], timeout=WITHIN_MS):
         dialog.attach.click()
-    qtbot.waitUntil(lambda: window.control.state == "idle" and window.server.name != "")
+    qtbot.waitUntil(lambda: window.control.state == "idle" and window.server.name != "", timeout=WITHIN_MS)
 
 
 def run(qtbot: QtBot, window: MainWindow) -> None:
-    with qtbot.waitSignal(window.feed.run_ended):
+    with qtbot.waitSignal(window.feed.run_ended, timeout=WITHIN_MS):
         press(window, "Run")
     qtbot.waitUntil(lambda: window.control.state == "idle")
 
@@ -542,9 +544,8 @@ def test_a_key_goes_to_the_server_and_is_written_nowhere(
         dialog.reject()
         window.run_panel.tokens.setValue(8)
         run(qtbot, window)
-        window.menus.actions["attach_again"].trigger()
-        qtbot.waitUntil(lambda: window.control.state == "loading")
-        qtbot.waitUntil(lambda: window.control.state == "idle", timeout=20_000)
+        with qtbot.waitSignal(feed.model_ready, timeout=WITHIN_MS):
+            window.menus.actions["attach_again"].trigger()
         sent = [one.headers.get("authorization") for one in server.seen]
     assert set(sent) == {f"Bearer {KEY}"}
     assert window.shown.session is not None
