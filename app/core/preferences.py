@@ -46,6 +46,8 @@ class Preferences:
     """How the panels were arranged; None if it was never stored or is damaged: Qt may hang on a damaged state."""
     recent_sessions = Names("recent/sessions", RECENT)
     recent_models = Names("recent/models", RECENT)
+    recent_servers = Names("recent/servers", RECENT)
+    """Addresses of servers; never a key."""
 
     def __init__(self, settings: QSettings) -> None:
         self.settings = settings
@@ -100,6 +102,10 @@ class Preferences:
     def remember_model(self, path: str) -> None:
         """Put this model folder first in the list of recent ones."""
         self.recent_models = [path, *self.recent_models]
+
+    def remember_server(self, address: str) -> None:
+        """Put this server's address first in the list of recent ones."""
+        self.recent_servers = [address, *self.recent_servers]
 
     def folder(self, purpose: str) -> str:
         """The last folder used for this purpose ("open", "save", "export", "model", "requests")."""

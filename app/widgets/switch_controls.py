@@ -9,7 +9,7 @@ from PySide6.QtCore import QEvent, Signal
 from PySide6.QtWidgets import QFormLayout, QHBoxLayout, QSpinBox, QWidget
 
 from app.look.theme import ROW_GAP
-from app.widgets.plain import PlainLabel
+from app.widgets.plain import PlainLabel, plain
 from app.widgets.segments import Segments
 from engine.core.settings import Attention, Batching, Kv, Speculate, Switches
 
@@ -23,6 +23,8 @@ class SwitchControls(QWidget):
         super().__init__(parent)
         self._switches = Switches()
         self._unavailable: dict[str, str] = {}
+        self._locked = ""
+        """Why no switch can be flipped; empty where they can."""
         self._segments = {
             "kv": Segments(get_args(Kv), self._switches.kv),
             "attention": Segments(get_args(Attention), self._switches.attention),
@@ -74,16 +76,18 @@ class SwitchControls(QWidget):
     def set_unavailable(self, unavailable: dict[str, str]) -> None:
         """Disable values that cannot run here (`ModelReady.unavailable`), and replace chosen ones by the defaults."""
         self._unavailable = unavailable
-        for name, segments in self._segments.items():
-            prefix = f"{name}="
-            reasons = {key.removeprefix(prefix): why for key, why in unavailable.items() if key.startswith(prefix)}
-            segments.set_unavailable(reasons)
+        self._show_reasons()
         values = asdict(self._switches)
         default = asdict(Switches())
         lost = {name: default[name] for name in self._segments if f"{name}={values[name]}" in unavailable}
         if lost:
             self.show_switches(self._switches.changed(**lost))
         self._show_k()
+
+    def lock(self, reason: str) -> None:
+        """Disable every switch for this reason; an empty one enables them again."""
+        self._locked = reason
+        self._show_reasons()
 
     def label_width(self) -> int:
         """Width in pixels of the widest label, so that a form below can align with it."""
@@ -123,7 +127,7 @@ class SwitchControls(QWidget):
             self._labels[name].setText(names[name])
             segments.name(names[name], {}, tips[name])
         self._k.setAccessibleName(self.tr("Tokens proposed at a time"))
-        self._k.setToolTip(self.tr("How many tokens are proposed at a time"))
+        self._show_reasons()
 
     def changeEvent(self, event: QEvent) -> None:
         if event.type() == QEvent.Type.LanguageChange:
@@ -136,6 +140,16 @@ class SwitchControls(QWidget):
             self._switches = new
             self._show_k()
             self.flipped.emit(change)
+
+    def _show_reasons(self) -> None:
+        for name, segments in self._segments.items():
+            prefix = f"{name}="
+            reasons = {
+                key.removeprefix(prefix): why for key, why in self._unavailable.items() if key.startswith(prefix)
+            }
+            segments.set_unavailable(dict.fromkeys(segments.buttons, self._locked) if self._locked else reasons)
+        self._k.setEnabled(not self._locked)
+        self._k.setToolTip(plain(self._locked or self.tr("How many tokens are proposed at a time")))
 
     def _show_k(self) -> None:
         self._k.setVisible(self._switches.speculate != "off")

@@ -28,6 +28,8 @@ class EngineThread(QThread):
 
     state_changed = Signal(str)
     """One of `changes.State`."""
+    tells_changed = Signal(object)
+    """The Tells of another kind of source, once that is connected."""
     loading = Signal(str, float)
     model_ready = Signal(object)
     session_started = Signal(object, str)
@@ -80,6 +82,8 @@ class EngineThread(QThread):
             match change:
                 case changes.StateIs(state):
                     self.state_changed.emit(state)
+                case changes.TellsChanged(tells):
+                    self.tells_changed.emit(tells)
                 case schema.Overhead():
                     self.overhead = change
                 case schema.Loading(stage, fraction):

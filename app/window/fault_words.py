@@ -5,8 +5,9 @@ from __future__ import annotations
 from PySide6.QtCore import QCoreApplication
 
 from app.core.background import failure_of
+from app.window import unavailable_words
 from engine.client.changes import FileFailed, KeptElsewhere
-from engine.client.commands import NO_MODEL
+from engine.client.commands import NO_MODEL, NO_SUITE
 from engine.client.recordings import FolderError
 from engine.session import schema
 
@@ -15,6 +16,8 @@ def refused(event: schema.Refused) -> str:
     """Why a command was not carried out."""
     if event.message == NO_MODEL:
         return QCoreApplication.translate("Feed", "No model is loaded: choose one first.")
+    if event.message == NO_SUITE:
+        return unavailable_words.no_suite()
     return event.message
 
 

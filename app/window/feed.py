@@ -8,14 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from app.core.background import failure_of
+from app.window import unavailable_words
 from app.window.engine_thread import EngineThread
 from engine.client.live_session import FileWriter
 from engine.client.recordings import Recordings
 from engine.client.run_client import RunClient
-from engine.client.source import Source
+from engine.client.source import Source, Tells
 from engine.client.suite import Suite
-from engine.core.settings import LoadSpec, Observation, Probe, RunSpec
+from engine.core.settings import AttachSpec, LoadSpec, Observation, Probe, RunSpec
 from engine.host import protocol
+from engine.serving.source import ServingSource
 
 
 class Feed(EngineThread):
@@ -26,7 +28,9 @@ class Feed(EngineThread):
         connect: Callable[[], Source],
         open_writer: Callable[[Path], FileWriter],
         recordings: Recordings,
+        attach: Callable[[AttachSpec, str], Source] = ServingSource,
     ) -> None:
+        """`connect` starts our own engine, `attach` connects to a server with a key ("": that of the environment)."""
         super().__init__(
             RunClient(
                 connect, lambda model: recordings.begin(model, open_writer), lambda error: failure_of(error).sentence
@@ -36,16 +40,43 @@ class Feed(EngineThread):
         self.recordings = recordings
         """The folder that runs are recorded in."""
         self._observation = Observation()
+        self._connect_own = connect
+        self._attach = attach
+        self._server: Callable[[], Source] | None = None
+        """Connects to the server that is attached to, and holds its key, which is kept nowhere else."""
+        self.attached: AttachSpec | None = None
+        """The server that is attached to in place of our own engine."""
+
+    @property
+    def tells(self) -> Tells:
+        """What the engine or server takes and can tell."""
+        return self.now.tells
 
     @property
     def unavailable(self) -> dict[str, str]:
-        return self.now.unavailable
+        """Which values of switches cannot run, and why."""
+        return self.now.unavailable if self.tells.flips_switches else unavailable_words.every_switch()
 
     @property
     def suite_progress(self) -> tuple[int, int] | None:
         return self.now.suite_progress
 
+    def attach(self, spec: AttachSpec, key: str) -> None:
+        """Attach to a server; our own engine, or the server before it, is ended with its run."""
+        self.attached = spec
+        self._server = lambda: self._attach(spec, key)
+        self.client.connect_to(self._server)
+
+    def attach_again(self) -> None:
+        """Attach anew to the same server with the same key."""
+        if self._server is not None:
+            self.client.connect_to(self._server)
+
     def load(self, spec: LoadSpec) -> None:
+        """Load a model into our own engine, which takes the place of a server that is attached to."""
+        if self.attached is not None:
+            self.attached = self._server = None
+            self.client.connect_to(self._connect_own)
         self.client.load(spec)
 
     def start_run(self, run: RunSpec, paused: bool = False) -> None:
@@ -77,12 +108,15 @@ class Feed(EngineThread):
 
     def set_observation(self, observation: Observation) -> None:
         """Observe more or less from the next step on."""
-        if observation != self._observation:
+        if observation != self._observation and self.tells.observes:
             self._observation = observation
             self.client.post(protocol.SetObservation(observation))
 
     def measure_ceilings(self) -> None:
         """Measure the ceilings of the device again; only while no run goes on."""
+        if not self.tells.measures_ceilings:
+            self.refused.emit("MeasureCeilings", unavailable_words.no_ceilings())
+            return
         self.client.post(protocol.MeasureCeilings())
 
     def add_mark(self, label: str) -> None:

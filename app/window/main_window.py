@@ -20,6 +20,7 @@ from app.dialogs.waiting import Waiting
 from app.panels.base import PanelContext
 from app.panels.frame import PanelDock
 from app.widgets.focus import leave_focus_on_click
+from app.window.attach_control import AttachControl
 from app.window.choices import Choices
 from app.window.documents import Documents, droppable
 from app.window.drawn_parts import DrawnParts
@@ -78,10 +79,11 @@ class MainWindow(QMainWindow):
         self.run_panel = RunPanel(preferences, self.selection, buttons)
         self.model = ModelControl(feed, self.run_panel, self.jobs, self)
         self.control = RunControl(feed, self.shown, self.model, self.menus, self.run_panel, buttons, self)
+        self.server = AttachControl(self, feed, self.run_panel, self.model, self.jobs, preferences)
         self.strip = StepStrip(self.selection)
         self.status = StatusBar()
         self.setStatusBar(self.status)
-        self.status_control = StatusControl(self, self.status, self.shown, self.control, feed, self.jobs)
+        self.status_control = StatusControl(self, self.status, self.shown, self.control, self.server, feed, self.jobs)
         self._build_side()
         self.panels = Panels(
             self, self.side, PanelContext(self.selection, feed, self.jobs), self.exports, actions["run_prompt"].trigger
@@ -166,6 +168,9 @@ class MainWindow(QMainWindow):
             "save": self.documents.ask_save,
             "model_folder": self.run_panel.model.choose_folder,
             "requests": self.run_panel.choose_requests,
+            "attach": self.server.ask,
+            "attach_again": self.server.attach_again,
+            "detach": self.server.detach,
             "export": lambda: self.exports.ask_picture(self, "decodescope"),
             "export_panel": lambda: self.panels.with_focused(self.exports.ask_panel_picture),
             "export_trace": self.exports.ask_trace,

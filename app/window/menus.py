@@ -13,6 +13,8 @@ from app.core.preferences import KEEP_CHOICES
 from app.look.units import count
 from app.panels.registry import PANELS
 from app.widgets.plain import menu_text, plain
+from app.window import unavailable_words
+from engine.client.source import Tells
 
 SEPARATOR: Final = "-"
 Standard = QKeySequence.StandardKey
@@ -20,6 +22,7 @@ Standard = QKeySequence.StandardKey
 LAYOUT: Final[dict[str, tuple[str, ...]]] = {
     "file": (
         "open", "recent", "save", "kept", "-", "model_folder", "requests", "-",
+        "attach", "attach_again", "detach", "-",
         "export", "export_panel", "export_trace", "-", "copy_picture", "copy_csv", "-", "quit",
     ),
     "run": ("run", "run_prompt", "step", "stop", "-", "mark", "-", "measure_ceilings"),
@@ -39,6 +42,7 @@ KEYS: Final[dict[str, tuple[str | QKeySequence.StandardKey, ...]]] = {
     "open": (Standard.Open,),
     "save": (Standard.Save,),
     "model_folder": ("Ctrl+Shift+O",),
+    "attach": ("Ctrl+Shift+A",),
     "export": ("Ctrl+E",),
     "copy_picture": ("Ctrl+Shift+C",),
     "quit": ("Ctrl+Q",),
@@ -86,6 +90,7 @@ class Menus(QObject):
         self.menus: dict[str, QMenu] = {}
         self.choices: dict[str, dict[str, QAction]] = {}
         self.panels: dict[str, QAction] = {}
+        self._tells = Tells()
         bar = window.menuBar()
         for menu_name, entries in LAYOUT.items():
             menu = self.menus[menu_name] = bar.addMenu("")
@@ -131,25 +136,38 @@ class Menus(QObject):
             menu.addSeparator()
             menu.addAction(self.tr("Clear this list"), clear)
 
-    def show_run(self, state: str) -> None:
-        """Name and enable the run's entries for this state of the engine."""
+    def show_run(self, state: str, tells: Tells | None = None) -> None:
+        """Name and enable the run's entries for this state of the engine, and for what it takes (None: as before)."""
+        self._tells = tells = tells or self._tells
         run = self.actions["run"]
         run.setText({"running": self.tr("Pause"), "paused": self.tr("Resume")}.get(state, self.tr("Run")))
-        run.setToolTip(
-            plain(
-                {
-                    "running": self.tr("Stop after the step in progress, and go on later"),
-                    "paused": self.tr("Go on"),
-                }.get(state, self.tr("Generate text from the prompt and record every step"))
-            )
-        )
+        run.setEnabled(tells.pauses or state not in ("running", "paused"))
+        run.setToolTip(plain(self._run_tip(state, tells)))
         for name, enabled in (
-            ("step", state in ("idle", "running", "paused")),
+            ("step", tells.pauses and state in ("idle", "running", "paused")),
             ("stop", state in ("running", "paused")),
             ("mark", state in ("running", "paused")),
-            ("measure_ceilings", state == "idle"),
+            ("measure_ceilings", tells.measures_ceilings and state == "idle"),
+            ("attach_again", not tells.loads_models),
+            ("detach", not tells.loads_models),
         ):
             self.actions[name].setEnabled(enabled)
+        for name, able, tip, why in (
+            ("step", tells.pauses, self.tr("Run one step, then pause"), unavailable_words.no_pause()),
+            ("measure_ceilings", tells.measures_ceilings,
+             self.tr("Measure again how fast this device reads and multiplies at most: "
+                     "MBU and the roofline rest on it"),
+             unavailable_words.no_ceilings()),
+        ):  # fmt: skip
+            self.actions[name].setToolTip(plain(tip if able else why))
+
+    def _run_tip(self, state: str, tells: Tells) -> str:
+        if not tells.pauses:
+            return unavailable_words.no_pause() if state == "running" else self.tr("Record what the server does")
+        return {
+            "running": self.tr("Stop after the step in progress, and go on later"),
+            "paused": self.tr("Go on"),
+        }.get(state, self.tr("Generate text from the prompt and record every step"))
 
     def retranslate(self, state: str = "starting") -> None:
         """Set all texts anew, in the current language."""
@@ -157,11 +175,7 @@ class Menus(QObject):
             self.menus[name].setTitle(text)
         for name, text in self._texts().items():
             self.actions[name].setText(text)
-        self.actions["step"].setToolTip(self.tr("Run one step, then pause"))
         self.actions["stop"].setToolTip(self.tr("End the run; its recording is kept"))
-        self.actions["measure_ceilings"].setToolTip(
-            self.tr("Measure again how fast this device reads and multiplies at most: MBU and the roofline rest on it")
-        )
         texts = {
             "theme": {"system": self.tr("As the system"), "dark": self.tr("Dark"), "light": self.tr("Light")},
             "language": {"system": self.tr("As the system"), "en": "English", "zh_CN": "简体中文"},
@@ -192,6 +206,9 @@ class Menus(QObject):
             "save": self.tr("Save session as…"),
             "model_folder": self.tr("Open model folder…"),
             "requests": self.tr("Open request list…"),
+            "attach": self.tr("Attach to a server…"),
+            "attach_again": self.tr("Attach again"),
+            "detach": self.tr("Detach from the server"),
             "export": self.tr("Export picture of the window…"),
             "export_panel": self.tr("Export picture of the panel…"),
             "export_trace": self.tr("Export trace…"),

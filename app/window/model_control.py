@@ -33,10 +33,14 @@ class ModelControl(QObject):
         feed.refused.connect(self._on_refused)
 
     def load(self, model: str) -> None:
-        """Load a model: "demo" or a folder."""
+        """Load a model, "demo" or a folder, into our own engine, also in place of a server."""
         self._model = model
         self._panel.model.set_model(model)
         self._feed.load(LoadSpec(model))
+
+    def load_again(self) -> None:
+        """Go back from a server to the model that was loaded last."""
+        self.load(self._model)
 
     def offer_cached(self) -> None:
         """Look for the models of the Hugging Face cache in the background, then offer them."""
@@ -72,7 +76,7 @@ class ModelControl(QObject):
     @Slot(object)
     def _on_model_ready(self, ready: ModelReady) -> None:
         self._panel.show_model(ready)
-        self._ready = ready
+        self._ready = None if "serving" in ready.meta else ready
         self.retranslate()
 
     @Slot(str, str)

@@ -12,6 +12,7 @@ from app.window.menus import Menus
 from app.window.model_control import ModelControl
 from app.window.run_panel import RunActions, RunPanel
 from app.window.shown_session import ShownSession
+from engine.client.source import Tells
 from engine.errors import DecodeScopeError
 from engine.session.schema import CeilingsMeasured
 
@@ -43,9 +44,12 @@ class RunControl(QObject):
         self._menus, self._panel, self._actions = menus, panel, actions
         self.model = model
         self.state: str = feed.now.state
+        self.server_gone = False
+        """Whether the server was gone at the end of the last run: the next run attaches to it anew."""
         panel.switches_flipped.connect(feed.set_switches)
         panel.observation_changed.connect(feed.set_observation)
         feed.state_changed.connect(self._on_state)
+        feed.tells_changed.connect(self._on_tells)
         feed.run_ended.connect(self._on_run_ended)
         feed.refused.connect(self._on_refused)
         feed.engine_died.connect(self._on_engine_died)
@@ -74,10 +78,14 @@ class RunControl(QObject):
         except DecodeScopeError as error:
             self.failed.emit(str(error), "")
             return
+        if self.server_gone:
+            self._feed.attach_again()
         self._feed.start_run(spec, paused)
 
     def run_or_pause(self) -> None:
-        """Run, pause or go on, depending on the state."""
+        """Run, pause or go on, depending on the state; a run that cannot be paused goes on."""
+        if self.active and not self._feed.tells.pauses:
+            return
         if self.state == "running":
             self._feed.pause()
         elif self.state == "paused":
@@ -87,6 +95,8 @@ class RunControl(QObject):
 
     def step(self) -> None:
         """Run one step; where no run goes on, the first step of a new one."""
+        if not self._feed.tells.pauses:
+            return
         if self.state in ("idle", "stopped"):
             self.run_prompt(paused=True)
         self._feed.step_once()
@@ -111,12 +121,19 @@ class RunControl(QObject):
     @Slot(str)
     def _on_state(self, state: str) -> None:
         self.state = state
+        if state in ("starting", "loading"):
+            self.server_gone = False
         self._actions.running = state == "running"
         self._menus.show_run(state)
         self.state_changed.emit(state)
 
+    @Slot(object)
+    def _on_tells(self, tells: Tells) -> None:
+        self._menus.show_run(self.state, tells)
+
     @Slot(str)
-    def _on_run_ended(self, _reason: str) -> None:
+    def _on_run_ended(self, reason: str) -> None:
+        self.server_gone = reason == "failed" and self._feed.attached is not None
         self.run_ended.emit()
 
     @Slot(str, str)
@@ -130,7 +147,9 @@ class RunControl(QObject):
     @Slot(str, str, bool)
     def _on_engine_died(self, sentence: str, details: str, again: bool) -> None:
         kept = self.tr("What it had recorded until then is kept.") if self._shown.live is not None else ""
-        if again:
+        if again and self._feed.attached is not None:
+            next_ = self.tr("The server is being attached to again.")
+        elif again:
             next_ = self.tr("The engine is being started again.")
         else:
             next_ = self.tr("As this is the second time, it is not started again by itself: Run tries once more.")

@@ -34,6 +34,9 @@ from app.widgets.sampling_controls import SamplingControls
 from app.widgets.segments import Segments
 from app.widgets.switch_controls import SwitchControls
 from app.widgets.tall_scroll_area import TallScrollArea
+from app.window import unavailable_words
+from app.window.server_box import ServerBox
+from engine.client.source import Tells
 from engine.core.settings import Detail, Observation, Probe, RequestSpec, RunSpec, Switches
 from engine.errors import InputError
 from engine.plain_text import path_text
@@ -68,12 +71,15 @@ class RunPanel(QWidget):
         self._selection = selection
         self._actions = actions
         self._requests_file: Path | None = None
-        self._unavailable: dict[str, str] = {}
+        self._tells = Tells()
         self.setObjectName("panel-body")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
 
         self.model = ModelPicker(preferences)
         self.model.picked.connect(self.model_picked)
+        self.server = ServerBox()
+        self.server.picked.connect(self._show_source)
+        self.server.hide()
         self._progress = QProgressBar()
         self._progress.setRange(0, 1000)
         self._progress.hide()
@@ -113,7 +119,8 @@ class RunPanel(QWidget):
 
     def run_spec(self) -> RunSpec:
         """The run that the controls describe; raises InputError where the request list cannot be read."""
-        return RunSpec(self._requests(), self.switches.switches, self.observation())
+        requests = () if self._watches else self._requests()
+        return RunSpec(requests, self.switches.switches, self.observation())
 
     def observation(self) -> Observation:
         """How much to observe; the probe follows the selected layer and head."""
@@ -175,11 +182,17 @@ class RunPanel(QWidget):
 
     def show_model(self, ready: ModelReady) -> None:
         """Grey out what cannot run with the model that is loaded."""
-        self._unavailable = ready.unavailable
         self.switches.set_unavailable(ready.unavailable)
-        self.chat.setEnabled(bool(ready.meta.get("chat_template")))
+        self.chat.setEnabled(bool(ready.meta.get("chat_template")) or not self._tells.loads_models)
         self.sampling.suggest(json.loads(ready.meta.get("suggested_sampling") or "{}"))
         self._explain_chat()
+
+    def show_source(self, tells: Tells) -> None:
+        """Show the model picker or the server, and disable what cannot be done with what is connected now."""
+        self._tells = tells
+        self.model.setVisible(tells.loads_models)
+        self.server.setVisible(not tells.loads_models)
+        self._show_source()
 
     def show_session(self, session: Session | None) -> None:
         """Show another session's text."""
@@ -202,13 +215,14 @@ class RunPanel(QWidget):
         self._requests_button.setIcon(icon("file"))
         self._requests_clear.setIcon(icon("close"))
         self.model.restyle()
+        self.server.restyle()
         self.text.restyle()
         self._show_actions()
 
     def retranslate(self) -> None:
         """Set all texts anew, in the current language."""
         texts = {
-            "model": self.tr("Model"),
+            "model": self.tr("Model") if self._tells.loads_models else self.tr("Server"),
             "prompt": self.tr("Prompt"),
             "tokens": self.tr("New tokens"),
             "switches": self.tr("Switches"),
@@ -230,7 +244,7 @@ class RunPanel(QWidget):
         self.chat.setText(self.tr("Chat"))
         self._explain_chat()
         self.probe.setText(self.tr("Record attention of the selected head"))
-        self.probe.setToolTip(self.tr("Keeps the attention rows of the layer and head picked in the Attention panel"))
+        self._show_source()
         self.detail.name(
             texts["detail"],
             {},
@@ -286,8 +300,8 @@ class RunPanel(QWidget):
         observed.setHorizontalSpacing(ROW_GAP)
         observed.addRow(self._labels["detail"], self.detail)
         for item in (
-            self._labels["model"], self.model, self._progress, self.facts, head, self.prompt, length, self.sampling,
-            self._labels["switches"], self.switches, observed, self.probe,
+            self._labels["model"], self.model, self.server, self._progress, self.facts, head, self.prompt, length,
+            self.sampling, self._labels["switches"], self.switches, observed, self.probe,
         ):  # fmt: skip
             if isinstance(item, QWidget):
                 column.addWidget(item)
@@ -322,6 +336,25 @@ class RunPanel(QWidget):
         column.addWidget(self.text, 1)
         return output
 
+    @property
+    def _watches(self) -> bool:
+        """Whether a run sends nothing to the server that is attached to."""
+        return not self._tells.loads_models and self.server.watches
+
+    def _show_source(self, *_: object) -> None:
+        tells, watches = self._tells, self._watches
+        self._labels["model"].setText(self.tr("Model") if tells.loads_models else self.tr("Server"))
+        self._labels["model"].setBuddy(self.model if tells.loads_models else self.server.work)
+        self.switches.lock("" if tells.flips_switches else unavailable_words.no_switches())
+        no_detail = "" if tells.observes else unavailable_words.no_detail()
+        self.detail.set_unavailable(dict.fromkeys(DETAILS, no_detail) if no_detail else {})
+        self.probe.setEnabled(tells.attention)
+        tip = self.tr("Keeps the attention rows of the layer and head picked in the Attention panel")
+        self.probe.setToolTip(plain(tip if tells.attention else unavailable_words.no_attention()))
+        for one in (self.prompt, self._requests_button, self.tokens, self.ignore_eos, self.sampling):
+            one.setEnabled(not watches)
+        self._explain_chat()
+
     def _requests(self) -> tuple[RequestSpec, ...]:
         tokens, ignore_eos, sampling = self.tokens.value(), self.ignore_eos.isChecked(), self.sampling.sampling
         chat = self.chat.isEnabled() and self.chat.isChecked()
@@ -345,14 +378,13 @@ class RunPanel(QWidget):
             self._on_observation()
 
     def _explain_chat(self) -> None:
-        has_one = self.chat.isEnabled()
-        self.chat.setToolTip(
-            plain(
-                self.tr("Put the prompt into the model's chat template, as what the user says")
-                if has_one
-                else self.tr("This model has no chat template")
-            )
-        )
+        if not self._tells.loads_models:
+            words = self.tr("Send the prompt as what the user of a chat says; the server puts it into its template")
+        elif self.chat.isEnabled():
+            words = self.tr("Put the prompt into the model's chat template, as what the user says")
+        else:
+            words = self.tr("This model has no chat template")
+        self.chat.setToolTip(plain(words))
 
     def _show_actions(self) -> None:
         colours = theme()

@@ -12,6 +12,7 @@ from app.core.layout import SCENARIO_SHARE, Row
 from app.core.preferences import Preferences
 from app.core.selection import Selection
 from app.widgets.plain import menu_text, plain
+from app.window import unavailable_words
 from app.window.feed import Feed
 from app.window.menus import Menus, partial_slot
 from app.window.run_panel import RunPanel
@@ -48,6 +49,7 @@ class ScenarioControl(QObject):
         self.actions: list[QAction] = [menu.addAction("", partial_slot(self.run, one)) for one in self.scenarios]
         feed.state_changed.connect(self._on_state)
         feed.model_ready.connect(self._on_model_ready)
+        feed.tells_changed.connect(self._on_tells)
         self._on_state(feed.now.state)
 
     def run(self, scenario: Scenario) -> None:
@@ -84,7 +86,12 @@ class ScenarioControl(QObject):
     def _on_state(self, state: str) -> None:
         ready = state in ("idle", "running", "paused")
         for action, scenario in zip(self.actions, self.scenarios, strict=True):
-            action.setEnabled(ready and not scenario.unavailable(self._unavailable))
+            action.setEnabled(ready and not self._why_not(scenario))
+
+    @Slot(object)
+    def _on_tells(self, _tells: object) -> None:
+        self._on_state(self._feed.now.state)
+        self._show_tips()
 
     @Slot(object)
     def _on_model_ready(self, ready: ModelReady) -> None:
@@ -94,6 +101,10 @@ class ScenarioControl(QObject):
 
     def _show_tips(self) -> None:
         for action, scenario in zip(self.actions, self.scenarios, strict=True):
-            action.setToolTip(
-                plain(scenario.unavailable(self._unavailable) or scenario.look(self._preferences.language))
-            )
+            action.setToolTip(plain(self._why_not(scenario) or scenario.look(self._preferences.language)))
+
+    def _why_not(self, scenario: Scenario) -> str:
+        """Why the scenario cannot run here; empty where it can."""
+        return (
+            scenario.unavailable(self._unavailable) if self._feed.tells.flips_switches else unavailable_words.no_suite()
+        )

@@ -57,8 +57,8 @@ class StatusBar(QStatusBar):
         self.restyle()
         self.retranslate()
 
-    def show_state(self, state: str, recorded: bool) -> None:
-        """Show the engine's state, or that a recorded session is shown."""
+    def show_state(self, state: str, recorded: bool, attached: bool = False) -> None:
+        """Show the state of the engine, or of the server that is attached to, or that a recorded session is shown."""
         self._now = state
         colours = theme()
         words = {
@@ -70,6 +70,14 @@ class StatusBar(QStatusBar):
             "stopped": self.tr("engine stopped"),
             "recorded": self.tr("recorded session"),
         }
+        if attached:
+            words |= {
+                "starting": self.tr("attaching to the server"),
+                "loading": self.tr("attaching to the server"),
+                "idle": self.tr("attached"),
+                "running": self.tr("recording the server"),
+                "stopped": self.tr("not attached"),
+            }
         colour = {"running": colours.accent, "paused": colours.warn, "stopped": colours.error}.get(state, colours.muted)
         text = words.get(state, state)
         if recorded:
@@ -101,17 +109,22 @@ class StatusBar(QStatusBar):
                 label.setText("")
             return
         self.rate.setText(rate(tokens_per_s(session), "tokens/s"))
+        serving = session.serving
+        server = "" if serving is None else f"{serving.kind} {serving.version}".strip()
         device = session.meta.get("device_name") or session.meta.get("device", "")
+        if serving is not None and not device:
+            device = self.tr("device not told by this server")
         dtype, threads = session.meta.get("dtype", ""), session.meta.get("threads", "")
         cpu = session.meta.get("device", "").startswith("cpu")
         words = self.tr("1 thread") if threads == "1" else self.tr("{} threads").format(name_of(threads))
-        parts = [name_of(device), name_of(dtype), words if cpu and threads else ""]
+        has_threads = cpu and threads not in ("", "0")
+        parts = [name_of(server), name_of(device), name_of(dtype), words if has_threads else ""]
         self.device.setText(" · ".join(part for part in parts if part))
         dropped = sum(session.dropped.values())
         words = self.tr("{} rows dropped") if dropped else self.tr("nothing dropped")
         self.dropped.setText(words.format(count(dropped)))
         share, records = (None, None) if overhead is None else (overhead.share, overhead.records)
-        self.overhead.setText(self.tr("profiler {}").format(percent(share)) if live else "")
+        self.overhead.setText(self.tr("profiler {}").format(percent(share)) if live and serving is None else "")
         if records != self._records:
             self._records = records
             self._explain_overhead()

@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QWidget
 
 from app.core.jobs import Jobs
 from app.widgets.plain import title_text
+from app.window.attach_control import AttachControl
 from app.window.feed import Feed
 from app.window.run_control import RunControl
 from app.window.shown_session import ShownSession
@@ -19,15 +20,19 @@ class StatusControl(QObject):
     """Keeps the bar and the title up to date; figures of a growing session are written by `refresh`."""
 
     def __init__(
-        self, window: QWidget, bar: StatusBar, shown: ShownSession, control: RunControl, feed: Feed, jobs: Jobs
-    ) -> None:
+        self, window: QWidget, bar: StatusBar, shown: ShownSession, control: RunControl, server: AttachControl,
+        feed: Feed, jobs: Jobs,
+    ) -> None:  # fmt: skip
         super().__init__(window)
         self._window, self._bar = window, bar
-        self._shown, self._control, self._feed, self._jobs = shown, control, feed, jobs
+        self._shown, self._control, self._server, self._feed, self._jobs = shown, control, server, feed, jobs
         shown.changed.connect(self.show_file)
         shown.changed.connect(self.show_state)
         shown.renamed.connect(self.show_file)
         control.state_changed.connect(self.show_state)
+        control.run_ended.connect(self.show_state)  # the server may be gone
+        server.changed.connect(self.show_file)
+        server.changed.connect(self.show_state)
         jobs.changed.connect(self._on_jobs)
 
     @Slot()
@@ -37,13 +42,15 @@ class StatusControl(QObject):
         if now is not None:
             self._bar.show_file(now.told_path, saved=not self._shown.is_live or now.copy != "")
         name = "" if now is None else now.name
-        self._window.setWindowTitle(f"{title_text(name)} — DecodeScope" if name else "DecodeScope")
+        parts = (title_text(name), title_text(self._server.name), "DecodeScope")
+        self._window.setWindowTitle(" — ".join(part for part in parts if part))
 
     @Slot()
     def show_state(self) -> None:
         """Show the engine's state, and whether a recorded session is shown meanwhile."""
         recorded = self._shown.session is not None and not self._shown.is_live
-        self._bar.show_state(self._control.state, recorded)
+        state = "stopped" if self._control.server_gone else self._control.state
+        self._bar.show_state(state, recorded, not self._feed.tells.loads_models)
 
     def refresh(self) -> None:
         """Show the session's figures as they are now."""

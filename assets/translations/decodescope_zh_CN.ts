@@ -15,6 +15,200 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
 </context>
 <context>
+    <name>AttachControl</name>
+    <message>
+        <source>{server} answers. Models: {models}</source>
+        <translation>{server} 有应答。模型：{models}</translation>
+    </message>
+    <message>
+        <source>{server} answers.</source>
+        <translation>{server} 有应答。</translation>
+    </message>
+    <message>
+        <source>Asking {}…</source>
+        <translation>正在询问 {}…</translation>
+    </message>
+    <message>
+        <source>told</source>
+        <translation>已告知</translation>
+    </message>
+    <message>
+        <source>missing</source>
+        <translation>缺少</translation>
+    </message>
+    <message>
+        <source>not known</source>
+        <translation>未知</translation>
+    </message>
+</context>
+<context>
+    <name>AttachDialog</name>
+    <message>
+        <source>Attach to a server</source>
+        <translation>连接到服务器</translation>
+    </message>
+    <message>
+        <source>Look</source>
+        <translation>查看</translation>
+    </message>
+    <message>
+        <source>off</source>
+        <translation>关</translation>
+    </message>
+    <message>
+        <source>What does this server tell?</source>
+        <translation>这台服务器能告知什么？</translation>
+    </message>
+    <message>
+        <source>Give up</source>
+        <translation>放弃</translation>
+    </message>
+    <message>
+        <source>Attach</source>
+        <translation>连接</translation>
+    </message>
+    <message>
+        <source>to add it: {}</source>
+        <translation>要启用它：{}</translation>
+    </message>
+    <message>
+        <source>&amp;Address</source>
+        <translation>地址(&amp;A)</translation>
+    </message>
+    <message>
+        <source>&amp;Key</source>
+        <translation>密钥(&amp;K)</translation>
+    </message>
+    <message>
+        <source>&amp;Model</source>
+        <translation>模型(&amp;M)</translation>
+    </message>
+    <message>
+        <source>A run</source>
+        <translation>运行时</translation>
+    </message>
+    <message>
+        <source>&amp;Logprobs</source>
+        <translation>对数概率(&amp;L)</translation>
+    </message>
+    <message>
+        <source>&amp;Recorder</source>
+        <translation>记录器(&amp;R)</translation>
+    </message>
+    <message>
+        <source>KV &amp;events</source>
+        <translation>KV 事件(&amp;E)</translation>
+    </message>
+    <message>
+        <source>Address</source>
+        <translation>地址</translation>
+    </message>
+    <message>
+        <source>An http or https address of an OpenAI-compatible server</source>
+        <translation>兼容 OpenAI 接口的服务器的 http 或 https 地址</translation>
+    </message>
+    <message>
+        <source>Ask the server what it is and which models it has</source>
+        <translation>询问服务器：它是什么，有哪些模型</translation>
+    </message>
+    <message>
+        <source>Key</source>
+        <translation>密钥</translation>
+    </message>
+    <message>
+        <source>Sent to this server only, and stored nowhere</source>
+        <translation>只发送给这台服务器，不保存在任何地方</translation>
+    </message>
+    <message>
+        <source>Model</source>
+        <translation>模型</translation>
+    </message>
+    <message>
+        <source>The name by which the server serves the model</source>
+        <translation>服务器提供该模型所用的名称</translation>
+    </message>
+    <message>
+        <source>Logprobs</source>
+        <translation>对数概率</translation>
+    </message>
+    <message>
+        <source>How many alternatives each token comes with; 0: its own logprob only</source>
+        <translation>每个 token 附带多少个备选 token；0：只有它自己的对数概率</translation>
+    </message>
+    <message>
+        <source>Recorder</source>
+        <translation>记录器</translation>
+    </message>
+    <message>
+        <source>Where the recorder inside vLLM listens: a socket&apos;s path, tcp://HOST:PORT, or none</source>
+        <translation>vLLM 内的记录器监听的位置：套接字路径、tcp://HOST:PORT 或 none</translation>
+    </message>
+    <message>
+        <source>KV events</source>
+        <translation>KV 事件</translation>
+    </message>
+    <message>
+        <source>Where the server publishes its KV events over ZMQ</source>
+        <translation>服务器通过 ZMQ 发布 KV 事件的地址</translation>
+    </message>
+    <message>
+        <source>Look at everything that the server offers; sends it one request for one token</source>
+        <translation>查看服务器提供的一切；会向它发送只要一个 token 的请求</translation>
+    </message>
+    <message>
+        <source>What the server tells</source>
+        <translation>服务器告知的内容</translation>
+    </message>
+    <message>
+        <source>What was found, and which flag adds what is missing</source>
+        <translation>查到了什么，以及用哪个参数补上缺少的</translation>
+    </message>
+    <message>
+        <source>Do not wait for the server any longer</source>
+        <translation>不再等待服务器</translation>
+    </message>
+    <message>
+        <source>Record this server in place of DecodeScope&apos;s own engine</source>
+        <translation>记录这台服务器，代替 DecodeScope 自带的引擎</translation>
+    </message>
+    <message>
+        <source>Close without attaching</source>
+        <translation>关闭，不连接</translation>
+    </message>
+    <message>
+        <source>Send these prompts</source>
+        <translation>发送这里的提示词</translation>
+    </message>
+    <message>
+        <source>Watch what others send</source>
+        <translation>只观察别人发送的请求</translation>
+    </message>
+    <message>
+        <source>A run sends the prompt or the request list of the run panel</source>
+        <translation>运行时发送运行面板中的提示词或请求列表</translation>
+    </message>
+    <message>
+        <source>A run records what others send, until Stop</source>
+        <translation>运行时记录别人发送的请求，直到按“停止”</translation>
+    </message>
+    <message>
+        <source>the first that the server lists</source>
+        <translation>服务器列出的第一个</translation>
+    </message>
+    <message>
+        <source>empty: from DECODESCOPE_API_KEY or OPENAI_API_KEY</source>
+        <translation>留空：取自 DECODESCOPE_API_KEY 或 OPENAI_API_KEY</translation>
+    </message>
+    <message>
+        <source>found by itself on this machine</source>
+        <translation>在本机上自动查找</translation>
+    </message>
+    <message>
+        <source>none, or an address such as {}</source>
+        <translation>无，或如 {} 的地址</translation>
+    </message>
+</context>
+<context>
     <name>AttentionMap</name>
     <message>
         <source>← query position</source>
@@ -31,6 +225,10 @@ Nothing leaves this machine. Apache License 2.0.</source>
 </context>
 <context>
     <name>AttentionPanel</name>
+    <message>
+        <source>Only DecodeScope&apos;s own engine records attention.</source>
+        <translation type="unfinished"></translation>
+    </message>
     <message>
         <source>reading…</source>
         <translation>读取中…</translation>
@@ -234,8 +432,20 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>运行示例批次（长度为 20、10、24 和 7 个 token 的四个请求）：先静态，后连续。</translation>
     </message>
     <message>
+        <source>Who was in which step can be told only from inside the server.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The server has told of no step yet.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Press “Run both” and the example batch of four requests runs, static and then continuous: a lane a slot, each request in its colour, padding hatched.</source>
         <translation>按“运行两者”，由四个请求组成的示例批次会先静态、后连续地运行：每个槽位一条泳道，每个请求一种颜色，填充画斜线。</translation>
+    </message>
+    <message>
+        <source>{policy}: {useful} slot-steps useful {mark}, padding not told by this server</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>{policy}: {useful} of {computed} slot-steps useful {mark}, {share} wasted {derived}</source>
@@ -248,6 +458,10 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>%v of %m runs</source>
         <translation>第 %v 次，共 %m 次运行</translation>
+    </message>
+    <message>
+        <source>A slot-step is one lane in one step, useful where a request was in it. The lanes are DecodeScope&apos;s own numbering: a server tells no slots, nor padding.</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>A slot-step is one row of the batch in one step: useful for a request, padding for none, or idle.</source>
@@ -264,6 +478,14 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>step {}, slot {}</source>
         <translation>第 {} 步，槽位 {}</translation>
+    </message>
+    <message>
+        <source>step {}, lane {}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>no request in this lane</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>idle: nothing was computed in this slot</source>
@@ -502,6 +724,10 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>times better, measured ƒ; the textbook claim as a band ~</source>
         <translation>好多少倍，实测 ƒ；教科书所说的范围以带状表示 ~</translation>
+    </message>
+    <message>
+        <source>Measuring an improvement off and on needs DecodeScope&apos;s own engine; a server&apos;s switches stay as they are.</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Press “Measure all” and what each improvement buys here appears beside what textbooks claim.</source>
@@ -1062,19 +1288,19 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>probability {share} ● · logprob {logprob} nats · entropy {entropy} nats ●</source>
-        <translation>概率 {share} ● · 对数概率 {logprob} nats · 熵 {entropy} nats ●</translation>
+        <translation type="vanished">概率 {share} ● · 对数概率 {logprob} nats · 熵 {entropy} nats ●</translation>
     </message>
     <message>
         <source>id {id} · position {position} · from {source}</source>
-        <translation>id {id} · 位置 {position} · 来自 {source}</translation>
+        <translation type="vanished">id {id} · 位置 {position} · 来自 {source}</translation>
     </message>
     <message>
         <source>{step}, {kind} · {time} ● · {gap} after the token before · {kernel}</source>
-        <translation>{step}，{kind} · {time} ● · 距上一个 token {gap} · {kernel}</translation>
+        <translation type="vanished">{step}，{kind} · {time} ● · 距上一个 token {gap} · {kernel}</translation>
     </message>
     <message>
         <source> · phases of the last timed replay, scaled to this one ƒ</source>
-        <translation> · 各阶段取自上一次计时重放，按本步时长缩放 ƒ</translation>
+        <translation type="vanished"> · 各阶段取自上一次计时重放，按本步时长缩放 ƒ</translation>
     </message>
     <message>
         <source>{id} · {prompt} prompt tokens, {out} generated · first token after {ttft} ● · {state}</source>
@@ -1083,6 +1309,54 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>running</source>
         <translation>运行中</translation>
+    </message>
+    <message>
+        <source>“{text}” · {gap} after the chunk before {mark}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>“{text}” · step {step}, {time} {mark}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>entropy {entropy} nats ●</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>entropy {untold}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>probability {share} ● · logprob {logprob} nats</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>probability: {why}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>id {id} · position {position}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>from {source}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{gap} after the chunk before {mark}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{step}, {kind} · {time} ● · {gap} after the token before</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>received {time} later {mark}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>phases of the last timed replay, scaled to this one {mark}</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>the model</source>
@@ -1107,6 +1381,10 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>not recorded below detail “phase”</source>
         <translation>细节低于“phase”时不记录</translation>
+    </message>
+    <message>
+        <source>not told</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>new</source>
@@ -1143,6 +1421,10 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>Where {query} looked to choose it ({where}) {mark}</source>
         <translation>{query} 选择它时关注的位置（{where}）{mark}</translation>
+    </message>
+    <message>
+        <source>Its attention row: {untold}</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Its attention row was not recorded for {where}; choose it in the Attention panel.</source>
@@ -1256,6 +1538,10 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>2 · 层数 · 位置数 · KV 头数 · 头维度 · 每元素字节数</translation>
     </message>
     <message>
+        <source>not told</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>current model</source>
         <translation>当前模型</translation>
     </message>
@@ -1277,6 +1563,10 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>What each layer keeps of the past appears here as soon as a generation runs.</source>
         <translation>开始生成后，每一层保留的历史会显示在这里。</translation>
+    </message>
+    <message>
+        <source>Who holds which block of the KV cache can be told only from inside the server.</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>nothing cached · a cache would hold {} {}</source>
@@ -1341,6 +1631,10 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>after step {step}: {positions} positions alive {mark}</source>
         <translation>第 {step} 步之后：{positions} 个存活位置 {mark}</translation>
+    </message>
+    <message>
+        <source>What each layer holds: {reason}</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>reading…</source>
@@ -1564,8 +1858,16 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>各耗时的步数</translation>
     </message>
     <message>
+        <source>How many gaps took how long</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Steps by time {} · drag to select</source>
         <translation>按耗时统计的步数 {} · 拖动以选择</translation>
+    </message>
+    <message>
+        <source>Gaps between chunks by time {} · drag to select</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Selected: {low} to {high}</source>
@@ -1578,6 +1880,10 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>{low} to {high} · steps: {n} {mark} measured</source>
         <translation>{low} 至 {high} · 步数：{n} {mark} 测量</translation>
+    </message>
+    <message>
+        <source>{low} to {high} · gaps: {n} {mark} measured</source>
+        <translation type="unfinished"></translation>
     </message>
 </context>
 <context>
@@ -1697,6 +2003,18 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>device busy {time} ({share}) ●</source>
         <translation>设备忙碌 {time}（{share}）●</translation>
+    </message>
+    <message>
+        <source>phases: {untold}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Time by layer and phase: {untold}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>device time: {untold}</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>prefill {time} ({share}) ●</source>
@@ -1985,6 +2303,10 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>草稿模型的缓存已分出，但没有写入内容。</translation>
     </message>
     <message>
+        <source>The cache when requests held most of it in the steps {first}–{last}: step {peak}.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>not recorded</source>
         <translation>未记录</translation>
     </message>
@@ -2132,6 +2454,10 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>重新测量本设备读取和乘法的最高速度：MBU 和屋顶线以此为据</translation>
     </message>
     <message>
+        <source>Record what the server does</source>
+        <translation>记录服务器所做的一切</translation>
+    </message>
+    <message>
         <source>As the system</source>
         <translation>跟随系统</translation>
     </message>
@@ -2206,6 +2532,18 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>Open request list…</source>
         <translation>打开请求列表…</translation>
+    </message>
+    <message>
+        <source>Attach to a server…</source>
+        <translation>连接到服务器…</translation>
+    </message>
+    <message>
+        <source>Attach again</source>
+        <translation>重新连接</translation>
+    </message>
+    <message>
+        <source>Detach from the server</source>
+        <translation>断开与服务器的连接</translation>
     </message>
     <message>
         <source>Export picture of the window…</source>
@@ -2363,10 +2701,21 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
 </context>
 <context>
+    <name>Panel</name>
+    <message>
+        <source>What each step computed can be told only from inside the server.</source>
+        <translation type="unfinished"></translation>
+    </message>
+</context>
+<context>
     <name>PanelDock</name>
     <message>
         <source>This cannot be shown: {}</source>
         <translation>无法显示：{}</translation>
+    </message>
+    <message>
+        <source>The server has told nothing yet that appears here.</source>
+        <translation type="unfinished"></translation>
     </message>
 </context>
 <context>
@@ -2532,6 +2881,10 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>One pass beside the steps</source>
         <translation>单次前向与各步对照</translation>
+    </message>
+    <message>
+        <source>A teacher-forced pass, the whole text through the model at once, needs DecodeScope&apos;s own engine; a server runs none.</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>This session has no teacher-forced pass yet. Run with one, and when the text is there it goes through the model once more, all positions at once: that time appears beside the steps that made the text.</source>
@@ -2815,6 +3168,14 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation> · 已合并：每格 {steps} × {positions}（步 × 位置）</translation>
     </message>
     <message>
+        <source>FLOPs and padding: {reason}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>FLOPs: {reason}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>new {}</source>
         <translation>新计算 {}</translation>
     </message>
@@ -2922,6 +3283,16 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
         <translation>第 {first}–{step} 步：计算了 {computed} 个位置 {measured}，{flops} {derived}
 无缓存需要 {without} {predicted}，有缓存需要 {with_} {predicted}</translation>
     </message>
+    <message>
+        <source>after step {step}: {computed} positions computed {measured}
+no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>steps {first}–{step}: {computed} positions computed {measured}
+no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
+        <translation type="unfinished"></translation>
+    </message>
 </context>
 <context>
     <name>RooflinePanel</name>
@@ -2980,6 +3351,10 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     <message>
         <source>Run a prompt and each kind of step appears here under the ceilings of this device.</source>
         <translation>运行一个提示，各类步骤会出现在这里，位于本设备的上限之下。</translation>
+    </message>
+    <message>
+        <source>Only DecodeScope&apos;s own engine counts the operations and bytes of a step, and measures the ceilings of its device.</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>compute, {dtype}: {rate} {mark}</source>
@@ -3161,6 +3536,10 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
         <translation>此前的记录已保留。</translation>
     </message>
     <message>
+        <source>The server is being attached to again.</source>
+        <translation>正在重新连接服务器。</translation>
+    </message>
+    <message>
         <source>The engine is being started again.</source>
         <translation>正在重新启动引擎。</translation>
     </message>
@@ -3190,6 +3569,10 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     <message>
         <source>Model</source>
         <translation>模型</translation>
+    </message>
+    <message>
+        <source>Server</source>
+        <translation>服务器</translation>
     </message>
     <message>
         <source>Prompt</source>
@@ -3266,6 +3649,10 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     <message>
         <source>The request list {} is not a file.</source>
         <translation>请求列表 {} 不是文件。</translation>
+    </message>
+    <message>
+        <source>Send the prompt as what the user of a chat says; the server puts it into its template</source>
+        <translation>把提示词当作对话中用户说的话发送；由服务器放入其模板</translation>
     </message>
     <message>
         <source>Put the prompt into the model&apos;s chat template, as what the user says</source>
@@ -3367,6 +3754,144 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     </message>
 </context>
 <context>
+    <name>ServerBox</name>
+    <message>
+        <source>Server</source>
+        <translation>服务器</translation>
+    </message>
+    <message>
+        <source>Address</source>
+        <translation>地址</translation>
+    </message>
+    <message>
+        <source>Attach again</source>
+        <translation>重新连接</translation>
+    </message>
+    <message>
+        <source>Connect anew to the same server: after it was started again, for example</source>
+        <translation>重新连接同一台服务器，例如在它重启之后</translation>
+    </message>
+    <message>
+        <source>Detach</source>
+        <translation>断开</translation>
+    </message>
+    <message>
+        <source>Go back to DecodeScope&apos;s own engine; the server goes on</source>
+        <translation>回到 DecodeScope 自带的引擎；服务器继续运行</translation>
+    </message>
+    <message>
+        <source>A run</source>
+        <translation>运行时</translation>
+    </message>
+    <message>
+        <source>Send prompts</source>
+        <translation>发送提示词</translation>
+    </message>
+    <message>
+        <source>Only watch</source>
+        <translation>只观察</translation>
+    </message>
+    <message>
+        <source>A run sends the prompt or the request list to the server</source>
+        <translation>运行时把提示词或请求列表发送给服务器</translation>
+    </message>
+    <message>
+        <source>A run records what others send to the server, until Stop</source>
+        <translation>运行时记录别人发送给服务器的请求，直到按“停止”</translation>
+    </message>
+    <message>
+        <source>probe</source>
+        <translation>探测</translation>
+    </message>
+    <message>
+        <source>metrics</source>
+        <translation>指标</translation>
+    </message>
+    <message>
+        <source>KV events</source>
+        <translation>KV 事件</translation>
+    </message>
+    <message>
+        <source>recorder</source>
+        <translation>记录器</translation>
+    </message>
+    <message>
+        <source>Levels at which the server is attached to</source>
+        <translation>与服务器连接的层级</translation>
+    </message>
+    <message>
+        <source>No page of metrics: the server&apos;s own counters are not told.</source>
+        <translation>没有指标页：服务器自己的计数器未告知。</translation>
+    </message>
+    <message>
+        <source>No recorder: steps, their members, blocks and preemptions are not told.</source>
+        <translation>没有记录器：步、步的成员、块和抢占均未告知。</translation>
+    </message>
+    <message>
+        <source>Watching records the server&apos;s counters only.</source>
+        <translation>只观察时仅记录服务器的计数器。</translation>
+    </message>
+    <message>
+        <source>There is nothing to watch here: send prompts instead.</source>
+        <translation>这里没有可观察的内容：请改为发送提示词。</translation>
+    </message>
+</context>
+<context>
+    <name>ServerLanes</name>
+    <message>
+        <source>Requests running</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Requests waiting</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>KV cache in use</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Prefix cache hits, of the tokens looked up</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Preemptions since the recording began</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Tokens a second, for all clients of the server</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>its counters did not grow between two readings</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{title}: no reading in the selected steps</source>
+        <translation type="unfinished">{title}：所选步内没有读数</translation>
+    </message>
+    <message>
+        <source>{title}  {now} {mark} · mean {mean} · max {most}</source>
+        <translation type="unfinished">{title}  {now} {mark} · 平均 {mean} · 最大 {most}</translation>
+    </message>
+    <message>
+        <source>{} running</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{} waiting</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>KV cache {}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>prefix hits {}</source>
+        <translation type="unfinished"></translation>
+    </message>
+</context>
+<context>
     <name>ShortcutSheet</name>
     <message>
         <source>Keys</source>
@@ -3403,6 +3928,14 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
         <translation>空闲 {n}（{share}）</translation>
     </message>
     <message>
+        <source>no request {n} ({share})</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>padding not told by this server</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>{n} slot-steps computed, {share} wasted {mark}</source>
         <translation>计算了 {n} 个槽步，浪费 {share} {mark}</translation>
     </message>
@@ -3427,6 +3960,10 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     <message>
         <source>slot {}</source>
         <translation>槽位 {}</translation>
+    </message>
+    <message>
+        <source>lane {}</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>step</source>
@@ -3483,12 +4020,32 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
         <translation>已记录的会话</translation>
     </message>
     <message>
+        <source>attaching to the server</source>
+        <translation>正在连接服务器</translation>
+    </message>
+    <message>
+        <source>attached</source>
+        <translation>已连接</translation>
+    </message>
+    <message>
+        <source>recording the server</source>
+        <translation>正在记录服务器</translation>
+    </message>
+    <message>
+        <source>not attached</source>
+        <translation>未连接</translation>
+    </message>
+    <message>
         <source>recorded session · {}</source>
         <translation>已记录的会话 · {}</translation>
     </message>
     <message>
         <source>{} (not saved elsewhere)</source>
         <translation>{}（未另存）</translation>
+    </message>
+    <message>
+        <source>device not told by this server</source>
+        <translation>此服务器未告知设备</translation>
     </message>
     <message>
         <source>{} threads</source>
@@ -3630,6 +4187,14 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
         <translation>教师强制</translation>
     </message>
     <message>
+        <source>This server tells no steps</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{tokens} tokens from {first} to {last}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Step {}: {}
 {} (measured)
 {} positions computed</source>
@@ -3648,6 +4213,125 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     <message>
         <source>paused {}</source>
         <translation>暂停 {}</translation>
+    </message>
+</context>
+<context>
+    <name>StreamLatencies</name>
+    <message>
+        <source>Times of requests and tokens</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>How long requests and tokens took, as our client received them.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Drag over times to pick gaps; N goes to the token after the next of them, or after an outlier.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Previous gap of the selection, or outlier (Shift+N)</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Next gap of the selection, or outlier (N)</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>first token p50 {ttft} {mark} · gap p50 {gap} {mark} · p99 {p99} {mark}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Time</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Of requests and tokens, as our client received them.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Mean ●</source>
+        <translation type="unfinished">平均 ●</translation>
+    </message>
+    <message>
+        <source>The mean, measured.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>p50 ●</source>
+        <translation type="unfinished">p50 ●</translation>
+    </message>
+    <message>
+        <source>Half of them took no longer, measured.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>p90 ●</source>
+        <translation type="unfinished">p90 ●</translation>
+    </message>
+    <message>
+        <source>Nine of ten took no longer, measured.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>p99 ●</source>
+        <translation type="unfinished">p99 ●</translation>
+    </message>
+    <message>
+        <source>99 of 100 took no longer, measured.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>First token (TTFT)</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>From a request&apos;s arrival to its first token.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Chunk to chunk (ITL)</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>From one chunk of a request to its next, pauses left out; a chunk may hold several tokens.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>A later token (TPOT)</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The time after a request&apos;s first token, divided by the number of its other tokens.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Whole request</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>From a request&apos;s arrival to its last token.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{n} selected</source>
+        <translation type="unfinished">已选 {n} 步</translation>
+    </message>
+    <message>
+        <source>{n} outliers {mark}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>An outlier took longer than the third quartile by three times the distance between the quartiles.</source>
+        <translation type="unfinished">离群步的耗时超过第三四分位数三倍四分位距。</translation>
+    </message>
+    <message>
+        <source>{requests} requests · {tokens} tokens in {chunks} chunks · {time} {mark}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The parts of a token&apos;s time, step times and host gaps: {why}</source>
+        <translation type="unfinished"></translation>
     </message>
 </context>
 <context>
@@ -3769,6 +4453,18 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
         <translation>未测量：重新记录以测量本设备的上限</translation>
     </message>
     <message>
+        <source>needs DecodeScope&apos;s own engine</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>not told by this server</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>FLOPs not told by this server</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>not reported: no reading fell into these steps; longer runs hold some</source>
         <translation>未报告：这些步骤期间没有读数；更长的运行会有</translation>
     </message>
@@ -3830,6 +4526,10 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     <message>
         <source>Run a prompt and the comparison of training and inference appears here with what this machine measured.</source>
         <translation>运行一个提示，训练与推理的比较会出现在这里，并填入本机的实测值。</translation>
+    </message>
+    <message>
+        <source>steps not told by this server</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>{cell}
@@ -3971,12 +4671,32 @@ Textbook: {claim} ~</source>
         <translation>此步接受 {accepted} / {proposed} 个草稿 {mark}</translation>
     </message>
     <message>
+        <source>received {} later {}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>log-probability and entropy: {}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>log-probability {logprob} {mark}   entropy: {untold}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{} after the chunk before {}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>step {step} ({kind}, {kernel}): {wall} {mark}</source>
         <translation>第 {step} 步（{kind}，{kernel}）：{wall} {mark}</translation>
     </message>
     <message>
         <source>   phases of the last timed replay, scaled to this one {}</source>
         <translation>   各阶段取自上一次计时重放，按本步时长缩放 {}</translation>
+    </message>
+    <message>
+        <source>phases: {}</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>new</source>
@@ -3997,6 +4717,10 @@ Textbook: {claim} ~</source>
     <message>
         <source>reused</source>
         <translation>复用</translation>
+    </message>
+    <message>
+        <source>padding {}</source>
+        <translation type="unfinished">填充 {}</translation>
     </message>
     <message>
         <source>positions: {} {}</source>
@@ -4031,6 +4755,10 @@ Textbook: {claim} ~</source>
         <translation>结束：{}</translation>
     </message>
     <message>
+        <source>kernel {}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>draft accepted</source>
         <translation>草稿被接受</translation>
     </message>
@@ -4055,6 +4783,10 @@ Textbook: {claim} ~</source>
     <message>
         <source>paused {}</source>
         <translation>暂停 {}</translation>
+    </message>
+    <message>
+        <source>{} tokens in one chunk; nothing is known about the times within it</source>
+        <translation type="unfinished"></translation>
     </message>
 </context>
 <context>
@@ -4088,8 +4820,16 @@ Textbook: {claim} ~</source>
         <translation>空闲 {}</translation>
     </message>
     <message>
+        <source>phases: not told by this server</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>not reported by this device</source>
         <translation>此设备未报告</translation>
+    </message>
+    <message>
+        <source>not told by this server</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>phases not timed; detail “phase” does</source>
@@ -4102,6 +4842,18 @@ Textbook: {claim} ~</source>
     <message>
         <source>waits {}</source>
         <translation>等待 {}</translation>
+    </message>
+    <message>
+        <source>steps</source>
+        <translation type="unfinished">步</translation>
+    </message>
+    <message>
+        <source>a mark: tokens that our client received at one moment</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>first token after {}</source>
+        <translation type="unfinished"></translation>
     </message>
 </context>
 <context>
@@ -4125,6 +4877,10 @@ Textbook: {claim} ~</source>
     <message>
         <source>paused {time} {mark}</source>
         <translation>暂停 {time} {mark}</translation>
+    </message>
+    <message>
+        <source>{requests} requests · {tokens} tokens · {span} {mark}</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>steps</source>
@@ -4152,6 +4908,52 @@ Textbook: {claim} ~</source>
     <message>
         <source>{name}: attention {share}  ● measured</source>
         <translation>{name}：注意力 {share}  ● 实测</translation>
+    </message>
+</context>
+<context>
+    <name>Unavailable</name>
+    <message>
+        <source>A server cannot be paused from here.</source>
+        <translation>无法从这里暂停服务器。</translation>
+    </message>
+    <message>
+        <source>A server&apos;s switches cannot be flipped from here.</source>
+        <translation>无法从这里切换服务器的开关。</translation>
+    </message>
+    <message>
+        <source>A server&apos;s device cannot be measured from here.</source>
+        <translation>无法从这里测量服务器的设备。</translation>
+    </message>
+    <message>
+        <source>What a server tells cannot be chosen from here.</source>
+        <translation>无法从这里选择服务器告知的内容。</translation>
+    </message>
+    <message>
+        <source>Attention is not told by a server.</source>
+        <translation>服务器不告知注意力。</translation>
+    </message>
+    <message>
+        <source>This needs DecodeScope&apos;s own engine: detach from the server first.</source>
+        <translation>这需要 DecodeScope 自带的引擎：请先断开与服务器的连接。</translation>
+    </message>
+</context>
+<context>
+    <name>Untold</name>
+    <message>
+        <source>Not told by this server.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Not told: it needs the recorder inside vLLM (see README, “vLLM and other servers”).</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Not asked for: attach with --logprobs N.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>not told by this server</source>
+        <translation type="unfinished"></translation>
     </message>
 </context>
 <context>
@@ -4279,6 +5081,10 @@ Textbook: {claim} ~</source>
     <message>
         <source>figures of steps {first}–{last}</source>
         <translation>第 {first}–{last} 步的数值</translation>
+    </message>
+    <message>
+        <source>by the server&apos;s own counters; its devices: {}</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>no device reading yet</source>

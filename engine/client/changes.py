@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from engine.client.source import Tells
 from engine.session import schema
 from engine.session.store import Session
 
@@ -22,6 +23,13 @@ class StateIs:
     """The engine's state changed."""
 
     state: State
+
+
+@dataclass(frozen=True, slots=True)
+class TellsChanged:
+    """The source that is connected now takes other commands, or tells other things, than the one before."""
+
+    tells: Tells
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +94,7 @@ Change = (
     | schema.RunEnded
     | schema.CeilingsMeasured
     | StateIs
+    | TellsChanged
     | SessionBegun
     | SuiteRunSent
     | FileFailed

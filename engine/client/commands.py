@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 from engine.client.run_state import RunState
@@ -15,7 +17,16 @@ from engine.session import schema
 Posted = protocol.AnyCommand | Suite
 """What can be posted: a command, or a suite, which becomes a `Start` for each of its runs."""
 
+
+@dataclass(frozen=True, slots=True)
+class Connect:
+    """Another source is to be connected in place of the present one."""
+
+    connect: Callable[[], Source]
+
+
 NO_MODEL: Final = "No model is loaded: choose one first."
+NO_SUITE: Final = "Improvements are measured with DecodeScope's own engine: detach from the server first."
 RUN_COMMANDS: Final = (
     protocol.Pause, protocol.Resume, protocol.StepOnce, protocol.Stop, protocol.SetSwitches, protocol.SetObservation,
     protocol.AddMark, protocol.AddRequests,
@@ -36,22 +47,34 @@ class Commands:
         self._lost_model: protocol.Load | None = None
         """The model of an engine that ended and is not started again by itself."""
         self._ready = False
-        self.posted: deque[Posted] = deque()
+        self.posted: deque[Posted | Connect] = deque()
         """What was posted and not looked at yet; any thread may append."""
         self.waiting: list[Posted] = []
         """Commands that are carried out when the model is ready, or the run over."""
 
     def connected(self, source: Source) -> None:
         """A new source is connected: load the model again that the source before it had."""
+        self._now.connected_to(source.tells)
         if self._model is None:
-            self._now.change("idle")
+            self._now.change("idle" if source.tells.loads_models else "loading")
         else:
             self._now.change("loading")
             source.send(self._model)
 
+    def next_source(self) -> Connect | None:
+        """The source that is to be connected before anything else that was posted; None where there is none."""
+        asked = self.posted[0] if self.posted else None
+        if not isinstance(asked, Connect):
+            return None
+        self.posted.popleft()
+        return asked
+
     def send_next(self, source: Source) -> schema.Refused | None:
         """Carry out the oldest posted command; a refusal if it cannot be sent or the source does not take it."""
         asked = self.posted.popleft()
+        assert not isinstance(asked, Connect)
+        if isinstance(asked, Suite) and not source.tells.flips_switches:
+            return schema.Refused("Suite", UnavailableError.__name__, NO_SUITE)
         try:
             self._obey(source, asked)
         except InputError as error:
@@ -116,6 +139,16 @@ class Commands:
         self.posted.extendleft(reversed(self.waiting))
         self.waiting = []
 
+    def forget(self) -> None:
+        """Another kind of source follows: the models and waiting commands of this one mean nothing to it."""
+        self._model = self._lost_model = None
+        self._ready, self.waiting = False, []
+
+    @property
+    def sendable(self) -> bool:
+        """Whether a command is posted for the source that is connected."""
+        return bool(self.posted) and not isinstance(self.posted[0], Connect)
+
     def disconnected(self, again: bool) -> None:
         """The source is gone. If none is connected again by itself, its model is kept for the next posted run."""
         self._ready, self.waiting = False, []
@@ -126,7 +159,7 @@ class Commands:
     def _newest_posted_model(self) -> protocol.Load | None:
         """Drop what was posted for an engine that is gone; returns the newest `Load` of it."""
         load = None
-        while self.posted:
+        while self.sendable:
             asked = self.posted.popleft()
             load = asked if isinstance(asked, protocol.Load) else load
         return load

@@ -156,6 +156,12 @@ class Events:
         self._now.tell(event)
         self._commands.send_waiting()
 
+    def cut_off(self) -> None:
+        """The source is replaced: a run that did not end by itself has ended now, as if it had been stopped."""
+        self._now.suite = None
+        if self._now.active:
+            self._end(schema.RunEnded("stopped"))
+
     def lost(self, sentence: str) -> None:
         """The source is gone: end the run, with a mark `fault` that says why (`sentence`)."""
         self._live.mark_fault(sentence)

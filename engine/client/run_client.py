@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Final
 
 from engine.client.changes import Change, EngineDied
-from engine.client.commands import Commands, Posted
+from engine.client.commands import Commands, Connect, Posted
 from engine.client.events import Events
 from engine.client.live_session import BeginFile, LiveSession
 from engine.client.run_state import RunState
@@ -20,6 +20,8 @@ from engine.session.store import Session
 
 POLL_S: Final = 0.02
 """Short enough that what is written is committed within 100 ms, also while the engine sends nothing."""
+STOP_WITHIN_S: Final = 1.0
+"""How long a run may take to end when another source is connected; then the old one is ended all the same."""
 MOST_DEATHS: Final = 2
 """If sources end this many times before a model is ready, none is connected again by itself."""
 
@@ -29,8 +31,8 @@ class RunClient:
 
     One thread calls `poll` again and again, and also `close`; `poll` does all the work and raises nothing. `load`,
     `start` and `post` only post, from any thread. A source that ends, or sends an event that cannot be kept, is
-    replaced by a new one at the next `poll`; if sources ended twice before a model was ready, only when the next
-    command is posted.
+    replaced by a new one at the next `poll`; if sources ended twice before a model was ready, or one had nothing to
+    attach to, only when the next command is posted.
     """
 
     def __init__(
@@ -70,9 +72,17 @@ class RunClient:
         """
         self._commands.posted.append(command)
 
+    def connect_to(self, connect: Callable[[], Source]) -> None:
+        """End the source, with its run, and connect this one instead; from any thread.
+
+        What was posted before goes to the old source, what is posted after to the new one.
+        """
+        self._commands.posted.append(Connect(connect))
+
     def poll(self, timeout_s: float = POLL_S) -> list[Change]:
         """Carry out what was posted and take arrived events, waiting up to `timeout_s`; the changes, in order."""
         try:
+            self._change_source()
             if self._source is None:
                 if self.closing or (self.now.state == "stopped" and not self._commands.posted):
                     time.sleep(timeout_s)
@@ -92,12 +102,8 @@ class RunClient:
         self.closing = True
         source = self._source
         with suppress(Exception):  # the source is gone, or hung and was killed
-            if source is not None and self.now.active and stop_within_s:
-                self._commands.waiting = []
-                source.send(protocol.Stop())
-                deadline = time.monotonic() + stop_within_s
-                while self.now.active and time.monotonic() < deadline:
-                    self._events.take(source, source.poll(POLL_S))
+            if source is not None and stop_within_s:
+                self._stop_run(source, stop_within_s)
         self._events.end_session()
         if source is not None:
             if kill:
@@ -134,7 +140,7 @@ class RunClient:
     # --- the thread that polls ----------------------------------------------------------------------------------------
 
     def _poll(self, source: Source, timeout_s: float) -> None:
-        while self._commands.posted:
+        while self._commands.sendable:
             refusal = self._commands.send_next(source)
             if refusal is not None:
                 self._events.refused(source, refusal)
@@ -142,6 +148,42 @@ class RunClient:
         if any(isinstance(event, schema.ModelReady) for event in events):
             self._deaths = 0
         self._events.take(source, events)
+        if any(isinstance(event, schema.Refused) and event.command == "Attach" for event in events):
+            self._give_up(source)
+
+    def _change_source(self) -> None:
+        """Connect another source, if that is what was posted next."""
+        while not self.closing and (wanted := self._commands.next_source()) is not None:
+            source, self._source = self._source, None
+            if source is not None:
+                with suppress(Exception):  # the source is gone, or hung: its run is ended below
+                    self._stop_run(source, STOP_WITHIN_S)
+                self._events.cut_off()
+                with suppress(Exception):
+                    source.close()
+            self._commands.forget()
+            self._deaths = 0
+            self.now.model = ""
+            self.now.change("starting")
+            self._connect = wanted.connect
+
+    def _stop_run(self, source: Source, within_s: float) -> None:
+        """Let the run that goes on end by itself, if it does within this time."""
+        if not self.now.active:
+            return
+        self._commands.waiting = []
+        source.send(protocol.Stop())
+        deadline = time.monotonic() + within_s
+        while self.now.active and time.monotonic() < deadline:
+            self._events.take(source, source.poll(POLL_S))
+
+    def _give_up(self, source: Source) -> None:
+        """The source has nothing to attach to: the next command that is posted tries it once more."""
+        self._source = None
+        with suppress(Exception):
+            source.close()
+        self._commands.disconnected(again=False)
+        self.now.change("stopped")
 
     def _lose(self, error: BaseException) -> None:
         source, self._source = self._source, None

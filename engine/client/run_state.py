@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from engine.client.changes import Change, State, StateIs, SuiteRunSent
+from engine.client.changes import Change, State, StateIs, SuiteRunSent, TellsChanged
+from engine.client.source import Tells
 from engine.client.suite import Suite
 
 
@@ -15,6 +16,8 @@ class RunState:
         self.tell = tell
         """Called with each change, in order."""
         self.state: State = "starting"
+        self.tells = Tells()
+        """What the source takes and can tell: of the one that is connected, or was last."""
         self.active = False
         """Whether a run goes on or was asked for."""
         self.suite: Suite | None = None
@@ -33,6 +36,12 @@ class RunState:
         if state != self.state:
             self.state = state
             self.tell(StateIs(state))
+
+    def connected_to(self, tells: Tells) -> None:
+        """Keep what the source takes and can tell, and tell if that is something else."""
+        if tells != self.tells:
+            self.tells = tells
+            self.tell(TellsChanged(tells))
 
     def tell_of_run(self, suite: Suite) -> None:
         """Tell that the engine was asked for the next run of the suite."""

@@ -59,9 +59,10 @@ class Source(Protocol):
 
     - The engine process (`engine_source.EngineSource`) takes all commands and tells everything.
     - A serving engine (`engine.serving.source`) has its own model and clients: no `loads_models`, no `pauses`, no
-      switches. It sends `ModelReady` once it is connected. `Start` begins a recording of what is served from then on,
-      and `Stop` ends it with `RunEnded`; the requests of the `Start` are sent to the server. What it does not tell is
-      False in `tells`, named in the fact `serving` of the session, and zero in its rows.
+      switches. It sends `ModelReady` once it is connected, or `Refused` for `Attach`, and is then closed. `Start`
+      begins a recording of what is served from then on, and `Stop` ends it with `RunEnded`; the requests of the
+      `Start` are sent to the server. What it does not tell is False in `tells`, named in the fact `serving` of the
+      session, and zero in its rows.
     - A remote engine is the engine process at the other end of a network connection: the same commands and events
       over a socket. It has no `pid`; `kill` closes the socket, and a lost connection raises EngineStoppedError.
     - An imported trace takes no command but `Stop`. It sends `ModelReady` and `SessionStarted` by itself, then its

@@ -38,9 +38,11 @@ class ScriptedEngine:
     """An engine process whose answers are synthetic: a run is given out batch by batch while it is not paused."""
 
     pid = 0
-    tells = Tells()
 
-    def __init__(self, steps: int = 60) -> None:
+    def __init__(self, steps: int = 60, tells: Tells | None = None, facts: dict[str, str] | None = None) -> None:
+        """`facts` are added to those of each session."""
+        self.tells = tells or Tells()
+        self._facts = facts or {}
         self.sent: list[protocol.AnyCommand] = []
         self.closed = False
         self.dead = ""
@@ -65,7 +67,7 @@ class ScriptedEngine:
                 else:
                     self.answer(schema.Loading("Loading weights", 0.5), READY, schema.StateChanged("idle"))
             case protocol.Start():
-                self._run = synthetic_events(self.steps, attention_rows=8)
+                self._run = (self._with_facts(batch) for batch in synthetic_events(self.steps, attention_rows=8))
                 self._paused, self._wanted = command.paused, 0
                 self.answer(schema.StateChanged("paused" if command.paused else "running"))
             case protocol.Pause():
@@ -115,6 +117,12 @@ class ScriptedEngine:
 
     def answer(self, *events: schema.AnyEvent) -> None:
         self._answers.append(list(events))
+
+    def _with_facts(self, batch: list[schema.AnyEvent]) -> list[schema.AnyEvent]:
+        return [
+            schema.SessionStarted({**event.meta, **self._facts}) if isinstance(event, schema.SessionStarted) else event
+            for event in batch
+        ]
 
     def _end(self, reason: str) -> None:
         self._run = None
