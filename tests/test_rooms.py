@@ -44,11 +44,11 @@ app.core: engine engine.session engine.model app.look
 app.start: engine app.core
 app.models: engine engine.session engine.core engine.figures engine.client app.look app.core
 app.widgets: engine engine.session engine.core engine.figures engine.model app.look app.core app.models
-app.dialogs: app.look app.widgets
+app.dialogs: engine.core app.look app.widgets
 app.panels: engine engine.session engine.core engine.figures engine.client app.look app.core app.models
     app.widgets
-app.window: engine engine.session engine.core engine.figures engine.export engine.host engine.client app.look
-    app.core app.start app.models app.widgets app.dialogs app.panels
+app.window: engine engine.session engine.core engine.figures engine.export engine.host engine.client engine.serving
+    app.look app.core app.start app.models app.widgets app.dialogs app.panels
 app.cli: engine engine.session engine.core engine.figures engine.export engine.host engine.client engine.serving
     app.look app.start app.models app.panels app.window
 app: engine app.start app.window app.cli
