@@ -14,6 +14,8 @@ from engine.session.store import Session
 REST: Final = 30.0
 """A live session is read again after this many times what reading it took."""
 LEAST_REST_S: Final = 1.0
+SHORT_S: Final = 0.02
+"""A panel without jobs may wait so long for each answer; after a longer one the session rests too."""
 
 Seen = tuple[int, int, int]
 
@@ -21,7 +23,7 @@ Seen = tuple[int, int, int]
 class DelayReading:
     """The newest delays that are known; `reading.changed` says that there are newer ones, or that it is time to ask.
 
-    Without jobs, as for a picture, they are always of the whole session.
+    Without jobs, as for a picture, the first answer is of the whole session, and so are later ones of a short session.
     """
 
     def __init__(self, reading: Reading) -> None:
@@ -58,6 +60,9 @@ class DelayReading:
         found = self._reading.answer(session, self._asked, lambda patience: delays_of(session))
         if found is not None:
             self._delays, self._seen, self._asked = found.value, self._asked, None
+            ended = time.monotonic()
+            took_s = ended - self._began
             if self._reading.in_background:
-                ended = time.monotonic()
-                self._rests_until = ended + max(LEAST_REST_S, REST * (ended - self._began))
+                self._rests_until = ended + max(LEAST_REST_S, REST * took_s)
+            elif took_s > SHORT_S:
+                self._rests_until = ended + REST * took_s

@@ -113,8 +113,8 @@ def part_words(session: Session, delay: TokenDelay, part: Part, say: Translate) 
 def short_words(session: Session, part: Part, say: Translate) -> str:
     """A cause with its culprit in a few words, for a cell of a table."""
     name = say(NAMES[part.cause][0])
-    short = SHORT_OF[part.culprit.unit] if part.cause == "batch" else SHORT.get(part.cause, "{name}")
-    return say(short).format(name=name, **_names(session, part))
+    short = SHORT_OF.get(part.culprit.unit) if part.cause == "batch" else SHORT.get(part.cause)
+    return say(short or "{name}").format(name=name, **_names(session, part))
 
 
 def culprit_of(session: Session, delay: TokenDelay) -> dict[str, Any] | None:

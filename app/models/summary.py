@@ -115,6 +115,8 @@ class Line:
 
     row: Row
     cells: tuple[Text, ...]
+    served: bool = False
+    """Whether it is of a session of a server."""
 
 
 def english(text: str) -> str:
@@ -150,6 +152,7 @@ def summary_lines(
                     Text("—") if row.gap is None else Text(amount_text(row.gap, say), figure=True),
                     Text(claimed_gap(session, row.metric, steps)),
                 ),
+                served,
             )
         )
     return lines
@@ -228,5 +231,6 @@ def plain_rows(lines: Sequence[Line]) -> tuple[list[str], list[tuple[object, ...
         for (side, amounts), claim in zip(sides, claims, strict=True):
             rows += [(line.row.metric, side, one.value, one.unit, one.provenance, claim) for one in amounts]
             if not amounts:
-                rows.append((line.row.metric, side, None, None, "not measured", claim))
+                why = "not told" if line.served and side == "inference" else "not measured"
+                rows.append((line.row.metric, side, None, None, why, claim))
     return header, rows

@@ -217,7 +217,8 @@ def _by_gap(loads: StepLoads, plain: PlainSteps, shares: StepShares, emissions: 
     found = np.zeros((count, len(CAUSES)))
     found[:, CAUSES.index("client")] = emissions.client_s
     usual = np.full(count, -1, np.int64)
-    known = np.flatnonzero((emissions.place >= 0) & (emissions.place_before >= 0))
+    told = (emissions.place >= 0) & (emissions.place_before >= 0) & (emissions.step > emissions.step_before)
+    known = np.flatnonzero(told)
     if not len(known):
         return found, usual
     emits = np.zeros(len(loads.rows), bool)

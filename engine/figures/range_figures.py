@@ -37,7 +37,7 @@ from engine.session.store import Session
 def range_figures(session: Session, steps: StepRange) -> dict[str, Any]:
     """One object for each subject, in the order of the panels."""
     rows = step_slice(session, steps)
-    found, stepped = rows.start < rows.stop, told(session, "steps")
+    found = rows.start < rows.stop
     return {
         "range": {"first": rows.start, "last": rows.stop - 1} if found else None,
         "timeline": timeline(session, steps),
@@ -46,7 +46,7 @@ def range_figures(session: Session, steps: StepRange) -> dict[str, Any]:
         "totals": totals(session, rows),
         "kv_end": kv_end(session, rows.stop - 1) if found else None,
         "streams": streams(session) if steps is None else None,
-        "memory": {"step": peak_step(session, steps), **memory(memory_tree(session, steps))} if stepped else None,
+        "memory": {"step": peak_step(session, steps), **memory(memory_tree(session, steps))},
         "devices": devices(session, steps),
         "server": server_figures(session, steps),
         "roofline": roofline(session, steps),

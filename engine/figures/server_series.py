@@ -6,7 +6,7 @@ change is not stored (`schema.MetricSample`), so each series has a value at ever
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final, Literal, get_args
@@ -37,6 +37,9 @@ NAMED: Final[Mapping[str, tuple[int, str]]] = MappingProxyType(
     {one.name: (rank, one.figure) for rank, one in enumerate(NAMES) if one.figure in READ}
 )
 """By a series' name without `_total`: its place in the order of preference, and its meaning."""
+
+MOST: Final = 1e18
+"""No count, share or rate of a server is larger; what a file holds beyond it, or that is no number, is left out."""
 
 Floats = NDArray[np.float64]
 
@@ -75,12 +78,11 @@ class ServerSeries:
         first, end = self._taken, len(samples)
         if first == end:
             return False
-        sources, names = samples.words["source"], samples.words["name"]
-        columns = (samples[name][first:end].tolist() for name in ("t_ns", "source", "name", "labels", "value"))
-        for t_ns, source, name, labels, value in zip(*columns, strict=True):
-            pages = self._pages.get(sources[source])
-            if pages is not None:
-                pages.take(t_ns, names[name], labels, value)
+        part = {name: samples[name][first:end] for name in ("t_ns", "source", "name", "labels", "value")}
+        for code, source in enumerate(samples.words["source"]):
+            if source in self._pages and not (source == "recorder" and self._pages["metrics"].tells("running")):
+                names = [_known(name, source) for name in samples.words["name"]]
+                self._pages[source].take(part, part["source"] == code, names)
         self._taken = end
         self._found = {}
         return True
@@ -125,6 +127,13 @@ class ServerSeries:
                 return ServerReadings(t_ns, values, np.ones(len(values)))
 
 
+def _known(name: str, source: str) -> tuple[int, str] | None:
+    """The place of a name in the order of preference, and its meaning; None for a series of which nothing is shown."""
+    if source == "recorder":
+        return (0, name) if name in GAUGES else None
+    return NAMED.get(base_name(name))
+
+
 def _quotients(t_ns: NDArray[np.int64], above: Floats, below: Floats) -> ServerReadings:
     """What one counter grew by over another, at each reading at which both say anything."""
     good = (below > 0) & (above >= 0)
@@ -140,15 +149,33 @@ class _Pages:
         self._t_ns: list[int] = []
         self._values: dict[str, list[float]] = {}
 
-    def take(self, t_ns: int, name: str, labels: str, value: float) -> None:
-        """A reading; those of one moment come one after the other."""
-        if not self._t_ns or t_ns != self._t_ns[-1]:
-            self._t_ns.append(t_ns)
-            for values in self._values.values():
-                values.append(values[-1])
-        rank, figure = NAMED.get(base_name(name), (-1, name if name in GAUGES else ""))
-        if not figure:
+    def take(
+        self, part: Mapping[str, NDArray[Any]], own: NDArray[np.bool_], names: Sequence[tuple[int, str] | None]
+    ) -> None:  # fmt: skip
+        """The rows `own` of some samples, in order of time; `names` says what each code of a name stands for."""
+        shown = np.array([one is not None for one in names], bool)
+        rows = np.flatnonzero(own & shown[part["name"]] & (np.abs(part["value"]) <= MOST))
+        columns = (part[name][rows].tolist() for name in ("t_ns", "name", "labels", "value"))
+        told = list(zip(*columns, strict=True))
+        place = 0
+        for t_ns in np.unique(part["t_ns"][own]).tolist():
+            self._turn_to(t_ns)
+            while place < len(told) and told[place][0] <= t_ns:
+                _, code, labels, value = told[place]
+                self._put(names[code] or (0, ""), labels, value)
+                place += 1
+
+    def _turn_to(self, t_ns: int) -> None:
+        """The next moment at which the page was read: what it does not say again is as before."""
+        if self._t_ns and t_ns <= self._t_ns[-1]:
             return
+        self._t_ns.append(t_ns)
+        for values in self._values.values():
+            values.append(values[-1])
+
+    def _put(self, known: tuple[int, str], labels: str, value: float) -> None:
+        """A reading at the last moment."""
+        rank, figure = known
         self._latest.setdefault(figure, {}).setdefault(rank, {})[labels] = value
         values = self._values.setdefault(figure, [])
         values += [float("nan")] * (len(self._t_ns) - len(values))

@@ -14,6 +14,6 @@ def step_members(session: Session, step: int) -> list[tuple[int, int]]:
     positions: dict[int, int] = {}
     for request, since, until in zip(*(table[name][first:end].tolist() for name in ("request_id", "first", "end")),
                                      strict=True):  # fmt: skip
-        if request >= 0:  # the others are padding
+        if request in session.requests:  # the others are padding
             positions[request] = positions.get(request, 0) + until - since
     return sorted(positions.items(), key=lambda one: (-one[1], one[0]))

@@ -19,6 +19,7 @@ from engine.session.serving import Level, Serving, Topic, as_fact
 
 WITH_RECORDER: Final = "Not told: it needs the recorder inside vLLM (see README, “vLLM and other servers”)."
 BY_NO_SERVER: Final = "Not told by this server."
+ONLY_IN_VLLM: Final = "Not told by this server; only vLLM can have the recorder."
 ON_ASKING: Final = "Not asked for: attach with --logprobs N."
 BY_NONE: Final[tuple[Topic, ...]] = (
     "phases", "device_time", "attention", "flops", "bytes_moved", "kv_layers", "padding", "entropy",
@@ -85,7 +86,7 @@ class Attached:
         found: dict[Topic, str] = dict.fromkeys(BY_NONE, BY_NO_SERVER)
         if self.recorder is None:
             by_recorder: tuple[Topic, ...] = ("steps", "kv", "slots", "requests of others", "switches")
-            found |= dict.fromkeys(by_recorder, WITH_RECORDER)
+            found |= dict.fromkeys(by_recorder, WITH_RECORDER if self.server.kind == "vllm" else ONLY_IN_VLLM)
             if TOKEN_IDS not in {option.name for option in DIALECTS[self.server.kind].options}:
                 found["token_ids"] = BY_NO_SERVER
         if self.spec.alternatives is None:

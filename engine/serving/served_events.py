@@ -9,13 +9,14 @@ from msgspec.structs import replace
 
 from engine.core.settings import RequestSpec
 from engine.serving.metrics_page import Reading
-from engine.serving.probe_events import Chunk, Ended, ProbeEvent
+from engine.serving.probe_events import Chunk, Ended, ProbeEvent, Stalled
 from engine.serving.recorded_steps import RecordedSteps
 from engine.serving.recorder_wire import AnyMessage, Facts
 from engine.serving.streamed_tokens import StreamedTokens
 from engine.serving.token_join import TokenJoin
 from engine.serving.token_texts import TokenTexts
 from engine.session.schema import (
+    CLIENT_STALLED,
     AnyEvent,
     Mark,
     MetricSample,
@@ -25,6 +26,7 @@ from engine.session.schema import (
     Token,
 )
 
+LONG_STALL_S: Final = 1.0
 PROBE_NAMES: Final = ("cmpl-", "chatcmpl-")
 """What vLLM puts before the id that a client gave."""
 
@@ -77,6 +79,8 @@ class ServedEvents:
 
     def probed(self, event: ProbeEvent) -> list[AnyEvent]:
         """A report of the probe."""
+        if isinstance(event, Stalled):
+            return self._stalled(event)
         if isinstance(event, Chunk):
             if self._facts is None:
                 return self.streams.tokens(event)
@@ -88,6 +92,15 @@ class ServedEvents:
             events = [one for one in events if not isinstance(one, RequestFinished)]
             events += self._both_ended(event.request)
         return [self._with_texts(one) for one in events]
+
+    def _stalled(self, event: Stalled) -> list[AnyEvent]:
+        """A time in which our own client did not read: a reading, and a mark if it was long."""
+        seconds = (event.to_ns - event.t_ns) / 1e9
+        until_ns = self.at(event.to_ns)
+        events: list[AnyEvent] = [MetricSample(until_ns, "probe", CLIENT_STALLED, "", seconds)]
+        if seconds >= LONG_STALL_S:
+            events.append(Mark(until_ns, "server", f"Our own client did not read for {seconds:.1f} s."))
+        return events
 
     def recorded(self, message: AnyMessage, offset_ns: int) -> list[AnyEvent]:
         """A message of the recorder; raises RecorderError for one that cannot follow those before."""

@@ -14,7 +14,6 @@ from engine.errors import DecodeScopeError
 from engine.plain_text import one_line
 from engine.serving.attached import Attached
 from engine.serving.connection import Connection
-from engine.serving.heartbeat import watch_own_loop
 from engine.serving.kv_endpoint import is_loopback, kv_endpoint
 from engine.serving.kv_events import KvEvents, KvReport, events_reachable
 from engine.serving.observe import CountersReset, MetricsMissing, MetricsObserver, MetricsRead, Observation
@@ -92,7 +91,6 @@ class ServedRun:
         self._events.begin(self._zero_ns)
         self._emit([SessionStarted(meta), ConfigChanged(0, 0, json.dumps(self._attached.switches()))])
         self._emit([StateChanged("running")])
-        self._begin(watch_own_loop(self._on_stall))
         self._begin(self._let_out())
         self._begin(self._watch_server())
         if self._recorder is not None:
@@ -208,14 +206,6 @@ class ServedRun:
                 self.mark("server", f"Counters of the server went back ({told.example}): it has started again.")
             case MetricsMissing(final=True):
                 self.mark("server", one_line(told.sentence))
-
-    def _on_stall(self, since_ns: int, until_ns: int) -> None:
-        seconds = (until_ns - since_ns) / 1e9
-        at = self._events.at
-        self._emit([
-            Mark(at(since_ns), "stalled", ""),
-            Mark(at(until_ns), "unstalled", f"our client did not read for {seconds:.2f} s"),
-        ])  # fmt: skip
 
     # --- the end ------------------------------------------------------------------------------------------------------
 

@@ -38,6 +38,7 @@ class StreamAccount:
         self._events_left = 4 * max_new_tokens + MOST_EVENTS
         self._answered = False
         self._prompted = False
+        self._sized = False
         self._counted: int | None = 0
         """The tokens of all chunks; None once a chunk came with a number that was not told."""
         self._told: int | None = 0
@@ -88,6 +89,10 @@ class StreamAccount:
         if ids and not self._prompted:
             self._prompted = True
             yield Prompted(self._request, t_ns, _checked(ids))
+        size = _prompt_size(event)
+        if size is not None and not (self._prompted or self._sized):
+            self._sized = True
+            yield Usage(self._request, t_ns, size, None, None)
 
     def _chunk(self, event: StreamEvent, choice: Choice | None, t_ns: int) -> Iterator[ProbeEvent]:
         if choice is None:
@@ -143,6 +148,15 @@ def _text(choice: Choice) -> str:
     if choice.delta is None:
         return choice.text or ""
     return (choice.delta.reasoning_content or choice.delta.reasoning or "") + (choice.delta.content or "")
+
+
+def _prompt_size(event: StreamEvent) -> int | None:
+    """How many tokens the prompt has, from a running usage or from llama.cpp's count of computed and cached ones."""
+    if event.usage is not None:
+        return _size(event.usage.prompt_tokens)
+    if event.timings is None or event.timings.prompt_n is None:
+        return None
+    return _size(event.timings.prompt_n + (event.timings.cache_n or 0))
 
 
 def _ids(event: StreamEvent, choice: Choice) -> tuple[int, ...] | None:

@@ -62,6 +62,10 @@ BETWEEN_RUNS: Final = "between runs"
 """The label of the pause between two runs of a suite: one run is over, and the next has not begun."""
 
 
+CLIENT_STALLED: Final = "client_stalled_s"
+"""The name of a reading of our own client: for how long it had not read when it read again."""
+
+
 class Event(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """The base class of all events that the engine sends."""
 
@@ -275,6 +279,7 @@ class MetricSample(Event, frozen=True, tag=True, array_like=True):
 
     `source` is the level that read it (`metrics`, `recorder`); `name` is the server's own name of the series, `labels`
     its labels as JSON, sorted by name, or "". The value is finite. Only readings that differ from the last are kept.
+    Of `source` probe there is one name, CLIENT_STALLED: our own client did not read for `value` s until `t_ns`.
     """
 
     t_ns: Moment
@@ -286,8 +291,8 @@ class MetricSample(Event, frozen=True, tag=True, array_like=True):
 
 class Mark(Event, frozen=True, tag=True, array_like=True):
     """A note on the timeline. Its kind is switch, user, pause, resume, stop, fault, teacher, graphs, measure (a run of
-    a suite begins), measured (the suite ends), stalled and unstalled (our client did not read what a server sent, from
-    the first to the second), server (a server began, ended or lost something).
+    a suite begins), measured (the suite ends), server (a server began, ended or lost something, or our own client
+    did).
     """
 
     t_ns: Moment

@@ -95,7 +95,7 @@ def rows_of(  # noqa: PLR0911, PLR0912 - one panel, one case
         case "parallel":
             return [tuple(one[name] for name in PASS) for one in env["all"].teacher]
         case "summary":
-            return _comparison(info)
+            return _comparison(info, not database.rows(f"SELECT 1 WHERE {OWN}"))
         case "before-after":
             return [_improvement(env["all"], one.key, one.measure) for one in IMPROVEMENTS]
         case "batch":
@@ -141,14 +141,15 @@ def _plain(database: Database, sql: str, *values: Any) -> Rows:
     return [tuple(row) for row in database.rows(sql, *values)]
 
 
-def _comparison(info: Any) -> Rows:
+def _comparison(info: Any, served: bool) -> Rows:
     found: Rows = []
     for metric in info.comparison:
         row = info.comparison[metric]
         for side in ("training", "inference"):
             found += [(metric, side, one.value, one.unit, one.provenance) for one in row[side]]
             if not len(row[side]):
-                found.append((metric, side, None, None, "not measured"))
+                why = "not told" if served and side == "inference" else "not measured"
+                found.append((metric, side, None, None, why))
         gap = row.gap
         found.append(
             (metric, "gap", None, None, "not measured") if gap is None

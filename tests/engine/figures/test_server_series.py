@@ -124,3 +124,13 @@ def test_a_range_has_the_readings_of_its_steps() -> None:
     chosen = of_range(series.reading("running"), session, (3, 5))
     assert chosen.t_ns.tolist() == [50 * MS]
     assert chosen.values.tolist() == [2.0]
+
+
+def test_what_is_no_number_or_far_too_large_is_left_out() -> None:
+    """A file may hold what no server told."""
+    name = "vllm:num_requests_running"
+    series = series_of([sample(t, name, value) for t, value in enumerate((1.0, float("inf"), float("nan"), 4.0))])
+    assert series.reading("running").values.tolist() == [1.0, 1.0, 1.0, 4.0]
+    total = "vllm:generation_tokens_total"
+    series = series_of([sample(t, total, value) for t, value in enumerate((-1e308, 10.0, 1e308, 30.0))])
+    assert series.reading("generated_per_s").values.tolist() == [0.0, 20_000.0]

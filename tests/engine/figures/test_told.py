@@ -116,6 +116,13 @@ def test_our_own_engine_has_the_same_keys_and_no_server() -> None:
     assert _keys(own["kv_end"]) >= _keys(served["kv_end"])
 
 
+def test_a_session_without_steps_has_the_same_keys_with_null() -> None:
+    found = json_figures(session_of(probed()))
+    assert found.keys() == json_figures(session_of(recorded())).keys()
+    assert set(found["totals"].values()) == {None}
+    assert set(found["memory"].values()) == {None}
+
+
 def _sizes(node: MemoryNode) -> dict[str, int | None]:
     found = {node.name: node.size}
     for part in node.parts:
