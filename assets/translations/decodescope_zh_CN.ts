@@ -32,6 +32,10 @@ Nothing leaves this machine. Apache License 2.0.</source>
 <context>
     <name>AttentionPanel</name>
     <message>
+        <source>Only DecodeScope&apos;s own engine records attention.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>reading…</source>
         <translation>读取中…</translation>
     </message>
@@ -234,8 +238,20 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>运行示例批次（长度为 20、10、24 和 7 个 token 的四个请求）：先静态，后连续。</translation>
     </message>
     <message>
+        <source>Who was in which step can be told only from inside the server.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The server has told of no step yet.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Press “Run both” and the example batch of four requests runs, static and then continuous: a lane a slot, each request in its colour, padding hatched.</source>
         <translation>按“运行两者”，由四个请求组成的示例批次会先静态、后连续地运行：每个槽位一条泳道，每个请求一种颜色，填充画斜线。</translation>
+    </message>
+    <message>
+        <source>{policy}: {useful} slot-steps useful {mark}, padding not told by this server</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>{policy}: {useful} of {computed} slot-steps useful {mark}, {share} wasted {derived}</source>
@@ -248,6 +264,10 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>%v of %m runs</source>
         <translation>第 %v 次，共 %m 次运行</translation>
+    </message>
+    <message>
+        <source>A slot-step is one lane in one step, useful where a request was in it. The lanes are DecodeScope&apos;s own numbering: a server tells no slots, nor padding.</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>A slot-step is one row of the batch in one step: useful for a request, padding for none, or idle.</source>
@@ -264,6 +284,14 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>step {}, slot {}</source>
         <translation>第 {} 步，槽位 {}</translation>
+    </message>
+    <message>
+        <source>step {}, lane {}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>no request in this lane</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>idle: nothing was computed in this slot</source>
@@ -502,6 +530,10 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>times better, measured ƒ; the textbook claim as a band ~</source>
         <translation>好多少倍，实测 ƒ；教科书所说的范围以带状表示 ~</translation>
+    </message>
+    <message>
+        <source>Measuring an improvement off and on needs DecodeScope&apos;s own engine; a server&apos;s switches stay as they are.</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Press “Measure all” and what each improvement buys here appears beside what textbooks claim.</source>
@@ -1061,28 +1093,60 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>  最新</translation>
     </message>
     <message>
-        <source>probability {share} ● · logprob {logprob} nats · entropy {entropy} nats ●</source>
-        <translation>概率 {share} ● · 对数概率 {logprob} nats · 熵 {entropy} nats ●</translation>
-    </message>
-    <message>
-        <source>id {id} · position {position} · from {source}</source>
-        <translation>id {id} · 位置 {position} · 来自 {source}</translation>
-    </message>
-    <message>
-        <source>{step}, {kind} · {time} ● · {gap} after the token before · {kernel}</source>
-        <translation>{step}，{kind} · {time} ● · 距上一个 token {gap} · {kernel}</translation>
-    </message>
-    <message>
-        <source> · phases of the last timed replay, scaled to this one ƒ</source>
-        <translation> · 各阶段取自上一次计时重放，按本步时长缩放 ƒ</translation>
-    </message>
-    <message>
         <source>{id} · {prompt} prompt tokens, {out} generated · first token after {ttft} ● · {state}</source>
         <translation>{id} · 提示词 {prompt} 个 token，已生成 {out} 个 · 首 token 用时 {ttft} ● · {state}</translation>
     </message>
     <message>
         <source>running</source>
         <translation>运行中</translation>
+    </message>
+    <message>
+        <source>“{text}” · {gap} after the chunk before {mark}</source>
+        <translation>“{text}” · 距上一块 {gap} {mark}</translation>
+    </message>
+    <message>
+        <source>“{text}” · step {step}, {time} {mark}</source>
+        <translation>“{text}” · 第 {step} 步，{time} {mark}</translation>
+    </message>
+    <message>
+        <source>entropy {entropy} nats ●</source>
+        <translation>熵 {entropy} nats ●</translation>
+    </message>
+    <message>
+        <source>entropy {untold}</source>
+        <translation>熵：{untold}</translation>
+    </message>
+    <message>
+        <source>probability {share} ● · logprob {logprob} nats</source>
+        <translation>概率 {share} ● · 对数概率 {logprob} nats</translation>
+    </message>
+    <message>
+        <source>probability: {why}</source>
+        <translation>概率：{why}</translation>
+    </message>
+    <message>
+        <source>id {id} · position {position}</source>
+        <translation>id {id} · 位置 {position}</translation>
+    </message>
+    <message>
+        <source>from {source}</source>
+        <translation>来自 {source}</translation>
+    </message>
+    <message>
+        <source>{gap} after the chunk before {mark}</source>
+        <translation>距上一块 {gap} {mark}</translation>
+    </message>
+    <message>
+        <source>{step}, {kind} · {time} ● · {gap} after the token before</source>
+        <translation>{step}，{kind} · {time} ● · 距上一个 token {gap}</translation>
+    </message>
+    <message>
+        <source>received {time} later {mark}</source>
+        <translation>{time} 后收到 {mark}</translation>
+    </message>
+    <message>
+        <source>phases of the last timed replay, scaled to this one {mark}</source>
+        <translation>各阶段取自上一次计时重放，按本步时长缩放 {mark}</translation>
     </message>
     <message>
         <source>the model</source>
@@ -1107,6 +1171,10 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>not recorded below detail “phase”</source>
         <translation>细节低于“phase”时不记录</translation>
+    </message>
+    <message>
+        <source>not told</source>
+        <translation>未告知</translation>
     </message>
     <message>
         <source>new</source>
@@ -1143,6 +1211,10 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>Where {query} looked to choose it ({where}) {mark}</source>
         <translation>{query} 选择它时关注的位置（{where}）{mark}</translation>
+    </message>
+    <message>
+        <source>Its attention row: {untold}</source>
+        <translation>其注意力行：{untold}</translation>
     </message>
     <message>
         <source>Its attention row was not recorded for {where}; choose it in the Attention panel.</source>
@@ -1256,6 +1328,10 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>2 · 层数 · 位置数 · KV 头数 · 头维度 · 每元素字节数</translation>
     </message>
     <message>
+        <source>not told</source>
+        <translation type="unfinished">未告知</translation>
+    </message>
+    <message>
         <source>current model</source>
         <translation>当前模型</translation>
     </message>
@@ -1277,6 +1353,10 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>What each layer keeps of the past appears here as soon as a generation runs.</source>
         <translation>开始生成后，每一层保留的历史会显示在这里。</translation>
+    </message>
+    <message>
+        <source>Who holds which block of the KV cache can be told only from inside the server.</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>nothing cached · a cache would hold {} {}</source>
@@ -1341,6 +1421,10 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>after step {step}: {positions} positions alive {mark}</source>
         <translation>第 {step} 步之后：{positions} 个存活位置 {mark}</translation>
+    </message>
+    <message>
+        <source>What each layer holds: {reason}</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>reading…</source>
@@ -1564,8 +1648,16 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>各耗时的步数</translation>
     </message>
     <message>
+        <source>How many gaps took how long</source>
+        <translation>各时长的间隔数</translation>
+    </message>
+    <message>
         <source>Steps by time {} · drag to select</source>
         <translation>按耗时统计的步数 {} · 拖动以选择</translation>
+    </message>
+    <message>
+        <source>Gaps between chunks by time {} · drag to select</source>
+        <translation>块间隔（按时长）{} · 拖动以选择</translation>
     </message>
     <message>
         <source>Selected: {low} to {high}</source>
@@ -1578,6 +1670,10 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>{low} to {high} · steps: {n} {mark} measured</source>
         <translation>{low} 至 {high} · 步数：{n} {mark} 测量</translation>
+    </message>
+    <message>
+        <source>{low} to {high} · gaps: {n} {mark} measured</source>
+        <translation>{low} 至 {high} · 间隔数：{n} {mark} 实测</translation>
     </message>
 </context>
 <context>
@@ -1697,6 +1793,18 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>device busy {time} ({share}) ●</source>
         <translation>设备忙碌 {time}（{share}）●</translation>
+    </message>
+    <message>
+        <source>phases: {untold}</source>
+        <translation>阶段：{untold}</translation>
+    </message>
+    <message>
+        <source>Time by layer and phase: {untold}</source>
+        <translation>按层与阶段的时间：{untold}</translation>
+    </message>
+    <message>
+        <source>device time: {untold}</source>
+        <translation>设备时间：{untold}</translation>
     </message>
     <message>
         <source>prefill {time} ({share}) ●</source>
@@ -1983,6 +2091,10 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>Set aside by the draft model&apos;s cache, and nothing is written in it.</source>
         <translation>草稿模型的缓存已分出，但没有写入内容。</translation>
+    </message>
+    <message>
+        <source>The cache when requests held most of it in the steps {first}–{last}: step {peak}.</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>not recorded</source>
@@ -2363,10 +2475,21 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
 </context>
 <context>
+    <name>Panel</name>
+    <message>
+        <source>What each step computed can be told only from inside the server.</source>
+        <translation type="unfinished"></translation>
+    </message>
+</context>
+<context>
     <name>PanelDock</name>
     <message>
         <source>This cannot be shown: {}</source>
         <translation>无法显示：{}</translation>
+    </message>
+    <message>
+        <source>The server has told nothing yet that appears here.</source>
+        <translation type="unfinished"></translation>
     </message>
 </context>
 <context>
@@ -2532,6 +2655,10 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>One pass beside the steps</source>
         <translation>单次前向与各步对照</translation>
+    </message>
+    <message>
+        <source>A teacher-forced pass, the whole text through the model at once, needs DecodeScope&apos;s own engine; a server runs none.</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>This session has no teacher-forced pass yet. Run with one, and when the text is there it goes through the model once more, all positions at once: that time appears beside the steps that made the text.</source>
@@ -2815,6 +2942,14 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation> · 已合并：每格 {steps} × {positions}（步 × 位置）</translation>
     </message>
     <message>
+        <source>FLOPs and padding: {reason}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>FLOPs: {reason}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>new {}</source>
         <translation>新计算 {}</translation>
     </message>
@@ -2922,6 +3057,16 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
         <translation>第 {first}–{step} 步：计算了 {computed} 个位置 {measured}，{flops} {derived}
 无缓存需要 {without} {predicted}，有缓存需要 {with_} {predicted}</translation>
     </message>
+    <message>
+        <source>after step {step}: {computed} positions computed {measured}
+no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>steps {first}–{step}: {computed} positions computed {measured}
+no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
+        <translation type="unfinished"></translation>
+    </message>
 </context>
 <context>
     <name>RooflinePanel</name>
@@ -2980,6 +3125,10 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     <message>
         <source>Run a prompt and each kind of step appears here under the ceilings of this device.</source>
         <translation>运行一个提示，各类步骤会出现在这里，位于本设备的上限之下。</translation>
+    </message>
+    <message>
+        <source>Only DecodeScope&apos;s own engine counts the operations and bytes of a step, and measures the ceilings of its device.</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>compute, {dtype}: {rate} {mark}</source>
@@ -3367,6 +3516,61 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     </message>
 </context>
 <context>
+    <name>ServerLanes</name>
+    <message>
+        <source>Requests running</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Requests waiting</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>KV cache in use</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Prefix cache hits, of the tokens looked up</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Preemptions since the recording began</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Tokens a second, for all clients of the server</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>its counters did not grow between two readings</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{title}: no reading in the selected steps</source>
+        <translation type="unfinished">{title}：所选步内没有读数</translation>
+    </message>
+    <message>
+        <source>{title}  {now} {mark} · mean {mean} · max {most}</source>
+        <translation type="unfinished">{title}  {now} {mark} · 平均 {mean} · 最大 {most}</translation>
+    </message>
+    <message>
+        <source>{} running</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{} waiting</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>KV cache {}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>prefix hits {}</source>
+        <translation type="unfinished"></translation>
+    </message>
+</context>
+<context>
     <name>ShortcutSheet</name>
     <message>
         <source>Keys</source>
@@ -3403,6 +3607,14 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
         <translation>空闲 {n}（{share}）</translation>
     </message>
     <message>
+        <source>no request {n} ({share})</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>padding not told by this server</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>{n} slot-steps computed, {share} wasted {mark}</source>
         <translation>计算了 {n} 个槽步，浪费 {share} {mark}</translation>
     </message>
@@ -3427,6 +3639,10 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     <message>
         <source>slot {}</source>
         <translation>槽位 {}</translation>
+    </message>
+    <message>
+        <source>lane {}</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>step</source>
@@ -3630,6 +3846,14 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
         <translation>教师强制</translation>
     </message>
     <message>
+        <source>This server tells no steps</source>
+        <translation>此服务器不告知步</translation>
+    </message>
+    <message>
+        <source>{tokens} tokens from {first} to {last}</source>
+        <translation>{tokens} 个 token，从 {first} 到 {last}</translation>
+    </message>
+    <message>
         <source>Step {}: {}
 {} (measured)
 {} positions computed</source>
@@ -3648,6 +3872,125 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     <message>
         <source>paused {}</source>
         <translation>暂停 {}</translation>
+    </message>
+</context>
+<context>
+    <name>StreamLatencies</name>
+    <message>
+        <source>Times of requests and tokens</source>
+        <translation>请求与 token 的时间</translation>
+    </message>
+    <message>
+        <source>How long requests and tokens took, as our client received them.</source>
+        <translation>请求与 token 的耗时，以本客户端收到为准。</translation>
+    </message>
+    <message>
+        <source>Drag over times to pick gaps; N goes to the token after the next of them, or after an outlier.</source>
+        <translation>在时间上拖动以选取间隔；N 转到下一个所选间隔（或离群间隔）之后的 token。</translation>
+    </message>
+    <message>
+        <source>Previous gap of the selection, or outlier (Shift+N)</source>
+        <translation>上一个所选间隔或离群间隔（Shift+N）</translation>
+    </message>
+    <message>
+        <source>Next gap of the selection, or outlier (N)</source>
+        <translation>下一个所选间隔或离群间隔（N）</translation>
+    </message>
+    <message>
+        <source>first token p50 {ttft} {mark} · gap p50 {gap} {mark} · p99 {p99} {mark}</source>
+        <translation>首 token p50 {ttft} {mark} · 间隔 p50 {gap} {mark} · p99 {p99} {mark}</translation>
+    </message>
+    <message>
+        <source>Time</source>
+        <translation>时间</translation>
+    </message>
+    <message>
+        <source>Of requests and tokens, as our client received them.</source>
+        <translation>请求与 token 的时间，以本客户端收到为准。</translation>
+    </message>
+    <message>
+        <source>Mean ●</source>
+        <translation>平均 ●</translation>
+    </message>
+    <message>
+        <source>The mean, measured.</source>
+        <translation>平均值，实测。</translation>
+    </message>
+    <message>
+        <source>p50 ●</source>
+        <translation>p50 ●</translation>
+    </message>
+    <message>
+        <source>Half of them took no longer, measured.</source>
+        <translation>其中一半不超过此值，实测。</translation>
+    </message>
+    <message>
+        <source>p90 ●</source>
+        <translation>p90 ●</translation>
+    </message>
+    <message>
+        <source>Nine of ten took no longer, measured.</source>
+        <translation>十分之九不超过此值，实测。</translation>
+    </message>
+    <message>
+        <source>p99 ●</source>
+        <translation>p99 ●</translation>
+    </message>
+    <message>
+        <source>99 of 100 took no longer, measured.</source>
+        <translation>百分之九十九不超过此值，实测。</translation>
+    </message>
+    <message>
+        <source>First token (TTFT)</source>
+        <translation>首 token（TTFT）</translation>
+    </message>
+    <message>
+        <source>From a request&apos;s arrival to its first token.</source>
+        <translation>从请求到达到其首个 token。</translation>
+    </message>
+    <message>
+        <source>Chunk to chunk (ITL)</source>
+        <translation>块到块（ITL）</translation>
+    </message>
+    <message>
+        <source>From one chunk of a request to its next, pauses left out; a chunk may hold several tokens.</source>
+        <translation>从请求的一块到下一块，不含暂停；一块可含多个 token。</translation>
+    </message>
+    <message>
+        <source>A later token (TPOT)</source>
+        <translation>后续 token（TPOT）</translation>
+    </message>
+    <message>
+        <source>The time after a request&apos;s first token, divided by the number of its other tokens.</source>
+        <translation>请求首个 token 之后的时间，除以其余 token 的个数。</translation>
+    </message>
+    <message>
+        <source>Whole request</source>
+        <translation>整个请求</translation>
+    </message>
+    <message>
+        <source>From a request&apos;s arrival to its last token.</source>
+        <translation>从请求到达到其最后一个 token。</translation>
+    </message>
+    <message>
+        <source>{n} selected</source>
+        <translation>已选 {n} 个</translation>
+    </message>
+    <message>
+        <source>{n} outliers {mark}</source>
+        <translation>{n} 个离群间隔 {mark}</translation>
+    </message>
+    <message>
+        <source>An outlier took longer than the third quartile by three times the distance between the quartiles.</source>
+        <translation>离群间隔的时长超过第三四分位数三倍四分位距。</translation>
+    </message>
+    <message>
+        <source>{requests} requests · {tokens} tokens in {chunks} chunks · {time} {mark}</source>
+        <translation>{requests} 个请求 · {chunks} 块中 {tokens} 个 token · {time} {mark}</translation>
+    </message>
+    <message>
+        <source>The parts of a token&apos;s time, step times and host gaps: {why}</source>
+        <translation>token 时间的各部分、步时间与主机间隙：{why}</translation>
     </message>
 </context>
 <context>
@@ -3769,6 +4112,18 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
         <translation>未测量：重新记录以测量本设备的上限</translation>
     </message>
     <message>
+        <source>needs DecodeScope&apos;s own engine</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>not told by this server</source>
+        <translation type="unfinished">此服务器未告知</translation>
+    </message>
+    <message>
+        <source>FLOPs not told by this server</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>not reported: no reading fell into these steps; longer runs hold some</source>
         <translation>未报告：这些步骤期间没有读数；更长的运行会有</translation>
     </message>
@@ -3830,6 +4185,10 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     <message>
         <source>Run a prompt and the comparison of training and inference appears here with what this machine measured.</source>
         <translation>运行一个提示，训练与推理的比较会出现在这里，并填入本机的实测值。</translation>
+    </message>
+    <message>
+        <source>steps not told by this server</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>{cell}
@@ -3971,12 +4330,32 @@ Textbook: {claim} ~</source>
         <translation>此步接受 {accepted} / {proposed} 个草稿 {mark}</translation>
     </message>
     <message>
+        <source>received {} later {}</source>
+        <translation>{} 后收到 {}</translation>
+    </message>
+    <message>
+        <source>log-probability and entropy: {}</source>
+        <translation>对数概率与熵：{}</translation>
+    </message>
+    <message>
+        <source>log-probability {logprob} {mark}   entropy: {untold}</source>
+        <translation>对数概率 {logprob} {mark}   熵：{untold}</translation>
+    </message>
+    <message>
+        <source>{} after the chunk before {}</source>
+        <translation>距上一块 {} {}</translation>
+    </message>
+    <message>
         <source>step {step} ({kind}, {kernel}): {wall} {mark}</source>
         <translation>第 {step} 步（{kind}，{kernel}）：{wall} {mark}</translation>
     </message>
     <message>
         <source>   phases of the last timed replay, scaled to this one {}</source>
         <translation>   各阶段取自上一次计时重放，按本步时长缩放 {}</translation>
+    </message>
+    <message>
+        <source>phases: {}</source>
+        <translation>阶段：{}</translation>
     </message>
     <message>
         <source>new</source>
@@ -3997,6 +4376,10 @@ Textbook: {claim} ~</source>
     <message>
         <source>reused</source>
         <translation>复用</translation>
+    </message>
+    <message>
+        <source>padding {}</source>
+        <translation>填充：{}</translation>
     </message>
     <message>
         <source>positions: {} {}</source>
@@ -4031,6 +4414,10 @@ Textbook: {claim} ~</source>
         <translation>结束：{}</translation>
     </message>
     <message>
+        <source>kernel {}</source>
+        <translation>内核：{}</translation>
+    </message>
+    <message>
         <source>draft accepted</source>
         <translation>草稿被接受</translation>
     </message>
@@ -4055,6 +4442,10 @@ Textbook: {claim} ~</source>
     <message>
         <source>paused {}</source>
         <translation>暂停 {}</translation>
+    </message>
+    <message>
+        <source>{} tokens in one chunk; nothing is known about the times within it</source>
+        <translation>一块中有 {} 个 token；块内各 token 的时间未知</translation>
     </message>
 </context>
 <context>
@@ -4088,8 +4479,16 @@ Textbook: {claim} ~</source>
         <translation>空闲 {}</translation>
     </message>
     <message>
+        <source>phases: not told by this server</source>
+        <translation>阶段：此服务器未告知</translation>
+    </message>
+    <message>
         <source>not reported by this device</source>
         <translation>此设备未报告</translation>
+    </message>
+    <message>
+        <source>not told by this server</source>
+        <translation>此服务器未告知</translation>
     </message>
     <message>
         <source>phases not timed; detail “phase” does</source>
@@ -4102,6 +4501,18 @@ Textbook: {claim} ~</source>
     <message>
         <source>waits {}</source>
         <translation>等待 {}</translation>
+    </message>
+    <message>
+        <source>steps</source>
+        <translation>步</translation>
+    </message>
+    <message>
+        <source>a mark: tokens that our client received at one moment</source>
+        <translation>一个标记：本客户端同一时刻收到的 token</translation>
+    </message>
+    <message>
+        <source>first token after {}</source>
+        <translation>首 token 用时 {}</translation>
     </message>
 </context>
 <context>
@@ -4125,6 +4536,10 @@ Textbook: {claim} ~</source>
     <message>
         <source>paused {time} {mark}</source>
         <translation>暂停 {time} {mark}</translation>
+    </message>
+    <message>
+        <source>{requests} requests · {tokens} tokens · {span} {mark}</source>
+        <translation>{requests} 个请求 · {tokens} 个 token · {span} {mark}</translation>
     </message>
     <message>
         <source>steps</source>
@@ -4152,6 +4567,25 @@ Textbook: {claim} ~</source>
     <message>
         <source>{name}: attention {share}  ● measured</source>
         <translation>{name}：注意力 {share}  ● 实测</translation>
+    </message>
+</context>
+<context>
+    <name>Untold</name>
+    <message>
+        <source>Not told by this server.</source>
+        <translation>此服务器未告知。</translation>
+    </message>
+    <message>
+        <source>Not told: it needs the recorder inside vLLM (see README, “vLLM and other servers”).</source>
+        <translation>未告知：需要 vLLM 内的记录器（见 README 的“vLLM and other servers”）。</translation>
+    </message>
+    <message>
+        <source>Not asked for: attach with --logprobs N.</source>
+        <translation>未请求：请用 --logprobs N 连接。</translation>
+    </message>
+    <message>
+        <source>not told by this server</source>
+        <translation>此服务器未告知</translation>
     </message>
 </context>
 <context>
@@ -4279,6 +4713,10 @@ Textbook: {claim} ~</source>
     <message>
         <source>figures of steps {first}–{last}</source>
         <translation>第 {first}–{last} 步的数值</translation>
+    </message>
+    <message>
+        <source>by the server&apos;s own counters; its devices: {}</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>no device reading yet</source>
