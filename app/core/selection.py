@@ -47,7 +47,7 @@ class Selected:
     all_heads: bool = False
     """Whether every head of the layer is recorded and shown, not only `head`."""
     band_us: tuple[float, float] | None = None
-    """The filter: only steps that took from lo to hi µs; None: all steps."""
+    """The filter: only steps that took from lo to hi µs; where no steps are told, only gaps. None: all."""
     looks: tuple[tuple[str, Look], ...] = ()
     """The view of each panel, by the panel's name; a panel that was never moved is not in it."""
 

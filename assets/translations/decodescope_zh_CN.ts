@@ -1287,6 +1287,7 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>  最新</translation>
     </message>
     <message>
+<<<<<<< HEAD
         <source>probability {share} ● · logprob {logprob} nats · entropy {entropy} nats ●</source>
         <translation type="vanished">概率 {share} ● · 对数概率 {logprob} nats · 熵 {entropy} nats ●</translation>
     </message>
@@ -1303,6 +1304,8 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation type="vanished"> · 各阶段取自上一次计时重放，按本步时长缩放 ƒ</translation>
     </message>
     <message>
+=======
+>>>>>>> h13-stepless
         <source>{id} · {prompt} prompt tokens, {out} generated · first token after {ttft} ● · {state}</source>
         <translation>{id} · 提示词 {prompt} 个 token，已生成 {out} 个 · 首 token 用时 {ttft} ● · {state}</translation>
     </message>
@@ -1312,6 +1315,7 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>“{text}” · {gap} after the chunk before {mark}</source>
+<<<<<<< HEAD
         <translation type="unfinished"></translation>
     </message>
     <message>
@@ -1357,6 +1361,53 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>phases of the last timed replay, scaled to this one {mark}</source>
         <translation type="unfinished"></translation>
+=======
+        <translation>“{text}” · 距上一块 {gap} {mark}</translation>
+    </message>
+    <message>
+        <source>“{text}” · step {step}, {time} {mark}</source>
+        <translation>“{text}” · 第 {step} 步，{time} {mark}</translation>
+    </message>
+    <message>
+        <source>entropy {entropy} nats ●</source>
+        <translation>熵 {entropy} nats ●</translation>
+    </message>
+    <message>
+        <source>entropy {untold}</source>
+        <translation>熵：{untold}</translation>
+    </message>
+    <message>
+        <source>probability {share} ● · logprob {logprob} nats</source>
+        <translation>概率 {share} ● · 对数概率 {logprob} nats</translation>
+    </message>
+    <message>
+        <source>probability: {why}</source>
+        <translation>概率：{why}</translation>
+    </message>
+    <message>
+        <source>id {id} · position {position}</source>
+        <translation>id {id} · 位置 {position}</translation>
+    </message>
+    <message>
+        <source>from {source}</source>
+        <translation>来自 {source}</translation>
+    </message>
+    <message>
+        <source>{gap} after the chunk before {mark}</source>
+        <translation>距上一块 {gap} {mark}</translation>
+    </message>
+    <message>
+        <source>{step}, {kind} · {time} ● · {gap} after the token before</source>
+        <translation>{step}，{kind} · {time} ● · 距上一个 token {gap}</translation>
+    </message>
+    <message>
+        <source>received {time} later {mark}</source>
+        <translation>{time} 后收到 {mark}</translation>
+    </message>
+    <message>
+        <source>phases of the last timed replay, scaled to this one {mark}</source>
+        <translation>各阶段取自上一次计时重放，按本步时长缩放 {mark}</translation>
+>>>>>>> h13-stepless
     </message>
     <message>
         <source>the model</source>
@@ -1384,7 +1435,11 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>not told</source>
+<<<<<<< HEAD
         <translation type="unfinished"></translation>
+=======
+        <translation>未告知</translation>
+>>>>>>> h13-stepless
     </message>
     <message>
         <source>new</source>
@@ -1424,7 +1479,11 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>Its attention row: {untold}</source>
+<<<<<<< HEAD
         <translation type="unfinished"></translation>
+=======
+        <translation>其注意力行：{untold}</translation>
+>>>>>>> h13-stepless
     </message>
     <message>
         <source>Its attention row was not recorded for {where}; choose it in the Attention panel.</source>
@@ -1539,7 +1598,11 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>not told</source>
+<<<<<<< HEAD
         <translation type="unfinished"></translation>
+=======
+        <translation type="unfinished">未告知</translation>
+>>>>>>> h13-stepless
     </message>
     <message>
         <source>current model</source>
@@ -1859,7 +1922,11 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>How many gaps took how long</source>
+<<<<<<< HEAD
         <translation type="unfinished"></translation>
+=======
+        <translation>各时长的间隔数</translation>
+>>>>>>> h13-stepless
     </message>
     <message>
         <source>Steps by time {} · drag to select</source>
@@ -1867,7 +1934,11 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>Gaps between chunks by time {} · drag to select</source>
+<<<<<<< HEAD
         <translation type="unfinished"></translation>
+=======
+        <translation>块间隔（按时长）{} · 拖动以选择</translation>
+>>>>>>> h13-stepless
     </message>
     <message>
         <source>Selected: {low} to {high}</source>
@@ -1883,7 +1954,11 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>{low} to {high} · gaps: {n} {mark} measured</source>
+<<<<<<< HEAD
         <translation type="unfinished"></translation>
+=======
+        <translation>{low} 至 {high} · 间隔数：{n} {mark} 实测</translation>
+>>>>>>> h13-stepless
     </message>
 </context>
 <context>
@@ -2006,6 +2081,7 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>phases: {untold}</source>
+<<<<<<< HEAD
         <translation type="unfinished"></translation>
     </message>
     <message>
@@ -2015,6 +2091,17 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>device time: {untold}</source>
         <translation type="unfinished"></translation>
+=======
+        <translation>阶段：{untold}</translation>
+    </message>
+    <message>
+        <source>Time by layer and phase: {untold}</source>
+        <translation>按层与阶段的时间：{untold}</translation>
+    </message>
+    <message>
+        <source>device time: {untold}</source>
+        <translation>设备时间：{untold}</translation>
+>>>>>>> h13-stepless
     </message>
     <message>
         <source>prefill {time} ({share}) ●</source>
@@ -3754,6 +3841,7 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     </message>
 </context>
 <context>
+<<<<<<< HEAD
     <name>ServerBox</name>
     <message>
         <source>Server</source>
@@ -3837,6 +3925,8 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     </message>
 </context>
 <context>
+=======
+>>>>>>> h13-stepless
     <name>ServerLanes</name>
     <message>
         <source>Requests running</source>
@@ -4188,11 +4278,19 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     </message>
     <message>
         <source>This server tells no steps</source>
+<<<<<<< HEAD
         <translation type="unfinished"></translation>
     </message>
     <message>
         <source>{tokens} tokens from {first} to {last}</source>
         <translation type="unfinished"></translation>
+=======
+        <translation>此服务器不告知步</translation>
+    </message>
+    <message>
+        <source>{tokens} tokens from {first} to {last}</source>
+        <translation>{tokens} 个 token，从 {first} 到 {last}</translation>
+>>>>>>> h13-stepless
     </message>
     <message>
         <source>Step {}: {}
@@ -4219,6 +4317,7 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     <name>StreamLatencies</name>
     <message>
         <source>Times of requests and tokens</source>
+<<<<<<< HEAD
         <translation type="unfinished"></translation>
     </message>
     <message>
@@ -4332,6 +4431,121 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     <message>
         <source>The parts of a token&apos;s time, step times and host gaps: {why}</source>
         <translation type="unfinished"></translation>
+=======
+        <translation>请求与 token 的时间</translation>
+    </message>
+    <message>
+        <source>How long requests and tokens took, as our client received them.</source>
+        <translation>请求与 token 的耗时，以本客户端收到为准。</translation>
+    </message>
+    <message>
+        <source>Drag over times to pick gaps; N goes to the token after the next of them, or after an outlier.</source>
+        <translation>在时间上拖动以选取间隔；N 转到下一个所选间隔（或离群间隔）之后的 token。</translation>
+    </message>
+    <message>
+        <source>Previous gap of the selection, or outlier (Shift+N)</source>
+        <translation>上一个所选间隔或离群间隔（Shift+N）</translation>
+    </message>
+    <message>
+        <source>Next gap of the selection, or outlier (N)</source>
+        <translation>下一个所选间隔或离群间隔（N）</translation>
+    </message>
+    <message>
+        <source>first token p50 {ttft} {mark} · gap p50 {gap} {mark} · p99 {p99} {mark}</source>
+        <translation>首 token p50 {ttft} {mark} · 间隔 p50 {gap} {mark} · p99 {p99} {mark}</translation>
+    </message>
+    <message>
+        <source>Time</source>
+        <translation>时间</translation>
+    </message>
+    <message>
+        <source>Of requests and tokens, as our client received them.</source>
+        <translation>请求与 token 的时间，以本客户端收到为准。</translation>
+    </message>
+    <message>
+        <source>Mean ●</source>
+        <translation>平均 ●</translation>
+    </message>
+    <message>
+        <source>The mean, measured.</source>
+        <translation>平均值，实测。</translation>
+    </message>
+    <message>
+        <source>p50 ●</source>
+        <translation>p50 ●</translation>
+    </message>
+    <message>
+        <source>Half of them took no longer, measured.</source>
+        <translation>其中一半不超过此值，实测。</translation>
+    </message>
+    <message>
+        <source>p90 ●</source>
+        <translation>p90 ●</translation>
+    </message>
+    <message>
+        <source>Nine of ten took no longer, measured.</source>
+        <translation>十分之九不超过此值，实测。</translation>
+    </message>
+    <message>
+        <source>p99 ●</source>
+        <translation>p99 ●</translation>
+    </message>
+    <message>
+        <source>99 of 100 took no longer, measured.</source>
+        <translation>百分之九十九不超过此值，实测。</translation>
+    </message>
+    <message>
+        <source>First token (TTFT)</source>
+        <translation>首 token（TTFT）</translation>
+    </message>
+    <message>
+        <source>From a request&apos;s arrival to its first token.</source>
+        <translation>从请求到达到其首个 token。</translation>
+    </message>
+    <message>
+        <source>Chunk to chunk (ITL)</source>
+        <translation>块到块（ITL）</translation>
+    </message>
+    <message>
+        <source>From one chunk of a request to its next, pauses left out; a chunk may hold several tokens.</source>
+        <translation>从请求的一块到下一块，不含暂停；一块可含多个 token。</translation>
+    </message>
+    <message>
+        <source>A later token (TPOT)</source>
+        <translation>后续 token（TPOT）</translation>
+    </message>
+    <message>
+        <source>The time after a request&apos;s first token, divided by the number of its other tokens.</source>
+        <translation>请求首个 token 之后的时间，除以其余 token 的个数。</translation>
+    </message>
+    <message>
+        <source>Whole request</source>
+        <translation>整个请求</translation>
+    </message>
+    <message>
+        <source>From a request&apos;s arrival to its last token.</source>
+        <translation>从请求到达到其最后一个 token。</translation>
+    </message>
+    <message>
+        <source>{n} selected</source>
+        <translation>已选 {n} 个</translation>
+    </message>
+    <message>
+        <source>{n} outliers {mark}</source>
+        <translation>{n} 个离群间隔 {mark}</translation>
+    </message>
+    <message>
+        <source>An outlier took longer than the third quartile by three times the distance between the quartiles.</source>
+        <translation>离群间隔的时长超过第三四分位数三倍四分位距。</translation>
+    </message>
+    <message>
+        <source>{requests} requests · {tokens} tokens in {chunks} chunks · {time} {mark}</source>
+        <translation>{requests} 个请求 · {chunks} 块中 {tokens} 个 token · {time} {mark}</translation>
+    </message>
+    <message>
+        <source>The parts of a token&apos;s time, step times and host gaps: {why}</source>
+        <translation>token 时间的各部分、步时间与主机间隙：{why}</translation>
+>>>>>>> h13-stepless
     </message>
 </context>
 <context>
@@ -4458,7 +4672,11 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     </message>
     <message>
         <source>not told by this server</source>
+<<<<<<< HEAD
         <translation type="unfinished"></translation>
+=======
+        <translation type="unfinished">此服务器未告知</translation>
+>>>>>>> h13-stepless
     </message>
     <message>
         <source>FLOPs not told by this server</source>
@@ -4672,6 +4890,7 @@ Textbook: {claim} ~</source>
     </message>
     <message>
         <source>received {} later {}</source>
+<<<<<<< HEAD
         <translation type="unfinished"></translation>
     </message>
     <message>
@@ -4685,6 +4904,21 @@ Textbook: {claim} ~</source>
     <message>
         <source>{} after the chunk before {}</source>
         <translation type="unfinished"></translation>
+=======
+        <translation>{} 后收到 {}</translation>
+    </message>
+    <message>
+        <source>log-probability and entropy: {}</source>
+        <translation>对数概率与熵：{}</translation>
+    </message>
+    <message>
+        <source>log-probability {logprob} {mark}   entropy: {untold}</source>
+        <translation>对数概率 {logprob} {mark}   熵：{untold}</translation>
+    </message>
+    <message>
+        <source>{} after the chunk before {}</source>
+        <translation>距上一块 {} {}</translation>
+>>>>>>> h13-stepless
     </message>
     <message>
         <source>step {step} ({kind}, {kernel}): {wall} {mark}</source>
@@ -4696,7 +4930,11 @@ Textbook: {claim} ~</source>
     </message>
     <message>
         <source>phases: {}</source>
+<<<<<<< HEAD
         <translation type="unfinished"></translation>
+=======
+        <translation>阶段：{}</translation>
+>>>>>>> h13-stepless
     </message>
     <message>
         <source>new</source>
@@ -4720,7 +4958,11 @@ Textbook: {claim} ~</source>
     </message>
     <message>
         <source>padding {}</source>
+<<<<<<< HEAD
         <translation type="unfinished">填充 {}</translation>
+=======
+        <translation>填充：{}</translation>
+>>>>>>> h13-stepless
     </message>
     <message>
         <source>positions: {} {}</source>
@@ -4756,7 +4998,11 @@ Textbook: {claim} ~</source>
     </message>
     <message>
         <source>kernel {}</source>
+<<<<<<< HEAD
         <translation type="unfinished"></translation>
+=======
+        <translation>内核：{}</translation>
+>>>>>>> h13-stepless
     </message>
     <message>
         <source>draft accepted</source>
@@ -4786,7 +5032,11 @@ Textbook: {claim} ~</source>
     </message>
     <message>
         <source>{} tokens in one chunk; nothing is known about the times within it</source>
+<<<<<<< HEAD
         <translation type="unfinished"></translation>
+=======
+        <translation>一块中有 {} 个 token；块内各 token 的时间未知</translation>
+>>>>>>> h13-stepless
     </message>
 </context>
 <context>
@@ -4821,7 +5071,11 @@ Textbook: {claim} ~</source>
     </message>
     <message>
         <source>phases: not told by this server</source>
+<<<<<<< HEAD
         <translation type="unfinished"></translation>
+=======
+        <translation>阶段：此服务器未告知</translation>
+>>>>>>> h13-stepless
     </message>
     <message>
         <source>not reported by this device</source>
@@ -4829,7 +5083,11 @@ Textbook: {claim} ~</source>
     </message>
     <message>
         <source>not told by this server</source>
+<<<<<<< HEAD
         <translation type="unfinished"></translation>
+=======
+        <translation>此服务器未告知</translation>
+>>>>>>> h13-stepless
     </message>
     <message>
         <source>phases not timed; detail “phase” does</source>
@@ -4845,6 +5103,7 @@ Textbook: {claim} ~</source>
     </message>
     <message>
         <source>steps</source>
+<<<<<<< HEAD
         <translation type="unfinished">步</translation>
     </message>
     <message>
@@ -4854,6 +5113,17 @@ Textbook: {claim} ~</source>
     <message>
         <source>first token after {}</source>
         <translation type="unfinished"></translation>
+=======
+        <translation>步</translation>
+    </message>
+    <message>
+        <source>a mark: tokens that our client received at one moment</source>
+        <translation>一个标记：本客户端同一时刻收到的 token</translation>
+    </message>
+    <message>
+        <source>first token after {}</source>
+        <translation>首 token 用时 {}</translation>
+>>>>>>> h13-stepless
     </message>
 </context>
 <context>
@@ -4880,7 +5150,11 @@ Textbook: {claim} ~</source>
     </message>
     <message>
         <source>{requests} requests · {tokens} tokens · {span} {mark}</source>
+<<<<<<< HEAD
         <translation type="unfinished"></translation>
+=======
+        <translation>{requests} 个请求 · {tokens} 个 token · {span} {mark}</translation>
+>>>>>>> h13-stepless
     </message>
     <message>
         <source>steps</source>
@@ -4911,6 +5185,7 @@ Textbook: {claim} ~</source>
     </message>
 </context>
 <context>
+<<<<<<< HEAD
     <name>Unavailable</name>
     <message>
         <source>A server cannot be paused from here.</source>
@@ -4954,6 +5229,24 @@ Textbook: {claim} ~</source>
     <message>
         <source>not told by this server</source>
         <translation type="unfinished"></translation>
+=======
+    <name>Untold</name>
+    <message>
+        <source>Not told by this server.</source>
+        <translation>此服务器未告知。</translation>
+    </message>
+    <message>
+        <source>Not told: it needs the recorder inside vLLM (see README, “vLLM and other servers”).</source>
+        <translation>未告知：需要 vLLM 内的记录器（见 README 的“vLLM and other servers”）。</translation>
+    </message>
+    <message>
+        <source>Not asked for: attach with --logprobs N.</source>
+        <translation>未请求：请用 --logprobs N 连接。</translation>
+    </message>
+    <message>
+        <source>not told by this server</source>
+        <translation>此服务器未告知</translation>
+>>>>>>> h13-stepless
     </message>
 </context>
 <context>
