@@ -33,7 +33,7 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <name>AttentionPanel</name>
     <message>
         <source>Only DecodeScope&apos;s own engine records attention.</source>
-        <translation type="unfinished"></translation>
+        <translation>只有 DecodeScope 自己的引擎会记录注意力。</translation>
     </message>
     <message>
         <source>reading…</source>
@@ -239,11 +239,11 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>Who was in which step can be told only from inside the server.</source>
-        <translation type="unfinished"></translation>
+        <translation>哪一步里有谁，只有服务器内部才能告知。</translation>
     </message>
     <message>
         <source>The server has told of no step yet.</source>
-        <translation type="unfinished"></translation>
+        <translation>服务器尚未告知任何一步。</translation>
     </message>
     <message>
         <source>Press “Run both” and the example batch of four requests runs, static and then continuous: a lane a slot, each request in its colour, padding hatched.</source>
@@ -251,7 +251,7 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>{policy}: {useful} slot-steps useful {mark}, padding not told by this server</source>
-        <translation type="unfinished"></translation>
+        <translation>{policy}：{useful} 个有用的槽步 {mark}，此服务器未告知填充</translation>
     </message>
     <message>
         <source>{policy}: {useful} of {computed} slot-steps useful {mark}, {share} wasted {derived}</source>
@@ -267,7 +267,7 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>A slot-step is one lane in one step, useful where a request was in it. The lanes are DecodeScope&apos;s own numbering: a server tells no slots, nor padding.</source>
-        <translation type="unfinished"></translation>
+        <translation>槽步是一条泳道在一步中的份额，其中有请求时为有用。泳道由 DecodeScope 自行编号：服务器不告知槽位，也不告知填充。</translation>
     </message>
     <message>
         <source>A slot-step is one row of the batch in one step: useful for a request, padding for none, or idle.</source>
@@ -287,11 +287,11 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>step {}, lane {}</source>
-        <translation type="unfinished"></translation>
+        <translation>第 {} 步，泳道 {}</translation>
     </message>
     <message>
         <source>no request in this lane</source>
-        <translation type="unfinished"></translation>
+        <translation>此泳道中没有请求</translation>
     </message>
     <message>
         <source>idle: nothing was computed in this slot</source>
@@ -533,7 +533,7 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>Measuring an improvement off and on needs DecodeScope&apos;s own engine; a server&apos;s switches stay as they are.</source>
-        <translation type="unfinished"></translation>
+        <translation>要在关闭与开启之间测量一项改进，需要 DecodeScope 自己的引擎；服务器的开关保持不变。</translation>
     </message>
     <message>
         <source>Press “Measure all” and what each improvement buys here appears beside what textbooks claim.</source>
@@ -1329,7 +1329,7 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>not told</source>
-        <translation type="unfinished">未告知</translation>
+        <translation>未告知</translation>
     </message>
     <message>
         <source>current model</source>
@@ -1356,7 +1356,7 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>Who holds which block of the KV cache can be told only from inside the server.</source>
-        <translation type="unfinished"></translation>
+        <translation>KV 缓存的哪个块归谁所有，只有服务器内部才能告知。</translation>
     </message>
     <message>
         <source>nothing cached · a cache would hold {} {}</source>
@@ -1424,7 +1424,7 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>What each layer holds: {reason}</source>
-        <translation type="unfinished"></translation>
+        <translation>每层持有的内容：{reason}</translation>
     </message>
     <message>
         <source>reading…</source>
@@ -2094,7 +2094,7 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>The cache when requests held most of it in the steps {first}–{last}: step {peak}.</source>
-        <translation type="unfinished"></translation>
+        <translation>第 {first}–{last} 步中请求占用缓存最多之时：第 {peak} 步。</translation>
     </message>
     <message>
         <source>not recorded</source>
@@ -2478,7 +2478,7 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <name>Panel</name>
     <message>
         <source>What each step computed can be told only from inside the server.</source>
-        <translation type="unfinished"></translation>
+        <translation>每一步计算了什么，只有服务器内部才能告知。</translation>
     </message>
 </context>
 <context>
@@ -2489,7 +2489,7 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>The server has told nothing yet that appears here.</source>
-        <translation type="unfinished"></translation>
+        <translation>服务器尚未告知会显示在此处的内容。</translation>
     </message>
 </context>
 <context>
@@ -2658,7 +2658,7 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>A teacher-forced pass, the whole text through the model at once, needs DecodeScope&apos;s own engine; a server runs none.</source>
-        <translation type="unfinished"></translation>
+        <translation>教师强制前向（整段文本一次通过模型）需要 DecodeScope 自己的引擎；服务器不做这种前向。</translation>
     </message>
     <message>
         <source>This session has no teacher-forced pass yet. Run with one, and when the text is there it goes through the model once more, all positions at once: that time appears beside the steps that made the text.</source>
@@ -2943,11 +2943,11 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>FLOPs and padding: {reason}</source>
-        <translation type="unfinished"></translation>
+        <translation>FLOPs 和填充：{reason}</translation>
     </message>
     <message>
         <source>FLOPs: {reason}</source>
-        <translation type="unfinished"></translation>
+        <translation>FLOPs：{reason}</translation>
     </message>
     <message>
         <source>new {}</source>
@@ -3060,12 +3060,14 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     <message>
         <source>after step {step}: {computed} positions computed {measured}
 no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
-        <translation type="unfinished"></translation>
+        <translation>第 {step} 步之后：已计算 {computed} 个位置 {measured}
+无缓存需要 {without} {predicted}，有缓存需要 {with_} {predicted}</translation>
     </message>
     <message>
         <source>steps {first}–{step}: {computed} positions computed {measured}
 no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
-        <translation type="unfinished"></translation>
+        <translation>第 {first}–{step} 步：计算了 {computed} 个位置 {measured}
+无缓存需要 {without} {predicted}，有缓存需要 {with_} {predicted}</translation>
     </message>
 </context>
 <context>
@@ -3128,7 +3130,7 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     </message>
     <message>
         <source>Only DecodeScope&apos;s own engine counts the operations and bytes of a step, and measures the ceilings of its device.</source>
-        <translation type="unfinished"></translation>
+        <translation>只有 DecodeScope 自己的引擎会统计每一步的运算和字节，并测量其设备的上限。</translation>
     </message>
     <message>
         <source>compute, {dtype}: {rate} {mark}</source>
@@ -3519,55 +3521,55 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     <name>ServerLanes</name>
     <message>
         <source>Requests running</source>
-        <translation type="unfinished"></translation>
+        <translation>运行中的请求</translation>
     </message>
     <message>
         <source>Requests waiting</source>
-        <translation type="unfinished"></translation>
+        <translation>等待中的请求</translation>
     </message>
     <message>
         <source>KV cache in use</source>
-        <translation type="unfinished"></translation>
+        <translation>使用中的 KV 缓存</translation>
     </message>
     <message>
         <source>Prefix cache hits, of the tokens looked up</source>
-        <translation type="unfinished"></translation>
+        <translation>前缀缓存命中（占所查 token 的比例）</translation>
     </message>
     <message>
         <source>Preemptions since the recording began</source>
-        <translation type="unfinished"></translation>
+        <translation>自记录开始以来的抢占次数</translation>
     </message>
     <message>
         <source>Tokens a second, for all clients of the server</source>
-        <translation type="unfinished"></translation>
+        <translation>每秒 token 数（服务器的全部客户端）</translation>
     </message>
     <message>
         <source>its counters did not grow between two readings</source>
-        <translation type="unfinished"></translation>
+        <translation>两次读数之间其计数器没有增长</translation>
     </message>
     <message>
         <source>{title}: no reading in the selected steps</source>
-        <translation type="unfinished">{title}：所选步内没有读数</translation>
+        <translation>{title}：所选步内没有读数</translation>
     </message>
     <message>
         <source>{title}  {now} {mark} · mean {mean} · max {most}</source>
-        <translation type="unfinished">{title}  {now} {mark} · 平均 {mean} · 最大 {most}</translation>
+        <translation>{title}  {now} {mark} · 平均 {mean} · 最大 {most}</translation>
     </message>
     <message>
         <source>{} running</source>
-        <translation type="unfinished"></translation>
+        <translation>{} 个运行中</translation>
     </message>
     <message>
         <source>{} waiting</source>
-        <translation type="unfinished"></translation>
+        <translation>{} 个等待中</translation>
     </message>
     <message>
         <source>KV cache {}</source>
-        <translation type="unfinished"></translation>
+        <translation>KV 缓存 {}</translation>
     </message>
     <message>
         <source>prefix hits {}</source>
-        <translation type="unfinished"></translation>
+        <translation>前缀命中 {}</translation>
     </message>
 </context>
 <context>
@@ -3608,11 +3610,11 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     </message>
     <message>
         <source>no request {n} ({share})</source>
-        <translation type="unfinished"></translation>
+        <translation>无请求 {n}（{share}）</translation>
     </message>
     <message>
         <source>padding not told by this server</source>
-        <translation type="unfinished"></translation>
+        <translation>此服务器未告知填充</translation>
     </message>
     <message>
         <source>{n} slot-steps computed, {share} wasted {mark}</source>
@@ -3642,7 +3644,7 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     </message>
     <message>
         <source>lane {}</source>
-        <translation type="unfinished"></translation>
+        <translation>泳道 {}</translation>
     </message>
     <message>
         <source>step</source>
@@ -4113,15 +4115,15 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     </message>
     <message>
         <source>needs DecodeScope&apos;s own engine</source>
-        <translation type="unfinished"></translation>
+        <translation>需要 DecodeScope 自己的引擎</translation>
     </message>
     <message>
         <source>not told by this server</source>
-        <translation type="unfinished">此服务器未告知</translation>
+        <translation>此服务器未告知</translation>
     </message>
     <message>
         <source>FLOPs not told by this server</source>
-        <translation type="unfinished"></translation>
+        <translation>此服务器未告知 FLOPs</translation>
     </message>
     <message>
         <source>not reported: no reading fell into these steps; longer runs hold some</source>
@@ -4188,7 +4190,7 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     </message>
     <message>
         <source>steps not told by this server</source>
-        <translation type="unfinished"></translation>
+        <translation>此服务器未告知各步</translation>
     </message>
     <message>
         <source>{cell}
@@ -4716,7 +4718,7 @@ Textbook: {claim} ~</source>
     </message>
     <message>
         <source>by the server&apos;s own counters; its devices: {}</source>
-        <translation type="unfinished"></translation>
+        <translation>来自服务器自己的计数器；其设备：{}</translation>
     </message>
     <message>
         <source>no device reading yet</source>
