@@ -227,7 +227,7 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <name>AttentionPanel</name>
     <message>
         <source>Only DecodeScope&apos;s own engine records attention.</source>
-        <translation type="unfinished"></translation>
+        <translation>只有 DecodeScope 自己的引擎会记录注意力。</translation>
     </message>
     <message>
         <source>reading…</source>
@@ -433,11 +433,11 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>Who was in which step can be told only from inside the server.</source>
-        <translation type="unfinished"></translation>
+        <translation>哪一步里有谁，只有服务器内部才能告知。</translation>
     </message>
     <message>
         <source>The server has told of no step yet.</source>
-        <translation type="unfinished"></translation>
+        <translation>服务器尚未告知任何一步。</translation>
     </message>
     <message>
         <source>Press “Run both” and the example batch of four requests runs, static and then continuous: a lane a slot, each request in its colour, padding hatched.</source>
@@ -445,7 +445,7 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>{policy}: {useful} slot-steps useful {mark}, padding not told by this server</source>
-        <translation type="unfinished"></translation>
+        <translation>{policy}：{useful} 个有用的槽步 {mark}，此服务器未告知填充</translation>
     </message>
     <message>
         <source>{policy}: {useful} of {computed} slot-steps useful {mark}, {share} wasted {derived}</source>
@@ -461,7 +461,7 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>A slot-step is one lane in one step, useful where a request was in it. The lanes are DecodeScope&apos;s own numbering: a server tells no slots, nor padding.</source>
-        <translation type="unfinished"></translation>
+        <translation>槽步是一条泳道在一步中的份额，其中有请求时为有用。泳道由 DecodeScope 自行编号：服务器不告知槽位，也不告知填充。</translation>
     </message>
     <message>
         <source>A slot-step is one row of the batch in one step: useful for a request, padding for none, or idle.</source>
@@ -481,11 +481,11 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>step {}, lane {}</source>
-        <translation type="unfinished"></translation>
+        <translation>第 {} 步，泳道 {}</translation>
     </message>
     <message>
         <source>no request in this lane</source>
-        <translation type="unfinished"></translation>
+        <translation>此泳道中没有请求</translation>
     </message>
     <message>
         <source>idle: nothing was computed in this slot</source>
@@ -727,7 +727,7 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>Measuring an improvement off and on needs DecodeScope&apos;s own engine; a server&apos;s switches stay as they are.</source>
-        <translation type="unfinished"></translation>
+        <translation>要在关闭与开启之间测量一项改进，需要 DecodeScope 自己的引擎；服务器的开关保持不变。</translation>
     </message>
     <message>
         <source>Press “Measure all” and what each improvement buys here appears beside what textbooks claim.</source>
@@ -1287,7 +1287,6 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>  最新</translation>
     </message>
     <message>
-<<<<<<< HEAD
         <source>probability {share} ● · logprob {logprob} nats · entropy {entropy} nats ●</source>
         <translation type="vanished">概率 {share} ● · 对数概率 {logprob} nats · 熵 {entropy} nats ●</translation>
     </message>
@@ -1304,8 +1303,6 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation type="vanished"> · 各阶段取自上一次计时重放，按本步时长缩放 ƒ</translation>
     </message>
     <message>
-=======
->>>>>>> h13-stepless
         <source>{id} · {prompt} prompt tokens, {out} generated · first token after {ttft} ● · {state}</source>
         <translation>{id} · 提示词 {prompt} 个 token，已生成 {out} 个 · 首 token 用时 {ttft} ● · {state}</translation>
     </message>
@@ -1315,53 +1312,6 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>“{text}” · {gap} after the chunk before {mark}</source>
-<<<<<<< HEAD
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>“{text}” · step {step}, {time} {mark}</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>entropy {entropy} nats ●</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>entropy {untold}</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>probability {share} ● · logprob {logprob} nats</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>probability: {why}</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>id {id} · position {position}</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>from {source}</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>{gap} after the chunk before {mark}</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>{step}, {kind} · {time} ● · {gap} after the token before</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>received {time} later {mark}</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>phases of the last timed replay, scaled to this one {mark}</source>
-        <translation type="unfinished"></translation>
-=======
         <translation>“{text}” · 距上一块 {gap} {mark}</translation>
     </message>
     <message>
@@ -1407,7 +1357,6 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>phases of the last timed replay, scaled to this one {mark}</source>
         <translation>各阶段取自上一次计时重放，按本步时长缩放 {mark}</translation>
->>>>>>> h13-stepless
     </message>
     <message>
         <source>the model</source>
@@ -1435,11 +1384,7 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>not told</source>
-<<<<<<< HEAD
-        <translation type="unfinished"></translation>
-=======
         <translation>未告知</translation>
->>>>>>> h13-stepless
     </message>
     <message>
         <source>new</source>
@@ -1479,11 +1424,7 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>Its attention row: {untold}</source>
-<<<<<<< HEAD
-        <translation type="unfinished"></translation>
-=======
         <translation>其注意力行：{untold}</translation>
->>>>>>> h13-stepless
     </message>
     <message>
         <source>Its attention row was not recorded for {where}; choose it in the Attention panel.</source>
@@ -1598,11 +1539,7 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>not told</source>
-<<<<<<< HEAD
-        <translation type="unfinished"></translation>
-=======
-        <translation type="unfinished">未告知</translation>
->>>>>>> h13-stepless
+        <translation>未告知</translation>
     </message>
     <message>
         <source>current model</source>
@@ -1629,7 +1566,7 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>Who holds which block of the KV cache can be told only from inside the server.</source>
-        <translation type="unfinished"></translation>
+        <translation>KV 缓存的哪个块归谁所有，只有服务器内部才能告知。</translation>
     </message>
     <message>
         <source>nothing cached · a cache would hold {} {}</source>
@@ -1697,7 +1634,7 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>What each layer holds: {reason}</source>
-        <translation type="unfinished"></translation>
+        <translation>每层持有的内容：{reason}</translation>
     </message>
     <message>
         <source>reading…</source>
@@ -1922,11 +1859,7 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>How many gaps took how long</source>
-<<<<<<< HEAD
-        <translation type="unfinished"></translation>
-=======
         <translation>各时长的间隔数</translation>
->>>>>>> h13-stepless
     </message>
     <message>
         <source>Steps by time {} · drag to select</source>
@@ -1934,11 +1867,7 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>Gaps between chunks by time {} · drag to select</source>
-<<<<<<< HEAD
-        <translation type="unfinished"></translation>
-=======
         <translation>块间隔（按时长）{} · 拖动以选择</translation>
->>>>>>> h13-stepless
     </message>
     <message>
         <source>Selected: {low} to {high}</source>
@@ -1954,11 +1883,7 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>{low} to {high} · gaps: {n} {mark} measured</source>
-<<<<<<< HEAD
-        <translation type="unfinished"></translation>
-=======
         <translation>{low} 至 {high} · 间隔数：{n} {mark} 实测</translation>
->>>>>>> h13-stepless
     </message>
 </context>
 <context>
@@ -2081,17 +2006,6 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>phases: {untold}</source>
-<<<<<<< HEAD
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>Time by layer and phase: {untold}</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>device time: {untold}</source>
-        <translation type="unfinished"></translation>
-=======
         <translation>阶段：{untold}</translation>
     </message>
     <message>
@@ -2101,7 +2015,6 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>device time: {untold}</source>
         <translation>设备时间：{untold}</translation>
->>>>>>> h13-stepless
     </message>
     <message>
         <source>prefill {time} ({share}) ●</source>
@@ -2391,7 +2304,7 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>The cache when requests held most of it in the steps {first}–{last}: step {peak}.</source>
-        <translation type="unfinished"></translation>
+        <translation>第 {first}–{last} 步中请求占用缓存最多之时：第 {peak} 步。</translation>
     </message>
     <message>
         <source>not recorded</source>
@@ -2791,7 +2704,7 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <name>Panel</name>
     <message>
         <source>What each step computed can be told only from inside the server.</source>
-        <translation type="unfinished"></translation>
+        <translation>每一步计算了什么，只有服务器内部才能告知。</translation>
     </message>
 </context>
 <context>
@@ -2802,7 +2715,7 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>The server has told nothing yet that appears here.</source>
-        <translation type="unfinished"></translation>
+        <translation>服务器尚未告知会显示在此处的内容。</translation>
     </message>
 </context>
 <context>
@@ -2971,7 +2884,7 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>A teacher-forced pass, the whole text through the model at once, needs DecodeScope&apos;s own engine; a server runs none.</source>
-        <translation type="unfinished"></translation>
+        <translation>教师强制前向（整段文本一次通过模型）需要 DecodeScope 自己的引擎；服务器不做这种前向。</translation>
     </message>
     <message>
         <source>This session has no teacher-forced pass yet. Run with one, and when the text is there it goes through the model once more, all positions at once: that time appears beside the steps that made the text.</source>
@@ -3256,11 +3169,11 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>FLOPs and padding: {reason}</source>
-        <translation type="unfinished"></translation>
+        <translation>FLOPs 和填充：{reason}</translation>
     </message>
     <message>
         <source>FLOPs: {reason}</source>
-        <translation type="unfinished"></translation>
+        <translation>FLOPs：{reason}</translation>
     </message>
     <message>
         <source>new {}</source>
@@ -3373,12 +3286,14 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     <message>
         <source>after step {step}: {computed} positions computed {measured}
 no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
-        <translation type="unfinished"></translation>
+        <translation>第 {step} 步之后：已计算 {computed} 个位置 {measured}
+无缓存需要 {without} {predicted}，有缓存需要 {with_} {predicted}</translation>
     </message>
     <message>
         <source>steps {first}–{step}: {computed} positions computed {measured}
 no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
-        <translation type="unfinished"></translation>
+        <translation>第 {first}–{step} 步：计算了 {computed} 个位置 {measured}
+无缓存需要 {without} {predicted}，有缓存需要 {with_} {predicted}</translation>
     </message>
 </context>
 <context>
@@ -3441,7 +3356,7 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     </message>
     <message>
         <source>Only DecodeScope&apos;s own engine counts the operations and bytes of a step, and measures the ceilings of its device.</source>
-        <translation type="unfinished"></translation>
+        <translation>只有 DecodeScope 自己的引擎会统计每一步的运算和字节，并测量其设备的上限。</translation>
     </message>
     <message>
         <source>compute, {dtype}: {rate} {mark}</source>
@@ -3841,7 +3756,6 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     </message>
 </context>
 <context>
-<<<<<<< HEAD
     <name>ServerBox</name>
     <message>
         <source>Server</source>
@@ -3925,60 +3839,58 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     </message>
 </context>
 <context>
-=======
->>>>>>> h13-stepless
     <name>ServerLanes</name>
     <message>
         <source>Requests running</source>
-        <translation type="unfinished"></translation>
+        <translation>运行中的请求</translation>
     </message>
     <message>
         <source>Requests waiting</source>
-        <translation type="unfinished"></translation>
+        <translation>等待中的请求</translation>
     </message>
     <message>
         <source>KV cache in use</source>
-        <translation type="unfinished"></translation>
+        <translation>使用中的 KV 缓存</translation>
     </message>
     <message>
         <source>Prefix cache hits, of the tokens looked up</source>
-        <translation type="unfinished"></translation>
+        <translation>前缀缓存命中（占所查 token 的比例）</translation>
     </message>
     <message>
         <source>Preemptions since the recording began</source>
-        <translation type="unfinished"></translation>
+        <translation>自记录开始以来的抢占次数</translation>
     </message>
     <message>
         <source>Tokens a second, for all clients of the server</source>
-        <translation type="unfinished"></translation>
+        <translation>每秒 token 数（服务器的全部客户端）</translation>
     </message>
     <message>
         <source>its counters did not grow between two readings</source>
-        <translation type="unfinished"></translation>
+        <translation>两次读数之间其计数器没有增长</translation>
     </message>
     <message>
         <source>{title}: no reading in the selected steps</source>
-        <translation type="unfinished">{title}：所选步内没有读数</translation>
+        <translation>{title}：所选步内没有读数</translation>
     </message>
     <message>
         <source>{title}  {now} {mark} · mean {mean} · max {most}</source>
-        <translation type="unfinished">{title}  {now} {mark} · 平均 {mean} · 最大 {most}</translation>
+        <translation>{title}  {now} {mark} · 平均 {mean} · 最大 {most}</translation>
     </message>
     <message>
         <source>{} running</source>
-        <translation type="unfinished"></translation>
+        <translation>{} 个运行中</translation>
     </message>
     <message>
         <source>{} waiting</source>
-        <translation type="unfinished"></translation>
+        <translation>{} 个等待中</translation>
     </message>
     <message>
         <source>KV cache {}</source>
-        <translation type="unfinished"></translation>
+        <translation>KV 缓存 {}</translation>
     </message>
     <message>
         <source>prefix hits {}</source>
-        <translation type="unfinished"></translation>
+        <translation>前缀命中 {}</translation>
     </message>
 </context>
 <context>
@@ -4019,11 +3931,11 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     </message>
     <message>
         <source>no request {n} ({share})</source>
-        <translation type="unfinished"></translation>
+        <translation>无请求 {n}（{share}）</translation>
     </message>
     <message>
         <source>padding not told by this server</source>
-        <translation type="unfinished"></translation>
+        <translation>此服务器未告知填充</translation>
     </message>
     <message>
         <source>{n} slot-steps computed, {share} wasted {mark}</source>
@@ -4053,7 +3965,7 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     </message>
     <message>
         <source>lane {}</source>
-        <translation type="unfinished"></translation>
+        <translation>泳道 {}</translation>
     </message>
     <message>
         <source>step</source>
@@ -4278,19 +4190,11 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     </message>
     <message>
         <source>This server tells no steps</source>
-<<<<<<< HEAD
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>{tokens} tokens from {first} to {last}</source>
-        <translation type="unfinished"></translation>
-=======
         <translation>此服务器不告知步</translation>
     </message>
     <message>
         <source>{tokens} tokens from {first} to {last}</source>
         <translation>{tokens} 个 token，从 {first} 到 {last}</translation>
->>>>>>> h13-stepless
     </message>
     <message>
         <source>Step {}: {}
@@ -4317,121 +4221,6 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     <name>StreamLatencies</name>
     <message>
         <source>Times of requests and tokens</source>
-<<<<<<< HEAD
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>How long requests and tokens took, as our client received them.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>Drag over times to pick gaps; N goes to the token after the next of them, or after an outlier.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>Previous gap of the selection, or outlier (Shift+N)</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>Next gap of the selection, or outlier (N)</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>first token p50 {ttft} {mark} · gap p50 {gap} {mark} · p99 {p99} {mark}</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>Time</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>Of requests and tokens, as our client received them.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>Mean ●</source>
-        <translation type="unfinished">平均 ●</translation>
-    </message>
-    <message>
-        <source>The mean, measured.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>p50 ●</source>
-        <translation type="unfinished">p50 ●</translation>
-    </message>
-    <message>
-        <source>Half of them took no longer, measured.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>p90 ●</source>
-        <translation type="unfinished">p90 ●</translation>
-    </message>
-    <message>
-        <source>Nine of ten took no longer, measured.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>p99 ●</source>
-        <translation type="unfinished">p99 ●</translation>
-    </message>
-    <message>
-        <source>99 of 100 took no longer, measured.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>First token (TTFT)</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>From a request&apos;s arrival to its first token.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>Chunk to chunk (ITL)</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>From one chunk of a request to its next, pauses left out; a chunk may hold several tokens.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>A later token (TPOT)</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>The time after a request&apos;s first token, divided by the number of its other tokens.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>Whole request</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>From a request&apos;s arrival to its last token.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>{n} selected</source>
-        <translation type="unfinished">已选 {n} 步</translation>
-    </message>
-    <message>
-        <source>{n} outliers {mark}</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>An outlier took longer than the third quartile by three times the distance between the quartiles.</source>
-        <translation type="unfinished">离群步的耗时超过第三四分位数三倍四分位距。</translation>
-    </message>
-    <message>
-        <source>{requests} requests · {tokens} tokens in {chunks} chunks · {time} {mark}</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>The parts of a token&apos;s time, step times and host gaps: {why}</source>
-        <translation type="unfinished"></translation>
-=======
         <translation>请求与 token 的时间</translation>
     </message>
     <message>
@@ -4545,7 +4334,6 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     <message>
         <source>The parts of a token&apos;s time, step times and host gaps: {why}</source>
         <translation>token 时间的各部分、步时间与主机间隙：{why}</translation>
->>>>>>> h13-stepless
     </message>
 </context>
 <context>
@@ -4668,19 +4456,15 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     </message>
     <message>
         <source>needs DecodeScope&apos;s own engine</source>
-        <translation type="unfinished"></translation>
+        <translation>需要 DecodeScope 自己的引擎</translation>
     </message>
     <message>
         <source>not told by this server</source>
-<<<<<<< HEAD
-        <translation type="unfinished"></translation>
-=======
-        <translation type="unfinished">此服务器未告知</translation>
->>>>>>> h13-stepless
+        <translation>此服务器未告知</translation>
     </message>
     <message>
         <source>FLOPs not told by this server</source>
-        <translation type="unfinished"></translation>
+        <translation>此服务器未告知 FLOPs</translation>
     </message>
     <message>
         <source>not reported: no reading fell into these steps; longer runs hold some</source>
@@ -4747,7 +4531,7 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     </message>
     <message>
         <source>steps not told by this server</source>
-        <translation type="unfinished"></translation>
+        <translation>此服务器未告知各步</translation>
     </message>
     <message>
         <source>{cell}
@@ -4890,21 +4674,6 @@ Textbook: {claim} ~</source>
     </message>
     <message>
         <source>received {} later {}</source>
-<<<<<<< HEAD
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>log-probability and entropy: {}</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>log-probability {logprob} {mark}   entropy: {untold}</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>{} after the chunk before {}</source>
-        <translation type="unfinished"></translation>
-=======
         <translation>{} 后收到 {}</translation>
     </message>
     <message>
@@ -4918,7 +4687,6 @@ Textbook: {claim} ~</source>
     <message>
         <source>{} after the chunk before {}</source>
         <translation>距上一块 {} {}</translation>
->>>>>>> h13-stepless
     </message>
     <message>
         <source>step {step} ({kind}, {kernel}): {wall} {mark}</source>
@@ -4930,11 +4698,7 @@ Textbook: {claim} ~</source>
     </message>
     <message>
         <source>phases: {}</source>
-<<<<<<< HEAD
-        <translation type="unfinished"></translation>
-=======
         <translation>阶段：{}</translation>
->>>>>>> h13-stepless
     </message>
     <message>
         <source>new</source>
@@ -4958,11 +4722,7 @@ Textbook: {claim} ~</source>
     </message>
     <message>
         <source>padding {}</source>
-<<<<<<< HEAD
-        <translation type="unfinished">填充 {}</translation>
-=======
         <translation>填充：{}</translation>
->>>>>>> h13-stepless
     </message>
     <message>
         <source>positions: {} {}</source>
@@ -4998,11 +4758,7 @@ Textbook: {claim} ~</source>
     </message>
     <message>
         <source>kernel {}</source>
-<<<<<<< HEAD
-        <translation type="unfinished"></translation>
-=======
         <translation>内核：{}</translation>
->>>>>>> h13-stepless
     </message>
     <message>
         <source>draft accepted</source>
@@ -5032,11 +4788,7 @@ Textbook: {claim} ~</source>
     </message>
     <message>
         <source>{} tokens in one chunk; nothing is known about the times within it</source>
-<<<<<<< HEAD
-        <translation type="unfinished"></translation>
-=======
         <translation>一块中有 {} 个 token；块内各 token 的时间未知</translation>
->>>>>>> h13-stepless
     </message>
 </context>
 <context>
@@ -5071,11 +4823,7 @@ Textbook: {claim} ~</source>
     </message>
     <message>
         <source>phases: not told by this server</source>
-<<<<<<< HEAD
-        <translation type="unfinished"></translation>
-=======
         <translation>阶段：此服务器未告知</translation>
->>>>>>> h13-stepless
     </message>
     <message>
         <source>not reported by this device</source>
@@ -5083,11 +4831,7 @@ Textbook: {claim} ~</source>
     </message>
     <message>
         <source>not told by this server</source>
-<<<<<<< HEAD
-        <translation type="unfinished"></translation>
-=======
         <translation>此服务器未告知</translation>
->>>>>>> h13-stepless
     </message>
     <message>
         <source>phases not timed; detail “phase” does</source>
@@ -5103,17 +4847,6 @@ Textbook: {claim} ~</source>
     </message>
     <message>
         <source>steps</source>
-<<<<<<< HEAD
-        <translation type="unfinished">步</translation>
-    </message>
-    <message>
-        <source>a mark: tokens that our client received at one moment</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>first token after {}</source>
-        <translation type="unfinished"></translation>
-=======
         <translation>步</translation>
     </message>
     <message>
@@ -5123,7 +4856,6 @@ Textbook: {claim} ~</source>
     <message>
         <source>first token after {}</source>
         <translation>首 token 用时 {}</translation>
->>>>>>> h13-stepless
     </message>
 </context>
 <context>
@@ -5150,11 +4882,7 @@ Textbook: {claim} ~</source>
     </message>
     <message>
         <source>{requests} requests · {tokens} tokens · {span} {mark}</source>
-<<<<<<< HEAD
-        <translation type="unfinished"></translation>
-=======
         <translation>{requests} 个请求 · {tokens} 个 token · {span} {mark}</translation>
->>>>>>> h13-stepless
     </message>
     <message>
         <source>steps</source>
@@ -5185,7 +4913,6 @@ Textbook: {claim} ~</source>
     </message>
 </context>
 <context>
-<<<<<<< HEAD
     <name>Unavailable</name>
     <message>
         <source>A server cannot be paused from here.</source>
@@ -5216,23 +4943,6 @@ Textbook: {claim} ~</source>
     <name>Untold</name>
     <message>
         <source>Not told by this server.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>Not told: it needs the recorder inside vLLM (see README, “vLLM and other servers”).</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>Not asked for: attach with --logprobs N.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>not told by this server</source>
-        <translation type="unfinished"></translation>
-=======
-    <name>Untold</name>
-    <message>
-        <source>Not told by this server.</source>
         <translation>此服务器未告知。</translation>
     </message>
     <message>
@@ -5246,7 +4956,6 @@ Textbook: {claim} ~</source>
     <message>
         <source>not told by this server</source>
         <translation>此服务器未告知</translation>
->>>>>>> h13-stepless
     </message>
 </context>
 <context>
@@ -5377,7 +5086,7 @@ Textbook: {claim} ~</source>
     </message>
     <message>
         <source>by the server&apos;s own counters; its devices: {}</source>
-        <translation type="unfinished"></translation>
+        <translation>来自服务器自己的计数器；其设备：{}</translation>
     </message>
     <message>
         <source>no device reading yet</source>
