@@ -20,7 +20,7 @@ from engine.core.settings import AttachSpec, RunSpec
 from engine.figures.json_figures import json_figures
 from engine.figures.metrics import summarise
 from engine.host import protocol
-from engine.serving.address import server_address
+from engine.serving.server.address import server_address
 from engine.serving.source import ServingSource
 from engine.session.destination import check_destination
 from engine.session.store import Session

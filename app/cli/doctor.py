@@ -9,10 +9,10 @@ import os
 from app.cli.output import print_json, say
 from engine.core.settings import AttachSpec
 from engine.errors import InputError
-from engine.serving.address import server_address
-from engine.serving.api_key import find_key
-from engine.serving.doctor import examined
-from engine.serving.doctor_text import diagnosis_json, diagnosis_text
+from engine.serving.doctor.doctor import examined
+from engine.serving.doctor.doctor_text import diagnosis_json, diagnosis_text
+from engine.serving.server.address import server_address
+from engine.serving.server.api_key import find_key
 
 
 def examine(options: argparse.Namespace, spec: AttachSpec) -> int:

@@ -26,7 +26,7 @@ from engine.session.store import Session
 
 if TYPE_CHECKING:
     from app.dialogs.attach import AttachDialog
-    from engine.serving.doctor import Diagnosis
+    from engine.serving.doctor.doctor import Diagnosis
 
 MOST_NAMED: Final = 5
 """How many of a server's models the dialog names in its sentence; its list has all."""

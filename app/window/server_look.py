@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from engine.core.settings import AttachSpec
 from engine.errors import DecodeScopeError
-from engine.serving.address import ServerAddress, server_address
-from engine.serving.api_key import ApiKey, find_key
-from engine.serving.kv_endpoint import kv_endpoint
+from engine.serving.observe.kv_endpoint import kv_endpoint
+from engine.serving.server.address import ServerAddress, server_address
+from engine.serving.server.api_key import ApiKey, find_key
 from engine.session.patience import Patience
 
 if TYPE_CHECKING:
-    from engine.serving.doctor import Diagnosis
+    from engine.serving.doctor.doctor import Diagnosis
 
 LOOK_EVERY_S: Final = 0.05
 """How long a look goes on after it was given up."""
@@ -47,15 +47,15 @@ def look(spec: AttachSpec, key: str, patience: Patience, choose: bool) -> Seen:
 
 def examine(spec: AttachSpec, key: str, patience: Patience) -> Diagnosis:
     """Everything that the server offers, and which flag would add the rest; raises as `look` does."""
-    from engine.serving.doctor import examined
+    from engine.serving.doctor.doctor import examined
 
     return _run(examined(spec, _key(key, server_address(spec.url))), patience)
 
 
 async def _look(spec: AttachSpec, key: str, choose: bool) -> Seen:
-    from engine.serving.connection import Connection  # loads aiohttp: on the thread, when it is first needed
-    from engine.serving.recorder_link import find_recorder
-    from engine.serving.server_kind import find_server
+    from engine.serving.recorder.recorder_link import find_recorder
+    from engine.serving.server.connection import Connection  # loads aiohttp: on the thread, when it is first needed
+    from engine.serving.server.server_kind import find_server
 
     address = server_address(spec.url)
     async with Connection(address, _key(key, address)) as connection:

@@ -10,11 +10,11 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
 from engine.core.settings import AttachSpec
-from engine.serving.address import ServerAddress
-from engine.serving.dialect import DIALECTS, TITLES, TOKEN_IDS
-from engine.serving.recorded_facts import meta_of
-from engine.serving.recorder_wire import Facts
-from engine.serving.server_kind import ServedModel, Server
+from engine.serving.recorder.recorded_facts import meta_of
+from engine.serving.recorder.recorder_wire import Facts
+from engine.serving.server.address import ServerAddress
+from engine.serving.server.dialect import DIALECTS, TITLES, TOKEN_IDS
+from engine.serving.server.server_kind import ServedModel, Server
 from engine.session.serving import Level, Serving, Topic, as_fact
 
 WITH_RECORDER: Final = "Not told: it needs the recorder inside vLLM (see README, “vLLM and other servers”)."

@@ -8,10 +8,10 @@ from typing import Final
 from msgspec.structs import replace
 
 from engine.core.settings import RequestSpec
-from engine.serving.metrics_page import Reading
-from engine.serving.probe_events import Chunk, Ended, ProbeEvent, Stalled
-from engine.serving.recorded_steps import RecordedSteps
-from engine.serving.recorder_wire import AnyMessage, Facts
+from engine.serving.observe.metrics_page import Reading
+from engine.serving.probe.probe_events import Chunk, Ended, ProbeEvent, Stalled
+from engine.serving.recorder.recorded_steps import RecordedSteps
+from engine.serving.recorder.recorder_wire import AnyMessage, Facts
 from engine.serving.streamed_tokens import StreamedTokens
 from engine.serving.token_join import TokenJoin
 from engine.serving.token_texts import TokenTexts

@@ -13,15 +13,21 @@ from engine.core.settings import RequestSpec, RunSpec
 from engine.errors import DecodeScopeError
 from engine.plain_text import one_line
 from engine.serving.attached import Attached
-from engine.serving.connection import Connection
-from engine.serving.kv_endpoint import is_loopback, kv_endpoint
-from engine.serving.kv_events import KvEvents, KvReport, events_reachable
-from engine.serving.observe import CountersReset, MetricsMissing, MetricsObserver, MetricsRead, Observation
-from engine.serving.probe import Probe, ProbeLimits
-from engine.serving.probe_events import Ended, ProbeEvent
-from engine.serving.recorder_link import RecorderLink
+from engine.serving.observe.kv_endpoint import is_loopback, kv_endpoint
+from engine.serving.observe.kv_events import KvEvents, KvReport, events_reachable
+from engine.serving.observe.metrics_observer import (
+    CountersReset,
+    MetricsMissing,
+    MetricsObserver,
+    MetricsRead,
+    Observation,
+)
+from engine.serving.probe.probe import Probe, ProbeLimits
+from engine.serving.probe.probe_events import Ended, ProbeEvent
+from engine.serving.recorder.recorder_link import RecorderLink
 from engine.serving.served_events import ServedEvents
-from engine.serving.server_kind import MODELS
+from engine.serving.server.connection import Connection
+from engine.serving.server.server_kind import MODELS
 from engine.serving.told_blocks import block_events
 from engine.session.schema import (
     AnyEvent,

@@ -12,14 +12,14 @@ from engine.core.settings import AttachSpec
 from engine.errors import DecodeScopeError, InputError
 from engine.host import protocol
 from engine.plain_text import one_line
-from engine.serving.address import server_address
-from engine.serving.api_key import ApiKey, find_key
 from engine.serving.attached import Attached
-from engine.serving.connection import Connection
-from engine.serving.kv_endpoint import kv_endpoint
-from engine.serving.recorder_link import RecorderLink, find_recorder
+from engine.serving.observe.kv_endpoint import kv_endpoint
+from engine.serving.recorder.recorder_link import RecorderLink, find_recorder
 from engine.serving.served_run import ServedRun
-from engine.serving.server_kind import find_server
+from engine.serving.server.address import server_address
+from engine.serving.server.api_key import ApiKey, find_key
+from engine.serving.server.connection import Connection
+from engine.serving.server.server_kind import find_server
 from engine.session.schema import AnyEvent, Loading, ModelReady, Refused, StateChanged
 
 NOT_HERE: Final = "A server cannot be paused, and its switches cannot be flipped from here."

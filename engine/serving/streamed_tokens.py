@@ -10,7 +10,7 @@ from typing import Final
 
 from engine.core.settings import RequestSpec
 from engine.plain_text import one_line
-from engine.serving.probe_events import Chunk, Ended, ProbeEvent, Prompted, Sent, Usage
+from engine.serving.probe.probe_events import Chunk, Ended, ProbeEvent, Prompted, Sent, Usage
 from engine.session import schema
 
 PROBE: Final = "probe"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from engine.serving.kv_events import (
+from engine.serving.observe.kv_events import (
     BlocksCleared,
     BlocksRemoved,
     BlocksStored,

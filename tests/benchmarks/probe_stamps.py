@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from engine.core.settings import RequestSpec
-from engine.serving.address import server_address
-from engine.serving.connection import Connection
-from engine.serving.probe import Probe
-from engine.serving.probe_events import Chunk, ProbeEvent, Stalled
+from engine.serving.probe.probe import Probe
+from engine.serving.probe.probe_events import Chunk, ProbeEvent, Stalled
+from engine.serving.server.address import server_address
+from engine.serving.server.connection import Connection
 
 CASES = ((1, 200, "spread"), (64, 50, "spread"), (64, 50, "together"), (64, 200, "spread"), (64, 200, "together"))
 """Streams, events a second of each, and whether their events are written at the same moments."""

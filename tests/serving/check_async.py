@@ -20,8 +20,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from engine.serving.recorded_steps import RecordedSteps
-from engine.serving.recorder_wire import AnyMessage, Facts, Frames, Preempted, Scheduled
+from engine.serving.recorder.recorded_steps import RecordedSteps
+from engine.serving.recorder.recorder_wire import AnyMessage, Facts, Frames, Preempted, Scheduled
 from engine.session import schema
 
 MODEL = Path(__file__).parents[2] / "assets" / "demo" / "target"

@@ -19,7 +19,7 @@ from typing import Any
 
 import aiohttp
 
-from engine.serving.recorder_search import recorders_of
+from engine.serving.recorder.recorder_search import recorders_of
 from tests.serving.recorder_cost import listen
 from tests.serving.vllm_server import vllm
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from engine.core.settings import AttachSpec
-from engine.serving.doctor import examined
+from engine.serving.doctor.doctor import examined
 from tests.serving.conftest import BLOCK_SIZE, BLOCKS, Served
 
 

@@ -17,9 +17,9 @@ from typing import Any
 
 import aiohttp
 
-from engine.serving.recorder_client import connect
-from engine.serving.recorder_search import recorders_of
-from engine.serving.recorder_wire import Known, Output, Snapshot
+from engine.serving.recorder.recorder_client import connect
+from engine.serving.recorder.recorder_search import recorders_of
+from engine.serving.recorder.recorder_wire import Known, Output, Snapshot
 from tests.serving.recorder_cost import listen
 from tests.serving.vllm_server import Server, vllm
 

@@ -9,13 +9,20 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
+from engine.serving.observe.metrics_observer import CountersReset, MetricsObserver, MetricsRead, Observation
 
-from engine.serving.address import server_address
-from engine.serving.connection import Connection
-from engine.serving.kv_events import BlocksRemoved, BlocksStored, EventsConnected, EventsLost, KvEvents, KvReport
-from engine.serving.metric_names import told_distributions, told_figures
-from engine.serving.metrics_page import Reading
-from engine.serving.observe import CountersReset, MetricsObserver, MetricsRead, Observation
+from engine.serving.observe.kv_events import (
+    BlocksRemoved,
+    BlocksStored,
+    EventsConnected,
+    EventsLost,
+    KvEvents,
+    KvReport,
+)
+from engine.serving.observe.metric_names import told_distributions, told_figures
+from engine.serving.observe.metrics_page import Reading
+from engine.serving.server.address import server_address
+from engine.serving.server.connection import Connection
 from tests.serving.conftest import BLOCK_SIZE, BLOCKS, Served
 
 WITHIN_S = 30.0

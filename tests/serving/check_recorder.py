@@ -24,12 +24,12 @@ import aiohttp
 import msgspec
 
 from engine.figures.kv_blocks import BlockHistory
-from engine.serving.recorded_facts import meta_of
-from engine.serving.recorded_ids import client_id
-from engine.serving.recorded_steps import RecordedSteps
-from engine.serving.recorder_client import connect
-from engine.serving.recorder_search import recorders_of
-from engine.serving.recorder_wire import (
+from engine.serving.recorder.recorded_facts import meta_of
+from engine.serving.recorder.recorded_ids import client_id
+from engine.serving.recorder.recorded_steps import RecordedSteps
+from engine.serving.recorder.recorder_client import connect
+from engine.serving.recorder.recorder_search import recorders_of
+from engine.serving.recorder.recorder_wire import (
     HEAD,
     AnyMessage,
     Ended,

@@ -68,9 +68,9 @@ def listen(path: str, ready: Any) -> None:
     """Read everything, in a process of its own."""
     import asyncio
 
-    from engine.serving.recorder_client import connect
-    from engine.serving.recorder_search import Place
-    from engine.serving.recorder_wire import Snapshot
+    from engine.serving.recorder.recorder_client import connect
+    from engine.serving.recorder.recorder_search import Place
+    from engine.serving.recorder.recorder_wire import Snapshot
 
     async def read() -> None:
         async with await connect(Place(path=Path(path))) as connection:

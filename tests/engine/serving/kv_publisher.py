@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import zmq
 import zmq.asyncio
 
-from engine.serving.kv_events import EventsConnected, KvEvents, KvReport
+from engine.serving.observe.kv_events import EventsConnected, KvEvents, KvReport
 
 WITHIN_S = 20.0
 END = [b"", b"", b"", b"\xff" * 8, b""]

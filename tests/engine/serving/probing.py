@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from engine.core.settings import RequestSpec
-from engine.serving.address import server_address
-from engine.serving.api_key import ApiKey
-from engine.serving.connection import Connection
-from engine.serving.dialect import Kind
-from engine.serving.probe import Probe, ProbeLimits
-from engine.serving.probe_events import Chunk, Ended, ProbeEvent
+from engine.serving.probe.probe import Probe, ProbeLimits
+from engine.serving.probe.probe_events import Chunk, Ended, ProbeEvent
+from engine.serving.server.address import server_address
+from engine.serving.server.api_key import ApiKey
+from engine.serving.server.connection import Connection
+from engine.serving.server.dialect import Kind
 from tests.engine.serving.fake_server import WITHIN_S, FakeServer
 
 COMPLETIONS = "/v1/completions"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engine.errors import InputError
-from engine.serving.address import LONGEST, server_address
+from engine.serving.server.address import LONGEST, server_address
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ import traceback
 import pytest
 
 from engine.errors import InputError
-from engine.serving.address import server_address
-from engine.serving.api_key import ApiKey, find_key
+from engine.serving.server.address import server_address
+from engine.serving.server.api_key import ApiKey, find_key
 
 LOCAL = server_address("http://127.0.0.1:8000")
 FAR = server_address("http://example.com")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.serving.block_numbers import BlockNumbers, Place
+from engine.serving.observe.block_numbers import BlockNumbers, Place
 
 HERE = Place(0, "GPU", 0)
 

@@ -15,8 +15,8 @@ import pytest
 from aiohttp.client_reqrep import ConnectionKey
 
 from engine.errors import ServerError
-from engine.serving.address import server_address
-from engine.serving.connection import Answer, Connection, error_message
+from engine.serving.server.address import server_address
+from engine.serving.server.connection import Answer, Connection, error_message
 from tests.engine.serving.fake_server import FakeServer, Gate, SeenRequest, Wire, answering
 
 KEY = ConnectionKey("nowhere.example", 80, False, True, None, None, None)

@@ -9,7 +9,7 @@ import pytest
 from engine.core.sampling import FILTERS, Sampling
 from engine.core.settings import RequestSpec
 from engine.errors import InputError
-from engine.serving.dialect import DIALECTS, TITLES, Kind, check_request, options_of, request_body
+from engine.serving.server.dialect import DIALECTS, TITLES, Kind, check_request, options_of, request_body
 
 KINDS: list[Kind] = list(DIALECTS)
 PLAIN = RequestSpec("The cat", 7)

@@ -10,10 +10,10 @@ import pytest
 
 from engine.core.settings import AttachSpec
 from engine.errors import DecodeScopeError, InputError
-from engine.serving import recorder_search
-from engine.serving.doctor import Diagnosis, Finding, examined
-from engine.serving.doctor_text import WIDTH, diagnosis_json, diagnosis_text
-from engine.serving.server_flags import flag_for
+from engine.serving.doctor.doctor import Diagnosis, Finding, examined
+from engine.serving.doctor.doctor_text import WIDTH, diagnosis_json, diagnosis_text
+from engine.serving.doctor.server_flags import flag_for
+from engine.serving.recorder import recorder_search
 from tests.engine.serving.fake_server import FakeServer, SeenRequest, Wire, answering, event_bytes
 from tests.engine.serving.kv_publisher import publisher
 from tests.engine.serving.recorded_pages import VLLM_PAGE

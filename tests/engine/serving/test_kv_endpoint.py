@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engine.errors import InputError
-from engine.serving.kv_endpoint import is_loopback, kv_endpoint
+from engine.serving.observe.kv_endpoint import is_loopback, kv_endpoint
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import DecodeScopeError
-from engine.serving.kv_event_batch import (
+from engine.serving.observe.kv_event_batch import (
     LARGEST_BYTES,
     MOST_EVENTS,
     MOST_HASHES,

@@ -11,8 +11,8 @@ import msgspec
 import pytest
 
 from engine.errors import DecodeScopeError, InputError
-from engine.serving.kv_event_batch import LARGEST_BYTES
-from engine.serving.kv_events import (
+from engine.serving.observe.kv_event_batch import LARGEST_BYTES
+from engine.serving.observe.kv_events import (
     BlocksCleared,
     BlocksRemoved,
     BlocksStored,

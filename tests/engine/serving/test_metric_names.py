@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import pytest
 
-from engine.serving.metric_names import Pool, told_distributions, told_figures, told_pool
-from engine.serving.metrics_page import Reading, page_text, parsed_page
+from engine.serving.observe.metric_names import Pool, told_distributions, told_figures, told_pool
+from engine.serving.observe.metrics_page import Reading, page_text, parsed_page
 from engine.session.server_names import FIGURES, NAMES
 from tests.engine.serving.recorded_pages import VLLM_PAGE
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import DecodeScopeError
-from engine.serving.metrics_page import (
+from engine.serving.observe.metrics_page import (
     LARGEST_BYTES,
     LONGEST_LINE,
     LONGEST_TEXT,

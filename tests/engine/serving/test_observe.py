@@ -8,13 +8,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 from aiohttp import web
-
-from engine.serving import observe
-from engine.serving.address import server_address
-from engine.serving.api_key import ApiKey
-from engine.serving.connection import Connection
-from engine.serving.metrics_page import LARGEST_BYTES
-from engine.serving.observe import (
+from engine.serving.observe.metrics_observer import (
     EVERY_S,
     LONGEST_PAUSE_S,
     CountersReset,
@@ -24,6 +18,12 @@ from engine.serving.observe import (
     Observation,
     pause_s,
 )
+
+from engine.serving.observe import observe
+from engine.serving.observe.metrics_page import LARGEST_BYTES
+from engine.serving.server.address import server_address
+from engine.serving.server.api_key import ApiKey
+from engine.serving.server.connection import Connection
 from tests.engine.serving.recorded_pages import VLLM_PAGE
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]

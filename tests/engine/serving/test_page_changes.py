@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from engine.serving.metrics_page import page_text, parsed_page
-from engine.serving.page_changes import PageChanges
+from engine.serving.observe.metrics_page import page_text, parsed_page
+from engine.serving.observe.page_changes import PageChanges
 from tests.engine.serving.recorded_pages import VLLM_PAGE
 
 

@@ -12,10 +12,20 @@ import pytest
 from engine.core.sampling import Sampling
 from engine.core.settings import RequestSpec
 from engine.errors import InputError
-from engine.serving.address import server_address
-from engine.serving.connection import Connection
-from engine.serving.probe import Probe, ProbeLimits
-from engine.serving.probe_events import Answered, Chunk, Ended, ProbeEvent, Prompted, Sent, Stalled, Timings, Usage
+from engine.serving.probe.probe import Probe, ProbeLimits
+from engine.serving.probe.probe_events import (
+    Answered,
+    Chunk,
+    Ended,
+    ProbeEvent,
+    Prompted,
+    Sent,
+    Stalled,
+    Timings,
+    Usage,
+)
+from engine.serving.server.address import server_address
+from engine.serving.server.connection import Connection
 from tests.engine.serving.fake_server import FakeServer, Gate, SeenRequest, Wire, answering, event_bytes, replaying
 from tests.engine.serving.probing import CHAT, COMPLETIONS, PLAIN, of, only_end, probed, text
 from tests.engine.serving.recorded_exchange import RecordedExchange, recorded

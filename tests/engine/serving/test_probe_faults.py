@@ -13,11 +13,11 @@ import pytest
 
 from engine.core.settings import RequestSpec
 from engine.errors import DecodeScopeError
-from engine.serving.address import server_address
-from engine.serving.api_key import ApiKey
-from engine.serving.connection import Connection
-from engine.serving.probe import Probe, ProbeLimits
-from engine.serving.probe_events import Chunk, Ended, ProbeEvent
+from engine.serving.probe.probe import Probe, ProbeLimits
+from engine.serving.probe.probe_events import Chunk, Ended, ProbeEvent
+from engine.serving.server.address import server_address
+from engine.serving.server.api_key import ApiKey
+from engine.serving.server.connection import Connection
 from tests.engine.serving.fake_server import (
     FakeServer,
     Gate,

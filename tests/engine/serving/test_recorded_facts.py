@@ -8,8 +8,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from engine.serving.recorded_facts import cache_itemsize, meta_of
-from engine.serving.recorder_wire import Facts, Frames, Hello
+from engine.serving.recorder.recorded_facts import cache_itemsize, meta_of
+from engine.serving.recorder.recorder_wire import Facts, Frames, Hello
 from engine.session.kv_shape import kv_shape_of
 
 RECORDED = Path(__file__).parent / "recorded" / "drafts.frames"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.serving.recorded_ids import client_id
+from engine.serving.recorder.recorded_ids import client_id
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 import pytest
 
 from engine.figures.kv_blocks import BlockHistory
-from engine.serving.recorded_steps import RecordedSteps
-from engine.serving.recorder_wire import (
+from engine.serving.recorder.recorded_steps import RecordedSteps
+from engine.serving.recorder.recorder_wire import (
     AnyMessage,
     Ended,
     Facts,

@@ -17,9 +17,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from engine.serving.recorder_client import RecorderConnection, connect
-from engine.serving.recorder_search import Place
-from engine.serving.recorder_wire import (
+from engine.serving.recorder.recorder_client import RecorderConnection, connect
+from engine.serving.recorder.recorder_search import Place
+from engine.serving.recorder.recorder_wire import (
     HEAD,
     AnyMessage,
     Ended,

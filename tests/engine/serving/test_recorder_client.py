@@ -12,9 +12,18 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from engine.serving.recorder_client import connect, own_boot
-from engine.serving.recorder_search import Place
-from engine.serving.recorder_wire import HEAD, PROTOCOL, Facts, Hello, Pong, RecorderError, Refused, SwitchedOff
+from engine.serving.recorder.recorder_client import connect, own_boot
+from engine.serving.recorder.recorder_search import Place
+from engine.serving.recorder.recorder_wire import (
+    HEAD,
+    PROTOCOL,
+    Facts,
+    Hello,
+    Pong,
+    RecorderError,
+    Refused,
+    SwitchedOff,
+)
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 AHEAD_NS = 5_000_000_000

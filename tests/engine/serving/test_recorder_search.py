@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.serving.recorder_search import Place, place_of, recorders, recorders_of
-from engine.serving.recorder_wire import RecorderError
+from engine.serving.recorder.recorder_search import Place, place_of, recorders, recorders_of
+from engine.serving.recorder.recorder_wire import RecorderError
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.serving import recorder_wire
-from engine.serving.recorder_wire import HEAD, LARGEST_BYTES, AnyMessage, Frames, Hello, RecorderError, Refused
+from engine.serving.recorder import recorder_wire
+from engine.serving.recorder.recorder_wire import HEAD, LARGEST_BYTES, AnyMessage, Frames, Hello, RecorderError, Refused
 
 RECORDED = sorted((Path(__file__).parent / "recorded").glob("*.frames"))
 

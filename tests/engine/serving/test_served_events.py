@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from engine.core.settings import RequestSpec
-from engine.serving.probe_events import Chunk, Ended, Sent, Stalled
-from engine.serving.recorder_wire import AnyMessage, Frames, Hello, Output
+from engine.serving.probe.probe_events import Chunk, Ended, Sent, Stalled
+from engine.serving.recorder.recorder_wire import AnyMessage, Frames, Hello, Output
 from engine.serving.served_events import ServedEvents
 from engine.session import schema
 from engine.session.checking import check_content

@@ -9,10 +9,10 @@ from collections.abc import Callable
 import pytest
 
 from engine.errors import DecodeScopeError, InputError, ServerError, UnavailableError
-from engine.serving.address import server_address
-from engine.serving.api_key import ApiKey
-from engine.serving.connection import ANSWER_WITHIN_S, Connection
-from engine.serving.server_kind import ASKED, Server, find_server
+from engine.serving.server.address import server_address
+from engine.serving.server.api_key import ApiKey
+from engine.serving.server.connection import ANSWER_WITHIN_S, Connection
+from engine.serving.server.server_kind import ASKED, Server, find_server
 from tests.engine.serving.fake_server import FakeServer, Script, SeenRequest, Wire, answering, replaying
 from tests.engine.serving.recorded_exchange import recorded
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
-from engine.serving.stall_watch import LATE_NS, StallWatch
+from engine.serving.probe.stall_watch import LATE_NS, StallWatch
 
 
 def hold(nanoseconds: int) -> tuple[int, int]:

@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from engine.serving.address import server_address
-from engine.serving.connection import Connection
-from engine.serving.probe_events import Chunk, ProbeEvent, Prompted, Usage
-from engine.serving.stream_account import StreamAccount
+from engine.serving.probe.probe_events import Chunk, ProbeEvent, Prompted, Usage
+from engine.serving.probe.stream_account import StreamAccount
+from engine.serving.server.address import server_address
+from engine.serving.server.connection import Connection
 from tests.engine.serving.recorded_exchange import recorded
 
 

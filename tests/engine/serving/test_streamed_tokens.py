@@ -7,7 +7,7 @@ import math
 import pytest
 
 from engine.core.settings import RequestSpec
-from engine.serving.probe_events import Chunk, Ended, Prompted, Sent, TokenChance, Usage
+from engine.serving.probe.probe_events import Chunk, Ended, Prompted, Sent, TokenChance, Usage
 from engine.serving.streamed_tokens import StreamedTokens
 from engine.session import schema
 

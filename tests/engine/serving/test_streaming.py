@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import ServerError
-from engine.serving.streaming import EventParser, decode_event
+from engine.serving.probe.streaming import EventParser, decode_event
 from tests.engine.serving.recorded_exchange import RECORDED, recorded
 
 

@@ -10,7 +10,7 @@ import pytest
 from engine.core.settings import AttachSpec
 from engine.host import protocol
 from engine.serving import served_run
-from engine.serving.kv_events import (
+from engine.serving.observe.kv_events import (
     BlocksCleared,
     BlocksRemoved,
     BlocksStored,

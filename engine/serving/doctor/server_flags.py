@@ -8,7 +8,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Final, Literal
 
-from engine.serving.dialect import Kind
+from engine.serving.server.dialect import Kind
 
 Gain = Literal["cached tokens", "server times", "metrics", "kv events", "recorder", "slots"]
 """What a flag adds. Ids, logprobs and usage of each chunk need none: they are asked for with each request."""

@@ -12,8 +12,18 @@ from types import TracebackType
 from typing import Final
 
 from engine.plain_text import one_line
-from engine.serving.recorder_search import Place
-from engine.serving.recorder_wire import PROTOCOL, AnyMessage, Frames, Hello, Pong, RecorderError, Refused, login, ping
+from engine.serving.recorder.recorder_search import Place
+from engine.serving.recorder.recorder_wire import (
+    PROTOCOL,
+    AnyMessage,
+    Frames,
+    Hello,
+    Pong,
+    RecorderError,
+    Refused,
+    login,
+    ping,
+)
 
 TIMEOUT_S: Final = 5.0
 READ_BYTES: Final = 2**18

@@ -20,9 +20,17 @@ from zmq.utils.monitor import recv_monitor_message
 
 from engine.errors import DecodeScopeError, InputError
 from engine.plain_text import one_line
-from engine.serving.block_numbers import BlockNumbers, Place
-from engine.serving.kv_endpoint import is_loopback
-from engine.serving.kv_event_batch import LARGEST_BYTES, Cleared, Event, EventBatch, Removed, Stored, decoded_batch
+from engine.serving.observe.block_numbers import BlockNumbers, Place
+from engine.serving.observe.kv_endpoint import is_loopback
+from engine.serving.observe.kv_event_batch import (
+    LARGEST_BYTES,
+    Cleared,
+    Event,
+    EventBatch,
+    Removed,
+    Stored,
+    decoded_batch,
+)
 
 MOST_WAITING: Final = 128
 """Messages that may wait to be read; what comes when so many wait is lost, and told as lost."""

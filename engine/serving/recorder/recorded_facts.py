@@ -7,7 +7,7 @@ from pathlib import PurePath
 import msgspec
 
 from engine.plain_text import one_line, path_text
-from engine.serving.recorder_wire import Facts
+from engine.serving.recorder.recorder_wire import Facts
 
 
 def meta_of(facts: Facts) -> dict[str, str]:

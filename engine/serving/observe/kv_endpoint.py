@@ -7,7 +7,7 @@ from typing import Final
 
 from engine.errors import InputError
 from engine.plain_text import quoted
-from engine.serving.address import server_address
+from engine.serving.server.address import server_address
 
 LONGEST: Final = 200
 LONGEST_SOCKET_PATH: Final = 107

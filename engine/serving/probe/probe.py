@@ -20,13 +20,13 @@ import msgspec
 from engine.core.settings import RequestSpec
 from engine.errors import DecodeScopeError, ServerError
 from engine.plain_text import one_line
-from engine.serving.connection import Connection, is_encoded
-from engine.serving.dialect import Kind, Option, check_request, options_of, request_body
-from engine.serving.probe_events import Ended, ProbeEvent, Sent, Stalled
-from engine.serving.stall_watch import StallWatch
-from engine.serving.stream_account import StreamAccount
-from engine.serving.stream_guard import StreamGuard
-from engine.serving.streaming import EventParser
+from engine.serving.probe.probe_events import Ended, ProbeEvent, Sent, Stalled
+from engine.serving.probe.stall_watch import StallWatch
+from engine.serving.probe.stream_account import StreamAccount
+from engine.serving.probe.stream_guard import StreamGuard
+from engine.serving.probe.streaming import EventParser
+from engine.serving.server.connection import Connection, is_encoded
+from engine.serving.server.dialect import Kind, Option, check_request, options_of, request_body
 
 REFUSED: Final = (400, 422)
 """The statuses by which servers refuse a field that they do not know."""

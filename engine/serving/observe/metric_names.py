@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from engine.serving.metrics_page import Reading
+from engine.serving.observe.metrics_page import Reading
 from engine.session.server_names import FIGURES, NAMES, base_name
 
 

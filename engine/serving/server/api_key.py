@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Final, NoReturn
 
 from engine.errors import InputError
-from engine.serving.address import ServerAddress
+from engine.serving.server.address import ServerAddress
 
 OWN_VARIABLE: Final = "DECODESCOPE_API_KEY"
 COMMON_VARIABLE: Final = "OPENAI_API_KEY"

@@ -6,7 +6,7 @@ import textwrap
 from dataclasses import asdict
 from typing import Any, Final
 
-from engine.serving.doctor import Diagnosis, Finding, State
+from engine.serving.doctor.doctor import Diagnosis, Finding, State
 
 WORDS: Final[dict[State, str]] = {"ok": "ok", "missing": "missing", "unknown": "not known"}
 WIDTH: Final = 100

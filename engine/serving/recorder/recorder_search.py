@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import psutil
 
 from engine.plain_text import path_text, quoted
-from engine.serving.recorder_wire import RecorderError
+from engine.serving.recorder.recorder_wire import RecorderError
 
 ROLES: Final = ("scheduler", "stats")
 

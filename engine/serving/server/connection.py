@@ -21,8 +21,8 @@ import msgspec
 
 from engine.errors import ServerError
 from engine.plain_text import one_line, quoted
-from engine.serving.address import ServerAddress
-from engine.serving.api_key import ApiKey
+from engine.serving.server.address import ServerAddress
+from engine.serving.server.api_key import ApiKey
 
 MOST_ANSWER_BYTES: Final = 2**20
 """The most bytes that are read of an answer that is not a stream."""

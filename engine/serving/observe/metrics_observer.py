@@ -10,8 +10,7 @@ from http import HTTPStatus
 from typing import Final
 
 from engine.errors import DecodeScopeError
-from engine.serving.connection import Answer, Connection
-from engine.serving.metrics_page import (
+from engine.serving.observe.metrics_page import (
     LARGEST_BYTES,
     MOST_SERIES,
     TOO_LARGE,
@@ -21,7 +20,8 @@ from engine.serving.metrics_page import (
     page_text,
     parsed_page,
 )
-from engine.serving.page_changes import PageChanges
+from engine.serving.observe.page_changes import PageChanges
+from engine.serving.server.connection import Answer, Connection
 
 METRICS: Final = "/metrics"
 EVERY_S: Final = 1.0

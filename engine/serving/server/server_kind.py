@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from engine.errors import InputError, ServerError, UnavailableError
 from engine.plain_text import one_line
-from engine.serving.connection import ANSWER_WITHIN_S, Answer, Connection
-from engine.serving.dialect import TITLES, Kind
+from engine.serving.server.connection import ANSWER_WITHIN_S, Answer, Connection
+from engine.serving.server.dialect import TITLES, Kind
 
 MODELS: Final = "/v1/models"
 ASKED: Final = (MODELS, "/version", "/props", "/get_model_info", "/model_info", "/info", "/health", "/metrics")

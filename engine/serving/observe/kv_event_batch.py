@@ -16,7 +16,7 @@ import msgspec
 
 from engine.errors import DecodeScopeError
 from engine.plain_text import one_line
-from engine.serving.block_numbers import Hash
+from engine.serving.observe.block_numbers import Hash
 
 LARGEST_BYTES: Final = 4 * 2**20
 """Of a message. A prompt of 250 000 tokens that is stored in one step is 2 MB."""

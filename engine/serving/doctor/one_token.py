@@ -13,10 +13,10 @@ import msgspec
 
 from engine.core.settings import RequestSpec
 from engine.errors import DecodeScopeError
-from engine.serving.connection import Connection, is_encoded
-from engine.serving.dialect import Kind, Option, options_of, request_body
-from engine.serving.probe import EVENT_STREAM, REFUSED, without_one
-from engine.serving.streaming import DONE, EventParser, StreamEvent, decode_event
+from engine.serving.probe.probe import EVENT_STREAM, REFUSED, without_one
+from engine.serving.probe.streaming import DONE, EventParser, StreamEvent, decode_event
+from engine.serving.server.connection import Connection, is_encoded
+from engine.serving.server.dialect import Kind, Option, options_of, request_body
 
 PROMPT: Final = "Hello"
 WITHIN_S: Final = 60.0

@@ -7,9 +7,9 @@ import os
 from collections.abc import AsyncIterator, Callable
 from typing import Final
 
-from engine.serving.recorder_client import RecorderConnection, connect, own_boot
-from engine.serving.recorder_search import Place, place_of, recorders_of
-from engine.serving.recorder_wire import AnyMessage, Facts, RecorderError
+from engine.serving.recorder.recorder_client import RecorderConnection, connect, own_boot
+from engine.serving.recorder.recorder_search import Place, place_of, recorders_of
+from engine.serving.recorder.recorder_wire import AnyMessage, Facts, RecorderError
 
 NONE: Final = "none"
 """What the user gives in place of an address where no recorder is to be looked for."""

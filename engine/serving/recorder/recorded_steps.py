@@ -23,10 +23,10 @@ import msgspec
 
 from engine.core.positions import count_positions, work_of
 from engine.plain_text import one_line
-from engine.serving.recorded_blocks import BlockChange, RecordedBlocks
-from engine.serving.recorded_ids import client_id
-from engine.serving.recorded_requests import TOLD_BY, Lanes, ServedRequest, arrival, finish_reason
-from engine.serving.recorder_wire import (
+from engine.serving.recorder.recorded_blocks import BlockChange, RecordedBlocks
+from engine.serving.recorder.recorded_ids import client_id
+from engine.serving.recorder.recorded_requests import TOLD_BY, Lanes, ServedRequest, arrival, finish_reason
+from engine.serving.recorder.recorder_wire import (
     AnyMessage,
     Ended,
     Facts,

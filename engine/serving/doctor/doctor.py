@@ -10,19 +10,19 @@ from typing import Final, Literal
 
 from engine.core.settings import AttachSpec
 from engine.errors import DecodeScopeError
-from engine.serving.address import server_address
-from engine.serving.api_key import ApiKey
-from engine.serving.connection import Connection
-from engine.serving.dialect import TITLES
-from engine.serving.kv_endpoint import is_loopback, kv_endpoint
-from engine.serving.kv_events import events_reachable
-from engine.serving.metric_names import told_distributions, told_figures, told_pool
-from engine.serving.metrics_page import LARGEST_BYTES, TOO_LARGE, Page, is_openmetrics, page_text, parsed_page
-from engine.serving.observe import METRICS
-from engine.serving.one_token import OneToken, ask_one_token
-from engine.serving.recorder_link import NONE, find_recorder
-from engine.serving.server_flags import CONNECTS, HERE, Gain, flag_for
-from engine.serving.server_kind import Server, find_server
+from engine.serving.doctor.one_token import OneToken, ask_one_token
+from engine.serving.doctor.server_flags import CONNECTS, HERE, Gain, flag_for
+from engine.serving.observe.kv_endpoint import is_loopback, kv_endpoint
+from engine.serving.observe.kv_events import events_reachable
+from engine.serving.observe.metric_names import told_distributions, told_figures, told_pool
+from engine.serving.observe.metrics_observer import METRICS
+from engine.serving.observe.metrics_page import LARGEST_BYTES, TOO_LARGE, Page, is_openmetrics, page_text, parsed_page
+from engine.serving.recorder.recorder_link import NONE, find_recorder
+from engine.serving.server.address import server_address
+from engine.serving.server.api_key import ApiKey
+from engine.serving.server.connection import Connection
+from engine.serving.server.dialect import TITLES
+from engine.serving.server.server_kind import Server, find_server
 from engine.session.server_names import FIGURES
 
 State = Literal["ok", "missing", "unknown"]

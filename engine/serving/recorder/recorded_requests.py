@@ -10,8 +10,8 @@ import msgspec
 
 from engine.core.positions import Computed
 from engine.plain_text import one_line
-from engine.serving.recorded_ids import client_id
-from engine.serving.recorder_wire import Ended, RequestAdded, RequestFacts
+from engine.serving.recorder.recorded_ids import client_id
+from engine.serving.recorder.recorder_wire import Ended, RequestAdded, RequestFacts
 from engine.session import schema
 from engine.session.schema import FinishReason
 

@@ -8,9 +8,8 @@ from typing import Final
 
 from engine.errors import ServerError
 from engine.plain_text import one_line, utf8
-from engine.serving.connection import Connection, error_message
-from engine.serving.probe_events import Answered, Chunk, ProbeEvent, Prompted, Timings, TokenChance, Usage
-from engine.serving.streaming import (
+from engine.serving.probe.probe_events import Answered, Chunk, ProbeEvent, Prompted, Timings, TokenChance, Usage
+from engine.serving.probe.streaming import (
     DONE,
     LARGEST_ID,
     Choice,
@@ -21,6 +20,7 @@ from engine.serving.streaming import (
     VllmMetrics,
     decode_event,
 )
+from engine.serving.server.connection import Connection, error_message
 
 MOST_EVENTS: Final = 1000
 """Events of a stream beyond four for each token that was asked for."""
