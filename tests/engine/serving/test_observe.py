@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 from aiohttp import web
+
+from engine.serving.observe import metrics_observer
 from engine.serving.observe.metrics_observer import (
     EVERY_S,
     LONGEST_PAUSE_S,
@@ -18,8 +20,6 @@ from engine.serving.observe.metrics_observer import (
     Observation,
     pause_s,
 )
-
-from engine.serving.observe import observe
 from engine.serving.observe.metrics_page import LARGEST_BYTES
 from engine.serving.server.address import server_address
 from engine.serving.server.api_key import ApiKey
@@ -266,7 +266,7 @@ def test_a_large_page_is_read_in_a_thread_and_the_same_way() -> None:
 
 
 def test_series_without_end_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(observe, "MOST_SERIES", 100)
+    monkeypatch.setattr(metrics_observer, "MOST_SERIES", 100)
 
     def page(turn: int) -> str:
         return "".join(f'a{{turn="{turn}",b="{index}"}} 1\n' for index in range(60))
