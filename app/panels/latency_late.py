@@ -174,7 +174,8 @@ class LateTables(QWidget):
                 self.tr("Late tokens of which it explains more than any other cause."),
             ),
         ]
-        rows = [] if totals is None else [_cells_of_cause(totals, cause) for cause in CAUSES]
+        longest = [] if totals is None else sorted(CAUSES, key=lambda cause: -totals.seconds[cause])
+        rows = [] if totals is None else [_cells_of_cause(totals, cause) for cause in longest]
         self.causes.show_rows(heads, rows)
 
     def _choose(self, key: str) -> None:

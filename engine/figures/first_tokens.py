@@ -51,7 +51,7 @@ def first_tokens(session: Session, steps: StepRange = None) -> list[FirstToken]:
     step_ids = session.tokens["step_id"]
     found = (
         first_token(session, request.id)
-        for request in list(session.requests.values())
+        for request in sorted(session.requests.values(), key=lambda one: one.id)
         if request.token_rows and (steps is None or steps[0] <= step_ids[request.token_rows[0]] <= steps[1])
     )
     return [one for one in found if one is not None]

@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
-from engine.serving.observe.metrics_observer import CountersReset, MetricsObserver, MetricsRead, Observation
 
 from engine.serving.observe.kv_events import (
     BlocksRemoved,
@@ -20,6 +19,7 @@ from engine.serving.observe.kv_events import (
     KvReport,
 )
 from engine.serving.observe.metric_names import told_distributions, told_figures
+from engine.serving.observe.metrics_observer import CountersReset, MetricsObserver, MetricsRead, Observation
 from engine.serving.observe.metrics_page import Reading
 from engine.serving.server.address import server_address
 from engine.serving.server.connection import Connection

@@ -241,7 +241,7 @@ def test_without_a_display_the_window_says_so(tmp_path: Path, environment: dict[
         assert (process.returncode, out) == (2, "")
         assert err.startswith("decodescope: ")
         assert says in err
-        assert "These work without one: decodescope record, decodescope info" in err
+        assert "These work without one: decodescope record, decodescope attach, decodescope info" in err
         assert err.count("\n") == 1
 
 

@@ -45,9 +45,10 @@ def test_every_form_of_a_linear_layer_multiplies_alike(
     if form is PackedLinear and not linears.can_pack(dtype):
         pytest.skip(f"this processor packs no {dtype}")
     torch.manual_seed(1)
-    weight, x = torch.randn(32, 64).to(dtype), torch.randn(rows, 64).to(dtype)
-    bias = torch.randn(32).to(dtype) if biased else None
-    residual = torch.randn(rows, 32).to(dtype)
+    # 64 outputs are whole blocks of the packed form on every processor: some pack blocks of 64, where others take 16.
+    weight, x = torch.randn(64, 64).to(dtype), torch.randn(rows, 64).to(dtype)
+    bias = torch.randn(64).to(dtype) if biased else None
+    residual = torch.randn(rows, 64).to(dtype)
     linear = form(weight, bias)
     exact = functional.linear(x.float(), weight.float(), None if bias is None else bias.float())
     tolerance = {"atol": 1e-5, "rtol": 1e-5} if dtype == torch.float32 else {"atol": 0.15, "rtol": 0.02}
