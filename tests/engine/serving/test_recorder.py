@@ -17,6 +17,13 @@ from typing import Any
 import msgspec
 import pytest
 
+from decodescope_recorder.door import open_door
+from decodescope_recorder.facts import hello
+from decodescope_recorder.feed import Feed
+from decodescope_recorder.hooks import hooks
+from decodescope_recorder.messages import wire_form
+from decodescope_recorder.recording_stats import StatsTap
+from decodescope_recorder.scheduler_tap import SchedulerTap
 from engine.serving.recorder_client import RecorderConnection, connect
 from engine.serving.recorder_search import Place
 from engine.serving.recorder_wire import (
@@ -38,7 +45,7 @@ from engine.serving.recorder_wire import (
     SwitchedOff,
     login,
 )
-from tests.engine.serving.inside import FakeRequest, FakeScheduler, load, recorded
+from tests.engine.serving.inside import FakeRequest, FakeScheduler, recorded
 
 PATIENCE_S = 20.0
 
@@ -141,8 +148,7 @@ def test_the_socket_and_its_folder_are_the_users_alone(folder: Path) -> None:
 def test_a_folder_that_others_may_write_is_refused(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     (folder / "decodescope").mkdir()
     (folder / "decodescope").chmod(0o777)
-    recorder = load()
-    assert recorder.open_door(recorder.Feed(), "scheduler-1.sock", 0, tuple) is None
+    assert open_door(Feed(), "scheduler-1.sock", 0, tuple) is None
     assert [record.levelno for record in caplog.records] == [logging.ERROR]
     assert "is not a folder of this user alone" in caplog.text
 
@@ -150,8 +156,7 @@ def test_a_folder_that_others_may_write_is_refused(folder: Path, caplog: pytest.
 def test_a_folder_that_is_a_link_is_refused(folder: Path) -> None:
     (folder / "elsewhere").mkdir(mode=0o700)
     (folder / "decodescope").symlink_to(folder / "elsewhere")
-    recorder = load()
-    assert recorder.open_door(recorder.Feed(), "scheduler-1.sock", 0, tuple) is None
+    assert open_door(Feed(), "scheduler-1.sock", 0, tuple) is None
 
 
 def test_sockets_of_processes_that_are_gone_are_removed(folder: Path) -> None:
@@ -168,7 +173,8 @@ def test_sockets_of_processes_that_are_gone_are_removed(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("where", "token", "sentence"),
     [
-        ("tcp://127.0.0.1:0", "", "needs DECODESCOPE_RECORDER_TOKEN"),
+        ("tcp://127.0.0.1:9000", "", "needs DECODESCOPE_RECORDER_TOKEN"),
+        ("tcp://127.0.0.1:0", "secret", "must be tcp://127.0.0.1:PORT"),
         ("tcp://192.0.2.1:9000", "secret", "must be tcp://127.0.0.1:PORT"),
         ("tcp://example.org:9000", "secret", "must be tcp://127.0.0.1:PORT"),
         ("http://127.0.0.1:9000", "secret", "must be tcp://127.0.0.1:PORT"),
@@ -181,8 +187,7 @@ def test_an_address_that_is_not_ours_alone_is_refused(
 ) -> None:
     monkeypatch.setenv("DECODESCOPE_RECORDER", where)
     monkeypatch.setenv("DECODESCOPE_RECORDER_TOKEN", token)
-    recorder = load()
-    assert recorder.open_door(recorder.Feed(), "scheduler-1.sock", 0, tuple) is None
+    assert open_door(Feed(), "scheduler-1.sock", 0, tuple) is None
     assert sentence in caplog.text
 
 
@@ -194,8 +199,7 @@ def at_port(monkeypatch: pytest.MonkeyPatch) -> Any:
         port = free.getsockname()[1]
     monkeypatch.setenv("DECODESCOPE_RECORDER", f"tcp://127.0.0.1:{port}")
     monkeypatch.setenv("DECODESCOPE_RECORDER_TOKEN", "secret")
-    recorder = load()
-    door = recorder.open_door(recorder.Feed(), "unused.sock", 0, lambda: recorder.hello("scheduler", {}))
+    door = open_door(Feed(), "unused.sock", 0, lambda: hello("scheduler", {}))
     assert door is not None
     yield Place(host="127.0.0.1", port=port)
     door.close()
@@ -237,7 +241,7 @@ def test_a_listener_that_stops_reading_loses_whole_steps_and_begins_again(folder
             one.scheduler.step()
             steps += 1
             assert steps < 10_000, "what waits is not bounded"
-        assert one.feed._put - one.feed._taken < 60_000
+        assert one.feed._put_bytes - one.feed._taken_bytes < 60_000
         frames, told, lost, outputs = Frames(), set(), 0, set()
         snapshots = 0
         for message in read(slow, frames):
@@ -250,7 +254,7 @@ def test_a_listener_that_stops_reading_loses_whole_steps_and_begins_again(folder
                 outputs.add(message.number)
             if snapshots == 2 and len(told) + lost >= steps:
                 break
-            if snapshots < 2 and one.feed._put - one.feed._taken < 20_000:
+            if snapshots < 2 and one.feed._put_bytes - one.feed._taken_bytes < 20_000:
                 one.scheduler.step()
                 steps += 1
         assert lost > 0
@@ -333,8 +337,8 @@ def test_errors_of_the_server_are_the_servers(folder: Path) -> None:
             raise RuntimeError("of vLLM")
 
     with recorded(folder) as one:
-        hooks = load()._hooks(Broken, load().SchedulerTap(one.feed, one.scheduler, 0), one.door.close)
-        one.scheduler.__class__ = type("RecordingBroken", (Broken,), hooks)
+        over = hooks(Broken, SchedulerTap(one.feed, one.scheduler, 0), one.door.close)
+        one.scheduler.__class__ = type("RecordingBroken", (Broken,), over)
         with listener(one.path):
             until(lambda: one.feed.on)
             with pytest.raises(RuntimeError, match="of vLLM"):
@@ -352,7 +356,7 @@ def test_outputs_with_logprobs_do_not_wait_as_they_are(folder: Path) -> None:
         waiting = [message for _, message in one.feed._entries if message[0] == "output"]
         assert isinstance(waiting[0][4], dict)
         assert waiting[1][4] == [("a", [5])]
-        assert load().wire_form(waiting[0])[4] == load().wire_form(waiting[1])[4]
+        assert wire_form(waiting[0])[4] == wire_form(waiting[1])[4]
 
 
 def test_every_hook_passes_on_what_it_was_given(folder: Path) -> None:
@@ -364,8 +368,7 @@ def test_every_hook_passes_on_what_it_was_given(folder: Path) -> None:
 
 
 def test_figures_of_the_front_end_are_sampled_as_far_as_they_are_there(folder: Path) -> None:
-    recorder = load()
-    tap = recorder.StatsTap(object(), 0)
+    tap = StatsTap(object(), 0)
     path = folder / "decodescope" / f"stats-{os.getpid()}-0.sock"
 
     class Stats:
