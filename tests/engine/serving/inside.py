@@ -156,7 +156,7 @@ def recorded(folder: Path, limit_bytes: int = 2**20) -> Iterator[Recorded]:
     name = f"scheduler-{os.getpid()}.sock"
     door = open_door(feed, name, 0, lambda: hello("scheduler", facts))
     assert door is not None
-    scheduler.__class__ = type("Recording", (FakeScheduler,), hooks(FakeScheduler, tap, door.close))  # type: ignore[assignment]
+    scheduler.__class__ = type("Recording", (FakeScheduler,), hooks(FakeScheduler, tap, door.close))
     try:
         yield Recorded(scheduler, feed, door, folder / "decodescope" / name)
     finally:

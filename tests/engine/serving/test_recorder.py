@@ -179,8 +179,8 @@ def test_each_snapshot_tells_the_steps_lost_since_the_one_before(folder: Path) -
     feed = Feed(limit_bytes=4000)
     scheduler = FakeScheduler()
     scheduler.add_request(FakeRequest("a", [1]))
-    over = hooks(FakeScheduler, SchedulerTap(feed, scheduler, 0), tuple)
-    scheduler.__class__ = type("Recording", (FakeScheduler,), over)  # type: ignore[assignment]
+    over = hooks(FakeScheduler, SchedulerTap(feed, scheduler, 0), lambda: None)
+    scheduler.__class__ = type("Recording", (FakeScheduler,), over)
     feed.connected()
     lost, told, steps = [], 0, 0
     for _ in range(3):

@@ -149,15 +149,16 @@ def test_whatever_fails_the_server_gets_its_scheduler(
 
 def test_a_scheduler_that_lacks_what_is_hooked_is_left_alone(vllm: Modules, caplog: pytest.LogCaptureFixture) -> None:
     class WithoutReset(SyncScheduler):
-        reset_prefix_cache = property()  # type: ignore[assignment]
+        reset_prefix_cache = property()
 
     vllm["vllm.v1.core.sched.scheduler"].Scheduler = WithoutReset
     assert type(recording(vllm_config=config(False))) is WithoutReset
     assert "vLLM 0.32.1 has no scheduler.reset_prefix_cache." in caplog.text
 
 
-def test_importing_the_package_needs_no_vllm() -> None:
+def test_importing_the_package_needs_no_vllm(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its names are looked for when they are used; vLLM tells of a plug-in that raises, and goes on."""
+    monkeypatch.setitem(sys.modules, "vllm", None)
     with pytest.raises(ImportError, match="vllm"):
         _ = decodescope_recorder.RecordingStats
     with pytest.raises(ImportError, match="vllm"):

@@ -2,9 +2,10 @@
 
     vllm serve MODEL --scheduler-cls decodescope_recorder.RecordingScheduler
 
-needs only this package's folder on the PYTHONPATH, or `pip install` of it. `RecordingScheduler` becomes the scheduler
-that vLLM would have taken itself (synchronous or asynchronous), with hooks around its methods; what it decides is
-never changed. `RecordingStats` is found by vLLM itself once the wheel is installed, and tells the front end's figures.
+needs only the folder that holds this package on the PYTHONPATH, or `pip install` of that folder. `RecordingScheduler`
+becomes the scheduler that vLLM would have taken itself (synchronous or asynchronous), with hooks around its methods;
+what it decides is never changed. `RecordingStats` is found by vLLM itself once the wheel is installed, and tells the
+front end's own figures.
 
 A listener connects to a Unix socket (mode 0600) in `$XDG_RUNTIME_DIR/decodescope` or `/tmp/decodescope-UID` (mode
 0700), or to DECODESCOPE_RECORDER=tcp://127.0.0.1:PORT with DECODESCOPE_RECORDER_TOKEN (the figures: at the port after

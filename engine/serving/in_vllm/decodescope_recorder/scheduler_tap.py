@@ -55,13 +55,13 @@ class SchedulerTap:
             self._pending.append((output, self._step))
             cached = output.scheduled_cached_reqs
             new: tuple[Any, ...] = ()
-            size = 400 + 120 * len(scheduled)
+            size_bytes = 400 + 120 * len(scheduled)
             if output.scheduled_new_reqs:
                 new = tuple(
                     (one.req_id, one.num_computed_tokens, [ids.copy() for ids in one.block_ids])
                     for one in output.scheduled_new_reqs
                 )
-                size += 8 * sum(len(ids) for one in new for ids in one[2])
+                size_bytes += 8 * sum(len(ids) for one in new for ids in one[2])
             running, waiting = scheduler.get_request_counts()
             self.feed.put(
                 (
@@ -70,7 +70,7 @@ class SchedulerTap:
                     output.scheduled_spec_decode_tokens, inside or (), running, waiting,
                     self._pool.get_num_free_blocks(), len(self._pool.cached_block_hash_to_block),
                 ),
-                size,
+                size_bytes,
             )  # fmt: skip
         except Exception as error:
             self.feed.fail(error)
