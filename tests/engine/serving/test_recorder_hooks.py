@@ -14,6 +14,7 @@ import pytest
 from decodescope_recorder import door
 from decodescope_recorder.hooks import hooks
 from decodescope_recorder.messages import wire_form
+from decodescope_recorder.recording_stats import StatsTap
 from decodescope_recorder.scheduler_tap import SchedulerTap
 from engine.serving.recorder_wire import SwitchedOff
 from tests.engine.serving.inside import FakeRequest, FakeScheduler, recorded
@@ -135,6 +136,25 @@ def test_what_vllm_no_longer_has_costs_the_recording_and_nothing_else(
         monkeypatch.setattr(FakeScheduler, name, lambda *_: answer)
         assert getattr(one.scheduler, name)(*[object()] * HOOKS[name]) is answer
         assert one.feed.failed.startswith("AttributeError: 'object' object has no attribute")
+
+
+def test_an_error_among_the_figures_costs_their_recording_and_nothing_else(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Stats:
+        @property
+        def num_running_reqs(self) -> int:
+            raise ValueError("spoiled")
+
+    tap = StatsTap(object(), 0)
+    try:
+        tap.feed.connected()
+        for _ in range(3):
+            tap.record(Stats(), None)
+        assert tap.feed.failed == "ValueError: spoiled"
+    finally:
+        tap.close()
+    assert [record.levelno for record in caplog.records if record.levelno >= logging.ERROR] == [logging.ERROR]
 
 
 def test_a_listener_that_hangs_never_blocks_the_scheduler(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
