@@ -13,13 +13,15 @@ import importlib
 import json
 import os
 import random
-import sys
 import tempfile
 from collections import deque
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import decodescope_recorder
+from decodescope_recorder.feed import Feed
+from decodescope_recorder.messages import wire_form
 from engine.serving.recorder.recorded_steps import RecordedSteps
 from engine.serving.recorder.recorder_wire import AnyMessage, Facts, Frames, Preempted, Scheduled
 from engine.session import schema
@@ -47,8 +49,7 @@ def build(blocks: int, drafts: int) -> Any:
     kv = interface.KVCacheConfig(
         num_blocks=blocks, kv_cache_tensors=[], kv_cache_groups=[interface.KVCacheGroupSpec(["layer"], spec)]
     )
-    recorder = importlib.import_module("decodescope_recorder")
-    scheduler = recorder.RecordingScheduler(
+    scheduler = decodescope_recorder.RecordingScheduler(
         vllm_config=config, kv_cache_config=kv, block_size=BLOCK, hash_block_size=BLOCK, log_stats=True,
         structured_output_manager=structured.StructuredOutputManager(config),
     )  # fmt: skip
@@ -161,17 +162,16 @@ def recorded(run: Run, steps: int) -> list[AnyMessage]:
     """The messages of a run, taken from the feed as the socket's thread would."""
     import msgspec
 
-    recorder = sys.modules["decodescope_recorder"]
     feed = next(
         cell.cell_contents for cell in type(run.scheduler).schedule.__closure__
-        if isinstance(cell.cell_contents, recorder.Feed)
+        if isinstance(cell.cell_contents, Feed)
     )  # fmt: skip
-    feed._limit = 2**40
+    feed._limit_bytes = 2**40
     feed.connected()
     run.go(steps)
     frames, messages = Frames(), []
     while (message := feed.take()) is not None:
-        body = msgspec.msgpack.encode(recorder.wire_form(message))
+        body = msgspec.msgpack.encode(wire_form(message))
         messages += list(frames.feed(len(body).to_bytes(4, "big") + body))
     assert not feed.failed, feed.failed
     return messages

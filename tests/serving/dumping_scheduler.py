@@ -11,9 +11,11 @@ import json
 import os
 from typing import Any
 
+import decodescope_recorder
+
 
 def _dumping(*args: Any, **kwargs: Any) -> Any:
-    scheduler = importlib.import_module("decodescope_recorder").RecordingScheduler(*args, **kwargs)
+    scheduler = decodescope_recorder.RecordingScheduler(*args, **kwargs)
     below = type(scheduler)
     file = open(os.environ["DUMP_TO"], "a", encoding="utf-8", buffering=1)  # noqa: SIM115
 

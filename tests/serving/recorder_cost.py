@@ -14,11 +14,18 @@ import os
 import statistics
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from tests.engine.serving.inside import FakeManager, FakeRequest, load
+from decodescope_recorder.door import open_door
+from decodescope_recorder.facts import hello
+from decodescope_recorder.feed import Feed
+from decodescope_recorder.hooks import hooks
+from decodescope_recorder.scheduler_tap import SchedulerTap
+from decodescope_recorder.sockets import socket_folder
+from tests.engine.serving.inside import FakeManager, FakeRequest
 
 STEPS = 2000
 PAUSE_S = 0.002
@@ -64,6 +71,12 @@ class Prepared:
         return self.outputs
 
 
+def recorded_class(tap: SchedulerTap, close: Callable[[], None]) -> Any:
+    """`Prepared` with the hooks of a step."""
+    over = hooks(Prepared, tap, close)
+    return type("Recording", (Prepared,), {name: over[name] for name in ("schedule", "update_from_output")})
+
+
 def listen(path: str, ready: Any) -> None:
     """Read everything, in a process of its own."""
     import asyncio
@@ -97,11 +110,10 @@ def timed(scheduler: Any, model: Any) -> list[float]:
 
 def hot(members: int, drafts: int) -> dict[str, Any]:
     """The hooks with and without anyone who listens, one step at once after another."""
-    recorder = load()
     output, model, outputs = prepared(members, drafts)
     scheduler = Prepared(output, outputs, members)
-    feed = recorder.Feed()
-    tap = recorder.SchedulerTap(feed, scheduler, 0)
+    feed = Feed()
+    tap = SchedulerTap(feed, scheduler, 0)
 
     def median() -> float:
         took = []
@@ -110,14 +122,11 @@ def hot(members: int, drafts: int) -> dict[str, Any]:
             scheduler.update_from_output(scheduler.schedule(), model)
             took.append((time.perf_counter_ns() - begin) / 1000)
             feed.disconnected() if not feed.on else feed._entries.clear()
-            feed._taken = feed._put
+            feed._taken_bytes = feed._put_bytes
         return statistics.median(took)
 
     plain = median()
-    hooks = recorder._hooks(Prepared, tap, lambda: None)
-    scheduler.__class__ = type(
-        "Recording", (Prepared,), {key: hooks[key] for key in ("schedule", "update_from_output")}
-    )
+    scheduler.__class__ = recorded_class(tap, lambda: None)
     without = median() - plain
     feed.connected()
     return {
@@ -127,20 +136,19 @@ def hot(members: int, drafts: int) -> dict[str, Any]:
 
 
 def measure(members: int, drafts: int, with_listener: bool) -> dict[str, Any]:
-    recorder = load()
     output, model, outputs = prepared(members, drafts)
     scheduler = Prepared(output, outputs, members)
     plain = statistics.median(timed(scheduler, model)[STEPS // 2 :])
-    feed = recorder.Feed()
-    tap = recorder.SchedulerTap(feed, scheduler, 0)
+    feed = Feed()
+    tap = SchedulerTap(feed, scheduler, 0)
     name = f"scheduler-{os.getpid()}.sock"
-    door = recorder.open_door(feed, name, 0, lambda: recorder.hello("scheduler", {}))
-    hooks = {key: recorder._hooks(Prepared, tap, door.close)[key] for key in ("schedule", "update_from_output")}
-    scheduler.__class__ = type("Recording", (Prepared,), hooks)
+    door = open_door(feed, name, 0, lambda: hello("scheduler", {}))
+    assert door is not None
+    scheduler.__class__ = recorded_class(tap, door.close)
     listening = None
     if with_listener:
         ready = multiprocessing.Event()
-        listening = multiprocessing.Process(target=listen, args=(str(recorder.socket_folder() / name), ready))
+        listening = multiprocessing.Process(target=listen, args=(str(socket_folder() / name), ready))
         listening.start()
         ready.wait(20)
     took = timed(scheduler, model)[100:]

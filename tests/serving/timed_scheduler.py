@@ -5,21 +5,22 @@ The sums are written to the file TIMES_TO at every 50th step: steps, and ns of e
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import time
 from pathlib import Path
 from typing import Any
 
-_recorder = importlib.import_module("decodescope_recorder")
+import decodescope_recorder
+from decodescope_recorder.scheduler_tap import SchedulerTap
+
 METHODS = ("before_schedule", "scheduled", "before_output", "put_out", "arrived", "ended", "freed")
 took: dict[str, int] = dict.fromkeys(METHODS, 0)
 steps: list[int] = []
 
 
 def _timed(name: str) -> Any:
-    method = getattr(_recorder.SchedulerTap, name)
+    method = getattr(SchedulerTap, name)
 
     def call(self: Any, *args: Any, **kwargs: Any) -> Any:
         begin = time.perf_counter_ns()
@@ -37,5 +38,5 @@ def _timed(name: str) -> Any:
 
 
 for _name in METHODS:
-    setattr(_recorder.SchedulerTap, _name, _timed(_name))
-TimedScheduler = _recorder.RecordingScheduler
+    setattr(SchedulerTap, _name, _timed(_name))
+TimedScheduler = decodescope_recorder.RecordingScheduler

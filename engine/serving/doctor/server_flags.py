@@ -32,7 +32,7 @@ FLAGS: Final[MappingProxyType[tuple[Kind, Gain], str]] = MappingProxyType(
         ("vllm", "metrics"): "leave out --disable-log-stats",
         ("vllm", "kv events"): _VLLM_EVENTS,
         ("vllm", "recorder"): "--scheduler-cls decodescope_recorder.RecordingScheduler, after installing the recorder "
-        "into the server's environment: pip install engine/serving/in_vllm",
+        "into the server's environment: pip install --no-deps ./engine/serving/in_vllm",
         ("sglang", "cached tokens"): "--enable-cache-report",
         ("sglang", "metrics"): "--enable-metrics",
         ("sglang", "kv events"): _SGLANG_EVENTS,

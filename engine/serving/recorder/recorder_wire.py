@@ -1,4 +1,4 @@
-"""The messages of the recorder inside vLLM (`in_vllm/decodescope_recorder.py`), typed, and their decoding with bounds.
+"""The messages of the recorder inside vLLM (`in_vllm/decodescope_recorder/`), typed, and their decoding with bounds.
 
 A frame is the length of its body (4 bytes, big-endian), then a MessagePack array: a tag, then the fields of a structure
 below. The listener sends `login` first, and `ping` when it likes. Times are nanoseconds of the recorder's

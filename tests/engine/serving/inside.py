@@ -1,30 +1,21 @@
-"""The recorder's file, loaded as vLLM would load it, and the few parts of vLLM's scheduler that its hooks touch."""
+"""The few parts of vLLM's scheduler that the recorder's hooks touch, and a recorder on them."""
 
 from __future__ import annotations
 
-import importlib.util
-import sys
+import os
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
-PATH = Path(__file__).parents[3] / "engine" / "serving" / "in_vllm" / "decodescope_recorder.py"
-
-
-def load() -> ModuleType:
-    """The recorder as a module of its own name."""
-    found = sys.modules.get("decodescope_recorder")
-    if found is None:
-        spec = importlib.util.spec_from_file_location("decodescope_recorder", PATH)
-        assert spec is not None
-        assert spec.loader is not None
-        found = sys.modules["decodescope_recorder"] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(found)
-    return found
+from decodescope_recorder.door import Door, open_door
+from decodescope_recorder.facts import hello
+from decodescope_recorder.feed import Feed
+from decodescope_recorder.hooks import hooks
+from decodescope_recorder.scheduler_tap import SchedulerTap
 
 
 @dataclass
@@ -149,25 +140,23 @@ class Recorded:
     """A scheduler with the recorder's hooks, and the recorder's parts."""
 
     scheduler: Any
-    feed: Any
-    door: Any
+    feed: Feed
+    door: Door
     path: Path
 
 
 @contextmanager
 def recorded(folder: Path, limit_bytes: int = 2**20) -> Iterator[Recorded]:
     """A fake scheduler that is recorded through a Unix socket in `folder` (the environment must name it)."""
-    recorder = load()
-    feed = recorder.Feed(limit_bytes)
+    feed = Feed(limit_bytes)
     scheduler = FakeScheduler()
-    tap = recorder.SchedulerTap(feed, scheduler, 0)
+    tap = SchedulerTap(feed, scheduler, 0)
     facts = {"vllm_version": "0.32.0", "blocks": 8, "block_bytes": 64, "groups": [["FullAttentionSpec", 32, 2]],
              "block_group": 0}  # fmt: skip
-    name = f"scheduler-{recorder.os.getpid()}.sock"
-    door = recorder.open_door(feed, name, 0, lambda: recorder.hello("scheduler", facts))
+    name = f"scheduler-{os.getpid()}.sock"
+    door = open_door(feed, name, 0, lambda: hello("scheduler", facts))
     assert door is not None
-    hooks = recorder._hooks(FakeScheduler, tap, door.close)
-    scheduler.__class__ = type("Recording", (FakeScheduler,), hooks)  # type: ignore[assignment]
+    scheduler.__class__ = type("Recording", (FakeScheduler,), hooks(FakeScheduler, tap, door.close))
     try:
         yield Recorded(scheduler, feed, door, folder / "decodescope" / name)
     finally:

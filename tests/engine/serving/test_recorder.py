@@ -1,46 +1,35 @@
-"""The recorder inside vLLM: its hooks, what waits, its socket, and that nothing it meets reaches the server."""
+"""The recorder inside vLLM: what it tells, what waits, and what is dropped where the listener is slow."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
-import resource
-import socket
-import stat
-import time
-from collections.abc import Callable
-from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
-import msgspec
 import pytest
 
+from decodescope_recorder.feed import Feed
+from decodescope_recorder.hooks import hooks
+from decodescope_recorder.messages import wire_form
+from decodescope_recorder.recording_stats import StatsTap
+from decodescope_recorder.scheduler_tap import SchedulerTap
 from engine.serving.recorder.recorder_client import RecorderConnection, connect
 from engine.serving.recorder.recorder_search import Place
 from engine.serving.recorder.recorder_wire import (
-    HEAD,
     AnyMessage,
     Ended,
     Frames,
     Freed,
-    Hello,
     Known,
     Output,
     Preempted,
-    RecorderError,
-    Refused,
     RequestAdded,
     Reset,
     Scheduled,
     Snapshot,
-    SwitchedOff,
-    login,
 )
-from tests.engine.serving.inside import FakeRequest, FakeScheduler, load, recorded
-
-PATIENCE_S = 20.0
+from tests.engine.serving.inside import FakeRequest, FakeScheduler, recorded
+from tests.engine.serving.listener import PATIENCE_S, listener, read, until
 
 
 @pytest.fixture(autouse=True)
@@ -49,14 +38,6 @@ def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     monkeypatch.delenv("DECODESCOPE_RECORDER", raising=False)
     return tmp_path
-
-
-def until(holds: Callable[[], Any]) -> None:
-    """Wait for another thread's work to be seen."""
-    end = time.monotonic() + PATIENCE_S
-    while not holds():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.001)
 
 
 async def take(connection: RecorderConnection, kind: type[AnyMessage]) -> list[AnyMessage]:
@@ -68,22 +49,6 @@ async def take(connection: RecorderConnection, kind: type[AnyMessage]) -> list[A
             if isinstance(message, kind):
                 return taken
     raise AssertionError(f"no {kind.__name__} among {taken}")
-
-
-def listener(path: Path) -> socket.socket:
-    """A plain socket that has logged in and read the hello."""
-    one = socket.socket(socket.AF_UNIX)
-    one.settimeout(PATIENCE_S)
-    one.connect(str(path))
-    one.sendall(login(""))
-    assert isinstance(next(read(one)), Hello)
-    return one
-
-
-def read(one: socket.socket, frames: Frames | None = None) -> Any:
-    frames = frames or Frames()
-    while data := one.recv(65536):
-        yield from frames.feed(data)
 
 
 def test_a_run_is_told_from_a_snapshot_on(folder: Path) -> None:
@@ -130,103 +95,6 @@ def test_without_a_listener_nothing_is_kept(folder: Path) -> None:
         assert not one.feed.on
 
 
-def test_the_socket_and_its_folder_are_the_users_alone(folder: Path) -> None:
-    with recorded(folder) as one:
-        assert stat.S_IMODE(one.path.stat().st_mode) == 0o600
-        assert stat.S_IMODE(one.path.parent.stat().st_mode) == 0o700
-        assert one.path.name == f"scheduler-{os.getpid()}.sock"
-    assert not one.path.exists()
-
-
-def test_a_folder_that_others_may_write_is_refused(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
-    (folder / "decodescope").mkdir()
-    (folder / "decodescope").chmod(0o777)
-    recorder = load()
-    assert recorder.open_door(recorder.Feed(), "scheduler-1.sock", 0, tuple) is None
-    assert [record.levelno for record in caplog.records] == [logging.ERROR]
-    assert "is not a folder of this user alone" in caplog.text
-
-
-def test_a_folder_that_is_a_link_is_refused(folder: Path) -> None:
-    (folder / "elsewhere").mkdir(mode=0o700)
-    (folder / "decodescope").symlink_to(folder / "elsewhere")
-    recorder = load()
-    assert recorder.open_door(recorder.Feed(), "scheduler-1.sock", 0, tuple) is None
-
-
-def test_sockets_of_processes_that_are_gone_are_removed(folder: Path) -> None:
-    stale = folder / "decodescope" / "scheduler-999999999.sock"
-    stale.parent.mkdir(mode=0o700)
-    other = stale.with_name(f"stats-{os.getppid()}-0.sock")
-    stale.touch()
-    other.touch()
-    with recorded(folder):
-        assert not stale.exists()
-        assert other.exists()
-
-
-@pytest.mark.parametrize(
-    ("where", "token", "sentence"),
-    [
-        ("tcp://127.0.0.1:0", "", "needs DECODESCOPE_RECORDER_TOKEN"),
-        ("tcp://192.0.2.1:9000", "secret", "must be tcp://127.0.0.1:PORT"),
-        ("tcp://example.org:9000", "secret", "must be tcp://127.0.0.1:PORT"),
-        ("http://127.0.0.1:9000", "secret", "must be tcp://127.0.0.1:PORT"),
-        ("tcp://127.0.0.1", "secret", "must be tcp://127.0.0.1:PORT"),
-        ("nonsense", "secret", "must be tcp://127.0.0.1:PORT"),
-    ],
-)
-def test_an_address_that_is_not_ours_alone_is_refused(
-    where: str, token: str, sentence: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setenv("DECODESCOPE_RECORDER", where)
-    monkeypatch.setenv("DECODESCOPE_RECORDER_TOKEN", token)
-    recorder = load()
-    assert recorder.open_door(recorder.Feed(), "scheduler-1.sock", 0, tuple) is None
-    assert sentence in caplog.text
-
-
-@pytest.fixture
-def at_port(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A door at a port of loopback, with the token "secret", and its place."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    monkeypatch.setenv("DECODESCOPE_RECORDER", f"tcp://127.0.0.1:{port}")
-    monkeypatch.setenv("DECODESCOPE_RECORDER_TOKEN", "secret")
-    recorder = load()
-    door = recorder.open_door(recorder.Feed(), "unused.sock", 0, lambda: recorder.hello("scheduler", {}))
-    assert door is not None
-    yield Place(host="127.0.0.1", port=port)
-    door.close()
-
-
-@pytest.mark.parametrize("token", ["", "Secret", "secret ", "s" * 3000, "\ud83d\ude00"])
-def test_a_wrong_token_is_refused(token: str, at_port: Place) -> None:
-    with pytest.raises(RecorderError, match="refuses: The token is wrong"):
-        asyncio.run(connect(at_port, token))
-
-
-def test_the_right_token_is_let_in(at_port: Place) -> None:
-    async def greet() -> str:
-        async with await connect(at_port, "secret") as connection:
-            return connection.hello.role
-
-    assert asyncio.run(greet()) == "scheduler"
-
-
-def test_a_second_listener_is_refused_until_the_first_is_gone(folder: Path) -> None:
-    async def meet() -> None:
-        with recorded(folder) as one:
-            async with await connect(Place(path=one.path)):
-                with pytest.raises(RecorderError, match="Another program listens"):
-                    await connect(Place(path=one.path))
-            until(lambda: not one.feed.on)
-            await (await connect(Place(path=one.path))).close()
-
-    asyncio.run(meet())
-
-
 def test_a_listener_that_stops_reading_loses_whole_steps_and_begins_again(folder: Path) -> None:
     with recorded(folder, limit_bytes=50_000) as one, listener(one.path) as slow:
         until(lambda: one.feed.on)
@@ -237,7 +105,7 @@ def test_a_listener_that_stops_reading_loses_whole_steps_and_begins_again(folder
             one.scheduler.step()
             steps += 1
             assert steps < 10_000, "what waits is not bounded"
-        assert one.feed._put - one.feed._taken < 60_000
+        assert one.feed._put_bytes - one.feed._taken_bytes < 60_000
         frames, told, lost, outputs = Frames(), set(), 0, set()
         snapshots = 0
         for message in read(slow, frames):
@@ -250,7 +118,7 @@ def test_a_listener_that_stops_reading_loses_whole_steps_and_begins_again(folder
                 outputs.add(message.number)
             if snapshots == 2 and len(told) + lost >= steps:
                 break
-            if snapshots < 2 and one.feed._put - one.feed._taken < 20_000:
+            if snapshots < 2 and one.feed._put_bytes - one.feed._taken_bytes < 20_000:
                 one.scheduler.step()
                 steps += 1
         assert lost > 0
@@ -269,79 +137,6 @@ def test_a_listener_that_dies_frees_what_waits(folder: Path) -> None:
         assert one.feed.take() is None
 
 
-@pytest.mark.parametrize(
-    "hostile",
-    [b"\x00\x00\x00\x00", b"\xff\xff\xff\xff", HEAD.pack(3) + b"\xc1\xc1\xc1", HEAD.pack(1) + b"\x90",
-     HEAD.pack(7) + msgspec.msgpack.encode(["login"]), HEAD.pack(2000) + b"\x91" * 2000,
-     HEAD.pack(6) + msgspec.msgpack.encode(["ping", 1])[:6] + b"x" * 100_000],
-)  # fmt: skip
-def test_a_hostile_listener_is_cut_off_and_the_next_is_let_in(hostile: bytes, folder: Path) -> None:
-    with recorded(folder) as one:
-        with socket.socket(socket.AF_UNIX) as visitor:
-            visitor.settimeout(PATIENCE_S)
-            visitor.connect(str(one.path))
-            try:
-                visitor.sendall(hostile)
-                assert visitor.recv(100) == b""
-            except ConnectionError:
-                pass
-        with listener(one.path):
-            until(lambda: one.feed.on)
-        assert not one.feed.failed
-
-
-def test_a_server_with_many_open_files_is_recorded(folder: Path) -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard != resource.RLIM_INFINITY and hard < 2000:
-        pytest.skip("this user may not open so many files")
-    with ExitStack() as stack:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 2000), hard))
-        stack.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
-        while stack.enter_context(open(os.devnull, "rb")).fileno() < 1100:
-            pass
-        with recorded(folder) as one, listener(one.path) as reader:
-            until(lambda: one.feed.on)
-            one.scheduler.step()
-            assert isinstance(next(read(reader)), Snapshot)
-
-
-def test_a_token_is_not_asked_for_where_the_sockets_mode_guards(folder: Path) -> None:
-    async def greet() -> None:
-        with recorded(folder) as one:
-            await (await connect(Place(path=one.path), "a token of elsewhere")).close()
-
-    asyncio.run(greet())
-
-
-def test_an_error_of_the_recorder_switches_it_off_with_one_line(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
-    with recorded(folder) as one, listener(one.path) as reader:
-        until(lambda: one.feed.on)
-        one.scheduler.add_request(FakeRequest("a", [1]))
-        one.scheduler.step()
-        del one.scheduler.kv_cache_manager.block_pool.get_num_free_blocks
-        for _ in range(3):
-            assert one.scheduler.step()[0].outputs[0].new_token_ids == [5]
-        assert isinstance(list(read(reader))[-1], SwitchedOff)
-    errors = [record for record in caplog.records if record.levelno >= logging.ERROR]
-    assert len(errors) == 1
-    assert "switched itself off" in errors[0].getMessage()
-
-
-def test_errors_of_the_server_are_the_servers(folder: Path) -> None:
-    class Broken(FakeScheduler):
-        def schedule(self, throttle: bool = False) -> Any:
-            raise RuntimeError("of vLLM")
-
-    with recorded(folder) as one:
-        hooks = load()._hooks(Broken, load().SchedulerTap(one.feed, one.scheduler, 0), one.door.close)
-        one.scheduler.__class__ = type("RecordingBroken", (Broken,), hooks)
-        with listener(one.path):
-            until(lambda: one.feed.on)
-            with pytest.raises(RuntimeError, match="of vLLM"):
-                one.scheduler.step()
-        assert not one.feed.failed
-
-
 def test_outputs_with_logprobs_do_not_wait_as_they_are(folder: Path) -> None:
     with recorded(folder) as one:
         one.feed.connected()
@@ -352,20 +147,11 @@ def test_outputs_with_logprobs_do_not_wait_as_they_are(folder: Path) -> None:
         waiting = [message for _, message in one.feed._entries if message[0] == "output"]
         assert isinstance(waiting[0][4], dict)
         assert waiting[1][4] == [("a", [5])]
-        assert load().wire_form(waiting[0])[4] == load().wire_form(waiting[1])[4]
-
-
-def test_every_hook_passes_on_what_it_was_given(folder: Path) -> None:
-    with recorded(folder) as one, listener(one.path):
-        until(lambda: one.feed.on)
-        assert one.scheduler.schedule(throttle=True) is not None
-        assert one.scheduler.reset_prefix_cache() is True
-        assert one.scheduler.resets == 1
+        assert wire_form(waiting[0])[4] == wire_form(waiting[1])[4]
 
 
 def test_figures_of_the_front_end_are_sampled_as_far_as_they_are_there(folder: Path) -> None:
-    recorder = load()
-    tap = recorder.StatsTap(object(), 0)
+    tap = StatsTap(object(), 0)
     path = folder / "decodescope" / f"stats-{os.getpid()}-0.sock"
 
     class Stats:
@@ -389,10 +175,21 @@ def test_figures_of_the_front_end_are_sampled_as_far_as_they_are_there(folder: P
         tap.close()
 
 
-def test_a_refusal_is_a_sentence(folder: Path) -> None:
-    with recorded(folder) as one, listener(one.path), socket.socket(socket.AF_UNIX) as second:
-        second.settimeout(PATIENCE_S)
-        second.connect(str(one.path))
-        refused = next(read(second))
-    assert isinstance(refused, Refused)
-    assert refused.sentence.endswith(".")
+def test_each_snapshot_tells_the_steps_lost_since_the_one_before(folder: Path) -> None:
+    feed = Feed(limit_bytes=4000)
+    scheduler = FakeScheduler()
+    scheduler.add_request(FakeRequest("a", [1]))
+    over = hooks(FakeScheduler, SchedulerTap(feed, scheduler, 0), lambda: None)
+    scheduler.__class__ = type("Recording", (FakeScheduler,), over)
+    feed.connected()
+    lost, told, steps = [], 0, 0
+    for _ in range(3):
+        for _ in range(20):
+            scheduler.step()
+            steps += 1
+        while (message := feed.take()) is not None:
+            told += message[0] == "step"
+            lost += [message[3]] if message[0] == "snapshot" else []
+    assert lost[0] == 0
+    assert lost[1] == lost[2] > 0
+    assert told + sum(lost) + feed.lost_steps == steps

@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.serving.recorder import recorder_wire
+from decodescope_recorder import messages
+from decodescope_recorder.facts import hello
+from engine.serving import recorder_wire
 from engine.serving.recorder.recorder_wire import HEAD, LARGEST_BYTES, AnyMessage, Frames, Hello, RecorderError, Refused
 
 RECORDED = sorted((Path(__file__).parent / "recorded").glob("*.frames"))
@@ -102,11 +104,9 @@ def test_messages_before_the_bad_one_are_told() -> None:
 
 
 def test_the_recorder_speaks_this_protocol() -> None:
-    from tests.engine.serving.inside import load
-
-    assert load().PROTOCOL == recorder_wire.PROTOCOL
-    assert load().LARGEST_BYTES == recorder_wire.LARGEST_BYTES
-    body = msgspec.msgpack.encode(load().hello("scheduler", {"layers": 2, "new fact": 1}))
-    (hello,) = decoded(framed(body))
-    assert isinstance(hello, Hello)
-    assert hello.facts.layers == 2
+    assert messages.PROTOCOL == recorder_wire.PROTOCOL
+    assert messages.LARGEST_BYTES == recorder_wire.LARGEST_BYTES
+    body = msgspec.msgpack.encode(hello("scheduler", {"layers": 2, "new fact": 1}))
+    (told,) = decoded(framed(body))
+    assert isinstance(told, Hello)
+    assert told.facts.layers == 2
