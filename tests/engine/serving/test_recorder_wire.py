@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from decodescope_recorder import messages
 from decodescope_recorder.facts import hello
-from engine.serving import recorder_wire
+from engine.serving.recorder import recorder_wire
 from engine.serving.recorder.recorder_wire import HEAD, LARGEST_BYTES, AnyMessage, Frames, Hello, RecorderError, Refused
 
 RECORDED = sorted((Path(__file__).parent / "recorded").glob("*.frames"))
