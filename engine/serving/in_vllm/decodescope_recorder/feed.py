@@ -56,9 +56,7 @@ class Feed:
             self._served = connection
             self.lost_steps = 0
             return connection
-        if not self.live and self._put_bytes - self._taken_bytes < self._limit_bytes // 2:
-            return connection
-        return 0
+        return connection if not self.live and self._put_bytes - self._taken_bytes < self._limit_bytes // 2 else 0
 
     def fail(self, error: BaseException) -> None:
         """Switch recording off for good, with one line in the log."""
