@@ -25,7 +25,7 @@ from decodescope_recorder.feed import Feed
 from decodescope_recorder.hooks import hooks
 from decodescope_recorder.scheduler_tap import SchedulerTap
 from decodescope_recorder.sockets import socket_folder
-from tests.engine.serving.inside import FakeManager, FakeRequest
+from tests.engine.serving.in_vllm.inside import FakeManager, FakeRequest
 
 STEPS = 2000
 PAUSE_S = 0.002

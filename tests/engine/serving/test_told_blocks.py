@@ -24,7 +24,7 @@ from engine.session import schema
 from engine.session.checking import check_content
 from engine.session.store import BLOCK_EVENTS
 from tests.engine.serving.attached_to import Attached, attached, vllm
-from tests.engine.serving.kv_publisher import Publisher, publisher
+from tests.engine.serving.observe.kv_publisher import Publisher, publisher
 from tests.engine.serving.recorded_pages import frames
 
 TOLD = Told(1100, math.nan, 0, 5, replayed=False)

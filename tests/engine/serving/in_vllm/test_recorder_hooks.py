@@ -17,8 +17,8 @@ from decodescope_recorder.messages import wire_form
 from decodescope_recorder.recording_stats import StatsTap
 from decodescope_recorder.scheduler_tap import SchedulerTap
 from engine.serving.recorder.recorder_wire import SwitchedOff
-from tests.engine.serving.inside import FakeRequest, FakeScheduler, recorded
-from tests.engine.serving.listener import PATIENCE_S, listener, read, until
+from tests.engine.serving.in_vllm.inside import FakeRequest, FakeScheduler, recorded
+from tests.engine.serving.in_vllm.listener import PATIENCE_S, listener, read, until
 
 
 @pytest.fixture(autouse=True)

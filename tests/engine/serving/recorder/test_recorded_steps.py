@@ -36,7 +36,7 @@ from engine.session import schema
 from engine.session.file import SessionWriter, open_session
 from engine.session.schema import AnyEvent
 
-RECORDED = sorted((Path(__file__).parent / "recorded").glob("*.frames"))
+RECORDED = sorted((Path(__file__).parents[1] / "recorded").glob("*.frames"))
 FACTS = Facts(blocks=8, block_bytes=320, groups=[("FullAttentionSpec", 4, 2)], block_group=0)
 BLOCK_BYTES = 262_144
 """Of a block of the recorded servers."""

@@ -16,7 +16,7 @@ import decodescope_recorder
 from decodescope_recorder import recording_scheduler
 from decodescope_recorder.recording_scheduler import recording, scheduler_class
 from decodescope_recorder.recording_stats import stats_class
-from tests.engine.serving.inside import FakeRequest, FakeScheduler
+from tests.engine.serving.in_vllm.inside import FakeRequest, FakeScheduler
 
 Modules = dict[str, SimpleNamespace]
 

@@ -28,8 +28,8 @@ from engine.serving.recorder.recorder_wire import (
     Scheduled,
     Snapshot,
 )
-from tests.engine.serving.inside import FakeRequest, FakeScheduler, recorded
-from tests.engine.serving.listener import PATIENCE_S, listener, read, until
+from tests.engine.serving.in_vllm.inside import FakeRequest, FakeScheduler, recorded
+from tests.engine.serving.in_vllm.listener import PATIENCE_S, listener, read, until
 
 
 @pytest.fixture(autouse=True)

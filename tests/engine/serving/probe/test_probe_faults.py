@@ -28,7 +28,7 @@ from tests.engine.serving.fake_server import (
     event_bytes,
     replaying,
 )
-from tests.engine.serving.probing import COMPLETIONS, PLAIN, of, only_end, probed, text
+from tests.engine.serving.probe.probing import COMPLETIONS, PLAIN, of, only_end, probed, text
 from tests.engine.serving.recorded_exchange import recorded
 
 SECRET = "sk-2f9a0c77d1e84b"

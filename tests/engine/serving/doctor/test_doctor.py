@@ -15,7 +15,7 @@ from engine.serving.doctor.doctor_text import WIDTH, diagnosis_json, diagnosis_t
 from engine.serving.doctor.server_flags import flag_for
 from engine.serving.recorder import recorder_search
 from tests.engine.serving.fake_server import FakeServer, SeenRequest, Wire, answering, event_bytes
-from tests.engine.serving.kv_publisher import publisher
+from tests.engine.serving.observe.kv_publisher import publisher
 from tests.engine.serving.recorded_pages import VLLM_PAGE
 
 COMPLETIONS, CHATS = "/v1/completions", "/v1/chat/completions"

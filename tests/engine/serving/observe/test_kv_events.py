@@ -23,7 +23,7 @@ from engine.serving.observe.kv_events import (
     KvReport,
     events_reachable,
 )
-from tests.engine.serving.kv_publisher import WITHIN_S, Publisher, Reports, publisher, running
+from tests.engine.serving.observe.kv_publisher import WITHIN_S, Publisher, Reports, publisher, running
 from tests.engine.serving.recorded_pages import frames
 
 Result = TypeVar("Result")

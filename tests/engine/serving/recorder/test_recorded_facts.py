@@ -12,7 +12,7 @@ from engine.serving.recorder.recorded_facts import cache_itemsize, meta_of
 from engine.serving.recorder.recorder_wire import Facts, Frames, Hello
 from engine.session.kv_shape import kv_shape_of
 
-RECORDED = Path(__file__).parent / "recorded" / "drafts.frames"
+RECORDED = Path(__file__).parents[1] / "recorded" / "drafts.frames"
 
 
 @pytest.fixture

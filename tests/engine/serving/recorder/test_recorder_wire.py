@@ -16,7 +16,7 @@ from decodescope_recorder.facts import hello
 from engine.serving.recorder import recorder_wire
 from engine.serving.recorder.recorder_wire import HEAD, LARGEST_BYTES, AnyMessage, Frames, Hello, RecorderError, Refused
 
-RECORDED = sorted((Path(__file__).parent / "recorded").glob("*.frames"))
+RECORDED = sorted((Path(__file__).parents[1] / "recorded").glob("*.frames"))
 
 
 def framed(body: bytes) -> bytes:

@@ -27,7 +27,7 @@ from engine.serving.probe.probe_events import (
 from engine.serving.server.address import server_address
 from engine.serving.server.connection import Connection
 from tests.engine.serving.fake_server import FakeServer, Gate, SeenRequest, Wire, answering, event_bytes, replaying
-from tests.engine.serving.probing import CHAT, COMPLETIONS, PLAIN, of, only_end, probed, text
+from tests.engine.serving.probe.probing import CHAT, COMPLETIONS, PLAIN, of, only_end, probed, text
 from tests.engine.serving.recorded_exchange import RecordedExchange, recorded
 
 STREAMS = [

@@ -22,8 +22,8 @@ from decodescope_recorder.feed import Feed
 from engine.serving.recorder.recorder_client import connect
 from engine.serving.recorder.recorder_search import Place
 from engine.serving.recorder.recorder_wire import HEAD, RecorderError, Refused, Snapshot
-from tests.engine.serving.inside import FakeRequest, FakeScheduler, recorded
-from tests.engine.serving.listener import PATIENCE_S, listener, read, until
+from tests.engine.serving.in_vllm.inside import FakeRequest, FakeScheduler, recorded
+from tests.engine.serving.in_vllm.listener import PATIENCE_S, listener, read, until
 
 
 @pytest.fixture(autouse=True)

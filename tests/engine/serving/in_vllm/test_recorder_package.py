@@ -13,7 +13,7 @@ import pytest
 import decodescope_recorder
 from tests.test_rooms import imports_of
 
-PACKAGE = Path(__file__).parents[3] / "engine" / "serving" / "in_vllm" / "decodescope_recorder"
+PACKAGE = Path(__file__).parents[4] / "engine" / "serving" / "in_vllm" / "decodescope_recorder"
 FILES = sorted(PACKAGE.glob("*.py"))
 
 
