@@ -30,7 +30,8 @@ async def load(url: str, waves: int, most: int) -> float:
     """Tokens a second of some waves of requests."""
     draw = random.Random(13)
     begin, tokens = time.monotonic(), 0
-    async with aiohttp.ClientSession() as session:
+    connector = aiohttp.TCPConnector(force_close=True)  # a server closes a kept connection when it likes
+    async with aiohttp.ClientSession(connector=connector) as session:
 
         async def ask() -> int:
             body = {
