@@ -151,7 +151,7 @@ def test_the_table_by_cause_is_that_of_the_range(qtbot: QtBot, steps: tuple[int,
     panel = latency(qtbot, session)
     panel.context.selection.change(steps=steps)
     totals = totals_of(session, steps)
-    for row, cause in enumerate(CAUSES):
+    for row, cause in enumerate(sorted(CAUSES, key=lambda one: -totals.seconds[one])):
         assert panel.late.causes.cell(row, 0) == NAMES[cause][0]
         time_s = totals.seconds[cause]
         assert panel.late.causes.cell(row, 1) == (seconds(time_s) if time_s else "—")

@@ -12,12 +12,14 @@ from urllib.parse import urlsplit
 
 WAITING: Final = 4
 """Connections that the kernel keeps until they are let in."""
+LONGEST_FOLDER: Final = 60
+"""Bytes. The path of a Unix socket has at most 103 on some systems, and the rest is ours."""
 
 
 def socket_folder() -> Path:
-    """Where the Unix sockets are: the user's run-time folder, or one in /tmp where there is none."""
+    """Where the Unix sockets are: the user's run-time folder, or one in /tmp where there is none or it is long."""
     runtime = os.environ.get("XDG_RUNTIME_DIR", "")
-    if runtime and Path(runtime).is_dir():
+    if runtime and len(os.fsencode(runtime)) <= LONGEST_FOLDER and Path(runtime).is_dir():
         return Path(runtime) / "decodescope"
     return Path(f"/tmp/decodescope-{os.getuid()}")
 

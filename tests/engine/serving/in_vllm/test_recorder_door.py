@@ -19,6 +19,7 @@ from decodescope_recorder import door
 from decodescope_recorder.door import open_door
 from decodescope_recorder.facts import hello
 from decodescope_recorder.feed import Feed
+from decodescope_recorder.sockets import socket_folder
 from engine.serving.recorder.recorder_client import connect
 from engine.serving.recorder.recorder_search import Place
 from engine.serving.recorder.recorder_wire import HEAD, RecorderError, Refused, Snapshot
@@ -237,3 +238,13 @@ def test_a_message_that_cannot_be_encoded_switches_the_recorder_off(
         assert not one.feed.on
         assert one.scheduler.step()[0].outputs[0].new_token_ids == [5]
     assert [record.levelno for record in caplog.records if record.levelno >= logging.ERROR] == [logging.ERROR]
+
+
+def test_a_run_time_folder_whose_path_is_too_long_for_a_socket_is_not_used(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert socket_folder() == folder / "decodescope"
+    long = folder / ("x" * 60)
+    long.mkdir()
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(long))
+    assert socket_folder() == Path(f"/tmp/decodescope-{os.getuid()}")
