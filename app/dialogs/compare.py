@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
     QDialogButtonBox,
     QGridLayout,
     QHBoxLayout,
+    QHeaderView,
     QProgressBar,
     QPushButton,
     QSizePolicy,
@@ -95,12 +96,13 @@ class CompareDialog(QDialog):
         self.busy.setTextVisible(False)
         self.give_up = QPushButton()
         self.figures = FigureTable("")
+        self.figures.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         self.verdict = ThemedLabel(muted=False, wrap=True)
         self.order_label = PlainLabel()
         self.order = QComboBox()
         self.order_label.setBuddy(self.order)
         self.direction = Segments((UP, DOWN), UP)
-        self.pairs = SortedTable("", words=frozenset({PARTING_COLUMN}))
+        self.pairs = SortedTable("", words=PARTING_COLUMN)
         self.copy_csv, self.copy_markdown = QPushButton(), QPushButton()
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         self.close_button = self.buttons.button(QDialogButtonBox.StandardButton.Close)
@@ -112,6 +114,7 @@ class CompareDialog(QDialog):
         self.retranslate()
         self._connect()
         self._show_parts()
+        self.show_recent(())
         self.show_busy("")
         self.recent.setFocus()
 
@@ -125,6 +128,7 @@ class CompareDialog(QDialog):
             self.recent.setItemData(self.recent.count() - 1, plain(path), Qt.ItemDataRole.ToolTipRole)
         self.recent.setCurrentIndex(now)
         self.recent.setEnabled(bool(paths))
+        self.refresh.setEnabled(now >= 0)
 
     def show_sides(self, a: SideName, b: SideName | None) -> None:
         """Name the two sessions."""
@@ -169,7 +173,7 @@ class CompareDialog(QDialog):
         if first:
             room = self.screen().availableSize() * 0.9
             self.resize(min(WIDTH, room.width()), min(HEIGHT, room.height()))
-            self.pairs.setFocus() if self.pairs.rows.rowCount() else self.figures.setFocus()
+            (self.pairs if self.pairs.rows.rowCount() else self.figures).setFocus()
 
     def restyle(self) -> None:
         """Take the theme's colours and fonts again."""
@@ -224,11 +228,11 @@ class CompareDialog(QDialog):
     def _show_parts(self) -> None:
         """Show the tables once there is a comparison."""
         for part in (
-            *self._letters, self.of_a, self.of_b, self.figures, self.verdict, self.order_label, self.order,
-            self.direction, self.pairs, self.copy_csv, self.copy_markdown,
+            *self._letters, self.of_a, self.of_b, self.figures, self.verdict, self.copy_csv, self.copy_markdown,
         ):  # fmt: skip
             part.setVisible(self._has_result)
-        self.refresh.setEnabled(self._has_result)
+        for part in (self.order_label, self.order, self.direction, self.pairs):
+            part.setVisible(self.pairs.rows.rowCount() > 0)
 
     def _build(self) -> None:
         asked = QHBoxLayout()

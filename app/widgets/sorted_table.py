@@ -21,6 +21,9 @@ ROLE: Final = Qt.ItemDataRole
 MEASURED_ROWS: Final = 100
 """Rows in sight whose texts set the widths of the columns."""
 
+LEAST_WIDTH: Final = 10 * GRID
+"""Pixels of the narrowest column."""
+
 
 class SortedRows(QAbstractTableModel):
     """Rows in the order of a column; unknown values (NaN) come last in both orders."""
@@ -107,17 +110,19 @@ class SortedRows(QAbstractTableModel):
 
 
 class SortedTable(QTableView):
-    """Shows SortedRows; a click on a head sorts. The columns in `words` are aligned to the left.
+    """Shows SortedRows; a click on a head sorts. The column `words` is aligned to the left and takes the width that the
+    others leave; its long texts are elided.
 
     `activated_row` carries the number of the row that was double-clicked, or on which Enter was pressed.
     """
 
     activated_row = Signal(int)
 
-    def __init__(self, name: str, words: frozenset[int] = frozenset(), parent: QWidget | None = None) -> None:
+    def __init__(self, name: str, words: int, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setAccessibleName(name)
-        self.rows = SortedRows(words)
+        self._words = words
+        self.rows = SortedRows(frozenset({words}))
         self.rows.setParent(self)
         self.setModel(self.rows)
         self.setFrameShape(self.Shape.NoFrame)
@@ -133,9 +138,10 @@ class SortedTable(QTableView):
         head = self.horizontalHeader()
         head.setHighlightSections(False)
         head.setResizeContentsPrecision(MEASURED_ROWS)
-        head.setStretchLastSection(True)
+        head.setMinimumSectionSize(LEAST_WIDTH)
         head.setSortIndicator(0, Qt.SortOrder.AscendingOrder)
         self.setSortingEnabled(True)
+        head.setSortIndicatorShown(False)  # its arrow would cover the end of a name that is aligned to the right
         self.doubleClicked.connect(self._on_activated)
         self.restyle()
 
@@ -146,7 +152,8 @@ class SortedTable(QTableView):
         self.rows.show_rows(heads, keys, cells)
         head = self.horizontalHeader()
         self.sortByColumn(min(head.sortIndicatorSection(), len(heads) - 1), head.sortIndicatorOrder())
-        self.resizeColumnsToContents()
+        head.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        head.setSectionResizeMode(self._words, QHeaderView.ResizeMode.Stretch)
         if self.rows.rowCount():
             self.selectRow(0)
 
