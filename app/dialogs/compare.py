@@ -134,7 +134,7 @@ class CompareDialog(QDialog):
         """Name the two sessions."""
         for label, side in ((self.of_a, a), (self.of_b, b)):
             label.setText("" if side is None else side.name)
-            label.setToolTip("" if side is None else plain(side.tip))
+            label.setToolTip(plain("" if side is None else side.tip))
 
     def show_busy(self, doing: str) -> None:
         """Say what is being read ("": nothing). Another session can be chosen meanwhile."""

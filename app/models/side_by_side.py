@@ -6,10 +6,13 @@ Needs no Qt.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
 
 from app.look.translation_marks import QT_TRANSLATE_NOOP
 from app.look.units import (
@@ -114,6 +117,9 @@ class Compared:
     b_path: str
     beside: SideBySide
     figures: tuple[TwoFigures, ...]
+    columns: tuple[NDArray[np.float64], ...]
+    """Of each pair: the requests' numbers, the same tokens, the index at which they part, TTFT of A and B, TPOT of A
+    and B (seconds); NaN where there is none."""
 
 
 def compared(a: Session, b: Session, a_path: str, b_path: str, patience: Patience) -> Compared:
@@ -123,7 +129,24 @@ def compared(a: Session, b: Session, a_path: str, b_path: str, patience: Patienc
     if patience.over:
         raise GivenUpError
     of_b = summarise(b)
-    return Compared(of_a, of_b, a_path, b_path, beside, tuple(two_summaries(of_a, of_b)))
+    figures = tuple(two_summaries(of_a, of_b))
+    return Compared(of_a, of_b, a_path, b_path, beside, figures, _columns(beside.pairs, of_a, of_b))
+
+
+def _columns(pairs: Sequence[Pair], a: Summary, b: Summary) -> tuple[NDArray[np.float64], ...]:
+    of_a, of_b = ({one.id: one for one in side.requests} for side in (a, b))
+    sides = [(of_a[pair.a], of_b[pair.b]) for pair in pairs]
+    columns: list[list[float | None]] = [
+        [pair.a for pair in pairs],
+        [pair.b for pair in pairs],
+        [pair.tokens for pair in pairs],
+        [None if pair.parting is None else pair.parting.index for pair in pairs],
+        [one.ttft_s for one, _ in sides],
+        [other.ttft_s for _, other in sides],
+        [one.tpot_s for one, _ in sides],
+        [other.tpot_s for _, other in sides],
+    ]
+    return tuple(np.array(values, np.float64) for values in columns)
 
 
 def english(text: str) -> str:
@@ -210,17 +233,14 @@ def pair_rows(compared: Compared) -> tuple[list[str], list[tuple[object, ...]]]:
     """(names of the columns, rows) of the pairs of requests for CSV; times in seconds."""
     header = ["request a", "request b", "same tokens", "parted", "token a", "token b", "id a", "id b", "logprob a",
               "logprob b", "ttft a", "ttft b", "tpot a", "tpot b"]  # fmt: skip
-    of_a, of_b = ({one.id: one for one in side.requests} for side in (compared.a, compared.b))
     rows: list[tuple[object, ...]] = []
-    for pair in compared.beside.pairs:
-        one, other, at = of_a[pair.a], of_b[pair.b], pair.parting
+    for pair, *times_s in zip(compared.beside.pairs, *(one.tolist() for one in compared.columns[4:]), strict=True):
+        at = pair.parting
         there: tuple[object, ...] = (
             (None,) * 6 if at is None
             else (at.a_text, at.b_text, _known(at.a_id), _known(at.b_id), at.a_logprob, at.b_logprob)
         )  # fmt: skip
-        rows.append(
-            (pair.a, pair.b, pair.tokens, at is not None, *there, one.ttft_s, other.ttft_s, one.tpot_s, other.tpot_s)
-        )
+        rows.append((pair.a, pair.b, pair.tokens, at is not None, *there, *times_s))
     return header, rows
 
 

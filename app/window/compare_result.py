@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import groupby
 from operator import attrgetter
 
-import numpy as np
 from PySide6.QtCore import QCoreApplication
 
 from app.dialogs.compare import Result, SideName
@@ -21,30 +21,17 @@ INDENT = "   "
 def result_of(compared: Compared, say: Translate) -> Result:
     """All that the dialog shows; the cells of a pair are made when they are asked for."""
     pairs = compared.beside.pairs
-    of_a, of_b = ({one.id: one for one in side.requests} for side in (compared.a, compared.b))
-    sides = [(of_a[pair.a], of_b[pair.b]) for pair in pairs]
 
     def cells(place: int) -> Sequence[Cell]:
-        pair, (a, b) = pairs[place], sides[place]
-        figures = (a.ttft_s, b.ttft_s, a.tpot_s, b.tpot_s)
+        pair, times_s = pairs[place], [float(column[place]) for column in compared.columns[4:]]
         return [
             Cell(count(pair.a)),
             Cell(count(pair.b)),
             Cell(count(pair.tokens)),
             Cell(parting_text(pair, say), muted=pair.parting is None),
-            *(Cell(seconds(value), muted=value is None) for value in figures),
+            *(Cell(seconds(value), muted=math.isnan(value)) for value in times_s),
         ]
 
-    keys: list[list[float | None]] = [
-        [pair.a for pair in pairs],
-        [pair.b for pair in pairs],
-        [pair.tokens for pair in pairs],
-        [None if pair.parting is None else pair.parting.index for pair in pairs],
-        [a.ttft_s for a, _ in sides],
-        [b.ttft_s for _, b in sides],
-        [a.tpot_s for a, _ in sides],
-        [b.tpot_s for _, b in sides],
-    ]
     return Result(
         a=_side(compared.a, compared.a_path, say),
         b=_side(compared.b, compared.b_path, say),
@@ -52,7 +39,7 @@ def result_of(compared: Compared, say: Translate) -> Result:
         figures=_figures(compared, say),
         verdict=verdict(compared.beside, say),
         pair_heads=_pair_heads(),
-        pair_keys=[np.array(values, np.float64) for values in keys],
+        pair_keys=list(compared.columns),
         pair=cells,
     )
 

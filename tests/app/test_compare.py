@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QFileDialog
+from PySide6.QtWidgets import QFileDialog, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.cli.table import NOT_TOLD
@@ -245,13 +245,12 @@ def test_csv_and_markdown_hold_what_is_shown(qtbot: QtBot, window: MainWindow, a
 def test_every_control_is_explained_and_reached_by_tab(qtbot: QtBot, window: MainWindow, a: str, b: str) -> None:
     dialog = compared(qtbot, window, a, b)
     assert unexplained(dialog) == []
-    wanted, found = set(controls(dialog)), set()
-    at = first = dialog.recent.nextInFocusChain()
-    while True:
+    wanted = set(controls(dialog))
+    found: set[QWidget] = set()
+    at: QWidget | None = dialog.recent
+    while at is not None and at not in found:
         found.add(at)
         at = at.nextInFocusChain()
-        if at is first:
-            break
     assert wanted <= found
     assert {dialog.recent, dialog.browse, dialog.refresh, dialog.figures, dialog.order, dialog.pairs} <= wanted
 
