@@ -32,7 +32,7 @@ from app.widgets.sorted_table import SortedTable
 from app.widgets.themed_label import ThemedLabel
 from app.widgets.themed_table import Cell
 
-WIDTH, HEIGHT = 230 * GRID, 170 * GRID
+WIDTH, HEIGHT = 260 * GRID, 170 * GRID
 """Pixels of the dialog with both tables, where the screen has so much room."""
 EMPTY_WIDTH: Final = 160 * GRID
 UP, DOWN = "up", "down"

@@ -16,6 +16,7 @@ from pytestqt.qtbot import QtBot
 from app.cli.table import NOT_TOLD
 from app.dialogs.compare import DOWN, PARTING_COLUMN, CompareDialog
 from app.dialogs.palette import CommandPalette
+from app.dialogs.shortcuts import keys_text
 from app.main import main
 from app.models.side_by_side import GROUPS, marked, times
 from app.window.main_window import MainWindow
@@ -85,6 +86,7 @@ def test_there_is_nothing_to_compare_before_a_session_is_shown(qtbot: QtBot, win
     assert not action.isEnabled()
     opened(qtbot, window, a)
     assert action.isEnabled()
+    assert keys_text(action) == "Ctrl+Shift+D"
     assert any(entry.endswith(": Compare with a session") for entry, _ in CommandPalette(window.menus.top).entries)
 
 
