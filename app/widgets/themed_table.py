@@ -51,14 +51,7 @@ class ThemedTable(QTableWidget):
 
     def style_rules(self) -> str:
         """The style sheet, in the theme's colours."""
-        colours = theme()
-        return (
-            f"QTableWidget {{ background: {colours.panel}; outline: 0; }}"
-            f"QTableWidget::item {{ {self.item_padding()}; }}"
-            f"QHeaderView {{ background: {colours.panel}; }}"
-            f"QHeaderView::section {{ background: {colours.panel}; color: {colours.muted}; border: 0;"
-            f" border-bottom: 1px solid {colours.line}; {self.head_padding()}; }}"
-        )
+        return table_rules(self.item_padding(), self.head_padding())
 
     def restyle(self) -> None:
         """Take the theme's colours and fonts again."""
@@ -104,11 +97,7 @@ class CellTable(ThemedTable):
         return Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 
     def style_rules(self) -> str:
-        colours = theme()
-        return super().style_rules() + (
-            f"QTableWidget:focus {{ border: 1px solid {colours.accent}; }}"
-            f"QTableWidget::item:selected {{ background: {colours.line}; color: {colours.text}; }}"
-        )
+        return super().style_rules() + selection_rules()
 
     def write_all(self) -> None:
         for row, cells in enumerate(self._rows):
@@ -128,6 +117,27 @@ class CellTable(ThemedTable):
         item.setIcon(swatch_icon(cell.swatch) if cell.swatch else QIcon())
         if cell.span > 1 and self.columnSpan(row, column) != cell.span:
             self.setSpan(row, column, 1, cell.span)
+
+
+def table_rules(item_padding: str, head_padding: str) -> str:
+    """The style sheet of a table, in the theme's colours; both paddings are declarations."""
+    colours = theme()
+    return (
+        f"QTableView {{ background: {colours.panel}; outline: 0; }}"
+        f"QTableView::item {{ {item_padding}; }}"
+        f"QHeaderView {{ background: {colours.panel}; }}"
+        f"QHeaderView::section {{ background: {colours.panel}; color: {colours.muted}; border: 0;"
+        f" border-bottom: 1px solid {colours.line}; {head_padding}; }}"
+    )
+
+
+def selection_rules() -> str:
+    """The style sheet of a table whose rows can be selected, added to `table_rules`."""
+    colours = theme()
+    return (
+        f"QTableView:focus {{ border: 1px solid {colours.accent}; }}"
+        f"QTableView::item:selected {{ background: {colours.line}; color: {colours.text}; }}"
+    )
 
 
 def swatch_icon(colour: str) -> QIcon:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtCore import QCoreApplication, QObject, Signal, Slot
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from app.core.jobs import Jobs
@@ -32,14 +32,14 @@ class Documents(QObject):
         self._jobs = jobs
         self._menus = menus
         self._preferences = preferences
-        shown.opened.connect(self._remember)
-        shown.recorded.connect(self._remember)
+        shown.opened.connect(self.remember)
+        shown.recorded.connect(self.remember)
         shown.saved.connect(self._on_saved)
 
     def ask_open(self) -> None:
         """Ask for a session file and open it."""
         path, _ = QFileDialog.getOpenFileName(
-            self._window, self.tr("Open session"), self._preferences.folder("open"), self._session_filter()
+            self._window, self.tr("Open session"), self._preferences.folder("open"), session_filter()
         )
         if path:
             self._preferences.remember_folder("open", str(Path(path).parent))
@@ -53,7 +53,7 @@ class Documents(QObject):
             return
         folder = self._preferences.folder("save") or str(Path.home())
         path, _ = QFileDialog.getSaveFileName(
-            self._window, self.tr("Save session"), str(Path(folder) / Path(source).name), self._session_filter()
+            self._window, self.tr("Save session"), str(Path(folder) / Path(source).name), session_filter()
         )
         if path:
             self._shown.save_as(with_suffix(path, SUFFIX), source)
@@ -68,22 +68,26 @@ class Documents(QObject):
         paths = [path for path in self._preferences.recent_sessions if os.path.exists(path)]
         self._menus.show_recent(paths, self._shown.open, self._forget_recent)
 
-    def _forget_recent(self) -> None:
-        self._preferences.forget_sessions()
+    @Slot(object)
+    def remember(self, path: str) -> None:
+        """Put a session file at the top of the recent ones."""
+        self._preferences.remember_session(path)
         self.show_recent()
 
-    def _remember(self, path: str) -> None:
-        self._preferences.remember_session(path)
+    def _forget_recent(self) -> None:
+        self._preferences.forget_sessions()
         self.show_recent()
 
     @Slot(str, str)
     def _on_saved(self, _source: str, copy: str) -> None:
         self._preferences.remember_folder("save", str(Path(copy).parent))
-        self._remember(copy)
+        self.remember(copy)
         self.said.emit(self.tr("Saved {}").format(copy))
 
-    def _session_filter(self) -> str:
-        return self.tr("DecodeScope sessions (*{});;All files (*)").format(SUFFIX)
+
+def session_filter() -> str:
+    """The kinds of files that a dialog for session files offers."""
+    return QCoreApplication.translate("Documents", "DecodeScope sessions (*{});;All files (*)").format(SUFFIX)
 
 
 def droppable(path: str) -> bool:

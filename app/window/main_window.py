@@ -22,6 +22,7 @@ from app.panels.frame import PanelDock
 from app.widgets.focus import leave_focus_on_click
 from app.window.attach_control import AttachControl
 from app.window.choices import Choices
+from app.window.compare_control import CompareControl
 from app.window.documents import Documents, droppable
 from app.window.drawn_parts import DrawnParts
 from app.window.exports import Exports
@@ -73,6 +74,7 @@ class MainWindow(QMainWindow):
         self.menus = Menus(self)
         self.documents = Documents(self, self.shown, self.jobs, self.menus, preferences)
         self.exports = Exports(self, self.shown, self.jobs, preferences)
+        self.comparing = CompareControl(self, self.shown, self.selection, self.jobs, preferences)
         self.choices = Choices(self.menus, preferences, translation, self)
         actions = self.menus.actions
         buttons = RunActions(actions["run"], actions["step"], actions["stop"])
@@ -144,7 +146,8 @@ class MainWindow(QMainWindow):
         for failed in (shown.failed, control.failed, self.documents.failed, self.exports.failed):
             failed.connect(self.show_error)
         self.run_panel.prompt.refused.connect(self.show_error)
-        for said in (control.said, self.documents.said, self.exports.said, self.kept.said):
+        self.comparing.read.connect(self.documents.remember)
+        for said in (control.said, self.documents.said, self.exports.said, self.comparing.said, self.kept.said):
             said.connect(self.status_control.say)
         control.state_changed.connect(self.follow_news)
         control.run_ended.connect(self.follow_news)
@@ -166,6 +169,7 @@ class MainWindow(QMainWindow):
         return {
             "open": self.documents.ask_open,
             "save": self.documents.ask_save,
+            "compare": self.comparing.ask,
             "model_folder": self.run_panel.model.choose_folder,
             "requests": self.run_panel.choose_requests,
             "attach": self.server.ask,
@@ -210,6 +214,7 @@ class MainWindow(QMainWindow):
         self.run_panel.show_session(session)
         self.panels.show_session(session)
         self.menus.actions["show_live"].setEnabled(self.shown.live is not None and not is_live)
+        self.menus.actions["compare"].setEnabled(session is not None)
         self._parts.forget()
         self.follow_news()
         self.kept.tell_what_is_shown()
@@ -231,6 +236,7 @@ class MainWindow(QMainWindow):
         self.status_control.show_state()
         self.strip.refresh()
         self.panels.restyle()
+        self.comparing.restyle()
 
     def retranslate(self) -> None:
         """Set all texts anew, in the current language."""
@@ -243,6 +249,7 @@ class MainWindow(QMainWindow):
         self.status_control.show_state()
         self.status_control.refresh()
         self.panels.rebuild()
+        self.comparing.retranslate()
 
     def changeEvent(self, event: QEvent) -> None:
         if event.type() == QEvent.Type.LanguageChange:

@@ -21,7 +21,7 @@ Standard = QKeySequence.StandardKey
 
 LAYOUT: Final[dict[str, tuple[str, ...]]] = {
     "file": (
-        "open", "recent", "save", "kept", "-", "model_folder", "requests", "-",
+        "open", "recent", "save", "compare", "kept", "-", "model_folder", "requests", "-",
         "attach", "attach_again", "detach", "-",
         "export", "export_panel", "export_trace", "-", "copy_picture", "copy_csv", "-", "quit",
     ),
@@ -41,6 +41,7 @@ LAYOUT: Final[dict[str, tuple[str, ...]]] = {
 KEYS: Final[dict[str, tuple[str | QKeySequence.StandardKey, ...]]] = {
     "open": (Standard.Open,),
     "save": (Standard.Save,),
+    "compare": ("Ctrl+Shift+D",),
     "model_folder": ("Ctrl+Shift+O",),
     "attach": ("Ctrl+Shift+A",),
     "export": ("Ctrl+E",),
@@ -204,6 +205,7 @@ class Menus(QObject):
         return {
             "open": self.tr("Open session…"),
             "save": self.tr("Save session as…"),
+            "compare": self.tr("Compare with a session…"),
             "model_folder": self.tr("Open model folder…"),
             "requests": self.tr("Open request list…"),
             "attach": self.tr("Attach to a server…"),

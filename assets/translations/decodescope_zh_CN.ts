@@ -887,6 +887,212 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
 </context>
 <context>
+    <name>CompareControl</name>
+    <message>
+        <source>No session is shown: run a prompt or open a session first.</source>
+        <translation>没有显示会话：请先运行提示词或打开会话。</translation>
+    </message>
+    <message>
+        <source>This is the session that is shown: choose another one to compare it with.</source>
+        <translation>这就是正在显示的会话：请选择另一个与之对比。</translation>
+    </message>
+    <message>
+        <source>Reading {}…</source>
+        <translation>正在读取 {}…</translation>
+    </message>
+    <message>
+        <source>Compare with a session</source>
+        <translation>与会话对比</translation>
+    </message>
+    <message>
+        <source>The window shows another session now: Refresh compares that one.</source>
+        <translation>窗口现在显示另一个会话：“刷新”会对比它。</translation>
+    </message>
+    <message>
+        <source>Copied the comparison as CSV</source>
+        <translation>已将对比复制为 CSV</translation>
+    </message>
+    <message>
+        <source>Copied the comparison as Markdown</source>
+        <translation>已将对比复制为 Markdown</translation>
+    </message>
+</context>
+<context>
+    <name>CompareDialog</name>
+    <message>
+        <source>Compare sessions</source>
+        <translation>会话对比</translation>
+    </message>
+    <message>
+        <source>Compare &amp;with</source>
+        <translation>对比对象(&amp;W)</translation>
+    </message>
+    <message>
+        <source>&amp;Sort by</source>
+        <translation>排序依据(&amp;S)</translation>
+    </message>
+    <message>
+        <source>a recent session</source>
+        <translation>最近的会话</translation>
+    </message>
+    <message>
+        <source>Figures of both sessions</source>
+        <translation>两个会话的数字</translation>
+    </message>
+    <message>
+        <source>Requests with the same prompt</source>
+        <translation>提示词相同的请求</translation>
+    </message>
+    <message>
+        <source>Choose a &amp;file…</source>
+        <translation>选择文件(&amp;F)…</translation>
+    </message>
+    <message>
+        <source>Choose the file of the session to compare with</source>
+        <translation>选择要对比的会话文件</translation>
+    </message>
+    <message>
+        <source>&amp;Refresh</source>
+        <translation>刷新(&amp;R)</translation>
+    </message>
+    <message>
+        <source>Compare again: the session in the window as it is now, with this file</source>
+        <translation>再次对比：窗口中会话的当前状态与此文件</translation>
+    </message>
+    <message>
+        <source>Give up</source>
+        <translation>放弃</translation>
+    </message>
+    <message>
+        <source>Do not wait for this comparison any longer</source>
+        <translation>不再等待此对比</translation>
+    </message>
+    <message>
+        <source>Copy as &amp;CSV</source>
+        <translation>复制为 CSV(&amp;C)</translation>
+    </message>
+    <message>
+        <source>Copy the figures and the requests, in base units</source>
+        <translation>以基本单位复制数字和请求</translation>
+    </message>
+    <message>
+        <source>Copy as &amp;Markdown</source>
+        <translation>复制为 Markdown(&amp;M)</translation>
+    </message>
+    <message>
+        <source>Copy the figures as a table of text</source>
+        <translation>将数字复制为文本表格</translation>
+    </message>
+    <message>
+        <source>Close</source>
+        <translation>关闭</translation>
+    </message>
+    <message>
+        <source>Close this comparison</source>
+        <translation>关闭此对比</translation>
+    </message>
+    <message>
+        <source>Compare with</source>
+        <translation>对比对象</translation>
+    </message>
+    <message>
+        <source>Recent sessions; the chosen one is B</source>
+        <translation>最近的会话；选中的为 B</translation>
+    </message>
+    <message>
+        <source>Sort by</source>
+        <translation>排序依据</translation>
+    </message>
+    <message>
+        <source>The column by which the requests are sorted</source>
+        <translation>请求按哪一列排序</translation>
+    </message>
+    <message>
+        <source>Direction</source>
+        <translation>方向</translation>
+    </message>
+    <message>
+        <source>The smallest first</source>
+        <translation>从小到大</translation>
+    </message>
+    <message>
+        <source>The largest first</source>
+        <translation>从大到小</translation>
+    </message>
+    <message>
+        <source>Enter or a double click shows the token at which a request parts</source>
+        <translation>按回车或双击会显示请求产生分歧的 token</translation>
+    </message>
+    <message>
+        <source>Figure</source>
+        <translation>数字</translation>
+    </message>
+    <message>
+        <source>What is compared, as `decodescope compare` prints it.</source>
+        <translation>对比的内容，与 `decodescope compare` 输出的一致。</translation>
+    </message>
+    <message>
+        <source>The session in the window.</source>
+        <translation>窗口中的会话。</translation>
+    </message>
+    <message>
+        <source>The session of the chosen file.</source>
+        <translation>所选文件的会话。</translation>
+    </message>
+    <message>
+        <source>How many times as much B has as A, derived.</source>
+        <translation>B 是 A 的多少倍（推导）。</translation>
+    </message>
+    <message>
+        <source>From the request&apos;s arrival to its first token, measured.</source>
+        <translation>从请求到达到其首个 token（实测）。</translation>
+    </message>
+    <message>
+        <source>The time after a request&apos;s first token, divided by its other tokens, measured.</source>
+        <translation>请求首个 token 之后的时间，除以其余 token 的个数（实测）。</translation>
+    </message>
+    <message>
+        <source>TTFT {side} {mark}</source>
+        <translation>TTFT {side} {mark}</translation>
+    </message>
+    <message>
+        <source>TPOT {side} {mark}</source>
+        <translation>TPOT {side} {mark}</translation>
+    </message>
+    <message>
+        <source>Request of A</source>
+        <translation>A 的请求</translation>
+    </message>
+    <message>
+        <source>The number of the request in A.</source>
+        <translation>该请求在 A 中的编号。</translation>
+    </message>
+    <message>
+        <source>Request of B</source>
+        <translation>B 的请求</translation>
+    </message>
+    <message>
+        <source>The number of the one with the same prompt in B.</source>
+        <translation>B 中提示词相同的请求的编号。</translation>
+    </message>
+    <message>
+        <source>Same tokens</source>
+        <translation>相同 token</translation>
+    </message>
+    <message>
+        <source>How many of the first tokens are the same.</source>
+        <translation>开头有多少个 token 相同。</translation>
+    </message>
+    <message>
+        <source>Parts at</source>
+        <translation>分歧处</translation>
+    </message>
+    <message>
+        <source>The tokens of A and B where they first differ; sorted by how early that is.</source>
+        <translation>A 与 B 首次不同处的 token；按分歧出现的早晚排序。</translation>
+    </message>
+</context>
+<context>
     <name>Delays</name>
     <message>
         <source>Queue</source>
@@ -2526,6 +2732,10 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>会话另存为…</translation>
     </message>
     <message>
+        <source>Compare with a session…</source>
+        <translation>与会话对比…</translation>
+    </message>
+    <message>
         <source>Open model folder…</source>
         <translation>打开模型文件夹…</translation>
     </message>
@@ -3913,6 +4123,213 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     <message>
         <source>saving {}</source>
         <translation>正在保存 {}</translation>
+    </message>
+</context>
+<context>
+    <name>SideBySide</name>
+    <message>
+        <source>not told by this server</source>
+        <translation>此服务器未告知</translation>
+    </message>
+    <message>
+        <source>No request of A has the prompt of one of B{alone}.</source>
+        <translation>A 与 B 没有提示词相同的请求{alone}。</translation>
+    </message>
+    <message>
+        <source>The generated tokens are the same.</source>
+        <translation>生成的 token 相同。</translation>
+    </message>
+    <message>
+        <source>The generated texts are the same; the ids of their tokens are not told by this server.</source>
+        <translation>生成的文本相同；此服务器未告知 token 的 id。</translation>
+    </message>
+    <message>
+        <source>{same} of {pairs} requests with the same prompt generated the same tokens{alone}.</source>
+        <translation>提示词相同的 {pairs} 个请求中，{same} 个生成了相同的 token{alone}。</translation>
+    </message>
+    <message>
+        <source>{same} of {pairs} requests with the same prompt generated the same texts; the ids of their tokens are not told by this server{alone}.</source>
+        <translation>提示词相同的 {pairs} 个请求中，{same} 个生成了相同的文本；此服务器未告知 token 的 id{alone}。</translation>
+    </message>
+    <message>
+        <source>{n} only in {side}</source>
+        <translation>{n} 个仅在 {side} 中</translation>
+    </message>
+    <message>
+        <source>the end</source>
+        <translation>结束</translation>
+    </message>
+    <message>
+        <source>DecodeScope&apos;s own engine</source>
+        <translation>DecodeScope 自己的引擎</translation>
+    </message>
+    <message>
+        <source>nowhere</source>
+        <translation>无</translation>
+    </message>
+    <message>
+        <source>{token} at {logprob} nats</source>
+        <translation>{token}，{logprob} nats</translation>
+    </message>
+    <message>
+        <source>{a} against {b}</source>
+        <translation>{a} 对 {b}</translation>
+    </message>
+    <message>
+        <source>Tokens and steps</source>
+        <translation>token 与步</translation>
+    </message>
+    <message>
+        <source>Time</source>
+        <translation>时间</translation>
+    </message>
+    <message>
+        <source>Positions</source>
+        <translation>位置</translation>
+    </message>
+    <message>
+        <source>KV memory, peak</source>
+        <translation>KV 内存（峰值）</translation>
+    </message>
+    <message>
+        <source>Time by phase</source>
+        <translation>各阶段的时间</translation>
+    </message>
+    <message>
+        <source>Use of the device</source>
+        <translation>设备利用</translation>
+    </message>
+    <message>
+        <source>tokens</source>
+        <translation>token</translation>
+    </message>
+    <message>
+        <source>steps</source>
+        <translation>步</translation>
+    </message>
+    <message>
+        <source>wall time</source>
+        <translation>墙钟时间</translation>
+    </message>
+    <message>
+        <source>rate</source>
+        <translation>速率</translation>
+    </message>
+    <message>
+        <source>time to first token p50</source>
+        <translation>首 token 时间 p50</translation>
+    </message>
+    <message>
+        <source>time to first token p90</source>
+        <translation>首 token 时间 p90</translation>
+    </message>
+    <message>
+        <source>time per output token p50</source>
+        <translation>每个输出 token 的时间 p50</translation>
+    </message>
+    <message>
+        <source>time per output token p90</source>
+        <translation>每个输出 token 的时间 p90</translation>
+    </message>
+    <message>
+        <source>gap between tokens p50</source>
+        <translation>token 间隔 p50</translation>
+    </message>
+    <message>
+        <source>gap between tokens p90</source>
+        <translation>token 间隔 p90</translation>
+    </message>
+    <message>
+        <source>gap between tokens p99</source>
+        <translation>token 间隔 p99</translation>
+    </message>
+    <message>
+        <source>computed</source>
+        <translation>计算</translation>
+    </message>
+    <message>
+        <source>new</source>
+        <translation>新计算</translation>
+    </message>
+    <message>
+        <source>recomputed</source>
+        <translation>重复计算</translation>
+    </message>
+    <message>
+        <source>padding</source>
+        <translation>填充</translation>
+    </message>
+    <message>
+        <source>rejected</source>
+        <translation>被拒绝</translation>
+    </message>
+    <message>
+        <source>reused</source>
+        <translation>复用</translation>
+    </message>
+    <message>
+        <source>used</source>
+        <translation>已用</translation>
+    </message>
+    <message>
+        <source>reserved</source>
+        <translation>已预留</translation>
+    </message>
+    <message>
+        <source>held</source>
+        <translation>占有</translation>
+    </message>
+    <message>
+        <source>kept for a batch</source>
+        <translation>为批次保留</translation>
+    </message>
+    <message>
+        <source>evictable</source>
+        <translation>可驱逐</translation>
+    </message>
+    <message>
+        <source>draft model, used</source>
+        <translation>草稿模型，已用</translation>
+    </message>
+    <message>
+        <source>draft model, reserved</source>
+        <translation>草稿模型，已预留</translation>
+    </message>
+    <message>
+        <source>by the formula</source>
+        <translation>按公式</translation>
+    </message>
+    <message>
+        <source>prepare input</source>
+        <translation>准备输入</translation>
+    </message>
+    <message>
+        <source>attention</source>
+        <translation>注意力</translation>
+    </message>
+    <message>
+        <source>FFN</source>
+        <translation>FFN</translation>
+    </message>
+    <message>
+        <source>norm</source>
+        <translation>归一化</translation>
+    </message>
+    <message>
+        <source>sampling</source>
+        <translation>采样</translation>
+    </message>
+    <message>
+        <source>other</source>
+        <translation>其他</translation>
+    </message>
+    <message>
+        <source>MBU</source>
+        <translation>MBU</translation>
+    </message>
+    <message>
+        <source>MFU</source>
+        <translation>MFU</translation>
     </message>
 </context>
 <context>

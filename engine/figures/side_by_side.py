@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from dataclasses import dataclass
-from itertools import zip_longest
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.session.patience import GivenUpError, Patience
 from engine.session.store import RecordedRequest, Session
 
 NOT_TOLD: Final = -1
@@ -61,11 +64,12 @@ class SideBySide:
         return sum(pair.parting is None for pair in self.pairs)
 
 
-def side_by_side(a: Session, b: Session) -> SideBySide:
+def side_by_side(a: Session, b: Session, patience: Patience | None = None) -> SideBySide:
     """Pair the requests of two sessions by their prompts, equal ones in the order of their numbers.
 
     Prompts are compared by the ids of their tokens where both sides tell them, else by their texts. Generated tokens
-    are compared by id, or by text where a side does not tell its ids.
+    are compared by id, or by text where a side does not tell its ids. Raises GivenUpError soon after `patience` is
+    given up.
     """
     by_ids = _all_told(a) and _all_told(b)
     waiting: dict[object, deque[int]] = defaultdict(deque)
@@ -74,6 +78,8 @@ def side_by_side(a: Session, b: Session) -> SideBySide:
     pairs: list[Pair] = []
     only_a = 0
     for number in sorted(a.requests):
+        if patience is not None and patience.over:
+            raise GivenUpError
         others = waiting[_prompt(a.requests[number], by_ids)]
         if others:
             pairs.append(_pair(a, number, b, others.popleft()))
@@ -95,20 +101,24 @@ def _prompt(request: RecordedRequest, by_ids: bool) -> object:
 
 
 def _pair(a: Session, a_number: int, b: Session, b_number: int) -> Pair:
-    rows_a, rows_b = a.requests[a_number].token_rows, b.requests[b_number].token_rows
-    for index, (row_a, row_b) in enumerate(zip_longest(rows_a, rows_b)):
-        if not _agree(a, row_a, b, row_b):
-            return Pair(a_number, b_number, index, Parting(index, *_token(a, row_a, b, row_b)))
-    return Pair(a_number, b_number, len(rows_a), None)
+    rows_a, rows_b = a.requests[a_number].token_rows[:], b.requests[b_number].token_rows[:]
+    both = min(len(rows_a), len(rows_b))
+    differ = np.flatnonzero(~_agree(a, np.array(rows_a[:both], np.int64), b, np.array(rows_b[:both], np.int64)))
+    index = int(differ[0]) if len(differ) else both
+    if index == len(rows_a) == len(rows_b):
+        return Pair(a_number, b_number, index, None)
+    row_a = rows_a[index] if index < len(rows_a) else None
+    row_b = rows_b[index] if index < len(rows_b) else None
+    return Pair(a_number, b_number, index, Parting(index, *_token(a, row_a, b, row_b)))
 
 
-def _agree(a: Session, row_a: int | None, b: Session, row_b: int | None) -> bool:
-    if row_a is None or row_b is None:
-        return False
-    id_a, id_b = int(a.tokens["token_id"][row_a]), int(b.tokens["token_id"][row_b])
-    if NOT_TOLD in (id_a, id_b):
-        return bool(a.tokens["text"][row_a] == b.tokens["text"][row_b])
-    return id_a == id_b
+def _agree(a: Session, rows_a: NDArray[np.int64], b: Session, rows_b: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Whether the tokens of two lists of rows are the same: by id, by text where a side does not tell the id."""
+    ids_a, ids_b = a.tokens["token_id"][rows_a], b.tokens["token_id"][rows_b]
+    same: NDArray[np.bool_] = ids_a == ids_b
+    by_text = np.flatnonzero((ids_a == NOT_TOLD) | (ids_b == NOT_TOLD))
+    same[by_text] = a.tokens["text"][rows_a[by_text]] == b.tokens["text"][rows_b[by_text]]
+    return same
 
 
 def _token(a: Session, row_a: int | None, b: Session, row_b: int | None) -> tuple[int, int, str, str, float, float]:

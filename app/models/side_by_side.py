@@ -1,0 +1,261 @@
+"""Two sessions side by side as texts, for the window and the command line: what was compared, and what came of it.
+
+Needs no Qt.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.look.translation_marks import QT_TRANSLATE_NOOP
+from app.look.units import (
+    DERIVED,
+    MEASURED,
+    NOT_APPLICABLE,
+    PREDICTED,
+    THIN_SPACE,
+    count,
+    memory,
+    name_of,
+    percent,
+    rate,
+    seconds,
+    straight,
+    visible_token,
+)
+from engine.figures.metrics import Summary, summarise
+from engine.figures.side_by_side import Pair, SideBySide, side_by_side
+from engine.figures.two_summaries import Group, Provenance, TwoFigures, two_summaries
+from engine.session.patience import GivenUpError, Patience
+from engine.session.store import Session
+
+CONTEXT: Final = "SideBySide"
+Translate = Callable[[str], str]
+MARKS: Final[dict[Provenance, str]] = {"measured": MEASURED, "derived": DERIVED, "predicted": PREDICTED}
+
+UNTOLD: Final = QT_TRANSLATE_NOOP("SideBySide", "not told by this server")
+NONE_PAIRED: Final = QT_TRANSLATE_NOOP("SideBySide", "No request of A has the prompt of one of B{alone}.")
+SAME_TOKENS: Final = QT_TRANSLATE_NOOP("SideBySide", "The generated tokens are the same.")
+SAME_TEXTS: Final = QT_TRANSLATE_NOOP(
+    "SideBySide", "The generated texts are the same; the ids of their tokens are not told by this server."
+)
+SOME_TOKENS: Final = QT_TRANSLATE_NOOP(
+    "SideBySide", "{same} of {pairs} requests with the same prompt generated the same tokens{alone}."
+)
+SOME_TEXTS: Final = QT_TRANSLATE_NOOP(
+    "SideBySide",
+    "{same} of {pairs} requests with the same prompt generated the same texts; the ids of their tokens are not told by "
+    "this server{alone}.",
+)
+ONLY_IN: Final = QT_TRANSLATE_NOOP("SideBySide", "{n} only in {side}")
+THE_END: Final = QT_TRANSLATE_NOOP("SideBySide", "the end")
+OWN_ENGINE: Final = QT_TRANSLATE_NOOP("SideBySide", "DecodeScope's own engine")
+ALL_SAME: Final = QT_TRANSLATE_NOOP("SideBySide", "nowhere")
+AT_LOGPROB: Final = QT_TRANSLATE_NOOP("SideBySide", "{token} at {logprob} nats")
+AGAINST: Final = QT_TRANSLATE_NOOP("SideBySide", "{a} against {b}")
+
+GROUPS: Final[dict[Group, str]] = {
+    "tokens": QT_TRANSLATE_NOOP("SideBySide", "Tokens and steps"),
+    "time": QT_TRANSLATE_NOOP("SideBySide", "Time"),
+    "positions": QT_TRANSLATE_NOOP("SideBySide", "Positions"),
+    "kv": QT_TRANSLATE_NOOP("SideBySide", "KV memory, peak"),
+    "phases": QT_TRANSLATE_NOOP("SideBySide", "Time by phase"),
+    "use": QT_TRANSLATE_NOOP("SideBySide", "Use of the device"),
+}
+NAMES: Final = {
+    "tokens": QT_TRANSLATE_NOOP("SideBySide", "tokens"),
+    "steps": QT_TRANSLATE_NOOP("SideBySide", "steps"),
+    "wall time": QT_TRANSLATE_NOOP("SideBySide", "wall time"),
+    "rate": QT_TRANSLATE_NOOP("SideBySide", "rate"),
+    "time to first token p50": QT_TRANSLATE_NOOP("SideBySide", "time to first token p50"),
+    "time to first token p90": QT_TRANSLATE_NOOP("SideBySide", "time to first token p90"),
+    "time per output token p50": QT_TRANSLATE_NOOP("SideBySide", "time per output token p50"),
+    "time per output token p90": QT_TRANSLATE_NOOP("SideBySide", "time per output token p90"),
+    "gap between tokens p50": QT_TRANSLATE_NOOP("SideBySide", "gap between tokens p50"),
+    "gap between tokens p90": QT_TRANSLATE_NOOP("SideBySide", "gap between tokens p90"),
+    "gap between tokens p99": QT_TRANSLATE_NOOP("SideBySide", "gap between tokens p99"),
+    "positions computed": QT_TRANSLATE_NOOP("SideBySide", "computed"),
+    "positions new": QT_TRANSLATE_NOOP("SideBySide", "new"),
+    "positions recomputed": QT_TRANSLATE_NOOP("SideBySide", "recomputed"),
+    "positions padding": QT_TRANSLATE_NOOP("SideBySide", "padding"),
+    "positions rejected": QT_TRANSLATE_NOOP("SideBySide", "rejected"),
+    "positions reused": QT_TRANSLATE_NOOP("SideBySide", "reused"),
+    "KV used_peak": QT_TRANSLATE_NOOP("SideBySide", "used"),
+    "KV reserved_peak": QT_TRANSLATE_NOOP("SideBySide", "reserved"),
+    "KV held_peak": QT_TRANSLATE_NOOP("SideBySide", "held"),
+    "KV kept_peak": QT_TRANSLATE_NOOP("SideBySide", "kept for a batch"),
+    "KV evictable_peak": QT_TRANSLATE_NOOP("SideBySide", "evictable"),
+    "KV draft_kv_used_peak": QT_TRANSLATE_NOOP("SideBySide", "draft model, used"),
+    "KV draft_kv_reserved_peak": QT_TRANSLATE_NOOP("SideBySide", "draft model, reserved"),
+    "KV predicted": QT_TRANSLATE_NOOP("SideBySide", "by the formula"),
+    "time: prepare": QT_TRANSLATE_NOOP("SideBySide", "prepare input"),
+    "time: attention": QT_TRANSLATE_NOOP("SideBySide", "attention"),
+    "time: ffn": QT_TRANSLATE_NOOP("SideBySide", "FFN"),
+    "time: norm": QT_TRANSLATE_NOOP("SideBySide", "norm"),
+    "time: sampling": QT_TRANSLATE_NOOP("SideBySide", "sampling"),
+    "time: other": QT_TRANSLATE_NOOP("SideBySide", "other"),
+    "MBU": QT_TRANSLATE_NOOP("SideBySide", "MBU"),
+    "MFU": QT_TRANSLATE_NOOP("SideBySide", "MFU"),
+}
+"""The name of each figure under its group, by its key in `compare --json`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """All that is shown of a comparison. A path is "" where a session is in memory only."""
+
+    a: Summary
+    b: Summary
+    a_path: str
+    b_path: str
+    beside: SideBySide
+    figures: tuple[TwoFigures, ...]
+    columns: tuple[NDArray[np.float64], ...]
+    """Of each pair: the requests' numbers, the same tokens, the index at which they part, TTFT of A and B, TPOT of A
+    and B (seconds); NaN where there is none."""
+
+
+def compared(a: Session, b: Session, a_path: str, b_path: str, patience: Patience) -> Compared:
+    """Compare two sessions, of which A may still grow; raises GivenUpError soon after `patience` is given up."""
+    beside = side_by_side(a, b, patience)  # before the figures, which then know every request of a pair
+    of_a = summarise(a)
+    if patience.over:
+        raise GivenUpError
+    of_b = summarise(b)
+    figures = tuple(two_summaries(of_a, of_b))
+    return Compared(of_a, of_b, a_path, b_path, beside, figures, _columns(beside.pairs, of_a, of_b))
+
+
+def _columns(pairs: Sequence[Pair], a: Summary, b: Summary) -> tuple[NDArray[np.float64], ...]:
+    of_a, of_b = ({one.id: one for one in side.requests} for side in (a, b))
+    sides = [(of_a[pair.a], of_b[pair.b]) for pair in pairs]
+    columns: list[list[float | None]] = [
+        [pair.a for pair in pairs],
+        [pair.b for pair in pairs],
+        [pair.tokens for pair in pairs],
+        [None if pair.parting is None else pair.parting.index for pair in pairs],
+        [one.ttft_s for one, _ in sides],
+        [other.ttft_s for _, other in sides],
+        [one.tpot_s for one, _ in sides],
+        [other.tpot_s for _, other in sides],
+    ]
+    return tuple(np.array(values, np.float64) for values in columns)
+
+
+def english(text: str) -> str:
+    """The text itself: the command line speaks English."""
+    return text
+
+
+def verdict(beside: SideBySide, say: Translate = english) -> str:
+    """In one line, how many of the requests that both sessions have generated the same."""
+    sides = (("A", beside.only_a), ("B", beside.only_b))
+    parts = [say(ONLY_IN).format(n=count(n), side=side) for side, n in sides if n]
+    alone = f" ({', '.join(parts)})" if parts else ""
+    if not beside.pairs:
+        return say(NONE_PAIRED).format(alone=alone)
+    if beside.same == len(beside.pairs) and not alone:
+        return say(SAME_TOKENS if beside.ids_told else SAME_TEXTS)
+    words = say(SOME_TOKENS if beside.ids_told else SOME_TEXTS)
+    return words.format(same=count(beside.same), pairs=count(len(beside.pairs)), alone=alone)
+
+
+def written(row: TwoFigures, value: float | None, summary: Summary, say: Translate = english) -> str:
+    """A figure of one side with its unit; what the server of that side did not tell says so."""
+    if value is None:
+        return say(UNTOLD) if summary.serving is not None else NOT_APPLICABLE
+    match row.unit:
+        case "count":
+            return count(int(value))
+        case "seconds":
+            return seconds(value)
+        case "bytes":
+            return memory(value)
+        case "share":
+            return percent(value)
+        case "tokens/s":
+            return rate(value, row.unit)
+
+
+def marked(row: TwoFigures, value: float | None, summary: Summary, say: Translate = english) -> str:
+    """The same, with the mark of its provenance."""
+    text = written(row, value, summary, say)
+    return text if value is None else f"{text}{THIN_SPACE}{MARKS[row.provenance]}"
+
+
+def times(row: TwoFigures) -> str:
+    """B / A as a text."""
+    return NOT_APPLICABLE if row.ratio is None else f"{row.ratio:.3f}"
+
+
+def side_name(summary: Summary, path: str, say: Translate = english) -> str:
+    """What a side is: who generated, the model, the file."""
+    serving = summary.serving
+    by = say(OWN_ENGINE) if serving is None else name_of(f"{serving['kind']} {serving['version']}".strip())
+    return " · ".join(part for part in (by, name_of(summary.model), straight(Path(path).name)) if part)
+
+
+def parting_text(pair: Pair, say: Translate = english) -> str:
+    """The two tokens at which a pair parts."""
+    parting = pair.parting
+    if parting is None:
+        return say(ALL_SAME)
+    return say(AGAINST).format(
+        a=_token(parting.a_id, parting.a_text, parting.a_logprob, say),
+        b=_token(parting.b_id, parting.b_text, parting.b_logprob, say),
+    )
+
+
+def _token(token_id: int, text: str, logprob: float, say: Translate) -> str:
+    if token_id < 0 and not text:
+        return say(THE_END)
+    known = f"“{visible_token(text)}”{f' ({token_id})' if token_id >= 0 else ''}"
+    return known if math.isnan(logprob) else say(AT_LOGPROB).format(token=known, logprob=f"{logprob:.3f}")
+
+
+def figure_rows(compared: Compared) -> tuple[list[str], list[tuple[object, ...]]]:
+    """(names of the columns, rows) of the figures for CSV, in base units."""
+    header = ["figure", "a", "b", "ratio", "unit", "provenance"]
+    rows: list[tuple[object, ...]] = [
+        (row.name, row.a, row.b, row.ratio, row.unit, row.provenance) for row in compared.figures
+    ]
+    return header, rows
+
+
+def pair_rows(compared: Compared) -> tuple[list[str], list[tuple[object, ...]]]:
+    """(names of the columns, rows) of the pairs of requests for CSV; times in seconds."""
+    header = ["request a", "request b", "same tokens", "parted", "token a", "token b", "id a", "id b", "logprob a",
+              "logprob b", "ttft a", "ttft b", "tpot a", "tpot b"]  # fmt: skip
+    rows: list[tuple[object, ...]] = []
+    for pair, *times_s in zip(compared.beside.pairs, *(one.tolist() for one in compared.columns[4:]), strict=True):
+        at = pair.parting
+        there: tuple[object, ...] = (
+            (None,) * 6 if at is None
+            else (at.a_text, at.b_text, _known(at.a_id), _known(at.b_id), at.a_logprob, at.b_logprob)
+        )  # fmt: skip
+        rows.append((pair.a, pair.b, pair.tokens, at is not None, *there, *times_s))
+    return header, rows
+
+
+def markdown(compared: Compared, say: Translate = english) -> str:
+    """The figures as a table, and the verdict, as Markdown."""
+    lines = [["", "A", "B", "B / A"], ["---", "---:", "---:", "---:"]]
+    for row in compared.figures:
+        name = f"{say(GROUPS[row.group])}: {say(NAMES[row.name])}"
+        a, b = marked(row, row.a, compared.a, say), marked(row, row.b, compared.b, say)
+        lines.append([name, a, b, times(row)])
+    table = "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |\n" for cells in lines)
+    sides = (("A", compared.a, compared.a_path), ("B", compared.b, compared.b_path))
+    heads = "".join(f"{side}: {side_name(summary, path, say)}  \n" for side, summary, path in sides)
+    return f"{heads}\n{table}\n{verdict(compared.beside, say)}\n"
+
+
+def _known(token_id: int) -> int | None:
+    return token_id if token_id >= 0 else None

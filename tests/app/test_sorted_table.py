@@ -1,0 +1,66 @@
+"""The table that sorts: unknown values come last, and only the rows in sight are made."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PySide6.QtCore import Qt
+from pytestqt.qtbot import QtBot
+
+from app.widgets.sorted_table import SortedTable
+from app.widgets.themed_table import Cell
+
+ROWS = 20_000
+UP, DOWN = Qt.SortOrder.AscendingOrder, Qt.SortOrder.DescendingOrder
+
+
+@pytest.fixture
+def made() -> list[int]:
+    return []
+
+
+@pytest.fixture
+def table(qtbot: QtBot, made: list[int]) -> SortedTable:
+    found = SortedTable("rows", words=1)
+    qtbot.addWidget(found)
+    found.resize(400, 300)
+
+    def cells(row: int) -> list[Cell]:
+        made.append(row)
+        return [Cell(str(row)), Cell("word")]
+
+    numbers = np.arange(ROWS, dtype=np.float64)
+    known = np.where(numbers == 1, np.nan, -numbers)
+    found.show_rows([("number", "A number."), ("word", "A word.")], [numbers, known], cells)
+    found.show()
+    qtbot.waitExposed(found)
+    return found
+
+
+def test_only_rows_in_sight_are_made(table: SortedTable, made: list[int]) -> None:
+    table.grab()
+    assert 0 < len(set(made)) < 200
+
+
+@pytest.mark.parametrize(("order", "first"), [(UP, ROWS - 1), (DOWN, 0)])
+def test_unknown_values_come_last_in_both_orders(table: SortedTable, order: Qt.SortOrder, first: int) -> None:
+    table.sortByColumn(1, order)
+    assert table.cell(0, 0) == str(first)
+    assert table.cell(ROWS - 1, 0) == "1"
+
+
+def test_the_selected_row_moves_with_its_place(table: SortedTable) -> None:
+    table.selectRow(3)
+    table.sortByColumn(0, DOWN)
+    assert table.rows.row_at(table.currentIndex().row()) == 3
+    assert [index.row() for index in table.selectionModel().selectedRows()] == [ROWS - 1 - 3]
+
+
+def test_enter_and_a_double_click_give_the_row_and_not_its_place(qtbot: QtBot, table: SortedTable) -> None:
+    table.sortByColumn(0, DOWN)
+    table.selectRow(0)
+    with qtbot.waitSignal(table.activated_row) as entered:
+        qtbot.keyClick(table, Qt.Key.Key_Enter)
+    with qtbot.waitSignal(table.activated_row) as clicked:
+        table.doubleClicked.emit(table.currentIndex())
+    assert entered.args == clicked.args == [ROWS - 1]
