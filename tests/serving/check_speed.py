@@ -1,8 +1,9 @@
 """Tokens a second of a real vLLM with the recorder, heard and unheard, against one without it: in turn, in one sitting.
 
-`python -m tests.serving.check_speed`. Two servers run, one with the recorder and one without; only one of them has work
-at a time. A round is the same load for each of the three, in an order that turns round every time, so that what drifts
-falls on all. The listener is a process of its own that reads and decodes everything. Prints every round and the ratios.
+`python -m tests.serving.check_speed`. Two servers run, one with the recorder and one without; the one that has no work
+is stopped (SIGSTOP). A round is the same load for each of the three, in an order that turns round every time, so that
+what drifts falls on all. The listener is a process of its own that reads and decodes everything. Prints every round and
+the ratios.
 """
 
 from __future__ import annotations
@@ -11,15 +12,19 @@ import argparse
 import asyncio
 import json
 import multiprocessing
+import os
+import signal
 import statistics
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 from engine.serving.recorder.recorder_search import Place, recorders_of
 from tests.serving.check_cost import load
 from tests.serving.recorder_cost import listen
-from tests.serving.vllm_server import vllm
+from tests.serving.vllm_server import Server, vllm
 
 STATES: Final = ("without", "unheard", "heard")
 
@@ -39,6 +44,16 @@ def speed(url: str, place: Place | None, waves: int, tokens: int) -> float:
         listening.join()
 
 
+@contextmanager
+def without(other: Server) -> Iterator[None]:
+    """The context in which the other server does not run at all: its threads may wait by spinning."""
+    os.killpg(other.process.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.killpg(other.process.pid, signal.SIGCONT)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
@@ -56,9 +71,10 @@ def main() -> None:
                 asyncio.run(load(url, 1, given.tokens))
             for index in range(given.rounds):
                 for state in STATES if index % 2 == 0 else STATES[::-1]:
-                    url = plain.url if state == "without" else server.url
+                    busy, idle = (plain, server) if state == "without" else (server, plain)
                     heard = place if state == "heard" else None
-                    speeds[state].append(speed(url, heard, given.waves, given.tokens))
+                    with without(idle):
+                        speeds[state].append(speed(busy.url, heard, given.waves, given.tokens))
                 print(json.dumps({state: round(rates[-1], 1) for state, rates in speeds.items()}), flush=True)
     for state in STATES[1:]:
         ratios = [a / b for a, b in zip(speeds[state], speeds["without"], strict=True)]
