@@ -102,7 +102,7 @@ class ServedRun:
         if self._recorder is not None:
             await self._listen(self._recorder)
         if self._attached.server.has_metrics:
-            self._begin(self._observe())
+            self._begin(self._observer.run())
         if self._reads_blocks:
             await self._watch_blocks()
         if run.requests:
@@ -144,7 +144,14 @@ class ServedRun:
         return bool(self._attached.spec.kv_events) and self._recorder is None
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
-        self._tasks.append(asyncio.create_task(work))
+        self._tasks.append(asyncio.create_task(self._guarded(work)))
+
+    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do one part's work. If it fails, that is told and the other parts go on."""
+        try:
+            await work
+        except Exception as error:  # for any fault of a part: a task that dies unseen would look like silence
+            self.mark("fault", f"A part of the recording has failed ({type(error).__name__}): {one_line(error)}")
 
     async def _listen(self, recorder: RecorderLink) -> None:
         """Start reading the recorder, and return once it has said where it is, so that no step of ours is missed."""
@@ -163,9 +170,6 @@ class ServedRun:
 
         self._begin(read())
         await started.wait()
-
-    async def _observe(self) -> None:
-        await self._observer.run()
 
     async def _watch_blocks(self) -> None:
         """Start reading KV events, and return once they come or seem not to, so that no block of ours is missed."""

@@ -280,3 +280,23 @@ def test_the_fact_is_read_back() -> None:
     assert serving is not None
     assert serving.url == server.url
     assert ready.meta["model"] == "demo"
+
+
+def test_a_part_that_fails_is_told_and_the_others_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fails(_: object) -> None:
+        raise LookupError("nobody\nknows")
+
+    monkeypatch.setattr(served_run.MetricsObserver, "run", fails)
+
+    async def run(server: FakeServer) -> Attached:
+        async with attached(spec(server)) as found:
+            await finished(found, RequestSpec("a", 8))
+            return found
+
+    with vllm("vllm-0.32-completion-ids") as server:
+        server.scripts["/metrics"] = answering(200, VLLM_PAGE.read_bytes(), "text/plain")
+        found = asyncio.run(run(server))
+    assert found.of(schema.RunEnded) == [schema.RunEnded("finished")]
+    (mark,) = [mark for mark in found.of(schema.Mark) if mark.kind == "fault"]
+    assert mark.label == "A part of the recording has failed (LookupError): nobody\\nknows"
+    assert len(found.session().tokens)
