@@ -26,7 +26,7 @@ from decodescope_recorder.sockets import loopback_socket, socket_folder, unix_so
 SEND_BYTES: Final = 2**18
 """Encoded bytes that wait for the socket, beside one message."""
 LARGEST_COMMAND_BYTES: Final = 4096
-EVERY_S: Final = 0.02
+EVERY_S: Final = 0.05
 """How often a listener is sent what has been recorded."""
 LOGIN_S: Final = 5.0
 REFUSED_S: Final = 1.0
