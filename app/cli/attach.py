@@ -7,18 +7,15 @@ import time
 from functools import partial
 
 from app.cli.doctor import examine
-from app.cli.output import print_json, say
+from app.cli.one_run import print_run, record_one
+from app.cli.output import say
 from app.cli.progress import Progress
-from app.cli.record import command_line, output_path
+from app.cli.record import output_path
 from app.cli.recording import Recording
 from app.cli.requested import requests_of
-from app.cli.table import summary_text
-from app.start import signals
 from engine.client.changes import Change, SessionBegun
 from engine.core.ranges import check_range
 from engine.core.settings import AttachSpec, RunSpec
-from engine.figures.json_figures import json_figures
-from engine.figures.metrics import summarise
 from engine.host import protocol
 from engine.serving.server.address import server_address
 from engine.serving.source import ServingSource
@@ -40,7 +37,6 @@ def run(options: argparse.Namespace) -> int:
         check_destination(path)
     if not requests and options.for_s is None:
         say("no requests: watching what others send, until Ctrl-C.")
-    kept = ""
     progress = Progress(sum(request.max_new_tokens for request in requests))
     ends_at = float("inf")
 
@@ -53,25 +49,9 @@ def run(options: argparse.Namespace) -> int:
             ends_at = float("inf")
             recording.client.post(protocol.Stop())
 
-    try:
-        with signals.noted(), Recording(None, watch, partial(ServingSource, spec)) as recording:
-            try:
-                recording.load()
-                progress.done()
-                session = recording.run(RunSpec(requests), path, command_line())
-            finally:
-                kept = f"; the session until then is in {recording.path}" if recording.path else ""
-    except KeyboardInterrupt:
-        progress.done()
-        say(f"interrupted{kept}.")
-        raise
-    finally:
-        progress.done()
-    if options.json:
-        print_json({**json_figures(session), "session": str(path) if path else None})
-    else:
-        print(summary_text(summarise(session)))
-        print(f"\nRecorded to {path}")
+    recording = Recording(None, watch, partial(ServingSource, spec))
+    session = record_one(recording, progress, RunSpec(requests), path)
+    print_run(session, path, options.json)
     return 0
 
 

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import shlex
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
 
-from app.cli.output import print_json, say
+from app.cli.one_run import print_run, record_one
+from app.cli.output import say
 from app.cli.parser import DEFAULT_PROMPT
 from app.cli.progress import Progress
 from app.cli.recording import Recording
 from app.cli.requested import requests_of
-from app.cli.table import summary_text
-from app.start import signals
 from engine.client.requests_file import check_text
 from engine.core.ranges import check_range
 from engine.core.sampling import Sampling
@@ -28,8 +25,6 @@ from engine.core.settings import (
     Switches,
     merged,
 )
-from engine.figures.json_figures import json_figures
-from engine.figures.metrics import summarise
 from engine.session.destination import check_destination
 
 
@@ -39,29 +34,10 @@ def run(options: argparse.Namespace) -> int:
     path = output_path(options)
     if path is not None:
         check_destination(path)
-    kept = ""
     progress = Progress(sum(request.max_new_tokens for request in spec.requests))
-    try:
-        with signals.noted(), Recording(load, progress.watch) as recording:
-            try:
-                recording.load()
-                progress.done()
-                say_suggestion(recording.model, spec)
-                session = recording.run(spec, path, command_line())
-            finally:
-                kept = f"; the session until then is in {recording.path}" if recording.path else ""
-    except KeyboardInterrupt:
-        progress.done()
-        say(f"interrupted{kept}.")
-        raise
-    finally:
-        progress.done()
-    summary = summarise(session)
-    if options.json:
-        print_json({**json_figures(session), "session": str(path) if path else None})
-    else:
-        print(summary_text(summary))
-        print(f"\nRecorded to {path}")
+    recording = Recording(load, progress.watch)
+    session = record_one(recording, progress, spec, path, lambda model: say_suggestion(model, spec))
+    print_run(session, path, options.json)
     return 0
 
 
@@ -72,11 +48,6 @@ def say_suggestion(model: dict[str, str], spec: RunSpec) -> None:
     if suggested and drawn == {Sampling()}:
         words = " ".join(f"--{name.replace('_', '-')} {value:g}" for name, value in suggested.items())
         say(f"tokens are drawn greedily; this checkpoint suggests {words}.")
-
-
-def command_line() -> str:
-    """The command as typed, which the session keeps."""
-    return shlex.join(["decodescope", *sys.argv[1:]]).encode("utf-8", "replace").decode()
 
 
 def output_path(options: argparse.Namespace) -> Path | None:

@@ -8,12 +8,8 @@ from __future__ import annotations
 import threading
 from collections import deque
 from multiprocessing.connection import Connection
-from typing import Final
 
 from engine.host.child_process import read_commands, run_child
-
-SEND_EVERY_S: Final = 0.015
-FLUSH_S: Final = 1.0
 
 
 class Inbox:
@@ -35,7 +31,7 @@ def serve(connection: Connection) -> None:
     threading.Thread(target=read_commands, args=(connection, inbox.take), name="commands", daemon=True).start()
 
     from engine.host.outbox import Outbox  # noqa: PLC0415 - after starting the thread that notices the app's death
-    from engine.host.sender import Sender  # noqa: PLC0415
+    from engine.host.sender import FLUSH_S, SEND_EVERY_S, Sender  # noqa: PLC0415
     from engine.host.service import Service  # noqa: PLC0415 - takes seconds: it imports torch
 
     outbox = Outbox()

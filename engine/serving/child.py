@@ -13,11 +13,9 @@ from typing import Final
 
 from engine.host.child_process import read_commands, run_child
 from engine.host.outbox import Outbox
-from engine.host.sender import Sender
+from engine.host.sender import FLUSH_S, SEND_EVERY_S, Sender
 from engine.serving.service import ServingService
 
-SEND_EVERY_S: Final = 0.015
-FLUSH_S: Final = 1.0
 YOUNG_OBJECTS: Final = 50_000
 """How many new objects make a collection. Python's own 700 delays every hundredth moment by milliseconds at 3000 chunks
 a second (`python -m tests.benchmarks probe_stamps`)."""
