@@ -36,7 +36,8 @@ class BlockKv:
         slots: Tensor, rows: Tensor | None,
     ) -> None:  # fmt: skip
         """`slots` int64 [n] are the slots that rows are written to; `rows` int64 [n] are these rows, None: all rows."""
-        self._memory = memory
+        self.memory = memory
+        """By layer, [2, blocks, block_size, kv_heads, head_dim]: K and V."""
         self._tables = tables
         self._sources = sources
         self._slots = slots
@@ -45,12 +46,12 @@ class BlockKv:
 
     def write(self, layer: int, k: Tensor, v: Tensor) -> None:
         self._padding = k.transpose(0, 1), v.transpose(0, 1)
-        memory = self._memory[layer].flatten(1, 2)  # [2, slots, kv_heads, head_dim]
+        memory = self.memory[layer].flatten(1, 2)  # [2, slots, kv_heads, head_dim]
         memory[0].index_copy_(0, self._slots, k if self._rows is None else k[self._rows])
         memory[1].index_copy_(0, self._slots, v if self._rows is None else v[self._rows])
 
     def slot_mapping(self, layer: int) -> tuple[Tensor, Tensor] | None:
-        return None if self._rows is not None else (self._memory[layer].flatten(1, 2), self._slots)
+        return None if self._rows is not None else (self.memory[layer].flatten(1, 2), self._slots)
 
     def keys_values(self, layer: int, span: Span) -> tuple[Tensor, Tensor]:
         if span.request_id == PADDING_REQUEST:
@@ -58,7 +59,7 @@ class BlockKv:
             k, v = self._padding
             return k[:, span.rows], v[:, span.rows]
         source = self._sources[span.request_id]
-        memory = self._memory[layer]  # [2, blocks, block_size, kv_heads, head_dim]
+        memory = self.memory[layer]  # [2, blocks, block_size, kv_heads, head_dim]
         if source.run is not None:
             k, v = memory.flatten(1, 2)[:, source.run].transpose(1, 2).unbind(0)
         else:
@@ -68,7 +69,7 @@ class BlockKv:
 
     def blocks_of(self, layer: int) -> Tensor:
         """A layer's blocks, [2, blocks, block_size, kv_heads, head_dim]: K and V."""
-        return self._memory[layer]
+        return self.memory[layer]
 
     def table(self, request_id: int) -> list[int]:
         """The blocks of a request, in order."""

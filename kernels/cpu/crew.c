@@ -12,10 +12,14 @@ static const int64_t PATIENCE_NS = 20000; /* then a thread repeats what another 
 static const int64_t AWAKE_NS = 200000;   /* for which a thread without work spins before it sleeps */
 
 typedef struct {
-    _Alignas(LINE) atomic_size_t next; /* the next chunk that nobody has taken */
-    atomic_size_t done;
+    _Alignas(LINE) atomic_size_t done;
     size_t first; /* its first chunk's place in `committed` */
 } Progress;
+
+/* The chunks of a range that nobody has taken: [front, back), front in the upper half of the word. */
+typedef struct {
+    _Alignas(LINE) _Atomic uint64_t open;
+} Range;
 
 typedef struct {
     const Operation *operations;
@@ -23,6 +27,7 @@ typedef struct {
     int threads;
     int64_t *ended_ns;
     Progress *progress;
+    Range *ranges;           /* [count, threads] */
     atomic_uchar *committed; /* by chunk, all operations one after another */
     atomic_size_t at;        /* the operation that is not whole yet */
 } Run;
@@ -36,8 +41,9 @@ static struct {
     _Alignas(LINE) atomic_int inside; /* threads that may touch the current run */
     _Atomic(Run *) current;
     Progress *progress;
+    Range *ranges;
     atomic_uchar *committed;
-    size_t progress_bytes, committed_bytes;
+    size_t progress_bytes, ranges_bytes, committed_bytes;
     char *own;
     size_t own_bytes;
 } crew = {.running = PTHREAD_MUTEX_INITIALIZER,
@@ -102,18 +108,34 @@ static void finish(Run *run, size_t index, char *own, int prepared) {
     }
 }
 
-static void walk(Run *run, char *own) {
-    size_t index;
+/* Take a chunk of a range, at its front or at its back; 0 where none is left. */
+static inline int take(Range *range, int at_front, size_t *chunk) {
+    uint64_t open = atomic_load_explicit(&range->open, memory_order_relaxed);
+    for (;;) {
+        const uint64_t front = open >> 32, back = open & 0xffffffff;
+        if (front >= back) return 0;
+        const uint64_t left = at_front ? (front + 1) << 32 | back : front << 32 | (back - 1);
+        if (atomic_compare_exchange_weak_explicit(&range->open, &open, left, memory_order_relaxed,
+                                                  memory_order_relaxed)) {
+            *chunk = at_front ? front : back - 1;
+            return 1;
+        }
+    }
+}
+
+static void walk(Run *run, int number, char *own) {
+    size_t index, chunk;
     while ((index = atomic_load_explicit(&run->at, memory_order_acquire)) < run->count) {
         const Operation *operation = run->operations + index;
-        atomic_size_t *next = &run->progress[index].next;
+        Range *ranges = run->ranges + index * run->threads;
         int prepared = 0;
-        while (atomic_load_explicit(next, memory_order_relaxed) < operation->chunks) {
-            const size_t chunk = atomic_fetch_add_explicit(next, 1, memory_order_relaxed);
-            if (chunk >= operation->chunks) break;
-            if (!prepared && operation->prepare) operation->prepare(operation->work, own);
-            prepared = 1;
-            compute_chunk(run, index, chunk, own);
+        for (int other = 0; other < run->threads; other++) {
+            Range *range = ranges + (number + other) % run->threads;
+            while (take(range, other == 0, &chunk)) {
+                if (!prepared && operation->prepare) operation->prepare(operation->work, own);
+                prepared = 1;
+                compute_chunk(run, index, chunk, own);
+            }
         }
         finish(run, index, own, prepared);
     }
@@ -157,7 +179,7 @@ static void *work(void *number) {
         seen = wait_for_run(seen);
         atomic_fetch_add(&crew.inside, 1);
         Run *run = atomic_load(&crew.current);
-        if (run && own_number < run->threads && (own = room(own, &own_bytes, run->own_bytes))) walk(run, own);
+        if (run && own_number < run->threads && (own = room(own, &own_bytes, run->own_bytes))) walk(run, own_number, own);
         atomic_fetch_sub(&crew.inside, 1);
     }
     return NULL;
@@ -182,7 +204,7 @@ static void lead(Run *run) {
         pthread_cond_broadcast(&crew.awaken);
         pthread_mutex_unlock(&crew.sleeping);
     }
-    walk(run, crew.own);
+    walk(run, 0, crew.own);
     atomic_store(&crew.current, NULL);
     for (size_t spins = 1; atomic_load(&crew.inside); spins++) {
         relax();
@@ -207,18 +229,21 @@ int crew_run(const Operation *operations, size_t count, size_t own_bytes, int th
     if (threads > 1) {
         crew.progress = room(crew.progress, &crew.progress_bytes, count * sizeof *crew.progress);
         crew.committed = room((void *)crew.committed, &crew.committed_bytes, chunks);
-        failed |= crew.progress == NULL || crew.committed == NULL;
+        crew.ranges = room(crew.ranges, &crew.ranges_bytes, count * threads * sizeof *crew.ranges);
+        failed |= crew.progress == NULL || crew.committed == NULL || crew.ranges == NULL;
     }
     if (!failed && threads <= 1) alone(operations, count, crew.own, ended_ns);
     else if (!failed) {
         enlist(threads);
         memset((void *)crew.committed, 0, chunks);
         for (size_t index = 0, first = 0; index < count; first += operations[index++].chunks) {
-            atomic_init(&crew.progress[index].next, 0);
+            const uint64_t all = operations[index].chunks;
             atomic_init(&crew.progress[index].done, 0);
             crew.progress[index].first = first;
+            for (int r = 0; r < threads; r++)
+                atomic_init(&crew.ranges[index * threads + r].open, all * r / threads << 32 | all * (r + 1) / threads);
         }
-        Run run = {operations, count, own_bytes, threads, ended_ns, crew.progress, crew.committed, 0};
+        Run run = {operations, count, own_bytes, threads, ended_ns, crew.progress, crew.ranges, crew.committed, 0};
         lead(&run);
     }
     pthread_mutex_unlock(&crew.running);
