@@ -40,8 +40,8 @@ static size_t split_of(size_t rows, size_t keys) {
     return even > SPLIT ? even : SPLIT;
 }
 
-/* Bytes of the sums of `rows` rows: mixed [rows][wide], top [rows], total [rows]. */
-INLINE size_t sums_bytes(size_t rows, size_t wide) { return rows * (wide + 2) * sizeof(float); }
+/* Bytes of the sums of `rows` rows: mixed [rows][wide], total [rows][LANES], top [rows]. */
+INLINE size_t sums_bytes(size_t rows, size_t wide) { return rows * (wide + LANES + 1) * sizeof(float); }
 
 static size_t tile_positions(size_t group) { return group < TILE ? TILE / group : 1; }
 
@@ -105,22 +105,31 @@ typedef struct {
     const AttentionSpan *span;
     const KvPlace *place;
     size_t group, rows, wide;
-    float *mixed, *top, *total; /* not divided by `total` yet; the greatest score so far; the sum of exp(score - top) */
-    float *query;               /* [rows][wide], scaled */
-    float *across;              /* K of a tile [wide][KEYS] */
-    float *lines;               /* K or V of a tile [KEYS][wide] */
+    float *mixed;  /* [rows][wide], not divided by the total yet */
+    float *total;  /* [rows][LANES]: the sum of exp(score - top) in LANES parts */
+    float *top;    /* [rows]: the greatest score so far */
+    float *query;  /* [rows][wide], scaled */
+    float *across; /* K of a tile [wide][KEYS] */
+    float *lines;  /* K or V of a tile [KEYS][wide] */
 } Tile;
+
+INLINE void set_sums(Tile *tile, float *sums) {
+    tile->mixed = sums;
+    tile->total = sums + tile->rows * tile->wide;
+    tile->top = tile->total + tile->rows * LANES;
+}
 
 static Tile tile_of(const AttentionWork *work, size_t index, char *own) {
     const AttentionChunk *chunk = work->plan->chunk + index;
     const size_t group = work->heads / work->kv_heads, rows = chunk->count * group, wide = padded(work->head_dim);
-    float *mixed = (float *)own, *query = (float *)(own + rounded_up(sums_bytes(rows, wide), LINE));
-    return (Tile){
+    float *query = (float *)(own + rounded_up(sums_bytes(rows, wide), LINE));
+    Tile tile = {
         .chunk = chunk, .span = work->spans + chunk->span, .place = work->places + chunk->span,
         .group = group, .rows = rows, .wide = wide,
-        .mixed = mixed, .top = mixed + rows * wide, .total = mixed + rows * wide + rows,
         .query = query, .across = query + rows * wide, .lines = query + (rows + KEYS) * wide,
     };
+    set_sums(&tile, (float *)own);
+    return tile;
 }
 
 /* Where a row's numbers stand in q (with q_stride) or `mixed`. */
@@ -143,46 +152,90 @@ static void load_queries(const AttentionWork *work, const Tile *tile) {
     }
 }
 
-/* K (offset 0) or V of `count` positions from `key` on, a line each: where they lie, or widened and padded in `lines`. */
+/* Walks over the positions of one head of K or V. */
+typedef struct {
+    const KvPlace *place;
+    const char *start, *at; /* of block 0, of the block it is in */
+    size_t block, inside;
+} Cursor;
+
+INLINE Cursor cursor_at(const KvPlace *place, const char *start, size_t position) {
+    const size_t block = position / place->block_size, number = place->table ? (size_t)place->table[block] : 0;
+    return (Cursor){place, start, start + number * place->block_stride, block, position % place->block_size};
+}
+
+INLINE const char *next_line(Cursor *cursor) {
+    const KvPlace *place = cursor->place;
+    if (cursor->inside == place->block_size) {
+        cursor->inside = 0;
+        cursor->at = cursor->start + (size_t)place->table[++cursor->block] * place->block_stride;
+    }
+    return cursor->at + cursor->inside++ * place->position_stride;
+}
+
+/* K (offset 0) or V of `count` positions from `key` on, a line each: where they lie, or widened and padded in `lines`.
+ * Those of the next tile begin to come from memory. */
 static const float *lines_at(const AttentionWork *work, const Tile *tile, size_t key, size_t count, ptrdiff_t offset,
                              size_t *stride) {
     const KvPlace *place = tile->place;
     const char *start = place->keys + offset + tile->chunk->kv_head * place->head_stride;
-    size_t block = key / place->block_size, inside = key % place->block_size;
-    const char *at = start + (place->table ? place->table[block] * place->block_stride : 0);
-    if (!work->half && work->head_dim == tile->wide && inside + count <= place->block_size) {
+    const size_t bytes = work->head_dim * (work->half ? sizeof(bfloat16) : sizeof(float));
+    Cursor cursor = cursor_at(place, start, key), ahead = cursor;
+    if (!work->half && work->head_dim == tile->wide && cursor.inside + count <= place->block_size) {
         *stride = place->position_stride / sizeof(float);
-        return (const float *)(at + inside * place->position_stride);
+        return (const float *)next_line(&cursor);
     }
-    for (size_t line = 0; line < count; line++, inside++) {
-        if (inside == place->block_size) {
-            inside = 0, block++;
-            at = start + place->table[block] * place->block_stride;
+    const size_t left = tile->chunk->end - key, coming = left > KEYS ? smaller(count, left - KEYS) : 0;
+    if (coming) ahead = cursor_at(place, start, key + KEYS);
+    for (size_t line = 0; line < count; line++) {
+        const char *from = next_line(&cursor);
+        if (line < coming) {
+            const char *later = next_line(&ahead);
+            for (size_t byte = 0; byte < bytes; byte += LINE) __builtin_prefetch(later + byte);
         }
-        const char *from = at + inside * place->position_stride;
         float *to = tile->lines + line * tile->wide;
         if (work->half)
             for (size_t d = 0; d < work->head_dim; d++) to[d] = widened(((const bfloat16 *)from)[d]);
-        else memcpy(to, from, work->head_dim * sizeof(float));
+        else memcpy(to, from, bytes);
         for (size_t d = work->head_dim; d < tile->wide; d++) to[d] = 0.0f;
     }
     *stride = tile->wide;
     return tile->lines;
 }
 
-/* Scores of all rows with `count` lines of K, each the sum over a line: for few rows. scores [rows][KEYS]. */
-static void dot(const Tile *tile, const float *lines, size_t stride, size_t count, float *scores) {
-    for (size_t first = 0; first < count; first += LANES)
-        for (size_t row = 0; row < tile->rows; row++) {
-            const float *query = tile->query + row * tile->wide;
-            Vector products[LANES] = {0};
-            for (size_t d = 0; d < tile->wide; d += LANES) {
-                const Vector part = load(query + d);
-                for (int i = 0; i < LANES; i++)
-                    products[i] += part * load(lines + smaller(first + i, count - 1) * stride + d);
+/* Scores of `rows` queries with `count` lines of K, each the sum over a line. LANES sums are taken at once, of `side`
+ * rows with LANES / side lines, and what lies a tile further begins to come from memory. scores [rows][KEYS]. */
+INLINE void dot_rows(const float *query, size_t wide, const float *lines, size_t stride, size_t count, float *scores,
+                     const int rows, const int side) {
+    const int across = LANES / side;
+    for (size_t first = 0; first < count; first += across) {
+        const float *line[LANES];
+        Vector products[LANES] = {0};
+        float sums[LANES];
+        for (int i = 0; i < across; i++) line[i] = lines + smaller(first + i, count - 1) * stride;
+        for (size_t d = 0; d < wide; d += LANES)
+            for (int i = 0; i < across; i++) {
+                const Vector part = load(line[i] + d);
+                __builtin_prefetch(line[i] + d + KEYS * stride);
+                for (int r = 0; r < rows; r++) products[r * across + i] += part * load(query + r * wide + d);
             }
-            store(scores + row * KEYS + first, sums_of(products));
+        store(sums, sums_of(products));
+        for (int r = 0; r < rows; r++)
+            memcpy(scores + r * KEYS + first, sums + r * across, across * sizeof(float));
+    }
+}
+
+static void dot(const Tile *tile, const float *lines, size_t stride, size_t count, float *scores) {
+    for (size_t row = 0; row < tile->rows; row += 4) {
+        const float *query = tile->query + row * tile->wide;
+        float *to = scores + row * KEYS;
+        switch (tile->rows - row) {
+        case 1: dot_rows(query, tile->wide, lines, stride, count, to, 1, 1); break;
+        case 2: dot_rows(query, tile->wide, lines, stride, count, to, 2, 2); break;
+        case 3: dot_rows(query, tile->wide, lines, stride, count, to, 3, 4); break;
+        default: dot_rows(query, tile->wide, lines, stride, count, to, 4, 4);
         }
+    }
 }
 
 /* `count` lines of K, as columns of `across`. */
@@ -196,15 +249,19 @@ static void turn(const Tile *tile, const float *lines, size_t stride, size_t cou
         }
 }
 
-/* c [rows][across · LANES] = a [rows][depth] · b [depth][across · LANES], or added to it; strides in numbers. */
+/* c [rows][across · LANES] = a [rows][depth] · b [depth][across · LANES], or added to it; strides in numbers. With
+ * `fetch` what lies a tile further than b begins to come from memory. */
 INLINE void multiply_block(const float *a, size_t a_stride, const float *b, size_t b_stride, float *c, size_t c_stride,
-                           size_t depth, int add, const int rows, const int across) {
+                           size_t depth, const int add, const int fetch, const int rows, const int across) {
     Vector sums[ROWS][ACROSS];
     for (int r = 0; r < rows; r++)
         for (int v = 0; v < across; v++) sums[r][v] = add ? load(c + r * c_stride + v * LANES) : (Vector){0};
     for (size_t k = 0; k < depth; k++) {
         Vector columns[ACROSS];
-        for (int v = 0; v < across; v++) columns[v] = load(b + k * b_stride + v * LANES);
+        for (int v = 0; v < across; v++) {
+            columns[v] = load(b + k * b_stride + v * LANES);
+            if (fetch) __builtin_prefetch(b + (k + KEYS) * b_stride + v * LANES);
+        }
         for (int r = 0; r < rows; r++) {
             const Vector factor = (Vector){0} + a[r * a_stride + k];
             for (int v = 0; v < across; v++) sums[r][v] += factor * columns[v];
@@ -214,64 +271,53 @@ INLINE void multiply_block(const float *a, size_t a_stride, const float *b, size
         for (int v = 0; v < across; v++) store(c + r * c_stride + v * LANES, sums[r][v]);
 }
 
-/* The same for any number of columns (a multiple of LANES); the loops are copied for each number of rows, so that the
- * compiler keeps every sum in a register. */
+/* The same for any number of columns (a multiple of LANES). */
 INLINE void multiply_rows(const float *a, size_t a_stride, const float *b, size_t b_stride, float *c, size_t c_stride,
-                          size_t depth, size_t columns, int add, const int rows) {
+                          size_t depth, size_t columns, const int add, const int fetch, const int rows) {
     size_t column = 0;
     for (; column + ACROSS * LANES <= columns; column += ACROSS * LANES)
-        multiply_block(a, a_stride, b + column, b_stride, c + column, c_stride, depth, add, rows, ACROSS);
+        multiply_block(a, a_stride, b + column, b_stride, c + column, c_stride, depth, add, fetch, rows, ACROSS);
     for (; column + 2 * LANES <= columns; column += 2 * LANES)
-        multiply_block(a, a_stride, b + column, b_stride, c + column, c_stride, depth, add, rows, 2);
+        multiply_block(a, a_stride, b + column, b_stride, c + column, c_stride, depth, add, fetch, rows, 2);
     for (; column < columns; column += LANES)
-        multiply_block(a, a_stride, b + column, b_stride, c + column, c_stride, depth, add, rows, 1);
+        multiply_block(a, a_stride, b + column, b_stride, c + column, c_stride, depth, add, fetch, rows, 1);
 }
 
-static void multiply(const float *a, size_t a_stride, const float *b, size_t b_stride, float *c, size_t c_stride,
-                     size_t depth, size_t columns, int add, size_t rows) {
-    switch (rows) {
-    case 1: multiply_rows(a, a_stride, b, b_stride, c, c_stride, depth, columns, add, 1); break;
-    case 2: multiply_rows(a, a_stride, b, b_stride, c, c_stride, depth, columns, add, 2); break;
-    case 3: multiply_rows(a, a_stride, b, b_stride, c, c_stride, depth, columns, add, 3); break;
-    case 4: multiply_rows(a, a_stride, b, b_stride, c, c_stride, depth, columns, add, 4); break;
-#if defined(__AVX__) || defined(__aarch64__)
-    case 5: multiply_rows(a, a_stride, b, b_stride, c, c_stride, depth, columns, add, 5); break;
-    case 6: multiply_rows(a, a_stride, b, b_stride, c, c_stride, depth, columns, add, 6); break;
-#endif
+/* The loops are copied for each number of rows, so that the compiler keeps every sum in a register. */
+#define DEFINE_MULTIPLY(NAME, ADD, FETCH)                                                                              \
+    static void NAME(const float *a, size_t a_stride, const float *b, size_t b_stride, float *c, size_t c_stride,      \
+                     size_t depth, size_t columns, size_t rows) {                                                      \
+        switch (rows) {                                                                                                \
+        case 1: multiply_rows(a, a_stride, b, b_stride, c, c_stride, depth, columns, ADD, FETCH, 1); break;            \
+        case 2: multiply_rows(a, a_stride, b, b_stride, c, c_stride, depth, columns, ADD, FETCH, 2); break;            \
+        case 3: multiply_rows(a, a_stride, b, b_stride, c, c_stride, depth, columns, ADD, FETCH, 3); break;            \
+        case 4: multiply_rows(a, a_stride, b, b_stride, c, c_stride, depth, columns, ADD, FETCH, 4); break;            \
+        case 5: multiply_rows(a, a_stride, b, b_stride, c, c_stride, depth, columns, ADD, FETCH, MOST(5)); break;      \
+        default: multiply_rows(a, a_stride, b, b_stride, c, c_stride, depth, columns, ADD, FETCH, ROWS);               \
+        }                                                                                                              \
     }
-}
+#define MOST(rows) ((rows) < ROWS ? (rows) : ROWS)
+DEFINE_MULTIPLY(multiply, 0, 0)
+DEFINE_MULTIPLY(add_product, 1, 0)
+DEFINE_MULTIPLY(add_product_and_fetch, 1, 1)
 
 /* --- the softmax ------------------------------------------------------------------------------------------------------ */
 
-static float greatest(const float *scores, size_t count) {
-    float best[LANES], top;
-    memcpy(best, scores, sizeof best);
-    for (size_t at = LANES; at < count; at += LANES)
-        for (size_t i = 0; i < LANES; i++) best[i] = scores[at + i] > best[i] ? scores[at + i] : best[i];
-    top = best[0];
-    for (size_t i = 1; i < LANES; i++) top = best[i] > top ? best[i] : top;
-    return top;
-}
-
-static float sum(const float *numbers, size_t count) {
-    Vector parts = load(numbers);
-    for (size_t at = LANES; at < count; at += LANES) parts += load(numbers + at);
-    float total = 0.0f;
-    for (size_t i = 0; i < LANES; i++) total += parts[i];
-    return total;
-}
-
-/* Turn a row's scores [count] into exp(score - top), 0 outside [low, high); `top` and `total` follow. Returns the factor
- * for what was summed before. */
-static float soften(float *scores, size_t count, size_t low, size_t high, float *top, float *total) {
+/* Turn a row's scores [columns] into exp(score - top), 0 outside [low, high); `top` and `total` [LANES] follow. Returns
+ * the factor for what was summed before. */
+INLINE float soften(float *scores, const size_t columns, size_t low, size_t high, float *top, float *total) {
     for (size_t i = 0; i < low; i++) scores[i] = -INFINITY;
-    for (size_t i = high; i < count; i++) scores[i] = -INFINITY;
-    const float here = greatest(scores, count), above = here > *top ? here : *top;
-    for (size_t i = 0; i < count; i++) scores[i] = exponential(scores[i] - above);
+    for (size_t i = high; i < columns; i++) scores[i] = -INFINITY;
+    Vector best = load(scores);
+    for (size_t at = LANES; at < columns; at += LANES) best = greater(load(scores + at), best);
+    const float here = greatest(best), above = here > *top ? here : *top;
+    for (size_t i = 0; i < columns; i++) scores[i] = exponential(scores[i] - above);
     for (size_t i = 0; i < low; i++) scores[i] = 0.0f;
-    for (size_t i = high; i < count; i++) scores[i] = 0.0f;
-    const float factor = exponential(*top - above);
-    *total = *total * factor + sum(scores, count);
+    for (size_t i = high; i < columns; i++) scores[i] = 0.0f;
+    const float factor = *top == above ? 1.0f : exponential(*top - above);
+    Vector parts = load(total) * factor;
+    for (size_t at = 0; at < columns; at += LANES) parts += load(scores + at);
+    store(total, parts);
     *top = above;
     return factor;
 }
@@ -303,19 +349,21 @@ static void attend(const AttentionWork *work, const Tile *tile, size_t key, size
         seen_by(work, tile, row, key, count, &first, &high);
         seen_by(work, tile, row + rows - 1, key, count, &low, &last);
         if (first >= last) continue;
-        if (!few) multiply(tile->query + row * wide, wide, tile->across, KEYS, weights, KEYS, wide, columns, 0, rows);
+        if (!few) multiply(tile->query + row * wide, wide, tile->across, KEYS, weights, KEYS, wide, columns, rows);
         for (size_t r = 0; r < rows; r++) {
+            float *own = weights + r * KEYS, *top = tile->top + row + r, *total = tile->total + (row + r) * LANES;
             seen_by(work, tile, row + r, key, count, &low, &high);
             if (low >= high) {
-                memset(weights + r * KEYS, 0, columns * sizeof(float));
+                memset(own, 0, columns * sizeof(float));
                 continue;
             }
-            const float factor =
-                soften(weights + r * KEYS, columns, low, high, tile->top + row + r, tile->total + row + r);
+            const float factor = columns == KEYS ? soften(own, KEYS, low, high, top, total)
+                                                 : soften(own, columns, low, high, top, total);
             if (factor != 1.0f)
                 for (size_t d = 0; d < wide; d++) mixed[r * wide + d] *= factor;
         }
-        multiply(weights, KEYS, values, stride, mixed, wide, count, wide, 1, rows);
+        if (few) add_product_and_fetch(weights, KEYS, values, stride, mixed, wide, count, wide, rows);
+        else add_product(weights, KEYS, values, stride, mixed, wide, count, wide, rows);
     }
 }
 
@@ -323,8 +371,8 @@ void attention_compute(const void *from, size_t index, char *own) {
     const AttentionWork *work = from;
     const Tile tile = tile_of(work, index, own);
     load_queries(work, &tile);
-    memset(tile.mixed, 0, tile.rows * tile.wide * sizeof(float));
-    for (size_t row = 0; row < tile.rows; row++) tile.top[row] = -INFINITY, tile.total[row] = 0.0f;
+    memset(tile.mixed, 0, tile.rows * (tile.wide + LANES) * sizeof(float)); /* and `total` */
+    for (size_t row = 0; row < tile.rows; row++) tile.top[row] = -INFINITY;
     for (size_t key = tile.chunk->begin; key < tile.chunk->end; key += KEYS)
         attend(work, &tile, key, smaller(KEYS, tile.chunk->end - key));
 }
@@ -332,7 +380,10 @@ void attention_compute(const void *from, size_t index, char *own) {
 /* Divide by the totals and store. */
 static void put(const AttentionWork *work, const Tile *tile) {
     for (size_t row = 0; row < tile->rows; row++) {
-        const float *mixed = tile->mixed + row * tile->wide, share = 1.0f / tile->total[row];
+        const float *mixed = tile->mixed + row * tile->wide;
+        float total = 0.0f;
+        for (size_t i = 0; i < LANES; i++) total += tile->total[row * LANES + i];
+        const float share = 1.0f / total;
         const size_t at = place_of(work, tile, row, work->mixed_stride);
         float32 *to = (float32 *)work->mixed + at;
         bfloat16 *half = (bfloat16 *)work->mixed + at;
@@ -343,24 +394,25 @@ static void put(const AttentionWork *work, const Tile *tile) {
         if (work->lse == NULL) continue;
         const size_t position = tile->span->row + tile->chunk->first + row / tile->group;
         work->lse[position * work->heads + tile->chunk->kv_head * tile->group + row % tile->group] =
-            tile->top[row] + logf(tile->total[row]);
+            tile->top[row] + logf(total);
     }
 }
 
-/* Merge the sums of all splits, in their order, into those of split 0. */
-static void merge(const Tile *tile, float *parts) {
+/* Merge the sums of all splits, in their order, into those of split 0, where `tile` has its own. */
+static void merge(const Tile *tile) {
     const size_t rows = tile->rows, wide = tile->wide, apart = sums_bytes(rows, wide) / sizeof(float);
-    float *tops = parts + rows * wide, *totals = tops + rows;
     for (size_t row = 0; row < rows; row++) {
-        float top = tops[row], total = 0.0f, *mixed = parts + row * wide;
+        float *mixed = tile->mixed + row * wide, *total = tile->total + row * LANES, *tops = tile->top + row;
+        float top = tops[0];
         for (size_t split = 1; split < tile->chunk->splits; split++)
-            top = tops[split * apart + row] > top ? tops[split * apart + row] : top;
+            top = tops[split * apart] > top ? tops[split * apart] : top;
         for (size_t split = 0; split < tile->chunk->splits; split++) {
-            const float *part = mixed + split * apart, factor = exponential(tops[split * apart + row] - top);
-            total += totals[split * apart + row] * factor;
-            for (size_t d = 0; d < wide; d++) mixed[d] = (split ? mixed[d] : 0.0f) + part[d] * factor;
+            const size_t at = split * apart;
+            const float factor = exponential(tops[at] - top);
+            for (size_t d = 0; d < wide; d++) mixed[d] = (split ? mixed[d] : 0.0f) + mixed[at + d] * factor;
+            for (size_t i = 0; i < LANES; i++) total[i] = (split ? total[i] : 0.0f) + total[at + i] * factor;
         }
-        tops[row] = top, totals[row] = total;
+        tops[0] = top;
     }
 }
 
@@ -378,8 +430,8 @@ void attention_commit(const void *from, size_t index, const char *own) {
     atomic_size_t *counter = (atomic_size_t *)work->partials + chunk->merge;
     if (atomic_fetch_add_explicit(counter, 1, memory_order_acq_rel) + 1 < chunk->splits) return;
     atomic_store_explicit(counter, 0, memory_order_relaxed);
-    tile.mixed = (float *)parts, tile.top = tile.mixed + tile.rows * tile.wide, tile.total = tile.top + tile.rows;
-    merge(&tile, tile.mixed);
+    set_sums(&tile, (float *)parts);
+    merge(&tile);
     put(work, &tile);
 }
 

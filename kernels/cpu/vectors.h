@@ -62,4 +62,16 @@ INLINE Vector sums_of(Vector vectors[LANES]) {
         }
     return vectors[0];
 }
+
+/* The greater of each two numbers; b's where one of them is not a number. */
+INLINE Vector greater(Vector a, Vector b) {
+    const Places above = a > b;
+    return (Vector)(((Places)a & above) | ((Places)b & ~above));
+}
+
+INLINE float greatest(Vector vector) {
+    for (int left = LANES; left > 1; left /= 2)
+        vector = greater(SHUFFLED(vector, vector, EVEN), SHUFFLED(vector, vector, ODD));
+    return vector[0];
+}
 #endif
