@@ -17,7 +17,7 @@
 #include <stdatomic.h>
 
 enum { KEYS = 64, TILE = 96, DOTS = 8 /* at least ROWS */, LINE = 64 };
-enum { FEW_ROWS = 48, FEW_SPLIT = 256, SPLIT = 1024, MOST_SPLITS = 8 };
+enum { FEW_ROWS = 48, FEW_SPLIT = 512, SPLIT = 1024, MOST_SPLITS = 8 };
 
 #if defined(__AVX512F__) || defined(__aarch64__)
 enum { ROWS = 6, ACROSS = 4 }; /* 32 registers */
@@ -152,154 +152,189 @@ static void load_queries(const AttentionWork *work, const Tile *tile) {
     }
 }
 
-/* Walks over the positions of one head of K or V. */
+/* K of up to KEYS positions, a line each, wherever they lie; after the last position it is repeated. */
+typedef struct {
+    const char *at[KEYS];
+} Lines;
+
+/* Walks over the positions of one head. */
 typedef struct {
     const KvPlace *place;
     const char *start, *at; /* of block 0, of the block it is in */
     size_t block, inside;
 } Cursor;
 
-INLINE Cursor cursor_at(const KvPlace *place, const char *start, size_t position) {
+static Cursor cursor_at(const KvPlace *place, size_t kv_head, size_t position) {
+    const char *start = place->keys + kv_head * place->head_stride;
     const size_t block = position / place->block_size, number = place->table ? (size_t)place->table[block] : 0;
     return (Cursor){place, start, start + number * place->block_stride, block, position % place->block_size};
 }
 
-INLINE const char *next_line(Cursor *cursor) {
+static void next_lines(Cursor *cursor, size_t count, Lines *lines) {
     const KvPlace *place = cursor->place;
-    if (cursor->inside == place->block_size) {
-        cursor->inside = 0;
-        cursor->at = cursor->start + (size_t)place->table[++cursor->block] * place->block_stride;
+    for (size_t line = 0; line < count; line++) {
+        if (cursor->inside == place->block_size) {
+            cursor->inside = 0;
+            cursor->at = cursor->start + (size_t)place->table[++cursor->block] * place->block_stride;
+        }
+        lines->at[line] = cursor->at + cursor->inside++ * place->position_stride;
     }
-    return cursor->at + cursor->inside++ * place->position_stride;
+    for (size_t line = count; line < KEYS; line++) lines->at[line] = lines->at[count - 1];
 }
 
-/* K (offset 0) or V of `count` positions from `key` on, a line each: where they lie, or widened and padded in `lines`.
- * Those of the next tile begin to come from memory. */
-static const float *lines_at(const AttentionWork *work, const Tile *tile, size_t key, size_t count, ptrdiff_t offset,
-                             size_t *stride) {
-    const KvPlace *place = tile->place;
-    const char *start = place->keys + offset + tile->chunk->kv_head * place->head_stride;
-    const size_t bytes = work->head_dim * (work->half ? sizeof(bfloat16) : sizeof(float));
-    Cursor cursor = cursor_at(place, start, key), ahead = cursor;
-    if (!work->half && work->head_dim == tile->wide && cursor.inside + count <= place->block_size) {
-        *stride = place->position_stride / sizeof(float);
-        return (const float *)next_line(&cursor);
-    }
-    const size_t left = tile->chunk->end - key, coming = left > KEYS ? smaller(count, left - KEYS) : 0;
-    if (coming) ahead = cursor_at(place, start, key + KEYS);
-    for (size_t line = 0; line < count; line++) {
-        const char *from = next_line(&cursor);
-        if (line < coming) {
-            const char *later = next_line(&ahead);
-            for (size_t byte = 0; byte < bytes; byte += LINE) __builtin_prefetch(later + byte);
-        }
-        float *to = tile->lines + line * tile->wide;
+/* Lines as float32 of the full width; copies them if they are not. */
+static void widen(const AttentionWork *work, const Tile *tile, size_t count, ptrdiff_t offset, Lines *lines) {
+    for (size_t line = 0; line < KEYS; line++) {
+        float *to = tile->lines + smaller(line, count - 1) * tile->wide;
+        const char *from = lines->at[line] + offset;
+        lines->at[line] = (const char *)to;
+        if (line >= count) continue;
         if (work->half)
             for (size_t d = 0; d < work->head_dim; d++) to[d] = widened(((const bfloat16 *)from)[d]);
-        else memcpy(to, from, bytes);
+        else memcpy(to, from, work->head_dim * sizeof(float));
         for (size_t d = work->head_dim; d < tile->wide; d++) to[d] = 0.0f;
     }
-    *stride = tile->wide;
-    return tile->lines;
 }
 
-/* Scores of `rows` queries with `count` lines of K, each the sum over a line. LANES sums are taken at once, of `side`
- * rows with LANES / side lines, and what lies a tile further begins to come from memory. scores [rows][KEYS]. */
-INLINE void dot_rows(const float *query, size_t wide, const float *lines, size_t stride, size_t count, float *scores,
-                     const int rows, const int side) {
+INLINE Vector load_line(const char *line, size_t index, const int half) {
+    return half ? load_widened((const bfloat16 *)line + index) : load((const float *)line + index);
+}
+
+/* The cache line with a number of a later line begins to come from memory, once for all numbers in it. */
+INLINE void fetch_line(const char *line, size_t index, const int half) {
+    const size_t bytes = half ? sizeof(bfloat16) : sizeof(float);
+    if (LANES * bytes >= LINE || index * bytes % LINE == 0) __builtin_prefetch(line + index * bytes);
+}
+
+/* --- products ---------------------------------------------------------------------------------------------------------- */
+
+/* Scores of `rows` queries with `count` lines of K, each the sum over a line, scores [rows][KEYS]. LANES sums are taken at
+ * once, of `side` rows with LANES / side lines. */
+INLINE void dot_rows(const float *query, size_t wide, const Lines *lines, const Lines *later, size_t count, float *scores,
+                     const int half, const int rows, const int side) {
     const int across = LANES / side;
     for (size_t first = 0; first < count; first += across) {
-        const float *line[LANES];
         Vector products[LANES] = {0};
         float sums[LANES];
-        for (int i = 0; i < across; i++) line[i] = lines + smaller(first + i, count - 1) * stride;
         for (size_t d = 0; d < wide; d += LANES)
             for (int i = 0; i < across; i++) {
-                const Vector part = load(line[i] + d);
-                __builtin_prefetch(line[i] + d + KEYS * stride);
+                const Vector part = load_line(lines->at[first + i], d, half);
+                fetch_line(later->at[first + i], d, half);
                 for (int r = 0; r < rows; r++) products[r * across + i] += part * load(query + r * wide + d);
             }
         store(sums, sums_of(products));
-        for (int r = 0; r < rows; r++)
-            memcpy(scores + r * KEYS + first, sums + r * across, across * sizeof(float));
+        for (int r = 0; r < rows; r++) memcpy(scores + r * KEYS + first, sums + r * across, across * sizeof(float));
     }
 }
 
-static void dot(const Tile *tile, const float *lines, size_t stride, size_t count, float *scores) {
+/* The loops here are copied for each number of rows, so that the compiler keeps every sum in a register. */
+INLINE void dot(const Tile *tile, const Lines *lines, const Lines *later, size_t count, float *scores, const int half) {
     for (size_t row = 0; row < tile->rows; row += 4) {
         const float *query = tile->query + row * tile->wide;
         float *to = scores + row * KEYS;
         switch (tile->rows - row) {
-        case 1: dot_rows(query, tile->wide, lines, stride, count, to, 1, 1); break;
-        case 2: dot_rows(query, tile->wide, lines, stride, count, to, 2, 2); break;
-        case 3: dot_rows(query, tile->wide, lines, stride, count, to, 3, 4); break;
-        default: dot_rows(query, tile->wide, lines, stride, count, to, 4, 4);
+        case 1: dot_rows(query, tile->wide, lines, later, count, to, half, 1, 1); break;
+        case 2: dot_rows(query, tile->wide, lines, later, count, to, half, 2, 2); break;
+        case 3: dot_rows(query, tile->wide, lines, later, count, to, half, 3, 4); break;
+        default: dot_rows(query, tile->wide, lines, later, count, to, half, 4, 4);
         }
     }
 }
 
-/* `count` lines of K, as columns of `across`. */
-static void turn(const Tile *tile, const float *lines, size_t stride, size_t count) {
+/* Lines of K as columns of `across`. */
+INLINE void turn(const Tile *tile, const Lines *lines, size_t count, const int half) {
     for (size_t first = 0; first < count; first += LANES)
         for (size_t d = 0; d < tile->wide; d += LANES) {
             Vector square[LANES];
-            for (int i = 0; i < LANES; i++) square[i] = load(lines + smaller(first + i, count - 1) * stride + d);
+            for (int i = 0; i < LANES; i++) square[i] = load_line(lines->at[first + i], d, half);
             transpose(square);
             for (int i = 0; i < LANES; i++) store(tile->across + (d + i) * KEYS + first, square[i]);
         }
 }
 
-/* c [rows][across · LANES] = a [rows][depth] · b [depth][across · LANES], or added to it; strides in numbers. With
- * `fetch` what lies a tile further than b begins to come from memory. */
-INLINE void multiply_block(const float *a, size_t a_stride, const float *b, size_t b_stride, float *c, size_t c_stride,
-                           size_t depth, const int add, const int fetch, const int rows, const int across) {
-    Vector sums[ROWS][ACROSS];
-    for (int r = 0; r < rows; r++)
-        for (int v = 0; v < across; v++) sums[r][v] = add ? load(c + r * c_stride + v * LANES) : (Vector){0};
-    for (size_t k = 0; k < depth; k++) {
-        Vector columns[ACROSS];
-        for (int v = 0; v < across; v++) {
-            columns[v] = load(b + k * b_stride + v * LANES);
-            if (fetch) __builtin_prefetch(b + (k + KEYS) * b_stride + v * LANES);
-        }
+/* Scores [rows][KEYS] of queries with a part of `across`, each the sum over columns of `across`: `vectors` · LANES keys. */
+INLINE void score_block(const float *query, size_t wide, const float *across, float *scores, const int rows,
+                        const int vectors) {
+    Vector sums[ROWS][ACROSS] = {0};
+    for (size_t d = 0; d < wide; d++) {
+        Vector keys[ACROSS];
+        for (int v = 0; v < vectors; v++) keys[v] = load(across + d * KEYS + v * LANES);
         for (int r = 0; r < rows; r++) {
-            const Vector factor = (Vector){0} + a[r * a_stride + k];
-            for (int v = 0; v < across; v++) sums[r][v] += factor * columns[v];
+            const Vector factor = (Vector){0} + query[r * wide + d];
+            for (int v = 0; v < vectors; v++) sums[r][v] += factor * keys[v];
         }
     }
     for (int r = 0; r < rows; r++)
-        for (int v = 0; v < across; v++) store(c + r * c_stride + v * LANES, sums[r][v]);
+        for (int v = 0; v < vectors; v++) store(scores + r * KEYS + v * LANES, sums[r][v]);
 }
 
-/* The same for any number of columns (a multiple of LANES). */
-INLINE void multiply_rows(const float *a, size_t a_stride, const float *b, size_t b_stride, float *c, size_t c_stride,
-                          size_t depth, size_t columns, const int add, const int fetch, const int rows) {
+INLINE void score(const float *query, size_t wide, const float *across, float *scores, size_t columns, const int rows) {
     size_t column = 0;
     for (; column + ACROSS * LANES <= columns; column += ACROSS * LANES)
-        multiply_block(a, a_stride, b + column, b_stride, c + column, c_stride, depth, add, fetch, rows, ACROSS);
-    for (; column + 2 * LANES <= columns; column += 2 * LANES)
-        multiply_block(a, a_stride, b + column, b_stride, c + column, c_stride, depth, add, fetch, rows, 2);
-    for (; column < columns; column += LANES)
-        multiply_block(a, a_stride, b + column, b_stride, c + column, c_stride, depth, add, fetch, rows, 1);
+        score_block(query, wide, across + column, scores + column, rows, ACROSS);
+    for (; column < columns; column += LANES) score_block(query, wide, across + column, scores + column, rows, 1);
 }
 
-/* The loops are copied for each number of rows, so that the compiler keeps every sum in a register. */
-#define DEFINE_MULTIPLY(NAME, ADD, FETCH)                                                                              \
-    static void NAME(const float *a, size_t a_stride, const float *b, size_t b_stride, float *c, size_t c_stride,      \
-                     size_t depth, size_t columns, size_t rows) {                                                      \
-        switch (rows) {                                                                                                \
-        case 1: multiply_rows(a, a_stride, b, b_stride, c, c_stride, depth, columns, ADD, FETCH, 1); break;            \
-        case 2: multiply_rows(a, a_stride, b, b_stride, c, c_stride, depth, columns, ADD, FETCH, 2); break;            \
-        case 3: multiply_rows(a, a_stride, b, b_stride, c, c_stride, depth, columns, ADD, FETCH, 3); break;            \
-        case 4: multiply_rows(a, a_stride, b, b_stride, c, c_stride, depth, columns, ADD, FETCH, 4); break;            \
-        case 5: multiply_rows(a, a_stride, b, b_stride, c, c_stride, depth, columns, ADD, FETCH, MOST(5)); break;      \
-        default: multiply_rows(a, a_stride, b, b_stride, c, c_stride, depth, columns, ADD, FETCH, ROWS);               \
-        }                                                                                                              \
+/* mixed [rows][wide] += weights [rows][KEYS] · lines of V, `vectors` · LANES numbers of each from `first` on. */
+INLINE void mix_block(const float *weights, const Lines *lines, const Lines *later, ptrdiff_t offset, size_t count,
+                      float *mixed, size_t wide, size_t first, const int half, const int rows, const int vectors) {
+    Vector sums[ROWS][ACROSS];
+    for (int r = 0; r < rows; r++)
+        for (int v = 0; v < vectors; v++) sums[r][v] = load(mixed + r * wide + first + v * LANES);
+    for (size_t k = 0; k < count; k++) {
+        Vector values[ACROSS];
+        for (int v = 0; v < vectors; v++) {
+            values[v] = load_line(lines->at[k] + offset, first + v * LANES, half);
+            if (later) fetch_line(later->at[k] + offset, first + v * LANES, half);
+        }
+        for (int r = 0; r < rows; r++) {
+            const Vector factor = (Vector){0} + weights[r * KEYS + k];
+            for (int v = 0; v < vectors; v++) sums[r][v] += factor * values[v];
+        }
     }
+    for (int r = 0; r < rows; r++)
+        for (int v = 0; v < vectors; v++) store(mixed + r * wide + first + v * LANES, sums[r][v]);
+}
+
+INLINE void mix(const float *weights, const Lines *lines, const Lines *later, ptrdiff_t offset, size_t count, float *mixed,
+                size_t wide, const int half, const int rows) {
+    size_t first = 0;
+    for (; first + ACROSS * LANES <= wide; first += ACROSS * LANES)
+        mix_block(weights, lines, later, offset, count, mixed, wide, first, half, rows, ACROSS);
+    for (; first + 2 * LANES <= wide; first += 2 * LANES)
+        mix_block(weights, lines, later, offset, count, mixed, wide, first, half, rows, 2);
+    for (; first < wide; first += LANES)
+        mix_block(weights, lines, later, offset, count, mixed, wide, first, half, rows, 1);
+}
+
 #define MOST(rows) ((rows) < ROWS ? (rows) : ROWS)
-DEFINE_MULTIPLY(multiply, 0, 0)
-DEFINE_MULTIPLY(add_product, 1, 0)
-DEFINE_MULTIPLY(add_product_and_fetch, 1, 1)
+#define FOR_EACH_NUMBER_OF_ROWS(CALL, ...)                                                                             \
+    switch (rows) {                                                                                                    \
+    case 1: CALL(__VA_ARGS__, 1); break;                                                                               \
+    case 2: CALL(__VA_ARGS__, 2); break;                                                                               \
+    case 3: CALL(__VA_ARGS__, 3); break;                                                                               \
+    case 4: CALL(__VA_ARGS__, 4); break;                                                                               \
+    case 5: CALL(__VA_ARGS__, MOST(5)); break;                                                                         \
+    default: CALL(__VA_ARGS__, ROWS);                                                                                  \
+    }
+
+static void score_rows(const float *query, size_t wide, const float *across, float *scores, size_t columns, size_t rows) {
+    FOR_EACH_NUMBER_OF_ROWS(score, query, wide, across, scores, columns)
+}
+
+static void mix_float32(const float *weights, const Lines *lines, const Lines *later, ptrdiff_t offset, size_t count,
+                        float *mixed, size_t wide, size_t rows) {
+    FOR_EACH_NUMBER_OF_ROWS(mix, weights, lines, later, offset, count, mixed, wide, 0)
+}
+
+static void mix_bfloat16(const float *weights, const Lines *lines, const Lines *later, ptrdiff_t offset, size_t count,
+                         float *mixed, size_t wide, size_t rows) {
+    FOR_EACH_NUMBER_OF_ROWS(mix, weights, lines, later, offset, count, mixed, wide, 1)
+}
+
+static void mix_at_hand(const float *weights, const Lines *lines, size_t count, float *mixed, size_t wide, size_t rows) {
+    FOR_EACH_NUMBER_OF_ROWS(mix, weights, lines, NULL, 0, count, mixed, wide, 0)
+}
 
 /* --- the softmax ------------------------------------------------------------------------------------------------------ */
 
@@ -333,48 +368,87 @@ INLINE void seen_by(const AttentionWork *work, const Tile *tile, size_t row, siz
 
 /* --- the operation ---------------------------------------------------------------------------------------------------- */
 
-static void attend(const AttentionWork *work, const Tile *tile, size_t key, size_t count) {
-    const int few = tile->rows <= DOTS;
-    const size_t wide = tile->wide, columns = rounded_up(count, LANES);
+/* Scores of a block of rows become weights. */
+static void soften_rows(const AttentionWork *work, const Tile *tile, size_t row, size_t rows, size_t key, size_t count,
+                        float *scores) {
+    const size_t columns = rounded_up(count, LANES);
+    for (size_t r = row; r < row + rows; r++, scores += KEYS) {
+        float *top = tile->top + r, *total = tile->total + r * LANES, *mixed = tile->mixed + r * tile->wide;
+        size_t low, high;
+        seen_by(work, tile, r, key, count, &low, &high);
+        if (low >= high) {
+            memset(scores, 0, columns * sizeof(float));
+            continue;
+        }
+        const float factor = columns == KEYS ? soften(scores, KEYS, low, high, top, total)
+                                             : soften(scores, columns, low, high, top, total);
+        if (factor != 1.0f)
+            for (size_t d = 0; d < tile->wide; d++) mixed[d] *= factor;
+    }
+}
+
+/* Few rows: K and V are read once, from where they lie, while those of the next tile begin to come. */
+static void attend_few(const AttentionWork *work, const Tile *tile, const Lines *lines, const Lines *later, size_t key,
+                       size_t count) {
     float scores[DOTS * KEYS] __attribute__((aligned(LINE)));
-    size_t stride;
-    const float *keys = lines_at(work, tile, key, count, 0, &stride);
-    if (few) dot(tile, keys, stride, count, scores);
-    else turn(tile, keys, stride, count);
-    const float *values = lines_at(work, tile, key, count, tile->place->values, &stride);
+    ptrdiff_t offset = tile->place->values;
+    Lines keys = *lines, values = *lines;
+    int half = work->half;
+    const int odd = work->head_dim != tile->wide;
+    if (odd) widen(work, tile, count, 0, &keys), half = 0;
+    if (half) dot(tile, &keys, later, count, scores, 1);
+    else dot(tile, &keys, later, count, scores, 0);
+    if (odd) widen(work, tile, count, offset, &values), offset = 0;
     for (size_t row = 0; row < tile->rows; row += ROWS) {
         const size_t rows = smaller(ROWS, tile->rows - row);
-        float *weights = few ? scores + row * KEYS : scores, *mixed = tile->mixed + row * wide;
+        float *weights = scores + row * KEYS, *mixed = tile->mixed + row * tile->wide;
+        soften_rows(work, tile, row, rows, key, count, weights);
+        if (half) mix_bfloat16(weights, &values, later, offset, count, mixed, tile->wide, rows);
+        else mix_float32(weights, &values, later, offset, count, mixed, tile->wide, rows);
+    }
+}
+
+/* Many rows: K is turned and V is widened once for all of them. */
+static void attend_many(const AttentionWork *work, const Tile *tile, const Lines *lines, size_t key, size_t count) {
+    float scores[ROWS * KEYS] __attribute__((aligned(LINE)));
+    Lines keys = *lines, values = *lines;
+    const int odd = work->head_dim != tile->wide;
+    if (odd) widen(work, tile, count, 0, &keys);
+    if (work->half && !odd) turn(tile, &keys, count, 1);
+    else turn(tile, &keys, count, 0);
+    if (odd || work->half) widen(work, tile, count, tile->place->values, &values);
+    else
+        for (size_t line = 0; line < KEYS; line++) values.at[line] += tile->place->values;
+    for (size_t row = 0; row < tile->rows; row += ROWS) {
+        const size_t rows = smaller(ROWS, tile->rows - row);
         size_t low, high, first, last;
         seen_by(work, tile, row, key, count, &first, &high);
         seen_by(work, tile, row + rows - 1, key, count, &low, &last);
         if (first >= last) continue;
-        if (!few) multiply(tile->query + row * wide, wide, tile->across, KEYS, weights, KEYS, wide, columns, rows);
-        for (size_t r = 0; r < rows; r++) {
-            float *own = weights + r * KEYS, *top = tile->top + row + r, *total = tile->total + (row + r) * LANES;
-            seen_by(work, tile, row + r, key, count, &low, &high);
-            if (low >= high) {
-                memset(own, 0, columns * sizeof(float));
-                continue;
-            }
-            const float factor = columns == KEYS ? soften(own, KEYS, low, high, top, total)
-                                                 : soften(own, columns, low, high, top, total);
-            if (factor != 1.0f)
-                for (size_t d = 0; d < wide; d++) mixed[r * wide + d] *= factor;
-        }
-        if (few) add_product_and_fetch(weights, KEYS, values, stride, mixed, wide, count, wide, rows);
-        else add_product(weights, KEYS, values, stride, mixed, wide, count, wide, rows);
+        score_rows(tile->query + row * tile->wide, tile->wide, tile->across, scores, rounded_up(count, LANES), rows);
+        soften_rows(work, tile, row, rows, key, count, scores);
+        mix_at_hand(scores, &values, count, tile->mixed + row * tile->wide, tile->wide, rows);
     }
 }
 
 void attention_compute(const void *from, size_t index, char *own) {
     const AttentionWork *work = from;
     const Tile tile = tile_of(work, index, own);
+    const AttentionChunk *chunk = tile.chunk;
     load_queries(work, &tile);
     memset(tile.mixed, 0, tile.rows * (tile.wide + LANES) * sizeof(float)); /* and `total` */
     for (size_t row = 0; row < tile.rows; row++) tile.top[row] = -INFINITY;
-    for (size_t key = tile.chunk->begin; key < tile.chunk->end; key += KEYS)
-        attend(work, &tile, key, smaller(KEYS, tile.chunk->end - key));
+    Cursor cursor = cursor_at(tile.place, chunk->kv_head, chunk->begin);
+    Lines lines, later;
+    const size_t reach = tile.span->first + chunk->first + chunk->count; /* beyond a split: the next one reads it soon */
+    next_lines(&cursor, smaller(KEYS, reach - chunk->begin), &later);
+    for (size_t key = chunk->begin; key < chunk->end; key += KEYS) {
+        const size_t count = smaller(KEYS, chunk->end - key);
+        lines = later;
+        if (reach > key + KEYS) next_lines(&cursor, smaller(KEYS, reach - key - KEYS), &later);
+        if (tile.rows <= DOTS) attend_few(work, &tile, &lines, &later, key, count);
+        else attend_many(work, &tile, &lines, key, count);
+    }
 }
 
 /* Divide by the totals and store. */
