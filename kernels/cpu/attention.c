@@ -1,11 +1,11 @@
-/* softmax(q kᵀ · scale) v with the softmax taken on the way, so that scores exist only for a tile of KEYS keys at a time
+/* softmax(q kᵀ · scale) v with the softmax taken on the way, so that scores exist for a tile of keys at a time only
  * (Milakov and Gimelshein 2018; Dao et al. 2022).
  *
  * A chunk is a tile of query rows (positions, with all heads that share one head of K and V) over a range of keys. The
- * few rows of a decode step take dot products with K as it lies, so that K and V are read once and at the speed of
- * memory; long contexts are split between chunks, and the last split that is done merges them (Dao et al. 2023,
- * Flash-Decoding). Many rows meet a tile of K that was transposed once, ROWS of them at a time, and their scores stay in
- * the first-level cache. Tiles that no row of a block sees are skipped.
+ * few rows of a decode step take dot products with K where it lies, so that K and V are read once, at the speed of
+ * memory. Long contexts are split between chunks, and the split that is done last merges them (Dao et al. 2023,
+ * Flash-Decoding). Many rows meet a tile of K that was turned once, ROWS of them at a time, and their scores stay in the
+ * first-level cache. Tiles that no row of a block sees are skipped.
  *
  * bfloat16 is widened exactly; everything else is float32. A row's result depends on its own span alone: not on the
  * spans beside it, and not on threads.
@@ -31,7 +31,7 @@ INLINE size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 INLINE size_t rounded_up(size_t a, size_t to) { return (a + to - 1) / to * to; }
 INLINE size_t padded(size_t head_dim) { return rounded_up(head_dim, LANES); }
 
-/* --- the plan --------------------------------------------------------------------------------------------------------- */
+/* --- the plan ----------------------------------------------------------------------------------------------------- */
 
 /* How many keys one chunk has. With many rows splits are longer and bounded in number, because each has sums to keep. */
 static size_t split_of(size_t rows, size_t keys) {
@@ -77,7 +77,8 @@ static size_t cut(AttentionPlan *plan, const AttentionSpan *spans, size_t count,
 }
 
 size_t attention_plan_bytes(const AttentionSpan *spans, size_t count, size_t heads, size_t kv_heads, size_t window) {
-    return sizeof(AttentionPlan) + cut(NULL, spans, count, heads / kv_heads, kv_heads, 0, window) * sizeof(AttentionChunk);
+    const size_t chunks = cut(NULL, spans, count, heads / kv_heads, kv_heads, 0, window);
+    return sizeof(AttentionPlan) + chunks * sizeof(AttentionChunk);
 }
 
 INLINE size_t counters_bytes(const AttentionPlan *plan) {
@@ -97,7 +98,7 @@ void attention_begin(const AttentionPlan *plan, char *partials) {
     for (size_t i = 0; i < plan->merges; i++) atomic_init(counters + i, 0);
 }
 
-/* --- tiles ------------------------------------------------------------------------------------------------------------ */
+/* --- tiles -------------------------------------------------------------------------------------------------------- */
 
 /* What a chunk is made of, with its memory. */
 typedef struct {
@@ -206,12 +207,12 @@ INLINE void fetch_line(const char *line, size_t index, const int half) {
     if (LANES * bytes >= LINE || index * bytes % LINE == 0) __builtin_prefetch(line + index * bytes);
 }
 
-/* --- products ---------------------------------------------------------------------------------------------------------- */
+/* --- products ----------------------------------------------------------------------------------------------------- */
 
-/* Scores of `rows` queries with `count` lines of K, each the sum over a line, scores [rows][KEYS]. LANES sums are taken at
- * once, of `side` rows with LANES / side lines. */
-INLINE void dot_rows(const float *query, size_t wide, const Lines *lines, const Lines *later, size_t count, float *scores,
-                     const int half, const int rows, const int side) {
+/* Scores [rows][KEYS] of `rows` queries with `count` lines of K, each the sum over a line. LANES sums are taken at once,
+ * of `side` rows with LANES / side lines. */
+INLINE void dot_rows(const float *query, size_t wide, const Lines *lines, const Lines *later, size_t count,
+                     float *scores, const int half, const int rows, const int side) {
     const int across = LANES / side;
     for (size_t first = 0; first < count; first += across) {
         Vector products[LANES] = {0};
@@ -228,7 +229,8 @@ INLINE void dot_rows(const float *query, size_t wide, const Lines *lines, const 
 }
 
 /* The loops here are copied for each number of rows, so that the compiler keeps every sum in a register. */
-INLINE void dot(const Tile *tile, const Lines *lines, const Lines *later, size_t count, float *scores, const int half) {
+INLINE void dot(const Tile *tile, const Lines *lines, const Lines *later, size_t count, float *scores,
+                const int half) {
     for (size_t row = 0; row < tile->rows; row += 4) {
         const float *query = tile->query + row * tile->wide;
         float *to = scores + row * KEYS;
@@ -252,7 +254,7 @@ INLINE void turn(const Tile *tile, const Lines *lines, size_t count, const int h
         }
 }
 
-/* Scores [rows][KEYS] of queries with a part of `across`, each the sum over columns of `across`: `vectors` · LANES keys. */
+/* Scores [rows][KEYS] of queries with `vectors` · LANES keys, columns of `across`. */
 INLINE void score_block(const float *query, size_t wide, const float *across, float *scores, const int rows,
                         const int vectors) {
     Vector sums[ROWS][ACROSS] = {0};
@@ -268,7 +270,8 @@ INLINE void score_block(const float *query, size_t wide, const float *across, fl
         for (int v = 0; v < vectors; v++) store(scores + r * KEYS + v * LANES, sums[r][v]);
 }
 
-INLINE void score(const float *query, size_t wide, const float *across, float *scores, size_t columns, const int rows) {
+INLINE void score(const float *query, size_t wide, const float *across, float *scores, size_t columns,
+                  const int rows) {
     size_t column = 0;
     for (; column + ACROSS * LANES <= columns; column += ACROSS * LANES)
         score_block(query, wide, across + column, scores + column, rows, ACROSS);
@@ -296,8 +299,8 @@ INLINE void mix_block(const float *weights, const Lines *lines, const Lines *lat
         for (int v = 0; v < vectors; v++) store(mixed + r * wide + first + v * LANES, sums[r][v]);
 }
 
-INLINE void mix(const float *weights, const Lines *lines, const Lines *later, ptrdiff_t offset, size_t count, float *mixed,
-                size_t wide, const int half, const int rows) {
+INLINE void mix(const float *weights, const Lines *lines, const Lines *later, ptrdiff_t offset, size_t count,
+                float *mixed, size_t wide, const int half, const int rows) {
     size_t first = 0;
     for (; first + ACROSS * LANES <= wide; first += ACROSS * LANES)
         mix_block(weights, lines, later, offset, count, mixed, wide, first, half, rows, ACROSS);
@@ -318,7 +321,8 @@ INLINE void mix(const float *weights, const Lines *lines, const Lines *later, pt
     default: CALL(__VA_ARGS__, ROWS);                                                                                  \
     }
 
-static void score_rows(const float *query, size_t wide, const float *across, float *scores, size_t columns, size_t rows) {
+static void score_rows(const float *query, size_t wide, const float *across, float *scores, size_t columns,
+                       size_t rows) {
     FOR_EACH_NUMBER_OF_ROWS(score, query, wide, across, scores, columns)
 }
 
@@ -332,11 +336,12 @@ static void mix_bfloat16(const float *weights, const Lines *lines, const Lines *
     FOR_EACH_NUMBER_OF_ROWS(mix, weights, lines, later, offset, count, mixed, wide, 1)
 }
 
-static void mix_at_hand(const float *weights, const Lines *lines, size_t count, float *mixed, size_t wide, size_t rows) {
+static void mix_at_hand(const float *weights, const Lines *lines, size_t count, float *mixed, size_t wide,
+                        size_t rows) {
     FOR_EACH_NUMBER_OF_ROWS(mix, weights, lines, NULL, 0, count, mixed, wide, 0)
 }
 
-/* --- the softmax ------------------------------------------------------------------------------------------------------ */
+/* --- the softmax -------------------------------------------------------------------------------------------------- */
 
 /* Turn a row's scores [columns] into exp(score - top), 0 outside [low, high); `top` and `total` [LANES] follow. Returns
  * the factor for what was summed before. */
@@ -366,7 +371,7 @@ INLINE void seen_by(const AttentionWork *work, const Tile *tile, size_t row, siz
     *high = end > key ? smaller(end - key, count) : 0;
 }
 
-/* --- the operation ---------------------------------------------------------------------------------------------------- */
+/* --- the operation ------------------------------------------------------------------------------------------------ */
 
 /* Scores of a block of rows become weights. */
 static void soften_rows(const AttentionWork *work, const Tile *tile, size_t row, size_t rows, size_t key, size_t count,
@@ -465,10 +470,6 @@ static void put(const AttentionWork *work, const Tile *tile) {
             for (size_t d = 0; d < work->head_dim; d++) half[d] = rounded(mixed[d] * share);
         else
             for (size_t d = 0; d < work->head_dim; d++) to[d] = mixed[d] * share;
-        if (work->lse == NULL) continue;
-        const size_t position = tile->span->row + tile->chunk->first + row / tile->group;
-        work->lse[position * work->heads + tile->chunk->kv_head * tile->group + row % tile->group] =
-            tile->top[row] + logf(total);
     }
 }
 
