@@ -21,8 +21,8 @@ from engine.figures import metrics
 from engine.graphs.device import PlainDevice
 from engine.model.loader import LoadedModel, load_model
 from engine.session.schema import AnyEvent, KvBlock, RequestFinished, Step, Token, Work
-from tests.engine.decode.requests import ENDS, alone, specs, tokens_with_graphs, with_ends
 from tests.engine.attentions import ATTENTIONS
+from tests.engine.decode.requests import ENDS, alone, specs, tokens_with_graphs, with_ends
 from tests.engine.drive import drive, session_of, tokens_of
 from tests.engine.tiny import save_tiny_llama
 
