@@ -110,7 +110,8 @@ class SwitchControls(QWidget):
             "attention": {
                 "reference": self.tr("Softmax of QKᵀ times V, written out"),
                 "sdpa": self.tr("PyTorch's fused kernels"),
-                "triton": self.tr("This project's tiled kernels"),
+                "native": self.tr("This project's tiled kernels for a CPU"),
+                "triton": self.tr("This project's tiled kernels for a GPU"),
             },
             "speculate": {
                 "off": self.tr("One token a pass"),

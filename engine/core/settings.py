@@ -11,7 +11,7 @@ from engine.core.sampling import Sampling
 from engine.errors import InputError
 
 Kv = Literal["none", "contiguous", "paged"]
-Attention = Literal["reference", "sdpa", "triton"]
+Attention = Literal["reference", "sdpa", "native", "triton"]
 Speculate = Literal["off", "draft", "ngram"]
 Batching = Literal["single", "static", "continuous"]
 Detail = Literal["off", "step", "phase", "layer"]

@@ -162,7 +162,9 @@ class Service:
 
         model = load_model(command.spec, tell)
         self._draft = load_draft(command.spec, model, tell)
-        self._unavailable = unavailable_switches(model.device.type, has_draft=self._draft is not None)
+        self._unavailable = unavailable_switches(
+            model.device.type, has_draft=self._draft is not None, dtype=model.dtype
+        )
         self._model = model
         self._emit([ModelReady(model_meta(model, self._draft), self._unavailable), StateChanged("idle")])
 

@@ -13,7 +13,7 @@ typedef struct {
     const int32_t *table; /* the block of each `block_size` positions; NULL: block 0 */
 } KvPlace;
 
-/* Rows [row, row + count) of q are a request's positions [first, first + count); they see K and V from position 0 on. */
+/* Rows [row, row + count) of q are a request's positions [first, first + count); they see its K and V from 0 on. */
 typedef struct {
     size_t row, count, first;
 } AttentionSpan;
@@ -36,11 +36,10 @@ typedef struct {
 } AttentionPlan;
 
 typedef struct {
-    /* Rotated, not scaled: head h of row r at q + r * q_stride + h * head_dim numbers; `mixed`, the result, likewise. */
+    /* Rotated, not scaled: head h of row r is at q + r * q_stride + h * head_dim numbers; `mixed`, the result, too. */
     const void *q;
     void *mixed;
     size_t q_stride, mixed_stride;
-    float *lse; /* log-sum-exp of the scores [rows, heads], or NULL */
     const AttentionSpan *spans;
     const KvPlace *places; /* by span */
     const AttentionPlan *plan;

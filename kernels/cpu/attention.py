@@ -34,7 +34,7 @@ class _Plan(ctypes.Structure):
 class _Work(ctypes.Structure):
     _fields_ = [
         ("q", ctypes.c_void_p), ("mixed", ctypes.c_void_p), ("q_stride", ctypes.c_size_t),
-        ("mixed_stride", ctypes.c_size_t), ("lse", ctypes.c_void_p), ("spans", ctypes.c_void_p),
+        ("mixed_stride", ctypes.c_size_t), ("spans", ctypes.c_void_p),
         ("places", ctypes.c_void_p), ("plan", ctypes.c_void_p), ("partials", ctypes.c_void_p),
         ("heads", ctypes.c_size_t), ("kv_heads", ctypes.c_size_t), ("head_dim", ctypes.c_size_t),
         ("window", ctypes.c_size_t), ("scale", ctypes.c_float), ("half", ctypes.c_int), ("half_rows", ctypes.c_int),
@@ -74,33 +74,29 @@ class BatchAttention:
         self._call = _functions().attention
         self._works: dict[int | None, tuple[_Work, Any]] = {}
 
-    def __call__(self, q: Tensor, places: int, window: int | None = None, lse: Tensor | None = None) -> Tensor:
+    def __call__(self, q: Tensor, places: Tensor, window: int | None = None) -> Tensor:
         """q [P, heads, head_dim] to the same; rows that belong to no span stay as they are allocated.
 
-        `places` is the address of int64 [spans, PLACE] for this layer; it and all that it points to must outlive the
-        call. `window` is how many positions a row sees, itself included; `lse` float32 [P, heads] receives the
-        log-sum-exp of the scores. Sums are float32, and each result is rounded once. Raises ValueError where q or lse
-        does not fit.
+        places int64 [spans, PLACE], contiguous, are those of this layer, and what they point to must outlive the call.
+        `window` is how many positions a row sees, itself included. Sums are float32, and each result is rounded once.
+        Raises ValueError where q or places do not fit.
         """
         shape = self.shape
         rows, heads, head_dim = q.shape
-        apart, *inner = q.stride()
         if (heads, head_dim, q.dtype) != (shape.heads, shape.head_dim, shape.dtype) or rows < self._rows:
             raise ValueError(f"q {tuple(q.shape)} of {q.dtype} does not fit {self._rows} rows of {shape}")
+        if places.shape != (self._count, PLACE) or places.dtype is not torch.int64 or not places.is_contiguous():
+            raise ValueError(f"places {tuple(places.shape)} must be contiguous int64 [{self._count}, {PLACE}]")
+        apart, *inner = q.stride()
         if inner != [head_dim, 1]:
             q = q.contiguous()
             apart = heads * head_dim
-        if lse is not None and (
-            lse.shape != (rows, heads) or lse.dtype is not torch.float32 or not lse.is_contiguous()
-        ):
-            raise ValueError(f"lse {tuple(lse.shape)} of {lse.dtype} must be contiguous float32 [{rows}, {heads}]")
         out = torch.empty(rows, heads, head_dim, dtype=q.dtype)
         known = self._works.get(window)
         if known is None:
             known = self._works[window] = self._work(window)
         work = known[0]
-        work.q, work.q_stride, work.mixed = q.data_ptr(), apart, out.data_ptr()
-        work.places, work.lse = places, None if lse is None else lse.data_ptr()
+        work.q, work.q_stride, work.mixed, work.places = q.data_ptr(), apart, out.data_ptr(), places.data_ptr()
         if self._call(ctypes.byref(work), torch.get_num_threads()):
             raise MemoryError("There is no memory for the sums of attention.")
         return out
@@ -124,35 +120,36 @@ class BatchAttention:
 
 
 def region_places(memories: Sequence[Tensor]) -> Tensor:
-    """Places int64 [layers, spans, PLACE] of spans whose K and V lie in a memory each.
+    """Places int64 [spans, PLACE] in layer 0 of spans whose K and V lie in a memory each.
 
-    A memory is [layers, 2, kv_heads, capacity, head_dim], contiguous; capacities may differ.
+    A memory is [layers, 2, kv_heads, capacity, head_dim], contiguous; capacities may differ. The next layer lies twice
+    as far from it as V from K.
     """
-    layers, _, kv_heads, _, head_dim = memories[0].shape
-    itemsize = memories[0].itemsize
-    first = torch.tensor([memory.data_ptr() for memory in memories])  # [spans]
-    head = torch.tensor([memory.stride(2) * itemsize for memory in memories])
-    places = torch.zeros(layers, len(memories), PLACE, dtype=torch.int64)
-    places[:, :, 0] = first + torch.arange(layers).unsqueeze(1) * (2 * kv_heads * head)
-    places[:, :, 1] = kv_heads * head
-    places[:, :, 3] = head_dim * itemsize
-    places[:, :, 4] = head
-    places[:, :, 5] = torch.tensor([memory.shape[3] for memory in memories])
-    return places
+    return torch.tensor(
+        [
+            (
+                memory.data_ptr(), memory.stride(1) * memory.itemsize, 0, memory.stride(3) * memory.itemsize,
+                memory.stride(2) * memory.itemsize, memory.shape[3], 0,
+            )
+            for memory in memories
+        ]
+    )  # fmt: skip
 
 
-def block_places(pools: Sequence[Tensor], tables: Tensor) -> Tensor:
-    """Places int64 [layers, spans, PLACE] of spans whose K and V lie in blocks.
+def block_places(pool: Tensor, tables: Tensor) -> Tensor:
+    """Places int64 [spans, PLACE] of spans whose K and V lie in blocks of a layer's pool.
 
-    Each layer's pool is [2, blocks, block_size, kv_heads, head_dim] with one shape and strides for all, the last 1;
-    tables int32 [spans, n], contiguous, must live as long as the places are used.
+    pool [2, blocks, block_size, kv_heads, head_dim], the last dimension contiguous; tables int32 [spans, n] are
+    contiguous and must live as long as the places are used.
     """
-    pool = pools[0]
     side, block, position, head, _ = (stride * pool.itemsize for stride in pool.stride())
-    places = torch.tensor([0, side, block, position, head, pool.shape[2], 0]).repeat(len(pools), len(tables), 1)
-    places[:, :, 0] = torch.tensor([pool.data_ptr() for pool in pools]).unsqueeze(1)
-    places[:, :, 6] = tables.data_ptr() + torch.arange(len(tables)) * (tables.shape[1] * tables.itemsize)
-    return places
+    first, row = tables.data_ptr(), tables.shape[1] * tables.itemsize
+    return torch.tensor(
+        [
+            (pool.data_ptr(), side, block, position, head, pool.shape[2], first + number * row)
+            for number in range(len(tables))
+        ]
+    )
 
 
 def row_places(k: Tensor, v: Tensor, starts: Sequence[int]) -> Tensor:
@@ -163,11 +160,8 @@ def row_places(k: Tensor, v: Tensor, starts: Sequence[int]) -> Tensor:
     if k.stride() != v.stride() or k.stride(2) != 1:
         raise ValueError("K and V need the same strides, the last 1")
     position, head = k.stride(0) * k.itemsize, k.stride(1) * k.itemsize
-    first = k.data_ptr()
-    apart = v.data_ptr() - first
-    return torch.tensor(
-        [[first + start * position, apart, 0, position, head, k.shape[0], 0] for start in starts], dtype=torch.int64
-    ).view(len(starts), PLACE)
+    first, apart = k.data_ptr(), v.data_ptr() - k.data_ptr()
+    return torch.tensor([(first + start * position, apart, 0, position, head, k.shape[0], 0) for start in starts])
 
 
 @cache

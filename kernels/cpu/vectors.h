@@ -25,6 +25,8 @@ enum { LANES = 4 };
 
 typedef float Vector __attribute__((vector_size(4 * LANES)));
 typedef int32_t Places __attribute__((vector_size(4 * LANES)));
+typedef uint32_t Words __attribute__((vector_size(4 * LANES)));
+typedef uint16_t Halves __attribute__((vector_size(2 * LANES)));
 
 /* Numbers of a and b by their places in both, a's first. */
 #if defined(__clang__) || __GNUC__ >= 12
@@ -37,6 +39,12 @@ INLINE Vector load(const float *from) {
     Vector vector;
     memcpy(&vector, from, sizeof vector);
     return vector;
+}
+
+INLINE Vector load_widened(const bfloat16 *from) {
+    Halves halves;
+    memcpy(&halves, from, sizeof halves);
+    return (Vector)(__builtin_convertvector(halves, Words) << 16);
 }
 
 INLINE void store(float *to, Vector vector) { memcpy(to, &vector, sizeof vector); }
@@ -61,5 +69,17 @@ INLINE Vector sums_of(Vector vectors[LANES]) {
             vectors[i] = SHUFFLED(a, b, EVEN) + SHUFFLED(a, b, ODD);
         }
     return vectors[0];
+}
+
+/* The greater of each two numbers; b's where one of them is not a number. */
+INLINE Vector greater(Vector a, Vector b) {
+    const Places above = a > b;
+    return (Vector)(((Places)a & above) | ((Places)b & ~above));
+}
+
+INLINE float greatest(Vector vector) {
+    for (int left = LANES; left > 1; left /= 2)
+        vector = greater(SHUFFLED(vector, vector, EVEN), SHUFFLED(vector, vector, ODD));
+    return vector[0];
 }
 #endif

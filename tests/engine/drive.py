@@ -37,7 +37,7 @@ def drive(
     """
     events: list[AnyEvent] = []
     clock = Clock()
-    unavailable = unavailable_switches(model.device.type, has_draft=draft is not None)
+    unavailable = unavailable_switches(model.device.type, has_draft=draft is not None, dtype=model.dtype)
     if graph_device is not None:
         unavailable.pop("graphs=True", None)
     engine = Engine(model, run, unavailable, events.extend, draft=draft, clock=clock, graph_device=graph_device)
