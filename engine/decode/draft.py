@@ -20,7 +20,8 @@ from engine.core.timing import NoTimer
 from engine.decode.not_finite import not_finite
 from engine.measure.cost import CostModel
 from engine.model.loader import LoadedModel
-from engine.sampling.sampler import distribution, draw
+from engine.sampling.choosing import distribution
+from engine.sampling.sampler import draw
 
 
 @dataclass(slots=True)

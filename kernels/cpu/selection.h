@@ -3,12 +3,34 @@
 #define SELECTION_H
 #include "numbers.h"
 
-enum { BINS = 512 };
+enum { BINS = 512, SIDE_BY_SIDE = 64 };
 
 typedef struct {
     float value;  /* the smallest value of the share */
     double above; /* the mass of all larger values */
 } Edge;
+
+/* The smallest and the largest of `count` values, at least 1. */
+static void range_of(const float *values, size_t count, float *smallest, float *largest) {
+    float low[SIDE_BY_SIDE], high[SIDE_BY_SIDE];
+    for (size_t lane = 0; lane < SIDE_BY_SIDE; lane++) low[lane] = high[lane] = values[lane < count ? lane : 0];
+    for (size_t at = 0; at + SIDE_BY_SIDE <= count; at += SIDE_BY_SIDE)
+        for (size_t lane = 0; lane < SIDE_BY_SIDE; lane++) {
+            const float value = values[at + lane];
+            low[lane] = value < low[lane] ? value : low[lane];
+            high[lane] = value > high[lane] ? value : high[lane];
+        }
+    for (size_t i = count / SIDE_BY_SIDE * SIDE_BY_SIDE; i < count; i++) {
+        low[0] = values[i] < low[0] ? values[i] : low[0];
+        high[0] = values[i] > high[0] ? values[i] : high[0];
+    }
+    for (size_t lane = 1; lane < SIDE_BY_SIDE; lane++) {
+        low[0] = low[lane] < low[0] ? low[lane] : low[0];
+        high[0] = high[lane] > high[0] ? high[lane] : high[0];
+    }
+    *smallest = low[0];
+    *largest = high[0];
+}
 
 /* The largest values whose masses sum to `wanted`, or all of them where they do not: where this share ends.
  *
@@ -19,11 +41,8 @@ static Edge edge_of(const float *values, const float *masses, size_t count, doub
                     float *masses_left) {
     double above = 0;
     for (;;) {
-        float low = values[0], high = values[0];
-        for (size_t i = 1; i < count; i++) {
-            low = values[i] < low ? values[i] : low;
-            high = values[i] > high ? values[i] : high;
-        }
+        float low, high;
+        range_of(values, count, &low, &high);
         if (low == high) return (Edge){low, above};
         const size_t bins = count < BINS ? count + 1 : BINS;
         const double scale = (bins - 1) / ((double)high - low); /* so the largest and the smallest are kept apart */
