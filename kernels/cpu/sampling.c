@@ -146,7 +146,7 @@ static void find_sums(const float *row, size_t vocab, float largest, double *exp
     }
 }
 
-/* The likeliest tokens, best first; of equal ones those with the lower ids. */
+/* The `wanted` likeliest tokens, at least 1, best first; of equal ones those with the lower ids. */
 static void find_best(const float *row, size_t vocab, const float *maxima, size_t wanted, int32_t *ids, float *best) {
     size_t have = 0;
     for (size_t at = 0; at < vocab; at += BLOCK) {
@@ -272,7 +272,7 @@ static void compute_sampled(const void *given, size_t chunk, char *own) {
     } else if (wanted.token < 0) token = first_with(largest, row, vocab, scratch.maxima);
     const double log_sum = log(exponentials);
     *sampled = (Sampled){(int64_t)token, row[token] - (double)largest - log_sum, log_sum - products / exponentials};
-    find_best(row, vocab, scratch.maxima, work->alternatives, ids, best);
+    if (work->alternatives) find_best(row, vocab, scratch.maxima, work->alternatives, ids, best);
     for (size_t i = 0; i < work->alternatives; i++) best[i] = (float)(best[i] - (double)largest - log_sum);
 }
 
