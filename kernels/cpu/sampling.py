@@ -59,7 +59,7 @@ def sample(logits: Tensor, wanted: Sequence[Wanted], alternatives: int) -> list[
     """
     if not wanted:
         return []
-    vocab, asked = _checked(logits, wanted)
+    logits, vocab, asked = _checked(logits, wanted)
     few = min(alternatives, vocab)
     row_bytes = HEAD.size + 8 * few
     out = ctypes.create_string_buffer(len(wanted) * row_bytes)
@@ -82,7 +82,7 @@ def distribution(logits: Tensor, wanted: Sequence[Wanted]) -> Tensor:
 
     Where a row's logits are not finite as above, a probability is NaN. Raises the errors of `sample`.
     """
-    vocab, asked = _checked(logits, wanted)
+    logits, vocab, asked = _checked(logits, wanted)
     out = torch.zeros(len(wanted), vocab, dtype=torch.float64)
     if wanted and _function("distribution", 3)(
         logits.data_ptr(), asked.buffer_info()[0], out.data_ptr(), len(wanted), vocab, logits.stride(0),
@@ -92,15 +92,17 @@ def distribution(logits: Tensor, wanted: Sequence[Wanted]) -> Tensor:
     return out
 
 
-def _checked(logits: Tensor, wanted: Sequence[Wanted]) -> tuple[int, array[float]]:
-    """The number of columns, and `wanted` as C reads it."""
+def _checked(logits: Tensor, wanted: Sequence[Wanted]) -> tuple[Tensor, int, array[float]]:
+    """The logits with adjacent columns, the number of columns, and `wanted` as C reads it."""
     rows, vocab = logits.shape
-    if logits.dtype is not torch.float32 or logits.stride(1) != 1 or not vocab:
-        raise ValueError(f"logits {tuple(logits.shape)} of {logits.dtype} must be float32 rows without gaps")
+    if logits.dtype is not torch.float32 or not vocab:
+        raise ValueError(f"logits {tuple(logits.shape)} of {logits.dtype} must be float32 rows")
+    if logits.stride(1) != 1:
+        logits = logits.contiguous()
     for one in wanted:
         if not 0 <= one.row < rows or one.token >= vocab:
             raise ValueError(f"there is no token {one.token} of row {one.row} in logits {tuple(logits.shape)}")
-    return vocab, array("d", chain.from_iterable(wanted))
+    return logits, vocab, array("d", chain.from_iterable(wanted))
 
 
 @cache
