@@ -1,10 +1,11 @@
+/* e^x in operations that compilers turn into vectors. */
 #ifndef EXPONENTIAL_H
 #define EXPONENTIAL_H
 #include "numbers.h"
 #include <math.h>
 
-/* e^x to about one unit in the last place, in operations that compilers turn into vectors: 2^n · p(r), x = n ln 2 + r,
- * with Cephes' polynomial (Moshier 1992). Outside [-87, 88] it stays at the ends. */
+/* To about one unit in the last place: 2^n · p(r), x = n ln 2 + r, with Cephes' polynomial (Moshier 1992). Outside
+ * [-87, 88] it stays at the ends. */
 INLINE float exponential(float x) {
     x = x > 88.0f ? 88.0f : x;
     x = x < -87.0f ? -87.0f : x;
