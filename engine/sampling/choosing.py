@@ -1,4 +1,4 @@
-"""Draws, descriptions and distributions by the fastest way there is: in C on a CPU, else with PyTorch's operations."""
+"""Draws, descriptions and tests of drafts by the fastest way there is: in C on a CPU, else by PyTorch's operations."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from torch import Tensor
 
 from engine.core.sampling import Sampling
 from engine.core.timing import PhaseTimer
-from engine.sampling import native, sampler
+from engine.sampling import native, sampler, speculation
 from engine.sampling.sampler import Choice
+from engine.sampling.speculation import DraftTest, Verdict
 
 
 def drawn(
@@ -41,8 +42,18 @@ def described(
     return sampler.choices(of_tokens)
 
 
-def distribution(logits: Tensor, params: Sequence[Sampling]) -> Tensor:
-    """The distribution a token is drawn from: float64 [R, vocab] (`sampler.distribution`)."""
+def drafted(logits: Tensor, params: Sequence[Sampling], uniforms: Sequence[float]) -> tuple[list[int], Tensor]:
+    """One drawn token per row, and the distributions that they were drawn from, float64 [R, vocab]."""
     if native.serves(logits, params):
-        return native.distribution(logits, params)
-    return sampler.distribution(logits, params)
+        return native.drafted(logits, params, uniforms)
+    probs = sampler.distribution(logits, params)
+    u = torch.tensor(uniforms, dtype=torch.float64, device=logits.device)
+    return sampler.draw(probs, u).tolist(), probs
+
+
+def verify(logits: Tensor, tests: Sequence[DraftTest]) -> list[Verdict]:
+    """Test each proposal against the target's logits (`speculation.verify`)."""
+    sampled = [test.sampling for test in tests if not test.sampling.greedy]
+    if sampled and native.serves(logits, sampled):
+        return native.verify(logits, tests)
+    return speculation.verify(logits, tests)

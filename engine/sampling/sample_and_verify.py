@@ -10,9 +10,9 @@ from torch import Tensor
 from engine.core.request import Request
 from engine.core.scheduled_chunk import ScheduledChunk
 from engine.core.timing import StepTimer
-from engine.sampling.choosing import described, drawn
+from engine.sampling.choosing import described, drawn, verify
 from engine.sampling.sampler import Choice
-from engine.sampling.speculation import DraftTest, verify
+from engine.sampling.speculation import DraftTest
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,7 @@ from torch import Tensor
 
 from engine.core.sampling import Sampling
 from engine.core.scheduled_chunk import Proposal
-from engine.sampling.choosing import distribution
-from engine.sampling.sampler import draw, likeliest
+from engine.sampling.sampler import distribution, draw, likeliest
 
 
 @dataclass(frozen=True, slots=True)

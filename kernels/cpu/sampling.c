@@ -1,34 +1,6 @@
-/* The next token of each row of logits: temperature, filters, draw, and how likely the token was.
- *
- * The vocabulary is never sorted. Every filter ends in a smallest logit that is kept; only top-p also tells equal ones
- * apart, and keeps those with the lower ids. The tokens that can still be kept are collected in the order of ids, with
- * weights e^((x - max) / temperature) in float32 and their sums in float64. */
+/* The next token of each row of logits, drawn or given, and how likely it was; and the distributions of draws. */
 #include "crew.h"
-#include "exponential.h"
-#include "selection.h"
-#include <float.h>
-
-#ifdef __AVX512F__
-enum { HALF = 8 };
-#elif defined(__AVX__)
-enum { HALF = 4 };
-#else
-enum { HALF = 2 };
-#endif
-enum { BLOCK = 64, PIECE = 512 };
-static const float TINY = -87.0f; /* below this y, e^y counts as 0 */
-
-typedef float Floats __attribute__((vector_size(4 * HALF)));
-typedef double Doubles __attribute__((vector_size(8 * HALF)));
-
-/* What is wanted of a row. All are float64, so that the caller can write them at once. */
-typedef struct {
-    double row;         /* its place in the logits */
-    double token;       /* the token to describe; below 0: draw one */
-    double temperature; /* 0: the likeliest token */
-    double uniform;     /* in [0, 1) */
-    double min_p, top_k, top_p; /* neutral: 0, 0, 1 */
-} Wanted;
+#include "filtered.h"
 
 /* Then int32 ids and float32 logprobs of the alternatives. */
 typedef struct {
@@ -37,114 +9,17 @@ typedef struct {
 } Sampled;
 
 typedef struct {
-    const float *logits; /* [rows, vocab], rows `stride` apart */
-    const Wanted *wanted;
+    const float *logits; /* [any, vocab], rows `stride` apart */
+    const Wanted *wanted; /* [rows] */
     char *out;
+    int64_t *tokens;
     size_t vocab, stride, alternatives, sampled_bytes;
 } Work;
 
-/* A thread's own memory for one row. */
 typedef struct {
-    float *maxima;  /* of each BLOCK of logits, but never -inf */
-    int32_t *ids;   /* the tokens that were collected, their logits and weights */
-    float *logits, *weights;
-    float *some_logits, *some_weights; /* for the search of an edge */
-} Scratch;
-
-/* The tokens that a draw chooses from, in the order of ids. */
-typedef struct {
-    size_t count;
-    double total; /* the sum of their weights */
-    const int32_t *ids; /* NULL: all tokens */
-    const float *weights;
-} Kept;
-
-INLINE size_t token_at(Kept kept, size_t place) { return kept.ids ? (size_t)kept.ids[place] : place; }
-
-INLINE size_t least_of(size_t a, size_t b) { return a < b ? a : b; }
-INLINE size_t blocks_of(size_t vocab) { return (vocab + BLOCK - 1) / BLOCK; }
-
-static size_t scratch_bytes(size_t vocab) { return (blocks_of(vocab) + 5 * vocab) * sizeof(float); }
-
-static Scratch scratch_at(char *own, size_t vocab) {
-    float *maxima = (float *)own, *ids = maxima + blocks_of(vocab), *logits = ids + vocab, *some = logits + 2 * vocab;
-    return (Scratch){maxima, (int32_t *)ids, logits, logits + vocab, some, some + vocab};
-}
-
-static double sum_of(const float *values, size_t count) {
-    Doubles sums[4] = {0}; /* so many that no addition waits for the one before */
-    double total = 0;
-    size_t i = 0;
-    for (; i + 4 * HALF <= count; i += 4 * HALF)
-        for (int part = 0; part < 4; part++) {
-            Floats some;
-            memcpy(&some, values + i + part * HALF, sizeof some);
-            sums[part] += __builtin_convertvector(some, Doubles);
-        }
-    for (; i < count; i++) total += values[i];
-    sums[0] = (sums[0] + sums[1]) + (sums[2] + sums[3]);
-    for (int lane = 0; lane < HALF; lane++) total += sums[0][lane];
-    return total;
-}
-
-/* The largest of BLOCK floats; a NaN may be passed over. */
-INLINE float largest_of(const float *x) {
-    float best[BLOCK / 2];
-    for (int i = 0; i < BLOCK / 2; i++) best[i] = x[i] > x[i + BLOCK / 2] ? x[i] : x[i + BLOCK / 2];
-    for (int i = 0; i < BLOCK / 4; i++) best[i] = best[i] > best[i + BLOCK / 4] ? best[i] : best[i + BLOCK / 4];
-    for (int i = 0; i < BLOCK / 8; i++) best[i] = best[i] > best[i + BLOCK / 8] ? best[i] : best[i + BLOCK / 8];
-    for (int i = 0; i < BLOCK / 16; i++) best[i] = best[i] > best[i + BLOCK / 16] ? best[i] : best[i + BLOCK / 16];
-    for (int i = 1; i < BLOCK / 16; i++) best[0] = best[i] > best[0] ? best[i] : best[0];
-    return best[0] > -FLT_MAX ? best[0] : -FLT_MAX;
-}
-
-/* The largest logit of the row and of each block. */
-static float find_maxima(const float *row, size_t vocab, float *maxima) {
-    float largest = -FLT_MAX;
-    for (size_t at = 0; at < vocab; at += BLOCK) {
-        float block = -FLT_MAX;
-        if (at + BLOCK <= vocab) block = largest_of(row + at);
-        else
-            for (size_t i = at; i < vocab; i++) block = row[i] > block ? row[i] : block;
-        maxima[at / BLOCK] = block;
-        largest = block > largest ? block : largest;
-    }
-    return largest;
-}
-
-/* The first of the tokens with the largest logit; token 0 where there is none. */
-static size_t first_with(float largest, const float *row, size_t vocab, const float *maxima) {
-    for (size_t block = 0; block < blocks_of(vocab); block++)
-        if (maxima[block] == largest)
-            for (size_t i = block * BLOCK; i < least_of(vocab, (block + 1) * BLOCK); i++)
-                if (row[i] == largest) return i;
-    return 0;
-}
-
-/* e^y, NaN for NaN. */
-INLINE float weight_of(float y) { return y < TINY ? 0.0f : exponential(y); }
-
-/* weights[i] = e^((x[i] - largest) · scale) for `count` logits x; returns their sum. */
-static double weigh(const float *x, float *weights, size_t count, float largest, float scale) {
-    for (size_t i = 0; i < count; i++) weights[i] = weight_of((x[i] - largest) * scale);
-    return sum_of(weights, count);
-}
-
-/* Σ e^y and Σ y e^y over a row, y = x - largest. A logit of -inf adds nothing; NaN or +inf make both NaN. */
-static void find_sums(const float *row, size_t vocab, float largest, double *exponentials, double *products) {
-    *exponentials = *products = 0;
-    for (size_t at = 0; at < vocab; at += PIECE) {
-        const size_t count = least_of(PIECE, vocab - at);
-        float e[PIECE], y_e[PIECE];
-        for (size_t i = 0; i < count; i++) {
-            const float y = row[at + i] - largest;
-            e[i] = weight_of(y);
-            y_e[i] = y < TINY ? 0.0f : y * e[i];
-        }
-        *exponentials += sum_of(e, count);
-        *products += sum_of(y_e, count);
-    }
-}
+    Kept kept;
+    size_t token;
+} Drawn;
 
 /* The `wanted` likeliest tokens, at least 1, best first; of equal ones those with the lower ids. */
 static void find_best(const float *row, size_t vocab, const float *maxima, size_t wanted, int32_t *ids, float *best) {
@@ -164,116 +39,30 @@ static void find_best(const float *row, size_t vocab, const float *maxima, size_
     }
 }
 
-/* Collect the tokens with at least this logit. */
-static size_t collect(const float *row, size_t vocab, float smallest, Scratch own) {
-    size_t count = 0;
-    for (size_t at = 0; at < vocab; at += BLOCK) {
-        if (own.maxima[at / BLOCK] < smallest) continue;
-        for (size_t i = at; i < least_of(vocab, at + BLOCK); i++) {
-            own.ids[count] = (int32_t)i;
-            own.logits[count] = row[i];
-            count += row[i] >= smallest;
-        }
-    }
-    return count;
-}
-
-/* The k-th largest logit; -FLT_MAX where no more than k are finite. */
-static float kth_largest(const float *row, size_t vocab, size_t k, Scratch own) {
-    const size_t blocks = blocks_of(vocab);
-    float smallest = -FLT_MAX;
-    if (k <= blocks) smallest = edge_of(own.maxima, NULL, blocks, (double)k, own.some_logits, NULL).value;
-    const size_t count = collect(row, vocab, smallest, own); /* k blocks have a logit of at least that */
-    return count <= k ? smallest : edge_of(own.logits, NULL, count, (double)k, own.some_logits, NULL).value;
-}
-
-/* Keep, of `count` collected tokens with weights, the likeliest that have together a mass of `wanted`, at least one. */
-static Kept keep_mass(Scratch own, size_t count, double wanted) {
-    const Edge edge = edge_of(own.logits, own.weights, count, wanted, own.some_logits, own.some_weights);
-    Kept kept = {0, 0, own.ids, own.weights};
-    double above = edge.above;
-    for (size_t i = 0; i < count; i++) {
-        int stays = own.logits[i] > edge.value;
-        if (own.logits[i] == edge.value) {
-            stays = above == edge.above || above < wanted;
-            above += own.weights[i];
-        }
-        own.ids[kept.count] = own.ids[i];
-        own.weights[kept.count] = own.weights[i];
-        kept.count += stays;
-    }
-    kept.total = sum_of(own.weights, kept.count);
-    return kept;
-}
-
-/* Apply temperature and filters: collect the tokens that are kept, with their weights. */
-static Kept filter(const float *row, size_t vocab, float largest, Wanted wanted, Scratch own) {
-    const float scale = (float)(1 / wanted.temperature);
-    float smallest = -FLT_MAX;
-    if (wanted.min_p > 0) {
-        const float edge = (float)(largest + wanted.temperature * log(wanted.min_p));
-        smallest = edge > smallest ? edge : smallest;
-    }
-    if (wanted.top_k >= 1 && wanted.top_k < (double)vocab) {
-        const float edge = kth_largest(row, vocab, (size_t)wanted.top_k, own);
-        smallest = edge > smallest ? edge : smallest;
-    }
-    double total = 0;
-    if (smallest == -FLT_MAX) total = weigh(row, own.weights, vocab, largest, scale);
-    if (smallest == -FLT_MAX && wanted.top_p >= 1) return (Kept){vocab, total, NULL, own.weights};
-    if (smallest == -FLT_MAX) {
-        /* All that is below the cutoff, at most `vocab` tokens, has no more than half of the mass that top-p drops. */
-        const double cutoff = log(0.5 * (1 - wanted.top_p) * total / vocab);
-        smallest = (float)(largest + wanted.temperature * (cutoff < 0 ? cutoff : 0));
-        smallest = smallest > -FLT_MAX ? smallest : -FLT_MAX;
-    }
-    const size_t count = collect(row, vocab, smallest, own);
-    const double collected = weigh(own.logits, own.weights, count, largest, scale);
-    if (wanted.top_p >= 1) return (Kept){count, collected, own.ids, own.weights};
-    return keep_mass(own, count, wanted.top_p * (total > 0 ? total : collected));
-}
-
-/* The place of the first kept token at which the sum of weights, in the order of ids, passes its share `uniform`. */
-static size_t draw(Kept kept, double uniform) {
-    const double passed = uniform * kept.total;
-    double before = 0;
-    size_t end = 0;
-    while (end < kept.count) {
-        const size_t at = end;
-        end = least_of(kept.count, at + BLOCK);
-        const double sum = sum_of(kept.weights + at, end - at);
-        if (before + sum > passed) {
-            for (size_t i = at; i < end; i++)
-                if ((before += kept.weights[i]) > passed) return i;
-            break;
-        }
-        before += sum;
-    }
-    while (end > 1 && !(kept.weights[end - 1] > 0)) end--; /* rounding: the last one there that can come */
-    return end - 1;
+static const float *row_of(const Work *work, Wanted wanted) {
+    return work->logits + (size_t)wanted.row * work->stride;
 }
 
 static void compute_sampled(const void *given, size_t chunk, char *own) {
     const Work *work = given;
     const Wanted wanted = work->wanted[chunk];
     const size_t vocab = work->vocab;
-    const float *row = work->logits + (size_t)wanted.row * work->stride;
+    const float *row = row_of(work, wanted);
     Sampled *sampled = (Sampled *)own;
     int32_t *ids = (int32_t *)(sampled + 1);
     float *best = (float *)(ids + work->alternatives);
     const Scratch scratch = scratch_at(own + work->sampled_bytes, vocab);
-    const float largest = find_maxima(row, vocab, scratch.maxima);
-    double exponentials, products;
-    find_sums(row, vocab, largest, &exponentials, &products);
+    const Survey survey = survey_of(row, vocab, scratch);
     size_t token = (size_t)wanted.token;
-    if (wanted.token < 0 && wanted.temperature > 0 && exponentials > 0) {
-        const Kept kept = filter(row, vocab, largest, wanted, scratch);
+    if (wanted.token < 0) {
+        const Kept kept = kept_of(row, vocab, survey, wanted, scratch);
         token = token_at(kept, draw(kept, wanted.uniform));
-    } else if (wanted.token < 0) token = first_with(largest, row, vocab, scratch.maxima);
-    const double log_sum = log(exponentials);
-    *sampled = (Sampled){(int64_t)token, row[token] - (double)largest - log_sum, log_sum - products / exponentials};
+    }
+    const double log_sum = log(survey.exponentials), largest = survey.largest;
+    const double entropy = log_sum - survey.products / survey.exponentials;
+    *sampled = (Sampled){(int64_t)token, row[token] - largest - log_sum, entropy};
     if (work->alternatives) find_best(row, vocab, scratch.maxima, work->alternatives, ids, best);
-    for (size_t i = 0; i < work->alternatives; i++) best[i] = (float)(best[i] - (double)largest - log_sum);
+    for (size_t i = 0; i < work->alternatives; i++) best[i] = (float)(best[i] - largest - log_sum);
 }
 
 static void commit_sampled(const void *given, size_t chunk, const char *own) {
@@ -281,46 +70,40 @@ static void commit_sampled(const void *given, size_t chunk, const char *own) {
     memcpy(work->out + chunk * work->sampled_bytes, own, work->sampled_bytes);
 }
 
-/* What is kept of the row: a Kept in `own`, then the memory that it points to. */
-static void compute_kept(const void *given, size_t chunk, char *own) {
+/* A Drawn in `own`, then the memory that it points to. */
+static void compute_drawn(const void *given, size_t chunk, char *own) {
     const Work *work = given;
     const Wanted wanted = work->wanted[chunk];
-    const size_t vocab = work->vocab;
-    const float *row = work->logits + (size_t)wanted.row * work->stride;
-    const Scratch scratch = scratch_at(own + sizeof(Kept), vocab);
-    const float largest = find_maxima(row, vocab, scratch.maxima);
-    double exponentials, products;
-    find_sums(row, vocab, largest, &exponentials, &products);
-    Kept kept = {1, 1, scratch.ids, scratch.weights};
-    scratch.ids[0] = (int32_t)first_with(largest, row, vocab, scratch.maxima);
-    scratch.weights[0] = 1;
-    if (!(exponentials > 0)) kept.total = NAN;
-    else if (wanted.temperature > 0) kept = filter(row, vocab, largest, wanted, scratch);
-    memcpy(own, &kept, sizeof kept);
+    const float *row = row_of(work, wanted);
+    const Scratch scratch = scratch_at(own + sizeof(Drawn), work->vocab);
+    const Kept kept = kept_of(row, work->vocab, survey_of(row, work->vocab, scratch), wanted, scratch);
+    *(Drawn *)own = (Drawn){kept, token_at(kept, draw(kept, wanted.uniform))};
 }
 
-static void commit_kept(const void *given, size_t chunk, const char *own) {
+static void commit_drawn(const void *given, size_t chunk, const char *own) {
     const Work *work = given;
+    const Drawn *drawn = (const Drawn *)own;
     double *probabilities = (double *)work->out + chunk * work->vocab;
-    Kept kept;
-    memcpy(&kept, own, sizeof kept);
-    for (size_t i = 0; i < kept.count; i++) probabilities[token_at(kept, i)] = kept.weights[i] / kept.total;
+    for (size_t i = 0; i < drawn->kept.count; i++)
+        probabilities[token_at(drawn->kept, i)] = drawn->kept.weights[i] / drawn->kept.total;
+    work->tokens[chunk] = (int64_t)drawn->token;
 }
 
 /* out [rows, Sampled and alternatives] for wanted [rows]. Returns -1 where there was no memory, else 0. */
 int sample_float32(const float *logits, const Wanted *wanted, char *out, size_t rows, size_t vocab, size_t stride,
                    size_t alternatives, int threads) {
     const size_t bytes = sizeof(Sampled) + alternatives * (sizeof(int32_t) + sizeof(float));
-    const Work work = {logits, wanted, out, vocab, stride, alternatives, bytes};
+    const Work work = {logits, wanted, out, NULL, vocab, stride, alternatives, bytes};
     const Operation operation = {NULL, compute_sampled, commit_sampled, &work, rows};
     return crew_run(&operation, 1, bytes + scratch_bytes(vocab), threads, NULL);
 }
 
-/* The distributions that tokens are drawn from, into out float64 [rows, vocab], which holds zeros. Where a row has NaN,
- * +inf, or nothing but -inf, there is a NaN. Returns -1 where there was no memory, else 0. */
-int distribution_float32(const float *logits, const Wanted *wanted, double *out, size_t rows, size_t vocab,
-                         size_t stride, int threads) {
-    const Work work = {logits, wanted, (char *)out, vocab, stride, 0, 0};
-    const Operation operation = {NULL, compute_kept, commit_kept, &work, rows};
-    return crew_run(&operation, 1, sizeof(Kept) + scratch_bytes(vocab), threads, NULL);
+/* Tokens [rows] drawn for wanted [rows], and the distributions that they were drawn from, out float64 [rows, vocab].
+ * Where a row has NaN, +inf, or nothing but -inf, one probability is NaN. Returns -1 where there was no memory, or 0. */
+int draw_float32(const float *logits, const Wanted *wanted, double *out, int64_t *tokens, size_t rows, size_t vocab,
+                 size_t stride, int threads) {
+    const Work work = {logits, wanted, (char *)out, tokens, vocab, stride, 0, 0};
+    const Operation operation = {NULL, compute_drawn, commit_drawn, &work, rows};
+    memset(out, 0, rows * vocab * sizeof *out);
+    return crew_run(&operation, 1, sizeof(Drawn) + scratch_bytes(vocab), threads, NULL);
 }

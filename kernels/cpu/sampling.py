@@ -1,4 +1,7 @@
-"""The next token of each row of logits on a CPU, without sorting the vocabulary: one call for all rows (sampling.c)."""
+"""The next token of each row of logits on a CPU, without sorting the vocabulary: one call for all rows.
+
+sampling.c draws and describes, verify.c tests drafts; filtered.h has the filters.
+"""
 
 from __future__ import annotations
 
@@ -51,6 +54,17 @@ class Sampled(NamedTuple):
     alternatives: bytes
 
 
+class Proposed(NamedTuple):
+    """The rows of a proposal of drafts: one with each draft as its `token`, and one for the draw after them.
+
+    The number `uniform` of each row tests its draft, or draws. `probs` float64 [drafts, vocab] is what the drafts were
+    drawn from; None: they were certain.
+    """
+
+    rows: Sequence[Wanted]
+    probs: Tensor | None
+
+
 def sample(logits: Tensor, wanted: Sequence[Wanted], alternatives: int) -> list[Sampled]:
     """One token per entry of `wanted` from logits float32 [R, vocab], each with min(alternatives, vocab) others.
 
@@ -59,17 +73,13 @@ def sample(logits: Tensor, wanted: Sequence[Wanted], alternatives: int) -> list[
     """
     if not wanted:
         return []
-    logits, vocab, asked = _checked(logits, wanted)
+    call = _function("sample", 3, 4)
+    logits, asked = _checked(logits, wanted)
+    vocab = logits.shape[1]
     few = min(alternatives, vocab)
     row_bytes = HEAD.size + 8 * few
     out = ctypes.create_string_buffer(len(wanted) * row_bytes)
-    threads = min(len(wanted), torch.get_num_threads())
-    failed = _function("sample", 5)(
-        logits.data_ptr(), asked.buffer_info()[0], ctypes.addressof(out), len(wanted), vocab, logits.stride(0), few,
-        threads,
-    )  # fmt: skip
-    if failed:
-        raise MemoryError
+    _run(call, len(wanted), logits, (asked.buffer_info()[0], ctypes.addressof(out)), (few,))
     read, sampled = out.raw, []
     for at in range(0, len(read), row_bytes):
         token, logprob, entropy = HEAD.unpack_from(read, at)
@@ -77,37 +87,65 @@ def sample(logits: Tensor, wanted: Sequence[Wanted], alternatives: int) -> list[
     return sampled
 
 
-def distribution(logits: Tensor, wanted: Sequence[Wanted]) -> Tensor:
-    """The distribution that `sample` would draw each entry of `wanted` from: float64 [len(wanted), vocab].
+def draw(logits: Tensor, wanted: Sequence[Wanted]) -> tuple[list[int], Tensor]:
+    """The tokens that `sample` draws, and the distributions that they are drawn from, float64 [len(wanted), vocab].
 
-    Where a row's logits are not finite as above, a probability is NaN. Raises the errors of `sample`.
+    Where a row is no distribution (see `Sampled`), a probability is NaN. Raises the errors of `sample`.
     """
-    logits, vocab, asked = _checked(logits, wanted)
-    out = torch.zeros(len(wanted), vocab, dtype=torch.float64)
-    if wanted and _function("distribution", 3)(
-        logits.data_ptr(), asked.buffer_info()[0], out.data_ptr(), len(wanted), vocab, logits.stride(0),
-        min(len(wanted), torch.get_num_threads()),
-    ):  # fmt: skip
-        raise MemoryError
-    return out
+    out = torch.empty(len(wanted), logits.shape[1], dtype=torch.float64)
+    tokens = array("q", bytes(8 * len(wanted)))
+    if wanted:
+        call = _function("draw", 4, 3)
+        logits, asked = _checked(logits, wanted)
+        _run(call, len(wanted), logits, (asked.buffer_info()[0], out.data_ptr(), tokens.buffer_info()[0]))
+    return tokens.tolist(), out
 
 
-def _checked(logits: Tensor, wanted: Sequence[Wanted]) -> tuple[Tensor, int, array[float]]:
-    """The logits with adjacent columns, the number of columns, and `wanted` as C reads it."""
+def verify(logits: Tensor, proposals: Sequence[Proposed]) -> list[tuple[int, int]]:
+    """For each proposal how many of its drafts are accepted, and the token that follows them (verify.c).
+
+    Raises the errors of `sample`, and ValueError for `probs` that do not fit.
+    """
+    if not proposals:
+        return []
+    call = _function("verify", 4, 3)
+    logits, asked = _checked(logits, [row for one in proposals for row in one.rows])
+    numbers, first, kept = array("Q"), 0, []
+    for one in proposals:
+        drafts, q = len(one.rows) - 1, one.probs
+        if q is not None:
+            if q.shape != (drafts, logits.shape[1]) or q.dtype is not torch.float64:
+                raise ValueError(f"probs {tuple(q.shape)} of {q.dtype} must be float64 [{drafts}, {logits.shape[1]}]")
+            kept.append(q := q.contiguous())
+        numbers.extend((first, drafts, 0 if q is None else q.data_ptr()))
+        first += len(one.rows)
+    verdicts = array("q", bytes(16 * len(proposals)))
+    _run(call, len(proposals), logits, (asked.buffer_info()[0], numbers.buffer_info()[0], verdicts.buffer_info()[0]))
+    return list(zip(verdicts[::2], verdicts[1::2], strict=True))
+
+
+def _checked(logits: Tensor, wanted: Sequence[Wanted]) -> tuple[Tensor, array[float]]:
+    """The logits with adjacent columns, and `wanted` as C reads it."""
     rows, vocab = logits.shape
     if logits.dtype is not torch.float32 or not vocab:
         raise ValueError(f"logits {tuple(logits.shape)} of {logits.dtype} must be float32 rows")
-    if logits.stride(1) != 1:
-        logits = logits.contiguous()
     for one in wanted:
         if not 0 <= one.row < rows or one.token >= vocab:
             raise ValueError(f"there is no token {one.token} of row {one.row} in logits {tuple(logits.shape)}")
-    return logits, vocab, array("d", chain.from_iterable(wanted))
+    return logits if logits.stride(1) == 1 else logits.contiguous(), array("d", chain.from_iterable(wanted))
 
 
 @cache
-def _function(name: str, sizes: int) -> ctypes._NamedFuncPointer:
-    """A function of sampling.c, which returns 0 or, without memory, -1."""
-    found = library.function(name, 3, sizes - 1, torch.float32)
+def _function(name: str, pointers: int, sizes: int) -> ctypes._NamedFuncPointer:
+    """A C function that returns 0, or -1 where there was no memory."""
+    found = library.function(name, pointers, sizes, torch.float32)
     found.restype = ctypes.c_int
     return found
+
+
+def _run(
+    call: ctypes._NamedFuncPointer, chunks: int, logits: Tensor, pointers: Sequence[int], sizes: Sequence[int] = ()
+) -> None:
+    threads = min(chunks, torch.get_num_threads())
+    if call(logits.data_ptr(), *pointers, chunks, logits.shape[1], logits.stride(0), *sizes, threads):
+        raise MemoryError

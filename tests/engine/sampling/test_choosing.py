@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pytest
@@ -12,9 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.core.sampling import FILTERS, Filter, Sampling, TopK
+from engine.core.scheduled_chunk import Proposal
 from engine.core.timing import NoTimer
-from engine.sampling import choosing, native, sampler
+from engine.sampling import choosing, native, sampler, speculation
 from engine.sampling.sampler import Choice
+from engine.sampling.speculation import DraftTest
 from kernels.cpu import library, sampling
 from kernels.errors import KernelUnavailableError
 from tests.engine.sampling.filter_values import samplings
@@ -65,8 +67,34 @@ def test_c_draws_what_pytorch_draws(seed: int, vocab: int, params: list[Sampling
     assert native.serves(logits, params)
     reference = sampler.choices(sampler.sample(logits, params, uniforms, 8))
     assert_alike(choosing.drawn(logits, params, uniforms, 8, TIMER), reference)
-    got = choosing.distribution(logits, params)
-    torch.testing.assert_close(got, sampler.distribution(logits, params), rtol=1e-5, atol=1e-12)
+    tokens, probs = choosing.drafted(logits, params, uniforms)
+    assert tokens == [choice.token_id for choice in reference]
+    torch.testing.assert_close(probs, sampler.distribution(logits, params), rtol=1e-5, atol=1e-12)
+
+
+def draft_tests(seed: int, vocab: int, params: Sequence[Sampling]) -> list[DraftTest]:
+    """A proposal of three drafts for each of `params`: drawn from something near the target's, or certain."""
+    generator = torch.Generator().manual_seed(seed)
+    tests = []
+    for index, p in enumerate(params):
+        uniforms = torch.rand(4, generator=generator, dtype=torch.float64).tolist()
+        near = torch.randn(3, vocab, generator=generator)
+        drafts, probs = choosing.drafted(near, [p] * 3, uniforms[:3])
+        tests.append(DraftTest(p, Proposal(tuple(drafts), None if index % 2 or p.greedy else probs), uniforms[::-1]))
+    return tests
+
+
+@needs_c
+@given(seed=st.integers(0, 2**31), vocab=st.sampled_from([1, 2, 97, 4096]), params=st.lists(samplings(), max_size=6))
+def test_c_accepts_what_pytorch_accepts(seed: int, vocab: int, params: list[Sampling]) -> None:
+    tests = draft_tests(seed, vocab, params)
+    generator = torch.Generator().manual_seed(seed)
+    rows = [torch.randn(4, vocab, generator=generator) for _ in params]
+    for one, test in zip(rows, tests, strict=True):
+        for index, draft in enumerate(test.proposal.tokens):
+            one[index, draft] += 4  # so that some pass
+    logits = torch.cat([*rows, torch.empty(0, vocab)])
+    assert native.verify(logits, tests) == speculation.verify(logits, tests)
 
 
 @needs_c
@@ -83,7 +111,11 @@ def test_without_a_compiler_pytorch_draws() -> None:
     assert choosing.drawn(LOGITS, PARAMS, UNIFORMS, 8, TIMER) == reference
     tokens = [one.token_id for one in reference]
     assert choosing.described(LOGITS, range(4), tokens, 8, TIMER) == reference
-    assert torch.equal(choosing.distribution(LOGITS, PARAMS), sampler.distribution(LOGITS, PARAMS))
+    drafted, probs = choosing.drafted(LOGITS, PARAMS, UNIFORMS)
+    assert drafted == tokens
+    assert torch.equal(probs, sampler.distribution(LOGITS, PARAMS))
+    tests = draft_tests(5, LOGITS.shape[1], PARAMS[1:2])
+    assert choosing.verify(LOGITS, tests) == speculation.verify(LOGITS, tests)
 
 
 @needs_c

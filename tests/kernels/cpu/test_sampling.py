@@ -20,7 +20,7 @@ from torch import Tensor
 
 from kernels.cpu import library
 from kernels.cpu import sampling as kernel
-from kernels.cpu.sampling import Sampled, Wanted, distribution, sample
+from kernels.cpu.sampling import Proposed, Sampled, Wanted, draw, sample, verify
 
 SIZES = (1, 7, 63, 64, 65, 4096, 49_152, 151_936)
 ALARM = 1e-4
@@ -44,7 +44,7 @@ def logits_of(*shape: int, seed: int = 1, scale: float = 3.0) -> Tensor:
 
 
 def true_distribution(row: Tensor, wanted: Wanted) -> NDArray[np.float64]:
-    """What `distribution` gives for one row, by sorting, in float64."""
+    """What `draw` draws from for one row, by sorting, in float64."""
     x = row.double().numpy()
     order = np.argsort(-x, kind="stable")  # best first, of equal ones the lower ids
     if wanted.temperature == 0:
@@ -60,6 +60,13 @@ def true_distribution(row: Tensor, wanted: Wanted) -> NDArray[np.float64]:
     before[0] = -1.0
     p[order[before >= (wanted.top_p if wanted.top_p < 1 else 2)]] = 0
     return np.asarray(p / p.sum())
+
+
+def distribution(logits: Tensor, wanted: Sequence[Wanted]) -> Tensor:
+    """The distributions, checked to come with the tokens that `sample` draws."""
+    drawn, probs = draw(logits, wanted)
+    assert drawn == [got.token_id for got in sample(logits, wanted, 0)]
+    return probs
 
 
 def one(logits: Tensor, wanted: Wanted, alternatives: int = 0) -> Sampled:
@@ -234,8 +241,8 @@ def test_processors_with_smaller_vectors_draw_alike(
     asked = [wanted._replace(row=row, uniform=0.3) for row, wanted in enumerate(SETTINGS)]
     here, probs = sample(logits, asked, 8), distribution(logits, asked)
     monkeypatch.setattr(library, "FLAGS", (*library.FLAGS, *flags, "-Wall", "-Wextra", "-Werror"))
-    folder = Path(library.__file__).parent
-    small = library.compiled([folder / "sampling.c", folder / "crew.c"], tmp_path)
+    sources = [Path(library.__file__).with_name(name) for name in ("crew.c", "sampling.c", "verify.c")]
+    small = library.compiled(sources, tmp_path)
     monkeypatch.setattr(library, "library", lambda: small)
     for cached in (library.function, kernel._function):
         cached.cache_clear()
@@ -251,12 +258,44 @@ def test_processors_with_smaller_vectors_draw_alike(
         assert read(one_there.alternatives)[0].tolist() == read(one_here.alternatives)[0].tolist()
 
 
+def certain(row: int, drafts: Sequence[int], uniforms: Sequence[float]) -> Proposed:
+    """Drafts that were not drawn, against rows from `row` on at temperature 1."""
+    rows = [Wanted(row + i, draft, 1.0, u) for i, (draft, u) in enumerate(zip((*drafts, -1), uniforms, strict=True))]
+    return Proposed(rows, None)
+
+
+def test_drafts_pass_where_their_number_is_below_their_chance() -> None:
+    logits = torch.tensor([[0.5, 0.3, 0.2], [0.1, 0.9, 0.0]]).log()
+    assert verify(logits, [certain(0, [0], [0.49, 0.05])]) == [(1, 0)]
+    assert verify(logits, [certain(0, [0], [0.49, 0.5]), certain(0, [0], [0.51, 0.7])]) == [(1, 1), (0, 2)]
+    assert verify(logits, [certain(1, [], [0.99])]) == [(0, 1)]
+    q = torch.tensor([[0.8, 0.1, 0.1]], dtype=torch.float64)  # residual: 0.2 and 0.1 of tokens 1 and 2
+    for u, expected in ((0.62, (1, 1)), (0.63, (0, 2))):
+        assert verify(logits, [Proposed(certain(0, [0], [u, 0.7]).rows, q)]) == [expected]
+
+
+def test_a_residual_with_nothing_left_is_the_target_itself() -> None:
+    logits = torch.tensor([[0.25, 0.75], [0.5, 0.5]]).log()
+    _, q = draw(logits[:1], [Wanted(0, temperature=1.0)])
+    rows = certain(0, [0], [math.nextafter(1.0, 0.0), 0.3]).rows
+    assert verify(logits, [Proposed(rows, q)]) == [(1, 0)]
+    assert verify(logits, [Proposed(rows, torch.tensor([[1.0, 1.0]], dtype=torch.float64))]) == [(0, 1)]
+
+
+def test_what_is_no_number_passes_no_draft() -> None:
+    logits = torch.tensor([[0.0, torch.nan, 1.0], [0.0, 0.0, 0.0]])
+    [(accepted, token)] = verify(logits, [certain(0, [2], [0.0, 0.5])])
+    assert accepted == 0
+    assert 0 <= token < 3
+
+
 def test_no_more_alternatives_than_tokens_and_no_rows() -> None:
     logits = logits_of(1, 5)
     assert len(one(logits, Wanted(0), 8).alternatives) == 5 * 8
     assert one(logits, Wanted(0), 0).alternatives == b""
     assert sample(logits, [], 8) == []
     assert distribution(logits, []).shape == (0, 5)
+    assert verify(logits, []) == []
 
 
 def test_what_does_not_fit_is_refused() -> None:
@@ -267,3 +306,7 @@ def test_what_does_not_fit_is_refused() -> None:
     for wanted in (Wanted(2), Wanted(-1), Wanted(0, 6)):
         with pytest.raises(ValueError, match="there is no token"):
             distribution(logits, [wanted])
+    rows = [Wanted(0, 1), Wanted(1)]
+    for q in (torch.zeros(2, 6, dtype=torch.float64), torch.zeros(1, 5, dtype=torch.float64), torch.zeros(1, 6)):
+        with pytest.raises(ValueError, match="probs"):
+            verify(logits, [Proposed(rows, q)])
