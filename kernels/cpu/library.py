@@ -143,7 +143,7 @@ def c_compiler() -> str:
 def _compile(compiler: str, sources: list[Path], to: Path) -> None:
     error = ""
     for flags in (FLAGS + WIDE_FLAGS, FLAGS):
-        command = [compiler, *flags, *map(str, sources), "-o", str(to)]
+        command = [compiler, *flags, *map(str, sources), "-lm", "-o", str(to)]
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
         except (OSError, subprocess.TimeoutExpired) as failed:
