@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -33,16 +34,23 @@ class Region:
 class RegionKv:
     """The regions of a batch's requests as one step sees them.
 
-    One slice and one unbind give the views of all layers; slicing in every layer would cost several times that.
+    One slice and one unbind give the views of all layers; slicing in every layer would cost several times that. They
+    are made when they are first used: a step that finds its regions itself (`memory_of`) needs none.
     """
 
     def __init__(self, spans: Sequence[Span], regions: dict[int, Region]) -> None:
         """`spans` are those of requests; padding has no region."""
         self._spans = spans
-        self._memories = {span.request_id: regions[span.request_id].memory for span in spans}
-        self._targets = [regions[span.request_id].layers(span.first, span.end) for span in spans]
-        self._sources = {span.request_id: regions[span.request_id].layers(0, span.end) for span in spans}
+        self._regions = regions
         self._padding: tuple[Tensor, Tensor] | None = None
+
+    @cached_property
+    def _targets(self) -> list[tuple[Tensor, ...]]:
+        return [self._regions[span.request_id].layers(span.first, span.end) for span in self._spans]
+
+    @cached_property
+    def _sources(self) -> dict[int, tuple[Tensor, ...]]:
+        return {span.request_id: self._regions[span.request_id].layers(0, span.end) for span in self._spans}
 
     def write(self, layer: int, k: Tensor, v: Tensor) -> None:
         k, v = k.transpose(0, 1), v.transpose(0, 1)  # [kv_heads, P, head_dim]
@@ -65,7 +73,7 @@ class RegionKv:
 
     def memory_of(self, request_id: int) -> Tensor:
         """The whole region of a request, [layers, 2, kv_heads, capacity, head_dim]; it never moves."""
-        return self._memories[request_id]
+        return self._regions[request_id].memory
 
 
 class ContiguousCache:
@@ -118,13 +126,13 @@ class ContiguousCache:
         self._regions.pop(request_id, None)
 
     def layer_bytes(self, ended: Collection[int] = ()) -> list[tuple[int, int]]:
-        used = reserved = 0
+        used, reserved, layers = 0, 0, self._shape[0]
         for request_id, region in self._regions.items():
-            layer = region.memory[0]  # [2, kv_heads, capacity, head_dim]; every layer has the same shape
+            own = region.memory.nbytes // layers  # every layer has the same shape
             if request_id not in ended:
-                used += layer[:, :, : region.length].nbytes
-            reserved += layer.nbytes
-        return [(used, reserved)] * self._shape[0]
+                used += own * region.length // region.capacity
+            reserved += own
+        return [(used, reserved)] * layers
 
     def held_bytes(self, ended: Collection[int] = ()) -> tuple[int, int]:
         held = kept = 0

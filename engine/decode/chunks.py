@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Final
 
 import torch
+from msgspec.structs import replace
 
 from engine.core.batch import Batch
 from engine.core.positions import PADDING_REQUEST
