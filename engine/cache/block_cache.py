@@ -32,14 +32,14 @@ class Source:
 class BlockKv:
     """A cache in blocks as one step sees it: its block tables, its slot mapping, and its memory layer by layer.
 
-    What only some steps need (a step that reads the block tables itself needs none of it) is made when it is first used.
+    What a step that reads the block tables itself does not need is made when it is first used.
     """
 
     def __init__(
         self, memory: Sequence[Tensor], block_size: int, spans: Sequence[Span], tables: dict[int, list[int]],
         padded: bool,
     ) -> None:  # fmt: skip
-        """`spans` are those of requests, `tables` the blocks of each request; `padded`: the batch has other rows, too."""
+        """`spans` are those of requests, `tables` the blocks of each; `padded`: the batch has other rows, too."""
         self._memory = memory
         self._block_size = block_size
         self._spans = spans
@@ -126,7 +126,6 @@ class BlockCache(ABC):
     ) -> None:
         """Allocate the memory of `blocks` blocks."""
         self.block_size = block_size
-        self._device = device
         self._block_bytes = block_size * config.kv_bytes_per_position(dtype.itemsize)
         shape = (2, blocks, block_size, config.kv_heads, config.head_dim)
         # Zeros: a captured step multiplies masked values by 0, and memory that was never written may hold a NaN.

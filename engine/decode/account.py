@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
 
 import msgspec
 
@@ -26,8 +25,7 @@ from engine.session import schema
 from engine.session.schema import AnyEvent
 
 
-@dataclass(frozen=True, slots=True)
-class StepRecord:
+class StepRecord(msgspec.Struct, frozen=True):
     """A step that has ended, with its events."""
 
     step: schema.Step
@@ -215,8 +213,11 @@ class Account:
         return work_of(self.steps, request.id, chunk.slot, indices, request.computed, rejected=rejected)
 
     def _blocks(self, runner: StepRunner) -> list[schema.KvBlock]:
+        events = runner.drain_events()
+        if not events:
+            return []
         now_ns = self.now_ns()
-        return [schema.KvBlock(self.steps, now_ns, e.block, e.event, e.request_id) for e in runner.drain_events()]
+        return [schema.KvBlock(self.steps, now_ns, e.block, e.event, e.request_id) for e in events]
 
 
 def ended_before(queue: Queue, emissions: Sequence[Emission]) -> Collection[int]:
