@@ -222,5 +222,5 @@ class Account:
 
 def ended_before(queue: Queue, emissions: Sequence[Emission]) -> Collection[int]:
     """Ids of the requests that had ended before this step and wait for the rest of their static batch."""
-    now = {emission.request.id for emission in emissions}
-    return {request.id for request in queue.running if request.finished and request.id not in now}
+    ended = {request.id for request in queue.running if request.finished}
+    return ended - {emission.request.id for emission in emissions} if ended else ended
