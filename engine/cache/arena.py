@@ -83,7 +83,7 @@ class ArenaCache(BlockCache):
     def layer_bytes(self, ended: Collection[int] = ()) -> list[tuple[int, int]]:
         held = sum(own.length for request_id, own in self._of.items() if request_id not in ended)
         used = held * self.position_bytes
-        return [(used, layer.nbytes) for layer in self._kv]
+        return [(used, self._kv[0].nbytes)] * len(self._kv)  # every layer has the same shape
 
     def held_bytes(self, ended: Collection[int] = ()) -> tuple[int, int]:
         kept = sum(len(own.blocks) for request_id, own in self._of.items() if request_id in ended)

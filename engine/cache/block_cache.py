@@ -127,6 +127,7 @@ class BlockCache(ABC):
         """Allocate the memory of `blocks` blocks."""
         self.block_size = block_size
         self._block_bytes = block_size * config.kv_bytes_per_position(dtype.itemsize)
+        self.position_bytes = self._block_bytes // block_size // config.layers
         shape = (2, blocks, block_size, config.kv_heads, config.head_dim)
         # Zeros: a captured step multiplies masked values by 0, and memory that was never written may hold a NaN.
         self._kv = [torch.zeros(shape, device=device, dtype=dtype) for _ in range(config.layers)]
@@ -148,10 +149,6 @@ class BlockCache(ABC):
     def blocks_of(self, layer: int) -> Tensor:
         """A layer's blocks, [2, blocks, block_size, kv_heads, head_dim]: K and V."""
         return self._kv[layer]
-
-    @property
-    def position_bytes(self) -> int:
-        return self._block_bytes // self.block_size // len(self._kv)
 
     # --- implemented by each kind of cache (see KVCache) --------------------------------------------------------------
 

@@ -86,7 +86,8 @@ class ContiguousCache:
         self._device = device
         self._dtype = dtype
         self._limit = limit
-        self._position_bytes = config.kv_bytes_per_position(dtype.itemsize)
+        self._whole_bytes = config.kv_bytes_per_position(dtype.itemsize)
+        self.position_bytes = self._whole_bytes // config.layers
         self._regions: dict[int, Region] = {}
 
     def length(self, request_id: int) -> int:
@@ -96,7 +97,7 @@ class ContiguousCache:
     def admit(self, request_id: int, capacity: int, tokens: Sequence[int] = ()) -> None:
         """Reserve memory; raises OutOfKvMemory where the limit leaves no room for `capacity` positions."""
         reserved = sum(region.memory.nbytes for region in self._regions.values())
-        needed = capacity * self._position_bytes
+        needed = capacity * self._whole_bytes
         if self._limit is not None and reserved + needed > self._limit:
             raise OutOfKvMemory(
                 f"{capacity} positions need {needed} bytes, and {self._limit - reserved} of {self._limit} are free."
@@ -142,10 +143,6 @@ class ContiguousCache:
             else:
                 held += region.memory.nbytes
         return held, kept
-
-    @property
-    def position_bytes(self) -> int:
-        return self._position_bytes // self._shape[0]
 
     @property
     def evictable_bytes(self) -> int:

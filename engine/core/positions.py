@@ -74,6 +74,10 @@ def work_of(
     first, end = indices
     kept = end - rejected
     known = computed.within(first, kept)
+    if first < kept:
+        computed.add(first, kept)
+    if not known:
+        return [Work(step_id, request_id, slot, first, first, end, rejected, first)]
     starts = [first, *(a for a, _ in known if a > first)]
     old_ends = dict(known)
     rows = []
@@ -84,8 +88,6 @@ def work_of(
         rows.append(
             Work(step_id, request_id, slot, start, new_from, stop, rejected if last else 0, 0 if index else first)
         )
-    if first < kept:
-        computed.add(first, kept)
     return rows
 
 
