@@ -58,7 +58,7 @@ def main() -> int:
     print(", ".join(f"{name} {value}" for name, value in facts().items()))
     for name in options.suites or SUITES:
         module = importlib.import_module(f"tests.benchmarks.{name}")
-        print(f"\n{name}: {module.__doc__.splitlines()[0]}", flush=True)
+        print(f"\n{name}: {str(module.__doc__).splitlines()[0]}", flush=True)
         try:
             rows = result["suites"][name] = module.run(peer_options(options)) if name == PEERS else module.run()
         except UnavailableError as error:

@@ -40,11 +40,20 @@ def run(options: PeerOptions) -> list[dict[str, Any]]:
         for case in cases(options, made):
             with ExitStack() as open_runners:
                 measuring = Measuring(case, options, made, Path(folder), open_runners)
-                for number in range(options.rounds + 1):
-                    print(f"{case.title}, {case.threads} threads, round {number}", file=sys.stderr, flush=True)
-                    measuring.round(number)
+                try:
+                    for number in range(options.rounds + 1):
+                        say(f"{case.title}, threads {case.threads}, round {number} of {options.rounds}")
+                        measuring.round(number)
+                except KeyboardInterrupt:
+                    say("ended early: the rows are of the rounds so far")
+                    return rows + rows_of(case, measuring.measured, measuring.missing)
             rows += rows_of(case, measuring.measured, measuring.missing)
     return rows
+
+
+def say(words: str) -> None:
+    """Progress goes to standard error."""
+    print(words, file=sys.stderr, flush=True)
 
 
 @dataclass

@@ -110,6 +110,8 @@ class Model:
             now = time.perf_counter() - start
             for times in emitted_s:
                 times.append(now)
+            if now > work.limit_s:
+                break
         return Outcome(ids, emitted_s, note=f"flash attention {'on' if context.flash else 'off'}")
 
     def _decode(self, context: Context, rows: list[tuple[int, int, int, bool]]) -> None:

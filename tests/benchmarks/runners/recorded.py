@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from engine.core.sampling import Sampling
 from engine.core.settings import Observation, Probe, RequestSpec, RunSpec, Switches
 from engine.figures.metrics import by_id, kernel_counts, launch_counts, phase_table_s, step_walls_s
@@ -18,6 +20,22 @@ def run_of(work: Work) -> RunSpec:
     return RunSpec(requests, Switches().changed(**work.switches), Observation(work.detail, probe))  # type: ignore[arg-type]
 
 
+class Limit:
+    """Whether a run takes longer than its work may."""
+
+    def __init__(self, work: Work) -> None:
+        self._end_s = time.monotonic() + work.limit_s
+        self._least = 2 * len(work.ids)
+        self._told = False
+
+    def passed(self, session: Session) -> bool:
+        """True once: when the run should be ended."""
+        if self._told or time.monotonic() < self._end_s or len(session.tokens) < self._least:
+            return False
+        self._told = True
+        return True
+
+
 def outcome_of(session: Session, work: Work) -> Outcome:
     """What a run did; the program must have made the same ids of the prompts, and computed all of them."""
     requests = by_id(session)
@@ -25,7 +43,6 @@ def outcome_of(session: Session, work: Work) -> Outcome:
     begun_ns = min(request.scheduled_ns or 0 for request in requests)
     ids, emitted_ns = (session.tokens[name] for name in ("token_id", "emitted_ns"))
     rows = [request.token_rows for request in requests]
-    assert all(len(one) == work.tokens for one in rows)
     return Outcome(
         [ids[one].tolist() for one in rows],
         [((emitted_ns[one] - begun_ns) / 1e9).tolist() for one in rows],

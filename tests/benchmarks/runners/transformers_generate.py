@@ -20,6 +20,10 @@ class Stamps:
         self.ids: list[list[int]] = []
         self.times_s: list[float] = []
 
+    def over(self, limit_s: float) -> bool:
+        """Whether so much time has passed since the prompts' ids came, with two steps done."""
+        return len(self.times_s) > 2 and time.perf_counter() - self.times_s[0] > limit_s
+
     def put(self, ids: Tensor) -> None:
         self.times_s.append(time.perf_counter())
         self.ids.append(ids.flatten().tolist())
@@ -51,9 +55,13 @@ def generate(model: Any, work: Work) -> Outcome:
     config = GenerationConfig(max_new_tokens=work.tokens, eos_token_id=None, pad_token_id=0, **drawn)
     model.generation_config = config  # the checkpoint's own would fill what this one leaves open
     ids, stamps = torch.tensor(work.ids), Stamps()
+
+    def limit(input_ids: Tensor, _scores: object, **_: object) -> Tensor:
+        return torch.full((len(input_ids),), stamps.over(work.limit_s))
+
     start = time.perf_counter()
     with torch.inference_mode():
-        model.generate(ids, attention_mask=torch.ones_like(ids), streamer=stamps)
+        model.generate(ids, attention_mask=torch.ones_like(ids), streamer=stamps, stopping_criteria=[limit])
     emitted_s = [at - start for at in stamps.times_s[1:]]
     return Outcome([list(one) for one in zip(*stamps.ids[1:], strict=True)], [emitted_s for _ in work.ids])
 

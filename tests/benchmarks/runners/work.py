@@ -12,18 +12,21 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Final, TextIO
 
 PR_SET_PDEATHSIG: Final = 1
+LIMIT_S: Final = 4.0
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
     """Prompts of equal length, as texts and as ids, and `tokens` more for each; the end of a text ends nothing.
 
+    After `limit_s` seconds, and two tokens of each, no further step is begun: a rate needs no more on a busy machine.
     A temperature of 0 is greedy. The last three fields concern DecodeScope alone: what it observes, and its switches.
     """
 
     texts: list[str]
     ids: list[list[int]]
     tokens: int
+    limit_s: float = LIMIT_S
     temperature: float = 0.0
     top_p: float = 1.0
     detail: str = "phase"
