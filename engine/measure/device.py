@@ -10,8 +10,9 @@ from typing import Any, Final, Protocol
 import psutil
 import torch
 
+from engine.model.cgroups import ROOT, group_folders
 from engine.model.device import cuda_uuid
-from engine.model.memory import host_memory
+from engine.model.memory import memory_within
 from engine.session.schema import AnyEvent, DeviceSample, Mark
 
 READINGS: Final[dict[str, str]] = {
@@ -63,12 +64,13 @@ class HostDevice:
         self._process = psutil.Process()
         self._process.cpu_percent()  # the first call only starts the counting
         self._idle_s, self._total_s = machine_seconds()
+        self._groups = group_folders("memory", ROOT)
 
     def read(self) -> dict[str, float]:
         values = {
             "process_cpu_percent": self._process.cpu_percent(),
             "process_rss_bytes": float(self._process.memory_info().rss),
-            "system_memory_used_bytes": float(host_memory().used_bytes),
+            "system_memory_used_bytes": float(memory_within(self._groups).used_bytes),
         }
         idle_s, total_s = machine_seconds()
         if total_s > self._total_s:

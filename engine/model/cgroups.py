@@ -11,8 +11,7 @@ ROOT: Final = Path("/")
 def group_folders(controller: str, root: Path) -> list[Path]:
     """The folders of this process's groups that may limit `controller` ("cpu", "memory"), groups further up included.
 
-    Both versions of cgroups are looked for, and some of the folders may not exist; an empty list where the system has
-    no control groups.
+    Both versions of cgroups are looked for. An empty list where the system has no control groups.
     """
     try:
         lines = (root / "proc/self/cgroup").read_text().splitlines()
@@ -31,4 +30,4 @@ def group_folders(controller: str, root: Path) -> list[Path]:
         for mount in mounts:
             # In a container the mount may be the group itself, and the path does not exist below it: try each depth.
             folders += [mount.joinpath(*parts[:depth]) for depth in range(len(parts) + 1)]
-    return folders
+    return [folder for folder in dict.fromkeys(folders) if folder.is_dir()]

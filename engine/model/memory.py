@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -30,13 +31,20 @@ class HostMemory:
 
 def host_memory(root: Path = ROOT) -> HostMemory:
     """The memory of the machine, within the limits of every control group that this process is in."""
+    return memory_within(group_folders("memory", root))
+
+
+def memory_within(groups: Iterable[Path]) -> HostMemory:
+    """The same for groups whose folders are known: for readings that are taken again and again."""
     machine = psutil.virtual_memory()
     total, available = int(machine.total), int(machine.available)
-    for folder in group_folders("memory", root):
-        limit, used = limit_of(folder), usage_of(folder)
-        if limit is not None:
-            total = min(total, limit)
-            available = min(available, total if used is None else max(0, limit - used))
+    for folder in groups:
+        limit = limit_of(folder)
+        if limit is None or limit >= machine.total:  # version 1 says "no limit" by a very large one
+            continue
+        used = usage_of(folder)
+        total = min(total, limit)
+        available = min(available, limit if used is None else max(0, limit - used))
     return HostMemory(total, available)
 
 

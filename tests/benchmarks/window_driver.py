@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -68,7 +69,13 @@ def main() -> int:
         window.close()
         QApplication.quit()
 
+    def failed(*reasons: object) -> None:
+        print(*reasons, file=sys.stderr)
+        os._exit(1)  # nothing else would end the program
+
     window.first_painted.connect(painted)
+    feed.refused.connect(failed)
+    feed.engine_died.connect(failed)
     feed.model_ready.connect(ready)
     feed.session_started.connect(started)
     feed.run_ended.connect(ended)

@@ -9,8 +9,10 @@ import psutil
 import pytest
 import torch
 
+from engine.measure import device as measured
 from engine.measure.device import HostDevice
 from engine.model import device, memory
+from engine.model.cgroups import group_folders
 from engine.model.memory import HostMemory, host_memory
 from tests.engine.model.fake_root import fake_root
 
@@ -89,7 +91,8 @@ def test_a_group_whose_files_say_nothing_useful(tmp_path: Path, statistics: str)
 def test_the_device_and_its_readings_are_within_the_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = {"memory.max": "4000", "memory.current": "1000"}
     root = fake_root(tmp_path, "0::/a\n", {f"sys/fs/cgroup/a/{name}": text for name, text in files.items()})
-    monkeypatch.setattr(memory, "group_folders", lambda controller, _: [root / "sys/fs/cgroup/a"])
+    for module in (memory, measured):
+        monkeypatch.setattr(module, "group_folders", lambda controller, _: group_folders(controller, root))
     cpu = torch.device("cpu")
     assert (device.total_bytes(cpu), device.free_bytes(cpu)) == (4_000, 3_000)
     assert HostDevice().read()["system_memory_used_bytes"] == 1_000
