@@ -78,7 +78,7 @@ def test_rows_are_filled_to_their_width_and_the_batch_to_its_bucket(tiny_model: 
 
 @pytest.mark.parametrize("kv", ["contiguous", "paged"])
 def test_the_memory_is_taken_at_once_and_never_moves(tiny_model: LoadedModel, kv: str) -> None:
-    switches = Switches(kv=kv, batching="continuous", max_batch=3, graphs=True)  # type: ignore[arg-type]
+    switches = Switches(kv=kv, batching="continuous", max_batch=3, attention="sdpa", graphs=True)  # type: ignore[arg-type]
     requests = tuple(RequestSpec(text * 8, 40, ignore_eos=True) for text in ("one ", "two ", "three ", "four "))
     engine = Engine(tiny_model, RunSpec(requests, switches), {}, lambda events: None, graph_device=PlainDevice())
     engine.begin(0)
@@ -95,7 +95,7 @@ def test_the_memory_is_taken_at_once_and_never_moves(tiny_model: LoadedModel, kv
 
 def test_static_buffers_stay_where_they_are(tiny_model: LoadedModel) -> None:
     """A graph reads addresses, so a step must write into the tensors that were captured and make no new ones."""
-    switches = Switches(kv="paged", batching="continuous", max_batch=3, graphs=True)
+    switches = Switches(kv="paged", batching="continuous", max_batch=3, attention="sdpa", graphs=True)
     requests = tuple(RequestSpec(text, 12, ignore_eos=True) for text in ("one", "two"))
     engine = Engine(tiny_model, RunSpec(requests, switches), {}, lambda events: None, graph_device=PlainDevice())
     engine.begin(0)
@@ -119,7 +119,7 @@ def test_sizes_are_captured_largest_first(tiny_model: LoadedModel) -> None:
             return super().capture(work)
 
     device = Counting()
-    switches = Switches(kv="paged", batching="continuous", max_batch=4, graphs=True)
+    switches = Switches(kv="paged", batching="continuous", max_batch=4, attention="sdpa", graphs=True)
     request = (RequestSpec("one", 5, ignore_eos=True),)
     events: list[AnyEvent] = []
     engine = Engine(tiny_model, RunSpec(request, switches), {}, events.extend, graph_device=device)
