@@ -37,7 +37,7 @@ class Runner:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, env=dict(environment),
-            cwd=ROOT, text=True, encoding="utf-8", start_new_session=True,
+            cwd=ROOT, text=True, encoding="utf-8", process_group=0,
         )  # fmt: skip
         try:
             if self._line() != "ready":
