@@ -24,10 +24,10 @@ from tests.benchmarks.runners.process import Runner, busy_process, plain_environ
 from tests.benchmarks.runners.work import Work
 
 DETAILS: Final = ("off", "phase", "layer")
-DETAIL_TURNS: Final = 3
-"""How often a round takes each level of detail: a difference of a percent needs many short turns."""
+DETAIL_TURNS: Final = 8
+"""How often a round takes each level of detail, for a third of the tokens: a percent needs many short turns."""
 
-GENERATE_LESS: Final = 3
+FEWER: Final = 3
 """transformers, the slowest, makes a third of the tokens that the others make; its rate is a little higher for it."""
 
 
@@ -107,7 +107,7 @@ class Measuring:
 
     def _work(self, asked: Asked) -> Work:
         work = self.case.works[asked.work]
-        tokens = -(-work.tokens // GENERATE_LESS) if asked.who == "transformers" else work.tokens
+        tokens = -(-work.tokens // FEWER) if asked.detail or asked.who == "transformers" else work.tokens
         return replace(work, tokens=tokens, detail=asked.detail or "phase", probed=asked.probed)
 
     def _runner(self, asked: Asked) -> Runner | None:
