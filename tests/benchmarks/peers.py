@@ -72,16 +72,20 @@ class Measuring:
     """Peers that cannot run here, and why."""
 
     def round(self, number: int) -> None:
-        """Every work once by everyone who does it, in turn; every second round the other way round."""
+        """Every work once by everyone who does it, in turn; every second round the other way round.
+
+        The first round, number 0, warms up. A round that is broken off counts for nothing.
+        """
         turns = list(self._turns())
+        outcomes = []
         for asked in turns if number % 2 else reversed(turns):
             runner = self._runner(asked)
             if runner is None:
                 continue
             with busy_process() if asked.beside == "busy" else nullcontext():
-                outcome = runner.ask(self._work(asked))
-            if number:
-                self.measured.add(asked, outcome)
+                outcomes.append((asked, runner.ask(self._work(asked))))
+        for asked, outcome in outcomes if number else ():
+            self.measured.add(asked, outcome)
 
     def _turns(self) -> Iterator[Asked]:
         takes = self.options.takes

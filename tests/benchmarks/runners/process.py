@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from types import TracebackType
@@ -35,6 +35,8 @@ class Runner:
     """
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
+        self._answering = True
+        """Whether something was asked that is not answered yet; it is then not waited for."""
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, env=dict(environment),
@@ -43,10 +45,11 @@ class Runner:
         try:
             if self._line() != "ready":
                 raise self._ended()
+            self._answering = False
         except BaseException:
             self.close()
             raise
-        self._stop()
+        self._each(psutil.Process.suspend)
 
     def __enter__(self) -> Self:
         return self
@@ -56,23 +59,27 @@ class Runner:
 
     def ask(self, work: Work) -> Outcome:
         """Do the work, and a little of it before: what was stopped finds its caches cold."""
-        self._continue()
+        self._each(psutil.Process.resume)
         self._answer(replace(work, tokens=min(work.tokens, WARMING_TOKENS)))
         outcome = self._answer(work)
-        self._stop()
+        self._each(psutil.Process.suspend)
         return outcome
 
     def _answer(self, work: Work) -> Outcome:
         assert self._process.stdin is not None
+        self._answering = True
         print(json.dumps(asdict(work)), file=self._process.stdin, flush=True)
         line = self._line()
         if not line:
             raise self._ended()
+        self._answering = False
         return Outcome(**json.loads(line))
 
     def close(self) -> None:
-        """End it: it reads the end of its input."""
-        self._continue()
+        """End it: it reads the end of its input, or, in the middle of a work, is killed with those below it."""
+        if self._answering:
+            self._each(psutil.Process.kill)
+        self._each(psutil.Process.resume)
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         with contextlib.suppress(OSError):
@@ -95,21 +102,13 @@ class Runner:
         words = self._errors.read().decode(errors="replace")[-TAIL:].strip()
         return UnavailableError(f"A runner ended with status {self._process.returncode}: {words}")
 
-    def _stop(self) -> None:
-        for process in self._family():
-            process.suspend()
-
-    def _continue(self) -> None:
-        for process in reversed(self._family()):
-            process.resume()
-
-    def _family(self) -> list[psutil.Process]:
-        """This process and those below it that live, the owner before what it owns."""
-        try:
+    def _each(self, act: Callable[[psutil.Process], None]) -> None:
+        """Stop, continue or kill this process and those below it that live."""
+        with contextlib.suppress(psutil.NoSuchProcess):
             first = psutil.Process(self._process.pid)
-            return [first, *first.children(recursive=True)] if self._process.poll() is None else []
-        except psutil.NoSuchProcess:
-            return []
+            for process in [first, *first.children(recursive=True)]:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    act(process)
 
 
 @contextlib.contextmanager
