@@ -20,15 +20,10 @@ from engine.model.config import ModelConfig
 
 @dataclass(slots=True)
 class Neighbours:
-    """Blocks [first, end) of one request, and how many of their positions are held."""
+    """Adjacent blocks of one request, in order, and how many of their positions are held."""
 
-    first: int
-    end: int
+    blocks: list[int]
     length: int = 0
-
-    @property
-    def blocks(self) -> int:
-        return self.end - self.first
 
 
 class ArenaCache(BlockCache):
@@ -54,27 +49,26 @@ class ArenaCache(BlockCache):
         """Reserve the first free run of blocks that is long enough; raises OutOfKvMemory where there is none."""
         needed = -(-capacity // self.block_size)
         first = 0
-        for own in sorted(self._of.values(), key=lambda own: own.first):
-            if own.first - first >= needed:
+        for blocks in sorted(own.blocks for own in self._of.values() if own.blocks):
+            if blocks[0] - first >= needed:
                 break
-            first = own.end
+            first = blocks[-1] + 1
         if first + needed > self.null_block:
             raise OutOfKvMemory(
                 f"{capacity} positions need {needed} blocks side by side, and {self.null_block} is all there are."
             )
-        self._of[request_id] = Neighbours(first, first + needed)
+        self._of[request_id] = Neighbours(list(range(first, first + needed)))
 
     def reserve(self, batch: Batch) -> None:
         """Forget positions that are computed again; raises ValueError for a span that does not fit its request."""
         for span in batch.request_spans:
             own = self._of[span.request_id]
-            if span.end > own.blocks * self.block_size or span.first > own.length:
+            if span.end > len(own.blocks) * self.block_size or span.first > own.length:
                 raise ValueError(f"indices [{span.first}, {span.end}) do not follow the {own.length} that are held")
             own.length = span.first
 
     def table(self, request_id: int) -> list[int]:
-        own = self._of[request_id]
-        return list(range(own.first, own.end))
+        return self._of[request_id].blocks
 
     def commit(self, request_id: int, tokens: Sequence[int]) -> None:
         self._of[request_id].length += len(tokens)
@@ -89,8 +83,9 @@ class ArenaCache(BlockCache):
     def layer_bytes(self, ended: Collection[int] = ()) -> list[tuple[int, int]]:
         held = sum(own.length for request_id, own in self._of.items() if request_id not in ended)
         used = held * self.position_bytes
-        return [(used, layer.nbytes) for layer in self._kv]
+        return [(used, self._kv[0].nbytes)] * len(self._kv)  # every layer has the same shape
 
     def held_bytes(self, ended: Collection[int] = ()) -> tuple[int, int]:
-        kept = sum(own.blocks for request_id, own in self._of.items() if request_id in ended)
-        return (sum(own.blocks for own in self._of.values()) - kept) * self._block_bytes, kept * self._block_bytes
+        kept = sum(len(own.blocks) for request_id, own in self._of.items() if request_id in ended)
+        held = sum(len(own.blocks) for own in self._of.values()) - kept
+        return held * self._block_bytes, kept * self._block_bytes

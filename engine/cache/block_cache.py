@@ -9,11 +9,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
-from engine.core.batch import Batch, Span
+from engine.core.batch import Batch, Span, indices_on
 from engine.core.kv_cache import BlockEvent
 from engine.core.positions import PADDING_REQUEST
 from engine.model.config import ModelConfig
@@ -29,36 +30,74 @@ class Source:
 
 
 class BlockKv:
-    """A cache in blocks as one step sees it: its block tables, its slot mapping, and its memory layer by layer."""
+    """A cache in blocks as one step sees it: its block tables, its slot mapping, and its memory layer by layer.
+
+    What a step that reads the block tables itself does not need is made when it is first used.
+    """
 
     def __init__(
-        self, memory: Sequence[Tensor], tables: dict[int, list[int]], sources: dict[int, Source],
-        slots: Tensor, rows: Tensor | None,
+        self, memory: Sequence[Tensor], block_size: int, spans: Sequence[Span], tables: dict[int, list[int]],
+        padded: bool,
     ) -> None:  # fmt: skip
-        """`slots` int64 [n] are the slots that rows are written to; `rows` int64 [n] are these rows, None: all rows."""
-        self._memory = memory
+        """`spans` are those of requests, `tables` the blocks of each; `padded`: the batch has other rows, too."""
+        self.memory = memory
+        """By layer, [2, blocks, block_size, kv_heads, head_dim]: K and V."""
+        self._block_size = block_size
+        self._spans = spans
         self._tables = tables
-        self._sources = sources
-        self._slots = slots
-        self._rows = rows
+        self._padded = padded
+        self._sources: dict[int, Source] = {}
         self._padding: tuple[Tensor, Tensor] | None = None
+
+    @cached_property
+    def _slots(self) -> Tensor:
+        """The slots that rows are written to, int64 [n]."""
+        size = self._block_size
+        slots: list[int] = []
+        for span in self._spans:
+            blocks = self._tables[span.request_id]
+            slots += [blocks[index // size] * size + index % size for index in range(span.first, span.end)]
+        return self._indices(slots)
+
+    @cached_property
+    def _rows(self) -> Tensor | None:
+        """The rows that are written, int64 [n]; None: all rows."""
+        if not self._padded:
+            return None
+        return self._indices([row for span in self._spans for row in range(span.row, span.row + span.length)])
+
+    def _indices(self, values: list[int]) -> Tensor:
+        return indices_on(str(self.memory[0].device), values)
+
+    def _source(self, span: Span) -> Source:
+        source = self._sources.get(span.request_id)
+        if source is None:
+            source = self._sources[span.request_id] = self._find(span)
+        return source
+
+    def _find(self, span: Span) -> Source:
+        used = self._tables[span.request_id][: -(-span.end // self._block_size)]
+        if used == list(range(used[0], used[0] + len(used))):  # adjacent blocks are read in place
+            start = used[0] * self._block_size
+            return Source(slice(start, start + span.end), None, span.end)
+        return Source(None, self._indices(used), span.end)
 
     def write(self, layer: int, k: Tensor, v: Tensor) -> None:
         self._padding = k.transpose(0, 1), v.transpose(0, 1)
-        memory = self._memory[layer].flatten(1, 2)  # [2, slots, kv_heads, head_dim]
+        memory = self.memory[layer].flatten(1, 2)  # [2, slots, kv_heads, head_dim]
         memory[0].index_copy_(0, self._slots, k if self._rows is None else k[self._rows])
         memory[1].index_copy_(0, self._slots, v if self._rows is None else v[self._rows])
 
     def slot_mapping(self, layer: int) -> tuple[Tensor, Tensor] | None:
-        return None if self._rows is not None else (self._memory[layer].flatten(1, 2), self._slots)
+        return None if self._rows is not None else (self.memory[layer].flatten(1, 2), self._slots)
 
     def keys_values(self, layer: int, span: Span) -> tuple[Tensor, Tensor]:
         if span.request_id == PADDING_REQUEST:
             assert self._padding is not None
             k, v = self._padding
             return k[:, span.rows], v[:, span.rows]
-        source = self._sources[span.request_id]
-        memory = self._memory[layer]  # [2, blocks, block_size, kv_heads, head_dim]
+        source = self._source(span)
+        memory = self.memory[layer]  # [2, blocks, block_size, kv_heads, head_dim]
         if source.run is not None:
             k, v = memory.flatten(1, 2)[:, source.run].transpose(1, 2).unbind(0)
         else:
@@ -68,7 +107,7 @@ class BlockKv:
 
     def blocks_of(self, layer: int) -> Tensor:
         """A layer's blocks, [2, blocks, block_size, kv_heads, head_dim]: K and V."""
-        return self._memory[layer]
+        return self.memory[layer]
 
     def table(self, request_id: int) -> list[int]:
         """The blocks of a request, in order."""
@@ -88,8 +127,8 @@ class BlockCache(ABC):
     ) -> None:
         """Allocate the memory of `blocks` blocks."""
         self.block_size = block_size
-        self._device = device
         self._block_bytes = block_size * config.kv_bytes_per_position(dtype.itemsize)
+        self.position_bytes = self._block_bytes // block_size // config.layers
         shape = (2, blocks, block_size, config.kv_heads, config.head_dim)
         # Zeros: a captured step multiplies masked values by 0, and memory that was never written may hold a NaN.
         self._kv = [torch.zeros(shape, device=device, dtype=dtype) for _ in range(config.layers)]
@@ -104,34 +143,13 @@ class BlockCache(ABC):
 
     def begin(self, batch: Batch) -> BlockKv:
         self.reserve(batch)
-        size = self.block_size
-        rows: list[int] = []
-        slots: list[int] = []
-        tables: dict[int, list[int]] = {}
-        sources: dict[int, Source] = {}
-        for span in batch.request_spans:
-            blocks = tables[span.request_id] = self.table(span.request_id)
-            rows += range(span.row, span.row + span.length)
-            slots += [blocks[index // size] * size + index % size for index in range(span.first, span.end)]
-            used = blocks[: -(-span.end // size)]
-            if used == list(range(used[0], used[0] + len(used))):  # adjacent blocks are read in place
-                start = used[0] * size
-                sources[span.request_id] = Source(slice(start, start + span.end), None, span.end)
-            else:
-                sources[span.request_id] = Source(None, torch.tensor(used, device=self._device), span.end)
-        padded = len(rows) < batch.token_ids.shape[0]
-        return BlockKv(
-            self._kv, tables, sources, torch.tensor(slots, dtype=torch.int64, device=self._device),
-            torch.tensor(rows, dtype=torch.int64, device=self._device) if padded else None,
-        )  # fmt: skip
+        spans = batch.request_spans
+        tables = {span.request_id: self.table(span.request_id) for span in spans}
+        return BlockKv(self._kv, self.block_size, spans, tables, len(spans) < len(batch.spans))
 
     def blocks_of(self, layer: int) -> Tensor:
         """A layer's blocks, [2, blocks, block_size, kv_heads, head_dim]: K and V."""
         return self._kv[layer]
-
-    @property
-    def position_bytes(self) -> int:
-        return self._block_bytes // self.block_size // len(self._kv)
 
     # --- implemented by each kind of cache (see KVCache) --------------------------------------------------------------
 

@@ -15,7 +15,7 @@ that enter later share the block that can be found.
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from engine.core.kv_cache import BlockEvent, OutOfKvMemory
@@ -124,8 +124,10 @@ class BlockPool:
         """Blocks that any request holds, shared ones counted once."""
         return len(self.blocks) - len(self._free) - len(self._cached)
 
-    def only_of(self, tables: Iterable[Table]) -> list[int]:
+    def only_of(self, tables: Collection[Table]) -> list[int]:
         """The blocks that only these tables hold, each once."""
+        if not tables:
+            return []
         owners = Counter(index for table in tables for index in table.blocks)
         return [index for index, count in owners.items() if self.blocks[index].owners == count]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -33,16 +34,23 @@ class Region:
 class RegionKv:
     """The regions of a batch's requests as one step sees them.
 
-    One slice and one unbind give the views of all layers; slicing in every layer would cost several times that.
+    One slice and one unbind give the views of all layers; slicing in every layer would cost several times that. They
+    are made when they are first used: a step that finds its regions itself (`memory_of`) needs none.
     """
 
     def __init__(self, spans: Sequence[Span], regions: dict[int, Region]) -> None:
         """`spans` are those of requests; padding has no region."""
         self._spans = spans
-        self._memories = {span.request_id: regions[span.request_id].memory for span in spans}
-        self._targets = [regions[span.request_id].layers(span.first, span.end) for span in spans]
-        self._sources = {span.request_id: regions[span.request_id].layers(0, span.end) for span in spans}
+        self._regions = regions
         self._padding: tuple[Tensor, Tensor] | None = None
+
+    @cached_property
+    def _targets(self) -> list[tuple[Tensor, ...]]:
+        return [self._regions[span.request_id].layers(span.first, span.end) for span in self._spans]
+
+    @cached_property
+    def _sources(self) -> dict[int, tuple[Tensor, ...]]:
+        return {span.request_id: self._regions[span.request_id].layers(0, span.end) for span in self._spans}
 
     def write(self, layer: int, k: Tensor, v: Tensor) -> None:
         k, v = k.transpose(0, 1), v.transpose(0, 1)  # [kv_heads, P, head_dim]
@@ -65,7 +73,7 @@ class RegionKv:
 
     def memory_of(self, request_id: int) -> Tensor:
         """The whole region of a request, [layers, 2, kv_heads, capacity, head_dim]; it never moves."""
-        return self._memories[request_id]
+        return self._regions[request_id].memory
 
 
 class ContiguousCache:
@@ -78,7 +86,8 @@ class ContiguousCache:
         self._device = device
         self._dtype = dtype
         self._limit = limit
-        self._position_bytes = config.kv_bytes_per_position(dtype.itemsize)
+        self._whole_bytes = config.kv_bytes_per_position(dtype.itemsize)
+        self.position_bytes = self._whole_bytes // config.layers
         self._regions: dict[int, Region] = {}
 
     def length(self, request_id: int) -> int:
@@ -88,7 +97,7 @@ class ContiguousCache:
     def admit(self, request_id: int, capacity: int, tokens: Sequence[int] = ()) -> None:
         """Reserve memory; raises OutOfKvMemory where the limit leaves no room for `capacity` positions."""
         reserved = sum(region.memory.nbytes for region in self._regions.values())
-        needed = capacity * self._position_bytes
+        needed = capacity * self._whole_bytes
         if self._limit is not None and reserved + needed > self._limit:
             raise OutOfKvMemory(
                 f"{capacity} positions need {needed} bytes, and {self._limit - reserved} of {self._limit} are free."
@@ -118,13 +127,13 @@ class ContiguousCache:
         self._regions.pop(request_id, None)
 
     def layer_bytes(self, ended: Collection[int] = ()) -> list[tuple[int, int]]:
-        used = reserved = 0
+        used, reserved, layers = 0, 0, self._shape[0]
         for request_id, region in self._regions.items():
-            layer = region.memory[0]  # [2, kv_heads, capacity, head_dim]; every layer has the same shape
+            own = region.memory.nbytes // layers  # every layer has the same shape
             if request_id not in ended:
-                used += layer[:, :, : region.length].nbytes
-            reserved += layer.nbytes
-        return [(used, reserved)] * self._shape[0]
+                used += own * region.length // region.capacity
+            reserved += own
+        return [(used, reserved)] * layers
 
     def held_bytes(self, ended: Collection[int] = ()) -> tuple[int, int]:
         held = kept = 0
@@ -134,10 +143,6 @@ class ContiguousCache:
             else:
                 held += region.memory.nbytes
         return held, kept
-
-    @property
-    def position_bytes(self) -> int:
-        return self._position_bytes // self._shape[0]
 
     @property
     def evictable_bytes(self) -> int:

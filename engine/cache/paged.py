@@ -101,7 +101,7 @@ class PagedCache(BlockCache):
     def layer_bytes(self, ended: Collection[int] = ()) -> list[tuple[int, int]]:
         live = self.pool.live - sum(self.pool.blocks[index].filled for index in self._only_of(ended))
         used = live * self.position_bytes
-        return [(used, layer.nbytes) for layer in self._kv]
+        return [(used, self._kv[0].nbytes)] * len(self._kv)  # every layer has the same shape
 
     def held_bytes(self, ended: Collection[int] = ()) -> tuple[int, int]:
         kept = len(self._only_of(ended))

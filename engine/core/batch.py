@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+import msgspec
+import numpy as np
 import torch
 from torch import Tensor
 
 from engine.core.positions import PADDING_REQUEST
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(msgspec.Struct, frozen=True):
     """One request's chunk of a step: its indices [first, end), in rows [row, row + end - first) of the batch.
 
     `request_id` PADDING_REQUEST marks rows that belong to no token (static batching and captured steps compute them).
@@ -31,8 +30,7 @@ class Span:
         return slice(self.row, self.row + self.end - self.first)
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(msgspec.Struct, frozen=True):
     """A flat batch: token_ids int64 [P], positions int64 [P], logits_rows int64 [R] (rows that reach the LM head)."""
 
     token_ids: Tensor
@@ -54,13 +52,18 @@ class Batch:
         positions: list[int] = []
         spans: list[Span] = []
         for request_id, first, tokens in parts:
-            spans.append(Span(request_id, first, first + len(tokens), len(ids)))
+            end = first + len(tokens)
+            spans.append(Span(request_id, first, end, len(ids)))
             ids += tokens
-            positions += range(first, first + len(tokens))
+            positions += range(first, end)
         if logits_rows is None:
             logits_rows = [span.row + span.length - 1 for span in spans]
+        return cls(
+            indices_on(device, ids), indices_on(device, positions), tuple(spans), indices_on(device, logits_rows)
+        )
 
-        def as_tensor(values: list[int]) -> Tensor:
-            return torch.tensor(values, dtype=torch.int64, device=device)
 
-        return cls(as_tensor(ids), as_tensor(positions), tuple(spans), as_tensor(logits_rows))
+def indices_on(device: str, values: list[int]) -> Tensor:
+    """`values` as int64 on a device. By way of numpy, which reads a short list in a third of `torch.tensor`'s time."""
+    tensor = torch.from_numpy(np.array(values, np.int64))
+    return tensor if device == "cpu" else tensor.to(device)

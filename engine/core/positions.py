@@ -6,8 +6,9 @@ A position that the cache served from a shared prefix is not computed; it is reu
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from engine.session.schema import Work
 
@@ -15,8 +16,7 @@ PADDING_REQUEST: Final = -1
 """The request of positions that belong to no token."""
 
 
-@dataclass(frozen=True, slots=True)
-class PositionCount:
+class PositionCount(msgspec.Struct, frozen=True):
     """Positions of one step (or of many) by class; `computed` is always the sum of all but `reused`."""
 
     new: int = 0
@@ -46,6 +46,9 @@ class Computed:
 
     def add(self, first: int, end: int) -> None:
         """Indices [first, end) have been computed."""
+        if first == self.end and self._runs:  # as a rule the indices follow those before
+            self._runs[-1] = self._runs[-1][0], max(first, end)
+            return
         apart = [run for run in self._runs if run[1] < first or run[0] > end]
         touching = [run for run in self._runs if run[1] >= first and run[0] <= end]
         starts, ends = [first, *(run[0] for run in touching)], [end, *(run[1] for run in touching)]
@@ -53,6 +56,8 @@ class Computed:
 
     def within(self, first: int, end: int) -> list[tuple[int, int]]:
         """The parts of [first, end) that have been computed, in order."""
+        if first >= self.end:
+            return []
         parts = ((max(first, a), min(end, b)) for a, b in self._runs)
         return [(a, b) for a, b in parts if a < b]
 
@@ -69,6 +74,10 @@ def work_of(
     first, end = indices
     kept = end - rejected
     known = computed.within(first, kept)
+    if first < kept:
+        computed.add(first, kept)
+    if not known:
+        return [Work(step_id, request_id, slot, first, first, end, rejected, first)]
     starts = [first, *(a for a, _ in known if a > first)]
     old_ends = dict(known)
     rows = []
@@ -79,8 +88,6 @@ def work_of(
         rows.append(
             Work(step_id, request_id, slot, start, new_from, stop, rejected if last else 0, 0 if index else first)
         )
-    if first < kept:
-        computed.add(first, kept)
     return rows
 
 

@@ -49,7 +49,7 @@ class Request:
     prompt: str = ""
     """The prompt text that is encoded; with a chat template, its output."""
     text: str = ""
-    """The generated text so far."""
+    """The generated text so far; kept only where stop texts are searched for in it."""
     finish_reason: FinishReason | None = None
     scheduled: bool = False
     slot: int = 0

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
+import msgspec
 from torch import Tensor
 
 from engine.core.request import Request
 
 
-@dataclass(frozen=True, slots=True)
-class Proposal:
+class Proposal(msgspec.Struct, frozen=True):
     """Drafted tokens, and the distribution each was drawn from: float64 [n, vocab], or None where nothing was drawn.
 
     None stands for drafts chosen with certainty: greedy ones, and those of `ngram`.
@@ -24,8 +23,7 @@ class Proposal:
 NO_PROPOSAL: Final = Proposal()
 
 
-@dataclass(frozen=True, slots=True)
-class ScheduledChunk:
+class ScheduledChunk(msgspec.Struct, frozen=True):
     """One request's part of a step: indices [first, end) of its known tokens, then its drafts, in batch slot `slot`.
 
     `request` None means padding: `end` - `first` positions computed for no token.
@@ -43,7 +41,7 @@ class ScheduledChunk:
 
     @property
     def length(self) -> int:
-        return self.end - self.first + len(self.drafts)
+        return self.end - self.first + len(self.proposal.tokens)
 
     @property
     def complete(self) -> bool:

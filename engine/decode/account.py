@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
 
 import msgspec
 
@@ -26,8 +25,7 @@ from engine.session import schema
 from engine.session.schema import AnyEvent
 
 
-@dataclass(frozen=True, slots=True)
-class StepRecord:
+class StepRecord(msgspec.Struct, frozen=True):
     """A step that has ended, with its events."""
 
     step: schema.Step
@@ -215,11 +213,14 @@ class Account:
         return work_of(self.steps, request.id, chunk.slot, indices, request.computed, rejected=rejected)
 
     def _blocks(self, runner: StepRunner) -> list[schema.KvBlock]:
+        events = runner.drain_events()
+        if not events:
+            return []
         now_ns = self.now_ns()
-        return [schema.KvBlock(self.steps, now_ns, e.block, e.event, e.request_id) for e in runner.drain_events()]
+        return [schema.KvBlock(self.steps, now_ns, e.block, e.event, e.request_id) for e in events]
 
 
 def ended_before(queue: Queue, emissions: Sequence[Emission]) -> Collection[int]:
     """Ids of the requests that had ended before this step and wait for the rest of their static batch."""
-    now = {emission.request.id for emission in emissions}
-    return {request.id for request in queue.running if request.finished and request.id not in now}
+    ended = {request.id for request in queue.running if request.finished}
+    return ended - {emission.request.id for emission in emissions} if ended else ended

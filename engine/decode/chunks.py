@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Final
 
 import torch
+from msgspec.structs import replace
 
 from engine.core.batch import Batch
 from engine.core.positions import PADDING_REQUEST
@@ -58,7 +58,10 @@ def next_chunks(chunks: Iterable[ScheduledChunk]) -> list[ScheduledChunk]:
 
 def kind_of(chunks: list[ScheduledChunk]) -> StepKind:
     """`verify` where a chunk has drafts; else `prefill` or `decode` where all chunks are of this kind, or `mixed`."""
-    if any(chunk.drafts for chunk in chunks):
-        return "verify"
-    prefill = {chunk.end <= chunk.request.prompt_tokens for chunk in chunks if chunk.request is not None}
+    prefill: set[bool] = set()
+    for chunk in chunks:
+        if chunk.proposal.tokens:
+            return "verify"
+        if chunk.request is not None:
+            prefill.add(chunk.end <= chunk.request.prompt_tokens)
     return "mixed" if len(prefill) > 1 else "prefill" if prefill == {True} else "decode"

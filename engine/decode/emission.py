@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from engine.core.kv_cache import KVCache
 from engine.core.request import Request
@@ -18,8 +19,7 @@ from engine.sampling.sampler import Choice
 from engine.session.schema import FinishReason, Token, TokenSource
 
 
-@dataclass(frozen=True, slots=True)
-class Emission:
+class Emission(msgspec.Struct, frozen=True):
     """A token that a request got in a step, at index `position`, and the text it completed."""
 
     request: Request
@@ -92,7 +92,8 @@ def emit_tokens(drawn: Drawn, eos_token_ids: Collection[int]) -> list[Emission]:
         position = request.known
         request.tokens.append(choice.token_id)
         text = request.detokenizer.push(choice.token_id)
-        request.text += text
+        if request.spec.stop:
+            request.text += text
         request.finish_reason = finish_reason(request, choice.token_id, len(text), eos_token_ids)
         if request.finished:
             text += request.detokenizer.flush()

@@ -56,7 +56,8 @@ def admit_next(queue: Queue, cache: KVCache) -> bool:
 
 def retire_finished(queue: Queue, cache: KVCache) -> None:
     """Remove finished requests at once, and free their memory."""
-    for request in queue.running:
-        if request.finished:
-            cache.free(request.id)
-    queue.running = [request for request in queue.running if not request.finished]
+    finished = [request for request in queue.running if request.finished]
+    for request in finished:
+        cache.free(request.id)
+    if finished:
+        queue.running = [request for request in queue.running if not request.finished]

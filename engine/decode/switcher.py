@@ -49,13 +49,15 @@ class Switcher:
 
     def apply(self, step_id: int, queue: Queue, runner: StepRunner, longest: int) -> None:
         """Apply the changes that are due before this step. `longest` is the most tokens that a request may have."""
+        if not self.due(step_id) and not outgrown(runner, longest):
+            return
         with runner.timer("prepare"):
             while self._planned and self._planned[0].step <= step_id:
                 self._asked.append(self._planned.pop(0).changes)
             for changes in self._asked:
-                self._switch(self.switches.changed(**changes), queue, runner, longest)
+                self._switch(self.switches.changed(**changes).settled(self._unavailable), queue, runner, longest)
             self._asked.clear()
-            if runner.graphs is not None and runner.graphs.longest < longest:  # a longer request was added
+            if outgrown(runner, longest):
                 runner.capture_anew(self.switches, longest)
 
     def retire(self, finished: Collection[Request], queue: Queue, runner: StepRunner) -> None:
@@ -82,7 +84,9 @@ class Switcher:
         changed = [name for name in after if before[name] != after[name]]
         if not changed:
             return
-        sized = {"kv", "block_size", "kv_memory", "graphs"} | ({"batching", "max_batch"} if wanted.graphs else set())
+        sized = {"kv", "block_size", "kv_memory"}
+        if runner.captures:  # captured steps need memory that never moves, for a whole batch
+            sized |= {"graphs"} | ({"batching", "max_batch"} if wanted.graphs else set())
         if sized & set(changed):
             for request in queue.running:
                 runner.cache.free(request.id)
@@ -98,3 +102,8 @@ class Switcher:
         runner.capture_anew(wanted, longest)
         self.switches = wanted
         self._account.switched(wanted, [f"{n}: {as_typed(before[n])} → {as_typed(after[n])}" for n in changed])
+
+
+def outgrown(runner: StepRunner, longest: int) -> bool:
+    """Whether a request was added that is longer than those that steps were captured for."""
+    return runner.graphs is not None and runner.graphs.longest < longest

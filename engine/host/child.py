@@ -5,6 +5,7 @@ Started as `python -m engine.host.child HANDLE PARENT` (`child_process.py`).
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections import deque
 from multiprocessing.connection import Connection
@@ -38,6 +39,7 @@ def serve(connection: Connection) -> None:
     sender = Sender(outbox, connection, SEND_EVERY_S)
     sender.start()
     service = Service(outbox.put, outbox.start_run)
+    gc.freeze()  # what torch and its like hold stays: a collection that goes through it holds up a step for 75 ms
     while True:
         while inbox.commands and not service.ended:
             service.receive(inbox.commands.popleft())

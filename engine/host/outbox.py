@@ -89,12 +89,8 @@ def in_one_row(step: Step) -> Step:
 
 def size_of(event: AnyEvent) -> int:
     """About how many bytes an event takes while it waits."""
-    match event:
-        case AttentionRow():
-            return 120 + len(event.probs)
-        case Step():
-            return 600 + len(event.phases) + len(event.kv_layers)
-        case Token():
-            return 300 + len(event.alternatives)
-        case _:
-            return 200
+    if isinstance(event, Token):
+        return 300 + len(event.alternatives)
+    if isinstance(event, Step):
+        return 600 + len(event.phases) + len(event.kv_layers)
+    return 120 + len(event.probs) if isinstance(event, AttentionRow) else 200

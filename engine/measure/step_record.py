@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from itertools import chain
 
-import numpy as np
+import msgspec
 
 from engine.core.batch import Batch
 from engine.core.kv_cache import KVCache
@@ -15,8 +16,7 @@ from engine.measure.cost import CostModel
 from engine.session.schema import Launch, Step, StepKind, Work
 
 
-@dataclass(frozen=True, slots=True)
-class KvState:
+class KvState(msgspec.Struct, frozen=True):
     """Bytes of the KV cache after a pass: int64 [layers, 2] (used, reserved), and those of the whole cache by class.
 
     Reserved bytes are held by requests that go on (the filled part is used), kept for ended requests of a batch that
@@ -36,19 +36,18 @@ class KvState:
 
 def kv_state(cache: KVCache, ended: Collection[int] = ()) -> KvState:
     """Read a cache's memory, layer by layer; requests in `ended` have ended and wait for their batch to end."""
-    layers = cache.layer_bytes(ended)
+    layers = array("q", chain.from_iterable(cache.layer_bytes(ended)))
     return KvState(
-        np.array(layers, np.int64).tobytes(),
-        sum(used for used, _ in layers),
-        sum(reserved for _, reserved in layers),
+        layers.tobytes(),
+        sum(layers[::2]),
+        sum(layers[1::2]),
         cache.evictable_bytes,
         *cache.held_bytes(ended),
         cache.position_bytes,
     )
 
 
-@dataclass(frozen=True, slots=True)
-class StepFacts:
+class StepFacts(msgspec.Struct, frozen=True):
     """What the engine knows about a step that was just computed."""
 
     id: int

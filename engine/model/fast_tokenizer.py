@@ -30,6 +30,7 @@ class FastTokenizer:
 
     def __init__(self, own: Tokenizer) -> None:
         self._own = own
+        self._alone: dict[int, str | None] = {}
 
     def encode(self, text: str, add_special_tokens: bool = True) -> list[int]:
         """The token ids of a text."""
@@ -44,6 +45,16 @@ class FastTokenizer:
         except BaseException as error:
             raise of_library("make a text of these tokens", error) from error
         return text
+
+    def alone(self, token_id: int) -> str | None:
+        """The text of one token by itself, "" for a special one; None where no token has this id.
+
+        Kept, as this is asked for every token, and a vocabulary has only so many.
+        """
+        if token_id not in self._alone:
+            known = self.id_to_token(token_id) is not None
+            self._alone[token_id] = self.decode([token_id], skip_special_tokens=True) if known else None
+        return self._alone[token_id]
 
     def id_to_token(self, token_id: int) -> str | None:
         """A token as the vocabulary writes it; None where no token has this id."""

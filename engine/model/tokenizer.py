@@ -116,7 +116,7 @@ class Detokenizer:
 
     def push(self, token_id: int) -> str:
         """The text that this token completes; may be empty."""
-        if token_id in self._skipped or self._fast.id_to_token(token_id) is None:
+        if token_id in self._skipped or self._fast.alone(token_id) is None:
             return ""
         self._ids.append(token_id)
         text = self._fast.decode(self._ids, skip_special_tokens=True)
@@ -130,10 +130,11 @@ class Detokenizer:
 
     def _give(self, text: str) -> str:
         new = text[len(self._given_text) :]
-        rest = self._fast.decode(self._ids[self._given :], skip_special_tokens=True)
+        added = self._ids[self._given :]
+        rest = self._fast.alone(added[0]) if len(added) == 1 else self._fast.decode(added, skip_special_tokens=True)
         if rest or len(self._ids) >= HELD_BACK:  # tokens without a text of their own give no context alone
             del self._ids[: self._given]
-            text = rest
+            text = rest or ""
         self._given, self._given_text = len(self._ids), text
         return new
 
