@@ -23,7 +23,7 @@ def serves(logits: Tensor, params: Iterable[Sampling] = ()) -> bool:
     return (
         logits.dtype is torch.float32
         and library.serves(logits.device, logits.dtype)
-        and not any(one.used_by(p) for one in UNKNOWN for p in params)
+        and not (UNKNOWN and any(one.used_by(p) for one in UNKNOWN for p in params))
     )
 
 
