@@ -66,8 +66,7 @@ class NativeAttention:
         kv_heads = heads if self._config is None else self._config.kv_heads
         spans = [(span.row, span.length, span.first) for span in (*held, *own)]
         self._attention = BatchAttention(spans, Shape(heads, kv_heads, head_dim, q.dtype))
-        kinds = {"decode" if decodes(span, heads // kv_heads) else "prefill" for span in batch.spans}
-        self.kernel = "native:" + "+".join(sorted(kinds, reverse=True))
+        self.kernel = kernel_of(batch, heads // kv_heads)
         self._places = torch.empty(len(spans), PLACE, dtype=torch.int64)
         self._points = []
         if isinstance(kv, BlockKv) and held:
@@ -76,6 +75,12 @@ class NativeAttention:
             self._points.append(InRegions.of(kv, held, self._places[: len(held)]))
         if own:
             self._points.append(InRows.of(kv, batch, own, self._places[len(held) :]))
+
+
+def kernel_of(batch: Batch, group: int) -> str:
+    """What the kernels do for a batch: native:decode, native:prefill or native:prefill+decode."""
+    kinds = {"decode" if decodes(span, group) else "prefill" for span in batch.spans}
+    return "native:" + "+".join(sorted(kinds, reverse=True))
 
 
 def decodes(span: Span, group: int) -> bool:

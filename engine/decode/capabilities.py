@@ -11,14 +11,21 @@ import torch
 
 from engine.core.settings import Switches, as_typed
 from engine.errors import UnavailableError
+from engine.graphs import compiled
+from engine.model.loader import LoadedModel
 from kernels.cpu import library
 
 
-def unavailable_switches(device_type: str, has_draft: bool, dtype: torch.dtype = torch.float32) -> dict[str, str]:
-    """{"switch=value": the reason it cannot run on this device with these models, whose activations are `dtype`}."""
+def unavailable_switches(
+    device_type: str, has_draft: bool, dtype: torch.dtype = torch.float32, not_compiled: str | None = None
+) -> dict[str, str]:
+    """{"switch=value": the reason it cannot run on this device with these models, whose activations are `dtype`}.
+
+    `not_compiled` is why the model cannot run as a compiled step on a CPU (`engine.graphs.compiled.unavailable`).
+    """
     reasons = {}
-    if device_type != "cuda":
-        reasons["graphs=True"] = "CUDA graphs need a CUDA device."
+    if device_type != "cuda" and not_compiled is not None:
+        reasons["graphs=True"] = f"A step cannot be compiled here: {not_compiled}."
     if device_type != "cuda" and os.environ.get("TRITON_INTERPRET") != "1":
         reasons["attention=triton"] = (
             "The Triton kernels need a CUDA device; elsewhere they run only in Triton's interpreter, very slowly, "
@@ -31,6 +38,11 @@ def unavailable_switches(device_type: str, has_draft: bool, dtype: torch.dtype =
     if not has_draft:
         reasons["speculate=draft"] = "No draft model is loaded."
     return reasons
+
+
+def unavailable_for(model: LoadedModel, has_draft: bool) -> dict[str, str]:
+    """`unavailable_switches` of a loaded model."""
+    return unavailable_switches(model.device.type, has_draft, model.dtype, compiled.unavailable(model.decoder))
 
 
 def no_native(device_type: str, dtype: torch.dtype) -> str | None:

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from engine.attention.native import kernel_of
 from engine.core.batch import Batch
 from engine.core.kv_cache import StepKv
 from engine.core.timing import StepTimer
@@ -35,11 +36,14 @@ class CompiledForward:
         self._decoder = decoder
         self._step = CompiledStep(parts_of(decoder), len(decoder.rotations))
         self._spent: NDArray[np.float64] | None = None
+        self.kernel = ""
+        """The attention kernels of the last step, as `NativeAttention` names them."""
 
     def __call__(self, batch: Batch, kv: StepKv, timer: StepTimer) -> Tensor:
         """Logits float32 [R, vocab] of `batch.logits_rows`, as `Decoder.forward` gives them."""
         with timer("prepare"):
             places = Places(batch, kv)
+            self.kernel = kernel_of(batch, self._decoder.config.group)
             decoder = self._decoder
             decoder.reach(max((span.end for span in batch.spans), default=0))
             spent = timer.inside()
@@ -55,9 +59,10 @@ class CompiledForward:
 
 def unavailable(decoder: Decoder) -> str | None:
     """Why a decoder cannot run as a compiled step here; None where it can."""
-    if any(linear.plain is None for linear in (decoder.head, *(one for layer in decoder.layers for one in layer.linears))):
-        return "a weight is held in another layout"
-    return step.unavailable(parts_of(decoder))
+    if reason := step.unavailable(decoder.dtype, decoder.embedding.dtype):
+        return reason
+    linears = (decoder.head, *(linear for layer in decoder.layers for linear in layer.linears))
+    return "a weight is not held as the native call reads it" if any(one.plain is None for one in linears) else None
 
 
 def parts_of(decoder: Decoder) -> ModelParts:

@@ -135,7 +135,7 @@ class CompiledStep:
 
     def __init__(self, model: ModelParts, rotations: int) -> None:
         """`rotations` is the number of rotation tables, which each step gives anew."""
-        if reason := unavailable(model):
+        if reason := unavailable(model.dtype, model.embedding.dtype):
             raise KernelUnavailableError(f"The compiled step cannot run: {reason}.")
         self._parts = model
         self._hidden = model.embedding.shape[1]
@@ -234,14 +234,14 @@ class CompiledStep:
         return tensor.data_ptr()
 
 
-def unavailable(model: ModelParts) -> str | None:
-    """Why a model cannot run as a compiled step here; None where it can."""
+def unavailable(activations: torch.dtype, embedding: torch.dtype) -> str | None:
+    """Why no model with these dtypes can run as a compiled step here; None where it can."""
     if reason := library.unavailable():
         return reason
-    if model.dtype not in library.DTYPES:
-        return f"it was not written for {str(model.dtype).removeprefix('torch.')} activations"
-    if model.embedding.dtype not in STORED:
-        return f"it was not written for an embedding in {str(model.embedding.dtype).removeprefix('torch.')}"
+    if activations not in library.DTYPES:
+        return f"it was not written for {str(activations).removeprefix('torch.')} activations"
+    if embedding not in STORED:
+        return f"it was not written for an embedding in {str(embedding).removeprefix('torch.')}"
     return None
 
 
