@@ -128,13 +128,6 @@ def test_a_row_with_no_number_is_told_and_still_gives_a_token() -> None:
         assert 0 <= choice.token_id < 5000
 
 
-@needs_c
-def test_logits_that_c_cannot_read_are_left_to_pytorch() -> None:
-    assert native.serves(LOGITS)
-    assert not native.serves(LOGITS.bfloat16())
-    assert not native.serves(LOGITS.to("meta"))
-
-
 def test_every_filter_is_known_in_c_and_in_the_order_in_which_it_is_applied() -> None:
     """A filter that C was not taught is drawn by PyTorch, far more slowly: teach `kernels/cpu/sampling.c`."""
     assert tuple(one.name for one in FILTERS) == sampling.FILTERS
