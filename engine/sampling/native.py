@@ -20,7 +20,7 @@ UNKNOWN: Final = tuple(one for one in FILTERS if one.name not in sampling.FILTER
 def serves(logits: Tensor, params: Iterable[Sampling] = ()) -> bool:
     """Whether logits float32 [R, vocab] can be drawn from with these settings in C."""
     return (
-        not logits.is_cuda
+        logits.is_cpu
         and library.unavailable() is None
         and not (UNKNOWN and any(one.used_by(p) for one in UNKNOWN for p in params))
     )

@@ -98,6 +98,14 @@ def test_c_accepts_what_pytorch_accepts(seed: int, vocab: int, params: list[Samp
 
 
 @needs_c
+def test_of_equal_tokens_both_keep_those_with_the_lower_ids() -> None:
+    logits, params = torch.zeros(1, 1000), [Sampling(1.0, top_p=0.4995)]
+    _, probs = choosing.drafted(logits, params, [0.5])
+    assert probs.nonzero()[:, 1].tolist() == list(range(500))
+    assert sampler.distribution(logits, params).nonzero()[:, 1].tolist() == list(range(500))
+
+
+@needs_c
 def test_tokens_that_are_given_are_described_in_their_rows() -> None:
     rows, tokens = [0, 3, 3, 1], [4999, 0, 17, 2500]
     reference = sampler.choices(sampler.describe(LOGITS[rows], torch.tensor(tokens), 8))
