@@ -159,12 +159,15 @@ static Cursor cursor_at(const KvPlace *place, size_t kv_head, size_t position) {
 
 static void next_lines(Cursor *cursor, size_t count, Lines *lines) {
     const KvPlace *place = cursor->place;
-    for (size_t line = 0; line < count; line++) {
+    for (size_t line = 0; line < count;) {
         if (cursor->inside == place->block_size) {
             cursor->inside = 0;
             cursor->at = cursor->start + (size_t)place->table[++cursor->block] * place->block_stride;
         }
-        lines->at[line] = cursor->at + cursor->inside++ * place->position_stride;
+        const size_t run = smaller(place->block_size - cursor->inside, count - line);
+        const char *at = cursor->at + cursor->inside * place->position_stride;
+        for (size_t i = 0; i < run; i++) lines->at[line + i] = at + i * place->position_stride;
+        cursor->inside += run, line += run;
     }
     for (size_t line = count; line < KEYS; line++) lines->at[line] = lines->at[count - 1];
 }

@@ -39,12 +39,15 @@ INLINE void dot(const float *query, size_t wide, const Lines *lines, const Lines
     for (size_t first = 0; first < count; first += across) {
         Vector products[LANES] = {0};
         float sums[LANES];
-        for (size_t d = 0; d < wide; d += LANES)
+        for (size_t d = 0; d < wide; d += LANES) {
+            Vector asked[4];
+            for (int r = 0; r < rows; r++) asked[r] = load(query + r * wide + d);
             for (int i = 0; i < across; i++) {
                 const Vector part = load_line(lines->at[first + i], d, half);
                 fetch_line(later->at[first + i], d, half);
-                for (int r = 0; r < rows; r++) products[r * across + i] += part * load(query + r * wide + d);
+                for (int r = 0; r < rows; r++) products[r * across + i] += asked[r] * part;
             }
+        }
         store(sums, sums_of(products));
         for (int r = 0; r < rows; r++) memcpy(scores + r * KEYS + first, sums + r * across, across * sizeof(float));
     }
@@ -68,7 +71,7 @@ INLINE void score_block(const float *query, size_t wide, const float *across, fl
         Vector keys[ACROSS];
         for (int v = 0; v < vectors; v++) keys[v] = load(across + d * KEYS + v * LANES);
         for (int r = 0; r < ROWS; r++) {
-            const Vector factor = (Vector){0} + query[r * wide + d];
+            const float factor = query[r * wide + d];
             for (int v = 0; v < vectors; v++) sums[r][v] += factor * keys[v];
         }
     }
@@ -96,7 +99,7 @@ INLINE void mix_block(const float *weights, const Lines *lines, const Lines *lat
             if (later) fetch_line(later->at[k] + offset, first + v * LANES, half);
         }
         for (int r = 0; r < rows; r++) {
-            const Vector factor = (Vector){0} + weights[r * KEYS + k];
+            const float factor = weights[r * KEYS + k];
             for (int v = 0; v < vectors; v++) sums[r][v] += factor * values[v];
         }
     }
