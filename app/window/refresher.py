@@ -49,7 +49,8 @@ class Refresher(QObject):
     ) -> None:
         super().__init__(parent)
         self.pieces = pieces
-        self._share = share
+        self.share = share
+        """Returns the largest share of one core for drawing what is shown."""
         self._timer = QTimer(self)
         self._timer.setTimerType(Qt.TimerType.CoarseTimer)
         self._timer.setInterval(TICK_MS)
@@ -87,7 +88,7 @@ class Refresher(QObject):
             piece, cost = self._drawn, cpu - self._cpu_s
             piece.cost_s = cost if piece.cost_s == 0.0 else piece.cost_s + 0.3 * (cost - piece.cost_s)
             weights = sum(one.weight for one in self.pieces if one.cost_s > 0.0 and one.seen())
-            share = self._share()
+            share = self.share()
             piece.due_s = self._drawn_s + pace_s(piece.cost_s, weights / piece.weight, share)
             # A run begins with every piece due: they come one by one.
             self._rested_s = max(self._rested_s, self._drawn_s - CREDIT_S) + min(SLOWEST_S, cost / share)
