@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
 
+from app.core.drawing_share import CROWDED_SHARE, SHARE, DrawingShare
 from app.window.feed import Feed
 from app.window.main_window import MainWindow
+from app.window.refresher import Refresher
 from engine.client.recordings import Recordings
 from engine.session.file import open_session
 from tests.app.conftest import WindowMaker
@@ -66,6 +68,27 @@ def test_every_panel_shows_a_real_run(qtbot: QtBot, live: MainWindow, recordings
     assert kept.tokens["token_id"].tolist() == tokens_of(live)
     assert np.array_equal(kept.steps["end_ns"], live.shown.session.steps["end_ns"])
     assert np.array_equal(kept.phases["us"], live.shown.session.phases["us"])
+
+
+def test_a_session_that_begins_is_not_drawn_as_one_that_is_over(
+    qtbot: QtBot, live: MainWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is shown before the engine says that it runs: all panels would be drawn empty, beside its first steps."""
+    drawn_in: list[str] = []
+    monkeypatch.setattr(live, "_share", DrawingShare(2))
+    monkeypatch.setattr(Refresher, "draw_all", lambda self: drawn_in.append(live.control.state))
+    with qtbot.waitSignal(live.feed.session_started, timeout=WAIT_MS):
+        live.control.run_prompt(paused=True)
+    assert drawn_in == []
+    assert live.refresher.active
+    assert live.refresher.share() == SHARE  # one thread on two cores
+    monkeypatch.setattr(live, "_share", DrawingShare(1))
+    assert live.refresher.share() == CROWDED_SHARE
+    qtbot.waitUntil(lambda: live.control.state == "paused")
+    with qtbot.waitSignal(live.feed.run_ended, timeout=WAIT_MS):
+        live.control.stop()
+    qtbot.waitUntil(lambda: not live.refresher.active)
+    assert drawn_in
 
 
 def test_a_teacher_forced_pass_fills_the_panels_that_hold_it_against_the_steps(qtbot: QtBot, live: MainWindow) -> None:
