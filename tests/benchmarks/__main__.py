@@ -16,6 +16,7 @@ from tests.benchmarks.machine import facts
 
 SUITES = (
     "batched_decode",
+    "beside_forward",
     "block_map",
     "ceilings",
     "decode_speed",
