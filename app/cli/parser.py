@@ -176,7 +176,10 @@ def _record(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--k", type=whole_number, default=switches.k, metavar="K", help="tokens a proposer drafts")
     how.add_argument("--batching", default=switches.batching, choices=get_args(Batching))
     how.add_argument("--max-batch", type=whole_number, default=switches.max_batch, metavar="N")
-    how.add_argument("--graphs", default="off", choices=("on", "off"), help="CUDA graphs")
+    how.add_argument(
+        "--graphs", default="auto", choices=("auto", "on", "off"),
+        help="launch a step as one: CUDA graphs on a GPU, the compiled step on a CPU (auto: on with attention=native)",
+    )  # fmt: skip
     how.add_argument(
         "--switch-at", action="append", type=switch_change, default=[], metavar="STEP:NAME=VALUE[,NAME=VALUE...]",
         help="flip switches before this step; repeatable",

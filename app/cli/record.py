@@ -70,7 +70,7 @@ def run_spec(options: argparse.Namespace) -> RunSpec:
     switches = Switches(
         kv=options.kv, attention=options.attention, speculate=options.speculate, k=options.k,
         batching=options.batching, max_batch=options.max_batch, block_size=options.block_size,
-        kv_memory=options.kv_memory, graphs=options.graphs == "on",
+        kv_memory=options.kv_memory, graphs=None if options.graphs == "auto" else options.graphs == "on",
     )  # fmt: skip
     probe = None
     if options.attention_layer is not None or options.attention_head is not None:

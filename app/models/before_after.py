@@ -44,6 +44,12 @@ NAMES: Final[dict[str, tuple[str, str]]] = {
             "BeforeAfter", "This project's tiled kernels in place of scores, softmax and sum one by one."
         ),
     ),
+    "native": (
+        QT_TRANSLATE_NOOP("BeforeAfter", "FlashAttention kernels (native)"),
+        QT_TRANSLATE_NOOP(
+            "BeforeAfter", "This project's tiled kernels for a CPU in place of scores, softmax and sum one by one."
+        ),
+    ),
     "batching": (
         QT_TRANSLATE_NOOP("BeforeAfter", "Continuous batching"),
         QT_TRANSLATE_NOOP(

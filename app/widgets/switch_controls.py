@@ -21,13 +21,13 @@ class SwitchControls(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._switches = Switches()
+        self._switches = Switches().settled({})
         self._unavailable: dict[str, str] = {}
         self._locked = ""
         """Why no switch can be flipped; empty where they can."""
         self._segments = {
             "kv": Segments(get_args(Kv), self._switches.kv),
-            "attention": Segments(get_args(Attention), self._switches.attention),
+            "attention": Segments([one for one in get_args(Attention) if one != "auto"], self._switches.attention),
             "speculate": Segments(get_args(Speculate), self._switches.speculate),
             "batching": Segments(get_args(Batching), self._switches.batching),
         }
@@ -78,7 +78,7 @@ class SwitchControls(QWidget):
         self._unavailable = unavailable
         self._show_reasons()
         values = asdict(self._switches)
-        default = asdict(Switches())
+        default = asdict(Switches().settled(unavailable))
         lost = {name: default[name] for name in self._segments if f"{name}={values[name]}" in unavailable}
         if lost:
             self.show_switches(self._switches.changed(**lost))
@@ -110,7 +110,8 @@ class SwitchControls(QWidget):
             "attention": {
                 "reference": self.tr("Softmax of QKᵀ times V, written out"),
                 "sdpa": self.tr("PyTorch's fused kernels"),
-                "triton": self.tr("This project's tiled kernels"),
+                "native": self.tr("This project's tiled kernels for a CPU"),
+                "triton": self.tr("This project's tiled kernels for a GPU"),
             },
             "speculate": {
                 "off": self.tr("One token a pass"),

@@ -18,7 +18,9 @@ class DrawnParts:
         self.painted = False
         """Whether the window has been on the screen: panels are drawn only after that."""
 
-    def part(self, name: str, refresh: Callable[[], None], beside: Callable[[], object] = lambda: None) -> Piece:
+    def part(
+        self, name: str, refresh: Callable[[], None], beside: Callable[[], object] = lambda: None, weight: int = 1
+    ) -> Piece:
         """A part that draws the session, and a value from outside the session that `beside` returns."""
 
         def draw() -> bool:
@@ -30,7 +32,7 @@ class DrawnParts:
             refresh()
             return True
 
-        return Piece(name, draw)
+        return Piece(name, draw, weight)
 
     def panel(self, name: str, dock: PanelDock) -> Piece:
         """A panel; its dock knows whether there is anything new to draw."""
@@ -41,7 +43,7 @@ class DrawnParts:
             dock.refresh()
             return True
 
-        return Piece(name, draw)
+        return Piece(name, draw, seen=lambda: dock.is_seen)
 
     def forget(self) -> None:
         """Another session is shown: nothing of it is drawn yet."""

@@ -11,6 +11,7 @@ from PySide6.QtCore import QEvent, QMargins, QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeyEvent, QPaintEvent
 from PySide6.QtWidgets import QApplication, QDockWidget, QMainWindow, QToolBar, QWidget
 
+from app.core.drawing_share import SHARE, DrawingShare
 from app.core.jobs import Jobs
 from app.core.preferences import Preferences
 from app.core.selection import Selection
@@ -46,6 +47,8 @@ DEFAULT_SIZE = QSize(1600, 1000)
 SETTINGS_SHOWN_MS = 15_000
 ROOM_FOR_FRAME = QMargins(2, 16, 2, 16)
 """Pixels that a window manager adds around the window."""
+TEXT_WEIGHT = 4
+"""Parts of the share of drawing that the generated text gets, where a panel gets one: it is read as it comes."""
 
 
 class MainWindow(QMainWindow):
@@ -100,14 +103,16 @@ class MainWindow(QMainWindow):
         self.addToolBar(self.kept.note)
         self.kept.note.hide()
         self._parts = DrawnParts(self.shown)
+        self._share = DrawingShare()
         self.refresher = Refresher(
             [
                 self._parts.part("strip", self.strip.refresh),
-                self._parts.part("text", self.run_panel.refresh),
+                self._parts.part("text", self.run_panel.refresh, weight=TEXT_WEIGHT),
                 self._parts.part("status", self.status_control.refresh, lambda: feed.overhead),
                 *(self._parts.panel(name, dock) for name, dock in self.docks.items()),
             ],
             self,
+            self._drawing_share,
         )
         self._connect()
         self.retranslate()
@@ -223,6 +228,10 @@ class MainWindow(QMainWindow):
     def follow_news(self) -> None:
         """Draw the shown session: a run as it grows, a recorded session once."""
         self.refresher.follow(self.shown.is_live and self.control.active)
+
+    def _drawing_share(self) -> float:
+        session = self.shown.session
+        return SHARE if session is None else self._share.of(session.meta)
 
     # --- theme, language, what is said ------------------------------------------------------------------------------
 

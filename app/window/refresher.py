@@ -9,11 +9,12 @@ from typing import Final
 
 from PySide6.QtCore import QObject, Qt, QTimer
 
+from app.core.drawing_share import SHARE
+
 TICK_MS: Final = 25
 FASTEST_S: Final = 0.05
 SLOWEST_S: Final = 1.0
-SHARE: Final = 0.10
-"""Largest share of one core for drawing live data, so that the profiler does not slow down what it measures."""
+"""Longest time between two drawings of one part, at the full `SHARE`; in proportion longer at a smaller one."""
 
 
 @dataclass(slots=True)
@@ -23,6 +24,10 @@ class Piece:
     name: str
     draw: Callable[[], bool]
     """Draws what is new; returns whether anything was."""
+    weight: int = 1
+    """How many parts of the share it gets."""
+    seen: Callable[[], bool] = lambda: True
+    """Whether it is on the screen; one that is not gets no part of the share."""
     cost_s: float = 0.0
     """Running average of the processor time of one drawing, painting included."""
     due_s: float = 0.0
@@ -32,13 +37,16 @@ class Refresher(QObject):
     """Draws at most one piece a tick, so that its cost can be measured: the processor time of the window's thread until
     the next tick, which includes Qt's painting.
 
-    Every piece has an equal part of `SHARE`: a cheap piece is drawn up to 20 times a second, an expensive one less
-    often. Without a live session the timer stops.
+    Every piece that is seen has its part of the share of one core that `share` returns: a cheap piece is drawn up to 20
+    times a second, an expensive one less often. Without a live session the timer stops.
     """
 
-    def __init__(self, pieces: list[Piece], parent: QObject | None = None) -> None:
+    def __init__(
+        self, pieces: list[Piece], parent: QObject | None = None, share: Callable[[], float] = lambda: SHARE
+    ) -> None:
         super().__init__(parent)
         self.pieces = pieces
+        self._share = share
         self._timer = QTimer(self)
         self._timer.setTimerType(Qt.TimerType.CoarseTimer)
         self._timer.setInterval(TICK_MS)
@@ -71,8 +79,8 @@ class Refresher(QObject):
         if self._drawn is not None:
             piece, cost = self._drawn, cpu - self._cpu_s
             piece.cost_s = cost if piece.cost_s == 0.0 else piece.cost_s + 0.3 * (cost - piece.cost_s)
-            shares = sum(one.cost_s > 0.0 for one in self.pieces)
-            piece.due_s = now - TICK_MS / 1000 + pace_s(piece.cost_s, shares)
+            weights = sum(one.weight for one in self.pieces if one.cost_s > 0.0 and one.seen())
+            piece.due_s = now - TICK_MS / 1000 + pace_s(piece.cost_s, weights / piece.weight, self._share())
             self._drawn = None
         for piece in sorted(self.pieces, key=lambda one: one.due_s):
             if piece.due_s > now:
@@ -83,6 +91,6 @@ class Refresher(QObject):
                 break
 
 
-def pace_s(cost_s: float, shares: int) -> float:
-    """Seconds between two drawings of this cost that keep to one of `shares` equal parts of `SHARE`."""
-    return min(SLOWEST_S, max(FASTEST_S, cost_s * shares / SHARE))
+def pace_s(cost_s: float, parts: float, share: float = SHARE) -> float:
+    """Seconds between two drawings of this cost that keep to one of `parts` parts of `share` of a core."""
+    return min(SLOWEST_S * SHARE / share, max(FASTEST_S, cost_s * parts / share))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engine.attention.native import NativeAttention
 from engine.attention.reference import ReferenceAttention
 from engine.attention.sdpa import SdpaAttention
 from engine.core.attention import Attention
@@ -14,6 +15,8 @@ def make_attention(name: str, config: ModelConfig | None = None) -> Attention:
         return ReferenceAttention(config)
     if name == "sdpa":
         return SdpaAttention(config)
+    if name == "native":
+        return NativeAttention(config)
     from engine.attention.triton import TritonAttention  # noqa: PLC0415 - Triton may be missing
 
     return TritonAttention(config)

@@ -40,7 +40,8 @@ class BlockKv:
         padded: bool,
     ) -> None:  # fmt: skip
         """`spans` are those of requests, `tables` the blocks of each; `padded`: the batch has other rows, too."""
-        self._memory = memory
+        self.memory = memory
+        """By layer, [2, blocks, block_size, kv_heads, head_dim]: K and V."""
         self._block_size = block_size
         self._spans = spans
         self._tables = tables
@@ -66,7 +67,7 @@ class BlockKv:
         return self._indices([row for span in self._spans for row in range(span.row, span.row + span.length)])
 
     def _indices(self, values: list[int]) -> Tensor:
-        return indices_on(str(self._memory[0].device), values)
+        return indices_on(str(self.memory[0].device), values)
 
     def _source(self, span: Span) -> Source:
         source = self._sources.get(span.request_id)
@@ -83,12 +84,12 @@ class BlockKv:
 
     def write(self, layer: int, k: Tensor, v: Tensor) -> None:
         self._padding = k.transpose(0, 1), v.transpose(0, 1)
-        memory = self._memory[layer].flatten(1, 2)  # [2, slots, kv_heads, head_dim]
+        memory = self.memory[layer].flatten(1, 2)  # [2, slots, kv_heads, head_dim]
         memory[0].index_copy_(0, self._slots, k if self._rows is None else k[self._rows])
         memory[1].index_copy_(0, self._slots, v if self._rows is None else v[self._rows])
 
     def slot_mapping(self, layer: int) -> tuple[Tensor, Tensor] | None:
-        return None if self._rows is not None else (self._memory[layer].flatten(1, 2), self._slots)
+        return None if self._rows is not None else (self.memory[layer].flatten(1, 2), self._slots)
 
     def keys_values(self, layer: int, span: Span) -> tuple[Tensor, Tensor]:
         if span.request_id == PADDING_REQUEST:
@@ -96,7 +97,7 @@ class BlockKv:
             k, v = self._padding
             return k[:, span.rows], v[:, span.rows]
         source = self._source(span)
-        memory = self._memory[layer]  # [2, blocks, block_size, kv_heads, head_dim]
+        memory = self.memory[layer]  # [2, blocks, block_size, kv_heads, head_dim]
         if source.run is not None:
             k, v = memory.flatten(1, 2)[:, source.run].transpose(1, 2).unbind(0)
         else:
@@ -106,7 +107,7 @@ class BlockKv:
 
     def blocks_of(self, layer: int) -> Tensor:
         """A layer's blocks, [2, blocks, block_size, kv_heads, head_dim]: K and V."""
-        return self._memory[layer]
+        return self.memory[layer]
 
     def table(self, request_id: int) -> list[int]:
         """The blocks of a request, in order."""

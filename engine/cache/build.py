@@ -13,19 +13,21 @@ from engine.core.settings import Switches
 from engine.model.config import ModelConfig
 
 
-def make_cache(switches: Switches, config: ModelConfig, device: torch.device, dtype: torch.dtype) -> KVCache:
+def make_cache(
+    switches: Switches, config: ModelConfig, device: torch.device, dtype: torch.dtype, fixed: bool = False
+) -> KVCache:
     """An empty cache of the kind that `switches.kv` names, within `switches.kv_memory` bytes.
 
-    With `switches.graphs` its memory is allocated at once, for a whole batch of the longest requests, or as much as the
-    limit allows.
+    With `fixed`, as captured steps need it, its memory is allocated at once and never moves: for a whole batch of the
+    longest requests, or as much as the limit allows.
     """
     if switches.kv == "none":
         return NoCache(config.layers, config.kv_bytes_per_position(dtype.itemsize) // config.layers)
-    if switches.kv == "contiguous" and switches.graphs:
+    if switches.kv == "contiguous" and fixed:
         return ArenaCache(config, device, dtype, switches.block_size, whole_batch(switches, config), switches.kv_memory)
     if switches.kv == "contiguous":
         return ContiguousCache(config, device, dtype, switches.kv_memory)
-    reserve = whole_batch(switches, config) if switches.graphs else None
+    reserve = whole_batch(switches, config) if fixed else None
     return PagedCache(config, device, dtype, switches.block_size, switches.kv_memory, reserve)
 
 

@@ -1,4 +1,4 @@
-"""The common interface of the attention back ends `reference`, `sdpa` and `triton`."""
+"""The common interface of the attention back ends `reference`, `sdpa`, `native` and `triton`."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Final, Literal, get_args, get_type_hints
 
@@ -11,7 +11,7 @@ from engine.core.sampling import Sampling
 from engine.errors import InputError
 
 Kv = Literal["none", "contiguous", "paged"]
-Attention = Literal["reference", "sdpa", "triton"]
+Attention = Literal["auto", "reference", "sdpa", "native", "triton"]
 Speculate = Literal["off", "draft", "ngram"]
 Batching = Literal["single", "static", "continuous"]
 Detail = Literal["off", "step", "phase", "layer"]
@@ -27,18 +27,19 @@ class Switches:
     """Every optimisation that can be switched while a generation runs.
 
     `kv_memory` is the limit of the KV cache in bytes (None: as much as the device has); `k` is the number of tokens
-    that a proposer drafts; `max_batch` is the most requests in one step.
+    that a proposer drafts; `max_batch` is the most requests in one step. `attention` "auto" and `graphs` None leave the
+    choice to the engine (`settled`).
     """
 
     kv: Kv = "contiguous"
-    attention: Attention = "sdpa"
+    attention: Attention = "auto"
     speculate: Speculate = "off"
     k: int = 4
     batching: Batching = "single"
     max_batch: int = 8
     block_size: int = 16
     kv_memory: int | None = None
-    graphs: bool = False
+    graphs: bool | None = None
 
     def __post_init__(self) -> None:
         hints = get_type_hints(type(self))
@@ -58,6 +59,16 @@ class Switches:
             if name not in known:
                 raise InputError(f"There is no switch {name!r}; the switches are {', '.join(sorted(known))}.")
         return replace(self, **changes)
+
+    def settled(self, unavailable: Mapping[str, str]) -> Switches:
+        """These switches with what was left to the engine chosen, from the values that cannot run (`ModelReady`).
+
+        Where this project's C kernels run they are the fastest, and the whole step is one native call.
+        """
+        native = "attention=native" not in unavailable
+        attention = self.attention if self.attention != "auto" else "native" if native else "sdpa"
+        compiles = attention == "native" and "graphs=True" not in unavailable
+        return replace(self, attention=attention, graphs=compiles if self.graphs is None else self.graphs)
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,12 @@ class StepTimer(PhaseTimer, StepTimes, Protocol):
     def begin(self) -> None:
         """Begin a step: forget the times of the step before."""
 
+    def inside(self) -> NDArray[np.float64] | None:
+        """Where native code adds the times that it measures itself: µs by phase, float64 [rows, len(PHASES)].
+
+        The same tensor for all steps; None where nothing is timed by the host's clock.
+        """
+
     def spent_us(self) -> NDArray[np.float64]:
         """µs by phase as timed, float64 [rows, len(PHASES)], without `other`; no rows where nothing is timed."""
 
@@ -76,6 +82,9 @@ class NoTimer:
 
     def pause(self) -> None:
         pass
+
+    def inside(self) -> None:
+        return None
 
     def spent_us(self) -> NDArray[np.float64]:
         return np.empty((0, len(PHASES)))

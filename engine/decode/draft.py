@@ -20,7 +20,8 @@ from engine.core.timing import NoTimer
 from engine.decode.not_finite import not_finite
 from engine.measure.cost import CostModel
 from engine.model.loader import LoadedModel
-from engine.sampling.sampler import distribution, draw
+from engine.sampling.choosing import drafted
+from engine.sampling.sampler import likeliest
 
 
 @dataclass(slots=True)
@@ -154,15 +155,16 @@ class DraftProposer:
         spans = ((span.first, span.end) for span in batch.spans)
         flops, moved = self._cost.of(spans, len(runs), self._cache.position_bytes)
         self._spent = (self._spent[0] + flops, self._spent[1] + moved)
-        drawn = logits.argmax(-1)  # [R]
         # By request, not by batch: other requests must not change the distribution of a request's drafts.
         rows = [row for row, run in enumerate(runs) if not run.request.spec.sampling.greedy]
+        tokens = likeliest(logits).tolist() if len(rows) < len(runs) else [0] * len(runs)
         if rows:
             drawing = [runs[row] for row in rows]
-            probs = distribution(logits[rows], [run.request.spec.sampling for run in drawing])
-            uniforms = [run.uniform() for run in drawing]
-            drawn[rows] = draw(probs, torch.tensor(uniforms, dtype=torch.float64, device=logits.device))
-            for run, own in zip(drawing, pad(probs, (0, self._vocab - probs.shape[-1])), strict=True):
+            params = [run.request.spec.sampling for run in drawing]
+            drawn, probs = drafted(logits[rows], params, [run.uniform() for run in drawing])
+            wide = pad(probs, (0, self._vocab - probs.shape[-1]))
+            for row, run, token, own in zip(rows, drawing, drawn, wide, strict=True):
+                tokens[row] = token
                 run.probs.append(own)
-        for run, token in zip(runs, drawn.tolist(), strict=True):
+        for run, token in zip(runs, tokens, strict=True):
             run.drafts.append(token)

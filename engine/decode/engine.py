@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from time import perf_counter_ns
 from typing import Any
 
@@ -41,6 +42,7 @@ class Engine:
         graph_device: GraphDevice | None = None,
     ) -> None:  # fmt: skip
         make_current(model.device)
+        run = replace(run, switches=run.switches.settled(unavailable))
         self._model = model
         self._teaches = run.teacher_pass
         self._to_teach: deque[Request] = deque()

@@ -1,4 +1,4 @@
-"""Runs a step: the model over a cache, operation by operation or as a captured call, timed and observed."""
+"""Runs a step: the model over a cache, operation by operation, compiled or captured, timed and observed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from engine.core.settings import Observation, Switches
 from engine.core.timing import StepTimer, StepTimes
 from engine.decode.chunks import make_batch
 from engine.errors import InputError
-from engine.graphs.build import graph_device_of, make_graphed
+from engine.graphs.build import graph_device_of, make_compiled, make_graphed
+from engine.graphs.compiled import CompiledForward
 from engine.graphs.device import GraphDevice
 from engine.graphs.in_flight import InFlightStep
 from engine.graphs.steps import GraphedSteps
@@ -83,7 +84,8 @@ class StepRunner:
         self.observation = Observation()
         self.ranges: Ranges | None = None
         self.graphs: GraphedSteps | None = None
-        self.cache = make_cache(switches, model.config, model.device, model.dtype)
+        self.compiled: CompiledForward | None = None
+        self.cache = self._make_cache(switches)
         self.attention = make_attention(switches.attention, model.config)
 
     # --- the parts in force -------------------------------------------------------------------------------------------
@@ -98,15 +100,28 @@ class StepRunner:
         self.graphs = None
         self.attention = make_attention(switches.attention, config)
         self.cache = NoCache(config.layers, 0)
-        self.cache = make_cache(switches, config, self._model.device, self._model.dtype)
+        self.cache = self._make_cache(switches)
+
+    def _make_cache(self, switches: Switches) -> KVCache:
+        model = self._model
+        return make_cache(switches, model.config, model.device, model.dtype, self.captures and bool(switches.graphs))
 
     def replace_attention(self, switches: Switches) -> None:
         """Compute with another attention back end from the next step on."""
         self.attention = make_attention(switches.attention, self._model.config)
 
+    @property
+    def captures(self) -> bool:
+        """Whether the device captures steps (a GPU), which then need a cache whose memory never moves."""
+        return self._device is not None
+
     def capture_anew(self, switches: Switches, longest: int) -> None:
-        """Discard the captured steps; new ones are captured for these switches and requests of `longest` tokens."""
+        """Discard the captured steps; new ones are captured for these switches and requests of `longest` tokens.
+
+        On a device that captures nothing, the pass over the layers is compiled or not, as the switches say.
+        """
         self.graphs = make_graphed(self._model, self.cache, switches, self._device, longest)
+        self.compiled = None if self.captures else make_compiled(self._model, switches)
 
     def observe(self, observation: Observation) -> None:
         """Observe more or less from the next step on.
@@ -196,12 +211,18 @@ class StepRunner:
         chunks, timer = prepared.chunks, self.timer
         if self.probe is not None:
             self.probe.begin({chunk.request.id: chunk.request.computed.end for chunk in chunks if chunk.request})
-        decoder = self._model.decoder
-        logits = decoder.forward(prepared.batch, prepared.kv, self.attention, timer, self.probe)  # [R, vocab]
+        launch: Launch = "eager"
+        if self.compiled is not None and self.probe is None:
+            logits = self.compiled(prepared.batch, prepared.kv, timer)  # [R, vocab]
+            kernel, launch = self.compiled.kernel, "compiled"
+        else:
+            decoder = self._model.decoder
+            logits = decoder.forward(prepared.batch, prepared.kv, self.attention, timer, self.probe)
+            kernel = self.attention.kernel
         with timer("prepare"):
             self.commit(prepared)
         drawn = sample_and_verify(logits, [chunk for chunk in chunks if chunk.complete], self.alternatives, timer)
-        return LandedStep(chunks, prepared.batch, drawn, timer, self.attention.kernel, "eager")
+        return LandedStep(chunks, prepared.batch, drawn, timer, kernel, launch)
 
     def commit(self, launched: LaunchedStep) -> None:
         """Tell the cache which tokens a step writes, once they are known."""

@@ -55,7 +55,7 @@ class Switcher:
             while self._planned and self._planned[0].step <= step_id:
                 self._asked.append(self._planned.pop(0).changes)
             for changes in self._asked:
-                self._switch(self.switches.changed(**changes), queue, runner, longest)
+                self._switch(self.switches.changed(**changes).settled(self._unavailable), queue, runner, longest)
             self._asked.clear()
             if outgrown(runner, longest):
                 runner.capture_anew(self.switches, longest)
@@ -84,7 +84,9 @@ class Switcher:
         changed = [name for name in after if before[name] != after[name]]
         if not changed:
             return
-        sized = {"kv", "block_size", "kv_memory", "graphs"} | ({"batching", "max_batch"} if wanted.graphs else set())
+        sized = {"kv", "block_size", "kv_memory"}
+        if runner.captures:  # captured steps need memory that never moves, for a whole batch
+            sized |= {"graphs"} | ({"batching", "max_batch"} if wanted.graphs else set())
         if sized & set(changed):
             for request in queue.running:
                 runner.cache.free(request.id)

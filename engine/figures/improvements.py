@@ -46,6 +46,7 @@ IMPROVEMENTS: Final = (
     Improvement("ngram", "rate", on={"speculate": "ngram"}, claim=(2.0, 3.0)),
     Improvement("sdpa", "attention", off={"attention": "reference"}, on={"attention": "sdpa"}, claim=(2.0, 4.0)),
     Improvement("triton", "attention", off={"attention": "reference"}, on={"attention": "triton"}, claim=(2.0, 4.0)),
+    Improvement("native", "attention", off={"attention": "reference"}, on={"attention": "native"}, claim=(2.0, 4.0)),
     Improvement("batching", "rate", off={"batching": "single"}, on={"batching": "continuous"}, batch=True),
     Improvement("graphs", "rate", on={"graphs": True}),
 )  # fmt: skip

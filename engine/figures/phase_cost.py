@@ -113,7 +113,7 @@ def phase_costs(session: Session, steps: StepRange = None) -> tuple[Table, Table
     recorded = session.steps["flops"][rows].astype(np.float64)
     beyond = np.rint(np.maximum(recorded - flops.sum(axis=1), 0.0) / head)
     # Every row of a captured step reaches the LM head, padding too.
-    captured = session.steps["launch"][rows] != LAUNCHES.index("eager")
+    captured = np.isin(session.steps["launch"][rows], [LAUNCHES.index("graph"), LAUNCHES.index("twin")])
     verified = np.where(captured, positions, _verified_rows(session, rows))
     logits = np.where(drafting, verified, beyond)
     flops[:, COLUMN["lm_head"]] = head * logits

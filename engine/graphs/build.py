@@ -8,6 +8,8 @@ from engine.cache.block_cache import BlockCache
 from engine.core.kv_cache import KVCache
 from engine.core.settings import Switches
 from engine.graphs.attention import PaddedSdpa, PaddedTriton
+from engine.graphs import compiled
+from engine.graphs.compiled import CompiledForward
 from engine.graphs.cuda import CudaDevice
 from engine.graphs.device import GraphDevice
 from engine.graphs.steps import GraphedSteps
@@ -17,6 +19,17 @@ from engine.model.loader import LoadedModel
 def graph_device_of(device: torch.device) -> GraphDevice | None:
     """The `GraphDevice` that captures steps on a device; None where the device has no graphs."""
     return CudaDevice(device) if device.type == "cuda" else None
+
+
+def make_compiled(model: LoadedModel, switches: Switches) -> CompiledForward | None:
+    """The compiled pass for these switches, or None where they are off or a step cannot be compiled.
+
+    Its attention is that of `native`, so no other value is replaced by it in silence: with another the step runs
+    operation by operation. Flipping a switch makes it anew, which costs less than a millisecond.
+    """
+    if not switches.graphs or switches.attention != "native" or compiled.unavailable(model.decoder) is not None:
+        return None
+    return CompiledForward(model.decoder)
 
 
 def make_graphed(

@@ -11,7 +11,7 @@ import msgspec
 import torch
 
 from engine.core.kv_cache import OutOfKvMemory
-from engine.decode.capabilities import unavailable_switches
+from engine.decode.capabilities import unavailable_for
 from engine.decode.draft_model import load_draft
 from engine.decode.engine import Engine
 from engine.errors import DecodeScopeError, InputError
@@ -162,7 +162,7 @@ class Service:
 
         model = load_model(command.spec, tell)
         self._draft = load_draft(command.spec, model, tell)
-        self._unavailable = unavailable_switches(model.device.type, has_draft=self._draft is not None)
+        self._unavailable = unavailable_for(model, has_draft=self._draft is not None)
         self._model = model
         self._emit([ModelReady(model_meta(model, self._draft), self._unavailable), StateChanged("idle")])
 

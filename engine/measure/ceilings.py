@@ -20,7 +20,6 @@ from time import time
 from typing import Final
 
 import msgspec
-import psutil
 import torch
 from platformdirs import user_cache_dir
 from torch import Tensor
@@ -29,6 +28,7 @@ from engine.core.best_time import REPEATS, SECONDS, best_s
 from engine.measure.caches import cache_levels
 from engine.measure.load import Conditions, LoadMeter, is_quiet
 from engine.measure.readers import WIDTH, readers
+from engine.model.device import free_bytes
 
 PATIENT_S: Final = 3.0
 """How long memory is read where a user asked for it, or nobody waits for it. Where machines share one memory (two
@@ -145,7 +145,7 @@ def read_size(device: torch.device, weight_bytes: int) -> int:
     least = min(max(fewest, BEYOND * caches[-1].size_bytes if caches else 0), most)
     step = 1 << max(0, weight_bytes.bit_length() - 3)
     size = min(max(weight_bytes - weight_bytes % step, least), most)
-    return fewest if device.type == "cpu" and 4 * size > psutil.virtual_memory().available else size
+    return fewest if device.type == "cpu" and 4 * size > free_bytes(device) else size
 
 
 def measure(

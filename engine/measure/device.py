@@ -10,7 +10,9 @@ from typing import Any, Final, Protocol
 import psutil
 import torch
 
+from engine.model.cgroups import ROOT, group_folders
 from engine.model.device import cuda_uuid
+from engine.model.memory import memory_within
 from engine.session.schema import AnyEvent, DeviceSample, Mark
 
 READINGS: Final[dict[str, str]] = {
@@ -33,6 +35,7 @@ READINGS: Final[dict[str, str]] = {
 """Every reading and its unit.
 
 `process_cpu_percent` is of one core (2 busy cores are 200), `system_cpu_percent` of the machine.
+`system_memory_used_bytes` is of the machine, or of the container or service whose limit leaves the least.
 `allocator_*` are of PyTorch's allocator on a GPU: bytes in use, bytes reserved from the device, and the most bytes in
 use since the last reading.
 """
@@ -61,13 +64,13 @@ class HostDevice:
         self._process = psutil.Process()
         self._process.cpu_percent()  # the first call only starts the counting
         self._idle_s, self._total_s = machine_seconds()
+        self._groups = group_folders("memory", ROOT)
 
     def read(self) -> dict[str, float]:
-        memory = psutil.virtual_memory()
         values = {
             "process_cpu_percent": self._process.cpu_percent(),
             "process_rss_bytes": float(self._process.memory_info().rss),
-            "system_memory_used_bytes": float(memory.total - memory.available),
+            "system_memory_used_bytes": float(memory_within(self._groups).used_bytes),
         }
         idle_s, total_s = machine_seconds()
         if total_s > self._total_s:

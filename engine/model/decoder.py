@@ -87,7 +87,7 @@ class Decoder:
         self.config = config
         self.dtype = dtype
         self.embedding = embedding  # [vocab, hidden], in the stored dtype
-        self._embedding_scale = torch.tensor(config.embedding_scale, dtype=dtype, device=embedding.device)
+        self.embedding_scale = torch.tensor(config.embedding_scale, dtype=dtype, device=embedding.device)
         self.positions = positions  # [max_positions, hidden] where positions are learned
         self.layers = layers
         self.final_norm = final_norm
@@ -118,6 +118,10 @@ class Decoder:
             final_norm=self.final_norm.bytes,
             lm_head=self.head.bytes,
         )
+
+    def rotation_of(self, layer: int) -> int | None:
+        """Which of `rotations` turns q and k of a layer; None where the layer does not rotate."""
+        return self._rotation_of_layer[layer] if self._rotation_of_layer else None
 
     def reach(self, positions: int) -> None:
         """Extend the rotation tables to the first `positions` positions; `forward` does so for its batch."""
@@ -218,7 +222,7 @@ class Decoder:
     def _embed(self, batch: Batch) -> Tensor:
         x = functional.embedding(batch.token_ids, self.embedding).to(self.dtype)  # [P, hidden]
         if self.config.embedding_scale != 1.0:
-            x = x * self._embedding_scale
+            x = x * self.embedding_scale
         if self.positions is not None:
             x = x + self.positions[batch.positions]
         return x

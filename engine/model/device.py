@@ -9,10 +9,10 @@ from __future__ import annotations
 import platform
 from pathlib import Path
 
-import psutil
 import torch
 
 from engine.errors import UnavailableError
+from engine.model.memory import host_memory
 
 
 def choose_device(name: str) -> torch.device:
@@ -54,10 +54,10 @@ def device_name(device: torch.device) -> str:
 
 
 def total_bytes(device: torch.device) -> int:
-    """Bytes of memory of the device: the GPU's own, or the machine's."""
+    """Bytes of memory of the device: the GPU's own, or what this process may use of the machine's."""
     if device.type == "cuda":
         return int(torch.cuda.get_device_properties(device).total_memory)
-    return int(psutil.virtual_memory().total)
+    return host_memory().total_bytes
 
 
 def free_bytes(device: torch.device) -> int:
@@ -65,7 +65,7 @@ def free_bytes(device: torch.device) -> int:
     if device.type == "cuda":
         torch.cuda.empty_cache()
         return int(torch.cuda.mem_get_info(device)[0])
-    return int(psutil.virtual_memory().available)
+    return host_memory().available_bytes
 
 
 def cuda_uuid(device: torch.device) -> str | None:

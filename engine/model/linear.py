@@ -11,10 +11,8 @@ from torch.nn import functional
 
 from engine.core.best_time import best_s
 from kernels.cpu import tiled_linear
-from kernels.cpu.streamed_linear import Multiply, streamed, unavailable
+from kernels.cpu.streamed_linear import PAIRS, Multiply, streamed, unavailable
 
-STREAM_SIZE: Final = 500_000
-"""From so many weights on, a product costs as much as reading them from memory; smaller weights stay in the caches."""
 TILE_ROWS: Final = 5
 """From so many rows on, the tile unit is faster, where the processor has one."""
 GEMM_ROWS: Final = {torch.float32: 96, torch.bfloat16: 12}
@@ -28,9 +26,14 @@ TRIAL_SECONDS: Final = 0.01
 
 
 class Linear(Protocol):
-    """y = x Wᵀ + b. `bytes` is the memory of weight and bias as held, and also what one product reads."""
+    """y = x Wᵀ + b. `bytes` is the memory of weight and bias as held, and also what one product reads.
+
+    `plain` is the weight [out, in] where it is held so, contiguous, on a CPU; otherwise None.
+    """
 
     bytes: int
+    bias: Tensor | None
+    plain: Tensor | None
 
     def __call__(self, x: Tensor) -> Tensor:
         """x [P, in] to [P, out]."""
@@ -44,11 +47,12 @@ class PlainLinear:
 
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         self._weight = weight
-        self._bias = bias
+        self.bias = bias
+        self.plain = None
         self.bytes = held_bytes(weight, bias)
 
     def __call__(self, x: Tensor) -> Tensor:
-        return functional.linear(x, self._weight, self._bias)
+        return functional.linear(x, self._weight, self.bias)
 
     def into(self, residual: Tensor, x: Tensor) -> tuple[Tensor, Tensor | None]:
         return residual, self(x)
@@ -59,15 +63,16 @@ class TransposedLinear:
 
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         self._weight = weight.t().contiguous()
-        self._bias = bias
+        self.bias = bias
+        self.plain = None
         self.bytes = held_bytes(self._weight, bias)
 
     def __call__(self, x: Tensor) -> Tensor:
-        return torch.mm(x, self._weight) if self._bias is None else torch.addmm(self._bias, x, self._weight)
+        return torch.mm(x, self._weight) if self.bias is None else torch.addmm(self.bias, x, self._weight)
 
     def into(self, residual: Tensor, x: Tensor) -> tuple[Tensor, Tensor | None]:
         y = torch.addmm(residual, x, self._weight)
-        return y if self._bias is None else y.add_(self._bias), None
+        return y if self.bias is None else y.add_(self.bias), None
 
 
 class StreamedLinear:
@@ -77,24 +82,24 @@ class StreamedLinear:
     """
 
     def __init__(self, weight: Tensor, bias: Tensor | None, dtype: torch.dtype) -> None:
-        self._weight = weight.clone(memory_format=torch.contiguous_format)
-        self._bias = bias
-        self._streamed = streamed(self._weight, bias, dtype)
-        self._tiled = None if tiled_linear.unavailable(self._weight, dtype) else tiled_linear.tiled(self._weight, bias)
+        self.plain = weight.clone(memory_format=torch.contiguous_format)
+        self.bias = bias
+        self._streamed = streamed(self.plain, bias, dtype)
+        self._tiled = None if tiled_linear.unavailable(self.plain, dtype) else tiled_linear.tiled(self.plain, bias)
         if weight.dtype != dtype:
             self._gemm_rows: int | None = None
         else:
             self._gemm_rows = GEMM_ROWS[dtype] if self._tiled is None else tiled_linear.MOST_ROWS + 1
-        self.bytes = held_bytes(self._weight, bias)
+        self.bytes = held_bytes(self.plain, bias)
 
     def __call__(self, x: Tensor) -> Tensor:
         multiply = self._kernel(x.shape[0])
-        return functional.linear(x, self._weight, self._bias) if multiply is None else multiply(x)
+        return functional.linear(x, self.plain, self.bias) if multiply is None else multiply(x)
 
     def into(self, residual: Tensor, x: Tensor) -> tuple[Tensor, Tensor | None]:
         multiply = self._kernel(x.shape[0])
         if multiply is None:
-            return residual + functional.linear(x, self._weight, self._bias), None
+            return residual + functional.linear(x, self.plain, self.bias), None
         return multiply(x, residual), None
 
     def _kernel(self, rows: int) -> Multiply | None:
@@ -109,15 +114,16 @@ class PackedLinear:
 
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         self._weight = torch.ops.mkldnn._reorder_linear_weight(weight.contiguous(), 1)
-        self._bias = bias
+        self.bias = bias
+        self.plain = None
         self.bytes = held_bytes(self._weight, bias)
 
     def __call__(self, x: Tensor) -> Tensor:
-        y: Tensor = torch.ops.mkldnn._linear_pointwise(x, self._weight, self._bias, "none", [], "")
+        y: Tensor = torch.ops.mkldnn._linear_pointwise(x, self._weight, self.bias, "none", [], "")
         return y
 
     def into(self, residual: Tensor, x: Tensor) -> tuple[Tensor, Tensor | None]:
-        return torch.ops.mkldnn._linear_pointwise.binary(x, residual, self._weight, self._bias, "add"), None
+        return torch.ops.mkldnn._linear_pointwise.binary(x, residual, self._weight, self.bias, "add"), None
 
 
 def held_bytes(weight: Tensor, bias: Tensor | None) -> int:
@@ -137,9 +143,11 @@ def make_linear(weight: Tensor, bias: Tensor | None, device: torch.device, dtype
     and is measured (`packing_pays`).
     """
     bias = None if bias is None else bias.to(device=device, dtype=dtype)
-    if device.type == "cpu" and weight.numel() >= STREAM_SIZE and unavailable(weight, dtype) is None:
+    kept = weight.dtype if (weight.dtype, dtype) in PAIRS and device.type == "cpu" else dtype
+    weight = weight.to(device=device, dtype=kept)
+    if unavailable(weight, dtype) is None:
         return StreamedLinear(weight, bias, dtype)
-    weight = weight.to(device=device, dtype=dtype)
+    weight = weight.to(dtype)
     if device.type != "cpu":
         return PlainLinear(weight, bias)
     if dtype == torch.float32:

@@ -12,9 +12,14 @@ from kernels.cpu import library, row_operations
 
 
 class Norm(Protocol):
-    """Normalises the last dimension, shape and dtype unchanged. `bytes` is the memory of its weights."""
+    """Normalises the last dimension, shape and dtype unchanged. `bytes` is the memory of its weights.
+
+    With a bias it is a LayerNorm, otherwise an RMSNorm.
+    """
 
     bytes: int
+    weight: Tensor
+    bias: Tensor | None
 
     def __call__(self, x: Tensor, delta: Tensor | None = None, /) -> tuple[Tensor, Tensor]:
         """(norm of x + delta, x + delta); x is the residual stream, delta a projection's output to be added to it."""
@@ -44,21 +49,23 @@ class PlainRmsNorm:
     """PyTorch's `rms_norm`."""
 
     def __init__(self, weight: Tensor, eps: float) -> None:
-        self._weight = weight
+        self.weight = weight
+        self.bias: Tensor | None = None
         self._shape = (weight.shape[-1],)
         self._eps = eps
         self.bytes = weight.nbytes
 
     def __call__(self, x: Tensor, delta: Tensor | None = None, /) -> tuple[Tensor, Tensor]:
         total = x if delta is None else x + delta
-        return functional.rms_norm(total, self._shape, None, self._eps).mul_(self._weight), total
+        return functional.rms_norm(total, self._shape, None, self._eps).mul_(self.weight), total
 
 
 class AveragingRmsNorm:
     """On a CPU this costs 5 µs for one row, `rms_norm` 8 µs: one `addmm` gives the mean of squares plus eps."""
 
     def __init__(self, weight: Tensor, eps: float) -> None:
-        self._weight = weight
+        self.weight = weight
+        self.bias: Tensor | None = None
         self._averaging = torch.full((weight.shape[-1], 1), 1.0 / weight.shape[-1])  # [hidden, 1]
         self._epsilon = torch.full((1, 1), eps)
         self.bytes = weight.nbytes
@@ -66,13 +73,15 @@ class AveragingRmsNorm:
     def __call__(self, x: Tensor, delta: Tensor | None = None, /) -> tuple[Tensor, Tensor]:
         total = x if delta is None else x + delta  # [P, hidden]
         mean_square = torch.addmm(self._epsilon, total * total, self._averaging)  # [P, 1]
-        return (total * mean_square.rsqrt_()).mul_(self._weight), total
+        return (total * mean_square.rsqrt_()).mul_(self.weight), total
 
 
 class CRmsNorm:
     """The C kernel (kernels/cpu)."""
 
     def __init__(self, weight: Tensor, eps: float) -> None:
+        self.weight = weight
+        self.bias: Tensor | None = None
         self._normalised = row_operations.rms_norm(weight, eps)
         self.bytes = weight.nbytes
 
@@ -88,26 +97,27 @@ class KernelRmsNorm:
         from kernels import rmsnorm  # noqa: PLC0415 - Triton exists where these kernels run
 
         self._alone, self._adding = rmsnorm.rms_norm, rmsnorm.add_rms_norm
-        self._weight = weight
+        self.weight = weight
+        self.bias: Tensor | None = None
         self._eps = eps
         self.bytes = weight.nbytes
 
     def __call__(self, x: Tensor, delta: Tensor | None = None, /) -> tuple[Tensor, Tensor]:
         if delta is None:
-            return self._alone(x, self._weight, self._eps), x
-        return self._adding(x, delta, self._weight, self._eps)
+            return self._alone(x, self.weight, self._eps), x
+        return self._adding(x, delta, self.weight, self._eps)
 
 
 class PlainLayerNorm:
     """PyTorch's `layer_norm`, with a bias."""
 
     def __init__(self, weight: Tensor, bias: Tensor, eps: float) -> None:
-        self._weight = weight
-        self._bias = bias
+        self.weight = weight
+        self.bias: Tensor | None = bias
         self._shape = (weight.shape[-1],)
         self._eps = eps
         self.bytes = weight.nbytes + bias.nbytes
 
     def __call__(self, x: Tensor, delta: Tensor | None = None, /) -> tuple[Tensor, Tensor]:
         total = x if delta is None else x + delta
-        return functional.layer_norm(total, self._shape, self._weight, self._bias, self._eps), total
+        return functional.layer_norm(total, self._shape, self.weight, self.bias, self._eps), total

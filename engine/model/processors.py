@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 
-ROOT = Path("/")
+from engine.model.cgroups import ROOT, group_folders
 
 
 def usable_cores(root: Path = ROOT) -> int:
@@ -37,24 +37,7 @@ def siblings(processor: int, root: Path = ROOT) -> str:
 
 def cgroup_quota(root: Path = ROOT) -> float | None:
     """The smallest quota of the cgroups that this process is in, in processors; None where no quota is set."""
-    try:
-        lines = (root / "proc/self/cgroup").read_text().splitlines()
-    except OSError:
-        return None
-    quotas = []
-    for line in lines:
-        _, controllers, path = line.split(":", 2)
-        names = controllers.split(",")
-        if controllers == "":
-            mounts = [root / "sys/fs/cgroup", root / "sys/fs/cgroup/unified"]
-        elif "cpu" in names:
-            mounts = [root / "sys/fs/cgroup" / controllers, root / "sys/fs/cgroup/cpu"]
-        else:
-            continue
-        parts = [part for part in path.split("/") if part not in ("", "..")]
-        for mount in mounts:
-            # In a container the mount may be the group itself, and the path does not exist below it: try each depth.
-            quotas += [quota_of(mount.joinpath(*parts[:depth])) for depth in range(len(parts) + 1)]
+    quotas = (quota_of(folder) for folder in group_folders("cpu", root))
     return min((quota for quota in quotas if quota is not None), default=None)
 
 

@@ -9,7 +9,8 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from engine.sampling.sampler import choices, describe
+from engine.core.timing import NoTimer
+from engine.sampling.choosing import described
 
 REPEATS: Final = 7
 ROWS: Final = 8
@@ -37,11 +38,11 @@ def _prices(device: torch.device, vocab: int, alternatives: int) -> tuple[float,
 @torch.inference_mode()
 def _price_ns(logits: Tensor, alternatives: int) -> float:
     """The median difference of pairs of calls, one with alternatives and one without, ns."""
-    tokens = torch.zeros(logits.shape[0], dtype=torch.int64, device=logits.device)
+    rows, tokens, timer = range(len(logits)), [0] * len(logits), NoTimer()
 
     def timed(count: int) -> int:
         start_ns = perf_counter_ns()
-        choices(describe(logits, tokens, count))
+        described(logits, rows, tokens, count, timer)
         return perf_counter_ns() - start_ns
 
     for count in (alternatives, 0):  # the first call of each takes longer

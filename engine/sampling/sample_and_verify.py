@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from engine.core.request import Request
 from engine.core.scheduled_chunk import ScheduledChunk
 from engine.core.timing import StepTimer
-from engine.sampling.sampler import Choice, choices, describe, draw_rows
-from engine.sampling.speculation import DraftTest, verify
+from engine.sampling.choosing import described, drawn, verify
+from engine.sampling.sampler import Choice
+from engine.sampling.speculation import DraftTest
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +33,9 @@ def sample_and_verify(
     if not any(chunk.drafts for chunk in chunks):
         with timer("sample"):
             params = [request.spec.sampling for request in requests]
-            tokens = draw_rows(logits, params, [uniforms_of(request, 1)[0] for request in requests])
-            described = describe(logits, tokens, alternatives)
-            timer.pause()
-            return [
-                Drawn(request, 0, 0, [choice]) for request, choice in zip(requests, choices(described), strict=True)
-            ]
+            uniforms = [uniforms_of(request, 1)[0] for request in requests]
+            one_each = drawn(logits, params, uniforms, alternatives, timer)
+            return [Drawn(request, 0, 0, [choice]) for request, choice in zip(requests, one_each, strict=True)]
     with timer("verify"):
         tests = [
             DraftTest(request.spec.sampling, chunk.proposal, uniforms_of(request, 1 + len(chunk.drafts)))
@@ -53,14 +50,12 @@ def sample_and_verify(
             rows += range(first, first + len(verdict.tokens))
             tokens_of += verdict.tokens
             first += 1 + len(chunk.drafts)
-        described = describe(logits[rows], torch.tensor(tokens_of, device=logits.device), alternatives)
-        timer.pause()
-        left = choices(described)
-        drawn = []
+        left = described(logits, rows, tokens_of, alternatives, timer)
+        of_requests = []
         for request, chunk, verdict in zip(requests, chunks, verdicts, strict=True):
             own, left = left[: len(verdict.tokens)], left[len(verdict.tokens) :]
-            drawn.append(Drawn(request, len(chunk.drafts), verdict.accepted, own))
-        return drawn
+            of_requests.append(Drawn(request, len(chunk.drafts), verdict.accepted, own))
+        return of_requests
 
 
 def uniforms_of(request: Request, count: int) -> list[float]:

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from engine.core.sampling import Sampling
 from engine.core.scheduled_chunk import Proposal
-from engine.sampling.sampler import distribution, draw
+from engine.sampling.sampler import distribution, draw, likeliest
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ def _count_accepted(p: Tensor, tests: Sequence[DraftTest], firsts: Sequence[int]
 
 
 def _verify_greedy(logits: Tensor, tests: Sequence[DraftTest]) -> list[Verdict]:
-    best = logits.argmax(-1).tolist()
+    best = likeliest(logits).tolist()
     verdicts, at = [], 0
     for test in tests:
         drafts = test.proposal.tokens

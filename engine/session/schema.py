@@ -50,7 +50,7 @@ GROUP_OF: Final[dict[str, str]] = {
 
 StepKind = Literal["prefill", "decode", "mixed", "verify", "teacher"]
 TokenSource = Literal["target", "draft", "bonus"]
-Launch = Literal["eager", "graph", "twin"]
+Launch = Literal["eager", "graph", "twin", "compiled"]
 FinishReason = Literal["length", "eos", "stop", "cancelled"]
 BlockEventKind = Literal["allocate", "share", "free", "evict"]
 Drafted = Annotated[int, Whole(0, 1024)]

@@ -1,4 +1,6 @@
 /* float32 and bfloat16 as the kernels here read and write them: by name, one number at a time. */
+#ifndef NUMBERS_H
+#define NUMBERS_H
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -27,3 +29,4 @@ INLINE float get_float32(const float32 *from, size_t index) { return from[index]
 INLINE float get_bfloat16(const bfloat16 *from, size_t index) { return widened(from[index]); }
 INLINE void put_float32(float32 *to, size_t index, float value) { to[index] = value; }
 INLINE void put_bfloat16(bfloat16 *to, size_t index, float value) { to[index] = rounded(value); }
+#endif

@@ -1,192 +1,89 @@
-/* y = x Wᵀ (+ bias) (+ residual) for the few rows of a decode step, at the speed at which W can be read.
+/* y = x Wᵀ (+ bias) (+ residual) for the few rows of a decode step, at the speed at which W can be read (product.h).
  *
- * W [out, in] lies as the checkpoint stores it, row after row. Each thread walks four rows at once, each far enough from
- * the others to be a stream of its own for the processor's prefetcher, and multiplies what it loads with up to ROWS rows
- * of x before the next load: W crosses the memory bus once, whatever the number of rows.
- *
- * bfloat16 weights are widened in registers, exactly: the upper half of a float32. A word holds two neighbours, so one
- * load gives the even channels (word << 16) and the odd ones (word & 0xffff0000), and x is laid out beforehand as
- * [in / BLOCK][even, odd][LANES] to meet them. Sums are float32; each result is rounded once.
- *
- * Where the processor multiplies pairs of bfloat16 itself (AVX-512 BF16), bfloat16 activations meet them as they are.
- *
- * Every row of y is summed in the same order, whatever rows stand beside it and however many threads run.
+ * W crosses the memory bus once, whatever the number of rows. Sums are float32; each result is rounded once. Every row of
+ * y is summed in the same order, whatever rows stand beside it and however many threads run.
  */
-#include "numbers.h"
-#ifdef __AVX512BF16__
-#include <immintrin.h>
-#endif
+#include "crew.h"
+#include "product.h"
 
-#ifdef __AVX512F__
-enum { LANES = 16, ROWS = 4 };
-#elif defined(__AVX2__)
-enum { LANES = 8, ROWS = 2 }; /* half the registers, half as wide */
-#else
-#error "written for x86 with AVX2 or AVX-512"
-#endif
-enum { STREAMS = 4, BLOCK = 2 * LANES, AHEAD_BYTES = 1024 };
+enum { PIECE_BYTES = 32768 };
 
-typedef float Vector __attribute__((vector_size(4 * LANES)));
-typedef uint32_t Words __attribute__((vector_size(4 * LANES)));
-typedef float Eight __attribute__((vector_size(32)));
-typedef float Four __attribute__((vector_size(16)));
+typedef struct {
+    const void *weight, *x, *bias, *residual;
+    void *y;
+    size_t rows, in, out, parts, pieces;
+    int half_weights, half; /* weights, and activations, are bfloat16 */
+    Meeting meeting;
+} Product;
 
-INLINE Vector load(const void *from) {
-    Vector vector;
-    memcpy(&vector, from, sizeof vector);
-    return vector;
+/* Whether x meets the weights as it lies in memory. */
+static int as_it_is(const Product *product) { return product->meeting == (product->half ? PAIRED : PLAIN); }
+
+static size_t laid_bytes(const Product *product) {
+    const size_t bytes = product->rows * product->in * meeting_bytes(product->meeting);
+    return as_it_is(product) ? 0 : (bytes + 63) / 64 * 64;
 }
 
-INLINE Four quarter_sums(Vector v) {
-#ifdef __AVX512F__
-    Eight half = __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7) +
-                 __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15);
-#else
-    Eight half = v;
-#endif
-    return __builtin_shufflevector(half, half, 0, 1, 2, 3) + __builtin_shufflevector(half, half, 4, 5, 6, 7);
-}
-
-/* The sums of four vectors at once. */
-INLINE Four sums(const Vector v[STREAMS]) {
-    Four a = quarter_sums(v[0]), b = quarter_sums(v[1]), c = quarter_sums(v[2]), d = quarter_sums(v[3]);
-    Four ab = __builtin_shufflevector(a, b, 0, 4, 1, 5) + __builtin_shufflevector(a, b, 2, 6, 3, 7);
-    Four cd = __builtin_shufflevector(c, d, 0, 4, 1, 5) + __builtin_shufflevector(c, d, 2, 6, 3, 7);
-    return __builtin_shufflevector(ab, cd, 0, 1, 4, 5) + __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
-}
-
-INLINE void dot_float32_float32(const char *const w[STREAMS], const float *x, size_t in, int rows, Four y[ROWS]) {
-    Vector total[ROWS][STREAMS] = {0};
-    for (size_t k = 0; k < in; k += LANES) {
-        for (int s = 0; s < STREAMS; s++) {
-            const char *at = w[s] + k * sizeof(float);
-            __builtin_prefetch(at + AHEAD_BYTES);
-            Vector weight = load(at);
-            for (int r = 0; r < rows; r++) total[r][s] += weight * load(x + r * in + k);
+static void prepare(const void *work, char *own) {
+    const Product *product = work;
+    const size_t count = product->in, row_bytes = count * meeting_bytes(product->meeting);
+    float *wide = (float *)(own + laid_bytes(product));
+    for (size_t row = 0; row < product->rows && !as_it_is(product); row++) {
+        const float *x = (const float *)product->x + row * count;
+        if (product->half) {
+            for (size_t i = 0; i < count; i++) wide[i] = get_bfloat16(product->x, row * count + i);
+            x = wide;
         }
+        meet(x, own + row * row_bytes, count, product->meeting, 0);
     }
-    for (int r = 0; r < rows; r++) y[r] = sums(total[r]);
 }
 
-INLINE void dot_bfloat16_float32(const char *const w[STREAMS], const float *x, size_t in, int rows, Four y[ROWS]) {
-    Vector total[ROWS][STREAMS] = {0};
-    for (size_t k = 0; k < in; k += BLOCK) {
-        for (int s = 0; s < STREAMS; s++) {
-            const char *at = w[s] + k * sizeof(bfloat16);
-            __builtin_prefetch(at + AHEAD_BYTES);
-            Words pairs = (Words)load(at);
-            Vector even = (Vector)(pairs << 16), odd = (Vector)(pairs & 0xffff0000u);
-            for (int r = 0; r < rows; r++) {
-                total[r][s] += even * load(x + r * in + k);
-                total[r][s] += odd * load(x + r * in + k + LANES);
-            }
-        }
-    }
-    for (int r = 0; r < rows; r++) y[r] = sums(total[r]);
+static void compute(const void *work, size_t chunk, char *own) {
+    const Product *product = work;
+    multiply(product->weight, product->half_weights, as_it_is(product) ? product->x : own, product->meeting,
+             product->rows, product->in, product->out,
+             stretch_of(product->out, product->parts, product->pieces, chunk), (float *)(own + laid_bytes(product)));
 }
 
-#ifdef __AVX512BF16__
-typedef bfloat16 Meeting; /* what bfloat16 activations are when they meet the weights */
-INLINE void dot_bfloat16_bfloat16(const char *const w[STREAMS], const Meeting *x, size_t in, int rows, Four y[ROWS]) {
-    Vector total[ROWS][STREAMS] = {0};
-    for (size_t k = 0; k < in; k += BLOCK) {
-        for (int s = 0; s < STREAMS; s++) {
-            const char *at = w[s] + k * sizeof(bfloat16);
-            __builtin_prefetch(at + AHEAD_BYTES);
-            const __m512bh weight = (__m512bh)load(at);
-            for (int r = 0; r < rows; r++)
-                total[r][s] = (Vector)_mm512_dpbf16_ps((__m512)total[r][s], weight, (__m512bh)load(x + r * in + k));
-        }
-    }
-    for (int r = 0; r < rows; r++) y[r] = sums(total[r]);
-}
-#else
-typedef float Meeting;
-#define dot_bfloat16_bfloat16 dot_bfloat16_float32
-#endif
-
-/* x [rows, in] as float32, even channels of each block before its odd ones. */
-#define DEFINE_SPREAD(ACTIVATION)                                                                                      \
-    static void spread_##ACTIVATION(const ACTIVATION *x, float *to, size_t count) {                                    \
-        for (size_t at = 0; at < count; at += BLOCK)                                                                   \
-            for (size_t i = 0; i < LANES; i++) {                                                                       \
-                to[at + i] = get_##ACTIVATION(x, at + 2 * i);                                                          \
-                to[at + LANES + i] = get_##ACTIVATION(x, at + 2 * i + 1);                                              \
-            }                                                                                                          \
-    }
-DEFINE_SPREAD(float32)
-#ifndef __AVX512BF16__
-DEFINE_SPREAD(bfloat16)
-#endif
-
-/* `rows` may be any number; each group of up to ROWS is a loop of its own that the compiler unrolls. */
-#define DEFINE_MULTIPLY(WEIGHT, ACTIVATION, MEETING)                                                                   \
-    static void multiply_##WEIGHT##_##ACTIVATION(                                                                      \
-        const WEIGHT *weight, const MEETING *x, const ACTIVATION *bias, const ACTIVATION *residual, ACTIVATION *y,     \
-        size_t rows, size_t in, size_t out, int threads) {                                                             \
-        const size_t groups = (out + STREAMS - 1) / STREAMS;                                                           \
-        _Pragma("omp parallel for num_threads(threads) schedule(static)")                                              \
-        for (int part = 0; part < threads; part++) {                                                                   \
-            const size_t first = groups * part / threads, count = groups * (part + 1) / threads - first;               \
-            for (size_t group = 0; group < count; group++) {                                                           \
-                size_t column[STREAMS];                                                                                \
-                const char *w[STREAMS];                                                                                \
-                for (int s = 0; s < STREAMS; s++) {                                                                    \
-                    column[s] = first * STREAMS + s * count + group;                                                   \
-                    if (column[s] >= out) column[s] = out - 1;                                                         \
-                    w[s] = (const char *)(weight + column[s] * in);                                                    \
+#define DEFINE_COMMIT(TYPE)                                                                                            \
+    static void commit_##TYPE(const void *work, size_t chunk, const char *own) {                                       \
+        const Product *product = work;                                                                                 \
+        const Stretch at = stretch_of(product->out, product->parts, product->pieces, chunk);                           \
+        const float *sums = (const float *)(own + laid_bytes(product));                                                \
+        for (size_t row = 0; row < product->rows; row++)                                                               \
+            for (int s = 0; s < STREAMS; s++, sums += at.end - at.begin)                                               \
+                for (size_t i = 0; i < run_length(at, s, product->out); i++) {                                         \
+                    const size_t column = at.first + s * at.apart + at.begin + i, to = row * product->out + column;    \
+                    float value = sums[i];                                                                             \
+                    if (product->bias) value += get_##TYPE(product->bias, column);                                     \
+                    if (product->residual) value += get_##TYPE(product->residual, to);                                 \
+                    put_##TYPE(product->y, to, value);                                                                 \
                 }                                                                                                      \
-                for (size_t row = 0; row < rows; row += ROWS) {                                                        \
-                    Four sum[ROWS];                                                                                    \
-                    const MEETING *from = x + row * in;                                                                \
-                    const size_t left = rows - row;                                                                    \
-                    if (left >= ROWS) dot_##WEIGHT##_##ACTIVATION(w, from, in, ROWS, sum);                             \
-                    else if (left == 1) dot_##WEIGHT##_##ACTIVATION(w, from, in, 1, sum);                              \
-                    else if (left == 2) dot_##WEIGHT##_##ACTIVATION(w, from, in, ROWS < 2 ? ROWS : 2, sum);            \
-                    else dot_##WEIGHT##_##ACTIVATION(w, from, in, ROWS < 3 ? ROWS : 3, sum);                           \
-                    for (size_t r = 0; r < (left < ROWS ? left : ROWS); r++)                                           \
-                        for (int s = 0; s < STREAMS; s++) {                                                            \
-                            const size_t at = (row + r) * out + column[s];                                             \
-                            float value = sum[r][s];                                                                   \
-                            if (bias) value += get_##ACTIVATION(bias, column[s]);                                      \
-                            if (residual) value += get_##ACTIVATION(residual, at);                                     \
-                            put_##ACTIVATION(y, at, value);                                                            \
-                        }                                                                                              \
-                }                                                                                                      \
-            }                                                                                                          \
-        }                                                                                                              \
     }
-DEFINE_MULTIPLY(float32, float32, float)
-DEFINE_MULTIPLY(bfloat16, float32, float)
-DEFINE_MULTIPLY(bfloat16, bfloat16, Meeting)
+DEFINE_COMMIT(float32)
+DEFINE_COMMIT(bfloat16)
 
-/* Weights, activations (x, bias, residual, y): float32, float32. */
-void streamed_linear_float32_float32(const void *weight, const void *x, const void *bias, const void *residual, void *y,
-                                     float *scratch, size_t rows, size_t in, size_t out, int threads) {
-    (void)scratch;
-    multiply_float32_float32(weight, x, bias, residual, y, rows, in, out, threads);
+static int run(Product product, int threads) {
+    const size_t row_bytes = product.in * (product.half_weights ? sizeof(bfloat16) : sizeof(float));
+    product.meeting = meeting_of(product.half_weights, product.half);
+    product.parts = (size_t)threads;
+    product.pieces = row_bytes * product.out / threads / PIECE_BYTES + 1;
+    const size_t longest = (product.out + STREAMS - 1) / STREAMS / (product.parts * product.pieces) + 2;
+    const size_t sums = product.rows * STREAMS * longest * sizeof(float), wide = product.in * sizeof(float);
+    const Operation operation = {prepare, compute, product.half ? commit_bfloat16 : commit_float32, &product,
+                                 product.parts * product.pieces};
+    return crew_run(&operation, 1, laid_bytes(&product) + (sums > wide ? sums : wide), threads, NULL);
 }
 
-/* bfloat16, float32; scratch [rows, in]. */
-void streamed_linear_bfloat16_float32(const void *weight, const void *x, const void *bias, const void *residual,
-                                      void *y, float *scratch, size_t rows, size_t in, size_t out, int threads) {
-    spread_float32(x, scratch, rows * in);
-    multiply_bfloat16_float32(weight, scratch, bias, residual, y, rows, in, out, threads);
-}
-
-/* bfloat16, bfloat16; scratch [rows, in] where `streamed_linear_spreads_bfloat16` says so. */
-#ifdef __AVX512BF16__
-const int streamed_linear_spreads_bfloat16 = 0;
-#else
-const int streamed_linear_spreads_bfloat16 = 1;
-#endif
-void streamed_linear_bfloat16_bfloat16(const void *weight, const void *x, const void *bias, const void *residual,
-                                       void *y, float *scratch, size_t rows, size_t in, size_t out, int threads) {
-#ifdef __AVX512BF16__
-    (void)scratch;
-    multiply_bfloat16_bfloat16(weight, x, bias, residual, y, rows, in, out, threads);
-#else
-    spread_bfloat16(x, scratch, rows * in);
-    multiply_bfloat16_bfloat16(weight, scratch, bias, residual, y, rows, in, out, threads);
-#endif
-}
+/* Weights, activations (x, bias, residual, y); y may not be x. Returns -1 where there was no memory. */
+#define DEFINE_STREAMED_LINEAR(WEIGHT, ACTIVATION, HALF_WEIGHTS, HALF)                                                 \
+    int streamed_linear_##WEIGHT##_##ACTIVATION(const void *weight, const void *x, const void *bias,                   \
+                                                const void *residual, void *y, size_t rows, size_t in, size_t out,     \
+                                                int threads) {                                                         \
+        return run((Product){.weight = weight, .x = x, .bias = bias, .residual = residual, .y = y, .rows = rows,       \
+                             .in = in, .out = out, .half_weights = HALF_WEIGHTS, .half = HALF},                        \
+                   threads);                                                                                           \
+    }
+DEFINE_STREAMED_LINEAR(float32, float32, 0, 0)
+DEFINE_STREAMED_LINEAR(bfloat16, float32, 1, 0)
+DEFINE_STREAMED_LINEAR(bfloat16, bfloat16, 1, 1)

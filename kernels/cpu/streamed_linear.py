@@ -8,6 +8,7 @@ registers.
 
 from __future__ import annotations
 
+import ctypes
 from typing import Final, Protocol
 
 import torch
@@ -19,8 +20,6 @@ from kernels.errors import KernelUnavailableError
 
 ROWS_AT_ONCE: Final = 64
 """How many rows of x share one pass over the weights: more rows would not fit into the second-level cache."""
-BLOCK: Final = 32
-"""The last dimension is a multiple of this: one load of bfloat16 weights."""
 PAIRS: Final = ((torch.float32, torch.float32), (torch.bfloat16, torch.float32), (torch.bfloat16, torch.bfloat16))
 """The pairs of (weight, activation) dtypes that have a C function."""
 
@@ -31,8 +30,6 @@ def unavailable(weight: Tensor, activation: torch.dtype) -> str | None:
         return f"it runs on a CPU, not on {weight.device}"
     if (weight.dtype, activation) not in PAIRS:
         return f"there is no kernel for {weight.dtype} weights and {activation} activations"
-    if weight.shape[1] % BLOCK:
-        return f"{weight.shape[1]} input channels are no multiple of {BLOCK}"
     return library.unavailable()
 
 
@@ -55,11 +52,9 @@ def streamed(weight: Tensor, bias: Tensor | None, activation: torch.dtype) -> Mu
     out, channels = weight.shape
     if not weight.is_contiguous() or (bias is not None and (bias.shape != (out,) or bias.dtype != activation)):
         raise ValueError(f"a weight {tuple(weight.shape)} must be contiguous, and its bias [{out}] of {activation}")
-    call = library.function("streamed_linear", 6, 3, weight.dtype, activation)
+    call = library.function("streamed_linear", 5, 3, weight.dtype, activation)
+    call.restype = ctypes.c_int
     weight_at, bias_at = weight.data_ptr(), None if bias is None else bias.data_ptr()
-    spreads = weight.dtype != activation or (
-        weight.dtype == torch.bfloat16 and library.constant("streamed_linear_spreads_bfloat16")
-    )
     itemsize = activation.itemsize
 
     # Few calls, because the weights of the product before have pushed the code of each call out of the caches.
@@ -77,15 +72,15 @@ def streamed(weight: Tensor, bias: Tensor | None, activation: torch.dtype) -> Mu
             if not residual.is_contiguous():
                 residual = residual.contiguous()
             residual_at = residual.data_ptr()
-        scratch = torch.empty(min(rows, ROWS_AT_ONCE), channels) if spreads else x
-        scratch_at, threads = scratch.data_ptr(), torch.get_num_threads()
+        threads = torch.get_num_threads()
         for first in range(0, rows, ROWS_AT_ONCE):
             skip = first * out * itemsize
-            call(
+            if call(
                 weight_at, x_at + first * channels * itemsize, bias_at,
-                None if residual_at is None else residual_at + skip, y_at + skip, scratch_at,
+                None if residual_at is None else residual_at + skip, y_at + skip,
                 min(ROWS_AT_ONCE, rows - first), channels, out, threads,
-            )  # fmt: skip
+            ):  # fmt: skip
+                raise MemoryError("There is no memory for a product.")
         return y
 
     return multiply

@@ -10,13 +10,14 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QLineEdit, QPushButton
 from pytestqt.qtbot import QtBot
 
+from app.core.drawing_share import SHARE
 from app.core.layout import LARGE, MEDIUM, SMALL, rows_for
 from app.core.local_models import cached_models
 from app.core.preferences import RECENT, Preferences
 from app.core.selection import Selection
 from app.panels.registry import PANELS, entry
 from app.window.navigation import needs_key, walk_requests, walk_steps
-from app.window.refresher import FASTEST_S, SHARE, SLOWEST_S, Piece, Refresher, pace_s
+from app.window.refresher import FASTEST_S, SLOWEST_S, Piece, Refresher, pace_s
 from app.window.status_bar import StatusBar
 from engine.client.recordings import RecordedDetail
 from engine.errors import InputError

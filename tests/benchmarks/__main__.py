@@ -13,6 +13,7 @@ from typing import Any
 from engine.errors import UnavailableError
 from engine.host.threads import wait_briefly
 from tests.benchmarks.machine import facts
+from tests.benchmarks.peer_options import add_peer_options, peer_options
 
 SUITES = (
     "batched_decode",
@@ -33,6 +34,8 @@ SUITES = (
 
 GPU_SUITES = ("gpu_decode",)
 """Run only where they are named: without a GPU they refuse."""
+PEERS = "peers"
+"""Run only where it is named: it has options, and what it compares with may have to be installed first."""
 
 
 def main() -> int:
@@ -42,21 +45,23 @@ def main() -> int:
         "suites",
         nargs="*",
         metavar="SUITE",
-        help=f"of {', '.join(SUITES)} (all where none is named); on a GPU: {', '.join(GPU_SUITES)}",
+        help=f"of {', '.join(SUITES)} (all where none is named), {PEERS}; on a GPU: {', '.join(GPU_SUITES)}",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write machine, versions, date and rows there")
+    add_peer_options(parser)
     options = parser.parse_args()
     wait_briefly(os.environ)  # PyTorch is not loaded yet: every suite, and every peer, runs as the engine process does
-    unknown = set(options.suites) - {*SUITES, *GPU_SUITES}
+    known = (*SUITES, PEERS, *GPU_SUITES)
+    unknown = set(options.suites) - set(known)
     if unknown:
-        parser.error(f"there is no suite {sorted(unknown)[0]!r}; there are {', '.join((*SUITES, *GPU_SUITES))}")
+        parser.error(f"there is no suite {sorted(unknown)[0]!r}; there are {', '.join(known)}")
     result: dict[str, Any] = {"machine": facts(), "suites": {}}
     print(", ".join(f"{name} {value}" for name, value in facts().items()))
     for name in options.suites or SUITES:
         module = importlib.import_module(f"tests.benchmarks.{name}")
-        print(f"\n{name}: {module.__doc__.splitlines()[0]}", flush=True)
+        print(f"\n{name}: {str(module.__doc__).splitlines()[0]}", flush=True)
         try:
-            rows = result["suites"][name] = module.run()
+            rows = result["suites"][name] = module.run(peer_options(options)) if name == PEERS else module.run()
         except UnavailableError as error:
             print(error, file=sys.stderr)
             return 2

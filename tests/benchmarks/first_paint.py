@@ -23,7 +23,7 @@ def run() -> list[dict[str, Any]]:
         }
         for _ in range(ROUNDS + 1):
             done = subprocess.run(
-                [sys.executable, "-m", "tests.benchmarks.window_driver", "0"],
+                [sys.executable, "-m", "tests.benchmarks.window_driver"],
                 capture_output=True, text=True, env=environment, check=True,
             )  # fmt: skip
             times.append(json.loads(done.stdout.splitlines()[-1])["first_paint_s"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -26,7 +27,33 @@ def half_billion(folder: Path, dtype: str) -> Path:
         num_key_value_heads=2, max_position_embeddings=2048, bos_token_id=0, eos_token_id=0, tie_word_embeddings=True,
     )  # fmt: skip
     model = LlamaForCausalLM(config).to(getattr(torch, dtype))
-    model.save_pretrained(target)
-    for name in ("tokenizer.json", "tokenizer_config.json"):
-        shutil.copyfile(DEMO / name, target / name)
+    _save(model, target)
     return target
+
+
+def qwen2_half_billion(folder: Path, dtype: str) -> Path:
+    """The same shape as a Qwen2 checkpoint, as Qwen2.5-0.5B is: with biases at q, k and v, which are random too."""
+    from transformers import Qwen2Config, Qwen2ForCausalLM
+
+    target = folder / f"qwen2-half-billion-{dtype}"
+    if target.exists():
+        return target
+    torch.manual_seed(0)
+    config = Qwen2Config(
+        vocab_size=151_936, hidden_size=896, intermediate_size=4864, num_hidden_layers=24, num_attention_heads=14,
+        num_key_value_heads=2, max_position_embeddings=2048, bos_token_id=0, eos_token_id=0, tie_word_embeddings=True,
+    )  # fmt: skip
+    model = Qwen2ForCausalLM(config).to(getattr(torch, dtype))
+    for name, values in model.named_parameters():
+        if name.endswith("bias"):
+            torch.nn.init.normal_(values, std=0.02)
+    _save(model, target)
+    return target
+
+
+def _save(model: Any, target: Path) -> None:
+    partial = target.with_name(f"{target.name}.partial")
+    model.save_pretrained(partial)
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copyfile(DEMO / name, partial / name)
+    partial.rename(target)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from time import perf_counter_ns
 
 from engine.core.settings import RunSpec
-from engine.decode.capabilities import unavailable_switches
+from engine.decode.capabilities import unavailable_for
 from engine.decode.engine import Engine
 from engine.graphs.device import GraphDevice
 from engine.model.loader import LoadedModel
@@ -37,7 +37,7 @@ def drive(
     """
     events: list[AnyEvent] = []
     clock = Clock()
-    unavailable = unavailable_switches(model.device.type, has_draft=draft is not None)
+    unavailable = unavailable_for(model, has_draft=draft is not None)
     if graph_device is not None:
         unavailable.pop("graphs=True", None)
     engine = Engine(model, run, unavailable, events.extend, draft=draft, clock=clock, graph_device=graph_device)

@@ -74,7 +74,7 @@ class Drawing:
         self._rng = rng
         self._config = pair(shape)[0].config
         self._position_bytes = self._config.kv_bytes_per_position(4)
-        self._attentions = ["reference", "sdpa", "sdpa"]
+        self._attentions = ["reference", "sdpa", "sdpa", "native", "native"]
         if rng.random() < TRITON_SHARE:
             self._attentions.append("triton")
         self._slow = "triton" in self._attentions

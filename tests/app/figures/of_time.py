@@ -273,7 +273,7 @@ BEFORE_AFTER: Final[Texts] = {
         f"{IMPROVEMENTS['kv'][0]} / Textbook ~: O(T²) → O(T) ~",
         *(f"{IMPROVEMENTS[key][0]} / Textbook ~: {claim} ~"
           for key, claim in (("paged", "2–4×"), ("draft", "2–3×"), ("ngram", "2–3×"), ("sdpa", "2–4×"),
-                             ("triton", "2–4×"))),
+                             ("triton", "2–4×"), ("native", "2–4×"))),
     ),
     "FactorChart._draw_bar": ("{factors|number}×",),
 }  # fmt: skip

@@ -22,7 +22,7 @@ from tests.app.panels.acting import RecordingControl
 from tests.engine.session.synthetic import synthetic_events
 
 OFF, ON, FACTOR, CLAIM, TOKENS = 2, 3, 4, 5, 6
-KV, PAGED, DRAFT, NGRAM, SDPA, TRITON, BATCHING, GRAPHS = range(8)
+KV, PAGED, DRAFT, NGRAM, SDPA, TRITON, NATIVE, BATCHING, GRAPHS = range(9)
 
 
 class MeasuringControl(RecordingControl):
@@ -112,7 +112,7 @@ def test_measure_all_runs_what_can_run_on_the_sessions_prompt(qtbot: QtBot) -> N
     panel = panel_of(qtbot, session, control)
     qtbot.mouseClick(panel.measure_button, Qt.MouseButton.LeftButton)
     (suite,) = control.suites
-    assert suite.total == 5 * 2 * 4
+    assert suite.total == 6 * 2 * 4
     assert suite.now is not None
     assert suite.now.run.requests[0].prompt == session.requests[0].prompt
     assert panel.progress.isVisible()

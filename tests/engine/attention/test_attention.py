@@ -1,4 +1,4 @@
-"""Both back ends compute the formula: grouped heads, windows, chunks, several requests, and they name their kernel."""
+"""All back ends compute the formula: grouped heads, windows, chunks, several requests, and they name their kernel."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from engine.core.batch import Batch
 from engine.core.kv_cache import commit_batch
 from engine.core.settings import Switches
 from engine.model.config import ModelConfig
+from tests.engine.attentions import ATTENTIONS
 
 CONFIG = ModelConfig("x", 1, 32, 6, 2, 8, 8, 50, 128)
 
@@ -50,7 +51,7 @@ def test_reference_is_the_formula() -> None:
 @given(
     lengths=st.lists(st.tuples(st.integers(0, 9), st.integers(1, 6)), min_size=1, max_size=4),
     window=st.none() | st.integers(1, 12),
-    name=st.sampled_from(["reference", "sdpa", "triton"]),
+    name=st.sampled_from([*ATTENTIONS, "triton"]),
     kv=st.sampled_from(["contiguous", "paged"]),
     kv_heads=st.sampled_from([1, 2, 3, 6]),
     seed=st.integers(0, 99),

@@ -21,6 +21,7 @@ from engine.figures import metrics
 from engine.graphs.device import PlainDevice
 from engine.model.loader import LoadedModel, load_model
 from engine.session.schema import AnyEvent, KvBlock, RequestFinished, Step, Token, Work
+from tests.engine.attentions import ATTENTIONS
 from tests.engine.decode.requests import ENDS, alone, specs, tokens_with_graphs, with_ends
 from tests.engine.drive import drive, session_of, tokens_of
 from tests.engine.tiny import save_tiny_llama
@@ -149,7 +150,7 @@ def bounded(engine: Engine, call: int) -> None:
 
 @pytest.mark.parametrize("batching", ["static", "continuous"])
 @pytest.mark.parametrize("kv", ["none", "contiguous", "paged"])
-@pytest.mark.parametrize("attention", ["reference", "sdpa"])
+@pytest.mark.parametrize("attention", ATTENTIONS)
 def test_batches_give_the_tokens_of_single_requests(
     tiny_model: LoadedModel, batching: Any, kv: Any, attention: Any
 ) -> None:
@@ -226,7 +227,7 @@ CHANGES = st.fixed_dictionaries(
     optional={
         "kv": st.sampled_from(["none", "contiguous", "paged"]),
         "block_size": st.sampled_from([1, 4, 16]),
-        "attention": st.sampled_from(["reference", "sdpa"]),
+        "attention": st.sampled_from(ATTENTIONS),
         "batching": st.sampled_from(["single", "static", "continuous"]),
         "max_batch": st.integers(1, 4),
         "kv_memory": st.sampled_from([None, 40_000]),
@@ -306,7 +307,7 @@ def check_run(
 
 FLIPS: dict[str, tuple[str, ...]] = {
     "kv": ("none", "contiguous", "paged"),
-    "attention": ("reference", "sdpa"),
+    "attention": ATTENTIONS,
     "speculate": ("off", "draft", "ngram"),
     "batching": ("single", "static", "continuous"),
 }

@@ -29,10 +29,11 @@ from engine.session.schema import (
     Token,
     Work,
 )
+from tests.engine.attentions import ATTENTIONS
 from tests.engine.drive import drive, session_of, tokens_of
 from tests.engine.tiny import BOS, greedy_tokens
 
-ALL_PAIRS = [(kv, attention) for kv in ("none", "contiguous", "paged") for attention in ("reference", "sdpa")]
+ALL_PAIRS = [(kv, attention) for kv in ("none", "contiguous", "paged") for attention in ATTENTIONS]
 
 
 def run_of(
@@ -64,7 +65,7 @@ def test_switching_at_random_steps_changes_no_token(tiny_model: LoadedModel, tin
     rng = random.Random(seed)
     caches = ("none", "contiguous", "paged")
     changes = [
-        SwitchChange(step, {"kv": rng.choice(caches), "attention": rng.choice(("reference", "sdpa"))})
+        SwitchChange(step, {"kv": rng.choice(caches), "attention": rng.choice(ATTENTIONS)})
         for step in sorted(rng.sample(range(40), 8))
     ]
     run = RunSpec((RequestSpec("once upon", 40, ignore_eos=True),), switch_at=tuple(changes))

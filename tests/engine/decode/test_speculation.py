@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -26,11 +26,14 @@ from engine.decode.engine import Engine
 from engine.decode.ngram import NgramProposer
 from engine.decode.policies import ContinuousScheduler
 from engine.model.loader import LoadedModel, load_model
+from engine.sampling import choosing, speculation
 from engine.sampling.sampler import distribution, draw
-from engine.sampling.speculation import DraftTest, residual, verify
+from engine.sampling.speculation import DraftTest, Verdict, residual
 from engine.session.schema import AnyEvent, RequestArrived, RequestFinished, Speculation, Step, Token, Work
 from tests.engine.drive import drive, session_of, tokens_of
 from tests.engine.tiny import save_tiny_llama
+
+Verify = Callable[[torch.Tensor, Sequence[DraftTest]], list[Verdict]]
 
 ALARM = 1e-4
 COUNT = 20_000
@@ -42,6 +45,9 @@ SAMPLINGS = [
     Sampling(temperature=1.5, top_k=3),
     Sampling(temperature=1.0, min_p=0.2, top_p=0.9),
 ]
+
+
+both_ways = pytest.mark.parametrize("verify", [speculation.verify, choosing.verify], ids=["PyTorch", "fastest"])
 
 
 def alarms(seen: np.ndarray, probs: np.ndarray) -> bool:
@@ -65,9 +71,10 @@ def draft_tests(sampling: Sampling, deterministic: bool) -> list[DraftTest]:
     return tests
 
 
+@both_ways
 @pytest.mark.parametrize("sampling", SAMPLINGS, ids=str)
 @pytest.mark.parametrize("deterministic", [False, True], ids=["draft", "ngram"])
-def test_every_position_follows_the_target(sampling: Sampling, deterministic: bool) -> None:
+def test_every_position_follows_the_target(sampling: Sampling, deterministic: bool, verify: Verify) -> None:
     verdicts = verify(TARGET.repeat(COUNT, 1), draft_tests(sampling, deterministic))
     probs = distribution(TARGET, [sampling] * 3).numpy()
     for position in range(3):  # the last is the bonus, there where both drafts passed
@@ -78,7 +85,8 @@ def test_every_position_follows_the_target(sampling: Sampling, deterministic: bo
     assert all(len(verdict.tokens) == verdict.accepted + 1 for verdict in verdicts)
 
 
-def test_drafts_pass_as_often_as_the_distributions_overlap() -> None:
+@both_ways
+def test_drafts_pass_as_often_as_the_distributions_overlap(verify: Verify) -> None:
     sampling = Sampling(temperature=1.0)
     verdicts = verify(TARGET.repeat(COUNT, 1), draft_tests(sampling, deterministic=False))
     p, q = distribution(TARGET[:2], [sampling] * 2), distribution(DRAFT, [sampling] * 2)
@@ -89,7 +97,8 @@ def test_drafts_pass_as_often_as_the_distributions_overlap() -> None:
     assert stats.binomtest(both, first, overlap[1]).pvalue > ALARM
 
 
-def test_greedy_accepts_what_greedy_would_have_given() -> None:
+@both_ways
+def test_greedy_accepts_what_greedy_would_have_given(verify: Verify) -> None:
     greedy = Sampling()
     proposals = [Proposal((0, 2)), Proposal((0, 1)), Proposal((3, 2)), Proposal(())]
     rows = [3, 3, 3, 1]
@@ -113,7 +122,8 @@ def test_a_residual_with_nothing_left_falls_back_to_the_target() -> None:
     assert residual(p, Proposal((1,)), 0).tolist() == [0.25, 0.0]
 
 
-def test_what_the_target_cannot_give_never_passes() -> None:
+@both_ways
+def test_what_the_target_cannot_give_never_passes(verify: Verify) -> None:
     logits = torch.tensor([[0.0, -torch.inf], [0.0, 0.0]])
     (verdict,) = verify(logits, [DraftTest(Sampling(temperature=1.0), Proposal((1,)), [0.0, 0.0])])
     assert verdict.tokens == [0]

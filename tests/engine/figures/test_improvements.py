@@ -17,7 +17,7 @@ def test_both_sides_are_valid_and_differ() -> None:
 def test_what_cannot_run_is_left_out_with_its_reason() -> None:
     unavailable = {"attention=triton": "No GPU.", "graphs=True": "No CUDA.", "speculate=draft": "No draft."}
     keys = {one.key for one in suite_runs("x", unavailable)}
-    assert keys == {"kv", "paged", "ngram", "sdpa", "batching"}
+    assert keys == {"kv", "paged", "ngram", "sdpa", "native", "batching"}
     assert {one.key: why for one in IMPROVEMENTS if (why := reason(one, unavailable))} == {
         "triton": "No GPU.", "graphs": "No CUDA.", "draft": "No draft.",
     }  # fmt: skip

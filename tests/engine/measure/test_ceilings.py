@@ -6,10 +6,8 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 
 import msgspec
-import psutil
 import pytest
 import torch
 
@@ -268,13 +266,13 @@ def test_a_model_is_held_against_a_reading_of_its_own_size(
     monkeypatch: pytest.MonkeyPatch, caches: list[CacheLevel]
 ) -> None:
     """What caches can hold is read faster than the weights of a model they cannot hold."""
-    memory = SimpleNamespace(available=2**36)
-    monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
+    memory = [2**36]
+    monkeypatch.setattr(ceilings, "free_bytes", lambda device: memory[0])
     sizes = [ceilings.read_size(CPU, weight_bytes) for weight_bytes in (10**7, 269_000_000, 10**9, 10**10)]
     assert sizes == [128 * MIB, 256 * MIB, 896 * MIB, 2**30]
     caches[-1] = CacheLevel("L3", 64 * MIB)
     assert ceilings.read_size(CPU, 10**7) == 256 * MIB
-    memory.available = 2**30
+    memory[0] = 2**30
     assert ceilings.read_size(CPU, 10**10) == 128 * MIB
     caches[-1] = CacheLevel("L2", 50 * MIB)
     assert ceilings.read_size(torch.device("cuda"), 10**10) == 2**31

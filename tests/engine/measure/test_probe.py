@@ -22,6 +22,7 @@ from engine.measure.timers import DeviceTimer
 from engine.model.config import ModelConfig
 from engine.model.loader import LoadedModel
 from engine.session.schema import PHASES, AttentionRow, Step
+from tests.engine.attentions import NATIVE
 from tests.engine.drive import drive
 from tests.engine.host_event import HostEvent
 from tests.engine.measure.test_timers import spin
@@ -56,7 +57,7 @@ def expected(q: Tensor, k: Tensor, head: int, row: int, position: int, window: i
 
 
 @pytest.mark.parametrize("window", [None, 3])
-@pytest.mark.parametrize("name", ["sdpa", "triton"])
+@pytest.mark.parametrize("name", ["sdpa", *NATIVE, "triton"])
 def test_rows_of_two_requests_and_padding(name: str, window: int | None) -> None:
     config = replace(CONFIG, sliding_window=window, window_layers=(1,))
     batch = Batch.of([(7, 0, [1] * 6), (PADDING_REQUEST, 0, [0] * 2), (9, 0, [2] * 4)])

@@ -11,6 +11,7 @@ from engine.core.batch import Batch
 from engine.model import linear
 from engine.model.linear import StreamedLinear
 from kernels.cpu import library
+from tests.engine.attentions import NATIVE
 from tests.engine.model.checkpoints import (
     KINDS,
     VOCAB,
@@ -47,7 +48,8 @@ def test_a_family_is_what_transformers_computes(kind: str, c_kernels: bool, tmp_
     assert float((logits - reference_logits(reference, PROMPT)).abs().max()) < 1e-4
     theirs = reference_greedy(reference, PROMPT[:5], 32)
     for kv in ("none", "contiguous"):
-        assert greedy(model, cache_of(model, kv), "sdpa", PROMPT[:5], 32) == theirs
+        for attention in ("sdpa", *(NATIVE if c_kernels else ())):
+            assert greedy(model, cache_of(model, kv), attention, PROMPT[:5], 32) == theirs
 
 
 @streams

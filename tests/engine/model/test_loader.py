@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import psutil
 import pytest
 import torch
 
 from engine.core.batch import Batch
 from engine.core.settings import LoadSpec
 from engine.errors import UnavailableError
+from engine.model import device
 from engine.model.device import choose_device
 from engine.model.loader import choose_dtype, load_model, model_path
+from engine.model.memory import HostMemory
 from engine.model.rope import FIRST_POSITIONS, rotations
 from kernels.cpu import library
 from tests.engine.model.checkpoints import edit_config, save_checkpoint
@@ -66,20 +67,14 @@ def test_a_device_there_is_no_such_thing_as(name: str) -> None:
 
 
 def test_too_little_memory_says_how_much_is_needed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Memory:
-        available = 1000
-
-    monkeypatch.setattr(psutil, "virtual_memory", Memory)
+    monkeypatch.setattr(device, "host_memory", lambda: HostMemory(2000, 1000))
     with pytest.raises(UnavailableError, match=r"^The weights need 0\.3 MiB in float32, and cpu has 0\.0 MiB free; "):
         load(folder)
 
 
 @pytest.mark.skipif(library.unavailable() is not None, reason="needs the C kernels")
 def test_a_checkpoint_of_bfloat16_needs_no_more_memory_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Memory:
-        available = 1000
-
-    monkeypatch.setattr(psutil, "virtual_memory", Memory)
+    monkeypatch.setattr(device, "host_memory", lambda: HostMemory(2000, 1000))
     with pytest.raises(UnavailableError, match=r"^The weights need 13\.1 MiB in bfloat16, "):
         load("demo")  # 6.85 M parameters
 

@@ -9,17 +9,16 @@ import pytest
 
 from engine.model import loader, processors
 from engine.model.processors import cgroup_quota, usable_cores
+from tests.engine.model.fake_root import fake_root
 
 
-def machine(root: Path, cgroup: str, **files: str) -> Path:
+def machine(root: Path, cgroup: str) -> Path:
     """A file system in which this process has that line in /proc/self/cgroup; four cores of two processors each."""
-    written = {"proc/self/cgroup": cgroup, **{name.replace("__", "/"): text for name, text in files.items()}}
-    for cpu in range(8):
-        written[f"sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list"] = f"{cpu % 4},{cpu % 4 + 4}\n"
-    for name, text in written.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(text)
-    return root
+    cores = {
+        f"sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list": f"{cpu % 4},{cpu % 4 + 4}\n"
+        for cpu in range(8)
+    }
+    return fake_root(root, cgroup, cores)
 
 
 @pytest.fixture(autouse=True)
@@ -56,6 +55,23 @@ def test_a_quota_of_version_1(tmp_path: Path, quota: str, wanted: float | None) 
     (folder / "cpu.cfs_quota_us").write_text(quota)
     (folder / "cpu.cfs_period_us").write_text("100000")
     assert cgroup_quota(tmp_path) == wanted
+
+
+@pytest.mark.parametrize("cgroup", ["3:cpu:/a/b\n", "3:cpuacct,cpu:/a/b\n0::/\n"])
+def test_a_quota_of_version_1_of_a_group_further_up(tmp_path: Path, cgroup: str) -> None:
+    mount = machine(tmp_path, cgroup) / "sys/fs/cgroup" / cgroup.split(":")[1]
+    for folder, quota in ((mount, "-1"), (mount / "a", "300000"), (mount / "a/b", "350000")):
+        folder.mkdir(parents=True)
+        (folder / "cpu.cfs_quota_us").write_text(quota)
+        (folder / "cpu.cfs_period_us").write_text("100000")
+    assert usable_cores(tmp_path) == 3
+
+
+def test_a_container_of_version_2_sees_its_own_group_as_the_mount(tmp_path: Path) -> None:
+    folder = machine(tmp_path, "0::/../../x\n") / "sys/fs/cgroup"
+    folder.mkdir(parents=True)
+    (folder / "cpu.max").write_text("200000 100000")
+    assert usable_cores(tmp_path) == 2
 
 
 def test_a_large_model_has_a_thread_for_each(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,101 @@
+"""The compiled step: on a CPU, a step's pass over all layers as one native call (kernels/cpu/step.c).
+
+It is to a CPU what a captured step is to a GPU. It reads the same weights and caches as the pass operation by operation
+(`engine.model.decoder`), which remains the readable reference.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from engine.attention.native import kernel_of
+from engine.core.batch import Batch
+from engine.core.kv_cache import StepKv
+from engine.core.timing import StepTimer
+from engine.graphs.compiled_kv import Places
+from engine.model.decoder import Decoder, Layer
+from engine.model.linear import Linear
+from engine.model.norm import Norm
+from engine.session.schema import PHASES
+from kernels.cpu import step
+from kernels.cpu.step import CompiledStep, LayerParts, Matrix, ModelParts, NormWeights
+
+COLUMNS: Final = tuple(PHASES.index(phase) for phase in step.PHASES)
+
+
+class CompiledForward:
+    """A decoder's forward pass as one native call."""
+
+    def __init__(self, decoder: Decoder) -> None:
+        """Raises KernelUnavailableError where `unavailable` has a reason."""
+        self._decoder = decoder
+        self._step = CompiledStep(parts_of(decoder), len(decoder.rotations))
+        self._spent: NDArray[np.float64] | None = None
+        self.kernel = ""
+        """The attention kernels of the last step, as `NativeAttention` names them."""
+
+    def __call__(self, batch: Batch, kv: StepKv, timer: StepTimer) -> Tensor:
+        """Logits float32 [R, vocab] of `batch.logits_rows`, as `Decoder.forward` gives them."""
+        with timer("prepare"):
+            places = Places(batch, kv)
+            self.kernel = kernel_of(batch, self._decoder.config.group)
+            decoder = self._decoder
+            decoder.reach(max((span.end for span in batch.spans), default=0))
+            spent = timer.inside()
+            if spent is not self._spent:
+                self._step.time_into(spent, COLUMNS)
+                self._spent = spent
+        logits = self._step(
+            batch.token_ids, batch.positions, batch.logits_rows, places.numbers,
+            [table.values for table in decoder.rotations], torch.get_num_threads(),
+        )  # fmt: skip
+        return logits
+
+
+def unavailable(decoder: Decoder) -> str | None:
+    """Why a decoder cannot run as a compiled step here; None where it can."""
+    if reason := step.unavailable(decoder.dtype, decoder.embedding.dtype):
+        return reason
+    linears = (decoder.head, *(linear for layer in decoder.layers for linear in layer.linears))
+    return "a weight is not held as the native call reads it" if any(one.plain is None for one in linears) else None
+
+
+def parts_of(decoder: Decoder) -> ModelParts:
+    """The decoder's shapes and weights as the native call takes them."""
+    config = decoder.config
+    return ModelParts(
+        heads=config.heads, kv_heads=config.kv_heads, head_dim=config.head_dim, ffn=config.ffn,
+        gated=config.mlp == "swiglu", activation=config.activation, norm_eps=config.norm_eps, scale=config.scale,
+        embedding_scale=float(decoder.embedding_scale), dtype=decoder.dtype, embedding=decoder.embedding,
+        positions=decoder.positions, layers=[layer_parts(decoder, index) for index in range(config.layers)],
+        final_norm=norm_weights(decoder.final_norm), head=matrix(decoder.head),
+    )  # fmt: skip
+
+
+def layer_parts(decoder: Decoder, index: int) -> LayerParts:
+    """One layer's weights."""
+    layer: Layer = decoder.layers[index]
+    return LayerParts(
+        attention_norm=norm_weights(layer.attention_norm), qkv=matrix(layer.qkv),
+        heads_norm=None if layer.qk_norm is None else norm_weights(layer.qk_norm), out=matrix(layer.out),
+        attention_post_norm=None if layer.attention_post_norm is None else norm_weights(layer.attention_post_norm),
+        ffn_norm=norm_weights(layer.ffn_norm), up=matrix(layer.mlp.up), down=matrix(layer.mlp.down),
+        ffn_post_norm=None if layer.ffn_post_norm is None else norm_weights(layer.ffn_post_norm),
+        rotation=decoder.rotation_of(index), window=decoder.config.window(index),
+    )  # fmt: skip
+
+
+def matrix(linear: Linear) -> Matrix:
+    """A linear layer's weight as it is held."""
+    assert linear.plain is not None
+    return Matrix(linear.plain, linear.bias)
+
+
+def norm_weights(norm: Norm) -> NormWeights:
+    """A norm's weights."""
+    return NormWeights(norm.weight, norm.bias)

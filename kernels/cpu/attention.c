@@ -1,0 +1,518 @@
+/* softmax(q kᵀ · scale) v with the softmax taken on the way, so that scores exist for a tile of keys at a time only
+ * (Milakov and Gimelshein 2018; Dao et al. 2022).
+ *
+ * A chunk is a tile of query rows (positions, with all heads that share one head of K and V) over a range of keys. The
+ * few rows of a decode step take dot products with K where it lies, so that K and V are read once, at the speed of
+ * memory. Long contexts are split between chunks, and the split that is done last merges them (Dao et al. 2023,
+ * Flash-Decoding). Many rows meet a tile of K that was turned once, ROWS of them at a time, and their scores stay in the
+ * first-level cache. Tiles that no row of a block sees are skipped.
+ *
+ * bfloat16 is widened exactly; everything else is float32. A row's result depends on its own span alone: not on the
+ * spans beside it, and not on threads.
+ */
+#include "attention.h"
+#include "crew.h"
+#include "exponential.h"
+#include "vectors.h"
+#include <stdatomic.h>
+
+enum { KEYS = 64, TILE = 96, DOTS = 8 /* at least ROWS */, LINE = 64 };
+enum { FEW_ROWS = 48, FEW_SPLIT = 512, SPLIT = 1024, MOST_SPLITS = 8 };
+
+#if defined(__AVX512F__) || defined(__aarch64__)
+enum { ROWS = 6, ACROSS = 4 }; /* 32 registers */
+#elif defined(__AVX__)
+enum { ROWS = 6, ACROSS = 2 };
+#else
+enum { ROWS = 4, ACROSS = 2 };
+#endif
+
+INLINE size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
+INLINE size_t rounded_up(size_t a, size_t to) { return (a + to - 1) / to * to; }
+INLINE size_t padded(size_t head_dim) { return rounded_up(head_dim, LANES); }
+
+/* --- the plan ----------------------------------------------------------------------------------------------------- */
+
+/* How many keys one chunk has. With many rows splits are longer and bounded in number, because each has sums to keep. */
+static size_t split_of(size_t rows, size_t keys) {
+    if (rows <= FEW_ROWS) return FEW_SPLIT;
+    const size_t even = rounded_up((keys + MOST_SPLITS - 1) / MOST_SPLITS, KEYS);
+    return even > SPLIT ? even : SPLIT;
+}
+
+/* Bytes of the sums of `rows` rows: mixed [rows][wide], total [rows][LANES], top [rows]. */
+INLINE size_t sums_bytes(size_t rows, size_t wide) { return rows * (wide + LANES + 1) * sizeof(float); }
+
+static size_t tile_positions(size_t group) { return group < TILE ? TILE / group : 1; }
+
+/* The number of chunks; they are written where there is a plan. The last positions come first: they take longest. */
+static size_t cut(AttentionPlan *plan, const AttentionSpan *spans, size_t count, size_t group, size_t kv_heads,
+                  size_t wide, size_t window) {
+    const size_t most = tile_positions(group);
+    size_t chunks = 0, merges = 0, partial = 0;
+    for (size_t number = 0; number < count; number++) {
+        const AttentionSpan *span = spans + number;
+        const size_t tiles = (span->count + most - 1) / most;
+        for (size_t tile = tiles; tile-- > 0;) {
+            const size_t first = tile * most, positions = smaller(most, span->count - first);
+            const size_t seen = span->first + first + 1, end = seen + positions - 1;
+            const size_t begin = window && window < seen ? (seen - window) / KEYS * KEYS : 0;
+            const size_t step = split_of(positions * group, end - begin), splits = (end - begin + step - 1) / step;
+            for (size_t head = 0; head < kv_heads; head++) {
+                for (size_t split = 0; split < splits; split++, chunks++) {
+                    if (plan == NULL) continue;
+                    const size_t from = begin + split * step;
+                    plan->chunk[chunks] = (AttentionChunk){
+                        .span = number, .kv_head = head, .first = first, .count = positions, .begin = from,
+                        .end = smaller(from + step, end), .split = split, .splits = splits, .merge = merges,
+                        .partial = partial,
+                    };
+                }
+                if (splits > 1) merges++, partial += splits * sums_bytes(positions * group, wide);
+            }
+        }
+    }
+    if (plan) plan->merges = merges, plan->partial_bytes = partial;
+    return chunks;
+}
+
+size_t attention_plan_bytes(const AttentionSpan *spans, size_t count, size_t heads, size_t kv_heads, size_t window) {
+    const size_t chunks = cut(NULL, spans, count, heads / kv_heads, kv_heads, 0, window);
+    return sizeof(AttentionPlan) + chunks * sizeof(AttentionChunk);
+}
+
+INLINE size_t counters_bytes(const AttentionPlan *plan) {
+    return rounded_up(plan->merges * sizeof(atomic_size_t), LINE);
+}
+
+void attention_plan(AttentionPlan *plan, const AttentionSpan *spans, size_t count, size_t heads, size_t kv_heads,
+                    size_t head_dim, size_t window) {
+    const size_t group = heads / kv_heads, rows = tile_positions(group) * group, wide = padded(head_dim);
+    plan->chunks = cut(plan, spans, count, group, kv_heads, wide, window);
+    plan->partial_bytes += counters_bytes(plan);
+    plan->own_bytes = rounded_up(sums_bytes(rows, wide), LINE) + (rows + 2 * KEYS) * wide * sizeof(float);
+}
+
+void attention_begin(const AttentionPlan *plan, char *partials) {
+    atomic_size_t *counters = (atomic_size_t *)partials;
+    for (size_t i = 0; i < plan->merges; i++) atomic_init(counters + i, 0);
+}
+
+/* --- tiles -------------------------------------------------------------------------------------------------------- */
+
+/* What a chunk is made of, with its memory. */
+typedef struct {
+    const AttentionChunk *chunk;
+    const AttentionSpan *span;
+    const KvPlace *place;
+    size_t group, rows, wide;
+    float *mixed;  /* [rows][wide], not divided by the total yet */
+    float *total;  /* [rows][LANES]: the sum of exp(score - top) in LANES parts */
+    float *top;    /* [rows]: the greatest score so far */
+    float *query;  /* [rows][wide], scaled */
+    float *across; /* K of a tile [wide][KEYS] */
+    float *lines;  /* K or V of a tile [KEYS][wide] */
+} Tile;
+
+INLINE void set_sums(Tile *tile, float *sums) {
+    tile->mixed = sums;
+    tile->total = sums + tile->rows * tile->wide;
+    tile->top = tile->total + tile->rows * LANES;
+}
+
+static Tile tile_of(const AttentionWork *work, size_t index, char *own) {
+    const AttentionChunk *chunk = work->plan->chunk + index;
+    const size_t group = work->heads / work->kv_heads, rows = chunk->count * group, wide = padded(work->head_dim);
+    float *query = (float *)(own + rounded_up(sums_bytes(rows, wide), LINE));
+    Tile tile = {
+        .chunk = chunk, .span = work->spans + chunk->span, .place = work->places + chunk->span,
+        .group = group, .rows = rows, .wide = wide,
+        .query = query, .across = query + rows * wide, .lines = query + (rows + KEYS) * wide,
+    };
+    set_sums(&tile, (float *)own);
+    return tile;
+}
+
+/* Where a row's numbers stand in q (with q_stride) or `mixed`. */
+INLINE size_t place_of(const AttentionWork *work, const Tile *tile, size_t row, size_t stride) {
+    const size_t head = tile->chunk->kv_head * tile->group + row % tile->group;
+    return (tile->span->row + tile->chunk->first + row / tile->group) * stride + head * work->head_dim;
+}
+
+static void load_queries(const AttentionWork *work, const Tile *tile) {
+    for (size_t row = 0; row < tile->rows; row++) {
+        float *to = tile->query + row * tile->wide;
+        const size_t at = place_of(work, tile, row, work->q_stride);
+        const float32 *from = (const float32 *)work->q + at;
+        const bfloat16 *half = (const bfloat16 *)work->q + at;
+        if (work->half_rows)
+            for (size_t d = 0; d < work->head_dim; d++) to[d] = widened(half[d]) * work->scale;
+        else
+            for (size_t d = 0; d < work->head_dim; d++) to[d] = from[d] * work->scale;
+        for (size_t d = work->head_dim; d < tile->wide; d++) to[d] = 0.0f;
+    }
+}
+
+/* K of up to KEYS positions, a line each, wherever they lie; after the last position it is repeated. */
+typedef struct {
+    const char *at[KEYS];
+} Lines;
+
+/* Walks over the positions of one head. */
+typedef struct {
+    const KvPlace *place;
+    const char *start, *at; /* of block 0, of the block it is in */
+    size_t block, inside;
+} Cursor;
+
+static Cursor cursor_at(const KvPlace *place, size_t kv_head, size_t position) {
+    const char *start = place->keys + kv_head * place->head_stride;
+    const size_t block = position / place->block_size, number = place->table ? (size_t)place->table[block] : 0;
+    return (Cursor){place, start, start + number * place->block_stride, block, position % place->block_size};
+}
+
+static void next_lines(Cursor *cursor, size_t count, Lines *lines) {
+    const KvPlace *place = cursor->place;
+    for (size_t line = 0; line < count; line++) {
+        if (cursor->inside == place->block_size) {
+            cursor->inside = 0;
+            cursor->at = cursor->start + (size_t)place->table[++cursor->block] * place->block_stride;
+        }
+        lines->at[line] = cursor->at + cursor->inside++ * place->position_stride;
+    }
+    for (size_t line = count; line < KEYS; line++) lines->at[line] = lines->at[count - 1];
+}
+
+/* Lines as float32 of the full width; copies them if they are not. */
+static void widen(const AttentionWork *work, const Tile *tile, size_t count, ptrdiff_t offset, Lines *lines) {
+    for (size_t line = 0; line < KEYS; line++) {
+        float *to = tile->lines + smaller(line, count - 1) * tile->wide;
+        const char *from = lines->at[line] + offset;
+        lines->at[line] = (const char *)to;
+        if (line >= count) continue;
+        if (work->half)
+            for (size_t d = 0; d < work->head_dim; d++) to[d] = widened(((const bfloat16 *)from)[d]);
+        else memcpy(to, from, work->head_dim * sizeof(float));
+        for (size_t d = work->head_dim; d < tile->wide; d++) to[d] = 0.0f;
+    }
+}
+
+INLINE Vector load_line(const char *line, size_t index, const int half) {
+    return half ? load_widened((const bfloat16 *)line + index) : load((const float *)line + index);
+}
+
+/* The cache line with a number of a later line begins to come from memory, once for all numbers in it. */
+INLINE void fetch_line(const char *line, size_t index, const int half) {
+    const size_t bytes = half ? sizeof(bfloat16) : sizeof(float);
+    if (LANES * bytes >= LINE || index * bytes % LINE == 0) __builtin_prefetch(line + index * bytes);
+}
+
+/* --- products ----------------------------------------------------------------------------------------------------- */
+
+/* Scores [rows][KEYS] of `rows` queries with `count` lines of K, each the sum over a line. LANES sums are taken at once,
+ * of `side` rows with LANES / side lines. */
+INLINE void dot_rows(const float *query, size_t wide, const Lines *lines, const Lines *later, size_t count,
+                     float *scores, const int half, const int rows, const int side) {
+    const int across = LANES / side;
+    for (size_t first = 0; first < count; first += across) {
+        Vector products[LANES] = {0};
+        float sums[LANES];
+        for (size_t d = 0; d < wide; d += LANES)
+            for (int i = 0; i < across; i++) {
+                const Vector part = load_line(lines->at[first + i], d, half);
+                fetch_line(later->at[first + i], d, half);
+                for (int r = 0; r < rows; r++) products[r * across + i] += part * load(query + r * wide + d);
+            }
+        store(sums, sums_of(products));
+        for (int r = 0; r < rows; r++) memcpy(scores + r * KEYS + first, sums + r * across, across * sizeof(float));
+    }
+}
+
+/* The loops here are copied for each number of rows, so that the compiler keeps every sum in a register. */
+INLINE void dot(const Tile *tile, const Lines *lines, const Lines *later, size_t count, float *scores,
+                const int half) {
+    for (size_t row = 0; row < tile->rows; row += 4) {
+        const float *query = tile->query + row * tile->wide;
+        float *to = scores + row * KEYS;
+        switch (tile->rows - row) {
+        case 1: dot_rows(query, tile->wide, lines, later, count, to, half, 1, 1); break;
+        case 2: dot_rows(query, tile->wide, lines, later, count, to, half, 2, 2); break;
+        case 3: dot_rows(query, tile->wide, lines, later, count, to, half, 3, 4); break;
+        default: dot_rows(query, tile->wide, lines, later, count, to, half, 4, 4);
+        }
+    }
+}
+
+/* Lines of K as columns of `across`. */
+INLINE void turn(const Tile *tile, const Lines *lines, size_t count, const int half) {
+    for (size_t first = 0; first < count; first += LANES)
+        for (size_t d = 0; d < tile->wide; d += LANES) {
+            Vector square[LANES];
+            for (int i = 0; i < LANES; i++) square[i] = load_line(lines->at[first + i], d, half);
+            transpose(square);
+            for (int i = 0; i < LANES; i++) store(tile->across + (d + i) * KEYS + first, square[i]);
+        }
+}
+
+/* Scores [rows][KEYS] of queries with `vectors` · LANES keys, columns of `across`. */
+INLINE void score_block(const float *query, size_t wide, const float *across, float *scores, const int rows,
+                        const int vectors) {
+    Vector sums[ROWS][ACROSS] = {0};
+    for (size_t d = 0; d < wide; d++) {
+        Vector keys[ACROSS];
+        for (int v = 0; v < vectors; v++) keys[v] = load(across + d * KEYS + v * LANES);
+        for (int r = 0; r < rows; r++) {
+            const Vector factor = (Vector){0} + query[r * wide + d];
+            for (int v = 0; v < vectors; v++) sums[r][v] += factor * keys[v];
+        }
+    }
+    for (int r = 0; r < rows; r++)
+        for (int v = 0; v < vectors; v++) store(scores + r * KEYS + v * LANES, sums[r][v]);
+}
+
+INLINE void score(const float *query, size_t wide, const float *across, float *scores, size_t columns,
+                  const int rows) {
+    size_t column = 0;
+    for (; column + ACROSS * LANES <= columns; column += ACROSS * LANES)
+        score_block(query, wide, across + column, scores + column, rows, ACROSS);
+    for (; column < columns; column += LANES) score_block(query, wide, across + column, scores + column, rows, 1);
+}
+
+/* mixed [rows][wide] += weights [rows][KEYS] · lines of V, `vectors` · LANES numbers of each from `first` on. */
+INLINE void mix_block(const float *weights, const Lines *lines, const Lines *later, ptrdiff_t offset, size_t count,
+                      float *mixed, size_t wide, size_t first, const int half, const int rows, const int vectors) {
+    Vector sums[ROWS][ACROSS];
+    for (int r = 0; r < rows; r++)
+        for (int v = 0; v < vectors; v++) sums[r][v] = load(mixed + r * wide + first + v * LANES);
+    for (size_t k = 0; k < count; k++) {
+        Vector values[ACROSS];
+        for (int v = 0; v < vectors; v++) {
+            values[v] = load_line(lines->at[k] + offset, first + v * LANES, half);
+            if (later) fetch_line(later->at[k] + offset, first + v * LANES, half);
+        }
+        for (int r = 0; r < rows; r++) {
+            const Vector factor = (Vector){0} + weights[r * KEYS + k];
+            for (int v = 0; v < vectors; v++) sums[r][v] += factor * values[v];
+        }
+    }
+    for (int r = 0; r < rows; r++)
+        for (int v = 0; v < vectors; v++) store(mixed + r * wide + first + v * LANES, sums[r][v]);
+}
+
+INLINE void mix(const float *weights, const Lines *lines, const Lines *later, ptrdiff_t offset, size_t count,
+                float *mixed, size_t wide, const int half, const int rows) {
+    size_t first = 0;
+    for (; first + ACROSS * LANES <= wide; first += ACROSS * LANES)
+        mix_block(weights, lines, later, offset, count, mixed, wide, first, half, rows, ACROSS);
+    for (; first + 2 * LANES <= wide; first += 2 * LANES)
+        mix_block(weights, lines, later, offset, count, mixed, wide, first, half, rows, 2);
+    for (; first < wide; first += LANES)
+        mix_block(weights, lines, later, offset, count, mixed, wide, first, half, rows, 1);
+}
+
+#define MOST(rows) ((rows) < ROWS ? (rows) : ROWS)
+#define FOR_EACH_NUMBER_OF_ROWS(CALL, ...)                                                                             \
+    switch (rows) {                                                                                                    \
+    case 1: CALL(__VA_ARGS__, 1); break;                                                                               \
+    case 2: CALL(__VA_ARGS__, 2); break;                                                                               \
+    case 3: CALL(__VA_ARGS__, 3); break;                                                                               \
+    case 4: CALL(__VA_ARGS__, 4); break;                                                                               \
+    case 5: CALL(__VA_ARGS__, MOST(5)); break;                                                                         \
+    default: CALL(__VA_ARGS__, ROWS);                                                                                  \
+    }
+
+static void score_rows(const float *query, size_t wide, const float *across, float *scores, size_t columns,
+                       size_t rows) {
+    FOR_EACH_NUMBER_OF_ROWS(score, query, wide, across, scores, columns)
+}
+
+static void mix_float32(const float *weights, const Lines *lines, const Lines *later, ptrdiff_t offset, size_t count,
+                        float *mixed, size_t wide, size_t rows) {
+    FOR_EACH_NUMBER_OF_ROWS(mix, weights, lines, later, offset, count, mixed, wide, 0)
+}
+
+static void mix_bfloat16(const float *weights, const Lines *lines, const Lines *later, ptrdiff_t offset, size_t count,
+                         float *mixed, size_t wide, size_t rows) {
+    FOR_EACH_NUMBER_OF_ROWS(mix, weights, lines, later, offset, count, mixed, wide, 1)
+}
+
+static void mix_at_hand(const float *weights, const Lines *lines, size_t count, float *mixed, size_t wide,
+                        size_t rows) {
+    FOR_EACH_NUMBER_OF_ROWS(mix, weights, lines, NULL, 0, count, mixed, wide, 0)
+}
+
+/* --- the softmax -------------------------------------------------------------------------------------------------- */
+
+/* Turn a row's scores [columns] into exp(score - top), 0 outside [low, high); `top` and `total` [LANES] follow. Returns
+ * the factor for what was summed before. */
+INLINE float soften(float *scores, const size_t columns, size_t low, size_t high, float *top, float *total) {
+    for (size_t i = 0; i < low; i++) scores[i] = -INFINITY;
+    for (size_t i = high; i < columns; i++) scores[i] = -INFINITY;
+    Vector best = load(scores);
+    for (size_t at = LANES; at < columns; at += LANES) best = greater(load(scores + at), best);
+    const float here = greatest(best), above = here > *top ? here : *top;
+    for (size_t i = 0; i < columns; i++) scores[i] = exponential(scores[i] - above);
+    for (size_t i = 0; i < low; i++) scores[i] = 0.0f;
+    for (size_t i = high; i < columns; i++) scores[i] = 0.0f;
+    const float factor = *top == above ? 1.0f : exponential(*top - above);
+    Vector parts = load(total) * factor;
+    for (size_t at = 0; at < columns; at += LANES) parts += load(scores + at);
+    store(total, parts);
+    *top = above;
+    return factor;
+}
+
+/* Keys of a tile of `count` keys from `key` on that a row sees: [low, high), perhaps none. */
+INLINE void seen_by(const AttentionWork *work, const Tile *tile, size_t row, size_t key, size_t count, size_t *low,
+                    size_t *high) {
+    const size_t end = tile->span->first + tile->chunk->first + row / tile->group + 1;
+    const size_t begin = work->window && work->window < end ? end - work->window : 0;
+    *low = begin > key ? smaller(begin - key, count) : 0;
+    *high = end > key ? smaller(end - key, count) : 0;
+}
+
+/* --- the operation ------------------------------------------------------------------------------------------------ */
+
+/* Scores of a block of rows become weights. */
+static void soften_rows(const AttentionWork *work, const Tile *tile, size_t row, size_t rows, size_t key, size_t count,
+                        float *scores) {
+    const size_t columns = rounded_up(count, LANES);
+    for (size_t r = row; r < row + rows; r++, scores += KEYS) {
+        float *top = tile->top + r, *total = tile->total + r * LANES, *mixed = tile->mixed + r * tile->wide;
+        size_t low, high;
+        seen_by(work, tile, r, key, count, &low, &high);
+        if (low >= high) {
+            memset(scores, 0, columns * sizeof(float));
+            continue;
+        }
+        const float factor = columns == KEYS ? soften(scores, KEYS, low, high, top, total)
+                                             : soften(scores, columns, low, high, top, total);
+        if (factor != 1.0f)
+            for (size_t d = 0; d < tile->wide; d++) mixed[d] *= factor;
+    }
+}
+
+/* Few rows: K and V are read once, from where they lie, while those of the next tile begin to come. */
+static void attend_few(const AttentionWork *work, const Tile *tile, const Lines *lines, const Lines *later, size_t key,
+                       size_t count) {
+    float scores[DOTS * KEYS] __attribute__((aligned(LINE)));
+    ptrdiff_t offset = tile->place->values;
+    Lines keys = *lines, values = *lines;
+    int half = work->half;
+    const int odd = work->head_dim != tile->wide;
+    if (odd) widen(work, tile, count, 0, &keys), half = 0;
+    if (half) dot(tile, &keys, later, count, scores, 1);
+    else dot(tile, &keys, later, count, scores, 0);
+    if (odd) widen(work, tile, count, offset, &values), offset = 0;
+    for (size_t row = 0; row < tile->rows; row += ROWS) {
+        const size_t rows = smaller(ROWS, tile->rows - row);
+        float *weights = scores + row * KEYS, *mixed = tile->mixed + row * tile->wide;
+        soften_rows(work, tile, row, rows, key, count, weights);
+        if (half) mix_bfloat16(weights, &values, later, offset, count, mixed, tile->wide, rows);
+        else mix_float32(weights, &values, later, offset, count, mixed, tile->wide, rows);
+    }
+}
+
+/* Many rows: K is turned and V is widened once for all of them. */
+static void attend_many(const AttentionWork *work, const Tile *tile, const Lines *lines, size_t key, size_t count) {
+    float scores[ROWS * KEYS] __attribute__((aligned(LINE)));
+    Lines keys = *lines, values = *lines;
+    const int odd = work->head_dim != tile->wide;
+    if (odd) widen(work, tile, count, 0, &keys);
+    if (work->half && !odd) turn(tile, &keys, count, 1);
+    else turn(tile, &keys, count, 0);
+    if (odd || work->half) widen(work, tile, count, tile->place->values, &values);
+    else
+        for (size_t line = 0; line < KEYS; line++) values.at[line] += tile->place->values;
+    for (size_t row = 0; row < tile->rows; row += ROWS) {
+        const size_t rows = smaller(ROWS, tile->rows - row);
+        size_t low, high, first, last;
+        seen_by(work, tile, row, key, count, &first, &high);
+        seen_by(work, tile, row + rows - 1, key, count, &low, &last);
+        if (first >= last) continue;
+        score_rows(tile->query + row * tile->wide, tile->wide, tile->across, scores, rounded_up(count, LANES), rows);
+        soften_rows(work, tile, row, rows, key, count, scores);
+        mix_at_hand(scores, &values, count, tile->mixed + row * tile->wide, tile->wide, rows);
+    }
+}
+
+void attention_compute(const void *from, size_t index, char *own) {
+    const AttentionWork *work = from;
+    const Tile tile = tile_of(work, index, own);
+    const AttentionChunk *chunk = tile.chunk;
+    load_queries(work, &tile);
+    memset(tile.mixed, 0, tile.rows * (tile.wide + LANES) * sizeof(float)); /* and `total` */
+    for (size_t row = 0; row < tile.rows; row++) tile.top[row] = -INFINITY;
+    Cursor cursor = cursor_at(tile.place, chunk->kv_head, chunk->begin);
+    Lines lines, later;
+    const size_t reach = tile.span->first + chunk->first + chunk->count; /* beyond a split: the next one reads it soon */
+    next_lines(&cursor, smaller(KEYS, reach - chunk->begin), &later);
+    for (size_t key = chunk->begin; key < chunk->end; key += KEYS) {
+        const size_t count = smaller(KEYS, chunk->end - key);
+        lines = later;
+        if (reach > key + KEYS) next_lines(&cursor, smaller(KEYS, reach - key - KEYS), &later);
+        if (tile.rows <= DOTS) attend_few(work, &tile, &lines, &later, key, count);
+        else attend_many(work, &tile, &lines, key, count);
+    }
+}
+
+/* Divide by the totals and store. */
+static void put(const AttentionWork *work, const Tile *tile) {
+    for (size_t row = 0; row < tile->rows; row++) {
+        const float *mixed = tile->mixed + row * tile->wide;
+        float total = 0.0f;
+        for (size_t i = 0; i < LANES; i++) total += tile->total[row * LANES + i];
+        const float share = 1.0f / total;
+        const size_t at = place_of(work, tile, row, work->mixed_stride);
+        float32 *to = (float32 *)work->mixed + at;
+        bfloat16 *half = (bfloat16 *)work->mixed + at;
+        if (work->half_rows)
+            for (size_t d = 0; d < work->head_dim; d++) half[d] = rounded(mixed[d] * share);
+        else
+            for (size_t d = 0; d < work->head_dim; d++) to[d] = mixed[d] * share;
+    }
+}
+
+/* Merge the sums of all splits, in their order, into those of split 0, where `tile` has its own. */
+static void merge(const Tile *tile) {
+    const size_t rows = tile->rows, wide = tile->wide, apart = sums_bytes(rows, wide) / sizeof(float);
+    for (size_t row = 0; row < rows; row++) {
+        float *mixed = tile->mixed + row * wide, *total = tile->total + row * LANES, *tops = tile->top + row;
+        float top = tops[0];
+        for (size_t split = 1; split < tile->chunk->splits; split++)
+            top = tops[split * apart] > top ? tops[split * apart] : top;
+        for (size_t split = 0; split < tile->chunk->splits; split++) {
+            const size_t at = split * apart;
+            const float factor = exponential(tops[at] - top);
+            for (size_t d = 0; d < wide; d++) mixed[d] = (split ? mixed[d] : 0.0f) + mixed[at + d] * factor;
+            for (size_t i = 0; i < LANES; i++) total[i] = (split ? total[i] : 0.0f) + total[at + i] * factor;
+        }
+        tops[0] = top;
+    }
+}
+
+void attention_commit(const void *from, size_t index, const char *own) {
+    const AttentionWork *work = from;
+    Tile tile = tile_of(work, index, (char *)own);
+    const AttentionChunk *chunk = tile.chunk;
+    if (chunk->splits == 1) {
+        put(work, &tile);
+        return;
+    }
+    const size_t bytes = sums_bytes(tile.rows, tile.wide);
+    char *parts = work->partials + counters_bytes(work->plan) + chunk->partial;
+    memcpy(parts + chunk->split * bytes, own, bytes);
+    atomic_size_t *counter = (atomic_size_t *)work->partials + chunk->merge;
+    if (atomic_fetch_add_explicit(counter, 1, memory_order_acq_rel) + 1 < chunk->splits) return;
+    atomic_store_explicit(counter, 0, memory_order_relaxed);
+    set_sums(&tile, (float *)parts);
+    merge(&tile);
+    put(work, &tile);
+}
+
+/* One layer's attention by itself; returns 0, or -1 where there was no memory. */
+int attention(const AttentionWork *work, int threads) {
+    const Operation operation = {.compute = attention_compute, .commit = attention_commit, .work = work,
+                                 .chunks = work->plan->chunks};
+    return operation.chunks ? crew_run(&operation, 1, work->plan->own_bytes, threads, NULL) : 0;
+}

@@ -1,0 +1,69 @@
+/* A decoder's weights and one step's input, as `kernels/cpu/step.py` fills them in; every field has eight bytes. */
+#ifndef STEP_H
+#define STEP_H
+#include "attention.h"
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct {
+    const void *weight; /* [out, in], float32 or, with `half`, bfloat16 */
+    const float *bias;  /* [out], or NULL */
+    size_t in, out, half;
+} Matrix;
+
+typedef struct {
+    const float *weight; /* [width]; NULL: there is no such norm */
+    const float *bias;   /* of a LayerNorm; NULL: an RMSNorm */
+} Norm;
+
+typedef struct {
+    Norm attention_norm, attention_post_norm, ffn_norm, ffn_post_norm;
+    Norm heads_norm; /* [heads + kv_heads, head_dim] */
+    Matrix qkv, out, up, down;
+    const float *const *turns; /* *turns: (cosine, sine) [positions, head_dim / 2], or NULL: it does not rotate */
+    size_t window;
+} Layer;
+
+enum Activation { SILU, GELU, GELU_TANH };
+enum Stored { FLOAT32, BFLOAT16, FLOAT16 };
+
+typedef struct {
+    size_t hidden, heads, kv_heads, head_dim, ffn, layers;
+    size_t gated, activation;
+    size_t half; /* activations are rounded to bfloat16 where they meet a weight, and K and V are bfloat16 */
+    double norm_eps, scale, embedding_scale;
+    const void *embedding; /* [vocab, hidden] */
+    size_t embedding_stored;
+    const float *positions; /* [max_positions, hidden] where positions are learned, or NULL */
+    Norm final_norm;
+    Matrix head;
+    const Layer *layer;
+} Model;
+
+/* A step's rows of one request, and where its K and V lie. */
+typedef struct {
+    AttentionSpan rows;
+    KvPlace place;       /* of the first layer. Without `keys` the step keeps K and V itself, for one layer at a time */
+    size_t layer_stride; /* bytes to the next layer's, where the cache has one memory for all layers */
+    const char *const *layers; /* where it has one for each: the address of each one's K; else NULL */
+} SpanInput;
+
+typedef struct {
+    size_t rows, wanted, spans, threads;
+    const int64_t *token_ids, *positions; /* [rows] */
+    const int64_t *wanted_rows;           /* [wanted]: the rows whose logits are wanted */
+    const SpanInput *span;
+    float *logits; /* [wanted, vocab] */
+    double *spent; /* µs [layers + 1 or 1, phases], or NULL: nothing is timed */
+    size_t by_layer, phases;
+    const int64_t *phase; /* the columns of `Phase` */
+} StepInput;
+
+enum Phase { EMBED, NORM, QKV, ROPE, KV_WRITE, ATTENTION, ATTN_OUT, FFN, LM_HEAD, PHASES };
+
+/* The memory of a model's steps; NULL where there is none. */
+void *compiled_step_new(const Model *model);
+void compiled_step_free(void *step);
+/* Run one step; returns 0, or -1 where there was no memory. */
+int compiled_step_run(void *step, const StepInput *input);
+#endif

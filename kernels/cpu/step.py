@@ -1,0 +1,258 @@
+"""A decoder's whole step as one native call over all layers (step.c): the structures that it reads, and the call."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from kernels.cpu import library
+from kernels.errors import KernelUnavailableError
+
+PHASES: Final = ("embed", "norm", "qkv", "rope", "kv_write", "attention", "attn_out", "ffn", "lm_head")
+"""The parts of a step that are timed, in the order of `enum Phase`."""
+ACTIVATIONS: Final = ("silu", "gelu", "gelu_tanh")
+STORED: Final = (torch.float32, torch.bfloat16, torch.float16)
+"""The dtypes in which an embedding may be stored."""
+
+
+class _Matrix(ctypes.Structure):
+    _fields_ = [
+        ("weight", ctypes.c_void_p), ("bias", ctypes.c_void_p),
+        ("channels", ctypes.c_size_t), ("out", ctypes.c_size_t), ("half", ctypes.c_size_t),
+    ]  # fmt: skip
+
+
+class _Norm(ctypes.Structure):
+    _fields_ = [("weight", ctypes.c_void_p), ("bias", ctypes.c_void_p)]
+
+
+class _Layer(ctypes.Structure):
+    _fields_ = [
+        ("attention_norm", _Norm), ("attention_post_norm", _Norm), ("ffn_norm", _Norm), ("ffn_post_norm", _Norm),
+        ("heads_norm", _Norm), ("qkv", _Matrix), ("out", _Matrix), ("up", _Matrix), ("down", _Matrix),
+        ("turns", ctypes.c_void_p), ("window", ctypes.c_size_t),
+    ]  # fmt: skip
+
+
+class _Model(ctypes.Structure):
+    _fields_ = [
+        *((name, ctypes.c_size_t) for name in (
+            "hidden", "heads", "kv_heads", "head_dim", "ffn", "layers", "gated", "activation", "half",
+        )),
+        ("norm_eps", ctypes.c_double), ("scale", ctypes.c_double), ("embedding_scale", ctypes.c_double),
+        ("embedding", ctypes.c_void_p), ("embedding_stored", ctypes.c_size_t), ("positions", ctypes.c_void_p),
+        ("final_norm", _Norm), ("head", _Matrix), ("layer", ctypes.c_void_p),
+    ]  # fmt: skip
+
+
+class _StepInput(ctypes.Structure):
+    _fields_ = [
+        *((name, ctypes.c_size_t) for name in ("rows", "wanted", "spans", "threads")),
+        *((name, ctypes.c_void_p) for name in (
+            "token_ids", "positions", "wanted_rows", "span", "logits", "spent",
+        )),
+        ("by_layer", ctypes.c_size_t), ("phases", ctypes.c_size_t), ("phase", ctypes.c_void_p),
+    ]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """A weight [out, in], float32 or bfloat16, contiguous, and its bias [out]."""
+
+    weight: Tensor
+    bias: Tensor | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NormWeights:
+    """The weight of an RMSNorm, or with a bias of a LayerNorm: [width], or [heads + kv_heads, head_dim]."""
+
+    weight: Tensor
+    bias: Tensor | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LayerParts:
+    """One layer. `rotation` is the index of its table among those of the step, None: it does not rotate."""
+
+    attention_norm: NormWeights
+    qkv: Matrix
+    heads_norm: NormWeights | None
+    out: Matrix
+    attention_post_norm: NormWeights | None
+    ffn_norm: NormWeights
+    up: Matrix
+    down: Matrix
+    ffn_post_norm: NormWeights | None
+    rotation: int | None
+    window: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelParts:
+    """A decoder: shapes, weights, and the dtype of its activations (float32 or bfloat16).
+
+    `embedding` [vocab, hidden] is of one of STORED, `positions` [max_positions, hidden] float32 or None.
+    """
+
+    heads: int
+    kv_heads: int
+    head_dim: int
+    ffn: int
+    gated: bool
+    activation: str
+    norm_eps: float
+    scale: float
+    embedding_scale: float
+    dtype: torch.dtype
+    embedding: Tensor
+    positions: Tensor | None
+    layers: Sequence[LayerParts]
+    final_norm: NormWeights
+    head: Matrix
+
+
+SPAN: Final = 12
+"""The numbers that describe a span (`SpanInput`): its first row, rows and the position of the first; the address of K in
+the first layer (0: the step keeps K and V itself), the bytes from K to V, between blocks, between positions and between
+heads, the positions of a block, the address of the block table (0: one block); the bytes between layers; and the address
+of the layers' own addresses of K (0: one memory has all layers)."""
+
+
+class CompiledStep:
+    """The native call for one model; it keeps the model's tensors alive.
+
+    Raises KernelUnavailableError where this machine has no C kernels, or where they were not written for this model.
+    """
+
+    def __init__(self, model: ModelParts, rotations: int) -> None:
+        """`rotations` is the number of rotation tables, which each step gives anew."""
+        if reason := unavailable(model.dtype, model.embedding.dtype):
+            raise KernelUnavailableError(f"The compiled step cannot run: {reason}.")
+        self._parts = model
+        self._hidden = model.embedding.shape[1]
+        self._vocab = model.head.weight.shape[0]
+        self._kept: list[Tensor] = []
+        self._turns = (ctypes.c_void_p * max(1, rotations))()
+        self._layers = (_Layer * len(model.layers))(*(self._layer(layer) for layer in model.layers))
+        self._model = self._described(model)
+        functions = _functions()
+        self._run, self._free = functions.compiled_step_run, functions.compiled_step_free
+        self._step = functions.compiled_step_new(ctypes.byref(self._model))
+        if not self._step:
+            raise MemoryError("There is no memory for a compiled step.")
+        self._input = _StepInput()
+        self.time_into(None)
+
+    def __del__(self) -> None:
+        if step := getattr(self, "_step", None):
+            self._free(step)
+
+    def time_into(self, spent: NDArray[np.float64] | None, columns: Sequence[int] = ()) -> None:
+        """Time the next steps: add µs to `spent` float64 [layers + 1, phases], or [1, phases]; None times nothing.
+
+        `columns` are the columns of PHASES.
+        """
+        self._spent = spent
+        self._columns = (ctypes.c_int64 * len(columns))(*columns)
+        given = self._input
+        given.spent = None if spent is None else spent.ctypes.data
+        given.by_layer = spent is not None and spent.shape[0] > 1
+        given.phases = 0 if spent is None else spent.shape[1]
+        given.phase = ctypes.addressof(self._columns)
+
+    def __call__(
+        self, token_ids: Tensor, positions: Tensor, wanted: Tensor, spans: Tensor, rotations: Sequence[Tensor],
+        threads: int,
+    ) -> Tensor:  # fmt: skip
+        """Logits float32 [R, vocab] of the rows `wanted` int64 [R]; K and V of all rows are written where spans say.
+
+        `token_ids` and `positions` int64 [P], `spans` int64 [n, SPAN], which together hold each row once; what they
+        point to must outlive the call. `rotations` complex64 [positions, 1, head_dim / 2] reach every position. Raises
+        MemoryError where there is none.
+        """
+        given, logits = self._input, torch.empty(wanted.shape[0], self._vocab)
+        for index, table in enumerate(rotations):
+            self._turns[index] = table.data_ptr()
+        given.rows, given.wanted, given.spans, given.threads = len(token_ids), len(wanted), len(spans), threads
+        given.token_ids, given.positions, given.wanted_rows = (
+            token_ids.data_ptr(), positions.data_ptr(), wanted.data_ptr()
+        )  # fmt: skip
+        given.span, given.logits = spans.data_ptr(), logits.data_ptr()
+        if self._run(self._step, ctypes.byref(given)):
+            raise MemoryError("There is no memory for this step.")
+        return logits
+
+    # --- the structures -----------------------------------------------------------------------------------------------
+
+    def _described(self, model: ModelParts) -> _Model:
+        embedding = model.embedding
+        return _Model(
+            hidden=self._hidden, heads=model.heads, kv_heads=model.kv_heads, head_dim=model.head_dim, ffn=model.ffn,
+            layers=len(model.layers), gated=model.gated, activation=ACTIVATIONS.index(model.activation),
+            half=model.dtype is torch.bfloat16, norm_eps=model.norm_eps, scale=model.scale,
+            embedding_scale=model.embedding_scale, embedding=self._address(embedding),
+            embedding_stored=STORED.index(embedding.dtype),
+            positions=None if model.positions is None else self._address(model.positions.float()),
+            final_norm=self._norm(model.final_norm), head=self._matrix(model.head),
+            layer=ctypes.addressof(self._layers),
+        )  # fmt: skip
+
+    def _layer(self, layer: LayerParts) -> _Layer:
+        turns = ctypes.addressof(self._turns)
+        return _Layer(
+            attention_norm=self._norm(layer.attention_norm), attention_post_norm=self._norm(layer.attention_post_norm),
+            ffn_norm=self._norm(layer.ffn_norm), ffn_post_norm=self._norm(layer.ffn_post_norm),
+            heads_norm=self._norm(layer.heads_norm), qkv=self._matrix(layer.qkv), out=self._matrix(layer.out),
+            up=self._matrix(layer.up), down=self._matrix(layer.down),
+            turns=None if layer.rotation is None else turns + layer.rotation * ctypes.sizeof(ctypes.c_void_p),
+            window=layer.window or 0,
+        )  # fmt: skip
+
+    def _norm(self, norm: NormWeights | None) -> _Norm:
+        if norm is None:
+            return _Norm()
+        bias = None if norm.bias is None else self._address(norm.bias.float())
+        return _Norm(self._address(norm.weight.float()), bias)
+
+    def _matrix(self, matrix: Matrix) -> _Matrix:
+        out, channels = matrix.weight.shape
+        bias = None if matrix.bias is None else self._address(matrix.bias.float())
+        return _Matrix(self._address(matrix.weight), bias, channels, out, matrix.weight.dtype is torch.bfloat16)
+
+    def _address(self, tensor: Tensor) -> int:
+        tensor = tensor.contiguous()
+        self._kept.append(tensor)
+        return tensor.data_ptr()
+
+
+def unavailable(activations: torch.dtype, embedding: torch.dtype) -> str | None:
+    """Why no model with these dtypes can run as a compiled step here; None where it can."""
+    if reason := library.unavailable():
+        return reason
+    if activations not in library.DTYPES:
+        return f"it was not written for {str(activations).removeprefix('torch.')} activations"
+    if embedding not in STORED:
+        return f"it was not written for an embedding in {str(embedding).removeprefix('torch.')}"
+    return None
+
+
+@cache
+def _functions() -> ctypes.CDLL:
+    """The library, with the types of the functions used here; raises KernelUnavailableError like `library`."""
+    functions = library.library()
+    functions.compiled_step_new.argtypes = [ctypes.c_void_p]
+    functions.compiled_step_new.restype = ctypes.c_void_p
+    functions.compiled_step_free.argtypes = [ctypes.c_void_p]
+    functions.compiled_step_free.restype = None
+    functions.compiled_step_run.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
+    functions.compiled_step_run.restype = ctypes.c_int
+    return functions

@@ -1,0 +1,93 @@
+"""The models of the comparison with peers, and the works that each of them is given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import cycle, islice
+from pathlib import Path
+from typing import Final
+
+from engine.model.checkpoint import open_checkpoint
+from engine.model.tokenizer import Tokenizer, load_tokenizer
+from tests.benchmarks.peer_options import PeerOptions
+from tests.benchmarks.real_model import real_model_folder
+from tests.benchmarks.runners.work import Work
+from tests.benchmarks.shapes import DEMO, qwen2_half_billion
+
+PROMPT: Final = "The cat sits on the"
+WORDS: Final = (" old", " man", " went", " to", " the", " house", " and", " saw", " a", " small", " dog", " in", " it")
+"""Words of one token each, for a prompt of any length."""
+PROMPT_TOKENS: Final = 512
+SEQUENCES: Final = 16
+TEMPERATURE: Final = 0.8
+TOP_P: Final = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A model on so many threads: the dtypes that DecodeScope runs it in, and what is asked of it, by name."""
+
+    name: str
+    title: str
+    folder: Path
+    threads: int
+    dtypes: tuple[str, ...]
+    works: dict[str, Work]
+
+
+def cases(options: PeerOptions, made: Path) -> Iterator[Case]:
+    """Those of the options, each made when it is its turn; `made` is the folder for checkpoints of random weights."""
+    for threads in (1, 2):
+        if options.takes(model="demo", threads=_word(threads)):
+            dtypes = ("float32",) if threads == 1 else ("float32", "bfloat16")
+            yield _case(options, "demo", "demo target", DEMO, threads, dtypes, tokens=200)
+    if not options.takes(threads="2-threads"):
+        return
+    both = ("float32", "bfloat16")
+    if options.takes(model="smollm2"):
+        folder = options.real_model or real_model_folder()
+        yield _case(options, "smollm2", "SmolLM2-135M-Instruct", folder, 2, both, tokens=64, many=True)
+    if options.takes(model="half-billion"):
+        folder = qwen2_half_billion(made, "bfloat16")
+        yield _case(options, "half-billion", "0.49 B shape", folder, 2, ("bfloat16",), tokens=24)
+
+
+def _word(threads: int) -> str:
+    return "1-thread" if threads == 1 else f"{threads}-threads"
+
+
+def _case(
+    options: PeerOptions, name: str, title: str, folder: Path, threads: int, dtypes: tuple[str, ...], tokens: int,
+    many: bool = False,
+) -> Case:  # fmt: skip
+    asked = works(load_tokenizer(open_checkpoint(folder)), tokens, many)
+    return Case(
+        name, title, folder, threads, tuple(dtype for dtype in dtypes if options.takes(dtype=dtype)),
+        {
+            word: replace(work, switches=options.switches | work.switches)
+            for word, work in asked.items() if options.takes(work=word)
+        },
+    )  # fmt: skip
+
+
+def works(tokenizer: Tokenizer, tokens: int, many: bool) -> dict[str, Work]:
+    """Greedy and sampled decoding of `tokens`; with `many` a long prompt and 16 requests at once, too."""
+    greedy = Work([PROMPT], [tokenizer.encode(PROMPT)], tokens)
+    found = {"greedy": greedy, "sampled": replace(greedy, temperature=TEMPERATURE, top_p=TOP_P)}
+    if many:
+        long = text_of(tokenizer, PROMPT_TOKENS)
+        found["prompt"] = Work([long], [tokenizer.encode(long)], 1)
+        texts = [f"{PROMPT} {chr(ord('a') + i)}" for i in range(SEQUENCES)]
+        ids = [tokenizer.encode(text) for text in texts]
+        assert len({len(one) for one in ids}) == 1, "prompts of one length need no padding"
+        switches = {"batching": "continuous", "max_batch": SEQUENCES}
+        found["batch"] = Work(texts, ids, 24, switches=switches)
+    return found
+
+
+def text_of(tokenizer: Tokenizer, tokens: int) -> str:
+    """A text of exactly so many tokens."""
+    text = "The" + "".join(islice(cycle(WORDS), tokens - len(tokenizer.encode("The"))))
+    assert len(tokenizer.encode(text)) == tokens, "each of the words must be one token"
+    return text

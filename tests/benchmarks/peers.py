@@ -1,0 +1,137 @@
+"""DecodeScope against llama.cpp and transformers: same weights, prompt and threads, in turn; window; company; detail.
+
+The rows say what they are a ratio to. DecodeScope runs as users run it, its engine in a process of its own, at detail
+`phase`. `window` shows the run in a window with every panel visible, `probed` records attention as well (as the window
+does until the user unticks it), `busy` is beside one process of equal priority that computes all the time.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, nullcontext
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+from engine.errors import UnavailableError
+from tests.benchmarks.peer_cases import Case, cases
+from tests.benchmarks.peer_options import PeerOptions
+from tests.benchmarks.peer_rows import Asked, Measured, rows_of
+from tests.benchmarks.runners.process import Runner, busy_process, plain_environment
+from tests.benchmarks.runners.work import Work
+
+DETAILS: Final = ("off", "phase", "layer")
+DETAIL_TURNS: Final = 3
+"""How often a round takes each level of detail: a difference of a percent needs many short turns."""
+
+GENERATE_LESS: Final = 3
+"""transformers, the slowest, makes a third of the tokens that the others make; its rate is a little higher for it."""
+
+
+def run(options: PeerOptions) -> list[dict[str, Any]]:
+    """One row a ratio, with the mark that it must reach; medians of rounds, the first of which is left out."""
+    rows: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory() as folder:
+        made = options.kept or Path(folder)
+        made.mkdir(parents=True, exist_ok=True)
+        for case in cases(options, made):
+            with ExitStack() as open_runners:
+                measuring = Measuring(case, options, made, Path(folder), open_runners)
+                try:
+                    for number in range(options.rounds + 1):
+                        say(f"{case.title}, threads {case.threads}, round {number} of {options.rounds}")
+                        measuring.round(number)
+                except KeyboardInterrupt:
+                    say("ended early: the rows are of the rounds so far")
+                    return rows + rows_of(case, measuring.measured, measuring.missing)
+            rows += rows_of(case, measuring.measured, measuring.missing)
+    return rows
+
+
+def say(words: str) -> None:
+    """Progress goes to standard error."""
+    print(words, file=sys.stderr, flush=True)
+
+
+@dataclass
+class Measuring:
+    """The rounds of one case; runners start when they are first asked, which the first round does."""
+
+    case: Case
+    options: PeerOptions
+    made: Path
+    home: Path
+    """Holds the settings and recordings of the windows, in place of the user's."""
+    opened: ExitStack
+    runners: dict[Asked, Runner | None] = field(default_factory=dict)
+    measured: Measured = field(default_factory=Measured)
+    missing: dict[str, str] = field(default_factory=dict)
+    """Peers that cannot run here, and why."""
+
+    def round(self, number: int) -> None:
+        """Every work once by everyone who does it, in turn; every second round the other way round."""
+        turns = list(self._turns())
+        for asked in turns if number % 2 else reversed(turns):
+            runner = self._runner(asked)
+            if runner is None:
+                continue
+            with busy_process() if asked.beside == "busy" else nullcontext():
+                outcome = runner.ask(self._work(asked))
+            if number:
+                self.measured.add(asked, outcome)
+
+    def _turns(self) -> Iterator[Asked]:
+        takes = self.options.takes
+        for work in self.case.works:
+            if takes(part="quiet", peer="llama.cpp"):
+                yield Asked("llama.cpp", "", work)
+            for dtype in self.case.dtypes:
+                yield Asked("ours", dtype, work)
+                if takes(part="quiet", peer="transformers"):
+                    yield Asked("transformers", dtype, work)
+                if takes(part="window"):
+                    yield Asked("window", dtype, work)
+                if takes(part="probed") and work == "greedy":
+                    yield Asked("window", dtype, work, probed=True)
+            if takes(part="busy"):
+                if takes(peer="llama.cpp"):
+                    yield Asked("llama.cpp", "", work, "busy")
+                yield from (Asked("ours", dtype, work, "busy") for dtype in self.case.dtypes)
+        if takes(part="detail") and "greedy" in self.case.works:
+            for _ in range(DETAIL_TURNS):
+                for dtype in self.case.dtypes:
+                    yield from (Asked("ours", dtype, "greedy", detail=detail) for detail in DETAILS)
+
+    def _work(self, asked: Asked) -> Work:
+        work = self.case.works[asked.work]
+        tokens = -(-work.tokens // GENERATE_LESS) if asked.who == "transformers" else work.tokens
+        return replace(work, tokens=tokens, detail=asked.detail or "phase", probed=asked.probed)
+
+    def _runner(self, asked: Asked) -> Runner | None:
+        who = Asked(asked.who, asked.dtype, "")
+        if who not in self.runners:
+            try:
+                self.runners[who] = self.opened.enter_context(self._started(who))
+            except UnavailableError as error:
+                if asked.who != "llama.cpp":
+                    raise
+                self.runners[who], self.missing[asked.who] = None, str(error)
+        return self.runners[who]
+
+    def _started(self, who: Asked) -> Runner:
+        folder, threads = str(self.case.folder), str(self.case.threads)
+        module = "tests.benchmarks.runners."
+        if who.who == "llama.cpp":
+            gguf = self.made / f"{self.case.name}.gguf"
+            command = [self.options.llama_python, "-m", f"{module}llama_cpp", folder, threads, str(gguf)]
+            return Runner(command, plain_environment())
+        name = {"ours": "ours", "window": "window", "transformers": "transformers_generate"}[who.who]
+        environment = plain_environment()
+        if who.who == "window":
+            environment |= {f"XDG_{kind}_HOME": str(self.home / kind) for kind in ("DATA", "CONFIG")}
+            if not os.environ.get("DISPLAY"):
+                environment["QT_QPA_PLATFORM"] = "offscreen"
+        return Runner([sys.executable, "-m", module + name, folder, threads, who.dtype], environment)
