@@ -149,5 +149,5 @@ def test_every_value_and_the_note_fit_into_the_narrowest_panel(window: MainWindo
     for one in panel.switches.findChildren(QPushButton):
         assert one.width() >= one.fontMetrics().horizontalAdvance(one.text()), one.accessibleName()
     for segments in panel.switches.findChildren(Segments):
-        assert segments.geometry().right() <= segments.parentWidget().width()
+        assert segments.mapTo(panel, segments.rect().topRight()).x() < panel.width()
     assert panel.switches.note.shown_lines() == ["No effect with attention reference"]
