@@ -99,7 +99,7 @@ class Summary:
     attention_kernels: dict[str, int]
     """The number of steps by kernel that really ran."""
     launches: dict[str, int]
-    """The number of steps by launch (eager, graph, twin); steps launched by `graph` have interpolated phases."""
+    """The number of steps by launch; those launched by `graph` have interpolated phases."""
     serving: dict[str, Any] | None
     """The server that the session tells of, and what it does not tell; None for our own engine."""
 
