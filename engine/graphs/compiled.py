@@ -50,10 +50,13 @@ class CompiledForward:
             if spent is not self._spent:
                 self._step.time_into(spent, COLUMNS)
                 self._spent = spent
-        return self._step(
+        logits = self._step(
             batch.token_ids, batch.positions, batch.logits_rows, places.numbers,
             [table.values for table in decoder.rotations], torch.get_num_threads(),
         )  # fmt: skip
+        if spent is not None:
+            timer.cost_inside(self._step.readings * step.reading_ns())
+        return logits
 
 
 def unavailable(decoder: Decoder) -> str | None:

@@ -41,7 +41,7 @@ class Places:
             return lambda span: WITHOUT_CACHE
         raise TypeError(f"A compiled step cannot read K and V from {type(kv).__name__}.")
 
-    def _blocks(self, kv: BlockKv):
+    def _blocks(self, kv: BlockKv) -> Callable[[Span], Sequence[int]]:
         memory = kv.memory
         addresses = array("q", [layer.data_ptr() for layer in memory])
         self._kept.append(addresses)

@@ -278,7 +278,8 @@ static void list_operations(Step *step, const StepInput *input, const Layout *la
 }
 
 /* Add each operation's time to the table: from the end of the one before to its own end. */
-static void count_times(const Step *step, const StepInput *input) {
+static void count_times(const Step *step, StepInput *input) {
+    input->readings = step->count + 1;
     for (size_t i = 0; i < step->count; i++) {
         const Counted *counted = step->counted + i;
         const double whole = 1e-3 * (step->ended_ns[i + 1] - step->ended_ns[i]);
@@ -288,16 +289,18 @@ static void count_times(const Step *step, const StepInput *input) {
             const double turning = part->turning_ns, both = turning + part->writing_ns;
             const int turns = part->layer->turns || part->layer->heads_norm.weight;
             first = turns && both > 0 ? whole * turning / both : 0;
+            input->readings += 4 * step->operations[i].chunks;
         } else if (part && part->prepared_ns) {
             first = 1e-3 * (part->prepared_ns - step->ended_ns[i]);
             first = first < 0 ? 0 : first > whole ? whole : first;
+            input->readings++;
         }
         row[input->phase[counted->before]] += first;
         row[input->phase[counted->phase]] += whole - first;
     }
 }
 
-int compiled_step_run(void *of, const StepInput *input) {
+int compiled_step_run(void *of, StepInput *input) {
     Step *step = of;
     const Model *model = step->model;
     AttentionSpan spans[input->spans];
