@@ -19,7 +19,6 @@ SUITES = (
     "batched_decode",
     "block_map",
     "ceilings",
-    "decode_speed",
     "delays",
     "detail_cost",
     "first_paint",
