@@ -179,7 +179,7 @@ def test_the_busy_process_is_busy_and_goes() -> None:
 def test_what_a_run_of_ours_answers() -> None:
     tokenizer = load_tokenizer(open_checkpoint(DEMO))
     work = works(tokenizer, 6, many=True)["batch"]
-    model = load_model(LoadSpec(str(DEMO), dtype="float32"), lambda stage, fraction: None)  # type: ignore[arg-type]
+    model = load_model(LoadSpec(str(DEMO), dtype="float32"), lambda stage, fraction: None)
     session = session_of(drive(model, run_of(work)))
     outcome = outcome_of(session, work)
     assert [len(ids) for ids in outcome.ids] == [24] * 16
@@ -201,7 +201,7 @@ def transformers_model() -> Any:
 def test_a_run_is_ended_once_after_its_time_and_two_tokens_each() -> None:
     tokenizer = load_tokenizer(open_checkpoint(DEMO))
     work = works(tokenizer, 3, many=False)["greedy"]
-    model = load_model(LoadSpec(str(DEMO)), lambda stage, fraction: None)  # type: ignore[arg-type]
+    model = load_model(LoadSpec(str(DEMO)), lambda stage, fraction: None)
     session = session_of(drive(model, run_of(work)))
     over = Limit(Work(work.texts, work.ids, 3, limit_s=0.0))
     assert [over.passed(session_of([])), over.passed(session), over.passed(session)] == [False, True, False]
