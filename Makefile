@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 # Where Python keeps no compiled modules, every process that a test starts compiles the whole program again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install run test test-serving lint format bench gpu-check gpu-wheels translations clean
+.PHONY: help install run test test-serving lint format bench real-model gpu-check gpu-wheels translations clean
 
 help:
 	@echo "make run      install, then open DecodeScope on the bundled demo model"
@@ -17,6 +17,7 @@ help:
 	@echo "make lint     ruff and mypy --strict"
 	@echo "make format   rewrite the code in the project's format"
 	@echo "make bench    print the benchmarks' tables (minutes; never part of the tests)"
+	@echo "make real-model  fetch SmolLM2-135M-Instruct into the cache folder, for the benchmark \`peers\` (93 MB)"
 	@echo "make gpu-check  check everything that needs a GPU, in 8 minutes (tests/gpu/README.md)"
 	@echo "make gpu-wheels fetch what a GPU machine without a network lacks, into .gpu-wheels"
 	@echo "make translations  collect the strings of the window and compile assets/translations"
@@ -56,6 +57,9 @@ format: install
 
 bench: install
 	$(BIN)/python -m tests.benchmarks
+
+real-model: install
+	$(BIN)/python -m tests.benchmarks.real_model
 
 CHECK ?=
 gpu-check: install

@@ -20,7 +20,6 @@ SUITES = (
     "beside_forward",
     "block_map",
     "ceilings",
-    "decode_speed",
     "delays",
     "detail_cost",
     "first_paint",

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import cycle, islice
+from itertools import cycle, islice, permutations
 from pathlib import Path
 from typing import Final
 
+from engine.errors import UnavailableError
 from engine.model.checkpoint import open_checkpoint
 from engine.model.tokenizer import Tokenizer, load_tokenizer
 from tests.benchmarks.peer_options import PeerOptions
@@ -17,7 +18,7 @@ from tests.benchmarks.shapes import DEMO, qwen2_half_billion
 
 PROMPT: Final = "The cat sits on the"
 WORDS: Final = (" old", " man", " went", " to", " the", " house", " and", " saw", " a", " small", " dog", " in", " it")
-"""Words of one token each, for a prompt of any length."""
+"""Words of one token each, for prompts of any length, and different ones of one length."""
 PROMPT_TOKENS: Final = 512
 SEQUENCES: Final = 16
 TEMPERATURE: Final = 0.8
@@ -53,6 +54,15 @@ def cases(options: PeerOptions, made: Path) -> Iterator[Case]:
         yield _case(options, "half-billion", "0.49 B shape", folder, 2, ("bfloat16",), tokens=24)
 
 
+def check_real_model(options: PeerOptions) -> None:
+    """Raises UnavailableError where the options take the real model and it is not there."""
+    folder = options.real_model or real_model_folder()
+    if options.takes(model="smollm2") and not (folder / "config.json").is_file():
+        raise UnavailableError(
+            f"There is no model in {folder}: run `make real-model`, or choose others with --only demo,half-billion."
+        )
+
+
 def _word(threads: int) -> str:
     return "1-thread" if threads == 1 else f"{threads}-threads"
 
@@ -78,7 +88,7 @@ def works(tokenizer: Tokenizer, tokens: int, many: bool) -> dict[str, Work]:
     if many:
         long = text_of(tokenizer, PROMPT_TOKENS)
         found["prompt"] = Work([long], [tokenizer.encode(long)], 1)
-        texts = [f"{PROMPT} {chr(ord('a') + i)}" for i in range(SEQUENCES)]
+        texts = [PROMPT + first + second for first, second in islice(permutations(WORDS, 2), SEQUENCES)]
         ids = [tokenizer.encode(text) for text in texts]
         assert len({len(one) for one in ids}) == 1, "prompts of one length need no padding"
         switches = {"batching": "continuous", "max_batch": SEQUENCES}

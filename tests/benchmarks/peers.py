@@ -17,14 +17,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from engine.errors import UnavailableError
-from tests.benchmarks.peer_cases import Case, cases
+from tests.benchmarks.peer_cases import Case, cases, check_real_model
 from tests.benchmarks.peer_options import PeerOptions
 from tests.benchmarks.peer_rows import Asked, Measured, rows_of
 from tests.benchmarks.runners.process import Runner, busy_process, plain_environment
 from tests.benchmarks.runners.work import Work
 
 DETAILS: Final = ("off", "phase", "layer")
-DETAIL_TURNS: Final = 8
+DETAIL_TURNS: Final = 5
 """How often a round takes each level of detail, for a third of the tokens: a percent needs many short turns."""
 
 FEWER: Final = 3
@@ -32,7 +32,11 @@ FEWER: Final = 3
 
 
 def run(options: PeerOptions) -> list[dict[str, Any]]:
-    """One row a ratio, with the mark that it must reach; medians of rounds, the first of which is left out."""
+    """One row a ratio, with the mark that it must reach; medians of rounds, the first of which is left out.
+
+    Ctrl-C ends it early, with the rows of the rounds so far. Raises UnavailableError where the real model is not there.
+    """
+    check_real_model(options)
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as folder:
         made = options.kept or Path(folder)

