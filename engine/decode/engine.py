@@ -18,6 +18,7 @@ from engine.decode.preemption import check_idle
 from engine.decode.step_runner import LaunchedStep, StepRunner
 from engine.decode.switcher import Switcher
 from engine.decode.teacher import teacher_pass
+from engine.graphs.build import graph_device_of
 from engine.graphs.device import GraphDevice
 from engine.graphs.in_flight import InFlightStep
 from engine.model.device import make_current
@@ -45,11 +46,12 @@ class Engine:
         self._model = model
         self._teaches = run.teacher_pass
         self._to_teach: deque[Request] = deque()
-        self._maker = RequestMaker(model)
+        device = graph_device if graph_device is not None else graph_device_of(model.device)
+        self._maker = RequestMaker(model, captures=device is not None)
         self.account = Account(model, emit, clock)
         self.switcher = Switcher(run, unavailable, draft, model.config.vocab, self.account)
         self.queue = Queue(coming=deque(self._maker.make(run.requests, 0, run.switches)))
-        self.runner = StepRunner(model, run.switches, self.account.mark, graph_device)
+        self.runner = StepRunner(model, run.switches, self.account.mark, device)
         self.runner.capture_anew(run.switches, self._maker.longest)
         self.runner.observe(run.observation)
         parts = (model, self.queue, self.switcher, self.runner, self.account)

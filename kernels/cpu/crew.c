@@ -57,6 +57,13 @@ int64_t now_ns(void) {
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
+int64_t now_ns_repeated(size_t count) {
+    const int64_t since_ns = now_ns();
+    int64_t last_ns = since_ns;
+    for (size_t i = 0; i < count; i++) last_ns = now_ns();
+    return last_ns - since_ns;
+}
+
 static inline void relax(void) {
 #if defined(__x86_64__) || defined(__i386__)
     __builtin_ia32_pause();

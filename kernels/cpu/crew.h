@@ -34,4 +34,6 @@ int crew_run(const Operation *operations, size_t count, size_t own_bytes, int th
 
 /* CLOCK_MONOTONIC in ns. */
 int64_t now_ns(void);
+/* How long so many readings of it take. */
+int64_t now_ns_repeated(size_t count);
 #endif

@@ -27,6 +27,7 @@ SUITES = (
     "long_session",
     "panel_refresh",
     "probe_stamps",
+    "sampling",
     "session_file",
     "window_cost",
 )
