@@ -8,8 +8,6 @@ from dataclasses import replace
 from time import perf_counter_ns
 from typing import Any
 
-import torch
-
 from engine.core.request import Queue, Request, in_order
 from engine.core.settings import Observation, RequestSpec, RunSpec, Switches
 from engine.decode.account import Account
@@ -24,6 +22,7 @@ from engine.graphs.build import graph_device_of
 from engine.graphs.device import GraphDevice
 from engine.graphs.in_flight import InFlightStep
 from engine.model.device import make_current
+from engine.model.inference import inferring
 from engine.model.loader import LoadedModel
 from engine.session.schema import AnyEvent
 
@@ -114,7 +113,7 @@ class Engine:
         self.queue.clear()
         self._to_teach.clear()
 
-    @torch.inference_mode()
+    @inferring
     def step(self) -> bool:
         """Run one step: schedule, draft, prepare, forward, sample, emit, account; False where there is no work now.
 
