@@ -371,7 +371,7 @@ class RunPanel(QWidget):
     def _align_detail(self) -> None:
         """Put the detail below the switches; a form takes no smaller least width of a label, but a fixed one."""
         label = self._labels["detail"]
-        label.setFixedWidth(max(self.switches.label_width(), label.sizeHint().width()))
+        label.setFixedWidth(max(self.switches.label_width(), label.fontMetrics().horizontalAdvance(label.text())))
 
     def _detail(self) -> Detail:
         value = self.detail.value
