@@ -13,6 +13,7 @@ from app.widgets.switch_controls import SwitchControls
 from app.window.main_window import MainWindow
 from engine.core.settings import Switches
 from engine.host import protocol
+from engine.session.schema import ModelReady
 from tests.app.conftest import Engines, switches_sent
 
 NO_COMPILER = {"attention=native": "No C compiler.", "graphs=True": "A step cannot be compiled here: no C compiler."}
@@ -140,6 +141,21 @@ def test_the_window_flips_it_while_a_run_goes_on(qtbot: QtBot, window: MainWindo
     assert (start.run.switches.attention, start.run.switches.graphs) == ("native", True)
     panel.probe.setChecked(False)
     assert not panel.switches.note.text()
+
+
+def test_the_detail_stays_below_the_switches_whatever_their_names(qtbot: QtBot, window: MainWindow) -> None:
+    panel = window.run_panel
+
+    def lefts() -> set[int]:
+        rows = [*panel.switches.findChildren(Segments), panel.detail]
+        return {one.mapTo(panel, one.rect().topLeft()).x() for one in rows}
+
+    wide = lefts()
+    assert len(wide) == 1
+    panel.show_model(ModelReady({"device": "cuda:0"}, ON_GPU))
+    qtbot.waitUntil(lambda: len(lefts()) == 1 and lefts() != wide)
+    panel.show_model(ModelReady({"device": "cpu"}, {}))
+    qtbot.waitUntil(lambda: lefts() == wide)
 
 
 def test_every_value_and_the_note_fit_into_the_narrowest_panel(window: MainWindow) -> None:
