@@ -103,6 +103,7 @@ class RunPanel(QWidget):
         self.detail = Segments(DETAILS, "phase")
         self.detail.picked.connect(self._on_observation)
         self.probe = QCheckBox()
+        self.probe.toggled.connect(self.switches.show_recording)
         self.probe.setChecked(True)
         self.probe.toggled.connect(self._on_observation)
         self.text = GeneratedText(selection)
@@ -182,7 +183,7 @@ class RunPanel(QWidget):
 
     def show_model(self, ready: ModelReady) -> None:
         """Grey out what cannot run with the model that is loaded."""
-        self.switches.set_unavailable(ready.unavailable)
+        self.switches.set_unavailable(ready.unavailable, ready.meta.get("device", ""))
         self.chat.setEnabled(bool(ready.meta.get("chat_template")) or not self._tells.loads_models)
         self.sampling.suggest(json.loads(ready.meta.get("suggested_sampling") or "{}"))
         self._explain_chat()

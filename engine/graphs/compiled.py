@@ -50,11 +50,10 @@ class CompiledForward:
             if spent is not self._spent:
                 self._step.time_into(spent, COLUMNS)
                 self._spent = spent
-        logits = self._step(
+        return self._step(
             batch.token_ids, batch.positions, batch.logits_rows, places.numbers,
             [table.values for table in decoder.rotations], torch.get_num_threads(),
         )  # fmt: skip
-        return logits
 
 
 def unavailable(decoder: Decoder) -> str | None:

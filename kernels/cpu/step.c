@@ -7,7 +7,7 @@
 #include "step_parts.h"
 #include <stdlib.h>
 
-enum { FEW = 4, MOST_A_LAYER = 11, PIECE_BYTES = 32768 };
+enum { FEW = 4, MOST_A_LAYER = 12, PIECE_BYTES = 32768 };
 static const size_t PIECE_PRODUCTS = 4000000;
 
 /* What the time of an operation counts as: row and column of the table, and the column of the part before `prepared`. */
@@ -286,7 +286,8 @@ static void count_times(const Step *step, const StepInput *input) {
         const Part *part = counted->phase == ATTENTION ? NULL : step->operations[i].work;
         if (part && counted->phase == KV_WRITE) { /* both parts in the shares of what the threads spent */
             const double turning = part->turning_ns, both = turning + part->writing_ns;
-            first = both > 0 ? whole * turning / both : 0;
+            const int turns = part->layer->turns || part->layer->heads_norm.weight;
+            first = turns && both > 0 ? whole * turning / both : 0;
         } else if (part && part->prepared_ns) {
             first = 1e-3 * (part->prepared_ns - step->ended_ns[i]);
             first = first < 0 ? 0 : first > whole ? whole : first;

@@ -121,10 +121,10 @@ class ModelParts:
 
 
 SPAN: Final = 12
-"""The numbers that describe a span (`SpanInput`): its first row, rows and the position of the first; the address of K in
-the first layer (0: the step keeps K and V itself), the bytes from K to V, between blocks, between positions and between
-heads, the positions of a block, the address of the block table (0: one block); the bytes between layers; and the address
-of the layers' own addresses of K (0: one memory has all layers)."""
+"""The numbers that describe a span (`SpanInput`): its first row, rows, and the position of the first; the address of K
+in the first layer (0: the step keeps K and V itself), the bytes from K to V, between blocks, between positions and
+between heads, the positions of a block, the address of the block table (0: one block); the bytes between layers; and
+the address of the layers' own addresses of K (0: one memory has all layers)."""
 
 
 class CompiledStep:

@@ -92,8 +92,8 @@ class _Rows:
         a, b = (self._each(asked) for asked in (ours, theirs))
         if a and b:
             first, other = self.measured.of(ours)[-1], self.measured.of(theirs)[-1]
-            words = [first.note] if ours.who == "ours" else []
-            if theirs.who not in ("ours", "window"):
+            words = [first.note]
+            if theirs.who != "ours":
                 words += [other.note, agreeing(first, other) if self.work == "greedy" else ""]
             note = "; ".join(filter(None, [*words, note]))
             yield _row(self.case, self.work, self.dtype, against, "tokens/s", a, b, mark, beside, note)

@@ -24,10 +24,10 @@ from tests.benchmarks.runners.process import Runner, busy_process, plain_environ
 from tests.benchmarks.runners.work import Work
 
 DETAILS: Final = ("off", "phase", "layer")
-DETAIL_TURNS: Final = 3
-"""How often a round takes each level of detail: a difference of a percent needs many short turns."""
+DETAIL_TURNS: Final = 8
+"""How often a round takes each level of detail, for a third of the tokens: a percent needs many short turns."""
 
-GENERATE_LESS: Final = 3
+FEWER: Final = 3
 """transformers, the slowest, makes a third of the tokens that the others make; its rate is a little higher for it."""
 
 
@@ -72,16 +72,20 @@ class Measuring:
     """Peers that cannot run here, and why."""
 
     def round(self, number: int) -> None:
-        """Every work once by everyone who does it, in turn; every second round the other way round."""
+        """Every work once by everyone who does it, in turn; every second round the other way round.
+
+        The first round, number 0, warms up. A round that is broken off counts for nothing.
+        """
         turns = list(self._turns())
+        outcomes = []
         for asked in turns if number % 2 else reversed(turns):
             runner = self._runner(asked)
             if runner is None:
                 continue
             with busy_process() if asked.beside == "busy" else nullcontext():
-                outcome = runner.ask(self._work(asked))
-            if number:
-                self.measured.add(asked, outcome)
+                outcomes.append((asked, runner.ask(self._work(asked))))
+        for asked, outcome in outcomes if number else ():
+            self.measured.add(asked, outcome)
 
     def _turns(self) -> Iterator[Asked]:
         takes = self.options.takes
@@ -107,7 +111,7 @@ class Measuring:
 
     def _work(self, asked: Asked) -> Work:
         work = self.case.works[asked.work]
-        tokens = -(-work.tokens // GENERATE_LESS) if asked.who == "transformers" else work.tokens
+        tokens = -(-work.tokens // FEWER) if asked.detail or asked.who == "transformers" else work.tokens
         return replace(work, tokens=tokens, detail=asked.detail or "phase", probed=asked.probed)
 
     def _runner(self, asked: Asked) -> Runner | None:

@@ -9,8 +9,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -22,6 +22,7 @@ from tests.benchmarks.runners.work import Outcome, Work
 
 ROOT: Final = Path(__file__).resolve().parents[3]
 CLOSED_WITHIN_S: Final = 20.0
+WARMING_TOKENS: Final = 8
 TAIL: Final = 2000
 """Characters of a dead runner's standard error that are shown."""
 
@@ -34,18 +35,21 @@ class Runner:
     """
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
+        self._answering = True
+        """Whether something was asked that is not answered yet; it is then not waited for."""
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, env=dict(environment),
-            cwd=ROOT, text=True, encoding="utf-8", start_new_session=True,
+            cwd=ROOT, text=True, encoding="utf-8", process_group=0,
         )  # fmt: skip
         try:
             if self._line() != "ready":
                 raise self._ended()
+            self._answering = False
         except BaseException:
             self.close()
             raise
-        self._stop()
+        self._each(psutil.Process.suspend)
 
     def __enter__(self) -> Self:
         return self
@@ -54,19 +58,28 @@ class Runner:
         self.close()
 
     def ask(self, work: Work) -> Outcome:
-        """Do the work and wait for it."""
-        self._continue()
+        """Do the work, and a little of it before: what was stopped finds its caches cold."""
+        self._each(psutil.Process.resume)
+        self._answer(replace(work, tokens=min(work.tokens, WARMING_TOKENS)))
+        outcome = self._answer(work)
+        self._each(psutil.Process.suspend)
+        return outcome
+
+    def _answer(self, work: Work) -> Outcome:
         assert self._process.stdin is not None
+        self._answering = True
         print(json.dumps(asdict(work)), file=self._process.stdin, flush=True)
         line = self._line()
         if not line:
             raise self._ended()
-        self._stop()
+        self._answering = False
         return Outcome(**json.loads(line))
 
     def close(self) -> None:
-        """End it: it reads the end of its input."""
-        self._continue()
+        """End it: it reads the end of its input, or, in the middle of a work, is killed with those below it."""
+        if self._answering:
+            self._each(psutil.Process.kill)
+        self._each(psutil.Process.resume)
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         with contextlib.suppress(OSError):
@@ -89,21 +102,13 @@ class Runner:
         words = self._errors.read().decode(errors="replace")[-TAIL:].strip()
         return UnavailableError(f"A runner ended with status {self._process.returncode}: {words}")
 
-    def _stop(self) -> None:
-        for process in self._family():
-            process.suspend()
-
-    def _continue(self) -> None:
-        for process in reversed(self._family()):
-            process.resume()
-
-    def _family(self) -> list[psutil.Process]:
-        """This process and those below it that live, the owner before what it owns."""
-        try:
+    def _each(self, act: Callable[[psutil.Process], None]) -> None:
+        """Stop, continue or kill this process and those below it that live."""
+        with contextlib.suppress(psutil.NoSuchProcess):
             first = psutil.Process(self._process.pid)
-            return [first, *first.children(recursive=True)] if self._process.poll() is None else []
-        except psutil.NoSuchProcess:
-            return []
+            for process in [first, *first.children(recursive=True)]:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    act(process)
 
 
 @contextlib.contextmanager

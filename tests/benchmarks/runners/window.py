@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from dataclasses import replace
 from typing import Final, cast
 
 from PySide6.QtCore import QObject, QTimer, Signal
@@ -71,7 +72,8 @@ def main() -> None:
 
     def ended(*_: object) -> None:
         looking.stop()
-        wire.answer(outcome_of(sessions[-1], asked[-1]))
+        outcome = outcome_of(sessions[-1], asked[-1])
+        wire.answer(replace(outcome, note=f"{outcome.note}; {QApplication.platformName()}"))
 
     def close() -> None:
         window.close()
