@@ -6,7 +6,6 @@ import ctypes
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Final
 
 import pytest
@@ -207,32 +206,6 @@ def test_great_scores_and_equal_ones() -> None:
             true = attention_reference(q[rows].double(), *kv.double())
             # the products' rounding, which the exponent magnifies
             assert bool((got[rows] - true).abs().max() <= 1e-5 + 1e-6 * size)
-
-
-VARIANTS: Final[dict[str, tuple[str, ...]]] = {
-    "AVX2": ("-mno-avx512f", "-mavx2", "-mfma"),
-    "AVX": ("-march=sandybridge",),
-    "plain": ("-march=x86-64",),
-}
-
-
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_a_processor_with_smaller_vectors_computes_alike(
-    variant: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    flags = (*library.FLAGS, *VARIANTS[variant], "-Wall", "-Wextra", "-Werror")
-    monkeypatch.setattr(library, "FLAGS", flags)
-    folder = Path(library.__file__).parent
-    small = library.compiled([folder / "attention.c", folder / "crew.c"], tmp_path / "kept")
-    monkeypatch.setattr(library, "library", lambda: small)
-    attention._functions.cache_clear()
-    try:
-        for dtype in BOUNDS:
-            for head_dim in (20, 64, 80):
-                for blocks, window in ((0, None), (16, 90)):
-                    check(Case(((600, 1), (0, 130), (40, 5)), Shape(6, 2, head_dim, dtype), blocks, window))
-    finally:
-        attention._functions.cache_clear()
 
 
 def refused(call: BatchAttention, q: Tensor, places: Tensor, words: str) -> None:

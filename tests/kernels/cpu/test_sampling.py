@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,8 +17,6 @@ from numpy.typing import NDArray
 from scipy import stats
 from torch import Tensor
 
-from kernels.cpu import library
-from kernels.cpu import sampling as kernel
 from kernels.cpu.sampling import Proposed, Sampled, Wanted, draw, sample, verify
 
 SIZES = (1, 7, 63, 64, 65, 4096, 49_152, 151_936)
@@ -231,31 +228,6 @@ def test_a_row_does_not_depend_on_the_rows_beside_it_or_on_the_threads() -> None
         together = distribution(logits, asked)
         for row, wanted in enumerate(asked):
             assert torch.equal(together[row], distribution(logits, [wanted])[0])
-
-
-@pytest.mark.parametrize("flags", [("-mno-avx512f", "-mavx2", "-mfma"), ("-march=x86-64",)], ids=["AVX2", "plain"])
-def test_processors_with_smaller_vectors_draw_alike(
-    flags: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    logits = logits_of(len(SETTINGS), 5003)
-    asked = [wanted._replace(row=row, uniform=0.3) for row, wanted in enumerate(SETTINGS)]
-    here, probs = sample(logits, asked, 8), distribution(logits, asked)
-    monkeypatch.setattr(library, "FLAGS", (*library.FLAGS, *flags, "-Wall", "-Wextra", "-Werror"))
-    sources = [Path(library.__file__).with_name(name) for name in ("crew.c", "sampling.c", "verify.c")]
-    small = library.compiled(sources, tmp_path)
-    monkeypatch.setattr(library, "library", lambda: small)
-    for cached in (library.function, kernel._function):
-        cached.cache_clear()
-    try:
-        there = sample(logits, asked, 8)
-        torch.testing.assert_close(distribution(logits, asked), probs, rtol=1e-5, atol=1e-37)
-    finally:
-        for cached in (library.function, kernel._function):
-            cached.cache_clear()
-    for one_here, one_there in zip(here, there, strict=True):
-        assert one_there[0] == one_here[0]
-        assert one_there[1:3] == pytest.approx(one_here[1:3], rel=1e-6, abs=1e-7)
-        assert read(one_there[3])[0].tolist() == read(one_here[3])[0].tolist()
 
 
 def certain(row: int, drafts: Sequence[int], uniforms: Sequence[float]) -> Proposed:
