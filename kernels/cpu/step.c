@@ -93,11 +93,12 @@ static Part *next_part(Step *step, const Layer *layer) {
 }
 
 /* Pieces of each thread's part: small enough to be shared, large enough for the processor's prefetcher. */
-static size_t pieces_of(const Matrix *matrix, size_t columns, size_t rows, size_t threads) {
+static size_t pieces_of(const Matrix *matrix, size_t columns, size_t rows, size_t threads, Meeting meeting) {
     const size_t column_bytes = matrix->in * (matrix->half ? 2 : 4);
     size_t length = PIECE_BYTES / column_bytes, fewer = PIECE_PRODUCTS / (rows * matrix->in);
     if (length > fewer) length = fewer;
     if (length < STREAMS) length = STREAMS;
+    if (meeting == TILED && length < 2 * TILED_COLUMNS) length = 2 * TILED_COLUMNS;
     return (columns / threads + length) / length;
 }
 
@@ -106,8 +107,10 @@ static Part *append_product(Step *step, const Layer *layer, size_t row, enum Pha
                             const int64_t *chosen, size_t count, const Norm *norm, const Matrix *matrix, float *to,
                             int adds, size_t threads) {
     const int inner = phase == FFN && !adds && layer && matrix == &layer->up;
+    Meeting meeting = meeting_of((int)matrix->half, (int)step->model->half);
+    if (meeting == PAIRED && tiles_serve(count, matrix->in)) meeting = TILED;
     const Part laid = {.from = from, .chosen = chosen, .count = count, .width = matrix->in, .norm = norm,
-                       .meeting = meeting_of((int)matrix->half, (int)step->model->half)};
+                       .meeting = meeting};
     const enum Phase before = norm ? NORM : phase;
     if (count > FEW) {
         Part *part = next_part(step, layer);
@@ -120,7 +123,7 @@ static Part *append_product(Step *step, const Layer *layer, size_t row, enum Pha
     part->norm = laid.norm, part->meeting = laid.meeting, part->laid = count > FEW ? step->rows.laid : NULL;
     part->matrix = matrix;
     part->parts = threads;
-    part->pieces = pieces_of(matrix, inner ? step->model->ffn : matrix->out, count, threads);
+    part->pieces = pieces_of(matrix, inner ? step->model->ffn : matrix->out, count, threads, meeting);
     part->to = to;
     part->adds = adds;
     append(step, count > FEW ? NULL : lay_prepare, inner ? inner_compute : product_compute,
