@@ -171,14 +171,18 @@ def _record(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--kv", default=switches.kv, choices=get_args(Kv))
     how.add_argument("--block-size", type=whole_number, default=switches.block_size, metavar="B")
     how.add_argument("--kv-memory", type=byte_size, metavar="BYTES", help="limit of the KV cache, for example 512MiB")
-    how.add_argument("--attention", default=switches.attention, choices=get_args(Attention))
+    how.add_argument(
+        "--attention", default=switches.attention, choices=get_args(Attention),
+        help="auto (default): native where a CPU can run it, else sdpa",
+    )  # fmt: skip
     how.add_argument("--speculate", default=switches.speculate, choices=get_args(Speculate))
     how.add_argument("--k", type=whole_number, default=switches.k, metavar="K", help="tokens a proposer drafts")
     how.add_argument("--batching", default=switches.batching, choices=get_args(Batching))
     how.add_argument("--max-batch", type=whole_number, default=switches.max_batch, metavar="N")
     how.add_argument(
         "--graphs", default="auto", choices=("auto", "on", "off"),
-        help="launch a step as one: CUDA graphs on a GPU, the compiled step on a CPU (auto: on with attention=native)",
+        help="launch a step as one: with attention native the compiled step on a CPU, with sdpa or triton CUDA graphs "
+        "on a GPU (auto, the default: on on a CPU, off on a GPU)",
     )  # fmt: skip
     how.add_argument(
         "--switch-at", action="append", type=switch_change, default=[], metavar="STEP:NAME=VALUE[,NAME=VALUE...]",

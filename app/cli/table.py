@@ -20,6 +20,9 @@ TOPICS: Final = {
     "slots": "batch slots",
 }  # fmt: skip
 """What a server did not tell, where its name in the file is no word of English."""
+LAUNCHED: Final = {
+    "eager": "operation by operation", "compiled": "compiled step", "graph": "CUDA graph", "twin": "CUDA graph, timed",
+}  # fmt: skip
 
 
 def columns(rows: Iterable[Sequence[str]], gap: int = 2) -> str:
@@ -65,7 +68,7 @@ def figures(summary: Summary) -> list[tuple[str, str]]:
     kernels = [f"{one_line(name, MOST_OF_NAME)} ×{n}" for name, n in summary.attention_kernels.items()]
     rows.append(("attention kernels", listed(kernels, "kernels", ", ") or (NOT_TOLD if served else "")))
     if set(summary.launches) - {"eager"}:
-        rows.append(("launched", ", ".join(f"{how} ×{n}" for how, n in summary.launches.items())))
+        rows.append(("launched", ", ".join(f"{LAUNCHED.get(how, how)} ×{n}" for how, n in summary.launches.items())))
     if any(summary.dropped.values()):
         rows.append(
             ("detail dropped", ", ".join(f"{n} {k.replace('_', ' ')}" for k, n in summary.dropped.items() if n))

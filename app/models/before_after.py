@@ -57,8 +57,11 @@ NAMES: Final[dict[str, tuple[str, str]]] = {
         ),
     ),
     "graphs": (
-        QT_TRANSLATE_NOOP("BeforeAfter", "CUDA graphs"),
-        QT_TRANSLATE_NOOP("BeforeAfter", "A decode step is launched as one recorded graph of kernels."),
+        QT_TRANSLATE_NOOP("BeforeAfter", "Step launched as one"),
+        QT_TRANSLATE_NOOP(
+            "BeforeAfter",
+            "A decode step is one native call over all layers on a CPU, and one CUDA graph of kernels on a GPU.",
+        ),
     ),
 }
 MEASURES: Final = {

@@ -7,7 +7,6 @@ from math import isfinite
 from PySide6.QtCore import QCoreApplication
 
 from app.look.units import (
-    DERIVED,
     MEASURED,
     NOT_APPLICABLE,
     count,
@@ -17,6 +16,7 @@ from app.look.units import (
     significant,
     visible_token,
 )
+from app.panels.launch_words import launch_words
 from app.panels.timeline_chunks import chunk_words
 from app.panels.untold import not_told, why_untold
 from engine.figures.token_facts import TokenFacts
@@ -88,9 +88,8 @@ def step_words(session: Session, facts: TokenFacts) -> str:
     if facts.received_s is not None:
         words = translate("InspectorPanel", "received {time} later {mark}")
         parts.append(words.format(time=seconds(facts.received_s), mark=MEASURED))
-    if facts.launch == "graph" and column_told(session, "launch"):
-        words = translate("InspectorPanel", "phases of the last timed replay, scaled to this one {mark}")
-        parts.append(words.format(mark=DERIVED))
+    if facts.launch and (launched := launch_words(session, facts.step)):
+        parts.append(launched)
     return " · ".join(parts)
 
 

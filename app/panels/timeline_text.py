@@ -6,15 +6,16 @@ from math import isfinite
 
 from PySide6.QtCore import QCoreApplication
 
-from app.look.units import DERIVED, MEASURED, count, name_of, percent, seconds, significant, visible_token
+from app.look.units import MEASURED, count, name_of, percent, seconds, significant, visible_token
 from app.models.timeline import BANDS, TimelineModel
+from app.panels.launch_words import launch_words
 from app.panels.timeline_chunks import chunk_words
 from app.panels.untold import not_told
 from engine.figures.gaps import gap_ns
 from engine.figures.pauses import pauses_of
 from engine.figures.token_facts import chunk_of, received_ns
 from engine.figures.told import column_told, told
-from engine.session.store import LAUNCHES, STEP_KINDS, TOKEN_SOURCES, Session
+from engine.session.store import STEP_KINDS, TOKEN_SOURCES, Session
 
 
 def token_text(model: TimelineModel, row: int) -> str:
@@ -86,8 +87,8 @@ def step_text(model: TimelineModel, step: int) -> str:
             step=count(step), kind=kind, kernel=_kernel(model.session, step), wall=seconds(wall / 1e9), mark=MEASURED,
         )
     ]  # fmt: skip
-    if LAUNCHES[steps["launch"][step]] == "graph":
-        lines.append(translate("Timeline", "   phases of the last timed replay, scaled to this one {}").format(DERIVED))
+    if launched := launch_words(model.session, step):
+        lines.append("   " + launched)
     ns = model.band_ns(step)
     parts = [f"{band} {seconds(value / 1e9)}" for band, value in zip(BANDS, ns.tolist(), strict=True) if value > 0]
     if not told(model.session, "phases"):

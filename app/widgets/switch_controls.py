@@ -6,34 +6,46 @@ from dataclasses import asdict
 from typing import Any, get_args
 
 from PySide6.QtCore import QEvent, Signal
-from PySide6.QtWidgets import QFormLayout, QHBoxLayout, QSpinBox, QWidget
+from PySide6.QtWidgets import QFormLayout, QHBoxLayout, QSpinBox, QVBoxLayout, QWidget
 
-from app.look.theme import ROW_GAP
+from app.look.theme import CAPTION_SCALE, GRID, ROW_GAP
 from app.widgets.plain import PlainLabel, plain
 from app.widgets.segments import Segments
-from engine.core.settings import Attention, Batching, Kv, Speculate, Switches
+from app.widgets.themed_label import ThemedLabel
+from engine.core.settings import Attention, Batching, Kv, Speculate, Switches, as_typed
+from engine.figures.launches import is_gpu, obstacle
 
 
 class SwitchControls(QWidget):
-    """Shows one `Switches` value; `flipped` carries {name: value} when the user changes one."""
+    """Shows one `Switches` value; `flipped` carries {name: value} when the user changes one.
+
+    What nobody chose is left to the engine, and shown as the engine will choose it.
+    """
 
     flipped = Signal(dict)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._switches = Switches().settled({})
+        self._wanted = Switches()
+        """What was chosen; attention "auto" and graphs None where nobody did."""
         self._unavailable: dict[str, str] = {}
+        self._device = ""
+        self._records = False
         self._locked = ""
         """Why no switch can be flipped; empty where they can."""
+        shown = self.switches
         self._segments = {
-            "kv": Segments(get_args(Kv), self._switches.kv),
-            "attention": Segments([one for one in get_args(Attention) if one != "auto"], self._switches.attention),
-            "speculate": Segments(get_args(Speculate), self._switches.speculate),
-            "batching": Segments(get_args(Batching), self._switches.batching),
+            "kv": Segments(get_args(Kv), shown.kv),
+            "attention": Segments([one for one in get_args(Attention) if one != "auto"], shown.attention),
+            "graphs": Segments(("off", "on"), as_typed(shown.graphs)),
+            "speculate": Segments(get_args(Speculate), shown.speculate),
+            "batching": Segments(get_args(Batching), shown.batching),
         }
+        self.note = ThemedLabel(scale=CAPTION_SCALE, wrap=True)
+        """Why `graphs` is on and has no effect; hidden where it has one."""
         self._k = QSpinBox()
         self._k.setRange(1, 64)
-        self._k.setValue(self._switches.k)
+        self._k.setValue(shown.k)
         self._k.setPrefix("k ")
         self._k.setKeyboardTracking(False)
         self._k.valueChanged.connect(lambda k: self._flip({"k": k}))
@@ -44,45 +56,39 @@ class SwitchControls(QWidget):
         layout.setHorizontalSpacing(ROW_GAP)
         layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         for name, segments in self._segments.items():
-            segments.picked.connect(lambda value, name=name: self._flip({name: value}))
-            field: QWidget = segments
-            if name == "speculate":
-                field = QWidget()
-                row = QHBoxLayout(field)
-                row.setContentsMargins(0, 0, 0, 0)
-                row.setSpacing(ROW_GAP)
-                row.addWidget(segments, 1)
-                row.addWidget(self._k)
-            layout.addRow(self._labels[name], field)
+            segments.picked.connect(lambda button, name=name: self._flip({name: value_of(name, button)}))
+            layout.addRow(self._labels[name], self._field(name))
             self._labels[name].setBuddy(segments)
-        self._show_k()
+        self._show_dependent()
         self.retranslate()
 
     @property
     def switches(self) -> Switches:
-        return self._switches
+        return self._wanted.settled(self._unavailable)
 
     def show_switches(self, switches: Switches) -> None:
         """Show these values without emitting `flipped`."""
-        self._switches = switches
-        values = asdict(switches)
+        self._wanted = switches
+        values = asdict(self.switches)
         for name, segments in self._segments.items():
-            segments.set_value(values[name])
+            segments.set_value(as_typed(values[name]))
         self._k.blockSignals(True)
         self._k.setValue(switches.k)
         self._k.blockSignals(False)
-        self._show_k()
+        self._show_dependent()
 
-    def set_unavailable(self, unavailable: dict[str, str]) -> None:
-        """Disable values that cannot run here (`ModelReady.unavailable`), and replace chosen ones by the defaults."""
-        self._unavailable = unavailable
-        self._show_reasons()
-        values = asdict(self._switches)
-        default = asdict(Switches().settled(unavailable))
+    def set_unavailable(self, unavailable: dict[str, str], device: str = "") -> None:
+        """Disable values that cannot run on `device` with the model (`ModelReady`); chosen ones become the defaults."""
+        self._unavailable, self._device = unavailable, device
+        values, default = asdict(self._wanted), asdict(Switches())
         lost = {name: default[name] for name in self._segments if f"{name}={values[name]}" in unavailable}
-        if lost:
-            self.show_switches(self._switches.changed(**lost))
-        self._show_k()
+        self.show_switches(self._wanted.changed(**lost))
+        self.retranslate()
+
+    def show_recording(self, records: bool) -> None:
+        """Whether attention is recorded, which a step that is launched as one cannot do."""
+        self._records = records
+        self._show_dependent()
 
     def lock(self, reason: str) -> None:
         """Disable every switch for this reason; an empty one enables them again."""
@@ -98,6 +104,7 @@ class SwitchControls(QWidget):
         names = {
             "kv": self.tr("KV cache"),
             "attention": self.tr("Attention"),
+            "graphs": self.tr("CUDA graphs") if is_gpu(self._device) else self.tr("Compiled step"),
             "speculate": self.tr("Speculate"),
             "batching": self.tr("Batching"),
         }
@@ -112,6 +119,12 @@ class SwitchControls(QWidget):
                 "sdpa": self.tr("PyTorch's fused kernels"),
                 "native": self.tr("This project's tiled kernels for a CPU"),
                 "triton": self.tr("This project's tiled kernels for a GPU"),
+            },
+            "graphs": {
+                "off": self.tr("Run each step operation by operation"),
+                "on": self.tr("Launch each decode step as one recorded graph of kernels")
+                if is_gpu(self._device)
+                else self.tr("Run each step as one native call over all layers"),
             },
             "speculate": {
                 "off": self.tr("One token a pass"),
@@ -129,28 +142,58 @@ class SwitchControls(QWidget):
             segments.name(names[name], {}, tips[name])
         self._k.setAccessibleName(self.tr("Tokens proposed at a time"))
         self._show_reasons()
+        self._show_dependent()
 
     def changeEvent(self, event: QEvent) -> None:
         if event.type() == QEvent.Type.LanguageChange:
             self.retranslate()
         super().changeEvent(event)
 
+    def _field(self, name: str) -> QWidget:
+        """The buttons of a switch, with what belongs beside or below them."""
+        segments = self._segments[name]
+        if name not in ("speculate", "graphs"):
+            return segments
+        field = QWidget()
+        layout = QHBoxLayout(field) if name == "speculate" else QVBoxLayout(field)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(ROW_GAP if name == "speculate" else GRID)
+        layout.addWidget(segments, 1)
+        layout.addWidget(self._k if name == "speculate" else self.note)
+        return field
+
     def _flip(self, change: dict[str, Any]) -> None:
-        new = self._switches.changed(**change)
-        if new != self._switches:
-            self._switches = new
-            self._show_k()
+        before = self.switches
+        new = self._wanted.changed(**change)
+        if "attention" in change:  # another kernel leaves `graphs` as it is in a run that goes on
+            new = new.changed(graphs=before.graphs)
+        if new.settled(self._unavailable) != before:
+            self._wanted = new
+            self._show_dependent()
             self.flipped.emit(change)
 
     def _show_reasons(self) -> None:
         for name, segments in self._segments.items():
-            prefix = f"{name}="
-            reasons = {
-                key.removeprefix(prefix): why for key, why in self._unavailable.items() if key.startswith(prefix)
-            }
+            keys = {button: f"{name}={value_of(name, button)}" for button in segments.buttons}
+            reasons = {button: self._unavailable[key] for button, key in keys.items() if key in self._unavailable}
             segments.set_unavailable(dict.fromkeys(segments.buttons, self._locked) if self._locked else reasons)
         self._k.setEnabled(not self._locked)
         self._k.setToolTip(plain(self._locked or self.tr("How many tokens are proposed at a time")))
 
-    def _show_k(self) -> None:
-        self._k.setVisible(self._switches.speculate != "off")
+    def _show_dependent(self) -> None:
+        """Show what depends on the values: the number of drafts, and why `graphs` has no effect."""
+        switches = self.switches
+        self._k.setVisible(switches.speculate != "off")
+        found = obstacle(asdict(switches), self._device, self._records)
+        words = {
+            "attention": self.tr("No effect with attention {}").format(switches.attention),
+            "cache": self.tr("No effect without a KV cache"),
+            "recorded": self.tr("No effect while attention is recorded"),
+        }
+        self.note.setText(words.get(found or "", ""))
+        self.note.setVisible(found is not None)
+
+
+def value_of(name: str, button: str) -> str | bool:
+    """The value of a switch that its button stands for."""
+    return button == "on" if name == "graphs" else button

@@ -227,7 +227,8 @@ class MainWindow(QMainWindow):
     @Slot()
     def follow_news(self) -> None:
         """Draw the shown session: a run as it grows, a recorded session once."""
-        self.refresher.follow(self.shown.is_live and self.control.active)
+        # A new session is shown before the engine says that it runs: `draw_all` would draw every empty panel.
+        self.refresher.follow(self.shown.is_live and (self.control.active or self.feed.now.active))
 
     def _drawing_share(self) -> float:
         session = self.shown.session

@@ -15,6 +15,8 @@ TICK_MS: Final = 25
 FASTEST_S: Final = 0.05
 SLOWEST_S: Final = 1.0
 """Longest time between two drawings of one part, at the full `SHARE`; in proportion longer at a smaller one."""
+CREDIT_S: Final = 0.1
+"""How long a time without drawing counts for what is drawn next: a drawing that waited for its tick is made up for."""
 
 
 @dataclass(slots=True)
@@ -38,7 +40,8 @@ class Refresher(QObject):
     the next tick, which includes Qt's painting.
 
     Every piece that is seen has its part of the share of one core that `share` returns: a cheap piece is drawn up to 20
-    times a second, an expensive one less often. Without a live session the timer stops.
+    times a second, an expensive one less often. All together keep to the share at any time: after one is drawn, the
+    next waits. Without a live session the timer stops.
     """
 
     def __init__(
@@ -46,13 +49,16 @@ class Refresher(QObject):
     ) -> None:
         super().__init__(parent)
         self.pieces = pieces
-        self._share = share
+        self.share = share
+        """Returns the largest share of one core for drawing what is shown."""
         self._timer = QTimer(self)
         self._timer.setTimerType(Qt.TimerType.CoarseTimer)
         self._timer.setInterval(TICK_MS)
         self._timer.timeout.connect(self.tick)
         self._drawn: Piece | None = None
+        self._drawn_s = 0.0
         self._cpu_s = 0.0
+        self._rested_s = 0.0
 
     @property
     def active(self) -> bool:
@@ -62,6 +68,8 @@ class Refresher(QObject):
         """Start the timer for a live session; otherwise stop it and draw what is left."""
         if live and not self._timer.isActive():
             self._drawn = None
+            for piece in self.pieces:
+                piece.due_s = time.monotonic()
             self._timer.start()
         elif not live:
             self._timer.stop()
@@ -74,18 +82,22 @@ class Refresher(QObject):
             piece.draw()
 
     def tick(self) -> None:
-        """Note what the piece drawn last has cost, then draw the one that has been due for longest."""
+        """Note what the piece drawn last has cost, then draw the one that is most late for its weight."""
         now, cpu = time.monotonic(), time.thread_time()
         if self._drawn is not None:
             piece, cost = self._drawn, cpu - self._cpu_s
             piece.cost_s = cost if piece.cost_s == 0.0 else piece.cost_s + 0.3 * (cost - piece.cost_s)
             weights = sum(one.weight for one in self.pieces if one.cost_s > 0.0 and one.seen())
-            piece.due_s = now - TICK_MS / 1000 + pace_s(piece.cost_s, weights / piece.weight, self._share())
+            share = self.share()
+            piece.due_s = self._drawn_s + pace_s(piece.cost_s, weights / piece.weight, share)
+            # A run begins with every piece due: they come one by one.
+            self._rested_s = max(self._rested_s, self._drawn_s - CREDIT_S) + min(SLOWEST_S, cost / share)
             self._drawn = None
-        for piece in sorted(self.pieces, key=lambda one: one.due_s):
-            if piece.due_s > now:
-                break
-            self._cpu_s = time.thread_time()
+        if now < self._rested_s:
+            return
+        late = [piece for piece in self.pieces if piece.due_s <= now]
+        for piece in sorted(late, key=lambda one: (one.due_s - now) * one.weight):
+            self._drawn_s, self._cpu_s = now, time.thread_time()
             if piece.draw():
                 self._drawn = piece
                 break

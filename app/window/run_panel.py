@@ -103,6 +103,7 @@ class RunPanel(QWidget):
         self.detail = Segments(DETAILS, "phase")
         self.detail.picked.connect(self._on_observation)
         self.probe = QCheckBox()
+        self.probe.toggled.connect(self.switches.show_recording)
         self.probe.setChecked(True)
         self.probe.toggled.connect(self._on_observation)
         self.text = GeneratedText(selection)
@@ -182,7 +183,8 @@ class RunPanel(QWidget):
 
     def show_model(self, ready: ModelReady) -> None:
         """Grey out what cannot run with the model that is loaded."""
-        self.switches.set_unavailable(ready.unavailable)
+        self.switches.set_unavailable(ready.unavailable, ready.meta.get("device", ""))
+        self._align_detail()
         self.chat.setEnabled(bool(ready.meta.get("chat_template")) or not self._tells.loads_models)
         self.sampling.suggest(json.loads(ready.meta.get("suggested_sampling") or "{}"))
         self._explain_chat()
@@ -230,6 +232,7 @@ class RunPanel(QWidget):
         }
         for name, text in texts.items():
             self._labels[name].setText(text)
+        self._align_detail()
         self.prompt.setAccessibleName(texts["prompt"])
         self.prompt.setPlaceholderText(self.tr("Empty: the model starts from its beginning-of-text token"))
         self.prompt.setToolTip(plain(self.prompt.placeholderText()))
@@ -312,7 +315,6 @@ class RunPanel(QWidget):
             ("prompt", self.prompt), ("model", self.model), ("tokens", self.tokens), ("detail", self.detail)
         ):  # fmt: skip
             self._labels[name].setBuddy(field)
-        self._labels["detail"].setMinimumWidth(self.switches.label_width())
         return settings
 
     def _build_output(self) -> QWidget:
@@ -365,6 +367,11 @@ class RunPanel(QWidget):
         if self._requests_file.exists() and not self._requests_file.is_file():  # opening a pipe would block the window
             raise InputError(self.tr("The request list {} is not a file.").format(path_text(self._requests_file)))
         return read_requests(str(self._requests_file), tokens, ignore_eos, sampling, chat)
+
+    def _align_detail(self) -> None:
+        """Put the detail below the switches; a form takes no smaller least width of a label, but a fixed one."""
+        label = self._labels["detail"]
+        label.setFixedWidth(max(self.switches.label_width(), label.fontMetrics().horizontalAdvance(label.text())))
 
     def _detail(self) -> Detail:
         value = self.detail.value

@@ -43,6 +43,8 @@ def no_suite() -> str:
 
 def every_switch() -> dict[str, str]:
     """Every value of every switch with the reason why it cannot run, as `ModelReady.unavailable`."""
-    values = {"kv": get_args(Kv), "attention": get_args(Attention), "speculate": get_args(Speculate),
-              "batching": get_args(Batching)}  # fmt: skip
+    values: dict[str, tuple[object, ...]] = {
+        "kv": get_args(Kv), "attention": get_args(Attention), "graphs": (False, True),
+        "speculate": get_args(Speculate), "batching": get_args(Batching),
+    }  # fmt: skip
     return {f"{name}={value}": no_suite() for name, known in values.items() for value in known}

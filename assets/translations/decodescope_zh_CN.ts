@@ -579,6 +579,14 @@ Nothing leaves this machine. Apache License 2.0.</source>
         <translation>用本项目的分块内核代替逐个进行的打分、softmax 和求和。</translation>
     </message>
     <message>
+        <source>FlashAttention kernels (native)</source>
+        <translation>FlashAttention 内核（native）</translation>
+    </message>
+    <message>
+        <source>This project&apos;s tiled kernels for a CPU in place of scores, softmax and sum one by one.</source>
+        <translation>用本项目面向 CPU 的分块内核代替逐个进行的打分、softmax 和求和。</translation>
+    </message>
+    <message>
         <source>Continuous batching</source>
         <translation>连续批处理</translation>
     </message>
@@ -588,11 +596,19 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>CUDA graphs</source>
-        <translation>CUDA 图</translation>
+        <translation type="vanished">CUDA 图</translation>
     </message>
     <message>
         <source>A decode step is launched as one recorded graph of kernels.</source>
-        <translation>一个解码步骤作为一张已记录的内核图启动。</translation>
+        <translation type="vanished">一个解码步骤作为一张已记录的内核图启动。</translation>
+    </message>
+    <message>
+        <source>Step launched as one</source>
+        <translation>整步一次启动</translation>
+    </message>
+    <message>
+        <source>A decode step is one native call over all layers on a CPU, and one CUDA graph of kernels on a GPU.</source>
+        <translation>一个解码步在 CPU 上是遍历所有层的一次原生调用，在 GPU 上是由内核组成的一张 CUDA 图。</translation>
     </message>
     <message>
         <source>tokens a second</source>
@@ -1562,7 +1578,7 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>phases of the last timed replay, scaled to this one {mark}</source>
-        <translation>各阶段取自上一次计时重放，按本步时长缩放 {mark}</translation>
+        <translation type="vanished">各阶段取自上一次计时重放，按本步时长缩放 {mark}</translation>
     </message>
     <message>
         <source>the model</source>
@@ -2360,6 +2376,41 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <message>
         <source>Share ƒ</source>
         <translation>占比 ƒ</translation>
+    </message>
+</context>
+<context>
+    <name>Launch</name>
+    <message>
+        <source>phases of the last timed replay, scaled to this one {mark}</source>
+        <translation>各阶段取自上一次计时重放，按本步时长缩放 {mark}</translation>
+    </message>
+    <message>
+        <source>compiled step</source>
+        <translation>编译步</translation>
+    </message>
+    <message>
+        <source>timed replay of a CUDA graph</source>
+        <translation>CUDA 图的计时重放</translation>
+    </message>
+    <message>
+        <source>operation by operation, because attention is {kernel}</source>
+        <translation>逐个运算执行，因为注意力是 {kernel}</translation>
+    </message>
+    <message>
+        <source>operation by operation, as every {kind} step here</source>
+        <translation>逐个运算执行，这里的 {kind} 步都如此</translation>
+    </message>
+    <message>
+        <source>operation by operation, because there is no KV cache</source>
+        <translation>逐个运算执行，因为没有 KV 缓存</translation>
+    </message>
+    <message>
+        <source>operation by operation, because attention was recorded</source>
+        <translation>逐个运算执行，因为记录了注意力</translation>
+    </message>
+    <message>
+        <source>operation by operation</source>
+        <translation>逐个运算执行</translation>
     </message>
 </context>
 <context>
@@ -4976,6 +5027,14 @@ Textbook: {claim} ~</source>
         <translation>注意力</translation>
     </message>
     <message>
+        <source>CUDA graphs</source>
+        <translation>CUDA 图</translation>
+    </message>
+    <message>
+        <source>Compiled step</source>
+        <translation>编译步</translation>
+    </message>
+    <message>
         <source>Speculate</source>
         <translation>推测</translation>
     </message>
@@ -5004,8 +5063,40 @@ Textbook: {claim} ~</source>
         <translation>PyTorch 的融合内核</translation>
     </message>
     <message>
+        <source>This project&apos;s tiled kernels for a CPU</source>
+        <translation>本项目面向 CPU 的分块内核</translation>
+    </message>
+    <message>
+        <source>This project&apos;s tiled kernels for a GPU</source>
+        <translation>本项目面向 GPU 的分块内核</translation>
+    </message>
+    <message>
+        <source>Run each step operation by operation</source>
+        <translation>每一步逐个运算执行</translation>
+    </message>
+    <message>
+        <source>Launch each decode step as one recorded graph of kernels</source>
+        <translation>每个解码步作为一张已记录的内核图启动</translation>
+    </message>
+    <message>
+        <source>Run each step as one native call over all layers</source>
+        <translation>每一步是遍历所有层的一次原生调用</translation>
+    </message>
+    <message>
+        <source>No effect with attention {}</source>
+        <translation>注意力为 {} 时不起作用</translation>
+    </message>
+    <message>
+        <source>No effect without a KV cache</source>
+        <translation>没有 KV 缓存时不起作用</translation>
+    </message>
+    <message>
+        <source>No effect while attention is recorded</source>
+        <translation>记录注意力时不起作用</translation>
+    </message>
+    <message>
         <source>This project&apos;s tiled kernels</source>
-        <translation>本项目的分块内核</translation>
+        <translation type="vanished">本项目的分块内核</translation>
     </message>
     <message>
         <source>One token a pass</source>
@@ -5111,7 +5202,7 @@ Textbook: {claim} ~</source>
     </message>
     <message>
         <source>   phases of the last timed replay, scaled to this one {}</source>
-        <translation>   各阶段取自上一次计时重放，按本步时长缩放 {}</translation>
+        <translation type="vanished">   各阶段取自上一次计时重放，按本步时长缩放 {}</translation>
     </message>
     <message>
         <source>phases: {}</source>

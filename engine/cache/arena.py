@@ -83,7 +83,7 @@ class ArenaCache(BlockCache):
     def layer_bytes(self, ended: Collection[int] = ()) -> list[tuple[int, int]]:
         held = sum(own.length for request_id, own in self._of.items() if request_id not in ended)
         used = held * self.position_bytes
-        return [(used, self._kv[0].nbytes)] * len(self._kv)  # every layer has the same shape
+        return [(used, self._layer_bytes)] * len(self._kv)
 
     def held_bytes(self, ended: Collection[int] = ()) -> tuple[int, int]:
         kept = sum(len(own.blocks) for request_id, own in self._of.items() if request_id in ended)

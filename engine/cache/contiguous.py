@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import torch
@@ -21,10 +21,11 @@ class Region:
 
     memory: Tensor
     length: int = 0
+    capacity: int = field(init=False)
+    nbytes: int = field(init=False)
 
-    @property
-    def capacity(self) -> int:
-        return self.memory.shape[3]
+    def __post_init__(self) -> None:
+        self.capacity, self.nbytes = self.memory.shape[3], self.memory.nbytes
 
     def layers(self, first: int, end: int) -> tuple[Tensor, ...]:
         """K and V of indices [first, end) as K0, V0, K1, V1, ..., each [kv_heads, end - first, head_dim]."""
@@ -96,7 +97,7 @@ class ContiguousCache:
 
     def admit(self, request_id: int, capacity: int, tokens: Sequence[int] = ()) -> None:
         """Reserve memory; raises OutOfKvMemory where the limit leaves no room for `capacity` positions."""
-        reserved = sum(region.memory.nbytes for region in self._regions.values())
+        reserved = sum(region.nbytes for region in self._regions.values())
         needed = capacity * self._whole_bytes
         if self._limit is not None and reserved + needed > self._limit:
             raise OutOfKvMemory(
@@ -129,7 +130,7 @@ class ContiguousCache:
     def layer_bytes(self, ended: Collection[int] = ()) -> list[tuple[int, int]]:
         used, reserved, layers = 0, 0, self._shape[0]
         for request_id, region in self._regions.items():
-            own = region.memory.nbytes // layers  # every layer has the same shape
+            own = region.nbytes // layers  # every layer has the same shape
             if request_id not in ended:
                 used += own * region.length // region.capacity
             reserved += own
@@ -139,9 +140,9 @@ class ContiguousCache:
         held = kept = 0
         for request_id, region in self._regions.items():
             if request_id in ended:
-                kept += region.memory.nbytes
+                kept += region.nbytes
             else:
-                held += region.memory.nbytes
+                held += region.nbytes
         return held, kept
 
     @property

@@ -101,7 +101,7 @@ class PagedCache(BlockCache):
     def layer_bytes(self, ended: Collection[int] = ()) -> list[tuple[int, int]]:
         live = self.pool.live - sum(self.pool.blocks[index].filled for index in self._only_of(ended))
         used = live * self.position_bytes
-        return [(used, self._kv[0].nbytes)] * len(self._kv)  # every layer has the same shape
+        return [(used, self._layer_bytes)] * len(self._kv)
 
     def held_bytes(self, ended: Collection[int] = ()) -> tuple[int, int]:
         kept = len(self._only_of(ended))
@@ -123,7 +123,7 @@ class PagedCache(BlockCache):
 
     def _grow(self) -> None:
         """Grow the tensors to hold all blocks, layer by layer, so that only one layer exists twice at a time."""
-        have, need = self._kv[0].shape[1], len(self.pool.blocks)
+        have, need = self._allocated, len(self.pool.blocks)
         if need <= have:
             return
         blocks = min(self.pool.limit, max(need, FIRST_BLOCKS, int(have * GROWTH)))
@@ -131,6 +131,7 @@ class PagedCache(BlockCache):
             larger = old.new_empty(2, blocks, *old.shape[2:])
             larger[:, :have] = old
             self._kv[layer] = larger
+        self._measure()
 
 
 def free_memory(device: torch.device) -> int:

@@ -52,6 +52,8 @@ class Filter(ABC):
     """The value that rules no token out."""
     neutral_limit: ClassVar[float | None] = None
     """The limit of rows that do not use the filter, where it is applied to every row; None: `neutral`."""
+    ordered: ClassVar[bool] = True
+    """Whether `rule_out` asks its ranks for the order of a row, for which a captured step must sort."""
     after_softmax: ClassVar[bool] = False
     """Whether `rule_out` is given probabilities instead of logits. Such filters stand last in FILTERS."""
 
@@ -84,6 +86,7 @@ class MinP(Filter):
     name = "min_p"
     metavar = "M"
     neutral: ClassVar[float] = 0.0
+    ordered = False
 
     def check(self, value: float) -> None:
         check_range(self.name, value, 0.0, 1.0)

@@ -56,8 +56,11 @@ class StepTimer(PhaseTimer, StepTimes, Protocol):
     def inside(self) -> NDArray[np.float64] | None:
         """Where native code adds the times that it measures itself: µs by phase, float64 [rows, len(PHASES)].
 
-        The same tensor for all steps; None where nothing is timed by the host's clock.
+        The same array for all steps; None where nothing is timed by the host's clock.
         """
+
+    def cost_inside(self, cost_ns: float) -> None:
+        """Count what native code's own timing has cost in this step, ns."""
 
     def spent_us(self) -> NDArray[np.float64]:
         """µs by phase as timed, float64 [rows, len(PHASES)], without `other`; no rows where nothing is timed."""
@@ -85,6 +88,9 @@ class NoTimer:
 
     def inside(self) -> None:
         return None
+
+    def cost_inside(self, cost_ns: float) -> None:
+        pass
 
     def spent_us(self) -> NDArray[np.float64]:
         return np.empty((0, len(PHASES)))

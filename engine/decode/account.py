@@ -120,17 +120,14 @@ class Account:
         work = [row for chunk in landed.chunks for row in self._work(chunk, kept)]
         tokens = [token_event(one, self._tokens + i, self.steps, emitted_ns) for i, one in enumerate(emissions)]
         self._tokens += len(tokens)
-        drawn = landed.drawn
-        speculation = [
-            schema.Speculation(self.steps, one.request.id, one.proposed, kept[one.request.id])
-            for one in drawn
-            if one.proposed
-        ]
-        finished = [
-            schema.RequestFinished(one.request.id, emitted_ns, one.request.finish_reason)
-            for one in drawn
-            if one.request.finish_reason is not None
-        ]
+        speculation: list[schema.Speculation] = []
+        finished: list[schema.RequestFinished] = []
+        for one in landed.drawn:
+            request = one.request
+            if one.proposed:
+                speculation.append(schema.Speculation(self.steps, request.id, one.proposed, kept[request.id]))
+            if request.finish_reason is not None:
+                finished.append(schema.RequestFinished(request.id, emitted_ns, request.finish_reason))
         facts = StepFacts(
             id=self.steps,
             config_id=self._config_id,

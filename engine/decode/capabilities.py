@@ -25,7 +25,7 @@ def unavailable_switches(
     """
     reasons = {}
     if device_type != "cuda" and not_compiled is not None:
-        reasons["graphs=True"] = f"A step cannot be compiled here: {not_compiled}."
+        reasons["graphs=True"] = library.unavailable() or f"A step cannot be compiled here: {not_compiled}."
     if device_type != "cuda" and os.environ.get("TRITON_INTERPRET") != "1":
         reasons["attention=triton"] = (
             "The Triton kernels need a CUDA device; elsewhere they run only in Triton's interpreter, very slowly, "

@@ -18,6 +18,7 @@ from engine.core.scheduled_chunk import Proposal
 from engine.core.settings import Switches
 from engine.core.timing import NoTimer
 from engine.decode.not_finite import not_finite
+from engine.graphs.build import make_compiled
 from engine.measure.cost import CostModel
 from engine.model.loader import LoadedModel
 from engine.sampling.choosing import drafted
@@ -72,15 +73,19 @@ class DraftProposer:
 
     name = "draft"
 
-    def __init__(self, model: LoadedModel, vocab: int | None = None) -> None:
+    def __init__(self, model: LoadedModel, switches: Switches, vocab: int | None = None) -> None:
         """`vocab` is the number of the target's logits; None: the same number as the draft model's."""
         self._model = model
         self._vocab = model.config.vocab if vocab is None else vocab
         self._cache = make_cache(Switches(kv="contiguous"), model.config, model.device, model.dtype)
         self._attention = make_attention("sdpa", model.config)
+        self.follow(switches)
         self._cost = CostModel(model.config, model.decoder.reads)
         self._spent = (0, 0)
         self._runs: dict[int, DraftedRequest] = {}
+
+    def follow(self, switches: Switches) -> None:
+        self._compiled = None if self._model.device.type == "cuda" else make_compiled(self._model, switches)
 
     def propose(self, requests: Sequence[Request], counts: Sequence[int]) -> list[Proposal]:
         runs = [self._run_of(request) for request in requests]
@@ -147,7 +152,10 @@ class DraftProposer:
             run.fed = text
         batch = Batch.of(parts, device=str(self._model.device))
         kv = self._cache.begin(batch)
-        logits = self._model.decoder.forward(batch, kv, self._attention, NoTimer())  # [R, V]
+        if self._compiled is not None:
+            logits = self._compiled(batch, kv, NoTimer())  # [R, V]
+        else:
+            logits = self._model.decoder.forward(batch, kv, self._attention, NoTimer())
         for request_id, _, tokens in parts:
             self._cache.commit(request_id, tokens)
         self._check_finite(logits, runs)

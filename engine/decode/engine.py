@@ -8,8 +8,6 @@ from dataclasses import replace
 from time import perf_counter_ns
 from typing import Any
 
-import torch
-
 from engine.core.request import Queue, Request, in_order
 from engine.core.settings import Observation, RequestSpec, RunSpec, Switches
 from engine.decode.account import Account
@@ -20,9 +18,11 @@ from engine.decode.preemption import check_idle
 from engine.decode.step_runner import LaunchedStep, StepRunner
 from engine.decode.switcher import Switcher
 from engine.decode.teacher import teacher_pass
+from engine.graphs.build import graph_device_of
 from engine.graphs.device import GraphDevice
 from engine.graphs.in_flight import InFlightStep
 from engine.model.device import make_current
+from engine.model.inference import inferring
 from engine.model.loader import LoadedModel
 from engine.session.schema import AnyEvent
 
@@ -46,11 +46,12 @@ class Engine:
         self._model = model
         self._teaches = run.teacher_pass
         self._to_teach: deque[Request] = deque()
-        self._maker = RequestMaker(model)
+        device = graph_device if graph_device is not None else graph_device_of(model.device)
+        self._maker = RequestMaker(model, captures=device is not None)
         self.account = Account(model, emit, clock)
         self.switcher = Switcher(run, unavailable, draft, model.config.vocab, self.account)
         self.queue = Queue(coming=deque(self._maker.make(run.requests, 0, run.switches)))
-        self.runner = StepRunner(model, run.switches, self.account.mark, graph_device)
+        self.runner = StepRunner(model, run.switches, self.account.mark, device)
         self.runner.capture_anew(run.switches, self._maker.longest)
         self.runner.observe(run.observation)
         parts = (model, self.queue, self.switcher, self.runner, self.account)
@@ -112,7 +113,7 @@ class Engine:
         self.queue.clear()
         self._to_teach.clear()
 
-    @torch.inference_mode()
+    @inferring
     def step(self) -> bool:
         """Run one step: schedule, draft, prepare, forward, sample, emit, account; False where there is no work now.
 

@@ -22,10 +22,12 @@ PIECE_CHARACTERS: Final = 2**16
 class RequestMaker:
     """Makes the requests of one run and numbers them; a request's random numbers depend on its number."""
 
-    def __init__(self, model: LoadedModel) -> None:
+    def __init__(self, model: LoadedModel, captures: bool = False) -> None:
+        """`captures`: the device captures steps where `Switches.graphs` is on."""
         self.longest = 0
         """The largest limit of the requests made so far, in tokens."""
         self._model = model
+        self._captures = captures
         self._made = 0
 
     def make(self, specs: Iterable[RequestSpec], start_ns: int, switches: Switches) -> list[Request]:
@@ -36,7 +38,7 @@ class RequestMaker:
         requests: list[Request] = []
         for spec in specs:
             request = make_request(spec, self._made + len(requests), start_ns, self._model)
-            check_room(request, switches, self._model)
+            check_room(request, switches, self._model, self._captures and bool(switches.graphs))
             requests.append(request)
         self._made += len(requests)
         self.longest = max([self.longest, *(request.limit for request in requests)])
@@ -99,15 +101,15 @@ def check_length(text: str, context: int, count: Callable[[str], int]) -> None:
             )
 
 
-def check_room(request: Request, switches: Switches, model: LoadedModel) -> None:
+def check_room(request: Request, switches: Switches, model: LoadedModel, captured: bool) -> None:
     """Raise InputError for a request that has no room even alone: preempting all others could not make it run.
 
     Captured steps need blocks in either cache, and one more for padding (the null block).
     """
     if switches.kv_memory is None or switches.kv == "none":
         return
-    size = 1 if switches.kv == "contiguous" and not switches.graphs else switches.block_size
-    blocks = -(-request.limit // size) + switches.graphs
+    size = 1 if switches.kv == "contiguous" and not captured else switches.block_size
+    blocks = -(-request.limit // size) + captured
     needed = blocks * size * model.config.kv_bytes_per_position(model.dtype.itemsize)
     if needed > switches.kv_memory:
         raise InputError(

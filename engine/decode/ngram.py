@@ -8,6 +8,7 @@ from typing import Final
 
 from engine.core.request import Request
 from engine.core.scheduled_chunk import Proposal
+from engine.core.settings import Switches
 
 LONGEST: Final = 4
 SHORTEST: Final = 1
@@ -39,6 +40,9 @@ class NgramProposer:
 
     def propose(self, requests: Sequence[Request], counts: Sequence[int]) -> list[Proposal]:
         return [self._continue(request, count) for request, count in zip(requests, counts, strict=True)]
+
+    def follow(self, switches: Switches) -> None:
+        pass  # it runs no model
 
     def forget(self, request_id: int) -> None:
         self._indices.pop(request_id, None)

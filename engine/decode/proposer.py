@@ -22,6 +22,9 @@ class Proposer(Protocol):
     def propose(self, requests: Sequence[Request], counts: Sequence[int]) -> list[Proposal]:
         """At most `counts[i]` tokens to follow the known tokens of `requests[i]`; there may be none."""
 
+    def follow(self, switches: Switches) -> None:
+        """Run the next proposals as the switches say, where this concerns the proposer's own passes."""
+
     def forget(self, request_id: int) -> None:
         """Drop the state of a request."""
 
@@ -47,4 +50,4 @@ def make_proposer(switches: Switches, draft: LoadedModel | None, vocab: int | No
         return NgramProposer()
     if draft is None:
         raise UnavailableError("speculate=draft cannot run here: no draft model is loaded.")
-    return DraftProposer(draft, vocab)
+    return DraftProposer(draft, switches, vocab)

@@ -17,7 +17,7 @@ from engine.core.settings import Observation, Switches
 from engine.core.timing import StepTimer, StepTimes
 from engine.decode.chunks import make_batch
 from engine.errors import InputError
-from engine.graphs.build import graph_device_of, make_compiled, make_graphed
+from engine.graphs.build import make_compiled, make_graphed
 from engine.graphs.compiled import CompiledForward
 from engine.graphs.device import GraphDevice
 from engine.graphs.in_flight import InFlightStep
@@ -76,9 +76,10 @@ class StepRunner:
         self, model: LoadedModel, switches: Switches, mark: Callable[[str, str], None],
         graph_device: GraphDevice | None = None,
     ) -> None:  # fmt: skip
+        """`graph_device` captures steps; None where the device has no graphs."""
         self._model = model
         self._mark = mark
-        self._device = graph_device if graph_device is not None else graph_device_of(model.device)
+        self._device = graph_device
         self._left_events: list[BlockEvent] = []
         """Block events of a cache that was replaced, until they are sent."""
         self.observation = Observation()

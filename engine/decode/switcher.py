@@ -99,6 +99,8 @@ class Switcher:
             self.scheduler = make_scheduler(wanted)
         if "speculate" in changed:
             self.proposer = make_proposer(wanted, self._draft, self._vocab)
+        elif self.proposer is not None:
+            self.proposer.follow(wanted)
         runner.capture_anew(wanted, longest)
         self.switches = wanted
         self._account.switched(wanted, [f"{n}: {as_typed(before[n])} → {as_typed(after[n])}" for n in changed])

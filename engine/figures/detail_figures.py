@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from engine.figures.culprits import delay_of
 from engine.figures.delays import delays_of
 from engine.figures.kv_blocks import BlockHistory, blocks_recorded
+from engine.figures.launches import why_eager
 from engine.figures.metrics import CLASSES, attention_entropy, groups_s, phase_table_s, utilisation_of, widest_tokens
 from engine.figures.slot_runs import waiting_requests
 from engine.figures.step_range import step_slice, token_rows
@@ -45,6 +46,7 @@ def of_step(session: Session, step: int) -> dict[str, Any]:
         "kind": STEP_KINDS[int(table["kind"][step])],
         "kernel": kernel if column_told(session, "attention_kernel") else None,
         "launch": LAUNCHES[int(table["launch"][step])] if column_told(session, "launch") else None,
+        "why_eager": why_eager(session, step),
         "wall_s": float(table["end_ns"][step] - table["start_ns"][step]) / 1e9,
         "device_s": float(table["device_ns"][step]) / 1e9 if table["device_ns"][step] >= 0 else None,
         "phases_s": phases,

@@ -99,7 +99,7 @@ class Summary:
     attention_kernels: dict[str, int]
     """The number of steps by kernel that really ran."""
     launches: dict[str, int]
-    """The number of steps by launch (eager, graph, twin); steps launched by `graph` have interpolated phases."""
+    """The number of steps by launch; those launched by `graph` have interpolated phases."""
     serving: dict[str, Any] | None
     """The server that the session tells of, and what it does not tell; None for our own engine."""
 
@@ -300,7 +300,8 @@ def cached_positions(session: Session, steps: StepRange = None, would: bool = Fa
     table, count = session.steps, step_slice(session).stop
     cached = [would or config.switches.get("kv") != "none" for config in session.configs] or [True]
     caching = np.array(cached)[table["config_id"][:count]] & (table["kind"][:count] != TEACHER)
-    work = session.work
+    recorded, known = session.work, len(session.work)  # a run that goes on adds rows meanwhile
+    work = {name: recorded[name][:known] for name in ("request_id", "step_id", "first", "end", "rejected", "reused")}
     # A chunk of which all was rejected was computed for a request that had ended (launched before that was known).
     void = (work["rejected"] > 0) & (work["rejected"] == work["end"] - work["first"])
     rows = np.flatnonzero((work["request_id"] >= 0) & ~void)

@@ -68,7 +68,7 @@ class TokenFacts:
     """The tokens of its request that came with it; None where a token belongs to a step."""
     kernel: str
     launch: str
-    """eager, graph or twin; the phases of a step launched by `graph` are interpolated."""
+    """As in the column of steps; the phases of a step launched by `graph` are interpolated."""
     phases_s: tuple[tuple[str, float], ...]
     """Phases that took any time, in the order of PHASES; they sum to the step's wall time."""
     positions: dict[str, int | None]

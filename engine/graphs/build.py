@@ -7,8 +7,8 @@ import torch
 from engine.cache.block_cache import BlockCache
 from engine.core.kv_cache import KVCache
 from engine.core.settings import Switches
-from engine.graphs.attention import PaddedSdpa, PaddedTriton
 from engine.graphs import compiled
+from engine.graphs.attention import PaddedSdpa, PaddedTriton
 from engine.graphs.compiled import CompiledForward
 from engine.graphs.cuda import CudaDevice
 from engine.graphs.device import GraphDevice

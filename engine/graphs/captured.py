@@ -29,13 +29,15 @@ class Variant:
     """One kind of captured step: what does not depend on the number of rows.
 
     `width` is the number of positions per row: 1 for decode, more for verifying drafts. `sampled`: some row is not
-    greedy. `alternatives`: the number that `describe` takes. `timed`: off, phase or layer.
+    greedy. `alternatives`: the number that `describe` takes. `timed`: off, phase or layer. `ordered`: some row that is
+    drawn inside uses a filter that needs the order of its values.
     """
 
     width: int
     sampled: bool
     alternatives: int
     timed: str
+    ordered: bool = True
 
     @property
     def draws(self) -> bool:
@@ -97,7 +99,10 @@ def step_work(parts: Parts, variant: Variant, rows: int, timer: StepTimer, ran: 
             if not variant.draws:
                 parts.logits[: rows * width].copy_(logits)
             else:
-                tokens = draw_columns(logits, buffers.columns[:, :rows]) if variant.sampled else likeliest(logits)
+                if variant.sampled:
+                    tokens = draw_columns(logits, buffers.columns[:, :rows], variant.ordered)
+                else:
+                    tokens = likeliest(logits)
                 described = describe(logits, tokens, variant.alternatives)
                 buffers.out[: rows * width, : variant.columns].copy_(described)
                 if width == 1:

@@ -54,6 +54,8 @@ class CompiledForward:
             batch.token_ids, batch.positions, batch.logits_rows, places.numbers,
             [table.values for table in decoder.rotations], torch.get_num_threads(),
         )  # fmt: skip
+        if spent is not None:
+            timer.cost_inside(self._step.readings * step.reading_ns())
         return logits
 
 

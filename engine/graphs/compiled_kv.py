@@ -1,9 +1,9 @@
-"""Where a compiled step finds the K and V of each span: the numbers that `kernels.cpu.step` reads, for each kind of cache."""
+"""Where a compiled step finds the K and V of each span: the numbers that `kernels.cpu.step` reads, by kind of cache."""
 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -32,7 +32,7 @@ class Places:
             numbers += (span.row, span.length, span.first, *own)
         self.numbers: Tensor = torch.tensor(numbers, dtype=torch.int64).view(len(batch.spans), -1)
 
-    def _place_in(self, kv: StepKv):
+    def _place_in(self, kv: StepKv) -> Callable[[Span], Sequence[int]]:
         if isinstance(kv, BlockKv):
             return self._blocks(kv)
         if isinstance(kv, RegionKv):
@@ -41,7 +41,7 @@ class Places:
             return lambda span: WITHOUT_CACHE
         raise TypeError(f"A compiled step cannot read K and V from {type(kv).__name__}.")
 
-    def _blocks(self, kv: BlockKv):
+    def _blocks(self, kv: BlockKv) -> Callable[[Span], Sequence[int]]:
         memory = kv.memory
         addresses = array("q", [layer.data_ptr() for layer in memory])
         self._kept.append(addresses)

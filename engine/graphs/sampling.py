@@ -26,21 +26,32 @@ def columns_of(params: Sequence[Sampling], uniforms: Sequence[float]) -> list[li
     ]
 
 
-def draw_columns(logits: Tensor, columns: Tensor) -> Tensor:
+def needs_order(params: Sequence[Sampling]) -> bool:
+    """Whether a row uses a filter that needs the order of its values."""
+    return any(one.ordered and one.used_by(p) for one in FILTERS for p in params)
+
+
+def draw_columns(logits: Tensor, columns: Tensor, ordered: bool = True) -> Tensor:
     """One token id per row, int64 [R], from logits float32 [R, vocab] and `columns` float64 [COLUMNS, R].
 
     Every filter is always applied; where it is off, its limit keeps all tokens. So no operation depends on values, and
-    the whole draw can be captured. One sort serves all filters.
+    the whole draw can be captured. One sort serves all filters. With `ordered` False, which is for rows that do not use
+    them, those filters that need it are left out, and nothing is sorted.
     """
-    temperature, greedy, uniform, *limits = columns.unsqueeze(-1).unbind(0)  # [R, 1] each
+    filters = [
+        (one, limit)
+        for one, limit in zip(FILTERS, columns[3:].unsqueeze(-1).unbind(0), strict=True)
+        if ordered or not one.ordered
+    ]
+    temperature, greedy, uniform = columns[:3].unsqueeze(-1).unbind(0)  # [R, 1] each
     sort = SharedSort()
     x = logits.double() / temperature  # [R, V]
-    for one, limit in zip(FILTERS, limits, strict=True):
+    for one, limit in filters:
         if not one.after_softmax:
             x = one.rule_out(x, SortedRanks(limit, sort))
     probs = torch.softmax(x, -1)
     whole = True
-    for one, limit in zip(FILTERS, limits, strict=True):
+    for one, limit in filters:
         if one.after_softmax:
             # `draw` accepts any sum of probabilities, so only a filter that follows another needs a sum of 1.
             probs = one.rule_out(probs if whole else probs / probs.sum(-1, keepdim=True), SortedRanks(limit, sort))

@@ -22,7 +22,7 @@ from engine.graphs.buffers import Buffers, RowInput
 from engine.graphs.captured import CapturedStep, Parts, Variant
 from engine.graphs.device import GraphDevice
 from engine.graphs.in_flight import InFlightStep, InFlightTimes
-from engine.graphs.sampling import columns_of
+from engine.graphs.sampling import columns_of, needs_order
 from engine.measure.nvtx import Ranges
 from engine.model.loader import LoadedModel
 from engine.sampling.sample_and_verify import Drawn, sample_and_verify, uniforms_of
@@ -97,10 +97,12 @@ class GraphedSteps:
     def variant(self, chunks: Sequence[ScheduledChunk], alternatives: int, detail: str) -> Variant:
         """Which kind of captured step these chunks need."""
         drafts = any(chunk.drafts for chunk in chunks)
-        sampled = any(not chunk.request.spec.sampling.greedy for chunk in chunks if chunk.request is not None)
+        params = [chunk.request.spec.sampling for chunk in chunks if chunk.request is not None]
+        drawing = [p for p in params if not p.greedy]
+        sampled = bool(drawing)
         timed = detail if detail in TIMED else "off"
         few = 0 if drafts and sampled else min(alternatives, self._model.config.vocab)
-        return Variant(self._width if drafts else 1, sampled, few, timed)
+        return Variant(self._width if drafts else 1, sampled, few, timed, not drafts and needs_order(drawing))
 
     def ready(self, variant: Variant) -> bool:
         """Whether this kind of step is captured already."""

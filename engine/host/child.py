@@ -9,8 +9,12 @@ import gc
 import threading
 from collections import deque
 from multiprocessing.connection import Connection
+from typing import TYPE_CHECKING
 
 from engine.host.child_process import read_commands, run_child
+
+if TYPE_CHECKING:
+    from engine.host.service import Service
 
 
 class Inbox:
@@ -45,13 +49,24 @@ def serve(connection: Connection) -> None:
             service.receive(inbox.commands.popleft())
         if service.ended:
             break
-        wait_s = service.work()
+        wait_s = work(service, inbox)
         if wait_s is None and not inbox.commands:
             wait_s = service.rest()
         if wait_s != 0.0 and not inbox.commands:
             inbox.bell.wait(wait_s)
         inbox.bell.clear()
     sender.stop(FLUSH_S)
+
+
+def work(service: Service, inbox: Inbox) -> float | None:
+    """Run steps until a command arrives or no step may run now; returns the seconds until one may (`Service.work`)."""
+    from torch import inference_mode  # noqa: PLC0415 - as above
+
+    with inference_mode():  # once for many steps
+        while True:
+            wait_s = service.work()
+            if wait_s != 0.0 or inbox.commands:
+                return wait_s
 
 
 def main() -> None:

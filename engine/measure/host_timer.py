@@ -55,7 +55,7 @@ class HostTimer:
 
     @property
     def cost_ns(self) -> float:
-        return self.spans * self.span_ns + self._pricing.spent_ns
+        return self.spans * self.span_ns + self._pricing.spent_ns + self._cost_inside_ns
 
     def __call__(self, phase: str) -> AbstractContextManager[None]:
         self._add(self._row + CODES[phase])
@@ -75,6 +75,7 @@ class HostTimer:
         self._log: list[int] = []
         """Three numbers per span: its cell in the table, its start and its end, both in ns."""
         self._inside.fill(0.0)
+        self._cost_inside_ns = 0.0
         self._add = self._log.append
         self._row = len(PHASES) * (self._rows - 1)
         self._steps += 1
@@ -91,6 +92,9 @@ class HostTimer:
 
     def inside(self) -> NDArray[np.float64]:
         return self._inside
+
+    def cost_inside(self, cost_ns: float) -> None:
+        self._cost_inside_ns += cost_ns
 
     def spent_us(self) -> NDArray[np.float64]:
         return np.array(self._cells_us()).reshape(self._rows, len(PHASES))

@@ -78,6 +78,12 @@ class NvtxTimer:
     def pause(self) -> None:
         self._inner.pause()
 
+    def inside(self) -> NDArray[np.float64] | None:
+        return self._inner.inside()
+
+    def cost_inside(self, cost_ns: float) -> None:
+        self._inner.cost_inside(cost_ns)
+
     def spent_us(self) -> NDArray[np.float64]:
         return self._inner.spent_us()
 

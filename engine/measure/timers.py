@@ -112,6 +112,9 @@ class DeviceTimer:
     def inside(self) -> None:
         return None
 
+    def cost_inside(self, cost_ns: float) -> None:
+        pass
+
     def spent_us(self) -> NDArray[np.float64]:
         spent = np.zeros((self._last_row + 1, len(PHASES)), np.float64)
         boundaries = self._boundaries

@@ -48,7 +48,7 @@ class PlainLinear:
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         self._weight = weight
         self.bias = bias
-        self.plain = None
+        self.plain: Tensor | None = None
         self.bytes = held_bytes(weight, bias)
 
     def __call__(self, x: Tensor) -> Tensor:
@@ -64,7 +64,7 @@ class TransposedLinear:
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         self._weight = weight.t().contiguous()
         self.bias = bias
-        self.plain = None
+        self.plain: Tensor | None = None
         self.bytes = held_bytes(self._weight, bias)
 
     def __call__(self, x: Tensor) -> Tensor:
@@ -82,24 +82,25 @@ class StreamedLinear:
     """
 
     def __init__(self, weight: Tensor, bias: Tensor | None, dtype: torch.dtype) -> None:
-        self.plain = weight.clone(memory_format=torch.contiguous_format)
+        self._weight = weight.clone(memory_format=torch.contiguous_format)
+        self.plain: Tensor | None = self._weight
         self.bias = bias
-        self._streamed = streamed(self.plain, bias, dtype)
-        self._tiled = None if tiled_linear.unavailable(self.plain, dtype) else tiled_linear.tiled(self.plain, bias)
+        self._streamed = streamed(self._weight, bias, dtype)
+        self._tiled = None if tiled_linear.unavailable(self._weight, dtype) else tiled_linear.tiled(self._weight, bias)
         if weight.dtype != dtype:
             self._gemm_rows: int | None = None
         else:
             self._gemm_rows = GEMM_ROWS[dtype] if self._tiled is None else tiled_linear.MOST_ROWS + 1
-        self.bytes = held_bytes(self.plain, bias)
+        self.bytes = held_bytes(self._weight, bias)
 
     def __call__(self, x: Tensor) -> Tensor:
         multiply = self._kernel(x.shape[0])
-        return functional.linear(x, self.plain, self.bias) if multiply is None else multiply(x)
+        return functional.linear(x, self._weight, self.bias) if multiply is None else multiply(x)
 
     def into(self, residual: Tensor, x: Tensor) -> tuple[Tensor, Tensor | None]:
         multiply = self._kernel(x.shape[0])
         if multiply is None:
-            return residual + functional.linear(x, self.plain, self.bias), None
+            return residual + functional.linear(x, self._weight, self.bias), None
         return multiply(x, residual), None
 
     def _kernel(self, rows: int) -> Multiply | None:
@@ -115,7 +116,7 @@ class PackedLinear:
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         self._weight = torch.ops.mkldnn._reorder_linear_weight(weight.contiguous(), 1)
         self.bias = bias
-        self.plain = None
+        self.plain: Tensor | None = None
         self.bytes = held_bytes(self._weight, bias)
 
     def __call__(self, x: Tensor) -> Tensor:

@@ -79,6 +79,8 @@ def load_model(spec: LoadSpec, progress: Progress, kernels: bool | None = None) 
         tokenizer = load_tokenizer(checkpoint, config.vocab)
         suggested = suggested_sampling(checkpoint.generation)
     dtype = choose_dtype(spec.dtype, device, config)
+    if device.type == "cpu" and library.must_compile():
+        progress("Compiling the kernels", 0.0)
     check_memory(config, device, dtype)
     torch.set_num_threads(spec.threads or choose_threads(config.parameters * dtype.itemsize))
     decoder: Decoder | None = None

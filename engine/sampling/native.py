@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-import torch
 from torch import Tensor
 
 from engine.core.sampling import FILTERS, Sampling
@@ -19,11 +18,11 @@ UNKNOWN: Final = tuple(one for one in FILTERS if one.name not in sampling.FILTER
 
 
 def serves(logits: Tensor, params: Iterable[Sampling] = ()) -> bool:
-    """Whether logits [R, vocab] can be drawn from with these settings in C."""
+    """Whether logits float32 [R, vocab] can be drawn from with these settings in C."""
     return (
-        logits.dtype is torch.float32
-        and library.serves(logits.device, logits.dtype)
-        and not any(one.used_by(p) for one in UNKNOWN for p in params)
+        logits.is_cpu
+        and library.unavailable() is None
+        and not (UNKNOWN and any(one.used_by(p) for one in UNKNOWN for p in params))
     )
 
 

@@ -26,7 +26,7 @@ class SearchedRanks:
         return best.gather(-1, (at - 1).clamp_(min=0)).masked_fill(at == 0, -torch.inf)
 
     def best_first(self, values: Tensor) -> tuple[Tensor, Tensor]:
-        ordered, ids = values.sort(-1, descending=True)
+        ordered, ids = values.sort(stable=True, dim=-1, descending=True)  # of equal ones the lower ids first, as in C
         return ordered, ids
 
 

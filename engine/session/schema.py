@@ -164,7 +164,7 @@ class Step(Event, frozen=True, tag=True, array_like=True):
     `launch` says how the forward pass was started, and so how `phases` were obtained. `eager`: operation by operation,
     phases measured. `twin`: one replay of a captured graph with an event at every phase, phases measured. `graph`: one
     replay of a captured graph of which only the whole was timed; its device phases are those of the last twin, scaled
-    to that time.
+    to that time. `compiled`: one native call over all layers on a CPU, phases measured inside it.
 
     `kv_used_bytes` is the K and V of the positions of requests that had not ended before this step. `kv_held_bytes` is
     all memory that these requests hold, filled or not. `kv_kept_bytes` is the memory that only requests hold which had

@@ -11,27 +11,16 @@
  * spans beside it, and not on threads.
  */
 #include "attention.h"
+#include "attention_tile.h"
 #include "crew.h"
 #include "exponential.h"
-#include "vectors.h"
 #include <stdatomic.h>
 
-enum { KEYS = 64, TILE = 96, DOTS = 8 /* at least ROWS */, LINE = 64 };
-enum { FEW_ROWS = 48, FEW_SPLIT = 512, SPLIT = 1024, MOST_SPLITS = 8 };
-
-#if defined(__AVX512F__) || defined(__aarch64__)
-enum { ROWS = 6, ACROSS = 4 }; /* 32 registers */
-#elif defined(__AVX__)
-enum { ROWS = 6, ACROSS = 2 };
-#else
-enum { ROWS = 4, ACROSS = 2 };
-#endif
+enum { TILE = 96, DOTS = 8, FEW_ROWS = 48, FEW_SPLIT = 512, SPLIT = 1024, MOST_SPLITS = 8 };
 
 INLINE size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 INLINE size_t rounded_up(size_t a, size_t to) { return (a + to - 1) / to * to; }
 INLINE size_t padded(size_t head_dim) { return rounded_up(head_dim, LANES); }
-
-/* --- the plan ----------------------------------------------------------------------------------------------------- */
 
 /* How many keys one chunk has. With many rows splits are longer and bounded in number, because each has sums to keep. */
 static size_t split_of(size_t rows, size_t keys) {
@@ -39,6 +28,9 @@ static size_t split_of(size_t rows, size_t keys) {
     const size_t even = rounded_up((keys + MOST_SPLITS - 1) / MOST_SPLITS, KEYS);
     return even > SPLIT ? even : SPLIT;
 }
+
+/* Many rows are computed ROWS at a time, so there are a few more of them in memory. */
+INLINE size_t whole(size_t rows) { return rows > DOTS ? rounded_up(rows, ROWS) : rows; }
 
 /* Bytes of the sums of `rows` rows: mixed [rows][wide], total [rows][LANES], top [rows]. */
 INLINE size_t sums_bytes(size_t rows, size_t wide) { return rows * (wide + LANES + 1) * sizeof(float); }
@@ -68,7 +60,7 @@ static size_t cut(AttentionPlan *plan, const AttentionSpan *spans, size_t count,
                         .partial = partial,
                     };
                 }
-                if (splits > 1) merges++, partial += splits * sums_bytes(positions * group, wide);
+                if (splits > 1) merges++, partial += splits * sums_bytes(whole(positions * group), wide);
             }
         }
     }
@@ -87,7 +79,7 @@ INLINE size_t counters_bytes(const AttentionPlan *plan) {
 
 void attention_plan(AttentionPlan *plan, const AttentionSpan *spans, size_t count, size_t heads, size_t kv_heads,
                     size_t head_dim, size_t window) {
-    const size_t group = heads / kv_heads, rows = tile_positions(group) * group, wide = padded(head_dim);
+    const size_t group = heads / kv_heads, rows = whole(tile_positions(group) * group), wide = padded(head_dim);
     plan->chunks = cut(plan, spans, count, group, kv_heads, wide, window);
     plan->partial_bytes += counters_bytes(plan);
     plan->own_bytes = rounded_up(sums_bytes(rows, wide), LINE) + (rows + 2 * KEYS) * wide * sizeof(float);
@@ -98,36 +90,34 @@ void attention_begin(const AttentionPlan *plan, char *partials) {
     for (size_t i = 0; i < plan->merges; i++) atomic_init(counters + i, 0);
 }
 
-/* --- tiles -------------------------------------------------------------------------------------------------------- */
-
 /* What a chunk is made of, with its memory. */
 typedef struct {
     const AttentionChunk *chunk;
     const AttentionSpan *span;
     const KvPlace *place;
-    size_t group, rows, wide;
+    size_t group, rows, whole, wide;
     float *mixed;  /* [rows][wide], not divided by the total yet */
     float *total;  /* [rows][LANES]: the sum of exp(score - top) in LANES parts */
     float *top;    /* [rows]: the greatest score so far */
     float *query;  /* [rows][wide], scaled */
-    float *across; /* K of a tile [wide][KEYS] */
-    float *lines;  /* K or V of a tile [KEYS][wide] */
+    float *across; /* K of a tile [wide][KEYS]; or as `lines` */
+    float *lines;  /* K or V of a tile [KEYS][wide], where they are copied */
 } Tile;
 
 INLINE void set_sums(Tile *tile, float *sums) {
     tile->mixed = sums;
-    tile->total = sums + tile->rows * tile->wide;
-    tile->top = tile->total + tile->rows * LANES;
+    tile->total = sums + tile->whole * tile->wide;
+    tile->top = tile->total + tile->whole * LANES;
 }
 
 static Tile tile_of(const AttentionWork *work, size_t index, char *own) {
     const AttentionChunk *chunk = work->plan->chunk + index;
     const size_t group = work->heads / work->kv_heads, rows = chunk->count * group, wide = padded(work->head_dim);
-    float *query = (float *)(own + rounded_up(sums_bytes(rows, wide), LINE));
+    float *query = (float *)(own + rounded_up(sums_bytes(whole(rows), wide), LINE));
     Tile tile = {
         .chunk = chunk, .span = work->spans + chunk->span, .place = work->places + chunk->span,
-        .group = group, .rows = rows, .wide = wide,
-        .query = query, .across = query + rows * wide, .lines = query + (rows + KEYS) * wide,
+        .group = group, .rows = rows, .whole = whole(rows), .wide = wide,
+        .query = query, .across = query + whole(rows) * wide, .lines = query + (whole(rows) + KEYS) * wide,
     };
     set_sums(&tile, (float *)own);
     return tile;
@@ -151,12 +141,8 @@ static void load_queries(const AttentionWork *work, const Tile *tile) {
             for (size_t d = 0; d < work->head_dim; d++) to[d] = from[d] * work->scale;
         for (size_t d = work->head_dim; d < tile->wide; d++) to[d] = 0.0f;
     }
+    memset(tile->query + tile->rows * tile->wide, 0, (tile->whole - tile->rows) * tile->wide * sizeof(float));
 }
-
-/* K of up to KEYS positions, a line each, wherever they lie; after the last position it is repeated. */
-typedef struct {
-    const char *at[KEYS];
-} Lines;
 
 /* Walks over the positions of one head. */
 typedef struct {
@@ -173,20 +159,24 @@ static Cursor cursor_at(const KvPlace *place, size_t kv_head, size_t position) {
 
 static void next_lines(Cursor *cursor, size_t count, Lines *lines) {
     const KvPlace *place = cursor->place;
-    for (size_t line = 0; line < count; line++) {
+    for (size_t line = 0; line < count;) {
         if (cursor->inside == place->block_size) {
             cursor->inside = 0;
             cursor->at = cursor->start + (size_t)place->table[++cursor->block] * place->block_stride;
         }
-        lines->at[line] = cursor->at + cursor->inside++ * place->position_stride;
+        const size_t run = smaller(place->block_size - cursor->inside, count - line);
+        const char *at = cursor->at + cursor->inside * place->position_stride;
+        for (size_t i = 0; i < run; i++) lines->at[line + i] = at + i * place->position_stride;
+        cursor->inside += run, line += run;
     }
     for (size_t line = count; line < KEYS; line++) lines->at[line] = lines->at[count - 1];
 }
 
-/* Lines as float32 of the full width; copies them if they are not. */
-static void widen(const AttentionWork *work, const Tile *tile, size_t count, ptrdiff_t offset, Lines *lines) {
+/* Copy lines to `copies` [KEYS][wide] as float32, padded with zeros. */
+static void widen(const AttentionWork *work, const Tile *tile, size_t count, ptrdiff_t offset, float *copies,
+                  Lines *lines) {
     for (size_t line = 0; line < KEYS; line++) {
-        float *to = tile->lines + smaller(line, count - 1) * tile->wide;
+        float *to = copies + smaller(line, count - 1) * tile->wide;
         const char *from = lines->at[line] + offset;
         lines->at[line] = (const char *)to;
         if (line >= count) continue;
@@ -196,152 +186,6 @@ static void widen(const AttentionWork *work, const Tile *tile, size_t count, ptr
         for (size_t d = work->head_dim; d < tile->wide; d++) to[d] = 0.0f;
     }
 }
-
-INLINE Vector load_line(const char *line, size_t index, const int half) {
-    return half ? load_widened((const bfloat16 *)line + index) : load((const float *)line + index);
-}
-
-/* The cache line with a number of a later line begins to come from memory, once for all numbers in it. */
-INLINE void fetch_line(const char *line, size_t index, const int half) {
-    const size_t bytes = half ? sizeof(bfloat16) : sizeof(float);
-    if (LANES * bytes >= LINE || index * bytes % LINE == 0) __builtin_prefetch(line + index * bytes);
-}
-
-/* --- products ----------------------------------------------------------------------------------------------------- */
-
-/* Scores [rows][KEYS] of `rows` queries with `count` lines of K, each the sum over a line. LANES sums are taken at once,
- * of `side` rows with LANES / side lines. */
-INLINE void dot_rows(const float *query, size_t wide, const Lines *lines, const Lines *later, size_t count,
-                     float *scores, const int half, const int rows, const int side) {
-    const int across = LANES / side;
-    for (size_t first = 0; first < count; first += across) {
-        Vector products[LANES] = {0};
-        float sums[LANES];
-        for (size_t d = 0; d < wide; d += LANES)
-            for (int i = 0; i < across; i++) {
-                const Vector part = load_line(lines->at[first + i], d, half);
-                fetch_line(later->at[first + i], d, half);
-                for (int r = 0; r < rows; r++) products[r * across + i] += part * load(query + r * wide + d);
-            }
-        store(sums, sums_of(products));
-        for (int r = 0; r < rows; r++) memcpy(scores + r * KEYS + first, sums + r * across, across * sizeof(float));
-    }
-}
-
-/* The loops here are copied for each number of rows, so that the compiler keeps every sum in a register. */
-INLINE void dot(const Tile *tile, const Lines *lines, const Lines *later, size_t count, float *scores,
-                const int half) {
-    for (size_t row = 0; row < tile->rows; row += 4) {
-        const float *query = tile->query + row * tile->wide;
-        float *to = scores + row * KEYS;
-        switch (tile->rows - row) {
-        case 1: dot_rows(query, tile->wide, lines, later, count, to, half, 1, 1); break;
-        case 2: dot_rows(query, tile->wide, lines, later, count, to, half, 2, 2); break;
-        case 3: dot_rows(query, tile->wide, lines, later, count, to, half, 3, 4); break;
-        default: dot_rows(query, tile->wide, lines, later, count, to, half, 4, 4);
-        }
-    }
-}
-
-/* Lines of K as columns of `across`. */
-INLINE void turn(const Tile *tile, const Lines *lines, size_t count, const int half) {
-    for (size_t first = 0; first < count; first += LANES)
-        for (size_t d = 0; d < tile->wide; d += LANES) {
-            Vector square[LANES];
-            for (int i = 0; i < LANES; i++) square[i] = load_line(lines->at[first + i], d, half);
-            transpose(square);
-            for (int i = 0; i < LANES; i++) store(tile->across + (d + i) * KEYS + first, square[i]);
-        }
-}
-
-/* Scores [rows][KEYS] of queries with `vectors` · LANES keys, columns of `across`. */
-INLINE void score_block(const float *query, size_t wide, const float *across, float *scores, const int rows,
-                        const int vectors) {
-    Vector sums[ROWS][ACROSS] = {0};
-    for (size_t d = 0; d < wide; d++) {
-        Vector keys[ACROSS];
-        for (int v = 0; v < vectors; v++) keys[v] = load(across + d * KEYS + v * LANES);
-        for (int r = 0; r < rows; r++) {
-            const Vector factor = (Vector){0} + query[r * wide + d];
-            for (int v = 0; v < vectors; v++) sums[r][v] += factor * keys[v];
-        }
-    }
-    for (int r = 0; r < rows; r++)
-        for (int v = 0; v < vectors; v++) store(scores + r * KEYS + v * LANES, sums[r][v]);
-}
-
-INLINE void score(const float *query, size_t wide, const float *across, float *scores, size_t columns,
-                  const int rows) {
-    size_t column = 0;
-    for (; column + ACROSS * LANES <= columns; column += ACROSS * LANES)
-        score_block(query, wide, across + column, scores + column, rows, ACROSS);
-    for (; column < columns; column += LANES) score_block(query, wide, across + column, scores + column, rows, 1);
-}
-
-/* mixed [rows][wide] += weights [rows][KEYS] · lines of V, `vectors` · LANES numbers of each from `first` on. */
-INLINE void mix_block(const float *weights, const Lines *lines, const Lines *later, ptrdiff_t offset, size_t count,
-                      float *mixed, size_t wide, size_t first, const int half, const int rows, const int vectors) {
-    Vector sums[ROWS][ACROSS];
-    for (int r = 0; r < rows; r++)
-        for (int v = 0; v < vectors; v++) sums[r][v] = load(mixed + r * wide + first + v * LANES);
-    for (size_t k = 0; k < count; k++) {
-        Vector values[ACROSS];
-        for (int v = 0; v < vectors; v++) {
-            values[v] = load_line(lines->at[k] + offset, first + v * LANES, half);
-            if (later) fetch_line(later->at[k] + offset, first + v * LANES, half);
-        }
-        for (int r = 0; r < rows; r++) {
-            const Vector factor = (Vector){0} + weights[r * KEYS + k];
-            for (int v = 0; v < vectors; v++) sums[r][v] += factor * values[v];
-        }
-    }
-    for (int r = 0; r < rows; r++)
-        for (int v = 0; v < vectors; v++) store(mixed + r * wide + first + v * LANES, sums[r][v]);
-}
-
-INLINE void mix(const float *weights, const Lines *lines, const Lines *later, ptrdiff_t offset, size_t count,
-                float *mixed, size_t wide, const int half, const int rows) {
-    size_t first = 0;
-    for (; first + ACROSS * LANES <= wide; first += ACROSS * LANES)
-        mix_block(weights, lines, later, offset, count, mixed, wide, first, half, rows, ACROSS);
-    for (; first + 2 * LANES <= wide; first += 2 * LANES)
-        mix_block(weights, lines, later, offset, count, mixed, wide, first, half, rows, 2);
-    for (; first < wide; first += LANES)
-        mix_block(weights, lines, later, offset, count, mixed, wide, first, half, rows, 1);
-}
-
-#define MOST(rows) ((rows) < ROWS ? (rows) : ROWS)
-#define FOR_EACH_NUMBER_OF_ROWS(CALL, ...)                                                                             \
-    switch (rows) {                                                                                                    \
-    case 1: CALL(__VA_ARGS__, 1); break;                                                                               \
-    case 2: CALL(__VA_ARGS__, 2); break;                                                                               \
-    case 3: CALL(__VA_ARGS__, 3); break;                                                                               \
-    case 4: CALL(__VA_ARGS__, 4); break;                                                                               \
-    case 5: CALL(__VA_ARGS__, MOST(5)); break;                                                                         \
-    default: CALL(__VA_ARGS__, ROWS);                                                                                  \
-    }
-
-static void score_rows(const float *query, size_t wide, const float *across, float *scores, size_t columns,
-                       size_t rows) {
-    FOR_EACH_NUMBER_OF_ROWS(score, query, wide, across, scores, columns)
-}
-
-static void mix_float32(const float *weights, const Lines *lines, const Lines *later, ptrdiff_t offset, size_t count,
-                        float *mixed, size_t wide, size_t rows) {
-    FOR_EACH_NUMBER_OF_ROWS(mix, weights, lines, later, offset, count, mixed, wide, 0)
-}
-
-static void mix_bfloat16(const float *weights, const Lines *lines, const Lines *later, ptrdiff_t offset, size_t count,
-                         float *mixed, size_t wide, size_t rows) {
-    FOR_EACH_NUMBER_OF_ROWS(mix, weights, lines, later, offset, count, mixed, wide, 1)
-}
-
-static void mix_at_hand(const float *weights, const Lines *lines, size_t count, float *mixed, size_t wide,
-                        size_t rows) {
-    FOR_EACH_NUMBER_OF_ROWS(mix, weights, lines, NULL, 0, count, mixed, wide, 0)
-}
-
-/* --- the softmax -------------------------------------------------------------------------------------------------- */
 
 /* Turn a row's scores [columns] into exp(score - top), 0 outside [low, high); `top` and `total` [LANES] follow. Returns
  * the factor for what was summed before. */
@@ -371,8 +215,6 @@ INLINE void seen_by(const AttentionWork *work, const Tile *tile, size_t row, siz
     *high = end > key ? smaller(end - key, count) : 0;
 }
 
-/* --- the operation ------------------------------------------------------------------------------------------------ */
-
 /* Scores of a block of rows become weights. */
 static void soften_rows(const AttentionWork *work, const Tile *tile, size_t row, size_t rows, size_t key, size_t count,
                         float *scores) {
@@ -392,48 +234,57 @@ static void soften_rows(const AttentionWork *work, const Tile *tile, size_t row,
     }
 }
 
-/* Few rows: K and V are read once, from where they lie, while those of the next tile begin to come. */
-static void attend_few(const AttentionWork *work, const Tile *tile, const Lines *lines, const Lines *later, size_t key,
-                       size_t count) {
-    float scores[DOTS * KEYS] __attribute__((aligned(LINE)));
-    ptrdiff_t offset = tile->place->values;
-    Lines keys = *lines, values = *lines;
-    int half = work->half;
-    const int odd = work->head_dim != tile->wide;
-    if (odd) widen(work, tile, count, 0, &keys), half = 0;
-    if (half) dot(tile, &keys, later, count, scores, 1);
-    else dot(tile, &keys, later, count, scores, 0);
-    if (odd) widen(work, tile, count, offset, &values), offset = 0;
-    for (size_t row = 0; row < tile->rows; row += ROWS) {
-        const size_t rows = smaller(ROWS, tile->rows - row);
-        float *weights = scores + row * KEYS, *mixed = tile->mixed + row * tile->wide;
-        soften_rows(work, tile, row, rows, key, count, weights);
-        if (half) mix_bfloat16(weights, &values, later, offset, count, mixed, tile->wide, rows);
-        else mix_float32(weights, &values, later, offset, count, mixed, tile->wide, rows);
-    }
+/* Up to four rows over a tile that is read where it lies, while the next tile begins to come from memory. */
+INLINE void attend_rows(const AttentionWork *work, const Tile *tile, const Lines *keys, const Lines *values,
+                        const Lines *later, ptrdiff_t offset, size_t row, size_t key, size_t count, const int half,
+                        const int rows, const int side) {
+    float scores[4 * KEYS] __attribute__((aligned(LINE)));
+    const size_t wide = tile->wide;
+    dot(tile->query + row * wide, wide, keys, later, count, scores, half, rows, side);
+    soften_rows(work, tile, row, rows, key, count, scores);
+    mix(scores, values, later, offset, count, tile->mixed + row * wide, wide, half, rows);
 }
 
-/* Many rows: K is turned and V is widened once for all of them. */
-static void attend_many(const AttentionWork *work, const Tile *tile, const Lines *lines, size_t key, size_t count) {
+INLINE void attend_few(const AttentionWork *work, const Tile *tile, const Lines *keys, const Lines *values,
+                       const Lines *later, ptrdiff_t offset, size_t key, size_t count, const int half) {
+    for (size_t row = 0; row < tile->rows; row += 4) switch (tile->rows - row) {
+        case 1: attend_rows(work, tile, keys, values, later, offset, row, key, count, half, 1, 1); break;
+        case 2: attend_rows(work, tile, keys, values, later, offset, row, key, count, half, 2, 2); break;
+        case 3: attend_rows(work, tile, keys, values, later, offset, row, key, count, half, 3, 4); break;
+        default: attend_rows(work, tile, keys, values, later, offset, row, key, count, half, 4, 4);
+        }
+}
+
+/* Many rows over a tile whose K was turned and whose V is float32. */
+static void attend_many(const AttentionWork *work, const Tile *tile, const Lines *values, ptrdiff_t offset, size_t key,
+                        size_t count) {
     float scores[ROWS * KEYS] __attribute__((aligned(LINE)));
-    Lines keys = *lines, values = *lines;
-    const int odd = work->head_dim != tile->wide;
-    if (odd) widen(work, tile, count, 0, &keys);
-    if (work->half && !odd) turn(tile, &keys, count, 1);
-    else turn(tile, &keys, count, 0);
-    if (odd || work->half) widen(work, tile, count, tile->place->values, &values);
-    else
-        for (size_t line = 0; line < KEYS; line++) values.at[line] += tile->place->values;
+    const size_t wide = tile->wide;
     for (size_t row = 0; row < tile->rows; row += ROWS) {
         const size_t rows = smaller(ROWS, tile->rows - row);
         size_t low, high, first, last;
         seen_by(work, tile, row, key, count, &first, &high);
         seen_by(work, tile, row + rows - 1, key, count, &low, &last);
         if (first >= last) continue;
-        score_rows(tile->query + row * tile->wide, tile->wide, tile->across, scores, rounded_up(count, LANES), rows);
+        score(tile->query + row * wide, wide, tile->across, scores, count);
         soften_rows(work, tile, row, rows, key, count, scores);
-        mix_at_hand(scores, &values, count, tile->mixed + row * tile->wide, tile->wide, rows);
+        mix(scores, values, NULL, offset, count, tile->mixed + row * wide, wide, 0, ROWS);
     }
+}
+
+static void attend(const AttentionWork *work, const Tile *tile, const Lines *lines, const Lines *later, size_t key,
+                   size_t count) {
+    const ptrdiff_t offset = tile->place->values;
+    const int odd = work->head_dim != tile->wide, few = tile->rows <= DOTS, half = work->half && !odd;
+    Lines keys = *lines, values = *lines;
+    if (odd) widen(work, tile, count, 0, tile->lines, &keys);
+    if (!few && half) turn(&keys, tile->wide, count, tile->across, 1);
+    else if (!few) turn(&keys, tile->wide, count, tile->across, 0);
+    const int copied = odd || (half && !few);
+    if (copied) widen(work, tile, count, offset, few ? tile->across : tile->lines, &values);
+    if (!few) attend_many(work, tile, &values, copied ? 0 : offset, key, count);
+    else if (half) attend_few(work, tile, &keys, &values, later, offset, key, count, 1);
+    else attend_few(work, tile, &keys, &values, later, copied ? 0 : offset, key, count, 0);
 }
 
 void attention_compute(const void *from, size_t index, char *own) {
@@ -441,7 +292,7 @@ void attention_compute(const void *from, size_t index, char *own) {
     const Tile tile = tile_of(work, index, own);
     const AttentionChunk *chunk = tile.chunk;
     load_queries(work, &tile);
-    memset(tile.mixed, 0, tile.rows * (tile.wide + LANES) * sizeof(float)); /* and `total` */
+    memset(tile.mixed, 0, tile.whole * (tile.wide + LANES) * sizeof(float)); /* and `total` */
     for (size_t row = 0; row < tile.rows; row++) tile.top[row] = -INFINITY;
     Cursor cursor = cursor_at(tile.place, chunk->kv_head, chunk->begin);
     Lines lines, later;
@@ -451,8 +302,7 @@ void attention_compute(const void *from, size_t index, char *own) {
         const size_t count = smaller(KEYS, chunk->end - key);
         lines = later;
         if (reach > key + KEYS) next_lines(&cursor, smaller(KEYS, reach - key - KEYS), &later);
-        if (tile.rows <= DOTS) attend_few(work, &tile, &lines, &later, key, count);
-        else attend_many(work, &tile, &lines, key, count);
+        attend(work, &tile, &lines, &later, key, count);
     }
 }
 
@@ -475,8 +325,8 @@ static void put(const AttentionWork *work, const Tile *tile) {
 
 /* Merge the sums of all splits, in their order, into those of split 0, where `tile` has its own. */
 static void merge(const Tile *tile) {
-    const size_t rows = tile->rows, wide = tile->wide, apart = sums_bytes(rows, wide) / sizeof(float);
-    for (size_t row = 0; row < rows; row++) {
+    const size_t wide = tile->wide, apart = sums_bytes(tile->whole, wide) / sizeof(float);
+    for (size_t row = 0; row < tile->rows; row++) {
         float *mixed = tile->mixed + row * wide, *total = tile->total + row * LANES, *tops = tile->top + row;
         float top = tops[0];
         for (size_t split = 1; split < tile->chunk->splits; split++)
@@ -499,7 +349,7 @@ void attention_commit(const void *from, size_t index, const char *own) {
         put(work, &tile);
         return;
     }
-    const size_t bytes = sums_bytes(tile.rows, tile.wide);
+    const size_t bytes = sums_bytes(tile.whole, tile.wide);
     char *parts = work->partials + counters_bytes(work->plan) + chunk->partial;
     memcpy(parts + chunk->split * bytes, own, bytes);
     atomic_size_t *counter = (atomic_size_t *)work->partials + chunk->merge;
@@ -514,5 +364,5 @@ void attention_commit(const void *from, size_t index, const char *own) {
 int attention(const AttentionWork *work, int threads) {
     const Operation operation = {.compute = attention_compute, .commit = attention_commit, .work = work,
                                  .chunks = work->plan->chunks};
-    return operation.chunks ? crew_run(&operation, 1, work->plan->own_bytes, threads, NULL) : 0;
+    return operation.chunks ? crew_run_between(&operation, 1, work->plan->own_bytes, threads) : 0;
 }

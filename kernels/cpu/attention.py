@@ -119,6 +119,22 @@ class BatchAttention:
         return work, (plan, partials)
 
 
+def attention_reference(q: Tensor, k: Tensor, v: Tensor, window: int | None = None) -> Tensor:
+    """What one span gets, in the dtype of q: q [n, heads, head_dim] of the last n of T positions.
+
+    k and v [kv_heads, T, head_dim] to [n, heads, head_dim].
+    """
+    rows, heads, head_dim = q.shape
+    kv_heads, length, _ = k.shape
+    k, v = (both.repeat_interleave(heads // kv_heads, 0) for both in (k, v))  # [heads, T, head_dim]
+    positions, keys = torch.arange(length - rows, length).unsqueeze(1), torch.arange(length)
+    hidden = keys > positions
+    if window is not None:
+        hidden |= keys <= positions - window
+    scores = torch.einsum("rhd,htd->hrt", q, k) * head_dim**-0.5
+    return torch.einsum("hrt,htd->rhd", scores.masked_fill(hidden, -torch.inf).softmax(-1), v)
+
+
 def region_places(memories: Sequence[Tensor]) -> Tensor:
     """Places int64 [spans, PLACE] in layer 0 of spans whose K and V lie in a memory each.
 

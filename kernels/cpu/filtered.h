@@ -25,6 +25,13 @@ typedef struct {
     double min_p, top_k, top_p; /* neutral: 0, 0, 1 */
 } Wanted;
 
+/* Whether there are all these rows and tokens in logits [rows, vocab]. */
+static int all_there(const Wanted *wanted, size_t count, size_t rows, size_t vocab) {
+    for (size_t i = 0; i < count; i++)
+        if (!(wanted[i].row >= 0 && wanted[i].row < (double)rows && wanted[i].token < (double)vocab)) return 0;
+    return 1;
+}
+
 /* A thread's own memory for one row. */
 typedef struct {
     float *maxima;  /* of each BLOCK of logits, but never -inf */

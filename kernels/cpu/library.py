@@ -13,8 +13,10 @@ import platform
 import shutil
 import subprocess
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import cache
+from itertools import product
 from pathlib import Path
 from typing import Final
 
@@ -23,14 +25,16 @@ from platformdirs import user_cache_dir
 
 from kernels.errors import KernelUnavailableError
 
-FLAGS: Final = (
-    "-std=c11", "-O3", "-march=native", "-fno-trapping-math", "-ffp-contract=fast", "-fopenmp", "-pthread", "-shared",
-    "-fPIC",
-)  # fmt: skip
+FLAGS: Final = ("-std=c11", "-O3", "-fno-trapping-math", "-ffp-contract=fast", "-pthread", "-fPIC")
 """Standard C alone would round a product before it is added, and need two instructions where processors have one."""
-WIDE_FLAGS: Final = ("-mprefer-vector-width=512",)
-"""A flag that compilers for x86 accept; without it they use AVX-512 vectors of half the width."""
-TIMEOUT_S: Final = 60.0
+X86: Final = ("-march=native", "-mprefer-vector-width=512")
+"""Without the second one, compilers use AVX-512 vectors of half the width."""
+OTHERS: Final = ("-mcpu=native",)
+"""What ARM's compilers call the processor at hand; on it, clang does not know `-march=native`."""
+OPENMP: Final = "-fopenmp"
+"""Apple's clang has no OpenMP; without it, the operations that share rows by it run on one thread."""
+TIMEOUT_S: Final = 300.0
+"""For one file. The longest takes two seconds; on a machine with many times more work than cores, a minute and more."""
 
 
 DTYPES: Final = {torch.float32: "float32", torch.bfloat16: "bfloat16"}
@@ -62,7 +66,23 @@ def constant(name: str) -> int:
 @cache
 def library() -> ctypes.CDLL:
     """All C files of this folder as one library; raises KernelUnavailableError with the reason where that fails."""
-    return compiled(sorted(Path(__file__).parent.glob("*.c")), Path(user_cache_dir("decodescope")) / "kernels")
+    return compiled(_sources(), _folder())
+
+
+def must_compile() -> bool:
+    """Whether the first use of `library` has to compile the files, for which somebody waits some seconds."""
+    try:
+        return not _whole(_folder(), _name(c_compiler(), _sources(), ()))
+    except KernelUnavailableError:
+        return False
+
+
+def _sources() -> list[Path]:
+    return sorted(Path(__file__).parent.glob("*.c"))
+
+
+def _folder() -> Path:
+    return Path(user_cache_dir("decodescope")) / "kernels"
 
 
 def serves(device: torch.device, dtype: torch.dtype) -> bool:
@@ -80,25 +100,22 @@ def unavailable() -> str | None:
     return None
 
 
-def compiled(sources: list[Path], folder: Path) -> ctypes.CDLL:
+def compiled(sources: list[Path], folder: Path, variant: tuple[str, ...] = ()) -> ctypes.CDLL:
     """Compile the files into one library and load it, or load it from `folder`.
 
     The library in `folder` is used where it was made from the same code, by the same compiler, for the same processor.
-    Raises KernelUnavailableError where there is no compiler, where it refuses a file, or where the library cannot be
-    loaded.
+    `variant` are further flags, such as those for another processor. Raises KernelUnavailableError where there is no
+    compiler, where it refuses a file, or where the library cannot be loaded.
     """
     compiler = c_compiler()
-    headers = sorted({header for source in sources for header in source.parent.glob("*.h")})
-    code = [file.read_bytes() for file in (*sources, *headers)]
-    wanted = [*code, repr(FLAGS + WIDE_FLAGS).encode(), compiler.encode(), _processor().encode()]
-    name = f"cpu-{hashlib.sha256(b'|'.join(wanted)).hexdigest()[:16]}"
+    name = _name(compiler, sources, variant)
     for kept in _whole(folder, name):
         with suppress(OSError):  # complete, but not loadable (a folder mounted as noexec): compile again
             return ctypes.CDLL(str(kept))
     try:
         with tempfile.TemporaryDirectory() as build:
             made = Path(build) / f"{name}.so"
-            _compile(compiler, sources, made)
+            _compile(compiler, sources, variant, made)
             kept_now = _keep(made, folder, name)
             if kept_now is not None:
                 with suppress(OSError):
@@ -106,6 +123,15 @@ def compiled(sources: list[Path], folder: Path) -> ctypes.CDLL:
             return ctypes.CDLL(str(made))
     except OSError as error:
         raise KernelUnavailableError(f"The compiled kernels cannot be used: {error}.") from error
+
+
+def _name(compiler: str, sources: list[Path], variant: tuple[str, ...]) -> str:
+    """The first part of the library's file name: what the library depends on, hashed."""
+    headers = sorted({header for source in sources for header in source.parent.glob("*.h")})
+    code = [file.read_bytes() for file in (*sources, *headers)]
+    flags = repr((FLAGS, X86, OTHERS, OPENMP, variant))
+    wanted = [*code, flags.encode(), compiler.encode(), _processor().encode()]
+    return f"cpu-{hashlib.sha256(b'|'.join(wanted)).hexdigest()[:16]}"
 
 
 def _whole(folder: Path, name: str) -> list[Path]:
@@ -140,18 +166,44 @@ def c_compiler() -> str:
     raise KernelUnavailableError("There is no C compiler (cc, gcc or clang) on this machine.")
 
 
-def _compile(compiler: str, sources: list[Path], to: Path) -> None:
-    error = ""
-    for flags in (FLAGS + WIDE_FLAGS, FLAGS):
-        command = [compiler, *flags, *map(str, sources), "-lm", "-o", str(to)]
+def _compile(compiler: str, sources: list[Path], variant: tuple[str, ...], to: Path) -> None:
+    """Compile the files side by side, because whoever needs them waits, and link them."""
+    flags = (*_accepted(compiler, to.with_name("trial.c")), *variant)
+    objects = [to.with_name(f"{source.stem}.o") for source in sources]
+    longest_first = sorted(zip(sources, objects, strict=True), key=lambda pair: -pair[0].stat().st_size)
+    with ThreadPoolExecutor(os.cpu_count(), "compiling") as side_by_side:
+        running = [
+            side_by_side.submit(_run, compiler, *flags, "-c", str(source), "-o", str(made))
+            for source, made in longest_first
+        ]
+    for one in running:
+        one.result()
+    _run(compiler, *flags, "-shared", *map(str, objects), "-lm", "-o", str(to))
+
+
+def _accepted(compiler: str, trial: Path) -> tuple[str, ...]:
+    """The best flags with which this compiler makes a library; raises KernelUnavailableError where none are."""
+    trial.write_text("int trial;\n", encoding="utf-8")
+    native = X86 if platform.machine().lower() in ("x86_64", "amd64") else OTHERS
+    refused = KernelUnavailableError("")
+    for openmp, processor in product(((OPENMP,), ()), dict.fromkeys((native, native[:1], ()))):
         try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
-        except (OSError, subprocess.TimeoutExpired) as failed:
-            raise KernelUnavailableError(f"{compiler} did not compile the kernels: {failed}.") from failed
-        if done.returncode == 0:
-            return
+            _run(compiler, *FLAGS, *openmp, *processor, "-shared", str(trial), "-o", str(trial.with_suffix(".so")))
+        except KernelUnavailableError as error:
+            refused = error
+            continue
+        return (*FLAGS, *openmp, *processor)
+    raise refused
+
+
+def _run(compiler: str, *arguments: str) -> None:
+    try:
+        done = subprocess.run([compiler, *arguments], capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+    except (OSError, subprocess.TimeoutExpired) as failed:
+        raise KernelUnavailableError(f"{compiler} did not compile the kernels: {failed}.") from failed
+    if done.returncode:
         error = next((line for line in done.stderr.splitlines() if "error" in line), done.stderr.strip())
-    raise KernelUnavailableError(f"{compiler} cannot compile the kernels: {error}")
+        raise KernelUnavailableError(f"{compiler} cannot compile the kernels: {error}")
 
 
 def _keep(made: Path, folder: Path, name: str) -> Path | None:

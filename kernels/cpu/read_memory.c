@@ -15,25 +15,22 @@ enum { STREAMS = 4, LINE = 64, PARTS = LINE / WIDTH, AHEAD_BYTES = 1024 };
 
 typedef uint32_t Vector __attribute__((vector_size(WIDTH)));
 
-INLINE Vector load(const char *from) {
-    Vector vector;
-    memcpy(&vector, from, sizeof vector);
-    return vector;
-}
-
-static Vector walk(const char *from, size_t lines) {
+/* Add all lines to the result, through memory: not every processor returns such vectors from functions. */
+static void walk(const char *from, size_t lines, Vector *result) {
     const size_t each = lines / STREAMS * LINE;
     Vector total[STREAMS][PARTS] = {0};
     for (size_t at = 0; at < each; at += LINE)
         for (int s = 0; s < STREAMS; s++) {
             const char *here = from + s * each + at;
             __builtin_prefetch(here + AHEAD_BYTES);
-            for (int i = 0; i < PARTS; i++) total[s][i] += load(here + i * WIDTH);
+            for (int i = 0; i < PARTS; i++) {
+                Vector some;
+                memcpy(&some, here + i * WIDTH, sizeof some);
+                total[s][i] += some;
+            }
         }
-    Vector sum = {0};
     for (int s = 0; s < STREAMS; s++)
-        for (int i = 0; i < PARTS; i++) sum += total[s][i];
-    return sum;
+        for (int i = 0; i < PARTS; i++) *result += total[s][i];
 }
 
 /* sums [threads × LINE bytes]; `size` is a multiple of STREAMS × LINE × threads, read `times` times. */
@@ -43,7 +40,7 @@ void read_memory(const void *from, void *sums, size_t size, size_t times, int th
     for (int part = 0; part < threads; part++) {
         Vector total = {0};
         for (size_t time = 0; time < times; time++) {
-            total += walk((const char *)from + part * lines * LINE, lines);
+            walk((const char *)from + part * lines * LINE, lines, &total);
             __asm__ volatile("" ::: "memory"); /* every walk reads again */
         }
         memcpy((char *)sums + part * LINE, &total, sizeof total);

@@ -9,8 +9,8 @@ typedef struct {
 } Sampled;
 
 typedef struct {
-    const float *logits; /* [any, vocab], rows `stride` apart */
-    const Wanted *wanted; /* [rows] */
+    const float *logits; /* [rows, vocab], rows `stride` apart */
+    const Wanted *wanted; /* [count] */
     char *out;
     int64_t *tokens;
     size_t vocab, stride, alternatives, sampled_bytes;
@@ -89,21 +89,24 @@ static void commit_drawn(const void *given, size_t chunk, const char *own) {
     work->tokens[chunk] = (int64_t)drawn->token;
 }
 
-/* out [rows, Sampled and alternatives] for wanted [rows]. Returns -1 where there was no memory, else 0. */
-int sample_float32(const float *logits, const Wanted *wanted, char *out, size_t rows, size_t vocab, size_t stride,
-                   size_t alternatives, int threads) {
+/* out [count, Sampled and alternatives] for wanted [count]. Returns 0, or -1 where there was no memory, or 1 where the
+ * logits [rows, vocab] have no such row or token. */
+int sample_float32(const float *logits, const Wanted *wanted, char *out, size_t count, size_t rows, size_t vocab,
+                   size_t stride, size_t alternatives, int threads) {
+    if (!all_there(wanted, count, rows, vocab)) return 1;
     const size_t bytes = sizeof(Sampled) + alternatives * (sizeof(int32_t) + sizeof(float));
     const Work work = {logits, wanted, out, NULL, vocab, stride, alternatives, bytes};
-    const Operation operation = {NULL, compute_sampled, commit_sampled, &work, rows};
+    const Operation operation = {NULL, compute_sampled, commit_sampled, &work, count, patience_of(64 * vocab)};
     return crew_run(&operation, 1, bytes + scratch_bytes(vocab), threads, NULL);
 }
 
-/* Tokens [rows] drawn for wanted [rows], and the distributions that they were drawn from, out float64 [rows, vocab].
- * Where a row has NaN, +inf, or nothing but -inf, one probability is NaN. Returns -1 where there was no memory, or 0. */
-int draw_float32(const float *logits, const Wanted *wanted, double *out, int64_t *tokens, size_t rows, size_t vocab,
-                 size_t stride, int threads) {
+/* Tokens [count] drawn for wanted [count], and the distributions that they were drawn from, out float64 [count, vocab].
+ * Where a row has NaN, +inf, or nothing but -inf, one probability is NaN. Returns as `sample_float32` does. */
+int draw_float32(const float *logits, const Wanted *wanted, double *out, int64_t *tokens, size_t count, size_t rows,
+                 size_t vocab, size_t stride, int threads) {
+    if (!all_there(wanted, count, rows, vocab)) return 1;
     const Work work = {logits, wanted, (char *)out, tokens, vocab, stride, 0, 0};
-    const Operation operation = {NULL, compute_drawn, commit_drawn, &work, rows};
-    memset(out, 0, rows * vocab * sizeof *out);
+    const Operation operation = {NULL, compute_drawn, commit_drawn, &work, count, patience_of(64 * vocab)};
+    memset(out, 0, count * vocab * sizeof *out);
     return crew_run(&operation, 1, sizeof(Drawn) + scratch_bytes(vocab), threads, NULL);
 }

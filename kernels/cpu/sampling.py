@@ -21,6 +21,7 @@ from kernels.cpu import library
 FILTERS: Final = ("min_p", "top_k", "top_p")
 """The filters that the C code knows, in the order in which it applies them."""
 HEAD: Final = Struct("=qdd")
+WANTED_BYTES: Final = 7 * 8
 
 
 class Wanted(NamedTuple):
@@ -41,17 +42,12 @@ class Wanted(NamedTuple):
     top_p: float = 1.0
 
 
-class Sampled(NamedTuple):
-    """A token, and its logprob and the entropy (nats) of the whole row at temperature 1, without any filter.
+Sampled = tuple[int, float, float, bytes]
+"""A token, its logprob, the entropy (nats) of the row at temperature 1 without any filter, and the best alternatives.
 
-    Both are NaN where a logit of the row is NaN or +inf, or where all are -inf. `alternatives` is int32 [n] token ids,
-    then float32 [n] logprobs, best first, of equal ones the lower ids first.
-    """
-
-    token_id: int
-    logprob: float
-    entropy: float
-    alternatives: bytes
+Logprob and entropy are NaN where a logit of the row is NaN or +inf, or where all are -inf. The alternatives are int32
+[n] token ids, then float32 [n] logprobs, best first, of equal ones the lower ids first.
+"""
 
 
 class Proposed(NamedTuple):
@@ -68,22 +64,22 @@ class Proposed(NamedTuple):
 def sample(logits: Tensor, wanted: Sequence[Wanted], alternatives: int) -> list[Sampled]:
     """One token per entry of `wanted` from logits float32 [R, vocab], each with min(alternatives, vocab) others.
 
-    A row's result does not depend on the others. Raises KernelUnavailableError, ValueError for logits that do not fit
-    or an index out of range, and MemoryError.
+    A row's result does not depend on the others. Raises KernelUnavailableError, ValueError for logits of another dtype
+    or for a row or token that they do not have, and MemoryError.
     """
     if not wanted:
         return []
-    call = _function("sample", 3, 4)
-    logits, asked = _checked(logits, wanted)
-    vocab = logits.shape[1]
-    few = min(alternatives, vocab)
+    few = min(alternatives, logits.shape[1])
     row_bytes = HEAD.size + 8 * few
-    out = ctypes.create_string_buffer(len(wanted) * row_bytes)
-    _run(call, len(wanted), logits, (asked.buffer_info()[0], ctypes.addressof(out)), (few,))
-    read, sampled = out.raw, []
-    for at in range(0, len(read), row_bytes):
-        token, logprob, entropy = HEAD.unpack_from(read, at)
-        sampled.append(Sampled(token, logprob, entropy, read[at + HEAD.size : at + row_bytes]))
+    # One piece of memory and few calls: the weights of the step have pushed the code of each call out of the caches.
+    memory = array("d", chain.from_iterable(wanted))
+    memory.frombytes(bytes(len(wanted) * row_bytes))
+    at, _ = memory.buffer_info()
+    _run(_function("sample", 3, 5), logits, len(wanted), (at, at + len(wanted) * WANTED_BYTES), few)
+    read, sampled = memory.tobytes(), []
+    for first in range(len(wanted) * WANTED_BYTES, len(read), row_bytes):
+        alike = read[first + HEAD.size : first + row_bytes]
+        sampled.append((*HEAD.unpack_from(read, first), alike))
     return sampled
 
 
@@ -95,9 +91,9 @@ def draw(logits: Tensor, wanted: Sequence[Wanted]) -> tuple[list[int], Tensor]:
     out = torch.empty(len(wanted), logits.shape[1], dtype=torch.float64)
     tokens = array("q", bytes(8 * len(wanted)))
     if wanted:
-        call = _function("draw", 4, 3)
-        logits, asked = _checked(logits, wanted)
-        _run(call, len(wanted), logits, (asked.buffer_info()[0], out.data_ptr(), tokens.buffer_info()[0]))
+        asked = array("d", chain.from_iterable(wanted))
+        pointers = asked.buffer_info()[0], out.data_ptr(), tokens.buffer_info()[0]
+        _run(_function("draw", 4, 4), logits, len(wanted), pointers)
     return tokens.tolist(), out
 
 
@@ -108,44 +104,40 @@ def verify(logits: Tensor, proposals: Sequence[Proposed]) -> list[tuple[int, int
     """
     if not proposals:
         return []
-    call = _function("verify", 4, 3)
-    logits, asked = _checked(logits, [row for one in proposals for row in one.rows])
-    numbers, first, kept = array("Q"), 0, []
+    asked = array("d", chain.from_iterable(row for one in proposals for row in one.rows))
+    numbers, first, held = array("Q"), 0, []
     for one in proposals:
         drafts, q = len(one.rows) - 1, one.probs
         if q is not None:
             if q.shape != (drafts, logits.shape[1]) or q.dtype is not torch.float64:
                 raise ValueError(f"probs {tuple(q.shape)} of {q.dtype} must be float64 [{drafts}, {logits.shape[1]}]")
-            kept.append(q := q.contiguous())
+            held.append(q := q.contiguous())
         numbers.extend((first, drafts, 0 if q is None else q.data_ptr()))
         first += len(one.rows)
     verdicts = array("q", bytes(16 * len(proposals)))
-    _run(call, len(proposals), logits, (asked.buffer_info()[0], numbers.buffer_info()[0], verdicts.buffer_info()[0]))
+    pointers = asked.buffer_info()[0], numbers.buffer_info()[0], verdicts.buffer_info()[0]
+    _run(_function("verify", 4, 4), logits, len(proposals), pointers)
     return list(zip(verdicts[::2], verdicts[1::2], strict=True))
 
 
-def _checked(logits: Tensor, wanted: Sequence[Wanted]) -> tuple[Tensor, array[float]]:
-    """The logits with adjacent columns, and `wanted` as C reads it."""
-    rows, vocab = logits.shape
-    if logits.dtype is not torch.float32 or not vocab:
-        raise ValueError(f"logits {tuple(logits.shape)} of {logits.dtype} must be float32 rows")
-    for one in wanted:
-        if not 0 <= one.row < rows or one.token >= vocab:
-            raise ValueError(f"there is no token {one.token} of row {one.row} in logits {tuple(logits.shape)}")
-    return logits if logits.stride(1) == 1 else logits.contiguous(), array("d", chain.from_iterable(wanted))
+def _run(call: ctypes._NamedFuncPointer, logits: Tensor, count: int, pointers: tuple[int, ...], *sizes: int) -> None:
+    """Call a function of `count` chunks."""
+    if logits.dtype is not torch.float32:
+        raise ValueError(f"logits must be float32, not {logits.dtype}")
+    apart, within = logits.stride()
+    if within != 1:
+        logits = logits.contiguous()
+        apart = logits.stride(0)
+    threads = 1 if count == 1 else min(count, torch.get_num_threads())
+    if failed := call(logits.data_ptr(), *pointers, count, *logits.shape, apart, *sizes, threads):
+        if failed < 0:
+            raise MemoryError
+        raise ValueError(f"a row or a token is not in logits {tuple(logits.shape)}")
 
 
 @cache
 def _function(name: str, pointers: int, sizes: int) -> ctypes._NamedFuncPointer:
-    """A C function that returns 0, or -1 where there was no memory."""
+    """A C function that returns 0, -1 where there was no memory, or 1 where a row or a token is not there."""
     found = library.function(name, pointers, sizes, torch.float32)
     found.restype = ctypes.c_int
     return found
-
-
-def _run(
-    call: ctypes._NamedFuncPointer, chunks: int, logits: Tensor, pointers: Sequence[int], sizes: Sequence[int] = ()
-) -> None:
-    threads = min(chunks, torch.get_num_threads())
-    if call(logits.data_ptr(), *pointers, chunks, logits.shape[1], logits.stride(0), *sizes, threads):
-        raise MemoryError

@@ -7,7 +7,7 @@
 #include "step_parts.h"
 #include <stdlib.h>
 
-enum { FEW = 4, MOST_A_LAYER = 11, PIECE_BYTES = 32768 };
+enum { FEW = 4, MOST_A_LAYER = 12, PIECE_BYTES = 32768 };
 static const size_t PIECE_PRODUCTS = 4000000;
 
 /* What the time of an operation counts as: row and column of the table, and the column of the part before `prepared`. */
@@ -74,10 +74,11 @@ static void need(Step *step, size_t own_bytes) {
     if (step->own_bytes < own_bytes) step->own_bytes = own_bytes;
 }
 
-static void append(Step *step, Prepare *prepare, Compute *compute, Commit *commit, const void *work, size_t chunks,
-                   size_t row, enum Phase phase, enum Phase before) {
+static Operation *append(Step *step, Prepare *prepare, Compute *compute, Commit *commit, const void *work,
+                         size_t chunks, size_t row, enum Phase phase, enum Phase before) {
     step->counted[step->count] = (Counted){row, phase, before};
-    step->operations[step->count++] = (Operation){prepare, compute, commit, work, chunks};
+    step->operations[step->count] = (Operation){prepare, compute, commit, work, chunks, 0};
+    return step->operations + step->count++;
 }
 
 static size_t row_chunks(size_t rows) { return (rows + ROWS_A_CHUNK - 1) / ROWS_A_CHUNK; }
@@ -123,8 +124,10 @@ static Part *append_product(Step *step, const Layer *layer, size_t row, enum Pha
     part->pieces = pieces_of(matrix, inner ? step->model->ffn : matrix->out, count, threads);
     part->to = to;
     part->adds = adds;
-    append(step, count > FEW ? NULL : lay_prepare, inner ? inner_compute : product_compute,
-           inner ? inner_commit : product_commit, part, part->parts * part->pieces, row, phase, before);
+    Operation *operation =
+        append(step, count > FEW ? NULL : lay_prepare, inner ? inner_compute : product_compute,
+               inner ? inner_commit : product_commit, part, part->parts * part->pieces, row, phase, before);
+    operation->patience_ns = patience_of(2 * count * matrix->in * matrix->out / operation->chunks);
     need(step, product_own_bytes(part));
     return part;
 }
@@ -156,7 +159,16 @@ static void append_layer(Step *step, size_t index, const KvPlace *places, size_t
     append(step, NULL, turn_compute, turn_commit, part, row_chunks(rows->count), row, KV_WRITE, ROPE);
     AttentionWork *work = step->attention + index;
     work->places = places;
-    append(step, NULL, attention_compute, attention_commit, work, work->plan->chunks, row, ATTENTION, ATTENTION);
+    const AttentionChunk *largest = work->plan->chunk;
+    Operation *operation = append(step, NULL, attention_compute, attention_commit, work, work->plan->chunks, row,
+                                  ATTENTION, ATTENTION);
+    for (size_t chunk = 1; chunk < work->plan->chunks; chunk++) {
+        const AttentionChunk *other = work->plan->chunk + chunk;
+        if (other->count * (other->end - other->begin) > largest->count * (largest->end - largest->begin))
+            largest = other;
+    }
+    operation->patience_ns = patience_of(4 * largest->count * (largest->end - largest->begin) * model->head_dim *
+                                         (model->heads / model->kv_heads));
     append_joined(step, layer, row, ATTN_OUT, rows->mixed, &layer->out, &layer->attention_post_norm, threads);
     append_product(step, layer, row, FFN, rows->x, NULL, rows->count, &layer->ffn_norm, &layer->up, rows->inner, 0,
                    threads);
@@ -278,7 +290,8 @@ static void list_operations(Step *step, const StepInput *input, const Layout *la
 }
 
 /* Add each operation's time to the table: from the end of the one before to its own end. */
-static void count_times(const Step *step, const StepInput *input) {
+static void count_times(const Step *step, StepInput *input) {
+    input->readings = step->count + 1;
     for (size_t i = 0; i < step->count; i++) {
         const Counted *counted = step->counted + i;
         const double whole = 1e-3 * (step->ended_ns[i + 1] - step->ended_ns[i]);
@@ -286,17 +299,20 @@ static void count_times(const Step *step, const StepInput *input) {
         const Part *part = counted->phase == ATTENTION ? NULL : step->operations[i].work;
         if (part && counted->phase == KV_WRITE) { /* both parts in the shares of what the threads spent */
             const double turning = part->turning_ns, both = turning + part->writing_ns;
-            first = both > 0 ? whole * turning / both : 0;
+            const int turns = part->layer->turns || part->layer->heads_norm.weight;
+            first = turns && both > 0 ? whole * turning / both : 0;
+            input->readings += 4 * step->operations[i].chunks;
         } else if (part && part->prepared_ns) {
             first = 1e-3 * (part->prepared_ns - step->ended_ns[i]);
             first = first < 0 ? 0 : first > whole ? whole : first;
+            input->readings++;
         }
         row[input->phase[counted->before]] += first;
         row[input->phase[counted->phase]] += whole - first;
     }
 }
 
-int compiled_step_run(void *of, const StepInput *input) {
+int compiled_step_run(void *of, StepInput *input) {
     Step *step = of;
     const Model *model = step->model;
     AttentionSpan spans[input->spans];

@@ -57,6 +57,7 @@ typedef struct {
     double *spent; /* µs [layers + 1 or 1, phases], or NULL: nothing is timed */
     size_t by_layer, phases;
     const int64_t *phase; /* the columns of `Phase` */
+    size_t readings;      /* out: how often the clock was read */
 } StepInput;
 
 enum Phase { EMBED, NORM, QKV, ROPE, KV_WRITE, ATTENTION, ATTN_OUT, FFN, LM_HEAD, PHASES };
@@ -65,5 +66,5 @@ enum Phase { EMBED, NORM, QKV, ROPE, KV_WRITE, ATTENTION, ATTN_OUT, FFN, LM_HEAD
 void *compiled_step_new(const Model *model);
 void compiled_step_free(void *step);
 /* Run one step; returns 0, or -1 where there was no memory. */
-int compiled_step_run(void *step, const StepInput *input);
+int compiled_step_run(void *step, StepInput *input);
 #endif

@@ -19,6 +19,8 @@ from kernels.errors import KernelUnavailableError
 PHASES: Final = ("embed", "norm", "qkv", "rope", "kv_write", "attention", "attn_out", "ffn", "lm_head")
 """The parts of a step that are timed, in the order of `enum Phase`."""
 ACTIVATIONS: Final = ("silu", "gelu", "gelu_tanh")
+READINGS: Final = 1000
+RUNS: Final = 9
 STORED: Final = (torch.float32, torch.bfloat16, torch.float16)
 """The dtypes in which an embedding may be stored."""
 
@@ -60,6 +62,7 @@ class _StepInput(ctypes.Structure):
             "token_ids", "positions", "wanted_rows", "span", "logits", "spent",
         )),
         ("by_layer", ctypes.c_size_t), ("phases", ctypes.c_size_t), ("phase", ctypes.c_void_p),
+        ("readings", ctypes.c_size_t),
     ]  # fmt: skip
 
 
@@ -121,10 +124,10 @@ class ModelParts:
 
 
 SPAN: Final = 12
-"""The numbers that describe a span (`SpanInput`): its first row, rows and the position of the first; the address of K in
-the first layer (0: the step keeps K and V itself), the bytes from K to V, between blocks, between positions and between
-heads, the positions of a block, the address of the block table (0: one block); the bytes between layers; and the address
-of the layers' own addresses of K (0: one memory has all layers)."""
+"""The numbers that describe a span (`SpanInput`): its first row, rows, and the position of the first; the address of K
+in the first layer (0: the step keeps K and V itself), the bytes from K to V, between blocks, between positions and
+between heads, the positions of a block, the address of the block table (0: one block); the bytes between layers; and
+the address of the layers' own addresses of K (0: one memory has all layers)."""
 
 
 class CompiledStep:
@@ -168,6 +171,11 @@ class CompiledStep:
         given.by_layer = spent is not None and spent.shape[0] > 1
         given.phases = 0 if spent is None else spent.shape[1]
         given.phase = ctypes.addressof(self._columns)
+
+    @property
+    def readings(self) -> int:
+        """How often the last step read the clock; 0 where nothing is timed."""
+        return int(self._input.readings) if self._input.spent else 0
 
     def __call__(
         self, token_ids: Tensor, positions: Tensor, wanted: Tensor, spans: Tensor, rotations: Sequence[Tensor],
@@ -243,6 +251,14 @@ def unavailable(activations: torch.dtype, embedding: torch.dtype) -> str | None:
     if embedding not in STORED:
         return f"it was not written for an embedding in {str(embedding).removeprefix('torch.')}"
     return None
+
+
+@cache
+def reading_ns() -> float:
+    """What one reading of the clock costs in native code, ns: the best of several runs, measured once per process."""
+    read = library.library().now_ns_repeated
+    read.argtypes, read.restype = [ctypes.c_size_t], ctypes.c_int64
+    return float(min(read(READINGS) for _ in range(RUNS))) / READINGS
 
 
 @cache

@@ -15,7 +15,7 @@ typedef struct {
 } Verdict;
 
 typedef struct {
-    const float *logits; /* [any, vocab], rows `stride` apart */
+    const float *logits; /* [rows, vocab], rows `stride` apart */
     const Wanted *wanted;
     const Proposal *proposals;
     Verdict *verdicts;
@@ -70,10 +70,13 @@ static void commit_verdict(const void *given, size_t chunk, const char *own) {
     memcpy(((const Work *)given)->verdicts + chunk, own, sizeof(Verdict));
 }
 
-/* A verdict for each of `count` proposals. Returns -1 where there was no memory, else 0. */
+/* A verdict for each of `count` proposals. Returns 0, or -1 where there was no memory, or 1 where the logits
+ * [rows, vocab] have no such row or token. */
 int verify_float32(const float *logits, const Wanted *wanted, const Proposal *proposals, Verdict *verdicts,
-                   size_t count, size_t vocab, size_t stride, int threads) {
+                   size_t count, size_t rows, size_t vocab, size_t stride, int threads) {
+    for (size_t i = 0; i < count; i++)
+        if (!all_there(wanted + proposals[i].first, proposals[i].drafts + 1, rows, vocab)) return 1;
     const Work work = {logits, wanted, proposals, verdicts, vocab, stride};
-    const Operation operation = {NULL, compute_verdict, commit_verdict, &work, count};
+    const Operation operation = {NULL, compute_verdict, commit_verdict, &work, count, patience_of(64 * vocab)};
     return crew_run(&operation, 1, sizeof(Verdict) + scratch_bytes(vocab), threads, NULL);
 }

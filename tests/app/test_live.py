@@ -12,11 +12,15 @@ import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
 
+from app.core.drawing_share import CROWDED_SHARE, SHARE, DrawingShare
 from app.window.feed import Feed
 from app.window.main_window import MainWindow
+from app.window.refresher import Refresher
 from engine.client.recordings import Recordings
 from engine.session.file import open_session
+from engine.session.store import LAUNCHES
 from tests.app.conftest import WindowMaker
+from tests.app.test_switch_controls import button as switch_button
 from tests.app.test_window import error_text, press
 
 WAIT_MS = 60_000
@@ -68,6 +72,27 @@ def test_every_panel_shows_a_real_run(qtbot: QtBot, live: MainWindow, recordings
     assert np.array_equal(kept.phases["us"], live.shown.session.phases["us"])
 
 
+def test_a_session_that_begins_is_not_drawn_as_one_that_is_over(
+    qtbot: QtBot, live: MainWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is shown before the engine says that it runs: all panels would be drawn empty, beside its first steps."""
+    drawn_in: list[str] = []
+    monkeypatch.setattr(live, "_share", DrawingShare(2))
+    monkeypatch.setattr(Refresher, "draw_all", lambda self: drawn_in.append(live.control.state))
+    with qtbot.waitSignal(live.feed.session_started, timeout=WAIT_MS):
+        live.control.run_prompt(paused=True)
+    assert drawn_in == []
+    assert live.refresher.active
+    assert live.refresher.share() == SHARE  # one thread on two cores
+    monkeypatch.setattr(live, "_share", DrawingShare(1))
+    assert live.refresher.share() == CROWDED_SHARE
+    qtbot.waitUntil(lambda: live.control.state == "paused")
+    with qtbot.waitSignal(live.feed.run_ended, timeout=WAIT_MS):
+        live.control.stop()
+    qtbot.waitUntil(lambda: not live.refresher.active)
+    assert drawn_in
+
+
 def test_a_teacher_forced_pass_fills_the_panels_that_hold_it_against_the_steps(qtbot: QtBot, live: MainWindow) -> None:
     with qtbot.waitSignal(live.feed.run_ended, timeout=WAIT_MS):
         live.feed.start_run(replace(live.run_panel.run_spec(), teacher_pass=True))
@@ -99,6 +124,26 @@ def test_switches_flipped_while_it_runs_leave_the_text_as_it_was(qtbot: QtBot, l
     assert live.shown.session is not None
     assert [config.switches["kv"] for config in live.shown.session.configs][-1] == "contiguous"
     assert int(live.shown.session.steps["positions_recomputed"].sum()) > 0
+
+
+def test_the_compiled_step_is_switched_between_two_steps(qtbot: QtBot, live: MainWindow) -> None:
+    if reason := live.feed.unavailable.get("graphs=True"):
+        pytest.skip(reason)
+    live.run_panel.probe.setChecked(False)
+
+    def one_step(steps: int) -> None:
+        press(live, "Step")
+        qtbot.waitUntil(lambda: len(tokens_of(live)) == steps if live.shown.session else False, timeout=WAIT_MS)
+
+    one_step(1)
+    for steps, value in ((2, "off"), (3, "on")):
+        switch_button(live.run_panel.switches, f"Compiled step: {value}").click()
+        one_step(steps)
+    with qtbot.waitSignal(live.feed.run_ended, timeout=WAIT_MS):
+        press(live, "Stop")
+    assert live.shown.session is not None
+    assert [LAUNCHES[code] for code in live.shown.session.steps["launch"]] == ["compiled", "eager", "compiled"]
+    assert [config.switches["graphs"] for config in live.shown.session.configs] == [True, False, True]
 
 
 def test_kill_9_in_mid_run_is_told_and_run_works_again(qtbot: QtBot, live: MainWindow, recordings: Recordings) -> None:

@@ -10,14 +10,12 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QLineEdit, QPushButton
 from pytestqt.qtbot import QtBot
 
-from app.core.drawing_share import SHARE
 from app.core.layout import LARGE, MEDIUM, SMALL, rows_for
 from app.core.local_models import cached_models
 from app.core.preferences import RECENT, Preferences
 from app.core.selection import Selection
 from app.panels.registry import PANELS, entry
 from app.window.navigation import needs_key, walk_requests, walk_steps
-from app.window.refresher import FASTEST_S, SLOWEST_S, Piece, Refresher, pace_s
 from app.window.status_bar import StatusBar
 from engine.client.recordings import RecordedDetail
 from engine.errors import InputError
@@ -59,37 +57,6 @@ def test_detail_of_a_recording_is_read_without_keeping_it_open(tmp_path: Path) -
         assert len(detail.attention_rows(0, 0, 0)) > 0
         assert len(detail.alternatives(3)) > 0
     assert [one.name for one in tmp_path.iterdir()] == ["a.dscope"]  # no reader kept its companions alive
-
-
-def test_every_piece_keeps_to_its_part_of_the_share() -> None:
-    assert pace_s(0.0001, 5) == FASTEST_S
-    assert pace_s(0.004, 5) == pytest.approx(0.2)
-    assert 5 * 0.004 / pace_s(0.004, 5) == pytest.approx(SHARE)
-    assert pace_s(5.0, 5) == SLOWEST_S
-
-
-def test_what_is_new_is_drawn_and_what_is_not_costs_nothing(qtbot: QtBot) -> None:
-    drawn: list[str] = []
-    news = {"a": True, "b": False}
-
-    def draw(name: str) -> bool:
-        if news[name]:
-            drawn.append(name)
-        return news[name]
-
-    refresher = Refresher([Piece("b", lambda: draw("b")), Piece("a", lambda: draw("a"))])
-    refresher.tick()
-    assert drawn == ["a"]
-    refresher.tick()
-    assert drawn == ["a"]  # it has just been drawn
-    news["b"] = True
-    refresher.tick()
-    assert drawn == ["a", "b"]
-    assert not refresher.active
-    refresher.follow(True)
-    assert refresher.active
-    refresher.follow(False)
-    assert drawn[-2:] == ["b", "a"]  # what was left is drawn at the end
 
 
 def key(which: Qt.Key, modifier: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> QKeyEvent:

@@ -17,6 +17,7 @@ from tests.benchmarks.peer_options import add_peer_options, peer_options
 
 SUITES = (
     "batched_decode",
+    "beside_forward",
     "block_map",
     "ceilings",
     "delays",
@@ -25,6 +26,7 @@ SUITES = (
     "long_session",
     "panel_refresh",
     "probe_stamps",
+    "sampling",
     "session_file",
     "window_cost",
 )

@@ -9,3 +9,5 @@ from kernels.cpu import library
 NATIVE: Final[tuple[Literal["native"], ...]] = ("native",) if library.unavailable() is None else ()
 """Empty where this machine has no C kernels."""
 ATTENTIONS: Final = ("reference", "sdpa", *NATIVE)
+PASSES: Final = (*ATTENTIONS, *(("compiled",) if NATIVE else ()))
+"""The same, and the compiled step, for `tests.engine.model.forward`."""

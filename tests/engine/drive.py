@@ -40,6 +40,7 @@ def drive(
     unavailable = unavailable_for(model, has_draft=draft is not None)
     if graph_device is not None:
         unavailable.pop("graphs=True", None)
+        unavailable["attention=native"] = "The C kernels are not captured."  # so the default is as on a GPU
     engine = Engine(model, run, unavailable, events.extend, draft=draft, clock=clock, graph_device=graph_device)
     engine.begin(clock())
     calls = 0

@@ -52,6 +52,7 @@ TIMELINE: Final[Texts] = {
         "waits {[request.waited_s for request in all.requests]|seconds}",
         "{[of(step).device_s / of(step).wall_s for step in steps]|percent}",
         "paused {pauses|plain}", "?between runs {pauses|plain}",
+        "?idle {[at(step).timeline.idle_before_s for step in steps]|seconds}",  # only a busy machine leaves such a gap
     ),
     "draw_drafts": (
         "{[at(step).speculation.accepted for step in steps]|count}/"

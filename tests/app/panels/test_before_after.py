@@ -80,6 +80,7 @@ def test_cells_are_the_figures_of_the_runs(qtbot: QtBot) -> None:
     assert cell(KV, CLAIM) == "O(T²) → O(T)\u2009~"
     assert cell(PAGED, CLAIM) == "2–4×\u2009~"
     assert cell(PAGED, OFF) == NOT_MEASURED
+    assert cell(GRAPHS, 0) == "Step launched as one"
     assert cell(GRAPHS, OFF) == "cannot run here: CUDA graphs need a CUDA device."
     assert [one.value for one in panel.chart.factors] == [kv.factor]
     header, rows = panel.rows()

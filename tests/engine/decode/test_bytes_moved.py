@@ -16,7 +16,6 @@ from engine.decode.draft import DraftProposer
 from engine.figures.phase_cost import phase_costs
 from engine.graphs.device import PlainDevice
 from engine.host.model_facts import model_meta
-from engine.model import linear
 from engine.session.schema import PHASES, SessionStarted, Step, Work
 from engine.session.store import STEP_KINDS
 from kernels.cpu import library
@@ -53,9 +52,8 @@ def spans_of(events: list[Any], step: int) -> list[tuple[int, int]]:
 @pytest.mark.parametrize("kv", ["none", "contiguous", "paged"])
 @pytest.mark.parametrize("batching", ["single", "static", "continuous"])
 def test_a_step_of_bfloat16_weights_in_float32_moves_what_is_stored(
-    kv: str, batching: str, graphs: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kv: str, batching: str, graphs: bool, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(linear, "STREAM_SIZE", 0)
     folder = save_checkpoint(tmp_path, "llama-tied", EVEN, torch.bfloat16)
     model = load(folder)
     matrices, vectors = stored_bytes(folder)
@@ -76,8 +74,7 @@ def test_a_step_of_bfloat16_weights_in_float32_moves_what_is_stored(
 
 
 @streams
-def test_a_teacher_forced_pass_moves_what_is_stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(linear, "STREAM_SIZE", 0)
+def test_a_teacher_forced_pass_moves_what_is_stored(tmp_path: Path) -> None:
     folder = save_checkpoint(tmp_path, "llama-tied", EVEN, torch.bfloat16)
     model = load(folder)
     events = drive(model, RunSpec(requests_of(9), teacher_pass=True))
@@ -98,7 +95,6 @@ def test_a_draft_moves_what_its_own_passes_read(
     kv: str, batching: str, graphs: bool, temperature: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The draft is stored in bfloat16; the phase `draft` of a session is what its passes were counted as."""
-    monkeypatch.setattr(linear, "STREAM_SIZE", 0)
     model = load(save_checkpoint(tmp_path / "target", "llama-biases", EVEN))
     draft = load(save_checkpoint(tmp_path / "draft", "llama-tied", EVEN, torch.bfloat16))
     spent: list[int] = []

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from engine.figures.improvements import IMPROVEMENTS, SIDES, reason, suite_runs
+import pytest
+
+from engine.decode.capabilities import unavailable_for
+from engine.figures.improvements import IMPROVEMENTS, SIDES, Side, reason, suite_runs
+from engine.model.loader import LoadedModel
+from engine.session.schema import Step
+from tests.engine.drive import drive
+
+NO_NATIVE = {"attention=native": "The C kernels run on a CPU."}
+NO_COMPILER = {"attention=native": "No compiler.", "graphs=True": "No compiler.", "attention=triton": "No GPU."}
 
 
 def test_both_sides_are_valid_and_differ() -> None:
@@ -14,7 +23,31 @@ def test_both_sides_are_valid_and_differ() -> None:
         assert len(changed) == 1, one.key
 
 
-def test_what_cannot_run_is_left_out_with_its_reason() -> None:
+@pytest.mark.parametrize("unavailable", [{}, NO_NATIVE, NO_COMPILER], ids=["cpu", "gpu", "no compiler"])
+def test_what_the_engine_chooses_is_the_same_on_both_sides(unavailable: dict[str, str]) -> None:
+    for one in IMPROVEMENTS:
+        if reason(one, unavailable):
+            continue
+        off, on = (asdict(one.switches(side).settled(unavailable)) for side in SIDES)
+        (changed,) = (name for name in off if off[name] != on[name])
+        assert changed in one.on or changed in one.off
+
+
+def test_a_pair_mixes_no_other_improvement_in(tiny_model: LoadedModel, tiny_draft: LoadedModel) -> None:
+    """Only the row `graphs` launches its sides differently, and only the rows of kernels run different ones."""
+    unavailable = unavailable_for(tiny_model, has_draft=True)
+    launches: dict[tuple[str, Side], set[str]] = {}
+    kernels: dict[tuple[str, Side], set[str]] = {}
+    for suite_run in suite_runs("words", unavailable, tokens=6, repeats=0):
+        events = drive(tiny_model, suite_run.run, draft=tiny_draft)
+        steps = [one for one in events if isinstance(one, Step)]
+        launches[suite_run.key, suite_run.side] = {one.launch for one in steps}
+        kernels[suite_run.key, suite_run.side] = {one.attention_kernel.partition(":")[0] for one in steps}
+    pairs = {key for key, _ in launches}
+    assert {key for key in pairs if launches[key, "off"] != launches[key, "on"]} == pairs & {"graphs"}
+    assert {key for key in pairs if kernels[key, "off"] != kernels[key, "on"]} == pairs & {"sdpa", "native", "triton"}
+    if "graphs" in pairs:
+        assert (launches["graphs", "off"], launches["graphs", "on"]) == ({"eager"}, {"compiled"})
     unavailable = {"attention=triton": "No GPU.", "graphs=True": "No CUDA.", "speculate=draft": "No draft."}
     keys = {one.key for one in suite_runs("x", unavailable)}
     assert keys == {"kv", "paged", "ngram", "sdpa", "native", "batching"}

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from engine.figures import metrics
 from engine.figures.acceptance import acceptance_by_position, acceptance_by_request
@@ -16,6 +18,7 @@ from engine.figures.kv_classes import kv_classes
 from engine.figures.step_range import token_rows
 from engine.figures.teacher import teacher_figures
 from engine.session import schema
+from engine.session.columns import Columns
 from engine.session.kv_shape import KvShape
 from engine.session.schema import PHASES
 from engine.session.store import Session
@@ -128,6 +131,22 @@ def test_what_was_computed_for_who_had_ended_is_not_held() -> None:
         ]
     )  # fmt: skip
     assert metrics.cached_positions(session).tolist() == [12, 9]
+
+
+def test_rows_that_come_while_they_are_counted_do_no_harm(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The window counts what a run has, while another thread adds to it."""
+    session = Session()
+    session.apply([schema.ConfigChanged(0, 0, '{"kv": "paged"}'), step_of(0), schema.Work(0, 0, 0, 0, 0, 8, 0, 0)])
+    read, work = Columns.__getitem__, session.work
+
+    def read_beside_a_writer(table: Columns, name: str) -> NDArray[Any]:
+        if table is work:
+            session.apply([schema.Work(1, 0, 0, 8, 8, 9, 0, 8)])
+        return read(table, name)
+
+    monkeypatch.setattr(Columns, "__getitem__", read_beside_a_writer)
+    assert metrics.cached_positions(session).tolist() == [8]
+    assert len(work) > 1
 
 
 def test_tokens_that_came_at_once_are_one_emission() -> None:

@@ -51,7 +51,7 @@ def test_a_captured_step_asks_the_device_nothing(
         monkeypatch.setattr(module, "likeliest", lambda logits: logits.argmax(-1))
     speculate = "ngram" if width > 1 else "off"
     switches = Switches(
-        kv="paged", speculate=speculate, k=2, batching="continuous", max_batch=2, graphs=True  # type: ignore[arg-type]
+        kv="paged", speculate=speculate, k=2, batching="continuous", max_batch=2, attention="sdpa", graphs=True  # type: ignore[arg-type]
     )  # fmt: skip
     request = RequestSpec("a", 10, sampling=Sampling(temperature=0.5 if sampled else 0.0))
     engine = Engine(

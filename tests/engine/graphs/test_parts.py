@@ -27,7 +27,7 @@ from engine.graphs.captured_kv import CapturedKv, Rows
 from engine.graphs.device import CapturedCall, PlainDevice
 from engine.graphs.in_flight import InFlightTimes
 from engine.graphs.pace import LEAST, MOST, UNTIL_KNOWN, TwinPace
-from engine.graphs.sampling import columns_of, draw_columns
+from engine.graphs.sampling import columns_of, draw_columns, needs_order
 from engine.measure.phase_table import OTHER
 from engine.model.config import ModelConfig
 from engine.model.loader import LoadedModel
@@ -78,7 +78,7 @@ def test_rows_are_filled_to_their_width_and_the_batch_to_its_bucket(tiny_model: 
 
 @pytest.mark.parametrize("kv", ["contiguous", "paged"])
 def test_the_memory_is_taken_at_once_and_never_moves(tiny_model: LoadedModel, kv: str) -> None:
-    switches = Switches(kv=kv, batching="continuous", max_batch=3, graphs=True)  # type: ignore[arg-type]
+    switches = Switches(kv=kv, batching="continuous", max_batch=3, attention="sdpa", graphs=True)  # type: ignore[arg-type]
     requests = tuple(RequestSpec(text * 8, 40, ignore_eos=True) for text in ("one ", "two ", "three ", "four "))
     engine = Engine(tiny_model, RunSpec(requests, switches), {}, lambda events: None, graph_device=PlainDevice())
     engine.begin(0)
@@ -95,7 +95,7 @@ def test_the_memory_is_taken_at_once_and_never_moves(tiny_model: LoadedModel, kv
 
 def test_static_buffers_stay_where_they_are(tiny_model: LoadedModel) -> None:
     """A graph reads addresses, so a step must write into the tensors that were captured and make no new ones."""
-    switches = Switches(kv="paged", batching="continuous", max_batch=3, graphs=True)
+    switches = Switches(kv="paged", batching="continuous", max_batch=3, attention="sdpa", graphs=True)
     requests = tuple(RequestSpec(text, 12, ignore_eos=True) for text in ("one", "two"))
     engine = Engine(tiny_model, RunSpec(requests, switches), {}, lambda events: None, graph_device=PlainDevice())
     engine.begin(0)
@@ -119,7 +119,7 @@ def test_sizes_are_captured_largest_first(tiny_model: LoadedModel) -> None:
             return super().capture(work)
 
     device = Counting()
-    switches = Switches(kv="paged", batching="continuous", max_batch=4, graphs=True)
+    switches = Switches(kv="paged", batching="continuous", max_batch=4, attention="sdpa", graphs=True)
     request = (RequestSpec("one", 5, ignore_eos=True),)
     events: list[AnyEvent] = []
     engine = Engine(tiny_model, RunSpec(request, switches), {}, events.extend, graph_device=device)
@@ -233,7 +233,10 @@ def test_parameters_on_the_device_draw_what_parameters_on_the_host_draw(seed: in
     logits = 3 * torch.randn(len(params), 97, generator=generator)
     uniforms = torch.rand(len(params), generator=generator, dtype=torch.float64).tolist()
     columns = torch.tensor(columns_of(params, uniforms), dtype=torch.float64)
-    assert draw_columns(logits, columns).tolist() == draw_rows(logits, params, uniforms).tolist()
+    expected = draw_rows(logits, params, uniforms).tolist()
+    assert draw_columns(logits, columns).tolist() == expected
+    if not needs_order(params):
+        assert draw_columns(logits, columns, ordered=False).tolist() == expected
 
 
 # --- times --------------------------------------------------------------------------------------------------------

@@ -344,8 +344,8 @@ def test_a_longer_request_that_is_added_gets_its_room(tiny_model: LoadedModel) -
 def test_nothing_holds_the_memory_of_a_run_that_is_over(tiny_model: LoadedModel) -> None:
     """Not even until the garbage collector comes by: on a GPU the next run takes what is free at its start."""
     engine = Engine(
-        tiny_model, RunSpec(requests_of(8), Switches(kv="paged", graphs=True)), {}, lambda events: None,
-        graph_device=PlainDevice(),
+        tiny_model, RunSpec(requests_of(8), Switches(kv="paged", attention="sdpa", graphs=True)), {},
+        lambda events: None, graph_device=PlainDevice(),
     )  # fmt: skip
     engine.begin(0)
     while not engine.done:
@@ -361,7 +361,7 @@ def test_nothing_holds_the_memory_of_a_run_that_is_over(tiny_model: LoadedModel)
 
 def test_cancelling_lands_what_is_in_the_air(tiny_model: LoadedModel) -> None:
     events: list[object] = []
-    spec = RunSpec(requests_of(30, 30), Switches(kv="paged", batching="continuous", graphs=True))
+    spec = RunSpec(requests_of(30, 30), Switches(kv="paged", batching="continuous", attention="sdpa", graphs=True))
     engine = Engine(tiny_model, spec, {}, events.extend, graph_device=PlainDevice())
     engine.begin(0)
     for _ in range(6):

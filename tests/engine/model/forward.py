@@ -13,6 +13,7 @@ from engine.core.batch import Batch
 from engine.core.kv_cache import KVCache, StepKv, commit_batch
 from engine.core.settings import Dtype, LoadSpec, Switches
 from engine.core.timing import NoTimer
+from engine.graphs.compiled import CompiledForward
 from engine.model.loader import LoadedModel, load_model
 
 
@@ -29,14 +30,17 @@ def cache_of(model: LoadedModel, kv: str, capacity: int = 160, **switches: objec
 
 
 def run(model: LoadedModel, cache: KVCache, attention: str, batch: Batch) -> Tensor:
-    """Logits [R, vocab] of one pass, what it computed committed."""
+    """Logits [R, vocab] of one pass, what it computed committed; `attention` "compiled" is the compiled step."""
     return run_over(model, cache, attention, batch)[0]
 
 
 def run_over(model: LoadedModel, cache: KVCache, attention: str, batch: Batch) -> tuple[Tensor, StepKv]:
     """The same, and the view of the cache that the pass had."""
     kv = cache.begin(batch)
-    logits = model.decoder.forward(batch, kv, make_attention(attention, model.config), NoTimer())
+    if attention == "compiled":
+        logits = CompiledForward(model.decoder)(batch, kv, NoTimer())
+    else:
+        logits = model.decoder.forward(batch, kv, make_attention(attention, model.config), NoTimer())
     commit_batch(cache, batch)
     return logits, kv
 

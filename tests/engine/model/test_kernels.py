@@ -35,7 +35,7 @@ def test_every_family_says_the_same_with_them(kind: str, tmp_path: Path) -> None
 def test_batches_with_padding_and_shared_prefixes_too(tmp_path: Path, tiny_model: LoadedModel, batching: Any) -> None:
     fused = load(tiny_model.path, kernels=True)
     requests = tuple(RequestSpec("abcabcabc" + "xyz"[i], 2 + 2 * i, ignore_eos=True) for i in range(3))
-    spec = RunSpec(requests, Switches(kv="paged", batching=batching, block_size=4, max_batch=2))
+    spec = RunSpec(requests, Switches(kv="paged", batching=batching, block_size=4, max_batch=2, graphs=False))
     assert tokens_of(drive(fused, spec)) == tokens_of(drive(tiny_model, spec))
 
 
@@ -43,6 +43,6 @@ def test_one_launch_that_rotates_and_writes_is_timed_as_the_write(tiny_model: Lo
     fused = load(tiny_model.path, kernels=True)
     request = (RequestSpec("ab", 3, ignore_eos=True),)
     for kv, rotates in (("paged", False), ("contiguous", True)):
-        spec = RunSpec(request, Switches(kv=kv), Observation("phase"))  # type: ignore[arg-type]
+        spec = RunSpec(request, Switches(kv=kv, graphs=False), Observation("phase"))  # type: ignore[arg-type]
         phases = metrics.summarise(session_of(drive(fused, spec))).phases_s
         assert (phases["rope"] > 0, phases["kv_write"] > 0) == (rotates, True)

@@ -41,6 +41,16 @@ def test_a_loaded_model_says_what_it_is(folder: Path) -> None:
     assert [facts[name] for name in wanted] == [3, 48, 6, 2, 8, 88, 97, 192, 4]
 
 
+@pytest.mark.parametrize("waits", [True, False])
+def test_whoever_waits_for_the_kernels_to_be_compiled_is_told(
+    waits: bool, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(library, "must_compile", lambda: waits)
+    stages: list[str] = []
+    load_model(LoadSpec(str(folder), device="cpu"), lambda stage, _fraction: stages.append(stage))
+    assert ("Compiling the kernels" in stages) is waits
+
+
 def test_demo_is_the_bundled_target() -> None:
     path = model_path("demo")
     assert path.parts[-3:] == ("assets", "demo", "target")

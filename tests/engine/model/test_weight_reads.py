@@ -49,7 +49,6 @@ def form(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
     if kind is StreamedLinear:
         if library.unavailable() is not None:
             pytest.skip(f"no C kernels: {library.unavailable()}")
-        monkeypatch.setattr(linear, "STREAM_SIZE", 0)
         monkeypatch.setattr(tiled_linear, "_allowed", lambda: name == "tiled")
     else:
         monkeypatch.setattr(library, "unavailable", lambda: "There is no C compiler.")
@@ -116,10 +115,7 @@ def test_every_form_of_weight_counts_what_it_holds(form: str, kind: str, tmp_pat
 
 @streams
 @pytest.mark.parametrize("tied", [True, False])
-def test_a_checkpoint_of_bfloat16_reads_what_its_file_holds(
-    tied: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(linear, "STREAM_SIZE", 0)
+def test_a_checkpoint_of_bfloat16_reads_what_its_file_holds(tied: bool, tmp_path: Path) -> None:
     folder = save_checkpoint(tmp_path, "llama-tied" if tied else "llama", EVEN, BF16)
     stored = load_file(folder / "model.safetensors")
     norms = 2 * sum(weight.nbytes for weight in stored.values() if weight.dim() == 1)  # small, and kept in float32

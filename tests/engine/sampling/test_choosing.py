@@ -98,6 +98,14 @@ def test_c_accepts_what_pytorch_accepts(seed: int, vocab: int, params: list[Samp
 
 
 @needs_c
+def test_of_equal_tokens_both_keep_those_with_the_lower_ids() -> None:
+    logits, params = torch.zeros(1, 1000), [Sampling(1.0, top_p=0.4995)]
+    _, probs = choosing.drafted(logits, params, [0.5])
+    assert probs.nonzero()[:, 1].tolist() == list(range(500))
+    assert sampler.distribution(logits, params).nonzero()[:, 1].tolist() == list(range(500))
+
+
+@needs_c
 def test_tokens_that_are_given_are_described_in_their_rows() -> None:
     rows, tokens = [0, 3, 3, 1], [4999, 0, 17, 2500]
     reference = sampler.choices(sampler.describe(LOGITS[rows], torch.tensor(tokens), 8))
@@ -126,13 +134,6 @@ def test_a_row_with_no_number_is_told_and_still_gives_a_token() -> None:
     for choice, wrong in zip(choosing.drawn(bad, PARAMS, UNIFORMS, 8, TIMER), (False, True, False, True), strict=True):
         assert math.isnan(choice.logprob) is wrong
         assert 0 <= choice.token_id < 5000
-
-
-@needs_c
-def test_logits_that_c_cannot_read_are_left_to_pytorch() -> None:
-    assert native.serves(LOGITS)
-    assert not native.serves(LOGITS.bfloat16())
-    assert not native.serves(LOGITS.to("meta"))
 
 
 def test_every_filter_is_known_in_c_and_in_the_order_in_which_it_is_applied() -> None:

@@ -124,7 +124,9 @@ def test_rows_that_use_an_added_filter_leave_the_others_as_they_are(monkeypatch:
     assert captured.draw_columns(logits, columns).tolist() == eager.draw_rows(logits, params, UNIFORMS).tolist()
 
 
-def test_a_captured_step_sorts_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_captured_step_sorts_once_and_only_for_a_filter_that_asks_for_an_order(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     sorts = []
     real = Tensor.sort
     monkeypatch.setattr(Tensor, "sort", lambda self, *args, **named: sorts.append(self) or real(self, *args, **named))
@@ -132,6 +134,13 @@ def test_a_captured_step_sorts_once(monkeypatch: pytest.MonkeyPatch) -> None:
     columns = torch.tensor(captured.columns_of(params, UNIFORMS), dtype=torch.float64)
     captured.draw_columns(torch.randn(4, 30), columns)
     assert len(sorts) == 1
+    params = [Sampling(1.0, min_p=0.1), Sampling(0.5), Sampling()]
+    assert not captured.needs_order(params)
+    columns = torch.tensor(captured.columns_of(params, UNIFORMS[:3]), dtype=torch.float64)
+    captured.draw_columns(torch.randn(3, 30), columns, ordered=False)
+    assert len(sorts) == 1
+    assert captured.needs_order([*params, Sampling(1.0, 5)])
+    assert captured.needs_order([*params, Sampling(1.0, top_p=0.9)])
 
 
 def test_ranks_of_other_values_are_sorted_anew() -> None:

@@ -6,11 +6,12 @@ import platform
 import shutil
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import torch
 
-from kernels.cpu import library
+from kernels.cpu import attention, library, sampling, step
 
 
 @pytest.fixture(autouse=True)
@@ -25,3 +26,23 @@ def compiled_and_poisoned() -> Iterator[None]:
     yield
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(False)
+
+
+@pytest.fixture(scope="session")
+def variants(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the variants of the library are kept, so that each is compiled once."""
+    return tmp_path_factory.mktemp("variants")
+
+
+@pytest.fixture
+def variant(request: pytest.FixtureRequest, variants: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """All kernels are those of a library compiled with the flags that are this fixture's parameter."""
+    sources = sorted(Path(library.__file__).parent.glob("*.c"))
+    found = library.compiled(sources, variants, (*request.param, "-Wall", "-Wextra", "-Werror"))
+    monkeypatch.setattr(library, "library", lambda: found)
+    caches = library.function, sampling._function, attention._functions, step._functions
+    for cached in caches:
+        cached.cache_clear()
+    yield
+    for cached in caches:
+        cached.cache_clear()

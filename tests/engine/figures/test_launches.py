@@ -1,0 +1,53 @@
+"""Why a step ran operation by operation with `graphs` on: only what settings and recording really tell."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from engine.figures.launches import Obstacle, obstacle, why_eager
+from engine.session.store import Session
+from tests.engine.figures.launched import CAPTURED, COMPILED, STEPS, launched
+
+
+@pytest.mark.parametrize(
+    ("switches", "device", "records", "found"),
+    [
+        (COMPILED, "cpu", False, None),
+        (COMPILED | {"kv": "none"}, "cpu", False, None),
+        (COMPILED | {"attention": "sdpa"}, "cpu", True, "attention"),
+        (COMPILED | {"attention": "reference"}, "cpu", False, "attention"),
+        (COMPILED, "cpu", True, "recorded"),
+        (COMPILED | {"graphs": False}, "cpu", True, None),
+        (COMPILED | {"attention": "sdpa", "graphs": None}, "cpu", False, None),
+        (CAPTURED, "cuda:0", False, None),
+        (CAPTURED | {"attention": "triton"}, "cuda:0", False, None),
+        (CAPTURED | {"attention": "reference"}, "cuda:0", False, "attention"),
+        (CAPTURED | {"kv": "none"}, "cuda:0", False, "cache"),
+        (CAPTURED, "cuda:0", True, "recorded"),
+        ({}, "", True, None),
+    ],
+)
+def test_what_stands_in_the_way(switches: dict[str, Any], device: str, records: bool, found: Obstacle | None) -> None:
+    assert obstacle(switches, device, records) == found
+
+
+@pytest.mark.parametrize(
+    ("session", "found"),
+    [
+        (launched(COMPILED, "cpu", launch="compiled"), None),
+        (launched(COMPILED, "cpu", recorded=True), "recorded"),
+        (launched(COMPILED, "cpu"), None),
+        (launched(COMPILED, "cpu", "teacher"), "kind"),
+        (launched(COMPILED, "cpu", "prefill", recorded=True), "recorded"),
+        (launched(COMPILED | {"attention": "sdpa"}, "cpu"), "attention"),
+        (launched(COMPILED | {"graphs": False}, "cpu", recorded=True), None),
+        (launched(CAPTURED, "cuda:0", "prefill"), "kind"),
+        (launched(CAPTURED, "cuda:0", "verify", "graph"), None),
+        (launched(CAPTURED, "cuda:0", "mixed", recorded=True), "kind"),
+        (launched({"kv": "none"}, ""), None),
+    ],
+)
+def test_why_a_step_was_not_launched_as_one(session: Session, found: Obstacle | None) -> None:
+    assert [why_eager(session, step) for step in range(STEPS)] == [found] * STEPS
