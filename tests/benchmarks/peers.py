@@ -35,7 +35,8 @@ FEWER: Final = 3
 def run(options: PeerOptions) -> list[dict[str, Any]]:
     """One row a ratio, with the mark that it must reach; medians of rounds, the first of which is left out.
 
-    Ctrl-C ends it early, with the rows of the rounds so far. Raises UnavailableError where the real model is not there.
+    Ctrl-C ends it early, with the rows of the rounds so far. Raises UnavailableError where the real model is not there,
+    and where the options leave nothing to compare.
     """
     check_real_model(options)
     rows: list[dict[str, Any]] = []
@@ -53,6 +54,8 @@ def run(options: PeerOptions) -> list[dict[str, Any]]:
                     say("ended early: the rows are of the rounds so far")
                     return rows + rows_of(case, measuring.measured, measuring.missing)
             rows += rows_of(case, measuring.measured, measuring.missing)
+    if not rows:
+        raise UnavailableError("The words of --only leave nothing to compare.")
     return rows
 
 
