@@ -70,6 +70,10 @@ void multiply(const void *weight, int half, const char *x, Meeting meeting, size
     enum { BATCH = 32 }; /* of many rows, so many at a time meet the stretch: both stay in the nearest caches */
     const size_t row_bytes = in * (half ? sizeof(bfloat16) : sizeof(float)), x_bytes = in * meeting_bytes(meeting);
     const size_t length = at.end - at.begin;
+    if (meeting == TILED && STREAMS * length >= TILED_COLUMNS) {
+        multiply_in_tiles(weight, x, rows, in, out, at, y);
+        return;
+    }
     for (size_t batch = 0; batch < rows; batch += BATCH)
         for (size_t group = at.begin; group < at.end; group++) {
             const size_t end = rows - batch < BATCH ? rows : batch + BATCH;
@@ -85,7 +89,7 @@ void multiply(const void *weight, int half, const char *x, Meeting meeting, size
                 if (meeting == PLAIN) {
                     WITH_ROWS(dot_plain, (const float *)from)
 #ifdef __AVX512BF16__
-                } else if (meeting == PAIRED) {
+                } else if (meeting >= PAIRED) {
                     WITH_ROWS(dot_paired, (const bfloat16 *)from)
 #endif
                 } else {

@@ -53,8 +53,8 @@ INLINE Four sums(const Vector v[STREAMS]) {
 }
 
 /* What x is when it meets W: float32 in order; float32 spread, even channels of each block before its odd ones; or
- * bfloat16 in order. */
-typedef enum { PLAIN, SPREAD, PAIRED } Meeting;
+ * bfloat16 in order, TILED where it is multiplied in tiles (tiled_product.c). */
+typedef enum { PLAIN, SPREAD, PAIRED, TILED } Meeting;
 
 INLINE Meeting meeting_of(int half_weights, int half_activations) {
     if (!half_weights) return PLAIN;
@@ -66,12 +66,12 @@ INLINE Meeting meeting_of(int half_weights, int half_activations) {
     return SPREAD;
 }
 
-INLINE size_t meeting_bytes(Meeting meeting) { return meeting == PAIRED ? sizeof(bfloat16) : sizeof(float); }
+INLINE size_t meeting_bytes(Meeting meeting) { return meeting >= PAIRED ? sizeof(bfloat16) : sizeof(float); }
 
 /* A row of x float32 [in] as it meets W. With `half` it is rounded to bfloat16 first. */
 INLINE void meet(const float *x, char *to, size_t in, Meeting meeting, int half) {
     const size_t whole = meeting == SPREAD ? in / BLOCK * BLOCK : 0;
-    if (meeting == PAIRED) {
+    if (meeting >= PAIRED) {
         for (size_t i = 0; i < in; i++) put_bfloat16((bfloat16 *)to, i, x[i]);
         return;
     }
@@ -107,4 +107,10 @@ INLINE size_t run_length(Stretch at, int s, size_t out) {
  * `half`, bfloat16. */
 void multiply(const void *weight, int half, const char *x, Meeting meeting, size_t rows, size_t in, size_t out, Stretch at,
               float *y);
+
+/* The same on the tile unit, for bfloat16 and at least TILED_COLUMNS columns in a stretch. */
+enum { TILED_COLUMNS = 16 };
+void multiply_in_tiles(const void *weight, const char *x, size_t rows, size_t in, size_t out, Stretch at, float *y);
+/* Whether so many rows that would meet W as PAIRED are multiplied faster as TILED, by a unit that there is. */
+int tiles_serve(size_t rows, size_t in);
 #endif

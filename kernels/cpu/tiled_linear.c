@@ -3,30 +3,27 @@
  * A tile of W is 16 of its rows by 32 channels, read where they lie, so that W needs no layout of its own and crosses the
  * memory bus once. x is laid out beforehand as tiles of 16 rows, channels in pairs: [rows / 16][in / 32][16][16] pairs.
  * One instruction multiplies a tile of W with a tile of x into 16 × 16 float32 sums; each result is rounded once.
- * (Intel, Architecture Instruction Set Extensions Programming Reference, chapter 3.)
  */
 #define _DEFAULT_SOURCE /* syscall */
-#include "numbers.h"
+#include "tiles.h"
 
-enum { SIDE = 16, BLOCK = 32, ROWS_AT_ONCE = 64 };
+enum { BLOCK = TILE_CHANNELS, ROWS_AT_ONCE = 64 };
 
-#if defined(__AMX_BF16__) && defined(__linux__)
-#include <immintrin.h>
+#ifdef EMULATED_TILES
+int tiled_linear_allowed(void) { return 1; }
+#elif defined(TILES)
 #include <sys/syscall.h>
 #include <unistd.h>
 
-typedef struct {
-    uint8_t palette, start, reserved[14];
-    uint16_t row_bytes[16];
-    uint8_t rows[16];
-} TileShapes;
-
-/* Whether the system lets this process use the tiles; it must be asked once (Linux, Documentation/arch/x86/xstate). */
 int tiled_linear_allowed(void) {
     enum { REQUEST_PERMISSION = 0x1023, TILE_DATA = 18 };
     return syscall(SYS_arch_prctl, REQUEST_PERMISSION, TILE_DATA) == 0;
 }
+#else
+int tiled_linear_allowed(void) { return 0; }
+#endif
 
+#ifdef TILES
 /* x [rows, in] as tiles; rows that are not there are zero. */
 static void tile(const bfloat16 *x, bfloat16 *to, size_t rows, size_t in) {
     for (size_t group = 0; group < (rows + SIDE - 1) / SIDE; group++)
@@ -80,9 +77,7 @@ void tiled_linear_bfloat16(const bfloat16 *weight, const bfloat16 *x, const bflo
     tile(x, scratch, rows, in);
 #pragma omp parallel for num_threads(threads) schedule(static)
     for (int part = 0; part < threads; part++) {
-        TileShapes shapes = {.palette = 1};
-        for (int t = 0; t < 6; t++) shapes.row_bytes[t] = 64, shapes.rows[t] = SIDE;
-        _tile_loadconfig(&shapes);
+        configure_tiles(0, 0);
         const size_t end = out / SIDE * (part + 1) / threads * SIDE, stride = in * sizeof(bfloat16);
         for (size_t column = out / SIDE * part / threads * SIDE; column < end; column += SIDE) {
             float sums[ROWS_AT_ONCE / SIDE][SIDE][SIDE];
@@ -104,7 +99,6 @@ void tiled_linear_bfloat16(const bfloat16 *weight, const bfloat16 *x, const bflo
     }
 }
 #else
-int tiled_linear_allowed(void) { return 0; }
 void tiled_linear_bfloat16(const bfloat16 *weight, const bfloat16 *x, const bfloat16 *bias, const bfloat16 *residual,
                            bfloat16 *y, bfloat16 *scratch, size_t rows, size_t in, size_t out, int threads) {
     (void)weight, (void)x, (void)bias, (void)residual, (void)y, (void)scratch, (void)rows, (void)in, (void)out;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import platform
 import shutil
 import subprocess
@@ -11,8 +12,9 @@ from typing import Final
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional
 
-from kernels.cpu import library
+from kernels.cpu import library, tiled_linear
 from kernels.cpu.attention import BatchAttention, Shape, attention_reference, row_places
 from kernels.cpu.read_memory import bytes_read, reader
 from kernels.cpu.row_operations import rms_norm, rotate_, swiglu
@@ -42,6 +44,8 @@ dtypes = pytest.mark.parametrize("dtype", BOUNDS, ids=str)
 
 
 def features() -> set[str]:
+    if platform.system() != "Linux":
+        return set()
     lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     return next((set(line.split()) for line in lines if line.startswith("flags")), set())
 
@@ -55,11 +59,21 @@ on_each = pytest.mark.parametrize(
             marks=pytest.mark.skipif(not needed <= features(), reason=f"this processor cannot run {march}"),
         )
         for name, (march, needed) in LEVELS.items()
-    ]
-    if platform.system() == "Linux"
-    else [],
+    ],
     indirect=True,
 )
+in_tiles = pytest.mark.parametrize(
+    "variant",
+    [
+        pytest.param(
+            ("-DEMULATED_TILES", f"-I{Path(__file__).parent}", "-O2"),
+            id="tiles",
+            marks=pytest.mark.skipif("avx512_bf16" not in features(), reason="this processor has no bfloat16"),
+        )
+    ],
+    indirect=True,
+)
+"""The tile unit's instructions are functions of emulated_tiles.h."""
 
 
 @on_each
@@ -202,6 +216,76 @@ def test_steps(logits_here: dict[tuple[torch.dtype, torch.dtype], list[Tensor]],
     for (weights, dtype), expected in logits_here.items():
         for here, there in zip(expected, logits_of_steps(weights, dtype), strict=True):
             assert_close(there, here.double(), dtype)
+
+
+class Stretch(ctypes.Structure):
+    """As in product.h."""
+
+    _fields_ = [(name, ctypes.c_size_t) for name in ("first", "apart", "begin", "end")]
+
+
+TILED: Final = 3
+
+
+@in_tiles
+@pytest.mark.usefixtures("variant")
+@pytest.mark.parametrize("channels", [32, 96, 100, 1024, 1094])
+@pytest.mark.parametrize("rows", [1, 5, 15, 16, 17, 32, 40, 65])
+def test_products_in_tiles(rows: int, channels: int) -> None:
+    """Four runs of columns, of which the last may end beyond the weight's: its sums do not count."""
+    multiply = library.library().multiply
+    multiply.argtypes = [
+        ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p, ctypes.c_int, *[ctypes.c_size_t] * 3, Stretch, ctypes.c_void_p,
+    ]  # fmt: skip
+    multiply.restype = None
+    out, half = 83, torch.bfloat16
+    weight, x = random((out, channels), half, "cpu", 1), random((rows, channels), half, "cpu", 2)
+    true = functional.pad(x.double() @ weight.double().t(), (0, 4), value=torch.nan)
+    for first, apart, begin, end in ((0, 21, 0, 21), (0, 21, 3, 7), (8, 10, 2, 10), (3, 20, 4, 13), (0, 8, 0, 3)):
+        y = torch.empty(rows, 4, end - begin)
+        multiply(
+            weight.data_ptr(), 1, x.data_ptr(), TILED, rows, channels, out, Stretch(first, apart, begin, end),
+            y.data_ptr(),
+        )  # fmt: skip
+        columns = first + apart * torch.arange(4)[:, None] + torch.arange(begin, end)
+        there = columns < out
+        assert_close(y[:, there], true[:, columns[there]], torch.float32)
+
+
+@in_tiles
+@pytest.mark.usefixtures("variant")
+def test_layers_in_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tiled_linear, "_allowed", lambda: True)
+    weight, bias = random((48, 96), torch.bfloat16, "cpu", 1), random((48,), torch.bfloat16, "cpu", 2)
+    multiply = tiled_linear.tiled(weight, bias)
+    for rows in (1, 5, 16, 33, 64):
+        x, residual = random((rows, 96), torch.bfloat16, "cpu", 3), random((rows, 48), torch.bfloat16, "cpu", 4)
+        true = streamed_linear_reference(x.double(), weight.double(), bias.double(), residual.double())
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            assert_close(multiply(x, residual), true, torch.bfloat16)
+
+
+@in_tiles
+def test_steps_in_tiles(logits_here: dict[tuple[torch.dtype, torch.dtype], list[Tensor]], variant: None) -> None:
+    pair = torch.bfloat16, torch.bfloat16
+    for here, there in zip(logits_here[pair], logits_of_steps(*pair), strict=True):
+        assert_close(there, here.double(), torch.bfloat16)
+    assert not torch.equal(there, here)  # the last step has rows enough
+
+
+def test_they_compile_for_a_processor_with_tiles(tmp_path: Path) -> None:
+    folder = Path(library.__file__).parent
+    march = "-march=sapphirerapids"
+    command = [library.c_compiler(), *library.FLAGS, "-O1", march, library.OPENMP, "-Wall", "-Wextra", "-Werror"]
+    if subprocess.run([*command, "-E", "-"], input="", capture_output=True, text=True, check=False).returncode:
+        pytest.skip(f"this compiler does not know {march}")
+    sources = [str(folder / name) for name in ("product.c", "tiled_product.c", "tiled_linear.c")]
+    done = subprocess.run(
+        [*command, "-shared", *sources, "-o", str(tmp_path / "tiles.so")], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "tiles.so").stat().st_size > 0
 
 
 CROSS: Final = shutil.which("aarch64-linux-gnu-gcc")
