@@ -30,11 +30,11 @@ engine.export: engine engine.session engine.figures
 engine.model: kernels engine engine.session engine.core
 engine.cache: engine.session engine.core engine.model
 engine.attention: kernels engine.core engine.model engine.cache
-engine.sampling: engine.core
+engine.sampling: kernels engine.core
 engine.measure: kernels engine engine.session engine.core engine.model
 engine.graphs: kernels engine.session engine.core engine.model engine.cache engine.attention engine.sampling
     engine.measure
-engine.decode: engine engine.session engine.core engine.model engine.cache engine.attention engine.sampling
+engine.decode: kernels engine engine.session engine.core engine.model engine.cache engine.attention engine.sampling
     engine.measure engine.graphs
 engine.host: engine engine.session engine.core engine.model engine.measure engine.decode
 engine.client: engine engine.session engine.core engine.figures engine.host

@@ -364,5 +364,5 @@ void attention_commit(const void *from, size_t index, const char *own) {
 int attention(const AttentionWork *work, int threads) {
     const Operation operation = {.compute = attention_compute, .commit = attention_commit, .work = work,
                                  .chunks = work->plan->chunks};
-    return operation.chunks ? crew_run(&operation, 1, work->plan->own_bytes, threads, NULL) : 0;
+    return operation.chunks ? crew_run_between(&operation, 1, work->plan->own_bytes, threads) : 0;
 }

@@ -6,6 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#ifdef _OPENMP
+#include <omp.h>
+#endif
 
 enum { LINE = 64, MOST_THREADS = 1024, SPINS = 32 };
 static const int64_t PATIENCE_NS = 20000; /* then a thread repeats what another one has not finished */
@@ -96,13 +99,14 @@ static void compute_chunk(Run *run, size_t index, size_t chunk, char *own) {
 /* Wait until operation `index` is whole; repeat chunks that do not get done. */
 static void finish(Run *run, size_t index, char *own, int prepared) {
     const Operation *operation = run->operations + index;
+    const int64_t patience_ns = operation->patience_ns > PATIENCE_NS ? operation->patience_ns : PATIENCE_NS;
     int64_t since_ns = 0;
     for (size_t spins = 0; atomic_load_explicit(&run->at, memory_order_acquire) <= index; spins++) {
         relax();
         if (spins % SPINS) continue;
         const int64_t time_ns = now_ns();
         if (since_ns == 0) since_ns = time_ns;
-        if (time_ns - since_ns < PATIENCE_NS) continue;
+        if (time_ns - since_ns < patience_ns) continue;
         if (!prepared && operation->prepare) operation->prepare(operation->work, own);
         prepared = 1;
         for (size_t chunk = 0; chunk < operation->chunks; chunk++) {
@@ -219,7 +223,24 @@ static void lead(Run *run) {
     }
 }
 
-int crew_run(const Operation *operations, size_t count, size_t own_bytes, int threads, int64_t *ended_ns) {
+#ifdef _OPENMP
+/* The same with OpenMP's threads, which begin and end a run together. */
+static void lead_openmp(Run *run) {
+#pragma omp parallel num_threads(run->threads)
+    {
+        static _Thread_local char *own;
+        static _Thread_local size_t own_bytes;
+        const int number = omp_get_thread_num();
+        char *mine = number == 0 ? crew.own : (own = room(own, &own_bytes, run->own_bytes));
+        if (mine) walk(run, number, mine);
+    }
+}
+#else
+#define lead_openmp lead
+#endif
+
+static int start(const Operation *operations, size_t count, size_t own_bytes, int threads, int64_t *ended_ns,
+                 void (*leads)(Run *)) {
     if (ended_ns) ended_ns[0] = now_ns();
     if (pthread_mutex_trylock(&crew.running)) {
         size_t have = 0;
@@ -241,7 +262,7 @@ int crew_run(const Operation *operations, size_t count, size_t own_bytes, int th
     }
     if (!failed && threads <= 1) alone(operations, count, crew.own, ended_ns);
     else if (!failed) {
-        enlist(threads);
+        if (leads == lead) enlist(threads);
         memset((void *)crew.committed, 0, chunks);
         for (size_t index = 0, first = 0; index < count; first += operations[index++].chunks) {
             const uint64_t all = operations[index].chunks;
@@ -251,8 +272,16 @@ int crew_run(const Operation *operations, size_t count, size_t own_bytes, int th
                 atomic_init(&crew.ranges[index * threads + r].open, all * r / threads << 32 | all * (r + 1) / threads);
         }
         Run run = {operations, count, own_bytes, threads, ended_ns, crew.progress, crew.ranges, crew.committed, 0};
-        lead(&run);
+        leads(&run);
     }
     pthread_mutex_unlock(&crew.running);
     return failed ? -1 : 0;
+}
+
+int crew_run(const Operation *operations, size_t count, size_t own_bytes, int threads, int64_t *ended_ns) {
+    return start(operations, count, own_bytes, threads, ended_ns, lead);
+}
+
+int crew_run_between(const Operation *operations, size_t count, size_t own_bytes, int threads) {
+    return start(operations, count, own_bytes, threads, NULL, lead_openmp);
 }

@@ -21,7 +21,12 @@ typedef struct {
     void (*commit)(const void *work, size_t chunk, const char *own);
     const void *work;
     size_t chunks; /* at least 1, less than 2^31 */
+    /* How long a chunk surely does not take, if that is more than some microseconds: then others repeat it. */
+    int64_t patience_ns;
 } Operation;
+
+/* A patience for a chunk of so many products of two numbers. */
+static inline int64_t patience_of(size_t products) { return (int64_t)(products / 8); }
 
 /* Run the operations in order, each after the one before is whole. When this returns, no thread is inside any more.
  *
@@ -31,6 +36,10 @@ typedef struct {
 int crew_run(const Operation *operations, size_t count, size_t own_bytes, int threads, int64_t *ended_ns);
 
 /* Range r of an operation on so many threads is its chunks [chunks · r / threads, chunks · (r + 1) / threads). */
+
+/* The same on OpenMP's threads: for single operations between those of PyTorch, whose threads these are. Two sets of
+ * threads that take turns would disturb each other, because both spin for a while when they have nothing to do. */
+int crew_run_between(const Operation *operations, size_t count, size_t own_bytes, int threads);
 
 /* CLOCK_MONOTONIC in ns. */
 int64_t now_ns(void);

@@ -96,7 +96,7 @@ int sample_float32(const float *logits, const Wanted *wanted, char *out, size_t 
     if (!all_there(wanted, count, rows, vocab)) return 1;
     const size_t bytes = sizeof(Sampled) + alternatives * (sizeof(int32_t) + sizeof(float));
     const Work work = {logits, wanted, out, NULL, vocab, stride, alternatives, bytes};
-    const Operation operation = {NULL, compute_sampled, commit_sampled, &work, count};
+    const Operation operation = {NULL, compute_sampled, commit_sampled, &work, count, patience_of(64 * vocab)};
     return crew_run(&operation, 1, bytes + scratch_bytes(vocab), threads, NULL);
 }
 
@@ -106,7 +106,7 @@ int draw_float32(const float *logits, const Wanted *wanted, double *out, int64_t
                  size_t vocab, size_t stride, int threads) {
     if (!all_there(wanted, count, rows, vocab)) return 1;
     const Work work = {logits, wanted, (char *)out, tokens, vocab, stride, 0, 0};
-    const Operation operation = {NULL, compute_drawn, commit_drawn, &work, count};
+    const Operation operation = {NULL, compute_drawn, commit_drawn, &work, count, patience_of(64 * vocab)};
     memset(out, 0, count * vocab * sizeof *out);
     return crew_run(&operation, 1, sizeof(Drawn) + scratch_bytes(vocab), threads, NULL);
 }

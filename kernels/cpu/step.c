@@ -74,10 +74,11 @@ static void need(Step *step, size_t own_bytes) {
     if (step->own_bytes < own_bytes) step->own_bytes = own_bytes;
 }
 
-static void append(Step *step, Prepare *prepare, Compute *compute, Commit *commit, const void *work, size_t chunks,
-                   size_t row, enum Phase phase, enum Phase before) {
+static Operation *append(Step *step, Prepare *prepare, Compute *compute, Commit *commit, const void *work,
+                         size_t chunks, size_t row, enum Phase phase, enum Phase before) {
     step->counted[step->count] = (Counted){row, phase, before};
-    step->operations[step->count++] = (Operation){prepare, compute, commit, work, chunks};
+    step->operations[step->count] = (Operation){prepare, compute, commit, work, chunks, 0};
+    return step->operations + step->count++;
 }
 
 static size_t row_chunks(size_t rows) { return (rows + ROWS_A_CHUNK - 1) / ROWS_A_CHUNK; }
@@ -126,8 +127,10 @@ static Part *append_product(Step *step, const Layer *layer, size_t row, enum Pha
     part->pieces = pieces_of(matrix, inner ? step->model->ffn : matrix->out, count, threads, meeting);
     part->to = to;
     part->adds = adds;
-    append(step, count > FEW ? NULL : lay_prepare, inner ? inner_compute : product_compute,
-           inner ? inner_commit : product_commit, part, part->parts * part->pieces, row, phase, before);
+    Operation *operation =
+        append(step, count > FEW ? NULL : lay_prepare, inner ? inner_compute : product_compute,
+               inner ? inner_commit : product_commit, part, part->parts * part->pieces, row, phase, before);
+    operation->patience_ns = patience_of(2 * count * matrix->in * matrix->out / operation->chunks);
     need(step, product_own_bytes(part));
     return part;
 }
@@ -159,7 +162,16 @@ static void append_layer(Step *step, size_t index, const KvPlace *places, size_t
     append(step, NULL, turn_compute, turn_commit, part, row_chunks(rows->count), row, KV_WRITE, ROPE);
     AttentionWork *work = step->attention + index;
     work->places = places;
-    append(step, NULL, attention_compute, attention_commit, work, work->plan->chunks, row, ATTENTION, ATTENTION);
+    const AttentionChunk *largest = work->plan->chunk;
+    Operation *operation = append(step, NULL, attention_compute, attention_commit, work, work->plan->chunks, row,
+                                  ATTENTION, ATTENTION);
+    for (size_t chunk = 1; chunk < work->plan->chunks; chunk++) {
+        const AttentionChunk *other = work->plan->chunk + chunk;
+        if (other->count * (other->end - other->begin) > largest->count * (largest->end - largest->begin))
+            largest = other;
+    }
+    operation->patience_ns = patience_of(4 * largest->count * (largest->end - largest->begin) * model->head_dim *
+                                         (model->heads / model->kv_heads));
     append_joined(step, layer, row, ATTN_OUT, rows->mixed, &layer->out, &layer->attention_post_norm, threads);
     append_product(step, layer, row, FFN, rows->x, NULL, rows->count, &layer->ffn_norm, &layer->up, rows->inner, 0,
                    threads);

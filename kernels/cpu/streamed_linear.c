@@ -71,8 +71,8 @@ static int run(Product product, int threads) {
     const size_t longest = (product.out + STREAMS - 1) / STREAMS / (product.parts * product.pieces) + 2;
     const size_t sums = product.rows * STREAMS * longest * sizeof(float), wide = product.in * sizeof(float);
     const Operation operation = {prepare, compute, product.half ? commit_bfloat16 : commit_float32, &product,
-                                 product.parts * product.pieces};
-    return crew_run(&operation, 1, laid_bytes(&product) + (sums > wide ? sums : wide), threads, NULL);
+                                 product.parts * product.pieces, patience_of(product.rows * product.in * STREAMS * longest)};
+    return crew_run_between(&operation, 1, laid_bytes(&product) + (sums > wide ? sums : wide), threads);
 }
 
 /* Weights, activations (x, bias, residual, y); y may not be x. Returns -1 where there was no memory. */

@@ -77,6 +77,6 @@ int verify_float32(const float *logits, const Wanted *wanted, const Proposal *pr
     for (size_t i = 0; i < count; i++)
         if (!all_there(wanted + proposals[i].first, proposals[i].drafts + 1, rows, vocab)) return 1;
     const Work work = {logits, wanted, proposals, verdicts, vocab, stride};
-    const Operation operation = {NULL, compute_verdict, commit_verdict, &work, count};
+    const Operation operation = {NULL, compute_verdict, commit_verdict, &work, count, patience_of(64 * vocab)};
     return crew_run(&operation, 1, sizeof(Verdict) + scratch_bytes(vocab), threads, NULL);
 }

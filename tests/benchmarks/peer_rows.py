@@ -75,11 +75,10 @@ class _Rows:
         yield from self._rates("transformers", ours, generate, AGAINST_GENERATE if decodes else None)
         if self.work == "sampled":
             yield from self._sampling(ours)
-        window = Asked("window", self.dtype, self.work)
+        window = Asked("window", self.dtype, self.work, probed=True)
         yield from self._rates("headless", window, ours, WINDOW, "window")
         yield from self._p99(window, ours)
-        probed = replace(window, probed=True)
-        yield from self._rates("headless", probed, ours, None, "window, attention recorded")
+        yield from self._rates("not recorded", replace(ours, probed=True), ours, None, "attention recorded")
         yield from self._busy(ours, theirs)
         if self.work == "greedy":
             off = replace(ours, detail="off")

@@ -1,8 +1,9 @@
 """DecodeScope against llama.cpp and transformers: same weights, prompt and threads, in turn; window; company; detail.
 
 The rows say what they are a ratio to. DecodeScope runs as users run it, its engine in a process of its own, at detail
-`phase`. `window` shows the run in a window with every panel visible, `probed` records attention as well (as the window
-does until the user unticks it), `busy` is beside one process of equal priority that computes all the time.
+`phase`. `window` shows the run in a window with every panel visible, which records attention, too, as the window does
+until the user unticks it; `probed` records it without a window; `busy` is beside one process of equal priority that
+computes all the time.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ FEWER: Final = 3
 def run(options: PeerOptions) -> list[dict[str, Any]]:
     """One row a ratio, with the mark that it must reach; medians of rounds, the first of which is left out.
 
-    Ctrl-C ends it early, with the rows of the rounds so far. Raises UnavailableError where the real model is not there.
+    Ctrl-C ends it early, with the rows of the rounds so far. Raises UnavailableError where the real model is not there,
+    and where the options leave nothing to compare.
     """
     check_real_model(options)
     rows: list[dict[str, Any]] = []
@@ -52,6 +54,8 @@ def run(options: PeerOptions) -> list[dict[str, Any]]:
                     say("ended early: the rows are of the rounds so far")
                     return rows + rows_of(case, measuring.measured, measuring.missing)
             rows += rows_of(case, measuring.measured, measuring.missing)
+    if not rows:
+        raise UnavailableError("The words of --only leave nothing to compare.")
     return rows
 
 
@@ -101,9 +105,9 @@ class Measuring:
                 if takes(part="quiet", peer="transformers"):
                     yield Asked("transformers", dtype, work)
                 if takes(part="window"):
-                    yield Asked("window", dtype, work)
-                if takes(part="probed") and work == "greedy":
                     yield Asked("window", dtype, work, probed=True)
+                if takes(part="probed") and work == "greedy":
+                    yield Asked("ours", dtype, work, probed=True)
             if takes(part="busy"):
                 if takes(peer="llama.cpp"):
                     yield Asked("llama.cpp", "", work, "busy")

@@ -112,7 +112,7 @@ def record_all(folder: Path) -> list[Recorded]:
         {"name": "L2", "size_bytes": 2**20, "read_bytes_per_s": 5e12},
         {"name": "L3", "size_bytes": 2**30, "read_bytes_per_s": 4e12},
     ]
-    busy = {"read_bytes_per_s": 1e12, "flops_per_s": 1e13, "levels": levels, "conditions": {"busy": True}}
+    busy = {"read_bytes_per_s": 1e12, "flops_per_s": 4e13, "levels": levels, "conditions": {"busy": True}}
     _settle(flipped.path, busy, {"cpu": ON_A_HOST})
     _settle(gpu.path, {"read_bytes_per_s": 3e12, "flops_per_s": 6e13}, {"cuda": ON_A_GPU, "cpu": ON_A_HOST})
     _as_on_a_gpu(gpu.path)

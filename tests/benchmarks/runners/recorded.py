@@ -58,5 +58,6 @@ def sample_share(session: Session) -> float | None:
 
 
 def how_it_ran(session: Session) -> str:
-    """How its steps were launched and which kernels of attention ran."""
-    return ", ".join([*launch_counts(session), *kernel_counts(session)])
+    """How many of its steps were launched how, and which kernels of attention ran."""
+    launches = [f"{launch} {count}" for launch, count in launch_counts(session).items()]
+    return ", ".join([*launches, *kernel_counts(session)])

@@ -141,7 +141,7 @@ def test_a_draft_model_with_a_smaller_vocabulary_is_searched_with_what_it_was_fe
     request = make_request(RequestSpec("a", 5), 0, 0, model)
     request.tokens = [2, beyond, 3]
     with pytest.raises(NotFiniteError, match=r"draft model's logits.*the LM head's output"):
-        DraftProposer(draft, beyond + 8).propose([request], [2])
+        DraftProposer(draft, Switches(graphs=False), beyond + 8).propose([request], [2])
 
 
 def test_infinite_logits_of_tokens_that_cannot_come_are_no_fault(tmp_path: Path) -> None:

@@ -497,12 +497,12 @@ def test_look_up_continues_the_longest_and_latest_match() -> None:
 
 
 def test_a_drafts_cache_is_rolled_back_to_what_became_known(tiny_draft: LoadedModel) -> None:
-    proposer = DraftProposer(tiny_draft)
+    proposer = DraftProposer(tiny_draft, Switches(graphs=False))
     request = request_of([256, 10, 20])
     drafted = proposer.propose([request], [4])[0].tokens
     request.tokens += [drafted[0], drafted[1], (drafted[2] + 1) % 256]
     again = proposer.propose([request], [4])[0].tokens
-    fresh = DraftProposer(tiny_draft).propose([request_of(list(request.tokens))], [4])[0].tokens
+    fresh = DraftProposer(tiny_draft, Switches(graphs=False)).propose([request_of(list(request.tokens))], [4])[0].tokens
     assert again == fresh
     flops, moved = proposer.take_cost()
     assert flops > 0
@@ -545,7 +545,7 @@ def test_a_draft_with_another_padding_of_the_vocabulary_serves(
 
 def test_a_proposal_is_as_wide_as_the_targets_logits(padded: dict[int, LoadedModel]) -> None:
     request = request_of([256, 287, 20], Sampling(temperature=1.0))  # 287 is padding that the draft model lacks
-    proposal = DraftProposer(padded[258], 288).propose([request], [3])[0]
+    proposal = DraftProposer(padded[258], Switches(graphs=False), 288).propose([request], [3])[0]
     assert proposal.probs is not None
     assert proposal.probs.shape == (3, 288)
     assert proposal.probs[:, 258:].sum() == 0

@@ -24,7 +24,7 @@ class Operation(ctypes.Structure):
 
     _fields_ = [
         ("prepare", PREPARE), ("compute", CHUNK), ("commit", CHUNK), ("work", ctypes.c_void_p),
-        ("chunks", ctypes.c_size_t),
+        ("chunks", ctypes.c_size_t), ("patience_ns", ctypes.c_int64),
     ]  # fmt: skip
 
 
@@ -62,7 +62,7 @@ class Recorded:
         def commit(work: int, chunk: int, own: int) -> None:
             self.log.append(("commit", index, chunk))
 
-        return Operation(PREPARE(prepare), CHUNK(compute), CHUNK(commit), None, chunks)
+        return Operation(PREPARE(prepare), CHUNK(compute), CHUNK(commit), None, chunks, 0)
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3, 7])
