@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
@@ -43,8 +44,11 @@ class StepTimes(Protocol):
     def device_ns(self) -> int:
         """The time that the device was busy, ns; -1 where it is not measured apart from the host's."""
 
-    def read_us(self, wall_us: float) -> NDArray[np.float32]:
-        """µs by phase, float32 [rows, len(PHASES)]; `other` of the last row is the rest of `wall_us` (at least 0)."""
+    def read_phases(self, wall_us: float) -> bytes:
+        """µs by phase, float32 [rows, len(PHASES)] as `Step.phases` keeps them.
+
+        `other` of the last row is the rest of `wall_us` (at least 0).
+        """
 
 
 class StepTimer(PhaseTimer, StepTimes, Protocol):
@@ -53,7 +57,7 @@ class StepTimer(PhaseTimer, StepTimes, Protocol):
     def begin(self) -> None:
         """Begin a step: forget the times of the step before."""
 
-    def inside(self) -> NDArray[np.float64] | None:
+    def inside(self) -> array[float] | None:
         """Where native code adds the times that it measures itself: µs by phase, float64 [rows, len(PHASES)].
 
         The same array for all steps; None where nothing is timed by the host's clock.
@@ -95,5 +99,5 @@ class NoTimer:
     def spent_us(self) -> NDArray[np.float64]:
         return np.empty((0, len(PHASES)))
 
-    def read_us(self, wall_us: float) -> NDArray[np.float32]:
-        return np.empty((0, len(PHASES)), np.float32)
+    def read_phases(self, wall_us: float) -> bytes:
+        return b""

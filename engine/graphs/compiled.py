@@ -6,11 +6,10 @@ It is to a CPU what a captured step is to a GPU. It reads the same weights and c
 
 from __future__ import annotations
 
+from array import array
 from typing import Final
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.attention.native import kernel_of
@@ -35,24 +34,28 @@ class CompiledForward:
         """Raises KernelUnavailableError where `unavailable` has a reason."""
         self._decoder = decoder
         self._step = CompiledStep(parts_of(decoder), len(decoder.rotations))
-        self._spent: NDArray[np.float64] | None = None
+        self._places = Places()
+        self._threads = torch.get_num_threads()
+        self._spent: array[float] | None = None
         self.kernel = ""
         """The attention kernels of the last step, as `NativeAttention` names them."""
 
     def __call__(self, batch: Batch, kv: StepKv, timer: StepTimer) -> Tensor:
         """Logits float32 [R, vocab] of `batch.logits_rows`, as `Decoder.forward` gives them."""
         with timer("prepare"):
-            places = Places(batch, kv)
+            if self._places.requests > len(batch.spans):
+                self._places.keep_only(batch)
+            places = self._places.of(batch, kv)
             self.kernel = kernel_of(batch, self._decoder.config.group)
             decoder = self._decoder
             decoder.reach(max((span.end for span in batch.spans), default=0))
             spent = timer.inside()
             if spent is not self._spent:
-                self._step.time_into(spent, COLUMNS)
+                self._step.time_into(spent, COLUMNS, len(PHASES))
                 self._spent = spent
         logits = self._step(
-            batch.token_ids, batch.positions, batch.logits_rows, places.numbers,
-            [table.values for table in decoder.rotations], torch.get_num_threads(),
+            batch.token_ids, batch.positions, batch.logits_rows, places,
+            [table.values for table in decoder.rotations], self._threads,
         )  # fmt: skip
         if spent is not None:
             timer.cost_inside(self._step.readings * step.reading_ns())

@@ -69,11 +69,11 @@ class InFlightTimes:
     def cost_ns(self) -> float:
         return self._extra_ns + self._host.cost_ns
 
-    def read_us(self, wall_us: float) -> NDArray[np.float32]:
+    def read_phases(self, wall_us: float) -> bytes:
         since_ns = perf_counter_ns()
-        table = self._table_us(wall_us)
+        phases = self._table_us(wall_us).tobytes()
         self.reading_ns += perf_counter_ns() - since_ns
-        return table
+        return phases
 
     def _table_us(self, wall_us: float) -> NDArray[np.float32]:
         host_us = self._host.spent_us()

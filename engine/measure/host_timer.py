@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import deque
 from contextlib import AbstractContextManager, nullcontext
 from statistics import median
@@ -44,7 +45,8 @@ class HostTimer:
         self._prices: deque[float] = deque(maxlen=PRICES_KEPT)
         self._steps = -1
         self._pricing = _Pricing(self)
-        self._inside = np.zeros((self._rows, len(PHASES)))
+        self._nothing_inside = array("d", bytes(8 * self._rows * len(PHASES)))
+        self._inside = self._nothing_inside[:]
         self.device_ns = -1
         self.begin()
 
@@ -74,7 +76,7 @@ class HostTimer:
     def begin(self) -> None:
         self._log: list[int] = []
         """Three numbers per span: its cell in the table, its start and its end, both in ns."""
-        self._inside.fill(0.0)
+        self._inside[:] = self._nothing_inside
         self._cost_inside_ns = 0.0
         self._add = self._log.append
         self._row = len(PHASES) * (self._rows - 1)
@@ -90,7 +92,7 @@ class HostTimer:
     def pause(self) -> None:
         pass
 
-    def inside(self) -> NDArray[np.float64]:
+    def inside(self) -> array[float]:
         return self._inside
 
     def cost_inside(self, cost_ns: float) -> None:
@@ -99,17 +101,17 @@ class HostTimer:
     def spent_us(self) -> NDArray[np.float64]:
         return np.array(self._cells_us()).reshape(self._rows, len(PHASES))
 
-    def read_us(self, wall_us: float) -> NDArray[np.float32]:
+    def read_phases(self, wall_us: float) -> bytes:
         since_ns = perf_counter_ns()
         cells = self._cells_us()
         cells[OTHER - len(PHASES)] += max(0.0, wall_us - sum(cells))
-        table = np.array(cells, np.float32).reshape(self._rows, len(PHASES))
+        phases = array("f", cells).tobytes()
         self.reading_ns = perf_counter_ns() - since_ns
-        return table
+        return phases
 
     def _cells_us(self) -> list[float]:
         """µs by row and phase, row after row. Plain Python: after a step numpy's code is in no cache and is slower."""
-        cells = self._inside.ravel().tolist()
+        cells = self._inside.tolist()
         log = iter(self._log)
         for cell, start_ns, end_ns in zip(log, log, log, strict=True):
             cells[cell] += 1e-3 * (end_ns - start_ns)

@@ -74,7 +74,7 @@ def record_step(facts: StepFacts, cost: CostModel, times: StepTimes, clock: Call
     spans = ((span.first, span.end) for span in facts.batch.spans)
     flops, moved = cost.of(spans, int(facts.batch.logits_rows.shape[0]), facts.kv.position_bytes)
     end_ns = clock()
-    phases = times.read_us((end_ns - facts.start_ns) / 1e3)
+    phases = times.read_phases((end_ns - facts.start_ns) / 1e3)
     return Step(
         id=facts.id,
         config_id=facts.config_id,
@@ -97,7 +97,7 @@ def record_step(facts: StepFacts, cost: CostModel, times: StepTimes, clock: Call
         running=facts.running,
         waiting=facts.waiting,
         attention_kernel=facts.attention_kernel,
-        phases=phases.tobytes(),
+        phases=phases,
         kv_layers=facts.kv.layers,
         launch=facts.launch,
         draft_kv_used_bytes=facts.draft_kv[0],

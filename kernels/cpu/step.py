@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import ctypes
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from kernels.cpu import library
@@ -152,24 +151,26 @@ class CompiledStep:
         self._step = functions.compiled_step_new(ctypes.byref(self._model))
         if not self._step:
             raise MemoryError("There is no memory for a compiled step.")
+        self._rotations: list[Tensor | None] = [None] * rotations
         self._input = _StepInput()
+        self._input_at = ctypes.addressof(self._input)
         self.time_into(None)
 
     def __del__(self) -> None:
         if step := getattr(self, "_step", None):
             self._free(step)
 
-    def time_into(self, spent: NDArray[np.float64] | None, columns: Sequence[int] = ()) -> None:
+    def time_into(self, spent: array[float] | None, columns: Sequence[int] = (), phases: int = 0) -> None:
         """Time the next steps: add µs to `spent` float64 [layers + 1, phases], or [1, phases]; None times nothing.
 
-        `columns` are the columns of PHASES.
+        `columns` are the columns of PHASES in the table. Its memory must outlive the steps.
         """
         self._spent = spent
         self._columns = (ctypes.c_int64 * len(columns))(*columns)
         given = self._input
-        given.spent = None if spent is None else spent.ctypes.data
-        given.by_layer = spent is not None and spent.shape[0] > 1
-        given.phases = 0 if spent is None else spent.shape[1]
+        given.spent = None if spent is None else spent.buffer_info()[0]
+        given.by_layer = spent is not None and len(spent) > phases
+        given.phases = phases
         given.phase = ctypes.addressof(self._columns)
 
     @property
@@ -178,24 +179,27 @@ class CompiledStep:
         return int(self._input.readings) if self._input.spent else 0
 
     def __call__(
-        self, token_ids: Tensor, positions: Tensor, wanted: Tensor, spans: Tensor, rotations: Sequence[Tensor],
+        self, token_ids: Tensor, positions: Tensor, wanted: Tensor, spans: array[int], rotations: Sequence[Tensor],
         threads: int,
     ) -> Tensor:  # fmt: skip
         """Logits float32 [R, vocab] of the rows `wanted` int64 [R]; K and V of all rows are written where spans say.
 
-        `token_ids` and `positions` int64 [P], `spans` int64 [n, SPAN], which together hold each row once; what they
+        `token_ids` and `positions` int64 [P]; `spans` int64 [n, SPAN], which together hold each row once; what they
         point to must outlive the call. `rotations` complex64 [positions, 1, head_dim / 2] reach every position. Raises
         MemoryError where there is none.
         """
-        given, logits = self._input, torch.empty(wanted.shape[0], self._vocab)
+        # Few calls of PyTorch, whose code each step's weights push out of the processor's caches.
+        count = wanted.shape[0]
+        given, logits = self._input, torch.empty(count, self._vocab)
         for index, table in enumerate(rotations):
-            self._turns[index] = table.data_ptr()
-        given.rows, given.wanted, given.spans, given.threads = len(token_ids), len(wanted), len(spans), threads
+            if table is not self._rotations[index]:
+                self._rotations[index], self._turns[index] = table, table.data_ptr()
+        given.rows, given.wanted, given.spans, given.threads = token_ids.shape[0], count, len(spans) // SPAN, threads
         given.token_ids, given.positions, given.wanted_rows = (
             token_ids.data_ptr(), positions.data_ptr(), wanted.data_ptr()
         )  # fmt: skip
-        given.span, given.logits = spans.data_ptr(), logits.data_ptr()
-        if self._run(self._step, ctypes.byref(given)):
+        given.span, given.logits = spans.buffer_info()[0], logits.data_ptr()
+        if self._run(self._step, self._input_at):
             raise MemoryError("There is no memory for this step.")
         return logits
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -146,7 +146,7 @@ def test_half_precision_runs_operation_by_operation_and_says_why(tmp_path: Path)
 # --- in a run -----------------------------------------------------------------------------------------------------
 
 
-def launches(events: list[object]) -> list[str]:
+def launches(events: Sequence[object]) -> list[str]:
     return [event.launch for event in events if isinstance(event, Step)]
 
 
@@ -219,7 +219,7 @@ def test_the_phases_are_those_of_a_step_that_is_not_compiled(tiny_model: LoadedM
         for step, table in zip(steps, tables, strict=True):
             assert abs(table.sum() * 1e3 / (step.end_ns - step.start_ns) - 1) < 0.03
             assert (table >= 0).all()
-        whole = sum(tables)
+        whole = np.sum(tables, axis=0)
         seen[graphs] = {(row, PHASES[phase]) for row, phase in zip(*np.nonzero(whole), strict=True)}
     assert seen[True] == seen[False]
 

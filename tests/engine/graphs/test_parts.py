@@ -34,6 +34,7 @@ from engine.model.loader import LoadedModel
 from engine.sampling.sampler import draw_rows
 from engine.session.schema import PHASES, AnyEvent
 from tests.engine.drive import drive, tokens_of
+from tests.engine.measure.phase_tables import table_of
 from tests.engine.sampling.filter_values import samplings
 
 CPU = torch.device("cpu")
@@ -278,7 +279,7 @@ def test_phases_of_overlapped_steps_sum_to_the_wall_time(host_us: float, wall_us
     device_us = np.zeros((1, len(PHASES)))
     device_us[0, PHASES.index("ffn")] = 600.0
     times = InFlightTimes(device_us, 600_000, Host(host_us), apart=True)  # type: ignore[arg-type]
-    phases = times.read_us(wall_us)[0]
+    phases = table_of(times.read_phases(wall_us))[0]
     assert phases.sum() == pytest.approx(wall_us)
     assert phases[PHASES.index("ffn")] == pytest.approx(min(600.0, wall_us))
     assert phases[PHASES.index("schedule")] == pytest.approx(min(host_us, max(0.0, wall_us - 600.0)))
@@ -288,5 +289,5 @@ def test_phases_of_overlapped_steps_sum_to_the_wall_time(host_us: float, wall_us
 
 def test_a_device_time_that_is_the_hosts_is_not_told_apart() -> None:
     times = InFlightTimes(np.empty((0, len(PHASES))), 5000, Host(1.0), apart=False)  # type: ignore[arg-type]
-    assert times.read_us(10.0).shape == (0, len(PHASES))
+    assert table_of(times.read_phases(10.0)).shape == (0, len(PHASES))
     assert times.device_ns == -1

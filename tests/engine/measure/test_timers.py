@@ -13,6 +13,7 @@ from engine.measure.host_timer import HostTimer
 from engine.measure.phase_table import OTHER
 from engine.measure.timers import DeviceTimer, make_timer
 from engine.session.schema import PHASES
+from tests.engine.measure.phase_tables import table_of
 
 CPU = torch.device("cpu")
 FFN, NORM, SAMPLE, SCHEDULE = (PHASES.index(name) for name in ("ffn", "norm", "sample", "schedule"))
@@ -70,7 +71,7 @@ def test_host_phases_and_other_make_the_wall_time(by_layer: bool) -> None:
     run_layers(timer)
     spin(100)
     wall_us = (perf_counter_ns() - start) / 1e3
-    phases = timer.read_us(wall_us)
+    phases = table_of(timer.read_phases(wall_us))
     assert phases.shape == (3 if by_layer else 1, len(PHASES))
     assert phases.sum() == pytest.approx(wall_us, rel=1e-5)
     assert phases[:, FFN].sum() >= 600
@@ -87,13 +88,13 @@ def test_a_new_step_starts_from_nothing() -> None:
     timer = HostTimer(2, by_layer=True)
     run_layers(timer)
     timer.begin()
-    assert timer.read_us(0.0).sum() == 0
+    assert table_of(timer.read_phases(0.0)).sum() == 0
 
 
 def test_other_is_never_negative() -> None:
     timer = HostTimer(2, by_layer=True)
     run_layers(timer)
-    assert timer.read_us(1.0)[-1, OTHER] == 0
+    assert table_of(timer.read_phases(1.0))[-1, OTHER] == 0
 
 
 def test_device_phases_lie_between_boundaries() -> None:
@@ -113,7 +114,7 @@ def test_device_phases_lie_between_boundaries() -> None:
         stream.ms += 0.5
         timer.pause()
     assert stream.synchronised == 0
-    phases = timer.read_us(wall_us=5000.0)
+    phases = table_of(timer.read_phases(wall_us=5000.0))
     assert phases[0, NORM] == pytest.approx(250)
     assert phases[:2, FFN].tolist() == pytest.approx([1000, 2000])
     assert phases[2, SAMPLE] == pytest.approx(500)
@@ -136,14 +137,14 @@ def test_device_events_are_made_once_and_used_again() -> None:
         with timer("ffn"):
             stream.ms += 1.0
         timer.pause()
-        assert timer.read_us(2000.0)[0, FFN] == pytest.approx(1000)
+        assert table_of(timer.read_phases(2000.0))[0, FFN] == pytest.approx(1000)
     assert len(made) == 2
 
 
 def test_levels_of_detail() -> None:
     assert isinstance(make_timer("off", 2, CPU), NoTimer)
     assert isinstance(make_timer("step", 2, CPU), NoTimer)
-    assert make_timer("phase", 2, CPU).read_us(10.0).shape == (1, len(PHASES))
-    assert make_timer("layer", 2, CPU).read_us(10.0).shape == (3, len(PHASES))
-    assert make_timer("off", 2, CPU).read_us(10.0).tobytes() == b""
-    assert make_timer("phase", 2, CPU).read_us(10.0).dtype == np.float32
+    assert table_of(make_timer("phase", 2, CPU).read_phases(10.0)).shape == (1, len(PHASES))
+    assert table_of(make_timer("layer", 2, CPU).read_phases(10.0)).shape == (3, len(PHASES))
+    assert make_timer("off", 2, CPU).read_phases(10.0) == b""
+    assert table_of(make_timer("phase", 2, CPU).read_phases(10.0)).dtype == np.float32
