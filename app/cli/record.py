@@ -36,7 +36,12 @@ def run(options: argparse.Namespace) -> int:
         check_destination(path)
     progress = Progress(sum(request.max_new_tokens for request in spec.requests))
     recording = Recording(load, progress.watch)
-    session = record_one(recording, progress, spec, path, lambda model: say_suggestion(model, spec))
+
+    def ready(model: dict[str, str]) -> None:
+        say_suggestion(model, spec)
+        say_not_compiled(recording.client.now.unavailable, spec)
+
+    session = record_one(recording, progress, spec, path, ready)
     print_run(session, path, options.json)
     return 0
 
@@ -48,6 +53,13 @@ def say_suggestion(model: dict[str, str], spec: RunSpec) -> None:
     if suggested and drawn == {Sampling()}:
         words = " ".join(f"--{name.replace('_', '-')} {value:g}" for name, value in suggested.items())
         say(f"tokens are drawn greedily; this checkpoint suggests {words}.")
+
+
+def say_not_compiled(unavailable: dict[str, str], spec: RunSpec) -> None:
+    """Print why steps are not compiled where they would be by default: for want of a C compiler, for one."""
+    reason = unavailable.get("graphs=True")
+    if reason is not None and spec.switches.graphs is None:
+        say(f"steps run operation by operation. {reason}")
 
 
 def output_path(options: argparse.Namespace) -> Path | None:

@@ -7,7 +7,8 @@
  * [LANES]. Where the processor multiplies pairs of bfloat16 itself (AVX-512 BF16), bfloat16 activations meet them as
  * they are. Sums are float32. Channels beyond the last whole block are added one by one.
  *
- * A sum's order depends only on `in`: not on the rows beside it, nor on threads.
+ * A sum's order depends only on `in`, and on whether there are rows enough for the tile unit (`tiles_serve`): not
+ * otherwise on the rows beside it, nor on threads.
  */
 #ifndef PRODUCT_H
 #define PRODUCT_H

@@ -34,6 +34,21 @@ def record_json(run: Run, *arguments: str) -> dict[str, Any]:
     return value
 
 
+def test_without_a_compiler_a_run_says_so_once_and_goes_on(
+    decodescope: Run, environment: dict[str, str], tmp_path: Path
+) -> None:
+    environment["PATH"] = str(tmp_path)
+    environment.pop("CC", None)
+    sentence = "There is no C compiler (cc, gcc or clang) on this machine."
+    done = decodescope("record", "--json", "--max-new-tokens", "4")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count(sentence) == 1
+    assert json.loads(done.stdout)["tokens"] == 4
+    refused = decodescope("record", "--json", "--attention", "native")
+    assert refused.returncode != 0
+    assert f"attention=native cannot run here: {sentence}" in refused.stderr
+
+
 def test_the_textbook_arithmetic_with_and_without_a_cache(decodescope: Run, tmp_path: Path) -> None:
     common = ("--prompt", "", "--max-new-tokens", "64", "--ignore-eos")
     none = record_json(decodescope, *common, "--kv", "none")
