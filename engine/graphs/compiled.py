@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 
 from engine.attention.native import kernel_of
+from engine.cache.none import OwnRowsKv
+from engine.core.attention import Attention, AttentionProbe
 from engine.core.batch import Batch
 from engine.core.kv_cache import StepKv
 from engine.core.timing import StepTimer
@@ -40,26 +42,48 @@ class CompiledForward:
         self.kernel = ""
         """The attention kernels of the last step, as `NativeAttention` names them."""
 
-    def __call__(self, batch: Batch, kv: StepKv, timer: StepTimer) -> Tensor:
-        """Logits float32 [R, vocab] of `batch.logits_rows`, as `Decoder.forward` gives them."""
+    def serves(self, kv: StepKv, probe: AttentionProbe | None) -> bool:
+        """Whether it can run a step: what a probe reads of a layer's K must be there when the step is over."""
+        return probe is None or not isinstance(kv, OwnRowsKv)
+
+    def __call__(
+        self, batch: Batch, kv: StepKv, timer: StepTimer, probe: AttentionProbe | None = None,
+        attention: Attention | None = None,
+    ) -> Tensor:  # fmt: skip
+        """Logits float32 [R, vocab] of `batch.logits_rows`, as `Decoder.forward` gives them.
+
+        A `probe` observes its layer when the step is over; `attention` is the back end that it is told of.
+        """
+        decoder = self._decoder
         with timer("prepare"):
             if self._places.requests > len(batch.spans):
                 self._places.keep_only(batch)
             places = self._places.of(batch, kv)
-            self.kernel = kernel_of(batch, self._decoder.config.group)
-            decoder = self._decoder
+            self.kernel = kernel_of(batch, decoder.config.group)
             decoder.reach(max((span.end for span in batch.spans), default=0))
             spent = timer.inside()
             if spent is not self._spent:
                 self._step.time_into(spent, COLUMNS, len(PHASES))
                 self._spent = spent
+            watched = None if probe is None else self._watched(batch, probe)
         logits = self._step(
             batch.token_ids, batch.positions, batch.logits_rows, places,
-            [table.values for table in decoder.rotations], self._threads,
+            [table.values for table in decoder.rotations], self._threads, watched,
         )  # fmt: skip
         if spent is not None:
             timer.cost_inside(self._step.readings * step.reading_ns())
+        if probe is not None and watched is not None:
+            assert attention is not None
+            probe.observe(watched[0], watched[1].to(decoder.dtype), kv, batch, attention)
         return logits
+
+    def _watched(self, batch: Batch, probe: AttentionProbe) -> tuple[int, Tensor] | None:
+        """The layer that the probe wants, and room for its q [P, heads, head_dim]."""
+        config = self._decoder.config
+        layer = next((layer for layer in range(config.layers) if probe.wants(layer)), None)
+        if layer is None:
+            return None
+        return layer, torch.empty(batch.token_ids.shape[0], config.heads, config.head_dim)
 
 
 def unavailable(decoder: Decoder) -> str | None:

@@ -345,7 +345,8 @@ int compiled_step_run(void *of, StepInput *input) {
     }
     step->rows = (Rows){model, input->rows, input->token_ids, input->positions, layout.spans, layout.span_of,
                         step->rows.x, step->rows.qkv, step->rows.mixed, step->rows.delta, step->rows.inner,
-                        step->rows.laid, input->spent != NULL};
+                        step->rows.laid, input->spent != NULL,
+                        input->watched_q ? model->layer + input->watched : NULL, input->watched_q};
     describe_attention(step, &layout);
     list_operations(step, input, &layout);
     const int failed = crew_run(step->operations, step->count, step->own_bytes, (int)input->threads,

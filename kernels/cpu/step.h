@@ -58,6 +58,8 @@ typedef struct {
     size_t by_layer, phases;
     const int64_t *phase; /* the columns of `Phase` */
     size_t readings;      /* out: how often the clock was read */
+    size_t watched;       /* a layer whose rotated q is wanted too, */
+    float *watched_q;     /* here [rows, heads, head_dim]; NULL: none is */
 } StepInput;
 
 enum Phase { EMBED, NORM, QKV, ROPE, KV_WRITE, ATTENTION, ATTN_OUT, FFN, LM_HEAD, PHASES };

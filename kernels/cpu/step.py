@@ -61,7 +61,7 @@ class _StepInput(ctypes.Structure):
             "token_ids", "positions", "wanted_rows", "span", "logits", "spent",
         )),
         ("by_layer", ctypes.c_size_t), ("phases", ctypes.c_size_t), ("phase", ctypes.c_void_p),
-        ("readings", ctypes.c_size_t),
+        ("readings", ctypes.c_size_t), ("watched", ctypes.c_size_t), ("watched_q", ctypes.c_void_p),
     ]  # fmt: skip
 
 
@@ -180,13 +180,14 @@ class CompiledStep:
 
     def __call__(
         self, token_ids: Tensor, positions: Tensor, wanted: Tensor, spans: array[int], rotations: Sequence[Tensor],
-        threads: int,
+        threads: int, watched: tuple[int, Tensor] | None = None,
     ) -> Tensor:  # fmt: skip
         """Logits float32 [R, vocab] of the rows `wanted` int64 [R]; K and V of all rows are written where spans say.
 
         `token_ids` and `positions` int64 [P]; `spans` int64 [n, SPAN], which together hold each row once; what they
-        point to must outlive the call. `rotations` complex64 [positions, 1, head_dim / 2] reach every position. Raises
-        MemoryError where there is none.
+        point to must outlive the call. `rotations` complex64 [positions, 1, head_dim / 2] reach every position.
+        `watched` is a layer and float32 [P, heads, head_dim], which gets its rotated q. Raises MemoryError where there
+        is none.
         """
         # Few calls of PyTorch, whose code each step's weights push out of the processor's caches.
         count = wanted.shape[0]
@@ -199,6 +200,9 @@ class CompiledStep:
             token_ids.data_ptr(), positions.data_ptr(), wanted.data_ptr()
         )  # fmt: skip
         given.span, given.logits = spans.buffer_info()[0], logits.data_ptr()
+        given.watched_q = None
+        if watched is not None:
+            given.watched, given.watched_q = watched[0], watched[1].data_ptr()
         if self._run(self._step, self._input_at):
             raise MemoryError("There is no memory for this step.")
         return logits

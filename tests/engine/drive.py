@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from time import perf_counter_ns
-
 from dataclasses import replace
+from time import perf_counter_ns
 
 from engine.core.settings import RunSpec
 from engine.decode.capabilities import unavailable_for
