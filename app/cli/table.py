@@ -23,6 +23,10 @@ TOPICS: Final = {
 LAUNCHED: Final = {
     "eager": "operation by operation", "compiled": "compiled step", "graph": "CUDA graph", "twin": "CUDA graph, timed",
 }  # fmt: skip
+WHY_EAGER: Final = {
+    "attention": "another attention kernel", "cache": "no KV cache", "recorded": "attention was recorded",
+}  # fmt: skip
+"""Why steps ran operation by operation with `graphs` on; a kind of step that is never launched as one is no reason."""
 
 
 def columns(rows: Iterable[Sequence[str]], gap: int = 2) -> str:
@@ -69,6 +73,8 @@ def figures(summary: Summary) -> list[tuple[str, str]]:
     rows.append(("attention kernels", listed(kernels, "kernels", ", ") or (NOT_TOLD if served else "")))
     if set(summary.launches) - {"eager"}:
         rows.append(("launched", ", ".join(f"{LAUNCHED.get(how, how)} ×{n}" for how, n in summary.launches.items())))
+    if held := [f"{WHY_EAGER[why]} ×{n}" for why, n in summary.why_eager.items() if why in WHY_EAGER]:
+        rows.append(("graphs on, without effect", ", ".join(held)))
     if any(summary.dropped.values()):
         rows.append(
             ("detail dropped", ", ".join(f"{n} {k.replace('_', ' ')}" for k, n in summary.dropped.items() if n))

@@ -94,6 +94,7 @@ class SwitchControls(QWidget):
         """Disable every switch for this reason; an empty one enables them again."""
         self._locked = reason
         self._show_reasons()
+        self._show_dependent()
 
     def label_width(self) -> int:
         """Width in pixels of the widest label, so that a form below can align with it."""
@@ -184,7 +185,7 @@ class SwitchControls(QWidget):
         """Show what depends on the values: the number of drafts, and why `graphs` has no effect."""
         switches = self.switches
         self._k.setVisible(switches.speculate != "off")
-        found = obstacle(asdict(switches), self._device, self._records)
+        found = None if self._locked else obstacle(asdict(switches), self._device, self._records)
         words = {
             "attention": self.tr("No effect with attention {}").format(switches.attention),
             "cache": self.tr("No effect without a KV cache"),

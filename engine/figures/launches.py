@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
+import numpy as np
+
+from engine.figures.step_range import StepRange, generation_rows
 from engine.figures.switches import switches_at
+from engine.figures.told import column_told
 from engine.session.store import LAUNCHES, STEP_KINDS, Session
 
 Obstacle = Literal["attention", "cache", "recorded", "kind"]
@@ -46,3 +50,20 @@ def why_eager(session: Session, step: int) -> Obstacle | None:
     if STEP_KINDS[steps["kind"][step]] not in (KINDS_ON_GPU if is_gpu(device) else KINDS_ON_CPU):
         return "kind"
     return obstacle(switches, device, bool(session.details.attention_maps()))
+
+
+def eager_counts(session: Session, steps: StepRange = None) -> dict[str, int]:
+    """The number of generating steps that ran operation by operation with `graphs` on, by a known reason."""
+    found: dict[str, int] = {}
+    if not column_told(session, "launch") or not any(config.switches.get("graphs") for config in session.configs):
+        return found
+    table = session.steps
+    rows = np.arange(len(table))[generation_rows(session, steps)]
+    rows = rows[table["launch"][rows] == LAUNCHES.index("eager")]
+    alike = table["config_id"][rows] * len(STEP_KINDS) + table["kind"][rows]
+    _, firsts, counts = np.unique(alike, return_index=True, return_counts=True)
+    for first, count in zip(firsts.tolist(), counts.tolist(), strict=True):
+        why = why_eager(session, int(rows[first]))
+        if why is not None:
+            found[why] = found.get(why, 0) + count
+    return found

@@ -21,6 +21,7 @@ from engine.figures import rates
 from engine.figures.acceptance import speculation_figures
 from engine.figures.ceilings import least_read_s, measured_when_busy
 from engine.figures.gaps import itl_seconds
+from engine.figures.launches import eager_counts
 from engine.figures.pauses import pauses_of
 from engine.figures.step_range import TEACHER, StepRange, generation_rows, step_slice, token_rows
 from engine.figures.told import column_told, told, total_of
@@ -100,6 +101,8 @@ class Summary:
     """The number of steps by kernel that really ran."""
     launches: dict[str, int]
     """The number of steps by launch; those launched by `graph` have interpolated phases."""
+    why_eager: dict[str, int]
+    """The number of steps that ran operation by operation with `graphs` on, by a known reason."""
     serving: dict[str, Any] | None
     """The server that the session tells of, and what it does not tell; None for our own engine."""
 
@@ -140,6 +143,7 @@ def summarise(session: Session, steps: StepRange = None) -> Summary:
         dropped=dict(session.dropped),
         attention_kernels=kernel_counts(session, steps),
         launches=launch_counts(session, steps),
+        why_eager=eager_counts(session, steps),
         serving=None if session.serving is None else msgspec.to_builtins(session.serving),
     )
 

@@ -106,6 +106,10 @@ def test_the_note_says_that_recorded_attention_keeps_it_from_running(controls: S
     controls.show_recording(True)
     assert controls.note.isVisible()
     assert controls.note.text() == "No effect while attention is recorded"
+    controls.lock("A server's switches cannot be flipped from here.")
+    assert not controls.note.isVisible()
+    controls.lock("")
+    assert controls.note.isVisible()
     controls.show_recording(False)
     assert not controls.note.isVisible()
 

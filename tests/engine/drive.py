@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from time import perf_counter_ns
 
+from dataclasses import replace
+
 from engine.core.settings import RunSpec
 from engine.decode.capabilities import unavailable_for
 from engine.decode.engine import Engine
@@ -40,7 +42,8 @@ def drive(
     unavailable = unavailable_for(model, has_draft=draft is not None)
     if graph_device is not None:
         unavailable.pop("graphs=True", None)
-        unavailable["attention=native"] = "The C kernels are not captured."  # so the default is as on a GPU
+        if run.switches.attention == "auto":  # as on a GPU
+            run = replace(run, switches=run.switches.changed(attention="sdpa"))
     engine = Engine(model, run, unavailable, events.extend, draft=draft, clock=clock, graph_device=graph_device)
     engine.begin(clock())
     calls = 0

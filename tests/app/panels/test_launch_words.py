@@ -52,4 +52,8 @@ def test_the_timeline_and_the_inspector_say_it(qtbot: QtBot) -> None:
 
 def test_the_table_counts_them_in_words() -> None:
     assert dict(figures(summarise(IN_ONE)))["launched"] == "compiled step ×4"
-    assert "launched" not in dict(figures(summarise(RECORDED)))
+    assert "graphs on, without effect" not in dict(figures(summarise(IN_ONE)))
+    assert dict(figures(summarise(RECORDED)))["graphs on, without effect"] == "attention was recorded ×4"
+    assert "graphs on, without effect" not in dict(figures(summarise(launched(CAPTURED, "cuda:0", "prefill"))))
+    off = dict(figures(summarise(launched(COMPILED | {"graphs": False}, "cpu", recorded=True))))
+    assert not {"launched", "graphs on, without effect"} & off.keys()

@@ -57,7 +57,8 @@ def test_spans_are_cut_once_a_step(tiny_model: LoadedModel, kv: Any, monkeypatch
         make(self, spans, *rest)
 
     monkeypatch.setattr(BatchAttention, "__init__", counted)
-    drive(tiny_model, RunSpec((RequestSpec("abc", 4, ignore_eos=True),), Switches(attention="native", kv=kv)))
+    switches = Switches(attention="native", kv=kv, graphs=False)
+    drive(tiny_model, RunSpec((RequestSpec("abc", 4, ignore_eos=True),), switches))
     assert made == [1] * 4  # of two layers each
 
 

@@ -269,7 +269,7 @@ def test_requests_that_are_refused_take_no_number(tiny_model: LoadedModel) -> No
     assert tokens_of(events) == tokens_of(drive(tiny_model, RunSpec((sampled, sampled))))
 
 
-@pytest.mark.parametrize("changes", [{"graphs": True}, {"attention": "triton"}])
+@pytest.mark.parametrize("changes", [{"speculate": "draft"}, {"attention": "triton"}])
 def test_a_switch_that_cannot_run_here_is_refused_with_the_reason(
     tiny_model: LoadedModel, changes: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from engine.figures.launches import Obstacle, obstacle, why_eager
-from engine.session.store import Session
+from engine.figures.launches import Obstacle, eager_counts, obstacle, why_eager
+from engine.session.store import STEP_KINDS, Session
 from tests.engine.figures.launched import CAPTURED, COMPILED, STEPS, launched
 
 
@@ -51,3 +51,6 @@ def test_what_stands_in_the_way(switches: dict[str, Any], device: str, records: 
 )
 def test_why_a_step_was_not_launched_as_one(session: Session, found: Obstacle | None) -> None:
     assert [why_eager(session, step) for step in range(STEPS)] == [found] * STEPS
+    teaching = STEP_KINDS[session.steps["kind"][0]] == "teacher"
+    assert eager_counts(session) == ({found: STEPS} if found is not None and not teaching else {})
+    assert eager_counts(session, (1, 2)) == ({found: 2} if found is not None and not teaching else {})

@@ -91,7 +91,7 @@ def test_loading_tells_progress_and_what_cannot_run_here(bench: Bench, tiny_llam
     assert fractions[-1] == 1.0
     ready = next(event for event in bench.events if isinstance(event, ModelReady))
     assert ready.meta["model"] == tiny_llama.name
-    assert ready.unavailable["graphs=True"] == "CUDA graphs need a CUDA device."
+    assert ready.unavailable["speculate=draft"] == "No draft model is loaded."
     assert bench.events[-1] == StateChanged("idle")
 
 
@@ -207,7 +207,7 @@ def test_starting_without_a_model_or_twice_is_refused(bench: Bench, tiny_llama: 
 def test_what_is_wrong_with_a_run_is_said_and_another_can_start(bench: Bench) -> None:
     refused = bench.refusal(protocol.Start(run_of(prompt="x" * 300)))
     assert (refused.error, refused.message[:41]) == ("InputError", "The prompt of request 0 has 301 tokens, a")
-    assert bench.refusal(protocol.Start(run_of(graphs=True))).error == "UnavailableError"
+    assert bench.refusal(protocol.Start(run_of(speculate="draft"))).error == "UnavailableError"
     assert bench.refusal(protocol.Start(RunSpec(()))).message == "A run needs at least one request."
     bench.send(protocol.Start(run_of(2)))
     bench.finish()
