@@ -6,6 +6,7 @@ import ctypes
 import platform
 import shutil
 import subprocess
+from array import array
 from pathlib import Path
 from typing import Final
 
@@ -196,9 +197,9 @@ def logits_of_steps(weights: torch.dtype, dtype: torch.dtype) -> list[Tensor]:
     rotation = torch.polar(torch.ones_like(angle), angle)
     for lengths in ((1,), (3, 1), (30, 2, 9)):
         positions = torch.cat([torch.arange(length) for length in lengths])
-        spans = torch.zeros(len(lengths), SPAN, dtype=torch.int64)
-        spans[:, 0] = torch.tensor([sum(lengths[:index]) for index in range(len(lengths))])
-        spans[:, 1] = torch.tensor(lengths)
+        spans = array("q")
+        for index, length in enumerate(lengths):
+            spans.extend((sum(lengths[:index]), length, *[0] * (SPAN - 2)))
         for threads in (1, 3):
             token_ids, wanted = (7 * positions + 3) % 61, torch.arange(len(positions))
             found.append(step(token_ids, positions, wanted, spans, [rotation], threads))
