@@ -71,6 +71,14 @@ def test_without_the_real_model_it_refuses_in_a_sentence(
     assert "run `make real-model`" in capsys.readouterr().err
 
 
+def test_words_that_leave_nothing_are_refused_in_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "peers", "--only", "demo,sampled,detail", "--rounds", "1"])
+    assert benchmarks.main() == 2
+    assert "There is nothing to compare" in capsys.readouterr().err
+
+
 def test_a_real_model_that_is_there_is_not_fetched_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

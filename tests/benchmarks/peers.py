@@ -40,6 +40,7 @@ def run(options: PeerOptions) -> list[dict[str, Any]]:
     """
     check_real_model(options)
     rows: list[dict[str, Any]] = []
+    ended = False
     with tempfile.TemporaryDirectory() as folder:
         made = options.kept or Path(folder)
         made.mkdir(parents=True, exist_ok=True)
@@ -52,10 +53,12 @@ def run(options: PeerOptions) -> list[dict[str, Any]]:
                         measuring.round(number)
                 except KeyboardInterrupt:
                     say("ended early: the rows are of the rounds so far")
-                    return rows + rows_of(case, measuring.measured, measuring.missing)
+                    ended = True
             rows += rows_of(case, measuring.measured, measuring.missing)
+            if ended:
+                break
     if not rows:
-        raise UnavailableError("The words of --only leave nothing to compare.")
+        raise UnavailableError("There is nothing to compare: the words of --only leave nothing, or no round was ended.")
     return rows
 
 
@@ -84,7 +87,7 @@ class Measuring:
 
         The first round, number 0, warms up. A round that is broken off counts for nothing.
         """
-        turns = list(self._turns())
+        turns = list(self._turns(DETAIL_TURNS if number else 1))
         outcomes = []
         for asked in turns if number % 2 else reversed(turns):
             runner = self._runner(asked)
@@ -95,7 +98,7 @@ class Measuring:
         for asked, outcome in outcomes if number else ():
             self.measured.add(asked, outcome)
 
-    def _turns(self) -> Iterator[Asked]:
+    def _turns(self, detail_turns: int) -> Iterator[Asked]:
         takes = self.options.takes
         for work in self.case.works:
             if takes(part="quiet", peer="llama.cpp"):
@@ -113,7 +116,7 @@ class Measuring:
                     yield Asked("llama.cpp", "", work, "busy")
                 yield from (Asked("ours", dtype, work, "busy") for dtype in self.case.dtypes)
         if takes(part="detail") and "greedy" in self.case.works:
-            for _ in range(DETAIL_TURNS):
+            for _ in range(detail_turns):
                 for dtype in self.case.dtypes:
                     yield from (Asked("ours", dtype, "greedy", detail=detail) for detail in DETAILS)
 
