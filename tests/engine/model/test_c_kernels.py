@@ -21,7 +21,7 @@ from tests.engine.model.checkpoints import (
 )
 from tests.engine.model.forward import cache_of, greedy, load, run
 
-UNEVEN = {"hidden_size": 90, "intermediate_size": 71, "head_dim": 16, "initializer_range": 0.3 * 0.5**0.5}
+UNEVEN = {"hidden_size": 84, "intermediate_size": 71, "head_dim": 16, "initializer_range": 0.3 * 0.5**0.5}
 """Sizes that no vector divides (GPT-2: ffn = 4 · hidden), the gain as at half the width."""
 PROMPT = torch.randint(3, VOCAB, (30,), generator=torch.Generator().manual_seed(7)).tolist()
 streams = pytest.mark.skipif(library.unavailable() is not None, reason=f"no C kernels: {library.unavailable()}")
