@@ -104,6 +104,8 @@ def test_another_kernel_leaves_it_on_and_the_note_says_that_it_has_no_effect(
 def test_the_note_says_that_recorded_attention_keeps_it_from_running(controls: SwitchControls) -> None:
     controls.set_unavailable({}, "cpu")
     controls.show_recording(True)
+    assert not controls.note.isVisible()
+    controls.show_switches(Switches(kv="none"))
     assert controls.note.isVisible()
     assert controls.note.text() == "No effect while attention is recorded"
     controls.lock("A server's switches cannot be flipped from here.")
@@ -135,7 +137,8 @@ def test_what_a_scenario_leaves_open_is_shown_as_the_engine_chooses_it(controls:
 
 def test_the_window_flips_it_while_a_run_goes_on(qtbot: QtBot, window: MainWindow, engines: Engines) -> None:
     panel = window.run_panel
-    assert panel.switches.note.text() == "No effect while attention is recorded"
+    assert panel.probe.isChecked()
+    assert not panel.switches.note.text()
     window.control.run_prompt(paused=True)
     qtbot.waitUntil(lambda: window.control.state == "paused")
     button(panel.switches, "Compiled step: off").click()
@@ -143,8 +146,6 @@ def test_the_window_flips_it_while_a_run_goes_on(qtbot: QtBot, window: MainWindo
     (start,) = engines.commands(protocol.Start)
     assert isinstance(start, protocol.Start)
     assert (start.run.switches.attention, start.run.switches.graphs) == ("native", True)
-    panel.probe.setChecked(False)
-    assert not panel.switches.note.text()
 
 
 def test_the_detail_stays_below_the_switches_whatever_their_names(qtbot: QtBot, window: MainWindow) -> None:

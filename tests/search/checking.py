@@ -55,4 +55,4 @@ def too_small(outcome: Outcome) -> bool:
     switches = switches_of(outcome)[-1][1]
     done = {event.id for event in outcome.of(RequestFinished) if event.finish_reason != "cancelled"}
     left = [spec for index, spec in enumerate(outcome.specs) if index not in done]
-    return not all_fit(outcome.target, left, switches)
+    return not all_fit(outcome.target, left, switches, outcome.case.captures)

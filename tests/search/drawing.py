@@ -51,6 +51,11 @@ class Case:
     paused: bool
     pack_rows: int
 
+    @property
+    def captures(self) -> bool:
+        """Whether steps are captured where `graphs` is on; in every second case they are compiled, as on a CPU."""
+        return self.index % 2 == 0
+
 
 def draw_case(seed: int, index: int) -> Case:
     """Case `index` of a search."""

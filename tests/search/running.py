@@ -102,7 +102,7 @@ def run_case(case: Case) -> Outcome:
     clock = Clock()
 
     def make_engine(*arguments: Any, **named: Any) -> Engine:
-        outcome.engine = Engine(*arguments, **named, clock=clock, graph_device=PlainDevice())
+        outcome.engine = Engine(*arguments, **named, clock=clock, graph_device=PlainDevice() if case.captures else None)
         return outcome.engine
 
     host = Watched(outcome.target, draft, outcome.events.extend)
@@ -159,7 +159,7 @@ def command(outcome: Outcome, host: Watched, one: protocol.AnyCommand, refused: 
     before = len(outcome.events)
     if isinstance(one, protocol.Start | protocol.AddRequests):
         in_force = one.run.switches if outcome.engine is None else outcome.engine.switches
-        refused = refused or not all_fit(outcome.target, one.run.requests, in_force)
+        refused = refused or not all_fit(outcome.target, one.run.requests, in_force, outcome.case.captures)
     host.receive(protocol.encode(one))
     said = [event for event in outcome.events[before:] if isinstance(event, Refused) and event.command != "Step"]
     outcome.refusals.append((one, refused, said[0].message if said else ""))

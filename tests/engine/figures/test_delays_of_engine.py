@@ -132,7 +132,8 @@ def test_a_switch_that_empties_the_cache(paced: Paced) -> None:
 
 
 def test_a_graph_that_is_captured(paced: Paced) -> None:
-    session = paced(steady(3), SwitchChange(70, {"graphs": True}), graph_device=PlainDevice())
+    change = SwitchChange(70, {"graphs": True})
+    session = paced(steady(3), change, graph_device=PlainDevice(), attention="sdpa")
     loads = delays_of(session).loads
     captured = {step for step in range(loads.steps) if loads.mark[step] >= 0}
     found = touched_by(session, lambda steps: bool(captured & set(steps)))

@@ -14,7 +14,7 @@ from engine.attention.build import make_attention
 from engine.cache.none import NoCache
 from engine.core.batch import Batch
 from engine.core.positions import PADDING_REQUEST
-from engine.core.settings import Observation, Probe, RequestSpec, RunSpec
+from engine.core.settings import Observation, Probe, RequestSpec, RunSpec, Switches
 from engine.decode.engine import Engine
 from engine.measure.phase_table import OTHER
 from engine.measure.probe import ROWS_A_SPAN, RowProbe
@@ -96,7 +96,8 @@ def test_looking_at_attention_is_no_part_of_any_phase(
         if on_device and call == 0:
             engine.runner.timer = DeviceTimer(tiny_model.config.layers, False, HostEvent)
 
-    spec = RunSpec((RequestSpec("a", 4, ignore_eos=True),), observation=Observation("phase", Probe(0, 0)))
+    switches = Switches(graphs=False if on_device else None)
+    spec = RunSpec((RequestSpec("a", 4, ignore_eos=True),), switches, Observation("phase", Probe(0, 0)))
     timed_us = []
     for step in drive(tiny_model, spec, before_step):
         if isinstance(step, Step):
