@@ -74,7 +74,7 @@ def test_without_the_real_model_it_refuses_in_a_sentence(
 def test_words_that_leave_nothing_are_refused_in_a_sentence(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(sys, "argv", ["benchmarks", "peers", "--only", "demo,sampled,detail", "--rounds", "1"])
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "peers", "--only", "demo,prompt", "--rounds", "1"])
     assert benchmarks.main() == 2
     assert "There is nothing to compare" in capsys.readouterr().err
 

@@ -79,6 +79,7 @@ class _Rows:
         yield from self._rates("headless", window, ours, WINDOW, "window")
         yield from self._p99(window, ours)
         yield from self._rates("not recorded", replace(ours, probed=True), ours, None, "attention recorded")
+        yield from self._rates("headless", replace(window, probed=False), ours, None, "window, attention not recorded")
         yield from self._busy(ours, theirs)
         if self.work == "greedy":
             off = replace(ours, detail="off")
@@ -119,7 +120,7 @@ class _Rows:
         whole = (p99_ms(shown), p99_ms(headless))  # of all rounds' steps: one round has few beyond the 99th of 100
         yield row | {
             "ours": round(whole[0], 2), "theirs": round(whole[1], 2), "ratio": round(whole[0] / whole[1], 3),
-            **_marked(WINDOW_P99, whole[0] / whole[1]),
+            "least": "", "most": "", **_marked(WINDOW_P99, whole[0] / whole[1]),
         }  # fmt: skip
 
     def _busy(self, ours: Asked, theirs: Asked) -> Iterator[dict[str, Any]]:

@@ -2,8 +2,8 @@
 
 The rows say what they are a ratio to. DecodeScope runs as users run it, its engine in a process of its own, at detail
 `phase`. `window` shows the run in a window with every panel visible, which records attention, too, as the window does
-until the user unticks it; `probed` records it without a window; `busy` is beside one process of equal priority that
-computes all the time.
+until the user unticks it; `probed` takes the two apart: attention recorded without a window, a window with it unticked.
+`busy` is beside one process of equal priority that computes all the time.
 """
 
 from __future__ import annotations
@@ -111,6 +111,7 @@ class Measuring:
                     yield Asked("window", dtype, work, probed=True)
                 if takes(part="probed") and work == "greedy":
                     yield Asked("ours", dtype, work, probed=True)
+                    yield Asked("window", dtype, work)
             if takes(part="busy"):
                 if takes(peer="llama.cpp"):
                     yield Asked("llama.cpp", "", work, "busy")

@@ -49,7 +49,7 @@ class Runner:
         except BaseException:
             self.close()
             raise
-        self._each(psutil.Process.suspend)
+        self._stop()
 
     def __enter__(self) -> Self:
         return self
@@ -62,7 +62,7 @@ class Runner:
         self._each(psutil.Process.resume)
         self._answer(replace(work, tokens=min(work.tokens, WARMING_TOKENS)))
         outcome = self._answer(work)
-        self._each(psutil.Process.suspend)
+        self._stop()
         return outcome
 
     def _answer(self, work: Work) -> Outcome:
@@ -101,6 +101,10 @@ class Runner:
         self._errors.seek(0)
         words = self._errors.read().decode(errors="replace")[-TAIL:].strip()
         return UnavailableError(f"A runner ended with status {self._process.returncode}: {words}")
+
+    def _stop(self) -> None:
+        self._each(psutil.Process.suspend)
+        os.waitid(os.P_PID, self._process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)  # a signal takes its time
 
     def _each(self, act: Callable[[psutil.Process], None]) -> None:
         """Stop, continue or kill this process and those below it that live."""

@@ -63,6 +63,7 @@ def main() -> None:
 
     def came(work: Work) -> None:
         asked.append(work)
+        window.run_panel.probe.setChecked(work.probed)
         feed.start_run(run_of(work))
         limits.append(Limit(work))
         looking.start(LOOK_MS)
