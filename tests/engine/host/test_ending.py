@@ -135,7 +135,9 @@ def test_a_panic_in_a_step_ends_the_run_and_not_the_process(broken: Path, tiny_l
 
 
 def test_a_device_that_cannot_be_read_leaves_the_run_alone(broken: Path, tiny_llama: Path) -> None:
-    broken.write_text(DEVICE + "from engine.measure import device\ndevice.EVERY_S = 0.001\n")
+    broken.write_text(
+        DEVICE + "from engine.measure import device\ndevice.DeviceSampler.__init__.__defaults__ = (0.001,)\n"
+    )
     with EngineProcess() as process:
         load(process, tiny_llama)
         process.send(protocol.Start(RunSpec((RequestSpec("a", 200, ignore_eos=True),) * 12)))
