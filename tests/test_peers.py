@@ -28,6 +28,7 @@ from tests.benchmarks.peer_cases import Case, works
 from tests.benchmarks.peer_rows import Asked, Measured, rows_of
 from tests.benchmarks.runners import gguf_file
 from tests.benchmarks.runners.process import ROOT, Runner, busy_process
+from tests.benchmarks.runners.reading import read
 from tests.benchmarks.runners.recorded import Limit, outcome_of, run_of
 from tests.benchmarks.runners.transformers_generate import generate
 from tests.benchmarks.runners.work import Outcome, Work
@@ -204,6 +205,13 @@ def transformers_model() -> Any:
     from transformers import AutoModelForCausalLM
 
     return AutoModelForCausalLM.from_pretrained(DEMO, dtype=torch.float32).eval()
+
+
+def test_the_reader_reads_once_a_token() -> None:
+    reads: list[int] = []
+    outcome = read(lambda: reads.append(1), "sum", Work([""], [[1]], 7))
+    assert len(reads) == len(outcome.emitted_s[0]) == 7
+    assert outcome.note == "read by sum"
 
 
 def test_a_run_is_ended_once_after_its_time_and_two_tokens_each() -> None:

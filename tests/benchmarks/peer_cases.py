@@ -42,16 +42,16 @@ def cases(options: PeerOptions, made: Path) -> Iterator[Case]:
     for threads in (1, 2):
         if options.takes(model="demo", threads=_word(threads)):
             dtypes = ("float32",) if threads == 1 else ("float32", "bfloat16")
-            yield _case(options, "demo", "demo target", DEMO, threads, dtypes, tokens=200)
+            yield _case(options, "demo", "demo target", DEMO, threads, dtypes, tokens=600)
     if not options.takes(threads="2-threads"):
         return
     both = ("float32", "bfloat16")
     if options.takes(model="smollm2"):
         folder = options.real_model or real_model_folder()
-        yield _case(options, "smollm2", "SmolLM2-135M-Instruct", folder, 2, both, tokens=64, many=True)
+        yield _case(options, "smollm2", "SmolLM2-135M-Instruct", folder, 2, both, tokens=96, many=True)
     if options.takes(model="half-billion"):
         folder = qwen2_half_billion(made, "bfloat16")
-        yield _case(options, "half-billion", "0.49 B shape", folder, 2, ("bfloat16",), tokens=24)
+        yield _case(options, "half-billion", "0.49 B shape", folder, 2, ("bfloat16",), tokens=32)
 
 
 def check_real_model(options: PeerOptions) -> None:

@@ -73,6 +73,7 @@ class _Rows:
         decodes = self.dtype == "bfloat16" and self.work == "greedy"
         generate = Asked("transformers", self.dtype, self.work)
         yield from self._rates("transformers", ours, generate, AGAINST_GENERATE if decodes else None)
+        yield from self._rates("reading weights", ours, Asked("reading", "", self.work), None)
         if self.work == "sampled":
             yield from self._sampling(ours)
         window = Asked("window", self.dtype, self.work, probed=True)
@@ -94,7 +95,8 @@ class _Rows:
             first, other = self.measured.of(ours)[-1], self.measured.of(theirs)[-1]
             words = [first.note]
             if theirs.who != "ours":
-                words += [other.note, agreeing(first, other) if self.work == "greedy" else ""]
+                generated = self.work == "greedy" and theirs.who != "reading"
+                words += [other.note, agreeing(first, other) if generated else ""]
             note = "; ".join(filter(None, [*words, note]))
             yield _row(self.case, self.work, self.dtype, against, "tokens/s", a, b, mark, beside, note)
 

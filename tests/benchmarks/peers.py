@@ -101,6 +101,8 @@ class Measuring:
     def _turns(self, detail_turns: int) -> Iterator[Asked]:
         takes = self.options.takes
         for work in self.case.works:
+            if takes(part="quiet") and work == "greedy":
+                yield Asked("reading", "", work)
             if takes(part="quiet", peer="llama.cpp"):
                 yield Asked("llama.cpp", "", work)
             for dtype in self.case.dtypes:
@@ -144,10 +146,10 @@ class Measuring:
             gguf = self.made / f"{self.case.name}.gguf"
             command = [self.options.llama_python, "-m", f"{module}llama_cpp", folder, threads, str(gguf)]
             return Runner(command, plain_environment())
-        name = {"ours": "ours", "window": "window", "transformers": "transformers_generate"}[who.who]
+        name = "transformers_generate" if who.who == "transformers" else who.who
         environment = plain_environment()
         if who.who == "window":
             environment |= {f"XDG_{kind}_HOME": str(self.home / kind) for kind in ("DATA", "CONFIG")}
             if not os.environ.get("DISPLAY"):
                 environment["QT_QPA_PLATFORM"] = "offscreen"
-        return Runner([sys.executable, "-m", module + name, folder, threads, who.dtype], environment)
+        return Runner([sys.executable, "-m", module + name, folder, threads, *filter(None, [who.dtype])], environment)
