@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 enum { FEW = 4, MOST_A_LAYER = 12, PIECE_BYTES = 131072 };
-static const size_t PIECE_PRODUCTS = 4000000;
+static const size_t PIECE_PRODUCTS = 16000000;
 
 /* What the time of an operation counts as: row and column of the table, and the column of the part before `prepared`. */
 typedef struct {
