@@ -7,7 +7,7 @@
 #include "step_parts.h"
 #include <stdlib.h>
 
-enum { FEW = 4, MOST_A_LAYER = 12, PIECE_BYTES = 131072 };
+enum { FEW = 4, MOST_A_LAYER = 12, PIECE_BYTES = 262144 };
 static const size_t PIECE_PRODUCTS = 16000000;
 
 /* What the time of an operation counts as: row and column of the table, and the column of the part before `prepared`. */

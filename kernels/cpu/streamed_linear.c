@@ -6,7 +6,7 @@
 #include "crew.h"
 #include "product.h"
 
-enum { PIECE_BYTES = 131072 };
+enum { PIECE_BYTES = 262144 };
 
 typedef struct {
     const void *weight, *x, *bias, *residual;
