@@ -43,7 +43,7 @@ def compare(setting: Setting, model: LoadedModel, switches: Switches, name: str)
     details: tuple[Detail, ...] = get_args(Detail)
     rates: dict[str, list[float]] = defaultdict(list)
     told: dict[str, list[float]] = defaultdict(list)
-    rounds = 1 if setting.rehearse else ROUNDS[switches.graphs]
+    rounds = 1 if setting.rehearse else ROUNDS[bool(switches.graphs)]
     for number, detail in product(range(rounds + 1), details):
         rate, chunks = one_run(setting, model, switches, detail)
         if number:  # the first of each compiles and settles
@@ -67,7 +67,7 @@ def one_run(
     setting: Setting, model: LoadedModel, switches: Switches, detail: Detail
 ) -> tuple[float, list[float]]:  # fmt: skip
     """(tokens a second of the decode steps, what the profiler said of its cost)."""
-    tokens = 48 if setting.rehearse else TOKENS[switches.graphs]
+    tokens = 48 if setting.rehearse else TOKENS[bool(switches.graphs)]
     spec = RunSpec((RequestSpec("The cat sits on", tokens, ignore_eos=True),), switches, Observation(detail))
     events = drive(model, spec, graph_device=setting.graphs)
     emitted = session_of(events).tokens["emitted_ns"]
