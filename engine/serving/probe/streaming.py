@@ -202,8 +202,11 @@ def decode_event(data: bytes) -> tuple[StreamEvent, bool]:
     try:
         try:
             return _DECODER.decode(data), False
-        except UnicodeDecodeError:
-            return _DECODER.decode(data.decode("utf-8", "replace")), True
+        except (UnicodeDecodeError, msgspec.DecodeError):  # bytes that are not UTF-8 raise the one or the other
+            text = data.decode("utf-8", "replace")
+            if text.encode() == data:
+                raise
+            return _DECODER.decode(text), True
     except (msgspec.DecodeError, RecursionError) as error:
         raise ServerError(f"The server sent an event that cannot be read as tokens: {_why(error)}") from error
 
