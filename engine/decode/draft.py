@@ -85,7 +85,7 @@ class DraftProposer:
         self._runs: dict[int, DraftedRequest] = {}
 
     def follow(self, switches: Switches) -> None:
-        self._compiled = None if self._model.device.type == "cuda" else make_compiled(self._model, switches)
+        self._compiled = make_compiled(self._model, switches)
 
     def propose(self, requests: Sequence[Request], counts: Sequence[int]) -> list[Proposal]:
         runs = [self._run_of(request) for request in requests]

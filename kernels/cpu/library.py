@@ -58,11 +58,6 @@ def function(name: str, pointers: int, sizes: int, *dtypes: torch.dtype) -> ctyp
     return found  # type: ignore[no-any-return]
 
 
-def constant(name: str) -> int:
-    """The value of a C constant, which may depend on the processor; raises KernelUnavailableError like `library`."""
-    return ctypes.c_int.in_dll(library(), name).value
-
-
 @cache
 def library() -> ctypes.CDLL:
     """All C files of this folder as one library; raises KernelUnavailableError with the reason where that fails."""

@@ -86,6 +86,12 @@ INLINE void meet(const float *x, char *to, size_t in, Meeting meeting, int half)
     for (size_t i = whole; i < in; i++) as[i] = half ? widened(rounded(x[i])) : x[i];
 }
 
+enum { LINE_BYTES = 64 };
+INLINE size_t whole_lines(size_t bytes) { return (bytes + LINE_BYTES - 1) / LINE_BYTES * LINE_BYTES; }
+
+/* How much of W a chunk reads, about: claiming a chunk drains the loads in flight. */
+enum { PIECE_BYTES = 262144 };
+
 /* The columns (rows of W) of one chunk: [begin, end) of each of STREAMS runs of `apart` columns that begin at `first`. */
 typedef struct {
     size_t first, apart, begin, end;

@@ -7,7 +7,7 @@
 #include "step_parts.h"
 #include <stdlib.h>
 
-enum { FEW = 4, MOST_A_LAYER = 12, PIECE_BYTES = 262144 };
+enum { FEW = 4, MOST_A_LAYER = 12 };
 static const size_t PIECE_PRODUCTS = 16000000;
 
 /* What the time of an operation counts as: row and column of the table, and the column of the part before `prepared`. */
@@ -103,26 +103,34 @@ static size_t pieces_of(const Matrix *matrix, size_t columns, size_t rows, size_
     return (columns / threads + length) / length;
 }
 
+/* The same for rows that meet a weight; many rows are laid once for all threads. */
+static Part *next_product_part(Step *step, const Layer *layer, const float *from, const int64_t *chosen, size_t count,
+                               const Norm *norm, const Matrix *matrix, Meeting meeting) {
+    Part *part = next_part(step, layer);
+    part->from = from;
+    part->chosen = chosen;
+    part->count = count;
+    part->width = matrix->in;
+    part->norm = norm;
+    part->matrix = matrix;
+    part->meeting = meeting;
+    part->laid = count > FEW ? step->rows.laid : NULL;
+    return part;
+}
+
 /* A product of rows of `from`, normalised first if there is a norm. */
-static Part *append_product(Step *step, const Layer *layer, size_t row, enum Phase phase, const float *from,
-                            const int64_t *chosen, size_t count, const Norm *norm, const Matrix *matrix, float *to,
-                            int adds, size_t threads) {
+static void append_product(Step *step, const Layer *layer, size_t row, enum Phase phase, const float *from,
+                           const int64_t *chosen, size_t count, const Norm *norm, const Matrix *matrix, float *to,
+                           int adds, size_t threads) {
     const int inner = phase == FFN && !adds && layer && matrix == &layer->up;
     Meeting meeting = meeting_of((int)matrix->half, (int)step->model->half);
     if (meeting == PAIRED && tiles_serve(count, matrix->in)) meeting = TILED;
-    const Part laid = {.from = from, .chosen = chosen, .count = count, .width = matrix->in, .norm = norm,
-                       .meeting = meeting};
     const enum Phase before = norm ? NORM : phase;
     if (count > FEW) {
-        Part *part = next_part(step, layer);
-        part->from = laid.from, part->chosen = laid.chosen, part->count = laid.count, part->width = laid.width;
-        part->norm = laid.norm, part->meeting = laid.meeting, part->laid = step->rows.laid;
+        Part *part = next_product_part(step, layer, from, chosen, count, norm, matrix, meeting);
         append(step, NULL, lay_compute, lay_commit, part, row_chunks(count), row, before, before);
     }
-    Part *part = next_part(step, layer);
-    part->from = laid.from, part->chosen = laid.chosen, part->count = laid.count, part->width = laid.width;
-    part->norm = laid.norm, part->meeting = laid.meeting, part->laid = count > FEW ? step->rows.laid : NULL;
-    part->matrix = matrix;
+    Part *part = next_product_part(step, layer, from, chosen, count, norm, matrix, meeting);
     part->parts = threads;
     part->pieces = pieces_of(matrix, inner ? step->model->ffn : matrix->out, count, threads, meeting);
     part->to = to;
@@ -132,7 +140,6 @@ static Part *append_product(Step *step, const Layer *layer, size_t row, enum Pha
                inner ? inner_commit : product_commit, part, part->parts * part->pieces, row, phase, before);
     operation->patience_ns = patience_of(2 * count * matrix->in * matrix->out / operation->chunks);
     need(step, product_own_bytes(part));
-    return part;
 }
 
 /* A projection added to the residual stream, through a norm where the model has one there. */

@@ -43,9 +43,6 @@ typedef struct {
     _Atomic int64_t turning_ns, writing_ns; /* what all threads spent on the two parts of `turn` */
 } Part;
 
-enum { LINE_BYTES = 64 };
-INLINE size_t whole_lines(size_t bytes) { return (bytes + LINE_BYTES - 1) / LINE_BYTES * LINE_BYTES; }
-
 /* Own memory: laid rows, if they are the thread's own, then a chunk's results. */
 INLINE size_t laid_bytes(const Part *part) {
     return part->laid ? 0 : whole_lines(part->count * part->width * meeting_bytes(part->meeting));

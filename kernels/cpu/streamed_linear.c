@@ -6,8 +6,6 @@
 #include "crew.h"
 #include "product.h"
 
-enum { PIECE_BYTES = 262144 };
-
 typedef struct {
     const void *weight, *x, *bias, *residual;
     void *y;
@@ -20,8 +18,7 @@ typedef struct {
 static int as_it_is(const Product *product) { return product->meeting == (product->half ? PAIRED : PLAIN); }
 
 static size_t laid_bytes(const Product *product) {
-    const size_t bytes = product->rows * product->in * meeting_bytes(product->meeting);
-    return as_it_is(product) ? 0 : (bytes + 63) / 64 * 64;
+    return as_it_is(product) ? 0 : whole_lines(product->rows * product->in * meeting_bytes(product->meeting));
 }
 
 static void prepare(const void *work, char *own) {

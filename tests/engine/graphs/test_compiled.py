@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from engine.attention.build import make_attention
 from engine.cache.build import make_cache
 from engine.core.batch import Batch, Span
 from engine.core.kv_cache import KVCache, commit_batch
@@ -25,6 +26,7 @@ from engine.model.loader import LoadedModel
 from engine.session.schema import PHASES, AttentionRow, Step
 from kernels.cpu import library
 from tests.engine.drive import drive, tokens_of
+from tests.engine.model import forward
 from tests.engine.model.checkpoints import KINDS, VOCAB, reference_logits, reference_model, save_checkpoint
 from tests.engine.model.forward import load
 
@@ -75,8 +77,6 @@ def batches(kv: str) -> list[Batch]:
 
 def run(model: LoadedModel, kv: str, attention: str) -> list[Tensor]:
     """The logits of each batch; `attention` "compiled" is the compiled step."""
-    from engine.attention.build import make_attention
-
     cache = cache_of(model, kv)
     compiled = CompiledForward(model.decoder) if attention == "compiled" else None
     back_end = make_attention("reference" if compiled else attention, model.config)
@@ -124,18 +124,10 @@ def test_bfloat16_is_nearer_to_float32_than_operation_by_operation(tmp_path: Pat
     batch = Batch.of([(0, 0, ids)], list(range(20)))
     theirs = reference_logits(reference, ids)
     compiled = CompiledForward(model.decoder)(batch, cache_of(model, "paged").begin(batch), NoTimer())
-    eager = run_eager(model, batch)
+    eager = forward.run(model, cache_of(model, "paged"), "sdpa", batch)
     error, their_error = (float((one - theirs).abs().mean()) for one in (compiled, eager))
     assert error < their_error
     assert their_error < 0.2
-
-
-def run_eager(model: LoadedModel, batch: Batch) -> Tensor:
-    from engine.attention.build import make_attention
-
-    return model.decoder.forward(
-        batch, cache_of(model, "paged").begin(batch), make_attention("sdpa", model.config), NoTimer()
-    )
 
 
 def test_half_precision_runs_operation_by_operation_and_says_why(tmp_path: Path) -> None:
