@@ -6,6 +6,7 @@ layers, and they are changed in place.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -20,7 +21,17 @@ from engine.core.batch import Batch, Span
 from engine.core.kv_cache import StepKv
 from engine.core.positions import PADDING_REQUEST
 from engine.model.config import ModelConfig
-from kernels.cpu.attention import PLACE, BatchAttention, Shape, block_places, region_places, row_places
+from kernels.cpu.attention import BatchAttention, Shape
+from kernels.cpu.attention_maps import attention_maps
+from kernels.cpu.kv_places import (
+    PLACE,
+    block_place,
+    block_places,
+    region_place,
+    region_places,
+    row_place,
+    row_places,
+)
 
 FEW_ROWS: Final = 48
 """Up to this many rows (positions · heads of a group) after held positions are a decode step or a verification."""
@@ -49,6 +60,21 @@ class NativeAttention:
             point(layer)
         assert self._attention is not None
         return self._attention(q, self._places, None if self._config is None else self._config.window(layer))
+
+    def rows(self, q: Tensor, kv: StepKv, layer: int, span: Span, first: int, heads: range) -> Tensor:
+        """See `RowSource`; it does not need the call before it."""
+        asked = q[span.row + first - span.first : span.row + span.length]
+        kv_heads = q.shape[1] if self._config is None else self._config.kv_heads
+        window = None if self._config is None else self._config.window(layer)
+        if isinstance(kv, BlockKv):
+            table = array("i", kv.table(span.request_id))
+            place = block_place(kv.blocks_of(layer), table.buffer_info()[0])
+        elif isinstance(kv, RegionKv):
+            place = region_place(kv.memory_of(span.request_id), layer)
+        else:
+            k, v = kv.keys_values(layer, span)  # [kv_heads, end, head_dim]
+            place = row_place(k.transpose(0, 1), v.transpose(0, 1), 0)
+        return attention_maps(asked, place, first, heads, kv_heads, window)
 
     # --- once a step --------------------------------------------------------------------------------------------------
 

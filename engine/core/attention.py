@@ -35,10 +35,24 @@ class RowSource(Protocol):
 
 
 class AttentionProbe(Protocol):
-    """Observes the inputs of one layer's attention; its time belongs to no phase."""
+    """Observes one layer's attention; its time belongs to no phase.
 
-    def wants(self, layer: int) -> bool:
-        """Whether this layer is observed in this step."""
+    A pass operation by operation shows it the layer's inputs (`observe`). A pass as one native call computes the rows
+    that it asks for itself, and hands them over (`take_maps`).
+    """
 
-    def observe(self, layer: int, q: Tensor, kv: StepKv, batch: Batch, attention: Attention) -> None:
-        """q [P, heads, head_dim] (rotated), right after `attention` ran over it."""
+    layer: int
+    heads: range
+    """The observed heads, adjacent."""
+
+    def rows_of(self, batch: Batch) -> list[tuple[int, int]]:
+        """The spans of a batch whose rows are observed: (index in the batch, position of the first such row)."""
+
+    def observe(self, q: Tensor, kv: StepKv, batch: Batch, attention: Attention) -> None:
+        """q [P, heads, head_dim] (rotated) of the layer, right after `attention` ran over it."""
+
+    def take_maps(self, span: Span, first: int, maps: bytes) -> None:
+        """Of a span's positions from `first` on: float16 [n, len(heads), span.end]."""
+
+    def add_cost(self, ns: float) -> None:
+        """The host spent so much on observing this step."""

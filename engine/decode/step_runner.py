@@ -213,8 +213,8 @@ class StepRunner:
         if self.probe is not None:
             self.probe.begin({chunk.request.id: chunk.request.computed.end for chunk in chunks if chunk.request})
         launch: Launch = "eager"
-        if self.compiled is not None and self.compiled.serves(prepared.kv, self.probe):
-            logits = self.compiled(prepared.batch, prepared.kv, timer, self.probe, self.attention)  # [R, vocab]
+        if self.compiled is not None:
+            logits = self.compiled(prepared.batch, prepared.kv, timer, self.probe)  # [R, vocab]
             kernel, launch = self.compiled.kernel, "compiled"
         else:
             decoder = self._model.decoder

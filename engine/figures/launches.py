@@ -37,8 +37,7 @@ def obstacle(switches: Mapping[str, Any], device: str, records: bool) -> Obstacl
         return "attention"
     if is_gpu(device) and switches.get("kv") == "none":
         return "cache"
-    recomputes = switches.get("kv") == "none"  # what is recorded of attention needs K when the step is over
-    return "recorded" if records and (is_gpu(device) or recomputes) else None
+    return "recorded" if records and is_gpu(device) else None
 
 
 def why_eager(session: Session, step: int) -> Obstacle | None:

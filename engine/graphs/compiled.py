@@ -7,14 +7,14 @@ It is to a CPU what a captured step is to a GPU. It reads the same weights and c
 from __future__ import annotations
 
 from array import array
+from time import perf_counter_ns
 from typing import Final
 
 import torch
 from torch import Tensor
 
 from engine.attention.native import kernel_of
-from engine.cache.none import OwnRowsKv
-from engine.core.attention import Attention, AttentionProbe
+from engine.core.attention import AttentionProbe
 from engine.core.batch import Batch
 from engine.core.kv_cache import StepKv
 from engine.core.timing import StepTimer
@@ -24,7 +24,7 @@ from engine.model.linear import Linear
 from engine.model.norm import Norm
 from engine.session.schema import PHASES
 from kernels.cpu import step
-from kernels.cpu.step import CompiledStep, LayerParts, Matrix, ModelParts, NormWeights
+from kernels.cpu.step import CompiledStep, LayerParts, Matrix, ModelParts, NormWeights, Watched
 
 COLUMNS: Final = tuple(PHASES.index(phase) for phase in step.PHASES)
 
@@ -42,17 +42,10 @@ class CompiledForward:
         self.kernel = ""
         """The attention kernels of the last step, as `NativeAttention` names them."""
 
-    def serves(self, kv: StepKv, probe: AttentionProbe | None) -> bool:
-        """Whether it can run a step: what a probe reads of a layer's K must be there when the step is over."""
-        return probe is None or not isinstance(kv, OwnRowsKv)
-
-    def __call__(
-        self, batch: Batch, kv: StepKv, timer: StepTimer, probe: AttentionProbe | None = None,
-        attention: Attention | None = None,
-    ) -> Tensor:  # fmt: skip
+    def __call__(self, batch: Batch, kv: StepKv, timer: StepTimer, probe: AttentionProbe | None = None) -> Tensor:
         """Logits float32 [R, vocab] of `batch.logits_rows`, as `Decoder.forward` gives them.
 
-        A `probe` observes its layer when the step is over; `attention` is the back end that it is told of.
+        The rows that a `probe` asks for are computed in the same call.
         """
         decoder = self._decoder
         with timer("prepare"):
@@ -65,7 +58,7 @@ class CompiledForward:
             if spent is not self._spent:
                 self._step.time_into(spent, COLUMNS, len(PHASES))
                 self._spent = spent
-            watched = None if probe is None else self._watched(batch, probe)
+        watched = None if probe is None else self._watched(batch, probe)
         logits = self._step(
             batch.token_ids, batch.positions, batch.logits_rows, places,
             [table.values for table in decoder.rotations], self._threads, watched,
@@ -73,17 +66,23 @@ class CompiledForward:
         if spent is not None:
             timer.cost_inside(self._step.readings * step.reading_ns())
         if probe is not None and watched is not None:
-            assert attention is not None
-            probe.observe(watched[0], watched[1].to(decoder.dtype), kv, batch, attention)
+            self._hand_over(batch, watched, probe)
         return logits
 
-    def _watched(self, batch: Batch, probe: AttentionProbe) -> tuple[int, Tensor] | None:
-        """The layer that the probe wants, and room for its q [P, heads, head_dim]."""
-        config = self._decoder.config
-        layer = next((layer for layer in range(config.layers) if probe.wants(layer)), None)
-        if layer is None:
-            return None
-        return layer, torch.empty(batch.token_ids.shape[0], config.heads, config.head_dim)
+    def _watched(self, batch: Batch, probe: AttentionProbe) -> Watched | None:
+        """What the probe asks for of this batch; None where that is nothing."""
+        start_ns = perf_counter_ns()
+        asked = probe.rows_of(batch)
+        rows = [(span, first, batch.spans[span].end) for span, first in asked]
+        watched = Watched(probe.layer, probe.heads, rows) if rows else None
+        probe.add_cost(perf_counter_ns() - start_ns)
+        return watched
+
+    def _hand_over(self, batch: Batch, watched: Watched, probe: AttentionProbe) -> None:
+        start_ns = perf_counter_ns()
+        for (span, first, _), maps in zip(watched.rows, watched.maps, strict=True):
+            probe.take_maps(batch.spans[span], first, maps)
+        probe.add_cost(self._step.watched_ns + perf_counter_ns() - start_ns)
 
 
 def unavailable(decoder: Decoder) -> str | None:

@@ -15,6 +15,7 @@ from engine.cache.none import OwnRowsKv
 from engine.core.batch import Batch
 from engine.core.kv_cache import StepKv
 from engine.core.positions import PADDING_REQUEST
+from kernels.cpu.kv_places import block_place, region_place
 
 WITHOUT_CACHE = (0,) * 9
 """The place of a span that no cache holds: the step keeps its K and V itself."""
@@ -75,8 +76,7 @@ class Places:
         known = self._regions.get(request_id)
         if known is not None and known[0]() is memory:
             return known[1]
-        layer, values, head, position, _ = (stride * memory.itemsize for stride in memory.stride())
-        numbers = (memory.data_ptr(), values, 0, position, head, memory.shape[3], 0, layer, 0)
+        numbers = (*region_place(memory), memory.stride(0) * memory.itemsize, 0)
         self._regions[request_id] = ref(memory), numbers
         return numbers
 
@@ -86,8 +86,7 @@ class Places:
             return
         self._pool = ref(first)
         self._layers = array("q", [layer.data_ptr() for layer in kv.memory])
-        values, block, position, head, _ = (stride * first.itemsize for stride in first.stride())
-        self._pool_numbers = values, block, position, head, first.shape[2]
+        self._pool_numbers = block_place(first, 0)[1:-1]
 
     def _blocks(self, kv: BlockKv, request_id: int) -> Sequence[int]:
         blocks = kv.table(request_id)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from engine.core.attention import Attention, RowSource
-from engine.core.batch import Batch
+from engine.core.batch import Batch, Span
 from engine.core.kv_cache import StepKv
 from engine.core.positions import PADDING_REQUEST
 from engine.core.ranges import check_range
@@ -19,67 +19,84 @@ from engine.session.schema import AttentionRow
 
 ROWS_A_SPAN: Final = 1024
 """Most rows recorded of one span; of a longer prefill the last ones are recorded."""
+HALF_BYTES: Final = 2
+"""Of a float16."""
 
 
 class RowProbe:
     """Records softmax(q·kᵀ/√d) of one layer and one head (or all) for positions computed for the first time.
 
     `seen` of `begin` says how far each request had been computed before, so that recomputed positions are not recorded
-    again. Rows stay on the device until `take`.
+    again. Rows that were computed on a device stay there until `take`.
     """
 
     def __init__(self, spec: Probe, config: ModelConfig) -> None:
-        self._layer = spec.layer
-        self._heads = range(config.heads) if spec.head is None else range(spec.head, spec.head + 1)
+        self.layer = spec.layer
+        self.heads = range(config.heads) if spec.head is None else range(spec.head, spec.head + 1)
         self._config = config
         self._seen: dict[int, int] = {}
-        self._maps: list[tuple[int, int, Tensor]] = []
-        self.observing_ns = 0
+        self._maps: list[tuple[Span, int, Tensor | bytes]] = []
+        """By span: the position of its first row, and float16 [n, heads recorded, end]."""
+        self.observing_ns = 0.0
         """The host's time for observing in the forward pass of the step, ns."""
 
     def begin(self, seen: dict[int, int]) -> None:
         """A step begins: {request: how many of its indices had been computed before}."""
         self._seen = seen
         self._maps.clear()
-        self.observing_ns = 0
+        self.observing_ns = 0.0
 
-    def wants(self, layer: int) -> bool:
-        return layer == self._layer
+    def rows_of(self, batch: Batch) -> list[tuple[int, int]]:
+        """See `AttentionProbe`: the rows that were not computed before, at most the last ROWS_A_SPAN of a span."""
+        rows = []
+        for index, span in enumerate(batch.spans):
+            if span.request_id != PADDING_REQUEST:
+                first = max(span.first, self._seen.get(span.request_id, 0), span.end - ROWS_A_SPAN)
+                if first < span.end:
+                    rows.append((index, first))
+        return rows
 
-    def observe(self, layer: int, q: Tensor, kv: StepKv, batch: Batch, attention: Attention) -> None:
-        """Record the rows of a layer for which `attention` just ran over q [P, heads, head_dim]."""
+    def observe(self, q: Tensor, kv: StepKv, batch: Batch, attention: Attention) -> None:
+        """Record the rows of the layer for which `attention` just ran over q [P, heads, head_dim]."""
         start_ns = perf_counter_ns()
-        for span in batch.spans:
-            if span.request_id == PADDING_REQUEST:
-                continue
-            first = max(span.first, self._seen.get(span.request_id, 0), span.end - ROWS_A_SPAN)
-            if first < span.end:
-                if isinstance(attention, RowSource):
-                    maps = attention.rows(q, kv, layer, span, first, self._heads).transpose(0, 1)
-                else:
-                    rows = q[span.row + first - span.first : span.row + span.length]  # [n, heads, head_dim]
-                    keys, _ = kv.keys_values(layer, span)  # [kv_heads, end, head_dim]
-                    maps = self._probabilities(rows, keys, first)
-                self._maps.append((span.request_id, first, maps))
-        self.observing_ns += perf_counter_ns() - start_ns
+        for index, first in self.rows_of(batch):
+            span = batch.spans[index]
+            if isinstance(attention, RowSource):
+                maps = attention.rows(q, kv, self.layer, span, first, self.heads)
+            else:
+                rows = q[span.row + first - span.first : span.row + span.length]  # [n, heads, head_dim]
+                keys, _ = kv.keys_values(self.layer, span)  # [kv_heads, end, head_dim]
+                maps = self._probabilities(rows, keys, first).transpose(0, 1)
+            self._maps.append((span, first, maps))
+        self.add_cost(perf_counter_ns() - start_ns)
+
+    def take_maps(self, span: Span, first: int, maps: bytes) -> None:
+        """See `AttentionProbe`."""
+        self._maps.append((span, first, maps))
+
+    def add_cost(self, ns: float) -> None:
+        """See `AttentionProbe`."""
+        self.observing_ns += ns
 
     def take(self, step_id: int) -> list[AttentionRow]:
-        """The rows of the step as events; this waits for the device."""
+        """The rows of the step as events, by span, position and head; this waits for the device."""
         events = []
-        for request_id, first, maps in self._maps:
-            host = maps.cpu().numpy()  # [heads recorded, n, end]
-            for index, head in enumerate(self._heads):
-                for row in range(host.shape[1]):
-                    probs = host[index, row, : first + row + 1].tobytes()
-                    events.append(AttentionRow(step_id, request_id, self._layer, head, first + row, probs))
+        for span, first, maps in self._maps:
+            probs = maps if isinstance(maps, bytes) else maps.cpu().numpy().tobytes()
+            at = 0
+            for position in range(first, span.end):
+                for head in self.heads:
+                    seen = probs[at : at + HALF_BYTES * (position + 1)]
+                    events.append(AttentionRow(step_id, span.request_id, self.layer, head, position, seen))
+                    at += HALF_BYTES * span.end
         self._maps.clear()
         return events
 
     def _probabilities(self, q: Tensor, keys: Tensor, first: int) -> Tensor:
         """float16 [heads recorded, n, end] for q [n, heads, head_dim], the rows of the positions from `first` on."""
         config, rows = self._config, q.shape[0]
-        if len(self._heads) == 1:
-            head = self._heads[0]
+        if len(self.heads) == 1:
+            head = self.heads[0]
             scores = (q[:, head].float() @ keys[head // config.group].float().T)[None]  # [1, n, end]
         else:  # the heads of a group are adjacent and share their K
             grouped = (
@@ -87,7 +104,7 @@ class RowProbe:
             )  # [kv_heads, group · n, head_dim]
             scores = (grouped @ keys.float().transpose(1, 2)).view(config.heads, rows, -1)  # [heads, n, end]
         scores *= config.scale
-        window = config.window(self._layer)
+        window = config.window(self.layer)
         if rows > 1 or window is not None:  # a single row, the last position, sees all keys
             queries = torch.arange(first, first + rows, device=q.device)[:, None]
             columns = torch.arange(keys.shape[1], device=q.device)[None, :]

@@ -164,9 +164,9 @@ class Decoder:
             q = self._rotate_and_keep(qkv, rotation, kv, index, timer)  # [P, heads, head_dim]
             with timer("attention"):
                 mixed = attention(q, kv, index, batch)  # [P, heads, head_dim]
-            if probe is not None and probe.wants(index):
+            if probe is not None and probe.layer == index:
                 timer.pause()
-                probe.observe(index, q, kv, batch, attention)
+                probe.observe(q, kv, batch, attention)
             mixed = mixed.reshape(rows, heads * head_dim)
             x, delta = self._join(x, mixed, layer.out, layer.attention_post_norm, "attn_out", timer)  # [P, hidden]
             with timer("norm"):

@@ -11,16 +11,12 @@
  * spans beside it, and not on threads.
  */
 #include "attention.h"
-#include "attention_tile.h"
 #include "crew.h"
 #include "exponential.h"
+#include "kv_lines.h"
 #include <stdatomic.h>
 
 enum { TILE = 96, DOTS = 8, FEW_ROWS = 48, FEW_SPLIT = 512, SPLIT = 1024, MOST_SPLITS = 8 };
-
-INLINE size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
-INLINE size_t rounded_up(size_t a, size_t to) { return (a + to - 1) / to * to; }
-INLINE size_t padded(size_t head_dim) { return rounded_up(head_dim, LANES); }
 
 /* How many keys one chunk has. With many rows splits are longer and bounded in number, because each has sums to keep. */
 static size_t split_of(size_t rows, size_t keys) {
@@ -144,49 +140,6 @@ static void load_queries(const AttentionWork *work, const Tile *tile) {
     memset(tile->query + tile->rows * tile->wide, 0, (tile->whole - tile->rows) * tile->wide * sizeof(float));
 }
 
-/* Walks over the positions of one head. */
-typedef struct {
-    const KvPlace *place;
-    const char *start, *at; /* of block 0, of the block it is in */
-    size_t block, inside;
-} Cursor;
-
-static Cursor cursor_at(const KvPlace *place, size_t kv_head, size_t position) {
-    const char *start = place->keys + kv_head * place->head_stride;
-    const size_t block = position / place->block_size, number = place->table ? (size_t)place->table[block] : 0;
-    return (Cursor){place, start, start + number * place->block_stride, block, position % place->block_size};
-}
-
-static void next_lines(Cursor *cursor, size_t count, Lines *lines) {
-    const KvPlace *place = cursor->place;
-    for (size_t line = 0; line < count;) {
-        if (cursor->inside == place->block_size) {
-            cursor->inside = 0;
-            cursor->at = cursor->start + (size_t)place->table[++cursor->block] * place->block_stride;
-        }
-        const size_t run = smaller(place->block_size - cursor->inside, count - line);
-        const char *at = cursor->at + cursor->inside * place->position_stride;
-        for (size_t i = 0; i < run; i++) lines->at[line + i] = at + i * place->position_stride;
-        cursor->inside += run, line += run;
-    }
-    for (size_t line = count; line < KEYS; line++) lines->at[line] = lines->at[count - 1];
-}
-
-/* Copy lines to `copies` [KEYS][wide] as float32, padded with zeros. */
-static void widen(const AttentionWork *work, const Tile *tile, size_t count, ptrdiff_t offset, float *copies,
-                  Lines *lines) {
-    for (size_t line = 0; line < KEYS; line++) {
-        float *to = copies + smaller(line, count - 1) * tile->wide;
-        const char *from = lines->at[line] + offset;
-        lines->at[line] = (const char *)to;
-        if (line >= count) continue;
-        if (work->half)
-            for (size_t d = 0; d < work->head_dim; d++) to[d] = widened(((const bfloat16 *)from)[d]);
-        else memcpy(to, from, work->head_dim * sizeof(float));
-        for (size_t d = work->head_dim; d < tile->wide; d++) to[d] = 0.0f;
-    }
-}
-
 /* Turn a row's scores [columns] into exp(score - top), 0 outside [low, high); `top` and `total` [LANES] follow. Returns
  * the factor for what was summed before. */
 INLINE float soften(float *scores, const size_t columns, size_t low, size_t high, float *top, float *total) {
@@ -277,11 +230,11 @@ static void attend(const AttentionWork *work, const Tile *tile, const Lines *lin
     const ptrdiff_t offset = tile->place->values;
     const int odd = work->head_dim != tile->wide, few = tile->rows <= DOTS, half = work->half && !odd;
     Lines keys = *lines, values = *lines;
-    if (odd) widen(work, tile, count, 0, tile->lines, &keys);
+    if (odd) widen(&keys, count, 0, work->head_dim, work->half, tile->lines);
     if (!few && half) turn(&keys, tile->wide, count, tile->across, 1);
     else if (!few) turn(&keys, tile->wide, count, tile->across, 0);
     const int copied = odd || (half && !few);
-    if (copied) widen(work, tile, count, offset, few ? tile->across : tile->lines, &values);
+    if (copied) widen(&values, count, offset, work->head_dim, work->half, few ? tile->across : tile->lines);
     if (!few) attend_many(work, tile, &values, copied ? 0 : offset, key, count);
     else if (half) attend_few(work, tile, &keys, &values, later, offset, key, count, 1);
     else attend_few(work, tile, &keys, &values, later, copied ? 0 : offset, key, count, 0);

@@ -10,17 +10,14 @@ import ctypes
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Final
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from kernels.cpu import library
+from kernels.cpu.kv_places import PLACE
 from kernels.errors import KernelUnavailableError
-
-PLACE: Final = 7
-"""The numbers of a span's place in a layer (KvPlace): the address of K, the bytes from K to V, between blocks, between
-positions and between heads, the positions of a block, and the address of the block table, or 0."""
 
 
 class _Span(ctypes.Structure):
@@ -133,51 +130,6 @@ def attention_reference(q: Tensor, k: Tensor, v: Tensor, window: int | None = No
         hidden |= keys <= positions - window
     scores = torch.einsum("rhd,htd->hrt", q, k) * head_dim**-0.5
     return torch.einsum("hrt,htd->rhd", scores.masked_fill(hidden, -torch.inf).softmax(-1), v)
-
-
-def region_places(memories: Sequence[Tensor]) -> Tensor:
-    """Places int64 [spans, PLACE] in layer 0 of spans whose K and V lie in a memory each.
-
-    A memory is [layers, 2, kv_heads, capacity, head_dim], contiguous; capacities may differ. The next layer lies twice
-    as far from it as V from K.
-    """
-    return torch.tensor(
-        [
-            (
-                memory.data_ptr(), memory.stride(1) * memory.itemsize, 0, memory.stride(3) * memory.itemsize,
-                memory.stride(2) * memory.itemsize, memory.shape[3], 0,
-            )
-            for memory in memories
-        ]
-    )  # fmt: skip
-
-
-def block_places(pool: Tensor, tables: Tensor) -> Tensor:
-    """Places int64 [spans, PLACE] of spans whose K and V lie in blocks of a layer's pool.
-
-    pool [2, blocks, block_size, kv_heads, head_dim], the last dimension contiguous; tables int32 [spans, n] are
-    contiguous and must live as long as the places are used.
-    """
-    side, block, position, head, _ = (stride * pool.itemsize for stride in pool.stride())
-    first, row = tables.data_ptr(), tables.shape[1] * tables.itemsize
-    return torch.tensor(
-        [
-            (pool.data_ptr(), side, block, position, head, pool.shape[2], first + number * row)
-            for number in range(len(tables))
-        ]
-    )
-
-
-def row_places(k: Tensor, v: Tensor, starts: Sequence[int]) -> Tensor:
-    """Places int64 [spans, PLACE] of spans whose K and V are the rows from `starts` on of the batch itself.
-
-    k and v [P, kv_heads, head_dim] with the same strides, the last 1; raises ValueError where they differ.
-    """
-    if k.stride() != v.stride() or k.stride(2) != 1:
-        raise ValueError("K and V need the same strides, the last 1")
-    position, head = k.stride(0) * k.itemsize, k.stride(1) * k.itemsize
-    first, apart = k.data_ptr(), v.data_ptr() - k.data_ptr()
-    return torch.tensor([(first + start * position, apart, 0, position, head, k.shape[0], 0) for start in starts])
 
 
 @cache

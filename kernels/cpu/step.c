@@ -24,6 +24,7 @@ typedef struct {
     Counted *counted;
     int64_t *ended_ns;
     AttentionWork *attention; /* by layer */
+    MapsWork watched;
     AttentionPlan **plans;    /* by layer; layers with one window share one */
     size_t *partials;         /* by layer: where its plan's partials begin */
     Rows rows;
@@ -46,7 +47,7 @@ void compiled_step_free(void *step) {
 }
 
 void *compiled_step_new(const Model *model) {
-    const size_t most = model->layers * MOST_A_LAYER + 4;
+    const size_t most = model->layers * MOST_A_LAYER + 5;
     Step *step = calloc(1, sizeof *step);
     if (step == NULL) return NULL;
     step->model = model;
@@ -158,7 +159,16 @@ static void append_joined(Step *step, const Layer *layer, size_t row, enum Phase
     append(step, NULL, join_compute, join_commit, part, row_chunks(rows->count), row, NORM, NORM);
 }
 
-static void append_layer(Step *step, size_t index, const KvPlace *places, size_t threads, size_t row) {
+/* The probabilities of the watched layer: for those who look, and not a phase of the step. */
+static void append_maps(Step *step) {
+    MapsWork *work = &step->watched;
+    Operation *operation = append(step, NULL, attention_maps_compute, attention_maps_commit, work,
+                                  attention_maps_chunks(work), 0, PHASES, PHASES);
+    operation->patience_ns = attention_maps_patience_ns(work);
+    need(step, attention_maps_own_bytes(work));
+}
+
+static void append_layer(Step *step, size_t index, const KvPlace *places, size_t threads, size_t row, int watched) {
     const Model *model = step->model;
     const Layer *layer = model->layer + index;
     Rows *rows = &step->rows;
@@ -179,6 +189,7 @@ static void append_layer(Step *step, size_t index, const KvPlace *places, size_t
     }
     operation->patience_ns = patience_of(4 * largest->count * (largest->end - largest->begin) * model->head_dim *
                                          (model->heads / model->kv_heads));
+    if (watched) append_maps(step);
     append_joined(step, layer, row, ATTN_OUT, rows->mixed, &layer->out, &layer->attention_post_norm, threads);
     append_product(step, layer, row, FFN, rows->x, NULL, rows->count, &layer->ffn_norm, &layer->up, rows->inner, 0,
                    threads);
@@ -198,6 +209,7 @@ typedef struct {
     KvPlace *places;    /* [layers, spans] */
     uint32_t *span_of;  /* [rows] */
     AttentionSpan *spans;
+    MapSpan *watched;   /* [watched_spans] */
     char *keys;         /* K, then V, of this step's rows in one layer, for spans that have no cache */
     char *partials;
 } Layout;
@@ -219,6 +231,7 @@ static size_t lay_out(Step *step, const StepInput *input, size_t partial_bytes, 
     layout->places = next(memory, &end, model->layers * input->spans * sizeof *layout->places);
     layout->span_of = next(memory, &end, count * sizeof *layout->span_of);
     layout->spans = next(memory, &end, input->spans * sizeof *layout->spans);
+    layout->watched = next(memory, &end, input->watched_spans * sizeof *layout->watched);
     layout->keys = next(memory, &end, 2 * count * model->kv_heads * model->head_dim * itemsize);
     layout->partials = next(memory, &end, partial_bytes);
     return end;
@@ -284,6 +297,25 @@ static void describe_attention(Step *step, const Layout *layout) {
         };
 }
 
+static void describe_watched(Step *step, const StepInput *input, const Layout *layout) {
+    if (!input->watched_spans) return;
+    for (size_t i = 0; i < input->watched_spans; i++) {
+        const WatchedSpan *watched = input->watched + i;
+        const AttentionSpan *span = layout->spans + watched->span;
+        const size_t before = watched->first - span->first;
+        layout->watched[i] = (MapSpan){
+            .row = span->row + before, .count = span->count - before, .first = watched->first,
+            .place = layout->places + input->watched_layer * input->spans + watched->span, .maps = watched->maps,
+        };
+    }
+    const AttentionWork *of = step->attention + input->watched_layer;
+    step->watched = (MapsWork){
+        .q = of->q, .q_stride = of->q_stride, .span = layout->watched, .spans = input->watched_spans,
+        .head = input->watched_head, .heads = input->watched_heads, .group = of->heads / of->kv_heads,
+        .head_dim = of->head_dim, .window = of->window, .scale = of->scale, .half = of->half,
+    };
+}
+
 static void list_operations(Step *step, const StepInput *input, const Layout *layout) {
     const Model *model = step->model;
     const size_t last = input->by_layer ? model->layers : 0;
@@ -292,7 +324,8 @@ static void list_operations(Step *step, const StepInput *input, const Layout *la
     append(step, NULL, embed_compute, embed_commit, next_part(step, NULL), row_chunks(input->rows), last, EMBED, EMBED);
     for (size_t layer = 0; layer < model->layers; layer++) {
         need(step, step->plans[layer]->own_bytes);
-        append_layer(step, layer, layout->places + layer * input->spans, input->threads, input->by_layer ? layer : 0);
+        append_layer(step, layer, layout->places + layer * input->spans, input->threads, input->by_layer ? layer : 0,
+                     input->watched_spans && layer == input->watched_layer);
     }
     if (input->wanted)
         append_product(step, NULL, last, LM_HEAD, step->rows.x, input->wanted_rows, input->wanted, &model->final_norm,
@@ -302,8 +335,14 @@ static void list_operations(Step *step, const StepInput *input, const Layout *la
 /* Add each operation's time to the table: from the end of the one before to its own end. */
 static void count_times(const Step *step, StepInput *input) {
     input->readings = step->count + 1;
+    input->watched_ns = 0;
     for (size_t i = 0; i < step->count; i++) {
         const Counted *counted = step->counted + i;
+        if (counted->phase == PHASES) {
+            input->watched_ns = step->ended_ns[i + 1] - step->ended_ns[i];
+            continue;
+        }
+        if (!input->spent) continue;
         const double whole = 1e-3 * (step->ended_ns[i + 1] - step->ended_ns[i]);
         double *row = input->spent + counted->row * input->phases, first = 0;
         const Part *part = counted->phase == ATTENTION ? NULL : step->operations[i].work;
@@ -352,13 +391,14 @@ int compiled_step_run(void *of, StepInput *input) {
     }
     step->rows = (Rows){model, input->rows, input->token_ids, input->positions, layout.spans, layout.span_of,
                         step->rows.x, step->rows.qkv, step->rows.mixed, step->rows.delta, step->rows.inner,
-                        step->rows.laid, input->spent != NULL,
-                        input->watched_q ? model->layer + input->watched : NULL, input->watched_q};
+                        step->rows.laid, input->spent != NULL};
     describe_attention(step, &layout);
+    describe_watched(step, input, &layout);
     list_operations(step, input, &layout);
+    const int clocked = input->spent || input->watched_spans;
     const int failed = crew_run(step->operations, step->count, step->own_bytes, (int)input->threads,
-                                input->spent ? step->ended_ns : NULL);
-    if (!failed && input->spent) count_times(step, input);
+                                clocked ? step->ended_ns : NULL);
+    if (!failed && clocked) count_times(step, input);
     free_plans(step);
     return failed;
 }

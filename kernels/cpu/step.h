@@ -1,7 +1,7 @@
 /* A decoder's weights and one step's input, as `kernels/cpu/step.py` fills them in; every field has eight bytes. */
 #ifndef STEP_H
 #define STEP_H
-#include "attention.h"
+#include "attention_maps.h"
 #include <stddef.h>
 #include <stdint.h>
 
@@ -48,6 +48,12 @@ typedef struct {
     const char *const *layers; /* where it has one for each: the address of each one's K; else NULL */
 } SpanInput;
 
+/* The positions of a span from `first` on, and where their probabilities go (as MapSpan). */
+typedef struct {
+    size_t span, first;
+    uint16_t *maps;
+} WatchedSpan;
+
 typedef struct {
     size_t rows, wanted, spans, threads;
     const int64_t *token_ids, *positions; /* [rows] */
@@ -58,8 +64,10 @@ typedef struct {
     size_t by_layer, phases;
     const int64_t *phase; /* the columns of `Phase` */
     size_t readings;      /* out: how often the clock was read */
-    size_t watched;       /* a layer whose rotated q is wanted too, */
-    float *watched_q;     /* here [rows, heads, head_dim]; NULL: none is */
+    const WatchedSpan *watched; /* [watched_spans]: whose attention probabilities are wanted too, */
+    size_t watched_spans;
+    size_t watched_layer, watched_head, watched_heads; /* of this layer and these heads */
+    int64_t watched_ns; /* out: what they took */
 } StepInput;
 
 enum Phase { EMBED, NORM, QKV, ROPE, KV_WRITE, ATTENTION, ATTN_OUT, FFN, LM_HEAD, PHASES };

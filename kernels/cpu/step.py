@@ -61,7 +61,9 @@ class _StepInput(ctypes.Structure):
             "token_ids", "positions", "wanted_rows", "span", "logits", "spent",
         )),
         ("by_layer", ctypes.c_size_t), ("phases", ctypes.c_size_t), ("phase", ctypes.c_void_p),
-        ("readings", ctypes.c_size_t), ("watched", ctypes.c_size_t), ("watched_q", ctypes.c_void_p),
+        ("readings", ctypes.c_size_t), ("watched", ctypes.c_void_p),
+        *((name, ctypes.c_size_t) for name in ("watched_spans", "watched_layer", "watched_head", "watched_heads")),
+        ("watched_ns", ctypes.c_int64),
     ]  # fmt: skip
 
 
@@ -129,6 +131,32 @@ between heads, the positions of a block, the address of the block table (0: one 
 the address of the layers' own addresses of K (0: one memory has all layers)."""
 
 
+class Watched:
+    """The attention probabilities of one layer that are wanted of a step."""
+
+    def __init__(self, layer: int, heads: range, rows: Sequence[tuple[int, int, int]]) -> None:
+        """`rows` are (index of a span, position of the first row, position after its last row); heads are adjacent."""
+        self.layer, self.heads, self.rows = layer, heads, rows
+        bytes_of = [2 * (end - first) * len(heads) * end for _, first, end in rows]
+        self._memory = array("B", bytes(sum(bytes_of)))
+        at, _ = self._memory.buffer_info()
+        self.numbers = array("q")
+        """int64 [len(rows), 3]: the index of the span, the first position, and the address of its probabilities."""
+        for (span, first, _), size in zip(rows, bytes_of, strict=True):
+            self.numbers.extend((span, first, at))
+            at += size
+        self._bytes = bytes_of
+
+    @property
+    def maps(self) -> list[bytes]:
+        """Of each of the rows, after the step: float16 [n, heads, end], 0 where a row does not see a position."""
+        maps, at = [], 0
+        for size in self._bytes:
+            maps.append(self._memory[at : at + size].tobytes())
+            at += size
+        return maps
+
+
 class CompiledStep:
     """The native call for one model; it keeps the model's tensors alive.
 
@@ -178,16 +206,20 @@ class CompiledStep:
         """How often the last step read the clock; 0 where nothing is timed."""
         return int(self._input.readings) if self._input.spent else 0
 
+    @property
+    def watched_ns(self) -> int:
+        """What the attention probabilities of the last step took, ns; they are part of no phase."""
+        return int(self._input.watched_ns) if self._input.watched_spans else 0
+
     def __call__(
         self, token_ids: Tensor, positions: Tensor, wanted: Tensor, spans: array[int], rotations: Sequence[Tensor],
-        threads: int, watched: tuple[int, Tensor] | None = None,
+        threads: int, watched: Watched | None = None,
     ) -> Tensor:  # fmt: skip
         """Logits float32 [R, vocab] of the rows `wanted` int64 [R]; K and V of all rows are written where spans say.
 
         `token_ids` and `positions` int64 [P]; `spans` int64 [n, SPAN], which together hold each row once; what they
         point to must outlive the call. `rotations` complex64 [positions, 1, head_dim / 2] reach every position.
-        `watched` is a layer and float32 [P, heads, head_dim], which gets its rotated q. Raises MemoryError where there
-        is none.
+        `watched` gets its layer's attention probabilities. Raises MemoryError where there is none.
         """
         # Few calls of PyTorch, whose code each step's weights push out of the processor's caches.
         count = wanted.shape[0]
@@ -200,9 +232,11 @@ class CompiledStep:
             token_ids.data_ptr(), positions.data_ptr(), wanted.data_ptr()
         )  # fmt: skip
         given.span, given.logits = spans.buffer_info()[0], logits.data_ptr()
-        given.watched_q = None
+        given.watched_spans = 0
         if watched is not None:
-            given.watched, given.watched_q = watched[0], watched[1].data_ptr()
+            given.watched, given.watched_spans = watched.numbers.buffer_info()[0], len(watched.numbers) // 3
+            given.watched_layer, given.watched_head = watched.layer, watched.heads.start
+            given.watched_heads = len(watched.heads)
         if self._run(self._step, self._input_at):
             raise MemoryError("There is no memory for this step.")
         return logits

@@ -251,7 +251,6 @@ void turn_commit(const void *work, size_t chunk, const char *own) {
         char *to = address(place, (size_t)rows->positions[row]);
         const size_t q_width = model->heads * head_dim;
         memcpy(rows->qkv + row * width, from, q_width * sizeof *from);
-        if (part->layer == rows->watched) memcpy(rows->watched_q + row * q_width, from, q_width * sizeof *from);
         for (size_t head = 0; head < model->kv_heads; head++, to += place->head_stride) {
             keep(keys + head * head_dim, to, head_dim, model->half);
             keep(keys + (model->kv_heads + head) * head_dim, to + place->values, head_dim, model->half);

@@ -20,8 +20,6 @@ typedef struct {
     float *inner;            /* between the two products of the feed-forward part [count, ffn] */
     char *laid;              /* rows as they meet a weight, where all threads share them */
     int timed;
-    const Layer *watched; /* whose q is stored in `watched_q` too; NULL: none */
-    float *watched_q;
 } Rows;
 
 /* One operation: a product of rows with a weight, or a smaller one between products. */

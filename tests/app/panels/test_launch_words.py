@@ -15,7 +15,7 @@ from engine.session.store import Session
 from tests.app.panels.acting import shown
 from tests.engine.figures.launched import CAPTURED, COMPILED, launched
 
-RECORDED = launched(COMPILED | {"kv": "none"}, "cpu", recorded=True)
+RECORDED = launched(CAPTURED, "cuda:0", recorded=True)
 IN_ONE = launched(COMPILED, "cpu", launch="compiled")
 
 

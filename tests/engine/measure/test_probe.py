@@ -45,7 +45,7 @@ def observe(
     probe.begin(seen)
     attention = make_attention(name, config)
     attention(q, kv, 1, batch)
-    probe.observe(1, q, kv, batch, attention)
+    probe.observe(q, kv, batch, attention)
     return q, k, probe.take(5)
 
 
@@ -82,7 +82,7 @@ def test_a_long_prefill_keeps_its_last_rows() -> None:
 
 def test_only_its_layer_is_wanted() -> None:
     probe = RowProbe(Probe(1, 0), CONFIG)
-    assert [probe.wants(layer) for layer in range(2)] == [False, True]
+    assert (probe.layer, probe.heads) == (1, range(1))
 
 
 @pytest.mark.parametrize("on_device", [False, True])
@@ -90,7 +90,7 @@ def test_looking_at_attention_is_no_part_of_any_phase(
     tiny_model: LoadedModel, monkeypatch: pytest.MonkeyPatch, on_device: bool
 ) -> None:
     """A phase on a device lasts until the next one begins: what the probe launches in between is not attention's."""
-    monkeypatch.setattr(RowProbe, "observe", lambda *_: spin(5000))
+    monkeypatch.setattr(RowProbe, "rows_of", lambda *_: spin(5000) or [])
 
     def before_step(engine: Engine, call: int) -> None:
         if on_device and call == 0:

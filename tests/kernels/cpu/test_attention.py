@@ -12,15 +12,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from kernels.cpu import attention, library
+from kernels.cpu import library
 from kernels.cpu.attention import (
     BatchAttention,
     Shape,
     attention_reference,
-    block_places,
-    region_places,
-    row_places,
 )
+from kernels.cpu.kv_places import PLACE, block_places, region_places, row_places
 from kernels.errors import KernelUnavailableError
 from tests.kernels.step_cases import BOUNDS, assert_close
 
@@ -242,7 +240,7 @@ def test_q_of_any_strides_is_read() -> None:
 
 def empty(spans: Sequence[tuple[int, int, int]]) -> Tensor:
     call = BatchAttention(spans, PLAIN)
-    return call(torch.zeros(2, 4, 64), torch.zeros(len(spans), attention.PLACE, dtype=torch.int64))
+    return call(torch.zeros(2, 4, 64), torch.zeros(len(spans), PLACE, dtype=torch.int64))
 
 
 def test_a_batch_without_rows_computes_nothing() -> None:

@@ -16,7 +16,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from kernels.cpu import library, tiled_linear
-from kernels.cpu.attention import BatchAttention, Shape, attention_reference, row_places
+from kernels.cpu.attention import BatchAttention, Shape, attention_reference
+from kernels.cpu.kv_places import row_places
 from kernels.cpu.read_memory import bytes_read, reader
 from kernels.cpu.row_operations import rms_norm, rotate_, swiglu
 from kernels.cpu.sampling import Proposed, Sampled, Wanted, draw, sample, verify
