@@ -170,7 +170,7 @@ class Account:
         if overhead is not None:
             self._emit([overhead])
 
-    def taught(self, start_ns: int, request: Request, passed: TeacherPass, kernel: str, timer: StepTimer) -> None:
+    def taught(self, start_ns: int, request: Request, passed: TeacherPass, timer: StepTimer) -> None:
         """Record a teacher-forced pass over a finished request: a step of its own, and a mark with its result."""
         work = work_of(self.steps, request.id, request.slot, (0, request.known - 1), request.computed)
         facts = StepFacts(
@@ -184,7 +184,8 @@ class Account:
             tokens_out=0,
             running=1,
             waiting=0,
-            attention_kernel=kernel,
+            attention_kernel=passed.attention_kernel,
+            launch=passed.launch,
         )
         step = record_step(facts, self._cost, timer, self.now_ns)
         self.steps += 1

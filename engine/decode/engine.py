@@ -140,8 +140,7 @@ class Engine:
 
     def _teach(self, request: Request) -> None:
         """Pass a finished request's whole text through the model at once, as a step of its own."""
-        timer, attention = self.runner.timer, self.runner.attention
-        timer.begin()
+        self.runner.timer.begin()
         start_ns = self.account.now_ns()
-        passed = teacher_pass(self._model, attention, request, timer)
-        self.account.taught(start_ns, request, passed, attention.kernel, timer)
+        passed = teacher_pass(self._model, self.runner, request)
+        self.account.taught(start_ns, request, passed, self.runner.timer)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from engine.attention.build import make_attention
 from engine.cache.build import make_cache
@@ -64,7 +65,7 @@ class StepRunner:
     `prepare`, `launch` and `land` are the three parts of a step; between `launch` and `land` of a captured step the
     host is free, and `launch_next` uses that time. `mark` puts a mark on the run's timeline (kind, label).
 
-    The class has seventeen methods, because both kinds of step, and the parts that are replaced between steps, have
+    The class has eighteen methods, because both kinds of step, and the parts that are replaced between steps, have
     one owner.
     """
 
@@ -207,23 +208,23 @@ class StepRunner:
         return LandedStep(launched.chunks, launched.batch, drawn, times, launched.kernel, launched.launch)
 
     def _compute(self, prepared: PreparedStep) -> LandedStep:
-        """Run a step operation by operation."""
+        """Run a step that is not captured."""
         assert prepared.kv is not None
         chunks, timer = prepared.chunks, self.timer
         if self.probe is not None:
             self.probe.begin({chunk.request.id: chunk.request.computed.end for chunk in chunks if chunk.request})
-        launch: Launch = "eager"
-        if self.compiled is not None:
-            logits = self.compiled(prepared.batch, prepared.kv, timer, self.probe)  # [R, vocab]
-            kernel, launch = self.compiled.kernel, "compiled"
-        else:
-            decoder = self._model.decoder
-            logits = decoder.forward(prepared.batch, prepared.kv, self.attention, timer, self.probe)
-            kernel = self.attention.kernel
+        logits, kernel, launch = self.forward(prepared.batch, prepared.kv, self.probe)
         with timer("prepare"):
             self.commit(prepared)
         drawn = sample_and_verify(logits, [chunk for chunk in chunks if chunk.complete], self.alternatives, timer)
         return LandedStep(chunks, prepared.batch, drawn, timer, kernel, launch)
+
+    def forward(self, batch: Batch, kv: StepKv, probe: RowProbe | None = None) -> tuple[Tensor, str, Launch]:
+        """Logits float32 [R, vocab], the attention kernel, and whether the pass was compiled or ran by operations."""
+        if self.compiled is not None:
+            return self.compiled(batch, kv, self.timer, probe), self.compiled.kernel, "compiled"
+        logits = self._model.decoder.forward(batch, kv, self.attention, self.timer, probe)
+        return logits, self.attention.kernel, "eager"
 
     def commit(self, launched: LaunchedStep) -> None:
         """Tell the cache which tokens a step writes, once they are known."""

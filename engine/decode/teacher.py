@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from engine.cache.build import make_cache
-from engine.core.attention import Attention
 from engine.core.batch import Batch
 from engine.core.request import Request
 from engine.core.settings import Switches
-from engine.core.timing import StepTimer
+from engine.decode.step_runner import StepRunner
 from engine.measure.step_record import KvState, kv_state
 from engine.model.loader import LoadedModel
+from engine.session.schema import Launch
 from engine.session.teacher_mark import spans
 
 
@@ -24,6 +24,8 @@ class TeacherPass:
 
     batch: Batch
     kv: KvState
+    attention_kernel: str
+    launch: Launch
     tokens: int
     differing: tuple[int, ...]
 
@@ -34,18 +36,19 @@ class TeacherPass:
         return f"{text}, not {spans(self.differing)}" if self.differing else text
 
 
-def teacher_pass(model: LoadedModel, attention: Attention, request: Request, timer: StepTimer) -> TeacherPass:
-    """Run every position of a finished request but its last in one forward pass without a cache.
+def teacher_pass(model: LoadedModel, runner: StepRunner, request: Request) -> TeacherPass:
+    """Run every position of a finished request but its last in one forward pass without a cache, as `runner` runs one.
 
     The likeliest token of each position that gave a token is compared with the token that was generated.
     """
+    timer = runner.timer
     with timer("prepare"):
         known = request.tokens[:-1]
         rows = list(range(request.prompt_tokens - 1, len(known)))
         batch = Batch.of([(request.id, 0, known)], rows, str(model.device))
         cache = make_cache(Switches(kv="none"), model.config, model.device, model.dtype)
         kv = cache.begin(batch)
-    logits = model.decoder.forward(batch, kv, attention, timer)  # [generated, vocab]
+    logits, kernel, launch = runner.forward(batch, kv)  # [generated, vocab]
     with timer("sample"):
         best = logits.argmax(-1)
         timer.pause()
@@ -53,4 +56,4 @@ def teacher_pass(model: LoadedModel, attention: Attention, request: Request, tim
     emitted = request.tokens[request.prompt_tokens :]
     pairs = enumerate(zip(emitted, found, strict=True), request.prompt_tokens)
     differing = tuple(position for position, (token, likeliest) in pairs if token != likeliest)
-    return TeacherPass(batch, kv_state(cache), len(emitted), differing)
+    return TeacherPass(batch, kv_state(cache), kernel, launch, len(emitted), differing)

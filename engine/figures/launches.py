@@ -18,7 +18,6 @@ ATTENTION_ON_GPU: Final = ("sdpa", "triton")
 ATTENTION_ON_CPU: Final = ("native",)
 KINDS_ON_GPU: Final = ("decode", "verify")
 """The kinds of step that are captured; others have too many shapes."""
-KINDS_ON_CPU: Final = ("prefill", "decode", "mixed", "verify")
 
 
 def is_gpu(device: str) -> bool:
@@ -47,7 +46,7 @@ def why_eager(session: Session, step: int) -> Obstacle | None:
     if LAUNCHES[steps["launch"][step]] != "eager" or not switches.get("graphs"):
         return None
     device = session.meta.get("device", "")
-    if STEP_KINDS[steps["kind"][step]] not in (KINDS_ON_GPU if is_gpu(device) else KINDS_ON_CPU):
+    if is_gpu(device) and STEP_KINDS[steps["kind"][step]] not in KINDS_ON_GPU:
         return "kind"
     return obstacle(switches, device, bool(session.details.attention_maps()))
 

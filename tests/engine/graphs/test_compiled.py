@@ -23,7 +23,7 @@ from engine.core.timing import NoTimer
 from engine.graphs.compiled import CompiledForward, unavailable
 from engine.measure.host_timer import HostTimer
 from engine.model.loader import LoadedModel
-from engine.session.schema import PHASES, AttentionRow, Step
+from engine.session.schema import PHASES, AttentionRow, Mark, Step
 from kernels.cpu import library
 from tests.engine.drive import drive, tokens_of
 from tests.engine.model import forward
@@ -196,6 +196,20 @@ def test_attention_is_recorded_as_operation_by_operation(tiny_model: LoadedModel
     assert rows[0].keys() == rows[1].keys()
     assert len(rows[0]) > 4 * 16
     assert all(np.abs(probs.astype(float) - rows[1][key]).max() < 2e-3 for key, probs in rows[0].items())
+
+
+@pytest.mark.parametrize("graphs", [True, False])
+def test_a_teacher_forced_pass_runs_as_the_steps_do(tiny_model: LoadedModel, graphs: bool) -> None:
+    """Otherwise a comparison with the steps would compare two ways to launch a pass, too."""
+    request = RequestSpec("one", 12, ignore_eos=True)
+    events = drive(tiny_model, RunSpec((request,), Switches(graphs=graphs), teacher_pass=True))
+    steps = [event for event in events if isinstance(event, Step)]
+    assert steps[-1].kind == "teacher"
+    assert steps[-1].attention_kernel == "native:prefill"
+    assert {step.launch for step in steps} == {"compiled" if graphs else "eager"}
+    assert [event.label for event in events if isinstance(event, Mark) and event.kind == "teacher"] == [
+        "request 0: 12 of 12 tokens agree"
+    ]
 
 
 # --- its times ----------------------------------------------------------------------------------------------------
