@@ -129,6 +129,7 @@ def test_a_ratio_is_of_one_round_and_its_mark_is_told() -> None:
         measured.add(Asked("llama.cpp", "", "greedy"), decoding(theirs_s, note="flash attention on"))
         measured.add(Asked("ours", "bfloat16", "greedy", "busy"), decoding(4 * ours_s))
         measured.add(Asked("window", "bfloat16", "greedy", probed=True), decoding(2 * ours_s))
+        measured.add(Asked("ours", "bfloat16", "greedy", "window"), decoding(ours_s))
         measured.add(Asked("ours", "bfloat16", "sampled"), decoding(ours_s, 0.25))
     rows = {
         (row["work"], row["beside"], row["unit"]): row for row in rows_of(case, measured, {"transformers": "a\nwhy"})

@@ -24,7 +24,10 @@ from tests.benchmarks.runners.work import Outcome
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Who was asked for which work, and beside what; `detail` "" is what users have, `phase`."""
+    """Who was asked for which work, and beside what; `detail` "" is what users have, `phase`.
+
+    Without a window, `beside` a window is the run that it is held against.
+    """
 
     who: str
     dtype: str
@@ -77,10 +80,12 @@ class _Rows:
         if self.work == "sampled":
             yield from self._sampling(ours)
         window = Asked("window", self.dtype, self.work, probed=True)
-        yield from self._rates("headless", window, ours, WINDOW, "window")
-        yield from self._p99(window, ours)
-        yield from self._rates("not recorded", replace(ours, probed=True), ours, None, "attention recorded")
-        yield from self._rates("headless", replace(window, probed=False), ours, None, "window, attention not recorded")
+        headless = replace(ours, beside="window")
+        yield from self._rates("headless", window, headless, WINDOW, "window")
+        yield from self._p99(window, headless)
+        yield from self._rates("not recorded", replace(headless, probed=True), headless, None, "attention recorded")
+        unticked = replace(window, probed=False)
+        yield from self._rates("headless", unticked, headless, None, "window, attention not recorded")
         yield from self._busy(ours, theirs)
         if self.work == "greedy":
             off = replace(ours, detail="off")

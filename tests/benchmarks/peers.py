@@ -2,8 +2,9 @@
 
 The rows say what they are a ratio to. DecodeScope runs as users run it, its engine in a process of its own, at detail
 `phase`. `window` shows the run in a window with every panel visible, which records attention, too, as the window does
-until the user unticks it; `probed` takes the two apart: attention recorded without a window, a window with it unticked.
-`busy` is beside one process of equal priority that computes all the time.
+until the user unticks it, against a run of the same length without one, right before or after it; `probed` takes the
+two apart: attention recorded without a window, a window with it unticked. `busy` is beside one process of equal
+priority that computes all the time.
 """
 
 from __future__ import annotations
@@ -30,6 +31,9 @@ DETAIL_TURNS: Final = 5
 
 FEWER: Final = 3
 """transformers, the slowest, makes a third of the tokens that the others make; its rate is a little higher for it."""
+WINDOW_TOKENS: Final = 384
+"""A window draws what is new in a run at its begin, 30 ms once, so its run, and the headless one it is held against, is
+not shorter than this, or than a work's limit of time."""
 
 
 def run(options: PeerOptions) -> list[dict[str, Any]]:
@@ -109,11 +113,7 @@ class Measuring:
                 yield Asked("ours", dtype, work)
                 if takes(part="quiet", peer="transformers"):
                     yield Asked("transformers", dtype, work)
-                if takes(part="window"):
-                    yield Asked("window", dtype, work, probed=True)
-                if takes(part="probed") and work == "greedy":
-                    yield Asked("ours", dtype, work, probed=True)
-                    yield Asked("window", dtype, work)
+                yield from self._window_turns(dtype, work)
             if takes(part="busy"):
                 if takes(peer="llama.cpp"):
                     yield Asked("llama.cpp", "", work, "busy")
@@ -123,9 +123,23 @@ class Measuring:
                 for dtype in self.case.dtypes:
                     yield from (Asked("ours", dtype, "greedy", detail=detail) for detail in DETAILS)
 
+    def _window_turns(self, dtype: str, work: str) -> Iterator[Asked]:
+        shown, takes_apart = self.options.takes(part="window"), self.options.takes(part="probed") and work == "greedy"
+        if shown:
+            yield Asked("window", dtype, work, probed=True)
+        if shown or takes_apart:
+            yield Asked("ours", dtype, work, "window")
+        if takes_apart:
+            yield Asked("window", dtype, work)
+            yield Asked("ours", dtype, work, "window", probed=True)
+
     def _work(self, asked: Asked) -> Work:
         work = self.case.works[asked.work]
-        tokens = -(-work.tokens // FEWER) if asked.detail or asked.who == "transformers" else work.tokens
+        tokens = work.tokens
+        if asked.detail or asked.who == "transformers":
+            tokens = -(-tokens // FEWER)
+        elif "window" in (asked.who, asked.beside) and tokens > 1:
+            tokens = max(tokens, WINDOW_TOKENS)
         return replace(work, tokens=tokens, detail=asked.detail or "phase", probed=asked.probed)
 
     def _runner(self, asked: Asked) -> Runner | None:
