@@ -170,7 +170,7 @@ class InRows:
     @classmethod
     def of(cls, kv: StepKv, batch: Batch, spans: Sequence[Span], places: Tensor) -> InRows:
         """places [spans, PLACE] are filled for each layer."""
-        everything = Span(PADDING_REQUEST, 0, batch.token_ids.shape[0], 0)
+        everything = Span(PADDING_REQUEST, 0, batch.rows, 0)
         return cls(kv, places, everything, [span.row for span in spans])
 
     def __call__(self, layer: int) -> None:

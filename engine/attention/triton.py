@@ -179,7 +179,7 @@ def paged_kv(kv: BlockKv, tables: Tensor) -> Callable[[int], KV]:
 
 def packed_kv(kv: StepKv, batch: Batch, starts: Tensor) -> Callable[[int], KV]:
     """K and V that the step itself computed: of all rows without a cache, of padding with one."""
-    everything = Span(PADDING_REQUEST, 0, batch.token_ids.shape[0], 0)
+    everything = Span(PADDING_REQUEST, 0, batch.rows, 0)
 
     def of(layer: int) -> KV:
         k, v = kv.keys_values(layer, everything)  # [kv_heads, P, head_dim]

@@ -91,7 +91,7 @@ def step_work(parts: Parts, variant: Variant, rows: int, timer: StepTimer, ran: 
             block = tables.gather(1, positions // size).long()
             slots = torch.where(within < counts[:, None], block * size + positions % size, null_slot).flatten()
             seen = Rows(width, tables, firsts, (firsts + width).int(), positions.flatten(), starts)
-            batch = Batch(tokens, seen.positions, (), all_rows)
+            batch = Batch.of_tensors(tokens, seen.positions, all_rows)
             kv = CapturedKv(parts.memory, seen, slots)
         logits = parts.model.decoder.forward(batch, kv, parts.attention, timer)  # [rows · width, vocab]
         ran.kernel = parts.attention.kernel

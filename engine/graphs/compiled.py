@@ -60,7 +60,7 @@ class CompiledForward:
                 self._spent = spent
         watched = None if probe is None else self._watched(batch, probe)
         logits = self._step(
-            batch.token_ids, batch.positions, batch.logits_rows, places,
+            batch.numbers, batch.rows, batch.wanted, places,
             [table.values for table in decoder.rotations], self._threads, watched,
         )  # fmt: skip
         if spent is not None:

@@ -88,7 +88,7 @@ class GraphedSteps:
             spans.append(Span(owner, first, first + chunk.length, row))
             row += chunk.length
         positions = torch.empty(row, dtype=torch.int64)
-        batch = Batch(positions, positions, tuple(spans), positions)
+        batch = Batch.of_tensors(positions, positions, positions, tuple(spans))
         self._memory.reserve(batch)
         return filled, batch
 
@@ -130,7 +130,7 @@ class GraphedSteps:
         `after` is an in-flight step: the tokens that it draws are the input of requests whose token is not known yet.
         `ranges` gets an NVTX range around the replay. This kind of step has been captured before.
         """
-        step = self.captured[variant][batch.token_ids.shape[0] // variant.width]
+        step = self.captured[variant][batch.rows // variant.width]
         inputs, params, uniforms = self._inputs(chunks, variant, after)
         columns = columns_of(params, uniforms) if variant.sampled and variant.draws else None
         started, finished, landed = self._events[next(self._launches) % 2]

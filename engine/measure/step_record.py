@@ -72,7 +72,7 @@ def record_step(facts: StepFacts, cost: CostModel, times: StepTimes, clock: Call
     """The step's event. Its wall time ends in this function, so the accounting before it is part of it (in `other`)."""
     positions = count_positions(facts.work)
     spans = ((span.first, span.end) for span in facts.batch.spans)
-    flops, moved = cost.of(spans, int(facts.batch.logits_rows.shape[0]), facts.kv.position_bytes)
+    flops, moved = cost.of(spans, facts.batch.wanted, facts.kv.position_bytes)
     end_ns = clock()
     phases = times.read_phases((end_ns - facts.start_ns) / 1e3)
     return Step(

@@ -140,7 +140,7 @@ class Decoder:
         """
         config = self.config
         heads, kv_heads, head_dim = config.heads, config.kv_heads, config.head_dim
-        rows = batch.token_ids.shape[0]
+        rows = batch.rows
 
         timer.layer(config.layers)
         with timer("embed"):

@@ -212,25 +212,24 @@ class CompiledStep:
         return int(self._input.watched_ns) if self._input.watched_spans else 0
 
     def __call__(
-        self, token_ids: Tensor, positions: Tensor, wanted: Tensor, spans: array[int], rotations: Sequence[Tensor],
+        self, numbers: array[int], rows: int, wanted: int, spans: array[int], rotations: Sequence[Tensor],
         threads: int, watched: Watched | None = None,
     ) -> Tensor:  # fmt: skip
-        """Logits float32 [R, vocab] of the rows `wanted` int64 [R]; K and V of all rows are written where spans say.
+        """Logits float32 [wanted, vocab] of some rows; K and V of all rows are written where spans say.
 
-        `token_ids` and `positions` int64 [P]; `spans` int64 [n, SPAN], which together hold each row once; what they
-        point to must outlive the call. `rotations` complex64 [positions, 1, head_dim / 2] reach every position.
-        `watched` gets its layer's attention probabilities. Raises MemoryError where there is none.
+        `numbers` int64 are the token ids of `rows` rows, their positions, and the rows that are wanted. `spans` int64
+        [n, SPAN] together hold each row once; what they point to must outlive the call. `rotations` complex64
+        [positions, 1, head_dim / 2] reach every position. `watched` gets its layer's attention probabilities. Raises
+        MemoryError where there is none.
         """
         # Few calls of PyTorch, whose code each step's weights push out of the processor's caches.
-        count = wanted.shape[0]
-        given, logits = self._input, torch.empty(count, self._vocab)
+        given, logits = self._input, torch.empty(wanted, self._vocab)
         for index, table in enumerate(rotations):
             if table is not self._rotations[index]:
                 self._rotations[index], self._turns[index] = table, table.data_ptr()
-        given.rows, given.wanted, given.spans, given.threads = token_ids.shape[0], count, len(spans) // SPAN, threads
-        given.token_ids, given.positions, given.wanted_rows = (
-            token_ids.data_ptr(), positions.data_ptr(), wanted.data_ptr()
-        )  # fmt: skip
+        given.rows, given.wanted, given.spans, given.threads = rows, wanted, len(spans) // SPAN, threads
+        at, bytes_of_rows = numbers.buffer_info()[0], rows * numbers.itemsize
+        given.token_ids, given.positions, given.wanted_rows = at, at + bytes_of_rows, at + 2 * bytes_of_rows
         given.span, given.logits = spans.buffer_info()[0], logits.data_ptr()
         given.watched_spans = 0
         if watched is not None:

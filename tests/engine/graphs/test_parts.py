@@ -210,7 +210,7 @@ def test_attention_over_tables_is_attention_over_each_row(
     rows = Rows(width, tables, start, (start + width).int(), positions, starts)
     kv = CapturedKv(cache, rows, torch.zeros_like(positions))
     q = torch.randn(len(firsts) * width, heads, head_dim, generator=generator)
-    mixed = attention(windowed)(q, kv, layer, Batch(positions, positions, (), positions))  # type: ignore[arg-type]
+    mixed = attention(windowed)(q, kv, layer, Batch.of_tensors(positions, positions, positions))  # type: ignore[arg-type]
     for row, first in enumerate(firsts):
         k, v = pool[:, tables[row].long()].flatten(1, 2)[:, : first + width].transpose(1, 2).unbind(0)
         expected = reference_attention(q[row * width : (row + 1) * width], k, v, window)

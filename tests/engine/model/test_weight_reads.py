@@ -95,8 +95,7 @@ def kv_bytes(model: LoadedModel, kv: StepKv, batch: Batch) -> int:
 
 def counted(model: LoadedModel, cache: KVCache, batch: Batch) -> int:
     spans = ((span.first, span.end) for span in batch.spans)
-    rows = int(batch.logits_rows.shape[0])
-    return CostModel(model.config, model.decoder.reads).of(spans, rows, cache.position_bytes)[1]
+    return CostModel(model.config, model.decoder.reads).of(spans, batch.wanted, cache.position_bytes)[1]
 
 
 @pytest.mark.parametrize("form", sorted(FORMS), indirect=True)
