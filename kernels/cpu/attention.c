@@ -16,14 +16,13 @@
 #include "kv_lines.h"
 #include <stdatomic.h>
 
-enum { TILE = 96, DOTS = 8, FEW_ROWS = 48, FEW_LEAST = 128, FEW_MOST = 512, SPLIT = 1024, MOST_SPLITS = 8 };
+enum { TILE = 96, DOTS = 8, FEW_ROWS = 48, FEW_SPLIT = 512, SPLIT = 1024, MOST_SPLITS = 8 };
 
-/* How many keys one chunk has. A decode step has few heads of K to share between threads, so its splits are short. With
- * many rows they are longer and bounded in number, because each has sums to keep. */
+/* How many keys one chunk has. With many rows splits are longer and bounded in number, because each has sums to keep. */
 static size_t split_of(size_t rows, size_t keys) {
+    if (rows <= FEW_ROWS) return FEW_SPLIT;
     const size_t even = rounded_up((keys + MOST_SPLITS - 1) / MOST_SPLITS, KEYS);
-    if (rows > FEW_ROWS) return even > SPLIT ? even : SPLIT;
-    return even < FEW_LEAST ? FEW_LEAST : even > FEW_MOST ? FEW_MOST : even;
+    return even > SPLIT ? even : SPLIT;
 }
 
 /* Many rows are computed ROWS at a time, so there are a few more of them in memory. */
