@@ -132,11 +132,11 @@ class BlockCache(ABC):
         shape = (2, blocks, block_size, config.kv_heads, config.head_dim)
         # Zeros: a captured step multiplies masked values by 0, and memory that was never written may hold a NaN.
         self._kv = [torch.zeros(shape, device=device, dtype=dtype) for _ in range(config.layers)]
-        self._measure()
+        self._count(blocks)
 
-    def _measure(self) -> None:
-        """Note the size of a layer's tensor, once it has changed: every layer has the same."""
-        self._allocated, self._layer_bytes = self._kv[0].shape[1], self._kv[0].nbytes
+    def _count(self, blocks: int) -> None:
+        """Note how many blocks the memory has, once that has changed; every layer has the same."""
+        self._allocated, self._layer_bytes = blocks, blocks * self.block_size * self.position_bytes
 
     @abstractmethod
     def reserve(self, batch: Batch) -> None:

@@ -1,12 +1,16 @@
 """A paged cache: one pool of blocks for all requests, and a block table per request for the places of its positions.
 
-The pool grows by a quarter when it is full, up to its limit, so that its memory stays close to the memory in use.
+The pool grows by a quarter when it is full, up to its limit, so that its memory stays close to the memory in use. On a
+CPU it has address space for its limit from the start, to which the system gives memory where it is written: moving a
+pool of some GB would hold up a step for a second.
 Requests that start with the same tokens hold the same blocks (engine/cache/blocks.py).
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from typing import Final
 
 import torch
@@ -47,6 +51,9 @@ class PagedCache(BlockCache):
             taken = blocks + 1
         self.pool = BlockPool(block_size, blocks)
         super().__init__(config, device, dtype, block_size, taken)
+        if reserve is None and device.type == "cpu" and os.name == "posix":
+            with suppress(RuntimeError):  # where the system promises no more than it has, the memory moves
+                self._kv = [layer.new_empty(2, blocks, *layer.shape[2:]) for layer in self._kv]
         self._tables: dict[int, Table] = {}
 
     def length(self, request_id: int) -> int:
@@ -122,16 +129,17 @@ class PagedCache(BlockCache):
         return self.pool.only_of(tables)
 
     def _grow(self) -> None:
-        """Grow the tensors to hold all blocks, layer by layer, so that only one layer exists twice at a time."""
+        """Take memory for all blocks in use, and for a quarter more than before."""
         have, need = self._allocated, len(self.pool.blocks)
         if need <= have:
             return
         blocks = min(self.pool.limit, max(need, FIRST_BLOCKS, int(have * GROWTH)))
-        for layer, old in enumerate(self._kv):
-            larger = old.new_empty(2, blocks, *old.shape[2:])
-            larger[:, :have] = old
-            self._kv[layer] = larger
-        self._measure()
+        for layer, old in enumerate(self._kv):  # one after another, so that only one exists twice at a time
+            if blocks > old.shape[1]:
+                larger = old.new_empty(2, blocks, *old.shape[2:])
+                larger[:, :have] = old
+                self._kv[layer] = larger
+        self._count(blocks)
 
 
 def free_memory(device: torch.device) -> int:

@@ -160,11 +160,14 @@ class Account:
             *record.work, record.step, *record.tokens, *record.speculation, *blocks, *record.rows, *record.finished
         ])  # fmt: skip
         times = record.landed.times
-        records_ns = self.now_ns() - record.emitted_ns - (times.reading_ns - record.read_before_ns)
-        watching_ns = times.cost_ns + (0 if runner.probe is None else runner.probe.observing_ns)
+        observed_ns, rows_ns = (
+            (0.0, 0) if runner.probe is None else (runner.probe.observing_ns, runner.probe.reading_ns)
+        )
+        records_ns = self.now_ns() - record.emitted_ns - (times.reading_ns - record.read_before_ns) - rows_ns
+        watching_ns = times.cost_ns + observed_ns
         watching_ns += runner.price_of(sum(len(one.choices) for one in record.landed.drawn))
         overhead = self.overhead.add(
-            self.now_ns() - record.step.start_ns, watching_ns, times.reading_ns, records_ns,
+            self.now_ns() - record.step.start_ns, watching_ns, times.reading_ns + rows_ns, records_ns,
             beside=beside, late=times.late if isinstance(times, InFlightTimes) else True,
         )  # fmt: skip
         if overhead is not None:

@@ -39,12 +39,14 @@ class RowProbe:
         """By span: the position of its first row, and float16 [n, heads recorded, end]."""
         self.observing_ns = 0.0
         """The host's time for observing in the forward pass of the step, ns."""
+        self.reading_ns = 0
+        """The host's time for making its events after that, ns."""
 
     def begin(self, seen: dict[int, int]) -> None:
         """A step begins: {request: how many of its indices had been computed before}."""
         self._seen = seen
         self._maps.clear()
-        self.observing_ns = 0.0
+        self.observing_ns, self.reading_ns = 0.0, 0
 
     def rows_of(self, batch: Batch) -> list[tuple[int, int]]:
         """See `AttentionProbe`: the rows that were not computed before, at most the last ROWS_A_SPAN of a span."""
@@ -80,6 +82,7 @@ class RowProbe:
 
     def take(self, step_id: int) -> list[AttentionRow]:
         """The rows of the step as events, by span, position and head; this waits for the device."""
+        start_ns = perf_counter_ns()
         events = []
         for span, first, maps in self._maps:
             probs = maps if isinstance(maps, bytes) else maps.cpu().numpy().tobytes()
@@ -90,6 +93,7 @@ class RowProbe:
                     events.append(AttentionRow(step_id, span.request_id, self.layer, head, position, seen))
                     at += HALF_BYTES * span.end
         self._maps.clear()
+        self.reading_ns += perf_counter_ns() - start_ns
         return events
 
     def _probabilities(self, q: Tensor, keys: Tensor, first: int) -> Tensor:

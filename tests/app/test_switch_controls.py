@@ -104,8 +104,10 @@ def test_another_kernel_leaves_it_on_and_the_note_says_that_it_has_no_effect(
 def test_the_note_says_that_recorded_attention_keeps_it_from_running(controls: SwitchControls) -> None:
     controls.set_unavailable({}, "cpu")
     controls.show_recording(True)
-    assert not controls.note.isVisible()
-    controls.show_switches(Switches(kv="none"))
+    controls.show_switches(Switches(attention="native", graphs=True))
+    assert not controls.note.isVisible()  # a compiled step records it
+    controls.set_unavailable(ON_GPU, "cuda:0")
+    controls.show_switches(Switches(attention="sdpa", graphs=True))
     assert controls.note.isVisible()
     assert controls.note.text() == "No effect while attention is recorded"
     controls.lock("A server's switches cannot be flipped from here.")

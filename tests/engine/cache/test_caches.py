@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import os
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from engine.cache.build import make_cache
+from engine.cache.paged import PagedCache
 from engine.core.batch import Batch
 from engine.core.kv_cache import KVCache, OutOfKvMemory, commit_batch
 from engine.core.positions import PADDING_REQUEST
@@ -110,6 +113,45 @@ def test_paged_reserves_little_more_than_it_holds() -> None:
     [(used, reserved), *_] = cache.layer_bytes()
     assert used == 100 * FORMULA
     assert reserved <= 1.3 * used
+
+
+@pytest.mark.skipif(os.name != "posix", reason="address space counts as memory here")
+def test_a_paged_pool_takes_memory_as_it_is_written_and_never_moves() -> None:
+    """Moving some GB held up a step for a second."""
+    cache = cache_of("paged")
+    assert isinstance(cache, PagedCache)
+    places = [cache.blocks_of(layer).data_ptr() for layer in range(LAYERS)]
+    for request in range(50):
+        cache.admit(request, 40)
+        compute(cache, [(request, 0, [request % 50] * 33)])
+    assert [cache.blocks_of(layer).data_ptr() for layer in range(LAYERS)] == places
+    (used, reserved), *_ = cache.layer_bytes()
+    assert used == 50 * 33 * FORMULA
+    assert 50 * 36 * FORMULA <= reserved <= 1.25 * 50 * 36 * FORMULA
+
+
+def test_a_paged_pool_moves_where_the_system_promises_no_more_memory_than_it_has(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    give = Tensor.new_empty
+
+    def refuse(of: Tensor, *shape: int) -> Tensor:
+        if math.prod(shape) > 2**20:
+            raise RuntimeError("not enough memory")
+        return give(of, *shape)
+
+    monkeypatch.setattr(Tensor, "new_empty", refuse)
+    cache = cache_of("paged")
+    assert isinstance(cache, PagedCache)
+    places = cache.blocks_of(0).data_ptr()
+    for request in range(50):
+        cache.admit(request, 40)
+        compute(cache, [(request, 0, [request % 50] * 33)])
+    assert cache.blocks_of(0).data_ptr() != places
+    for request in range(50):
+        assert torch.equal(
+            held(cache, request, 1, 33), rows_of(1, [(request, 0, [request % 50] * 33)], 1).transpose(0, 1)
+        )
 
 
 def test_contiguous_refuses_what_passes_its_limit() -> None:

@@ -16,12 +16,14 @@ from engine.core.settings import Observation, Probe, RequestSpec, RunSpec, Switc
 from engine.core.timing import StepTimer
 from engine.decode.capabilities import unavailable_switches
 from engine.decode.engine import Engine
+from engine.graphs import compiled
 from engine.measure import host_timer, overhead, probe, timers
 from engine.measure.host_timer import FIRST_PRICED, PRICED_EVERY, HostTimer
 from engine.measure.overhead import OverheadMeter
 from engine.model.loader import LoadedModel
 from engine.sampling import alternatives_cost
 from engine.session.schema import PHASES, AnyEvent
+from kernels.cpu.step import CompiledStep
 
 TraceFunction = Callable[[FrameType, str, Any], Any]
 STEPS = 200
@@ -175,8 +177,11 @@ def pair_of(model: LoadedModel, monkeypatch: pytest.MonkeyPatch, watched: Observ
     detail_cost` tells it for a quiet one.
     """
     clock = Instructions()
-    for module in (alternatives_cost, host_timer, probe, timers):
+    for module in (alternatives_cost, compiled, host_timer, probe, timers):
         monkeypatch.setattr(module, "perf_counter_ns", clock)
+    monkeypatch.setattr(
+        CompiledStep, "watched_ns", 0
+    )  # what the native call measures by itself, the interpreter has not
     monkeypatch.setattr(overhead, "TELL_EVERY_NS", 10**18)
     for module, name in ((alternatives_cost, "_prices"), (timers, "host_span_ns")):  # not as the clock had it
         priced = getattr(module, name)

@@ -197,13 +197,13 @@ def logits_of_steps(weights: torch.dtype, dtype: torch.dtype) -> list[Tensor]:
     angle = torch.arange(40.0)[:, None, None] / torch.arange(1.0, 11.0)
     rotation = torch.polar(torch.ones_like(angle), angle)
     for lengths in ((1,), (3, 1), (30, 2, 9)):
-        positions = torch.cat([torch.arange(length) for length in lengths])
+        positions = [position for length in lengths for position in range(length)]
+        token_ids = [(7 * position + 3) % 61 for position in positions]
+        numbers = array("q", [*token_ids, *positions, *range(len(positions))])
         spans = array("q")
         for index, length in enumerate(lengths):
             spans.extend((sum(lengths[:index]), length, *[0] * (SPAN - 2)))
-        for threads in (1, 3):
-            token_ids, wanted = (7 * positions + 3) % 61, torch.arange(len(positions))
-            found.append(step(token_ids, positions, wanted, spans, [rotation], threads))
+        found += [step(numbers, len(positions), len(positions), spans, [rotation], threads) for threads in (1, 3)]
     return found
 
 
