@@ -59,13 +59,12 @@ class NativeAttention:
         for point in self._points:
             point(layer)
         assert self._attention is not None
-        return self._attention(q, self._places, None if self._config is None else self._config.window(layer))
+        return self._attention(q, self._places, self._window(layer))
 
     def rows(self, q: Tensor, kv: StepKv, layer: int, span: Span, first: int, heads: range) -> Tensor:
         """See `RowSource`; it does not need the call before it."""
         asked = q[span.row + first - span.first : span.row + span.length]
         kv_heads = q.shape[1] if self._config is None else self._config.kv_heads
-        window = None if self._config is None else self._config.window(layer)
         if isinstance(kv, BlockKv):
             table = array("i", kv.table(span.request_id))
             place = block_place(kv.blocks_of(layer), table.buffer_info()[0])
@@ -74,7 +73,10 @@ class NativeAttention:
         else:
             k, v = kv.keys_values(layer, span)  # [kv_heads, end, head_dim]
             place = row_place(k.transpose(0, 1), v.transpose(0, 1), 0)
-        return attention_maps(asked, place, first, heads, kv_heads, window)
+        return attention_maps(asked, place, first, heads, kv_heads, self._window(layer))
+
+    def _window(self, layer: int) -> int | None:
+        return None if self._config is None else self._config.window(layer)
 
     # --- once a step --------------------------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Self
 
@@ -94,8 +95,7 @@ class Batch:
 
     @cached_property
     def _tensors(self) -> Tensor:
-        tensor = torch.from_numpy(np.frombuffer(self.numbers, np.int64))
-        return tensor if self._device == "cpu" else tensor.to(self._device)
+        return indices_on(self._device, self.numbers)
 
     @property
     def request_spans(self) -> list[Span]:
@@ -103,7 +103,7 @@ class Batch:
         return [span for span in self.spans if span.request_id != PADDING_REQUEST]
 
 
-def indices_on(device: str, values: list[int]) -> Tensor:
+def indices_on(device: str, values: Sequence[int]) -> Tensor:
     """`values` as int64 on a device. By way of numpy, which reads a short list in a third of `torch.tensor`'s time."""
     tensor = torch.from_numpy(np.array(values, np.int64))
     return tensor if device == "cpu" else tensor.to(device)

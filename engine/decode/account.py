@@ -160,9 +160,8 @@ class Account:
             *record.work, record.step, *record.tokens, *record.speculation, *blocks, *record.rows, *record.finished
         ])  # fmt: skip
         times = record.landed.times
-        observed_ns, rows_ns = (
-            (0.0, 0) if runner.probe is None else (runner.probe.observing_ns, runner.probe.reading_ns)
-        )
+        probe = runner.probe
+        observed_ns, rows_ns = (0.0, 0) if probe is None else (probe.observing_ns, probe.reading_ns)
         records_ns = self.now_ns() - record.emitted_ns - (times.reading_ns - record.read_before_ns) - rows_ns
         watching_ns = times.cost_ns + observed_ns
         watching_ns += runner.price_of(sum(len(one.choices) for one in record.landed.drawn))

@@ -7,6 +7,7 @@ from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import accumulate
 from typing import Final
 
 import torch
@@ -137,24 +138,21 @@ class Watched:
     def __init__(self, layer: int, heads: range, rows: Sequence[tuple[int, int, int]]) -> None:
         """`rows` are (index of a span, position of the first row, position after its last row); heads are adjacent."""
         self.layer, self.heads, self.rows = layer, heads, rows
-        bytes_of = [2 * (end - first) * len(heads) * end for _, first, end in rows]
-        self._memory = array("B", bytes(sum(bytes_of)))
+        self._bytes = [2 * (end - first) * len(heads) * end for _, first, end in rows]
+        self._memory = array("B", bytes(sum(self._bytes)))
         at, _ = self._memory.buffer_info()
         self.numbers = array("q")
         """int64 [len(rows), 3]: the index of the span, the first position, and the address of its probabilities."""
-        for (span, first, _), size in zip(rows, bytes_of, strict=True):
+        for (span, first, _), size in zip(rows, self._bytes, strict=True):
             self.numbers.extend((span, first, at))
             at += size
-        self._bytes = bytes_of
 
     @property
     def maps(self) -> list[bytes]:
         """Of each of the rows, after the step: float16 [n, heads, end], 0 where a row does not see a position."""
-        maps, at = [], 0
-        for size in self._bytes:
-            maps.append(self._memory[at : at + size].tobytes())
-            at += size
-        return maps
+        memory = memoryview(self._memory)  # of a long prompt they are many, and so are copied once
+        ends = accumulate(self._bytes)
+        return [bytes(memory[end - size : end]) for end, size in zip(ends, self._bytes, strict=True)]
 
 
 class CompiledStep:

@@ -22,20 +22,14 @@ from engine.core.positions import PADDING_REQUEST
 from engine.core.settings import Observation, Probe, RequestSpec, RunSpec, SwitchChange, Switches
 from engine.model.config import ModelConfig
 from engine.model.loader import LoadedModel
-from engine.session.schema import AnyEvent, AttentionRow, Step
+from engine.session.schema import AttentionRow
+from tests.engine.attention.stepping import CACHES, PROMPT, TEXTS, attended, kernels_of
 from tests.engine.attentions import NATIVE
 from tests.engine.drive import drive, tokens_of
-from tests.engine.model.checkpoints import KINDS, VOCAB, save_checkpoint
+from tests.engine.model.checkpoints import KINDS, save_checkpoint
 from tests.engine.model.forward import cache_of, greedy, load
 
-CACHES = ("none", "contiguous", "paged")
-PROMPT = torch.randint(3, VOCAB, (11,), generator=torch.Generator().manual_seed(7)).tolist()  # past every window
-TEXTS = ("abcabcab", "the the", "x")
 back_ends = pytest.mark.parametrize("name", ["triton", *NATIVE])
-
-
-def kernels_of(events: list[AnyEvent]) -> list[str]:
-    return [event.attention_kernel for event in events if isinstance(event, Step)]
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
@@ -86,24 +80,8 @@ def test_flipping_to_it_and_away_changes_no_token(
 def test_each_step_records_the_kernels_that_ran(name: Any, tiny_model: LoadedModel) -> None:
     one = RunSpec((RequestSpec("abc", 3, ignore_eos=True),), Switches(attention=name))
     assert kernels_of(drive(tiny_model, one)) == [f"{name}:prefill", f"{name}:decode", f"{name}:decode"]
-    assert mixed_kernel(name) == f"{name}:prefill+decode"
-
-
-def mixed_kernel(name: str) -> str:
-    """What a step that has a prompt beside a decoding request records."""
-    config = ModelConfig("x", 1, 32, 4, 2, 8, 8, 50, 128)
-    cache = make_cache(Switches(kv="paged"), config, torch.device("cpu"), torch.float32)
-    attention = make_attention(name, config)
-    cache.admit(0, 9)
-    cache.admit(1, 9)
-    for parts in ([(0, 0, [1, 2, 3])], [(1, 0, [1, 2]), (0, 3, [1])]):
-        batch = Batch.of(parts)
-        rows = batch.token_ids.shape[0]
-        kv = cache.begin(batch)
-        kv.write(0, torch.randn(rows, 2, 8), torch.randn(rows, 2, 8))
-        attention(torch.randn(rows, 4, 8), kv, 0, batch)
-        commit_batch(cache, batch)
-    return attention.kernel
+    mixed = attended(name, "paged", ([(0, 0, [1, 2, 3])], [(1, 0, [1, 2]), (0, 3, [1])]))
+    assert mixed.kernel == f"{name}:prefill+decode"
 
 
 @pytest.mark.parametrize("kv", CACHES)

@@ -14,23 +14,13 @@ from engine.attention.reference import reference_attention
 from engine.attention.triton import decodes
 from engine.cache.build import make_cache
 from engine.core.batch import Batch, Span
-from engine.core.kv_cache import commit_batch
 from engine.core.settings import RequestSpec, RunSpec, Switches
 from engine.decode.capabilities import unavailable_switches
 from engine.model.config import ModelConfig
 from engine.model.loader import LoadedModel
-from engine.session.schema import AnyEvent, Step
 from kernels.kv import ContiguousKV
+from tests.engine.attention.stepping import CACHES, attended, kernels_of
 from tests.engine.drive import drive
-from tests.engine.model.checkpoints import VOCAB
-
-CACHES = ("none", "contiguous", "paged")
-PROMPT = torch.randint(3, VOCAB, (11,), generator=torch.Generator().manual_seed(7)).tolist()  # past every window
-TEXTS = ("abcabcab", "the the", "x")
-
-
-def kernels_of(events: list[AnyEvent]) -> list[str]:
-    return [event.attention_kernel for event in events if isinstance(event, Step)]
 
 
 def test_few_rows_over_a_past_decode_and_all_others_prefill() -> None:
@@ -69,18 +59,8 @@ def test_addresses_are_those_of_the_tensors_and_are_sent_again_only_for_other_re
     calls: list[int] = []
     layers_of = ContiguousKV.layers_of
     monkeypatch.setattr(ContiguousKV, "layers_of", lambda found: calls.append(len(found)) or layers_of(found))
-    config = ModelConfig("x", 1, 32, 4, 2, 8, 8, 50, 128)
-    cache = make_cache(Switches(kv="contiguous"), config, torch.device("cpu"), torch.float32)
-    attention = make_attention("triton", config)
-    cache.admit(0, 9)
-    cache.admit(1, 9)
-    for parts in ([(0, 0, [1, 2])], [(0, 2, [1])], [(0, 3, [1])], [(0, 4, [1]), (1, 0, [1])]):
-        batch = Batch.of(parts)
-        rows = batch.token_ids.shape[0]
-        kv = cache.begin(batch)
-        kv.write(0, torch.randn(rows, 2, 8), torch.randn(rows, 2, 8))
-        attention(torch.randn(rows, 4, 8), kv, 0, batch)
-        commit_batch(cache, batch)
+    steps = [(0, 0, [1, 2])], [(0, 2, [1])], [(0, 3, [1])], [(0, 4, [1]), (1, 0, [1])]
+    attended("triton", "contiguous", steps)
     assert calls == [1, 2]
 
 
