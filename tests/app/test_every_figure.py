@@ -67,6 +67,10 @@ def test_a_figure_without_a_sentence_and_one_that_differs_are_both_found(qtbot: 
     assert "no sentence has this form" in str(wrong)
     [wrong] = explain("tip", "step 3: 501\u2009ms ●", known, names)
     assert "500\u2009ms" in str(wrong)
+    tie = sentences("other {other - draft|seconds}")
+    summed = {"other": 50.25e-6, "draft": 10e-6}  # 40.25 µs but for the last bit: 40.2 and 40.3 are both true
+    assert [explain("tip", f"other {shown}\u2009µs", tie, summed) for shown in ("40.2", "40.3")] == [[], []]
+    assert explain("tip", "other 40.4\u2009µs", tie, summed)
 
 
 def test_every_figure_is_what_plain_sql_gives(walked: Walked) -> None:
