@@ -30,7 +30,7 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>told</source>
-        <translation>已告知</translation>
+        <translation>已提供</translation>
     </message>
     <message>
         <source>missing</source>
@@ -57,7 +57,7 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>What does this server tell?</source>
-        <translation>这台服务器能告知什么？</translation>
+        <translation>这台服务器提供哪些信息？</translation>
     </message>
     <message>
         <source>Give up</source>
@@ -153,11 +153,11 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>Look at everything that the server offers; sends it one request for one token</source>
-        <translation>查看服务器提供的一切；会向它发送只要一个 token 的请求</translation>
+        <translation>查看服务器提供的全部信息；会向它发送一个只要一个 token 的请求</translation>
     </message>
     <message>
         <source>What the server tells</source>
-        <translation>服务器告知的内容</translation>
+        <translation>服务器提供的信息</translation>
     </message>
     <message>
         <source>What was found, and which flag adds what is missing</source>
@@ -307,7 +307,7 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>most at {token}, {share} · entropy {nats} nats ƒ · 90 % of it on {few} of the {all} tokens up to it ƒ</source>
-        <translation>最关注 {token}，{share} · 熵 {nats} nats ƒ · 其中 90 % 落在截至它的 {all} 个词元中的 {few} 个上 ƒ</translation>
+        <translation>最关注 {token}，{share} · 熵 {nats} nats ƒ · 其中 90 % 落在截至它的 {all} 个 token 中的 {few} 个上 ƒ</translation>
     </message>
     <message>
         <source>queries {a}-{b} look at keys {c}-{d}: at most {share}  ● measured</source>
@@ -433,11 +433,11 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>Who was in which step can be told only from inside the server.</source>
-        <translation>哪一步里有谁，只有服务器内部才能告知。</translation>
+        <translation>每一步里有哪些请求，只有从服务器内部才能得知。</translation>
     </message>
     <message>
         <source>The server has told of no step yet.</source>
-        <translation>服务器尚未告知任何一步。</translation>
+        <translation>服务器尚未提供任何一步的信息。</translation>
     </message>
     <message>
         <source>Press “Run both” and the example batch of four requests runs, static and then continuous: a lane a slot, each request in its colour, padding hatched.</source>
@@ -445,7 +445,7 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>{policy}: {useful} slot-steps useful {mark}, padding not told by this server</source>
-        <translation>{policy}：{useful} 个有用的槽步 {mark}，此服务器未告知填充</translation>
+        <translation>{policy}：{useful} 个有用的槽步 {mark}，此服务器未提供填充</translation>
     </message>
     <message>
         <source>{policy}: {useful} of {computed} slot-steps useful {mark}, {share} wasted {derived}</source>
@@ -461,11 +461,11 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>A slot-step is one lane in one step, useful where a request was in it. The lanes are DecodeScope&apos;s own numbering: a server tells no slots, nor padding.</source>
-        <translation>槽步是一条泳道在一步中的份额，其中有请求时为有用。泳道由 DecodeScope 自行编号：服务器不告知槽位，也不告知填充。</translation>
+        <translation>槽步是一条泳道的一步，其中有请求时为有用。泳道由 DecodeScope 自行编号：服务器不提供槽位，也不提供填充。</translation>
     </message>
     <message>
         <source>A slot-step is one row of the batch in one step: useful for a request, padding for none, or idle.</source>
-        <translation>槽步是批次的一行在一步中的份额：对某个请求有用、不属于任何请求的填充，或空闲。</translation>
+        <translation>槽步是批次中一行的一步：对某个请求有用、不属于任何请求的填充，或空闲。</translation>
     </message>
     <message>
         <source>step {}: {} waiting {}</source>
@@ -664,11 +664,11 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>Textbook ~</source>
-        <translation>教科书 ~</translation>
+        <translation>参考 ~</translation>
     </message>
     <message>
         <source>The factor that textbooks claim.</source>
-        <translation>教科书所说的倍数。</translation>
+        <translation>参考所说的倍数。</translation>
     </message>
     <message>
         <source>Tokens</source>
@@ -735,11 +735,11 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>Measured factors beside those that textbooks claim</source>
-        <translation>实测倍数与教科书所说的倍数</translation>
+        <translation>实测倍数与参考所说的倍数</translation>
     </message>
     <message>
         <source>times better, measured ƒ; the textbook claim as a band ~</source>
-        <translation>好多少倍，实测 ƒ；教科书所说的范围以带状表示 ~</translation>
+        <translation>好多少倍，实测 ƒ；参考所说的范围以带状表示 ~</translation>
     </message>
     <message>
         <source>Measuring an improvement off and on needs DecodeScope&apos;s own engine; a server&apos;s switches stay as they are.</source>
@@ -747,7 +747,7 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>Press “Measure all” and what each improvement buys here appears beside what textbooks claim.</source>
-        <translation>按“全部测量”，每项改进在此的效果会与教科书的说法并列显示。</translation>
+        <translation>按“全部测量”，每项改进在此的效果会与参考的说法并列显示。</translation>
     </message>
     <message>
         <source>{n} measured · most: {name} {factor}× ƒ</source>
@@ -790,7 +790,7 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>evictable: {}</source>
-        <translation>可回收：{}</translation>
+        <translation>可驱逐：{}</translation>
     </message>
     <message>
         <source>free: {}</source>
@@ -821,7 +821,7 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>after step {step}: {blocks} blocks of {size} positions {measured} · {held} held, {shared} of them shared · {evictable} evictable · {free} free</source>
-        <translation>第 {step} 步之后：{blocks} 个块，每块 {size} 个位置 {measured} · 占用 {held}，其中共享 {shared} · 可回收 {evictable} · 空闲 {free}</translation>
+        <translation>第 {step} 步之后：{blocks} 个块，每块 {size} 个位置 {measured} · 占用 {held}，其中共享 {shared} · 可驱逐 {evictable} · 空闲 {free}</translation>
     </message>
     <message>
         <source>{kept} kept for a batch that goes on</source>
@@ -841,7 +841,7 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>block {block}: evictable, kept in case its text comes again</source>
-        <translation>块 {block}：可回收，保留以备同样的文本再次出现</translation>
+        <translation>块 {block}：可驱逐，保留以备同样的文本再次出现</translation>
     </message>
     <message>
         <source>block {block}: kept, as the batch of its requests that have ended goes on: {requests}</source>
@@ -861,7 +861,7 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>1 − used/held {} {}</source>
-        <translation>1 − 已用/占有 {} {}</translation>
+        <translation>1 − 已用/占用 {} {}</translation>
     </message>
     <message>
         <source>internal fragmentation over the steps · figure after step {}, the last</source>
@@ -1335,11 +1335,11 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>Perfetto trace (*.pftrace)</source>
-        <translation>Perfetto 跟踪 (*.pftrace)</translation>
+        <translation>Perfetto trace (*.pftrace)</translation>
     </message>
     <message>
         <source>Export trace</source>
-        <translation>导出跟踪</translation>
+        <translation>导出 trace</translation>
     </message>
     <message>
         <source>exporting {}</source>
@@ -1602,11 +1602,11 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>not recorded below detail “phase”</source>
-        <translation>细节低于“phase”时不记录</translation>
+        <translation>采集粒度低于“phase”时不记录</translation>
     </message>
     <message>
         <source>not told</source>
-        <translation>未告知</translation>
+        <translation>未提供</translation>
     </message>
     <message>
         <source>new</source>
@@ -1709,7 +1709,7 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>Tokens that a request&apos;s cache holds, of prompt and answer together</source>
-        <translation>一个请求的缓存所容纳的词元，提示与回答合计</translation>
+        <translation>一个请求的缓存所容纳的 token，提示与回答合计</translation>
     </message>
     <message>
         <source>A known model, the session&apos;s own, or any numbers</source>
@@ -1761,7 +1761,7 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>not told</source>
-        <translation>未告知</translation>
+        <translation>未提供</translation>
     </message>
     <message>
         <source>current model</source>
@@ -1788,7 +1788,7 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>Who holds which block of the KV cache can be told only from inside the server.</source>
-        <translation>KV 缓存的哪个块归谁所有，只有服务器内部才能告知。</translation>
+        <translation>KV 缓存的哪个块归谁所有，只有从服务器内部才能得知。</translation>
     </message>
     <message>
         <source>nothing cached · a cache would hold {} {}</source>
@@ -1796,7 +1796,7 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>{moment} · {used} used {measured} · {held} held {measured} · {reserved} reserved {measured} · fragmentation {share} {derived} · formula {predicted} {mark}</source>
-        <translation>{moment} · 已用 {used} {measured} · 占有 {held} {measured} · 预留 {reserved} {measured} · 碎片率 {share} {derived} · 公式 {predicted} {mark}</translation>
+        <translation>{moment} · 已用 {used} {measured} · 占用 {held} {measured} · 预留 {reserved} {measured} · 碎片率 {share} {derived} · 公式 {predicted} {mark}</translation>
     </message>
     <message>
         <source>not recorded</source>
@@ -1876,7 +1876,7 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>held {held} {measured}, kept for a batch that goes on {kept} {measured}, evictable {evictable} {measured}, nobody&apos;s {free} {derived}</source>
-        <translation>占有 {held} {measured}，为未结束的批次保留 {kept} {measured}，可驱逐 {evictable} {measured}，无主 {free} {derived}</translation>
+        <translation>占用 {held} {measured}，为未结束的批次保留 {kept} {measured}，可驱逐 {evictable} {measured}，无主 {free} {derived}</translation>
     </message>
     <message>
         <source>reserved {} {}</source>
@@ -1884,7 +1884,7 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>held {} {}</source>
-        <translation>占有 {} {}</translation>
+        <translation>占用 {} {}</translation>
     </message>
     <message>
         <source>used {} {}</source>
@@ -1912,7 +1912,7 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>not kept for this step (detail below “layer”, or no longer in memory)</source>
-        <translation>此步未保留（细节低于“layer”，或已不在内存中）</translation>
+        <translation>此步未保留（采集粒度低于“layer”，或已不在内存中）</translation>
     </message>
     <message>
         <source>used {used} B {mark}, reserved {reserved} B {mark}</source>
@@ -1931,7 +1931,7 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>Late</source>
-        <translation>迟到</translation>
+        <translation>变慢</translation>
     </message>
     <message>
         <source>Shared by</source>
@@ -1943,7 +1943,7 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>by {time} {mark}</source>
-        <translation>晚 {time} {mark}</translation>
+        <translation>慢了 {time} {mark}</translation>
     </message>
     <message>
         <source>the first token of its request</source>
@@ -1982,7 +1982,7 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <name>LateTables</name>
     <message>
         <source>Time of late tokens by cause</source>
-        <translation>迟到 token 的时间，按原因</translation>
+        <translation>慢 token 的时间，按原因</translation>
     </message>
     <message>
         <source>Most delayed</source>
@@ -2010,7 +2010,7 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>Late by {mark}</source>
-        <translation>迟到 {mark}</translation>
+        <translation>慢了 {mark}</translation>
     </message>
     <message>
         <source>What the gap is longer than the median gap of the request.</source>
@@ -2042,11 +2042,11 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>Late because of</source>
-        <translation>迟到原因</translation>
+        <translation>变慢原因</translation>
     </message>
     <message>
         <source>What delayed tokens; ARCHITECTURE.md has the rule of each cause.</source>
-        <translation>使 token 迟到的原因；每个原因的规则见 ARCHITECTURE.md。</translation>
+        <translation>使 token 变慢的原因；每个原因的规则见 ARCHITECTURE.md。</translation>
     </message>
     <message>
         <source>Time {mark}</source>
@@ -2066,11 +2066,11 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>Tokens {mark}</source>
-        <translation>token {mark}</translation>
+        <translation>Token {mark}</translation>
     </message>
     <message>
         <source>Late tokens of which it explains more than any other cause.</source>
-        <translation>由它解释得比其他任何原因都多的迟到 token。</translation>
+        <translation>主要由它造成的慢 token 数。</translation>
     </message>
 </context>
 <context>
@@ -2136,7 +2136,7 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>Picture</source>
-        <translation>图</translation>
+        <translation>图表</translation>
     </message>
     <message>
         <source>Steps</source>
@@ -2160,11 +2160,11 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>Why late</source>
-        <translation>为何迟到</translation>
+        <translation>为何变慢</translation>
     </message>
     <message>
         <source>Show what delayed late tokens, in place of the pictures.</source>
-        <translation>在图的位置显示是什么使 token 迟到。</translation>
+        <translation>在图的位置显示是什么使 token 变慢。</translation>
     </message>
     <message>
         <source>{mean} a token {measured} · p99 {p99} {measured}</source>
@@ -2188,11 +2188,11 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>tokens = {time} ƒ · textbook: {textbook} ~</source>
-        <translation>个 token = {time} ƒ · 教科书：{textbook} ~</translation>
+        <translation>个 token = {time} ƒ · 参考：{textbook} ~</translation>
     </message>
     <message>
         <source>tokens = {time} ƒ · of that prefill {prefill} ● · textbook: {textbook} ~</source>
-        <translation>个 token = {time} ƒ · 其中预填充 {prefill} ● · 教科书：{textbook} ~</translation>
+        <translation>个 token = {time} ƒ · 其中预填充 {prefill} ● · 参考：{textbook} ~</translation>
     </message>
     <message>
         <source>all {n} steps</source>
@@ -2212,7 +2212,7 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>phases not timed; detail “phase” does</source>
-        <translation>未对阶段计时；细节“phase”会计时</translation>
+        <translation>未对阶段计时；采集粒度设为“phase”才会</translation>
     </message>
     <message>
         <source>between steps {gap} ({share}) ƒ</source>
@@ -2256,7 +2256,7 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>Step {step} holds no time by layer; detail “layer” records it.</source>
-        <translation>第 {step} 步没有按层的时间；细节“layer”会记录它。</translation>
+        <translation>第 {step} 步没有分层时间；采集粒度设为“layer”才会记录。</translation>
     </message>
     <message>
         <source>Step {step}: µs by layer and phase, up to {most} ●</source>
@@ -2355,15 +2355,15 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>Each part of a token&apos;s time: measured here, and what textbooks expect of it.</source>
-        <translation>一个词元时间的各部分：此处的测量值，以及教科书所预期的值。</translation>
+        <translation>一个 token 时间的各部分：此处的测量值，以及参考所预期的值。</translation>
     </message>
     <message>
         <source>Textbook ~</source>
-        <translation>教科书 ~</translation>
+        <translation>参考 ~</translation>
     </message>
     <message>
         <source>What textbooks expect of a token, predicted.</source>
-        <translation>教科书对单个 token 的预期（预测）。</translation>
+        <translation>参考对单个 token 的预期（预测）。</translation>
     </message>
     <message>
         <source>p90 ●</source>
@@ -2386,7 +2386,7 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>compiled step</source>
-        <translation>编译步</translation>
+        <translation>整步编译</translation>
     </message>
     <message>
         <source>timed replay of a CUDA graph</source>
@@ -2441,7 +2441,7 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>held, not yet filled</source>
-        <translation>已占有、尚未写入</translation>
+        <translation>已占用、尚未写入</translation>
     </message>
     <message>
         <source>kept for a batch that goes on</source>
@@ -2475,7 +2475,7 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <name>MainWindow</name>
     <message>
         <source>Step strip</source>
-        <translation>步条</translation>
+        <translation>单步时间条</translation>
     </message>
     <message>
         <source>Run</source>
@@ -2537,11 +2537,11 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>evictable</source>
-        <translation>可回收</translation>
+        <translation>可驱逐</translation>
     </message>
     <message>
         <source>held, not yet filled</source>
-        <translation>已占有、尚未写入</translation>
+        <translation>已占用、尚未写入</translation>
     </message>
     <message>
         <source>kept for a batch that goes on</source>
@@ -2553,7 +2553,7 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>held, not yet filled (draft)</source>
-        <translation>已占有、尚未写入（草稿）</translation>
+        <translation>已占用、尚未写入（草稿）</translation>
     </message>
     <message>
         <source>Set aside by the draft model&apos;s cache, and nothing is written in it.</source>
@@ -2816,7 +2816,7 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>Export trace…</source>
-        <translation>导出跟踪…</translation>
+        <translation>导出 trace…</translation>
     </message>
     <message>
         <source>Copy panel as picture</source>
@@ -2836,7 +2836,7 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>Step</source>
-        <translation>步</translation>
+        <translation>单步</translation>
     </message>
     <message>
         <source>Stop</source>
@@ -2900,11 +2900,11 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>Follow live</source>
-        <translation>跟随实时</translation>
+        <translation>跟随最新</translation>
     </message>
     <message>
         <source>Back to the live run</source>
-        <translation>回到实时运行</translation>
+        <translation>回到正在进行的运行</translation>
     </message>
     <message>
         <source>Restore layout</source>
@@ -2920,7 +2920,7 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>Keys…</source>
-        <translation>按键…</translation>
+        <translation>快捷键…</translation>
     </message>
     <message>
         <source>About DecodeScope…</source>
@@ -2965,7 +2965,7 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <name>Panel</name>
     <message>
         <source>What each step computed can be told only from inside the server.</source>
-        <translation>每一步计算了什么，只有服务器内部才能告知。</translation>
+        <translation>每一步计算了什么，只有从服务器内部才能得知。</translation>
     </message>
 </context>
 <context>
@@ -2976,7 +2976,7 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>The server has told nothing yet that appears here.</source>
-        <translation>服务器尚未告知会显示在此处的内容。</translation>
+        <translation>服务器尚未提供可显示在此处的内容。</translation>
     </message>
 </context>
 <context>
@@ -3066,15 +3066,15 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>Where the time of a token goes, part by part, beside the textbook figures.</source>
-        <translation>一个 token 的时间花在哪些部分，并与教科书中的数字对照。</translation>
+        <translation>一个 token 的时间花在哪些部分，并与参考中的数字对照。</translation>
     </message>
     <message>
         <source>Training against inference as textbooks compare them, filled from this session.</source>
-        <translation>按教科书的方式比较训练与推理，由本会话填写。</translation>
+        <translation>按参考的方式比较训练与推理，由本会话填写。</translation>
     </message>
     <message>
         <source>What each improvement buys here, off and on, beside what textbooks claim for it.</source>
-        <translation>每项改进在此关闭与开启时的效果，以及教科书对它的说法。</translation>
+        <translation>每项改进在此关闭与开启时的效果，以及参考对它的说法。</translation>
     </message>
     <message>
         <source>Utilisation</source>
@@ -3094,7 +3094,7 @@ Nothing leaves this machine. Apache License 2.0.</source>
     </message>
     <message>
         <source>Summary</source>
-        <translation>总结</translation>
+        <translation>汇总</translation>
     </message>
     <message>
         <source>Batch</source>
@@ -3561,11 +3561,11 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     <name>RooflinePanel</name>
     <message>
         <source>Steps whose phases are shown</source>
-        <translation>显示其阶段的步骤</translation>
+        <translation>显示其阶段的步</translation>
     </message>
     <message>
         <source>The phases of which kind of step are shown as squares.</source>
-        <translation>以方块显示哪一类步骤的各个阶段。</translation>
+        <translation>以方块显示哪一类步的各个阶段。</translation>
     </message>
     <message>
         <source>&amp;Phases of</source>
@@ -3605,7 +3605,7 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     </message>
     <message>
         <source>{dtype}: {bandwidth} and {peak} {measured} · ridge {ridge} {derived}</source>
-        <translation>{dtype}：{bandwidth} 和 {peak} {measured} · 拐点 {ridge} {derived}</translation>
+        <translation>{dtype}：{bandwidth} 和 {peak} {measured} · 脊点 {ridge} {derived}</translation>
     </message>
     <message>
         <source> · measured on a busy machine</source>
@@ -3613,7 +3613,7 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     </message>
     <message>
         <source>Run a prompt and each kind of step appears here under the ceilings of this device.</source>
-        <translation>运行一个提示，各类步骤会出现在这里，位于本设备的上限之下。</translation>
+        <translation>运行提示词，各类步会出现在这里，位于本设备的上限之下。</translation>
     </message>
     <message>
         <source>Only DecodeScope&apos;s own engine counts the operations and bytes of a step, and measures the ceilings of its device.</source>
@@ -3697,7 +3697,7 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     </message>
     <message>
         <source>A kind of step (circle), or a phase of the chosen kind (square).</source>
-        <translation>一类步骤（圆），或所选类别的一个阶段（方块）。</translation>
+        <translation>一类步（圆），或所选类别的一个阶段（方块）。</translation>
     </message>
     <message>
         <source>FLOP/byte ƒ</source>
@@ -3741,7 +3741,7 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     </message>
     <message>
         <source>Measured time of these steps or of this phase.</source>
-        <translation>这些步骤或该阶段的实测时间。</translation>
+        <translation>这些步或该阶段的实测时间。</translation>
     </message>
     <message>
         <source>This recording holds no measured ceilings: record it anew to measure them.</source>
@@ -3761,7 +3761,7 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     </message>
     <message>
         <source>No phase was timed; detail “phase” records them.</source>
-        <translation>没有阶段被计时；详细程度“phase”会记录它们。</translation>
+        <translation>没有对阶段计时；采集粒度设为“phase”才会记录。</translation>
     </message>
     <message>
         <source>Only matrix products count as operations; every weight is read once a pass.</source>
@@ -3773,7 +3773,7 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     </message>
     <message>
         <source>{name} is memory-bound: {intensity}, under the ridge at {ridge}; {factor}× to the memory ceiling ƒ</source>
-        <translation>{name} 受内存限制：{intensity}，低于拐点 {ridge}；距内存上限 {factor}× ƒ</translation>
+        <translation>{name} 受内存限制：{intensity}，低于脊点 {ridge}；距内存上限 {factor}× ƒ</translation>
     </message>
     <message>
         <source>{name} is memory-bound: {intensity}, under the ridge at {ridge}; {factor}× to the ceiling of {level}, which holds all a step reads ƒ</source>
@@ -3781,7 +3781,7 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     </message>
     <message>
         <source>{name} is compute-bound: {intensity}, over the ridge at {ridge}; {factor}× to the compute ceiling ƒ</source>
-        <translation>{name} 受计算限制：{intensity}，高于拐点 {ridge}；距计算上限 {factor}× ƒ</translation>
+        <translation>{name} 受计算限制：{intensity}，高于脊点 {ridge}；距计算上限 {factor}× ƒ</translation>
     </message>
     <message>
         <source>{flops} ƒ and {bytes} ƒ in {time} ●</source>
@@ -3851,7 +3851,7 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     </message>
     <message>
         <source>Detail</source>
-        <translation>细节</translation>
+        <translation>采集粒度</translation>
     </message>
     <message>
         <source>Empty: the model starts from its beginning-of-text token</source>
@@ -4084,11 +4084,11 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     </message>
     <message>
         <source>No page of metrics: the server&apos;s own counters are not told.</source>
-        <translation>没有指标页：服务器自己的计数器未告知。</translation>
+        <translation>没有指标页：服务器自己的计数器未提供。</translation>
     </message>
     <message>
         <source>No recorder: steps, their members, blocks and preemptions are not told.</source>
-        <translation>没有记录器：步、步的成员、块和抢占均未告知。</translation>
+        <translation>没有记录器：步、步的成员、块和抢占均未提供。</translation>
     </message>
     <message>
         <source>Watching records the server&apos;s counters only.</source>
@@ -4158,7 +4158,7 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     <name>ShortcutSheet</name>
     <message>
         <source>Keys</source>
-        <translation>按键</translation>
+        <translation>快捷键</translation>
     </message>
 </context>
 <context>
@@ -4180,7 +4180,7 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     <name>SideBySide</name>
     <message>
         <source>not told by this server</source>
-        <translation>此服务器未告知</translation>
+        <translation>此服务器未提供</translation>
     </message>
     <message>
         <source>No request of A has the prompt of one of B{alone}.</source>
@@ -4192,7 +4192,7 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     </message>
     <message>
         <source>The generated texts are the same; the ids of their tokens are not told by this server.</source>
-        <translation>生成的文本相同；此服务器未告知 token 的 id。</translation>
+        <translation>生成的文本相同；此服务器未提供 token 的 id。</translation>
     </message>
     <message>
         <source>{same} of {pairs} requests with the same prompt generated the same tokens{alone}.</source>
@@ -4200,7 +4200,7 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     </message>
     <message>
         <source>{same} of {pairs} requests with the same prompt generated the same texts; the ids of their tokens are not told by this server{alone}.</source>
-        <translation>提示词相同的 {pairs} 个请求中，{same} 个生成了相同的文本；此服务器未告知 token 的 id{alone}。</translation>
+        <translation>提示词相同的 {pairs} 个请求中，{same} 个生成了相同的文本；此服务器未提供 token 的 id{alone}。</translation>
     </message>
     <message>
         <source>{n} only in {side}</source>
@@ -4328,7 +4328,7 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     </message>
     <message>
         <source>held</source>
-        <translation>占有</translation>
+        <translation>占用</translation>
     </message>
     <message>
         <source>kept for a batch</source>
@@ -4403,7 +4403,7 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     </message>
     <message>
         <source>padding not told by this server</source>
-        <translation>此服务器未告知填充</translation>
+        <translation>此服务器未提供填充</translation>
     </message>
     <message>
         <source>{n} slot-steps computed, {share} wasted {mark}</source>
@@ -4415,7 +4415,7 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     </message>
     <message>
         <source>nobody waited</source>
-        <translation>无人等待</translation>
+        <translation>无排队</translation>
     </message>
     <message>
         <source>request {}</source>
@@ -4487,7 +4487,7 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     </message>
     <message>
         <source>recorded session</source>
-        <translation>已记录的会话</translation>
+        <translation>已录制的会话</translation>
     </message>
     <message>
         <source>attaching to the server</source>
@@ -4507,7 +4507,7 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     </message>
     <message>
         <source>recorded session · {}</source>
-        <translation>已记录的会话 · {}</translation>
+        <translation>已录制的会话 · {}</translation>
     </message>
     <message>
         <source>{} (not saved elsewhere)</source>
@@ -4515,7 +4515,7 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     </message>
     <message>
         <source>device not told by this server</source>
-        <translation>此服务器未告知设备</translation>
+        <translation>此服务器未提供设备</translation>
     </message>
     <message>
         <source>{} threads</source>
@@ -4583,11 +4583,11 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     </message>
     <message>
         <source>ƒ derived: what this run loses against one at detail “off”; a timed span counts as it was measured among the steps</source>
-        <translation>ƒ 推算：本次运行相对于细节级别“关”的运行所损失的部分；每个计时段按在各步之中实测的开销计算</translation>
+        <translation>ƒ 推导：本次运行相对于采集粒度“off”的运行所损失的部分；每个计时段按在各步之中实测的开销计算</translation>
     </message>
     <message>
         <source>the record of each step, kept at any detail, takes {} beside it</source>
-        <translation>此外，每一步的记录（任何细节级别都保留）占 {}</translation>
+        <translation>此外，每一步的记录（任何采集粒度都保留）占 {}</translation>
     </message>
     <message>
         <source>Recording</source>
@@ -4602,7 +4602,7 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     <name>StepStrip</name>
     <message>
         <source>Step strip</source>
-        <translation>步条</translation>
+        <translation>单步时间条</translation>
     </message>
     <message>
         <source>One bar a step, its height the latency. Drag selects a range, a click one step, Esc clears.</source>
@@ -4658,7 +4658,7 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     </message>
     <message>
         <source>This server tells no steps</source>
-        <translation>此服务器不告知步</translation>
+        <translation>此服务器不提供步</translation>
     </message>
     <message>
         <source>{tokens} tokens from {first} to {last}</source>
@@ -4824,11 +4824,11 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     </message>
     <message>
         <source>Inference (serial)</source>
-        <translation>推理（自回归）</translation>
+        <translation>推理（串行）</translation>
     </message>
     <message>
         <source>The steps that generated the text: each waits for the one before.</source>
-        <translation>生成文本的各个步骤：每一步都要等待前一步。</translation>
+        <translation>生成文本的各个步：每一步都要等待前一步。</translation>
     </message>
     <message>
         <source>Gap</source>
@@ -4840,19 +4840,19 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     </message>
     <message>
         <source>Textbook ~</source>
-        <translation>教科书 ~</translation>
+        <translation>参考 ~</translation>
     </message>
     <message>
         <source>What textbooks claim for training.</source>
-        <translation>教科书对训练的说法。</translation>
+        <translation>参考对训练的说法。</translation>
     </message>
     <message>
         <source>What textbooks claim for inference.</source>
-        <translation>教科书对推理的说法。</translation>
+        <translation>参考对推理的说法。</translation>
     </message>
     <message>
         <source>The gap that textbooks claim.</source>
-        <translation>教科书所说的差距。</translation>
+        <translation>参考所说的差距。</translation>
     </message>
     <message>
         <source>Computation</source>
@@ -4884,7 +4884,7 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     </message>
     <message>
         <source>What the device itself reports while the steps run.</source>
-        <translation>步骤运行期间设备自己报告的数值。</translation>
+        <translation>步运行期间设备自己报告的数值。</translation>
     </message>
     <message>
         <source>Throughput</source>
@@ -4916,7 +4916,7 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     </message>
     <message>
         <source>not measured: run a prompt</source>
-        <translation>未测量：请运行一个提示</translation>
+        <translation>未测量：请运行提示词</translation>
     </message>
     <message>
         <source>not measured: record anew to measure this device&apos;s ceilings</source>
@@ -4928,15 +4928,15 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     </message>
     <message>
         <source>not told by this server</source>
-        <translation>此服务器未告知</translation>
+        <translation>此服务器未提供</translation>
     </message>
     <message>
         <source>FLOPs not told by this server</source>
-        <translation>此服务器未告知 FLOPs</translation>
+        <translation>此服务器未提供 FLOPs</translation>
     </message>
     <message>
         <source>not reported: no reading fell into these steps; longer runs hold some</source>
-        <translation>未报告：这些步骤期间没有读数；更长的运行会有</translation>
+        <translation>未报告：这些步期间没有读数；更长的运行会有</translation>
     </message>
     <message>
         <source>{n} positions</source>
@@ -4971,7 +4971,7 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     </message>
     <message>
         <source>● measured by a clock or a counter, ƒ derived from measured counts and shapes, ~ claimed by textbooks.</source>
-        <translation>● 由时钟或计数器实测，ƒ 由实测计数与形状推导，~ 为教科书所宣称。</translation>
+        <translation>● 由时钟或计数器实测，ƒ 由实测计数与形状推导，~ 为参考所宣称。</translation>
     </message>
     <message>
         <source>&amp;Run with a teacher-forced pass</source>
@@ -4995,17 +4995,17 @@ no cache would need {without} {predicted}, a cache {with_} {predicted}</source>
     </message>
     <message>
         <source>Run a prompt and the comparison of training and inference appears here with what this machine measured.</source>
-        <translation>运行一个提示，训练与推理的比较会出现在这里，并填入本机的实测值。</translation>
+        <translation>运行提示词，训练与推理的比较会出现在这里，并填入本机的实测值。</translation>
     </message>
     <message>
         <source>steps not told by this server</source>
-        <translation>此服务器未告知各步</translation>
+        <translation>此服务器未提供各步</translation>
     </message>
     <message>
         <source>{cell}
 Textbook: {claim} ~</source>
         <translation>{cell}
-教科书：{claim} ~</translation>
+参考：{claim} ~</translation>
     </message>
     <message>
         <source>all {n} steps</source>
@@ -5032,7 +5032,7 @@ Textbook: {claim} ~</source>
     </message>
     <message>
         <source>Compiled step</source>
-        <translation>编译步</translation>
+        <translation>整步编译</translation>
     </message>
     <message>
         <source>Speculate</source>
@@ -5158,7 +5158,7 @@ Textbook: {claim} ~</source>
     <name>Timeline</name>
     <message>
         <source>“{text}”  token {id}, position {position} of request {request}</source>
-        <translation>“{text}”  token {id}，请求 {request} 的位置 {position}</translation>
+        <translation>“{text}” token {id}，请求 {request} 的位置 {position}</translation>
     </message>
     <message>
         <source>log-probability {logprob} {mark}   entropy {entropy} nats {mark}</source>
@@ -5174,7 +5174,7 @@ Textbook: {claim} ~</source>
     </message>
     <message>
         <source>◆ bonus: drawn after every draft was accepted</source>
-        <translation>◆ 奖励 token：草稿全部被接受后抽取</translation>
+        <translation>◆ bonus token：草稿全部被接受后额外采样</translation>
     </message>
     <message>
         <source>this step accepted {accepted} of {proposed} drafts {mark}</source>
@@ -5331,7 +5331,7 @@ Textbook: {claim} ~</source>
     </message>
     <message>
         <source>phases: not told by this server</source>
-        <translation>阶段：此服务器未告知</translation>
+        <translation>阶段：此服务器未提供</translation>
     </message>
     <message>
         <source>not reported by this device</source>
@@ -5339,11 +5339,11 @@ Textbook: {claim} ~</source>
     </message>
     <message>
         <source>not told by this server</source>
-        <translation>此服务器未告知</translation>
+        <translation>此服务器未提供</translation>
     </message>
     <message>
         <source>phases not timed; detail “phase” does</source>
-        <translation>未对阶段计时；细节“phase”会计时</translation>
+        <translation>未对阶段计时；采集粒度设为“phase”才会</translation>
     </message>
     <message>
         <source>req {}</source>
@@ -5436,11 +5436,11 @@ Textbook: {claim} ~</source>
     </message>
     <message>
         <source>What a server tells cannot be chosen from here.</source>
-        <translation>无法从这里选择服务器告知的内容。</translation>
+        <translation>无法从这里选择服务器提供什么。</translation>
     </message>
     <message>
         <source>Attention is not told by a server.</source>
-        <translation>服务器不告知注意力。</translation>
+        <translation>服务器不提供注意力。</translation>
     </message>
     <message>
         <source>This needs DecodeScope&apos;s own engine: detach from the server first.</source>
@@ -5451,11 +5451,11 @@ Textbook: {claim} ~</source>
     <name>Untold</name>
     <message>
         <source>Not told by this server.</source>
-        <translation>此服务器未告知。</translation>
+        <translation>此服务器未提供。</translation>
     </message>
     <message>
         <source>Not told: it needs the recorder inside vLLM (see README, “vLLM and other servers”).</source>
-        <translation>未告知：需要 vLLM 内的记录器（见 README 的“vLLM and other servers”）。</translation>
+        <translation>未提供：需要 vLLM 内的记录器（见 README 的“vLLM and other servers”）。</translation>
     </message>
     <message>
         <source>Not asked for: attach with --logprobs N.</source>
@@ -5463,7 +5463,7 @@ Textbook: {claim} ~</source>
     </message>
     <message>
         <source>not told by this server</source>
-        <translation>此服务器未告知</translation>
+        <translation>此服务器未提供</translation>
     </message>
 </context>
 <context>
