@@ -11,6 +11,7 @@ from typing import Final
 
 from PySide6.QtCore import QCoreApplication, QObject, Signal
 
+from app.core.engine_sentences import in_window_language
 from engine.errors import DecodeScopeError, EngineStoppedError
 from engine.plain_text import one_line
 
@@ -29,7 +30,7 @@ class Failure:
 def failure_of(error: BaseException) -> Failure:
     """The Failure to show for an exception. The messages of DecodeScopeError and OSError already are sentences."""
     if isinstance(error, DecodeScopeError | OSError) and str(error):
-        return Failure(str(error), error.details if isinstance(error, EngineStoppedError) else "")
+        return Failure(in_window_language(str(error)), error.details if isinstance(error, EngineStoppedError) else "")
     what = one_line(" ".join("".join(traceback.format_exception_only(error)).split()), MOST_OF_AN_ERROR)
     sentence = QCoreApplication.translate("Failure", "Something unforeseen went wrong: {}").format(what)
     return Failure(sentence, "".join(traceback.format_exception(error)))

@@ -7,6 +7,7 @@ from typing import Final
 
 from PySide6.QtCore import QCoreApplication, QLibraryInfo, QLocale, QObject, QTranslator
 
+from app.core.engine_sentences import SentenceTable, SentenceTranslator
 from app.core.preferences import Language
 
 FOLDER: Final = Path(__file__).resolve().parents[2] / "assets" / "translations"
@@ -27,12 +28,16 @@ class Translation(QObject):
         name = resolve(language)
         if name == "en":
             return
+        self._install(SentenceTranslator(SentenceTable.of_file(FOLDER / f"engine_{name}.toml"), self))
         qt_folder = QLibraryInfo.path(QLibraryInfo.LibraryPath.TranslationsPath)
         for stem, folder in ((f"qtbase_{name}", qt_folder), (f"decodescope_{name}", str(FOLDER))):
             translator = QTranslator(self)
             if translator.load(stem, folder):
-                QCoreApplication.installTranslator(translator)
-                self._installed.append(translator)
+                self._install(translator)
+
+    def _install(self, translator: QTranslator) -> None:
+        QCoreApplication.installTranslator(translator)
+        self._installed.append(translator)
 
 
 def resolve(language: Language) -> str:

@@ -8,6 +8,7 @@ from typing import Any, get_args
 from PySide6.QtCore import QEvent, Signal
 from PySide6.QtWidgets import QFormLayout, QHBoxLayout, QSpinBox, QVBoxLayout, QWidget
 
+from app.core.engine_sentences import in_window_language
 from app.look.theme import CAPTION_SCALE, GRID, ROW_GAP
 from app.widgets.plain import PlainLabel, plain
 from app.widgets.segments import Segments
@@ -176,7 +177,11 @@ class SwitchControls(QWidget):
     def _show_reasons(self) -> None:
         for name, segments in self._segments.items():
             keys = {button: f"{name}={value_of(name, button)}" for button in segments.buttons}
-            reasons = {button: self._unavailable[key] for button, key in keys.items() if key in self._unavailable}
+            reasons = {
+                button: in_window_language(self._unavailable[key])
+                for button, key in keys.items()
+                if key in self._unavailable
+            }
             segments.set_unavailable(dict.fromkeys(segments.buttons, self._locked) if self._locked else reasons)
         self._k.setEnabled(not self._locked)
         self._k.setToolTip(plain(self._locked or self.tr("How many tokens are proposed at a time")))

@@ -10,6 +10,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtWidgets import QWidget
 
 from app.core.background import Failure
+from app.core.engine_sentences import in_window_language
 from app.core.jobs import Jobs
 from app.core.preferences import Preferences
 from app.look.units import name_of
@@ -151,7 +152,12 @@ class AttachControl(QObject):
         from app.dialogs.attach import Found
 
         words = {"ok": self.tr("told"), "missing": self.tr("missing"), "unknown": self.tr("not known")}
-        dialog.show_found([Found(words[one.state], one.topic, one.sentence, one.flag) for one in diagnosis.findings])
+        dialog.show_found(
+            [
+                Found(words[one.state], one.topic, in_window_language(one.sentence), one.flag)
+                for one in diagnosis.findings
+            ]
+        )
 
     @Slot()
     def _give_up(self) -> None:

@@ -5,20 +5,17 @@ from __future__ import annotations
 from PySide6.QtCore import QCoreApplication
 
 from app.core.background import failure_of
+from app.core.engine_sentences import in_window_language
 from app.window import unavailable_words
 from engine.client.changes import FileFailed, KeptElsewhere
-from engine.client.commands import NO_MODEL, NO_SUITE
+from engine.client.commands import NO_SUITE
 from engine.client.recordings import FolderError
 from engine.session import schema
 
 
 def refused(event: schema.Refused) -> str:
     """Why a command was not carried out."""
-    if event.message == NO_MODEL:
-        return QCoreApplication.translate("Feed", "No model is loaded: choose one first.")
-    if event.message == NO_SUITE:
-        return unavailable_words.no_suite()
-    return event.message
+    return unavailable_words.no_suite() if event.message == NO_SUITE else in_window_language(event.message)
 
 
 def file_failed(change: FileFailed) -> str:

@@ -12,6 +12,7 @@ from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeyEvent, Q
 from PySide6.QtWidgets import QApplication, QDockWidget, QMainWindow, QToolBar, QWidget
 
 from app.core.drawing_share import SHARE, DrawingShare
+from app.core.engine_sentences import in_window_language
 from app.core.jobs import Jobs
 from app.core.preferences import Preferences
 from app.core.selection import Selection
@@ -272,7 +273,7 @@ class MainWindow(QMainWindow):
         if self._closing and self.unattended:
             print(f"decodescope: {sentence}", file=sys.stderr)
             return
-        box = show_error(self, sentence, details)
+        box = show_error(self, "\n\n".join(map(in_window_language, sentence.split("\n\n"))), details)
         if self._closing:
             box.exec()  # the window stays open until the user has read this
 

@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.core.engine_sentences import in_window_language
 from app.core.preferences import Preferences
 from app.core.selection import Selection
 from app.look.icons import icon
@@ -171,13 +172,14 @@ class RunPanel(QWidget):
         else:
             self._progress.setRange(0, 1000)
             self._progress.setValue(round(1000 * fraction))
-        self._progress.setFormat(stage or self.tr("Starting the engine"))
+        self._progress.setFormat(in_window_language(stage) or self.tr("Starting the engine"))
         self._progress.setAccessibleName(self._progress.format())
 
     def show_facts(self, facts: str) -> None:
         """Show one line about the model that is loaded, or why none is."""
         self._progress.hide()
         self.facts.setVisible(bool(facts))
+        facts = in_window_language(facts)
         self.facts.setText(facts)
         self.facts.setToolTip(plain(facts))
 

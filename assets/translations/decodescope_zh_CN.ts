@@ -1365,7 +1365,7 @@ Nothing leaves this machine. Apache License 2.0.</source>
     <name>Feed</name>
     <message>
         <source>No model is loaded: choose one first.</source>
-        <translation>尚未加载模型：请先选择一个模型。</translation>
+        <translation type="vanished">尚未加载模型：请先选择一个模型。</translation>
     </message>
     <message>
         <source>{} The run is kept in memory only, until the next one begins.</source>
