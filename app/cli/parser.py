@@ -196,6 +196,10 @@ def _record(parser: argparse.ArgumentParser) -> None:
     observed.add_argument(
         "--attention-head", type=whole_number, metavar="H", help="... of this head only (default: every head)"
     )
+    observed.add_argument(
+        "--pace", type=float, default=0.0, metavar="N",
+        help="at most N tokens a second for each request, to watch a run; rests are recorded as pauses (0: full speed)",
+    )  # fmt: skip
     observed.add_argument("--nvtx", action="store_true", help="name phases for Nsight Systems (CUDA only)")
     observed.add_argument("-o", "--output", metavar="FILE.dscope", help="default: decodescope-DATE-TIME.dscope here")
     observed.add_argument("--json", action="store_true", help="one JSON object instead of a table; no file without -o")

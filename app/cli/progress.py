@@ -20,8 +20,10 @@ LOG_EVERY_S: Final = 5.0
 class Progress:
     """Reports loading, and then the tokens: generated and wanted, tokens/s, time left."""
 
-    def __init__(self, tokens_wanted: int, stream: TextIO = sys.stderr) -> None:
+    def __init__(self, tokens_wanted: int, stream: TextIO = sys.stderr, paced: bool = False) -> None:
+        """`paced`: the run is slowed down, so that its rate does not tell how long it goes on."""
         self._wanted = tokens_wanted
+        self._paced = paced
         self._stream = stream
         self._terminal = stream.isatty()
         self._every_s = TERMINAL_EVERY_S if self._terminal else LOG_EVERY_S
@@ -44,6 +46,8 @@ class Progress:
         if count < 2:
             return f"{count}/{self._wanted} tokens"
         speed = tokens_per_s(session)
+        if self._paced:
+            return f"{count}/{self._wanted} tokens, {rate(speed, 'tokens/s')} without the rests"
         left = seconds((self._wanted - count) / speed) if speed else NOT_APPLICABLE
         return f"{count}/{self._wanted} tokens, {rate(speed, 'tokens/s')}, {left} left"
 

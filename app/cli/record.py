@@ -34,7 +34,8 @@ def run(options: argparse.Namespace) -> int:
     path = output_path(options)
     if path is not None:
         check_destination(path)
-    progress = Progress(sum(request.max_new_tokens for request in spec.requests))
+    wanted = sum(request.max_new_tokens for request in spec.requests)
+    progress = Progress(wanted, paced=spec.pace_tokens_per_s > 0)
     recording = Recording(load, progress.watch)
 
     def ready(model: dict[str, str]) -> None:
@@ -89,4 +90,5 @@ def run_spec(options: argparse.Namespace) -> RunSpec:
         probe = Probe(options.attention_layer or 0, options.attention_head)
     requests = requests_of(options, (DEFAULT_PROMPT,))
     observation = Observation(options.detail, probe, options.nvtx)
-    return RunSpec(requests, switches, observation, tuple(merged(options.switch_at)))
+    switch_at = tuple(merged(options.switch_at))
+    return RunSpec(requests, switches, observation, switch_at, pace_tokens_per_s=options.pace)

@@ -75,6 +75,9 @@ def figures(summary: Summary) -> list[tuple[str, str]]:
         rows.append(("launched", ", ".join(f"{LAUNCHED.get(how, how)} ×{n}" for how, n in summary.launches.items())))
     if held := [f"{WHY_EAGER[why]} ×{n}" for why, n in summary.why_eager.items() if why in WHY_EAGER]:
         rows.append(("graphs on, without effect", ", ".join(held)))
+    if summary.paces:
+        paces = ", ".join(f"{pace:g}" for pace in summary.paces)
+        rows.append(("paced at, rests left out", f"{paces} tokens/s a request"))
     if any(summary.dropped.values()):
         rows.append(
             ("detail dropped", ", ".join(f"{n} {k.replace('_', ' ')}" for k, n in summary.dropped.items() if n))

@@ -74,6 +74,11 @@ def rate(value: float | None, unit: str) -> str:
     return f"{significant(value)}{THIN_SPACE}{_SI_PREFIXES[index]}{unit}"
 
 
+def pace(tokens_per_s: float) -> str:
+    """A pace that was chosen, with no more digits than it was chosen with: `4 tokens/s`."""
+    return f"{tokens_per_s:g}{THIN_SPACE}tokens/s"
+
+
 def parameters(value: int) -> str:
     """A number of parameters in the usual form: `6.85 M`, `7.24 B` (billions)."""
     return rate(value, "").replace("G", "B")

@@ -95,6 +95,10 @@ class Feed(EngineThread):
     def step_once(self) -> None:
         self.client.post(protocol.StepOnce())
 
+    def set_pace(self, tokens_per_s: float) -> None:
+        """Let each request have at most so many tokens a second from now on; 0 is full speed."""
+        self.client.post(protocol.SetPace(tokens_per_s))
+
     def stop_run(self) -> None:
         self.client.post(protocol.Stop())
 

@@ -48,6 +48,7 @@ class RunControl(QObject):
         """Whether the server was gone at the end of the last run: the next run attaches to it anew."""
         panel.switches_flipped.connect(feed.set_switches)
         panel.observation_changed.connect(feed.set_observation)
+        panel.pace.picked.connect(self._on_pace)
         feed.state_changed.connect(self._on_state)
         feed.tells_changed.connect(self._on_tells)
         feed.run_ended.connect(self._on_run_ended)
@@ -80,7 +81,7 @@ class RunControl(QObject):
             return
         if self.server_gone:
             self._feed.attach_again()
-        self._feed.start_run(spec, paused)
+        self._feed.start_run(spec, paused or (self._panel.pace.step_by_step and self._feed.tells.pauses))
 
     def run_or_pause(self) -> None:
         """Run, pause or go on, depending on the state; a run that cannot be paused goes on."""
@@ -89,6 +90,7 @@ class RunControl(QObject):
         if self.state == "running":
             self._feed.pause()
         elif self.state == "paused":
+            self._panel.pace.show_pace(self._panel.pace.tokens_per_s)  # no longer step by step
             self._feed.resume()
         else:
             self.run_prompt()
@@ -115,6 +117,18 @@ class RunControl(QObject):
     def measure_ceilings(self) -> None:
         """Measure the ceilings of the device again."""
         self._feed.measure_ceilings()
+
+    @Slot(bool)
+    def _on_pace(self, was_stepping: bool) -> None:
+        """Another pace was picked: a run that goes on takes it at once."""
+        pace = self._panel.pace
+        if pace.step_by_step:
+            if self.state == "running":
+                self._feed.pause()
+            return
+        self._feed.set_pace(pace.tokens_per_s)
+        if was_stepping and self.state == "paused":
+            self._feed.resume()
 
     # --- what the engine says ---------------------------------------------------------------------------------------
 

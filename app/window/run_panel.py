@@ -29,6 +29,7 @@ from app.look.theme import CAPTION_SCALE, GRID, PANEL_PADDING, ROW_GAP, theme, u
 from app.widgets.elided_label import ElidedLabel
 from app.widgets.generated_text import GeneratedText
 from app.widgets.model_picker import ModelPicker
+from app.widgets.pace_control import PaceControl
 from app.widgets.plain import PlainLabel, plain
 from app.widgets.prompt_edit import PromptEdit
 from app.widgets.sampling_controls import SamplingControls
@@ -107,6 +108,7 @@ class RunPanel(QWidget):
         self.probe.toggled.connect(self.switches.show_recording)
         self.probe.setChecked(True)
         self.probe.toggled.connect(self._on_observation)
+        self.pace = PaceControl()
         self.text = GeneratedText(selection)
         self._labels = {name: PlainLabel() for name in ("model", "prompt", "tokens", "switches", "detail")}
         self.run_button, self._step, self._stop = QPushButton(), QPushButton(), QPushButton()
@@ -122,7 +124,8 @@ class RunPanel(QWidget):
     def run_spec(self) -> RunSpec:
         """The run that the controls describe; raises InputError where the request list cannot be read."""
         requests = () if self._watches else self._requests()
-        return RunSpec(requests, self.switches.switches, self.observation())
+        pace = self.pace.tokens_per_s if self._tells.pauses else 0.0
+        return RunSpec(requests, self.switches.switches, self.observation(), pace_tokens_per_s=pace)
 
     def observation(self) -> Observation:
         """How much to observe; the probe follows the selected layer and head."""
@@ -131,8 +134,9 @@ class RunPanel(QWidget):
         return Observation(self._detail(), probe)
 
     def show_settings(
-        self, prompt: str, requests: Path | None, tokens: int, ignore_eos: bool, switches: Switches, detail: Detail
-    ) -> None:
+        self, prompt: str, requests: Path | None, tokens: int, ignore_eos: bool, switches: Switches, detail: Detail,
+        pace_tokens_per_s: float = 0.0,
+    ) -> None:  # fmt: skip
         """Show these settings for the next run, without emitting a signal."""
         self.set_requests_file(requests)
         if requests is None:
@@ -141,6 +145,7 @@ class RunPanel(QWidget):
         self.ignore_eos.setChecked(ignore_eos)
         self.switches.show_switches(switches)
         self.detail.set_value(detail)
+        self.pace.show_pace(pace_tokens_per_s)
 
     def set_requests_file(self, path: Path | None) -> None:
         """Take the requests from this file; None goes back to the prompt."""
@@ -337,6 +342,7 @@ class RunPanel(QWidget):
             button.setMinimumHeight(9 * GRID)
             buttons.addWidget(button, 2 if button is self.run_button else 1)
         column.addLayout(buttons)
+        column.addWidget(self.pace)
         column.addWidget(self.text, 1)
         return output
 
@@ -352,6 +358,7 @@ class RunPanel(QWidget):
         self.switches.lock("" if tells.flips_switches else unavailable_words.no_switches())
         no_detail = "" if tells.observes else unavailable_words.no_detail()
         self.detail.set_unavailable(dict.fromkeys(DETAILS, no_detail) if no_detail else {})
+        self.pace.set_unavailable("" if tells.pauses else unavailable_words.no_pace())
         self.probe.setEnabled(tells.attention)
         tip = self.tr("Keeps the attention rows of the layer and head picked in the Attention panel")
         self.probe.setToolTip(plain(tip if tells.attention else unavailable_words.no_attention()))

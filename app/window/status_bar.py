@@ -13,6 +13,7 @@ from app.look.units import count, name_of, percent, rate
 from app.widgets.elided_label import ElidedLabel
 from app.widgets.plain import PlainLabel, plain
 from engine.figures.metrics import tokens_per_s
+from engine.session.paced import pace_of
 from engine.session.schema import Overhead
 from engine.session.store import Session
 
@@ -108,7 +109,9 @@ class StatusBar(QStatusBar):
             for label in (self.rate, self.device, self.dropped, self.overhead):
                 label.setText("")
             return
-        self.rate.setText(rate(tokens_per_s(session), "tokens/s"))
+        shown = rate(tokens_per_s(session), "tokens/s")
+        paced = any(pace_of(mark.label) is not None for mark in list(session.marks))
+        self.rate.setText(self.tr("{} without the rests of its pace").format(shown) if paced else shown)
         serving = session.serving
         server = "" if serving is None else f"{serving.kind} {serving.version}".strip()
         device = session.meta.get("device_name") or session.meta.get("device", "")

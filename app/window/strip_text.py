@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QCoreApplication
 
 from app.look.units import count, rate, seconds
-from app.window.strip_pauses import pause_texts
+from app.window.strip_pauses import pauses_before
 from engine.core.settings import as_typed
 from engine.figures.metrics import run_wall_s, tokens_per_s
 from engine.session.store import STEP_KINDS, Session
@@ -64,7 +64,7 @@ def step_text(session: Session, step: int) -> str:
     words = QCoreApplication.translate("StepStrip", "Step {}: {}\n{} (measured)\n{} positions computed")
     text = words.format(count(step), kind, seconds(latency_s), count(int(steps["positions_computed"][step])))
     before = QCoreApplication.translate("StepStrip", "{} before it")
-    return "\n".join([text, *(before.format(pause) for at, pause in pause_texts(session) if at == step)])
+    return "\n".join([text, *(before.format(pause) for pause in pauses_before(session, step))])
 
 
 def switch_marks(session: Session) -> list[tuple[int, str]]:

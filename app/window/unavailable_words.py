@@ -14,6 +14,11 @@ def no_pause() -> str:
     return QCoreApplication.translate("Unavailable", "A server cannot be paused from here.")
 
 
+def no_pace() -> str:
+    """Why a run cannot be slowed down."""
+    return QCoreApplication.translate("Unavailable", "A server cannot be slowed down from here.")
+
+
 def no_switches() -> str:
     """Why switches cannot be flipped."""
     return QCoreApplication.translate("Unavailable", "A server's switches cannot be flipped from here.")

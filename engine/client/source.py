@@ -18,7 +18,7 @@ class Tells:
     starts_runs: bool = True
     """Takes `Start`. A source that does not begins its runs by itself, each with a `SessionStarted`."""
     pauses: bool = True
-    """Takes `Pause`, `Resume` and `StepOnce`."""
+    """Takes `Pause`, `Resume`, `StepOnce` and `SetPace`."""
     flips_switches: bool = True
     adds_requests: bool = True
     measures_ceilings: bool = True
@@ -43,6 +43,7 @@ _NEEDS: Final[dict[type, str]] = {
     protocol.Pause: "pauses",
     protocol.Resume: "pauses",
     protocol.StepOnce: "pauses",
+    protocol.SetPace: "pauses",
     protocol.SetSwitches: "flips_switches",
     protocol.AddRequests: "adds_requests",
     protocol.MeasureCeilings: "measures_ceilings",

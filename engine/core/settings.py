@@ -17,6 +17,9 @@ Batching = Literal["single", "static", "continuous"]
 Detail = Literal["off", "step", "phase", "layer"]
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 
+SLOWEST_PACE: Final = 0.01
+FASTEST_PACE: Final = 10_000.0
+"""Tokens a second of a run that is slowed down."""
 MOST_STOPS: Final = 1000
 MOST_OF_A_STOP: Final = 10_000
 """Characters. Stop texts are limited because each one is searched for after each token."""
@@ -177,12 +180,21 @@ def as_typed(value: Any) -> str:
     return "no limit" if value is None else str(value)
 
 
+def check_pace(tokens_per_s: float) -> None:
+    """Raise InputError unless this is a pace that a run can have."""
+    if tokens_per_s:
+        check_range("the pace", tokens_per_s, SLOWEST_PACE, FASTEST_PACE)
+
+
 @dataclass(frozen=True, slots=True)
 class RunSpec:
     """One run: its requests, the switches at the start, later changes of switches, and the observation.
 
     With `teacher_pass`, each finished request's text goes through the model once more at the end of the run, all
     positions at once. This is recorded as a step of kind `teacher`, and a mark of this kind says how many tokens agree.
+
+    `pace_tokens_per_s` slows a run down so that it can be watched: each request gets at most so many tokens a second (0
+    is full speed), and the rest after each step is recorded as a pause, never as time of a step.
     """
 
     requests: tuple[RequestSpec, ...]
@@ -190,3 +202,7 @@ class RunSpec:
     observation: Observation = field(default_factory=Observation)
     switch_at: tuple[SwitchChange, ...] = ()
     teacher_pass: bool = False
+    pace_tokens_per_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_pace(self.pace_tokens_per_s)

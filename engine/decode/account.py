@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 
 import msgspec
@@ -57,6 +58,8 @@ class Account:
         self._clock = clock
         self._zero_ns = 0
         self._tokens = 0
+        self.most_tokens = 0
+        """How many tokens the last step gave to the request that got most of it."""
         self._config_id = -1
         self._cost = CostModel(model.config, model.decoder.reads)
         self.overhead = OverheadMeter()
@@ -120,6 +123,7 @@ class Account:
         work = [row for chunk in landed.chunks for row in self._work(chunk, kept)]
         tokens = [token_event(one, self._tokens + i, self.steps, emitted_ns) for i, one in enumerate(emissions)]
         self._tokens += len(tokens)
+        self.most_tokens = max(Counter(one.request_id for one in tokens).values(), default=0)
         speculation: list[schema.Speculation] = []
         finished: list[schema.RequestFinished] = []
         for one in landed.drawn:
@@ -191,6 +195,7 @@ class Account:
         )
         step = record_step(facts, self._cost, timer, self.now_ns)
         self.steps += 1
+        self.most_tokens = 0
         self._emit([*work, step])
         self.mark("teacher", f"request {request.id}: {passed.sentence}")
 

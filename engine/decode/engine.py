@@ -58,6 +58,8 @@ class Engine:
         self._launcher, self._lander = Launcher(*parts), Lander(*parts)
         self.in_flight: InFlightStep | None = None
         """A captured step that was launched while the one before it was still running."""
+        self.launches_ahead = True
+        """Whether that is done at all: not while the caller lets time pass between steps."""
 
     def begin(self, zero_ns: int) -> None:
         """Start the run's clock: event times count from `zero_ns` of the engine's clock."""
@@ -132,7 +134,8 @@ class Engine:
         if launched is None:
             check_idle(self.queue)
             return False
-        self.in_flight = self._launcher.launch_next(launched)  # prepared and started while the device works on this one
+        # The next one is prepared and started while the device works on this one.
+        self.in_flight = self._launcher.launch_next(launched) if self.launches_ahead else None
         finished = self._lander.land(launched, start_ns, behind=self.in_flight)
         if self._teaches:
             self._to_teach.extend(finished)

@@ -22,7 +22,7 @@ from engine.figures.acceptance import speculation_figures
 from engine.figures.ceilings import least_read_s, measured_when_busy
 from engine.figures.gaps import itl_seconds
 from engine.figures.launches import eager_counts
-from engine.figures.pauses import pauses_of
+from engine.figures.pauses import paces_of, pauses_of
 from engine.figures.step_range import TEACHER, StepRange, generation_rows, step_slice, token_rows
 from engine.figures.told import column_told, told, total_of
 from engine.session.kv_shape import kv_shape_of
@@ -103,6 +103,8 @@ class Summary:
     """The number of steps by launch; those launched by `graph` have interpolated phases."""
     why_eager: dict[str, int]
     """The number of steps that ran operation by operation with `graphs` on, by a known reason."""
+    paces: list[float]
+    """The paces at which it was slowed down to be watched, tokens a second of each request; the rests are pauses."""
     serving: dict[str, Any] | None
     """The server that the session tells of, and what it does not tell; None for our own engine."""
 
@@ -144,6 +146,7 @@ def summarise(session: Session, steps: StepRange = None) -> Summary:
         attention_kernels=kernel_counts(session, steps),
         launches=launch_counts(session, steps),
         why_eager=eager_counts(session, steps),
+        paces=paces_of(session, steps),
         serving=None if session.serving is None else msgspec.to_builtins(session.serving),
     )
 

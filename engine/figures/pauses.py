@@ -1,8 +1,9 @@
 """When a run was paused: between a mark `pause` and the next mark `resume`, without the steps run one by one meanwhile.
 
-No figure of speed or of waiting counts this time. A pause without a `resume` (the run was stopped in it, or its writer
-was killed) has no end, because nothing ran after it. The view `pauses` of a session file (FORMAT.md) gives the same
-pieces.
+A run that is slowed down so that it can be watched is such a pause (`engine.session.paced`), so that its figures are
+those of its steps alone. No figure of speed or of waiting counts this time. A pause without a `resume` (the run was
+stopped in it, or its writer was killed) has no end, because nothing ran after it. The view `pauses` of a session file
+(FORMAT.md) gives the same pieces.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.figures.step_range import StepRange, step_slice
+from engine.session.paced import pace_of
 from engine.session.schema import PAUSE, RESUME
 from engine.session.store import Session
 from engine.session.tables import NEVER_NS
@@ -84,6 +87,18 @@ def steps_after(session: Session, pauses: Pauses) -> list[tuple[int, int]]:
     """(step, paused ns) of each piece: the step that came next, or the number of steps where none came."""
     steps = np.searchsorted(session.steps["start_ns"], pauses.since_ns, "right").tolist()
     return list(zip(steps, (pauses.until_ns - pauses.since_ns).tolist(), strict=True))
+
+
+def paces_of(session: Session, steps: StepRange = None) -> list[float]:
+    """The paces at which a range of steps was slowed down, in the order in which they came first."""
+    rows, pauses = step_slice(session, steps), pauses_of(session)
+    if rows.start >= rows.stop:
+        return []
+    before = max(rows.start - 1, 0)  # the rest before the first step is of the pace that this step came at
+    first = np.searchsorted(pauses.until_ns, session.steps["end_ns"][before], "right")
+    last = np.searchsorted(pauses.since_ns, session.steps["end_ns"][rows.stop - 1], "left")
+    found = dict.fromkeys(map(pace_of, pauses.labels[first:last]))
+    return [pace for pace in found if pace is not None]
 
 
 def _between_steps(session: Session, since_ns: int, until_ns: int, label: str) -> list[tuple[int, int, str]]:

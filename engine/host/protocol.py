@@ -60,6 +60,12 @@ class StepOnce(Command, frozen=True, tag=True):
     """Run one step, then pause."""
 
 
+class SetPace(Command, frozen=True, tag=True):
+    """Run at this pace from now on (`RunSpec.pace_tokens_per_s`); a run that is paused stays so."""
+
+    tokens_per_s: float
+
+
 class Stop(Command, frozen=True, tag=True):
     """End the run: unfinished requests are cancelled, the session is complete."""
 
@@ -98,6 +104,7 @@ AnyCommand = (
     | Pause
     | Resume
     | StepOnce
+    | SetPace
     | Stop
     | SetSwitches
     | SetObservation

@@ -11,6 +11,7 @@ import msgspec
 import torch
 
 from engine.core.kv_cache import OutOfKvMemory
+from engine.core.settings import check_pace
 from engine.decode.capabilities import unavailable_for
 from engine.decode.draft_model import load_draft
 from engine.decode.engine import Engine
@@ -18,6 +19,7 @@ from engine.errors import DecodeScopeError, InputError
 from engine.host import protocol
 from engine.host.kept_ceilings import KeptCeilings
 from engine.host.model_facts import model_meta
+from engine.host.pacing import Pacing
 from engine.measure.device import DeviceSampler, open_devices
 from engine.model.loader import LoadedModel, load_model
 from engine.plain_text import one_line
@@ -54,14 +56,18 @@ class Service:
         self.engine: Engine | None = None
         self.sampler: DeviceSampler | None = None
         """Samples the devices while a run goes on."""
-        self.paused = False
-        self._steps_wanted = 0
+        self._pacing: Pacing | None = None
         self.ended = False
 
     @property
     def running(self) -> bool:
         """Whether a run goes on."""
         return self.engine is not None
+
+    @property
+    def paused(self) -> bool:
+        """Whether a run waits for a command."""
+        return self._pacing is not None and self._pacing.paused
 
     def receive(self, message: bytes) -> None:
         """Carry out one encoded command; one that cannot be read is refused."""
@@ -84,24 +90,29 @@ class Service:
             self._emit([Refused(name, "DecodeScopeError", f"{name} failed: {sentence_of(error)}")])
 
     def work(self) -> float | None:
-        """Run one step if a run goes on and is not paused.
+        """Run one step if a run goes on, is not paused, and its pace allows it.
 
         Returns the seconds until the next step may run: 0 at once, None only after a command.
         """
-        engine = self.engine
-        if engine is None or (self.paused and self._steps_wanted == 0):
+        engine, pacing = self.engine, self._pacing
+        if engine is None or pacing is None:
             return None
+        if rest_s := pacing.rest_s:
+            return rest_s
+        if rest_s is None:
+            return None
+        began_ns = engine.account.now_ns()
         try:
             stepped = engine.step()
         except BaseException as error:  # any failure of a model, a library or a device ends the run
             self._fail(engine, error)
             return None
-        if stepped and self._steps_wanted:
-            self._steps_wanted -= 1
+        if stepped:
+            pacing.stepped(began_ns)
         if engine.done:
             self._end("finished")
             return None
-        return 0.0 if stepped else engine.next_arrival_s
+        return (pacing.rest_s or 0.0) if stepped else engine.next_arrival_s
 
     def _carry_out(self, command: protocol.AnyCommand) -> None:  # noqa: PLR0912 - one case a command
         match command:
@@ -127,29 +138,28 @@ class Service:
                 engine.cancel()
                 self._end("stopped")
             case protocol.Pause():
-                self._pause(self._running())
+                self._change(Pacing.pause)
             case protocol.StepOnce():
-                engine = self._running()
-                if not self.paused:
-                    self._pause(engine)
-                self._steps_wanted += 1
+                self._change(Pacing.want_step)
             case protocol.Resume():
-                engine = self._running()
-                if self.paused:
-                    self.paused, self._steps_wanted = False, 0
-                    engine.account.mark("resume", "")
-                    self._emit([StateChanged("running")])
+                self._change(Pacing.resume)
+            case protocol.SetPace():
+                check_pace(command.tokens_per_s)
+                self._change(lambda pacing: pacing.set_pace(command.tokens_per_s))
 
     def _running(self) -> Engine:
         if self.engine is None:
             raise InputError("There is no run going on.")
         return self.engine
 
-    def _pause(self, engine: Engine) -> None:
-        if not self.paused:
-            self.paused = True
-            engine.account.mark("pause", "")
-            self._emit([StateChanged("paused")])
+    def _change(self, change: Callable[[Pacing], None]) -> None:
+        """Change when the steps of the run follow each other, and tell where this pauses it or lets it go on."""
+        self._running()
+        assert self._pacing is not None
+        before = self.paused
+        change(self._pacing)
+        if self.paused != before:
+            self._emit([StateChanged("paused" if self.paused else "running")])
 
     def _load(self, command: protocol.Load) -> None:
         if self.engine is not None:
@@ -183,9 +193,8 @@ class Service:
         meta["epoch_ns"] = str(time.time_ns())
         self._emit([SessionStarted(meta)])
         engine.begin(zero_ns)
-        if command.paused:
-            engine.account.mark("pause", "")  # the time until the first step counts as a pause
-        self.engine, self.paused, self._steps_wanted = engine, command.paused, 0
+        # Started paused, or with a pace, the time until the first step counts as a pause.
+        self.engine, self._pacing = engine, Pacing(engine, command.run.pace_tokens_per_s, command.paused)
         self.sampler = DeviceSampler(open_devices(self._model.device), self._emit, engine.account.now_ns)
         self.sampler.start()
         self._emit([StateChanged("paused" if command.paused else "running")])
@@ -211,9 +220,11 @@ class Service:
         return self._ceilings.look_again(self._model)
 
     def _end(self, reason: Any) -> None:
+        if self._pacing is not None:
+            self._pacing.end()
         if self.engine is not None and reason != "failed":
             self.engine.account.tell_cost()
-        self.engine = None
+        self.engine = self._pacing = None
         self._ceilings.wait_anew()
         if self.sampler is not None:
             self.sampler.stop()

@@ -209,6 +209,7 @@ class Drawing:
             protocol.Pause(),
             protocol.Resume(),
             protocol.StepOnce(),
+            protocol.SetPace(rng.choice([0.0, 0.5, 20.0])),
             protocol.SetSwitches(self.changes()),
             protocol.SetObservation(self.observation()),
             protocol.AddMark("here"),
