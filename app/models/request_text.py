@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from app.look.units import visible_token
+from engine.figures.token_facts import shown_text
 from engine.session.store import RecordedRequest, Session
 
 
@@ -22,11 +23,11 @@ class RequestText:
     def update(self) -> None:
         """Append the tokens emitted since the last call."""
         rows = self.request.token_rows
-        column = self._session.tokens["text"]
         first = len(self.texts) - self.request.prompt_tokens
         if first >= len(rows):
             return
-        new = [str(text) for text in column[rows[first:]]]
+        new = [str(text) for text in self._session.tokens["text"][rows[first:]]]
+        new = [text or shown_text(self._session, row) for text, row in zip(new, rows[first:], strict=False)]
         for text in set(new) - self._visible.keys():
             self._visible[text] = visible_token(text) or "∅"
         self.texts += [self._visible[text] for text in new]

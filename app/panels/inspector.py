@@ -19,6 +19,7 @@ from app.look.units import (
     name_of,
     percent,
     seconds,
+    significant,
     visible_token,
 )
 from app.models.attention_rows import ExactRow
@@ -218,6 +219,7 @@ class InspectorPanel(Panel):
             rows += [("positions", name, value) for name, value in facts.positions.items()]
             rows += self.late.rows()
             rows += [("alternative_logprob", one.token_id, one.logprob) for one in facts.alternatives]
+            rows += [("alternative_text", one.token_id, one.text) for one in facts.alternatives if one.text is not None]
         return ["of", "what", "value"], rows
 
     def minimumSizeHint(self) -> QSize:
@@ -283,7 +285,7 @@ class InspectorPanel(Panel):
         return self.session is not None and row + 64 < len(self.session.tokens)
 
     def _write_facts(self, session: Session, facts: TokenFacts, followed: bool) -> None:
-        text = f"“{visible_token(facts.text)}”"
+        text = f"“{visible_token(facts.shown)}”"
         self.token_label.setText(text + (self.tr("  newest") if followed else ""))
         self.chance_label.setText(chance_words(session, facts))
         values = {
@@ -319,6 +321,9 @@ class InspectorPanel(Panel):
                 Bar(
                     visible_token(one.text) if one.text is not None else f"#{one.token_id}", one.probability / best,
                     percent(one.probability), colours.accent, strong=one.chosen, code=True,
+                    tip=self.tr("id {id} · logprob {logprob} nats ●").format(
+                        id=one.token_id, logprob=significant(one.logprob)
+                    ),
                 )
                 for one in facts.alternatives
             ],

@@ -27,7 +27,7 @@ from engine.session.store import Session
 def header_words(facts: TokenFacts) -> str:
     """The token and its main figures, for the panel's header."""
     translate = QCoreApplication.translate
-    text = visible_token(facts.text) or "∅"
+    text = visible_token(facts.shown) or "∅"
     values = {"text": text, "share": percent(facts.probability), "mark": MEASURED, "time": seconds(facts.step_s)}
     if facts.step is None:
         gap_s = None if facts.chunk is None else facts.chunk.gap_s

@@ -19,6 +19,7 @@ from app.widgets.themed_table import Cell
 from engine.figures.culprits import TokenDelay, delay_of
 from engine.figures.delays import CAUSES, MOST_LATE, Delays, DelayTotals
 from engine.figures.step_range import StepRange
+from engine.figures.token_facts import shown_text
 from engine.session.store import Session
 
 BESIDE: Final = 780
@@ -152,7 +153,7 @@ class LateTables(QWidget):
         assert session is not None
         tip = "\n".join(part_words(session, one, part, say) for part in one.parts)
         return [
-            Cell(f"“{visible_token(str(session.tokens['text'][one.token]))}”"),
+            Cell(f"“{visible_token(shown_text(session, one.token))}”"),
             Cell(short_words(session, one.main, say), tip, muted=one.main.cause == "unexplained"),
             Cell(seconds(one.excess_s)),
             Cell(seconds(one.gap_s)),

@@ -21,6 +21,7 @@ from app.widgets.plain import PlainLabel, plain
 from app.widgets.themed_label import ThemedLabel
 from app.widgets.themed_table import Cell
 from engine.figures.teacher import TeacherFigures, teacher_figures
+from engine.figures.token_facts import shown_text
 from engine.session.store import STEP_KINDS, Session
 
 
@@ -199,7 +200,7 @@ class ParallelPanel(StepPanel):
         if session is not None and shown is not None and positions:
             wanted, table = set(positions), session.tokens
             rows = [row for row in session.requests[shown.request_id].token_rows if table["position"][row] in wanted]
-            tokens = [(row, f"{table['position'][row]} “{visible_token(str(table['text'][row]))}”") for row in rows]
+            tokens = [(row, f"{table['position'][row]} “{visible_token(shown_text(session, row))}”") for row in rows]
             steps = {int(table["step_id"][row]) for row in rows}
         self.differing.show_tokens(tokens)
         self.differing.mark(self.context.selection.now.token)
@@ -299,10 +300,11 @@ class ParallelPanel(StepPanel):
                 n=count(int(table["positions_computed"][step])), mark=MEASURED,
             )
         ]  # fmt: skip
-        steps, texts = session.tokens["step_id"], session.tokens["text"]
+        steps = session.tokens["step_id"]
         own = [row for row in session.requests[shown.request_id].token_rows if int(steps[row]) == step]
         if own:
-            lines.append(self.tr("gave {}").format(" ".join(f"“{visible_token(str(texts[row]))}”" for row in own)))
+            gave = (f"“{visible_token(shown_text(session, row))}”" for row in own)
+            lines.append(self.tr("gave {}").format(" ".join(gave)))
         return "\n".join(lines)
 
     def kind_name(self, kind: str) -> str:

@@ -13,7 +13,7 @@ from app.panels.timeline_chunks import chunk_words
 from app.panels.untold import not_told
 from engine.figures.gaps import gap_ns
 from engine.figures.pauses import pauses_of
-from engine.figures.token_facts import chunk_of, received_ns
+from engine.figures.token_facts import chunk_of, received_ns, shown_text
 from engine.figures.told import column_told, told
 from engine.session.store import STEP_KINDS, TOKEN_SOURCES, Session
 
@@ -28,7 +28,8 @@ def token_text(model: TimelineModel, row: int) -> str:
     request_id, step, token_id = (int(tokens[name][row]) for name in ("request_id", "step_id", "token_id"))
     lines = [
         translate("Timeline", "“{text}”  token {id}, position {position} of request {request}").format(
-            text=visible_token(tokens["text"][row]), id=count(token_id) if token_id >= 0 else f"({not_told()})",
+            text=visible_token(shown_text(model.session, row)),
+            id=count(token_id) if token_id >= 0 else f"({not_told()})",
             position=count(int(tokens["position"][row])), request=request_id,
         ),
         *_chances(model.session, row),

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from PySide6.QtCore import QRectF, QSize, Qt
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QBrush, QColor, QFontMetrics, QPainter, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.look.theme import CAPTION_SCALE, GRID, mono_font, theme, ui_font
-from app.widgets.painted import PaintedWidget
+from app.widgets.hover import HoverWidget
 
 LEAST_BAR: Final = 16 * GRID
 """Pixels that the longest bar keeps beside long names."""
@@ -20,7 +20,8 @@ LEAST_BAR: Final = 16 * GRID
 class Bar:
     """One row: `share` is the length of the bar, 0 to 1 of the full width; `strong` marks the chosen row.
 
-    `code` draws the name in the monospace font. A `pattern` distinguishes the bar by more than its colour.
+    `code` draws the name in the monospace font. A `pattern` distinguishes the bar by more than its colour. `tip` is
+    the tool tip of the row, in addition to its name.
     """
 
     name: str
@@ -30,9 +31,10 @@ class Bar:
     strong: bool = False
     code: bool = False
     pattern: Qt.BrushStyle = Qt.BrushStyle.SolidPattern
+    tip: str = ""
 
 
-class BarList(PaintedWidget):
+class BarList(HoverWidget[Bar]):
     """A title and the bars under it; the height follows the number of rows."""
 
     fills_ground = False
@@ -58,6 +60,13 @@ class BarList(PaintedWidget):
     @property
     def row_height(self) -> int:
         return QFontMetrics(ui_font(CAPTION_SCALE)).height() + GRID
+
+    def place_at(self, at: QPointF) -> Bar | None:
+        index = int(at.y() // self.row_height) - 1
+        return self.bars[index] if 0 <= index < len(self.bars) else None
+
+    def words_for(self, place: Bar) -> str:
+        return f"“{place.name}” · {place.tip}" if place.tip else ""
 
     def sizeHint(self) -> QSize:
         return QSize(220, self.row_height * (1 + max(1, len(self.bars))) + GRID)

@@ -17,6 +17,7 @@ from engine.decode.emission import Emission, token_event
 from engine.decode.proposer import Proposer
 from engine.decode.step_runner import LandedStep, StepRunner
 from engine.decode.teacher import TeacherPass
+from engine.decode.token_texts import TokenTexts
 from engine.graphs.in_flight import InFlightTimes
 from engine.measure.cost import CostModel
 from engine.measure.overhead import OverheadMeter
@@ -61,6 +62,7 @@ class Account:
         self.most_tokens = 0
         """How many tokens the last step gave to the request that got most of it."""
         self._config_id = -1
+        self._texts = TokenTexts(model.tokenizer)
         self._cost = CostModel(model.config, model.decoder.reads)
         self.overhead = OverheadMeter()
 
@@ -88,11 +90,13 @@ class Account:
 
     def arrived(self, request: Request) -> None:
         """Record that a request has arrived; its prompt is encoded."""
-        texts = [self._model.tokenizer.token_text(token) for token in request.tokens]
+        new = self._texts.of(request.tokens)
         params = msgspec.json.encode(request.spec).decode()
         self._emit([
+            *new,
             schema.RequestArrived(
-                request.id, request.spec.prompt, list(request.tokens), texts, params, request.arrived_ns
+                request.id, request.spec.prompt, list(request.tokens), self._texts.told(request.tokens), params,
+                request.arrived_ns,
             )
         ])  # fmt: skip
 
@@ -161,7 +165,8 @@ class Account:
         blocks = [*record.blocks, *self._blocks(runner)]
         self.steps += 1
         self._emit([
-            *record.work, record.step, *record.tokens, *record.speculation, *blocks, *record.rows, *record.finished
+            *record.work, record.step, *self._texts.of_tokens(record.tokens), *record.tokens, *record.speculation,
+            *blocks, *record.rows, *record.finished,
         ])  # fmt: skip
         times = record.landed.times
         probe = runner.probe

@@ -30,7 +30,8 @@ def write_tables(session: Session, folder: str | os.PathLike[str], utf8_mark: bo
     would run as a formula begins with an apostrophe (`readable.cells`).
 
     `steps.csv` has a column for each phase (µs, summing to the step's wall time). `step_layers.csv` has a row for each
-    step and layer. `tokens.csv` has each token's alternatives as `token id:logprob`, best first. `attention.csv` has a
+    step and layer. `tokens.csv` has each token's alternatives as `token id:logprob`, best first;
+    `token_texts.csv` has the text of each token id. `attention.csv` has a
     row for each map and query position, its probabilities in one cell, separated by spaces.
     """
     encoding = "utf-8-sig" if utf8_mark else "utf-8"
@@ -56,6 +57,7 @@ def _tables(session: Session) -> Iterator[tuple[str, Sequence[str], Iterable[Seq
         (_step_layers(session)),
     )
     yield "tokens", (*session.tokens.names, "alternatives"), _tokens(session)
+    yield "token_texts", COLUMNS["token_texts"], sorted(session.token_texts.items())
     yield "work", session.work.names, _plain(session.work)
     yield "speculation", session.speculation.names, _plain(session.speculation)
     yield "kv_blocks", session.kv_blocks.names, _plain(session.kv_blocks)

@@ -15,7 +15,7 @@ from engine.figures.metrics import CLASSES, attention_entropy, groups_s, phase_t
 from engine.figures.slot_runs import waiting_requests
 from engine.figures.step_range import step_slice, token_rows
 from engine.figures.switches import switches_at
-from engine.figures.token_facts import token_facts
+from engine.figures.token_facts import TokenNames, token_facts
 from engine.figures.told import column_told, told, total_of
 from engine.session.schema import PHASES
 from engine.session.store import LAUNCHES, STEP_KINDS, Session
@@ -72,9 +72,10 @@ def phases_by_layer(session: Session, step: int) -> list[dict[str, float]] | Non
 def emitted(session: Session, steps: tuple[int, int]) -> list[dict[str, Any]]:
     """Every token, in the order in which they were emitted; `delay` says why one was later than usual."""
     found = []
-    delays = delays_of(session)
+    delays, names = delays_of(session), TokenNames(session)
+    names.update()
     for row in token_rows(session, steps).tolist():
-        facts, late = token_facts(session, row, {}), delays.index_of(session, row)
+        facts, late = token_facts(session, row, names.names), delays.index_of(session, row)
         found.append(
             {
                 "id": int(session.tokens["id"][row]),
@@ -90,7 +91,12 @@ def emitted(session: Session, steps: tuple[int, int]) -> list[dict[str, Any]]:
                 "gap_s": facts.gap_s,
                 "delay": None if late is None else delay_of(session, delays, late).to_json(session),
                 "alternatives": [
-                    {"token_id": one.token_id, "logprob": one.logprob, "probability": one.probability}
+                    {
+                        "token_id": one.token_id,
+                        "text": one.text,
+                        "logprob": one.logprob,
+                        "probability": one.probability,
+                    }
                     for one in facts.alternatives
                 ],
             }

@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.figures.token_facts import shown_text
 from engine.session.patience import GivenUpError, Patience
 from engine.session.store import RecordedRequest, Session
 
@@ -125,6 +126,6 @@ def _token(a: Session, row_a: int | None, b: Session, row_b: int | None) -> tupl
     ids, texts, logprobs = [], [], []
     for session, row in ((a, row_a), (b, row_b)):
         ids.append(NOT_TOLD if row is None else int(session.tokens["token_id"][row]))
-        texts.append("" if row is None else str(session.tokens["text"][row]))
+        texts.append("" if row is None else shown_text(session, row))
         logprobs.append(float("nan") if row is None else float(session.tokens["logprob"][row]))
     return ids[0], ids[1], texts[0], texts[1], logprobs[0], logprobs[1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +21,7 @@ Likeliest = tuple[NDArray[np.int32], NDArray[np.float32]]
 
 @dataclass(frozen=True, slots=True)
 class Alternative:
-    """One of the likeliest tokens; `text` is None where this session never emitted or read that token."""
+    """One of the likeliest tokens; `text` is None where the session does not have it."""
 
     token_id: int
     text: str | None
@@ -54,6 +55,9 @@ class TokenFacts:
     token_id: int | None
     """None where a server did not tell it."""
     text: str
+    """What it added to the text of its request; empty where it ends within a character."""
+    shown: str
+    """The same, or where it is empty, the token by itself (`shown_text`)."""
     logprob: float
     entropy_nats: float
     source: str
@@ -81,10 +85,11 @@ class TokenFacts:
         return float(np.exp(self.logprob))
 
 
-def token_facts(session: Session, row: int, names: dict[int, str], likeliest: Likeliest | None = None) -> TokenFacts:
-    """The facts of row `row` of `session.tokens`; `names` gives the texts of token ids that are known.
+def token_facts(session: Session, row: int, names: Mapping[int, str], likeliest: Likeliest | None = None) -> TokenFacts:
+    """The facts of row `row` of `session.tokens`.
 
-    `likeliest` is the result of `Details.alternatives`, which may read the file; if it is None, it is read here.
+    `names` gives texts of token ids (`TokenNames`) for an older file, which has no `Session.token_texts`. `likeliest`
+    is the result of `Details.alternatives`, which may read the file; if it is None, it is read here.
     """
     tokens = session.tokens
     step_id = int(tokens["step_id"][row])
@@ -103,6 +108,7 @@ def token_facts(session: Session, row: int, names: dict[int, str], likeliest: Li
         position=int(tokens["position"][row]),
         token_id=told_id(token_id),
         text=str(tokens["text"][row]),
+        shown=shown_text(session, row),
         logprob=float(tokens["logprob"][row]),
         entropy_nats=float(tokens["entropy"][row]),
         source=TOKEN_SOURCES[int(tokens["source"][row])],
@@ -122,11 +128,20 @@ def token_facts(session: Session, row: int, names: dict[int, str], likeliest: Li
             for name in CLASSES
         },
         alternatives=tuple(
-            Alternative(int(one), names.get(int(one)), float(logprob), int(one) == token_id)
+            Alternative(one, session.token_texts.get(one, names.get(one)), logprob, one == token_id)
             for one, logprob in zip(ids.tolist(), logprobs.tolist(), strict=True)
         ),
         request=request,
     )
+
+
+def shown_text(session: Session, row: int) -> str:
+    """What a token added to the text of its request; where that is nothing, the token by itself.
+
+    A token that ends within a character adds nothing, a special token neither: they show as `<0xE4>` and `<|im_end|>`.
+    """
+    tokens = session.tokens
+    return str(tokens["text"][row]) or session.token_texts.get(int(tokens["token_id"][row]), "")
 
 
 def told_id(token_id: int) -> int | None:
@@ -156,7 +171,10 @@ def chunk_of(session: Session, row: int) -> Chunk:
 
 
 class TokenNames:
-    """The texts of the token ids that a session has had so far, for naming alternatives; `update` adds new ones."""
+    """The texts of the token ids that a session has had so far; `update` adds new ones.
+
+    They name alternatives in a file from before `token_texts`; where a session has those, this class keeps none.
+    """
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -166,6 +184,8 @@ class TokenNames:
 
     def update(self) -> None:
         """Take the prompts and tokens that came since the last call."""
+        if self._session.token_texts:
+            return
         requests = list(self._session.requests.values())
         for request in requests[self._requests :]:
             self.names.update(zip(request.prompt_token_ids, request.prompt_token_texts, strict=False))

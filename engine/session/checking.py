@@ -17,7 +17,7 @@ from engine.session.blobs import MOST_LOGPROB
 from engine.session.checking_facts import MOST_HEADS, MOST_LAYERS, check_facts, check_params
 from engine.session.columns import Columns
 from engine.session.event_table import EventTable
-from engine.session.fields import LARGEST, Whole
+from engine.session.fields import COUNT, LARGEST, Whole
 from engine.session.kv_shape import kv_shape_of
 from engine.session.phases import MOST_US
 from engine.session.store import RecordedRequest, Session
@@ -40,6 +40,8 @@ def check_content(session: Session) -> None:
     for mark in session.marks:
         _require(_is_time(mark.t_ns), "the time of a mark is none")
         _require(isinstance(mark.kind, str) and isinstance(mark.label, str), "a mark is no text")
+    for token_id, text in session.token_texts.items():
+        _require(0 <= token_id <= COUNT and isinstance(text, str), f"the text of token {quoted(token_id)} is none")
     _check_steps(session)
     _check_tokens(session)
     _check_work(session)

@@ -29,6 +29,8 @@ class Joiner:
         self._steps = self._tokens = self._requests = self._configs = 0
         self._next = [0, 0, 0, 0]
         """One past the highest id of steps, tokens, requests and configs so far."""
+        self._named: set[int] = set()
+        """The ids of the tokens whose text a run has told; each run tells them anew."""
         self._latest_ns = 0
         self._paused = False
         """Whether the present run is paused, or ended while it was paused."""
@@ -54,7 +56,7 @@ class Joiner:
             found += self._moved(event)
         return found
 
-    def _moved(self, event: AnyEvent) -> list[AnyEvent]:  # noqa: PLR0911 - one event, one line
+    def _moved(self, event: AnyEvent) -> list[AnyEvent]:  # noqa: PLR0911, PLR0912 - one event, one line
         match event:
             case schema.SessionStarted():
                 return self._started(event)
@@ -94,6 +96,10 @@ class Joiner:
             case schema.Mark() | schema.DeviceSample() | schema.MetricSample():
                 self._hold(event)
                 return [replace(event, t_ns=self._at(event.t_ns))]
+            case schema.TokenText():
+                known = event.token_id in self._named
+                self._named.add(event.token_id)
+                return [] if known else [event]
             case schema.KvBlock():
                 return []
             case _:

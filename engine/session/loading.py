@@ -37,6 +37,8 @@ def load(file: SessionFile) -> Session:
             _load_table(file, table)
         if file.columns_there("metric_samples"):  # older files lack the table
             _load_table(file, session.metric_samples)
+        if file.columns_there("token_texts"):
+            session.token_texts.update(file.query("SELECT token_id, text FROM token_texts"))
         session.details.know_attention(file.attention_maps())
     finally:
         file.query("COMMIT")

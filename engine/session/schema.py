@@ -234,6 +234,17 @@ class Token(Event, frozen=True, tag=True, array_like=True):
     told_by: Name = ""
 
 
+class TokenText(Event, frozen=True, tag=True, array_like=True):
+    """The text of a token of the vocabulary by itself, once for each id that a prompt, a token or an alternative has.
+
+    A token that is no whole character alone has its bytes as text, `<0xE4>`. `Token.text` may differ from it: that is
+    what the token added to its request's text.
+    """
+
+    token_id: Key
+    text: str
+
+
 class Speculation(Event, frozen=True, tag=True, array_like=True):
     """A verified proposal: how many tokens were drafted and how many accepted."""
 
@@ -362,7 +373,7 @@ class Overhead(Event, frozen=True, tag=True, array_like=True):
 
 StoredEvent = (
     SessionStarted | ConfigChanged | RequestArrived | PromptTold | RequestScheduled | RequestFinished | Work | Step
-    | Token | Speculation | KvBlock | AttentionRow | DeviceSample | MetricSample | Mark | Dropped
+    | Token | TokenText | Speculation | KvBlock | AttentionRow | DeviceSample | MetricSample | Mark | Dropped
 )  # fmt: skip
 AnyEvent = StoredEvent | Loading | ModelReady | StateChanged | Refused | RunEnded | CeilingsMeasured | Overhead
 

@@ -68,7 +68,7 @@ class Session:
     """The columns of one run or suite. One thread calls `apply`; any thread reads (Columns says what a reader sees).
 
     A reader may iterate over any container here while `apply` runs: lists are only appended to, `requests` is
-    `Growing`, and `meta` and `dropped` are replaced as a whole. `kept` is only for looking up a key.
+    `Growing`, and `meta` and `dropped` are replaced as a whole. `kept` and `token_texts` are only for looking up a key.
     """
 
     def __init__(self, source: DetailSource | None = None) -> None:
@@ -88,6 +88,8 @@ class Session:
         self.device_samples = EventTable("device_samples", capacity=256)
         self.metric_samples = EventTable("metric_samples", capacity=256)
         self.marks: list[schema.Mark] = []
+        self.token_texts: dict[int, str] = {}
+        """The text of each token id of the session by itself, for looking one up; empty for an older file."""
         self.dropped = {"attention_rows": 0, "layer_rows": 0}
         self.kept: dict[str, Any] = {}
         """Results that are computed from the session and needed often, by name; each is replaced as a whole."""
@@ -138,6 +140,8 @@ class Session:
             case schema.RequestFinished():
                 request = self.requests[event.id]
                 request.finished_ns, request.finish_reason = event.finished_ns, event.finish_reason
+            case schema.TokenText():
+                self.token_texts[event.token_id] = event.text
             case schema.Mark():
                 self.marks.append(event)
             case schema.Dropped():

@@ -19,6 +19,7 @@ from engine.session.schema import (
     Speculation,
     Step,
     Token,
+    TokenText,
     Work,
 )
 
@@ -42,6 +43,7 @@ EVENT_OF: Final[dict[str, type[Event]]] = {
     "device_samples": DeviceSample,
     "metric_samples": MetricSample,
     "marks": Mark,
+    "token_texts": TokenText,
 }
 """The tables in which each event is one row: one column for each field, in the order of the fields."""
 FIELDS: Final = {table: fields_of(event) for table, event in EVENT_OF.items()}
@@ -90,7 +92,7 @@ CREATE: Final = (
         told_by TEXT NOT NULL DEFAULT '')""",
     *map(create, ("steps", "tokens", "work", "speculation", "kv_blocks", "attention")),
     "CREATE INDEX attention_map ON attention (request_id, layer, head)",
-    *map(create, ("device_samples", "metric_samples", "marks")),
+    *map(create, ("device_samples", "metric_samples", "marks", "token_texts")),
     f"""CREATE VIEW pauses AS
         WITH held AS (SELECT t_ns AS since, coalesce(
             (SELECT min(later.t_ns) FROM marks AS later WHERE later.kind = 'resume' AND later.rowid > marks.rowid),

@@ -71,6 +71,7 @@ def rows_of(  # noqa: PLR0911, PLR0912 - one panel, one case
                 *(("positions", name, of.positions[name]) for name in of.positions),
                 *(("late_s", one.cause, one.seconds) for one in (token.delay.parts if token.delay is not None else ())),
                 *(("alternative_logprob", one.token_id, one.logprob) for one in token.alternatives),
+                *(("alternative_text", one.token_id, one.text) for one in token.alternatives),
             ]  # fmt: skip
         case "latency" if "late" in mode:
             causes = info.delays.causes

@@ -238,9 +238,11 @@ INSPECTOR: Final[Texts] = {
     "tip TokenFlow": (
         "“{~}” ({=key}): attention {weights(T.position - 1)[key]|percent}  ● measured", "“{~}” ({=key})",
     ),
+    "tip BarList": (
+        "“{~}” · id {=id} · logprob {[one.logprob for one in T.alternatives if one.token_id == id]|number} nats ●",
+    ),
     "BarList.paint": (
         "{~} | {[one.probability for one in T.alternatives]|percent}",
-        "#{=id} | {[one.probability for one in T.alternatives if one.token_id == id]|percent}",
         "{@phase} | {of(T.step).phases_s[phase]|seconds}",
         *(f"{name} | {{of(T.step).positions.{name}|count}}" for name in CLASSES[:-1]),
         "reused from the cache | {of(T.step).positions.reused|count}",

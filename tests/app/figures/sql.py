@@ -251,6 +251,9 @@ class Expected:
         half = len(blob) // 2
         if what == "token_id":
             return int(np.frombuffer(blob[:half], np.int32)[int(place)])
+        if what == "text":
+            token_id = int(np.frombuffer(blob[:half], np.int32)[int(place)])
+            return self.db.one("SELECT text FROM token_texts WHERE token_id = ?", token_id)
         logprob = float(np.frombuffer(blob[half:], np.float32)[int(place)])
         return logprob if what == "logprob" else float(np.exp(logprob))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QRect, Qt
+from PySide6.QtCore import QPointF, QRect, Qt
 from PySide6.QtWidgets import QStackedWidget
 from pytestqt.qtbot import QtBot
 
@@ -81,6 +81,23 @@ def test_the_chosen_alternative_is_marked_and_known_ids_are_named(qtbot: QtBot) 
     first, second = panel.alternatives.bars
     assert (first.name, first.strong, first.number) == ("#4090", False, percent(0.75))
     assert (second.name, second.strong) == ("·end", True)
+
+
+def test_an_alternative_that_was_never_emitted_is_its_text_and_its_id_is_in_the_tip(qtbot: QtBot) -> None:
+    session = synthetic_session(3)
+    ids = np.array([4090, 4091], np.int32).tobytes() + np.log(np.array([0.75, 0.25], np.float32)).tobytes()
+    session.apply([
+        schema.TokenText(4090, " \n"), schema.TokenText(4091, "<0xE4>"),
+        schema.Token(3, 0, 2, 7, 4091, "", np.log(0.25), 0.56, "target", 10**8, ids),
+    ])  # fmt: skip
+    panel = inspector(qtbot, session, 3)
+    first, second = panel.alternatives.bars
+    assert (first.name, second.name, second.strong) == ("·↵", "<0xE4>", True)
+    assert panel.token_label.text().startswith("“<0xE4>”")
+    place = panel.alternatives.place_at(QPointF(20, 1.5 * panel.alternatives.row_height))
+    assert place is first
+    assert panel.alternatives.words_for(first).startswith("“·↵” · id 4090 · logprob")
+    assert ("alternative_text", 4090, " \n") in panel.rows()[1]
 
 
 def test_the_attention_row_is_that_of_the_query_that_chose_it(qtbot: QtBot) -> None:

@@ -23,7 +23,7 @@ def test_every_table_is_a_file_and_the_blobs_are_spelled_out(tmp_path: Path) -> 
     write_tables(session, tmp_path / "out")
     assert {p.stem for p in (tmp_path / "out").iterdir()} == {
         "meta", "configs", "requests", "steps", "step_layers", "tokens", "work", "speculation", "kv_blocks",
-        "attention", "device_samples", "metric_samples", "marks",
+        "attention", "device_samples", "metric_samples", "marks", "token_texts",
     }  # fmt: skip
     steps = read(tmp_path / "out" / "steps.csv")
     assert len(steps) == 20
@@ -38,6 +38,8 @@ def test_every_table_is_a_file_and_the_blobs_are_spelled_out(tmp_path: Path) -> 
     pairs = [pair.split(":") for pair in tokens[11]["alternatives"].split()]
     assert [int(token) for token, _ in pairs] == ids.tolist()
     assert [float(logprob) for _, logprob in pairs] == pytest.approx(logprobs.tolist(), rel=1e-4)
+    texts = {int(row["token_id"]): row["text"] for row in read(tmp_path / "out" / "token_texts.csv")}
+    assert texts == session.token_texts
     request = read(tmp_path / "out" / "requests.csv")[1]
     assert json.loads(request["params"]) == {"max_new_tokens": 20}
     assert [int(token) for token in request["prompt_token_ids"].split()] == session.requests[1].prompt_token_ids

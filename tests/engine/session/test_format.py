@@ -23,7 +23,7 @@ from engine.session.tables import FIELDS, PACKED_TABLES, declared
 
 VERSION_1: Final = (Path(__file__).parent / "version_1.sql").read_text().rstrip("\n").split("\n\n")
 """Every statement in the schema of a closed file of version 1."""
-YOUNGER: Final = ("metric_samples",)
+YOUNGER: Final = ("metric_samples", "token_texts")
 """The tables that were added since."""
 PACKS: Final = "6f56869f014ebdfa14e2fffb51d8ac0ff195e93ec9a3a948f31673e491fab43f"
 """The digest of the packs of `events()` in such a file."""
@@ -50,6 +50,7 @@ def events() -> list[schema.AnyEvent]:
                 1000 * i, 2 * i, 3 * i, 0, 1, i % 300, ("sdpa", "triton:split")[i % 2], phases, kv, launch, i, 2 * i,
                 -1, 70_000 * i,
             ),
+            *([schema.TokenText(i, f" {i}")] if i < 9 else []),
             schema.Token(i, 0, i, 2 + i, i % 4000, f" {i % 50}", -i / 4, i / 8, source, start_ns + 800, b""),
             schema.Work(i, 0, 0, 0, i, i + 2, i % 2, 0),
             schema.KvBlock(i, start_ns, i % 7, ("allocate", "share", "free", "evict")[i % 4], 0),

@@ -8,6 +8,7 @@ import pytest
 from engine.figures.before_after import RecordedRun, before_after, reasons, recorded_runs
 from engine.figures.metrics import summarise
 from engine.session.joining import KIND, Joiner
+from engine.session.schema import TokenText
 from engine.session.store import Session
 from tests.engine.session.synthetic import synthetic_events, synthetic_session
 
@@ -106,3 +107,12 @@ def test_memory_and_attention_have_their_own_measures() -> None:
     assert sdpa.off.values == (pytest.approx(decode.phases_s["attention"] / 9, rel=1e-6),)
     assert sdpa.on is not None
     assert sdpa.factor == 1 / (sdpa.on.median / sdpa.off.median)  # less time is better
+
+
+def test_the_text_of_a_token_id_is_kept_once_though_each_run_tells_it() -> None:
+    joiner = Joiner()
+    told = [TokenText(7, " cat"), TokenText(9, "<0xE4>")]
+    joiner.begin("kv off 0")
+    assert joiner.rewrite(told) == told
+    joiner.begin("kv on 0")
+    assert joiner.rewrite([*told, TokenText(8, " dog")]) == [TokenText(8, " dog")]
