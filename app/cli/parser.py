@@ -30,7 +30,7 @@ from engine.regular_file import check_regular
 Command = Callable[[argparse.Namespace], int]
 
 COMMANDS: Final = ("record", "attach", "info", "export", "compare", "screenshot", "bench")
-FORMATS: Final = ("chrome", "perfetto", "csv", "html", "png", "svg")
+FORMATS: Final = ("chrome", "perfetto", "csv", "parquet", "html", "png", "svg")
 SUITES: Final = {
     "decode": "tokens/s of each cache and attention (default)",
     "switches": "every improvement off and on",
@@ -262,22 +262,28 @@ def _attach(parser: argparse.ArgumentParser) -> None:
 def _info(parser: argparse.ArgumentParser) -> None:
     parser.description = "Print the figures of a recorded session, or of a range of its steps."
     parser.add_argument("session", metavar="SESSION")
-    parser.add_argument(
-        "--steps", type=step_range, metavar="FIRST:LAST",
-        help="figures of these steps only, both included, as the panels show them for a selection; with --json also "
-        "each token, row of work and attention row of the range",
-    )  # fmt: skip
+    _add_steps(
+        parser,
+        "figures of these steps only, both included, as the panels show them for a selection; with --json also each "
+        "token, row of work and attention row of the range",
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
+
+
+def _add_steps(parser: argparse.ArgumentParser, help_: str) -> None:
+    parser.add_argument("--steps", type=step_range, metavar="FIRST:LAST", help=help_)
 
 
 def _export(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Write a session in a format that other programs read. In csv, a text that a spreadsheet would run as a "
-        "formula (it begins with =, +, -, @) has an apostrophe before it; numbers are as they are."
+        "formula (it begins with =, +, -, @) has an apostrophe before it; numbers are as they are. Parquet holds the "
+        "same tables with types, and lists where csv spells them out."
     )
     parser.add_argument("session", metavar="SESSION")
     parser.add_argument("--to", required=True, choices=FORMATS)
-    parser.add_argument("-o", "--output", required=True, metavar="OUT", help="file; for csv a folder")
+    parser.add_argument("-o", "--output", required=True, metavar="OUT", help="file; for csv and parquet a folder")
+    _add_steps(parser, "only these steps, both included, and what happened while they ran")
     parser.add_argument(
         "--panel", choices=[one.name for one in PANELS], help="for png and svg: one panel instead of the window"
     )

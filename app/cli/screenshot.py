@@ -8,6 +8,7 @@ from typing import Literal
 
 from app.cli.output import print_path
 from engine.errors import InputError
+from engine.figures.step_range import StepRange
 
 
 def run(options: argparse.Namespace) -> int:
@@ -18,10 +19,13 @@ def run(options: argparse.Namespace) -> int:
     return draw(options.session, options.output, options.panel, options.size, "png" if suffix == "png" else "svg")
 
 
-def draw(session: str, out: str, panel: str | None, size: tuple[int, int], form: Literal["png", "svg"]) -> int:
-    """Draw a session's window, or one panel of it, at this size in logical pixels."""
+def draw(
+    session: str, out: str, panel: str | None, size: tuple[int, int], form: Literal["png", "svg"],
+    steps: StepRange = None,
+) -> int:  # fmt: skip
+    """Draw a session's window, or one panel of it, at this size in logical pixels, with these steps selected."""
     from app.window.gui import render
 
-    render(session, out, panel, size, form)
+    render(session, out, panel, size, form, steps)
     print_path(out)
     return 0

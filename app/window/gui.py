@@ -31,6 +31,8 @@ from app.start.signals import Asked, Ended, noted
 from app.start.unforeseen import told
 from engine import leftovers
 from engine.errors import InputError
+from engine.export.span import check_steps
+from engine.figures.step_range import StepRange
 
 PICTURE_SIZE = (1000, 520)
 """Width and height of a panel in a report, in logical pixels."""
@@ -162,11 +164,18 @@ def load_after_first_paint(window: MainWindow, path: str | None, model: str | No
     window.first_painted.connect(begin)
 
 
-def render(session_path: str, out: str, panel: str | None, size: tuple[int, int], fmt: Literal["png", "svg"]) -> None:
+def render(
+    session_path: str,
+    out: str,
+    panel: str | None,
+    size: tuple[int, int],
+    fmt: Literal["png", "svg"],
+    steps: StepRange = None,
+) -> None:
     """Draw the window or one panel with a recorded session into a file; needs no display.
 
-    `size` is in logical pixels. Raises InputError for an unknown panel, a panel with nothing to show, or a file that
-    cannot be written, SessionFileError where the session cannot be read.
+    `size` is in logical pixels; `steps` are selected. Raises InputError for steps that are not there, an unknown panel,
+    a panel with nothing to show, or a file that cannot be written, SessionFileError where the session cannot be read.
     """
     from engine.session.file import open_session
 
@@ -177,12 +186,13 @@ def render(session_path: str, out: str, panel: str | None, size: tuple[int, int]
     session = open_session(session_path)
     before = qInstallMessageHandler(_say_unless_offscreen)
     try:
+        check_steps(session, steps)
         make_application()
         theme.apply(Preferences.of_user().scheme)
         if panel is None:
-            _render_window(session, session_path, Path(out), size, fmt)
+            _render_window(session, session_path, Path(out), size, fmt, steps)
         else:
-            _render_panel(session, Path(out), panel, size, fmt)
+            _render_panel(session, Path(out), panel, size, fmt, steps)
     finally:
         qInstallMessageHandler(before)
         close = getattr(session.source, "close", None)
@@ -190,8 +200,10 @@ def render(session_path: str, out: str, panel: str | None, size: tuple[int, int]
             close()
 
 
-def panel_pictures(session: Session, size: tuple[int, int] = PICTURE_SIZE) -> list[Picture]:
-    """A PNG picture, in the light theme, of every panel that has something to show of a session; needs no display."""
+def panel_pictures(session: Session, steps: StepRange = None, size: tuple[int, int] = PICTURE_SIZE) -> list[Picture]:
+    """A PNG picture, in the light theme, of every panel that has something to show of a session, with these steps
+    selected; needs no display.
+    """
     from app.core.selection import Selection
     from app.look.pictures import picture_bytes
     from app.panels.base import PanelContext
@@ -211,6 +223,9 @@ def panel_pictures(session: Session, size: tuple[int, int] = PICTURE_SIZE) -> li
             dock = PanelDock(one, PanelContext(selection, feed))
             dock.setAttribute(Qt.WidgetAttribute.WA_DontShowOnScreen)
             dock.show_session(session)
+            selection.reset(session)
+            selection.change(steps=steps)
+            dock.select(selection.now)
             if not dock.build().is_empty:
                 dock.resize(*size)
                 dock.show()
@@ -225,14 +240,19 @@ def panel_pictures(session: Session, size: tuple[int, int] = PICTURE_SIZE) -> li
 
 
 def _render_window(
-    session: Session, session_path: str, out: Path, size: tuple[int, int], fmt: Literal["png", "svg"]
+    session: Session,
+    session_path: str,
+    out: Path,
+    size: tuple[int, int],
+    fmt: Literal["png", "svg"],
+    steps: StepRange,
 ) -> None:
     # A picture must not depend on the user's arrangement of the window, nor change it.
     with leftovers.folder() as folder:
         preferences = Preferences(QSettings(str(folder / "settings.ini"), QSettings.Format.IniFormat))
         preferences.scheme = "dark" if theme.theme().dark else "light"
         window = make_window(preferences)
-        _draw_window(window, session, session_path, out, size, fmt)
+        _draw_window(window, session, session_path, out, size, fmt, steps)
 
 
 def _draw_window(
@@ -242,6 +262,7 @@ def _draw_window(
     out: Path,
     size: tuple[int, int],
     fmt: Literal["png", "svg"],
+    steps: StepRange,
 ) -> None:
     from app.look.pictures import save_picture
 
@@ -251,22 +272,29 @@ def _draw_window(
     window.show()
     _settle()
     window.shown.show(session, session_path)
+    window.selection.change(steps=steps)
     window.status.show_state("recorded", recorded=False)
     _settle(*window.docks.values())
     save_picture(window, out, fmt)
     window.close()
 
 
-def _render_panel(session: Session, out: Path, name: str, size: tuple[int, int], fmt: Literal["png", "svg"]) -> None:
+def _render_panel(
+    session: Session, out: Path, name: str, size: tuple[int, int], fmt: Literal["png", "svg"], steps: StepRange
+) -> None:
     from app.core.selection import Selection
     from app.look.pictures import save_picture
     from app.panels.base import PanelContext
     from app.panels.frame import PanelDock
     from app.panels.registry import entry
 
-    dock = PanelDock(entry(name), PanelContext(Selection(), make_feed()))
+    selection = Selection()
+    dock = PanelDock(entry(name), PanelContext(selection, make_feed()))
     dock.setAttribute(Qt.WidgetAttribute.WA_DontShowOnScreen)
     dock.show_session(session)
+    selection.reset(session)
+    selection.change(steps=steps)
+    dock.select(selection.now)
     panel = dock.build()
     if panel.is_empty:
         why = panel.untold_text()

@@ -77,7 +77,7 @@ class MainWindow(QMainWindow):
         self.shown = ShownSession(feed, self.jobs, self)
         self.menus = Menus(self)
         self.documents = Documents(self, self.shown, self.jobs, self.menus, preferences)
-        self.exports = Exports(self, self.shown, self.jobs, preferences)
+        self.exports = Exports(self, self.shown, self.selection, self.jobs, preferences)
         self.comparing = CompareControl(self, self.shown, self.selection, self.jobs, preferences)
         self.choices = Choices(self.menus, preferences, translation, self)
         actions = self.menus.actions
@@ -184,6 +184,9 @@ class MainWindow(QMainWindow):
             "export": lambda: self.exports.ask_picture(self, "decodescope"),
             "export_panel": lambda: self.panels.with_focused(self.exports.ask_panel_picture),
             "export_trace": self.exports.ask_trace,
+            "export_report": self.exports.ask_report,
+            "export_csv": partial(self.exports.ask_tables, "csv"),
+            "export_parquet": partial(self.exports.ask_tables, "parquet"),
             "copy_picture": lambda: self.panels.with_focused(self.exports.copy_picture),
             "copy_csv": lambda: self.panels.with_focused(self.exports.copy_csv),
             "quit": self.close,

@@ -1,6 +1,7 @@
 """Chrome trace events (JSON, gzipped where the name ends in .gz): for chrome://tracing, Perfetto's UI, Speedscope.
 
-Times are µs from the session's zero. Rules kept (tested by a parser): slices of one thread nest; overlapping requests
+Times are µs from the session's zero, also where only a range of steps is written; requests and pauses are then cut to
+the range's time. Rules kept (tested by a parser): slices of one thread nest; overlapping requests
 are async pairs; counters are numeric; flows start and end inside slices. Reference: the "Trace Event Format" document.
 """
 
@@ -18,11 +19,12 @@ import numpy as np
 
 from engine.errors import SessionFileError
 from engine.export.readable import slice_name
+from engine.export.span import Span
 from engine.export.whole import replacing
-from engine.figures.metrics import OTHER, by_id, phase_table_s
+from engine.figures.metrics import OTHER, phase_table_s
 from engine.figures.pauses import pauses_of
 from engine.figures.server_series import SERVER_FIGURES, ServerSeries
-from engine.figures.step_range import step_slice
+from engine.figures.step_range import StepRange
 from engine.figures.told import column_told, told
 from engine.session.json_text import json_text
 from engine.session.schema import GROUP_OF, PHASES
@@ -40,15 +42,19 @@ BUSY_RATE: Final = "tokens/s while busy"
 Json = dict[str, Any]
 
 
-def write_chrome(session: Session, path: str | os.PathLike[str]) -> None:
-    """Write a session as a Chrome trace, event by event; raises SessionFileError where `path` cannot be written."""
+def write_chrome(session: Session, path: str | os.PathLike[str], steps: StepRange = None) -> None:
+    """Write a session, or a range of its steps, as a Chrome trace, event by event.
+
+    Raises SessionFileError where `path` cannot be written.
+    """
+    span = Span(session, steps)
     try:
         with _open(path) as file:
             file.write('{"displayTimeUnit":"ms","otherData":')
-            file.write(json_text(session.meta, ascii_only=True))
+            file.write(json_text(span.facts, ascii_only=True))
             file.write(',"traceEvents":[\n')
             separator = ""
-            for event in events(session):
+            for event in events(span):
                 file.write(separator + json_text(event, ascii_only=True, compact=True))
                 separator = ",\n"
             file.write("\n]}\n")
@@ -56,22 +62,24 @@ def write_chrome(session: Session, path: str | os.PathLike[str]) -> None:
         raise SessionFileError(f"The trace {path} cannot be written: {error.strerror}.") from error
 
 
-def events(session: Session) -> Iterator[Json]:
-    """Every trace event of a session; metadata first."""
-    yield from _metadata(session)
-    for start in range(0, step_slice(session).stop, STEPS_AT_ONCE):
-        yield from _steps(session, start, min(start + STEPS_AT_ONCE, step_slice(session).stop) - 1)
-    yield from _tokens(session) if told(session, "steps") else ()
-    yield from _requests(session)
-    yield from _samples(session)
-    yield from _server(session)
-    yield from _pauses(session)
-    for mark in session.marks:
+def events(span: Span) -> Iterator[Json]:
+    """Every trace event of a session, or of a range of its steps; metadata first."""
+    session, ids = span.session, span.step_ids
+    yield from _metadata(span)
+    for start in range(ids.start, ids.stop, STEPS_AT_ONCE):
+        yield from _steps(session, start, min(start + STEPS_AT_ONCE, ids.stop) - 1)
+    yield from _tokens(span) if told(session, "steps") else ()
+    yield from _requests(span)
+    yield from _samples(span)
+    yield from _server(span)
+    yield from _pauses(span)
+    for mark in span.marks():
         name = f"{mark.kind}: {mark.label}" if mark.label else mark.kind
         yield {"ph": "i", "s": "g", "name": name, "cat": "mark", "pid": ENGINE, "tid": STEPS, "ts": mark.t_ns / 1e3}
 
 
-def _metadata(session: Session) -> Iterator[Json]:
+def _metadata(span: Span) -> Iterator[Json]:
+    session = span.session
     device = session.meta.get("device_name") or session.meta.get("device") or "device"
     device = device if session.serving is None else "server"
     for pid, name in ((ENGINE, f"engine: {session.meta.get('model', '')}"), (REQUESTS, "requests"), (DEVICE, device)):
@@ -84,7 +92,7 @@ def _metadata(session: Session) -> Iterator[Json]:
         lanes = {STEPS: "steps: not told by this server"}
     if (session.steps["device_ns"] >= 0).any():
         lanes[DEVICE_LANE] = "device"
-    if len(pauses_of(session)):
+    if any(True for _ in _pauses(span)):
         lanes[PAUSE_LANE] = "pauses"
     for tid, name in lanes.items():
         yield {"ph": "M", "name": "thread_name", "pid": ENGINE, "tid": tid, "args": {"name": name}}
@@ -154,12 +162,13 @@ def _phases(phases_us: np.ndarray, start_us: float, end_us: float) -> Iterator[J
         at += duration
 
 
-def _tokens(session: Session) -> Iterator[Json]:
+def _tokens(span: Span) -> Iterator[Json]:
     """For each step that emitted tokens: a slice as long as the step, and the end of the flow from the step's slice."""
+    session, ids = span.session, span.step_ids
     table = session.tokens
     count = min(len(table), len(table["step_id"]))
     step_of = table["step_id"][:count]
-    for step in np.unique(step_of[step_of < len(session.steps)]).tolist():
+    for step in np.unique(step_of[(step_of >= ids.start) & (step_of < ids.stop)]).tolist():
         rows = range(*np.searchsorted(step_of, (step, step + 1)).tolist())  # tokens stand in the order of their steps
         start_us, end_us = (float(session.steps[name][step]) / 1e3 for name in ("start_ns", "end_ns"))
         yield {
@@ -197,57 +206,68 @@ def _chunks(session: Session, request: RecordedRequest) -> Iterator[Json]:
         }  # fmt: skip
 
 
-def _requests(session: Session) -> Iterator[Json]:
-    """Each request as an async pair from arrival to its end, with its wait for the scheduler nested inside.
+def _requests(span: Span) -> Iterator[Json]:
+    """Each request as an async pair from arrival to its end, with its wait for the scheduler nested inside; in a range
+    of steps only as long as the range lasts.
 
     Where no steps are told, its chunks of tokens are inside too.
     """
+    session, (since_ns, until_ns) = span.session, span.times_ns
     last_ns = int(session.steps["end_ns"].max()) if len(session.steps) else 0
     last_ns = max(last_ns, int(session.tokens["emitted_ns"].max(initial=0)))
-    for request in by_id(session):
+    for request in span.requests():
+        arrived_ns = max(request.arrived_ns, since_ns)
         end_ns = request.finished_ns if request.finished_ns is not None else max(last_ns, request.arrived_ns)
+        end_ns = min(end_ns, until_ns)
         common = {"cat": "request", "id": request.id, "pid": REQUESTS, "tid": 0}
         name = f"request {request.id}"
         arguments = {
             "prompt": request.prompt, "prompt tokens": request.prompt_tokens,
-            "tokens": len(request.token_rows), "finish reason": request.finish_reason or "unfinished",
+            "tokens": len(span.tokens_of(request)), "finish reason": request.finish_reason or "unfinished",
         }  # fmt: skip
-        yield {"ph": "b", "name": name, "ts": request.arrived_ns / 1e3, "args": arguments, **common}
-        if request.scheduled_ns is not None:
-            yield {"ph": "b", "name": "waiting", "ts": request.arrived_ns / 1e3, **common}
-            yield {"ph": "e", "name": "waiting", "ts": request.scheduled_ns / 1e3, **common}
+        yield {"ph": "b", "name": name, "ts": arrived_ns / 1e3, "args": arguments, **common}
+        if request.scheduled_ns is not None and request.scheduled_ns >= since_ns:
+            yield {"ph": "b", "name": "waiting", "ts": arrived_ns / 1e3, **common}
+            yield {"ph": "e", "name": "waiting", "ts": min(request.scheduled_ns, until_ns) / 1e3, **common}
         if not told(session, "steps"):
             yield from ({**one, **common} for one in _chunks(session, request))
         yield {"ph": "e", "name": name, "ts": end_ns / 1e3, **common}
 
 
-def _samples(session: Session) -> Iterator[Json]:
-    table = session.device_samples
+def _samples(span: Span) -> Iterator[Json]:
+    table = span.session.device_samples
+    rows = span.rows(table)
     for t_ns, device, name, value in zip(
-        *(table[c].tolist() for c in ("t_ns", "device", "name", "value")), strict=True
+        *(table[c][rows].tolist() for c in ("t_ns", "device", "name", "value")), strict=True
     ):
         if np.isfinite(value):  # JSON has no NaN and no infinity
             yield _counter(f"{device}: {name}", DEVICE, t_ns / 1e3, {name: value})
 
 
-def _server(session: Session) -> Iterator[Json]:
+def _server(span: Span) -> Iterator[Json]:
     """What the server's own counters say, as counters beside those of the steps."""
-    series = ServerSeries(session)
+    since_ns, until_ns = span.times_ns
+    series = ServerSeries(span.session)
     series.update()
     for figure in SERVER_FIGURES:
         readings = series.reading(figure)
         for t_ns, value in zip(readings.t_ns.tolist(), readings.values.tolist(), strict=True):
-            yield _counter(f"server: {figure}", DEVICE, t_ns / 1e3, {figure: value})
+            if since_ns <= t_ns <= until_ns:
+                yield _counter(f"server: {figure}", DEVICE, t_ns / 1e3, {figure: value})
 
 
-def _pauses(session: Session) -> Iterator[Json]:
+def _pauses(span: Span) -> Iterator[Json]:
     """A slice for each pause; a pause without an end lasts until the last step or mark."""
+    session, (first_ns, end_ns) = span.session, span.times_ns
     pauses = pauses_of(session)
     last_ns = max([*session.steps["end_ns"][-1:].tolist(), *(mark.t_ns for mark in list(session.marks))], default=0)
     for since, until, label in zip(pauses.since_ns.tolist(), pauses.until_ns.tolist(), pauses.labels, strict=True):
+        if until < first_ns or since > end_ns:
+            continue
+        begin, end = max(since, first_ns), min(until, max(last_ns, since), end_ns)
         yield {
-            "ph": "X", "name": label or "paused", "cat": "pause", "pid": ENGINE, "tid": PAUSE_LANE, "ts": since / 1e3,
-            "dur": max(0, min(until, max(last_ns, since)) - since) / 1e3,
+            "ph": "X", "name": label or "paused", "cat": "pause", "pid": ENGINE, "tid": PAUSE_LANE, "ts": begin / 1e3,
+            "dur": max(0, end - begin) / 1e3,
         }  # fmt: skip
 
 

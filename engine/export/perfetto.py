@@ -15,7 +15,9 @@ from perfetto.protos.perfetto.trace import perfetto_trace_pb2 as pb
 
 from engine.errors import SessionFileError
 from engine.export.chrome import BUSY_RATE, ENGINE, Json, events
+from engine.export.span import Span
 from engine.export.whole import replacing
+from engine.figures.step_range import StepRange
 from engine.plain_text import utf8
 from engine.session.store import Session
 
@@ -27,11 +29,14 @@ UNITS: Final = {"percent": "%", "watts": "W", "celsius": "°C", "mhz": "MHz", "j
 """The unit that Perfetto shows, by the last word of a counter's name; bytes have a unit type of their own."""
 
 
-def write_perfetto(session: Session, path: str | os.PathLike[str]) -> None:
-    """Write a session as a Perfetto trace, packet by packet; raises SessionFileError where `path` cannot be written."""
+def write_perfetto(session: Session, path: str | os.PathLike[str], steps: StepRange = None) -> None:
+    """Write a session, or a range of its steps, as a Perfetto trace, packet by packet.
+
+    Raises SessionFileError where `path` cannot be written.
+    """
     try:
         with replacing(path) as file:
-            _Writer(file).write(events(session))
+            _Writer(file).write(events(Span(session, steps)))
     except OSError as error:
         raise SessionFileError(f"The trace {path} cannot be written: {error.strerror}.") from error
 

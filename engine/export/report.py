@@ -40,14 +40,22 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
+class Passage:
+    """What one request was given and what it generated."""
+
+    name: str
+    prompt: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """Everything a report says, already written as texts with units."""
 
     title: str
     facts: Sequence[tuple[str, str]]
     tables: Sequence[Table]
-    texts: Sequence[tuple[str, str]]
-    """(name of a request, what it generated)."""
+    texts: Sequence[Passage]
     pictures: Sequence[Picture]
 
 
@@ -75,6 +83,7 @@ td:first-child { font-weight: 600; }
 dl { display: grid; grid-template-columns: repeat(auto-fill, minmax(260px, 1fr)); gap: 4px 16px; margin: 0; }
 dl div { display: flex; justify-content: space-between; border-bottom: 1px solid var(--line); padding: 2px 0; }
 dt { color: var(--muted); } dd { margin: 0; text-align: right; }
+h3 { font-size: 0.85em; font-weight: normal; color: var(--muted); margin: 8px 0 0; }
 p, figcaption { color: var(--muted); margin: 8px 0 0; } figure { margin: 0; }
 img { max-width: 100%; height: auto; display: block; border-radius: 4px; }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; font: 13px/1.5 ui-monospace, monospace; margin: 0; }
@@ -91,10 +100,12 @@ pre { white-space: pre-wrap; overflow-wrap: anywhere; font: 13px/1.5 ui-monospac
 <table><thead><tr>{% for head in table.heads %}<th scope="col">{{ head }}</th>{% endfor %}</tr></thead>
 <tbody>{% for row in table.rows %}<tr>{% for cell in row %}<td>{{ cell }}</td>{% endfor %}</tr>
 {% endfor %}</tbody></table>{% if table.note %}<p>{{ table.note }}</p>{% endif %}</section>
+{% endfor %}{% for one in report.texts %}<section><h2>{{ one.name }}</h2>
+{% if one.prompt %}<h3>Prompt</h3><pre>{{ one.prompt }}</pre><h3>Generated text</h3>{% endif %}
+<pre>{{ one.text }}</pre></section>
 {% endfor %}{% for picture in report.pictures %}<section><h2>{{ picture.title }}</h2>
 <figure><img alt="{{ picture.title }}: {{ picture.says }}" src="data:image/png;base64,{{ picture.data }}">
 <figcaption>{{ picture.says }}</figcaption></figure></section>
-{% endfor %}{% for name, text in report.texts %}<section><h2>{{ name }}</h2><pre>{{ text }}</pre></section>
 {% endfor %}</main>
 </body>
 </html>

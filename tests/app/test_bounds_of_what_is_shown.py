@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pytestqt.qtbot import QtBot
 
-from app.cli.report import make_report
+from app.cli.report import TEXT_LIMIT, make_report
 from app.cli.table import summary_text
 from app.core.selection import Selection
 from app.look.units import MOST_OF_NAME, MOST_OF_TOKEN, MOST_SHOWN, cut, name_of, visible_token
@@ -21,6 +21,7 @@ from app.widgets.elided_label import ElidedLabel
 from app.widgets.generated_text import MOST_OF_PIECE, MOST_OF_PROMPT, GeneratedText
 from app.widgets.plain import MOST_OF_TIP, MOST_TIP_LINES, PlainLabel, plain
 from app.widgets.themed_label import ThemedLabel
+from engine.export.report import Passage
 from engine.figures.device_series import DeviceSeries
 from engine.figures.metrics import summarise
 from engine.figures.slots import slot_figures
@@ -75,10 +76,11 @@ def _with_escape(place: str) -> str:
 
 def test_a_report_of_long_texts_is_short(tmp_path: Path) -> None:
     report = make_report(open_session(write_hostile(tmp_path / "long.dscope", long_text)), [])
-    assert max(len(name) for name, _ in report.texts) < 1100
+    assert max(len(one.name) for one in report.texts) < 200
+    assert max(len(one.prompt) for one in report.texts) <= TEXT_LIMIT + 2
     assert len(report.title) < 200
     many = make_report(open_session(write_many(tmp_path / "many.dscope", requests=500, steps=2)), [])
-    assert many.texts[-1] == ("And more", "484 more requests are in the session.")
+    assert many.texts[-1] == Passage("And more", "", "484 more requests are in the session.")
 
 
 def test_of_thousands_of_devices_the_first_are_drawn(qtbot: QtBot, tmp_path: Path) -> None:

@@ -201,13 +201,13 @@ def test_a_session_is_written_as_a_trace_to_its_end_though_another_one_is_shown(
     open_(qtbot, window, a_recording(tmp_path / "b.dscope"))
     other = str(a_recording(tmp_path / "c.dscope"))
 
-    def write_late(session: object, path: str) -> None:
+    def write_late(session: object, path: str, steps: object) -> None:
         for _ in range(500):
             if window.shown.path == other:
                 break
             window.feed.msleep(10)
         session.source.step_blobs(0)  # type: ignore[attr-defined]
-        write(session, path)  # type: ignore[arg-type]
+        write(session, path, steps)  # type: ignore[arg-type]
 
     monkeypatch.setattr(chrome, "write_chrome", write_late)
     with qtbot.waitSignal(window.exports.said) as said:

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from engine.errors import SessionFileError
-from engine.export.report import Picture, Report, Table, report_html, write_report
+from engine.export.report import Passage, Picture, Report, Table, report_html, write_report
 
 REPORT = Report(
     "Report of <model>",
     [("rate", "412 tokens/s")],
     [Table("Training against inference", ["Metric", "Gap"], [["Throughput", "<b>89×</b>"]], "A note.")],
-    [("Request 0: <script>alert(1)</script>", 'a "king" & a cat')],
+    [Passage("Request 0", "<script>alert(1)</script>", 'a "king" & a cat')],
     [Picture("Latency", "Where the time goes.", b"\x89PNG picture")],
 )
 
@@ -61,7 +61,7 @@ def test_it_is_whole_and_loads_nothing() -> None:
 
 def test_what_people_wrote_is_text() -> None:
     found = read(report_html(REPORT))
-    for text in ("Report of <model>", "<b>89×</b>", "Request 0: <script>alert(1)</script>", 'a "king" & a cat'):
+    for text in ("Report of <model>", "<b>89×</b>", "Request 0", "<script>alert(1)</script>", 'a "king" & a cat'):
         assert text in found.text
     assert found.tags.count("td") == 2
     assert found.tags.count("th") == 2

@@ -7,13 +7,14 @@ from pathlib import Path
 
 from engine.export.chrome import DEVICE, ENGINE, PHASE_LANE, STEPS, events
 from engine.export.perfetto import write_perfetto
+from engine.export.span import Span
 from engine.export.tables import write_tables
 from tests.app.panels.sessions import decode_run
 from tests.engine.figures.served import probed, recorded, session_of
 
 
 def test_a_trace_holds_no_phase_and_no_argument_that_was_not_told() -> None:
-    found = list(events(session_of(recorded())))
+    found = list(events(Span(session_of(recorded()))))
     assert not any(event.get("tid") == PHASE_LANE and event["pid"] == ENGINE for event in found)
     steps = [event for event in found if event["ph"] == "X" and event["tid"] == STEPS]
     assert len(steps) == 12
@@ -24,7 +25,7 @@ def test_a_trace_holds_no_phase_and_no_argument_that_was_not_told() -> None:
 
 
 def test_a_trace_of_our_own_engine_has_them_all() -> None:
-    found = list(events(decode_run(4, "contiguous").session))
+    found = list(events(Span(decode_run(4, "contiguous").session)))
     assert any(event.get("tid") == PHASE_LANE and event["pid"] == ENGINE for event in found)
     step = next(event for event in found if event["ph"] == "X" and event["tid"] == STEPS)
     assert {"padding", "attention kernel", "launch", "flops", "bytes moved"} <= set(step["args"])
@@ -33,7 +34,7 @@ def test_a_trace_of_our_own_engine_has_them_all() -> None:
 
 def test_the_servers_own_counters_are_counters_of_the_trace(tmp_path: Path) -> None:
     session = session_of(recorded())
-    running = [event for event in events(session) if event["name"] == "server: running"]
+    running = [event for event in events(Span(session)) if event["name"] == "server: running"]
     assert [(event["ts"], event["args"]["running"]) for event in running] == [
         (10_000.0, 1.0), (50_000.0, 2.0), (90_000.0, 2.0),
     ]  # fmt: skip
@@ -43,7 +44,7 @@ def test_the_servers_own_counters_are_counters_of_the_trace(tmp_path: Path) -> N
 
 
 def test_a_trace_of_streams_alone_has_no_step() -> None:
-    found = list(events(session_of(probed())))
+    found = list(events(Span(session_of(probed()))))
     assert not any(event["ph"] == "X" for event in found)
     assert [event["args"]["name"] for event in found if event["ph"] == "M" and event["name"] == "thread_name"] == [
         "steps: not told by this server"

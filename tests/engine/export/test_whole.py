@@ -9,6 +9,7 @@ import pytest
 
 from engine.errors import SessionFileError
 from engine.export import chrome, tables
+from engine.export.content import Content
 from engine.export.whole import filling, replacing
 from engine.session.file import SessionWriter
 from tests.engine.session.synthetic import synthetic_session
@@ -88,10 +89,10 @@ def test_a_folder_is_filled_whole_or_not_at_all(tmp_path: Path) -> None:
 
 def test_tables_that_break_off_leave_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(session: object) -> object:
-        yield "meta", ("key",), [("a",)]
+        yield Content("meta", {"key": "text"}, [("a",)])
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(tables, "_tables", broken)
+    monkeypatch.setattr(tables, "contents", broken)
     with pytest.raises(SessionFileError, match="No space left"):
         tables.write_tables(synthetic_session(3), tmp_path / "out")
     assert os.listdir(tmp_path) == []
