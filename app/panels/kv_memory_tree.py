@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 from app.look.theme import CAPTION_SCALE, GRID, PANEL_PADDING, ROW_GAP, theme, ui_font
 from app.look.units import DERIVED, MEASURED, count, memory, percent
 from app.panels.untold import not_told
+from app.widgets.kept_look import keep_look
 from app.widgets.painted import PaintedWidget
 from app.widgets.plain import PlainLabel, plain
 from engine.figures.device_series import DeviceSeries
@@ -61,6 +62,7 @@ class MemoryPage(QWidget):
         layout.setContentsMargins(PANEL_PADDING, 0, PANEL_PADDING, ROW_GAP)
         layout.setSpacing(ROW_GAP)
         layout.addWidget(self.moment)
+        keep_look(self.moment, scale=CAPTION_SCALE)
         layout.addWidget(self.bar)
         layout.addWidget(self.tree, 1)
         self.restyle()
@@ -85,7 +87,6 @@ class MemoryPage(QWidget):
     def restyle(self) -> None:
         """Take the theme's colours again."""
         colours = theme()
-        self.moment.setFont(ui_font(CAPTION_SCALE))
         self.tree.setFont(ui_font())
         self.tree.setStyleSheet(
             f"QTreeWidget {{ background: {colours.panel}; }}"
