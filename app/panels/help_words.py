@@ -15,7 +15,7 @@ HOW_TO_READ: Final[dict[str, str]] = {
     "timeline": QT_TRANSLATE_NOOP(
         "PanelHelp",
         "Under the time axis lie the host, the device, and a lane for each request with its tokens. The colours are "
-        "the groups of time that the Latency panel names. A gap between two blocks is time in which nothing was computed.",
+        "the groups of time that the Latency panel names. A gap between two blocks is time without computation.",
     ),
     "inspector": QT_TRANSLATE_NOOP(
         "PanelHelp",
