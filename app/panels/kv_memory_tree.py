@@ -22,6 +22,7 @@ from app.panels.untold import not_told
 from app.widgets.kept_look import keep_look
 from app.widgets.painted import PaintedWidget
 from app.widgets.plain import PlainLabel, plain
+from app.widgets.whole_figures import WholeFigures
 from engine.figures.device_series import DeviceSeries
 from engine.figures.memory import MemoryNode, memory_tree, peak_step
 from engine.figures.step_range import StepRange, step_slice
@@ -48,6 +49,7 @@ class MemoryPage(QWidget):
         self.moment = PlainLabel(parent=self)
         self.moment.setWordWrap(True)
         self.tree = QTreeWidget(self)
+        self.tree.setItemDelegate(WholeFigures(self.tree))
         self.tree.setColumnCount(3)
         self.tree.setHeaderLabels([self.tr("Part"), self.tr("Size"), self.tr("Share ƒ")])
         self.tree.setAccessibleName(self.tr("Memory by part"))

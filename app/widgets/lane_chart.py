@@ -20,6 +20,7 @@ from app.widgets.axis_chart import ZOOM_IN, AxisChart
 from app.widgets.focus import frame_focus
 from app.widgets.line_chart import GUTTER
 from app.widgets.painted import draw_whole
+from app.widgets.whole_figures import whole_figures
 
 ARROW: Final = 6
 """Pixels between two marks of a cut line."""
@@ -146,7 +147,7 @@ class LaneChart(AxisChart[float]):
         painter.fillRect(QRectF(3 * GRID, box.top() - height + height / 2 - 5, 8, 8), QColor(lane.colour))
         painter.setPen(QColor(colours.text))
         room = int(self.width() - 8 * GRID)
-        heading = painter.fontMetrics().elidedText(lane.heading, Qt.TextElideMode.ElideRight, room)
+        heading = whole_figures(lane.heading, painter.fontMetrics(), room)
         head = QRectF(6 * GRID, box.top() - height - 2, room, height)
         draw_whole(painter, head, Qt.AlignmentFlag.AlignVCenter, heading)
         if not len(lane.x):

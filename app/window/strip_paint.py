@@ -13,6 +13,7 @@ from app.look.theme import GRID, ROW_GAP, theme
 from app.look.units import count, seconds
 from app.models.bar_scale import BarScale
 from app.widgets.step_columns import StepColumns, bars_image
+from app.widgets.whole_parts import first_parts
 from app.window.strip_pauses import draw_pauses
 from app.window.strip_text import axis_text, cut_text, kind_names, range_text, switch_marks
 from engine.session.store import STEP_KINDS, Session
@@ -188,5 +189,5 @@ def draw_captions(painter: QPainter, scene: StripScene) -> None:
     text = range_text(scene.session, scene.chosen, scene.steps)
     painter.setPen(QColor(colours.text if scene.chosen else colours.muted))
     room = QRectF(x, 0, plot.right() - x, LINE * metrics.height())
-    text = metrics.elidedText(text, Qt.TextElideMode.ElideRight, int(room.width()))
+    text = first_parts(text, metrics, int(room.width()))
     painter.drawText(room, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, text)
