@@ -23,9 +23,10 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.look.theme import GRID, GROUP_GAP, PANEL_PADDING, ROW_GAP, theme, ui_font
+from app.look.theme import GRID, GROUP_GAP, PANEL_PADDING, ROW_GAP, theme
 from app.look.units import straight
 from app.widgets.figure_table import FigureTable
+from app.widgets.kept_look import keep_look
 from app.widgets.plain import PlainLabel, plain
 from app.widgets.segments import Segments
 from app.widgets.sorted_table import SortedTable
@@ -177,8 +178,6 @@ class CompareDialog(QDialog):
 
     def restyle(self) -> None:
         """Take the theme's colours and fonts again."""
-        for letter in self._letters:
-            letter.setFont(ui_font(bold=True))
         self.figures.restyle()
         self.pairs.restyle()
         self._say(self.said.text(), self._is_fault)
@@ -245,7 +244,7 @@ class CompareDialog(QDialog):
         sides.setHorizontalSpacing(GROUP_GAP)
         sides.setVerticalSpacing(ROW_GAP // 2)
         for row, (letter, label) in enumerate(zip(self._letters, (self.of_a, self.of_b), strict=True)):
-            letter.setFont(ui_font(bold=True))
+            keep_look(letter, bold=True)
             sides.addWidget(letter, row, 0)
             sides.addWidget(label, row, 1)
         sides.setColumnStretch(1, 1)

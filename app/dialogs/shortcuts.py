@@ -6,7 +6,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QGridLayout, QHBoxLayout, QMenu, QVBoxLayout, QWidget
 
-from app.look.theme import GROUP_GAP, PANEL_PADDING, ROW_GAP, mono_font, ui_font
+from app.look.theme import GROUP_GAP, PANEL_PADDING, ROW_GAP
+from app.widgets.kept_look import keep_look
 from app.widgets.plain import PlainLabel, without_keys
 
 COLUMNS = 2
@@ -65,11 +66,11 @@ def _section(title: str, actions: list[QAction]) -> QGridLayout:
     grid.setVerticalSpacing(ROW_GAP // 2)
     grid.setHorizontalSpacing(GROUP_GAP)
     heading = PlainLabel(title)
-    heading.setFont(ui_font(bold=True))
+    keep_look(heading, bold=True)
     grid.addWidget(heading, 0, 0, 1, 2)
     for row, action in enumerate(actions, 1):
         keys = PlainLabel(keys_text(action))
-        keys.setFont(mono_font())
+        keep_look(keys, code=True)
         grid.addWidget(keys, row, 0)
         grid.addWidget(PlainLabel(without_keys(action.text()).rstrip("…")), row, 1)
     grid.setColumnStretch(1, 1)

@@ -26,6 +26,14 @@ def round_ticks(lo: float, hi: float, most: int, smallest: float = 0.0) -> list[
     return [index * step for index in range(first, last + 1)]
 
 
+def log_ticks(low: float, high: float) -> list[float]:
+    """1, 2 and 5 times powers of ten from `low` to `high`; evenly spaced ticks where these are fewer than three."""
+    ticks = []
+    for power in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1):
+        ticks += [factor * 10.0**power for factor in (1, 2, 5) if low <= factor * 10.0**power <= high]
+    return ticks if len(ticks) > 2 else round_ticks(low, high, 5)
+
+
 def binary_ticks(top: float, most: int) -> list[float]:
     """Multiples of a power of two within [0, top], at most about `most`: round numbers of bytes."""
     step = 2.0 ** max(0, math.ceil(math.log2(max(top, 1.0) / max(1, most)) - 1e-9))

@@ -22,12 +22,13 @@ from PySide6.QtWidgets import (
 
 from app.core.selection import Selected
 from app.look.icons import icon
-from app.look.theme import CAPTION_SCALE, GRID, PANEL_PADDING, ROW_GAP, theme, ui_font
+from app.look.theme import CAPTION_SCALE, GRID, PANEL_PADDING, ROW_GAP, theme
 from app.look.units import count
 from app.panels.base import Panel, PanelContext
 from app.panels.registry import PanelEntry
 from app.widgets.elided_label import ElidedLabel
 from app.widgets.focus import leave_focus_on_click
+from app.widgets.kept_look import keep_look
 from app.widgets.plain import PlainLabel, plain
 from app.widgets.whole_parts import WholeParts
 from engine.errors import SessionFileError
@@ -134,7 +135,6 @@ class PanelDock(QDockWidget):
     def restyle(self) -> None:
         """Take the theme's colours again."""
         self.header.restyle()
-        self._empty.restyle()
         if self.panel is not None:
             self.panel.restyle()
 
@@ -267,6 +267,8 @@ class PanelHeader(QWidget):
         self.range = ElidedLabel()
         self.figures = WholeParts()
         self.figures.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        keep_look(self.title, bold=True)
+        keep_look(self.range, self.figures, scale=CAPTION_SCALE, muted=True)
         self.menu_button = QToolButton()
         self.menu_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.close_button = QToolButton()
@@ -337,12 +339,6 @@ class PanelHeader(QWidget):
 
     def restyle(self) -> None:
         colours = theme()
-        self.title.setFont(ui_font(bold=True))
-        for label in (self.range, self.figures):
-            label.setFont(ui_font(CAPTION_SCALE))
-            palette = label.palette()
-            palette.setColor(label.foregroundRole(), colours.muted)
-            label.setPalette(palette)
         self.menu_button.setIcon(icon("menu", colours.muted))
         self.close_button.setIcon(icon("close", colours.muted))
 
@@ -366,6 +362,7 @@ class EmptyPage(QWidget):
         self.sentence = PlainLabel()
         self.sentence.setWordWrap(True)
         self.sentence.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        keep_look(self.sentence, muted=True)
         self.button = QPushButton()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(PANEL_PADDING, PANEL_PADDING, PANEL_PADDING, PANEL_PADDING)
@@ -380,8 +377,3 @@ class EmptyPage(QWidget):
     def retranslate(self) -> None:
         self.button.setText(self.tr("Run the prompt"))
         self.button.setToolTip(self.tr("Generate text from the prompt and record every step (Ctrl+Return)"))
-
-    def restyle(self) -> None:
-        palette = self.sentence.palette()
-        palette.setColor(self.sentence.foregroundRole(), theme().muted)
-        self.sentence.setPalette(palette)

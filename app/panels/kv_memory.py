@@ -230,7 +230,6 @@ class KvMemoryPanel(StepPanel):
                 self._show_page(self.session, step)
 
     def restyle(self) -> None:
-        self.calculator.restyle()
         self.bars.update()
         self.blocks.restyle()
         self.memory.restyle()

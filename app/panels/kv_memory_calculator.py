@@ -6,10 +6,11 @@ from typing import Any, Final
 
 from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QLabel, QSpinBox, QWidget
 
-from app.look.theme import CAPTION_SCALE, GRID, PANEL_PADDING, ui_font
+from app.look.theme import CAPTION_SCALE, GRID, PANEL_PADDING
 from app.look.units import PREDICTED, count, memory, name_of
 from app.models.kv_memory import ITEMSIZES, LLAMA_7B, LLAMA_7B_PARAMETERS, LLAMA_7B_POSITIONS
 from app.widgets.flow_row import FlowRow
+from app.widgets.kept_look import keep_look
 from app.widgets.labelled import labelled
 from app.widgets.plain import PlainLabel, plain
 from engine.figures.metrics import requests_that_fit
@@ -88,7 +89,11 @@ class KvCalculator(FlowRow):
         self.result.setToolTip(self.tr("2 · layers · positions · KV heads · head dim · bytes an element"))
         self._fill(LLAMA_7B, LLAMA_7B_POSITIONS, "float16")
         self.weights.setValue(LLAMA_7B_PARAMETERS * LLAMA_7B.itemsize / GIB)
-        self.restyle()
+        keep_look(
+            *self._captions, *self.fields.values(), self.dtype, self.preset, self.device, self.weights,
+            scale=CAPTION_SCALE,
+        )  # fmt: skip
+        keep_look(self.result, self.fit, bold=True)
 
     def _captioned(self, caption: str, field: QWidget, name: str) -> QWidget:
         """A field with its caption before it; both wrap together."""
@@ -147,15 +152,6 @@ class KvCalculator(FlowRow):
         index = self.preset.findData(CURRENT)
         if index >= 0:
             self.preset.removeItem(index)
-
-    def restyle(self) -> None:
-        """Take the theme's fonts again."""
-        for widget in (*self._captions, *self.fields.values(), self.dtype, self.preset, self.device, self.weights):
-            widget.setFont(ui_font(CAPTION_SCALE))
-        font = ui_font()
-        font.setBold(True)
-        self.result.setFont(font)
-        self.fit.setFont(font)
 
     def _chosen(self) -> None:
         match self.preset.currentData():

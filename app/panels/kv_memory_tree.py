@@ -19,8 +19,10 @@ from PySide6.QtWidgets import (
 from app.look.theme import CAPTION_SCALE, GRID, PANEL_PADDING, ROW_GAP, theme, ui_font
 from app.look.units import DERIVED, MEASURED, count, memory, percent
 from app.panels.untold import not_told
+from app.widgets.kept_look import keep_look
 from app.widgets.painted import PaintedWidget
 from app.widgets.plain import PlainLabel, plain
+from app.widgets.whole_figures import WholeFigures
 from engine.figures.device_series import DeviceSeries
 from engine.figures.memory import MemoryNode, memory_tree, peak_step
 from engine.figures.step_range import StepRange, step_slice
@@ -47,6 +49,7 @@ class MemoryPage(QWidget):
         self.moment = PlainLabel(parent=self)
         self.moment.setWordWrap(True)
         self.tree = QTreeWidget(self)
+        self.tree.setItemDelegate(WholeFigures(self.tree))
         self.tree.setColumnCount(3)
         self.tree.setHeaderLabels([self.tr("Part"), self.tr("Size"), self.tr("Share ƒ")])
         self.tree.setAccessibleName(self.tr("Memory by part"))
@@ -61,6 +64,7 @@ class MemoryPage(QWidget):
         layout.setContentsMargins(PANEL_PADDING, 0, PANEL_PADDING, ROW_GAP)
         layout.setSpacing(ROW_GAP)
         layout.addWidget(self.moment)
+        keep_look(self.moment, scale=CAPTION_SCALE)
         layout.addWidget(self.bar)
         layout.addWidget(self.tree, 1)
         self.restyle()
@@ -85,7 +89,6 @@ class MemoryPage(QWidget):
     def restyle(self) -> None:
         """Take the theme's colours again."""
         colours = theme()
-        self.moment.setFont(ui_font(CAPTION_SCALE))
         self.tree.setFont(ui_font())
         self.tree.setStyleSheet(
             f"QTreeWidget {{ background: {colours.panel}; }}"

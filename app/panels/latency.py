@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QPushButton, QSpinBox, QToolButton, QWidget
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QPushButton, QSizePolicy, QSpinBox, QToolButton, QWidget
 
 from app.core.selection import Look, Selected
 from app.look.icons import icon
@@ -134,6 +134,7 @@ class LatencyPanel(Panel):
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(GRID)
         row.addWidget(self.range_line, 1)
+        self.outliers.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         row.addWidget(self.outliers)
         for button, by, name in (
             (self.previous_button, -1, self.tr("Previous step of the selection, or outlier (Shift+N)")),

@@ -18,6 +18,7 @@ from app.models.ticks import round_ticks, short_number
 from app.widgets.hover import HoverWidget
 from app.widgets.painted import caption_height
 from app.widgets.pixels import argb, blend, image
+from app.widgets.whole_figures import whole_figures
 
 Row = Literal["serial", "pass"]
 CELL: Final = 4
@@ -124,7 +125,7 @@ class ParallelChart(HoverWidget[int]):
         for row, area in (("serial", box), ("pass", other)):
             text = self.labels["serial" if row == "serial" else "pass"]
             room = self.width() - 5 * GRID
-            words = metrics.elidedText(text, Qt.TextElideMode.ElideRight, room)
+            words = whole_figures(text, metrics, room)
             painter.setPen(QColor(colours.text))
             at = QPointF(MARGIN, area.top() - GRID - metrics.descent())
             painter.fillRect(

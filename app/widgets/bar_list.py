@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.look.theme import CAPTION_SCALE, GRID, mono_font, theme, ui_font
 from app.widgets.hover import HoverWidget
+from app.widgets.whole_figures import whole_figures
 
 LEAST_BAR: Final = 16 * GRID
 """Pixels that the longest bar keeps beside long names."""
@@ -80,7 +81,7 @@ class BarList(HoverWidget[Bar]):
         vertical = Qt.AlignmentFlag.AlignVCenter
         painter.drawText(QRectF(0, 0, self.width(), self.row_height), vertical, self.title)
         if not self.bars:
-            note = painter.fontMetrics().elidedText(self.note, Qt.TextElideMode.ElideRight, self.width())
+            note = whole_figures(self.note, painter.fontMetrics(), self.width())
             painter.drawText(QRectF(0, self.row_height, self.width(), self.row_height), vertical, note)
             return
         name_width, number_width = self.widths()

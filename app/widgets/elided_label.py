@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.look.painting import painting
 from app.widgets.plain import PlainLabel
+from app.widgets.whole_figures import whole_figures
 
 
 class ElidedLabel(PlainLabel):
@@ -31,6 +32,8 @@ class ElidedLabel(PlainLabel):
 
     def shown(self) -> str:
         """The text that is drawn: as much as there is room for, with an ellipsis where it is cut."""
+        if self._mode == Qt.TextElideMode.ElideRight:
+            return whole_figures(self.text(), self.fontMetrics(), self.width())
         return self.fontMetrics().elidedText(self.text(), self._mode, self.width())
 
     def paintEvent(self, event: QPaintEvent) -> None:

@@ -10,8 +10,9 @@ from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QToolButton, QVBoxLay
 
 from app.core.selection import Selected, Selection
 from app.look.icons import icon
-from app.look.theme import CAPTION_SCALE, GRID, theme, ui_font
+from app.look.theme import CAPTION_SCALE, GRID, theme
 from app.look.units import count, cut, name_of, straight
+from app.widgets.kept_look import keep_look
 from app.widgets.plain import PlainLabel, plain
 from app.widgets.whole_parts import WholeParts
 from engine.session.store import RecordedRequest, Session
@@ -34,6 +35,8 @@ class GeneratedText(QWidget):
         self._caption = PlainLabel()
         self.facts = WholeParts()
         self.facts.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        keep_look(self._caption, bold=True)
+        keep_look(self.facts, scale=CAPTION_SCALE)
         self._previous, self._next = QToolButton(), QToolButton()
         self._previous.clicked.connect(lambda: self.go(-1))
         self._next.clicked.connect(lambda: self.go(1))
@@ -100,8 +103,6 @@ class GeneratedText(QWidget):
 
     def restyle(self) -> None:
         """Take the theme's colours again."""
-        self._caption.setFont(ui_font(bold=True))
-        self.facts.setFont(ui_font(CAPTION_SCALE))
         self._previous.setIcon(icon("left"))
         self._next.setIcon(icon("right"))
         self._text.document().setDocumentMargin(2 * GRID)

@@ -20,7 +20,10 @@ from app.widgets.axis_chart import ZOOM_IN, AxisChart
 from app.widgets.focus import frame_focus
 from app.widgets.line_chart import GUTTER
 from app.widgets.painted import draw_whole
+from app.widgets.whole_figures import whole_figures
 
+ARROW: Final = 6
+"""Pixels between two marks of a cut line."""
 LANE_PIXELS: Final = 46
 """Least height of a lane, its heading included."""
 
@@ -144,7 +147,7 @@ class LaneChart(AxisChart[float]):
         painter.fillRect(QRectF(3 * GRID, box.top() - height + height / 2 - 5, 8, 8), QColor(lane.colour))
         painter.setPen(QColor(colours.text))
         room = int(self.width() - 8 * GRID)
-        heading = painter.fontMetrics().elidedText(lane.heading, Qt.TextElideMode.ElideRight, room)
+        heading = whole_figures(lane.heading, painter.fontMetrics(), room)
         head = QRectF(6 * GRID, box.top() - height - 2, room, height)
         draw_whole(painter, head, Qt.AlignmentFlag.AlignVCenter, heading)
         if not len(lane.x):
@@ -163,6 +166,7 @@ class LaneChart(AxisChart[float]):
             left, right = self.x_of(self.region[0]), self.x_of(self.region[1])
             painter.fillRect(QRectF(left, box.top(), max(1.0, right - left), box.height()), shade)
         self._draw_line(painter, box, lane, top)
+        self._draw_cuts(painter, box, lane, top)
         painter.restore()
 
     def _draw_ticks(self, painter: QPainter, box: QRectF, lane: Lane, ticks: list[float], top: float) -> None:
@@ -185,6 +189,19 @@ class LaneChart(AxisChart[float]):
         if len(xs) <= box.width() / 16:
             for x, y in zip(xs.tolist(), ys.tolist(), strict=True):
                 painter.fillRect(QRectF(x - 1, y - 1, 3, 3), QColor(lane.colour))
+
+    def _draw_cuts(self, painter: QPainter, box: QRectF, lane: Lane, top: float) -> None:
+        """Draw a small arrow at the top wherever the line is cut there (256 at most)."""
+        painter.setBrush(QColor(theme().warn))
+        painter.setPen(QColor(theme().panel))
+        drawn = box.left() - ARROW
+        for x in lane.x[lane.y > top][:256].tolist():
+            at = self.x_of(x)
+            if at - drawn >= ARROW:
+                painter.drawPolygon([QPointF(at - 5, box.top() + 8), QPointF(at + 5, box.top() + 8),
+                                     QPointF(at, box.top())])  # fmt: skip
+                drawn = at
+        painter.setBrush(Qt.BrushStyle.NoBrush)
 
     def _draw_axis(self, painter: QPainter, bottom: float) -> None:
         painter.setPen(QColor(theme().muted))

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from app.look.theme import GRID, theme
 from app.look.units import MEASURED, count, seconds
 from app.models.latency_histogram import Histogram
-from app.models.ticks import round_ticks
+from app.models.ticks import log_ticks
 from app.widgets.focus import claims_key, frame_focus
 from app.widgets.hover import HoverWidget
 from app.widgets.line_chart import GUTTER
@@ -268,11 +268,3 @@ class LatencyHistogram(HoverWidget[int]):
             n=count(int(self.histogram.counts[index])), low=seconds(edges[index] / 1e6),
             high=seconds(edges[index + 1] / 1e6), mark=MEASURED,
         )  # fmt: skip
-
-
-def log_ticks(low: float, high: float) -> list[float]:
-    """1, 2 and 5 times powers of ten from `low` to `high`; evenly spaced ticks where these are fewer than three."""
-    ticks = []
-    for power in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1):
-        ticks += [factor * 10.0**power for factor in (1, 2, 5) if low <= factor * 10.0**power <= high]
-    return ticks if len(ticks) > 2 else round_ticks(low, high, 5)

@@ -13,6 +13,7 @@ from app.look.units import NOT_APPLICABLE, percent, seconds
 from app.models.latency import TEXTBOOK_S
 from app.widgets.plain import plain
 from app.widgets.themed_table import ThemedTable, swatch_icon
+from app.widgets.whole_figures import WholeFigures
 from engine.figures.latency_figures import PARTS, RangeFigures
 
 COLUMNS: Final = ("part", "textbook", "mean", "p50", "p90", "p99", "share")
@@ -38,6 +39,7 @@ class LatencyTable(ThemedTable):
             self.horizontalHeader().setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
         self.horizontalHeader().setMinimumSectionSize(8 * GRID)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setItemDelegate(WholeFigures(self))
         self._narrow = False
         self._fill_fixed()
         self.restyle()
@@ -58,11 +60,14 @@ class LatencyTable(ThemedTable):
 
     def show_figures(self, figures: RangeFigures) -> None:
         """Write the measured columns."""
+        before = self._lengths()
         for row, part in enumerate((*figures.parts, figures.itl, figures.prefill.a_request)):
             times = (part.mean_s, part.p50_s, part.p90_s, part.p99_s)
             for column, value in enumerate(times, 2):
                 self._write(row, column, seconds(value))
             self._write(row, 6, percent(part.share))
+        if self._lengths() != before:
+            self._fit()
 
     def show_all_columns(self, wanted: bool) -> None:
         """Show all columns, or (if not `wanted`) all but NARROW: the textbook column, p50 and p90."""
@@ -88,13 +93,23 @@ class LatencyTable(ThemedTable):
 
     def _width_of(self, columns: list[str]) -> int:
         """Pixels in which no number of these columns (in bold, as in the row of the total) and no head is cut."""
-        number = QFontMetrics(ui_font(bold=True)).horizontalAdvance("99.9 ms")
-        width = self.sizeHintForColumn(0)
-        for column, name in enumerate(COLUMNS):
-            head = self.horizontalHeaderItem(column)
-            if column > 0 and name in columns and head is not None:
-                width += max(number, self.horizontalHeader().fontMetrics().horizontalAdvance(head.text())) + 4 * GRID
-        return width
+        needed = [self._needed_by(column) for column, name in enumerate(COLUMNS) if column > 0 and name in columns]
+        textbook = self._needed_by(COLUMNS.index("textbook")) if "textbook" in columns else 0
+        shared = len(needed) - (textbook > 0)  # these columns have one width
+        return self.sizeHintForColumn(0) + textbook + shared * max(needed, default=0)
+
+    def _lengths(self) -> list[int]:
+        """The length of each text: a table whose texts are as long as before needs the same width."""
+        return [len(item.text()) for row in range(len(ROWS)) for column in range(len(COLUMNS))
+                if (item := self.item(row, column)) is not None]  # fmt: skip
+
+    def _needed_by(self, column: int) -> int:
+        """Pixels in which no number of this column and not its head is cut."""
+        number = QFontMetrics(ui_font(bold=True))
+        texts = [item.text() for row in range(len(ROWS)) if (item := self.item(row, column)) is not None]
+        head = self.horizontalHeaderItem(column)
+        title = self.horizontalHeader().fontMetrics().horizontalAdvance(head.text()) if head is not None else 0
+        return max(title, *(number.horizontalAdvance(text) for text in ("99.9 ms", *texts))) + 4 * GRID
 
     def cell(self, part: str, column: str) -> str:
         """The text of a cell."""

@@ -15,6 +15,7 @@ from app.widgets.heatmap import SHADES, lookup_table
 from app.widgets.hover import HoverWidget
 from app.widgets.painted import draw_whole
 from app.widgets.token_flow import luminance
+from app.widgets.whole_figures import whole_figures
 from engine.session.schema import GROUP_OF, PHASES
 
 
@@ -71,7 +72,7 @@ class LayerStrip(HoverWidget[tuple[int, int]]):
             painter.drawText(inside, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, self.message)
             return
         box, height = self.grid_box(), painter.fontMetrics().height()
-        title = painter.fontMetrics().elidedText(self.title, Qt.TextElideMode.ElideRight, self.width() - 3 * GRID)
+        title = whole_figures(self.title, painter.fontMetrics(), self.width() - 3 * GRID)
         head = QRectF(GRID, 0, self.width(), height + GRID)
         draw_whole(painter, head, Qt.AlignmentFlag.AlignVCenter, title)
         xs = np.round(box.left() + np.arange(len(self.us) + 1) * box.width() / len(self.us))

@@ -16,6 +16,7 @@ from app.look.theme import CAPTION_SCALE, GRID, theme, ui_font
 from app.models.ticks import binary_ticks, round_ticks, short_number
 from app.widgets.hover import HoverWidget
 from app.widgets.painted import caption_height, draw_whole
+from app.widgets.whole_figures import whole_figures
 from app.widgets.whole_parts import first_parts
 
 GUTTER: Final = 64
@@ -216,7 +217,7 @@ class LineChart(HoverWidget[float]):
         room = self.width() - box.right() - 2 * GRID
         for place, (_, line) in zip(places, wanted, strict=True):
             painter.setPen(QColor(line.colour))
-            text = painter.fontMetrics().elidedText(self._label_of(line), Qt.TextElideMode.ElideRight, int(room))
+            text = whole_figures(self._label_of(line), painter.fontMetrics(), int(room))
             area = QRectF(box.right() + GRID, place - height / 2, room + GRID, height)
             draw_whole(painter, area, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, text)
 

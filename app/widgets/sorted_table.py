@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidge
 from app.look.theme import GRID, theme, ui_font
 from app.widgets.plain import plain
 from app.widgets.themed_table import Cell, selection_rules, table_rules
+from app.widgets.whole_figures import WholeFigures
 
 Index = QModelIndex | QPersistentModelIndex
 NO_INDEX: Final = QModelIndex()
@@ -120,6 +121,7 @@ class SortedTable(QTableView):
 
     def __init__(self, name: str, words: int, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self.setItemDelegate(WholeFigures(self))
         self.setAccessibleName(name)
         self._words = words
         self.rows = SortedRows(frozenset({words}))

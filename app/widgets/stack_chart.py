@@ -9,23 +9,23 @@ import numpy as np
 from numpy.typing import NDArray
 from pyqtgraph.Qt.internals import PrimitiveArray
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QFontMetricsF, QKeyEvent, QPainter, QPen, QWheelEvent
+from PySide6.QtGui import QColor, QFontMetricsF, QKeyEvent, QPainter, QPen, QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.look.theme import CAPTION_SCALE, GRID, theme, ui_font
 from app.look.units import count, seconds
 from app.models.axis_view import AxisView
+from app.models.bar_scale import bar_scale
 from app.models.latency import slowest_of_each
 from app.models.ticks import round_ticks
 from app.widgets.axis_chart import ZOOM_IN, AxisChart
 from app.widgets.focus import frame_focus
 from app.widgets.line_chart import GUTTER
+from app.widgets.log_button import LogButton
 from app.widgets.whole_parts import SEPARATOR, first_parts
 
-CUT_ABOVE: Final = 3.0
-"""Bars are cut where the highest one is above this many times the percentile MOST, so that the others stay visible.
-The axis then ends at about half of that; higher bars are cut at the top and marked."""
-MOST: Final = 95.0
+MARGIN: Final = 1.06
+"""The upper edge over the highest bar."""
 
 
 class StackChart(AxisChart[int]):
@@ -46,8 +46,10 @@ class StackChart(AxisChart[int]):
         self.marker: int | None = None
         self.stride = 1
         """How many steps share a bar."""
-        self.cut = 0
-        """How many bars are cut at the top."""
+        self.scale = bar_scale(np.empty(0), log=False)
+        """The axis of times in µs as it was drawn last, and how many bars are cut at its top."""
+        self.log_button = LogButton(self)
+        self.log_button.toggled.connect(lambda _: self.update())
         self._us: NDArray[np.float64] = np.empty((0, 1))
         self.totals: NDArray[np.float64] = np.empty(0)
         """The time of each step in µs, float64 [steps]."""
@@ -99,13 +101,6 @@ class StackChart(AxisChart[int]):
         index = int(np.searchsorted(edges, x, "right")) - 1
         return int(steps[index]) if 0 <= index < len(steps) else None
 
-    def top_us(self, totals: NDArray[np.float64]) -> float:
-        """The value at the upper edge: the highest total and a margin, unless few bars are far above the others."""
-        if not len(totals):
-            return 1.0
-        highest, most = float(totals.max()), float(np.percentile(totals, MOST))
-        return 1.06 * (CUT_ABOVE * most / 2 if len(totals) >= 4 and highest > CUT_ABOVE * most > 0 else highest or 1.0)
-
     # --- drawing ----------------------------------------------------------------------------------------------------
 
     def paint(self, painter: QPainter) -> None:
@@ -113,15 +108,14 @@ class StackChart(AxisChart[int]):
         steps, edges = self.bars()
         rows = self._us[steps - self._first]
         totals = self.totals[steps - self._first]
-        top = self.top_us(totals)
-        self.cut = int((totals > top).sum())
-        self._draw_grid(painter, box, top)
+        self.scale = bar_scale(totals, self.log_button.isChecked(), MARGIN)
+        self._draw_grid(painter, box)
         if len(steps):
             painter.setClipRect(box.adjusted(0, 0, 1, 1))
-            self._draw_bars(painter, box, rows, edges, top)
-            self._draw_cuts(painter, box, totals, edges, top)
+            self._draw_bars(painter, box, rows, totals, edges)
+            self._draw_cuts(painter, box, totals, edges)
             painter.setClipping(False)
-            self._draw_lines(painter, box, top)
+            self._draw_lines(painter, box)
             for step, style in ((self.marker, Qt.PenStyle.SolidLine), (self.hovered, Qt.PenStyle.DotLine)):
                 if step is not None:
                     self._draw_marker(painter, box, step, style)
@@ -130,12 +124,13 @@ class StackChart(AxisChart[int]):
         frame_focus(self, painter)
 
     def _draw_bars(
-        self, painter: QPainter, box: QRectF, rows: NDArray[np.float64], edges: NDArray[np.float64], top: float
-    ) -> None:
+        self, painter: QPainter, box: QRectF, rows: NDArray[np.float64], totals: NDArray[np.float64],
+        edges: NDArray[np.float64],
+    ) -> None:  # fmt: skip
         """Draw all rectangles of a part with one brush and one call. A polygon of many steps would take seconds."""
         left, right = np.round(edges[:-1]), np.round(edges[1:])
         right = np.maximum(right - (1 if (edges[-1] - edges[0]) / len(rows) >= 4 else 0), left + 1)
-        tops = np.round(box.bottom() - np.cumsum(rows, axis=1) / top * box.height())
+        tops = np.round(box.bottom() - self._heights(rows, totals) * box.height())
         floor = np.full(len(rows), round(box.bottom()), np.float64)
         painter.setPen(Qt.PenStyle.NoPen)
         for part, colour in enumerate(self.colours[: rows.shape[1]]):
@@ -148,22 +143,22 @@ class StackChart(AxisChart[int]):
         painter.setBrush(Qt.BrushStyle.NoBrush)
 
     def _draw_cuts(
-        self, painter: QPainter, box: QRectF, totals: NDArray[np.float64], edges: NDArray[np.float64], top: float
+        self, painter: QPainter, box: QRectF, totals: NDArray[np.float64], edges: NDArray[np.float64]
     ) -> None:
         """Draw a small arrow at the top of each bar that is cut (of 256 at most)."""
-        if not self.cut:
+        if not self.scale.cut:
             return
         painter.setBrush(QColor(theme().warn))
         painter.setPen(QColor(theme().panel))
-        for index in np.flatnonzero(totals > top)[:256]:
+        for index in np.flatnonzero(totals > self.scale.top)[:256]:
             x = (edges[index] + edges[index + 1]) / 2
             painter.drawPolygon([QPointF(x - 5, box.top() + 8), QPointF(x + 5, box.top() + 8), QPointF(x, box.top())])
         painter.setBrush(Qt.BrushStyle.NoBrush)
 
-    def _draw_grid(self, painter: QPainter, box: QRectF, top: float) -> None:
+    def _draw_grid(self, painter: QPainter, box: QRectF) -> None:
         colours, height = theme(), painter.fontMetrics().height()
-        for value in round_ticks(0.0, top, max(2, int(box.height() / (2.2 * height)))):
-            y = round(box.bottom() - value / top * box.height())
+        for value in self.scale.ticks(max(2, int(box.height() / (2.2 * height)))):
+            y = round(box.bottom() - self.scale.share(value) * box.height())
             painter.setPen(QColor(colours.line))
             painter.drawLine(QPointF(box.left(), y), QPointF(box.right(), y))
             painter.setPen(QColor(colours.muted))
@@ -171,12 +166,23 @@ class StackChart(AxisChart[int]):
             text = seconds(value / 1e6) if value else "0"
             painter.drawText(area, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, text)
 
-    def _draw_lines(self, painter: QPainter, box: QRectF, top: float) -> None:
+    def _heights(self, rows: NDArray[np.float64], totals: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Where each part of each bar ends, as shares of the height of the chart, float64 [steps, parts].
+
+        On a logarithmic axis a part has its share of its bar: stacked logarithms would make the upper parts vanish.
+        """
+        ends = np.cumsum(rows, axis=1)
+        if not self.scale.log:
+            return ends / self.scale.top
+        of_bar = ends / np.maximum(ends[:, -1:], 1e-12)
+        return np.asarray(of_bar * self.scale.shares(totals)[:, None], np.float64)
+
+    def _draw_lines(self, painter: QPainter, box: QRectF) -> None:
         colours, height = theme(), painter.fontMetrics().height()
         lowest = box.bottom() + height
         for value, label in sorted(self.lines):
-            y = round(box.bottom() - value / top * box.height())
-            if y < box.top():
+            y = round(box.bottom() - self.scale.share(value) * box.height())
+            if value > self.scale.top:
                 continue
             painter.setPen(QPen(QColor(colours.text), 1, Qt.PenStyle.DashLine))
             painter.drawLine(QPointF(box.left(), y), QPointF(box.right(), y))
@@ -209,12 +215,20 @@ class StackChart(AxisChart[int]):
     def _draw_note(self, painter: QPainter) -> None:
         parts = [self.tr("Time of each step, by part")]
         if self.stride > 1:
-            parts = [self.tr("Time by part · a bar is the slowest of {n} steps").format(n=self.stride)]
-        if self.cut:
-            parts.append(self.tr("▲ {n} cut").format(n=self.cut))
-        text = first_parts(SEPARATOR.join(parts), painter.fontMetrics(), self.width() - 4 * GRID)
+            parts = [self.tr("Time by part"), self.tr("a bar is the slowest of {n} steps").format(n=self.stride)]
+        if self.scale.log:
+            parts[0] = self.tr("Time of each step, logarithmic; each part has its share of its bar")
+        if self.scale.cut:
+            cut = self.tr("▲ {n} cut, up to {time}")
+            parts.insert(0, cut.format(n=count(self.scale.cut), time=seconds(self.scale.highest / 1e6)))
+        room = self.width() - 4 * GRID - self.log_button.width()
+        text = first_parts(SEPARATOR.join(parts), painter.fontMetrics(), room)
         painter.setPen(QColor(theme().muted))
         painter.drawText(QRectF(3 * GRID, 0, self.width(), 5 * GRID), Qt.AlignmentFlag.AlignLeft, text)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.log_button.place(self.width() - GRID, 2 * GRID)
 
     # --- mouse and keys ---------------------------------------------------------------------------------------------
 

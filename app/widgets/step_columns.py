@@ -12,9 +12,6 @@ from PySide6.QtGui import QImage
 from engine.session.store import Session
 
 KIND_BITS: Final = 3
-OUTLIER: Final = 3.0
-"""Bars are cut off where the slowest takes more than this many times the 95th percentile of those shown, so that the
-others keep their height."""
 
 
 class StepLatencies:
@@ -87,14 +84,6 @@ class StepColumns:
     """Width of a mark in pixels."""
     latency_ns: NDArray[np.int64]
     kind: NDArray[np.int64]
-
-    def ceiling_ns(self) -> int:
-        """The latency at full height in ns: the largest, or 1.25 times the 95th percentile where OUTLIER applies."""
-        if len(self.latency_ns) == 0:
-            return 0
-        largest = int(self.latency_ns.max())
-        usual = float(np.quantile(self.latency_ns, 0.95))
-        return round(1.25 * usual) if largest > OUTLIER * usual > 0 else largest
 
 
 def bars_image(

@@ -16,6 +16,7 @@ from app.look.painting import painting
 from app.look.theme import mono_font, theme, ui_font
 from app.widgets.plain import PlainLabel, plain
 from app.widgets.unbroken import parts_of, unbroken
+from app.widgets.whole_figures import whole_figures
 from app.widgets.whole_parts import first_parts
 
 
@@ -88,7 +89,7 @@ class ThemedLabel(PlainLabel):
         metrics = QFontMetrics(self.drawing_font())
         if self._parts:
             return first_parts(self.text(), metrics, self.width())
-        return metrics.elidedText(self.text(), Qt.TextElideMode.ElideRight, self.width())
+        return whole_figures(self.text(), metrics, self.width())
 
     def shown_lines(self) -> list[str]:
         """The drawn lines of a text that wraps: those that fit, the last one elided where there are more.
@@ -101,7 +102,7 @@ class ThemedLabel(PlainLabel):
         if len(lines) <= most:
             return lines
         rest = " ".join(one.strip() for one in lines[most - 1 :])
-        return [*lines[: most - 1], QFontMetrics(font).elidedText(rest, Qt.TextElideMode.ElideRight, self.width())]
+        return [*lines[: most - 1], whole_figures(rest, QFontMetrics(font), self.width())]
 
     def event(self, event: QEvent) -> bool:
         lacks_tip = event.type() == QEvent.Type.ToolTip and not self.toolTip() and self._is_cut()

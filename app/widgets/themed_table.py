@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QAbstractItemView, QTableWidget, QTableWidgetItem,
 
 from app.look.theme import GRID, theme, ui_font
 from app.widgets.plain import plain
+from app.widgets.whole_figures import WholeFigures
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,7 @@ class CellTable(ThemedTable):
         self._heads: list[tuple[str, str]] = []
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setItemDelegate(WholeFigures(self))
         self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.horizontalHeader().setStretchLastSection(True)
 

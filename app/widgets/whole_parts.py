@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from PySide6.QtCore import Qt
 from PySide6.QtGui import QFontMetrics
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.widgets.elided_label import ElidedLabel
+from app.widgets.whole_figures import whole_figures
 
 SEPARATOR: Final = " · "
 
@@ -19,7 +19,7 @@ def first_parts(text: str, metrics: QFontMetrics, width: int) -> str:
     while metrics.horizontalAdvance(shown) > width:
         shown, separator, _ = shown.rpartition(SEPARATOR)
         if not separator:
-            return metrics.elidedText(text.partition(SEPARATOR)[0], Qt.TextElideMode.ElideRight, width)
+            return whole_figures(text.partition(SEPARATOR)[0], metrics, width)
     return shown
 
 

@@ -1,9 +1,13 @@
-"""The dialogs of the Help menu; each is imported when it is first opened, so that the window opens sooner."""
+"""The dialogs of the Help menu, and "What does this show?" of a panel's menu.
+
+Each is imported when it is first opened, so that the window opens sooner.
+"""
 
 from __future__ import annotations
 
 from PySide6.QtWidgets import QWidget
 
+from app.panels.frame import PanelDock
 from app.window.menus import Menus
 
 
@@ -26,3 +30,13 @@ def show_about(window: QWidget) -> None:
     from app.dialogs import about
 
     about.show_about(window)
+
+
+def show_panel_help(window: QWidget, dock: PanelDock) -> None:
+    """Say what a panel shows, how to read it, and which keys work in it."""
+    from app.dialogs.panel_help import PanelHelp
+    from app.panels import help_words
+
+    entry = dock.entry
+    paragraphs = [entry.help(), help_words.how_to_read(entry), help_words.keys_in(entry), help_words.marks()]
+    PanelHelp(entry.title(), paragraphs, window).open_beside(dock)

@@ -29,7 +29,7 @@ from app.window.documents import Documents, droppable
 from app.window.drawn_parts import DrawnParts
 from app.window.exports import Exports
 from app.window.feed import Feed
-from app.window.help import show_about, show_keys, show_palette
+from app.window.help import show_about, show_keys, show_palette, show_panel_help
 from app.window.keyboard import Keyboard
 from app.window.menus import Menus
 from app.window.model_control import ModelControl
@@ -121,7 +121,6 @@ class MainWindow(QMainWindow):
         self._place()
         leave_focus_on_click(self)
         self.run_panel.run_button.setFocus()
-        self.run_panel.restyle()  # a style sheet resets the fonts of labels that get another parent
         self.shown.changed.emit()  # no session yet
 
     # --- building ---------------------------------------------------------------------------------------------------
@@ -206,6 +205,7 @@ class MainWindow(QMainWindow):
             "full_screen": lambda: self.setWindowState(self.windowState() ^ Qt.WindowState.WindowFullScreen),
             "palette": lambda: show_palette(self, self.menus),
             "keys": lambda: show_keys(self, self.menus),
+            "panel_help": lambda: self.panels.with_focused(partial(show_panel_help, self)),
             "about": lambda: show_about(self),
         }
 
@@ -244,7 +244,6 @@ class MainWindow(QMainWindow):
     def restyle(self) -> None:
         """Take the theme's colours everywhere."""
         self.run_panel.restyle()
-        self.status.restyle()
         self.scenarios.note.restyle()
         self.kept.note.restyle()
         self.status_control.show_state()

@@ -35,7 +35,7 @@ LAYOUT: Final[dict[str, tuple[str, ...]]] = {
         "panels", "-", "zoom_in", "zoom_out", "pan_left", "pan_right", "follow", "show_live", "-", "theme", "language",
         "restore_layout", "full_screen",
     ),
-    "help": ("palette", "keys", "-", "about"),
+    "help": ("palette", "keys", "panel_help", "-", "about"),
 }  # fmt: skip
 """Entries of each menu in order; `recent`, `kept`, `panels`, `theme` and `language` are menus themselves."""
 
@@ -68,6 +68,7 @@ KEYS: Final[dict[str, tuple[str | QKeySequence.StandardKey, ...]]] = {
     "full_screen": ("F11",),
     "palette": ("Ctrl+Shift+P",),
     "keys": ("?",),
+    "panel_help": ("F1",),
 }
 CHOICES: Final[dict[str, tuple[str, ...]]] = {
     "theme": ("system", "dark", "light"),
@@ -244,6 +245,7 @@ class Menus(QObject):
             "full_screen": self.tr("Full screen"),
             "palette": self.tr("Command palette…"),
             "keys": self.tr("Keys…"),
+            "panel_help": self.tr("What does this panel show?"),
             "about": self.tr("About DecodeScope…"),
         }
 

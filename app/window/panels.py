@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from PySide6.QtCore import QObject, QPoint, Qt, QTimer, Signal
-from PySide6.QtWidgets import QDockWidget, QMainWindow, QToolTip
+from PySide6.QtCore import QObject, Qt, QTimer, Signal
+from PySide6.QtWidgets import QDockWidget, QMainWindow
 
 from app.core import layout
 from app.core.preferences import Preferences
 from app.core.selection import Selected
-from app.look.theme import PANEL_PADDING
 from app.panels.base import PanelContext
 from app.panels.frame import PanelDock, focused_dock
 from app.panels.registry import PANELS
-from app.widgets.plain import plain
 from app.window.exports import Exports
+from app.window.help import show_panel_help
 from app.window.run_panel import WIDTH
 from engine.session.store import Session
 
@@ -42,7 +41,7 @@ class Panels(QObject):
             dock.wants_picture.connect(exports.copy_picture)
             dock.wants_csv.connect(exports.copy_csv)
             dock.wants_export.connect(exports.ask_panel_picture)
-            dock.wants_help.connect(_show_help)
+            dock.wants_help.connect(lambda dock: show_panel_help(window, dock))
         context.selection.changed.connect(self._on_selected)
 
     # --- which panel ------------------------------------------------------------------------------------------------
@@ -110,7 +109,3 @@ class Panels(QObject):
     def keep(self, preferences: Preferences) -> None:
         """Remember the arrangement."""
         preferences.layout = self._window.saveState(layout.version_of(self.docks))
-
-
-def _show_help(dock: PanelDock) -> None:
-    QToolTip.showText(dock.mapToGlobal(QPoint(PANEL_PADDING, 0)), plain(dock.entry.help()), dock)

@@ -6,9 +6,10 @@ from PySide6.QtCore import QEvent, Signal
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QToolBar, QToolButton, QWidget
 
 from app.look.icons import icon
-from app.look.theme import GRID, PANEL_PADDING, theme, ui_font
+from app.look.theme import GRID, PANEL_PADDING, theme
 from app.look.units import count, memory
 from app.widgets.elided_label import ElidedLabel
+from app.widgets.kept_look import keep_look
 from app.widgets.plain import plain
 
 
@@ -25,6 +26,7 @@ class RecordingsNote(QToolBar):
         self.setMovable(False)
         self._asked: tuple[int, int, int, int, int] | None = None
         self.text = ElidedLabel()
+        keep_look(self.text)
         self.newest_button, self.all_button = QPushButton(), QPushButton()
         self.newest_button.clicked.connect(self.wants_newest)
         self.all_button.clicked.connect(self.wants_all)
@@ -52,7 +54,6 @@ class RecordingsNote(QToolBar):
 
     def restyle(self) -> None:
         """Take the theme's colours again."""
-        self.text.setFont(ui_font())
         self.later_button.setIcon(icon("close", theme().muted))
 
     def retranslate(self) -> None:

@@ -25,9 +25,10 @@ from app.core.engine_sentences import in_window_language
 from app.core.preferences import Preferences
 from app.core.selection import Selection
 from app.look.icons import icon
-from app.look.theme import CAPTION_SCALE, GRID, PANEL_PADDING, ROW_GAP, theme, ui_font
+from app.look.theme import CAPTION_SCALE, GRID, PANEL_PADDING, ROW_GAP, theme
 from app.widgets.elided_label import ElidedLabel
 from app.widgets.generated_text import GeneratedText
+from app.widgets.kept_look import keep_look
 from app.widgets.model_picker import ModelPicker
 from app.widgets.pace_control import PaceControl
 from app.widgets.plain import PlainLabel, plain
@@ -111,6 +112,8 @@ class RunPanel(QWidget):
         self.pace = PaceControl()
         self.text = GeneratedText(selection)
         self._labels = {name: PlainLabel() for name in ("model", "prompt", "tokens", "switches", "detail")}
+        keep_look(*(self._labels[name] for name in ("model", "prompt", "switches")), bold=True)
+        keep_look(self.facts, scale=CAPTION_SCALE, muted=True)
         self.run_button, self._step, self._stop = QPushButton(), QPushButton(), QPushButton()
         self._build()
         selection.changed.connect(self._on_selection)
@@ -213,18 +216,10 @@ class RunPanel(QWidget):
 
     def restyle(self) -> None:
         """Take the theme's colours again."""
-        colours = theme()
-        for name in ("model", "prompt", "switches"):
-            self._labels[name].setFont(ui_font(bold=True))
-        self.facts.setFont(ui_font(CAPTION_SCALE))
-        palette = self.facts.palette()
-        palette.setColor(self.facts.foregroundRole(), colours.muted)
-        self.facts.setPalette(palette)
         self.prompt.setFixedHeight(self.prompt.fontMetrics().lineSpacing() * PROMPT_LINES + 5 * GRID)
         self._requests_button.setIcon(icon("file"))
         self._requests_clear.setIcon(icon("close"))
         self.model.restyle()
-        self.server.restyle()
         self.text.restyle()
         self._show_actions()
 

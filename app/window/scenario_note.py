@@ -7,7 +7,8 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QDockWidget, QHBoxLayout, QToolButton, QWidget
 
 from app.look.icons import icon
-from app.look.theme import GRID, PANEL_PADDING, ROW_GAP, theme, ui_font
+from app.look.theme import GRID, PANEL_PADDING, ROW_GAP, theme
+from app.widgets.kept_look import keep_look
 from app.widgets.plain import PlainLabel
 
 
@@ -28,6 +29,8 @@ class ScenarioNote(QDockWidget):
         )
         self.title = PlainLabel()
         self.title.setAlignment(Qt.AlignmentFlag.AlignTop)
+        keep_look(self.title, bold=True)
+        keep_look(self.text)
         self.close_button = QToolButton()
         self.close_button.setAutoRaise(True)
         self.close_button.clicked.connect(self.hide)
@@ -55,8 +58,6 @@ class ScenarioNote(QDockWidget):
 
     def restyle(self) -> None:
         """Take the theme's colours again."""
-        self.title.setFont(ui_font(bold=True))
-        self.text.setFont(ui_font())
         self.close_button.setIcon(icon("close", theme().muted))
 
     def retranslate(self) -> None:

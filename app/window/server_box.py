@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
-from app.look.theme import CAPTION_SCALE, GRID, ROW_GAP, theme, ui_font
+from app.look.theme import CAPTION_SCALE, GRID, ROW_GAP
 from app.look.units import name_of
 from app.widgets.elided_label import ElidedLabel
+from app.widgets.kept_look import keep_look
 from app.widgets.plain import PlainLabel, plain
 from app.widgets.segments import Segments
 from engine.session.serving import Level
@@ -66,9 +67,9 @@ class ServerBox(QWidget):
         column.setSpacing(GRID)
         for label in (self.title, self._address, self.levels, self.lacking):
             column.addWidget(label)
+        keep_look(self._address, self.levels, self.lacking, scale=CAPTION_SCALE, muted=True)
         column.addWidget(self.work)
         column.addLayout(buttons)
-        self.restyle()
         self.retranslate()
 
     @property
@@ -110,14 +111,6 @@ class ServerBox(QWidget):
             },
         )
         self._show_levels()
-
-    def restyle(self) -> None:
-        """Take the theme's fonts and colours again."""
-        for label in (self._address, self.levels, self.lacking):
-            label.setFont(ui_font(CAPTION_SCALE))
-            palette = label.palette()
-            palette.setColor(label.foregroundRole(), theme().muted)
-            label.setPalette(palette)
 
     def changeEvent(self, event: QEvent) -> None:
         if event.type() == QEvent.Type.LanguageChange:

@@ -8,9 +8,10 @@ from pathlib import Path
 from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtWidgets import QLabel, QProgressBar, QStatusBar, QToolButton, QWidget
 
-from app.look.theme import CAPTION_SCALE, GRID, ROW_GAP, theme, ui_font
+from app.look.theme import CAPTION_SCALE, GRID, ROW_GAP, theme
 from app.look.units import count, name_of, percent, rate
 from app.widgets.elided_label import ElidedLabel
+from app.widgets.kept_look import keep_look
 from app.widgets.plain import PlainLabel, plain
 from engine.figures.metrics import tokens_per_s
 from engine.session.paced import pace_of
@@ -55,7 +56,9 @@ class StatusBar(QStatusBar):
         self._now = "starting"
         self._path = ""
         self._records: float | None = None
-        self.restyle()
+        keep_look(
+            self.state, self.rate, self.device, self.file, self.dropped, self.overhead, self.doing, scale=CAPTION_SCALE
+        )
         self.retranslate()
 
     def show_state(self, state: str, recorded: bool, attached: bool = False) -> None:
@@ -162,11 +165,6 @@ class StatusBar(QStatusBar):
                 percent(self._records)
             ))  # fmt: skip
         self.overhead.setToolTip(plain("\n".join(lines)))
-
-    def restyle(self) -> None:
-        """Take the theme's fonts again."""
-        for label in (self.state, self.rate, self.device, self.file, self.dropped, self.overhead, self.doing):
-            label.setFont(ui_font(CAPTION_SCALE))
 
     def changeEvent(self, event: QEvent) -> None:
         if event.type() == QEvent.Type.LanguageChange:

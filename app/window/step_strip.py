@@ -11,8 +11,10 @@ from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from app.core.selection import Selected, Selection
 from app.look.theme import GRID, PANEL_PADDING, theme
+from app.models.bar_scale import bar_scale
 from app.models.strip_view import StripView
 from app.panels.untold import why_untold
+from app.widgets.log_button import LogButton
 from app.widgets.painted import PaintedWidget, caption_height
 from app.widgets.plain import plain
 from app.widgets.step_columns import StepColumns, StepLatencies
@@ -48,6 +50,8 @@ class StepStrip(PaintedWidget):
         """Pixel columns where the drag of a range began, and where the mouse is."""
         self._pan: tuple[float, float] | None = None
         """Pixel column where a pan with the mouse began, and the first step in view then."""
+        self.log_button = LogButton(self)
+        self.log_button.toggled.connect(lambda _: self.update())
         self.setObjectName("step-strip")
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMouseTracking(True)
@@ -70,6 +74,7 @@ class StepStrip(PaintedWidget):
         if self._session is not None:
             self._latencies.update(self._session)
         self._view.advance(len(self._latencies))
+        self._place_button()
         self._view_changed()
 
     @property
@@ -145,8 +150,9 @@ class StepStrip(PaintedWidget):
         plot = self.plot_box()
         if self._columns is None:
             self._columns = self._latencies.columns(*self.view, int(plot.width()))
+        scale = bar_scale(self._columns.latency_ns, self.log_button.isChecked())
         return StripScene(
-            self._session, len(self._latencies), *self.view, plot, self._columns, self.shown_range(),
+            self._session, len(self._latencies), *self.view, plot, self._columns, scale, self.shown_range(),
             self._selection.now.step, self.devicePixelRatioF(),
         )  # fmt: skip
 
@@ -198,7 +204,13 @@ class StepStrip(PaintedWidget):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         self._columns = None  # the columns were made for another width
+        self._place_button()
         super().resizeEvent(event)
+
+    def _place_button(self) -> None:
+        """Put the button beside the first step's number, under the axis of times."""
+        self.log_button.setVisible(self._session is not None and len(self._latencies) > 0)
+        self.log_button.place(GUTTER - GRID, round((self.plot_box().bottom() + self.height()) / 2))
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         x = event.position().x()

@@ -11,9 +11,11 @@ from PySide6.QtGui import QColor, QFontMetricsF, QPaintEngine, QPainter, QPen, Q
 
 from app.look.theme import GRID, ROW_GAP, theme
 from app.look.units import count, seconds
+from app.models.bar_scale import BarScale
 from app.widgets.step_columns import StepColumns, bars_image
+from app.widgets.whole_parts import first_parts
 from app.window.strip_pauses import draw_pauses
-from app.window.strip_text import kind_names, range_text, switch_marks
+from app.window.strip_text import axis_text, cut_text, kind_names, range_text, switch_marks
 from engine.session.store import STEP_KINDS, Session
 
 GUTTER: Final = 16 * GRID
@@ -38,6 +40,8 @@ class StripScene:
     plot: QRectF
     columns: StepColumns
     """The bars in view."""
+    scale: BarScale
+    """Their heights; its times are in ns."""
     chosen: tuple[int, int] | None
     """The selected range, or the one that is being dragged."""
     step: int | None
@@ -64,10 +68,7 @@ def draw_strip(painter: QPainter, scene: StripScene) -> None:
 def draw_bars(painter: QPainter, scene: StripScene) -> None:
     """A bar per step or pixel column: as one image, or one by one in a vector picture."""
     colours, plot, columns = theme(), scene.plot, scene.columns
-    ceiling = columns.ceiling_ns()
-    if ceiling == 0:
-        return
-    heights = np.minimum(columns.latency_ns / ceiling, 1.0)
+    heights = scene.scale.shares(columns.latency_ns)
     gap = 1.0 if columns.bar >= 3 else 0.0
     width = max(1.0, columns.bar - gap)
     colour_of = [QColor(colours.kinds[kind]) for kind in STEP_KINDS]
@@ -85,12 +86,13 @@ def draw_bars(painter: QPainter, scene: StripScene) -> None:
             painter.setBrush(colour_of[kind])
             tall = height * plot.height()
             painter.drawRect(QRectF(plot.left() + left, plot.bottom() - tall, width, tall))
-    painter.setBrush(QColor(colours.text))  # a triangle on top marks a bar that is cut off
-    for left in columns.left[columns.latency_ns > ceiling].tolist()[:200]:
+    painter.setBrush(QColor(colours.warn))  # a triangle on top marks a bar that is cut off
+    painter.setPen(QPen(QColor(colours.panel), 1))
+    for left in columns.left[columns.latency_ns > scene.scale.top].tolist()[:200]:
         middle = plot.left() + left + width / 2
-        base = plot.top() + 4
+        base = plot.top() + 7
         painter.drawPolygon(
-            QPolygonF([QPointF(middle - 3, base), QPointF(middle + 3, base), QPointF(middle, plot.top())])
+            QPolygonF([QPointF(middle - 5, base), QPointF(middle + 5, base), QPointF(middle, plot.top() - 1)])
         )
     painter.restore()
 
@@ -145,14 +147,15 @@ def draw_switches(painter: QPainter, scene: StripScene) -> None:
 
 
 def draw_axis(painter: QPainter, scene: StripScene) -> None:
-    """The latency at full height at the left, the first and the last step in view below."""
-    plot, columns = scene.plot, scene.columns
+    """The latencies at full height and at the ground at the left, the first and the last step in view below."""
+    plot, scale = scene.plot, scene.scale
     painter.setPen(QColor(theme().muted))
     line = LINE * painter.fontMetrics().height()
     right = Qt.AlignmentFlag.AlignRight
     gutter = QRectF(0, plot.top() - line / 2 + GRID, GUTTER - GRID, line)
-    painter.drawText(gutter, right | Qt.AlignmentFlag.AlignVCenter, seconds(columns.ceiling_ns() / 1e9))
-    painter.drawText(QRectF(0, plot.bottom() - line + 2, GUTTER - GRID, line), right, "0")
+    painter.drawText(gutter, right | Qt.AlignmentFlag.AlignVCenter, seconds(scale.top / 1e9))
+    ground = seconds(scale.bottom / 1e9) if scale.log else "0"
+    painter.drawText(QRectF(0, plot.bottom() - line + 2, GUTTER - GRID, line), right, ground)
     low, high = max(0, int(scene.first)), min(scene.steps, int(np.ceil(scene.end))) - 1
     below = QRectF(plot.left(), plot.bottom() + 1, plot.width(), line)
     words = QCoreApplication.translate("StepStrip", "step {}").format(count(low))
@@ -178,8 +181,13 @@ def draw_captions(painter: QPainter, scene: StripScene) -> None:
         painter.setPen(QColor(colours.muted))
         painter.drawText(QPointF(x + side + GRID, metrics.ascent() + 2), name)
         x += side + GRID + metrics.horizontalAdvance(name) + 2 * ROW_GAP
+    for words, colour in ((cut_text(scene.scale), colours.warn), (axis_text(scene.scale), colours.muted)):
+        if words:
+            painter.setPen(QColor(colour))
+            painter.drawText(QPointF(x, metrics.ascent() + 2), words)
+            x += metrics.horizontalAdvance(words) + 2 * ROW_GAP
     text = range_text(scene.session, scene.chosen, scene.steps)
     painter.setPen(QColor(colours.text if scene.chosen else colours.muted))
     room = QRectF(x, 0, plot.right() - x, LINE * metrics.height())
-    text = metrics.elidedText(text, Qt.TextElideMode.ElideRight, int(room.width()))
+    text = first_parts(text, metrics, int(room.width()))
     painter.drawText(room, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, text)

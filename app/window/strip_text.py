@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QCoreApplication
 
 from app.look.units import count, rate, seconds
+from app.models.bar_scale import BarScale
 from app.window.strip_pauses import pauses_before
 from engine.core.settings import as_typed
 from engine.figures.metrics import run_wall_s, tokens_per_s
@@ -41,6 +42,19 @@ def range_text(session: Session, chosen: tuple[int, int] | None, steps: int) -> 
     if chosen is None:
         return facts
     return QCoreApplication.translate("StepStrip", "selected {}–{}: {}").format(count(first), count(last), facts)
+
+
+def cut_text(scale: BarScale) -> str:
+    """How many bars of the strip are cut, and how high the highest is; empty where none is cut. `scale` is in ns."""
+    if not scale.cut:
+        return ""
+    words = QCoreApplication.translate("StepStrip", "▲ {n} cut, up to {time}")
+    return words.format(n=count(scale.cut), time=seconds(scale.highest / 1e9))
+
+
+def axis_text(scale: BarScale) -> str:
+    """What kind of axis the strip has, where it is not the usual one."""
+    return QCoreApplication.translate("StepStrip", "logarithmic") if scale.log else ""
 
 
 def unstepped_text(session: Session) -> str:

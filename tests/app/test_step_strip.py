@@ -14,10 +14,11 @@ from pytestqt.qtbot import QtBot
 from app.core.selection import Selection
 from app.look.theme import theme
 from app.look.units import rate, seconds
+from app.models.bar_scale import bar_scale
 from app.widgets.step_columns import StepColumns, StepLatencies, bars_image
 from app.window.step_strip import StepStrip
 from app.window.strip_pauses import pause_texts
-from app.window.strip_text import switch_marks
+from app.window.strip_text import cut_text, switch_marks
 from engine.session import schema
 from engine.session.store import Session
 from tests.engine.figures.test_pauses import held
@@ -84,7 +85,10 @@ def test_an_outlier_does_not_flatten_the_rest() -> None:
     latencies.update(outlier)
     columns = latencies.columns(0, 100, 100)
     assert columns.latency_ns.max() == 10**12
-    assert columns.ceiling_ns() < 2 * int(np.median(columns.latency_ns))
+    scale = bar_scale(columns.latency_ns, log=False)
+    assert scale.top < 2 * int(np.median(columns.latency_ns))
+    assert (scale.cut, scale.highest) == (1, 1e12)
+    assert cut_text(scale) == f"▲ 1 cut, up to {seconds(1000.0)}"
 
 
 def test_the_image_has_each_bar_at_its_place_and_height(session: Session) -> None:

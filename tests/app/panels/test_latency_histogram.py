@@ -13,8 +13,8 @@ from pytestqt.qtbot import QtBot
 from app.look import theme
 from app.look.units import seconds
 from app.models.latency_histogram import histogram, next_of
+from app.models.ticks import log_ticks
 from app.panels.latency import LatencyPanel
-from app.widgets.latency_histogram import log_ticks
 from engine.figures.latency import outlier_us
 from tests.app.panels.helpers import colour_at, show
 from tests.app.panels.sessions import MS, Recorder
