@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from app.look.units import MOST_OF_NAME, NOT_APPLICABLE, count, memory, percent, rate, seconds
+from engine.core.settings import BYTES_A_STEP, ROWS_A_SPAN
 from engine.figures.metrics import Summary
 from engine.plain_text import one_line
 
@@ -78,10 +79,23 @@ def figures(summary: Summary) -> list[tuple[str, str]]:
     if summary.paces:
         paces = ", ".join(f"{pace:g}" for pace in summary.paces)
         rows.append(("paced at, rests left out", f"{paces} tokens/s a request"))
+    rows += _attention(summary.attention)
     if any(summary.dropped.values()):
         rows.append(
             ("detail dropped", ", ".join(f"{n} {k.replace('_', ' ')}" for k, n in summary.dropped.items() if n))
         )
+    return rows
+
+
+def _attention(recorded: dict[str, int]) -> list[tuple[str, str]]:
+    """What of the attention was not recorded, and why; nothing where all of it was, or none was asked for."""
+    rows = []
+    if recorded.get("steps_on") and recorded["steps_off"]:
+        rows.append(("steps without attention recorded", count(recorded["steps_off"])))
+    if left_out := recorded.get("prompt_rows_left_out"):
+        always, room = count(ROWS_A_SPAN), memory(BYTES_A_STEP)
+        why = f"a step keeps a prompt's last {always}, and more while its rows fit into {room}"
+        rows.append(("attention rows left out", f"{count(left_out)}: {why}"))
     return rows
 
 

@@ -1,4 +1,7 @@
-"""The one selection of the window: every panel reads it, and any panel may change it."""
+"""The one selection of the window: every panel reads it, and any panel may change it.
+
+What a selection is about (`subject_of`) is in `subject.py`.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from typing import Final, Literal
 
 from PySide6.QtCore import QObject, Signal
 
+from app.core.subject import is_in_step, requests_of_step
 from engine.session.store import Session
 
 GESTURE_S: Final = 1.0
@@ -50,6 +54,8 @@ class Selected:
     """The filter: only steps that took from lo to hi µs; where no steps are told, only gaps. None: all."""
     looks: tuple[tuple[str, Look], ...] = ()
     """The view of each panel, by the panel's name; a panel that was never moved is not in it."""
+    position: int | None = None
+    """A position of the prompt of `request`, where one is selected. Generated tokens are selected as `token`."""
 
     def look(self, name: str) -> Look | None:
         """The view of this panel; None if it was never moved."""
@@ -79,19 +85,20 @@ class Selection(QObject):
         return self._now
 
     def change(self, **fields: object) -> None:
-        """Change the named fields; the other fields stay, with two exceptions.
+        """Change the named fields; the other fields stay, with three exceptions.
 
         A token also selects its step (none where a server tells no steps) and its request. Another step or request
-        clears the token.
+        clears the token and the position of the prompt. Step and selected request belong together: a step selects
+        another request if the selected one was not in it, and a request that was not in the selected step clears it.
         """
         self._change("", fields)
 
     def clear(self) -> bool:
         """Clear range, token and filter; returns whether there was anything to clear."""
         now = self._now
-        if (now.steps, now.step, now.token, now.band_us) == (None, None, None, None):
+        if (now.steps, now.step, now.token, now.position, now.band_us) == (None,) * 5:
             return False
-        self.change(steps=None, step=None, token=None, band_us=None)
+        self.change(steps=None, step=None, token=None, position=None, band_us=None)
         return True
 
     def filter(self, band_us: tuple[float, float] | None) -> None:
@@ -158,12 +165,32 @@ class Selection(QObject):
             tokens = session.tokens
             step = int(tokens["step_id"][token])
             told = {"step": step if step >= 0 else None, "request": int(tokens["request_id"][token])}
-            return {**told, **fields}
-        if "token" in fields or now.token is None:
-            return fields
-        if fields.get("step", now.step) != now.step or fields.get("request", now.request) != now.request:
-            return {**fields, "token": None}
+            return {**fields, **told, "position": None}
+        fields = self._step_and_request(fields)
+        moved = any(fields.get(name, getattr(now, name)) != getattr(now, name) for name in ("step", "request"))
+        if fields.get("position") is not None or (moved and "token" not in fields):
+            fields = {**fields, "token": None}
+        if moved or "token" in fields:
+            fields = {"position": None, **fields}
         return fields
+
+    def _step_and_request(self, fields: dict[str, object]) -> dict[str, object]:
+        """The fields, so that the selected request is in the selected step: the one of both that is chosen now stays.
+
+        If both are, the step stays. Of a position of the prompt, the step is not selected.
+        """
+        if fields.get("position") is not None:
+            return {**fields, "step": None}
+        session = self._session
+        step, request = fields.get("step", self._now.step), fields.get("request", self._now.request)
+        if session is None or not isinstance(step, int) or not isinstance(request, int):
+            return fields
+        if is_in_step(session, request, step):
+            return fields
+        if fields.get("step") is None:
+            return {**fields, "step": None} if "request" in fields else fields
+        members = requests_of_step(session, step)
+        return {**fields, "request": members[0]} if members else fields
 
     def _set(self, new: Selected) -> None:
         self._now = new

@@ -32,6 +32,8 @@ class AttentionFeed:
         """Rows taken so far, by head."""
         self._steps: dict[int, int] = {}
         """The step that computed the newest row of a position."""
+        self._recorded: NDArray[np.bool_] = np.zeros(64, bool)
+        """By position, whether it has a row."""
         self._of_step: dict[int, dict[int, Row]] = {}
         """Rows of the step that was taken last, by position and head."""
 
@@ -53,6 +55,11 @@ class AttentionFeed:
     def within(self, steps: tuple[int, int]) -> list[int]:
         """The query positions whose newest row was computed in the steps [first, last], in order."""
         return sorted(position for position, step in self._steps.items() if steps[0] <= step <= steps[1])
+
+    @property
+    def recorded(self) -> NDArray[np.bool_]:
+        """By position up to the last one with a row: whether it has one."""
+        return self._recorded[: self.grid.positions]
 
     def has(self, position: int) -> bool:
         """Whether a row of this query was recorded."""
@@ -103,9 +110,15 @@ class AttentionFeed:
             self._of_step.setdefault(row.position, {})[head] = row
             self._taken[head] = self._taken.get(head, 0) + 1
             self._steps[row.position], self.newest = row.step, row.position
+            self._note(row.position)
             self.grid.add(row.position, mean_of(list(self._of_step[row.position].values())))
             fresh.add(row.position)
         return True
+
+    def _note(self, position: int) -> None:
+        if position >= len(self._recorded):
+            self._recorded = np.append(self._recorded, np.zeros(max(position + 1, len(self._recorded)), bool))
+        self._recorded[position] = True
 
     @property
     def _step_taken(self) -> int | None:

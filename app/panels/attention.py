@@ -9,11 +9,14 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
 from app.core.selection import Selected
-from app.look.theme import GRID, PANEL_PADDING, ROW_GAP
+from app.core.subject import Subject, subject_of
+from app.look.theme import CAPTION_SCALE, GRID, PANEL_PADDING, ROW_GAP
 from app.models.attention_feed import AttentionFeed
+from app.models.attention_gap_words import what_is_missing, why_missing
 from app.models.attention_rows import NO_ROW, AttentionRows, ExactRow, RowCache
 from app.models.head_maps import HeadMaps
 from app.models.request_text import RequestText
+from app.models.subject_words import subject_words
 from app.panels import attention_words as words
 from app.panels.attention_heads import HeadGrid, HeadsBesideMap
 from app.panels.attention_map import AttentionMap
@@ -24,6 +27,7 @@ from app.widgets.plain import plain
 from app.widgets.themed_label import ThemedLabel
 from app.widgets.token_flow import TokenFlow
 from engine.core.settings import Probe
+from engine.figures.attention_gaps import AttentionGaps
 from engine.session.serving import Topic
 from engine.session.store import Session
 
@@ -31,6 +35,8 @@ LOW: Final = 320
 """Below this panel height, in pixels, the axes have no labels, and the text gets at least one line instead of two."""
 NARROW: Final = 680
 """Panel width in pixels. Below it the note beside the controls is hidden; the header has the same text."""
+SMALL: Final = 192
+"""Up to so many cells a side, a percentile of the map takes well under a millisecond."""
 HEADS_AT_ONCE_S: Final = 0.008
 HEADS_PAUSE_MS: Final = 20
 """Pause after each HEADS_AT_ONCE_S seconds of work on the heads of a long recording: the window stays responsive."""
@@ -48,7 +54,8 @@ class AttentionPanel(Panel):
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._feed: AttentionFeed | None = None
         self._text: RequestText | None = None
-        self._query: int | None = None
+        self._subject: Subject | None = None
+        self._gaps: AttentionGaps | None = None
         self._chosen = False
         """Whether layer and head are settled, by the user or by the first recorded map that the panel found."""
         self._flow_shown: RequestText | None = None
@@ -73,7 +80,11 @@ class AttentionPanel(Panel):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(PANEL_PADDING, ROW_GAP, PANEL_PADDING, ROW_GAP)
         layout.setSpacing(GRID)
+        self.missing = ThemedLabel(scale=CAPTION_SCALE, wrap=True)
+        self.missing.setAccessibleName(self.tr("Rows that are missing, and why"))
+        self.missing.hide()
         layout.addWidget(self._build_tools())
+        layout.addWidget(self.missing)
         layout.addWidget(self.splitter, 1)
         self.map = AttentionMap()
         self.heads = HeadGrid()
@@ -100,7 +111,7 @@ class AttentionPanel(Panel):
     def _build_text(self) -> QWidget:
         self.row_label = ThemedLabel(wrap=True)
         self.flow = TokenFlow()
-        self.flow.clicked.connect(self.choose_query)
+        self.flow.clicked.connect(self.choose_token)
         below = QWidget()
         stack = QVBoxLayout(below)
         stack.setContentsMargins(0, GRID, 0, 0)
@@ -112,10 +123,14 @@ class AttentionPanel(Panel):
     # --- Panel ------------------------------------------------------------------------------------------------------
 
     def figures(self) -> str:
-        feed = self._feed
-        if feed is None or feed.grid.positions == 0:
+        feed, subject = self._feed, self._subject
+        if subject is None:
             return ""
-        return words.header(feed, feed.grid.factor * self.map.coarseness, self.context.selection.now.steps)
+        if feed is None or feed.grid.positions == 0:
+            return subject_words(subject)
+        computed = self._gaps.computed if self._gaps is not None else 0
+        factor = feed.grid.factor * self.map.coarseness
+        return words.header(feed, subject, factor, computed, self.context.selection.now.steps)
 
     @property
     def is_behind(self) -> bool:
@@ -130,7 +145,7 @@ class AttentionPanel(Panel):
 
     def show_session(self, session: Session | None) -> None:
         super().show_session(session)
-        self._feed = self._text = self._query = None
+        self._feed = self._text = self._subject = self._gaps = None
         self._chosen = False
         self._maps = None
         self._cache = RowCache()
@@ -154,26 +169,18 @@ class AttentionPanel(Panel):
             self._text.update()
             named = len(self._text.texts) <= 128 and self._feed is not None and self._feed.grid.positions > 0
             self.map.name_cells(self._text.texts if named else [])
+        if self._gaps is not None:
+            self._gaps.update()
         self._draw_map(dirty)
         self._draw_row()
         self._draw_heads()
+        self._say_what_is_missing()
 
     def select(self, selected: Selected) -> None:
         if self.session is None:
             return
         self._set_pickers(selected)
-        if selected.token is not None and selected.token < len(self.session.tokens):
-            self._query = int(self.session.tokens["position"][selected.token])
-        elif selected.step is not None and (computed := self._computed_in(selected.step)) is not None:
-            self._query = computed
-        elif self._text is not None and self._query is not None and self._text.token_row(self._query) is not None:
-            self._query = None
         self.refresh()
-
-    def _computed_in(self, step: int) -> int | None:
-        """The last query whose row this step computed for the shown request; None if there is none."""
-        rows = self._feed.within((step, step)) if self._feed is not None else []
-        return rows[-1] if rows else None
 
     def restyle(self) -> None:
         self.map.restyle()
@@ -181,7 +188,7 @@ class AttentionPanel(Panel):
         self.flow.restyle()
 
     def rows(self) -> tuple[list[str], list[tuple[object, ...]]]:
-        header = ["query position", "query", "key position", "key", "probability"]
+        header = ["request", "layer", "head", "query position", "query", "key position", "key", "probability", "note"]
         if self._feed is None or self._text is None:
             return header, []
         texts = self._text.texts
@@ -189,11 +196,16 @@ class AttentionPanel(Panel):
         def text(position: int) -> str:
             return texts[position] if position < len(texts) else ""
 
-        shown = self.query_shown
-        weights = self._feed.row(shown) if shown is not None else None
-        if shown is None or weights is None:
+        feed, shown = self._feed, self.query_shown
+        of = (feed.request_id, feed.layer, "mean" if feed.head is None else feed.head)
+        weights = feed.row(shown) if shown is not None else None
+        if shown is not None:
+            weights = NO_ROW if weights is None else weights  # it is still being read
+            return header, [(*of, shown, text(shown), key, text(key), float(p), "") for key, p in enumerate(weights)]
+        query = self._subject.query if self._subject is not None else None
+        if query is None or feed.is_reading:
             return header, []
-        return header, [(shown, text(shown), key, text(key), float(p)) for key, p in enumerate(weights)]
+        return header, [(*of, query, text(query), "", "", "", self._why(query))]
 
     # --- choosing ---------------------------------------------------------------------------------------------------
 
@@ -232,11 +244,13 @@ class AttentionPanel(Panel):
     def _attach(self, session: Session) -> None:
         """Create a feed where the request, layer or head has changed, and a text where the request has."""
         now = self.context.selection.now
-        request = self._request(session, now)
-        if request is None:
-            self._feed = self._text = None
+        self._subject = subject_of(session, now)
+        if self._subject is None:
+            self._feed = self._text = self._gaps = None
             return
-        feed = self._feed
+        feed, request = self._feed, self._subject.request
+        if self._gaps is None or self._gaps.request != request:
+            self._gaps = AttentionGaps(session, request)
         if feed is None or (feed.session, feed.request_id, feed.layer, feed.head) != (
             session, request, now.layer, now.head,
         ):  # fmt: skip
@@ -247,21 +261,6 @@ class AttentionPanel(Panel):
             self._feed = AttentionFeed(rows, request, now.layer, now.head, exact)
         if self._text is None or self._text.request is not session.requests[request]:
             self._text = RequestText(session, session.requests[request])
-
-    def _request(self, session: Session, now: Selected) -> int | None:
-        """The request to show: the selected one, else that of the selected token, else the newest with a map.
-
-        Without any map of the selected layer and head it is the newest request; None without requests.
-        """
-        if now.request is not None and now.request in session.requests:
-            return now.request
-        if now.token is not None and now.token < len(session.tokens):
-            return int(session.tokens["request_id"][now.token])
-        recorded = [
-            request for request, layer, head in session.details.attention_maps()
-            if layer == now.layer and now.head in (None, head) and request in session.requests
-        ]  # fmt: skip
-        return max(recorded or session.requests, default=None)
 
     # --- drawing ----------------------------------------------------------------------------------------------------
 
@@ -279,14 +278,20 @@ class AttentionPanel(Panel):
         self.refresh()
 
     def _top(self) -> float:
-        """The probability of the last colour; a percentile is recomputed after the map has grown by over a tenth."""
+        """The probability at which the colours end.
+
+        The percentile of a large map that still grows is computed again only after it has grown by over a tenth.
+        """
         feed, percentile = self._feed, self.tools.percentile
         if feed is None or percentile >= 100:
             return 1.0
         of, positions, top = self._clamped
-        if of is not feed or feed.grid.positions > 1.1 * positions:
+        now = feed.grid.positions
+        request = feed.session.requests.get(feed.request_id)
+        is_cheap = feed.grid.size <= SMALL or (request is not None and request.finished_ns is not None)
+        if of is not feed or now > 1.1 * positions or (now != positions and is_cheap):
             top = clamp_at(feed.grid.cells, percentile)
-            self._clamped = (feed, feed.grid.positions, top)
+            self._clamped = (feed, now, top)
         return top
 
     def _draw_heads(self) -> None:
@@ -302,7 +307,7 @@ class AttentionPanel(Panel):
         changed = maps.update(HEADS_AT_ONCE_S if self.context.jobs is not None else None)
         self.heads.selected = feed.head
         self.heads.steps = self.context.selection.now.steps
-        self.heads.query = self.query_shown if self._query is not None else None
+        self.heads.query = self.query_shown if self._is_chosen else None
         self.heads.show_maps(maps, changed, self.tools.log, self._top())
         if maps.behind and self.isVisible():
             self._rest.start()
@@ -312,7 +317,7 @@ class AttentionPanel(Panel):
         if feed is None or feed.grid.positions == 0:
             self.map.show_message(self._why_no_map())
         else:
-            self.map.show_grid(feed.grid, dirty, self.tools.log, self._top())
+            self.map.show_grid(feed.grid, dirty, self.tools.log, self._top(), self.tools.percentile)
             steps = self.context.selection.now.steps
             rows = feed.within(steps) if steps is not None else []
             self.map.mark_range((rows[0], rows[-1]) if rows else None)
@@ -326,7 +331,8 @@ class AttentionPanel(Panel):
     def _why_no_map(self) -> str:
         if self._feed is not None and self._feed.is_reading:
             return self.tr("reading…") if self._map_reading.is_slow else ""
-        return words.nothing(self.session, self.context.selection.now)
+        request = None if self._subject is None else self._subject.request
+        return words.nothing(self.session, self.context.selection.now, request)
 
     @property
     def query_shown(self) -> int | None:
@@ -334,14 +340,44 @@ class AttentionPanel(Panel):
         return self._row_shown()[0]
 
     def _row_shown(self) -> tuple[int | None, str]:
-        feed, text = self._feed, self._text
-        return words.row_shown(feed, text, self._query) if feed is not None and text is not None else (None, "")
+        feed, text, subject = self._feed, self._text, self._subject
+        if feed is None or text is None or subject is None:
+            return None, ""
+        query, sentence = words.row_shown(feed, text, subject)
+        if query is None and subject.query is not None and sentence and not feed.is_reading:
+            sentence = f"{sentence} {self._why(subject.query)}"
+        return query, sentence
+
+    @property
+    def _is_chosen(self) -> bool:
+        """Whether the row is that of what is selected, not the newest."""
+        return self._subject is not None and not self._subject.followed
+
+    def _why(self, query: int) -> str:
+        """Why a query has no row in this map."""
+        feed, gaps, session = self._feed, self._gaps, self.session
+        if feed is None or gaps is None or session is None:
+            return ""
+        missing = gaps.why(query, feed.layer, feed.head)
+        return why_missing(missing, missing.head is None, session.dropped["attention_rows"])
+
+    def _say_what_is_missing(self) -> None:
+        """Say above the map which rows it lacks and why, unless it lacks all: `_why_no_map` then says so."""
+        feed, gaps, session = self._feed, self._gaps, self.session
+        text = ""
+        if feed is not None and gaps is not None and session is not None and feed.rows and not feed.is_reading:
+            counts = gaps.counts(feed.recorded, feed.layer, feed.head)
+            text = what_is_missing(counts, feed.heads > 1, session.dropped["attention_rows"])
+        if text != self.missing.text():
+            self.missing.setText(text)
+            self.missing.setToolTip(plain(text))
+            self.missing.setVisible(bool(text) and self.height() >= LOW)
 
     def _draw_row(self) -> None:
         """Draw the row over the text. While it is read, the previous row stays until the read counts as slow."""
         feed, text = self._feed, self._text
         shown, sentence = self._row_shown()
-        self.map.mark_row(shown if self._query is not None else None)
+        self.map.mark_row(shown if self._is_chosen else None)
         weights = NO_ROW if feed is None or shown is None else feed.row(shown)
         if weights is None:
             if not self._row_reading.is_slow:
@@ -355,7 +391,9 @@ class AttentionPanel(Panel):
         grown = text is not None and text is self._flow_shown
         self._flow_shown = text
         texts = text.texts if text is not None else []
-        self.flow.show_row(texts, weights, shown, self.tools.log, grown)
+        subject = self._subject
+        framed = shown if subject is None or subject.position is None else subject.position
+        self.flow.show_row(texts, weights, framed, self.tools.log, grown)
 
     def _fit(self) -> None:
         """Show the whole map and follow its growth."""
@@ -370,6 +408,7 @@ class AttentionPanel(Panel):
         super().resizeEvent(event)
         self.map.label_axes(event.size().height() >= LOW)
         self.note.setVisible(event.size().width() >= NARROW)
+        self.missing.setVisible(bool(self.missing.text()) and event.size().height() >= LOW)
         if self._split_is_mine:
             least = (2 if event.size().height() >= LOW else 1) * self.flow.compact_height
             lines = min(max(event.size().height() // 5, least), 4 * self.flow.line_height)
@@ -384,15 +423,24 @@ class AttentionPanel(Panel):
         return words.cell(feed, text, query, key) if feed is not None and text is not None else ""
 
     def choose_query(self, position: int) -> None:
-        """Show the row of this position, and select its token in all panels.
-
-        A prompt token has no row in the table of generated tokens, so no token is selected for it.
-        """
-        if self._feed is None or self._text is None or not 0 <= position < len(self._text.texts):
+        """Show the row of this position: in all panels, select the token that it chose."""
+        text = self._text
+        if text is None or not 0 <= position < len(text.texts):
             return
-        self._query = position
-        self.context.selection.change(token=self._text.token_row(position), request=self._feed.request_id)
-        self._query = position
+        self._choose(position if text.token_row(position + 1) is None else position + 1)
+
+    def choose_token(self, position: int) -> None:
+        """Select the token at this position in all panels, and show the row that chose it."""
+        if self._text is not None and 0 <= position < len(self._text.texts):
+            self._choose(position)
+
+    def _choose(self, position: int) -> None:
+        assert self._text is not None
+        row, request = self._text.token_row(position), self._text.request.id
+        if row is not None:
+            self.context.selection.change(token=row, request=request)
+        else:
+            self.context.selection.change(position=position, request=request)
         self.refresh()
 
     def _move(self, queries: int, layers: int) -> None:
@@ -400,5 +448,7 @@ class AttentionPanel(Panel):
         if layers:
             self.layer_picker.stepBy(layers)
         elif self._feed is not None and self._feed.grid.positions:
-            shown = self._query if self._query is not None else self._feed.newest
+            subject, shown = self._subject, self.query_shown
+            if shown is None:
+                shown = self._feed.newest if subject is None or subject.query is None else subject.query
             self.choose_query(max(0, shown + queries))

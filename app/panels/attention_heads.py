@@ -6,7 +6,7 @@ import math
 from typing import Final
 
 import numpy as np
-from PySide6.QtCore import QEvent, QObject, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QObject, QPointF, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QColor,
     QFontMetricsF,
@@ -16,7 +16,7 @@ from PySide6.QtGui import (
     QPen,
     QResizeEvent,
 )
-from PySide6.QtWidgets import QSizePolicy, QSplitter, QWidget
+from PySide6.QtWidgets import QFrame, QScrollArea, QSizePolicy, QSplitter, QWidget
 
 from app.look.theme import CAPTION_SCALE, GRID, theme, ui_font
 from app.look.units import DERIVED, NOT_APPLICABLE, count, significant
@@ -28,14 +28,22 @@ from app.widgets.painted import caption_height
 
 SHARE: Final = 0.36
 """Share of the width or height that the small maps take."""
+LEAST_SIDE: Final = 14 * GRID
+"""Least side of a small map in pixels; where more of them do not fit, they scroll."""
+LEAST_LARGE: Final = 40 * GRID
+"""Least height of the large map beside or below them, in pixels, axes included."""
 TITLE_FLAGS: Final = Qt.TextFlag.TextWordWrap.value | Qt.AlignmentFlag.AlignLeft.value
 KEYS: Final = frozenset({Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Up, Qt.Key.Key_Down})
 
 
 class HeadGrid(HoverWidget[int]):
-    """Draws HeadMaps; `clicked` carries a head. The arrow keys go from head to head."""
+    """Draws HeadMaps; `clicked` carries a head. The arrow keys go from head to head.
+
+    `revealed` carries the rectangle of a map that a key has chosen, so that it can be scrolled into view.
+    """
 
     clicked = Signal(int)
+    revealed = Signal(QRect)
     draws_hover = True
     fills_ground = False
 
@@ -51,7 +59,7 @@ class HeadGrid(HoverWidget[int]):
         self._scale: tuple[bool, float] = (False, 1.0)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.setMinimumSize(120, 80)
+        self.setMinimumWidth(2 * (LEAST_SIDE + 2 * GRID))
         self.setAccessibleName(self.tr("All heads of the layer"))
 
     def sizeHint(self) -> QSize:
@@ -66,6 +74,7 @@ class HeadGrid(HoverWidget[int]):
         for head in changed:
             if maps is not None and maps.heads[head].grid.positions:
                 self._images[head] = self._picture(head, log, top)
+        self._take_height()
         self.update()
 
     def restyle(self) -> None:
@@ -78,7 +87,7 @@ class HeadGrid(HoverWidget[int]):
         shades = np.ascontiguousarray(shade(self.maps.heads[head].grid.cells, log, top))
         side = len(shades)
         picture = QImage(shades.tobytes(), side, side, side, QImage.Format.Format_Indexed8).copy()
-        picture.setColorTable([QColor(*(int(c) for c in one)).rgb() for one in lookup_table()])
+        picture.setColorTable([QColor(*(int(c) for c in one)).rgb() for one in lookup_table(top)])
         return picture
 
     # --- geometry ---------------------------------------------------------------------------------------------------
@@ -87,6 +96,20 @@ class HeadGrid(HoverWidget[int]):
     def heads(self) -> list[int]:
         """The heads that are shown, in order."""
         return sorted(self.maps.heads) if self.maps is not None else []
+
+    def least_height(self, width: int) -> int:
+        """The height that maps of LEAST_SIDE need, in as many columns as the width has room for."""
+        columns = max(1, width // (LEAST_SIDE + 2 * GRID))
+        rows = -(-max(1, len(self.heads)) // columns)
+        return math.ceil(self.title_box().bottom() + rows * (LEAST_SIDE + caption_height() + 2 * GRID))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._take_height()
+
+    def _take_height(self) -> None:
+        """Ask the scroll area around the maps for the height that they need."""
+        self.setMinimumHeight(self.least_height(self.width()))
 
     def title_box(self) -> QRectF:
         """The rectangle of the title, as many lines high as the title needs."""
@@ -229,27 +252,43 @@ class HeadGrid(HoverWidget[int]):
         head = heads[min(max(now + by, 0), len(heads) - 1)]
         self.setAccessibleDescription(self.describe(head))
         self.clicked.emit(head)
+        self.revealed.emit(self.map_box(head).toRect())
 
 
 class HeadsBesideMap(QSplitter):
     """The small maps beside the large one, or above it where the widget is higher than wide; `heads` starts hidden.
 
-    Until the user moves the divider, the small maps get SHARE of the width or height.
+    Until the user moves the divider, the small maps get SHARE of the width or height. They scroll where there is no
+    room for all of them, and the large map keeps a useful height.
     """
 
     def __init__(self, heads: HeadGrid, large: QWidget) -> None:
         super().__init__(Qt.Orientation.Horizontal)
-        self._heads = heads
+        self._large = large
         self._moved = False
         self.setChildrenCollapsible(False)
-        self.addWidget(heads)
+        self.scroll = QScrollArea()
+        self.scroll.setWidgetResizable(True)
+        self.scroll.setFrameShape(QFrame.Shape.NoFrame)
+        self.scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.scroll.setMinimumSize(heads.minimumWidth() + self.scroll.verticalScrollBar().sizeHint().width(), 80)
+        self.scroll.setWidget(heads)
+        heads.revealed.connect(
+            lambda box: self.scroll.ensureVisible(box.center().x(), box.center().y(), 0, box.height())
+        )
+        self.addWidget(self.scroll)
         self.addWidget(large)
         self.splitterMoved.connect(self._by_hand)
         heads.installEventFilter(self)
         heads.hide()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if watched is self._heads and event.type() == QEvent.Type.Show:
+        """The area around the small maps is shown and hidden with them."""
+        if event.type() in (QEvent.Type.ShowToParent, QEvent.Type.HideToParent):
+            shown = event.type() == QEvent.Type.ShowToParent
+            self.scroll.setVisible(shown)
+            self._large.setMinimumHeight(LEAST_LARGE if shown else 0)
             self._share()
         return super().eventFilter(watched, event)
 

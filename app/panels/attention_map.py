@@ -45,6 +45,7 @@ class AttentionMap(QWidget):
         self.shades: NDArray[np.uint8] = np.zeros((0, 0), np.uint8)
         """The image before max-pooling, uint8 [cells, cells], in shades of `widgets.heatmap`."""
         self.coarseness = 1
+        self._top = 1.0
         self._shown: tuple[object, ...] = ()
         self._grid: AttentionGrid | None = None
         self._following = True
@@ -84,15 +85,19 @@ class AttentionMap(QWidget):
 
     # --- what is shown ----------------------------------------------------------------------------------------------
 
-    def show_grid(self, grid: AttentionGrid, dirty: tuple[int, int] | None, log: bool, top: float = 1.0) -> None:
-        """Draw a grid; the last shade stands for probability `top` and above.
+    def show_grid(
+        self, grid: AttentionGrid, dirty: tuple[int, int] | None, log: bool, top: float = 1.0, percentile: float = 100.0
+    ) -> None:
+        """Draw a grid; the colours end at the probability `top`, which is this percentile of the map.
 
         `dirty` is the range [first, end) of rows of cells that changed since the last call; None: no row changed.
         """
-        shown = (grid, grid.factor, log, top)
+        shown = (grid, grid.factor, log, top, percentile)
         if shown != self._shown:
             self.shades = shade(grid.cells, log, top)
-            self.colour_bar.set_scale(log, top)
+            self.colour_bar.set_scale(log, top, percentile)
+            self._top = top
+            self.image.setLookupTable(lookup_table(top))
         elif dirty is not None:
             self._grow(grid.cells, dirty, log, top)
         else:
@@ -164,7 +169,7 @@ class AttentionMap(QWidget):
         """Take the theme's colours again."""
         style_plot(self.plot)
         self.plot.showGrid(x=False, y=False)
-        self.image.setLookupTable(lookup_table())
+        self.image.setLookupTable(lookup_table(self._top))
         self._mark.setPen(pen(theme().accent))
         self._band.setPen(pen(theme().warn, style=Qt.PenStyle.DashLine))
         self.colour_bar.restyle()

@@ -17,7 +17,10 @@ from app.widgets.labelled import labelled
 from app.widgets.themed_label import ThemedLabel
 
 CLAMPS: Final = (100.0, 99.9, 99.0, 95.0, 90.0)
-"""Percentiles of the map that the last colour can stand for; 100 means a probability of 1."""
+"""Percentiles of the map at which the colours can end; 100 means a probability of 1."""
+FIRST_CLAMP: Final = 95.0
+"""The one that is chosen at first: in most heads of real models a few keys, often the first one, take nearly all of the
+attention, and up to 1 the rest of the map has one colour."""
 
 
 class AttentionTools(QWidget):
@@ -74,12 +77,14 @@ class AttentionTools(QWidget):
         self.log_box.setToolTip(self.tr("Colours follow the logarithm of the probability, so that small ones show."))
         self.clamp = QComboBox()
         for value in CLAMPS:
-            self.clamp.addItem(self.tr("max 1") if value == 100 else self.tr("p{}").format(f"{value:g}"), value)
-        self.clamp.setAccessibleName(self.tr("Percentile that has the last colour"))
+            words = self.tr("colours to 1") if value == 100 else self.tr("colours to p{}").format(f"{value:g}")
+            self.clamp.addItem(words, value)
+        self.clamp.setCurrentIndex(CLAMPS.index(FIRST_CLAMP))
+        self.clamp.setAccessibleName(self.tr("Percentile at which the colours end"))
         self.clamp.setToolTip(
             self.tr(
-                "The last colour stands for this percentile of the map and above, "
-                "so that a few large values do not hide the rest."
+                "The colours end at this percentile of the map, so that a few large values do not hide the rest. "
+                "Larger ones have a colour of their own, which the colour bar shows."
             )
         )
         self.fit_button = QToolButton()

@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QCoreApplication
 
 from app.core.selection import Selected
+from app.core.subject import Subject
 from app.look.units import count, percent, significant
 from app.models.attention_feed import AttentionFeed
 from app.models.request_text import RequestText
+from app.models.subject_words import subject_parts
 from engine.figures.metrics import attention_entropy, widest_tokens
 from engine.session.store import Session
 
@@ -26,31 +28,35 @@ def head_name(head: int | None) -> str:
     return QCoreApplication.translate("AttentionPanel", "head {n}").format(n=head)
 
 
-def header(feed: AttentionFeed, factor: int, steps: tuple[int, int] | None) -> str:
-    """The header's figures of a map: pooling, rows, layer and head.
+def header(feed: AttentionFeed, subject: Subject, factor: int, computed: int, steps: tuple[int, int] | None) -> str:
+    """The header's figures of a map: what it shows, pooling, rows, layer and head.
 
-    A cell on the screen covers `factor` × `factor` positions. `steps` is the selected range; None: all steps.
+    A cell on the screen covers `factor` × `factor` positions. `computed` is how many positions of the request were
+    computed. `steps` is the selected range; None: all steps.
     """
+    request, *place = subject_parts(subject)
     what = QCoreApplication.translate("AttentionPanel", "layer {layer} · {head}").format(
         layer=feed.layer, head=head_name(feed.head)
     )
-    parts = []
+    parts = [request]
     if factor > 1:  # placed before the rest: a narrow panel cuts the end, and the pooling must stay visible
         parts.append(QCoreApplication.translate("AttentionPanel", "pooled {n} × {n}").format(n=factor))
-    if steps is None:
+    parts += place
+    among = QCoreApplication.translate("AttentionPanel", "{some} of {rows} rows ●")
+    if steps is not None:
+        rows = among.format(some=count(len(feed.within(steps))), rows=count(feed.rows))
+    elif computed > feed.rows:
+        rows = among.format(some=count(feed.rows), rows=count(computed))
+    else:
         rows = QCoreApplication.translate("AttentionPanel", "{rows} rows ●").format(rows=count(feed.rows))
-        return " · ".join([what, *parts, rows])
-    some = QCoreApplication.translate("AttentionPanel", "{some} of {rows} rows ●").format(
-        some=count(len(feed.within(steps))), rows=count(feed.rows)
-    )
-    return " · ".join([some, *parts, what])  # the pickers show layer and head
+    return " · ".join([*parts, rows, what])  # the pickers show layer and head
 
 
 def note(feed: AttentionFeed | None, coarseness: int) -> str:
-    """The text beside the controls: the request, the mean of how many heads, and how many positions a cell covers."""
+    """The text beside the controls: the mean of how many heads, and how many positions a cell covers."""
     if feed is None or feed.grid.positions == 0:
         return ""
-    parts = [QCoreApplication.translate("AttentionPanel", "request {id}").format(id=feed.request_id)]
+    parts = []
     if feed.head is None:
         parts.append(QCoreApplication.translate("AttentionPanel", "mean of {n} heads ƒ").format(n=feed.heads))
     factor = coarseness * feed.grid.factor
@@ -63,8 +69,8 @@ def note(feed: AttentionFeed | None, coarseness: int) -> str:
     return " · ".join(parts)
 
 
-def nothing(session: Session | None, now: Selected) -> str:
-    """Why there is no map of the selected layer and head, and which maps were recorded."""
+def nothing(session: Session | None, now: Selected, request: int | None) -> str:
+    """Why there is no map of the selected layer and head of a request, and which maps were recorded."""
     requests = session.requests.values() if session is not None else ()
     if all(request.finished_ns is not None for request in requests):
         form = QCoreApplication.translate(
@@ -79,9 +85,13 @@ def nothing(session: Session | None, now: Selected) -> str:
             "engine's next steps.",
         )
     text = form.format(layer=now.layer, head=head_name(now.head))
-    known = (
-        sorted({(layer, head) for _, layer, head in session.details.attention_maps()}) if session is not None else []
-    )
+    found = session.details.attention_maps() if session is not None else []
+    of_request = {(layer, head) for one, layer, head in found if one == request}
+    known = sorted(of_request or {(layer, head) for _, layer, head in found})
+    if known and not of_request:
+        text += " " + QCoreApplication.translate("AttentionPanel", "Of request {id} nothing was recorded.").format(
+            id=request
+        )
     if known:
         maps = ", ".join(f"L{layer} H{head}" for layer, head in known[:MOST_NAMED])
         maps += " …" if len(known) > MOST_NAMED else ""
@@ -89,26 +99,29 @@ def nothing(session: Session | None, now: Selected) -> str:
     return text
 
 
-def row_shown(feed: AttentionFeed, text: RequestText, query: int | None) -> tuple[int | None, str]:
+def row_shown(feed: AttentionFeed, text: RequestText, subject: Subject) -> tuple[int | None, str]:
     """(the query whose row is shown, or None; the sentence about it).
 
-    `query` is the wanted query, None for the newest. Without its row, that of the query before it is shown.
+    It is the subject's query. While the newest token is followed, it is the newest recorded row.
     """
     if feed.grid.positions == 0:
         return None, ""
+    query = feed.newest if subject.followed else subject.query
     if query is None:
+        return None, QCoreApplication.translate("AttentionPanel", "Nothing chose the first token.")
+    if not feed.has(query):
+        words = QCoreApplication.translate("AttentionPanel", "No row of {token} is recorded.")
+        return None, words.format(token=text.name(query))
+    chose = subject.position is not None and query == subject.position - 1
+    if subject.followed:
         words = QCoreApplication.translate("AttentionPanel", "Newest row: {token} looks at")
-        return feed.newest, words.format(token=text.name(feed.newest))
-    if feed.has(query):
+        if chose:
+            words = QCoreApplication.translate("AttentionPanel", "Newest row: {token}, which chose {next}, looks at")
+    else:
         words = QCoreApplication.translate("AttentionPanel", "{token} looks at")
-        return query, words.format(token=text.name(query))
-    if query > 0 and feed.has(query - 1):
-        words = QCoreApplication.translate(
-            "AttentionPanel", "{token} has not been a query; {before}, which chose it, looks at"
-        )
-        return query - 1, words.format(token=text.name(query), before=text.name(query - 1))
-    words = QCoreApplication.translate("AttentionPanel", "No row of {token} is recorded.")
-    return None, words.format(token=text.name(query))
+        if chose:
+            words = QCoreApplication.translate("AttentionPanel", "{token}, which chose {next}, looks at")
+    return query, words.format(token=text.name(query), next=text.name(query + 1))
 
 
 def row_figures(weights: NDArray[np.float32], text: RequestText | None) -> str:

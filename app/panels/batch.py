@@ -9,11 +9,13 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QProgressBar, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from app.core.selection import Look, Selected
+from app.core.subject import Subject, subject_of
 from app.look.theme import PANEL_PADDING, ROW_GAP
 from app.look.units import DERIVED, MEASURED, count, name_of, percent
 from app.models.axis_view import AxisView
 from app.models.batch import preset_runs, shown_parts
 from app.models.looking import Looker, look_of, show_look
+from app.models.subject_words import subject_words
 from app.panels.base import PanelContext
 from app.panels.batch_chart import SlotChart, owner_words
 from app.panels.batch_lanes import Shown
@@ -105,7 +107,8 @@ class BatchPanel(StepPanel):
         )
 
     def figures(self) -> str:
-        texts = []
+        subject = self._subject(self.context.selection.now)
+        texts = [] if subject is None or subject.followed else [subject_words(subject)]
         for part in self.parts():
             assert self.totals is not None
             found = self.totals.between(part.first, part.last)
@@ -299,10 +302,12 @@ class BatchPanel(StepPanel):
         owner = self.runs.lane(slot).owner_at(step) if slot >= 0 else IDLE
         if owner >= 0 and self.session is not None:
             changes["request"] = owner
-            rows = self.session.requests[owner].token_rows
-            steps = self.session.tokens["step_id"]
-            changes["token"] = next((row for row in rows if int(steps[row]) == step), None)
+            changes["token"] = subject.row if (subject := self._subject(Selected(step=step, request=owner))) else None
         self.context.selection.change(**changes)
+
+    def _subject(self, selected: Selected) -> Subject | None:
+        """What all panels show for this selection."""
+        return None if self.session is None else subject_of(self.session, selected)
 
     def own_key(self, key: Qt.Key) -> bool:
         """W and S zoom, A and D pan, F shows all; up and down go from request to request."""

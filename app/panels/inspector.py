@@ -10,10 +10,9 @@ from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QFrame, QGridLayout, QScrollArea, QVBoxLayout, QWidget
 
 from app.core.selection import Selected
+from app.core.subject import Subject, subject_of
 from app.look.theme import CAPTION_SCALE, GRID, GROUP_GAP, PANEL_PADDING, ROW_GAP, TITLE_SCALE, theme
 from app.look.units import (
-    DERIVED,
-    MEASURED,
     NOT_APPLICABLE,
     count,
     name_of,
@@ -22,17 +21,15 @@ from app.look.units import (
     significant,
     visible_token,
 )
-from app.models.attention_rows import ExactRow
 from app.models.delay_reading import DelayReading
-from app.models.request_text import RequestText
 from app.panels.base import Panel, PanelContext
 from app.panels.inspector_facts import chance_words, header_words, step_words, token_words
 from app.panels.inspector_late import LateLines
+from app.panels.inspector_row import ChoosingRow
 from app.panels.untold import not_told
 from app.widgets.bar_list import Bar, BarList
 from app.widgets.plain import plain
 from app.widgets.themed_label import ThemedLabel
-from app.widgets.token_flow import NO_WEIGHTS, TokenFlow
 from engine.figures.delays import Delays
 from engine.figures.token_facts import Likeliest, TokenFacts, TokenNames, token_facts
 from engine.figures.told import told
@@ -56,7 +53,7 @@ NOT_READ: Final[Likeliest] = (np.empty(0, np.int32), np.empty(0, np.float32))
 
 
 class InspectorPanel(Panel):
-    """The selected token, or the newest one while none is selected."""
+    """The token that all panels show (`subject_of`): the selected one, or the newest one while none is selected."""
 
     name: ClassVar[str] = "inspector"
     of_range: ClassVar[bool] = False
@@ -66,11 +63,9 @@ class InspectorPanel(Panel):
         super().__init__(context, parent)
         self.facts: TokenFacts | None = None
         self._names: TokenNames | None = None
-        self._text: RequestText | None = None
-        self._alternatives_read, self._row_read = self.reading(), self.reading()
+        self._alternatives_read = self.reading()
+        self.row = ChoosingRow(context.selection, self.reading())
         self._delays = DelayReading(self.reading())
-        self._row: ExactRow | None = None
-        self._flow_text: RequestText | None = None
         self._drawn: tuple[int, int, int] = (-1, -1, -1)
         self._drawn_delays: Delays | None = None
         self._due = False
@@ -82,8 +77,7 @@ class InspectorPanel(Panel):
         self.alternatives = BarList(self.tr("Likeliest tokens here ●"))
         self.phases = BarList(self.tr("Time of its step by phase ●"))
         self.positions = BarList(self.tr("Positions of its step by class ●"))
-        self.row_label = ThemedLabel(scale=CAPTION_SCALE)
-        self.flow = TokenFlow()
+        self.row_label, self.flow = self.row.label, self.row.flow
         self.flow.clicked.connect(self._choose)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._column_count = 0
@@ -151,31 +145,35 @@ class InspectorPanel(Panel):
         return header_words(facts)
 
     def empty_text(self) -> str:
+        subject = self._subject()
+        if subject is not None and self.session is not None and len(self.session.tokens):
+            return self._why_no_token(subject)
         return self.tr("Run a prompt, then click a token anywhere to see here what it cost and why it was chosen.")
 
     @property
     def is_empty(self) -> bool:
-        return self.session is None or len(self.session.tokens) == 0
+        subject = self._subject()
+        return subject is None or subject.row is None
 
     def show_session(self, session: Session | None) -> None:
         super().show_session(session)
         self._names = TokenNames(session) if session is not None else None
-        self._row = ExactRow(session, self._row_read) if session is not None else None
-        self.facts = self._text = self._flow_text = None
+        self.row.show_session(session)
+        self.facts = None
         self._drawn, self._due = (-1, -1, -1), False
         if session is not None:
             self.refresh()
 
     def refresh(self) -> None:
         session, names = self.session, self._names
-        if session is None or names is None or self.is_empty:
+        subject = self._subject()
+        if session is None or names is None or subject is None or subject.row is None:
+            self.facts, self._drawn = None, (-1, -1, -1)
             return
-        now = self.context.selection.now
-        chosen = self._chosen_row(session, now)
-        row = chosen if chosen is not None else len(session.tokens) - 1
+        now, row = self.context.selection.now, subject.row
         drawn = (
             row,
-            session.revision if chosen is None or not self._is_settled(row) else -1,
+            session.revision if subject.followed or not self._is_settled(row) else -1,
             hash((now.layer, now.head)),
         )
         delays = self._delays.of(session)
@@ -184,11 +182,11 @@ class InspectorPanel(Panel):
         names.update()
         likeliest = self._likeliest(session, row)
         self.facts = token_facts(session, row, names.names, likeliest or NOT_READ)
-        self._write_facts(session, self.facts, followed=chosen is None)
+        self._write_facts(session, self.facts, subject.followed)
         self.late.show_token(session, delays, self.facts)
         self._show_bars(self.facts)
         self._show_alternatives(self.facts, known=likeliest is not None)
-        self._due = not self._show_attention(session, self.facts) or likeliest is None
+        self._due = not self.row.show_token(session, self.facts) or likeliest is None
         self._drawn, self._drawn_delays = drawn, delays
 
     def select(self, selected: Selected) -> None:
@@ -206,6 +204,7 @@ class InspectorPanel(Panel):
         rows: list[tuple[object, ...]] = []
         if facts is not None:
             rows += [
+                ("request", "id", facts.request.id),
                 ("token", "id", facts.token_id),
                 ("token", "text", facts.text),
                 ("token", "position", facts.position),
@@ -220,6 +219,7 @@ class InspectorPanel(Panel):
             rows += self.late.rows()
             rows += [("alternative_logprob", one.token_id, one.logprob) for one in facts.alternatives]
             rows += [("alternative_text", one.token_id, one.text) for one in facts.alternatives if one.text is not None]
+            rows += self.row.rows()
         return ["of", "what", "value"], rows
 
     def minimumSizeHint(self) -> QSize:
@@ -250,21 +250,20 @@ class InspectorPanel(Panel):
 
     # --- what is shown ----------------------------------------------------------------------------------------------
 
-    def _chosen_row(self, session: Session, now: Selected) -> int | None:
-        """The row of the selected token; where only a step is selected, that step's first token; None without either.
+    def _subject(self) -> Subject | None:
+        """What all panels show now."""
+        return None if self.session is None else subject_of(self.session, self.context.selection.now)
 
-        A token of the selected request goes before the others of the step.
-        """
-        tokens = session.tokens
-        if now.token is not None:
-            return now.token if now.token < len(tokens) else None
-        if now.step is None:
-            return None
-        first, end = (int(row) for row in tokens["step_id"].searchsorted((now.step, now.step + 1)))
-        if first == end:
-            return None
-        of_request = (tokens["request_id"][first:end] == now.request).nonzero()[0]
-        return first + int(of_request[0]) if len(of_request) else first
+    def _why_no_token(self, subject: Subject) -> str:
+        if subject.position is not None:
+            return self.tr(
+                "Position {n} of request {id} is part of the prompt: it was given, not chosen. Click a generated token."
+            ).format(n=count(subject.position), id=subject.request)
+        if subject.step is not None:
+            return self.tr("Step {step} gave request {id} no token. Choose another step, or click a token.").format(
+                step=count(subject.step), id=subject.request
+            )
+        return self.tr("Request {id} has no token yet.").format(id=subject.request)
 
     def _likeliest(self, session: Session, row: int) -> Likeliest | None:
         """The likeliest tokens at the position of a token; None while they are read from the file."""
@@ -369,61 +368,10 @@ class InspectorPanel(Panel):
             "reused": self.tr("reused from the cache"),
         }[name]
 
-    def _show_attention(self, session: Session, facts: TokenFacts) -> bool:
-        """Draw the attention row that chose the token, that of the token before it, over the text.
-
-        Returns False while the row is read; the row shown before then stays until the read counts as slow.
-        """
-        request = facts.request
-        layer, head = self._recorded_map(session, request.id)
-        if self._text is None or self._text.request is not request:
-            self._text = RequestText(session, request)
-        self._text.update()
-        query = facts.position - 1
-        weights = NO_WEIGHTS
-        if query < 0:
-            self._row_read.forget()
-        elif self._row is not None:
-            found = self._row.read(request.id, layer, head, query)
-            if found is None and not self._row_read.is_slow:
-                return False
-            weights = NO_WEIGHTS if found is None else found
-        heads = self.tr("mean of the heads") if head is None else self.tr("head {n}").format(n=head)
-        where = self.tr("layer {layer}, {head}").format(layer=layer, head=heads)
-        if self._row_read.busy:
-            self.row_label.setText(self.tr("reading…"))
-        elif len(weights):
-            self.row_label.setText(
-                self.tr("Where {query} looked to choose it ({where}) {mark}").format(
-                    query=self._text.name(query), where=where, mark=MEASURED if head is not None else DERIVED
-                )
-            )
-        elif not told(session, "attention"):
-            self.row_label.setText(self.tr("Its attention row: {untold}").format(untold=not_told()))
-        else:
-            self.row_label.setText(
-                self.tr("Its attention row was not recorded for {where}; choose it in the Attention panel.").format(
-                    where=where
-                )
-            )
-        self.row_label.setToolTip(plain(self.row_label.text()))
-        grown = self._flow_text is self._text
-        self._flow_text = self._text
-        self.flow.show_row(self._text.texts, weights, facts.position, False, grown)
-        return not self._row_read.busy
-
-    def _recorded_map(self, session: Session, request_id: int) -> tuple[int, int | None]:
-        """(layer, head) of the selection; if that was not recorded for the request, of its last map in order."""
-        now = self.context.selection.now
-        maps = [(layer, head) for request, layer, head in session.details.attention_maps() if request == request_id]
-        if not maps or any(layer == now.layer and now.head in (None, head) for layer, head in maps):
-            return now.layer, now.head
-        return maps[-1]
-
     # --- mouse and keys ---------------------------------------------------------------------------------------------
 
     def _choose(self, position: int) -> None:
-        row = self._text.token_row(position) if self._text is not None else None
+        row = self.row.text.token_row(position) if self.row.text is not None else None
         if row is not None and self.facts is not None:
             self.context.selection.change(token=row, request=self.facts.request.id)
 

@@ -6,6 +6,7 @@ from math import isfinite
 
 from PySide6.QtCore import QCoreApplication
 
+from app.core.subject import Subject
 from app.look.units import (
     MEASURED,
     NOT_APPLICABLE,
@@ -16,6 +17,7 @@ from app.look.units import (
     significant,
     visible_token,
 )
+from app.models.subject_words import subject_parts
 from app.panels.launch_words import launch_words
 from app.panels.timeline_chunks import chunk_words
 from app.panels.untold import not_told, why_untold
@@ -25,19 +27,20 @@ from engine.session.store import Session
 
 
 def header_words(facts: TokenFacts) -> str:
-    """The token and its main figures, for the panel's header."""
+    """Request, step and position, the token and its main figures, for the panel's header."""
     translate = QCoreApplication.translate
-    text = visible_token(facts.shown) or "∅"
-    values = {"text": text, "share": percent(facts.probability), "mark": MEASURED, "time": seconds(facts.step_s)}
-    if facts.step is None:
-        gap_s = None if facts.chunk is None else facts.chunk.gap_s
-        words = translate("InspectorPanel", "“{text}” · {gap} after the chunk before {mark}")
-        return f"“{text}”" if gap_s is None else words.format(gap=seconds(gap_s), **values)
-    if isfinite(facts.logprob):
-        words = translate("InspectorPanel", "“{text}” · {share} {mark} · step {step}, {time} {mark}")
-    else:
-        words = translate("InspectorPanel", "“{text}” · step {step}, {time} {mark}")
-    return words.format(step=count(facts.step), **values)
+    parts = subject_parts(Subject(facts.request.id, facts.step, facts.row, facts.position))
+    parts.append(f"“{visible_token(facts.shown) or '∅'}”")
+    if facts.step is not None:
+        if isfinite(facts.logprob):
+            parts.append(f"{percent(facts.probability)} {MEASURED}")
+        parts.append(translate("InspectorPanel", "step took {time} {mark}").format(
+            time=seconds(facts.step_s), mark=MEASURED
+        ))  # fmt: skip
+    elif facts.chunk is not None and facts.chunk.gap_s is not None:
+        gap = seconds(facts.chunk.gap_s)
+        parts.append(translate("InspectorPanel", "{gap} after the chunk before {mark}").format(gap=gap, mark=MEASURED))
+    return " · ".join(parts)
 
 
 def chance_words(session: Session, facts: TokenFacts) -> str:

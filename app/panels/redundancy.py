@@ -304,14 +304,10 @@ class RedundancyPanel(StepPanel):
     def _select_cell(self, step: int, position: int) -> None:
         if self.session is None:
             return
-        changes: dict[str, object] = {"step": step}
+        changes: dict[str, object] = {"step": step, "token": None}  # the step's token: it may be at another position
         owners = [request for request, _ in classes_at(self.session, step, position, self._request_of_map())]
         if owners and owners[0] >= 0:
-            request = self.session.requests[owners[0]]
-            changes["request"] = request.id
-            index = position - request.prompt_tokens
-            if 0 <= index < len(request.token_rows):
-                changes["token"] = request.token_rows[index]
+            changes["request"] = owners[0]
         self.context.selection.change(**changes)
 
     def _request_of_map(self) -> int | None:

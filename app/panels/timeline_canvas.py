@@ -16,6 +16,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QScrollBar, QSizePolicy, QWidget
 
 from app.core.selection import Look, Selected, Selection
+from app.core.subject import is_in_step
 from app.look.theme import GRID, theme
 from app.models.axis_view import AxisView
 from app.models.looking import Looker, look_of, show_look
@@ -298,11 +299,18 @@ class TimelineCanvas(AxisChart[QPointF]):
         changes: dict[str, object] = {}
         if hit.request is not None:
             changes["request"] = hit.request
+        elsewhere = self._is_elsewhere(hit)
         if hit.step is not None or hit.token is not None:
-            changes["step"] = hit.step
+            changes["step"] = None if elsewhere else hit.step  # a click on the lane of a request is about the request
             changes["token"] = hit.token
         if changes:
             self.selection.change(**changes)
+
+    def _is_elsewhere(self, hit: Hit) -> bool:
+        """Whether the step at a point of a request's lane did nothing for the request: it waited, or had ended."""
+        if self.model is None or hit.request is None or hit.step is None:
+            return False
+        return not is_in_step(self.model.session, hit.request, hit.step)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         self.frame()

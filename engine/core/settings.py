@@ -132,6 +132,13 @@ class AttachSpec:
     alternatives: int | None = None
 
 
+ROWS_A_SPAN: Final = 1024
+"""So many rows of attention of a prompt are always recorded in a step: of a longer one the last."""
+BYTES_A_STEP: Final = 32 * 2**20
+"""More of them are recorded while the rows of the step take no more than this. It is half of what the engine's outbox
+holds (`host.outbox.LIMIT_BYTES`), and enough for all rows of one head of a prompt of 4096 tokens."""
+
+
 @dataclass(frozen=True, slots=True)
 class Probe:
     """Which attention is recorded: one layer, and one head of it (None: every head)."""

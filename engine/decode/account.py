@@ -149,6 +149,7 @@ class Account:
             waiting=len(queue.waiting),
             attention_kernel=landed.kernel,
             launch=landed.launch,
+            probed=landed.probed,
             drafting=(0, 0) if proposer is None else proposer.take_cost(),
             draft_kv=(0, 0) if proposer is None else proposer.kv_bytes(),
         )

@@ -24,7 +24,7 @@ from engine.graphs.device import GraphDevice
 from engine.graphs.in_flight import InFlightStep
 from engine.graphs.steps import GraphedSteps
 from engine.measure.nvtx import NvtxTimer, Ranges
-from engine.measure.probe import RowProbe, make_probe
+from engine.measure.probe import NOT_PROBED, Probed, RowProbe, make_probe
 from engine.measure.step_record import KvState, kv_state
 from engine.measure.timers import make_timer
 from engine.model.loader import LoadedModel
@@ -57,6 +57,7 @@ class LandedStep:
     times: StepTimes
     kernel: str
     launch: Launch
+    probed: Probed = NOT_PROBED
 
 
 class StepRunner:
@@ -217,7 +218,8 @@ class StepRunner:
         with timer("prepare"):
             self.commit(prepared)
         drawn = sample_and_verify(logits, [chunk for chunk in chunks if chunk.complete], self.alternatives, timer)
-        return LandedStep(chunks, prepared.batch, drawn, timer, kernel, launch)
+        probed = NOT_PROBED if self.probe is None else self.probe.probed
+        return LandedStep(chunks, prepared.batch, drawn, timer, kernel, launch, probed)
 
     def forward(self, batch: Batch, kv: StepKv, probe: RowProbe | None = None) -> tuple[Tensor, str, Launch]:
         """Logits float32 [R, vocab], the attention kernel, and whether the pass was compiled or ran by operations."""

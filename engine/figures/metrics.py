@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from engine.figures import rates
 from engine.figures.acceptance import speculation_figures
+from engine.figures.attention_gaps import recording_counts
 from engine.figures.ceilings import least_read_s, measured_when_busy
 from engine.figures.gaps import itl_seconds
 from engine.figures.launches import eager_counts
@@ -99,6 +100,8 @@ class Summary:
     dropped: dict[str, int]
     attention_kernels: dict[str, int]
     """The number of steps by kernel that really ran."""
+    attention: dict[str, int]
+    """How many steps recorded attention or did not, and what of long prompts was left out; {} where nobody says."""
     launches: dict[str, int]
     """The number of steps by launch; those launched by `graph` have interpolated phases."""
     why_eager: dict[str, int]
@@ -144,6 +147,7 @@ def summarise(session: Session, steps: StepRange = None) -> Summary:
         device=session.meta.get("device_name", session.meta.get("device", "")),
         dropped=dict(session.dropped),
         attention_kernels=kernel_counts(session, steps),
+        attention=recording_counts(session, steps),
         launches=launch_counts(session, steps),
         why_eager=eager_counts(session, steps),
         paces=paces_of(session, steps),

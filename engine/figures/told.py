@@ -29,7 +29,10 @@ TOPIC_OF: Final[Mapping[str, Topic]] = MappingProxyType(
     }
 )
 """What a source must tell so that a column of `steps` holds figures; other columns need only the steps themselves."""
-OF_OUR_ENGINE: Final = frozenset({"launch", "attention_kernel", "draft_kv_used_bytes", "draft_kv_reserved_bytes"})
+OF_OUR_ENGINE: Final = frozenset({
+    "launch", "attention_kernel", "draft_kv_used_bytes", "draft_kv_reserved_bytes", "attention_probe",
+    "attention_left_out",
+})  # fmt: skip
 """Columns of `steps` that only this program's own engine fills."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from time import perf_counter_ns
-from typing import Final
+from typing import Final, NamedTuple
 
 import torch
 from torch import Tensor
@@ -13,14 +13,23 @@ from engine.core.batch import Batch, Span
 from engine.core.kv_cache import StepKv
 from engine.core.positions import PADDING_REQUEST
 from engine.core.ranges import check_range
-from engine.core.settings import Probe
+from engine.core.settings import BYTES_A_STEP, ROWS_A_SPAN, Probe
 from engine.model.config import ModelConfig
 from engine.session.schema import AttentionRow
 
-ROWS_A_SPAN: Final = 1024
-"""Most rows recorded of one span; of a longer prefill the last ones are recorded."""
 HALF_BYTES: Final = 2
 """Of a float16."""
+
+
+class Probed(NamedTuple):
+    """What a step recorded of attention, for its record (`schema.Step.attention_probe`)."""
+
+    name: str
+    left_out: int
+    """For how many positions computed for the first time there is no row, because their span is too long."""
+
+
+NOT_PROBED: Final = Probed("off", 0)
 
 
 class RowProbe:
@@ -33,7 +42,10 @@ class RowProbe:
     def __init__(self, spec: Probe, config: ModelConfig) -> None:
         self.layer = spec.layer
         self.heads = range(config.heads) if spec.head is None else range(spec.head, spec.head + 1)
+        self.name = f"{spec.layer}/{'*' if spec.head is None else spec.head}"
+        """As `schema.Step.attention_probe` has it."""
         self._config = config
+        self._left_out = 0
         self._seen: dict[int, int] = {}
         self._maps: list[tuple[Span, int, Tensor | bytes]] = []
         """By span: the position of its first row, and float16 [n, heads recorded, end]."""
@@ -45,18 +57,28 @@ class RowProbe:
     def begin(self, seen: dict[int, int]) -> None:
         """A step begins: {request: how many of its indices had been computed before}."""
         self._seen = seen
+        self._left_out = 0
         self._maps.clear()
         self.observing_ns, self.reading_ns = 0.0, 0
 
     def rows_of(self, batch: Batch) -> list[tuple[int, int]]:
-        """See `AttentionProbe`: the rows that were not computed before, at most the last ROWS_A_SPAN of a span."""
-        rows = []
+        """See `AttentionProbe`: the rows that were not computed before, of a long span as many as may be recorded."""
+        rows, room, self._left_out = [], BYTES_A_STEP, 0
         for index, span in enumerate(batch.spans):
-            if span.request_id != PADDING_REQUEST:
-                first = max(span.first, self._seen.get(span.request_id, 0), span.end - ROWS_A_SPAN)
-                if first < span.end:
-                    rows.append((index, first))
+            new_from = max(span.first, self._seen.get(span.request_id, 0))
+            if span.request_id == PADDING_REQUEST or new_from >= span.end:
+                continue
+            row_bytes = HALF_BYTES * len(self.heads) * span.end
+            first = max(new_from, span.end - max(ROWS_A_SPAN, room // row_bytes))
+            room = max(0, room - (span.end - first) * row_bytes)
+            self._left_out += first - new_from
+            rows.append((index, first))
         return rows
+
+    @property
+    def probed(self) -> Probed:
+        """What was recorded of the step."""
+        return Probed(self.name, self._left_out)
 
     def observe(self, q: Tensor, kv: StepKv, batch: Batch, attention: Attention) -> None:
         """Record the rows of the layer for which `attention` just ran over q [P, heads, head_dim]."""

@@ -13,6 +13,7 @@ from engine.core.kv_cache import KVCache
 from engine.core.positions import count_positions
 from engine.core.timing import StepTimes
 from engine.measure.cost import CostModel
+from engine.measure.probe import NOT_PROBED, Probed
 from engine.session.schema import Launch, Step, StepKind, Work
 
 
@@ -66,6 +67,7 @@ class StepFacts(msgspec.Struct, frozen=True):
     launch: Launch = "eager"
     draft_kv: tuple[int, int] = (0, 0)
     """Bytes used and reserved of the draft model's own cache."""
+    probed: Probed = NOT_PROBED
 
 
 def record_step(facts: StepFacts, cost: CostModel, times: StepTimes, clock: Callable[[], int]) -> Step:
@@ -104,4 +106,6 @@ def record_step(facts: StepFacts, cost: CostModel, times: StepTimes, clock: Call
         draft_kv_reserved_bytes=facts.draft_kv[1],
         kv_held_bytes=facts.kv.held_bytes,
         kv_kept_bytes=facts.kv.kept_bytes,
+        attention_probe=facts.probed.name,
+        attention_left_out=facts.probed.left_out,
     )

@@ -33,8 +33,12 @@ class Growing(Mapping[int, Value]):
         return key in self._by_id
 
     def __iter__(self) -> Iterator[int]:
+        return self.from_place(0)
+
+    def from_place(self, first: int) -> Iterator[int]:
+        """Iterate like `__iter__`, but leave out the first keys; the cost grows with the others only."""
         ids = self._ids
-        for place in range(len(ids)):
+        for place in range(first, len(ids)):
             yield ids[place]
 
     def __len__(self) -> int:

@@ -173,6 +173,11 @@ class Step(Event, frozen=True, tag=True, array_like=True):
 
     `draft_kv_used_bytes` and `draft_kv_reserved_bytes` are of the draft model's own cache, 0 where no model drafts.
 
+    `attention_probe` says which rows of attention the step recorded, of the positions that it computed for the first
+    time: `off`, or layer and head as `3/2`, of all heads `3/*`; "" where that was not recorded. Of a long prompt only
+    its last rows are recorded (`measure.probe`); `attention_left_out` is for how many positions there is none for that
+    reason.
+
     `told_by` says who told of the step: "" for this program's own engine, else the level at which a server was attached
     to (`recorder`); the rows of `work` and `speculation` of the step come from there too. What a server does not tell
     of its steps (`engine/session/serving.py`) is 0 here, and is shown as not told.
@@ -207,6 +212,8 @@ class Step(Event, frozen=True, tag=True, array_like=True):
     kv_held_bytes: BytesOrNone = -1
     kv_kept_bytes: BytesOrNone = -1
     told_by: Name = ""
+    attention_probe: Name = ""
+    attention_left_out: Count = 0
 
 
 class Token(Event, frozen=True, tag=True, array_like=True):

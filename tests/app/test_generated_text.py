@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QTextCursor, QTextDocument
 from pytestqt.qtbot import QtBot
 
 from app.core.selection import Selection
-from app.widgets.generated_text import GeneratedText
-from tests.engine.session.synthetic import synthetic_session
+from app.widgets.generated_text import GeneratedText, ends_of
+from tests.engine.session.synthetic import PROMPT, synthetic_session
 
 
 def test_it_names_the_request_as_every_panel_does(qtbot: QtBot) -> None:
@@ -21,3 +24,46 @@ def test_it_names_the_request_as_every_panel_does(qtbot: QtBot) -> None:
     text.go(1)
     assert selection.now.request == 0
     assert text.facts.text().startswith("request 0 (1 of 3)")
+
+
+def test_it_marks_the_selected_token_and_a_click_selects_one(qtbot: QtBot) -> None:
+    session = synthetic_session(12)
+    selection = Selection()
+    selection.reset(session)
+    text = GeneratedText(selection)
+    qtbot.addWidget(text)
+    text.resize(400, 300)
+    text.show()
+    qtbot.waitExposed(text)
+    text.show_session(session)
+    assert (text.marked, text.place.isHidden()) == (None, True)
+    for row in (0, 6, 7):  # the seventh of the texts below is a line end, and is marked all the same
+        selection.change(token=row)
+        assert text.marked is not None
+        before = "".join(session.requests[0].prompt_token_texts) + "".join(map(str, session.tokens["text"][:row]))
+        assert text.marked == (len(before), len(before) + len(str(session.tokens["text"][row])))
+        assert text.place.text() == f"request 0 · step {row} · position {PROMPT + row}"
+    selection.change(token=4)
+    assert text.marked is not None
+    cursor = QTextCursor(text.page.document())
+    cursor.setPosition(text.marked[0] + 1)
+    at = text.page.cursorRect(cursor).center()
+    selection.clear()
+    qtbot.mouseClick(text.page.viewport(), Qt.MouseButton.LeftButton, pos=at)
+    assert selection.now.token == 4
+    text.pick(0)  # of the prompt
+    assert selection.now.token == 4
+    selection.clear()
+    assert text.marked is None
+
+
+@pytest.mark.parametrize(
+    ("pieces", "ends"),
+    [(["ab", "", "c"], [2, 2, 3]), (["😀", "x"], [2, 3]), (["a\r\n", "b"], [2, 3]), (["a\r", "\nb"], [2, 3])],
+)
+def test_ends_of_tokens_are_those_of_the_document(qtbot: QtBot, pieces: list[str], ends: list[int]) -> None:
+    document = QTextDocument()
+    cursor = QTextCursor(document)
+    cursor.insertText("".join(pieces))
+    assert ends_of(pieces, 0) == ends
+    assert cursor.position() == ends[-1]

@@ -29,6 +29,7 @@ from tests.engine.session.synthetic import PROMPT, synthetic_events, synthetic_s
 def panel(qtbot: QtBot) -> AttentionPanel:
     made = shown(AttentionPanel, synthetic_session(20))
     assert isinstance(made, AttentionPanel)
+    made.clamp.setCurrentIndex(0)  # colours to 1: what a test of shades expects
     qtbot.addWidget(made)
     return made
 
@@ -127,6 +128,7 @@ def test_a_long_context_is_pooled_and_says_so(qtbot: QtBot) -> None:
     panel = shown(AttentionPanel, long_context(n), 1600, 1200)
     qtbot.addWidget(panel)
     assert isinstance(panel, AttentionPanel)
+    panel.clamp.setCurrentIndex(0)
     panel.show()
     qtbot.waitExposed(panel)
     row = panel.map.shades[(n - 1) // 2]
@@ -144,6 +146,7 @@ def test_no_cell_is_lost_where_cells_are_smaller_than_pixels(qtbot: QtBot) -> No
     panel = shown(AttentionPanel, long_context(1000), 500, 260)
     qtbot.addWidget(panel)
     assert isinstance(panel, AttentionPanel)
+    panel.clamp.setCurrentIndex(0)
     panel.show()
     qtbot.waitExposed(panel)
     k = panel.map.coarseness
@@ -210,16 +213,31 @@ def test_hover_names_both_tokens_and_the_probability(panel: AttentionPanel) -> N
     assert panel.describe(0, 0) == ""  # was not recorded
 
 
-def test_a_click_in_the_map_selects_the_query_token(panel: AttentionPanel, qtbot: QtBot) -> None:
+def test_a_click_in_the_map_selects_the_token_that_the_row_chose(panel: AttentionPanel, qtbot: QtBot) -> None:
     panel.map.clicked.emit(10)
-    assert panel.context.selection.now.token == 10 - PROMPT
+    assert panel.context.selection.now.token == 11 - PROMPT
     assert panel.context.selection.now.request == 0
     np.testing.assert_allclose(panel.flow.weights, recorded(panel.session, 10))  # type: ignore[arg-type]
-    assert panel.flow.query == 10
+    assert (panel.query_shown, panel.flow.query) == (10, 11)  # the frame is on the chosen token, as in the Inspector
+    assert "(10), which chose " in panel.row_label.text()
     panel.flow.resize(600, 200)
     qtbot.mouseClick(panel.flow.viewport(), Qt.MouseButton.LeftButton, pos=panel.flow.chip_rect(5).center())
     assert panel.context.selection.now.token == 5 - PROMPT
-    assert panel.rows()[1][2] == (5, panel.flow.texts[5], 2, panel.flow.texts[2], float(recorded(panel.session, 5)[2]))  # type: ignore[arg-type]
+    texts, value = panel.flow.texts, float(recorded(panel.session, 4)[2])  # type: ignore[arg-type]
+    assert panel.rows()[1][2] == (0, 0, 0, 4, texts[4], 2, texts[2], value, "")
+
+
+def test_a_position_of_the_prompt_shows_its_own_row(panel: AttentionPanel) -> None:
+    panel.choose_query(PROMPT - 1)  # the last of the prompt chose the first token
+    assert (panel.context.selection.now.token, panel.query_shown) == (0, PROMPT - 1)
+    panel.choose_token(PROMPT - 1)
+    now = panel.context.selection.now
+    assert (now.token, now.request, now.position) == (None, 0, PROMPT - 1)
+    assert (panel.query_shown, panel.flow.query) == (PROMPT - 1, PROMPT - 1)
+    assert "which chose" not in panel.row_label.text()
+    assert panel.figures().startswith(f"request 0 · position {PROMPT - 1} of the prompt")
+    panel.context.selection.change(token=5)
+    assert panel.context.selection.now.position is None
 
 
 def test_a_real_click_on_a_cell_reaches_its_row(panel: AttentionPanel, qtbot: QtBot) -> None:
@@ -228,7 +246,7 @@ def test_a_real_click_on_a_cell_reaches_its_row(panel: AttentionPanel, qtbot: Qt
     view = panel.map.view
     point = panel.map.plot.mapFromScene(view.mapViewToScene(pg_point(4.5, 12.5)))
     qtbot.mouseClick(panel.map.plot.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(point.x(), point.y()))
-    assert panel.context.selection.now.token == 12 - PROMPT
+    assert panel.context.selection.now.token == 13 - PROMPT
 
 
 def pg_point(x: float, y: float):  # type: ignore[no-untyped-def]
@@ -237,20 +255,23 @@ def pg_point(x: float, y: float):  # type: ignore[no-untyped-def]
     return QPointF(x, y)
 
 
-def test_a_token_that_was_no_query_yet_shows_the_row_that_chose_it(panel: AttentionPanel) -> None:
-    panel.context.selection.change(token=19)  # position 23; the last recorded row is 22
-    assert panel.flow.query == 22
-    assert "(23)" in panel.row_label.text()
-    assert "(22)" in panel.row_label.text()
+@pytest.mark.parametrize("token", [5, 19])
+def test_a_token_shows_the_row_that_chose_it(panel: AttentionPanel, token: int) -> None:
+    """Also where it has been a query since: the Inspector shows this row too."""
+    panel.context.selection.change(token=token)
+    assert panel.query_shown == PROMPT + token - 1
+    assert panel.flow.query == PROMPT + token
+    assert f"({PROMPT + token - 1}), which chose " in panel.row_label.text()
+    assert f"({PROMPT + token}), looks at" in panel.row_label.text()
 
 
 def test_the_arrow_keys_walk_rows_and_layers(panel: AttentionPanel, qtbot: QtBot) -> None:
     panel.map.clicked.emit(10)
     qtbot.keyClick(panel.map.plot, Qt.Key.Key_Right)
-    assert panel.context.selection.now.token == 11 - PROMPT
+    assert (panel.query_shown, panel.context.selection.now.token) == (11, 12 - PROMPT)
     qtbot.keyClick(panel.map.plot, Qt.Key.Key_Left)
     qtbot.keyClick(panel.map.plot, Qt.Key.Key_Left)
-    assert panel.context.selection.now.token == 9 - PROMPT
+    assert (panel.query_shown, panel.context.selection.now.token) == (9, 10 - PROMPT)
     qtbot.keyClick(panel.map.plot, Qt.Key.Key_Down)
     assert panel.context.selection.now.layer == 1
 
@@ -263,6 +284,7 @@ def test_the_mean_of_the_heads(qtbot: QtBot) -> None:
     qtbot.addWidget(panel)
     panel.context.selection.change(head=None)
     assert isinstance(panel, AttentionPanel)
+    panel.clamp.setCurrentIndex(0)
     assert panel.map.shades[1].tolist() == [128, 128]
     assert "2 heads ƒ" in panel.note.text()
 

@@ -17,7 +17,7 @@ from app.models.head_maps import CELLS, HeadMaps
 from app.panels import attention
 from app.panels.attention import AttentionPanel
 from app.panels.attention_heads import HeadGrid
-from app.widgets.heatmap import clamp_at, lookup_table, shade
+from app.widgets.heatmap import CLIPPED, clamp_at, lookup_table, shade
 from engine.core.settings import Probe
 from engine.figures.metrics import attention_entropy, widest_tokens
 from engine.session import schema
@@ -177,8 +177,9 @@ def test_asking_for_all_heads_and_for_one_again(qtbot: QtBot) -> None:
     assert panel.heads.isHidden()
 
 
-def test_a_percentile_takes_the_last_colour(qtbot: QtBot) -> None:
+def test_the_colours_end_at_a_percentile_and_larger_values_have_one_of_their_own(qtbot: QtBot) -> None:
     panel = attention_panel(qtbot, heads_session())
+    assert panel.clamp.currentData() == 95
     panel.context.selection.change(head=1)
     cells = np.concatenate([row_of(1, position) for position in range(LENGTH)]).astype(np.float32)
     panel.clamp.setCurrentIndex(panel.clamp.findData(90.0))
@@ -186,13 +187,20 @@ def test_a_percentile_takes_the_last_colour(qtbot: QtBot) -> None:
     assert clamp_at(cells, 90) == pytest.approx(top)
     expected = shade(row_of(1, 11).astype(np.float32), False, top)
     np.testing.assert_array_equal(panel.map.shades[11], expected)
-    assert panel.map.shades[0, 0] == 255
-    assert panel.map.colour_bar.ticks()[-1][1].startswith("≥")
+    assert shade(np.array([top, 1.01 * top], np.float32), False, top).tolist() == [CLIPPED - 1, CLIPPED]
+    assert panel.map.shades[0, 0] == CLIPPED
+    bar = panel.map.colour_bar
+    assert (bar.clipped_text(), bar.ticks()[-1][1]) == ("> p90", significant(top, 2))
+    assert significant(top, 2) in bar.toolTip()
+    table = panel.map.image.lut
+    np.testing.assert_array_equal(table, lookup_table(top))
+    assert not (table[1:CLIPPED] == table[CLIPPED]).all(axis=1).any()
     panel.log_box.setChecked(True)
     assert panel.map.colour_bar.ticks()[0][1] == "≤0.00010"
     panel.clamp.setCurrentIndex(0)
     panel.log_box.setChecked(False)
     assert panel.map.colour_bar.ticks()[-1] == (1.0, "1")
+    assert not panel.map.colour_bar.clips
 
 
 def test_the_row_says_on_how_few_tokens_it_rests(qtbot: QtBot) -> None:
@@ -220,7 +228,7 @@ def test_a_selected_range_limits_the_entropies_and_frames_its_rows(qtbot: QtBot)
     panel.context.selection.change(steps=(2, 5))
     assert panel.heads.title() == "head · mean entropy of the selected steps, nats ƒ"
     assert panel.heads.entropy(1) == pytest.approx(np.mean([math.log(n) for n in (3, 4, 5, 6)]), abs=1e-3)
-    assert panel.figures().startswith("4 of 12 rows ●")
+    assert panel.figures().startswith("request 0 · step 11 · position 12 · 4 of 12 rows ●")
     box = panel.map.range_box
     assert box is not None
     assert (box.top(), box.bottom()) == (2, 6)

@@ -115,7 +115,10 @@ def test_the_attention_row_is_that_of_the_query_that_chose_it(qtbot: QtBot) -> N
 def test_without_any_attention_row_it_says_where_to_ask_for_one(qtbot: QtBot) -> None:
     panel = inspector(qtbot, synthetic_session(20, attention_rows=0), 10)
     assert len(panel.flow.weights) == 0
-    assert "Attention panel" in panel.row_label.text()
+    assert f"({PROMPT + 9}), which chose it, was not recorded (layer 0, head 0). The session does not say why." in (
+        panel.row_label.text()
+    )
+    assert ("attention_row", "query_position", PROMPT + 9) in panel.rows()[1]
 
 
 @pytest.mark.parametrize("scheme", ["dark", "light"])

@@ -9,6 +9,7 @@ import pytest
 from PySide6.QtCore import QPointF, Qt
 from pytestqt.qtbot import QtBot
 
+from app.core.subject import subject_of
 from app.look.theme import theme
 from app.models.redundancy import BIT
 from app.panels.redundancy import RedundancyPanel
@@ -106,7 +107,7 @@ def test_a_range_limits_map_and_figures(qtbot: QtBot) -> None:
     assert panel.positions.lines[0].y[-1] == 2080
 
 
-def test_the_tooltip_names_the_class_and_a_click_selects_the_token(qtbot: QtBot) -> None:
+def test_the_tooltip_names_the_class_and_a_click_selects_the_step_and_its_token(qtbot: QtBot) -> None:
     panel = shown(qtbot, decode_run(8, "none").session)
     assert "request 0: recomputed" in panel.cell_text(6, 3)
     assert "request 0: new" in panel.cell_text(6, 6)
@@ -115,7 +116,11 @@ def test_the_tooltip_names_the_class_and_a_click_selects_the_token(qtbot: QtBot)
     assert panel.map.cell_at(place) == (6, 3)
     click(panel.map, place.x(), place.y())
     now = panel.context.selection.now
-    assert (now.step, now.request, now.token) == (6, 0, 2)  # position 3 is the third token after a prompt of one
+    assert (now.step, now.request, now.token) == (6, 0, None)
+    assert panel.session is not None
+    subject = subject_of(panel.session, now)  # the token that step 6 gave, also where it computed position 3 again
+    assert subject is not None
+    assert (subject.step, subject.row, subject.position) == (6, 6, 7)
     assert panel.map.step == 6
     assert panel.totals_text(6.2).startswith("after step 6: 28 positions computed ●")
 

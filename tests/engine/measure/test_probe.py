@@ -14,10 +14,10 @@ from engine.attention.build import make_attention
 from engine.cache.none import NoCache
 from engine.core.batch import Batch
 from engine.core.positions import PADDING_REQUEST
-from engine.core.settings import Observation, Probe, RequestSpec, RunSpec, Switches
+from engine.core.settings import BYTES_A_STEP, ROWS_A_SPAN, Observation, Probe, RequestSpec, RunSpec, Switches
 from engine.decode.engine import Engine
 from engine.measure.phase_table import OTHER
-from engine.measure.probe import ROWS_A_SPAN, RowProbe
+from engine.measure.probe import Probed, RowProbe
 from engine.measure.timers import DeviceTimer
 from engine.model.config import ModelConfig
 from engine.model.loader import LoadedModel
@@ -73,11 +73,29 @@ def test_rows_of_two_requests_and_padding(name: str, window: int | None) -> None
         assert probs == pytest.approx(expected(q, k, row.head, at, row.position, window), abs=1e-3)
 
 
-def test_a_long_prefill_keeps_its_last_rows() -> None:
+def test_a_long_prefill_keeps_its_last_rows_and_says_how_many_it_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     length = ROWS_A_SPAN + 10
-    _, _, rows = observe(RowProbe(Probe(1, 2), CONFIG), Batch.of([(0, 0, [1] * length)]), {})
+    monkeypatch.setattr("engine.measure.probe.BYTES_A_STEP", 0)
+    probe = RowProbe(Probe(1, 2), CONFIG)
+    _, _, rows = observe(probe, Batch.of([(0, 0, [1] * length)]), {})
     assert [row.position for row in rows] == list(range(10, length))
     assert {row.head for row in rows} == {2}
+    assert probe.probed == Probed("1/2", 10)
+    probe.begin({0: 8})
+    probe.rows_of(Batch.of([(0, 0, [1] * length)]))
+    assert probe.probed.left_out == 2  # the first 8 had been computed before: they are not left out now
+
+
+def test_all_rows_are_kept_while_they_fit_into_a_step() -> None:
+    length = ROWS_A_SPAN + 1000
+    one, every = RowProbe(Probe(1, 2), CONFIG), RowProbe(Probe(1, None), CONFIG)
+    assert one.rows_of(Batch.of([(0, 0, [1] * length)])) == [(0, 0)]
+    long = 3 * BYTES_A_STEP // (2 * 4 * 3000)  # a prompt of which all heads' rows take about three steps' bytes
+    batch = Batch.of([(0, 0, [1] * 3000), (1, 0, [1] * long)])
+    (_, first), (_, second) = every.rows_of(batch)
+    assert 3000 - first == max(ROWS_A_SPAN, BYTES_A_STEP // (2 * 4 * 3000))
+    assert long - second == ROWS_A_SPAN  # the first took the room; these are recorded always
+    assert every.probed == Probed("1/*", first + second)
 
 
 def test_only_its_layer_is_wanted() -> None:
