@@ -9,13 +9,14 @@ Mode = Literal["fit", "follow", "free"]
 
 MARGIN: Final = 0.02
 """Share of the span that may lie beyond the newest data, so that the last mark is not glued to the edge."""
-BEYOND: Final = 0.9
-"""Share of the span that may be empty where the user pans beyond either end of the data."""
 
 
 @dataclass(slots=True)
 class AxisView:
     """A window [lo, hi] on an axis whose data lie in [first, last]; all four in the axis' own unit.
+
+    Nothing moves it off the data: it begins at `first` or later, and ends at `last` and the margin or earlier. So an axis
+    of time never shows moments before the session.
 
     The mode `fit` always shows all data, `follow` keeps the span and the newest data at the right edge, `free` stays
     where the user put the window.
@@ -29,7 +30,6 @@ class AxisView:
     shortest: float = 1.0
     """The smallest span that can be zoomed to."""
     margin: float = MARGIN
-    beyond: float = BEYOND
 
     @property
     def span(self) -> float:
@@ -72,6 +72,7 @@ class AxisView:
         self.mode = "free"
         extra = (self.shortest - (hi - lo)) / 2 if hi - lo < self.shortest else (hi - lo) * margin
         self.lo, self.hi = lo - extra, hi + extra
+        self._keep_in_reach()
 
     def reveal(self, lo: float, hi: float) -> None:
         """If [lo, hi] is not in view, pan until it is, with a tenth of the span beside it."""
@@ -97,8 +98,8 @@ class AxisView:
             self.hi = max(self.hi, self.lo + self.shortest)
 
     def _keep_in_reach(self) -> None:
-        """Move the window so that at least 1 − `beyond` of it shows data."""
-        slack = self.beyond * self.span
-        shift = max(self.first - slack - self.lo, 0.0) + min(self.last + slack - self.hi, 0.0)
+        """Move the window, without changing its span, back over the data; a longer one begins where they begin."""
+        shift = min(self.last + self.margin * self.span - self.hi, 0.0)
+        shift = max(shift, self.first - self.lo)
         self.lo += shift
         self.hi += shift

@@ -25,7 +25,7 @@ class StripView:
     def __init__(
         self, selection: Selection, changed: Callable[[], None], follow_changed: Callable[[bool], None]
     ) -> None:
-        self._axis = AxisView(shortest=FEWEST_STEPS, margin=0.0, beyond=0.0)
+        self._axis = AxisView(shortest=FEWEST_STEPS, margin=0.0)
         self._looker = Looker(selection, "step-strip", lambda: look_of(self._axis), self._show_look)
         self._changed = changed
         self._follow_changed = follow_changed

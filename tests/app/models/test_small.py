@@ -52,6 +52,23 @@ def test_panning_cannot_lose_the_data_and_zooming_out_fits() -> None:
     assert axis.hi >= 100.0
 
 
+def test_the_view_never_shows_what_lies_before_the_data_or_far_beyond_them() -> None:
+    axis = view()
+    axis.zoom(0.2, 50.0)
+    span = axis.span
+    axis.pan(-1e9)
+    assert (axis.lo, axis.span) == (0.0, pytest.approx(span))
+    axis.pan(1e9)
+    assert (axis.hi, axis.span) == (pytest.approx(100.0 + axis.margin * span), pytest.approx(span))
+    axis.show(-20.0, 30.0)
+    assert (axis.lo, axis.hi) == (0.0, 50.0)
+    axis.reveal(1.0, 2.0)
+    assert axis.lo == 0.0
+    axis.zoom(0.5, 0.0)
+    axis.zoom(1.5, axis.hi)
+    assert axis.lo == 0.0
+
+
 def test_ticks_are_round() -> None:
     assert round_ticks(3.0, 21.0, 4) == [5.0, 10.0, 15.0, 20.0]
     assert round_ticks(0.0, 3.0, 10, smallest=1.0) == [0.0, 1.0, 2.0, 3.0]
