@@ -30,6 +30,10 @@ def run(options: argparse.Namespace) -> int:
         from app.cli.bench_switches import run_switches
 
         return run_switches(options.output, options.json)
+    if options.suite == "batching":
+        from app.cli.bench_batching import run_batching
+
+        return run_batching(options.output, options.json)
     if options.suite == "kernels":
         from app.cli.bench_kernels import run_kernels
 

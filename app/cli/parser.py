@@ -34,6 +34,7 @@ FORMATS: Final = ("chrome", "perfetto", "csv", "parquet", "html", "png", "svg")
 SUITES: Final = {
     "decode": "tokens/s of each cache and attention (default)",
     "switches": "every improvement off and on",
+    "batching": "the same requests under static and continuous batching",
     "kernels": "each kernel of this device against its bytes and FLOPs",
 }
 DEFAULT_PROMPT: Final = "The cat sits on"
@@ -314,5 +315,7 @@ def _bench(parser: argparse.ArgumentParser) -> None:
         "--suite", default="decode", choices=tuple(SUITES),
         help="; ".join(f"{name}: {what}" for name, what in SUITES.items()),
     )  # fmt: skip
-    parser.add_argument("-o", "--output", metavar="FILE.dscope", help="for switches: keep the runs as one session")
+    parser.add_argument(
+        "-o", "--output", metavar="FILE.dscope", help="for switches and batching: keep the runs as one session"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")

@@ -1,47 +1,15 @@
-"""The slots of a batch as columns of any width, and the runs of the example batch. Needs no Qt."""
+"""The slots of a batch as columns of any width, and the parts of a session that are drawn. Needs no Qt."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.client.requests_file import read_requests
-from engine.core.sampling import Sampling
-from engine.core.settings import Observation, RunSpec, Switches
+from engine.figures.batch_comparison import compared_parts
 from engine.figures.slot_runs import IDLE, PADDING, Ints, Lane
 from engine.figures.slots import BatchPart
 
-PRESET: Final = Path(__file__).resolve().parents[2] / "assets" / "scenarios" / "lengths-20-10-24-7.jsonl"
-"""The example batch: four requests of 20, 10, 24 and 7 tokens."""
-POLICIES: Final[tuple[Literal["static", "continuous"], ...]] = ("static", "continuous")
-
 Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class BatchRun:
-    """The example batch under one policy, as a run of a suite."""
-
-    key: str
-    run: RunSpec
-
-    @property
-    def label(self) -> str:
-        """The label of the mark that stands before the run in a session."""
-        return f"batch {self.key} 1"
-
-
-def preset_runs() -> list[BatchRun]:
-    """The example batch, static and then continuous; each request emits all of its tokens."""
-    requests = read_requests(str(PRESET), 24, True, Sampling())
-    return [
-        BatchRun(policy, RunSpec(requests, Switches(batching=policy, max_batch=len(requests)), Observation()))
-        for policy in POLICIES
-    ]
 
 
 def lane_columns(lane: Lane, edges: Floats) -> tuple[Floats, Floats, Ints]:
@@ -95,10 +63,9 @@ def waiting_columns(waiting: Ints, edges: Floats) -> Ints:
 
 def shown_parts(parts: list[BatchPart]) -> list[BatchPart]:
     """The drawn parts: the last static and the last continuous one where both exist, else all steps as one part."""
-    last = {part.batching: part for part in parts}
-    both = [last[policy] for policy in POLICIES if policy in last]
-    if len(both) == len(POLICIES):
-        return both
+    both = compared_parts(parts)
+    if both is not None:
+        return list(both)
     if not parts:
         return []
     return [BatchPart(parts[0].first, parts[-1].last, " → ".join(dict.fromkeys(part.batching for part in parts)))]

@@ -32,6 +32,10 @@ class EngineControl(Protocol):
         """Which values of switches cannot run with the loaded model, and why: {"switch=value": reason}."""
 
     @property
+    def model_config(self) -> dict[str, Any]:
+        """The shape of the loaded model, as a session keeps it; empty before one is loaded."""
+
+    @property
     def suite_progress(self) -> tuple[int, int] | None:
         """(finished runs, all runs) of the current suite; None without one."""
 

@@ -11,18 +11,21 @@ from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QProgressBar, QPushButton
 from app.core.selection import Look, Selected
 from app.core.subject import Subject, subject_of
 from app.look.theme import PANEL_PADDING, ROW_GAP
-from app.look.units import DERIVED, MEASURED, count, name_of, percent
+from app.look.units import DERIVED, MEASURED, count, name_of, percent, significant
 from app.models.axis_view import AxisView
-from app.models.batch import preset_runs, shown_parts
+from app.models.batch import shown_parts
 from app.models.looking import Looker, look_of, show_look
 from app.models.subject_words import subject_words
 from app.panels.base import PanelContext
 from app.panels.batch_chart import SlotChart, owner_words
 from app.panels.batch_lanes import Shown
+from app.panels.batch_table import PolicyTable
 from app.panels.step_panel import StepPanel
 from app.widgets.plain import plain
 from app.widgets.themed_label import ThemedLabel
-from engine.client.suite import Suite
+from engine.client.suites import make_suite
+from engine.figures.batch_comparison import BatchComparison, batch_comparison
+from engine.figures.loads import LENGTHS, SLOTS
 from engine.figures.slot_runs import IDLE, PADDING, SlotRuns, waiting_requests
 from engine.figures.slots import BatchPart, SlotTotals, batch_parts
 from engine.session.store import Session
@@ -30,6 +33,8 @@ from engine.session.store import Session
 LOW: Final = 420
 """Below this panel height in pixels, two charts stand side by side if the panel is at least BESIDE wide."""
 BESIDE: Final = 900
+WITH_TABLE: Final = 300
+"""Below this panel height the table of both policies gives its room to the charts; the header has the factors."""
 MOST_CSV_ROWS: Final = 100_000
 ZOOM: Final = {Qt.Key.Key_W: 0.8, Qt.Key.Key_S: 1.25}
 PAN: Final = {Qt.Key.Key_A: -0.1, Qt.Key.Key_D: 0.1}
@@ -37,7 +42,7 @@ WALK: Final = {Qt.Key.Key_Up: -1, Qt.Key.Key_Down: 1}
 
 
 class BatchPanel(StepPanel):
-    """One chart of slots, or two with one shared axis, and a button that runs the example batch under both policies."""
+    """One chart of slots, or two with one shared axis and a table; a button runs a batch under both policies."""
 
     name = "batch"
     needs = ("steps", "slots")
@@ -58,7 +63,10 @@ class BatchPanel(StepPanel):
             chart.setAccessibleName(self.tr("Slots of the batch over the steps"))
         self.run_button = QPushButton(self.tr("Run &both"))
         self.run_button.setToolTip(
-            self.tr("Run the example batch, four requests of 20, 10, 24 and 7 tokens: static, then continuous.")
+            self.tr(
+                "Run the same {n} requests of very different lengths on {slots} slots: static, then continuous. "
+                "The first four have 20, 10, 24 and 7 tokens."
+            ).format(n=len(LENGTHS), slots=SLOTS)
         )
         self.run_button.clicked.connect(self.run_both)
         self.cancel_button = QPushButton(self.tr("Canc&el"))
@@ -67,6 +75,8 @@ class BatchPanel(StepPanel):
         self.progress = QProgressBar()
         self.progress.setAccessibleName(self.tr("Runs done"))
         self.note = ThemedLabel()
+        self.comparison: BatchComparison | None = None
+        self.table = PolicyTable()
         self.words = ThemedLabel(muted=True, wrap=True)
         self.words.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.words.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
@@ -84,6 +94,7 @@ class BatchPanel(StepPanel):
         layout.setContentsMargins(1, ROW_GAP, 1, 1)
         layout.setSpacing(ROW_GAP)
         layout.addLayout(tools)
+        layout.addWidget(self.table)
         layout.addWidget(self.words, 1)
         layout.addLayout(self._charts_layout, 1)
         self.refresh()
@@ -102,13 +113,20 @@ class BatchPanel(StepPanel):
         if self._is_served:
             return self.tr("The server has told of no step yet.")
         return self.tr(
-            "Press “Run both” and the example batch of four requests runs, static and then continuous: "
+            "Press “Run both” and {n} requests run on {slots} slots, static and then continuous: "
             "a lane a slot, each request in its colour, padding hatched."
-        )
+        ).format(n=len(LENGTHS), slots=SLOTS)
 
     def figures(self) -> str:
         subject = self._subject(self.context.selection.now)
         texts = [] if subject is None or subject.followed else [subject_words(subject)]
+        compared = self.comparison
+        if compared is not None and compared.rate_factor is not None and compared.ttft_factor is not None:
+            texts.append(
+                self.tr("continuous: tokens {rate}× as fast {mark}, TTFT {ttft}× shorter {mark}").format(
+                    rate=significant(compared.rate_factor), ttft=significant(compared.ttft_factor), mark=DERIVED
+                )
+            )
         for part in self.parts():
             assert self.totals is not None
             found = self.totals.between(part.first, part.last)
@@ -143,11 +161,12 @@ class BatchPanel(StepPanel):
 
     def select(self, selected: Selected) -> None:
         for chart in self.charts:
-            chart.step, chart.request = selected.step, self._request_of(selected)
+            chart.step = selected.step
         self._looker.follow(selected)
         self._show()
 
     def restyle(self) -> None:
+        self.table.restyle()
         self._redraw()
 
     def minimumSizeHint(self) -> QSize:
@@ -180,14 +199,35 @@ class BatchPanel(StepPanel):
 
     def _show(self) -> None:
         parts = self.parts()
+        self.comparison = self._compared(parts)
         self.words.setVisible(not parts)
         self.words.setText("" if parts else self.empty_text())
         longest = max((part.last - part.first + 1 for part in parts), default=1)
         self.view.advance(0.0, float(longest))
         for index, chart in enumerate(self.charts):
             chart.setVisible(index < len(parts))
-            chart.show_part(self._shown(parts[index]) if index < len(parts) else None)
+            shown = self._shown(parts[index]) if index < len(parts) else None
+            chart.request = self._highlighted(shown)
+            chart.show_part(shown)
+        if self.comparison is not None:
+            self.table.show_comparison(self.comparison)
         self.arrange()
+
+    def _compared(self, parts: list[BatchPart]) -> BatchComparison | None:
+        """The comparison of both policies; only a session that shows both can have one."""
+        if self.session is None or self.totals is None or len(parts) < 2:
+            return None
+        return batch_comparison(self.session, self.totals)
+
+    def _offset(self, part: BatchPart) -> int:
+        """What the ids of a part's requests are above those of the same requests in the static run."""
+        found = self.comparison
+        return found.offset if found is not None and part.batching == "continuous" else 0
+
+    def _number(self, request: int) -> int:
+        """The number that a request has in the charts: that of the same request in the static run."""
+        found = self.comparison
+        return request - found.offset if found is not None and request >= found.continuous.first_request else request
 
     def _shown(self, part: BatchPart) -> Shown:
         assert self.session is not None
@@ -198,17 +238,20 @@ class BatchPanel(StepPanel):
         )
         waiting = self.session.steps["waiting"][part.first : part.last + 1]
         figures = self.totals.between(part.first, part.last)
-        return Shown(self.runs, part, figures, waiting, title, not self._is_served)
+        return Shown(self.runs, part, figures, waiting, title, not self._is_served, self._offset(part))
 
     @property
     def _is_served(self) -> bool:
         """Whether the session is of a server, whose requests have lanes of our own numbering and no slots."""
         return self.session is not None and self.session.serving is not None
 
-    def _request_of(self, selected: Selected) -> int | None:
-        """The selected request, if the session has others too; the charts dim those."""
+    def _highlighted(self, shown: Shown | None) -> int | None:
+        """The selected request, or the same request in the run that is shown; the chart dims the others, if any."""
         requests = self.session.requests if self.session is not None else {}
-        return selected.request if selected.request in requests and len(requests) > 1 else None
+        selected = self.context.selection.now.request
+        if shown is None or selected not in requests or len(requests) < 2:
+            return None
+        return selected if self.comparison is None else self._number(selected) + shown.offset
 
     def _show_progress(self) -> None:
         progress = self.context.control.suite_progress
@@ -239,7 +282,7 @@ class BatchPanel(StepPanel):
             return ""
         if slot < 0:
             waiting = waiting_requests(session, step)
-            names = ", ".join(str(one) for one in waiting[:8]) + ("…" if len(waiting) > 8 else "")
+            names = ", ".join(str(self._number(one)) for one in waiting[:8]) + ("…" if len(waiting) > 8 else "")
             text = self.tr("step {}: {} waiting {}").format(
                 count(step), count(int(session.steps["waiting"][step])), MEASURED
             )
@@ -262,6 +305,13 @@ class BatchPanel(StepPanel):
         ]
         return "\n".join(lines)
 
+    def _name(self, request: int) -> str:
+        """A request's number in the charts, and its own where that is another one."""
+        number = self._number(request)
+        if number == request:
+            return str(request)
+        return self.tr("{number} (request {own} of this session)").format(number=number, own=request)
+
     def _work_lines(self, session: Session, step: int, slot: int) -> list[str]:
         work = session.work
         begin, end = np.searchsorted(work["step_id"], (step, step + 1)).tolist()
@@ -276,7 +326,7 @@ class BatchPanel(StepPanel):
                 continue
             one = self.tr("request {request}: position {first}")
             words = one if stop == first + 1 else self.tr("request {request}: positions {first}–{last}")
-            text = words.format(request=request, first=count(first), last=count(stop - 1))
+            text = words.format(request=self._name(request), first=count(first), last=count(stop - 1))
             classes = [(self.tr("{} new"), max(stop - rejected - new_from, 0)), (self.tr("{} recomputed"),
                        max(min(new_from, stop - rejected) - first, 0)), (self.tr("{} rejected"), rejected),
                        (self.tr("{} reused"), reused)]  # fmt: skip
@@ -286,10 +336,10 @@ class BatchPanel(StepPanel):
     # --- acting -----------------------------------------------------------------------------------------------------
 
     def run_both(self) -> None:
-        """Run the example batch static and then continuous, as one session."""
+        """Run the same requests static and then continuous, as one session."""
         if self.context.control.suite_progress is None:
-            suite = Suite(preset_runs(), {})
-            self.context.control.start_suite(suite)
+            control = self.context.control
+            control.start_suite(make_suite("batching", control.unavailable, control.model_config))
             self.run_button.setEnabled(False)
 
     def _cancel(self) -> None:
@@ -342,6 +392,7 @@ class BatchPanel(StepPanel):
             chart.update()
 
     def arrange(self) -> None:
+        self.table.setVisible(self.comparison is not None and self.height() >= WITH_TABLE)
         both = all(chart.shown is not None for chart in self.charts)
         beside = both and self.height() < LOW and self.width() >= BESIDE
         direction = QBoxLayout.Direction.LeftToRight if beside else QBoxLayout.Direction.TopToBottom

@@ -37,6 +37,8 @@ class Shown:
     title: str
     has_slots: bool = True
     """False where the lanes are our own numbering of a server's requests."""
+    offset: int = 0
+    """What the ids of these requests are above their numbers, which are those of the same requests in another run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +156,7 @@ def _lane_row(
 def _owner_colours(scene: SlotScene, owner: NDArray[np.int64], colours: Theme) -> NDArray[np.uint32]:
     strong = [argb(colour) for colour in colours.requests]
     weak = [argb(blend(colour, colours.panel, DIMMED)) for colour in colours.requests]
-    index = np.maximum(owner, 0) % len(strong)
+    index = np.maximum(owner - scene.shown.offset, 0) % len(strong)
     paint: NDArray[np.uint32] = np.array(strong, np.uint32)[index]
     if scene.request is not None:
         paint = np.where(owner == scene.request, paint, np.array(weak, np.uint32)[index])

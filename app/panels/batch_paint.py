@@ -59,10 +59,11 @@ def draw_numbers(painter: QPainter, scene: SlotScene) -> None:
         end = np.minimum(lane.end, min(lo + scene.span, scene.shown.part.last + 1))
         wide = np.flatnonzero((lane.owner >= 0) & ((end - start) * scale >= 3 * GRID))
         for place in wide.tolist():
-            words = QCoreApplication.translate("SlotChart", "request {}").format(lane.owner[place])
+            number = int(lane.owner[place]) - scene.shown.offset
+            words = QCoreApplication.translate("SlotChart", "request {}").format(number)
             room = float(end[place] - start[place]) * scale - GRID - 2
             if metrics.horizontalAdvance(words) > room:
-                words = str(lane.owner[place])
+                words = str(number)
             if metrics.horizontalAdvance(words) > room:
                 continue
             left = box.left() + (float(start[place]) - lo) * scale + GRID
@@ -75,7 +76,7 @@ def draw_numbers(painter: QPainter, scene: SlotScene) -> None:
 def _draw_number(painter: QPainter, scene: SlotScene, area: QRectF, words: str, owner: int) -> None:
     colours = theme()
     dimmed = scene.request is not None and scene.request != owner
-    ground = colours.request(owner)
+    ground = colours.request(owner - scene.shown.offset)
     # The background hides the lines between the steps behind the text.
     painter.fillRect(area, QColor(blend(ground, colours.panel, DIMMED) if dimmed else ground))
     painter.setPen(QColor(colours.text if dimmed else colours.on_accent))

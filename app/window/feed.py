@@ -58,6 +58,10 @@ class Feed(EngineThread):
         return self.now.unavailable if self.tells.flips_switches else unavailable_words.every_switch()
 
     @property
+    def model_config(self) -> dict[str, Any]:
+        return self.now.model_config
+
+    @property
     def suite_progress(self) -> tuple[int, int] | None:
         return self.now.suite_progress
 

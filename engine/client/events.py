@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Final
 
 from engine.client.changes import SessionBegun
@@ -66,6 +67,7 @@ class Events:
                 self._on_run_ended(source, event)
             case schema.ModelReady():
                 self._now.unavailable = event.unavailable
+                self._now.model_config = json.loads(event.meta.get("model_config") or "{}")
                 self._now.tell(event)
                 self._commands.model_ready()
             case schema.CeilingsMeasured():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from engine.client.changes import Change, State, StateIs, SuiteRunSent, TellsChanged
 from engine.client.source import Tells
@@ -25,6 +26,8 @@ class RunState:
         """The model of the last `Load` that was sent: "demo" or a folder."""
         self.unavailable: dict[str, str] = {}
         """By `name=value` of a switch: why it cannot run with the model that is loaded, as the engine said."""
+        self.model_config: dict[str, Any] = {}
+        """The shape of the model that is loaded, as a session keeps it; empty before one is."""
 
     @property
     def suite_progress(self) -> tuple[int, int] | None:

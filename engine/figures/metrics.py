@@ -264,6 +264,14 @@ def percentiles(values: NDArray[np.float64]) -> dict[str, float | None]:
 # --- tokens ---------------------------------------------------------------------------------------------------------
 
 
+def ttft_s(session: Session, request: RecordedRequest) -> float | None:
+    """From a request's arrival to its first token, without pauses; None while it has no token."""
+    first_ns = request.first_token_ns
+    if first_ns is None or not len(request.token_rows):
+        return None
+    return (first_ns - request.arrived_ns - pauses_of(session).within(request.arrived_ns, first_ns)) / 1e9
+
+
 def request_figures(session: Session, request: RecordedRequest, steps: StepRange = None) -> RequestFigures:
     """One request's figures; its tokens are those of a range of steps, its times those of the whole request."""
     rows = np.array(request.token_rows, np.int64)
@@ -273,9 +281,9 @@ def request_figures(session: Session, request: RecordedRequest, steps: StepRange
     def after_arrival_s(t_ns: int) -> float:
         return (t_ns - request.arrived_ns - pauses.within(request.arrived_ns, t_ns)) / 1e9
 
-    ttft = latency = tpot = None
-    if request.first_token_ns is not None and len(rows):
-        ttft = after_arrival_s(request.first_token_ns)
+    latency = tpot = None
+    ttft = ttft_s(session, request)
+    if ttft is not None:
         latency = after_arrival_s(int(times[rows[-1]]))
         if len(rows) > 1:
             tpot = (latency - ttft) / (len(rows) - 1)

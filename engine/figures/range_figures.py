@@ -10,6 +10,7 @@ from typing import Any
 
 from engine.figures import metrics
 from engine.figures.acceptance import acceptance_by_request
+from engine.figures.batch_comparison import batch_comparison
 from engine.figures.before_after import PairFigures, SideFigures, before_after
 from engine.figures.ceilings import ceiling_facts
 from engine.figures.comparison import Amount, compare
@@ -38,6 +39,7 @@ def range_figures(session: Session, steps: StepRange) -> dict[str, Any]:
     """One object for each subject, in the order of the panels."""
     rows = step_slice(session, steps)
     found = rows.start < rows.stop
+    compared = batch_comparison(session)
     return {
         "range": {"first": rows.start, "last": rows.stop - 1} if found else None,
         "timeline": timeline(session, steps),
@@ -51,6 +53,7 @@ def range_figures(session: Session, steps: StepRange) -> dict[str, Any]:
         "server": server_figures(session, steps),
         "roofline": roofline(session, steps),
         "batch": batch(session, steps),
+        "static_continuous": None if compared is None else compared.to_json(),
         "acceptance_by_request": acceptance_by_request(session, steps),
         "comparison": {
             row.metric: {

@@ -149,9 +149,22 @@ KV_MEMORY: Final[Texts] = {
 
 BATCH: Final[Texts] = {
     "tip of QPushButton": (
-        "Run the example batch, four requests of 20, 10, 24 and 7 tokens: static, then continuous.",
+        "Run the same {~} requests of very different lengths on {~} slots: static, then continuous. "
+        "The first four have 20, 10, 24 and 7 tokens.",
+    ),
+    "table PolicyTable": (
+        *(f"{name} / {head}: {{all.static_continuous.{name}.{what}}}" for name in ("static", "continuous")
+          for head, what in (
+              ("Requests ●", "requests|count"), ("Steps ●", "slots.steps|count"), ("Time ●", "wall_s|seconds"),
+              ("Tokens/s ●", "tokens_per_s|rate tokens/s"), ("TTFT ƒ", "ttft_mean_s|seconds"),
+              ("Longest TTFT ●", "ttft_longest_s|seconds"), ("Wasted ƒ", "slots.waste|percent"))),
+        *(f"factor ƒ / {head}: {{all.static_continuous.factors.{what}|number}}×" for head, what in (
+              ("Steps ●", "steps"), ("Time ●", "time"), ("Tokens/s ●", "tokens_per_s"), ("TTFT ƒ", "ttft_mean"),
+              ("Longest TTFT ●", "ttft_longest"))),
     ),
     "header": (
+        "continuous: tokens {all.static_continuous.factors.tokens_per_s|number}× as fast ƒ, TTFT "
+        "{all.static_continuous.factors.ttft_mean|number}× shorter ƒ",
         "{@policy}: {part(policy).useful|count} of {part(policy).computed|count} slot-steps useful ●, "
         "{part(policy).waste|percent} wasted ƒ",
         "{@policy}: {part(policy).useful|count} slot-steps useful ●, padding not told by this server",
@@ -170,10 +183,14 @@ BATCH: Final[Texts] = {
     "tip SlotChart": (
         "step {=step}, slot {=slot}", "step {=step}, lane {=slot}",
         "step {=step}: {len(of(step).waiting)|count} waiting ●",
-        "requests {', '.join(str(one) for one in of(step).waiting)|plain}",
+        "requests {waiting(step)|plain}",
         "request {=request}: position {[one.first for one in in_slot(step, slot)]|count}",
         "request {=request}: positions {[one.first for one in in_slot(step, slot)]|count}–"
         "{[one.end - 1 for one in in_slot(step, slot)]|count}",
+        "request {=number} (request {=request} of this session): position {[one.first for one in in_slot(step, slot)]"
+        "|count}",
+        "request {=number} (request {=request} of this session): positions {[one.first for one in in_slot(step, slot)]"
+        "|count}–{[one.end - 1 for one in in_slot(step, slot)]|count}",
         *(f"{{[one.{name} for one in in_slot(step, slot)]|count}} {name}{{~}}"
           for name in CLASSES if name != "padding"),
         "{[one.padding for one in in_slot(step, slot)]|count} positions of padding ●",

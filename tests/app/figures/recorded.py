@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from app.cli.recording import Recording
-from app.models.batch import preset_runs
 from engine.client.suite import Suite, SuiteRun
+from engine.client.suites import batch_runs
 from engine.core.settings import LoadSpec, Observation, Probe, RequestSpec, RunSpec, Sampling, SwitchChange, Switches
 from engine.figures.improvements import suite_runs
 from tests.engine.figures.served import recorded as served_events
@@ -90,7 +90,7 @@ def record_all(folder: Path) -> list[Recorded]:
     """
     found = []
     suites: list[tuple[str, Sequence[SuiteRun]]] = [
-        ("measured", [one for one in suite_runs(PROMPT, {}, 8, 1) if one.key in OF_A_SUITE]), ("both", preset_runs()),
+        ("measured", [one for one in suite_runs(PROMPT, {}, 8, 1) if one.key in OF_A_SUITE]), ("both", batch_runs()),
     ]  # fmt: skip
     with Recording(LoadSpec()) as recording:
         recording.load()

@@ -40,6 +40,8 @@ NOT_HELD: Final = {
     r"batch\.\d+\.preempted": "a rule over the rows of work, in tests/app/panels/test_batch.py",
     r"comparison\.(memory|busy)\..*": "tests/engine/figures/test_comparison.py holds them by hand",
     r"comparison\.\w+\.(training\.\d+|inference\.\d+|gap)\.(unit|provenance)": "words",
+    r"static_continuous\.(complete|offset|continuous\.first_request)": "how the two runs belong together, in "
+    "tests/engine/figures/test_batch_comparison.py",
     r"before_after\.\w+\.(measure|off\.repeats|on\.repeats)": "a setting of the suite, and how often it ran",
     r"devices\.joules_per_token": "by trapezoids or the device's counter, in tests/app/panels/models",
     r"len\(.*\)": "a length",
@@ -459,6 +461,36 @@ class Expected:
         """The time behind the tokens a second, by the query of FORMAT.md."""
         return float(self.value("wall_s"))
 
+    def of_policy(self, policy: str, what: str) -> float | None:
+        """A figure of the run of the batch under one policy, between its mark and the next."""
+        since = int(self.db.one("SELECT t_ns FROM marks WHERE kind = 'measure' AND label = ?", f"batch {policy} 1"))
+        until = self.db.one("SELECT min(t_ns) FROM marks WHERE kind = 'measure' AND t_ns > ?", since) or 2**62
+        requests = self.db.rows("SELECT * FROM requests WHERE arrived_ns >= ? AND arrived_ns < ?", since, until)
+        steps = self.db.rows("SELECT * FROM steps WHERE start_ns >= ? AND start_ns < ?", since, until)
+        emitted = self.db.rows("SELECT emitted_ns FROM tokens WHERE emitted_ns >= ? AND emitted_ns < ?", since, until)
+        waits_s = [(one["first_token_ns"] - one["arrived_ns"]) / 1e9 for one in requests]
+        wall_s = (max(one["emitted_ns"] for one in emitted) - min(one["arrived_ns"] for one in requests)) / 1e9
+        useful, rows = self.db.rows(
+            "SELECT sum(request_id >= 0), count(*) FROM (SELECT max(request_id) AS request_id FROM work"
+            " WHERE step_id BETWEEN ? AND ? GROUP BY step_id, slot)", steps[0]["id"], steps[-1]["id"],
+        )[0]  # fmt: skip
+        return {
+            "requests": len(requests), "slots.steps": len(steps), "wall_s": wall_s,
+            "tokens_per_s": len(emitted) / wall_s, "ttft_mean_s": sum(waits_s) / len(waits_s),
+            "ttft_longest_s": max(waits_s), "slots.waste": 1 - useful / rows,
+        }[what]  # fmt: skip
+
+    def policy_factor(self, what: str) -> float:
+        """How many times better continuous batching was."""
+        name, more = {
+            "steps": ("slots.steps", False), "time": ("wall_s", False), "tokens_per_s": ("tokens_per_s", True),
+            "ttft_mean": ("ttft_mean_s", False), "ttft_longest": ("ttft_longest_s", False),
+        }[what]  # fmt: skip
+        static, continuous = (self.of_policy(policy, name) for policy in ("static", "continuous"))
+        assert static is not None
+        assert continuous is not None
+        return continuous / static if more else static / continuous
+
     def improvement(self, key: str, side: str) -> float:
         """What the one run of a side measured: tokens/s, KV used over reserved, or attention seconds a token."""
         rows = self.db.rows("SELECT t_ns, label FROM marks WHERE kind = 'measure' ORDER BY t_ns")
@@ -538,6 +570,8 @@ FIGURES: Final[dict[str, Callable[..., Any]]] = {
     r"teacher\.(\d+)\.(\w+)": lambda of, index, name: of.passes()[int(index)][name],
     r"comparison\.(\w+)\.(training|inference)\.(\d+)\.value": Expected.side_of_comparison,
     r"comparison\.(\w+)\.gap(?:\.value)?": Expected.gap_of_comparison,
+    r"static_continuous\.(static|continuous)\.(\w+|slots\.(?:steps|waste))": Expected.of_policy,
+    r"static_continuous\.factors\.(\w+)": Expected.policy_factor,
     r"before_after\.(\w+)\.factor": Expected.factor,
     r"before_after\.(\w+)\.(?:off|on)": Expected.factor,  # read as a value only where it was not measured
     r"before_after\.(\w+)\.(off|on)\.(?:median|least|most)": Expected.improvement,

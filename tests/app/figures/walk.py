@@ -194,6 +194,7 @@ class Walk:
             "peak": info(now.steps if now.steps is not None else (step, step) if now.step is not None else None).memory,
             "token": partial(_token, every), "taught": partial(_taught, info(None)),
             "block_of": lambda block: info((step, step)).detail.last.blocks[block],
+            "waiting": lambda one: _waiting(info((one, one)), info(None)),
             "in_slot": lambda one, slot: [w for w in info((one, one)).detail.work if w.slot == slot],
             "class_at": lambda *place: _class_at(info, *place), "readings": partial(self._readings, now.steps),
             "layer_times": lambda one: _layer_times(info((one, one))),
@@ -424,6 +425,15 @@ def _head_numbers(every: Told, env: Env) -> list[float]:
         own = [one.entropy_nats for one in _looks(every, env, head)]
         found += [*own, sum(own) / len(own)] if own else []
     return found
+
+
+def _waiting(step: Told, every: Told) -> str:
+    """The first requests that waited in a step, under the numbers that they have in both runs of a comparison."""
+    found, compared = list(step.detail.last.waiting), every.static_continuous
+    if compared is not None:
+        first, offset = compared.continuous.first_request, compared.offset
+        found = [one - offset if one >= first else one for one in found]
+    return ", ".join(map(str, found[:8])) + ("…" if len(found) > 8 else "")
 
 
 def _of_improvements(info: Told) -> Env:

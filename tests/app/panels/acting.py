@@ -19,6 +19,7 @@ class RecordingControl:
         self.switches: list[dict[str, Any]] = []
         self.measured = 0
         self.unavailable: dict[str, str] = {}
+        self.model_config: dict[str, Any] = {}
         self.suite_progress: tuple[int, int] | None = None
 
     def set_switches(self, changes: dict[str, Any]) -> None:

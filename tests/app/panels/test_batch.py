@@ -11,12 +11,13 @@ from pytestqt.qtbot import QtBot
 
 from app.core.selection import Selection
 from app.look.theme import theme
-from app.models.batch import lane_columns, preset_runs, shown_parts, waiting_columns
+from app.models.batch import lane_columns, shown_parts, waiting_columns
 from app.panels.base import PanelContext
 from app.panels.batch import BatchPanel
 from app.panels.batch_lanes import lane_pixels
 from app.widgets.pixels import argb
 from engine.client.suite import Suite
+from engine.client.suites import batch_runs
 from engine.figures.json_figures import json_figures
 from engine.figures.slot_runs import IDLE, PADDING, Preemption, SlotRuns
 from engine.figures.slots import BatchPart, batch_parts, slot_figures
@@ -131,7 +132,7 @@ def test_every_slot_step_is_drawn_as_what_it_was(qtbot: QtBot) -> None:
                 x, y = int(at.x() - box.left()), int(at.y() - box.top())
                 patch = set(pixels[y - 3 : y + 4, x - 3 : x + 4].ravel().tolist())
                 if step < length:
-                    assert patch == {argb(colours.request(4 * index + slot))}
+                    assert patch == {argb(colours.request(slot))}  # the same colour in both
                 elif index == 0:
                     assert argb(colours.positions["padding"]) in patch
                     assert len(patch) == 2  # hatched
@@ -310,12 +311,14 @@ def test_run_both_starts_static_and_then_continuous(qtbot: QtBot) -> None:
     assert "Run both" in panel.words.text()
     panel.run_button.click()
     (suite,) = control.suites
-    runs = preset_runs()
+    runs = batch_runs()
     assert isinstance(suite, Suite)
     assert [(run.run.switches.batching, run.run.switches.max_batch) for run in runs] == [
         ("static", 4), ("continuous", 4),
     ]  # fmt: skip
-    assert [one.max_new_tokens for one in runs[0].run.requests] == list(LENGTHS)
+    assert [one.max_new_tokens for one in runs[0].run.requests][:4] == list(LENGTHS)
+    assert len(runs[0].run.requests) > 2 * 4
+    assert runs[0].run.requests == runs[1].run.requests
     assert all(one.ignore_eos for one in runs[0].run.requests)
     assert suite.now == runs[0]
     assert suite.advance()

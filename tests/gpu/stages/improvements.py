@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.cli.bench_switches import measure
+from app.cli.suite_recording import record_suite
 from engine.core.settings import LoadSpec
 from engine.figures.before_after import before_after
 from engine.figures.improvements import TOKENS
@@ -17,7 +17,8 @@ def run(setting: Setting) -> None:
     path.unlink(missing_ok=True)
     target, draft = setting.models()
     load = LoadSpec(target, draft, device=setting.device_name)
-    session = measure(path, load, REHEARSED if setting.rehearse else TOKENS)
+    tokens = REHEARSED if setting.rehearse else TOKENS
+    session = record_suite("switches", str(path), load, tokens=tokens)
     for pair in before_after(session):
         key = pair.improvement.key
         if pair.factor is None:
