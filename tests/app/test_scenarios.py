@@ -10,8 +10,8 @@ from PySide6.QtWidgets import QApplication, QTabBar
 from pytestqt.qtbot import QtBot
 
 from app.core.layout import SCENARIO_SHARE
+from app.models.scenarios import FOLDER, Scenario, load_scenario, load_scenarios
 from app.window.main_window import MainWindow
-from app.window.scenarios import FOLDER, Scenario, load_scenario, load_scenarios
 from engine.client.requests_file import read_requests
 from engine.core.settings import Probe, RunSpec, Sampling, SwitchChange
 from engine.errors import InputError
