@@ -27,7 +27,6 @@ from engine.core.settings import (
     Switches,
 )  # fmt: skip
 from engine.errors import InputError
-from engine.figures.improvements import TOKENS
 from engine.figures.named import FIGURES
 
 FOLDER: Final = Path(__file__).resolve().parents[2] / "assets" / "scenarios"
@@ -109,7 +108,7 @@ class Scenario:
     def suite_of_runs(self, unavailable: Mapping[str, str]) -> Suite | None:
         """The suite that runs, without what cannot run here; None where the scenario is one run."""
         if self.suite == "improvements":
-            return Suite.of_improvements(self.prompt, unavailable, TOKENS)
+            return Suite.of_improvements(self.prompt, unavailable, self.max_new_tokens)
         if self.suite == "batch":
             run = self.run_spec()
             each = [replace(run, switches=run.switches.changed(batching=policy)) for policy in POLICIES]

@@ -99,12 +99,12 @@ class ScenarioControl(QObject):
         else:
             self._start(scenario)
 
-    def run_asked(self) -> bool:
-        """Run the scenario whose question waits, without an answer; returns False where none does, or a run goes on."""
-        if not self._asking or self._feed.now.active:
-            return False
-        self._on_answered(None)
-        return True
+    def run_or(self, otherwise: Callable[[], None]) -> None:
+        """Run the scenario whose question waits, without a prediction; else do what Run does otherwise."""
+        if self._asking and not self._feed.now.active:
+            self._on_answered(None)
+        else:
+            otherwise()
 
     def retranslate(self) -> None:
         """Set all texts anew, in the current language."""

@@ -28,6 +28,8 @@ from engine.session.store import Session
 Kind = Literal["count", "times", "seconds", "bytes", "rate", "share"]
 """How a figure is written; `times` is a factor, `rate` is in tokens a second, `share` a share of 1."""
 Provenance = Literal["measured", "derived", "predicted"]
+OfSteps = Callable[[Session, tuple[int, int]], float | None]
+"""Reads a figure of a range of steps, both ends included."""
 EDGE: Final = 10
 """The steps of which a median is taken at either end of a run, or on either side of a switch."""
 PROJECTED_TOKENS: Final = 100
@@ -234,12 +236,21 @@ def _cell(metric: str, side: Literal["training", "inference", "gap"]) -> Callabl
     return value
 
 
-def _of_part(policy: str, read: Callable[[Session, tuple[int, int]], float | None]) -> Callable[[Facts], float | None]:
-    def value(facts: Facts) -> float | None:
-        part = facts.parts.get(policy)
-        return None if part is None else read(facts.session, (part.first, part.last))
+def _of_policies(name: str, kind: Kind, provenance: Provenance, read: OfSteps) -> dict[str, Figure]:
+    """A figure of the steps under static and of those under continuous batching."""
 
-    return value
+    def under(policy: str) -> Callable[[Facts], float | None]:
+        def value(facts: Facts) -> float | None:
+            part = facts.parts.get(policy)
+            return None if part is None else read(facts.session, (part.first, part.last))
+
+        return value
+
+    return {f"{policy}_{name}": Figure(kind, provenance, under(policy)) for policy in ("static", "continuous")}
+
+
+def _factor(key: str) -> Callable[[Facts], float | None]:
+    return lambda facts: facts.factors.get(key)
 
 
 def _mean_ttft_s(session: Session, steps: tuple[int, int]) -> float | None:
@@ -318,20 +329,11 @@ FIGURES: Final[dict[str, Figure]] = {
     "ffn_share": Figure("share", "derived", _share_of("ffn")),
     "sampling_share": Figure("share", "derived", _share_of("sampling")),
     "projected_s": Figure("seconds", "derived", lambda facts: facts.latency.projected_s(PROJECTED_TOKENS)),
-    **{
-        f"{policy}_{name}": Figure(kind, provenance, _of_part(policy, read))
-        for policy in ("static", "continuous")
-        for name, kind, provenance, read in (
-            ("s", "seconds", "measured", metrics.run_wall_s),
-            ("rate", "rate", "measured", metrics.tokens_per_s),
-            ("ttft_s", "seconds", "measured", _mean_ttft_s),
-            ("waste", "share", "derived", _waste),
-        )
-    },
+    **_of_policies("s", "seconds", "measured", metrics.run_wall_s),
+    **_of_policies("rate", "rate", "measured", metrics.tokens_per_s),
+    **_of_policies("ttft_s", "seconds", "measured", _mean_ttft_s),
+    **_of_policies("waste", "share", "derived", _waste),
     "static_over_continuous": Figure("times", "derived", _over("static_s", "continuous_s")),
     "ttft_over": Figure("times", "derived", _over("static_ttft_s", "continuous_ttft_s")),
-    **{
-        f"factor_{one.key}": Figure("times", "derived", lambda facts, key=one.key: facts.factors.get(key))
-        for one in IMPROVEMENTS
-    },
+    **{f"factor_{one.key}": Figure("times", "derived", _factor(one.key)) for one in IMPROVEMENTS},
 }  # fmt: skip
