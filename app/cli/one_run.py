@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from app.cli.output import print_json, say
 from app.cli.progress import Progress
@@ -29,6 +30,16 @@ def record_one(
 
     Raises as `Recording.run` does; at a signal it says first where the session until then is.
     """
+    return record_with(recording, progress, lambda: recording.run(run, path, command_line()), ready)
+
+
+def record_with(
+    recording: Recording,
+    progress: Progress,
+    record: Callable[[], Session],
+    ready: Callable[[dict[str, str]], None] = lambda model: None,
+) -> Session:
+    """Load the model and let `record` record one run, or a suite, with it; else as `record_one`."""
     kept = ""
     try:
         with signals.noted(), recording:
@@ -36,7 +47,7 @@ def record_one(
                 recording.load()
                 progress.done()
                 ready(recording.model)
-                return recording.run(run, path, command_line())
+                return record()
             finally:
                 kept = f"; the session until then is in {recording.path}" if recording.path else ""
     except KeyboardInterrupt:
@@ -47,12 +58,19 @@ def record_one(
         progress.done()
 
 
-def print_run(session: Session, path: Path | None, as_json: bool) -> None:
-    """Print the figures of a recorded session: one JSON object, or a table and where it was recorded."""
+def print_run(
+    session: Session, path: Path | None, as_json: bool, beside: Mapping[str, Any] | None = None, last: str = ""
+) -> None:
+    """Print the figures of a recorded session: one JSON object, or a table and where it was recorded.
+
+    `beside` is put into the object, `last` below the table.
+    """
     if as_json:
-        print_json({**json_figures(session), "session": str(path) if path else None})
+        print_json({**json_figures(session), **(beside or {}), "session": str(path) if path else None})
     else:
         print(summary_text(summarise(session)))
+        if last:
+            print(f"\n{last}")
         print(f"\nRecorded to {path}")
 
 

@@ -158,6 +158,11 @@ def _switch_value(name: str, value: str) -> str | int | bool | None:
 
 def _record(parser: argparse.ArgumentParser) -> None:
     parser.description = "Run prompts through a model and record what every step computed and cost."
+    parser.add_argument(
+        "--scenario", metavar="NAME",
+        help="run an experiment of the Scenarios menu and say what it measured: its section (2.1) or its file's name; "
+        "it sets requests, switches and detail itself (list: say which there are)",
+    )  # fmt: skip
     switches = Switches()
     model = parser.add_argument_group("model")
     model.add_argument("--model", default="demo", metavar="DIR", help='checkpoint folder, or "demo" (default)')

@@ -30,6 +30,10 @@ from engine.session.destination import check_destination
 
 def run(options: argparse.Namespace) -> int:
     """Record one run. Without -o it is written to a file in the current folder, or with `--json` to none."""
+    if options.scenario is not None:
+        from app.cli.scenario import run_scenario
+
+        return run_scenario(options)
     spec, load = run_spec(options), load_spec(options)
     path = output_path(options)
     if path is not None:

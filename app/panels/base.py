@@ -143,6 +143,10 @@ class Panel(QWidget):
     def restyle(self) -> None:
         """Take the theme's colours again."""
 
+    def show_page(self, page: str) -> None:
+        """Show one of the panel's pages, by its name; a panel without pages has none."""
+        raise NotImplementedError
+
     def rows(self) -> tuple[list[str], list[tuple[object, ...]]]:
         """(column names with units, rows) of what is shown, for "copy as CSV"."""
         raise NotImplementedError

@@ -97,7 +97,8 @@ class MainWindow(QMainWindow):
         self.docks: dict[str, PanelDock] = self.panels.docks
         self.keyboard = Keyboard(self, self.shown, self.selection, self.menus, self.panels, self.strip)
         self.scenarios = ScenarioControl(
-            self, self.menus, self.run_panel, feed, preferences, self.selection, self.panels.arrange, self.show_error
+            self, self.menus, self.run_panel, feed, preferences, self.selection, self.shown, self.docks,
+            self.panels.arrange, self.show_error,
         )  # fmt: skip
         self.kept = RecordingsControl(self, feed.recordings, preferences, self.jobs, self.shown.files)
         self.addToolBarBreak()
@@ -189,8 +190,8 @@ class MainWindow(QMainWindow):
             "copy_picture": lambda: self.panels.with_focused(self.exports.copy_picture),
             "copy_csv": lambda: self.panels.with_focused(self.exports.copy_csv),
             "quit": self.close,
-            "run": self.control.run_or_pause,
-            "run_prompt": self.control.run_prompt,
+            "run": lambda: self.scenarios.run_or(self.control.run_or_pause),
+            "run_prompt": lambda: self.scenarios.run_or(self.control.run_prompt),
             "step": self.control.step,
             "stop": self.control.stop,
             "mark": self.control.mark,

@@ -1,15 +1,17 @@
-"""The strip above the panels that says what to look at in the scenario that runs."""
+"""The strip above the panels of a scenario: what to look at, its question, and at the end what was measured."""
 
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QSize, Qt
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QDockWidget, QHBoxLayout, QToolButton, QWidget
+from PySide6.QtWidgets import QDockWidget, QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
 from app.look.icons import icon
 from app.look.theme import GRID, PANEL_PADDING, ROW_GAP, theme
 from app.widgets.kept_look import keep_look
 from app.widgets.plain import PlainLabel
+from app.widgets.themed_label import ThemedLabel
+from app.window.scenario_question import ScenarioQuestion
 
 
 class ScenarioNote(QDockWidget):
@@ -27,6 +29,9 @@ class ScenarioNote(QDockWidget):
         self.text.setTextInteractionFlags(
             Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
         )
+        self.below = ThemedLabel(wrap=True)
+        """What to look at, once `text` says what was measured."""
+        self.question = ScenarioQuestion()
         self.title = PlainLabel()
         self.title.setAlignment(Qt.AlignmentFlag.AlignTop)
         keep_look(self.title, bold=True)
@@ -37,22 +42,31 @@ class ScenarioNote(QDockWidget):
         self._body = QWidget()
         self._body.setObjectName("panel-body")
         self._body.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        column = QVBoxLayout()
+        column.setSpacing(GRID)
+        for widget in (self.text, self.below, self.question):
+            column.addWidget(widget)
         row = QHBoxLayout(self._body)
         row.setContentsMargins(PANEL_PADDING, ROW_GAP, GRID, ROW_GAP)
         row.setSpacing(PANEL_PADDING)
         row.addWidget(self.title)
-        row.addWidget(self.text, 1)
+        row.addLayout(column, 1)
         row.addWidget(self.close_button, 0, Qt.AlignmentFlag.AlignTop)
         self.setWidget(self._body)
+        self.below.hide()
+        self.question.hide()
         self.restyle()
         self.retranslate()
         self.hide()
 
-    def say(self, title: str, look: str) -> None:
-        """Show these words."""
+    def say(self, title: str, text: str, below: str = "", asks: bool = False) -> None:
+        """Show these words, with `below` under them, and the question where it `asks`."""
         self.title.setText(title)
-        self.text.setText(look)
-        self.setAccessibleDescription(look)
+        self.text.setText(text)
+        self.below.setText(below)
+        self.below.setVisible(bool(below))
+        self.question.setVisible(asks)
+        self.setAccessibleDescription(text)
         self.show()
         self._fit()
 
@@ -67,6 +81,7 @@ class ScenarioNote(QDockWidget):
         self.text.setAccessibleName(self.tr("What to look at"))
         self.close_button.setToolTip(self.tr("Close these words; the scenario goes on"))
         self.close_button.setAccessibleName(self.tr("Close what to look at"))
+        self.question.retranslate()
 
     def changeEvent(self, event: QEvent) -> None:
         if event.type() == QEvent.Type.LanguageChange:
@@ -83,5 +98,10 @@ class ScenarioNote(QDockWidget):
     def _fit(self) -> None:
         """Set the height that the text needs at this width."""
         room = self.width() - self.title.sizeHint().width() - self.close_button.sizeHint().width() - 3 * PANEL_PADDING
-        height = max(self.text.heightForWidth(max(room - GRID, 10 * GRID)), self.close_button.sizeHint().height())
+        room = max(room - GRID, 10 * GRID)
+        height = max(self.text.heightForWidth(room), self.close_button.sizeHint().height())
+        if not self.below.isHidden():
+            height += GRID + self.below.heightForWidth(room)
+        if not self.question.isHidden():
+            height += GRID + self.question.height_at(room)
         self._body.setFixedHeight(height + 2 * ROW_GAP)

@@ -10,11 +10,15 @@ from PySide6.QtWidgets import QApplication, QTabBar
 from pytestqt.qtbot import QtBot
 
 from app.core.layout import SCENARIO_SHARE
+from app.models.scenario_outcome import outcome_of
+from app.models.scenario_words import MOST_OF_CARD, fields_of
+from app.models.scenarios import FOLDER, Scenario, load_scenario, load_scenarios
+from app.panels.kv_memory import KvMemoryPanel
 from app.window.main_window import MainWindow
-from app.window.scenarios import FOLDER, Scenario, load_scenario, load_scenarios
 from engine.client.requests_file import read_requests
 from engine.core.settings import Probe, RunSpec, Sampling, SwitchChange
 from engine.errors import InputError
+from engine.figures.named import middle_step
 from engine.host import protocol
 from tests.app.conftest import Engines
 
@@ -37,22 +41,38 @@ def test_each_names_panels_and_says_what_to_look_at(one: Scenario) -> None:
     named = {name for row in one.panels for cell in row for name in cell}
     assert named
     assert named <= PANEL_NAMES
+    assert {panel for panel, _ in one.pages} <= named
     for language, stop in (("en", ". "), ("zh_CN", "。")):
-        title, look = one.texts[language]
-        assert title
-        assert 2 <= len((look + " ").split(stop)) - 1 <= 3 or look.count(stop.strip()) in (2, 3)
+        words = one.words[language]
+        assert words.title
+        assert 0 < len(words.card) <= MOST_OF_CARD
+        assert 2 <= (words.look + " ").count(stop) + (words.look + " ").count("：") <= 5
+        assert one.effect.figure in fields_of(words.found)  # the effect is a number in the sentence
+        assert sorted(fields_of(words.found)) == sorted(fields_of(one.words["en"].found))
+        assert bool(words.question) == (one.question is not None)
     if one.requests is not None:
-        assert read_requests(str(one.requests), one.max_new_tokens, one.ignore_eos, Sampling())
-    else:
-        assert one.prompt
+        assert read_requests(str(one.requests), one.max_new_tokens, one.ignore_eos, one.sampling)
 
 
-def test_the_batch_is_the_example_batch() -> None:
+def test_three_ask_for_a_prediction() -> None:
+    assert [one.section for one in load_scenarios() if one.question is not None] == ["2.1", "4", "8"]
+
+
+def test_more_requests_than_slots_so_that_continuous_batching_refills() -> None:
     one = scenario("5")
-    assert one.requests is not None
-    requests = read_requests(str(one.requests), 1, False, Sampling())
-    assert [request.max_new_tokens for request in requests] == [20, 10, 24, 7]
-    assert (one.switches.batching, one.switches.max_batch) == ("static", 4)
+    suite = one.suite_of_runs({})
+    assert suite is not None
+    runs = [run.run for run in suite._left]
+    assert [run.switches.batching for run in runs] == ["static", "continuous"]
+    assert runs[0].requests == runs[1].requests
+    assert [request.max_new_tokens for request in runs[0].requests][:4] == [20, 10, 24, 7]
+    assert len(runs[0].requests) >= 2 * runs[0].switches.max_batch
+
+
+def test_every_improvement_is_measured() -> None:
+    suite = scenario("8").suite_of_runs({"attention=triton": "no GPU"})
+    assert suite is not None
+    assert suite.total > 30
 
 
 def started(engines: Engines) -> RunSpec:
@@ -67,44 +87,139 @@ def pick(window: MainWindow, section: str) -> None:
 
 
 def test_an_entry_sets_up_its_experiment_and_runs_it(qtbot: QtBot, window: MainWindow, engines: Engines) -> None:
+    window.run_panel.sampling.show_sampling(Sampling(temperature=0.8, top_k=5, top_p=0.9, min_p=0.1, seed=3))
     with qtbot.waitSignal(window.control.run_ended):
-        pick(window, "2.1")
+        pick(window, "1")
     run = started(engines)
-    assert [request.prompt for request in run.requests] == ["The cat sits on"]
-    assert run.requests[0].max_new_tokens == 96
+    assert [request.prompt for request in run.requests] == [""]
+    assert run.requests[0].max_new_tokens == 160
+    assert run.requests[0].sampling == Sampling(temperature=0.8, seed=1)
     assert run.switches.kv == "none"
-    assert run.switch_at == (SwitchChange(48, {"kv": "contiguous"}),)
+    assert run.observation.probe == Probe(0, 0)
     assert not run.teacher_pass
     assert window.run_panel.switches.switches.kv == "none"
-    assert window.run_panel.tokens.value() == 96
+    assert window.run_panel.sampling.sampling == Sampling(temperature=0.8, seed=1)
+    assert window.run_panel.tokens.value() == 160
     note = window.scenarios.note
     assert note.isVisible()
-    assert note.title.text() == "2.1  Recomputing the history"
-    assert "hatched orange" in note.text.text()
+    assert note.title.text() == "1  Generation, token by token"
     assert window.docks["redundancy"].is_seen
-    assert window.docks["latency"].is_seen
-    assert window.docks["redundancy"].y() < window.docks["latency"].y()
-    assert not window.docks["timeline"].is_seen
+    assert window.docks["timeline"].is_seen
+    assert window.docks["redundancy"].y() < window.docks["timeline"].y()
+    assert not window.docks["latency"].is_seen
+
+
+@pytest.mark.parametrize("section", ["1", "2.2", "3", "5", "6", "7"])
+def test_at_its_end_the_sentence_is_shown_and_nothing_is_to_be_pressed(
+    qtbot: QtBot, window: MainWindow, engines: Engines, section: str
+) -> None:
+    with qtbot.waitSignal(window.control.run_ended):
+        pick(window, section)
+    note, outcome, session = window.scenarios.note, window.scenarios.outcome, window.shown.session
+    assert outcome is not None
+    assert session is not None
+    assert outcome.figures == outcome_of(scenario(section), session).figures
+    assert outcome.sentence("en") in note.text.text()
+    assert note.below.text() == scenario(section).words["en"].look
+    assert not note.question.isVisible()
+    assert window.control.state == "idle"
+    assert window.feed.suite_progress is None
+    assert window.selection.now.step == (middle_step(session) if section == "2.2" else None)
+
+
+def test_the_calculator_is_shown_with_the_cache(qtbot: QtBot, window: MainWindow) -> None:
+    with qtbot.waitSignal(window.control.run_ended):
+        pick(window, "2.2")
+    panel = window.docks["kv-memory"].panel
+    assert isinstance(panel, KvMemoryPanel)
+    assert panel.pages.value == "layers"
+    assert not panel.calculator.visibleRegion().isEmpty()
+    window.docks["kv-memory"].panel.show_page("blocks")
+    with qtbot.waitSignal(window.control.run_ended):
+        pick(window, "2.2")
+    assert panel.pages.value == "layers"
 
 
 def test_a_request_list_all_heads_and_the_parallel_pass(qtbot: QtBot, window: MainWindow, engines: Engines) -> None:
-    shown = window.run_panel.run_spec()
-    assert scenario("3").run_spec(shown).observation.probe == Probe(0, None)
-    assert scenario("4").run_spec(shown).teacher_pass
+    assert scenario("3").run_spec().observation.probe == Probe(0, None)
+    assert scenario("4").run_spec().teacher_pass
+    assert scenario("7").run_spec().teacher_pass
     with qtbot.waitSignal(window.control.run_ended):
-        pick(window, "5")
+        pick(window, "2.2")
     requests = started(engines).requests
-    assert [request.max_new_tokens for request in requests] == [20, 10, 24, 7]
+    assert [request.max_new_tokens for request in requests] == [96, 80, 64, 48]
     assert all(request.ignore_eos for request in requests)
 
 
-def test_what_is_held_against_each_other_is_greedy(qtbot: QtBot, window: MainWindow, engines: Engines) -> None:
-    window.run_panel.sampling.show_sampling(Sampling(temperature=0.8, top_k=5, top_p=0.9, min_p=0.1, seed=3))
-    assert window.run_panel.run_spec().requests[0].sampling == Sampling(0.8, 5, 0.9, 0.1, 3)
+# --- predictions ----------------------------------------------------------------------------------------------------
+
+
+def test_a_question_is_asked_before_the_run_and_answered_beside_it(
+    qtbot: QtBot, window: MainWindow, engines: Engines
+) -> None:
+    pick(window, "2.1")
+    asked = window.scenarios.note.question
+    assert asked.isVisible()
+    assert "How many times shorter" in asked.words.text()
+    assert not engines.commands(protocol.Start)
+    qtbot.waitUntil(asked.number.hasFocus)
+    qtbot.keyClicks(asked.number, "3")
     with qtbot.waitSignal(window.control.run_ended):
-        pick(window, "4")
-    assert started(engines).requests[0].sampling == Sampling()
-    assert window.run_panel.sampling.sampling.greedy
+        qtbot.keyClick(asked.number, Qt.Key.Key_Return)
+    assert started(engines).switch_at == (SwitchChange(96, {"kv": "contiguous"}),)
+    assert not asked.isVisible()
+    assert window.scenarios.note.text.text().startswith("You said 3×; measured: ")
+    window.choices.choose("language", "zh_CN")
+    qtbot.waitUntil(lambda: scenario("2.1").words["zh_CN"].title in window.scenarios.note.title.text())
+    assert " 倍 ƒ" in window.scenarios.note.text.text().replace("\u2009", " ")
+
+
+def test_a_choice_is_one_of_several(qtbot: QtBot, window: MainWindow, engines: Engines) -> None:
+    pick(window, "8")
+    asked = window.scenarios.note.question
+    assert asked.choices is not None
+    asked.choices.buttons["paged"].click()
+    engines.now.steps = 5
+    with qtbot.waitSignal(window.control.run_ended, timeout=20_000):
+        qtbot.mouseClick(asked.run_button, Qt.MouseButton.LeftButton)
+    assert len(engines.commands(protocol.Start)) > 30
+    assert window.scenarios.note.text.text().startswith("You said Paged cache; measured most: ")
+
+
+def test_it_runs_without_a_prediction_by_its_button_and_by_run(
+    qtbot: QtBot, window: MainWindow, engines: Engines
+) -> None:
+    pick(window, "4")
+    with qtbot.waitSignal(window.control.run_ended):
+        qtbot.mouseClick(window.scenarios.note.question.skip_button, Qt.MouseButton.LeftButton)
+    assert "You said" not in window.scenarios.note.text.text()
+    pick(window, "4")
+    with qtbot.waitSignal(window.control.run_ended):
+        window.menus.actions["run"].trigger()
+    assert [one.run.teacher_pass for one in engines.commands(protocol.Start)] == [True, True]  # type: ignore[union-attr]
+    assert window.scenarios.outcome is not None
+
+
+def test_another_run_ends_the_scenario(qtbot: QtBot, window: MainWindow) -> None:
+    with qtbot.waitSignal(window.control.run_ended):
+        pick(window, "1")
+    with qtbot.waitSignal(window.control.run_ended):
+        window.control.run_prompt()
+    assert window.scenarios.outcome is None
+    assert not window.scenarios.note.isVisible()
+
+
+def test_a_run_that_is_stopped_claims_nothing(qtbot: QtBot, window: MainWindow, engines: Engines) -> None:
+    engines.now.steps = 100_000
+    pick(window, "1")
+    qtbot.waitUntil(lambda: window.control.state == "running")
+    with qtbot.waitSignal(window.control.run_ended):
+        window.control.stop()
+    assert window.scenarios.outcome is None
+    assert window.scenarios.note.text.text() == scenario("1").words["en"].look
+
+
+# --- a file ---------------------------------------------------------------------------------------------------------
 
 
 def test_it_takes_the_place_of_a_run_that_goes_on(qtbot: QtBot, window: MainWindow, engines: Engines) -> None:
@@ -117,7 +232,7 @@ def test_it_takes_the_place_of_a_run_that_goes_on(qtbot: QtBot, window: MainWind
 
 
 def test_what_cannot_run_here_is_grey_and_says_why(window: MainWindow, tmp_path: Path) -> None:
-    text = (FOLDER / "8-improvements.toml").read_text(encoding="utf-8").replace('"sdpa"', '"triton"')
+    text = (FOLDER / "2.1-recompute.toml").read_text(encoding="utf-8").replace('kv = "none"', 'attention = "triton"')
     path = tmp_path / "x.toml"
     path.write_text(text, encoding="utf-8")
     one = load_scenario(path)
@@ -144,6 +259,11 @@ def test_the_words_follow_the_language_and_can_be_closed(qtbot: QtBot, window: M
     [
         ('section = "1"', "", "has no 'section'"),
         ('kv = "none"', 'kv = "nowhere"', "kv must be one of"),
+        ("sampling = {", "drawn = {", "has no 'sampling'"),
+        ('"late_over_early"', '"how_much"', "there is no figure 'how_much'"),
+        ("{late_step_s}", "{late_step_s.__class__}", "is not the name of a figure"),
+        ("{late_step_s}", "{late_step_s!r}", "is not the name of a figure"),
+        ('card = "', f'card = "{"x" * 90}', "more than 90 characters"),
         ('detail = "phase"', 'detail = "much"', "detail must be one of"),
         ("[en]", "[en", "is wrong"),
     ],
