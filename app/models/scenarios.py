@@ -12,10 +12,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
-from app.models.batch import POLICIES, BatchRun
 from app.models.scenario_words import ScenarioWords, fields_of, words_of
 from engine.client.requests_file import read_requests
 from engine.client.suite import Suite
+from engine.client.suites import BatchRun
 from engine.core.sampling import Sampling
 from engine.core.settings import (
     Detail,
@@ -27,6 +27,7 @@ from engine.core.settings import (
     Switches,
 )  # fmt: skip
 from engine.errors import InputError
+from engine.figures.batch_comparison import POLICIES
 from engine.figures.named import FIGURES
 
 FOLDER: Final = Path(__file__).resolve().parents[2] / "assets" / "scenarios"
@@ -112,7 +113,7 @@ class Scenario:
         if self.suite == "batch":
             run = self.run_spec()
             each = [replace(run, switches=run.switches.changed(batching=policy)) for policy in POLICIES]
-            return Suite([BatchRun(policy, run) for policy, run in zip(POLICIES, each, strict=True)], {})
+            return Suite([BatchRun("batch", policy, run) for policy, run in zip(POLICIES, each, strict=True)], {})
         return None
 
     def unavailable(self, reasons: Mapping[str, str]) -> str:
